@@ -1,0 +1,50 @@
+# Everything a person does with this project. `make` alone says what there is.
+# Nothing is assumed but Python >= 3.11: tools/setup makes .venv from the locked requirements.
+
+UV := uv==0.13.9
+PYTHON_DIRS := $(wildcard api bench cost_analytics ledger schemas streams tests)
+BIN := .venv/bin
+
+# Settings of `make run` and `make kafka`, given as `make run PORT=9000` or in the environment.
+export PORT SIMULATE
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench kafka lock clean setup-run setup-all
+
+help: ## say what there is
+	@echo 'make TARGET, where TARGET is one of'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# `exec`, so that Ctrl-C and signals reach the program itself and nothing stands between.
+run: setup-run ## start the whole product on this machine (PORT=8080, SIMULATE=0 for no simulated calls)
+	@exec $(BIN)/cost-analytics dev
+
+test: setup-all ## pass every test this machine can run (ARGS="-k name" for some)
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+check: setup-all ## formatter, linter, strict types, import contracts, house rules
+	$(BIN)/ruff format --check $(PYTHON_DIRS)
+	$(BIN)/ruff check $(PYTHON_DIRS)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --quiet tests/unit/test_house.py
+
+bench: setup-all ## the benchmark: rates, ratios and latencies as a table
+	@exec $(BIN)/python -m bench $(ARGS)
+
+kafka: setup-run ## a real Apache Kafka in the foreground (PORT=9092; needs a JDK >= 17 and Maven)
+	@exec $(BIN)/python -m cost_analytics.embedded.apache_kafka
+
+# Pinned in a throwaway environment, so that the tool that locks is itself no dependency.
+lock: ## pin the requirements anew, with hashes
+	@rm -rf .local/lock && python3 -m venv .local/lock
+	@.local/lock/bin/pip install --quiet --disable-pip-version-check '$(UV)'
+	@tools/lock .local/lock/bin/uv
+	@rm -rf .local/lock
+
+clean: ## remove everything that `make` made, the data of `make run` too
+	rm -rf .venv .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+setup-run setup-all:
+	@tools/setup $(@:setup-%=%)
