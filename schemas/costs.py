@@ -1,0 +1,126 @@
+"""Bodies that say what calls cost: one call in detail, and a user's spending over a period.
+
+Field names become camelCase and keep their unit (`schemas.jsonio`). Money is US dollars.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal
+
+from msgspec import Raw, Struct, field
+
+from schemas.exact import Exact
+from schemas.jsonio import wire_name
+from schemas.money import Usd
+
+API_SERVICES: Final = ("twilio", "deepgram", "cerebras", "elevenlabs")
+INFRASTRUCTURE_SERVICES: Final = ("raindrop", "vultr", "vercel")
+TRANSACTION_SERVICES: Final = ("stripe",)
+USUAL_SERVICES: Final = (*API_SERVICES, *INFRASTRUCTURE_SERVICES, *TRANSACTION_SERVICES)
+"""The services that a body always names, so that a client need not ask whether they are there."""
+
+UNKNOWN_PERSONA: Final = "unknown"
+"""What a body calls the persona of calls for which nobody named one."""
+
+CallStatus = Literal["active", "completed", "failed", "terminated"]
+
+
+class _Body(Struct, kw_only=True, rename=wire_name):
+    """A part of an answer."""
+
+
+class CostLine(_Body):
+    """One recorded usage; `unit_cost` is US dollars per `unit`, rounded to 12 decimals."""
+
+    service: str
+    operation: str
+    usage: Exact
+    unit: str
+    unit_cost: Exact
+    total_cost: Usd
+    metadata: Raw
+
+
+class InfrastructureCost(_Body):
+    """What one infrastructure service costs the call."""
+
+    cost_per_call: Usd
+
+
+class TransactionCost(_Body):
+    """What one payment processor keeps of the call's charges."""
+
+    total_fee: Usd
+
+
+class CallCost(_Body):
+    """What one call costs and earns. `cost_by_service` sums to `total_cost`, exactly.
+
+    `net_revenue` and `gross_profit` are what was charged, less refunds and less the transaction
+    cost or the total cost; `gross_margin` is gross profit ÷ charged. `estimated` says that some
+    cost is a guess still to be replaced. `calculated_at` is when the totals last changed.
+    """
+
+    call_id: str
+    user_id: str
+    persona_id: str | None
+    status: CallStatus
+    duration_seconds: Exact
+    api_costs: dict[str, list[CostLine]]
+    infrastructure_costs: dict[str, InfrastructureCost]
+    transaction_costs: dict[str, TransactionCost]
+    total_api_cost: Usd
+    total_infrastructure_cost: Usd
+    total_transaction_cost: Usd
+    total_cost: Usd
+    cost_by_service: dict[str, Usd]
+    charged_to_user: Usd
+    refunded: Usd
+    net_revenue: Usd
+    gross_profit: Usd
+    gross_margin: Exact
+    gross_margin_percent: str = field(name="grossMarginPercent")
+    estimated: bool
+    created_at: datetime
+    calculated_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class Period(_Body):
+    """A span of whole UTC days; both ends are part of it."""
+
+    start: datetime
+    end: datetime
+    label: str
+
+
+class PersonaCost(_Body):
+    """What the calls with one persona cost."""
+
+    persona_id: str
+    calls: int
+    total_cost: Usd
+
+
+class Spending(_Body):
+    """What a user's calls cost and earned in a period."""
+
+    user_id: str
+    period: Period
+    total_calls: int
+    total_duration_seconds: Exact
+    average_duration_seconds: Exact
+    total_cost: Usd
+    total_api_cost: Usd
+    total_infrastructure_cost: Usd
+    total_transaction_cost: Usd
+    average_cost_per_call: Usd
+    total_charged: Usd
+    total_refunded: Usd
+    total_net_revenue: Usd
+    total_gross_profit: Usd
+    average_margin_percent: str = field(name="averageMarginPercent")
+    cost_by_service: dict[str, Usd]
+    top_personas: list[PersonaCost]

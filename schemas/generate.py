@@ -1,0 +1,211 @@
+"""Writes the JSON Schemas in `schemas/json/` from the types that decode and encode these messages.
+
+`python -m schemas.generate` writes them, `--check` only says which are out of date. The types are
+described as they stand on the wire: an exact number is a JSON number (an emitter may also send it
+as text), raw JSON is an object, and the bounds are those that `schemas.cloudevents` holds emitters
+to. What a schema cannot say (how large the metadata is, when `time` lies) is checked there alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from functools import reduce
+from inspect import cleandoc
+from operator import or_
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from schemas.budgets import MAX_LIMIT_USD, Budget, BudgetChange
+from schemas.cloudevents import MAX_AMOUNT_USD, MAX_DURATION_SECONDS, MAX_USAGE, _Structured
+from schemas.costs import CallCost, Spending
+from schemas.exact import Exact
+from schemas.money import Usd
+from schemas.problems import Failure
+from schemas.replies import Success
+from schemas.totals import CallTotal
+
+FOLDER: Final = Path(__file__).parent / "json"
+
+MOST: Final[Mapping[str, int]] = {
+    "usage": MAX_USAGE,
+    "unitCost": MAX_AMOUNT_USD,
+    "totalCost": MAX_AMOUNT_USD,
+    "amount": MAX_AMOUNT_USD,
+    "fee": MAX_AMOUNT_USD,
+    "duration_seconds": MAX_DURATION_SECONDS,
+    "expectedDuration_seconds": MAX_DURATION_SECONDS,
+    "dailyLimit_usd": MAX_LIMIT_USD,
+    "monthlyLimit_usd": MAX_LIMIT_USD,
+    "alertThreshold_percent": 100,
+}
+"""The largest number that a field takes from others; the smallest is 0."""
+ABOVE_ZERO: Final = frozenset({"alertThreshold_percent"})
+"""Fields that do not take the 0 either."""
+
+_NUMERIC_TEXT: Final = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+
+
+class Message(NamedTuple):
+    """A message that crosses a boundary: what is said of it, its type, and which way it goes."""
+
+    title: str
+    kind: Any
+    incoming: bool
+
+
+MESSAGES: Final[Mapping[str, Message]] = {
+    **{
+        kind.kind: Message(f"CloudEvent {kind.kind}, structured mode", kind, True)
+        for kind in get_args(_Structured)
+    },
+    "call-total": Message("A call's totals, on the topic cost.call-totals.v1", CallTotal, False),
+    "call-cost": Message("GET /api/costs/call/{callId}", Success[CallCost], False),
+    "spending": Message("GET /api/costs/user/{userId}/spending", Success[Spending], False),
+    "budget": Message("GET and PUT /api/costs/user/{userId}/budget", Success[Budget], False),
+    "budget-change": Message("What PUT /api/costs/user/{userId}/budget takes", BudgetChange, True),
+    "failure": Message("Any answer of the REST interface but a success", Failure, False),
+}
+"""By the name of the file, without `.schema.json`."""
+
+
+class _Number:
+    """A number that goes out: exact, and never text."""
+
+    schema: Mapping[str, Any] = {"type": "number"}
+
+
+class _Object:
+    """JSON that is passed on as it came."""
+
+    schema: Mapping[str, Any] = {"type": ["object", "null"]}
+
+
+def _taken(field: str) -> type:
+    """Return the stand-in for a number that comes in under this name; bounds hold for numbers."""
+    least = "exclusiveMinimum" if field in ABOVE_ZERO else "minimum"
+    bounds = {least: 0, "maximum": MOST[field], "pattern": _NUMERIC_TEXT}
+    return type("_Taken", (), {"schema": {"type": ["number", "string"], **bounds}})
+
+
+_STAND_INS: Final[Mapping[Any, Any]] = {
+    Decimal: _Number,
+    Usd: _Number,
+    Exact: _Number,
+    Raw: _Object,
+    datetime: Annotated[datetime, Meta(tz=True)],
+}
+
+
+def _shown(kind: Any, field: str, incoming: bool) -> Any:
+    """Return a type that msgspec describes as what `kind` looks like in JSON."""
+    if kind in _STAND_INS:
+        return _STAND_INS[kind]
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin in {Union, UnionType}:
+        if Decimal in parts and incoming:
+            kept = [part for part in parts if part not in {int, Decimal}]
+            return reduce(or_, kept, _taken(field))
+        return reduce(or_, (_shown(part, field, incoming) for part in parts))
+    if origin in {list, dict}:
+        return origin[tuple(_shown(part, field, incoming) for part in parts)]
+    if isinstance(origin or kind, type) and issubclass(origin or kind, Struct):
+        return _twin(kind, incoming)
+    return kind
+
+
+def _twin(kind: Any, incoming: bool) -> type[Struct]:
+    """Return a struct with the fields of `kind` as they are shown.
+
+    What goes out has all of its fields, whether or not its constructor asks for them.
+    """
+    original = get_origin(kind) or kind
+    config = original.__struct_config__
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+    for field in msgspec.structs.fields(kind):
+        shown = _shown(field.type, field.encode_name, incoming)
+        if field.name == "success":
+            shown = Annotated[bool, Meta(extra_json_schema={"const": field.default})]
+        default = None if isinstance(field.default, Raw) else field.default
+        optional = incoming and not field.required
+        fields.append((field.name, shown, default) if optional else (field.name, shown))
+    return msgspec.defstruct(
+        original.__name__.strip("_"),
+        fields,
+        kw_only=True,
+        tag_field=config.tag_field,
+        tag=config.tag,
+        forbid_unknown_fields=config.forbid_unknown_fields,
+        rename={field.name: field.encode_name for field in msgspec.structs.fields(kind)},
+        namespace={"__doc__": cleandoc(original.__doc__ or "")},
+    )
+
+
+def _schema_of_stand_in(kind: Any) -> dict[str, Any]:
+    return dict(kind.schema)
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """Return the JSON Schema of a message; raises KeyError for a name that is none."""
+    message = MESSAGES[name]
+    twin = _twin(message.kind, message.incoming)
+    described = msgspec.json.schema(twin, schema_hook=_schema_of_stand_in)
+    parts = described["$defs"]
+    whole = parts.pop(described["$ref"].rsplit("/", 1)[-1])
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:cost-analytics:{name}:1",
+    }
+    return {**head, **whole, "title": message.title} | ({"$defs": parts} if parts else {})
+
+
+def files() -> dict[Path, str]:
+    """Return the content of every schema file."""
+    return {
+        FOLDER / f"{name}.schema.json": json.dumps(schema_of(name), indent=2, ensure_ascii=False)
+        + "\n"
+        for name in MESSAGES
+    }
+
+
+def out_of_date() -> list[str]:
+    """Return the names of files that are missing, that differ, or that should not be there."""
+    expected = files()
+    found = {path: path.read_text(encoding="utf-8") for path in FOLDER.glob("*")}
+    return sorted(
+        path.name
+        for path in expected.keys() | found.keys()
+        if expected.get(path) != found.get(path)
+    )
+
+
+def main() -> int:
+    """Write the files, or with `--check` compare them; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m schemas.generate", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, only compare")
+    stale = out_of_date()
+    if parser.parse_args().check:
+        sys.stdout.writelines(f"{name} is out of date\n" for name in stale)
+        return 1 if stale else 0
+    expected = files()
+    FOLDER.mkdir(exist_ok=True)
+    for name in stale:
+        path = FOLDER / name
+        if path in expected:
+            path.write_text(expected[path], encoding="utf-8")
+        else:
+            path.unlink()
+        sys.stdout.write(f"{name}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""The identity of an event as a 128-bit key, and a digest of its content.
+
+(`source`, `id`) are two strings of any form; the ledger keeps one UUID-sized key instead, which is
+what makes its unique index small. An id that is a UUID keeps its bits, the low 80 of them mixed
+with a salt of its source: within one source no two UUIDs can collide, and the leading 48 bits of a
+version 7 UUID, its time, stay in front, so that keys arrive nearly in order and the index grows at
+its right edge. Any other id is hashed whole. Should two identities ever share a key, the digest of
+the content turns the second into a refused event, never into a silently dropped one.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import blake2b, sha256
+from typing import Final
+
+_UUID_LENGTH: Final = 36
+_KEY_BYTES: Final = 16
+_KEY_DIGITS: Final = 32
+_LEADING_ONE: Final = 1 << 128
+_SALT_BYTES: Final = 10
+
+
+@lru_cache(maxsize=4096)
+def _salt(source: str) -> int:
+    return int.from_bytes(blake2b(source.encode(), digest_size=_SALT_BYTES).digest(), "big")
+
+
+def _uuid_bits(event_id: str) -> int | None:
+    """Return the bits of a canonical lower-case UUID, or None for any other string."""
+    if len(event_id) != _UUID_LENGTH or not event_id.islower() or not event_id.isascii():
+        return None
+    if not event_id[8] == event_id[13] == event_id[18] == event_id[23] == "-":
+        return None
+    digits = event_id.replace("-", "")
+    if len(digits) != _KEY_DIGITS or not digits.isalnum():
+        return None
+    try:
+        return int("1" + digits, 16) ^ _LEADING_ONE  # the 1 keeps `0x` from being a prefix
+    except ValueError:
+        return None
+
+
+def identity_of(source: str, event_id: str) -> str:
+    """Return the key of (source, id): 32 hexadecimal digits. A NUL in neither string is assumed."""
+    bits = _uuid_bits(event_id)
+    if bits is None:
+        return blake2b(f"{source}\0{event_id}".encode(), digest_size=_KEY_BYTES).hexdigest()
+    return f"{bits ^ _salt(source):032x}"
+
+
+def fingerprint_of(content: bytes) -> int:
+    """Return a signed 64-bit digest of an event's canonical content."""
+    return int.from_bytes(sha256(content).digest()[:8], "big", signed=True)

@@ -1,0 +1,49 @@
+"""How our bodies become JSON: camelCase names that keep their unit, money as exact numbers."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from schemas.exact import Exact
+from schemas.money import Usd, nano_from_usd, raw_number
+
+T = TypeVar("T")
+
+_UNIT_SUFFIXES: Final = ("_seconds", "_usd", "_percent")
+
+
+def wire_name(name: str) -> str:
+    """Translate a field name: `daily_limit_usd` is `dailyLimit_usd`, `call_id` is `callId`."""
+    suffix = next((unit for unit in _UNIT_SUFFIXES if name.endswith(unit)), "")
+    head, *rest = name.removesuffix(suffix).split("_")
+    return head + "".join(word.capitalize() for word in rest) + suffix
+
+
+def _encode_custom(value: object) -> object:
+    if isinstance(value, Usd):
+        return raw_number(value.nano)
+    if isinstance(value, Exact):
+        return value.raw()
+    raise NotImplementedError(f"no JSON form for {type(value).__name__}")
+
+
+def _decode_custom(kind: type, value: Any) -> object:
+    if kind is Usd and isinstance(value, int | str | Decimal):
+        return Usd(nano_from_usd(Decimal(value)))
+    raise NotImplementedError(f"no Python form for {kind.__name__}")
+
+
+_encoder: Final = msgspec.json.Encoder(enc_hook=_encode_custom, decimal_format="number")
+
+
+def encode(body: object) -> bytes:
+    """Encode a body to JSON bytes; raises NotImplementedError for a type without a JSON form."""
+    return _encoder.encode(body)
+
+
+def decode(kind: type[T], text: bytes) -> T:
+    """Decode JSON bytes into `kind`; raises msgspec.ValidationError or msgspec.DecodeError."""
+    return msgspec.json.decode(text, type=kind, dec_hook=_decode_custom)

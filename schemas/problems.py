@@ -1,0 +1,33 @@
+"""What every failed answer of the REST interface looks like, and the codes it may carry."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+ProblemCode = Literal[
+    "bad_request",  # the request is no HTTP that we understand
+    "invalid_parameter",  # a part of the path or of the query; the sentence names it
+    "invalid_body",  # the body, or a field of it; the sentence names it
+    "unauthorized",  # no bearer token, or one that is not valid
+    "forbidden",  # another user's, or it does not exist: the two look alike on purpose
+    "not_found",  # no such route
+    "method_not_allowed",  # the route exists, see the `Allow` header
+    "request_timeout",  # the body did not arrive in time
+    "payload_too_large",  # more bytes than a body may have
+    "uri_too_long",  # more characters than a query may have
+    "expectation_failed",  # an `Expect` header other than 100-continue
+    "rate_limited",  # too many requests; `Retry-After` says when to come back
+    "internal_error",  # a fault of ours; the sentence carries the id it is logged with
+    "unavailable",  # something we depend on is gone; `Retry-After` says when to come back
+    "not_ready",  # the process is up but cannot serve yet; the sentence says what is missing
+]
+
+
+class Failure(Struct, kw_only=True):
+    """`{"success": false, "error": "a sentence", "code": "snake_case"}`."""
+
+    success: bool = False
+    error: str
+    code: ProblemCode

@@ -1,0 +1,16 @@
+"""What every successful answer of the REST interface is wrapped in."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+T = TypeVar("T")
+
+
+class Success(Struct, Generic[T], kw_only=True):
+    """`{"success": true, "data": …}`."""
+
+    success: bool = True
+    data: T

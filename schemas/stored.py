@@ -1,0 +1,44 @@
+"""How a decoded event is kept as text while it waits, and read back the same."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from schemas.events import DATA_TYPES, Event
+
+
+class _Stored(msgspec.Struct):
+    identity: str
+    fingerprint: int
+    source: str
+    id: str
+    type: str
+    time: datetime
+    data: msgspec.Raw
+
+
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder(_Stored)
+
+
+def pack(event: Event) -> str:
+    """Return an event as JSON text."""
+    return _encoder.encode(event).decode()
+
+
+def unpack(text: str) -> Event:
+    """Return the event that `pack` wrote."""
+    stored = _decoder.decode(text)
+    data = msgspec.json.decode(stored.data, type=DATA_TYPES[stored.type])
+    return Event(
+        stored.identity,
+        stored.fingerprint,
+        stored.source,
+        stored.id,
+        stored.type,
+        stored.time,
+        data,
+    )

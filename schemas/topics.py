@@ -1,0 +1,30 @@
+"""The names of the Kafka topics, and how each is laid out."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Topic(NamedTuple):
+    """A topic; a compacted one keeps only the newest value of each key."""
+
+    name: str
+    compacted: bool = False
+
+
+CALL_EVENTS: Final = Topic("cost.call-events.v1")
+DEAD_LETTERS: Final = Topic("cost.call-events.v1.dlq")
+CALL_TOTALS: Final = Topic("cost.call-totals.v1", compacted=True)
+BUDGET_ALERTS: Final = Topic("cost.budget-alerts.v1")
+CALL_COMMANDS: Final = Topic("cost.call-commands.v1")
+ANOMALIES: Final = Topic("cost.anomalies.v1")
+
+ALL_TOPICS: Final = (
+    CALL_EVENTS,
+    DEAD_LETTERS,
+    CALL_TOTALS,
+    BUDGET_ALERTS,
+    CALL_COMMANDS,
+    ANOMALIES,
+)
+DEFAULT_PARTITIONS: Final = 8

@@ -1,0 +1,35 @@
+"""The running total of a call, as published on the totals topic after each commit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from schemas.jsonio import wire_name
+from schemas.money import Usd
+
+
+class CallTotal(msgspec.Struct, kw_only=True, rename=wire_name):
+    """A call's totals as of commit number `version`; a higher version is newer, whenever it comes.
+
+    `refunded` has been given back of `charged_to_user`. Times are UTC.
+    """
+
+    call_id: str
+    user_id: str
+    persona_id: str | None
+    status: str
+    direction: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    duration_seconds: Decimal
+    expected_duration_seconds: Decimal | None
+    total_cost: Usd
+    cost_by_service: dict[str, Usd]
+    charged_to_user: Usd
+    refunded: Usd
+    estimated: bool
+    version: int
+    updated_at: datetime
