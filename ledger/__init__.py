@@ -1,0 +1,1 @@
+"""What an event costs and means (pure rules) and the store that keeps it (SQL)."""

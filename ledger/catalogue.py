@@ -1,0 +1,170 @@
+"""The price catalogue: which price was in force for a service, operation, model and unit at a time.
+
+A row is a price in USD for a number of units, valid from a moment until the next row of the same
+key begins. Rates are kept as exact fractions of nano-dollars, so that pricing is integer work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, Literal, NamedTuple
+
+from ledger.naming import standard_model, standard_operation
+from schemas.money import NANO_PER_USD, half_even
+
+ServiceClass = Literal["api", "infrastructure", "transaction", "revenue"]
+
+ANY_MODEL: Final = "*"
+_CACHE_ENTRIES_MAX: Final = 10_000
+
+_OTHER_UNITS: Final[dict[str, tuple[tuple[str, int, int], ...]]] = {
+    "seconds": (("minutes", 1, 60),),
+    "minutes": (("seconds", 60, 1),),
+    "input_tokens": (("tokens", 1, 1),),
+    "output_tokens": (("tokens", 1, 1),),
+}
+"""Unit of an event to (catalogue unit, multiplier, divisor) that may stand in for it."""
+
+
+class Price(NamedTuple):
+    """A row of the catalogue: `price_usd` for `per_units` of `unit`, from `effective_from` on."""
+
+    price_id: int
+    service: str
+    service_class: ServiceClass
+    operation: str
+    model: str
+    unit: str
+    price_usd: Decimal
+    per_units: int
+    effective_from: datetime
+
+
+class Rate(NamedTuple):
+    """Nano-dollars per unit as a fraction, and the catalogue row it comes from."""
+
+    price_id: int
+    numerator: int
+    denominator: int
+
+    def cost_nano(self, usage: int | Decimal) -> int:
+        """Return the price of a usage in nano-dollars, rounded half-even once, at the end."""
+        if isinstance(usage, int):
+            return half_even(usage * self.numerator, self.denominator)
+        numerator, denominator = usage.as_integer_ratio()
+        return half_even(numerator * self.numerator, denominator * self.denominator)
+
+
+def _rate(price: Price, multiplier: int = 1, divisor: int = 1) -> Rate:
+    numerator, denominator = price.price_usd.as_integer_ratio()
+    return Rate(
+        price.price_id,
+        numerator * NANO_PER_USD * multiplier,
+        denominator * divisor * price.per_units,
+    )
+
+
+class Tariff(NamedTuple):
+    """What the catalogue says of one kind of usage: its standard names and its rates, newest first.
+
+    `operation_sent` is the name as sent where it differs from the standard one.
+    """
+
+    operation: str
+    operation_sent: str | None
+    model: str | None
+    rates: Sequence[tuple[datetime, Rate]]
+
+    def at(self, time: datetime) -> Rate | None:
+        """Return the rate in force at `time`, or None."""
+        for since, rate in self.rates:
+            if since <= time:
+                return rate
+        return None
+
+
+_Key = tuple[str, str, str, str]
+
+
+class Catalogue:
+    """All prices known at one moment; immutable, replaced whole when prices change."""
+
+    def __init__(self, prices: Iterable[Price]) -> None:
+        """Index the rows by key, newest first."""
+        newest_first = sorted(prices, key=lambda price: price.effective_from, reverse=True)
+        self._rows: dict[_Key, list[Price]] = {}
+        self._classes: dict[str, ServiceClass] = {}
+        for price in newest_first:
+            key = (price.service, price.operation, price.model, price.unit)
+            self._rows.setdefault(key, []).append(price)
+            self._classes.setdefault(price.service, price.service_class)
+        self._tariffs: dict[tuple[str, str, str | None, str], Tariff] = {}
+
+    def tariff(self, service: str, operation: str, model: str | None, unit: str) -> Tariff:
+        """Return what there is for a usage; operation and model may be as sent.
+
+        An exact model goes before `*`, the unit as sent before one it can be converted to.
+        """
+        asked = (service, operation, model, unit)
+        known = self._tariffs.get(asked)
+        if known is None:
+            known = self._tariff(*asked)
+            if len(self._tariffs) >= _CACHE_ENTRIES_MAX:
+                self._tariffs.clear()
+            self._tariffs[asked] = known
+        return known
+
+    def _tariff(self, service: str, operation: str, model: str | None, unit: str) -> Tariff:
+        name, known_model = standard_operation(service, operation), standard_model(model)
+        rows, multiplier, divisor = self._best_rows(service, name, known_model, unit)
+        return Tariff(
+            name,
+            None if name == operation else operation,
+            known_model or None,
+            [(row.effective_from, _rate(row, multiplier, divisor)) for row in rows],
+        )
+
+    def _best_rows(
+        self, service: str, operation: str, model: str, unit: str
+    ) -> tuple[Sequence[Price], int, int]:
+        for known_model in (model, ANY_MODEL):
+            for known_unit, multiplier, divisor in ((unit, 1, 1), *_OTHER_UNITS.get(unit, ())):
+                rows = self._rows.get((service, operation, known_model, known_unit))
+                if rows:
+                    return rows, multiplier, divisor
+        return (), 1, 1
+
+    def rate(self, service: str, operation: str, unit: str, time: datetime) -> Rate | None:
+        """Return the rate of something that has no model, in force at `time`."""
+        return self.tariff(service, operation, None, unit).at(time)
+
+    def service_class(self, service: str) -> ServiceClass:
+        """Return what kind of cost a service is; one the catalogue does not know is API usage."""
+        return self._classes.get(service, "api")
+
+    def infrastructure_nano(self, time: datetime) -> dict[str, int]:
+        """Return one call's share of each infrastructure service: monthly cost ÷ calls a month."""
+        shares = {
+            service: self.rate(service, "share", "calls", time)
+            for service, kind in self._classes.items()
+            if kind == "infrastructure"
+        }
+        return {name: rate.cost_nano(1) for name, rate in sorted(shares.items()) if rate}
+
+    def fee_nano(self, processor: str, amount_nano: int, time: datetime) -> int | None:
+        """Return a processor's fee for a charge: percentage + fixed; None where it is unknown."""
+        if amount_nano == 0:
+            return 0
+        percentage = self.rate(processor, "fee", "usd", time)
+        fixed = self.rate(processor, "fee", "charges", time)
+        if percentage is None or fixed is None:
+            return None
+        share = half_even(amount_nano * percentage.numerator, percentage.denominator * NANO_PER_USD)
+        return share + fixed.cost_nano(1)
+
+    def default_charge_nano(self, time: datetime) -> int:
+        """Return what a completed call costs its user when nobody charged it; 0 if not set."""
+        rate = self.rate("call", "charge", "calls", time)
+        return rate.cost_nano(1) if rate else 0

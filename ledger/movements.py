@@ -1,0 +1,100 @@
+"""How a changed call moves the totals of its user's days: what it adds now, less what it added."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ledger.calls import CHARGED, REFUNDED, Call, first_day
+from ledger.periods import Day
+
+CostKey = tuple[str, Day, str, str]
+"""A row of `user_day_costs`: user, day, persona, service."""
+
+DayKey = tuple[str, Day, str]
+"""A row of `user_days`: user, day, persona."""
+
+
+class DaySums(NamedTuple):
+    """What a row of `user_days` moves by: calls, milliseconds, nano-dollars twice."""
+
+    calls: int = 0
+    duration_ms: int = 0
+    charged_nano: int = 0
+    refunded_nano: int = 0
+
+
+class Movements:
+    """The sum of all movements of one batch."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.costs: dict[CostKey, int] = {}
+        self.days: dict[DayKey, DaySums] = {}
+
+    def move(self, before: Call | None, after: Call) -> None:
+        """Add the difference between a call as last committed and as it is now."""
+        if before is not None and before.user_id is not None:
+            if before.persona_id == after.persona_id:
+                self._add_cost_changes(before, after)
+                if _days_differ(before, after):
+                    self._add_days(before, -1)
+                    self._add_days(after, 1)
+                return
+            self._add_costs(before, -1)
+            self._add_days(before, -1)
+        if after.user_id is not None:
+            self._add_costs(after, 1)
+            self._add_days(after, 1)
+
+    def _cost(self, call: Call, day: Day, service: str, nano: int) -> None:
+        if nano:
+            key = (call.user_id or "", day, call.persona_id or "", service)
+            self.costs[key] = self.costs.get(key, 0) + nano
+
+    def _add_costs(self, call: Call, sign: int) -> None:
+        for day, services in call.costs.items():
+            for service, nano in services.items():
+                self._cost(call, day, service, sign * nano)
+
+    def _add_cost_changes(self, before: Call, after: Call) -> None:
+        """Add the changes of a call whose rows stay the same; services never leave a call."""
+        user_id, persona_id, sums = after.user_id or "", after.persona_id or "", self.costs
+        for day, services in after.costs.items():
+            known = before.costs.get(day) or {}
+            for service, nano in services.items():
+                change = nano - known.get(service, 0)
+                if change:
+                    key = (user_id, day, persona_id, service)
+                    sums[key] = sums.get(key, 0) + change
+
+    def _add_days(self, call: Call, sign: int) -> None:
+        day = first_day(call)
+        if day is not None:
+            self._day(call, day, DaySums(sign, sign * call.duration_ms))
+        for charge_day, sums in call.charges.items():
+            charged, refunded = sign * sums[CHARGED], sign * sums[REFUNDED]
+            self._day(call, charge_day, DaySums(0, 0, charged, refunded))
+
+    def _day(self, call: Call, day: Day, sums: DaySums) -> None:
+        key = (call.user_id or "", day, call.persona_id or "")
+        known = self.days.get(key)
+        self.days[key] = (
+            sums if known is None else DaySums(*map(sum, zip(known, sums, strict=True)))
+        )
+
+    def changed_days(self) -> dict[DayKey, DaySums]:
+        """Return the rows of `user_days` that really move."""
+        return {key: sums for key, sums in self.days.items() if any(sums)}
+
+    def changed_costs(self) -> dict[CostKey, int]:
+        """Return the rows of `user_day_costs` that really move."""
+        return {key: nano for key, nano in self.costs.items() if nano}
+
+
+def _days_differ(before: Call, after: Call) -> bool:
+    """Say whether anything changed that `user_days` counts; most events change none of it."""
+    return (
+        before.first_at != after.first_at
+        or before.duration_ms != after.duration_ms
+        or before.charges != after.charges
+    )

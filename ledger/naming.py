@@ -1,0 +1,40 @@
+"""Emitters use many names for one thing; these are the standard ones."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_OPERATIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "twilio": {
+        "outbound_call": ("voice_call", "voice_outbound", "outbound_call", "voice"),
+        "inbound_call": ("voice_inbound", "inbound_call"),
+    },
+    "deepgram": {
+        "streaming_stt": ("stt_streaming", "streaming_stt", "transcription"),
+        "prerecorded_stt": ("prerecorded_stt", "stt_prerecorded", "pre_recorded", "prerecorded"),
+    },
+    "cerebras": {"inference": ("chat_completion", "inference", "extraction")},
+    "openai": {"inference": ("chat_completion", "inference", "extraction")},
+    "elevenlabs": {"tts": ("tts_generation", "tts_streaming", "tts")},
+}
+
+_STANDARD: Final = {
+    (service, alias): standard
+    for service, operations in _OPERATIONS.items()
+    for standard, aliases in operations.items()
+    for alias in aliases
+}
+
+
+def standard_operation(service: str, operation: str) -> str:
+    """Return the standard name of an operation; one nobody has listed keeps its own."""
+    name = operation.strip().lower().replace("-", "_")
+    return _STANDARD.get((service, name), name)
+
+
+def standard_model(model: str | None) -> str:
+    """Return a model's standard name; empty where none is named.
+
+    Vendors and their clients differ in case and in the dash of `llama-3.1`.
+    """
+    return (model or "").strip().lower().replace("llama-3", "llama3")

@@ -1,0 +1,39 @@
+"""Keeps the price catalogue in memory and notices when rows were added to it."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from ledger.catalogue import Catalogue
+from ledger.store.database import Connection
+from ledger.store.prices import catalogue_version, read_catalogue
+
+REFRESH_SECONDS: Final = 5
+
+
+class PriceBook:
+    """The catalogue that all lanes of a worker share."""
+
+    def __init__(self) -> None:
+        """Start empty; the first refresh reads the catalogue."""
+        self.catalogue = Catalogue(())
+        self._version = -1
+        self._looked_at = 0
+
+    async def refresh(self, connection: Connection, *, at_once: bool = False) -> bool:
+        """Read the catalogue again if it grew, looking every few seconds; returns whether it did.
+
+        Raises a PostgreSQL error or OSError.
+        """
+        now = time.monotonic_ns()
+        due = now - self._looked_at >= REFRESH_SECONDS * 1_000_000_000
+        if not due and not at_once and self._version >= 0:
+            return False
+        version = await catalogue_version(connection)
+        grew = version != self._version
+        if grew:
+            self.catalogue = await read_catalogue(connection)
+            self._version = version
+        self._looked_at = now
+        return grew

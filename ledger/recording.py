@@ -1,0 +1,312 @@
+"""One batch, one transaction: the use case on which every figure of the product rests.
+
+A batch of decoded events becomes rows, exact totals, dead letters and moved offsets together or not
+at all. A repeat is harmless because its identity is recorded; a crash is harmless because nothing
+is true before the commit, and everything before it is done again.
+
+Two gears. Normally the identities of a batch are looked up first. After a while without a repeat
+the look-up is left out and the unique index alone stands guard: should an identity turn out to be
+known, the batch is redone with the look-up. Calls are read once and kept; each update checks that
+the version it read is still the newest. Where it is not, because a call has several writers, the
+batch is redone with its calls locked, and so are the next ones for a while.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+import msgspec
+
+from ledger.accrual import Folded, Known, fold
+from ledger.calls import Call
+from ledger.pricebook import PriceBook
+from ledger.store.batches import (
+    StaleCallError,
+    add_to_outbox,
+    drop_unused,
+    known_identities,
+    lock_calls,
+    read_calls,
+    read_held,
+    read_voidable,
+    write,
+)
+from ledger.store.codecs import use_fast_codecs
+from ledger.store.database import Connection, Deadlock, UniqueViolation
+from ledger.store.offsets import (
+    DeadLetter,
+    Stream,
+    advance_offsets,
+    record_dead_letters,
+    rewind_offset,
+)
+from ledger.store.partitions import Month, ensure_months, month_of
+from schemas.events import CostVoided, Event
+from schemas.identity import identity_of
+from schemas.refusals import Refused
+
+CACHED_CALLS_MAX: Final = 50_000
+BATCHES_BEFORE_TRUST: Final = 20
+"""Batches without a repeat, or without another writer, before the faster gear is tried again."""
+ATTEMPTS_MAX: Final = 10
+
+
+class Received(Protocol):
+    """A record as it came from Kafka."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class Batch(msgspec.Struct):
+    """Decoded events with the records they came in, what was refused already, and how far it goes.
+
+    `events` and `records` run in parallel; `next_offsets` is by partition,
+    and so is `rewinds`: where the log of a partition was found to begin anew.
+    """
+
+    events: list[Event] = []
+    records: list[Received] = []
+    letters: list[DeadLetter] = []
+    next_offsets: dict[int, int] = {}
+    rewinds: dict[int, int] = {}
+
+    @property
+    def size(self) -> int:
+        """How many records the batch stands for."""
+        return len(self.events) + len(self.letters)
+
+
+class Outcome(msgspec.Struct):
+    """What a committed batch came to. `changed` are calls as committed; `outbox_id` their row."""
+
+    recorded: int = 0
+    repeated: int = 0
+    held: int = 0
+    refused: Counter[str] = msgspec.field(default_factory=Counter)
+    changed: list[Call] = []
+    outbox_id: int | None = None
+    committed_at: datetime | None = None
+
+
+Acknowledge = Callable[[Sequence[DeadLetter], int], Awaitable[None]]
+"""Publishes dead letters, given also the size of their batch; may raise to stop the batch."""
+
+
+def dead_letter(record: Received, refusal: Refused) -> DeadLetter:
+    """Return the dead letter of a record."""
+    headers = [
+        (name, base64.b64encode(value or b"").decode()) for name, value in record.headers or ()
+    ]
+    return DeadLetter(
+        record.partition,
+        record.offset,
+        refusal.code,
+        refusal.message,
+        record.key,
+        record.value,
+        json.dumps(headers),
+    )
+
+
+class Recorder:
+    """Records the batches of one lane, one after another, on one connection."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[Connection]],
+        stream: Stream,
+        prices: PriceBook,
+        acknowledge: Acknowledge,
+    ) -> None:
+        """Prepare; the connection is opened with the first batch and again after it is lost."""
+        self._connect = connect
+        self._stream = stream
+        self._prices = prices
+        self._acknowledge = acknowledge
+        self._connection: Connection | None = None
+        self._calls: dict[str, Call] = {}
+        self._months: set[Month] = set()
+        self._batches_without_repeat = 0
+        self._batches_without_rival = BATCHES_BEFORE_TRUST
+
+    async def record(self, batch: Batch) -> Outcome:
+        """Record a batch and return what it came to.
+
+        Raises whatever PostgreSQL or the acknowledgement raised; nothing is recorded then, except
+        that an error during the commit may hide a success, which recording it again will find.
+        """
+        for _ in range(ATTEMPTS_MAX):
+            try:
+                return await self._record(batch)
+            except UniqueViolation:
+                self._batches_without_repeat = self._batches_without_rival = 0
+            except (StaleCallError, Deadlock):
+                self._batches_without_rival = 0
+            except BaseException:
+                self._calls.clear()
+                raise
+            self._calls.clear()
+        raise StaleCallError(f"a batch met other writers {ATTEMPTS_MAX} times in a row")
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def _open(self) -> Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._connect()
+            await use_fast_codecs(self._connection)
+        return self._connection
+
+    async def _record(self, batch: Batch) -> Outcome:
+        connection = await self._open()
+        await self._prices.refresh(connection)
+        await self._ensure_months(connection, batch.events)
+        async with connection.transaction():
+            work = _Work(batch, datetime.now(UTC))
+            await self._sort_out(connection, work)
+            folded = await self._fold(connection, work)
+            await write(connection, folded, work.recorded_at)
+            await self._refuse(connection, work, folded)
+            for partition, offset in batch.rewinds.items():
+                await rewind_offset(connection, self._stream, partition, offset)
+            await advance_offsets(connection, self._stream, batch.next_offsets)
+            outcome = _outcome(work, folded)
+            if outcome.changed:
+                call_ids = [call.call_id for call in outcome.changed]
+                outcome.outbox_id = await add_to_outbox(connection, call_ids)
+        self._remember(folded)
+        self._batches_without_repeat = 0 if outcome.repeated else self._batches_without_repeat + 1
+        self._batches_without_rival += 1
+        outcome.committed_at = datetime.now(UTC)
+        return outcome
+
+    async def _ensure_months(self, connection: Connection, events: Sequence[Event]) -> None:
+        """Make the partitions that late events need; a new one may not be made inside the batch."""
+        missing = {month_of(event.time) for event in events} - self._months
+        if missing:
+            await ensure_months(connection, missing)
+            self._months |= missing
+
+    async def _sort_out(self, connection: Connection, work: _Work) -> None:
+        """Separate what is new from repeats and conflicts, in the batch and in the past."""
+        work.drop_repeats_within()
+        if work.new and self._batches_without_repeat < BATCHES_BEFORE_TRUST:
+            identities = list(work.new)
+            for index, fingerprint in await known_identities(connection, identities):
+                work.meet_known(identities[index], fingerprint)
+
+    async def _fold(self, connection: Connection, work: _Work) -> Folded:
+        events = list(work.new.values())
+        known = await self._known(connection, events)
+        folded = fold(events, known, self._prices.catalogue)
+        unknown_price = any(refusal.code == "unknown_price" for _, refusal in folded.refused)
+        if unknown_price and await self._prices.refresh(connection, at_once=True):
+            folded = fold(events, known, self._prices.catalogue)
+        await drop_unused(connection, known.calls.values(), folded)
+        return folded
+
+    async def _known(self, connection: Connection, events: Sequence[Event]) -> Known:
+        """Gather what the fold needs to know, mostly from memory."""
+        calls = await self._read(connection, {event.data.call_id for event in events})
+        known = Known(calls)
+        holding = [name for name, call in calls.items() if call.held_count]
+        if holding:
+            known.held = await read_held(connection, holding)
+        targets = _void_targets(events)
+        if targets:
+            known.voidable, known.voided = await read_voidable(connection, targets)
+        return known
+
+    async def _read(self, connection: Connection, call_ids: set[str]) -> dict[str, Call]:
+        """Return the calls of a batch: mostly from memory, locked where there are rivals."""
+        if self._batches_without_rival < BATCHES_BEFORE_TRUST:
+            return await lock_calls(connection, list(call_ids))
+        cached = self._calls
+        calls = {name: call for name in call_ids if (call := cached.get(name)) is not None}
+        missing = [name for name in call_ids if name not in calls]
+        if missing:
+            calls |= await read_calls(connection, missing)
+        return calls
+
+    async def _refuse(self, connection: Connection, work: _Work, folded: Folded) -> None:
+        """Keep and publish dead letters, acknowledged, before their offset moves."""
+        work.refuse(folded.refused)
+        if work.letters:
+            await record_dead_letters(connection, self._stream, work.letters)
+            await self._acknowledge(work.letters, work.batch.size)
+
+    def _remember(self, folded: Folded) -> None:
+        """Keep changed calls as committed; the least recently changed make way."""
+        for call_id, (_, call) in folded.changed.items():
+            self._calls.pop(call_id, None)
+            self._calls[call_id] = call
+        for call_id in list(self._calls)[: max(0, len(self._calls) - CACHED_CALLS_MAX)]:
+            del self._calls[call_id]
+
+
+class _Work:
+    """A batch on its way: which of its events are still new, and what has been refused so far."""
+
+    def __init__(self, batch: Batch, recorded_at: datetime) -> None:
+        self.batch = batch
+        self.recorded_at = recorded_at
+        self.new: dict[str, Event] = {}
+        self.repeated = 0
+        self.letters: list[DeadLetter] = list(batch.letters)
+        self._refused: list[tuple[Event, Refused]] = []
+
+    def drop_repeats_within(self) -> None:
+        """Keep the first event of each identity."""
+        for event in self.batch.events:
+            first = self.new.setdefault(event.identity, event)
+            if first is not event:
+                self._meet(event, first.fingerprint)
+
+    def meet_known(self, identity: str, fingerprint: int) -> None:
+        """Drop an event whose identity is recorded, with the digest of what was recorded."""
+        self._meet(self.new.pop(identity), fingerprint)
+
+    def _meet(self, event: Event, fingerprint: int) -> None:
+        if event.fingerprint == fingerprint:
+            self.repeated += 1
+        else:
+            message = f"Event {event.id} of {event.source} was recorded with other content."
+            self._refused.append((event, Refused("id_conflict", message)))
+
+    def refuse(self, refused: Sequence[tuple[Event, Refused]]) -> None:
+        """Turn refused events into dead letters."""
+        self._refused += refused
+        if self._refused:
+            pairs = zip(self.batch.events, self.batch.records, strict=True)
+            records = {id(event): record for event, record in pairs}
+            self.letters += [dead_letter(records[id(event)], why) for event, why in self._refused]
+
+
+def _void_targets(events: Sequence[Event]) -> Mapping[str, str]:
+    """Return the call that each void names, by the identity that it voids."""
+    return {
+        identity_of(event.data.voids.source, event.data.voids.id): event.data.call_id
+        for event in events
+        if isinstance(event.data, CostVoided)
+    }
+
+
+def _outcome(work: _Work, folded: Folded) -> Outcome:
+    return Outcome(
+        recorded=len(folded.identities) - len(folded.held),
+        repeated=work.repeated,
+        held=len(folded.held),
+        refused=Counter(letter.code for letter in work.letters),
+        changed=[call for _, call in folded.changed.values() if call.user_id is not None],
+    )

@@ -1,0 +1,226 @@
+"""Reads what a batch needs to know and writes what it came to, inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from ledger.accrual import CountedCost, Folded
+from ledger.calls import Call
+from ledger.entries import Entry
+from ledger.movements import Movements
+from ledger.store.arrays import any_array, int_array, text_array
+from ledger.store.database import Connection, Record, affected
+from ledger.store.sql import statements
+from schemas.events import Event
+from schemas.stored import pack, unpack
+
+_SQL: Final = statements("recording")
+_ENTRY_COLUMNS: Final = list(Entry._fields)
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode_costs: Final = msgspec.json.Decoder(dict[str, dict[str, int]]).decode
+_decode_charges: Final = msgspec.json.Decoder(dict[str, list[int]]).decode
+_decode_sums: Final = msgspec.json.Decoder(dict[str, int]).decode
+_decode_identities: Final = msgspec.json.Decoder(list[str]).decode
+
+Changed = tuple[Call | None, Call]
+
+
+class StaleCallError(Exception):
+    """Another writer changed a call since it was read; read again and redo the batch."""
+
+
+async def known_identities(
+    connection: Connection, identities: Sequence[str]
+) -> list[tuple[int, int]]:
+    """Return (index into `identities`, recorded fingerprint) of those recorded before."""
+    rows = await connection.fetch(_SQL["known_identities"], text_array(identities))
+    return [(row[0] - 1, row[1]) for row in rows]
+
+
+async def read_calls(connection: Connection, call_ids: Sequence[str]) -> dict[str, Call]:
+    """Return those of the calls that exist, as last committed."""
+    rows = await connection.fetch(_SQL["calls"], text_array(call_ids))
+    return {row["call_id"]: _call(row) for row in rows}
+
+
+async def lock_calls(connection: Connection, call_ids: Sequence[str]) -> dict[str, Call]:
+    """Return the calls as last committed, locked to the end of the transaction.
+
+    One that does not exist is made, with version 0, to be locked too.
+    """
+    await connection.execute(_SQL["place_calls"], text_array(call_ids))
+    rows = await connection.fetch(_SQL["lock_calls"], text_array(call_ids))
+    return {row["call_id"]: _call(row) for row in rows}
+
+
+async def drop_unused(connection: Connection, known: Iterable[Call], folded: Folded) -> None:
+    """Remove calls that `lock_calls` made and no event changed."""
+    unused = [c.call_id for c in known if c.version == 0 and c.call_id not in folded.changed]
+    if unused:
+        await connection.execute(_SQL["drop_placed_calls"], text_array(unused))
+
+
+def _call(row: Record) -> Call:
+    return Call(
+        **{
+            **row,
+            "costs": _decode_costs(row["costs"]),
+            "charges": _decode_charges(row["charges"]),
+            "infrastructure": _decode_sums(row["infrastructure"]),
+            "pending_voids": _decode_identities(row["pending_voids"]),
+        }
+    )
+
+
+async def read_held(connection: Connection, call_ids: Sequence[str]) -> dict[str, list[Event]]:
+    """Return the events held for these calls."""
+    held: dict[str, list[Event]] = {}
+    for row in await connection.fetch(_SQL["held_events"], text_array(call_ids)):
+        held.setdefault(row["call_id"], []).append(unpack(row["event"]))
+    return held
+
+
+async def read_voidable(
+    connection: Connection, targets: Mapping[str, str]
+) -> tuple[dict[str, CountedCost], frozenset[str]]:
+    """Return the recorded costs among `targets`, and which of them have been voided.
+
+    `targets` is the call by the identity looked for; an identity of another call does not count.
+    """
+    arguments = text_array(list(targets)), text_array(list(targets.values()))
+    rows = await connection.fetch(_SQL["voidable"], *arguments)
+    costs = {
+        row["identity"]: CountedCost(
+            row["call_id"], row["day"], row["service"], row["cost_nano"], row["estimated"]
+        )
+        for row in rows
+    }
+    return costs, frozenset(row["identity"] for row in rows if row["voided"])
+
+
+async def write(connection: Connection, folded: Folded, recorded_at: datetime) -> None:
+    """Write all that a batch came to.
+
+    Calls come first and rows in the order of their keys, so that writers seldom deadlock. Raises
+    StaleCallError, or a unique violation where an identity or a call is not new.
+    """
+    if folded.changed:
+        await _write_calls(connection, folded.changed.values(), recorded_at)
+    if folded.identities:
+        await connection.copy_records_to_table(
+            "event_identities",
+            records=sorted(folded.identities),
+            columns=["identity", "fingerprint"],
+        )
+    if folded.entries:
+        await connection.copy_records_to_table(
+            "call_cost_events", records=folded.entries, columns=_ENTRY_COLUMNS
+        )
+    if folded.changed:
+        await _move_days(connection, folded.movements)
+    if folded.released:
+        await connection.execute(_SQL["release"], text_array(folded.released))
+    if folded.held:
+        held = [(event.data.call_id, event.identity, pack(event)) for event in folded.held]
+        await connection.execute(_SQL["hold"], *map(any_array, _columns(held)))
+
+
+async def _write_calls(
+    connection: Connection, changed: Iterable[Changed], recorded_at: datetime
+) -> None:
+    new: list[Call] = []
+    altered: list[Call] = []
+    cost_only: list[Call] = []
+    for before, call in sorted(changed, key=_call_id):
+        if before is None:
+            new.append(call)
+        else:
+            (cost_only if _only_costs_changed(before, call) else altered).append(call)
+    if new:
+        columns = _whole_columns(new)
+        await connection.execute(_SQL["insert_calls"], *columns, recorded_at)
+    if altered:
+        columns = _whole_columns(altered)
+        status = await connection.execute(_SQL["update_calls"], *columns, recorded_at)
+        _require(status, len(altered))
+    if cost_only:
+        columns = _cost_columns(cost_only)
+        status = await connection.execute(_SQL["update_call_costs"], *columns, recorded_at)
+        _require(status, len(cost_only))
+
+
+def _require(status: str, expected: int) -> None:
+    """Raise StaleCallError unless every call still had the version that was read."""
+    if affected(status) != expected:
+        raise StaleCallError(f"{expected - affected(status)} calls changed meanwhile")
+
+
+def _call_id(pair: Changed) -> str:
+    return pair[1].call_id
+
+
+def _only_costs_changed(before: Call, call: Call) -> bool:
+    return (
+        before.user_id is not None
+        and before.first_at == call.first_at
+        and before.started_by == call.started_by
+        and before.ended_by == call.ended_by
+        and before.persona_by == call.persona_by
+        and before.charges == call.charges
+        and before.charge_count == call.charge_count
+        and before.held_count == call.held_count
+        and before.pending_voids == call.pending_voids
+    )
+
+
+def _whole_columns(calls: Sequence[Call]) -> list[str]:
+    """Return the columns of `insert_calls` and `update_calls`."""
+    return [
+        any_array(_json(value) if isinstance(value, dict | list) else value for value in column)
+        for column in zip(*map(msgspec.structs.astuple, calls), strict=True)
+    ]
+
+
+def _cost_columns(calls: Sequence[Call]) -> list[str]:
+    """Return the columns of `update_call_costs`."""
+    return [
+        text_array([call.call_id for call in calls]),
+        text_array([_json(call.costs) for call in calls]),
+        int_array(call.estimated_count for call in calls),
+        int_array(call.event_count for call in calls),
+        int_array(call.version for call in calls),
+    ]
+
+
+def _json(value: object) -> str:
+    return _encode(value).decode()
+
+
+async def _move_days(connection: Connection, movements: Movements) -> None:
+    costs = movements.changed_costs()
+    if costs:
+        users, days, personas, services = _columns(sorted(costs))
+        nano = [costs[key] for key in sorted(costs)]
+        columns = [*map(text_array, (users, days, personas, services)), int_array(nano)]
+        await connection.execute(_SQL["move_user_day_costs"], *columns)
+    changed = movements.changed_days()
+    if changed:
+        users, days, personas = _columns(sorted(changed))
+        sums = _columns([changed[key] for key in sorted(changed)])
+        columns = [*map(text_array, (users, days, personas)), *map(int_array, sums)]
+        await connection.execute(_SQL["move_user_days"], *columns)
+
+
+async def add_to_outbox(connection: Connection, call_ids: list[str]) -> int:
+    """Remember that the totals of these calls are to be published; returns the row's id."""
+    return int(await connection.fetchval(_SQL["add_to_outbox"], text_array(call_ids)))
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Turn rows into columns."""
+    return list(zip(*rows, strict=True))

@@ -1,0 +1,100 @@
+"""Connections to PostgreSQL with a limit on everything, and what its errors mean to a caller."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeAlias
+
+import asyncpg
+
+Connection: TypeAlias = asyncpg.Connection
+Pool: TypeAlias = asyncpg.Pool
+Record: TypeAlias = asyncpg.Record
+
+COMMAND_TIMEOUT_SECONDS: Final = 60
+CONNECT_TIMEOUT_SECONDS: Final = 10
+
+_LIMITS: Final = {
+    "statement_timeout": "60s",
+    "lock_timeout": "20s",
+    "idle_in_transaction_session_timeout": "60s",
+    "timezone": "UTC",
+}
+
+UniqueViolation = asyncpg.UniqueViolationError
+Deadlock = asyncpg.DeadlockDetectedError
+
+_TRANSIENT: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.InvalidPasswordError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InvalidCatalogNameError,
+    OSError,
+    TimeoutError,
+)
+_DATA: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Say whether the same work may succeed later: the database is away, busy or deadlocked."""
+    return isinstance(error, _TRANSIENT)
+
+
+def is_data_error(error: BaseException) -> bool:
+    """Say whether some value of the work itself is what PostgreSQL will never take."""
+    return isinstance(error, _DATA)
+
+
+async def connect(url: str, *, name: str) -> Connection:
+    """Open one connection; `name` shows in pg_stat_activity. Raises OSError or a PostgresError."""
+    connection: Connection = await asyncpg.connect(
+        url,
+        timeout=CONNECT_TIMEOUT_SECONDS,
+        command_timeout=COMMAND_TIMEOUT_SECONDS,
+        server_settings=_LIMITS | {"application_name": name},
+    )
+    return connection
+
+
+async def create_pool(url: str, *, name: str, most: int, statement_timeout_ms: int) -> Pool:
+    """Open a pool of up to `most` connections whose statements end after `statement_timeout_ms`.
+
+    Whoever borrows one changes settings for the length of a transaction only: connections are lent
+    out again without the round trip that would reset them. An open transaction is rolled back.
+    """
+    limits = _LIMITS | {"statement_timeout": str(statement_timeout_ms), "application_name": name}
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=most,
+        timeout=CONNECT_TIMEOUT_SECONDS,
+        command_timeout=COMMAND_TIMEOUT_SECONDS,
+        max_inactive_connection_lifetime=300,
+        reset=_leave_as_it_is,
+        server_settings=limits,
+    )
+
+
+async def _leave_as_it_is(_: Connection) -> None:
+    """Reset nothing: there is nothing to reset."""
+
+
+@asynccontextmanager
+async def connected(url: str, *, name: str) -> AsyncIterator[Connection]:
+    """Open a connection for the length of a block."""
+    connection = await connect(url, name=name)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+def affected(status: Any) -> int:
+    """Return how many rows a command touched, from its status such as `UPDATE 3`."""
+    return int(str(status).rsplit(" ", 1)[-1])

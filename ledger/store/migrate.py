@@ -1,0 +1,87 @@
+"""Brings a database to the newest schema: numbered SQL files, forwards only, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+from ledger.store.database import Connection, connected
+from ledger.store.partitions import ensure_months
+from ledger.store.sql import statements
+
+_SQL: Final = statements("migrate")
+_MONTHS_AHEAD: Final = 2
+_STEP_TIMEOUT_SECONDS: Final = 3600
+
+
+class Migration(NamedTuple):
+    """One step of the schema; `version` is the number its file name begins with."""
+
+    version: int
+    name: str
+    text: str
+
+
+class UnknownSchemaError(Exception):
+    """The database was migrated by a newer version of this program."""
+
+
+def migrations() -> list[Migration]:
+    """Return all steps in order; raises ValueError where the numbering has a gap."""
+    folder = files("ledger.store") / "migrations"
+    found = sorted(
+        Migration(int(path.name.split("_", 1)[0]), path.name, path.read_text(encoding="utf-8"))
+        for path in folder.iterdir()
+        if path.name.endswith(".sql")
+    )
+    if [step.version for step in found] != list(range(1, len(found) + 1)):
+        raise ValueError("migrations must be numbered 0001, 0002, … without a gap")
+    return found
+
+
+async def migrate(url: str, *, report: Callable[[str], None] = lambda _: None) -> int:
+    """Apply what is missing and create the partitions of this and the coming months.
+
+    Returns how many steps were applied. Safe to run many times and from several machines at once:
+    an advisory lock lets one in. Raises UnknownSchemaError where the database is ahead of us.
+    """
+    async with connected(url, name="cost-analytics migrate") as connection:
+        await connection.execute(_SQL["lock"])
+        try:
+            return await _migrate(connection, report)
+        finally:
+            await connection.execute(_SQL["unlock"])
+
+
+async def _migrate(connection: Connection, report: Callable[[str], None]) -> int:
+    await connection.execute(_SQL["create_history"])
+    done = await connection.fetchval(_SQL["newest_version"])
+    steps = migrations()
+    if done > len(steps):
+        raise UnknownSchemaError(
+            f"The database has schema version {done}; this program knows {len(steps)}. "
+            "Start a newer version of it."
+        )
+    for step in steps[done:]:
+        report(f"applying {step.name}")
+        async with connection.transaction():
+            await connection.execute(step.text, timeout=_STEP_TIMEOUT_SECONDS)
+            await connection.execute(_SQL["record_version"], step.version, step.name)
+    now = datetime.now(UTC)
+    ahead = [_month_after(now, months) for months in range(_MONTHS_AHEAD + 1)]
+    await ensure_months(connection, ahead)
+    return len(steps) - int(done)
+
+
+def _month_after(moment: datetime, months: int) -> tuple[int, int]:
+    years, month = divmod(moment.month - 1 + months, 12)
+    return moment.year + years, month + 1
+
+
+async def schema_is_current(connection: Connection) -> bool:
+    """Say whether every migration this program knows has been applied."""
+    if not await connection.fetchval(_SQL["has_history"]):
+        return False
+    return bool(await connection.fetchval(_SQL["newest_version"]) >= len(migrations()))

@@ -1,0 +1,60 @@
+"""Where each partition stands, and what was refused on the way: both moved with the totals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from ledger.store.database import Connection
+from ledger.store.sql import statements
+
+_SQL: Final = statements("offsets")
+
+
+class Stream(NamedTuple):
+    """A topic on a cluster; offsets mean nothing without both."""
+
+    cluster: str
+    topic: str
+
+
+class DeadLetter(NamedTuple):
+    """A refused record as received, and why. `headers` is JSON: pairs of name and base64 value."""
+
+    partition: int
+    offset: int
+    code: str
+    message: str
+    key: bytes | None
+    value: bytes | None
+    headers: str
+
+
+async def read_offsets(connection: Connection, stream: Stream) -> dict[int, int]:
+    """Return the next offset to count of each partition that has one."""
+    rows = await connection.fetch(_SQL["read"], *stream)
+    return {row["partition"]: row["next_offset"] for row in rows}
+
+
+async def advance_offsets(
+    connection: Connection, stream: Stream, next_offsets: Mapping[int, int]
+) -> None:
+    """Store how far each partition is counted; never moves one back."""
+    partitions = sorted(next_offsets)
+    offsets = [next_offsets[partition] for partition in partitions]
+    await connection.execute(_SQL["advance"], *stream, partitions, offsets)
+
+
+async def record_dead_letters(
+    connection: Connection, stream: Stream, letters: Sequence[DeadLetter]
+) -> None:
+    """Keep refused records; one that is kept already is left as it is."""
+    columns = zip(*letters, strict=True)
+    await connection.execute(_SQL["refuse"], *stream, *columns)
+
+
+async def rewind_offset(
+    connection: Connection, stream: Stream, partition: int, next_offset: int
+) -> None:
+    """Set a partition back; only for a log that no longer holds what was counted from it."""
+    await connection.execute(_SQL["rewind"], *stream, partition, next_offset)

@@ -1,0 +1,34 @@
+"""The totals outbox: batches whose calls still have to be published, surviving any crash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from ledger.calls import Call
+from ledger.store.batches import read_calls
+from ledger.store.database import Connection
+from ledger.store.sql import statements
+
+_SQL: Final = statements("outbox")
+
+
+class Orphans(NamedTuple):
+    """Outbox rows nobody has published, and their calls as they are now."""
+
+    ids: list[int]
+    calls: list[Call]
+
+
+async def settle(connection: Connection, ids: Sequence[int]) -> None:
+    """Forget batches whose totals are in Kafka."""
+    await connection.execute(_SQL["settle"], list(ids))
+
+
+async def claim_orphans(connection: Connection, *, age_seconds: int, most: int) -> Orphans:
+    """Lock up to `most` rows older than `age_seconds`, to the end of the caller's transaction."""
+    rows = await connection.fetch(_SQL["claim"], age_seconds, most)
+    call_ids = sorted({call_id for row in rows for call_id in row["call_ids"]})
+    calls = await read_calls(connection, call_ids) if call_ids else {}
+    known = [call for call in calls.values() if call.user_id is not None]
+    return Orphans([row["id"] for row in rows], known)

@@ -1,0 +1,89 @@
+-- Every statement names the viewer ($2) beside what is asked for; $3 is true for an administrator.
+-- The row policies would hide other users' rows all the same.
+
+-- name: call
+-- One call with the class of each of its services and the lines that make up its usage. Voided
+-- lines are left out, so that the rest sums to the totals. Nothing of a call is older than its
+-- first event, which keeps the search out of earlier partitions. Events are found by $1, not by
+-- c.call_id, whose collation differs from that of their index. Money is nano-dollars.
+SELECT c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.charges,
+       c.estimated_count > 0 AS estimated, c.first_at, c.started_at, c.ended_at, c.updated_at,
+       (SELECT json_object_agg(s.service, p.class)
+          FROM (SELECT DISTINCT service
+                  FROM jsonb_each(c.costs) AS day (date, costs),
+                       jsonb_object_keys(day.costs) AS service) AS s,
+               LATERAL (SELECT class
+                          FROM service_prices AS p
+                         WHERE p.service = s.service
+                         ORDER BY effective_from DESC, price_id DESC
+                         LIMIT 1) AS p) AS classes,
+       (SELECT json_agg(json_build_object(
+                   'service', e.service, 'operation', e.operation,
+                   'usage', e.usage, 'unit', e.unit, 'costNano', e.cost_nano,
+                   'unitCost', e.unit_cost, 'priceUsd', p.price_usd, 'perUnits', p.per_units,
+                   'priceUnit', p.unit, 'metadata', e.data)
+               ORDER BY e.service, e.time, e.identity)
+          FROM call_cost_events AS e
+          LEFT JOIN service_prices AS p ON p.price_id = e.price_id
+         WHERE e.call_id = $1
+           AND (e.user_id = $2 OR $3)
+           AND e.time >= c.first_at
+           AND e.type = 'cost.recorded'
+           AND NOT EXISTS (SELECT
+                             FROM call_cost_events AS v
+                            WHERE v.call_id = $1
+                              AND (v.user_id = $2 OR $3)
+                              AND v.time >= c.first_at
+                              AND v.type = 'cost.voided'
+                              AND v.voids = e.identity)) AS lines
+  FROM calls AS c
+ WHERE c.call_id = $1
+   AND (c.user_id = $2 OR $3)
+   AND c.user_id IS NOT NULL
+
+-- name: spending
+-- What user $1 spent on the days $4 to $5, both included: sums, the cost and class of each
+-- service, and the $6 personas that cost most. A persona nobody named is called $7.
+WITH days AS (
+    SELECT coalesce(nullif(persona_id, ''), $7) AS persona_id, sum(calls) AS calls,
+           sum(duration_ms) AS duration_ms, sum(charged_nano) AS charged_nano,
+           sum(refunded_nano) AS refunded_nano
+      FROM user_days
+     WHERE user_id = $1
+       AND (user_id = $2 OR $3)
+       AND day BETWEEN $4 AND $5
+     GROUP BY 1
+), costs AS (
+    SELECT coalesce(nullif(persona_id, ''), $7) AS persona_id, service, sum(cost_nano) AS cost_nano
+      FROM user_day_costs
+     WHERE user_id = $1
+       AND (user_id = $2 OR $3)
+       AND day BETWEEN $4 AND $5
+     GROUP BY 1, 2
+), services AS (
+    SELECT service, sum(cost_nano) AS cost_nano FROM costs GROUP BY service
+), personas AS (
+    SELECT persona_id, sum(calls) AS calls, sum(cost_nano) AS cost_nano
+      FROM (SELECT persona_id, calls, 0 AS cost_nano FROM days
+            UNION ALL
+            SELECT persona_id, 0, cost_nano FROM costs) AS parts
+     GROUP BY persona_id
+     ORDER BY cost_nano DESC, calls DESC, persona_id COLLATE "C"
+     LIMIT $6
+)
+SELECT coalesce(sum(calls), 0)::bigint AS calls,
+       coalesce(sum(duration_ms), 0) AS duration_ms,
+       coalesce(sum(charged_nano), 0) AS charged_nano,
+       coalesce(sum(refunded_nano), 0) AS refunded_nano,
+       (SELECT json_object_agg(service, cost_nano) FROM services) AS costs,
+       (SELECT json_object_agg(s.service, p.class)
+          FROM services AS s,
+               LATERAL (SELECT class
+                          FROM service_prices AS p
+                         WHERE p.service = s.service
+                         ORDER BY effective_from DESC, price_id DESC
+                         LIMIT 1) AS p) AS classes,
+       (SELECT json_agg(json_build_object(
+                   'personaId', persona_id, 'calls', calls, 'costNano', cost_nano))
+          FROM personas) AS personas
+  FROM days

@@ -1,0 +1,214 @@
+-- name: no_time_limit
+-- A whole ledger may take longer than a statement usually may.
+SET LOCAL statement_timeout = 0
+
+-- name: stop_writers
+-- Keeps the totals still while they are rebuilt; readers go on.
+LOCK TABLE calls, user_day_costs, user_days IN SHARE ROW EXCLUSIVE MODE
+
+-- name: counts
+-- How much there is to compare.
+SELECT (SELECT count(*) FROM call_cost_events WHERE type <> 'call.settled') AS events,
+       (SELECT count(*) FROM calls WHERE user_id IS NOT NULL) AS calls,
+       (SELECT count(*) FROM user_days) AS user_days,
+       (SELECT count(*) FROM user_day_costs) AS user_day_costs,
+       (SELECT count(*) FROM held_events) AS held,
+       (SELECT count(*) FROM dead_letters) AS dead_letters
+
+-- name: fact_differences
+-- Calls whose row does not say what their events say.
+SELECT call_id AS what, to_jsonb(expected) - 'users' AS expected, to_jsonb(actual) AS actual
+FROM call_facts AS expected
+FULL JOIN (
+    SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
+           first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
+           infrastructure, charge_count, default_charge_nano, default_fee_nano,
+           estimated_count, event_count
+    FROM calls WHERE user_id IS NOT NULL
+) AS actual USING (call_id)
+WHERE to_jsonb(expected) - 'users' IS DISTINCT FROM to_jsonb(actual) OR expected.users <> 1
+ORDER BY 1
+
+-- name: decision_differences
+-- Calls with a default charge that is not due, or without what is due and has a price.
+SELECT call_id AS what,
+       jsonb_build_object('default charge due', status = 'completed' AND charge_count = 0) AS expected,
+       jsonb_build_object('defaultCharge', default_charge_nano, 'infrastructure', infrastructure) AS actual
+FROM call_facts AS f
+WHERE CASE WHEN status = 'completed' AND charge_count = 0
+           THEN default_charge_nano = 0 AND EXISTS (
+               SELECT FROM service_prices AS p
+               WHERE p.class = 'revenue' AND p.price_usd > 0
+                 AND p.effective_from <= f.ended_at AND p.created_at <= f.ended_at
+           )
+           ELSE default_charge_nano <> 0 OR default_fee_nano <> 0 END
+   OR infrastructure = '{}' AND EXISTS (
+          SELECT FROM service_prices AS p
+          WHERE p.class = 'infrastructure'
+            AND p.effective_from <= f.first_at AND p.created_at <= f.first_at
+      )
+ORDER BY 1
+
+-- name: call_cost_differences
+-- Calls whose cost of a day and service is not the sum of what was recorded.
+SELECT concat_ws(' ', call_id, day, service) AS what, to_jsonb(expected.nano) AS expected, to_jsonb(actual.nano) AS actual
+FROM (
+    SELECT call_id, day, service, sum(cost_nano) AS nano FROM cost_postings GROUP BY call_id, day, service
+) AS expected
+FULL JOIN (
+    SELECT call_id, days.key::date AS day, costs.key AS service, costs.value::numeric AS nano
+    FROM calls, jsonb_each(costs) AS days, jsonb_each_text(days.value) AS costs
+    WHERE user_id IS NOT NULL
+) AS actual USING (call_id, day, service)
+WHERE coalesce(expected.nano, 0) <> coalesce(actual.nano, 0)
+ORDER BY 1
+
+-- name: call_charge_differences
+-- Calls whose charges and refunds of a day are not the sum of what was recorded.
+SELECT concat_ws(' ', call_id, day) AS what,
+       jsonb_build_array(expected.charged, expected.refunded) AS expected,
+       jsonb_build_array(actual.charged, actual.refunded) AS actual
+FROM (
+    SELECT call_id, day, sum(charged_nano) AS charged, sum(refunded_nano) AS refunded
+    FROM charge_postings GROUP BY call_id, day
+) AS expected
+FULL JOIN (
+    SELECT call_id, days.key::date AS day, (days.value ->> 0)::numeric AS charged, (days.value ->> 1)::numeric AS refunded
+    FROM calls, jsonb_each(charges) AS days
+    WHERE user_id IS NOT NULL
+) AS actual USING (call_id, day)
+WHERE coalesce(expected.charged, 0) <> coalesce(actual.charged, 0)
+   OR coalesce(expected.refunded, 0) <> coalesce(actual.refunded, 0)
+ORDER BY 1
+
+-- name: user_day_cost_differences
+-- Users' days whose cost by persona and service is not the sum over their calls' events.
+SELECT concat_ws(' ', user_id, day, persona_id, service) AS what, to_jsonb(expected.nano) AS expected, to_jsonb(actual.nano) AS actual
+FROM (
+    SELECT f.user_id, p.day, coalesce(f.persona_id, '') AS persona_id, p.service, sum(p.cost_nano) AS nano
+    FROM cost_postings AS p JOIN call_facts AS f USING (call_id)
+    GROUP BY f.user_id, p.day, coalesce(f.persona_id, ''), p.service
+) AS expected
+FULL JOIN (
+    SELECT user_id, day, persona_id, service, cost_nano AS nano FROM user_day_costs
+) AS actual USING (user_id, day, persona_id, service)
+WHERE coalesce(expected.nano, 0) <> coalesce(actual.nano, 0)
+ORDER BY 1
+
+-- name: user_day_differences
+-- Users' days whose calls, durations or charges are not the sum over their calls' events.
+SELECT concat_ws(' ', user_id, day, persona_id) AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+FROM (
+    SELECT user_id, day, persona_id, sum(calls) AS calls, sum(duration_ms) AS duration_ms,
+           sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
+    FROM (
+        SELECT user_id, utc_day(first_at) AS day, coalesce(persona_id, '') AS persona_id,
+               1 AS calls, duration_ms, 0 AS charged_nano, 0 AS refunded_nano
+        FROM call_facts
+        UNION ALL
+        SELECT f.user_id, c.day, coalesce(f.persona_id, ''), 0, 0, c.charged_nano, c.refunded_nano
+        FROM charge_postings AS c JOIN call_facts AS f USING (call_id)
+    ) AS postings
+    GROUP BY user_id, day, persona_id
+) AS expected
+FULL JOIN user_days AS actual USING (user_id, day, persona_id)
+WHERE coalesce(expected.calls, 0) <> coalesce(actual.calls, 0)
+   OR coalesce(expected.duration_ms, 0) <> coalesce(actual.duration_ms, 0)
+   OR coalesce(expected.charged_nano, 0) <> coalesce(actual.charged_nano, 0)
+   OR coalesce(expected.refunded_nano, 0) <> coalesce(actual.refunded_nano, 0)
+ORDER BY 1
+
+-- name: rebuild_calls
+-- Writes every call anew from its events; what is only held stays as it is.
+INSERT INTO calls AS c (
+    call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
+    first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
+    costs, charges, infrastructure, charge_count, default_charge_nano, default_fee_nano,
+    estimated_count, event_count, updated_at
+)
+SELECT f.call_id, f.user_id, f.persona_id, f.status, f.direction, f.expected_duration_ms, f.duration_ms,
+       f.first_at, f.started_at, f.started_by, f.persona_at, f.persona_by, f.ended_at, f.ended_by,
+       coalesce(costs.by_day, '{}'), coalesce(charges.by_day, '{}'),
+       f.infrastructure, f.charge_count, f.default_charge_nano, f.default_fee_nano,
+       f.estimated_count, f.event_count, now()
+FROM call_facts AS f
+LEFT JOIN (
+    SELECT call_id, jsonb_object_agg(day, by_service) AS by_day
+    FROM (
+        SELECT call_id, day, jsonb_object_agg(service, nano) AS by_service
+        FROM (
+            SELECT call_id, day, service, sum(cost_nano) AS nano
+            FROM cost_postings GROUP BY call_id, day, service
+        ) AS services
+        GROUP BY call_id, day
+    ) AS days
+    GROUP BY call_id
+) AS costs USING (call_id)
+LEFT JOIN (
+    SELECT call_id, jsonb_object_agg(day, jsonb_build_array(charged, refunded)) AS by_day
+    FROM (
+        SELECT call_id, day, sum(charged_nano) AS charged, sum(refunded_nano) AS refunded
+        FROM charge_postings GROUP BY call_id, day
+    ) AS days
+    GROUP BY call_id
+) AS charges USING (call_id)
+ON CONFLICT (call_id) DO UPDATE SET
+    (user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
+     first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
+     costs, charges, infrastructure, charge_count, default_charge_nano, default_fee_nano,
+     estimated_count, event_count, version, updated_at)
+  = (excluded.user_id, excluded.persona_id, excluded.status, excluded.direction,
+     excluded.expected_duration_ms, excluded.duration_ms,
+     excluded.first_at, excluded.started_at, excluded.started_by, excluded.persona_at, excluded.persona_by,
+     excluded.ended_at, excluded.ended_by,
+     excluded.costs, excluded.charges, excluded.infrastructure, excluded.charge_count,
+     excluded.default_charge_nano, excluded.default_fee_nano,
+     excluded.estimated_count, excluded.event_count, c.version + 1, now())
+
+-- name: rebuild_pending_voids
+-- Voids whose cost has not arrived wait with their call.
+UPDATE calls SET pending_voids = waiting.identities
+FROM (
+    SELECT v.call_id, jsonb_agg(DISTINCT replace(v.voids::text, '-', '')) AS identities
+    FROM call_cost_events AS v
+    WHERE v.type = 'cost.voided' AND NOT EXISTS (
+        SELECT FROM call_cost_events AS e
+        WHERE e.call_id = v.call_id AND e.identity = v.voids AND e.type = 'cost.recorded'
+    )
+    GROUP BY v.call_id
+) AS waiting
+WHERE calls.call_id = waiting.call_id
+
+-- name: drop_lost_calls
+-- Calls that no recorded event knows.
+DELETE FROM calls
+WHERE user_id IS NOT NULL AND NOT EXISTS (SELECT FROM call_cost_events AS e WHERE e.call_id = calls.call_id)
+
+-- name: clear_user_day_costs
+DELETE FROM user_day_costs
+
+-- name: rebuild_user_day_costs
+-- Sums the rebuilt calls into users' days.
+INSERT INTO user_day_costs (user_id, day, persona_id, service, cost_nano)
+SELECT user_id, days.key::date, coalesce(persona_id, ''), costs.key, sum(costs.value::numeric)
+FROM calls, jsonb_each(costs) AS days, jsonb_each_text(days.value) AS costs
+WHERE user_id IS NOT NULL
+GROUP BY user_id, days.key::date, coalesce(persona_id, ''), costs.key
+
+-- name: clear_user_days
+DELETE FROM user_days
+
+-- name: rebuild_user_days
+-- Sums the rebuilt calls into users' days.
+INSERT INTO user_days (user_id, day, persona_id, calls, duration_ms, charged_nano, refunded_nano)
+SELECT user_id, day, persona_id, sum(calls), sum(duration_ms), sum(charged), sum(refunded)
+FROM (
+    SELECT user_id, utc_day(first_at) AS day, coalesce(persona_id, '') AS persona_id,
+           1 AS calls, duration_ms, 0::numeric AS charged, 0::numeric AS refunded
+    FROM calls WHERE user_id IS NOT NULL
+    UNION ALL
+    SELECT user_id, days.key::date, coalesce(persona_id, ''), 0, 0,
+           (days.value ->> 0)::numeric, (days.value ->> 1)::numeric
+    FROM calls, jsonb_each(charges) AS days WHERE user_id IS NOT NULL
+) AS postings
+GROUP BY user_id, day, persona_id

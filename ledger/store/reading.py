@@ -1,0 +1,115 @@
+"""Lends connections on which PostgreSQL shows one viewer's rows only: the wall behind every query.
+
+A request gets one transaction under the restricted role `cost_analytics_reader`, whose row
+policies know who is looking. Each query names the viewer too, so either wall would do alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple, cast
+
+from ledger.store.database import Connection, Pool, create_pool, is_transient
+from ledger.store.migrate import schema_is_current
+from ledger.store.sql import statements
+
+_SQL: Final = statements("reading")
+
+CONNECTIONS_MOST: Final = 10
+STATEMENT_TIMEOUT_MS: Final = 5_000
+ACQUIRE_TIMEOUT_SECONDS: Final = 2
+WORK_TIMEOUT_SECONDS: Final = 10
+
+
+class StoreUnavailableError(Exception):
+    """PostgreSQL is away, busy or too slow: the same request may succeed later."""
+
+
+class Viewer(NamedTuple):
+    """On whose behalf a transaction reads; `reads_all` is an administrator's."""
+
+    user_id: str
+    reads_all: bool = False
+
+
+class ReaderPool:
+    """Transactions for viewers, out of a pool that somebody else closes."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        acquire_timeout_seconds: int = ACQUIRE_TIMEOUT_SECONDS,
+        work_timeout_seconds: int = WORK_TIMEOUT_SECONDS,
+    ) -> None:
+        self._pool = pool
+        self._acquire_timeout_seconds = acquire_timeout_seconds
+        self._work_timeout_seconds = work_timeout_seconds
+
+    @asynccontextmanager
+    async def reading(self, viewer: Viewer) -> AsyncIterator[Connection]:
+        """Open a read-only transaction for a viewer; raises StoreUnavailableError."""
+        async with self._transaction("begin_reading", viewer) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self, viewer: Viewer) -> AsyncIterator[Connection]:
+        """Open a transaction for what a viewer may change; raises StoreUnavailableError."""
+        async with self._transaction("begin_writing", viewer) as connection:
+            yield connection
+
+    async def schema_is_current(self) -> bool:
+        """Say whether the database has the schema we know; raises StoreUnavailableError."""
+        async with self._connection() as connection:
+            return await schema_is_current(connection)
+
+    @asynccontextmanager
+    async def _transaction(self, begin: str, viewer: Viewer) -> AsyncIterator[Connection]:
+        async with self._connection() as connection:
+            await connection.execute(_SQL[begin])
+            reads_all = "on" if viewer.reads_all else "off"
+            await connection.execute(_SQL["identify"], viewer.user_id, reads_all)
+            yield connection
+            await connection.execute(_SQL["commit"])
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        try:
+            proxy = await self._pool.acquire(timeout=self._acquire_timeout_seconds)
+            connection = cast(Connection, proxy)
+            try:
+                async with asyncio.timeout(self._work_timeout_seconds):
+                    yield connection
+            except BaseException:
+                # Rolling back needs a server that answers; hanging up does not.
+                connection.terminate()
+                raise
+            finally:
+                await self._pool.release(proxy)
+        except Exception as error:
+            # What a fault of the database means to a caller is decided in one place.
+            if is_transient(error):
+                raise StoreUnavailableError(str(error) or type(error).__name__) from error
+            raise
+
+
+@asynccontextmanager
+async def reader_pool(
+    url: str,
+    *,
+    connections_most: int = CONNECTIONS_MOST,
+    statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+) -> AsyncIterator[ReaderPool]:
+    """Open a pool of readers for the length of a block; raises OSError or a PostgresError."""
+    pool = await create_pool(
+        url,
+        name="cost-analytics api",
+        most=connections_most,
+        statement_timeout_ms=statement_timeout_ms,
+    )
+    try:
+        yield ReaderPool(pool)
+    finally:
+        await pool.close()

@@ -1,0 +1,97 @@
+"""Compares every total with the recorded events it must follow from, and can write them anew.
+
+The comparison is SQL over the events, set by set; it shares no code with the fold that keeps the
+totals, so that a fault in one shows against the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from ledger.store.database import Connection, affected, connected
+from ledger.store.sql import statements
+
+_SQL: Final = statements("verification")
+
+_CHECKS: Final = {
+    "fact_differences": "facts of calls",
+    "decision_differences": "default charges and infrastructure shares",
+    "call_cost_differences": "costs of calls by day and service",
+    "call_charge_differences": "charges and refunds of calls",
+    "user_day_cost_differences": "costs of users by day, persona and service",
+    "user_day_differences": "calls, durations and charges of users by day",
+}
+_REBUILD: Final = (
+    "drop_lost_calls",
+    "rebuild_calls",
+    "rebuild_pending_voids",
+    "clear_user_day_costs",
+    "rebuild_user_day_costs",
+    "clear_user_days",
+    "rebuild_user_days",
+)
+_LINES_MAX: Final = 20
+_STATEMENT_SECONDS_MAX: Final = 6 * 3600
+
+Report = Callable[[str], None]
+
+
+class Verification(msgspec.Struct):
+    """How many totals differ from the events, the first of them in words, and what was compared."""
+
+    differences: int = 0
+    lines: list[str] = []
+    checked: dict[str, int] = {}
+
+
+async def verify(url: str, report: Report = lambda _: None) -> Verification:
+    """Recompute every total from the recorded events and count the differences.
+
+    Reads one snapshot, so it may run beside working writers. Raises OSError or a PostgreSQL error.
+    """
+    result = Verification()
+    async with (
+        connected(url, name="cost-analytics verify") as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        await connection.execute(_SQL["no_time_limit"])
+        counts = await connection.fetchrow(_SQL["counts"], timeout=_STATEMENT_SECONDS_MAX)
+        result.checked = dict(counts or {})
+        for check, what in _CHECKS.items():
+            report(f"comparing {what}")
+            await _compare(connection, check, what, result)
+    return result
+
+
+async def _compare(connection: Connection, check: str, what: str, result: Verification) -> None:
+    rows = await connection.fetch(_SQL[check], timeout=_STATEMENT_SECONDS_MAX)
+    result.differences += len(rows)
+    room = _LINES_MAX - len(result.lines)
+    result.lines += [
+        f"{what}: {row['what']} should be {row['expected']} and is {row['actual']}"
+        for row in rows[: max(0, room)]
+    ]
+
+
+async def rebuild(url: str, report: Report = lambda _: None) -> int:
+    """Write every total anew from the recorded events, in one transaction.
+
+    Returns how many calls were written. Writers wait meanwhile. Raises OSError or a PostgreSQL
+    error, and leaves everything as it was then.
+    """
+    calls = 0
+    async with (
+        connected(url, name="cost-analytics rebuild") as connection,
+        connection.transaction(),
+    ):
+        await connection.execute(_SQL["no_time_limit"])
+        await connection.execute(_SQL["stop_writers"])
+        for step in _REBUILD:
+            report(step.replace("_", " "))
+            status = await connection.execute(_SQL[step], timeout=_STATEMENT_SECONDS_MAX)
+            if step == "rebuild_calls":
+                calls = affected(status)
+    return calls

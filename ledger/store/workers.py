@@ -1,0 +1,26 @@
+"""How the rest of the system sees that the stream is being read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from ledger.store.database import Connection
+from ledger.store.sql import statements
+
+_SQL: Final = statements("workers")
+
+
+async def heartbeat(connection: Connection, worker_id: str, partitions: Sequence[int]) -> None:
+    """Say that a worker lives and holds these partitions."""
+    await connection.execute(_SQL["heartbeat"], worker_id, list(partitions))
+
+
+async def leave(connection: Connection, worker_id: str) -> None:
+    """Say that a worker has stopped."""
+    await connection.execute(_SQL["leave"], worker_id)
+
+
+async def stream_is_read(connection: Connection) -> bool:
+    """Say whether a worker that holds partitions was heard of in the last 15 seconds."""
+    return bool(await connection.fetchval(_SQL["reading"]))
