@@ -1,0 +1,116 @@
+"""Which partitions this worker has, from where it reads them, and that others can see it reads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from ledger.store.database import Connection, is_transient
+from ledger.store.offsets import Stream, read_offsets
+from ledger.store.workers import heartbeat, leave
+from streams.kafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from streams.lane import Lane, share_out
+from streams.retries import Backoff
+
+REVOKE_WAIT_SECONDS: Final = 5
+HEARTBEAT_SECONDS: Final = 3
+
+_log = logging.getLogger(__name__)
+
+
+class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Follows the group's rebalances: sets positions from PostgreSQL and shares partitions out."""
+
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        lanes: Sequence[Lane],
+        stream: Stream,
+        connect: Callable[[], Awaitable[Connection]],
+        worker_id: str,
+    ) -> None:
+        """Take what is shared out, to whom, and where the offsets are."""
+        self._consumer = consumer
+        self._lanes = lanes
+        self._stream = stream
+        self._connect = connect
+        self._worker_id = worker_id
+        self._partitions: list[int] = []
+        self._changed = asyncio.Event()
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - all of them
+        """Stop reading; what is being recorded gets a moment to finish."""
+        await asyncio.gather(*(lane.revoke(REVOKE_WAIT_SECONDS) for lane in self._lanes))
+        self._hold([])
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        """Read on from where the ledger stands; a partition it has never read from the start."""
+        partitions = sorted(assigned)
+        stored = await self._stored_offsets()
+        for partition in partitions:
+            offset = stored.get(partition.partition)
+            if offset is None:
+                await self._consumer.seek_to_beginning(partition)
+            else:
+                self._consumer.seek(partition, offset)
+        for lane, share in zip(self._lanes, share_out(partitions, len(self._lanes)), strict=True):
+            known = {p.partition: stored[p.partition] for p in share if p.partition in stored}
+            lane.assign(share, known)
+        self._hold(partitions)
+        _log.info(
+            "reading partitions %s", self._partitions, extra={"action": "partitions_assigned"}
+        )
+
+    async def _stored_offsets(self) -> dict[int, int]:
+        """Read the offsets, waiting for the database where it is away."""
+        backoff = Backoff()
+        while True:
+            try:
+                connection = await self._connect()
+                try:
+                    return await read_offsets(connection, self._stream)
+                finally:
+                    await connection.close()
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                _log.warning(
+                    "offsets are not to be had: %s", error, extra={"action": "offsets_retry"}
+                )
+                await backoff.wait(asyncio.Event())
+
+    def _hold(self, partitions: Sequence[TopicPartition]) -> None:
+        self._partitions = [partition.partition for partition in partitions]
+        self._changed.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Renew this worker's entry until `stop`; an outage of the database is not its concern."""
+        while not stop.is_set():
+            self._changed.clear()
+            await self._tell(heartbeat, self._worker_id, self._partitions)
+            await _first(stop, self._changed, HEARTBEAT_SECONDS)
+        await self._tell(leave, self._worker_id)
+
+    async def _tell(self, say: Callable[..., Awaitable[None]], *words: Any) -> None:
+        try:
+            connection = await self._connect()
+            try:
+                await say(connection, *words)
+            finally:
+                await connection.close()
+        except Exception as error:
+            if not is_transient(error):
+                raise
+
+
+async def _first(one: asyncio.Event, other: asyncio.Event, seconds: int) -> None:
+    """Wait until either event is set or the time is over."""
+    waits = [asyncio.create_task(event.wait()) for event in (one, other)]
+    await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.gather(*waits, return_exceptions=True)

@@ -1,0 +1,73 @@
+"""Refused records go to the dead-letter topic, acknowledged, before their offset may move.
+
+There is a limit: where most of a large batch is refused, the fault is more likely ours than the
+emitters' (an empty catalogue, a bad release), and refusing on would drain good events. Then the
+batch is not recorded, and tried again until somebody mends what is wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ledger.store.offsets import DeadLetter, Stream
+from schemas.topics import DEAD_LETTERS
+from streams.producing import Producing
+
+
+class TooManyRefusedError(Exception):
+    """Most of a batch was refused; nothing of it is recorded until that changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalLimit:
+    """A batch stops the stream when at least `least` records and `percent` of it are refused."""
+
+    least: int = 1000
+    percent: int = 50
+
+    def check(self, refused: int, batch_size: int) -> None:
+        """Raise TooManyRefusedError where the limit is reached."""
+        if refused >= self.least and refused * 100 >= batch_size * self.percent:
+            raise TooManyRefusedError(
+                f"{refused} of {batch_size} events of one batch were refused; consumption waits. "
+                "See `cost-analytics dlq list` and the log for the reasons."
+            )
+
+
+class DeadLetterTopic:
+    """Publishes dead letters with their original bytes, headers and the reason."""
+
+    def __init__(self, producing: Producing, stream: Stream, limit: RefusalLimit) -> None:
+        """Take the producer to use and the stream that letters come from."""
+        self._producing = producing
+        self._stream = stream
+        self._limit = limit
+
+    async def acknowledge(self, letters: Sequence[DeadLetter], batch_size: int) -> None:
+        """Send dead letters and wait until the brokers have them.
+
+        Raises TooManyRefusedError, KafkaError or TimeoutError; sending them again is harmless.
+        """
+        self._limit.check(len(letters), batch_size)
+        sent = [
+            await self._producing.send(
+                DEAD_LETTERS.name, key=letter.key, value=letter.value, headers=self._headers(letter)
+            )
+            for letter in letters
+        ]
+        await self._producing.acknowledged(asyncio.gather(*sent))
+
+    def _headers(self, letter: DeadLetter) -> list[tuple[str, bytes]]:
+        original = [(name, base64.b64decode(value)) for name, value in json.loads(letter.headers)]
+        return [
+            *original,
+            ("dlq.original.topic", self._stream.topic.encode()),
+            ("dlq.original.partition", str(letter.partition).encode()),
+            ("dlq.original.offset", str(letter.offset).encode()),
+            ("dlq.error.code", letter.code.encode()),
+            ("dlq.error.message", letter.message.encode()),
+        ]

@@ -1,0 +1,151 @@
+"""The one owner of aiokafka: clients with the defaults overridden that would lose or stall money.
+
+No auto-commit, `earliest` where no offset is known, `acks=all`, bounded requests. Idempotent
+producing is a setting, because the embedded broker does not offer it.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka import (
+    AIOKafkaConsumer,
+    AIOKafkaProducer,
+    ConsumerRebalanceListener,
+    ConsumerRecord,
+    TopicPartition,
+)
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from schemas.topics import ALL_TOPICS, DEFAULT_PARTITIONS
+
+__all__ = [
+    "AIOKafkaConsumer",
+    "AIOKafkaProducer",
+    "ConsumerRebalanceListener",
+    "ConsumerRecord",
+    "KafkaError",
+    "KafkaSettings",
+    "TopicPartition",
+    "cluster_id",
+    "ensure_topics",
+    "make_consumer",
+    "make_producer",
+]
+
+REQUEST_TIMEOUT_MS: Final = 30_000
+MAX_FETCH_BYTES: Final = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """How to reach a cluster. `idempotent` asks for a producer that the broker de-duplicates."""
+
+    bootstrap_servers: str
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str | None = None
+    sasl_username: str | None = None
+    sasl_password: str | None = None
+    ssl_ca_file: str | None = None
+    idempotent: bool = True
+    session_timeout_ms: int = 10_000
+    heartbeat_interval_ms: int = 2_000
+    rebalance_timeout_ms: int = 20_000
+
+    def client_options(self) -> dict[str, Any]:
+        """Return what every aiokafka client needs to connect."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": self.bootstrap_servers,
+            "request_timeout_ms": REQUEST_TIMEOUT_MS,
+            "security_protocol": self.security_protocol,
+        }
+        if self.security_protocol.endswith("SSL"):
+            options["ssl_context"] = ssl.create_default_context(cafile=self.ssl_ca_file)
+        if self.sasl_mechanism:
+            options["sasl_mechanism"] = self.sasl_mechanism
+            options["sasl_plain_username"] = self.sasl_username
+            options["sasl_plain_password"] = self.sasl_password
+        return options
+
+
+def make_consumer(
+    settings: KafkaSettings, *topics: str, group: str | None, latest: bool = False
+) -> AIOKafkaConsumer:
+    """Return an unstarted consumer that commits only when told to; no group reads on its own."""
+    return AIOKafkaConsumer(
+        *topics,
+        **settings.client_options(),
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="latest" if latest else "earliest",
+        partition_assignment_strategy=(RoundRobinPartitionAssignor,),
+        fetch_min_bytes=1,
+        fetch_max_wait_ms=100,
+        max_partition_fetch_bytes=MAX_FETCH_BYTES,
+        session_timeout_ms=settings.session_timeout_ms,
+        heartbeat_interval_ms=settings.heartbeat_interval_ms,
+        rebalance_timeout_ms=settings.rebalance_timeout_ms,
+        max_poll_interval_ms=300_000,
+    )
+
+
+def make_producer(settings: KafkaSettings, *, linger_ms: int = 0) -> AIOKafkaProducer:
+    """Return an unstarted producer whose sends are acknowledged by every in-sync replica."""
+    return AIOKafkaProducer(
+        **settings.client_options(),
+        acks="all",
+        enable_idempotence=settings.idempotent,
+        linger_ms=linger_ms,
+        max_batch_size=256 * 1024,
+        max_request_size=2 * 1024 * 1024,
+    )
+
+
+async def cluster_id(settings: KafkaSettings) -> str:
+    """Return the cluster's own id, by which stored offsets are kept apart."""
+    admin = AIOKafkaAdminClient(**settings.client_options())
+    await admin.start()
+    try:
+        described = await admin.describe_cluster()
+    finally:
+        await admin.close()
+    return str(described["cluster_id"])
+
+
+async def ensure_topics(
+    settings: KafkaSettings, *, partitions: int = DEFAULT_PARTITIONS, replication: int = 1
+) -> list[str]:
+    """Create the topics that do not exist; returns their names. Existing ones are left alone."""
+    admin = AIOKafkaAdminClient(**settings.client_options())
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+        missing = [topic for topic in ALL_TOPICS if topic.name not in existing]
+        if missing:
+            answer = await admin.create_topics(
+                [
+                    NewTopic(
+                        topic.name,
+                        partitions,
+                        replication,
+                        topic_configs={"cleanup.policy": "compact"} if topic.compacted else {},
+                    )
+                    for topic in missing
+                ]
+            )
+            _raise_for(answer)
+    finally:
+        await admin.close()
+    return [topic.name for topic in missing]
+
+
+def _raise_for(answer: Any) -> None:
+    """Raise the first error of a CreateTopics answer; a topic made meanwhile is no error."""
+    for name, code, *detail in answer.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            raise error(f"topic {name} could not be created: {' '.join(map(str, detail))}")

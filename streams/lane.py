@@ -1,0 +1,206 @@
+"""One lane: some partitions, one connection, one batch after another.
+
+Partitions are shared out among lanes so that the batches of a partition can never commit out of
+order. While PostgreSQL commits a batch the lane polls and decodes the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from ledger.recording import Batch, Outcome, Recorder, dead_letter
+from ledger.store.database import is_data_error, is_transient
+from schemas.refusals import Refused
+from streams.dead_letters import TooManyRefusedError
+from streams.decoding import decode_records
+from streams.kafka import AIOKafkaConsumer, ConsumerRecord, KafkaError, TopicPartition
+from streams.retries import Backoff
+
+POLL_MS: Final = 500
+IDLE_SECONDS: Final = 1
+
+_log = logging.getLogger(__name__)
+
+
+class Lane:
+    """Reads its partitions in order and records what they hold."""
+
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        recorder: Recorder,
+        batch_max: int,
+        committed: Callable[[Outcome, Mapping[int, int]], None],
+    ) -> None:
+        """Take what the lane works with; `committed` hears of each committed batch."""
+        self._consumer = consumer
+        self._recorder = recorder
+        self._batch_max = batch_max
+        self._committed = committed
+        self.partitions: tuple[TopicPartition, ...] = ()
+        self._assignment = 0
+        self._assigned = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.failing = False
+        self.behind = False
+        self.batches = 0
+        self.next_offsets: dict[int, int] = {}
+
+    def assign(self, partitions: Iterable[TopicPartition], next_offsets: Mapping[int, int]) -> None:
+        """Take over partitions whose positions have been set."""
+        self._assignment += 1
+        self.partitions = tuple(partitions)
+        self.next_offsets = dict(next_offsets)
+        self.batches += 1
+        if self.partitions:
+            self._assigned.set()
+
+    async def revoke(self, wait_seconds: int) -> None:
+        """Give all partitions up, letting the batch under way finish if it can do so in time.
+
+        One that does not is harmless: its events are then known to whoever reads them again.
+        """
+        self._assignment += 1
+        self.partitions = ()
+        self._assigned.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), wait_seconds)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Record batches until `stop`; the batch under way is finished first."""
+        recording: asyncio.Task[None] | None = None
+        try:
+            while not stop.is_set():
+                assignment, batch = await self._next_batch()
+                if recording is not None:
+                    await recording
+                    recording = None
+                if batch is not None and assignment == self._assignment and not stop.is_set():
+                    self._idle.clear()
+                    recording = asyncio.create_task(self._record(batch, stop))
+            if recording is not None:
+                await recording
+        finally:
+            if recording is not None and not recording.done():
+                recording.cancel()
+                await asyncio.gather(recording, return_exceptions=True)
+            await self._recorder.close()
+
+    async def _next_batch(self) -> tuple[int, Batch | None]:
+        """Poll and decode; returns the assignment it was polled under."""
+        assignment = self._assignment
+        if not self.partitions:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._assigned.wait(), IDLE_SECONDS)
+            return assignment, None
+        polled = await self._consumer.getmany(
+            *self.partitions, timeout_ms=POLL_MS, max_records=self._batch_max
+        )
+        self.behind = sum(map(len, polled.values())) * 2 >= self._batch_max
+        if not polled:
+            return assignment, None
+        batch = await decode_records(polled)
+        batch.rewinds = self._rewinds(polled)
+        return assignment, batch
+
+    def _rewinds(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> dict[int, int]:
+        """Return partitions whose log begins anew, before what was counted from it, and where.
+
+        Only a log that was emptied or cut off does that; the stored offset has to go back with it,
+        or a later start would skip what comes in between. Identities absorb what is read twice.
+        """
+        rewinds = {}
+        for partition, records in polled.items():
+            counted = self.next_offsets.get(partition.partition, 0)
+            if records and records[0].offset < counted:
+                rewinds[partition.partition] = self.next_offsets[partition.partition] = records[
+                    0
+                ].offset
+                _log.error(
+                    "%s was counted up to %d but its log begins at %d: it was emptied or cut off",
+                    partition,
+                    counted,
+                    records[0].offset,
+                    extra={"action": "log_cut_off"},
+                )
+        return rewinds
+
+    async def _record(self, batch: Batch, stop: asyncio.Event) -> None:
+        """Record a batch, for as long as it takes; only `stop` or a fault of ours ends it."""
+        backoff = Backoff()
+        try:
+            while True:
+                try:
+                    await self._record_whole(batch)
+                    break
+                except Exception as error:
+                    self._explain(error, batch)
+                self.failing = True
+                await backoff.wait(stop)
+                if stop.is_set():
+                    return
+            self.failing = False
+            self.next_offsets |= batch.next_offsets
+            self.batches += 1
+        finally:
+            self._idle.set()
+
+    def _explain(self, error: Exception, batch: Batch) -> None:
+        """Log a failure that waiting may mend; raise any other."""
+        waiting = isinstance(error, TooManyRefusedError | KafkaError) or is_transient(error)
+        if not waiting:
+            raise error
+        _log.warning(
+            "a batch of %d is not recorded yet, trying again: %s",
+            batch.size,
+            str(error) or type(error).__name__,
+            extra={"action": "batch_retry"},
+        )
+
+    async def _record_whole(self, batch: Batch) -> None:
+        try:
+            outcome = await self._recorder.record(batch)
+        except Exception as error:
+            if not is_data_error(error):
+                raise
+            await self._isolate(batch, error)
+            return
+        self._committed(outcome, batch.next_offsets)
+
+    async def _isolate(self, batch: Batch, error: Exception) -> None:
+        """Find the event that PostgreSQL cannot take by halving the batch, and refuse it alone.
+
+        The offsets move only with the last part, so a crash in between replays harmlessly.
+        """
+        if len(batch.events) <= 1:
+            await self._record_whole(_all_refused(batch, error))
+            return
+        middle = len(batch.events) // 2
+        first = Batch(batch.events[:middle], batch.records[:middle], [], {})
+        rest = Batch(
+            batch.events[middle:], batch.records[middle:], batch.letters, batch.next_offsets
+        )
+        await self._record_whole(first)
+        await self._record_whole(rest)
+
+
+def _all_refused(batch: Batch, error: Exception) -> Batch:
+    """Return the batch with its events turned into dead letters; with none, the fault is ours."""
+    if not batch.events:
+        raise error
+    refusal = Refused("invalid_event", f"The ledger cannot hold a value of this event: {error}")
+    letters = [dead_letter(record, refusal) for record in batch.records]
+    return Batch([], [], [*batch.letters, *letters], batch.next_offsets)
+
+
+def share_out(partitions: Sequence[TopicPartition], lanes: int) -> list[list[TopicPartition]]:
+    """Deal partitions out to lanes, as evenly as their number allows."""
+    shares: list[list[TopicPartition]] = [[] for _ in range(lanes)]
+    for place, partition in enumerate(sorted(partitions)):
+        shares[place % lanes].append(partition)
+    return shares

@@ -1,0 +1,50 @@
+"""Tells Kafka how far the ledger has come, for tools that show lag; nothing depends on it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final
+
+from schemas.topics import CALL_EVENTS
+from streams.kafka import AIOKafkaConsumer, KafkaError, TopicPartition
+
+COMMIT_SECONDS: Final = 1
+COMMIT_TIMEOUT_SECONDS: Final = 5
+
+_log = logging.getLogger(__name__)
+
+
+class KafkaOffsets:
+    """Commits the newest offsets about once a second."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        """Take the consumer whose group's offsets these are."""
+        self._consumer = consumer
+        self._due: dict[TopicPartition, int] = {}
+
+    def note(self, next_offsets: Mapping[int, int]) -> None:
+        """Remember how far partitions have been counted."""
+        for partition, offset in next_offsets.items():
+            self._due[TopicPartition(CALL_EVENTS.name, partition)] = offset
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Commit until `stop`, and once more then."""
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), COMMIT_SECONDS)
+            await self._commit()
+
+    async def _commit(self) -> None:
+        owned = self._consumer.assignment()
+        due = {partition: offset for partition, offset in self._due.items() if partition in owned}
+        self._due.clear()
+        if not due:
+            return
+        try:
+            async with asyncio.timeout(COMMIT_TIMEOUT_SECONDS):
+                await self._consumer.commit(due)
+        except (KafkaError, TimeoutError) as error:
+            _log.debug("Kafka offsets lag: %s", error, extra={"action": "kafka_commit_failed"})

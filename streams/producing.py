@@ -1,0 +1,95 @@
+"""A producer that is replaced when it fails: its retries can hang, so every wait has a limit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+from streams.kafka import AIOKafkaProducer, KafkaError
+
+T = TypeVar("T")
+Headers = list[tuple[str, bytes]]
+
+SEND_TIMEOUT_SECONDS: Final = 15
+STOP_TIMEOUT_SECONDS: Final = 5
+RECORDS_PER_SLICE: Final = 250
+
+_log = logging.getLogger(__name__)
+
+
+class Producing:
+    """Owns one producer at a time, made by `make` when it is first needed."""
+
+    def __init__(self, make: Callable[[], AIOKafkaProducer]) -> None:
+        """Keep the maker; nothing is opened yet."""
+        self._make = make
+        self._producer: AIOKafkaProducer | None = None
+        self._lock = asyncio.Lock()
+
+    async def send(
+        self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers | None = None
+    ) -> Awaitable[Any]:
+        """Queue a record; returns what resolves once it is acknowledged.
+
+        Raises KafkaError or TimeoutError.
+        """
+        producer = await self._open()
+        return await self._limited(producer.send(topic, value, key=key, headers=headers))
+
+    async def send_all(self, topic: str, records: Iterable[tuple[bytes, bytes]]) -> None:
+        """Send keys and values and wait until all are acknowledged, giving way now and then.
+
+        Raises KafkaError or TimeoutError; some may have been sent then.
+        """
+        producer = await self._open()
+        sent = []
+        for key, value in records:
+            sent.append(await self._limited(producer.send(topic, value, key=key)))
+            if len(sent) % RECORDS_PER_SLICE == 0:
+                await asyncio.sleep(0)
+        if sent:
+            await self._limited(asyncio.gather(*sent))
+
+    async def acknowledged(self, sent: Awaitable[T]) -> T:
+        """Wait for acknowledgements; a failure makes the next send use a new producer."""
+        return await self._limited(sent)
+
+    async def close(self) -> None:
+        """Stop the producer, giving up on what it cannot send in time."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(producer.stop(), STOP_TIMEOUT_SECONDS)
+
+    async def _open(self) -> AIOKafkaProducer:
+        async with self._lock:
+            if self._producer is None:
+                producer = self._make()
+                try:
+                    await asyncio.wait_for(producer.start(), SEND_TIMEOUT_SECONDS)
+                except BaseException:
+                    await _abandon(producer)
+                    raise
+                self._producer = producer
+            return self._producer
+
+    async def _limited(self, work: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
+                return await work
+        except (KafkaError, TimeoutError) as error:
+            _log.warning(
+                "the producer failed and is replaced: %s",
+                error or "no acknowledgement in time",
+                extra={"action": "producer_replaced"},
+            )
+            await self.close()
+            raise
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    with suppress(KafkaError, TimeoutError):
+        await asyncio.wait_for(producer.stop(), STOP_TIMEOUT_SECONDS)

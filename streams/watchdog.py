@@ -1,0 +1,78 @@
+"""Ends a worker that has records to read but reads none, so that its supervisor starts a new one.
+
+A consumer can get stuck after a broker restart or a blocked event loop. Waiting for the database
+or at the refusal limit is not being stuck: the lane says so, and is left alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from streams.kafka import AIOKafkaConsumer, KafkaError, TopicPartition
+from streams.lane import Lane
+
+LOOK_SECONDS: Final = 10
+ASK_TIMEOUT_SECONDS: Final = 10
+
+_log = logging.getLogger(__name__)
+
+
+class StalledError(Exception):
+    """There are records to read, and none has been counted for too long."""
+
+
+class Watchdog:
+    """Compares what the brokers hold with what the lanes have counted."""
+
+    def __init__(
+        self, consumer: AIOKafkaConsumer, lanes: Sequence[Lane], stall_seconds: int
+    ) -> None:
+        """Take whom to watch, and how long no progress is bearable."""
+        self._consumer = consumer
+        self._lanes = lanes
+        self._stall_seconds = stall_seconds
+        self._waiting: dict[Lane, tuple[int, int]] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look every few seconds until `stop`; raises StalledError."""
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+            for lane in self._lanes:
+                await self._look(lane)
+
+    async def _look(self, lane: Lane) -> None:
+        """Count the time since records were first seen waiting while nothing was counted."""
+        since, progress = self._waiting.get(lane, (0, -1))
+        if lane.failing or not lane.partitions or progress != lane.batches:
+            self._waiting[lane] = (time.monotonic_ns(), lane.batches)
+            return
+        behind = await self._behind(lane)
+        if behind == 0:
+            self._waiting[lane] = (time.monotonic_ns(), lane.batches)
+            return
+        stalled_seconds = (time.monotonic_ns() - since) // 1_000_000_000
+        if stalled_seconds >= self._stall_seconds:
+            raise StalledError(
+                f"{behind} records wait and none was counted for {stalled_seconds} seconds"
+            )
+
+    async def _behind(self, lane: Lane) -> int:
+        """Return how many records the lane has not counted; what cannot be asked counts as none."""
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_SECONDS):
+                ends: dict[TopicPartition, int] = await self._consumer.end_offsets(lane.partitions)
+        except (KafkaError, TimeoutError) as error:
+            _log.warning(
+                "the brokers do not say how far they are: %s",
+                error,
+                extra={"action": "watchdog_blind"},
+            )
+            return 0
+        counted = lane.next_offsets
+        return sum(max(0, end - counted.get(p.partition, 0)) for p, end in ends.items())

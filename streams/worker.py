@@ -1,0 +1,139 @@
+"""The stream worker: joins the consumer group, runs the lanes, and stops in order.
+
+Offsets come from PostgreSQL, where they moved with the totals; Kafka's own offsets are committed
+afterwards, for tools that show lag. Several workers share the partitions of the topic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ledger.pricebook import PriceBook
+from ledger.recording import Outcome, Recorder
+from ledger.store.database import Connection, connect, connected
+from ledger.store.offsets import Stream
+from schemas.topics import CALL_EVENTS
+from streams.assignment import Assignment
+from streams.dead_letters import DeadLetterTopic, RefusalLimit
+from streams.kafka import KafkaSettings, cluster_id, ensure_topics, make_consumer, make_producer
+from streams.lane import Lane
+from streams.offsets import KafkaOffsets
+from streams.producing import Producing
+from streams.publisher import TotalsPublisher
+from streams.watchdog import Watchdog
+
+GROUP: Final = "cost-analytics-ledger"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """What a worker is told. `batch_max` is records a lane polls at once."""
+
+    kafka: KafkaSettings
+    database_url: str
+    lanes: int = 2
+    batch_max: int = 8000
+    refusal_limit: RefusalLimit = field(default_factory=RefusalLimit)
+    stall_seconds: int = 120
+    worker_id: str = field(
+        default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    )
+
+
+class Worker:
+    """Everything one worker process runs."""
+
+    def __init__(self, options: WorkerOptions, stream: Stream) -> None:
+        """Build the parts; nothing is opened yet."""
+        self._options = options
+        self._consumer = make_consumer(options.kafka, group=GROUP)
+        self._producing = Producing(lambda: make_producer(options.kafka, linger_ms=5))
+        letters = DeadLetterTopic(self._producing, stream, options.refusal_limit)
+        prices = PriceBook()
+        self._publisher = TotalsPublisher(self._producing, self._connect, self._is_behind)
+        self._offsets = KafkaOffsets(self._consumer)
+        self._lanes = [
+            Lane(
+                self._consumer,
+                Recorder(self._connect, stream, prices, letters.acknowledge),
+                options.batch_max,
+                self._on_commit,
+            )
+            for _ in range(options.lanes)
+        ]
+        self._assignment = Assignment(
+            self._consumer, self._lanes, stream, self._connect, options.worker_id
+        )
+        self._watchdog = Watchdog(self._consumer, self._lanes, options.stall_seconds)
+
+    async def _connect(self) -> Connection:
+        return await connect(self._options.database_url, name="cost-analytics worker")
+
+    def _is_behind(self) -> bool:
+        return any(lane.behind for lane in self._lanes)
+
+    def _on_commit(self, outcome: Outcome, next_offsets: Mapping[int, int]) -> None:
+        self._offsets.note(next_offsets)
+        self._publisher.submit(outcome)
+        if outcome.refused:
+            _log.warning("refused %s", dict(outcome.refused), extra={"action": "events_refused"})
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set or a part fails; raises what made it fail."""
+        publishing_ends = asyncio.Event()
+        await self._consumer.start()
+        self._consumer.subscribe([CALL_EVENTS.name], listener=self._assignment)
+        publisher = asyncio.create_task(self._publisher.run(publishing_ends))
+        try:
+            async with asyncio.TaskGroup() as parts:
+                for lane in self._lanes:
+                    parts.create_task(lane.run(stop))
+                parts.create_task(self._offsets.run(stop))
+                parts.create_task(self._assignment.run(stop))
+                parts.create_task(self._watchdog.run(stop))
+                parts.create_task(_fail_with(publisher, stop))
+        finally:
+            publishing_ends.set()
+            await asyncio.gather(publisher, return_exceptions=True)
+            await self._consumer.stop()
+            await self._producing.close()
+
+
+async def _fail_with(task: asyncio.Task[None], stop: asyncio.Event) -> None:
+    """Raise what ends `task` before `stop`."""
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if task.done():
+        task.result()
+
+
+async def run_worker(options: WorkerOptions, stop: asyncio.Event) -> None:
+    """Run one worker until `stop` is set.
+
+    Raises KafkaError or OSError where the broker cannot be reached at the start, a PostgreSQL
+    error where the database cannot, and an ExceptionGroup where a part fails on the way.
+    """
+    async with connected(options.database_url, name="cost-analytics worker"):
+        pass  # a wrong address should be told at once, not by the first event
+    await ensure_topics(options.kafka)
+    stream = Stream(await cluster_id(options.kafka), CALL_EVENTS.name)
+    _calm_the_collector()
+    await Worker(options, stream).run(stop)
+
+
+def _calm_the_collector() -> None:
+    """Keep cyclic collection away from the batches: they hold much and form no cycles."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
