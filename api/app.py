@@ -1,0 +1,65 @@
+"""Assembles the REST interface: the one place that says which parts it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+
+from aiohttp import web
+
+from api.access import ROUTES
+from api.auth import Authenticator
+from api.budgets import BudgetRoutes
+from api.calls import Calls
+from api.gate import Gate
+from api.health import Check, Health
+from api.limits import expect_nothing
+from api.options import ApiOptions
+from api.spending import SpendingRoutes
+from ledger.store.budgets import Budgets
+from ledger.store.reading import ReaderPool
+from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
+
+
+def utc_today() -> date:
+    """Return the present UTC day."""
+    return datetime.now(UTC).date()
+
+
+def build_app(
+    readers: ReaderPool,
+    authenticator: Authenticator,
+    options: ApiOptions | None = None,
+    *,
+    checks: Sequence[Check] = (),
+    today: Callable[[], date] = utc_today,
+) -> web.Application:
+    """Return the application, which closes the authenticator when it is cleaned up.
+
+    `checks` have to hold, besides a current schema, for `/ready` to say yes. The caller closes the
+    pool of `readers`.
+    """
+    options = options or ApiOptions()
+    gate = Gate(authenticator, options)
+    budgets = Budgets(readers, options.budget_basis, DEFAULT_ALERT_THRESHOLD_PERCENT)
+    routes = (
+        *Health(readers, checks).routes(),
+        *Calls(readers).routes(),
+        *SpendingRoutes(readers, today).routes(),
+        *BudgetRoutes(budgets, options.limits, today).routes(),
+    )
+    app = web.Application(
+        middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes
+    )
+    for route in routes:
+        for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
+            app.router.add_route(
+                method, route.path, gate.guard(route), expect_handler=expect_nothing
+            )
+    app[ROUTES] = routes
+
+    async def close(_: web.Application) -> None:
+        await authenticator.close()
+
+    app.on_cleanup.append(close)
+    return app

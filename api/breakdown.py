@@ -1,0 +1,87 @@
+"""How costs are laid out in a body: by service, by class, and line by line with unit prices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+import msgspec
+
+from ledger.store.reports import CostClass, Costs, Line
+from schemas.costs import API_SERVICES, USUAL_SERVICES, CostLine
+from schemas.exact import Exact
+from schemas.money import NANO_PER_USD, Usd, half_even
+
+UNIT_COST_PLACES: Final = 12
+
+_IN_PRICE_UNITS: Final[Mapping[tuple[str | None, str], Fraction]] = {
+    ("minutes", "seconds"): Fraction(1, 60),
+    ("seconds", "minutes"): Fraction(60),
+}
+"""(catalogue's unit, unit of the usage) to how many of the first one of the second is."""
+
+
+def by_service(costs: Costs) -> dict[str, Usd]:
+    """Return what each service cost: the usual ones always, others where they cost anything."""
+    always = {service: Usd(0) for service in USUAL_SERVICES}
+    return always | {
+        service: Usd(cost.cost_nano) for service, cost in costs.items() if cost.cost_nano
+    }
+
+
+def of_class(costs: Costs, cost_class: CostClass, always: Iterable[str]) -> dict[str, Usd]:
+    """Return what each service of one class cost; those of `always` even if nothing."""
+    return {service: Usd(0) for service in always} | {
+        service: Usd(cost.cost_nano)
+        for service, cost in costs.items()
+        if cost.cost_class == cost_class and (cost.cost_nano or service in always)
+    }
+
+
+def api_costs(costs: Costs, lines: Iterable[Line]) -> dict[str, list[CostLine]]:
+    """Return the lines of each API service, in their order: the usual services always."""
+    listed: dict[str, list[CostLine]] = {service: [] for service in API_SERVICES}
+    for line in lines:
+        if costs[line.service].cost_class == "api":
+            listed.setdefault(line.service, []).append(_cost_line(line))
+    return listed
+
+
+def _cost_line(line: Line) -> CostLine:
+    return CostLine(
+        service=line.service,
+        operation=line.operation,
+        usage=Exact(line.usage),
+        unit=line.unit,
+        unit_cost=Exact(unit_cost(line)),
+        total_cost=Usd(line.cost_nano),
+        metadata=_object(line.metadata),
+    )
+
+
+def unit_cost(line: Line) -> Decimal:
+    """Return US dollars per unit of a usage, rounded half-even to 12 decimals.
+
+    That is the price it was counted at: the catalogue's, brought to the unit of the usage, else
+    the emitter's, else what its cost comes to per unit; 0 for no usage.
+    """
+    if line.price_usd is not None:
+        each = Fraction(line.price_usd) / (line.per_units or 1)
+        return _rounded(each * _IN_PRICE_UNITS.get((line.price_unit, line.unit), 1))
+    if line.unit_cost is not None:
+        return _rounded(Fraction(line.unit_cost))
+    if not line.usage:
+        return Decimal(0)
+    return _rounded(Fraction(line.cost_nano, NANO_PER_USD) / Fraction(line.usage))
+
+
+def _rounded(price: Fraction) -> Decimal:
+    scaled = half_even(price.numerator * 10**UNIT_COST_PLACES, price.denominator)
+    return Decimal(scaled).scaleb(-UNIT_COST_PLACES)
+
+
+def _object(metadata: str | None) -> msgspec.Raw:
+    """Return metadata as it was sent, or an empty object where there was none."""
+    return msgspec.Raw(b"{}" if metadata in {None, "null"} else str(metadata).encode())

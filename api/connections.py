@@ -1,0 +1,142 @@
+"""Connections that do not wait for ever: a limit on their number, and a time for each direction.
+
+The framework bounds neither how slowly a request's head may arrive nor how slowly a client may take
+its answer, and it answers what is no HTTP with a page of its own and a trace that quotes the bytes,
+tokens and all. This subclass of its connection handler closes those gaps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Final, cast
+
+from aiohttp import web
+
+from api.options import Limits
+from api.problems import problem_of_status, unavailable
+
+_log: Final = logging.getLogger(__name__)
+
+_LINGER_SECONDS: Final = 2
+_HEADERS_MOST: Final = 64
+_LINE_BYTES_MOST: Final = 8_190
+
+
+class Door:
+    """Makes the handler of each new connection, until there are too many."""
+
+    def __init__(self, server: web.Server, limits: Limits) -> None:
+        self._server = server
+        self._limits = limits
+        self.open_connections = 0
+
+    def __call__(self) -> asyncio.BaseProtocol:
+        """Return the protocol for a connection that was just accepted."""
+        if self.open_connections >= self._limits.connections:
+            return _TurnedAway()
+        return GuardedConnection(self, self._server, self._limits)
+
+
+class GuardedConnection(web.RequestHandler):
+    """The framework's connection handler with time limits and answers in our own form."""
+
+    __slots__ = ("_door", "_head_timer", "_limits", "_serving")
+
+    def __init__(self, door: Door, server: web.Server, limits: Limits) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type] # the framework checks for it
+            keepalive_timeout=limits.keepalive_seconds,
+            lingering_time=_LINGER_SECONDS,
+            max_headers=_HEADERS_MOST,
+            max_line_size=_LINE_BYTES_MOST,
+            max_field_size=_LINE_BYTES_MOST,
+        )
+        self._door = door
+        self._limits = limits
+        self._serving = False
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count the connection and wait for the head of its first request."""
+        self._door.open_connections += 1
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Take the connection off the count."""
+        self._door.open_connections -= 1
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Begin to wait for a whole head with its first byte."""
+        if not self._serving and self._head_timer is None:
+            self._expect_head()
+        super().data_received(data)
+
+    def request_began(self) -> None:
+        """Note that a head has arrived; called by whatever handles requests."""
+        self._serving = True
+        self._stop_timer()
+
+    async def finish_response(self, *args: Any) -> tuple[web.StreamResponse, bool]:
+        """Send the answer, to a client that takes it in time."""
+        try:
+            async with asyncio.timeout(self._limits.send_seconds):
+                return await super().finish_response(*args)
+        except TimeoutError:
+            if self.transport is not None:
+                cast(asyncio.WriteTransport, self.transport).abort()
+            raise ConnectionError("the client did not take its answer in time") from None
+        finally:
+            self._serving = False
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - it quotes what the client sent
+    ) -> web.StreamResponse:
+        """Answer what is no HTTP, or what went wrong outside of any handler."""
+        kind = type(exc).__name__
+        _log.info("%d for %s: %s", status, request.remote, kind, extra={"action": "bad_request"})
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer was on its way already")
+        response = problem_of_status(status).response()
+        response.force_close()
+        return response
+
+    def _expect_head(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._head_timer = loop.call_later(self._limits.head_seconds, self._give_up)
+
+    def _give_up(self) -> None:
+        self._head_timer = None
+        self.force_close()
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+
+class _TurnedAway(asyncio.Protocol):
+    """Says that there are too many connections, and hangs up."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.WriteTransport, transport).write(_too_many())
+        transport.close()
+
+
+def _too_many() -> bytes:
+    problem = unavailable("Another connection")
+    body = problem.body()
+    return (
+        f"HTTP/1.1 {problem.status} Service Unavailable\r\nConnection: close\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        f"Retry-After: {problem.headers['Retry-After']}\r\n\r\n"
+    ).encode() + body

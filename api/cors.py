@@ -1,0 +1,49 @@
+"""Which web pages may call us from a browser: exact origins, never with cookies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from aiohttp import web
+
+_METHODS: Final = "GET, HEAD, PUT, POST, OPTIONS"
+_REQUEST_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, If-None-Match"
+_EXPOSED_HEADERS: Final = "ETag, Retry-After, WWW-Authenticate"
+_MAX_AGE_SECONDS: Final = "600"
+
+
+class Cors:
+    """Answers preflights and marks answers; `*` alone stands for every origin.
+
+    Credentials are never allowed: tokens travel in a header that a page has to set itself.
+    """
+
+    def __init__(self, origins: Sequence[str]) -> None:
+        self._any = "*" in origins
+        self._origins = frozenset(origin.rstrip("/") for origin in origins)
+
+    def preflight(self, request: web.Request) -> web.Response | None:
+        """Return the answer to a preflight, or None for any other request."""
+        if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
+            return None
+        response = web.Response(status=204)
+        if self._allows(request.headers.get("Origin")):
+            response.headers["Access-Control-Allow-Methods"] = _METHODS
+            response.headers["Access-Control-Allow-Headers"] = _REQUEST_HEADERS
+            response.headers["Access-Control-Max-Age"] = _MAX_AGE_SECONDS
+        return response
+
+    def mark(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Let the page that asked read the answer, where its origin is one of ours."""
+        if not self._origins:
+            return
+        if not self._any:
+            response.headers.add("Vary", "Origin")
+        origin = request.headers.get("Origin")
+        if origin is not None and self._allows(origin):
+            response.headers["Access-Control-Allow-Origin"] = "*" if self._any else origin
+            response.headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS
+
+    def _allows(self, origin: str | None) -> bool:
+        return origin is not None and (self._any or origin in self._origins)

@@ -1,0 +1,137 @@
+"""What every request passes: limits, CORS, who is calling, who may, and what goes wrong on the way.
+
+One middleware for all of it, because each one costs; the parts are small and stand elsewhere.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Final
+from uuid import uuid4
+
+from aiohttp import web
+from aiohttp.typedefs import Handler as NextHandler
+from aiohttp.typedefs import Middleware
+
+from api.access import CALLER, Access, Handler, Route
+from api.auth import Authenticator, bearer_token
+from api.connections import GuardedConnection
+from api.cors import Cors
+from api.limits import RateLimiter, address_of, check_head
+from api.options import ApiOptions
+from api.parameters import check_path
+from api.problems import (
+    Problem,
+    forbidden,
+    internal_error,
+    problem_of,
+    unavailable,
+)
+from ledger.store.reading import StoreUnavailableError
+
+_access_log: Final = logging.getLogger("api.access")
+_log: Final = logging.getLogger(__name__)
+
+_SECURITY_HEADERS: Final = (
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Server", "cost-analytics"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+
+
+class Gate:
+    """Stands before all routes of one application."""
+
+    def __init__(self, authenticator: Authenticator, options: ApiOptions) -> None:
+        self._authenticator = authenticator
+        self._limits = options.limits
+        self._cors = Cors(options.cors_origins)
+        self._rate = RateLimiter(options.limits)
+
+    def guard(self, route: Route) -> Handler:
+        """Return the route's handler behind the check of who is calling."""
+        if route.access is Access.ANYONE:
+            return route.handler
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            await self._admit(request, route)
+            return await route.handler(request)
+
+        return guarded
+
+    def middleware(self) -> Middleware:
+        """Return the one middleware: turns whatever happens into an answer, and logs it."""
+
+        @web.middleware
+        async def stand(request: web.Request, handler: NextHandler) -> web.StreamResponse:
+            started_ns = time.monotonic_ns()
+            if isinstance(request.protocol, GuardedConnection):
+                request.protocol.request_began()
+            response = await self._answer(request, handler)
+            if not response.prepared:
+                self._finish(request, response)
+            _log_access(request, response.status, time.monotonic_ns() - started_ns)
+            return response
+
+        return stand
+
+    async def _admit(self, request: web.Request, route: Route) -> None:
+        """Let the request on with its caller noted; raises the Problem 401, 429, 400 or 403."""
+        token = bearer_token(request.headers)
+        caller = self._authenticator.recall(token)
+        if caller is None:
+            # Verifying is what a stranger can make us do, so that is what is counted.
+            self._rate.admit("address", address_of(request, self._limits))
+            caller = await self._authenticator.verify(token)
+        self._rate.admit("user", caller.user_id)
+        check_path(request)
+        if not route.access.permits(caller, request.match_info.get("userId")):
+            raise forbidden()
+        request[CALLER] = caller
+
+    async def _answer(self, request: web.Request, handler: NextHandler) -> web.StreamResponse:
+        try:
+            check_head(request, self._limits)
+            return self._cors.preflight(request) or await handler(request)
+        except Problem as problem:
+            return problem.response()
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            return problem_of(error).response()
+        except StoreUnavailableError as error:
+            _log.warning("no database: %s", error, extra={"action": "store_unavailable"})
+            return unavailable("The database").response()
+        except Exception:
+            # Whatever it is, the caller gets an id and nothing else, and we get the trace.
+            error_id = uuid4().hex
+            _log.exception("error id %s", error_id, extra={"action": "request_failed"})
+            return internal_error(error_id).response()
+
+    def _finish(self, request: web.Request, response: web.StreamResponse) -> None:
+        for name, value in _SECURITY_HEADERS:
+            response.headers.setdefault(name, value)
+        self._cors.mark(request, response)
+
+
+def _log_access(request: web.Request, status: int, took_ns: int) -> None:
+    """Log the path as sent, without the query: queries may hold what is nobody else's business."""
+    if _access_log.isEnabledFor(logging.INFO):
+        path = request.rel_url.raw_path
+        took_us = took_ns // 1_000
+        _access_log.info(
+            "%s %s %d in %d us",
+            request.method,
+            path,
+            status,
+            took_us,
+            extra={
+                "action": "request",
+                "method": request.method,
+                "path": path,
+                "status": status,
+                "took_us": took_us,
+            },
+        )

@@ -1,0 +1,103 @@
+"""The keys that tokens are verified with, each bound to the algorithms of its own family.
+
+Nothing in a token chooses how it is verified: the algorithms follow from the type of the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+SECRET_BYTES_LEAST: Final = 32
+RSA_BITS_LEAST: Final = 2048
+
+PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey | Ed448PublicKey
+
+_RSA_ALGORITHMS: Final = ("RS256", "RS384", "RS512")
+_EC_ALGORITHMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "secp256r1": ("ES256",),
+    "secp384r1": ("ES384",),
+    "secp521r1": ("ES512",),
+}
+_EDWARDS_ALGORITHMS: Final = ("EdDSA",)
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """A key and the only algorithms that a token signed for it may name."""
+
+    material: PublicKey | bytes
+    algorithms: tuple[str, ...]
+
+
+class KeySource(Protocol):
+    """Where verification keys come from."""
+
+    @property
+    def remember_seconds(self) -> int | None:
+        """How long a verification may be relied on at most; None: as long as the token lives."""
+
+    async def key_for(self, token_key_id: str | None) -> VerificationKey | None:
+        """Return the key a token names, or None; raises Problem 503 where none can be had."""
+
+    async def close(self) -> None:
+        """Let go of what was opened."""
+
+
+class FixedKey:
+    """The one key of a service that is given its key at start."""
+
+    remember_seconds: int | None = None
+
+    def __init__(self, key: VerificationKey) -> None:
+        self._key = key
+
+    async def key_for(self, token_key_id: str | None) -> VerificationKey:  # noqa: ARG002
+        """Return the key, whatever name a token gives it."""
+        return self._key
+
+    async def close(self) -> None:
+        """Nothing was opened."""
+
+
+def secret_key(secret: str) -> VerificationKey:
+    """Return a shared secret's key (HS256); raises ValueError for a short secret or a PEM."""
+    material = secret.encode()
+    if len(material) < SECRET_BYTES_LEAST:
+        raise ValueError(f"a JWT secret needs at least {SECRET_BYTES_LEAST} bytes")
+    if b"-----BEGIN" in material:
+        raise ValueError("a PEM key is no shared secret: anyone who has it could sign tokens")
+    return VerificationKey(material, ("HS256",))
+
+
+def public_key(pem: str) -> VerificationKey:
+    """Return a public key's key (RSA, EC or EdDSA); raises ValueError for anything else."""
+    try:
+        material = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("the JWT public key is not a public key in PEM form") from None
+    return verification_key(material)
+
+
+def verification_key(material: object) -> VerificationKey:
+    """Return a public key with its family's algorithms; raises ValueError for any other object."""
+    if isinstance(material, RSAPublicKey):
+        if material.key_size < RSA_BITS_LEAST:
+            raise ValueError(f"an RSA key needs at least {RSA_BITS_LEAST} bits")
+        return VerificationKey(material, _RSA_ALGORITHMS)
+    if isinstance(material, EllipticCurvePublicKey):
+        algorithms = _EC_ALGORITHMS.get(material.curve.name)
+        if algorithms is None:
+            raise ValueError(f"the curve {material.curve.name} is not supported")
+        return VerificationKey(material, algorithms)
+    if isinstance(material, Ed25519PublicKey | Ed448PublicKey):
+        return VerificationKey(material, _EDWARDS_ALGORITHMS)
+    raise ValueError(f"{type(material).__name__} cannot verify tokens")

@@ -1,0 +1,94 @@
+"""What one client may ask of us: how often, how much, how slowly."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import HttpVersion11, hdrs, web
+
+from api.options import Limits
+from api.problems import payload_too_large, problem_of_status, rate_limited
+
+_SECOND_NS: Final = 1_000_000_000
+_CONTINUE: Final = "100-continue"
+
+
+class RateLimiter:
+    """Lets each client make a number of requests a second, and a number at once.
+
+    For each client it keeps one time: when the requests made so far would be used up if they had
+    come evenly. The table is bounded; whoever was quiet longest is forgotten first.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        rate = limits.requests_per_second
+        self._interval_ns = _SECOND_NS // rate if rate else 0
+        self._tolerance_ns = self._interval_ns * max(limits.burst - 1, 0)
+        self._clients_most = limits.clients
+        self._clock_ns = clock_ns
+        self._used_up_at: OrderedDict[tuple[str, str], int] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._used_up_at)
+
+    def admit(self, kind: str, name: str) -> None:
+        """Count one request of the client `name` among its kind; raises the 429 Problem."""
+        if not self._interval_ns:
+            return
+        now = self._clock_ns()
+        client = (kind, name)
+        used_up_at = max(self._used_up_at.get(client, now), now)
+        early_ns = used_up_at - now - self._tolerance_ns
+        if early_ns > 0:
+            raise rate_limited(-(-early_ns // _SECOND_NS))
+        self._used_up_at[client] = used_up_at + self._interval_ns
+        self._used_up_at.move_to_end(client)
+        if len(self._used_up_at) > self._clients_most:
+            self._used_up_at.popitem(last=False)
+
+
+def address_of(request: web.Request, limits: Limits) -> str:
+    """Return the client's address as seen by the outermost trusted proxy, or by us."""
+    if limits.proxies:
+        hops = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
+        if len(hops) >= limits.proxies and (address := hops[-limits.proxies].strip()):
+            return address
+    return request.remote or ""
+
+
+async def expect_nothing(request: web.Request) -> None:
+    """Leave an `Expect` header to `check_head` and `read_body`.
+
+    The framework would ask for the body before anybody knows who is calling.
+    """
+
+
+def check_head(request: web.Request, limits: Limits) -> None:
+    """Raise the Problem for a query that is too long, or an expectation that cannot be met."""
+    if len(request.rel_url.raw_query_string) > limits.query_bytes:
+        raise problem_of_status(414)
+    if request.headers.get(hdrs.EXPECT, _CONTINUE).lower() != _CONTINUE:
+        raise problem_of_status(417)
+
+
+async def read_body(request: web.Request, limits: Limits) -> bytes:
+    """Return the whole body; raises the Problem for one that is too large or too slow."""
+    if (request.content_length or 0) > limits.body_bytes:
+        raise payload_too_large(limits.body_bytes)
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            if hdrs.EXPECT in request.headers and request.version >= HttpVersion11:
+                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                # An interim answer is not yet the beginning of the answer.
+                request.writer.output_size = 0
+            return await request.read()
+    except TimeoutError:
+        raise problem_of_status(408, {"Connection": "close"}) from None

@@ -1,0 +1,40 @@
+"""What an operator may set about the interface, and the limit on everything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ledger.store.budgets import BudgetBasis
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """No client may take more than this of one process. Sizes in bytes.
+
+    `requests_per_second` counts per user, and per address for tokens not seen before; `burst` is
+    how many may come at once; None turns the limit off. `proxies` is the number of trusted
+    reverse proxies in front, whose `X-Forwarded-For` then tells clients apart.
+    """
+
+    connections: int = 4_096
+    backlog: int = 1_024
+    head_seconds: int = 10
+    body_seconds: int = 10
+    send_seconds: int = 30
+    keepalive_seconds: int = 75
+    shutdown_seconds: int = 10
+    body_bytes: int = 64 * 1024
+    query_bytes: int = 2_048
+    requests_per_second: int | None = 200
+    burst: int = 1_000
+    clients: int = 10_000
+    proxies: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOptions:
+    """`cors_origins` are exact origins such as `https://app.example`, or the single `*`."""
+
+    cors_origins: tuple[str, ...] = ()
+    budget_basis: BudgetBasis = "charged"
+    limits: Limits = field(default_factory=Limits)

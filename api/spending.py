@@ -1,0 +1,127 @@
+"""What a user's calls cost over a period: `GET /api/costs/user/{userId}/spending`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final, NamedTuple
+
+from aiohttp import web
+
+from api.access import CALLER, Access, Route
+from api.breakdown import by_service
+from api.parameters import day_of, one_of
+from api.problems import invalid_parameter
+from api.replies import tagged_reply
+from ledger.store.reading import ReaderPool
+from ledger.store.reports import SpendingReport, spending_report
+from schemas.costs import UNKNOWN_PERSONA, Period, PersonaCost, Spending
+from schemas.exact import Exact
+from schemas.money import Usd, half_even
+
+PERSONAS_MOST: Final = 10
+CUSTOM_DAYS_MOST: Final = 400
+
+_DEFAULT_PERIOD: Final = "30d"
+_DAYS_BACK: Final[Mapping[str, int]] = {"7d": 7, "30d": 30, "90d": 90}
+_LAST_SECOND: Final = time(23, 59, 59, tzinfo=UTC)
+
+
+class Days(NamedTuple):
+    """UTC days from the first to the last, both included, and what to call them."""
+
+    first: date
+    last: date
+    label: str
+
+    def period(self) -> Period:
+        """Return the part of a body that says which days these are."""
+        return Period(
+            start=datetime.combine(self.first, time(tzinfo=UTC)),
+            end=datetime.combine(self.last, _LAST_SECOND),
+            label=self.label,
+        )
+
+
+class SpendingRoutes:
+    """The routes about a user's spending."""
+
+    def __init__(self, readers: ReaderPool, today: Callable[[], date]) -> None:
+        self._readers = readers
+        self._today = today
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        return (Route("GET", "/api/costs/user/{userId}/spending", Access.SELF, self.spending),)
+
+    async def spending(self, request: web.Request) -> web.Response:
+        """Answer with what the user spent in the period that the query names."""
+        user_id = request.match_info["userId"]
+        days = days_of(request, self._today())
+        report = await spending_report(
+            self._readers,
+            request[CALLER].viewer,
+            user_id,
+            (days.first, days.last),
+            personas_most=PERSONAS_MOST,
+            unnamed_persona=UNKNOWN_PERSONA,
+        )
+        return tagged_reply(request, spending(user_id, days, report))
+
+
+def days_of(request: web.Request, today: date) -> Days:
+    """Return the days that `period`, `startDate` and `endDate` name; raises the 400 Problem."""
+    period = one_of(request, "period") or _DEFAULT_PERIOD
+    if period == "custom":
+        return _custom_days(request)
+    back = _DAYS_BACK.get(period)
+    if back is None:
+        raise invalid_parameter("period", f"must be {', '.join(_DAYS_BACK)} or custom")
+    for name in ("startDate", "endDate"):
+        if name in request.query:
+            raise invalid_parameter(name, "goes with period=custom only")
+    return Days(today - timedelta(days=back), today, f"Last {back} days")
+
+
+def _custom_days(request: web.Request) -> Days:
+    first, last = day_of(request, "startDate"), day_of(request, "endDate")
+    if last < first:
+        raise invalid_parameter("endDate", "must not be before `startDate`")
+    if (last - first).days >= CUSTOM_DAYS_MOST:
+        raise invalid_parameter("endDate", f"must be within {CUSTOM_DAYS_MOST} days of `startDate`")
+    return Days(first, last, f"{first} to {last}")
+
+
+def spending(user_id: str, days: Days, report: SpendingReport) -> Spending:
+    """Return the body about a user's spending."""
+    costs, profit, calls = report.costs, report.profit, report.calls
+    return Spending(
+        user_id=user_id,
+        period=days.period(),
+        total_calls=calls,
+        total_duration_seconds=Exact.of_milliseconds(report.duration_ms),
+        average_duration_seconds=Exact.of_milliseconds(_average(report.duration_ms, calls)),
+        total_cost=Usd(profit.cost_nano),
+        total_api_cost=Usd(costs.total_nano("api")),
+        total_infrastructure_cost=Usd(costs.total_nano("infrastructure")),
+        total_transaction_cost=Usd(costs.total_nano("transaction")),
+        average_cost_per_call=Usd(_average(profit.cost_nano, calls)),
+        total_charged=Usd(profit.charged_nano),
+        total_refunded=Usd(profit.refunded_nano),
+        total_net_revenue=Usd(profit.net_revenue_nano),
+        total_gross_profit=Usd(profit.gross_nano),
+        average_margin_percent=profit.margin_percent,
+        cost_by_service=by_service(costs),
+        top_personas=[
+            PersonaCost(
+                persona_id=persona.persona_id,
+                calls=persona.calls,
+                total_cost=Usd(persona.cost_nano),
+            )
+            for persona in report.personas
+        ],
+    )
+
+
+def _average(total: int, count: int) -> int:
+    return half_even(total, count) if count else 0
