@@ -1,0 +1,105 @@
+"""The console command `cost-analytics`: finds the subcommand, runs it, and words what goes wrong.
+
+Only the module of the subcommand that is asked for is imported, and that one imports what it needs
+when it runs, so that `--help` and `token` answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final, Protocol, cast
+
+from cost_analytics.failures import FAILED, INTERRUPTED, MISUSED, CommandError
+from cost_analytics.settings import SettingsError
+
+COMMANDS: Final = {
+    "dev": "run the whole product on this machine: broker, database, worker, API, calls",
+    "worker": "count events: Kafka in, exact totals in PostgreSQL",
+    "api": "serve the REST API and the live feed",
+    "migrate": "bring the database to the newest schema",
+    "token": "print a bearer token for a user",
+    "publish": "send events from a file or from standard input to Kafka",
+    "simulate": "send believable calls to Kafka, or write them to a file",
+    "verify": "recompute every total from the recorded events and count the differences",
+    "rebuild": "write every total anew from the recorded events",
+    "prices": "show the price catalogue, or add to it from a file",
+    "dlq": "show the refused events, or send them again",
+}
+_CLOSING: Final = """\
+Settings come from environment variables, and beside a running `dev` from .local/dev.env of the
+current directory; docs/settings.md lists them. `cost-analytics COMMAND --help` says more.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line (default: that of this process) and return the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = _parser(words).parse_args(words)
+    # Commands speak in sentences; libraries are heard only where a service configures its logs.
+    logging.getLogger().addHandler(logging.NullHandler())
+    try:
+        code: int = _module(arguments.command).run(arguments)
+        sys.stdout.flush()
+    except SettingsError as error:
+        for sentence in error.errors:
+            _say(sentence)
+        return MISUSED
+    except CommandError as error:
+        _say(str(error))
+        return error.code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _drop_output()
+        return FAILED
+    return code
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cost-analytics",
+        description="Exact, live cost analytics for phone calls.",
+        epilog=_CLOSING,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    asked_for = next((word for word in words if not word.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        subparser = commands.add_parser(
+            name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        if name == asked_for:
+            module = _module(name)
+            subparser.description = module.DESCRIPTION
+            module.configure(subparser)
+    return parser
+
+
+class Command(Protocol):
+    """What every module in `cost_analytics.commands` has."""
+
+    DESCRIPTION: str
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the arguments."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do the work and return the exit code; raises CommandError or SettingsError."""
+
+
+def _module(name: str) -> Command:
+    return cast("Command", import_module(f"cost_analytics.commands.{name}"))
+
+
+def _say(sentence: str) -> None:
+    print(f"cost-analytics: {sentence}", file=sys.stderr)
+
+
+def _drop_output() -> None:
+    """Whoever read our output has gone; keep the interpreter from complaining about it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,95 @@
+"""`cost-analytics dlq`: what was refused and why, and sending it again once that is mended."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from cost_analytics import settings
+from cost_analytics.commands.options import whole_number
+from schemas.refusals import REFUSAL_CODES
+
+DESCRIPTION: Final = f"""\
+Refused events. Each is kept with its original bytes, key and headers and the reason, in the
+database and on the topic cost.call-events.v1.dlq. Codes: {", ".join(REFUSAL_CODES)}.
+"""
+_LIST: Final = """\
+Shows how many events were refused with each code, then the newest of them. Ends with code 0, also
+when there are some.
+"""
+_REPLAY: Final = """\
+Sends refused events to their topic again, unchanged, the oldest first, and marks each as soon as
+Kafka has acknowledged it. Worth it after what was wrong is mended: after a missing price was
+imported, say (--code unknown_price). One that is refused again comes back to the list. Sending an
+event twice is harmless.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare `list` and `replay`."""
+    raw = argparse.RawDescriptionHelpFormatter
+    actions = parser.add_subparsers(dest="action", metavar="list|replay", required=True)
+    listing = actions.add_parser(
+        "list", help="show refused events", description=_LIST, formatter_class=raw
+    )
+    replay = actions.add_parser(
+        "replay", help="send refused events again", description=_REPLAY, formatter_class=raw
+    )
+    for action in (listing, replay):
+        action.add_argument("--code", choices=REFUSAL_CODES, help="only those with this code")
+    listing.add_argument(
+        "--limit",
+        type=whole_number(0, 1_000_000),
+        default=20,
+        metavar="N",
+        help="show at most N events (default: 20)",
+    )
+    listing.add_argument("--all", action="store_true", help="also those that were sent again")
+    replay.add_argument(
+        "--limit", type=whole_number(1, 10**9), metavar="N", help="send at most N (default: all)"
+    )
+    replay.add_argument("--dry-run", action="store_true", help="only say how many would be sent")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List or replay."""
+    return _list(arguments) if arguments.action == "list" else _replay(arguments)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    loaded = settings.load("database")
+    from cost_analytics.dead_letters import show
+    from cost_analytics.failures import using_database
+    from cost_analytics.running import run as run_loop
+
+    with using_database(loaded.database_url):
+        run_loop(
+            show(
+                loaded.database_url,
+                code=arguments.code,
+                limit=arguments.limit,
+                replayed_too=arguments.all,
+                say=print,
+            )
+        )
+    return 0
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    dry_run: bool = arguments.dry_run
+    loaded = settings.load("database") if dry_run else settings.load("database", "kafka")
+    from cost_analytics.dead_letters import count, replay
+    from cost_analytics.failures import using_database
+    from cost_analytics.running import run as run_loop
+    from cost_analytics.running import run_until_stopped
+
+    with using_database(loaded.database_url):
+        if dry_run:
+            number = run_loop(count(loaded.database_url, code=arguments.code))
+            print(f"{min(number, arguments.limit or number)} events would be sent again.")
+            return 0
+        report = run_until_stopped(
+            lambda stop: replay(loaded, arguments.code, arguments.limit, stop)
+        )
+    print(report)
+    return 0

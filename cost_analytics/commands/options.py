@@ -1,0 +1,49 @@
+"""Types of command line arguments that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """Return a type that accepts whole numbers from `least` to `most`, both included."""
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number from {least} to {most}"
+            )
+        return number
+
+    return parse
+
+
+def percent(text: str) -> int:
+    """Accept a percentage from 0 to 100 with up to two decimals; returns hundredths of it."""
+    try:
+        hundredths = Decimal(text) * 100
+        if 0 <= hundredths <= 10_000 and hundredths == int(hundredths):
+            return int(hundredths)
+    except (InvalidOperation, ValueError):
+        pass
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is not a percentage from 0 to 100 with at most two decimals"
+    )
+
+
+def moment(text: str) -> datetime:
+    """Accept an ISO 8601 time, UTC where it names no zone; returns it in UTC."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a time like 2026-01-31T12:00:00Z"
+        ) from None
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)

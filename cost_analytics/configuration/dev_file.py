@@ -1,0 +1,38 @@
+"""`.local/dev.env`: how a running `make run` tells the other commands where everything is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+DEV_FILE: Final = Path(".local") / "dev.env"
+"""Relative to the directory in which a command is run."""
+
+_HEAD: Final = "# Written by `cost-analytics dev`. Holds secrets: readable by its owner only.\n"
+
+
+def read_dev_file(path: Path) -> dict[str, str]:
+    """Return what the file sets, nothing where there is none; raises OSError if unreadable."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    pairs = (line.partition("=") for line in lines if not line.lstrip().startswith("#"))
+    return {name.strip(): value.strip() for name, found, value in pairs if found}
+
+
+def write_dev_file(path: Path, values: Mapping[str, str]) -> None:
+    """Replace the file in one step, so that a reader sees the old one or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    unfinished.unlink(missing_ok=True)
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(_HEAD)
+            file.writelines(f"{name}={value}\n" for name, value in values.items())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,191 @@
+"""Reads each section of the settings and checks that its values fit together."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final, cast
+from urllib.parse import parse_qs, urlsplit
+
+from cost_analytics.configuration.reader import Reader
+from cost_analytics.configuration.tree import (
+    ApiSection,
+    BudgetBasis,
+    DeliverySection,
+    DevSection,
+    KafkaSection,
+    LogFormat,
+    LogSection,
+    TokenSection,
+    WorkerSection,
+)
+
+JWT_SECRET_BYTES_MIN: Final = 32
+_PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+_SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_KEYS: Final = ("JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")
+_ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
+_HINT: Final = "; beside a running `make run` it is taken from .local/dev.env"
+
+
+def kafka(reader: Reader) -> KafkaSection:
+    """Read how to reach the brokers."""
+    protocol = reader.choice("KAFKA_SECURITY_PROTOCOL", _PROTOCOLS)
+    section = KafkaSection(
+        bootstrap_servers=reader.servers("KAFKA_BOOTSTRAP_SERVERS", _HINT),
+        security_protocol=protocol,
+        sasl_mechanism=reader.choice("KAFKA_SASL_MECHANISM", _MECHANISMS) or None,
+        sasl_username=reader.optional("KAFKA_SASL_USERNAME"),
+        sasl_password=reader.secret("KAFKA_SASL_PASSWORD"),
+        ssl_ca_file=reader.file("KAFKA_SSL_CA_FILE"),
+        idempotent=reader.flag("KAFKA_IDEMPOTENT"),
+        session_timeout_ms=reader.integer("KAFKA_SESSION_TIMEOUT_MS", 1_000, 300_000),
+        heartbeat_interval_ms=reader.integer("KAFKA_HEARTBEAT_INTERVAL_MS", 100, 100_000),
+        rebalance_timeout_ms=reader.integer("KAFKA_REBALANCE_TIMEOUT_MS", 1_000, 300_000),
+        topic_partitions=reader.integer("KAFKA_TOPIC_PARTITIONS", 1, 10_000),
+        topic_replication=reader.integer("KAFKA_TOPIC_REPLICATION", 1, 100),
+    )
+    if 3 * section.heartbeat_interval_ms > section.session_timeout_ms:
+        reader.wrong(
+            "KAFKA_HEARTBEAT_INTERVAL_MS", "must be at most a third of KAFKA_SESSION_TIMEOUT_MS."
+        )
+    for name in ("KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"):
+        if protocol.startswith("SASL") != reader.is_set(name):
+            needed = "is needed with" if protocol.startswith("SASL") else "is set, but not used by"
+            reader.wrong(name, f"{needed} KAFKA_SECURITY_PROTOCOL={protocol}.")
+    return section
+
+
+def check_database(reader: Reader) -> None:
+    """Check the database's address without ever showing it."""
+    name = "DATABASE_URL"
+    value = reader.required(name, _HINT)
+    if not value:
+        return
+    form = "must be an address like postgresql://user:password@host:5432/database"
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018 - raises ValueError where it is no number
+        query = parse_qs(parts.query)
+    except ValueError:
+        reader.wrong(name, f"{form}; a special character in the password is written as %XX.")
+        return
+    if parts.scheme not in {"postgresql", "postgres"} or not (parts.hostname or "host" in query):
+        reader.wrong(name, f"{form}.")
+        return
+    if not parts.path.strip("/"):
+        reader.wrong(name, "names no database after the host.")
+    if query.get("sslmode", ["prefer"])[-1] not in _SSL_MODES:
+        reader.wrong(name, f"has an sslmode that is none of {', '.join(_SSL_MODES)}.")
+
+
+def tokens(reader: Reader) -> TokenSection:
+    """Read how tokens are verified: by exactly one kind of key."""
+    given = [name for name in _KEYS if reader.is_set(name)]
+    if len(given) > 1:
+        reader.wrong(" and ".join(given), "are set; give exactly one of them.")
+    elif not given:
+        reader.wrong(" or ".join(_KEYS), f"is not set; exactly one is needed{_HINT}.")
+    secret = reader.secret("JWT_SECRET")
+    if secret and len(secret.reveal().encode()) < JWT_SECRET_BYTES_MIN:
+        reader.wrong("JWT_SECRET", f"must have at least {JWT_SECRET_BYTES_MIN} bytes.")
+    return TokenSection(
+        secret=secret,
+        public_key=_public_key(reader),
+        jwks_url=_jwks_url(reader),
+        issuer=reader.optional("JWT_ISSUER"),
+        audience=reader.optional("JWT_AUDIENCE"),
+        user_claim=reader.text("JWT_USER_CLAIM"),
+    )
+
+
+def _public_key(reader: Reader) -> str | None:
+    """Return a public key that really is one; the library is only loaded where one is given."""
+    name = "JWT_PUBLIC_KEY"
+    text = reader.text(name).replace("\\n", "\n")
+    if not text:
+        return None
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        load_pem_public_key(text.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        reader.wrong(name, "is not a public key in PEM form (-----BEGIN PUBLIC KEY-----).")
+    return text
+
+
+def _jwks_url(reader: Reader) -> str | None:
+    name = "JWT_JWKS_URL"
+    parts = reader.url(name, ("https", "http"))
+    if parts is None:
+        return None
+    if parts.scheme == "http" and not _is_local(parts.hostname or ""):
+        reader.wrong(name, "must be https: whoever can change the answer can sign tokens.")
+    return parts.geturl()
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def api(reader: Reader) -> ApiSection:
+    """Read where the API listens."""
+    origins = reader.words("CORS_ORIGINS")
+    for origin in origins if origins != ("*",) else ():
+        if not _ORIGIN.fullmatch(origin):
+            reader.wrong(
+                "CORS_ORIGINS", f'must be origins like https://app.example.com, not "{origin}".'
+            )
+    return ApiSection(
+        host=reader.text("API_HOST"),
+        port=reader.integer("API_PORT", 1, 65_535),
+        cors_origins=origins,
+    )
+
+
+def budget_basis(reader: Reader) -> BudgetBasis:
+    """Read what counts against a budget."""
+    return cast("BudgetBasis", reader.choice("BUDGET_BASIS", ("charged", "cost")))
+
+
+def worker(reader: Reader) -> WorkerSection:
+    """Read how much a worker does at once."""
+    return WorkerSection(
+        lanes=reader.integer("WORKER_LANES", 1, 16),
+        batch_max=reader.integer("WORKER_BATCH_MAX", 1, 20_000),
+    )
+
+
+def delivery(reader: Reader) -> DeliverySection:
+    """Read how alerts reach people: nothing, or all that a way needs."""
+    reader.url("SMTP_URL", ("smtp", "smtps"))
+    sms = ("SMS_URL", "SMS_USERNAME", "SMS_PASSWORD", "SMS_FROM")
+    if any(map(reader.is_set, sms)):
+        for name in sms:
+            reader.required(name, ", but another SMS setting is")
+    reader.url("SMS_URL", ("https",))
+    return DeliverySection(
+        smtp_url=reader.secret("SMTP_URL"),
+        sms_url=reader.optional("SMS_URL"),
+        sms_username=reader.optional("SMS_USERNAME"),
+        sms_password=reader.secret("SMS_PASSWORD"),
+        sms_from=reader.optional("SMS_FROM"),
+    )
+
+
+def dev(reader: Reader) -> DevSection:
+    """Read what `make run` was asked for."""
+    return DevSection(port=reader.integer("PORT", 1, 65_535), simulate=reader.flag("SIMULATE"))
+
+
+def logs(reader: Reader) -> LogSection:
+    """Read what is logged and how."""
+    return LogSection(
+        level=reader.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR")),
+        format=cast("LogFormat", reader.choice("LOG_FORMAT", ("text", "json"))),
+    )

@@ -1,0 +1,136 @@
+"""The settings as frozen values, one class for each section; secrets are wrapped.
+
+A section that a command did not ask for holds its blank defaults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from cost_analytics.configuration.secret import Secret
+
+if TYPE_CHECKING:
+    from streams.kafka import KafkaSettings
+
+BudgetBasis = Literal["charged", "cost"]
+LogFormat = Literal["text", "json", ""]
+
+_NO_SECRET = Secret("")
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSection:
+    """How to reach the brokers, and how topics that we create are laid out."""
+
+    bootstrap_servers: str = ""
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str | None = None
+    sasl_username: str | None = None
+    sasl_password: Secret = _NO_SECRET
+    ssl_ca_file: str | None = None
+    idempotent: bool = True
+    session_timeout_ms: int = 10_000
+    heartbeat_interval_ms: int = 2_000
+    rebalance_timeout_ms: int = 20_000
+    topic_partitions: int = 8
+    topic_replication: int = 1
+
+    def client(self) -> KafkaSettings:
+        """Return what `streams.kafka` connects with; imports aiokafka, which takes a moment."""
+        from streams.kafka import KafkaSettings
+
+        return KafkaSettings(
+            bootstrap_servers=self.bootstrap_servers,
+            security_protocol=self.security_protocol,
+            sasl_mechanism=self.sasl_mechanism,
+            sasl_username=self.sasl_username,
+            sasl_password=self.sasl_password.reveal() or None,
+            ssl_ca_file=self.ssl_ca_file,
+            idempotent=self.idempotent,
+            session_timeout_ms=self.session_timeout_ms,
+            heartbeat_interval_ms=self.heartbeat_interval_ms,
+            rebalance_timeout_ms=self.rebalance_timeout_ms,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSection:
+    """How bearer tokens are verified (one of the first three), and what they must say."""
+
+    secret: Secret = _NO_SECRET
+    public_key: str | None = None
+    jwks_url: str | None = None
+    issuer: str | None = None
+    audience: str | None = None
+    user_claim: str = "sub"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSection:
+    """Where the API listens, and the origins whose pages may call it."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    cors_origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSection:
+    """How much a worker does at once."""
+
+    lanes: int = 2
+    batch_max: int = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySection:
+    """How alerts reach people; an empty address switches a way off."""
+
+    smtp_url: Secret = _NO_SECRET
+    sms_url: str | None = None
+    sms_username: str | None = None
+    sms_password: Secret = _NO_SECRET
+    sms_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DevSection:
+    """What `make run` serves on, and whether it simulates calls."""
+
+    port: int = 8080
+    simulate: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LogSection:
+    """What is logged and how; an empty format is text on a terminal and JSON elsewhere."""
+
+    level: str = "INFO"
+    format: LogFormat = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a command may need to know about where it runs."""
+
+    kafka: KafkaSection = field(default_factory=KafkaSection)
+    database_url: Secret = _NO_SECRET
+    tokens: TokenSection = field(default_factory=TokenSection)
+    api: ApiSection = field(default_factory=ApiSection)
+    budget_basis: BudgetBasis = "charged"
+    worker: WorkerSection = field(default_factory=WorkerSection)
+    delivery: DeliverySection = field(default_factory=DeliverySection)
+    dev: DevSection = field(default_factory=DevSection)
+    logs: LogSection = field(default_factory=LogSection)
+
+    def secrets(self) -> list[str]:
+        """Return the texts that must never reach a log line."""
+        wrapped = (
+            self.kafka.sasl_password,
+            self.database_url,
+            self.tokens.secret,
+            self.delivery.smtp_url,
+            self.delivery.sms_password,
+        )
+        return [secret.reveal() for secret in wrapped if secret]

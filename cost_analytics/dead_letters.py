@@ -1,0 +1,99 @@
+"""Shows refused events, and sends them to their topic again as they were received."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from cost_analytics.configuration.secret import Secret
+from cost_analytics.configuration.tree import Settings
+from cost_analytics.progress import Progress
+from cost_analytics.sending import Sender, open_sender
+from ledger.store.database import Connection, connected
+from ledger.store.dead_letters_admin import (
+    Letter,
+    Refusal,
+    count_by_code,
+    count_pending,
+    list_refusals,
+    mark_replayed,
+    pending_pages,
+)
+
+_NAME: Final = "cost-analytics dlq"
+_START_SHOWN: Final = 120
+
+
+async def show(
+    url: Secret, *, code: str | None, limit: int, replayed_too: bool, say: Callable[[str], None]
+) -> None:
+    """Say how many events were refused with each code, and describe the newest `limit` of them."""
+    async with connected(url.reveal(), name=_NAME) as connection:
+        counts = await count_by_code(connection)
+        if not counts:
+            say("No event was refused.")
+            return
+        for refused in counts:
+            say(f"{refused.total:>9,}  {refused.code:<15} {refused.pending:,} not sent again yet")
+        shown = 0
+        async for refusal in list_refusals(connection, code=code, replayed_too=replayed_too):
+            if shown >= limit:
+                break
+            shown += 1
+            for line in _described(refusal):
+                say(line)
+
+
+def _described(refusal: Refusal) -> Sequence[str]:
+    place = refusal.place
+    refused_at = refusal.refused_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    again = ", sent again" if refusal.replayed_at else ""
+    start = refusal.start.decode("utf-8", "replace")[:_START_SHOWN]
+    readable = "".join(letter if letter.isprintable() else "·" for letter in start)
+    more = "…" if refusal.size_bytes > len(start.encode()) else ""
+    return (
+        "",
+        f"{refused_at}  {refusal.code}: {_one_line(refusal.message)}",
+        f"  {place.topic} partition {place.partition} offset {place.offset}, "
+        f"{refusal.size_bytes} bytes{again}",
+        f"  {readable}{more}",
+    )
+
+
+def _one_line(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "·" for letter in text)
+
+
+async def count(url: Secret, *, code: str | None) -> int:
+    """Return how many events wait to be sent again."""
+    async with connected(url.reveal(), name=_NAME) as connection:
+        return await count_pending(connection, code=code)
+
+
+async def replay(
+    settings: Settings, code: str | None, limit: int | None, stop: asyncio.Event
+) -> str:
+    """Send refused events again until `stop`; returns a sentence with their number."""
+    async with connected(settings.database_url.reveal(), name=_NAME) as connection:
+        waiting = await count_pending(connection, code=code)
+        progress = Progress("events", min(waiting, limit or waiting))
+        sent = 0
+        async with open_sender(settings.kafka) as sender:
+            async for letters in pending_pages(connection, code=code, limit=limit):
+                await _send_page(sender, connection, letters)
+                sent += len(letters)
+                progress.set(sent)
+                if stop.is_set():
+                    break
+        progress.close()
+    stopped = ", stopped before the end" if stop.is_set() else ""
+    return f"Sent {sent} events again{stopped}."
+
+
+async def _send_page(sender: Sender, connection: Connection, letters: Sequence[Letter]) -> None:
+    """Send a page and mark it once all of it is acknowledged: a crash in between sends twice."""
+    for letter in letters:
+        await sender.send(letter.place.topic, letter.value, letter.key, letter.headers)
+    await sender.flush()
+    await mark_replayed(connection, [letter.place for letter in letters])

@@ -1,0 +1,51 @@
+"""What the parts of the development instance are told, and every other command beside it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from cost_analytics import settings
+from cost_analytics.configuration.dev_file import read_dev_file
+from cost_analytics.configuration.tree import Settings
+from cost_analytics.failures import CommandError
+
+_HOST: Final = "127.0.0.1"
+_SECRET_BYTES: Final = 48
+_KAFKA: Final = {
+    # What the embedded broker cannot do, and timings for a group of one: it waits half of the
+    # rebalance timeout before it hands out partitions for the first time.
+    "KAFKA_IDEMPOTENT": "false",
+    "KAFKA_SESSION_TIMEOUT_MS": "6000",
+    "KAFKA_HEARTBEAT_INTERVAL_MS": "1000",
+    "KAFKA_REBALANCE_TIMEOUT_MS": "3000",
+}
+
+
+def dev_values(dev_file: Path, *, bootstrap: str, database_url: str, port: int) -> dict[str, str]:
+    """Return all settings of the instance; the secret for tokens is kept from the last run.
+
+    Raises CommandError where the file of the last run cannot be read.
+    """
+    try:
+        last = read_dev_file(dev_file)
+    except (OSError, UnicodeDecodeError):
+        raise CommandError(f"{dev_file} cannot be read; remove it.") from None
+    return {
+        "JWT_SECRET": last.get("JWT_SECRET") or secrets.token_urlsafe(_SECRET_BYTES),
+        **settings.kept_by_dev(),
+        "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+        **_KAFKA,
+        "DATABASE_URL": database_url,
+        "API_HOST": _HOST,
+        "API_PORT": str(port),
+    }
+
+
+def checked(values: Mapping[str, str]) -> Settings:
+    """Return the values as settings; raises SettingsError where the environment spoils them."""
+    return settings.settings_from(
+        values, "kafka", "database", "tokens", "api", "budget", "worker", "delivery"
+    )

@@ -1,0 +1,26 @@
+"""Asks the API whether it is ready, without a client library: one request, one status."""
+
+from __future__ import annotations
+
+import asyncio
+
+_ANSWER_BYTES_MAX = 64 * 1024
+_SECONDS_MAX = 5
+
+
+async def get(port: int, path: str) -> tuple[int, str]:
+    """Return the status and the body of an answer on this machine; 0 where there is none."""
+    try:
+        async with asyncio.timeout(_SECONDS_MAX):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+                writer.write(request.encode())
+                answer = await reader.read(_ANSWER_BYTES_MAX)
+            finally:
+                writer.close()
+    except OSError:  # nobody listens yet, or nobody answers in time
+        return 0, ""
+    head, _, body = answer.decode(errors="replace").partition("\r\n\r\n")
+    words = head.split(" ", 2)
+    return (int(words[1]) if len(words) > 1 and words[1].isdigit() else 0), body

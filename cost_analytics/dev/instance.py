@@ -1,0 +1,140 @@
+"""Runs the whole product on this machine, from an empty directory to `/ready` and back to nothing.
+
+The order: database and broker, schema and topics, `.local/dev.env`, worker and API, simulated
+calls; then, until somebody stops it or a part ends, it only watches. However it ends, no process
+stays behind: an orderly end stops the parts, and of a killed one the kernel ends the children.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+from cost_analytics.configuration.dev_file import DEV_FILE, write_dev_file
+from cost_analytics.configuration.tree import DevSection, Settings
+from cost_analytics.dev.environment import checked, dev_values
+from cost_analytics.dev.http import get
+from cost_analytics.dev.parts import Parts
+from cost_analytics.embedded.foreground import say
+from cost_analytics.embedded.postgres import EmbeddedPostgres
+from cost_analytics.embedded.tansu import EmbeddedTansu
+from cost_analytics.failures import CommandError, using_database, using_kafka
+from cost_analytics.simulation.cast import DEMO_USER
+from cost_analytics.tokens import mint
+
+_READY_SECONDS_MAX: Final = 90
+_LOOK_SECONDS: Final = 0.2
+_TOKEN_SECONDS: Final = 7 * 86_400
+_SIMULATION: Final = ("--calls", "0", "--users", "12", "--rate", "6")
+
+
+class Instance:
+    """One run of the development instance in `directory` (`.local`)."""
+
+    def __init__(self, wanted: DevSection, directory: Path) -> None:
+        self._wanted = wanted
+        self._directory = directory
+        self.parts: Parts | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set; raises CommandError, ServerError or PartEndedError."""
+        async with AsyncExitStack() as stack:
+            work = asyncio.create_task(self._work(stack))
+            stopping = asyncio.create_task(stop.wait())
+            try:
+                await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if stop.is_set():
+                    say("\nStopping…")
+                else:
+                    work.result()
+            finally:
+                stopping.cancel()
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
+        say("Stopped. The data are kept; `make run` goes on with them.")
+
+    async def _work(self, stack: AsyncExitStack) -> None:
+        postgres, tansu = await self._start_servers(stack)
+        values = dev_values(
+            DEV_FILE,
+            bootstrap=tansu.bootstrap,
+            database_url=postgres.url,
+            port=self._wanted.port,
+        )
+        settings = checked(values)
+        await _prepare(settings)
+        write_dev_file(DEV_FILE, values)
+        parts = self.parts = Parts(self._directory / "logs", {"LOG_FORMAT": "text", **values})
+        stack.push_async_callback(parts.stop)
+        for server in (postgres, tansu):
+            parts.watch(server.process)
+        ended = asyncio.create_task(parts.until_one_ends())
+        serving = asyncio.create_task(self._serve(parts, settings))
+        try:
+            await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                serving.result()
+            await ended
+        finally:
+            serving.cancel()
+            ended.cancel()
+            await asyncio.gather(serving, ended, return_exceptions=True)
+
+    async def _start_servers(self, stack: AsyncExitStack) -> tuple[EmbeddedPostgres, EmbeddedTansu]:
+        postgres = EmbeddedPostgres(self._directory / "postgres")
+        tansu = EmbeddedTansu(self._directory / "tansu")
+        first = "" if postgres.directory.exists() else " (first run: making a database)"
+        say(f"Starting PostgreSQL and the broker{first}…")
+        await stack.enter_async_context(postgres)
+        await stack.enter_async_context(tansu)
+        return postgres, tansu
+
+    async def _serve(self, parts: Parts, settings: Settings) -> None:
+        say("Starting the worker and the API…")
+        await parts.start("worker", "worker")
+        await parts.start("api", "api")
+        if self._wanted.simulate:
+            say("Starting simulated calls…")
+            # Another seed each time: the same calls again would count nothing.
+            seed = str(secrets.randbits(32))
+            await parts.start("simulation", "simulate", *_SIMULATION, "--seed", seed)
+        await _wait_until_ready(self._wanted.port)
+        _show_the_way(self._wanted.port, settings, self._directory)
+
+
+async def _prepare(settings: Settings) -> None:
+    """Bring the schema and the topics up to date."""
+    from ledger.store.migrate import migrate
+    from streams.kafka import ensure_topics
+
+    with using_database(settings.database_url):
+        await migrate(settings.database_url.reveal(), report=lambda step: say(f"Schema: {step}"))
+    with using_kafka(settings.kafka):
+        await ensure_topics(settings.kafka.client(), partitions=settings.kafka.topic_partitions)
+
+
+async def _wait_until_ready(port: int) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _READY_SECONDS_MAX
+    status, body = 0, ""
+    while status != 200:
+        if loop.time() > deadline:
+            reason = body.strip() or "it does not answer"
+            raise CommandError(f"The API was not ready after {_READY_SECONDS_MAX} s: {reason}")
+        await asyncio.sleep(_LOOK_SECONDS)
+        status, body = await get(port, "/ready")
+
+
+def _show_the_way(port: int, settings: Settings, directory: Path) -> None:
+    base = f"http://127.0.0.1:{port}"
+    token = mint(settings.tokens, DEMO_USER, ttl_seconds=_TOKEN_SECONDS)
+    say("")
+    say(f"Ready: {base}/")
+    say("")
+    say(f"The spending of the user `{DEMO_USER}`, whose calls are going on:")
+    say(f"curl -H 'Authorization: Bearer {token}' '{base}/api/costs/user/{DEMO_USER}/spending'")
+    say("")
+    say(f"Logs are in {directory / 'logs'}, settings in {DEV_FILE}. Ctrl-C stops everything.")

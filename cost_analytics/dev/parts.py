@@ -1,0 +1,97 @@
+"""The parts of the development instance as child processes: started, watched, stopped in order.
+
+Our own parts are the same commands that production runs. When any part ends by itself, the whole
+instance ends: half a product would only puzzle people.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import cost_analytics
+from cost_analytics import settings
+from cost_analytics.embedded.processes import Program, ServerProcess
+
+_STOP_SECONDS_MAX: Final = 10
+_LAST_LINES: Final = 12
+_PACKAGES: Final = Path(cost_analytics.__file__).parent.parent
+
+
+class PartEndedError(Exception):
+    """A part ended by itself; the message says which, how, and what it said last."""
+
+
+class Parts:
+    """The running children, in the order in which they were started."""
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        """`directory` receives a log for each part; `environment` holds their settings."""
+        self._directory = directory
+        self._environment = _child_environment(environment)
+        self._processes: list[ServerProcess] = []
+        self._watchers: list[asyncio.Task[None]] = []
+        self._ended: asyncio.Future[ServerProcess] = asyncio.get_running_loop().create_future()
+        self._stopping = False
+
+    async def start(self, name: str, *arguments: str) -> None:
+        """Start one of our own commands, such as `worker`."""
+        process = ServerProcess(
+            Program(
+                name=f"the {name}",
+                command=[sys.executable, "-P", "-m", "cost_analytics", *arguments],
+                log=self._directory / f"{name}.log",
+                environment=self._environment,
+            )
+        )
+        self._processes.append(process)
+        await process.start()
+        self.watch(process)
+
+    def watch(self, process: ServerProcess) -> None:
+        """Take the end of a process, when nobody asked for it, for the end of everything."""
+        self._watchers.append(asyncio.create_task(self._watch(process)))
+
+    async def _watch(self, process: ServerProcess) -> None:
+        await process.wait()
+        if not self._stopping and not self._ended.done():
+            self._ended.set_result(process)
+
+    async def until_one_ends(self) -> None:
+        """Wait, for ever if all is well; raises PartEndedError."""
+        process = await asyncio.shield(self._ended)
+        code = process.returncode or 0
+        how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
+        raise PartEndedError(
+            "\n  ".join([f"{process.program.name} ended {how}. Its last lines:", *_last(process)])
+        )
+
+    async def stop(self) -> None:
+        """Stop our own parts, the last started first; each gets a moment for what it is at."""
+        self._stopping = True
+        for process in reversed(self._processes):
+            await process.stop(_STOP_SECONDS_MAX)
+        for watcher in self._watchers:
+            watcher.cancel()
+        self._ended.cancel()
+
+    def kill(self) -> None:
+        """End our own parts at once."""
+        self._stopping = True
+        for process in self._processes:
+            process.send(signal.SIGKILL)
+
+
+def _last(process: ServerProcess) -> Sequence[str]:
+    return process.last_lines(_LAST_LINES) or [f"(none; see {process.program.log})"]
+
+
+def _child_environment(values: Mapping[str, str]) -> dict[str, str]:
+    """Return a child's environment, in which our packages are found however we were started."""
+    environment = settings.child_environment(values)
+    paths = [str(_PACKAGES), *filter(None, [environment.get("PYTHONPATH")])]
+    return environment | {"PYTHONPATH": ":".join(paths)}

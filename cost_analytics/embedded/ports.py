@@ -1,0 +1,43 @@
+"""TCP ports for embedded servers: one in use is said plainly, and not by a child's log."""
+
+import errno
+import socket
+
+LOOPBACK = "127.0.0.1"
+
+
+class PortTakenError(RuntimeError):
+    """Another program listens on the port that was asked for; the message is for a person."""
+
+
+def choose_port(wanted: int | None = None) -> int:
+    """Return `wanted` if nobody has it, or a free loopback port if `wanted` is None or 0.
+
+    A free port is not reserved: its user has to take it soon.
+
+    Raises PortTakenError if `wanted` is in use or may not be used by this account.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # The servers set this too: connections of an earlier run in TIME_WAIT do not count as use.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, wanted or 0))
+            # With SO_REUSEADDR some systems let two sockets bind, but never two listen.
+            probe.listen(1)
+        except OSError as error:
+            raise PortTakenError(_reason(wanted, error)) from error
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_listening(port: int, timeout_seconds: int = 1) -> bool:
+    """Tell whether something accepts connections on a loopback port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(timeout_seconds)
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def _reason(wanted: int | None, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {wanted} is in use by another program; stop it or choose another port"
+    return f"port {wanted} cannot be used: {error.strerror}"

@@ -1,0 +1,203 @@
+"""One embedded server as a child process: started, watched, stopped, and never left behind.
+
+The child writes straight into its log file, so a busy or blocked parent never stalls it and its
+last words are there however it died. It runs in a session of its own: Ctrl-C in the terminal
+reaches only us, and we stop our children in the right order.
+
+The kernel ends a child when the *thread* that started it ends: start from the thread that runs the
+event loop, as these classes do, and keep that thread while the child is needed.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+_LAUNCHER: Final = Path(__file__).with_name("launch.py")
+_LOG_BYTES_MAX: Final = 4 * 1024 * 1024
+_TAIL_BYTES: Final = 16 * 1024
+_POLL_SECONDS: Final = 0.01
+
+
+class Account(NamedTuple):
+    """A system account to run a child under."""
+
+    uid: int
+    gid: int
+
+
+class ServerError(RuntimeError):
+    """An embedded server could not be started or has died; the message is for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run and how to end it."""
+
+    name: str
+    """What a person calls it, in messages."""
+    command: Sequence[str]
+    """Absolute path of the program, then its arguments."""
+    log: Path
+    """Where its output goes; appended to, and set aside as `<name>.1` when large."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """The child's whole environment: nothing of ours (and no secret in it) is passed on."""
+    directory: Path | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    """Asks it to finish its work and end."""
+    orphan_signal: signal.Signals = signal.SIGKILL
+    """What the kernel sends it when we die without a word."""
+    account: Account | None = None
+    """The account to drop root for; None keeps ours."""
+
+
+class ServerProcess:
+    """A program that runs as our child."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._process: asyncio.subprocess.Process | None = None
+        self._log_start_bytes = 0
+
+    @property
+    def pid(self) -> int:
+        """The child's process id, valid after `start`."""
+        return self._child.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit status (negative: the signal that ended it), None while it runs."""
+        return self._child.returncode
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self) -> None:
+        """Start the program; returns at once, when it may not be ready to serve.
+
+        Raises ServerError if this object has started it already.
+        """
+        if self.running:
+            raise ServerError(f"{self.program.name} is running already")
+        with self._open_log() as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._launch_command(),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=asyncio.subprocess.STDOUT,
+                env=dict(self.program.environment),
+                cwd=self.program.directory,
+                start_new_session=True,
+            )
+
+    async def wait(self) -> int:
+        """Return the exit status once the program has ended, for whatever reason."""
+        return await self._child.wait()
+
+    async def wait_until(self, ready: Callable[[], bool], timeout_seconds: int) -> None:
+        """Return once `ready()` is true; it is asked every 10 ms and must not block.
+
+        Raises ServerError, with the server's last words, if the program ends first or time is up.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while not ready():
+            if not self.running:
+                raise ServerError(self.obituary())
+            if time.monotonic() > deadline:
+                raise ServerError(
+                    f"{self.program.name} was not ready after {timeout_seconds} s{self._words()}"
+                )
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def stop(self, grace_seconds: int = 10) -> None:
+        """End the program: ask, wait for at most `grace_seconds`, then kill. Safe to repeat."""
+        if not self.running:
+            return
+        self.send(self.program.stop_signal)
+        try:
+            async with asyncio.timeout(grace_seconds):
+                await self.wait()
+        except TimeoutError:
+            await self.kill()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the program; nothing happens if it has ended."""
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):
+                self._child.send_signal(number)
+
+    async def kill(self) -> None:
+        """End the program and what it started in its session, at once and without ceremony."""
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            await self.wait()
+
+    def last_lines(self, count: int = 10) -> list[str]:
+        """Return up to `count` of the last lines that it wrote since this start."""
+        try:
+            with self.program.log.open("rb") as log:
+                end = log.seek(0, os.SEEK_END)
+                log.seek(max(self._log_start_bytes, end - _TAIL_BYTES))
+                return log.read().decode(errors="replace").splitlines()[-count:]
+        except FileNotFoundError:
+            return []
+
+    def obituary(self) -> str:
+        """Say how the program ended and what its last lines were."""
+        code = self.returncode
+        if code is None:
+            return f"{self.program.name} is running"
+        how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
+        return f"{self.program.name} ended {how}{self._words()}"
+
+    @property
+    def _child(self) -> asyncio.subprocess.Process:
+        if self._process is None:
+            raise ServerError(f"{self.program.name} has not been started")
+        return self._process
+
+    def _words(self) -> str:
+        lines = self.last_lines()
+        return "\n  ".join(["; it said:", *lines]) if lines else ", without a word"
+
+    def _launch_command(self) -> list[str]:
+        account = self.program.account or Account(0, 0)
+        tie = [os.getpid(), int(self.program.orphan_signal), account.uid, account.gid]
+        return [sys.executable, "-I", "-S", str(_LAUNCHER), *map(str, tie), *self.program.command]
+
+    def _open_log(self) -> BinaryIO:
+        path = self.program.log
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size > _LOG_BYTES_MAX:
+            path.replace(path.with_name(f"{path.name}.1"))
+        log = path.open("ab")
+        self._log_start_bytes = log.tell()
+        return log
+
+
+async def run_to_end(program: Program, timeout_seconds: int) -> str:
+    """Run a program that ends by itself and return the last lines of its output.
+
+    Raises ServerError, with those lines, if it fails or is still running after `timeout_seconds`.
+    """
+    process = ServerProcess(program)
+    await process.start()
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            code = await process.wait()
+    except TimeoutError as error:
+        raise ServerError(f"{program.name} took more than {timeout_seconds} s") from error
+    finally:
+        await process.kill()
+    if code != 0:
+        raise ServerError(process.obituary())
+    return "\n".join(process.last_lines())

@@ -1,0 +1,145 @@
+"""Price lists as files: CSV or JSON in, every error with its line; CSV and a table out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from cost_analytics.failures import CommandError
+from ledger.price_rows import FIELDS, InvalidPriceError, PriceRow, price_row
+from ledger.store.price_entry import ListedPrice
+
+_ROWS_MAX: Final = 100_000
+_ERRORS_SHOWN: Final = 50
+_HEADINGS: Final = (
+    "service", "operation", "model", "unit", "price USD", "per", "from", "state", "source",
+)  # fmt: skip
+_RIGHT: Final = frozenset({4, 5})
+
+
+def read_prices(text: str, name: str) -> list[PriceRow]:
+    """Read and check the rows of a file called `name`; JSON is told by its first character.
+
+    Raises CommandError with every error in it, each with its line.
+    """
+    entries = _json_entries(text, name) if text.lstrip()[:1] in {"[", "{"} else _csv_entries(text)
+    rows: dict[tuple[object, ...], tuple[str, PriceRow]] = {}
+    errors: list[str] = []
+    for where, fields in entries:
+        try:
+            row = price_row(fields, source=name)
+        except InvalidPriceError as error:
+            errors += [f"{where}: {reason}" for reason in error.reasons]
+            continue
+        first_where, first = rows.setdefault(row.key, (where, row))
+        if not first.same_price(row):
+            errors.append(f"{where}: another price for {row.name} than {first_where}.")
+    refuse(errors, name)
+    if not rows:
+        raise CommandError(f"{name} holds no prices.")
+    return [row for _, row in rows.values()]
+
+
+def refuse(errors: list[str], name: str) -> None:
+    """Raise CommandError where there are errors, naming them all up to a limit."""
+    if not errors:
+        return
+    shown = errors[:_ERRORS_SHOWN]
+    if len(errors) > len(shown):
+        shown.append(f"… and {len(errors) - len(shown)} more.")
+    raise CommandError("\n  ".join([f"{name} was not imported, not even in part:", *shown]))
+
+
+def _csv_entries(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    names = [name.strip() for name in reader.fieldnames or ()]
+    missing = sorted({"service", "operation", "unit", "price_usd", "effective_from"} - set(names))
+    if missing:
+        raise CommandError(
+            f"The first line must name the columns ({', '.join(FIELDS)}); "
+            f"it lacks {', '.join(missing)}."
+        )
+    reader.fieldnames = names
+    try:
+        for number, row in enumerate(reader):
+            _limit(number)
+            where = f"line {reader.line_num}"
+            if None in row or None in row.values():
+                yield where, {"": f"it has not {len(names)} columns"}
+            else:
+                yield where, row
+    except csv.Error as error:
+        raise CommandError(f"line {reader.line_num} is no CSV: {error}.") from None
+
+
+def _json_entries(text: str, name: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+    try:
+        entries = json.loads(text, parse_float=Decimal, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"{name} is no JSON: {error}.") from None
+    if not isinstance(entries, list):
+        raise CommandError(f"{name} must be a list of objects: [{{…}}, …].")
+    for number, entry in enumerate(entries, start=1):
+        _limit(number)
+        yield f"entry {number}", _texts(entry) if isinstance(entry, dict) else {"": "no object"}
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number")
+
+
+def _texts(entry: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _text(value) for name, value in entry.items() if value is not None}
+
+
+def _text(value: object) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def _limit(number: int) -> None:
+    if number > _ROWS_MAX:
+        raise CommandError(f"The file has more than {_ROWS_MAX} prices; split it.")
+
+
+def as_csv(prices: Iterable[ListedPrice]) -> str:
+    """Return prices in the form that can be imported again."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(FIELDS)
+    for price in prices:
+        writer.writerow([*price.row[:5], f"{price.row.price_usd:f}", *_rest(price.row)])
+    return out.getvalue()
+
+
+def _rest(row: PriceRow) -> tuple[object, ...]:
+    return row.per_units, _moment(row), row.source
+
+
+def _moment(row: PriceRow) -> str:
+    return row.effective_from.isoformat().replace("+00:00", "Z")
+
+
+def as_table(prices: Iterable[ListedPrice]) -> str:
+    """Return prices in columns for a person."""
+    lines = [_HEADINGS, *(_cells(price) for price in prices)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADINGS))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column in _RIGHT else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _cells(price: ListedPrice) -> tuple[str, ...]:
+    row = price.row
+    return (
+        row.service, row.operation, row.model or "(none named)", row.unit,
+        f"{row.price_usd:f}", f"{row.per_units:,}", _moment(row).removesuffix("T00:00:00Z"),
+        price.state, row.source,
+    )  # fmt: skip

@@ -1,0 +1,155 @@
+"""Sends the lines of a file to the topic of events, untouched: judging them is the consumer's work.
+
+So a line that is no JSON is sent all the same and ends among the refused events, where somebody
+sees it; nothing is dropped on the way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import BinaryIO, Final, Literal
+
+import msgspec
+
+from cost_analytics.configuration.tree import KafkaSection
+from cost_analytics.failures import CommandError
+from cost_analytics.progress import Progress
+from cost_analytics.sending import open_sender
+from schemas.topics import CALL_EVENTS
+
+LINE_BYTES_MAX: Final = 900 * 1024
+"""Kafka's own limit for a record is a megabyte; an event has at most 64 KiB anyway."""
+_READ_BYTES: Final = 256 * 1024
+
+
+class _Data(msgspec.Struct, gc=False, rename={"user_id": "userId"}):
+    user_id: str | None = None
+
+
+class _Subject(msgspec.Struct, gc=False):
+    subject: str | None = None
+
+
+class _Keyed(_Subject, gc=False):
+    data: _Data | None = None
+
+
+_keyed: Final = msgspec.json.Decoder(_Keyed)
+_subject: Final = msgspec.json.Decoder(_Subject)
+
+
+def key_of(line: bytes) -> bytes | None:
+    """Return the Kafka key of a line: the user, else the subject; None where neither can be read.
+
+    The key is only for order and even load: correctness never depends on it.
+    """
+    key: str | None
+    try:
+        event = _keyed.decode(line)
+        key = (event.data and event.data.user_id) or event.subject
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            key = _subject.decode(line).subject
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+    return key.encode() if key else None
+
+
+async def publish(kafka: KafkaSection, file: str, stop: asyncio.Event) -> str:
+    """Send the lines of `file` ("-": standard input); returns a sentence with their number.
+
+    Raises CommandError for a file that cannot be read, a line that Kafka would not take, and where
+    Kafka cannot be reached.
+    """
+    progress = Progress("events")
+    skipped = number = 0
+    with _open(file) as source:
+        async with open_sender(kafka) as sender:
+            async for line in _lines(source, stop):
+                number += 1
+                if not line.strip():
+                    skipped += 1
+                    continue
+                if len(line) > LINE_BYTES_MAX:
+                    await sender.flush()
+                    raise CommandError(
+                        f"Line {number} of {file} has {len(line)} bytes, more than Kafka takes; "
+                        f"{sender.acknowledged} events before it were sent."
+                    )
+                await sender.send(CALL_EVENTS.name, line, key_of(line))
+                progress.set(number - skipped)
+            await sender.flush()
+            progress.close()
+            return _report(sender.acknowledged, skipped, progress.rate(), stop.is_set())
+
+
+def _report(sent: int, skipped: int, rate: int, stopped: bool) -> str:
+    parts = [f"Sent {sent} events ({rate:,}/s)"]
+    if skipped:
+        parts.append(f"skipped {skipped} empty lines")
+    if stopped:
+        parts.append("stopped before the end")
+    return ", ".join(parts) + "."
+
+
+def _open(file: str) -> BinaryIO:
+    if file == "-":
+        return sys.stdin.buffer
+    try:
+        return Path(file).open("rb")
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
+
+
+async def _lines(source: BinaryIO, stop: asyncio.Event) -> AsyncIterator[bytes]:
+    """Yield the lines of a file or a pipe as they come, without their end, until `stop`."""
+    rest = b""
+    async for piece in _pieces(source, stop):
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield line
+        if len(rest) > LINE_BYTES_MAX:
+            break  # said of this line what is said of any that is too long
+    if rest and not stop.is_set():
+        yield rest
+
+
+async def _pieces(source: BinaryIO, stop: asyncio.Event) -> AsyncIterator[bytes]:
+    """Yield what can be read; a pipe or a terminal is waited for without blocking the loop."""
+    if not _makes_wait(source):
+        while not stop.is_set() and (piece := source.read(_READ_BYTES)):
+            yield piece
+            await asyncio.sleep(0)
+        return
+    reader = asyncio.StreamReader(limit=_READ_BYTES)
+    loop = asyncio.get_running_loop()
+    pipe, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), source)
+    stopped = asyncio.ensure_future(stop.wait())
+    try:
+        while piece := await _read(reader, stopped):
+            yield piece
+    finally:
+        stopped.cancel()
+        # A terminal's other users, such as the shell, expect it to block.
+        os.set_blocking(source.fileno(), True)
+        pipe.close()
+
+
+def _makes_wait(source: BinaryIO) -> bool:
+    mode = os.fstat(source.fileno()).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or source.isatty()
+
+
+async def _read(reader: asyncio.StreamReader, stopped: asyncio.Task[Literal[True]]) -> bytes:
+    """Return what has come; nothing at the end of the input or once we are to stop."""
+    reading = asyncio.ensure_future(reader.read(_READ_BYTES))
+    await asyncio.wait({reading, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if stopped.done():
+        reading.cancel()
+        return b""
+    return reading.result()

@@ -1,0 +1,1 @@
+"""Composition roots: each builds the parts of one process, hands them to each other, runs them."""

@@ -1,0 +1,74 @@
+"""Builds and runs an API process: settings in, exit code out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from api.app import build_app
+from api.auth import Authenticator, TokenRules
+from api.health import Check
+from api.jwks import key_source
+from api.keys import KeySource
+from api.options import ApiOptions
+from api.serving import serving
+from cost_analytics import logs
+from cost_analytics.configuration.tree import Settings, TokenSection
+from cost_analytics.failures import MISUSED, CommandError, using_database
+from cost_analytics.running import run_until_stopped
+from ledger.store.database import connected
+from ledger.store.reading import reader_pool
+from ledger.store.workers import stream_is_read
+
+_log: Final = logging.getLogger(__name__)
+
+
+def serve(settings: Settings) -> int:
+    """Serve until a signal comes; returns the exit code."""
+    logs.configure(settings)
+    with using_database(settings.database_url):
+        return run_until_stopped(lambda stop: _serve(settings, stop))
+
+
+async def _serve(settings: Settings, stop: asyncio.Event) -> int:
+    authenticator = Authenticator(_keys(settings.tokens), _rules(settings.tokens))
+    options = ApiOptions(cors_origins=settings.api.cors_origins, budget_basis=settings.budget_basis)
+    async with reader_pool(settings.database_url.reveal()) as readers:
+        checks = [Check("stream", lambda: _stream_is_read(settings))]
+        app = build_app(readers, authenticator, options, checks=checks)
+        try:
+            async with serving(app, settings.api.host, settings.api.port) as address:
+                _log.info("listening on %s port %d", *address, extra={"action": "api_started"})
+                await stop.wait()
+        except OSError as error:
+            raise CommandError(_taken(settings, error)) from None
+    _log.info("api stopped", extra={"action": "api_stopped"})
+    return 0
+
+
+async def _stream_is_read(settings: Settings) -> bool:
+    async with connected(settings.database_url.reveal(), name="cost-analytics ready") as connection:
+        return await stream_is_read(connection)
+
+
+def _taken(settings: Settings, error: OSError) -> str:
+    return (
+        f"{settings.api.host} port {settings.api.port} cannot be listened on: "
+        f"{error.strerror or error}. Choose another API_HOST or API_PORT."
+    )
+
+
+def _keys(tokens: TokenSection) -> KeySource:
+    try:
+        return key_source(
+            secret=tokens.secret.reveal() or None,
+            public_key_pem=tokens.public_key,
+            jwks_url=tokens.jwks_url,
+        )
+    except ValueError as error:
+        raise CommandError(f"The key for tokens cannot be used: {error}.", MISUSED) from None
+
+
+def _rules(tokens: TokenSection) -> TokenRules:
+    return TokenRules(issuer=tokens.issuer, audience=tokens.audience, user_claim=tokens.user_claim)

@@ -1,0 +1,66 @@
+"""Builds and runs a stream worker: settings in, exit code out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from cost_analytics import logs
+from cost_analytics.configuration.tree import Settings
+from cost_analytics.failures import FAILED, using_database, using_kafka
+from cost_analytics.running import run_until_stopped
+from streams.kafka import ensure_topics
+from streams.watchdog import StalledError
+from streams.worker import WorkerOptions, run_worker
+
+_log: Final = logging.getLogger(__name__)
+
+
+def serve(settings: Settings) -> int:
+    """Work until a signal comes; returns the exit code, 1 where a part has failed."""
+    logs.configure(settings)
+    with using_database(settings.database_url), using_kafka(settings.kafka, its_own_only=True):
+        return run_until_stopped(lambda stop: _work(settings, stop))
+
+
+async def _work(settings: Settings, stop: asyncio.Event) -> int:
+    kafka = settings.kafka.client()
+    with using_kafka(settings.kafka):
+        created = await ensure_topics(
+            kafka,
+            partitions=settings.kafka.topic_partitions,
+            replication=settings.kafka.topic_replication,
+        )
+    options = WorkerOptions(
+        kafka=kafka,
+        database_url=settings.database_url.reveal(),
+        lanes=settings.worker.lanes,
+        batch_max=settings.worker.batch_max,
+    )
+    _log.info(
+        "worker %s starts",
+        options.worker_id,
+        extra={"action": "worker_started", "topics_created": created},
+    )
+    try:
+        await run_worker(options, stop)
+    except ExceptionGroup as group:
+        _log_failures(group)
+        return FAILED
+    _log.info("worker %s stopped", options.worker_id, extra={"action": "worker_stopped"})
+    return 0
+
+
+def _log_failures(group: ExceptionGroup[Exception]) -> None:
+    """Give each part that failed a line of its own; only a fault of ours needs a trace."""
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            _log_failures(error)
+            continue
+        _log.error(
+            "a part of the worker failed: %s",
+            error,
+            exc_info=None if isinstance(error, StalledError) else error,
+            extra={"action": "worker_failed"},
+        )

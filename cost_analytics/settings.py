@@ -1,0 +1,109 @@
+"""The only reader of the environment: settings are read and checked once, when a command starts.
+
+The environment comes first; what it leaves unset is taken from `.local/dev.env` of the current
+directory, which a running `make run` writes. Two things are never mixed between them, because half
+of each would be worse than nothing: the settings of one Kafka cluster, and keys of two kinds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Literal
+
+from cost_analytics.configuration import sections
+from cost_analytics.configuration.dev_file import DEV_FILE, read_dev_file
+from cost_analytics.configuration.reader import Reader
+from cost_analytics.configuration.tree import (
+    ApiSection,
+    DeliverySection,
+    DevSection,
+    KafkaSection,
+    Settings,
+    TokenSection,
+    WorkerSection,
+)
+from cost_analytics.configuration.variables import VARIABLES
+
+Need = Literal["kafka", "database", "tokens", "api", "budget", "worker", "delivery", "dev"]
+"""A section that a command asks for; logs are always read."""
+
+_JWT_KEYS: Final = frozenset({"JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"})
+_DEV_OWN: Final = frozenset(
+    {"DATABASE_URL", "JWT_PUBLIC_KEY", "JWT_JWKS_URL", "PORT", "SIMULATE"}
+    | {name for name in VARIABLES if name.startswith(("KAFKA_", "API_"))}
+)
+
+
+class SettingsError(Exception):
+    """The settings are wrong; `errors` has a sentence for each of them."""
+
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__("\n".join(errors))
+        self.errors = errors
+
+
+def load(*needs: Need, dev_file: Path = DEV_FILE) -> Settings:
+    """Read the sections in `needs`; raises SettingsError with everything that is wrong."""
+    try:
+        beside = read_dev_file(dev_file)
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError([f"{dev_file} is there but cannot be read."]) from None
+    return settings_from(merged(os.environ, beside), *needs)
+
+
+def settings_from(values: Mapping[str, str], *needs: Need) -> Settings:
+    """Read the sections in `needs` from `values`; raises SettingsError as `load` does."""
+    reader = Reader(values)
+    if "database" in needs:
+        sections.check_database(reader)
+    settings = Settings(
+        kafka=sections.kafka(reader) if "kafka" in needs else KafkaSection(),
+        database_url=reader.secret("DATABASE_URL"),
+        tokens=sections.tokens(reader) if "tokens" in needs else TokenSection(),
+        api=sections.api(reader) if "api" in needs else ApiSection(),
+        budget_basis=sections.budget_basis(reader) if "budget" in needs else "charged",
+        worker=sections.worker(reader) if "worker" in needs else WorkerSection(),
+        delivery=sections.delivery(reader) if "delivery" in needs else DeliverySection(),
+        dev=sections.dev(reader) if "dev" in needs else DevSection(),
+        logs=sections.logs(reader),
+    )
+    if reader.errors:
+        raise SettingsError(reader.errors)
+    return settings
+
+
+def merged(environment: Mapping[str, str], beside: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings in `environment`, completed by those in `beside`."""
+    given = {name: environment[name] for name in VARIABLES if environment.get(name, "").strip()}
+    dropped: set[str] = set()
+    if given.get("KAFKA_BOOTSTRAP_SERVERS", "").strip() not in {
+        "",
+        beside.get("KAFKA_BOOTSTRAP_SERVERS", ""),
+    }:
+        dropped.update(name for name in beside if name.startswith("KAFKA_"))
+    if _JWT_KEYS & given.keys():
+        dropped.update(_JWT_KEYS)
+    return {name: beside[name] for name in beside if name not in dropped} | given
+
+
+def set_but_not_for_dev() -> list[str]:
+    """Return the variables of our environment that `dev` decides by itself, sorted."""
+    own = _DEV_OWN - {"PORT", "SIMULATE"}
+    return sorted(name for name in own if os.environ.get(name, "").strip())
+
+
+def kept_by_dev() -> dict[str, str]:
+    """Return the settings of our environment that `dev` passes on to its parts as they are."""
+    return {
+        name: os.environ[name].strip()
+        for name in VARIABLES
+        if name not in _DEV_OWN and os.environ.get(name, "").strip()
+    }
+
+
+def child_environment(values: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a child: ours, but of all settings only `values`."""
+    others = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    return others | dict(values)

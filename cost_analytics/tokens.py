@@ -1,0 +1,49 @@
+"""Mints the tokens that the API accepts: for the demo user, for services, for curl and for tests.
+
+Only the shared key (HS256) can sign; with a public key or a JWKS address the signer is elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+import jwt
+
+from cost_analytics.configuration.tree import TokenSection
+from cost_analytics.failures import CommandError
+
+Role = Literal["user", "admin", "service"]
+
+
+def mint(
+    settings: TokenSection,
+    user: str,
+    *,
+    role: Role = "user",
+    ttl_seconds: int,
+    now: int | None = None,
+) -> str:
+    """Return a token for `user` that expires `ttl_seconds` after `now` (seconds since 1970).
+
+    Raises CommandError where there is no key to sign with, or no user.
+    """
+    if not settings.secret:
+        raise CommandError(
+            "Only JWT_SECRET can sign tokens; with JWT_PUBLIC_KEY or JWT_JWKS_URL they come from "
+            "whoever holds the private key."
+        )
+    if not user.strip():
+        raise CommandError("A token needs a user: --user NAME.")
+    issued_at = int(time.time()) if now is None else now
+    claims: dict[str, str | int] = {
+        settings.user_claim: user,
+        "role": role,
+        "iat": issued_at,
+        "exp": issued_at + ttl_seconds,
+    }
+    if settings.issuer:
+        claims["iss"] = settings.issuer
+    if settings.audience:
+        claims["aud"] = settings.audience
+    return jwt.encode(claims, settings.secret.reveal(), algorithm="HS256")
