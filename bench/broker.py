@@ -1,0 +1,103 @@
+"""A fresh broker for each run, and the events put into it before the clock starts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bench.events import Record
+from bench.options import BrokerName
+from cost_analytics.embedded import kafka_jars
+from cost_analytics.embedded.apache_kafka import ApacheKafka
+from cost_analytics.embedded.tansu import EmbeddedTansu
+from streams.kafka import KafkaSettings, ensure_topics, make_producer
+
+SESSION_TIMEOUT_MS: Final = 120_000
+"""Workers are frozen while events are put into the topic; nobody may take them for dead."""
+_HEARTBEAT_INTERVAL_MS: Final = 1_000
+_REBALANCE_TIMEOUT_MS: Final = 3_000
+_RECORDS_PER_BATCH: Final = 100
+"""What an emitter that lingers a few milliseconds sends at once."""
+_APACHE_JARS: Final = Path(".local/kafka/lib")
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A running broker with the product's topics: how to reach it, and its process."""
+
+    kafka: KafkaSettings
+    pid: int
+
+    def variables(self) -> dict[str, str]:
+        """Return the settings by which the product's commands reach it."""
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
+            "KAFKA_IDEMPOTENT": str(self.kafka.idempotent).lower(),
+            "KAFKA_SESSION_TIMEOUT_MS": str(self.kafka.session_timeout_ms),
+            "KAFKA_HEARTBEAT_INTERVAL_MS": str(self.kafka.heartbeat_interval_ms),
+            "KAFKA_REBALANCE_TIMEOUT_MS": str(self.kafka.rebalance_timeout_ms),
+        }
+
+
+def version_of(name: BrokerName) -> str:
+    """Return what to call a broker in a report."""
+    return f"Apache Kafka {kafka_jars.version()}" if name == "apache" else "Tansu (in memory)"
+
+
+def missing(name: BrokerName) -> str | None:
+    """Say why this broker cannot run here, None if it can."""
+    return kafka_jars.missing(_APACHE_JARS.absolute()) if name == "apache" else None
+
+
+@asynccontextmanager
+async def fresh_broker(name: BrokerName, directory: Path) -> AsyncIterator[Broker]:
+    """Run an empty broker with the product's topics for the length of a block."""
+    server = (
+        ApacheKafka(directory, jars=_APACHE_JARS)
+        if name == "apache"
+        else EmbeddedTansu(directory)
+    )
+    async with server:
+        kafka = KafkaSettings(
+            bootstrap_servers=server.address,
+            idempotent=name == "apache",
+            session_timeout_ms=SESSION_TIMEOUT_MS,
+            heartbeat_interval_ms=_HEARTBEAT_INTERVAL_MS,
+            rebalance_timeout_ms=_REBALANCE_TIMEOUT_MS,
+        )
+        await ensure_topics(kafka)
+        yield Broker(kafka, server.process.pid)
+
+
+async def fill(broker: Broker, topic: str, records: Sequence[Record]) -> None:
+    """Put records into a topic, each in its partition and in order, and wait until all are there.
+
+    Raises KafkaError.
+    """
+    producer = make_producer(broker.kafka)
+    await producer.start()
+    try:
+        by_partition: dict[int, list[Record]] = {}
+        for record in records:
+            by_partition.setdefault(record.partition, []).append(record)
+        await asyncio.gather(
+            *(_fill_partition(producer, topic, *share) for share in by_partition.items())
+        )
+    finally:
+        await producer.stop()
+
+
+async def _fill_partition(
+    producer: Any, topic: str, partition: int, records: Sequence[Record]
+) -> None:
+    sent = []
+    for start in range(0, len(records), _RECORDS_PER_BATCH):
+        batch = producer.create_batch()
+        for record in records[start : start + _RECORDS_PER_BATCH]:
+            batch.append(timestamp=None, key=record.key, value=record.value)
+        sent.append(await producer.send_batch(batch, topic, partition=partition))
+    await asyncio.gather(*sent)

@@ -1,0 +1,63 @@
+"""Databases for the runs: each begins as a copy of one that is migrated and empty."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from cost_analytics.embedded.postgres import EmbeddedPostgres
+from ledger.store.database import Connection, connected
+from ledger.store.migrate import migrate
+from ledger.store.partitions import ensure_months, month_of
+
+_TEMPLATE = "bench_template"
+
+
+class Databases:
+    """Copies of the template on one server."""
+
+    def __init__(self, server: EmbeddedPostgres) -> None:
+        self._server = server
+        self._numbers = itertools.count(1)
+
+    @property
+    def server_pid(self) -> int:
+        """The id of the server's first process."""
+        return self._server.process.pid
+
+    async def prepare(self, *moments: datetime) -> str:
+        """Make the template, with partitions for these moments; returns PostgreSQL's version."""
+        url = self._server.url_of(_TEMPLATE)
+        await self._administer(f"CREATE DATABASE {_TEMPLATE}")
+        await migrate(url)
+        async with open_database(url) as connection:
+            await ensure_months(connection, {month_of(moment) for moment in moments})
+            return str(await connection.fetchval("SHOW server_version"))
+
+    @asynccontextmanager
+    async def fresh(self) -> AsyncIterator[str]:
+        """Lend the address of a migrated, empty database; it is dropped at the end."""
+        name = f"bench_{next(self._numbers)}"
+        await self._administer(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY FILE_COPY")
+        try:
+            yield self._server.url_of(name)
+        finally:
+            await self._administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+    async def checkpoint(self) -> None:
+        """Write everything out, so that each run begins with the same debts: none."""
+        await self._administer("CHECKPOINT")
+
+    async def _administer(self, statement: str) -> None:
+        async with open_database(self._server.admin_url) as connection:
+            await connection.execute(statement)
+
+
+@asynccontextmanager
+async def open_database(url: str) -> AsyncIterator[Connection]:
+    """Open a connection without the time limits of production; what is measured is not in it."""
+    async with connected(url, name="cost-analytics bench") as connection:
+        await connection.execute("SET statement_timeout = 0")
+        yield connection

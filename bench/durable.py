@@ -1,0 +1,138 @@
+"""Durable events a second: from the thaw of the workers to the last stored offset.
+
+A run counts only if every event is a row, nothing was refused, all totals have been published, the
+workers ended well, and `verify` finds no difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from bench.broker import Broker, fill
+from bench.databases import open_database
+from bench.events import Record
+from bench.machine import CpuMeter, CpuUse
+from bench.stage import InvalidRunError, Stage
+from bench.workers import Workers, running_workers
+from ledger.store.database import Connection
+from ledger.store.verification import verify
+from schemas.topics import CALL_EVENTS
+
+_LOOK_SECONDS: Final = 0.01
+_SLOWEST_EVENTS_PER_SECOND: Final = 500
+_WARM_UP_SLICES: Final = 120
+"""Sent one after another, so that each lane records enough batches to trust its stream."""
+_WARM_UP_PAUSE_SECONDS: Final = 0.02
+
+_COUNTED = "SELECT coalesce(sum(next_offset), 0) FROM stream_offsets"
+_NOW = "SELECT clock_timestamp()"
+_KEPT = """
+SELECT (SELECT count(*) FROM call_cost_events WHERE type <> 'call.settled') AS events,
+       (SELECT count(*) FROM event_identities) AS identities,
+       (SELECT count(*) FROM dead_letters) AS refused,
+       (SELECT count(*) FROM held_events) AS held,
+       (SELECT count(*) FROM totals_outbox) AS unpublished
+"""
+
+
+class DurableRun(NamedTuple):
+    """What a run came to. `since` is when it began, by which its rows are known."""
+
+    events: int
+    seconds: float
+    since: datetime
+    cpu: CpuUse
+
+    @property
+    def rate(self) -> float:
+        """Durable events a second."""
+        return self.events / self.seconds
+
+
+async def measure_workers(
+    stage: Stage, number: int, database_url: str, measured: Sequence[Record]
+) -> DurableRun:
+    """Let so many workers record the load; the warm-up before the clock starts.
+
+    Raises InvalidRunError.
+    """
+    async with (
+        stage.broker() as broker,
+        open_database(database_url) as connection,
+        running_workers(stage, number, broker, database_url) as workers,
+    ):
+        stage.narrator.say("workers join their group")
+        await workers.wait_assigned(connection)
+        stage.narrator.say("warm-up: calls are announced")
+        await warm_up(stage, broker, connection, workers)
+        stage.narrator.say("frozen, while events are put into the topic")
+        workers.freeze()
+        await fill(broker, CALL_EVENTS.name, measured)
+        await stage.databases.checkpoint()
+        run = await _timed(stage, broker, connection, workers, len(measured))
+        stage.narrator.say(f"{run.rate:,.0f} events/s; workers stop, totals are verified")
+        await workers.stop()
+        expected = len({record.value for record in (*stage.load.warm_up, *measured)})
+        await _require_whole(connection, database_url, expected)
+    return run
+
+
+async def warm_up(
+    stage: Stage, broker: Broker, connection: Connection, workers: Workers
+) -> None:
+    """Let the workers record the warm-up: slice after slice, until all of it is counted."""
+    records = stage.load.warm_up
+    size = -(-len(records) // _WARM_UP_SLICES)
+    for part in _slices(records, size):
+        await fill(broker, CALL_EVENTS.name, part)
+        await asyncio.sleep(_WARM_UP_PAUSE_SECONDS)
+    await wait_counted(connection, workers, len(records))
+
+
+def _slices(records: Sequence[Record], size: int) -> list[Sequence[Record]]:
+    return [records[start : start + size] for start in range(0, len(records), size)]
+
+
+async def wait_counted(connection: Connection, workers: Workers, events: int) -> None:
+    """Wait until so many events are counted; raises InvalidRunError where that takes for ever."""
+    statement = await connection.prepare(_COUNTED)
+    deadline = time.monotonic() + 30 + events / _SLOWEST_EVENTS_PER_SECOND
+    while (counted := await statement.fetchval()) < events:
+        workers.check_alive()
+        if time.monotonic() > deadline:
+            raise InvalidRunError(f"{counted} of {events} events were counted in time")
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _timed(
+    stage: Stage, broker: Broker, connection: Connection, workers: Workers, events: int
+) -> DurableRun:
+    """Thaw the workers and wait for the last offset."""
+    stage.narrator.say("measuring")
+    parts = {
+        "Python": workers.pids,
+        "PostgreSQL": [stage.databases.server_pid],
+        "broker": [broker.pid],
+    }
+    since = await connection.fetchval(_NOW)
+    meter = CpuMeter(parts)
+    began = time.monotonic()
+    workers.thaw()
+    await wait_counted(connection, workers, len(stage.load.warm_up) + events)
+    seconds = time.monotonic() - began
+    return DurableRun(events, seconds, since, meter.read())
+
+
+async def _require_whole(connection: Connection, database_url: str, events: int) -> None:
+    """Raise InvalidRunError unless the database holds exactly what the events say."""
+    kept = dict(await connection.fetchrow(_KEPT) or {})
+    wanted = {"events": events, "identities": events, "refused": 0, "held": 0, "unpublished": 0}
+    if kept != wanted:
+        raise InvalidRunError(f"the database holds {kept}, and not {wanted}")
+    found = await verify(database_url)
+    if found.differences:
+        raise InvalidRunError(f"{found.differences} differences: {found.lines[:3]}")

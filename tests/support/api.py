@@ -1,0 +1,151 @@
+"""The interface as its clients meet it: served on a real port, asked over HTTP with real tokens."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, cast
+
+import jwt
+from aiohttp import ClientSession
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from api.app import build_app, utc_today
+from api.auth import Authenticator, TokenRules
+from api.health import Check
+from api.jwks import key_source
+from api.options import ApiOptions
+from api.serving import serving
+from ledger.store.database import Pool
+from ledger.store.reading import ReaderPool, reader_pool
+
+SECRET = "a secret of the tests, and long enough"
+
+
+def claims(user: str = "alice", **changes: Any) -> dict[str, Any]:
+    """Return what a good token of a user says; a change to None leaves a claim out."""
+    now = int(time.time())
+    said = {"sub": user, "iat": now, "exp": now + 600, **changes}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def token(
+    user: str = "alice", *, key: Any = SECRET, algorithm: str = "HS256", **changes: Any
+) -> str:
+    """Return a signed token."""
+    return jwt.encode(claims(user, **changes), key, algorithm)
+
+
+def authenticator(**rules: Any) -> Authenticator:
+    """Return what accepts the tokens above."""
+    return Authenticator(key_source(secret=SECRET), TokenRules(**rules))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body, parse_float=Decimal)
+
+    @property
+    def data(self) -> Any:
+        """Return the data of a success."""
+        assert self.status == 200, self.body
+        content = self.json
+        assert content["success"] is True
+        assert content.keys() == {"success", "data"}
+        return content["data"]
+
+    @property
+    def code(self) -> str:
+        """Return the code of a failure."""
+        content = self.json
+        assert content["success"] is False
+        assert content.keys() == {"success", "error", "code"}
+        assert content["error"]
+        return str(content["code"])
+
+
+class Api:
+    """A client of one served application."""
+
+    def __init__(self, session: ClientSession, port: int) -> None:
+        self._session = session
+        self.port = port
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        bearer: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Any = None,
+    ) -> Answer:
+        """Send one request; the path goes out exactly as it is given."""
+        sent = dict(headers or {})
+        if bearer is not None:
+            sent["Authorization"] = f"Bearer {bearer}"
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        url = URL(f"http://127.0.0.1:{self.port}{path}", encoded=True)
+        async with self._session.request(
+            method, url, headers=sent, data=data, allow_redirects=False
+        ) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    async def raw(self, sent: bytes) -> bytes:
+        """Send bytes on a connection of their own; return all that comes until it is closed."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(sent)
+            return await reader.read()
+        finally:
+            writer.close()
+
+    async def get(self, path: str, user: str | None = None, **options: Any) -> Answer:
+        """Ask for a path, with a token of `user` where one is given."""
+        bearer = token(user) if user else None
+        return await self.ask("GET", path, bearer=bearer, **options)
+
+
+@asynccontextmanager
+async def served(
+    readers: ReaderPool | None = None,
+    options: ApiOptions | None = None,
+    *,
+    verifier: Authenticator | None = None,
+    checks: tuple[Check, ...] = (),
+    today: date | None = None,
+) -> AsyncIterator[Api]:
+    """Serve the application; without readers nothing that it does may reach a database."""
+    options = options or ApiOptions()
+    app = build_app(
+        readers or ReaderPool(cast(Pool, None)),
+        verifier or authenticator(),
+        options,
+        checks=checks,
+        today=lambda: today or utc_today(),
+    )
+    async with (
+        serving(app, "127.0.0.1", 0, options.limits) as address,
+        ClientSession() as session,
+    ):
+        yield Api(session, address.port)
+
+
+@asynccontextmanager
+async def served_from(database_url: str, **options: Any) -> AsyncIterator[Api]:
+    """Serve the application on a database."""
+    async with reader_pool(database_url) as readers, served(readers, **options) as api:
+        yield api

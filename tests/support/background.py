@@ -1,0 +1,40 @@
+"""An event loop in a thread of its own, for the servers that a whole test session shares.
+
+Each test has its own event loop, and an asynchronous fixture belongs to one loop. The shared
+servers are therefore ordinary fixtures that drive this loop, and tests see only their addresses.
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+T = TypeVar("T")
+
+
+class Background:
+    """`with Background() as background: background.run(coroutine)`, from any thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="shared servers")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` on the loop and return, or raise, what it does."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()

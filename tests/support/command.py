@@ -1,0 +1,34 @@
+"""Runs the command line as a person would: as a process, with settings in its environment."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from cost_analytics import settings
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-P", "-m", "cost_analytics"]
+
+
+def environment(values: Mapping[str, str]) -> dict[str, str]:
+    """Return our environment with no settings in it but `values`."""
+    return settings.child_environment(values) | {"PYTHONPATH": str(ROOT)}
+
+
+def run_command(
+    *words: str, values: Mapping[str, str], cwd: Path, stdin: bytes = b"", seconds: int = 60
+) -> "subprocess.CompletedProcess[str]":
+    """Run a subcommand to its end and return its exit code and what it printed."""
+    done = subprocess.run(
+        [*COMMAND, *words],
+        capture_output=True,
+        check=False,
+        cwd=cwd,
+        env=environment(values),
+        input=stdin,
+        timeout=seconds,
+    )
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+    )

@@ -1,0 +1,49 @@
+"""A database for each test: migrated once as a template, then cloned in tens of milliseconds."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from cost_analytics.embedded.postgres import EmbeddedPostgres
+from tests.support.background import Background
+
+_TEMPLATE = "migrated"
+
+
+class Databases:
+    """Clones of the migrated template on one shared server."""
+
+    def __init__(self, background: Background, server: EmbeddedPostgres) -> None:
+        """Make and migrate the template."""
+        self._background = background
+        self._server = server
+        self._numbers = itertools.count(1)
+        background.run(self._make_template())
+
+    @contextmanager
+    def clone(self) -> Iterator[str]:
+        """Lend the address of a migrated, empty database, and drop it afterwards."""
+        name = f"test_{next(self._numbers)}"
+        # Copying files takes an eighth of the time of writing it all to the log first.
+        create = f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY FILE_COPY"
+        self._background.run(self._execute(create))
+        try:
+            yield self._server.url_of(name)
+        finally:
+            self._background.run(self._execute(f"DROP DATABASE {name} WITH (FORCE)"))
+
+    async def _make_template(self) -> None:
+        # Imported here: tests that need no database need not be able to import it.
+        from ledger.store.migrate import migrate
+
+        await self._execute(f"CREATE DATABASE {_TEMPLATE}")
+        await migrate(self._server.url_of(_TEMPLATE))
+
+    async def _execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(self._server.admin_url)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()

@@ -1,0 +1,109 @@
+"""Writes events as emitters send them: plain values first, then bytes in either content mode.
+
+A test keeps the plain form, for whatever it computes by itself, and hands over the bytes.
+"""
+
+import itertools
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+import msgspec
+
+from schemas.cloudevents import Window, decode
+from schemas.events import Event
+
+NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
+"""The present of tests that need no clock."""
+WINDOW = Window.around(NOW)
+SOURCE = "/tests/emitter"
+
+Plain: TypeAlias = dict[str, Any]
+"""A CloudEvent in structured mode, as values that JSON knows, decimals exact."""
+
+_numbers = itertools.count(1)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def event(kind: str, data: Mapping[str, Any], **attributes: Any) -> Plain:
+    """Return an event with an identity of its own; an attribute or field that is None is left out.
+
+    `data` needs no `callId` where the test does not care.
+    """
+    fields = {"callId": "call-1", **data}
+    said = {
+        "specversion": "1.0",
+        "id": f"event-{next(_numbers)}",
+        "source": SOURCE,
+        "type": kind,
+        "time": NOW,
+        "data": {name: value for name, value in fields.items() if value is not None},
+        **attributes,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def started(call: str = "call-1", user: str = "alice", **more: Any) -> Plain:
+    """Return a `call.started`."""
+    persona = more.pop("persona", "brad_001")
+    return _of_call("call.started", {"userId": user, "personaId": persona}, call, more)
+
+
+def cost(call: str = "call-1", user: str | None = "alice", **more: Any) -> Plain:
+    """Return a `cost.recorded`: a minute of telephony unless `more` says otherwise."""
+    data = {"service": "twilio", "operation": "voice", "usage": 1, "unit": "minutes"}
+    return _of_call("cost.recorded", {**data, "userId": user}, call, more)
+
+
+def voided(of: Plain, call: str = "call-1", user: str | None = "alice", **more: Any) -> Plain:
+    """Return a `cost.voided` that names the event `of`."""
+    data = {"voids": {"source": of["source"], "id": of["id"]}, "reason": "wrong", "userId": user}
+    return _of_call("cost.voided", data, call, more)
+
+
+def charged(call: str = "call-1", user: str | None = "alice", **more: Any) -> Plain:
+    """Return a `call.charged` of 4.99 unless `more` has another amount."""
+    return _of_call("call.charged", {"amount": "4.99", "userId": user}, call, more)
+
+
+def refunded(call: str = "call-1", user: str | None = "alice", **more: Any) -> Plain:
+    """Return a `call.refunded` of 1 unless `more` has another amount."""
+    return _of_call("call.refunded", {"amount": 1, "userId": user}, call, more)
+
+
+def ended(call: str = "call-1", user: str | None = "alice", **more: Any) -> Plain:
+    """Return a `call.ended`: completed after five minutes unless `more` says otherwise."""
+    data = {"status": "completed", "duration_seconds": 300, "userId": user}
+    return _of_call("call.ended", data, call, more)
+
+
+_ATTRIBUTES = {"id", "source", "time", "subject", "specversion", "type"}
+
+
+def _of_call(kind: str, data: Plain, call: str, more: Mapping[str, Any]) -> Plain:
+    attributes = {name: value for name, value in more.items() if name in _ATTRIBUTES}
+    fields = {name: value for name, value in more.items() if name not in _ATTRIBUTES}
+    return event(kind, {"callId": call, **data, **fields}, **attributes)
+
+
+def structured(plain: Plain) -> bytes:
+    """Return the value of a Kafka record in structured mode."""
+    return _encoder.encode(plain)
+
+
+def binary(plain: Plain) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """Return the value and the headers of a Kafka record in binary mode."""
+    attributes = {name: value for name, value in plain.items() if name != "data"}
+    headers = [
+        (
+            f"ce_{name}",
+            value.isoformat().encode() if isinstance(value, datetime) else value.encode(),
+        )
+        for name, value in attributes.items()
+    ]
+    return _encoder.encode(plain["data"]), headers
+
+
+def decoded(plain: Plain, window: Window = WINDOW) -> Event:
+    """Return the event as the service understands it; raises Refused."""
+    return decode(structured(plain), (), window)

@@ -1,0 +1,241 @@
+"""What the totals must be, computed from the events alone by the rules of the documentation.
+
+The other side of every comparison, so it shares nothing with the ledger: fractions of a dollar
+instead of integers, one look at the finished set of events instead of a fold. Taken over is only
+the key by which events of the very same time are ordered.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from schemas.identity import identity_of
+from tests.support.events import Plain
+from tests.support.prices import DEFAULTS, Row
+from tests.support.totals import CallFigures, Totals
+
+_ALIASES = {
+    "twilio": {
+        "voice_call": "outbound_call",
+        "voice_outbound": "outbound_call",
+        "voice": "outbound_call",
+    },
+    "deepgram": {"stt_streaming": "streaming_stt", "transcription": "streaming_stt"},
+    "cerebras": {"chat_completion": "inference", "extraction": "inference"},
+    "elevenlabs": {"tts_generation": "tts", "tts_streaming": "tts"},
+}
+_CONVERTIBLE = {
+    "seconds": ("minutes", Fraction(1, 60)),
+    "minutes": ("seconds", Fraction(60)),
+    "input_tokens": ("tokens", Fraction(1)),
+    "output_tokens": ("tokens", Fraction(1)),
+}
+_MONTHLY_SHARES = {"raindrop": Fraction(20), "vultr": Fraction(10), "vercel": Fraction(5)}
+_CALLS_A_MONTH = 1000
+_DEFAULT_CHARGE = Fraction("4.99")
+
+
+class Expectation(NamedTuple):
+    """The totals, and the events that count for nothing: without a price, or without an owner."""
+
+    totals: Totals
+    unpriced: list[Plain]
+    held: list[Plain]
+
+
+def expect(events: Iterable[Plain], prices: Sequence[Row] = DEFAULTS) -> Expectation:
+    """Return what a set of well-formed events comes to; repeats may be among them."""
+    unique: dict[tuple[str, str], Plain] = {}
+    for event in events:
+        unique.setdefault((event["source"], event["id"]), event)
+    calls: dict[str, list[Plain]] = defaultdict(list)
+    unpriced, held = [], []
+    for event in unique.values():
+        if event["type"] == "cost.recorded" and cost_nano(event, prices) is None:
+            unpriced.append(event)
+        else:
+            calls[event["data"]["callId"]].append(event)
+    totals = Totals()
+    for call_id, happened in calls.items():
+        if any("userId" in event["data"] for event in happened):
+            totals.calls[call_id] = _call(happened, prices)
+        else:
+            held += happened
+    _add_days(totals)
+    return Expectation(totals, unpriced, held)
+
+
+def nano(dollars: Fraction) -> int:
+    """Return dollars as nano-dollars, half to even."""
+    return round(dollars * 10**9)
+
+
+def cost_nano(event: Plain, prices: Sequence[Row] = DEFAULTS) -> int | None:
+    """Return what a recorded cost amounts to, or None where nobody knows."""
+    data, at = event["data"], time_of(event)
+    if data.get("totalCost") is not None:
+        return nano(_dollars(data["totalCost"]))
+    price = _price(data, at, prices)
+    if price is None and data.get("unitCost") is not None:
+        price = _dollars(data["unitCost"])
+    return None if price is None else nano(Fraction(str(data["usage"])) * price)
+
+
+def _dollars(number: object) -> Fraction:
+    return Fraction(str(number))
+
+
+def _price(data: dict[str, Any], at: datetime, prices: Sequence[Row]) -> Fraction | None:
+    """Return dollars per unit as sent: the exact model before any, the unit as sent before others."""
+    service, operation, unit = data["service"], data["operation"], data["unit"]
+    operation = operation.strip().lower().replace("-", "_")
+    operation = _ALIASES.get(service, {}).get(operation, operation)
+    units = [(unit, Fraction(1))] + ([_CONVERTIBLE[unit]] if unit in _CONVERTIBLE else [])
+    for model in (_model(data), "*"):
+        for known_unit, factor in units:
+            in_force = [
+                row
+                for row in prices
+                if (row.service, row.operation, row.model, row.unit)
+                == (service, operation, model, known_unit)
+                and row.since <= at
+            ]
+            if in_force:
+                newest = max(in_force, key=lambda row: row.since)
+                return Fraction(newest.usd) / newest.per * factor
+    return None
+
+
+def _model(data: dict[str, Any]) -> str:
+    named = data.get("model")
+    if named is None and isinstance(data.get("metadata"), dict):
+        named = data["metadata"].get("model")
+    return (named or "").strip().lower().replace("llama-3", "llama3")
+
+
+def fee_nano(amount: Fraction) -> int:
+    """Return what the processor keeps of a charge by its list prices."""
+    return nano(amount * Fraction("0.029")) + nano(Fraction("0.30")) if amount else 0
+
+
+def time_of(event: Plain) -> datetime:
+    """Return when an event happened, in UTC."""
+    time = event["time"]
+    return (time if isinstance(time, datetime) else datetime.fromisoformat(time)).astimezone(UTC)
+
+
+def _day(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d")
+
+
+def _moment(event: Plain) -> tuple[datetime, str]:
+    return time_of(event), identity_of(event["source"], event["id"])
+
+
+def _milliseconds(seconds: object) -> int:
+    return round(Fraction(str(seconds)) * 1000)
+
+
+def _call(events: list[Plain], prices: Sequence[Row]) -> CallFigures:
+    of: dict[str, list[Plain]] = defaultdict(list)
+    for event in sorted(events, key=_moment):
+        of[event["type"]].append(event)
+    start = of["call.started"][0] if of["call.started"] else None
+    said = start["data"] if start else {}
+    end = of["call.ended"][-1] if of["call.ended"] else None
+    by_default = end is not None and end["data"]["status"] == "completed" and not of["call.charged"]
+    default = (end, _DEFAULT_CHARGE) if end is not None and by_default else None
+    counted = _not_voided(of["cost.recorded"], of["cost.voided"])
+    expected_seconds = said.get("expectedDuration_seconds")
+    return CallFigures(
+        user_id=next(e["data"]["userId"] for e in events if "userId" in e["data"]),
+        persona_id=said.get("personaId") or _named_persona(of["cost.recorded"]),
+        status=end["data"]["status"] if end else "active",
+        direction=said.get("direction"),
+        expected_duration_ms=None if expected_seconds is None else _milliseconds(expected_seconds),
+        duration_ms=_milliseconds(end["data"]["duration_seconds"]) if end else 0,
+        first_at=min(map(time_of, events)),
+        started_at=time_of(start) if start else None,
+        ended_at=time_of(end) if end else None,
+        costs=_costs(counted, of["call.charged"], default, min(map(time_of, events)), prices),
+        charges=_charges(of["call.charged"], of["call.refunded"], default),
+        charge_count=len(of["call.charged"]),
+        default_charge_nano=nano(_DEFAULT_CHARGE) if by_default else 0,
+        default_fee_nano=fee_nano(_DEFAULT_CHARGE) if by_default else 0,
+        estimated_count=sum(bool(event["data"].get("estimated")) for event in counted),
+        event_count=len(events),
+    )
+
+
+def _costs(
+    recorded: list[Plain],
+    charges: list[Plain],
+    default: tuple[Plain, Fraction] | None,
+    first_at: datetime,
+    prices: Sequence[Row],
+) -> dict[tuple[str, str], int]:
+    """Sum usage, infrastructure and processors' fees by day and service."""
+    sums = _Sums()
+    for event in recorded:
+        sums.add((_day(time_of(event)), event["data"]["service"]), cost_nano(event, prices) or 0)
+    for service, monthly in _MONTHLY_SHARES.items():
+        sums.add((_day(first_at), service), nano(monthly / _CALLS_A_MONTH))
+    for event in charges:
+        data = event["data"]
+        by_list = fee_nano(Fraction(nano(_dollars(data["amount"])), 10**9))
+        kept = by_list if data.get("fee") is None else nano(_dollars(data["fee"]))
+        sums.add((_day(time_of(event)), data.get("processor", "stripe")), kept)
+    if default is not None:
+        sums.add((_day(time_of(default[0])), "stripe"), fee_nano(default[1]))
+    return sums.without_zeros()
+
+
+def _charges(
+    charges: list[Plain], refunds: list[Plain], default: tuple[Plain, Fraction] | None
+) -> dict[str, tuple[int, int]]:
+    """Sum what was charged and what was given back by day."""
+    charged, refunded = _Sums(), _Sums()
+    for event in charges:
+        charged.add(_day(time_of(event)), nano(_dollars(event["data"]["amount"])))
+    for event in refunds:
+        refunded.add(_day(time_of(event)), nano(_dollars(event["data"]["amount"])))
+    if default is not None:
+        charged.add(_day(time_of(default[0])), nano(default[1]))
+    days = charged.without_zeros().keys() | refunded.without_zeros().keys()
+    return {day: (charged.get(day, 0), refunded.get(day, 0)) for day in days}
+
+
+def _not_voided(costs: list[Plain], voids: list[Plain]) -> list[Plain]:
+    gone = {(v["data"]["voids"]["source"], v["data"]["voids"]["id"]) for v in voids}
+    return [event for event in costs if (event["source"], event["id"]) not in gone]
+
+
+def _named_persona(costs: list[Plain]) -> str | None:
+    return next((e["data"]["personaId"] for e in costs if "personaId" in e["data"]), None)
+
+
+class _Sums(dict[Any, int]):
+    def add(self, key: object, amount: int) -> None:
+        self[key] = self.get(key, 0) + amount
+
+    def without_zeros(self) -> dict[Any, int]:
+        return {key: amount for key, amount in self.items() if amount}
+
+
+def _add_days(totals: Totals) -> None:
+    """Sum the calls into the days of their users."""
+    costs, sums = _Sums(), defaultdict(lambda: [0, 0, 0, 0])
+    for call in totals.calls.values():
+        persona = call.persona_id or ""
+        for (day, service), cost in call.costs.items():
+            costs.add((call.user_id, day, persona, service), cost)
+        first = sums[call.user_id, _day(call.first_at), persona]
+        first[0] += 1
+        first[1] += call.duration_ms
+        for day, (charged, refunded) in call.charges.items():
+            sums[call.user_id, day, persona][2] += charged
+            sums[call.user_id, day, persona][3] += refunded
+    totals.user_day_costs = costs.without_zeros()
+    totals.user_days = {key: (a, b, c, d) for key, (a, b, c, d) in sums.items() if a or b or c or d}

@@ -1,0 +1,94 @@
+"""A ledger without a database: applies what the fold returns as the store would write it."""
+
+from collections.abc import Sequence
+
+from ledger.accrual import CountedCost, Folded, Known, fold
+from ledger.calls import Call
+from ledger.catalogue import Catalogue
+from ledger.entries import Entry
+from ledger.movements import CostKey, DayKey
+from schemas.events import CostVoided, Event
+from schemas.identity import identity_of
+from tests.support.prices import catalogue
+from tests.support.totals import Totals, totals_of
+
+
+class MemoryLedger:
+    """Records batches one after another; what a transaction writes is what its attributes hold."""
+
+    def __init__(self, prices: Catalogue | None = None) -> None:
+        self._prices = prices or catalogue()
+        self.identities: dict[str, int] = {}
+        self.calls: dict[str, Call] = {}
+        self.entries: list[Entry] = []
+        self.held: dict[str, Event] = {}
+        self.user_day_costs: dict[CostKey, int] = {}
+        self.user_days: dict[DayKey, tuple[int, ...]] = {}
+        self.refused: list[tuple[str, str]] = []
+        """Identity and code of whatever was refused."""
+        self.conflicts = 0
+
+    def record(self, batch: Sequence[Event]) -> Folded:
+        """Record a batch: drop what is known, fold the rest, write all of it."""
+        new: dict[str, Event] = {}
+        for event in batch:
+            known = self.identities.get(event.identity)
+            if known is None:
+                known = new.setdefault(event.identity, event).fingerprint
+            self.conflicts += known != event.fingerprint
+        events = list(new.values())
+        folded = fold(events, self._known(events), self._prices)
+        self._write(folded)
+        return folded
+
+    def totals(self) -> Totals:
+        """Return everything that must not depend on order."""
+        return totals_of(self.calls.values(), self.user_day_costs, self.user_days)
+
+    def _known(self, events: Sequence[Event]) -> Known:
+        names = {event.data.call_id for event in events}
+        held: dict[str, list[Event]] = {}
+        for event in self.held.values():
+            if event.data.call_id in names:
+                held.setdefault(event.data.call_id, []).append(event)
+        targets = {
+            (identity_of(event.data.voids.source, event.data.voids.id), event.data.call_id)
+            for event in events
+            if isinstance(event.data, CostVoided)
+        }
+        costs = {
+            entry.identity: CountedCost(
+                entry.call_id,
+                entry.time.date().isoformat(),
+                entry.service or "",
+                entry.cost_nano,
+                entry.estimated,
+            )
+            for entry in self.entries
+            if entry.type == "cost.recorded" and (entry.identity, entry.call_id) in targets
+        }
+        voided = frozenset(
+            entry.voids
+            for entry in self.entries
+            if entry.voids in costs and costs[entry.voids].call_id == entry.call_id
+        )
+        calls = {name: self.calls[name] for name in names if name in self.calls}
+        return Known(calls, held, costs, voided)
+
+    def _write(self, folded: Folded) -> None:
+        for call_id, (before, call) in folded.changed.items():
+            assert before == self.calls.get(call_id), "the fold touched what it was given"
+            self.calls[call_id] = call
+        for identity, fingerprint in folded.identities:
+            assert identity not in self.identities
+            self.identities[identity] = fingerprint
+        self.entries += folded.entries
+        for identity in folded.released:
+            del self.held[identity]
+        self.held |= {event.identity: event for event in folded.held}
+        for key, nano in folded.movements.changed_costs().items():
+            self.user_day_costs[key] = self.user_day_costs.get(key, 0) + nano
+        for day, sums in folded.movements.changed_days().items():
+            before_sums = self.user_days.get(day, (0, 0, 0, 0))
+            self.user_days[day] = tuple(map(sum, zip(before_sums, sums, strict=True)))
+        self.refused += [(event.identity, refusal.code) for event, refusal in folded.refused]

@@ -1,0 +1,44 @@
+"""Parts that a machine may lack: what tests do then, and what the report says of it at the end.
+
+On a developer's machine a missing part skips its tests by name. Where CI=true it fails them: there
+nothing may go untested unnoticed.
+"""
+
+import os
+from typing import NoReturn
+
+import pytest
+
+brokers_run: dict[str, str] = {}
+"""The brokers that this session ran tests on: name, version."""
+
+
+def is_ci() -> bool:
+    """Tell whether everything has to be there."""
+    return os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+
+
+def lack(part: str, reason: str) -> NoReturn:
+    """Skip the test for want of `part`, or fail it where everything has to be there."""
+    message = f"{part}: {reason}"
+    if is_ci():
+        pytest.fail(f"CI=true, and a part is missing: {message}", pytrace=False)
+    pytest.skip(message)
+
+
+def summarise(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which brokers were run, and by name what was not run and why."""
+    if brokers_run:
+        names = ", ".join(f"{name} {version}" for name, version in sorted(brokers_run.items()))
+        terminalreporter.write_sep("=", "brokers run")
+        terminalreporter.write_line(names)
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.write_sep("=", "not run on this machine")
+    for report in skipped:
+        terminalreporter.write_line(f"{report.nodeid}: {_reason(report)}")
+
+
+def _reason(report: pytest.TestReport) -> str:
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: ")

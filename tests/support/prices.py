@@ -1,0 +1,65 @@
+"""The default prices as the product's documentation states them, and catalogues for tests."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from ledger.catalogue import Catalogue, Price, ServiceClass
+
+ALWAYS = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+class Row(NamedTuple):
+    """A price: `usd` for `per` of `unit`."""
+
+    service: str
+    operation: str
+    model: str
+    unit: str
+    usd: str
+    per: int = 1
+    kind: ServiceClass = "api"
+    since: datetime = ALWAYS
+
+
+DEFAULTS = (
+    Row("twilio", "outbound_call", "*", "minutes", "0.014"),
+    Row("twilio", "inbound_call", "*", "minutes", "0.0085"),
+    Row("deepgram", "streaming_stt", "nova-2", "minutes", "0.0059"),
+    Row("deepgram", "streaming_stt", "", "minutes", "0.0059"),
+    Row("deepgram", "prerecorded_stt", "nova-2", "minutes", "0.0043"),
+    Row("deepgram", "prerecorded_stt", "", "minutes", "0.0043"),
+    Row("cerebras", "inference", "llama3.1-8b", "tokens", "0.10", 1_000_000),
+    Row("cerebras", "inference", "llama3.1-70b", "tokens", "0.60", 1_000_000),
+    Row("cerebras", "inference", "llama3.1-405b", "input_tokens", "6.00", 1_000_000),
+    Row("cerebras", "inference", "llama3.1-405b", "output_tokens", "12.00", 1_000_000),
+    Row("elevenlabs", "tts", "eleven_turbo_v2_5", "characters", "0.15", 1_000),
+    Row("elevenlabs", "tts", "*", "characters", "0.30", 1_000),
+    Row("openai", "inference", "gpt-4-turbo", "input_tokens", "10.00", 1_000_000),
+    Row("openai", "inference", "gpt-4-turbo", "output_tokens", "30.00", 1_000_000),
+    Row("raindrop", "share", "*", "calls", "20", 1_000, "infrastructure"),
+    Row("vultr", "share", "*", "calls", "10", 1_000, "infrastructure"),
+    Row("vercel", "share", "*", "calls", "5", 1_000, "infrastructure"),
+    Row("stripe", "fee", "*", "usd", "2.9", 100, "transaction"),
+    Row("stripe", "fee", "*", "charges", "0.30", 1, "transaction"),
+    Row("call", "charge", "*", "calls", "4.99", 1, "revenue"),
+)
+
+
+def catalogue(rows: Iterable[Row] = DEFAULTS) -> Catalogue:
+    """Return a catalogue of rows whose ids are their places, counted from 1."""
+    return Catalogue(
+        Price(
+            number,
+            row.service,
+            row.kind,
+            row.operation,
+            row.model,
+            row.unit,
+            Decimal(row.usd),
+            row.per,
+            row.since,
+        )
+        for number, row in enumerate(rows, 1)
+    )

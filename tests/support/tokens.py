@@ -1,0 +1,102 @@
+"""Tokens that must not be believed, for whatever key a service trusts."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from typing import Any
+
+import jwt
+
+from tests.support.api import SECRET, claims, token
+from tests.support.keys import ED, OTHER_RSA, P256, RSA, RSA_PEM
+
+NOW = int(time.time())
+INFINITE = json.loads("1e999")
+
+ISSUER, AUDIENCE = "https://id.example", "costs"
+MEANT_FOR_US = {"iss": ISSUER, "aud": AUDIENCE}
+
+
+def segment(content: Any) -> str:
+    """Return a part of a token, unsigned."""
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
+
+
+def unsigned(header: dict[str, Any], **changes: Any) -> str:
+    """Return a token with an empty signature."""
+    return f"{segment(header)}.{segment(claims(**changes))}."
+
+
+def tampered(good: str, **changes: Any) -> str:
+    """Return a good token whose claims were exchanged."""
+    head, _, signature = good.split(".")
+    return f"{head}.{segment(claims(**changes))}.{signature}"
+
+
+def signed_with_the_public_key(**changes: Any) -> str:
+    """HS256 with the text of the public key as the secret: the classic confusion of families."""
+    signed = f"{segment({'alg': 'HS256', 'typ': 'JWT'})}.{segment(claims(**changes))}"
+    mac = hmac.new(RSA_PEM.encode(), signed.encode(), hashlib.sha256).digest()
+    return f"{signed}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+
+
+def forged(key: Any, algorithm: str, **said: Any) -> dict[str, str]:
+    """Return tokens that a service trusting `key` for `algorithm` must refuse, by what is wrong.
+
+    Each says what a good token says, except for the one thing that it is named after.
+    """
+
+    def signed(**changes: Any) -> str:
+        return token(key=key, algorithm=algorithm, **(said | changes))
+
+    def headed(by: Any, name: str, **headers: Any) -> str:
+        return jwt.encode(claims(**said), by, name, headers=headers)
+
+    return _ill_said(signed) | {
+        "unsigned": unsigned({"alg": "none", "typ": "JWT"}, **said),
+        "unsigned, spelt otherwise": unsigned({"alg": "nOnE"}, **said),
+        "unsigned, with the right name": unsigned({"alg": algorithm}, **said),
+        "no algorithm": unsigned({"typ": "JWT"}, **said),
+        "another secret": token(key="another secret, and long enough too", **said),
+        "another key": token(key=OTHER_RSA, algorithm="RS256", **said),
+        "another family, elliptic": token(key=P256, algorithm="ES256", **said),
+        "another family, Edwards": token(key=ED, algorithm="EdDSA", **said),
+        "another hash": token(key=SECRET * 2, algorithm="HS512", **said),
+        "another padding": token(key=RSA, algorithm="PS256", **said),
+        "public key as secret": signed_with_the_public_key(**said),
+        "tampered": tampered(signed(), user="mallory", **said),
+        "key by address": headed(OTHER_RSA, "RS256", jku="https://evil.example/keys", kid="x"),
+        "key in the header": headed(
+            OTHER_RSA, "RS256", jwk=jwt.algorithms.RSAAlgorithm.to_jwk(OTHER_RSA.public_key())
+        ),
+        "critical header nobody knows": headed(key, algorithm, crit=["x"], x=1),
+        "key id that is no text": unsigned({"alg": algorithm, "kid": 5}, **said),
+        "claims that are no object": f"{segment({'alg': algorithm})}.{segment([1])}.{'A' * 43}",
+    }
+
+
+def _ill_said(signed: Any) -> dict[str, str]:
+    """Return tokens whose signature is good and whose claims are not."""
+    return {
+        "expired": signed(iat=NOW - 900, exp=NOW - 60),
+        "not yet valid": signed(nbf=NOW + 600),
+        "issued in the future": signed(iat=NOW + 600, exp=NOW + 900),
+        "no expiry": signed(exp=None),
+        "no issue time": signed(iat=None),
+        "no user": signed(sub=None),
+        "empty user": signed(user=""),
+        "user that is no text": signed(sub=17),
+        "user with a NUL": signed(user="a\0b"),
+        "user that is too long": signed(user="a" * 256),
+        "user that is no Unicode": signed(user="\ud800"),
+        "expiry written as text": signed(exp=str(NOW + 600)),
+        "expiry that is true": signed(exp=True),
+        "expiry that is no number": signed(exp=[]),
+        "infinite expiry": signed(exp=INFINITE),
+        "another issuer": signed(iss="https://evil.example"),
+        "no issuer": signed(iss=None),
+        "another audience": signed(aud="others"),
+        "no audience": signed(aud=None),
+    }

@@ -1,0 +1,29 @@
+"""Reads topics back, the way tests look at what was sent."""
+
+import asyncio
+from collections.abc import Callable
+
+from streams.kafka import ConsumerRecord, KafkaSettings, make_consumer
+
+
+async def read_records(
+    bootstrap: str,
+    topic: str,
+    count: int,
+    *,
+    wanted: Callable[[ConsumerRecord], bool] = lambda _: True,
+    seconds: int = 30,
+) -> list[ConsumerRecord]:
+    """Return the first `count` wanted records of a topic; raises TimeoutError if fewer come."""
+    consumer = make_consumer(KafkaSettings(bootstrap), topic, group=None)
+    await consumer.start()
+    found: list[ConsumerRecord] = []
+    try:
+        async with asyncio.timeout(seconds):
+            while len(found) < count:
+                polled = await consumer.getmany(timeout_ms=200)
+                for records in polled.values():
+                    found.extend(record for record in records if wanted(record))
+    finally:
+        await consumer.stop()
+    return found

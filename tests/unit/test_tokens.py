@@ -1,0 +1,46 @@
+"""Tokens that the command line mints: what they say, and when there can be none."""
+
+import jwt
+import pytest
+
+from cost_analytics.configuration.secret import Secret
+from cost_analytics.configuration.tree import TokenSection
+from cost_analytics.failures import CommandError
+from cost_analytics.tokens import mint
+
+KEY = "a-key-of-more-than-thirty-two-bytes"
+
+
+def claims(token: str) -> dict[str, object]:
+    decoded: dict[str, object] = jwt.decode(
+        token, KEY, algorithms=["HS256"], options={"verify_aud": False, "verify_exp": False}
+    )
+    return decoded
+
+
+def test_a_plain_token() -> None:
+    token = mint(TokenSection(secret=Secret(KEY)), "alice", ttl_seconds=60, now=1_000)
+    assert claims(token) == {"sub": "alice", "role": "user", "iat": 1_000, "exp": 1_060}
+
+
+def test_a_token_as_the_settings_want_it() -> None:
+    settings = TokenSection(secret=Secret(KEY), issuer="us", audience="costs", user_claim="userId")
+    token = mint(settings, "alice", role="admin", ttl_seconds=60, now=1_000)
+    assert claims(token) == {
+        "userId": "alice",
+        "role": "admin",
+        "iat": 1_000,
+        "exp": 1_060,
+        "iss": "us",
+        "aud": "costs",
+    }
+
+
+def test_only_a_shared_key_can_sign() -> None:
+    with pytest.raises(CommandError, match="JWT_SECRET"):
+        mint(TokenSection(public_key="pem"), "alice", ttl_seconds=60)
+
+
+def test_somebody_must_be_named() -> None:
+    with pytest.raises(CommandError, match="--user"):
+        mint(TokenSection(secret=Secret(KEY)), " ", ttl_seconds=60)
