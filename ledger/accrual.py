@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -84,10 +85,12 @@ def fold(events: Sequence[Event], known: Known, catalogue: Catalogue) -> Folded:
 
 
 class _Fold:
+    """The state of one fold. `_cost` and `_take` run for every event, so they call little."""
+
     def __init__(self, known: Known, catalogue: Catalogue) -> None:
         self._known = known
         self._catalogue = catalogue
-        self._calls = dict(known.calls)
+        self._open: dict[str, Call] = {}
         self._out = Folded()
         self._waiting: dict[str, list[Event]] = {}
         self._voidable = dict(known.voidable)
@@ -95,13 +98,14 @@ class _Fold:
         self._has_voids = False
 
     def run(self, events: Sequence[Event]) -> Folded:
-        self._has_voids = any(isinstance(event.data, CostVoided) for event in events)
+        everything = chain(events, *self._known.held.values())
+        self._has_voids = any(isinstance(event.data, CostVoided) for event in everything)
         for event in events:
             self._take(event, new=True)
         for call_id, waiting in self._waiting.items():
             self._hold(call_id, waiting)
-        for before, call in self._out.changed.values():
-            self._close(before, call)
+        for call_id, call in self._open.items():
+            self._close(self._known.calls.get(call_id), call)
         return self._out
 
     def _hold(self, call_id: str, waiting: list[Event]) -> None:
@@ -112,7 +116,7 @@ class _Fold:
             except Refused as refusal:
                 self._out.refused.append((event, refusal))
                 continue
-            self._touch(call_id).held_count += 1
+            self._call(call_id).held_count += 1
             self._out.held.append(event)
             self._out.identities.append((event.identity, event.fingerprint))
 
@@ -123,107 +127,101 @@ class _Fold:
             self._fee(event.data, event.time)
 
     def _close(self, before: Call | None, call: Call) -> None:
-        """Settle a touched call, and let the days of its user follow."""
+        """Settle a call that was changed, and let the days of its user follow."""
+        events, held = (before.event_count, before.held_count) if before else (0, 0)
+        if call.event_count == events and call.held_count == held:
+            return
         if call.user_id is not None:
             if settle(before, call, self._catalogue) and call.first_at is not None:
                 self._out.entries.append(settled_entry(call, call.first_at))
             self._out.movements.move(before, call)
         call.version += 1
+        self._out.changed[call.call_id] = (before, call)
 
-    def _touch(self, call_id: str) -> Call:
+    def _call(self, call_id: str) -> Call:
         """Return the call to change: a copy of the known one, or a new one."""
-        pair = self._out.changed.get(call_id)
-        if pair is None:
-            before = self._calls.get(call_id)
-            pair = (before, before.copy() if before else Call(call_id=call_id))
-            self._out.changed[call_id] = pair
-            self._calls[call_id] = pair[1]
-        return pair[1]
+        call = self._open.get(call_id)
+        if call is None:
+            before = self._known.calls.get(call_id)
+            call = self._open[call_id] = before.copy() if before else Call(call_id=call_id)
+        return call
 
     def _take(self, event: Event, *, new: bool) -> None:
         """Count an event, hold it until its call is known, or refuse it."""
-        call_id, user_id = event.data.call_id, event.data.user_id
-        call = self._calls.get(call_id)
-        owner = call.user_id if call else None
+        data = event.data
+        call = self._open.get(data.call_id) or self._call(data.call_id)
+        owner, user_id = call.user_id, data.user_id
         if owner is None and user_id is None:
-            self._waiting.setdefault(call_id, []).append(event)
+            self._waiting.setdefault(data.call_id, []).append(event)
             return
         try:
             if owner is not None and user_id is not None and owner != user_id:
-                raise Refused("owner_mismatch", f"Call {call_id} belongs to another user.")
-            self._count(event, owner or user_id or "")
+                raise Refused("owner_mismatch", f"Call {data.call_id} belongs to another user.")
+            if type(data) is CostRecorded:
+                entry = self._cost(event, data, call, owner or user_id or "")
+            else:
+                entry = self._rest(event, call, owner or user_id or "")
         except Refused as refusal:
             self._out.refused.append((event, refusal))
             return
+        self._out.entries.append(entry)
         if new:
             self._out.identities.append((event.identity, event.fingerprint))
         if owner is None:
-            self._release(call_id)
+            self._release(call)
 
-    def _release(self, call_id: str) -> None:
+    def _release(self, call: Call) -> None:
         """Count what was held for a call that has just become known."""
-        for event in self._known.held.get(call_id, []):
-            self._touch(call_id).held_count -= 1
+        for event in self._known.held.get(call.call_id, []):
+            call.held_count -= 1
             self._out.released.append(event.identity)
             self._take(event, new=False)
-        for event in self._waiting.pop(call_id, []):
+        for event in self._waiting.pop(call.call_id, []):
             self._take(event, new=True)
 
-    def _count(self, event: Event, owner: str) -> None:
-        """Apply an event to its call. All that can refuse it comes before any change."""
-        data = event.data
-        if isinstance(data, CostRecorded):
-            entry = self._cost(event, data, owner)
-        elif isinstance(data, CallCharged):
-            entry = self._charge(event, data, owner)
-        elif isinstance(data, CallRefunded):
-            amount = nano_from_usd(data.amount)
-            call = self._seen(event, owner)
-            call.add_charge(day_of(event.time), REFUNDED, amount)
-            entry = refund_entry(event, call, amount)
-        elif isinstance(data, CostVoided):
-            entry = self._void(event, data, owner)
-        else:
-            entry = self._fact(event, data, owner)
-        self._out.entries.append(entry)
-
-    def _seen(self, event: Event, owner: str) -> Call:
-        call = self._touch(event.data.call_id)
-        call.user_id = owner
-        call.see(event.time)
-        return call
-
-    def _fact(self, event: Event, data: CallStarted | CallEnded, owner: str) -> Entry:
-        call = self._seen(event, owner)
-        if isinstance(data, CallStarted):
-            call.start(data, event.time, event.identity)
-        else:
-            call.end(data, event.time, event.identity)
-        return fact_entry(event, call)
-
-    def _cost(self, event: Event, data: CostRecorded, owner: str) -> Entry:
+    def _cost(self, event: Event, data: CostRecorded, call: Call, owner: str) -> Entry:
+        """Count a recorded cost. What can refuse it comes before any change, here and below."""
+        time, service = event.time, data.service
         tariff = tariff_of(self._catalogue, data)
-        cost_nano, price_id = price(data, tariff, event.time)
-        call = self._seen(event, owner)
+        cost_nano, price_id = price(data, tariff, time)
+        _see(call, owner, time)
         if data.persona_id is not None and call.started_by is None:
-            call.name_persona(data.persona_id, event.time, event.identity)
-        day = day_of(event.time)
+            call.name_persona(data.persona_id, time, event.identity)
+        day = day_of(time)
         if call.pending_voids and event.identity in call.pending_voids:
             call.pending_voids = [void for void in call.pending_voids if void != event.identity]
             self._voided.add(event.identity)
         else:
-            call.add_cost(day, data.service, cost_nano)
+            call.add_cost(day, service, cost_nano)
             call.estimated_count += data.estimated
         if self._has_voids:
             self._voidable[event.identity] = CountedCost(
-                data.call_id, day, data.service, cost_nano, data.estimated
+                data.call_id, day, service, cost_nano, data.estimated
             )
         return cost_entry(event, data, owner, tariff, cost_nano, price_id)
 
-    def _charge(self, event: Event, data: CallCharged, owner: str) -> Entry:
+    def _rest(self, event: Event, call: Call, owner: str) -> Entry:
+        """Count an event that is not a recorded cost."""
+        data = event.data
+        if isinstance(data, CallCharged):
+            return self._charge(event, data, call, owner)
+        _see(call, owner, event.time)
+        if isinstance(data, CallRefunded):
+            amount = nano_from_usd(data.amount)
+            call.add_charge(day_of(event.time), REFUNDED, amount)
+            return refund_entry(event, call, amount)
+        if isinstance(data, CostVoided):
+            return self._void(event, data, call)
+        if isinstance(data, CallStarted):
+            call.start(data, event.time, event.identity)
+        elif isinstance(data, CallEnded):
+            call.end(data, event.time, event.identity)
+        return fact_entry(event, call)
+
+    def _charge(self, event: Event, data: CallCharged, call: Call, owner: str) -> Entry:
         amount = nano_from_usd(data.amount)
         fee = self._fee(data, event.time)
-        call = self._seen(event, owner)
+        _see(call, owner, event.time)
         call.charge_count += 1
         call.add_charge(day_of(event.time), CHARGED, amount)
         call.add_cost(day_of(event.time), data.processor, fee)
@@ -238,9 +236,8 @@ class _Fold:
             raise Refused("unknown_price", f"No fee is known for processor {data.processor}.")
         return fee
 
-    def _void(self, event: Event, data: CostVoided, owner: str) -> Entry:
+    def _void(self, event: Event, data: CostVoided, call: Call) -> Entry:
         """Take a recorded cost back on the day it was counted, or remember to when it arrives."""
-        call = self._seen(event, owner)
         entry = void_entry(event, data, call)
         target = entry.voids or ""
         cost = self._voidable.get(target)
@@ -252,3 +249,11 @@ class _Fold:
             call.add_cost(cost.day, cost.service, -cost.cost_nano)
             call.estimated_count -= cost.estimated
         return entry
+
+
+def _see(call: Call, owner: str, time: datetime) -> None:
+    """Note that a call has one more event, and whose it is."""
+    call.user_id = owner
+    call.event_count += 1
+    if call.first_at is None or time < call.first_at:
+        call.first_at = time

@@ -92,12 +92,6 @@ class Call(msgspec.Struct, kw_only=True):
         sums[kind] += nano
         self.charges = self.charges | {day: sums}
 
-    def see(self, time: datetime) -> None:
-        """Count one more event, which happened at `time`."""
-        self.event_count += 1
-        if self.first_at is None or time < self.first_at:
-            self.first_at = time
-
     def start(self, data: CallStarted, time: datetime, identity: str) -> None:
         """Take over what the earliest announcement of the call says."""
         if _precedes(time, identity, self.started_at, self.started_by):

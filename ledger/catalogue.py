@@ -6,7 +6,7 @@ key begins. Rates are kept as exact fractions of nano-dollars, so that pricing i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
@@ -67,7 +67,7 @@ def _rate(price: Price, multiplier: int = 1, divisor: int = 1) -> Rate:
 
 
 class Tariff(NamedTuple):
-    """What the catalogue says of one kind of usage: its standard names and its rates, newest first.
+    """What the catalogue says of one kind of usage: its standard names and its rates, best first.
 
     `operation_sent` is the name as sent where it differs from the standard one.
     """
@@ -118,23 +118,24 @@ class Catalogue:
 
     def _tariff(self, service: str, operation: str, model: str | None, unit: str) -> Tariff:
         name, known_model = standard_operation(service, operation), standard_model(model)
-        rows, multiplier, divisor = self._best_rows(service, name, known_model, unit)
         return Tariff(
             name,
             None if name == operation else operation,
             known_model or None,
-            [(row.effective_from, _rate(row, multiplier, divisor)) for row in rows],
+            list(self._rates(service, name, known_model, unit)),
         )
 
-    def _best_rows(
+    def _rates(
         self, service: str, operation: str, model: str, unit: str
-    ) -> tuple[Sequence[Price], int, int]:
+    ) -> Iterator[tuple[datetime, Rate]]:
+        """Yield the rates of every key that fits, the best key first.
+
+        Before the best key has a price in force, the next one counts.
+        """
         for known_model in (model, ANY_MODEL):
             for known_unit, multiplier, divisor in ((unit, 1, 1), *_OTHER_UNITS.get(unit, ())):
-                rows = self._rows.get((service, operation, known_model, known_unit))
-                if rows:
-                    return rows, multiplier, divisor
-        return (), 1, 1
+                for row in self._rows.get((service, operation, known_model, known_unit), ()):
+                    yield row.effective_from, _rate(row, multiplier, divisor)
 
     def rate(self, service: str, operation: str, unit: str, time: datetime) -> Rate | None:
         """Return the rate of something that has no model, in force at `time`."""

@@ -20,10 +20,8 @@ class _Metadata(msgspec.Struct):
 _metadata: Final = msgspec.json.Decoder(_Metadata)
 
 
-def model_of(data: CostRecorded) -> str | None:
-    """Return the model an event names; early emitters wrote it into the metadata."""
-    if data.model is not None:
-        return data.model
+def _model_in_metadata(data: CostRecorded) -> str | None:
+    """Return the model that early emitters wrote into the metadata."""
     metadata = bytes(data.metadata)
     if b'"model"' not in metadata:
         return None
@@ -35,7 +33,8 @@ def model_of(data: CostRecorded) -> str | None:
 
 def tariff_of(catalogue: Catalogue, data: CostRecorded) -> Tariff:
     """Return what the catalogue says of a recorded usage."""
-    return catalogue.tariff(data.service, data.operation, model_of(data), data.unit)
+    model = data.model if data.model is not None else _model_in_metadata(data)
+    return catalogue.tariff(data.service, data.operation, model, data.unit)
 
 
 def price(data: CostRecorded, tariff: Tariff, time: datetime) -> tuple[int, int | None]:

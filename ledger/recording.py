@@ -13,16 +13,13 @@ batch is redone with its calls locked, and so are the next ones for a while.
 
 from __future__ import annotations
 
-import base64
-import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final, Protocol
-
-import msgspec
+from typing import Final
 
 from ledger.accrual import Folded, Known, fold
+from ledger.batches import Batch, Outcome, Work
 from ledger.calls import Call
 from ledger.pricebook import PriceBook
 from ledger.store.batches import (
@@ -48,7 +45,6 @@ from ledger.store.offsets import (
 from ledger.store.partitions import Month, ensure_months, month_of
 from schemas.events import CostVoided, Event
 from schemas.identity import identity_of
-from schemas.refusals import Refused
 
 CACHED_CALLS_MAX: Final = 50_000
 BATCHES_BEFORE_TRUST: Final = 20
@@ -56,65 +52,8 @@ BATCHES_BEFORE_TRUST: Final = 20
 ATTEMPTS_MAX: Final = 10
 
 
-class Received(Protocol):
-    """A record as it came from Kafka."""
-
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
-
-
-class Batch(msgspec.Struct):
-    """Decoded events with the records they came in, what was refused already, and how far it goes.
-
-    `events` and `records` run in parallel; `next_offsets` is by partition,
-    and so is `rewinds`: where the log of a partition was found to begin anew.
-    """
-
-    events: list[Event] = []
-    records: list[Received] = []
-    letters: list[DeadLetter] = []
-    next_offsets: dict[int, int] = {}
-    rewinds: dict[int, int] = {}
-
-    @property
-    def size(self) -> int:
-        """How many records the batch stands for."""
-        return len(self.events) + len(self.letters)
-
-
-class Outcome(msgspec.Struct):
-    """What a committed batch came to. `changed` are calls as committed; `outbox_id` their row."""
-
-    recorded: int = 0
-    repeated: int = 0
-    held: int = 0
-    refused: Counter[str] = msgspec.field(default_factory=Counter)
-    changed: list[Call] = []
-    outbox_id: int | None = None
-    committed_at: datetime | None = None
-
-
 Acknowledge = Callable[[Sequence[DeadLetter], int], Awaitable[None]]
 """Publishes dead letters, given also the size of their batch; may raise to stop the batch."""
-
-
-def dead_letter(record: Received, refusal: Refused) -> DeadLetter:
-    """Return the dead letter of a record."""
-    headers = [
-        (name, base64.b64encode(value or b"").decode()) for name, value in record.headers or ()
-    ]
-    return DeadLetter(
-        record.partition,
-        record.offset,
-        refusal.code,
-        refusal.message,
-        record.key,
-        record.value,
-        json.dumps(headers),
-    )
 
 
 class Recorder:
@@ -134,6 +73,7 @@ class Recorder:
         self._acknowledge = acknowledge
         self._connection: Connection | None = None
         self._calls: dict[str, Call] = {}
+        self._committed = False
         self._months: set[Month] = set()
         self._batches_without_repeat = 0
         self._batches_without_rival = BATCHES_BEFORE_TRUST
@@ -145,16 +85,16 @@ class Recorder:
         that an error during the commit may hide a success, which recording it again will find.
         """
         for _ in range(ATTEMPTS_MAX):
+            self._committed = False
             try:
                 return await self._record(batch)
             except UniqueViolation:
                 self._batches_without_repeat = self._batches_without_rival = 0
             except (StaleCallError, Deadlock):
                 self._batches_without_rival = 0
-            except BaseException:
-                self._calls.clear()
-                raise
-            self._calls.clear()
+            finally:
+                if not self._committed:
+                    self._calls.clear()
         raise StaleCallError(f"a batch met other writers {ATTEMPTS_MAX} times in a row")
 
     async def close(self) -> None:
@@ -173,7 +113,7 @@ class Recorder:
         await self._prices.refresh(connection)
         await self._ensure_months(connection, batch.events)
         async with connection.transaction():
-            work = _Work(batch, datetime.now(UTC))
+            work = Work(batch, datetime.now(UTC))
             await self._sort_out(connection, work)
             folded = await self._fold(connection, work)
             await write(connection, folded, work.recorded_at)
@@ -185,6 +125,7 @@ class Recorder:
             if outcome.changed:
                 call_ids = [call.call_id for call in outcome.changed]
                 outcome.outbox_id = await add_to_outbox(connection, call_ids)
+        self._committed = True
         self._remember(folded)
         self._batches_without_repeat = 0 if outcome.repeated else self._batches_without_repeat + 1
         self._batches_without_rival += 1
@@ -198,7 +139,7 @@ class Recorder:
             await ensure_months(connection, missing)
             self._months |= missing
 
-    async def _sort_out(self, connection: Connection, work: _Work) -> None:
+    async def _sort_out(self, connection: Connection, work: Work) -> None:
         """Separate what is new from repeats and conflicts, in the batch and in the past."""
         work.drop_repeats_within()
         if work.new and self._batches_without_repeat < BATCHES_BEFORE_TRUST:
@@ -206,7 +147,7 @@ class Recorder:
             for index, fingerprint in await known_identities(connection, identities):
                 work.meet_known(identities[index], fingerprint)
 
-    async def _fold(self, connection: Connection, work: _Work) -> Folded:
+    async def _fold(self, connection: Connection, work: Work) -> Folded:
         events = list(work.new.values())
         known = await self._known(connection, events)
         folded = fold(events, known, self._prices.catalogue)
@@ -239,7 +180,7 @@ class Recorder:
             calls |= await read_calls(connection, missing)
         return calls
 
-    async def _refuse(self, connection: Connection, work: _Work, folded: Folded) -> None:
+    async def _refuse(self, connection: Connection, work: Work, folded: Folded) -> None:
         """Keep and publish dead letters, acknowledged, before their offset moves."""
         work.refuse(folded.refused)
         if work.letters:
@@ -255,54 +196,16 @@ class Recorder:
             del self._calls[call_id]
 
 
-class _Work:
-    """A batch on its way: which of its events are still new, and what has been refused so far."""
-
-    def __init__(self, batch: Batch, recorded_at: datetime) -> None:
-        self.batch = batch
-        self.recorded_at = recorded_at
-        self.new: dict[str, Event] = {}
-        self.repeated = 0
-        self.letters: list[DeadLetter] = list(batch.letters)
-        self._refused: list[tuple[Event, Refused]] = []
-
-    def drop_repeats_within(self) -> None:
-        """Keep the first event of each identity."""
-        for event in self.batch.events:
-            first = self.new.setdefault(event.identity, event)
-            if first is not event:
-                self._meet(event, first.fingerprint)
-
-    def meet_known(self, identity: str, fingerprint: int) -> None:
-        """Drop an event whose identity is recorded, with the digest of what was recorded."""
-        self._meet(self.new.pop(identity), fingerprint)
-
-    def _meet(self, event: Event, fingerprint: int) -> None:
-        if event.fingerprint == fingerprint:
-            self.repeated += 1
-        else:
-            message = f"Event {event.id} of {event.source} was recorded with other content."
-            self._refused.append((event, Refused("id_conflict", message)))
-
-    def refuse(self, refused: Sequence[tuple[Event, Refused]]) -> None:
-        """Turn refused events into dead letters."""
-        self._refused += refused
-        if self._refused:
-            pairs = zip(self.batch.events, self.batch.records, strict=True)
-            records = {id(event): record for event, record in pairs}
-            self.letters += [dead_letter(records[id(event)], why) for event, why in self._refused]
-
-
-def _void_targets(events: Sequence[Event]) -> Mapping[str, str]:
-    """Return the call that each void names, by the identity that it voids."""
+def _void_targets(events: Sequence[Event]) -> set[tuple[str, str]]:
+    """Return the identity that each void names, with the void's call."""
     return {
-        identity_of(event.data.voids.source, event.data.voids.id): event.data.call_id
+        (identity_of(event.data.voids.source, event.data.voids.id), event.data.call_id)
         for event in events
         if isinstance(event.data, CostVoided)
     }
 
 
-def _outcome(work: _Work, folded: Folded) -> Outcome:
+def _outcome(work: Work, folded: Folded) -> Outcome:
     return Outcome(
         recorded=len(folded.identities) - len(folded.held),
         repeated=work.repeated,

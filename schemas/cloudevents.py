@@ -7,6 +7,7 @@ as `Refused`; nothing else is ever raised, which a property test holds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -34,6 +35,7 @@ from schemas.refusals import Refused
 
 MAX_EVENT_BYTES: Final = 64 * 1024
 MAX_METADATA_BYTES: Final = 8 * 1024
+MAX_METADATA_DEPTH: Final = 32
 MAX_USAGE: Final = 10**12
 MAX_AMOUNT_USD: Final = MAX_EVENT_NANO // NANO_PER_USD
 MAX_DURATION_SECONDS: Final = 31_536_000
@@ -112,6 +114,8 @@ _Structured = _Started | _Recorded | _Voided | _Charged | _Refunded | _Ended
 _structured: Final = msgspec.json.Decoder(_Structured)
 _data_decoders: Final = {name: msgspec.json.Decoder(kind) for name, kind in DATA_TYPES.items()}
 _canonical: Final = msgspec.json.Encoder()
+_STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_BRACKETS: Final = re.compile(rb"[\[\]{}]")
 
 
 def decode(value: bytes | None, headers: Headers, window: Window) -> Event:
@@ -144,7 +148,7 @@ def decode(value: bytes | None, headers: Headers, window: Window) -> Event:
 
 def _binary(value: bytes, attributes: dict[str, str]) -> tuple[_Attributes, str, EventData]:
     """Decode an event in binary mode; raises msgspec errors and `Refused`."""
-    parsed = msgspec.convert(attributes, _Attributes, strict=False)
+    parsed = msgspec.convert(attributes, _Attributes)
     decoder = _data_decoders.get(parsed.type)
     if decoder is None:
         raise msgspec.ValidationError(f"Invalid value '{parsed.type}' - at `ce_type`")
@@ -210,7 +214,7 @@ def _bounded(value: Number | None, name: str, most: int) -> None:
         if not value.is_finite():
             raise Refused("invalid_event", f"`{name}` is not a finite number.")
         _, digits, exponent = value.as_tuple()
-        if int(exponent) < -MAX_DECIMAL_PLACES or len(digits) > MAX_DIGITS:
+        if abs(int(exponent)) > MAX_DECIMAL_PLACES or len(digits) > MAX_DIGITS:
             raise Refused("invalid_event", f"`{name}` has too many digits.")
     if value < 0:
         raise Refused("invalid_event", f"`{name}` is negative.")
@@ -236,6 +240,23 @@ def _check_recorded(data: Any) -> None:
             raise Refused("invalid_event", f"`metadata` is above {MAX_METADATA_BYTES} bytes.")
         if metadata[:1] != b"{" and metadata != b"null":
             raise Refused("invalid_event", "`metadata` is not an object.")
+        if _is_deep(metadata):
+            raise Refused("invalid_event", f"`metadata` is above {MAX_METADATA_DEPTH} levels deep.")
+
+
+def _is_deep(json: bytes) -> bool:
+    """Say whether arrays and objects lie too deep in each other.
+
+    Metadata is parsed again later, on a deeper stack: what just passed here would fail there.
+    """
+    if json.count(b"[") + json.count(b"{") <= MAX_METADATA_DEPTH:
+        return False
+    depth = 0
+    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", json)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_METADATA_DEPTH:
+            return True
+    return False
 
 
 def _check_amount(data: Any) -> None:

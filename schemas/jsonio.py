@@ -46,4 +46,5 @@ def encode(body: object) -> bytes:
 
 def decode(kind: type[T], text: bytes) -> T:
     """Decode JSON bytes into `kind`; raises msgspec.ValidationError or msgspec.DecodeError."""
-    return msgspec.json.decode(text, type=kind, dec_hook=_decode_custom)
+    decoder = msgspec.json.Decoder(kind, dec_hook=_decode_custom, float_hook=Decimal)
+    return decoder.decode(text)

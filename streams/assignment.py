@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from ledger.store.database import Connection, is_transient
+from ledger.store.database import TRANSIENT_ERRORS, Connection
 from ledger.store.offsets import Stream, read_offsets
 from ledger.store.workers import heartbeat, leave
 from streams.kafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -74,9 +74,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
                     return await read_offsets(connection, self._stream)
                 finally:
                     await connection.close()
-            except Exception as error:
-                if not is_transient(error):
-                    raise
+            except TRANSIENT_ERRORS as error:
                 _log.warning(
                     "offsets are not to be had: %s", error, extra={"action": "offsets_retry"}
                 )
@@ -95,15 +93,12 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._tell(leave, self._worker_id)
 
     async def _tell(self, say: Callable[..., Awaitable[None]], *words: Any) -> None:
-        try:
+        with suppress(*TRANSIENT_ERRORS):
             connection = await self._connect()
             try:
                 await say(connection, *words)
             finally:
                 await connection.close()
-        except Exception as error:
-            if not is_transient(error):
-                raise
 
 
 async def _first(one: asyncio.Event, other: asyncio.Event, seconds: int) -> None:

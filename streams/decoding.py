@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from ledger.recording import Batch, dead_letter
+from ledger.batches import Batch, dead_letter
 from schemas.cloudevents import Window, decode
 from schemas.refusals import Refused
 from streams.kafka import ConsumerRecord, TopicPartition

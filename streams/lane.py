@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from ledger.recording import Batch, Outcome, Recorder, dead_letter
-from ledger.store.database import is_data_error, is_transient
+from ledger.batches import Batch, Outcome, dead_letter
+from ledger.recording import Recorder
+from ledger.store.batches import StaleCallError
+from ledger.store.database import DATA_ERRORS, TRANSIENT_ERRORS
 from schemas.refusals import Refused
 from streams.dead_letters import TooManyRefusedError
 from streams.decoding import decode_records
@@ -22,6 +24,9 @@ from streams.retries import Backoff
 
 POLL_MS: Final = 500
 IDLE_SECONDS: Final = 1
+
+WAITING: Final = (TooManyRefusedError, StaleCallError, KafkaError, *TRANSIENT_ERRORS)
+"""Failures that waiting may mend; any other is a fault of ours and ends the worker."""
 
 _log = logging.getLogger(__name__)
 
@@ -138,8 +143,13 @@ class Lane:
                 try:
                     await self._record_whole(batch)
                     break
-                except Exception as error:
-                    self._explain(error, batch)
+                except WAITING as error:
+                    _log.warning(
+                        "a batch of %d is not recorded yet, trying again: %s",
+                        batch.size,
+                        str(error) or type(error).__name__,
+                        extra={"action": "batch_retry"},
+                    )
                 self.failing = True
                 await backoff.wait(stop)
                 if stop.is_set():
@@ -150,24 +160,10 @@ class Lane:
         finally:
             self._idle.set()
 
-    def _explain(self, error: Exception, batch: Batch) -> None:
-        """Log a failure that waiting may mend; raise any other."""
-        waiting = isinstance(error, TooManyRefusedError | KafkaError) or is_transient(error)
-        if not waiting:
-            raise error
-        _log.warning(
-            "a batch of %d is not recorded yet, trying again: %s",
-            batch.size,
-            str(error) or type(error).__name__,
-            extra={"action": "batch_retry"},
-        )
-
     async def _record_whole(self, batch: Batch) -> None:
         try:
             outcome = await self._recorder.record(batch)
-        except Exception as error:
-            if not is_data_error(error):
-                raise
+        except DATA_ERRORS as error:
             await self._isolate(batch, error)
             return
         self._committed(outcome, batch.next_offsets)
@@ -183,7 +179,11 @@ class Lane:
         middle = len(batch.events) // 2
         first = Batch(batch.events[:middle], batch.records[:middle], [], {})
         rest = Batch(
-            batch.events[middle:], batch.records[middle:], batch.letters, batch.next_offsets
+            batch.events[middle:],
+            batch.records[middle:],
+            batch.letters,
+            batch.next_offsets,
+            batch.rewinds,
         )
         await self._record_whole(first)
         await self._record_whole(rest)
@@ -195,7 +195,7 @@ def _all_refused(batch: Batch, error: Exception) -> Batch:
         raise error
     refusal = Refused("invalid_event", f"The ledger cannot hold a value of this event: {error}")
     letters = [dead_letter(record, refusal) for record in batch.records]
-    return Batch([], [], [*batch.letters, *letters], batch.next_offsets)
+    return Batch([], [], [*batch.letters, *letters], batch.next_offsets, batch.rewinds)
 
 
 def share_out(partitions: Sequence[TopicPartition], lanes: int) -> list[list[TopicPartition]]:

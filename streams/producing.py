@@ -70,7 +70,7 @@ class Producing:
                 producer = self._make()
                 try:
                     await asyncio.wait_for(producer.start(), SEND_TIMEOUT_SECONDS)
-                except BaseException:
+                except BaseException:  # whatever ends the start, cancelling it too
                     await _abandon(producer)
                     raise
                 self._producer = producer

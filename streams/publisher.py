@@ -19,9 +19,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
+from ledger.batches import Outcome
 from ledger.calls import Call
-from ledger.recording import Outcome
-from ledger.store.database import Connection, is_transient
+from ledger.store.database import TRANSIENT_ERRORS, Connection
 from ledger.store.outbox import claim_orphans, settle
 from ledger.totals import call_total
 from schemas.jsonio import encode
@@ -39,6 +39,9 @@ ORPHANS_PER_ROUND: Final = 50
 RELAY_SECONDS: Final = 5
 FLUSH_SECONDS: Final = 10
 NS_PER_S: Final = 1_000_000_000
+
+WAITING: Final = (KafkaError, *TRANSIENT_ERRORS)
+"""Failures that waiting may mend."""
 
 _log = logging.getLogger(__name__)
 
@@ -117,9 +120,7 @@ class TotalsPublisher:
             await settle(await self._open(), done)
             self._backoff.reset()
             self._round_ns = time.monotonic_ns() - began
-        except Exception as error:
-            if not isinstance(error, KafkaError) and not is_transient(error):
-                raise
+        except WAITING as error:
             self._dirty = dirty | self._dirty
             self._done = done + self._done
             _log.warning(
@@ -144,9 +145,7 @@ class TotalsPublisher:
             try:
                 while await self._relay_once():
                     pass
-            except Exception as error:
-                if not isinstance(error, KafkaError) and not is_transient(error):
-                    raise
+            except WAITING as error:
                 _log.warning("relay: %s", error, extra={"action": "totals_relay_retry"})
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), RELAY_SECONDS)

@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from ledger.batches import Outcome
 from ledger.pricebook import PriceBook
-from ledger.recording import Outcome, Recorder
+from ledger.recording import Recorder
 from ledger.store.database import Connection, connect, connected
 from ledger.store.offsets import Stream
 from schemas.topics import CALL_EVENTS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -86,14 +86,14 @@ async def read_held(connection: Connection, call_ids: Sequence[str]) -> dict[str
 
 
 async def read_voidable(
-    connection: Connection, targets: Mapping[str, str]
+    connection: Connection, targets: Iterable[tuple[str, str]]
 ) -> tuple[dict[str, CountedCost], frozenset[str]]:
     """Return the recorded costs among `targets`, and which of them have been voided.
 
-    `targets` is the call by the identity looked for; an identity of another call does not count.
+    `targets` are identities, each with a call: an identity of another call does not count.
     """
-    arguments = text_array(list(targets)), text_array(list(targets.values()))
-    rows = await connection.fetch(_SQL["voidable"], *arguments)
+    identities, call_ids = zip(*targets, strict=True)
+    rows = await connection.fetch(_SQL["voidable"], text_array(identities), text_array(call_ids))
     costs = {
         row["identity"]: CountedCost(
             row["call_id"], row["day"], row["service"], row["cost_nano"], row["estimated"]

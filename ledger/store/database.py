@@ -25,7 +25,7 @@ _LIMITS: Final = {
 UniqueViolation = asyncpg.UniqueViolationError
 Deadlock = asyncpg.DeadlockDetectedError
 
-_TRANSIENT: Final = (
+TRANSIENT_ERRORS: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.OperatorInterventionError,
@@ -38,17 +38,14 @@ _TRANSIENT: Final = (
     OSError,
     TimeoutError,
 )
-_DATA: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+"""The same work may succeed later: the database is away, busy or deadlocked."""
 
-
-def is_transient(error: BaseException) -> bool:
-    """Say whether the same work may succeed later: the database is away, busy or deadlocked."""
-    return isinstance(error, _TRANSIENT)
-
-
-def is_data_error(error: BaseException) -> bool:
-    """Say whether some value of the work itself is what PostgreSQL will never take."""
-    return isinstance(error, _DATA)
+DATA_ERRORS: Final = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,  # texts too long for an index, for example
+)
+"""Some value of the work itself is what PostgreSQL will never take."""
 
 
 async def connect(url: str, *, name: str) -> Connection:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple, cast
 
-from ledger.store.database import Connection, Pool, create_pool, is_transient
+from ledger.store.database import TRANSIENT_ERRORS, Connection, Pool, create_pool
 from ledger.store.migrate import schema_is_current
 from ledger.store.sql import statements
 
@@ -88,11 +88,8 @@ class ReaderPool:
                 raise
             finally:
                 await self._pool.release(proxy)
-        except Exception as error:
-            # What a fault of the database means to a caller is decided in one place.
-            if is_transient(error):
-                raise StoreUnavailableError(str(error) or type(error).__name__) from error
-            raise
+        except TRANSIENT_ERRORS as error:
+            raise StoreUnavailableError(str(error) or type(error).__name__) from error
 
 
 @asynccontextmanager

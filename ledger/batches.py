@@ -1,0 +1,121 @@
+"""A batch on its way through the ledger: what came in, what of it is still new, what it came to."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from ledger.calls import Call
+from ledger.store.offsets import DeadLetter
+from schemas.events import Event
+from schemas.refusals import Refused
+
+
+class Received(Protocol):
+    """A record as it came from Kafka."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class Batch(msgspec.Struct):
+    """Decoded events with the records they came in, what was refused already, and how far it goes.
+
+    `events` and `records` run in parallel; `next_offsets` is by partition,
+    and so is `rewinds`: where the log of a partition was found to begin anew.
+    """
+
+    events: list[Event] = []
+    records: list[Received] = []
+    letters: list[DeadLetter] = []
+    next_offsets: dict[int, int] = {}
+    rewinds: dict[int, int] = {}
+
+    @property
+    def size(self) -> int:
+        """How many records the batch stands for."""
+        return len(self.events) + len(self.letters)
+
+
+class Outcome(msgspec.Struct):
+    """What a committed batch came to. `changed` are calls as committed; `outbox_id` their row."""
+
+    recorded: int = 0
+    repeated: int = 0
+    held: int = 0
+    refused: Counter[str] = msgspec.field(default_factory=Counter)
+    changed: list[Call] = []
+    outbox_id: int | None = None
+    committed_at: datetime | None = None
+
+
+def dead_letter(record: Received, refusal: Refused) -> DeadLetter:
+    """Return the dead letter of a record.
+
+    Its reason may quote the record and its headers have any name: what PostgreSQL's text cannot
+    hold must not keep a letter from being written.
+    """
+    headers = [
+        (_without_nul(name), base64.b64encode(value or b"").decode())
+        for name, value in record.headers or ()
+    ]
+    return DeadLetter(
+        record.partition,
+        record.offset,
+        refusal.code,
+        _without_nul(refusal.message),
+        record.key,
+        record.value,
+        json.dumps(headers),
+    )
+
+
+def _without_nul(text: str) -> str:
+    return text.replace("\0", "\N{SYMBOL FOR NULL}")
+
+
+class Work:
+    """A batch on its way: which of its events are still new, and what has been refused so far."""
+
+    def __init__(self, batch: Batch, recorded_at: datetime) -> None:
+        self.batch = batch
+        self.recorded_at = recorded_at
+        self.new: dict[str, Event] = {}
+        self.repeated = 0
+        self.letters: list[DeadLetter] = list(batch.letters)
+        self._refused: list[tuple[Event, Refused]] = []
+
+    def drop_repeats_within(self) -> None:
+        """Keep the first event of each identity."""
+        for event in self.batch.events:
+            first = self.new.setdefault(event.identity, event)
+            if first is not event:
+                self._meet(event, first.fingerprint)
+
+    def meet_known(self, identity: str, fingerprint: int) -> None:
+        """Drop an event whose identity is recorded, with the digest of what was recorded."""
+        self._meet(self.new.pop(identity), fingerprint)
+
+    def _meet(self, event: Event, fingerprint: int) -> None:
+        if event.fingerprint == fingerprint:
+            self.repeated += 1
+        else:
+            message = f"Event {event.id} of {event.source} was recorded with other content."
+            self._refused.append((event, Refused("id_conflict", message)))
+
+    def refuse(self, refused: Sequence[tuple[Event, Refused]]) -> None:
+        """Turn refused events into dead letters."""
+        self._refused += refused
+        if self._refused:
+            pairs = zip(self.batch.events, self.batch.records, strict=True)
+            records = {id(event): record for event, record in pairs}
+            self.letters += [dead_letter(records[id(event)], why) for event, why in self._refused]
