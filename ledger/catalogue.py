@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final, Literal, NamedTuple
 
 from ledger.naming import standard_model, standard_operation
@@ -43,7 +44,7 @@ class Price(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """Nano-dollars per unit as a fraction, and the catalogue row it comes from."""
+    """Nano-dollars per unit as a reduced fraction, and the catalogue row it comes from."""
 
     price_id: int
     numerator: int
@@ -52,18 +53,17 @@ class Rate(NamedTuple):
     def cost_nano(self, usage: int | Decimal) -> int:
         """Return the price of a usage in nano-dollars, rounded half-even once, at the end."""
         if isinstance(usage, int):
+            if self.denominator == 1:
+                return usage * self.numerator
             return half_even(usage * self.numerator, self.denominator)
         numerator, denominator = usage.as_integer_ratio()
         return half_even(numerator * self.numerator, denominator * self.denominator)
 
 
 def _rate(price: Price, multiplier: int = 1, divisor: int = 1) -> Rate:
-    numerator, denominator = price.price_usd.as_integer_ratio()
-    return Rate(
-        price.price_id,
-        numerator * NANO_PER_USD * multiplier,
-        denominator * divisor * price.per_units,
-    )
+    usd, per_usd = price.price_usd.as_integer_ratio()
+    exact = Fraction(usd * NANO_PER_USD * multiplier, per_usd * divisor * price.per_units)
+    return Rate(price.price_id, exact.numerator, exact.denominator)
 
 
 class Tariff(NamedTuple):

@@ -7,7 +7,7 @@ producing is a setting, because the embedded broker does not offer it.
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiokafka import (
@@ -49,7 +49,7 @@ class KafkaSettings:
     security_protocol: str = "PLAINTEXT"
     sasl_mechanism: str | None = None
     sasl_username: str | None = None
-    sasl_password: str | None = None
+    sasl_password: str | None = field(default=None, repr=False)
     ssl_ca_file: str | None = None
     idempotent: bool = True
     session_timeout_ms: int = 10_000

@@ -31,13 +31,14 @@ class KafkaOffsets:
             self._due[TopicPartition(CALL_EVENTS.name, partition)] = offset
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Commit until `stop`, and once more then."""
+        """Commit until `stop`."""
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), COMMIT_SECONDS)
-            await self._commit()
+            await self.commit()
 
-    async def _commit(self) -> None:
+    async def commit(self) -> None:
+        """Commit what is due now; a failure is no harm."""
         owned = self._consumer.assignment()
         due = {partition: offset for partition, offset in self._due.items() if partition in owned}
         self._due.clear()

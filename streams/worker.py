@@ -106,6 +106,7 @@ class Worker:
         finally:
             publishing_ends.set()
             await asyncio.gather(publisher, return_exceptions=True)
+            await self._offsets.commit()
             await self._consumer.stop()
             await self._producing.close()
 

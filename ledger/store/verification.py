@@ -71,9 +71,20 @@ async def _compare(connection: Connection, check: str, what: str, result: Verifi
     result.differences += len(rows)
     room = _LINES_MAX - len(result.lines)
     result.lines += [
-        f"{what}: {row['what']} should be {row['expected']} and is {row['actual']}"
+        f"{what}: {row['what']}: {_in_words(row['expected'], row['actual'])}"
         for row in rows[: max(0, room)]
     ]
+
+
+def _in_words(expected: str | None, actual: str | None) -> str:
+    """Say what should be and what is, of a whole row only where they differ."""
+    should, does = (msgspec.json.decode(side or "null") for side in (expected, actual))
+    if isinstance(should, dict) and isinstance(does, dict):
+        names = [name for name in should | does if should.get(name) != does.get(name)]
+        return ", ".join(f"{n} should be {should.get(n)} and is {does.get(n)}" for n in names)
+    if should is None or does is None:
+        return "no event accounts for it" if should is None else "it is missing"
+    return f"should be {should} and is {does}"
 
 
 async def rebuild(url: str, report: Report = lambda _: None) -> int:
