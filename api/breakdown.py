@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from fractions import Fraction
 from typing import Final
 
 import msgspec
@@ -16,9 +15,11 @@ from schemas.money import NANO_PER_USD, Usd, half_even
 
 UNIT_COST_PLACES: Final = 12
 
-_IN_PRICE_UNITS: Final[Mapping[tuple[str | None, str], Fraction]] = {
-    ("minutes", "seconds"): Fraction(1, 60),
-    ("seconds", "minutes"): Fraction(60),
+_UNIT_COST_SCALE: Final = 10**UNIT_COST_PLACES
+
+_IN_PRICE_UNITS: Final[Mapping[tuple[str | None, str], tuple[int, int]]] = {
+    ("minutes", "seconds"): (1, 60),
+    ("seconds", "minutes"): (60, 1),
 }
 """(catalogue's unit, unit of the usage) to how many of the first one of the second is."""
 
@@ -68,18 +69,19 @@ def unit_cost(line: Line) -> Decimal:
     the emitter's, else what its cost comes to per unit; 0 for no usage.
     """
     if line.price_usd is not None:
-        each = Fraction(line.price_usd) / (line.per_units or 1)
-        return _rounded(each * _IN_PRICE_UNITS.get((line.price_unit, line.unit), 1))
+        times, parts = _IN_PRICE_UNITS.get((line.price_unit, line.unit), (1, 1))
+        numerator, denominator = line.price_usd.as_integer_ratio()
+        return _rounded(numerator * times, denominator * parts * (line.per_units or 1))
     if line.unit_cost is not None:
-        return _rounded(Fraction(line.unit_cost))
-    if not line.usage:
+        return _rounded(*line.unit_cost.as_integer_ratio())
+    usage, per_usage = line.usage.as_integer_ratio()
+    if not usage:
         return Decimal(0)
-    return _rounded(Fraction(line.cost_nano, NANO_PER_USD) / Fraction(line.usage))
+    return _rounded(line.cost_nano * per_usage, usage * NANO_PER_USD)
 
 
-def _rounded(price: Fraction) -> Decimal:
-    scaled = half_even(price.numerator * 10**UNIT_COST_PLACES, price.denominator)
-    return Decimal(scaled).scaleb(-UNIT_COST_PLACES)
+def _rounded(numerator: int, denominator: int) -> Decimal:
+    return Decimal(half_even(numerator * _UNIT_COST_SCALE, denominator)).scaleb(-UNIT_COST_PLACES)
 
 
 def _object(metadata: str | None) -> msgspec.Raw:

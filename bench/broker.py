@@ -16,8 +16,9 @@ from cost_analytics.embedded.apache_kafka import ApacheKafka
 from cost_analytics.embedded.tansu import EmbeddedTansu
 from streams.kafka import KafkaSettings, ensure_topics, make_producer
 
-SESSION_TIMEOUT_MS: Final = 120_000
-"""Workers are frozen while events are put into the topic; nobody may take them for dead."""
+SESSION_TIMEOUT_MS: Final = 12_000
+"""Workers are frozen while events are put into the topic; nobody may take them for dead. The
+embedded broker lets a new group wait for half of this, so it is not longer than it has to be."""
 _HEARTBEAT_INTERVAL_MS: Final = 1_000
 _REBALANCE_TIMEOUT_MS: Final = 3_000
 _RECORDS_PER_BATCH: Final = 100
@@ -57,9 +58,7 @@ def missing(name: BrokerName) -> str | None:
 async def fresh_broker(name: BrokerName, directory: Path) -> AsyncIterator[Broker]:
     """Run an empty broker with the product's topics for the length of a block."""
     server = (
-        ApacheKafka(directory, jars=_APACHE_JARS)
-        if name == "apache"
-        else EmbeddedTansu(directory)
+        ApacheKafka(directory, jars=_APACHE_JARS) if name == "apache" else EmbeddedTansu(directory)
     )
     async with server:
         kafka = KafkaSettings(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from bench.broker import Broker, fill
+from bench.broker import SESSION_TIMEOUT_MS, Broker, fill
 from bench.databases import open_database
 from bench.events import Record
 from bench.machine import CpuMeter, CpuUse
@@ -69,10 +69,8 @@ async def measure_workers(
         await workers.wait_assigned(connection)
         stage.narrator.say("warm-up: calls are announced")
         await warm_up(stage, broker, connection, workers)
-        stage.narrator.say("frozen, while events are put into the topic")
-        workers.freeze()
-        await fill(broker, CALL_EVENTS.name, measured)
         await stage.databases.checkpoint()
+        await _fill_unseen(stage, broker, workers, measured)
         run = await _timed(stage, broker, connection, workers, len(measured))
         stage.narrator.say(f"{run.rate:,.0f} events/s; workers stop, totals are verified")
         await workers.stop()
@@ -81,9 +79,19 @@ async def measure_workers(
     return run
 
 
-async def warm_up(
-    stage: Stage, broker: Broker, connection: Connection, workers: Workers
+async def _fill_unseen(
+    stage: Stage, broker: Broker, workers: Workers, measured: Sequence[Record]
 ) -> None:
+    """Put the measured events into the topic while the workers are frozen."""
+    stage.narrator.say("workers are frozen while events are put into the topic")
+    began = time.monotonic()
+    workers.freeze()
+    await fill(broker, CALL_EVENTS.name, measured)
+    if (time.monotonic() - began) * 1_000 > SESSION_TIMEOUT_MS / 2:
+        raise InvalidRunError("putting events into the topic took too long: lessen --events")
+
+
+async def warm_up(stage: Stage, broker: Broker, connection: Connection, workers: Workers) -> None:
     """Let the workers record the warm-up: slice after slice, until all of it is counted."""
     records = stage.load.warm_up
     size = -(-len(records) // _WARM_UP_SLICES)

@@ -60,7 +60,7 @@ class Emitter:
 
     def __init__(self, seed: int, start_ms: int) -> None:
         self.rng = Random(seed)
-        self.now_ms = start_ms
+        self._start_ms = start_ms
         self._count = 0
         self._keys = [f"user-{number:05d}" for number in range(USERS)]
         self._partitions = [partition_of(key.encode()) for key in self._keys]
@@ -79,6 +79,11 @@ class Emitter:
         persona = _PERSONAS[call % len(_PERSONAS)]
         data = f'"personaId":"{persona}","direction":"outbound","expectedDuration_seconds":300'
         return self._record("call.started", "voice-gateway", call, data)
+
+    def cost_at(self, call: int, time_ms: int) -> Record:
+        """Record what one service did in a turn of a call at a certain time."""
+        self._count, self._start_ms = 0, time_ms
+        return self.cost(call)
 
     def cost(self, call: int) -> Record:
         """Record what one service did in one turn of a call."""
@@ -102,8 +107,8 @@ class Emitter:
         return self._record("call.ended", "voice-gateway", call, data)
 
     def _record(self, kind: str, source: str, call: int, data: str) -> Record:
+        time_ms = self._start_ms + self._count * 1_000 // _EVENTS_PER_SECOND
         self._count += 1
-        time_ms = self.now_ms + self._count * 1_000 // _EVENTS_PER_SECOND
         user, call_id = self.user_of(call), self.call_id(call)
         value = (
             f'{{"specversion":"1.0","id":"{uuid7(time_ms, self.rng)}","source":"{source}",'

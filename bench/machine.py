@@ -63,7 +63,7 @@ class CpuMeter:
             name: sum(_family_seconds(root) for root in roots)
             for name, roots in self._roots.items()
         }
-        return counted | {"bench": _own_seconds(psutil.Process())}
+        return counted | {"bench": _with_ended(psutil.Process())}
 
 
 def _own_seconds(process: psutil.Process) -> float:
@@ -71,10 +71,15 @@ def _own_seconds(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
+def _with_ended(process: psutil.Process) -> float:
+    """Count a process and those of its children that have ended."""
+    times = process.cpu_times()
+    return float(times.user + times.system + times.children_user + times.children_system)
+
+
 def _family_seconds(root: psutil.Process) -> float:
     """Count a process, its living descendants, and those of its children that have ended."""
-    ended = root.cpu_times()
-    total = _own_seconds(root) + float(ended.children_user + ended.children_system)
+    total = _with_ended(root)
     for child in root.children(recursive=True):
         try:
             total += _own_seconds(child)

@@ -60,7 +60,7 @@ def using_database(url: Secret) -> Iterator[None]:
 
 def _database_reason(error: Exception) -> str | None:
     """Return what is wrong with the database, None where something else is."""
-    from ledger.store.database import is_data_error, is_transient
+    from ledger.store.database import DATA_ERRORS, TRANSIENT_ERRORS
     from ledger.store.migrate import UnknownSchemaError
 
     sqlstate = getattr(error, "sqlstate", None)
@@ -72,7 +72,7 @@ def _database_reason(error: Exception) -> str | None:
         return "it does not answer in time; see whether it is running, and not overloaded"
     if isinstance(error, OSError):
         return f"it cannot be reached ({error.strerror or error}); see whether it is running"
-    if is_transient(error) and not is_data_error(error):
+    if isinstance(error, TRANSIENT_ERRORS) and not isinstance(error, DATA_ERRORS):
         return f"it cannot do this now ({error})"
     return None
 
@@ -99,11 +99,16 @@ def using_kafka(kafka: KafkaSection, *, its_own_only: bool = False) -> Iterator[
     except (KafkaError, OSError) as error:  # TimeoutError is an OSError
         if its_own_only and not isinstance(error, KafkaError):
             raise
-        reason = Redactor([kafka.sasl_password.reveal()]).redact(_kafka_reason(error))
-        raise CommandError(
-            f"Kafka at {kafka.bootstrap_servers}: {reason}; see whether it is running, and whether "
-            "the KAFKA_* settings fit it."
-        ) from None
+        raise kafka_failure(kafka, error) from None
+
+
+def kafka_failure(kafka: KafkaSection, error: Exception) -> CommandError:
+    """Return the error to raise instead of one of Kafka's or of the way to it."""
+    reason = Redactor([kafka.sasl_password.reveal()]).redact(_kafka_reason(error))
+    return CommandError(
+        f"Kafka at {kafka.bootstrap_servers}: {reason}; see whether it is running, and whether "
+        "the KAFKA_* settings fit it."
+    )
 
 
 def _kafka_reason(error: Exception) -> str:

@@ -14,13 +14,14 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from numbers import Real
+from functools import lru_cache
 from typing import Any, Final, TextIO
 
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.redaction import STARS, Redactor
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 _SECRET_NAME: Final = re.compile(r"(?i)password|passwd|secret|(^|_)token$|authorization")
 _CHATTY: Final = ("aiokafka", "aiohttp", "asyncio", "faust", "kafka", "mode")
 """Libraries whose INFO lines tell an operator nothing; shown with LOG_LEVEL=DEBUG."""
@@ -40,44 +41,62 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
     for name in _CHATTY:
         logging.getLogger(name).setLevel(quiet)
     logging.captureWarnings(True)
+    # Not shown, so not worth finding out for each line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 class _Lines(logging.Formatter):
-    """What both forms share: the fields of a record, free of secrets."""
+    """What both forms share: the fields of a record, free of secrets.
+
+    Every request is logged, so this is on the way of each: it does no more than it must.
+    """
 
     def __init__(self, redactor: Redactor) -> None:
         super().__init__()
         self._redact: Callable[[str], str] = redactor.redact
 
     def _fields(self, record: logging.LogRecord) -> dict[str, Any]:
-        extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
         fields = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": _time_of(record),
             "level": record.levelname,
             "logger": record.name,
-            "action": extra.pop("action", record.name),
-            "message": record.getMessage(),
+            "action": record.name,
+            "message": self._redact(record.getMessage()),
         }
         if record.exc_info:
-            fields["error"] = self.formatException(record.exc_info)
-        fields |= {name: value for name, value in extra.items() if name not in fields}
-        return self._clean_all(fields)
+            fields["error"] = self._redact(self.formatException(record.exc_info))
+        for name, value in vars(record).items():
+            if name not in _STANDARD and (name not in fields or name == "action"):
+                fields[name] = self._clean(name, value)
+        return fields
 
-    def _clean_all(self, fields: Mapping[Any, object]) -> dict[str, Any]:
-        return {
-            str(name): STARS if _SECRET_NAME.search(str(name)) else self._clean(value)
-            for name, value in fields.items()
-        }
-
-    def _clean(self, value: object) -> Any:
+    def _clean(self, name: str, value: object) -> Any:
         """Return a value that JSON knows, with every text in it redacted."""
-        if value is None or isinstance(value, Real):
+        if _is_secret(name):
+            return STARS
+        if value is None or isinstance(value, int | float):
             return value
         if isinstance(value, Mapping):
-            return self._clean_all(value)
+            return {str(key): self._clean(str(key), part) for key, part in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
-            return [self._clean(part) for part in value]
+            return [self._clean(name, part) for part in value]
         return self._redact(str(value))
+
+
+@lru_cache(maxsize=4_096)
+def _is_secret(name: str) -> bool:
+    """Say whether a field is a secret by its name alone."""
+    return _SECRET_NAME.search(name) is not None
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _time_of(record: logging.LogRecord) -> str:
+    """Return when it was logged, UTC, to the millisecond."""
+    return f"{_second(int(record.created))}.{int(record.msecs):03d}Z"
 
 
 class JsonLines(_Lines):
@@ -85,7 +104,7 @@ class JsonLines(_Lines):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        return json.dumps(self._fields(record), ensure_ascii=False, default=str)
+        return _encode(self._fields(record))
 
 
 class TextLines(_Lines):

@@ -19,7 +19,7 @@ import msgspec
 from cost_analytics.configuration.tree import KafkaSection
 from cost_analytics.failures import CommandError
 from cost_analytics.progress import Progress
-from cost_analytics.sending import open_sender
+from cost_analytics.sending import Sender, open_sender
 from schemas.topics import CALL_EVENTS
 
 LINE_BYTES_MAX: Final = 900 * 1024
@@ -64,28 +64,40 @@ async def publish(kafka: KafkaSection, file: str, stop: asyncio.Event) -> str:
     """Send the lines of `file` ("-": standard input); returns a sentence with their number.
 
     Raises CommandError for a file that cannot be read, a line that Kafka would not take, and where
-    Kafka cannot be reached.
+    Kafka cannot be reached; it says how many events had been acknowledged by then.
     """
     progress = Progress("events")
-    skipped = number = 0
     with _open(file) as source:
         async with open_sender(kafka) as sender:
-            async for line in _lines(source, stop):
-                number += 1
-                if not line.strip():
-                    skipped += 1
-                    continue
-                if len(line) > LINE_BYTES_MAX:
-                    await sender.flush()
-                    raise CommandError(
-                        f"Line {number} of {file} has {len(line)} bytes, more than Kafka takes; "
-                        f"{sender.acknowledged} events before it were sent."
-                    )
-                await sender.send(CALL_EVENTS.name, line, key_of(line))
-                progress.set(number - skipped)
-            await sender.flush()
-            progress.close()
+            try:
+                skipped = await _send_lines(source, sender, progress, stop)
+            except CommandError as error:
+                raise CommandError(
+                    f"{error} {sender.acknowledged} events were acknowledged before that; sending "
+                    "them again is harmless."
+                ) from None
+            finally:
+                progress.close()
             return _report(sender.acknowledged, skipped, progress.rate(), stop.is_set())
+
+
+async def _send_lines(
+    source: BinaryIO, sender: Sender, progress: Progress, stop: asyncio.Event
+) -> int:
+    """Send every line and wait for Kafka; returns how many were empty and left out."""
+    number = skipped = 0
+    async for line in _lines(source, stop):
+        number += 1
+        if not line.strip():
+            skipped += 1
+            continue
+        if len(line) > LINE_BYTES_MAX:
+            await sender.flush()
+            raise CommandError(f"Line {number} has {len(line)} bytes, more than Kafka takes.")
+        await sender.send(CALL_EVENTS.name, line, key_of(line))
+        progress.set(number - skipped)
+    await sender.flush()
+    return skipped
 
 
 def _report(sent: int, skipped: int, rate: int, stopped: bool) -> str:

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cost_analytics.configuration.tree import KafkaSection
-from cost_analytics.failures import using_kafka
-
-if TYPE_CHECKING:
-    from streams.kafka import AIOKafkaProducer
+from cost_analytics.failures import kafka_failure, using_kafka
+from streams.kafka import AIOKafkaProducer, KafkaError, ensure_topics, make_producer
 
 IN_FLIGHT_MAX: Final = 5_000
 ANSWER_SECONDS_MAX: Final = 30
 _STOP_SECONDS_MAX: Final = 5
 
-Headers = Iterable[tuple[str, bytes]]
+Headers = list[tuple[str, bytes]]
 
 
 class Sender:
@@ -35,15 +33,21 @@ class Sender:
         self.acknowledged = 0
 
     async def send(
-        self, topic: str, value: bytes | None, key: bytes | None = None, headers: Headers = ()
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None = None,
+        headers: Headers | None = None,
     ) -> None:
         """Hand a record over; waits while too many are on their way.
 
         Raises CommandError where Kafka does not take it, or an earlier one.
         """
-        with using_kafka(self._kafka):
-            async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                sent = await self._producer.send(topic, value, key=key, headers=list(headers))
+        try:
+            # Has a time limit of its own, the request timeout.
+            sent = await self._producer.send(topic, value, key=key, headers=headers)
+        except (KafkaError, OSError) as error:
+            raise kafka_failure(self._kafka, error) from None
         self._on_their_way.append(sent)
         if len(self._on_their_way) >= IN_FLIGHT_MAX:
             await self._settle(IN_FLIGHT_MAX // 2)
@@ -73,8 +77,6 @@ async def open_sender(kafka: KafkaSection, *, linger_ms: int = 5) -> AsyncIterat
     The caller flushes; what is not acknowledged when the block ends is given up. Raises
     CommandError where Kafka cannot be reached.
     """
-    from streams.kafka import KafkaError, ensure_topics, make_producer
-
     with using_kafka(kafka):
         settings = kafka.client()
         await ensure_topics(

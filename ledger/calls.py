@@ -11,15 +11,12 @@ from __future__ import annotations
 from copy import copy
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
 
 import msgspec
 
 from ledger.periods import Day, day_of
-from schemas.events import CallEnded, CallStarted
+from schemas.events import CallEnded, CallStarted, CallStatus, Direction
 from schemas.money import half_even
-
-Status = Literal["active", "completed", "failed", "terminated"]
 
 CHARGED, REFUNDED = 0, 1
 
@@ -34,8 +31,8 @@ class Call(msgspec.Struct, kw_only=True):
     call_id: str
     user_id: str | None = None
     persona_id: str | None = None
-    status: Status = "active"
-    direction: str | None = None
+    status: CallStatus = "active"
+    direction: Direction | None = None
     expected_duration_ms: int | None = None
     duration_ms: int = 0
     first_at: datetime | None = None

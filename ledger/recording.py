@@ -34,7 +34,7 @@ from ledger.store.batches import (
     write,
 )
 from ledger.store.codecs import use_fast_codecs
-from ledger.store.database import Connection, Deadlock, UniqueViolation
+from ledger.store.database import TRANSIENT_ERRORS, Connection, Deadlock, UniqueViolation
 from ledger.store.offsets import (
     DeadLetter,
     Stream,
@@ -92,6 +92,9 @@ class Recorder:
                 self._batches_without_repeat = self._batches_without_rival = 0
             except (StaleCallError, Deadlock):
                 self._batches_without_rival = 0
+            except TRANSIENT_ERRORS:
+                self._drop_connection()
+                raise
             finally:
                 if not self._committed:
                     self._calls.clear()
@@ -101,6 +104,12 @@ class Recorder:
         """Close the connection."""
         if self._connection is not None:
             await self._connection.close()
+
+    def _drop_connection(self) -> None:
+        """Forget a connection that failed: it may hang between two messages and not know it."""
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
 
     async def _open(self) -> Connection:
         if self._connection is None or self._connection.is_closed():

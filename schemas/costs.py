@@ -6,10 +6,11 @@ Field names become camelCase and keep their unit (`schemas.jsonio`). Money is US
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 from msgspec import Raw, Struct, field
 
+from schemas.events import CallStatus
 from schemas.exact import Exact
 from schemas.jsonio import wire_name
 from schemas.money import Usd
@@ -23,7 +24,6 @@ USUAL_SERVICES: Final = (*API_SERVICES, *INFRASTRUCTURE_SERVICES, *TRANSACTION_S
 UNKNOWN_PERSONA: Final = "unknown"
 """What a body calls the persona of calls for which nobody named one."""
 
-CallStatus = Literal["active", "completed", "failed", "terminated"]
 
 
 class _Body(Struct, kw_only=True, rename=wire_name):

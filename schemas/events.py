@@ -26,6 +26,7 @@ Unit = Literal[
 
 Direction = Literal["outbound", "inbound"]
 EndStatus = Literal["completed", "failed", "terminated"]
+CallStatus = Literal["active", "completed", "failed", "terminated"]
 
 
 class _Data(Struct, gc=False, kw_only=True, rename=wire_name, omit_defaults=True):

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from schemas.events import CallStatus, Direction
 from schemas.jsonio import wire_name
 from schemas.money import Usd
 
@@ -20,8 +21,8 @@ class CallTotal(msgspec.Struct, kw_only=True, rename=wire_name):
     call_id: str
     user_id: str
     persona_id: str | None
-    status: str
-    direction: str | None
+    status: CallStatus
+    direction: Direction | None
     started_at: datetime | None
     ended_at: datetime | None
     duration_seconds: Decimal

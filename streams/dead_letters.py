@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,18 +25,25 @@ class TooManyRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RefusalLimit:
-    """A batch stops the stream when at least `least` records and `percent` of it are refused."""
+    """A batch stops the stream when at least `least` records and `percent` of it are refused.
+
+    A percentage of 0 switches the limit off.
+    """
 
     least: int = 1000
     percent: int = 50
 
-    def check(self, refused: int, batch_size: int) -> None:
-        """Raise TooManyRefusedError where the limit is reached."""
-        if refused >= self.least and refused * 100 >= batch_size * self.percent:
-            raise TooManyRefusedError(
-                f"{refused} of {batch_size} events of one batch were refused; consumption waits. "
-                "See `cost-analytics dlq list` and the log for the reasons."
-            )
+    def check(self, letters: Sequence[DeadLetter], batch_size: int) -> None:
+        """Raise TooManyRefusedError, which says why they were refused, where it is reached."""
+        refused = len(letters)
+        if not self.percent or refused < self.least or refused * 100 < batch_size * self.percent:
+            return
+        codes = ", ".join(f"{n} {code}" for code, n in Counter(x.code for x in letters).items())
+        raise TooManyRefusedError(
+            f"{refused} of {batch_size} events of one batch would be refused ({codes}; such as: "
+            f"{letters[0].message}) and consumption waits. Mend the cause, or start the worker "
+            "with WORKER_REFUSAL_STOP_PERCENT=0 to let them all go to the dead letters."
+        )
 
 
 class DeadLetterTopic:
@@ -52,7 +60,7 @@ class DeadLetterTopic:
 
         Raises TooManyRefusedError, KafkaError or TimeoutError; sending them again is harmless.
         """
-        self._limit.check(len(letters), batch_size)
+        self._limit.check(letters, batch_size)
         sent = [
             await self._producing.send(
                 DEAD_LETTERS.name, key=letter.key, value=letter.value, headers=self._headers(letter)

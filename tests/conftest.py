@@ -74,7 +74,7 @@ def apache_kafka(
     background: Background, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ApacheKafka]:
     """The shared real Kafka, where this machine can run one."""
-    server = ApacheKafka(tmp_path_factory.mktemp("kafka"), jars=KAFKA_JARS)
+    server = ApacheKafka(tmp_path_factory.mktemp("kafka"), jars=KAFKA_JARS, short_lived=True)
     if reason := server.available():
         parts.lack("Apache Kafka", reason)
     background.run(server.start())

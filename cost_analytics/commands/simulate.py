@@ -64,6 +64,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="FILE", help="write JSON lines to FILE (-: standard output), send nothing"
     )
+    _configure_disturbances(parser)
+
+
+def _configure_disturbances(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--repeats",
         type=percent,
@@ -80,7 +84,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--shuffle-minutes",
-        type=number(0, 24 * 60),
+        type=whole_number(0, 24 * 60),
         default=0,
         metavar="M",
         help="mix the order within M minutes (default: 0)",

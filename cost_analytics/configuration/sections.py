@@ -158,6 +158,7 @@ def worker(reader: Reader) -> WorkerSection:
     return WorkerSection(
         lanes=reader.integer("WORKER_LANES", 1, 16),
         batch_max=reader.integer("WORKER_BATCH_MAX", 1, 20_000),
+        refusal_stop_percent=reader.integer("WORKER_REFUSAL_STOP_PERCENT", 0, 100),
     )
 
 

@@ -81,6 +81,7 @@ class WorkerSection:
 
     lanes: int = 2
     batch_max: int = 8000
+    refusal_stop_percent: int = 50
 
 
 @dataclass(frozen=True, slots=True)

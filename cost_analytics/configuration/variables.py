@@ -40,7 +40,7 @@ _ALL: Final = (
         "kafka",
         "KAFKA_BOOTSTRAP_SERVERS",
         "",
-        "Brokers to ask first: `host:port`, several with commas. Needed by `worker`, `api`, "
+        "Brokers to ask first: `host:port`, several with commas. Needed by `worker`, "
         "`publish`, `simulate` and `dlq replay`.",
     ),
     Variable(
@@ -158,6 +158,13 @@ _ALL: Final = (
         "WORKER_BATCH_MAX",
         "8000",
         "Most events in one transaction. Larger is faster under load, up to about 8000.",
+    ),
+    Variable(
+        "worker",
+        "WORKER_REFUSAL_STOP_PERCENT",
+        "50",
+        "A large batch (1000 refusals or more) of which this much is refused is not recorded but "
+        "tried again, since the fault is more likely ours. 0 switches this off.",
     ),
     Variable(
         "delivery",

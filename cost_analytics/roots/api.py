@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import Final
 
 from api.app import build_app
@@ -14,12 +15,15 @@ from api.keys import KeySource
 from api.options import ApiOptions
 from api.serving import serving
 from cost_analytics import logs
+from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.tree import Settings, TokenSection
 from cost_analytics.failures import MISUSED, CommandError, using_database
 from cost_analytics.running import run_until_stopped
 from ledger.store.database import connected
 from ledger.store.reading import reader_pool
 from ledger.store.workers import stream_is_read
+
+_REMEMBERED_NS: Final = 1_000_000_000
 
 _log: Final = logging.getLogger(__name__)
 
@@ -35,7 +39,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
     authenticator = Authenticator(_keys(settings.tokens), _rules(settings.tokens))
     options = ApiOptions(cors_origins=settings.api.cors_origins, budget_basis=settings.budget_basis)
     async with reader_pool(settings.database_url.reveal()) as readers:
-        checks = [Check("stream", lambda: _stream_is_read(settings))]
+        checks = [Check("stream", StreamCheck(settings.database_url).holds)]
         app = build_app(readers, authenticator, options, checks=checks)
         try:
             async with serving(app, settings.api.host, settings.api.port) as address:
@@ -47,9 +51,28 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
     return 0
 
 
-async def _stream_is_read(settings: Settings) -> bool:
-    async with connected(settings.database_url.reveal(), name="cost-analytics ready") as connection:
-        return await stream_is_read(connection)
+class StreamCheck:
+    """Whether a worker reads the stream; asked at most once a second, whoever asks us how often.
+
+    The readers' role may not see the workers, so this has a connection of its own, for a moment.
+    """
+
+    def __init__(self, url: Secret) -> None:
+        self._url = url
+        self._lock = asyncio.Lock()
+        self._until_ns = 0
+        self._answer = False
+
+    async def holds(self) -> bool:
+        """Return the answer; raises OSError or a PostgreSQL error."""
+        async with self._lock:
+            if time.monotonic_ns() >= self._until_ns:
+                self._answer = False
+                name = "cost-analytics ready"
+                async with connected(self._url.reveal(), name=name) as connection:
+                    self._answer = await stream_is_read(connection)
+                self._until_ns = time.monotonic_ns() + _REMEMBERED_NS
+            return self._answer
 
 
 def _taken(settings: Settings, error: OSError) -> str:

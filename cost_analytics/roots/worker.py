@@ -10,6 +10,7 @@ from cost_analytics import logs
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.failures import FAILED, using_database, using_kafka
 from cost_analytics.running import run_until_stopped
+from streams.dead_letters import RefusalLimit
 from streams.kafka import ensure_topics
 from streams.watchdog import StalledError
 from streams.worker import WorkerOptions, run_worker
@@ -37,6 +38,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> int:
         database_url=settings.database_url.reveal(),
         lanes=settings.worker.lanes,
         batch_max=settings.worker.batch_max,
+        refusal_limit=RefusalLimit(percent=settings.worker.refusal_stop_percent),
     )
     _log.info(
         "worker %s starts",

@@ -79,7 +79,7 @@ def kafka_parts() -> None:
 async def test_apache_kafka_is_the_same_cluster_after_a_restart(
     tmp_path: Path, kafka_parts: None
 ) -> None:
-    broker = ApacheKafka(tmp_path, jars=KAFKA_JARS)
+    broker = ApacheKafka(tmp_path, jars=KAFKA_JARS, short_lived=True)
     async with broker:
         first_id, topics = await cluster_and_topics(broker.bootstrap, "t")
         assert topics == ["t"]

@@ -94,14 +94,12 @@ def structured(plain: Plain) -> bytes:
 def binary(plain: Plain) -> tuple[bytes, list[tuple[str, bytes]]]:
     """Return the value and the headers of a Kafka record in binary mode."""
     attributes = {name: value for name, value in plain.items() if name != "data"}
-    headers = [
-        (
-            f"ce_{name}",
-            value.isoformat().encode() if isinstance(value, datetime) else value.encode(),
-        )
-        for name, value in attributes.items()
-    ]
+    headers = [(f"ce_{name}", _text(value).encode()) for name, value in attributes.items()]
     return _encoder.encode(plain["data"]), headers
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def decoded(plain: Plain, window: Window = WINDOW) -> Event:

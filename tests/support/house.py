@@ -10,7 +10,8 @@ from typing import TypeVar
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("api", "cost_analytics", "ledger", "schemas", "streams")
-_NOT_OURS = {".git", ".venv", ".local", "node_modules", "dist", "build", "__pycache__"}
+_NOT_OURS = {"node_modules", "dist", "build", "__pycache__"}
+_HIDDEN_BUT_OURS = {".ci", ".github"}
 Node = TypeVar("Node", bound=ast.AST)
 _BROAD = {"Exception", "BaseException"}
 
@@ -81,7 +82,7 @@ def modules(*directories: str) -> list[Module]:
     return [
         Module(path.relative_to(ROOT).as_posix())
         for path in found
-        if not _NOT_OURS.intersection(path.parts[len(ROOT.parts) :])
+        if not _NOT_OURS.intersection(path.relative_to(ROOT).parts)
     ]
 
 
@@ -106,9 +107,11 @@ def found(pattern: re.Pattern[str]) -> list[str]:
 
 def _files(directory: Path) -> Iterator[Path]:
     for path in directory.iterdir():
-        if path.name in _NOT_OURS or path.name.endswith("_cache") or path.is_symlink():
+        if path.is_symlink() or path.name in _NOT_OURS:
             continue
         if path.is_dir():
-            yield from _files(path)
+            # Caches, virtual environments, Git: what begins with a dot is a tool's own.
+            if not path.name.startswith(".") or path.name in _HIDDEN_BUT_OURS:
+                yield from _files(path)
         elif path.is_file():
             yield path

@@ -92,3 +92,11 @@ class MemoryLedger:
             before_sums = self.user_days.get(day, (0, 0, 0, 0))
             self.user_days[day] = tuple(map(sum, zip(before_sums, sums, strict=True)))
         self.refused += [(event.identity, refusal.code) for event, refusal in folded.refused]
+
+
+def entry_of(event: Event, prices: Catalogue | None = None) -> Entry:
+    """Return the row that an event is recorded as when it comes first; raises what refuses it."""
+    folded = MemoryLedger(prices).record([event])
+    for _, refusal in folded.refused:
+        raise refusal
+    return next(entry for entry in folded.entries if entry.identity == event.identity)

@@ -20,7 +20,7 @@ def is_ci() -> bool:
 
 def lack(part: str, reason: str) -> NoReturn:
     """Skip the test for want of `part`, or fail it where everything has to be there."""
-    message = f"{part}: {reason}"
+    message = reason if part in reason else f"{part}: {reason}"
     if is_ci():
         pytest.fail(f"CI=true, and a part is missing: {message}", pytrace=False)
     pytest.skip(message)
@@ -32,11 +32,15 @@ def summarise(terminalreporter: pytest.TerminalReporter) -> None:
         names = ", ".join(f"{name} {version}" for name, version in sorted(brokers_run.items()))
         terminalreporter.write_sep("=", "brokers run")
         terminalreporter.write_line(names)
-    skipped = terminalreporter.stats.get("skipped", [])
-    if skipped:
+    not_run: dict[str, list[str]] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        not_run.setdefault(_reason(report), []).append(report.nodeid)
+    if not_run:
         terminalreporter.write_sep("=", "not run on this machine")
-    for report in skipped:
-        terminalreporter.write_line(f"{report.nodeid}: {_reason(report)}")
+    for reason, tests in not_run.items():
+        terminalreporter.write_line(reason)
+        for name in tests:
+            terminalreporter.write_line(f"  {name}")
 
 
 def _reason(report: pytest.TestReport) -> str:

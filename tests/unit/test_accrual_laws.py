@@ -15,7 +15,7 @@ from tests.support.expected import expect
 from tests.support.memory_ledger import MemoryLedger
 from tests.support.strategies import arrivals, streams
 
-many = settings(max_examples=1000, deadline=None)
+many = settings(max_examples=300, deadline=None)
 
 
 def recorded(batches: list[list[Plain]]) -> MemoryLedger:
@@ -43,7 +43,7 @@ def essence(call: Call) -> Call:
 @many
 @given(st.data())
 def test_the_totals_are_those_of_the_finished_set(data: st.DataObject) -> None:
-    stream = data.draw(streams())
+    stream = data.draw(streams)
     ledger = recorded(data.draw(arrivals(stream)))
     expected = expect(stream)
     assert ledger.totals() == expected.totals
@@ -56,7 +56,7 @@ def test_the_totals_are_those_of_the_finished_set(data: st.DataObject) -> None:
 @many
 @given(st.data())
 def test_calls_end_the_same_however_their_events_arrive(data: st.DataObject) -> None:
-    stream = data.draw(streams())
+    stream = data.draw(streams)
     one_by_one = recorded([[plain] for plain in stream])
     otherwise = recorded(data.draw(arrivals(stream)))
     assert {name: essence(call) for name, call in otherwise.calls.items()} == {
@@ -68,7 +68,7 @@ def test_calls_end_the_same_however_their_events_arrive(data: st.DataObject) -> 
 @many
 @given(st.data())
 def test_a_replay_changes_nothing(data: st.DataObject) -> None:
-    stream = data.draw(streams())
+    stream = data.draw(streams)
     ledger = recorded(data.draw(arrivals(stream)))
     calls, entries = dict(ledger.calls), len(ledger.entries)
     for batch in data.draw(arrivals(stream)):
@@ -83,12 +83,12 @@ def test_a_replay_changes_nothing(data: st.DataObject) -> None:
 @given(st.data())
 def test_another_users_events_change_nothing(data: st.DataObject) -> None:
     """Whoever names another user than the owner is refused, whatever the event would do."""
-    stream = data.draw(streams(calls_max=2))
+    stream = data.draw(streams)
     ledger = recorded(data.draw(arrivals(stream)))
     owned = {name for name, call in ledger.calls.items() if call.user_id}
     foreign = [
         event
-        for plain in data.draw(streams(calls_max=2))
+        for plain in data.draw(streams)
         if (event := stranger(plain)).data.call_id in owned
     ]
     calls, refused = dict(ledger.calls), len(ledger.refused)
@@ -108,7 +108,7 @@ def stranger(plain: Plain) -> Event:
 @given(st.data())
 def test_what_is_recorded_adds_up_to_the_totals(data: st.DataObject) -> None:
     """Every event that counts has one row, and the days of users are sums of their calls."""
-    stream = data.draw(streams())
+    stream = data.draw(streams)
     ledger = recorded(data.draw(arrivals(stream)))
     totals = ledger.totals()
     rows = [entry.identity for entry in ledger.entries if entry.type != "call.settled"]

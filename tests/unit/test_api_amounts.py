@@ -136,7 +136,7 @@ def test_profit_adds_up(charged: int, refunded: int, cost: int, fee: int) -> Non
     profit = Profit(charged, refunded, cost, fee)
     assert profit.gross_nano + cost == profit.net_revenue_nano + fee == charged - refunded
     if not charged:
-        assert (profit.margin, profit.margin_percent) == (0, "0.00%")
+        assert (profit.margin, profit.margin_percent) == (Decimal(0), "0.00%")
 
 
 def test_the_margin_of_the_documented_call() -> None:

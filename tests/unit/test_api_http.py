@@ -204,6 +204,8 @@ async def test_only_those_who_may_are_told_to_go_on_with_a_body(api: Api) -> Non
     tail = "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n[]"
     answer = await api.raw(f"{HEAD}{tail}".encode())
     assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 400 ")
+    much = await api.raw(f"{HEAD}{tail.replace('2', '65537')}".encode())
+    assert much.startswith(b"HTTP/1.1 413 ")
     stranger = await api.raw(f"{HEAD.replace('alice', 'bob')}{tail}".encode())
     assert stranger.startswith(b"HTTP/1.1 403 ")
 

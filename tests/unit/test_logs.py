@@ -46,7 +46,7 @@ def test_json_lines(stream: io.StringIO) -> None:
         "committed 7",
     )
     assert (first["events"], first["slow"]) == (7, None)
-    assert first["time"].endswith("+00:00")
+    assert first["time"].endswith("Z")
     assert second["action"] == "test.logs"
 
 

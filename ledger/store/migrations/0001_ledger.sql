@@ -20,10 +20,10 @@ CREATE TABLE call_cost_events (
     type           text        NOT NULL,
     time           timestamptz NOT NULL,
     recorded_at    timestamptz NOT NULL DEFAULT now(),
-    user_id        text        NOT NULL,
-    call_id        text        NOT NULL,
-    persona_id     text,
-    service        text,
+    user_id        text COLLATE "C" NOT NULL,
+    call_id        text COLLATE "C" NOT NULL,
+    persona_id     text COLLATE "C",
+    service        text COLLATE "C",
     operation      text,
     operation_sent text,
     model          text,
@@ -76,7 +76,7 @@ COMMENT ON TABLE held_events IS
 CREATE TABLE calls (
     call_id             text COLLATE "C" PRIMARY KEY,
     user_id             text COLLATE "C",
-    persona_id          text,
+    persona_id          text COLLATE "C",
     status              text        NOT NULL DEFAULT 'active'
                         CHECK (status IN ('active', 'completed', 'failed', 'terminated')),
     direction           text,

@@ -1,0 +1,202 @@
+"""What this design replaces: an agent of the Faust library, as its documentation writes one.
+
+A program of its own, started by the benchmark: `python -m bench.faust_agent ROLE …`. Where it can,
+it is helped: our fast JSON decoder, batches of thousands, COPY into the same tables, totals in a
+dictionary. It keeps no totals in PostgreSQL, drops no repeats, and stores no offsets.
+
+noop: decodes event by event. take: batches, decoded, priced, summed up, copied. fails: raises for
+some events. fails-take: raises for batches with such an event. heals: counts whatever it is given.
+Its words are one JSON object in a file, written when all is done and at its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import AsyncIterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import faust
+import msgspec
+
+from schemas.topics import CALL_EVENTS
+
+FAILS: Final = b"-fails"
+"""In an event's id: processing it raises."""
+_TAKE_FAILING_EVENTS: Final = 100
+_TAKE_EVENTS: Final = 4_000
+_TAKE_SECONDS: Final = 0.5
+_COLUMNS: Final = (
+    "identity", "source", "event_id", "type", "time", "user_id", "call_id", "service",
+    "operation", "model", "usage", "unit", "cost_nano",
+)  # fmt: skip
+_NANO_PER_UNIT: Final = {
+    "twilio": Decimal(14_000_000) / 60,
+    "deepgram": Decimal(5_900_000) / 60,
+    "cerebras": Decimal(600),
+    "elevenlabs": Decimal(150_000),
+}
+
+_decode: Final = msgspec.json.Decoder().decode
+
+
+class Tally:
+    """Counts what the agent has finished, and writes it down when that is all."""
+
+    def __init__(self, report: Path, expected: int) -> None:
+        self._report = report
+        self._expected = expected
+        self._began = 0.0
+        self._first = 0
+        self.done = 0
+        self.failed = 0
+
+    def add(self, number: int) -> None:
+        """Count events as done; the first lot starts the clock and is not timed."""
+        self.done += number
+        if not self._began:
+            self._began, self._first = time.monotonic(), number
+        elif self.done >= self._expected > 0:
+            self.write()
+
+    def write(self) -> None:
+        """Write down what has been done so far."""
+        words = {
+            "events": self.done - self._first,
+            "seconds": time.monotonic() - self._began,
+            "done": self.done,
+            "failed": self.failed,
+        }
+        unfinished = self._report.with_suffix(".new")
+        unfinished.write_text(json.dumps(words))
+        unfinished.replace(self._report)
+
+
+class Totals:
+    """Running totals by call and by user and day, as an agent keeps them in memory."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, int] = {}
+        self.user_days: dict[tuple[str, str], int] = {}
+
+    def row(self, event: dict[str, Any]) -> tuple[Any, ...]:
+        """Price an event, add it to the totals, and return its row."""
+        data = event["data"]
+        service = data.get("service")
+        usage = data.get("usage", 0)
+        nano = round(usage * _NANO_PER_UNIT[service]) if service else 0
+        call_id, user_id = data["callId"], data["userId"]
+        day = user_id, event["time"][:10]
+        self.calls[call_id] = self.calls.get(call_id, 0) + nano
+        self.user_days[day] = self.user_days.get(day, 0) + nano
+        moment = datetime.fromisoformat(event["time"])
+        return (
+            event["id"], event["source"], event["id"], event["type"], moment, user_id, call_id,
+            service, data.get("operation"), data.get("model"), usage, data.get("unit"), nano,
+        )  # fmt: skip
+
+
+def build(role: str, bootstrap: str, group: str, database_url: str, tally: Tally) -> Any:
+    """Return a Faust app with one agent on the topic of events."""
+    app: Any = faust.App(
+        group,
+        broker=f"kafka://{bootstrap}",
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_partitions=8,
+        consumer_auto_offset_reset="earliest",
+        broker_session_timeout=6,
+        broker_heartbeat_interval=1,
+        broker_rebalance_timeout=3,
+    )
+    topic = app.topic(CALL_EVENTS.name, value_type=bytes, value_serializer="raw")
+    agents = {
+        "noop": lambda stream: _noop(stream, tally),
+        "take": lambda stream: _take(stream, tally, database_url),
+        "fails": lambda stream: _fails(stream, tally),
+        "fails-take": lambda stream: _fails_take(stream, tally),
+        "heals": lambda stream: _heals(stream, tally),
+    }
+    work = agents[role]
+
+    async def agent(stream: Any) -> None:
+        await work(stream)
+
+    app.agent(topic)(agent)
+    return app
+
+
+async def _noop(stream: AsyncIterable[bytes], tally: Tally) -> None:
+    async for value in stream:
+        _decode(value)
+        tally.add(1)
+
+
+async def _take(stream: Any, tally: Tally, database_url: str) -> None:
+    totals = Totals()
+    connection = await asyncpg.connect(database_url)
+    async for values in stream.take(_TAKE_EVENTS, within=_TAKE_SECONDS):
+        rows = [totals.row(_decode(value)) for value in values]
+        await _copy(connection, rows)
+        tally.add(len(rows))
+
+
+async def _fails(stream: AsyncIterable[bytes], tally: Tally) -> None:
+    async for value in stream:
+        _process([value], tally)
+
+
+async def _fails_take(stream: Any, tally: Tally) -> None:
+    async for values in stream.take(_TAKE_FAILING_EVENTS, within=_TAKE_SECONDS):
+        _process(values, tally)
+
+
+async def _heals(stream: AsyncIterable[bytes], tally: Tally) -> None:
+    async for _ in stream:
+        tally.add(1)
+
+
+def _process(values: Sequence[bytes], tally: Tally) -> None:
+    """Stand for what goes wrong in a process now and then: a database that is away for a moment."""
+    if any(FAILS in value for value in values):
+        tally.failed += 1
+        raise ConnectionError("the database is away for a moment")
+    tally.add(len(values))
+
+
+async def _copy(connection: asyncpg.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    identities = [(row[0], hash(row) & 0x7FFF_FFFF) for row in rows]
+    async with connection.transaction():
+        await connection.copy_records_to_table("event_identities", records=identities)
+        await connection.copy_records_to_table(
+            "call_cost_events", records=rows, columns=list(_COLUMNS)
+        )
+
+
+def main() -> None:
+    """Run the agent until a signal comes."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("role", choices=("noop", "take", "fails", "fails-take", "heals"))
+    parser.add_argument("bootstrap")
+    parser.add_argument("group")
+    parser.add_argument("report", type=Path)
+    parser.add_argument("--database-url", default="")
+    parser.add_argument("--expected", type=int, default=0)
+    given = parser.parse_args()
+    tally = Tally(given.report, given.expected)
+    app = build(given.role, given.bootstrap, given.group, given.database_url, tally)
+    try:
+        faust.Worker(app, loglevel=logging.WARNING).execute_from_commandline()
+    finally:
+        tally.write()
+
+
+if __name__ == "__main__":
+    main()

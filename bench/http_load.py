@@ -1,0 +1,151 @@
+"""Requests over loopback, as many as a server takes or on a fixed schedule, from a small client.
+
+Small, because it shares the machine with what it measures: requests are ready-made bytes, one
+connection has one request under way, and of an answer only status and length are read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Final, NamedTuple, cast
+
+from cost_analytics.embedded.ports import LOOPBACK
+
+_LENGTH: Final = b"content-length:"
+_ANSWER_SECONDS_MAX: Final = 30
+
+
+class Answers(NamedTuple):
+    """How many requests were answered in how many seconds, and how long each took."""
+
+    seconds: float
+    milliseconds: list[float]
+    refused: int
+
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return len(self.milliseconds) / self.seconds
+
+
+def request_bytes(path: str, token: str = "") -> bytes:
+    """Return a GET request."""
+    lines = [f"GET {path} HTTP/1.1", f"Host: {LOOPBACK}"]
+    if token:
+        lines.append(f"Authorization: Bearer {token}")
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+class Connection(asyncio.Protocol):
+    """One connection: a request, its answer, the next request."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._answer: asyncio.Future[bool] | None = None
+        self._received = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Collect an answer; once it is whole, say whether it was a good one."""
+        self._received += data
+        head_end = self._received.find(b"\r\n\r\n")
+        if head_end < 0:
+            return
+        head = bytes(self._received[:head_end]).lower()
+        start = head.index(_LENGTH) + len(_LENGTH)
+        length = int(head[start:].split(b"\r\n", 1)[0])
+        if len(self._received) < head_end + 4 + length:
+            return
+        self._received.clear()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(head.startswith(b"http/1.1 200"))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Fail whoever waits for an answer."""
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error or ConnectionError("the server hung up"))
+
+    async def get(self, request: bytes) -> bool:
+        """Send a request and return whether the answer was 200."""
+        if self._transport is None or self._transport.is_closing():
+            raise ConnectionError("the server hung up")
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._answer
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+async def _connect(port: int, number: int) -> list[Connection]:
+    loop = asyncio.get_running_loop()
+    opened = [await loop.create_connection(Connection, LOOPBACK, port) for _ in range(number)]
+    return [connection for _, connection in opened]
+
+
+async def saturate(
+    port: int, requests: Sequence[bytes], *, connections: int, seconds: int
+) -> Answers:
+    """Ask as fast as answers come, over so many connections."""
+    opened = await _connect(port, connections)
+    began = time.monotonic()
+    end = began + seconds
+    took: list[float] = []
+    refused = 0
+
+    async def ask(connection: Connection, place: int) -> None:
+        nonlocal refused
+        now = time.monotonic()
+        while now < end:
+            refused += not await connection.get(requests[place % len(requests)])
+            place += connections
+            then, now = now, time.monotonic()
+            took.append((now - then) * 1_000)
+
+    try:
+        async with asyncio.timeout(seconds + _ANSWER_SECONDS_MAX):
+            await asyncio.gather(*(ask(each, place) for place, each in enumerate(opened)))
+        return Answers(time.monotonic() - began, took, refused)
+    finally:
+        for connection in opened:
+            connection.close()
+
+
+async def offer(
+    port: int, requests: Sequence[bytes], *, connections: int, rate: int, seconds: int
+) -> Answers:
+    """Ask on a fixed schedule; the time of each counts from when it was due, sent or not."""
+    opened = await _connect(port, connections)
+    free: asyncio.Queue[Connection] = asyncio.Queue()
+    for connection in opened:
+        free.put_nowait(connection)
+    took: list[float] = []
+    refused = 0
+
+    async def ask(connection: Connection, request: bytes, due: float) -> None:
+        nonlocal refused
+        refused += not await connection.get(request)
+        took.append((time.monotonic() - due) * 1_000)
+        free.put_nowait(connection)
+
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(seconds + _ANSWER_SECONDS_MAX), asyncio.TaskGroup() as asking:
+            for place in range(rate * seconds):
+                due = began + place / rate
+                rest = due - time.monotonic()
+                if rest > 0:
+                    await asyncio.sleep(rest)
+                request = requests[place % len(requests)]
+                asking.create_task(ask(await free.get(), request, due))
+        return Answers(time.monotonic() - began, took, refused)
+    finally:
+        for connection in opened:
+            connection.close()

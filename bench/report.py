@@ -1,0 +1,117 @@
+"""Writes what was measured: ratios first, absolute figures second, and the machine by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from bench.events import CALLS, USERS, WARM_UP_EVENTS, Load, mean_bytes
+from bench.figures import Timed, cpu_text, percentile, spread, strangers_text, table
+from bench.latency import EVENTS_PER_SECOND, Latencies
+from bench.loss import Loss
+from bench.options import Options
+from bench.peers import AGENT_EVENTS_MOST
+from bench.reads import BARE, OFFERED_PER_SECOND, Reads
+from bench.rounds import COPY, ONE, REPEATS, TWO
+
+
+@dataclass(slots=True)
+class Report:
+    """Sections of Markdown, each with its table and what has to be known about it."""
+
+    machine: str
+    strangers_percent: int = 0
+    lines: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        """Return the whole report."""
+        machine = f"Machine: {self.machine}. Other programs used {self.strangers_percent} % of it."
+        return "\n".join(["# Benchmark", "", machine, *self.lines, ""])
+
+    def throughput(self, runs: Mapping[str, list[Timed]], options: Options, load: Load) -> None:
+        """Add the contenders of the rounds."""
+        ours = [run for name in (ONE, TWO, REPEATS) for run in runs.get(name, [])]
+        self._section("Durable events a second")
+        self.lines += table(
+            ["", "÷ COPY", "events/s", "µs of CPU an event: Python / PostgreSQL / broker"],
+            [_timed_row(name, its) for name, its in runs.items()],
+        )
+        self._note(
+            f"{len(load.measured):,} events of {mean_bytes(load.measured)} bytes on average, of "
+            f"{USERS:,} users and {CALLS:,} calls at a time, over 8 partitions. Medians of "
+            f"{options.runs} runs taken in turn (least to most); other programs used "
+            f"{strangers_text(ours)} of the machine meanwhile.",
+            f"The calls are known when the clock starts: {WARM_UP_EVENTS:,} events announced them "
+            "and each call's first cost, and the workers had met no repeat for a while. Workers "
+            "are frozen while events are put into the topic. After each run every row was "
+            "counted, all totals were published, and `verify` found no difference.",
+            "COPY: the rows that the workers had just recorded, in the same batches, from ready-"
+            "made binary buffers over one connection into the same tables, and nothing else. The "
+            "ratio of the workers is seconds of COPY ÷ seconds of the workers, pair by pair.",
+            f"Consumer and agents: no repeats dropped, no totals in PostgreSQL, no offsets; up to "
+            f"{AGENT_EVENTS_MOST:,} events an agent, timed from its own first event.",
+        )
+
+    def loss(self, losses: Mapping[str, Loss]) -> None:
+        """Add what became of events whose processing failed."""
+        self._section("Events whose processing fails in a Faust agent")
+        rows = [
+            [name, *(f"{number:,}" for number in loss), f"{loss.lost:,}"]
+            for name, loss in losses.items()
+        ]
+        header = ["", "sent", "done", "failures", "came again to a healthy agent", "lost"]
+        self.lines += table(header, rows)
+        self._note(
+            "The group had committed every offset. An agent restarts five seconds after a failure; "
+            "lost is what was acknowledged, but done by neither agent."
+        )
+
+    def latency(self, runs: Sequence[Latencies]) -> None:
+        """Add how long events take at the fixed load."""
+        self._section(f"Latency at {EVENTS_PER_SECOND:,} events/s, one worker, in milliseconds")
+        rows = [
+            ["event → committed", *_percentiles([run.committed_ms for run in runs])],
+            ["event → total in Kafka", *_percentiles([run.published_ms for run in runs])],
+        ]
+        self.lines += table(["", "p50", "p99"], rows)
+        self._note("From the moment each event was due to be sent, sent in time or not.")
+
+    def reads(self, runs: Mapping[str, list[Reads]]) -> None:
+        """Add the reads of the API."""
+        bare = runs[BARE]
+        self._section("Authenticated reads of one API process")
+        rows = [
+            [
+                name,
+                spread([_rate(run) / _rate(other) for run, other in zip(its, bare, strict=True)]),
+                spread([_rate(run) for run in its], -1),
+                *_percentiles([run.offered.milliseconds for run in its]),
+            ]
+            for name, its in runs.items()
+        ]
+        at = f"ms at {OFFERED_PER_SECOND}/s"
+        self.lines += table(["", "÷ bare handler", "reads/s", f"p50, {at}", f"p99, {at}"], rows)
+        self._note("The client runs on the same machine and takes about as much of it.")
+
+    def _section(self, title: str) -> None:
+        self.lines += ["", f"## {title}", ""]
+
+    def _note(self, *paragraphs: str) -> None:
+        for paragraph in paragraphs:
+            self.lines += ["", paragraph]
+
+
+def _timed_row(name: str, runs: Sequence[Timed]) -> list[str]:
+    ratios = [run.ratio for run in runs if run.ratio is not None]
+    digits = 2 if not ratios or median(ratios) >= 0.1 else 3
+    ratio = "1" if name == COPY else spread(ratios, digits)
+    return [name, ratio, spread([run.rate for run in runs], -2), cpu_text(runs)]
+
+
+def _percentiles(runs: Sequence[Sequence[float]]) -> list[str]:
+    return [spread([percentile(run, percent) for run in runs], 1) for percent in (50, 99)]
+
+
+def _rate(run: Reads) -> float:
+    return run.saturated.rate

@@ -1,0 +1,110 @@
+"""Budgets over HTTP: what is kept, what is counted, and when."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from api.options import ApiOptions
+from ledger.store.budgets import BudgetBasis
+from tests.support.api import Answer, Api, served_from, token
+from tests.support.ledger_rows import CENT, CallRow, Rows, rows
+
+PATH = "/api/costs/user/alice/budget"
+LEAP_DAY = date(2028, 2, 29)
+
+
+@pytest.fixture
+async def ledger(database_url: str) -> AsyncIterator[Rows]:
+    async with rows(database_url) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    async with served_from(database_url, today=LEAP_DAY) as api:
+        yield api
+
+
+async def put(api: Api, body: Any) -> Answer:
+    return await api.ask("PUT", PATH, bearer=token("alice"), body=body)
+
+
+async def test_who_set_nothing_has_no_limits(api: Api, ledger: Rows) -> None:
+    said = (await api.get(PATH, "alice")).data
+    assert said == {
+        "userId": "alice",
+        "dailyLimit_usd": None,
+        "monthlyLimit_usd": None,
+        "alertThreshold_percent": 80,
+        "currentDailySpend": 0,
+        "currentMonthlySpend": 0,
+        "dailyRemaining": None,
+        "monthlyRemaining": None,
+        "alertTriggered": False,
+    }
+    assert (await put(api, {})).data == said
+    assert await ledger.connection.fetchval("SELECT count(*) FROM user_budget_settings") == 0
+
+
+async def test_what_is_not_named_stays(api: Api) -> None:
+    def settings(answer: Answer) -> tuple[Any, ...]:
+        said = answer.data
+        return said["dailyLimit_usd"], said["monthlyLimit_usd"], said["alertThreshold_percent"]
+
+    assert settings(await put(api, {"dailyLimit_usd": 1.5})) == (Decimal("1.5"), None, 80)
+    assert settings(await put(api, {"monthlyLimit_usd": "20"})) == (Decimal("1.5"), 20, 80)
+    changed = await put(api, {"alertThreshold_percent": 33.25})
+    assert settings(changed) == (Decimal("1.5"), 20, Decimal("33.25"))
+    assert settings(await put(api, {"dailyLimit_usd": None})) == (None, 20, Decimal("33.25"))
+    assert settings(await api.get(PATH, "alice")) == (None, 20, Decimal("33.25"))
+    assert changed.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_refused_change_changes_nothing(api: Api) -> None:
+    await put(api, {"dailyLimit_usd": 5})
+    for body in ({"dailyLimit_usd": 1, "monthlyLimit_usd": -1}, {"dailyLimit_usd": 1, "color": 1},
+                 b"{", [1]):  # fmt: skip
+        answer = await put(api, body)
+        assert (answer.status, answer.code) == (400, "invalid_body")
+    assert (await api.get(PATH, "alice")).data["dailyLimit_usd"] == 5
+
+
+@pytest.mark.parametrize(
+    ("basis", "day", "month"),
+    [("charged", "2.99", "7.98"), ("cost", "0.9", "1.8")],
+)
+async def test_days_and_months_are_those_of_the_calendar(
+    database_url: str, ledger: Rows, basis: BudgetBasis, day: str, month: str
+) -> None:
+    moments = [(2028, 1, 31), (2028, 2, 1), (2028, 2, 29), (2028, 3, 1), (2027, 2, 28)]
+    for number, moment in enumerate(moments):
+        at = datetime(*moment, 12, tzinfo=UTC)
+        refunded = 200 * CENT if moment == (2028, 2, 29) else 0
+        await ledger.call(CallRow(call_id=f"{number}", user_id="alice", at=at, refunded=refunded))
+    options = ApiOptions(budget_basis=basis)
+    async with served_from(database_url, today=LEAP_DAY, options=options) as api:
+        said = (await api.get(PATH, "alice")).data
+    assert (said["currentDailySpend"], said["currentMonthlySpend"]) == (
+        Decimal(day),
+        Decimal(month),
+    )
+
+
+async def test_what_remains_is_never_below_nothing(api: Api, ledger: Rows) -> None:
+    at = datetime(2028, 2, 29, 12, tzinfo=UTC)
+    await ledger.call(CallRow(call_id="1", user_id="alice", at=at))
+    said = (await put(api, {"dailyLimit_usd": 4, "monthlyLimit_usd": 1000})).data
+    assert (said["dailyRemaining"], said["monthlyRemaining"]) == (0, Decimal("995.01"))
+    assert said["alertTriggered"] is True
+    said = (await put(api, {"dailyLimit_usd": None})).data
+    assert said["alertTriggered"] is False
+
+
+async def test_an_unchanged_budget_is_not_sent_again(api: Api) -> None:
+    tag = (await api.get(PATH, "alice")).headers["ETag"]
+    assert (await api.get(PATH, "alice", headers={"If-None-Match": tag})).status == 304
+    await put(api, {"dailyLimit_usd": 1})
+    assert (await api.get(PATH, "alice", headers={"If-None-Match": tag})).status == 200

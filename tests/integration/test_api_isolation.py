@@ -1,0 +1,216 @@
+"""Nobody sees what is somebody else's: each of the two walls alone would do, and is tested alone.
+
+The first wall is the user id in every query, tested as a superuser whom no policy restricts. The
+second one is the row policies, tested with queries that forget the user.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import pytest
+
+from ledger.store.budgets import Budgets, Change
+from ledger.store.reading import ReaderPool, Viewer, reader_pool
+from ledger.store.reports import call_report, spending_report
+from ledger.store.sql import statements
+from tests.support.api import Api, served_from, token
+from tests.support.ledger_rows import CallRow, rows
+
+NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
+TODAY = NOW.date()
+ALICE, BOB, ROOT = Viewer("alice"), Viewer("bob"), Viewer("root", reads_all=True)
+TABLES = ("calls", "call_cost_events", "user_days", "user_day_costs", "user_budget_settings")
+
+
+@pytest.fixture
+async def written(database_url: str) -> str:
+    """A call and a budget of alice and of bob each."""
+    async with rows(database_url) as ledger:
+        for user in ("alice", "bob"):
+            call = CallRow(call_id=f"call-of-{user}", user_id=user, at=NOW)
+            await ledger.call(call)
+            line: dict[str, Any] = {"operation": "x", "usage": 1, "unit": "minutes", "cost_nano": 1}
+            await ledger.event(call, service="twilio", **line)
+            # Never written like this; were it, the line would still be hidden.
+            await ledger.event(call, service="twilio", user_id="mallory", **line)
+            await ledger.connection.execute(
+                "INSERT INTO user_budget_settings VALUES ($1, 1, 2, 50)", user
+            )
+        await ledger.call(CallRow(call_id="held", user_id=None, at=NOW))
+    return database_url
+
+
+@pytest.fixture
+async def readers(written: str) -> AsyncIterator[ReaderPool]:
+    async with reader_pool(written) as readers:
+        yield readers
+
+
+@pytest.fixture
+async def superuser(written: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(written)
+    yield connection
+    await connection.close()
+
+
+@pytest.mark.parametrize("table", TABLES)
+async def test_the_policies_hide_other_users_from_queries_that_forget_the_user(
+    readers: ReaderPool, table: str
+) -> None:
+    forgetful = f"SELECT DISTINCT user_id FROM {table} ORDER BY 1"
+    async with readers.reading(ALICE) as connection:
+        assert [user for (user,) in await connection.fetch(forgetful)] == ["alice"]
+    async with readers.reading(Viewer("nobody")) as connection:
+        assert await connection.fetch(forgetful) == []
+    async with readers.reading(ROOT) as connection:
+        seen = [user for (user,) in await connection.fetch(forgetful)]
+        assert seen[:2] == ["alice", "bob"]
+
+
+@pytest.mark.parametrize("table", TABLES)
+async def test_without_a_viewer_the_policies_show_nothing(
+    superuser: asyncpg.Connection, table: str
+) -> None:
+    async with superuser.transaction():
+        await superuser.execute("SET LOCAL ROLE cost_analytics_reader")
+        assert await superuser.fetch(f"SELECT FROM {table}") == []
+
+
+REPORTS, BUDGETS = statements("reports"), statements("budgets")
+LAST = (date(2025, 11, 1), date(2025, 11, 30))
+
+
+async def test_the_queries_hide_other_users_where_no_policy_applies(
+    superuser: asyncpg.Connection,
+) -> None:
+    """Every statement that reads money, run as a superuser for a viewer who may not."""
+    for viewer, seen in ((ALICE, True), (BOB, False), (ROOT, True)):
+        row = await superuser.fetchrow(REPORTS["call"], "call-of-alice", *viewer)
+        assert (row is not None) is seen
+        if row and not viewer.reads_all:
+            assert len(json.loads(row["lines"])) == 1
+        row = await superuser.fetchrow(REPORTS["spending"], "alice", *viewer, *LAST, 10, "unknown")
+        assert row is not None
+        assert (row["calls"] == 1) is seen
+        assert (row["costs"] is not None) is seen
+        assert (row["personas"] is not None) is seen
+        for standing in ("standing_by_charge", "standing_by_cost"):
+            row = await superuser.fetchrow(BUDGETS[standing], "alice", *viewer, TODAY, *LAST)
+            assert row is not None
+            assert (row["today_nano"] > 0) is seen
+            assert (row["daily_limit_nano"] is not None) is seen
+
+
+async def test_the_queries_change_nobody_elses_budget_where_no_policy_applies(
+    superuser: asyncpg.Connection,
+) -> None:
+    change = (True, 7, True, 7, True, Decimal(7), Decimal(80))
+    settings = "SELECT daily_limit_nano FROM user_budget_settings WHERE user_id = 'alice'"
+    await superuser.execute(BUDGETS["change"], "alice", *BOB, *change)
+    assert await superuser.fetchval(settings) == 1
+    await superuser.execute(BUDGETS["change"], "alice", *ALICE, *change)
+    assert await superuser.fetchval(settings) == 7
+
+
+async def test_a_viewer_can_change_nothing_but_budgets(readers: ReaderPool) -> None:
+    for statement in ("UPDATE calls SET duration_ms = 0", "DELETE FROM user_days",
+                      "DELETE FROM user_budget_settings", "SELECT FROM stream_offsets",
+                      "INSERT INTO service_prices DEFAULT VALUES"):  # fmt: skip
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with readers.writing(ROOT) as connection:
+                await connection.execute(statement)
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        async with readers.reading(ALICE) as connection:
+            await connection.execute("UPDATE user_budget_settings SET daily_limit_nano = 0")
+
+
+async def test_a_forgetful_change_touches_only_ones_own_budget(
+    readers: ReaderPool, superuser: asyncpg.Connection
+) -> None:
+    async with readers.writing(ALICE) as connection:
+        await connection.execute("UPDATE user_budget_settings SET daily_limit_nano = 9")
+    limits = await superuser.fetch(
+        "SELECT daily_limit_nano FROM user_budget_settings ORDER BY user_id"
+    )
+    assert [limit for (limit,) in limits] == [9, 1]
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with readers.writing(ALICE) as connection:
+            await connection.execute("INSERT INTO user_budget_settings VALUES ('carol')")
+
+
+async def test_reports_for_those_who_may_not_see_are_empty(readers: ReaderPool) -> None:
+    assert await call_report(readers, BOB, "call-of-alice") is None
+    assert await call_report(readers, ALICE, "held") is None
+    assert await call_report(readers, ROOT, "held") is None
+    report = await spending_report(
+        readers, BOB, "alice", LAST, personas_most=10, unnamed_persona="unknown"
+    )
+    assert (report.calls, report.costs, report.personas) == (0, {}, [])
+    budgets = Budgets(readers, "charged", 80)
+    standing = await budgets.standing(BOB, "alice", TODAY)
+    assert standing == (None, None, Decimal(80), 0, 0)
+    await budgets.change(BOB, "alice", Change(daily_limit=(True, 5)), TODAY)
+    assert (await budgets.standing(ALICE, "alice", TODAY)).daily_limit_nano == 1
+
+
+async def test_nothing_of_a_viewer_stays_on_a_connection(written: str) -> None:
+    """One connection serves everyone in turn, administrators and failures in between."""
+    async with reader_pool(written, connections_most=1) as readers:
+
+        async def seen(viewer: Viewer) -> list[str]:
+            async with readers.reading(viewer) as connection:
+                return [row[0] for row in await connection.fetch("SELECT user_id FROM user_days")]
+
+        assert await seen(ALICE) == ["alice"]
+        assert sorted(await seen(ROOT)) == ["alice", "bob"]
+        assert await seen(BOB) == ["bob"]
+        with pytest.raises(ZeroDivisionError):
+            async with readers.reading(ROOT):
+                raise ZeroDivisionError
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            async with readers.reading(ROOT) as connection:
+                await connection.execute("SELECT 1 / 0")
+        assert await seen(BOB) == ["bob"]
+        assert await readers.schema_is_current()
+        users = await asyncio.gather(*(seen(viewer) for viewer in (ALICE, BOB) * 20))
+        assert users == [["alice"], ["bob"]] * 20
+
+
+@pytest.fixture
+async def api(written: str) -> AsyncIterator[Api]:
+    async with served_from(written, today=TODAY) as api:
+        yield api
+
+
+async def test_another_users_call_and_no_call_look_alike(api: Api) -> None:
+    others = await api.get("/api/costs/call/call-of-bob", "alice")
+    nobodys = await api.get("/api/costs/call/there-is-none", "alice")
+    held = await api.get("/api/costs/call/held", "alice")
+    assert others.status == nobodys.status == held.status == 403
+    assert others.body == nobodys.body == held.body
+    assert set(others.headers) == set(nobodys.headers)
+
+
+async def test_owners_and_admins_see_and_services_do_not(api: Api) -> None:
+    for path in ("/api/costs/call/call-of-bob", "/api/costs/user/bob/spending",
+                 "/api/costs/user/bob/budget"):  # fmt: skip
+        assert (await api.get(path, "bob")).data["userId"] == "bob"
+        admin = token("root", role="admin")
+        assert (await api.ask("GET", path, bearer=admin)).data["userId"] == "bob"
+        service = token("bob", role="service")
+        assert (await api.ask("GET", path, bearer=service)).status == 403
+        assert (await api.get(path, "alice")).status == 403
+
+
+async def test_an_admin_may_set_a_budget_and_a_stranger_may_not(api: Api) -> None:
+    path, body = "/api/costs/user/bob/budget", {"dailyLimit_usd": 3}
+    refused = await api.ask("PUT", path, bearer=token("alice"), body=body)
+    assert refused.code == "forbidden"
+    admin = token("root", role="admin")
+    assert (await api.ask("PUT", path, bearer=admin, body=body)).data["dailyLimit_usd"] == 3
+    assert (await api.get(path, "bob")).data["dailyLimit_usd"] == 3

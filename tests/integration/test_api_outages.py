@@ -1,0 +1,157 @@
+"""PostgreSQL goes away, or hangs: requests end soon with a 503, and all is well once it is back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from ledger.store.database import create_pool
+from ledger.store.reading import ReaderPool
+from tests.support.api import Api, served, served_from
+
+PATHS = ("/api/costs/call/some", "/api/costs/user/alice/spending", "/api/costs/user/alice/budget")
+GIVE_UP_SECONDS = 1
+
+
+@dataclass
+class Link:
+    """A wire to the database that can be cut, and that can go silent."""
+
+    host: str
+    port: int
+    flows: asyncio.Event = field(default_factory=asyncio.Event)
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    refuses: bool = False
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refuses:
+            writer.close()
+            return
+        there, back = await asyncio.open_connection(self.host, self.port)
+        self.writers += [writer, back]
+        await asyncio.gather(self._copy(reader, back), self._copy(there, writer))
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            await self.flows.wait()
+            writer.write(data)
+        writer.close()
+
+    def cut(self) -> None:
+        self.refuses = True
+        for writer in self.writers:
+            writer.close()
+        self.writers.clear()
+
+
+@asynccontextmanager
+async def linked(database_url: str) -> AsyncIterator[tuple[Link, str]]:
+    parts = urlsplit(database_url)
+    link = Link(parts.hostname or "127.0.0.1", parts.port or 5432)
+    link.flows.set()
+    server = await asyncio.start_server(link.carry, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    netloc = parts.netloc.rsplit("@", 1)
+    credentials = f"{netloc[0]}@" if len(netloc) > 1 else ""
+    try:
+        yield link, parts._replace(netloc=f"{credentials}127.0.0.1:{port}").geturl()
+    finally:
+        link.flows.set()
+        link.cut()
+        server.close()
+        await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def served_over_a_link(database_url: str) -> AsyncIterator[tuple[Link, Api]]:
+    async with linked(database_url) as (link, url):
+        pool = await create_pool(url, name="tests", most=2, statement_timeout_ms=5_000)
+        readers = ReaderPool(
+            pool, acquire_timeout_seconds=GIVE_UP_SECONDS, work_timeout_seconds=GIVE_UP_SECONDS
+        )
+        async with served(readers) as api:
+            yield link, api
+        pool.terminate()
+
+
+async def check_that_it_works(api: Api) -> None:
+    assert [(await api.get(path, "alice")).status for path in PATHS] == [403, 200, 200]
+    assert (await api.get("/ready")).status == 200
+
+
+async def check_that_it_says_so(api: Api) -> None:
+    for path in PATHS:
+        began = monotonic()
+        answer = await api.get(path, "alice")
+        assert (answer.status, answer.code) == (503, "unavailable")
+        assert int(answer.headers["Retry-After"]) > 0
+        assert monotonic() - began < 3 * GIVE_UP_SECONDS
+    answer = await api.get("/ready")
+    assert (answer.status, answer.code) == (503, "not_ready")
+    assert "schema" in answer.json["error"]
+    assert (await api.get("/health")).status == 200
+
+
+async def test_a_database_that_goes_away_and_comes_back(database_url: str) -> None:
+    async with served_over_a_link(database_url) as (link, api):
+        await check_that_it_works(api)
+        link.cut()
+        await asyncio.sleep(0.05)
+        await check_that_it_says_so(api)
+        link.refuses = False
+        await check_that_it_works(api)
+
+
+async def test_a_database_that_hangs(database_url: str) -> None:
+    async with served_over_a_link(database_url) as (link, api):
+        await check_that_it_works(api)
+        link.flows.clear()
+        await check_that_it_says_so(api)
+        link.flows.set()
+        await check_that_it_works(api)
+
+
+async def test_a_pool_that_is_used_up(database_url: str) -> None:
+    pool = await create_pool(database_url, name="tests", most=1, statement_timeout_ms=5_000)
+    readers = ReaderPool(pool, acquire_timeout_seconds=GIVE_UP_SECONDS)
+    async with served(readers) as api:
+        async with pool.acquire():
+            await check_that_it_says_so(api)
+        await check_that_it_works(api)
+    await pool.close()
+
+
+async def test_a_query_that_waits_too_long(database_url: str) -> None:
+    pool = await create_pool(database_url, name="tests", most=1, statement_timeout_ms=200)
+    blocker = await asyncpg.connect(database_url)
+    async with served(ReaderPool(pool)) as api:
+        async with blocker.transaction():
+            await blocker.execute("LOCK TABLE user_days IN ACCESS EXCLUSIVE MODE")
+            answer = await api.get("/api/costs/user/alice/spending", "alice")
+            assert (answer.status, answer.code) == (503, "unavailable")
+        await check_that_it_works(api)
+    await blocker.close()
+    await pool.close()
+
+
+async def test_a_database_without_our_schema_is_not_ready(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("DELETE FROM schema_migrations")
+    await connection.close()
+    pool = await create_pool(database_url, name="tests", most=1, statement_timeout_ms=5_000)
+    async with served(ReaderPool(pool)) as api:
+        answer = await api.get("/ready")
+        assert answer.json["error"] == "Not ready: schema."
+    await pool.close()
+
+
+async def test_connections_say_whose_they_are(database_url: str) -> None:
+    async with served_from(database_url):
+        connection = await asyncpg.connect(database_url)
+        names = await connection.fetch("SELECT application_name FROM pg_stat_activity")
+        await connection.close()
+    assert "cost-analytics api" in {each for (each,) in names}

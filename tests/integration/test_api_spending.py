@@ -1,0 +1,115 @@
+"""A user's spending over a period, beyond the documented example."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from tests.support.api import Api, served_from
+from tests.support.ledger_rows import CENT, CallRow, Rows, rows
+
+TODAY = datetime(2025, 11, 19, tzinfo=UTC)
+PATH = "/api/costs/user/alice/spending"
+
+
+@pytest.fixture
+async def ledger(database_url: str) -> AsyncIterator[Rows]:
+    async with rows(database_url) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    async with served_from(database_url, today=TODAY.date()) as api:
+        yield api
+
+
+async def write(
+    ledger: Rows, days_ago: int, persona: str | None = "brad_001", **changes: object
+) -> None:
+    number = await ledger.connection.fetchval("SELECT count(*) FROM calls")
+    at = TODAY - timedelta(days=days_ago)
+    await ledger.call(
+        CallRow(call_id=f"{number}", user_id="alice", persona_id=persona, at=at, **changes)  # type: ignore[arg-type]
+    )
+
+
+async def calls_in(api: Api, query: str) -> int:
+    return int((await api.get(f"{PATH}?{query}", "alice")).data["totalCalls"])
+
+
+async def test_the_days_at_both_ends_count_and_those_beyond_do_not(api: Api, ledger: Rows) -> None:
+    for days_ago in (-1, 0, 7, 8, 30, 31, 90, 91):
+        await write(ledger, days_ago)
+    assert [await calls_in(api, f"period={name}") for name in ("7d", "30d", "90d")] == [2, 4, 6]
+    assert await calls_in(api, "") == 4
+    custom = "period=custom&startDate={}&endDate={}".format
+    assert await calls_in(api, custom("2025-11-11", "2025-11-12")) == 2
+    assert await calls_in(api, custom("2025-11-12T23:59:59Z", "2025-11-19T00:00:00Z")) == 2
+    assert await calls_in(api, custom("2025-11-20", "2025-11-20")) == 1
+    assert await calls_in(api, custom("0001-01-01", "0001-01-01")) == 0
+
+
+async def test_somebody_without_calls_has_spent_nothing(api: Api) -> None:
+    said = (await api.get(PATH, "alice")).data
+    assert said["totalCalls"] == said["totalCost"] == said["averageCostPerCall"] == 0
+    assert said["averageDuration_seconds"] == 0
+    assert said["averageMarginPercent"] == "0.00%"
+    assert said["topPersonas"] == []
+    assert set(said["costByService"].values()) == {0}
+
+
+async def test_personas_are_ranked_and_ties_broken_the_same_way_each_time(
+    api: Api, ledger: Rows
+) -> None:
+    for number in range(12):
+        await write(ledger, 1, f"p{number:02}", costs={"twilio": CENT})
+    await write(ledger, 1, "dearest", costs={"twilio": 9 * CENT})
+    await write(ledger, 1, "often", costs={"twilio": CENT})
+    await write(ledger, 2, "often", costs={})
+    await write(ledger, 1, None, costs={"twilio": 2 * CENT})
+    await write(ledger, 1, "unknown", costs={"deepgram": 3 * CENT})
+    said = (await api.get(PATH, "alice")).data
+    top = [(each["personaId"], each["calls"]) for each in said["topPersonas"]]
+    assert top[:3] == [("dearest", 1), ("unknown", 2), ("often", 2)]
+    assert top[3:] == [(f"p{number:02}", 1) for number in range(7)]
+    assert said["topPersonas"][1]["totalCost"] == Decimal("0.05")
+    assert said["totalCalls"] == 17
+
+
+async def test_classes_and_services_sum_to_the_total(api: Api, ledger: Rows) -> None:
+    await write(ledger, 1, costs={"twilio": 1, "vultr": 2, "stripe": 4, "unheard-of": 8, "zero": 0})
+    await write(ledger, 2, costs={"twilio": 1, "unheard-of": -16}, charged=5, refunded=7)
+    said = (await api.get(PATH, "alice")).data
+    nano = Decimal("1E-9")
+    assert said["costByService"]["unheard-of"] == -8 * nano
+    assert "zero" not in said["costByService"]
+    assert len(said["costByService"]) == 9
+    classes = ("totalApiCost", "totalInfrastructureCost", "totalTransactionCost")
+    assert [said[name] for name in classes] == [-6 * nano, 2 * nano, 4 * nano]
+    assert said["totalCost"] == sum(said["costByService"].values()) == 0
+    assert said["totalRefunded"] == 7 * nano
+
+
+async def test_averages_are_rounded_and_not_padded(api: Api, ledger: Rows) -> None:
+    for milliseconds in (1_000, 1_000, 1_500):
+        await write(ledger, 1, costs={"twilio": 10_000_000}, duration_ms=milliseconds)
+    answer = await api.get(PATH, "alice")
+    assert answer.data["averageDuration_seconds"] == Decimal("1.167")
+    assert b'"averageCostPerCall":0.01,' in answer.body
+    assert b'"totalDuration_seconds":3.5,' in answer.body
+
+
+async def test_a_parameter_that_makes_no_sense_is_named(api: Api) -> None:
+    answer = await api.get(f"{PATH}?period=forever", "alice")
+    assert (answer.status, answer.code) == (400, "invalid_parameter")
+    assert "`period`" in answer.json["error"]
+
+
+async def test_sums_beyond_any_integer_column(api: Api, ledger: Rows) -> None:
+    most = 2**63 - 1
+    for days_ago in (1, 2, 3):
+        await write(ledger, days_ago, costs={"twilio": most}, charged=most)
+    said = (await api.get(PATH, "alice")).data
+    assert said["totalCost"] == said["totalCharged"] == Decimal(3 * most).scaleb(-9)

@@ -1,0 +1,101 @@
+"""Values reach PostgreSQL and come back the same, by the ways of writing that a batch uses."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ledger.store.arrays import any_array, int_array, text_array
+from ledger.store.codecs import use_fast_codecs
+from ledger.store.database import connect
+from tests.support.background import Background
+from tests.support.databases import Databases
+
+letters = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
+awkward = st.sampled_from(
+    ["", " ", "NULL", "null", '"', '\\"', "\\", "{}", "{", ",", '","', "a,b", "\n\t", "'", "💶", "\\u0000"]
+)  # fmt: skip
+texts = st.lists(letters | awkward, max_size=8)
+bigints = st.integers(-(2**63), 2**63 - 1)
+times = st.datetimes(
+    datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)
+)  # what an accepted event may say lies well inside
+numbers = st.one_of(
+    st.integers(0, 10**12),
+    st.decimals(-(10**12), 10**12, places=6),
+    st.decimals(0, 1, places=30),
+    st.sampled_from([Decimal("-0"), Decimal("0E+30"), Decimal("1E+12"), Decimal("1E-30"), 0]),
+)
+many = settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+class Wire:
+    """One connection for many examples, on the loop of the shared servers."""
+
+    def __init__(self, background: Background, url: str) -> None:
+        self._background = background
+        self._connection = background.run(connect(url, name="columns"))
+        background.run(self._connection.execute("CREATE TEMP TABLE t (n numeric, at timestamptz)"))
+        background.run(use_fast_codecs(self._connection))
+
+    def ask(self, query: str, *arguments: Any) -> Any:
+        return self._background.run(self._connection.fetchval(query, *arguments))
+
+    def rows(self, query: str) -> list[asyncpg.Record]:
+        return self._background.run(self._connection.fetch(query))
+
+    def copy(self, records: list[tuple[Any, ...]]) -> None:
+        self._background.run(self._connection.execute("TRUNCATE t"))
+        self._background.run(self._connection.copy_records_to_table("t", records=records))
+
+    def close(self) -> None:
+        self._background.run(self._connection.close())
+
+
+@pytest.fixture(scope="module")
+def wire(background: Background, databases: Databases) -> Iterator[Wire]:
+    with databases.clone() as url:
+        wire = Wire(background, url)
+        yield wire
+        wire.close()
+
+
+@many
+@given(values=texts)
+def test_arrays_of_text(wire: Wire, values: list[str]) -> None:
+    assert wire.ask("SELECT $1::text::text[]", text_array(values)) == values
+
+
+@many
+@given(values=st.lists(bigints, max_size=8))
+def test_arrays_of_integers(wire: Wire, values: list[int]) -> None:
+    assert wire.ask("SELECT $1::text::bigint[]", int_array(values)) == values
+
+
+@many
+@given(values=st.lists(st.none() | letters | awkward, max_size=8))
+def test_arrays_with_nulls(wire: Wire, values: list[str | None]) -> None:
+    assert wire.ask("SELECT $1::text::text[]", any_array(values)) == values
+
+
+@many
+@given(values=st.lists(st.none() | times, max_size=8))
+def test_arrays_of_times(wire: Wire, values: list[datetime | None]) -> None:
+    assert wire.ask("SELECT $1::text::timestamptz[]", any_array(values)) == values
+
+
+@many
+@given(rows=st.lists(st.tuples(st.none() | numbers, times), max_size=8))
+def test_copied_numbers_and_times(wire: Wire, rows: list[tuple[Any, datetime]]) -> None:
+    """By encoders of our own, which nobody but PostgreSQL itself can check."""
+    wire.copy(rows)
+    assert [tuple(row) for row in wire.rows("SELECT n, at FROM t")] == rows
+    as_text = [row[0] for row in wire.rows("SELECT n::text FROM t")]
+    assert [None if text is None else Decimal(text) for text in as_text] == [n for n, _ in rows]

@@ -1,0 +1,129 @@
+"""The connection may be lost at any moment of a batch: trying again leaves the totals exact.
+
+At each statement of the transaction in turn, before it or after it, the commit included; and with
+backends ended at random under several writers.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+
+from ledger.batches import Batch, Outcome
+from ledger.store.database import TRANSIENT_ERRORS
+from tests.support.events import Plain, charged, cost, ended, started, voided
+from tests.support.expected import expect
+from tests.support.fuse import Fuse
+from tests.support.recording import Desk, Log, assert_verified, codes, offsets
+from tests.support.totals import read_totals
+
+NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+KILLS = 25
+
+
+def a_batch(log: Log, number: int, late: timedelta) -> tuple[Batch, list[Plain]]:
+    """Return a batch that makes use of every statement there is, and its good events."""
+    call, old = f"call-{number}", cost(f"call-{number - 1}", "alice", time=NOW)
+    held = cost(f"waiting-{number}", None, time=NOW)
+    events = [
+        started(call, "alice", time=NOW),
+        cost(call, "alice", time=NOW - late),
+        cost(call, None, time=NOW),
+        held,
+        cost(f"waiting-{number - 1}", "alice", time=NOW),
+        old,
+        voided(old, f"call-{number - 1}", "alice", time=NOW),
+        charged(call, "alice", time=NOW),
+        ended(call, "alice", time=NOW),
+    ]
+    values: list[bytes | Plain] = [*events, events[1], b"{", cost(call, "bob", time=NOW)]
+    return log.batch(values), events
+
+
+async def record_until_done(desk: Desk, batch: Batch) -> tuple[Outcome, int]:
+    """Try again as a lane does, for failures that it would wait for; returns how many there were."""
+    failures = 0
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await desk.record(batch), failures
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                assert isinstance(error, TRANSIENT_ERRORS), repr(error)
+                failures += 1
+
+
+async def break_at_every_statement(
+    database_url: str, *, answered: bool, months: Callable[[int], timedelta]
+) -> None:
+    log, events, refused, number = Log(), list[Plain](), 0, 0
+    async with Fuse(database_url) as fuse, Desk(fuse.url) as desk:
+        blown = True
+        while blown:
+            number += 1
+            batch, more = a_batch(log, number, months(number))
+            events += more
+            refused += 2
+            fuse.set(number, answered=answered)
+            _, failures = await record_until_done(desk, batch)
+            blown = fuse.blown
+            assert failures == blown
+            assert await offsets(database_url) == {0: len(log.records[0])}
+    assert number > 20, "the fuse was expected to break at more statements than that"
+    assert await read_totals(database_url) == expect(events).totals
+    assert len(await codes(database_url)) == refused
+    await assert_verified(database_url)
+
+
+async def test_a_statement_that_never_arrives(database_url: str) -> None:
+    await break_at_every_statement(
+        database_url, answered=False, months=lambda number: timedelta(days=number)
+    )
+
+
+async def test_an_answer_that_never_comes_back(database_url: str) -> None:
+    """The server has done it, or will; a commit that nobody heard of is a commit."""
+    await break_at_every_statement(
+        database_url, answered=True, months=lambda number: timedelta(days=number)
+    )
+
+
+async def kill_at_random(database_url: str, rng: random.Random, stop: asyncio.Event) -> int:
+    """End backends of the writers, now one, now another, at any moment; returns how many."""
+    connection, killed = await asyncpg.connect(database_url), 0
+    while killed < KILLS and not stop.is_set():
+        await asyncio.sleep(rng.random() * 0.03)
+        killed += await connection.fetchval(
+            """SELECT count(pg_terminate_backend(pid)) FROM (
+                   SELECT pid FROM pg_stat_activity
+                   WHERE application_name LIKE 'desk %' AND datname = current_database()
+                   ORDER BY random() LIMIT 1
+               ) AS chosen"""
+        )
+    await connection.close()
+    return killed
+
+
+async def test_backends_that_end_at_any_moment(database_url: str) -> None:
+    rng, log, stop = random.Random(7), Log(), asyncio.Event()
+    batches: Sequence[list[Batch]] = [[] for _ in range(3)]
+    events: list[Plain] = []
+    for number in range(75):
+        values, more = a_batch(log, number % 10, timedelta(days=number % 3))
+        batches[number % 3].append(values)
+        events += more
+
+    async def write(own: list[Batch]) -> int:
+        async with Desk(database_url) as desk:
+            return sum([(await record_until_done(desk, batch))[1] for batch in own])
+
+    killer = asyncio.create_task(kill_at_random(database_url, rng, stop))
+    failures = await asyncio.gather(*map(write, batches))
+    stop.set()
+    killed = await killer
+    assert killed >= 10, "too few backends were ended to mean anything"
+    assert sum(failures) > 0
+    assert await read_totals(database_url) == expect(events).totals
+    assert await offsets(database_url) == {0: len(log.records[0])}
+    await assert_verified(database_url)

@@ -1,0 +1,129 @@
+"""An event that PostgreSQL cannot hold is refused alone; what came with it counts.
+
+Such an event passes every check of its own: only together with others, or in an index, it is too
+much. Were it not found and refused, its partition would stop for good.
+"""
+
+import random
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.support.events import Plain, cost, started, structured
+from tests.support.expected import expect
+from tests.support.lanes import run_lane
+from tests.support.recording import Arrived, Desk, Log, assert_verified, codes, fetch, offsets
+from tests.support.totals import read_totals
+
+NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+A_BILLION = 10**9
+
+
+@pytest.fixture
+async def desk(database_url: str) -> AsyncIterator[Desk]:
+    async with Desk(database_url) as desk:
+        yield desk
+
+
+def good(count: int) -> list[Plain]:
+    return [cost(f"call-{number % 4}", "alice", time=NOW) for number in range(count)]
+
+
+def dear(call: str) -> Plain:
+    """Return a cost of which nine fit a user's day and ten do not."""
+    return cost(call, "alice", time=NOW, totalCost=A_BILLION)
+
+
+def unprintable(length: int, seed: int) -> str:
+    """Return letters of four bytes that no compression makes shorter."""
+    rng = random.Random(seed)
+    return "".join(chr(rng.randrange(0x10000, 0x10FFFF)) for _ in range(length))
+
+
+def too_long_for_an_index() -> Plain:
+    names = [unprintable(255, seed) for seed in range(3)]
+    more = {"personaId": names[1], "service": names[2], "totalCost": 1}
+    return cost("call-long", names[0], time=NOW, **more)
+
+
+async def run(desk: Desk, values: list[Plain]) -> Log:
+    log = Log()
+    await run_lane(desk, [[log.append(value) for value in values]])
+    return log
+
+
+@pytest.mark.parametrize("place", [0, 7, 19])
+async def test_a_total_beyond_a_bigint(database_url: str, desk: Desk, place: int) -> None:
+    """Ten times a billion dollars on one day is more than 64 bits of nano-dollars."""
+    await run(desk, [dear(f"dear-{number}") for number in range(9)])
+    assert await codes(database_url) == []
+    fits = [dear(f"dear-{number}") for number in range(9)]
+    values = good(19)
+    values.insert(place, dear("dear-9"))
+    log = Log()
+    await run_lane(desk, [[log.append(value) for value in values]])
+    assert await codes(database_url) == ["invalid_event"]
+    assert [letter.offset for letter in desk.letters] == [place]
+    assert await offsets(database_url) == {0: 20}
+    totals = await read_totals(database_url)
+    del values[place]
+    assert totals.events == len(fits) + len(values)
+    assert totals.cost_nano == expect(fits + values).totals.cost_nano
+    await assert_verified(database_url)
+
+
+async def test_names_too_long_for_an_index(database_url: str, desk: Desk) -> None:
+    values = [*good(5), too_long_for_an_index(), *good(4)]
+    await run(desk, values)
+    assert await codes(database_url) == ["invalid_event"]
+    assert await read_totals(database_url) == expect(values[:5] + values[6:]).totals
+
+
+async def test_several_among_many_and_beside_malformed_ones(
+    database_url: str, desk: Desk
+) -> None:
+    values = good(30)
+    log, poll = Log(), []
+    for number, value in enumerate(values):
+        poll.append(log.append(value))
+        if number % 10 == 5:
+            poll += [log.append(b"{"), log.append(too_long_for_an_index())]
+    outcomes = await run_lane(desk, [poll])
+    assert sorted(await codes(database_url)) == ["invalid_event"] * 3 + ["invalid_json"] * 3
+    assert sum(outcome.recorded for outcome in outcomes) == len(values)
+    assert await read_totals(database_url) == expect(values).totals
+    assert await offsets(database_url) == {0: len(poll)}
+    assert len(desk.letters) == 6
+
+
+NUL_IN_A_REASON = [
+    Arrived(0, 0, structured(cost(type="cost\0recorded", time=NOW))),
+    Arrived(0, 1, structured(cost(time=NOW)["data"]), headers=[("ce_type", b"a\0b")]),
+    Arrived(0, 2, b"{", headers=[("na\0me", b"\0"), ("none", None)]),  # type: ignore[list-item]
+    Arrived(0, 3, structured(started(time=NOW))),
+]
+
+
+async def test_a_reason_may_quote_what_postgresql_cannot_hold(
+    database_url: str, desk: Desk
+) -> None:
+    """Why an event is refused is text too, and says what the emitter wrote."""
+    await run_lane(desk, [NUL_IN_A_REASON])
+    assert len(await codes(database_url)) == 3
+    kept = [row[0] for row in await fetch(database_url, 'SELECT value FROM dead_letters ORDER BY "offset"')]
+    assert kept == [one.value for one in NUL_IN_A_REASON[:3]]
+    assert (await read_totals(database_url)).events == 1
+
+
+async def test_a_log_that_begins_anew_takes_its_offset_back_poison_or_not(
+    database_url: str, desk: Desk
+) -> None:
+    """Or a later start would skip what lies between the two offsets."""
+    first = Log()
+    await run_lane(desk, [[first.append(value) for value in good(8)]])
+    assert await offsets(database_url) == {0: 8}
+    anew, values = Log(), [*good(2), too_long_for_an_index()]
+    await run_lane(desk, [[anew.append(value) for value in values]], counted={0: 8})
+    assert await offsets(database_url) == {0: 3}
+    assert await codes(database_url) == ["invalid_event"]

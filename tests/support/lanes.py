@@ -1,0 +1,62 @@
+"""A lane of the worker over records in memory and a real database."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from ledger.batches import Outcome
+from streams.kafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from streams.lane import Lane
+from tests.support.recording import Arrived, Desk
+
+TOPIC = "cost.call-events.v1"
+
+
+class Polls:
+    """A consumer whose polls were prepared; then it waits."""
+
+    def __init__(self, polls: Iterable[Sequence[Arrived]]) -> None:
+        self._polls = list(polls)
+
+    async def getmany(self, *_: object, timeout_ms: int, **__: object) -> Mapping[Any, Any]:
+        if not self._polls:
+            await asyncio.sleep(timeout_ms / 1000)
+            return {}
+        records: dict[TopicPartition, list[ConsumerRecord]] = {}
+        for one in self._polls.pop(0):
+            records.setdefault(TopicPartition(TOPIC, one.partition), []).append(record(one))
+        return records
+
+
+def record(one: Arrived) -> ConsumerRecord:
+    """Return a record as aiokafka would."""
+    headers = tuple(one.headers)
+    return ConsumerRecord(
+        TOPIC, one.partition, one.offset, 0, 0, one.key, one.value, None, 3, len(one.value or b""), headers
+    )
+
+
+async def run_lane(
+    desk: Desk,
+    polls: Iterable[Sequence[Arrived]],
+    counted: Mapping[int, int] | None = None,
+    seconds: int = 60,
+) -> list[Outcome]:
+    """Run a lane until all that was polled is committed; returns what its batches came to."""
+    polls = list(polls)
+    last = {one.partition: one.offset + 1 for poll in polls for one in poll}
+    stop, outcomes, done = asyncio.Event(), [], dict[int, int]()
+
+    def committed(outcome: Outcome, next_offsets: Mapping[int, int]) -> None:
+        outcomes.append(outcome)
+        done.update(next_offsets)
+        if done == last:
+            stop.set()
+
+    consumer = cast(AIOKafkaConsumer, Polls(polls))
+    lane = Lane(consumer, desk.recorder, 1000, committed)
+    lane.assign([TopicPartition(TOPIC, partition) for partition in last], counted or {})
+    async with asyncio.timeout(seconds):
+        await lane.run(stop)
+    assert done == last
+    return outcomes

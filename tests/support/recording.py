@@ -1,0 +1,136 @@
+"""Records batches of events in a real database, as a lane of the worker would."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import asyncpg
+
+from ledger.batches import Batch, Outcome, Received, dead_letter
+from ledger.pricebook import PriceBook
+from ledger.recording import Recorder
+from ledger.store.database import Connection, connect
+from ledger.store.offsets import DeadLetter, Stream
+from ledger.store.verification import verify
+from schemas.cloudevents import Window, decode
+from schemas.refusals import Refused
+from tests.support.events import Plain, structured
+
+STREAM = Stream("cluster-of-the-tests", "cost.call-events.v1")
+
+
+@dataclass
+class Arrived:
+    """A record as a consumer hands it over."""
+
+    partition: int
+    offset: int
+    value: bytes | None
+    key: bytes | None = b"key"
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+@dataclass
+class Log:
+    """A topic in memory: gives records their offsets, and keeps them to be read again."""
+
+    records: dict[int, list[Arrived]] = field(default_factory=dict)
+
+    def append(self, value: bytes | Plain, partition: int = 0) -> Arrived:
+        """Add a record and return it."""
+        known = self.records.setdefault(partition, [])
+        text = value if isinstance(value, bytes) else structured(value)
+        known.append(Arrived(partition, len(known), text))
+        return known[-1]
+
+    def batch(self, values: Iterable[bytes | Plain], partition: int = 0) -> Batch:
+        """Add records and return them as the batch that a poll would be."""
+        return batch_of([self.append(value, partition) for value in values])
+
+
+def batch_of(records: Iterable[Arrived]) -> Batch:
+    """Decode records as the stream does."""
+    batch, window = Batch(), Window.around(datetime.now(UTC))
+    for record in records:
+        received: Received = record
+        batch.next_offsets[record.partition] = record.offset + 1
+        try:
+            batch.events.append(decode(record.value, record.headers, window))
+        except Refused as refusal:
+            batch.letters.append(dead_letter(received, refusal))
+        else:
+            batch.records.append(received)
+    return batch
+
+
+class Desk:
+    """A recorder with its own connection; `letters` are what it was told is refused."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, database_url: str, prices: PriceBook | None = None) -> None:
+        self.name = f"desk {next(self._numbers)}"
+        self.letters: list[DeadLetter] = []
+        self.batch_sizes: list[int] = []
+        self._url = database_url
+        self.recorder = Recorder(self._connect, STREAM, prices or PriceBook(), self._acknowledge)
+
+    async def _connect(self) -> Connection:
+        return await connect(self._url, name=self.name)
+
+    async def _acknowledge(self, letters: Sequence[DeadLetter], batch_size: int) -> None:
+        self.letters += letters
+        self.batch_sizes.append(batch_size)
+
+    async def record(self, batch: Batch) -> Outcome:
+        return await self.recorder.record(batch)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.recorder.close()
+
+
+async def fetch(database_url: str, query: str, *arguments: Any) -> list[asyncpg.Record]:
+    """Ask a database one thing."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        rows: list[asyncpg.Record] = await connection.fetch(query, *arguments)
+        return rows
+    finally:
+        await connection.close()
+
+
+async def offsets(database_url: str) -> dict[int, int]:
+    """Return the stored offsets of the tests' stream."""
+    query = 'SELECT "partition", next_offset FROM stream_offsets WHERE (cluster, topic) = ($1, $2)'
+    return {row[0]: row[1] for row in await fetch(database_url, query, *STREAM)}
+
+
+async def codes(database_url: str) -> list[str]:
+    """Return the codes of the dead letters that are kept, in the order of their places."""
+    query = 'SELECT code FROM dead_letters ORDER BY "partition", "offset"'
+    return [row[0] for row in await fetch(database_url, query)]
+
+
+async def assert_verified(database_url: str) -> None:
+    """The product's own verification has to agree that every total follows from its events."""
+    found = await verify(database_url)
+    assert found.differences == 0, found.lines
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: int = 30) -> None:
+    """Wait until a condition of the outside world holds; raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.02)

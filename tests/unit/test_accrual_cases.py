@@ -1,0 +1,194 @@
+"""Single steps of the fold that are easily got wrong, each by itself.
+
+The laws beside this module hold for random streams; these are the cases behind them.
+"""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.support.events import (
+    NOW,
+    Plain,
+    charged,
+    cost,
+    decoded,
+    ended,
+    refunded,
+    started,
+    voided,
+)
+from tests.support.memory_ledger import MemoryLedger
+
+A_MINUTE = 14_000_000
+INFRASTRUCTURE = 35_000_000
+LATER = NOW + timedelta(minutes=1)
+
+
+def after(*batches: list[Plain]) -> MemoryLedger:
+    ledger = MemoryLedger()
+    for batch in batches:
+        ledger.record([decoded(plain) for plain in batch])
+    return ledger
+
+
+def usage_nano(ledger: MemoryLedger, call: str = "call-1") -> int:
+    """Return what a call's telephony comes to."""
+    return ledger.calls[call].costs_by_service().get("twilio", 0)
+
+
+WANTED = cost(id="wanted", estimated=True)
+START = started(id="start")
+VOID = voided(WANTED, id="void")
+AGAIN = voided(WANTED, id="void-again")
+QUIET = voided(WANTED, id="void-quiet", user=None)
+QUIET_COST = cost(id="wanted", user=None, estimated=True)
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        [[WANTED], [VOID]],
+        [[VOID], [WANTED]],
+        [[WANTED, VOID]],
+        [[VOID, WANTED]],
+        [[WANTED], [VOID], [AGAIN]],
+        [[VOID], [AGAIN], [WANTED]],
+        [[VOID], [WANTED], [AGAIN]],
+        [[WANTED], [VOID, AGAIN]],
+        [[VOID, WANTED, AGAIN]],
+        [[QUIET], [WANTED]],
+        [[QUIET], [START], [WANTED]],
+        [[QUIET_COST], [QUIET], [START]],
+        [[QUIET], [QUIET_COST], [START]],
+        [[QUIET_COST], [QUIET, START]],
+        [[QUIET_COST], [VOID]],
+        [[VOID], [QUIET_COST]],
+        [[QUIET_COST, QUIET, START]],
+        [[QUIET_COST, QUIET], [START, AGAIN]],
+    ],
+)
+def test_a_voided_cost_does_not_count(batches: list[list[Plain]]) -> None:
+    """Before, after, with, or twice; known call or not; in whichever batch."""
+    ledger = after(*batches)
+    call = ledger.calls["call-1"]
+    assert usage_nano(ledger) == 0
+    assert ledger.totals().cost_nano == INFRASTRUCTURE
+    assert call.estimated_count == 0
+    assert call.pending_voids == []
+    assert not ledger.held
+
+
+def test_a_void_takes_back_what_was_counted_on_that_day() -> None:
+    yesterday = cost(id="old", time=NOW - timedelta(days=1))
+    ledger = after([yesterday], [voided(yesterday)])
+    assert {key[1:] for key in ledger.totals().user_day_costs} == {
+        ("2026-03-14", "", name) for name in ("raindrop", "vercel", "vultr")
+    }
+
+
+def test_a_void_counts_only_in_its_own_call() -> None:
+    elsewhere = voided(WANTED, call="call-2")
+    for batches in ([[WANTED], [elsewhere]], [[elsewhere], [WANTED]], [[elsewhere, WANTED]]):
+        ledger = after(*batches)
+        assert usage_nano(ledger) == A_MINUTE
+    both = after([WANTED], [elsewhere, VOID])
+    assert usage_nano(both) == 0
+    assert usage_nano(after([WANTED], [VOID, elsewhere])) == 0
+
+
+def test_only_costs_can_be_voided() -> None:
+    charge = charged(fee="0.30")
+    ledger = after([charge], [voided(charge)], [voided(voided(charge))])
+    assert ledger.calls["call-1"].charged_nano() == 4_990_000_000
+    assert ledger.calls["call-1"].costs_by_service()["stripe"] == 300_000_000
+
+
+def test_a_void_of_what_never_comes_changes_nothing() -> None:
+    ledger = after([started()], [voided(cost())])
+    assert ledger.totals().cost_nano == INFRASTRUCTURE
+
+
+def test_a_cost_that_was_refused_can_be_sent_again_and_voided() -> None:
+    unpriced = cost(id="x", service="vendor")
+    priced = cost(id="x", service="vendor", totalCost=1)
+    ledger = after([unpriced], [priced])
+    assert [code for _, code in ledger.refused] == ["unknown_price"]
+    assert ledger.totals().cost_nano == 10**9 + INFRASTRUCTURE
+    assert ledger.conflicts == 0
+
+
+def test_what_nobody_can_place_is_held_and_counts_once() -> None:
+    waiting = [cost(user=None), charged(user=None), refunded(user=None), ended(user=None)]
+    ledger = after(waiting, waiting)
+    assert len(ledger.held) == 4
+    assert ledger.totals().calls == {}
+    assert ledger.entries == []
+    call = ledger.calls["call-1"]
+    assert (call.held_count, call.user_id) == (4, None)
+    ledger.record([decoded(plain) for plain in waiting])
+    ledger.record([decoded(started())])
+    assert ledger.held == {}
+    assert ledger.calls["call-1"].held_count == 0
+    assert ledger.totals().events == 5
+    assert usage_nano(ledger) == A_MINUTE
+    ledger.record([decoded(plain) for plain in waiting])
+    assert ledger.totals().events == 5
+
+
+def test_what_has_no_price_is_refused_at_once_and_not_held() -> None:
+    ledger = after([cost(user=None, service="vendor"), charged(user=None, processor="vendor")])
+    assert [code for _, code in ledger.refused] == ["unknown_price"] * 2
+    assert ledger.held == {}
+    assert ledger.calls == {}
+
+
+def test_a_refused_event_does_not_make_its_call_known() -> None:
+    ledger = after([cost(user=None)], [cost(user="mallory", service="vendor")], [started()])
+    assert ledger.calls["call-1"].user_id == "alice"
+    assert usage_nano(ledger) == A_MINUTE
+
+
+def test_the_first_who_is_named_owns_the_call() -> None:
+    ledger = after([cost(user="alice")], [started(user="bob"), cost(user="bob")])
+    assert ledger.calls["call-1"].user_id == "alice"
+    assert ledger.calls["call-1"].persona_id is None
+    assert [code for _, code in ledger.refused] == ["owner_mismatch"] * 2
+    assert {key[0] for key in ledger.totals().user_days} == {"alice"}
+
+
+def test_the_earliest_start_says_what_the_call_is() -> None:
+    first = started(persona="sarah_001", direction="inbound", time=NOW)
+    second = started(persona="brad_001", expectedDuration_seconds=60, time=LATER)
+    for batches in ([[first], [second]], [[second], [first]], [[second, first]]):
+        call = after(*batches).calls["call-1"]
+        assert (call.persona_id, call.direction) == ("sarah_001", "inbound")
+        assert call.expected_duration_ms is None
+        assert call.started_at == NOW
+
+
+def test_a_cost_names_the_persona_until_the_call_is_announced() -> None:
+    early = cost(personaId="early", time=NOW - timedelta(minutes=1))
+    late = cost(personaId="late", time=LATER)
+    assert after([late], [early]).calls["call-1"].persona_id == "early"
+    assert after([early], [late]).calls["call-1"].persona_id == "early"
+    announced = after([early], [started(persona="announced", time=LATER)], [late])
+    assert announced.calls["call-1"].persona_id == "announced"
+
+
+def test_a_changed_persona_takes_all_its_days_with_it() -> None:
+    ledger = after(
+        [cost(personaId="first", time=NOW)],
+        [charged(time=NOW - timedelta(days=1)), ended(time=LATER)],
+        [started(persona="announced", time=LATER)],
+    )
+    totals = ledger.totals()
+    assert {key[2] for key in totals.user_day_costs} == {"announced"}
+    assert {key[1:] for key in totals.user_days} == {("2026-03-14", "announced")}
+
+
+def test_the_same_identity_with_other_content_never_counts() -> None:
+    ledger = after([WANTED], [{**WANTED, "time": LATER}, cost(id="wanted", usage=2)])
+    assert ledger.conflicts == 2
+    assert usage_nano(ledger) == A_MINUTE
+    assert ledger.totals().events == 1

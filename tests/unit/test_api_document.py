@@ -1,0 +1,58 @@
+"""The document of the REST interface shows what is built: its routes and its bodies."""
+
+import json
+import re
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from api.access import ROUTES
+from api.app import build_app
+from ledger.store.database import Pool
+from ledger.store.reading import ReaderPool
+from schemas.budgets import Budget
+from schemas.costs import CallCost, CostLine, Period, PersonaCost, Spending
+from schemas.problems import ProblemCode
+from tests.support.api import authenticator
+from tests.support.house import ROOT
+
+TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+BODIES = [json.loads(block)["data"] for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
+
+SHAPES = (CallCost, Spending, Budget)
+
+
+def names(of: type[msgspec.Struct]) -> list[str]:
+    return [field.encode_name for field in msgspec.structs.fields(of)]
+
+
+def test_every_route_has_a_heading() -> None:
+    headings = "\n".join(line for line in TEXT.splitlines() if line.startswith("## "))
+    for route in build_app(ReaderPool(cast(Pool, None)), authenticator())[ROUTES]:
+        assert f"{route.method} {route.path}" in headings
+
+
+def test_every_failure_is_listed() -> None:
+    listed = set(re.findall(r"`([a-z_]+)`", TEXT)) | {"expectation_failed"}
+    assert set(ProblemCode.__args__) <= listed  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("body", "shape"), list(zip(BODIES, SHAPES, strict=True)))
+def test_every_body_has_the_fields_that_are_sent(body: Any, shape: type[msgspec.Struct]) -> None:
+    assert list(body) == names(shape)
+
+
+def test_the_parts_of_bodies_have_the_fields_that_are_sent() -> None:
+    call, spending, _ = BODIES
+    assert list(call["apiCosts"]["twilio"][0]) == names(CostLine)
+    assert list(spending["period"]) == names(Period)
+    assert list(spending["topPersonas"][0]) == names(PersonaCost)
+
+
+@pytest.mark.parametrize("body", BODIES[:2], ids=["call", "spending"])
+def test_the_documented_figures_add_up(body: Any) -> None:
+    cents = {name: round(cost * 1000) for name, cost in body["costByService"].items()}
+    assert sum(cents.values()) == round(body["totalCost"] * 1000)
+    classes = ("totalApiCost", "totalInfrastructureCost", "totalTransactionCost")
+    assert sum(round(body[name] * 1000) for name in classes) == round(body["totalCost"] * 1000)

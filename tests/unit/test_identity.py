@@ -1,0 +1,79 @@
+"""The key of an event: the same for the same (source, id), another for any other.
+
+What emitters use are UUIDs and names; both have to be told apart to the last letter.
+"""
+
+import re
+import uuid
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from schemas.identity import fingerprint_of, identity_of
+
+KEY = re.compile(r"[0-9a-f]{32}")
+names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=40)
+uuids = st.uuids().map(str)
+pairs = st.tuples(names, names | uuids)
+
+
+@given(pairs, pairs)
+def test_keys_are_equal_where_source_and_id_are(
+    one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    assert KEY.fullmatch(identity_of(*one))
+    assert (identity_of(*one) == identity_of(*other)) == (one == other)
+
+
+@given(names, names)
+def test_source_and_id_do_not_run_into_each_other(source: str, event_id: str) -> None:
+    assert identity_of(source + event_id, event_id) != identity_of(source, event_id + event_id)
+
+
+@given(st.sets(uuids, min_size=2, max_size=20), names)
+def test_uuids_of_one_source_never_share_a_key(ids: set[str], source: str) -> None:
+    assert len({identity_of(source, one) for one in ids}) == len(ids)
+
+
+@given(uuids, names, names)
+def test_one_uuid_of_two_sources_is_two_events(event_id: str, one: str, other: str) -> None:
+    assume(one != other)
+    assert identity_of(one, event_id) != identity_of(other, event_id)
+
+
+def test_keys_of_uuids_keep_their_time_in_front() -> None:
+    """Keys that arrive nearly in order keep the unique index small where it is written."""
+    first = identity_of("/voice", "0192f3a4-5b6c-7000-8000-0123456789ab")
+    later = identity_of("/other", "0192f3a4-5b6d-7fff-bfff-0123456789ab")
+    assert first[:12] == "0192f3a45b6c"
+    assert first < later
+
+
+def test_other_ways_to_write_a_uuid_are_other_ids() -> None:
+    """An id is a string: nobody promised that its case or its dashes mean nothing."""
+    written = str(uuid.uuid4())
+    while not re.search("[a-f]", written):
+        written = str(uuid.uuid4())
+    others = {
+        written.upper(),
+        written.replace("-", ""),
+        f"{{{written}}}",
+        f"urn:uuid:{written}",
+        f"{written} ",
+        written[:-1] + " ",
+        written[:9] + "-" + written[10:],
+    }
+    keys = {identity_of("/voice", one) for one in {written, *others}}
+    assert len(keys) == len(others) + 1
+
+
+def test_digits_alone_are_an_id_like_any_other() -> None:
+    digits = "01234567-0123-7123-8123-012345678901"
+    assert KEY.fullmatch(identity_of("/voice", digits))
+    assert identity_of("/voice", digits) != identity_of("/voice", digits[:-1] + "2")
+
+
+@given(st.binary(), st.binary())
+def test_fingerprints_tell_contents_apart_and_fit_a_bigint(one: bytes, other: bytes) -> None:
+    assert -(2**63) <= fingerprint_of(one) < 2**63
+    assert (fingerprint_of(one) == fingerprint_of(other)) == (one == other)

@@ -1,0 +1,72 @@
+"""Pricing in integers is exact: it agrees with fractions of a dollar over any catalogue."""
+
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.money import MAX_EVENT_NANO
+from schemas.refusals import Refused
+from tests.support.events import NOW, cost, decoded
+from tests.support.expected import cost_nano
+from tests.support.memory_ledger import entry_of
+from tests.support.prices import Row, catalogue
+
+UNITS = ["minutes", "seconds", "tokens", "input_tokens", "output_tokens", "characters", "requests"]
+MODELS = ["a", "b"]
+
+prices = st.decimals(0, 1000, allow_nan=False, allow_infinity=False, places=9).map(str)
+rows = st.builds(
+    Row,
+    service=st.sampled_from(["twilio", "vendor"]),
+    operation=st.sampled_from(["outbound_call", "talk"]),
+    model=st.sampled_from(["*", "", *MODELS]),
+    unit=st.sampled_from(UNITS),
+    usd=prices,
+    per=st.sampled_from([1, 3, 60, 1_000, 1_000_000]),
+    since=st.integers(-3, 1).map(lambda days: NOW + timedelta(days=days)),
+)
+usages = st.one_of(
+    st.integers(0, 10**12),
+    st.decimals(0, 10**6, allow_nan=False, allow_infinity=False, places=6),
+    st.decimals(0, 1, allow_nan=False, allow_infinity=False, places=28).map(str),
+)
+amounts = st.decimals(0, 10**9, allow_nan=False, allow_infinity=False, places=10)
+costs = st.fixed_dictionaries(
+    {
+        "service": st.sampled_from(["twilio", "vendor"]),
+        "operation": st.sampled_from(["voice", "outbound_call", "talk", "Talk"]),
+        "usage": usages,
+        "unit": st.sampled_from(UNITS),
+    },
+    optional={
+        "model": st.sampled_from(MODELS) | st.just("A"),
+        "metadata": st.sampled_from(MODELS).map(lambda model: {"model": model}),
+        "unitCost": prices,
+        "totalCost": amounts,
+    },
+)
+
+
+def no_twins(found: list[Row]) -> list[Row]:
+    """Keep one row of each key and date, as the database does."""
+    keyed = {(r.service, r.operation, r.model, r.unit, r.since): r for r in found}
+    return list(keyed.values())
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(rows, max_size=12).map(no_twins), costs)
+def test_integers_price_as_fractions_do(found: list[Row], said: dict[str, object]) -> None:
+    plain = cost(**said)
+    expected = cost_nano(plain, found)
+    outcome: int | str
+    try:
+        outcome = entry_of(decoded(plain), catalogue(found)).cost_nano
+    except Refused as refusal:
+        outcome = refusal.code
+    if expected is None:
+        assert outcome == "unknown_price"
+    elif expected > MAX_EVENT_NANO:
+        assert outcome == "invalid_event"
+    else:
+        assert outcome == expected
