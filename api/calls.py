@@ -16,10 +16,10 @@ from schemas.costs import (
     INFRASTRUCTURE_SERVICES,
     TRANSACTION_SERVICES,
     CallCost,
-    CallStatus,
     InfrastructureCost,
     TransactionCost,
 )
+from schemas.events import CallStatus
 from schemas.exact import Exact
 from schemas.money import Usd
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, cast
 
 import pytest
@@ -71,7 +72,7 @@ def test_partitions_are_shared_out_evenly(numbers: set[int], lanes: int) -> None
     partitions = [TopicPartition(TOPIC, number) for number in numbers]
     shares = share_out(partitions, lanes)
     assert len(shares) == lanes
-    assert sorted(sum(shares, [])) == sorted(partitions)
+    assert sorted(chain(*shares)) == sorted(partitions)
     sizes = [len(share) for share in shares]
     assert max(sizes) - min(sizes) <= 1
 
