@@ -65,8 +65,14 @@ class Recorder:
         stream: Stream,
         prices: PriceBook,
         acknowledge: Acknowledge,
+        *,
+        worker_id: str = "",
     ) -> None:
-        """Prepare; the connection is opened with the first batch and again after it is lost."""
+        """Prepare; the connection is opened with the first batch and again after it is lost.
+
+        `worker_id` is who publishes the totals; without a name, whoever relays what is left over.
+        """
+        self._worker_id = worker_id
         self._connect = connect
         self._stream = stream
         self._prices = prices
@@ -133,7 +139,7 @@ class Recorder:
             outcome = _outcome(work, folded)
             if outcome.changed:
                 call_ids = [call.call_id for call in outcome.changed]
-                outcome.outbox_id = await add_to_outbox(connection, call_ids)
+                outcome.outbox_id = await add_to_outbox(connection, self._worker_id, call_ids)
         self._committed = True
         self._remember(folded)
         self._batches_without_repeat = 0 if outcome.repeated else self._batches_without_repeat + 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
@@ -24,6 +25,7 @@ from streams.retries import Backoff
 
 POLL_MS: Final = 500
 IDLE_SECONDS: Final = 1
+BEHIND_MS: Final = 2_000
 
 WAITING: Final = (TooManyRefusedError, StaleCallError, KafkaError, *TRANSIENT_ERRORS)
 """Failures that waiting may mend; any other is a fault of ours and ends the worker."""
@@ -106,7 +108,7 @@ class Lane:
         polled = await self._consumer.getmany(
             *self.partitions, timeout_ms=POLL_MS, max_records=self._batch_max
         )
-        self.behind = sum(map(len, polled.values())) * 2 >= self._batch_max
+        self.behind = _is_old(polled)
         if not polled:
             return assignment, None
         batch = await decode_records(polled)
@@ -187,6 +189,12 @@ class Lane:
         )
         await self._record_whole(first)
         await self._record_whole(rest)
+
+
+def _is_old(polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> bool:
+    """Say whether the newest of these records was written some seconds ago."""
+    newest_ms = max((records[-1].timestamp for records in polled.values() if records), default=None)
+    return newest_ms is not None and time.time_ns() // 1_000_000 - newest_ms > BEHIND_MS
 
 
 def _all_refused(batch: Batch, error: Exception) -> Batch:

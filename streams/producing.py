@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 from streams.kafka import AIOKafkaProducer, KafkaError
@@ -15,7 +16,7 @@ Headers = list[tuple[str, bytes]]
 
 SEND_TIMEOUT_SECONDS: Final = 15
 STOP_TIMEOUT_SECONDS: Final = 5
-RECORDS_PER_SLICE: Final = 250
+RECORDS_PER_SLICE: Final = 500
 
 _log = logging.getLogger(__name__)
 
@@ -39,19 +40,18 @@ class Producing:
         producer = await self._open()
         return await self._limited(producer.send(topic, value, key=key, headers=headers))
 
-    async def send_all(self, topic: str, records: Iterable[tuple[bytes, bytes]]) -> None:
-        """Send keys and values and wait until all are acknowledged, giving way now and then.
+    async def send_all(self, topic: str, records: Iterable[tuple[bytes, bytes]]) -> int:
+        """Send keys and values, wait until all are acknowledged, and return how many they were.
 
         Raises KafkaError or TimeoutError; some may have been sent then.
         """
         producer = await self._open()
-        sent = []
-        for key, value in records:
-            sent.append(await self._limited(producer.send(topic, value, key=key)))
-            if len(sent) % RECORDS_PER_SLICE == 0:
-                await asyncio.sleep(0)
-        if sent:
-            await self._limited(asyncio.gather(*sent))
+        count = 0
+        remaining = iter(records)
+        while some := list(islice(remaining, RECORDS_PER_SLICE)):
+            await self._limited(_send(producer, topic, some))
+            count += len(some)
+        return count
 
     async def acknowledged(self, sent: Awaitable[T]) -> T:
         """Wait for acknowledgements; a failure makes the next send use a new producer."""
@@ -88,6 +88,13 @@ class Producing:
             )
             await self.close()
             raise
+
+
+async def _send(
+    producer: AIOKafkaProducer, topic: str, records: Iterable[tuple[bytes, bytes]]
+) -> None:
+    sent = [await producer.send(topic, value, key=key) for key, value in records]
+    await asyncio.gather(*sent)
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:

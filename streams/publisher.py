@@ -4,16 +4,16 @@ What a batch changed is remembered twice: here in memory, to be published at onc
 that its transaction wrote, which is deleted once the brokers have acknowledged. If this process
 dies in between, another worker finds the row and publishes the calls as they are by then.
 
-A call that changes faster than it is published is published in its newest state only. While the
-stream is caught up that is at once; while a backlog is worked off, publishing takes no more than a
-small share of the time, because those states are history already.
+A call that changes faster than it is published is published in its newest state only. A few calls
+go out at once; after many there is a pause, so that publishing keeps to a rate that leaves the
+processor to the recording. While a backlog is worked off that rate is lower still, because those
+states are history already.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -30,15 +30,15 @@ from streams.kafka import KafkaError
 from streams.producing import Producing
 from streams.retries import Backoff
 
-DIRTY_CALLS_MAX: Final = 50_000
-BEHIND_PAUSE_FACTOR: Final = 8
-"""While behind, rounds are this many times their own length apart."""
-BEHIND_PAUSE_SECONDS_MAX: Final = 3
+DIRTY_CALLS_MAX: Final = 100_000
+"""With so many calls in memory they are published at any rate."""
+TOTALS_PER_SECOND: Final = 4_000
+TOTALS_PER_SECOND_BEHIND: Final = 1_000
+PAUSE_SECONDS_MAX: Final = 8
 ORPHAN_AGE_SECONDS: Final = 10
 ORPHANS_PER_ROUND: Final = 50
 RELAY_SECONDS: Final = 5
 FLUSH_SECONDS: Final = 10
-NS_PER_S: Final = 1_000_000_000
 
 WAITING: Final = (KafkaError, *TRANSIENT_ERRORS)
 """Failures that waiting may mend."""
@@ -57,7 +57,7 @@ class TotalsPublisher:
     ) -> None:
         """Take the producer, how to reach the outbox, and who knows whether there is a backlog."""
         self._behind = behind
-        self._round_ns = 0
+        self._published = 0
         self._producing = producing
         self._connect = connect
         self._connection: Connection | None = None
@@ -70,9 +70,6 @@ class TotalsPublisher:
         """Take over the calls of a committed batch."""
         if outcome.outbox_id is None:
             return
-        if len(self._dirty) >= DIRTY_CALLS_MAX:
-            self._dirty.clear()
-            self._done.clear()  # their outbox rows stay, and are relayed from the database
         at = outcome.committed_at or datetime.now(UTC)
         for call in outcome.changed:
             known = self._dirty.get(call.call_id)
@@ -99,14 +96,15 @@ class TotalsPublisher:
                 await self._connection.close()
 
     async def _wait(self, stop: asyncio.Event) -> None:
-        """Wait for work; behind, let it grow first, so that states are conflated."""
+        """Rest as long as the last round deserves, then wait for work."""
+        rate = TOTALS_PER_SECOND_BEHIND if self._behind() else TOTALS_PER_SECOND
+        pause_seconds = min(PAUSE_SECONDS_MAX, self._published / rate)
+        if len(self._dirty) < DIRTY_CALLS_MAX:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause_seconds)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), 1)
         self._wake.clear()
-        if self._behind():
-            pause = min(BEHIND_PAUSE_SECONDS_MAX, self._round_ns * BEHIND_PAUSE_FACTOR / NS_PER_S)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), pause)
 
     async def _round(self, stop: asyncio.Event) -> None:
         """Publish all that is dirty; on failure it stays dirty, unless newer by then."""
@@ -114,12 +112,10 @@ class TotalsPublisher:
         done, self._done = self._done, []
         if not done:
             return
-        began = time.monotonic_ns()
         try:
-            await self._publish(dirty.values())
+            self._published = await self._publish(dirty.values())
             await settle(await self._open(), done)
             self._backoff.reset()
-            self._round_ns = time.monotonic_ns() - began
         except WAITING as error:
             self._dirty = dirty | self._dirty
             self._done = done + self._done
@@ -129,10 +125,10 @@ class TotalsPublisher:
             await self._backoff.wait(stop)
             self._wake.set()
 
-    async def _publish(self, states: Iterable[tuple[Call, datetime]]) -> None:
-        """Send totals and wait for their acknowledgement."""
+    async def _publish(self, states: Iterable[tuple[Call, datetime]]) -> int:
+        """Send totals, wait for their acknowledgement, and return their number."""
         records = ((call.call_id.encode(), encode(call_total(call, at))) for call, at in states)
-        await self._producing.send_all(CALL_TOTALS.name, records)
+        return await self._producing.send_all(CALL_TOTALS.name, records)
 
     async def _open(self) -> Connection:
         if self._connection is None or self._connection.is_closed():

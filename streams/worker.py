@@ -66,7 +66,13 @@ class Worker:
         self._lanes = [
             Lane(
                 self._consumer,
-                Recorder(self._connect, stream, prices, letters.acknowledge),
+                Recorder(
+                    self._connect,
+                    stream,
+                    prices,
+                    letters.acknowledge,
+                    worker_id=options.worker_id,
+                ),
                 options.batch_max,
                 self._on_commit,
             )

@@ -216,9 +216,10 @@ async def _move_days(connection: Connection, movements: Movements) -> None:
         await connection.execute(_SQL["move_user_days"], *columns)
 
 
-async def add_to_outbox(connection: Connection, call_ids: list[str]) -> int:
-    """Remember that the totals of these calls are to be published; returns the row's id."""
-    return int(await connection.fetchval(_SQL["add_to_outbox"], text_array(call_ids)))
+async def add_to_outbox(connection: Connection, worker_id: str, call_ids: list[str]) -> int:
+    """Remember that this worker is to publish the totals of these calls; returns the row's id."""
+    row = await connection.fetchval(_SQL["add_to_outbox"], worker_id, text_array(call_ids))
+    return int(row)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -225,12 +225,12 @@ COMMENT ON COLUMN dead_letters.headers IS 'Pairs of a header''s name and its bas
 
 CREATE TABLE totals_outbox (
     id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    worker_id  text        NOT NULL,
     call_ids   text[]      NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
-ALTER TABLE totals_outbox ALTER COLUMN call_ids SET STORAGE EXTERNAL;
 COMMENT ON TABLE totals_outbox IS
-    'One row a batch: the calls whose new totals are not yet known to be in Kafka. Deleted once they are.';
+    'One row a batch: the calls whose new totals are not yet known to be in Kafka. The worker that wrote it publishes them and deletes the row; should it die, any other does.';
 
 CREATE TABLE stream_workers (
     worker_id    text        PRIMARY KEY,

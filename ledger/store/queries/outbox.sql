@@ -3,9 +3,13 @@
 DELETE FROM totals_outbox WHERE id = ANY ($1::bigint[])
 
 -- name: claim
--- Batches whose publisher seems to be gone; another relay's rows are passed over.
-SELECT id, call_ids FROM totals_outbox
+-- Batches whose worker is not heard of any more; another relay's rows are passed over.
+SELECT id, call_ids FROM totals_outbox AS o
 WHERE created_at < now() - make_interval(secs => $1)
+  AND NOT EXISTS (
+      SELECT FROM stream_workers AS w
+      WHERE w.worker_id = o.worker_id AND w.heartbeat_at > now() - interval '15 seconds'
+  )
 ORDER BY id
 LIMIT $2
 FOR UPDATE SKIP LOCKED

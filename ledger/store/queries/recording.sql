@@ -139,4 +139,4 @@ DELETE FROM held_events WHERE identity = ANY ($1::text::uuid[])
 
 -- name: add_to_outbox
 -- Remembers, in the transaction itself, which totals have to be published.
-INSERT INTO totals_outbox (call_ids) VALUES ($1::text::text[]) RETURNING id
+INSERT INTO totals_outbox (worker_id, call_ids) VALUES ($1, $2::text::text[]) RETURNING id
