@@ -16,7 +16,7 @@ from cost_analytics.embedded.apache_kafka import ApacheKafka
 from cost_analytics.embedded.tansu import EmbeddedTansu
 from streams.kafka import KafkaSettings, ensure_topics, make_producer
 
-SESSION_TIMEOUT_MS: Final = 12_000
+SESSION_TIMEOUT_MS: Final = 10_000
 """Workers are frozen while events are put into the topic; nobody may take them for dead. The
 embedded broker lets a new group wait for half of this, so it is not longer than it has to be."""
 _HEARTBEAT_INTERVAL_MS: Final = 1_000

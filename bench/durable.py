@@ -18,15 +18,16 @@ from bench.events import Record
 from bench.machine import CpuMeter, CpuUse
 from bench.stage import InvalidRunError, Stage
 from bench.workers import Workers, running_workers
+from ledger.recording import BATCHES_BEFORE_TRUST
 from ledger.store.database import Connection
 from ledger.store.verification import verify
 from schemas.topics import CALL_EVENTS
 
 _LOOK_SECONDS: Final = 0.01
 _SLOWEST_EVENTS_PER_SECOND: Final = 500
-_WARM_UP_SLICES: Final = 120
-"""Sent one after another, so that each lane records enough batches to trust its stream."""
-_WARM_UP_PAUSE_SECONDS: Final = 0.02
+_WARM_UP_SLICES: Final = BATCHES_BEFORE_TRUST + 4
+"""Sent one after the other, so that each lane records enough batches to trust its stream."""
+_FROZEN_MS_MAX: Final = SESSION_TIMEOUT_MS - 2_000
 
 _COUNTED = "SELECT coalesce(sum(next_offset), 0) FROM stream_offsets"
 _NOW = "SELECT clock_timestamp()"
@@ -87,7 +88,7 @@ async def _fill_unseen(
     began = time.monotonic()
     workers.freeze()
     await fill(broker, CALL_EVENTS.name, measured)
-    if (time.monotonic() - began) * 1_000 > SESSION_TIMEOUT_MS / 2:
+    if (time.monotonic() - began) * 1_000 > _FROZEN_MS_MAX:
         raise InvalidRunError("putting events into the topic took too long: lessen --events")
 
 
@@ -95,14 +96,10 @@ async def warm_up(stage: Stage, broker: Broker, connection: Connection, workers:
     """Let the workers record the warm-up: slice after slice, until all of it is counted."""
     records = stage.load.warm_up
     size = -(-len(records) // _WARM_UP_SLICES)
-    for part in _slices(records, size):
+    for start in range(0, len(records), size):
+        part = records[start : start + size]
         await fill(broker, CALL_EVENTS.name, part)
-        await asyncio.sleep(_WARM_UP_PAUSE_SECONDS)
-    await wait_counted(connection, workers, len(records))
-
-
-def _slices(records: Sequence[Record], size: int) -> list[Sequence[Record]]:
-    return [records[start : start + size] for start in range(0, len(records), size)]
+        await wait_counted(connection, workers, start + len(part))
 
 
 async def wait_counted(connection: Connection, workers: Workers, events: int) -> None:

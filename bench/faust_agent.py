@@ -15,7 +15,7 @@ import argparse
 import json
 import logging
 import time
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -117,7 +117,7 @@ def build(role: str, bootstrap: str, group: str, database_url: str, tally: Tally
         broker_rebalance_timeout=3,
     )
     topic = app.topic(CALL_EVENTS.name, value_type=bytes, value_serializer="raw")
-    agents = {
+    agents: dict[str, Callable[[Any], Awaitable[None]]] = {
         "noop": lambda stream: _noop(stream, tally),
         "take": lambda stream: _take(stream, tally, database_url),
         "fails": lambda stream: _fails(stream, tally),

@@ -24,7 +24,7 @@ _EVENTS: Final = 4_000
 _FAILS_EACH: Final = 1_000
 _SECONDS_MAX: Final = 90
 _LOOK_SECONDS: Final = 0.2
-_AFTERWARDS_SECONDS: Final = 8
+_AFTERWARDS_SECONDS: Final = 7
 """An agent gets this long for what it has acknowledged already; its restart alone takes five."""
 
 

@@ -31,8 +31,8 @@ OFFERED_PER_SECOND: Final = 500
 _USERS: Final = 500
 """Readers taking turns: none of them comes near the limit of requests that each has."""
 _CONNECTIONS: Final = 32
-_SECONDS: Final = 4
-_EVENTS: Final = 60_000
+_SECONDS: Final = 3
+_EVENTS: Final = 40_000
 _READY_SECONDS_MAX: Final = 30
 _TOKEN_SECONDS: Final = 3_600
 _SECRET_BYTES: Final = 48

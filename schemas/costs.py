@@ -25,7 +25,6 @@ UNKNOWN_PERSONA: Final = "unknown"
 """What a body calls the persona of calls for which nobody named one."""
 
 
-
 class _Body(Struct, kw_only=True, rename=wire_name):
     """A part of an answer."""
 

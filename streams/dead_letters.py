@@ -11,12 +11,16 @@ import asyncio
 import base64
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 from ledger.store.offsets import DeadLetter, Stream
 from schemas.topics import DEAD_LETTERS
 from streams.producing import Producing
+
+LETTER_BYTES_MAX: Final = 900_000
+"""Above this only the database keeps a refused record whole; topics take a megabyte by default."""
 
 
 class TooManyRefusedError(Exception):
@@ -61,18 +65,25 @@ class DeadLetterTopic:
         Raises TooManyRefusedError, KafkaError or TimeoutError; sending them again is harmless.
         """
         self._limit.check(letters, batch_size)
-        sent = [
-            await self._producing.send(
-                DEAD_LETTERS.name, key=letter.key, value=letter.value, headers=self._headers(letter)
-            )
-            for letter in letters
-        ]
+        sent = [await self._send(letter) for letter in letters]
         await self._producing.acknowledged(asyncio.gather(*sent))
 
-    def _headers(self, letter: DeadLetter) -> list[tuple[str, bytes]]:
+    async def _send(self, letter: DeadLetter) -> Awaitable[Any]:
+        """Send a letter; one that no topic may take goes without what it came with.
+
+        A record may be as large as its topic allows, and the reason makes it larger.
+        """
         original = [(name, base64.b64decode(value)) for name, value in json.loads(letter.headers)]
+        parts = [letter.key, letter.value, *(value for _, value in original)]
+        headers, value = [*original, *self._reason(letter)], letter.value
+        if sum(len(part or b"") for part in parts) > LETTER_BYTES_MAX:
+            headers, value = [*self._reason(letter), ("dlq.original.omitted", b"too large")], None
+        return await self._producing.send(
+            DEAD_LETTERS.name, key=letter.key, value=value, headers=headers
+        )
+
+    def _reason(self, letter: DeadLetter) -> list[tuple[str, bytes]]:
         return [
-            *original,
             ("dlq.original.topic", self._stream.topic.encode()),
             ("dlq.original.partition", str(letter.partition).encode()),
             ("dlq.original.offset", str(letter.offset).encode()),

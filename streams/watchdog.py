@@ -52,18 +52,28 @@ class Watchdog:
         if lane.failing or not lane.partitions or progress != lane.batches:
             self._waiting[lane] = (time.monotonic_ns(), lane.batches)
             return
-        behind = await self._behind(lane)
-        if behind == 0:
+        reason = self._beyond_the_end(lane) or await self._behind(lane)
+        if reason is None:
             self._waiting[lane] = (time.monotonic_ns(), lane.batches)
             return
         stalled_seconds = (time.monotonic_ns() - since) // 1_000_000_000
         if stalled_seconds >= self._stall_seconds:
-            raise StalledError(
-                f"{behind} records wait and none was counted for {stalled_seconds} seconds"
-            )
+            raise StalledError(f"{reason} and none was counted for {stalled_seconds} seconds")
 
-    async def _behind(self, lane: Lane) -> int:
-        """Return how many records the lane has not counted; what cannot be asked counts as none."""
+    def _beyond_the_end(self, lane: Lane) -> str | None:
+        """Say that a log ends before what was counted of it: it was emptied under a living worker.
+
+        Not every broker tells a reader so; some let it wait for ever.
+        """
+        for partition in lane.partitions:
+            end = self._consumer.highwater(partition)
+            counted = lane.next_offsets.get(partition.partition, 0)
+            if end is not None and end < counted:
+                return f"{partition} ends at {end}, {counted} of its records were counted before"
+        return None
+
+    async def _behind(self, lane: Lane) -> str | None:
+        """Say how many records the lane has not counted; what cannot be asked counts as none."""
         try:
             async with asyncio.timeout(ASK_TIMEOUT_SECONDS):
                 ends: dict[TopicPartition, int] = await self._consumer.end_offsets(lane.partitions)
@@ -73,6 +83,7 @@ class Watchdog:
                 error,
                 extra={"action": "watchdog_blind"},
             )
-            return 0
+            return None
         counted = lane.next_offsets
-        return sum(max(0, end - counted.get(p.partition, 0)) for p, end in ends.items())
+        behind = sum(max(0, end - counted.get(p.partition, 0)) for p, end in ends.items())
+        return f"{behind} records wait" if behind else None

@@ -14,7 +14,7 @@ from cost_analytics.embedded import kafka_jars
 from cost_analytics.embedded.environment import child_environment, wanted_port
 from cost_analytics.embedded.foreground import run_in_foreground, say
 from cost_analytics.embedded.ports import LOOPBACK, choose_port
-from cost_analytics.embedded.processes import Program, ServerProcess, run_to_end
+from cost_analytics.embedded.processes import Program, ServerError, ServerProcess, run_to_end
 from cost_analytics.embedded.server import EmbeddedServer
 
 _FORMAT_SECONDS_MAX: Final = 60
@@ -153,7 +153,11 @@ def _new_cluster_id() -> str:
 
 def main() -> int:
     """Run Kafka in `.local/kafka` on port 9092, or PORT, until Ctrl-C; return the exit status."""
-    kafka = ApacheKafka(Path(".local/kafka"), wanted_port(_KAFKA_PORT), say=say)
+    try:
+        kafka = ApacheKafka(Path(".local/kafka"), wanted_port(_KAFKA_PORT), say=say)
+    except ServerError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     return run_in_foreground(
         kafka, lambda: f"Apache Kafka serves at {kafka.bootstrap}; Ctrl-C stops it"
     )

@@ -50,12 +50,18 @@ def server_account(data: Path) -> Account | None:
 
 
 def password(path: Path) -> str:
-    """Return the password kept in a file that only its owner may read; make one on first use."""
+    """Return the password kept in a file that only its owner may read; make one on first use.
+
+    Raises ServerError if that owner is somebody else.
+    """
     if not path.exists():
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(16))
-    return path.read_text().strip()
+    try:
+        return path.read_text().strip()
+    except PermissionError as error:
+        raise _not_ours(path) from error
 
 
 def empty_directory(path: Path, account: Account | None) -> None:
@@ -77,13 +83,11 @@ def give(path: Path, account: Account | None) -> None:
 
 
 def check_usable(data: Path) -> None:
-    """Raise ServerError if the data are of another version, of another account or in use."""
+    """Raise ServerError if the data are of another version or belong to another account."""
     try:
         version = (data / "PG_VERSION").read_text().strip()
     except PermissionError as error:
-        raise ServerError(
-            f"{data} belongs to another account; run as that one, or remove it"
-        ) from error
+        raise _not_ours(data) from error
     if version != VERSION:
         raise ServerError(f"{data} was made by PostgreSQL {version}, this is {VERSION}; remove it")
 
@@ -114,3 +118,7 @@ def is_ready(data: Path, pid: int) -> bool:
     except FileNotFoundError:
         return False
     return lines[0] == str(pid) and any(line.strip() == "ready" for line in lines)
+
+
+def _not_ours(path: Path) -> ServerError:
+    return ServerError(f"{path} belongs to another account; run as that one, or remove it")

@@ -43,10 +43,12 @@ TRANSIENT_ERRORS: Final = (
 
 DATA_ERRORS: Final = (
     asyncpg.DataError,
-    asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,  # texts too long for an index, for example
 )
-"""Some value of the work itself is what PostgreSQL will never take."""
+"""Some value of the work itself is what PostgreSQL will never take.
+
+A violated constraint is none: that is how a schema shows that it does not fit this program.
+"""
 
 
 async def connect(url: str, *, name: str) -> Connection:

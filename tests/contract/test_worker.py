@@ -119,7 +119,9 @@ async def test_stopping_finishes_the_batch_under_way(stage: Stage) -> None:
         async with blocker.transaction():
             await blocker.execute("LOCK TABLE stream_offsets IN EXCLUSIVE MODE")
             await stage.send(Sent(sent.value, partition=0) for sent in map(Sent.of, events))
-            waiting = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'stream_offsets'::regclass"
+            waiting = (
+                "SELECT FROM pg_locks WHERE NOT granted AND relation = 'stream_offsets'::regclass"
+            )
             await until(lambda: _any(blocker, waiting))
             stop.set()
             done, _ = await asyncio.wait({worker}, timeout=0.5)

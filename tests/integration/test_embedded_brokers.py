@@ -106,3 +106,11 @@ def test_apache_kafka_in_the_foreground(tmp_path: Path, kafka_parts: None) -> No
         kafka.send_signal(signal.SIGINT)
         assert kafka.wait(30) == 0
     assert not processes.with_in_command_line(str(tmp_path))
+
+
+def test_a_port_that_is_none_is_said_plainly() -> None:
+    command = [sys.executable, "-m", "cost_analytics.embedded.apache_kafka"]
+    environment = {**os.environ, "PORT": "http"}
+    told = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
+    assert told.returncode == 2
+    assert told.stderr == "PORT=http is no port: a number from 1 to 65535 is needed\n"

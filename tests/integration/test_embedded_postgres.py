@@ -243,3 +243,17 @@ def test_a_machine_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_programs_are_those_of_the_package() -> None:
     assert shutil.which(postgres_files.find_program("postgres")) is not None
+
+
+def test_data_of_another_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made as root, then run as an ordinary user: a sentence, and no traceback."""
+
+    def forbid(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "password").touch()
+    monkeypatch.setattr(Path, "read_text", forbid)
+    with pytest.raises(ServerError, match="belongs to another account"):
+        postgres_files.password(tmp_path / "password")
+    with pytest.raises(ServerError, match="belongs to another account"):
+        postgres_files.check_usable(tmp_path)

@@ -80,9 +80,7 @@ async def test_names_too_long_for_an_index(database_url: str, desk: Desk) -> Non
     assert await read_totals(database_url) == expect(values[:5] + values[6:]).totals
 
 
-async def test_several_among_many_and_beside_malformed_ones(
-    database_url: str, desk: Desk
-) -> None:
+async def test_several_among_many_and_beside_malformed_ones(database_url: str, desk: Desk) -> None:
     values = good(30)
     log, poll = Log(), []
     for number, value in enumerate(values):
@@ -111,7 +109,10 @@ async def test_a_reason_may_quote_what_postgresql_cannot_hold(
     """Why an event is refused is text too, and says what the emitter wrote."""
     await run_lane(desk, [NUL_IN_A_REASON])
     assert len(await codes(database_url)) == 3
-    kept = [row[0] for row in await fetch(database_url, 'SELECT value FROM dead_letters ORDER BY "offset"')]
+    kept = [
+        row[0]
+        for row in await fetch(database_url, 'SELECT value FROM dead_letters ORDER BY "offset"')
+    ]
     assert kept == [one.value for one in NUL_IN_A_REASON[:3]]
     assert (await read_totals(database_url)).events == 1
 

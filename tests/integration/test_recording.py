@@ -69,7 +69,9 @@ async def test_a_row_keeps_what_was_sent(database_url: str, desk: Desk) -> None:
     plain = cost(usage="1.250", operation="Voice-Call", unitCost="0.0200", time=NOW)
     plain["data"]["metadata"] = {"sid": "CA1", "said": '{"\\'}
     await desk.record(Log().batch([plain]))
-    (row,) = await fetch(database_url, "SELECT * FROM call_cost_events WHERE type = 'cost.recorded'")
+    (row,) = await fetch(
+        database_url, "SELECT * FROM call_cost_events WHERE type = 'cost.recorded'"
+    )
     assert (row["source"], row["event_id"], row["time"]) == (plain["source"], plain["id"], NOW)
     assert (row["operation"], row["operation_sent"]) == ("outbound_call", "Voice-Call")
     assert (row["usage"], row["unit"], row["cost_nano"]) == (1.25, "minutes", 17_500_000)
@@ -94,9 +96,7 @@ async def test_repeats_count_once(database_url: str, desk: Desk) -> None:
     assert await codes(database_url) == []
 
 
-async def test_contradictions_are_refused_and_change_nothing(
-    database_url: str, desk: Desk
-) -> None:
+async def test_contradictions_are_refused_and_change_nothing(database_url: str, desk: Desk) -> None:
     """The same identity with other content, in another month too, is never a second event."""
     first = cost(id="one", time=NOW)
     others = [
@@ -125,7 +125,9 @@ async def test_late_events_get_their_month(database_url: str, desk: Desk) -> Non
     assert await fetch(database_url, "SELECT to_regclass($1)::text", name) == [(None,)]
     events = [started(time=NOW), cost(time=A_YEAR_AGO), cost(time=LAST_MONTH)]
     await desk.record(Log().batch(events))
-    assert await fetch(database_url, f"SELECT count(*) FROM {name} WHERE service = 'twilio'") == [(1,)]
+    assert await fetch(database_url, f"SELECT count(*) FROM {name} WHERE service = 'twilio'") == [
+        (1,)
+    ]
     totals = await check(database_url, events)
     assert totals.calls["call-1"].first_at == A_YEAR_AGO
 
@@ -179,11 +181,14 @@ async def test_a_price_that_comes_later_counts_on_replay(database_url: str, desk
     await assert_verified(database_url)
 
 
-async def test_refused_events_are_kept_once_with_their_bytes(
-    database_url: str, desk: Desk
-) -> None:
+async def test_refused_events_are_kept_once_with_their_bytes(database_url: str, desk: Desk) -> None:
     log = Log()
-    values: list[bytes | Plain] = [b"{", started(time=NOW), cost(service="vendor", time=NOW), b"\xff"]
+    values: list[bytes | Plain] = [
+        b"{",
+        started(time=NOW),
+        cost(service="vendor", time=NOW),
+        b"\xff",
+    ]
     batch = log.batch(values)
     outcome = await desk.record(batch)
     assert outcome.refused == {"invalid_json": 2, "unknown_price": 1}

@@ -51,7 +51,11 @@ def mixed_events(count: int, rng: random.Random) -> list[Plain]:
                     lambda: charged(call, None, time=time, amount=rng.randrange(5)),
                     lambda: refunded(call, user, time=time),
                     lambda: ended(call, user, time=time),
-                    lambda: _void_of(rng.choice(costs), time) if costs else started(call, user, time=time),
+                    lambda: (
+                        _void_of(rng.choice(costs), time)
+                        if costs
+                        else started(call, user, time=time)
+                    ),
                 ]
             )()
         )

@@ -32,7 +32,17 @@ def record(one: Arrived) -> ConsumerRecord:
     """Return a record as aiokafka would."""
     headers = tuple(one.headers)
     return ConsumerRecord(
-        TOPIC, one.partition, one.offset, 0, 0, one.key, one.value, None, 3, len(one.value or b""), headers
+        TOPIC,
+        one.partition,
+        one.offset,
+        0,
+        0,
+        one.key,
+        one.value,
+        None,
+        3,
+        len(one.value or b""),
+        headers,
     )
 
 

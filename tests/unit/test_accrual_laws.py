@@ -87,9 +87,7 @@ def test_another_users_events_change_nothing(data: st.DataObject) -> None:
     ledger = recorded(data.draw(arrivals(stream)))
     owned = {name for name, call in ledger.calls.items() if call.user_id}
     foreign = [
-        event
-        for plain in data.draw(streams)
-        if (event := stranger(plain)).data.call_id in owned
+        event for plain in data.draw(streams) if (event := stranger(plain)).data.call_id in owned
     ]
     calls, refused = dict(ledger.calls), len(ledger.refused)
     folded = ledger.record(foreign)

@@ -140,7 +140,9 @@ def test_headers_are_found_in_any_case_and_beside_others() -> None:
 
 def test_headers_that_are_no_cloudevents_attributes_leave_structured_mode() -> None:
     plain = cost()
-    assert decode(structured(plain), [("ce-id", b"other"), ("x", b"\xff")], WINDOW).id == plain["id"]
+    assert (
+        decode(structured(plain), [("ce-id", b"other"), ("x", b"\xff")], WINDOW).id == plain["id"]
+    )
 
 
 def test_the_same_content_has_the_same_fingerprint_and_any_other_another() -> None:

@@ -15,9 +15,7 @@ from tests.support.prices import DEFAULTS, Row, catalogue
 TOMORROW, YESTERDAY = NOW + timedelta(days=1), NOW - timedelta(days=1)
 
 
-def priced(
-    service: str, operation: str, usage: Any, unit: str, *rows: Row, **more: Any
-) -> Entry:
+def priced(service: str, operation: str, usage: Any, unit: str, *rows: Row, **more: Any) -> Entry:
     """Record one usage by the default prices and some more rows."""
     plain = cost(service=service, operation=operation, usage=usage, unit=unit, **more)
     return entry_of(decoded(plain), catalogue([*DEFAULTS, *rows]))
