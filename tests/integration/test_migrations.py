@@ -74,7 +74,7 @@ async def test_applied_one_by_one_and_all_at_once_is_the_same(
     async with empty("one_by_one") as url:
         for count in range(1, len(steps) + 1):
             with monkeypatch.context() as patch:
-                patch.setattr("ledger.store.migrate.migrations", lambda: steps[:count])  # noqa: B023
+                patch.setattr("ledger.store.migrate.migrations", lambda: steps[:count])
                 assert await migrate(url) == 1
         assert await schema_of(url) == await schema_of(database_url)
         assert len((await schema_of(url))[0]) > 50

@@ -6,7 +6,7 @@ otherwise, it has several.
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -42,23 +42,16 @@ def mixed_events(count: int, rng: random.Random) -> list[Plain]:
         call, user = rng.choice(sorted(OWNERS.items()))
         time = NOW - timedelta(days=rng.randrange(3), minutes=rng.randrange(60))
         costs = [one for one in events if one["type"] == "cost.recorded"]
-        events.append(
-            rng.choice(
-                [
-                    lambda: cost(call, user, time=time, usage=rng.randrange(9)),
-                    lambda: cost(call, None, time=time, personaId=f"persona-{rng.randrange(2)}"),
-                    lambda: started(call, user, time=time, persona=f"persona-{rng.randrange(2)}"),
-                    lambda: charged(call, None, time=time, amount=rng.randrange(5)),
-                    lambda: refunded(call, user, time=time),
-                    lambda: ended(call, user, time=time),
-                    lambda: (
-                        _void_of(rng.choice(costs), time)
-                        if costs
-                        else started(call, user, time=time)
-                    ),
-                ]
-            )()
-        )
+        choices: list[Callable[[], Plain]] = [
+            lambda: cost(call, user, time=time, usage=rng.randrange(9)),
+            lambda: cost(call, None, time=time, personaId=f"persona-{rng.randrange(2)}"),
+            lambda: started(call, user, time=time, persona=f"persona-{rng.randrange(2)}"),
+            lambda: charged(call, None, time=time, amount=rng.randrange(5)),
+            lambda: refunded(call, user, time=time),
+            lambda: ended(call, user, time=time),
+            lambda: _void_of(rng.choice(costs), time) if costs else started(call, user, time=time),
+        ]
+        events.append(rng.choice(choices)())
     rng.shuffle(events)
     return events
 

@@ -88,7 +88,7 @@ def _dollars(number: object) -> Fraction:
 
 
 def _price(data: dict[str, Any], at: datetime, prices: Sequence[Row]) -> Fraction | None:
-    """Return dollars per unit as sent: the exact model before any, the unit as sent before others."""
+    """Return dollars per unit as sent: an exact model and the unit as sent come first."""
     service, operation, unit = data["service"], data["operation"], data["unit"]
     operation = operation.strip().lower().replace("-", "_")
     operation = _ALIASES.get(service, {}).get(operation, operation)
@@ -226,7 +226,8 @@ class _Sums(dict[Any, int]):
 
 def _add_days(totals: Totals) -> None:
     """Sum the calls into the days of their users."""
-    costs, sums = _Sums(), defaultdict(lambda: [0, 0, 0, 0])
+    costs = _Sums()
+    sums: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for call in totals.calls.values():
         persona = call.persona_id or ""
         for (day, service), cost in call.costs.items():

@@ -12,6 +12,9 @@ import pytest
 brokers_run: dict[str, str] = {}
 """The brokers that this session ran tests on: name, version."""
 
+figures: list[str] = []
+"""What fault tests counted, a line each."""
+
 
 def is_ci() -> bool:
     """Tell whether everything has to be there."""
@@ -27,11 +30,15 @@ def lack(part: str, reason: str) -> NoReturn:
 
 
 def summarise(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which brokers were run, and by name what was not run and why."""
+    """Say which brokers were run, what was counted, and by name what was not run and why."""
     if brokers_run:
         names = ", ".join(f"{name} {version}" for name, version in sorted(brokers_run.items()))
         terminalreporter.write_sep("=", "brokers run")
         terminalreporter.write_line(names)
+    if figures:
+        terminalreporter.write_sep("=", "figures of the fault tests")
+    for line in figures:
+        terminalreporter.write_line(line)
     not_run: dict[str, list[str]] = {}
     for report in terminalreporter.stats.get("skipped", []):
         not_run.setdefault(_reason(report), []).append(report.nodeid)

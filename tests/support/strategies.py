@@ -5,6 +5,7 @@ many examples take little time, and what decides between events of one moment is
 """
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
@@ -137,4 +138,4 @@ def arrivals(draw: st.DrawFn, events: list[Plain]) -> list[list[Plain]]:
     order = draw(st.permutations(events + repeats))
     cuts = sorted(draw(st.sets(st.integers(1, len(order)), max_size=5)))
     edges = [0, *cuts, len(order)]
-    return [order[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [order[start:end] for start, end in pairwise(edges)]

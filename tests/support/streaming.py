@@ -54,6 +54,11 @@ class Stage:
     database_url: str
 
     @property
+    def broker(self) -> str:
+        """Return the broker's name."""
+        return "Apache Kafka" if self.idempotent else "Tansu"
+
+    @property
     def kafka(self) -> KafkaSettings:
         """Return settings under which a lost member of a group is missed within seconds."""
         return KafkaSettings(
@@ -80,7 +85,9 @@ class Stage:
         async with asyncio.timeout(STEP_SECONDS):
             await ensure_topics(self.kafka, partitions=PARTITIONS)
 
-    async def send(self, values: Iterable[Plain | bytes | Sent]) -> list[RecordMetadata]:
+    async def send(
+        self, values: Iterable[Plain | bytes | Sent], seconds: int = STEP_SECONDS
+    ) -> list[RecordMetadata]:
         """Produce events in order, wait for their acknowledgement and return their places."""
         producer = AIOKafkaProducer(
             bootstrap_servers=self.bootstrap,
@@ -101,7 +108,7 @@ class Stage:
                 )
                 for one in map(Sent.of, values)
             ]
-            async with asyncio.timeout(STEP_SECONDS):
+            async with asyncio.timeout(seconds):
                 return await asyncio.gather(*acknowledgements)
         finally:
             await producer.stop()
@@ -169,7 +176,12 @@ class Stage:
         rows = await fetch(self.database_url, "SELECT sum(next_offset)::bigint FROM stream_offsets")
         return rows[0][0] or 0
 
-    async def until_counted(self, records: int, worker: asyncio.Task[None] | None = None) -> None:
+    async def until_counted(
+        self,
+        records: int,
+        worker: asyncio.Task[None] | None = None,
+        seconds: int = STEP_SECONDS,
+    ) -> None:
         """Wait until so many records are counted; raises at once what ended the worker."""
 
         async def done() -> bool:
@@ -178,8 +190,16 @@ class Stage:
                 raise AssertionError("the worker has ended")
             return await self.counted() >= records
 
-        await until(done, STEP_SECONDS)
+        await until(done, seconds)
         assert await self.counted() == records
+
+    async def until_more_than(self, records: int, seconds: int = STEP_SECONDS) -> None:
+        """Wait until more records than these are counted."""
+
+        async def more() -> bool:
+            return await self.counted() > records
+
+        await until(more, seconds)
 
     async def holders(self) -> list[list[int]]:
         """Return the partitions of each living worker."""

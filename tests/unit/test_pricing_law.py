@@ -1,6 +1,7 @@
 """Pricing in integers is exact: it agrees with fractions of a dollar over any catalogue."""
 
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,7 +57,7 @@ def no_twins(found: list[Row]) -> list[Row]:
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(rows, max_size=12).map(no_twins), costs)
-def test_integers_price_as_fractions_do(found: list[Row], said: dict[str, object]) -> None:
+def test_integers_price_as_fractions_do(found: list[Row], said: dict[str, Any]) -> None:
     plain = cost(**said)
     expected = cost_nano(plain, found)
     outcome: int | str

@@ -1,0 +1,59 @@
+"""A seeded stream of simulated calls with repeats, disorder and broken events, and what it means.
+
+Its size is 20 000 events, or what the environment's STREAM_EVENTS says.
+"""
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+
+from cost_analytics.simulation.call import EVENTS_A_CALL
+from cost_analytics.simulation.disturbances import shuffled, with_malformed, with_repeats
+from cost_analytics.simulation.malformed import MALFORMATIONS
+from cost_analytics.simulation.planning import Wish, plan_for
+from cost_analytics.simulation.timeline import timeline
+from tests.support.events import Plain
+from tests.support.expected import Expectation, expect
+from tests.support.streaming import Sent
+
+EVENTS = int(os.environ.get("STREAM_EVENTS") or 20_000)
+SEED = 2026
+TEN_PERCENT, ONE_PERCENT = 1_000, 100
+WINDOW_US = 3 * 60 * 1_000_000
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """What is sent, in order; its good events, each once or more; the code of each broken one."""
+
+    sent: list[Sent]
+    good: list[Plain]
+    broken: Mapping[bytes, str]
+    expected: Expectation
+
+    @property
+    def codes(self) -> Counter[str]:
+        """Count the broken events by code."""
+        return Counter(self.broken.values())
+
+
+@cache
+def seeded(events: int = EVENTS) -> Seeded:
+    """Return a stream of about so many different good events over the last 24 hours."""
+    wish = Wish(users=40, calls=-(-events // EVENTS_A_CALL), rate=0, seed=SEED)
+    plan = plan_for(wish, time.time_ns() // 1_000_000)
+    repeated = with_repeats(timeline(plan), TEN_PERCENT, SEED)
+    in_order = list(with_malformed(repeated, ONE_PERCENT, SEED))
+    bad = [sending.value for sending in in_order if not sending.good]
+    broken = {
+        value: MALFORMATIONS[number % len(MALFORMATIONS)].code for number, value in enumerate(bad)
+    }
+    assert len(broken) == len(bad)
+    good = [json.loads(s.value, parse_float=Decimal) for s in in_order if s.good]
+    sent = [Sent(s.value, s.key) for s in shuffled(in_order, WINDOW_US, SEED)]
+    return Seeded(sent, good, broken, expect(good))
