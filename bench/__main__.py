@@ -58,11 +58,7 @@ async def _run_parts(stage: Stage, report: Report) -> None:
         rounds = await run_rounds(stage, options.parts)
         report.throughput(rounds.runs, options, stage.load)
     if "latency" in options.parts:
-        latencies = []
-        for number in range(1, options.runs + 1):
-            narrator.title(f"latency, round {number} of {options.runs}")
-            latencies.append(await measure_latency(stage))
-        report.latency(latencies)
+        report.latency(await measure_latency(stage))
     if "reads" in options.parts:
         report.reads(await measure_reads(stage))
     if "loss" in options.parts:

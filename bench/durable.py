@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from bench.broker import SESSION_TIMEOUT_MS, Broker, fill
@@ -25,8 +26,10 @@ from schemas.topics import CALL_EVENTS
 
 _LOOK_SECONDS: Final = 0.01
 _SLOWEST_EVENTS_PER_SECOND: Final = 500
-_WARM_UP_SLICES: Final = BATCHES_BEFORE_TRUST + 4
-"""Sent one after the other, so that each lane records enough batches to trust its stream."""
+_TRUST_SLICES: Final = BATCHES_BEFORE_TRUST + 4
+"""The end of the warm-up comes in as many small parts, waited for one by one, so that each lane
+records enough batches without a repeat to trust its stream."""
+_TRUST_SLICE_EVENTS: Final = 100
 _FROZEN_MS_MAX: Final = SESSION_TIMEOUT_MS - 2_000
 
 _COUNTED = "SELECT coalesce(sum(next_offset), 0) FROM stream_offsets"
@@ -93,13 +96,13 @@ async def _fill_unseen(
 
 
 async def warm_up(stage: Stage, broker: Broker, connection: Connection, workers: Workers) -> None:
-    """Let the workers record the warm-up: slice after slice, until all of it is counted."""
+    """Let the workers record the warm-up until all of it is counted and they trust the stream."""
     records = stage.load.warm_up
-    size = -(-len(records) // _WARM_UP_SLICES)
-    for start in range(0, len(records), size):
-        part = records[start : start + size]
-        await fill(broker, CALL_EVENTS.name, part)
-        await wait_counted(connection, workers, start + len(part))
+    first = len(records) - _TRUST_SLICES * _TRUST_SLICE_EVENTS
+    ends = [*range(first, len(records), _TRUST_SLICE_EVENTS), len(records)]
+    for start, end in pairwise([0, *ends]):
+        await fill(broker, CALL_EVENTS.name, records[start:end])
+        await wait_counted(connection, workers, end)
 
 
 async def wait_counted(connection: Connection, workers: Workers, events: int) -> None:

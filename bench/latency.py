@@ -21,6 +21,7 @@ from bench.broker import Broker
 from bench.databases import open_database
 from bench.durable import wait_counted, warm_up
 from bench.events import CALLS, Emitter
+from bench.figures import percentile
 from bench.stage import InvalidRunError, Stage
 from bench.workers import running_workers
 from schemas.topics import CALL_EVENTS, CALL_TOTALS
@@ -50,8 +51,9 @@ class Latencies(NamedTuple):
     published_ms: list[float]
 
 
-async def measure_latency(stage: Stage) -> Latencies:
-    """Offer a fixed load to one worker and time what comes out; raises InvalidRunError."""
+async def measure_latency(stage: Stage) -> list[Latencies]:
+    """Offer a fixed load to one worker, again and again; raises InvalidRunError."""
+    stage.narrator.title("latency")
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(stage.broker())
         url = await stack.enter_async_context(stage.databases.fresh())
@@ -60,19 +62,33 @@ async def measure_latency(stage: Stage) -> Latencies:
         stage.narrator.say("the worker starts, and is told of the calls")
         await workers.wait_assigned(connection)
         await warm_up(stage, broker, connection, workers)
-        await asyncio.sleep(_SETTLE_SECONDS)
-        stage.narrator.say(f"{EVENTS_PER_SECOND:,} events/s for {_SECONDS} s")
-        consumer = make_consumer(broker.kafka, CALL_TOTALS.name, group=None)
-        await consumer.start()
-        stack.push_async_callback(consumer.stop)
+        runs = []
+        counted = len(stage.load.warm_up)
+        for number in range(1, stage.options.runs + 1):
+            await asyncio.sleep(_SETTLE_SECONDS)
+            stage.narrator.title(f"latency, round {number} of {stage.options.runs}")
+            stage.narrator.say(f"{EVENTS_PER_SECOND:,} events/s for {_SECONDS} s")
+            runs.append(await _measure(stage, broker, number))
+            counted += EVENTS_PER_SECOND * _SECONDS
+            await wait_counted(connection, workers, counted)
+            stage.narrator.result(f"{percentile(runs[-1].committed_ms, 50):.0f} ms to the commit")
+        await workers.stop()
+    return runs
+
+
+async def _measure(stage: Stage, broker: Broker, number: int) -> Latencies:
+    consumer = make_consumer(broker.kafka, CALL_TOTALS.name, group=None)
+    await consumer.start()
+    try:
         watch = _Watch(consumer)
         reading = asyncio.create_task(watch.run())
-        await _offer(stage, broker, watch)
-        total = len(stage.load.warm_up) + EVENTS_PER_SECOND * _SECONDS
-        await wait_counted(connection, workers, total)
+        await _offer(stage, broker, watch, number)
         async with asyncio.timeout(_ANSWER_SECONDS_MAX):
             await reading
-        await workers.stop()
+    except TimeoutError:
+        raise InvalidRunError("not every event came out as a total") from None
+    finally:
+        await consumer.stop()
     return watch.latencies
 
 
@@ -109,11 +125,12 @@ class _Watch:
             self.latencies.published_ms.append((arrived - due) / _MS)
 
 
-async def _offer(stage: Stage, broker: Broker, watch: _Watch) -> None:
+async def _offer(stage: Stage, broker: Broker, watch: _Watch, number: int) -> None:
     """Send events on schedule; each of another call."""
     events = EVENTS_PER_SECOND * _SECONDS
-    calls = Random(stage.options.seed).sample(range(CALLS), events)
-    emitter = Emitter(stage.options.seed + 1, 0)
+    seed = stage.options.seed + number
+    calls = Random(seed).sample(range(CALLS), events)
+    emitter = Emitter(seed, 0)
     producer: Any = make_producer(broker.kafka)
     await producer.start()
     try:

@@ -93,6 +93,7 @@ class Work:
         self.repeated = 0
         self.letters: list[DeadLetter] = list(batch.letters)
         self._refused: list[tuple[Event, Refused]] = []
+        self._twins: dict[str, list[Event]] = {}
 
     def drop_repeats_within(self) -> None:
         """Keep the first event of each identity."""
@@ -100,6 +101,8 @@ class Work:
             first = self.new.setdefault(event.identity, event)
             if first is not event:
                 self._meet(event, first.fingerprint)
+                if event.fingerprint == first.fingerprint:
+                    self._twins.setdefault(event.identity, []).append(event)
 
     def meet_known(self, identity: str, fingerprint: int) -> None:
         """Drop an event whose identity is recorded, with the digest of what was recorded."""
@@ -113,8 +116,12 @@ class Work:
             self._refused.append((event, Refused("id_conflict", message)))
 
     def refuse(self, refused: Sequence[tuple[Event, Refused]]) -> None:
-        """Turn refused events into dead letters."""
+        """Turn refused events into dead letters, and with each those that are the same."""
         self._refused += refused
+        for event, why in refused:
+            twins = self._twins.get(event.identity, [])
+            self.repeated -= len(twins)
+            self._refused += [(twin, why) for twin in twins]
         if self._refused:
             pairs = zip(self.batch.events, self.batch.records, strict=True)
             records = {id(event): record for event, record in pairs}

@@ -58,12 +58,14 @@ class Lane:
         self.behind = False
         self.batches = 0
         self.next_offsets: dict[int, int] = {}
+        self.read_offsets: dict[int, int] = {}
 
     def assign(self, partitions: Iterable[TopicPartition], next_offsets: Mapping[int, int]) -> None:
         """Take over partitions whose positions have been set."""
         self._assignment += 1
         self.partitions = tuple(partitions)
         self.next_offsets = dict(next_offsets)
+        self.read_offsets = {}
         self.batches += 1
         if self.partitions:
             self._assigned.set()
@@ -114,6 +116,7 @@ class Lane:
         if not polled:
             return assignment, None
         batch = await decode_records(polled)
+        self.read_offsets |= batch.next_offsets
         batch.rewinds = self._rewinds(polled)
         return assignment, batch
 

@@ -4,16 +4,17 @@ What a batch changed is remembered twice: here in memory, to be published at onc
 that its transaction wrote, which is deleted once the brokers have acknowledged. If this process
 dies in between, another worker finds the row and publishes the calls as they are by then.
 
-A call that changes faster than it is published is published in its newest state only. A few calls
-go out at once; after many there is a pause, so that publishing keeps to a rate that leaves the
-processor to the recording. While a backlog is worked off that rate is lower still, because those
-states are history already.
+A call that changes faster than it is published is published in its newest state only. Rounds are
+small and paced, so that publishing leaves the processor to the recording; while a backlog is worked
+off they are further apart, because those states are history already. Half of a round are the calls
+that changed last, so that what happens now is told now, and half those that have waited longest.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -29,12 +30,14 @@ from schemas.topics import CALL_TOTALS
 from streams.kafka import KafkaError
 from streams.producing import Producing
 from streams.retries import Backoff
+from streams.waiting import Waiting
 
-DIRTY_CALLS_MAX: Final = 100_000
-"""With so many calls in memory they are published at any rate."""
+ROUND_CALLS_MAX: Final = 400
 TOTALS_PER_SECOND: Final = 4_000
 TOTALS_PER_SECOND_BEHIND: Final = 1_000
-PAUSE_SECONDS_MAX: Final = 8
+DIRTY_CALLS_MAX: Final = 100_000
+"""With so many calls in memory they are published at any rate."""
+SETTLE_NS: Final = 1_000_000_000
 ORPHAN_AGE_SECONDS: Final = 10
 ORPHANS_PER_ROUND: Final = 50
 RELAY_SECONDS: Final = 5
@@ -57,25 +60,20 @@ class TotalsPublisher:
     ) -> None:
         """Take the producer, how to reach the outbox, and who knows whether there is a backlog."""
         self._behind = behind
-        self._published = 0
         self._producing = producing
         self._connect = connect
         self._connection: Connection | None = None
-        self._dirty: dict[str, tuple[Call, datetime]] = {}
-        self._done: list[int] = []
+        self._waiting = Waiting()
         self._wake = asyncio.Event()
         self._backoff = Backoff()
+        self._settled_at = 0
 
     def submit(self, outcome: Outcome) -> None:
         """Take over the calls of a committed batch."""
         if outcome.outbox_id is None:
             return
         at = outcome.committed_at or datetime.now(UTC)
-        for call in outcome.changed:
-            known = self._dirty.get(call.call_id)
-            if known is None or known[0].version < call.version:
-                self._dirty[call.call_id] = (call, at)
-        self._done.append(outcome.outbox_id)
+        self._waiting.add(outcome.outbox_id, outcome.changed, at)
         self._wake.set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -83,11 +81,13 @@ class TotalsPublisher:
         relay = asyncio.create_task(self._relay(stop))
         try:
             while not stop.is_set():
-                await self._wait(stop)
-                await self._round(stop)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), 1)
+                self._wake.clear()
+                await self._catch_up(stop)
             with suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_SECONDS):
-                    while self._done:
+                    while self._waiting:
                         await self._round(stop)
         finally:
             relay.cancel()
@@ -95,35 +95,41 @@ class TotalsPublisher:
             if self._connection is not None:
                 await self._connection.close()
 
-    async def _wait(self, stop: asyncio.Event) -> None:
-        """Rest as long as the last round deserves, then wait for work."""
-        rate = TOTALS_PER_SECOND_BEHIND if self._behind() else TOTALS_PER_SECOND
-        pause_seconds = min(PAUSE_SECONDS_MAX, self._published / rate)
-        if len(self._dirty) < DIRTY_CALLS_MAX:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), pause_seconds)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), 1)
-        self._wake.clear()
+    async def _catch_up(self, stop: asyncio.Event) -> None:
+        """Publish round by round until nothing waits, resting after each as it deserves."""
+        while self._waiting and not stop.is_set():
+            published = await self._round(stop)
+            rate = TOTALS_PER_SECOND_BEHIND if self._behind() else TOTALS_PER_SECOND
+            if len(self._waiting) < DIRTY_CALLS_MAX:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), published / rate)
 
-    async def _round(self, stop: asyncio.Event) -> None:
-        """Publish all that is dirty; on failure it stays dirty, unless newer by then."""
-        dirty, self._dirty = self._dirty, {}
-        done, self._done = self._done, []
-        if not done:
-            return
+    async def _round(self, stop: asyncio.Event) -> int:
+        """Publish some of what waits and return how many; on failure it waits on."""
+        some = self._waiting.take(ROUND_CALLS_MAX)
         try:
-            self._published = await self._publish(dirty.values())
-            await settle(await self._open(), done)
-            self._backoff.reset()
+            published = await self._publish((entry.call, entry.at) for entry in some)
+            await self._settle()
         except WAITING as error:
-            self._dirty = dirty | self._dirty
-            self._done = done + self._done
+            self._waiting.put_back(some)
             _log.warning(
                 "totals are late, trying again: %s", error, extra={"action": "totals_retry"}
             )
             await self._backoff.wait(stop)
-            self._wake.set()
+            return 0
+        self._backoff.reset()
+        return published
+
+    async def _settle(self) -> None:
+        """Delete the outbox rows that are done with: about once a second, and when all are."""
+        now = time.monotonic_ns()
+        if len(self._waiting) and now - self._settled_at < SETTLE_NS:
+            return
+        settled = self._waiting.settled()
+        if settled:
+            await settle(await self._open(), settled)
+            self._waiting.forget(settled)
+        self._settled_at = now
 
     async def _publish(self, states: Iterable[tuple[Call, datetime]]) -> int:
         """Send totals, wait for their acknowledgement, and return their number."""

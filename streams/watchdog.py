@@ -73,10 +73,16 @@ class Watchdog:
         return None
 
     async def _behind(self, lane: Lane) -> str | None:
-        """Say how many records the lane has not counted; what cannot be asked counts as none."""
+        """Say how many records wait, to be read or to be counted; what nobody tells is none.
+
+        The end is compared with how far was read, not with the last record that was: offsets have
+        gaps, where transactions leave their markers and retention takes records away.
+        """
+        ends: dict[TopicPartition, int]
         try:
             async with asyncio.timeout(ASK_TIMEOUT_SECONDS):
-                ends: dict[TopicPartition, int] = await self._consumer.end_offsets(lane.partitions)
+                ends = await self._consumer.end_offsets(lane.partitions)
+                unread = [end - await self._consumer.position(p) for p, end in ends.items()]
         except (KafkaError, TimeoutError) as error:
             _log.warning(
                 "the brokers do not say how far they are: %s",
@@ -84,6 +90,6 @@ class Watchdog:
                 extra={"action": "watchdog_blind"},
             )
             return None
-        counted = lane.next_offsets
-        behind = sum(max(0, end - counted.get(p.partition, 0)) for p, end in ends.items())
+        uncounted = [end - lane.next_offsets.get(p, 0) for p, end in lane.read_offsets.items()]
+        behind = sum(max(0, records) for records in unread + uncounted)
         return f"{behind} records wait" if behind else None

@@ -204,9 +204,7 @@ async def test_refused_events_are_kept_once_with_their_bytes(database_url: str, 
     assert all(row["key"] == b"key" and row["message"] for row in rows)
 
 
-async def test_what_is_refused_is_refused_each_time_it_comes(
-    database_url: str, desk: Desk
-) -> None:
+async def test_what_is_refused_is_refused_each_time_it_comes(database_url: str, desk: Desk) -> None:
     """Nothing of it is recorded, so the next one in the same batch is no repeat of anything."""
     unpriced = cost(service="vendor", time=NOW)
     foreign = cost(user="bob", time=NOW)

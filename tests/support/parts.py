@@ -13,7 +13,7 @@ brokers_run: dict[str, str] = {}
 """The brokers that this session ran tests on: name, version."""
 
 figures: list[str] = []
-"""What fault tests counted, a line each."""
+"""What was sent and counted in the tests of whole streams, a line each."""
 
 
 def is_ci() -> bool:
@@ -36,7 +36,7 @@ def summarise(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_sep("=", "brokers run")
         terminalreporter.write_line(names)
     if figures:
-        terminalreporter.write_sep("=", "figures of the fault tests")
+        terminalreporter.write_sep("=", "figures")
     for line in figures:
         terminalreporter.write_line(line)
     not_run: dict[str, list[str]] = {}

@@ -1,10 +1,11 @@
 """A seeded stream of whole calls with repeats, shuffled: what the fault tests send."""
 
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from tests.support.events import NOW, Plain, charged, cost, ended, refunded, started, voided
+from tests.support.events import Plain, charged, cost, ended, refunded, started, voided
 
+_ONE_HOUR_AGO = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 _USAGES = (
     {"service": "deepgram", "operation": "stt_streaming", "unit": "seconds", "model": "nova-2"},
     {"service": "cerebras", "operation": "inference", "unit": "tokens", "model": "llama3.1-8b"},
@@ -25,7 +26,7 @@ def stream_of_calls(calls: int, costs_each: int, *, seed: int) -> list[Plain]:
 
 
 def _call(rng: random.Random, call: str, user: str, costs_each: int) -> list[Plain]:
-    began = NOW - timedelta(minutes=rng.randrange(2 * 24 * 60))
+    began = _ONE_HOUR_AGO - timedelta(minutes=rng.randrange(2 * 24 * 60))
     costs = [
         cost(
             call,

@@ -18,13 +18,18 @@ PARTITION = TopicPartition(CALL_EVENTS.name, 3)
 class Brokers:
     """What a consumer says of its partitions' ends."""
 
-    def __init__(self, end: int, highwater: int | None = None, *, away: bool = False) -> None:
-        self.end, self.high, self.away = end, highwater, away
+    def __init__(
+        self, end: int, highwater: int | None = None, *, read: int = 10, away: bool = False
+    ) -> None:
+        self.end, self.high, self.read, self.away = end, highwater, read, away
 
     async def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[Any, int]:
         if self.away:
             raise KafkaError
         return dict.fromkeys(partitions, self.end)
+
+    async def position(self, _: TopicPartition) -> int:
+        return self.read
 
     def highwater(self, _: TopicPartition) -> int | None:
         return self.high
@@ -33,9 +38,12 @@ class Brokers:
 class Watched:
     """A lane as the watchdog sees it; `steps` batches are counted, one a look."""
 
-    def __init__(self, counted: int, *, failing: bool = False, steps: int = 0) -> None:
+    def __init__(
+        self, counted: int, *, read: int | None = None, failing: bool = False, steps: int = 0
+    ) -> None:
         self.partitions = (PARTITION,)
         self.next_offsets = {PARTITION.partition: counted}
+        self.read_offsets = {PARTITION.partition: counted if read is None else read}
         self.failing = failing
         self._batches, self._steps = 0, steps
 
@@ -63,6 +71,16 @@ async def _watch(brokers: Brokers, lane: Watched) -> None:
 async def test_records_that_nobody_counts_end_the_worker() -> None:
     with pytest.raises(StalledError, match="7 records wait"):
         await _watch(Brokers(end=17), Watched(counted=10))
+
+
+async def test_records_that_were_read_and_never_counted_end_the_worker() -> None:
+    with pytest.raises(StalledError, match="5 records wait"):
+        await _watch(Brokers(end=17, read=17), Watched(counted=10, read=15))
+
+
+async def test_a_gap_at_the_end_of_the_log_is_no_stall() -> None:
+    """A transaction's marker, or records that retention took: nothing that waits."""
+    await _watch(Brokers(end=17, read=17), Watched(counted=10))
 
 
 async def test_a_log_that_was_emptied_under_the_worker_ends_it() -> None:

@@ -1,0 +1,70 @@
+"""The calls whose newest totals are not yet in Kafka, and the outbox rows that stand for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import islice
+from typing import NamedTuple
+
+from ledger.calls import Call
+
+
+class Entry(NamedTuple):
+    """A call as of its newest commit at `at`; `batch` is the oldest one it still waits for."""
+
+    call: Call
+    at: datetime
+    batch: int
+
+
+class Waiting:
+    """Calls in the order of their last change, each in its newest state."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._entries: dict[str, Entry] = {}
+        self._rows: list[tuple[int, int]] = []
+        self._batches = 0
+
+    def __len__(self) -> int:
+        """Return how many calls wait."""
+        return len(self._entries)
+
+    def __bool__(self) -> bool:
+        """Say whether calls wait to be published, or outbox rows to be deleted."""
+        return bool(self._entries or self._rows)
+
+    def add(self, outbox_id: int, calls: Iterable[Call], at: datetime) -> None:
+        """Take over the calls of one committed batch."""
+        self._batches += 1
+        self._rows.append((self._batches, outbox_id))
+        self._merge(Entry(call, at, self._batches) for call in calls)
+
+    def _merge(self, entries: Iterable[Entry]) -> None:
+        """Keep the newest state of each call, as the one that changed last."""
+        for entry in entries:
+            call_id = entry.call.call_id
+            known = self._entries.pop(call_id, entry)
+            newest = known if known.call.version > entry.call.version else entry
+            self._entries[call_id] = newest._replace(batch=min(known.batch, entry.batch))
+
+    def take(self, most: int) -> list[Entry]:
+        """Remove and return up to `most` calls: half the latest, half those waiting longest."""
+        latest = [self._entries.popitem()[1] for _ in range(min(most // 2, len(self._entries)))]
+        oldest = list(islice(self._entries, most - len(latest)))
+        return latest + [self._entries.pop(call_id) for call_id in oldest]
+
+    def put_back(self, entries: Iterable[Entry]) -> None:
+        """Let calls wait on that could not be published; newer states of them stay."""
+        self._merge(entries)
+
+    def settled(self) -> list[int]:
+        """Return the outbox rows whose calls have all been published; looks at all that wait."""
+        oldest = min((entry.batch for entry in self._entries.values()), default=self._batches + 1)
+        return [row for batch, row in self._rows if batch < oldest]
+
+    def forget(self, outbox_ids: Iterable[int]) -> None:
+        """Drop rows that have been deleted."""
+        gone = set(outbox_ids)
+        self._rows = [(batch, row) for batch, row in self._rows if row not in gone]

@@ -1,0 +1,181 @@
+"""A lane records what it reads under an assignment, and takes nothing from the next one.
+
+A record that is read and not recorded is lost: the next batch moves the stored offset past it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest
+
+from ledger.batches import Batch, Outcome
+from ledger.recording import Recorder
+from streams import lane
+from streams.kafka import AIOKafkaConsumer, TopicPartition
+from streams.lane import Lane
+from tests.support.events import cost
+from tests.support.lanes import record
+from tests.support.recording import Log
+
+FIRST, OTHER = TopicPartition("events", 0), TopicPartition("events", 1)
+
+
+class Broker:
+    """A consumer whose polls wait for records, across a rebalance too, as aiokafka's do."""
+
+    def __init__(self) -> None:
+        self.log, self._arrived = Log(), asyncio.Condition()
+        self._waiting: dict[TopicPartition, list[Any]] = {}
+        self.polls = 0
+
+    async def send(self, partition: TopicPartition) -> int:
+        """Let a record arrive, and return its offset."""
+        sent = self.log.append(cost(), partition.partition)
+        async with self._arrived:
+            self._waiting.setdefault(partition, []).append(record(sent))
+            self._arrived.notify_all()
+        return sent.offset
+
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int, **_: object
+    ) -> Mapping[TopicPartition, list[Any]]:
+        self.polls += 1
+        try:
+            async with asyncio.timeout(timeout_ms / 1000), self._arrived:
+                await self._arrived.wait_for(lambda: self._waiting.keys() & set(partitions))
+                return {p: self._waiting.pop(p) for p in partitions if p in self._waiting}
+        except TimeoutError:
+            return {}
+
+
+class Ledger:
+    """A recorder that writes down offsets; each batch waits until it may be recorded."""
+
+    def __init__(self) -> None:
+        self.recorded: list[tuple[int, int]] = []
+        self.may_record = asyncio.Event()
+        self.may_record.set()
+        self.begun = asyncio.Event()
+        self.closed = False
+
+    async def record(self, batch: Batch) -> Outcome:
+        self.begun.set()
+        await self.may_record.wait()
+        self.recorded += [(one.partition, one.offset) for one in batch.records]
+        return Outcome(recorded=len(batch.events))
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a lane notice within moments that it is to stop."""
+    monkeypatch.setattr(lane, "POLL_MS", 100)
+    monkeypatch.setattr(lane, "IDLE_SECONDS", 0.1)
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return Broker()
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger()
+
+
+@asynccontextmanager
+async def running(broker: Broker, ledger: Ledger) -> AsyncIterator[Lane]:
+    """Run a lane that has the first partition, and stop it in order."""
+    own = Lane(
+        cast(AIOKafkaConsumer, broker), cast(Recorder, ledger), 100, lambda outcome, offsets: None
+    )
+    own.assign([FIRST], {})
+    stop = asyncio.Event()
+    task = asyncio.create_task(own.run(stop))
+    yield own
+    stop.set()
+    async with asyncio.timeout(10):
+        await task
+    assert ledger.closed
+
+
+async def until_recorded(ledger: Ledger, count: int) -> None:
+    async with asyncio.timeout(10):
+        while len(ledger.recorded) < count:
+            await asyncio.sleep(0.001)
+
+
+async def until_polled(broker: Broker, polls: int) -> None:
+    async with asyncio.timeout(10):
+        while broker.polls < polls:
+            await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("later", [[FIRST], [FIRST, OTHER]], ids=["the same", "one more"])
+async def test_a_poll_from_before_a_rebalance_takes_nothing_after_it(
+    broker: Broker, ledger: Ledger, later: list[TopicPartition]
+) -> None:
+    async with running(broker, ledger) as own:
+        await until_polled(broker, 1)
+        await own.revoke(wait_seconds=1)
+        own.assign(later, {})
+        for _ in range(3):
+            await broker.send(FIRST)
+        await until_recorded(ledger, 3)
+    assert ledger.recorded == [(0, 0), (0, 1), (0, 2)]
+
+
+async def test_giving_partitions_up_waits_for_the_batch_under_way(
+    broker: Broker, ledger: Ledger
+) -> None:
+    ledger.may_record.clear()
+    async with running(broker, ledger) as own:
+        await broker.send(FIRST)
+        await ledger.begun.wait()
+        revoking = asyncio.create_task(own.revoke(wait_seconds=10))
+        await asyncio.wait({revoking}, timeout=0.05)
+        assert not revoking.done()
+        ledger.may_record.set()
+        await revoking
+        assert ledger.recorded == [(0, 0)]
+        assert own.partitions == ()
+
+
+async def test_giving_partitions_up_does_not_wait_for_ever(broker: Broker, ledger: Ledger) -> None:
+    ledger.may_record.clear()
+    async with running(broker, ledger) as own:
+        await broker.send(FIRST)
+        await ledger.begun.wait()
+        await own.revoke(wait_seconds=0)
+        assert ledger.recorded == []
+        ledger.may_record.set()
+
+
+async def test_what_was_read_for_another_assignment_is_not_recorded(
+    broker: Broker, ledger: Ledger
+) -> None:
+    """Whoever has the partition now reads it from the stored offset, which is before it."""
+    ledger.may_record.clear()
+    async with running(broker, ledger) as own:
+        await broker.send(FIRST)
+        await ledger.begun.wait()
+        await broker.send(FIRST)  # read ahead while the first is being recorded
+        await until_polled(broker, 2)
+        await own.revoke(wait_seconds=0)
+        own.assign([OTHER], {})
+        ledger.may_record.set()
+        await broker.send(OTHER)
+        await until_recorded(ledger, 2)
+    assert ledger.recorded == [(0, 0), (1, 0)]
+
+
+async def test_a_lane_without_partitions_waits_for_some(broker: Broker, ledger: Ledger) -> None:
+    async with running(broker, ledger) as own:
+        await own.revoke(wait_seconds=1)
+        await broker.send(FIRST)
+        own.assign([FIRST], {})
+        await until_recorded(ledger, 1)
