@@ -26,6 +26,7 @@ from bench.stage import InvalidRunError, Stage
 from cost_analytics.embedded.postgres import EmbeddedPostgres
 from cost_analytics.embedded.processes import ServerError
 from cost_analytics.running import run
+from streams.kafka import KafkaError
 
 _ROOM: Final = Path(".local")
 _OLDEST: Final = timedelta(days=1)
@@ -56,7 +57,7 @@ async def _run_parts(stage: Stage, report: Report) -> None:
     options, narrator = stage.options, stage.narrator
     if {"durable", "repeats", "faust"} & set(options.parts):
         rounds = await run_rounds(stage, options.parts)
-        report.throughput(rounds.runs, options, stage.load)
+        report.throughput(rounds, options, stage.load)
     if "latency" in options.parts:
         report.latency(await measure_latency(stage))
     if "reads" in options.parts:
@@ -79,13 +80,13 @@ def main() -> int:
     directory.mkdir(parents=True)
     try:
         report = run(_measure(options, directory))
-    except (InvalidRunError, ServerError) as error:
+    except (InvalidRunError, ServerError, KafkaError) as error:
         print(
-            f"\n{error}\nThis run measured nothing; what its parts wrote: {directory}",
-            file=sys.stderr,
+            f"\n{error}\nNothing was measured. What the parts wrote: {directory}", file=sys.stderr
         )
         return 1
     except KeyboardInterrupt:
+        shutil.rmtree(directory)
         print("\nStopped.", file=sys.stderr)
         return 130
     shutil.rmtree(directory)

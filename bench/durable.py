@@ -33,7 +33,13 @@ _TRUST_SLICE_EVENTS: Final = 100
 _FROZEN_MS_MAX: Final = SESSION_TIMEOUT_MS - 2_000
 
 _COUNTED = "SELECT coalesce(sum(next_offset), 0) FROM stream_offsets"
-_NOW = "SELECT clock_timestamp()"
+_START = "SELECT clock_timestamp() AS since, pg_current_wal_insert_lsn() AS log"
+_LOGGED = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1)"
+_KEPT_BYTES = """
+SELECT sum(pg_total_relation_size(oid))
+FROM pg_class
+WHERE relkind = 'r' AND (relname LIKE 'call_cost_events_2%' OR relname = 'event_identities')
+"""
 _KEPT = """
 SELECT (SELECT count(*) FROM call_cost_events WHERE type <> 'call.settled') AS events,
        (SELECT count(*) FROM event_identities) AS identities,
@@ -44,12 +50,18 @@ SELECT (SELECT count(*) FROM call_cost_events WHERE type <> 'call.settled') AS e
 
 
 class DurableRun(NamedTuple):
-    """What a run came to. `since` is when it began, by which its rows are known."""
+    """What a run came to. `since` is when it began, by which its rows are known.
+
+    `logged_bytes` and `kept_bytes` are those of write-ahead log, and of recorded events and their
+    indexes, for each event.
+    """
 
     events: int
     seconds: float
     since: datetime
     cpu: CpuUse
+    logged_bytes: int
+    kept_bytes: int
 
     @property
     def rate(self) -> float:
@@ -80,7 +92,8 @@ async def measure_workers(
         await workers.stop()
         expected = len({record.value for record in (*stage.load.warm_up, *measured)})
         await _require_whole(connection, database_url, expected)
-    return run
+        kept = int(await connection.fetchval(_KEPT_BYTES))
+    return run._replace(kept_bytes=kept // expected)
 
 
 async def _fill_unseen(
@@ -126,13 +139,17 @@ async def _timed(
         "PostgreSQL": [stage.databases.server_pid],
         "broker": [broker.pid],
     }
-    since = await connection.fetchval(_NOW)
+    start = await connection.fetchrow(_START)
+    if start is None:
+        raise InvalidRunError("PostgreSQL does not say what time it is")
     meter = CpuMeter(parts)
     began = time.monotonic()
     workers.thaw()
     await wait_counted(connection, workers, len(stage.load.warm_up) + events)
     seconds = time.monotonic() - began
-    return DurableRun(events, seconds, since, meter.read())
+    cpu = meter.read()
+    logged = int(await connection.fetchval(_LOGGED, start["log"]))
+    return DurableRun(events, seconds, start["since"], cpu, logged // events, 0)
 
 
 async def _require_whole(connection: Connection, database_url: str, events: int) -> None:

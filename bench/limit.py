@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from bench.databases import open_database
+from bench.figures import Timed
+from bench.machine import CpuMeter
 from bench.stage import InvalidRunError, Stage
 from ledger.store.database import Connection
 
@@ -73,22 +75,25 @@ async def _copied_out(connection: Connection, query: str, recorded_at: datetime)
     return buffer.getvalue()
 
 
-async def measure_copy(stage: Stage, rows: CopyRows) -> float:
-    """Return the seconds that COPY takes for the measured rows."""
+async def measure_copy(stage: Stage, rows: CopyRows, events: int) -> Timed:
+    """Return how long COPY takes for the measured rows, which come of so many events."""
     async with stage.databases.fresh() as url, open_database(url) as connection:
         stage.narrator.say("the same rows by plain COPY: warm-up")
         for batch in rows.warm_up:
             await _copy(connection, batch)
         await stage.databases.checkpoint()
         stage.narrator.say("the same rows by plain COPY: measuring")
+        meter = CpuMeter({"PostgreSQL": [stage.databases.server_pid]})
         began = time.monotonic()
         for batch in rows.measured:
             await _copy(connection, batch)
         seconds = time.monotonic() - began
+        used = meter.read()
         copied = await connection.fetchval("SELECT count(*) FROM call_cost_events")
         if copied != rows.rows:
             raise InvalidRunError(f"{copied} of {rows.rows} rows were copied")
-    return seconds
+    client = {"Python": used.seconds["bench"], "PostgreSQL": used.seconds["PostgreSQL"]}
+    return Timed(events, seconds, 1.0, used._replace(seconds=client | {"broker": 0.0}))
 
 
 async def _copy(connection: Connection, batch: CopyBatch) -> None:

@@ -13,7 +13,7 @@ from bench.loss import Loss
 from bench.options import Options
 from bench.peers import AGENT_EVENTS_MOST
 from bench.reads import BARE, OFFERED_PER_SECOND, Reads
-from bench.rounds import COPY, ONE, REPEATS, TWO
+from bench.rounds import COPY, ONE, READING, REPEATS, TWO, Rounds
 
 
 @dataclass(slots=True)
@@ -29,8 +29,9 @@ class Report:
         machine = f"Machine: {self.machine}. Other programs used {self.strangers_percent} % of it."
         return "\n".join(["# Benchmark", "", machine, *self.lines, ""])
 
-    def throughput(self, runs: Mapping[str, list[Timed]], options: Options, load: Load) -> None:
+    def throughput(self, rounds: Rounds, options: Options, load: Load) -> None:
         """Add the contenders of the rounds."""
+        runs = rounds.runs
         ours = [run for name in (ONE, TWO, REPEATS) for run in runs.get(name, [])]
         self._section("Durable events a second")
         self.lines += table(
@@ -49,9 +50,15 @@ class Report:
             "COPY: the rows that the workers had just recorded, in the same batches, from ready-"
             "made binary buffers over one connection into the same tables, and nothing else. The "
             "ratio of the workers is seconds of COPY ÷ seconds of the workers, pair by pair.",
-            f"Consumer and agents: no repeats dropped, no totals in PostgreSQL, no offsets; up to "
-            f"{AGENT_EVENTS_MOST:,} events an agent, timed from its own first event.",
+            f"An event of the workers takes {spread(rounds.kept_bytes, 0)} bytes of tables and "
+            f"indexes, and {spread(rounds.logged_bytes, 0)} bytes of write-ahead log right after "
+            "a checkpoint.",
         )
+        if READING in runs:
+            self._note(
+                "Consumer and agents: no repeats dropped, no totals in PostgreSQL, no offsets; up "
+                f"to {AGENT_EVENTS_MOST:,} events an agent, timed from its own first event."
+            )
 
     def loss(self, losses: Mapping[str, Loss]) -> None:
         """Add what became of events whose processing failed."""

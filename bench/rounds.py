@@ -31,9 +31,14 @@ _REPEATS_PERCENT: Final = 1
 
 @dataclass(slots=True)
 class Rounds:
-    """The runs of each contender, by its name; entry n of each list is from round n."""
+    """The runs of each contender, by its name; entry n of each list is from round n.
+
+    The bytes are what one event of the workers takes on disk, and of write-ahead log.
+    """
 
     runs: dict[str, list[Timed]] = field(default_factory=dict)
+    kept_bytes: list[int] = field(default_factory=list)
+    logged_bytes: list[int] = field(default_factory=list)
 
     def add(self, name: str, run: Timed) -> None:
         """Add the run of a contender."""
@@ -76,11 +81,13 @@ async def _workers(
     async with stage.databases.fresh() as url:
         run = await measure_workers(stage, number, url, measured)
         rows = await extract(url, run.since)
-    copy_seconds = await measure_copy(stage, rows)
-    ratio = copy_seconds / run.seconds
+    copied = await measure_copy(stage, rows, run.events)
+    ratio = copied.seconds / run.seconds
     if name != REPEATS:
-        rounds.add(COPY, Timed(run.events, copy_seconds, 1.0))
+        rounds.add(COPY, copied)
     rounds.add(name, Timed(run.events, run.seconds, ratio, run.cpu))
+    rounds.kept_bytes.append(run.kept_bytes)
+    rounds.logged_bytes.append(run.logged_bytes)
     stage.narrator.result(
         f"{run.rate:,.0f} events/s, {ratio:.2f} of COPY ({len(rows.measured)} batches)"
     )

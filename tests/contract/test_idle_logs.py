@@ -38,7 +38,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def stays_calm(worker: asyncio.Task[None]) -> None:
-    done, _ = await asyncio.wait({worker}, timeout=4)
+    done, _ = await asyncio.wait({worker}, timeout=2.5)
     assert not done, worker.exception()
 
 

@@ -64,9 +64,9 @@ class Stage:
         return KafkaSettings(
             self.bootstrap,
             idempotent=self.idempotent,
-            session_timeout_ms=3_000,
+            session_timeout_ms=1_500,
             heartbeat_interval_ms=300,
-            rebalance_timeout_ms=3_000,
+            rebalance_timeout_ms=1_500,
         )
 
     async def reset_topics(self) -> None:

@@ -13,6 +13,8 @@ from tests.support.api import SECRET, claims, token
 from tests.support.keys import ED, OTHER_RSA, P256, RSA, RSA_PEM
 
 NOW = int(time.time())
+"""When the tests were collected, which may be long before one of them runs."""
+A_DAY = 86_400
 INFINITE = json.loads("1e999")
 
 ISSUER, AUDIENCE = "https://id.example", "costs"
@@ -81,8 +83,8 @@ def _ill_said(signed: Any) -> dict[str, str]:
     """Return tokens whose signature is good and whose claims are not."""
     return {
         "expired": signed(iat=NOW - 900, exp=NOW - 60),
-        "not yet valid": signed(nbf=NOW + 600),
-        "issued in the future": signed(iat=NOW + 600, exp=NOW + 900),
+        "not yet valid": signed(nbf=NOW + A_DAY),
+        "issued in the future": signed(iat=NOW + A_DAY, exp=NOW + 2 * A_DAY),
         "no expiry": signed(exp=None),
         "no issue time": signed(iat=None),
         "no user": signed(sub=None),
@@ -91,7 +93,7 @@ def _ill_said(signed: Any) -> dict[str, str]:
         "user with a NUL": signed(user="a\0b"),
         "user that is too long": signed(user="a" * 256),
         "user that is no Unicode": signed(user="\ud800"),
-        "expiry written as text": signed(exp=str(NOW + 600)),
+        "expiry written as text": signed(exp=str(NOW + A_DAY)),
         "expiry that is true": signed(exp=True),
         "expiry that is no number": signed(exp=[]),
         "infinite expiry": signed(exp=INFINITE),

@@ -11,7 +11,8 @@ from tests.support.streaming import Stage
 class WorkerProcess:
     """`cost-analytics worker` beside a stage; its log is kept in `directory`."""
 
-    def __init__(self, stage: Stage, directory: Path) -> None:
+    def __init__(self, stage: Stage, directory: Path, batch_max: int = 500) -> None:
+        self.batch_max = batch_max
         self.stage = stage
         self.directory = directory
         self.log = directory / "worker.log"
@@ -26,7 +27,7 @@ class WorkerProcess:
             "KAFKA_HEARTBEAT_INTERVAL_MS": "300",
             "KAFKA_REBALANCE_TIMEOUT_MS": "1500",
             "DATABASE_URL": self.stage.database_url,
-            "WORKER_BATCH_MAX": "500",
+            "WORKER_BATCH_MAX": str(self.batch_max),
         }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(

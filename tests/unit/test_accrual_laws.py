@@ -15,7 +15,7 @@ from tests.support.expected import expect
 from tests.support.memory_ledger import MemoryLedger
 from tests.support.strategies import arrivals, streams
 
-many = settings(max_examples=300, deadline=None)
+many = settings(max_examples=150, deadline=None)
 
 
 def recorded(batches: list[list[Plain]]) -> MemoryLedger:

@@ -55,7 +55,7 @@ def no_twins(found: list[Row]) -> list[Row]:
     return list(keyed.values())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(rows, max_size=12).map(no_twins), costs)
 def test_integers_price_as_fractions_do(found: list[Row], said: dict[str, Any]) -> None:
     plain = cost(**said)

@@ -119,19 +119,21 @@ WHERE coalesce(expected.calls, 0) <> coalesce(actual.calls, 0)
 ORDER BY 1
 
 -- name: rebuild_calls
--- Writes every call anew from its events; what is only held stays as it is.
+-- Writes every call anew from its events; what is only held stays as it is. No version is below
+-- one that a decision was recorded under, or a later decision would count as the earlier.
 INSERT INTO calls AS c (
     call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
     first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
     costs, charges, infrastructure, charge_count, default_charge_nano, default_fee_nano,
-    estimated_count, event_count, updated_at
+    estimated_count, event_count, version, updated_at
 )
 SELECT f.call_id, f.user_id, f.persona_id, f.status, f.direction, f.expected_duration_ms, f.duration_ms,
        f.first_at, f.started_at, f.started_by, f.persona_at, f.persona_by, f.ended_at, f.ended_by,
        coalesce(costs.by_day, '{}'), coalesce(charges.by_day, '{}'),
        f.infrastructure, f.charge_count, f.default_charge_nano, f.default_fee_nano,
-       f.estimated_count, f.event_count, now()
+       f.estimated_count, f.event_count, 1 + coalesce((settled.decided ->> 'version')::bigint, 0), now()
 FROM call_facts AS f
+LEFT JOIN settled_calls AS settled USING (call_id)
 LEFT JOIN (
     SELECT call_id, jsonb_object_agg(day, by_service) AS by_day
     FROM (
@@ -163,7 +165,7 @@ ON CONFLICT (call_id) DO UPDATE SET
      excluded.ended_at, excluded.ended_by,
      excluded.costs, excluded.charges, excluded.infrastructure, excluded.charge_count,
      excluded.default_charge_nano, excluded.default_fee_nano,
-     excluded.estimated_count, excluded.event_count, c.version + 1, now())
+     excluded.estimated_count, excluded.event_count, greatest(c.version + 1, excluded.version), now())
 
 -- name: rebuild_pending_voids
 -- Voids whose cost has not arrived wait with their call.
