@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from ledger.batches import Batch, Outcome, dead_letter
+from ledger.batches import Batch, Outcome, Received, dead_letter
 from ledger.recording import Recorder
 from ledger.store.batches import StaleCallError
 from ledger.store.database import DATA_ERRORS, TRANSIENT_ERRORS
+from ledger.store.offsets import DeadLetter
+from schemas.events import Event
 from schemas.refusals import Refused
 from streams.dead_letters import TooManyRefusedError
 from streams.decoding import decode_records
@@ -189,39 +191,42 @@ class Lane:
         self._committed(outcome, batch.next_offsets)
 
     async def _isolate(self, batch: Batch, error: Exception) -> None:
-        """Find the event that PostgreSQL cannot take by halving the batch, and refuse it alone.
+        """Record what PostgreSQL can take of a batch, and refuse the rest of it together.
 
-        The offsets move only with the last part, so a crash in between replays harmlessly.
+        So the limit of refusals sees whether it is one event or the whole stream that does not fit.
+        The offsets move only with the refusal, so a crash in between replays harmlessly.
         """
-        if len(batch.events) <= 1:
-            await self._record_whole(_all_refused(batch, error))
-            return
-        middle = len(batch.events) // 2
-        first = Batch(batch.events[:middle], batch.records[:middle], [], {})
-        rest = Batch(
-            batch.events[middle:],
-            batch.records[middle:],
-            batch.letters,
-            batch.next_offsets,
-            batch.rewinds,
-        )
-        await self._record_whole(first)
-        await self._record_whole(rest)
+        letters = await self._poison(batch.events, batch.records, error)
+        refused = Batch([], [], [*batch.letters, *letters], batch.next_offsets, batch.rewinds)
+        self._committed(await self._recorder.record(refused), batch.next_offsets)
+
+    async def _poison(
+        self, events: list[Event], records: list[Received], error: Exception
+    ) -> list[DeadLetter]:
+        """Record events half by half, and return the letters of those that cannot be.
+
+        Raises `error` where there are no events: then the fault is ours.
+        """
+        if not events:
+            raise error
+        if len(events) == 1:
+            reason = f"The ledger cannot hold a value of this event: {error}"
+            return [dead_letter(records[0], Refused("invalid_event", reason))]
+        letters: list[DeadLetter] = []
+        middle = len(events) // 2
+        for half in (slice(middle), slice(middle, None)):
+            part = Batch(events[half], records[half])
+            try:
+                self._committed(await self._recorder.record(part), {})
+            except DATA_ERRORS as reason:
+                letters += await self._poison(part.events, part.records, reason)
+        return letters
 
 
 def _is_old(polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> bool:
     """Say whether the newest of these records was written some seconds ago."""
     newest_ms = max((records[-1].timestamp for records in polled.values() if records), default=None)
     return newest_ms is not None and time.time_ns() // 1_000_000 - newest_ms > BEHIND_MS
-
-
-def _all_refused(batch: Batch, error: Exception) -> Batch:
-    """Return the batch with its events turned into dead letters; with none, the fault is ours."""
-    if not batch.events:
-        raise error
-    refusal = Refused("invalid_event", f"The ledger cannot hold a value of this event: {error}")
-    letters = [dead_letter(record, refusal) for record in batch.records]
-    return Batch([], [], [*batch.letters, *letters], batch.next_offsets, batch.rewinds)
 
 
 def share_out(partitions: Sequence[TopicPartition], lanes: int) -> list[list[TopicPartition]]:

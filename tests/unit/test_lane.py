@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+import asyncpg
 import pytest
 
 from ledger.batches import Batch, Outcome
 from ledger.recording import Recorder
 from streams import lane
+from streams.dead_letters import TooManyRefusedError
 from streams.kafka import AIOKafkaConsumer, TopicPartition
 from streams.lane import Lane
 from tests.support.events import cost
@@ -171,6 +173,30 @@ async def test_what_was_read_for_another_assignment_is_not_recorded(
         await broker.send(OTHER)
         await until_recorded(ledger, 2)
     assert ledger.recorded == [(0, 0), (1, 0)]
+
+
+async def test_a_database_that_takes_nothing_drains_nothing(
+    broker: Broker, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no event can be held the fault is no event's: the limit of refusals sees all of them."""
+    seen: list[int] = []
+
+    async def record(batch: Batch) -> Outcome:
+        if batch.events:
+            raise asyncpg.DataError("out of range")
+        seen.append(len(batch.letters))
+        raise TooManyRefusedError
+
+    monkeypatch.setattr(ledger, "record", record)
+    for _ in range(20):
+        await broker.send(FIRST)
+    async with running(broker, ledger) as own:
+        async with asyncio.timeout(10):
+            while len(seen) < 2:
+                await asyncio.sleep(0.001)
+        assert own.failing
+    assert set(seen) == {20}
+    assert own.next_offsets == {}
 
 
 async def test_a_lane_without_partitions_waits_for_some(broker: Broker, ledger: Ledger) -> None:
