@@ -5,8 +5,8 @@ backends ended at random under several writers.
 """
 
 import asyncio
+import itertools
 import random
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -20,10 +20,12 @@ from tests.support.recording import Desk, Log, assert_verified, codes, offsets
 from tests.support.totals import read_totals
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
-KILLS = 25
+KILLS, WRITERS = 25, 3
 
 
-def a_batch(log: Log, number: int, late: timedelta) -> tuple[Batch, list[Plain]]:
+def a_batch(
+    log: Log, number: int, late: timedelta, partition: int = 0
+) -> tuple[Batch, list[Plain]]:
     """Return a batch that makes use of every statement there is, and its good events."""
     call, old = f"call-{number}", cost(f"call-{number - 1}", "alice", time=NOW)
     held = cost(f"waiting-{number}", None, time=NOW)
@@ -39,7 +41,7 @@ def a_batch(log: Log, number: int, late: timedelta) -> tuple[Batch, list[Plain]]
         ended(call, "alice", time=NOW),
     ]
     values: list[bytes | Plain] = [*events, events[1], b"{", cost(call, "bob", time=NOW)]
-    return log.batch(values), events
+    return log.batch(values, partition), events
 
 
 async def record_until_done(desk: Desk, batch: Batch) -> tuple[Outcome, int]:
@@ -54,15 +56,13 @@ async def record_until_done(desk: Desk, batch: Batch) -> tuple[Outcome, int]:
                 failures += 1
 
 
-async def break_at_every_statement(
-    database_url: str, *, answered: bool, months: Callable[[int], timedelta]
-) -> None:
+async def break_at_every_statement(database_url: str, *, answered: bool) -> None:
     log, events, refused, number = Log(), list[Plain](), 0, 0
     async with Fuse(database_url) as fuse, Desk(fuse.url) as desk:
         blown = True
         while blown:
             number += 1
-            batch, more = a_batch(log, number, months(number))
+            batch, more = a_batch(log, number, timedelta(days=number))
             events += more
             refused += 2
             fuse.set(number, answered=answered)
@@ -77,23 +77,19 @@ async def break_at_every_statement(
 
 
 async def test_a_statement_that_never_arrives(database_url: str) -> None:
-    await break_at_every_statement(
-        database_url, answered=False, months=lambda number: timedelta(days=number)
-    )
+    await break_at_every_statement(database_url, answered=False)
 
 
 async def test_an_answer_that_never_comes_back(database_url: str) -> None:
     """The server has done it, or will; a commit that nobody heard of is a commit."""
-    await break_at_every_statement(
-        database_url, answered=True, months=lambda number: timedelta(days=number)
-    )
+    await break_at_every_statement(database_url, answered=True)
 
 
-async def kill_at_random(database_url: str, rng: random.Random, stop: asyncio.Event) -> int:
-    """End backends of the writers, now one, now another, at any moment; returns how many."""
+async def kill_at_random(database_url: str, enough: asyncio.Event) -> None:
+    """End backends of the writers, now one, now another, at any moment."""
     connection, killed = await asyncpg.connect(database_url), 0
-    while killed < KILLS and not stop.is_set():
-        await asyncio.sleep(rng.random() * 0.03)
+    while killed < KILLS:
+        await asyncio.sleep(random.random() * 0.03)
         killed += await connection.fetchval(
             """SELECT count(pg_terminate_backend(pid)) FROM (
                    SELECT pid FROM pg_stat_activity
@@ -102,28 +98,29 @@ async def kill_at_random(database_url: str, rng: random.Random, stop: asyncio.Ev
                ) AS chosen"""
         )
     await connection.close()
-    return killed
+    enough.set()
 
 
 async def test_backends_that_end_at_any_moment(database_url: str) -> None:
-    rng, log, stop = random.Random(7), Log(), asyncio.Event()
-    batches: Sequence[list[Batch]] = [[] for _ in range(3)]
-    events: list[Plain] = []
-    for number in range(75):
-        values, more = a_batch(log, number % 10, timedelta(days=number % 3))
-        batches[number % 3].append(values)
-        events += more
+    log, numbers, events = Log(), itertools.count(), list[Plain]()
+    enough = asyncio.Event()
 
-    async def write(own: list[Batch]) -> int:
+    async def write(partition: int) -> int:
+        """Record one batch after another until enough backends were ended."""
+        failures = 0
         async with Desk(database_url) as desk:
-            return sum([(await record_until_done(desk, batch))[1] for batch in own])
+            while not enough.is_set():
+                number = next(numbers)
+                batch, more = a_batch(log, number % 10, timedelta(days=number % 3), partition)
+                events.extend(more)
+                failures += (await record_until_done(desk, batch))[1]
+        return failures
 
-    killer = asyncio.create_task(kill_at_random(database_url, rng, stop))
-    failures = await asyncio.gather(*map(write, batches))
-    stop.set()
-    killed = await killer
-    assert killed >= 10, "too few backends were ended to mean anything"
+    killer = asyncio.create_task(kill_at_random(database_url, enough))
+    failures = await asyncio.gather(*map(write, range(WRITERS)))
+    await killer
     assert sum(failures) > 0
     assert await read_totals(database_url) == expect(events).totals
-    assert await offsets(database_url) == {0: len(log.records[0])}
+    sizes = {partition: len(records) for partition, records in log.records.items()}
+    assert await offsets(database_url) == sizes
     await assert_verified(database_url)
