@@ -20,7 +20,7 @@ PARTS: Final[dict[Part, str]] = {
     "reads": "authenticated reads of the API beside a bare handler on the same server",
 }
 
-_EVENTS: Final = 150_000
+_EVENTS: Final = 120_000
 _EVENTS_LEAST: Final = 20_000
 _RUNS: Final = 3
 _SEED: Final = 20_260_101

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from ledger.batches import Batch, Outcome
-from ledger.store.database import TRANSIENT_ERRORS
+from streams.lane import WAITING
 from tests.support.events import Plain, charged, cost, ended, started, voided
 from tests.support.expected import expect
 from tests.support.fuse import Fuse
@@ -51,8 +51,7 @@ async def record_until_done(desk: Desk, batch: Batch) -> tuple[Outcome, int]:
         while True:
             try:
                 return await desk.record(batch), failures
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                assert isinstance(error, TRANSIENT_ERRORS), repr(error)
+            except WAITING:
                 failures += 1
 
 
