@@ -40,6 +40,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self._worker_id = worker_id
         self._partitions: list[int] = []
         self._changed = asyncio.Event()
+        self._connection: Connection | None = None
 
     async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - all of them
         """Stop reading; what is being recorded gets a moment to finish."""
@@ -90,15 +91,25 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             self._changed.clear()
             await self._tell(heartbeat, self._worker_id, self._partitions)
             await _first(stop, self._changed, HEARTBEAT_SECONDS)
+
+    async def leave(self) -> None:
+        """Take this worker's entry away."""
         await self._tell(leave, self._worker_id)
+        if self._connection is not None:
+            await self._connection.close()
 
     async def _tell(self, say: Callable[..., Awaitable[None]], *words: Any) -> None:
-        with suppress(*TRANSIENT_ERRORS):
-            connection = await self._connect()
-            try:
-                await say(connection, *words)
-            finally:
-                await connection.close()
+        """Say something to the database over one connection, made anew after a failure."""
+        try:
+            if self._connection is None:
+                self._connection = await self._connect()
+            await say(self._connection, *words)
+        except BaseException as error:  # cut off in mid-sentence, a connection cannot be used again
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.terminate()
+            if not isinstance(error, TRANSIENT_ERRORS):
+                raise
 
 
 async def _first(one: asyncio.Event, other: asyncio.Event, seconds: int) -> None:

@@ -41,7 +41,7 @@ SETTLE_NS: Final = 1_000_000_000
 ORPHAN_AGE_SECONDS: Final = 10
 ORPHANS_PER_ROUND: Final = 50
 RELAY_SECONDS: Final = 5
-FLUSH_SECONDS: Final = 10
+FLUSH_SECONDS: Final = 5
 
 WAITING: Final = (KafkaError, *TRANSIENT_ERRORS)
 """Failures that waiting may mend."""

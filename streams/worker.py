@@ -12,7 +12,7 @@ import logging
 import os
 import socket
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,7 +24,7 @@ from ledger.store.offsets import Stream
 from schemas.topics import CALL_EVENTS
 from streams.assignment import Assignment
 from streams.dead_letters import DeadLetterTopic, RefusalLimit
-from streams.kafka import KafkaSettings, cluster_id, ensure_topics, make_consumer, make_producer
+from streams.kafka import KafkaSettings, cluster_id, make_consumer, make_producer
 from streams.lane import Lane
 from streams.offsets import KafkaOffsets
 from streams.producing import Producing
@@ -32,6 +32,9 @@ from streams.publisher import TotalsPublisher
 from streams.watchdog import Watchdog
 
 GROUP: Final = "cost-analytics-ledger"
+FINISH_SECONDS: Final = 10
+LEAVE_SECONDS: Final = 5
+CANCEL_SECONDS: Final = 3
 
 _log = logging.getLogger(__name__)
 
@@ -104,26 +107,45 @@ class Worker:
         try:
             async with asyncio.TaskGroup() as parts:
                 for lane in self._lanes:
-                    parts.create_task(lane.run(stop))
-                parts.create_task(self._offsets.run(stop))
-                parts.create_task(self._assignment.run(stop))
-                parts.create_task(self._watchdog.run(stop))
-                parts.create_task(_fail_with(publisher, stop))
+                    parts.create_task(_within(FINISH_SECONDS, stop, lane.run(stop)))
+                for part in (self._offsets, self._assignment, self._watchdog):
+                    parts.create_task(_within(0, stop, part.run(stop)))
+                parts.create_task(_within(0, stop, asyncio.shield(publisher)))
         finally:
             publishing_ends.set()
-            await asyncio.gather(publisher, return_exceptions=True)
-            await self._offsets.commit()
-            await self._consumer.stop()
+            await asyncio.gather(publisher, self._leave(), return_exceptions=True)
             await self._producing.close()
 
+    async def _leave(self) -> None:
+        """Tell the group and the others that this worker is gone, as far as that can be told.
 
-async def _fail_with(task: asyncio.Task[None], stop: asyncio.Event) -> None:
-    """Raise what ends `task` before `stop`."""
+        A broker that was away may keep a consumer from ever leaving; its session then expires.
+        """
+        await self._offsets.commit()
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._assignment.leave()
+                await self._consumer.stop()
+        except TimeoutError:
+            _log.warning("the group was not told of the leave", extra={"action": "leave_timeout"})
+
+
+async def _within(seconds: int, stop: asyncio.Event, work: Awaitable[None]) -> None:
+    """Do `work`, cut off so many seconds after `stop`; raises what it raises.
+
+    Whatever is cut off is done again by whoever reads on, so a stop never has to wait for ever.
+    """
+    task = asyncio.ensure_future(work)
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if task.done():
-        task.result()
+    try:
+        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task}, timeout=seconds)
+        if task.done():
+            task.result()
+    finally:
+        stopping.cancel()
+        task.cancel()
+        await asyncio.wait({task}, timeout=CANCEL_SECONDS)
 
 
 async def run_worker(options: WorkerOptions, stop: asyncio.Event) -> None:
@@ -134,7 +156,6 @@ async def run_worker(options: WorkerOptions, stop: asyncio.Event) -> None:
     """
     async with connected(options.database_url, name="cost-analytics worker"):
         pass  # a wrong address should be told at once, not by the first event
-    await ensure_topics(options.kafka)
     stream = Stream(await cluster_id(options.kafka), CALL_EVENTS.name)
     _calm_the_collector()
     await Worker(options, stream).run(stop)

@@ -12,7 +12,7 @@ from tests.conftest import KAFKA_JARS
 from tests.support import parts
 from tests.support.events import Plain
 from tests.support.expected import expect
-from tests.support.recording import assert_verified, codes
+from tests.support.recording import assert_verified, codes, until
 from tests.support.streaming import Stage
 from tests.support.streams_of_calls import stream_of_calls
 from tests.support.totals import read_totals
@@ -33,6 +33,10 @@ async def _check(stage: Stage, events: list[Plain], what: str) -> None:
     assert totals == expected
     assert await codes(stage.database_url) == []
     await assert_verified(stage.database_url)
+
+
+async def _reads(stage: Stage) -> bool:
+    return any(await stage.holders())
 
 
 @pytest.mark.timeout(SECONDS_MAX)
@@ -82,6 +86,10 @@ async def test_apache_kafka_is_killed_in_mid_stream(
                 await asyncio.sleep(0.5)
                 await kafka.start()
             await stage.until_counted(len(events))
+            await worker.stop()
+            worker.start()
+            await until(lambda: _reads(stage), 30)
+            await kafka.kill()
             await worker.stop()
         finally:
             worker.abandon()
