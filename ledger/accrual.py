@@ -28,6 +28,7 @@ from ledger.movements import Movements
 from ledger.periods import day_of
 from ledger.pricing import price, tariff_of
 from ledger.settlement import settle
+from ledger.spend import Spend
 from schemas.events import (
     CallCharged,
     CallEnded,
@@ -45,7 +46,7 @@ class CountedCost(NamedTuple):
     """A recorded cost as a void needs to know it."""
 
     call_id: str
-    day: str
+    time: datetime
     service: str
     cost_nano: int
     estimated: bool
@@ -71,6 +72,7 @@ class Folded(msgspec.Struct):
     entries: list[Entry] = []
     identities: list[tuple[str, int]] = []
     movements: Movements = msgspec.field(default_factory=Movements)
+    spend: Spend = msgspec.field(default_factory=Spend)
     refused: list[tuple[Event, Refused]] = []
     held: list[Event] = []
     released: list[str] = []
@@ -134,6 +136,7 @@ class _Fold:
         if call.user_id is not None:
             if settle(before, call, self._catalogue) and call.first_at is not None:
                 self._out.entries.append(settled_entry(call, call.first_at))
+                self._out.spend.resettle(before, call)
             self._out.movements.move(before, call)
         call.version += 1
         self._out.changed[call.call_id] = (before, call)
@@ -193,10 +196,11 @@ class _Fold:
             self._voided.add(event.identity)
         else:
             call.add_cost(day, service, cost_nano)
+            self._out.spend.cost(owner, time, cost_nano)
             call.estimated_count += data.estimated
         if self._has_voids:
             self._voidable[event.identity] = CountedCost(
-                data.call_id, day, service, cost_nano, data.estimated
+                data.call_id, time, service, cost_nano, data.estimated
             )
         return cost_entry(event, data, owner, tariff, cost_nano, price_id)
 
@@ -209,6 +213,7 @@ class _Fold:
         if isinstance(data, CallRefunded):
             amount = nano_from_usd(data.amount)
             call.add_charge(day_of(event.time), REFUNDED, amount)
+            self._out.spend.refund(owner, event.time, amount)
             return refund_entry(event, call, amount)
         if isinstance(data, CostVoided):
             return self._void(event, data, call)
@@ -225,6 +230,8 @@ class _Fold:
         call.charge_count += 1
         call.add_charge(day_of(event.time), CHARGED, amount)
         call.add_cost(day_of(event.time), data.processor, fee)
+        self._out.spend.charge(owner, event.time, amount)
+        self._out.spend.cost(owner, event.time, fee)
         return charge_entry(event, data, call, fee)
 
     def _fee(self, data: CallCharged, time: datetime) -> int:
@@ -246,7 +253,8 @@ class _Fold:
                 call.pending_voids = [*call.pending_voids, target]
         elif target not in self._voided:
             self._voided.add(target)
-            call.add_cost(cost.day, cost.service, -cost.cost_nano)
+            call.add_cost(day_of(cost.time), cost.service, -cost.cost_nano)
+            self._out.spend.cost(call.user_id or "", cost.time, -cost.cost_nano)
             call.estimated_count -= cost.estimated
         return entry
 

@@ -47,7 +47,10 @@ class Batch(msgspec.Struct):
 
 
 class Outcome(msgspec.Struct):
-    """What a committed batch came to. `changed` are calls as committed; `outbox_id` their row."""
+    """What a committed batch came to.
+
+    `changed` are calls as committed, `outbox_id` their row; `alerts` and commands wait to be sent.
+    """
 
     recorded: int = 0
     repeated: int = 0
@@ -55,6 +58,7 @@ class Outcome(msgspec.Struct):
     refused: Counter[str] = msgspec.field(default_factory=Counter)
     changed: list[Call] = []
     outbox_id: int | None = None
+    alerts: int = 0
     committed_at: datetime | None = None
 
 

@@ -1,13 +1,74 @@
-"""Calendar days: which UTC day a moment belongs to."""
+"""Calendar periods: the UTC day of a moment, and the days and months of a budget in its own zone.
+
+Spend is kept by quarters of an hour, the finest step that a calendar day needs: the offset of every
+time zone in use is a whole number of them, which a test holds. So any zone's day is a sum of
+quarters, and a user who moves to another zone needs no other totals.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple
+from zoneinfo import ZoneInfo, available_timezones
 
 Day = str
 """A UTC calendar day as `YYYY-MM-DD`."""
+
+PeriodType = Literal["daily", "monthly"]
+
+QUARTER_MINUTES: Final = 15
+
+
+class Period(NamedTuple):
+    """A calendar day (`2026-11-22`) or month (`2026-11`); starts at `start`, ends before `end`."""
+
+    type: PeriodType
+    label: str
+    start: datetime
+    end: datetime
 
 
 def day_of(moment: datetime) -> Day:
     """Return the day of a moment that is given in UTC."""
     return moment.date().isoformat()
+
+
+def quarter_of(moment: datetime) -> datetime:
+    """Return the start of the quarter of an hour that a moment in UTC belongs to."""
+    minute = moment.minute
+    return moment.replace(minute=minute - minute % QUARTER_MINUTES, second=0, microsecond=0)
+
+
+def period_of(kind: PeriodType, moment: datetime, zone: str) -> Period:
+    """Return the calendar period of a moment in an IANA time zone, its bounds in UTC."""
+    return _period(kind, moment.astimezone(_zone(zone)).date(), zone)
+
+
+@lru_cache(maxsize=4096)
+def _period(kind: PeriodType, day: date, zone: str) -> Period:
+    if kind == "daily":
+        return Period(kind, day.isoformat(), _midnight(day, zone), _midnight(_next(day), zone))
+    first = day.replace(day=1)
+    following = _next(first.replace(day=28), 4).replace(day=1)
+    return Period(kind, f"{first:%Y-%m}", _midnight(first, zone), _midnight(following, zone))
+
+
+def _next(day: date, days: int = 1) -> date:
+    return day + timedelta(days=days)
+
+
+def _midnight(day: date, zone: str) -> datetime:
+    """Return when a day begins; where the clocks skip midnight, at the first moment after it."""
+    return datetime.combine(day, time(), _zone(zone)).astimezone(UTC)
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+@lru_cache(maxsize=1)
+def time_zones() -> frozenset[str]:
+    """Return the names of all time zones that a budget may follow."""
+    return frozenset(available_timezones() - {"localtime", "posixrules", "Factory"})

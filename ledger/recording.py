@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ledger.accrual import Folded, Known, fold
+from ledger.alerting import Alerting
 from ledger.batches import Batch, Outcome, Work
 from ledger.calls import Call
 from ledger.pricebook import PriceBook
@@ -67,11 +68,13 @@ class Recorder:
         acknowledge: Acknowledge,
         *,
         worker_id: str = "",
+        alerting: Alerting | None = None,
     ) -> None:
         """Prepare; the connection is opened with the first batch and again after it is lost.
 
         `worker_id` is who publishes the totals; without a name, whoever relays what is left over.
         """
+        self._alerting = alerting or Alerting()
         self._worker_id = worker_id
         self._connect = connect
         self._stream = stream
@@ -132,15 +135,18 @@ class Recorder:
             await self._sort_out(connection, work)
             folded = await self._fold(connection, work)
             await write(connection, folded, work.recorded_at)
+            alerts = await self._alerting.review_batch(connection, folded, work.recorded_at)
             await self._refuse(connection, work, folded)
             for partition, offset in batch.rewinds.items():
                 await rewind_offset(connection, self._stream, partition, offset)
             await advance_offsets(connection, self._stream, batch.next_offsets)
             outcome = _outcome(work, folded)
+            outcome.alerts = alerts
             if outcome.changed:
                 call_ids = [call.call_id for call in outcome.changed]
                 outcome.outbox_id = await add_to_outbox(connection, self._worker_id, call_ids)
         self._committed = True
+        self._alerting.committed()
         self._remember(folded)
         self._batches_without_repeat = 0 if outcome.repeated else self._batches_without_repeat + 1
         self._batches_without_rival += 1

@@ -96,7 +96,7 @@ async def read_voidable(
     rows = await connection.fetch(_SQL["voidable"], text_array(identities), text_array(call_ids))
     costs = {
         row["identity"]: CountedCost(
-            row["call_id"], row["day"], row["service"], row["cost_nano"], row["estimated"]
+            row["call_id"], row["time"], row["service"], row["cost_nano"], row["estimated"]
         )
         for row in rows
     }

@@ -23,6 +23,7 @@ _CHECKS: Final = {
     "call_charge_differences": "charges and refunds of calls",
     "user_day_cost_differences": "costs of users by day, persona and service",
     "user_day_differences": "calls, durations and charges of users by day",
+    "user_spend_differences": "spend of users by quarter of an hour",
 }
 _REBUILD: Final = (
     "drop_lost_calls",
@@ -32,6 +33,8 @@ _REBUILD: Final = (
     "rebuild_user_day_costs",
     "clear_user_days",
     "rebuild_user_days",
+    "clear_user_spend",
+    "rebuild_user_spend",
 )
 _LINES_MAX: Final = 20
 _STATEMENT_SECONDS_MAX: Final = 6 * 3600

@@ -59,7 +59,7 @@ class MemoryLedger:
         costs = {
             entry.identity: CountedCost(
                 entry.call_id,
-                entry.time.date().isoformat(),
+                entry.time,
                 entry.service or "",
                 entry.cost_nano,
                 entry.estimated,

@@ -46,8 +46,7 @@ SELECT call_id, event FROM unnest($1::text::text[]) AS asked (call_id) JOIN held
 -- name: voidable
 -- Of the identities $1, each in the call beside it in $2, the recorded costs, and whether voided.
 SELECT replace(cost.identity::text, '-', '') AS identity, cost.call_id,
-       to_char(cost.time AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day,
-       cost.service, cost.cost_nano, cost.estimated,
+       cost.time, cost.service, cost.cost_nano, cost.estimated,
        EXISTS (
            SELECT FROM call_cost_events AS void
            WHERE void.call_id = cost.call_id AND void.type = 'cost.voided' AND void.voids = cost.identity

@@ -4,7 +4,7 @@ SET LOCAL statement_timeout = 0
 
 -- name: stop_writers
 -- Keeps the totals still while they are rebuilt; readers go on.
-LOCK TABLE calls, user_day_costs, user_days IN SHARE ROW EXCLUSIVE MODE
+LOCK TABLE calls, user_day_costs, user_days, user_spend IN SHARE ROW EXCLUSIVE MODE
 
 -- name: counts
 -- How much there is to compare.
@@ -118,6 +118,20 @@ WHERE coalesce(expected.calls, 0) <> coalesce(actual.calls, 0)
    OR coalesce(expected.refunded_nano, 0) <> coalesce(actual.refunded_nano, 0)
 ORDER BY 1
 
+-- name: user_spend_differences
+-- Users' quarters of an hour whose cost, charges or refunds are not the sum over their events.
+SELECT concat_ws(' ', user_id, quarter) AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+FROM (
+    SELECT user_id, quarter_hour(at) AS quarter, sum(cost_nano) AS cost_nano,
+           sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
+    FROM spend_postings GROUP BY user_id, quarter_hour(at)
+) AS expected
+FULL JOIN user_spend AS actual USING (user_id, quarter)
+WHERE coalesce(expected.cost_nano, 0) <> coalesce(actual.cost_nano, 0)
+   OR coalesce(expected.charged_nano, 0) <> coalesce(actual.charged_nano, 0)
+   OR coalesce(expected.refunded_nano, 0) <> coalesce(actual.refunded_nano, 0)
+ORDER BY 1
+
 -- name: rebuild_calls
 -- Writes every call anew from its events; what is only held stays as it is. No version is below
 -- one that a decision was recorded under, or a later decision would count as the earlier.
@@ -214,3 +228,12 @@ FROM (
     FROM calls, jsonb_each(charges) AS days WHERE user_id IS NOT NULL
 ) AS postings
 GROUP BY user_id, day, persona_id
+
+-- name: clear_user_spend
+DELETE FROM user_spend
+
+-- name: rebuild_user_spend
+-- Sums the events into users' quarters of an hour.
+INSERT INTO user_spend (user_id, quarter, cost_nano, charged_nano, refunded_nano)
+SELECT user_id, quarter_hour(at), sum(cost_nano), sum(charged_nano), sum(refunded_nano)
+FROM spend_postings GROUP BY user_id, quarter_hour(at)

@@ -1,0 +1,239 @@
+"""Raises budget alerts inside the transaction that moved the spend: the use case.
+
+The settings row of each user in a batch is locked before its spend moves. A change of settings
+locks it too, so of a batch and a change that meet, the second sees all that the first did, and one
+of the two raises what is due. The unique key of an alert then makes it exist once.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from ledger.accrual import Folded
+from ledger.alerts import Background, alert, alert_event, alert_id, cutoff, cutoff_event
+from ledger.calls import Call
+from ledger.crossings import crossing
+from ledger.entries import Entry
+from ledger.periods import Period, period_of, quarter_of
+from ledger.spend import SpendKey
+from ledger.store.alerts import (
+    Span,
+    announce,
+    costs_by_service,
+    lock_budgets,
+    move_spend,
+    open_budgets,
+    raise_alerts,
+    read_spend,
+    release_holds,
+    request_cutoff,
+)
+from ledger.store.database import Connection
+from ledger.thresholds import FULL, Limit, Limits, Stand, call_stand, period_stand, reached
+from schemas.alerts import BudgetAlert, CloudEvent, SpendBasis
+from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
+
+USERS_REMEMBERED_MAX: Final = 200_000
+ALERTS_REMEMBERED_MAX: Final = 50_000
+
+_HOUR: Final = timedelta(hours=1)
+
+
+class Alerting:
+    """Decides the alerts of one lane's batches, on one basis of what spend is."""
+
+    def __init__(
+        self,
+        basis: SpendBasis = "charged",
+        default_percent: int = DEFAULT_ALERT_THRESHOLD_PERCENT,
+    ) -> None:
+        """Take what spend is, and the threshold of users who set none."""
+        self.basis = basis
+        self.default_percent = Decimal(default_percent)
+        self._users = _Remembered(USERS_REMEMBERED_MAX)
+        self._raised = _Remembered(ALERTS_REMEMBERED_MAX)
+        self._unsure: tuple[Sequence[str], Sequence[UUID]] = ((), ())
+
+    async def review_batch(self, connection: Connection, folded: Folded, now: datetime) -> int:
+        """Move spend by what a batch came to; returns how many alerts and commands are to be sent.
+
+        Call it within the batch's transaction, and `committed` after it.
+        """
+        moved = folded.spend.changed()
+        changed = [pair for pair in folded.changed.values() if pair[1].user_id is not None]
+        users = {call.user_id or "" for _, call in changed}.union(user for user, _ in moved)
+        self._unsure = (), ()
+        if not users:
+            return 0
+        budgets = await self._lock(connection, sorted(users))
+        await move_spend(connection, moved)
+        await release_holds(connection, _finished(changed))
+        stands = await self._period_stands(connection, budgets, moved, now)
+        stands += _call_stands(budgets, changed, now)
+        return await self._raise(connection, budgets, stands, folded.entries, now)
+
+    def committed(self) -> None:
+        """Remember what is now certain to be in the database."""
+        users, alerts = self._unsure
+        self._users.add(users)
+        self._raised.add(alerts)
+
+    async def review_user(
+        self, connection: Connection, limits: Limits, calls: Iterable[Call], now: datetime
+    ) -> int:
+        """Raise what is due after a change of settings, whose row the caller has locked.
+
+        `calls` are the user's active ones. Returns how many alerts and commands are to be sent.
+        """
+        periods = [
+            (limit, period_of(limit.type, now, limits.timezone))
+            for limit in limits.periodic()
+            if limit.type != "call"
+        ]
+        stands = await self._stands(
+            connection, [(limits.user_id, limit, period, 0) for limit, period in periods], now
+        )
+        stands += [
+            call_stand(limit, call, call, now) for call in calls for limit in limits.of_calls()
+        ]
+        return await self._raise(connection, {limits.user_id: limits}, stands, (), now)
+
+    async def _lock(self, connection: Connection, users: list[str]) -> dict[str, Limits]:
+        unknown = [user for user in users if user not in self._users]
+        if unknown:
+            await open_budgets(connection, unknown)
+        self._unsure = users, ()
+        return await lock_budgets(connection, users, self.default_percent)
+
+    async def _period_stands(
+        self,
+        connection: Connection,
+        budgets: Mapping[str, Limits],
+        moved: Mapping[SpendKey, Sequence[int]],
+        now: datetime,
+    ) -> list[Stand]:
+        """Return where the periods stand that this batch moved."""
+        sums: dict[tuple[str, Limit, Period], int] = {}
+        for (user, quarter), (cost, charged, refunded) in moved.items():
+            nano = cost if self.basis == "cost" else charged - refunded
+            limits = budgets.get(user)
+            if limits is None or not nano:
+                continue
+            for limit in limits.periodic():
+                if limit.type != "call":
+                    key = (user, limit, period_of(limit.type, quarter, limits.timezone))
+                    sums[key] = sums.get(key, 0) + nano
+        return await self._stands(connection, [(*key, nano) for key, nano in sums.items()], now)
+
+    async def _stands(
+        self,
+        connection: Connection,
+        moves: Sequence[tuple[str, Limit, Period, int]],
+        now: datetime,
+    ) -> list[Stand]:
+        spans = [Span(user, period.start, period.end) for user, _, period, _ in moves]
+        spent = await read_spend(connection, spans, self.basis)
+        return [
+            period_stand(user, limit, period, moved_nano=nano, after_nano=after, now=now)
+            for (user, limit, period, nano), after in zip(moves, spent, strict=True)
+        ]
+
+    async def _raise(
+        self,
+        connection: Connection,
+        budgets: Mapping[str, Limits],
+        stands: Iterable[Stand],
+        entries: Sequence[Entry],
+        now: datetime,
+    ) -> int:
+        due: list[tuple[Stand, Decimal]] = [
+            (stand, percent)
+            for stand in stands
+            for percent in reached(stand, budgets[stand.user_id].thresholds)
+            if alert_id(stand, percent) not in self._raised
+        ]
+        if not due:
+            return 0
+        alerts = [
+            alert(
+                stand,
+                percent,
+                crossing(stand, percent, entries, self.basis),
+                await self._background(connection, stand, now),
+                self.basis,
+                now,
+            )
+            for stand, percent in due
+        ]
+        new = await raise_alerts(connection, alerts)
+        self._unsure = self._unsure[0], [UUID(one.alert_id) for one in alerts]
+        events: list[CloudEvent] = []
+        for (stand, percent), one in zip(due, alerts, strict=True):
+            if one.alert_id in new and not one.late:
+                events.append(alert_event(one))
+            if percent == FULL and budgets[stand.user_id].auto_cutoff:
+                events += await _cutoffs(connection, stand, one)
+        if events:
+            await announce(connection, events)
+        return len(events)
+
+    async def _background(self, connection: Connection, stand: Stand, now: datetime) -> Background:
+        """Gather what explains an alert; that happens seldom, so it may ask the database."""
+        hour = Span(stand.user_id, quarter_of(now.astimezone(UTC) - _HOUR), now + _HOUR)
+        [last_hour] = await read_spend(connection, [hour], self.basis)
+        if stand.call is not None:
+            return Background(stand.call.costs_by_service(), last_hour)
+        last = (stand.end or now) - timedelta(microseconds=1)
+        costs = await costs_by_service(connection, stand.user_id, stand.start.date(), last.date())
+        return Background(costs, last_hour)
+
+
+async def _cutoffs(connection: Connection, stand: Stand, full: BudgetAlert) -> list[CloudEvent]:
+    """Request, once, that a call which goes on above its cap be ended."""
+    if stand.call is None or stand.call.status != "active" or stand.closed:
+        return []
+    request = cutoff(stand, full)
+    return [cutoff_event(request)] if await request_cutoff(connection, request) else []
+
+
+def _finished(changed: Iterable[tuple[Call | None, Call]]) -> list[tuple[str, str]]:
+    return sorted(
+        (call.user_id or "", call.call_id)
+        for _, call in changed
+        if call.status != "active" or call.charge_count
+    )
+
+
+def _call_stands(
+    budgets: Mapping[str, Limits], changed: Iterable[tuple[Call | None, Call]], now: datetime
+) -> list[Stand]:
+    return [
+        stand
+        for before, call in changed
+        if (limits := budgets.get(call.user_id or "")) is not None
+        for limit in limits.of_calls()
+        if (stand := call_stand(limit, before, call, now)).after_nano != stand.before_nano
+    ]
+
+
+class _Remembered:
+    """A bounded set that forgets what was added or met longest ago."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._items: OrderedDict[object, None] = OrderedDict()
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._items
+
+    def add(self, items: Iterable[object]) -> None:
+        for item in items:
+            self._items[item] = None
+            self._items.move_to_end(item)
+        while len(self._items) > self._most:
+            self._items.popitem(last=False)

@@ -1,0 +1,53 @@
+"""Finds the event that carried a spend over a threshold, among the rows of one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from ledger.entries import SETTLED_TYPE, Entry
+from ledger.thresholds import Stand
+from schemas.alerts import SpendBasis
+
+
+def crossing(
+    stand: Stand, percent: Decimal, entries: Sequence[Entry], basis: SpendBasis
+) -> Entry | None:
+    """Return the row at which the running spend reaches `percent` of the limit.
+
+    Where no row does so by its own amount, the ledger settled something in its wake (a default
+    charge, a share of infrastructure): then it is the last row of a call that was settled.
+    """
+    spend, goal = stand.before_nano, percent * stand.limit.nano
+    settled: set[str] = set()
+    rows = list(_rows(stand, entries, settled))
+    for row in rows:
+        spend += _amount(row, basis if stand.call is None else "cost")
+        if spend * 100 >= goal:
+            return row
+    wake = [row for row in rows if row.call_id in settled] or rows
+    return wake[-1] if wake else None
+
+
+def _rows(stand: Stand, entries: Sequence[Entry], settled: set[str]) -> Iterator[Entry]:
+    """Yield the rows that a stand is about; notes which calls were settled."""
+    for entry in entries:
+        if entry.user_id != stand.user_id:
+            continue
+        if stand.call is not None and entry.call_id != stand.call.call_id:
+            continue
+        if entry.type == SETTLED_TYPE:
+            settled.add(entry.call_id)
+        elif stand.call is not None or _within(stand, entry):
+            yield entry
+
+
+def _within(stand: Stand, entry: Entry) -> bool:
+    return stand.start <= entry.time and (stand.end is None or entry.time < stand.end)
+
+
+def _amount(entry: Entry, basis: SpendBasis) -> int:
+    """Return what a row by itself adds to a spend."""
+    if basis == "cost":
+        return entry.cost_nano
+    return -entry.amount_nano if entry.type == "call.refunded" else entry.amount_nano

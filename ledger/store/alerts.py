@@ -1,0 +1,178 @@
+"""Reads and locks what budgets are decided by, and writes what was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from ledger.spend import SpendKey
+from ledger.store.arrays import any_array, int_array, text_array
+from ledger.store.database import Connection, Record
+from ledger.store.sql import statements
+from ledger.thresholds import Limits, thresholds_of
+from schemas.alerts import BudgetAlert, CloudEvent, CutoffRequest, SpendBasis
+from schemas.jsonio import encode
+
+_SQL: Final = statements("alerts")
+_SPEND: Final[dict[SpendBasis, str]] = {"charged": "spend_by_charge", "cost": "spend_by_cost"}
+
+BUDGET_ALERT: Final = "budget-alert"
+CALL_COMMAND: Final = "call-command"
+
+
+class Span(NamedTuple):
+    """A user's time from `start` to before `end`."""
+
+    user_id: str
+    start: datetime
+    end: datetime
+
+
+class Message(NamedTuple):
+    """A message of the outbox; `kind` says which topic, `created_at` when it was decided."""
+
+    seq: int
+    kind: str
+    key: str
+    payload: str
+    created_at: datetime
+
+
+async def open_budgets(connection: Connection, user_ids: Sequence[str]) -> None:
+    """Make sure that each of these users has a row of settings to be locked by."""
+    await connection.execute(_SQL["open_budgets"], text_array(user_ids))
+
+
+async def lock_budgets(
+    connection: Connection, user_ids: Sequence[str], default_percent: Decimal
+) -> dict[str, Limits]:
+    """Lock the settings of users, who each have a row, and return the limits of those with any."""
+    rows = await connection.fetch(_SQL["lock_budgets"], text_array(user_ids))
+    return {row["user_id"]: limits_of(row, default_percent) for row in rows}
+
+
+def limits_of(row: Record | Mapping[str, Any], default_percent: Decimal) -> Limits:
+    """Return a row of settings as limits; without a threshold of the user's own, the default's."""
+    warning = row["alert_threshold_percent"]
+    return Limits(
+        user_id=row["user_id"],
+        daily_nano=row["daily_limit_nano"],
+        monthly_nano=row["monthly_limit_nano"],
+        call_nano=row["call_limit_nano"],
+        daily_version=row["daily_limit_version"],
+        monthly_version=row["monthly_limit_version"],
+        call_version=row["call_limit_version"],
+        thresholds=thresholds_of(
+            default_percent if warning is None else warning, row["thresholds"]
+        ),
+        timezone=row["timezone"],
+        auto_cutoff=row["auto_cutoff"],
+    )
+
+
+async def move_spend(connection: Connection, moved: Mapping[SpendKey, Sequence[int]]) -> None:
+    """Move the running spend of users' quarters of an hour."""
+    if not moved:
+        return
+    keys = sorted(moved)
+    users, quarters = zip(*keys, strict=True)
+    sums = zip(*(moved[key] for key in keys), strict=True)
+    await connection.execute(
+        _SQL["move_spend"], text_array(users), any_array(quarters), *map(int_array, sums)
+    )
+
+
+async def read_spend(connection: Connection, spans: Sequence[Span], basis: SpendBasis) -> list[int]:
+    """Return what was spent in each span, in nano-dollars."""
+    if not spans:
+        return []
+    users, starts, ends = zip(*spans, strict=True)
+    rows = await connection.fetch(
+        _SQL[_SPEND[basis]], text_array(users), any_array(starts), any_array(ends)
+    )
+    return [row["nano"] for row in rows]
+
+
+async def costs_by_service(
+    connection: Connection, user_id: str, first: date, last: date
+) -> dict[str, int]:
+    """Return what each service cost a user on these UTC days, in nano-dollars."""
+    rows = await connection.fetch(_SQL["costs_by_service"], user_id, first, last)
+    return {row["service"]: row["nano"] for row in rows}
+
+
+async def raise_alerts(connection: Connection, alerts: Sequence[BudgetAlert]) -> set[str]:
+    """Record alerts and return the ids of those that did not exist."""
+    columns = zip(
+        *(
+            (
+                alert.alert_id,
+                alert.user_id,
+                alert.type,
+                alert.period,
+                alert.threshold_percent.value,
+                alert.limit_version,
+                alert.late,
+                alert.triggered_at,
+                encode(alert).decode(),
+            )
+            for alert in alerts
+        ),
+        strict=True,
+    )
+    rows = await connection.fetch(_SQL["raise"], *map(any_array, columns))
+    return {row["alert_id"] for row in rows}
+
+
+async def request_cutoff(connection: Connection, request: CutoffRequest) -> bool:
+    """Record a request to end a call; returns whether it is the first at this limit version."""
+    row = await connection.fetchrow(
+        _SQL["request_cutoff"],
+        request.call_id,
+        request.limit_version,
+        request.command_id,
+        request.user_id,
+        request.requested_at,
+    )
+    return row is not None
+
+
+async def announce(connection: Connection, events: Iterable[CloudEvent]) -> None:
+    """Hand events to the outbox, in the order in which they are to be published."""
+    columns = zip(*map(_outbox_row, events), strict=True)
+    await connection.execute(_SQL["announce"], *map(any_array, columns))
+
+
+def _outbox_row(event: CloudEvent) -> tuple[UUID, str, str, str, str]:
+    data = event.data
+    if isinstance(data, BudgetAlert):
+        kind, key = BUDGET_ALERT, data.user_id
+    else:
+        kind, key = CALL_COMMAND, data.call_id
+    return UUID(event.id), kind, key, event.type, encode(event).decode()
+
+
+async def release_holds(connection: Connection, calls: Sequence[tuple[str, str]]) -> None:
+    """Let go what these calls, each a user and a call id, were expected to spend."""
+    if calls:
+        users, call_ids = zip(*calls, strict=True)
+        await connection.execute(_SQL["release_holds"], text_array(users), text_array(call_ids))
+
+
+async def take_messages(connection: Connection, most: int) -> list[Message] | None:
+    """Return the oldest messages to publish, or None where another relay has its turn.
+
+    The turn lasts to the end of the caller's transaction.
+    """
+    if not await connection.fetchval(_SQL["relay_turn"]):
+        return None
+    rows = await connection.fetch(_SQL["take"], most)
+    return [Message(*row) for row in rows]
+
+
+async def drop_messages(connection: Connection, messages: Sequence[Message]) -> None:
+    """Drop messages that are known to be in Kafka."""
+    await connection.execute(_SQL["sent"], int_array(message.seq for message in messages))

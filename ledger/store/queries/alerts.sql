@@ -1,0 +1,95 @@
+-- Arrays arrive as text ($1::text::bigint[] and so on), see `ledger/store/arrays.py`.
+
+-- name: open_budgets
+-- Gives each of the users $1 a row of settings to be locked by; most have one.
+INSERT INTO user_budget_settings (user_id)
+SELECT user_id FROM unnest($1::text::text[]) AS asked (user_id)
+WHERE NOT EXISTS (SELECT FROM user_budget_settings AS b WHERE b.user_id = asked.user_id)
+ORDER BY user_id
+ON CONFLICT DO NOTHING
+
+-- name: lock_budgets
+-- Locks the settings of the users $1 in the order of their keys, to the end of the transaction,
+-- and returns those of users who have a limit.
+WITH locked AS MATERIALIZED (
+    SELECT b.*
+    FROM unnest($1::text::text[]) AS asked (user_id)
+    JOIN user_budget_settings AS b USING (user_id)
+    ORDER BY user_id
+    FOR NO KEY UPDATE OF b
+)
+SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
+       daily_limit_version, monthly_limit_version, call_limit_version,
+       alert_threshold_percent, thresholds, timezone, auto_cutoff
+FROM locked
+WHERE coalesce(daily_limit_nano, monthly_limit_nano, call_limit_nano) IS NOT NULL
+
+-- name: move_spend
+-- Moves the running spend of users' quarters of an hour, in the order given, sorted by key.
+INSERT INTO user_spend AS s (user_id, quarter, cost_nano, charged_nano, refunded_nano)
+SELECT * FROM unnest($1::text::text[], $2::text::timestamptz[], $3::text::bigint[], $4::text::bigint[], $5::text::bigint[])
+ON CONFLICT (user_id, quarter)
+DO UPDATE SET cost_nano = s.cost_nano + excluded.cost_nano,
+              charged_nano = s.charged_nano + excluded.charged_nano,
+              refunded_nano = s.refunded_nano + excluded.refunded_nano
+
+-- name: spend_by_charge
+-- What each of the users $1 was charged, refunds taken off, from $2 to before $3, by place in $1.
+SELECT asked.place, coalesce(sum(s.charged_nano - s.refunded_nano), 0)::bigint AS nano
+FROM unnest($1::text::text[], $2::text::timestamptz[], $3::text::timestamptz[])
+     WITH ORDINALITY AS asked (user_id, starts, ends, place)
+LEFT JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= asked.starts AND s.quarter < asked.ends
+GROUP BY asked.place ORDER BY asked.place
+
+-- name: spend_by_cost
+-- What the calls of each of the users $1 cost, from $2 to before $3, by place in $1.
+SELECT asked.place, coalesce(sum(s.cost_nano), 0)::bigint AS nano
+FROM unnest($1::text::text[], $2::text::timestamptz[], $3::text::timestamptz[])
+     WITH ORDINALITY AS asked (user_id, starts, ends, place)
+LEFT JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= asked.starts AND s.quarter < asked.ends
+GROUP BY asked.place ORDER BY asked.place
+
+-- name: costs_by_service
+-- What each service cost user $1 on the UTC days from $2 to $3.
+SELECT service, sum(cost_nano)::bigint AS nano
+FROM user_day_costs WHERE user_id = $1 AND day BETWEEN $2 AND $3
+GROUP BY service
+
+-- name: raise
+-- Records alerts; returns the ids of those that did not exist.
+INSERT INTO budget_alerts (alert_id, user_id, type, period, threshold_percent, limit_version, late, triggered_at, data)
+SELECT *
+FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::numeric[],
+            $6::text::integer[], $7::text::boolean[], $8::text::timestamptz[], $9::text::text[])
+ON CONFLICT (user_id, type, period, threshold_percent, limit_version) DO NOTHING
+RETURNING alert_id::text
+
+-- name: request_cutoff
+-- Records the request to end call $1 at limit version $2; returns nothing where it was made before.
+INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
+VALUES ($1, $2, $3::text::uuid, $4, $5)
+ON CONFLICT (call_id, limit_version) DO NOTHING
+RETURNING call_id
+
+-- name: announce
+-- Hands messages to the outbox, in the order in which they are to be published.
+INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload)
+SELECT * FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[])
+
+-- name: release_holds
+-- Calls that have ended or were charged hold nothing any more.
+DELETE FROM budget_holds AS h
+USING unnest($1::text::text[], $2::text::text[]) AS done (user_id, call_id)
+WHERE h.user_id = done.user_id AND h.call_id = done.call_id
+
+-- name: relay_turn
+-- Whether it is this transaction's turn to publish: one relay at a time keeps each user's order.
+SELECT pg_try_advisory_xact_lock(7201903)
+
+-- name: take
+-- The oldest $1 messages of the outbox.
+SELECT seq, aggregatetype, aggregateid, payload, created_at FROM outbox ORDER BY seq LIMIT $1
+
+-- name: sent
+-- Drops messages that are known to be in Kafka.
+DELETE FROM outbox WHERE seq = ANY ($1::bigint[])
