@@ -8,7 +8,9 @@ from datetime import UTC, date, datetime
 from aiohttp import web
 
 from api.access import ROUTES
+from api.alerts import AlertRoutes
 from api.auth import Authenticator
+from api.authorizations import AuthorizationRoutes
 from api.budgets import BudgetRoutes
 from api.calls import Calls
 from api.gate import Gate
@@ -26,6 +28,11 @@ def utc_today() -> date:
     return datetime.now(UTC).date()
 
 
+def utc_now() -> datetime:
+    """Return the present moment."""
+    return datetime.now(UTC)
+
+
 def build_app(
     readers: ReaderPool,
     authenticator: Authenticator,
@@ -33,6 +40,7 @@ def build_app(
     *,
     checks: Sequence[Check] = (),
     today: Callable[[], date] = utc_today,
+    now: Callable[[], datetime] = utc_now,
 ) -> web.Application:
     """Return the application, which closes the authenticator when it is cleaned up.
 
@@ -46,7 +54,9 @@ def build_app(
         *Health(readers, checks).routes(),
         *Calls(readers).routes(),
         *SpendingRoutes(readers, today).routes(),
-        *BudgetRoutes(budgets, options.limits, today).routes(),
+        *BudgetRoutes(budgets, options.limits, now).routes(),
+        *AlertRoutes(budgets).routes(),
+        *AuthorizationRoutes(budgets, options.limits, now).routes(),
     )
     app = web.Application(
         middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Final
 
-import msgspec
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from api.access import CALLER, Access, Route
-from api.limits import read_body
-from api.options import Limits
+from api.bodies import read_json
+from api.options import Limits as RequestLimits
 from api.problems import invalid_body
 from api.replies import reply, tagged_reply
-from ledger.store.budgets import Budgets, Change, Standing
-from schemas.budgets import MAX_DECIMALS, MAX_LIMIT_USD, Budget, BudgetChange, Number
+from ledger.burn import seconds_to_threshold
+from ledger.limits import FULL, Change
+from ledger.periods import Period, time_zones
+from ledger.store.budgets import Budgets, Standing
+from schemas.alerts import BudgetAlert
+from schemas.budgets import (
+    MAX_DECIMALS,
+    MAX_LIMIT_USD,
+    MAX_THRESHOLD_PERCENT,
+    MAX_THRESHOLDS,
+    Budget,
+    BudgetChange,
+    LimitVersions,
+    Number,
+)
 from schemas.exact import Exact
 from schemas.jsonio import decode
 from schemas.money import Usd, nano_from_usd
-
-T = TypeVar("T")
 
 _PATH: Final = "/api/costs/user/{userId}/budget"
 _FINEST: Final = Decimal(1).scaleb(-MAX_DECIMALS)
@@ -31,10 +41,12 @@ _FINEST: Final = Decimal(1).scaleb(-MAX_DECIMALS)
 class BudgetRoutes:
     """The routes about a user's budget."""
 
-    def __init__(self, budgets: Budgets, limits: Limits, today: Callable[[], date]) -> None:
+    def __init__(
+        self, budgets: Budgets, limits: RequestLimits, now: Callable[[], datetime]
+    ) -> None:
         self._budgets = budgets
         self._limits = limits
-        self._today = today
+        self._now = now
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
@@ -46,31 +58,31 @@ class BudgetRoutes:
     async def read(self, request: web.Request) -> web.Response:
         """Answer with the user's budget."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
-        standing = await self._budgets.standing(viewer, user_id, self._today())
+        standing = await self._budgets.standing(viewer, user_id, self._now())
         return tagged_reply(request, budget(user_id, standing))
 
     async def change(self, request: web.Request) -> web.Response:
         """Change what the body names, and answer with the budget that results."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
-        change = change_of(await read_body(request, self._limits))
-        standing = await self._budgets.change(viewer, user_id, change, self._today())
+        change = change_of(await read_json(request, self._limits, BudgetChange))
+        standing = await self._budgets.change(viewer, user_id, change, self._now())
         return reply(budget(user_id, standing))
 
 
-def change_of(body: bytes) -> Change:
+def change_of(wanted: BudgetChange) -> Change:
     """Return what a body asks to change; raises the 400 Problem, naming the field."""
-    try:
-        wanted = decode(BudgetChange, body)
-    except msgspec.ValidationError as error:
-        raise invalid_body(f"{error}.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise invalid_body("The body is not JSON.") from None
-    except (ValueError, ArithmeticError):
-        raise invalid_body("A number in the body cannot be read.") from None
     return Change(
         daily_limit=_limit("dailyLimit_usd", wanted.daily_limit_usd),
         monthly_limit=_limit("monthlyLimit_usd", wanted.monthly_limit_usd),
-        alert_threshold_percent=_threshold(wanted.alert_threshold_percent),
+        call_limit=_limit("maxCostPerCall_usd", wanted.max_cost_per_call_usd),
+        alert_threshold_percent=(
+            None
+            if wanted.alert_threshold_percent is UNSET
+            else _percent("alertThreshold_percent", wanted.alert_threshold_percent, 100)
+        ),
+        thresholds=_thresholds(wanted.thresholds),
+        timezone=_timezone(wanted.timezone),
+        auto_cutoff=None if wanted.auto_cutoff is UNSET else wanted.auto_cutoff,
     )
 
 
@@ -79,20 +91,39 @@ def _limit(name: str, wanted: Number | UnsetType | None) -> tuple[bool, int | No
         return False, None
     if wanted is None:
         return True, None
-    return True, nano_from_usd(_bounded(name, wanted, MAX_LIMIT_USD))
+    return True, nano_from_usd(bounded(name, wanted, MAX_LIMIT_USD))
 
 
-def _threshold(wanted: Number | UnsetType) -> tuple[bool, Decimal | None]:
-    if wanted is UNSET:
-        return False, None
-    percent = _bounded("alertThreshold_percent", wanted, 100)
+def _percent(name: str, wanted: Number, most: int) -> Decimal:
+    percent = bounded(name, wanted, most)
     if not percent:
-        raise invalid_body("`alertThreshold_percent` must be above 0.")
-    return True, percent
+        raise invalid_body(f"`{name}` must be above 0.")
+    return percent
 
 
-def _bounded(name: str, wanted: Number, most: int) -> Decimal:
-    """Return a number from 0 to `most` that is no finer than what can be kept."""
+def _thresholds(wanted: Sequence[Number] | UnsetType) -> tuple[Decimal, ...] | None:
+    """Return further thresholds, each once and in order; 100 is always one and is left out."""
+    if wanted is UNSET:
+        return None
+    if len(wanted) > MAX_THRESHOLDS:
+        raise invalid_body(f"`thresholds` may hold at most {MAX_THRESHOLDS} percentages.")
+    percents = {_percent("thresholds", one, MAX_THRESHOLD_PERCENT) for one in wanted}
+    return tuple(sorted(percents - {FULL}))
+
+
+def _timezone(wanted: str | UnsetType) -> str | None:
+    if wanted is UNSET:
+        return None
+    if wanted not in time_zones():
+        raise invalid_body("`timezone` must be an IANA time zone such as Europe/Berlin.")
+    return wanted
+
+
+def bounded(name: str, wanted: Number, most: int) -> Decimal:
+    """Return a number from 0 to `most` that is no finer than what can be kept.
+
+    Raises the 400 Problem, naming the field.
+    """
     number = Decimal(wanted)
     if not number.is_finite() or not 0 <= number <= most:
         raise invalid_body(f"`{name}` must be a number from 0 to {most}.")
@@ -104,20 +135,46 @@ def _bounded(name: str, wanted: Number, most: int) -> Decimal:
 
 def budget(user_id: str, standing: Standing) -> Budget:
     """Return the body about a user's budget."""
-    daily, monthly = standing.daily_limit_nano, standing.monthly_limit_nano
-    today_nano, month_nano = standing.daily_spend_nano, standing.monthly_spend_nano
-    threshold = standing.alert_threshold_percent
+    limits, day_nano, month_nano = standing.limits, standing.day_nano, standing.month_nano
+    daily, monthly, warning = limits.daily_nano, limits.monthly_nano, standing.warning_percent
+    day_seconds = _seconds(standing, daily, day_nano, standing.day)
+    month_seconds = _seconds(standing, monthly, month_nano, standing.month)
     return Budget(
         user_id=user_id,
         daily_limit_usd=_usd(daily),
         monthly_limit_usd=_usd(monthly),
-        alert_threshold_percent=Exact(threshold),
-        current_daily_spend=Usd(today_nano),
+        max_cost_per_call_usd=_usd(limits.call_nano),
+        alert_threshold_percent=Exact(warning),
+        thresholds=[Exact(percent) for percent in standing.thresholds],
+        timezone=limits.timezone,
+        auto_cutoff=limits.auto_cutoff,
+        limit_versions=LimitVersions(
+            daily=limits.daily_version, monthly=limits.monthly_version, call=limits.call_version
+        ),
+        current_daily_spend=Usd(day_nano),
         current_monthly_spend=Usd(month_nano),
-        daily_remaining=_remaining(daily, today_nano),
+        daily_remaining=_remaining(daily, day_nano),
         monthly_remaining=_remaining(monthly, month_nano),
-        alert_triggered=_reached(daily, today_nano, threshold)
-        or _reached(monthly, month_nano, threshold),
+        alert_triggered=_reached(daily, day_nano, warning)
+        or _reached(monthly, month_nano, warning),
+        burn_rate_per_hour=Usd(standing.burn_rate),
+        daily_time_to_threshold_seconds=day_seconds,
+        monthly_time_to_threshold_seconds=month_seconds,
+        time_to_threshold_seconds=min(
+            (seconds for seconds in (day_seconds, month_seconds) if seconds is not None),
+            default=None,
+        ),
+        alerts=[decode(BudgetAlert, alert.encode()) for alert in standing.alerts],
+    )
+
+
+def _seconds(standing: Standing, limit: int | None, spend: int, period: Period) -> int | None:
+    """Return the seconds to the next threshold of a period's limit, None if none is in sight."""
+    if limit is None:
+        return None
+    left = period.end - standing.now
+    return seconds_to_threshold(
+        limit, spend, standing.thresholds, standing.burn_rate, left.days * 86_400 + left.seconds
     )
 
 

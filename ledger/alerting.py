@@ -19,6 +19,7 @@ from ledger.alerts import Background, alert, alert_event, alert_id, cutoff, cuto
 from ledger.calls import Call
 from ledger.crossings import crossing
 from ledger.entries import Entry
+from ledger.limits import FULL, Limit, Limits
 from ledger.periods import Period, period_of, quarter_of
 from ledger.spend import SpendKey
 from ledger.store.alerts import (
@@ -34,7 +35,7 @@ from ledger.store.alerts import (
     request_cutoff,
 )
 from ledger.store.database import Connection
-from ledger.thresholds import FULL, Limit, Limits, Stand, call_stand, period_stand, reached
+from ledger.thresholds import Stand, call_stand, period_stand, reached
 from schemas.alerts import BudgetAlert, CloudEvent, SpendBasis
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
 
@@ -108,7 +109,7 @@ class Alerting:
         if unknown:
             await open_budgets(connection, unknown)
         self._unsure = users, ()
-        return await lock_budgets(connection, users, self.default_percent)
+        return await lock_budgets(connection, users)
 
     async def _period_stands(
         self,
@@ -154,7 +155,7 @@ class Alerting:
         due: list[tuple[Stand, Decimal]] = [
             (stand, percent)
             for stand in stands
-            for percent in reached(stand, budgets[stand.user_id].thresholds)
+            for percent in reached(stand, budgets[stand.user_id].thresholds(self.default_percent))
             if alert_id(stand, percent) not in self._raised
         ]
         if not due:

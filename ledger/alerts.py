@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from ledger.entries import Entry
-from ledger.thresholds import FULL, Stand
+from ledger.limits import FULL
+from ledger.thresholds import Stand
 from schemas.alerts import (
     ALERT_TYPE,
     CUTOFF_TYPE,

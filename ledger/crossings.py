@@ -15,18 +15,21 @@ def crossing(
 ) -> Entry | None:
     """Return the row at which the running spend reaches `percent` of the limit.
 
-    Where no row does so by its own amount, the ledger settled something in its wake (a default
-    charge, a share of infrastructure): then it is the last row of a call that was settled.
+    Where no row does so by its own amount, the ledger settled something in its wake: a default
+    charge after the end of a call, a share of infrastructure after the first event of one.
     """
+    basis = basis if stand.call is None else "cost"
     spend, goal = stand.before_nano, percent * stand.limit.nano
     settled: set[str] = set()
     rows = list(_rows(stand, entries, settled))
     for row in rows:
-        spend += _amount(row, basis if stand.call is None else "cost")
+        spend += _amount(row, basis)
         if spend * 100 >= goal:
             return row
-    wake = [row for row in rows if row.call_id in settled] or rows
-    return wake[-1] if wake else None
+    wake = [row for row in rows if row.call_id in settled]
+    ends = [row for row in wake if row.type == "call.ended"]
+    candidates = (basis == "charged" and ends) or wake or rows
+    return candidates[-1] if candidates else None
 
 
 def _rows(stand: Stand, entries: Sequence[Entry], settled: set[str]) -> Iterator[Entry]:

@@ -7,63 +7,17 @@ late event pushed it over. That each alert exists once is not decided here but b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from msgspec import Struct
-
 from ledger.calls import Call
+from ledger.limits import Limit
 from ledger.periods import Period
-from schemas.alerts import AlertType
-
-FULL: Final = Decimal(100)
-"""The threshold that every limit has: all of it."""
 
 CALL_CLOSES_AFTER: Final = timedelta(days=1)
 """How long after its end the costs of a call are still news."""
-
-
-class Limit(NamedTuple):
-    """A limit in nano-dollars; `version` rises with each change of it."""
-
-    type: AlertType
-    nano: int
-    version: int
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """What a user set. Limits are nano-dollars, None for no limit; thresholds are percentages."""
-
-    user_id: str
-    daily_nano: int | None = None
-    monthly_nano: int | None = None
-    call_nano: int | None = None
-    daily_version: int = 0
-    monthly_version: int = 0
-    call_version: int = 0
-    thresholds: tuple[Decimal, ...] = (FULL,)
-    timezone: str = "UTC"
-    auto_cutoff: bool = True
-
-    def periodic(self) -> list[Limit]:
-        """Return the limits of calendar periods."""
-        daily = _limit("daily", self.daily_nano, self.daily_version)
-        return daily + _limit("monthly", self.monthly_nano, self.monthly_version)
-
-    def of_calls(self) -> list[Limit]:
-        """Return the limit of a single call, if there is one."""
-        return _limit("call", self.call_nano, self.call_version)
-
-
-def _limit(kind: AlertType, nano: int | None, version: int) -> list[Limit]:
-    return [] if nano is None else [Limit(kind, nano, version)]
-
-
-def thresholds_of(warning: Decimal, further: Iterable[Decimal]) -> tuple[Decimal, ...]:
-    """Return all percentages that count for a user, in order; all of the limit is always one."""
-    return tuple(sorted({warning, FULL, *further}))
 
 
 class Stand(NamedTuple):

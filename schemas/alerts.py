@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
 from schemas.exact import Exact
 from schemas.jsonio import wire_name
@@ -46,7 +46,6 @@ class BudgetAlert(Struct, kw_only=True, rename=_alert_name):
     `period` is the day, the month or the call that the limit is about. `crossed_by` is null where
     a change of the settings raised the alert. `drivers` are the largest costs of the period's UTC
     days, `spent_last_hour` is the user's spend since the quarter of an hour an hour ago.
-    `committed_at` and `published_at` are set when the alert is sent.
     """
 
     alert_id: str
@@ -69,8 +68,13 @@ class BudgetAlert(Struct, kw_only=True, rename=_alert_name):
     drivers: list[Driver]
     spent_last_hour: Usd
     event_time: datetime | None
-    committed_at: datetime | UnsetType = UNSET
-    published_at: datetime | UnsetType = UNSET
+
+
+class PublishedAlert(BudgetAlert, kw_only=True, rename=_alert_name):
+    """An alert as consumers receive it: with when it was decided and when it was sent."""
+
+    committed_at: datetime
+    published_at: datetime
 
 
 class CutoffRequest(Struct, kw_only=True, rename=wire_name):
@@ -87,6 +91,13 @@ class CutoffRequest(Struct, kw_only=True, rename=wire_name):
     requested_at: datetime
     crossed_by: Crossing | None
     event_time: datetime | None
+
+
+class PublishedCutoff(CutoffRequest, kw_only=True, rename=wire_name):
+    """A request as consumers receive it: with when it was decided and when it was sent."""
+
+    committed_at: datetime
+    published_at: datetime
 
 
 class CloudEvent(Struct, kw_only=True):

@@ -24,7 +24,16 @@ from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origi
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from schemas.budgets import MAX_LIMIT_USD, Budget, BudgetChange
+from schemas.alerts import PublishedAlert, PublishedCutoff
+from schemas.budgets import (
+    MAX_LIMIT_USD,
+    MAX_THRESHOLD_PERCENT,
+    AlertList,
+    Authorization,
+    AuthorizationRequest,
+    Budget,
+    BudgetChange,
+)
 from schemas.cloudevents import MAX_AMOUNT_USD, MAX_DURATION_SECONDS, MAX_USAGE, _Structured
 from schemas.costs import CallCost, Spending
 from schemas.exact import Exact
@@ -45,10 +54,13 @@ MOST: Final[Mapping[str, int]] = {
     "expectedDuration_seconds": MAX_DURATION_SECONDS,
     "dailyLimit_usd": MAX_LIMIT_USD,
     "monthlyLimit_usd": MAX_LIMIT_USD,
+    "maxCostPerCall_usd": MAX_LIMIT_USD,
+    "estimatedCost": MAX_LIMIT_USD,
     "alertThreshold_percent": 100,
+    "thresholds": MAX_THRESHOLD_PERCENT,
 }
 """The largest number that a field takes from others; the smallest is 0."""
-ABOVE_ZERO: Final = frozenset({"alertThreshold_percent"})
+ABOVE_ZERO: Final = frozenset({"alertThreshold_percent", "thresholds"})
 """Fields that do not take the 0 either."""
 
 _NUMERIC_TEXT: Final = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
@@ -72,6 +84,19 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "spending": Message("GET /api/costs/user/{userId}/spending", Success[Spending], False),
     "budget": Message("GET and PUT /api/costs/user/{userId}/budget", Success[Budget], False),
     "budget-change": Message("What PUT /api/costs/user/{userId}/budget takes", BudgetChange, True),
+    "alerts": Message("GET /api/costs/user/{userId}/alerts", Success[AlertList], False),
+    "authorization-request": Message(
+        "What POST /api/costs/user/{userId}/authorize takes", AuthorizationRequest, True
+    ),
+    "authorization": Message(
+        "POST /api/costs/user/{userId}/authorize", Success[Authorization], False
+    ),
+    "budget-alert": Message(
+        "A budget alert, `data` on the topic cost.budget-alerts.v1", PublishedAlert, False
+    ),
+    "call-cutoff": Message(
+        "A request to end a call, `data` on the topic cost.call-commands.v1", PublishedCutoff, False
+    ),
     "failure": Message("Any answer of the REST interface but a success", Failure, False),
 }
 """By the name of the file, without `.schema.json`."""

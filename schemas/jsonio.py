@@ -33,6 +33,8 @@ def _encode_custom(value: object) -> object:
 def _decode_custom(kind: type, value: Any) -> object:
     if kind is Usd and isinstance(value, int | str | Decimal):
         return Usd(nano_from_usd(Decimal(value)))
+    if kind is Exact and isinstance(value, int | str | Decimal):
+        return Exact(Decimal(value))
     raise NotImplementedError(f"no Python form for {kind.__name__}")
 
 

@@ -12,6 +12,7 @@ ProblemCode = Literal[
     "invalid_body",  # the body, or a field of it; the sentence names it
     "unauthorized",  # no bearer token, or one that is not valid
     "forbidden",  # another user's, or it does not exist: the two look alike on purpose
+    "call_finished",  # the call has ended or was charged, so it cannot start any more
     "not_found",  # no such route
     "method_not_allowed",  # the route exists, see the `Allow` header
     "request_timeout",  # the body did not arrive in time

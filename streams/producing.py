@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from streams.kafka import AIOKafkaProducer, KafkaError
 
@@ -19,6 +19,15 @@ STOP_TIMEOUT_SECONDS: Final = 5
 RECORDS_PER_SLICE: Final = 500
 
 _log = logging.getLogger(__name__)
+
+
+class Sent(NamedTuple):
+    """A record to send."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Headers | None = None
 
 
 class Producing:
@@ -52,6 +61,14 @@ class Producing:
             await self._limited(_send(producer, topic, some))
             count += len(some)
         return count
+
+    async def send_records(self, records: Iterable[Sent]) -> None:
+        """Send records of any topics in order, and wait until all are acknowledged.
+
+        Raises KafkaError or TimeoutError; some may have been sent then.
+        """
+        producer = await self._open()
+        await self._limited(_send_in_order(producer, records))
 
     async def acknowledged(self, sent: Awaitable[T]) -> T:
         """Wait for acknowledgements; a failure makes the next send use a new producer."""
@@ -94,6 +111,14 @@ async def _send(
     producer: AIOKafkaProducer, topic: str, records: Iterable[tuple[bytes, bytes]]
 ) -> None:
     sent = [await producer.send(topic, value, key=key) for key, value in records]
+    await asyncio.gather(*sent)
+
+
+async def _send_in_order(producer: AIOKafkaProducer, records: Iterable[Sent]) -> None:
+    sent = [
+        await producer.send(record.topic, record.value, key=record.key, headers=record.headers)
+        for record in records
+    ]
     await asyncio.gather(*sent)
 
 

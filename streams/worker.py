@@ -16,11 +16,13 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from ledger.alerting import Alerting
 from ledger.batches import Outcome
 from ledger.pricebook import PriceBook
 from ledger.recording import Recorder
 from ledger.store.database import Connection, connect, connected
 from ledger.store.offsets import Stream
+from schemas.alerts import SpendBasis
 from schemas.topics import CALL_EVENTS
 from streams.assignment import Assignment
 from streams.dead_letters import DeadLetterTopic, RefusalLimit
@@ -29,6 +31,7 @@ from streams.lane import Lane
 from streams.offsets import KafkaOffsets
 from streams.producing import Producing
 from streams.publisher import TotalsPublisher
+from streams.relay import Relay
 from streams.watchdog import Watchdog
 
 GROUP: Final = "cost-analytics-ledger"
@@ -47,6 +50,7 @@ class WorkerOptions:
     database_url: str
     lanes: int = 2
     batch_max: int = 8000
+    budget_basis: SpendBasis = "charged"
     refusal_limit: RefusalLimit = field(default_factory=RefusalLimit)
     stall_seconds: int = 120
     worker_id: str = field(
@@ -65,6 +69,8 @@ class Worker:
         letters = DeadLetterTopic(self._producing, stream, options.refusal_limit)
         prices = PriceBook()
         self._publisher = TotalsPublisher(self._producing, self._connect, self._is_behind)
+        self._alert_producing = Producing(lambda: make_producer(options.kafka))
+        self._relay = Relay(self._alert_producing, self._connect)
         self._offsets = KafkaOffsets(self._consumer)
         self._lanes = [
             Lane(
@@ -75,6 +81,7 @@ class Worker:
                     prices,
                     letters.acknowledge,
                     worker_id=options.worker_id,
+                    alerting=Alerting(options.budget_basis),
                 ),
                 options.batch_max,
                 self._on_commit,
@@ -95,6 +102,8 @@ class Worker:
     def _on_commit(self, outcome: Outcome, next_offsets: Mapping[int, int]) -> None:
         self._offsets.note(next_offsets)
         self._publisher.submit(outcome)
+        if outcome.alerts:
+            self._relay.wake()
         if outcome.refused:
             _log.warning("refused %s", dict(outcome.refused), extra={"action": "events_refused"})
 
@@ -103,18 +112,20 @@ class Worker:
         publishing_ends = asyncio.Event()
         await self._consumer.start()
         self._consumer.subscribe([CALL_EVENTS.name], listener=self._assignment)
-        publisher = asyncio.create_task(self._publisher.run(publishing_ends))
+        publishing = asyncio.gather(
+            self._publisher.run(publishing_ends), self._relay.run(publishing_ends)
+        )
         try:
             async with asyncio.TaskGroup() as parts:
                 for lane in self._lanes:
                     parts.create_task(_within(FINISH_SECONDS, stop, lane.run(stop)))
                 for part in (self._offsets, self._assignment, self._watchdog):
                     parts.create_task(_within(0, stop, part.run(stop)))
-                parts.create_task(_within(0, stop, asyncio.shield(publisher)))
+                parts.create_task(_within(0, stop, asyncio.shield(publishing)))
         finally:
             publishing_ends.set()
-            await asyncio.gather(publisher, self._leave(), return_exceptions=True)
-            await self._producing.close()
+            await asyncio.gather(publishing, self._leave(), return_exceptions=True)
+            await asyncio.gather(self._producing.close(), self._alert_producing.close())
 
     async def _leave(self) -> None:
         """Tell the group and the others that this worker is gone, as far as that can be told.
@@ -130,7 +141,7 @@ class Worker:
             _log.warning("the group was not told of the leave", extra={"action": "leave_timeout"})
 
 
-async def _within(seconds: int, stop: asyncio.Event, work: Awaitable[None]) -> None:
+async def _within(seconds: int, stop: asyncio.Event, work: Awaitable[object]) -> None:
     """Do `work`, cut off so many seconds after `stop`; raises what it raises.
 
     Whatever is cut off is done again by whoever reads on, so a stop never has to wait for ever.

@@ -38,6 +38,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> int:
         database_url=settings.database_url.reveal(),
         lanes=settings.worker.lanes,
         batch_max=settings.worker.batch_max,
+        budget_basis=settings.budget_basis,
         refusal_limit=RefusalLimit(percent=settings.worker.refusal_stop_percent),
     )
     _log.info(

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
+from ledger.limits import Limits
 from ledger.spend import SpendKey
 from ledger.store.arrays import any_array, int_array, text_array
 from ledger.store.database import Connection, Record
 from ledger.store.sql import statements
-from ledger.thresholds import Limits, thresholds_of
 from schemas.alerts import BudgetAlert, CloudEvent, CutoffRequest, SpendBasis
 from schemas.jsonio import encode
 
@@ -46,17 +45,14 @@ async def open_budgets(connection: Connection, user_ids: Sequence[str]) -> None:
     await connection.execute(_SQL["open_budgets"], text_array(user_ids))
 
 
-async def lock_budgets(
-    connection: Connection, user_ids: Sequence[str], default_percent: Decimal
-) -> dict[str, Limits]:
+async def lock_budgets(connection: Connection, user_ids: Sequence[str]) -> dict[str, Limits]:
     """Lock the settings of users, who each have a row, and return the limits of those with any."""
     rows = await connection.fetch(_SQL["lock_budgets"], text_array(user_ids))
-    return {row["user_id"]: limits_of(row, default_percent) for row in rows}
+    return {row["user_id"]: limits_of(row) for row in rows}
 
 
-def limits_of(row: Record | Mapping[str, Any], default_percent: Decimal) -> Limits:
-    """Return a row of settings as limits; without a threshold of the user's own, the default's."""
-    warning = row["alert_threshold_percent"]
+def limits_of(row: Record) -> Limits:
+    """Return a row of settings as limits."""
     return Limits(
         user_id=row["user_id"],
         daily_nano=row["daily_limit_nano"],
@@ -65,9 +61,8 @@ def limits_of(row: Record | Mapping[str, Any], default_percent: Decimal) -> Limi
         daily_version=row["daily_limit_version"],
         monthly_version=row["monthly_limit_version"],
         call_version=row["call_limit_version"],
-        thresholds=thresholds_of(
-            default_percent if warning is None else warning, row["thresholds"]
-        ),
+        warning_percent=row["alert_threshold_percent"],
+        further=tuple(row["thresholds"]),
         timezone=row["timezone"],
         auto_cutoff=row["auto_cutoff"],
     )

@@ -2,41 +2,60 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
-from ledger.store.database import Connection
+import msgspec
+
+from ledger.alerting import Alerting
+from ledger.burn import LONGEST_CALL_SECONDS, ActiveCall, burn_rate
+from ledger.calls import Call
+from ledger.limits import Change, Limits, changed
+from ledger.periods import Period, period_of
+from ledger.store.alerts import limits_of
+from ledger.store.database import Connection, Record
 from ledger.store.reading import ReaderPool, Viewer
 from ledger.store.sql import statements
+from ledger.thresholds import total_nano
 
 _SQL: Final = statements("budgets")
 
 BudgetBasis = Literal["charged", "cost"]
 """Whether a user's spend is what the user is charged, or what the calls cost."""
 
-_STANDINGS: Final[dict[BudgetBasis, str]] = {
-    "charged": "standing_by_charge",
-    "cost": "standing_by_cost",
-}
+ACTIVE_CALLS_MOST: Final = 1_000
+LATEST_ALERTS_MOST: Final = 10
 
-
-class Change(NamedTuple):
-    """What to change: a pair of whether, and to what. Limits in nano-dollars, None for no limit."""
-
-    daily_limit: tuple[bool, int | None] = (False, None)
-    monthly_limit: tuple[bool, int | None] = (False, None)
-    alert_threshold_percent: tuple[bool, Decimal | None] = (False, None)
+_SPEND: Final[dict[BudgetBasis, str]] = {"charged": "spend_by_charge", "cost": "spend_by_cost"}
+_decode_costs: Final = msgspec.json.Decoder(dict[str, dict[str, int]]).decode
 
 
 class Standing(NamedTuple):
-    """A user's limits and spend in nano-dollars; a limit of None is no limit."""
+    """Where a user stands in the present day and month of the user's time zone.
 
-    daily_limit_nano: int | None
-    monthly_limit_nano: int | None
-    alert_threshold_percent: Decimal
-    daily_spend_nano: int
-    monthly_spend_nano: int
+    Spend in nano-dollars, the burn rate in nano-dollars an hour; `alerts` are JSON, latest first.
+    """
+
+    limits: Limits
+    warning_percent: Decimal
+    thresholds: list[Decimal]
+    day: Period
+    month: Period
+    day_nano: int
+    month_nano: int
+    burn_rate: int
+    alerts: list[str]
+    now: datetime
+
+
+class AlertPage(NamedTuple):
+    """Alerts as JSON, latest first, and where the next page begins, None after the last."""
+
+    alerts: list[str]
+    before: int | None
 
 
 class Budgets:
@@ -46,46 +65,124 @@ class Budgets:
         self, readers: ReaderPool, basis: BudgetBasis, default_threshold_percent: int
     ) -> None:
         self._readers = readers
-        self._standing = _SQL[_STANDINGS[basis]]
-        self._default_threshold_percent = Decimal(default_threshold_percent)
+        self.basis: BudgetBasis = basis
+        self._default = default_threshold_percent
 
-    async def standing(self, viewer: Viewer, user_id: str, today: date) -> Standing:
-        """Return where a user stands on a UTC day; raises StoreUnavailableError.
+    async def standing(self, viewer: Viewer, user_id: str, now: datetime) -> Standing:
+        """Return where a user stands at a moment; raises StoreUnavailableError.
 
         A viewer who may not see the user is shown a user without limits or spend.
         """
         async with self._readers.reading(viewer) as connection:
-            return await self._read(connection, viewer, user_id, today)
+            row = await connection.fetchrow(_SQL["settings"], user_id, *viewer)
+            limits = Limits(user_id=user_id) if row is None else limits_of(row)
+            return await self._standing(connection, viewer, limits, now)
 
-    async def change(self, viewer: Viewer, user_id: str, change: Change, today: date) -> Standing:
-        """Change a user's settings and return where that leaves the user.
+    async def change(self, viewer: Viewer, user_id: str, change: Change, now: datetime) -> Standing:
+        """Change a user's settings, raise the alerts that are due then, and return the standing.
 
         A viewer who may not see the user changes nothing. Raises StoreUnavailableError.
         """
-        async with self._readers.writing(viewer) as connection:
-            if change != Change():
-                await connection.execute(
-                    _SQL["change"],
-                    user_id,
-                    *viewer,
-                    *change.daily_limit,
-                    *change.monthly_limit,
-                    *change.alert_threshold_percent,
-                    self._default_threshold_percent,
-                )
-            return await self._read(connection, viewer, user_id, today)
+        if change == Change():
+            return await self.standing(viewer, user_id, now)
+        async with self.locked(viewer, user_id) as (connection, before):
+            limits = changed(before, change)
+            if limits != before:
+                await self._write(connection, viewer, limits)
+                calls = await _active_calls(connection, viewer, user_id, now)
+                alerting = Alerting(self.basis, self._default)
+                await alerting.review_user(connection, limits, map(_call, calls), now)
+            return await self._standing(connection, viewer, limits, now)
 
-    async def _read(
-        self, connection: Connection, viewer: Viewer, user_id: str, today: date
-    ) -> Standing:
-        first = today.replace(day=1)
-        following = (first + timedelta(days=31)).replace(day=1)
-        [row] = await connection.fetch(self._standing, user_id, *viewer, today, first, following)
-        threshold = row["alert_threshold_percent"]
-        return Standing(
-            row["daily_limit_nano"],
-            row["monthly_limit_nano"],
-            self._default_threshold_percent if threshold is None else threshold,
-            int(row["today_nano"]),
-            int(row["month_nano"]),
+    async def alerts(
+        self, viewer: Viewer, user_id: str, before: int | None, most: int
+    ) -> AlertPage:
+        """Return a page of a user's alerts; raises StoreUnavailableError."""
+        async with self._readers.reading(viewer) as connection:
+            rows = await connection.fetch(_SQL["alerts_page"], user_id, *viewer, before, most + 1)
+        more = rows[most - 1]["seq"] if len(rows) > most else None
+        return AlertPage([row["data"] for row in rows[:most]], more)
+
+    @asynccontextmanager
+    async def locked(
+        self, viewer: Viewer, user_id: str
+    ) -> AsyncIterator[tuple[Connection, Limits]]:
+        """Lock a user's settings for a transaction, against batches and other changes."""
+        async with self._readers.writing(viewer) as connection:
+            row = await connection.fetchrow(_SQL["lock_settings"], user_id, *viewer)
+            if row is None:
+                await connection.execute(_SQL["open_settings"], user_id, *viewer)
+                row = await connection.fetchrow(_SQL["lock_settings"], user_id, *viewer)
+            yield connection, Limits(user_id=user_id) if row is None else limits_of(row)
+
+    async def spent(
+        self, connection: Connection, viewer: Viewer, limits: Limits, now: datetime
+    ) -> tuple[Period, Period, int, int]:
+        """Return the present day and month of a user, and what is spent in each."""
+        day, month = (period_of(kind, now, limits.timezone) for kind in ("daily", "monthly"))
+        [row] = await connection.fetch(
+            _SQL[_SPEND[self.basis]], limits.user_id, *viewer, *day[2:], *month[2:]
         )
+        return day, month, row["day_nano"], row["month_nano"]
+
+    async def _write(self, connection: Connection, viewer: Viewer, limits: Limits) -> None:
+        await connection.execute(
+            _SQL["change_settings"],
+            limits.user_id,
+            *viewer,
+            limits.daily_nano,
+            limits.monthly_nano,
+            limits.call_nano,
+            limits.daily_version,
+            limits.monthly_version,
+            limits.call_version,
+            limits.warning_percent,
+            list(limits.further),
+            limits.timezone,
+            limits.auto_cutoff,
+        )
+
+    async def _standing(
+        self, connection: Connection, viewer: Viewer, limits: Limits, now: datetime
+    ) -> Standing:
+        user_id, default = limits.user_id, Decimal(self._default)
+        day, month, day_nano, month_nano = await self.spent(connection, viewer, limits, now)
+        calls = await _active_calls(connection, viewer, user_id, now)
+        rate = 0
+        if calls:
+            charge = await connection.fetchval(_SQL["default_charge"]) or 0
+            rate = burn_rate(map(_active_call, calls), self.basis, charge, now)
+        alerts = await connection.fetch(_SQL["latest_alerts"], user_id, *viewer, LATEST_ALERTS_MOST)
+        return Standing(
+            limits,
+            limits.warning(default),
+            limits.thresholds(default),
+            day,
+            month,
+            day_nano,
+            month_nano,
+            rate,
+            [row["data"] for row in alerts],
+            now,
+        )
+
+
+async def _active_calls(
+    connection: Connection, viewer: Viewer, user_id: str, now: datetime
+) -> list[Record]:
+    since = now - timedelta(seconds=LONGEST_CALL_SECONDS)
+    rows = await connection.fetch(_SQL["active_calls"], user_id, *viewer, since, ACTIVE_CALLS_MOST)
+    return list(rows)
+
+
+def _call(row: Record) -> Call:
+    return Call(
+        call_id=row["call_id"],
+        user_id=row["user_id"],
+        first_at=row["first_at"],
+        costs=_decode_costs(row["costs"]),
+    )
+
+
+def _active_call(row: Record) -> ActiveCall:
+    return ActiveCall(row["first_at"], total_nano(_call(row)), row["expected_duration_ms"])

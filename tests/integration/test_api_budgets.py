@@ -1,7 +1,7 @@
 """Budgets over HTTP: what is kept, what is counted, and when."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,9 @@ import pytest
 from api.options import ApiOptions
 from ledger.store.budgets import BudgetBasis
 from tests.support.api import Answer, Api, served_from, token
+from tests.support.events import charged, cost, started
 from tests.support.ledger_rows import CENT, CallRow, Rows, rows
+from tests.support.recording import Desk, Log
 
 PATH = "/api/costs/user/alice/budget"
 LEAP_DAY = date(2028, 2, 29)
@@ -38,12 +40,22 @@ async def test_who_set_nothing_has_no_limits(api: Api, ledger: Rows) -> None:
         "userId": "alice",
         "dailyLimit_usd": None,
         "monthlyLimit_usd": None,
+        "maxCostPerCall_usd": None,
         "alertThreshold_percent": 80,
+        "thresholds": [80, 100],
+        "timezone": "UTC",
+        "autoCutoff": True,
+        "limitVersions": {"daily": 0, "monthly": 0, "call": 0},
         "currentDailySpend": 0,
         "currentMonthlySpend": 0,
         "dailyRemaining": None,
         "monthlyRemaining": None,
         "alertTriggered": False,
+        "burnRatePerHour": 0,
+        "dailyTimeToThreshold_seconds": None,
+        "monthlyTimeToThreshold_seconds": None,
+        "timeToThreshold_seconds": None,
+        "alerts": [],
     }
     assert (await put(api, {})).data == said
     assert await ledger.connection.fetchval("SELECT count(*) FROM user_budget_settings") == 0
@@ -108,3 +120,73 @@ async def test_an_unchanged_budget_is_not_sent_again(api: Api) -> None:
     assert (await api.get(PATH, "alice", headers={"If-None-Match": tag})).status == 304
     await put(api, {"dailyLimit_usd": 1})
     assert (await api.get(PATH, "alice", headers={"If-None-Match": tag})).status == 200
+
+
+async def test_every_setting_can_be_set_and_is_said(database_url: str) -> None:
+    wanted = {
+        "maxCostPerCall_usd": "2.50",
+        "thresholds": [50, "90.5", 100, 50],
+        "timezone": "Europe/Berlin",
+        "autoCutoff": False,
+    }
+    async with served_from(database_url) as api:
+        said = (await put(api, wanted)).data
+        again = (await put(api, {"maxCostPerCall_usd": 3})).data
+    assert said["maxCostPerCall_usd"] == Decimal("2.5")
+    assert said["thresholds"] == [50, 80, Decimal("90.5"), 100]
+    assert (said["timezone"], said["autoCutoff"]) == ("Europe/Berlin", False)
+    assert said["limitVersions"] == {"daily": 0, "monthly": 0, "call": 1}
+    assert again["limitVersions"]["call"] == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [({"timezone": "Mars/Olympus"}, "timezone"), ({"timezone": 1}, "timezone"),
+     ({"thresholds": [0]}, "thresholds"), ({"thresholds": [1001]}, "thresholds"),
+     ({"thresholds": list(range(1, 30))}, "thresholds"), ({"thresholds": 50}, "thresholds"),
+     ({"autoCutoff": "yes"}, "autoCutoff"), ({"maxCostPerCall_usd": -1}, "maxCostPerCall_usd")],
+)  # fmt: skip
+async def test_a_wrong_setting_is_refused_by_name(api: Api, body: Any, named: str) -> None:
+    answer = await put(api, body)
+    assert answer.code == "invalid_body"
+    assert named in answer.json["error"]
+
+
+async def test_alerts_come_in_pages_latest_first(database_url: str) -> None:
+    now = datetime.now(UTC)
+    async with Desk(database_url) as desk, served_from(database_url) as api:
+        await put(api, {"dailyLimit_usd": 10, "thresholds": [10, 20, 30, 40]})
+        for number in range(5):
+            event = charged(f"call-{number}", time=now, amount=2, fee=0)
+            await desk.record(Log().batch([event], partition=number))
+        path = "/api/costs/user/alice/alerts"
+        seen: list[Any] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            page = (await api.get(f"{path}?limit=4{cursor}", "alice")).data
+            seen += page["alerts"]
+            cursor = page["nextCursor"] and f"&cursor={page['nextCursor']}"
+        budget = (await api.get(PATH, "alice")).data
+        for wrong in ("limit=0", "limit=201", "cursor=x", "cursor=-1", f"cursor={'9' * 30}"):
+            assert (await api.get(f"{path}?{wrong}", "alice")).code == "invalid_parameter"
+    assert [alert["threshold_percent"] for alert in seen] == [100, 80, 40, 30, 20, 10]
+    assert budget["alerts"] == seen
+    assert budget["alertTriggered"] is True
+
+
+async def test_active_calls_say_when_the_next_threshold_is_reached(database_url: str) -> None:
+    began = datetime.now(UTC) - timedelta(seconds=100)
+    events = [
+        started(time=began, expectedDuration_seconds=499),
+        cost(time=began, totalCost="0.965"),
+    ]
+    async with Desk(database_url) as desk:
+        await desk.record(Log().batch(events))
+    async with served_from(database_url) as api:
+        said = (await put(api, {"monthlyLimit_usd": 20})).data
+        assert said["burnRatePerHour"] == 36
+        assert said["timeToThreshold_seconds"] == said["monthlyTimeToThreshold_seconds"] == 1600
+        assert said["dailyTimeToThreshold_seconds"] is None
+    async with served_from(database_url, options=ApiOptions(budget_basis="cost")) as api:
+        said = (await api.get(PATH, "alice")).data
+        assert Decimal(34) <= said["burnRatePerHour"] <= 36

@@ -7,24 +7,42 @@ second one is the row policies, tested with queries that forget the user.
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import asyncpg
 import pytest
 
-from ledger.store.budgets import Budgets, Change
+from ledger.limits import Change, Limits
+from ledger.store.budgets import Budgets
 from ledger.store.reading import ReaderPool, Viewer, reader_pool
 from ledger.store.reports import call_report, spending_report
 from ledger.store.sql import statements
+from schemas.jsonio import encode
+from tests.support.alerting import an_alert
 from tests.support.api import Api, served_from, token
 from tests.support.ledger_rows import CallRow, rows
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
 TODAY = NOW.date()
 ALICE, BOB, ROOT = Viewer("alice"), Viewer("bob"), Viewer("root", reads_all=True)
-TABLES = ("calls", "call_cost_events", "user_days", "user_day_costs", "user_budget_settings")
+TABLES = (
+    "calls", "call_cost_events", "user_days", "user_day_costs", "user_budget_settings", "user_spend",
+    "budget_holds", "budget_alerts", "call_cutoffs",
+)  # fmt: skip
+
+
+OF_USER = (
+    """INSERT INTO budget_holds (user_id, call_id, spend_nano, expires_at)
+       VALUES ($1, 'call-of-' || $1, 5, '2025-11-19 13:00Z')""",
+    """INSERT INTO budget_alerts (alert_id, user_id, type, period, threshold_percent, limit_version,
+                                  late, triggered_at, data)
+       VALUES (gen_random_uuid(), $1, 'daily', '2025-11-19', 80, 1, false, now(), $2)""",
+    """INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
+       VALUES ('call-of-' || $1, 1, gen_random_uuid(), $1, now())""",
+)
+"""What else each of the two has."""
 
 
 @pytest.fixture
@@ -41,6 +59,9 @@ async def written(database_url: str) -> str:
             await ledger.connection.execute(
                 "INSERT INTO user_budget_settings VALUES ($1, 1, 2, 50)", user
             )
+            for statement in OF_USER:
+                alert = [encode(an_alert(user)).decode()] if "$2" in statement else []
+                await ledger.connection.execute(statement, user, *alert)
         await ledger.call(CallRow(call_id="held", user_id=None, at=NOW))
     return database_url
 
@@ -89,6 +110,7 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
     superuser: asyncpg.Connection,
 ) -> None:
     """Every statement that reads money, run as a superuser for a viewer who may not."""
+    await superuser.execute("UPDATE calls SET status = 'active'")
     for viewer, seen in ((ALICE, True), (BOB, False), (ROOT, True)):
         row = await superuser.fetchrow(REPORTS["call"], "call-of-alice", *viewer)
         assert (row is not None) is seen
@@ -99,26 +121,54 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
         assert (row["calls"] == 1) is seen
         assert (row["costs"] is not None) is seen
         assert (row["personas"] is not None) is seen
-        for standing in ("standing_by_charge", "standing_by_cost"):
-            row = await superuser.fetchrow(BUDGETS[standing], "alice", *viewer, TODAY, *LAST)
+        day = (NOW, NOW + timedelta(days=1))
+        for spend in ("spend_by_charge", "spend_by_cost"):
+            row = await superuser.fetchrow(BUDGETS[spend], "alice", *viewer, *day, *day)
             assert row is not None
-            assert (row["today_nano"] > 0) is seen
-            assert (row["daily_limit_nano"] is not None) is seen
+            assert (row["day_nano"] > 0) is seen
+            assert (row["month_nano"] > 0) is seen
+        for name, arguments in OF_BUDGETS.items():
+            assert bool(await superuser.fetch(BUDGETS[name], "alice", *viewer, *arguments)) is seen
+        assert (await superuser.fetchval(BUDGETS["held"], "alice", *viewer, NOW, "") > 0) is seen
+
+
+OF_BUDGETS = {
+    "settings": (),
+    "lock_settings": (),
+    "active_calls": (NOW - timedelta(days=1), 10),
+    "latest_alerts": (10,),
+    "alerts_page": (None, 10),
+    "call_state": ("call-of-alice",),
+}
+"""The statements about budgets that return a row of alice's, and their further arguments."""
 
 
 async def test_the_queries_change_nobody_elses_budget_where_no_policy_applies(
     superuser: asyncpg.Connection,
 ) -> None:
-    change = (True, 7, True, 7, True, Decimal(7), Decimal(80))
+    change: tuple[Any, ...] = (7, 7, 7, 1, 1, 1, Decimal(80), [], "UTC", True)
     settings = "SELECT daily_limit_nano FROM user_budget_settings WHERE user_id = 'alice'"
-    await superuser.execute(BUDGETS["change"], "alice", *BOB, *change)
+    await superuser.execute(BUDGETS["change_settings"], "alice", *BOB, *change)
     assert await superuser.fetchval(settings) == 1
-    await superuser.execute(BUDGETS["change"], "alice", *ALICE, *change)
+    await superuser.execute(BUDGETS["change_settings"], "alice", *ALICE, *change)
     assert await superuser.fetchval(settings) == 7
+    holds = "SELECT sum(spend_nano) FROM budget_holds WHERE user_id = 'alice'"
+    later = NOW + timedelta(days=1)
+    await superuser.execute(BUDGETS["hold"], "alice", *BOB, "call-of-alice", 99, later)
+    await superuser.execute(BUDGETS["drop_hold"], "alice", *BOB, "call-of-alice")
+    await superuser.execute(BUDGETS["drop_expired_holds"], "alice", *BOB, later)
+    assert await superuser.fetchval(holds) == 5
+    await superuser.execute(BUDGETS["drop_hold"], "alice", *ALICE, "call-of-alice")
+    assert await superuser.fetchval(holds) is None
+    await superuser.execute(BUDGETS["open_settings"], "carol", *BOB)
+    await superuser.execute(BUDGETS["open_settings"], "carol", *Viewer("carol"))
+    assert await superuser.fetchval("SELECT count(*) FROM user_budget_settings") == 3
 
 
 async def test_a_viewer_can_change_nothing_but_budgets(readers: ReaderPool) -> None:
     for statement in ("UPDATE calls SET duration_ms = 0", "DELETE FROM user_days",
+                      "DELETE FROM budget_alerts", "UPDATE user_spend SET cost_nano = 0",
+                      "SELECT FROM outbox",
                       "DELETE FROM user_budget_settings", "SELECT FROM stream_offsets",
                       "INSERT INTO service_prices DEFAULT VALUES"):  # fmt: skip
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -152,10 +202,12 @@ async def test_reports_for_those_who_may_not_see_are_empty(readers: ReaderPool) 
     )
     assert (report.calls, report.costs, report.personas) == (0, {}, [])
     budgets = Budgets(readers, "charged", 80)
-    standing = await budgets.standing(BOB, "alice", TODAY)
-    assert standing == (None, None, Decimal(80), 0, 0)
-    await budgets.change(BOB, "alice", Change(daily_limit=(True, 5)), TODAY)
-    assert (await budgets.standing(ALICE, "alice", TODAY)).daily_limit_nano == 1
+    standing = await budgets.standing(BOB, "alice", NOW)
+    assert standing.limits == Limits(user_id="alice")
+    assert (standing.day_nano, standing.month_nano, standing.alerts) == (0, 0, [])
+    assert (await budgets.alerts(BOB, "alice", None, 10)).alerts == []
+    await budgets.change(BOB, "alice", Change(daily_limit=(True, 5)), NOW)
+    assert (await budgets.standing(ALICE, "alice", NOW)).limits.daily_nano == 1
 
 
 async def test_nothing_of_a_viewer_stays_on_a_connection(written: str) -> None:

@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-import time
+import time as clock
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from aiohttp import ClientSession
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from api.app import build_app, utc_today
+from api.app import build_app, utc_now, utc_today
 from api.auth import Authenticator, TokenRules
 from api.health import Check
 from api.jwks import key_source
@@ -27,9 +27,13 @@ from ledger.store.reading import ReaderPool, reader_pool
 SECRET = "a secret of the tests, and long enough"
 
 
+NOON = time(12, tzinfo=UTC)
+"""When tests that name a day ask."""
+
+
 def claims(user: str = "alice", **changes: Any) -> dict[str, Any]:
     """Return what a good token of a user says; a change to None leaves a claim out."""
-    now = int(time.time())
+    now = int(clock.time())
     said = {"sub": user, "iat": now, "exp": now + 600, **changes}
     return {name: value for name, value in said.items() if value is not None}
 
@@ -136,6 +140,7 @@ async def served(
         options,
         checks=checks,
         today=lambda: today or utc_today(),
+        now=lambda: datetime.combine(today, NOON) if today else utc_now(),
     )
     async with (
         serving(app, "127.0.0.1", 0, options.limits) as address,

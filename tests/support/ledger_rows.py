@@ -75,6 +75,7 @@ class Rows:
         )
         if row.user_id is not None:
             await self._user_day(row)
+            await self._spend(row)
 
     async def _user_day(self, row: CallRow) -> None:
         await self.connection.execute(
@@ -101,6 +102,21 @@ class Rows:
                 (row.user_id, row.day, row.persona_id or "", service, nano)
                 for service, nano in row.costs.items()
             ],
+        )
+
+    async def _spend(self, row: CallRow) -> None:
+        await self.connection.execute(
+            """
+            INSERT INTO user_spend AS s VALUES ($1, quarter_hour($2), $3, $4, $5)
+            ON CONFLICT (user_id, quarter) DO UPDATE
+            SET cost_nano = s.cost_nano + $3, charged_nano = s.charged_nano + $4,
+                refunded_nano = s.refunded_nano + $5
+            """,
+            row.user_id,
+            row.at,
+            sum(row.costs.values()),
+            row.charged,
+            row.refunded,
         )
 
     async def event(self, call: CallRow, kind: str = "cost.recorded", **columns: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import asyncpg
 
+from ledger.alerting import Alerting
 from ledger.batches import Batch, Outcome, Received, dead_letter
 from ledger.pricebook import PriceBook
 from ledger.recording import Recorder
@@ -72,12 +73,19 @@ class Desk:
 
     _numbers = itertools.count(1)
 
-    def __init__(self, database_url: str, prices: PriceBook | None = None) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        prices: PriceBook | None = None,
+        alerting: Alerting | None = None,
+    ) -> None:
         self.name = f"desk {next(self._numbers)}"
         self.letters: list[DeadLetter] = []
         self.batch_sizes: list[int] = []
         self._url = database_url
-        self.recorder = Recorder(self._connect, STREAM, prices or PriceBook(), self._acknowledge)
+        self.recorder = Recorder(
+            self._connect, STREAM, prices or PriceBook(), self._acknowledge, alerting=alerting
+        )
 
     async def _connect(self) -> Connection:
         return await connect(self._url, name=self.name)

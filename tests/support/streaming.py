@@ -135,6 +135,20 @@ class Stage:
         assert len(found) == count
         return found
 
+    async def read_all(self, topic: str) -> list[Record]:
+        """Return all records that a topic holds by now."""
+        consumer = AIOKafkaConsumer(
+            topic, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
+        )
+        await consumer.start()
+        found: list[Record] = []
+        try:
+            while some := await consumer.getmany(timeout_ms=1_000):
+                found += [record for records in some.values() for record in records]
+        finally:
+            await consumer.stop()
+        return found
+
     async def dead_letters(self, count: int) -> list[Record]:
         return await self.read(DEAD_LETTERS.name, count)
 

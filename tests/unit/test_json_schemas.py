@@ -20,7 +20,10 @@ from api.calls import call_cost
 from api.spending import Days, spending
 from cost_analytics.simulation.malformed import MALFORMATIONS, malform
 from cost_analytics.simulation.timeline import Plan, timeline
+from ledger.alerts import Background, alert, cutoff
 from ledger.calls import Call
+from ledger.limits import FULL, Limit, Limits
+from ledger.periods import period_of
 from ledger.profit import Profit
 from ledger.store.budgets import Standing
 from ledger.store.reports import (
@@ -31,6 +34,7 @@ from ledger.store.reports import (
     ServiceCost,
     SpendingReport,
 )
+from ledger.thresholds import call_stand
 from ledger.totals import call_total
 from schemas import generate
 from schemas.budgets import BudgetChange
@@ -42,6 +46,8 @@ from schemas.problems import Failure
 from schemas.refusals import REFUSAL_CODES, Refused
 from schemas.replies import Success
 from schemas.topics import ALL_TOPICS
+from tests.support.alerting import an_alert
+from tests.support.events import NOW
 
 PAGE: Final = (Path(generate.__file__).parents[1] / "docs" / "events.md").read_text("utf-8")
 STRUCTURED: Final = re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -173,8 +179,33 @@ def _with(event: dict[str, Any], field: str, value: object) -> dict[str, Any]:
     return event | {"data": event["data"] | {field: value}}
 
 
+stamps = {"committedAt": "2026-03-15T12:00:00Z", "publishedAt": "2026-03-15T12:00:00Z"}
+
+
+def test_an_alert_is_valid() -> None:
+    said = _sent(an_alert())
+    assert said["crossedBy"] == {"source": "/emitter", "id": "event-1", "service": None}
+    assert [driver["service"] for driver in said["drivers"]] == ["twilio", "deepgram"]
+    assert said["drivers"][0]["share_percent"] == 66.67
+    assert said["current_spend"] == 8
+    validator("budget-alert").validate(said | stamps)
+    assert not validator("budget-alert").is_valid(said)
+
+
+def test_a_request_to_end_a_call_is_valid() -> None:
+    call = Call(call_id="call-1", user_id="alice", costs={"2026-03-15": {"twilio": 10**9}})
+    stand = call_stand(Limit("call", 10**9, 3), None, call, NOW)
+    full = alert(stand, FULL, None, Background({}, 0), "charged", NOW)
+    validator("call-cutoff").validate(_sent(cutoff(stand, full)) | stamps)
+
+
 def test_a_budget_is_valid() -> None:
-    standing = Standing(10 * 10**9, None, Decimal(80), 4_990_000_000, 59_880_000_000)
+    limits = Limits(user_id="alice", daily_nano=10 * 10**9)
+    periods = period_of("daily", NOW, "UTC"), period_of("monthly", NOW, "UTC")
+    alerts = [encode(an_alert()).decode()]
+    standing = Standing(
+        limits, Decimal(80), [Decimal(80)], *periods, 10**9, 2 * 10**9, 0, alerts, NOW
+    )
     validator("budget").validate(_sent(Success(data=budget("alice", standing))))
     assert not validator("budget").is_valid({"success": True, "data": {"userId": "alice"}})
 

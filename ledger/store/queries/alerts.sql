@@ -92,4 +92,4 @@ SELECT seq, aggregatetype, aggregateid, payload, created_at FROM outbox ORDER BY
 
 -- name: sent
 -- Drops messages that are known to be in Kafka.
-DELETE FROM outbox WHERE seq = ANY ($1::bigint[])
+DELETE FROM outbox WHERE seq = ANY ($1::text::bigint[])

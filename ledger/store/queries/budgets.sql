@@ -1,41 +1,113 @@
 -- Every statement names the viewer ($2) beside the user asked for ($1); $3 is true for an
 -- administrator. The row policies would hide other users' rows all the same.
 
--- name: standing_by_charge
--- The budget of user $1, and what the user was charged, refunds taken off, on the day $4 and in
--- the calendar month from $5 to before $6. Money is nano-dollars.
-SELECT b.daily_limit_nano, b.monthly_limit_nano, b.alert_threshold_percent, s.today_nano, s.month_nano
-  FROM (SELECT coalesce(sum(charged_nano - refunded_nano) FILTER (WHERE day = $4), 0) AS today_nano,
-               coalesce(sum(charged_nano - refunded_nano), 0) AS month_nano
-          FROM user_days
-         WHERE user_id = $1
-           AND (user_id = $2 OR $3)
-           AND day >= $5
-           AND day < $6) AS s
-  LEFT JOIN user_budget_settings AS b ON b.user_id = $1 AND (b.user_id = $2 OR $3)
+-- name: settings
+-- What user $1 set.
+SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
+       daily_limit_version, monthly_limit_version, call_limit_version,
+       alert_threshold_percent, thresholds, timezone, auto_cutoff
+  FROM user_budget_settings
+ WHERE user_id = $1 AND (user_id = $2 OR $3)
 
--- name: standing_by_cost
--- The same where the spend of a user is what the calls cost.
-SELECT b.daily_limit_nano, b.monthly_limit_nano, b.alert_threshold_percent, s.today_nano, s.month_nano
-  FROM (SELECT coalesce(sum(cost_nano) FILTER (WHERE day = $4), 0) AS today_nano,
-               coalesce(sum(cost_nano), 0) AS month_nano
-          FROM user_day_costs
-         WHERE user_id = $1
-           AND (user_id = $2 OR $3)
-           AND day >= $5
-           AND day < $6) AS s
-  LEFT JOIN user_budget_settings AS b ON b.user_id = $1 AND (b.user_id = $2 OR $3)
+-- name: lock_settings
+-- The same, locked against batches of the user's events and other changes.
+SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
+       daily_limit_version, monthly_limit_version, call_limit_version,
+       alert_threshold_percent, thresholds, timezone, auto_cutoff
+  FROM user_budget_settings
+ WHERE user_id = $1 AND (user_id = $2 OR $3)
+   FOR NO KEY UPDATE
 
--- name: change
--- Changes the settings of user $1, whose flag says that they are to change: $4 the daily limit to
--- $5, $6 the monthly limit to $7, $8 the threshold to $9. A user without settings has the
--- threshold $10.
-INSERT INTO user_budget_settings AS b
-       (user_id, daily_limit_nano, monthly_limit_nano, alert_threshold_percent)
-SELECT $1, $5::bigint, $7::bigint, CASE WHEN $8 THEN $9::numeric ELSE $10::numeric END
- WHERE $1 = $2 OR $3
-    ON CONFLICT (user_id) DO UPDATE
-   SET daily_limit_nano = CASE WHEN $4 THEN $5 ELSE b.daily_limit_nano END,
-       monthly_limit_nano = CASE WHEN $6 THEN $7 ELSE b.monthly_limit_nano END,
-       alert_threshold_percent = CASE WHEN $8 THEN $9::numeric ELSE b.alert_threshold_percent END,
+-- name: open_settings
+-- Makes the row to be locked, where user $1 has none.
+INSERT INTO user_budget_settings (user_id)
+SELECT $1 WHERE $1 = $2 OR $3
+    ON CONFLICT DO NOTHING
+
+-- name: change_settings
+-- Writes the settings of user $1 whole.
+UPDATE user_budget_settings
+   SET daily_limit_nano = $4, monthly_limit_nano = $5, call_limit_nano = $6,
+       daily_limit_version = $7, monthly_limit_version = $8, call_limit_version = $9,
+       alert_threshold_percent = $10, thresholds = $11, timezone = $12, auto_cutoff = $13,
        updated_at = now()
+ WHERE user_id = $1 AND (user_id = $2 OR $3)
+
+-- name: spend_by_charge
+-- What user $1 was charged, refunds taken off: in the day from $4 to before $5 and in the month
+-- from $6 to before $7. Nano-dollars.
+SELECT coalesce(sum(charged_nano - refunded_nano) FILTER (WHERE quarter >= $4 AND quarter < $5), 0)::bigint AS day_nano,
+       coalesce(sum(charged_nano - refunded_nano), 0)::bigint AS month_nano
+  FROM user_spend
+ WHERE user_id = $1 AND (user_id = $2 OR $3) AND quarter >= $6 AND quarter < $7
+
+-- name: spend_by_cost
+-- The same where the spend of a user is what the calls cost.
+SELECT coalesce(sum(cost_nano) FILTER (WHERE quarter >= $4 AND quarter < $5), 0)::bigint AS day_nano,
+       coalesce(sum(cost_nano), 0)::bigint AS month_nano
+  FROM user_spend
+ WHERE user_id = $1 AND (user_id = $2 OR $3) AND quarter >= $6 AND quarter < $7
+
+-- name: active_calls
+-- The calls of user $1 that go on and began after $4, newest first, at most $5.
+SELECT call_id, user_id, first_at, expected_duration_ms, costs::text AS costs
+  FROM calls
+ WHERE user_id = $1 AND (user_id = $2 OR $3) AND first_at > $4 AND status = 'active'
+ ORDER BY first_at DESC
+ LIMIT $5
+
+-- name: default_charge
+-- What a call is charged by default at present, in nano-dollars; nothing where no price is known.
+SELECT round(price_usd * 1000000000 / per_units)::bigint AS nano
+  FROM service_prices
+ WHERE class = 'revenue' AND effective_from <= now()
+ ORDER BY effective_from DESC, price_id DESC
+ LIMIT 1
+
+-- name: latest_alerts
+-- The latest alerts of user $1 that somebody was told of, at most $4.
+SELECT data FROM budget_alerts
+ WHERE user_id = $1 AND (user_id = $2 OR $3) AND NOT late
+ ORDER BY seq DESC
+ LIMIT $4
+
+-- name: alerts_page
+-- Alerts of user $1 before the place $4 (null for the latest), at most $5, the late ones too.
+SELECT seq, data FROM budget_alerts
+ WHERE user_id = $1 AND (user_id = $2 OR $3) AND ($4::bigint IS NULL OR seq < $4)
+ ORDER BY seq DESC
+ LIMIT $5
+
+-- name: held
+-- What calls of user $1 hold at the moment $4, call $5 itself left out. Nano-dollars.
+SELECT coalesce(sum(spend_nano), 0)::bigint
+  FROM budget_holds
+ WHERE user_id = $1 AND (user_id = $2 OR $3) AND expires_at > $4 AND call_id <> $5
+
+-- name: hold
+-- Holds $5 nano-dollars for call $4 of user $1 until $6, in place of what it held before.
+INSERT INTO budget_holds AS h (user_id, call_id, spend_nano, expires_at)
+SELECT $1, $4, $5, $6 WHERE $1 = $2 OR $3
+    ON CONFLICT (user_id, call_id) DO UPDATE
+   SET spend_nano = excluded.spend_nano, expires_at = excluded.expires_at, held_at = now()
+
+-- name: drop_hold
+-- Call $4 of user $1 holds nothing any more.
+DELETE FROM budget_holds WHERE user_id = $1 AND (user_id = $2 OR $3) AND call_id = $4
+
+-- name: drop_expired_holds
+-- Clears away what expired before $4.
+DELETE FROM budget_holds WHERE user_id = $1 AND (user_id = $2 OR $3) AND expires_at <= $4
+
+-- name: call_state
+-- The status of call $4 of user $1, and whether it was charged.
+SELECT status, charge_count > 0 AS charged
+  FROM calls
+ WHERE call_id = $4 AND user_id = $1 AND (user_id = $2 OR $3)
+
+-- name: past_calls
+-- What the calls of user $1 cost since the UTC day $4, in nano-dollars, and how long they took.
+SELECT (SELECT coalesce(sum(cost_nano), 0)::bigint FROM user_day_costs
+         WHERE user_id = $1 AND (user_id = $2 OR $3) AND day >= $4) AS cost_nano,
+       (SELECT coalesce(sum(duration_ms), 0)::bigint FROM user_days
+         WHERE user_id = $1 AND (user_id = $2 OR $3) AND day >= $4) AS duration_ms

@@ -1,0 +1,59 @@
+"""The alerts a user was sent, and the late ones nobody was: `/api/costs/user/{userId}/alerts`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from api.access import CALLER, Access, Route
+from api.parameters import one_of
+from api.problems import invalid_parameter
+from api.replies import tagged_reply
+from ledger.store.budgets import Budgets
+from schemas.alerts import BudgetAlert
+from schemas.budgets import AlertList
+from schemas.jsonio import decode
+
+_DEFAULT_LIMIT: Final = 50
+_LIMIT_MOST: Final = 200
+_CURSOR_DIGITS_MOST: Final = 18
+
+
+class AlertRoutes:
+    """The routes about alerts."""
+
+    def __init__(self, budgets: Budgets) -> None:
+        self._budgets = budgets
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        return (Route("GET", "/api/costs/user/{userId}/alerts", Access.SELF, self.list),)
+
+    async def list(self, request: web.Request) -> web.Response:
+        """Answer with a page of a user's alerts, latest first."""
+        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
+        page = await self._budgets.alerts(viewer, user_id, _cursor(request), _most(request))
+        body = AlertList(
+            alerts=[decode(BudgetAlert, alert.encode()) for alert in page.alerts],
+            next_cursor=None if page.before is None else str(page.before),
+        )
+        return tagged_reply(request, body)
+
+
+def _cursor(request: web.Request) -> int | None:
+    text = one_of(request, "cursor")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= _CURSOR_DIGITS_MOST):
+        raise invalid_parameter("cursor", "must be the `nextCursor` of the page before")
+    return int(text)
+
+
+def _most(request: web.Request) -> int:
+    text = one_of(request, "limit")
+    if text is None:
+        return _DEFAULT_LIMIT
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _LIMIT_MOST):
+        raise invalid_parameter("limit", f"must be a number from 1 to {_LIMIT_MOST}")
+    return int(text)

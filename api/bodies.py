@@ -1,0 +1,32 @@
+"""Reads a JSON body into the shape a route expects, or says in a sentence what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+
+from api.limits import read_body
+from api.options import Limits
+from api.problems import invalid_body
+from schemas.jsonio import decode
+
+T = TypeVar("T")
+
+
+async def read_json(request: web.Request, limits: Limits, kind: type[T]) -> T:
+    """Return the body of a request as `kind`; raises the Problem that says what is wrong."""
+    return parsed(await read_body(request, limits), kind)
+
+
+def parsed(body: bytes, kind: type[T]) -> T:
+    """Return JSON as `kind`; raises the 400 Problem, naming the field."""
+    try:
+        return decode(kind, body)
+    except msgspec.ValidationError as error:
+        raise invalid_body(f"{error}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise invalid_body("The body is not JSON.") from None
+    except (ValueError, ArithmeticError):
+        raise invalid_body("A number in the body cannot be read.") from None

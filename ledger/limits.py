@@ -1,0 +1,104 @@
+"""The limits of a user, and what a change makes of them: the version of a limit rises with it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from schemas.alerts import AlertType
+
+FULL: Final = Decimal(100)
+"""The threshold that every limit has: all of it."""
+
+
+class Limit(NamedTuple):
+    """A limit in nano-dollars; `version` rises with each change of it."""
+
+    type: AlertType
+    nano: int
+    version: int
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What a user set: limits in nano-dollars, None for no limit, and thresholds in percent.
+
+    A warning of None is the product's default; `further` are thresholds beside it and the full.
+    """
+
+    user_id: str
+    daily_nano: int | None = None
+    monthly_nano: int | None = None
+    call_nano: int | None = None
+    daily_version: int = 0
+    monthly_version: int = 0
+    call_version: int = 0
+    warning_percent: Decimal | None = None
+    further: tuple[Decimal, ...] = ()
+    timezone: str = "UTC"
+    auto_cutoff: bool = True
+
+    def periodic(self) -> list[Limit]:
+        """Return the limits of calendar periods."""
+        daily = _limit("daily", self.daily_nano, self.daily_version)
+        return daily + _limit("monthly", self.monthly_nano, self.monthly_version)
+
+    def of_calls(self) -> list[Limit]:
+        """Return the limit of a single call, if there is one."""
+        return _limit("call", self.call_nano, self.call_version)
+
+    def warning(self, default: Decimal) -> Decimal:
+        """Return the percentage at which the user wants to be warned."""
+        return default if self.warning_percent is None else self.warning_percent
+
+    def thresholds(self, default: Decimal) -> list[Decimal]:
+        """Return all percentages that count, in order."""
+        return sorted({self.warning(default), FULL, *self.further})
+
+
+def _limit(kind: AlertType, nano: int | None, version: int) -> list[Limit]:
+    return [] if nano is None else [Limit(kind, nano, version)]
+
+
+class Change(NamedTuple):
+    """What to change: a pair of whether, and to what; None leaves the others as they are."""
+
+    daily_limit: tuple[bool, int | None] = (False, None)
+    monthly_limit: tuple[bool, int | None] = (False, None)
+    call_limit: tuple[bool, int | None] = (False, None)
+    alert_threshold_percent: Decimal | None = None
+    thresholds: tuple[Decimal, ...] | None = None
+    timezone: str | None = None
+    auto_cutoff: bool | None = None
+
+
+def changed(limits: Limits, change: Change) -> Limits:
+    """Return the limits after a change; the version of a limit that really changed rises."""
+    daily, daily_version = _changed(limits.daily_nano, limits.daily_version, change.daily_limit)
+    monthly, monthly_version = _changed(
+        limits.monthly_nano, limits.monthly_version, change.monthly_limit
+    )
+    call, call_version = _changed(limits.call_nano, limits.call_version, change.call_limit)
+    warning = change.alert_threshold_percent
+    return replace(
+        limits,
+        daily_nano=daily,
+        monthly_nano=monthly,
+        call_nano=call,
+        daily_version=daily_version,
+        monthly_version=monthly_version,
+        call_version=call_version,
+        warning_percent=limits.warning_percent if warning is None else warning,
+        further=limits.further if change.thresholds is None else change.thresholds,
+        timezone=limits.timezone if change.timezone is None else change.timezone,
+        auto_cutoff=limits.auto_cutoff if change.auto_cutoff is None else change.auto_cutoff,
+    )
+
+
+def _changed(
+    nano: int | None, version: int, change: tuple[bool, int | None]
+) -> tuple[int | None, int]:
+    wanted, to = change
+    return (to, version + 1) if wanted and to != nano else (nano, version)

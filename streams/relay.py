@@ -1,0 +1,128 @@
+"""Publishes what the outbox holds: budget alerts and call commands, in order, at least once.
+
+The transaction that decides a message writes it to the outbox. Any worker's relay may publish it,
+but only one has its turn at a time, so the messages of a user keep their order. A message leaves
+the outbox once the brokers have acknowledged it; a crash in between publishes it again under the
+same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from ledger.store.alerts import BUDGET_ALERT, CALL_COMMAND, Message, drop_messages, take_messages
+from ledger.store.database import TRANSIENT_ERRORS, Connection
+from schemas.topics import BUDGET_ALERTS, CALL_COMMANDS
+from streams.kafka import KafkaError
+from streams.producing import Producing, Sent
+from streams.retries import Backoff
+
+MESSAGES_MOST: Final = 500
+LOOK_SECONDS: Final = 1
+FLUSH_SECONDS: Final = 5
+TURN_WAIT_MS: Final = 10
+"""How long to wait for another relay's turn to end, when there is something of ours to send."""
+
+TOPICS: Final = {BUDGET_ALERT: BUDGET_ALERTS.name, CALL_COMMAND: CALL_COMMANDS.name}
+HEADERS: Final = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+
+WAITING: Final = (KafkaError, *TRANSIENT_ERRORS)
+"""Failures that waiting may mend."""
+
+_RAW: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encode: Final = msgspec.json.Encoder().encode
+
+_log = logging.getLogger(__name__)
+
+
+class Relay:
+    """Sends the messages of the outbox, woken by each commit that wrote some."""
+
+    def __init__(self, producing: Producing, connect: Callable[[], Awaitable[Connection]]) -> None:
+        """Take the producer, and how to reach the outbox."""
+        self._producing = producing
+        self._connect = connect
+        self._connection: Connection | None = None
+        self._wake = asyncio.Event()
+        self._backoff = Backoff()
+
+    def wake(self) -> None:
+        """Tell that there is something to send."""
+        self._wake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Send until `stop`, and then once more what is there, within a limit."""
+        try:
+            while not stop.is_set():
+                await self._attempt(stop)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), LOOK_SECONDS)
+            with suppress(*WAITING):
+                async with asyncio.timeout(FLUSH_SECONDS):
+                    await self._drain(waits_for_turn=False)
+        finally:
+            self._hang_up()
+
+    async def _attempt(self, stop: asyncio.Event) -> None:
+        """Send what is there; a failure is tried again after a while."""
+        woken = self._wake.is_set()
+        self._wake.clear()
+        try:
+            await self._drain(waits_for_turn=woken)
+        except WAITING as error:
+            _log.warning("alerts are late: %s", error, extra={"action": "relay_retry"})
+            self._hang_up()
+            self._wake.set()
+            await self._backoff.wait(stop)
+        else:
+            self._backoff.reset()
+
+    async def _drain(self, *, waits_for_turn: bool) -> None:
+        """Send until the outbox is empty, or until another relay is found to be at it."""
+        while (sent := await self._send_some()) or waits_for_turn:
+            if sent == 0:
+                break
+            if sent is None:
+                await asyncio.sleep(TURN_WAIT_MS / 1000)
+
+    def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    async def _send_some(self) -> int | None:
+        """Send the oldest messages; returns how many, None when it is another relay's turn."""
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._connect()
+        async with self._connection.transaction():
+            messages = await take_messages(self._connection, MESSAGES_MOST)
+            if messages:
+                await self._producing.send_records(map(_record, messages))
+                await drop_messages(self._connection, messages)
+        return None if messages is None else len(messages)
+
+
+def _record(message: Message) -> Sent:
+    return Sent(
+        TOPICS[message.kind],
+        message.key.encode(),
+        stamped(message.payload, message.created_at, datetime.now(UTC)),
+        HEADERS,
+    )
+
+
+def stamped(payload: str, committed_at: datetime, published_at: datetime) -> bytes:
+    """Return a CloudEvent with the two stamps in its data that only the relay knows."""
+    event = _RAW.decode(payload)
+    data = _RAW.decode(event["data"])
+    data["committedAt"] = msgspec.Raw(_encode(committed_at))
+    data["publishedAt"] = msgspec.Raw(_encode(published_at))
+    event["data"] = msgspec.Raw(_encode(data))
+    return _encode(event)

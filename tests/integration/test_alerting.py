@@ -1,0 +1,223 @@
+"""Alerts over a real database: each exists once, when it is due, and says why."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from tests.support.alerting import USD, Key, change, raised
+from tests.support.events import Plain, charged, cost, ended, refunded, started
+from tests.support.recording import Desk, Log, assert_verified, batch_of, fetch
+
+NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=5)
+TODAY, MONTH = f"{NOW:%Y-%m-%d}", f"{NOW:%Y-%m}"
+YESTERDAY = NOW - timedelta(days=1)
+
+
+def key(percent: int, kind: str = "daily", version: int = 1, period: str | None = None) -> Key:
+    by_type = {"daily": TODAY, "monthly": MONTH, "call": "call-1"}
+    return Key("alice", kind, period or by_type[kind], Fraction(percent), version)
+
+
+def charge(amount: object, at: datetime = NOW, **more: Any) -> Plain:
+    return charged(time=at, amount=amount, fee=0, **more)
+
+
+async def record(database_url: str, *events: Plain) -> None:
+    """Record events as one batch."""
+    async with Desk(database_url) as desk:
+        await desk.record(Log().batch(events))
+
+
+async def outbox(database_url: str) -> list[dict[str, Any]]:
+    rows = await fetch(database_url, "SELECT payload FROM outbox ORDER BY seq")
+    return [json.loads(row[0], parse_float=Decimal) for row in rows]
+
+
+async def test_each_threshold_is_told_once_and_with_its_reason(database_url: str) -> None:
+    await change(database_url, "alice", daily_limit=(True, 10 * USD), thresholds=(Decimal(50),))
+    first, second, third = charge(4), charge("4.5", call="call-2"), charge(3)
+    await record(database_url, first)
+    assert await raised(database_url) == {}
+    await record(database_url, second, first)
+    await record(database_url, second)
+    assert await raised(database_url) == {key(50): False, key(80): False}
+    await record(database_url, third)
+    assert set(await raised(database_url)) == {key(50), key(80), key(100)}
+    told = await outbox(database_url)
+    assert [event["data"]["threshold_percent"] for event in told] == [50, 80, 100]
+    alert = told[1]["data"]
+    assert told[1]["id"] == alert["alertId"]
+    assert told[1]["subject"] == alert["userId"] == "alice"
+    assert (alert["limit_usd"], alert["current_spend"], alert["remaining"]) == (
+        10,
+        Decimal("8.5"),
+        Decimal("1.5"),
+    )
+    assert alert["crossedBy"] == {
+        "source": second["source"],
+        "id": second["id"],
+        "service": "stripe",
+    }
+    assert alert["callId"] == "call-2"
+    assert alert["periodStart"] == f"{TODAY}T00:00:00Z"
+    assert alert["spentLastHour"] == Decimal("8.5")
+    assert (
+        alert["message"]
+        == f"The spend of {TODAY} is 8.5 USD: it has reached 80 % of the daily limit of 10 USD."
+    )
+    assert told[2]["data"]["crossedBy"]["id"] == third["id"]
+    assert told[2]["data"]["remaining"] == 0
+
+
+async def test_the_default_charge_of_a_call_names_the_end_of_the_call(database_url: str) -> None:
+    await change(database_url, "alice", monthly_limit=(True, 4 * USD))
+    end = ended(time=NOW)
+    await record(database_url, started(time=NOW), cost(time=NOW), end, cost("call-2", time=NOW))
+    assert set(await raised(database_url)) == {key(80, "monthly"), key(100, "monthly")}
+    for event in await outbox(database_url):
+        assert event["data"]["crossedBy"]["id"] == end["id"]
+        assert {driver["service"] for driver in event["data"]["drivers"]} <= {
+            "stripe",
+            "twilio",
+            "raindrop",
+            "vultr",
+        }
+        assert event["data"]["drivers"][0]["service"] == "stripe"
+
+
+async def test_a_changed_limit_alerts_anew_and_a_lowered_one_at_once(database_url: str) -> None:
+    await change(database_url, "alice", daily_limit=(True, 10 * USD))
+    await record(database_url, charge(9))
+    await change(database_url, "alice", daily_limit=(True, 10 * USD))
+    assert set(await raised(database_url)) == {key(80)}
+    await change(database_url, "alice", daily_limit=(True, 100 * USD))
+    assert set(await raised(database_url)) == {key(80)}
+    await change(database_url, "alice", daily_limit=(True, 5 * USD))
+    now = {key(80), key(80, version=3), key(100, version=3)}
+    assert set(await raised(database_url)) == now
+    assert [event["data"]["crossedBy"] for event in await outbox(database_url)][1:] == [None, None]
+    await change(database_url, "alice", thresholds=(Decimal(150),))
+    assert set(await raised(database_url)) == now | {key(150, version=3)}
+    await change(database_url, "alice", daily_limit=(True, None))
+    await record(database_url, charge(100, call="call-2"))
+    assert len(await raised(database_url)) == 4
+
+
+async def test_repeats_refunds_and_voids_alert_nobody_twice(database_url: str) -> None:
+    await change(database_url, "alice", daily_limit=(True, 10 * USD))
+    events = [charge(10), refunded(time=NOW, amount=10), charge(10, call="call-2")]
+    for event in [*events, *events]:
+        await record(database_url, event)
+    assert set(await raised(database_url)) == {key(80), key(100)}
+    assert len(await outbox(database_url)) == 2
+
+
+async def test_a_late_event_is_recorded_as_late_and_nobody_is_told(database_url: str) -> None:
+    await change(database_url, "alice", daily_limit=(True, 10 * USD))
+    await record(database_url, charge(12, YESTERDAY), charge(1))
+    late = {
+        key(80, period=f"{YESTERDAY:%Y-%m-%d}"): True,
+        key(100, period=f"{YESTERDAY:%Y-%m-%d}"): True,
+    }
+    assert await raised(database_url) == late
+    assert await outbox(database_url) == []
+
+
+async def test_days_are_those_of_the_users_time_zone(database_url: str) -> None:
+    zone = "Pacific/Kiritimati"
+    here = datetime.now(UTC) + timedelta(hours=14)
+    before = datetime.combine(here.date(), datetime.min.time(), UTC) - timedelta(
+        hours=14, minutes=1
+    )
+    await change(database_url, "alice", daily_limit=(True, 10 * USD), timezone=zone)
+    await record(database_url, charge(9, before), charge(9, call="call-2"))
+    days = {
+        (found.period, found.threshold): late
+        for found, late in (await raised(database_url)).items()
+    }
+    yesterday = f"{here - timedelta(days=1):%Y-%m-%d}"
+    assert days == {(yesterday, Fraction(80)): True, (f"{here:%Y-%m-%d}", Fraction(80)): False}
+
+
+async def test_a_call_at_its_cap_is_to_be_ended_once_for_each_limit(database_url: str) -> None:
+    await change(database_url, "alice", call_limit=(True, USD))
+    await record(database_url, started(time=NOW), cost(time=NOW, totalCost="0.8"))
+    await record(database_url, cost(time=NOW, totalCost="0.3"), cost(time=NOW, totalCost="0.3"))
+    await record(database_url, cost(time=NOW, totalCost="5"))
+    assert set(await raised(database_url)) == {key(80, "call"), key(100, "call")}
+    told = await outbox(database_url)
+    assert [event["type"] for event in told] == [
+        "budget.threshold.reached", "budget.threshold.reached", "call.cutoff.requested",
+    ]  # fmt: skip
+    command = told[2]["data"]
+    assert command["callId"] == told[2]["subject"] == "call-1"
+    assert command["alertId"] == told[1]["data"]["alertId"]
+    assert command["crossedBy"]["service"] == "twilio"
+    assert told[1]["data"]["drivers"][0] == {
+        "service": "twilio",
+        "cost": Decimal("1.4"),
+        "share_percent": Decimal("97.56"),
+    }
+    await change(database_url, "alice", call_limit=(True, 2 * USD))
+    assert len(await outbox(database_url)) == 6
+
+
+async def test_without_cutoff_a_cap_only_alerts_and_switched_on_it_ends_the_call(
+    database_url: str,
+) -> None:
+    await change(database_url, "alice", call_limit=(True, USD), auto_cutoff=False)
+    await record(database_url, started(time=NOW), cost(time=NOW, totalCost="3"))
+    assert [event["type"] for event in await outbox(database_url)] == [
+        "budget.threshold.reached"
+    ] * 2
+    await change(database_url, "alice", auto_cutoff=True)
+    assert [event["type"] for event in await outbox(database_url)][2:] == ["call.cutoff.requested"]
+
+
+async def test_an_ended_call_is_not_to_be_ended(database_url: str) -> None:
+    await change(database_url, "alice", call_limit=(True, USD))
+    await record(database_url, started(time=NOW), ended(time=NOW), cost(time=NOW, totalCost="3"))
+    assert [event["type"] for event in await outbox(database_url)] == [
+        "budget.threshold.reached"
+    ] * 2
+    old = NOW - timedelta(days=3)
+    await record(database_url, ended("old", time=old), cost("old", time=old, totalCost="3"))
+    late = {found.period for found, is_late in (await raised(database_url)).items() if is_late}
+    assert late == {"old"}
+
+
+async def test_a_batch_and_a_change_that_meet_miss_nothing(database_url: str) -> None:
+    """Whichever commits first, the other sees it: the locked row keeps them apart."""
+    for number in range(20):
+        user = f"user-{number}"
+        event = charged(f"call-{number}", user, time=NOW, amount=9, fee=0)
+        async with Desk(database_url) as desk:
+            await asyncio.gather(
+                desk.record(Log().batch([event])),
+                change(database_url, user, daily_limit=(True, 10 * USD)),
+            )
+        assert len(await raised(database_url, user)) == 1
+
+
+async def test_writers_that_share_a_user_raise_each_alert_once(database_url: str) -> None:
+    await change(
+        database_url, "alice", daily_limit=(True, 100 * USD), thresholds=(Decimal(1), Decimal(50))
+    )
+    events = [charge(1, call=f"call-{number}") for number in range(120)]
+    log = Log()
+    records = [log.append(event, partition=number % 3) for number, event in enumerate(events)]
+
+    async def lane(partition: int) -> None:
+        own = [record for record in records if record.partition == partition]
+        async with Desk(database_url) as desk:
+            for start in range(0, len(own), 4):
+                await desk.record(batch_of(own[start : start + 4]))
+
+    await asyncio.gather(*(lane(partition) for partition in range(3)))
+    assert set(await raised(database_url)) == {key(1), key(50), key(80), key(100)}
+    spent = [event["data"]["current_spend"] for event in await outbox(database_url)]
+    assert spent == sorted(spent)
+    await assert_verified(database_url)

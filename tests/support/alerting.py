@@ -1,0 +1,89 @@
+"""What the alert table must hold, by the plain definition and an independent computation."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from ledger.alerts import Background, alert
+from ledger.entries import Entry
+from ledger.limits import Change, Limit
+from ledger.periods import period_of
+from ledger.store.budgets import Budgets, Standing
+from ledger.store.reading import Viewer, reader_pool
+from ledger.thresholds import period_stand
+from schemas.alerts import BudgetAlert
+from tests.support.events import NOW, Plain
+from tests.support.expected import expect
+from tests.support.recording import fetch
+
+USD = 10**9
+
+
+class Key(NamedTuple):
+    """What makes an alert exist once."""
+
+    user: str
+    type: str
+    period: str
+    threshold: Fraction
+    version: int
+
+
+async def change(
+    database_url: str, user: str, basis: str = "charged", now: datetime | None = None, **what: Any
+) -> Standing:
+    """Change a user's settings as the API does."""
+    async with reader_pool(database_url, connections_most=1) as readers:
+        budgets = Budgets(readers, basis, 80)  # type: ignore[arg-type]
+        return await budgets.change(Viewer(user), user, Change(**what), now or datetime.now(UTC))
+
+
+async def raised(database_url: str, user: str | None = None) -> dict[Key, bool]:
+    """Return the alerts that exist, and whether each is late."""
+    rows = await fetch(
+        database_url,
+        "SELECT user_id, type, period, threshold_percent, limit_version, late FROM budget_alerts "
+        "WHERE $1::text IS NULL OR user_id = $1",
+        user,
+    )
+    return {Key(r[0], r[1], r[2], Fraction(r[3]), r[4]): r[5] for r in rows}
+
+
+class PeriodSpend(NamedTuple):
+    """What users spent by UTC day and month, and what each call cost: nano-dollars."""
+
+    periods: dict[tuple[str, str, str], int]
+    calls: dict[tuple[str, str], int]
+
+
+def spend_of(events: Iterable[Plain], basis: str = "charged") -> PeriodSpend:
+    """Return what a set of events comes to, by the documentation's rules."""
+    totals = expect(events).totals
+    periods: dict[tuple[str, str, str], int] = defaultdict(int)
+    if basis == "charged":
+        days = [
+            (user, day, charged - refunded)
+            for (user, day, _), (_, _, charged, refunded) in totals.user_days.items()
+        ]
+    else:
+        days = [(user, day, nano) for (user, day, _, _), nano in totals.user_day_costs.items()]
+    for user, day, nano in days:
+        periods[user, "daily", day] += nano
+        periods[user, "monthly", day[:7]] += nano
+    calls = {
+        (call.user_id, call_id): sum(call.costs.values()) for call_id, call in totals.calls.items()
+    }
+    return PeriodSpend(dict(periods), calls)
+
+
+def an_alert(user: str = "alice") -> BudgetAlert:
+    """Return an alert about a day, with everything that explains it."""
+    limit = Limit("daily", 10**10, 1)
+    period = period_of("daily", NOW, "Asia/Kathmandu")
+    stand = period_stand(user, limit, period, moved_nano=1, after_nano=8 * 10**9, now=NOW)
+    entry = Entry("0" * 32, "/emitter", "event-1", "call.charged", NOW, "alice", "call-1")
+    background = Background({"twilio": 2 * 10**9, "deepgram": 10**9, "vercel": 0}, 3 * 10**9)
+    return alert(stand, Decimal("80.5"), entry, background, "charged", NOW)
