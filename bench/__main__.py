@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from bench.alerts import measure_alerts
 from bench.broker import missing, version_of
 from bench.databases import Databases
 from bench.events import make_load
@@ -60,6 +61,8 @@ async def _run_parts(stage: Stage, report: Report) -> None:
         report.throughput(rounds, options, stage.load)
     if "latency" in options.parts:
         report.latency(await measure_latency(stage))
+    if "alerts" in options.parts:
+        report.alerts(await measure_alerts(stage))
     if "reads" in options.parts:
         report.reads(await measure_reads(stage))
     if "loss" in options.parts:

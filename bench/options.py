@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, cast
 
-Part = Literal["durable", "repeats", "faust", "loss", "latency", "reads"]
+Part = Literal["durable", "repeats", "faust", "loss", "latency", "alerts", "reads"]
 BrokerName = Literal["tansu", "apache"]
 
 PARTS: Final[dict[Part, str]] = {
@@ -17,6 +17,7 @@ PARTS: Final[dict[Part, str]] = {
     "faust": "a consumer that only reads, and Faust agents doing less and the same",
     "loss": "what becomes of events whose processing fails in a Faust agent",
     "latency": "from an event's time to its commit and to the topic of totals, at a fixed load",
+    "alerts": "from the event that crosses a threshold to its alert in the topic of alerts",
     "reads": "authenticated reads of the API beside a bare handler on the same server",
 }
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+from bench.alerts import ALERTS_PER_SECOND, AlertLatencies
+from bench.alerts import EVENTS_PER_SECOND as ALERT_LOAD
 from bench.events import CALLS, USERS, WARM_UP_EVENTS, Load, mean_bytes
 from bench.figures import Timed, cpu_text, percentile, spread, strangers_text, table
 from bench.latency import EVENTS_PER_SECOND, Latencies
@@ -83,6 +85,18 @@ class Report:
         ]
         self.lines += table(["", "p50", "p99"], rows)
         self._note("From the moment each event was due to be sent, sent in time or not.")
+
+    def alerts(self, runs: Sequence[AlertLatencies]) -> None:
+        """Add how long alerts take at the fixed load."""
+        load = f"{ALERT_LOAD:,} events/s, {ALERTS_PER_SECOND} alerts/s among them"
+        self._section(f"Alerts at {load}, one worker, in milliseconds")
+        rows = [
+            ["event → alert committed", *_percentiles([run.committed_ms for run in runs])],
+            ["event → alert sent", *_percentiles([run.published_ms for run in runs])],
+            ["event → alert read from Kafka", *_percentiles([run.arrived_ms for run in runs])],
+        ]
+        self.lines += table(["", "p50", "p99"], rows)
+        self._note("From the `time` of the event that crossed the threshold.")
 
     def reads(self, runs: Mapping[str, list[Reads]]) -> None:
         """Add the reads of the API."""

@@ -160,16 +160,17 @@ class Alerting:
         ]
         if not due:
             return 0
+        backgrounds = await self._backgrounds(connection, [stand for stand, _ in due], now)
         alerts = [
             alert(
                 stand,
                 percent,
                 crossing(stand, percent, entries, self.basis),
-                await self._background(connection, stand, now),
+                background,
                 self.basis,
                 now,
             )
-            for stand, percent in due
+            for (stand, percent), background in zip(due, backgrounds, strict=True)
         ]
         new = await raise_alerts(connection, alerts)
         self._unsure = self._unsure[0], [UUID(one.alert_id) for one in alerts]
@@ -183,15 +184,19 @@ class Alerting:
             await announce(connection, events)
         return len(events)
 
-    async def _background(self, connection: Connection, stand: Stand, now: datetime) -> Background:
-        """Gather what explains an alert; that happens seldom, so it may ask the database."""
-        hour = Span(stand.user_id, quarter_of(now.astimezone(UTC) - _HOUR), now + _HOUR)
-        [last_hour] = await read_spend(connection, [hour], self.basis)
-        if stand.call is not None:
-            return Background(stand.call.costs_by_service(), last_hour)
-        last = (stand.end or now) - timedelta(microseconds=1)
-        costs = await costs_by_service(connection, stand.user_id, stand.start.date(), last.date())
-        return Background(costs, last_hour)
+    async def _backgrounds(
+        self, connection: Connection, stands: Sequence[Stand], now: datetime
+    ) -> list[Background]:
+        """Gather what explains alerts; that happens seldom, so it may ask the database."""
+        since = quarter_of(now.astimezone(UTC) - _HOUR)
+        hours = [Span(stand.user_id, since, now + _HOUR) for stand in stands]
+        periods = [Span(stand.user_id, stand.start, stand.end or now) for stand in stands]
+        last_hours = await read_spend(connection, hours, self.basis)
+        costs = await costs_by_service(connection, periods)
+        return [
+            Background(stand.call.costs_by_service() if stand.call else of_period, last_hour)
+            for stand, of_period, last_hour in zip(stands, costs, last_hours, strict=True)
+        ]
 
 
 async def _cutoffs(connection: Connection, stand: Stand, full: BudgetAlert) -> list[CloudEvent]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -91,12 +91,19 @@ async def read_spend(connection: Connection, spans: Sequence[Span], basis: Spend
     return [row["nano"] for row in rows]
 
 
-async def costs_by_service(
-    connection: Connection, user_id: str, first: date, last: date
-) -> dict[str, int]:
-    """Return what each service cost a user on these UTC days, in nano-dollars."""
-    rows = await connection.fetch(_SQL["costs_by_service"], user_id, first, last)
-    return {row["service"]: row["nano"] for row in rows}
+async def costs_by_service(connection: Connection, spans: Sequence[Span]) -> list[dict[str, int]]:
+    """Return what each service cost on the UTC days that each span touches, in nano-dollars."""
+    found: list[dict[str, int]] = [{} for _ in spans]
+    if spans:
+        columns = zip(*((s.user_id, s.start.date(), _last_day(s)) for s in spans), strict=True)
+        rows = await connection.fetch(_SQL["costs_by_service"], *map(any_array, columns))
+        for row in rows:
+            found[row["place"] - 1][row["service"]] = row["nano"]
+    return found
+
+
+def _last_day(span: Span) -> date:
+    return (span.end - timedelta(microseconds=1)).date()
 
 
 async def raise_alerts(connection: Connection, alerts: Sequence[BudgetAlert]) -> set[str]:

@@ -50,10 +50,12 @@ LEFT JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= asked.st
 GROUP BY asked.place ORDER BY asked.place
 
 -- name: costs_by_service
--- What each service cost user $1 on the UTC days from $2 to $3.
-SELECT service, sum(cost_nano)::bigint AS nano
-FROM user_day_costs WHERE user_id = $1 AND day BETWEEN $2 AND $3
-GROUP BY service
+-- What each service cost each of the users $1 on the UTC days from $2 to $3, by place in $1.
+SELECT asked.place, c.service, sum(c.cost_nano)::bigint AS nano
+FROM unnest($1::text::text[], $2::text::date[], $3::text::date[])
+     WITH ORDINALITY AS asked (user_id, first, last, place)
+JOIN user_day_costs AS c ON c.user_id = asked.user_id AND c.day BETWEEN asked.first AND asked.last
+GROUP BY asked.place, c.service
 
 -- name: raise
 -- Records alerts; returns the ids of those that did not exist.

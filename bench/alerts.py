@@ -1,0 +1,169 @@
+"""How long an alert takes: from the event that crosses a threshold to the topic of alerts.
+
+The load is that of the latency part, but each twentieth event charges a user to the limit, which
+raises two alerts. One worker that has no backlog; the clock starts at the event's own `time`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import asyncpg
+import msgspec
+
+from bench.broker import Broker
+from bench.databases import open_database
+from bench.durable import wait_counted, warm_up
+from bench.events import CALLS, Emitter, Record, partition_of
+from bench.figures import percentile
+from bench.stage import InvalidRunError, Stage
+from bench.workers import running_workers
+from cost_analytics.simulation.wire import time_text, uuid7
+from schemas.topics import BUDGET_ALERTS, CALL_EVENTS
+from streams.kafka import AIOKafkaConsumer, make_consumer, make_producer
+
+EVENTS_PER_SECOND: Final = 1_000
+ALERTS_PER_SECOND: Final = 100
+_SECONDS: Final = 10
+_EVERY: Final = 20
+_ALERTS_EACH: Final = 2
+_ANSWER_SECONDS_MAX: Final = 30
+_READ_MS: Final = 20
+_MS: Final = timedelta(milliseconds=1)
+_SETTINGS: Final = """
+    INSERT INTO user_budget_settings (user_id, daily_limit_nano, daily_limit_version)
+    SELECT 'alerted-' || number, 5000000000, 1 FROM generate_series(0, $1) AS number
+"""
+
+
+class _Data(msgspec.Struct, rename="camel"):
+    event_time: datetime
+    committed_at: datetime
+    published_at: datetime
+
+
+class _Alert(msgspec.Struct):
+    data: _Data
+
+
+_decode: Final = msgspec.json.Decoder(_Alert).decode
+
+
+class AlertLatencies(NamedTuple):
+    """Milliseconds from each event's time to its alert's commit, sending and arrival."""
+
+    committed_ms: list[float]
+    published_ms: list[float]
+    arrived_ms: list[float]
+
+
+async def measure_alerts(stage: Stage) -> list[AlertLatencies]:
+    """Offer a fixed load to one worker, again and again; raises InvalidRunError."""
+    stage.narrator.title("alerts")
+    each = EVENTS_PER_SECOND * _SECONDS
+    async with AsyncExitStack() as stack:
+        broker = await stack.enter_async_context(stage.broker())
+        url = await stack.enter_async_context(stage.databases.fresh())
+        connection = await stack.enter_async_context(open_database(url))
+        await connection.execute(_SETTINGS, stage.options.runs * each // _EVERY)
+        workers = await stack.enter_async_context(running_workers(stage, 1, broker, url))
+        stage.narrator.say("the worker starts, and is told of the calls")
+        await workers.wait_assigned(connection)
+        await warm_up(stage, broker, connection, workers)
+        runs = []
+        counted = len(stage.load.warm_up)
+        for number in range(stage.options.runs):
+            stage.narrator.title(f"alerts, round {number + 1} of {stage.options.runs}")
+            stage.narrator.say(f"{EVENTS_PER_SECOND:,} events/s for {_SECONDS} s")
+            runs.append(await _measure(stage, broker, number))
+            counted += each
+            await wait_counted(connection, workers, counted)
+            stage.narrator.result(f"{percentile(runs[-1].arrived_ms, 50):.0f} ms to the topic")
+        await _check(connection, stage.options.runs * each // _EVERY * _ALERTS_EACH)
+        await workers.stop()
+    return runs
+
+
+async def _check(connection: asyncpg.Connection, expected: int) -> None:
+    found = await connection.fetchval("SELECT count(*) FROM budget_alerts")
+    if found != expected:
+        raise InvalidRunError(f"{found} alerts instead of {expected}")
+
+
+async def _measure(stage: Stage, broker: Broker, number: int) -> AlertLatencies:
+    expected = EVENTS_PER_SECOND * _SECONDS // _EVERY * _ALERTS_EACH
+    consumer = make_consumer(broker.kafka, BUDGET_ALERTS.name, group=None, latest=True)
+    await consumer.start()
+    try:
+        await consumer.seek_to_end()
+        reading = asyncio.create_task(_read(consumer, expected))
+        await _offer(stage, broker, number)
+        async with asyncio.timeout(_ANSWER_SECONDS_MAX):
+            return await reading
+    except TimeoutError:
+        raise InvalidRunError("not every alert came out") from None
+    finally:
+        await consumer.stop()
+
+
+async def _read(consumer: AIOKafkaConsumer, expected: int) -> AlertLatencies:
+    found = AlertLatencies([], [], [])
+    while len(found.arrived_ms) < expected:
+        polled = await consumer.getmany(timeout_ms=_READ_MS)
+        arrived = datetime.now(UTC)
+        for records in polled.values():
+            for record in records:
+                alert = _decode(record.value).data
+                found.committed_ms.append((alert.committed_at - alert.event_time) / _MS)
+                found.published_ms.append((alert.published_at - alert.event_time) / _MS)
+                found.arrived_ms.append((arrived - alert.event_time) / _MS)
+    return found
+
+
+async def _offer(stage: Stage, broker: Broker, number: int) -> None:
+    """Send events on schedule, each twentieth of them one that reaches a limit."""
+    emitter = Emitter(stage.options.seed + 100 + number, 0)
+    producer: Any = make_producer(broker.kafka)
+    await producer.start()
+    events = EVENTS_PER_SECOND * _SECONDS
+    try:
+        began, began_ms = time.monotonic(), time.time_ns() // 1_000_000
+        sent = []
+        for place in range(events):
+            await _until(began + place / EVENTS_PER_SECOND)
+            due_ms = began_ms + place * 1_000 // EVENTS_PER_SECOND
+            if place % _EVERY:
+                record = emitter.cost_at(emitter.rng.randrange(CALLS), due_ms)
+            else:
+                record = _charge(emitter, number * events // _EVERY + place // _EVERY, due_ms)
+            sent.append(
+                await producer.send(
+                    CALL_EVENTS.name, record.value, key=record.key, partition=record.partition
+                )
+            )
+        await asyncio.gather(*sent)
+    finally:
+        await producer.stop()
+    if time.monotonic() - began > 2 * _SECONDS:
+        raise InvalidRunError("the load could not be offered in time")
+
+
+def _charge(emitter: Emitter, user: int, time_ms: int) -> Record:
+    """Charge a user as much as the user's limit of a day."""
+    key = f"alerted-{user}".encode()
+    value = (
+        f'{{"specversion":"1.0","id":"{uuid7(time_ms, emitter.rng)}","source":"billing",'
+        f'"type":"call.charged","time":"{time_text(time_ms)}","data":{{"callId":"alerted-{user}",'
+        f'"userId":"alerted-{user}","amount":5,"fee":0.445}}}}'
+    )
+    return Record(partition_of(key), key, value.encode())
+
+
+async def _until(moment: float) -> None:
+    rest = moment - time.monotonic()
+    if rest > 0:
+        await asyncio.sleep(rest)
