@@ -10,6 +10,7 @@ from aiohttp import web
 from api.access import ROUTES
 from api.auth import Authenticator
 from api.budgets import BudgetRoutes
+from api.call_lists import CallLists
 from api.calls import Calls
 from api.gate import Gate
 from api.health import Check, Health
@@ -45,6 +46,7 @@ def build_app(
     routes = (
         *Health(readers, checks).routes(),
         *Calls(readers).routes(),
+        *CallLists(readers).routes(),
         *SpendingRoutes(readers, today).routes(),
         *BudgetRoutes(budgets, options.limits, today).routes(),
     )

@@ -39,13 +39,21 @@ def one_of(request: web.Request, name: str) -> str | None:
 
 
 def day_of(request: web.Request, name: str) -> date:
-    """Return the UTC day of a required date or ISO time; raises the 400 Problem.
+    """Return the UTC day of a required date or ISO time; raises the 400 Problem."""
+    day = day_or_none(request, name)
+    if day is None:
+        raise invalid_parameter(name, "is needed for a custom period")
+    return day
+
+
+def day_or_none(request: web.Request, name: str) -> date | None:
+    """Return the UTC day of a date or ISO time, where one is given; raises the 400 Problem.
 
     A time without an offset is taken as UTC.
     """
     text = one_of(request, name)
     if not text:
-        raise invalid_parameter(name, "is needed for a custom period")
+        return None
     try:
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC).date() if moment.tzinfo else moment.date()

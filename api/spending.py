@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from api.access import CALLER, Access, Route
-from api.breakdown import by_service
+from api.breakdown import by_service, per_day
 from api.parameters import day_of, one_of
 from api.problems import invalid_parameter
 from api.replies import tagged_reply
@@ -120,6 +120,7 @@ def spending(user_id: str, days: Days, report: SpendingReport) -> Spending:
             )
             for persona in report.personas
         ],
+        daily=per_day(days.first, days.last, report.daily),
     )
 
 

@@ -25,6 +25,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from schemas.budgets import MAX_LIMIT_USD, Budget, BudgetChange
+from schemas.call_lists import CallPage, EventPage
 from schemas.cloudevents import MAX_AMOUNT_USD, MAX_DURATION_SECONDS, MAX_USAGE, _Structured
 from schemas.costs import CallCost, Spending
 from schemas.exact import Exact
@@ -70,6 +71,8 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "call-total": Message("A call's totals, on the topic cost.call-totals.v1", CallTotal, False),
     "call-cost": Message("GET /api/costs/call/{callId}", Success[CallCost], False),
     "spending": Message("GET /api/costs/user/{userId}/spending", Success[Spending], False),
+    "calls": Message("GET /api/costs/user/{userId}/calls", Success[CallPage], False),
+    "call-events": Message("GET /api/costs/call/{callId}/events", Success[EventPage], False),
     "budget": Message("GET and PUT /api/costs/user/{userId}/budget", Success[Budget], False),
     "budget-change": Message("What PUT /api/costs/user/{userId}/budget takes", BudgetChange, True),
     "failure": Message("Any answer of the REST interface but a success", Failure, False),

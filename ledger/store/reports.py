@@ -82,14 +82,30 @@ class PersonaSum(msgspec.Struct, gc=False, rename="camel"):
     cost_nano: int
 
 
+class DaySum(msgspec.Struct, gc=False, rename="camel"):
+    """What one UTC day's calls cost and earned, in nano-dollars."""
+
+    day: date
+    calls: int = 0
+    charged_nano: int = 0
+    refunded_nano: int = 0
+    costs: dict[str, int] = {}
+
+    @property
+    def profit(self) -> Profit:
+        """What is left of the day's money; its transaction cost is not told apart."""
+        return Profit(self.charged_nano, self.refunded_nano, sum(self.costs.values()), 0)
+
+
 class SpendingReport(NamedTuple):
-    """What a user's calls cost and earned on a range of days."""
+    """What a user's calls cost and earned on a range of days; `daily` lacks days without any."""
 
     calls: int
     duration_ms: int
     costs: Costs
     profit: Profit
     personas: list[PersonaSum]
+    daily: list[DaySum]
 
 
 _ByDay = dict[str, dict[str, int]]
@@ -103,6 +119,7 @@ _OTHER_CLASSES: Final[dict[str, CostClass]] = {
 }
 _lines: Final = msgspec.json.Decoder(list[Line])
 _personas: Final = msgspec.json.Decoder(list[PersonaSum])
+_days: Final = msgspec.json.Decoder(list[DaySum])
 
 
 async def call_report(readers: ReaderPool, viewer: Viewer, call_id: str) -> CallReport | None:
@@ -158,6 +175,7 @@ async def spending_report(
         costs=costs,
         profit=_profit(int(row["charged_nano"]), int(row["refunded_nano"]), costs),
         personas=_personas.decode(row["personas"] or "[]"),
+        daily=_days.decode(row["daily"] or "[]"),
     )
 
 

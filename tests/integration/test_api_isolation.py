@@ -82,6 +82,7 @@ async def test_without_a_viewer_the_policies_show_nothing(
 
 
 REPORTS, BUDGETS = statements("reports"), statements("budgets")
+LISTS = statements("call_lists")
 LAST = (date(2025, 11, 1), date(2025, 11, 30))
 
 
@@ -99,6 +100,12 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
         assert (row["calls"] == 1) is seen
         assert (row["costs"] is not None) is seen
         assert (row["personas"] is not None) is seen
+        page = (None,) * 6
+        calls = await superuser.fetch(LISTS["calls"], "alice", *viewer, *page, "unknown", 10)
+        assert bool(calls) is seen
+        assert await superuser.fetchval(LISTS["call_exists"], "call-of-alice", *viewer) is seen
+        lines = await superuser.fetch(LISTS["events"], "call-of-alice", *viewer, None, None, 10)
+        assert len(lines) == {ALICE: 1, BOB: 0, ROOT: 2}[viewer]
         for standing in ("standing_by_charge", "standing_by_cost"):
             row = await superuser.fetchrow(BUDGETS[standing], "alice", *viewer, TODAY, *LAST)
             assert row is not None
