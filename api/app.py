@@ -12,6 +12,7 @@ from api.auth import Authenticator
 from api.budgets import BudgetRoutes
 from api.call_lists import CallLists
 from api.calls import Calls
+from api.exports import Exports
 from api.gate import Gate
 from api.health import Check, Health
 from api.limits import expect_nothing
@@ -32,13 +33,15 @@ def build_app(
     authenticator: Authenticator,
     options: ApiOptions | None = None,
     *,
+    patient: ReaderPool | None = None,
     checks: Sequence[Check] = (),
     today: Callable[[], date] = utc_today,
 ) -> web.Application:
     """Return the application, which closes the authenticator when it is cleaned up.
 
-    `checks` have to hold, besides a current schema, for `/ready` to say yes. The caller closes the
-    pool of `readers`.
+    `patient` readers serve what takes long, so that it cannot starve the rest; without them the
+    others do. `checks` have to hold, besides a current schema, for `/ready` to say yes. The caller
+    closes the pools of readers.
     """
     options = options or ApiOptions()
     gate = Gate(authenticator, options)
@@ -48,6 +51,7 @@ def build_app(
         *Calls(readers).routes(),
         *CallLists(readers).routes(),
         *SpendingRoutes(readers, today).routes(),
+        *Exports(patient or readers, options.limits, today).routes(),
         *BudgetRoutes(budgets, options.limits, today).routes(),
     )
     app = web.Application(
@@ -59,6 +63,7 @@ def build_app(
                 method, route.path, gate.guard(route), expect_handler=expect_nothing
             )
     app[ROUTES] = routes
+    app.on_response_prepare.append(gate.finish)
 
     async def close(_: web.Application) -> None:
         await authenticator.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
 from typing import cast
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from api.access import CALLER, Access, Route
 from api.breakdown import costly, usual
 from api.identifiers import is_identifier
 from api.paging import cursor_of, limit_of, page
-from api.parameters import day_or_none, one_of
+from api.parameters import day_or_none, end_of, one_of, start_of
 from api.problems import forbidden, invalid_parameter
 from api.replies import tagged_reply
 from ledger.settlement import DEFAULT_PROCESSOR
@@ -92,15 +91,11 @@ def filter_of(request: web.Request) -> CallFilter:
     if status is not None and status not in CALL_STATUSES:
         raise invalid_parameter("status", f"must be one of {', '.join(CALL_STATUSES)}")
     return CallFilter(
-        _midnight(first) if first else None,
-        _midnight(last + timedelta(days=1)) if last and last < date.max else None,
+        start_of(first) if first else None,
+        end_of(last) if last else None,
         persona_id,
         status,
     )
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(tzinfo=UTC))
 
 
 def _is_identity(text: str) -> bool:

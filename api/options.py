@@ -13,7 +13,8 @@ class Limits:
 
     `requests_per_second` counts per user, and per address for tokens not seen before; `burst` is
     how many may come at once; None turns the limit off. `proxies` is the number of trusted
-    reverse proxies in front, whose `X-Forwarded-For` then tells clients apart.
+    reverse proxies in front, whose `X-Forwarded-For` then tells clients apart. `exports` is how
+    many files may be on their way at once, and `export_seconds` how long one of them may take.
     """
 
     connections: int = 4_096
@@ -29,6 +30,9 @@ class Limits:
     burst: int = 1_000
     clients: int = 10_000
     proxies: int = 0
+    exports: int = 3
+    exports_per_user: int = 1
+    export_seconds: int = 600
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def days_of(request: web.Request, today: date) -> Days:
     """Return the days that `period`, `startDate` and `endDate` name; raises the 400 Problem."""
     period = one_of(request, "period") or _DEFAULT_PERIOD
     if period == "custom":
-        return _custom_days(request)
+        return custom_days(request)
     back = _DAYS_BACK.get(period)
     if back is None:
         raise invalid_parameter("period", f"must be {', '.join(_DAYS_BACK)} or custom")
@@ -83,7 +83,8 @@ def days_of(request: web.Request, today: date) -> Days:
     return Days(today - timedelta(days=back), today, f"Last {back} days")
 
 
-def _custom_days(request: web.Request) -> Days:
+def custom_days(request: web.Request) -> Days:
+    """Return the days from `startDate` to `endDate`; raises the 400 Problem."""
     first, last = day_of(request, "startDate"), day_of(request, "endDate")
     if last < first:
         raise invalid_parameter("endDate", "must not be before `startDate`")
