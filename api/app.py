@@ -12,6 +12,7 @@ from api.auth import Authenticator
 from api.budgets import BudgetRoutes
 from api.call_lists import CallLists
 from api.calls import Calls
+from api.everyone import EveryoneRoutes
 from api.exports import Exports
 from api.gate import Gate
 from api.health import Check, Health
@@ -52,6 +53,7 @@ def build_app(
         *CallLists(readers).routes(),
         *SpendingRoutes(readers, today).routes(),
         *Exports(patient or readers, options.limits, today).routes(),
+        *EveryoneRoutes(readers, today).routes(),
         *BudgetRoutes(budgets, options.limits, today).routes(),
     )
     app = web.Application(

@@ -132,7 +132,7 @@ async def call_report(readers: ReaderPool, viewer: Viewer, call_id: str) -> Call
     for services in _costs_by_day.decode(row["costs"]).values():
         for service, nano in services.items():
             by_service[service] = by_service.get(service, 0) + nano
-    costs = _classified(by_service, row["classes"])
+    costs = classified(by_service, row["classes"])
     charges = _charges_by_day.decode(row["charges"]).values()
     return CallReport(
         call_id=row["call_id"],
@@ -141,7 +141,7 @@ async def call_report(readers: ReaderPool, viewer: Viewer, call_id: str) -> Call
         status=row["status"],
         duration_ms=row["duration_ms"],
         costs=costs,
-        profit=_profit(sum(c for c, _ in charges), sum(r for _, r in charges), costs),
+        profit=profit_of(sum(c for c, _ in charges), sum(r for _, r in charges), costs),
         lines=_lines.decode(row["lines"] or "[]"),
         estimated=row["estimated"],
         first_at=row["first_at"],
@@ -168,18 +168,18 @@ async def spending_report(
         [row] = await connection.fetch(
             _SQL["spending"], user_id, *viewer, *days, personas_most, unnamed_persona
         )
-    costs = _classified(_sums.decode(row["costs"] or "{}"), row["classes"])
+    costs = classified(_sums.decode(row["costs"] or "{}"), row["classes"])
     return SpendingReport(
         calls=row["calls"],
         duration_ms=int(row["duration_ms"]),
         costs=costs,
-        profit=_profit(int(row["charged_nano"]), int(row["refunded_nano"]), costs),
+        profit=profit_of(int(row["charged_nano"]), int(row["refunded_nano"]), costs),
         personas=_personas.decode(row["personas"] or "[]"),
         daily=_days.decode(row["daily"] or "[]"),
     )
 
 
-def _classified(by_service: Mapping[str, int], classes_json: str | None) -> Costs:
+def classified(by_service: Mapping[str, int], classes_json: str | None) -> Costs:
     """Join sums with the catalogue's classes; whatever is neither of the other two is API usage."""
     classes = _classes.decode(classes_json or "{}")
     return Costs(
@@ -188,5 +188,6 @@ def _classified(by_service: Mapping[str, int], classes_json: str | None) -> Cost
     )
 
 
-def _profit(charged_nano: int, refunded_nano: int, costs: Costs) -> Profit:
+def profit_of(charged_nano: int, refunded_nano: int, costs: Costs) -> Profit:
+    """Return what is left of the money."""
     return Profit(charged_nano, refunded_nano, costs.total_nano(), costs.total_nano("transaction"))
