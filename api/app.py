@@ -18,6 +18,7 @@ from api.gate import Gate
 from api.health import Check, Health
 from api.limits import expect_nothing
 from api.options import ApiOptions
+from api.reconciliation import ReconciliationRoutes
 from api.spending import SpendingRoutes
 from ledger.store.budgets import Budgets
 from ledger.store.reading import ReaderPool
@@ -54,6 +55,7 @@ def build_app(
         *SpendingRoutes(readers, today).routes(),
         *Exports(patient or readers, options.limits, today).routes(),
         *EveryoneRoutes(readers, today).routes(),
+        *ReconciliationRoutes(patient or readers, today).routes(),
         *BudgetRoutes(budgets, options.limits, today).routes(),
     )
     app = web.Application(

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import date
 from typing import Final, get_args
 
@@ -17,40 +15,18 @@ from api.access import CALLER, Access, Route
 from api.csv_lines import header, lines
 from api.options import Limits
 from api.parameters import end_of, one_of, start_of
-from api.problems import invalid_parameter, rate_limited
+from api.problems import invalid_parameter
+from api.slots import Slots
 from api.spending import Days, custom_days, days_of
 from api.streams_out import ClientGoneError, Streamed
 from ledger.store.exports import ExportKind, exporting
 from ledger.store.reading import ReaderPool, StoreUnavailableError, Viewer
 
 _KINDS: Final[tuple[ExportKind, ...]] = get_args(ExportKind)
-_RETRY_SECONDS: Final = 5
 _NAME_CHARACTERS_MOST: Final = 64
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 _log: Final = logging.getLogger(__name__)
-
-
-class Slots:
-    """How many exports may run at once, in all and for one user."""
-
-    def __init__(self, most: int, most_per_user: int) -> None:
-        self._most = most
-        self._most_per_user = most_per_user
-        self._running: Counter[str] = Counter()
-
-    @contextmanager
-    def taken(self, user_id: str) -> Iterator[None]:
-        """Take one for the length of a block; raises the 429 Problem."""
-        running = self._running
-        if running.total() >= self._most or running[user_id] >= self._most_per_user:
-            raise rate_limited(_RETRY_SECONDS)
-        running[user_id] += 1
-        try:
-            yield
-        finally:
-            running[user_id] -= 1
-            running += Counter()  # forgets whoever has none left
 
 
 class Exports:

@@ -69,9 +69,9 @@ class SpendingRoutes:
         return tagged_reply(request, spending(user_id, days, report))
 
 
-def days_of(request: web.Request, today: date) -> Days:
+def days_of(request: web.Request, today: date, otherwise: str = _DEFAULT_PERIOD) -> Days:
     """Return the days that `period`, `startDate` and `endDate` name; raises the 400 Problem."""
-    period = one_of(request, "period") or _DEFAULT_PERIOD
+    period = one_of(request, "period") or otherwise
     if period == "custom":
         return custom_days(request)
     back = _DAYS_BACK.get(period)

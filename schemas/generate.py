@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from functools import reduce
+from functools import cache, reduce
 from inspect import cleandoc
 from operator import or_
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origi
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from schemas.analytics import Analytics
 from schemas.budgets import MAX_LIMIT_USD, Budget, BudgetChange
 from schemas.call_lists import CallPage, EventPage
 from schemas.cloudevents import MAX_AMOUNT_USD, MAX_DURATION_SECONDS, MAX_USAGE, _Structured
@@ -31,6 +32,7 @@ from schemas.costs import CallCost, Spending
 from schemas.exact import Exact
 from schemas.money import Usd
 from schemas.problems import Failure
+from schemas.reconciliation import ReconciliationBody
 from schemas.replies import Success
 from schemas.totals import CallTotal
 
@@ -75,6 +77,8 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "call-events": Message("GET /api/costs/call/{callId}/events", Success[EventPage], False),
     "budget": Message("GET and PUT /api/costs/user/{userId}/budget", Success[Budget], False),
     "budget-change": Message("What PUT /api/costs/user/{userId}/budget takes", BudgetChange, True),
+    "analytics": Message("GET /api/admin/costs/analytics", Success[Analytics], False),
+    "reconciliation": Message("GET /api/admin/reconciliation", Success[ReconciliationBody], False),
     "failure": Message("Any answer of the REST interface but a success", Failure, False),
 }
 """By the name of the file, without `.schema.json`."""
@@ -125,8 +129,9 @@ def _shown(kind: Any, field: str, incoming: bool) -> Any:
     return kind
 
 
+@cache
 def _twin(kind: Any, incoming: bool) -> type[Struct]:
-    """Return a struct with the fields of `kind` as they are shown.
+    """Return a struct with the fields of `kind` as they are shown; the same one each time.
 
     What goes out has all of its fields, whether or not its constructor asks for them.
     """

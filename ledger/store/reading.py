@@ -59,6 +59,12 @@ class ReaderPool:
             yield connection
 
     @asynccontextmanager
+    async def comparing(self, viewer: Viewer) -> AsyncIterator[Connection]:
+        """Open a read-only transaction that sees one moment; raises StoreUnavailableError."""
+        async with self._transaction("begin_comparing", viewer) as connection:
+            yield connection
+
+    @asynccontextmanager
     async def writing(self, viewer: Viewer) -> AsyncIterator[Connection]:
         """Open a transaction for what a viewer may change; raises StoreUnavailableError."""
         async with self._transaction("begin_writing", viewer) as connection:

@@ -40,6 +40,50 @@ async def said(api: Api, query: str = "") -> dict[str, Any]:
     return data
 
 
+SEVEN_DAYS = {
+    "period": {
+        "start": "2025-11-12T00:00:00Z",
+        "end": "2025-11-19T23:59:59Z",
+        "label": "Last 7 days",
+    },
+    "totalUsers": 4,
+    "activeUsers": 3,
+    "newUsers": 2,
+    "totalCalls": 4,
+    "totalDuration_seconds": 1200,
+    "averageDuration_seconds": 300,
+    "averageCallsPerUser": Decimal("1.33"),
+    "totalRevenue": Decimal("19.96"),
+    "totalRefunded": Decimal("0.04"),
+    "totalCost": Decimal("3.6"),
+    "totalProfit": Decimal("16.32"),
+    "profitMarginPercent": "81.76%",
+    "costBreakdown": {
+        "api": Decimal("1.56"),
+        "infrastructure": Decimal("0.14"),
+        "transaction": Decimal("1.9"),
+    },
+    "costByService": {
+        "twilio": Decimal("0.56"),
+        "deepgram": Decimal("0.24"),
+        "cerebras": Decimal("0.04"),
+        "elevenlabs": Decimal("0.72"),
+        "raindrop": Decimal("0.08"),
+        "vultr": Decimal("0.04"),
+        "vercel": Decimal("0.02"),
+        "stripe": Decimal("1.9"),
+    },
+    "insights": {
+        "largestCostComponent": "stripe",
+        "largestCostComponentPercent": "52.78%",
+        "recommendations": [
+            "stripe is 52.78% of all cost: 1.9 USD of 3.6 USD. Prices 10 % lower there would "
+            "have saved 0.19 USD."
+        ],
+    },
+}
+
+
 async def test_everyone(api: Api, ledger: Rows) -> None:
     for number, (user, days_ago) in enumerate(
         [("alice", 0), ("alice", 1), ("bob", 7), ("carol", 40), ("carol", 2), ("dave", 50)]
@@ -48,48 +92,7 @@ async def test_everyone(api: Api, ledger: Rows) -> None:
         await ledger.call(CallRow(call_id=f"c{number}", user_id=user, at=at, refunded=CENT))
     body = await said(api, "period=7d")
     daily = body.pop("daily")
-    assert body == {
-        "period": {
-            "start": "2025-11-12T00:00:00Z",
-            "end": "2025-11-19T23:59:59Z",
-            "label": "Last 7 days",
-        },
-        "totalUsers": 4,
-        "activeUsers": 3,
-        "newUsers": 2,
-        "totalCalls": 4,
-        "totalDuration_seconds": 1200,
-        "averageDuration_seconds": 300,
-        "averageCallsPerUser": Decimal("1.33"),
-        "totalRevenue": Decimal("19.96"),
-        "totalRefunded": Decimal("0.04"),
-        "totalCost": Decimal("3.6"),
-        "totalProfit": Decimal("16.32"),
-        "profitMarginPercent": "81.76%",
-        "costBreakdown": {
-            "api": Decimal("1.56"),
-            "infrastructure": Decimal("0.14"),
-            "transaction": Decimal("1.9"),
-        },
-        "costByService": {
-            "twilio": Decimal("0.56"),
-            "deepgram": Decimal("0.24"),
-            "cerebras": Decimal("0.04"),
-            "elevenlabs": Decimal("0.72"),
-            "raindrop": Decimal("0.08"),
-            "vultr": Decimal("0.04"),
-            "vercel": Decimal("0.02"),
-            "stripe": Decimal("1.9"),
-        },
-        "insights": {
-            "largestCostComponent": "stripe",
-            "largestCostComponentPercent": "52.78%",
-            "recommendations": [
-                "stripe is 52.78% of all cost: 1.9 USD of 3.6 USD. Prices 10 % lower there would "
-                "have saved 0.19 USD."
-            ],
-        },
-    }
+    assert body == SEVEN_DAYS
     assert [day["calls"] for day in daily] == [1, 0, 0, 0, 0, 1, 1, 1]
     assert sum(day["totalCost"] for day in daily) == body["totalCost"]
 

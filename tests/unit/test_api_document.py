@@ -11,23 +11,30 @@ from api.access import ROUTES
 from api.app import build_app
 from ledger.store.database import Pool
 from ledger.store.reading import ReaderPool
+from schemas.analytics import Analytics, CostBreakdown, InsightsBody
 from schemas.budgets import Budget
 from schemas.call_lists import CallPage, CallSummary, EventPage, ListedEvent
 from schemas.costs import CallCost, CostLine, DayCost, Period, PersonaCost, Spending
 from schemas.problems import ProblemCode
+from schemas.reconciliation import BillsBody, ReconciledDay, ReconciliationBody
 from tests.support.api import authenticator
 from tests.support.house import ROOT
 
 TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 BODIES = [json.loads(block)["data"] for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
 
-SHAPES = (CallCost, Spending, CallPage, EventPage, Budget)
+SHAPES = (CallCost, Spending, CallPage, EventPage, Budget, Analytics, ReconciliationBody)
 PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
     (Spending, "period"): Period,
     (Spending, "topPersonas"): PersonaCost,
     (Spending, "daily"): DayCost,
     (CallPage, "calls"): CallSummary,
     (EventPage, "events"): ListedEvent,
+    (Analytics, "insights"): InsightsBody,
+    (Analytics, "costBreakdown"): CostBreakdown,
+    (Analytics, "daily"): DayCost,
+    (ReconciliationBody, "days"): ReconciledDay,
+    (ReconciliationBody, "bills"): BillsBody,
 }
 
 
