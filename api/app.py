@@ -12,10 +12,12 @@ from api.auth import Authenticator
 from api.budgets import BudgetRoutes
 from api.call_lists import CallLists
 from api.calls import Calls
+from api.emitting import EventStream
 from api.everyone import EveryoneRoutes
 from api.exports import Exports
 from api.gate import Gate
 from api.health import Check, Health
+from api.intake.routes import IntakeRoutes, utc_now
 from api.limits import expect_nothing
 from api.options import ApiOptions
 from api.reconciliation import ReconciliationRoutes
@@ -36,14 +38,15 @@ def build_app(
     options: ApiOptions | None = None,
     *,
     patient: ReaderPool | None = None,
+    events: EventStream | None = None,
     checks: Sequence[Check] = (),
     today: Callable[[], date] = utc_today,
 ) -> web.Application:
     """Return the application, which closes the authenticator when it is cleaned up.
 
     `patient` readers serve what takes long, so that it cannot starve the rest; without them the
-    others do. `checks` have to hold, besides a current schema, for `/ready` to say yes. The caller
-    closes the pools of readers.
+    others do. `events` is where reported costs go; without it nothing is taken. `checks` have to
+    hold, besides a current schema, for `/ready` to say yes. The caller closes what it passed.
     """
     options = options or ApiOptions()
     gate = Gate(authenticator, options)
@@ -56,6 +59,7 @@ def build_app(
         *Exports(patient or readers, options.limits, today).routes(),
         *EveryoneRoutes(readers, today).routes(),
         *ReconciliationRoutes(patient or readers, today).routes(),
+        *IntakeRoutes(events, options.limits, utc_now).routes(),
         *BudgetRoutes(budgets, options.limits, today).routes(),
     )
     app = web.Application(

@@ -30,6 +30,7 @@ from schemas.call_lists import CallPage, EventPage
 from schemas.cloudevents import MAX_AMOUNT_USD, MAX_DURATION_SECONDS, MAX_USAGE, _Structured
 from schemas.costs import CallCost, Spending
 from schemas.exact import Exact
+from schemas.intake import Accepted, Finalize, Track
 from schemas.money import Usd
 from schemas.problems import Failure
 from schemas.reconciliation import ReconciliationBody
@@ -40,6 +41,7 @@ FOLDER: Final = Path(__file__).parent / "json"
 
 MOST: Final[Mapping[str, int]] = {
     "usage": MAX_USAGE,
+    "usageAmount": MAX_USAGE,
     "unitCost": MAX_AMOUNT_USD,
     "totalCost": MAX_AMOUNT_USD,
     "amount": MAX_AMOUNT_USD,
@@ -77,6 +79,9 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "call-events": Message("GET /api/costs/call/{callId}/events", Success[EventPage], False),
     "budget": Message("GET and PUT /api/costs/user/{userId}/budget", Success[Budget], False),
     "budget-change": Message("What PUT /api/costs/user/{userId}/budget takes", BudgetChange, True),
+    "track": Message("What POST /api/costs/track takes", Track, True),
+    "finalize": Message("What POST /api/costs/call/{callId}/finalize takes", Finalize, True),
+    "accepted": Message("POST /api/costs/track, …/finalize and /events", Success[Accepted], False),
     "analytics": Message("GET /api/admin/costs/analytics", Success[Analytics], False),
     "reconciliation": Message("GET /api/admin/reconciliation", Success[ReconciliationBody], False),
     "failure": Message("Any answer of the REST interface but a success", Failure, False),

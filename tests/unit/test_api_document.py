@@ -15,6 +15,7 @@ from schemas.analytics import Analytics, CostBreakdown, InsightsBody
 from schemas.budgets import Budget
 from schemas.call_lists import CallPage, CallSummary, EventPage, ListedEvent
 from schemas.costs import CallCost, CostLine, DayCost, Period, PersonaCost, Spending
+from schemas.intake import Accepted
 from schemas.problems import ProblemCode
 from schemas.reconciliation import BillsBody, ReconciledDay, ReconciliationBody
 from tests.support.api import authenticator
@@ -23,7 +24,7 @@ from tests.support.house import ROOT
 TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 BODIES = [json.loads(block)["data"] for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
 
-SHAPES = (CallCost, Spending, CallPage, EventPage, Budget, Analytics, ReconciliationBody)
+SHAPES = (CallCost, Spending, CallPage, EventPage, Budget, Accepted, Analytics, ReconciliationBody)
 PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
     (Spending, "period"): Period,
     (Spending, "topPersonas"): PersonaCost,
