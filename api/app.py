@@ -12,11 +12,17 @@ from api.alerts import AlertRoutes
 from api.auth import Authenticator
 from api.authorizations import AuthorizationRoutes
 from api.budgets import BudgetRoutes
+from api.call_lists import CallLists
 from api.calls import Calls
+from api.emitting import EventStream
+from api.everyone import EveryoneRoutes
+from api.exports import Exports
 from api.gate import Gate
 from api.health import Check, Health
+from api.intake.routes import IntakeRoutes
 from api.limits import expect_nothing
 from api.options import ApiOptions
+from api.reconciliation import ReconciliationRoutes
 from api.spending import SpendingRoutes
 from ledger.store.budgets import Budgets
 from ledger.store.reading import ReaderPool
@@ -38,14 +44,17 @@ def build_app(
     authenticator: Authenticator,
     options: ApiOptions | None = None,
     *,
+    patient: ReaderPool | None = None,
+    events: EventStream | None = None,
     checks: Sequence[Check] = (),
     today: Callable[[], date] = utc_today,
     now: Callable[[], datetime] = utc_now,
 ) -> web.Application:
     """Return the application, which closes the authenticator when it is cleaned up.
 
-    `checks` have to hold, besides a current schema, for `/ready` to say yes. The caller closes the
-    pool of `readers`.
+    `patient` readers serve what takes long, so that it cannot starve the rest; without them the
+    others do. `events` is where reported costs go; without it nothing is taken. `checks` have to
+    hold, besides a current schema, for `/ready` to say yes. The caller closes what it passed.
     """
     options = options or ApiOptions()
     gate = Gate(authenticator, options)
@@ -53,10 +62,15 @@ def build_app(
     routes = (
         *Health(readers, checks).routes(),
         *Calls(readers).routes(),
+        *CallLists(readers).routes(),
         *SpendingRoutes(readers, today).routes(),
         *BudgetRoutes(budgets, options.limits, now).routes(),
         *AlertRoutes(budgets).routes(),
         *AuthorizationRoutes(budgets, options.limits, now).routes(),
+        *Exports(patient or readers, options.limits, today).routes(),
+        *EveryoneRoutes(readers, today).routes(),
+        *ReconciliationRoutes(patient or readers, today).routes(),
+        *IntakeRoutes(events, options.limits, now).routes(),
     )
     app = web.Application(
         middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes
@@ -67,6 +81,7 @@ def build_app(
                 method, route.path, gate.guard(route), expect_handler=expect_nothing
             )
     app[ROUTES] = routes
+    app.on_response_prepare.append(gate.finish)
 
     async def close(_: web.Application) -> None:
         await authenticator.close()

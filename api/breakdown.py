@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
-from ledger.store.reports import CostClass, Costs, Line
-from schemas.costs import API_SERVICES, USUAL_SERVICES, CostLine
+from ledger.store.reports import CostClass, Costs, DaySum, Line
+from schemas.costs import API_SERVICES, USUAL_SERVICES, CostLine, DayCost
 from schemas.exact import Exact
 from schemas.money import NANO_PER_USD, Usd, half_even
 
@@ -26,10 +27,35 @@ _IN_PRICE_UNITS: Final[Mapping[tuple[str | None, str], tuple[int, int]]] = {
 
 def by_service(costs: Costs) -> dict[str, Usd]:
     """Return what each service cost: the usual ones always, others where they cost anything."""
-    always = {service: Usd(0) for service in USUAL_SERVICES}
-    return always | {
-        service: Usd(cost.cost_nano) for service, cost in costs.items() if cost.cost_nano
-    }
+    return usual({service: cost.cost_nano for service, cost in costs.items()})
+
+
+def usual(sums: Mapping[str, int]) -> dict[str, Usd]:
+    """Return nano-dollars by service as a body shows them: the usual services always."""
+    return {service: Usd(0) for service in USUAL_SERVICES} | costly(sums)
+
+
+def costly(sums: Mapping[str, int]) -> dict[str, Usd]:
+    """Return nano-dollars by service as a body shows them: only what is not nothing."""
+    return {service: Usd(nano) for service, nano in sums.items() if nano}
+
+
+def per_day(first: date, last: date, sums: Iterable[DaySum]) -> list[DayCost]:
+    """Return every day from the first to the last, so that a chart has no gaps."""
+    known = {day.day: day for day in sums}
+    days = (first + timedelta(days=number) for number in range((last - first).days + 1))
+    return [_day_cost(known.get(day) or DaySum(day)) for day in days]
+
+
+def _day_cost(day: DaySum) -> DayCost:
+    return DayCost(
+        date=day.day,
+        calls=day.calls,
+        total_cost=Usd(day.profit.cost_nano),
+        charged_to_user=Usd(day.charged_nano),
+        gross_profit=Usd(day.profit.gross_nano),
+        cost_by_service=costly(day.costs),
+    )
 
 
 def of_class(costs: Costs, cost_class: CostClass, always: Iterable[str]) -> dict[str, Usd]:

@@ -10,7 +10,7 @@ import time
 from typing import Final
 from uuid import uuid4
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler as NextHandler
 from aiohttp.typedefs import Middleware
 
@@ -36,9 +36,9 @@ _log: Final = logging.getLogger(__name__)
 _SECURITY_HEADERS: Final = (
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("Referrer-Policy", "no-referrer"),
-    ("Server", "cost-analytics"),
     ("X-Content-Type-Options", "nosniff"),
 )
+_SERVER: Final = "cost-analytics"
 
 
 class Gate:
@@ -70,8 +70,6 @@ class Gate:
             if isinstance(request.protocol, GuardedConnection):
                 request.protocol.request_began()
             response = await self._answer(request, handler)
-            if not response.prepared:
-                self._finish(request, response)
             _log_access(request, response.status, time.monotonic_ns() - started_ns)
             return response
 
@@ -110,9 +108,11 @@ class Gate:
             _log.exception("error id %s", error_id, extra={"action": "request_failed"})
             return internal_error(error_id).response()
 
-    def _finish(self, request: web.Request, response: web.StreamResponse) -> None:
+    async def finish(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Add what every answer carries, as its head is about to be sent."""
         for name, value in _SECURITY_HEADERS:
             response.headers.setdefault(name, value)
+        response.headers[hdrs.SERVER] = _SERVER  # the framework has put its own name there
         self._cors.mark(request, response)
 
 

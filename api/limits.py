@@ -79,16 +79,29 @@ def check_head(request: web.Request, limits: Limits) -> None:
         raise problem_of_status(417)
 
 
-async def read_body(request: web.Request, limits: Limits) -> bytes:
-    """Return the whole body; raises the Problem for one that is too large or too slow."""
-    if (request.content_length or 0) > limits.body_bytes:
-        raise payload_too_large(limits.body_bytes)
+async def read_body(request: web.Request, limits: Limits, most: int | None = None) -> bytes:
+    """Return the whole body; raises the Problem for one that is too large or too slow.
+
+    `most` bytes may come, else as many as the limits say.
+    """
+    most = limits.body_bytes if most is None else most
+    if (request.content_length or 0) > most:
+        raise payload_too_large(most)
     try:
         async with asyncio.timeout(limits.body_seconds):
             if hdrs.EXPECT in request.headers and request.version >= HttpVersion11:
                 await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 # An interim answer is not yet the beginning of the answer.
                 request.writer.output_size = 0
-            return await request.read()
+            return await _read(request, most)
     except TimeoutError:
         raise problem_of_status(408, {"Connection": "close"}) from None
+
+
+async def _read(request: web.Request, most: int) -> bytes:
+    body = bytearray()
+    while piece := await request.content.readany():
+        body += piece
+        if len(body) > most:
+            raise payload_too_large(most)
+    return bytes(body)

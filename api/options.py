@@ -11,9 +11,12 @@ from ledger.store.budgets import BudgetBasis
 class Limits:
     """No client may take more than this of one process. Sizes in bytes.
 
+    `batch_bytes` and `batch_events` bound the events of one request.
+
     `requests_per_second` counts per user, and per address for tokens not seen before; `burst` is
     how many may come at once; None turns the limit off. `proxies` is the number of trusted
-    reverse proxies in front, whose `X-Forwarded-For` then tells clients apart.
+    reverse proxies in front, whose `X-Forwarded-For` then tells clients apart. `exports` is how
+    many files may be on their way at once, and `export_seconds` how long one of them may take.
     """
 
     connections: int = 4_096
@@ -24,11 +27,16 @@ class Limits:
     keepalive_seconds: int = 75
     shutdown_seconds: int = 10
     body_bytes: int = 64 * 1024
+    batch_bytes: int = 1024 * 1024
+    batch_events: int = 500
     query_bytes: int = 2_048
     requests_per_second: int | None = 200
     burst: int = 1_000
     clients: int = 10_000
     proxies: int = 0
+    exports: int = 3
+    exports_per_user: int = 1
+    export_seconds: int = 600
 
 
 @dataclass(frozen=True, slots=True)

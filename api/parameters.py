@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -39,15 +39,35 @@ def one_of(request: web.Request, name: str) -> str | None:
 
 
 def day_of(request: web.Request, name: str) -> date:
-    """Return the UTC day of a required date or ISO time; raises the 400 Problem.
+    """Return the UTC day of a required date or ISO time; raises the 400 Problem."""
+    day = day_or_none(request, name)
+    if day is None:
+        raise invalid_parameter(name, "is needed for a custom period")
+    return day
+
+
+def day_or_none(request: web.Request, name: str) -> date | None:
+    """Return the UTC day of a date or ISO time, where one is given; raises the 400 Problem.
 
     A time without an offset is taken as UTC.
     """
     text = one_of(request, name)
     if not text:
-        raise invalid_parameter(name, "is needed for a custom period")
+        return None
     try:
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC).date() if moment.tzinfo else moment.date()
     except (ValueError, OverflowError):
         raise invalid_parameter(name, "must be a date such as 2025-11-19 or an ISO time") from None
+
+
+def start_of(day: date) -> datetime:
+    """Return the first moment of a UTC day."""
+    return datetime.combine(day, time(tzinfo=UTC))
+
+
+def end_of(day: date) -> datetime:
+    """Return the first moment after a UTC day; of the last day there is, its last moment."""
+    if day == date.max:
+        return datetime.max.replace(tzinfo=UTC)
+    return start_of(day + timedelta(days=1))

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from schemas.jsonio import encode
 from schemas.problems import Failure, ProblemCode
+from schemas.refusals import RefusalCode, Refused
 
 JSON_TYPE: Final = "application/json"
 RETRY_AFTER_SECONDS: Final = 2
@@ -67,6 +68,12 @@ def invalid_body(message: str) -> Problem:
     return Problem(400, "invalid_body", message)
 
 
+def refused(refusal: Refused) -> Problem:
+    """400 for an event that the stream would refuse, with the code under which it would."""
+    code = _OF_REFUSAL.get(refusal.code, "invalid_event")
+    return Problem(400, code, refusal.message)
+
+
 def rate_limited(retry_after_seconds: int) -> Problem:
     """429 with the time until the next request is welcome."""
     return Problem(
@@ -97,6 +104,13 @@ def payload_too_large(bytes_most: int) -> Problem:
     return Problem(413, "payload_too_large", f"A body may have at most {bytes_most} bytes.")
 
 
+_OF_REFUSAL: Final[Mapping[RefusalCode, ProblemCode]] = MappingProxyType(
+    {
+        "invalid_json": "invalid_json",
+        "invalid_event": "invalid_event",
+        "too_large": "too_large",
+    }
+)
 _OF_STATUS: Final[Mapping[int, tuple[ProblemCode, str]]] = MappingProxyType(
     {
         404: ("not_found", "There is no such route."),

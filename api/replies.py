@@ -15,9 +15,9 @@ from schemas.replies import Success
 _TAG_BYTES: Final = 16
 
 
-def reply(data: Struct) -> web.Response:
-    """Answer 200 with a body that nothing may keep."""
-    return _response(encode(Success(data=data)), {"Cache-Control": "no-store"})
+def reply(data: Struct, status: int = 200) -> web.Response:
+    """Answer with a body that nothing may keep."""
+    return _response(encode(Success(data=data)), {"Cache-Control": "no-store"}, status)
 
 
 def tagged_reply(request: web.Request, data: Struct) -> web.Response:
@@ -37,5 +37,5 @@ def _matches(wanted: tuple[ETag, ...] | None, tag: str) -> bool:
     return any(known.value in {tag, "*"} for known in wanted or ())
 
 
-def _response(body: bytes, headers: dict[str, str]) -> web.Response:
-    return web.Response(body=body, content_type=JSON_TYPE, headers=headers)
+def _response(body: bytes, headers: dict[str, str], status: int = 200) -> web.Response:
+    return web.Response(status=status, body=body, content_type=JSON_TYPE, headers=headers)

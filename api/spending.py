@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from api.access import CALLER, Access, Route
-from api.breakdown import by_service
+from api.breakdown import by_service, per_day
 from api.parameters import day_of, one_of
 from api.problems import invalid_parameter
 from api.replies import tagged_reply
@@ -69,11 +69,11 @@ class SpendingRoutes:
         return tagged_reply(request, spending(user_id, days, report))
 
 
-def days_of(request: web.Request, today: date) -> Days:
+def days_of(request: web.Request, today: date, otherwise: str = _DEFAULT_PERIOD) -> Days:
     """Return the days that `period`, `startDate` and `endDate` name; raises the 400 Problem."""
-    period = one_of(request, "period") or _DEFAULT_PERIOD
+    period = one_of(request, "period") or otherwise
     if period == "custom":
-        return _custom_days(request)
+        return custom_days(request)
     back = _DAYS_BACK.get(period)
     if back is None:
         raise invalid_parameter("period", f"must be {', '.join(_DAYS_BACK)} or custom")
@@ -83,7 +83,8 @@ def days_of(request: web.Request, today: date) -> Days:
     return Days(today - timedelta(days=back), today, f"Last {back} days")
 
 
-def _custom_days(request: web.Request) -> Days:
+def custom_days(request: web.Request) -> Days:
+    """Return the days from `startDate` to `endDate`; raises the 400 Problem."""
     first, last = day_of(request, "startDate"), day_of(request, "endDate")
     if last < first:
         raise invalid_parameter("endDate", "must not be before `startDate`")
@@ -120,6 +121,7 @@ def spending(user_id: str, days: Days, report: SpendingReport) -> Spending:
             )
             for persona in report.personas
         ],
+        daily=per_day(days.first, days.last, report.daily),
     )
 
 

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "verify": "recompute every total from the recorded events and count the differences",
     "rebuild": "write every total anew from the recorded events",
     "prices": "show the price catalogue, or add to it from a file",
+    "bills": "keep vendors' bills, to be compared with what was recorded",
     "dlq": "show the refused events, or send them again",
 }
 _CLOSING: Final = """\

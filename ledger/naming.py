@@ -25,6 +25,25 @@ _STANDARD: Final = {
     for alias in aliases
 }
 
+_UNITS: Final[dict[str, tuple[str, ...]]] = {
+    "minutes": ("minutes", "minute", "mins", "min"),
+    "seconds": ("seconds", "second", "secs", "sec", "s"),
+    "tokens": ("tokens", "token", "total_tokens"),
+    "input_tokens": ("input_tokens", "input_token", "prompt_tokens", "inputtokens"),
+    "output_tokens": ("output_tokens", "output_token", "completion_tokens", "outputtokens"),
+    "characters": ("characters", "character", "chars", "char"),
+    "requests": ("requests", "request", "calls", "call"),
+}
+_STANDARD_UNITS: Final = {
+    alias: standard for standard, aliases in _UNITS.items() for alias in aliases
+}
+
+
+def standard_unit(unit: str) -> str:
+    """Return the standard name of a unit; one nobody has listed keeps its own."""
+    name = unit.strip().lower().replace("-", "_").replace(" ", "_")
+    return _STANDARD_UNITS.get(name, name)
+
 
 def standard_operation(service: str, operation: str) -> str:
     """Return the standard name of an operation; one nobody has listed keeps its own."""

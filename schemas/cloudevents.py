@@ -44,6 +44,9 @@ MAX_DIGITS: Final = 60
 MAX_AHEAD: Final = timedelta(minutes=10)
 MAX_AGE: Final = timedelta(days=400)
 
+RECEIVER: Final = "receiver"
+"""`timesource` of an event whose `time` was set by whoever received it: no repeat has the same."""
+
 Headers = Sequence[tuple[str, bytes]]
 Time = Annotated[datetime, Meta(tz=True)]
 
@@ -67,6 +70,7 @@ class _Envelope(Struct, tag_field="type", gc=False, kw_only=True):
     source: Text
     time: Time
     subject: Text | None = None
+    timesource: Text | None = None
 
 
 class _Started(_Envelope, tag="call.started"):
@@ -108,6 +112,7 @@ class _Attributes(Struct, kw_only=True):
     type: Text
     time: Time
     subject: Text | None = None
+    timesource: Text | None = None
 
 
 _Structured = _Started | _Recorded | _Voided | _Charged | _Refunded | _Ended
@@ -187,7 +192,8 @@ def _checked(
     if envelope.subject is not None and envelope.subject != data.call_id:
         raise Refused("invalid_event", "`subject` and `data.callId` name different calls.")
     _CHECKS[kind](data)
-    content = _canonical.encode((kind, time, data))
+    told = None if envelope.timesource == RECEIVER else time
+    content = _canonical.encode((kind, told, data))
     return Event(
         identity_of(envelope.source, envelope.id),
         fingerprint_of(content),

@@ -5,14 +5,14 @@ Field names become camelCase and keep their unit (`schemas.jsonio`). Money is US
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
-from msgspec import Raw, Struct, field
+from msgspec import Raw, field
 
+from schemas.bodies import Body
 from schemas.events import CallStatus
 from schemas.exact import Exact
-from schemas.jsonio import wire_name
 from schemas.money import Usd
 
 API_SERVICES: Final = ("twilio", "deepgram", "cerebras", "elevenlabs")
@@ -25,11 +25,7 @@ UNKNOWN_PERSONA: Final = "unknown"
 """What a body calls the persona of calls for which nobody named one."""
 
 
-class _Body(Struct, kw_only=True, rename=wire_name):
-    """A part of an answer."""
-
-
-class CostLine(_Body):
+class CostLine(Body):
     """One recorded usage; `unit_cost` is US dollars per `unit`, rounded to 12 decimals."""
 
     service: str
@@ -41,19 +37,19 @@ class CostLine(_Body):
     metadata: Raw
 
 
-class InfrastructureCost(_Body):
+class InfrastructureCost(Body):
     """What one infrastructure service costs the call."""
 
     cost_per_call: Usd
 
 
-class TransactionCost(_Body):
+class TransactionCost(Body):
     """What one payment processor keeps of the call's charges."""
 
     total_fee: Usd
 
 
-class CallCost(_Body):
+class CallCost(Body):
     """What one call costs and earns. `cost_by_service` sums to `total_cost`, exactly.
 
     `net_revenue` and `gross_profit` are what was charged, less refunds and less the transaction
@@ -87,7 +83,7 @@ class CallCost(_Body):
     ended_at: datetime | None
 
 
-class Period(_Body):
+class Period(Body):
     """A span of whole UTC days; both ends are part of it."""
 
     start: datetime
@@ -95,7 +91,7 @@ class Period(_Body):
     label: str
 
 
-class PersonaCost(_Body):
+class PersonaCost(Body):
     """What the calls with one persona cost."""
 
     persona_id: str
@@ -103,8 +99,19 @@ class PersonaCost(_Body):
     total_cost: Usd
 
 
-class Spending(_Body):
-    """What a user's calls cost and earned in a period."""
+class DayCost(Body):
+    """One UTC day of a period; `cost_by_service` holds the services that cost anything on it."""
+
+    date: date
+    calls: int
+    total_cost: Usd
+    charged_to_user: Usd
+    gross_profit: Usd
+    cost_by_service: dict[str, Usd]
+
+
+class Spending(Body):
+    """What a user's calls cost and earned in a period, in all and on each of its days."""
 
     user_id: str
     period: Period
@@ -123,3 +130,4 @@ class Spending(_Body):
     average_margin_percent: str = field(name="averageMarginPercent")
     cost_by_service: dict[str, Usd]
     top_personas: list[PersonaCost]
+    daily: list[DayCost]

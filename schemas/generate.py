@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from functools import reduce
+from functools import cache, reduce
 from inspect import cleandoc
 from operator import or_
 from pathlib import Path
@@ -25,6 +25,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from schemas.alerts import PublishedAlert, PublishedCutoff
+from schemas.analytics import Analytics
 from schemas.budgets import (
     MAX_LIMIT_USD,
     MAX_THRESHOLD_PERCENT,
@@ -34,11 +35,14 @@ from schemas.budgets import (
     Budget,
     BudgetChange,
 )
+from schemas.call_lists import CallPage, EventPage
 from schemas.cloudevents import MAX_AMOUNT_USD, MAX_DURATION_SECONDS, MAX_USAGE, _Structured
 from schemas.costs import CallCost, Spending
 from schemas.exact import Exact
+from schemas.intake import Accepted, Finalize, Track
 from schemas.money import Usd
 from schemas.problems import Failure
+from schemas.reconciliation import ReconciliationBody
 from schemas.replies import Success
 from schemas.totals import CallTotal
 
@@ -46,6 +50,7 @@ FOLDER: Final = Path(__file__).parent / "json"
 
 MOST: Final[Mapping[str, int]] = {
     "usage": MAX_USAGE,
+    "usageAmount": MAX_USAGE,
     "unitCost": MAX_AMOUNT_USD,
     "totalCost": MAX_AMOUNT_USD,
     "amount": MAX_AMOUNT_USD,
@@ -82,6 +87,8 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "call-total": Message("A call's totals, on the topic cost.call-totals.v1", CallTotal, False),
     "call-cost": Message("GET /api/costs/call/{callId}", Success[CallCost], False),
     "spending": Message("GET /api/costs/user/{userId}/spending", Success[Spending], False),
+    "calls": Message("GET /api/costs/user/{userId}/calls", Success[CallPage], False),
+    "call-events": Message("GET /api/costs/call/{callId}/events", Success[EventPage], False),
     "budget": Message("GET and PUT /api/costs/user/{userId}/budget", Success[Budget], False),
     "budget-change": Message("What PUT /api/costs/user/{userId}/budget takes", BudgetChange, True),
     "alerts": Message("GET /api/costs/user/{userId}/alerts", Success[AlertList], False),
@@ -97,6 +104,11 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "call-cutoff": Message(
         "A request to end a call, `data` on the topic cost.call-commands.v1", PublishedCutoff, False
     ),
+    "track": Message("What POST /api/costs/track takes", Track, True),
+    "finalize": Message("What POST /api/costs/call/{callId}/finalize takes", Finalize, True),
+    "accepted": Message("POST /api/costs/track, …/finalize and /events", Success[Accepted], False),
+    "analytics": Message("GET /api/admin/costs/analytics", Success[Analytics], False),
+    "reconciliation": Message("GET /api/admin/reconciliation", Success[ReconciliationBody], False),
     "failure": Message("Any answer of the REST interface but a success", Failure, False),
 }
 """By the name of the file, without `.schema.json`."""
@@ -147,8 +159,9 @@ def _shown(kind: Any, field: str, incoming: bool) -> Any:
     return kind
 
 
+@cache
 def _twin(kind: Any, incoming: bool) -> type[Struct]:
-    """Return a struct with the fields of `kind` as they are shown.
+    """Return a struct with the fields of `kind` as they are shown; the same one each time.
 
     What goes out has all of its fields, whether or not its constructor asks for them.
     """

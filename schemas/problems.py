@@ -10,6 +10,9 @@ ProblemCode = Literal[
     "bad_request",  # the request is no HTTP that we understand
     "invalid_parameter",  # a part of the path or of the query; the sentence names it
     "invalid_body",  # the body, or a field of it; the sentence names it
+    "invalid_json",  # an event that is not UTF-8 JSON
+    "invalid_event",  # an event that the stream would refuse; the sentence names the field
+    "too_large",  # more bytes than one event may have
     "unauthorized",  # no bearer token, or one that is not valid
     "forbidden",  # another user's, or it does not exist: the two look alike on purpose
     "call_finished",  # the call has ended or was charged, so it cannot start any more

@@ -33,9 +33,14 @@ class Sent(NamedTuple):
 class Producing:
     """Owns one producer at a time, made by `make` when it is first needed."""
 
-    def __init__(self, make: Callable[[], AIOKafkaProducer]) -> None:
-        """Keep the maker; nothing is opened yet."""
+    def __init__(
+        self,
+        make: Callable[[], AIOKafkaProducer],
+        timeout_seconds: int | None = None,
+    ) -> None:
+        """Keep the maker, and how long it may take to start and to be acknowledged."""
         self._make = make
+        self._timeout_seconds = timeout_seconds or SEND_TIMEOUT_SECONDS
         self._producer: AIOKafkaProducer | None = None
         self._lock = asyncio.Lock()
 
@@ -86,7 +91,7 @@ class Producing:
             if self._producer is None:
                 producer = self._make()
                 try:
-                    await asyncio.wait_for(producer.start(), SEND_TIMEOUT_SECONDS)
+                    await asyncio.wait_for(producer.start(), self._timeout_seconds)
                 except BaseException:  # whatever ends the start, cancelling it too
                     await _abandon(producer)
                     raise
@@ -95,7 +100,7 @@ class Producing:
 
     async def _limited(self, work: Awaitable[T]) -> T:
         try:
-            async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._timeout_seconds):
                 return await work
         except (KafkaError, TimeoutError) as error:
             _log.warning(

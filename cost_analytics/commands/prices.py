@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
-import pwd
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from cost_analytics import settings
-from cost_analytics.failures import CommandError, using_database
+from cost_analytics.failures import using_database
+from cost_analytics.files import account, read_text
 
 DESCRIPTION: Final = """\
 The price catalogue. A price is in force from its effective_from until the next one of the same
@@ -95,11 +94,11 @@ def _import(arguments: argparse.Namespace) -> int:
     from ledger.store.price_entry import PriceConflictError, add_prices
 
     name = "standard input" if arguments.file == "-" else Path(arguments.file).name
-    rows = read_prices(_read(arguments.file), name)
+    rows = read_prices(read_text(arguments.file), name)
 
     async def write() -> int:
         async with connected(loaded.database_url.reveal(), name="cost-analytics prices") as db:
-            return await add_prices(db, rows, set_by=arguments.set_by or _account())
+            return await add_prices(db, rows, set_by=arguments.set_by or account())
 
     try:
         with using_database(loaded.database_url):
@@ -111,20 +110,3 @@ def _import(arguments: argparse.Namespace) -> int:
         if added and any(row.effective_from <= datetime.now(UTC) for row in rows):
             print("Those in force already price events from now on; recorded ones keep theirs.")
     return 0
-
-
-def _read(file: str) -> str:
-    try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise CommandError(f"{file} is not UTF-8 text.") from None
-
-
-def _account() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"account {os.getuid()}"

@@ -18,9 +18,10 @@ from cost_analytics import logs
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.tree import Settings, TokenSection
 from cost_analytics.failures import MISUSED, CommandError, using_database
+from cost_analytics.intake import KafkaIntake
 from cost_analytics.running import run_until_stopped
 from ledger.store.database import connected
-from ledger.store.reading import reader_pool
+from ledger.store.reading import patient_reader_pool, reader_pool
 from ledger.store.workers import stream_is_read
 
 _REMEMBERED_NS: Final = 1_000_000_000
@@ -38,15 +39,21 @@ def serve(settings: Settings) -> int:
 async def _serve(settings: Settings, stop: asyncio.Event) -> int:
     authenticator = Authenticator(_keys(settings.tokens), _rules(settings.tokens))
     options = ApiOptions(cors_origins=settings.api.cors_origins, budget_basis=settings.budget_basis)
-    async with reader_pool(settings.database_url.reveal()) as readers:
+    url = settings.database_url.reveal()
+    async with reader_pool(url) as readers, patient_reader_pool(url) as patient:
+        intake = KafkaIntake(settings.kafka.client())
         checks = [Check("stream", StreamCheck(settings.database_url).holds)]
-        app = build_app(readers, authenticator, options, checks=checks)
+        app = build_app(
+            readers, authenticator, options, patient=patient, events=intake, checks=checks
+        )
         try:
             async with serving(app, settings.api.host, settings.api.port) as address:
                 _log.info("listening on %s port %d", *address, extra={"action": "api_started"})
                 await stop.wait()
         except OSError as error:
             raise CommandError(_taken(settings, error)) from None
+        finally:
+            await intake.close()
     _log.info("api stopped", extra={"action": "api_stopped"})
     return 0
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, NamedTuple, cast
 
 from ledger.store.database import TRANSIENT_ERRORS, Connection, Pool, create_pool
@@ -21,6 +21,10 @@ CONNECTIONS_MOST: Final = 10
 STATEMENT_TIMEOUT_MS: Final = 5_000
 ACQUIRE_TIMEOUT_SECONDS: Final = 2
 WORK_TIMEOUT_SECONDS: Final = 10
+
+PATIENT_CONNECTIONS_MOST: Final = 4
+PATIENT_STATEMENT_TIMEOUT_MS: Final = 60_000
+PATIENT_WORK_TIMEOUT_SECONDS: Final = 900
 
 
 class StoreUnavailableError(Exception):
@@ -52,6 +56,12 @@ class ReaderPool:
     async def reading(self, viewer: Viewer) -> AsyncIterator[Connection]:
         """Open a read-only transaction for a viewer; raises StoreUnavailableError."""
         async with self._transaction("begin_reading", viewer) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def comparing(self, viewer: Viewer) -> AsyncIterator[Connection]:
+        """Open a read-only transaction that sees one moment; raises StoreUnavailableError."""
+        async with self._transaction("begin_comparing", viewer) as connection:
             yield connection
 
     @asynccontextmanager
@@ -98,6 +108,7 @@ async def reader_pool(
     *,
     connections_most: int = CONNECTIONS_MOST,
     statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+    work_timeout_seconds: int = WORK_TIMEOUT_SECONDS,
 ) -> AsyncIterator[ReaderPool]:
     """Open a pool of readers for the length of a block; raises OSError or a PostgresError."""
     pool = await create_pool(
@@ -107,6 +118,16 @@ async def reader_pool(
         statement_timeout_ms=statement_timeout_ms,
     )
     try:
-        yield ReaderPool(pool)
+        yield ReaderPool(pool, work_timeout_seconds=work_timeout_seconds)
     finally:
         await pool.close()
+
+
+def patient_reader_pool(url: str) -> AbstractAsyncContextManager[ReaderPool]:
+    """Open a small pool for reading much, for the length of a block; raises as `reader_pool`."""
+    return reader_pool(
+        url,
+        connections_most=PATIENT_CONNECTIONS_MOST,
+        statement_timeout_ms=PATIENT_STATEMENT_TIMEOUT_MS,
+        work_timeout_seconds=PATIENT_WORK_TIMEOUT_SECONDS,
+    )

@@ -82,14 +82,30 @@ class PersonaSum(msgspec.Struct, gc=False, rename="camel"):
     cost_nano: int
 
 
+class DaySum(msgspec.Struct, gc=False, rename="camel"):
+    """What one UTC day's calls cost and earned, in nano-dollars."""
+
+    day: date
+    calls: int = 0
+    charged_nano: int = 0
+    refunded_nano: int = 0
+    costs: dict[str, int] = {}
+
+    @property
+    def profit(self) -> Profit:
+        """What is left of the day's money; its transaction cost is not told apart."""
+        return Profit(self.charged_nano, self.refunded_nano, sum(self.costs.values()), 0)
+
+
 class SpendingReport(NamedTuple):
-    """What a user's calls cost and earned on a range of days."""
+    """What a user's calls cost and earned on a range of days; `daily` lacks days without any."""
 
     calls: int
     duration_ms: int
     costs: Costs
     profit: Profit
     personas: list[PersonaSum]
+    daily: list[DaySum]
 
 
 _ByDay = dict[str, dict[str, int]]
@@ -103,6 +119,7 @@ _OTHER_CLASSES: Final[dict[str, CostClass]] = {
 }
 _lines: Final = msgspec.json.Decoder(list[Line])
 _personas: Final = msgspec.json.Decoder(list[PersonaSum])
+_days: Final = msgspec.json.Decoder(list[DaySum])
 
 
 async def call_report(readers: ReaderPool, viewer: Viewer, call_id: str) -> CallReport | None:
@@ -115,7 +132,7 @@ async def call_report(readers: ReaderPool, viewer: Viewer, call_id: str) -> Call
     for services in _costs_by_day.decode(row["costs"]).values():
         for service, nano in services.items():
             by_service[service] = by_service.get(service, 0) + nano
-    costs = _classified(by_service, row["classes"])
+    costs = classified(by_service, row["classes"])
     charges = _charges_by_day.decode(row["charges"]).values()
     return CallReport(
         call_id=row["call_id"],
@@ -124,7 +141,7 @@ async def call_report(readers: ReaderPool, viewer: Viewer, call_id: str) -> Call
         status=row["status"],
         duration_ms=row["duration_ms"],
         costs=costs,
-        profit=_profit(sum(c for c, _ in charges), sum(r for _, r in charges), costs),
+        profit=profit_of(sum(c for c, _ in charges), sum(r for _, r in charges), costs),
         lines=_lines.decode(row["lines"] or "[]"),
         estimated=row["estimated"],
         first_at=row["first_at"],
@@ -151,17 +168,18 @@ async def spending_report(
         [row] = await connection.fetch(
             _SQL["spending"], user_id, *viewer, *days, personas_most, unnamed_persona
         )
-    costs = _classified(_sums.decode(row["costs"] or "{}"), row["classes"])
+    costs = classified(_sums.decode(row["costs"] or "{}"), row["classes"])
     return SpendingReport(
         calls=row["calls"],
         duration_ms=int(row["duration_ms"]),
         costs=costs,
-        profit=_profit(int(row["charged_nano"]), int(row["refunded_nano"]), costs),
+        profit=profit_of(int(row["charged_nano"]), int(row["refunded_nano"]), costs),
         personas=_personas.decode(row["personas"] or "[]"),
+        daily=_days.decode(row["daily"] or "[]"),
     )
 
 
-def _classified(by_service: Mapping[str, int], classes_json: str | None) -> Costs:
+def classified(by_service: Mapping[str, int], classes_json: str | None) -> Costs:
     """Join sums with the catalogue's classes; whatever is neither of the other two is API usage."""
     classes = _classes.decode(classes_json or "{}")
     return Costs(
@@ -170,5 +188,6 @@ def _classified(by_service: Mapping[str, int], classes_json: str | None) -> Cost
     )
 
 
-def _profit(charged_nano: int, refunded_nano: int, costs: Costs) -> Profit:
+def profit_of(charged_nano: int, refunded_nano: int, costs: Costs) -> Profit:
+    """Return what is left of the money."""
     return Profit(charged_nano, refunded_nano, costs.total_nano(), costs.total_nano("transaction"))

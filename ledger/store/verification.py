@@ -24,6 +24,9 @@ _CHECKS: Final = {
     "user_day_cost_differences": "costs of users by day, persona and service",
     "user_day_differences": "calls, durations and charges of users by day",
     "user_spend_differences": "spend of users by quarter of an hour",
+    "everyone_day_differences": "calls, durations and charges of everyone by day",
+    "everyone_day_cost_differences": "costs of everyone by day and service",
+    "user_activity_differences": "first and last days of users",
 }
 _REBUILD: Final = (
     "drop_lost_calls",
@@ -35,6 +38,12 @@ _REBUILD: Final = (
     "rebuild_user_days",
     "clear_user_spend",
     "rebuild_user_spend",
+    "clear_everyone_days",
+    "rebuild_everyone_days",
+    "clear_everyone_day_costs",
+    "rebuild_everyone_day_costs",
+    "clear_user_activity",
+    "rebuild_user_activity",
 )
 _LINES_MAX: Final = 20
 _STATEMENT_SECONDS_MAX: Final = 6 * 3600

@@ -117,7 +117,9 @@ async def test_the_call(api: Api) -> None:
 
 
 async def test_the_spending(api: Api) -> None:
-    assert (await api.get(SPENDING, "alice")).data == {
+    said = (await api.get(SPENDING, "alice")).data
+    daily = said.pop("daily")
+    assert said == {
         "userId": "alice",
         "period": {
             "start": "2025-10-20T00:00:00Z",
@@ -152,6 +154,18 @@ async def test_the_spending(api: Api) -> None:
             {"personaId": "sarah_001", "calls": 4, "totalCost": usd("3.6")},
         ],
     }
+    assert len(daily) == 31
+    assert daily[-1] == {
+        "date": "2025-11-19",
+        "calls": 1,
+        "totalCost": usd("0.9"),
+        "chargedToUser": usd("4.99"),
+        "grossProfit": usd("4.09"),
+        "costByService": DOCUMENTED_CALL["costByService"],
+    }
+    for name, total in (("calls", "totalCalls"), ("totalCost", "totalCost"),
+                        ("chargedToUser", "totalCharged"), ("grossProfit", "totalGrossProfit")):  # fmt: skip
+        assert sum(day[name] for day in daily) == said[total]
 
 
 DOCUMENTED_BUDGET = {

@@ -103,6 +103,7 @@ async def test_without_a_viewer_the_policies_show_nothing(
 
 
 REPORTS, BUDGETS = statements("reports"), statements("budgets")
+LISTS = statements("call_lists")
 LAST = (date(2025, 11, 1), date(2025, 11, 30))
 
 
@@ -121,6 +122,12 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
         assert (row["calls"] == 1) is seen
         assert (row["costs"] is not None) is seen
         assert (row["personas"] is not None) is seen
+        page = (None,) * 6
+        calls = await superuser.fetch(LISTS["calls"], "alice", *viewer, *page, "unknown", 10)
+        assert bool(calls) is seen
+        assert await superuser.fetchval(LISTS["call_exists"], "call-of-alice", *viewer) is seen
+        lines = await superuser.fetch(LISTS["events"], "call-of-alice", *viewer, None, None, 10)
+        assert len(lines) == {ALICE: 1, BOB: 0, ROOT: 2}[viewer]
         day = (NOW, NOW + timedelta(days=1))
         for spend in ("spend_by_charge", "spend_by_cost"):
             row = await superuser.fetchrow(BUDGETS[spend], "alice", *viewer, *day, *day)

@@ -3,67 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from time import monotonic
-from urllib.parse import urlsplit
 
 import asyncpg
 
 from ledger.store.database import create_pool
 from ledger.store.reading import ReaderPool
 from tests.support.api import Api, served, served_from
+from tests.support.links import Link, linked
 
 PATHS = ("/api/costs/call/some", "/api/costs/user/alice/spending", "/api/costs/user/alice/budget")
 GIVE_UP_SECONDS = 1
-
-
-@dataclass
-class Link:
-    """A wire to the database that can be cut, and that can go silent."""
-
-    host: str
-    port: int
-    flows: asyncio.Event = field(default_factory=asyncio.Event)
-    writers: list[asyncio.StreamWriter] = field(default_factory=list)
-    refuses: bool = False
-
-    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.refuses:
-            writer.close()
-            return
-        there, back = await asyncio.open_connection(self.host, self.port)
-        self.writers += [writer, back]
-        await asyncio.gather(self._copy(reader, back), self._copy(there, writer))
-
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            await self.flows.wait()
-            writer.write(data)
-        writer.close()
-
-    def cut(self) -> None:
-        self.refuses = True
-        for writer in self.writers:
-            writer.close()
-        self.writers.clear()
-
-
-@asynccontextmanager
-async def linked(database_url: str) -> AsyncIterator[tuple[Link, str]]:
-    parts = urlsplit(database_url)
-    link = Link(parts.hostname or "127.0.0.1", parts.port or 5432)
-    link.flows.set()
-    server = await asyncio.start_server(link.carry, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    netloc = parts.netloc.rsplit("@", 1)
-    credentials = f"{netloc[0]}@" if len(netloc) > 1 else ""
-    try:
-        yield link, parts._replace(netloc=f"{credentials}127.0.0.1:{port}").geturl()
-    finally:
-        link.flows.set()
-        link.cut()
-        server.close()
-        await asyncio.sleep(0.05)
 
 
 @asynccontextmanager

@@ -1,58 +1,23 @@
 """From events to answers: what the recorder leaves in the database is what the interface says."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
 
 import pytest
 
-from ledger.batches import Batch
-from ledger.pricebook import PriceBook
-from ledger.recording import Recorder
-from ledger.store.database import connect
-from ledger.store.offsets import DeadLetter, Stream
 from tests.support import events
 from tests.support.api import Api, served_from
-from tests.support.events import NOW, Plain
+from tests.support.events import NOW
+from tests.support.recorded import record, tts
 
 CALL = "/api/costs/call/call-1"
-
-
-class Record(NamedTuple):
-    """A record of Kafka as far as the recorder looks at it."""
-
-    offset: int
-    value: bytes | None
-    partition: int = 0
-    key: bytes | None = None
-    headers: Sequence[tuple[str, bytes]] = ()
-
-
-async def no_letters(letters: Sequence[DeadLetter], size: int) -> None:
-    assert not letters
-
-
-async def record(database_url: str, plain: list[Plain]) -> None:
-    """Record events as one batch."""
-    recorder = Recorder(
-        lambda: connect(database_url, name="tests"), Stream("c", "t"), PriceBook(), no_letters
-    )
-    records: list[Any] = [Record(n, events.structured(each)) for n, each in enumerate(plain)]
-    decoded = [events.decoded(each) for each in plain]
-    await recorder.record(Batch(decoded, records, next_offsets={0: len(plain)}))
-    await recorder.close()
 
 
 @pytest.fixture
 async def api(database_url: str) -> AsyncIterator[Api]:
     async with served_from(database_url, today=NOW.date()) as api:
         yield api
-
-
-def tts(**more: Any) -> Plain:
-    told = {"service": "elevenlabs", "operation": "tts_streaming", "unit": "characters"}
-    return events.cost(**{**told, "model": "eleven_turbo_v2_5", "usage": 1_000, **more})
 
 
 async def test_a_whole_call(database_url: str, api: Api) -> None:

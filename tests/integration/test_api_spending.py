@@ -101,6 +101,32 @@ async def test_averages_are_rounded_and_not_padded(api: Api, ledger: Rows) -> No
     assert b'"totalDuration_seconds":3.5,' in answer.body
 
 
+async def test_each_day_of_the_period_is_there_with_what_it_cost(api: Api, ledger: Rows) -> None:
+    await write(ledger, 7, costs={"twilio": CENT, "zero": 0}, charged=3 * CENT, refunded=CENT)
+    await write(ledger, 7, "another", costs={"twilio": CENT, "stripe": CENT}, charged=0)
+    await write(ledger, 8)
+    daily = (await api.get(f"{PATH}?period=7d", "alice")).data["daily"]
+    assert [day["date"] for day in daily] == [f"2025-11-{number}" for number in range(12, 20)]
+    assert daily[0] == {
+        "date": "2025-11-12",
+        "calls": 2,
+        "totalCost": Decimal("0.03"),
+        "chargedToUser": Decimal("0.03"),
+        "grossProfit": Decimal("-0.01"),
+        "costByService": {"twilio": Decimal("0.02"), "stripe": Decimal("0.01")},
+    }
+    assert [day["calls"] for day in daily[1:]] == [0] * 7
+    assert daily[1]["costByService"] == {}
+
+
+async def test_the_longest_period_has_a_day_for_each_of_its_days(api: Api) -> None:
+    whole = await api.get(f"{PATH}?period=custom&startDate=2024-10-16&endDate=2025-11-19", "alice")
+    assert len(whole.data["daily"]) == 400
+    assert len(whole.body) < 64 * 1024
+    longer = "period=custom&startDate=2024-10-15&endDate=2025-11-19"
+    assert (await api.get(f"{PATH}?{longer}", "alice")).code == "invalid_parameter"
+
+
 async def test_a_parameter_that_makes_no_sense_is_named(api: Api) -> None:
     answer = await api.get(f"{PATH}?period=forever", "alice")
     assert (answer.status, answer.code) == (400, "invalid_parameter")

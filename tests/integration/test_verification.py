@@ -86,6 +86,12 @@ TAMPERING = {
     "an event that is missing": "DELETE FROM call_cost_events WHERE type = 'call.charged'",
     "a void that is missing": "DELETE FROM call_cost_events WHERE type = 'cost.voided' AND call_id = 'call-1'",
     "an event twice": "INSERT INTO call_cost_events SELECT * FROM call_cost_events WHERE type = 'call.refunded'",
+    "a day of everyone": "UPDATE everyone_days SET calls = calls + 1 WHERE day = (SELECT max(day) FROM everyone_days)",
+    "a charge of everyone": "UPDATE everyone_days SET charged_nano = charged_nano + 1 WHERE day = (SELECT max(day) FROM everyone_days)",
+    "a cost of everyone": "UPDATE everyone_day_costs SET cost_nano = cost_nano - 1 WHERE service = 'twilio'",
+    "a day of everyone that is missing": "DELETE FROM everyone_days",
+    "a user's first day": "UPDATE user_activity SET first_day = first_day - 1 WHERE user_id = 'bob'",
+    "a user who is missing": "DELETE FROM user_activity WHERE user_id = 'alice'",
     "another price": "UPDATE call_cost_events SET cost_nano = cost_nano + 1 WHERE service = 'twilio' AND estimated",
 }  # fmt: skip
 
@@ -106,10 +112,19 @@ async def test_whatever_is_changed_is_noticed(
     [
         "TRUNCATE user_days, user_day_costs",
         "DELETE FROM calls WHERE user_id IS NOT NULL",
+        "TRUNCATE everyone_days, everyone_day_costs, user_activity",
+        "UPDATE everyone_day_costs SET cost_nano = 1",
         "UPDATE calls SET costs = '{}', charges = '{}', status = 'active' WHERE user_id IS NOT NULL",
         "INSERT INTO calls (call_id, user_id, first_at, updated_at) VALUES ('ghost', 'a', now(), now())",
     ],
-    ids=["days are gone", "calls are gone", "calls are wrong", "a call that never was"],
+    ids=[
+        "days are gone",
+        "calls are gone",
+        "everyone is gone",
+        "everyone is wrong",
+        "calls are wrong",
+        "a call that never was",
+    ],
 )
 async def test_all_totals_can_be_made_anew_and_moved_on_from_there(
     database_url: str, recorded: list[Plain], damage: str

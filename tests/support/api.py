@@ -17,6 +17,7 @@ from yarl import URL
 
 from api.app import build_app, utc_now, utc_today
 from api.auth import Authenticator, TokenRules
+from api.emitting import EventStream
 from api.health import Check
 from api.jwks import key_source
 from api.options import ApiOptions
@@ -131,6 +132,7 @@ async def served(
     verifier: Authenticator | None = None,
     checks: tuple[Check, ...] = (),
     today: date | None = None,
+    events: EventStream | None = None,
 ) -> AsyncIterator[Api]:
     """Serve the application; without readers nothing that it does may reach a database."""
     options = options or ApiOptions()
@@ -138,6 +140,7 @@ async def served(
         readers or ReaderPool(cast(Pool, None)),
         verifier or authenticator(),
         options,
+        events=events,
         checks=checks,
         today=lambda: today or utc_today(),
         now=lambda: datetime.combine(today, NOON) if today else utc_now(),

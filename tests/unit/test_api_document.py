@@ -11,16 +11,35 @@ from api.access import ROUTES
 from api.app import build_app
 from ledger.store.database import Pool
 from ledger.store.reading import ReaderPool
-from schemas.budgets import Budget
-from schemas.costs import CallCost, CostLine, Period, PersonaCost, Spending
+from schemas.analytics import Analytics, CostBreakdown, InsightsBody
+from schemas.budgets import Authorization, Budget
+from schemas.call_lists import CallPage, CallSummary, EventPage, ListedEvent
+from schemas.costs import CallCost, CostLine, DayCost, Period, PersonaCost, Spending
+from schemas.intake import Accepted
 from schemas.problems import ProblemCode
+from schemas.reconciliation import BillsBody, ReconciledDay, ReconciliationBody
 from tests.support.api import authenticator
 from tests.support.house import ROOT
 
 TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 BODIES = [json.loads(block)["data"] for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
 
-SHAPES = (CallCost, Spending, Budget)
+SHAPES = (
+    CallCost, Spending, CallPage, EventPage, Budget, Authorization, Accepted, Analytics,
+    ReconciliationBody,
+)  # fmt: skip
+PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
+    (Spending, "period"): Period,
+    (Spending, "topPersonas"): PersonaCost,
+    (Spending, "daily"): DayCost,
+    (CallPage, "calls"): CallSummary,
+    (EventPage, "events"): ListedEvent,
+    (Analytics, "insights"): InsightsBody,
+    (Analytics, "costBreakdown"): CostBreakdown,
+    (Analytics, "daily"): DayCost,
+    (ReconciliationBody, "days"): ReconciledDay,
+    (ReconciliationBody, "bills"): BillsBody,
+}
 
 
 def names(of: type[msgspec.Struct]) -> list[str]:
@@ -44,10 +63,11 @@ def test_every_body_has_the_fields_that_are_sent(body: Any, shape: type[msgspec.
 
 
 def test_the_parts_of_bodies_have_the_fields_that_are_sent() -> None:
-    call, spending, _ = BODIES
-    assert list(call["apiCosts"]["twilio"][0]) == names(CostLine)
-    assert list(spending["period"]) == names(Period)
-    assert list(spending["topPersonas"][0]) == names(PersonaCost)
+    bodies = dict(zip(SHAPES, BODIES, strict=True))
+    assert list(bodies[CallCost]["apiCosts"]["twilio"][0]) == names(CostLine)
+    for (shape, field), part in PARTS.items():
+        value = bodies[shape][field]
+        assert list(value[0] if isinstance(value, list) else value) == names(part), field
 
 
 @pytest.mark.parametrize("body", BODIES[:2], ids=["call", "spending"])

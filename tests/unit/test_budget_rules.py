@@ -46,7 +46,9 @@ def test_versions_rise_only_where_a_limit_really_changes() -> None:
     other = changed(limits, Change(daily_limit=(True, None), call_limit=(True, 0)))
     assert (other.daily_nano, other.daily_version) == (None, 4)
     assert (other.call_nano, other.call_version, other.monthly_version) == (0, 1, 0)
-    assert changed(limits, Change(auto_cutoff=False, thresholds=(Decimal(5),))).further == (Decimal(5),)
+    assert changed(limits, Change(auto_cutoff=False, thresholds=(Decimal(5),))).further == (
+        Decimal(5),
+    )
 
 
 def call(seconds: int, cost: int, expected_seconds: int | None = None) -> ActiveCall:

@@ -69,7 +69,7 @@ def test_misuse_is_code_2(words: list[str], capsys: pytest.CaptureFixture[str]) 
     ("words", "lacks"),
     [
         (["worker"], ["KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL"]),
-        (["api"], ["DATABASE_URL", "JWT_SECRET"]),
+        (["api"], ["KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "JWT_SECRET"]),
         (["migrate"], ["DATABASE_URL"]),
         (["verify"], ["DATABASE_URL"]),
         (["rebuild"], ["DATABASE_URL"]),

@@ -23,7 +23,7 @@ PAGES: Final = sorted(
     path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 )
 TOP: Final = (*PACKAGES, "bench", "docs", "requirements", "tests", "tools")
-README_LINES_MAX: Final = 150
+README_LINES_MAX: Final = 200
 
 _LINK: Final = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 _CODE: Final = re.compile(r"`([^`\n]+)`")

@@ -249,7 +249,7 @@ def test_what_a_call_costs_is_valid() -> None:
 
 
 def test_spending_is_valid() -> None:
-    report = SpendingReport(0, 0, Costs(), Profit(0, 0, 0, 0), [PersonaSum("brad_001", 1, 5)])
+    report = SpendingReport(0, 0, Costs(), Profit(0, 0, 0, 0), [PersonaSum("brad_001", 1, 5)], [])
     days = Days(START.date(), START.date(), "Last 30 days")
     validator("spending").validate(_sent(Success(data=spending("alice", days, report))))
 

@@ -2,6 +2,10 @@
 -- What follows sees one viewer's rows and can change nothing.
 BEGIN READ ONLY
 
+-- name: begin_comparing
+-- The same, and all that follows sees the same moment.
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY
+
 -- name: begin_writing
 BEGIN
 

@@ -43,33 +43,41 @@ SELECT c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.c
 
 -- name: spending
 -- What user $1 spent on the days $4 to $5, both included: sums, the cost and class of each
--- service, and the $6 personas that cost most. A persona nobody named is called $7.
-WITH days AS (
-    SELECT coalesce(nullif(persona_id, ''), $7) AS persona_id, sum(calls) AS calls,
-           sum(duration_ms) AS duration_ms, sum(charged_nano) AS charged_nano,
-           sum(refunded_nano) AS refunded_nano
+-- service, the $6 personas that cost most, and each day with anything on it. A persona nobody
+-- named is called $7.
+WITH day_rows AS MATERIALIZED (
+    SELECT day, coalesce(nullif(persona_id, ''), $7) AS persona_id, calls, duration_ms,
+           charged_nano, refunded_nano
       FROM user_days
      WHERE user_id = $1
        AND (user_id = $2 OR $3)
        AND day BETWEEN $4 AND $5
-     GROUP BY 1
-), costs AS (
-    SELECT coalesce(nullif(persona_id, ''), $7) AS persona_id, service, sum(cost_nano) AS cost_nano
+), cost_rows AS MATERIALIZED (
+    SELECT day, coalesce(nullif(persona_id, ''), $7) AS persona_id, service, cost_nano
       FROM user_day_costs
      WHERE user_id = $1
        AND (user_id = $2 OR $3)
        AND day BETWEEN $4 AND $5
-     GROUP BY 1, 2
+), day_costs AS (
+    SELECT day, service, sum(cost_nano) AS cost_nano FROM cost_rows GROUP BY day, service
 ), services AS (
-    SELECT service, sum(cost_nano) AS cost_nano FROM costs GROUP BY service
+    SELECT service, sum(cost_nano) AS cost_nano FROM day_costs GROUP BY service
 ), personas AS (
     SELECT persona_id, sum(calls) AS calls, sum(cost_nano) AS cost_nano
-      FROM (SELECT persona_id, calls, 0 AS cost_nano FROM days
+      FROM (SELECT persona_id, calls, 0 AS cost_nano FROM day_rows
             UNION ALL
-            SELECT persona_id, 0, cost_nano FROM costs) AS parts
+            SELECT persona_id, 0, cost_nano FROM cost_rows) AS parts
      GROUP BY persona_id
      ORDER BY cost_nano DESC, calls DESC, persona_id COLLATE "C"
      LIMIT $6
+), daily AS (
+    SELECT day, coalesce(calls, 0) AS calls, coalesce(charged_nano, 0) AS charged_nano,
+           coalesce(refunded_nano, 0) AS refunded_nano, coalesce(costs, '{}') AS costs
+      FROM (SELECT day, sum(calls) AS calls, sum(charged_nano) AS charged_nano,
+                   sum(refunded_nano) AS refunded_nano
+              FROM day_rows GROUP BY day) AS sums
+      FULL JOIN (SELECT day, json_object_agg(service, cost_nano) AS costs
+                   FROM day_costs GROUP BY day) AS costs USING (day)
 )
 SELECT coalesce(sum(calls), 0)::bigint AS calls,
        coalesce(sum(duration_ms), 0) AS duration_ms,
@@ -85,5 +93,10 @@ SELECT coalesce(sum(calls), 0)::bigint AS calls,
                          LIMIT 1) AS p) AS classes,
        (SELECT json_agg(json_build_object(
                    'personaId', persona_id, 'calls', calls, 'costNano', cost_nano))
-          FROM personas) AS personas
-  FROM days
+          FROM personas) AS personas,
+       (SELECT json_agg(json_build_object(
+                   'day', day, 'calls', calls, 'chargedNano', charged_nano,
+                   'refundedNano', refunded_nano, 'costs', costs)
+               ORDER BY day)
+          FROM daily) AS daily
+  FROM day_rows

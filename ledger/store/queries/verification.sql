@@ -237,3 +237,67 @@ DELETE FROM user_spend
 INSERT INTO user_spend (user_id, quarter, cost_nano, charged_nano, refunded_nano)
 SELECT user_id, quarter_hour(at), sum(cost_nano), sum(charged_nano), sum(refunded_nano)
 FROM spend_postings GROUP BY user_id, quarter_hour(at)
+
+-- name: everyone_day_differences
+-- Days of all users whose calls, durations or charges are not the sum over users' days.
+SELECT day::text AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+FROM (
+    SELECT day, sum(calls) AS calls, sum(duration_ms) AS duration_ms,
+           sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
+    FROM user_days GROUP BY day
+) AS expected
+FULL JOIN (
+    SELECT day, sum(calls) AS calls, sum(duration_ms) AS duration_ms,
+           sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
+    FROM everyone_days GROUP BY day
+) AS actual USING (day)
+WHERE (coalesce(expected.calls, 0), coalesce(expected.duration_ms, 0),
+       coalesce(expected.charged_nano, 0), coalesce(expected.refunded_nano, 0))
+   <> (coalesce(actual.calls, 0), coalesce(actual.duration_ms, 0),
+       coalesce(actual.charged_nano, 0), coalesce(actual.refunded_nano, 0))
+ORDER BY 1
+
+-- name: everyone_day_cost_differences
+-- Days of all users whose cost by service is not the sum over users' days.
+SELECT concat_ws(' ', day, service) AS what, to_jsonb(expected.nano) AS expected, to_jsonb(actual.nano) AS actual
+FROM (SELECT day, service, sum(cost_nano) AS nano FROM user_day_costs GROUP BY day, service) AS expected
+FULL JOIN (
+    SELECT day, service, sum(cost_nano) AS nano FROM everyone_day_costs GROUP BY day, service
+) AS actual USING (day, service)
+WHERE coalesce(expected.nano, 0) <> coalesce(actual.nano, 0)
+ORDER BY 1
+
+-- name: user_activity_differences
+-- Users whose first or last day with a call is not that of their days.
+SELECT user_id AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+FROM (
+    SELECT user_id, min(day) AS first_day, max(day) AS last_day FROM user_days WHERE calls > 0 GROUP BY user_id
+) AS expected
+FULL JOIN user_activity AS actual USING (user_id)
+WHERE (expected.first_day, expected.last_day) IS DISTINCT FROM (actual.first_day, actual.last_day)
+ORDER BY 1
+
+-- name: clear_everyone_days
+-- Rebuilding users' days has moved these by triggers, from whatever they were before.
+DELETE FROM everyone_days
+
+-- name: rebuild_everyone_days
+-- Sums users' days.
+INSERT INTO everyone_days (day, slot, calls, duration_ms, charged_nano, refunded_nano)
+SELECT day, 0, sum(calls), sum(duration_ms), sum(charged_nano), sum(refunded_nano) FROM user_days GROUP BY day
+
+-- name: clear_everyone_day_costs
+DELETE FROM everyone_day_costs
+
+-- name: rebuild_everyone_day_costs
+-- Sums users' days.
+INSERT INTO everyone_day_costs (day, service, slot, cost_nano)
+SELECT day, service, 0, sum(cost_nano) FROM user_day_costs GROUP BY day, service
+
+-- name: clear_user_activity
+DELETE FROM user_activity
+
+-- name: rebuild_user_activity
+-- Looks up the first and the last of each user's days with a call.
+INSERT INTO user_activity (user_id, first_day, last_day)
+SELECT user_id, min(day), max(day) FROM user_days WHERE calls > 0 GROUP BY user_id

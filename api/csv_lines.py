@@ -1,0 +1,161 @@
+"""What an export says: its columns, and the lines of each row, for RFC 4180 and spreadsheets.
+
+Money and other numbers are exact decimals. A text that a spreadsheet could take for a formula is
+given an apostrophe in front, and so is one that has an apostrophe there already: whoever reads the
+file takes one away and has the text again.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from api.call_lists import moved
+from ledger.settlement import DEFAULT_PROCESSOR
+from ledger.store.call_lists import ListedCall
+from ledger.store.exports import Exported, ExportedDay, ExportedEvent, ExportKind
+from schemas.costs import USUAL_SERVICES
+from schemas.exact import exact_text
+from schemas.money import usd_text
+
+_GUARDED: Final = frozenset("=+-@\t\r\n'")
+_SERVICES: Final = (*(f"{service}_usd" for service in USUAL_SERVICES), "otherServices_usd")
+
+COLUMNS: Final[Mapping[ExportKind, tuple[str, ...]]] = {
+    "events": (
+        "time", "recordedAt", "callId", "personaId", "type", "service", "operation",
+        "operationSent", "model", "usage", "unit", "unitCost_usd", "cost_usd", "amount_usd",
+        "estimated", "voided", "source", "id", "data",
+    ),
+    "calls": (
+        "callId", "personaId", "status", "createdAt", "startedAt", "endedAt", "duration_seconds",
+        "totalCost_usd", "chargedToUser_usd", "refunded_usd", "grossProfit_usd", "estimated",
+        *_SERVICES,
+    ),
+    "daily": (
+        "date", "calls", "duration_seconds", "totalCost_usd", "chargedToUser_usd", "refunded_usd",
+        "grossProfit_usd", *_SERVICES,
+    ),
+}  # fmt: skip
+"""The first line of each kind of export."""
+
+
+def header(kind: ExportKind) -> bytes:
+    """Return the line that names the columns."""
+    return _written([COLUMNS[kind]])
+
+
+def lines(rows: Iterable[Exported]) -> bytes:
+    """Return rows as lines of CSV."""
+    return _written(line for row in rows for line in _cells(row))
+
+
+def _written(cells: Iterable[Iterable[str]]) -> bytes:
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows(cells)
+    return out.getvalue().encode()
+
+
+def text_cell(text: str | None) -> str:
+    """Return a text as a cell that no spreadsheet takes for a formula."""
+    if not text:
+        return ""
+    return f"'{text}" if text[0] in _GUARDED else text
+
+
+def _cells(row: Exported) -> Iterator[tuple[str, ...]]:
+    if isinstance(row, ExportedEvent):
+        yield from _event(row)
+    else:
+        yield _call(row) if isinstance(row, ListedCall) else _day(row)
+
+
+def _event(row: ExportedEvent) -> Iterator[tuple[str, ...]]:
+    """Yield a line for each service that an event costs something, so that a sum of a column holds.
+
+    What the user pays stands on the last of them.
+    """
+    event = row.event
+    costs, amount_nano = moved(event)
+    services = [service for service, nano in costs.items() if nano] or [event.service or ""]
+    if amount_nano and event.service is None and DEFAULT_PROCESSOR in services:
+        services.append(services.pop(services.index(DEFAULT_PROCESSOR)))
+    for service in services:
+        yield (
+            _moment(event.time),
+            _moment(event.recorded_at),
+            text_cell(row.call_id),
+            text_cell(row.persona_id),
+            event.type,
+            text_cell(service),
+            text_cell(event.operation),
+            text_cell(row.operation_sent),
+            text_cell(event.model),
+            _number(event.usage),
+            event.unit or "",
+            _number(event.unit_cost),
+            usd_text(costs.get(service, 0)),
+            usd_text(amount_nano if service == services[-1] else 0),
+            _flag(event.estimated),
+            _flag(event.voided),
+            text_cell(event.source),
+            text_cell(event.event_id),
+            text_cell(event.data),
+        )
+
+
+def _call(row: ListedCall) -> tuple[str, ...]:
+    return (
+        text_cell(row.call_id),
+        text_cell(row.persona_id),
+        row.status,
+        _moment(row.first_at),
+        _moment(row.started_at),
+        _moment(row.ended_at),
+        _seconds(row.duration_ms),
+        usd_text(row.profit.cost_nano),
+        usd_text(row.profit.charged_nano),
+        usd_text(row.profit.refunded_nano),
+        usd_text(row.profit.gross_nano),
+        _flag(row.estimated),
+        *_by_service(row.costs),
+    )
+
+
+def _day(row: ExportedDay) -> tuple[str, ...]:
+    return (
+        row.day.isoformat(),
+        str(row.calls),
+        _seconds(row.duration_ms),
+        usd_text(row.profit.cost_nano),
+        usd_text(row.profit.charged_nano),
+        usd_text(row.profit.refunded_nano),
+        usd_text(row.profit.gross_nano),
+        *_by_service(row.costs),
+    )
+
+
+def _by_service(costs: Mapping[str, int]) -> Iterator[str]:
+    for service in USUAL_SERVICES:
+        yield usd_text(costs.get(service, 0))
+    yield usd_text(sum(nano for name, nano in costs.items() if name not in USUAL_SERVICES))
+
+
+def _moment(moment: datetime | None) -> str:
+    return "" if moment is None else moment.isoformat().replace("+00:00", "Z")
+
+
+def _number(value: Decimal | None) -> str:
+    return "" if value is None else exact_text(value)
+
+
+def _seconds(milliseconds: int) -> str:
+    return exact_text(Decimal(milliseconds).scaleb(-3))
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"

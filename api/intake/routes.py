@@ -1,0 +1,122 @@
+"""The routes by which emitters without Kafka report costs: answered once Kafka has the events."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from api.access import CALLER, Access, Route
+from api.emitting import EventStream, StreamUnavailableError
+from api.intake.events import Checked, Sender, batch, binary, finalized, structured, tracked
+from api.limits import read_body
+from api.options import Limits
+from api.problems import invalid_parameter, refused, unavailable
+from api.replies import reply
+from schemas.intake import Accepted
+from schemas.refusals import Refused
+
+_ONE: Final = "application/cloudevents+json"
+_MANY: Final = "application/cloudevents-batch+json"
+_ATTRIBUTE: Final = "ce-"
+_KEY: Final = "Idempotency-Key"
+_KEY_CHARACTERS_MOST: Final = 200
+
+_log: Final = logging.getLogger(__name__)
+
+
+class IntakeRoutes:
+    """The routes for services that report costs; without a stream they answer 503."""
+
+    def __init__(
+        self, stream: EventStream | None, limits: Limits, now: Callable[[], datetime]
+    ) -> None:
+        self._stream = stream
+        self._limits = limits
+        self._now = now
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        return (
+            Route("POST", "/api/costs/track", Access.EMITTER, self.track),
+            Route("POST", "/api/costs/call/{callId}/finalize", Access.EMITTER, self.finalize),
+            Route("POST", "/api/costs/events", Access.EMITTER, self.events),
+        )
+
+    async def track(self, request: web.Request) -> web.Response:
+        """Take one cost."""
+        sender = self._sender(request)
+        body = await read_body(request, self._limits)
+        return await self._accept(lambda: [tracked(body, sender)])
+
+    async def finalize(self, request: web.Request) -> web.Response:
+        """Take the end of a call, and what the user was charged for it."""
+        sender, call_id = self._sender(request), request.match_info["callId"]
+        body = await read_body(request, self._limits)
+        return await self._accept(lambda: finalized(call_id, body, sender))
+
+    async def events(self, request: web.Request) -> web.Response:
+        """Take a CloudEvent or a batch of them, in any of the three content modes of HTTP."""
+        body = await read_body(request, self._limits, self._limits.batch_bytes)
+        return await self._accept(lambda: self._cloudevents(request, body))
+
+    def _cloudevents(self, request: web.Request, body: bytes) -> list[Checked]:
+        now, content_type = self._now(), request.content_type
+        attributes = _attributes(request)
+        if content_type == _ONE:
+            return [structured(body, now)]
+        if content_type != _MANY and attributes:
+            return [binary(attributes, body, now)]
+        if content_type == _MANY or body.lstrip()[:1] == b"[":
+            return batch(body, self._limits.batch_events, now)
+        return [structured(body, now)]
+
+    async def _accept(self, checked: Callable[[], Sequence[Checked]]) -> web.Response:
+        """Answer 202 once the stream has every event; raises the Problem 400 or 503."""
+        if self._stream is None:
+            raise unavailable("The event stream")
+        try:
+            events = checked()
+        except Refused as refusal:
+            raise refused(refusal) from None
+        try:
+            await self._stream.put([event.emitted for event in events])
+        except StreamUnavailableError as error:
+            _log.warning("no event stream: %s", error, extra={"action": "stream_unavailable"})
+            raise unavailable("The event stream") from None
+        return reply(Accepted(accepted=[event.reference for event in events]), status=202)
+
+    def _sender(self, request: web.Request) -> Sender:
+        return Sender(request[CALLER].user_id, _key(request), self._now())
+
+
+def _key(request: web.Request) -> str | None:
+    """Return the `Idempotency-Key`, with or without the quotes of a structured header."""
+    values = request.headers.getall(_KEY, [])
+    if not values:
+        return None
+    key = values[0].strip()
+    if len(key) > 1 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if len(values) > 1 or not 0 < len(key) <= _KEY_CHARACTERS_MOST or not _is_plain(key):
+        raise invalid_parameter(
+            _KEY, f"must be given once and have 1 to {_KEY_CHARACTERS_MOST} printable characters"
+        )
+    return key
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
+def _attributes(request: web.Request) -> dict[str, str]:
+    """Return the CloudEvents attributes in the headers, whose values are percent-encoded."""
+    return {
+        name[len(_ATTRIBUTE) :].lower(): unquote(value)
+        for name, value in request.headers.items()
+        if name.lower().startswith(_ATTRIBUTE)
+    }

@@ -1,0 +1,93 @@
+"""A vendor's bill as a CSV file: read and checked as a whole, every error with its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from cost_analytics.failures import CommandError
+from cost_analytics.price_files import refuse
+from ledger.store.bills import BillLine
+from schemas.money import nano_from_usd
+
+LINES_MAX: Final = 1_000_000
+_AMOUNT_USD_MAX: Final = 10**9
+_QUANTITY_MAX: Final = 10**15
+_DECIMALS_MAX: Final = 9
+_TEXT_MAX: Final = 255
+_NEEDED: Final = ("date", "amount_usd")
+
+
+def read_bill(text: str, name: str) -> list[BillLine]:
+    """Read the lines of a bill called `name`; raises CommandError with every error in it."""
+    lines: list[BillLine] = []
+    errors: list[str] = []
+    for number, fields in _rows(text):
+        try:
+            lines.append(_line(number, fields))
+        except ValueError as error:
+            errors.append(f"line {number}: {error}.")
+    refuse(errors, name)
+    if not lines:
+        raise CommandError(f"{name} holds no lines.")
+    return lines
+
+
+def _rows(text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    reader.fieldnames = names = [name.strip().lower() for name in reader.fieldnames or ()]
+    if missing := [column for column in _NEEDED if column not in names]:
+        raise CommandError(f"The first line must name the columns; it lacks {', '.join(missing)}.")
+    if len({"service", "vendor"} & set(names)) != 1:
+        raise CommandError("The first line must name a column service, or a column vendor.")
+    try:
+        for count, row in enumerate(reader):
+            if count >= LINES_MAX:
+                raise CommandError(f"The file has more than {LINES_MAX} lines; split it.")
+            whole = None not in row and None not in row.values()
+            yield reader.line_num, row if whole else {}
+    except csv.Error as error:
+        raise CommandError(f"line {reader.line_num} is no CSV: {error}.") from None
+
+
+def _line(number: int, fields: Mapping[str, str]) -> BillLine:
+    if not fields:
+        raise ValueError("it has not as many columns as the first line")
+    service = (fields.get("service") or fields.get("vendor") or "").strip().lower()
+    if not 0 < len(service) <= _TEXT_MAX or "\0" in service:
+        raise ValueError(f"service must have 1 to {_TEXT_MAX} characters")
+    currency = (fields.get("currency") or "USD").strip().upper()
+    if currency != "USD":
+        raise ValueError(f"currency is {currency}; only USD can be compared")
+    quantity = (fields.get("quantity") or "").strip()
+    return BillLine(
+        line=number,
+        service=service,
+        day=_day(fields["date"]),
+        quantity=_number("quantity", quantity, _QUANTITY_MAX) if quantity else None,
+        amount_nano=nano_from_usd(_number("amount_usd", fields["amount_usd"], _AMOUNT_USD_MAX)),
+    )
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError("date must be a date such as 2026-01-31") from None
+
+
+def _number(name: str, text: str, most: int) -> Decimal:
+    form = f"{name} must be a number up to {most} with at most {_DECIMALS_MAX} decimals"
+    try:
+        number = Decimal(text.strip())
+    except InvalidOperation:
+        raise ValueError(form) from None
+    if not number.is_finite() or abs(number) > most or "_" in text:
+        raise ValueError(form)
+    if number != round(number, _DECIMALS_MAX):
+        raise ValueError(form)
+    return number

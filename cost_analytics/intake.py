@@ -1,0 +1,45 @@
+"""Puts events that came over HTTP into Kafka, within limits of time and of number."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from api.emitting import Emitted, StreamUnavailableError
+from schemas.topics import CALL_EVENTS
+from streams.kafka import KafkaError, KafkaSettings, make_producer
+from streams.producing import Producing
+
+ACKNOWLEDGED_SECONDS_MAX: Final = 5
+ANSWER_SECONDS_MAX: Final = 8
+WAITING_MAX: Final = 256
+_LINGER_MS: Final = 2
+
+
+class KafkaIntake:
+    """One producer for all requests of a process; opened when the first event comes."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._producing = Producing(
+            lambda: make_producer(kafka, linger_ms=_LINGER_MS), ACKNOWLEDGED_SECONDS_MAX
+        )
+        self._waiting = 0
+
+    async def put(self, events: Sequence[Emitted]) -> None:
+        """Return once every in-sync replica has the events; raises StreamUnavailableError."""
+        if self._waiting >= WAITING_MAX:
+            raise StreamUnavailableError("too many requests wait for Kafka already")
+        self._waiting += 1
+        try:
+            # Longer than one acknowledgement may take: a producer that hangs is replaced by then.
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                await self._producing.send_all(CALL_EVENTS.name, events)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise StreamUnavailableError(str(error) or type(error).__name__) from error
+        finally:
+            self._waiting -= 1
+
+    async def close(self) -> None:
+        """Close the producer."""
+        await self._producing.close()

@@ -1,0 +1,52 @@
+-- About all users, so for administrators only: $1 is true for one, and nothing is found without.
+-- The row policies would hide everything all the same.
+
+-- name: everyone
+-- What all users' calls came to on the days $2 to $3, both included, day by day, and each service's
+-- class; the same sums for the days $4 to $5, to compare with; and how many users there are, began
+-- or were active. Whoever began or was last active in between was active; of the others only those
+-- who were active before and after have to be looked up.
+WITH day_sums AS (
+    SELECT day, sum(calls) AS calls, sum(duration_ms) AS duration_ms,
+           sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
+      FROM everyone_days
+     WHERE $1 AND day BETWEEN least($2::date, $4::date) AND greatest($3::date, $5::date)
+     GROUP BY day
+), day_costs AS (
+    SELECT day, service, sum(cost_nano) AS cost_nano
+      FROM everyone_day_costs
+     WHERE $1 AND day BETWEEN least($2::date, $4::date) AND greatest($3::date, $5::date)
+     GROUP BY day, service
+), daily AS (
+    SELECT day, coalesce(calls, 0) AS calls, coalesce(duration_ms, 0) AS duration_ms,
+           coalesce(charged_nano, 0) AS charged_nano, coalesce(refunded_nano, 0) AS refunded_nano,
+           coalesce(costs, '{}') AS costs
+      FROM day_sums
+      FULL JOIN (SELECT day, json_object_agg(service, cost_nano) AS costs
+                   FROM day_costs GROUP BY day) AS costs USING (day)
+), users AS (
+    SELECT count(*) AS total,
+           count(*) FILTER (WHERE first_day >= $2) AS began,
+           count(*) FILTER (WHERE last_day >= $2
+                            AND (first_day >= $2 OR last_day <= $3
+                                 OR EXISTS (SELECT FROM user_days AS d
+                                             WHERE d.user_id = a.user_id
+                                               AND d.day BETWEEN $2 AND $3
+                                               AND d.calls > 0))) AS active
+      FROM user_activity AS a
+     WHERE $1 AND first_day <= $3
+)
+SELECT users.total, users.began, users.active,
+       (SELECT json_agg(json_build_object(
+                   'day', day, 'calls', calls, 'durationMs', duration_ms,
+                   'chargedNano', charged_nano, 'refundedNano', refunded_nano, 'costs', costs)
+               ORDER BY day)
+          FROM daily) AS daily,
+       (SELECT json_object_agg(s.service, p.class)
+          FROM (SELECT DISTINCT service FROM day_costs) AS s,
+               LATERAL (SELECT class
+                          FROM service_prices AS p
+                         WHERE p.service = s.service
+                         ORDER BY effective_from DESC, price_id DESC
+                         LIMIT 1) AS p) AS classes
+  FROM users

@@ -1,0 +1,41 @@
+-- name: known
+-- The bill with the digest $1, if there is one.
+SELECT bill_id, imported_at, withdrawn_at FROM vendor_bills WHERE digest = $1
+
+-- name: add
+-- Keeps a bill: its digest, its name, and who imports it. Nothing where it is kept already.
+INSERT INTO vendor_bills (digest, name, imported_by) VALUES ($1, $2, $3)
+ON CONFLICT (digest) DO NOTHING
+RETURNING bill_id
+
+-- name: add_lines
+-- Keeps the lines of the bill $1.
+INSERT INTO vendor_bill_lines (bill_id, line, service, day, quantity, amount_nano)
+SELECT $1, * FROM unnest($2::integer[], $3::text[], $4::date[], $5::numeric[], $6::bigint[])
+
+-- name: shared_days
+-- On how many days of a service the bill $1 has company: their amounts add up.
+SELECT count(*) FROM (
+    SELECT DISTINCT day, service FROM vendor_bill_lines WHERE bill_id = $1
+    INTERSECT
+    SELECT day, service FROM vendor_bill_lines JOIN vendor_bills USING (bill_id)
+    WHERE bill_id <> $1 AND withdrawn_at IS NULL
+) AS shared
+
+-- name: count_again
+-- Lets a withdrawn bill count again.
+UPDATE vendor_bills SET withdrawn_at = NULL WHERE bill_id = $1
+
+-- name: withdraw
+-- Lets the bill $1 count no more; nothing where there is none, or it is withdrawn already.
+UPDATE vendor_bills SET withdrawn_at = now() WHERE bill_id = $1 AND withdrawn_at IS NULL
+
+-- name: list
+-- All bills with what they come to.
+SELECT bill_id, name, imported_by, imported_at, withdrawn_at IS NOT NULL AS withdrawn,
+       count(*) AS lines, min(day) AS first_day, max(day) AS last_day,
+       array_agg(DISTINCT service ORDER BY service) AS services, sum(amount_nano) AS amount_nano
+  FROM vendor_bills
+  JOIN vendor_bill_lines USING (bill_id)
+ GROUP BY bill_id
+ ORDER BY bill_id

@@ -1,0 +1,111 @@
+-- The same money counted in four places. For administrators only: $1 is true for one, and nothing
+-- is found without. The row policies would hide everything all the same. $2 is the first moment and
+-- $3 the end of the span, both midnights in UTC.
+
+-- name: from_events
+-- What the recorded events of the span come to, by UTC day. A call counts on the day of its first
+-- event, with its share of infrastructure; a default charge on the day of its last end.
+WITH moved AS MATERIALIZED (
+    SELECT identity, call_id, type, time, cost_nano, amount_nano
+      FROM call_cost_events
+     WHERE $1 AND time >= $2 AND time < $3 AND type <> 'call.settled'
+), begun AS MATERIALIZED (
+    SELECT call_id, min(time) AS at
+      FROM moved AS m
+     WHERE NOT EXISTS (SELECT FROM call_cost_events AS e
+                        WHERE e.call_id = m.call_id AND e.time < $2 AND e.type <> 'call.settled')
+     GROUP BY call_id
+), ended AS MATERIALIZED (
+    SELECT call_id, max(time) AS at
+      FROM moved AS m
+     WHERE type = 'call.ended'
+       AND NOT EXISTS (SELECT FROM call_cost_events AS e
+                        WHERE e.call_id = m.call_id AND e.time >= $3 AND e.type = 'call.ended')
+     GROUP BY call_id
+), decided AS MATERIALIZED (
+    SELECT DISTINCT ON (call_id) call_id, data::jsonb AS decision
+      FROM call_cost_events
+     WHERE $1
+       AND type = 'call.settled'
+       AND call_id IN (SELECT call_id FROM begun UNION ALL SELECT call_id FROM ended)
+     ORDER BY call_id, (data::jsonb ->> 'version')::bigint DESC
+), postings AS (
+    SELECT at, 1 AS calls, 0::bigint AS cost_nano, 0::bigint AS charged_nano, 0::bigint AS refunded_nano
+      FROM begun
+    UNION ALL
+    SELECT time, 0, cost_nano, 0, 0
+      FROM moved AS m
+     WHERE type = 'cost.recorded'
+       AND NOT EXISTS (SELECT FROM call_cost_events AS v
+                        WHERE v.call_id = m.call_id AND v.type = 'cost.voided' AND v.voids = m.identity)
+    UNION ALL
+    SELECT time, 0, cost_nano, amount_nano, 0 FROM moved WHERE type = 'call.charged'
+    UNION ALL
+    SELECT time, 0, 0, 0, amount_nano FROM moved WHERE type = 'call.refunded'
+    UNION ALL
+    SELECT begun.at, 0, share.value::bigint, 0, 0
+      FROM begun JOIN decided USING (call_id), jsonb_each_text(decision -> 'infrastructure') AS share
+    UNION ALL
+    SELECT ended.at, 0, (decision ->> 'defaultFee')::bigint, (decision ->> 'defaultCharge')::bigint, 0
+      FROM ended JOIN decided USING (call_id)
+)
+SELECT utc_day(at) AS day, sum(calls)::bigint AS calls, sum(cost_nano) AS cost_nano,
+       sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
+  FROM postings
+ GROUP BY utc_day(at)
+
+-- name: from_calls
+-- What the running totals of calls come to, by UTC day.
+SELECT day, sum(calls)::bigint AS calls, sum(cost_nano) AS cost_nano,
+       sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
+  FROM (SELECT utc_day(first_at) AS day, 1 AS calls, 0::numeric AS cost_nano,
+               0::numeric AS charged_nano, 0::numeric AS refunded_nano
+          FROM calls WHERE $1 AND user_id IS NOT NULL AND first_at >= $2 AND first_at < $3
+        UNION ALL
+        SELECT days.key::date, 0, costs.value::numeric, 0, 0
+          FROM calls, jsonb_each(costs::jsonb) AS days, jsonb_each_text(days.value) AS costs
+         WHERE $1 AND user_id IS NOT NULL AND first_at < $3
+        UNION ALL
+        SELECT days.key::date, 0, 0, (days.value ->> 0)::numeric, (days.value ->> 1)::numeric
+          FROM calls, jsonb_each(charges) AS days
+         WHERE $1 AND user_id IS NOT NULL AND first_at < $3) AS postings
+ WHERE day >= utc_day($2) AND day < utc_day($3)
+ GROUP BY day
+
+-- name: from_user_days
+-- What the running totals of users' days come to, by UTC day.
+SELECT day, sum(calls)::bigint AS calls, sum(cost_nano) AS cost_nano,
+       sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
+  FROM (SELECT day, calls, 0::numeric AS cost_nano, charged_nano, refunded_nano FROM user_days
+         WHERE $1 AND day >= utc_day($2) AND day < utc_day($3)
+        UNION ALL
+        SELECT day, 0, cost_nano, 0, 0 FROM user_day_costs
+         WHERE $1 AND day >= utc_day($2) AND day < utc_day($3)) AS days
+ GROUP BY day
+
+-- name: from_everyone
+-- What the running totals over all users come to, by UTC day.
+SELECT day, sum(calls)::bigint AS calls, sum(cost_nano) AS cost_nano,
+       sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
+  FROM (SELECT day, calls, 0::numeric AS cost_nano, charged_nano, refunded_nano FROM everyone_days
+         WHERE $1 AND day >= utc_day($2) AND day < utc_day($3)
+        UNION ALL
+        SELECT day, 0, cost_nano, 0, 0 FROM everyone_day_costs
+         WHERE $1 AND day >= utc_day($2) AND day < utc_day($3)) AS days
+ GROUP BY day
+
+-- name: billed
+-- What vendors billed for the span, by UTC day and service, beside what was recorded; a quantity
+-- only where every line of the day has one.
+SELECT b.day, b.service, b.quantity, b.billed_nano, b.bills, coalesce(r.recorded_nano, 0) AS recorded_nano
+  FROM (SELECT l.day, l.service, CASE WHEN count(*) = count(quantity) THEN sum(quantity) END AS quantity,
+               sum(amount_nano) AS billed_nano, array_agg(DISTINCT name ORDER BY name) AS bills
+          FROM vendor_bill_lines AS l
+          JOIN vendor_bills USING (bill_id)
+         WHERE $1 AND withdrawn_at IS NULL AND l.day >= utc_day($2) AND l.day < utc_day($3)
+         GROUP BY l.day, l.service) AS b
+  LEFT JOIN (SELECT day, service, sum(cost_nano) AS recorded_nano
+               FROM everyone_day_costs
+              WHERE $1 AND day >= utc_day($2) AND day < utc_day($3)
+              GROUP BY day, service) AS r USING (day, service)
+ ORDER BY b.day, b.service

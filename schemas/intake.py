@@ -1,0 +1,55 @@
+"""What emitters without Kafka may send over HTTP, and what they are told once Kafka has it.
+
+Names are those of the original product's emitters. Unknown fields are ignored, as in events.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta, Raw, Struct
+
+from schemas.bodies import Body
+from schemas.events import EndStatus, EventReference, Number, Text
+from schemas.jsonio import wire_name
+
+Moment = Annotated[datetime, Meta(tz=True)] | int
+"""An ISO time with an offset, or whole milliseconds since 1970."""
+
+
+class Track(Struct, kw_only=True, rename=wire_name):
+    """A vendor's usage during a call: what `POST /api/costs/track` takes."""
+
+    call_id: Text
+    user_id: Text | None = None
+    persona_id: Text | None = None
+    service: Text
+    operation: Text
+    model: Text | None = None
+    usage_amount: Number
+    usage_unit: Text
+    unit_cost: Number | None = None
+    total_cost: Number | None = None
+    estimated: bool = False
+    metadata: Raw = Raw()
+    timestamp: Moment | None = None
+
+
+class Finalize(Struct, kw_only=True, rename=wire_name):
+    """A call is over, and charged where `amount` (US dollars) is given."""
+
+    call_id: Text | None = None
+    user_id: Text | None = None
+    status: EndStatus = "completed"
+    duration_seconds: Number
+    amount: Number | None = None
+    fee: Number | None = None
+    processor: Text = "stripe"
+    timestamp: Moment | None = None
+
+
+class Accepted(Body):
+    """The identities of the events that are in Kafka now, in the order in which they were sent."""
+
+    accepted: list[EventReference]

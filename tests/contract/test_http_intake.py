@@ -1,0 +1,161 @@
+"""Events that come over HTTP are in Kafka when they are answered, and count once however often sent."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from cost_analytics.embedded.tansu import EmbeddedTansu
+from cost_analytics.intake import ANSWER_SECONDS_MAX, KafkaIntake
+from schemas.topics import CALL_EVENTS
+from streams.kafka import KafkaSettings
+from tests.support import parts
+from tests.support.api import Answer, Api, served, token
+from tests.support.events import cost, structured
+from tests.support.recording import assert_verified, codes, fetch
+from tests.support.streaming import Stage
+
+SENDS = 1_000
+REPEATS = 300
+AT_ONCE = 16
+SERVICE = token("pipeline", role="service")
+NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+
+
+@asynccontextmanager
+async def taking(kafka: KafkaSettings) -> AsyncIterator[Api]:
+    """Serve the way in on a broker; it needs no database."""
+    intake = KafkaIntake(kafka)
+    try:
+        async with served(events=intake) as api:
+            yield api
+    finally:
+        await intake.close()
+
+
+def body(number: int) -> dict[str, Any]:
+    """Return what the original product's emitter sends: a minute of telephony."""
+    return {
+        "callId": f"call-{number % 50}",
+        "userId": f"user-{number % 5}",
+        "personaId": "brad_001",
+        "service": "twilio",
+        "operation": "voice_call",
+        "usageAmount": 1,
+        "usageUnit": "minutes",
+        "metadata": {"number": number},
+    }
+
+
+async def send(api: Api, number: int) -> Answer:
+    """Send one: with a key and no time, or with a time and no key."""
+    said, headers = body(number), {}
+    if number % 2:
+        headers = {"Idempotency-Key": f"key-{number}"}
+    else:
+        said["timestamp"] = (NOW + timedelta(seconds=number)).isoformat()
+    return await api.ask("POST", "/api/costs/track", bearer=SERVICE, body=said, headers=headers)
+
+
+async def test_the_original_body_sent_a_thousand_times_with_repeats(stage: Stage) -> None:
+    rng = Random(7)
+    numbers = list(range(SENDS - REPEATS))
+    sends = numbers + rng.choices(numbers, k=REPEATS)
+    rng.shuffle(sends)
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(number: int) -> int:
+        async with gate:
+            return (await send(api, number)).status
+
+    async with taking(stage.kafka) as api:
+        answers = await asyncio.gather(*map(one, sends))
+    assert set(answers) == {202}
+    async with stage.worker() as worker:
+        await stage.until_counted(SENDS, worker)
+    [row] = await fetch(
+        stage.database_url,
+        "SELECT count(*) AS events, sum(cost_nano)::bigint AS nano FROM call_cost_events WHERE type = 'cost.recorded'",
+    )
+    parts.figures.append(
+        f"HTTP way in on {stage.broker}: sent {SENDS}, of them different {len(numbers)}, counted "
+        f"{row['events']}, difference {row['events'] - len(numbers)}"
+    )
+    assert row["events"] == len(numbers)
+    assert row["nano"] == len(numbers) * 14_000_000
+    assert await codes(stage.database_url) == []
+    await assert_verified(stage.database_url)
+
+
+async def test_a_call_from_its_start_to_its_end_over_http(stage: Stage) -> None:
+    start = {
+        "specversion": "1.0", "id": "s", "source": "/app", "type": "call.started",
+        "time": NOW.isoformat(),
+        "data": {"callId": "call-1", "userId": "alice", "personaId": "brad_001"},
+    }  # fmt: skip
+    costs = b"[" + b",".join(structured(cost(time=NOW, id=f"c{n}")) for n in range(3)) + b"]"
+    end = {"userId": "alice", "duration_seconds": 180, "amount": "4.99", "fee": "0.44"}
+    async with taking(stage.kafka) as api:
+        for path, said in (
+            ("/api/costs/events", start),
+            ("/api/costs/events", costs),
+            ("/api/costs/call/call-1/finalize", end),
+        ) * 2:
+            answer = await api.ask("POST", path, bearer=SERVICE, body=said)
+            assert answer.status == 202, answer.body
+    async with stage.worker() as worker:
+        await stage.until_counted(12, worker)
+    [call] = await fetch(stage.database_url, "SELECT * FROM calls")
+    assert (call["status"], call["user_id"], call["duration_ms"]) == ("completed", "alice", 180_000)
+    [day] = await fetch(stage.database_url, "SELECT * FROM user_days")
+    assert (day["calls"], day["charged_nano"]) == (1, 4_990_000_000)
+    assert await codes(stage.database_url) == []
+    await assert_verified(stage.database_url)
+
+
+async def test_what_is_answered_is_in_kafka(stage: Stage) -> None:
+    async with taking(stage.kafka) as api:
+        answer = await send(api, 0)
+        [record] = await stage.read(CALL_EVENTS.name, 1)
+    [reference] = answer.json["data"]["accepted"]
+    event = json.loads(record.value)
+    assert (event["source"], event["id"]) == (reference["source"], reference["id"])
+    assert record.key == b"user-0"
+
+
+async def test_a_broker_that_goes_away_and_comes_back(tmp_path: Path) -> None:
+    async with EmbeddedTansu(tmp_path) as broker:
+        stage = Stage(broker.bootstrap, idempotent=False, database_url="")
+        await stage.reset_topics()
+        async with taking(stage.kafka) as api:
+            assert (await send(api, 1)).status == 202
+            await broker.kill()
+            began = monotonic()
+            gone = await asyncio.gather(*(send(api, number) for number in range(20)))
+            assert {answer.status for answer in gone} == {503}
+            assert {answer.code for answer in gone} == {"unavailable"}
+            assert monotonic() - began < 2 * ANSWER_SECONDS_MAX
+            await broker.start()
+            await stage.reset_topics()
+            assert (await send(api, 2)).status == 202
+
+
+async def test_a_broker_that_was_never_there(unused_tcp_port: int) -> None:
+    async with taking(KafkaSettings(f"127.0.0.1:{unused_tcp_port}", idempotent=False)) as api:
+        began = monotonic()
+        answer = await send(api, 1)
+        assert (answer.status, answer.code) == (503, "unavailable")
+        assert monotonic() - began < 2 * ANSWER_SECONDS_MAX
+
+
+async def test_too_many_at_once_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cost_analytics.intake.WAITING_MAX", 0)
+    async with taking(KafkaSettings("127.0.0.1:9", idempotent=False)) as api:
+        assert (await send(api, 1)).status == 503

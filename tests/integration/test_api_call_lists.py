@@ -1,0 +1,230 @@
+"""Lists page by page: nothing is left out or shown twice, whatever is written meanwhile."""
+
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.support import events
+from tests.support.api import Api, served_from, token
+from tests.support.events import Plain
+from tests.support.ledger_rows import CENT, CallRow, Rows, rows
+from tests.support.recorded import record, tts
+
+NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
+CALLS = "/api/costs/user/alice/calls"
+EVENTS = "/api/costs/call/call-1/events"
+
+
+@pytest.fixture
+async def ledger(database_url: str) -> AsyncIterator[Rows]:
+    async with rows(database_url) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    async with served_from(database_url, today=NOW.date()) as api:
+        yield api
+
+
+def call(name: str, hours_ago: int = 0, **changes: Any) -> CallRow:
+    at = NOW - timedelta(hours=hours_ago)
+    return CallRow(**{"call_id": name, "user_id": "alice", "at": at, **changes})
+
+
+async def listed(api: Api, query: str = "", path: str = CALLS) -> list[dict[str, Any]]:
+    """Return everything that a list holds, page by page."""
+    found: list[dict[str, Any]] = []
+    following: str | None = ""
+    while following is not None:
+        page = (await api.get(f"{path}?limit=3&cursor={following}&{query}", "alice")).data
+        part = page["calls" if path == CALLS else "events"]
+        assert len(part) == 3 or page["nextCursor"] is None
+        found += part
+        following = page["nextCursor"]
+    return found
+
+
+async def names(api: Api, query: str = "") -> list[str]:
+    return [one["callId"] for one in await listed(api, query)]
+
+
+async def test_a_call_of_the_list(api: Api, ledger: Rows) -> None:
+    await ledger.call(call("one", refunded=CENT, estimated_count=1))
+    await ledger.call(call("bobs", user_id="bob"))
+    page = (await api.get(CALLS, "alice")).data
+    assert (page["userId"], page["nextCursor"]) == ("alice", None)
+    [one] = page["calls"]
+    assert one | {"costByService": None} == {
+        "callId": "one",
+        "userId": "alice",
+        "personaId": "brad_001",
+        "status": "completed",
+        "duration_seconds": 300,
+        "totalCost": Decimal("0.9"),
+        "costByService": None,
+        "chargedToUser": Decimal("4.99"),
+        "refunded": Decimal("0.01"),
+        "grossProfit": Decimal("4.08"),
+        "grossMarginPercent": "81.76%",
+        "estimated": True,
+        "createdAt": "2025-11-19T12:00:00Z",
+        "calculatedAt": "2025-11-19T12:00:00Z",
+        "startedAt": "2025-11-19T12:00:00Z",
+        "endedAt": "2025-11-19T12:00:00Z",
+    }
+    assert sum(one["costByService"].values()) == one["totalCost"]
+
+
+async def test_pages_hold_every_call_once_newest_first_and_ties_by_name(
+    api: Api, ledger: Rows
+) -> None:
+    for number in range(10):
+        await ledger.call(call(f"call-{number}", hours_ago=number // 4))
+    assert await names(api) == [f"call-{number}" for number in range(10)]
+
+
+async def test_a_page_goes_on_where_the_last_one_ended_whatever_comes_meanwhile(
+    api: Api, ledger: Rows
+) -> None:
+    for number in range(6):
+        await ledger.call(call(f"call-{number}", hours_ago=number))
+    first = (await api.get(f"{CALLS}?limit=3", "alice")).data
+    await ledger.call(call("newer"))
+    await ledger.call(call("between", hours_ago=3))
+    second = (await api.get(f"{CALLS}?limit=3&cursor={first['nextCursor']}", "alice")).data
+    shown = [one["callId"] for one in [*first["calls"], *second["calls"]]]
+    assert shown == ["call-0", "call-1", "call-2", "between", "call-3", "call-4"]
+
+
+async def test_calls_are_filtered(api: Api, ledger: Rows) -> None:
+    await ledger.call(call("brad", status="active"))
+    await ledger.call(call("sarah", 24, persona_id="sarah_001", status="failed"))
+    await ledger.call(call("nobody", 48, persona_id=None))
+    assert await names(api, "status=completed") == ["nobody"]
+    assert await names(api, "status=active&personaId=brad_001") == ["brad"]
+    assert await names(api, "status=active&personaId=sarah_001") == []
+    assert await names(api, "personaId=unknown") == ["nobody"]
+    assert await names(api, "startDate=2025-11-18") == ["brad", "sarah"]
+    assert await names(api, "endDate=2025-11-18") == ["sarah", "nobody"]
+    assert await names(api, "startDate=2025-11-18&endDate=2025-11-18") == ["sarah"]
+    assert await names(api, "startDate=0001-01-01&endDate=9999-12-31") == [
+        "brad",
+        "sarah",
+        "nobody",
+    ]
+
+
+def written(position: str) -> str:
+    return urlsafe_b64encode(position.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=ten", "limit"),
+        ("limit=1&limit=2", "limit"),
+        ("limit=%C2%B2", "limit"),
+        ("status=done", "status"),
+        ("personaId=", "personaId"),
+        ("personaId=%00", "personaId"),
+        ("startDate=someday", "startDate"),
+        ("startDate=2025-11-19&endDate=2025-11-18", "endDate"),
+        ("cursor=~", "cursor"),
+        ("cursor=%C3%BC", "cursor"),
+        (f"cursor={'A' * 2040}", "cursor"),
+        *(
+            (f"cursor={written(text)}", "cursor")
+            for text in (
+                "[1]",
+                "[1, 2]",
+                "[1e99, 2]",
+                '[99999999999999999999, "x"]',
+                '[1, ""]',
+                '[1, "\\u0000"]',
+                "[" * 1200,
+            )
+        ),
+    ],
+)
+async def test_what_makes_no_sense_is_named(api: Api, query: str, named: str) -> None:
+    answer = await api.get(f"{CALLS}?{query}", "alice")
+    assert (answer.status, answer.code) == (400, "invalid_parameter")
+    assert f"`{named}`" in answer.json["error"]
+
+
+async def test_a_foreign_cursor_leads_nowhere_else(api: Api, ledger: Rows) -> None:
+    """Whoever makes one up, or takes somebody else's, still sees his own rows only."""
+    for user in ("alice", "bob"):
+        for number in range(2):
+            await ledger.call(call(f"{user}-{number}", number, user_id=user))
+    page = await api.get("/api/costs/user/bob/calls?limit=1", "bob")
+    cursor = page.data["nextCursor"]
+    seen = (await api.get(f"{CALLS}?cursor={cursor}", "alice")).data["calls"]
+    assert [one["callId"] for one in seen] == ["alice-1"]
+    not_an_event = await api.get(f"{EVENTS}?cursor={cursor}", "alice")
+    assert not_an_event.code == "invalid_parameter"
+
+
+def happened() -> list[Plain]:
+    """A call with something of everything, its first event arriving last."""
+    at = events.NOW
+    wrong = tts(usage=9_000, time=at + timedelta(seconds=3))
+    return [
+        events.cost(usage=5, metadata={"sid": "CA1"}, time=at + timedelta(seconds=1)),
+        tts(totalCost="0.123", estimated=True, time=at + timedelta(seconds=2)),
+        wrong,
+        events.voided(wrong, time=at + timedelta(seconds=4)),
+        events.ended(time=at + timedelta(minutes=5)),
+        events.refunded(time=at + timedelta(minutes=6)),
+        events.started(time=at),
+    ]
+
+
+async def test_the_events_of_a_call_in_order_of_time(database_url: str, api: Api) -> None:
+    for one in happened():
+        await record(database_url, [one])
+    said = await listed(api, path=EVENTS)
+    kinds = [one["type"] for one in said]
+    assert sorted(kinds[:2]) == ["call.settled", "call.started"]
+    assert kinds[2:] == ["cost.recorded", "cost.recorded", "cost.recorded", "cost.voided",
+                         "call.ended", "call.refunded"]  # fmt: skip
+    first, voided, void = said[2], said[4], said[5]
+    assert first["data"] == {"sid": "CA1"}
+    assert (first["usage"], first["unit"], first["totalCost"]) == (5, "minutes", Decimal("0.07"))
+    assert first["costByService"] == {"twilio": Decimal("0.07")}
+    assert [one["voided"] for one in said] == [one is voided for one in said]
+    assert void["voids"] == {"source": voided["source"], "id": voided["id"]}
+
+
+async def test_what_is_listed_of_a_call_adds_up_to_it(database_url: str, api: Api) -> None:
+    for one in happened():
+        await record(database_url, [one])
+    said = await listed(api, path=EVENTS)
+    whole = (await api.get("/api/costs/call/call-1", "alice")).data
+    services: dict[str, Decimal] = {}
+    for one in said:
+        assert sum(one["costByService"].values()) == one["totalCost"]
+        for service, cost in one["costByService"].items() if not one["voided"] else ():
+            services[service] = services.get(service, Decimal(0)) + cost
+    assert services == {name: cost for name, cost in whole["costByService"].items() if cost}
+    paid = sum(one["amount"] for one in said if one["type"] in {"call.charged", "call.settled"})
+    assert paid == whole["chargedToUser"] == Decimal("4.99")
+
+
+async def test_events_of_a_call_are_its_owners(database_url: str, api: Api, ledger: Rows) -> None:
+    await record(database_url, happened())
+    held = call("held", user_id=None)
+    await ledger.call(held)
+    assert (await api.get(EVENTS, "bob")).body == (await api.get(CALLS, "bob")).body
+    for path in ("/api/costs/call/none/events", "/api/costs/call/held/events"):
+        assert (await api.get(path, "alice")).code == "forbidden"
+    admin = token("root", role="admin")
+    assert len((await api.ask("GET", EVENTS, bearer=admin)).data["events"]) == 8
+    assert (await api.ask("GET", CALLS, bearer=admin)).data["calls"][0]["callId"] == "call-1"

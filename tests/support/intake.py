@@ -1,0 +1,39 @@
+"""The way in over HTTP before a stream in memory, as an emitter meets it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from api.emitting import Emitted, StreamUnavailableError
+from schemas.cloudevents import Window, decode
+from schemas.events import Event
+from tests.support.api import Answer, Api, token
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+SERVICE = token("pipeline", role="service")
+TRACK, FINALIZE, EVENTS = "/api/costs/track", "/api/costs/call/call-1/finalize", "/api/costs/events"
+
+
+class Stream:
+    """Keeps what it is given, or fails."""
+
+    def __init__(self) -> None:
+        self.events: list[Emitted] = []
+        self.gone = False
+
+    async def put(self, events: Sequence[Emitted]) -> None:
+        if self.gone:
+            raise StreamUnavailableError("no acknowledgement in time")
+        self.events += events
+
+    def decoded(self) -> list[Event]:
+        return [decode(event.value, (), Window.around(NOW)) for event in self.events]
+
+
+async def send(api: Api, path: str, body: Any, **headers: str) -> Answer:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await api.ask("POST", path, bearer=SERVICE, body=body, headers=named)
+
+
+def identities(stream: Stream) -> set[str]:
+    return {event.identity for event in stream.decoded()}

@@ -1,0 +1,42 @@
+"""Events recorded at a moment of their own, for tests of what is then read back."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ledger.batches import Batch
+from ledger.pricebook import PriceBook
+from ledger.recording import Recorder
+from ledger.store.database import connect
+from ledger.store.offsets import DeadLetter, Stream
+from tests.support import events
+from tests.support.events import Plain
+
+
+class Record(NamedTuple):
+    """A record of Kafka as far as the recorder looks at it."""
+
+    offset: int
+    value: bytes | None
+    partition: int = 0
+    key: bytes | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+async def no_letters(letters: Sequence[DeadLetter], size: int) -> None:
+    assert not letters
+
+
+async def record(database_url: str, plain: list[Plain]) -> None:
+    """Record events as one batch."""
+    recorder = Recorder(
+        lambda: connect(database_url, name="tests"), Stream("c", "t"), PriceBook(), no_letters
+    )
+    records: list[Any] = [Record(n, events.structured(each)) for n, each in enumerate(plain)]
+    decoded = [events.decoded(each) for each in plain]
+    await recorder.record(Batch(decoded, records, next_offsets={0: len(plain)}))
+    await recorder.close()
+
+
+def tts(**more: Any) -> Plain:
+    told = {"service": "elevenlabs", "operation": "tts_streaming", "unit": "characters"}
+    return events.cost(**{**told, "model": "eleven_turbo_v2_5", "usage": 1_000, **more})

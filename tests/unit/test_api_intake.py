@@ -1,0 +1,254 @@
+"""The way in over HTTP: what becomes of a body, who may send it, and when it is answered how."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.intake.events import Sender, batch, binary, finalized, structured, tracked
+from schemas.cloudevents import Window, decode
+from schemas.events import CallCharged, CallEnded, CostRecorded
+from schemas.refusals import Refused
+from tests.support.api import Api, served, token
+from tests.support.intake import EVENTS, FINALIZE, NOW, TRACK, Stream, identities, send
+
+BODY: Mapping[str, Any] = {
+    "callId": "call-1",
+    "userId": "alice",
+    "personaId": "brad_001",
+    "service": "twilio",
+    "operation": "voice_call",
+    "usageAmount": 1.5,
+    "usageUnit": "minutes",
+    "metadata": {"sid": "CA1"},
+}
+
+
+@pytest.fixture
+def stream() -> Stream:
+    return Stream()
+
+
+@pytest.fixture
+async def api(stream: Stream) -> AsyncIterator[Api]:
+    async with served(events=stream) as api:
+        yield api
+
+
+async def test_a_tracked_cost(api: Api, stream: Stream) -> None:
+    at = NOW - timedelta(minutes=5)
+    answer = await send(api, TRACK, {**BODY, "timestamp": at.isoformat(), "unknown": [1]})
+    assert answer.status == 202
+    [event] = stream.decoded()
+    assert isinstance(event.data, CostRecorded)
+    assert (event.type, event.time, event.source) == (
+        "cost.recorded",
+        at,
+        "/api/costs/track/pipeline",
+    )
+    assert (event.data.operation, event.data.usage, event.data.unit) == (
+        "voice_call",
+        Decimal("1.5"),
+        "minutes",
+    )
+    assert bytes(event.data.metadata) == b'{"sid": "CA1"}'
+    assert stream.events[0].key == b"alice"
+    assert answer.json["data"] == {"accepted": [{"source": event.source, "id": event.id}]}
+
+
+@pytest.mark.parametrize(
+    ("unit", "standard"),
+    [("Minutes", "minutes"), ("sec", "seconds"), ("inputTokens", "input_tokens"),
+     ("prompt_tokens", "input_tokens"), ("chars", "characters"), ("request", "requests")],
+)  # fmt: skip
+async def test_names_of_units(api: Api, stream: Stream, unit: str, standard: str) -> None:
+    assert (await send(api, TRACK, {**BODY, "usageUnit": unit})).status == 202
+    assert getattr(stream.decoded()[0].data, "unit") == standard  # noqa: B009
+
+
+async def test_a_repeat_with_a_key_counts_once_with_or_without_a_time(
+    api: Api, stream: Stream
+) -> None:
+    for body in (BODY, {**BODY, "timestamp": NOW.isoformat()}):
+        stream.events.clear()
+        for _ in range(3):
+            assert (await send(api, TRACK, body, Idempotency_Key="k-1")).status == 202
+        one, *others = stream.decoded()
+        assert {(event.identity, event.fingerprint) for event in others} == {
+            (one.identity, one.fingerprint)
+        }
+        assert one.id == "k-1"
+
+
+def test_a_repeat_at_another_moment_is_no_conflict_and_other_content_is_one() -> None:
+    body = json.dumps(BODY).encode()
+    first, later = (
+        decode(tracked(body, Sender("p", "k", at)).emitted.value, (), Window.around(NOW))
+        for at in (NOW - timedelta(minutes=1), NOW)
+    )
+    assert first.time != later.time
+    assert (first.identity, first.fingerprint) == (later.identity, later.fingerprint)
+    other = json.dumps({**BODY, "usageAmount": 2}).encode()
+    conflict = decode(tracked(other, Sender("p", "k", NOW)).emitted.value, (), Window.around(NOW))
+    assert conflict.identity == first.identity
+    assert conflict.fingerprint != first.fingerprint
+
+
+async def test_quotes_around_a_key_are_not_part_of_it(api: Api, stream: Stream) -> None:
+    for key in ("abc", '"abc"'):
+        await send(api, TRACK, BODY, Idempotency_Key=key)
+    assert len(identities(stream)) == 1
+
+
+@pytest.mark.parametrize("key", ["", " ", '""', "x" * 201, "a\tb", "ä"])
+async def test_a_key_that_is_none(api: Api, stream: Stream, key: str) -> None:
+    answer = await send(api, TRACK, BODY, Idempotency_Key=key)
+    assert (answer.status, answer.code) == (400, "invalid_parameter")
+    assert "Idempotency-Key" in answer.json["error"]
+    assert not stream.events
+
+
+async def test_a_body_that_says_when_is_its_own_identity(api: Api, stream: Stream) -> None:
+    at = NOW - timedelta(minutes=5)
+    same = [
+        {**BODY, "timestamp": at.isoformat()},
+        {**dict(reversed(list(BODY.items()))), "timestamp": at.isoformat().replace("+00:00", "Z")},
+        {**BODY, "timestamp": int(at.timestamp()) * 1000},
+        {**BODY, "usageUnit": "min", "timestamp": at.astimezone().isoformat()},
+    ]
+    for body in same:
+        assert (await send(api, TRACK, body)).status == 202
+    assert len(identities(stream)) == 1
+    for change in ({"usageAmount": 2}, {"timestamp": NOW.isoformat()}, {"callId": "call-2"}):
+        await send(api, TRACK, {**same[0], **change})
+    assert len(identities(stream)) == 4
+
+
+async def test_a_body_that_says_neither_is_new_each_time(api: Api, stream: Stream) -> None:
+    for _ in range(3):
+        await send(api, TRACK, BODY)
+    assert len(identities(stream)) == 3
+
+
+async def test_one_senders_key_is_not_anothers(api: Api, stream: Stream) -> None:
+    for user in ("pipeline", "other", "other/../pipeline", "ä" * 255):
+        bearer = token(user, role="service")
+        headers = {"Idempotency-Key": "k"}
+        answer = await api.ask("POST", TRACK, bearer=bearer, body=BODY, headers=headers)
+        assert answer.status == 202
+    await send(api, FINALIZE, {"duration_seconds": 1}, Idempotency_Key="k")
+    assert len(identities(stream)) == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "named"),
+    [
+        ({"callId": ""}, "invalid_event", "callId"),
+        ({"callId": None}, "invalid_event", "callId"),
+        ({"service": 7}, "invalid_event", "service"),
+        ({"usageAmount": -1}, "invalid_event", "`usageAmount`"),
+        ({"usageAmount": "many"}, "invalid_event", "usageAmount"),
+        ({"usageAmount": "NaN"}, "invalid_event", "`usageAmount`"),
+        ({"usageAmount": "1e999999"}, "invalid_event", "`usageAmount`"),
+        ({"usageAmount": 10**13}, "invalid_event", "`usageAmount`"),
+        ({"usageUnit": "miles"}, "invalid_event", "`usageUnit`"),
+        ({"unitCost": "Infinity"}, "invalid_event", "`unitCost`"),
+        ({"totalCost": -0.01}, "invalid_event", "`totalCost`"),
+        ({"metadata": [1]}, "invalid_event", "`metadata`"),
+        ({"metadata": {"x": "y" * 9000}}, "invalid_event", "`metadata`"),
+        ({"operation": "a\0b"}, "invalid_event", "NUL"),
+        ({"timestamp": "yesterday"}, "invalid_event", "timestamp"),
+        ({"timestamp": "2025-11-19T12:00:00"}, "invalid_event", "timestamp"),
+        ({"timestamp": "2020-01-01T00:00:00Z"}, "invalid_event", "`timestamp`"),
+        ({"timestamp": 10**17}, "invalid_event", "`timestamp`"),
+        ({"timestamp": -(10**30)}, "invalid_event", "timestamp"),
+    ],
+)
+async def test_what_the_stream_would_refuse_is_refused_at_once(
+    api: Api, stream: Stream, change: Any, code: str, named: str
+) -> None:
+    answer = await send(api, TRACK, {**BODY, **change})
+    assert (answer.status, answer.code) == (400, code)
+    assert named in answer.json["error"]
+    assert not stream.events
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff"])
+async def test_what_is_no_json(api: Api, stream: Stream, body: bytes) -> None:
+    for path in (TRACK, FINALIZE, EVENTS):
+        answer = await send(api, path, body)
+        assert (answer.status, answer.code) == (400, "invalid_json"), path
+    assert not stream.events
+
+
+async def test_a_finalized_call(api: Api, stream: Stream) -> None:
+    body = {"userId": "alice", "duration_seconds": 61.5, "amount": "4.99", "fee": 0.45}
+    assert (await send(api, FINALIZE, body)).status == 202
+    charge, end = stream.decoded()
+    assert isinstance(charge.data, CallCharged)
+    assert isinstance(end.data, CallEnded)
+    assert (charge.data.amount, charge.data.fee) == (Decimal("4.99"), Decimal("0.45"))
+    assert (end.data.status, end.data.duration_seconds) == ("completed", Decimal("61.5"))
+    assert {charge.data.call_id, end.data.call_id} == {"call-1"}
+    stream.events.clear()
+    await send(api, FINALIZE, {"status": "failed", "duration_seconds": 0})
+    [failed] = stream.decoded()
+    assert getattr(failed.data, "status") == "failed"  # noqa: B009
+
+
+async def test_a_call_is_finalized_once_whoever_repeats_it(api: Api, stream: Stream) -> None:
+    body = {"duration_seconds": 60, "amount": 4.99}
+    for _ in range(3):
+        await send(api, FINALIZE, body)
+    assert len({(event.identity, event.fingerprint) for event in stream.decoded()}) == 2
+    await send(api, FINALIZE, body, Idempotency_Key="correction")
+    assert len(identities(stream)) == 4
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({}, "duration_seconds"),
+        ({"duration_seconds": "NaN"}, "`duration_seconds`"),
+        ({"duration_seconds": 1, "status": "active"}, "status"),
+        ({"duration_seconds": 1, "fee": 1}, "`fee`"),
+        ({"duration_seconds": 1, "amount": -1}, "`amount`"),
+        ({"duration_seconds": 1, "callId": "call-2"}, "`callId`"),
+    ],
+)
+async def test_a_finalization_that_makes_no_sense(
+    api: Api, stream: Stream, body: Any, named: str
+) -> None:
+    answer = await send(api, FINALIZE, body)
+    assert (answer.status, answer.code) == (400, "invalid_event")
+    assert named in answer.json["error"]
+    assert not stream.events
+
+
+async def test_only_services_and_administrators_report(api: Api, stream: Stream) -> None:
+    for path in (TRACK, FINALIZE, EVENTS):
+        for bearer in (token("alice"), token("alice", role="editor")):
+            answer = await api.ask("POST", path, bearer=bearer, body=BODY)
+            assert answer.code == "forbidden"
+    assert not stream.events
+    admin = token("root", role="admin")
+    assert (await api.ask("POST", TRACK, bearer=admin, body=BODY)).status == 202
+
+
+@given(st.binary(max_size=80), st.dictionaries(st.text(max_size=8), st.text(max_size=8)))
+def test_any_body_is_taken_or_refused(body: bytes, attributes: dict[str, str]) -> None:
+    sender = Sender("pipeline", None, NOW)
+    for take in (
+        lambda: tracked(body, sender),
+        lambda: finalized("call-1", body, sender),
+        lambda: structured(body, NOW),
+        lambda: batch(body, 10, NOW),
+        lambda: binary(attributes, body, NOW),
+    ):
+        with pytest.raises(Refused):
+            take()
