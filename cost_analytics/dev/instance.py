@@ -106,12 +106,14 @@ class Instance:
 
 
 async def _prepare(settings: Settings) -> None:
-    """Bring the schema and the topics up to date."""
+    """Bring the schema and the topics up to date, and give the demo user a budget."""
+    from cost_analytics.dev.demo import give_budget
     from ledger.store.migrate import migrate
     from streams.kafka import ensure_topics
 
     with using_database(settings.database_url):
         await migrate(settings.database_url.reveal(), report=lambda step: say(f"Schema: {step}"))
+        await give_budget(settings)
     with using_kafka(settings.kafka):
         await ensure_topics(settings.kafka.client(), partitions=settings.kafka.topic_partitions)
 
