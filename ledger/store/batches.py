@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,16 +10,15 @@ import msgspec
 
 from ledger.accrual import CountedCost, Folded
 from ledger.calls import Call
-from ledger.entries import Entry
 from ledger.movements import Movements
 from ledger.store.arrays import any_array, int_array, text_array
 from ledger.store.database import Connection, Record, affected
+from ledger.store.rows import ENTRY_COLUMNS, IDENTITY_COLUMNS, entry_rows, identity_rows
 from ledger.store.sql import statements
 from schemas.events import Event
 from schemas.stored import pack, unpack
 
 _SQL: Final = statements("recording")
-_ENTRY_COLUMNS: Final = list(Entry._fields)
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode_costs: Final = msgspec.json.Decoder(dict[str, dict[str, int]]).decode
@@ -112,15 +111,11 @@ async def write(connection: Connection, folded: Folded, recorded_at: datetime) -
     if folded.changed:
         await _write_calls(connection, folded.changed.values(), recorded_at)
     if folded.identities:
-        await connection.copy_records_to_table(
-            "event_identities",
-            records=sorted(folded.identities),
-            columns=["identity", "fingerprint"],
-        )
+        rows = identity_rows(sorted(folded.identities))
+        await _copy(connection, "event_identities", IDENTITY_COLUMNS, rows)
     if folded.entries:
-        await connection.copy_records_to_table(
-            "call_cost_events", records=folded.entries, columns=_ENTRY_COLUMNS
-        )
+        rows = entry_rows(folded.entries)
+        await _copy(connection, "call_cost_events", ENTRY_COLUMNS, rows)
     if folded.changed:
         await _move_days(connection, folded.movements)
     if folded.released:
@@ -128,6 +123,12 @@ async def write(connection: Connection, folded: Folded, recorded_at: datetime) -
     if folded.held:
         held = [(event.data.call_id, event.identity, pack(event)) for event in folded.held]
         await connection.execute(_SQL["hold"], *map(any_array, _columns(held)))
+
+
+async def _copy(
+    connection: Connection, table: str, columns: Sequence[str], rows: AsyncIterator[bytes]
+) -> None:
+    await connection.copy_to_table(table, columns=columns, source=rows, format="binary")
 
 
 async def _write_calls(
@@ -202,17 +203,15 @@ def _json(value: object) -> str:
 
 
 async def _move_days(connection: Connection, movements: Movements) -> None:
-    costs = movements.changed_costs()
+    costs = sorted(movements.changed_costs().items())
     if costs:
-        users, days, personas, services = _columns(sorted(costs))
-        nano = [costs[key] for key in sorted(costs)]
-        columns = [*map(text_array, (users, days, personas, services)), int_array(nano)]
+        keys, nano = _columns(costs)
+        columns = [*map(text_array, _columns(keys)), int_array(nano)]
         await connection.execute(_SQL["move_user_day_costs"], *columns)
-    changed = movements.changed_days()
+    changed = sorted(movements.changed_days().items())
     if changed:
-        users, days, personas = _columns(sorted(changed))
-        sums = _columns([changed[key] for key in sorted(changed)])
-        columns = [*map(text_array, (users, days, personas)), *map(int_array, sums)]
+        keys, sums = _columns(changed)
+        columns = [*map(text_array, _columns(keys)), *map(int_array, _columns(sums))]
         await connection.execute(_SQL["move_user_days"], *columns)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from typing import Final
 
 from ledger.store.database import Connection
@@ -32,7 +31,6 @@ def decode_time(value: tuple[int]) -> datetime:
     return _EPOCH + timedelta(microseconds=value[0])
 
 
-@lru_cache(maxsize=16_384)
 def encode_numeric(value: int | Decimal) -> bytes:
     """Return the binary form of a finite numeric: header, then base-10000 digits."""
     sign, digits, exponent = Decimal(value).as_tuple()

@@ -1,29 +1,30 @@
--- Arrays arrive as text ($1::text::bigint[] and so on), see `ledger/store/arrays.py`.
+-- Arrays arrive as text: $1::text::bigint[] is a literal, as_texts($1) is split at a separator; see
+-- `ledger/store/arrays.py`.
 
 -- name: known_identities
 -- Of the identities $1, the places (from 1) of those recorded before, with their fingerprints.
 SELECT asked.place, known.fingerprint
-FROM unnest($1::text::uuid[]) WITH ORDINALITY AS asked (identity, place)
+FROM unnest(as_texts($1)::uuid[]) WITH ORDINALITY AS asked (identity, place)
 JOIN event_identities AS known USING (identity)
 
 -- name: calls
 -- The calls $1 as last committed. No lock: each update checks the version it read.
 SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
-       costs::text, charges::text, infrastructure::text, pending_voids::text,
+       costs, charges::text, infrastructure::text, pending_voids::text,
        charge_count, default_charge_nano, default_fee_nano,
        estimated_count, event_count, held_count, version
-FROM unnest($1::text::text[]) AS asked (call_id)
+FROM unnest(as_texts($1)) AS asked (call_id)
 JOIN calls USING (call_id)
 
 -- name: lock_calls
 -- The same, locked in the order of their keys: for a stream whose calls have several writers.
 SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
-       costs::text, charges::text, infrastructure::text, pending_voids::text,
+       costs, charges::text, infrastructure::text, pending_voids::text,
        charge_count, default_charge_nano, default_fee_nano,
        estimated_count, event_count, held_count, version
-FROM unnest($1::text::text[]) AS asked (call_id)
+FROM unnest(as_texts($1)) AS asked (call_id)
 JOIN calls USING (call_id)
 ORDER BY call_id
 FOR NO KEY UPDATE OF calls
@@ -31,17 +32,17 @@ FOR NO KEY UPDATE OF calls
 -- name: place_calls
 -- Makes room for calls that may be new, so that they can be locked like the others.
 INSERT INTO calls (call_id, version, updated_at)
-SELECT call_id, 0, now() FROM unnest($1::text::text[]) AS asked (call_id) ORDER BY call_id
+SELECT call_id, 0, now() FROM unnest(as_texts($1)) AS asked (call_id) ORDER BY call_id
 ON CONFLICT DO NOTHING
 
 -- name: drop_placed_calls
 -- Of the calls $1, removes the room that was made for nothing, because their events were refused.
-DELETE FROM calls USING unnest($1::text::text[]) AS asked (call_id)
+DELETE FROM calls USING unnest(as_texts($1)) AS asked (call_id)
 WHERE calls.call_id = asked.call_id AND calls.version = 0
 
 -- name: held_events
 -- What is held for the calls $1.
-SELECT call_id, event FROM unnest($1::text::text[]) AS asked (call_id) JOIN held_events USING (call_id)
+SELECT call_id, event FROM unnest(as_texts($1)) AS asked (call_id) JOIN held_events USING (call_id)
 
 -- name: voidable
 -- Of the identities $1, each in the call beside it in $2, the recorded costs, and whether voided.
@@ -51,7 +52,7 @@ SELECT replace(cost.identity::text, '-', '') AS identity, cost.call_id,
            SELECT FROM call_cost_events AS void
            WHERE void.call_id = cost.call_id AND void.type = 'cost.voided' AND void.voids = cost.identity
        ) AS voided
-FROM unnest($1::text::uuid[], $2::text::text[]) AS asked (identity, call_id)
+FROM unnest(as_texts($1)::uuid[], as_texts($2)) AS asked (identity, call_id)
 JOIN call_cost_events AS cost USING (identity, call_id)
 WHERE cost.type = 'cost.recorded'
 
@@ -68,7 +69,7 @@ SELECT t.*, $26::timestamptz
 FROM unnest(
     $1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::bigint[], $7::text::bigint[],
     $8::text::timestamptz[], $9::text::timestamptz[], $10::text::text[], $11::text::timestamptz[], $12::text::text[], $13::text::timestamptz[], $14::text::text[],
-    $15::text::jsonb[], $16::text::jsonb[], $17::text::jsonb[], $18::text::jsonb[],
+    $15::text::text[], $16::text::jsonb[], $17::text::jsonb[], $18::text::jsonb[],
     $19::text::integer[], $20::text::bigint[], $21::text::bigint[],
     $22::text::integer[], $23::text::integer[], $24::text::integer[], $25::text::bigint[]
 ) AS t
@@ -89,7 +90,7 @@ SET (user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
 FROM unnest(
     $1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::bigint[], $7::text::bigint[],
     $8::text::timestamptz[], $9::text::timestamptz[], $10::text::text[], $11::text::timestamptz[], $12::text::text[], $13::text::timestamptz[], $14::text::text[],
-    $15::text::jsonb[], $16::text::jsonb[], $17::text::jsonb[], $18::text::jsonb[],
+    $15::text::text[], $16::text::jsonb[], $17::text::jsonb[], $18::text::jsonb[],
     $19::text::integer[], $20::text::bigint[], $21::text::bigint[],
     $22::text::integer[], $23::text::integer[], $24::text::integer[], $25::text::bigint[]
 ) AS t (
@@ -106,21 +107,21 @@ WHERE c.call_id = t.call_id AND c.version = t.version - 1
 UPDATE calls AS c
 SET (costs, estimated_count, event_count, version, updated_at)
   = (t.costs, t.estimated_count, t.event_count, t.version, $6::timestamptz)
-FROM unnest($1::text::text[], $2::text::jsonb[], $3::text::integer[], $4::text::integer[], $5::text::bigint[])
+FROM unnest(as_texts($1), as_texts($2), $3::text::integer[], $4::text::integer[], $5::text::bigint[])
     AS t (call_id, costs, estimated_count, event_count, version)
 WHERE c.call_id = t.call_id AND c.version = t.version - 1
 
 -- name: move_user_day_costs
 -- Moves the running cost of users' days, in the order given, which is sorted by key.
 INSERT INTO user_day_costs AS d (user_id, day, persona_id, service, cost_nano)
-SELECT * FROM unnest($1::text::text[], $2::text::date[], $3::text::text[], $4::text::text[], $5::text::bigint[])
+SELECT * FROM unnest(as_texts($1), as_texts($2)::date[], as_texts($3), as_texts($4), $5::text::bigint[])
 ON CONFLICT (user_id, day, persona_id, service)
 DO UPDATE SET cost_nano = d.cost_nano + excluded.cost_nano
 
 -- name: move_user_days
 -- Moves the running calls, durations and charges of users' days, in the order given.
 INSERT INTO user_days AS d (user_id, day, persona_id, calls, duration_ms, charged_nano, refunded_nano)
-SELECT * FROM unnest($1::text::text[], $2::text::date[], $3::text::text[], $4::text::integer[], $5::text::bigint[], $6::text::bigint[], $7::text::bigint[])
+SELECT * FROM unnest(as_texts($1), as_texts($2)::date[], as_texts($3), $4::text::integer[], $5::text::bigint[], $6::text::bigint[], $7::text::bigint[])
 ON CONFLICT (user_id, day, persona_id)
 DO UPDATE SET calls = d.calls + excluded.calls,
               duration_ms = d.duration_ms + excluded.duration_ms,
@@ -134,8 +135,8 @@ SELECT * FROM unnest($1::text::text[], $2::text::uuid[], $3::text::text[])
 
 -- name: release
 -- Drops held events that are counted in this transaction.
-DELETE FROM held_events WHERE identity = ANY ($1::text::uuid[])
+DELETE FROM held_events WHERE identity = ANY (as_texts($1)::uuid[])
 
 -- name: add_to_outbox
 -- Remembers, in the transaction itself, which totals have to be published.
-INSERT INTO totals_outbox (worker_id, call_ids) VALUES ($1, $2::text::text[]) RETURNING id
+INSERT INTO totals_outbox (worker_id, call_ids) VALUES ($1, as_texts($2)) RETURNING id

@@ -10,7 +10,7 @@ SELECT c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.c
        c.estimated_count > 0 AS estimated, c.first_at, c.started_at, c.ended_at, c.updated_at,
        (SELECT json_object_agg(s.service, p.class)
           FROM (SELECT DISTINCT service
-                  FROM jsonb_each(c.costs) AS day (date, costs),
+                  FROM jsonb_each(c.costs::jsonb) AS day (date, costs),
                        jsonb_object_keys(day.costs) AS service) AS s,
                LATERAL (SELECT class
                           FROM service_prices AS p

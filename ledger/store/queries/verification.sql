@@ -57,7 +57,7 @@ FROM (
 ) AS expected
 FULL JOIN (
     SELECT call_id, days.key::date AS day, costs.key AS service, costs.value::numeric AS nano
-    FROM calls, jsonb_each(costs) AS days, jsonb_each_text(days.value) AS costs
+    FROM calls, jsonb_each(costs::jsonb) AS days, jsonb_each_text(days.value) AS costs
     WHERE user_id IS NOT NULL
 ) AS actual USING (call_id, day, service)
 WHERE coalesce(expected.nano, 0) <> coalesce(actual.nano, 0)
@@ -207,7 +207,7 @@ DELETE FROM user_day_costs
 -- Sums the rebuilt calls into users' days.
 INSERT INTO user_day_costs (user_id, day, persona_id, service, cost_nano)
 SELECT user_id, days.key::date, coalesce(persona_id, ''), costs.key, sum(costs.value::numeric)
-FROM calls, jsonb_each(costs) AS days, jsonb_each_text(days.value) AS costs
+FROM calls, jsonb_each(costs::jsonb) AS days, jsonb_each_text(days.value) AS costs
 WHERE user_id IS NOT NULL
 GROUP BY user_id, days.key::date, coalesce(persona_id, ''), costs.key
 
