@@ -25,6 +25,7 @@ from ledger.entries import (
     void_entry,
 )
 from ledger.movements import Movements
+from ledger.opened import OpenCall
 from ledger.periods import day_of
 from ledger.pricing import price, tariff_of
 from ledger.settlement import settle
@@ -66,9 +67,14 @@ class Known(msgspec.Struct):
 
 
 class Folded(msgspec.Struct):
-    """What one transaction writes for a batch."""
+    """What one transaction writes for a batch.
+
+    `changed` are calls as last committed and as they are now; of those that are also in `grown`
+    nothing changed but costs and counts.
+    """
 
     changed: dict[str, tuple[Call | None, Call]] = {}
+    grown: set[str] = set()
     entries: list[Entry] = []
     identities: list[tuple[str, int]] = []
     movements: Movements = msgspec.field(default_factory=Movements)
@@ -87,12 +93,12 @@ def fold(events: Sequence[Event], known: Known, catalogue: Catalogue) -> Folded:
 
 
 class _Fold:
-    """The state of one fold. `_cost` and `_take` run for every event, so they call little."""
+    """The state of one fold. `_take` and `_cost` run for every event, so they call little."""
 
     def __init__(self, known: Known, catalogue: Catalogue) -> None:
         self._known = known
         self._catalogue = catalogue
-        self._open: dict[str, Call] = {}
+        self._opened: dict[str, OpenCall] = {}
         self._out = Folded()
         self._waiting: dict[str, list[Event]] = {}
         self._voidable = dict(known.voidable)
@@ -106,8 +112,8 @@ class _Fold:
             self._take(event, new=True)
         for call_id, waiting in self._waiting.items():
             self._hold(call_id, waiting)
-        for call_id, call in self._open.items():
-            self._close(self._known.calls.get(call_id), call)
+        for opened in self._opened.values():
+            self._close(opened)
         return self._out
 
     def _hold(self, call_id: str, waiting: list[Event]) -> None:
@@ -118,7 +124,9 @@ class _Fold:
             except Refused as refusal:
                 self._out.refused.append((event, refusal))
                 continue
-            self._call(call_id).held_count += 1
+            opened = self._open(call_id)
+            opened.grows = False
+            opened.call.held_count += 1
             self._out.held.append(event)
             self._out.identities.append((event.identity, event.fingerprint))
 
@@ -128,32 +136,38 @@ class _Fold:
         elif isinstance(event.data, CallCharged):
             self._fee(event.data, event.time)
 
-    def _close(self, before: Call | None, call: Call) -> None:
+    def _close(self, opened: OpenCall) -> None:
         """Settle a call that was changed, and let the days of its user follow."""
-        events, held = (before.event_count, before.held_count) if before else (0, 0)
-        if call.event_count == events and call.held_count == held:
-            return
-        if call.user_id is not None:
-            if settle(before, call, self._catalogue) and call.first_at is not None:
-                self._out.entries.append(settled_entry(call, call.first_at))
-                self._out.spend.resettle(before, call)
-            self._out.movements.move(before, call)
+        before, call = opened.before, opened.call
+        if opened.grows:
+            if not opened.costs:
+                return
+            self._out.movements.add_costs(call, opened.costs)
+            self._out.grown.add(call.call_id)
+        else:
+            events, held = (before.event_count, before.held_count) if before else (0, 0)
+            if call.event_count == events and call.held_count == held:
+                return
+            if call.user_id is not None:
+                if settle(before, call, self._catalogue) and call.first_at is not None:
+                    self._out.entries.append(settled_entry(call, call.first_at))
+                    self._out.spend.resettle(before, call)
+                self._out.movements.move(before, call)
         call.version += 1
         self._out.changed[call.call_id] = (before, call)
 
-    def _call(self, call_id: str) -> Call:
+    def _open(self, call_id: str) -> OpenCall:
         """Return the call to change: a copy of the known one, or a new one."""
-        call = self._open.get(call_id)
-        if call is None:
-            before = self._known.calls.get(call_id)
-            call = self._open[call_id] = before.copy() if before else Call(call_id=call_id)
-        return call
+        opened = self._opened.get(call_id)
+        if opened is None:
+            opened = self._opened[call_id] = OpenCall(call_id, self._known.calls.get(call_id))
+        return opened
 
     def _take(self, event: Event, *, new: bool) -> None:
         """Count an event, hold it until its call is known, or refuse it."""
         data = event.data
-        call = self._open.get(data.call_id) or self._call(data.call_id)
-        owner, user_id = call.user_id, data.user_id
+        opened = self._opened.get(data.call_id) or self._open(data.call_id)
+        owner, user_id = opened.call.user_id, data.user_id
         if owner is None and user_id is None:
             self._waiting.setdefault(data.call_id, []).append(event)
             return
@@ -161,9 +175,10 @@ class _Fold:
             if owner is not None and user_id is not None and owner != user_id:
                 raise Refused("owner_mismatch", f"Call {data.call_id} belongs to another user.")
             if type(data) is CostRecorded:
-                entry = self._cost(event, data, call, owner or user_id or "")
+                entry = self._cost(event, data, opened, owner or user_id or "")
             else:
-                entry = self._rest(event, call, owner or user_id or "")
+                opened.grows = False
+                entry = self._rest(event, opened.call, owner or user_id or "")
         except Refused as refusal:
             self._out.refused.append((event, refusal))
             return
@@ -171,7 +186,7 @@ class _Fold:
         if new:
             self._out.identities.append((event.identity, event.fingerprint))
         if owner is None:
-            self._release(call)
+            self._release(opened.call)
 
     def _release(self, call: Call) -> None:
         """Count what was held for a call that has just become known."""
@@ -182,15 +197,20 @@ class _Fold:
         for event in self._waiting.pop(call.call_id, []):
             self._take(event, new=True)
 
-    def _cost(self, event: Event, data: CostRecorded, call: Call, owner: str) -> Entry:
+    def _cost(self, event: Event, data: CostRecorded, opened: OpenCall, owner: str) -> Entry:
         """Count a recorded cost. What can refuse it comes before any change, here and below."""
-        time, service = event.time, data.service
+        time, service, call = event.time, data.service, opened.call
         tariff = tariff_of(self._catalogue, data)
         cost_nano, price_id = price(data, tariff, time)
-        _see(call, owner, time)
-        if data.persona_id is not None and call.started_by is None:
-            call.name_persona(data.persona_id, time, event.identity)
         day = day_of(time)
+        if opened.grows and not opened.settles_more(data, time):
+            call.event_count += 1
+            opened.costs.append((day, service, cost_nano))
+        else:
+            opened.grows = False
+            _see(call, owner, time)
+            if data.persona_id is not None and call.started_by is None:
+                call.name_persona(data.persona_id, time, event.identity)
         if call.pending_voids and event.identity in call.pending_voids:
             call.pending_voids = [void for void in call.pending_voids if void != event.identity]
             self._voided.add(event.identity)

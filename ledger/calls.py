@@ -8,7 +8,6 @@ afterwards from that state, see `ledger.settlement`.
 
 from __future__ import annotations
 
-from copy import copy
 from datetime import datetime
 from decimal import Decimal
 
@@ -56,8 +55,8 @@ class Call(msgspec.Struct, kw_only=True):
 
     def copy(self) -> Call:
         """Return a copy to change: only `costs` is ever changed in place, the rest is replaced."""
-        twin = copy(self)
-        twin.costs = {day: dict(services) for day, services in self.costs.items()}
+        twin = self.__copy__()
+        twin.costs = {day: services.copy() for day, services in self.costs.items()}
         return twin
 
     def costs_by_service(self) -> dict[str, int]:

@@ -100,23 +100,14 @@ class Catalogue:
             key = (price.service, price.operation, price.model, price.unit)
             self._rows.setdefault(key, []).append(price)
             self._classes.setdefault(price.service, price.service_class)
-        self._tariffs: dict[tuple[str, str, str | None, str], Tariff] = {}
+        self.tariffs: Final = _Tariffs(self)
+        """What there is for a service, operation, model and unit, worked out once."""
 
     def tariff(self, service: str, operation: str, model: str | None, unit: str) -> Tariff:
-        """Return what there is for a usage; operation and model may be as sent.
+        """Work out what there is for a usage; operation and model may be as sent.
 
         An exact model goes before `*`, the unit as sent before one it can be converted to.
         """
-        asked = (service, operation, model, unit)
-        known = self._tariffs.get(asked)
-        if known is None:
-            known = self._tariff(*asked)
-            if len(self._tariffs) >= _CACHE_ENTRIES_MAX:
-                self._tariffs.clear()
-            self._tariffs[asked] = known
-        return known
-
-    def _tariff(self, service: str, operation: str, model: str | None, unit: str) -> Tariff:
         name, known_model = standard_operation(service, operation), standard_model(model)
         return Tariff(
             name,
@@ -139,7 +130,7 @@ class Catalogue:
 
     def rate(self, service: str, operation: str, unit: str, time: datetime) -> Rate | None:
         """Return the rate of something that has no model, in force at `time`."""
-        return self.tariff(service, operation, None, unit).at(time)
+        return self.tariffs[service, operation, None, unit].at(time)
 
     def service_class(self, service: str) -> ServiceClass:
         """Return what kind of cost a service is; one the catalogue does not know is API usage."""
@@ -169,3 +160,17 @@ class Catalogue:
         """Return what a completed call costs its user when nobody charged it; 0 if not set."""
         rate = self.rate("call", "charge", "calls", time)
         return rate.cost_nano(1) if rate else 0
+
+
+class _Tariffs(dict[tuple[str, str, str | None, str], Tariff]):
+    """The tariffs that were asked for before."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        super().__init__()
+        self._catalogue = catalogue
+
+    def __missing__(self, asked: tuple[str, str, str | None, str]) -> Tariff:
+        if len(self) >= _CACHE_ENTRIES_MAX:
+            self.clear()
+        tariff = self[asked] = self._catalogue.tariff(*asked)
+        return tariff

@@ -62,7 +62,6 @@ def cost_entry(
     price_id: int | None,
 ) -> Entry:
     """Return the row of a recorded cost."""
-    metadata = bytes(data.metadata)
     columns = (
         event.identity,
         event.source,
@@ -84,7 +83,7 @@ def cost_entry(
         price_id,
         data.estimated,
         None,
-        metadata.decode() if metadata else None,
+        str(data.metadata, "utf-8") or None,
     )
     return _entry(columns)
 

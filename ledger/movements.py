@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ledger.calls import CHARGED, REFUNDED, Call, first_day
@@ -34,17 +35,18 @@ class Movements:
     def move(self, before: Call | None, after: Call) -> None:
         """Add the difference between a call as last committed and as it is now."""
         if before is not None and before.user_id is not None:
-            if before.persona_id == after.persona_id:
-                self._add_cost_changes(before, after)
-                if _days_differ(before, after):
-                    self._add_days(before, -1)
-                    self._add_days(after, 1)
-                return
             self._add_costs(before, -1)
             self._add_days(before, -1)
         if after.user_id is not None:
             self._add_costs(after, 1)
             self._add_days(after, 1)
+
+    def add_costs(self, call: Call, costs: Iterable[tuple[Day, str, int]]) -> None:
+        """Add costs by day and service that came to a call whose owner and persona stay."""
+        user_id, persona_id, sums = call.user_id or "", call.persona_id or "", self.costs
+        for day, service, nano in costs:
+            key = (user_id, day, persona_id, service)
+            sums[key] = sums.get(key, 0) + nano
 
     def _cost(self, call: Call, day: Day, service: str, nano: int) -> None:
         if nano:
@@ -55,17 +57,6 @@ class Movements:
         for day, services in call.costs.items():
             for service, nano in services.items():
                 self._cost(call, day, service, sign * nano)
-
-    def _add_cost_changes(self, before: Call, after: Call) -> None:
-        """Add the changes of a call whose rows stay the same; services never leave a call."""
-        user_id, persona_id, sums = after.user_id or "", after.persona_id or "", self.costs
-        for day, services in after.costs.items():
-            known = before.costs.get(day) or {}
-            for service, nano in services.items():
-                change = nano - known.get(service, 0)
-                if change:
-                    key = (user_id, day, persona_id, service)
-                    sums[key] = sums.get(key, 0) + change
 
     def _add_days(self, call: Call, sign: int) -> None:
         day = first_day(call)
@@ -89,12 +80,3 @@ class Movements:
     def changed_costs(self) -> dict[CostKey, int]:
         """Return the rows of `user_day_costs` that really move."""
         return {key: nano for key, nano in self.costs.items() if nano}
-
-
-def _days_differ(before: Call, after: Call) -> bool:
-    """Say whether anything changed that `user_days` counts; most events change none of it."""
-    return (
-        before.first_at != after.first_at
-        or before.duration_ms != after.duration_ms
-        or before.charges != after.charges
-    )

@@ -31,7 +31,12 @@ class Period(NamedTuple):
 
 def day_of(moment: datetime) -> Day:
     """Return the day of a moment that is given in UTC."""
-    return moment.date().isoformat()
+    return _written(moment.date())
+
+
+@lru_cache(maxsize=1024)
+def _written(day: date) -> Day:
+    return day.isoformat()
 
 
 def quarter_of(moment: datetime) -> datetime:

@@ -22,19 +22,20 @@ _metadata: Final = msgspec.json.Decoder(_Metadata)
 
 def _model_in_metadata(data: CostRecorded) -> str | None:
     """Return the model that early emitters wrote into the metadata."""
-    metadata = bytes(data.metadata)
-    if b'"model"' not in metadata:
+    if b'"model"' not in bytes(data.metadata):
         return None
     try:
-        return _metadata.decode(metadata).model
+        return _metadata.decode(data.metadata).model
     except msgspec.DecodeError:
         return None
 
 
 def tariff_of(catalogue: Catalogue, data: CostRecorded) -> Tariff:
     """Return what the catalogue says of a recorded usage."""
-    model = data.model if data.model is not None else _model_in_metadata(data)
-    return catalogue.tariff(data.service, data.operation, model, data.unit)
+    model = data.model
+    if model is None:
+        model = _model_in_metadata(data)
+    return catalogue.tariffs[data.service, data.operation, model, data.unit]
 
 
 def price(data: CostRecorded, tariff: Tariff, time: datetime) -> tuple[int, int | None]:

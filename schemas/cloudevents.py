@@ -116,9 +116,9 @@ class _Attributes(Struct, kw_only=True):
 
 
 _Structured = _Started | _Recorded | _Voided | _Charged | _Refunded | _Ended
-_structured: Final = msgspec.json.Decoder(_Structured)
+_decode_structured: Final = msgspec.json.Decoder(_Structured).decode
 _data_decoders: Final = {name: msgspec.json.Decoder(kind) for name, kind in DATA_TYPES.items()}
-_canonical: Final = msgspec.json.Encoder()
+_encode_canonical: Final = msgspec.json.Encoder().encode
 _STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _BRACKETS: Final = re.compile(rb"[\[\]{}]")
 
@@ -137,7 +137,7 @@ def decode(value: bytes | None, headers: Headers, window: Window) -> Event:
         attributes = _attributes(headers) if headers else None
         if attributes:
             return _checked(*_binary(value, attributes), window)
-        envelope = _structured.decode(value)
+        envelope = _decode_structured(value)
         if b"\\" in value or b"\0" in value:
             _refuse_nul(value)
         return _checked(envelope, envelope.kind, envelope.data, window)
@@ -184,25 +184,24 @@ def _refuse_nul(value: bytes) -> None:
 def _checked(
     envelope: _Envelope | _Attributes, kind: str, data: EventData, window: Window
 ) -> Event:
-    time = envelope.time if envelope.time.tzinfo is UTC else _in_utc(envelope.time)
-    if time > window.latest:
-        raise Refused("invalid_event", "`time` is more than 10 minutes ahead.")
-    if time < window.earliest:
-        raise Refused("invalid_event", "`time` is more than 400 days back.")
-    if envelope.subject is not None and envelope.subject != data.call_id:
+    time, source, event_id = envelope.time, envelope.source, envelope.id
+    if time.tzinfo is not UTC:
+        time = _in_utc(time)
+    if not window.earliest <= time <= window.latest:
+        raise _untimely(time, window)
+    subject = envelope.subject
+    if subject is not None and subject != data.call_id:
         raise Refused("invalid_event", "`subject` and `data.callId` name different calls.")
     _CHECKS[kind](data)
     told = None if envelope.timesource == RECEIVER else time
-    content = _canonical.encode((kind, told, data))
-    return Event(
-        identity_of(envelope.source, envelope.id),
-        fingerprint_of(content),
-        envelope.source,
-        envelope.id,
-        kind,
-        time,
-        data,
-    )
+    fingerprint = fingerprint_of(_encode_canonical((kind, told, data)))
+    return Event(identity_of(source, event_id), fingerprint, source, event_id, kind, time, data)
+
+
+def _untimely(time: datetime, window: Window) -> Refused:
+    if time > window.latest:
+        return Refused("invalid_event", "`time` is more than 10 minutes ahead.")
+    return Refused("invalid_event", "`time` is more than 400 days back.")
 
 
 def _in_utc(time: datetime) -> datetime:
@@ -242,12 +241,16 @@ def _check_recorded(data: Any) -> None:
         _bounded(data.total_cost, "totalCost", MAX_AMOUNT_USD)
     metadata = bytes(data.metadata)
     if metadata:
-        if len(metadata) > MAX_METADATA_BYTES:
-            raise Refused("invalid_event", f"`metadata` is above {MAX_METADATA_BYTES} bytes.")
-        if metadata[:1] != b"{" and metadata != b"null":
-            raise Refused("invalid_event", "`metadata` is not an object.")
-        if _is_deep(metadata):
-            raise Refused("invalid_event", f"`metadata` is above {MAX_METADATA_DEPTH} levels deep.")
+        _check_metadata(metadata)
+
+
+def _check_metadata(metadata: bytes) -> None:
+    if len(metadata) > MAX_METADATA_BYTES:
+        raise Refused("invalid_event", f"`metadata` is above {MAX_METADATA_BYTES} bytes.")
+    if metadata[:1] != b"{" and metadata != b"null":
+        raise Refused("invalid_event", "`metadata` is not an object.")
+    if len(metadata) > MAX_METADATA_DEPTH and _is_deep(metadata):
+        raise Refused("invalid_event", f"`metadata` is above {MAX_METADATA_DEPTH} levels deep.")
 
 
 def _is_deep(json: bytes) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import islice
-from typing import NamedTuple
+
+import msgspec
 
 from ledger.calls import Call
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A call as of its newest commit at `at`; `batch` is the oldest one it still waits for."""
 
     call: Call
@@ -39,15 +40,14 @@ class Waiting:
         """Take over the calls of one committed batch."""
         self._batches += 1
         self._rows.append((self._batches, outbox_id))
-        self._merge(Entry(call, at, self._batches) for call in calls)
-
-    def _merge(self, entries: Iterable[Entry]) -> None:
-        """Keep the newest state of each call, as the one that changed last."""
-        for entry in entries:
-            call_id = entry.call.call_id
-            known = self._entries.pop(call_id, entry)
-            newest = known if known.call.version > entry.call.version else entry
-            self._entries[call_id] = newest._replace(batch=min(known.batch, entry.batch))
+        waiting, batch = self._entries, self._batches
+        for call in calls:
+            call_id = call.call_id
+            known = waiting.pop(call_id, None)
+            if known is None:
+                waiting[call_id] = Entry(call, at, batch)
+            else:
+                waiting[call_id] = _merged(known, Entry(call, at, batch))
 
     def take(self, most: int) -> list[Entry]:
         """Remove and return up to `most` calls: half the latest, half those waiting longest."""
@@ -57,7 +57,9 @@ class Waiting:
 
     def put_back(self, entries: Iterable[Entry]) -> None:
         """Let calls wait on that could not be published; newer states of them stay."""
-        self._merge(entries)
+        for entry in entries:
+            known = self._entries.pop(entry.call.call_id, entry)
+            self._entries[entry.call.call_id] = _merged(known, entry)
 
     def settled(self) -> list[int]:
         """Return the outbox rows whose calls have all been published; looks at all that wait."""
@@ -68,3 +70,9 @@ class Waiting:
         """Drop rows that have been deleted."""
         gone = set(outbox_ids)
         self._rows = [(batch, row) for batch, row in self._rows if row not in gone]
+
+
+def _merged(known: Entry, entry: Entry) -> Entry:
+    """Return the newest state of a call, which waits since the older batch."""
+    newest = known if known.call.version > entry.call.version else entry
+    return Entry(newest.call, newest.at, min(known.batch, entry.batch))

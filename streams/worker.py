@@ -176,4 +176,4 @@ def _calm_the_collector() -> None:
     """Keep cyclic collection away from the batches: they hold much and form no cycles."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(2_000_000, 20, 100)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -20,13 +21,13 @@ from schemas.stored import pack, unpack
 
 _SQL: Final = statements("recording")
 
+_CALL_ID: Final = itemgetter(0)
+
 _encode: Final = msgspec.json.Encoder().encode
 _decode_costs: Final = msgspec.json.Decoder(dict[str, dict[str, int]]).decode
 _decode_charges: Final = msgspec.json.Decoder(dict[str, list[int]]).decode
 _decode_sums: Final = msgspec.json.Decoder(dict[str, int]).decode
 _decode_identities: Final = msgspec.json.Decoder(list[str]).decode
-
-Changed = tuple[Call | None, Call]
 
 
 class StaleCallError(Exception):
@@ -109,7 +110,7 @@ async def write(connection: Connection, folded: Folded, recorded_at: datetime) -
     StaleCallError, or a unique violation where an identity or a call is not new.
     """
     if folded.changed:
-        await _write_calls(connection, folded.changed.values(), recorded_at)
+        await _write_calls(connection, folded, recorded_at)
     if folded.identities:
         rows = identity_rows(sorted(folded.identities))
         await _copy(connection, "event_identities", IDENTITY_COLUMNS, rows)
@@ -131,17 +132,15 @@ async def _copy(
     await connection.copy_to_table(table, columns=columns, source=rows, format="binary")
 
 
-async def _write_calls(
-    connection: Connection, changed: Iterable[Changed], recorded_at: datetime
-) -> None:
-    new: list[Call] = []
+async def _write_calls(connection: Connection, folded: Folded, recorded_at: datetime) -> None:
+    grown: list[Call] = []
     altered: list[Call] = []
-    cost_only: list[Call] = []
-    for before, call in sorted(changed, key=_call_id):
-        if before is None:
-            new.append(call)
+    new: list[Call] = []
+    for call_id, (before, call) in sorted(folded.changed.items(), key=_CALL_ID):
+        if call_id in folded.grown:
+            grown.append(call)
         else:
-            (cost_only if _only_costs_changed(before, call) else altered).append(call)
+            (altered if before else new).append(call)
     if new:
         columns = _whole_columns(new)
         await connection.execute(_SQL["insert_calls"], *columns, recorded_at)
@@ -149,34 +148,16 @@ async def _write_calls(
         columns = _whole_columns(altered)
         status = await connection.execute(_SQL["update_calls"], *columns, recorded_at)
         _require(status, len(altered))
-    if cost_only:
-        columns = _cost_columns(cost_only)
+    if grown:
+        columns = _cost_columns(grown)
         status = await connection.execute(_SQL["update_call_costs"], *columns, recorded_at)
-        _require(status, len(cost_only))
+        _require(status, len(grown))
 
 
 def _require(status: str, expected: int) -> None:
     """Raise StaleCallError unless every call still had the version that was read."""
     if affected(status) != expected:
         raise StaleCallError(f"{expected - affected(status)} calls changed meanwhile")
-
-
-def _call_id(pair: Changed) -> str:
-    return pair[1].call_id
-
-
-def _only_costs_changed(before: Call, call: Call) -> bool:
-    return (
-        before.user_id is not None
-        and before.first_at == call.first_at
-        and before.started_by == call.started_by
-        and before.ended_by == call.ended_by
-        and before.persona_by == call.persona_by
-        and before.charges == call.charges
-        and before.charge_count == call.charge_count
-        and before.held_count == call.held_count
-        and before.pending_voids == call.pending_voids
-    )
 
 
 def _whole_columns(calls: Sequence[Call]) -> list[str]:
