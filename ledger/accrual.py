@@ -70,7 +70,8 @@ class Folded(msgspec.Struct):
     """What one transaction writes for a batch.
 
     `changed` are calls as last committed and as they are now; of those that are also in `grown`
-    nothing changed but costs and counts.
+    nothing changed but costs and counts. `unreleased` were held and cannot be counted even now that
+    their call is known, because prices changed meanwhile: they stay held.
     """
 
     changed: dict[str, tuple[Call | None, Call]] = {}
@@ -82,6 +83,7 @@ class Folded(msgspec.Struct):
     refused: list[tuple[Event, Refused]] = []
     held: list[Event] = []
     released: list[str] = []
+    unreleased: list[tuple[Event, Refused]] = []
 
 
 def fold(events: Sequence[Event], known: Known, catalogue: Catalogue) -> Folded:
@@ -101,6 +103,7 @@ class _Fold:
         self._opened: dict[str, OpenCall] = {}
         self._out = Folded()
         self._waiting: dict[str, list[Event]] = {}
+        self._held = dict(known.held)
         self._voidable = dict(known.voidable)
         self._voided = set(known.voided)
         self._has_voids = False
@@ -180,21 +183,23 @@ class _Fold:
                 opened.grows = False
                 entry = self._rest(event, opened.call, owner or user_id or "")
         except Refused as refusal:
-            self._out.refused.append((event, refusal))
+            (self._out.refused if new else self._out.unreleased).append((event, refusal))
             return
         self._out.entries.append(entry)
         if new:
             self._out.identities.append((event.identity, event.fingerprint))
-        if owner is None:
-            self._release(opened.call)
-
-    def _release(self, call: Call) -> None:
-        """Count what was held for a call that has just become known."""
-        for event in self._known.held.get(call.call_id, []):
-            call.held_count -= 1
+        else:
+            opened.call.held_count -= 1
             self._out.released.append(event.identity)
+        if owner is None or opened.call.held_count:
+            self._release(opened)
+
+    def _release(self, opened: OpenCall) -> None:
+        """Count what was held for a call that is known now."""
+        opened.grows = False
+        for event in self._held.pop(opened.call.call_id, []):
             self._take(event, new=False)
-        for event in self._waiting.pop(call.call_id, []):
+        for event in self._waiting.pop(opened.call.call_id, []):
             self._take(event, new=True)
 
     def _cost(self, event: Event, data: CostRecorded, opened: OpenCall, owner: str) -> Entry:

@@ -88,7 +88,11 @@ def _without_nul(text: str) -> str:
 
 
 class Work:
-    """A batch on its way: which of its events are still new, and what has been refused so far."""
+    """A batch on its way: which of its events are still new, and what has been refused so far.
+
+    Of the events of one identity the first is tried first. Only when it is known what became of it
+    can be said whether those that came later are repeats, in conflict, or mended.
+    """
 
     def __init__(self, batch: Batch, recorded_at: datetime) -> None:
         self.batch = batch
@@ -97,20 +101,18 @@ class Work:
         self.repeated = 0
         self.letters: list[DeadLetter] = list(batch.letters)
         self._refused: list[tuple[Event, Refused]] = []
-        self._twins: dict[str, list[Event]] = {}
+        self._later: dict[str, list[Event]] = {}
 
     def drop_repeats_within(self) -> None:
         """Keep the first event of each identity."""
         for event in self.batch.events:
-            first = self.new.setdefault(event.identity, event)
-            if first is not event:
-                self._meet(event, first.fingerprint)
-                if event.fingerprint == first.fingerprint:
-                    self._twins.setdefault(event.identity, []).append(event)
+            if self.new.setdefault(event.identity, event) is not event:
+                self._later.setdefault(event.identity, []).append(event)
 
     def meet_known(self, identity: str, fingerprint: int) -> None:
-        """Drop an event whose identity is recorded, with the digest of what was recorded."""
-        self._meet(self.new.pop(identity), fingerprint)
+        """Drop the events of an identity that is recorded, with the digest of what was recorded."""
+        for event in (self.new.pop(identity), *self._later.pop(identity, ())):
+            self._meet(event, fingerprint)
 
     def _meet(self, event: Event, fingerprint: int) -> None:
         if event.fingerprint == fingerprint:
@@ -119,13 +121,30 @@ class Work:
             message = f"Event {event.id} of {event.source} was recorded with other content."
             self._refused.append((event, Refused("id_conflict", message)))
 
+    def replace(self, refused: Sequence[tuple[Event, Refused]]) -> bool:
+        """Let mended events take the place of refused ones; returns whether there were any.
+
+        A refused event takes no identity: the next with the same and other content is tried.
+        """
+        replaced = False
+        for event, why in refused:
+            later = self._later.get(event.identity, [])
+            mended = [other for other in later if other.fingerprint != event.fingerprint]
+            if mended:
+                same = [other for other in later if other.fingerprint == event.fingerprint]
+                self._refused += [(one, why) for one in (event, *same)]
+                self.new[event.identity], *self._later[event.identity] = mended
+                replaced = True
+        return replaced
+
     def refuse(self, refused: Sequence[tuple[Event, Refused]]) -> None:
         """Turn refused events into dead letters, and with each those that are the same."""
-        self._refused += refused
         for event, why in refused:
-            twins = self._twins.get(event.identity, [])
-            self.repeated -= len(twins)
-            self._refused += [(twin, why) for twin in twins]
+            same = self._later.pop(event.identity, [])
+            self._refused += [(one, why) for one in (event, *same)]
+        for identity, later in self._later.items():
+            for event in later:
+                self._meet(event, self.new[identity].fingerprint)
         if self._refused:
             pairs = zip(self.batch.events, self.batch.records, strict=True)
             records = {id(event): record for event, record in pairs}

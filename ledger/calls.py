@@ -55,9 +55,8 @@ class Call(msgspec.Struct, kw_only=True):
 
     def copy(self) -> Call:
         """Return a copy to change: only `costs` is ever changed in place, the rest is replaced."""
-        twin = self.__copy__()
-        twin.costs = {day: services.copy() for day, services in self.costs.items()}
-        return twin
+        costs = {day: services.copy() for day, services in self.costs.items()}
+        return msgspec.structs.replace(self, costs=costs)
 
     def costs_by_service(self) -> dict[str, int]:
         """Return the cost of each service over all days, in nano-dollars, without zeros."""

@@ -169,14 +169,17 @@ class Recorder:
                 work.meet_known(identities[index], fingerprint)
 
     async def _fold(self, connection: Connection, work: Work) -> Folded:
-        events = list(work.new.values())
-        known = await self._known(connection, events)
-        folded = fold(events, known, self._prices.catalogue)
-        unknown_price = any(refusal.code == "unknown_price" for _, refusal in folded.refused)
-        if unknown_price and await self._prices.refresh(connection, at_once=True):
+        seen: dict[str, Call] = {}
+        while True:
+            events = list(work.new.values())
+            known = await self._known(connection, events)
+            seen |= known.calls
             folded = fold(events, known, self._prices.catalogue)
-        await drop_unused(connection, known.calls.values(), folded)
-        return folded
+            if _lacks_price(folded) and await self._prices.refresh(connection, at_once=True):
+                folded = fold(events, known, self._prices.catalogue)
+            if not work.replace(folded.refused):
+                await drop_unused(connection, seen.values(), folded)
+                return folded
 
     async def _known(self, connection: Connection, events: Sequence[Event]) -> Known:
         """Gather what the fold needs to know, mostly from memory."""
@@ -215,6 +218,10 @@ class Recorder:
             self._calls[call_id] = call
         for call_id in list(self._calls)[: max(0, len(self._calls) - CACHED_CALLS_MAX)]:
             del self._calls[call_id]
+
+
+def _lacks_price(folded: Folded) -> bool:
+    return any(why.code == "unknown_price" for _, why in (*folded.refused, *folded.unreleased))
 
 
 def _void_targets(events: Sequence[Event]) -> set[tuple[str, str]]:

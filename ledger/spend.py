@@ -7,13 +7,17 @@ of infrastructure at the first event, the default charge at the end.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from ledger.calls import Call
-from ledger.periods import quarter_of
+from ledger.periods import QUARTER_MINUTES, quarter_of
 
 SpendKey = tuple[str, datetime]
 """A row of `user_spend`: user and the start of a quarter of an hour in UTC."""
+
+_QUARTER: Final = timedelta(minutes=QUARTER_MINUTES)
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Spend:
@@ -22,6 +26,7 @@ class Spend:
     def __init__(self) -> None:
         """Start with none."""
         self.sums: dict[SpendKey, list[int]] = {}
+        self._quarter = self._until = _LONG_AGO
 
     def cost(self, user_id: str, at: datetime, nano: int) -> None:
         """Move the cost of a user's calls by `nano`, which may be negative."""
@@ -36,7 +41,10 @@ class Spend:
         self._sums(user_id, at)[2] += nano
 
     def _sums(self, user_id: str, at: datetime) -> list[int]:
-        key = (user_id, quarter_of(at))
+        if not self._quarter <= at < self._until:  # most events of a batch share their quarter
+            self._quarter = quarter_of(at)
+            self._until = self._quarter + _QUARTER
+        key = (user_id, self._quarter)
         sums = self.sums.get(key)
         if sums is None:
             sums = self.sums[key] = [0, 0, 0]

@@ -49,7 +49,7 @@ class WorkerOptions:
     kafka: KafkaSettings
     database_url: str
     lanes: int = 2
-    batch_max: int = 8000
+    batch_max: int = 16_000
     budget_basis: SpendBasis = "charged"
     refusal_limit: RefusalLimit = field(default_factory=RefusalLimit)
     stall_seconds: int = 120

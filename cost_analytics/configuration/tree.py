@@ -80,7 +80,7 @@ class WorkerSection:
     """How much a worker does at once."""
 
     lanes: int = 2
-    batch_max: int = 8000
+    batch_max: int = 16_000
     refusal_stop_percent: int = 50
 
 

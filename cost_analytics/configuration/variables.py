@@ -157,7 +157,7 @@ _ALL: Final = (
         "worker",
         "WORKER_BATCH_MAX",
         "8000",
-        "Most events in one transaction. Larger is faster under load, up to about 8000.",
+        "Most events in one transaction. Larger is faster under load, up to about 16000.",
     ),
     Variable(
         "worker",

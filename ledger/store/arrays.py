@@ -14,6 +14,14 @@ _SEPARATOR: Final = "\N{INFORMATION SEPARATOR ONE}"
 
 
 def text_array(values: Sequence[str]) -> str:
+    """Return strings as an array; none of them may hold a NUL character."""
+    joined = '","'.join(values)
+    if "\\" in joined or joined.count('"') != 2 * max(0, len(values) - 1):
+        joined = '","'.join(_escaped(value) for value in values)
+    return f'{{"{joined}"}}' if values else "{}"
+
+
+def joined_texts(values: Sequence[str]) -> str:
     """Return strings for `as_texts()`; none of them may hold a NUL character.
 
     The separator comes first, so that PostgreSQL knows it. Where values hold it, or nothing but one
@@ -21,7 +29,7 @@ def text_array(values: Sequence[str]) -> str:
     """
     joined = _SEPARATOR.join(values)
     if not joined or joined.count(_SEPARATOR) != len(values) - 1:
-        return any_array(values)
+        return text_array(values)
     return _SEPARATOR + joined
 
 

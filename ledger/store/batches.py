@@ -12,7 +12,7 @@ import msgspec
 from ledger.accrual import CountedCost, Folded
 from ledger.calls import Call
 from ledger.movements import Movements
-from ledger.store.arrays import any_array, int_array, text_array
+from ledger.store.arrays import any_array, int_array, joined_texts
 from ledger.store.database import Connection, Record, affected
 from ledger.store.rows import ENTRY_COLUMNS, IDENTITY_COLUMNS, entry_rows, identity_rows
 from ledger.store.sql import statements
@@ -38,13 +38,13 @@ async def known_identities(
     connection: Connection, identities: Sequence[str]
 ) -> list[tuple[int, int]]:
     """Return (index into `identities`, recorded fingerprint) of those recorded before."""
-    rows = await connection.fetch(_SQL["known_identities"], text_array(identities))
+    rows = await connection.fetch(_SQL["known_identities"], joined_texts(identities))
     return [(row[0] - 1, row[1]) for row in rows]
 
 
 async def read_calls(connection: Connection, call_ids: Sequence[str]) -> dict[str, Call]:
     """Return those of the calls that exist, as last committed."""
-    rows = await connection.fetch(_SQL["calls"], text_array(call_ids))
+    rows = await connection.fetch(_SQL["calls"], joined_texts(call_ids))
     return {row["call_id"]: _call(row) for row in rows}
 
 
@@ -53,8 +53,8 @@ async def lock_calls(connection: Connection, call_ids: Sequence[str]) -> dict[st
 
     One that does not exist is made, with version 0, to be locked too.
     """
-    await connection.execute(_SQL["place_calls"], text_array(call_ids))
-    rows = await connection.fetch(_SQL["lock_calls"], text_array(call_ids))
+    await connection.execute(_SQL["place_calls"], joined_texts(call_ids))
+    rows = await connection.fetch(_SQL["lock_calls"], joined_texts(call_ids))
     return {row["call_id"]: _call(row) for row in rows}
 
 
@@ -62,7 +62,7 @@ async def drop_unused(connection: Connection, known: Iterable[Call], folded: Fol
     """Remove calls that `lock_calls` made and no event changed."""
     unused = [c.call_id for c in known if c.version == 0 and c.call_id not in folded.changed]
     if unused:
-        await connection.execute(_SQL["drop_placed_calls"], text_array(unused))
+        await connection.execute(_SQL["drop_placed_calls"], joined_texts(unused))
 
 
 def _call(row: Record) -> Call:
@@ -80,7 +80,7 @@ def _call(row: Record) -> Call:
 async def read_held(connection: Connection, call_ids: Sequence[str]) -> dict[str, list[Event]]:
     """Return the events held for these calls."""
     held: dict[str, list[Event]] = {}
-    for row in await connection.fetch(_SQL["held_events"], text_array(call_ids)):
+    for row in await connection.fetch(_SQL["held_events"], joined_texts(call_ids)):
         held.setdefault(row["call_id"], []).append(unpack(row["event"]))
     return held
 
@@ -93,7 +93,9 @@ async def read_voidable(
     `targets` are identities, each with a call: an identity of another call does not count.
     """
     identities, call_ids = zip(*targets, strict=True)
-    rows = await connection.fetch(_SQL["voidable"], text_array(identities), text_array(call_ids))
+    rows = await connection.fetch(
+        _SQL["voidable"], joined_texts(identities), joined_texts(call_ids)
+    )
     costs = {
         row["identity"]: CountedCost(
             row["call_id"], row["time"], row["service"], row["cost_nano"], row["estimated"]
@@ -120,7 +122,7 @@ async def write(connection: Connection, folded: Folded, recorded_at: datetime) -
     if folded.changed:
         await _move_days(connection, folded.movements)
     if folded.released:
-        await connection.execute(_SQL["release"], text_array(folded.released))
+        await connection.execute(_SQL["release"], joined_texts(folded.released))
     if folded.held:
         held = [(event.data.call_id, event.identity, pack(event)) for event in folded.held]
         await connection.execute(_SQL["hold"], *map(any_array, _columns(held)))
@@ -171,11 +173,11 @@ def _whole_columns(calls: Sequence[Call]) -> list[str]:
 def _cost_columns(calls: Sequence[Call]) -> list[str]:
     """Return the columns of `update_call_costs`."""
     return [
-        text_array([call.call_id for call in calls]),
-        text_array([_json(call.costs) for call in calls]),
-        int_array(call.estimated_count for call in calls),
-        int_array(call.event_count for call in calls),
-        int_array(call.version for call in calls),
+        joined_texts([call.call_id for call in calls]),
+        joined_texts([_encode(call.costs).decode() for call in calls]),
+        int_array([call.estimated_count for call in calls]),
+        int_array([call.event_count for call in calls]),
+        int_array([call.version for call in calls]),
     ]
 
 
@@ -187,18 +189,18 @@ async def _move_days(connection: Connection, movements: Movements) -> None:
     costs = sorted(movements.changed_costs().items())
     if costs:
         keys, nano = _columns(costs)
-        columns = [*map(text_array, _columns(keys)), int_array(nano)]
+        columns = [*map(joined_texts, _columns(keys)), int_array(nano)]
         await connection.execute(_SQL["move_user_day_costs"], *columns)
     changed = sorted(movements.changed_days().items())
     if changed:
         keys, sums = _columns(changed)
-        columns = [*map(text_array, _columns(keys)), *map(int_array, _columns(sums))]
+        columns = [*map(joined_texts, _columns(keys)), *map(int_array, _columns(sums))]
         await connection.execute(_SQL["move_user_days"], *columns)
 
 
 async def add_to_outbox(connection: Connection, worker_id: str, call_ids: list[str]) -> int:
     """Remember that this worker is to publish the totals of these calls; returns the row's id."""
-    row = await connection.fetchval(_SQL["add_to_outbox"], worker_id, text_array(call_ids))
+    row = await connection.fetchval(_SQL["add_to_outbox"], worker_id, joined_texts(call_ids))
     return int(row)
 
 

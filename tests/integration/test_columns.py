@@ -1,24 +1,27 @@
 """Values reach PostgreSQL and come back the same, by the ways of writing that a batch uses."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.store.arrays import any_array, int_array, text_array
+from ledger.entries import Entry
+from ledger.store.arrays import any_array, int_array, joined_texts, text_array
 from ledger.store.codecs import use_fast_codecs
 from ledger.store.database import connect
+from ledger.store.rows import ENTRY_COLUMNS, IDENTITY_COLUMNS, entry_rows, identity_rows
 from tests.support.background import Background
 from tests.support.databases import Databases
 
 letters = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
 awkward = st.sampled_from(
-    ["", " ", "NULL", "null", '"', '\\"', "\\", "{}", "{", ",", '","', "a,b", "\n\t", "'", "💶", "\\u0000"]
+    ["\x1f", "a\x1f", "\x1fb\x1f", "{\x1f}", "", " ", "NULL", "null", '"', '\\"', "\\", "{}", "{", ",", '","', "a,b", "\n\t", "'", "💶", "\\u0000"]
 )  # fmt: skip
 texts = st.lists(letters | awkward, max_size=8)
 bigints = st.integers(-(2**63), 2**63 - 1)
@@ -44,12 +47,24 @@ class Wire:
         self._connection = background.run(connect(url, name="columns"))
         background.run(self._connection.execute("CREATE TEMP TABLE t (n numeric, at timestamptz)"))
         background.run(use_fast_codecs(self._connection))
+        for table in ("call_cost_events", "event_identities"):
+            background.run(
+                self._connection.execute(
+                    f"CREATE TEMP TABLE new_{table} (LIKE {table} INCLUDING DEFAULTS)"
+                )
+            )
 
     def ask(self, query: str, *arguments: Any) -> Any:
         return self._background.run(self._connection.fetchval(query, *arguments))
 
     def rows(self, query: str) -> list[asyncpg.Record]:
         return self._background.run(self._connection.fetch(query))
+
+    def copy_rows(self, table: str, columns: tuple[str, ...], rows: AsyncIterator[bytes]) -> None:
+        self._background.run(self._connection.execute(f"TRUNCATE {table}"))
+        self._background.run(
+            self._connection.copy_to_table(table, columns=columns, source=rows, format="binary")
+        )
 
     def copy(self, records: list[tuple[Any, ...]]) -> None:
         self._background.run(self._connection.execute("TRUNCATE t"))
@@ -71,6 +86,12 @@ def wire(background: Background, databases: Databases) -> Iterator[Wire]:
 @given(values=texts)
 def test_arrays_of_text(wire: Wire, values: list[str]) -> None:
     assert wire.ask("SELECT $1::text::text[]", text_array(values)) == values
+
+
+@many
+@given(values=texts)
+def test_joined_texts(wire: Wire, values: list[str]) -> None:
+    assert wire.ask("SELECT as_texts($1)", joined_texts(values)) == values
 
 
 @many
@@ -99,3 +120,53 @@ def test_copied_numbers_and_times(wire: Wire, rows: list[tuple[Any, datetime]]) 
     assert [tuple(row) for row in wire.rows("SELECT n, at FROM t")] == rows
     as_text = [row[0] for row in wire.rows("SELECT n::text FROM t")]
     assert [None if text is None else Decimal(text) for text in as_text] == [n for n, _ in rows]
+
+
+keys = st.uuids().map(lambda key: key.hex)
+words = letters | awkward
+entries = st.builds(
+    Entry,
+    identity=keys,
+    source=words,
+    event_id=words,
+    type=words,
+    time=times,
+    user_id=words,
+    call_id=words,
+    persona_id=st.none() | words,
+    service=st.none() | words,
+    operation=st.none() | words,
+    operation_sent=st.none() | words,
+    model=st.none() | words,
+    usage=st.none() | numbers,
+    unit=st.none() | words,
+    unit_cost=st.none() | numbers,
+    cost_nano=bigints,
+    amount_nano=bigints,
+    price_id=st.none() | st.integers(-(2**31), 2**31 - 1),
+    estimated=st.booleans(),
+    voids=st.none() | keys,
+    data=st.none() | words,
+)
+
+
+@many
+@given(written=st.lists(entries, max_size=8))
+def test_rows_of_events(wire: Wire, written: list[Entry]) -> None:
+    wire.copy_rows("new_call_cost_events", ENTRY_COLUMNS, entry_rows(written))
+    columns = ", ".join(Entry._fields)
+    read = wire.rows(f"SELECT {columns} FROM new_call_cost_events")
+    expected = [
+        entry._asdict()
+        | {"identity": UUID(entry.identity), "voids": entry.voids and UUID(entry.voids)}
+        for entry in written
+    ]
+    assert [dict(row) for row in read] == expected
+
+
+@many
+@given(written=st.lists(st.tuples(keys, bigints), max_size=8))
+def test_rows_of_identities(wire: Wire, written: list[tuple[str, int]]) -> None:
+    wire.copy_rows("new_event_identities", IDENTITY_COLUMNS, identity_rows(written))
+    read = wire.rows("SELECT identity, fingerprint FROM new_event_identities")
+    assert [(row[0].hex, row[1]) for row in read] == written

@@ -120,6 +120,47 @@ async def test_contradictions_are_refused_and_change_nothing(database_url: str, 
     assert len(rows) == 1
 
 
+async def test_a_mended_event_counts_beside_its_refused_predecessors(
+    database_url: str, desk: Desk
+) -> None:
+    """A refused event takes no identity, within its batch as little as between two."""
+    wrong = cost(id="one", service="nobody", time=NOW)
+    worse = cost("call-2", "alice", id="one", service="no-one", time=NOW)
+    mended = cost(id="one", time=NOW)
+    late = cost(id="one", usage=2, time=NOW)
+    events = [wrong, worse, wrong, mended, late, worse, mended]
+    outcome = await desk.record(Log().batch(events))
+    assert (outcome.recorded, outcome.repeated) == (1, 1)
+    assert outcome.refused == {"unknown_price": 4, "id_conflict": 1}
+    await check(database_url, [mended])
+    again = await desk.record(Log().batch([wrong, mended], partition=1))
+    assert (again.recorded, again.repeated) == (0, 1)
+    assert again.refused == {"id_conflict": 1}
+
+
+async def test_what_was_held_and_has_lost_its_price_stays_held(
+    database_url: str, desk: Desk
+) -> None:
+    """It has no record to be refused with, so it waits for a price and for its call's next event."""
+    held, first, second = cost(user=None), cost(), cost()
+    log = Log()
+    assert (await desk.record(log.batch([held]))).held == 1
+    await fetch(database_url, "UPDATE service_prices SET effective_from = '2100-01-01'")
+    without = {**first, "data": {**first["data"], "totalCost": "0.5"}}
+    async with Desk(database_url) as late:
+        outcome = await late.record(log.batch([without]))
+        assert (outcome.recorded, outcome.refused) == (1, {})
+        assert len(await fetch(database_url, "SELECT FROM held_events")) == 1
+    await fetch(database_url, "UPDATE service_prices SET effective_from = '2020-01-01'")
+    async with Desk(database_url) as later:
+        outcome = await later.record(log.batch([second]))
+    assert outcome.recorded == 1
+    rows = await fetch(database_url, "SELECT FROM call_cost_events WHERE type = 'cost.recorded'")
+    assert len(rows) == 3
+    assert await fetch(database_url, "SELECT FROM held_events") == []
+    await assert_verified(database_url)
+
+
 async def test_late_events_get_their_month(database_url: str, desk: Desk) -> None:
     """Partitions are made ahead; for a late event they are made when it comes."""
     name = f"call_cost_events_{A_YEAR_AGO:%Y_%m}"

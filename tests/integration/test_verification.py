@@ -69,7 +69,7 @@ TAMPERING = {
     "a charge": "UPDATE user_days SET charged_nano = charged_nano + 1 WHERE user_id = 'alice'",
     "a refund": "UPDATE user_days SET refunded_nano = 0 WHERE user_id = 'alice'",
     "another persona's day": "UPDATE user_days SET persona_id = persona_id || 'x' WHERE user_id = 'bob'",
-    "a call's cost": "UPDATE calls SET costs = jsonb_set(costs, array[(SELECT min(k) FROM jsonb_object_keys(costs) AS k), 'vultr'], '1') WHERE call_id = 'call-1'",
+    "a call's cost": "UPDATE calls SET costs = jsonb_set(costs::jsonb, array[(SELECT min(k) FROM jsonb_object_keys(costs::jsonb) AS k), 'vultr'], '1') WHERE call_id = 'call-1'",
     "a call's costs": "UPDATE calls SET costs = '{}' WHERE call_id = 'call-1'",
     "a call's charges": "UPDATE calls SET charges = '{}' WHERE call_id = 'call-2'",
     "a call's status": "UPDATE calls SET status = 'failed' WHERE call_id = 'call-1'",
