@@ -222,7 +222,8 @@ class _Fold:
         else:
             call.add_cost(day, service, cost_nano)
             self._out.spend.cost(owner, time, cost_nano)
-            call.estimated_count += data.estimated
+            if data.estimated:
+                call.estimated_count += 1
         if self._has_voids:
             self._voidable[event.identity] = CountedCost(
                 data.call_id, time, service, cost_nano, data.estimated

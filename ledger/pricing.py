@@ -49,7 +49,12 @@ def price(data: CostRecorded, tariff: Tariff, time: datetime) -> tuple[int, int 
     if data.total_cost is not None:
         cost_nano = nano_from_usd(data.total_cost)
     elif (rate := tariff.at(time)) is not None:
-        cost_nano, price_id = rate.cost_nano(data.usage), rate.price_id
+        price_id, numerator, denominator = rate
+        usage = data.usage
+        if denominator == 1 and type(usage) is int:  # most prices are whole nano-dollars a unit
+            cost_nano = usage * numerator
+        else:
+            cost_nano = rate.cost_nano(usage)
     elif data.unit_cost is not None:
         cost_nano = _emitters_price(data)
     else:

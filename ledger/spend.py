@@ -30,7 +30,14 @@ class Spend:
 
     def cost(self, user_id: str, at: datetime, nano: int) -> None:
         """Move the cost of a user's calls by `nano`, which may be negative."""
-        self._sums(user_id, at)[0] += nano
+        if not self._quarter <= at < self._until:  # most events of a batch share their quarter
+            self._quarter = quarter_of(at)
+            self._until = self._quarter + _QUARTER
+        key = (user_id, self._quarter)
+        sums = self.sums.get(key)
+        if sums is None:
+            sums = self.sums[key] = [0, 0, 0]
+        sums[0] += nano
 
     def charge(self, user_id: str, at: datetime, nano: int) -> None:
         """Move what a user was charged."""
@@ -41,10 +48,7 @@ class Spend:
         self._sums(user_id, at)[2] += nano
 
     def _sums(self, user_id: str, at: datetime) -> list[int]:
-        if not self._quarter <= at < self._until:  # most events of a batch share their quarter
-            self._quarter = quarter_of(at)
-            self._until = self._quarter + _QUARTER
-        key = (user_id, self._quarter)
+        key = (user_id, quarter_of(at))
         sums = self.sums.get(key)
         if sums is None:
             sums = self.sums[key] = [0, 0, 0]

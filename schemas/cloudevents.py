@@ -240,7 +240,7 @@ def _check_recorded(data: Any) -> None:
     if data.total_cost is not None:
         _bounded(data.total_cost, "totalCost", MAX_AMOUNT_USD)
     metadata = bytes(data.metadata)
-    if metadata:
+    if metadata and not (len(metadata) <= MAX_METADATA_DEPTH and metadata.startswith(b"{")):
         _check_metadata(metadata)
 
 
@@ -249,7 +249,7 @@ def _check_metadata(metadata: bytes) -> None:
         raise Refused("invalid_event", f"`metadata` is above {MAX_METADATA_BYTES} bytes.")
     if metadata[:1] != b"{" and metadata != b"null":
         raise Refused("invalid_event", "`metadata` is not an object.")
-    if len(metadata) > MAX_METADATA_DEPTH and _is_deep(metadata):
+    if _is_deep(metadata):
         raise Refused("invalid_event", f"`metadata` is above {MAX_METADATA_DEPTH} levels deep.")
 
 
