@@ -45,6 +45,14 @@ class Batch(msgspec.Struct):
         """How many records the batch stands for."""
         return len(self.events) + len(self.letters)
 
+    def add(self, later: Batch) -> None:
+        """Take over what came after it from the same partitions."""
+        self.events += later.events
+        self.records += later.records
+        self.letters += later.letters
+        self.next_offsets |= later.next_offsets
+        self.rewinds |= later.rewinds
+
 
 class Outcome(msgspec.Struct):
     """What a committed batch came to.

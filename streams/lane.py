@@ -93,6 +93,8 @@ class Lane:
             while not stop.is_set():
                 assignment, batch = await self._next_batch()
                 if recording is not None:
+                    if batch is not None:
+                        await self._fill(batch, assignment, recording)
                     await recording
                     recording = None
                 if batch is not None and assignment == self._assignment and not stop.is_set():
@@ -113,24 +115,44 @@ class Lane:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._assigned.wait(), IDLE_SECONDS)
             return assignment, None
-        polled = await self._polled()
+        polled = await self._polled(self._batch_max)
         self.behind = _is_old(polled)
-        if not polled:
-            return assignment, None
+        return assignment, await self._decoded(polled) if polled else None
+
+    async def _fill(self, batch: Batch, assignment: int, recording: asyncio.Task[None]) -> None:
+        """Add to a batch for as long as the one before is being recorded.
+
+        It has to wait anyway, and the larger it is, the less each of its events costs.
+        """
+        while not recording.done() and assignment == self._assignment:
+            room = self._batch_max - batch.size
+            polled = await self._polled(room, recording) if room > 0 else {}
+            if not polled or assignment != self._assignment:
+                return
+            batch.add(await self._decoded(polled))
+
+    async def _decoded(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> Batch:
         batch = await decode_records(polled)
         self.read_offsets |= batch.next_offsets
         batch.rewinds = self._rewinds(polled)
-        return assignment, batch
+        return batch
 
-    async def _polled(self) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
-        """Return the next records, or none where the partitions are given up meanwhile."""
+    async def _polled(
+        self, most: int, until: asyncio.Task[None] | None = None
+    ) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
+        """Return up to `most` records, or none where the partitions are given up meanwhile.
+
+        With `until` it also gives up when that is done.
+        """
         poll = self._poll = asyncio.create_task(
-            self._consumer.getmany(
-                *self.partitions, timeout_ms=POLL_MS, max_records=self._batch_max
-            )
+            self._consumer.getmany(*self.partitions, timeout_ms=POLL_MS, max_records=most)
         )
         try:
-            await asyncio.wait({poll})
+            waited = {poll} if until is None else {poll, until}
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if not poll.done():
+                poll.cancel()
+                await asyncio.wait({poll})  # it may have taken records all the same
         finally:
             poll.cancel()
         return {} if poll.cancelled() else poll.result()

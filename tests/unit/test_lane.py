@@ -57,6 +57,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.recorded: list[tuple[int, int]] = []
+        self.sizes: list[int] = []
         self.may_record = asyncio.Event()
         self.may_record.set()
         self.begun = asyncio.Event()
@@ -64,6 +65,7 @@ class Ledger:
 
     async def record(self, batch: Batch) -> Outcome:
         self.begun.set()
+        self.sizes.append(batch.size)
         await self.may_record.wait()
         self.recorded += [(one.partition, one.offset) for one in batch.records]
         return Outcome(recorded=len(batch.events))
@@ -115,6 +117,25 @@ async def until_polled(broker: Broker, polls: int) -> None:
     async with asyncio.timeout(10):
         while broker.polls < polls:
             await asyncio.sleep(0.001)
+
+
+async def test_what_comes_while_a_batch_is_recorded_is_one_batch(
+    broker: Broker, ledger: Ledger
+) -> None:
+    """As much of it as a batch may hold; nothing waits any longer for that."""
+    ledger.may_record.clear()
+    async with running(broker, ledger) as own:
+        own.assign([FIRST, OTHER], {})
+        await broker.send(FIRST)
+        await ledger.begun.wait()
+        for polls, partition in enumerate([FIRST, OTHER, FIRST], 3):
+            await broker.send(partition)
+            await until_polled(broker, polls)
+        ledger.may_record.set()
+        await until_recorded(ledger, 4)
+        assert ledger.sizes == [1, 3]
+        assert own.read_offsets == {0: 3, 1: 1}
+    assert ledger.recorded == [(0, 0), (0, 1), (1, 0), (0, 2)]
 
 
 @pytest.mark.parametrize("later", [[FIRST], [FIRST, OTHER]], ids=["the same", "one more"])
