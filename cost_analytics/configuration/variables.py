@@ -156,7 +156,7 @@ _ALL: Final = (
     Variable(
         "worker",
         "WORKER_BATCH_MAX",
-        "8000",
+        "16000",
         "Most events in one transaction. Larger is faster under load, up to about 16000.",
     ),
     Variable(
