@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from api.access import CALLER, Access, Route
+from api.paging import limit_of
 from api.parameters import one_of
 from api.problems import invalid_parameter
 from api.replies import tagged_reply
@@ -33,7 +34,9 @@ class AlertRoutes:
     async def list(self, request: web.Request) -> web.Response:
         """Answer with a page of a user's alerts, latest first."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
-        page = await self._budgets.alerts(viewer, user_id, _cursor(request), _most(request))
+        page = await self._budgets.alerts(
+            viewer, user_id, _cursor(request), limit_of(request, _DEFAULT_LIMIT, _LIMIT_MOST)
+        )
         body = AlertList(
             alerts=[decode(BudgetAlert, alert.encode()) for alert in page.alerts],
             next_cursor=None if page.before is None else str(page.before),
@@ -47,13 +50,4 @@ def _cursor(request: web.Request) -> int | None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= _CURSOR_DIGITS_MOST):
         raise invalid_parameter("cursor", "must be the `nextCursor` of the page before")
-    return int(text)
-
-
-def _most(request: web.Request) -> int:
-    text = one_of(request, "limit")
-    if text is None:
-        return _DEFAULT_LIMIT
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _LIMIT_MOST):
-        raise invalid_parameter("limit", f"must be a number from 1 to {_LIMIT_MOST}")
     return int(text)

@@ -32,13 +32,13 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _decoder: Final = msgspec.json.Decoder(tuple[int, str])
 
 
-def limit_of(request: web.Request) -> int:
+def limit_of(request: web.Request, usually: int = ROWS_USUALLY, most: int = ROWS_MOST) -> int:
     """Return how many rows the query asks for; raises the 400 Problem."""
     text = one_of(request, "limit")
     if text is None:
-        return ROWS_USUALLY
-    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and 1 <= int(text) <= ROWS_MOST):
-        raise invalid_parameter("limit", f"must be a whole number from 1 to {ROWS_MOST}")
+        return usually
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and 1 <= int(text) <= most):
+        raise invalid_parameter("limit", f"must be a whole number from 1 to {most}")
     return int(text)
 
 
