@@ -15,6 +15,7 @@ from bench.alerts import measure_alerts
 from bench.broker import missing, version_of
 from bench.databases import Databases
 from bench.events import make_load
+from bench.large import measure_everyone, measure_export
 from bench.latency import measure_latency
 from bench.loss import measure_loss
 from bench.machine import CpuMeter, describe
@@ -65,6 +66,10 @@ async def _run_parts(stage: Stage, report: Report) -> None:
         report.alerts(await measure_alerts(stage))
     if "reads" in options.parts:
         report.reads(await measure_reads(stage))
+    if "export" in options.parts:
+        report.export(await measure_export(stage))
+    if "everyone" in options.parts:
+        report.everyone(await measure_everyone(stage))
     if "loss" in options.parts:
         narrator.title("failures in a Faust agent")
         one_by_one = await measure_loss(stage, "fails")

@@ -58,7 +58,7 @@ async def measure_reads(stage: Stage) -> dict[str, list[Reads]]:
                 runs.setdefault(BARE, []).append(run)
             secret = secrets.token_urlsafe(_SECRET_BYTES)
             routes = _requests(stage, secret)
-            async with _api(stage, url, secret) as port:
+            async with running_api(stage, url, secret) as (port, _):
                 for name, requests in routes.items():
                     run = await _measure(stage, name, port, requests)
                     runs.setdefault(name, []).append(run)
@@ -104,7 +104,10 @@ async def _bare(stage: Stage) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def _api(stage: Stage, database_url: str, secret: str) -> AsyncIterator[int]:
+async def running_api(
+    stage: Stage, database_url: str, secret: str
+) -> AsyncIterator[tuple[int, int]]:
+    """Run an API process for the length of a block; lends its port and its process id."""
     port = choose_port()
     values = {
         "DATABASE_URL": database_url,
@@ -116,9 +119,9 @@ async def _api(stage: Stage, database_url: str, secret: str) -> AsyncIterator[in
         # A line for each request is for the operator to switch on, and off.
         "LOG_LEVEL": "WARNING",
     }
-    async with stage.running("api", "cost_analytics", "api", values=values):
+    async with stage.running("api", "cost_analytics", "api", values=values) as process:
         await _wait_listening(port)
-        yield port
+        yield port, process.pid
 
 
 async def _wait_listening(port: int) -> None:

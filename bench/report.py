@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+from bench import million
 from bench.alerts import ALERTS_PER_SECOND, AlertLatencies
 from bench.alerts import EVENTS_PER_SECOND as ALERT_LOAD
 from bench.events import CALLS, USERS, WARM_UP_EVENTS, Load, mean_bytes
 from bench.figures import Timed, cpu_text, percentile, spread, strangers_text, table
+from bench.http_load import Answers
+from bench.large import Export
 from bench.latency import EVENTS_PER_SECOND, Latencies
 from bench.loss import Loss
 from bench.options import Options
@@ -114,6 +117,31 @@ class Report:
         at = f"ms at {OFFERED_PER_SECOND}/s"
         self.lines += table(["", "÷ bare handler", "reads/s", f"p50, {at}", f"p99, {at}"], rows)
         self._note("The client runs on the same machine and takes about as much of it.")
+
+    def export(self, runs: Sequence[Export]) -> None:
+        """Add the file of a million events."""
+        self._section("A CSV file of a million events of one user")
+        rows = [
+            [
+                spread([run.seconds for run in runs], 1),
+                spread([run.lines / run.seconds for run in runs], -2),
+                spread([run.size_bytes / 2**20 for run in runs], 0),
+                spread([run.before_bytes / 2**20 for run in runs], 0),
+                spread([run.most_bytes / 2**20 for run in runs], 0),
+            ]
+        ]
+        header = ["seconds", "lines/s", "MiB", "API before, MiB", "API at most, MiB"]
+        self.lines += table(header, rows)
+        self._note("Resident memory of the API process, before the file and at most.")
+
+    def everyone(self, runs: Mapping[str, Sequence[Answers]]) -> None:
+        """Add the view over everyone."""
+        self._section(f"With {million.CALLS:,} calls of {million.USERS:,} users in 90 days")
+        rows = [
+            [name, *_percentiles([run.milliseconds for run in its])] for name, its in runs.items()
+        ]
+        self.lines += table(["", "p50, ms", "p99, ms"], rows)
+        self._note("One request after the other, answered by the API over HTTP.")
 
     def _section(self, title: str) -> None:
         self.lines += ["", f"## {title}", ""]

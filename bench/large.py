@@ -1,0 +1,137 @@
+"""What must not grow with the number of rows: a file's memory, and the view over everyone.
+
+The API as production runs it, a process of its own, over a million calls and a million events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from aiohttp import ClientSession, ClientTimeout
+
+from bench.http_load import Answers, request_bytes, saturate
+from bench.million import CALLS, EVENTS, EXPORTER, make_calls, make_events
+from bench.reads import running_api
+from bench.stage import InvalidRunError, Stage
+from cost_analytics.configuration.secret import Secret
+from cost_analytics.configuration.tree import TokenSection
+from cost_analytics.embedded.ports import LOOPBACK
+from cost_analytics.tokens import Role, mint
+
+_SECONDS: Final = 3
+_ADMINISTRATORS: Final = 50
+"""Taking turns, so that none of them comes near the limit of requests that each has."""
+_TOKEN_SECONDS: Final = 3_600
+_FILE_SECONDS_MAX: Final = 600
+_PERIODS: Final = ("7d", "30d", "90d")
+
+
+class Export(NamedTuple):
+    """One file: its lines and bytes, how long it took, and the API's memory before and at most."""
+
+    lines: int
+    size_bytes: int
+    seconds: float
+    before_bytes: int
+    most_bytes: int
+
+
+async def measure_export(stage: Stage) -> list[Export]:
+    """Return the exports of a million events; raises InvalidRunError."""
+    stage.narrator.title("a file of a million events")
+    runs: list[Export] = []
+    async with stage.databases.fresh() as url:
+        stage.narrator.say("writing the events")
+        await make_events(url)
+        await stage.databases.checkpoint()
+        for _ in range(stage.options.runs):
+            async with _api(stage, url) as (port, pid, tokens):
+                runs.append(await _export(port, pid, mint(tokens, EXPORTER, ttl_seconds=900)))
+            stage.narrator.result(f"{runs[-1].lines:,} lines in {runs[-1].seconds:.1f} s")
+    return runs
+
+
+async def _export(port: int, pid: int, token: str) -> Export:
+    base = f"http://{LOOPBACK}:{port}/api/costs/user/{EXPORTER}/export.csv"
+    headers = {"Authorization": f"Bearer {token}"}
+    limit = ClientTimeout(total=_FILE_SECONDS_MAX)
+    async with ClientSession(headers=headers, timeout=limit, auto_decompress=False) as session:
+        # A short one first, so that what any request needs is there before the clock starts.
+        async with session.get(f"{base}?type=daily&period=7d") as response:
+            await response.read()
+        before = _memory(pid, "VmRSS")
+        began, lines, size = time.monotonic(), 0, 0
+        async with session.get(f"{base}?type=events&period=90d") as response:
+            async for piece in response.content.iter_any():
+                lines += piece.count(b"\r\n")
+                size += len(piece)
+        seconds = time.monotonic() - began
+    if lines != EVENTS + 1:
+        raise InvalidRunError(f"the file had {lines} lines")
+    return Export(lines, size, seconds, before, _memory(pid, "VmHWM"))
+
+
+def _memory(pid: int, name: str) -> int:
+    """Return how much memory a process has (VmRSS) or had at most (VmHWM), in bytes."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    [line] = [line for line in status.splitlines() if line.startswith(f"{name}:")]
+    return int(line.split()[1]) * 1024
+
+
+async def measure_everyone(stage: Stage) -> dict[str, list[Answers]]:
+    """Return how long the view over everyone and a page of calls take with a million calls."""
+    stage.narrator.title("the view over everyone")
+    runs: dict[str, list[Answers]] = {}
+    async with stage.databases.fresh() as url:
+        stage.narrator.say(f"writing {CALLS:,} calls")
+        await make_calls(url)
+        await stage.databases.checkpoint()
+        async with _api(stage, url) as (port, _, tokens):
+            for _ in range(stage.options.runs):
+                for name, path in _paths().items():
+                    requests = [
+                        request_bytes(path, _administrator(tokens, number))
+                        for number in range(_ADMINISTRATORS)
+                    ]
+                    await saturate(port, requests, connections=1, seconds=1)
+                    answers = await saturate(port, requests, connections=1, seconds=_SECONDS)
+                    if answers.refused:
+                        raise InvalidRunError(f"{name}: {answers.refused} were not answered")
+                    runs.setdefault(name, []).append(answers)
+                    stage.narrator.result(f"{name}: {answers.rate:,.0f}/s")
+    return runs
+
+
+def _paths() -> dict[str, str]:
+    analytics = "/api/admin/costs/analytics?period="
+    return {
+        **{f"analytics, {period}": f"{analytics}{period}" for period in _PERIODS},
+        "analytics, the 60 days before the last 10": f"{analytics}custom&{_custom(70, 10)}",
+        "a page of a user's calls": "/api/costs/user/user-7/calls?limit=20",
+    }
+
+
+def _custom(first: int, last: int) -> str:
+    def day(ago: int) -> str:
+        return time.strftime("%Y-%m-%d", time.gmtime(time.time() - ago * 86_400))
+
+    return f"startDate={day(first)}&endDate={day(last)}"
+
+
+def _administrator(tokens: TokenSection, number: int) -> str:
+    role: Role = "admin"
+    return mint(tokens, f"admin-{number}", role=role, ttl_seconds=_TOKEN_SECONDS)
+
+
+@asynccontextmanager
+async def _api(stage: Stage, url: str) -> AsyncIterator[tuple[int, int, TokenSection]]:
+    secret = secrets.token_urlsafe(48)
+    async with running_api(stage, url, secret) as (port, pid):
+        await asyncio.sleep(0.5)
+        yield port, pid, TokenSection(secret=Secret(secret))
