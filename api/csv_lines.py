@@ -22,6 +22,7 @@ from schemas.costs import USUAL_SERVICES
 from schemas.exact import exact_text
 from schemas.money import usd_text
 
+_OFFSET: Final = len("+00:00")
 _GUARDED: Final = frozenset("=+-@\t\r\n'")
 _SERVICES: Final = (*(f"{service}_usd" for service in USUAL_SERVICES), "otherServices_usd")
 
@@ -80,32 +81,43 @@ def _event(row: ExportedEvent) -> Iterator[tuple[str, ...]]:
     What the user pays stands on the last of them.
     """
     event = row.event
+    if event.type != "call.settled":
+        yield _line(row, event.service, event.cost_nano, event.amount_nano)
+        return
     costs, amount_nano = moved(event)
-    services = [service for service, nano in costs.items() if nano] or [event.service or ""]
-    if amount_nano and event.service is None and DEFAULT_PROCESSOR in services:
-        services.append(services.pop(services.index(DEFAULT_PROCESSOR)))
-    for service in services:
-        yield (
-            _moment(event.time),
-            _moment(event.recorded_at),
-            text_cell(row.call_id),
-            text_cell(row.persona_id),
-            event.type,
-            text_cell(service),
-            text_cell(event.operation),
-            text_cell(row.operation_sent),
-            text_cell(event.model),
-            _number(event.usage),
-            event.unit or "",
-            _number(event.unit_cost),
-            usd_text(costs.get(service, 0)),
-            usd_text(amount_nano if service == services[-1] else 0),
-            _flag(event.estimated),
-            _flag(event.voided),
-            text_cell(event.source),
-            text_cell(event.event_id),
-            text_cell(event.data),
-        )
+    last = costs.pop(DEFAULT_PROCESSOR, 0)
+    for service, nano in costs.items():
+        if nano:
+            yield _line(row, service, nano, 0)
+    if last or amount_nano or not any(costs.values()):
+        yield _line(row, DEFAULT_PROCESSOR if last or amount_nano else None, last, amount_nano)
+
+
+def _line(
+    row: ExportedEvent, service: str | None, cost_nano: int, amount_nano: int
+) -> tuple[str, ...]:
+    event = row.event
+    return (
+        _moment(event.time),
+        _moment(event.recorded_at),
+        text_cell(row.call_id),
+        text_cell(row.persona_id),
+        event.type,
+        text_cell(service),
+        text_cell(event.operation),
+        text_cell(row.operation_sent),
+        text_cell(event.model),
+        _number(event.usage),
+        event.unit or "",
+        _number(event.unit_cost),
+        usd_text(cost_nano) if cost_nano else "0",
+        usd_text(amount_nano) if amount_nano else "0",
+        _flag(event.estimated),
+        _flag(event.voided),
+        text_cell(event.source),
+        text_cell(event.event_id),
+        text_cell(event.data),
+    )
 
 
 def _call(row: ListedCall) -> tuple[str, ...]:
@@ -146,7 +158,7 @@ def _by_service(costs: Mapping[str, int]) -> Iterator[str]:
 
 
 def _moment(moment: datetime | None) -> str:
-    return "" if moment is None else moment.isoformat().replace("+00:00", "Z")
+    return "" if moment is None else f"{moment.isoformat()[:-_OFFSET]}Z"
 
 
 def _number(value: Decimal | None) -> str:
