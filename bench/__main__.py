@@ -16,6 +16,7 @@ from bench.broker import missing, version_of
 from bench.databases import Databases
 from bench.events import make_load
 from bench.latency import measure_latency
+from bench.live import measure_live
 from bench.loss import measure_loss
 from bench.machine import CpuMeter, describe
 from bench.narration import Narrator
@@ -63,6 +64,8 @@ async def _run_parts(stage: Stage, report: Report) -> None:
         report.latency(await measure_latency(stage))
     if "alerts" in options.parts:
         report.alerts(await measure_alerts(stage))
+    if "live" in options.parts:
+        report.live(await measure_live(stage))
     if "reads" in options.parts:
         report.reads(await measure_reads(stage))
     if "loss" in options.parts:
