@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from cost_analytics.embedded.tansu import EmbeddedTansu
+from schemas import generate
 from schemas.topics import BUDGET_ALERTS, CALL_TOTALS
 from tests.support.api import token
 from tests.support.events import charged, cost, ended, started
@@ -57,6 +59,21 @@ async def test_a_call_is_seen_to_start_to_tick_and_to_end(world: World) -> None:
         assert over["chargedToUser"] == shown["chargedToUser"] == Decimal("4.99")
         pushed = await heard.next("budget")
         assert pushed["budget"]["currentDailySpend"] == Decimal("4.99")
+        await world.alert("alice", 1)
+        await heard.alerts(1)
+        await heard.say(type="ping")
+        await heard.next("pong")
+        for said in heard.messages:
+            validator(said["type"]).validate(said)
+        assert {said["type"] for said in heard.messages} == {
+            "snapshot", "call", "budget", "alert", "pong",
+        }  # fmt: skip
+
+
+def validator(kind: str) -> Draft202012Validator:
+    """Return what checks a message by the schema that clients have."""
+    text = (generate.FOLDER / f"live-{kind}.schema.json").read_text()
+    return Draft202012Validator(json.loads(text))
 
 
 async def test_nobody_hears_of_somebody_elses_calls_but_admins_of_all(world: World) -> None:
