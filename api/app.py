@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from api.access import ROUTES
+from api.access import ROUTES, Route
 from api.alerts import AlertRoutes
 from api.auth import Authenticator
 from api.authorizations import AuthorizationRoutes
@@ -58,8 +58,7 @@ def build_app(
     `patient` readers serve what takes long, so that it cannot starve the rest; without them the
     others do. `events` is where reported costs go; without it nothing is taken. `checks` have to
     hold, besides a current schema, for `/ready` to say yes. The caller closes what it passed.
-    `feed_from` says how to reach the brokers whose topics feed the sockets; without it there is
-    no feed, and a socket is answered with 503.
+    `feed_from` says how to reach the brokers; without it a socket is answered with 503.
     """
     options = options or ApiOptions()
     gate = Gate(authenticator, options)
@@ -83,12 +82,7 @@ def build_app(
     app = web.Application(
         middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes
     )
-    for route in routes:
-        for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
-            app.router.add_route(
-                method, route.path, gate.guard(route), expect_handler=expect_nothing
-            )
-    app[ROUTES] = routes
+    _add(app, routes, gate)
     app.on_response_prepare.append(gate.finish)
 
     async def close(_: web.Application) -> None:
@@ -97,3 +91,12 @@ def build_app(
     live.attach(app)
     app.on_cleanup.append(close)
     return app
+
+
+def _add(app: web.Application, routes: tuple[Route, ...], gate: Gate) -> None:
+    for route in routes:
+        for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
+            app.router.add_route(
+                method, route.path, gate.guard(route), expect_handler=expect_nothing
+            )
+    app[ROUTES] = routes

@@ -27,7 +27,7 @@ class Client:
     def __init__(self, user: str, role: str, replicas: list[Replica]) -> None:
         self.user, self.role, self.replicas = user, role, replicas
         self.calls: dict[str, dict[str, Any]] = {}
-        self.connections = self.fallen = self.heard = 0
+        self.connections = self.fallen = self.heard = self.heard_here = 0
         self._socket: ClientWebSocketResponse | None = None
 
     async def run(self) -> None:
@@ -35,7 +35,7 @@ class Client:
             replica = random.choice(self.replicas)
             try:
                 async with replica.listening(self.user, role=self.role) as heard:
-                    self._socket = heard.socket
+                    self._socket, self.heard_here = heard.socket, 0
                     self.connections += 1
                     await self._listen(heard)
             except (OSError, ConnectionError, TimeoutError):
@@ -45,6 +45,7 @@ class Client:
         while True:
             said = await heard.next()
             self.heard += 1
+            self.heard_here += 1
             changed = said.get("calls", [said["call"]] if "call" in said else [])
             for call in changed:
                 known = self.calls.get(call["callId"])
@@ -53,6 +54,7 @@ class Client:
 
     def cut(self) -> None:
         """Cut the connection as a lost network would, without a word."""
+        self.heard_here = 0
         if self._socket is not None:
             transport = self._socket._response.connection and self._socket._response.connection.transport  # fmt: skip
             if transport is not None:
@@ -99,12 +101,18 @@ async def _load(stage: Stage, clients: list[Client]) -> int:
     for _ in range(CUTS):
         costs = [cost(*random.choice(names), time=ago(seconds=1)) for _ in range(EVENTS_PER_ROUND)]
         sent += len(await stage.send(costs))
+        await until(lambda: _all_listen(clients))
+        await asyncio.sleep(random.random() / 10)
         for client in clients:
-            asyncio.get_running_loop().call_later(random.random() / 10, client.cut)
-        await asyncio.sleep(0.15)
+            client.cut()
     last = [cost(*name, time=ago(seconds=1)) for name in names]
     over = [ended(*name, time=ago(seconds=0)) for name in names[::2]]
     return sent + len(await stage.send([*last, *over]))
+
+
+async def _all_listen(clients: list[Client]) -> bool:
+    """Say whether everybody has heard something since the last cut."""
+    return all(client.heard_here for client in clients)
 
 
 Shown = dict[str, tuple[int, str, int]]
