@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from aiohttp import web
 
@@ -37,6 +37,7 @@ class Access(Enum):
     OWNER = "the owner of the call, which the query decides, and admins"
     ADMIN = "admins"
     EMITTER = "services that report costs, and admins"
+    LISTENER = "users, each for what is their own, and admins"
 
     def permits(self, caller: Caller, user_id: str | None) -> bool:
         """Say whether a caller may go on; `user_id` is the user whom the path names, if any."""
@@ -46,17 +47,33 @@ class Access(Enum):
             return caller.role == "service"
         if caller.role != "user":
             return False
-        return self is Access.OWNER or (self is Access.SELF and caller.user_id == user_id)
+        return self in {Access.OWNER, Access.LISTENER} or (
+            self is Access.SELF and caller.user_id == user_id
+        )
+
+
+class WaysIn(Protocol):
+    """How a request may say who is calling where it cannot set a header."""
+
+    def authorization(self, request: web.Request) -> str | None:
+        """Return what to take for the header `Authorization`; None: the header itself."""
+
+    async def caller(self, request: web.Request) -> Caller | None:
+        """Return a caller who needs no token, None for a request that has to bring one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method of one path, who may use it, and what answers."""
+    """One method of one path, who may use it, and what answers.
+
+    A route with other `ways_in` than the header is a socket's, and only pages of ours may open it.
+    """
 
     method: str
     path: str
     access: Access
     handler: Handler
+    ways_in: WaysIn | None = None
 
 
 ROUTES: Final = web.AppKey("routes", tuple[Route, ...])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 
 from aiohttp import web
 
-from api.access import ROUTES
+from api.access import ROUTES, Route
 from api.alerts import AlertRoutes
 from api.auth import Authenticator
 from api.authorizations import AuthorizationRoutes
@@ -21,6 +22,7 @@ from api.gate import Gate
 from api.health import Check, Health
 from api.intake.routes import IntakeRoutes
 from api.limits import expect_nothing
+from api.live.routes import live_routes
 from api.options import ApiOptions
 from api.reconciliation import ReconciliationRoutes
 from api.spending import SpendingRoutes
@@ -49,42 +51,52 @@ def build_app(
     checks: Sequence[Check] = (),
     today: Callable[[], date] = utc_today,
     now: Callable[[], datetime] = utc_now,
+    feed_from: Mapping[str, Any] | None = None,
 ) -> web.Application:
     """Return the application, which closes the authenticator when it is cleaned up.
 
     `patient` readers serve what takes long, so that it cannot starve the rest; without them the
     others do. `events` is where reported costs go; without it nothing is taken. `checks` have to
     hold, besides a current schema, for `/ready` to say yes. The caller closes what it passed.
+    `feed_from` says how to reach the brokers; without it a socket is answered with 503.
     """
     options = options or ApiOptions()
     gate = Gate(authenticator, options)
     budgets = Budgets(readers, options.budget_basis, DEFAULT_ALERT_THRESHOLD_PERCENT)
+    budget_routes = BudgetRoutes(budgets, options.limits, now)
+    live = live_routes(readers, budget_routes.body, options, feed_from)
     routes = (
-        *Health(readers, checks).routes(),
+        *Health(readers, [*checks, *live.checks()]).routes(),
         *Calls(readers).routes(),
         *CallLists(readers).routes(),
         *SpendingRoutes(readers, today).routes(),
-        *BudgetRoutes(budgets, options.limits, now).routes(),
+        *budget_routes.routes(),
         *AlertRoutes(budgets).routes(),
         *AuthorizationRoutes(budgets, options.limits, now).routes(),
         *Exports(patient or readers, options.limits, today).routes(),
         *EveryoneRoutes(readers, today).routes(),
         *ReconciliationRoutes(patient or readers, today).routes(),
         *IntakeRoutes(events, options.limits, now).routes(),
+        *live.routes(),
     )
     app = web.Application(
         middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes
     )
+    _add(app, routes, gate)
+    app.on_response_prepare.append(gate.finish)
+
+    async def close(_: web.Application) -> None:
+        await authenticator.close()
+
+    live.attach(app)
+    app.on_cleanup.append(close)
+    return app
+
+
+def _add(app: web.Application, routes: tuple[Route, ...], gate: Gate) -> None:
     for route in routes:
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
             app.router.add_route(
                 method, route.path, gate.guard(route), expect_handler=expect_nothing
             )
     app[ROUTES] = routes
-    app.on_response_prepare.append(gate.finish)
-
-    async def close(_: web.Application) -> None:
-        await authenticator.close()
-
-    app.on_cleanup.append(close)
-    return app

@@ -83,9 +83,12 @@ def unix_now() -> int:
     return time.time_ns() // 1_000_000_000
 
 
-def bearer_token(headers: MultiMapping[str]) -> str:
-    """Return the token of a request that carries exactly one; raises the 401 Problem."""
-    values = headers.getall(hdrs.AUTHORIZATION, [])
+def bearer_token(headers: MultiMapping[str], instead: str | None = None) -> str:
+    """Return the token of a request that carries exactly one; raises the 401 Problem.
+
+    `instead` is taken for the header where the token came by another way.
+    """
+    values = headers.getall(hdrs.AUTHORIZATION, []) if instead is None else [instead]
     if not values:
         raise unauthorized(
             "Send a token in the header `Authorization: Bearer …`.", sent_token=False

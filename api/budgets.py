@@ -19,6 +19,7 @@ from ledger.burn import seconds_to_threshold
 from ledger.limits import FULL, Change
 from ledger.periods import Period, time_zones
 from ledger.store.budgets import Budgets, Standing
+from ledger.store.reading import Viewer
 from schemas.alerts import BudgetAlert
 from schemas.budgets import (
     MAX_DECIMALS,
@@ -58,8 +59,12 @@ class BudgetRoutes:
     async def read(self, request: web.Request) -> web.Response:
         """Answer with the user's budget."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
+        return tagged_reply(request, await self.body(viewer, user_id))
+
+    async def body(self, viewer: Viewer, user_id: str) -> Budget:
+        """Return the body about a user's budget as it is now; raises StoreUnavailableError."""
         standing = await self._budgets.standing(viewer, user_id, self._now())
-        return tagged_reply(request, budget(user_id, standing))
+        return budget(user_id, standing)
 
     async def change(self, request: web.Request) -> web.Response:
         """Change what the body names, and answer with the budget that results."""

@@ -45,5 +45,12 @@ class Cors:
             response.headers["Access-Control-Allow-Origin"] = "*" if self._any else origin
             response.headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS
 
+    def may_open(self, request: web.Request) -> bool:
+        """Say whether a socket may be opened: from our own pages, ours by name, or by no page."""
+        origin = request.headers.get("Origin")
+        if origin is None or self._allows(origin):
+            return True
+        return origin.partition("://")[2] == request.host
+
     def _allows(self, origin: str | None) -> bool:
         return origin is not None and (self._any or origin in self._origins)

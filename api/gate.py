@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler as NextHandler
 from aiohttp.typedefs import Middleware
 
-from api.access import CALLER, Access, Handler, Route
+from api.access import CALLER, Access, Caller, Handler, Route
 from api.auth import Authenticator, bearer_token
 from api.connections import GuardedConnection
 from api.cors import Cors
@@ -24,6 +24,7 @@ from api.parameters import check_path
 from api.problems import (
     Problem,
     forbidden,
+    foreign_origin,
     internal_error,
     problem_of,
     unavailable,
@@ -77,17 +78,31 @@ class Gate:
 
     async def _admit(self, request: web.Request, route: Route) -> None:
         """Let the request on with its caller noted; raises the Problem 401, 429, 400 or 403."""
-        token = bearer_token(request.headers)
-        caller = self._authenticator.recall(token)
-        if caller is None:
-            # Verifying is what a stranger can make us do, so that is what is counted.
-            self._rate.admit("address", address_of(request, self._limits))
-            caller = await self._authenticator.verify(token)
+        caller = await self._identify(request, route)
         self._rate.admit("user", caller.user_id)
         check_path(request)
         if not route.access.permits(caller, request.match_info.get("userId")):
             raise forbidden()
         request[CALLER] = caller
+
+    async def _identify(self, request: web.Request, route: Route) -> Caller:
+        instead = None
+        if route.ways_in is not None:
+            if not self._cors.may_open(request):
+                raise foreign_origin()
+            instead = route.ways_in.authorization(request)
+            if "ticket" in request.query:
+                self._rate.admit("address", address_of(request, self._limits))
+            caller = await route.ways_in.caller(request)
+            if caller is not None:
+                return caller
+        token = bearer_token(request.headers, instead)
+        known = self._authenticator.recall(token)
+        if known is not None:
+            return known
+        # Verifying is what a stranger can make us do, so that is what is counted.
+        self._rate.admit("address", address_of(request, self._limits))
+        return await self._authenticator.verify(token)
 
     async def _answer(self, request: web.Request, handler: NextHandler) -> web.StreamResponse:
         try:

@@ -37,6 +37,8 @@ class Limits:
     exports: int = 3
     exports_per_user: int = 1
     export_seconds: int = 600
+    sockets: int = 3_000
+    sockets_per_user: int = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,11 @@ def forbidden() -> Problem:
     return Problem(403, "forbidden", "This does not exist, or you may not see it.")
 
 
+def foreign_origin() -> Problem:
+    """403: a page opens a socket that is not among those that may."""
+    return Problem(403, "forbidden", "No page of this origin may connect; see CORS_ORIGINS.")
+
+
 def invalid_parameter(name: str, why: str) -> Problem:
     """400 for a part of the path or of the query."""
     return Problem(400, "invalid_parameter", f"`{name}` {why}.")

@@ -17,6 +17,7 @@ from bench.databases import Databases
 from bench.events import make_load
 from bench.large import measure_everyone, measure_export
 from bench.latency import measure_latency
+from bench.live import measure_live
 from bench.loss import measure_loss
 from bench.machine import CpuMeter, describe
 from bench.narration import Narrator
@@ -64,6 +65,8 @@ async def _run_parts(stage: Stage, report: Report) -> None:
         report.latency(await measure_latency(stage))
     if "alerts" in options.parts:
         report.alerts(await measure_alerts(stage))
+    if "live" in options.parts:
+        report.live(await measure_live(stage))
     if "reads" in options.parts:
         report.reads(await measure_reads(stage))
     if "export" in options.parts:

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Final, Literal, cast
 
 Part = Literal[
-    "durable", "repeats", "faust", "loss", "latency", "alerts", "reads", "export", "everyone"
+    "durable",
+    "repeats",
+    "faust",
+    "loss",
+    "latency",
+    "alerts",
+    "live",
+    "reads",
+    "export",
+    "everyone",
 ]
 BrokerName = Literal["tansu", "apache"]
 
@@ -20,6 +29,7 @@ PARTS: Final[dict[Part, str]] = {
     "loss": "what becomes of events whose processing fails in a Faust agent",
     "latency": "from an event's time to its commit and to the topic of totals, at a fixed load",
     "alerts": "from the event that crosses a threshold to its alert in the topic of alerts",
+    "live": "from a commit to 2 000 sockets, and to 100 beside one that never reads",
     "reads": "authenticated reads of the API beside a bare handler on the same server",
     "export": "time and memory of a CSV file of a million events (only where asked for)",
     "everyone": "the view over everyone with a million calls (only where asked for)",

@@ -14,6 +14,7 @@ from bench.figures import Timed, cpu_text, percentile, spread, strangers_text, t
 from bench.http_load import Answers
 from bench.large import Export
 from bench.latency import EVENTS_PER_SECOND, Latencies
+from bench.live import ACTIVE_CALLS, CHANGES_PER_SECOND, Live
 from bench.loss import Loss
 from bench.options import Options
 from bench.peers import AGENT_EVENTS_MOST
@@ -100,6 +101,34 @@ class Report:
         ]
         self.lines += table(["", "p50", "p99"], rows)
         self._note("From the `time` of the event that crossed the threshold.")
+
+    def live(self, runs: Sequence[Live]) -> None:
+        """Add how long a change takes from its commit to the sockets."""
+        self._section(
+            f"Live feed: {ACTIVE_CALLS} calls, each changing {CHANGES_PER_SECOND} times a second"
+        )
+        header = ["one API process", "p50 ms", "p99 ms", "messages/s", "dropped", "KiB a socket",
+                  "grew by KiB", "CPU %"]  # fmt: skip
+        rows = [
+            [
+                run.name,
+                f"{percentile(run.milliseconds, 50):.0f}",
+                f"{percentile(run.milliseconds, 99):.0f}",
+                f"{len(run.milliseconds) / run.seconds:,.0f}",
+                str(run.dropped),
+                "" if run.kib_per_socket is None else str(run.kib_per_socket),
+                f"{run.grown_kib:,}",
+                str(run.cpu_percent),
+            ]
+            for run in runs
+        ]
+        self.lines += table(header, rows)
+        self._note(
+            "From the commit in PostgreSQL to the arrival at a client on the same machine. What "
+            "waits for the topic, and what is held back so that a call is told at most ten times a "
+            "second, is part of it. Every user has one call and hears of it on each socket. The "
+            "one that never reads is an administrator's, for which every change is; it is cut off."
+        )
 
     def reads(self, runs: Mapping[str, list[Reads]]) -> None:
         """Add the reads of the API."""

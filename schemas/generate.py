@@ -40,6 +40,16 @@ from schemas.cloudevents import MAX_AMOUNT_USD, MAX_DURATION_SECONDS, MAX_USAGE,
 from schemas.costs import CallCost, Spending
 from schemas.exact import Exact
 from schemas.intake import Accepted, Finalize, Track
+from schemas.live import (
+    LiveAlert,
+    LiveBudget,
+    LiveChange,
+    LivePing,
+    LivePong,
+    LiveSnapshot,
+    LiveSubscribe,
+    LiveTicket,
+)
 from schemas.money import Usd
 from schemas.problems import Failure
 from schemas.reconciliation import ReconciliationBody
@@ -109,6 +119,14 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "accepted": Message("POST /api/costs/track, …/finalize and /events", Success[Accepted], False),
     "analytics": Message("GET /api/admin/costs/analytics", Success[Analytics], False),
     "reconciliation": Message("GET /api/admin/reconciliation", Success[ReconciliationBody], False),
+    "live-snapshot": Message("GET /api/costs/live, the first message", LiveSnapshot, False),
+    "live-call": Message("GET /api/costs/live, when a call has changed", LiveChange, False),
+    "live-budget": Message("GET /api/costs/live, when the budget has moved", LiveBudget, False),
+    "live-alert": Message("GET /api/costs/live, when an alert was raised", LiveAlert, False),
+    "live-pong": Message("GET /api/costs/live, the answer to a ping", LivePong, False),
+    "live-subscribe": Message("What GET /api/costs/live takes", LiveSubscribe, True),
+    "live-ping": Message("What GET /api/costs/live takes too", LivePing, True),
+    "live-ticket": Message("POST /api/costs/live/ticket", Success[LiveTicket], False),
     "failure": Message("Any answer of the REST interface but a success", Failure, False),
 }
 """By the name of the file, without `.schema.json`."""

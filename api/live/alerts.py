@@ -1,0 +1,66 @@
+"""Reads alerts off their topic: whose they are, and their content as it came."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from schemas.jsonio import encode, wire_name
+from schemas.live import LiveAlert
+
+SEEN_MOST: Final = 10_000
+AGE_SECONDS_MOST: Final = 600
+"""An alert that has lain in the topic for longer is history: `/budget` tells of it, no socket."""
+
+
+class Alert(NamedTuple):
+    """An alert for a user; `text` is the message for sockets."""
+
+    user_id: str
+    text: bytes
+
+
+class _Event(msgspec.Struct):
+    id: str
+    source: str
+    data: msgspec.Raw
+
+
+class _Addressee(msgspec.Struct, rename=wire_name):
+    user_id: str
+
+
+_event: Final = msgspec.json.Decoder(_Event).decode
+_addressee: Final = msgspec.json.Decoder(_Addressee).decode
+
+
+class AlertReader:
+    """Turns records into alerts, each once however often it was published."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def read(
+        self, value: bytes, headers: Sequence[tuple[str, bytes]], age_seconds: int
+    ) -> Alert | None:
+        """Return the alert in a CloudEvent, None for an old one or one that was read before.
+
+        Structured and binary mode are both read. Raises msgspec.DecodeError (or its
+        ValidationError) or UnicodeDecodeError where `data` is no object that names a user.
+        """
+        attributes = {name: content.decode() for name, content in headers if name[:3] == "ce_"}
+        if "ce_id" in attributes:
+            identity, data = (attributes.get("ce_source", ""), attributes["ce_id"]), value
+        else:
+            event = _event(value)
+            identity, data = (event.source, event.id), bytes(event.data)
+        user_id = _addressee(data).user_id
+        if age_seconds > AGE_SECONDS_MOST or identity in self._seen:
+            return None
+        self._seen[identity] = None
+        if len(self._seen) > SEEN_MOST:
+            self._seen.popitem(last=False)
+        return Alert(user_id, encode(LiveAlert(alert=msgspec.Raw(data))))

@@ -1,0 +1,64 @@
+"""What the database knows about calls in general: how long they usually last, what is paid once.
+
+Read again every minute, so that replicas agree, and at once for a persona that is new here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from contextlib import suppress
+from typing import Final
+
+from ledger.store.live import LiveStore
+from schemas.costs import INFRASTRUCTURE_SERVICES, TRANSACTION_SERVICES
+
+PERSONAS_MOST: Final = 10_000
+REFRESH_SECONDS: Final = 60
+
+
+class Expectations:
+    """Usual durations by persona, and the services whose costs do not run with a call."""
+
+    def __init__(self, store: LiveStore) -> None:
+        self._store = store
+        self._usual_ms: OrderedDict[str, int | None] = OrderedDict()
+        self._new: set[str] = set()
+        self._wake = asyncio.Event()
+        self.once_services: frozenset[str] = frozenset(
+            (*INFRASTRUCTURE_SERVICES, *TRANSACTION_SERVICES)
+        )
+
+    def usual_ms(self, persona_id: str | None) -> int | None:
+        """Return how long a call with a persona usually lasts, None where nobody knows (yet)."""
+        if persona_id is None:
+            return None
+        if persona_id not in self._usual_ms:
+            self._usual_ms[persona_id] = None
+            if len(self._usual_ms) > PERSONAS_MOST:
+                self._usual_ms.popitem(last=False)
+            self._new.add(persona_id)
+            self._wake.set()
+        return self._usual_ms[persona_id]
+
+    async def refresh(self) -> None:
+        """Read all anew; raises StoreUnavailableError."""
+        self._new.clear()
+        self.once_services = await self._store.once_services() or self.once_services
+        await self._read(list(self._usual_ms))
+
+    async def learn(self, seconds: int) -> None:
+        """Read what is new as it is asked for, for about so long; raises StoreUnavailableError."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    await self._wake.wait()
+                    self._wake.clear()
+                    asked, self._new = list(self._new), set()
+                    await self._read(asked)
+
+    async def _read(self, personas: list[str]) -> None:
+        known = await self._store.usual_durations(personas)
+        for persona_id in personas:
+            if persona_id in self._usual_ms:
+                self._usual_ms[persona_id] = known.get(persona_id)

@@ -1,0 +1,36 @@
+"""Frames of the WebSocket protocol (RFC 6455) as a server sends them: ready bytes, made once.
+
+The same text goes to many sockets. Encoding it for each of them would cost more than all else, so
+a frame is made once and written to each connection as it is.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+_TEXT: Final = 0x81
+_SHORT_MOST: Final = 125
+_MEDIUM: Final = 126
+_MEDIUM_MOST: Final = 0xFFFF
+_LONG: Final = 127
+
+PING: Final = b"\x89\x00"
+"""A ping without content."""
+
+PONG_BYTES_MOST: Final = _SHORT_MOST
+
+
+def text_frame(text: bytes) -> bytes:
+    """Return the frame of a whole text message in UTF-8."""
+    length = len(text)
+    if length <= _SHORT_MOST:
+        return struct.pack("!BB", _TEXT, length) + text
+    if length <= _MEDIUM_MOST:
+        return struct.pack("!BBH", _TEXT, _MEDIUM, length) + text
+    return struct.pack("!BBQ", _TEXT, _LONG, length) + text
+
+
+def pong_frame(content: bytes) -> bytes:
+    """Return the answer to a ping, which carries what the ping did: at most 125 bytes."""
+    return struct.pack("!BB", 0x8A, len(content)) + content

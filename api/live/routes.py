@@ -1,0 +1,112 @@
+"""`GET /api/costs/live`, the socket, and `POST /api/costs/live/ticket`, which opens one later."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from aiohttp import web
+
+from api.access import CALLER, Access, Route
+from api.health import Check
+from api.live.entrance import PROTOCOL, Entrance, offered
+from api.live.feed import Feed
+from api.live.session import Session
+from api.live.talk import CLOSE_SECONDS, MESSAGE_BYTES_MOST, Talk
+from api.live.tickets import Tickets
+from api.options import ApiOptions
+from api.problems import Problem, unavailable
+from api.replies import reply
+from ledger.store.reading import ReaderPool, Viewer
+from ledger.store.tickets import TicketStore
+from schemas.budgets import Budget
+
+_PATH: Final = "/api/costs/live"
+
+
+class LiveRoutes:
+    """The routes of the live feed."""
+
+    def __init__(self, feed: Feed, tickets: Tickets) -> None:
+        self._feed = feed
+        self._tickets = tickets
+        self._entrance = Entrance(tickets)
+        self._talks: set[Talk] = set()
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        return (
+            Route("GET", _PATH, Access.LISTENER, self.listen, self._entrance),
+            Route("POST", f"{_PATH}/ticket", Access.LISTENER, self.ticket),
+        )
+
+    async def ticket(self, request: web.Request) -> web.Response:
+        """Answer with a ticket for the caller."""
+        return reply(await self._tickets.issue(request[CALLER]))
+
+    async def listen(self, request: web.Request) -> web.StreamResponse:
+        """Talk with the client until one of the two ends it."""
+        socket = web.WebSocketResponse(
+            timeout=CLOSE_SECONDS,
+            autoclose=False,
+            autoping=False,
+            compress=False,
+            protocols=(PROTOCOL,) if offered(request) else (),
+            max_msg_size=MESSAGE_BYTES_MOST,
+        )
+        if not socket.can_prepare(request):
+            raise Problem(
+                426,
+                "upgrade_required",
+                "Open a WebSocket here.",
+                {"Upgrade": "websocket", "Connection": "Upgrade"},
+            )
+        if not self._feed.is_ready:
+            raise unavailable("The live feed")
+        with self._feed.sockets.place(request[CALLER]):
+            await socket.prepare(request)
+            transport = request.transport
+            if transport is None:
+                return socket
+            session = Session(request[CALLER], transport, self._feed.views)
+            talk = Talk(socket, session, self._feed)
+            self._talks.add(talk)
+            try:
+                await talk.run()
+            finally:
+                self._talks.discard(talk)
+        return socket
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return what has to hold for `/ready`; nothing where there is no feed to wait for."""
+        return (Check("feed", self._feed.holds),) if self._feed.is_fed else ()
+
+    def attach(self, app: web.Application) -> None:
+        """Let the feed run as long as the application, and say good-bye when that stops."""
+        app.cleanup_ctx.append(self._run)
+        app.on_shutdown.append(self._leave)
+
+    async def _run(self, _: web.Application) -> AsyncIterator[None]:
+        async with self._feed.running():
+            yield
+
+    async def _leave(self, _: web.Application) -> None:
+        for talk in list(self._talks):
+            talk.leave()
+
+
+def live_routes(
+    readers: ReaderPool,
+    budget: Callable[[Viewer, str], Awaitable[Budget]],
+    options: ApiOptions,
+    feed_from: Mapping[str, Any] | None,
+) -> LiveRoutes:
+    """Return the routes with a feed of their own; `budget` reads the body of a user's budget."""
+    feed = Feed(
+        readers,
+        lambda user_id: budget(Viewer(user_id), user_id),
+        options.limits,
+        options.budget_basis,
+        feed_from,
+    )
+    return LiveRoutes(feed, Tickets(TicketStore(readers)))

@@ -1,0 +1,186 @@
+"""The newest state of each call that is going on, in bounded memory.
+
+States come from the topic and from the database, in any order and more than once; the version
+decides. Of a state only its head is read when it comes, because most are replaced before anybody
+asks for them. A call that has ended stays for a while, so that its end is seen, and when it leaves
+its version is remembered, so that an old state read again does not bring it back.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from time import monotonic_ns
+from typing import Final, NamedTuple
+
+import msgspec
+
+from schemas.events import CallStatus
+from schemas.jsonio import wire_name
+
+CALLS_MOST: Final = 50_000
+"""So many calls take about 100 MB. Beyond them, those that changed longest ago make way."""
+GRACE_SECONDS: Final = 30
+QUIET_HOURS_MOST: Final = 24
+"""A call of which nothing was heard for so long is not shown as going on."""
+_LEFT_MOST: Final = 100_000
+_SECOND_NS: Final = 1_000_000_000
+
+
+class Head(msgspec.Struct, gc=False, rename=wire_name):
+    """What of a published total decides where it goes; amounts as they are written."""
+
+    call_id: str
+    user_id: str
+    status: CallStatus
+    version: int
+    total_cost: msgspec.Raw
+    charged_to_user: msgspec.Raw
+    refunded: msgspec.Raw
+    updated_at: datetime
+
+
+read_head: Final = msgspec.json.Decoder(Head).decode
+
+
+class State:
+    """One call at one version. `text` is its published total; `body` and `frame` are made once."""
+
+    __slots__ = ("body", "body_at_ns", "call_id", "ended_at_ns", "frame", "head", "text")
+
+    def __init__(self, head: Head, text: bytes) -> None:
+        self.call_id = head.call_id
+        self.head = head
+        self.text = text
+        self.body: bytes | None = None
+        self.body_at_ns = 0
+        self.frame: bytes | None = None
+        self.ended_at_ns: int | None = None
+
+    @property
+    def user_id(self) -> str:
+        """Return the call's owner."""
+        return self.head.user_id
+
+    @property
+    def version(self) -> int:
+        """Return the number of commits that the state contains."""
+        return self.head.version
+
+    @property
+    def is_active(self) -> bool:
+        """Say whether the call goes on."""
+        return self.head.status == "active"
+
+
+class Change(NamedTuple):
+    """A call as it was, if it was held, and as it is."""
+
+    before: State | None
+    after: State
+
+
+class LiveCalls:
+    """Calls by id and by owner; whoever changed last stands last."""
+
+    def __init__(
+        self,
+        *,
+        calls_most: int = CALLS_MOST,
+        grace_seconds: int = GRACE_SECONDS,
+        clock_ns: Callable[[], int] = monotonic_ns,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._calls_most = calls_most
+        self._grace_ns = grace_seconds * _SECOND_NS
+        self._clock_ns = clock_ns
+        self._now = now
+        self._states: OrderedDict[str, State] = OrderedDict()
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._by_user: dict[str, set[str]] = {}
+        self._left: OrderedDict[str, int] = OrderedDict()
+        self.made_way = 0
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def get(self, call_id: str) -> State | None:
+        """Return the newest state of a call that is held."""
+        return self._states.get(call_id)
+
+    def version(self, call_id: str) -> int:
+        """Return the newest version that was ever heard of a call, 0 for none."""
+        state = self._states.get(call_id)
+        return self._left.get(call_id, 0) if state is None else state.version
+
+    def of_user(self, user_id: str) -> list[State]:
+        """Return the calls of a user, in no order."""
+        return [self._states[call_id] for call_id in self._by_user.get(user_id, ())]
+
+    def __iter__(self) -> Iterator[State]:
+        return iter(list(self._states.values()))
+
+    def active_ids(self) -> list[str]:
+        """Return the ids of the calls that go on."""
+        return [state.call_id for state in self._states.values() if state.is_active]
+
+    def apply(self, text: bytes) -> Change | None:
+        """Take over a published total; returns what changed if it is news, else None.
+
+        Raises msgspec.DecodeError for what is no total.
+        """
+        head = read_head(text)
+        if head.version <= self.version(head.call_id) or self._is_long_quiet(head):
+            return None
+        before = self._states.pop(head.call_id, None)
+        state = self._states[head.call_id] = State(head, text)
+        if before is not None and before.user_id != head.user_id:
+            self._forget_owner(before)
+        self._by_user.setdefault(head.user_id, set()).add(head.call_id)
+        self._left.pop(head.call_id, None)
+        self._ended.pop(head.call_id, None)
+        if not state.is_active:
+            state.ended_at_ns = self._clock_ns()
+            self._ended[head.call_id] = None
+        self._make_room()
+        return Change(before, state)
+
+    def forget(self, call_ids: Iterable[str]) -> None:
+        """Let go of calls that are not there any more."""
+        for call_id in call_ids:
+            self._drop(call_id)
+
+    def drop_ended(self) -> None:
+        """Let go of calls whose end has been told for long enough."""
+        until = self._clock_ns() - self._grace_ns
+        while self._ended:
+            call_id = next(iter(self._ended))
+            ended_at_ns = self._states[call_id].ended_at_ns
+            if ended_at_ns is not None and ended_at_ns > until:
+                return
+            self._drop(call_id)
+
+    def _is_long_quiet(self, head: Head) -> bool:
+        return self._now() - head.updated_at > timedelta(hours=QUIET_HOURS_MOST)
+
+    def _make_room(self) -> None:
+        while len(self._states) > self._calls_most:
+            self.made_way += 1
+            self._drop(next(iter(self._ended or self._states)))
+
+    def _drop(self, call_id: str) -> None:
+        state = self._states.pop(call_id, None)
+        if state is None:
+            return
+        self._ended.pop(call_id, None)
+        self._forget_owner(state)
+        self._left[call_id] = state.version
+        if len(self._left) > _LEFT_MOST:
+            self._left.popitem(last=False)
+
+    def _forget_owner(self, state: State) -> None:
+        calls = self._by_user[state.user_id]
+        calls.discard(state.call_id)
+        if not calls:
+            del self._by_user[state.user_id]

@@ -1,0 +1,53 @@
+"""Tickets for browsers, whose sockets cannot carry a header: good once, for thirty seconds."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from secrets import token_urlsafe
+from typing import Final, cast
+
+from api.access import Caller, Role
+from api.problems import Problem, rate_limited, unauthorized
+from ledger.store.tickets import Holder, TicketStore
+from schemas.live import LiveTicket
+
+TICKET_SECONDS: Final = 30
+TICKETS_MOST: Final = 50
+"""So many unused tickets may a user have."""
+TICKET_CHARACTERS_MOST: Final = 128
+_BYTES: Final = 32
+
+
+class Tickets:
+    """Gives tickets out and takes them back. Both raise StoreUnavailableError."""
+
+    def __init__(self, store: TicketStore) -> None:
+        self._store = store
+
+    async def issue(self, caller: Caller) -> LiveTicket:
+        """Return a new ticket for a caller; raises the 429 Problem for too many unused ones."""
+        ticket = token_urlsafe(_BYTES)
+        holder = Holder(caller.user_id, caller.role, caller.expires_at)
+        if not await self._store.issue(
+            _digest(ticket), holder, seconds=TICKET_SECONDS, most=TICKETS_MOST
+        ):
+            raise Problem(
+                429,
+                "rate_limited",
+                f"There are {TICKETS_MOST} tickets that nobody has used. Use one, or wait.",
+                rate_limited(TICKET_SECONDS).headers,
+            )
+        return LiveTicket(ticket=ticket, expires_in_seconds=TICKET_SECONDS)
+
+    async def redeem(self, ticket: str) -> Caller:
+        """Return for whom a ticket was given out, once; raises the 401 Problem."""
+        if len(ticket) <= TICKET_CHARACTERS_MOST:
+            holder = await self._store.redeem(_digest(ticket))
+            if holder is not None:
+                return Caller(holder.user_id, cast(Role, holder.role), holder.token_expires_at)
+        raise unauthorized("The ticket is not known, was used, or is too old. Ask for another one.")
+
+
+def _digest(ticket: str) -> bytes:
+    """What a ticket is kept by: of no use to whoever reads the database."""
+    return sha256(ticket.encode()).digest()

@@ -1,0 +1,83 @@
+"""Reads calls that are going on, for a feed that hands each of them to its owner only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from ledger.calls import Call
+from ledger.store.batches import call_of
+from ledger.store.reading import ReaderPool, Viewer
+from ledger.store.sql import statements
+from schemas.money import half_even
+
+_SQL: Final = statements("live")
+
+CALLS_AT_ONCE: Final = 500
+COMPLETED_CALLS: Final = 200
+"""So many of a persona's last calls make its usual duration."""
+
+_EVERYBODY: Final = Viewer("", reads_all=True)
+
+
+class CommittedCall(NamedTuple):
+    """A call and when its last change was recorded."""
+
+    call: Call
+    updated_at: datetime
+
+
+class LiveStore:
+    """The calls of everybody. Every method raises StoreUnavailableError."""
+
+    def __init__(self, readers: ReaderPool) -> None:
+        self._readers = readers
+
+    async def active_versions(self, heard_after: datetime, most: int) -> dict[str, int]:
+        """Return the versions of the calls that go on, those that began last first."""
+        async with self._readers.reading(_EVERYBODY) as connection:
+            rows = await connection.fetch(_SQL["active_versions"], heard_after, most)
+        return {row["call_id"]: row["version"] for row in rows}
+
+    async def active_versions_of(
+        self, users: Collection[str], heard_after: datetime, most: int
+    ) -> dict[str, int]:
+        """Return the versions of the calls of some users that go on."""
+        async with self._readers.reading(_EVERYBODY) as connection:
+            rows = await connection.fetch(
+                _SQL["active_versions_of"], heard_after, list(users), most
+            )
+        return {row["call_id"]: row["version"] for row in rows}
+
+    async def calls(self, call_ids: Collection[str]) -> list[CommittedCall]:
+        """Return those of the calls that exist and have an owner, as last committed."""
+        found = []
+        for some in _parts(list(call_ids)):
+            async with self._readers.reading(_EVERYBODY) as connection:
+                rows = await connection.fetch(_SQL["calls"], some)
+            for row in map(dict, rows):
+                updated_at = row.pop("updated_at")
+                found.append(CommittedCall(call_of(row), updated_at))
+        return found
+
+    async def usual_durations(self, personas: Collection[str]) -> dict[str, int]:
+        """Return how many milliseconds a call with each of the personas usually lasts."""
+        usual = {}
+        for some in _parts(list(personas)):
+            async with self._readers.reading(_EVERYBODY) as connection:
+                rows = await connection.fetch(_SQL["usual_durations"], some, COMPLETED_CALLS)
+            for row in rows:
+                usual[row["persona_id"]] = half_even(row["duration_ms"], row["calls"])
+        return usual
+
+    async def once_services(self) -> frozenset[str]:
+        """Return the services whose costs do not run with a call but are taken once."""
+        async with self._readers.reading(_EVERYBODY) as connection:
+            rows = await connection.fetch(_SQL["once_services"])
+        return frozenset(row["service"] for row in rows)
+
+
+def _parts(ids: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(ids), CALLS_AT_ONCE):
+        yield ids[start : start + CALLS_AT_ONCE]

@@ -1,0 +1,52 @@
+-- What the live feed reads, on behalf of nobody in particular: it hands each call on to its owner
+-- and to administrators only. A call goes on while it has not ended and something was heard of it
+-- after $1.
+
+-- name: active_versions
+-- The versions of the $2 calls that go on and began last.
+SELECT call_id, version
+  FROM calls
+ WHERE status = 'active'
+   AND user_id IS NOT NULL
+   AND updated_at > $1
+ ORDER BY first_at DESC
+ LIMIT $2
+
+-- name: active_versions_of
+-- The versions of those calls of the users $2 that go on, at most $3 of them.
+SELECT call_id, version
+  FROM calls
+ WHERE status = 'active'
+   AND user_id = ANY ($2::text[])
+   AND updated_at > $1
+ ORDER BY first_at DESC
+ LIMIT $3
+
+-- name: calls
+-- The calls $1 as last committed.
+SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
+       first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
+       costs::text, charges::text, infrastructure::text, pending_voids::text,
+       charge_count, default_charge_nano, default_fee_nano,
+       estimated_count, event_count, held_count, version, updated_at
+  FROM calls
+ WHERE call_id = ANY ($1::text[])
+   AND user_id IS NOT NULL
+
+-- name: usual_durations
+-- How long calls with each of the personas $1 usually last: the mean of the $2 that were completed
+-- last, in milliseconds. Personas without any are left out.
+SELECT asked.persona_id, recent.calls, recent.duration_ms
+  FROM unnest($1::text[]) AS asked (persona_id),
+       LATERAL (SELECT count(*) AS calls, sum(duration_ms)::bigint AS duration_ms
+                  FROM (SELECT duration_ms
+                          FROM calls
+                         WHERE persona_id = asked.persona_id COLLATE "C"
+                           AND status = 'completed'
+                         ORDER BY ended_at DESC
+                         LIMIT $2) AS last_ones) AS recent
+ WHERE recent.calls > 0
+
+-- name: once_services
+-- The services whose costs are taken once a call, however long it lasts.
+SELECT DISTINCT service FROM service_prices WHERE class IN ('infrastructure', 'transaction')

@@ -1,0 +1,40 @@
+"""Keeps the tickets that open sockets: each is good once, on whatever replica it comes to."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from ledger.store.database import affected
+from ledger.store.reading import ReaderPool, Viewer
+from ledger.store.sql import statements
+
+_SQL: Final = statements("tickets")
+_NOBODY: Final = Viewer("")
+
+
+class Holder(NamedTuple):
+    """For whom a ticket was given out, and when the token that asked for it ends."""
+
+    user_id: str
+    role: str
+    token_expires_at: int
+
+
+class TicketStore:
+    """The tickets that were given out and not used. Raises StoreUnavailableError."""
+
+    def __init__(self, readers: ReaderPool) -> None:
+        self._readers = readers
+
+    async def issue(self, digest: bytes, holder: Holder, *, seconds: int, most: int) -> bool:
+        """Keep a ticket for `seconds`; False where its user has `most` already."""
+        async with self._readers.writing(Viewer(holder.user_id)) as connection:
+            await connection.execute(_SQL["clear"])
+            status = await connection.execute(_SQL["issue"], digest, *holder, seconds, most)
+        return affected(status) == 1
+
+    async def redeem(self, digest: bytes) -> Holder | None:
+        """Take a ticket: its holder, or None for one that is used, too old or not known."""
+        async with self._readers.writing(_NOBODY) as connection:
+            row = await connection.fetchrow(_SQL["redeem"], digest)
+        return None if row is None else Holder(**row)

@@ -1,0 +1,199 @@
+"""The live feed as its clients meet it, and a ledger beside it in which calls happen."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
+
+from api.app import build_app
+from api.options import ApiOptions
+from api.serving import serving
+from cost_analytics.embedded.tansu import EmbeddedTansu
+from ledger.calls import Call
+from ledger.store.reading import reader_pool
+from ledger.totals import call_total
+from schemas.jsonio import encode
+from schemas.topics import BUDGET_ALERTS, CALL_TOTALS
+from streams.kafka import KafkaSettings, ensure_topics, make_producer
+from streams.producing import Producing
+from tests.support.api import Api, authenticator, token
+from tests.support.events import Plain
+from tests.support.recording import Desk, Log
+
+STEP_SECONDS = 20
+
+
+@dataclass
+class Heard:
+    """What one client was told on one socket, and the newest it knows of each call."""
+
+    socket: ClientWebSocketResponse
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    calls: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    async def next(self, kind: str | None = None) -> dict[str, Any]:
+        """Return the next message (of a kind); raises TimeoutError or ConnectionError."""
+        async with asyncio.timeout(STEP_SECONDS):
+            while True:
+                message = await self.socket.receive()
+                if message.type is not WSMsgType.TEXT:
+                    raise ConnectionError(f"{message.type.name} {self.socket.close_code}")
+                said: dict[str, Any] = json.loads(message.data, parse_float=Decimal)
+                self._note(said)
+                if kind in {None, said["type"]}:
+                    return said
+
+    def _note(self, said: dict[str, Any]) -> None:
+        self.messages.append(said)
+        if said["type"] == "snapshot":
+            self.calls = {call["callId"]: call for call in said["calls"]}
+        elif said["type"] == "call":
+            call = said["call"]
+            known = self.calls.get(call["callId"])
+            assert known is None or known["version"] < call["version"], "a version fell"
+            self.calls[call["callId"]] = call
+
+    async def until(self, call_id: str, **fields: Any) -> dict[str, Any]:
+        """Listen until a call is known with these fields, and return it."""
+        wanted = {"callId": call_id, **fields}
+        while not wanted.items() <= _plain(self.calls.get(call_id, {})).items():
+            await self.next()
+        return self.calls[call_id]
+
+    async def alerts(self, count: int) -> list[dict[str, Any]]:
+        """Listen until so many alerts were told, and return them."""
+        while len(told := [m["alert"] for m in self.messages if m["type"] == "alert"]) < count:
+            await self.next()
+        return told
+
+    async def closed(self) -> int | None:
+        """Listen until the socket is closed and return the code."""
+        try:
+            while True:
+                await self.next()
+        except ConnectionError:
+            return self.socket.close_code
+
+    async def say(self, **message: Any) -> None:
+        await self.socket.send_str(json.dumps(message))
+
+
+def _plain(call: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in call.items() if not isinstance(value, dict)}
+
+
+class Replica(Api):
+    """One served application with its feed."""
+
+    @asynccontextmanager
+    async def listening(
+        self,
+        user: str | None = "alice",
+        *,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        protocols: tuple[str, ...] = (),
+        **claims: Any,
+    ) -> AsyncIterator[Heard]:
+        """Open a socket with a token of a user; with None for a user without any."""
+        sent = dict(headers or {})
+        if user is not None:
+            sent["Authorization"] = f"Bearer {token(user, **claims)}"
+        url = f"ws://127.0.0.1:{self.port}/api/costs/live{query}"
+        async with self._session.ws_connect(
+            url, headers=sent, protocols=protocols, max_msg_size=0
+        ) as socket:
+            yield Heard(socket)
+
+    async def until_ready(self, *, ready: bool = True) -> None:
+        """Wait until `/ready` says yes, or no."""
+        async with asyncio.timeout(STEP_SECONDS):
+            while ((await self.get("/ready")).status == 200) is not ready:
+                await asyncio.sleep(0.02)
+
+
+class World:
+    """A broker, a database, and what happens to calls in them."""
+
+    def __init__(self, bootstrap: str, database_url: str, *, idempotent: bool = False) -> None:
+        self.kafka = KafkaSettings(bootstrap, idempotent=idempotent)
+        self.database_url = database_url
+        self._producing = Producing(lambda: make_producer(self.kafka))
+        self._desk = Desk(database_url)
+        self._log = Log()
+
+    async def happen(self, *events: Plain, published: bool = True) -> list[Call]:
+        """Record events as a worker does, and publish the calls that changed."""
+        outcome = await self._desk.record(self._log.batch(events))
+        assert not outcome.refused, outcome.refused
+        if published:
+            await self.publish(outcome.changed)
+        return outcome.changed
+
+    async def publish(self, calls: list[Call]) -> None:
+        """Publish the totals of calls."""
+        now = datetime.now(UTC)
+        totals = [(call.call_id.encode(), encode(call_total(call, now))) for call in calls]
+        await self._producing.send_all(CALL_TOTALS.name, totals)
+
+    async def send(self, topic: str, value: bytes) -> None:
+        """Put anything into a topic."""
+        await self._producing.send_all(topic, [(b"key", value)])
+
+    async def alert(self, user: str, number: int) -> None:
+        """Publish an alert."""
+        data = {"alertId": f"a-{number}", "userId": user, "type": "daily", "limit_usd": 10}
+        event = {"specversion": "1.0", "id": f"a-{number}", "source": "/tests", "data": data}
+        await self.send(BUDGET_ALERTS.name, json.dumps(event).encode())
+
+    @asynccontextmanager
+    async def replica(
+        self, options: ApiOptions | None = None, *, ready: bool = True, port: int = 0
+    ) -> AsyncIterator[Replica]:
+        """Serve an application with a feed of its own."""
+        async with AsyncExitStack() as stack:
+            readers = await stack.enter_async_context(reader_pool(self.database_url))
+            app = build_app(
+                readers, authenticator(), options, feed_from=self.kafka.client_options()
+            )
+            address = await stack.enter_async_context(serving(app, "127.0.0.1", port))
+            session = await stack.enter_async_context(ClientSession())
+            replica = Replica(session, address.port)
+            if ready:
+                await replica.until_ready()
+            yield replica
+
+    async def close(self) -> None:
+        await self._producing.close()
+        await self._desk.recorder.close()
+
+
+@asynccontextmanager
+async def world_on(
+    bootstrap: str, database_url: str, *, idempotent: bool = False
+) -> AsyncIterator[World]:
+    """Make the topics where they are missing, and let calls happen for the length of a block."""
+    world = World(bootstrap, database_url, idempotent=idempotent)
+    await ensure_topics(world.kafka, partitions=4)
+    try:
+        yield world
+    finally:
+        await world.close()
+
+
+async def restart(broker: EmbeddedTansu, world: World) -> None:
+    """Kill the embedded broker, which loses everything, and start it again with empty topics."""
+    await broker.kill()
+    await broker.start()
+    await ensure_topics(world.kafka, partitions=4)
+
+
+def ago(**span: int) -> datetime:
+    """Return a time in the past."""
+    return datetime.now(UTC).replace(microsecond=0) - timedelta(**span)
