@@ -15,6 +15,7 @@ from api.authorizations import AuthorizationRoutes
 from api.budgets import BudgetRoutes
 from api.call_lists import CallLists
 from api.calls import Calls
+from api.channels import ChannelRoutes
 from api.emitting import EventStream
 from api.everyone import EveryoneRoutes
 from api.exports import Exports
@@ -78,6 +79,7 @@ def build_app(
         *ReconciliationRoutes(patient or readers, today).routes(),
         *IntakeRoutes(events, options.limits, now).routes(),
         *live.routes(),
+        *ChannelRoutes(readers, options).routes(),
     )
     app = web.Application(
         middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ledger.store.budgets import BudgetBasis
+from schemas.notices import ChannelType
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ApiOptions:
-    """`cors_origins` are exact origins such as `https://app.example`, or the single `*`."""
+    """`cors_origins` are exact origins such as `https://app.example`, or the single `*`.
+
+    `channel_types` are the ways by which users can be told of alerts here.
+    `webhook_allow_private` is unsafe: it lets webhooks reach whatever this network can reach.
+    """
 
     cors_origins: tuple[str, ...] = ()
     budget_basis: BudgetBasis = "charged"
+    channel_types: tuple[ChannelType, ...] = ("webhook",)
+    webhook_allow_private: bool = False
     limits: Limits = field(default_factory=Limits)

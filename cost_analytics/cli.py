@@ -20,6 +20,7 @@ from cost_analytics.settings import SettingsError
 COMMANDS: Final = {
     "dev": "run the whole product on this machine: broker, database, worker, API, calls",
     "worker": "count events: Kafka in, exact totals in PostgreSQL",
+    "notices": "tell people of their alerts: email, SMS, signed webhooks",
     "api": "serve the REST API and the live feed",
     "migrate": "bring the database to the newest schema",
     "token": "print a bearer token for a user",

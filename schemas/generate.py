@@ -51,6 +51,7 @@ from schemas.live import (
     LiveTicket,
 )
 from schemas.money import Usd
+from schemas.notices import Channels, Deliveries, NewChannel, Proof, WantedChannel, WebhookEvent
 from schemas.problems import Failure
 from schemas.reconciliation import ReconciliationBody
 from schemas.replies import Success
@@ -127,6 +128,14 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "live-subscribe": Message("What GET /api/costs/live takes", LiveSubscribe, True),
     "live-ping": Message("What GET /api/costs/live takes too", LivePing, True),
     "live-ticket": Message("POST /api/costs/live/ticket", Success[LiveTicket], False),
+    "channels": Message("GET /api/costs/user/{userId}/channels", Success[Channels], False),
+    "channel-made": Message("What POST …/channels answers", Success[NewChannel], False),
+    "channel-wanted": Message("What POST …/channels takes", WantedChannel, True),
+    "channel-proof": Message("What POST …/channels/{channelId}/verify takes", Proof, True),
+    "channel-deliveries": Message(
+        "GET …/channels/{channelId}/deliveries", Success[Deliveries], False
+    ),
+    "webhook": Message("What a webhook gets, signed by Standard Webhooks", WebhookEvent, False),
     "failure": Message("Any answer of the REST interface but a success", Failure, False),
 }
 """By the name of the file, without `.schema.json`."""

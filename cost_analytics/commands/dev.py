@@ -10,10 +10,11 @@ from cost_analytics import settings
 from cost_analytics.commands.options import whole_number
 
 DESCRIPTION: Final = """\
-Runs everything on this machine: a broker, PostgreSQL, the schema, one worker, one API, and
-simulated calls. Nothing needs to be installed beside this package (with its extra `dev`). Prints
-where to look and a `curl` line that works as it stands. Data are kept under .local/ of the current
-directory; the addresses and the secret are in .local/dev.env, where the other commands find them.
+Runs everything on this machine: a broker, PostgreSQL, the schema, one worker, one process that
+delivers notices, one API, and simulated calls. Nothing needs to be installed beside this package
+(with its extra `dev`). Prints where to look and a `curl` line that works as it stands. Data are
+kept under .local/ of the current directory; the addresses and the secret are in .local/dev.env,
+where the other commands find them.
 
 Ctrl-C stops everything. When a part ends by itself, the others are stopped too and its last lines
 are shown.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import Final, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from cost_analytics.configuration.reader import Reader
 from cost_analytics.configuration.tree import (
@@ -26,6 +26,7 @@ _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _KEYS: Final = ("JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
+_MAIL: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9.-]+")
 _HINT: Final = "; beside a running `make run` it is taken from .local/dev.env"
 
 
@@ -164,19 +165,31 @@ def worker(reader: Reader) -> WorkerSection:
 
 def delivery(reader: Reader) -> DeliverySection:
     """Read how alerts reach people: nothing, or all that a way needs."""
-    reader.url("SMTP_URL", ("smtp", "smtps"))
+    smtp = reader.url("SMTP_URL", ("smtp", "smtps"))
     sms = ("SMS_URL", "SMS_USERNAME", "SMS_PASSWORD", "SMS_FROM")
     if any(map(reader.is_set, sms)):
         for name in sms:
             reader.required(name, ", but another SMS setting is")
-    reader.url("SMS_URL", ("https",))
+    provider = reader.url("SMS_URL", ("https", "http"))
+    if provider and provider.scheme == "http" and not _is_local(provider.hostname or ""):
+        reader.wrong("SMS_URL", "must be https: the account's key is sent there.")
     return DeliverySection(
         smtp_url=reader.secret("SMTP_URL"),
+        smtp_from=_smtp_from(reader, smtp),
         sms_url=reader.optional("SMS_URL"),
         sms_username=reader.optional("SMS_USERNAME"),
         sms_password=reader.secret("SMS_PASSWORD"),
         sms_from=reader.optional("SMS_FROM"),
+        webhook_allow_private=reader.flag("WEBHOOK_ALLOW_PRIVATE"),
     )
+
+
+def _smtp_from(reader: Reader, smtp: SplitResult | None) -> str | None:
+    """Return the address that mail comes from: as set, else the account where that is one."""
+    given = reader.optional("SMTP_FROM") or unquote(smtp.username or "" if smtp else "")
+    if smtp and not _MAIL.fullmatch(given):
+        reader.wrong("SMTP_FROM", "must be the email address that notices come from.")
+    return given or None
 
 
 def dev(reader: Reader) -> DevSection:

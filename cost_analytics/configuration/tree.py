@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from cost_analytics.configuration.secret import Secret
 
 if TYPE_CHECKING:
+    from schemas.notices import ChannelType
     from streams.kafka import KafkaSettings
 
 BudgetBasis = Literal["charged", "cost"]
@@ -89,10 +90,18 @@ class DeliverySection:
     """How alerts reach people; an empty address switches a way off."""
 
     smtp_url: Secret = _NO_SECRET
+    smtp_from: str | None = None
     sms_url: str | None = None
     sms_username: str | None = None
     sms_password: Secret = _NO_SECRET
     sms_from: str | None = None
+    webhook_allow_private: bool = False
+
+    def channel_types(self) -> tuple[ChannelType, ...]:
+        """Return the ways that are set up."""
+        email: tuple[ChannelType, ...] = ("email",) if self.smtp_url else ()
+        sms: tuple[ChannelType, ...] = ("sms",) if self.sms_url else ()
+        return (*email, *sms, "webhook")
 
 
 @dataclass(frozen=True, slots=True)

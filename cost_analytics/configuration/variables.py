@@ -40,8 +40,8 @@ _ALL: Final = (
         "kafka",
         "KAFKA_BOOTSTRAP_SERVERS",
         "",
-        "Brokers to ask first: `host:port`, several with commas. Needed by `worker`, `api`, "
-        "`publish`, `simulate` and `dlq replay`.",
+        "Brokers to ask first: `host:port`, several with commas. Needed by `worker`, `notices`, "
+        "`api`, `publish`, `simulate` and `dlq replay`.",
     ),
     Variable(
         "kafka",
@@ -170,13 +170,40 @@ _ALL: Final = (
         "delivery",
         "SMTP_URL",
         "",
-        "Reserved, like the rest of this section: checked, and not used yet. "
-        "`smtp://user:password@host:587` (STARTTLS) or `smtps://…:465`. Secret.",
+        "Where mail is handed in: `smtp://user:password@host:587` (STARTTLS, which is demanded "
+        "where there is a password) or `smtps://…:465`. Secret. Unset: no channels of type "
+        "`email`.",
     ),
-    Variable("delivery", "SMS_URL", "", "Address of an SMS provider's HTTP interface, `https`."),
+    Variable(
+        "delivery",
+        "SMTP_FROM",
+        "",
+        "The email address that notices come from. Unset: the user of `SMTP_URL`.",
+    ),
+    Variable(
+        "delivery",
+        "SMS_URL",
+        "",
+        "Where messages are posted, `https`; with Twilio "
+        "`https://api.twilio.com/2010-04-01/Accounts/AC…/Messages.json`. Unset: no channels of "
+        "type `sms`.",
+    ),
     Variable("delivery", "SMS_USERNAME", "", "Account at the provider."),
     Variable("delivery", "SMS_PASSWORD", "", "Its key. Secret."),
-    Variable("delivery", "SMS_FROM", "", "Number or name that messages come from."),
+    Variable(
+        "delivery",
+        "SMS_FROM",
+        "",
+        "Number or name that messages come from, or a messaging service of Twilio's (`MG…`).",
+    ),
+    Variable(
+        "delivery",
+        "WEBHOOK_ALLOW_PRIVATE",
+        "false",
+        "**Unsafe**, for development and tests only: `true` lets users send webhooks by plain "
+        "HTTP, to any port, and into the network that this runs in. Set it alike for `api` and "
+        "`notices`.",
+    ),
     Variable("dev", "PORT", "8080", "Where `make run` serves the dashboard and the API."),
     Variable("dev", "SIMULATE", "1", "`0` starts `make run` without simulated calls."),
     Variable("logs", "LOG_LEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`."),

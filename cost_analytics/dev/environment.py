@@ -34,6 +34,8 @@ def dev_values(dev_file: Path, *, bootstrap: str, database_url: str, port: int) 
     except (OSError, UnicodeDecodeError):
         raise CommandError(f"{dev_file} cannot be read; remove it.") from None
     return {
+        # Whoever tries webhooks here has a receiver on this machine.
+        "WEBHOOK_ALLOW_PRIVATE": "true",
         "JWT_SECRET": last.get("JWT_SECRET") or secrets.token_urlsafe(_SECRET_BYTES),
         **settings.kept_by_dev(),
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,

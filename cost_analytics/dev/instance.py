@@ -1,8 +1,9 @@
 """Runs the whole product on this machine, from an empty directory to `/ready` and back to nothing.
 
-The order: database and broker, schema and topics, `.local/dev.env`, worker and API, simulated
-calls; then, until somebody stops it or a part ends, it only watches. However it ends, no process
-stays behind: an orderly end stops the parts, and of a killed one the kernel ends the children.
+The order: database and broker, schema and topics, `.local/dev.env`, worker, notices and API,
+simulated calls; then, until somebody stops it or a part ends, it only watches. However it ends, no
+process stays behind: an orderly end stops the parts, and of a killed one the kernel ends the
+children.
 """
 
 from __future__ import annotations
@@ -93,8 +94,9 @@ class Instance:
         return postgres, tansu
 
     async def _serve(self, parts: Parts, settings: Settings) -> None:
-        say("Starting the worker and the API…")
+        say("Starting the worker, the notices and the API…")
         await parts.start("worker", "worker")
+        await parts.start("notices", "notices")
         await parts.start("api", "api")
         if self._wanted.simulate:
             say("Starting simulated calls…")

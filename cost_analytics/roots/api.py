@@ -38,7 +38,12 @@ def serve(settings: Settings) -> int:
 
 async def _serve(settings: Settings, stop: asyncio.Event) -> int:
     authenticator = Authenticator(_keys(settings.tokens), _rules(settings.tokens))
-    options = ApiOptions(cors_origins=settings.api.cors_origins, budget_basis=settings.budget_basis)
+    options = ApiOptions(
+        cors_origins=settings.api.cors_origins,
+        budget_basis=settings.budget_basis,
+        channel_types=settings.delivery.channel_types(),
+        webhook_allow_private=settings.delivery.webhook_allow_private,
+    )
     url = settings.database_url.reveal()
     async with reader_pool(url) as readers, patient_reader_pool(url) as patient:
         intake = KafkaIntake(settings.kafka.client())

@@ -146,7 +146,7 @@ def test_events_published_beside_it_are_counted(tmp_path: Path, port: str) -> No
         assert running.end(signal.SIGTERM) == 0
 
 
-@pytest.mark.parametrize("part", ["worker", "api", "tansu", "postgres"])
+@pytest.mark.parametrize("part", ["worker", "notices", "api", "tansu", "postgres"])
 def test_when_a_part_dies_the_rest_is_stopped(tmp_path: Path, port: str, part: str) -> None:
     with dev(tmp_path, PORT=port, SIMULATE="0") as running:
         running.curl()

@@ -35,7 +35,8 @@ def each(of: list[Route]) -> pytest.MarkDecorator:
 
 
 def path_of(route: Route, user: str = "alice") -> str:
-    return route.path.replace("{userId}", user).replace("{callId}", "some-call")
+    path = route.path.replace("{userId}", user).replace("{callId}", "some-call")
+    return path.replace("{channelId}", "some-channel")
 
 
 @pytest.fixture

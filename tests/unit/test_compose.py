@@ -74,8 +74,8 @@ def topics_created() -> dict[str, list[str]]:
 
 
 def test_services() -> None:
-    assert set(SERVICES) == {"kafka", "topics", "postgres", "migrate", "worker", "api"}
-    assert set(OURS) == {"migrate", "worker", "api"}
+    assert set(SERVICES) == {"kafka", "topics", "postgres", "migrate", "worker", "notices", "api"}
+    assert set(OURS) == {"migrate", "worker", "notices", "api"}
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -154,6 +154,7 @@ def test_nothing_starts_before_what_it_needs() -> None:
     assert _conditions("migrate") == {"postgres": HEALTHY}
     assert _conditions("worker") == {"kafka": HEALTHY, "topics": DONE, "migrate": DONE}
     assert _conditions("api") == {"topics": DONE, "migrate": DONE}
+    assert _conditions("notices") == _conditions("worker")
 
 
 def _conditions(name: str) -> dict[str, str]:
@@ -163,7 +164,7 @@ def _conditions(name: str) -> dict[str, str]:
 def test_what_is_waited_for_says_how_it_is() -> None:
     for name in ("kafka", "postgres", "api"):
         assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
-    for name in ("topics", "migrate", "worker"):
+    for name in ("topics", "migrate", "worker", "notices"):
         assert SERVICES[name]["healthcheck"] == {"disable": True}
 
 

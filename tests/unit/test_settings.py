@@ -119,6 +119,39 @@ def test_a_public_key_may_be_one_line() -> None:
     assert settings_from({"JWT_PUBLIC_KEY": one_line}, "tokens").tokens.public_key == PUBLIC_KEY
 
 
+@pytest.mark.parametrize(
+    ("given", "sender"),
+    [
+        ({"SMTP_URL": "smtp://mail:25", "SMTP_FROM": "costs@example.org"}, "costs@example.org"),
+        ({"SMTP_URL": "smtps://costs%40example.org:pw@mail"}, "costs@example.org"),
+        ({}, None),
+    ],
+)
+def test_mail_comes_from_somebody(given: dict[str, str], sender: str | None) -> None:
+    loaded = settings_from(given, "delivery").delivery
+    assert loaded.smtp_from == sender
+    assert ("email" in loaded.channel_types()) == bool(given)
+
+
+def test_how_alerts_reach_people() -> None:
+    sms = {"SMS_URL": "https://sms.example/", "SMS_USERNAME": "AC1", "SMS_PASSWORD": "hush-hush"}
+    assert errors_of(sms, "delivery") == ["SMS_FROM is not set, but another SMS setting is."]
+    assert "SMTP_FROM" in errors_of({"SMTP_URL": "smtp://user:pw@mail"}, "delivery")[0]
+    assert "https" in errors_of({**sms, "SMS_URL": "http://sms.example/"}, "delivery")[-1]
+    local = {
+        **sms,
+        "SMS_URL": "http://127.0.0.1:1/",
+        "SMS_FROM": "+1",
+        "SMTP_URL": "smtp://a@b.c@h",
+    }
+    loaded = settings_from(local, "delivery")
+    assert loaded.delivery.channel_types() == ("email", "sms", "webhook")
+    assert not loaded.delivery.webhook_allow_private
+    assert "hush-hush" in loaded.secrets()
+    assert "hush" not in repr(loaded)
+    assert settings_from({}, "delivery").delivery.channel_types() == ("webhook",)
+
+
 def test_secrets_are_never_shown() -> None:
     loaded = settings_from(GOOD | {"KAFKA_SASL_PASSWORD": ""}, "kafka", "database", "tokens")
     for text in (repr(loaded), str(loaded), f"{loaded.tokens.secret:>20}", f"{loaded}"):

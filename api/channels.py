@@ -1,0 +1,164 @@
+"""Where a user wants to be told of alerts: `/api/costs/user/{userId}/channels`."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET
+
+from api.access import CALLER, Access, Route
+from api.limits import read_body
+from api.options import ApiOptions
+from api.parameters import one_of
+from api.problems import Problem, forbidden, invalid_body, invalid_parameter, rate_limited
+from api.replies import reply, tagged_reply
+from ledger.addresses import AddressError, checked
+from ledger.store.channels import (
+    NEWEST,
+    Refusal,
+    Wanted,
+    ask_for_code,
+    ask_for_test,
+    create_channel,
+    list_channels,
+    list_deliveries,
+    remove_channel,
+    verify_channel,
+)
+from ledger.store.reading import ReaderPool, Viewer
+from schemas.jsonio import decode
+from schemas.notices import Channels, Proof, Requested, WantedChannel
+
+T = TypeVar("T")
+
+_ALL: Final = "/api/costs/user/{userId}/channels"
+_ONE: Final = _ALL + "/{channelId}"
+_CURSOR_DIGITS_MOST: Final = 18
+
+
+class ChannelRoutes:
+    """The routes about a user's channels."""
+
+    def __init__(self, readers: ReaderPool, options: ApiOptions) -> None:
+        self._readers = readers
+        self._options = options
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        return (
+            Route("GET", _ALL, Access.SELF, self.list),
+            Route("POST", _ALL, Access.SELF, self.create),
+            Route("DELETE", _ONE, Access.SELF, self.remove),
+            Route("POST", _ONE + "/verify", Access.SELF, self.verify),
+            Route("POST", _ONE + "/test", Access.SELF, self.test),
+            Route("GET", _ONE + "/deliveries", Access.SELF, self.deliveries),
+        )
+
+    async def list(self, request: web.Request) -> web.Response:
+        """Answer with all channels."""
+        viewer, user_id = _about(request)
+        async with self._readers.reading(viewer) as connection:
+            channels = await list_channels(connection, viewer, user_id)
+        return tagged_reply(request, Channels(channels=channels))
+
+    async def create(self, request: web.Request) -> web.Response:
+        """Make a channel, and answer with it and its secret."""
+        viewer, user_id = _about(request)
+        wanted = wanted_of(await self._body(request, WantedChannel), self._options)
+        async with self._readers.writing(viewer) as connection:
+            made = await create_channel(connection, viewer, user_id, wanted)
+        return reply(_granted(made))
+
+    async def remove(self, request: web.Request) -> web.Response:
+        """Take a channel away, and answer with those that remain."""
+        viewer, user_id = _about(request)
+        async with self._readers.writing(viewer) as connection:
+            left = await remove_channel(connection, viewer, user_id, _channel(request))
+        return reply(Channels(channels=_granted(left)))
+
+    async def verify(self, request: web.Request) -> web.Response:
+        """Verify a channel by its code; without a code, have a new one sent."""
+        viewer, user_id = _about(request)
+        code = (await self._body(request, Proof)).code
+        async with self._readers.writing(viewer) as connection:
+            if code is UNSET:
+                channel = await ask_for_code(connection, viewer, user_id, _channel(request))
+            else:
+                channel = await verify_channel(connection, viewer, user_id, _channel(request), code)
+        return reply(_granted(channel))
+
+    async def test(self, request: web.Request) -> web.Response:
+        """Have a test message sent, and answer with the id by which its delivery is listed."""
+        viewer, user_id = _about(request)
+        async with self._readers.writing(viewer) as connection:
+            asked = await ask_for_test(connection, viewer, user_id, _channel(request))
+        return reply(Requested(delivery_id=_granted(asked)))
+
+    async def deliveries(self, request: web.Request) -> web.Response:
+        """Answer with what was sent to a channel, newest first, and with every attempt."""
+        viewer, user_id = _about(request)
+        before = cursor_of(request)
+        async with self._readers.reading(viewer) as connection:
+            page = await list_deliveries(connection, viewer, user_id, _channel(request), before)
+        return tagged_reply(request, _granted(page))
+
+    async def _body(self, request: web.Request, kind: type[T]) -> T:
+        try:
+            return decode(kind, await read_body(request, self._options.limits) or b"{}")
+        except msgspec.ValidationError as error:
+            raise invalid_body(f"{error}.") from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise invalid_body("The body is not JSON.") from None
+
+
+def wanted_of(body: WantedChannel, options: ApiOptions) -> Wanted:
+    """Return the channel that a body asks for; raises the 400 Problem."""
+    if body.type not in options.channel_types:
+        ways = ", ".join(options.channel_types)
+        raise invalid_body(
+            f"`type` {body.type} is not set up on this server; it can deliver by {ways}."
+        )
+    if "\0" in body.address:
+        raise invalid_body("`address` has a character that no address has.")
+    try:
+        address = checked(body.type, body.address, allow_private=options.webhook_allow_private)
+    except AddressError as error:
+        raise invalid_body(str(error)) from None
+    return Wanted(body.type, address)
+
+
+def cursor_of(request: web.Request) -> int:
+    """Return where a page of a list begins; raises the 400 Problem."""
+    text = one_of(request, "cursor")
+    if text is None:
+        return NEWEST
+    if not (text.isascii() and text.isdigit() and len(text) <= _CURSOR_DIGITS_MOST):
+        raise invalid_parameter("cursor", "must be the `nextCursor` of an earlier page")
+    return int(text)
+
+
+def _about(request: web.Request) -> tuple[Viewer, str]:
+    return request[CALLER].viewer, request.match_info["userId"]
+
+
+def _channel(request: web.Request) -> str:
+    return request.match_info["channelId"]
+
+
+def _granted(answer: T | Refusal) -> T:
+    """Return what was asked for; raises the Problem that a refusal is."""
+    if not isinstance(answer, Refusal):
+        return answer
+    raise _problem(answer)
+
+
+def _problem(refusal: Refusal) -> Problem:
+    if refusal.absent:
+        return forbidden()
+    if refusal.after_seconds is None:
+        return invalid_body(refusal.message)
+    problem = rate_limited(refusal.after_seconds)
+    problem.message = f"{refusal.message} Come back in {refusal.after_seconds} s."
+    return problem

@@ -1,0 +1,103 @@
+"""Builds and runs a process that delivers notices: settings in, exit code out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from cost_analytics import logs
+from cost_analytics.configuration.tree import DeliverySection, Settings
+from cost_analytics.failures import FAILED, using_database
+from cost_analytics.running import run_until_stopped
+from schemas.notices import ChannelType
+from streams.notices.email import EmailSender, SmtpServer
+from streams.notices.sender import Sender
+from streams.notices.service import NoticeOptions, run_notices
+from streams.notices.sms import SmsProvider, SmsSender
+from streams.notices.webhook import WebhookSender
+
+_TLS_PORT: Final = 465
+_SUBMISSION_PORT: Final = 587
+
+_log: Final = logging.getLogger(__name__)
+
+
+def serve(settings: Settings) -> int:
+    """Deliver until a signal comes; returns the exit code."""
+    logs.configure(settings)
+    with using_database(settings.database_url):
+        return run_until_stopped(lambda stop: _deliver(settings, stop))
+
+
+async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
+    delivery = settings.delivery
+    _log.info(
+        "delivering by %s",
+        ", ".join(delivery.channel_types()),
+        extra={"action": "notices_started", "ways": delivery.channel_types()},
+    )
+    if delivery.webhook_allow_private:
+        _log.warning(
+            "webhooks may reach private networks (WEBHOOK_ALLOW_PRIVATE): unsafe in production",
+            extra={"action": "notices_unsafe"},
+        )
+    options = NoticeOptions(
+        database_url=settings.database_url.reveal(),
+        senders=senders_of(delivery),
+        kafka=settings.kafka.client(),
+    )
+    try:
+        await run_notices(options, stop)
+    except ExceptionGroup as group:
+        error = _first(group)
+        if hasattr(error, "sqlstate"):  # PostgreSQL's, which the command puts into a sentence
+            raise error from None
+        _log.error(
+            "a part that delivers notices failed",
+            exc_info=error,
+            extra={"action": "notices_failed"},
+        )
+        return FAILED
+    _log.info("notices stopped", extra={"action": "notices_stopped"})
+    return 0
+
+
+def senders_of(delivery: DeliverySection) -> dict[ChannelType, Sender]:
+    """Return a sender for each way that is set up."""
+    senders: dict[ChannelType, Sender] = {
+        "webhook": WebhookSender(allow_private=delivery.webhook_allow_private)
+    }
+    if delivery.smtp_url:
+        senders["email"] = EmailSender(smtp_server(delivery))
+    if delivery.sms_url:
+        senders["sms"] = SmsSender(
+            SmsProvider(
+                url=delivery.sms_url,
+                username=delivery.sms_username or "",
+                password=delivery.sms_password.reveal(),
+                sender=delivery.sms_from or "",
+            )
+        )
+    return senders
+
+
+def smtp_server(delivery: DeliverySection) -> SmtpServer:
+    """Return the server that SMTP_URL names, which was checked when it was read."""
+    parts = urlsplit(delivery.smtp_url.reveal())
+    tls = parts.scheme == "smtps"
+    return SmtpServer(
+        host=parts.hostname or "",
+        port=parts.port or (_TLS_PORT if tls else _SUBMISSION_PORT),
+        sender=delivery.smtp_from or "",
+        tls=tls,
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+    )
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    """Return what began it: the failure of one part ends the others."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, ExceptionGroup) else error

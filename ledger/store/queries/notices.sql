@@ -1,0 +1,167 @@
+-- What the processes that deliver notices do; they are nobody's viewer and see all users.
+
+-- name: queue
+-- Makes the deliveries of the alerts $1: to each channel of the user that was verified when the
+-- alert was raised. Those that exist are left as they are.
+INSERT INTO notice_deliveries (channel_id, user_id, kind, subject_id)
+SELECT c.channel_id, c.user_id, 'alert', a.alert_id
+FROM budget_alerts AS a JOIN notice_channels AS c USING (user_id)
+WHERE a.alert_id = ANY ($1::text::uuid[]) AND NOT a.late
+  AND c.state = 'verified' AND c.verified_at <= a.triggered_at
+ON CONFLICT (channel_id, kind, subject_id) DO NOTHING
+
+-- name: sweep
+-- The same for up to $2 alerts of the last $1 seconds that have none, whoever failed to hear of them.
+INSERT INTO notice_deliveries (channel_id, user_id, kind, subject_id)
+SELECT c.channel_id, c.user_id, 'alert', a.alert_id
+FROM budget_alerts AS a JOIN notice_channels AS c USING (user_id)
+WHERE NOT a.late AND a.triggered_at > now() - make_interval(secs => $1)
+  AND c.state = 'verified' AND c.verified_at <= a.triggered_at
+  AND NOT EXISTS (SELECT FROM notice_deliveries AS d
+                  WHERE d.channel_id = c.channel_id AND d.kind = 'alert' AND d.subject_id = a.alert_id)
+ORDER BY a.seq LIMIT $2
+ON CONFLICT (channel_id, kind, subject_id) DO NOTHING
+
+-- name: turn
+-- Claims are made one after the other, so that each sees what those before it took.
+SELECT pg_advisory_xact_lock(7201905)
+
+-- name: release
+-- Deliveries whose worker has not said what became of them in time are due again, and the attempt is
+-- closed. After $1 attempts that is taken for their own fault.
+WITH dead AS (
+    UPDATE notice_deliveries
+    SET state = CASE WHEN attempts < $1 THEN 'pending' ELSE 'failed' END,
+        next_attempt_at = CASE WHEN attempts < $1 THEN now() END,
+        code = CASE WHEN attempts < $1 THEN code END,
+        reason = CASE WHEN attempts >= $1 THEN 'Interrupted too often.' END,
+        claimed_until = NULL
+    WHERE state = 'delivering' AND claimed_until <= now()
+    RETURNING delivery_id, attempts
+)
+UPDATE notice_attempts AS a SET outcome = 'interrupted'
+FROM dead WHERE a.delivery_id = dead.delivery_id AND a.number = dead.attempts AND a.outcome IS NULL
+
+-- name: skip
+-- Lets go what must not be sent any more: to channels that are gone, not verified or disabled; codes
+-- of more than $1 seconds, tests likewise; alerts that are older than $2 seconds before their first attempt.
+WITH due AS (
+    SELECT d.delivery_id,
+           CASE WHEN c.channel_id IS NULL THEN 'The channel was removed.'
+                WHEN d.kind <> 'verification' AND c.state = 'disabled' THEN 'The channel is disabled.'
+                WHEN d.kind <> 'verification' AND c.state <> 'verified' THEN 'The channel is not verified.'
+                WHEN d.kind <> 'alert' AND d.created_at < now() - make_interval(secs => $1) THEN 'It could not be sent in time.'
+                WHEN d.kind = 'alert' AND d.attempts = 0 AND a.triggered_at < now() - make_interval(secs => $2)
+                THEN 'The alert was too old when it could be sent.'
+           END AS reason
+    FROM notice_deliveries AS d
+    LEFT JOIN notice_channels AS c USING (channel_id)
+    LEFT JOIN budget_alerts AS a ON d.kind = 'alert' AND a.alert_id = d.subject_id
+    WHERE d.state = 'pending' AND d.next_attempt_at <= now()
+)
+UPDATE notice_deliveries AS d
+SET state = 'skipped', reason = due.reason, code = NULL, next_attempt_at = NULL
+FROM due
+WHERE d.delivery_id = due.delivery_id AND d.state = 'pending' AND due.reason IS NOT NULL
+
+-- name: claim
+-- Takes deliveries that are due, for $3 seconds, and notes that an attempt begins: one a channel, the
+-- oldest first, up to $1 in all and up to $2 to channels that failed last time.
+WITH free AS (
+    SELECT DISTINCT ON (d.channel_id) d.delivery_id, d.next_attempt_at, c.failures > 0 AS ailing
+    FROM notice_deliveries AS d
+    JOIN notice_channels AS c USING (channel_id)
+    WHERE d.state = 'pending' AND d.next_attempt_at <= now()
+      AND (c.paused_until IS NULL OR c.paused_until <= now())
+      AND NOT EXISTS (SELECT FROM notice_deliveries AS b
+                      WHERE b.channel_id = d.channel_id AND b.state = 'delivering')
+    ORDER BY d.channel_id, d.seq
+), ranked AS (
+    SELECT delivery_id, next_attempt_at, ailing,
+           row_number() OVER (PARTITION BY ailing ORDER BY next_attempt_at, delivery_id) AS place
+    FROM free
+), chosen AS (
+    SELECT delivery_id FROM ranked
+    WHERE NOT ailing OR place <= $2
+    ORDER BY ailing, next_attempt_at, delivery_id LIMIT $1
+), taken AS (
+    UPDATE notice_deliveries AS d
+    SET state = 'delivering', attempts = attempts + 1, claimed_until = now() + make_interval(secs => $3)
+    FROM chosen WHERE d.delivery_id = chosen.delivery_id
+    RETURNING d.*
+), noted AS (
+    INSERT INTO notice_attempts (delivery_id, number, user_id, at)
+    SELECT delivery_id, attempts, user_id, clock_timestamp() FROM taken
+)
+SELECT t.delivery_id::text, t.attempts AS number, t.channel_id::text, t.user_id, t.kind, t.code, t.created_at,
+       c.type, c.address, c.secret, c.failures, a.data AS alert
+FROM taken AS t
+JOIN notice_channels AS c USING (channel_id)
+LEFT JOIN budget_alerts AS a ON t.kind = 'alert' AND a.alert_id = t.subject_id
+
+-- name: delivered
+-- Delivery $1 was accepted in attempt $2, which took $3 ms, by channel $4, with the answer $5. That
+-- holds whatever was thought of the attempt meanwhile.
+WITH attempt AS (
+    UPDATE notice_attempts SET outcome = 'delivered', duration_ms = $3, status = $5
+    WHERE delivery_id = $1::text::uuid AND number = $2
+), channel AS (
+    UPDATE notice_channels SET failures = 0, paused_until = NULL, delivered_at = now()
+    WHERE channel_id = $4::text::uuid
+)
+UPDATE notice_deliveries
+SET state = 'delivered', delivered_at = now(), reason = NULL, code = NULL, claimed_until = NULL, next_attempt_at = NULL
+WHERE delivery_id = $1::text::uuid AND state <> 'delivered'
+
+-- name: attempt_failed
+-- Attempt $2 of delivery $1 took $3 ms and failed as $4, with the answer $5 and the error $6.
+UPDATE notice_attempts SET outcome = $4, duration_ms = $3, status = $5, error = $6
+WHERE delivery_id = $1::text::uuid AND number = $2
+
+-- name: postpone
+-- Delivery $1, of which $2 is still the last attempt, is tried again in $4 ms; nothing is tried at
+-- channel $3 for $5 ms.
+WITH own AS (
+    UPDATE notice_deliveries
+    SET state = 'pending', claimed_until = NULL, next_attempt_at = now() + make_interval(secs => $4 / 1000.0)
+    WHERE delivery_id = $1::text::uuid AND attempts = $2 AND state = 'delivering'
+    RETURNING channel_id
+)
+UPDATE notice_channels AS c
+SET failures = failures + 1, paused_until = now() + make_interval(secs => $5 / 1000.0)
+FROM own WHERE c.channel_id = own.channel_id AND c.channel_id = $3::text::uuid
+
+-- name: give_up
+-- Delivery $1, of which $2 is still the last attempt, has failed for good, for the reason $4; so has
+-- one attempt more at channel $3.
+WITH own AS (
+    UPDATE notice_deliveries
+    SET state = 'failed', reason = $4, code = NULL, claimed_until = NULL, next_attempt_at = NULL
+    WHERE delivery_id = $1::text::uuid AND attempts = $2 AND state = 'delivering'
+    RETURNING channel_id
+)
+UPDATE notice_channels AS c SET failures = failures + 1
+FROM own WHERE c.channel_id = own.channel_id AND c.channel_id = $3::text::uuid
+
+-- name: disable
+-- Channel $1 is no use any more, for the reason $2, unless it took something since delivery $3 was
+-- made, or $4 says that it is certain.
+UPDATE notice_channels AS c SET state = 'disabled', reason = $2
+FROM notice_deliveries AS d
+WHERE c.channel_id = $1::text::uuid AND d.delivery_id = $3::text::uuid AND c.state = 'verified'
+  AND ($4 OR c.delivered_at IS NULL OR c.delivered_at < d.created_at)
+RETURNING c.channel_id::text
+
+-- name: prune
+-- Forgets deliveries, with their attempts, that ended more than $1 days ago, up to $2 of them.
+DELETE FROM notice_deliveries WHERE delivery_id IN (
+    SELECT delivery_id FROM notice_deliveries
+    WHERE created_at < now() - make_interval(days => $1) AND state IN ('delivered', 'failed', 'skipped')
+    ORDER BY created_at LIMIT $2
+)
+
+-- name: backlog
+-- How many deliveries wait, and for how many seconds the one that is due longest has waited.
+SELECT count(*) AS waiting,
+       coalesce(extract(epoch FROM now() - min(next_attempt_at)), 0)::integer AS overdue_seconds
+FROM notice_deliveries WHERE state = 'pending' AND next_attempt_at <= now()

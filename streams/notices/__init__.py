@@ -1,0 +1,1 @@
+"""Tells people of their alerts: by email, by SMS and by signed webhooks."""

@@ -1,0 +1,40 @@
+"""One process that delivers notices: the courier, and the Faust app that wakes it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ledger.store.notices import notice_store
+from schemas.notices import ChannelType
+from streams.kafka import KafkaSettings
+from streams.notices.courier import Courier, CourierOptions, close_all
+from streams.notices.listening import listen
+from streams.notices.sender import Sender
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeOptions:
+    """What the process is told; without `kafka` nothing is heard and everything is found."""
+
+    database_url: str
+    senders: Mapping[ChannelType, Sender]
+    kafka: KafkaSettings | None = None
+    courier: CourierOptions = field(default_factory=CourierOptions)
+
+
+async def run_notices(options: NoticeOptions, stop: asyncio.Event) -> None:
+    """Deliver until `stop` is set, and close the senders.
+
+    Raises OSError or a PostgreSQL error where the database cannot be reached at the start.
+    """
+    try:
+        async with notice_store(options.database_url) as store:
+            courier = Courier(store, options.senders, options.courier)
+            async with asyncio.TaskGroup() as parts:
+                parts.create_task(courier.run(stop))
+                if options.kafka is not None:
+                    parts.create_task(listen(options.kafka, courier.hear, stop))
+    finally:
+        await close_all(options.senders)

@@ -1,0 +1,189 @@
+"""Alerts are heard on the topic, on every broker, and an agent that fails stops no notice."""
+
+import asyncio
+import ssl
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import faust
+import pytest
+
+from ledger.alerts import alert_event
+from schemas.alerts import BudgetAlert
+from schemas.jsonio import encode
+from schemas.topics import BUDGET_ALERTS
+from streams.kafka import KafkaSettings, make_producer
+from streams.notices.listening import alert_id_of, broker_credentials, listen, make_app
+from streams.notices.service import NoticeOptions, run_notices
+from streams.notices.webhook import WebhookSender
+from tests.support import parts
+from tests.support.alerting import USD, change
+from tests.support.events import charged
+from tests.support.notices import OPTIONS, alert, until_ended, write_alerts, write_channel
+from tests.support.receivers import receiver
+from tests.support.streaming import Stage
+
+START_SECONDS = 60
+SLEEPY = {"look_ms": 600_000, "sweep_ms": 600_000}
+"""Nothing is found by looking: what is delivered was heard."""
+
+
+async def publish(stage: Stage, *values: bytes) -> None:
+    producer = make_producer(stage.kafka)
+    await producer.start()
+    try:
+        for value in values:
+            await producer.send_and_wait(BUDGET_ALERTS.name, value, key=b"alice")
+    finally:
+        await producer.stop()
+
+
+def event(one: BudgetAlert) -> bytes:
+    return encode(alert_event(one))
+
+
+async def test_alerts_are_heard(stage: Stage) -> None:
+    heard: list[str] = []
+    stop = asyncio.Event()
+    listening = asyncio.create_task(listen(stage.kafka, heard.append, stop))
+    one, two = alert(), alert()
+    async with asyncio.timeout(START_SECONDS):
+        while not heard:  # it begins at the end of the topic, wherever that is by then
+            await publish(stage, event(one))
+            await asyncio.sleep(0.2)
+    await publish(stage, b"nonsense", b"{}", b'{"id": "no alert"}', event(two))
+    async with asyncio.timeout(START_SECONDS):
+        while two.alert_id not in heard:
+            await asyncio.sleep(0.01)
+        stop.set()
+        await listening
+    assert set(heard) == {one.alert_id, two.alert_id}
+
+
+async def test_from_the_topic_to_the_receiver(stage: Stage) -> None:
+    stop, url = asyncio.Event(), stage.database_url
+    options = NoticeOptions(
+        url,
+        {"webhook": WebhookSender(allow_private=True)},
+        stage.kafka,
+        type(OPTIONS)(schedules=OPTIONS.schedules, **SLEEPY),
+    )
+    async with receiver() as endpoint:
+        await write_channel(url, endpoint.url)
+        running = asyncio.create_task(run_notices(options, stop))
+        first = alert()
+        async with asyncio.timeout(START_SECONDS):
+            await asyncio.sleep(0.5)  # past the sweep of the start
+            await write_alerts(url, first)
+            while not endpoint.accepted:
+                await publish(stage, event(first))
+                await asyncio.sleep(0.2)
+        took_ms = []
+        for _ in range(10):
+            one = alert()
+            await write_alerts(url, one)
+            began = time.monotonic()
+            count = len(endpoint.accepted)
+            await publish(stage, event(one))
+            async with asyncio.timeout(20):
+                while len(endpoint.accepted) == count:
+                    await asyncio.sleep(0.002)
+            took_ms.append(round(1000 * (time.monotonic() - began)))
+        await publish(stage, event(first))  # heard once more, delivered no more
+        await asyncio.sleep(0.3)
+        assert await until_ended(url, 11) == ["delivered"] * 11
+        assert len(endpoint.got) == 11
+        stop.set()
+        async with asyncio.timeout(40):
+            await running
+    parts.figures.append(
+        f"from publishing an alert to its webhook on {stage.broker}: "
+        f"median {sorted(took_ms)[5]} ms, longest {max(took_ms)} ms"
+    )
+
+
+async def test_from_an_event_to_the_receiver(stage: Stage) -> None:
+    """The whole way: events, the worker's decision, the topic, the agent, the webhook."""
+    url, stop = stage.database_url, asyncio.Event()
+    options = NoticeOptions(
+        url,
+        {"webhook": WebhookSender(allow_private=True)},
+        stage.kafka,
+        type(OPTIONS)(schedules=OPTIONS.schedules),
+    )
+    await change(url, "alice", daily_limit=(True, 10 * USD))
+    async with receiver() as endpoint, stage.worker():
+        await write_channel(url, endpoint.url)
+        running = asyncio.create_task(run_notices(options, stop))
+        now = datetime.now(UTC)
+        await stage.send([charged(f"call-{n}", "alice", time=now, amount=4, fee=0) for n in (1, 2)])
+        await stage.send([charged("call-3", "alice", time=now, amount=4, fee=0)])
+        assert await until_ended(url, 2, START_SECONDS) == ["delivered"] * 2
+        stop.set()
+        await running
+    told = sorted(got.json["data"]["threshold_percent"] for got in endpoint.got)
+    assert told == [80, 100]
+    assert len({got.id for got in endpoint.got}) == 2
+
+
+async def test_without_a_broker_alerts_are_found(database_url: str) -> None:
+    stop = asyncio.Event()
+    options = NoticeOptions(
+        database_url,
+        {"webhook": WebhookSender(allow_private=True)},
+        KafkaSettings("127.0.0.1:1"),
+        OPTIONS,
+    )
+    async with receiver() as endpoint:
+        await write_channel(database_url, endpoint.url)
+        running = asyncio.create_task(run_notices(options, stop))
+        await write_alerts(database_url, alert())
+        assert await until_ended(database_url, 1) == ["delivered"]
+        began = time.monotonic()
+        stop.set()
+        await running
+        assert time.monotonic() - began < 30
+
+
+def test_what_a_record_is_about() -> None:
+    known = str(uuid4())
+    assert alert_id_of(f'{{"id": "{known}", "data": {{}}}}'.encode()) == known
+    for value in (None, b"", b"[]", b"{}", b"\xff", b'{"id": 1}', b'{"id": "x"}'):
+        assert alert_id_of(value) is None
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> str:
+    from tests.support.certificates import certificate
+
+    certificate(tmp_path)
+    return str(tmp_path / "localhost.pem")
+
+
+def test_the_broker_is_reached_as_the_settings_say(authority: str) -> None:
+    assert broker_credentials(KafkaSettings("b:1")) is None
+    over_tls = broker_credentials(
+        KafkaSettings("b:1", security_protocol="SSL", ssl_ca_file=authority)
+    )
+    assert isinstance(over_tls, faust.SSLCredentials)
+    assert over_tls.context.verify_mode is ssl.CERT_REQUIRED
+    assert len(over_tls.context.get_ca_certs()) == 1
+    account: dict[str, Any] = {
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_username": "me",
+        "sasl_password": "hush",
+    }
+    for protocol in ("SASL_PLAINTEXT", "SASL_SSL"):
+        kafka = KafkaSettings("b:1,[::1]:2", security_protocol=protocol, **account)
+        app = make_app(kafka, print)
+        given = app.conf.broker_credentials
+        assert given.protocol.value == protocol
+        assert (given.ssl_context is not None) == (protocol == "SASL_SSL")
+        assert (given.username, given.password) == ("me", "hush")
+        assert given.mechanism.value == "SCRAM-SHA-512"
+        assert [f"{url.host}:{url.port}" for url in app.conf.broker] == ["b:1", "::1:2"]
+        assert not app.conf.web_enabled
+        assert app.conf.topic_disable_leader

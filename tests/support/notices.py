@@ -1,0 +1,170 @@
+"""Alerts, channels and couriers for the tests of notices, with schedules of milliseconds."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+
+from ledger.notices import Schedule
+from ledger.signatures import secret_text
+from ledger.store.notices import notice_store
+from schemas.alerts import BudgetAlert, Driver
+from schemas.exact import Exact
+from schemas.jsonio import encode
+from schemas.money import Usd
+from schemas.notices import ChannelType
+from streams.notices.courier import Courier, CourierOptions, close_all
+from streams.notices.sender import Notice, Sender
+from streams.notices.webhook import WebhookSender
+from tests.support.recording import fetch
+
+SECRET = secret_text(b"a secret of the tests, 32 bytes.")
+FAST = Schedule((20, 40, 60, 80, 100, 100, 100))
+SCHEDULES: Mapping[ChannelType, Schedule] = {"email": FAST, "sms": FAST, "webhook": FAST}
+OPTIONS = CourierOptions(lease_seconds=2, look_ms=30, sweep_ms=100, schedules=SCHEDULES)
+SHORT_MS = 300
+"""How long an attempt of a sender may take in these tests."""
+ID = "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a1"
+STEP_SECONDS = 20
+"""No single step of a test takes longer, or something is stuck."""
+
+
+def notice(address: str, **changes: Any) -> Notice:
+    """Return a message for a sender."""
+    made = Notice(
+        ID, address, SECRET, datetime.now(UTC), "A subject", "Some text, é\n", "<p>Some text</p>",
+        b'{"type":"channel.test"}',
+    )  # fmt: skip
+    return made._replace(**changes)
+
+
+def alert(user_id: str = "alice", **changes: Any) -> BudgetAlert:
+    """Return an alert as the ledger raises it."""
+    now = datetime.now(UTC)
+    made = BudgetAlert(
+        alert_id=str(uuid4()),
+        user_id=user_id,
+        type="daily",
+        threshold_percent=Exact(Decimal(80)),
+        limit_usd=Usd(10 * 10**9),
+        current_spend=Usd(8_500_000_000),
+        remaining=Usd(1_500_000_000),
+        message="The spend of 2026-11-22 is 8.5 USD: it has reached 80 % of the daily limit of 10 USD.",
+        triggered_at=now,
+        period="2026-11-22",
+        period_start=now,
+        period_end=now,
+        call_id=None,
+        crossed_by=None,
+        limit_version=1,
+        basis="charged",
+        late=False,
+        drivers=[Driver(service="twilio", cost=Usd(5 * 10**9), share_percent=Exact(Decimal(50)))],
+        spent_last_hour=Usd(0),
+        event_time=now,
+    )
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+async def write_alerts(url: str, *alerts: BudgetAlert) -> list[str]:
+    """Write alerts as the transaction that raises them does; returns their ids."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.executemany(
+            """INSERT INTO budget_alerts
+               (alert_id, user_id, type, period, threshold_percent, limit_version, late, triggered_at, data)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
+            [
+                (
+                    one.alert_id,
+                    one.user_id,
+                    one.type,
+                    one.alert_id,
+                    one.threshold_percent.value,
+                    one.limit_version,
+                    one.late,
+                    one.triggered_at,
+                    encode(one).decode(),
+                )
+                for one in alerts
+            ],
+        )
+    finally:
+        await connection.close()
+    return [one.alert_id for one in alerts]
+
+
+async def write_channel(
+    url: str,
+    address: str,
+    *,
+    user_id: str = "alice",
+    kind: ChannelType = "webhook",
+    state: str = "verified",
+) -> str:
+    """Write a channel that was verified a day and an hour ago, and return its id."""
+    [row] = await fetch(
+        url,
+        """INSERT INTO notice_channels (user_id, type, address, secret, state, verified_at)
+           VALUES ($1, $2, $3, $4, $5, $6) RETURNING channel_id::text""",
+        user_id,
+        kind,
+        address,
+        SECRET if kind == "webhook" else None,
+        state,
+        datetime.now(UTC) - timedelta(days=6) if state != "unverified" else None,
+    )
+    return str(row[0])
+
+
+@asynccontextmanager
+async def courier(
+    url: str, senders: Mapping[ChannelType, Sender] | None = None, **changes: Any
+) -> AsyncIterator[Courier]:
+    """Run a courier for the length of a block; webhooks may go to this machine."""
+    senders = senders or {"webhook": WebhookSender(allow_private=True)}
+    async with notice_store(url) as store:
+        running = Courier(store, senders, replace(OPTIONS, **changes))
+        stop = asyncio.Event()
+        task = asyncio.create_task(running.run(stop))
+        try:
+            yield running
+        finally:
+            stop.set()
+            async with asyncio.timeout(STEP_SECONDS):
+                await task
+            await close_all(senders)
+
+
+async def states(url: str) -> list[str]:
+    """Return the state of every delivery, in the order in which they were made."""
+    return [row[0] for row in await fetch(url, "SELECT state FROM notice_deliveries ORDER BY seq")]
+
+
+async def until_ended(url: str, count: int, seconds: int = STEP_SECONDS) -> list[str]:
+    """Wait until there are so many deliveries and all have ended; returns their states."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = await states(url)
+            if len(found) >= count and not {"pending", "delivering"} & set(found):
+                assert len(found) == count
+                return found
+            await asyncio.sleep(0.02)
+
+
+async def attempts(url: str) -> list[tuple[Any, ...]]:
+    """Return number, outcome and status of every attempt, in order."""
+    rows = await fetch(
+        url,
+        """SELECT a.number, a.outcome, a.status FROM notice_attempts AS a
+           JOIN notice_deliveries AS d USING (delivery_id) ORDER BY d.seq, a.number""",
+    )
+    return [tuple(row) for row in rows]
