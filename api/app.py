@@ -87,11 +87,8 @@ def build_app(
     _add(app, routes, gate)
     app.on_response_prepare.append(gate.finish)
 
-    async def close(_: web.Application) -> None:
-        await authenticator.close()
-
     live.attach(app)
-    app.on_cleanup.append(close)
+    app.on_cleanup.append(lambda _: authenticator.close())
     return app
 
 
