@@ -64,7 +64,7 @@ def build_app(
     options = options or ApiOptions()
     gate = Gate(authenticator, options)
     budgets = Budgets(readers, options.budget_basis, DEFAULT_ALERT_THRESHOLD_PERCENT)
-    budget_routes = BudgetRoutes(budgets, options.limits, now)
+    budget_routes = BudgetRoutes(budgets, options, now)
     live = live_routes(readers, budget_routes.body, options, feed_from)
     routes = (
         *Health(readers, [*checks, *live.checks()]).routes(),

@@ -12,13 +12,15 @@ from msgspec import UNSET, UnsetType
 
 from api.access import CALLER, Access, Route
 from api.bodies import read_json
-from api.options import Limits as RequestLimits
+from api.channels import problem_of, wanted_of
+from api.options import ApiOptions
 from api.problems import invalid_body
 from api.replies import reply, tagged_reply
 from ledger.burn import seconds_to_threshold
 from ledger.limits import FULL, Change
 from ledger.periods import Period, time_zones
-from ledger.store.budgets import Budgets, Standing
+from ledger.store.budgets import Budgets, ChannelsRefusedError, Standing
+from ledger.store.channels import Wanted
 from ledger.store.reading import Viewer
 from schemas.alerts import BudgetAlert
 from schemas.budgets import (
@@ -42,11 +44,9 @@ _FINEST: Final = Decimal(1).scaleb(-MAX_DECIMALS)
 class BudgetRoutes:
     """The routes about a user's budget."""
 
-    def __init__(
-        self, budgets: Budgets, limits: RequestLimits, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, budgets: Budgets, options: ApiOptions, now: Callable[[], datetime]) -> None:
         self._budgets = budgets
-        self._limits = limits
+        self._options = options
         self._now = now
 
     def routes(self) -> tuple[Route, ...]:
@@ -69,9 +69,19 @@ class BudgetRoutes:
     async def change(self, request: web.Request) -> web.Response:
         """Change what the body names, and answer with the budget that results."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
-        change = change_of(await read_json(request, self._limits, BudgetChange))
-        standing = await self._budgets.change(viewer, user_id, change, self._now())
+        body = await read_json(request, self._options.limits, BudgetChange)
+        change, channels = change_of(body), self._channels(body)
+        try:
+            standing = await self._budgets.change(viewer, user_id, change, self._now(), channels)
+        except ChannelsRefusedError as error:
+            raise problem_of(error.refusal) from None
         return reply(budget(user_id, standing))
+
+    def _channels(self, body: BudgetChange) -> list[Wanted] | None:
+        """Return the channels that a body wants in place of those there are; raises a Problem."""
+        if body.channels is UNSET:
+            return None
+        return [wanted_of(one, self._options) for one in body.channels]
 
 
 def change_of(wanted: BudgetChange) -> Change:
@@ -153,6 +163,7 @@ def budget(user_id: str, standing: Standing) -> Budget:
         thresholds=[Exact(percent) for percent in standing.thresholds],
         timezone=limits.timezone,
         auto_cutoff=limits.auto_cutoff,
+        channels=list(standing.channels),
         limit_versions=LimitVersions(
             daily=limits.daily_version, monthly=limits.monthly_version, call=limits.call_version
         ),

@@ -69,14 +69,14 @@ class ChannelRoutes:
         wanted = wanted_of(await self._body(request, WantedChannel), self._options)
         async with self._readers.writing(viewer) as connection:
             made = await create_channel(connection, viewer, user_id, wanted)
-        return reply(_granted(made))
+        return reply(granted(made))
 
     async def remove(self, request: web.Request) -> web.Response:
         """Take a channel away, and answer with those that remain."""
         viewer, user_id = _about(request)
         async with self._readers.writing(viewer) as connection:
             left = await remove_channel(connection, viewer, user_id, _channel(request))
-        return reply(Channels(channels=_granted(left)))
+        return reply(Channels(channels=granted(left)))
 
     async def verify(self, request: web.Request) -> web.Response:
         """Verify a channel by its code; without a code, have a new one sent."""
@@ -87,14 +87,14 @@ class ChannelRoutes:
                 channel = await ask_for_code(connection, viewer, user_id, _channel(request))
             else:
                 channel = await verify_channel(connection, viewer, user_id, _channel(request), code)
-        return reply(_granted(channel))
+        return reply(granted(channel))
 
     async def test(self, request: web.Request) -> web.Response:
         """Have a test message sent, and answer with the id by which its delivery is listed."""
         viewer, user_id = _about(request)
         async with self._readers.writing(viewer) as connection:
             asked = await ask_for_test(connection, viewer, user_id, _channel(request))
-        return reply(Requested(delivery_id=_granted(asked)))
+        return reply(Requested(delivery_id=granted(asked)))
 
     async def deliveries(self, request: web.Request) -> web.Response:
         """Answer with what was sent to a channel, newest first, and with every attempt."""
@@ -102,7 +102,7 @@ class ChannelRoutes:
         before = cursor_of(request)
         async with self._readers.reading(viewer) as connection:
             page = await list_deliveries(connection, viewer, user_id, _channel(request), before)
-        return tagged_reply(request, _granted(page))
+        return tagged_reply(request, granted(page))
 
     async def _body(self, request: web.Request, kind: type[T]) -> T:
         try:
@@ -147,14 +147,15 @@ def _channel(request: web.Request) -> str:
     return request.match_info["channelId"]
 
 
-def _granted(answer: T | Refusal) -> T:
+def granted(answer: T | Refusal) -> T:
     """Return what was asked for; raises the Problem that a refusal is."""
     if not isinstance(answer, Refusal):
         return answer
-    raise _problem(answer)
+    raise problem_of(answer)
 
 
-def _problem(refusal: Refusal) -> Problem:
+def problem_of(refusal: Refusal) -> Problem:
+    """Return the answer that a refusal comes to."""
     if refusal.absent:
         return forbidden()
     if refusal.after_seconds is None:

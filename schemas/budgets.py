@@ -13,6 +13,7 @@ from schemas.events import Text
 from schemas.exact import Exact
 from schemas.jsonio import wire_name
 from schemas.money import Usd
+from schemas.notices import Channel, WantedChannel
 
 DEFAULT_ALERT_THRESHOLD_PERCENT: Final = 80
 """The share of a limit at which a user who set nothing else is alerted."""
@@ -52,6 +53,7 @@ class Budget(Struct, kw_only=True, rename=wire_name):
     thresholds: list[Exact]
     timezone: str
     auto_cutoff: bool
+    channels: list[Channel]
     limit_versions: LimitVersions
     current_daily_spend: Usd
     current_monthly_spend: Usd
@@ -75,6 +77,7 @@ class BudgetChange(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields
     thresholds: list[Number] | UnsetType = UNSET
     timezone: str | UnsetType = UNSET
     auto_cutoff: bool | UnsetType = UNSET
+    channels: list[WantedChannel] | UnsetType = UNSET
 
 
 class AlertList(Struct, kw_only=True, rename=wire_name):

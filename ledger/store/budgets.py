@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,10 +16,12 @@ from ledger.calls import Call
 from ledger.limits import Change, Limits, changed
 from ledger.periods import Period, period_of
 from ledger.store.alerts import limits_of
+from ledger.store.channels import Refusal, Wanted, list_channels, replace_channels
 from ledger.store.database import Connection, Record
 from ledger.store.reading import ReaderPool, Viewer
 from ledger.store.sql import statements
 from ledger.thresholds import total_nano
+from schemas.notices import Channel
 
 _SQL: Final = statements("budgets")
 
@@ -49,6 +51,15 @@ class Standing(NamedTuple):
     burn_rate: int
     alerts: list[str]
     now: datetime
+    channels: Sequence[Channel] = ()
+
+
+class ChannelsRefusedError(Exception):
+    """The channels that were wanted cannot be had; nothing was changed."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
 
 
 class AlertPage(NamedTuple):
@@ -78,21 +89,37 @@ class Budgets:
             limits = Limits(user_id=user_id) if row is None else limits_of(row)
             return await self._standing(connection, viewer, limits, now)
 
-    async def change(self, viewer: Viewer, user_id: str, change: Change, now: datetime) -> Standing:
+    async def change(
+        self,
+        viewer: Viewer,
+        user_id: str,
+        change: Change,
+        now: datetime,
+        channels: Sequence[Wanted] | None = None,
+    ) -> Standing:
         """Change a user's settings, raise the alerts that are due then, and return the standing.
 
-        A viewer who may not see the user changes nothing. Raises StoreUnavailableError.
+        `channels`, where given, take the place of the user's; new ones are returned with their
+        secrets. A viewer who may not see the user changes nothing. Raises StoreUnavailableError,
+        and ChannelsRefusedError.
         """
-        if change == Change():
+        if change == Change() and channels is None:
             return await self.standing(viewer, user_id, now)
         async with self.locked(viewer, user_id) as (connection, before):
             limits = changed(before, change)
+            made: Sequence[Channel] | None = None
+            if channels is not None:
+                answer = await replace_channels(connection, viewer, user_id, channels)
+                if isinstance(answer, Refusal):
+                    raise ChannelsRefusedError(answer)
+                made = answer
             if limits != before:
                 await self._write(connection, viewer, limits)
                 calls = await _active_calls(connection, viewer, user_id, now)
                 alerting = Alerting(self.basis, self._default)
                 await alerting.review_user(connection, limits, map(_call, calls), now)
-            return await self._standing(connection, viewer, limits, now)
+            standing = await self._standing(connection, viewer, limits, now)
+            return standing if made is None else standing._replace(channels=made)
 
     async def alerts(
         self, viewer: Viewer, user_id: str, before: int | None, most: int
@@ -164,6 +191,7 @@ class Budgets:
             rate,
             [row["data"] for row in alerts],
             now,
+            await list_channels(connection, viewer, user_id),
         )
 
 

@@ -45,6 +45,7 @@ async def test_who_set_nothing_has_no_limits(api: Api, ledger: Rows) -> None:
         "thresholds": [80, 100],
         "timezone": "UTC",
         "autoCutoff": True,
+        "channels": [],
         "limitVersions": {"daily": 0, "monthly": 0, "call": 0},
         "currentDailySpend": 0,
         "currentMonthlySpend": 0,
@@ -190,3 +191,21 @@ async def test_active_calls_say_when_the_next_threshold_is_reached(database_url:
     async with served_from(database_url, options=ApiOptions(budget_basis="cost")) as api:
         said = (await api.get(PATH, "alice")).data
         assert Decimal(34) <= said["burnRatePerHour"] <= 36
+
+
+async def test_channels_can_be_set_with_the_limits(database_url: str) -> None:
+    hook = {"type": "webhook", "address": "https://example.com/hook"}
+    async with served_from(database_url, options=ApiOptions(channel_types=("webhook",))) as api:
+        [made] = (await put(api, {"dailyLimit_usd": 5, "channels": [hook]})).data["channels"]
+        assert (made["type"], made["state"]) == ("webhook", "unverified")
+        assert made["secret"].startswith("whsec_")
+        [kept] = (await put(api, {"channels": [hook, hook]})).data["channels"]
+        assert kept == {name: value for name, value in made.items() if name != "secret"}
+        for wrong in ({"type": "email", "address": "a@example.com"}, {"type": "webhook"}, "email"):
+            answer = await put(api, {"dailyLimit_usd": 6, "channels": [wrong]})
+            assert (answer.status, answer.code) == (400, "invalid_body")
+        many = [{"type": "webhook", "address": f"https://example.com/{n}"} for n in range(11)]
+        assert (await put(api, {"dailyLimit_usd": 6, "channels": many})).status == 400
+        said = (await api.get(PATH, "alice")).data
+        assert (said["dailyLimit_usd"], said["channels"]) == (5, [kept])
+        assert (await put(api, {"channels": []})).data["channels"] == []
