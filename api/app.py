@@ -15,6 +15,7 @@ from api.authorizations import AuthorizationRoutes
 from api.budgets import BudgetRoutes
 from api.call_lists import CallLists
 from api.calls import Calls
+from api.dashboard import Dashboard
 from api.emitting import EventStream
 from api.everyone import EveryoneRoutes
 from api.exports import Exports
@@ -67,6 +68,8 @@ def build_app(
     live = live_routes(readers, budget_routes.body, options, feed_from)
     routes = (
         *Health(readers, [*checks, *live.checks()]).routes(),
+        *Dashboard().routes(),
+        *Health(readers, checks).routes(),
         *Calls(readers).routes(),
         *CallLists(readers).routes(),
         *SpendingRoutes(readers, today).routes(),
