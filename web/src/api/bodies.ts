@@ -141,9 +141,16 @@ export interface Budget {
   dailyRemaining: Decimal | null;
   monthlyRemaining: Decimal | null;
   alertTriggered: boolean;
-  maxCostPerCall_usd?: Decimal | null;
-  thresholds?: Decimal[];
-  timezone?: string;
-  autoCutoff?: boolean;
-  alerts?: Alert[];
+  maxCostPerCall_usd: Decimal | null;
+  thresholds: Decimal[];
+  timezone: string;
+  autoCutoff: boolean;
+  alerts: Alert[];
 }
+
+export interface Analytics extends Totals {
+  period: { start: string; end: string; label: string };
+  totalUsers: Decimal;
+}
+
+export type Reconciliation = Record<string, unknown>;

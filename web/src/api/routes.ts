@@ -1,6 +1,15 @@
 // The routes of the API that the pages ask, by name.
 import { ask, download } from "./client";
-import type { Budget, CallCost, CallEvent, CallPage, EventPage, Spending } from "./bodies";
+import type {
+  Analytics,
+  Budget,
+  CallCost,
+  CallEvent,
+  CallPage,
+  EventPage,
+  Reconciliation,
+  Spending,
+} from "./bodies";
 
 /** A span of UTC days, both included; `days` for the usual ones that end today. */
 export type Span = { days: 7 | 30 | 90 } | { start: string; end: string };
@@ -67,3 +76,9 @@ export async function callEvents(callId: string, signal: AbortSignal): Promise<C
   }
   return events;
 }
+
+export const analytics = (span: Span, signal: AbortSignal): Promise<Analytics> =>
+  ask(`/api/admin/costs/analytics?${spanQuery(span)}`, { signal });
+
+export const reconciliation = (signal: AbortSignal): Promise<Reconciliation> =>
+  ask("/api/admin/reconciliation", { signal });

@@ -74,7 +74,7 @@ export function stopLive(): void {
 export function knowBudget(budget: Budget): void {
   if (budget.userId !== session.claims?.user) return;
   state.value.budget = budget;
-  state.value.addEarlierAlerts(budget.alerts ?? []);
+  state.value.addEarlierAlerts(budget.alerts);
   show();
 }
 
