@@ -69,6 +69,7 @@ def build_app(
     routes = (
         *Health(readers, [*checks, *live.checks()]).routes(),
         *Dashboard().routes(),
+        *Dashboard(options.dashboard).routes(),
         *Health(readers, checks).routes(),
         *Calls(readers).routes(),
         *CallLists(readers).routes(),

@@ -18,23 +18,12 @@ from aiohttp import ETag, hdrs, web
 
 from api.access import Access, Route
 
-BUILT_FILES: Final = Path(__file__).with_name("static")
-"""Where the built files lie, beside this module in a checkout and in a wheel."""
-
 PAGES: Final = ("/", "/spending", "/calls/{callId}", "/budget", "/everyone")
 """The addresses that the page itself makes sense of, so that each can be reloaded and shared."""
 
-_POLICY: Final = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    )
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS: Final = {
     "Content-Security-Policy": _POLICY,
@@ -79,7 +68,7 @@ class _File:
 class Dashboard:
     """The routes of the page and of its parts."""
 
-    def __init__(self, directory: Path = BUILT_FILES) -> None:
+    def __init__(self, directory: Path) -> None:
         """Read all files; where there are none, the page says how to make them."""
         self._files = {
             path.relative_to(directory).as_posix(): _read(path, directory)
@@ -96,7 +85,9 @@ class Dashboard:
         """Answer with the page, whichever of its addresses was asked for."""
         page = self._files.get("index.html")
         if page is None:
-            return web.Response(status=503, text=_NOT_BUILT, headers={hdrs.CACHE_CONTROL: "no-store"})
+            return web.Response(
+                status=503, text=_NOT_BUILT, headers={hdrs.CACHE_CONTROL: "no-store"}
+            )
         return page.answer(request)
 
     async def asset(self, request: web.Request) -> web.Response:

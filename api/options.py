@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
 
 from ledger.store.budgets import BudgetBasis
+
+BUILT_DASHBOARD: Final = Path(__file__).with_name("static")
+"""Where `tools/web` puts the dashboard: beside this module, in a checkout and in a wheel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ApiOptions:
-    """`cors_origins` are exact origins such as `https://app.example`, or the single `*`."""
+    """`cors_origins` are exact origins such as `https://app.example`, or the single `*`.
+
+    `dashboard` is the folder with the built files of the dashboard.
+    """
 
     cors_origins: tuple[str, ...] = ()
     budget_basis: BudgetBasis = "charged"
     limits: Limits = field(default_factory=Limits)
+    dashboard: Path = BUILT_DASHBOARD

@@ -148,9 +148,25 @@ export interface Budget {
   alerts: Alert[];
 }
 
-export interface Analytics extends Totals {
+export interface Analytics {
   period: { start: string; end: string; label: string };
   totalUsers: Decimal;
+  activeUsers: Decimal;
+  newUsers: Decimal;
+  totalCalls: Decimal;
+  averageDuration_seconds: Decimal;
+  averageCallsPerUser: Decimal;
+  totalRevenue: Decimal;
+  totalRefunded: Decimal;
+  totalCost: Decimal;
+  totalProfit: Decimal;
+  profitMarginPercent: string;
+  costBreakdown: { api: Decimal; infrastructure: Decimal; transaction: Decimal };
+  costByService: CostByService;
+  insights: {
+    largestCostComponent: string | null;
+    largestCostComponentPercent: string;
+    recommendations: string[];
+  };
+  daily: DayCost[];
 }
-
-export type Reconciliation = Record<string, unknown>;
