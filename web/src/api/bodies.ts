@@ -145,6 +145,8 @@ export interface Budget {
   thresholds: Decimal[];
   timezone: string;
   autoCutoff: boolean;
+  dailyTimeToThreshold_seconds: Decimal | null;
+  monthlyTimeToThreshold_seconds: Decimal | null;
   alerts: Alert[];
 }
 

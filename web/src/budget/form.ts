@@ -22,7 +22,7 @@ export function formOf(budget: Budget): BudgetForm {
     monthlyLimit_usd: budget.monthlyLimit_usd ?? "",
     maxCostPerCall_usd: budget.maxCostPerCall_usd ?? "",
     alertThreshold_percent: budget.alertThreshold_percent,
-    thresholds: budget.thresholds.filter((mark) => Number(mark) !== 100).join(", "),
+    thresholds: further(budget).join(", "),
     timezone: budget.timezone,
     autoCutoff: budget.autoCutoff,
   };
@@ -40,6 +40,12 @@ export function changeOf(form: BudgetForm, before: BudgetForm): Change {
   if (form.timezone !== before.timezone) change["timezone"] = form.timezone;
   if (form.autoCutoff !== before.autoCutoff) change["autoCutoff"] = form.autoCutoff;
   return change;
+}
+
+// The limit itself always warns, and the first warning has a field of its own.
+function further(budget: Budget): string[] {
+  const others = [100, Number(budget.alertThreshold_percent)];
+  return budget.thresholds.filter((mark) => !others.includes(Number(mark)));
 }
 
 function amount(typed: string): string | null {
