@@ -11,6 +11,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from api.options import BUILT_DASHBOARD
 from cost_analytics.embedded.tansu import EmbeddedTansu
+from cost_analytics.tokens import Role
 from tests.support.background import Background
 from tests.support.databases import Databases
 from tests.support.parts import lack
@@ -79,7 +80,7 @@ def open_page(browser: Browser, product: Product) -> Open:
 
     @asynccontextmanager
     async def open_page(
-        path: str = "/", user: str | None = None, *, role: str = "user", **context: Any
+        path: str = "/", user: str | None = None, *, role: Role = "user", **context: Any
     ) -> AsyncIterator[Page]:
         options = {"locale": "en-US", "timezone_id": "UTC", **context}
         profile = await browser.new_context(base_url=product.url, **options)
