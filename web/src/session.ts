@@ -63,10 +63,10 @@ export function signOut(reason: string | null = null): void {
 
 /** Takes the token from the address or from before a reload. */
 export function restoreSession(): void {
-  const found = /[#&]token=([^&]+)/.exec(location.hash);
+  const found = /^#token=([^&]+)/.exec(location.hash);
   if (found) history.replaceState(history.state, "", location.pathname + location.search);
-  const token = found ? decodeURIComponent(found[1] ?? "") : sessionStorage.getItem(KEY);
-  if (!token) return;
+  const token = found ? found[1] : sessionStorage.getItem(KEY);
+  if (!token || token === state.token) return;
   const problem = signIn(token);
   if (problem) signOut(problem);
 }
