@@ -24,6 +24,8 @@ PAGES: Final = sorted(
 )
 TOP: Final = (*PACKAGES, "bench", "docs", "requirements", "tests", "tools")
 README_LINES_MAX: Final = 200
+TOP: Final = (*PACKAGES, "bench", "docs", "requirements", "tests", "tools", "web")
+README_LINES_MAX: Final = 150
 
 _LINK: Final = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 _CODE: Final = re.compile(r"`([^`\n]+)`")
