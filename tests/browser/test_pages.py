@@ -61,7 +61,7 @@ def of_day(days_ago: int) -> list[Sent]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lived_in(product: Product) -> AsyncIterator[Product]:
     """The product with some days behind it, calls going on, and a budget nearly spent."""
-    body = b'{"dailyLimit_usd": 60, "monthlyLimit_usd": 4000, "thresholds": [50], "maxCostPerCall_usd": 2.5}'
+    body = b'{"dailyLimit_usd": 40, "monthlyLimit_usd": 4000, "thresholds": [50], "maxCostPerCall_usd": 2.5}'
     await product.put(f"/api/costs/user/{DEMO_USER}/budget", body, DEMO_USER)
     for days_ago in range(DAYS, 0, -1):
         await product.send(*of_day(days_ago))
