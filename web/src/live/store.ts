@@ -106,7 +106,8 @@ function tell(changes: Changes): void {
 
 export function alertTitle(alert: Alert): string {
   const what = { daily: "Daily budget", monthly: "Monthly budget", call: "Cost of one call" };
-  return `${what[alert.type]}: ${Number(alert.threshold_percent)} % reached`;
+  const whose = alert.userId === session.claims?.user ? "" : `${alert.userId}: `;
+  return `${whose}${what[alert.type]}: ${Number(alert.threshold_percent)} % reached`;
 }
 
 function show(): void {
