@@ -202,6 +202,7 @@ async def test_only_administrators_see_everyone(open_page: Open) -> None:
         await page.get_by_role("link", name="Everyone").click()
         await heading(page, "Everyone")
         await expect(page.get_by_text("Revenue")).to_be_visible()
+        await expect(page.get_by_text("Everything adds up.")).to_be_visible(timeout=SOON_MS)
 
 
 async def test_somebody_elses_call_is_no_call(open_page: Open, product: Product) -> None:

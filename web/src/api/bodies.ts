@@ -172,3 +172,18 @@ export interface Analytics {
   };
   daily: DayCost[];
 }
+
+export interface Reconciliation {
+  differences: Decimal;
+  days: { date: string; differences: Decimal }[];
+  bills: {
+    services: {
+      service: string;
+      days: Decimal;
+      billed: Decimal;
+      recorded: Decimal;
+      variance: Decimal;
+      variancePercent: string;
+    }[];
+  };
+}

@@ -7,6 +7,7 @@ import type {
   CallEvent,
   CallPage,
   EventPage,
+  Reconciliation,
   Spending,
 } from "./bodies";
 
@@ -78,3 +79,6 @@ export async function callEvents(callId: string, signal: AbortSignal): Promise<C
 
 export const analytics = (span: Span, signal: AbortSignal): Promise<Analytics> =>
   ask(`/api/admin/costs/analytics?${spanQuery(span)}`, { signal });
+
+export const reconciliation = (signal: AbortSignal): Promise<Reconciliation> =>
+  ask("/api/admin/reconciliation?period=7d", { signal });
