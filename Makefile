@@ -20,7 +20,8 @@ run: setup-run ## start the whole product on this machine (PORT=8080, SIMULATE=0
 	@tools/web try
 	@exec $(BIN)/cost-analytics dev
 
-test: setup-all web ## pass every test this machine can run (ARGS="-k name" for some)
+test: setup-all ## pass every test this machine can run (ARGS="-k name" for some)
+	@tools/web try
 	@exec $(BIN)/python -m pytest $(ARGS)
 
 check: setup-all ## formatter, linter, strict types, import contracts, house rules
