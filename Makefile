@@ -36,7 +36,7 @@ bench: setup-all ## the benchmark: rates, ratios and latencies as a table
 	@exec $(BIN)/python -m bench $(ARGS)
 
 screenshots: setup-all web ## pictures of every page of the dashboard, in docs/screenshots (needs Chromium)
-	@SCREENSHOTS=docs/screenshots exec $(BIN)/python -m pytest --quiet tests/browser/test_pages.py
+	@exec env SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest --quiet tests/browser/test_pages.py
 
 kafka: setup-run ## a real Apache Kafka in the foreground (PORT=9092; needs a JDK >= 17 and Maven)
 	@exec $(BIN)/python -m cost_analytics.embedded.apache_kafka
