@@ -68,9 +68,7 @@ def build_app(
     live = live_routes(readers, budget_routes.body, options, feed_from)
     routes = (
         *Health(readers, [*checks, *live.checks()]).routes(),
-        *Dashboard().routes(),
         *Dashboard(options.dashboard).routes(),
-        *Health(readers, checks).routes(),
         *Calls(readers).routes(),
         *CallLists(readers).routes(),
         *SpendingRoutes(readers, today).routes(),
