@@ -85,7 +85,6 @@ def build_app(
         middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes
     )
     _add(app, routes, gate)
-    app.on_response_prepare.append(gate.finish)
 
     async def close(_: web.Application) -> None:
         await authenticator.close()
@@ -101,4 +100,5 @@ def _add(app: web.Application, routes: tuple[Route, ...], gate: Gate) -> None:
             app.router.add_route(
                 method, route.path, gate.guard(route), expect_handler=expect_nothing
             )
+    app.on_response_prepare.append(gate.finish)
     app[ROUTES] = routes
