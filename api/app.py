@@ -16,6 +16,7 @@ from api.budgets import BudgetRoutes
 from api.call_lists import CallLists
 from api.calls import Calls
 from api.channels import ChannelRoutes
+from api.dashboard import Dashboard
 from api.emitting import EventStream
 from api.everyone import EveryoneRoutes
 from api.exports import Exports
@@ -68,6 +69,7 @@ def build_app(
     live = live_routes(readers, budget_routes.body, options, feed_from)
     routes = (
         *Health(readers, [*checks, *live.checks()]).routes(),
+        *Dashboard(options.dashboard).routes(),
         *Calls(readers).routes(),
         *CallLists(readers).routes(),
         *SpendingRoutes(readers, today).routes(),
@@ -85,7 +87,6 @@ def build_app(
         middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes
     )
     _add(app, routes, gate)
-    app.on_response_prepare.append(gate.finish)
 
     live.attach(app)
     app.on_cleanup.append(lambda _: authenticator.close())
@@ -98,4 +99,5 @@ def _add(app: web.Application, routes: tuple[Route, ...], gate: Gate) -> None:
             app.router.add_route(
                 method, route.path, gate.guard(route), expect_handler=expect_nothing
             )
+    app.on_response_prepare.append(gate.finish)
     app[ROUTES] = routes

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
 
 from ledger.store.budgets import BudgetBasis
 from schemas.notices import ChannelType
+
+BUILT_DASHBOARD: Final = Path(__file__).with_name("static")
+"""Where `tools/web` puts the dashboard: beside this module, in a checkout and in a wheel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class ApiOptions:
 
     `channel_types` are the ways by which users can be told of alerts here.
     `webhook_allow_private` is unsafe: it lets webhooks reach whatever this network can reach.
+    `dashboard` is the folder with the built files of the dashboard.
     """
 
     cors_origins: tuple[str, ...] = ()
@@ -55,3 +61,4 @@ class ApiOptions:
     channel_types: tuple[ChannelType, ...] = ("webhook",)
     webhook_allow_private: bool = False
     limits: Limits = field(default_factory=Limits)
+    dashboard: Path = BUILT_DASHBOARD

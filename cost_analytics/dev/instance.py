@@ -138,6 +138,10 @@ def _show_the_way(port: int, settings: Settings, directory: Path) -> None:
     say("")
     say(f"Ready: {base}/")
     say("")
+    # Behind the `#`, which a browser keeps to itself: the page takes the token from there.
+    say(f"The dashboard, signed in as the user `{DEMO_USER}`:")
+    say(f"{base}/#token={token}")
+    say("")
     say(f"The spending of the user `{DEMO_USER}`, whose calls are going on:")
     say(f"curl -H 'Authorization: Bearer {token}' '{base}/api/costs/user/{DEMO_USER}/spending'")
     say("")

@@ -105,6 +105,7 @@ def test_it_serves_grows_stops_and_goes_on(tmp_path: Path, port: str) -> None:
     with dev(tmp_path, PORT=port) as first:
         curl = first.curl()
         assert f"http://127.0.0.1:{port}/" in first.said()
+        assert f"\nhttp://127.0.0.1:{port}/#token=ey" in first.said()
         assert (tmp_path / ".local" / "dev.env").stat().st_mode & 0o777 == 0o600
         assert wait_for(lambda: fetch(curl)["totalCalls"] > 0)
         cost = fetch(curl)["totalCost"]

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("api", "cost_analytics", "ledger", "schemas", "streams")
-_NOT_OURS = {"node_modules", "dist", "build", "__pycache__"}
+_NOT_OURS = {"node_modules", "dist", "build", "static", "__pycache__"}
 _HIDDEN_BUT_OURS = {".ci", ".github"}
 Node = TypeVar("Node", bound=ast.AST)
 _BROAD = {"Exception", "BaseException"}

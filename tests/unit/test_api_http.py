@@ -55,7 +55,7 @@ def check_common(answer: Answer) -> None:
 
 async def test_failures_look_alike_and_carry_the_same_headers(api: Api) -> None:
     asked: list[tuple[str, str, int, str]] = [
-        ("GET", "/", 404, "not_found"),
+        ("GET", "/nothing", 404, "not_found"),
         ("GET", "/api/costs/nothing", 404, "not_found"),
         ("GET", "/api/costs/user//budget", 404, "not_found"),
         ("GET", BUDGET, 401, "unauthorized"),

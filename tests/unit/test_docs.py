@@ -22,7 +22,7 @@ from tests.support.house import PACKAGES, ROOT
 PAGES: Final = sorted(
     path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 )
-TOP: Final = (*PACKAGES, "bench", "docs", "requirements", "tests", "tools")
+TOP: Final = (*PACKAGES, "bench", "docs", "requirements", "tests", "tools", "web")
 README_LINES_MAX: Final = 200
 
 _LINK: Final = re.compile(r"\]\(([^)#\s]+)[^)]*\)")

@@ -1,0 +1,103 @@
+"""A headless browser of the machine, and the whole product for it to look at, once for each module."""
+
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeAlias
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright
+
+from api.options import BUILT_DASHBOARD
+from cost_analytics.embedded.tansu import EmbeddedTansu
+from cost_analytics.tokens import Role
+from tests.support.background import Background
+from tests.support.databases import Databases
+from tests.support.parts import lack
+from tests.support.product import Product
+from tests.support.streaming import Stage
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# A step in the browser takes this long at most, or it has failed. Milliseconds.
+PATIENCE_MS = 15_000
+
+Open: TypeAlias = Callable[..., AbstractAsyncContextManager[Page]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium, as the machine has it; nothing is ever downloaded."""
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if program is None:
+        lack("Chromium", "it is the package `chromium` on Debian")
+    if not (BUILT_DASHBOARD / "index.html").exists():
+        lack("the built dashboard", "it is made by `tools/web build`")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture(scope="module")
+def stage(
+    background: Background, databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    """A broker and a database of the module's own."""
+    server = EmbeddedTansu(tmp_path_factory.mktemp("broker"))
+    background.run(server.start())
+    with databases.clone() as url:
+        yield Stage(server.bootstrap, idempotent=False, database_url=url)
+    background.run(server.stop())
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def product(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
+    """The running product."""
+    product = Product(stage, tmp_path_factory.mktemp("product"))
+    try:
+        await stage.reset_topics()
+        product.start("worker")
+        product.start("api")
+        await product.until_ready()
+        yield product
+    finally:
+        product.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, product: Product) -> Open:
+    """Open pages, each in a browser profile of its own; whatever the console complains of fails."""
+
+    @asynccontextmanager
+    async def open_page(
+        path: str = "/", user: str | None = None, *, role: Role = "user", **context: Any
+    ) -> AsyncIterator[Page]:
+        options = {"locale": "en-US", "timezone_id": "UTC", **context}
+        profile = await browser.new_context(base_url=product.url, **options)
+        profile.set_default_timeout(PATIENCE_MS)
+        page = await profile.new_page()
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda said: complaints.append(said.text) if "Content Security" in said.text else None,
+        )
+        signed_in = f"#token={product.token(user, role)}" if user else ""
+        await page.goto(f"{path}{signed_in}")
+        try:
+            yield page
+            assert not complaints
+        finally:
+            await profile.close()
+
+    return open_page

@@ -1,0 +1,211 @@
+"""The dashboard in a browser, over the real worker, API, broker and database."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.browser.conftest import Open
+from tests.support.events import charged, cost, ended, started
+from tests.support.product import Product, now
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+SOON_MS = 10_000
+
+
+def calls(page: Page, name: str = "Active calls") -> Locator:
+    return page.get_by_role("list", name=name).get_by_role("link")
+
+
+async def heading(page: Page, name: str) -> None:
+    await expect(page.get_by_role("heading", level=1, name=name)).to_be_visible(timeout=SOON_MS)
+
+
+async def live(page: Page) -> None:
+    await expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=SOON_MS)
+
+
+async def test_the_address_signs_in_and_keeps_the_token_to_itself(open_page: Open) -> None:
+    async with open_page("/", "ann") as page:
+        await heading(page, "Now")
+        await live(page)
+        assert "token" not in page.url
+        await page.reload()
+        await heading(page, "Now")
+        await expect(page.get_by_role("banner")).to_contain_text("ann")
+        await page.get_by_role("button", name="Sign out").click()
+        await expect(page.get_by_role("alert")).to_contain_text("signed out")
+        await page.reload()
+        await heading(page, "Cost Analytics")
+
+
+async def test_a_token_can_be_pasted(open_page: Open, product: Product) -> None:
+    async with open_page("/spending") as page:
+        await page.get_by_label("Token").fill("nonsense")
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_text("This is not a token")).to_be_visible()
+        await page.get_by_label("Token").fill(f"Bearer {product.token('ann')}\n")
+        await page.get_by_role("button", name="Sign in").click()
+        await heading(page, "Spending")
+
+
+async def test_a_token_that_expires_leads_back_with_a_reason(
+    open_page: Open, product: Product
+) -> None:
+    async with open_page() as page:
+        await page.goto(f"/#token={product.token('ann', seconds=3)}")
+        await heading(page, "Now")
+        assert "token" not in page.url
+        await expect(page.get_by_role("alert")).to_contain_text("expired", timeout=SOON_MS)
+        await page.reload()
+        await heading(page, "Cost Analytics")
+
+
+async def test_a_call_starts_ticks_and_ends(open_page: Open, product: Product) -> None:
+    async with open_page("/", "bea") as page:
+        await live(page)
+        await expect(page.get_by_text("No call is going on.")).to_be_visible()
+        await product.send(
+            started("bea-1", "bea", persona="coach_lee_001", **now(30)),
+            cost("bea-1", "bea", usage=1, unit="minutes", **now(20)),
+        )
+        row = calls(page)
+        await expect(row).to_have_count(1, timeout=SOON_MS)
+        await expect(row).to_contain_text("Coach Lee")
+        # A minute of telephony and the share of the infrastructure.
+        await expect(row).to_contain_text("$0.0490")
+        before = await row.locator(".time").inner_text()
+        await expect(row.locator(".time")).not_to_have_text(before, timeout=5_000)
+        await product.send(cost("bea-1", "bea", usage=2, unit="minutes", **now()))
+        await expect(row).to_contain_text("$0.0770", timeout=SOON_MS)
+        await product.send(ended("bea-1", "bea", duration_seconds=40, **now()))
+        done = calls(page, "Calls that have just ended")
+        await expect(done).to_contain_text("charged $4.99", timeout=SOON_MS)
+        await expect(row).to_have_count(0)
+        await expect(page.get_by_text("$4.99", exact=True).first).to_be_visible(timeout=SOON_MS)
+        await done.click()
+        await heading(page, "Call with Coach Lee")
+        await expect(page.get_by_role("img", name="Cost of the call")).to_be_visible()
+        events = page.get_by_role("region", name="Events of the call").get_by_role("row")
+        await expect(events).to_have_count(1 + 5)  # started, two costs, ended, settled
+
+
+async def test_the_cost_of_what_is_seen_grows_by_service(open_page: Open, product: Product) -> None:
+    async with open_page("/", "cleo") as page:
+        await live(page)
+        await product.send(started("cleo-1", "cleo", **now()), cost("cleo-1", "cleo", **now()))
+        chart = page.get_by_role("img", name="Cost by service")
+        await expect(chart).to_be_visible(timeout=SOON_MS)
+        await expect(chart.locator("canvas")).to_be_visible()
+        await page.get_by_text("Show the figures as a table").click()
+        table = page.get_by_role("table", name="Cost by service over the last minutes")
+        await expect(table.get_by_role("columnheader", name="Twilio")).to_be_visible()
+
+
+async def test_a_limit_is_set_and_an_alert_appears(open_page: Open, product: Product) -> None:
+    async with open_page("/budget", "dora") as page:
+        day = page.get_by_label("A day, in US dollars")
+        await day.fill("-1")
+        await page.get_by_role("button", name="Save").click()
+        await expect(day).to_have_attribute("aria-invalid", "true")
+        await expect(day).to_be_focused()
+        await expect(page.get_by_text("dailyLimit_usd")).to_be_visible()
+        await day.fill("6.000000001")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_text("Budget saved")).to_be_visible()
+        await expect(page.get_by_role("meter")).to_have_count(1)
+        await page.reload()
+        await expect(page.get_by_label("A day, in US dollars")).to_have_value("6.000000001")
+        await page.get_by_role("link", name="Now").click()
+        await live(page)
+        await product.send(started("dora-1", "dora", **now()), charged("dora-1", "dora", **now()))
+        messages = page.get_by_role("region", name="Messages")
+        await expect(messages).to_contain_text("Daily budget: 80 % reached", timeout=SOON_MS)
+        listed = page.get_by_role("region", name="Alerts")
+        await expect(listed).to_contain_text("Daily budget: 80 % reached")
+        await page.reload()
+        await expect(listed).to_contain_text("Daily budget: 80 % reached", timeout=SOON_MS)
+
+
+async def test_figures_are_downloaded(open_page: Open, product: Product, tmp_path: Path) -> None:
+    await product.send(
+        started("eve-1", "eve", **now()),
+        cost("eve-1", "eve", usage="0.123456789", totalCost="0.123456789", **now()),
+        ended("eve-1", "eve", **now()),
+    )
+    async with open_page("/spending", "eve") as page:
+        row = page.get_by_role("region", name="Calls of the period").get_by_role("row")
+        await expect(row).to_have_count(2, timeout=SOON_MS)
+        await page.get_by_label("What the file lists").select_option("Calls")
+        async with page.expect_download() as waiting:
+            await page.get_by_role("button", name="Download CSV").click()
+        download = await waiting.value
+        assert re.fullmatch(r"costs-eve-calls-[\d-]+\.csv", download.suggested_filename)
+        path = tmp_path / "calls.csv"
+        await download.save_as(path)
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert len(lines) == 2
+        assert "eve-1" in lines[1]
+
+
+async def test_periods_are_chosen(open_page: Open, product: Product) -> None:
+    async with open_page("/spending", "fay") as page:
+        await expect(page.get_by_text("Nothing was spent in this period.")).to_be_visible()
+        for name, days in (("7 days", 7), ("90 days", 90)):
+            async with page.expect_response(re.compile(rf"/spending\?period={days}d")):
+                await page.get_by_role("radio", name=name).check()
+        await page.get_by_role("radio", name="Range").check()
+        async with page.expect_response(re.compile("startDate=2026-01-05&endDate=")):
+            await page.get_by_label("First day").fill("2026-01-05")
+            await page.keyboard.press("Tab")
+
+
+async def test_colours_follow_the_system_and_the_choice(open_page: Open) -> None:
+    paper = "getComputedStyle(document.documentElement).backgroundColor"
+    async with open_page("/", "gil", color_scheme="dark") as page:
+        await heading(page, "Now")
+        dark = await page.evaluate(paper)
+        button = page.get_by_role("button", name="Colours")
+        await button.click()
+        light = await page.evaluate(paper)
+        assert light != dark
+        await page.reload()
+        assert await page.evaluate(paper) == light
+        await button.click()
+        assert await page.evaluate(paper) == dark
+
+
+async def test_it_is_used_by_keyboard(open_page: Open) -> None:
+    async with open_page("/", "hal") as page:
+        await heading(page, "Now")
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+        for name in ("Cost Analytics", "Now", "Spending"):
+            await page.keyboard.press("Tab")
+            link = page.get_by_role("banner").get_by_role("link", name=name)
+            await expect(link).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", level=1, name="Spending")).to_be_focused()
+
+
+async def test_only_administrators_see_everyone(open_page: Open) -> None:
+    async with open_page("/everyone", "ida") as page:
+        await expect(page.get_by_role("alert")).to_be_visible()
+        await expect(page.get_by_role("link", name="Everyone")).to_have_count(0)
+    async with open_page("/", "boss", role="admin") as page:
+        await page.get_by_role("link", name="Everyone").click()
+        await heading(page, "Everyone")
+        await expect(page.get_by_text("Revenue")).to_be_visible()
+        await expect(page.get_by_text("Everything adds up.")).to_be_visible(timeout=SOON_MS)
+
+
+async def test_somebody_elses_call_is_no_call(open_page: Open, product: Product) -> None:
+    await product.send(started("secret-1", "jon", **now()))
+    async with open_page("/calls/secret-1", "kim") as page:
+        await expect(page.get_by_role("alert")).to_contain_text("you may not see it")

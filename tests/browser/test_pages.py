@@ -1,0 +1,121 @@
+"""Every page in light, dark and on a phone: nobody is shut out, nothing sticks out; and pictures.
+
+`make screenshots` runs this with SCREENSHOTS=docs/screenshots and keeps the pictures.
+"""
+
+import os
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from cost_analytics.simulation.cast import DEMO_USER
+from cost_analytics.simulation.planning import Wish, plan_for
+from cost_analytics.simulation.timeline import timeline
+from tests.browser.conftest import Open
+from tests.support.house import ROOT
+from tests.support.product import Product
+from tests.support.streaming import Sent
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.timeout(180),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+KEPT = os.environ.get("SCREENSHOTS")
+DAYS = 30 if KEPT else 3
+LIVE_SECONDS = 45 if KEPT else 2
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 860}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 860}},
+    "phone": {
+        "color_scheme": "light",
+        "viewport": {"width": 390, "height": 844},
+        "has_touch": True,
+        "is_mobile": True,
+    },
+}
+PAGES = ["sign-in", "now", "spending", "call", "budget", "everyone"]
+"""In this order: the pictures of the first come before anything is signed in."""
+
+
+def of_day(days_ago: int) -> list[Sent]:
+    """Return the events of some simulated calls on one day."""
+    start = datetime.now(UTC).replace(hour=8, minute=0) - timedelta(days=days_ago)
+    calls = 14 + (days_ago * 5) % 11
+    wish = Wish(
+        users=4, calls=calls, rate=0, seed=days_ago, start_ms=round(start.timestamp() * 1_000)
+    )
+    plan = plan_for(wish, time.time_ns() // 1_000_000)
+    return [Sent(one.value, one.key) for one in timeline(plan)]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lived_in(product: Product) -> AsyncIterator[Product]:
+    """The product with some days behind it, calls going on, and a budget nearly spent."""
+    body = b'{"dailyLimit_usd": 40, "monthlyLimit_usd": 4000, "thresholds": [50], "maxCostPerCall_usd": 2.5}'
+    await product.put(f"/api/costs/user/{DEMO_USER}/budget", body, DEMO_USER)
+    for days_ago in range(DAYS, 0, -1):
+        await product.send(*of_day(days_ago))
+    product.simulate()
+    yield product
+
+
+async def arrive(page: Page, name: str) -> None:
+    """Go to a page and wait until what it shows is there."""
+    if name == "sign-in":
+        await expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    elif name == "now":
+        calls = page.get_by_role("list", name="Active calls").get_by_role("link")
+        await expect(calls.first).to_be_visible()
+        await page.wait_for_timeout(LIVE_SECONDS * 1_000)
+    elif name == "call":
+        await page.goto("/spending")
+        table = page.get_by_role("region", name="Calls of the period")
+        await table.get_by_role("row", name="$4.99").first.get_by_role("link").click()
+        await expect(page.get_by_role("img", name="Cost of the call")).to_be_visible()
+    elif name == "budget":
+        await expect(page.get_by_role("meter").first).to_be_visible()
+    else:
+        await expect(page.get_by_role("img", name="Cost of each day")).to_be_visible()
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", PAGES)
+async def test_a_page(
+    open_page: Open, lived_in: Product, tmp_path: Path, name: str, look: str
+) -> None:
+    path = {"sign-in": "/", "now": "/", "call": "/spending"}.get(name, f"/{name}")
+    who = {"sign-in": None, "everyone": "admin"}.get(name, DEMO_USER)
+    role = "admin" if name == "everyone" else "user"
+    async with open_page(path, who, role=role, **LOOKS[look]) as page:
+        await arrive(page, name)
+        wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, f"{wide} pixels stick out"
+        assert not await faults(page)
+        folder = Path(KEPT) if KEPT else tmp_path
+        folder.mkdir(exist_ok=True)
+        picture = folder / f"{name}-{look}.png"
+        await page.mouse.move(0, 0)
+        await page.screenshot(path=picture, full_page=name not in {"spending", "call"})
+        assert picture.stat().st_size > 5_000
+
+
+async def faults(page: Page) -> list[str]:
+    """Return what axe holds against a page: everything that it calls serious or worse."""
+    await page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
+        for one in found["violations"]
+        if one["impact"] in {"serious", "critical"}
+        for node in one["nodes"]
+    ]

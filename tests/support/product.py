@@ -1,0 +1,115 @@
+"""The product as processes that a test can kill: a worker and an API beside a broker and a database."""
+
+import asyncio
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+from cost_analytics.configuration.secret import Secret
+from cost_analytics.configuration.tree import TokenSection
+from cost_analytics.embedded.ports import choose_port
+from cost_analytics.tokens import Role, mint
+from tests.support.command import COMMAND, environment
+from tests.support.events import Plain
+from tests.support.processes import wait_for
+from tests.support.streaming import Sent, Stage
+
+SECRET = "a secret of the tests, and long enough"
+READY_SECONDS = 60
+
+
+class Product:
+    """`cost-analytics worker` and `cost-analytics api` on a stage; logs are kept in `directory`."""
+
+    def __init__(self, stage: Stage, directory: Path) -> None:
+        self.stage = stage
+        self.directory = directory
+        self.port = choose_port()
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def url(self) -> str:
+        """Where the dashboard and the API are."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, name: str, *arguments: str) -> None:
+        """Start the `worker`, the `api` or another command that stays."""
+        values = {
+            "KAFKA_BOOTSTRAP_SERVERS": self.stage.bootstrap,
+            "KAFKA_IDEMPOTENT": str(self.stage.idempotent).lower(),
+            "KAFKA_SESSION_TIMEOUT_MS": "1500",
+            "KAFKA_HEARTBEAT_INTERVAL_MS": "300",
+            "KAFKA_REBALANCE_TIMEOUT_MS": "1500",
+            "DATABASE_URL": self.stage.database_url,
+            "JWT_SECRET": SECRET,
+            "API_PORT": str(self.port),
+        }
+        with (self.directory / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                [*COMMAND, name, *arguments],
+                cwd=self.directory,
+                env=environment(values),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def simulate(self) -> None:
+        """Start calls that go on."""
+        self.start("simulate", "--calls", "0", "--users", "6", "--rate", "8", "--seed", "7")
+
+    def kill(self, name: str) -> None:
+        """End a process as a power cut would."""
+        process = self._processes[name]
+        assert process.poll() is None, self.log(name)
+        process.kill()
+        process.wait(10)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        for process in self._processes.values():
+            if process.poll() is None:
+                process.kill()
+                process.wait(10)
+
+    def log(self, name: str) -> str:
+        """Return what a process said last."""
+        return (self.directory / f"{name}.log").read_text()[-3000:]
+
+    def is_ready(self) -> bool:
+        """Tell whether the API says that it can serve."""
+        try:
+            with urlopen(f"{self.url}/ready", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (URLError, OSError):
+            return False
+
+    async def until_ready(self) -> None:
+        """Wait until the API says that it can serve."""
+        ready = await asyncio.to_thread(wait_for, self.is_ready, READY_SECONDS)
+        assert ready, self.log("api") + self.log("worker")
+
+    def token(self, user: str, role: Role = "user", seconds: int = 3_600) -> str:
+        """Return a token that the API accepts."""
+        section = TokenSection(secret=Secret(SECRET))
+        return mint(section, user, role=role, ttl_seconds=seconds)
+
+    async def put(self, path: str, body: bytes, user: str) -> None:
+        """Send a change on behalf of a user."""
+        headers = {"Authorization": f"Bearer {self.token(user)}"}
+        request = Request(f"{self.url}{path}", data=body, headers=headers, method="PUT")
+        with await asyncio.to_thread(urlopen, request, timeout=10) as answer:
+            assert answer.status == 200
+
+    async def send(self, *events: Plain | Sent) -> None:
+        """Send events to the worker and wait until the broker has them."""
+        await self.stage.send(events)
+
+
+def now(seconds_ago: float = 0) -> dict[str, Any]:
+    """Return the attribute that says that an event happens now, or a while ago."""
+    return {"time": datetime.fromtimestamp(time.time() - seconds_ago, UTC)}

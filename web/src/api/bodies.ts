@@ -1,0 +1,189 @@
+// The bodies that the API answers with, as far as the dashboard reads them. Numbers are `Decimal`.
+import type { Decimal } from "./json";
+
+export type CallStatus = "active" | "completed" | "failed" | "terminated";
+export type CostByService = Record<string, Decimal>;
+
+export interface CostLine {
+  service: string;
+  operation: string;
+  usage: Decimal;
+  unit: string;
+  unitCost: Decimal;
+  totalCost: Decimal;
+}
+
+export interface CallCost {
+  callId: string;
+  userId: string;
+  personaId: string | null;
+  status: CallStatus;
+  duration_seconds: Decimal;
+  apiCosts: Record<string, CostLine[]>;
+  infrastructureCosts: Record<string, { costPerCall: Decimal }>;
+  transactionCosts: Record<string, { totalFee: Decimal }>;
+  totalApiCost: Decimal;
+  totalInfrastructureCost: Decimal;
+  totalTransactionCost: Decimal;
+  totalCost: Decimal;
+  costByService: CostByService;
+  chargedToUser: Decimal;
+  refunded: Decimal;
+  netRevenue: Decimal;
+  grossProfit: Decimal;
+  grossMarginPercent: string;
+  estimated: boolean;
+  createdAt: string;
+  calculatedAt: string;
+  startedAt: string | null;
+  endedAt: string | null;
+}
+
+export interface PersonaCost {
+  personaId: string;
+  calls: Decimal;
+  totalCost: Decimal;
+}
+
+export interface Totals {
+  totalCalls: Decimal;
+  totalDuration_seconds: Decimal;
+  averageDuration_seconds: Decimal;
+  totalCost: Decimal;
+  totalApiCost: Decimal;
+  totalInfrastructureCost: Decimal;
+  totalTransactionCost: Decimal;
+  averageCostPerCall: Decimal;
+  totalCharged: Decimal;
+  totalRefunded: Decimal;
+  totalNetRevenue: Decimal;
+  totalGrossProfit: Decimal;
+  averageMarginPercent: string;
+  costByService: CostByService;
+}
+
+export interface DayCost {
+  date: string;
+  calls: Decimal;
+  totalCost: Decimal;
+  chargedToUser: Decimal;
+  grossProfit: Decimal;
+  costByService: CostByService;
+}
+
+export interface CallSummary {
+  callId: string;
+  personaId: string | null;
+  status: CallStatus;
+  duration_seconds: Decimal;
+  totalCost: Decimal;
+  costByService: CostByService;
+  chargedToUser: Decimal;
+  grossProfit: Decimal;
+  grossMarginPercent: string;
+  createdAt: string;
+}
+
+export interface CallPage {
+  calls: CallSummary[];
+  nextCursor: string | null;
+}
+
+export interface CallEvent {
+  source: string;
+  id: string;
+  type: string;
+  time: string;
+  service: string | null;
+  operation: string | null;
+  model: string | null;
+  usage: Decimal | null;
+  unit: string | null;
+  totalCost: Decimal;
+  costByService: CostByService;
+  amount: Decimal;
+  estimated: boolean;
+  voided: boolean;
+}
+
+export interface EventPage {
+  events: CallEvent[];
+  nextCursor: string | null;
+}
+
+export interface Spending extends Totals {
+  userId: string;
+  period: { start: string; end: string; label: string };
+  topPersonas: PersonaCost[];
+  daily: DayCost[];
+}
+
+export interface Alert {
+  alertId: string;
+  userId: string;
+  type: "daily" | "monthly" | "call";
+  threshold_percent: Decimal;
+  limit_usd: Decimal;
+  current_spend: Decimal;
+  remaining: Decimal;
+  message: string;
+  triggeredAt: string;
+  callId: string | null;
+}
+
+export interface Budget {
+  userId: string;
+  dailyLimit_usd: Decimal | null;
+  monthlyLimit_usd: Decimal | null;
+  alertThreshold_percent: Decimal;
+  currentDailySpend: Decimal;
+  currentMonthlySpend: Decimal;
+  dailyRemaining: Decimal | null;
+  monthlyRemaining: Decimal | null;
+  alertTriggered: boolean;
+  maxCostPerCall_usd: Decimal | null;
+  thresholds: Decimal[];
+  timezone: string;
+  autoCutoff: boolean;
+  dailyTimeToThreshold_seconds: Decimal | null;
+  monthlyTimeToThreshold_seconds: Decimal | null;
+  alerts: Alert[];
+}
+
+export interface Analytics {
+  period: { start: string; end: string; label: string };
+  totalUsers: Decimal;
+  activeUsers: Decimal;
+  newUsers: Decimal;
+  totalCalls: Decimal;
+  averageDuration_seconds: Decimal;
+  averageCallsPerUser: Decimal;
+  totalRevenue: Decimal;
+  totalRefunded: Decimal;
+  totalCost: Decimal;
+  totalProfit: Decimal;
+  profitMarginPercent: string;
+  costBreakdown: { api: Decimal; infrastructure: Decimal; transaction: Decimal };
+  costByService: CostByService;
+  insights: {
+    largestCostComponent: string | null;
+    largestCostComponentPercent: string;
+    recommendations: string[];
+  };
+  daily: DayCost[];
+}
+
+export interface Reconciliation {
+  differences: Decimal;
+  days: { date: string; differences: Decimal }[];
+  bills: {
+    services: {
+      service: string;
+      days: Decimal;
+      billed: Decimal;
+      recorded: Decimal;
+      variance: Decimal;
+      variancePercent: string;
+    }[];
+  };
+}

@@ -1,0 +1,81 @@
+// Asks the API: the token goes along, answers are unwrapped, and whatever fails becomes one error.
+import { session, signOut } from "../session";
+import { parseExact } from "./json";
+
+const SECONDS_MOST = 15;
+
+interface Envelope<T> {
+  success: boolean;
+  data?: T;
+  error?: string;
+  code?: string;
+}
+
+/** A request that failed; `status` 0 means that no answer came at all. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+
+  /** The field or parameter that the sentence names first, in backticks. */
+  get field(): string | null {
+    return /`([^`]+)`/.exec(this.message)?.[1] ?? null;
+  }
+}
+
+interface Options {
+  method?: "GET" | "POST" | "PUT";
+  body?: unknown;
+  signal?: AbortSignal;
+}
+
+/** Returns the `data` of a success; raises ApiError. */
+export async function ask<T>(path: string, options: Options = {}): Promise<T> {
+  const response = await send(path, options);
+  return (await unwrap<T>(response)).data as T;
+}
+
+/** Returns an answer that is not JSON, such as a file; raises ApiError. */
+export async function download(path: string): Promise<Blob> {
+  const response = await send(path, {});
+  if (!response.ok) await unwrap(response);
+  return await response.blob();
+}
+
+async function send(path: string, { method = "GET", body, signal }: Options): Promise<Response> {
+  const timeout = AbortSignal.timeout(SECONDS_MOST * 1000);
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (session.token) headers["Authorization"] = `Bearer ${session.token}`;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  try {
+    return await fetch(path, {
+      method,
+      headers,
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, "unreachable", "The service does not answer. Is it running?");
+  }
+}
+
+async function unwrap<T>(response: Response): Promise<Envelope<T>> {
+  let envelope: Envelope<T>;
+  try {
+    envelope = parseExact<Envelope<T>>(await response.text());
+  } catch {
+    envelope = {
+      success: false,
+      error: `The service answered ${response.status} without a reason.`,
+    };
+  }
+  if (response.ok && envelope.success) return envelope;
+  const message = envelope.error ?? "The service refused without a reason.";
+  if (response.status === 401 && session.token) signOut(`You were signed out: ${message}`);
+  throw new ApiError(response.status, envelope.code ?? "unknown", message);
+}

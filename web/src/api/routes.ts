@@ -1,0 +1,84 @@
+// The routes of the API that the pages ask, by name.
+import { ask, download } from "./client";
+import type {
+  Analytics,
+  Budget,
+  CallCost,
+  CallEvent,
+  CallPage,
+  EventPage,
+  Reconciliation,
+  Spending,
+} from "./bodies";
+
+/** A span of UTC days, both included; `days` for the usual ones that end today. */
+export type Span = { days: 7 | 30 | 90 } | { start: string; end: string };
+export type ExportType = "daily" | "calls" | "events";
+
+const CALLS_A_PAGE = 15;
+const EVENTS_A_PAGE = 100;
+const EVENT_PAGES_MOST = 20;
+
+const of = (user: string): string => `/api/costs/user/${encodeURIComponent(user)}`;
+
+export function spanQuery(span: Span): string {
+  return "days" in span
+    ? `period=${span.days}d`
+    : `period=custom&startDate=${span.start}&endDate=${span.end}`;
+}
+
+/** The first and the last day of a span, as dates. */
+export function spanDates(span: Span, now = new Date()): { start: string; end: string } {
+  if (!("days" in span)) return span;
+  const date = (at: number): string => new Date(at).toISOString().slice(0, 10);
+  return { start: date(now.getTime() - span.days * 86_400_000), end: date(now.getTime()) };
+}
+
+export const spending = (user: string, span: Span, signal: AbortSignal): Promise<Spending> =>
+  ask(`${of(user)}/spending?${spanQuery(span)}`, { signal });
+
+export function calls(
+  user: string,
+  span: Span,
+  cursor: string | null,
+  signal: AbortSignal,
+): Promise<CallPage> {
+  const { start, end } = spanDates(span);
+  const after = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+  const query = `limit=${CALLS_A_PAGE}&startDate=${start}&endDate=${end}${after}`;
+  return ask(`${of(user)}/calls?${query}`, { signal });
+}
+
+export function exportCsv(user: string, type: ExportType, span: Span): Promise<Blob> {
+  const { start, end } = spanDates(span);
+  return download(`${of(user)}/export.csv?type=${type}&startDate=${start}&endDate=${end}`);
+}
+
+export const budget = (user: string, signal: AbortSignal): Promise<Budget> =>
+  ask(`${of(user)}/budget`, { signal });
+
+export const changeBudget = (user: string, change: unknown): Promise<Budget> =>
+  ask(`${of(user)}/budget`, { method: "PUT", body: change });
+
+export const call = (callId: string, signal: AbortSignal): Promise<CallCost> =>
+  ask(`/api/costs/call/${encodeURIComponent(callId)}`, { signal });
+
+/** All events of a call, in order of time; a call with thousands is cut. */
+export async function callEvents(callId: string, signal: AbortSignal): Promise<CallEvent[]> {
+  const events: CallEvent[] = [];
+  let after = "";
+  for (let page = 0; page < EVENT_PAGES_MOST; page += 1) {
+    const path = `/api/costs/call/${encodeURIComponent(callId)}/events?limit=${EVENTS_A_PAGE}${after}`;
+    const found = await ask<EventPage>(path, { signal });
+    events.push(...found.events);
+    if (found.nextCursor === null) break;
+    after = `&cursor=${encodeURIComponent(found.nextCursor)}`;
+  }
+  return events;
+}
+
+export const analytics = (span: Span, signal: AbortSignal): Promise<Analytics> =>
+  ask(`/api/admin/costs/analytics?${spanQuery(span)}`, { signal });
+
+export const reconciliation = (signal: AbortSignal): Promise<Reconciliation> =>
+  ask("/api/admin/reconciliation?period=7d", { signal });

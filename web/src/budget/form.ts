@@ -1,0 +1,54 @@
+// The budget as a form holds it: text, as it was typed. The server alone decides what is valid; an
+// amount travels as the digits that were typed, so that nothing is rounded on the way.
+import type { Budget } from "../api/bodies";
+
+export interface BudgetForm {
+  dailyLimit_usd: string;
+  monthlyLimit_usd: string;
+  maxCostPerCall_usd: string;
+  alertThreshold_percent: string;
+  thresholds: string;
+  timezone: string;
+  autoCutoff: boolean;
+}
+
+export type Change = Record<string, string | string[] | boolean | null>;
+
+const LIMITS = ["dailyLimit_usd", "monthlyLimit_usd", "maxCostPerCall_usd"] as const;
+
+export function formOf(budget: Budget): BudgetForm {
+  return {
+    dailyLimit_usd: budget.dailyLimit_usd ?? "",
+    monthlyLimit_usd: budget.monthlyLimit_usd ?? "",
+    maxCostPerCall_usd: budget.maxCostPerCall_usd ?? "",
+    alertThreshold_percent: budget.alertThreshold_percent,
+    thresholds: further(budget).join(", "),
+    timezone: budget.timezone,
+    autoCutoff: budget.autoCutoff,
+  };
+}
+
+/** Returns what was changed, as the body of a PUT; an emptied limit is no limit. */
+export function changeOf(form: BudgetForm, before: BudgetForm): Change {
+  const change: Change = {};
+  for (const name of LIMITS)
+    if (form[name].trim() !== before[name]) change[name] = amount(form[name]);
+  if (form.alertThreshold_percent !== before.alertThreshold_percent)
+    change["alertThreshold_percent"] = form.alertThreshold_percent.trim();
+  if (form.thresholds !== before.thresholds)
+    change["thresholds"] = form.thresholds.split(/[\s,;]+/).filter((mark) => mark !== "");
+  if (form.timezone !== before.timezone) change["timezone"] = form.timezone;
+  if (form.autoCutoff !== before.autoCutoff) change["autoCutoff"] = form.autoCutoff;
+  return change;
+}
+
+// The limit itself always warns, and the first warning has a field of its own.
+function further(budget: Budget): string[] {
+  const others = [100, Number(budget.alertThreshold_percent)];
+  return budget.thresholds.filter((mark) => !others.includes(Number(mark)));
+}
+
+function amount(typed: string): string | null {
+  const digits = typed.trim().replace(/^\$\s*/, "");
+  return digits === "" ? null : digits;
+}

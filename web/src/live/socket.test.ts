@@ -1,0 +1,145 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { LiveSocket, type Link, type LinkState } from "./socket";
+
+class FakeSocket {
+  readyState = 1;
+  sent: string[] = [];
+  onopen: (() => void) | null = null;
+  onmessage: ((event: { data: string }) => void) | null = null;
+  onclose: ((event: { code: number }) => void) | null = null;
+  constructor(readonly url: string) {}
+  send(text: string): void {
+    this.sent.push(text);
+  }
+  close(): void {
+    this.readyState = 3;
+  }
+}
+
+class FakeLink implements Link {
+  tickets = 0;
+  broken = false;
+  sockets: FakeSocket[] = [];
+  states: LinkState[] = [];
+  messages: string[] = [];
+  expired = 0;
+  async ticket(): Promise<string> {
+    this.tickets += 1;
+    if (this.broken) throw new Error("no answer");
+    return `t/${this.tickets}`;
+  }
+  open(url: string): WebSocket {
+    const socket = new FakeSocket(url);
+    this.sockets.push(socket);
+    return socket as unknown as WebSocket;
+  }
+  onMessage = (text: string): void => void this.messages.push(text);
+  onState = (state: LinkState): void => void this.states.push(state);
+  onExpired = (): void => void (this.expired += 1);
+  random = (): number => 1;
+  get last(): FakeSocket {
+    return this.sockets.at(-1) as FakeSocket;
+  }
+  get is(): string | undefined {
+    return this.states.at(-1)?.is;
+  }
+}
+
+let link: FakeLink;
+let socket: LiveSocket;
+
+beforeEach(async () => {
+  vi.useFakeTimers({
+    toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"],
+  });
+  vi.stubGlobal("WebSocket", { OPEN: 1 });
+  link = new FakeLink();
+  socket = new LiveSocket(link);
+  socket.start();
+  await vi.advanceTimersByTimeAsync(0);
+});
+
+afterEach(() => {
+  socket.stop();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+function greet(): void {
+  link.last.onopen?.();
+  link.last.onmessage?.({ data: '{"type":"snapshot"}' });
+}
+
+describe("live socket", () => {
+  it("opens with a ticket and is live with the first word", () => {
+    expect(link.last.url).toBe("/api/costs/live?ticket=t%2F1");
+    expect(link.is).toBe("connecting");
+    greet();
+    expect(link.is).toBe("live");
+    expect(link.messages).toHaveLength(1);
+  });
+
+  it("comes back with a new ticket after a loss, soon", async () => {
+    greet();
+    link.last.onclose?.({ code: 1006 });
+    expect(link.is).toBe("waiting");
+    await vi.advanceTimersByTimeAsync(500);
+    expect(link.last.url).toContain("t%2F2");
+    greet();
+    expect(link.is).toBe("live");
+  });
+
+  it("waits longer each time while nobody answers, but never more than five seconds", async () => {
+    greet();
+    link.broken = true;
+    link.last.onclose?.({ code: 1006 });
+    await vi.advanceTimersByTimeAsync(7_500);
+    expect(link.tickets).toBe(1 + 4); // after 0.5, 1, 2 and 4 s
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(link.tickets).toBe(1 + 4 + 12);
+    link.broken = false;
+    await vi.advanceTimersByTimeAsync(5_000);
+    greet();
+    expect(link.is).toBe("live");
+  });
+
+  it("asks whether anybody is there, and leaves a connection that is silent", async () => {
+    greet();
+    const first = link.last;
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(first.sent).toEqual(['{"type":"ping"}', '{"type":"ping"}']);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(first.readyState).toBe(3);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(link.last).not.toBe(first);
+  });
+
+  it("does not try again with a token that has expired", async () => {
+    greet();
+    link.last.onclose?.({ code: 4401 });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(link.expired).toBe(1);
+    expect(link.sockets).toHaveLength(1);
+  });
+
+  it("hears nothing from a connection that was left", async () => {
+    greet();
+    const first = link.last;
+    first.onclose?.({ code: 1006 });
+    await vi.advanceTimersByTimeAsync(500);
+    first.onmessage?.({ data: "late" });
+    first.onclose?.({ code: 1006 });
+    expect(link.messages).not.toContain("late");
+    expect(link.sockets).toHaveLength(2);
+  });
+
+  it("hurries when the network is back, and only then", async () => {
+    greet();
+    socket.hurry();
+    expect(link.sockets).toHaveLength(1);
+    link.last.onclose?.({ code: 1006 });
+    socket.hurry();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(link.sockets).toHaveLength(2);
+  });
+});

@@ -1,0 +1,119 @@
+// Keeps one live socket open: a ticket, a connection, and again with growing pauses when it is lost.
+//
+// A browser cannot send a header with a WebSocket, and a token must not travel in an address; so each
+// connection begins with a ticket, good for one use within seconds.
+export type LinkState =
+  { is: "connecting" } | { is: "live" } | { is: "waiting"; attempt: number } | { is: "stopped" };
+
+export interface Link {
+  /** Returns a fresh ticket; raises where there is none to be had. */
+  ticket(): Promise<string>;
+  open(url: string): WebSocket;
+  onMessage(text: string): void;
+  onState(state: LinkState): void;
+  /** The token has expired: there is no sense in trying again. */
+  onExpired(): void;
+  random(): number;
+}
+
+const EXPIRED = 4401;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 5_000;
+const PING_MS = 10_000;
+// Two pings without any word: the connection is dead, whatever it says of itself.
+const SILENCE_MS = 25_000;
+
+export class LiveSocket {
+  private socket: WebSocket | null = null;
+  private attempt = 0;
+  private generation = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private pinger: ReturnType<typeof setInterval> | undefined;
+  private heardMs = 0;
+
+  constructor(private readonly link: Link) {}
+
+  start(): void {
+    this.attempt = 0;
+    void this.connect();
+  }
+
+  stop(): void {
+    this.drop();
+    this.link.onState({ is: "stopped" });
+  }
+
+  /** Tries at once, for instance because the network is back; does nothing while connected. */
+  hurry(): void {
+    if (this.timer !== undefined) void this.connect();
+  }
+
+  private async connect(): Promise<void> {
+    this.drop();
+    const mine = this.generation;
+    this.link.onState(
+      this.attempt ? { is: "waiting", attempt: this.attempt } : { is: "connecting" },
+    );
+    try {
+      const ticket = await this.link.ticket();
+      if (mine !== this.generation) return;
+      this.listen(this.link.open(`/api/costs/live?ticket=${encodeURIComponent(ticket)}`), mine);
+    } catch {
+      if (mine === this.generation) this.retry();
+    }
+  }
+
+  private listen(socket: WebSocket, mine: number): void {
+    this.socket = socket;
+    const current = (): boolean => mine === this.generation;
+    let greeted = false;
+    socket.onopen = () => {
+      if (!current()) return;
+      this.heardMs = performance.now();
+      this.pinger = setInterval(() => this.ping(), PING_MS);
+    };
+    socket.onmessage = (event) => {
+      if (!current()) return;
+      this.heardMs = performance.now();
+      // Connected is who has been told something: only then do the pauses begin anew.
+      if (!greeted) {
+        greeted = true;
+        this.attempt = 0;
+        this.link.onState({ is: "live" });
+      }
+      this.link.onMessage(event.data as string);
+    };
+    socket.onclose = (event) => {
+      if (!current()) return;
+      if (event.code === EXPIRED) {
+        this.drop();
+        this.link.onExpired();
+      } else this.retry();
+    };
+  }
+
+  private ping(): void {
+    if (performance.now() - this.heardMs > SILENCE_MS) this.retry();
+    else if (this.socket?.readyState === WebSocket.OPEN) this.socket.send('{"type":"ping"}');
+  }
+
+  private retry(): void {
+    this.drop();
+    this.attempt += 1;
+    this.link.onState({ is: "waiting", attempt: this.attempt });
+    const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.attempt - 1));
+    // Not all browsers at once, when a server comes back.
+    const pause = longest * (0.5 + this.link.random() / 2);
+    this.timer = setTimeout(() => void this.connect(), pause);
+  }
+
+  private drop(): void {
+    this.generation += 1;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    clearInterval(this.pinger);
+    const socket = this.socket;
+    this.socket = null;
+    if (socket && socket.readyState <= WebSocket.OPEN) socket.close();
+  }
+}

@@ -1,0 +1,131 @@
+import { describe, expect, it } from "vitest";
+import type { Alert, Budget } from "../api/bodies";
+import { decimal } from "../money/decimal";
+import type { LiveCall } from "./messages";
+import { readMessage } from "./messages";
+import { LiveState } from "./state";
+
+function call(callId: string, version: number, changes: Partial<LiveCall> = {}): LiveCall {
+  return {
+    callId,
+    userId: "alice",
+    personaId: "brad_001",
+    status: "active",
+    startedAt: "2026-01-01T00:00:00Z",
+    elapsedSeconds: 1,
+    totalCost: "0.1",
+    costByService: { twilio: "0.1" },
+    chargedToUser: "0",
+    projectedCost: "0.2",
+    version,
+    updatedAt: "2026-01-01T00:00:01Z",
+    receivedMs: 0,
+    ...changes,
+  };
+}
+
+const snapshot = (...calls: LiveCall[]) => ({ type: "snapshot" as const, calls, budget: null });
+const update = (one: LiveCall) => ({ type: "call" as const, call: one });
+const alert = (alertId: string, triggeredAt = "2026-01-01T00:00:00Z") =>
+  ({ alertId, triggeredAt }) as Alert;
+
+describe("live state", () => {
+  it("never goes back to an older version, whatever message brings it", () => {
+    const state = new LiveState();
+    state.apply(snapshot(call("a", 5, { totalCost: "0.5" })));
+    state.apply(update(call("a", 4, { totalCost: "0.4" })));
+    expect(state.active.get("a")?.totalCost).toBe("0.5");
+    state.apply(snapshot(call("a", 3, { totalCost: "0.3" })));
+    expect(state.active.get("a")?.totalCost).toBe("0.5");
+    state.apply(update(call("a", 6, { totalCost: "0.6" })));
+    expect(state.active.get("a")?.totalCost).toBe("0.6");
+  });
+
+  it("does not bring an ended call back to life", () => {
+    const state = new LiveState();
+    state.apply(snapshot(call("a", 1)));
+    expect(state.apply(update(call("a", 3, { status: "completed" }))).ended).toHaveLength(1);
+    state.apply(update(call("a", 2)));
+    state.apply(snapshot(call("a", 2)));
+    expect([...state.active.keys()]).toEqual([]);
+    expect(state.ended.map((one) => one.callId)).toEqual(["a"]);
+  });
+
+  it("takes a charge after the end into the ended call", () => {
+    const state = new LiveState();
+    state.apply(snapshot(call("a", 1), call("b", 1)));
+    state.apply(update(call("a", 2, { status: "completed" })));
+    state.apply(update(call("b", 2, { status: "failed" })));
+    const changes = state.apply(
+      update(call("a", 3, { status: "completed", chargedToUser: "4.99" })),
+    );
+    expect(changes.ended).toEqual([]);
+    expect(state.ended.map((one) => [one.callId, one.chargedToUser])).toEqual([
+      ["b", "0"],
+      ["a", "4.99"],
+    ]);
+  });
+
+  it("replaces everything by a snapshot, and tells of no start at first sight", () => {
+    const state = new LiveState();
+    expect(state.apply(snapshot(call("a", 1), call("b", 1))).started).toEqual([]);
+    const again = state.apply(snapshot(call("b", 1), call("c", 1)));
+    expect([...state.active.keys()].sort()).toEqual(["b", "c"]);
+    expect(again.started.map((one) => one.callId)).toEqual(["c"]);
+  });
+
+  it("counts each call once into the growing cost, through reconnects and repeats", () => {
+    const state = new LiveState();
+    state.apply(snapshot(call("a", 1, { costByService: { twilio: "0.1" } })));
+    state.apply(snapshot(call("a", 1, { costByService: { twilio: "0.1" } })));
+    state.apply(update(call("a", 2, { costByService: { twilio: "0.15", stripe: "0.4" } })));
+    state.apply(update(call("a", 1, { costByService: { twilio: "0.1" } })));
+    state.apply(update(call("b", 1, { costByService: { twilio: "0.01" } })));
+    state.series.sample(1);
+    const costs = state.series.points.at(-1)?.costs;
+    expect([...(costs ?? [])].map(([name, nanos]) => [name, decimal(nanos)])).toEqual([
+      ["twilio", "0.16"],
+      ["stripe", "0.4"],
+    ]);
+  });
+
+  it("tells of an alert once, and puts earlier ones below", () => {
+    const state = new LiveState();
+    const first = { type: "alert" as const, alert: alert("x", "2026-01-02T00:00:00Z") };
+    expect(state.apply(first).alerts).toHaveLength(1);
+    expect(state.apply(first).alerts).toHaveLength(0);
+    state.addEarlierAlerts([alert("w", "2026-01-01T00:00:00Z"), alert("x")]);
+    expect(state.alerts.map((one) => one.alertId)).toEqual(["x", "w"]);
+  });
+
+  it("keeps the budget when a snapshot brings none", () => {
+    const state = new LiveState();
+    state.apply({ type: "budget", budget: { userId: "alice" } as Budget });
+    state.apply(snapshot());
+    expect(state.budget?.userId).toBe("alice");
+  });
+
+  it("keeps bounded books over many calls", () => {
+    const state = new LiveState();
+    for (let index = 0; index < 6_000; index += 1)
+      state.apply(update(call(`c${index}`, 2, { status: "completed" })));
+    expect(state.ended).toHaveLength(12);
+    expect(state["versions"].size).toBe(5_000);
+  });
+});
+
+describe("messages", () => {
+  it("are read exactly, and dropped where they make no sense", () => {
+    const text = JSON.stringify({
+      type: "call",
+      call: { callId: "a", elapsed_seconds: 1.5, version: 7 },
+    });
+    const message = readMessage(text.replace("}}", ',"totalCost":0.123456789}}'), 9);
+    expect(message).toMatchObject({
+      call: { version: 7, totalCost: "0.123456789", receivedMs: 9 },
+    });
+    expect(readMessage("{", 0)).toBeNull();
+    expect(readMessage('{"type":"pong"}', 0)).toBeNull();
+    expect(readMessage('{"type":"call"}', 0)).toBeNull();
+  });
+});

@@ -1,0 +1,94 @@
+// Folds live messages into what the pages show. A call never goes back to an older version: not by
+// a message that was overtaken, not by a snapshot after a reconnect.
+import type { Alert, Budget } from "../api/bodies";
+import { CostSeries } from "./series";
+import type { LiveCall, LiveMessage } from "./messages";
+
+const ENDED_MOST = 12;
+const VERSIONS_MOST = 5_000;
+const ALERTS_MOST = 50;
+
+export interface Changes {
+  started: LiveCall[];
+  ended: LiveCall[];
+  alerts: Alert[];
+}
+
+export class LiveState {
+  readonly active = new Map<string, LiveCall>();
+  /** Calls that ended while we watched, the latest first. */
+  ended: LiveCall[] = [];
+  alerts: Alert[] = [];
+  budget: Budget | null = null;
+  readonly series = new CostSeries();
+  private readonly versions = new Map<string, number>();
+  private knowsCalls = false;
+
+  /** Applies one message and says what people should be told about. */
+  apply(message: LiveMessage): Changes {
+    const changes: Changes = { started: [], ended: [], alerts: [] };
+    if (message.type === "snapshot") this.replace(message.calls, changes);
+    if (message.type === "call") this.update(message.call, changes);
+    if (message.type === "alert") this.alert(message.alert, changes);
+    if (message.type === "snapshot" || message.type === "budget")
+      this.budget = message.budget ?? this.budget;
+    return changes;
+  }
+
+  /** Takes in alerts from before; nobody needs to be told of those. */
+  addEarlierAlerts(alerts: Alert[]): void {
+    const known = new Set(this.alerts.map((alert) => alert.alertId));
+    const earlier = alerts.filter((alert) => !known.has(alert.alertId));
+    this.alerts = [...this.alerts, ...earlier]
+      .sort((a, b) => Date.parse(b.triggeredAt) - Date.parse(a.triggeredAt))
+      .slice(0, ALERTS_MOST);
+  }
+
+  private replace(calls: LiveCall[], changes: Changes): void {
+    const there = new Set(calls.map((call) => call.callId));
+    // What the snapshot does not name has ended while we were away.
+    for (const callId of this.active.keys()) if (!there.has(callId)) this.active.delete(callId);
+    const first = !this.knowsCalls;
+    for (const call of calls) this.update(call, changes);
+    if (first) changes.started = [];
+    this.knowsCalls = true;
+  }
+
+  private update(call: LiveCall, changes: Changes): void {
+    const known = this.versions.get(call.callId);
+    if (known !== undefined && call.version < known) return;
+    this.remember(call);
+    this.series.update(call.callId, call.costByService);
+    const wasActive = this.active.has(call.callId);
+    if (call.status === "active") {
+      this.active.set(call.callId, call);
+      if (!wasActive && known === undefined) changes.started.push(call);
+      return;
+    }
+    this.active.delete(call.callId);
+    if (wasActive) changes.ended.push(call);
+    const others = this.ended.filter((other) => other.callId !== call.callId);
+    // A charge that follows the end changes the call, not its place.
+    if (others.length < this.ended.length)
+      this.ended = this.ended.map((other) => (other.callId === call.callId ? call : other));
+    else this.ended = [call, ...others].slice(0, ENDED_MOST);
+  }
+
+  private alert(alert: Alert, changes: Changes): void {
+    if (this.alerts.some((known) => known.alertId === alert.alertId)) return;
+    this.alerts = [alert, ...this.alerts].slice(0, ALERTS_MOST);
+    changes.alerts.push(alert);
+  }
+
+  private remember(call: LiveCall): void {
+    this.versions.delete(call.callId);
+    this.versions.set(call.callId, call.version);
+    if (this.versions.size <= VERSIONS_MOST) return;
+    for (const oldest of this.versions.keys()) {
+      if (this.active.has(oldest)) continue;
+      this.versions.delete(oldest);
+      this.series.forget(oldest);
+      return;
+    }
+  }
+}

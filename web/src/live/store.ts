@@ -1,0 +1,129 @@
+// The live state as the pages see it: one socket for the whole application, shown at most ten times
+// a second however many messages come.
+import { computed, reactive, shallowRef, triggerRef } from "vue";
+import type { Alert, Budget } from "../api/bodies";
+import { ask } from "../api/client";
+import { announce, toast } from "../shared/notices";
+import { personaName } from "../shared/words";
+import { session, signOut } from "../session";
+import { readMessage } from "./messages";
+import { LiveSocket, type LinkState } from "./socket";
+import { LiveState, type Changes } from "./state";
+
+const SHOW_EVERY_MS = 100;
+const SECOND_MS = 1_000;
+
+const state = shallowRef(new LiveState());
+const link = reactive<{ state: LinkState; everLive: boolean }>({
+  state: { is: "connecting" },
+  everLive: false,
+});
+/** performance.now(), moved on every second: what counts elapsed time. */
+const nowMs = shallowRef(performance.now());
+let showing: ReturnType<typeof setTimeout> | undefined;
+let clock: ReturnType<typeof setInterval> | undefined;
+
+const socket = new LiveSocket({
+  ticket: async () =>
+    (await ask<{ ticket: string }>("/api/costs/live/ticket", { method: "POST" })).ticket,
+  open: (path) => new WebSocket(new URL(path, location.href.replace(/^http/, "ws"))),
+  onMessage: receive,
+  onState: (next) => {
+    link.state = next;
+    if (next.is === "live") link.everLive = true;
+  },
+  onExpired: () => signOut("Your token has expired. Sign in with a new one."),
+  random: Math.random,
+});
+
+export const live = {
+  link,
+  nowMs,
+  calls: computed(() =>
+    [...state.value.active.values()].sort(
+      (a, b) => Date.parse(b.startedAt ?? b.updatedAt) - Date.parse(a.startedAt ?? a.updatedAt),
+    ),
+  ),
+  ended: computed(() => state.value.ended),
+  alerts: computed(() => state.value.alerts),
+  budget: computed(() => state.value.budget),
+  points: computed(() => state.value.series.points),
+};
+
+/** Begins, with nothing known, for whoever is signed in. */
+export function startLive(): void {
+  state.value = new LiveState();
+  link.everLive = false;
+  socket.start();
+  clock = setInterval(tick, SECOND_MS);
+  window.addEventListener("online", hurry);
+  document.addEventListener("visibilitychange", hurry);
+  void loadBefore();
+}
+
+export function stopLive(): void {
+  socket.stop();
+  clearInterval(clock);
+  clearTimeout(showing);
+  showing = undefined;
+  window.removeEventListener("online", hurry);
+  document.removeEventListener("visibilitychange", hurry);
+}
+
+/** Takes in a budget that was read or written elsewhere. */
+export function knowBudget(budget: Budget): void {
+  if (budget.userId !== session.claims?.user) return;
+  state.value.budget = budget;
+  state.value.addEarlierAlerts(budget.alerts);
+  show();
+}
+
+async function loadBefore(): Promise<void> {
+  const user = session.claims?.user;
+  if (!user) return;
+  try {
+    knowBudget(await ask<Budget>(`/api/costs/user/${encodeURIComponent(user)}/budget`));
+  } catch {
+    // The socket brings it too; the pages say so while there is none.
+  }
+}
+
+function receive(text: string): void {
+  const message = readMessage(text, performance.now());
+  if (!message) return;
+  tell(state.value.apply(message));
+  show();
+}
+
+function tell(changes: Changes): void {
+  for (const alert of changes.alerts) toast(alertTitle(alert), alert.message, "warning");
+  const mine = (userId: string): boolean => userId === session.claims?.user;
+  const started = changes.started.filter((call) => mine(call.userId)).at(-1);
+  const ended = changes.ended.filter((call) => mine(call.userId)).at(-1);
+  if (started) announce(`A call with ${personaName(started.personaId)} has started.`);
+  if (ended) announce(`The call with ${personaName(ended.personaId)} has ended.`);
+}
+
+export function alertTitle(alert: Alert): string {
+  const what = { daily: "Daily budget", monthly: "Monthly budget", call: "Cost of one call" };
+  const whose = alert.userId === session.claims?.user ? "" : `${alert.userId}: `;
+  return `${whose}${what[alert.type]}: ${Number(alert.threshold_percent)} % reached`;
+}
+
+function show(): void {
+  showing ??= setTimeout(() => {
+    showing = undefined;
+    triggerRef(state);
+  }, SHOW_EVERY_MS);
+}
+
+function tick(): void {
+  nowMs.value = performance.now();
+  if (link.state.is !== "live") return;
+  state.value.series.sample(Date.now() / 1000);
+  show();
+}
+
+function hurry(): void {
+  if (document.visibilityState === "visible") socket.hurry();
+}

@@ -1,0 +1,12 @@
+// Starts the dashboard: who is signed in, then the pages.
+import { createApp } from "vue";
+import App from "./App.vue";
+import { makeRouter } from "./router";
+import { restoreSession } from "./session";
+import "./styles/tokens.css";
+import "./styles/base.css";
+
+// First of all: whoever looks at the address later, the router too, finds no token in it.
+restoreSession();
+window.addEventListener("hashchange", restoreSession);
+createApp(App).use(makeRouter()).mount("#app");

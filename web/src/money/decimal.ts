@@ -1,0 +1,39 @@
+// Exact arithmetic on amounts: nano-dollars as BigInt, and back to decimal digits.
+import type { Decimal } from "../api/json";
+
+const NANO_DIGITS = 9;
+const PATTERN = /^(-?)(\d+)(?:\.(\d+))?$/;
+
+/** Returns whole nano-dollars; digits beyond the ninth cannot be sent by the API and are cut. */
+export function nano(amount: Decimal): bigint {
+  const found = PATTERN.exec(amount);
+  if (!found) return BigInt(Math.round(Number(amount) * 1e9));
+  const [, sign, whole = "0", fraction = ""] = found;
+  const digits = BigInt(whole + fraction.slice(0, NANO_DIGITS).padEnd(NANO_DIGITS, "0"));
+  return sign ? -digits : digits;
+}
+
+/** The opposite of `nano`, without padding zeros. */
+export function decimal(nanos: bigint): Decimal {
+  const sign = nanos < 0n ? "-" : "";
+  const digits = (nanos < 0n ? -nanos : nanos).toString().padStart(NANO_DIGITS + 1, "0");
+  const fraction = digits.slice(-NANO_DIGITS).replace(/0+$/, "");
+  return sign + digits.slice(0, -NANO_DIGITS) + (fraction && `.${fraction}`);
+}
+
+export function sum(amounts: Iterable<Decimal>): Decimal {
+  let total = 0n;
+  for (const amount of amounts) total += nano(amount);
+  return decimal(total);
+}
+
+/** `part` of `whole` in percent, for widths and marks; 0 where there is no whole. */
+export function percentOf(part: Decimal, whole: Decimal): number {
+  const all = nano(whole);
+  return all === 0n ? 0 : Number((nano(part) * 1_000_000n) / all) / 10_000;
+}
+
+/** For coordinates of charts only: a double, rounded. */
+export function approximate(nanos: bigint): number {
+  return Number(nanos) / 1e9;
+}

@@ -1,0 +1,44 @@
+// Says amounts in the reader's language. Intl takes decimal digits as text, so nothing is rounded
+// but by the number of places that is asked for.
+import type { Decimal } from "../api/json";
+
+function formatter(least: number, most: number): Intl.NumberFormat {
+  return new Intl.NumberFormat(undefined, {
+    style: "currency",
+    currency: "USD",
+    currencyDisplay: "narrowSymbol",
+    minimumFractionDigits: least,
+    maximumFractionDigits: most,
+  });
+}
+
+const CENTS = formatter(2, 2);
+const FINE = formatter(4, 4);
+const EXACT = formatter(2, 9);
+const COMPACT = new Intl.NumberFormat(undefined, {
+  style: "currency",
+  currency: "USD",
+  currencyDisplay: "narrowSymbol",
+  maximumSignificantDigits: 3,
+});
+
+function say(format: Intl.NumberFormat, amount: Decimal): string {
+  return format.format(amount as Intl.StringNumericLiteral);
+}
+
+/** Two places: what people pay. */
+export const cents = (amount: Decimal): string => say(CENTS, amount);
+
+/** Four places: what a call costs while it goes on. */
+export const fine = (amount: Decimal): string => say(FINE, amount);
+
+/** All places that were sent. */
+export const exact = (amount: Decimal): string => say(EXACT, amount);
+
+/** Short, for axes. */
+export const compact = (amount: number): string => COMPACT.format(amount);
+
+/** Two places where they say something, four for less than a dollar. */
+export function brief(amount: Decimal): string {
+  return Math.abs(Number(amount)) >= 1 || Number(amount) === 0 ? cents(amount) : fine(amount);
+}

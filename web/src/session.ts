@@ -1,0 +1,81 @@
+// Who is signed in: a token, kept for this tab only, and why there is none any more.
+//
+// The token comes with the address after a `#`, which no server gets to see, or is pasted. It leaves
+// the address bar at once, and is kept in sessionStorage: gone with the tab, unseen by other tabs.
+import { computed, reactive, readonly } from "vue";
+
+const KEY = "cost-analytics.token";
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+interface Claims {
+  user: string;
+  role: string;
+  expiresAtMs: number;
+}
+
+interface State {
+  token: string | null;
+  claims: Claims | null;
+  reason: string | null;
+}
+
+const state = reactive<State>({ token: null, claims: null, reason: null });
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+export const session = readonly(state);
+export const isAdmin = computed(() => state.claims?.role === "admin");
+
+/** Returns what a token says of its bearer, unverified: the API alone decides what it is worth. */
+export function readClaims(token: string): Claims | null {
+  try {
+    const [, middle = ""] = token.split(".");
+    const bytes = Uint8Array.from(atob(middle.replace(/-/g, "+").replace(/_/g, "/")), (character) =>
+      character.charCodeAt(0),
+    );
+    const said = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+    const user = said["sub"] ?? said["userId"];
+    if (typeof user !== "string" || typeof said["exp"] !== "number") return null;
+    const role = typeof said["role"] === "string" ? said["role"] : "user";
+    return { user, role, expiresAtMs: said["exp"] * 1000 };
+  } catch {
+    return null;
+  }
+}
+
+/** Takes a token in; returns what is wrong with it, or null. */
+export function signIn(pasted: string): string | null {
+  const token = pasted.trim().replace(/^Bearer\s+/i, "");
+  const claims = readClaims(token);
+  if (!claims) return "This is not a token. It has three parts with dots between them.";
+  if (claims.expiresAtMs <= Date.now()) return "This token has expired. Ask for a new one.";
+  Object.assign(state, { token, claims, reason: null });
+  sessionStorage.setItem(KEY, token);
+  watchExpiry(claims.expiresAtMs);
+  return null;
+}
+
+/** Forgets the token; `reason` is shown on the sign-in page. */
+export function signOut(reason: string | null = null): void {
+  clearTimeout(timer);
+  sessionStorage.removeItem(KEY);
+  Object.assign(state, { token: null, claims: null, reason });
+}
+
+/** Takes the token from the address or from before a reload. */
+export function restoreSession(): void {
+  const found = /^#token=([^&]+)/.exec(location.hash);
+  if (found) history.replaceState(history.state, "", location.pathname + location.search);
+  const token = found ? found[1] : sessionStorage.getItem(KEY);
+  if (!token || token === state.token) return;
+  const problem = signIn(token);
+  if (problem) signOut(problem);
+}
+
+function watchExpiry(atMs: number): void {
+  clearTimeout(timer);
+  const wait = Math.min(atMs - Date.now(), LONGEST_TIMER_MS);
+  timer = setTimeout(() => {
+    if (Date.now() >= atMs) signOut("Your token has expired. Sign in with a new one.");
+    else watchExpiry(atMs);
+  }, wait);
+}

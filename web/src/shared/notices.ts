@@ -1,0 +1,33 @@
+// Short messages to whoever is in front of the screen, or listens to it.
+import { reactive, ref } from "vue";
+
+const SHOWN_MS = 12_000;
+const SHOWN_MOST = 4;
+
+export interface Toast {
+  id: number;
+  title: string;
+  text: string;
+  kind: "warning" | "success";
+}
+
+let last = 0;
+export const toasts = reactive<Toast[]>([]);
+/** Read out politely by screen readers; not seen. */
+export const announcement = ref("");
+
+export function toast(title: string, text: string, kind: Toast["kind"]): void {
+  const id = (last += 1);
+  toasts.push({ id, title, text, kind });
+  if (toasts.length > SHOWN_MOST) toasts.shift();
+  setTimeout(() => dismiss(id), SHOWN_MS);
+}
+
+export function dismiss(id: number): void {
+  const index = toasts.findIndex((shown) => shown.id === id);
+  if (index >= 0) toasts.splice(index, 1);
+}
+
+export function announce(text: string): void {
+  announcement.value = text;
+}

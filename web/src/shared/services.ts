@@ -1,0 +1,30 @@
+// Gives each service its place and its colour, the same on every page.
+const ORDER = [
+  "twilio",
+  "deepgram",
+  "cerebras",
+  "elevenlabs",
+  "openai",
+  "stripe",
+  "raindrop",
+  "vultr",
+  "vercel",
+];
+const SPARE_COLOURS = 4;
+
+/** The name of a CSS variable; a service nobody knew of gets one of the spare colours. */
+export function colourOf(service: string): string {
+  if (ORDER.includes(service)) return `--service-${service}`;
+  let hash = 0;
+  for (const character of service) hash = (hash * 31 + character.charCodeAt(0)) % 9973;
+  return `--service-spare-${(hash % SPARE_COLOURS) + 1}`;
+}
+
+/** Known services in their usual order, then the others by name. */
+export function ordered(services: Iterable<string>): string[] {
+  const rank = (service: string): number => {
+    const index = ORDER.indexOf(service);
+    return index < 0 ? ORDER.length : index;
+  };
+  return [...new Set(services)].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+}

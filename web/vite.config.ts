@@ -1,0 +1,24 @@
+// Builds the dashboard into api/static, where the API serves it from; tests run here too.
+import vue from "@vitejs/plugin-vue";
+import { defineConfig } from "vitest/config";
+
+// Where `npm run dev` finds a running API.
+const API = "http://127.0.0.1:8080";
+
+export default defineConfig({
+  plugins: [vue()],
+  define: {
+    __VUE_OPTIONS_API__: "false",
+    __VUE_PROD_DEVTOOLS__: "false",
+  },
+  build: {
+    outDir: "../api/static",
+    emptyOutDir: true,
+    // A data: address would be an exception in the security policy for nothing.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    target: "es2022",
+  },
+  server: { proxy: { "/api": { target: API, ws: true } } },
+  test: { include: ["src/**/*.test.ts"], environment: "node" },
+});
