@@ -1,0 +1,1 @@
+"""The statistics of forecasts, in integers: levels, weekdays, past errors (docs/forecast.md)."""

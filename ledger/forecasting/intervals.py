@@ -1,0 +1,87 @@
+"""The interval that the truth lies in four times of five, from how past forecasts went wrong.
+
+The error of a sum over H days is measured in steps of √(spread² × (H + H² ÷ n) + (drift × H² ÷ 2)²):
+H independent days, a level known from n days that is off on all of them alike, and a growth of
+`drift` a day that goes on or stops. How many such steps the interval
+reaches down and up are the 10 % and 90 % quantiles of past errors over the same H, with the ranks
+of split conformal prediction (Vovk and others, 2005). Past spans overlap, so only count ÷ H of them
+say something new; until there are many, a normal error stands in for `PRIOR_SPANS` of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import ceil, floor, isqrt
+from typing import Final, NamedTuple
+
+from ledger.forecasting.rhythm import Rhythm, State
+from ledger.forecasting.scale import ONE
+
+LEVEL_DAYS_MOST: Final = 14
+"""A level is never better than one that is known from so many days."""
+PRIOR_SPANS: Final = 4
+NORMAL_REACH: Final = Fraction(1_606, 1_000)
+"""80 % of a normal error lie within 1.2816 standard deviations; one is 1.2533 mean errors."""
+
+_TAIL: Final = Fraction(1, 10)
+
+
+class Outlook(NamedTuple):
+    """What is expected, and between what it lies four times of five; in the series' own unit."""
+
+    expected: int
+    low: int
+    high: int
+
+    def plus(self, amount: int) -> Outlook:
+        """Return the outlook on this and an amount that is certain."""
+        return Outlook(self.expected + amount, self.low + amount, self.high + amount)
+
+
+def outlook(rhythm: Rhythm, shares: Sequence[Fraction]) -> Outlook:
+    """Return the outlook on shares of the days that follow the last known one."""
+    expected, days = rhythm.expected(shares), sum(shares, Fraction(0))
+    if not rhythm.largest or not days:
+        return Outlook(0, 0, 0)
+    step = _step(rhythm.latest, days)
+    down, up = _reach(rhythm, max(1, round(days)))
+    return Outlook(
+        rhythm.unscaled(expected),
+        rhythm.unscaled(max(Fraction(0), expected - down * step)),
+        rhythm.unscaled(expected + up * step),
+    )
+
+
+def _step(state: State, days: Fraction | int) -> int:
+    known_from = min(max(1, state.days), LEVEL_DAYS_MOST)
+    by_chance = state.spread**2 * (days + Fraction(days * days, known_from))
+    by_change = (Fraction(state.level.drift) * days * days / 2) ** 2
+    return isqrt(floor(by_chance + by_change))
+
+
+def _reach(rhythm: Rhythm, days: int) -> tuple[Fraction, Fraction]:
+    """Return how many steps the interval goes down and up."""
+    errors = sorted(_past_errors(rhythm, days))
+    if not errors:
+        return NORMAL_REACH, NORMAL_REACH
+    number, spans = len(errors), Fraction(len(errors), days)
+    lowest = errors[max(0, floor((number + 1) * _TAIL) - 1)]
+    highest = errors[min(number, ceil((number + 1) * (1 - _TAIL))) - 1]
+    down, up = (
+        (spans * max(0, Fraction(error, ONE)) + PRIOR_SPANS * NORMAL_REACH) / (spans + PRIOR_SPANS)
+        for error in (-lowest, highest)
+    )
+    return down, up
+
+
+def _past_errors(rhythm: Rhythm, days: int) -> list[int]:
+    """Return the errors of past forecasts over so many days, in steps of `ONE`."""
+    errors = []
+    for state in rhythm.states[1 : max(1, len(rhythm.amounts) - days + 1)]:
+        known, step = state.days, _step(state, days)
+        if step:
+            weekday = rhythm.weekday + known - 1
+            said = sum(state.ahead(ahead, weekday + ahead) for ahead in range(1, days + 1))
+            errors.append((sum(rhythm.amounts[known : known + days]) - said) * ONE // step)
+    return errors
