@@ -20,6 +20,7 @@ from api.dashboard import Dashboard
 from api.emitting import EventStream
 from api.everyone import EveryoneRoutes
 from api.exports import Exports
+from api.forecasts import ForecastRoutes
 from api.gate import Gate
 from api.health import Check, Health
 from api.intake.routes import IntakeRoutes
@@ -75,6 +76,7 @@ def build_app(
         *SpendingRoutes(readers, today).routes(),
         *budget_routes.routes(),
         *AlertRoutes(budgets).routes(),
+        *ForecastRoutes(readers, budgets, now).routes(),
         *AuthorizationRoutes(budgets, options.limits, now).routes(),
         *Exports(patient or readers, options.limits, today).routes(),
         *EveryoneRoutes(readers, today).routes(),

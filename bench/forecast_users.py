@@ -6,7 +6,7 @@ give or take half. Everything follows from the seed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from math import exp
 from random import Random
 from typing import Final, NamedTuple

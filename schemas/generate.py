@@ -39,6 +39,7 @@ from schemas.call_lists import CallPage, EventPage
 from schemas.cloudevents import MAX_AMOUNT_USD, MAX_DURATION_SECONDS, MAX_USAGE, _Structured
 from schemas.costs import CallCost, Spending
 from schemas.exact import Exact
+from schemas.forecasts import Forecast
 from schemas.intake import Accepted, Finalize, Track
 from schemas.live import (
     LiveAlert,
@@ -115,6 +116,7 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "call-cutoff": Message(
         "A request to end a call, `data` on the topic cost.call-commands.v1", PublishedCutoff, False
     ),
+    "forecast": Message("GET /api/costs/user/{userId}/forecast", Success[Forecast], False),
     "track": Message("What POST /api/costs/track takes", Track, True),
     "finalize": Message("What POST /api/costs/call/{callId}/finalize takes", Finalize, True),
     "accepted": Message("POST /api/costs/track, …/finalize and /events", Success[Accepted], False),

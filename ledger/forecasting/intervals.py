@@ -1,11 +1,12 @@
 """The interval that the truth lies in four times of five, from how past forecasts went wrong.
 
-The error of a sum over H days is measured in steps of √(spread² × (H + H² ÷ n) + (drift × H² ÷ 2)²):
-H independent days, a level known from n days that is off on all of them alike, and a growth of
-`drift` a day that goes on or stops. How many such steps the interval
-reaches down and up are the 10 % and 90 % quantiles of past errors over the same H, with the ranks
-of split conformal prediction (Vovk and others, 2005). Past spans overlap, so only count ÷ H of them
-say something new; until there are many, a normal error stands in for `PRIOR_SPANS` of them.
+The error of a sum over H days is measured in steps of
+√(spread² · (H + H² ÷ n) + (drift · H² ÷ 2)²): what chance does on H days, how far off a level is that
+is known from n days, and a growth of `drift` a day that goes on or stops. How many steps the
+interval reaches down and up are the 10 % and 90 % quantiles of past errors over as many days, with
+the ranks of split conformal prediction (Vovk and others, 2005). Past spans overlap, so only their
+number ÷ H of them say something new; until there are many, a normal error stands in for
+`PRIOR_SPANS` of them.
 """
 
 from __future__ import annotations
@@ -68,11 +69,12 @@ def _reach(rhythm: Rhythm, days: int) -> tuple[Fraction, Fraction]:
     number, spans = len(errors), Fraction(len(errors), days)
     lowest = errors[max(0, floor((number + 1) * _TAIL) - 1)]
     highest = errors[min(number, ceil((number + 1) * (1 - _TAIL))) - 1]
-    down, up = (
-        (spans * max(0, Fraction(error, ONE)) + PRIOR_SPANS * NORMAL_REACH) / (spans + PRIOR_SPANS)
-        for error in (-lowest, highest)
-    )
-    return down, up
+    return _believed(-lowest, spans), _believed(highest, spans)
+
+
+def _believed(error: int, spans: Fraction) -> Fraction:
+    seen = Fraction(max(0, error), ONE)
+    return (spans * seen + PRIOR_SPANS * NORMAL_REACH) / (spans + PRIOR_SPANS)
 
 
 def _past_errors(rhythm: Rhythm, days: int) -> list[int]:

@@ -13,5 +13,5 @@ WEEK: Final = 7
 SCALE: Final = 1 << 40
 """What the largest amount of a series counts as."""
 
-ONE: Final = 1 << 20
+ONE: Final = 1 << 40
 """The factor 1."""

@@ -1,7 +1,7 @@
 """How each weekday differs from its week, believed as far as weekdays differ more than days do.
 
 Bühlmann and Straub's credibility (1970). A day's ratio is its amount ÷ the mean of the week that
-ends with it, and that mean is its weight. A weekday's factor is 1 + Z × (its mean ratio − 1), where
+ends with it, and that mean is its weight. A weekday's factor is 1 + Z · (its mean ratio - 1), where
 Z = w ÷ (w + variance within weekdays ÷ variance between them) and w is the weekday's weight. With
 few days or without a rhythm Z is about 0 and every factor about 1.
 """

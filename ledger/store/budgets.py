@@ -85,8 +85,7 @@ class Budgets:
         A viewer who may not see the user is shown a user without limits or spend.
         """
         async with self._readers.reading(viewer) as connection:
-            row = await connection.fetchrow(_SQL["settings"], user_id, *viewer)
-            limits = Limits(user_id=user_id) if row is None else limits_of(row)
+            limits = await self.limits(connection, viewer, user_id)
             return await self._standing(connection, viewer, limits, now)
 
     async def change(
@@ -141,6 +140,11 @@ class Budgets:
                 await connection.execute(_SQL["open_settings"], user_id, *viewer)
                 row = await connection.fetchrow(_SQL["lock_settings"], user_id, *viewer)
             yield connection, Limits(user_id=user_id) if row is None else limits_of(row)
+
+    async def limits(self, connection: Connection, viewer: Viewer, user_id: str) -> Limits:
+        """Return what a user set, nothing where the viewer may not see it."""
+        row = await connection.fetchrow(_SQL["settings"], user_id, *viewer)
+        return Limits(user_id=user_id) if row is None else limits_of(row)
 
     async def spent(
         self, connection: Connection, viewer: Viewer, limits: Limits, now: datetime

@@ -1,0 +1,52 @@
+"""Histories to forecast from, and where a budget stands, as the store would hand them over."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from ledger.forecast import DayTotals, Rhythms, Spend, learn_rhythms
+from ledger.limits import Limits
+from ledger.periods import period_of
+from schemas.alerts import SpendBasis
+
+NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
+"""A Wednesday; half of the day is still to come."""
+USD = 10**9
+
+
+def totals(costs: Sequence[int], now: datetime = NOON, scale: int = 1) -> list[DayTotals]:
+    """Return the days before today with these costs, a call for each and twice the revenue."""
+    first = now.date() - timedelta(days=len(costs))
+    return [
+        DayTotals(first + timedelta(days=number), int(cost > 0), cost * scale, 2 * cost * scale)
+        for number, cost in enumerate(costs)
+    ]
+
+
+def rhythms(
+    costs: Sequence[int],
+    now: datetime = NOON,
+    *,
+    today: int = 0,
+    scale: int = 1,
+    first_day: date | None = None,
+) -> Rhythms:
+    """Return what is learned of such days; `today` is what today cost so far."""
+    days = totals(costs, now, scale)
+    days.append(DayTotals(now.date(), int(today > 0), today * scale, 2 * today * scale))
+    return learn_rhythms(days, first_day or days[0].day, now)
+
+
+def spend(
+    now: datetime = NOON,
+    *,
+    day: int = 0,
+    month: int = 0,
+    daily: int | None = None,
+    monthly: int | None = None,
+    zone: str = "UTC",
+    basis: SpendBasis = "cost",
+) -> Spend:
+    """Return a budget's standing."""
+    limits = Limits(user_id="alice", daily_nano=daily, monthly_nano=monthly, timezone=zone)
+    periods = (period_of("daily", now, zone), period_of("monthly", now, zone))
+    return Spend(limits, basis, *periods, day, month)
