@@ -27,6 +27,7 @@ from api.intake.routes import IntakeRoutes
 from api.limits import expect_nothing
 from api.live.routes import live_routes
 from api.options import ApiOptions
+from api.recommendations import RecommendationRoutes
 from api.reconciliation import ReconciliationRoutes
 from api.spending import SpendingRoutes
 from ledger.store.budgets import Budgets
@@ -77,6 +78,7 @@ def build_app(
         *budget_routes.routes(),
         *AlertRoutes(budgets).routes(),
         *ForecastRoutes(readers, budgets, now).routes(),
+        *RecommendationRoutes(readers, now).routes(),
         *AuthorizationRoutes(budgets, options.limits, now).routes(),
         *Exports(patient or readers, options.limits, today).routes(),
         *EveryoneRoutes(readers, today).routes(),

@@ -124,9 +124,26 @@ class Catalogue:
         Before the best key has a price in force, the next one counts.
         """
         for known_model in (model, ANY_MODEL):
-            for known_unit, multiplier, divisor in ((unit, 1, 1), *_OTHER_UNITS.get(unit, ())):
-                for row in self._rows.get((service, operation, known_model, known_unit), ()):
-                    yield row.effective_from, _rate(row, multiplier, divisor)
+            yield from self._model_rates(service, operation, known_model, unit)
+
+    def _model_rates(
+        self, service: str, operation: str, model: str, unit: str
+    ) -> Iterator[tuple[datetime, Rate]]:
+        for known_unit, multiplier, divisor in ((unit, 1, 1), *_OTHER_UNITS.get(unit, ())):
+            for row in self._rows.get((service, operation, model, known_unit), ()):
+                yield row.effective_from, _rate(row, multiplier, divisor)
+
+    def models(self, service: str, operation: str) -> list[str]:
+        """Return the models that have prices of their own for an operation, in order."""
+        keys = {key[2] for key in self._rows if key[:2] == (service, operation)}
+        return sorted(keys - {"", ANY_MODEL})
+
+    def model_rate(
+        self, service: str, operation: str, model: str, unit: str, time: datetime
+    ) -> Rate | None:
+        """Return the rate of just this model, in force at `time`; names are the standard ones."""
+        rates = self._model_rates(service, operation, model, unit)
+        return next((rate for since, rate in rates if since <= time), None)
 
     def rate(self, service: str, operation: str, unit: str, time: datetime) -> Rate | None:
         """Return the rate of something that has no model, in force at `time`."""

@@ -24,6 +24,7 @@ from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origi
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from schemas.advice import Recommendations
 from schemas.alerts import PublishedAlert, PublishedCutoff
 from schemas.analytics import Analytics
 from schemas.budgets import (
@@ -117,6 +118,9 @@ MESSAGES: Final[Mapping[str, Message]] = {
         "A request to end a call, `data` on the topic cost.call-commands.v1", PublishedCutoff, False
     ),
     "forecast": Message("GET /api/costs/user/{userId}/forecast", Success[Forecast], False),
+    "recommendations": Message(
+        "GET /api/costs/user/{userId}/recommendations", Success[Recommendations], False
+    ),
     "track": Message("What POST /api/costs/track takes", Track, True),
     "finalize": Message("What POST /api/costs/call/{callId}/finalize takes", Finalize, True),
     "accepted": Message("POST /api/costs/track, …/finalize and /events", Success[Accepted], False),

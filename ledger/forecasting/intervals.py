@@ -1,12 +1,11 @@
 """The interval that the truth lies in four times of five, from how past forecasts went wrong.
 
 The error of a sum over H days is measured in steps of
-√(spread² · (H + H² ÷ n) + (drift · H² ÷ 2)²): what chance does on H days, how far off a level is that
-is known from n days, and a growth of `drift` a day that goes on or stops. How many steps the
-interval reaches down and up are the 10 % and 90 % quantiles of past errors over as many days, with
-the ranks of split conformal prediction (Vovk and others, 2005). Past spans overlap, so only their
-number ÷ H of them say something new; until there are many, a normal error stands in for
-`PRIOR_SPANS` of them.
+√(spread² · (H + H² ÷ n) + (drift · H² ÷ 2)²): what chance does on H days, how far off a level is
+that n days tell, and a growth of `drift` a day that goes on or stops. How many steps the interval
+reaches down and up are the 10 % and 90 % quantiles of past errors over as many days, with the ranks
+of split conformal prediction (Vovk and others, 2005). Past spans overlap, so only their number ÷ H
+say something new; until there are many, a normal error stands in for `PRIOR_SPANS` of them.
 """
 
 from __future__ import annotations

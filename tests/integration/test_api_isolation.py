@@ -56,6 +56,7 @@ async def written(database_url: str) -> str:
             await ledger.event(call, service="twilio", **line)
             # Never written like this; were it, the line would still be hidden.
             await ledger.event(call, service="twilio", user_id="mallory", **line)
+            await ledger.event(call, "call.charged", service="stripe", amount_nano=1)
             await ledger.connection.execute(
                 "INSERT INTO user_budget_settings VALUES ($1, 1, 2, 50)", user
             )
@@ -104,6 +105,7 @@ async def test_without_a_viewer_the_policies_show_nothing(
 
 REPORTS, BUDGETS = statements("reports"), statements("budgets")
 LISTS = statements("call_lists")
+FORECAST, ADVICE = statements("forecast"), statements("advice")
 LAST = (date(2025, 11, 1), date(2025, 11, 30))
 
 
@@ -127,7 +129,8 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
         assert bool(calls) is seen
         assert await superuser.fetchval(LISTS["call_exists"], "call-of-alice", *viewer) is seen
         lines = await superuser.fetch(LISTS["events"], "call-of-alice", *viewer, None, None, 10)
-        assert len(lines) == {ALICE: 1, BOB: 0, ROOT: 2}[viewer]
+        assert len(lines) == {ALICE: 2, BOB: 0, ROOT: 3}[viewer]
+        await assert_forecast_and_advice(superuser, viewer, seen)
         day = (NOW, NOW + timedelta(days=1))
         for spend in ("spend_by_charge", "spend_by_cost"):
             row = await superuser.fetchrow(BUDGETS[spend], "alice", *viewer, *day, *day)
@@ -137,6 +140,22 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
         for name, arguments in OF_BUDGETS.items():
             assert bool(await superuser.fetch(BUDGETS[name], "alice", *viewer, *arguments)) is seen
         assert (await superuser.fetchval(BUDGETS["held"], "alice", *viewer, NOW, "") > 0) is seen
+
+
+async def assert_forecast_and_advice(
+    superuser: asyncpg.Connection, viewer: Viewer, seen: bool
+) -> None:
+    row = await superuser.fetchrow(FORECAST["days"], "alice", *viewer, LAST[0])
+    assert row is not None
+    assert (row["first_day"] is not None) is (row["days"] is not None) is seen
+    calls = ("alice", *viewer, NOW - timedelta(days=1), NOW + timedelta(days=1), 10)
+    row = await superuser.fetchrow(ADVICE["calls"], *calls)
+    assert row is not None
+    assert (row["calls"], row["looked_at"]) == ((1, 1) if seen else (0, 0))
+    usages = await superuser.fetch(ADVICE["usages"], *calls, 3)
+    assert [row["events"] for row in usages] == ([1] if seen else [])
+    charges = await superuser.fetch(ADVICE["charges"], *calls, 3, "stripe")
+    assert [row["charges"] for row in charges] == ([1] if seen else [])
 
 
 OF_BUDGETS = {
@@ -257,7 +276,8 @@ async def test_another_users_call_and_no_call_look_alike(api: Api) -> None:
 
 async def test_owners_and_admins_see_and_services_do_not(api: Api) -> None:
     for path in ("/api/costs/call/call-of-bob", "/api/costs/user/bob/spending",
-                 "/api/costs/user/bob/budget"):  # fmt: skip
+                 "/api/costs/user/bob/budget", "/api/costs/user/bob/forecast",
+                 "/api/costs/user/bob/recommendations"):  # fmt: skip
         assert (await api.get(path, "bob")).data["userId"] == "bob"
         admin = token("root", role="admin")
         assert (await api.ask("GET", path, bearer=admin)).data["userId"] == "bob"

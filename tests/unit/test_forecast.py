@@ -9,6 +9,7 @@ import pytest
 from ledger.forecast import (
     BudgetForecast,
     DayTotals,
+    PeriodForecast,
     budget_forecast,
     learn_rhythms,
     period_forecast,
@@ -30,7 +31,8 @@ def expected(
 def test_nothing_is_expected_of_somebody_new() -> None:
     known = learn_rhythms([], None, NOON)
     ahead = period_forecast(known, "monthly")
-    assert ahead == (0, Outlook(0, 0, 0), Outlook(0, 0, 0), 0)
+    nothing = Outlook(0, 0, 0)
+    assert ahead == PeriodForecast(Decimal(0), nothing, nothing, Decimal(0))
     budget = budget_forecast(known, spend(daily=USD, monthly=USD))
     assert budget == BudgetForecast(Outlook(0, 0, 0), None, None)
     [warning] = forecast_warnings(known, ahead, spend(), budget)

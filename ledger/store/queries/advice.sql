@@ -1,0 +1,104 @@
+-- Every statement names the viewer ($2) beside the user asked for ($1); $3 is true for an
+-- administrator. The row policies would hide other users' rows all the same.
+
+-- name: calls
+-- How many calls of user $1 began from $4 to before $5: all of them, and the newest $6, which are
+-- the ones that advice looks at.
+SELECT count(*) AS calls, least(count(*), $6::bigint) AS looked_at
+  FROM calls
+ WHERE user_id = $1 AND (user_id = $2 OR $3) AND first_at >= $4 AND first_at < $5
+
+-- name: usages
+-- What the newest $6 calls of user $1 that began from $4 to before $5 recorded, by service,
+-- operation, model and unit, in one pass over their events; voided costs are left out. Each call's
+-- events are found by its id: LATERAL with OFFSET keeps the planner from reading whole months, and
+-- no event is older than its call, which keeps it out of earlier months. NOT IN is looked up in a
+-- hash, however few rows the planner expects. `phrase` is what the metadata calls phraseHash or
+-- phrase_hash; found by pattern, because jsonb refuses some strings that are good JSON.
+WITH chosen AS MATERIALIZED (
+    SELECT call_id
+      FROM calls
+     WHERE user_id = $1 AND (user_id = $2 OR $3) AND first_at >= $4 AND first_at < $5
+     ORDER BY first_at DESC, call_id
+     LIMIT $6
+), recorded AS MATERIALIZED (
+    SELECT e.*
+      FROM chosen AS c,
+           LATERAL (SELECT type, service, operation, coalesce(model, '') AS model, unit, usage,
+                           cost_nano, call_id, time, identity, source, event_id, voids,
+                           CASE WHEN unit = 'characters'
+                                THEN substring(data FROM '"phrase_?[Hh]ash"\s*:\s*"([^"\\]+)"')
+                           END AS phrase
+                      FROM call_cost_events
+                     WHERE call_id = c.call_id
+                       AND user_id = $1
+                       AND (user_id = $2 OR $3)
+                       AND time >= $4
+                       AND type IN ('cost.recorded', 'cost.voided')
+                    OFFSET 0) AS e
+), lines AS MATERIALIZED (
+    SELECT r.*,
+           phrase IS NOT NULL AND row_number() OVER (
+               PARTITION BY service, operation, model, unit, phrase
+               ORDER BY time, identity) > 1 AS repeats,
+           row_number() OVER (
+               PARTITION BY service, operation, model, unit
+               ORDER BY cost_nano DESC, time, identity) AS place
+      FROM recorded AS r
+     WHERE type = 'cost.recorded'
+       AND identity NOT IN (SELECT voids FROM recorded WHERE voids IS NOT NULL)
+), medians AS (
+    SELECT service, operation, model, unit,
+           percentile_disc(0.5) WITHIN GROUP (ORDER BY usage) AS median
+      FROM lines
+     GROUP BY service, operation, model, unit
+)
+SELECT service, operation, model, unit, count(*) AS events, count(DISTINCT call_id) AS calls,
+       sum(usage) AS usage, sum(cost_nano) AS cost_nano, median,
+       count(*) FILTER (WHERE usage > median) AS longer,
+       sum(greatest(usage - median, 0)) AS above_median,
+       count(phrase) AS phrases, count(*) FILTER (WHERE repeats) AS repeats,
+       coalesce(sum(usage) FILTER (WHERE repeats), 0) AS repeated_usage,
+       coalesce(sum(cost_nano) FILTER (WHERE repeats), 0) AS repeated_cost_nano,
+       json_agg(json_build_array(source, event_id) ORDER BY place)
+           FILTER (WHERE place <= $7) AS examples
+  FROM lines JOIN medians USING (service, operation, model, unit)
+ GROUP BY service, operation, model, unit, median
+ ORDER BY service COLLATE "C", operation COLLATE "C", model COLLATE "C", unit COLLATE "C"
+
+-- name: charges
+-- What the same calls were charged through each processor, and the fees it kept; $8 is the
+-- processor of charges that nobody reported and the ledger made, which have no event of their own.
+WITH chosen AS MATERIALIZED (
+    SELECT call_id, default_charge_nano, default_fee_nano
+      FROM calls
+     WHERE user_id = $1 AND (user_id = $2 OR $3) AND first_at >= $4 AND first_at < $5
+     ORDER BY first_at DESC, call_id
+     LIMIT $6
+), charged AS (
+    SELECT e.*
+      FROM chosen AS c,
+           LATERAL (SELECT service, call_id, amount_nano, cost_nano, time, identity, source, event_id
+                      FROM call_cost_events
+                     WHERE call_id = c.call_id
+                       AND user_id = $1
+                       AND (user_id = $2 OR $3)
+                       AND time >= $4
+                       AND type = 'call.charged'
+                    OFFSET 0) AS e
+    UNION ALL
+    SELECT $8, call_id, default_charge_nano, default_fee_nano, NULL, NULL, NULL, NULL
+      FROM chosen
+     WHERE default_charge_nano > 0
+), placed AS (
+    SELECT *, row_number() OVER (PARTITION BY service ORDER BY cost_nano DESC, time, identity) AS place
+      FROM charged
+     WHERE amount_nano > 0
+)
+SELECT service AS processor, count(*) AS charges, count(DISTINCT call_id) AS calls,
+       sum(amount_nano) AS amount_nano, sum(cost_nano) AS fee_nano,
+       coalesce(json_agg(json_build_array(source, event_id) ORDER BY place)
+           FILTER (WHERE place <= $7 AND source IS NOT NULL), '[]') AS examples
+  FROM placed
+ GROUP BY service
+ ORDER BY service COLLATE "C"
