@@ -10,6 +10,7 @@ export PORT SIMULATE
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench screenshots kafka lock clean setup-run setup-all web
+.PHONY: help run test check bench forecast kafka lock clean setup-run setup-all setup-forecast
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of'
@@ -37,6 +38,8 @@ bench: setup-all ## the benchmark: rates, ratios and latencies as a table
 
 screenshots: setup-all web ## pictures of every page of the dashboard, in docs/screenshots (needs Chromium)
 	@exec env SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest --quiet tests/browser/test_pages.py
+forecast: setup-all setup-forecast ## the forecast against simpler ones and a library, on simulated users
+	@exec $(BIN)/python -m bench.forecast $(ARGS)
 
 kafka: setup-run ## a real Apache Kafka in the foreground (PORT=9092; needs a JDK >= 17 and Maven)
 	@exec $(BIN)/python -m cost_analytics.embedded.apache_kafka
@@ -52,7 +55,7 @@ clean: ## remove everything that `make` made, the data of `make run` too
 	rm -rf .venv .local api/static web/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
-setup-run setup-all:
+setup-run setup-all setup-forecast:
 	@tools/setup $(@:setup-%=%)
 
 web: setup-all

@@ -29,16 +29,16 @@ READS = [
 ]
 MANY = (
     """INSERT INTO calls (call_id, user_id, first_at, updated_at)
-       SELECT 'call-' || n, CASE WHEN n % 500 = 0 THEN 'alice' ELSE 'user-' || n % 400 END,
-              $1::timestamptz - n * interval '2 minutes', $1
-         FROM generate_series(1, 20000) AS n""",
+       SELECT 'call-' || n, CASE WHEN n % 100 = 0 THEN 'alice' ELSE 'user-' || n % 99 END,
+              $1::timestamptz - n * interval '8 minutes', $1
+         FROM generate_series(1, 4000) AS n""",
     """INSERT INTO call_cost_events (identity, source, event_id, type, time, user_id, call_id,
                                      service, operation, usage, unit, cost_nano)
        SELECT gen_random_uuid(), 's', n::text, 'cost.recorded', first_at, user_id, call_id,
               'twilio', 'outbound_call', n, 'minutes', n
          FROM calls, generate_series(1, 4) AS n WHERE first_at >= $1""",
     """INSERT INTO user_days SELECT 'user-' || u, $1::timestamptz::date - d, '', 1, 1, 1, 0
-         FROM generate_series(1, 400) AS u, generate_series(0, 60) AS d""",
+         FROM generate_series(1, 100) AS u, generate_series(0, 60) AS d""",
     """INSERT INTO user_day_costs SELECT user_id, day, '', 'twilio', 1 FROM user_days
         WHERE day <= $1::timestamptz::date""",
 )  # fmt: skip
@@ -78,7 +78,7 @@ async def test_no_table_is_read_whole(readers: ReaderPool) -> None:
 
 
 async def test_other_users_events_are_not_even_looked_at(readers: ReaderPool) -> None:
-    """Alice has 40 calls of 20,000; what is read of the events is about hers."""
+    """Alice has 40 calls of 4,000; what is read of the events is about hers."""
     async with readers.reading(ALICE) as connection:
         explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statements('advice')['usages']}"
         [(text,)] = await connection.fetch(explain, *CALLS, 3)

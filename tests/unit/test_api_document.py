@@ -11,10 +11,12 @@ from api.access import ROUTES
 from api.app import build_app
 from ledger.store.database import Pool
 from ledger.store.reading import ReaderPool
+from schemas.advice import RecommendationBody, Recommendations
 from schemas.analytics import Analytics, CostBreakdown, InsightsBody
 from schemas.budgets import Authorization, Budget
 from schemas.call_lists import CallPage, CallSummary, EventPage, ListedEvent
 from schemas.costs import CallCost, CostLine, DayCost, Period, PersonaCost, Spending
+from schemas.forecasts import Forecast
 from schemas.intake import Accepted
 from schemas.problems import ProblemCode
 from schemas.reconciliation import BillsBody, ReconciledDay, ReconciliationBody
@@ -25,7 +27,7 @@ TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 BODIES = [json.loads(block)["data"] for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
 
 SHAPES = (
-    CallCost, Spending, CallPage, EventPage, Budget, Authorization, Accepted, Analytics,
+    CallCost, Spending, CallPage, EventPage, Budget, Forecast, Recommendations, Authorization, Accepted, Analytics,
     ReconciliationBody,
 )  # fmt: skip
 PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
@@ -34,6 +36,7 @@ PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
     (Spending, "daily"): DayCost,
     (CallPage, "calls"): CallSummary,
     (EventPage, "events"): ListedEvent,
+    (Recommendations, "recommendations"): RecommendationBody,
     (Analytics, "insights"): InsightsBody,
     (Analytics, "costBreakdown"): CostBreakdown,
     (Analytics, "daily"): DayCost,

@@ -1,0 +1,230 @@
+"""`python -m bench.forecast`: the forecast against simpler ones and a library, on simulated users.
+
+Nothing is started: histories are made, each contender is given the same days, and what it says of
+the following 1, 7 and 30 days is held against what they came to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from importlib.metadata import PackageNotFoundError, version
+from math import sqrt
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from bench.figures import percentile, table
+from bench.forecast_users import KINDS, Kind, User, users
+from ledger.forecasting.intervals import outlook
+from ledger.forecasting.rhythm import learn
+
+HORIZONS: Final = (1, 7, 30)
+USERS: Final = 25
+SEED: Final = 20_260_101
+OURS: Final = "ours"
+LIBRARY: Final = "AutoETS"
+_WEEK: Final = 7
+_LIBRARY_LEAST_DAYS: Final = 5
+
+
+class Said(NamedTuple):
+    """The sum that is expected of the days of a horizon, and its 80 % interval, if any."""
+
+    expected: float
+    low: float | None = None
+    high: float | None = None
+
+
+Contender = Callable[[User, Sequence[int]], Mapping[int, Said]]
+"""From a user and the days so far to what is said of each horizon."""
+
+
+def _ours(user: User, days: Sequence[int]) -> Mapping[int, Said]:
+    rhythm = learn(days, user.weekday)
+    return {horizon: Said(*outlook(rhythm, [Fraction(1)] * horizon)) for horizon in HORIZONS}
+
+
+def _last(_user: User, days: Sequence[int]) -> Mapping[int, Said]:
+    return {horizon: Said(days[-1] * horizon) for horizon in HORIZONS}
+
+
+def _mean(_user: User, days: Sequence[int]) -> Mapping[int, Said]:
+    return {horizon: Said(sum(days) * horizon / len(days)) for horizon in HORIZONS}
+
+
+def _seasonal(user: User, days: Sequence[int]) -> Mapping[int, Said]:
+    """Each day is like the same weekday a week ago; before there is a week, like the mean."""
+    if len(days) < _WEEK:
+        return _mean(user, days)
+    week = days[-_WEEK:]
+    return {horizon: Said(sum(week[day % _WEEK] for day in range(horizon))) for horizon in HORIZONS}
+
+
+def _library() -> Contender | None:
+    """Return exponential smoothing chosen by AICc, of statsforecast; None where it is missing."""
+    try:
+        import numpy
+        from statsforecast.models import AutoETS
+    except ImportError:
+        return None
+
+    def said(user: User, days: Sequence[int]) -> Mapping[int, Said]:
+        if len(days) < _LIBRARY_LEAST_DAYS or not any(days):
+            return _mean(user, days)
+        season = _WEEK if len(days) >= 2 * _WEEK else 1
+        known = numpy.array(days, dtype=float)
+        model: Any = AutoETS(season_length=season)
+        try:
+            ahead = model.forecast(y=known, h=max(HORIZONS), level=[80])
+        except Exception:  # of many kinds, where no model of it fits the days
+            return _mean(user, days)
+        return {horizon: _summed(ahead, horizon) for horizon in HORIZONS}
+
+    return said
+
+
+def _summed(ahead: Mapping[str, Any], horizon: int) -> Said:
+    """Add days up; its intervals are of single days, so they are added as independent errors."""
+    mean = [max(0.0, float(each)) for each in ahead["mean"][:horizon]]
+    low, high = (
+        sqrt(sum((float(edge) - day) ** 2 for edge, day in zip(ahead[name], mean, strict=False)))
+        for name in ("lo-80", "hi-80")
+    )
+    return Said(sum(mean), max(0.0, sum(mean) - low), sum(mean) + high)
+
+
+class Score(NamedTuple):
+    """Sums over forecasts of one kind of user and one horizon."""
+
+    error: float = 0.0
+    actual: float = 0.0
+    inside: int = 0
+    width: float = 0.0
+    intervals: int = 0
+
+    def and_one(self, said: Said, actual: int) -> Score:
+        """Return the sums with one more forecast."""
+        error, total = self.error + abs(said.expected - actual), self.actual + actual
+        if said.low is None or said.high is None:
+            return self._replace(error=error, actual=total)
+        inside = self.inside + (said.low <= actual <= said.high)
+        width = self.width + said.high - said.low
+        return Score(error, total, inside, width, self.intervals + 1)
+
+    @property
+    def error_ratio(self) -> float:
+        """The sum of absolute errors ÷ the sum of what really came."""
+        return self.error / self.actual
+
+    @property
+    def coverage_percent(self) -> float:
+        """How many of a hundred intervals had the truth inside."""
+        return 100 * self.inside / self.intervals
+
+
+Scores = dict[tuple[str, int, str], Score]
+"""By kind of user, horizon and contender."""
+
+
+def _histories(kind: Kind, number: int, seed: int) -> Iterator[tuple[User, int]]:
+    for user in users(kind, number, seed):
+        for days in kind.history_days:
+            yield user, days
+
+
+def measure(contenders: Mapping[str, Contender], number: int, seed: int) -> tuple[Scores, float]:
+    """Let all forecast the same; return their scores and the median time of ours in ms."""
+    scores: Scores = {}
+    times_ms = []
+    for kind in KINDS:
+        print(f"{kind.name} …", file=sys.stderr, flush=True)
+        for user, known in _histories(kind, number, seed):
+            for name, contender in contenders.items():
+                begun = time.process_time()
+                said = contender(user, user.days[:known])
+                if name == OURS:
+                    times_ms.append((time.process_time() - begun) * 1000)
+                for horizon in HORIZONS:
+                    key = (kind.name, horizon, name)
+                    actual = sum(user.days[known : known + horizon])
+                    scores[key] = scores.get(key, Score()).and_one(said[horizon], actual)
+    return scores, percentile(times_ms, 50)
+
+
+def report(scores: Scores, names: Sequence[str], number: int, milliseconds: float) -> list[str]:
+    """Return the tables as Markdown, one for each horizon."""
+    lines = [
+        f"{number} users of each kind, each forecast from four lengths of history: "
+        f"{', '.join(map(str, KINDS[0].history_days))} days, new users "
+        f"{', '.join(map(str, KINDS[-1].history_days))}. One forecast of ours over all horizons "
+        f"takes {milliseconds:.1f} ms of processor time.",
+    ]
+    for horizon in HORIZONS:
+        title = "the next day" if horizon == 1 else f"the sum of the next {horizon} days"
+        lines += ["", f"### Error ratio for {title}", ""]
+        with_intervals = [n for n in names if scores[KINDS[0].name, horizon, n].intervals]
+        header = ["", *names, *(f"inside, {name}" for name in with_intervals)]
+        lines += table(header, list(_rows(scores, horizon, names, with_intervals)))
+    return lines
+
+
+def _rows(
+    scores: Scores, horizon: int, names: Sequence[str], with_intervals: Sequence[str]
+) -> Iterator[list[str]]:
+    for kind in KINDS:
+        of = {name: scores[kind.name, horizon, name] for name in names}
+        yield [
+            kind.name,
+            *(f"{of[name].error_ratio:.2f}" for name in names),
+            *(f"{of[name].coverage_percent:.0f} %" for name in with_intervals),
+        ]
+    mean = {
+        name: sum(scores[kind.name, horizon, name].error_ratio for kind in KINDS) / len(KINDS)
+        for name in names
+    }
+    inside = {
+        name: sum(scores[kind.name, horizon, name].coverage_percent for kind in KINDS) / len(KINDS)
+        for name in with_intervals
+    }
+    yield [
+        "**mean**",
+        *(f"**{mean[name]:.2f}**" for name in names),
+        *(f"**{inside[name]:.0f} %**" for name in with_intervals),
+    ]
+
+
+def main() -> int:
+    """Measure and print; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m bench.forecast", description=__doc__)
+    parser.add_argument("--users", type=int, default=USERS, help="users of each kind")
+    parser.add_argument("--seed", type=int, default=SEED, help="other users of the same kinds")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there too")
+    given = parser.parse_args()
+    if given.users < 1:
+        parser.error("--users must be at least 1")
+    contenders: dict[str, Contender] = {
+        OURS: _ours, "last value": _last, "mean": _mean, "seasonal naive": _seasonal,
+    }  # fmt: skip
+    if library := _library():
+        contenders[LIBRARY] = library
+    scores, milliseconds = measure(contenders, given.users, given.seed)
+    lines = report(scores, list(contenders), given.users, milliseconds)
+    lines += ["", _about_the_library()]
+    print("\n".join(lines))
+    if given.markdown:
+        given.markdown.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    return 0
+
+
+def _about_the_library() -> str:
+    try:
+        return f"{LIBRARY} is that of statsforecast {version('statsforecast')}."
+    except PackageNotFoundError:
+        return f"{LIBRARY} of statsforecast is missing here: `make forecast` installs it."
+
+
+if __name__ == "__main__":
+    sys.exit(main())
