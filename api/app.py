@@ -78,7 +78,7 @@ def build_app(
         *budget_routes.routes(),
         *AlertRoutes(budgets).routes(),
         *ForecastRoutes(readers, budgets, now).routes(),
-        *RecommendationRoutes(readers, now).routes(),
+        *RecommendationRoutes(patient or readers, now).routes(),
         *AuthorizationRoutes(budgets, options.limits, now).routes(),
         *Exports(patient or readers, options.limits, today).routes(),
         *EveryoneRoutes(readers, today).routes(),

@@ -63,6 +63,14 @@ def _seasonal(user: User, days: Sequence[int]) -> Mapping[int, Said]:
     return {horizon: Said(sum(week[day % _WEEK] for day in range(horizon))) for horizon in HORIZONS}
 
 
+CONTENDERS: Final[Mapping[str, Contender]] = {
+    OURS: _ours,
+    "last value": _last,
+    "mean": _mean,
+    "seasonal naive": _seasonal,
+}
+
+
 def _library() -> Contender | None:
     """Return exponential smoothing chosen by AICc, of statsforecast; None where it is missing."""
     try:
@@ -205,9 +213,7 @@ def main() -> int:
     given = parser.parse_args()
     if given.users < 1:
         parser.error("--users must be at least 1")
-    contenders: dict[str, Contender] = {
-        OURS: _ours, "last value": _last, "mean": _mean, "seasonal naive": _seasonal,
-    }  # fmt: skip
+    contenders = dict(CONTENDERS)
     if library := _library():
         contenders[LIBRARY] = library
     scores, milliseconds = measure(contenders, given.users, given.seed)

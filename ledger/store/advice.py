@@ -18,7 +18,7 @@ from ledger.store.sql import statements
 _SQL: Final = statements("advice")
 _examples: Final = msgspec.json.Decoder(list[EventName])
 
-CALLS_MOST: Final = 2_000
+CALLS_MOST: Final = 1_000
 """Of how many calls the events are read, the newest first."""
 
 

@@ -15,7 +15,9 @@ import asyncpg
 import pytest
 
 from ledger.limits import Change, Limits
+from ledger.store.advice import recorded
 from ledger.store.budgets import Budgets
+from ledger.store.forecasts import history
 from ledger.store.reading import ReaderPool, Viewer, reader_pool
 from ledger.store.reports import call_report, spending_report
 from ledger.store.sql import statements
@@ -228,6 +230,16 @@ async def test_reports_for_those_who_may_not_see_are_empty(readers: ReaderPool) 
     )
     assert (report.calls, report.costs, report.personas) == (0, {}, [])
     budgets = Budgets(readers, "charged", 80)
+    since = NOW - timedelta(days=1)
+    for viewer, days in ((BOB, 0), (ALICE, 1)):
+        found = await history(readers, budgets, viewer, "alice", NOW)
+        assert (len(found.days), found.first_day is not None) == (days, days > 0)
+        assert (found.spend.limits.daily_nano, found.spend.month_nano > 0) == (
+            days or None,
+            days > 0,
+        )
+        sums = await recorded(readers, viewer, "alice", since, NOW + timedelta(days=1))
+        assert [len(sums.usages), len(sums.charges), sums.calls, sums.looked_at] == [days] * 4
     standing = await budgets.standing(BOB, "alice", NOW)
     assert standing.limits == Limits(user_id="alice")
     assert (standing.day_nano, standing.month_nano, standing.alerts) == (0, 0, [])
