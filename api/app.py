@@ -75,10 +75,8 @@ def build_app(
         *Calls(readers).routes(),
         *CallLists(readers).routes(),
         *SpendingRoutes(readers, today).routes(),
+        *_decisions(readers, patient or readers, budgets, now),
         *budget_routes.routes(),
-        *AlertRoutes(budgets).routes(),
-        *ForecastRoutes(readers, budgets, now).routes(),
-        *RecommendationRoutes(patient or readers, now).routes(),
         *AuthorizationRoutes(budgets, options.limits, now).routes(),
         *Exports(patient or readers, options.limits, today).routes(),
         *EveryoneRoutes(readers, today).routes(),
@@ -95,6 +93,17 @@ def build_app(
     live.attach(app)
     app.on_cleanup.append(lambda _: authenticator.close())
     return app
+
+
+def _decisions(
+    readers: ReaderPool, patient: ReaderPool, budgets: Budgets, now: Callable[[], datetime]
+) -> tuple[Route, ...]:
+    """Return the routes that tell users what to do: alerts, the forecast, advice."""
+    return (
+        *AlertRoutes(budgets).routes(),
+        *ForecastRoutes(readers, budgets, now).routes(),
+        *RecommendationRoutes(patient, now).routes(),
+    )
 
 
 def _add(app: web.Application, routes: tuple[Route, ...], gate: Gate) -> None:
