@@ -9,8 +9,7 @@ BIN := .venv/bin
 export PORT SIMULATE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench screenshots kafka lock clean setup-run setup-all web
-.PHONY: help run test check bench forecast kafka lock clean setup-run setup-all setup-forecast
+.PHONY: help run test check bench forecast screenshots kafka lock clean setup-run setup-all setup-forecast web
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of'
@@ -38,6 +37,7 @@ bench: setup-all ## the benchmark: rates, ratios and latencies as a table
 
 screenshots: setup-all web ## pictures of every page of the dashboard, in docs/screenshots (needs Chromium)
 	@exec env SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest --quiet tests/browser/test_pages.py
+
 forecast: setup-all setup-forecast ## the forecast against simpler ones and a library, on simulated users
 	@exec $(BIN)/python -m bench.forecast $(ARGS)
 
