@@ -27,7 +27,10 @@ from api.limits import expect_nothing
 from api.live.routes import live_routes
 from api.options import ApiOptions
 from api.reconciliation import ReconciliationRoutes
+from api.prices import PriceRoutes
+from api.rerates import RerateRoutes
 from api.spending import SpendingRoutes
+from ledger.rerate import Rerater
 from ledger.store.budgets import Budgets
 from ledger.store.reading import ReaderPool
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
@@ -50,6 +53,7 @@ def build_app(
     *,
     patient: ReaderPool | None = None,
     events: EventStream | None = None,
+    rerater: Rerater | None = None,
     checks: Sequence[Check] = (),
     today: Callable[[], date] = utc_today,
     now: Callable[[], datetime] = utc_now,
@@ -60,7 +64,8 @@ def build_app(
     `patient` readers serve what takes long, so that it cannot starve the rest; without them the
     others do. `events` is where reported costs go; without it nothing is taken. `checks` have to
     hold, besides a current schema, for `/ready` to say yes. The caller closes what it passed.
-    `feed_from` says how to reach the brokers; without it a socket is answered with 503.
+    `feed_from` says how to reach the brokers; without it a socket is answered with 503. `rerater`
+    applies late prices; without it that is unavailable.
     """
     options = options or ApiOptions()
     gate = Gate(authenticator, options)
@@ -82,6 +87,8 @@ def build_app(
         *IntakeRoutes(events, options.limits, now).routes(),
         *live.routes(),
         *ChannelRoutes(readers, options).routes(),
+        *PriceRoutes(readers, options.limits, now).routes(),
+        *RerateRoutes(rerater, now).routes(),
     )
     app = web.Application(
         middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, cast, get_args
 from ledger.catalogue import ANY_MODEL, ServiceClass
 from ledger.naming import standard_model, standard_operation
 from schemas.events import Unit
+from schemas.prices import PER_UNITS_MAX, PRICE_USD_MAX
 
 FIELDS: Final = (
     "service", "class", "operation", "model", "unit",
@@ -21,8 +22,6 @@ FIELDS: Final = (
 )  # fmt: skip
 """The names of a row's fields, in the order in which they are written."""
 
-PRICE_USD_MAX: Final = 1_000_000
-PER_UNITS_MAX: Final = 10**12
 _DECIMALS_MAX: Final = 18
 _TEXT_MAX: Final = 255
 _YEARS: Final = (2000, 2100)

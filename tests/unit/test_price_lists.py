@@ -122,7 +122,8 @@ def test_json_numbers_stay_exact() -> None:
 
 def test_what_is_written_can_be_read_again() -> None:
     rows = read_prices(HEAD + 'a,"b, c",,minutes,0.000001,1000,2026-01-01\n', "f")
-    listed = [ListedPrice(row, "in force", "me") for row in rows]
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    listed = [ListedPrice(row, "in force", "me", 1, now, now) for row in rows]
     assert read_prices(as_csv(listed), "f") == rows
     table = as_table(listed)
     assert "(none named)" in table
