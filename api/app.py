@@ -26,8 +26,8 @@ from api.intake.routes import IntakeRoutes
 from api.limits import expect_nothing
 from api.live.routes import live_routes
 from api.options import ApiOptions
-from api.reconciliation import ReconciliationRoutes
 from api.prices import PriceRoutes
+from api.reconciliation import ReconciliationRoutes
 from api.rerates import RerateRoutes
 from api.spending import SpendingRoutes
 from ledger.rerate import Rerater

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from api.access import CALLER, Access, Route
 from api.bodies import read_json
+from api.identifiers import is_identifier
 from api.options import Limits
 from api.parameters import one_of
 from api.problems import invalid_body, invalid_parameter, not_found, price_conflict
@@ -52,6 +53,8 @@ class PriceRoutes:
     async def list(self, request: web.Request) -> web.Response:
         """Answer with the catalogue and what waits for approval."""
         service, with_past = one_of(request, "service"), yes_or_no(request, "all")
+        if service is not None and not is_identifier(service):
+            raise invalid_parameter("service", "must be the name of a service")
         now = self._now()
         async with self._readers.reading(request[CALLER].viewer) as connection:
             prices = await list_prices(connection, at=now, service=service)

@@ -91,22 +91,17 @@ def price_row(fields: Mapping[str, str], *, source: str) -> PriceRow:
         service=service,
         service_class=service_class,
         operation=standard_operation(service, operation),
-        model=_model(fields),
+        model=check.model(),
         unit=unit,
         price_usd=check.price(),
         per_units=check.per_units(),
         effective_from=check.moment(),
-        source=fields.get("source", "").strip()[:_TEXT_MAX] or source,
+        source=check.source() or source[:_TEXT_MAX],
     )
     check.fits_class(row)
     if check.reasons:
         raise InvalidPriceError(check.reasons)
     return row
-
-
-def _model(fields: Mapping[str, str]) -> str:
-    given = fields.get("model")
-    return ANY_MODEL if given is None else standard_model(given)
 
 
 class _Checks:
@@ -125,6 +120,19 @@ class _Checks:
             self.reasons.append(f"{name} is missing.")
         elif len(value) > _TEXT_MAX or not value.isprintable():
             self.reasons.append(f"{name} is not a name of at most {_TEXT_MAX} characters.")
+        return value
+
+    def model(self) -> str:
+        given = self._fields.get("model")
+        model = ANY_MODEL if given is None else standard_model(given)
+        if len(model) > _TEXT_MAX or not model.isprintable():
+            self.reasons.append(f"model is not a name of at most {_TEXT_MAX} characters.")
+        return model
+
+    def source(self) -> str:
+        value = self._fields.get("source", "").strip()[:_TEXT_MAX]
+        if not value.isprintable():
+            self.reasons.append("source is not one line of text.")
         return value
 
     def service_class(self) -> ServiceClass:

@@ -1,0 +1,59 @@
+"""Asks a source over HTTP: with limits on time and size, no redirects, a sentence for errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from aiohttp import BasicAuth, ClientError, ClientSession, ClientTimeout, DummyCookieJar
+
+from streams.prices.reading import Source
+
+FETCH_SECONDS_MAX: Final = 20
+CONNECT_SECONDS_MAX: Final = 5
+BYTES_MAX: Final = 4 * 1024 * 1024
+_PASSWORD_BYTES_MAX: Final = 1_024
+
+
+class FetchError(Exception):
+    """A source did not answer with its prices; the message says why, without any secret."""
+
+
+def price_session(seconds_max: int = FETCH_SECONDS_MAX) -> ClientSession:
+    """Return a session for asking sources; call it within an event loop."""
+    return ClientSession(
+        timeout=ClientTimeout(total=seconds_max, connect=CONNECT_SECONDS_MAX),
+        cookie_jar=DummyCookieJar(),
+        headers={"Accept": "application/json", "User-Agent": "cost-analytics"},
+    )
+
+
+async def fetch(session: ClientSession, source: Source) -> bytes:
+    """Return what a source answers; raises FetchError."""
+    try:
+        async with session.get(
+            source.url, auth=_credentials(source), allow_redirects=False
+        ) as answer:
+            if answer.status != 200:
+                raise FetchError(f"it answered with status {answer.status}")
+            text = await answer.content.read(BYTES_MAX + 1)
+            while len(text) <= BYTES_MAX and (piece := await answer.content.read(BYTES_MAX)):
+                text += piece
+    except TimeoutError:
+        raise FetchError("it did not answer in time") from None
+    except (ClientError, OSError, ValueError) as error:
+        raise FetchError(f"it cannot be reached ({type(error).__name__})") from None
+    if len(text) > BYTES_MAX:
+        raise FetchError(f"its answer has more than {BYTES_MAX} bytes")
+    return text
+
+
+def _credentials(source: Source) -> BasicAuth | None:
+    if source.username is None or source.password_file is None:
+        return None
+    try:
+        with Path(source.password_file).open(encoding="utf-8") as opened:
+            password = opened.read(_PASSWORD_BYTES_MAX).strip()
+    except (OSError, UnicodeDecodeError):
+        raise FetchError(f"its password file {source.password_file} cannot be read") from None
+    return BasicAuth(source.username, password)
