@@ -60,5 +60,7 @@ def _check(source: AnySource, file: str) -> None:
         raise SourcesError(f"{file}: {source.name}: a password stands in passwordFile, not in url.")
     if (source.username is None) != (source.password_file is None):
         raise SourcesError(f"{file}: {source.name} needs username and passwordFile, or neither.")
+    if ":" in (source.username or ""):
+        raise SourcesError(f"{file}: the username of {source.name} must not hold a colon.")
     if not isinstance(source, TwilioVoice) and not source.prices:
         raise SourcesError(f"{file}: {source.name} names no prices.")

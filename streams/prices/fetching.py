@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from aiohttp import BasicAuth, ClientError, ClientSession, ClientTimeout, DummyCookieJar
+from aiohttp import (
+    ClientError,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    encode_basic_auth,
+)
 
 from streams.prices.reading import Source
 
@@ -32,7 +38,7 @@ async def fetch(session: ClientSession, source: Source) -> bytes:
     """Return what a source answers; raises FetchError."""
     try:
         async with session.get(
-            source.url, auth=_credentials(source), allow_redirects=False
+            source.url, headers=_credentials(source), allow_redirects=False
         ) as answer:
             if answer.status != 200:
                 raise FetchError(f"it answered with status {answer.status}")
@@ -48,12 +54,12 @@ async def fetch(session: ClientSession, source: Source) -> bytes:
     return text
 
 
-def _credentials(source: Source) -> BasicAuth | None:
+def _credentials(source: Source) -> dict[str, str]:
     if source.username is None or source.password_file is None:
-        return None
+        return {}
     try:
         with Path(source.password_file).open(encoding="utf-8") as opened:
             password = opened.read(_PASSWORD_BYTES_MAX).strip()
     except (OSError, UnicodeDecodeError):
         raise FetchError(f"its password file {source.password_file} cannot be read") from None
-    return BasicAuth(source.username, password)
+    return {"Authorization": encode_basic_auth(source.username, password, "utf-8")}

@@ -55,14 +55,14 @@ class Source(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown
 
 
 class _Outbound(Struct):
-    current_price: str | Decimal | int
+    current_price: int | Decimal
     destination_prefixes: list[str] = []
     origination_prefixes: list[str] = []
     prefixes: list[str] = []
 
 
 class _Inbound(Struct):
-    current_price: str | Decimal | int
+    current_price: int | Decimal
     number_type: str
 
 
