@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.store.database import Connection
+from ledger.store.database import Connection, in_transaction
 from ledger.store.price_entry import add_prices
 from ledger.store.price_proposals import (
     Decision,
@@ -29,7 +29,7 @@ async def decide(
     Deciding the same again changes nothing. Raises NoProposalError, DecidedError where it was
     decided otherwise, and PriceConflictError where the catalogue has another price by now.
     """
-    async with connection.transaction():
+    async with in_transaction(connection):
         proposal = await lock_proposal(connection, proposal_id)
         if proposal.state == decision:
             return proposal

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from ledger.price_changes import STALE_AFTER, KnownPrice, PriceKey, Sorted, key_of, sort_out
 from ledger.price_rows import FIELDS, PriceRow
-from ledger.store.database import Connection, Record
+from ledger.store.database import Connection, Record, in_transaction
 from ledger.store.price_proposals import Proposal, propose
 from ledger.store.sql import statements
 
@@ -87,7 +87,7 @@ async def enter_prices(
     `approved` lets large changes through; `confirms` is for sources, see
     `ledger.price_changes.sort_out`. Raises PriceConflictError as `add_prices` does.
     """
-    async with connection.transaction():
+    async with in_transaction(connection):
         await connection.execute(_SQL["one_at_a_time"])
         sorted_out = await _sort_out(connection, rows, approved=approved, confirms=confirms)
         added = await add_prices(connection, sorted_out.add, set_by=set_by)
@@ -129,7 +129,7 @@ async def add_prices(connection: Connection, rows: Sequence[PriceRow], *, set_by
     if not rows:
         return 0
     columns = _columns(rows, len(FIELDS))
-    async with connection.transaction():
+    async with in_transaction(connection):
         added = await connection.fetch(_SQL["add"], *columns, set_by)
         conflicts = await connection.fetch(_SQL["conflicts"], *columns)
         reasons = [_conflict(rows[found["place"] - 1], found["known"]) for found in conflicts]
