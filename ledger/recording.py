@@ -23,7 +23,7 @@ from ledger.alerting import Alerting
 from ledger.batches import Batch, Outcome, Work
 from ledger.calls import Call
 from ledger.pricebook import PriceBook
-from ledger.rerating import redirect_voids
+from ledger.rerating import foreign_voids, redirect_voids
 from ledger.store.batches import (
     StaleCallError,
     add_to_outbox,
@@ -192,7 +192,8 @@ class Recorder:
             known.held = await read_held(connection, holding)
         targets = _void_targets(events)
         if targets:
-            redirect_voids(events, await newest_replacements(connection, targets))
+            voids = foreign_voids(events)
+            redirect_voids(voids, await newest_replacements(connection, _void_targets(voids)))
             targets = _void_targets(events)
             known.voidable, known.voided = await read_voidable(connection, targets)
         return known

@@ -172,6 +172,15 @@ def _event(event_id: str, kind: str, time: datetime, data: EventData) -> Event:
     )
 
 
+def foreign_voids(events: Iterable[Event]) -> list[Event]:
+    """Return the voids that do not come from corrections, which know what they void."""
+    return [
+        event
+        for event in events
+        if isinstance(event.data, CostVoided) and event.source != RERATE_SOURCE
+    ]
+
+
 def redirect_voids(events: Iterable[Event], newest: Mapping[str, str]) -> None:
     """Let voids of costs that were corrected take back what stands for them now.
 

@@ -47,10 +47,13 @@ WITH RECURSIVE chain AS (
     FROM unnest($1::text::uuid[], $2::text::text[]) AS asked (identity, call_id)
     UNION ALL
     SELECT chain.first, chain.call_id, e.identity, e.event_id, chain.depth + 1
-    FROM chain
-    JOIN call_cost_events AS e
-      ON e.call_id = chain.call_id AND e.type = 'cost.recorded' AND e.source = $3
-     AND starts_with(e.event_id, replace(chain.identity::text, '-', '') || '/')
+    FROM chain, LATERAL (
+        SELECT identity, event_id
+        FROM call_cost_events AS e
+        WHERE e.call_id = chain.call_id AND e.type = 'cost.recorded' AND e.source = $3
+          AND starts_with(e.event_id, replace(chain.identity::text, '-', '') || '/')
+        OFFSET 0 -- call by call, through the index, whatever the planner believes
+    ) AS e
     WHERE chain.depth < 1000
 )
 SELECT DISTINCT ON (first) replace(first::text, '-', '') AS identity, event_id
