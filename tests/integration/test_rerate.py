@@ -4,6 +4,7 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +136,14 @@ async def test_the_alerts_foreseen_are_the_alerts_raised(database_url: str, basi
     await add(database_url, a_twilio("0.85", BEGIN))
     rerater = Rerater(database_url, basis)
     report = await rerater.preview(ALL)
-    foreseen = {
-        (due.stand.user_id, due.stand.limit.type, due.stand.period, due.percent, due.stand.closed)
+    foreseen: set[tuple[str, str, str, Fraction, bool]] = {
+        (
+            due.stand.user_id,
+            due.stand.limit.type,
+            due.stand.period,
+            Fraction(due.percent),
+            due.stand.closed,
+        )
         for due in report.first_alerts
     }
     assert report.alerts == len(foreseen) >= (6 if basis == "cost" else 3)
