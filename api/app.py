@@ -28,7 +28,6 @@ from api.live.routes import live_routes
 from api.options import ApiOptions
 from api.prices import PriceRoutes
 from api.reconciliation import ReconciliationRoutes
-from api.rerates import RerateRoutes
 from api.spending import SpendingRoutes
 from ledger.rerate import Rerater
 from ledger.store.budgets import Budgets
@@ -64,8 +63,7 @@ def build_app(
     `patient` readers serve what takes long, so that it cannot starve the rest; without them the
     others do. `events` is where reported costs go; without it nothing is taken. `checks` have to
     hold, besides a current schema, for `/ready` to say yes. The caller closes what it passed.
-    `feed_from` says how to reach the brokers; without it a socket is answered with 503. `rerater`
-    applies late prices; without it that is unavailable.
+    Without `feed_from`, where brokers are, or `rerater`, for late prices, these routes answer 503.
     """
     options = options or ApiOptions()
     gate = Gate(authenticator, options)
@@ -87,8 +85,7 @@ def build_app(
         *IntakeRoutes(events, options.limits, now).routes(),
         *live.routes(),
         *ChannelRoutes(readers, options).routes(),
-        *PriceRoutes(readers, options.limits, now).routes(),
-        *RerateRoutes(rerater, now).routes(),
+        *PriceRoutes(readers, rerater, options.limits, now).routes(),
     )
     app = web.Application(
         middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes

@@ -15,7 +15,9 @@ from api.options import Limits
 from api.parameters import one_of
 from api.problems import invalid_body, invalid_parameter, not_found, price_conflict
 from api.replies import reply, tagged_reply
+from api.rerates import RerateRoutes
 from ledger.price_rows import InvalidPriceError, PriceRow, price_row
+from ledger.rerate import Rerater
 from ledger.store.price_approval import DecidedError, decide
 from ledger.store.price_entry import (
     ListedPrice,
@@ -36,7 +38,14 @@ _YES_NO: Final = {None: False, "true": True, "false": False}
 class PriceRoutes:
     """The routes about prices."""
 
-    def __init__(self, readers: ReaderPool, limits: Limits, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        readers: ReaderPool,
+        rerater: Rerater | None,
+        limits: Limits,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._rerates = RerateRoutes(rerater, now)
         self._readers = readers
         self._limits = limits
         self._now = now
@@ -48,6 +57,7 @@ class PriceRoutes:
             Route("POST", _PATH, Access.ADMIN, self.enter),
             Route("POST", _PATH + "/{proposalId}/approve", Access.ADMIN, self.approve),
             Route("POST", _PATH + "/{proposalId}/reject", Access.ADMIN, self.reject),
+            *self._rerates.routes(),
         )
 
     async def list(self, request: web.Request) -> web.Response:

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from aiohttp import ClientSession
-
 from ledger.store.database import Connection, connected
 from ledger.store.price_entry import PriceConflictError, enter_prices, review_prices
 from ledger.store.price_refreshes import (
@@ -21,7 +19,13 @@ from ledger.store.price_refreshes import (
     one_refresh_at_a_time,
     seen_since,
 )
-from streams.prices.fetching import FETCH_SECONDS_MAX, FetchError, fetch, price_session
+from streams.prices.fetching import (
+    FETCH_SECONDS_MAX,
+    FetchError,
+    PriceSession,
+    fetch,
+    price_session,
+)
 from streams.prices.reading import AnySource, UnreadablePricesError
 
 TIMER_PAUSE: Final = timedelta(hours=20)
@@ -72,7 +76,7 @@ async def refresh_prices(
 
 
 async def _look(
-    connection: Connection, session: ClientSession, source: AnySource, *, dry_run: bool
+    connection: Connection, session: PriceSession, source: AnySource, *, dry_run: bool
 ) -> Refreshed:
     started_at = datetime.now(UTC)
     try:
@@ -95,7 +99,7 @@ async def _look(
 
 
 async def _read(
-    connection: Connection, session: ClientSession, source: AnySource, *, dry_run: bool
+    connection: Connection, session: PriceSession, source: AnySource, *, dry_run: bool
 ) -> Refreshed:
     text = await fetch(session, source)
     rows = source.rows(text, datetime.now(UTC))

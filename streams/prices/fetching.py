@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from aiohttp import (
     ClientError,
@@ -21,11 +21,14 @@ BYTES_MAX: Final = 4 * 1024 * 1024
 _PASSWORD_BYTES_MAX: Final = 1_024
 
 
+PriceSession: TypeAlias = ClientSession
+
+
 class FetchError(Exception):
     """A source did not answer with its prices; the message says why, without any secret."""
 
 
-def price_session(seconds_max: int = FETCH_SECONDS_MAX) -> ClientSession:
+def price_session(seconds_max: int = FETCH_SECONDS_MAX) -> PriceSession:
     """Return a session for asking sources; call it within an event loop."""
     return ClientSession(
         timeout=ClientTimeout(total=seconds_max, connect=CONNECT_SECONDS_MAX),
@@ -34,7 +37,7 @@ def price_session(seconds_max: int = FETCH_SECONDS_MAX) -> ClientSession:
     )
 
 
-async def fetch(session: ClientSession, source: Source) -> bytes:
+async def fetch(session: PriceSession, source: Source) -> bytes:
     """Return what a source answers; raises FetchError."""
     try:
         async with session.get(
