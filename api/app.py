@@ -27,9 +27,11 @@ from api.intake.routes import IntakeRoutes
 from api.limits import expect_nothing
 from api.live.routes import live_routes
 from api.options import ApiOptions
+from api.prices import PriceRoutes
 from api.recommendations import RecommendationRoutes
 from api.reconciliation import ReconciliationRoutes
 from api.spending import SpendingRoutes
+from ledger.rerate import Rerater
 from ledger.store.budgets import Budgets
 from ledger.store.reading import ReaderPool
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
@@ -52,6 +54,7 @@ def build_app(
     *,
     patient: ReaderPool | None = None,
     events: EventStream | None = None,
+    rerater: Rerater | None = None,
     checks: Sequence[Check] = (),
     today: Callable[[], date] = utc_today,
     now: Callable[[], datetime] = utc_now,
@@ -62,7 +65,7 @@ def build_app(
     `patient` readers serve what takes long, so that it cannot starve the rest; without them the
     others do. `events` is where reported costs go; without it nothing is taken. `checks` have to
     hold, besides a current schema, for `/ready` to say yes. The caller closes what it passed.
-    `feed_from` says how to reach the brokers; without it a socket is answered with 503.
+    Without `feed_from`, where brokers are, or `rerater`, for late prices, these routes answer 503.
     """
     options = options or ApiOptions()
     gate = Gate(authenticator, options)
@@ -84,6 +87,7 @@ def build_app(
         *IntakeRoutes(events, options.limits, now).routes(),
         *live.routes(),
         *ChannelRoutes(readers, options).routes(),
+        *PriceRoutes(readers, rerater, options.limits, now).routes(),
     )
     app = web.Application(
         middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes

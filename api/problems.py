@@ -79,6 +79,16 @@ def refused(refusal: Refused) -> Problem:
     return Problem(400, code, refusal.message)
 
 
+def price_conflict(message: str) -> Problem:
+    """409: the catalogue has another price, or a proposal was decided otherwise."""
+    return Problem(409, "price_conflict", message)
+
+
+def not_found(message: str) -> Problem:
+    """404 for something that only administrators ask for, whom it may be told."""
+    return Problem(404, "not_found", message)
+
+
 def rate_limited(retry_after_seconds: int) -> Problem:
     """429 with the time until the next request is welcome."""
     return Problem(

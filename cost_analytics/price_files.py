@@ -1,4 +1,4 @@
-"""Price lists as files: CSV or JSON in, every error with its line; CSV and a table out."""
+"""Price lists as files: CSV or JSON in, every error with its line; CSV out."""
 
 from __future__ import annotations
 
@@ -15,10 +15,6 @@ from ledger.store.price_entry import ListedPrice
 
 _ROWS_MAX: Final = 100_000
 _ERRORS_SHOWN: Final = 50
-_HEADINGS: Final = (
-    "service", "operation", "model", "unit", "price USD", "per", "from", "state", "source",
-)  # fmt: skip
-_RIGHT: Final = frozenset({4, 5})
 
 
 def read_prices(text: str, name: str) -> list[PriceRow]:
@@ -121,25 +117,3 @@ def _rest(row: PriceRow) -> tuple[object, ...]:
 
 def _moment(row: PriceRow) -> str:
     return row.effective_from.isoformat().replace("+00:00", "Z")
-
-
-def as_table(prices: Iterable[ListedPrice]) -> str:
-    """Return prices in columns for a person."""
-    lines = [_HEADINGS, *(_cells(price) for price in prices)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADINGS))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if column in _RIGHT else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
-
-
-def _cells(price: ListedPrice) -> tuple[str, ...]:
-    row = price.row
-    return (
-        row.service, row.operation, row.model or "(none named)", row.unit,
-        f"{row.price_usd:f}", f"{row.per_units:,}", _moment(row).removesuffix("T00:00:00Z"),
-        price.state, row.source,
-    )  # fmt: skip

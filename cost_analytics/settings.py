@@ -26,7 +26,9 @@ from cost_analytics.configuration.tree import (
 )
 from cost_analytics.configuration.variables import VARIABLES
 
-Need = Literal["kafka", "database", "tokens", "api", "budget", "worker", "delivery", "dev"]
+Need = Literal[
+    "kafka", "database", "tokens", "api", "budget", "prices", "worker", "delivery", "dev"
+]
 """A section that a command asks for; logs are always read."""
 
 _JWT_KEYS: Final = frozenset({"JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"})
@@ -64,6 +66,7 @@ def settings_from(values: Mapping[str, str], *needs: Need) -> Settings:
         tokens=sections.tokens(reader) if "tokens" in needs else TokenSection(),
         api=sections.api(reader) if "api" in needs else ApiSection(),
         budget_basis=sections.budget_basis(reader) if "budget" in needs else "charged",
+        price_sources=sections.price_sources(reader) if "prices" in needs else None,
         worker=sections.worker(reader) if "worker" in needs else WorkerSection(),
         delivery=sections.delivery(reader) if "delivery" in needs else DeliverySection(),
         dev=sections.dev(reader) if "dev" in needs else DevSection(),

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, cast, get_args
 from ledger.catalogue import ANY_MODEL, ServiceClass
 from ledger.naming import standard_model, standard_operation
 from schemas.events import Unit
+from schemas.prices import PER_UNITS_MAX, PRICE_USD_MAX
 
 FIELDS: Final = (
     "service", "class", "operation", "model", "unit",
@@ -21,8 +22,6 @@ FIELDS: Final = (
 )  # fmt: skip
 """The names of a row's fields, in the order in which they are written."""
 
-PRICE_USD_MAX: Final = 1_000_000
-PER_UNITS_MAX: Final = 10**12
 _DECIMALS_MAX: Final = 18
 _TEXT_MAX: Final = 255
 _YEARS: Final = (2000, 2100)
@@ -92,22 +91,17 @@ def price_row(fields: Mapping[str, str], *, source: str) -> PriceRow:
         service=service,
         service_class=service_class,
         operation=standard_operation(service, operation),
-        model=_model(fields),
+        model=check.model(),
         unit=unit,
         price_usd=check.price(),
         per_units=check.per_units(),
         effective_from=check.moment(),
-        source=fields.get("source", "").strip()[:_TEXT_MAX] or source,
+        source=check.source() or source[:_TEXT_MAX],
     )
     check.fits_class(row)
     if check.reasons:
         raise InvalidPriceError(check.reasons)
     return row
-
-
-def _model(fields: Mapping[str, str]) -> str:
-    given = fields.get("model")
-    return ANY_MODEL if given is None else standard_model(given)
 
 
 class _Checks:
@@ -126,6 +120,19 @@ class _Checks:
             self.reasons.append(f"{name} is missing.")
         elif len(value) > _TEXT_MAX or not value.isprintable():
             self.reasons.append(f"{name} is not a name of at most {_TEXT_MAX} characters.")
+        return value
+
+    def model(self) -> str:
+        given = self._fields.get("model")
+        model = ANY_MODEL if given is None else standard_model(given)
+        if len(model) > _TEXT_MAX or not model.isprintable():
+            self.reasons.append(f"model is not a name of at most {_TEXT_MAX} characters.")
+        return model
+
+    def source(self) -> str:
+        value = self._fields.get("source", "").strip()[:_TEXT_MAX]
+        if not value.isprintable():
+            self.reasons.append("source is not one line of text.")
         return value
 
     def service_class(self) -> ServiceClass:

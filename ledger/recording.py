@@ -23,6 +23,7 @@ from ledger.alerting import Alerting
 from ledger.batches import Batch, Outcome, Work
 from ledger.calls import Call
 from ledger.pricebook import PriceBook
+from ledger.rerating import foreign_voids, redirect_voids
 from ledger.store.batches import (
     StaleCallError,
     add_to_outbox,
@@ -44,6 +45,7 @@ from ledger.store.offsets import (
     rewind_offset,
 )
 from ledger.store.partitions import Month, ensure_months, month_of
+from ledger.store.rerates import newest_replacements
 from schemas.events import CostVoided, Event
 from schemas.identity import identity_of
 
@@ -190,6 +192,9 @@ class Recorder:
             known.held = await read_held(connection, holding)
         targets = _void_targets(events)
         if targets:
+            voids = foreign_voids(events)
+            redirect_voids(voids, await newest_replacements(connection, _void_targets(voids)))
+            targets = _void_targets(events)
             known.voidable, known.voided = await read_voidable(connection, targets)
         return known
 

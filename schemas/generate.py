@@ -54,6 +54,14 @@ from schemas.live import (
 )
 from schemas.money import Usd
 from schemas.notices import Channels, Deliveries, NewChannel, Proof, WantedChannel, WebhookEvent
+from schemas.prices import (
+    PRICE_USD_MAX,
+    PriceEntered,
+    PriceEntry,
+    PriceList,
+    PriceProposal,
+    RerateReport,
+)
 from schemas.problems import Failure
 from schemas.reconciliation import ReconciliationBody
 from schemas.replies import Success
@@ -74,6 +82,7 @@ MOST: Final[Mapping[str, int]] = {
     "monthlyLimit_usd": MAX_LIMIT_USD,
     "maxCostPerCall_usd": MAX_LIMIT_USD,
     "estimatedCost": MAX_LIMIT_USD,
+    "price_usd": PRICE_USD_MAX,
     "alertThreshold_percent": 100,
     "thresholds": MAX_THRESHOLD_PERCENT,
 }
@@ -142,6 +151,13 @@ MESSAGES: Final[Mapping[str, Message]] = {
         "GET …/channels/{channelId}/deliveries", Success[Deliveries], False
     ),
     "webhook": Message("What a webhook gets, signed by Standard Webhooks", WebhookEvent, False),
+    "prices": Message("GET /api/admin/prices", Success[PriceList], False),
+    "price-entry": Message("What POST /api/admin/prices takes", PriceEntry, True),
+    "price-entered": Message("POST /api/admin/prices", Success[PriceEntered], False),
+    "price-proposal": Message(
+        "POST /api/admin/prices/{proposalId}/approve and /reject", Success[PriceProposal], False
+    ),
+    "rerate": Message("POST /api/admin/prices/rerate", Success[RerateReport], False),
     "failure": Message("Any answer of the REST interface but a success", Failure, False),
 }
 """By the name of the file, without `.schema.json`."""

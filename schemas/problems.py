@@ -16,7 +16,8 @@ ProblemCode = Literal[
     "unauthorized",  # no bearer token, or one that is not valid
     "forbidden",  # another user's, or it does not exist: the two look alike on purpose
     "call_finished",  # the call has ended or was charged, so it cannot start any more
-    "not_found",  # no such route
+    "price_conflict",  # the catalogue has another price, or the proposal was decided otherwise
+    "not_found",  # no such route, or no such proposal
     "method_not_allowed",  # the route exists, see the `Allow` header
     "request_timeout",  # the body did not arrive in time
     "payload_too_large",  # more bytes than a body may have

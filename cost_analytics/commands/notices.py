@@ -11,6 +11,7 @@ DESCRIPTION: Final = """\
 Tells people of their budget alerts: by email (SMTP_URL), by SMS (SMS_URL) and by signed webhooks.
 Wakes on cost.budget-alerts.v1; what is to be delivered, and every attempt, is in PostgreSQL, so a
 message that is lost or a process that dies loses no notice. Start several: they share the work.
+Once a day it also looks at the sources of prices (PRICE_SOURCES).
 SIGTERM or Ctrl-C lets attempts under way end and ends with code 0.
 """
 
@@ -23,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Deliver until stopped."""
     del arguments
-    loaded = settings.load("kafka", "database", "delivery")
+    loaded = settings.load("kafka", "database", "delivery", "prices")
     from cost_analytics.roots.notices import serve
 
     return serve(loaded)

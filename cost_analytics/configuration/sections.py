@@ -154,6 +154,11 @@ def budget_basis(reader: Reader) -> BudgetBasis:
     return cast("BudgetBasis", reader.choice("BUDGET_BASIS", ("charged", "cost")))
 
 
+def price_sources(reader: Reader) -> str | None:
+    """Read which file names the sources of prices."""
+    return reader.file("PRICE_SOURCES")
+
+
 def worker(reader: Reader) -> WorkerSection:
     """Read how much a worker does at once."""
     return WorkerSection(

@@ -129,6 +129,7 @@ class Settings:
     tokens: TokenSection = field(default_factory=TokenSection)
     api: ApiSection = field(default_factory=ApiSection)
     budget_basis: BudgetBasis = "charged"
+    price_sources: str | None = None
     worker: WorkerSection = field(default_factory=WorkerSection)
     delivery: DeliverySection = field(default_factory=DeliverySection)
     dev: DevSection = field(default_factory=DevSection)

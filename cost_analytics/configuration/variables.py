@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 Section = Literal[
-    "kafka", "database", "tokens", "api", "budget", "worker", "delivery", "dev", "logs"
+    "kafka", "database", "tokens", "api", "budget", "prices", "worker", "delivery", "dev", "logs"
 ]
 
 
@@ -29,6 +29,7 @@ _TITLES: Final[dict[Section, str]] = {
     "tokens": "Tokens",
     "api": "The API",
     "budget": "Budgets",
+    "prices": "Prices",
     "worker": "The worker",
     "delivery": "Delivery of alerts to people",
     "dev": "The development instance",
@@ -146,6 +147,13 @@ _ALL: Final = (
         "BUDGET_BASIS",
         "charged",
         "What counts against a budget: what the user is `charged`, or the `cost` of the calls.",
+    ),
+    Variable(
+        "prices",
+        "PRICE_SOURCES",
+        "",
+        "A JSON file that names the sources of prices ([prices](prices.md)). Without it nothing "
+        "is fetched.",
     ),
     Variable(
         "worker",

@@ -20,6 +20,7 @@ from cost_analytics.configuration.tree import Settings, TokenSection
 from cost_analytics.failures import MISUSED, CommandError, using_database
 from cost_analytics.intake import KafkaIntake
 from cost_analytics.running import run_until_stopped
+from ledger.rerate import Rerater
 from ledger.store.database import connected
 from ledger.store.reading import patient_reader_pool, reader_pool
 from ledger.store.workers import stream_is_read
@@ -56,6 +57,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
             events=intake,
             checks=checks,
             feed_from=settings.kafka.client().client_options(),
+            rerater=Rerater(url, settings.budget_basis),
         )
         try:
             async with serving(app, settings.api.host, settings.api.port) as address:

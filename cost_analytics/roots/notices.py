@@ -9,14 +9,16 @@ from urllib.parse import unquote, urlsplit
 
 from cost_analytics import logs
 from cost_analytics.configuration.tree import DeliverySection, Settings
-from cost_analytics.failures import FAILED, using_database
+from cost_analytics.failures import FAILED, MISUSED, CommandError, using_database
 from cost_analytics.running import run_until_stopped
 from schemas.notices import ChannelType
+from streams.daily import DailyPrices
 from streams.notices.email import EmailSender, SmtpServer
 from streams.notices.sender import Sender
 from streams.notices.service import NoticeOptions, run_notices
 from streams.notices.sms import SmsProvider, SmsSender
 from streams.notices.webhook import WebhookSender
+from streams.prices.configured import SourcesError, read_sources
 
 _TLS_PORT: Final = 465
 _SUBMISSION_PORT: Final = 587
@@ -47,6 +49,7 @@ async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
         database_url=settings.database_url.reveal(),
         senders=senders_of(delivery),
         kafka=settings.kafka.client(),
+        daily=_daily(settings),
     )
     try:
         await run_notices(options, stop)
@@ -62,6 +65,17 @@ async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
         return FAILED
     _log.info("notices stopped", extra={"action": "notices_stopped"})
     return 0
+
+
+def _daily(settings: Settings) -> DailyPrices | None:
+    """Return the daily look at the sources of prices, None where none is known."""
+    if settings.price_sources is None:
+        return None
+    try:
+        sources = read_sources(settings.price_sources)
+    except SourcesError as error:
+        raise CommandError(str(error), MISUSED) from None
+    return DailyPrices(settings.database_url.reveal(), sources)
 
 
 def senders_of(delivery: DeliverySection) -> dict[ChannelType, Sender]:

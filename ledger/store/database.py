@@ -95,6 +95,19 @@ async def connected(url: str, *, name: str) -> AsyncIterator[Connection]:
         await connection.close()
 
 
+@asynccontextmanager
+async def in_transaction(connection: Connection) -> AsyncIterator[None]:
+    """Work in the caller's transaction, or in one of our own where there is none.
+
+    Whoever has one open lets it fail with whatever this block raises.
+    """
+    if connection.is_in_transaction():
+        yield
+        return
+    async with connection.transaction():
+        yield
+
+
 def affected(status: Any) -> int:
     """Return how many rows a command touched, from its status such as `UPDATE 3`."""
     return int(str(status).rsplit(" ", 1)[-1])

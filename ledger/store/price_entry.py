@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
+from ledger.price_changes import STALE_AFTER, KnownPrice, PriceKey, Sorted, key_of, sort_out
 from ledger.price_rows import FIELDS, PriceRow
-from ledger.store.database import Connection
+from ledger.store.database import Connection, Record, in_transaction
+from ledger.store.price_proposals import Proposal, propose
 from ledger.store.sql import statements
 
 _SQL: Final = statements("price_entry")
@@ -16,11 +18,30 @@ State = Literal["in force", "future", "past"]
 
 
 class ListedPrice(NamedTuple):
-    """A row of the catalogue, whether it is in force, and who entered it."""
+    """A row of the catalogue, whether it is in force, who entered it, and when it was verified."""
 
     row: PriceRow
     state: State
     set_by: str
+    price_id: int
+    created_at: datetime
+    verified_at: datetime
+
+    def stale(self, at: datetime) -> bool:
+        """Say whether nobody has verified the price for long, of one that still counts."""
+        return self.state != "past" and self.verified_at + STALE_AFTER < at
+
+
+class Entered(NamedTuple):
+    """What entering rows came to.
+
+    `added` and `verified` count rows; `waiting` are proposals, of which `proposed` are new.
+    """
+
+    added: int
+    verified: int
+    waiting: list[Proposal]
+    proposed: int
 
 
 class PriceConflictError(Exception):
@@ -37,9 +58,66 @@ async def list_prices(
     """Return all prices of a service, or of all, with their state at the time `at`."""
     rows = await connection.fetch(_SQL["list"], at, service)
     return [
-        ListedPrice(PriceRow(*(row[name] for name in FIELDS)), row["state"], row["set_by"])
+        ListedPrice(
+            _price_row(row),
+            row["state"],
+            row["set_by"],
+            row["price_id"],
+            row["created_at"],
+            row["verified_at"],
+        )
         for row in rows
     ]
+
+
+def _price_row(row: Record) -> PriceRow:
+    return PriceRow(*(row[name] for name in FIELDS))
+
+
+async def enter_prices(
+    connection: Connection,
+    rows: Sequence[PriceRow],
+    *,
+    set_by: str,
+    approved: bool = False,
+    confirms: bool = False,
+) -> Entered:
+    """Add rows, verify those that are known, and let large changes wait, in one transaction.
+
+    `approved` lets large changes through; `confirms` is for sources, see
+    `ledger.price_changes.sort_out`. Raises PriceConflictError as `add_prices` does.
+    """
+    async with in_transaction(connection):
+        await connection.execute(_SQL["one_at_a_time"])
+        sorted_out = await _sort_out(connection, rows, approved=approved, confirms=confirms)
+        added = await add_prices(connection, sorted_out.add, set_by=set_by)
+        if sorted_out.verified:
+            ids = [known.price_id for known in sorted_out.verified]
+            await connection.execute(_SQL["verify"], ids)
+        waiting, proposed = await propose(
+            connection, sorted_out.wait, rows, set_by=set_by, supersedes=confirms
+        )
+    return Entered(added, len(sorted_out.verified), waiting, proposed)
+
+
+async def review_prices(connection: Connection, rows: Sequence[PriceRow]) -> Sorted:
+    """Say what `enter_prices` would do with what a source says, and change nothing."""
+    return await _sort_out(connection, rows, approved=False, confirms=True)
+
+
+async def _sort_out(
+    connection: Connection, rows: Sequence[PriceRow], *, approved: bool, confirms: bool
+) -> Sorted:
+    known: dict[PriceKey, list[KnownPrice]] = {}
+    for row in await connection.fetch(_SQL["known"], *_columns(map(key_of, rows), 4)):
+        price = KnownPrice(row["price_id"], _price_row(row))
+        known.setdefault(key_of(price.row), []).append(price)
+    return sort_out(rows, known, approved=approved, confirms=confirms)
+
+
+def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    """Turn rows into columns, empty ones where there are no rows."""
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
 
 
 async def add_prices(connection: Connection, rows: Sequence[PriceRow], *, set_by: str) -> int:
@@ -48,10 +126,10 @@ async def add_prices(connection: Connection, rows: Sequence[PriceRow], *, set_by
     Raises PriceConflictError where the catalogue has another price under the same key, or knows a
     service as one of another class: prices are added, never changed.
     """
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    if not columns:
+    if not rows:
         return 0
-    async with connection.transaction():
+    columns = _columns(rows, len(FIELDS))
+    async with in_transaction(connection):
         added = await connection.fetch(_SQL["add"], *columns, set_by)
         conflicts = await connection.fetch(_SQL["conflicts"], *columns)
         reasons = [_conflict(rows[found["place"] - 1], found["known"]) for found in conflicts]

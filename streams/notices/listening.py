@@ -1,4 +1,4 @@
-"""The Faust app: its agent hears alerts on `cost.budget-alerts.v1` and wakes the courier.
+"""The Faust app: its agent hears alerts and wakes the courier; its crontab looks at prices daily.
 
 It keeps no table and sends nothing. Whatever it misses the courier's sweep finds in PostgreSQL, so
 an app that fails is logged and started anew after a while, and nobody has to wait for it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,6 +18,7 @@ import msgspec
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from schemas.topics import BUDGET_ALERTS
+from streams.daily import HOUR
 from streams.kafka import MAX_FETCH_BYTES, KafkaSettings, cluster_id
 from streams.retries import Backoff
 
@@ -28,6 +29,8 @@ REQUEST_SECONDS: Final = 90
 STOP_SECONDS: Final = 10
 THREAD_STOP_SECONDS: Final = 3
 LOOK_SECONDS: Final = 1
+
+Daily = Callable[[], Awaitable[None]]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -56,8 +59,11 @@ def broker_credentials(kafka: KafkaSettings) -> Any:
     return None if context is None else faust.SSLCredentials(context)
 
 
-def make_app(kafka: KafkaSettings, hear: Callable[[str], None]) -> Any:
-    """Return an app that was not started; its agent passes the id of each alert on to `hear`."""
+def make_app(kafka: KafkaSettings, hear: Callable[[str], None], daily: Daily | None = None) -> Any:
+    """Return an app that was not started; its agent passes the id of each alert on to `hear`.
+
+    `daily` is what it does once a day.
+    """
     servers = kafka.bootstrap_servers.split(",")
     app: Any = faust.App(
         GROUP,
@@ -85,6 +91,8 @@ def make_app(kafka: KafkaSettings, hear: Callable[[str], None]) -> Any:
                 hear(alert_id)
 
     app.agent(topic, name="wake")(wake)
+    if daily is not None:
+        app.crontab(HOUR)(daily)
     return app
 
 
@@ -97,13 +105,18 @@ def alert_id_of(value: bytes | None) -> str | None:
         return None
 
 
-async def listen(kafka: KafkaSettings, hear: Callable[[str], None], stop: asyncio.Event) -> None:
+async def listen(
+    kafka: KafkaSettings,
+    hear: Callable[[str], None],
+    stop: asyncio.Event,
+    daily: Daily | None = None,
+) -> None:
     """Listen until `stop`, with a new app each time one fails; raises nothing of Faust's."""
     # Faust waits a minute for a consumer that cannot say goodbye to a broker that is gone.
     AIOKafkaConsumerThread.shutdown_timeout = THREAD_STOP_SECONDS
     backoff = Backoff(first_ms=1_000, most_ms=60_000)
     while not stop.is_set():
-        listening = asyncio.create_task(_listen(kafka, hear, backoff))
+        listening = asyncio.create_task(_listen(kafka, hear, daily, backoff))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
         listening.cancel()
@@ -119,12 +132,14 @@ async def listen(kafka: KafkaSettings, hear: Callable[[str], None], stop: asynci
         await backoff.wait(stop)
 
 
-async def _listen(kafka: KafkaSettings, hear: Callable[[str], None], backoff: Backoff) -> None:
+async def _listen(
+    kafka: KafkaSettings, hear: Callable[[str], None], daily: Daily | None, backoff: Backoff
+) -> None:
     """Run one app until it fails; raises what it fails with."""
     async with asyncio.timeout(START_SECONDS):
         # An app that cannot reach a broker is slow to say so, and leaves things lying about.
         await cluster_id(kafka)
-    app = make_app(kafka, hear)
+    app = make_app(kafka, hear, daily)
     app.loop = asyncio.get_running_loop()
     app.finalize()
     try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ledger.store.notices import notice_store
 from schemas.notices import ChannelType
+from streams.daily import DailyPrices
 from streams.kafka import KafkaSettings
 from streams.notices.courier import Courier, CourierOptions, close_all
 from streams.notices.listening import listen
@@ -16,12 +17,16 @@ from streams.notices.sender import Sender
 
 @dataclass(frozen=True, slots=True)
 class NoticeOptions:
-    """What the process is told; without `kafka` nothing is heard and everything is found."""
+    """What the process is told; without `kafka` nothing is heard and everything is found.
+
+    `daily` is done at the start, and once a day.
+    """
 
     database_url: str
     senders: Mapping[ChannelType, Sender]
     kafka: KafkaSettings | None = None
     courier: CourierOptions = field(default_factory=CourierOptions)
+    daily: DailyPrices | None = None
 
 
 async def run_notices(options: NoticeOptions, stop: asyncio.Event) -> None:
@@ -34,7 +39,9 @@ async def run_notices(options: NoticeOptions, stop: asyncio.Event) -> None:
             courier = Courier(store, options.senders, options.courier)
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(courier.run(stop))
+                if options.daily is not None:
+                    parts.create_task(options.daily())
                 if options.kafka is not None:
-                    parts.create_task(listen(options.kafka, courier.hear, stop))
+                    parts.create_task(listen(options.kafka, courier.hear, stop, options.daily))
     finally:
         await close_all(options.senders)

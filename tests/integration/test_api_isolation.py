@@ -177,7 +177,7 @@ async def test_a_viewer_can_change_nothing_but_budgets(readers: ReaderPool) -> N
                       "DELETE FROM budget_alerts", "UPDATE user_spend SET cost_nano = 0",
                       "SELECT FROM outbox",
                       "DELETE FROM user_budget_settings", "SELECT FROM stream_offsets",
-                      "INSERT INTO service_prices DEFAULT VALUES"):  # fmt: skip
+                      "UPDATE service_prices SET price_usd = 0"):  # fmt: skip
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             async with readers.writing(ROOT) as connection:
                 await connection.execute(statement)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from ledger.store.database import connected
@@ -9,7 +10,7 @@ from tests.support.command import run_command
 
 HEAD = "service,class,operation,model,unit,price_usd,per_units,effective_from,source\n"
 NEW = (
-    "twilio,api,voice,*,minutes,0.02,1,2031-01-01,price page\n"
+    "twilio,api,voice,*,minutes,0.015,1,2031-01-01,price page\n"
     "whisper,api,transcribe,large,seconds,0.0001,1,2026-01-01,price page\n"
 )
 
@@ -87,3 +88,31 @@ def test_who_entered_a_price_is_kept(values: dict[str, str], tmp_path: Path) -> 
     assert run_command(*words, values=values, cwd=tmp_path).returncode == 0
     listed = run_command("prices", "list", "--service", "openai", values=values, cwd=tmp_path)
     assert "new.json" in listed.stdout
+
+
+async def test_a_large_change_waits_until_somebody_approves_it(
+    values: dict[str, str], tmp_path: Path
+) -> None:
+    before = await rows(values["DATABASE_URL"])
+    text = (HEAD + NEW.replace("0.015", "0.15")).encode()
+    for _ in range(2):
+        done = run_command("prices", "import", "-", values=values, cwd=tmp_path, stdin=text)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "Waiting for approval:" in done.stdout
+        assert "+971.43 %" in done.stdout
+    assert await rows(values["DATABASE_URL"]) == before + 1
+    words = ["prices", "import", "-", "--approve"]
+    done = run_command(*words, values=values, cwd=tmp_path, stdin=text)
+    assert done.stdout.startswith("1 prices added, 1 were there already.")
+    assert await rows(values["DATABASE_URL"]) == before + 2
+
+
+async def test_prices_are_never_changed_or_removed(database_url: str) -> None:
+    async with connected(database_url, name="test") as connection:
+        for statement in (
+            "UPDATE service_prices SET price_usd = 1",
+            "UPDATE service_prices SET verified_at = now(), effective_from = now()",
+            "DELETE FROM service_prices",
+        ):
+            with pytest.raises(asyncpg.RestrictViolationError):
+                await connection.execute(statement)

@@ -22,6 +22,7 @@ from api.health import Check
 from api.jwks import key_source
 from api.options import ApiOptions
 from api.serving import serving
+from ledger.rerate import Rerater
 from ledger.store.database import Pool
 from ledger.store.reading import ReaderPool, reader_pool
 
@@ -133,6 +134,7 @@ async def served(
     checks: tuple[Check, ...] = (),
     today: date | None = None,
     events: EventStream | None = None,
+    rerater: Rerater | None = None,
 ) -> AsyncIterator[Api]:
     """Serve the application; without readers nothing that it does may reach a database."""
     options = options or ApiOptions()
@@ -141,6 +143,7 @@ async def served(
         verifier or authenticator(),
         options,
         events=events,
+        rerater=rerater,
         checks=checks,
         today=lambda: today or utc_today(),
         now=lambda: datetime.combine(today, NOON) if today else utc_now(),

@@ -36,7 +36,7 @@ def each(of: list[Route]) -> pytest.MarkDecorator:
 
 def path_of(route: Route, user: str = "alice") -> str:
     path = route.path.replace("{userId}", user).replace("{callId}", "some-call")
-    return path.replace("{channelId}", "some-channel")
+    return path.replace("{channelId}", "some-channel").replace("{proposalId}", "7")
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ EVERYTHING = modules(*PACKAGES, "tests", "bench")
 
 OWNERS = {
     # Serving is the API's; calling others is what notices do, and fetching keys.
-    "aiohttp": ("api/", "streams/notices/"),
+    "aiohttp": ("api/", "streams/notices/", "streams/prices/"),
     "aiokafka": ("streams/kafka.py", "api/live/topics.py"),
     "aiosmtplib": ("streams/notices/email.py",),
     "asyncpg": ("ledger/store/",),

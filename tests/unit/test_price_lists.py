@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from cost_analytics.failures import CommandError
-from cost_analytics.price_files import as_csv, as_table, read_prices
+from cost_analytics.price_files import as_csv, read_prices
+from cost_analytics.price_listing import as_table
 from ledger.price_rows import InvalidPriceError, price_row
 from ledger.store.price_entry import ListedPrice
 
@@ -122,8 +123,9 @@ def test_json_numbers_stay_exact() -> None:
 
 def test_what_is_written_can_be_read_again() -> None:
     rows = read_prices(HEAD + 'a,"b, c",,minutes,0.000001,1000,2026-01-01\n', "f")
-    listed = [ListedPrice(row, "in force", "me") for row in rows]
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    listed = [ListedPrice(row, "in force", "me", 1, now, now) for row in rows]
     assert read_prices(as_csv(listed), "f") == rows
-    table = as_table(listed)
+    table = as_table(listed, now)
     assert "(none named)" in table
     assert "0.000001" in table

@@ -1,6 +1,7 @@
 -- name: list
 -- The catalogue, or the prices of service $2, with each row's state at time $1.
 SELECT service, class, operation, model, unit, price_usd, per_units, effective_from, source, set_by,
+       price_id, created_at, verified_at,
        CASE
            WHEN effective_from > $1 THEN 'future'
            WHEN effective_from = max(effective_from) FILTER (WHERE effective_from <= $1)
@@ -11,6 +12,20 @@ FROM service_prices
 WHERE $2::text IS NULL OR service = $2
 ORDER BY array_position(ARRAY['api', 'infrastructure', 'transaction', 'revenue'], class),
          service, operation, model, unit, effective_from
+
+-- name: one_at_a_time
+-- Prices are entered one after the other: what is large depends on what was entered before.
+SELECT pg_advisory_xact_lock(hashtext('cost-analytics prices'))
+
+-- name: known
+-- The catalogue's prices of the keys $1 to $4.
+SELECT DISTINCT p.*
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS asked (service, operation, model, unit)
+JOIN service_prices AS p USING (service, operation, model, unit)
+
+-- name: verify
+-- Somebody said again that these are the prices.
+UPDATE service_prices SET verified_at = now() WHERE price_id = ANY ($1::integer[])
 
 -- name: add
 -- Adds the rows that are not there yet; $10 is who enters them.

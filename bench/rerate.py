@@ -1,0 +1,140 @@
+"""How long it takes, and how much memory, to correct recorded costs by a price that is 90 days old.
+
+`python -m bench.rerate --costs 200000` starts a database of its own, records that many telephony
+costs of the last 90 days, ten a call, enters another price as of 90 days ago, and then runs what
+an operator would run: `prices rerate --dry-run`, `prices rerate` and `verify`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from cost_analytics import settings
+from cost_analytics.embedded.postgres import EmbeddedPostgres
+from ledger.batches import Batch
+from ledger.price_rows import PriceRow
+from ledger.pricebook import PriceBook
+from ledger.recording import Recorder
+from ledger.store.database import connect, connected
+from ledger.store.migrate import migrate
+from ledger.store.offsets import DeadLetter, Stream
+from ledger.store.price_entry import add_prices
+from schemas.events import CostRecorded, Event
+from schemas.identity import identity_of
+
+DAYS: Final = 90
+COSTS_PER_CALL: Final = 10
+CALLS_PER_USER: Final = 50
+BATCH: Final = 8_000
+_SOURCE: Final = "/bench/rerate"
+_KIB: Final = 1024
+_SECONDS_MAX: Final = 3_600
+
+
+def costs(count: int, now: datetime) -> Iterator[Event]:
+    """Yield recorded costs: minutes of telephony, calls spread evenly over the days."""
+    rng = random.Random(1)
+    calls = -(-count // COSTS_PER_CALL)
+    for number in range(count):
+        call, place = divmod(number, COSTS_PER_CALL)
+        at = now - timedelta(days=DAYS) * (call + 1) / (calls + 1) + timedelta(seconds=place)
+        data = CostRecorded(
+            call_id=f"call-{call}",
+            user_id=f"user-{call // CALLS_PER_USER}",
+            service="twilio",
+            operation="voice",
+            usage=rng.randrange(1, 600),
+            unit="seconds",
+        )
+        event_id = f"cost-{number}"
+        yield Event(
+            identity_of(_SOURCE, event_id), number, _SOURCE, event_id, "cost.recorded", at, data
+        )
+
+
+async def _fill(url: str, count: int, now: datetime) -> None:
+    async def refuse(letters: Sequence[DeadLetter], size: int) -> None:
+        raise RuntimeError(f"{len(letters)} of {size} events were refused")
+
+    async def opened():  # type: ignore[no-untyped-def]
+        return await connect(url, name="bench")
+
+    recorder = Recorder(opened, Stream("bench", "bench"), PriceBook(), refuse)
+    events = costs(count, now)
+    while some := list(islice(events, BATCH)):
+        await recorder.record(Batch(events=some))
+    await recorder.close()
+    async with connected(url, name="bench") as connection:
+        since = now - timedelta(days=DAYS + 1)
+        row = PriceRow(
+            "twilio",
+            "api",
+            "outbound_call",
+            "*",
+            "minutes",
+            Decimal("0.0126"),
+            1,
+            since,
+            "contract",
+        )
+        await add_prices(connection, [row], set_by="bench")
+
+
+def _run(url: str, *words: str) -> tuple[float, int, str]:
+    """Run a command; returns seconds, the most memory of any command so far, and what it said."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "cost_analytics", *words],
+        capture_output=True,
+        check=False,
+        env=settings.child_environment({"DATABASE_URL": url}),
+        timeout=_SECONDS_MAX,
+    )
+    seconds = time.monotonic() - began
+    if done.returncode:
+        raise RuntimeError(done.stderr.decode())
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _KIB
+    return seconds, peak, done.stdout.decode()
+
+
+async def main(count: int) -> None:
+    """Measure and print."""
+    now = datetime.now(UTC)
+    since = (now - timedelta(days=DAYS)).isoformat()
+    with tempfile.TemporaryDirectory() as directory:
+        server = EmbeddedPostgres(Path(directory) / "data")
+        await server.start()
+        try:
+            url = server.admin_url
+            await migrate(url)
+            await _fill(url, count, now)
+            words = ("prices", "rerate", "--from", since)
+            for name, command in (("dry run", (*words, "--dry-run")), ("applied", words)):
+                seconds, peak, said = await asyncio.to_thread(_run, url, *command)
+                if name == "dry run":
+                    print("\n".join(said.splitlines()[:5]), "\n")
+                print(f"{name}: {seconds:.1f} s, {count / seconds:,.0f} costs/s, "
+                      f"at most {peak / 2**20:.0f} MiB")  # fmt: skip
+            seconds, _, said = await asyncio.to_thread(_run, url, "verify")
+            print(f"verify: {seconds:.1f} s; {said.splitlines()[-1]}")
+        finally:
+            await server.stop()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--costs", type=int, default=200_000, metavar="N")
+    asyncio.run(main(parser.parse_args().costs))

@@ -1,0 +1,67 @@
+"""Prices, and what waits beside them, in columns for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from ledger.price_rows import PriceRow
+from ledger.store.price_entry import ListedPrice
+from ledger.store.price_proposals import Proposal
+
+_HEADINGS: Final = (
+    "service", "operation", "model", "unit", "price USD", "per", "from", "state", "verified",
+    "source",
+)  # fmt: skip
+_RIGHT: Final = frozenset({4, 5})
+_PROPOSAL_HEADINGS: Final = (
+    "ID", "price", "USD", "per", "in force", "per", "change", "source",
+)  # fmt: skip
+_PROPOSAL_RIGHT: Final = frozenset({0, 2, 3, 4, 5, 6})
+
+
+def as_table(prices: Iterable[ListedPrice], now: datetime) -> str:
+    """Return prices in columns; `stale` stands beside the day of those unverified for long."""
+    return columns([_HEADINGS, *(_cells(price, now) for price in prices)], _RIGHT)
+
+
+def proposals_table(proposals: Iterable[Proposal]) -> str:
+    """Return what waits in columns, beside the price that is in force."""
+    lines = [_PROPOSAL_HEADINGS, *(_proposal_cells(proposal) for proposal in proposals)]
+    return columns(lines, _PROPOSAL_RIGHT)
+
+
+def columns(lines: Sequence[Sequence[str]], right: frozenset[int]) -> str:
+    """Return lines with their cells below each other, those of the columns `right` to the right."""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _cells(price: ListedPrice, now: datetime) -> tuple[str, ...]:
+    row = price.row
+    stale = ", stale" if price.stale(now) else ""
+    return (
+        row.service, row.operation, row.model or "(none named)", row.unit,
+        f"{row.price_usd:f}", f"{row.per_units:,}", _since(row),
+        price.state, f"{price.verified_at:%Y-%m-%d}{stale}", row.source,
+    )  # fmt: skip
+
+
+def _proposal_cells(proposal: Proposal) -> tuple[str, ...]:
+    row, current = proposal.row, proposal.in_force
+    percent = "from nothing" if proposal.percent is None else f"{proposal.percent:+f} %"
+    return (
+        str(proposal.proposal_id), row.name, f"{row.price_usd:f}", f"{row.per_units:,}",
+        f"{current.price_usd:f}", f"{current.per_units:,}", percent, row.source,
+    )  # fmt: skip
+
+
+def _since(row: PriceRow) -> str:
+    return row.effective_from.isoformat().replace("+00:00", "Z").removesuffix("T00:00:00Z")

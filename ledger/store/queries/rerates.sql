@@ -1,0 +1,92 @@
+-- name: no_time_limit
+-- A look at a year of costs may take longer than a statement usually may.
+SET LOCAL statement_timeout = 0
+
+-- name: one_at_a_time
+-- Whether nobody else applies prices at the moment; held until the connection is closed.
+SELECT pg_try_advisory_lock(hashtext('cost-analytics rerate'))
+
+-- name: used
+-- Which prices counted for costs from $1 to before $2, of service $3 or of all, for which usage.
+SELECT service, operation, coalesce(model, '') AS model, unit, price_id, min(time) AS first, max(time) AS last
+FROM call_cost_events
+WHERE type = 'cost.recorded' AND price_id IS NOT NULL
+  AND time >= $1 AND time < $2 AND ($3::text IS NULL OR service = $3)
+GROUP BY service, operation, coalesce(model, ''), unit, price_id
+
+-- name: due
+-- The counted costs within the spans $1 to $7, all of them from $8 to before $9, call by call.
+SELECT e.user_id, e.call_id, replace(e.identity::text, '-', '') AS identity, e.time, e.service,
+       e.operation, coalesce(e.model, '') AS model, e.unit, e.usage, e.cost_nano
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::timestamptz[], $7::timestamptz[])
+     AS span (service, operation, model, unit, price_id, starts, ends)
+JOIN counted_costs AS e
+  ON (e.service, e.operation, coalesce(e.model, ''), e.unit, e.price_id)
+   = (span.service, span.operation, span.model, span.unit, span.price_id)
+ AND e.time >= span.starts AND e.time < span.ends
+WHERE e.time >= $8 AND e.time < $9
+ORDER BY e.user_id, e.call_id, e.identity
+
+-- name: lock_calls
+-- Keeps all other writers away from the calls $1 to the end of the transaction.
+SELECT FROM calls WHERE call_id = ANY ($1::text[]) ORDER BY call_id FOR NO KEY UPDATE
+
+-- name: counted
+-- Those of the costs $1, each in the call beside it in $2, that still count.
+SELECT replace(e.identity::text, '-', '') AS identity, e.source, e.event_id, e.time, e.user_id, e.call_id,
+       e.service, e.operation, e.operation_sent, e.model, e.usage, e.unit, e.unit_cost, e.price_id,
+       e.estimated, e.data
+FROM unnest($1::text::uuid[], $2::text::text[]) AS asked (identity, call_id)
+JOIN counted_costs AS e USING (identity, call_id)
+
+-- name: newest_replacements
+-- Of the costs $1, each in the call beside it in $2, those that later prices replaced, each with
+-- the id of the event that stands for it now. A replacement's id begins with what it replaced.
+WITH RECURSIVE chain AS (
+    SELECT asked.identity AS first, asked.call_id, asked.identity, NULL::text AS event_id, 0 AS depth
+    FROM unnest($1::text::uuid[], $2::text::text[]) AS asked (identity, call_id)
+    UNION ALL
+    SELECT chain.first, chain.call_id, e.identity, e.event_id, chain.depth + 1
+    FROM chain, LATERAL (
+        SELECT identity, event_id
+        FROM call_cost_events AS e
+        WHERE e.call_id = chain.call_id AND e.type = 'cost.recorded' AND e.source = $3
+          AND starts_with(e.event_id, replace(chain.identity::text, '-', '') || '/')
+        OFFSET 0 -- call by call, through the index, whatever the planner believes
+    ) AS e
+    WHERE chain.depth < 1000
+)
+SELECT DISTINCT ON (first) replace(first::text, '-', '') AS identity, event_id
+FROM chain WHERE event_id IS NOT NULL
+ORDER BY first, depth DESC
+
+-- name: limits
+-- The limits of those of the users $1 who have any.
+SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
+       daily_limit_version, monthly_limit_version, call_limit_version,
+       alert_threshold_percent, thresholds, timezone, auto_cutoff
+FROM user_budget_settings
+WHERE user_id = ANY ($1::text[])
+  AND coalesce(daily_limit_nano, monthly_limit_nano, call_limit_nano) IS NOT NULL
+
+-- name: raised
+-- Those of the alerts $1 that exist.
+SELECT alert_id FROM budget_alerts WHERE alert_id = ANY ($1::uuid[])
+
+-- name: everything
+-- What all calls cost and earned on the UTC days from $1 to $2.
+SELECT (SELECT coalesce(sum(cost_nano), 0)::bigint FROM user_day_costs WHERE day BETWEEN $1 AND $2) AS cost_nano,
+       coalesce(sum(charged_nano), 0)::bigint AS charged_nano,
+       coalesce(sum(refunded_nano), 0)::bigint AS refunded_nano
+FROM user_days WHERE day BETWEEN $1 AND $2
+
+-- name: of_users
+-- What the calls of the users $3 cost and earned on the UTC days from $1 to $2.
+SELECT asked.user_id,
+       (SELECT coalesce(sum(c.cost_nano), 0)::bigint FROM user_day_costs AS c
+         WHERE c.user_id = asked.user_id AND c.day BETWEEN $1 AND $2) AS cost_nano,
+       coalesce(sum(d.charged_nano), 0)::bigint AS charged_nano,
+       coalesce(sum(d.refunded_nano), 0)::bigint AS refunded_nano
+FROM unnest($3::text[]) AS asked (user_id)
+LEFT JOIN user_days AS d ON d.user_id = asked.user_id AND d.day BETWEEN $1 AND $2
+GROUP BY asked.user_id

@@ -1,0 +1,181 @@
+"""Reads prices out of what a vendor published: Twilio's voice pricing, or any JSON by pointers.
+
+Pure: text in, rows of the catalogue out. A source says what is asked now, so its rows are in force
+from the moment of the look on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from ledger.price_rows import InvalidPriceError, PriceRow, price_row
+from schemas.jsonio import wire_name
+
+_decode: Final = msgspec.json.Decoder(Any, float_hook=Decimal).decode
+_CURRENCY: Final = "usd"
+
+
+class UnreadablePricesError(Exception):
+    """What was published is not what the source's settings describe; the message says how."""
+
+
+class Source(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True):
+    """Where prices are published, and who asks: a name and a file with the password, if needed."""
+
+    name: str
+    url: str
+    username: str | None = None
+    password_file: str | None = None
+
+    def rows(self, text: bytes, at: datetime) -> list[PriceRow]:
+        """Return the prices in an answer, in force from `at` on; raises UnreadablePricesError."""
+        try:
+            published = _decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
+            raise UnreadablePricesError("the answer is not JSON") from None
+        return [self._row(fields, at) for fields in self.found(published)]
+
+    def found(self, published: Any) -> Iterable[Mapping[str, str]]:
+        """Yield the fields of each price; raises UnreadablePricesError."""
+        raise NotImplementedError
+
+    def _row(self, fields: Mapping[str, str], at: datetime) -> PriceRow:
+        since = at.replace(microsecond=0).isoformat()
+        try:
+            return price_row({**fields, "effective_from": since}, source=f"{self.name}: {self.url}")
+        except InvalidPriceError as error:
+            what = f"{fields.get('service')} {fields.get('operation')}"
+            raise UnreadablePricesError(f"{what}: {error}") from None
+
+
+class _Outbound(Struct):
+    current_price: int | Decimal
+    destination_prefixes: list[str] = []
+    origination_prefixes: list[str] = []
+    prefixes: list[str] = []
+
+
+class _Inbound(Struct):
+    current_price: int | Decimal
+    number_type: str
+
+
+class _Country(Struct):
+    price_unit: str
+    outbound_prefix_prices: list[_Outbound] = []
+    inbound_call_prices: list[_Inbound] = []
+
+
+class TwilioVoice(
+    Source, kw_only=True, frozen=True, rename=wire_name, tag_field="kind", tag="twilio-voice"
+):
+    """Twilio's Pricing API, a country's voice prices (versions 1 and 2): USD a minute.
+
+    `outbound_prefix` is the destination whose price counts for calls, `inbound_number_type` the
+    kind of our own number (`local`, `mobile`, `national`, `toll free`).
+    """
+
+    outbound_prefix: str = "1"
+    inbound_number_type: str = "local"
+
+    def found(self, published: Any) -> Iterable[Mapping[str, str]]:
+        """Yield the price of outbound and of inbound calls."""
+        try:
+            country = msgspec.convert(published, _Country)
+        except msgspec.ValidationError as error:
+            raise UnreadablePricesError(f"not a country's voice prices: {error}") from None
+        if country.price_unit.lower() != _CURRENCY:
+            raise UnreadablePricesError(f"prices are in {country.price_unit}, not in USD")
+        yield self._per_minute("outbound_call", self._outbound(country).current_price)
+        yield self._per_minute("inbound_call", self._inbound(country).current_price)
+
+    def _outbound(self, country: _Country) -> _Outbound:
+        """Return the price for the prefix, that from anywhere before those of some origins."""
+        matching = [
+            price
+            for price in country.outbound_prefix_prices
+            if self.outbound_prefix in {*price.destination_prefixes, *price.prefixes}
+        ]
+        for origin in ("ALL", "ROW"):
+            for price in matching:
+                if origin in price.origination_prefixes:
+                    return price
+        if len(matching) == 1 and not matching[0].origination_prefixes:
+            return matching[0]
+        raise UnreadablePricesError(f"no one price for calls to the prefix {self.outbound_prefix}")
+
+    def _inbound(self, country: _Country) -> _Inbound:
+        for price in country.inbound_call_prices:
+            if price.number_type.lower() == self.inbound_number_type.lower():
+                return price
+        raise UnreadablePricesError(f"no price for {self.inbound_number_type} numbers")
+
+    @staticmethod
+    def _per_minute(operation: str, price: object) -> Mapping[str, str]:
+        return {
+            "service": "twilio",
+            "operation": operation,
+            "unit": "minutes",
+            "price_usd": str(price),
+        }
+
+
+class Pointed(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True):
+    """A price of the catalogue, and where its figure stands: `pointer` is an RFC 6901 pointer."""
+
+    service: str
+    operation: str
+    unit: str
+    pointer: str
+    model: str | None = None
+    per_units: int = 1
+
+
+class JsonPrices(Source, kw_only=True, frozen=True, rename=wire_name, tag_field="kind", tag="json"):
+    """Any JSON document with figures in USD, each found by a pointer."""
+
+    prices: list[Pointed]
+    currency_pointer: str | None = None
+
+    def found(self, published: Any) -> Iterable[Mapping[str, str]]:
+        """Yield the prices that the pointers name."""
+        if self.currency_pointer is not None:
+            currency = value_at(published, self.currency_pointer)
+            if not isinstance(currency, str) or currency.lower() != _CURRENCY:
+                raise UnreadablePricesError(f"prices are in {currency!s:.20}, not in USD")
+        for price in self.prices:
+            figure = value_at(published, price.pointer)
+            if isinstance(figure, bool) or not isinstance(figure, int | str | Decimal):
+                raise UnreadablePricesError(f"{price.pointer} is not a number")
+            fields = {
+                "service": price.service,
+                "operation": price.operation,
+                "unit": price.unit,
+                "per_units": str(price.per_units),
+                "price_usd": str(figure),
+            }
+            yield fields if price.model is None else {**fields, "model": price.model}
+
+
+AnySource = TwilioVoice | JsonPrices
+
+
+def value_at(document: Any, pointer: str) -> Any:
+    """Return what an RFC 6901 pointer names; raises UnreadablePricesError."""
+    if pointer and not pointer.startswith("/"):
+        raise UnreadablePricesError(f"{pointer} is not a JSON pointer: it begins with /")
+    value = document
+    for token in pointer.split("/")[1:]:
+        name = token.replace("~1", "/").replace("~0", "~")
+        is_index = isinstance(value, list) and name.isascii() and name.isdigit()
+        try:
+            value = value[int(name[:9])] if is_index else value[name]
+        except (KeyError, IndexError, TypeError):
+            raise UnreadablePricesError(f"there is nothing at {pointer}") from None
+    return value

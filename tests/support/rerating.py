@@ -1,0 +1,59 @@
+"""Costs, late prices and totals for tests of corrections."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from ledger.price_rows import PriceRow
+from ledger.store.database import connected
+from ledger.store.price_entry import add_prices
+from tests.support.recording import fetch
+
+
+def a_price(
+    service: str, usd: str | Decimal, since: datetime, *, model: str = "*", unit: str = "minutes"
+) -> PriceRow:
+    """Return a row of the catalogue."""
+    return PriceRow(service, "api", "talk", model, unit, Decimal(usd), 1, since, "tests")
+
+
+async def add(database_url: str, *rows: PriceRow) -> None:
+    """Enter prices, however much they change."""
+    async with connected(database_url, name="tests") as connection:
+        await add_prices(connection, rows, set_by="tests")
+
+
+TOTALS = (
+    "SELECT call_id, costs::jsonb, charges::jsonb, estimated_count, persona_id FROM calls"
+    " WHERE user_id = ANY ($1) ORDER BY 1",
+    "SELECT * FROM user_day_costs WHERE user_id = ANY ($1) ORDER BY 1, 2, 3, 4",
+    "SELECT * FROM user_days WHERE user_id = ANY ($1) ORDER BY 1, 2, 3",
+    "SELECT * FROM user_spend WHERE user_id = ANY ($1) ORDER BY 1, 2",
+)
+
+
+async def totals(database_url: str, users: Iterable[str]) -> list[list[Any]]:
+    """Return every total of some users; costs of nothing are left out."""
+    found = [list(map(tuple, await fetch(database_url, query, list(users)))) for query in TOTALS]
+    found[0] = [(call, _without_zeros(costs), *rest) for call, costs, *rest in found[0]]
+    found[1] = [row for row in found[1] if row[-1]]
+    found[3] = [row for row in found[3] if any(row[2:])]
+    return found
+
+
+def _without_zeros(costs: str) -> dict[str, dict[str, int]]:
+    days = {
+        day: {service: nano for service, nano in services.items() if nano}
+        for day, services in json.loads(costs).items()
+    }
+    return {day: services for day, services in days.items() if services}
+
+
+async def cost_nano(database_url: str, user: str) -> int:
+    """Return what a user's calls cost in all."""
+    rows = await fetch(
+        database_url, "SELECT sum(cost_nano) FROM user_day_costs WHERE user_id = $1", user
+    )
+    return int(rows[0][0] or 0)
