@@ -150,6 +150,32 @@ export interface Budget {
   alerts: Alert[];
 }
 
+export type ChannelType = "email" | "sms" | "webhook";
+export type DeliveryState = "pending" | "delivering" | "delivered" | "failed" | "skipped";
+
+export interface Channel {
+  channelId: string;
+  type: ChannelType;
+  address: string;
+  state: "unverified" | "verified" | "disabled";
+  reason: string | null;
+  deliveredAt: string | null;
+  failures: Decimal;
+}
+
+export interface NewChannel extends Channel {
+  secret: string | null;
+}
+
+export interface Delivery {
+  deliveryId: string;
+  kind: "alert" | "verification" | "test";
+  state: DeliveryState;
+  reason: string | null;
+  nextAttemptAt: string | null;
+  attempts: { error: string | null }[];
+}
+
 export interface Analytics {
   period: { start: string; end: string; label: string };
   totalUsers: Decimal;

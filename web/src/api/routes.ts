@@ -6,7 +6,11 @@ import type {
   CallCost,
   CallEvent,
   CallPage,
+  Channel,
+  ChannelType,
+  Delivery,
   EventPage,
+  NewChannel,
   Reconciliation,
   Spending,
 } from "./bodies";
@@ -59,6 +63,37 @@ export const budget = (user: string, signal: AbortSignal): Promise<Budget> =>
 
 export const changeBudget = (user: string, change: unknown): Promise<Budget> =>
   ask(`${of(user)}/budget`, { method: "PUT", body: change });
+
+const channel = (user: string, channelId: string): string =>
+  `${of(user)}/channels/${encodeURIComponent(channelId)}`;
+
+export const channels = async (user: string, signal: AbortSignal): Promise<Channel[]> =>
+  (await ask<{ channels: Channel[] }>(`${of(user)}/channels`, { signal })).channels;
+
+export const addChannel = (user: string, type: ChannelType, address: string): Promise<NewChannel> =>
+  ask(`${of(user)}/channels`, { method: "POST", body: { type, address } });
+
+/** Takes a channel away; returns those that remain. */
+export const removeChannel = async (user: string, channelId: string): Promise<Channel[]> =>
+  (await ask<{ channels: Channel[] }>(channel(user, channelId), { method: "DELETE" })).channels;
+
+/** Verifies a channel by its code; without one, a new code is sent. */
+export const verifyChannel = (user: string, channelId: string, code?: string): Promise<Channel> =>
+  ask(`${channel(user, channelId)}/verify`, { method: "POST", body: { code } });
+
+/** Has a test message sent; returns the id of its delivery. */
+export const testChannel = async (user: string, channelId: string): Promise<string> =>
+  (await ask<{ deliveryId: string }>(`${channel(user, channelId)}/test`, { method: "POST" }))
+    .deliveryId;
+
+/** What was sent to a channel lately, newest first. */
+export const deliveries = async (
+  user: string,
+  channelId: string,
+  signal: AbortSignal,
+): Promise<Delivery[]> =>
+  (await ask<{ deliveries: Delivery[] }>(`${channel(user, channelId)}/deliveries`, { signal }))
+    .deliveries;
 
 export const call = (callId: string, signal: AbortSignal): Promise<CallCost> =>
   ask(`/api/costs/call/${encodeURIComponent(callId)}`, { signal });
