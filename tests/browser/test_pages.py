@@ -17,8 +17,9 @@ from playwright.async_api import Page, expect
 from cost_analytics.simulation.cast import DEMO_USER
 from cost_analytics.simulation.planning import Wish, plan_for
 from cost_analytics.simulation.timeline import timeline
+from tests.browser.axe import faults
 from tests.browser.conftest import Open
-from tests.support.house import ROOT
+from tests.support.notices import write_channel
 from tests.support.product import Product
 from tests.support.streaming import Sent
 
@@ -29,7 +30,6 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
-AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 KEPT = os.environ.get("SCREENSHOTS")
 DAYS = 30 if KEPT else 3
 LIVE_SECONDS = 45 if KEPT else 2
@@ -60,9 +60,12 @@ def of_day(days_ago: int) -> list[Sent]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lived_in(product: Product) -> AsyncIterator[Product]:
-    """The product with some days behind it, calls going on, and a budget nearly spent."""
+    """The product with some days behind it, calls going on, a budget nearly spent, and channels."""
     body = b'{"dailyLimit_usd": 40, "monthlyLimit_usd": 4000, "thresholds": [50], "maxCostPerCall_usd": 2.5}'
     await product.put(f"/api/costs/user/{DEMO_USER}/budget", body, DEMO_USER)
+    database, web = product.stage.database_url, "https://example.com/alerts"
+    await write_channel(database, "demo@example.com", user_id=DEMO_USER, kind="email")
+    await write_channel(database, web, user_id=DEMO_USER, state="unverified")
     for days_ago in range(DAYS, 0, -1):
         await product.send(*of_day(days_ago))
     product.simulate()
@@ -84,6 +87,7 @@ async def arrive(page: Page, name: str) -> None:
         await expect(page.get_by_role("img", name="Cost of the call")).to_be_visible()
     elif name == "budget":
         await expect(page.get_by_role("meter").first).to_be_visible()
+        await expect(page.get_by_text("demo@example.com", exact=True)).to_be_visible()
     else:
         await expect(page.get_by_role("img", name="Cost of each day")).to_be_visible()
 
@@ -107,15 +111,3 @@ async def test_a_page(
         await page.mouse.move(0, 0)
         await page.screenshot(path=picture, full_page=name not in {"spending", "call"})
         assert picture.stat().st_size > 5_000
-
-
-async def faults(page: Page) -> list[str]:
-    """Return what axe holds against a page: everything that it calls serious or worse."""
-    await page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    return [
-        f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
-        for one in found["violations"]
-        if one["impact"] in {"serious", "critical"}
-        for node in one["nodes"]
-    ]

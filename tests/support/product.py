@@ -47,6 +47,7 @@ class Product:
             "DATABASE_URL": self.stage.database_url,
             "JWT_SECRET": SECRET,
             "API_PORT": str(self.port),
+            "WEBHOOK_ALLOW_PRIVATE": "true",
         }
         with (self.directory / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(

@@ -1,0 +1,19 @@
+"""Asks axe whether a page shuts anybody out."""
+
+from playwright.async_api import Page
+
+from tests.support.house import ROOT
+
+AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+async def faults(page: Page) -> list[str]:
+    """Return what axe holds against a page: everything that it calls serious or worse."""
+    await page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
+        for one in found["violations"]
+        if one["impact"] in {"serious", "critical"}
+        for node in one["nodes"]
+    ]

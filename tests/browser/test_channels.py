@@ -1,0 +1,120 @@
+"""Where to be told, on the Budget page: over the real API, the real courier and a real receiver."""
+
+import asyncio
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.browser.axe import faults
+from tests.browser.conftest import Open
+from tests.support.product import Product
+from tests.support.receivers import Got, Receiver, receiver
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+SOON_MS = 10_000
+
+
+def card(page: Page) -> Locator:
+    return page.get_by_role("region", name="Where to tell me")
+
+
+async def got(endpoint: Receiver, count: int) -> Got:
+    """Wait until so many messages came, and return the last."""
+    async with asyncio.timeout(SOON_MS / 1_000):
+        while len(endpoint.got) < count:
+            await asyncio.sleep(0.05)
+    return endpoint.got[-1]
+
+
+async def test_a_webhook_is_added_verified_tested_and_removed(
+    open_page: Open, product: Product
+) -> None:
+    product.start("notices")
+    permissions = ["clipboard-read", "clipboard-write"]
+    async with receiver() as endpoint, open_page("/budget", "lea", permissions=permissions) as page:
+        here = card(page)
+        await expect(here.get_by_text("Nobody is told yet.")).to_be_visible()
+        await here.get_by_label("Address that is called").fill(endpoint.url)
+        await here.get_by_role("button", name="Add channel").click()
+        secret = here.get_by_label("Secret of this webhook")
+        await expect(secret).to_be_focused()
+        await expect(here.get_by_text("it is not shown again")).to_be_visible()
+        await expect(here.get_by_text("Not verified")).to_be_visible()
+        await expect(here.get_by_text("The code was delivered.")).to_be_visible(timeout=SOON_MS)
+        assert not await faults(page)
+        await here.get_by_role("button", name="Copy").click()
+        await expect(here.get_by_text("Copied.")).to_be_visible()
+        copied = await page.evaluate("navigator.clipboard.readText()")
+        assert copied.startswith("whsec_")
+        assert copied == await secret.input_value()
+        await here.get_by_role("button", name="Hide").click()
+        await expect(secret).to_have_count(0)
+        await expect(here.get_by_text("The secret is hidden.")).to_be_focused()
+
+        code = here.get_by_label("Code", exact=True)
+        await code.fill("wrong")
+        await here.get_by_role("button", name="Verify").click()
+        await expect(here.get_by_text("4 of 5 tries are left")).to_be_visible()
+        await expect(code).to_be_focused()
+        await here.get_by_role("button", name="Send a new code").click()
+        await expect(here.get_by_role("alert")).to_contain_text("Come back in")
+        await code.fill((await got(endpoint, 1)).json["data"]["challenge"])
+        await here.get_by_role("button", name="Verify").click()
+        await expect(here.get_by_text("Verified", exact=True)).to_be_visible()
+        await expect(here.get_by_role("heading", name=endpoint.url)).to_be_focused()
+        await expect(code).to_have_count(0)
+
+        await here.get_by_role("button", name="Send a test to").click()
+        assert (await got(endpoint, 2)).json["type"] == "channel.test"
+        await expect(here.get_by_text("The test was delivered.")).to_be_visible(timeout=SOON_MS)
+        await expect(here.get_by_text("Last delivered")).to_be_visible()
+        await page.reload()
+        await expect(here.get_by_text("Verified", exact=True)).to_be_visible()
+        await expect(secret).to_have_count(0)
+
+        remove = here.get_by_role("button", name=f"Remove {endpoint.url}")
+        await remove.click()
+        await expect(here.get_by_role("button", name="Keep it")).to_be_focused()
+        assert not await faults(page)
+        await page.keyboard.press("Enter")
+        await expect(remove).to_be_focused()
+        await remove.click()
+        await here.get_by_role("button", name="Yes, remove it").click()
+        await expect(here.get_by_text("was removed")).to_be_focused()
+        await expect(here.get_by_text("Nobody is told yet.")).to_be_visible()
+
+
+async def test_what_is_refused_is_said_at_its_field(open_page: Open) -> None:
+    async with open_page("/budget", "max") as page:
+        here = card(page)
+        way, add = here.get_by_label("Tell me by"), here.get_by_role("button", name="Add channel")
+        await way.select_option("SMS")
+        await here.get_by_label("Phone number").fill("+14155550123")
+        await add.click()
+        await expect(here.get_by_text("is not set up on this server")).to_be_visible()
+        await expect(way).to_have_attribute("aria-invalid", "true")
+        await expect(way).to_be_focused()
+        await way.select_option("Webhook")
+        await expect(here.get_by_role("option", name="SMS")).to_be_disabled()
+        address = here.get_by_label("Address that is called")
+        await address.fill("ftp://example.com")
+        await add.click()
+        await expect(address).to_have_attribute("aria-invalid", "true")
+        await expect(address).to_be_focused()
+        await expect(here.get_by_text("address must be an address such as")).to_be_visible()
+
+
+async def test_what_cannot_be_loaded_can_be_tried_again(open_page: Open) -> None:
+    async with open_page("/", "ned") as page:
+        await page.route("**/channels", lambda route: route.abort())
+        await page.get_by_role("link", name="Budget").click()
+        here = card(page)
+        await expect(here.get_by_text("This could not be loaded.")).to_be_visible()
+        await page.unroute("**/channels")
+        await here.get_by_role("button", name="Try again").click()
+        await expect(here.get_by_text("Nobody is told yet.")).to_be_visible()
