@@ -22,6 +22,7 @@ describe("channels", () => {
 
   it("say what was delivered and what failed since", () => {
     expect(historyOf(channel({}))).toBe("Nothing delivered yet.");
+    expect(historyOf(channel({ state: "unverified" }))).toBe("");
     expect(historyOf(channel({ failures: "1" }))).toMatch(/1 failed attempt since/);
     const some = historyOf(channel({ deliveredAt: "2026-01-05T12:00:00Z", failures: "12" }));
     expect(some).toMatch(/^Last delivered .*2026.*, 12 failed attempts since\.$/);

@@ -61,8 +61,9 @@ export function standingOf({ state, reason }: Channel): Standing {
   };
 }
 
-/** What was last delivered and what has failed since. */
-export function historyOf({ deliveredAt, failures }: Channel): string {
+/** What was last delivered and what has failed since; nothing about a channel that is new. */
+export function historyOf({ state, deliveredAt, failures }: Channel): string {
+  if (state === "unverified" && deliveredAt === null && Number(failures) === 0) return "";
   const last = deliveredAt ? `Last delivered ${moment(deliveredAt)}` : "Nothing delivered yet";
   const failed = Number(failures);
   if (failed === 0) return `${last}.`;
