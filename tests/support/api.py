@@ -27,6 +27,8 @@ from ledger.store.database import Pool
 from ledger.store.reading import ReaderPool, reader_pool
 
 SECRET = "a secret of the tests, and long enough"
+TOKEN_SECONDS = 6 * 3600
+"""Tokens are made when tests are collected, and the last of them runs much later."""
 
 
 NOON = time(12, tzinfo=UTC)
@@ -36,7 +38,7 @@ NOON = time(12, tzinfo=UTC)
 def claims(user: str = "alice", **changes: Any) -> dict[str, Any]:
     """Return what a good token of a user says; a change to None leaves a claim out."""
     now = int(clock.time())
-    said = {"sub": user, "iat": now, "exp": now + 600, **changes}
+    said = {"sub": user, "iat": now, "exp": now + TOKEN_SECONDS, **changes}
     return {name: value for name, value in said.items() if value is not None}
 
 

@@ -107,7 +107,7 @@ def test_signatures_are_those_of_the_specification(body: bytes, at_seconds: int)
 
 def test_a_receiver_verifies_what_is_signed_and_refuses_the_rest() -> None:
     secret, body = secret_text(new_secret()), b'{"type":"x","amount":0.10}'
-    headers = signature_headers(secret, "msg_1", int(NOW.timestamp()), body)
+    headers = signature_headers(secret, "msg_1", int(datetime.now(UTC).timestamp()), body)
     assert Webhook(secret).verify(body, headers) == {"type": "x", "amount": 0.1}
     for changed in (headers | {"webhook-id": "msg_2"}, headers | {"webhook-timestamp": "1"}):
         with pytest.raises(WebhookVerificationError):
