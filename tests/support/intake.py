@@ -27,7 +27,8 @@ class Stream:
         self.events += events
 
     def decoded(self) -> list[Event]:
-        return [decode(event.value, (), Window.around(NOW)) for event in self.events]
+        window = Window.around(datetime.now(UTC))
+        return [decode(event.value, (), window) for event in self.events]
 
 
 async def send(api: Api, path: str, body: Any, **headers: str) -> Answer:
