@@ -7,9 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from api.access import CALLER, Access, Route
-from api.paging import limit_of
-from api.parameters import one_of
-from api.problems import invalid_parameter
+from api.paging import limit_of, number_of
 from api.replies import tagged_reply
 from ledger.store.budgets import Budgets
 from schemas.alerts import BudgetAlert
@@ -18,7 +16,6 @@ from schemas.jsonio import decode
 
 _DEFAULT_LIMIT: Final = 50
 _LIMIT_MOST: Final = 200
-_CURSOR_DIGITS_MOST: Final = 18
 
 
 class AlertRoutes:
@@ -35,19 +32,10 @@ class AlertRoutes:
         """Answer with a page of a user's alerts, latest first."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
         page = await self._budgets.alerts(
-            viewer, user_id, _cursor(request), limit_of(request, _DEFAULT_LIMIT, _LIMIT_MOST)
+            viewer, user_id, number_of(request), limit_of(request, _DEFAULT_LIMIT, _LIMIT_MOST)
         )
         body = AlertList(
             alerts=[decode(BudgetAlert, alert.encode()) for alert in page.alerts],
             next_cursor=None if page.before is None else str(page.before),
         )
         return tagged_reply(request, body)
-
-
-def _cursor(request: web.Request) -> int | None:
-    text = one_of(request, "cursor")
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= _CURSOR_DIGITS_MOST):
-        raise invalid_parameter("cursor", "must be the `nextCursor` of the page before")
-    return int(text)

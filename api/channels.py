@@ -11,8 +11,8 @@ from msgspec import UNSET
 from api.access import CALLER, Access, Route
 from api.limits import read_body
 from api.options import ApiOptions
-from api.parameters import one_of
-from api.problems import Problem, forbidden, invalid_body, invalid_parameter, rate_limited
+from api.paging import number_of
+from api.problems import Problem, forbidden, invalid_body, rate_limited
 from api.replies import reply, tagged_reply
 from ledger.addresses import AddressError, checked
 from ledger.store.channels import (
@@ -35,7 +35,6 @@ T = TypeVar("T")
 
 _ALL: Final = "/api/costs/user/{userId}/channels"
 _ONE: Final = _ALL + "/{channelId}"
-_CURSOR_DIGITS_MOST: Final = 18
 
 
 class ChannelRoutes:
@@ -99,7 +98,8 @@ class ChannelRoutes:
     async def deliveries(self, request: web.Request) -> web.Response:
         """Answer with what was sent to a channel, newest first, and with every attempt."""
         viewer, user_id = _about(request)
-        before = cursor_of(request)
+        number = number_of(request)
+        before = NEWEST if number is None else number
         async with self._readers.reading(viewer) as connection:
             page = await list_deliveries(connection, viewer, user_id, _channel(request), before)
         return tagged_reply(request, granted(page))
@@ -127,16 +127,6 @@ def wanted_of(body: WantedChannel, options: ApiOptions) -> Wanted:
     except AddressError as error:
         raise invalid_body(str(error)) from None
     return Wanted(body.type, address)
-
-
-def cursor_of(request: web.Request) -> int:
-    """Return where a page of a list begins; raises the 400 Problem."""
-    text = one_of(request, "cursor")
-    if text is None:
-        return NEWEST
-    if not (text.isascii() and text.isdigit() and len(text) <= _CURSOR_DIGITS_MOST):
-        raise invalid_parameter("cursor", "must be the `nextCursor` of an earlier page")
-    return int(text)
 
 
 def _about(request: web.Request) -> tuple[Viewer, str]:

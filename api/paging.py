@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 ROWS_MOST: Final = 100
 ROWS_USUALLY: Final = 20
+NUMBER_DIGITS_MOST: Final = 18
 CURSOR_CHARACTERS_MOST: Final = 8 * ID_CHARACTERS_MOST
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -63,6 +64,16 @@ def cursor_of(
     if not is_key(key):
         raise _foreign()
     return Position(moment, key)
+
+
+def number_of(request: web.Request) -> int | None:
+    """Return where the page of a numbered list begins; raises the 400 Problem."""
+    text = one_of(request, "cursor")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= NUMBER_DIGITS_MOST):
+        raise _foreign()
+    return int(text)
 
 
 def cursor(position: Position) -> str:

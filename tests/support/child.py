@@ -1,0 +1,56 @@
+"""One of the product's own commands as a process of its own, to be killed without warning."""
+
+import asyncio
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.support.command import COMMAND, environment
+
+
+class Child:
+    """`cost-analytics COMMAND`, started with `values` as its settings; its log is kept."""
+
+    def __init__(
+        self, command: str, directory: Path, values: Mapping[str, str], name: str = ""
+    ) -> None:
+        self.directory = directory
+        self.log = directory / f"{name or command}.log"
+        self._command = command
+        self._values = values
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start a new process."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*COMMAND, self._command],
+                cwd=self.directory,
+                env=environment(dict(self._values)),
+                stdout=log,
+                stderr=log,
+            )
+
+    def kill(self) -> None:
+        """End it as a power cut would: SIGKILL, nothing is finished."""
+        assert self._process is not None
+        assert self._process.poll() is None, self.log.read_text()[-2000:]
+        self._process.kill()
+        self._process.wait(10)
+
+    async def stop(self, seconds: int = 40) -> None:
+        """Stop it in order and require that it ends well."""
+        assert self._process is not None
+        self._process.terminate()
+        code = await asyncio.to_thread(self._process.wait, seconds)
+        assert code == 0, self.log.read_text()[-2000:]
+
+    def abandon(self) -> None:
+        """Leave nothing behind, whatever became of the test."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(10)
+
+    def said(self, action: str) -> int:
+        """Return how often its log has an action."""
+        return self.log.read_text().count(f'"action": "{action}"')
