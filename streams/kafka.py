@@ -6,6 +6,7 @@ producing is a setting, because the embedded broker does not offer it.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -38,6 +39,10 @@ __all__ = [
 ]
 
 REQUEST_TIMEOUT_MS: Final = 30_000
+METADATA_AGE_MS: Final = 30_000
+"""A group learns this late of partitions that were added; five minutes are the library's own."""
+TOPICS_SECONDS: Final = 30
+TOPICS_LOOK_SECONDS: Final = 0.05
 MAX_FETCH_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -61,6 +66,7 @@ class KafkaSettings:
         options: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap_servers,
             "request_timeout_ms": REQUEST_TIMEOUT_MS,
+            "metadata_max_age_ms": METADATA_AGE_MS,
             "security_protocol": self.security_protocol,
         }
         if self.security_protocol.endswith("SSL"):
@@ -119,7 +125,11 @@ async def cluster_id(settings: KafkaSettings) -> str:
 async def ensure_topics(
     settings: KafkaSettings, *, partitions: int = DEFAULT_PARTITIONS, replication: int = 1
 ) -> list[str]:
-    """Create the topics that do not exist; returns their names. Existing ones are left alone."""
+    """Create the topics that do not exist; returns their names. Existing ones are left alone.
+
+    Returns when the new ones can be used. Raises KafkaError where the broker refuses one, and
+    TimeoutError where it does not serve them in time.
+    """
     admin = AIOKafkaAdminClient(**settings.client_options())
     await admin.start()
     try:
@@ -138,9 +148,25 @@ async def ensure_topics(
                 ]
             )
             _raise_for(answer)
+            async with asyncio.timeout(TOPICS_SECONDS):
+                await _until_served(admin, [topic.name for topic in missing])
     finally:
         await admin.close()
     return [topic.name for topic in missing]
+
+
+async def _until_served(admin: AIOKafkaAdminClient, names: list[str]) -> None:
+    """Wait until the broker knows a leader for each partition of these topics.
+
+    It creates before it serves, and a group joined in between would own no partition at all.
+    """
+    while not all(map(_is_served, await admin.describe_topics(names))):  # noqa: ASYNC110 - no event for it
+        await asyncio.sleep(TOPICS_LOOK_SECONDS)
+
+
+def _is_served(topic: Any) -> bool:
+    partitions = topic["partitions"]
+    return bool(partitions) and not any(one["error_code"] for one in (topic, *partitions))
 
 
 def _raise_for(answer: Any) -> None:
