@@ -6,12 +6,9 @@ depends on the set of its events only; a property test shuffles and splits them 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain
-from typing import NamedTuple
-
-import msgspec
 
 from ledger.calls import CHARGED, REFUNDED, Call
 from ledger.catalogue import Catalogue
@@ -24,12 +21,11 @@ from ledger.entries import (
     settled_entry,
     void_entry,
 )
-from ledger.movements import Movements
+from ledger.folded import CountedCost, Folded, Known
 from ledger.opened import OpenCall
 from ledger.periods import day_of
 from ledger.pricing import price, tariff_of
 from ledger.settlement import settle
-from ledger.spend import Spend
 from schemas.events import (
     CallCharged,
     CallEnded,
@@ -41,49 +37,6 @@ from schemas.events import (
 )
 from schemas.money import nano_from_usd
 from schemas.refusals import Refused
-
-
-class CountedCost(NamedTuple):
-    """A recorded cost as a void needs to know it."""
-
-    call_id: str
-    time: datetime
-    service: str
-    cost_nano: int
-    estimated: bool
-
-
-class Known(msgspec.Struct):
-    """What the store knows of a batch before it is folded.
-
-    `calls` are the calls the batch names, as last committed; `held` the events kept back for them;
-    `voidable` the recorded costs that voids of this batch name; `voided` those voided already.
-    """
-
-    calls: Mapping[str, Call] = {}
-    held: Mapping[str, list[Event]] = {}
-    voidable: Mapping[str, CountedCost] = {}
-    voided: frozenset[str] = frozenset()
-
-
-class Folded(msgspec.Struct):
-    """What one transaction writes for a batch.
-
-    `changed` are calls as last committed and as they are now; of those that are also in `grown`
-    nothing changed but costs and counts. `unreleased` were held and cannot be counted even now that
-    their call is known, because prices changed meanwhile: they stay held.
-    """
-
-    changed: dict[str, tuple[Call | None, Call]] = {}
-    grown: set[str] = set()
-    entries: list[Entry] = []
-    identities: list[tuple[str, int]] = []
-    movements: Movements = msgspec.field(default_factory=Movements)
-    spend: Spend = msgspec.field(default_factory=Spend)
-    refused: list[tuple[Event, Refused]] = []
-    held: list[Event] = []
-    released: list[str] = []
-    unreleased: list[tuple[Event, Refused]] = []
 
 
 def fold(events: Sequence[Event], known: Known, catalogue: Catalogue) -> Folded:

@@ -14,29 +14,26 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from ledger.accrual import Folded
-from ledger.alerts import Background, alert, alert_event, alert_id, cutoff, cutoff_event
+from ledger.alerts import Background, alert, alert_id, cutoff
 from ledger.calls import Call
 from ledger.crossings import crossing
 from ledger.entries import Entry
+from ledger.folded import Folded
 from ledger.limits import FULL, Limit, Limits
 from ledger.periods import Period, period_of, quarter_of
 from ledger.spend import SpendKey
 from ledger.store.alerts import (
     Span,
-    announce,
     costs_by_service,
     lock_budgets,
-    move_spend,
     open_budgets,
     raise_alerts,
     read_spend,
-    release_holds,
     request_cutoff,
 )
 from ledger.store.database import Connection
 from ledger.thresholds import Stand, call_stand, period_stand, reached
-from schemas.alerts import BudgetAlert, CloudEvent, SpendBasis
+from schemas.alerts import SpendBasis
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
 
 USERS_REMEMBERED_MAX: Final = 200_000
@@ -60,22 +57,31 @@ class Alerting:
         self._raised = _Remembered(ALERTS_REMEMBERED_MAX)
         self._unsure: tuple[Sequence[str], Sequence[UUID]] = ((), ())
 
-    async def review_batch(self, connection: Connection, folded: Folded, now: datetime) -> int:
-        """Move spend by what a batch came to; returns how many alerts and commands are to be sent.
+    async def lock(self, connection: Connection, folded: Folded) -> dict[str, Limits]:
+        """Lock the settings of a batch's users before their spend moves; returns their limits.
 
-        Call it within the batch's transaction, and `committed` after it.
+        Call it within the batch's transaction, then move, then `review_batch`.
         """
-        moved = folded.spend.changed()
-        changed = [pair for pair in folded.changed.values() if pair[1].user_id is not None]
-        users = {call.user_id or "" for _, call in changed}.union(user for user, _ in moved)
-        self._unsure = (), ()
+        users = sorted(folded.users())
+        self._unsure = users, ()
         if not users:
+            return {}
+        unknown = [user for user in users if user not in self._users]
+        if unknown:
+            await open_budgets(connection, unknown)
+        return await lock_budgets(connection, users)
+
+    async def review_batch(
+        self, connection: Connection, folded: Folded, budgets: Mapping[str, Limits], now: datetime
+    ) -> int:
+        """Raise what is due after the spend has moved, given the limits of users who have any.
+
+        Returns how many alerts and commands are to be sent. Call `committed` after the commit.
+        """
+        if not budgets:
             return 0
-        budgets = await self._lock(connection, sorted(users))
-        await move_spend(connection, moved)
-        await release_holds(connection, _finished(changed))
-        stands = await self._period_stands(connection, budgets, moved, now)
-        stands += _call_stands(budgets, changed, now)
+        stands = await self._period_stands(connection, budgets, folded.spend.changed(), now)
+        stands += _call_stands(budgets, folded.changed.values(), now)
         return await self._raise(connection, budgets, stands, folded.entries, now)
 
     def committed(self) -> None:
@@ -103,13 +109,6 @@ class Alerting:
             call_stand(limit, call, call, now) for call in calls for limit in limits.of_calls()
         ]
         return await self._raise(connection, {limits.user_id: limits}, stands, (), now)
-
-    async def _lock(self, connection: Connection, users: list[str]) -> dict[str, Limits]:
-        unknown = [user for user in users if user not in self._users]
-        if unknown:
-            await open_budgets(connection, unknown)
-        self._unsure = users, ()
-        return await lock_budgets(connection, users)
 
     async def _period_stands(
         self,
@@ -172,17 +171,12 @@ class Alerting:
             )
             for (stand, percent), background in zip(due, backgrounds, strict=True)
         ]
-        new = await raise_alerts(connection, alerts)
+        messages = await raise_alerts(connection, alerts)
         self._unsure = self._unsure[0], [UUID(one.alert_id) for one in alerts]
-        events: list[CloudEvent] = []
         for (stand, percent), one in zip(due, alerts, strict=True):
-            if one.alert_id in new and not one.late:
-                events.append(alert_event(one))
-            if percent == FULL and budgets[stand.user_id].auto_cutoff:
-                events += await _cutoffs(connection, stand, one)
-        if events:
-            await announce(connection, events)
-        return len(events)
+            if percent == FULL and budgets[stand.user_id].auto_cutoff and _goes_on(stand):
+                messages += await request_cutoff(connection, cutoff(stand, one))
+        return messages
 
     async def _backgrounds(
         self, connection: Connection, stands: Sequence[Stand], now: datetime
@@ -199,20 +193,9 @@ class Alerting:
         ]
 
 
-async def _cutoffs(connection: Connection, stand: Stand, full: BudgetAlert) -> list[CloudEvent]:
-    """Request, once, that a call which goes on above its cap be ended."""
-    if stand.call is None or stand.call.status != "active" or stand.closed:
-        return []
-    request = cutoff(stand, full)
-    return [cutoff_event(request)] if await request_cutoff(connection, request) else []
-
-
-def _finished(changed: Iterable[tuple[Call | None, Call]]) -> list[tuple[str, str]]:
-    return sorted(
-        (call.user_id or "", call.call_id)
-        for _, call in changed
-        if call.status != "active" or call.charge_count
-    )
+def _goes_on(stand: Stand) -> bool:
+    """Say whether it is a call, above its cap, that can still be ended."""
+    return stand.call is not None and stand.call.status == "active" and not stand.closed
 
 
 def _call_stands(

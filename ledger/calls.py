@@ -60,8 +60,9 @@ class Call(msgspec.Struct, kw_only=True):
 
     def costs_by_service(self) -> dict[str, int]:
         """Return the cost of each service over all days, in nano-dollars, without zeros."""
-        totals: dict[str, int] = {}
-        for services in self.costs.values():
+        days = iter(self.costs.values())
+        totals = dict(next(days, {}))
+        for services in days:
             for service, nano in services.items():
                 totals[service] = totals.get(service, 0) + nano
         return {service: nano for service, nano in sorted(totals.items()) if nano}

@@ -16,17 +16,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Final
 
-from ledger.accrual import Folded, Known, fold
+from ledger.accrual import fold
 from ledger.alerting import Alerting
 from ledger.batches import Batch, Outcome, Work
 from ledger.calls import Call
+from ledger.folded import Folded, Known
 from ledger.pricebook import PriceBook
 from ledger.rerating import foreign_voids, redirect_voids
 from ledger.store.batches import (
     StaleCallError,
-    add_to_outbox,
     drop_unused,
     known_identities,
     lock_calls,
@@ -37,13 +38,8 @@ from ledger.store.batches import (
 )
 from ledger.store.codecs import use_fast_codecs
 from ledger.store.database import TRANSIENT_ERRORS, Connection, Deadlock, UniqueViolation
-from ledger.store.offsets import (
-    DeadLetter,
-    Stream,
-    advance_offsets,
-    record_dead_letters,
-    rewind_offset,
-)
+from ledger.store.moving import move
+from ledger.store.offsets import DeadLetter, Stream, record_dead_letters, rewind_offset
 from ledger.store.partitions import Month, ensure_months, month_of
 from ledger.store.rerates import newest_replacements
 from schemas.events import CostVoided, Event
@@ -137,16 +133,10 @@ class Recorder:
             await self._sort_out(connection, work)
             folded = await self._fold(connection, work)
             await write(connection, folded, work.recorded_at)
-            alerts = await self._alerting.review_batch(connection, folded, work.recorded_at)
+            outbox_id, alerts = await self._move(connection, work, folded)
             await self._refuse(connection, work, folded)
-            for partition, offset in batch.rewinds.items():
-                await rewind_offset(connection, self._stream, partition, offset)
-            await advance_offsets(connection, self._stream, batch.next_offsets)
-            outcome = _outcome(work, folded)
-            outcome.alerts = alerts
-            if outcome.changed:
-                call_ids = [call.call_id for call in outcome.changed]
-                outcome.outbox_id = await add_to_outbox(connection, self._worker_id, call_ids)
+        outcome = _outcome(work, folded)
+        outcome.outbox_id, outcome.alerts = outbox_id, alerts
         self._committed = True
         self._alerting.committed()
         self._remember(folded)
@@ -154,6 +144,17 @@ class Recorder:
         self._batches_without_rival += 1
         outcome.committed_at = datetime.now(UTC)
         return outcome
+
+    async def _move(
+        self, connection: Connection, work: Work, folded: Folded
+    ) -> tuple[int | None, int]:
+        """Move totals and offsets; returns the row of the outbox and how many alerts follow."""
+        batch, now = work.batch, work.recorded_at
+        for partition, offset in batch.rewinds.items():
+            await rewind_offset(connection, self._stream, partition, offset)
+        budgets = await self._alerting.lock(connection, folded)
+        row = await move(connection, folded, self._stream, batch.next_offsets, self._worker_id)
+        return row, await self._alerting.review_batch(connection, folded, budgets, now)
 
     async def _ensure_months(self, connection: Connection, events: Sequence[Event]) -> None:
         """Make the partitions that late events need; a new one may not be made inside the batch."""
@@ -210,7 +211,7 @@ class Recorder:
         return calls
 
     async def _refuse(self, connection: Connection, work: Work, folded: Folded) -> None:
-        """Keep and publish dead letters, acknowledged, before their offset moves."""
+        """Keep and publish dead letters, acknowledged, before the commit that moves their offset."""
         work.refuse(folded.refused)
         if work.letters:
             await record_dead_letters(connection, self._stream, work.letters)
@@ -221,7 +222,7 @@ class Recorder:
         for call_id, (_, call) in folded.changed.items():
             self._calls.pop(call_id, None)
             self._calls[call_id] = call
-        for call_id in list(self._calls)[: max(0, len(self._calls) - CACHED_CALLS_MAX)]:
+        for call_id in tuple(islice(self._calls, max(0, len(self._calls) - CACHED_CALLS_MAX))):
             del self._calls[call_id]
 
 
@@ -244,5 +245,5 @@ def _outcome(work: Work, folded: Folded) -> Outcome:
         repeated=work.repeated,
         held=len(folded.held),
         refused=Counter(letter.code for letter in work.letters),
-        changed=[call for _, call in folded.changed.values() if call.user_id is not None],
+        changed=folded.owned(),
     )

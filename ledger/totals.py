@@ -1,13 +1,44 @@
-"""From a call's state to the total that others see."""
+"""From a call's state to the total that others see.
+
+Each commit publishes the total of every call it changed, so its JSON is also written directly.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
+
+import msgspec
 
 from ledger.calls import Call
-from schemas.money import Usd
+from schemas.events import CallStatus, Direction
+from schemas.jsonio import wire_name
+from schemas.money import Usd, raw_number
 from schemas.totals import CallTotal
+
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class _Written(msgspec.Struct, rename=wire_name, gc=False):
+    """A `CallTotal` whose money is JSON already."""
+
+    call_id: str
+    user_id: str
+    persona_id: str | None
+    status: CallStatus
+    direction: Direction | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    duration_seconds: Decimal | int
+    expected_duration_seconds: Decimal | int | None
+    total_cost: msgspec.Raw
+    cost_by_service: dict[str, msgspec.Raw]
+    charged_to_user: msgspec.Raw
+    refunded: msgspec.Raw
+    estimated: bool
+    version: int
+    updated_at: datetime
 
 
 def seconds(milliseconds: int) -> Decimal | int:
@@ -37,4 +68,30 @@ def call_total(call: Call, updated_at: datetime) -> CallTotal:
         estimated=call.estimated_count > 0,
         version=call.version,
         updated_at=updated_at,
+    )
+
+
+def call_total_json(call: Call, updated_at: datetime) -> bytes:
+    """Return the JSON of `call_total` in half the time, as each commit needs it of many calls."""
+    by_service = call.costs_by_service()
+    expected = call.expected_duration_ms
+    return _encode(
+        _Written(
+            call.call_id,
+            call.user_id or "",
+            call.persona_id,
+            call.status,
+            call.direction,
+            call.started_at or call.first_at,
+            call.ended_at,
+            seconds(call.duration_ms),
+            None if expected is None else seconds(expected),
+            raw_number(sum(by_service.values())),
+            {service: raw_number(nano) for service, nano in by_service.items()},
+            raw_number(call.charged_nano()),
+            raw_number(call.refunded_nano()),
+            call.estimated_count > 0,
+            call.version,
+            updated_at,
+        )
     )

@@ -40,10 +40,8 @@ class Usd:
 def usd_text(nano: int) -> str:
     """Write nano-dollars as an exact decimal number of dollars: no exponent, no padding zeros."""
     whole, rest = divmod(abs(nano), NANO_PER_USD)
-    sign = "-" if nano < 0 else ""
-    if not rest:
-        return f"{sign}{whole}"
-    return f"{sign}{whole}.{rest:09d}".rstrip("0")
+    text = f"{whole}.{rest:09d}".rstrip("0").rstrip(".")
+    return f"-{text}" if nano < 0 else text
 
 
 def half_even(numerator: int, denominator: int) -> int:

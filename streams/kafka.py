@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from aiokafka import (
@@ -21,6 +23,7 @@ from aiokafka import (
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.partitioner import DefaultPartitioner, murmur2
 
 from schemas.topics import ALL_TOPICS, DEFAULT_PARTITIONS
 
@@ -44,6 +47,9 @@ METADATA_AGE_MS: Final = 30_000
 TOPICS_SECONDS: Final = 30
 TOPICS_LOOK_SECONDS: Final = 0.05
 MAX_FETCH_BYTES: Final = 4 * 1024 * 1024
+KEYS_REMEMBERED_MAX: Final = 65_536
+
+_by_the_library: Final = DefaultPartitioner()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +112,22 @@ def make_producer(settings: KafkaSettings, *, linger_ms: int = 0) -> AIOKafkaPro
         acks="all",
         enable_idempotence=settings.idempotent,
         linger_ms=linger_ms,
+        partitioner=_partition_of,
         max_batch_size=256 * 1024,
         max_request_size=2 * 1024 * 1024,
     )
+
+
+def _partition_of(key: bytes | None, all_partitions: Sequence[int], free: Sequence[int]) -> int:
+    """Choose the partition that every Kafka client chooses for a key, remembering its hash."""
+    if key is None:
+        return int(_by_the_library(key, all_partitions, free))
+    return all_partitions[_hash_of(key) % len(all_partitions)]
+
+
+@lru_cache(KEYS_REMEMBERED_MAX)
+def _hash_of(key: bytes) -> int:
+    return int(murmur2(key)) & 0x7FFFFFFF
 
 
 async def cluster_id(settings: KafkaSettings) -> str:

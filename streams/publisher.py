@@ -24,8 +24,7 @@ from ledger.batches import Outcome
 from ledger.calls import Call
 from ledger.store.database import TRANSIENT_ERRORS, Connection
 from ledger.store.outbox import claim_orphans, settle
-from ledger.totals import call_total
-from schemas.jsonio import encode
+from ledger.totals import call_total_json
 from schemas.topics import CALL_TOTALS
 from streams.kafka import KafkaError
 from streams.producing import Producing
@@ -133,7 +132,7 @@ class TotalsPublisher:
 
     async def _publish(self, states: Iterable[tuple[Call, datetime]]) -> int:
         """Send totals, wait for their acknowledgement, and return their number."""
-        records = ((call.call_id.encode(), encode(call_total(call, at))) for call, at in states)
+        records = ((call.call_id.encode(), call_total_json(call, at)) for call, at in states)
         return await self._producing.send_all(CALL_TOTALS.name, records)
 
     async def _open(self) -> Connection:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
-from uuid import UUID
 
+from ledger.alerts import alert_event, cutoff_event
 from ledger.limits import Limits
-from ledger.spend import SpendKey
 from ledger.store.arrays import any_array, int_array, text_array
-from ledger.store.database import Connection, Record
+from ledger.store.database import Connection, Record, affected
 from ledger.store.sql import statements
-from schemas.alerts import BudgetAlert, CloudEvent, CutoffRequest, SpendBasis
+from schemas.alerts import ALERT_TYPE, CUTOFF_TYPE, BudgetAlert, CutoffRequest, SpendBasis
 from schemas.jsonio import encode
 
 _SQL: Final = statements("alerts")
@@ -68,18 +67,6 @@ def limits_of(row: Record) -> Limits:
     )
 
 
-async def move_spend(connection: Connection, moved: Mapping[SpendKey, Sequence[int]]) -> None:
-    """Move the running spend of users' quarters of an hour."""
-    if not moved:
-        return
-    keys = sorted(moved)
-    users, quarters = zip(*keys, strict=True)
-    sums = zip(*(moved[key] for key in keys), strict=True)
-    await connection.execute(
-        _SQL["move_spend"], text_array(users), any_array(quarters), *map(int_array, sums)
-    )
-
-
 async def read_spend(connection: Connection, spans: Sequence[Span], basis: SpendBasis) -> list[int]:
     """Return what was spent in each span, in nano-dollars."""
     if not spans:
@@ -106,8 +93,11 @@ def _last_day(span: Span) -> date:
     return (span.end - timedelta(microseconds=1)).date()
 
 
-async def raise_alerts(connection: Connection, alerts: Sequence[BudgetAlert]) -> set[str]:
-    """Record alerts and return the ids of those that did not exist."""
+async def raise_alerts(connection: Connection, alerts: Sequence[BudgetAlert]) -> int:
+    """Record alerts and hand those that are new, but not late, to the outbox in this order.
+
+    Returns how many messages that were.
+    """
     columns = zip(
         *(
             (
@@ -120,48 +110,31 @@ async def raise_alerts(connection: Connection, alerts: Sequence[BudgetAlert]) ->
                 alert.late,
                 alert.triggered_at,
                 encode(alert).decode(),
+                ALERT_TYPE,
+                None if alert.late else encode(alert_event(alert)).decode(),
             )
             for alert in alerts
         ),
         strict=True,
     )
-    rows = await connection.fetch(_SQL["raise"], *map(any_array, columns))
-    return {row["alert_id"] for row in rows}
+    status = await connection.execute(_SQL["raise"], *map(any_array, columns), BUDGET_ALERT)
+    return affected(status)
 
 
 async def request_cutoff(connection: Connection, request: CutoffRequest) -> bool:
     """Record a request to end a call; returns whether it is the first at this limit version."""
-    row = await connection.fetchrow(
+    status = await connection.execute(
         _SQL["request_cutoff"],
         request.call_id,
         request.limit_version,
         request.command_id,
         request.user_id,
         request.requested_at,
+        CALL_COMMAND,
+        CUTOFF_TYPE,
+        encode(cutoff_event(request)).decode(),
     )
-    return row is not None
-
-
-async def announce(connection: Connection, events: Iterable[CloudEvent]) -> None:
-    """Hand events to the outbox, in the order in which they are to be published."""
-    columns = zip(*map(_outbox_row, events), strict=True)
-    await connection.execute(_SQL["announce"], *map(any_array, columns))
-
-
-def _outbox_row(event: CloudEvent) -> tuple[UUID, str, str, str, str]:
-    data = event.data
-    if isinstance(data, BudgetAlert):
-        kind, key = BUDGET_ALERT, data.user_id
-    else:
-        kind, key = CALL_COMMAND, data.call_id
-    return UUID(event.id), kind, key, event.type, encode(event).decode()
-
-
-async def release_holds(connection: Connection, calls: Sequence[tuple[str, str]]) -> None:
-    """Let go what these calls, each a user and a call id, were expected to spend."""
-    if calls:
-        users, call_ids = zip(*calls, strict=True)
-        await connection.execute(_SQL["release_holds"], text_array(users), text_array(call_ids))
+    return affected(status) == 1
 
 
 async def take_messages(connection: Connection, most: int) -> list[Message] | None:

@@ -9,9 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from ledger.accrual import CountedCost, Folded
 from ledger.calls import Call
-from ledger.movements import Movements
+from ledger.folded import CountedCost, Folded
 from ledger.store.arrays import any_array, int_array, joined_texts
 from ledger.store.database import Connection, affected
 from ledger.store.rows import ENTRY_COLUMNS, IDENTITY_COLUMNS, entry_rows, identity_rows
@@ -107,10 +106,10 @@ async def read_voidable(
 
 
 async def write(connection: Connection, folded: Folded, recorded_at: datetime) -> None:
-    """Write all that a batch came to.
+    """Write the calls and the events of a batch.
 
     Calls come first and rows in the order of their keys, so that writers seldom deadlock. Raises
-    StaleCallError, or a unique violation where an identity or a call is not new.
+    StaleCallError, or a unique violation where an identity is not new.
     """
     if folded.changed:
         await _write_calls(connection, folded, recorded_at)
@@ -120,8 +119,6 @@ async def write(connection: Connection, folded: Folded, recorded_at: datetime) -
     if folded.entries:
         rows = entry_rows(folded.entries)
         await _copy(connection, "call_cost_events", ENTRY_COLUMNS, rows)
-    if folded.changed:
-        await _move_days(connection, folded.movements)
     if folded.released:
         await connection.execute(_SQL["release"], joined_texts(folded.released))
     if folded.held:
@@ -137,24 +134,16 @@ async def _copy(
 
 async def _write_calls(connection: Connection, folded: Folded, recorded_at: datetime) -> None:
     grown: list[Call] = []
-    altered: list[Call] = []
-    new: list[Call] = []
-    for call_id, (before, call) in sorted(folded.changed.items(), key=_CALL_ID):
-        if call_id in folded.grown:
-            grown.append(call)
-        else:
-            (altered if before else new).append(call)
-    if new:
-        columns = _whole_columns(new)
-        await connection.execute(_SQL["insert_calls"], *columns, recorded_at)
-    if altered:
-        columns = _whole_columns(altered)
-        status = await connection.execute(_SQL["update_calls"], *columns, recorded_at)
-        _require(status, len(altered))
-    if grown:
-        columns = _cost_columns(grown)
-        status = await connection.execute(_SQL["update_call_costs"], *columns, recorded_at)
-        _require(status, len(grown))
+    others: list[Call] = []
+    for call_id, (_, call) in sorted(folded.changed.items(), key=_CALL_ID):
+        (grown if call_id in folded.grown else others).append(call)
+    for statement, columns_of, calls in (
+        ("put_calls", _whole_columns, others),
+        ("update_call_costs", _cost_columns, grown),
+    ):
+        if calls:
+            status = await connection.execute(_SQL[statement], *columns_of(calls), recorded_at)
+            _require(status, len(calls))
 
 
 def _require(status: str, expected: int) -> None:
@@ -164,7 +153,7 @@ def _require(status: str, expected: int) -> None:
 
 
 def _whole_columns(calls: Sequence[Call]) -> list[str]:
-    """Return the columns of `insert_calls` and `update_calls`."""
+    """Return the columns of `put_calls`."""
     return [
         any_array(_json(value) if isinstance(value, dict | list) else value for value in column)
         for column in zip(*map(msgspec.structs.astuple, calls), strict=True)
@@ -184,25 +173,6 @@ def _cost_columns(calls: Sequence[Call]) -> list[str]:
 
 def _json(value: object) -> str:
     return _encode(value).decode()
-
-
-async def _move_days(connection: Connection, movements: Movements) -> None:
-    costs = sorted(movements.changed_costs().items())
-    if costs:
-        keys, nano = _columns(costs)
-        columns = [*map(joined_texts, _columns(keys)), int_array(nano)]
-        await connection.execute(_SQL["move_user_day_costs"], *columns)
-    changed = sorted(movements.changed_days().items())
-    if changed:
-        keys, sums = _columns(changed)
-        columns = [*map(joined_texts, _columns(keys)), *map(int_array, _columns(sums))]
-        await connection.execute(_SQL["move_user_days"], *columns)
-
-
-async def add_to_outbox(connection: Connection, worker_id: str, call_ids: list[str]) -> int:
-    """Remember that this worker is to publish the totals of these calls; returns the row's id."""
-    row = await connection.fetchval(_SQL["add_to_outbox"], worker_id, joined_texts(call_ids))
-    return int(row)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from ledger.store.database import Connection
@@ -34,15 +34,6 @@ async def read_offsets(connection: Connection, stream: Stream) -> dict[int, int]
     """Return the next offset to count of each partition that has one."""
     rows = await connection.fetch(_SQL["read"], *stream)
     return {row["partition"]: row["next_offset"] for row in rows}
-
-
-async def advance_offsets(
-    connection: Connection, stream: Stream, next_offsets: Mapping[int, int]
-) -> None:
-    """Store how far each partition is counted; never moves one back."""
-    partitions = sorted(next_offsets)
-    offsets = [next_offsets[partition] for partition in partitions]
-    await connection.execute(_SQL["advance"], *stream, partitions, offsets)
 
 
 async def record_dead_letters(

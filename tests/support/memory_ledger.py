@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from ledger.accrual import CountedCost, Folded, Known, fold
+from ledger.accrual import fold
 from ledger.calls import Call
 from ledger.catalogue import Catalogue
 from ledger.entries import Entry
+from ledger.folded import CountedCost, Folded, Known
 from ledger.movements import CostKey, DayKey
 from schemas.events import CostVoided, Event
 from schemas.identity import identity_of

@@ -24,15 +24,6 @@ SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
 FROM locked
 WHERE coalesce(daily_limit_nano, monthly_limit_nano, call_limit_nano) IS NOT NULL
 
--- name: move_spend
--- Moves the running spend of users' quarters of an hour, in the order given, sorted by key.
-INSERT INTO user_spend AS s (user_id, quarter, cost_nano, charged_nano, refunded_nano)
-SELECT * FROM unnest($1::text::text[], $2::text::timestamptz[], $3::text::bigint[], $4::text::bigint[], $5::text::bigint[])
-ON CONFLICT (user_id, quarter)
-DO UPDATE SET cost_nano = s.cost_nano + excluded.cost_nano,
-              charged_nano = s.charged_nano + excluded.charged_nano,
-              refunded_nano = s.refunded_nano + excluded.refunded_nano
-
 -- name: spend_by_charge
 -- What each of the users $1 was charged, refunds taken off, from $2 to before $3, by place in $1.
 SELECT asked.place, coalesce(sum(s.charged_nano - s.refunded_nano), 0)::bigint AS nano
@@ -58,38 +49,44 @@ JOIN user_day_costs AS c ON c.user_id = asked.user_id AND c.day BETWEEN asked.fi
 GROUP BY asked.place, c.service
 
 -- name: raise
--- Records alerts; returns the ids of those that did not exist.
-INSERT INTO budget_alerts (alert_id, user_id, type, period, threshold_percent, limit_version, late, triggered_at, data)
-SELECT *
-FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::numeric[],
-            $6::text::integer[], $7::text::boolean[], $8::text::timestamptz[], $9::text::text[])
-ON CONFLICT (user_id, type, period, threshold_percent, limit_version) DO NOTHING
-RETURNING alert_id::text
+-- Records alerts and hands the messages of those that did not exist, and have one, to the outbox, in
+-- the order in which they are to be published.
+WITH asked AS (
+    SELECT *
+    FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::numeric[],
+                $6::text::integer[], $7::text::boolean[], $8::text::timestamptz[], $9::text::text[],
+                $10::text::text[], $11::text::text[])
+         WITH ORDINALITY AS t (alert_id, user_id, type, period, threshold_percent,
+                               limit_version, late, triggered_at, data, event_type, payload, place)
+), raised AS (
+    INSERT INTO budget_alerts (alert_id, user_id, type, period, threshold_percent, limit_version, late, triggered_at, data)
+    SELECT alert_id, user_id, type, period, threshold_percent, limit_version, late, triggered_at, data
+    FROM asked ORDER BY place
+    ON CONFLICT (user_id, type, period, threshold_percent, limit_version) DO NOTHING
+    RETURNING alert_id
+)
+INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload)
+SELECT alert_id, $12, user_id, event_type, payload
+FROM asked JOIN raised USING (alert_id) WHERE payload IS NOT NULL ORDER BY place
 
 -- name: request_cutoff
--- Records the request to end call $1 at limit version $2; returns nothing where it was made before.
-INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
-VALUES ($1, $2, $3::text::uuid, $4, $5)
-ON CONFLICT (call_id, limit_version) DO NOTHING
-RETURNING call_id
-
--- name: announce
--- Hands messages to the outbox, in the order in which they are to be published.
+-- Records the request to end call $1 at limit version $2, and hands its message to the outbox; does
+-- nothing where it was made before.
+WITH requested AS (
+    INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
+    VALUES ($1, $2, $3::text::uuid, $4, $5)
+    ON CONFLICT (call_id, limit_version) DO NOTHING
+    RETURNING command_id, call_id
+)
 INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload)
-SELECT * FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[])
-
--- name: release_holds
--- Calls that have ended or were charged hold nothing any more.
-DELETE FROM budget_holds AS h
-USING unnest($1::text::text[], $2::text::text[]) AS done (user_id, call_id)
-WHERE h.user_id = done.user_id AND h.call_id = done.call_id
+SELECT command_id, $6, call_id, $7, $8 FROM requested
 
 -- name: relay_turn
 -- Whether it is this transaction's turn to publish: one relay at a time keeps each user's order.
 SELECT pg_try_advisory_xact_lock(7201903)
 
 -- name: take
--- The oldest $1 messages of the outbox.
+-- The oldest $1 messages of the outbox; a statement of its own, to see what the turn before left.
 SELECT seq, aggregatetype, aggregateid, payload, created_at FROM outbox ORDER BY seq LIMIT $1
 
 -- name: sent

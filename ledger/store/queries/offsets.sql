@@ -2,13 +2,6 @@
 -- Where each partition of topic $2 on cluster $1 stands.
 SELECT "partition", next_offset FROM stream_offsets WHERE cluster = $1 AND topic = $2
 
--- name: advance
--- Moves offsets forwards only: a worker that lost a partition cannot take its successor back.
-INSERT INTO stream_offsets AS o (cluster, topic, "partition", next_offset)
-SELECT $1, $2, t.* FROM unnest($3::integer[], $4::bigint[]) AS t
-ON CONFLICT (cluster, topic, "partition")
-DO UPDATE SET next_offset = greatest(o.next_offset, excluded.next_offset), updated_at = now()
-
 -- name: refuse
 -- Keeps refused records once each, whoever retries.
 INSERT INTO dead_letters (cluster, topic, "partition", "offset", code, message, key, value, headers)

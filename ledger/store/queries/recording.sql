@@ -56,9 +56,10 @@ FROM unnest(as_texts($1)::uuid[], as_texts($2)) AS asked (identity, call_id)
 JOIN call_cost_events AS cost USING (identity, call_id)
 WHERE cost.type = 'cost.recorded'
 
--- name: insert_calls
--- Calls heard of for the first time; a violation of the key means that another writer was faster.
-INSERT INTO calls (
+-- name: put_calls
+-- Calls heard of for the first time and calls whose facts changed; an existing row is touched only
+-- where it still has the version that was read.
+INSERT INTO calls AS c (
     call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
     first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
     costs, charges, infrastructure, pending_voids,
@@ -73,34 +74,18 @@ FROM unnest(
     $19::text::integer[], $20::text::bigint[], $21::text::bigint[],
     $22::text::integer[], $23::text::integer[], $24::text::integer[], $25::text::bigint[]
 ) AS t
-
--- name: update_calls
--- Calls whose facts changed; touches only rows that still have the version that was read.
-UPDATE calls AS c
+ON CONFLICT (call_id) DO UPDATE
 SET (user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
      first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
      costs, charges, infrastructure, pending_voids,
      charge_count, default_charge_nano, default_fee_nano,
      estimated_count, event_count, held_count, version, updated_at)
-  = (t.user_id, t.persona_id, t.status, t.direction, t.expected_duration_ms, t.duration_ms,
-     t.first_at, t.started_at, t.started_by, t.persona_at, t.persona_by, t.ended_at, t.ended_by,
-     t.costs, t.charges, t.infrastructure, t.pending_voids,
-     t.charge_count, t.default_charge_nano, t.default_fee_nano,
-     t.estimated_count, t.event_count, t.held_count, t.version, $26::timestamptz)
-FROM unnest(
-    $1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::bigint[], $7::text::bigint[],
-    $8::text::timestamptz[], $9::text::timestamptz[], $10::text::text[], $11::text::timestamptz[], $12::text::text[], $13::text::timestamptz[], $14::text::text[],
-    $15::text::text[], $16::text::jsonb[], $17::text::jsonb[], $18::text::jsonb[],
-    $19::text::integer[], $20::text::bigint[], $21::text::bigint[],
-    $22::text::integer[], $23::text::integer[], $24::text::integer[], $25::text::bigint[]
-) AS t (
-    call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
-    first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
-    costs, charges, infrastructure, pending_voids,
-    charge_count, default_charge_nano, default_fee_nano,
-    estimated_count, event_count, held_count, version
-)
-WHERE c.call_id = t.call_id AND c.version = t.version - 1
+  = (excluded.user_id, excluded.persona_id, excluded.status, excluded.direction, excluded.expected_duration_ms, excluded.duration_ms,
+     excluded.first_at, excluded.started_at, excluded.started_by, excluded.persona_at, excluded.persona_by, excluded.ended_at, excluded.ended_by,
+     excluded.costs, excluded.charges, excluded.infrastructure, excluded.pending_voids,
+     excluded.charge_count, excluded.default_charge_nano, excluded.default_fee_nano,
+     excluded.estimated_count, excluded.event_count, excluded.held_count, excluded.version, excluded.updated_at)
+WHERE c.version = excluded.version - 1
 
 -- name: update_call_costs
 -- Calls that only got more costs, which most events do; the same guard, fewer columns.
@@ -111,23 +96,6 @@ FROM unnest(as_texts($1), as_texts($2), $3::text::integer[], $4::text::integer[]
     AS t (call_id, costs, estimated_count, event_count, version)
 WHERE c.call_id = t.call_id AND c.version = t.version - 1
 
--- name: move_user_day_costs
--- Moves the running cost of users' days, in the order given, which is sorted by key.
-INSERT INTO user_day_costs AS d (user_id, day, persona_id, service, cost_nano)
-SELECT * FROM unnest(as_texts($1), as_texts($2)::date[], as_texts($3), as_texts($4), $5::text::bigint[])
-ON CONFLICT (user_id, day, persona_id, service)
-DO UPDATE SET cost_nano = d.cost_nano + excluded.cost_nano
-
--- name: move_user_days
--- Moves the running calls, durations and charges of users' days, in the order given.
-INSERT INTO user_days AS d (user_id, day, persona_id, calls, duration_ms, charged_nano, refunded_nano)
-SELECT * FROM unnest(as_texts($1), as_texts($2)::date[], as_texts($3), $4::text::integer[], $5::text::bigint[], $6::text::bigint[], $7::text::bigint[])
-ON CONFLICT (user_id, day, persona_id)
-DO UPDATE SET calls = d.calls + excluded.calls,
-              duration_ms = d.duration_ms + excluded.duration_ms,
-              charged_nano = d.charged_nano + excluded.charged_nano,
-              refunded_nano = d.refunded_nano + excluded.refunded_nano
-
 -- name: hold
 -- Keeps back events whose call is not known yet.
 INSERT INTO held_events (call_id, identity, event)
@@ -137,6 +105,41 @@ SELECT * FROM unnest($1::text::text[], $2::text::uuid[], $3::text::text[])
 -- Drops held events that are counted in this transaction.
 DELETE FROM held_events WHERE identity = ANY (as_texts($1)::uuid[])
 
--- name: add_to_outbox
--- Remembers, in the transaction itself, which totals have to be published.
-INSERT INTO totals_outbox (worker_id, call_ids) VALUES ($1, as_texts($2)) RETURNING id
+-- name: move
+-- Everything that a batch only adds to or lets go, in one round trip: the running costs and days of
+-- users and the spend of their quarters of an hour, each in the order given, which is sorted by key;
+-- the holds of calls that are done; offsets, forwards only: a worker that lost a partition cannot
+-- take its successor back. Returns the row that remembers which totals have to be published.
+WITH moved_costs AS (
+    INSERT INTO user_day_costs AS d (user_id, day, persona_id, service, cost_nano)
+    SELECT * FROM unnest(as_texts($1), as_texts($2)::date[], as_texts($3), as_texts($4), $5::text::bigint[])
+    ON CONFLICT (user_id, day, persona_id, service)
+    DO UPDATE SET cost_nano = d.cost_nano + excluded.cost_nano
+), moved_days AS (
+    INSERT INTO user_days AS d (user_id, day, persona_id, calls, duration_ms, charged_nano, refunded_nano)
+    SELECT * FROM unnest(as_texts($6), as_texts($7)::date[], as_texts($8), $9::text::integer[], $10::text::bigint[], $11::text::bigint[], $12::text::bigint[])
+    ON CONFLICT (user_id, day, persona_id)
+    DO UPDATE SET calls = d.calls + excluded.calls,
+                  duration_ms = d.duration_ms + excluded.duration_ms,
+                  charged_nano = d.charged_nano + excluded.charged_nano,
+                  refunded_nano = d.refunded_nano + excluded.refunded_nano
+), moved_spend AS (
+    INSERT INTO user_spend AS s (user_id, quarter, cost_nano, charged_nano, refunded_nano)
+    SELECT * FROM unnest(as_texts($13), as_texts($14)::timestamptz[], $15::text::bigint[], $16::text::bigint[], $17::text::bigint[])
+    ON CONFLICT (user_id, quarter)
+    DO UPDATE SET cost_nano = s.cost_nano + excluded.cost_nano,
+                  charged_nano = s.charged_nano + excluded.charged_nano,
+                  refunded_nano = s.refunded_nano + excluded.refunded_nano
+), released_holds AS (
+    DELETE FROM budget_holds AS h
+    USING unnest(as_texts($18), as_texts($19)) AS done (user_id, call_id)
+    WHERE h.user_id = done.user_id AND h.call_id = done.call_id
+), moved_offsets AS (
+    INSERT INTO stream_offsets AS o (cluster, topic, "partition", next_offset)
+    SELECT $20, $21, t.* FROM unnest($22::text::integer[], $23::text::bigint[]) AS t
+    ON CONFLICT (cluster, topic, "partition")
+    DO UPDATE SET next_offset = greatest(o.next_offset, excluded.next_offset), updated_at = now()
+)
+INSERT INTO totals_outbox (worker_id, call_ids)
+SELECT $24, call_ids FROM as_texts($25) AS call_ids WHERE call_ids <> '{}'
+RETURNING id

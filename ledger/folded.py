@@ -1,0 +1,76 @@
+"""What the fold of a batch is given and what it comes to: the two ends of `ledger.accrual`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from ledger.calls import Call
+from ledger.entries import Entry
+from ledger.movements import Movements
+from ledger.spend import Spend
+from schemas.events import Event
+from schemas.refusals import Refused
+
+
+class CountedCost(NamedTuple):
+    """A recorded cost as a void needs to know it."""
+
+    call_id: str
+    time: datetime
+    service: str
+    cost_nano: int
+    estimated: bool
+
+
+class Known(msgspec.Struct):
+    """What the store knows of a batch before it is folded.
+
+    `calls` are the calls the batch names, as last committed; `held` the events kept back for them;
+    `voidable` the recorded costs that voids of this batch name; `voided` those voided already.
+    """
+
+    calls: Mapping[str, Call] = {}
+    held: Mapping[str, list[Event]] = {}
+    voidable: Mapping[str, CountedCost] = {}
+    voided: frozenset[str] = frozenset()
+
+
+class Folded(msgspec.Struct):
+    """What one transaction writes for a batch.
+
+    `changed` are calls as last committed and as they are now; of those that are also in `grown`
+    nothing changed but costs and counts. `unreleased` were held and cannot be counted even now that
+    their call is known, because prices changed meanwhile: they stay held.
+    """
+
+    changed: dict[str, tuple[Call | None, Call]] = {}
+    grown: set[str] = set()
+    entries: list[Entry] = []
+    identities: list[tuple[str, int]] = []
+    movements: Movements = msgspec.field(default_factory=Movements)
+    spend: Spend = msgspec.field(default_factory=Spend)
+    refused: list[tuple[Event, Refused]] = []
+    held: list[Event] = []
+    released: list[str] = []
+    unreleased: list[tuple[Event, Refused]] = []
+
+    def owned(self) -> list[Call]:
+        """Return the changed calls whose owner is known, as they are now."""
+        return [call for _, call in self.changed.values() if call.user_id is not None]
+
+    def done(self) -> list[tuple[str, str]]:
+        """Return user and id of those that have ended or were charged: they hold no budget."""
+        return [
+            (call.user_id or "", call.call_id)
+            for call in self.owned()
+            if call.status != "active" or call.charge_count
+        ]
+
+    def users(self) -> set[str]:
+        """Return whose spend or calls the batch changed."""
+        users = {user for user, _ in self.spend.changed()}
+        return users.union(call.user_id or "" for call in self.owned())

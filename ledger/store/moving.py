@@ -1,0 +1,76 @@
+"""Moves everything that a batch only adds to, in one round trip.
+
+A batch that is small pays for each statement as much as for its rows, and alerts wait for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from ledger.folded import Folded
+from ledger.movements import Movements
+from ledger.spend import Spend
+from ledger.store.arrays import int_array, joined_texts
+from ledger.store.database import Connection
+from ledger.store.offsets import Stream
+from ledger.store.sql import statements
+
+_SQL: Final = statements("recording")
+
+
+async def move(
+    connection: Connection,
+    folded: Folded,
+    stream: Stream,
+    next_offsets: Mapping[int, int],
+    worker_id: str,
+) -> int | None:
+    """Move the totals of users and the offsets, and let go the holds of calls that are done.
+
+    Returns the row of the outbox by which `worker_id` is to publish the totals of calls, None where
+    none changed. Writers lock the settings of the users first, see `ledger.alerting`.
+    """
+    partitions = sorted(next_offsets)
+    row: int | None = await connection.fetchval(
+        _SQL["move"],
+        *_cost_columns(folded.movements),
+        *_day_columns(folded.movements),
+        *_spend_columns(folded.spend),
+        *map(joined_texts, _columns(sorted(folded.done()), 2)),
+        *stream,
+        int_array(partitions),
+        int_array(next_offsets[partition] for partition in partitions),
+        worker_id,
+        joined_texts([call.call_id for call in folded.owned()]),
+    )
+    return row
+
+
+def _cost_columns(movements: Movements) -> list[str]:
+    keys, nano = _columns(sorted(movements.changed_costs().items()), 2)
+    return [*map(joined_texts, _columns(keys, 4)), int_array(nano)]
+
+
+def _day_columns(movements: Movements) -> list[str]:
+    keys, sums = _columns(sorted(movements.changed_days().items()), 2)
+    return [*map(joined_texts, _columns(keys, 3)), *map(int_array, _columns(sums, 4))]
+
+
+def _spend_columns(spend: Spend) -> list[str]:
+    keys, sums = _columns(sorted(spend.changed().items()), 2)
+    users, quarters = _columns(keys, 2)
+    times = [_time_text(quarter) for quarter in quarters]
+    return [joined_texts(users), joined_texts(times), *map(int_array, _columns(sums, 3))]
+
+
+@lru_cache(maxsize=1024)
+def _time_text(moment: datetime) -> str:
+    return moment.isoformat()
+
+
+def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[Sequence[Any]]:
+    """Turn rows into so many columns."""
+    return list(zip(*rows, strict=True)) if rows else [()] * width
