@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from schemas.anomalies import Anomaly
 from schemas.exact import Exact
 from schemas.jsonio import wire_name
 from schemas.money import Usd
@@ -108,6 +109,6 @@ class CloudEvent(Struct, kw_only=True):
     type: str
     subject: str
     time: datetime
-    data: BudgetAlert | CutoffRequest
+    data: BudgetAlert | CutoffRequest | Anomaly
     specversion: str = "1.0"
     datacontenttype: str = "application/json"

@@ -1,4 +1,4 @@
-"""Publishes what the outbox holds: budget alerts and call commands, in order, at least once.
+"""Publishes what the outbox holds: alerts, call commands, anomalies; in order, at least once.
 
 The transaction that decides a message writes it to the outbox. Any worker's relay may publish it,
 but only one has its turn at a time, so the messages of a user keep their order. A message leaves
@@ -17,9 +17,16 @@ from typing import Final
 
 import msgspec
 
-from ledger.store.alerts import BUDGET_ALERT, CALL_COMMAND, Message, drop_messages, take_messages
+from ledger.store.alerts import (
+    ANOMALY,
+    BUDGET_ALERT,
+    CALL_COMMAND,
+    Message,
+    drop_messages,
+    take_messages,
+)
 from ledger.store.database import TRANSIENT_ERRORS, Connection
-from schemas.topics import BUDGET_ALERTS, CALL_COMMANDS
+from schemas.topics import ANOMALIES, BUDGET_ALERTS, CALL_COMMANDS
 from streams.kafka import KafkaError
 from streams.producing import Producing, Sent
 from streams.retries import Backoff
@@ -30,7 +37,11 @@ FLUSH_SECONDS: Final = 5
 TURN_WAIT_MS: Final = 10
 """How long to wait for another relay's turn to end, when there is something of ours to send."""
 
-TOPICS: Final = {BUDGET_ALERT: BUDGET_ALERTS.name, CALL_COMMAND: CALL_COMMANDS.name}
+TOPICS: Final = {
+    BUDGET_ALERT: BUDGET_ALERTS.name,
+    CALL_COMMAND: CALL_COMMANDS.name,
+    ANOMALY: ANOMALIES.name,
+}
 HEADERS: Final = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 
 WAITING: Final = (KafkaError, *TRANSIENT_ERRORS)

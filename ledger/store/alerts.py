@@ -19,6 +19,7 @@ _SPEND: Final[dict[SpendBasis, str]] = {"charged": "spend_by_charge", "cost": "s
 
 BUDGET_ALERT: Final = "budget-alert"
 CALL_COMMAND: Final = "call-command"
+ANOMALY: Final = "cost-anomaly"
 
 
 class Span(NamedTuple):

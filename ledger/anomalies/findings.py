@@ -1,0 +1,229 @@
+"""Puts what was found into words, under an id that is the same for the same cause for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from ledger.anomalies.calls import (
+    OTHER_USERS_LEAST,
+    CallSpike,
+    History,
+    JudgedCall,
+    PastCall,
+    minutes_of,
+)
+from ledger.anomalies.days import DaySpike
+from ledger.anomalies.legs import ServiceLegs
+from ledger.anomalies.robust import median, score_decimal
+from schemas.alerts import CloudEvent
+from schemas.anomalies import (
+    ANOMALY_SOURCE,
+    ANOMALY_TYPE,
+    Anomaly,
+    AnomalyKind,
+    ComparedWith,
+    Leg,
+)
+from schemas.exact import Exact, exact_text
+from schemas.money import Usd, half_even, usd_text
+
+_OWN_LEAST: Final = 8
+_OTHERS_LEAST: Final = 20
+_WEEKDAYS: Final = (
+    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
+)  # fmt: skip
+_LEG_NAMES: Final[dict[Leg, str]] = {
+    "telephony": "telephony",
+    "speech_recognition": "speech recognition",
+    "inference": "inference",
+    "speech_synthesis": "speech synthesis",
+}
+_THAT_ARE_COMPARED: Final[dict[ComparedWith, str]] = {
+    "own_persona_calls": "of your latest calls with this persona",
+    "persona_calls": "of calls with this persona",
+    "own_calls": "of your latest calls",
+    "own_days": "of your days",
+}
+_SHOWN_DIGITS: Final = 3
+
+
+class Cause(NamedTuple):
+    """What an anomaly is about: it exists once for each cause.
+
+    `subject` is the call or the day, `part` the service or the leg, empty for all services.
+    """
+
+    user_id: str
+    kind: AnomalyKind
+    subject: str
+    part: str
+
+    @property
+    def anomaly_id(self) -> UUID:
+        """The anomaly's id: the same for the same cause, whoever finds it, how often ever."""
+        key = "\0".join(("anomaly", *self))
+        return UUID(bytes=blake2b(key.encode(), digest_size=16).digest())
+
+
+class Finding(NamedTuple):
+    """An anomaly and its cause."""
+
+    cause: Cause
+    anomaly: Anomaly
+
+
+def call_finding(call: JudgedCall, spike: CallSpike, now: datetime) -> Finding:
+    """Return the anomaly about a service that cost unusually much in a call."""
+    compared = spike.compared
+    rate, usual = spike.observed_nano // spike.minutes, compared.usual
+    message = (
+        f"This call cost {_usd(rate)} a minute at {spike.service}, {_times(rate, usual.level)} the "
+        f"{_usd(usual.level)} that are usual {_THAT_ARE_COMPARED[compared.compared_with]}."
+    )
+    cause = Cause(call.user_id, "call_spike", call.call_id, spike.service)
+    return Finding(
+        cause,
+        Anomaly(
+            anomaly_id=str(cause.anomaly_id),
+            user_id=call.user_id,
+            kind="call_spike",
+            service=spike.service,
+            leg=None,
+            call_id=call.call_id,
+            day=call.first_at.date(),
+            observed_usd=Usd(spike.observed_nano),
+            expected_usd=Usd(spike.expected_nano),
+            score=Exact(score_decimal(spike.score_hundredths)),
+            compared_with=compared.compared_with,
+            compared_count=usual.known,
+            message=message,
+            occurred_at=call.ended_at or call.updated_at,
+            detected_at=now,
+        ),
+    )
+
+
+def day_finding(user_id: str, day: date, spike: DaySpike, now: datetime) -> Finding:
+    """Return the anomaly about a day that cost unusually much."""
+    what = spike.service or "all services together"
+    verb = "has cost" if spike.service else "have cost"
+    message = (
+        f"On {day} {what} {verb} {_usd(spike.observed_nano)}, "
+        f"{_times(spike.observed_nano, spike.expected_nano)} the {_usd(spike.expected_nano)} "
+        f"that are usual on a {_WEEKDAYS[day.weekday()]}"
+    )
+    message += "." if spike.service else f"; {spike.driver} rose most."
+    cause = Cause(user_id, "day_spike", day.isoformat(), spike.service or "")
+    return Finding(
+        cause,
+        Anomaly(
+            anomaly_id=str(cause.anomaly_id),
+            user_id=user_id,
+            kind="day_spike",
+            service=spike.service,
+            leg=None,
+            call_id=None,
+            day=day,
+            observed_usd=Usd(spike.observed_nano),
+            expected_usd=Usd(spike.expected_nano),
+            score=Exact(score_decimal(spike.score_hundredths)),
+            compared_with="own_days",
+            compared_count=spike.days,
+            message=message,
+            occurred_at=datetime.combine(day, time(tzinfo=UTC)),
+            detected_at=now,
+        ),
+    )
+
+
+def leg_finding(
+    call: JudgedCall, leg: Leg, legs: ServiceLegs, history: History, now: datetime
+) -> Finding:
+    """Return the anomaly about a leg without a cost, with what is usual, if that is known."""
+    minutes = minutes_of(call.duration_ms)
+    compared_with, rates = _usual_leg(leg, legs, history)
+    expected = median(rates) * minutes if rates and call.status != "active" else None
+    length = f"of {minutes} {'minute' if minutes == 1 else 'minutes'}"
+    ended = f"this {call.status} call {length}" if call.status != "active" else "this charged call"
+    message = f"No {_LEG_NAMES[leg]} cost was recorded for {ended}"
+    message += f"; such a call usually costs {_usd(expected)} there." if expected else "."
+    cause = Cause(call.user_id, "missing_leg", call.call_id, leg)
+    return Finding(
+        cause,
+        Anomaly(
+            anomaly_id=str(cause.anomaly_id),
+            user_id=call.user_id,
+            kind="missing_leg",
+            service=None,
+            leg=leg,
+            call_id=call.call_id,
+            day=call.first_at.date(),
+            observed_usd=Usd(0),
+            expected_usd=None if expected is None else Usd(expected),
+            score=None,
+            compared_with=compared_with if expected is not None else None,
+            compared_count=len(rates) if expected is not None else 0,
+            message=message,
+            occurred_at=call.ended_at or call.updated_at,
+            detected_at=now,
+        ),
+    )
+
+
+def _usual_leg(
+    leg: Leg, legs: ServiceLegs, history: History
+) -> tuple[ComparedWith | None, list[int]]:
+    """Return what a minute of a leg cost in the user's own calls, else in those of others."""
+    own = _leg_rates(leg, legs, history.own)
+    if len(own) >= _OWN_LEAST:
+        return "own_calls", list(own.values())
+    others = _leg_rates(leg, legs, history.others)
+    users = {history.others[place].user_id for place in others}
+    if len(others) >= _OTHERS_LEAST and len(users) >= OTHER_USERS_LEAST:
+        return "persona_calls", list(others.values())
+    return None, []
+
+
+def _leg_rates(leg: Leg, legs: ServiceLegs, calls: Sequence[PastCall]) -> dict[int, int]:
+    """Return what a minute of a leg cost by the place of the call, where it cost anything."""
+    rates = {}
+    for place, call in enumerate(calls):
+        nano = sum(n for service, n in call.costs.items() if leg in legs.get(service, ()))
+        if nano > 0:
+            rates[place] = nano // minutes_of(call.duration_ms)
+    return rates
+
+
+def anomaly_event(data: Anomaly) -> CloudEvent:
+    """Return an anomaly as it is published; the event's id is the anomaly's."""
+    return CloudEvent(
+        id=data.anomaly_id,
+        source=ANOMALY_SOURCE,
+        type=ANOMALY_TYPE,
+        subject=data.user_id,
+        time=data.detected_at,
+        data=data,
+    )
+
+
+def _usd(nano: int) -> str:
+    """Write an amount for people: cents, and below a dollar three digits that count."""
+    cents = 10_000_000
+    if abs(nano) >= 100 * cents:
+        return f"{usd_text(half_even(nano, cents) * cents)} USD"
+    step = 10 ** max(0, len(str(abs(nano))) - _SHOWN_DIGITS)
+    return f"{usd_text(half_even(nano, step) * step)} USD"
+
+
+def _times(observed: int, expected: int) -> str:
+    """Write how many times the expected something is, to a tenth below ten."""
+    if expected <= 0:
+        return "instead of"
+    tenths = half_even(10 * observed, expected)
+    times = Decimal(tenths).scaleb(-1) if tenths < 100 else Decimal(half_even(tenths, 10))
+    return f"{exact_text(times)} times"
