@@ -10,6 +10,7 @@ from aiohttp import web
 
 from api.access import ROUTES, Route
 from api.alerts import AlertRoutes
+from api.anomalies import AnomalyRoutes
 from api.auth import Authenticator
 from api.authorizations import AuthorizationRoutes
 from api.budgets import BudgetRoutes
@@ -102,9 +103,10 @@ def build_app(
 def _decisions(
     readers: ReaderPool, patient: ReaderPool, budgets: Budgets, now: Callable[[], datetime]
 ) -> tuple[Route, ...]:
-    """Return the routes that tell users what to do: alerts, the forecast, advice."""
+    """Return the routes that tell users what to do: alerts, anomalies, the forecast, advice."""
     return (
         *AlertRoutes(budgets).routes(),
+        *AnomalyRoutes(readers).routes(),
         *ForecastRoutes(readers, budgets, now).routes(),
         *RecommendationRoutes(patient, now).routes(),
     )

@@ -16,6 +16,7 @@ from cost_analytics.configuration import sections
 from cost_analytics.configuration.dev_file import DEV_FILE, read_dev_file
 from cost_analytics.configuration.reader import Reader
 from cost_analytics.configuration.tree import (
+    AnomalySection,
     ApiSection,
     DeliverySection,
     DevSection,
@@ -27,7 +28,16 @@ from cost_analytics.configuration.tree import (
 from cost_analytics.configuration.variables import VARIABLES
 
 Need = Literal[
-    "kafka", "database", "tokens", "api", "budget", "prices", "worker", "delivery", "dev"
+    "kafka",
+    "database",
+    "tokens",
+    "api",
+    "budget",
+    "prices",
+    "worker",
+    "delivery",
+    "anomalies",
+    "dev",
 ]
 """A section that a command asks for; logs are always read."""
 
@@ -69,6 +79,7 @@ def settings_from(values: Mapping[str, str], *needs: Need) -> Settings:
         price_sources=sections.price_sources(reader) if "prices" in needs else None,
         worker=sections.worker(reader) if "worker" in needs else WorkerSection(),
         delivery=sections.delivery(reader) if "delivery" in needs else DeliverySection(),
+        anomalies=sections.anomalies(reader) if "anomalies" in needs else AnomalySection(),
         dev=sections.dev(reader) if "dev" in needs else DevSection(),
         logs=sections.logs(reader),
     )

@@ -27,6 +27,7 @@ from msgspec import Meta, Raw, Struct
 from schemas.advice import Recommendations
 from schemas.alerts import PublishedAlert, PublishedCutoff
 from schemas.analytics import Analytics
+from schemas.anomalies import AnomalyList, PublishedAnomaly
 from schemas.budgets import (
     MAX_LIMIT_USD,
     MAX_THRESHOLD_PERCENT,
@@ -125,6 +126,14 @@ MESSAGES: Final[Mapping[str, Message]] = {
     ),
     "call-cutoff": Message(
         "A request to end a call, `data` on the topic cost.call-commands.v1", PublishedCutoff, False
+    ),
+    "anomalies": Message(
+        "GET /api/costs/user/{userId}/anomalies and GET /api/admin/costs/anomalies",
+        Success[AnomalyList],
+        False,
+    ),
+    "cost-anomaly": Message(
+        "An anomaly, `data` on the topic cost.anomalies.v1", PublishedAnomaly, False
     ),
     "forecast": Message("GET /api/costs/user/{userId}/forecast", Success[Forecast], False),
     "recommendations": Message(

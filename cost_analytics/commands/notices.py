@@ -11,7 +11,8 @@ DESCRIPTION: Final = """\
 Tells people of their budget alerts: by email (SMTP_URL), by SMS (SMS_URL) and by signed webhooks.
 Wakes on cost.budget-alerts.v1; what is to be delivered, and every attempt, is in PostgreSQL, so a
 message that is lost or a process that dies loses no notice. Start several: they share the work.
-Once a day it also looks at the sources of prices (PRICE_SOURCES).
+It also looks for anomalies in calls and days, and once a day at the sources of prices
+(PRICE_SOURCES).
 SIGTERM or Ctrl-C lets attempts under way end and ends with code 0.
 """
 
@@ -24,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Deliver until stopped."""
     del arguments
-    loaded = settings.load("kafka", "database", "delivery", "prices")
+    loaded = settings.load("kafka", "database", "delivery", "prices", "anomalies")
     from cost_analytics.roots.notices import serve
 
     return serve(loaded)

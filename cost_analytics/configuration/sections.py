@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from cost_analytics.configuration.reader import Reader
 from cost_analytics.configuration.tree import (
+    AnomalySection,
     ApiSection,
     BudgetBasis,
     DeliverySection,
@@ -19,6 +20,7 @@ from cost_analytics.configuration.tree import (
     TokenSection,
     WorkerSection,
 )
+from schemas.anomalies import LEGS
 
 JWT_SECRET_BYTES_MIN: Final = 32
 _PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
@@ -195,6 +197,18 @@ def _smtp_from(reader: Reader, smtp: SplitResult | None) -> str | None:
     if smtp and not _MAIL.fullmatch(given):
         reader.wrong("SMTP_FROM", "must be the email address that notices come from.")
     return given or None
+
+
+def anomalies(reader: Reader) -> AnomalySection:
+    """Read when a call without some cost is an anomaly."""
+    words = reader.words("ANOMALY_LEGS")
+    for word in words if words != ("none",) else ():
+        if word not in LEGS:
+            reader.wrong("ANOMALY_LEGS", f"must be none, or some of {', '.join(LEGS)}.")
+    return AnomalySection(
+        grace_minutes=reader.integer("ANOMALY_GRACE_MINUTES", 1, 1_440),
+        legs=tuple(leg for leg in LEGS if leg in words),
+    )
 
 
 def dev(reader: Reader) -> DevSection:

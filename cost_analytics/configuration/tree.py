@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from cost_analytics.configuration.secret import Secret
 
 if TYPE_CHECKING:
+    from schemas.anomalies import Leg
     from schemas.notices import ChannelType
     from streams.kafka import KafkaSettings
 
@@ -105,6 +106,14 @@ class DeliverySection:
 
 
 @dataclass(frozen=True, slots=True)
+class AnomalySection:
+    """After how long a call's costs are taken for complete, and where a call must have any."""
+
+    grace_minutes: int = 15
+    legs: tuple[Leg, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DevSection:
     """What `make run` serves on, and whether it simulates calls."""
 
@@ -132,6 +141,7 @@ class Settings:
     price_sources: str | None = None
     worker: WorkerSection = field(default_factory=WorkerSection)
     delivery: DeliverySection = field(default_factory=DeliverySection)
+    anomalies: AnomalySection = field(default_factory=AnomalySection)
     dev: DevSection = field(default_factory=DevSection)
     logs: LogSection = field(default_factory=LogSection)
 

@@ -10,7 +10,17 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 Section = Literal[
-    "kafka", "database", "tokens", "api", "budget", "prices", "worker", "delivery", "dev", "logs"
+    "kafka",
+    "database",
+    "tokens",
+    "api",
+    "budget",
+    "prices",
+    "worker",
+    "delivery",
+    "anomalies",
+    "dev",
+    "logs",
 ]
 
 
@@ -32,6 +42,7 @@ _TITLES: Final[dict[Section, str]] = {
     "prices": "Prices",
     "worker": "The worker",
     "delivery": "Delivery of alerts to people",
+    "anomalies": "Anomalies",
     "dev": "The development instance",
     "logs": "Logs",
 }
@@ -211,6 +222,19 @@ _ALL: Final = (
         "**Unsafe**, for development and tests only: `true` lets users send webhooks by plain "
         "HTTP, to any port, and into the network that this runs in. Set it alike for `api` and "
         "`notices`.",
+    ),
+    Variable(
+        "anomalies",
+        "ANOMALY_GRACE_MINUTES",
+        "15",
+        "After so many minutes without news of a call its costs are taken for complete, and a cost "
+        "that is missing is an anomaly ([anomalies](anomalies.md)). 1 to 1440.",
+    ),
+    Variable(
+        "anomalies",
+        "ANOMALY_LEGS",
+        "telephony,speech_recognition,inference,speech_synthesis",
+        "Where a finished call must have cost something, with commas; `none` for nowhere.",
     ),
     Variable("dev", "PORT", "8080", "Where `make run` serves the dashboard and the API."),
     Variable("dev", "SIMULATE", "1", "`0` starts `make run` without simulated calls."),

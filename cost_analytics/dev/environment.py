@@ -36,6 +36,8 @@ def dev_values(dev_file: Path, *, bootstrap: str, database_url: str, port: int) 
     return {
         # Whoever tries webhooks here has a receiver on this machine.
         "WEBHOOK_ALLOW_PRIVATE": "true",
+        # Simulated costs are never later than a minute or so, and nobody watches for a quarter.
+        "ANOMALY_GRACE_MINUTES": "3",
         "JWT_SECRET": last.get("JWT_SECRET") or secrets.token_urlsafe(_SECRET_BYTES),
         **settings.kept_by_dev(),
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
@@ -49,5 +51,5 @@ def dev_values(dev_file: Path, *, bootstrap: str, database_url: str, port: int) 
 def checked(values: Mapping[str, str]) -> Settings:
     """Return the values as settings; raises SettingsError where the environment spoils them."""
     return settings.settings_from(
-        values, "kafka", "database", "tokens", "api", "budget", "worker", "delivery"
+        values, "kafka", "database", "tokens", "api", "budget", "worker", "delivery", "anomalies"
     )

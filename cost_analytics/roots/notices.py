@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import timedelta
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -12,6 +13,7 @@ from cost_analytics.configuration.tree import DeliverySection, Settings
 from cost_analytics.failures import FAILED, MISUSED, CommandError, using_database
 from cost_analytics.running import run_until_stopped
 from schemas.notices import ChannelType
+from streams.anomalies.watcher import WatchOptions
 from streams.daily import DailyPrices
 from streams.notices.email import EmailSender, SmtpServer
 from streams.notices.sender import Sender
@@ -50,6 +52,7 @@ async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
         senders=senders_of(delivery),
         kafka=settings.kafka.client(),
         daily=_daily(settings),
+        watch=_watch(settings),
     )
     try:
         await run_notices(options, stop)
@@ -65,6 +68,12 @@ async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
         return FAILED
     _log.info("notices stopped", extra={"action": "notices_stopped"})
     return 0
+
+
+def _watch(settings: Settings) -> WatchOptions:
+    """Return how anomalies are looked for."""
+    wanted = settings.anomalies
+    return WatchOptions(grace=timedelta(minutes=wanted.grace_minutes), legs=wanted.legs)
 
 
 def _daily(settings: Settings) -> DailyPrices | None:

@@ -1,4 +1,4 @@
-"""The Faust app: its agent hears alerts and wakes the courier; its crontab looks at prices daily.
+"""The Faust app: its agents hear alerts and calls that end; its crontab looks at prices daily.
 
 It keeps no table and sends nothing. Whatever it misses the courier's sweep finds in PostgreSQL, so
 an app that fails is logged and started anew after a while, and nobody has to wait for it.
@@ -18,6 +18,7 @@ import msgspec
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from schemas.topics import BUDGET_ALERTS
+from streams.anomalies.hearing import add_agent
 from streams.daily import HOUR
 from streams.kafka import MAX_FETCH_BYTES, KafkaSettings, cluster_id
 from streams.retries import Backoff
@@ -31,6 +32,7 @@ THREAD_STOP_SECONDS: Final = 3
 LOOK_SECONDS: Final = 1
 
 Daily = Callable[[], Awaitable[None]]
+Hear = Callable[[str], None]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -59,10 +61,15 @@ def broker_credentials(kafka: KafkaSettings) -> Any:
     return None if context is None else faust.SSLCredentials(context)
 
 
-def make_app(kafka: KafkaSettings, hear: Callable[[str], None], daily: Daily | None = None) -> Any:
+def make_app(
+    kafka: KafkaSettings,
+    hear: Hear,
+    daily: Daily | None = None,
+    hear_ended: Hear | None = None,
+) -> Any:
     """Return an app that was not started; its agent passes the id of each alert on to `hear`.
 
-    `daily` is what it does once a day.
+    `daily` is what it does once a day; `hear_ended` is told the id of each call that has ended.
     """
     servers = kafka.bootstrap_servers.split(",")
     app: Any = faust.App(
@@ -91,6 +98,8 @@ def make_app(kafka: KafkaSettings, hear: Callable[[str], None], daily: Daily | N
                 hear(alert_id)
 
     app.agent(topic, name="wake")(wake)
+    if hear_ended is not None:
+        add_agent(app, hear_ended)
     if daily is not None:
         app.crontab(HOUR)(daily)
     return app
@@ -107,16 +116,17 @@ def alert_id_of(value: bytes | None) -> str | None:
 
 async def listen(
     kafka: KafkaSettings,
-    hear: Callable[[str], None],
+    hear: Hear,
     stop: asyncio.Event,
     daily: Daily | None = None,
+    hear_ended: Hear | None = None,
 ) -> None:
     """Listen until `stop`, with a new app each time one fails; raises nothing of Faust's."""
     # Faust waits a minute for a consumer that cannot say goodbye to a broker that is gone.
     AIOKafkaConsumerThread.shutdown_timeout = THREAD_STOP_SECONDS
     backoff = Backoff(first_ms=1_000, most_ms=60_000)
     while not stop.is_set():
-        listening = asyncio.create_task(_listen(kafka, hear, daily, backoff))
+        listening = asyncio.create_task(_listen(kafka, hear, daily, hear_ended, backoff))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
         listening.cancel()
@@ -125,7 +135,7 @@ async def listen(
         if stop.is_set():
             return
         _log.warning(
-            "alerts are not heard, and found by the sweep: %s",
+            "nothing is heard; the sweeps find it: %s",
             str(error) or type(error).__name__,
             extra={"action": "faust_failed"},
         )
@@ -133,13 +143,17 @@ async def listen(
 
 
 async def _listen(
-    kafka: KafkaSettings, hear: Callable[[str], None], daily: Daily | None, backoff: Backoff
+    kafka: KafkaSettings,
+    hear: Hear,
+    daily: Daily | None,
+    hear_ended: Hear | None,
+    backoff: Backoff,
 ) -> None:
     """Run one app until it fails; raises what it fails with."""
     async with asyncio.timeout(START_SECONDS):
         # An app that cannot reach a broker is slow to say so, and leaves things lying about.
         await cluster_id(kafka)
-    app = make_app(kafka, hear, daily)
+    app = make_app(kafka, hear, daily, hear_ended)
     app.loop = asyncio.get_running_loop()
     app.finalize()
     try:

@@ -1,4 +1,4 @@
-"""One process that delivers notices: the courier, and the Faust app that wakes it."""
+"""One process for what follows from totals and alerts: notices, anomalies, and what wakes them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ledger.store.anomalies import anomaly_store
 from ledger.store.notices import notice_store
 from schemas.notices import ChannelType
+from streams.anomalies.watcher import Watcher, WatchOptions
 from streams.daily import DailyPrices
 from streams.kafka import KafkaSettings
 from streams.notices.courier import Courier, CourierOptions, close_all
@@ -19,7 +21,7 @@ from streams.notices.sender import Sender
 class NoticeOptions:
     """What the process is told; without `kafka` nothing is heard and everything is found.
 
-    `daily` is done at the start, and once a day.
+    `daily` is done at the start, and once a day. Without `watch` nobody looks for anomalies.
     """
 
     database_url: str
@@ -27,6 +29,7 @@ class NoticeOptions:
     kafka: KafkaSettings | None = None
     courier: CourierOptions = field(default_factory=CourierOptions)
     daily: DailyPrices | None = None
+    watch: WatchOptions | None = None
 
 
 async def run_notices(options: NoticeOptions, stop: asyncio.Event) -> None:
@@ -35,13 +38,22 @@ async def run_notices(options: NoticeOptions, stop: asyncio.Event) -> None:
     Raises OSError or a PostgreSQL error where the database cannot be reached at the start.
     """
     try:
-        async with notice_store(options.database_url) as store:
+        async with (
+            notice_store(options.database_url) as store,
+            anomaly_store(options.database_url) as anomalies,
+        ):
             courier = Courier(store, options.senders, options.courier)
+            watcher = Watcher(anomalies, options.watch)
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(courier.run(stop))
+                if options.watch is not None:
+                    parts.create_task(watcher.run(stop))
                 if options.daily is not None:
                     parts.create_task(options.daily())
                 if options.kafka is not None:
-                    parts.create_task(listen(options.kafka, courier.hear, stop, options.daily))
+                    hear_ended = None if options.watch is None else watcher.hear
+                    parts.create_task(
+                        listen(options.kafka, courier.hear, stop, options.daily, hear_ended)
+                    )
     finally:
         await close_all(options.senders)

@@ -1,0 +1,1 @@
+"""Looks for anomalies as the stream runs."""
