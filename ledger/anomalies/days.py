@@ -18,19 +18,22 @@ from ledger.anomalies.robust import Usual, median, precedents, spread, usual
 from schemas.money import NANO_PER_USD
 
 WINDOW_DAYS: Final = 56
-DAYS_LEAST: Final = 14
-SCORE_HUNDREDTHS_LEAST: Final = 400
+DAYS_LEAST: Final = 28
+"""Each weekday has to be known four times."""
+SCORE_HUNDREDTHS_LEAST: Final = 350
 """Spreads above the usual; see docs/anomalies.md for what that misses and what it spares."""
 EXCESS_NANO_LEAST: Final = NANO_PER_USD
 """What a spike has to cost beyond the usual, in nano-dollars."""
 SPREAD_PERCENT_LEAST: Final = 10
-PRECEDENTS_MOST: Final = 2
+PRECEDENTS_MOST: Final = 1
+"""A day as there were more of in the window is no surprise."""
 ALL: Final = ""
 """Stands for all services together."""
+SHARE_PERCENT_LEAST: Final = 100
+"""What a service's spike has to cost beyond the usual, of what the user's day usually costs."""
 _WEEK: Final = 7
-_WEEKDAYS_LEAST: Final = 4
 _RECENT_DAYS: Final = 14
-_ACTIVE_LEAST: Final = 5
+_ACTIVE_LEAST: Final = 15
 
 Costs = Mapping[str, int]
 """Nano-dollars by service."""
@@ -94,6 +97,9 @@ def day_spikes(
         return
     explained = explained or {}
     usable = _by_service(observed, past, explained)
+    total = _together(observed, past, explained)
+    if total is None:
+        return
     raised_nano = 0
     for service, against in usable.items():
         if service in raised:
@@ -101,16 +107,20 @@ def day_spikes(
             continue
         rise = _rise_of_others(service, usable)
         score = against.spike(against.observed * rise.denominator // rise.numerator)
-        if score is not None:
+        if score is not None and _moves(against, total):
             raised_nano += against.observed - against.expected
             yield _spike(service, against, score, service)
-    total = _together(observed, past, explained)
-    if total is None or not usable:
+    if not usable:
         return
     score = total.spike(total.observed - raised_nano)
     if score is not None:
         driver = max(usable, key=lambda name: usable[name].observed - usable[name].expected)
         yield _spike(None, total, score, driver)
+
+
+def _moves(against: _Against, total: _Against) -> bool:
+    """Say whether a service's rise is enough beside what the user usually costs in a day."""
+    return 100 * (against.observed - against.expected) >= SHARE_PERCENT_LEAST * total.expected
 
 
 def in_order(
@@ -167,15 +177,14 @@ def _against(observed: int, series: Sequence[int]) -> _Against | None:
 
 def _by_weekday(roots: Sequence[int]) -> Usual:
     """Return what is usual on the day after these, in square roots of nano-dollars."""
-    days, overall = len(roots), median(roots)
+    days = len(roots)
     of_weekday: list[list[int]] = [[] for _ in range(_WEEK)]
     for place, root in enumerate(roots):
         of_weekday[(days - place) % _WEEK].append(root)
-    knows_weekdays = min(map(len, of_weekday)) >= _WEEKDAYS_LEAST
-    levels = [median(some) for some in of_weekday] if knows_weekdays else [overall] * _WEEK
+    levels = [median(some) for some in of_weekday]
     left = [root - levels[(days - place) % _WEEK] for place, root in enumerate(roots)]
     level = max(0, levels[0] + max(0, median(left[-_RECENT_DAYS:])))
-    known_from = len(of_weekday[0]) if knows_weekdays else days
+    known_from = len(of_weekday[0])
     # A median of n values scatters with π/2n of their variance (Laplace), which adds to theirs.
     variance = spread(left, median(left)) ** 2 * (100 * known_from + 157) // (100 * known_from)
     least = level * SPREAD_PERCENT_LEAST // 100

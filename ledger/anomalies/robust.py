@@ -1,7 +1,7 @@
-"""What is usual, and how far something lies above it: median and scaled median deviation.
+"""What is usual, and how far something lies above it: the median, and how far values lie from it.
 
-Both stay what they are while fewer than half of the values are strange, so a spike does not raise
-the bar for the next one. Everything is integers.
+Neither changes while fewer than one value of ten is strange, so a spike does not raise the bar for
+the next one. Everything is integers.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from schemas.money import half_even
 
 _MAD_TO_SIGMA: Final = (14_826, 10_000)
 """The median deviation of normal values is their standard deviation ÷ 1.4826 (Hampel, 1974)."""
+_SIGMA_TO_TENTH: Final = (12_816, 10_000)
+"""One normal value of ten lies more than 1.2816 standard deviations above the middle."""
 _SCORE_MOST: Final = 1_000
 _PERCENT: Final = 100
 
@@ -41,9 +43,16 @@ def median(values: Iterable[int]) -> int:
 
 
 def spread(values: Sequence[int], level: int) -> int:
-    """Return the median distance of values from a level, scaled to a standard deviation."""
+    """Return how far values lie from a level, scaled to a standard deviation.
+
+    It is the median distance, or that of the upper tenth where that is more: costs are skewed, and
+    what one day or call of ten comes to is no surprise.
+    """
     numerator, denominator = _MAD_TO_SIGMA
-    return half_even(median(abs(value - level) for value in values) * numerator, denominator)
+    middle = half_even(median(abs(value - level) for value in values) * numerator, denominator)
+    upper = sorted(values)[-(-9 * len(values) // 10) - 1] - level
+    numerator, denominator = _SIGMA_TO_TENTH
+    return max(middle, half_even(upper * denominator, numerator))
 
 
 def usual(values: Sequence[int], least_spread_percent: int) -> Usual:

@@ -1,0 +1,229 @@
+"""`python -m bench.anomalies`: what the rules find of what was put into simulated users' calls.
+
+Nothing is started: calls are made day by day, spikes and losses are put in under labels, and the
+rules that the service runs judge each call and each day by what came before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from bench.anomaly_users import KINDS, OPERATIONS, SIZES, Kind, Label, SimulatedDay, simulate
+from bench.figures import table
+from ledger.anomalies.calls import (
+    OTHERS_MOST,
+    OWN_MOST,
+    History,
+    JudgedCall,
+    PastCall,
+    call_spikes,
+)
+from ledger.anomalies.days import DaySpike, day_spikes, history_days
+from ledger.anomalies.legs import is_finished, missing, service_legs, there
+from schemas.anomalies import LEGS
+
+USERS: Final = 40
+SEED: Final = 20_260_202
+"""The rules were tuned on users of the seed 1."""
+RULES: Final = ("call_spike", "day_spike", "missing_leg")
+_LEGS_OF: Final = service_legs(OPERATIONS)
+_OF_SERVICE: Final = dict(OPERATIONS)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts for one kind of user: found and right by rule; put in and found by rule and size."""
+
+    found: Counter[str] = field(default_factory=Counter)
+    right: Counter[str] = field(default_factory=Counter)
+    put_in: Counter[tuple[str, int]] = field(default_factory=Counter)
+    recalled: Counter[tuple[str, int]] = field(default_factory=Counter)
+    judged: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Tally) -> None:
+        """Add the counts of another kind."""
+        self.found += other.found
+        self.right += other.right
+        self.put_in += other.put_in
+        self.recalled += other.recalled
+        self.judged += other.judged
+
+    def precision(self, rule: str) -> str:
+        """Return the share of right ones of what was found."""
+        return _share(self.right[rule], self.found[rule])
+
+    def recall(self, rule: str, size: int | None = None) -> str:
+        """Return the share of found ones of what was put in."""
+        keys = [key for key in self.put_in if key[0] == rule and size in (None, key[1])]
+        return _share(
+            sum(self.recalled[key] for key in keys), sum(self.put_in[key] for key in keys)
+        )
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.2f} ({part} of {whole})" if whole else "-"
+
+
+class _Judge:
+    """Judges the calls and days of users of one kind in order, as the service would."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self._own: dict[str, list[PastCall]] = {}
+        self._with_persona: dict[str, list[PastCall]] = {}
+        self._costs: dict[tuple[str, date], dict[str, int]] = {}
+        self._first: dict[str, date] = {}
+
+    def day(self, one: SimulatedDay) -> None:
+        """Judge a user's day."""
+        found: list[tuple[str, str, str]] = []
+        explained: Counter[str] = Counter()
+        for call in one.calls:
+            for spike in call_spikes(call, call.costs.keys(), self._history(call)):
+                found.append(("call_spike", call.call_id, spike.service))
+                explained[spike.service] += spike.observed_nano - spike.expected_nano
+            found += [("missing_leg", call.call_id, leg) for leg in _missing(call)]
+            self._remember(call)
+        found += [
+            ("day_spike", one.day.isoformat(), spike.service or "")
+            for spike in self._day_spikes(one, explained)
+        ]
+        self.tally.judged.update(calls=len(one.calls), days=1)
+        self._count(one, found)
+
+    def _history(self, call: JudgedCall) -> History:
+        others = self._with_persona.get(str(call.persona_id), [])[: 4 * OTHERS_MOST]
+        return History(
+            self._own.get(call.user_id, [])[:OWN_MOST],
+            [past for past in others if past.user_id != call.user_id][:OTHERS_MOST],
+        )
+
+    def _remember(self, call: JudgedCall) -> None:
+        past = PastCall(call.user_id, call.persona_id, call.duration_ms, call.costs)
+        own = self._own.setdefault(call.user_id, [])
+        own.insert(0, past)
+        del own[OWN_MOST:]
+        if call.status == "completed":
+            others = self._with_persona.setdefault(str(call.persona_id), [])
+            others.insert(0, past)
+            del others[4 * OTHERS_MOST :]
+
+    def _day_spikes(self, one: SimulatedDay, explained: Counter[str]) -> Iterator[DaySpike]:
+        observed: Counter[str] = Counter()
+        for call in one.calls:
+            observed.update(call.costs)
+        self._costs[one.user_id, one.day] = dict(observed)
+        first = self._first.setdefault(one.user_id, one.day)
+        past = [self._costs.get((one.user_id, day), {}) for day in history_days(first, one.day)]
+        return day_spikes(observed, past, explained)
+
+    def _count(self, one: SimulatedDay, found: Sequence[tuple[str, str, str]]) -> None:
+        tally = self.tally
+        for label in one.labels:
+            tally.put_in[label.kind, label.size] += 1
+            tally.recalled[label.kind, label.size] += any(
+                _finds(each, label)
+                or (label.kind == "day_spike" and _is_call_of(each, one, label.service))
+                for each in found
+            )
+        for each in found:
+            tally.found[each[0]] += 1
+            tally.right[each[0]] += any(_explains(label, each) for label in one.labels)
+
+
+def _missing(call: JudgedCall) -> list[str]:
+    if not is_finished(call):
+        return []
+    recorded = [(service, _OF_SERVICE[service]) for service in call.costs]
+    return list(missing(LEGS, there(recorded, _LEGS_OF)))
+
+
+def _finds(found: tuple[str, str, str], label: Label) -> bool:
+    """Say whether what was found is what was put in; a day's rise may be found as all services'."""
+    kind, what, part = found
+    same = (kind, what) == (label.kind, label.what)
+    return same and (part == label.service or (kind == "day_spike" and not part))
+
+
+def _is_call_of(found: tuple[str, str, str], one: SimulatedDay, service: str) -> bool:
+    """Say whether a spike of a call tells of a day on which a service cost more in each call."""
+    kind, what, part = found
+    is_call = kind == "call_spike" and any(call.call_id == what for call in one.calls)
+    return is_call and part == service
+
+
+def _explains(label: Label, found: tuple[str, str, str]) -> bool:
+    """Say whether something put in that day is the reason for what was found."""
+    if _finds(found, label):
+        return True
+    kind, _, part = found
+    if kind == "day_spike":
+        # More calls are more of everything; and a call's spike that was missed is the day's too.
+        return label.kind != "missing_leg" and (label.service in ("", part) or not part)
+    # Each call of a day on which a service cost more is a spike of that service.
+    return kind == "call_spike" and label.kind == "day_spike" and label.service == part
+
+
+def measure(number: int, seed: int) -> dict[str, Tally]:
+    """Judge so many users of each kind; returns the counts by kind."""
+    return {kind.name: _measure(kind, number, seed) for kind in KINDS}
+
+
+def _measure(kind: Kind, number: int, seed: int) -> Tally:
+    print(f"{kind.name} …", file=sys.stderr, flush=True)
+    judge = _Judge()
+    for days in simulate(kind, number, seed):
+        for one in days:
+            judge.day(one)
+    return judge.tally
+
+
+def report(tallies: dict[str, Tally], number: int, seed: int) -> list[str]:
+    """Return the tables as Markdown."""
+    every = Tally()
+    for tally in tallies.values():
+        every.add(tally)
+    lines = [
+        f"{number} users of each kind, seed {seed}: {every.judged['calls']:,} calls on "
+        f"{every.judged['days']:,} days."
+    ]
+    for rule, title in zip(
+        RULES, ("Spikes of calls", "Spikes of days", "Missing legs"), strict=True
+    ):
+        sizes = SIZES if rule != "missing_leg" else ()
+        header = ["", "precision", "recall", *(f"recall, {size} times" for size in sizes)]
+        rows = [_row(name, tally, rule, sizes) for name, tally in tallies.items()]
+        lines += ["", f"### {title}", "", *table(header, [*rows, _row("all", every, rule, sizes)])]
+    return lines
+
+
+def _row(name: str, tally: Tally, rule: str, sizes: Sequence[int]) -> list[str]:
+    by_size = [tally.recall(rule, size) for size in sizes]
+    return [name, tally.precision(rule), tally.recall(rule), *by_size]
+
+
+def main() -> int:
+    """Measure and print; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m bench.anomalies", description=__doc__)
+    parser.add_argument("--users", type=int, default=USERS, help="users of each kind")
+    parser.add_argument("--seed", type=int, default=SEED, help="other users of the same kinds")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there too")
+    given = parser.parse_args()
+    if given.users < 1:
+        parser.error("--users must be at least 1")
+    lines = report(measure(given.users, given.seed), given.users, given.seed)
+    print("\n".join(lines))
+    if given.markdown:
+        given.markdown.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

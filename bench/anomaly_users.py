@@ -1,0 +1,216 @@
+"""Simulated users whose anomalies are known: calls as they come, with spikes and losses put in.
+
+Each kind of user has a rhythm of its own; each call has a persona, a length, and costs that differ
+by chance as real ones do. What is put in is labelled. Everything follows from the seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from math import exp
+from random import Random
+from typing import Final, NamedTuple
+
+from ledger.anomalies import calls as call_rule
+from ledger.anomalies import days as day_rule
+from schemas.events import CallStatus
+from schemas.money import NANO_PER_USD
+
+DAYS: Final = 12 * 7
+NEW_DAYS: Final = 20
+FIRST_DAY: Final = date(2026, 1, 5)
+"""A Monday."""
+_CENT: Final = NANO_PER_USD // 100
+_MICRO: Final = NANO_PER_USD // 1_000_000
+_WORKING_WEEK: Final = (1.4, 1.5, 1.5, 1.4, 1.0, 0.1, 0.1)
+_WEEKENDS: Final = (0.3, 0.3, 0.3, 0.4, 1.0, 2.6, 2.1)
+SIZES: Final = (2, 3, 5, 10)
+"""How many times the usual an injected spike costs."""
+_CALL_SPIKE_OF: Final = 60
+_DAY_SPIKE_OF: Final = 25
+_LOST_LEG_OF: Final = 50
+
+LEG_SERVICES: Final = {
+    "twilio": "telephony",
+    "deepgram": "speech_recognition",
+    "cerebras": "inference",
+    "elevenlabs": "speech_synthesis",
+}
+OPERATIONS: Final = (
+    ("twilio", "outbound_call"),
+    ("deepgram", "streaming_stt"),
+    ("cerebras", "inference"),
+    ("elevenlabs", "tts"),
+)
+
+
+class Kind(NamedTuple):
+    """A kind of user: the calls to be expected on a day, by its number and a drawing of chance."""
+
+    name: str
+    expected: Callable[[int, Random], float]
+    days: int = DAYS
+
+
+KINDS: Final = (
+    Kind("steady", lambda _day, _rng: 6.0),
+    Kind("working week", lambda day, _rng: 5.0 * _WORKING_WEEK[day % 7]),
+    Kind("weekends", lambda day, _rng: 4.0 * _WEEKENDS[day % 7]),
+    Kind("growing", lambda day, _rng: 2.0 * exp(0.015 * day)),
+    Kind("fading", lambda day, _rng: 8.0 * exp(-0.015 * day)),
+    Kind("bursty", lambda _day, rng: 14.0 if rng.random() < 0.08 else 1.5),
+    Kind("sparse", lambda _day, _rng: 0.25),
+    Kind("new", lambda day, _rng: 5.0 * _WORKING_WEEK[day % 7], NEW_DAYS),
+)
+
+
+class _Persona(NamedTuple):
+    """What a minute of speaking and of thinking costs about, in micro-dollars."""
+
+    name: str
+    speaking: int
+    thinking: int
+
+
+_PERSONAS: Final = (
+    _Persona("brad", 90_000, 900),
+    _Persona("nonna", 190_000, 1_200),
+    _Persona("maya", 75_000, 6_000),
+    _Persona("kay", 95_000, 55_000),
+)
+
+
+class Label(NamedTuple):
+    """Something that was put in: `what` is the call, the day or the lost leg, `size` how much."""
+
+    kind: str
+    what: str
+    service: str
+    size: int
+
+
+@dataclass(slots=True)
+class SimulatedDay:
+    """A user's calls of a day, in order, and what was put into them."""
+
+    user_id: str
+    day: date
+    calls: list[call_rule.JudgedCall] = field(default_factory=list)
+    labels: list[Label] = field(default_factory=list)
+
+
+def simulate(kind: Kind, number: int, seed: int) -> Iterator[list[SimulatedDay]]:
+    """Yield day after day what all users of a kind did."""
+    users = [_User(kind, f"{kind.name} {index}", seed) for index in range(number)]
+    for day in range(kind.days):
+        yield [user.day(day) for user in users]
+
+
+class _User:
+    def __init__(self, kind: Kind, user_id: str, seed: int) -> None:
+        rng = self._rng = Random(f"{seed} {user_id}")
+        self._kind, self._user_id = kind, user_id
+        self._weekday, self._busy = rng.randrange(7), rng.uniform(0.5, 2.0)
+        # Most calls are with a favourite, some with others.
+        self._favourites = rng.sample(_PERSONAS, 2)
+
+    def day(self, number: int) -> SimulatedDay:
+        rng, day = self._rng, FIRST_DAY + timedelta(days=number)
+        expected = self._busy * self._kind.expected(self._weekday + number, rng)
+        times = rng.choice(SIZES) if rng.randrange(_DAY_SPIKE_OF) == 0 else 1
+        at_service = rng.choice(("", "", "elevenlabs", "elevenlabs", "cerebras"))
+        count = _poisson(rng, expected)
+        found = SimulatedDay(self._user_id, day)
+        for place in range(count * times if times > 1 and not at_service else count):
+            found.calls.append(self._call(day, place))
+        if times > 1:
+            self._label_day(found, at_service, times)
+        for place, call in enumerate(found.calls):
+            self._disturb(found, place, call)
+        return found
+
+    def _label_day(self, found: SimulatedDay, service: str, times: int) -> None:
+        """Make the calls of a day cost more at a service, or keep that there are more of them."""
+        if service:
+            for call in found.calls:
+                if service in call.costs:
+                    _multiply(call, service, times)
+        cost = sum(
+            sum(call.costs.values()) if not service else call.costs.get(service, 0)
+            for call in found.calls
+        )
+        if cost * (times - 1) // times >= day_rule.EXCESS_NANO_LEAST:
+            label = Label("day_spike", found.day.isoformat(), service, times)
+            found.labels.append(label)
+
+    def _disturb(self, found: SimulatedDay, place: int, call: call_rule.JudgedCall) -> None:
+        rng = self._rng
+        if rng.randrange(_CALL_SPIKE_OF) == 0:
+            service, size = rng.choice(("elevenlabs", "elevenlabs", "cerebras")), rng.choice(SIZES)
+            before = call.costs.get(service, 0)
+            if before * (size - 1) >= call_rule.EXCESS_NANO_LEAST:
+                _multiply(call, service, size)
+                found.labels.append(Label("call_spike", call.call_id, service, size))
+        elif rng.randrange(_LOST_LEG_OF) == 0:
+            service = rng.choice(list(LEG_SERVICES))
+            talked = call.duration_ms >= call_rule.TALK_MS_LEAST and call.status != "failed"
+            if service in call.costs and talked:
+                found.calls[place] = call._replace(
+                    costs={name: nano for name, nano in call.costs.items() if name != service}
+                )
+                leg = LEG_SERVICES[service]
+                found.labels.append(Label("missing_leg", call.call_id, leg, 1))
+
+    def _call(self, day: date, place: int) -> call_rule.JudgedCall:
+        rng = self._rng
+        persona = rng.choices((*self._favourites, rng.choice(_PERSONAS)), (70, 22, 8))[0]
+        outcome: CallStatus = rng.choices(("completed", "failed", "terminated"), (88, 5, 7))[0]
+        duration_ms = round(1000 * min(1800.0, rng.lognormvariate(5.0, 0.7)))
+        if outcome == "failed":
+            duration_ms = rng.randrange(800, 25_000)
+        begins = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(minutes=place)
+        ends = begins + timedelta(milliseconds=duration_ms)
+        return call_rule.JudgedCall(
+            f"{self._user_id} {day} {place}",
+            self._user_id,
+            persona.name,
+            outcome,
+            duration_ms,
+            self._costs(persona, duration_ms, outcome),
+            True,
+            begins,
+            ends,
+            ends,
+        )
+
+    def _costs(self, persona: _Persona, duration_ms: int, outcome: str) -> dict[str, int]:
+        rng, minutes = self._rng, duration_ms / 60_000
+        costs = {
+            "twilio": 14_000_000 * call_rule.minutes_of(duration_ms),
+            "deepgram": round(5_900_000 * minutes * rng.uniform(0.5, 1.0)),
+            "cerebras": round(persona.thinking * _MICRO * minutes * rng.uniform(0.7, 1.4)),
+            "elevenlabs": round(persona.speaking * _MICRO * minutes * rng.lognormvariate(0, 0.3)),
+        }
+        # The context grows with each turn, and what it costs to think with it.
+        costs["cerebras"] = round(costs["cerebras"] * (1 + min(minutes, 10.0) / 8))
+        if outcome == "failed" or duration_ms < call_rule.TALK_MS_LEAST:
+            # Nobody may have said a word.
+            costs = {name: nano for name, nano in costs.items() if rng.randrange(2)}
+        return {name: nano for name, nano in costs.items() if nano}
+
+
+def _multiply(call: call_rule.JudgedCall, service: str, times: int) -> None:
+    costs = call.costs
+    assert isinstance(costs, dict)
+    costs[service] *= times
+
+
+def _poisson(rng: Random, mean: float) -> int:
+    """Return a number of calls: arrivals in a day at random moments (Knuth's way)."""
+    limit, product, calls = exp(-mean), rng.random(), 0
+    while product > limit:
+        product *= rng.random()
+        calls += 1
+    return calls

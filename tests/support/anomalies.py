@@ -1,0 +1,127 @@
+"""Calls and days for the tests of anomalies, as the ledger would have left them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ledger.anomalies.calls import JudgedCall, PastCall
+from ledger.detection import Detection, Looked
+from ledger.store.anomalies import anomaly_store
+from ledger.sweeping import Sweeping
+from schemas.anomalies import LEGS, Leg
+from schemas.money import NANO_PER_USD
+from tests.support.ledger_rows import CENT, CallRow, rows
+from tests.support.recording import fetch
+
+NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+USD = NANO_PER_USD
+USUAL: Mapping[str, int] = {
+    "twilio": 7 * CENT,
+    "deepgram": 3 * CENT,
+    "cerebras": 1 * CENT,
+    "elevenlabs": 50 * CENT,
+}
+"""What a call of five minutes usually costs here."""
+
+
+def judged(**changes: Any) -> JudgedCall:
+    """Return a call of five minutes that ended an hour ago."""
+    call = JudgedCall(
+        "call-1", "alice", "brad_001", "completed", 300_000, USUAL, True,
+        NOW - HOUR, NOW - HOUR, NOW - HOUR,
+    )  # fmt: skip
+    return call._replace(**changes)
+
+
+def past(number: int = 20, user_id: str = "alice", **changes: Any) -> list[PastCall]:
+    """Return so many usual calls."""
+    return [PastCall(user_id, "brad_001", 300_000, USUAL)._replace(**changes)] * number
+
+
+def row(call_id: str, at: datetime, user_id: str = "alice", **costs: int) -> CallRow:
+    """Return a call to be written, with other costs at some services; 0 for none."""
+    both = {**USUAL, **costs}
+    return CallRow(
+        call_id=call_id,
+        user_id=user_id,
+        at=at,
+        costs={service: nano for service, nano in both.items() if nano},
+    )
+
+
+async def write_calls(url: str, *calls: CallRow) -> None:
+    """Write calls and what was recorded of them."""
+    operations = {
+        "twilio": "outbound_call",
+        "deepgram": "streaming_stt",
+        "cerebras": "inference",
+        "elevenlabs": "tts",
+    }
+    async with rows(url) as ledger:
+        for call in calls:
+            await ledger.call(call)
+            for service, nano in call.costs.items():
+                await ledger.event(
+                    call,
+                    service=service,
+                    operation=operations.get(service, "x"),
+                    usage=1,
+                    unit="requests",
+                    cost_nano=nano,
+                )
+
+
+async def write_history(url: str, number: int = 10, user_id: str = "alice") -> None:
+    """Write usual calls of the days before, one a day."""
+    calls = [row(f"{user_id}-past-{n}", NOW - n * DAY, user_id) for n in range(1, number + 1)]
+    await write_calls(url, *calls)
+
+
+async def look(url: str, *call_ids: str, now: datetime = NOW, legs: Sequence[Leg] = LEGS) -> Looked:
+    """Judge calls."""
+    async with anomaly_store(url) as store, store.transaction() as connection:
+        return await Detection(legs=legs).look_at_calls(connection, call_ids, now)
+
+
+async def look_at_day(url: str, *user_ids: str, now: datetime = NOW) -> Looked:
+    """Judge users' present day."""
+    async with anomaly_store(url) as store, store.transaction() as connection:
+        return await Detection().look_at_day(connection, user_ids, now.date(), now)
+
+
+async def sweep_from(url: str, moment: datetime) -> None:
+    """Let the sweep stand at a moment, whose day was closed."""
+    await fetch(
+        url,
+        "UPDATE anomaly_sweep SET swept_to = $1, deep_to = $1, closed_on = $2, round_to = NULL",
+        moment,
+        moment.date(),
+    )
+
+
+async def sweep(url: str, now: datetime = NOW) -> Looked:
+    """Make the steps of a round."""
+    looked = Looked()
+    sweeping = Sweeping(Detection())
+    async with anomaly_store(url) as store:
+        more = True
+        while more:
+            async with store.transaction() as connection:
+                step = await sweeping.step(connection, now)
+            looked, more = looked.plus(step.looked), step.more
+    return looked
+
+
+async def found(url: str) -> list[tuple[str, str, str, bool]]:
+    """Return kind, subject, part of every anomaly and whether it stands, in order."""
+    query = "SELECT kind, subject, part, resolved_at IS NULL FROM cost_anomalies ORDER BY kind, subject, part"
+    return [tuple(one) for one in await fetch(url, query)]
+
+
+async def announced(url: str) -> int:
+    """Return how many messages about anomalies wait in the outbox."""
+    query = "SELECT count(*) FROM outbox WHERE aggregatetype = 'cost-anomaly'"
+    return int((await fetch(url, query))[0][0])

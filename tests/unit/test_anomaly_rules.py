@@ -1,0 +1,322 @@
+"""What is unusual: medians that spikes do not move, calls, days and legs; and laws of the rules."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from random import Random
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from ledger.anomalies.calls import CallSpike, History, JudgedCall, call_spikes, minutes_of
+from ledger.anomalies.days import DAYS_LEAST, DaySpike, day_spikes, history_days, in_order
+from ledger.anomalies.findings import Cause, anomaly_event, call_finding, day_finding, leg_finding
+from ledger.anomalies.legs import is_finished, missing, service_legs, surely_there, there
+from ledger.anomalies.robust import median, precedents, spread, usual
+from schemas.anomalies import LEGS, Leg
+from schemas.jsonio import encode
+from tests.support.anomalies import NOW, USD, USUAL, judged, past
+from tests.support.ledger_rows import CENT
+
+SERVICES = ("twilio", "deepgram", "cerebras", "elevenlabs")
+LEGS_OF = service_legs(
+    [
+        ("twilio", "outbound_call"),
+        ("deepgram", "streaming_stt"),
+        ("cerebras", "inference"),
+        ("elevenlabs", "tts"),
+        ("openai", "inference"),
+        ("openai", "tts"),
+        ("odd", "x"),
+    ]
+)
+amounts = st.integers(0, 100 * USD)
+
+
+def spikes(call: JudgedCall, history: History) -> list[CallSpike]:
+    return list(call_spikes(call, SERVICES, history))
+
+
+def dear(nano: int) -> JudgedCall:
+    return judged(costs={**USUAL, "elevenlabs": nano})
+
+
+def test_the_middle_and_how_far_from_it() -> None:
+    assert median([5]) == 5
+    assert median([4, 1, 100]) == 4
+    assert median([1, 2, 4, 5]) == 3
+    assert median([1, 2]) == 2  # half-even
+    assert spread([10, 10, 10], 10) == 0
+    assert spread([8, 9, 10, 11, 12], 10) == 2  # the upper tenth: 2 ÷ 1.2816
+    assert usual([100, 100, 100], 25) == (100, 25, 3)
+    assert usual([100, 100, 100], 25).score_hundredths(225) == 500
+    assert usual([100, 100, 100], 25).score_hundredths(90) == 0
+    assert usual([0, 0, 0], 25).score_hundredths(10**12) == 100_000
+    assert precedents([75, 74, 100, 200], 100) == 3
+
+
+@given(st.lists(amounts, min_size=10), amounts)
+def test_one_wild_value_moves_the_middle_no_further_than_its_neighbours(
+    values: list[int], wild: int
+) -> None:
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    upper = ordered[middle + len(ordered) % 2]
+    assert ordered[middle - 1] <= median([*values, wild]) <= upper
+
+
+def test_a_spike_is_told_by_the_users_own_calls_with_the_persona() -> None:
+    [spike] = spikes(dear(5 * USD), History(past(8)))
+    assert spike.service == "elevenlabs"
+    assert (spike.observed_nano, spike.expected_nano) == (5 * USD, USD // 2)
+    assert (spike.minutes, spike.score_hundredths) == (5, 3_600)
+    assert spike.compared.compared_with == "own_persona_calls"
+
+
+@pytest.mark.parametrize(
+    ("history", "compared_with"),
+    [
+        (History(past(8)), "own_persona_calls"),
+        (History(past(7)), None),
+        (History(past(20, persona_id="maya")), "own_calls"),
+        (History(past(19, persona_id="maya")), None),
+        (History((), [c for n in range(5) for c in past(4, f"user-{n}")]), "persona_calls"),
+        (History((), [c for n in range(4) for c in past(5, f"user-{n}")]), None),
+        (History(past(8, duration_ms=29_999)), None),
+        (History(past(8, costs={"twilio": CENT})), None),
+        (History(), None),
+    ],
+)
+def test_what_a_call_is_compared_with(history: History, compared_with: str | None) -> None:
+    found = spikes(dear(5 * USD), history)
+    assert [one.compared.compared_with for one in found] == (
+        [compared_with] if compared_with else []
+    )
+
+
+def test_cents_and_what_happened_before_alarm_nobody() -> None:
+    cheap = {"cerebras": CENT // 10}
+    call = judged(costs={"cerebras": 24 * CENT})
+    assert not spikes(call, History(past(costs=cheap)))
+    assert spikes(judged(costs={"cerebras": 30 * CENT}), History(past(costs=cheap)))
+    often = [*past(30), *past(3, costs={"elevenlabs": 4 * USD})]
+    assert not spikes(dear(5 * USD), History(often))
+    assert spikes(dear(5 * USD), History(often[:-1]))
+
+
+def test_minutes_are_those_begun() -> None:
+    assert [minutes_of(ms) for ms in (0, 1, 60_000, 60_001)] == [1, 1, 1, 2]
+    short = judged(duration_ms=61_000, costs={"twilio": 2 * 140 * CENT})
+    assert not spikes(short, History(past(duration_ms=600_000, costs={"twilio": 1_400 * CENT})))
+
+
+calls = st.lists(st.integers(1, 5 * USD), min_size=8, max_size=40)
+
+
+@given(calls, st.randoms(use_true_random=False), st.integers(1, 50 * USD))
+def test_the_order_of_history_does_not_matter(
+    costs: list[int], chance: Random, observed: int
+) -> None:
+    own = [past(1, costs={"elevenlabs": nano})[0] for nano in costs]
+    mixed = own.copy()
+    chance.shuffle(mixed)
+    one, other = (spikes(dear(observed), History(each)) for each in (own, mixed))
+    assert [each[:5] for each in one] == [each[:5] for each in other]
+
+
+@given(
+    st.lists(st.integers(50, 100), min_size=8, max_size=40),
+    st.integers(4, 50),
+    st.integers(2, 1_000),
+)
+def test_more_money_of_the_same_shape_is_the_same_to_a_call(
+    costs: list[int], times: int, scale: int
+) -> None:
+    def score(unit: int) -> list[int]:
+        own = [past(1, costs={"elevenlabs": 5 * nano * unit})[0] for nano in costs]
+        call = dear(5 * median(costs) * times * unit)
+        return [spike.score_hundredths for spike in spikes(call, History(own))]
+
+    assert score(CENT) == score(CENT * scale)
+    assert score(CENT)
+
+
+@given(st.integers(1, 10 * USD), st.integers(8, 60))
+def test_a_constant_history_going_on_is_nothing(nano: int, number: int) -> None:
+    own = past(number, costs={"elevenlabs": nano})
+    assert not spikes(judged(costs={"elevenlabs": nano}), History(own))
+    assert not list(day_spikes({"a": nano}, [{"a": nano}] * (number + 28)))
+
+
+@given(calls, st.integers(1, 50 * USD), st.integers(1, 50 * USD))
+def test_costing_more_is_no_less_of_a_spike(costs: list[int], observed: int, more: int) -> None:
+    own = History([past(1, costs={"elevenlabs": nano})[0] for nano in costs])
+    if spikes(dear(observed), own):
+        assert spikes(dear(observed + more), own)
+
+
+def days(*amounts_of_week: int, weeks: int = 8) -> list[dict[str, int]]:
+    return [{"tts": nano} if nano else {} for nano in amounts_of_week * weeks]
+
+
+def day(
+    observed: dict[str, int], past_days: list[dict[str, int]], **known: object
+) -> list[DaySpike]:
+    return list(day_spikes(observed, past_days, **known))  # type: ignore[arg-type]
+
+
+def test_a_weekday_is_compared_with_its_like() -> None:
+    week = days(9 * USD, 9 * USD, 9 * USD, 9 * USD, 9 * USD, 2 * USD, 2 * USD)
+    assert not day({"tts": 9 * USD}, week)  # a Monday
+    assert not day({"tts": 2 * USD}, week[:-2])  # a Saturday
+    [spike] = day({"tts": 30 * USD}, week[:-2])
+    assert (spike.service, spike.observed_nano, spike.driver) == ("tts", 30 * USD, "tts")
+    assert abs(spike.expected_nano - 2 * USD) < 10**6  # its square root is whole
+
+
+def test_too_few_days_and_too_little_money_are_nothing() -> None:
+    steady = days(*[USD] * 7)
+    assert not day({"tts": 50 * USD}, steady[: DAYS_LEAST - 1])
+    assert day({"tts": 50 * USD}, steady[:DAYS_LEAST])
+    assert not day({"tts": 100 * CENT}, days(*[CENT] * 7))
+    assert day({"tts": 102 * CENT}, days(*[CENT] * 7))
+
+
+def test_what_there_was_before_is_no_surprise() -> None:
+    steady = days(*[USD] * 7)
+    steady[10] = {"tts": 40 * USD}
+    assert day({"tts": 50 * USD}, steady)
+    steady[20] = {"tts": 40 * USD}
+    assert not day({"tts": 50 * USD}, steady)
+
+
+def test_who_calls_seldom_is_compared_with_days_of_calls() -> None:
+    weekends = days(0, 0, 0, 0, 0, 4 * USD, 4 * USD)
+    assert not day({"tts": 4 * USD}, weekends)
+    assert day({"tts": 20 * USD}, weekends)
+    assert not day({"tts": 20 * USD}, days(0, 0, 0, 0, 0, 0, 4 * USD))  # too seldom
+
+
+def test_a_rise_of_everything_is_one_spike() -> None:
+    week = [{"tts": 4 * USD, "stt": USD, "line": USD}] * 56
+    [spike] = day({"tts": 40 * USD, "stt": 10 * USD, "line": 10 * USD}, week)
+    assert (spike.service, spike.driver) == (None, "tts")
+    both = day({"tts": 400 * USD, "stt": 10 * USD, "line": 10 * USD}, week)
+    assert [one.service for one in both] == ["tts", None]  # two causes
+    assert not day({"tts": 40 * USD, "stt": 10 * USD, "line": 10 * USD}, week, raised={""})
+    assert not day({"tts": 40 * USD, "stt": USD, "line": USD}, week, raised={"tts"})
+
+
+def test_what_calls_explain_is_no_spike_of_the_day() -> None:
+    week = days(*[4 * USD] * 7)
+    assert day({"tts": 40 * USD}, week)
+    assert not day({"tts": 40 * USD}, week, explained={"tts": 36 * USD})
+    assert in_order(["tts", ""], {"tts": 40 * USD}, week, {"tts": 36 * USD}) == ["tts", ""]
+    assert in_order(["tts", ""], {"tts": 40 * USD}, week, {}) == []
+    assert in_order(["tts"], {}, week, {}) == ["tts"]
+    assert in_order(["tts"], {}, week[:3], {}) == []
+
+
+def test_growth_is_followed() -> None:
+    growing = [{"tts": USD * (100 + 3 * n) // 10} for n in range(56)]
+    assert not day({"tts": USD * (100 + 3 * 56) // 10}, growing)
+
+
+roots = st.lists(st.integers(0, 200_000), min_size=28, max_size=56)
+
+
+@given(roots, st.integers(0, 500_000), st.integers(2, 30))
+def test_more_money_of_the_same_shape_is_the_same_to_a_day(
+    history: list[int], today: int, scale: int
+) -> None:
+    one = day({"a": today**2}, [{"a": root**2} for root in history])
+    large = day({"a": (today * scale) ** 2}, [{"a": (root * scale) ** 2} for root in history])
+    if one:
+        assert (
+            abs(large[0].score_hundredths - one[0].score_hundredths)
+            <= 1 + one[0].score_hundredths // 100
+        )
+
+
+def test_days_before_are_counted_from_the_first() -> None:
+    assert history_days(date(2026, 3, 1), date(2026, 3, 3)) == [date(2026, 3, 1), date(2026, 3, 2)]
+    assert len(history_days(date(2020, 1, 1), date(2026, 3, 3))) == 56
+    assert history_days(date(2026, 3, 3), date(2026, 3, 3)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "finished"),
+    [
+        ({}, True),
+        ({"status": "terminated"}, True),
+        ({"status": "failed"}, False),
+        ({"duration_ms": 29_999}, False),
+        ({"status": "active", "charged": True, "duration_ms": 0}, True),
+        ({"status": "active", "charged": False}, False),
+    ],
+)
+def test_which_calls_need_all_legs(changes: dict[str, object], finished: bool) -> None:
+    assert is_finished(judged(**changes)) is finished
+
+
+def test_legs_are_told_by_services_that_stand_for_one() -> None:
+    assert surely_there(judged(), LEGS_OF) == set(LEGS)
+    assert surely_there(judged(costs={"openai": 1, "odd": 1, "twilio": 0}), LEGS_OF) == set()
+    assert there([("openai", "tts"), ("new", "inbound_call")], LEGS_OF) == {
+        "speech_synthesis",
+        "telephony",
+    }
+    assert there([("deepgram", "a_new_name"), ("openai", "a_new_name")], LEGS_OF) == {
+        "speech_recognition"
+    }
+    assert missing(LEGS, {"inference"}) == ["telephony", "speech_recognition", "speech_synthesis"]
+    only: list[Leg] = ["inference"]
+    assert missing(only, ()) == ["inference"]
+
+
+texts = st.text(min_size=1, max_size=8)
+causes = st.builds(Cause, texts, st.sampled_from(["call_spike", "day_spike"]), texts, texts)
+
+
+@given(causes, causes)
+def test_a_cause_has_one_id_and_no_other_cause_has_it(one: Cause, other: Cause) -> None:
+    assume("\0" not in "".join((*one, *other)))
+    assert (one.anomaly_id == other.anomaly_id) == (one == other)
+
+
+def test_sentences() -> None:
+    [spike] = spikes(dear(5 * USD), History(past(8)))
+    said = call_finding(judged(), spike, NOW).anomaly
+    assert said.message == (
+        "This call cost 1 USD a minute at elevenlabs, 10 times the 0.1 USD that are usual of your "
+        "latest calls with this persona."
+    )
+    one = DaySpike("tts", 12_345_678_901, 2_000_000_000, 712, 56, "tts")
+    assert day_finding("alice", date(2026, 3, 15), one, NOW).anomaly.message == (
+        "On 2026-03-15 tts has cost 12.35 USD, 6.2 times the 2 USD that are usual on a Sunday."
+    )
+    fresh = one._replace(expected_nano=0)
+    assert "12.35 USD, instead of the 0 USD that are usual" in (
+        day_finding("alice", date(2026, 3, 15), fresh, NOW).anomaly.message
+    )
+    leg: Leg = "telephony"
+    active = judged(status="active")
+    assert leg_finding(active, leg, LEGS_OF, History(past()), NOW).anomaly.message == (
+        "No telephony cost was recorded for this charged call."
+    )
+    lost = leg_finding(judged(duration_ms=1), leg, LEGS_OF, History(past(7)), NOW).anomaly
+    assert lost.message == "No telephony cost was recorded for this completed call of 1 minute."
+    assert (lost.expected_usd, lost.compared_with, lost.compared_count) == (None, None, 0)
+    others = [call for n in range(5) for call in past(4, f"user-{n}")]
+    usual_leg = leg_finding(judged(), leg, LEGS_OF, History((), others), NOW).anomaly
+    assert (usual_leg.compared_with, usual_leg.compared_count) == ("persona_calls", 20)
+
+
+def test_an_anomaly_as_it_is_published() -> None:
+    spike = DaySpike(None, 9 * USD, USD, 712, 56, "tts")
+    event = anomaly_event(day_finding("alice", date(2026, 3, 15), spike, NOW).anomaly)
+    assert (event.type, event.source) == ("cost.anomaly.detected", "/cost-analytics/anomalies")
+    assert event.id == event.data.anomaly_id  # type: ignore[union-attr]
+    assert event.time == NOW == datetime(2026, 3, 15, 12, tzinfo=UTC)
+    assert Decimal("7.12") == event.data.score.value  # type: ignore[union-attr]
+    assert b'"score":7.12' in encode(event)
