@@ -29,7 +29,7 @@ TODAY = NOW.date()
 ALICE, BOB, ROOT = Viewer("alice"), Viewer("bob"), Viewer("root", reads_all=True)
 TABLES = (
     "calls", "call_cost_events", "user_days", "user_day_costs", "user_budget_settings", "user_spend",
-    "budget_holds", "budget_alerts", "call_cutoffs",
+    "budget_holds", "budget_alerts", "call_cutoffs", "cost_anomalies",
 )  # fmt: skip
 
 
@@ -41,6 +41,10 @@ OF_USER = (
        VALUES (gen_random_uuid(), $1, 'daily', '2025-11-19', 80, 1, false, now(), $2)""",
     """INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
        VALUES ('call-of-' || $1, 1, gen_random_uuid(), $1, now())""",
+    """INSERT INTO cost_anomalies (anomaly_id, user_id, kind, subject, part, day, observed_nano,
+                                   detected_at, data)
+       VALUES (gen_random_uuid(), $1, 'missing_leg', 'call-of-' || $1, 'telephony', '2025-11-19', 0,
+               now(), '{}')""",
 )
 """What else each of the two has."""
 
@@ -103,7 +107,7 @@ async def test_without_a_viewer_the_policies_show_nothing(
 
 
 REPORTS, BUDGETS = statements("reports"), statements("budgets")
-LISTS = statements("call_lists")
+LISTS, ANOMALIES = statements("call_lists"), statements("anomaly_lists")
 LAST = (date(2025, 11, 1), date(2025, 11, 30))
 
 
@@ -137,6 +141,10 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
         for name, arguments in OF_BUDGETS.items():
             assert bool(await superuser.fetch(BUDGETS[name], "alice", *viewer, *arguments)) is seen
         assert (await superuser.fetchval(BUDGETS["held"], "alice", *viewer, NOW, "") > 0) is seen
+        anomalies = await superuser.fetch(ANOMALIES["of_user"], "alice", *viewer, *(None,) * 5, 10)
+        assert bool(anomalies) is seen
+        everyones = await superuser.fetch(ANOMALIES["of_everyone"], None, *viewer, *(None,) * 5, 10)
+        assert len(everyones) == (2 if viewer.reads_all else 1)
 
 
 OF_BUDGETS = {
@@ -175,6 +183,7 @@ async def test_the_queries_change_nobody_elses_budget_where_no_policy_applies(
 async def test_a_viewer_can_change_nothing_but_budgets(readers: ReaderPool) -> None:
     for statement in ("UPDATE calls SET duration_ms = 0", "DELETE FROM user_days",
                       "DELETE FROM budget_alerts", "UPDATE user_spend SET cost_nano = 0",
+                      "DELETE FROM cost_anomalies", "SELECT FROM anomaly_sweep",
                       "SELECT FROM outbox",
                       "DELETE FROM user_budget_settings", "SELECT FROM stream_offsets",
                       "UPDATE service_prices SET price_usd = 0"):  # fmt: skip

@@ -126,7 +126,7 @@ def test_the_order_of_history_does_not_matter(
 
 @given(
     st.lists(st.integers(50, 100), min_size=8, max_size=40),
-    st.integers(4, 50),
+    st.integers(20, 50),
     st.integers(2, 1_000),
 )
 def test_more_money_of_the_same_shape_is_the_same_to_a_call(

@@ -1,0 +1,114 @@
+"""From an event to the topic of anomalies, on every broker: heard by an agent, published once."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from schemas.topics import ANOMALIES, CALL_TOTALS
+from streams.anomalies.hearing import ended_call_of
+from streams.anomalies.watcher import WatchOptions
+from streams.notices.listening import listen
+from streams.notices.service import NoticeOptions, run_notices
+from tests.support.events import Plain, cost, ended, started
+from tests.support.recording import until
+from tests.support.streaming import Stage
+
+START_SECONDS = 60
+NEVER = timedelta(days=1)
+
+
+def call(name: str, at: datetime, characters: int = 3_000) -> list[Plain]:
+    """Return a call of five minutes: five cents of telephony, and so much speech."""
+    line: dict[str, Any] = {"time": at}
+    usages = (
+        ("twilio", "voice", 5, "minutes"),
+        ("deepgram", "transcription", 200, "seconds"),
+        ("cerebras", "inference", 5_000, "tokens"),
+        ("elevenlabs", "tts", characters, "characters"),
+    )
+    models = {"cerebras": {"model": "llama3.1-8b"}, "elevenlabs": {"model": "eleven_turbo_v2_5"}}
+    costs = [
+        cost(
+            name, service=service, operation=operation, usage=usage, unit=unit,
+            **models.get(service, {}), **line,
+        )
+        for service, operation, usage, unit in usages
+    ]  # fmt: skip
+    return [started(name, **line), *costs, ended(name, time=at + timedelta(minutes=5))]
+
+
+async def test_a_dear_call_is_heard_and_published_once(stage: Stage) -> None:
+    """The sweep never looks here: whatever is found was heard."""
+    stop, now = asyncio.Event(), datetime.now(UTC)
+    watch = WatchOptions(settle_ms=100, look_ms=50, every=NEVER)
+    usual = [e for n in range(1, 12) for e in call(f"usual-{n}", now - timedelta(hours=n))]
+    async with stage.worker() as worker:
+        await stage.send(usual)
+        await stage.until_counted(len(usual), worker)
+        options = NoticeOptions(stage.database_url, {}, stage.kafka, watch=watch)
+        running = asyncio.create_task(run_notices(options, stop))
+        sent = 0
+
+        async def published() -> bool:
+            nonlocal sent  # the agent begins at the end of the topic, wherever that is by then
+            sent += 1
+            await stage.send(call(f"dear-{sent}", now - timedelta(minutes=6), 90_000))
+            return bool(await stage.read_all(ANOMALIES.name))
+
+        await until(published, START_SECONDS)
+        await stage.send(call("last", now - timedelta(minutes=6), 900_000))
+
+        async def heard_last() -> bool:
+            records = await stage.read_all(ANOMALIES.name)
+            return any(json.loads(record.value)["data"]["callId"] == "last" for record in records)
+
+        await until(heard_last, START_SECONDS)
+        stop.set()
+        await running
+    records = await stage.read_all(ANOMALIES.name)
+    events = [json.loads(record.value) for record in records]
+    assert len({event["id"] for event in events}) == len(events)
+    assert {record.key for record in records} == {b"alice"}
+    [last] = [event for event in events if event["data"]["callId"] == "last"]
+    assert (last["type"], last["data"]["kind"]) == ("cost.anomaly.detected", "call_spike")
+    assert (last["data"]["service"], last["data"]["observed_usd"]) == ("elevenlabs", 135)
+    assert last["data"]["publishedAt"] >= last["data"]["committedAt"]
+
+
+async def test_calls_that_end_are_heard_and_those_that_go_on_are_not(stage: Stage) -> None:
+    heard: list[str] = []
+    stop, now = asyncio.Event(), datetime.now(UTC)
+    listening = asyncio.create_task(
+        listen(stage.kafka, lambda _: None, stop, hear_ended=heard.append)
+    )
+    async with stage.worker():
+        sent = 0
+
+        async def any_heard() -> bool:
+            nonlocal sent
+            sent += 1
+            await stage.send([*call(f"over-{sent}", now), started(f"goes-on-{sent}", time=now)])
+            return bool(heard)
+
+        await until(any_heard, START_SECONDS)
+        await stage.send([started("goes-on", time=now), *call("over", now)])
+
+        async def heard_last() -> bool:
+            return "over" in heard
+
+        await until(heard_last, START_SECONDS)
+        stop.set()
+        await listening
+    assert not [name for name in heard if name.startswith("goes-on")]
+    assert b'"status":"active"' in b"".join(
+        record.value or b"" for record in await stage.read_all(CALL_TOTALS.name)
+    )
+
+
+def test_what_a_record_is_about() -> None:
+    for value in (None, b"", b"[]", b"{}", b"\xff", b'{"callId":1,"status":"completed"}'):
+        assert ended_call_of(value) is None
+    assert ended_call_of(b'{"callId":"a","status":"active"}') is None
+    assert ended_call_of(b'{"callId": "a", "status": "active"}') is None
+    assert ended_call_of(b'{"callId":"a","status":"terminated"}') == "a"

@@ -1,0 +1,144 @@
+"""Anomalies as they are listed: a user's own, everyone's for administrators, page by page."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from tests.support.anomalies import (
+    DAY,
+    MINUTE,
+    NOW,
+    USD,
+    look,
+    row,
+    write_calls,
+    write_history,
+)
+from tests.support.api import Api, served_from, token
+from tests.support.recording import fetch
+
+OWN = "/api/costs/user/alice/anomalies"
+EVERYONES = "/api/admin/costs/anomalies"
+ADMIN = token("root", role="admin")
+
+
+@pytest.fixture
+async def written(database_url: str) -> str:
+    """A dear call and three calls without a telephone of alice, one of bob."""
+    await write_history(database_url)
+    late = [row(f"lost-{n}", NOW - n * DAY - MINUTE, twilio=0) for n in range(3)]
+    await write_calls(
+        database_url,
+        row("dear", NOW - MINUTE, elevenlabs=5 * USD),
+        *late,
+        row("of-bob", NOW - DAY, "bob", twilio=0),
+    )
+    for call_id in ("dear", "lost-0", "lost-1", "lost-2", "of-bob"):
+        await look(database_url, call_id, now=NOW + timedelta(hours=1))
+    return database_url
+
+
+@pytest.fixture
+async def api(written: str) -> AsyncIterator[Api]:
+    async with served_from(written, today=NOW.date()) as api:
+        yield api
+
+
+async def test_what_an_anomaly_says(api: Api) -> None:
+    said = (await api.get(OWN, "alice")).data
+    assert said["nextCursor"] is None
+    assert [one["callId"] for one in said["anomalies"]] == ["lost-2", "lost-1", "lost-0", "dear"]
+    dear = said["anomalies"][-1]
+    assert len(dear.pop("anomalyId")) == 36
+    assert dear == {
+        "userId": "alice",
+        "kind": "call_spike",
+        "service": "elevenlabs",
+        "leg": None,
+        "callId": "dear",
+        "day": "2026-03-15",
+        "observed_usd": 5,
+        "expected_usd": Decimal("0.5"),
+        "score": 36,
+        "comparedWith": "own_persona_calls",
+        "comparedCount": 12,
+        "message": (
+            "This call cost 1 USD a minute at elevenlabs, 10 times the 0.1 USD that are usual of "
+            "your latest calls with this persona."
+        ),
+        "occurredAt": "2026-03-15T11:59:00Z",
+        "detectedAt": "2026-03-15T13:00:00Z",
+        "resolvedAt": None,
+    }
+    lost = said["anomalies"][0]
+    assert (lost["leg"], lost["service"], lost["score"]) == ("telephony", None, None)
+
+
+async def test_pages_follow_one_another(api: Api) -> None:
+    seen, cursor = [], ""
+    while True:
+        page = (await api.get(f"{OWN}?limit=2{cursor}", "alice")).data
+        seen += [one["callId"] for one in page["anomalies"]]
+        if page["nextCursor"] is None:
+            break
+        cursor = f"&cursor={page['nextCursor']}"
+    assert seen == ["lost-2", "lost-1", "lost-0", "dear"]
+
+
+@pytest.mark.parametrize(
+    ("query", "calls"),
+    [
+        ("kind=call_spike", ["dear"]),
+        ("kind=missing_leg", ["lost-2", "lost-1", "lost-0"]),
+        ("kind=day_spike", []),
+        ("service=elevenlabs", ["dear"]),
+        ("service=telephony", []),
+        ("startDate=2026-03-15", ["lost-0", "dear"]),
+        ("endDate=2026-03-14", ["lost-2", "lost-1"]),
+        ("kind=missing_leg&startDate=2026-03-14&endDate=2026-03-14", ["lost-1"]),
+    ],
+)
+async def test_filters(api: Api, query: str, calls: list[str]) -> None:
+    said = (await api.get(f"{OWN}?{query}", "alice")).data
+    assert [one["callId"] for one in said["anomalies"]] == calls
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("kind=spike", "kind"),
+        ("service=", "service"),
+        ("limit=201", "limit"),
+        ("limit=0", "limit"),
+        ("cursor=abc", "cursor"),
+        ("startDate=never", "startDate"),
+        ("startDate=2026-03-02&endDate=2026-03-01", "endDate"),
+        ("kind=missing_leg&kind=day_spike", "kind"),
+    ],
+)
+async def test_what_makes_no_sense_is_named(api: Api, query: str, named: str) -> None:
+    for path in (OWN, EVERYONES):
+        answer = await api.ask("GET", f"{path}?{query}", bearer=ADMIN)
+        assert (answer.status, answer.code) == (400, "invalid_parameter")
+        assert f"`{named}`" in answer.json["error"]
+
+
+async def test_who_sees_what(api: Api) -> None:
+    everyones = (await api.ask("GET", EVERYONES, bearer=ADMIN)).data["anomalies"]
+    assert [one["userId"] for one in everyones] == ["bob", *["alice"] * 4]
+    limited = (await api.ask("GET", f"{EVERYONES}?limit=1&kind=missing_leg", bearer=ADMIN)).data
+    assert limited["nextCursor"] is not None
+    assert (await api.get(EVERYONES, "alice")).status == 403
+    assert (await api.get(OWN, "bob")).status == 403
+    assert len((await api.ask("GET", OWN, bearer=ADMIN)).data["anomalies"]) == 4
+    assert len((await api.get("/api/costs/user/bob/anomalies", "bob")).data["anomalies"]) == 1
+
+
+async def test_what_is_in_order_after_all_says_so(api: Api, written: str) -> None:
+    await fetch(written, "UPDATE calls SET duration_ms = 1 WHERE call_id = 'lost-1'")
+    await look(written, "lost-1", now=NOW + timedelta(hours=2))
+    found = (await api.get(f"{OWN}?kind=missing_leg", "alice")).data["anomalies"]
+    resolved = {one["callId"]: one["resolvedAt"] for one in found}
+    assert resolved == {"lost-0": None, "lost-1": "2026-03-15T14:00:00Z", "lost-2": None}
