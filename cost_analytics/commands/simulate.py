@@ -83,6 +83,13 @@ def _configure_disturbances(parser: argparse.ArgumentParser) -> None:
         help="broken events to add, in many ways, all of which must be refused (default: 0)",
     )
     parser.add_argument(
+        "--odd-calls",
+        type=percent,
+        default=0,
+        metavar="PERCENT",
+        help="calls that are anomalies: a cost is missing, or one is far too high (default: 0)",
+    )
+    parser.add_argument(
         "--shuffle-minutes",
         type=whole_number(0, 24 * 60),
         default=0,
@@ -124,6 +131,7 @@ def _wish(arguments: argparse.Namespace) -> Wish:
         repeats=arguments.repeats,
         malformed=arguments.malformed,
         shuffle_minutes=arguments.shuffle_minutes,
+        odd_calls=arguments.odd_calls,
     )
 
 

@@ -29,7 +29,7 @@ from cost_analytics.tokens import mint
 _READY_SECONDS_MAX: Final = 90
 _LOOK_SECONDS: Final = 0.2
 _TOKEN_SECONDS: Final = 7 * 86_400
-_SIMULATION: Final = ("--calls", "0", "--users", "12", "--rate", "6")
+_SIMULATION: Final = ("--calls", "0", "--users", "12", "--rate", "6", "--odd-calls", "3")
 
 
 class Instance:

@@ -9,14 +9,20 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator
 from random import Random
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from cost_analytics.simulation.malformed import malform
-from cost_analytics.simulation.wire import Sending
+from cost_analytics.simulation.wire import Sending, encode
 
 _REPEAT_WITHIN: Final = 200
 """A repeat follows within so many events."""
 _COST: Final = b'"type":"cost.recorded"'
+_TELEPHONE: Final = b'"service":"twilio"'
+_SPEECH: Final = b'"service":"elevenlabs"'
+_TIMES: Final = 25
+"""How many times what was spoken an odd call is billed for."""
 PERCENT: Final = 10_000
 """Shares are given in hundredths of a percent of all events: 1 % is 100."""
 
@@ -35,6 +41,28 @@ def with_repeats(sendings: Iterable[Sending], share: int, seed: int) -> Iterator
             yield heapq.heappop(again)[1]._replace(at_us=last_us)
     for _, sending in again:
         yield sending._replace(at_us=last_us)
+
+
+def with_odd_calls(sendings: Iterable[Sending], share: int, seed: int) -> Iterator[Sending]:
+    """Let `share` of the calls be odd: half lose what the telephone cost, half pay much for speech.
+
+    That changes no identity; whoever sends the same plan twice has to ask for the same share.
+    """
+    for sending in sendings:
+        is_telephone, is_speech = _TELEPHONE in sending.value, _SPEECH in sending.value
+        if not is_telephone and not is_speech:
+            yield sending
+            continue
+        event: dict[str, Any] = msgspec.json.decode(sending.value)
+        rng = Random(f"{seed}:odd:{event['data']['callId']}")  # noqa: S311 - reproducible
+        is_odd, loses = rng.randrange(PERCENT) < share, bool(rng.randrange(2))
+        if is_odd and loses and is_telephone:
+            continue
+        if is_odd and not loses and is_speech and "totalCost" not in event["data"]:
+            event["data"]["usage"] *= _TIMES
+            yield sending._replace(value=encode(event))
+            continue
+        yield sending
 
 
 def with_malformed(sendings: Iterable[Sending], share: int, seed: int) -> Iterator[Sending]:

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from cost_analytics.simulation.call import EVENTS_A_CALL
-from cost_analytics.simulation.disturbances import shuffled, with_malformed, with_repeats
+from cost_analytics.simulation.disturbances import (
+    shuffled,
+    with_malformed,
+    with_odd_calls,
+    with_repeats,
+)
 from cost_analytics.simulation.timeline import Plan, timeline
 from cost_analytics.simulation.wire import Sending
 
@@ -33,6 +38,7 @@ class Wish:
     repeats: int = 0
     malformed: int = 0
     shuffle_minutes: int = 0
+    odd_calls: int = 0
 
 
 def plan_for(wish: Wish, now_ms: int) -> Plan:
@@ -60,6 +66,8 @@ def plan_for(wish: Wish, now_ms: int) -> Plan:
 def sendings(wish: Wish, plan: Plan) -> Iterator[Sending]:
     """Yield everything that is sent for a wish, disturbances included."""
     stream = timeline(plan)
+    if wish.odd_calls:
+        stream = with_odd_calls(stream, wish.odd_calls, wish.seed)
     if wish.repeats:
         stream = with_repeats(stream, wish.repeats, wish.seed)
     if wish.malformed:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice, pairwise
 from typing import Any
@@ -162,3 +163,27 @@ def test_disturbances_leave_good_events_as_they_are() -> None:
     assert 0.02 < sum(not one.good for one in loud) / len(quiet) < 0.04
     assert [one.at_us for one in loud] == sorted(one.at_us for one in loud)
     assert [one.value for one in loud if one.good] != [one.value for one in quiet]
+
+
+def test_odd_calls_lose_a_cost_or_pay_too_much_and_nothing_else_changes() -> None:
+    wish = Wish(users=5, calls=60, rate=0, seed=3, start_ms=1_700_000_000_000)
+    plan = plan_for(wish, 1_800_000_000_000)
+    usual = {(e["source"], e["id"]): e for e in map(_event, sendings(wish, plan))}
+    odd = {
+        (e["source"], e["id"]): e for e in map(_event, sendings(replace(wish, odd_calls=5_000), plan))
+    }
+    lost = {usual[key]["data"]["callId"] for key in usual.keys() - odd.keys()}
+    dear = {odd[key]["data"]["callId"] for key in odd if odd[key] != usual[key]}
+    assert odd.keys() <= usual.keys()
+    assert 5 < len(lost) < 25
+    assert 5 < len(dear) < 25
+    assert not lost & dear
+    assert {usual[key]["data"]["service"] for key in usual.keys() - odd.keys()} == {"twilio"}
+    for key, event in odd.items():
+        if event != usual[key]:
+            assert event["data"].pop("usage") == 25 * usual[key]["data"].pop("usage")
+            assert event == usual[key]
+
+
+def _event(sending: Sending) -> Any:
+    return json.loads(sending.value)
