@@ -127,14 +127,8 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "call-cutoff": Message(
         "A request to end a call, `data` on the topic cost.call-commands.v1", PublishedCutoff, False
     ),
-    "anomalies": Message(
-        "GET /api/costs/user/{userId}/anomalies and GET /api/admin/costs/anomalies",
-        Success[AnomalyList],
-        False,
-    ),
-    "cost-anomaly": Message(
-        "An anomaly, `data` on the topic cost.anomalies.v1", PublishedAnomaly, False
-    ),
+    "anomalies": Message("GET …/anomalies, of a user or everyone", Success[AnomalyList], False),
+    "cost-anomaly": Message("An anomaly, `data` on cost.anomalies.v1", PublishedAnomaly, False),
     "forecast": Message("GET /api/costs/user/{userId}/forecast", Success[Forecast], False),
     "recommendations": Message(
         "GET /api/costs/user/{userId}/recommendations", Success[Recommendations], False
@@ -245,15 +239,11 @@ def _twin(kind: Any, incoming: bool) -> type[Struct]:
     )
 
 
-def _schema_of_stand_in(kind: Any) -> dict[str, Any]:
-    return dict(kind.schema)
-
-
 def schema_of(name: str) -> dict[str, Any]:
     """Return the JSON Schema of a message; raises KeyError for a name that is none."""
     message = MESSAGES[name]
     twin = _twin(message.kind, message.incoming)
-    described = msgspec.json.schema(twin, schema_hook=_schema_of_stand_in)
+    described = msgspec.json.schema(twin, schema_hook=lambda one: dict(vars(one)["schema"]))
     parts = described["$defs"]
     whole = parts.pop(described["$ref"].rsplit("/", 1)[-1])
     head = {

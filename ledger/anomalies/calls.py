@@ -2,8 +2,8 @@
 
 The minutes are those begun, as telephones are billed, so a call of 61 seconds is no spike. A call
 is compared with the user's own latest calls with the same persona, because personas differ in
-model and voice; a user who has too few of them with what the persona costs others; and one whose
-persona nobody knows with all of the user's own. Too little to compare with, and nothing is said.
+model and voice; a user who has too few of them, with what the persona costs others. Where both are
+too little, nothing is said: a persona that costs sixty times another is no anomaly.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ _OWN_PERSONA_LEAST: Final = 8
 _OTHERS_LEAST: Final = 20
 OTHER_USERS_LEAST: Final = 5
 """A figure from others tells nothing about one of them."""
-_OWN_LEAST: Final = 20
 
 
 class JudgedCall(NamedTuple):
@@ -123,7 +122,6 @@ def compare(call: JudgedCall, service: str, history: History) -> Compared | None
     choices: tuple[tuple[ComparedWith, Sequence[PastCall], int], ...] = (
         ("own_persona_calls", with_persona, _OWN_PERSONA_LEAST),
         ("persona_calls", _of_enough_users(history.others, service), _OTHERS_LEAST),
-        ("own_calls", history.own, _OWN_LEAST),
     )
     for name, calls, least in choices:
         rates = _rates(calls, service)

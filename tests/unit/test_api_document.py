@@ -13,6 +13,7 @@ from ledger.store.database import Pool
 from ledger.store.reading import ReaderPool
 from schemas.advice import RecommendationBody, Recommendations
 from schemas.analytics import Analytics, CostBreakdown, InsightsBody
+from schemas.anomalies import AnomalyList, ListedAnomaly
 from schemas.budgets import Authorization, Budget
 from schemas.call_lists import CallPage, CallSummary, EventPage, ListedEvent
 from schemas.costs import CallCost, CostLine, DayCost, Period, PersonaCost, Spending
@@ -27,8 +28,8 @@ TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 BODIES = [json.loads(block)["data"] for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
 
 SHAPES = (
-    CallCost, Spending, CallPage, EventPage, Budget, Forecast, Recommendations, Authorization, Accepted, Analytics,
-    ReconciliationBody,
+    CallCost, Spending, CallPage, EventPage, Budget, AnomalyList, Forecast, Recommendations, Authorization, Accepted,
+    Analytics, ReconciliationBody,
 )  # fmt: skip
 PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
     (Spending, "period"): Period,
@@ -36,6 +37,7 @@ PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
     (Spending, "daily"): DayCost,
     (CallPage, "calls"): CallSummary,
     (EventPage, "events"): ListedEvent,
+    (AnomalyList, "anomalies"): ListedAnomaly,
     (Recommendations, "recommendations"): RecommendationBody,
     (Analytics, "insights"): InsightsBody,
     (Analytics, "costBreakdown"): CostBreakdown,

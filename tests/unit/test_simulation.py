@@ -170,7 +170,8 @@ def test_odd_calls_lose_a_cost_or_pay_too_much_and_nothing_else_changes() -> Non
     plan = plan_for(wish, 1_800_000_000_000)
     usual = {(e["source"], e["id"]): e for e in map(_event, sendings(wish, plan))}
     odd = {
-        (e["source"], e["id"]): e for e in map(_event, sendings(replace(wish, odd_calls=5_000), plan))
+        (e["source"], e["id"]): e
+        for e in map(_event, sendings(replace(wish, odd_calls=5_000), plan))
     }
     lost = {usual[key]["data"]["callId"] for key in usual.keys() - odd.keys()}
     dear = {odd[key]["data"]["callId"] for key in odd if odd[key] != usual[key]}

@@ -1,0 +1,75 @@
+"""Processes that look for anomalies are killed again and again: each cause is found, and told once."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support import parts
+from tests.support.anomalies import announced, found, row, sweep_from, write_calls
+from tests.support.notices_process import NoticesProcess
+from tests.support.recording import until
+
+USERS = 400
+KILLS = 4
+NOBODY = "127.0.0.1:1"
+"""No broker: what is found here is what the sweep has found."""
+
+
+@pytest.fixture
+def processes(tmp_path: Path, database_url: str) -> Iterator[list[NoticesProcess]]:
+    values = {"DATABASE_URL": database_url, "KAFKA_BOOTSTRAP_SERVERS": NOBODY}
+    both = [NoticesProcess(tmp_path, values, name) for name in ("one", "other")]
+    yield both
+    for process in both:
+        process.abandon()
+
+
+async def until_found(database_url: str, count: int, seconds: int = 60) -> None:
+    async with asyncio.timeout(seconds):
+        while len(await found(database_url)) < count:
+            await asyncio.sleep(0.005)
+
+
+async def until_started(process: NoticesProcess, before: int) -> None:
+    """Wait until a process can be stopped in order."""
+
+    async def more() -> bool:
+        return process.said("notices_started") > before
+
+    await until(more)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_kills_in_mid_sweep_lose_nothing_and_tell_nothing_twice(
+    database_url: str, processes: list[NoticesProcess]
+) -> None:
+    now = datetime.now(UTC)
+    users = [f"user-{number:03}" for number in range(USERS)]
+    at = now - timedelta(minutes=20)
+    await write_calls(database_url, *(row(f"of {u}", at, u, twilio=0) for u in users))
+    await sweep_from(database_url, now - timedelta(hours=1))
+    for process in processes:
+        process.start()
+    kills = 0
+    for number in range(KILLS):
+        await until_found(database_url, min(USERS, number * USERS // KILLS + 1))
+        victim = processes[number % len(processes)]
+        victim.kill()
+        kills += 1
+        before = victim.said("notices_started")
+        victim.start()
+        await until_started(victim, before)
+    await until_found(database_url, USERS)
+    for process in processes:
+        await process.stop()
+    causes = await found(database_url)
+    assert sorted(subject for _, subject, _, _ in causes) == sorted(f"of {user}" for user in users)
+    assert await announced(database_url) == USERS
+    parts.figures.append(
+        f"{kills} kills of two processes that look for anomalies: "
+        f"{len(causes)} of {USERS} found, each told once"
+    )
