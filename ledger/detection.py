@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from ledger.anomalies import days as day_rule
 from ledger.anomalies.calls import History, JudgedCall, call_spikes, may_be_spikes
-from ledger.anomalies.findings import Finding, anomaly_event, call_finding, day_finding, leg_finding
+from ledger.anomalies.findings import Finding, call_finding, day_finding, leg_finding
 from ledger.anomalies.legs import (
     ServiceLegs,
     is_finished,
@@ -180,7 +180,5 @@ async def _write(
     connection: Connection, findings: Sequence[Finding], over: Sequence[str], now: datetime
 ) -> Looked:
     new = await store.write_findings(connection, findings)
-    events = [anomaly_event(one.anomaly) for one in findings if one.anomaly.anomaly_id in new]
-    await store.hand_over(connection, events)
     await store.resolve(connection, over, now)
     return Looked(len(new), len(over))

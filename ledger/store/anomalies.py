@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple, cast
@@ -10,13 +10,12 @@ from typing import Any, Final, NamedTuple, cast
 import msgspec
 
 from ledger.anomalies.calls import OTHERS_MOST, OWN_MOST, History, JudgedCall, PastCall
-from ledger.anomalies.findings import Finding
-from ledger.store.alerts import announce
+from ledger.anomalies.findings import Finding, anomaly_event
+from ledger.store.alerts import ANOMALY
 from ledger.store.arrays import any_array, text_array
 from ledger.store.database import Connection, Pool, Record, create_pool
 from ledger.store.sql import statements
-from schemas.alerts import CloudEvent
-from schemas.anomalies import AnomalyKind
+from schemas.anomalies import ANOMALY_TYPE, AnomalyKind
 from schemas.jsonio import encode
 
 _SQL: Final = statements("anomalies")
@@ -171,16 +170,16 @@ async def read_open(connection: Connection, call_ids: Sequence[str]) -> list[Fou
 
 
 async def write_findings(connection: Connection, findings: Sequence[Finding]) -> set[str]:
-    """Record anomalies, each cause once, and return the ids of the new ones.
+    """Record anomalies, each cause once, with the messages about those that are new.
 
-    Those that were taken for resolved stand again.
+    Returns the ids of the new ones. Those that were taken for resolved stand again.
     """
     if not findings:
         return set()
     ordered = sorted(findings, key=lambda one: one.anomaly.anomaly_id)
     columns = zip(*map(_row, ordered), strict=True)
-    rows = await connection.fetch(_SQL["raise"], *map(any_array, columns))
-    new = {row["anomaly_id"] for row in rows}
+    rows = await connection.fetch(_SQL["raise"], *map(any_array, columns), ANOMALY_TYPE, ANOMALY)
+    new = {row["id"] for row in rows}
     known = [one.anomaly.anomaly_id for one in ordered if one.anomaly.anomaly_id not in new]
     if known:
         await connection.execute(_SQL["reopen"], text_array(known))
@@ -201,14 +200,8 @@ def _row(finding: Finding) -> tuple[Any, ...]:
         None if expected is None else expected.nano,
         anomaly.detected_at,
         encode(anomaly).decode(),
+        encode(anomaly_event(anomaly)).decode(),
     )
-
-
-async def hand_over(connection: Connection, events: Iterable[CloudEvent]) -> None:
-    """Hand events to the outbox."""
-    ready = list(events)
-    if ready:
-        await announce(connection, ready)
 
 
 async def resolve(connection: Connection, anomaly_ids: Sequence[str], now: datetime) -> None:

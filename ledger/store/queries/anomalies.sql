@@ -57,13 +57,24 @@ SELECT anomaly_id::text, subject, kind, part
  WHERE subject = ANY ($1::text::text[]) AND resolved_at IS NULL AND kind <> 'day_spike'
 
 -- name: raise
--- Records anomalies; returns the ids of those whose cause is new.
-INSERT INTO cost_anomalies (anomaly_id, user_id, kind, subject, part, day, observed_nano, expected_nano, detected_at, data)
-SELECT *
-FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::date[],
-            $7::text::bigint[], $8::text::bigint[], $9::text::timestamptz[], $10::text::text[])
-ON CONFLICT DO NOTHING
-RETURNING anomaly_id::text
+-- Records anomalies and hands the messages $11 of those whose cause is new to the outbox, as the type
+-- $12 of the kind $13; returns the ids of these.
+WITH asked AS (
+    SELECT *
+    FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::date[],
+                $7::text::bigint[], $8::text::bigint[], $9::text::timestamptz[], $10::text::text[], $11::text::text[])
+         AS t (anomaly_id, user_id, kind, subject, part, day, observed_nano, expected_nano, detected_at, data, payload)
+), raised AS (
+    INSERT INTO cost_anomalies (anomaly_id, user_id, kind, subject, part, day, observed_nano, expected_nano, detected_at, data)
+    SELECT anomaly_id, user_id, kind, subject, part, day, observed_nano, expected_nano, detected_at, data
+    FROM asked ORDER BY anomaly_id
+    ON CONFLICT DO NOTHING
+    RETURNING anomaly_id
+)
+INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload)
+SELECT anomaly_id, $13, user_id, $12, payload
+FROM asked JOIN raised USING (anomaly_id) ORDER BY anomaly_id
+RETURNING id::text
 
 -- name: resolve
 -- The anomalies $1 are in order after all, found out at $2.
