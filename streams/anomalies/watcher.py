@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,8 @@ from schemas.anomalies import LEGS, Leg
 from streams.retries import Backoff
 
 HEARD_MOST: Final = 10_000
+SETTLING_MOST: Final = 100_000
+"""Calls that are looked at once more after the grace."""
 _log: Final = logging.getLogger(__name__)
 
 
@@ -62,6 +64,7 @@ class Watcher:
         self._detection = Detection(self._options.grace, self._options.legs)
         self._sweeping = Sweeping(self._detection, self._options.every)
         self._heard: dict[str, int] = {}
+        self._settling: dict[str, int] = {}
 
     def hear(self, call_id: str) -> None:
         """Remember to look at a call soon, unless there is too much to remember already."""
@@ -89,7 +92,10 @@ class Watcher:
 
     async def look(self) -> bool:
         """Judge some of what was heard, and take a step of the sweep; says if there is more."""
-        due = self._take_due()
+        heard = _take_due(self._heard, self._options.settle_ms * 1_000_000)
+        grace_ns = self._options.grace // timedelta(microseconds=1) * 1_000
+        settled = _take_due(self._settling, grace_ns)
+        due = sorted({*heard, *settled})
         if due:
             try:
                 async with self._store.transaction() as connection:
@@ -99,22 +105,33 @@ class Watcher:
                     self.hear(call_id)
                 raise
             _say("heard", looked)
+        self._settle(heard)
         async with self._store.transaction() as connection:
             step = await self._sweeping.step(connection, self._now())
         _say("swept", step.looked)
-        return step.more or len(due) == CALLS_AT_ONCE
+        return step.more or CALLS_AT_ONCE in (len(heard), len(settled))
 
-    def _take_due(self) -> list[str]:
-        """Take the calls that were heard first, and long enough ago.
+    def _settle(self, call_ids: Sequence[str]) -> None:
+        """Look at what was just heard once more after the grace: a cost may be missing then."""
+        for call_id in call_ids:
+            if self._settling.pop(call_id, None) or len(self._settling) < SETTLING_MOST:
+                self._settling[call_id] = time.monotonic_ns()
 
-        They are forgotten first, so that one that is heard once more meanwhile is judged once more.
-        """
-        before_ns = time.monotonic_ns() - self._options.settle_ms * 1_000_000
-        due = [call_id for call_id, heard_ns in self._heard.items() if heard_ns <= before_ns]
-        due = due[:CALLS_AT_ONCE]
-        for call_id in due:
-            del self._heard[call_id]
-        return due
+
+def _take_due(waiting: dict[str, int], wait_ns: int) -> list[str]:
+    """Take the calls that were put there first, and long enough ago.
+
+    They are forgotten before they are judged, so that one that is heard meanwhile is judged anew.
+    """
+    before_ns = time.monotonic_ns() - wait_ns
+    due: list[str] = []
+    for call_id, since_ns in waiting.items():
+        if since_ns > before_ns or len(due) == CALLS_AT_ONCE:
+            break
+        due.append(call_id)
+    for call_id in due:
+        del waiting[call_id]
+    return due
 
 
 def _say(how: str, looked: Looked) -> None:
