@@ -92,5 +92,7 @@ def _evidence(of: Evidence) -> EvidenceBody:
         operation=of.operation,
         model=of.model,
         usage=[UnitSum(unit=unit, usage=Exact(usage)) for unit, usage in of.usage.items()],
-        example_events=[EventId(source=each.source, id=each.id) for each in of.examples],
+        example_events=[
+            EventId(source=each.source, id=each.id, call_id=each.call_id) for each in of.examples
+        ],
     )

@@ -29,10 +29,11 @@ _REPLY_UNITS: Final = {"output_tokens": "output tokens", "characters": "characte
 
 
 class EventName(NamedTuple):
-    """The identity of an event."""
+    """The identity of an event, and its call."""
 
     source: str
     id: str
+    call_id: str
 
 
 class UsageSum(NamedTuple):

@@ -11,10 +11,11 @@ from schemas.money import Usd
 
 
 class EventId(Body):
-    """The identity of a recorded event."""
+    """The identity of a recorded event, and its call."""
 
     source: str
     id: str
+    call_id: str
 
 
 class UnitSum(Body):

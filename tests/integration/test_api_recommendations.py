@@ -100,6 +100,7 @@ async def test_examples_are_the_dearest_events_and_can_be_found(api: Api) -> Non
     listed = (await api.get("/api/costs/call/call-1/events?limit=50", "alice")).data["events"]
     known = {(event["source"], event["id"]): event for event in listed if event["usage"]}
     dearest = said["evidence"]["exampleEvents"][0]
+    assert dearest["callId"] == "call-1"
     assert known[dearest["source"], dearest["id"]]["usage"] == 2_000_000
 
 

@@ -14,7 +14,7 @@ from tests.support.prices import DEFAULTS, Row, catalogue
 
 NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)
 USD = 10**9
-EXAMPLES = [EventName("/voice", "event-1")]
+EXAMPLES = [EventName("/voice", "event-1", "call-1")]
 PRICES = catalogue()
 
 

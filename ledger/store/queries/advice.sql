@@ -60,7 +60,7 @@ SELECT service, operation, model, unit, count(*) AS events, count(DISTINCT call_
        count(phrase) AS phrases, count(*) FILTER (WHERE repeats) AS repeats,
        coalesce(sum(usage) FILTER (WHERE repeats), 0) AS repeated_usage,
        coalesce(sum(cost_nano) FILTER (WHERE repeats), 0) AS repeated_cost_nano,
-       json_agg(json_build_array(source, event_id) ORDER BY place)
+       json_agg(json_build_array(source, event_id, call_id) ORDER BY place)
            FILTER (WHERE place <= $7) AS examples
   FROM lines JOIN medians USING (service, operation, model, unit)
  GROUP BY service, operation, model, unit, median
@@ -97,7 +97,7 @@ WITH chosen AS MATERIALIZED (
 )
 SELECT service AS processor, count(*) AS charges, count(DISTINCT call_id) AS calls,
        sum(amount_nano) AS amount_nano, sum(cost_nano) AS fee_nano,
-       coalesce(json_agg(json_build_array(source, event_id) ORDER BY place)
+       coalesce(json_agg(json_build_array(source, event_id, call_id) ORDER BY place)
            FILTER (WHERE place <= $7 AND source IS NOT NULL), '[]') AS examples
   FROM placed
  GROUP BY service
