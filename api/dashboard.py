@@ -18,7 +18,15 @@ from aiohttp import ETag, hdrs, web
 
 from api.access import Access, Route
 
-PAGES: Final = ("/", "/spending", "/calls/{callId}", "/budget", "/everyone")
+PAGES: Final = (
+    "/",
+    "/spending",
+    "/outlook",
+    "/calls/{callId}",
+    "/budget",
+    "/everyone",
+    "/prices",
+)
 """The addresses that the page itself makes sense of, so that each can be reloaded and shared."""
 
 _POLICY: Final = (

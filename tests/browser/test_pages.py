@@ -3,6 +3,7 @@
 `make screenshots` runs this with SCREENSHOTS=docs/screenshots and keeps the pictures.
 """
 
+import json
 import os
 import time
 from collections.abc import AsyncIterator
@@ -43,7 +44,8 @@ LOOKS: dict[str, dict[str, Any]] = {
         "is_mobile": True,
     },
 }
-PAGES = ["sign-in", "now", "spending", "call", "budget", "everyone"]
+PAGES = ["sign-in", "now", "spending", "outlook", "call", "budget", "everyone", "prices"]
+FOR_ADMINS = {"everyone", "prices"}
 """In this order: the pictures of the first come before anything is signed in."""
 
 
@@ -68,8 +70,31 @@ async def lived_in(product: Product) -> AsyncIterator[Product]:
     await write_channel(database, web, user_id=DEMO_USER, state="unverified")
     for days_ago in range(DAYS, 0, -1):
         await product.send(*of_day(days_ago))
+    await change_prices(product)
     product.simulate()
     yield product
+
+
+async def change_prices(product: Product) -> None:
+    """Let two prices wait, and enter one that is late for some recorded costs."""
+    late = datetime.now(UTC) - timedelta(days=2)
+    for service, operation, model, unit, per, usd in (
+        ("elevenlabs", "tts", "eleven_turbo_v2_5", "characters", 1_000, "0.22"),
+        ("cerebras", "inference", "llama3.1-70b", "tokens", 1_000_000, "0.30"),
+        ("twilio", "outbound_call", "*", "minutes", 1, "0.015"),
+    ):
+        entry = {
+            "service": service,
+            "operation": operation,
+            "model": model,
+            "unit": unit,
+            "perUnits": per,
+            "price_usd": usd,
+            "effectiveFrom": late.isoformat(),
+            "source": "contract of 2026",
+        }
+        body = json.dumps(entry).encode()
+        await product.ask("POST", "/api/admin/prices", body, "admin", "admin")
 
 
 async def arrive(page: Page, name: str) -> None:
@@ -85,6 +110,13 @@ async def arrive(page: Page, name: str) -> None:
         table = page.get_by_role("region", name="Calls of the period")
         await table.get_by_role("row", name="$4.99").first.get_by_role("link").click()
         await expect(page.get_by_role("img", name="Cost of the call")).to_be_visible()
+    elif name == "outlook":
+        await expect(page.get_by_role("img", name="Running total of the cost")).to_be_visible()
+        await expect(page.get_by_role("list", name="Savings")).to_be_visible()
+    elif name == "prices":
+        await expect(page.get_by_role("region", name="Catalogue of prices")).to_be_visible()
+        await page.get_by_role("button", name="Show what would change").click()
+        await expect(page.get_by_role("region", name="Changes by service")).to_be_visible()
     elif name == "budget":
         await expect(page.get_by_role("meter").first).to_be_visible()
         await expect(page.get_by_text("demo@example.com", exact=True)).to_be_visible()
@@ -98,8 +130,8 @@ async def test_a_page(
     open_page: Open, lived_in: Product, tmp_path: Path, name: str, look: str
 ) -> None:
     path = {"sign-in": "/", "now": "/", "call": "/spending"}.get(name, f"/{name}")
-    who = {"sign-in": None, "everyone": "admin"}.get(name, DEMO_USER)
-    role = "admin" if name == "everyone" else "user"
+    who = None if name == "sign-in" else "admin" if name in FOR_ADMINS else DEMO_USER
+    role = "admin" if name in FOR_ADMINS else "user"
     async with open_page(path, who, role=role, **LOOKS[look]) as page:
         await arrive(page, name)
         wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")

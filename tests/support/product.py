@@ -1,9 +1,11 @@
 """The product as processes that a test can kill: a worker and an API beside a broker and a database."""
 
 import asyncio
+import json
 import subprocess
 import time
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -101,10 +103,17 @@ class Product:
 
     async def put(self, path: str, body: bytes, user: str) -> None:
         """Send a change on behalf of a user."""
-        headers = {"Authorization": f"Bearer {self.token(user)}"}
-        request = Request(f"{self.url}{path}", data=body, headers=headers, method="PUT")
+        await self.ask("PUT", path, body, user)
+
+    async def ask(
+        self, method: str, path: str, body: bytes | None, user: str, role: Role = "user"
+    ) -> Any:
+        """Return what the API answers to a user, numbers exact; it has to be a success."""
+        headers = {"Authorization": f"Bearer {self.token(user, role)}"}
+        request = Request(f"{self.url}{path}", data=body, headers=headers, method=method)
         with await asyncio.to_thread(urlopen, request, timeout=10) as answer:
             assert answer.status == 200
+            return json.loads(answer.read(), parse_float=Decimal)["data"]
 
     async def send(self, *events: Plain | Sent) -> None:
         """Send events to the worker and wait until the broker has them."""

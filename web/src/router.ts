@@ -15,6 +15,12 @@ export function makeRouter(): Router {
         meta: { title: "Spending" },
       },
       {
+        path: "/outlook",
+        name: "outlook",
+        component: () => import("./pages/OutlookPage.vue"),
+        meta: { title: "Outlook" },
+      },
+      {
         path: "/calls/:callId",
         name: "call",
         component: () => import("./pages/CallPage.vue"),
@@ -32,6 +38,12 @@ export function makeRouter(): Router {
         name: "everyone",
         component: () => import("./pages/EveryonePage.vue"),
         meta: { title: "Everyone" },
+      },
+      {
+        path: "/prices",
+        name: "prices",
+        component: () => import("./pages/PricesPage.vue"),
+        meta: { title: "Prices" },
       },
       { path: "/:rest(.*)", redirect: "/" },
     ],

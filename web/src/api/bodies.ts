@@ -213,3 +213,159 @@ export interface Reconciliation {
     }[];
   };
 }
+
+export interface Interval {
+  low: Decimal;
+  high: Decimal;
+}
+
+export type ForecastPeriod = "daily" | "weekly" | "monthly";
+
+/** A limit and the local day on which it is expected to be reached; null: that is not in sight. */
+export interface LimitForecast {
+  limit_usd: Decimal;
+  isReached: boolean;
+  reachedOn: string | null;
+}
+
+export interface Forecast {
+  userId: string;
+  period: ForecastPeriod;
+  periodStart: string;
+  periodEnd: string;
+  basedOnDays: Decimal;
+  todaySoFar: { calls: Decimal; cost: Decimal; revenue: Decimal };
+  forecastedCalls: Decimal;
+  forecastedCost: Decimal;
+  forecastedRevenue: Decimal;
+  forecastedProfit: Decimal;
+  interval_percent: Decimal;
+  costInterval: Interval;
+  confidence: Decimal;
+  budgetBasis: "charged" | "cost";
+  timezone: string;
+  monthEnd: Interval & { month: string; spendSoFar: Decimal; expectedSpend: Decimal };
+  limits: { daily: LimitForecast | null; monthly: LimitForecast | null };
+  warnings: string[];
+}
+
+export interface Saving {
+  kind: "model_choice" | "phrase_caching" | "prepaid_bundle" | "shorter_replies";
+  recommendation: string;
+  saving: Decimal;
+  currentCost: Decimal;
+  newCost: Decimal;
+  computation: string;
+  evidence: {
+    events: Decimal;
+    calls: Decimal;
+    service: string;
+    operation: string;
+    model: string;
+    usage: { unit: string; usage: Decimal }[];
+    exampleEvents: { source: string; id: string; callId: string }[];
+  };
+  alternatives: { model: string; cost: Decimal; saving: Decimal }[];
+}
+
+export interface Advice {
+  basedOnCalls: Decimal;
+  basedOnEvents: Decimal;
+  recommendations: Saving[];
+  notes: string[];
+}
+
+export interface Anomaly {
+  anomalyId: string;
+  userId: string;
+  kind: "call_spike" | "day_spike" | "missing_leg";
+  service: string | null;
+  leg: "telephony" | "speech_recognition" | "inference" | "speech_synthesis" | null;
+  callId: string | null;
+  day: string;
+  observed_usd: Decimal;
+  expected_usd: Decimal | null;
+  message: string;
+  occurredAt: string;
+  detectedAt: string;
+  resolvedAt: string | null;
+}
+
+export interface AnomalyPage {
+  anomalies: Anomaly[];
+  nextCursor: string | null;
+}
+
+/** What a price is of; a model of `*` is any, an empty one none named. */
+export interface Priced {
+  service: string;
+  operation: string;
+  model: string;
+  unit: string;
+  price_usd: Decimal;
+  perUnits: Decimal;
+}
+
+export interface Price extends Priced {
+  id: Decimal;
+  effectiveFrom: string;
+  state: "in force" | "future" | "past";
+  stale: boolean;
+  verifiedAt: string;
+  source: string;
+  setBy: string;
+}
+
+export interface Proposal extends Priced {
+  id: Decimal;
+  effectiveFrom: string;
+  inForcePrice_usd: Decimal;
+  inForcePerUnits: Decimal;
+  changePercent: Decimal | null;
+  source: string;
+  setBy: string;
+  proposedAt: string;
+}
+
+export interface PriceList {
+  prices: Price[];
+  pending: Proposal[];
+}
+
+export interface RerateSum {
+  costs: Decimal;
+  costBefore: Decimal;
+  costAfter: Decimal;
+  difference: Decimal;
+}
+
+export interface RerateReport {
+  dryRun: boolean;
+  from: string;
+  to: string;
+  applied: Decimal;
+  complete: boolean;
+  total: RerateSum;
+  totalCostBefore: Decimal;
+  totalCostAfter: Decimal;
+  marginPercentBefore: string;
+  marginPercentAfter: string;
+  byService: (RerateSum & { name: string })[];
+  byDay: (RerateSum & { name: string })[];
+  users: Decimal;
+  topUsers: (RerateSum & {
+    userId: string;
+    marginPercentBefore: string;
+    marginPercentAfter: string;
+  })[];
+  alerts: Decimal;
+  firstAlerts: {
+    userId: string;
+    type: "daily" | "monthly" | "call";
+    period: string;
+    threshold_percent: Decimal;
+    limit_usd: Decimal;
+    spendAfter: Decimal;
+    late: boolean;
+  }[];
+}

@@ -31,6 +31,8 @@ interface Options {
   method?: "GET" | "POST" | "PUT" | "DELETE";
   body?: unknown;
   signal?: AbortSignal;
+  /** For how long an answer is waited for. */
+  seconds?: number;
 }
 
 /** Returns the `data` of a success; raises ApiError. */
@@ -46,8 +48,11 @@ export async function download(path: string): Promise<Blob> {
   return await response.blob();
 }
 
-async function send(path: string, { method = "GET", body, signal }: Options): Promise<Response> {
-  const timeout = AbortSignal.timeout(SECONDS_MOST * 1000);
+async function send(
+  path: string,
+  { method = "GET", body, signal, seconds = SECONDS_MOST }: Options,
+): Promise<Response> {
+  const timeout = AbortSignal.timeout(seconds * 1000);
   const headers: Record<string, string> = { Accept: "application/json" };
   if (session.token) headers["Authorization"] = `Bearer ${session.token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";

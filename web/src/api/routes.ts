@@ -1,7 +1,9 @@
 // The routes of the API that the pages ask, by name.
 import { ask, download } from "./client";
 import type {
+  Advice,
   Analytics,
+  AnomalyPage,
   Budget,
   CallCost,
   CallEvent,
@@ -10,8 +12,12 @@ import type {
   ChannelType,
   Delivery,
   EventPage,
+  Forecast,
+  ForecastPeriod,
   NewChannel,
+  PriceList,
   Reconciliation,
+  RerateReport,
   Spending,
 } from "./bodies";
 
@@ -22,6 +28,8 @@ export type ExportType = "daily" | "calls" | "events";
 const CALLS_A_PAGE = 15;
 const EVENTS_A_PAGE = 100;
 const EVENT_PAGES_MOST = 20;
+const ANOMALIES_A_PAGE = 10;
+const RERATE_SECONDS_MOST = 120;
 
 const of = (user: string): string => `/api/costs/user/${encodeURIComponent(user)}`;
 
@@ -117,3 +125,46 @@ export const analytics = (span: Span, signal: AbortSignal): Promise<Analytics> =
 
 export const reconciliation = (signal: AbortSignal): Promise<Reconciliation> =>
   ask("/api/admin/reconciliation?period=7d", { signal });
+
+export const forecast = (
+  user: string,
+  period: ForecastPeriod,
+  signal: AbortSignal,
+): Promise<Forecast> => ask(`${of(user)}/forecast?period=${period}`, { signal });
+
+export const recommendations = (user: string, signal: AbortSignal): Promise<Advice> =>
+  ask(`${of(user)}/recommendations`, { signal });
+
+/** What was out of the ordinary, latest first; of all users where none is named. */
+export function anomalies(
+  user: string | null,
+  cursor: string | null,
+  signal: AbortSignal,
+): Promise<AnomalyPage> {
+  const path = user === null ? "/api/admin/costs/anomalies" : `${of(user)}/anomalies`;
+  const after = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+  return ask(`${path}?limit=${ANOMALIES_A_PAGE}${after}`, { signal });
+}
+
+/** The catalogue: prices in force and to come, and those that others replaced where `past` is true. */
+export const prices = (past: boolean, signal: AbortSignal): Promise<PriceList> =>
+  ask(`/api/admin/prices${past ? "?all=true" : ""}`, { signal });
+
+export const decidePrice = (id: string, decision: "approve" | "reject"): Promise<unknown> =>
+  ask(`/api/admin/prices/${encodeURIComponent(id)}/${decision}`, { method: "POST" });
+
+/** Which recorded costs are looked at; without `to`, those until now. */
+export interface RerateSpan {
+  from: string;
+  to?: string;
+  service: string;
+}
+
+/** What late prices change; they are applied where it is not a dry run. */
+export function rerate(span: RerateSpan, dryRun: boolean): Promise<RerateReport> {
+  const query = new URLSearchParams({ from: span.from, dryRun: String(dryRun) });
+  if (span.to) query.set("to", span.to);
+  if (span.service) query.set("service", span.service);
+  const path = `/api/admin/prices/rerate?${query.toString()}`;
+  return ask(path, { method: "POST", seconds: RERATE_SECONDS_MOST });
+}

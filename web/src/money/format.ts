@@ -42,3 +42,7 @@ export const compact = (amount: number): string => COMPACT.format(amount);
 export function brief(amount: Decimal): string {
   return Math.abs(Number(amount)) >= 1 || Number(amount) === 0 ? cents(amount) : fine(amount);
 }
+
+/** What to say of refunds beside what was charged. */
+export const refundNote = (refunded: Decimal): string =>
+  Number(refunded) ? `${cents(refunded)} refunded` : "no refunds";

@@ -1,5 +1,12 @@
 // Loads a body for a page: what is there, what went wrong, and again when it is asked for.
-import { onScopeDispose, shallowRef, watch, type ShallowRef } from "vue";
+import {
+  computed,
+  onScopeDispose,
+  shallowRef,
+  watch,
+  type ComputedRef,
+  type ShallowRef,
+} from "vue";
 import { ApiError } from "../api/client";
 
 export interface Loaded<T> {
@@ -38,4 +45,48 @@ export function useLoaded<T>(
   watch(key, () => void reload(), { immediate: true });
   onScopeDispose(() => running?.abort());
   return { data, error, loading, reload };
+}
+
+/** Some rows of a list, and where the next ones begin; null where there are no more. */
+export interface RowsOfPage<T> {
+  rows: T[];
+  nextCursor: string | null;
+}
+
+export interface Paged<T> {
+  rows: ShallowRef<T[]>;
+  more: ComputedRef<boolean>;
+  error: ShallowRef<ApiError | null>;
+  loading: ShallowRef<boolean>;
+  /** Loads the first rows, or those that follow; the same again after an error. */
+  load: () => Promise<void>;
+}
+
+/** Loads a list page by page, anew whenever `key` changes. */
+export function usePaged<T>(
+  key: () => unknown,
+  page: (cursor: string | null, signal: AbortSignal) => Promise<RowsOfPage<T>>,
+): Paged<T> {
+  const rows = shallowRef<T[]>([]);
+  const cursor = shallowRef<string | null>(null);
+  let list = 0;
+  const { error, loading, reload } = useLoaded(key, async (signal) => {
+    const mine = list;
+    const found = await page(cursor.value, signal);
+    if (mine !== list) return;
+    rows.value = [...rows.value, ...found.rows];
+    cursor.value = found.nextCursor;
+  });
+  // At once, so that nothing of one list is ever put to another.
+  watch(
+    key,
+    () => {
+      list += 1;
+      rows.value = [];
+      cursor.value = null;
+    },
+    { flush: "sync" },
+  );
+  const more = computed(() => cursor.value !== null);
+  return { rows, more, error, loading, load: reload };
 }

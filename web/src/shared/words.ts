@@ -63,3 +63,6 @@ const SERVICES: Record<string, string> = {
 export function serviceName(id: string): string {
   return SERVICES[id] ?? id.charAt(0).toUpperCase() + id.slice(1);
 }
+
+/** "input_tokens" → "input tokens". */
+export const plain = (name: string): string => name.replaceAll("_", " ");

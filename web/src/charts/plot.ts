@@ -1,0 +1,103 @@
+// Holds a uPlot chart in its box: drawn anew when colours or its shape change, as wide as there is room.
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { onBeforeUnmount, onMounted, shallowRef, watch, type Ref, type ShallowRef } from "vue";
+import { compact } from "../money/format";
+import { colour, paint } from "../shared/theme";
+
+export const CHART_HEIGHT = 260;
+const TIP_PX = 190;
+const AXIS_PX = 52;
+
+/** Where the pointer is: the index of the nearest time, and pixels from the left of the plot. */
+export interface Hovered {
+  index: number;
+  left: number;
+}
+
+export interface Plotted {
+  data: () => uPlot.AlignedData;
+  options: () => Pick<uPlot.Options, "padding" | "scales" | "series" | "bands">;
+  /** Sizes and steps of the axis of time. */
+  timeAxis: () => uPlot.Axis;
+  sayTime: (seconds: number) => string;
+  /** Moves on when the data did; `shape` when there are other series. */
+  changed: () => unknown;
+  shape: () => unknown;
+}
+
+interface Plot {
+  hovered: ShallowRef<Hovered | null>;
+  /** Where a box of words of this chart begins, beside the pointer and inside the chart. */
+  tipLeft: (left: number) => string;
+}
+
+export function usePlot(box: Readonly<Ref<HTMLDivElement | null>>, what: Plotted): Plot {
+  const hovered = shallowRef<Hovered | null>(null);
+  let chart: uPlot | null = null;
+  let sizes: ResizeObserver | null = null;
+
+  function follow({ cursor: { idx, left = -1 } }: uPlot): void {
+    hovered.value = idx === null || idx === undefined || left < 0 ? null : { index: idx, left };
+  }
+
+  function options(width: number): uPlot.Options {
+    const axis = {
+      stroke: colour("--ink-soft"),
+      font: "12px system-ui, sans-serif",
+      ticks: { show: false },
+    };
+    return {
+      width,
+      height: CHART_HEIGHT,
+      legend: { show: false },
+      cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { show: false } },
+      axes: [
+        {
+          ...axis,
+          size: 28,
+          space: 80,
+          grid: { show: false },
+          values: (_, splits) => splits.map((at) => what.sayTime(at)),
+          ...what.timeAxis(),
+        },
+        {
+          ...axis,
+          size: AXIS_PX,
+          grid: { stroke: colour("--line"), width: 1 },
+          values: (_, splits) => splits.map((amount) => compact(amount)),
+        },
+      ],
+      hooks: { setCursor: [follow] },
+      ...what.options(),
+    };
+  }
+
+  function draw(): void {
+    chart?.destroy();
+    chart = box.value ? new uPlot(options(box.value.clientWidth), what.data(), box.value) : null;
+  }
+
+  onMounted(() => {
+    draw();
+    sizes = new ResizeObserver(() => {
+      const width = box.value?.clientWidth ?? 0;
+      if (chart && width && width !== chart.width) chart.setSize({ width, height: CHART_HEIGHT });
+    });
+    if (box.value) sizes.observe(box.value);
+  });
+  watch(what.changed, () => chart?.setData(what.data()), { flush: "post" });
+  watch([what.shape, paint], draw, { flush: "post" });
+  onBeforeUnmount(() => {
+    sizes?.disconnect();
+    chart?.destroy();
+  });
+
+  function tipLeft(left: number): string {
+    const width = box.value?.clientWidth ?? 0;
+    const beside = AXIS_PX + left + 14;
+    const inside = beside + TIP_PX > width ? Math.max(0, beside - TIP_PX - 28) : beside;
+    return `${inside}px`;
+  }
+  return { hovered, tipLeft };
+}

@@ -1,0 +1,58 @@
+// Says a forecast in words: how sure it is, and when a limit will be reached.
+import type { Anomaly, Interval, LimitForecast, Saving } from "../api/bodies";
+import { brief, cents } from "../money/format";
+import { day, serviceName } from "../shared/words";
+
+const SURE = [
+  { from: 0.6, word: "high" },
+  { from: 0.3, word: "fair" },
+  { from: 0.01, word: "low" },
+];
+
+/** How much a forecast can be relied on, from its confidence of 0 to 1. */
+export function confidenceWord(confidence: number): string {
+  return SURE.find(({ from }) => confidence >= from)?.word ?? "none";
+}
+
+export function between({ low, high }: Interval): string {
+  return `${brief(low)} to ${brief(high)}`;
+}
+
+export function limitSaid(limit: LimitForecast | null, span: string): string {
+  if (!limit) return "No limit is set.";
+  const amount = cents(limit.limit_usd);
+  if (limit.isReached) return `${amount}, reached already`;
+  if (limit.reachedOn) return `${amount}, to be reached on ${day(limit.reachedOn)}`;
+  return `${amount}, not in sight ${span}`;
+}
+
+/** "2026-11" → "November 2026". */
+export function monthName(month: string): string {
+  const format = new Intl.DateTimeFormat(undefined, {
+    month: "long",
+    year: "numeric",
+    timeZone: "UTC",
+  });
+  return format.format(new Date(`${month}-01`));
+}
+
+export const WAYS_TO_SAVE: Record<Saving["kind"], string> = {
+  model_choice: "Another model",
+  phrase_caching: "Phrases kept as sound",
+  prepaid_bundle: "Prepaid bundles",
+  shorter_replies: "Shorter replies",
+};
+
+const LEGS: Record<NonNullable<Anomaly["leg"]>, string> = {
+  telephony: "telephony",
+  speech_recognition: "speech recognition",
+  inference: "inference",
+  speech_synthesis: "speech synthesis",
+};
+
+/** What was out of the ordinary, in a few words. */
+export function anomalyTitle({ kind, service, leg }: Anomaly): string {
+  if (kind === "missing_leg") return leg ? `No cost for ${LEGS[leg]}` : "A cost is missing";
+  const of = service === null ? "" : ` at ${serviceName(service)}`;
+  return kind === "call_spike" ? `A dear call${of}` : `A dear day${of}`;
+}

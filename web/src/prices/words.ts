@@ -1,0 +1,54 @@
+// Says what a price is of, what it is, and by how much another one differs.
+import type { Priced, RerateReport } from "../api/bodies";
+import type { Decimal } from "../api/json";
+import { cents, exact } from "../money/format";
+import { count, plain } from "../shared/words";
+
+const PRICE = new Intl.NumberFormat(undefined, {
+  style: "currency",
+  currency: "USD",
+  currencyDisplay: "narrowSymbol",
+  minimumFractionDigits: 2,
+  maximumFractionDigits: 18,
+});
+const CHANGE = new Intl.NumberFormat(undefined, {
+  style: "percent",
+  signDisplay: "exceptZero",
+  maximumFractionDigits: 1,
+});
+
+/** "$0.014 a minute", "$0.10 for 1,000,000 tokens": all digits. */
+export function priceSaid(price: Decimal, perUnits: Decimal, unit: string): string {
+  const amount = PRICE.format(price as Intl.StringNumericLiteral);
+  if (Number(perUnits) !== 1) return `${amount} for ${count(perUnits)} ${unitName(unit)}`;
+  return `${amount} a ${unitName(unit).replace(/s$/, "")}`;
+}
+
+/** "inference · llama3.1-8b", "outbound call · any model". */
+export function pricedSaid({ operation, model }: Priced): string {
+  if (model === "") return `${plain(operation)} · no model named`;
+  return `${plain(operation)} · ${model === "*" ? "any model" : model}`;
+}
+
+/** "+50%"; without a price to compare with there is no percentage. */
+export function changeSaid(percent: Decimal | null): string {
+  return percent === null ? "from nothing" : CHANGE.format(Number(percent) / 100);
+}
+
+const unitName = (unit: string): string => (unit === "usd" ? "US dollars" : plain(unit));
+
+/** What applying late prices changes, in a sentence. */
+export function rerateSaid({ total, users }: RerateReport): string {
+  const more = Number(total.difference) >= 0;
+  const by = exact(total.difference.replace("-", ""));
+  const costs = Number(total.costs) === 1 ? "1 cost" : `${count(total.costs)} costs`;
+  const whose = Number(users) === 1 ? "1 user" : `${count(users)} users`;
+  return `${costs} of ${whose} ${more ? "rise" : "fall"} by ${by} in all.`;
+}
+
+/** "Daily limit of $40.00, 80 %" of an alert that becomes due. */
+export function alertSaid(alert: RerateReport["firstAlerts"][number]): string {
+  const what = { daily: "Daily limit", monthly: "Monthly limit", call: "Limit of a call" };
+  const percent = Number(alert.threshold_percent);
+  return `${what[alert.type]} of ${cents(alert.limit_usd)}: ${percent} % reached`;
+}
