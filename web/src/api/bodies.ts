@@ -321,7 +321,7 @@ export interface Proposal extends Priced {
   effectiveFrom: string;
   inForcePrice_usd: Decimal;
   inForcePerUnits: Decimal;
-  changePercent: Decimal | null;
+  change_percent: Decimal | null;
   source: string;
   setBy: string;
   proposedAt: string;

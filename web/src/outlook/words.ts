@@ -1,11 +1,11 @@
 // Says a forecast in words: how sure it is, and when a limit will be reached.
 import type { Anomaly, Interval, LimitForecast, Saving } from "../api/bodies";
-import { brief, cents } from "../money/format";
+import { brief } from "../money/format";
 import { day, serviceName } from "../shared/words";
 
 const SURE = [
-  { from: 0.6, word: "high" },
-  { from: 0.3, word: "fair" },
+  { from: 0.7, word: "high" },
+  { from: 0.35, word: "fair" },
   { from: 0.01, word: "low" },
 ];
 
@@ -18,12 +18,10 @@ export function between({ low, high }: Interval): string {
   return `${brief(low)} to ${brief(high)}`;
 }
 
-export function limitSaid(limit: LimitForecast | null, span: string): string {
-  if (!limit) return "No limit is set.";
-  const amount = cents(limit.limit_usd);
-  if (limit.isReached) return `${amount}, reached already`;
-  if (limit.reachedOn) return `${amount}, to be reached on ${day(limit.reachedOn)}`;
-  return `${amount}, not in sight ${span}`;
+/** When a limit will be reached; `span` is how far ahead that is looked for. */
+export function limitSaid({ isReached, reachedOn }: LimitForecast, span: string): string {
+  if (isReached) return "reached already";
+  return reachedOn ? `expected to be reached on ${day(reachedOn)}` : `not in sight ${span}`;
 }
 
 /** "2026-11" → "November 2026". */

@@ -24,10 +24,10 @@ export function priceSaid(price: Decimal, perUnits: Decimal, unit: string): stri
   return `${amount} a ${unitName(unit).replace(/s$/, "")}`;
 }
 
-/** "inference · llama3.1-8b", "outbound call · any model". */
+/** "inference · llama3.1-8b"; "outbound call" of whatever model. */
 export function pricedSaid({ operation, model }: Priced): string {
-  if (model === "") return `${plain(operation)} · no model named`;
-  return `${plain(operation)} · ${model === "*" ? "any model" : model}`;
+  if (model === "*") return plain(operation);
+  return `${plain(operation)} · ${model === "" ? "no model named" : model}`;
 }
 
 /** "+50%"; without a price to compare with there is no percentage. */
