@@ -2,7 +2,7 @@
 import type { Priced, RerateReport } from "../api/bodies";
 import type { Decimal } from "../api/json";
 import { cents, exact } from "../money/format";
-import { count, plain } from "../shared/words";
+import { count, counted, plain } from "../shared/words";
 
 const PRICE = new Intl.NumberFormat(undefined, {
   style: "currency",
@@ -41,9 +41,9 @@ const unitName = (unit: string): string => (unit === "usd" ? "US dollars" : plai
 export function rerateSaid({ total, users }: RerateReport): string {
   const more = Number(total.difference) >= 0;
   const by = exact(total.difference.replace("-", ""));
-  const costs = Number(total.costs) === 1 ? "1 cost" : `${count(total.costs)} costs`;
-  const whose = Number(users) === 1 ? "1 user" : `${count(users)} users`;
-  return `${costs} of ${whose} ${more ? "rise" : "fall"} by ${by} in all.`;
+  const whose = counted(users, "user", "users");
+  const [one, many] = more ? ["cost rises", "costs rise"] : ["cost falls", "costs fall"];
+  return `${counted(total.costs, one, many)} by ${by} in all, for ${whose}.`;
 }
 
 /** "Daily limit of $40.00, 80 %" of an alert that becomes due. */

@@ -66,3 +66,7 @@ export function serviceName(id: string): string {
 
 /** "input_tokens" → "input tokens". */
 export const plain = (name: string): string => name.replaceAll("_", " ");
+
+/** "1 call", "20 calls". */
+export const counted = (value: number | string, one: string, many: string): string =>
+  `${count(value)} ${Number(value) === 1 ? one : many}`;

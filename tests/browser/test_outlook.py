@@ -1,0 +1,241 @@
+"""The page Outlook over a real ledger: what is to come, what stands out, what to save."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from playwright.async_api import Locator, Page, Response, expect
+
+from tests.browser.anomalies import look
+from tests.browser.axe import faults
+from tests.browser.conftest import Open
+from tests.support.events import Plain, cost, ended, started
+from tests.support.product import Product, now
+from tests.support.recording import until
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.timeout(120),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+DAYS = 20
+A_CALL = Decimal("1.47971")
+"""A dollar of telephony, 0.035 of infrastructure, and the fee for 4.99: 2.9 % and 0.30."""
+LEGS = (
+    ("twilio", "outbound_call", "minutes"),
+    ("deepgram", "streaming_stt", "minutes"),
+    ("cerebras", "inference", "tokens"),
+    ("elevenlabs", "tts", "characters"),
+)
+
+
+def call_of(user: str, name: str, at: dict[str, Any], *costs: dict[str, Any]) -> list[Plain]:
+    """Return a whole call of five minutes."""
+    return [
+        started(name, user, **at),
+        *(cost(name, user, **at, **one) for one in costs),
+        ended(name, user, **at),
+    ]
+
+
+def telephony(usd: str) -> dict[str, Any]:
+    return {"usage": 1, "unit": "minutes", "totalCost": usd}
+
+
+async def recorded(product: Product, user: str, calls: int) -> None:
+    """Wait until so many calls of a user are counted and settled."""
+
+    async def are_there() -> bool:
+        path = f"/api/costs/user/{user}/calls?limit=100"
+        found = (await product.ask("GET", path, None, user))["calls"]
+        return len(found) == calls and all(one["status"] == "completed" for one in found)
+
+    await until(are_there)
+
+
+def part(page: Page, name: str) -> Locator:
+    return page.get_by_role("region", name=name, exact=True)
+
+
+def shown(amount: Decimal) -> str:
+    return f"${amount:,.2f}"
+
+
+@asynccontextmanager
+async def answers(page: Page, name: str) -> AsyncIterator[dict[str, Any]]:
+    """Collect what the API says of one route to this page, by period."""
+    found: dict[str, Any] = {}
+
+    async def take(response: Response) -> None:
+        if f"/{name}?" in response.url:
+            body = json.loads(await response.text(), parse_float=Decimal, parse_int=Decimal)
+            found[body["data"]["period"]] = body["data"]
+
+    page.on("response", take)
+    yield found
+    page.remove_listener("response", take)
+
+
+async def test_a_forecast_and_its_interval(open_page: Open, product: Product) -> None:
+    budget = b'{"dailyLimit_usd": 4.5, "monthlyLimit_usd": 900000}'
+    await product.put("/api/costs/user/una/budget", budget, "una")
+    noon = datetime.now(UTC).replace(hour=12, minute=0)
+    for days_ago in range(1, DAYS + 1):
+        at = {"time": noon - timedelta(days=days_ago)}
+        await product.send(*call_of("una", f"una-{days_ago}", at, telephony("1.00")))
+    await recorded(product, "una", DAYS)
+
+    async with open_page("/", "una") as page, answers(page, "forecast") as said:
+        await page.get_by_role("link", name="Outlook").click()
+        chart = page.get_by_role("img", name="Running total of the cost")
+        await expect(chart.locator("canvas")).to_be_visible()
+        for period, label in (("daily", "today"), ("weekly", "7 days"), ("monthly", "30 days")):
+            tile = page.locator(".tile", has_text=f"Cost of {label}")
+            body, interval = said[period], said[period]["costInterval"]
+            await expect(tile).to_contain_text(shown(body["forecastedCost"]))
+            low, high = interval["low"], interval["high"]
+            if low >= 1:
+                await expect(tile).to_contain_text(f"{shown(low)} to {shown(high)}")
+        # Every day was alike, so is every day to come; of today only what is left of it.
+        assert 29 * A_CALL <= said["monthly"]["forecastedCost"] <= 30 * A_CALL
+        await expect(page.get_by_text(f"{DAYS} whole days")).to_be_visible()
+
+        month = part(page, "This month")
+        await expect(month).to_contain_text(shown(said["monthly"]["monthEnd"]["expectedSpend"]))
+        await expect(month).to_contain_text("expected to be reached on")
+        await expect(month).to_contain_text("not in sight this month")
+        warnings = page.get_by_role("list", name="What to bear in mind")
+        await expect(warnings).to_contain_text("The daily limit of 4.5 USD is expected")
+
+        await page.get_by_text("Show the figures as a table").click()
+        table = page.get_by_role("table", name="Running total of the cost")
+        await expect(table.get_by_role("row", name=", now")).to_contain_text(shown(DAYS * A_CALL))
+        last = table.get_by_role("row").last
+        total = DAYS * A_CALL + said["monthly"]["forecastedCost"]
+        await expect(last).to_contain_text(shown(total))
+        await chart.hover()
+        assert not await faults(page)
+
+
+async def test_the_first_day_is_honest(open_page: Open, product: Product) -> None:
+    await product.send(*call_of("ute", "ute-1", now(), telephony("0.10")))
+    await recorded(product, "ute", 1)
+    async with open_page("/outlook", "ute") as page:
+        await expect(page.get_by_text("The first forecast comes tomorrow.")).to_be_visible()
+        await expect(part(page, "Cost so far and to come")).to_contain_text("$0.58 for 1 call")
+        await expect(page.get_by_text("You spend well.")).to_be_visible()
+        await expect(page.get_by_text("Everything is as usual.")).to_be_visible()
+        assert not await faults(page)
+
+
+async def test_somebody_without_calls_sees_no_figures_made_up(open_page: Open) -> None:
+    async with open_page("/outlook", "uwe") as page:
+        await expect(page.get_by_text("The first forecast comes tomorrow.")).to_be_visible()
+        await expect(page.get_by_text("Nothing to look at yet.")).to_be_visible()
+
+
+async def test_savings_and_what_they_rest_on(open_page: Open, product: Product) -> None:
+    tokens = {
+        "service": "cerebras",
+        "operation": "inference",
+        "model": "llama3.1-70b",
+        "unit": "tokens",
+    }
+    for number in range(1, 6):
+        used = {**tokens, "usage": 1_000_000 * number}
+        await product.send(*call_of("vic", f"vic-{number}", now(60), used))
+    await recorded(product, "vic", 5)
+    async with open_page("/outlook", "vic") as page:
+        card = part(page, "Ways to spend less")
+        # 15 million tokens at 0.60 and at 0.10 a million; and four fixed fees of five.
+        savings = card.get_by_role("list", name="Savings")
+        await expect(savings.get_by_role("heading")).to_have_text(
+            ["Another model", "Prepaid bundles"]
+        )
+        await expect(savings).to_contain_text("$7.50")
+        await expect(savings).to_contain_text("$1.20")
+        await expect(card).to_contain_text("At most $8.70")
+        first = savings.get_by_role("listitem").first
+        await first.get_by_text("How it was computed").click()
+        await expect(first).to_contain_text("$9.00 would have been $1.50")
+        await expect(first).to_contain_text("5 events of 5 calls: 15,000,000 tokens")
+        assert not await faults(page)
+        await first.get_by_role("link").first.click()
+        await expect(page).to_have_url(f"{product.url}/calls/vic-5")
+
+
+async def test_what_is_out_of_the_ordinary(open_page: Open, product: Product) -> None:
+    def legs(speech_usd: str, *, without: str = "") -> list[dict[str, Any]]:
+        return [
+            {
+                "service": service,
+                "operation": operation,
+                "unit": unit,
+                "usage": 10,
+                "totalCost": speech_usd if service == "elevenlabs" else "0.05",
+            }
+            for service, operation, unit in LEGS
+            if service != without
+        ]
+
+    for number in range(12):
+        at = now(3_600 * (14 - number))
+        await product.send(*call_of("xia", f"xia-{number}", at, *legs("0.10")))
+    await product.send(*call_of("xia", "xia-odd", now(600), *legs("5.00", without="twilio")))
+    await recorded(product, "xia", 13)
+    url = product.stage.database_url
+    await look(url, ["xia-odd"])
+
+    async with open_page("/outlook", "xia") as page:
+        listed = part(page, "Out of the ordinary").get_by_role("listitem")
+        await expect(listed).to_have_count(2)
+        dear = listed.filter(has_text="A dear call at ElevenLabs")
+        await expect(dear).to_contain_text("$5.00 recorded")
+        await expect(dear).to_contain_text("$0.1000 is usual")
+        leg = listed.filter(has_text="No cost for telephony")
+        await expect(leg).to_contain_text("$0.00 recorded")
+        await expect(leg.get_by_text("Open", exact=True)).to_be_visible()
+        assert not await faults(page)
+
+        await product.send(cost("xia-odd", "xia", **now(500), **telephony("0.05")))
+        await until_called(product, "xia-odd", "twilio")
+        await look(url, ["xia-odd"])
+        await page.reload()
+        await expect(leg.get_by_text("Resolved", exact=True)).to_be_visible()
+        await expect(dear.get_by_text("Open", exact=True)).to_be_visible()
+        await dear.get_by_role("link", name="call xia-odd").click()
+        await expect(page).to_have_url(f"{product.url}/calls/xia-odd")
+
+    async with open_page("/everyone", "boss", role="admin") as page:
+        found = part(page, "Out of the ordinary").get_by_role("listitem")
+        await expect(found.filter(has_text="A dear call")).to_contain_text("xia")
+        await found.first.get_by_role("link", name="xia", exact=True).click()
+        await expect(page.get_by_role("heading", level=1, name="Outlook of xia")).to_be_visible()
+
+
+async def until_called(product: Product, call: str, service: str) -> None:
+    """Wait until a call has a cost at a service."""
+
+    async def is_there() -> bool:
+        found = await product.ask("GET", f"/api/costs/call/{call}", None, "boss", "admin")
+        return service in found["costByService"]
+
+    await until(is_there)
+
+
+async def test_what_cannot_be_loaded_can_be_tried_again(open_page: Open) -> None:
+    async with open_page("/", "zoe") as page:
+        await page.route("**/recommendations", lambda route: route.abort())
+        await page.get_by_role("link", name="Outlook").click()
+        card = part(page, "Ways to spend less")
+        await expect(card.get_by_text("This could not be loaded.")).to_be_visible()
+        await expect(page.get_by_text("The first forecast comes tomorrow.")).to_be_visible()
+        await page.unroute("**/recommendations")
+        await card.get_by_role("button", name="Try again").click()
+        await expect(card.get_by_text("Nothing to look at yet.")).to_be_visible()

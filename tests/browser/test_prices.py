@@ -1,0 +1,155 @@
+"""The page Prices over a real catalogue: what waits is decided, what is late is applied."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.browser.axe import faults
+from tests.browser.conftest import Open
+from tests.support.events import cost, ended, started
+from tests.support.product import Product, now
+from tests.support.recording import fetch, until
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+
+async def enter(product: Product, usd: str, **key: Any) -> str:
+    """Enter a price that is in force for two days already; returns what became of it."""
+    since = datetime.now(UTC) - timedelta(days=2)
+    said = {**key, "price_usd": usd, "effectiveFrom": since.isoformat(), "source": "a contract"}
+    body = json.dumps(said).encode()
+    answer = await product.ask("POST", "/api/admin/prices", body, "boss", "admin")
+    return str(answer["result"])
+
+
+def part(page: Page, name: str) -> Locator:
+    return page.get_by_role("region", name=name, exact=True)
+
+
+async def total(product: Product, call: str) -> Decimal:
+    """Return what a call costs."""
+    found = await product.ask("GET", f"/api/costs/call/{call}", None, "boss", "admin")
+    return Decimal(found["totalCost"])
+
+
+async def test_a_price_is_approved_and_another_rejected(open_page: Open, product: Product) -> None:
+    voice = {"operation": "tts", "model": "eleven_turbo_v2_5", "unit": "characters"}
+    model = {"operation": "inference", "model": "llama3.1-70b", "unit": "tokens"}
+    dearer = await enter(product, "0.22", service="elevenlabs", perUnits=1_000, **voice)
+    cheaper = await enter(product, "0.30", service="cerebras", perUnits=1_000_000, **model)
+    assert (dearer, cheaper) == ("pending", "pending")
+
+    async with open_page("/prices", "boss", role="admin") as page:
+        waiting = page.get_by_role("list", name="Prices that wait").get_by_role("listitem")
+        await expect(waiting).to_have_count(2)
+        one = waiting.filter(has_text="ElevenLabs")
+        await expect(one).to_contain_text("+46.7%")
+        await expect(one).to_contain_text("$0.15 for 1,000 characters")
+        await expect(one).to_contain_text("$0.22 for 1,000 characters")
+        await expect(one).to_contain_text("a contract, set by admin boss")
+        await expect(waiting.filter(has_text="Cerebras")).to_contain_text("-50%")
+
+        approve = one.get_by_role("button", name="Approve the price of ElevenLabs")
+        await approve.click()
+        await expect(one.get_by_role("button", name="Not yet")).to_be_focused()
+        assert not await faults(page)
+        await page.keyboard.press("Enter")
+        await expect(approve).to_be_focused()
+        await page.keyboard.press("Enter")
+        await one.get_by_role("button", name="Yes, approve it").click()
+        await expect(page.get_by_text("eleven_turbo_v2_5 was approved.")).to_be_focused()
+        await expect(waiting).to_have_count(1)
+        catalogue = part(page, "Catalogue of prices")
+        row = catalogue.get_by_role("row", name="eleven_turbo_v2_5")
+        await expect(row).to_contain_text("$0.22 for 1,000 characters")
+        await expect(row).to_contain_text("admin boss")
+
+        await page.get_by_role("button", name="Reject the price of Cerebras").click()
+        await expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
+        await expect(catalogue.get_by_role("row", name="llama3.1-70b")).to_contain_text("$0.60")
+        await page.get_by_label("Past prices too").check()
+        await expect(row.filter(has_text="Past")).to_contain_text("$0.15")
+
+
+async def test_a_decision_that_comes_second_is_refused(open_page: Open, product: Product) -> None:
+    key = {"operation": "inference", "model": "gpt-4-turbo", "unit": "input_tokens"}
+    assert await enter(product, "20", service="openai", perUnits=1_000_000, **key) == "pending"
+    async with open_page("/prices", "boss", role="admin") as page:
+        waiting = page.get_by_role("list", name="Prices that wait").get_by_role("listitem")
+        await expect(waiting).to_contain_text("+100%")
+        listed = await product.ask("GET", "/api/admin/prices", None, "boss", "admin")
+        [pending] = listed["pending"]
+        path = f"/api/admin/prices/{pending['id']}/approve"
+        await product.ask("POST", path, None, "boss", "admin")
+        await waiting.get_by_role("button", name="Reject").click()
+        await expect(waiting.get_by_role("alert")).to_contain_text("approved already")
+
+
+async def test_a_late_price_is_looked_at_and_applied(open_page: Open, product: Product) -> None:
+    speech = {"service": "deepgram", "operation": "streaming_stt", "model": "nova-2"}
+    await product.send(
+        started("yan-1", "yan", **now(60)),
+        cost("yan-1", "yan", usage=100, unit="minutes", **speech, **now(50)),
+        ended("yan-1", "yan", **now(40)),
+    )
+    before = Decimal("0.59") + Decimal("0.035") + Decimal("0.44471")
+
+    async def is_settled() -> bool:
+        path = "/api/costs/user/yan/calls"
+        found = (await product.ask("GET", path, None, "yan"))["calls"]
+        return bool(found) and found[0]["status"] == "completed"
+
+    await until(is_settled)
+    assert await total(product, "yan-1") == before
+    assert await enter(product, "0.0070", unit="minutes", **speech) == "entered"
+
+    async with open_page("/prices", "boss", role="admin") as page:
+        late = part(page, "Late prices")
+        await late.get_by_label("Service").select_option("Twilio")
+        await late.get_by_role("button", name="Show what would change").click()
+        await expect(late.get_by_text("No recorded cost has another price now.")).to_be_visible()
+        await late.get_by_label("Service").select_option("Deepgram")
+        await late.get_by_role("button", name="Show what would change").click()
+        await expect(late).to_contain_text("1 cost rises by $0.11 in all, for 1 user.")
+        row = late.get_by_role("row", name="Deepgram")
+        for amount in ("$0.5900", "$0.7000", "$0.1100"):
+            await expect(row).to_contain_text(amount)
+        await late.get_by_text("For whom (1)").click()
+        await expect(late.get_by_role("row", name="yan")).to_contain_text("%")
+        assert await total(product, "yan-1") == before
+
+        await late.get_by_role("button", name="Apply to 1 cost").click()
+        await expect(late.get_by_role("button", name="Leave them")).to_be_focused()
+        assert not await faults(page)
+        await late.get_by_role("button", name="Yes, correct them").click()
+        await expect(late.get_by_text("1 cost was corrected.")).to_be_focused()
+        assert await total(product, "yan-1") == before + Decimal("0.11")
+        await late.get_by_role("button", name="Show what would change").click()
+        await expect(late.get_by_text("No recorded cost has another price now.")).to_be_visible()
+
+
+async def test_stale_prices_are_marked(open_page: Open, product: Product) -> None:
+    await fetch(
+        product.stage.database_url,
+        "UPDATE service_prices SET verified_at = now() - interval '91 days'"
+        " WHERE service = 'vultr'",
+    )
+    async with open_page("/prices", "boss", role="admin") as page:
+        row = page.get_by_role("row", name="Vultr")
+        await expect(row.get_by_text("Stale", exact=True)).to_be_visible()
+        await expect(page.get_by_text("1 of them stale")).to_be_visible()
+
+
+async def test_only_administrators_see_prices(open_page: Open) -> None:
+    async with open_page("/prices", "ida") as page:
+        await expect(page.get_by_role("alert")).to_be_visible()
+        await expect(page.get_by_role("link", name="Prices")).to_have_count(0)
+        await expect(page.get_by_role("button", name="Show what would change")).to_have_count(0)
