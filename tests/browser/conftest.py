@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from api.options import BUILT_DASHBOARD
 from cost_analytics.embedded.tansu import EmbeddedTansu
@@ -42,6 +42,7 @@ async def browser() -> AsyncIterator[Browser]:
         lack("Chromium", "it is the package `chromium` on Debian")
     if not (BUILT_DASHBOARD / "index.html").exists():
         lack("the built dashboard", "it is made by `tools/web build`")
+    expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield browser

@@ -67,6 +67,10 @@ def shown(amount: Decimal) -> str:
     return f"${amount:,.2f}"
 
 
+def brief(amount: Decimal) -> str:
+    return shown(amount) if amount >= 1 or not amount else f"${amount:.4f}"
+
+
 @asynccontextmanager
 async def answers(page: Page, name: str) -> AsyncIterator[dict[str, Any]]:
     """Collect what the API says of one route to this page, by period."""
@@ -95,13 +99,17 @@ async def test_a_forecast_and_its_interval(open_page: Open, product: Product) ->
         await page.get_by_role("link", name="Outlook").click()
         chart = page.get_by_role("img", name="Running total of the cost")
         await expect(chart.locator("canvas")).to_be_visible()
+
+        async def all_were_said() -> bool:
+            return len(said) == 3
+
+        await until(all_were_said)
         for period, label in (("daily", "today"), ("weekly", "7 days"), ("monthly", "30 days")):
             tile = page.locator(".tile", has_text=f"Cost of {label}")
-            body, interval = said[period], said[period]["costInterval"]
-            await expect(tile).to_contain_text(shown(body["forecastedCost"]))
-            low, high = interval["low"], interval["high"]
-            if low >= 1:
-                await expect(tile).to_contain_text(f"{shown(low)} to {shown(high)}")
+            interval = said[period]["costInterval"]
+            await expect(tile).to_contain_text(shown(said[period]["forecastedCost"]))
+            await expect(tile).to_contain_text(f"{brief(interval['low'])} to ")
+            await expect(tile).to_contain_text(f" to {brief(interval['high'])}")
         # Every day was alike, so is every day to come; of today only what is left of it.
         assert 29 * A_CALL <= said["monthly"]["forecastedCost"] <= 30 * A_CALL
         await expect(page.get_by_text(f"{DAYS} whole days")).to_be_visible()

@@ -18,10 +18,13 @@ from playwright.async_api import Page, expect
 from cost_analytics.simulation.cast import DEMO_USER
 from cost_analytics.simulation.planning import Wish, plan_for
 from cost_analytics.simulation.timeline import timeline
+from tests.browser.anomalies import look as look_for_anomalies
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
+from tests.support.events import cost, ended, started
 from tests.support.notices import write_channel
 from tests.support.product import Product
+from tests.support.recording import until
 from tests.support.streaming import Sent
 
 pytestmark = [
@@ -46,6 +49,8 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 PAGES = ["sign-in", "now", "spending", "outlook", "call", "budget", "everyone", "prices"]
 FOR_ADMINS = {"everyone", "prices"}
+CALLS = f"/api/costs/user/{DEMO_USER}/calls"
+ODD_CALL = "a-call-that-was-odd"
 """In this order: the pictures of the first come before anything is signed in."""
 
 
@@ -71,8 +76,33 @@ async def lived_in(product: Product) -> AsyncIterator[Product]:
     for days_ago in range(DAYS, 0, -1):
         await product.send(*of_day(days_ago))
     await change_prices(product)
+    await be_odd(product)
     product.simulate()
     yield product
+
+
+async def be_odd(product: Product) -> None:
+    """Let a call of yesterday cost far more than others, and lack its telephony."""
+    at = {"time": datetime.now(UTC) - timedelta(hours=20)}
+    speech = {"service": "elevenlabs", "operation": "tts", "unit": "characters", "usage": 9_000}
+    inference = {"service": "cerebras", "operation": "inference", "unit": "tokens", "usage": 10}
+    recognition = {"service": "deepgram", "operation": "streaming_stt", "usage": 3}
+    await product.send(
+        started(ODD_CALL, DEMO_USER, persona="brad_001", **at),
+        *(
+            cost(ODD_CALL, DEMO_USER, totalCost=usd, **one, **at)
+            for one, usd in ((speech, "9.50"), (inference, "0.01"), (recognition, "0.02"))
+        ),
+        ended(ODD_CALL, DEMO_USER, **at),
+    )
+
+    async def is_there() -> bool:
+        listed = await product.ask("GET", f"{CALLS}?status=completed", None, DEMO_USER)
+        return any(one["callId"] == ODD_CALL for one in listed["calls"])
+
+    await until(is_there)
+    listed = await product.ask("GET", f"{CALLS}?limit=100", None, DEMO_USER)
+    await look_for_anomalies(product.stage.database_url, [one["callId"] for one in listed["calls"]])
 
 
 async def change_prices(product: Product) -> None:
@@ -113,6 +143,7 @@ async def arrive(page: Page, name: str) -> None:
     elif name == "outlook":
         await expect(page.get_by_role("img", name="Running total of the cost")).to_be_visible()
         await expect(page.get_by_role("list", name="Savings")).to_be_visible()
+        await expect(page.get_by_text("No cost for telephony").first).to_be_visible()
     elif name == "prices":
         await expect(page.get_by_role("region", name="Catalogue of prices")).to_be_visible()
         await page.get_by_role("button", name="Show what would change").click()
@@ -142,6 +173,7 @@ async def test_a_page(
         folder = Path(KEPT) if KEPT else tmp_path
         folder.mkdir(exist_ok=True)
         picture = folder / f"{name}-{look}.png"
+        await page.evaluate("scrollTo(0, 0)")
         await page.mouse.move(0, 0)
         await page.screenshot(path=picture, full_page=name not in {"spending", "call"})
         assert picture.stat().st_size > 5_000
