@@ -1,6 +1,7 @@
 """The page Outlook over a real ledger: what is to come, what stands out, what to save."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -137,6 +138,9 @@ async def test_the_first_day_is_honest(open_page: Open, product: Product) -> Non
     async with open_page("/outlook", "ute") as page:
         await expect(page.get_by_text("The first forecast comes tomorrow.")).to_be_visible()
         await expect(part(page, "Cost so far and to come")).to_contain_text("$0.58 for 1 call")
+        month = part(page, "This month")
+        await expect(month).to_contain_text(re.compile(r"\$4\.99\s*so far in"))
+        await expect(month).not_to_contain_text("expected")
         await expect(page.get_by_text("You spend well.")).to_be_visible()
         await expect(page.get_by_text("Everything is as usual.")).to_be_visible()
         assert not await faults(page)

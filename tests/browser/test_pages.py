@@ -49,8 +49,10 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 PAGES = ["sign-in", "now", "spending", "outlook", "call", "budget", "everyone", "prices"]
 FOR_ADMINS = {"everyone", "prices"}
+LONG = {"spending", "outlook", "call", "prices"}
+"""Of these pages the pictures show what one sees without scrolling."""
 CALLS = f"/api/costs/user/{DEMO_USER}/calls"
-ODD_CALL = "a-call-that-was-odd"
+ODD_CALL = "01a2041c-5b1e-7d30-9c44-7f0e5a9b2c11"
 """In this order: the pictures of the first come before anything is signed in."""
 
 
@@ -68,7 +70,7 @@ def of_day(days_ago: int) -> list[Sent]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lived_in(product: Product) -> AsyncIterator[Product]:
     """The product with some days behind it, calls going on, a budget nearly spent, and channels."""
-    body = b'{"dailyLimit_usd": 40, "monthlyLimit_usd": 4000, "thresholds": [50], "maxCostPerCall_usd": 2.5}'
+    body = b'{"dailyLimit_usd": 40, "monthlyLimit_usd": 4000, "thresholds": [50], "maxCostPerCall_usd": 25}'
     await product.put(f"/api/costs/user/{DEMO_USER}/budget", body, DEMO_USER)
     database, web = product.stage.database_url, "https://example.com/alerts"
     await write_channel(database, "demo@example.com", user_id=DEMO_USER, kind="email")
@@ -175,5 +177,5 @@ async def test_a_page(
         picture = folder / f"{name}-{look}.png"
         await page.evaluate("scrollTo(0, 0)")
         await page.mouse.move(0, 0)
-        await page.screenshot(path=picture, full_page=name not in {"spending", "call"})
+        await page.screenshot(path=picture, full_page=name not in LONG)
         assert picture.stat().st_size > 5_000
