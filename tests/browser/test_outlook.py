@@ -236,7 +236,7 @@ async def until_called(product: Product, call: str, service: str) -> None:
 
     async def is_there() -> bool:
         found = await product.ask("GET", f"/api/costs/call/{call}", None, "boss", "admin")
-        return service in found["costByService"]
+        return Decimal(found["costByService"].get(service, 0)) > 0
 
     await until(is_there)
 
