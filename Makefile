@@ -22,7 +22,7 @@ run: setup-run ## start the whole product on this machine (PORT=8080, SIMULATE=0
 
 test: setup-all ## pass every test this machine can run (ARGS="-k name" for some)
 	@tools/web try
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal $(ARGS)
 
 check: setup-all ## formatter, linter, strict types, import contracts, house rules
 	$(BIN)/ruff format --check $(PYTHON_DIRS)

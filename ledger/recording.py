@@ -211,7 +211,7 @@ class Recorder:
         return calls
 
     async def _refuse(self, connection: Connection, work: Work, folded: Folded) -> None:
-        """Keep and publish dead letters, acknowledged, before the commit that moves their offset."""
+        """Keep dead letters, and have them acknowledged before the commit moves their offset."""
         work.refuse(folded.refused)
         if work.letters:
             await record_dead_letters(connection, self._stream, work.letters)

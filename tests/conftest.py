@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,18 @@ from tests.support.databases import Databases
 KAFKA_JARS = Path(__file__).parent.parent / ".local" / "kafka" / "lib"
 # The shared server's data die with the session: nothing needs to survive the machine.
 UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand over, from a process that runs a part of the tests, what the report is to say."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["parts"] = parts.of_this_process()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take it over, where all parts come together."""
+    parts.add(getattr(node, "workeroutput", {}).get("parts", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

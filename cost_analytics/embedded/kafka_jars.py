@@ -6,12 +6,14 @@ for here, copies them into a directory.
 """
 
 import asyncio
+import fcntl
 import hashlib
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -83,15 +85,27 @@ async def fetch(jars: Path, say: Say) -> None:
     maven = shutil.which("mvn")
     if maven is None:
         raise ServerError("Maven (mvn), which fetches Apache Kafka, is not installed")
-    say(f"Fetching Apache Kafka {version()} with Maven (first run only)…")
-    unfinished = jars.with_name(f"{jars.name}.{os.getpid()}")
-    try:
-        await _copy_dependencies(maven, unfinished, say)
-        (unfinished / "complete").write_text(_fingerprint())
-        shutil.rmtree(jars, ignore_errors=True)
-        unfinished.rename(jars)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    async with _alone(jars):
+        if _is_complete(jars):
+            return
+        say(f"Fetching Apache Kafka {version()} with Maven (first run only)…")
+        unfinished = jars.with_name(f"{jars.name}.{os.getpid()}")
+        try:
+            await _copy_dependencies(maven, unfinished, say)
+            (unfinished / "complete").write_text(_fingerprint())
+            shutil.rmtree(jars, ignore_errors=True)
+            unfinished.rename(jars)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@asynccontextmanager
+async def _alone(jars: Path) -> AsyncIterator[None]:
+    """Keep other processes from fetching the same jars at once: Maven's own store is shared."""
+    jars.parent.mkdir(parents=True, exist_ok=True)
+    with jars.with_name(f"{jars.name}.lock").open("w") as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        yield
 
 
 async def _copy_dependencies(maven: str, target: Path, say: Say) -> None:

@@ -7,13 +7,24 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from tests.support.alerting import USD, Key, change, raised
+import pytest
+
+from tests.support.alerting import USD, Key, change, just_now, raised
 from tests.support.events import Plain, charged, cost, ended, refunded, started
 from tests.support.recording import Desk, Log, assert_verified, batch_of, fetch
 
-NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=5)
+NOW = just_now()
 TODAY, MONTH = f"{NOW:%Y-%m-%d}", f"{NOW:%Y-%m}"
 YESTERDAY = NOW - timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def present() -> None:
+    """Begin each test in its own present, or its day might be over by now."""
+    global NOW, TODAY, MONTH, YESTERDAY
+    NOW = just_now()
+    TODAY, MONTH = f"{NOW:%Y-%m-%d}", f"{NOW:%Y-%m}"
+    YESTERDAY = NOW - timedelta(days=1)
 
 
 def key(percent: int, kind: str = "daily", version: int = 1, period: str | None = None) -> Key:
@@ -21,8 +32,8 @@ def key(percent: int, kind: str = "daily", version: int = 1, period: str | None 
     return Key("alice", kind, period or by_type[kind], Fraction(percent), version)
 
 
-def charge(amount: object, at: datetime = NOW, **more: Any) -> Plain:
-    return charged(time=at, amount=amount, fee=0, **more)
+def charge(amount: object, at: datetime | None = None, **more: Any) -> Plain:
+    return charged(time=at or NOW, amount=amount, fee=0, **more)
 
 
 async def record(database_url: str, *events: Plain) -> None:

@@ -11,17 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.alerting import Alerting
-from tests.support.alerting import USD, Key, change, raised, spend_of
+from tests.support.alerting import USD, Key, change, just_now, raised, spend_of
 from tests.support.events import Plain, charged, cost, ended, refunded, voided
 from tests.support.recording import Desk, Log
 
-NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=5)
-TODAY, MONTH = f"{NOW:%Y-%m-%d}", f"{NOW:%Y-%m}"
-YESTERDAY = NOW - timedelta(days=1)
-
 users = (f"user-{number}" for number in itertools.count())
 amounts = st.integers(0, 12).map(lambda cents: Decimal(cents) / 2)
-times = st.sampled_from([NOW, NOW, YESTERDAY, NOW - timedelta(days=40)])
+ages = st.sampled_from([0, 0, 1, 40]).map(lambda days: timedelta(days=days))
 limits = st.none() | st.sampled_from([0, 3 * USD, 10 * USD])
 changes = st.one_of(
     limits.map(lambda nano: {"daily_limit": (True, nano)}),
@@ -32,7 +28,7 @@ changes = st.one_of(
     ).map(lambda percents: {"thresholds": tuple(sorted(percents))}),
 )
 moves = st.tuples(
-    st.sampled_from(["cost", "charge", "refund", "void", "end"]), amounts, times, st.integers(0, 1)
+    st.sampled_from(["cost", "charge", "refund", "void", "end"]), amounts, ages, st.integers(0, 1)
 )
 steps = st.lists(
     st.one_of(changes, st.lists(moves, min_size=1, max_size=5)), min_size=2, max_size=9
@@ -65,7 +61,8 @@ class _Plain:
     """The definition: after each commit, an alert for every threshold that a spend has reached."""
 
     def __init__(self, user: str, basis: str) -> None:
-        self.user, self.basis = user, basis
+        self.user, self.basis, self.now = user, basis, just_now()
+        self.today, self.month = f"{self.now:%Y-%m-%d}", f"{self.now:%Y-%m}"
         self.events: list[Plain] = []
         self.limits: dict[str, tuple[int | None, int]] = dict.fromkeys(
             ("daily", "monthly", "call"), (None, 0)
@@ -86,14 +83,15 @@ class _Plain:
         if (self.limits, self.further) != before:
             self._look(spend_of(self.events, self.basis), None)
 
-    def batch(self, moves: list[tuple[str, Decimal, datetime, int]]) -> list[Plain]:
+    def batch(self, moves: list[tuple[str, Decimal, timedelta, int]]) -> list[Plain]:
         before = spend_of(self.events, self.basis)
         new = [self._event(*move) for move in moves]
         self.events += new
         self._look(spend_of(self.events, self.basis), before)
         return new
 
-    def _event(self, kind: str, amount: Decimal, at: datetime, call: int) -> Plain:
+    def _event(self, kind: str, amount: Decimal, age: timedelta, call: int) -> Plain:
+        at = self.now - age
         where: dict[str, Any] = {"call": f"{self.user}/{call}", "user": self.user, "time": at}
         if kind == "charge":
             return charged(amount=amount, fee="0.25", **where)
@@ -112,7 +110,7 @@ class _Plain:
     def _look(self, now: Any, before: Any) -> None:
         """Look at all that may have been reached; `before` is None after a change of settings."""
         for (user, kind, period), spend in (now.periods | self._present(now)).items():
-            is_open = period in {TODAY, MONTH}
+            is_open = period in {self.today, self.month}
             was = 0 if before is None else before.periods.get((user, kind, period), 0)
             if (spend != was) if before is not None else is_open:
                 self._reach(kind, period, was, spend, closed=not is_open)
@@ -126,7 +124,7 @@ class _Plain:
     def _present(self, now: Any) -> dict[tuple[str, str, str], int]:
         return {
             place: now.periods.get(place, 0)
-            for place in ((self.user, "daily", TODAY), (self.user, "monthly", MONTH))
+            for place in ((self.user, "daily", self.today), (self.user, "monthly", self.month))
         }
 
     def _reach(self, kind: str, period: str, was: int, spend: int, *, closed: bool) -> None:

@@ -9,14 +9,21 @@ from typing import Any
 import pytest
 
 from api.options import ApiOptions
-from tests.support.alerting import USD, change
+from tests.support.alerting import USD, change, just_now
 from tests.support.api import Answer, Api, served_from, token
 from tests.support.events import charged, cost, ended, started
 from tests.support.recording import Desk, Log, fetch
 
 PATH = "/api/costs/user/alice/authorize"
-NOW = datetime.now(UTC).replace(microsecond=0)
+NOW = just_now()
 SERVICE = token("voice-pipeline", role="service")
+
+
+@pytest.fixture(autouse=True)
+def present() -> None:
+    """Begin each test in its own present, or its day might be over by now."""
+    global NOW
+    NOW = just_now()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -30,6 +30,13 @@ class Key(NamedTuple):
     period: str
     threshold: Fraction
     version: int
+
+
+def just_now() -> datetime:
+    """Return a moment of the present day: tests may run long after they were collected."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    midnight = now.replace(hour=0, minute=0, second=0)
+    return max(midnight, now - timedelta(seconds=5))
 
 
 async def change(

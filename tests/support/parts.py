@@ -5,7 +5,7 @@ nothing may go untested unnoticed.
 """
 
 import os
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -14,6 +14,17 @@ brokers_run: dict[str, str] = {}
 
 figures: list[str] = []
 """What was sent and counted in the tests of whole streams, a line each."""
+
+
+def of_this_process() -> dict[str, Any]:
+    """Return what a process that runs a part of the tests hands over at its end."""
+    return {"brokers_run": brokers_run, "figures": figures}
+
+
+def add(told: dict[str, Any]) -> None:
+    """Take over what another process has handed over."""
+    brokers_run.update(told.get("brokers_run", {}))
+    figures.extend(told.get("figures", ()))
 
 
 def is_ci() -> bool:
