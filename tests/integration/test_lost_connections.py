@@ -69,7 +69,7 @@ async def break_at_every_statement(database_url: str, *, answered: bool) -> None
             blown = fuse.blown
             assert failures == blown
             assert await offsets(database_url) == {0: len(log.records[0])}
-    assert number > 20, "the fuse was expected to break at more statements than that"
+    assert number > 15, "the fuse was expected to break at more statements than that"
     assert await read_totals(database_url) == expect(events).totals
     assert len(await codes(database_url)) == refused
     await assert_verified(database_url)
