@@ -115,8 +115,8 @@ async def produce(broker: Broker, topic: str, compression: str | None = None) ->
     producer = AIOKafkaProducer(
         bootstrap_servers=broker.bootstrap, acks="all", compression_type=compression
     )
-    await producer.start()
     try:
+        await producer.start()
         sent = [
             await producer.send(
                 topic,

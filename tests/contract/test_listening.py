@@ -33,8 +33,8 @@ SLEEPY = {"look_ms": 600_000, "sweep_ms": 600_000}
 
 async def publish(stage: Stage, *values: bytes) -> None:
     producer = make_producer(stage.kafka)
-    await producer.start()
     try:
+        await producer.start()
         for value in values:
             await producer.send_and_wait(BUDGET_ALERTS.name, value, key=b"alice")
     finally:

@@ -96,8 +96,8 @@ class Stage:
             linger_ms=5,
             max_request_size=2 * 1024 * 1024,
         )
-        await producer.start()
         try:
+            await producer.start()
             acknowledgements = [
                 await producer.send(
                     CALL_EVENTS.name,
