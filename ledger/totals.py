@@ -72,7 +72,7 @@ def call_total(call: Call, updated_at: datetime) -> CallTotal:
 
 
 def call_total_json(call: Call, updated_at: datetime) -> bytes:
-    """Return the JSON of `call_total` in half the time, as each commit needs it of many calls."""
+    """Return the JSON of `call_total`, sooner than by way of it: each commit needs many."""
     by_service = call.costs_by_service()
     expected = call.expected_duration_ms
     return _encode(
