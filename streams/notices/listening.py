@@ -128,10 +128,12 @@ async def listen(
     while not stop.is_set():
         listening = asyncio.create_task(_listen(kafka, hear, daily, hear_ended, backoff))
         stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        listening.cancel()
-        stopping.cancel()
-        [error] = await asyncio.gather(listening, return_exceptions=True)
+        try:
+            await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:  # also where whoever listens is cancelled: nothing may run on behind its back
+            listening.cancel()
+            stopping.cancel()
+            [error] = await asyncio.gather(listening, return_exceptions=True)
         if stop.is_set():
             return
         _log.warning(

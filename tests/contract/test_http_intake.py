@@ -114,8 +114,11 @@ async def test_a_call_from_its_start_to_its_end_over_http(stage: Stage) -> None:
         await stage.until_counted(12, worker)
     [call] = await fetch(stage.database_url, "SELECT * FROM calls")
     assert (call["status"], call["user_id"], call["duration_ms"]) == ("completed", "alice", 180_000)
-    [day] = await fetch(stage.database_url, "SELECT * FROM user_days")
-    assert (day["calls"], day["charged_nano"]) == (1, 4_990_000_000)
+    [days] = await fetch(
+        stage.database_url,
+        "SELECT sum(calls) AS calls, sum(charged_nano) AS charged_nano FROM user_days",
+    )
+    assert (days["calls"], days["charged_nano"]) == (1, 4_990_000_000)
     assert await codes(stage.database_url) == []
     await assert_verified(stage.database_url)
 
