@@ -2,8 +2,7 @@
 
 The load is that of the latency part, but each hundredth event charges a user to the limit, which
 raises two alerts: more than so many calls would raise. One worker that has no backlog; the clock
-starts at the event's own `time`. A first round that does not count lets a broker on a Java machine
-compile what it runs.
+starts at the event's own `time`. A first round does not count: it lets everything get warm.
 """
 
 from __future__ import annotations

@@ -56,9 +56,15 @@ def missing(name: BrokerName) -> str | None:
 
 @asynccontextmanager
 async def fresh_broker(name: BrokerName, directory: Path) -> AsyncIterator[Broker]:
-    """Run an empty broker with the product's topics for the length of a block."""
+    """Run an empty broker with the product's topics for the length of a block.
+
+    Apache Kafka compiles little: a broker that has just started would otherwise go on compiling
+    for minutes, and take a core from the others for up to a third of a second each time.
+    """
     server = (
-        ApacheKafka(directory, jars=_APACHE_JARS) if name == "apache" else EmbeddedTansu(directory)
+        ApacheKafka(directory, jars=_APACHE_JARS, short_lived=True)
+        if name == "apache"
+        else EmbeddedTansu(directory)
     )
     async with server:
         kafka = KafkaSettings(
