@@ -145,23 +145,35 @@ async def test_a_recorded_stream_by_several_writers(database_url: str) -> None:
     assert slots > 1
 
 
+def days_text(first: date, after: date) -> str:
+    return f"{{[{first},{after})}}"
+
+
 async def test_a_late_event_moves_a_users_only_call_to_another_day(database_url: str) -> None:
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     after, before = midnight - timedelta(days=1), midnight - timedelta(days=1, minutes=1)
     log = Log()
-    activity = "SELECT user_id, first_day, last_day FROM user_activity ORDER BY user_id"
+    activity = "SELECT user_id, first_day, last_day, days::text FROM user_activity"
+    next_day = after.date() + timedelta(days=1)
     async with Desk(database_url) as desk:
         await desk.record(
             log.batch([cost("one", "alice", time=after), ended("one", "alice", time=after)])
         )
         [row] = await fetch(database_url, activity)
-        assert tuple(row) == ("alice", after.date(), after.date())
+        assert tuple(row) == (
+            "alice",
+            after.date(),
+            after.date(),
+            days_text(after.date(), next_day),
+        )
         await desk.record(log.batch([started("one", "alice", time=before)]))
         [row] = await fetch(database_url, activity)
-        assert tuple(row) == ("alice", before.date(), before.date())
+        days = days_text(before.date(), after.date())
+        assert tuple(row) == ("alice", before.date(), before.date(), days)
         await desk.record(log.batch([started("two", "alice", time=after)]))
         [row] = await fetch(database_url, activity)
-        assert tuple(row) == ("alice", before.date(), after.date())
+        days = days_text(before.date(), next_day)
+        assert tuple(row) == ("alice", before.date(), after.date(), days)
     await assert_verified(database_url)
 
 

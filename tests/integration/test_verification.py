@@ -91,6 +91,7 @@ TAMPERING = {
     "a cost of everyone": "UPDATE everyone_day_costs SET cost_nano = cost_nano - 1 WHERE service = 'twilio'",
     "a day of everyone that is missing": "DELETE FROM everyone_days",
     "a user's first day": "UPDATE user_activity SET first_day = first_day - 1 WHERE user_id = 'bob'",
+    "a user's days": "UPDATE user_activity SET days = days + '{[2026-01-01,2026-01-02)}' WHERE user_id = 'bob'",
     "a user who is missing": "DELETE FROM user_activity WHERE user_id = 'alice'",
     "another price": "UPDATE call_cost_events SET cost_nano = cost_nano + 1 WHERE service = 'twilio' AND estimated",
 }  # fmt: skip

@@ -4,8 +4,7 @@
 -- name: everyone
 -- What all users' calls came to on the days $2 to $3, both included, day by day, and each service's
 -- class; the same sums for the days $4 to $5, to compare with; and how many users there are, began
--- or were active. Whoever began or was last active in between was active; of the others only those
--- who were active before and after have to be looked up.
+-- or were active.
 WITH day_sums AS (
     SELECT day, sum(calls) AS calls, sum(duration_ms) AS duration_ms,
            sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
@@ -27,13 +26,8 @@ WITH day_sums AS (
 ), users AS (
     SELECT count(*) AS total,
            count(*) FILTER (WHERE first_day >= $2) AS began,
-           count(*) FILTER (WHERE last_day >= $2
-                            AND (first_day >= $2 OR last_day <= $3
-                                 OR EXISTS (SELECT FROM user_days AS d
-                                             WHERE d.user_id = a.user_id
-                                               AND d.day BETWEEN $2 AND $3
-                                               AND d.calls > 0))) AS active
-      FROM user_activity AS a
+           count(*) FILTER (WHERE days && daterange($2::date, $3::date, '[]')) AS active
+      FROM user_activity
      WHERE $1 AND first_day <= $3
 )
 SELECT users.total, users.began, users.active,

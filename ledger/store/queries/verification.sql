@@ -268,13 +268,15 @@ WHERE coalesce(expected.nano, 0) <> coalesce(actual.nano, 0)
 ORDER BY 1
 
 -- name: user_activity_differences
--- Users whose first or last day with a call is not that of their days.
+-- Users whose days with a call are not those of their days.
 SELECT user_id AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM (
-    SELECT user_id, min(day) AS first_day, max(day) AS last_day FROM user_days WHERE calls > 0 GROUP BY user_id
+    SELECT user_id, min(day) AS first_day, max(day) AS last_day, range_agg(daterange(day, day, '[]')) AS days
+    FROM user_days WHERE calls > 0 GROUP BY user_id
 ) AS expected
 FULL JOIN user_activity AS actual USING (user_id)
-WHERE (expected.first_day, expected.last_day) IS DISTINCT FROM (actual.first_day, actual.last_day)
+WHERE (expected.first_day, expected.last_day, expected.days)
+      IS DISTINCT FROM (actual.first_day, actual.last_day, actual.days)
 ORDER BY 1
 
 -- name: clear_everyone_days
@@ -298,6 +300,7 @@ SELECT day, service, 0, sum(cost_nano) FROM user_day_costs GROUP BY day, service
 DELETE FROM user_activity
 
 -- name: rebuild_user_activity
--- Looks up the first and the last of each user's days with a call.
-INSERT INTO user_activity (user_id, first_day, last_day)
-SELECT user_id, min(day), max(day) FROM user_days WHERE calls > 0 GROUP BY user_id
+-- Looks up each user's days with a call.
+INSERT INTO user_activity (user_id, first_day, last_day, days)
+SELECT user_id, min(day), max(day), range_agg(daterange(day, day, '[]'))
+FROM user_days WHERE calls > 0 GROUP BY user_id
