@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from cost_analytics.configuration import sections
 from cost_analytics.configuration.dev_file import DEV_FILE, read_dev_file
@@ -25,21 +25,7 @@ from cost_analytics.configuration.tree import (
     TokenSection,
     WorkerSection,
 )
-from cost_analytics.configuration.variables import VARIABLES
-
-Need = Literal[
-    "kafka",
-    "database",
-    "tokens",
-    "api",
-    "budget",
-    "prices",
-    "worker",
-    "delivery",
-    "anomalies",
-    "dev",
-]
-"""A section that a command asks for; logs are always read."""
+from cost_analytics.configuration.variables import VARIABLES, Need
 
 _JWT_KEYS: Final = frozenset({"JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"})
 _DEV_OWN: Final = frozenset(

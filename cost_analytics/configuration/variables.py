@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-Section = Literal[
+Need = Literal[
     "kafka",
     "database",
     "tokens",
@@ -20,8 +20,10 @@ Section = Literal[
     "delivery",
     "anomalies",
     "dev",
-    "logs",
 ]
+"""A section that a command asks for; logs are always read."""
+
+Section = Need | Literal["logs"]
 
 
 class Variable(NamedTuple):

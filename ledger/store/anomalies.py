@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -13,7 +13,7 @@ from ledger.anomalies.calls import OTHERS_MOST, OWN_MOST, History, JudgedCall, P
 from ledger.anomalies.findings import Finding, anomaly_event
 from ledger.store.alerts import ANOMALY
 from ledger.store.arrays import any_array, text_array
-from ledger.store.database import Connection, Pool, Record, create_pool
+from ledger.store.database import Connection, Pool, Record, borrowed, create_pool
 from ledger.store.sql import statements
 from schemas.anomalies import ANOMALY_TYPE, AnomalyKind
 from schemas.jsonio import encode
@@ -72,17 +72,11 @@ class AnomalyStore:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Open a transaction; raises what `database.TRANSIENT_ERRORS` names."""
-        proxy = await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS)
-        connection = cast(Connection, proxy)
-        try:
-            async with connection.transaction():
-                yield connection
-        except BaseException:
-            # Whatever it was, its transaction must not be met by whoever borrows this next.
-            connection.terminate()
-            raise
-        finally:
-            await self._pool.release(proxy)
+        async with (
+            borrowed(self._pool, ACQUIRE_TIMEOUT_SECONDS) as connection,
+            connection.transaction(),
+        ):
+            yield connection
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 import asyncpg
 
@@ -83,6 +83,24 @@ async def create_pool(url: str, *, name: str, most: int, statement_timeout_ms: i
 
 async def _leave_as_it_is(_: Connection) -> None:
     """Reset nothing: there is nothing to reset."""
+
+
+@asynccontextmanager
+async def borrowed(pool: Pool, timeout_seconds: int) -> AsyncIterator[Connection]:
+    """Borrow a connection for the length of a block, waiting so long for one to be free.
+
+    Whatever the block raises, its transaction must not be met by whoever borrows this next; and
+    rolling back needs a server that answers, hanging up does not.
+    """
+    proxy = await pool.acquire(timeout=timeout_seconds)
+    connection = cast(Connection, proxy)
+    try:
+        yield connection
+    except BaseException:
+        connection.terminate()
+        raise
+    finally:
+        await pool.release(proxy)
 
 
 @asynccontextmanager

@@ -7,14 +7,14 @@ that deliver need not agree.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 from ledger.challenges import CODE_SECONDS
 from ledger.notices import Result, Step
 from ledger.store.arrays import text_array
-from ledger.store.database import Connection, Pool, affected, create_pool
+from ledger.store.database import Connection, Pool, affected, borrowed, create_pool
 from ledger.store.sql import statements
 from schemas.notices import ChannelType, NoticeKind
 
@@ -156,18 +156,8 @@ class NoticeStore:
             [row] = await connection.fetch(_SQL["backlog"])
         return Backlog(*row)
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
-        proxy = await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS)
-        connection = cast(Connection, proxy)
-        try:
-            yield connection
-        except BaseException:
-            # Whatever it was, its transaction must not be met by whoever borrows this next.
-            connection.terminate()
-            raise
-        finally:
-            await self._pool.release(proxy)
+    def _connection(self) -> AbstractAsyncContextManager[Connection]:
+        return borrowed(self._pool, ACQUIRE_TIMEOUT_SECONDS)
 
 
 @asynccontextmanager

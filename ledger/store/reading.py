@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
-from ledger.store.database import TRANSIENT_ERRORS, Connection, Pool, create_pool
+from ledger.store.database import TRANSIENT_ERRORS, Connection, Pool, borrowed, create_pool
 from ledger.store.migrate import schema_is_current
 from ledger.store.sql import statements
 
@@ -87,17 +87,11 @@ class ReaderPool:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
         try:
-            proxy = await self._pool.acquire(timeout=self._acquire_timeout_seconds)
-            connection = cast(Connection, proxy)
-            try:
-                async with asyncio.timeout(self._work_timeout_seconds):
-                    yield connection
-            except BaseException:
-                # Rolling back needs a server that answers; hanging up does not.
-                connection.terminate()
-                raise
-            finally:
-                await self._pool.release(proxy)
+            async with (
+                borrowed(self._pool, self._acquire_timeout_seconds) as connection,
+                asyncio.timeout(self._work_timeout_seconds),
+            ):
+                yield connection
         except TRANSIENT_ERRORS as error:
             raise StoreUnavailableError(str(error) or type(error).__name__) from error
 

@@ -15,7 +15,7 @@ import yaml
 
 from cost_analytics import settings
 from cost_analytics.cli import COMMANDS
-from cost_analytics.configuration.variables import VARIABLES
+from cost_analytics.configuration.variables import VARIABLES, Need
 from schemas.topics import ALL_TOPICS, DEFAULT_PARTITIONS
 from tests.support.api import served
 from tests.support.parts import lack
@@ -59,11 +59,11 @@ def texts(values: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in values.items()}
 
 
-def sections_of(command: str) -> tuple[settings.Need, ...]:
+def sections_of(command: str) -> tuple[Need, ...]:
     """Return the sections of the settings that a command reads, from its source."""
     source = ROOT / "cost_analytics" / "commands" / f"{command}.py"
     [arguments] = re.findall(r"settings\.load\(([^)]*)\)", source.read_text(encoding="utf-8"))
-    return cast("tuple[settings.Need, ...]", tuple(re.findall(r'"(\w+)"', arguments)))
+    return cast("tuple[Need, ...]", tuple(re.findall(r'"(\w+)"', arguments)))
 
 
 def topics_created() -> dict[str, list[str]]:

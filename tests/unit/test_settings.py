@@ -9,7 +9,7 @@ import pytest
 from cost_analytics import settings
 from cost_analytics.configuration.dev_file import read_dev_file, write_dev_file
 from cost_analytics.configuration.secret import Secret
-from cost_analytics.configuration.variables import VARIABLES, settings_page
+from cost_analytics.configuration.variables import VARIABLES, Need, settings_page
 from cost_analytics.settings import SettingsError, merged, settings_from
 
 KEY = "a-key-of-more-than-thirty-two-bytes"
@@ -23,7 +23,7 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
 -----END PUBLIC KEY-----"""
 
 
-def errors_of(values: dict[str, str], *needs: settings.Need) -> list[str]:
+def errors_of(values: dict[str, str], *needs: Need) -> list[str]:
     with pytest.raises(SettingsError) as caught:
         settings_from(values, *needs)
     return caught.value.errors
