@@ -34,6 +34,7 @@ _EVERY: Final = 100
 _ALERTS_EACH: Final = 2
 _ANSWER_SECONDS_MAX: Final = 30
 _READ_MS: Final = 20
+_WRITING_SECONDS: Final = 2
 _MS: Final = timedelta(milliseconds=1)
 _SETTINGS: Final = """
     INSERT INTO user_budget_settings (user_id, daily_limit_nano, daily_limit_version)
@@ -127,21 +128,15 @@ async def _read(consumer: AIOKafkaConsumer, expected: int) -> AlertLatencies:
 
 
 async def _offer(stage: Stage, broker: Broker, number: int) -> None:
-    """Send events on schedule, each twentieth of them one that reaches a limit."""
-    emitter = Emitter(stage.options.seed + 100 + number, 0)
+    """Send events on schedule, each hundredth of them one that reaches a limit."""
     producer: Any = make_producer(broker.kafka)
     await producer.start()
-    events = EVENTS_PER_SECOND * _SECONDS
     try:
-        began, began_ms = time.monotonic(), time.time_ns() // 1_000_000
+        began = time.monotonic() + _WRITING_SECONDS
+        began_ms = time.time_ns() // 1_000_000 + _WRITING_SECONDS * 1_000
         sent = []
-        for place in range(events):
+        for place, record in enumerate(_write(stage, number, began_ms)):
             await _until(began + place / EVENTS_PER_SECOND)
-            due_ms = began_ms + place * 1_000 // EVENTS_PER_SECOND
-            if place % _EVERY:
-                record = emitter.cost_at(emitter.rng.randrange(CALLS), due_ms)
-            else:
-                record = _charge(emitter, number * events // _EVERY + place // _EVERY, due_ms)
             sent.append(
                 await producer.send(
                     CALL_EVENTS.name, record.value, key=record.key, partition=record.partition
@@ -152,6 +147,21 @@ async def _offer(stage: Stage, broker: Broker, number: int) -> None:
         await producer.stop()
     if time.monotonic() - began > 2 * _SECONDS:
         raise InvalidRunError("the load could not be offered in time")
+
+
+def _write(stage: Stage, number: int, began_ms: int) -> list[Record]:
+    """Write the events of a round beforehand: what offers them takes less from what is measured."""
+    emitter = Emitter(stage.options.seed + 100 + number, 0)
+    events = EVENTS_PER_SECOND * _SECONDS
+    records = []
+    for place in range(events):
+        due_ms = began_ms + place * 1_000 // EVENTS_PER_SECOND
+        if place % _EVERY:
+            records.append(emitter.cost_at(emitter.rng.randrange(CALLS), due_ms))
+        else:
+            user = number * events // _EVERY + place // _EVERY
+            records.append(_charge(emitter, user, due_ms))
+    return records
 
 
 def _charge(emitter: Emitter, user: int, time_ms: int) -> Record:
