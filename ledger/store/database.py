@@ -87,16 +87,14 @@ async def _leave_as_it_is(_: Connection) -> None:
 
 @asynccontextmanager
 async def borrowed(pool: Pool, timeout_seconds: int) -> AsyncIterator[Connection]:
-    """Borrow a connection for the length of a block, waiting so long for one to be free.
-
-    Whatever the block raises, its transaction must not be met by whoever borrows this next; and
-    rolling back needs a server that answers, hanging up does not.
-    """
+    """Borrow a connection for the length of a block, waiting so long for one to be free."""
     proxy = await pool.acquire(timeout=timeout_seconds)
     connection = cast(Connection, proxy)
     try:
         yield connection
     except BaseException:
+        # Whatever it was, its transaction must not be met by whoever borrows this next; and rolling
+        # back needs a server that answers, hanging up does not.
         connection.terminate()
         raise
     finally:
