@@ -23,9 +23,9 @@ _THURSDAY: Final = 3
 _WEEK: Final = (10, 11, 11, 10, 10, 4, 4)
 _BUSY_PERCENT: Final = (75, 126)
 """How busy a day is, of what its weekday is usually."""
-_LAST_DAY_MS_LEAST: Final = _DAY_MS // 3
-"""The last day, mostly today, has the calls of so much of a day, however early it is: whoever looks
-shortly after midnight UTC shall find something, too."""
+_LAST_WEIGHT_LEAST: Final = 10 * 100 * _DAY_MS // 3
+"""What the last day, mostly today, weighs at least, however early it is: a third of a working day.
+So whoever looks shortly after midnight UTC finds calls of today, too."""
 
 
 def past(plan: Plan) -> Iterator[Sending]:
@@ -83,8 +83,7 @@ def _days(plan: Plan, rng: Random) -> Iterator[tuple[int, int, int]]:
     while begins_ms <= end_ms:
         day = begins_ms // _DAY_MS
         length_ms = min((day + 1) * _DAY_MS, end_ms + 1) - begins_ms
-        usual = _WEEK[(day + _THURSDAY) % 7] * rng.randrange(*_BUSY_PERCENT)
+        weight = _WEEK[(day + _THURSDAY) % 7] * rng.randrange(*_BUSY_PERCENT) * length_ms
         is_last = begins_ms + length_ms > end_ms
-        counted_ms = max(length_ms, _LAST_DAY_MS_LEAST) if is_last else length_ms
-        yield begins_ms, length_ms, usual * counted_ms
+        yield begins_ms, length_ms, max(weight, _LAST_WEIGHT_LEAST) if is_last else weight
         begins_ms += length_ms
