@@ -28,10 +28,15 @@ twice, late or by a day late. The user `demo` always has calls going on.
 The same --users, --calls, --rate, --seed and --start give the same events with the same identities.
 Sending them twice is harmless. With --calls 0 it goes on, in real time, until it is stopped.
 
+With --past-days N the calls lie in the N days before now, or in the N days from --start on: fewer
+of them at weekends, and every second one is the user `demo`'s. A dashboard has a past to show then.
+
   cost-analytics simulate --calls 0 --users 12 --rate 6
   cost-analytics simulate --users 50 --calls 200 --rate 0 --out events.jsonl
+  cost-analytics simulate --users 12 --calls 300 --rate 0 --past-days 45
 """
 _RATE_MAX: Final = 200_000
+_PAST_DAYS_MAX: Final = 366
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +65,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=moment,
         metavar="TIME",
         help="when the first call begins (default: so that no event lies ahead of now)",
+    )
+    parser.add_argument(
+        "--past-days",
+        type=number(1, _PAST_DAYS_MAX),
+        default=0,
+        metavar="N",
+        help="spread the calls over N days that are over, by the rhythm of a week",
     )
     parser.add_argument(
         "--out", metavar="FILE", help="write JSON lines to FILE (-: standard output), send nothing"
@@ -102,11 +114,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Send or write, and say how much that was."""
     if arguments.calls == 0 and (arguments.rate == 0 or arguments.out):
         raise CommandError("--calls 0 never ends: give it a --rate, and no --out.", 2)
+    if arguments.calls == 0 and arguments.past_days:
+        raise CommandError("--past-days has an end: say how many --calls it has.", 2)
     loaded = None if arguments.out else settings.load("kafka")
     from cost_analytics.simulation.planning import plan_for
 
     wish = _wish(arguments)
-    plan = plan_for(wish, time.time_ns() // 1_000_000)
+    try:
+        plan = plan_for(wish, time.time_ns() // 1_000_000)
+    except ValueError as error:
+        raise CommandError(str(error), 2) from None
     _announce(wish, plan)
     if loaded is None:
         _write(arguments.out, wish, plan)
@@ -132,6 +149,7 @@ def _wish(arguments: argparse.Namespace) -> Wish:
         malformed=arguments.malformed,
         shuffle_minutes=arguments.shuffle_minutes,
         odd_calls=arguments.odd_calls,
+        past_days=arguments.past_days,
     )
 
 
@@ -139,10 +157,11 @@ def _announce(wish: Wish, plan: Plan) -> None:
     """Say what is simulated, and what to type to have exactly the same again."""
     start = datetime.fromtimestamp(plan.start_ms / 1_000, UTC)
     text = start.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    past = f" --past-days {wish.past_days}" if wish.past_days else ""
     calls = f"{wish.calls:,} calls" if wish.calls else "calls without end"
     print(
         f"Simulating {calls} of {wish.users:,} users; the same again: --users {wish.users} "
-        f"--calls {wish.calls} --rate {wish.rate} --seed {wish.seed} --start {text}",
+        f"--calls {wish.calls} --rate {wish.rate} --seed {wish.seed} --start {text}{past}",
         file=sys.stderr,
         flush=True,
     )

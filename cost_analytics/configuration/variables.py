@@ -239,7 +239,12 @@ _ALL: Final = (
         "Where a finished call must have cost something, with commas; `none` for nowhere.",
     ),
     Variable("dev", "PORT", "8080", "Where `make run` serves the dashboard and the API."),
-    Variable("dev", "SIMULATE", "1", "`0` starts `make run` without simulated calls."),
+    Variable(
+        "dev",
+        "SIMULATE",
+        "1",
+        "`0` starts `make run` without simulated calls, and the first time without their past.",
+    ),
     Variable("logs", "LOG_LEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`."),
     Variable(
         "logs",

@@ -1,9 +1,9 @@
 """Runs the whole product on this machine, from an empty directory to `/ready` and back to nothing.
 
 The order: database and broker, schema and topics, `.local/dev.env`, worker, notices and API,
-simulated calls; then, until somebody stops it or a part ends, it only watches. However it ends, no
-process stays behind: an orderly end stops the parts, and of a killed one the kernel ends the
-children.
+simulated calls, the first time a past of them; then, until somebody stops it or a part ends, it
+only watches. However it ends, no process stays behind: an orderly end stops the parts, and of a
+killed one the kernel ends the children.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from cost_analytics.tokens import mint
 _READY_SECONDS_MAX: Final = 90
 _LOOK_SECONDS: Final = 0.2
 _TOKEN_SECONDS: Final = 7 * 86_400
+_PAST_DAYS: Final = 45
+_PAST: Final = ("--past-days", f"{_PAST_DAYS}", "--calls", "330", "--users", "12", "--rate", "0")
+"""About 15,000 events, counted within seconds; the budget in `demo.py` is made for so many."""
 _SIMULATION: Final = ("--calls", "0", "--users", "12", "--rate", "6", "--odd-calls", "3")
 
 
@@ -66,14 +69,14 @@ class Instance:
             port=self._wanted.port,
         )
         settings = checked(values)
-        await _prepare(settings)
+        is_first = await _prepare(settings)
         write_dev_file(DEV_FILE, values)
         parts = self.parts = Parts(self._directory / "logs", {"LOG_FORMAT": "text", **values})
         stack.push_async_callback(parts.stop)
         for server in (postgres, tansu):
             parts.watch(server.process)
         ended = asyncio.create_task(parts.until_one_ends())
-        serving = asyncio.create_task(self._serve(parts, settings))
+        serving = asyncio.create_task(self._serve(parts, settings, is_first))
         try:
             await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
             if serving.done():
@@ -93,31 +96,37 @@ class Instance:
         await stack.enter_async_context(tansu)
         return postgres, tansu
 
-    async def _serve(self, parts: Parts, settings: Settings) -> None:
+    async def _serve(self, parts: Parts, settings: Settings, is_first: bool) -> None:
         say("Starting the worker, the notices and the API…")
         await parts.start("worker", "worker")
         await parts.start("notices", "notices")
         await parts.start("api", "api")
         if self._wanted.simulate:
-            say("Starting simulated calls…")
+            past = f", and a past of {_PAST_DAYS} days" if is_first else ""
+            say(f"Starting simulated calls{past}…")
             # Another seed each time: the same calls again would count nothing.
             seed = str(secrets.randbits(32))
             await parts.start("simulation", "simulate", *_SIMULATION, "--seed", seed)
         await _wait_until_ready(self._wanted.port)
         _show_the_way(self._wanted.port, settings, self._directory)
+        if self._wanted.simulate and is_first:
+            # Only now, so that nobody waits for it: it is there by the time a browser is.
+            seed = str(secrets.randbits(32))
+            await parts.finish("past", "simulate", *_PAST, "--seed", seed)
 
 
-async def _prepare(settings: Settings) -> None:
-    """Bring the schema and the topics up to date, and give the demo user a budget."""
-    from cost_analytics.dev.demo import give_budget
+async def _prepare(settings: Settings) -> bool:
+    """Bring the schema, the topics and the demo user up to date; say if there is no call yet."""
+    from cost_analytics.dev.demo import prepare_demo
     from ledger.store.migrate import migrate
     from streams.kafka import ensure_topics
 
     with using_database(settings.database_url):
         await migrate(settings.database_url.reveal(), report=lambda step: say(f"Schema: {step}"))
-        await give_budget(settings)
+        is_first = await prepare_demo(settings)
     with using_kafka(settings.kafka):
         await ensure_topics(settings.kafka.client(), partitions=settings.kafka.topic_partitions)
+    return is_first
 
 
 async def _wait_until_ready(port: int) -> None:

@@ -39,7 +39,16 @@ class Parts:
         self._stopping = False
 
     async def start(self, name: str, *arguments: str) -> None:
-        """Start one of our own commands, such as `worker`."""
+        """Start one of our own commands, such as `worker`, that goes on until it is stopped."""
+        self.watch(await self._start(name, arguments))
+
+    async def finish(self, name: str, *arguments: str) -> None:
+        """Run one of our own commands to its end; a failure is the end of everything."""
+        process = await self._start(name, arguments)
+        if await process.wait() != 0:
+            self._end(process)
+
+    async def _start(self, name: str, arguments: Sequence[str]) -> ServerProcess:
         process = ServerProcess(
             Program(
                 name=f"the {name}",
@@ -50,7 +59,7 @@ class Parts:
         )
         self._processes.append(process)
         await process.start()
-        self.watch(process)
+        return process
 
     def watch(self, process: ServerProcess) -> None:
         """Take the end of a process, when nobody asked for it, for the end of everything."""
@@ -58,6 +67,9 @@ class Parts:
 
     async def _watch(self, process: ServerProcess) -> None:
         await process.wait()
+        self._end(process)
+
+    def _end(self, process: ServerProcess) -> None:
         if not self._stopping and not self._ended.done():
             self._ended.set_result(process)
 

@@ -50,6 +50,11 @@ def pick_user(rng: Random, users: int) -> str:
     return user_id(min(rng.randrange(users), rng.randrange(users)))
 
 
+def pick_other(rng: Random, users: int) -> str:
+    """Return one of the first `users` users but the demo user, unless there is no other."""
+    return user_id(1 + min(rng.randrange(users - 1), rng.randrange(users - 1)) if users > 1 else 0)
+
+
 def pick_persona(rng: Random) -> Persona:
     """Return a persona, the popular ones more often."""
     return rng.choices(PERSONAS, _POPULARITY)[0]

@@ -13,14 +13,14 @@ clock from there on, which is why such a plan should start in the past.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Final, NamedTuple
 
 from cost_analytics.simulation.call import EVENTS_A_THOUSAND_CALLS_SECOND, CallScript
 from cost_analytics.simulation.cast import DEMO_USER, pick_user
-from cost_analytics.simulation.wire import Sending, encode, envelope, key_of
+from cost_analytics.simulation.wire import Happening, Sending, encode, envelope, key_of
 
 _US: Final = 1_000_000
 _DEMO_CALLS: Final = 2
@@ -45,13 +45,21 @@ class Plan:
         return max(2, -(-1_100 * _US // per_slot))
 
 
-class _Report(NamedTuple):
-    """An encoded event that waits for its moment, in the order of waiting."""
+class Report(NamedTuple):
+    """An encoded event that waits for its moment (ms), in the order of waiting."""
 
     due_ms: int
     id: str
     key: bytes
     value: bytes
+
+
+def reports_of(happenings: Iterable[Happening]) -> list[Report]:
+    """Return what is reported of the happenings of a call."""
+    return [
+        Report(one.time_ms + one.delay_ms, one.id, key_of(one.data), encode(envelope(one)))
+        for one in happenings
+    ]
 
 
 def timeline(plan: Plan) -> Iterator[Sending]:
@@ -84,12 +92,12 @@ class _Stage:
         # Where few calls go on at once, the others get most of them, unless somebody is watching.
         self._demo_room = min(_DEMO_CALLS, self._room // (8 if plan.calls else 2))
         self._begun = 0
-        self._due: list[_Report] = []
+        self._due: list[Report] = []
         self._ends_ms: list[int] = []
         self._demo_ends_ms: list[int] = []
         self._picker = Random(f"{plan.seed}:users")  # noqa: S311 - reproducible, not secret
 
-    def next_at(self, now_ms: int) -> _Report | None:
+    def next_at(self, now_ms: int) -> Report | None:
         """Return what is reported at a moment, beginning a call where nothing is due."""
         self._forget_ended(now_ms)
         if self._demo_is_missing() or (not self._is_due(now_ms) and self._has_room()):
@@ -124,11 +132,8 @@ class _Stage:
         rng = Random(f"{plan.seed}:{plan.start_ms}:{self._begun}")  # noqa: S311 - reproducible
         happenings, end_ms = CallScript(rng, user, start_ms).write()
         self._begun += 1
-        for one in happenings:
-            due_ms = one.time_ms + one.delay_ms
-            heapq.heappush(
-                self._due, _Report(due_ms, one.id, key_of(one.data), encode(envelope(one)))
-            )
+        for report in reports_of(happenings):
+            heapq.heappush(self._due, report)
         heapq.heappush(self._ends_ms, end_ms)
         if user == DEMO_USER:
             heapq.heappush(self._demo_ends_ms, end_ms)

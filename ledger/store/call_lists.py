@@ -130,6 +130,12 @@ async def list_calls(
     return [listed_call(row) for row in rows]
 
 
+async def any_call(readers: ReaderPool, viewer: Viewer) -> bool:
+    """Say whether there is any call that a viewer may see; raises StoreUnavailableError."""
+    async with readers.reading(viewer) as connection:
+        return bool(await connection.fetchval(_SQL["any_call"], *viewer))
+
+
 def listed_call(row: Record) -> ListedCall:
     """Return a row of `calls` with its sums over all of its days."""
     values: dict[str, Any] = dict(row)

@@ -93,6 +93,14 @@ def fetch(curl: str) -> dict[str, int]:
     return data
 
 
+def alerts_of(curl: str) -> list[dict[str, object]]:
+    """Return the demo user's latest alerts."""
+    data: Mapping[str, object] = fetch(curl.replace("/spending", "/alerts"))
+    alerts = data["alerts"]
+    assert isinstance(alerts, list)
+    return alerts
+
+
 def events_of(directory: Path) -> int:
     """Return how many events `verify` has checked; it must find no difference."""
     done = run_command("verify", values={}, cwd=directory)
@@ -108,6 +116,10 @@ def test_it_serves_grows_stops_and_goes_on(tmp_path: Path, port: str) -> None:
         assert f"\nhttp://127.0.0.1:{port}/#token=ey" in first.said()
         assert (tmp_path / ".local" / "dev.env").stat().st_mode & 0o777 == 0o600
         assert wait_for(lambda: fetch(curl)["totalCalls"] > 0)
+        # The past: about 110 of its calls are the demo user's in the 30 days that are asked for.
+        assert ", and a past of 45 days…" in first.said()
+        assert wait_for(lambda: fetch(curl)["totalCalls"] > 90)
+        assert len([one for one in alerts_of(curl) if one["late"]]) < 4
         cost = fetch(curl)["totalCost"]
         assert wait_for(lambda: fetch(curl)["totalCost"] != cost)
         listed = run_command("dlq", "list", values={}, cwd=tmp_path)
@@ -118,6 +130,16 @@ def test_it_serves_grows_stops_and_goes_on(tmp_path: Path, port: str) -> None:
         assert "running in this directory already" in second.stderr
         assert first.end(signal.SIGINT) == 0
         assert "Traceback" not in first.said()
+    sent = (tmp_path / ".local" / "logs" / "past.log").read_text()
+    assert sent.count("Sent ") == 1
+    with dev(tmp_path, PORT=port) as second_start:
+        curl = second_start.curl()
+        assert "\nStarting simulated calls…" in second_start.said()
+        before = fetch(curl)
+        assert wait_for(lambda: fetch(curl)["totalCost"] != before["totalCost"])
+        assert fetch(curl)["totalCalls"] < before["totalCalls"] + 30
+        assert second_start.end(signal.SIGINT) == 0
+    assert (tmp_path / ".local" / "logs" / "past.log").read_text() == sent
     with dev(tmp_path, PORT=port, SIMULATE="0") as again:
         started = time.monotonic()
         assert fetch(again.curl())["totalCalls"] > 0

@@ -55,6 +55,8 @@ def test_help_of_a_command(name: str, capsys: pytest.CaptureFixture[str]) -> Non
         ["prices", "import"],
         ["simulate", "--rate", "-1"],
         ["simulate", "--malformed", "101"],
+        ["simulate", "--past-days", "0"],
+        ["simulate", "--past-days", "367"],
         ["dev", "--port", "0"],
     ],
 )
@@ -180,3 +182,30 @@ def test_calls_without_end_need_a_rate() -> None:
     arguments = Namespace(calls=0, rate=0, out=None)
     with pytest.raises(CommandError, match="never ends"):
         simulate.run(arguments)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--calls", "0", "--rate", "6"], "--past-days has an end: say how many --calls"),
+        (["--start", "2099-01-01"], "45 days from --start on are not over"),
+        (["--start", "2020-01-01"], "--start is more than 398 days back"),
+    ],
+)
+def test_a_past_that_cannot_be_is_told_plainly(
+    words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", NOWHERE)
+    assert main(["simulate", "--past-days", "45", *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_past_is_written_again_by_what_was_announced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["simulate", "--calls", "9", "--rate", "0", "--past-days", "3", "--out"]
+    assert main([*words, "one"]) == 0
+    announced = capsys.readouterr().err.split("the same again: ")[1].splitlines()[0].split()
+    assert announced[-2:] == ["--past-days", "3"]
+    assert main(["simulate", *announced, "--out", "two"]) == 0
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes() != b""

@@ -4,14 +4,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
-from itertools import islice, pairwise
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate, islice, pairwise
 from typing import Any
 
 import pytest
 
 from cost_analytics.simulation.cast import DEMO_USER, PERSONAS, user_id
-from cost_analytics.simulation.planning import Wish, plan_for, sendings
+from cost_analytics.simulation.planning import AGE_DAYS_MOST, Wish, plan_for, sendings
 from cost_analytics.simulation.timeline import Plan, timeline
 from cost_analytics.simulation.wire import Sending
 from schemas.cloudevents import Window, decode
@@ -184,6 +184,86 @@ def test_odd_calls_lose_a_cost_or_pay_too_much_and_nothing_else_changes() -> Non
         if event != usual[key]:
             assert event["data"].pop("usage") == 25 * usual[key]["data"].pop("usage")
             assert event == usual[key]
+
+
+PAST = Wish(users=12, calls=330, rate=0, seed=11, past_days=45, repeats=100)
+
+
+def begun(wish: Wish) -> list[tuple[datetime, str]]:
+    """Return when each call of a past was begun, as it was reported, and whose it is."""
+    first = {
+        event.data.call_id: event
+        for event in decoded(everything(replace(wish, repeats=0)))
+        if event.type == "call.started"
+    }
+    return [(one.time, one.data.user_id or "") for one in first.values()]
+
+
+def test_a_past_is_reproducible_and_its_rate_changes_only_the_pace() -> None:
+    assert everything(PAST) == everything(PAST)
+    paced = everything(replace(PAST, rate=1_000, repeats=0))
+    assert [one.value for one in paced] == [
+        one.value for one in everything(replace(PAST, repeats=0))
+    ]
+    assert {after.at_us - before.at_us for before, after in pairwise(paced)} == {1_000}
+    start_ms = plan_for(PAST, NOW_MS).start_ms
+    later = plan_for(replace(PAST, start_ms=start_ms), NOW_MS + DAY_MS)
+    assert list(sendings(PAST, later)) == everything(PAST)
+    others = {one.value for one in everything(replace(PAST, seed=12))}
+    assert not {one.value for one in everything(PAST)} & others
+
+
+@pytest.mark.parametrize("days", [1, 2, 45, 366])
+@pytest.mark.parametrize("calls", [1, 7, 330])
+def test_a_past_lies_in_its_days(days: int, calls: int) -> None:
+    events = decoded(everything(replace(PAST, past_days=days, calls=calls)))
+    assert len({event.data.call_id for event in events}) == calls
+    assert max(event.time for event in events) <= NOW
+    # What is told a day late may have happened a day before.
+    assert min(event.time for event in events) >= NOW - timedelta(days=days + 1)
+
+
+def test_a_past_is_sent_in_the_order_of_its_reports() -> None:
+    reported = [event.time for event in decoded(everything(replace(PAST, repeats=0)))]
+    behind = [(latest - time).total_seconds() for latest, time in zip(
+        accumulate(reported, max), reported, strict=True
+    )]  # fmt: skip
+    assert sum(late > 120 for late in behind) < len(behind) / 50
+    assert max(behind) <= 86_400 + 120
+
+
+def test_a_past_has_the_rhythm_of_a_week_and_every_second_call_is_the_demo_users() -> None:
+    calls = begun(PAST)
+    assert sum(user == DEMO_USER for _, user in calls) == 165
+    assert len({user for _, user in calls}) > 8
+    demo = Counter(time.date() for time, user in calls if user == DEMO_USER)
+    whole = [(NOW - timedelta(days=back)).date() for back in range(1, 45)]
+    assert all(3 <= demo[day] <= 7 for day in whole if day.weekday() < 5)
+    assert all(1 <= demo[day] <= 3 for day in whole if day.weekday() >= 5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_past_reaches_into_a_day_that_has_just_begun(seed: int) -> None:
+    midnight_ms = NOW_MS - DAY_MS // 2
+    wish = replace(PAST, seed=seed)
+    events = map(_event, sendings(wish, plan_for(wish, midnight_ms + 30 * 60_000)))
+    started = [event for event in events if event["type"] == "call.started"]
+    today = Counter(one["data"]["userId"] for one in started if one["time"] >= "2026-03-01")
+    assert 1 <= today[DEMO_USER] <= 3
+
+
+def test_a_past_of_one_user_is_all_the_demo_users() -> None:
+    assert {user for _, user in begun(replace(PAST, users=1, calls=20))} == {DEMO_USER}
+
+
+def test_a_past_that_is_not_over_or_too_old_is_refused() -> None:
+    with pytest.raises(ValueError, match="45 days from --start on are not over"):
+        plan_for(replace(PAST, start_ms=NOW_MS - 45 * DAY_MS + 1), NOW_MS)
+    oldest_ms = NOW_MS - AGE_DAYS_MOST * DAY_MS
+    with pytest.raises(ValueError, match="more than 398 days back"):
+        plan_for(replace(PAST, start_ms=oldest_ms - 1), NOW_MS)
+    oldest = replace(PAST, start_ms=oldest_ms)
+    assert decoded(list(sendings(oldest, plan_for(oldest, NOW_MS))))
 
 
 def _event(sending: Sending) -> Any:

@@ -19,6 +19,10 @@ SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
  ORDER BY first_at DESC, call_id
  LIMIT $11
 
+-- name: any_call
+-- Whether there is any call that the viewer ($1) may see; $2 is true for an administrator.
+SELECT EXISTS (SELECT FROM calls WHERE user_id = $1 OR $2)
+
 -- name: call_exists
 -- Whether there is a call $1 that the viewer may see.
 SELECT EXISTS (

@@ -51,6 +51,27 @@ describe("live state", () => {
     expect(state.ended.map((one) => one.callId)).toEqual(["a"]);
   });
 
+  it("leaves out a call that was only counted long after its end", () => {
+    const state = new LiveState();
+    const over = {
+      status: "completed" as const,
+      elapsedSeconds: 60,
+      costByService: { stripe: "9" },
+    };
+    const late = call("late", 2, { ...over, updatedAt: "2026-01-01T00:11:01Z" });
+    const short = call("short", 2, { ...over, updatedAt: "2026-01-01T00:11:00Z" });
+    expect(state.apply(snapshot(late)).ended).toEqual([]);
+    state.apply(update(late));
+    expect(state.ended).toEqual([]);
+    state.series.sample(0);
+    expect(state.series.points[0]?.costs.size).toBe(0);
+    state.apply(update(short));
+    expect(state.ended.map((one) => one.callId)).toEqual(["short"]);
+    state.apply(update(call("seen", 1)));
+    state.apply(update(call("seen", 2, { ...over, updatedAt: "2026-01-01T09:00:00Z" })));
+    expect(state.ended.map((one) => one.callId)).toEqual(["seen", "short"]);
+  });
+
   it("takes a charge after the end into the ended call", () => {
     const state = new LiveState();
     state.apply(snapshot(call("a", 1), call("b", 1)));

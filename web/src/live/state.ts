@@ -7,6 +7,7 @@ import type { LiveCall, LiveMessage } from "./messages";
 const ENDED_MOST = 12;
 const VERSIONS_MOST = 5_000;
 const ALERTS_MOST = 50;
+const LONG_OVER_MS = 10 * 60_000;
 
 export interface Changes {
   started: LiveCall[];
@@ -57,6 +58,7 @@ export class LiveState {
   private update(call: LiveCall, changes: Changes): void {
     const known = this.versions.get(call.callId);
     if (known !== undefined && call.version < known) return;
+    if (known === undefined && isLongOver(call)) return;
     this.remember(call);
     this.series.update(call.callId, call.costByService);
     const wasActive = this.active.has(call.callId);
@@ -91,4 +93,11 @@ export class LiveState {
       return;
     }
   }
+}
+
+/** A call that was only counted long after its end is of the past: nobody could have watched it. */
+function isLongOver(call: LiveCall): boolean {
+  if (call.status === "active" || call.startedAt === null) return false;
+  const endedMs = Date.parse(call.startedAt) + call.elapsedSeconds * 1000;
+  return Date.parse(call.updatedAt) - endedMs > LONG_OVER_MS;
 }
