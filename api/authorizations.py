@@ -17,8 +17,8 @@ from api.problems import Problem, invalid_body
 from api.replies import reply
 from ledger.store.budgets import Budgets
 from ledger.store.holds import Answer, Request, authorize
+from schemas.bounds import MAX_DURATION_SECONDS
 from schemas.budgets import MAX_LIMIT_USD, Authorization, AuthorizationRequest
-from schemas.cloudevents import MAX_DURATION_SECONDS
 from schemas.money import Usd, nano_from_usd, usd_text
 
 _NAMES: Final = {"daily": "daily budget", "monthly": "monthly budget", "call": "cap per call"}

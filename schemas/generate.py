@@ -28,6 +28,7 @@ from schemas.advice import Recommendations
 from schemas.alerts import PublishedAlert, PublishedCutoff
 from schemas.analytics import Analytics
 from schemas.anomalies import AnomalyList, PublishedAnomaly
+from schemas.bounds import MAX_AMOUNT_USD, MAX_DURATION_SECONDS, MAX_USAGE
 from schemas.budgets import (
     MAX_LIMIT_USD,
     MAX_THRESHOLD_PERCENT,
@@ -38,7 +39,7 @@ from schemas.budgets import (
     BudgetChange,
 )
 from schemas.call_lists import CallPage, EventPage
-from schemas.cloudevents import MAX_AMOUNT_USD, MAX_DURATION_SECONDS, MAX_USAGE, _Structured
+from schemas.cloudevents import Envelope
 from schemas.costs import CallCost, Spending
 from schemas.exact import Exact
 from schemas.forecasts import Forecast
@@ -105,7 +106,7 @@ class Message(NamedTuple):
 MESSAGES: Final[Mapping[str, Message]] = {
     **{
         kind.kind: Message(f"CloudEvent {kind.kind}, structured mode", kind, True)
-        for kind in get_args(_Structured)
+        for kind in get_args(Envelope)
     },
     "call-total": Message("A call's totals, on the topic cost.call-totals.v1", CallTotal, False),
     "call-cost": Message("GET /api/costs/call/{callId}", Success[CallCost], False),

@@ -10,12 +10,14 @@ the content turns the second into a refused event, never into a silently dropped
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 from zlib import adler32, crc32
 
 _UUID_LENGTH: Final = 36
+_DASHES: Final = (8, 13, 18, 23)
 _KEY_BYTES: Final = 16
 _SALT_BYTES: Final = 10
 _CRC_BITS: Final = 32
@@ -45,6 +47,43 @@ def identity_of(source: str, event_id: str) -> str:
     if bits is None:
         return blake2b(f"{source}\0{event_id}".encode(), digest_size=_KEY_BYTES).hexdigest()
     return f"{bits ^ _salt(source):032x}"
+
+
+def identities_of(named: Sequence[tuple[str, str]]) -> list[str]:
+    """Return `identity_of` each (source, id), much sooner where all ids are UUIDs.
+
+    Their digits are then read, salted and written as one number.
+    """
+    ids = [event_id for _, event_id in named]
+    bits = _bits_of_all(ids)
+    if bits is None:
+        return [identity_of(source, event_id) for source, event_id in named]
+    salts = int.from_bytes(b"".join([_salt_bytes(source) for source, _ in named]), "big")
+    size = 2 * _KEY_BYTES
+    keys = (bits ^ salts).to_bytes(_KEY_BYTES * len(ids), "big").hex()
+    return [keys[start : start + size] for start in range(0, size * len(ids), size)]
+
+
+@lru_cache(maxsize=4096)
+def _salt_bytes(source: str) -> bytes:
+    return _salt(source).to_bytes(_KEY_BYTES, "big")
+
+
+def _bits_of_all(ids: Sequence[str]) -> int | None:
+    """Return the bits of one UUID after the other, or None where `_uuid_bits` would of any."""
+    together = "".join(ids)
+    dashes = "-" * len(ids)
+    if (
+        set(map(len, ids)) != {_UUID_LENGTH}
+        or not all(map(str.islower, ids))
+        or any(together[place::_UUID_LENGTH] != dashes for place in _DASHES)
+    ):
+        return None
+    try:
+        keys = bytes.fromhex(together.replace("-", ""))
+    except ValueError:
+        return None
+    return int.from_bytes(keys, "big") if len(keys) == _KEY_BYTES * len(ids) else None
 
 
 def fingerprint_of(content: bytes) -> int:

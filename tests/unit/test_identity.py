@@ -9,7 +9,7 @@ import uuid
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from schemas.identity import fingerprint_of, identity_of
+from schemas.identity import fingerprint_of, identities_of, identity_of
 
 KEY = re.compile(r"[0-9a-f]{32}")
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=40)
@@ -23,6 +23,24 @@ def test_keys_are_equal_where_source_and_id_are(
 ) -> None:
     assert KEY.fullmatch(identity_of(*one))
     assert (identity_of(*one) == identity_of(*other)) == (one == other)
+
+
+almost = st.builds(
+    lambda one, place, other: one[:place] + other + one[place + 1 :],
+    uuids,
+    st.integers(0, 36),
+    st.sampled_from(["", " ", "-", "A", "g", "0", "a"]),
+)
+many = st.lists(st.tuples(names, uuids), max_size=12)
+
+
+@given(many, st.none() | st.tuples(names, names | almost), st.integers(0, 12))
+def test_keys_of_many_are_the_keys_of_each(
+    named: list[tuple[str, str]], odd: tuple[str, str] | None, place: int
+) -> None:
+    if odd is not None:
+        named.insert(place, odd)
+    assert identities_of(named) == [identity_of(*one) for one in named]
 
 
 @given(names, names)

@@ -1,0 +1,103 @@
+"""What an event may say at most: bounds of its numbers and of its metadata, beyond its shape."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any, Final
+
+from schemas.events import Number
+from schemas.money import MAX_EVENT_NANO, NANO_PER_USD
+from schemas.refusals import Refused
+
+MAX_METADATA_BYTES: Final = 8 * 1024
+MAX_METADATA_DEPTH: Final = 32
+MAX_USAGE: Final = 10**12
+MAX_AMOUNT_USD: Final = MAX_EVENT_NANO // NANO_PER_USD
+MAX_DURATION_SECONDS: Final = 31_536_000
+MAX_DECIMAL_PLACES: Final = 30
+MAX_DIGITS: Final = 60
+
+_STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_BRACKETS: Final = re.compile(rb"[\[\]{}]")
+
+
+def _bounded(value: Number | None, name: str, most: int) -> None:
+    """Refuse a number that is not finite, negative, above `most`, or written absurdly long."""
+    if value is None:
+        return
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise Refused("invalid_event", f"`{name}` is not a finite number.")
+        _, digits, exponent = value.as_tuple()
+        if abs(int(exponent)) > MAX_DECIMAL_PLACES or len(digits) > MAX_DIGITS:
+            raise Refused("invalid_event", f"`{name}` has too many digits.")
+    if value < 0:
+        raise Refused("invalid_event", f"`{name}` is negative.")
+    if value > most:
+        raise Refused("invalid_event", f"`{name}` is above {most}.")
+
+
+def _check_started(data: Any) -> None:
+    _bounded(data.expected_duration_seconds, "expectedDuration_seconds", MAX_DURATION_SECONDS)
+
+
+def _check_recorded(data: Any) -> None:
+    usage = data.usage
+    if type(usage) is not int or not 0 <= usage <= MAX_USAGE:
+        _bounded(usage, "usage", MAX_USAGE)
+    if data.unit_cost is not None:
+        _bounded(data.unit_cost, "unitCost", MAX_AMOUNT_USD)
+    if data.total_cost is not None:
+        _bounded(data.total_cost, "totalCost", MAX_AMOUNT_USD)
+    metadata = bytes(data.metadata)
+    if metadata and not (len(metadata) <= MAX_METADATA_DEPTH and metadata.startswith(b"{")):
+        _check_metadata(metadata)
+
+
+def _check_metadata(metadata: bytes) -> None:
+    if len(metadata) > MAX_METADATA_BYTES:
+        raise Refused("invalid_event", f"`metadata` is above {MAX_METADATA_BYTES} bytes.")
+    if metadata[:1] != b"{" and metadata != b"null":
+        raise Refused("invalid_event", "`metadata` is not an object.")
+    if _is_deep(metadata):
+        raise Refused("invalid_event", f"`metadata` is above {MAX_METADATA_DEPTH} levels deep.")
+
+
+def _is_deep(json: bytes) -> bool:
+    """Say whether arrays and objects lie too deep in each other.
+
+    Metadata is parsed again later, on a deeper stack: what just passed here would fail there.
+    """
+    if json.count(b"[") + json.count(b"{") <= MAX_METADATA_DEPTH:
+        return False
+    depth = 0
+    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", json)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_METADATA_DEPTH:
+            return True
+    return False
+
+
+def _check_amount(data: Any) -> None:
+    _bounded(data.amount, "amount", MAX_AMOUNT_USD)
+    _bounded(getattr(data, "fee", None), "fee", MAX_AMOUNT_USD)
+
+
+def _check_ended(data: Any) -> None:
+    _bounded(data.duration_seconds, "duration_seconds", MAX_DURATION_SECONDS)
+
+
+def _check_nothing(data: Any) -> None:
+    """Accept: the shape alone says all there is to say."""
+
+
+CHECKS: Final = {
+    "call.started": _check_started,
+    "cost.recorded": _check_recorded,
+    "cost.voided": _check_nothing,
+    "call.charged": _check_amount,
+    "call.refunded": _check_amount,
+    "call.ended": _check_ended,
+}
+"""The check of each kind of event; raises `Refused`."""
