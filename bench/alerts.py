@@ -21,6 +21,7 @@ from bench.databases import open_database
 from bench.durable import wait_counted, warm_up
 from bench.events import CALLS, Emitter, Record, partition_of
 from bench.figures import percentile
+from bench.latency import LINGER_MS
 from bench.stage import InvalidRunError, Stage
 from bench.workers import running_workers
 from cost_analytics.simulation.wire import time_text, uuid7
@@ -129,7 +130,7 @@ async def _read(consumer: AIOKafkaConsumer, expected: int) -> AlertLatencies:
 
 async def _offer(stage: Stage, broker: Broker, number: int) -> None:
     """Send events on schedule, each hundredth of them one that reaches a limit."""
-    producer: Any = make_producer(broker.kafka)
+    producer: Any = make_producer(broker.kafka, linger_ms=LINGER_MS)
     await producer.start()
     try:
         began = time.monotonic() + _WRITING_SECONDS

@@ -28,6 +28,8 @@ from schemas.topics import CALL_EVENTS, CALL_TOTALS
 from streams.kafka import AIOKafkaConsumer, make_consumer, make_producer
 
 EVENTS_PER_SECOND: Final = 1_000
+LINGER_MS: Final = 5
+"""The default of Kafka's own clients since version 4."""
 _SECONDS: Final = 10
 _SETTLE_SECONDS: Final = 1
 _ANSWER_SECONDS_MAX: Final = 30
@@ -131,7 +133,7 @@ async def _offer(stage: Stage, broker: Broker, watch: _Watch, number: int) -> No
     seed = stage.options.seed + number
     calls = Random(seed).sample(range(CALLS), events)
     emitter = Emitter(seed, 0)
-    producer: Any = make_producer(broker.kafka)
+    producer: Any = make_producer(broker.kafka, linger_ms=LINGER_MS)
     await producer.start()
     try:
         began, began_ms = time.monotonic(), time.time_ns() // 1_000_000

@@ -75,7 +75,7 @@ async def _fill(url: str, count: int, now: datetime) -> None:
     recorder = Recorder(opened, Stream("bench", "bench"), PriceBook(), refuse)
     events = costs(count, now)
     while some := list(islice(events, BATCH)):
-        await recorder.record(Batch(events=some))
+        await recorder.record(Batch(events=list(some)))
     await recorder.close()
     async with connected(url, name="bench") as connection:
         since = now - timedelta(days=DAYS + 1)

@@ -15,7 +15,6 @@ from ledger.catalogue import Catalogue
 from ledger.entries import (
     Entry,
     charge_entry,
-    cost_entry,
     fact_entry,
     refund_entry,
     settled_entry,
@@ -25,6 +24,7 @@ from ledger.folded import CountedCost, Folded, Known
 from ledger.opened import OpenCall
 from ledger.periods import day_of
 from ledger.pricing import price, tariff_of
+from ledger.rating import Incoming, Rated, rate, whole
 from ledger.settlement import settle
 from schemas.events import (
     CallCharged,
@@ -39,8 +39,10 @@ from schemas.money import nano_from_usd
 from schemas.refusals import Refused
 
 
-def fold(events: Sequence[Event], known: Known, catalogue: Catalogue) -> Folded:
+def fold(events: Sequence[Incoming], known: Known, catalogue: Catalogue) -> Folded:
     """Fold events that have never been recorded, each identity once.
+
+    A cost that was rated by another catalogue is rated again.
 
     The catalogue must price whatever it priced when an event was held: it only ever grows.
     """
@@ -48,33 +50,50 @@ def fold(events: Sequence[Event], known: Known, catalogue: Catalogue) -> Folded:
 
 
 class _Fold:
-    """The state of one fold. `_take` and `_cost` run for every event, so they call little."""
+    """The state of one fold. `_grow` runs for most events, so it calls little."""
 
     def __init__(self, known: Known, catalogue: Catalogue) -> None:
         self._known = known
         self._catalogue = catalogue
         self._opened: dict[str, OpenCall] = {}
         self._out = Folded()
-        self._waiting: dict[str, list[Event]] = {}
+        self._waiting: dict[str, list[Incoming]] = {}
         self._held = dict(known.held)
         self._voidable = dict(known.voidable)
         self._voided = set(known.voided)
         self._has_voids = False
 
-    def run(self, events: Sequence[Event]) -> Folded:
+    def run(self, events: Sequence[Incoming]) -> Folded:
         everything = chain(events, *self._known.held.values())
-        self._has_voids = any(isinstance(event.data, CostVoided) for event in everything)
+        self._has_voids = any(event.type == "cost.voided" for event in everything)
         for event in events:
-            self._take(event, new=True)
+            if type(event) is not Rated or not self._grow(event):
+                self._take(event, new=True)
         for call_id, waiting in self._waiting.items():
             self._hold(call_id, waiting)
         for opened in self._opened.values():
             self._close(opened)
         return self._out
 
-    def _hold(self, call_id: str, waiting: list[Event]) -> None:
+    def _grow(self, cost: Rated) -> bool:
+        """Count a cost of a call that only grows by it; returns whether it was one."""
+        opened = self._opened.get(cost.call_id) or self._open(cost.call_id)
+        if (
+            not opened.grows
+            or cost.catalogue is not self._catalogue
+            or opened.settles_more(cost)
+            or not opened.is_owned_alike(cost)
+        ):
+            return False
+        opened.call.event_count += 1
+        self._add(cost, opened)
+        self._out.entries.append(cost)
+        self._out.taken.append(cost)
+        return True
+
+    def _hold(self, call_id: str, waiting: list[Incoming]) -> None:
         """Keep events back, but not those that could not be priced either way."""
-        for event in waiting:
+        for event in map(whole, waiting):
             try:
                 self._require_price(event)
             except Refused as refusal:
@@ -84,7 +103,7 @@ class _Fold:
             opened.grows = False
             opened.call.held_count += 1
             self._out.held.append(event)
-            self._out.identities.append((event.identity, event.fingerprint))
+            self._out.taken.append(event)
 
     def _require_price(self, event: Event) -> None:
         if isinstance(event.data, CostRecorded):
@@ -95,6 +114,9 @@ class _Fold:
     def _close(self, opened: OpenCall) -> None:
         """Settle a call that was changed, and let the days of its user follow."""
         before, call = opened.before, opened.call
+        opened.add_costs()
+        for cost in opened.costs:
+            self._out.spend.cost(call.user_id or "", cost.time, cost.cost_nano)
         if opened.grows:
             if not opened.costs:
                 return
@@ -119,69 +141,71 @@ class _Fold:
             opened = self._opened[call_id] = OpenCall(call_id, self._known.calls.get(call_id))
         return opened
 
-    def _take(self, event: Event, *, new: bool) -> None:
+    def _take(self, event: Incoming, *, new: bool) -> None:
         """Count an event, hold it until its call is known, or refuse it."""
-        data = event.data
-        opened = self._opened.get(data.call_id) or self._open(data.call_id)
-        owner, user_id = opened.call.user_id, data.user_id
+        call_id, user_id = event.call_id, event.user_id
+        opened = self._open(call_id)
+        owner = opened.call.user_id
         if owner is None and user_id is None:
-            self._waiting.setdefault(data.call_id, []).append(event)
+            self._waiting.setdefault(call_id, []).append(event)
             return
         try:
             if owner is not None and user_id is not None and owner != user_id:
-                raise Refused("owner_mismatch", f"Call {data.call_id} belongs to another user.")
-            if type(data) is CostRecorded:
-                entry = self._cost(event, data, opened, owner or user_id or "")
-            else:
-                opened.grows = False
-                entry = self._rest(event, opened.call, owner or user_id or "")
+                raise Refused("owner_mismatch", f"Call {call_id} belongs to another user.")
+            entry = self._count(event, opened, owner or user_id or "")
         except Refused as refusal:
             (self._out.refused if new else self._out.unreleased).append((event, refusal))
             return
         self._out.entries.append(entry)
         if new:
-            self._out.identities.append((event.identity, event.fingerprint))
+            self._out.taken.append(event)
         else:
             opened.call.held_count -= 1
             self._out.released.append(event.identity)
         if owner is None or opened.call.held_count:
             self._release(opened)
 
+    def _count(self, event: Incoming, opened: OpenCall, owner: str) -> Entry | Rated:
+        """Count an event. What can refuse it comes before any change, here and below."""
+        if isinstance(event, Rated) and event.catalogue is self._catalogue:
+            return self._cost(event, opened, owner)
+        full = whole(event)
+        if isinstance(full.data, CostRecorded):
+            return self._cost(rate(full, full.data, self._catalogue), opened, owner)
+        opened.grows = False
+        return self._rest(full, opened.call, owner)
+
     def _release(self, opened: OpenCall) -> None:
         """Count what was held for a call that is known now."""
         opened.grows = False
-        for event in self._held.pop(opened.call.call_id, []):
-            self._take(event, new=False)
-        for event in self._waiting.pop(opened.call.call_id, []):
-            self._take(event, new=True)
+        for held in self._held.pop(opened.call.call_id, []):
+            self._take(held, new=False)
+        for waiting in self._waiting.pop(opened.call.call_id, []):
+            self._take(waiting, new=True)
 
-    def _cost(self, event: Event, data: CostRecorded, opened: OpenCall, owner: str) -> Entry:
-        """Count a recorded cost. What can refuse it comes before any change, here and below."""
-        time, service, call = event.time, data.service, opened.call
-        tariff = tariff_of(self._catalogue, data)
-        cost_nano, price_id = price(data, tariff, time)
-        day = day_of(time)
-        if opened.grows and not opened.settles_more(data, time):
-            call.event_count += 1
-            opened.costs.append((day, service, cost_nano))
+    def _cost(self, cost: Rated, opened: OpenCall, owner: str) -> Rated:
+        """Count a recorded cost, whatever else of its call it may change."""
+        call = opened.call
+        opened.grows = False
+        _see(call, owner, cost.time)
+        if cost.persona_id is not None:
+            call.name_persona(cost.persona_id, cost.time, cost.identity)
+        cost.user_id = owner
+        self._add(cost, opened)
+        return cost
+
+    def _add(self, cost: Rated, opened: OpenCall) -> None:
+        """Let a cost count, unless it was voided before it came."""
+        call = opened.call
+        if call.pending_voids and cost.identity in call.pending_voids:
+            call.pending_voids = [void for void in call.pending_voids if void != cost.identity]
+            self._voided.add(cost.identity)
         else:
-            opened.grows = False
-            _see(call, owner, time)
-            if data.persona_id is not None and call.started_by is None:
-                call.name_persona(data.persona_id, time, event.identity)
-        if call.pending_voids and event.identity in call.pending_voids:
-            call.pending_voids = [void for void in call.pending_voids if void != event.identity]
-            self._voided.add(event.identity)
-        else:
-            call.add_cost(day, service, cost_nano)
-            self._out.spend.cost(owner, time, cost_nano)
-            if data.estimated:
-                call.estimated_count += 1
+            opened.costs.append(cost)
         if self._has_voids:
-            self._voidable[event.identity] = CountedCost(
-                data.call_id, time, service, cost_nano, data.estimated
+            self._voidable[cost.identity] = CountedCost(
+                cost.call_id, cost.time, cost.service, cost.cost_nano, cost.estimated
             )
-        return cost_entry(event, data, owner, tariff, cost_nano, price_id)
 
     def _rest(self, event: Event, call: Call, owner: str) -> Entry:
         """Count an event that is not a recorded cost."""

@@ -16,18 +16,17 @@ from uuid import UUID
 
 from ledger.alerts import Background, alert, alert_id, cutoff
 from ledger.calls import Call
-from ledger.crossings import crossing
-from ledger.entries import Entry
+from ledger.crossings import Row, crossing
 from ledger.folded import Folded
 from ledger.limits import FULL, Limit, Limits
 from ledger.periods import Period, period_of, quarter_of
 from ledger.spend import SpendKey
 from ledger.store.alerts import (
     Span,
-    costs_by_service,
     lock_budgets,
     open_budgets,
     raise_alerts,
+    read_backgrounds,
     read_spend,
     request_cutoff,
 )
@@ -148,7 +147,7 @@ class Alerting:
         connection: Connection,
         budgets: Mapping[str, Limits],
         stands: Iterable[Stand],
-        entries: Sequence[Entry],
+        entries: Sequence[Row],
         now: datetime,
     ) -> int:
         due: list[tuple[Stand, Decimal]] = [
@@ -183,13 +182,13 @@ class Alerting:
     ) -> list[Background]:
         """Gather what explains alerts; that happens seldom, so it may ask the database."""
         since = quarter_of(now.astimezone(UTC) - _HOUR)
-        hours = [Span(stand.user_id, since, now + _HOUR) for stand in stands]
         periods = [Span(stand.user_id, stand.start, stand.end or now) for stand in stands]
-        last_hours = await read_spend(connection, hours, self.basis)
-        costs = await costs_by_service(connection, periods)
+        found = await read_backgrounds(connection, periods, since, self.basis)
         return [
-            Background(stand.call.costs_by_service() if stand.call else of_period, last_hour)
-            for stand, of_period, last_hour in zip(stands, costs, last_hours, strict=True)
+            Background(stand.call.costs_by_service(), of_period.last_hour_nano)
+            if stand.call
+            else of_period
+            for stand, of_period in zip(stands, found, strict=True)
         ]
 
 

@@ -8,8 +8,9 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from ledger.entries import Entry
+from ledger.crossings import Row
 from ledger.limits import FULL
+from ledger.rating import Rated
 from ledger.thresholds import Stand
 from schemas.alerts import (
     ALERT_TYPE,
@@ -53,7 +54,7 @@ def _id(*parts: object) -> UUID:
 def alert(
     stand: Stand,
     percent: Decimal,
-    crossed_by: Entry | None,
+    crossed_by: Row | None,
     background: Background,
     basis: SpendBasis,
     now: datetime,
@@ -138,10 +139,13 @@ def _message(stand: Stand, percent: Decimal) -> str:
     )
 
 
-def _crossing(entry: Entry | None) -> Crossing | None:
-    if entry is None:
+def _crossing(row: Row | None) -> Crossing | None:
+    if row is None:
         return None
-    return Crossing(source=entry.source, id=entry.event_id, service=entry.service)
+    if isinstance(row, Rated):
+        event = row.event()
+        return Crossing(source=event.source, id=event.id, service=row.service)
+    return Crossing(source=row.source, id=row.event_id, service=row.service)
 
 
 def _drivers(costs: dict[str, int]) -> list[Driver]:

@@ -12,8 +12,8 @@ from typing import Protocol
 import msgspec
 
 from ledger.calls import Call
+from ledger.rating import Incoming, whole
 from ledger.store.offsets import DeadLetter
-from schemas.events import Event
 from schemas.refusals import Refused
 
 
@@ -34,7 +34,7 @@ class Batch(msgspec.Struct):
     and so is `rewinds`: where the log of a partition was found to begin anew.
     """
 
-    events: list[Event] = []
+    events: list[Incoming] = []
     records: list[Received] = []
     letters: list[DeadLetter] = []
     next_offsets: dict[int, int] = {}
@@ -105,11 +105,11 @@ class Work:
     def __init__(self, batch: Batch, recorded_at: datetime) -> None:
         self.batch = batch
         self.recorded_at = recorded_at
-        self.new: dict[str, Event] = {}
+        self.new: dict[str, Incoming] = {}
         self.repeated = 0
         self.letters: list[DeadLetter] = list(batch.letters)
-        self._refused: list[tuple[Event, Refused]] = []
-        self._later: dict[str, list[Event]] = {}
+        self._refused: list[tuple[Incoming, Refused]] = []
+        self._later: dict[str, list[Incoming]] = {}
 
     def drop_repeats_within(self) -> None:
         """Keep the first event of each identity."""
@@ -122,14 +122,15 @@ class Work:
         for event in (self.new.pop(identity), *self._later.pop(identity, ())):
             self._meet(event, fingerprint)
 
-    def _meet(self, event: Event, fingerprint: int) -> None:
+    def _meet(self, event: Incoming, fingerprint: int) -> None:
         if event.fingerprint == fingerprint:
             self.repeated += 1
         else:
-            message = f"Event {event.id} of {event.source} was recorded with other content."
+            named = whole(event)
+            message = f"Event {named.id} of {named.source} was recorded with other content."
             self._refused.append((event, Refused("id_conflict", message)))
 
-    def replace(self, refused: Sequence[tuple[Event, Refused]]) -> bool:
+    def replace(self, refused: Sequence[tuple[Incoming, Refused]]) -> bool:
         """Let mended events take the place of refused ones; returns whether there were any.
 
         A refused event takes no identity: the next with the same and other content is tried.
@@ -145,7 +146,7 @@ class Work:
                 replaced = True
         return replaced
 
-    def refuse(self, refused: Sequence[tuple[Event, Refused]]) -> None:
+    def refuse(self, refused: Sequence[tuple[Incoming, Refused]]) -> None:
         """Turn refused events into dead letters, and with each those that are the same."""
         for event, why in refused:
             same = self._later.pop(event.identity, [])

@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from ledger.entries import SETTLED_TYPE, Entry
+from ledger.rating import Rated
 from ledger.thresholds import Stand
 from schemas.alerts import SpendBasis
 
+Row = Entry | Rated
+
 
 def crossing(
-    stand: Stand, percent: Decimal, entries: Sequence[Entry], basis: SpendBasis
-) -> Entry | None:
+    stand: Stand, percent: Decimal, entries: Sequence[Row], basis: SpendBasis
+) -> Row | None:
     """Return the row at which the running spend reaches `percent` of the limit.
 
     Where no row does so by its own amount, the ledger settled something in its wake: a default
@@ -32,7 +35,7 @@ def crossing(
     return candidates[-1] if candidates else None
 
 
-def _rows(stand: Stand, entries: Sequence[Entry], settled: set[str]) -> Iterator[Entry]:
+def _rows(stand: Stand, entries: Sequence[Row], settled: set[str]) -> Iterator[Row]:
     """Yield the rows that a stand is about; notes which calls were settled."""
     for entry in entries:
         if entry.user_id != stand.user_id:
@@ -45,11 +48,11 @@ def _rows(stand: Stand, entries: Sequence[Entry], settled: set[str]) -> Iterator
             yield entry
 
 
-def _within(stand: Stand, entry: Entry) -> bool:
+def _within(stand: Stand, entry: Row) -> bool:
     return stand.start <= entry.time and (stand.end is None or entry.time < stand.end)
 
 
-def _amount(entry: Entry, basis: SpendBasis) -> int:
+def _amount(entry: Row, basis: SpendBasis) -> int:
     """Return what a row by itself adds to a spend."""
     if basis == "cost":
         return entry.cost_nano

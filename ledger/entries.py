@@ -56,19 +56,18 @@ _entry: Final[Callable[[tuple[Any, ...]], Entry]] = partial(tuple.__new__, Entry
 def cost_entry(
     event: Event,
     data: CostRecorded,
-    user_id: str,
     tariff: Tariff,
     cost_nano: int,
     price_id: int | None,
 ) -> Entry:
-    """Return the row of a recorded cost."""
+    """Return the row of a recorded cost, but for its owner, whom only the call knows."""
     columns = (
         event.identity,
         event.source,
         event.id,
         event.type,
         event.time,
-        user_id,
+        "",
         data.call_id,
         data.persona_id,
         data.service,

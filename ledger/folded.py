@@ -11,6 +11,7 @@ import msgspec
 from ledger.calls import Call
 from ledger.entries import Entry
 from ledger.movements import Movements
+from ledger.rating import Incoming, Rated
 from ledger.spend import Spend
 from schemas.events import Event
 from schemas.refusals import Refused
@@ -43,20 +44,21 @@ class Folded(msgspec.Struct):
     """What one transaction writes for a batch.
 
     `changed` are calls as last committed and as they are now; of those that are also in `grown`
-    nothing changed but costs and counts. `unreleased` were held and cannot be counted even now that
-    their call is known, because prices changed meanwhile: they stay held.
+    nothing changed but costs and counts. The identities of `taken` are recorded from now on.
+    `unreleased` were held and cannot be counted even now that their call is known, because prices
+    changed meanwhile: they stay held.
     """
 
     changed: dict[str, tuple[Call | None, Call]] = {}
     grown: set[str] = set()
-    entries: list[Entry] = []
-    identities: list[tuple[str, int]] = []
+    entries: list[Entry | Rated] = []
+    taken: list[Incoming] = []
     movements: Movements = msgspec.field(default_factory=Movements)
     spend: Spend = msgspec.field(default_factory=Spend)
-    refused: list[tuple[Event, Refused]] = []
+    refused: list[tuple[Incoming, Refused]] = []
     held: list[Event] = []
     released: list[str] = []
-    unreleased: list[tuple[Event, Refused]] = []
+    unreleased: list[tuple[Incoming, Refused]] = []
 
     def owned(self) -> list[Call]:
         """Return the changed calls whose owner is known, as they are now."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ledger.calls import CHARGED, REFUNDED, Call, first_day
 from ledger.periods import Day
+from ledger.rating import Rated
 
 CostKey = tuple[str, Day, str, str]
 """A row of `user_day_costs`: user, day, persona, service."""
@@ -41,12 +42,12 @@ class Movements:
             self._add_costs(after, 1)
             self._add_days(after, 1)
 
-    def add_costs(self, call: Call, costs: Iterable[tuple[Day, str, int]]) -> None:
-        """Add costs by day and service that came to a call whose owner and persona stay."""
+    def add_costs(self, call: Call, costs: Iterable[Rated]) -> None:
+        """Add costs that came to a call whose owner and persona stay."""
         user_id, persona_id, sums = call.user_id or "", call.persona_id or "", self.costs
-        for day, service, nano in costs:
-            key = (user_id, day, persona_id, service)
-            sums[key] = sums.get(key, 0) + nano
+        for cost in costs:
+            key = (user_id, cost.day, persona_id, cost.service)
+            sums[key] = sums.get(key, 0) + cost.cost_nano
 
     def _cost(self, call: Call, day: Day, service: str, nano: int) -> None:
         if nano:

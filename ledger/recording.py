@@ -23,8 +23,10 @@ from ledger.accrual import fold
 from ledger.alerting import Alerting
 from ledger.batches import Batch, Outcome, Work
 from ledger.calls import Call
+from ledger.catalogue import Catalogue
 from ledger.folded import Folded, Known
 from ledger.pricebook import PriceBook
+from ledger.rating import Incoming, voids_among
 from ledger.rerating import foreign_voids, redirect_voids
 from ledger.store.batches import (
     StaleCallError,
@@ -107,6 +109,11 @@ class Recorder:
                     self._calls.clear()
         raise StaleCallError(f"a batch met other writers {ATTEMPTS_MAX} times in a row")
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """The prices by which costs had best be rated before they are recorded."""
+        return self._prices.catalogue
+
     async def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
@@ -156,7 +163,7 @@ class Recorder:
         row = await move(connection, folded, self._stream, batch.next_offsets, self._worker_id)
         return row, await self._alerting.review_batch(connection, folded, budgets, now)
 
-    async def _ensure_months(self, connection: Connection, events: Sequence[Event]) -> None:
+    async def _ensure_months(self, connection: Connection, events: Sequence[Incoming]) -> None:
         """Make the partitions that late events need; a new one may not be made inside the batch."""
         missing = {month_of(event.time) for event in events} - self._months
         if missing:
@@ -184,18 +191,18 @@ class Recorder:
                 await drop_unused(connection, seen.values(), folded)
                 return folded
 
-    async def _known(self, connection: Connection, events: Sequence[Event]) -> Known:
+    async def _known(self, connection: Connection, events: Sequence[Incoming]) -> Known:
         """Gather what the fold needs to know, mostly from memory."""
-        calls = await self._read(connection, {event.data.call_id for event in events})
+        calls = await self._read(connection, {event.call_id for event in events})
         known = Known(calls)
         holding = [name for name, call in calls.items() if call.held_count]
         if holding:
             known.held = await read_held(connection, holding)
-        targets = _void_targets(events)
-        if targets:
-            voids = foreign_voids(events)
-            redirect_voids(voids, await newest_replacements(connection, _void_targets(voids)))
-            targets = _void_targets(events)
+        voids = voids_among(events)
+        if voids:
+            foreign = foreign_voids(voids)
+            redirect_voids(foreign, await newest_replacements(connection, _void_targets(foreign)))
+            targets = _void_targets(voids)
             known.voidable, known.voided = await read_voidable(connection, targets)
         return known
 
@@ -241,7 +248,7 @@ def _void_targets(events: Sequence[Event]) -> set[tuple[str, str]]:
 
 def _outcome(work: Work, folded: Folded) -> Outcome:
     return Outcome(
-        recorded=len(folded.identities) - len(folded.held),
+        recorded=len(folded.taken) - len(folded.held),
         repeated=work.repeated,
         held=len(folded.held),
         refused=Counter(letter.code for letter in work.letters),

@@ -120,3 +120,13 @@ class Event(Struct, gc=False):
     type: str
     time: datetime
     data: EventData
+
+    @property
+    def call_id(self) -> str:
+        """The call that it happened to."""
+        return self.data.call_id
+
+    @property
+    def user_id(self) -> str | None:
+        """Whose call it is, where the event says so."""
+        return self.data.user_id

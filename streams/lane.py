@@ -14,11 +14,11 @@ from contextlib import suppress
 from typing import Any, Final
 
 from ledger.batches import Batch, Outcome, Received, dead_letter
+from ledger.rating import Incoming
 from ledger.recording import Recorder
 from ledger.store.batches import StaleCallError
 from ledger.store.database import DATA_ERRORS, TRANSIENT_ERRORS
 from ledger.store.offsets import DeadLetter
-from schemas.events import Event
 from schemas.refusals import Refused
 from streams.dead_letters import TooManyRefusedError
 from streams.decoding import decode_records
@@ -132,7 +132,7 @@ class Lane:
             batch.add(await self._decoded(polled))
 
     async def _decoded(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> Batch:
-        batch = await decode_records(polled)
+        batch = await decode_records(polled, self._recorder.catalogue)
         self.read_offsets |= batch.next_offsets
         batch.rewinds = self._rewinds(polled)
         return batch
@@ -223,7 +223,7 @@ class Lane:
         self._committed(await self._recorder.record(refused), batch.next_offsets)
 
     async def _poison(
-        self, events: list[Event], records: list[Received], error: Exception
+        self, events: list[Incoming], records: list[Received], error: Exception
     ) -> list[DeadLetter]:
         """Record events half by half, and return the letters of those that cannot be.
 

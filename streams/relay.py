@@ -96,10 +96,10 @@ class Relay:
             self._backoff.reset()
 
     async def _drain(self, *, waits_for_turn: bool) -> None:
-        """Send until the outbox is empty, or until another relay is found to be at it."""
-        while (sent := await self._send_some()) or waits_for_turn:
-            if sent == 0:
-                break
+        """Send what was in the outbox, or stop where another relay is found to be at it."""
+        while (sent := await self._send_some()) == MESSAGES_MOST or (
+            sent is None and waits_for_turn
+        ):
             if sent is None:
                 await asyncio.sleep(TURN_WAIT_MS / 1000)
 

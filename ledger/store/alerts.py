@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
-from ledger.alerts import alert_event, cutoff_event
+from ledger.alerts import Background, alert_event, cutoff_event
 from ledger.limits import Limits
 from ledger.store.arrays import any_array, int_array, text_array
 from ledger.store.database import Connection, Record, affected
@@ -79,14 +79,21 @@ async def read_spend(connection: Connection, spans: Sequence[Span], basis: Spend
     return [row["nano"] for row in rows]
 
 
-async def costs_by_service(connection: Connection, spans: Sequence[Span]) -> list[dict[str, int]]:
-    """Return what each service cost on the UTC days that each span touches, in nano-dollars."""
-    found: list[dict[str, int]] = [{} for _ in spans]
-    if spans:
-        columns = zip(*((s.user_id, s.start.date(), _last_day(s)) for s in spans), strict=True)
-        rows = await connection.fetch(_SQL["costs_by_service"], *map(any_array, columns))
-        for row in rows:
-            found[row["place"] - 1][row["service"]] = row["nano"]
+async def read_backgrounds(
+    connection: Connection, spans: Sequence[Span], since: datetime, basis: SpendBasis
+) -> list[Background]:
+    """Return what each service cost on the UTC days of each span, and what was spent `since`."""
+    found: list[Background] = [Background({}, 0) for _ in spans]
+    columns = zip(*((s.user_id, s.start.date(), _last_day(s)) for s in spans), strict=True)
+    rows = await connection.fetch(
+        _SQL["backgrounds"], *map(any_array, columns), since, basis == "cost"
+    )
+    for row in rows:
+        place = row["place"] - 1
+        if row["service"] is None:
+            found[place] = Background(found[place].costs, row["nano"])
+        else:
+            found[place].costs[row["service"]] = row["nano"]
     return found
 
 

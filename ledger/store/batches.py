@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final
@@ -10,10 +10,19 @@ from typing import Any, Final
 import msgspec
 
 from ledger.calls import Call
+from ledger.entries import Entry
 from ledger.folded import CountedCost, Folded
+from ledger.rating import Incoming, Rated
 from ledger.store.arrays import any_array, int_array, joined_texts
 from ledger.store.database import Connection, affected
-from ledger.store.rows import ENTRY_COLUMNS, IDENTITY_COLUMNS, entry_rows, identity_rows
+from ledger.store.rows import (
+    ENTRY_COLUMNS,
+    IDENTITY_COLUMNS,
+    copied,
+    entry_cells,
+    identity_row,
+    owner_cell,
+)
 from ledger.store.sql import statements
 from schemas.events import Event
 from schemas.stored import pack, unpack
@@ -113,12 +122,11 @@ async def write(connection: Connection, folded: Folded, recorded_at: datetime) -
     """
     if folded.changed:
         await _write_calls(connection, folded, recorded_at)
-    if folded.identities:
-        rows = identity_rows(sorted(folded.identities))
+    if folded.taken:
+        rows = sorted(map(_identity_row, folded.taken))
         await _copy(connection, "event_identities", IDENTITY_COLUMNS, rows)
     if folded.entries:
-        rows = entry_rows(folded.entries)
-        await _copy(connection, "call_cost_events", ENTRY_COLUMNS, rows)
+        await _copy(connection, "call_cost_events", ENTRY_COLUMNS, map(_row, folded.entries))
     if folded.released:
         await connection.execute(_SQL["release"], joined_texts(folded.released))
     if folded.held:
@@ -127,9 +135,20 @@ async def write(connection: Connection, folded: Folded, recorded_at: datetime) -
 
 
 async def _copy(
-    connection: Connection, table: str, columns: Sequence[str], rows: AsyncIterator[bytes]
+    connection: Connection, table: str, columns: Sequence[str], rows: Iterable[bytes]
 ) -> None:
-    await connection.copy_to_table(table, columns=columns, source=rows, format="binary")
+    await connection.copy_to_table(table, columns=columns, source=copied(rows), format="binary")
+
+
+def _identity_row(event: Incoming) -> bytes:
+    if isinstance(event, Rated):
+        return event.identity_row
+    return identity_row(event.identity, event.fingerprint)
+
+
+def _row(entry: Entry | Rated) -> bytes:
+    cells = entry.cells if isinstance(entry, Rated) else entry_cells(entry)
+    return cells + owner_cell(entry.user_id or "")
 
 
 async def _write_calls(connection: Connection, folded: Folded, recorded_at: datetime) -> None:

@@ -19,7 +19,7 @@ from itertools import islice
 from typing import Final
 
 from ledger.entries import Entry
-from ledger.store.codecs import encode_numeric
+from ledger.store.numeric import encode_numeric
 
 ENTRY_COLUMNS: Final = (
     "identity",
@@ -34,7 +34,6 @@ ENTRY_COLUMNS: Final = (
     "source",
     "event_id",
     "type",
-    "user_id",
     "call_id",
     "persona_id",
     "service",
@@ -43,8 +42,12 @@ ENTRY_COLUMNS: Final = (
     "model",
     "unit",
     "data",
+    "user_id",
 )
-"""The columns of an entry in the order in which they are written: those of fixed length first."""
+"""The columns of an entry in the order in which they are written.
+
+Those of fixed length come first, and the owner last, because only the call may know it.
+"""
 
 IDENTITY_COLUMNS: Final = ("identity", "fingerprint")
 
@@ -88,30 +91,29 @@ def _numeric_cell(value: int | Decimal) -> bytes:
     return _length(len(encoded)) + encoded
 
 
-async def identity_rows(identities: Iterable[tuple[str, int]]) -> AsyncIterator[bytes]:
-    """Yield identities and fingerprints as rows."""
+def identity_row(identity: str, fingerprint: int) -> bytes:
+    """Return a row of `event_identities`. Rows are in the order of their identities."""
+    return _identity_row(len(IDENTITY_COLUMNS), 16, bytes.fromhex(identity), 8, fingerprint)
+
+
+async def copied(rows: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield what COPY reads for these rows, some hundred at a time."""
     yield _HEADER
-    from_hex = bytes.fromhex
-    rows = [
-        _identity_row(len(IDENTITY_COLUMNS), 16, from_hex(identity), 8, fingerprint)
-        for identity, fingerprint in identities
-    ]
-    yield b"".join(rows)
+    remaining = iter(rows)
+    while some := b"".join(islice(remaining, _ROWS_PER_CHUNK)):
+        yield some
     yield _END
 
 
-async def entry_rows(entries: Iterable[Entry]) -> AsyncIterator[bytes]:
-    """Yield entries as rows, some hundred at a time."""
-    yield _HEADER
-    remaining = iter(entries)
-    while some := [_entry_row(entry) for entry in islice(remaining, _ROWS_PER_CHUNK)]:
-        yield b"".join(some)
-    yield _END
+def owner_cell(user_id: str) -> bytes:
+    """Return the last cell of an entry's row, the others being `entry_cells`."""
+    return _cells[user_id]
 
 
-def _entry_row(entry: Entry) -> bytes:
+def entry_cells(entry: Entry) -> bytes:
+    """Return the row of an entry but for its owner."""
     (
-        identity, source, event_id, kind, time, user_id, call_id, persona_id, service, operation,
+        identity, source, event_id, kind, time, _, call_id, persona_id, service, operation,
         operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id, estimated,
         voids, data,
     ) = entry  # fmt: skip
@@ -139,7 +141,6 @@ def _entry_row(entry: Entry) -> bytes:
             cells[source],
             _text_cell(event_id),
             cells[kind],
-            cells[user_id],
             cells[call_id],
             cells[persona_id],
             cells[service],

@@ -15,7 +15,14 @@ from ledger.entries import Entry
 from ledger.store.arrays import any_array, int_array, joined_texts, text_array
 from ledger.store.codecs import use_fast_codecs
 from ledger.store.database import connect
-from ledger.store.rows import ENTRY_COLUMNS, IDENTITY_COLUMNS, entry_rows, identity_rows
+from ledger.store.rows import (
+    ENTRY_COLUMNS,
+    IDENTITY_COLUMNS,
+    copied,
+    entry_cells,
+    identity_row,
+    owner_cell,
+)
 from tests.support.background import Background
 from tests.support.databases import Databases
 
@@ -153,7 +160,8 @@ entries = st.builds(
 @many
 @given(written=st.lists(entries, max_size=8))
 def test_rows_of_events(wire: Wire, written: list[Entry]) -> None:
-    wire.copy_rows("new_call_cost_events", ENTRY_COLUMNS, entry_rows(written))
+    rows = [entry_cells(entry) + owner_cell(entry.user_id) for entry in written]
+    wire.copy_rows("new_call_cost_events", ENTRY_COLUMNS, copied(rows))
     columns = ", ".join(Entry._fields)
     read = wire.rows(f"SELECT {columns} FROM new_call_cost_events")
     expected = [
@@ -167,6 +175,7 @@ def test_rows_of_events(wire: Wire, written: list[Entry]) -> None:
 @many
 @given(written=st.lists(st.tuples(keys, bigints), max_size=8))
 def test_rows_of_identities(wire: Wire, written: list[tuple[str, int]]) -> None:
-    wire.copy_rows("new_event_identities", IDENTITY_COLUMNS, identity_rows(written))
+    rows = [identity_row(*one) for one in written]
+    wire.copy_rows("new_event_identities", IDENTITY_COLUMNS, copied(rows))
     read = wire.rows("SELECT identity, fingerprint FROM new_event_identities")
     assert [(row[0].hex, row[1]) for row in read] == written

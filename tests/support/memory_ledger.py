@@ -8,9 +8,11 @@ from ledger.catalogue import Catalogue
 from ledger.entries import Entry
 from ledger.folded import CountedCost, Folded, Known
 from ledger.movements import CostKey, DayKey
+from ledger.rating import Incoming, voids_among
 from schemas.events import CostVoided, Event
 from schemas.identity import identity_of
 from tests.support.prices import catalogue
+from tests.support.rated import as_entry, some_rated
 from tests.support.totals import Totals, totals_of
 
 
@@ -37,7 +39,7 @@ class MemoryLedger:
             if known is None:
                 known = new.setdefault(event.identity, event).fingerprint
             self.conflicts += known != event.fingerprint
-        events = list(new.values())
+        events = some_rated(new.values(), self._prices)
         folded = fold(events, self._known(events), self._prices)
         self._write(folded)
         return folded
@@ -46,15 +48,15 @@ class MemoryLedger:
         """Return everything that must not depend on order."""
         return totals_of(self.calls.values(), self.user_day_costs, self.user_days)
 
-    def _known(self, events: Sequence[Event]) -> Known:
-        names = {event.data.call_id for event in events}
+    def _known(self, events: Sequence[Incoming]) -> Known:
+        names = {event.call_id for event in events}
         held: dict[str, list[Event]] = {}
         for event in self.held.values():
             if event.data.call_id in names:
                 held.setdefault(event.data.call_id, []).append(event)
         targets = {
             (identity_of(event.data.voids.source, event.data.voids.id), event.data.call_id)
-            for event in events
+            for event in voids_among(events)
             if isinstance(event.data, CostVoided)
         }
         costs = {
@@ -80,10 +82,10 @@ class MemoryLedger:
         for call_id, (before, call) in folded.changed.items():
             assert before == self.calls.get(call_id), "the fold touched what it was given"
             self.calls[call_id] = call
-        for identity, fingerprint in folded.identities:
-            assert identity not in self.identities
-            self.identities[identity] = fingerprint
-        self.entries += folded.entries
+        for event in folded.taken:
+            assert event.identity not in self.identities
+            self.identities[event.identity] = event.fingerprint
+        self.entries += map(as_entry, folded.entries)
         for identity in folded.released:
             del self.held[identity]
         self.held |= {event.identity: event for event in folded.held}
@@ -97,7 +99,7 @@ class MemoryLedger:
 
 def entry_of(event: Event, prices: Catalogue | None = None) -> Entry:
     """Return the row that an event is recorded as when it comes first; raises what refuses it."""
-    folded = MemoryLedger(prices).record([event])
-    for _, refusal in folded.refused:
+    ledger = MemoryLedger(prices)
+    for _, refusal in ledger.record([event]).refused:
         raise refusal
-    return next(entry for entry in folded.entries if entry.identity == event.identity)
+    return next(entry for entry in ledger.entries if entry.identity == event.identity)

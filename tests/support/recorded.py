@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from ledger.batches import Batch
 from ledger.pricebook import PriceBook
+from ledger.rating import Incoming
 from ledger.recording import Recorder
 from ledger.store.database import connect
 from ledger.store.offsets import DeadLetter, Stream
@@ -32,7 +33,7 @@ async def record(database_url: str, plain: list[Plain]) -> None:
         lambda: connect(database_url, name="tests"), Stream("c", "t"), PriceBook(), no_letters
     )
     records: list[Any] = [Record(n, events.structured(each)) for n, each in enumerate(plain)]
-    decoded = [events.decoded(each) for each in plain]
+    decoded: list[Incoming] = [events.decoded(each) for each in plain]
     await recorder.record(Batch(decoded, records, next_offsets={0: len(plain)}))
     await recorder.close()
 

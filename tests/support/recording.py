@@ -20,6 +20,7 @@ from ledger.store.verification import verify
 from schemas.cloudevents import Window, decode
 from schemas.refusals import Refused
 from tests.support.events import Plain, structured
+from tests.support.rated import some_rated
 
 STREAM = Stream("cluster-of-the-tests", "cost.call-events.v1")
 
@@ -95,6 +96,7 @@ class Desk:
         self.batch_sizes.append(batch_size)
 
     async def record(self, batch: Batch) -> Outcome:
+        batch.events = some_rated(batch.events, self.recorder.catalogue)
         return await self.recorder.record(batch)
 
     async def __aenter__(self) -> Self:

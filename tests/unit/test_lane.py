@@ -19,6 +19,7 @@ from streams.kafka import AIOKafkaConsumer, TopicPartition
 from streams.lane import Lane
 from tests.support.events import cost
 from tests.support.lanes import record
+from tests.support.prices import catalogue
 from tests.support.recording import Log
 
 FIRST, OTHER = TopicPartition("events", 0), TopicPartition("events", 1)
@@ -62,6 +63,7 @@ class Ledger:
         self.may_record.set()
         self.begun = asyncio.Event()
         self.closed = False
+        self.catalogue = catalogue()
 
     async def record(self, batch: Batch) -> Outcome:
         self.begun.set()

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.rating import whole
 from ledger.store.offsets import DeadLetter
 from streams import producing
 from streams.dead_letters import RefusalLimit, TooManyRefusedError
@@ -19,6 +20,7 @@ from streams.lane import share_out
 from streams.producing import Producing
 from streams.retries import Backoff
 from tests.support.events import cost, structured
+from tests.support.prices import catalogue
 
 TOPIC = "events"
 
@@ -90,9 +92,9 @@ async def test_a_poll_becomes_a_batch() -> None:
         TopicPartition(TOPIC, 1): [record(1, 70, b"{"), record(1, 75, None)],
         TopicPartition(TOPIC, 2): [],
     }
-    batch = await decode_records(polled)
+    batch = await decode_records(polled, catalogue())
     assert batch.next_offsets == {0: 5 + len(plains), 1: 76}
-    assert [event.id for event in batch.events] == [plain["id"] for plain in plains]
+    assert [whole(event).id for event in batch.events] == [plain["id"] for plain in plains]
     assert [received.offset for received in batch.records] == [one.offset for one in good]
     letters = [(letter.partition, letter.offset, letter.code) for letter in batch.letters]
     assert letters == [(1, 70, "invalid_json"), (1, 75, "invalid_json")]

@@ -40,13 +40,21 @@ FROM unnest($1::text::text[], $2::text::timestamptz[], $3::text::timestamptz[])
 LEFT JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= asked.starts AND s.quarter < asked.ends
 GROUP BY asked.place ORDER BY asked.place
 
--- name: costs_by_service
--- What each service cost each of the users $1 on the UTC days from $2 to $3, by place in $1.
+-- name: backgrounds
+-- What explains alerts of the users $1, by place: what each service cost on the UTC days from $2 to
+-- $3, and without a service what was spent since $4, by cost where $5 says so and else by charge.
+WITH asked AS (
+    SELECT * FROM unnest($1::text::text[], $2::text::date[], $3::text::date[])
+                  WITH ORDINALITY AS t (user_id, first, last, place)
+)
 SELECT asked.place, c.service, sum(c.cost_nano)::bigint AS nano
-FROM unnest($1::text::text[], $2::text::date[], $3::text::date[])
-     WITH ORDINALITY AS asked (user_id, first, last, place)
+FROM asked
 JOIN user_day_costs AS c ON c.user_id = asked.user_id AND c.day BETWEEN asked.first AND asked.last
 GROUP BY asked.place, c.service
+UNION ALL
+SELECT asked.place, NULL, sum(CASE WHEN $5 THEN s.cost_nano ELSE s.charged_nano - s.refunded_nano END)::bigint
+FROM asked JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= $4
+GROUP BY asked.place
 
 -- name: raise
 -- Records alerts and hands the messages of those that did not exist, and have one, to the outbox, in

@@ -1,0 +1,37 @@
+"""The binary form of PostgreSQL's numeric: a header, then digits to the base of 10 000."""
+
+from __future__ import annotations
+
+import struct
+from decimal import Decimal
+from typing import Final
+
+_BASE: Final = 10_000
+_BASE_DIGITS: Final = 4
+
+
+def encode_numeric(value: int | Decimal) -> bytes:
+    """Return the binary form of a finite numeric: header, then base-10000 digits."""
+    sign, digits, exponent = Decimal(value).as_tuple()
+    scale = max(0, -int(exponent))
+    number = int("".join(map(str, digits))) * 10 ** max(0, int(exponent))
+    number *= 10 ** (-scale % _BASE_DIGITS)  # the point falls between two base-10000 digits
+    groups: list[int] = []
+    while number:
+        number, group = divmod(number, _BASE)
+        groups.append(group)
+    weight = len(groups) - -(-scale // _BASE_DIGITS) - 1
+    header = struct.pack("!hhHH", len(groups), weight, 0x4000 if sign else 0, scale)
+    return header + struct.pack(f"!{len(groups)}h", *reversed(groups))
+
+
+def decode_numeric(value: bytes) -> Decimal:
+    """Return the decimal that equals PostgreSQL's binary form; raises ValueError for NaN."""
+    count, weight, sign, _ = struct.unpack_from("!hhHH", value)
+    if sign not in (0, 0x4000):
+        raise ValueError("not a finite number")
+    number = 0
+    for group in struct.unpack_from(f"!{count}h", value, 8):
+        number = number * _BASE + group
+    shift = (weight + 1 - count) * _BASE_DIGITS
+    return Decimal(f"{'-' if sign else ''}{number}E{shift}")

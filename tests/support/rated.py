@@ -1,0 +1,36 @@
+"""Costs as the stream rates them, and rows of rated costs as one can look at them."""
+
+from collections.abc import Iterable
+
+from ledger.catalogue import Catalogue
+from ledger.entries import Entry, cost_entry
+from ledger.pricing import price, tariff_of
+from ledger.rating import Incoming, Rated, rated_or_whole
+from ledger.store.rows import entry_cells
+from schemas.events import CostRecorded
+
+
+def some_rated(events: Iterable[Incoming], catalogue: Catalogue) -> list[Incoming]:
+    """Rate about half of the costs, as the stream would; the others stay whole, as corrections do.
+
+    What becomes of a cost must not depend on it.
+    """
+    return [
+        event
+        if isinstance(event, Rated) or event.fingerprint % 2
+        else rated_or_whole(event, catalogue)
+        for event in events
+    ]
+
+
+def as_entry(row: Entry | Rated) -> Entry:
+    """Return a row in the form that has names; of a rated cost, what its bytes were made from."""
+    if isinstance(row, Entry):
+        return row
+    event = row.event()
+    assert isinstance(event.data, CostRecorded)
+    tariff = tariff_of(row.catalogue, event.data)
+    entry = cost_entry(event, event.data, tariff, *price(event.data, tariff, event.time))
+    assert entry_cells(entry) == row.cells
+    assert (entry.cost_nano, entry.time, entry.call_id) == (row.cost_nano, row.time, row.call_id)
+    return entry._replace(user_id=row.user_id or "")
