@@ -42,9 +42,8 @@ from schemas.refusals import Refused
 def fold(events: Sequence[Incoming], known: Known, catalogue: Catalogue) -> Folded:
     """Fold events that have never been recorded, each identity once.
 
-    A cost that was rated by another catalogue is rated again.
-
-    The catalogue must price whatever it priced when an event was held: it only ever grows.
+    A cost that was rated by another catalogue is rated again. The catalogue must price whatever it
+    priced when an event was held: it only ever grows.
     """
     return _Fold(known, catalogue).run(events)
 
@@ -190,13 +189,13 @@ class _Fold:
         _see(call, owner, cost.time)
         if cost.persona_id is not None:
             call.name_persona(cost.persona_id, cost.time, cost.identity)
-        cost.user_id = owner
         self._add(cost, opened)
         return cost
 
     def _add(self, cost: Rated, opened: OpenCall) -> None:
         """Let a cost count, unless it was voided before it came."""
         call = opened.call
+        cost.owner = call.user_id or ""
         if call.pending_voids and cost.identity in call.pending_voids:
             call.pending_voids = [void for void in call.pending_voids if void != cost.identity]
             self._voided.add(cost.identity)

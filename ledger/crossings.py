@@ -38,7 +38,8 @@ def crossing(
 def _rows(stand: Stand, entries: Sequence[Row], settled: set[str]) -> Iterator[Row]:
     """Yield the rows that a stand is about; notes which calls were settled."""
     for entry in entries:
-        if entry.user_id != stand.user_id:
+        owner = entry.owner if isinstance(entry, Rated) else entry.user_id
+        if owner != stand.user_id:
             continue
         if stand.call is not None and entry.call_id != stand.call.call_id:
             continue

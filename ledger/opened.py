@@ -37,10 +37,7 @@ class OpenCall:
 
     def is_owned_alike(self, cost: Rated) -> bool:
         """Say whether a cost names the owner of the call, or nobody and so the owner."""
-        owner = self.call.user_id
-        if cost.user_id is None:
-            cost.user_id = owner
-        return cost.user_id == owner
+        return cost.user_id is None or cost.user_id == self.call.user_id
 
     def add_costs(self) -> None:
         """Add the costs to the call."""

@@ -1,8 +1,8 @@
 """Prices a recorded cost and writes its row as soon as it is decoded.
 
 Neither depends on what the ledger knows, only on the catalogue. Done while the event is still in
-the processor's caches, both take half of the time, and what waits to be recorded is small. "Rating"
-is what billing calls the pricing of a usage.
+the processor's caches, both take less time, and what waits to be recorded is small. "Rating" is
+what billing calls the pricing of a usage.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Rated(msgspec.Struct, gc=False):
     """A recorded cost with its price in nano-dollars, by one catalogue.
 
     `identity_row` and `cells` are its rows in the form that COPY reads, the latter but for the
-    owner. `user_id` is what the event says; the fold that counts it puts the call's owner there.
-    `made_of` is the event or its bytes, for the rare need of the rest.
+    owner, whom the fold that counts it fills in. `user_id` is what the event says. `made_of` is the
+    event or its bytes, for the rare need of the rest.
     """
 
     type: ClassVar = "cost.recorded"
@@ -51,6 +51,7 @@ class Rated(msgspec.Struct, gc=False):
     cells: bytes
     catalogue: Catalogue
     made_of: Event | bytes
+    owner: str = ""
 
     def event(self) -> Event:
         """Return the whole event."""

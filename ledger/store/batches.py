@@ -147,8 +147,9 @@ def _identity_row(event: Incoming) -> bytes:
 
 
 def _row(entry: Entry | Rated) -> bytes:
-    cells = entry.cells if isinstance(entry, Rated) else entry_cells(entry)
-    return cells + owner_cell(entry.user_id or "")
+    if isinstance(entry, Rated):
+        return entry.cells + owner_cell(entry.owner)
+    return entry_cells(entry) + owner_cell(entry.user_id)
 
 
 async def _write_calls(connection: Connection, folded: Folded, recorded_at: datetime) -> None:

@@ -33,4 +33,4 @@ def as_entry(row: Entry | Rated) -> Entry:
     entry = cost_entry(event, event.data, tariff, *price(event.data, tariff, event.time))
     assert entry_cells(entry) == row.cells
     assert (entry.cost_nano, entry.time, entry.call_id) == (row.cost_nano, row.time, row.call_id)
-    return entry._replace(user_id=row.user_id or "")
+    return entry._replace(user_id=row.owner)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.rating import whole
+from ledger.rating import Rated, whole
 from ledger.store.offsets import DeadLetter
 from streams import producing
 from streams.dead_letters import RefusalLimit, TooManyRefusedError
@@ -96,6 +96,7 @@ async def test_a_poll_becomes_a_batch() -> None:
     assert batch.next_offsets == {0: 5 + len(plains), 1: 76}
     assert [whole(event).id for event in batch.events] == [plain["id"] for plain in plains]
     assert [received.offset for received in batch.records] == [one.offset for one in good]
+    assert all(isinstance(event, Rated) for event in batch.events)
     letters = [(letter.partition, letter.offset, letter.code) for letter in batch.letters]
     assert letters == [(1, 70, "invalid_json"), (1, 75, "invalid_json")]
     assert batch.size == len(plains) + 2
