@@ -40,8 +40,13 @@ def int_array(values: Iterable[int]) -> str:
 
 def any_array(values: Iterable[object]) -> str:
     """Return values of any kind whose text PostgreSQL reads, None as NULL, as an array."""
-    elements = ("NULL" if value is None else f'"{_escaped(str(value))}"' for value in values)
-    return f"{{{','.join(elements)}}}"
+    return f"{{{','.join([_element(value) for value in values])}}}"
+
+
+def _element(value: object) -> str:
+    if value is None:
+        return "NULL"
+    return str(value) if type(value) is int else f'"{_escaped(str(value))}"'
 
 
 def _escaped(value: str) -> str:
