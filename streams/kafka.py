@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from aiokafka import (
     AIOKafkaConsumer,
@@ -49,16 +49,6 @@ TOPICS_LOOK_SECONDS: Final = 0.05
 MAX_FETCH_BYTES: Final = 4 * 1024 * 1024
 KEYS_REMEMBERED_MAX: Final = 65_536
 
-
-class Gathering(NamedTuple):
-    """How many bytes a broker gathers before it answers a fetch, and for how long at most."""
-
-    bytes: int
-    milliseconds: int
-
-
-AT_ONCE: Final = Gathering(bytes=1, milliseconds=100)
-
 _by_the_library: Final = DefaultPartitioner()
 
 
@@ -95,11 +85,7 @@ class KafkaSettings:
 
 
 def make_consumer(
-    settings: KafkaSettings,
-    *topics: str,
-    group: str | None,
-    latest: bool = False,
-    gathering: Gathering = AT_ONCE,
+    settings: KafkaSettings, *topics: str, group: str | None, latest: bool = False
 ) -> AIOKafkaConsumer:
     """Return an unstarted consumer that commits only when told to; no group reads on its own."""
     return AIOKafkaConsumer(
@@ -109,8 +95,8 @@ def make_consumer(
         enable_auto_commit=False,
         auto_offset_reset="latest" if latest else "earliest",
         partition_assignment_strategy=(RoundRobinPartitionAssignor,),
-        fetch_min_bytes=gathering.bytes,
-        fetch_max_wait_ms=gathering.milliseconds,
+        fetch_min_bytes=1,
+        fetch_max_wait_ms=100,
         max_partition_fetch_bytes=MAX_FETCH_BYTES,
         session_timeout_ms=settings.session_timeout_ms,
         heartbeat_interval_ms=settings.heartbeat_interval_ms,

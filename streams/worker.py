@@ -26,7 +26,7 @@ from schemas.alerts import SpendBasis
 from schemas.topics import CALL_EVENTS
 from streams.assignment import Assignment
 from streams.dead_letters import DeadLetterTopic, RefusalLimit
-from streams.kafka import Gathering, KafkaSettings, cluster_id, make_consumer, make_producer
+from streams.kafka import KafkaSettings, cluster_id, make_consumer, make_producer
 from streams.lane import Lane
 from streams.offsets import KafkaOffsets
 from streams.producing import Producing
@@ -35,8 +35,6 @@ from streams.relay import Relay
 from streams.watchdog import Watchdog
 
 GROUP: Final = "cost-analytics-ledger"
-GATHERING: Final = Gathering(bytes=8 * 1024, milliseconds=20)
-"""A lone event waits so long; with a thousand a second, larger batches more than make up for it."""
 FINISH_SECONDS: Final = 10
 LEAVE_SECONDS: Final = 5
 CANCEL_SECONDS: Final = 3
@@ -66,7 +64,7 @@ class Worker:
     def __init__(self, options: WorkerOptions, stream: Stream) -> None:
         """Build the parts; nothing is opened yet."""
         self._options = options
-        self._consumer = make_consumer(options.kafka, group=GROUP, gathering=GATHERING)
+        self._consumer = make_consumer(options.kafka, group=GROUP)
         self._producing = Producing(lambda: make_producer(options.kafka, linger_ms=5))
         letters = DeadLetterTopic(self._producing, stream, options.refusal_limit)
         prices = PriceBook()
