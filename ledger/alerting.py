@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from ledger.alerts import Background, alert, alert_id, cutoff
@@ -24,7 +24,6 @@ from ledger.spend import SpendKey
 from ledger.store.alerts import (
     Span,
     lock_budgets,
-    open_budgets,
     raise_alerts,
     read_backgrounds,
     read_spend,
@@ -39,6 +38,30 @@ USERS_REMEMBERED_MAX: Final = 200_000
 ALERTS_REMEMBERED_MAX: Final = 50_000
 
 _HOUR: Final = timedelta(hours=1)
+
+
+class Move(NamedTuple):
+    """By how many nano-dollars the spend of a limited period moves."""
+
+    user_id: str
+    limit: Limit
+    period: Period
+    nano: int
+
+    def span(self) -> Span:
+        """Return the time in which the spend counts."""
+        return Span(self.user_id, self.period.start, self.period.end)
+
+
+class Review(NamedTuple):
+    """What of a batch may call for alerts: the users who have limits, and what moves of them."""
+
+    budgets: dict[str, Limits]
+    moves: list[Move]
+
+    def spans(self) -> list[Span]:
+        """Return in what times the spend moves."""
+        return [move.span() for move in self.moves]
 
 
 class Alerting:
@@ -56,32 +79,39 @@ class Alerting:
         self._raised = _Remembered(ALERTS_REMEMBERED_MAX)
         self._unsure: tuple[Sequence[str], Sequence[UUID]] = ((), ())
 
-    async def lock(self, connection: Connection, folded: Folded) -> dict[str, Limits]:
-        """Lock the settings of a batch's users before their spend moves; returns their limits.
+    async def lock(self, connection: Connection, folded: Folded) -> Review:
+        """Lock the settings of a batch's users before their spend moves; returns what to review.
 
         Call it within the batch's transaction, then move, then `review_batch`.
         """
         users = sorted(folded.users())
         self._unsure = users, ()
         if not users:
-            return {}
+            return Review({}, [])
         unknown = [user for user in users if user not in self._users]
-        if unknown:
-            await open_budgets(connection, unknown)
-        return await lock_budgets(connection, users)
+        budgets = await lock_budgets(connection, users, unknown)
+        return Review(budgets, self._moves(budgets, folded.spend.changed()) if budgets else [])
 
     async def review_batch(
-        self, connection: Connection, folded: Folded, budgets: Mapping[str, Limits], now: datetime
+        self,
+        connection: Connection,
+        folded: Folded,
+        review: Review,
+        spent: Sequence[int],
+        now: datetime,
     ) -> int:
-        """Raise what is due after the spend has moved, given the limits of users who have any.
+        """Raise what is due after the spend has moved; `spent` is what it was in each span before.
 
         Returns how many alerts and commands are to be sent. Call `committed` after the commit.
         """
-        if not budgets:
+        if not review.budgets:
             return 0
-        stands = await self._period_stands(connection, budgets, folded.spend.changed(), now)
-        stands += _call_stands(budgets, folded.changed.values(), now)
-        return await self._raise(connection, budgets, stands, folded.entries, now)
+        stands = [
+            _stand_of(move, before + move.nano, now)
+            for move, before in zip(review.moves, spent, strict=True)
+        ]
+        stands += _call_stands(review.budgets, folded.changed.values(), now)
+        return await self._raise(connection, review.budgets, stands, folded.entries, now)
 
     def committed(self) -> None:
         """Remember what is now certain to be in the database."""
@@ -96,27 +126,22 @@ class Alerting:
 
         `calls` are the user's active ones. Returns how many alerts and commands are to be sent.
         """
-        periods = [
-            (limit, period_of(limit.type, now, limits.timezone))
+        moves = [
+            Move(limits.user_id, limit, period_of(limit.type, now, limits.timezone), 0)
             for limit in limits.periodic()
             if limit.type != "call"
         ]
-        stands = await self._stands(
-            connection, [(limits.user_id, limit, period, 0) for limit, period in periods], now
-        )
+        spent = await read_spend(connection, [move.span() for move in moves], self.basis)
+        stands = [_stand_of(move, nano, now) for move, nano in zip(moves, spent, strict=True)]
         stands += [
             call_stand(limit, call, call, now) for call in calls for limit in limits.of_calls()
         ]
         return await self._raise(connection, {limits.user_id: limits}, stands, (), now)
 
-    async def _period_stands(
-        self,
-        connection: Connection,
-        budgets: Mapping[str, Limits],
-        moved: Mapping[SpendKey, Sequence[int]],
-        now: datetime,
-    ) -> list[Stand]:
-        """Return where the periods stand that this batch moved."""
+    def _moves(
+        self, budgets: Mapping[str, Limits], moved: Mapping[SpendKey, Sequence[int]]
+    ) -> list[Move]:
+        """Return by how much each limited period moves."""
         sums: dict[tuple[str, Limit, Period], int] = {}
         for (user, quarter), (cost, charged, refunded) in moved.items():
             nano = cost if self.basis == "cost" else charged - refunded
@@ -127,20 +152,7 @@ class Alerting:
                 if limit.type != "call":
                     key = (user, limit, period_of(limit.type, quarter, limits.timezone))
                     sums[key] = sums.get(key, 0) + nano
-        return await self._stands(connection, [(*key, nano) for key, nano in sums.items()], now)
-
-    async def _stands(
-        self,
-        connection: Connection,
-        moves: Sequence[tuple[str, Limit, Period, int]],
-        now: datetime,
-    ) -> list[Stand]:
-        spans = [Span(user, period.start, period.end) for user, _, period, _ in moves]
-        spent = await read_spend(connection, spans, self.basis)
-        return [
-            period_stand(user, limit, period, moved_nano=nano, after_nano=after, now=now)
-            for (user, limit, period, nano), after in zip(moves, spent, strict=True)
-        ]
+        return [Move(*key, nano) for key, nano in sums.items()]
 
     async def _raise(
         self,
@@ -190,6 +202,12 @@ class Alerting:
             else of_period
             for stand, of_period in zip(stands, found, strict=True)
         ]
+
+
+def _stand_of(move: Move, after: int, now: datetime) -> Stand:
+    return period_stand(
+        move.user_id, move.limit, move.period, moved_nano=move.nano, after_nano=after, now=now
+    )
 
 
 def _goes_on(stand: Stand) -> bool:

@@ -1,4 +1,4 @@
-"""Prices a recorded cost and writes its row as soon as it is decoded.
+"""Prices a recorded cost and makes its row as soon as it is decoded.
 
 Neither depends on what the ledger knows, only on the catalogue. Done while the event is still in
 the processor's caches, both take less time, and what waits to be recorded is small. "Rating" is
@@ -15,10 +15,10 @@ from typing import ClassVar, Final
 import msgspec
 
 from ledger.catalogue import Catalogue
-from ledger.entries import cost_entry
+from ledger.entries import Entry, cost_entry
 from ledger.periods import Day, day_of
 from ledger.pricing import price, tariff_of
-from ledger.store.rows import entry_cells, identity_row
+from ledger.store.rows import entry_cells
 from schemas.cloudevents import Window, decode
 from schemas.events import CostRecorded, Event
 from schemas.refusals import Refused
@@ -29,9 +29,9 @@ _ANY_TIME: Final = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace
 class Rated(msgspec.Struct, gc=False):
     """A recorded cost with its price in nano-dollars, by one catalogue.
 
-    `identity_row` and `cells` are its rows in the form that COPY reads, the latter but for the
-    owner, whom the fold that counts it fills in. `user_id` is what the event says. `made_of` is the
-    event or its bytes, for the rare need of the rest.
+    `row` is its row, or the cells of it that COPY reads, but for the owner, whom the fold that
+    counts it fills in. `user_id` is what the event says. `made_of` is the event or its bytes, for
+    the rare need of the rest.
     """
 
     type: ClassVar = "cost.recorded"
@@ -47,11 +47,15 @@ class Rated(msgspec.Struct, gc=False):
     day: Day
     cost_nano: int
     estimated: bool
-    identity_row: bytes
-    cells: bytes
+    row: Entry | bytes
     catalogue: Catalogue
     made_of: Event | bytes
     owner: str = ""
+
+    def write(self) -> None:
+        """Put the row into the form that COPY reads, which is also the smaller one."""
+        if isinstance(self.row, Entry):
+            self.row = entry_cells(self.row)
 
     def event(self) -> Event:
         """Return the whole event."""
@@ -80,8 +84,7 @@ def rate(
         day_of(event.time),
         cost_nano,
         data.estimated,
-        identity_row(event.identity, event.fingerprint),
-        entry_cells(cost_entry(event, data, tariff, cost_nano, price_id)),
+        cost_entry(event, data, tariff, cost_nano, price_id),
         catalogue,
         event if made_of is None else made_of,
     )

@@ -159,9 +159,19 @@ class Recorder:
         batch, now = work.batch, work.recorded_at
         for partition, offset in batch.rewinds.items():
             await rewind_offset(connection, self._stream, partition, offset)
-        budgets = await self._alerting.lock(connection, folded)
-        row = await move(connection, folded, self._stream, batch.next_offsets, self._worker_id)
-        return row, await self._alerting.review_batch(connection, folded, budgets, now)
+        alerting = self._alerting
+        review = await alerting.lock(connection, folded)
+        moved = await move(
+            connection,
+            folded,
+            self._stream,
+            batch.next_offsets,
+            self._worker_id,
+            review.spans(),
+            alerting.basis,
+        )
+        alerts = await alerting.review_batch(connection, folded, review, moved.spent, now)
+        return moved.outbox_id, alerts
 
     async def _ensure_months(self, connection: Connection, events: Sequence[Incoming]) -> None:
         """Make the partitions that late events need; a new one may not be made inside the batch."""

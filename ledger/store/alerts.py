@@ -40,15 +40,17 @@ class Message(NamedTuple):
     created_at: datetime
 
 
-async def open_budgets(connection: Connection, user_ids: Sequence[str]) -> None:
-    """Make sure that each of these users has a row of settings to be locked by."""
-    await connection.execute(_SQL["open_budgets"], text_array(user_ids))
+async def lock_budgets(
+    connection: Connection, user_ids: Sequence[str], unknown: Sequence[str]
+) -> dict[str, Limits]:
+    """Lock the settings of users, and return the limits of those with any.
 
-
-async def lock_budgets(connection: Connection, user_ids: Sequence[str]) -> dict[str, Limits]:
-    """Lock the settings of users, who each have a row, and return the limits of those with any."""
-    rows = await connection.fetch(_SQL["lock_budgets"], text_array(user_ids))
-    return {row["user_id"]: limits_of(row) for row in rows}
+    The `unknown` among them may have no settings yet; they get a row to be locked by.
+    """
+    rows = await connection.fetch(_SQL["lock_budgets"], text_array(user_ids), text_array(unknown))
+    if rows[0]["locked_count"] < len(user_ids):  # somebody else gave a user settings meanwhile
+        rows = await connection.fetch(_SQL["lock_budgets"], text_array(user_ids), text_array(()))
+    return {row["user_id"]: limits_of(row) for row in rows if row["user_id"] is not None}
 
 
 def limits_of(row: Record) -> Limits:

@@ -15,6 +15,7 @@ from ledger.folded import CountedCost, Folded
 from ledger.rating import Incoming, Rated
 from ledger.store.arrays import any_array, int_array, joined_texts
 from ledger.store.database import Connection, affected
+from ledger.store.inserts import FEW_ROWS, are_few
 from ledger.store.rows import (
     ENTRY_COLUMNS,
     IDENTITY_COLUMNS,
@@ -115,17 +116,16 @@ async def read_voidable(
 
 
 async def write(connection: Connection, folded: Folded, recorded_at: datetime) -> None:
-    """Write the calls and the events of a batch.
+    """Write the calls and the events of a batch; few events are left to `move`.
 
     Calls come first and rows in the order of their keys, so that writers seldom deadlock. Raises
     StaleCallError, or a unique violation where an identity is not new.
     """
     if folded.changed:
         await _write_calls(connection, folded, recorded_at)
-    if folded.taken:
+    if folded.taken and not are_few(folded):
         rows = sorted(map(_identity_row, folded.taken))
         await _copy(connection, "event_identities", IDENTITY_COLUMNS, rows)
-    if folded.entries:
         await _copy(connection, "call_cost_events", ENTRY_COLUMNS, map(_row, folded.entries))
     if folded.released:
         await connection.execute(_SQL["release"], joined_texts(folded.released))
@@ -141,43 +141,35 @@ async def _copy(
 
 
 def _identity_row(event: Incoming) -> bytes:
-    if isinstance(event, Rated):
-        return event.identity_row
     return identity_row(event.identity, event.fingerprint)
 
 
 def _row(entry: Entry | Rated) -> bytes:
-    if isinstance(entry, Rated):
-        return entry.cells + owner_cell(entry.owner)
-    return entry_cells(entry) + owner_cell(entry.user_id)
+    if isinstance(entry, Entry):
+        return entry_cells(entry) + owner_cell(entry.user_id)
+    cells = entry.row
+    return (entry_cells(cells) if isinstance(cells, Entry) else cells) + owner_cell(entry.owner)
 
 
 async def _write_calls(connection: Connection, folded: Folded, recorded_at: datetime) -> None:
-    grown: list[Call] = []
-    others: list[Call] = []
-    for call_id, (_, call) in sorted(folded.changed.items(), key=_CALL_ID):
-        (grown if call_id in folded.grown else others).append(call)
-    for statement, columns_of, calls in (
-        ("put_calls", _whole_columns, others),
-        ("update_call_costs", _cost_columns, grown),
-    ):
-        if calls:
-            status = await connection.execute(_SQL[statement], *columns_of(calls), recorded_at)
-            _require(status, len(calls))
+    calls = [call for _, (_, call) in sorted(folded.changed.items(), key=_CALL_ID)]
+    whole = [call for call in calls if call.call_id not in folded.grown]
+    if whole and len(calls) <= FEW_ROWS:
+        whole = calls  # narrow columns save less than a statement of their own costs
+    if whole:
+        written = _encode(whole).decode()
+        _require(await connection.execute(_SQL["put_calls"], written, recorded_at), len(whole))
+    if len(whole) < len(calls):
+        grown = [call for call in calls if call.call_id in folded.grown]
+        columns = _cost_columns(grown)
+        status = await connection.execute(_SQL["update_call_costs"], *columns, recorded_at)
+        _require(status, len(grown))
 
 
 def _require(status: str, expected: int) -> None:
     """Raise StaleCallError unless every call still had the version that was read."""
     if affected(status) != expected:
         raise StaleCallError(f"{expected - affected(status)} calls changed meanwhile")
-
-
-def _whole_columns(calls: Sequence[Call]) -> list[str]:
-    """Return the columns of `put_calls`."""
-    return [
-        any_array(_json(value) if isinstance(value, dict | list) else value for value in column)
-        for column in zip(*map(msgspec.structs.astuple, calls), strict=True)
-    ]
 
 
 def _cost_columns(calls: Sequence[Call]) -> list[str]:
@@ -189,10 +181,6 @@ def _cost_columns(calls: Sequence[Call]) -> list[str]:
         int_array([call.event_count for call in calls]),
         int_array([call.version for call in calls]),
     ]
-
-
-def _json(value: object) -> str:
-    return _encode(value).decode()
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

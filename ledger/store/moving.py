@@ -8,17 +8,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ledger.folded import Folded
 from ledger.movements import Movements
 from ledger.spend import Spend
-from ledger.store.arrays import int_array, joined_texts
+from ledger.store.alerts import Span
+from ledger.store.arrays import any_array, int_array, joined_texts
 from ledger.store.database import Connection
+from ledger.store.inserts import are_few, entries_json, identities_json
 from ledger.store.offsets import Stream
 from ledger.store.sql import statements
+from schemas.alerts import SpendBasis
 
 _SQL: Final = statements("recording")
+_NOTHING: Final = "[]"
+
+
+class Moved(NamedTuple):
+    """What is to be done after a batch has moved.
+
+    `outbox_id` is the row by which the worker publishes the totals of calls, None where none
+    changed; `spent` is what had been spent before it in each span that was asked for.
+    """
+
+    outbox_id: int | None
+    spent: Sequence[int]
 
 
 async def move(
@@ -27,14 +42,17 @@ async def move(
     stream: Stream,
     next_offsets: Mapping[int, int],
     worker_id: str,
-) -> int | None:
+    spans: Sequence[Span],
+    basis: SpendBasis,
+) -> Moved:
     """Move the totals of users and the offsets, and let go the holds of calls that are done.
 
-    Returns the row of the outbox by which `worker_id` is to publish the totals of calls, None where
-    none changed. Writers lock the settings of the users first, see `ledger.alerting`.
+    Inserts the events, too, where they are few. Writers lock the settings of the users first, see
+    `ledger.alerting`. Raises a unique violation where an identity is not new.
     """
     partitions = sorted(next_offsets)
-    row: int | None = await connection.fetchval(
+    few = are_few(folded)
+    row = await connection.fetchrow(
         _SQL["move"],
         *_cost_columns(folded.movements),
         *_day_columns(folded.movements),
@@ -45,8 +63,12 @@ async def move(
         int_array(next_offsets[partition] for partition in partitions),
         worker_id,
         joined_texts([call.call_id for call in folded.owned()]),
+        identities_json(folded) if few else _NOTHING,
+        entries_json(folded) if few else _NOTHING,
+        *map(any_array, _columns(spans, 3)),
+        basis == "cost",
     )
-    return row
+    return Moved(row[0], row[1] or ()) if row else Moved(None, ())
 
 
 def _cost_columns(movements: Movements) -> list[str]:

@@ -213,6 +213,25 @@ async def test_a_batch_and_a_change_that_meet_miss_nothing(database_url: str) ->
         assert len(await raised(database_url, user)) == 1
 
 
+async def test_writers_that_meet_over_a_new_user_know_its_limit(database_url: str) -> None:
+    """Each thinks that the user has no settings; they get there while one of them waits."""
+    for number in range(20):
+        user = f"user-{number}"
+        log = Log()
+        batches = [
+            log.batch([charged(f"call-{number}-{one}", user, time=NOW, amount=5, fee=0)])
+            for one in range(2)
+        ]
+        async with Desk(database_url) as first, Desk(database_url) as second:
+            await asyncio.gather(
+                first.record(batches[0]),
+                change(database_url, user, daily_limit=(True, 10 * USD)),
+                second.record(batches[1]),
+            )
+        assert {found.threshold for found in await raised(database_url, user)} == {80, 100}
+    await assert_verified(database_url)
+
+
 async def test_writers_that_share_a_user_raise_each_alert_once(database_url: str) -> None:
     await change(
         database_url, "alice", daily_limit=(True, 100 * USD), thresholds=(Decimal(1), Decimal(50))

@@ -12,9 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.entries import Entry
+from ledger.folded import Folded
 from ledger.store.arrays import any_array, int_array, joined_texts, text_array
 from ledger.store.codecs import use_fast_codecs
 from ledger.store.database import connect
+from ledger.store.inserts import entries_json
 from ledger.store.rows import (
     ENTRY_COLUMNS,
     IDENTITY_COLUMNS,
@@ -64,8 +66,8 @@ class Wire:
     def ask(self, query: str, *arguments: Any) -> Any:
         return self._background.run(self._connection.fetchval(query, *arguments))
 
-    def rows(self, query: str) -> list[asyncpg.Record]:
-        return self._background.run(self._connection.fetch(query))
+    def rows(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        return self._background.run(self._connection.fetch(query, *arguments))
 
     def copy_rows(self, table: str, columns: tuple[str, ...], rows: AsyncIterator[bytes]) -> None:
         self._background.run(self._connection.execute(f"TRUNCATE {table}"))
@@ -157,19 +159,32 @@ entries = st.builds(
 )
 
 
+COLUMNS = ", ".join(Entry._fields)
+
+
+def as_read(entry: Entry) -> dict[str, object]:
+    """Return an entry as PostgreSQL gives it back."""
+    keys = {"identity": UUID(entry.identity), "voids": entry.voids and UUID(entry.voids)}
+    return entry._asdict() | keys
+
+
 @many
 @given(written=st.lists(entries, max_size=8))
 def test_rows_of_events(wire: Wire, written: list[Entry]) -> None:
     rows = [entry_cells(entry) + owner_cell(entry.user_id) for entry in written]
     wire.copy_rows("new_call_cost_events", ENTRY_COLUMNS, copied(rows))
-    columns = ", ".join(Entry._fields)
-    read = wire.rows(f"SELECT {columns} FROM new_call_cost_events")
-    expected = [
-        entry._asdict()
-        | {"identity": UUID(entry.identity), "voids": entry.voids and UUID(entry.voids)}
-        for entry in written
-    ]
-    assert [dict(row) for row in read] == expected
+    read = wire.rows(f"SELECT {COLUMNS} FROM new_call_cost_events")
+    assert [dict(row) for row in read] == list(map(as_read, written))
+
+
+@many
+@given(written=st.lists(entries, max_size=8))
+def test_few_rows_of_events(wire: Wire, written: list[Entry]) -> None:
+    read = wire.rows(
+        f"SELECT {COLUMNS} FROM json_populate_recordset(NULL::call_cost_events, $1::text::json)",
+        entries_json(Folded(entries=[*written])),
+    )
+    assert [dict(row) for row in read] == list(map(as_read, written))
 
 
 @many

@@ -10,6 +10,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+import pytest
 
 from ledger.batches import Batch, Outcome
 from streams.lane import WAITING
@@ -21,6 +22,7 @@ from tests.support.totals import read_totals
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 KILLS, WRITERS = 25, 3
+BOTH_WAYS = pytest.mark.parametrize("copies", [False, True], ids=["inserting", "copying"])
 
 
 def a_batch(
@@ -55,9 +57,9 @@ async def record_until_done(desk: Desk, batch: Batch) -> tuple[Outcome, int]:
                 failures += 1
 
 
-async def break_at_every_statement(database_url: str, *, answered: bool) -> None:
+async def break_at_every_statement(database_url: str, *, answered: bool, copies: bool) -> None:
     log, events, refused, number = Log(), list[Plain](), 0, 0
-    async with Fuse(database_url) as fuse, Desk(fuse.url) as desk:
+    async with Fuse(database_url) as fuse, Desk(fuse.url, copies=copies) as desk:
         blown = True
         while blown:
             number += 1
@@ -69,19 +71,23 @@ async def break_at_every_statement(database_url: str, *, answered: bool) -> None
             blown = fuse.blown
             assert failures == blown
             assert await offsets(database_url) == {0: len(log.records[0])}
-    assert number > 15, "the fuse was expected to break at more statements than that"
+    assert number > (15 if copies else 13), (
+        "the fuse was expected to break at more statements than that"
+    )
     assert await read_totals(database_url) == expect(events).totals
     assert len(await codes(database_url)) == refused
     await assert_verified(database_url)
 
 
-async def test_a_statement_that_never_arrives(database_url: str) -> None:
-    await break_at_every_statement(database_url, answered=False)
+@BOTH_WAYS
+async def test_a_statement_that_never_arrives(database_url: str, copies: bool) -> None:
+    await break_at_every_statement(database_url, answered=False, copies=copies)
 
 
-async def test_an_answer_that_never_comes_back(database_url: str) -> None:
+@BOTH_WAYS
+async def test_an_answer_that_never_comes_back(database_url: str, copies: bool) -> None:
     """The server has done it, or will; a commit that nobody heard of is a commit."""
-    await break_at_every_statement(database_url, answered=True)
+    await break_at_every_statement(database_url, answered=True, copies=copies)
 
 
 async def kill_at_random(database_url: str, enough: asyncio.Event) -> None:

@@ -20,7 +20,7 @@ from ledger.store.verification import verify
 from schemas.cloudevents import Window, decode
 from schemas.refusals import Refused
 from tests.support.events import Plain, structured
-from tests.support.rated import some_rated
+from tests.support.rated import some_rated, write_rows
 
 STREAM = Stream("cluster-of-the-tests", "cost.call-events.v1")
 
@@ -70,7 +70,11 @@ def batch_of(records: Iterable[Arrived]) -> Batch:
 
 
 class Desk:
-    """A recorder with its own connection; `letters` are what it was told is refused."""
+    """A recorder with its own connection; `letters` are what it was told is refused.
+
+    Where it `copies`, the rows of its batches are written beforehand, so that they are copied as
+    those of large batches are; unless it is told, it does so every other time.
+    """
 
     _numbers = itertools.count(1)
 
@@ -79,10 +83,13 @@ class Desk:
         database_url: str,
         prices: PriceBook | None = None,
         alerting: Alerting | None = None,
+        *,
+        copies: bool | None = None,
     ) -> None:
         self.name = f"desk {next(self._numbers)}"
         self.letters: list[DeadLetter] = []
         self.batch_sizes: list[int] = []
+        self._copies = itertools.cycle([False, True] if copies is None else [copies])
         self._url = database_url
         self.recorder = Recorder(
             self._connect, STREAM, prices or PriceBook(), self._acknowledge, alerting=alerting
@@ -97,6 +104,8 @@ class Desk:
 
     async def record(self, batch: Batch) -> Outcome:
         batch.events = some_rated(batch.events, self.recorder.catalogue)
+        if next(self._copies):
+            write_rows(batch.events)
         return await self.recorder.record(batch)
 
     async def __aenter__(self) -> Self:

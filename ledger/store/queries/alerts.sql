@@ -1,28 +1,29 @@
 -- Arrays arrive as text ($1::text::bigint[] and so on), see `ledger/store/arrays.py`.
 
--- name: open_budgets
--- Gives each of the users $1 a row of settings to be locked by; most have one.
-INSERT INTO user_budget_settings (user_id)
-SELECT user_id FROM unnest($1::text::text[]) AS asked (user_id)
-WHERE NOT EXISTS (SELECT FROM user_budget_settings AS b WHERE b.user_id = asked.user_id)
-ORDER BY user_id
-ON CONFLICT DO NOTHING
-
 -- name: lock_budgets
--- Locks the settings of the users $1 in the order of their keys, to the end of the transaction,
--- and returns those of users who have a limit.
-WITH locked AS MATERIALIZED (
-    SELECT b.*
-    FROM unnest($1::text::text[]) AS asked (user_id)
-    JOIN user_budget_settings AS b USING (user_id)
+-- Locks the settings of the users $1 in the order of their keys, to the end of the transaction, and
+-- returns those of users who have a limit. Those of $2 are thought to have no settings yet and get
+-- some. How many users are locked is in each row, of which there is one at least: it is too few where
+-- another transaction gave a user settings at the same time.
+WITH opened AS (
+    INSERT INTO user_budget_settings (user_id)
+    SELECT user_id FROM unnest($2::text::text[]) AS asked (user_id)
+    WHERE user_id <> ALL (ARRAY(SELECT user_id FROM user_budget_settings WHERE user_id = ANY ($2::text::text[])))
     ORDER BY user_id
-    FOR NO KEY UPDATE OF b
+    ON CONFLICT DO NOTHING
+    RETURNING user_id
+), locked AS MATERIALIZED (
+    SELECT * FROM user_budget_settings
+    WHERE user_id = ANY ($1::text::text[])
+    ORDER BY user_id
+    FOR NO KEY UPDATE
 )
-SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
+SELECT (SELECT count(*) FROM opened) + (SELECT count(*) FROM locked) AS locked_count,
+       user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
        alert_threshold_percent, thresholds, timezone, auto_cutoff
-FROM locked
-WHERE coalesce(daily_limit_nano, monthly_limit_nano, call_limit_nano) IS NOT NULL
+FROM (VALUES (true)) AS always (is_limited)
+LEFT JOIN locked ON coalesce(daily_limit_nano, monthly_limit_nano, call_limit_nano) IS NOT NULL
 
 -- name: spend_by_charge
 -- What each of the users $1 was charged, refunds taken off, from $2 to before $3, by place in $1.

@@ -66,14 +66,12 @@ INSERT INTO calls AS c (
     charge_count, default_charge_nano, default_fee_nano,
     estimated_count, event_count, held_count, version, updated_at
 )
-SELECT t.*, $26::timestamptz
-FROM unnest(
-    $1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::bigint[], $7::text::bigint[],
-    $8::text::timestamptz[], $9::text::timestamptz[], $10::text::text[], $11::text::timestamptz[], $12::text::text[], $13::text::timestamptz[], $14::text::text[],
-    $15::text::text[], $16::text::jsonb[], $17::text::jsonb[], $18::text::jsonb[],
-    $19::text::integer[], $20::text::bigint[], $21::text::bigint[],
-    $22::text::integer[], $23::text::integer[], $24::text::integer[], $25::text::bigint[]
-) AS t
+SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
+       first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
+       costs, charges, infrastructure, pending_voids,
+       charge_count, default_charge_nano, default_fee_nano,
+       estimated_count, event_count, held_count, version, $2::timestamptz
+FROM json_populate_recordset(NULL::calls, $1::text::json)
 ON CONFLICT (call_id) DO UPDATE
 SET (user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
      first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
@@ -106,11 +104,26 @@ SELECT * FROM unnest($1::text::text[], $2::text::uuid[], $3::text::text[])
 DELETE FROM held_events WHERE identity = ANY (as_texts($1)::uuid[])
 
 -- name: move
--- Everything that a batch only adds to or lets go, in one round trip: the running costs and days of
--- users and the spend of their quarters of an hour, each in the order given, which is sorted by key;
--- the holds of calls that are done; offsets, forwards only: a worker that lost a partition cannot
--- take its successor back. Returns the row that remembers which totals have to be published.
-WITH moved_costs AS (
+-- Everything that a batch only adds to or lets go, in one round trip: identities and events, where
+-- they are too few for COPY; the running costs and days of users and the spend of their quarters of
+-- an hour, each in the order given, which is sorted by key; the holds of calls that are done;
+-- offsets, forwards only: a worker that lost a partition cannot take its successor back. Returns the
+-- row that remembers which totals have to be published, and what each of the users $28 had spent
+-- from $29 to before $30 until now, in the order given, by cost where $31 says so and else by charge.
+WITH identities AS (
+    INSERT INTO event_identities (identity, fingerprint)
+    SELECT identity, fingerprint FROM json_populate_recordset(NULL::event_identities, $26::text::json)
+), events AS (
+    INSERT INTO call_cost_events (
+        identity, source, event_id, type, time, user_id, call_id, persona_id, service, operation,
+        operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id, estimated,
+        voids, data
+    )
+    SELECT identity, source, event_id, type, time, user_id, call_id, persona_id, service, operation,
+           operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id, estimated,
+           voids, data
+    FROM json_populate_recordset(NULL::call_cost_events, $27::text::json)
+), moved_costs AS (
     INSERT INTO user_day_costs AS d (user_id, day, persona_id, service, cost_nano)
     SELECT * FROM unnest(as_texts($1), as_texts($2)::date[], as_texts($3), as_texts($4), $5::text::bigint[])
     ON CONFLICT (user_id, day, persona_id, service)
@@ -139,7 +152,18 @@ WITH moved_costs AS (
     SELECT $20, $21, t.* FROM unnest($22::text::integer[], $23::text::bigint[]) AS t
     ON CONFLICT (cluster, topic, "partition")
     DO UPDATE SET next_offset = greatest(o.next_offset, excluded.next_offset), updated_at = now()
+), to_publish AS (
+    INSERT INTO totals_outbox (worker_id, call_ids)
+    SELECT $24, call_ids FROM as_texts($25) AS call_ids WHERE call_ids <> '{}'
+    RETURNING id
+), spent AS (
+    SELECT asked.place, s.nano
+    FROM unnest($28::text::text[], $29::text::timestamptz[], $30::text::timestamptz[])
+         WITH ORDINALITY AS asked (user_id, starts, ends, place)
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(CASE WHEN $31 THEN cost_nano ELSE charged_nano - refunded_nano END), 0)::bigint AS nano
+        FROM user_spend
+        WHERE user_id = asked.user_id AND quarter >= asked.starts AND quarter < asked.ends
+    ) AS s
 )
-INSERT INTO totals_outbox (worker_id, call_ids)
-SELECT $24, call_ids FROM as_texts($25) AS call_ids WHERE call_ids <> '{}'
-RETURNING id
+SELECT (SELECT id FROM to_publish), (SELECT array_agg(nano ORDER BY place) FROM spent)
