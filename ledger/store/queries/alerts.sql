@@ -1,22 +1,27 @@
 -- Arrays arrive as text ($1::text::bigint[] and so on), see `ledger/store/arrays.py`.
 
 -- name: lock_budgets
--- Locks the settings of the users $1 in the order of their keys, to the end of the transaction, and
--- returns those of users who have a limit. Those of $2 are thought to have no settings yet and get
--- some. How many users are locked is in each row, of which there is one at least: it is too few where
--- another transaction gave a user settings at the same time.
+-- Locks the settings of the users $1 in the order given, which is that of their keys, to the end of
+-- the transaction, and returns those of users who have a limit. Those of $2 are thought to have no
+-- settings yet and get some. How many users are locked is in each row, of which there is one at
+-- least: it is too few where another transaction gave a user settings at the same time. Each user is
+-- looked up by key, whatever the planner thinks of their number.
 WITH opened AS (
     INSERT INTO user_budget_settings (user_id)
-    SELECT user_id FROM unnest($2::text::text[]) AS asked (user_id)
-    WHERE user_id <> ALL (ARRAY(SELECT user_id FROM user_budget_settings WHERE user_id = ANY ($2::text::text[])))
-    ORDER BY user_id
+    SELECT asked.user_id
+    FROM unnest($2::text::text[]) AS asked (user_id)
+    LEFT JOIN LATERAL (
+        SELECT b.user_id FROM user_budget_settings AS b WHERE b.user_id = asked.user_id LIMIT 1
+    ) AS known ON true
+    WHERE known.user_id IS NULL
     ON CONFLICT DO NOTHING
     RETURNING user_id
 ), locked AS MATERIALIZED (
-    SELECT * FROM user_budget_settings
-    WHERE user_id = ANY ($1::text::text[])
-    ORDER BY user_id
-    FOR NO KEY UPDATE
+    SELECT known.*
+    FROM unnest($1::text::text[]) AS asked (user_id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM user_budget_settings AS b WHERE b.user_id = asked.user_id FOR NO KEY UPDATE
+    ) AS known
 )
 SELECT (SELECT count(*) FROM opened) + (SELECT count(*) FROM locked) AS locked_count,
        user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
