@@ -23,6 +23,7 @@ from ledger.store.alerts import (
     CALL_COMMAND,
     Message,
     drop_messages,
+    publishing_turn,
     take_messages,
 )
 from ledger.store.database import TRANSIENT_ERRORS, Connection
@@ -34,8 +35,6 @@ from streams.retries import Backoff
 MESSAGES_MOST: Final = 500
 LOOK_SECONDS: Final = 1
 FLUSH_SECONDS: Final = 5
-TURN_WAIT_MS: Final = 10
-"""How long to wait for another relay's turn to end, when there is something of ours to send."""
 
 TOPICS: Final = {
     BUDGET_ALERT: BUDGET_ALERTS.name,
@@ -77,16 +76,15 @@ class Relay:
                     await asyncio.wait_for(self._wake.wait(), LOOK_SECONDS)
             with suppress(*WAITING):
                 async with asyncio.timeout(FLUSH_SECONDS):
-                    await self._drain(waits_for_turn=False)
+                    await self._drain()
         finally:
             self._hang_up()
 
     async def _attempt(self, stop: asyncio.Event) -> None:
         """Send what is there; a failure is tried again after a while."""
-        woken = self._wake.is_set()
         self._wake.clear()
         try:
-            await self._drain(waits_for_turn=woken)
+            await self._drain()
         except WAITING as error:
             _log.warning("alerts are late: %s", error, extra={"action": "relay_retry"})
             self._hang_up()
@@ -95,29 +93,26 @@ class Relay:
         else:
             self._backoff.reset()
 
-    async def _drain(self, *, waits_for_turn: bool) -> None:
-        """Send what was in the outbox, or stop where another relay is found to be at it."""
-        while (sent := await self._send_some()) == MESSAGES_MOST or (
-            sent is None and waits_for_turn
-        ):
-            if sent is None:
-                await asyncio.sleep(TURN_WAIT_MS / 1000)
+    async def _drain(self) -> None:
+        """Send what was in the outbox."""
+        while await self._send_some() == MESSAGES_MOST:
+            pass
 
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
 
-    async def _send_some(self) -> int | None:
-        """Send the oldest messages; returns how many, None when it is another relay's turn."""
+    async def _send_some(self) -> int:
+        """Send the oldest messages when it is our turn; returns how many."""
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._connect()
-        async with self._connection.transaction():
+        async with publishing_turn(self._connection):
             messages = await take_messages(self._connection, MESSAGES_MOST)
             if messages:
                 await self._producing.send_records(map(_record, messages))
                 await drop_messages(self._connection, messages)
-        return None if messages is None else len(messages)
+        return len(messages)
 
 
 def _record(message: Message) -> Sent:

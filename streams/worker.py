@@ -101,9 +101,9 @@ class Worker:
 
     def _on_commit(self, outcome: Outcome, next_offsets: Mapping[int, int]) -> None:
         self._offsets.note(next_offsets)
-        self._publisher.submit(outcome)
         if outcome.alerts:
-            self._relay.wake()
+            self._relay.wake()  # first: alerts are what somebody waits for
+        self._publisher.submit(outcome)
         if outcome.refused:
             _log.warning("refused %s", dict(outcome.refused), extra={"action": "events_refused"})
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -147,13 +148,19 @@ async def request_cutoff(connection: Connection, request: CutoffRequest) -> bool
     return affected(status) == 1
 
 
-async def take_messages(connection: Connection, most: int) -> list[Message] | None:
-    """Return the oldest messages to publish, or None where another relay has its turn.
+@asynccontextmanager
+async def publishing_turn(connection: Connection) -> AsyncIterator[None]:
+    """Publish in turn: for the length of the block, and one transaction, nobody else does.
 
-    The turn lasts to the end of the caller's transaction.
+    A connection on which the block fails has to be closed.
     """
-    if not await connection.fetchval(_SQL["relay_turn"]):
-        return None
+    await connection.execute(_SQL["begin_turn"])
+    yield
+    await connection.execute(_SQL["end_turn"])
+
+
+async def take_messages(connection: Connection, most: int) -> list[Message]:
+    """Return the oldest messages to publish."""
     rows = await connection.fetch(_SQL["take"], most)
     return [Message(*row) for row in rows]
 

@@ -95,9 +95,15 @@ WITH requested AS (
 INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload)
 SELECT command_id, $6, call_id, $7, $8 FROM requested
 
--- name: relay_turn
--- Whether it is this transaction's turn to publish: one relay at a time keeps each user's order.
-SELECT pg_try_advisory_xact_lock(7201903)
+-- name: begin_turn
+-- Begins a transaction, and waits until it is its turn to publish: one relay at a time keeps each
+-- user's order. Two statements in one round trip.
+BEGIN;
+SELECT pg_advisory_xact_lock(7201903)
+
+-- name: end_turn
+-- Ends the transaction of a turn, and the turn with it.
+COMMIT
 
 -- name: take
 -- The oldest $1 messages of the outbox; a statement of its own, to see what the turn before left.

@@ -1,0 +1,58 @@
+"""Relays that share an outbox publish each message once and in order, on every broker."""
+
+import asyncio
+import json
+from collections import defaultdict
+
+from ledger.alerts import alert_event
+from ledger.store.alerts import BUDGET_ALERT
+from ledger.store.database import Connection, connect
+from schemas.jsonio import encode
+from schemas.topics import BUDGET_ALERTS
+from streams.kafka import make_producer
+from streams.producing import Producing
+from streams.relay import MESSAGES_MOST, Relay
+from tests.support.alerting import an_alert
+from tests.support.recording import fetch, until
+from tests.support.streaming import Stage
+
+MESSAGES, USERS, RELAYS = 2 * MESSAGES_MOST + 100, 7, 3
+
+FILL = """
+INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload)
+SELECT gen_random_uuid(), $1, 'user-' || number % $4, 'budget.threshold.reached',
+       jsonb_set($2::text::jsonb, '{data,number}', to_jsonb(number))::text
+FROM generate_series(1, $3) AS number
+"""
+
+
+async def test_more_than_one_lot_is_published_once_and_in_order(stage: Stage) -> None:
+    """All of them are woken at once; whoever has its turn goes on until the outbox is empty."""
+
+    async def connection() -> Connection:
+        return await connect(stage.database_url, name="relay")
+
+    payload = encode(alert_event(an_alert())).decode()
+    await fetch(stage.database_url, FILL, BUDGET_ALERT, payload, MESSAGES, USERS)
+    producings = [Producing(lambda: make_producer(stage.kafka)) for _ in range(RELAYS)]
+    relays = [Relay(producing, connection) for producing in producings]
+    stop = asyncio.Event()
+    running = asyncio.gather(*(relay.run(stop) for relay in relays))
+    for relay in relays:
+        relay.wake()
+
+    async def is_empty() -> bool:
+        return not await fetch(stage.database_url, "SELECT FROM outbox")
+
+    await until(is_empty)
+    stop.set()
+    await running
+    await asyncio.gather(*(producing.close() for producing in producings))
+    published: defaultdict[bytes | None, list[int]] = defaultdict(list)
+    for record in await stage.read_all(BUDGET_ALERTS.name):
+        published[record.key].append(json.loads(record.value)["data"]["number"])
+    expected = {
+        f"user-{user}".encode(): list(range(user or USERS, MESSAGES + 1, USERS))
+        for user in range(USERS)
+    }
+    assert published == expected
