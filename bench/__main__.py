@@ -14,6 +14,7 @@ from typing import Final
 from bench.alerts import measure_alerts
 from bench.broker import missing, version_of
 from bench.databases import Databases
+from bench.delivery import measure_delivery
 from bench.events import make_load
 from bench.large import measure_everyone, measure_export
 from bench.latency import measure_latency
@@ -63,6 +64,8 @@ async def _run_parts(stage: Stage, report: Report) -> None:
         report.throughput(rounds, options, stage.load)
     if "latency" in options.parts:
         report.latency(await measure_latency(stage))
+    if "delivery" in options.parts:
+        report.delivery(await measure_delivery(stage))
     if "alerts" in options.parts:
         report.alerts(await measure_alerts(stage))
     if "live" in options.parts:

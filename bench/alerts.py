@@ -32,9 +32,11 @@ EVENTS_PER_SECOND: Final = 1_000
 ALERTS_PER_SECOND: Final = 20
 _SECONDS: Final = 10
 _EVERY: Final = 100
+EVENTS: Final = EVENTS_PER_SECOND * _SECONDS
+"""How many one round offers."""
 _ALERTS_EACH: Final = 2
-_ANSWER_SECONDS_MAX: Final = 30
-_READ_MS: Final = 20
+ANSWER_SECONDS_MAX: Final = 30
+READ_MS: Final = 20
 _WRITING_SECONDS: Final = 2
 _MS: Final = timedelta(milliseconds=1)
 _SETTINGS: Final = """
@@ -67,13 +69,12 @@ class AlertLatencies(NamedTuple):
 async def measure_alerts(stage: Stage) -> list[AlertLatencies]:
     """Offer a fixed load to one worker, again and again; raises InvalidRunError."""
     stage.narrator.title("alerts")
-    each = EVENTS_PER_SECOND * _SECONDS
     rounds = 1 + stage.options.runs
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(stage.broker())
         url = await stack.enter_async_context(stage.databases.fresh())
         connection = await stack.enter_async_context(open_database(url))
-        await connection.execute(_SETTINGS, rounds * each // _EVERY)
+        await connection.execute(_SETTINGS, rounds * EVENTS // _EVERY)
         workers = await stack.enter_async_context(running_workers(stage, 1, broker, url))
         stage.narrator.say("the worker starts, and is told of the calls")
         await workers.wait_assigned(connection)
@@ -87,10 +88,10 @@ async def measure_alerts(stage: Stage) -> list[AlertLatencies]:
             stage.narrator.title(f"alerts, round {number} of {stage.options.runs}")
             stage.narrator.say(f"{EVENTS_PER_SECOND:,} events/s for {_SECONDS} s")
             runs.append(await _measure(stage, broker, consumer, number))
-            counted += each
+            counted += EVENTS
             await wait_counted(connection, workers, counted)
             stage.narrator.result(f"{percentile(runs[-1].arrived_ms, 50):.0f} ms to the topic")
-        await _check(connection, rounds * each // _EVERY * _ALERTS_EACH)
+        await _check(connection, rounds * EVENTS // _EVERY * _ALERTS_EACH)
         await workers.stop()
     return runs[1:]
 
@@ -104,11 +105,11 @@ async def _check(connection: asyncpg.Connection, expected: int) -> None:
 async def _measure(
     stage: Stage, broker: Broker, consumer: AIOKafkaConsumer, number: int
 ) -> AlertLatencies:
-    expected = EVENTS_PER_SECOND * _SECONDS // _EVERY * _ALERTS_EACH
+    expected = EVENTS // _EVERY * _ALERTS_EACH
     try:
         reading = asyncio.create_task(_read(consumer, expected))
-        await _offer(stage, broker, number)
-        async with asyncio.timeout(_ANSWER_SECONDS_MAX):
+        await offer(stage, broker, number)
+        async with asyncio.timeout(ANSWER_SECONDS_MAX):
             return await reading
     except TimeoutError:
         raise InvalidRunError("not every alert came out") from None
@@ -117,7 +118,7 @@ async def _measure(
 async def _read(consumer: AIOKafkaConsumer, expected: int) -> AlertLatencies:
     found = AlertLatencies([], [], [])
     while len(found.arrived_ms) < expected:
-        polled = await consumer.getmany(timeout_ms=_READ_MS)
+        polled = await consumer.getmany(timeout_ms=READ_MS)
         arrived = datetime.now(UTC)
         for records in polled.values():
             for record in records:
@@ -128,7 +129,7 @@ async def _read(consumer: AIOKafkaConsumer, expected: int) -> AlertLatencies:
     return found
 
 
-async def _offer(stage: Stage, broker: Broker, number: int) -> None:
+async def offer(stage: Stage, broker: Broker, number: int) -> None:
     """Send events on schedule, each hundredth of them one that reaches a limit."""
     producer: Any = make_producer(broker.kafka, linger_ms=LINGER_MS)
     await producer.start()
@@ -153,14 +154,13 @@ async def _offer(stage: Stage, broker: Broker, number: int) -> None:
 def _write(stage: Stage, number: int, began_ms: int) -> list[Record]:
     """Write the events of a round beforehand: what offers them takes less from what is measured."""
     emitter = Emitter(stage.options.seed + 100 + number, 0)
-    events = EVENTS_PER_SECOND * _SECONDS
     records = []
-    for place in range(events):
+    for place in range(EVENTS):
         due_ms = began_ms + place * 1_000 // EVENTS_PER_SECOND
         if place % _EVERY:
             records.append(emitter.cost_at(emitter.rng.randrange(CALLS), due_ms))
         else:
-            user = number * events // _EVERY + place // _EVERY
+            user = number * EVENTS // _EVERY + place // _EVERY
             records.append(_charge(emitter, user, due_ms))
     return records
 

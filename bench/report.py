@@ -90,6 +90,12 @@ class Report:
         self.lines += table(["", "p50", "p99"], rows)
         self._note("From the moment each event was due to be sent, sent in time or not.")
 
+    def delivery(self, runs: Sequence[list[float]]) -> None:
+        """Add how long the broker alone takes at the load of the alerts."""
+        self._section(f"The broker alone at {ALERT_LOAD:,} events/s, in milliseconds")
+        self.lines += table(["", "p50", "p99"], [["event → consumer", *_percentiles(runs)]])
+        self._note("No worker runs; the topic holds what it holds when alerts are measured.")
+
     def alerts(self, runs: Sequence[AlertLatencies]) -> None:
         """Add how long alerts take at the fixed load."""
         load = f"{ALERT_LOAD:,} events/s, {ALERTS_PER_SECOND} alerts/s among them"

@@ -1,0 +1,62 @@
+"""How long the broker alone takes: from an event's time to a consumer that does nothing else.
+
+The load and the topic's log are those of the part about alerts, and no worker runs. What an alert
+takes beyond this is ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from bench.alerts import ANSWER_SECONDS_MAX, EVENTS, READ_MS, offer
+from bench.broker import fill
+from bench.figures import percentile
+from bench.stage import InvalidRunError, Stage
+from schemas.topics import CALL_EVENTS
+from streams.kafka import AIOKafkaConsumer, make_consumer
+
+_MS: Final = timedelta(milliseconds=1)
+
+
+class _Event(msgspec.Struct):
+    time: datetime
+
+
+_decode: Final = msgspec.json.Decoder(_Event).decode
+
+
+async def measure_delivery(stage: Stage) -> list[list[float]]:
+    """Return milliseconds from event to consumer, round by round; raises InvalidRunError."""
+    runs = []
+    async with stage.broker() as broker:
+        await fill(broker, CALL_EVENTS.name, stage.load.warm_up)
+        consumer = make_consumer(broker.kafka, CALL_EVENTS.name, group=None)
+        await consumer.start()
+        try:
+            await _read(consumer, len(stage.load.warm_up))
+            for number in range(1 + stage.options.runs):
+                stage.narrator.title(f"delivery, round {number} of {stage.options.runs}")
+                reading = asyncio.create_task(_read(consumer, EVENTS))
+                await offer(stage, broker, number)
+                async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                    runs.append(await reading)
+                stage.narrator.result(f"{percentile(runs[-1], 50):.0f} ms to a consumer")
+        except TimeoutError:
+            raise InvalidRunError("not every event was delivered") from None
+        finally:
+            await consumer.stop()
+    return runs[1:]
+
+
+async def _read(consumer: AIOKafkaConsumer, count: int) -> list[float]:
+    found: list[float] = []
+    while len(found) < count:
+        polled = await consumer.getmany(timeout_ms=READ_MS)
+        arrived = datetime.now(UTC)
+        for records in polled.values():
+            found += [(arrived - _decode(record.value).time) / _MS for record in records]
+    return found
