@@ -123,7 +123,7 @@ async def write(connection: Connection, folded: Folded, recorded_at: datetime) -
     """
     if folded.changed:
         await _write_calls(connection, folded, recorded_at)
-    if folded.taken and not are_few(folded):
+    if not are_few(folded):
         rows = sorted(map(_identity_row, folded.taken))
         await _copy(connection, "event_identities", IDENTITY_COLUMNS, rows)
         await _copy(connection, "call_cost_events", ENTRY_COLUMNS, map(_row, folded.entries))

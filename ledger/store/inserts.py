@@ -22,7 +22,7 @@ _json: Final = msgspec.json.Encoder(decimal_format="number")
 
 def are_few(folded: Folded) -> bool:
     """Say whether the rows of a batch are inserted with its totals, and not copied."""
-    return len(folded.entries) <= FEW_ROWS and not any(
+    return max(len(folded.taken), len(folded.entries)) <= FEW_ROWS and not any(
         isinstance(row, Rated) and isinstance(row.row, bytes) for row in folded.entries
     )
 
