@@ -7,7 +7,6 @@ import pytest
 
 from ledger import recording
 from ledger.store.batches import known_identities
-from ledger.store.inserts import FEW_ROWS
 from tests.support.events import Plain, charged, cost, ended, refunded, started, voided
 from tests.support.expected import expect
 from tests.support.recording import (
@@ -191,18 +190,6 @@ async def test_events_are_held_until_their_call_is_known(database_url: str, desk
     assert outcome.recorded == 1
     await check(database_url, [*waiting, start])
     assert await fetch(database_url, "SELECT FROM held_events") == []
-
-
-async def test_many_held_events_are_released_by_a_batch_of_one(
-    database_url: str, desk: Desk
-) -> None:
-    """More rows than events: whether they are few is not for the events to say."""
-    log = Log()
-    waiting = [cost(user=None, time=NOW + timedelta(seconds=n)) for n in range(FEW_ROWS + 50)]
-    assert (await desk.record(log.batch(waiting))).held == len(waiting)
-    start = started(time=NOW + timedelta(minutes=1))
-    assert (await desk.record(log.batch([start]))).recorded == 1
-    await check(database_url, [*waiting, start])
 
 
 async def test_a_void_finds_its_cost_in_the_database(database_url: str, desk: Desk) -> None:
