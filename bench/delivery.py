@@ -1,20 +1,21 @@
 """How long the broker alone takes: from an event's time to a consumer that does nothing else.
 
 The load and the topic's log are those of the part about alerts, and no worker runs. What an alert
-takes beyond this is ours.
+takes beyond this is ours. What the broker takes for it shows whether a longer log costs it more.
 """
 
 from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from bench.alerts import ANSWER_SECONDS_MAX, EVENTS, READ_MS, offer
 from bench.broker import fill
 from bench.figures import percentile
+from bench.machine import CpuMeter
 from bench.stage import InvalidRunError, Stage
 from schemas.topics import CALL_EVENTS
 from streams.kafka import AIOKafkaConsumer, make_consumer
@@ -29,8 +30,15 @@ class _Event(msgspec.Struct):
 _decode: Final = msgspec.json.Decoder(_Event).decode
 
 
-async def measure_delivery(stage: Stage) -> list[list[float]]:
-    """Return milliseconds from event to consumer, round by round; raises InvalidRunError."""
+class Delivery(NamedTuple):
+    """One round: milliseconds from event to consumer, and the broker's processor time, seconds."""
+
+    milliseconds: list[float]
+    broker_seconds: float
+
+
+async def measure_delivery(stage: Stage) -> list[Delivery]:
+    """Let a consumer read a fixed load, again and again; raises InvalidRunError."""
     runs = []
     async with stage.broker() as broker:
         await fill(broker, CALL_EVENTS.name, stage.load.warm_up)
@@ -40,11 +48,13 @@ async def measure_delivery(stage: Stage) -> list[list[float]]:
             await _read(consumer, len(stage.load.warm_up))
             for number in range(1 + stage.options.runs):
                 stage.narrator.title(f"delivery, round {number} of {stage.options.runs}")
+                meter = CpuMeter({"broker": [broker.pid]})
                 reading = asyncio.create_task(_read(consumer, EVENTS))
                 await offer(stage, broker, number)
                 async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                    runs.append(await reading)
-                stage.narrator.result(f"{percentile(runs[-1], 50):.0f} ms to a consumer")
+                    found = await reading
+                runs.append(Delivery(found, meter.read().seconds["broker"]))
+                stage.narrator.result(f"{percentile(found, 50):.0f} ms to a consumer")
         except TimeoutError:
             raise InvalidRunError("not every event was delivered") from None
         finally:

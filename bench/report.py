@@ -9,6 +9,7 @@ from statistics import median
 from bench import million
 from bench.alerts import ALERTS_PER_SECOND, AlertLatencies
 from bench.alerts import EVENTS_PER_SECOND as ALERT_LOAD
+from bench.delivery import Delivery
 from bench.events import CALLS, USERS, WARM_UP_EVENTS, Load, mean_bytes
 from bench.figures import Timed, cpu_text, percentile, spread, strangers_text, table
 from bench.http_load import Answers
@@ -90,11 +91,16 @@ class Report:
         self.lines += table(["", "p50", "p99"], rows)
         self._note("From the moment each event was due to be sent, sent in time or not.")
 
-    def delivery(self, runs: Sequence[list[float]]) -> None:
+    def delivery(self, runs: Sequence[Delivery]) -> None:
         """Add how long the broker alone takes at the load of the alerts."""
         self._section(f"The broker alone at {ALERT_LOAD:,} events/s, in milliseconds")
-        self.lines += table(["", "p50", "p99"], [["event → consumer", *_percentiles(runs)]])
-        self._note("No worker runs; the topic holds what it holds when alerts are measured.")
+        row = ["event → consumer", *_percentiles([run.milliseconds for run in runs])]
+        self.lines += table(["", "p50", "p99"], [row])
+        used = ", ".join(f"{run.broker_seconds:.1f}" for run in runs)
+        self._note(
+            "No worker runs; the topic holds what it holds when alerts are measured. Each round "
+            f"takes ten seconds; of its processors' the broker used {used}, round by round."
+        )
 
     def alerts(self, runs: Sequence[AlertLatencies]) -> None:
         """Add how long alerts take at the fixed load."""

@@ -52,11 +52,6 @@ class Rated(msgspec.Struct, gc=False):
     made_of: Event | bytes
     owner: str = ""
 
-    def write(self) -> None:
-        """Put the row into the form that COPY reads, which is also the smaller one."""
-        if isinstance(self.row, Entry):
-            self.row = entry_cells(self.row)
-
     def event(self) -> Event:
         """Return the whole event."""
         made_of = self.made_of
@@ -98,6 +93,13 @@ def rated_or_whole(event: Event, catalogue: Catalogue, made_of: bytes | None = N
         return rate(event, event.data, catalogue, made_of)
     except Refused:
         return event
+
+
+def write_rows(events: Iterable[Incoming]) -> None:
+    """Put the rows of rated costs into the form that COPY reads, which is also the smaller one."""
+    for event in events:
+        if isinstance(event, Rated) and isinstance(event.row, Entry):
+            event.row = entry_cells(event.row)
 
 
 def whole(incoming: Incoming) -> Event:

@@ -9,7 +9,7 @@ from typing import Final
 
 from ledger.batches import Batch, dead_letter
 from ledger.catalogue import Catalogue
-from ledger.rating import Incoming, Rated, rated_or_whole
+from ledger.rating import rated_or_whole, write_rows
 from ledger.store.inserts import FEW_ROWS
 from schemas.cloudevents import Window, event_of, read
 from schemas.identity import identities_of
@@ -36,7 +36,7 @@ async def decode_records(
         for start in range(0, len(records), RECORDS_PER_SLICE):
             _decode_slice(batch, records[start : start + RECORDS_PER_SLICE], window, catalogue)
             if many:
-                _write_rows(batch.events[-RECORDS_PER_SLICE:])
+                write_rows(batch.events[-RECORDS_PER_SLICE:])
             await asyncio.sleep(0)
         batch.next_offsets[partition.partition] = records[-1].offset + 1
     return batch
@@ -58,9 +58,3 @@ def _decode_slice(
     for envelope, identity, record in zip(envelopes, identities, decoded, strict=True):
         made_of = None if record.headers else record.value
         batch.events.append(rated_or_whole(event_of(envelope, identity), catalogue, made_of))
-
-
-def _write_rows(events: Sequence[Incoming]) -> None:
-    for event in events:
-        if isinstance(event, Rated):
-            event.write()

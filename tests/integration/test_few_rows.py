@@ -1,4 +1,4 @@
-"""Few rows are inserted and many are copied; it is rows that are counted for it, not events."""
+"""A batch may have many more rows than events, or more identities: all of them are written."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -34,10 +34,3 @@ def as_entry(row: Entry | Rated) -> Entry:
     assert row.row in (entry, entry_cells(entry))
     assert (entry.cost_nano, entry.time, entry.call_id) == (row.cost_nano, row.time, row.call_id)
     return entry._replace(user_id=row.owner)
-
-
-def write_rows(events: Iterable[Incoming]) -> None:
-    """Write the rows of rated costs for COPY."""
-    for event in events:
-        if isinstance(event, Rated):
-            event.write()
