@@ -2,7 +2,8 @@
 
 The load is that of the latency part, but each hundredth event charges a user to the limit, which
 raises two alerts: more than so many calls would raise. One worker that has no backlog; the clock
-starts at the event's own `time`. A first round does not count: it lets everything get warm.
+starts at the event's own `time`. Each round has a broker and a database of its own, and some
+seconds that do not count: they let everything get warm.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ from streams.kafka import AIOKafkaConsumer, make_consumer, make_producer
 
 EVENTS_PER_SECOND: Final = 1_000
 ALERTS_PER_SECOND: Final = 20
-_SECONDS: Final = 10
+EVENTS: Final = 10 * EVENTS_PER_SECOND
+"""How many are offered in a round."""
+_WARM_EVENTS: Final = 5 * EVENTS_PER_SECOND
 _EVERY: Final = 100
-EVENTS: Final = EVENTS_PER_SECOND * _SECONDS
-"""How many one round offers."""
 _ALERTS_EACH: Final = 2
 ANSWER_SECONDS_MAX: Final = 30
 READ_MS: Final = 20
@@ -58,6 +59,14 @@ class _Alert(msgspec.Struct):
 _decode: Final = msgspec.json.Decoder(_Alert).decode
 
 
+class Offer(NamedTuple):
+    """Events of one round, `before` of which were offered already."""
+
+    number: int
+    events: int
+    before: int = 0
+
+
 class AlertLatencies(NamedTuple):
     """Milliseconds from each event's time to its alert's commit, sending and arrival."""
 
@@ -68,13 +77,20 @@ class AlertLatencies(NamedTuple):
 
 async def measure_alerts(stage: Stage) -> list[AlertLatencies]:
     """Offer a fixed load to one worker, again and again; raises InvalidRunError."""
-    stage.narrator.title("alerts")
-    rounds = 1 + stage.options.runs
+    runs = []
+    for number in range(1, stage.options.runs + 1):
+        stage.narrator.title(f"alerts, round {number} of {stage.options.runs}")
+        runs.append(await _round(stage, number))
+        stage.narrator.result(f"{percentile(runs[-1].arrived_ms, 50):.0f} ms to the topic")
+    return runs
+
+
+async def _round(stage: Stage, number: int) -> AlertLatencies:
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(stage.broker())
         url = await stack.enter_async_context(stage.databases.fresh())
         connection = await stack.enter_async_context(open_database(url))
-        await connection.execute(_SETTINGS, rounds * EVENTS // _EVERY)
+        await connection.execute(_SETTINGS, (_WARM_EVENTS + EVENTS) // _EVERY)
         workers = await stack.enter_async_context(running_workers(stage, 1, broker, url))
         stage.narrator.say("the worker starts, and is told of the calls")
         await workers.wait_assigned(connection)
@@ -82,18 +98,13 @@ async def measure_alerts(stage: Stage) -> list[AlertLatencies]:
         consumer = make_consumer(broker.kafka, BUDGET_ALERTS.name, group=None)
         await consumer.start()
         stack.push_async_callback(consumer.stop)
-        runs = []
-        counted = len(stage.load.warm_up)
-        for number in range(rounds):
-            stage.narrator.title(f"alerts, round {number} of {stage.options.runs}")
-            stage.narrator.say(f"{EVENTS_PER_SECOND:,} events/s for {_SECONDS} s")
-            runs.append(await _measure(stage, broker, consumer, number))
-            counted += EVENTS
-            await wait_counted(connection, workers, counted)
-            stage.narrator.result(f"{percentile(runs[-1].arrived_ms, 50):.0f} ms to the topic")
-        await _check(connection, rounds * EVENTS // _EVERY * _ALERTS_EACH)
+        stage.narrator.say(f"{EVENTS_PER_SECOND:,} events/s for a while, and then for the clock")
+        await _measure(stage, broker, consumer, Offer(number, _WARM_EVENTS))
+        measured = await _measure(stage, broker, consumer, Offer(number, EVENTS, _WARM_EVENTS))
+        await wait_counted(connection, workers, len(stage.load.warm_up) + _WARM_EVENTS + EVENTS)
+        await _check(connection, (_WARM_EVENTS + EVENTS) // _EVERY * _ALERTS_EACH)
         await workers.stop()
-    return runs[1:]
+    return measured
 
 
 async def _check(connection: asyncpg.Connection, expected: int) -> None:
@@ -103,12 +114,12 @@ async def _check(connection: asyncpg.Connection, expected: int) -> None:
 
 
 async def _measure(
-    stage: Stage, broker: Broker, consumer: AIOKafkaConsumer, number: int
+    stage: Stage, broker: Broker, consumer: AIOKafkaConsumer, offered: Offer
 ) -> AlertLatencies:
-    expected = EVENTS // _EVERY * _ALERTS_EACH
+    expected = offered.events // _EVERY * _ALERTS_EACH
     try:
         reading = asyncio.create_task(_read(consumer, expected))
-        await offer(stage, broker, number)
+        await offer(stage, broker, offered)
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             return await reading
     except TimeoutError:
@@ -129,7 +140,7 @@ async def _read(consumer: AIOKafkaConsumer, expected: int) -> AlertLatencies:
     return found
 
 
-async def offer(stage: Stage, broker: Broker, number: int) -> None:
+async def offer(stage: Stage, broker: Broker, offered: Offer) -> None:
     """Send events on schedule, each hundredth of them one that reaches a limit."""
     producer: Any = make_producer(broker.kafka, linger_ms=LINGER_MS)
     await producer.start()
@@ -137,7 +148,7 @@ async def offer(stage: Stage, broker: Broker, number: int) -> None:
         began = time.monotonic() + _WRITING_SECONDS
         began_ms = time.time_ns() // 1_000_000 + _WRITING_SECONDS * 1_000
         sent = []
-        for place, record in enumerate(_write(stage, number, began_ms)):
+        for place, record in enumerate(_write(stage, offered, began_ms)):
             await _until(began + place / EVENTS_PER_SECOND)
             sent.append(
                 await producer.send(
@@ -147,20 +158,20 @@ async def offer(stage: Stage, broker: Broker, number: int) -> None:
         await asyncio.gather(*sent)
     finally:
         await producer.stop()
-    if time.monotonic() - began > 2 * _SECONDS:
+    if time.monotonic() - began > 2 * offered.events / EVENTS_PER_SECOND:
         raise InvalidRunError("the load could not be offered in time")
 
 
-def _write(stage: Stage, number: int, began_ms: int) -> list[Record]:
+def _write(stage: Stage, offered: Offer, began_ms: int) -> list[Record]:
     """Write the events of a round beforehand: what offers them takes less from what is measured."""
-    emitter = Emitter(stage.options.seed + 100 + number, 0)
+    emitter = Emitter(stage.options.seed + 100 * offered.number + offered.before, 0)
     records = []
-    for place in range(EVENTS):
+    for place in range(offered.events):
         due_ms = began_ms + place * 1_000 // EVENTS_PER_SECOND
         if place % _EVERY:
             records.append(emitter.cost_at(emitter.rng.randrange(CALLS), due_ms))
         else:
-            user = number * EVENTS // _EVERY + place // _EVERY
+            user = (offered.before + place) // _EVERY
             records.append(_charge(emitter, user, due_ms))
     return records
 

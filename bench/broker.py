@@ -41,6 +41,7 @@ class Broker:
             "KAFKA_SESSION_TIMEOUT_MS": str(self.kafka.session_timeout_ms),
             "KAFKA_HEARTBEAT_INTERVAL_MS": str(self.kafka.heartbeat_interval_ms),
             "KAFKA_REBALANCE_TIMEOUT_MS": str(self.kafka.rebalance_timeout_ms),
+            "KAFKA_FETCH_MAX_WAIT_MS": str(self.kafka.fetch_max_wait_ms),
         }
 
 
@@ -73,6 +74,7 @@ async def fresh_broker(name: BrokerName, directory: Path) -> AsyncIterator[Broke
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=_HEARTBEAT_INTERVAL_MS,
             rebalance_timeout_ms=_REBALANCE_TIMEOUT_MS,
+            fetch_max_wait_ms=100 if name == "apache" else 20,
         )
         await ensure_topics(kafka)
         yield Broker(kafka, server.process.pid)

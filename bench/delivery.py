@@ -1,7 +1,7 @@
 """How long the broker alone takes: from an event's time to a consumer that does nothing else.
 
-The load and the topic's log are those of the part about alerts, and no worker runs. What an alert
-takes beyond this is ours. What the broker takes for it shows whether a longer log costs it more.
+The load is that of the part about alerts, and no worker runs. What an alert takes beyond this is
+ours. The rounds share one log: what the broker takes in each shows whether a longer one costs more.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from bench.alerts import ANSWER_SECONDS_MAX, EVENTS, READ_MS, offer
+from bench.alerts import ANSWER_SECONDS_MAX, EVENTS, READ_MS, Offer, offer
 from bench.broker import fill
 from bench.figures import percentile
 from bench.machine import CpuMeter
@@ -50,7 +50,7 @@ async def measure_delivery(stage: Stage) -> list[Delivery]:
                 stage.narrator.title(f"delivery, round {number} of {stage.options.runs}")
                 meter = CpuMeter({"broker": [broker.pid]})
                 reading = asyncio.create_task(_read(consumer, EVENTS))
-                await offer(stage, broker, number)
+                await offer(stage, broker, Offer(number, EVENTS))
                 async with asyncio.timeout(ANSWER_SECONDS_MAX):
                     found = await reading
                 runs.append(Delivery(found, meter.read().seconds["broker"]))

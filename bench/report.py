@@ -14,7 +14,7 @@ from bench.events import CALLS, USERS, WARM_UP_EVENTS, Load, mean_bytes
 from bench.figures import Timed, cpu_text, percentile, spread, strangers_text, table
 from bench.http_load import Answers
 from bench.large import Export
-from bench.latency import EVENTS_PER_SECOND, Latencies
+from bench.latency import EVENTS_PER_SECOND, LINGER_MS, Latencies
 from bench.live import ACTIVE_CALLS, CHANGES_PER_SECOND, Live
 from bench.loss import Loss
 from bench.options import Options
@@ -98,8 +98,8 @@ class Report:
         self.lines += table(["", "p50", "p99"], [row])
         used = ", ".join(f"{run.broker_seconds:.1f}" for run in runs)
         self._note(
-            "No worker runs; the topic holds what it holds when alerts are measured. Each round "
-            f"takes ten seconds; of its processors' the broker used {used}, round by round."
+            "No worker runs, and all rounds share one topic. Each round takes ten seconds; of its "
+            f"processors' the broker used {used}, round by round."
         )
 
     def alerts(self, runs: Sequence[AlertLatencies]) -> None:
@@ -112,7 +112,10 @@ class Report:
             ["event → alert read from Kafka", *_percentiles([run.arrived_ms for run in runs])],
         ]
         self.lines += table(["", "p50", "p99"], rows)
-        self._note("From the `time` of the event that crossed the threshold.")
+        self._note(
+            "From the `time` of the event that crossed the threshold. The emitter gathers events "
+            f"for {LINGER_MS} ms, which is part of it. Each round has a broker of its own."
+        )
 
     def live(self, runs: Sequence[Live]) -> None:
         """Add how long a change takes from its commit to the sockets."""

@@ -66,6 +66,7 @@ class KafkaSettings:
     session_timeout_ms: int = 10_000
     heartbeat_interval_ms: int = 2_000
     rebalance_timeout_ms: int = 20_000
+    fetch_max_wait_ms: int = 100
 
     def client_options(self) -> dict[str, Any]:
         """Return what every aiokafka client needs to connect."""
@@ -96,7 +97,7 @@ def make_consumer(
         auto_offset_reset="latest" if latest else "earliest",
         partition_assignment_strategy=(RoundRobinPartitionAssignor,),
         fetch_min_bytes=1,
-        fetch_max_wait_ms=100,
+        fetch_max_wait_ms=settings.fetch_max_wait_ms,
         max_partition_fetch_bytes=MAX_FETCH_BYTES,
         session_timeout_ms=settings.session_timeout_ms,
         heartbeat_interval_ms=settings.heartbeat_interval_ms,

@@ -1,7 +1,7 @@
 """One lane: some partitions, one connection, one batch after another.
 
 Partitions are shared out among lanes so that the batches of a partition can never commit out of
-order. While PostgreSQL commits a batch the lane polls and decodes the next one.
+order. While PostgreSQL commits a large batch the lane polls and decodes the next one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ledger.rating import Incoming
 from ledger.recording import Recorder
 from ledger.store.batches import StaleCallError
 from ledger.store.database import DATA_ERRORS, TRANSIENT_ERRORS
+from ledger.store.inserts import FEW_ROWS
 from ledger.store.offsets import DeadLetter
 from schemas.refusals import Refused
 from streams.dead_letters import TooManyRefusedError
@@ -89,8 +90,14 @@ class Lane:
     async def run(self, stop: asyncio.Event) -> None:
         """Record batches until `stop`; the batch under way is finished first."""
         recording: asyncio.Task[None] | None = None
+        batch: Batch | None = None
         try:
             while not stop.is_set():
+                if recording is not None and batch is not None and batch.size <= FEW_ROWS:
+                    # Polled meanwhile, a stream without a backlog would come in many small pieces,
+                    # each of which costs worker and broker as much as all of them together.
+                    await recording
+                    recording = None
                 assignment, batch = await self._next_batch()
                 if recording is not None:
                     if batch is not None:

@@ -46,6 +46,7 @@ def kafka(reader: Reader) -> KafkaSection:
         session_timeout_ms=reader.integer("KAFKA_SESSION_TIMEOUT_MS", 1_000, 300_000),
         heartbeat_interval_ms=reader.integer("KAFKA_HEARTBEAT_INTERVAL_MS", 100, 100_000),
         rebalance_timeout_ms=reader.integer("KAFKA_REBALANCE_TIMEOUT_MS", 1_000, 300_000),
+        fetch_max_wait_ms=reader.integer("KAFKA_FETCH_MAX_WAIT_MS", 1, 10_000),
         topic_partitions=reader.integer("KAFKA_TOPIC_PARTITIONS", 1, 10_000),
         topic_replication=reader.integer("KAFKA_TOPIC_REPLICATION", 1, 100),
     )

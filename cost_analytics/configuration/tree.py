@@ -35,6 +35,7 @@ class KafkaSection:
     session_timeout_ms: int = 10_000
     heartbeat_interval_ms: int = 2_000
     rebalance_timeout_ms: int = 20_000
+    fetch_max_wait_ms: int = 100
     topic_partitions: int = 8
     topic_replication: int = 1
 
@@ -53,6 +54,7 @@ class KafkaSection:
             session_timeout_ms=self.session_timeout_ms,
             heartbeat_interval_ms=self.heartbeat_interval_ms,
             rebalance_timeout_ms=self.rebalance_timeout_ms,
+            fetch_max_wait_ms=self.fetch_max_wait_ms,
         )
 
 

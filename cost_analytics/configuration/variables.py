@@ -92,11 +92,13 @@ _ALL: Final = (
         "After this long without a heartbeat a worker's partitions go to the others.",
     ),
     Variable("kafka", "KAFKA_HEARTBEAT_INTERVAL_MS", "2000", "At most a third of the session."),
+    Variable("kafka", "KAFKA_REBALANCE_TIMEOUT_MS", "20000", "Time to hand partitions over."),
     Variable(
         "kafka",
-        "KAFKA_REBALANCE_TIMEOUT_MS",
-        "20000",
-        "How long a worker may take to hand its partitions over.",
+        "KAFKA_FETCH_MAX_WAIT_MS",
+        "100",
+        "How long a broker may wait for records before it says that there are none; `20` for the "
+        "embedded one, which does not answer as soon as there are some.",
     ),
     Variable(
         "kafka",

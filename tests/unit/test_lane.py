@@ -13,6 +13,7 @@ import pytest
 
 from ledger.batches import Batch, Outcome
 from ledger.recording import Recorder
+from ledger.store.inserts import FEW_ROWS
 from streams import lane
 from streams.dead_letters import TooManyRefusedError
 from streams.kafka import AIOKafkaConsumer, TopicPartition
@@ -22,6 +23,7 @@ from tests.support.lanes import record
 from tests.support.prices import catalogue
 from tests.support.recording import Log
 
+MANY = FEW_ROWS + 1
 FIRST, OTHER = TopicPartition("events", 0), TopicPartition("events", 1)
 
 
@@ -97,7 +99,7 @@ def ledger() -> Ledger:
 async def running(broker: Broker, ledger: Ledger) -> AsyncIterator[Lane]:
     """Run a lane that has the first partition, and stop it in order."""
     own = Lane(
-        cast(AIOKafkaConsumer, broker), cast(Recorder, ledger), 100, lambda outcome, offsets: None
+        cast(AIOKafkaConsumer, broker), cast(Recorder, ledger), 1_000, lambda outcome, offsets: None
     )
     own.assign([FIRST], {})
     stop = asyncio.Event()
@@ -121,23 +123,47 @@ async def until_polled(broker: Broker, polls: int) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_what_comes_while_a_batch_is_recorded_is_one_batch(
+async def send_many(broker: Broker) -> None:
+    """Let so many records arrive that the next ones are read while these are being recorded."""
+    for _ in range(MANY):
+        await broker.send(FIRST)
+
+
+async def test_what_comes_while_a_large_batch_is_recorded_is_one_batch(
     broker: Broker, ledger: Ledger
 ) -> None:
     """As much of it as a batch may hold; nothing waits any longer for that."""
     ledger.may_record.clear()
+    await send_many(broker)
     async with running(broker, ledger) as own:
         own.assign([FIRST, OTHER], {})
-        await broker.send(FIRST)
         await ledger.begun.wait()
-        for polls, partition in enumerate([FIRST, OTHER, FIRST], 3):
+        for polls, partition in enumerate([FIRST, OTHER, FIRST], broker.polls + 1):
             await broker.send(partition)
             await until_polled(broker, polls)
         ledger.may_record.set()
-        await until_recorded(ledger, 4)
-        assert ledger.sizes == [1, 3]
-        assert own.read_offsets == {0: 3, 1: 1}
-    assert ledger.recorded == [(0, 0), (0, 1), (1, 0), (0, 2)]
+        await until_recorded(ledger, MANY + 3)
+        assert ledger.sizes == [MANY, 3]
+        assert own.read_offsets == {0: MANY + 2, 1: 1}
+    assert ledger.recorded[MANY:] == [(0, MANY), (1, 0), (0, MANY + 1)]
+
+
+async def test_what_comes_while_a_small_batch_is_recorded_is_polled_at_once_after_it(
+    broker: Broker, ledger: Ledger
+) -> None:
+    """Polled one by one meanwhile, it would cost worker and broker several times as much."""
+    ledger.may_record.clear()
+    async with running(broker, ledger):
+        await broker.send(FIRST)
+        await ledger.begun.wait()
+        polls = broker.polls
+        for _ in range(5):
+            await broker.send(FIRST)
+            await asyncio.sleep(0.01)
+        assert broker.polls == polls
+        ledger.may_record.set()
+        await until_recorded(ledger, 6)
+    assert ledger.sizes == [1, 5]
 
 
 @pytest.mark.parametrize("later", [[FIRST], [FIRST, OTHER]], ids=["the same", "one more"])
@@ -185,17 +211,18 @@ async def test_what_was_read_for_another_assignment_is_not_recorded(
 ) -> None:
     """Whoever has the partition now reads it from the stored offset, which is before it."""
     ledger.may_record.clear()
+    await send_many(broker)
     async with running(broker, ledger) as own:
-        await broker.send(FIRST)
         await ledger.begun.wait()
-        await broker.send(FIRST)  # read ahead while the first is being recorded
-        await until_polled(broker, 2)
+        polls = broker.polls
+        await broker.send(FIRST)  # read ahead while the ones before are being recorded
+        await until_polled(broker, polls + 1)
         await own.revoke(wait_seconds=0)
         own.assign([OTHER], {})
         ledger.may_record.set()
         await broker.send(OTHER)
-        await until_recorded(ledger, 2)
-    assert ledger.recorded == [(0, 0), (1, 0)]
+        await until_recorded(ledger, MANY + 1)
+    assert ledger.recorded[MANY:] == [(1, 0)]
 
 
 async def test_a_database_that_takes_nothing_drains_nothing(

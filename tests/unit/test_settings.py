@@ -49,6 +49,7 @@ def test_kafka_client_settings() -> None:
         "KAFKA_SASL_PASSWORD": "secret words",
         "KAFKA_IDEMPOTENT": "no",
         "KAFKA_SESSION_TIMEOUT_MS": "6000",
+        "KAFKA_FETCH_MAX_WAIT_MS": "20",
     }
     client = settings_from(given, "kafka").kafka.client()
     assert client.security_protocol == "SASL_SSL"
@@ -56,6 +57,7 @@ def test_kafka_client_settings() -> None:
     assert (client.sasl_username, client.sasl_password) == ("me", "secret words")
     assert not client.idempotent
     assert client.session_timeout_ms == 6000
+    assert client.fetch_max_wait_ms == 20
 
 
 def test_every_error_is_told_at_once_in_sentences_without_values_of_secrets() -> None:
