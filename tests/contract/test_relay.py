@@ -4,11 +4,14 @@ import asyncio
 import json
 from collections import defaultdict
 
+import pytest
+
 from ledger.alerts import alert_event
 from ledger.store.alerts import BUDGET_ALERT
 from ledger.store.database import Connection, connect
 from schemas.jsonio import encode
 from schemas.topics import BUDGET_ALERTS
+from streams import relay as relay_module
 from streams.kafka import make_producer
 from streams.producing import Producing
 from streams.relay import MESSAGES_MOST, Relay
@@ -16,7 +19,7 @@ from tests.support.alerting import an_alert
 from tests.support.recording import fetch, until
 from tests.support.streaming import Stage
 
-MESSAGES, USERS, RELAYS = 2 * MESSAGES_MOST + 100, 7, 3
+MESSAGES, USERS, RELAYS = 4 * MESSAGES_MOST + 100, 7, 3
 
 FILL = """
 INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload)
@@ -26,8 +29,11 @@ FROM generate_series(1, $3) AS number
 """
 
 
-async def test_more_than_one_lot_is_published_once_and_in_order(stage: Stage) -> None:
+async def test_more_than_one_lot_is_published_once_and_in_order(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All of them are woken at once; whoever has its turn goes on until the outbox is empty."""
+    monkeypatch.setattr(relay_module, "LOOK_SECONDS", 3_600)
 
     async def connection() -> Connection:
         return await connect(stage.database_url, name="relay")
@@ -46,6 +52,8 @@ async def test_more_than_one_lot_is_published_once_and_in_order(stage: Stage) ->
 
     await until(is_empty)
     stop.set()
+    for relay in relays:
+        relay.wake()
     await running
     await asyncio.gather(*(producing.close() for producing in producings))
     published: defaultdict[bytes | None, list[int]] = defaultdict(list)

@@ -67,6 +67,7 @@ class Stage:
             session_timeout_ms=1_500,
             heartbeat_interval_ms=300,
             rebalance_timeout_ms=1_500,
+            fetch_max_wait_ms=100 if self.idempotent else 20,
         )
 
     async def reset_topics(self) -> None:
