@@ -15,11 +15,12 @@ from ledger.anomalies.calls import (
     History,
     JudgedCall,
     PastCall,
+    blurred,
     minutes_of,
 )
 from ledger.anomalies.days import DaySpike
 from ledger.anomalies.legs import ServiceLegs
-from ledger.anomalies.robust import median, score_decimal
+from ledger.anomalies.robust import median, score_decimal, significant
 from schemas.alerts import CloudEvent
 from schemas.anomalies import (
     ANOMALY_SOURCE,
@@ -185,7 +186,7 @@ def _usual_leg(
     others = _leg_rates(leg, legs, history.others)
     users = {history.others[place].user_id for place in others}
     if len(others) >= _OTHERS_LEAST and len(users) >= OTHER_USERS_LEAST:
-        return "persona_calls", list(others.values())
+        return "persona_calls", blurred(others.values())
     return None, []
 
 
@@ -216,8 +217,7 @@ def _usd(nano: int) -> str:
     cents = 10_000_000
     if abs(nano) >= 100 * cents:
         return f"{usd_text(half_even(nano, cents) * cents)} USD"
-    step = 10 ** max(0, len(str(abs(nano))) - _SHOWN_DIGITS)
-    return f"{usd_text(half_even(nano, step) * step)} USD"
+    return f"{usd_text(significant(nano, _SHOWN_DIGITS))} USD"
 
 
 def _times(observed: int, expected: int) -> str:

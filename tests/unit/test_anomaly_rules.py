@@ -93,6 +93,19 @@ def test_what_a_call_is_compared_with(history: History, compared_with: str | Non
     )
 
 
+def test_no_other_users_figure_can_be_read_off_an_anomaly() -> None:
+    """Neither what is expected nor the score changes with what rounding hides."""
+    told = []
+    for more in (0, 3_999_999):
+        costs = {"elevenlabs": 5 * (121_000_000 + more), "twilio": CENT}
+        others = [call for n in range(5) for call in past(4, f"user-{n}", costs=costs)]
+        [spike] = spikes(dear(5 * USD), History((), others))
+        leg = leg_finding(judged(), "speech_synthesis", LEGS_OF, History((), others), NOW).anomaly
+        told.append((spike.expected_nano, spike.score_hundredths, leg.expected_usd))
+    assert told[0] == told[1]
+    assert told[0][0] == 5 * 120_000_000
+
+
 def test_cents_and_what_happened_before_alarm_nobody() -> None:
     cheap = {"cerebras": CENT // 10}
     call = judged(costs={"cerebras": 24 * CENT})
