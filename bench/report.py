@@ -114,7 +114,8 @@ class Report:
         self.lines += table(["", "p50", "p99"], rows)
         self._note(
             "From the `time` of the event that crossed the threshold. The emitter gathers events "
-            f"for {LINGER_MS} ms, which is part of it. Each round has a broker of its own."
+            f"for {LINGER_MS} ms, which is part of it. Each round has a broker of its own; "
+            "fetches from Tansu wait 20 ms."
         )
 
     def live(self, runs: Sequence[Live]) -> None:

@@ -97,8 +97,9 @@ _ALL: Final = (
         "kafka",
         "KAFKA_FETCH_MAX_WAIT_MS",
         "100",
-        "How long a broker may wait for records before it says that there are none; `20` for the "
-        "embedded one, which does not answer as soon as there are some.",
+        "How long a broker may wait for records before it says that there are none. The embedded "
+        "one does not answer as soon as there are some; with `20` it does so sooner while its log "
+        "is short.",
     ),
     Variable(
         "kafka",

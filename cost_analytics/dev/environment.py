@@ -16,13 +16,11 @@ _HOST: Final = "127.0.0.1"
 _SECRET_BYTES: Final = 48
 _KAFKA: Final = {
     # What the embedded broker cannot do, and timings for a group of one: it waits half of the
-    # rebalance timeout before it hands out partitions for the first time, and looks for records
-    # after a half of a fetch's wait, three quarters of it, and so on.
+    # rebalance timeout before it hands out partitions for the first time.
     "KAFKA_IDEMPOTENT": "false",
     "KAFKA_SESSION_TIMEOUT_MS": "6000",
     "KAFKA_HEARTBEAT_INTERVAL_MS": "1000",
     "KAFKA_REBALANCE_TIMEOUT_MS": "3000",
-    "KAFKA_FETCH_MAX_WAIT_MS": "20",
 }
 
 
