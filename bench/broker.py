@@ -21,7 +21,7 @@ SESSION_TIMEOUT_MS: Final = 10_000
 embedded broker lets a new group wait for half of this, so it is not longer than it has to be."""
 _HEARTBEAT_INTERVAL_MS: Final = 1_000
 _REBALANCE_TIMEOUT_MS: Final = 3_000
-_FETCH_MAX_WAIT_MS: Final[dict[BrokerName, int]] = {"apache": 100, "tansu": 20}
+FETCH_MAX_WAIT_MS: Final[dict[BrokerName, int]] = {"apache": 100, "tansu": 20}
 """The embedded broker looks for records after a half of the wait, three quarters, and so on. Nobody
 should wait so little where it runs for hours: its log gets long, and each look takes longer."""
 _RECORDS_PER_BATCH: Final = 100
@@ -77,7 +77,7 @@ async def fresh_broker(name: BrokerName, directory: Path) -> AsyncIterator[Broke
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=_HEARTBEAT_INTERVAL_MS,
             rebalance_timeout_ms=_REBALANCE_TIMEOUT_MS,
-            fetch_max_wait_ms=_FETCH_MAX_WAIT_MS[name],
+            fetch_max_wait_ms=FETCH_MAX_WAIT_MS[name],
         )
         await ensure_topics(kafka)
         yield Broker(kafka, server.process.pid)

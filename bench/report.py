@@ -9,6 +9,7 @@ from statistics import median
 from bench import million
 from bench.alerts import ALERTS_PER_SECOND, AlertLatencies
 from bench.alerts import EVENTS_PER_SECOND as ALERT_LOAD
+from bench.broker import FETCH_MAX_WAIT_MS
 from bench.delivery import Delivery
 from bench.events import CALLS, USERS, WARM_UP_EVENTS, Load, mean_bytes
 from bench.figures import Timed, cpu_text, percentile, spread, strangers_text, table
@@ -115,7 +116,7 @@ class Report:
         self._note(
             "From the `time` of the event that crossed the threshold. The emitter gathers events "
             f"for {LINGER_MS} ms, which is part of it. Each round has a broker of its own; "
-            "fetches from Tansu wait 20 ms."
+            f"fetches from Tansu wait {FETCH_MAX_WAIT_MS['tansu']} ms."
         )
 
     def live(self, runs: Sequence[Live]) -> None:
