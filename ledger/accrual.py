@@ -24,7 +24,7 @@ from ledger.folded import CountedCost, Folded, Known
 from ledger.opened import OpenCall
 from ledger.periods import day_of
 from ledger.pricing import price, tariff_of
-from ledger.rating import Incoming, Rated, rate, whole
+from ledger.rating import Incoming, Rated, rate, voids_among, whole
 from ledger.settlement import settle
 from schemas.events import (
     CallCharged,
@@ -49,7 +49,7 @@ def fold(events: Sequence[Incoming], known: Known, catalogue: Catalogue) -> Fold
 
 
 class _Fold:
-    """The state of one fold. `_grow` runs for most events, so it calls little."""
+    """The state of one fold."""
 
     def __init__(self, known: Known, catalogue: Catalogue) -> None:
         self._known = known
@@ -63,32 +63,30 @@ class _Fold:
         self._has_voids = False
 
     def run(self, events: Sequence[Incoming]) -> Folded:
-        everything = chain(events, *self._known.held.values())
-        self._has_voids = any(event.type == "cost.voided" for event in everything)
-        for event in events:
-            if type(event) is not Rated or not self._grow(event):
-                self._take(event, new=True)
+        self._has_voids = bool(voids_among(chain(events, *self._known.held.values())))
+        self._count_all(events)
         for call_id, waiting in self._waiting.items():
             self._hold(call_id, waiting)
         for opened in self._opened.values():
             self._close(opened)
         return self._out
 
-    def _grow(self, cost: Rated) -> bool:
-        """Count a cost of a call that only grows by it; returns whether it was one."""
-        opened = self._opened.get(cost.call_id) or self._open(cost.call_id)
-        if (
-            not opened.grows
-            or cost.catalogue is not self._catalogue
-            or opened.settles_more(cost)
-            or not opened.is_owned_alike(cost)
-        ):
-            return False
-        opened.call.event_count += 1
-        self._add(cost, opened)
-        self._out.entries.append(cost)
-        self._out.taken.append(cost)
-        return True
+    def _count_all(self, events: Sequence[Incoming]) -> None:
+        """Count what lets its call only grow, which are most events; `_take` all others."""
+        known, catalogue = self._opened, self._catalogue
+        entries, taken = self._out.entries, self._out.taken
+        for event in events:
+            if type(event) is Rated and event.catalogue is catalogue:
+                opened = known.get(event.call_id) or self._open(event.call_id)
+                if opened.grows_by(event):
+                    event.owner = opened.owner or ""
+                    opened.costs.append(event)
+                    entries.append(event)
+                    taken.append(event)
+                    if self._has_voids:
+                        self._note_voidable(event)
+                    continue
+            self._take(event, new=True)
 
     def _hold(self, call_id: str, waiting: list[Incoming]) -> None:
         """Keep events back, but not those that could not be priced either way."""
@@ -114,8 +112,7 @@ class _Fold:
         """Settle a call that was changed, and let the days of its user follow."""
         before, call = opened.before, opened.call
         opened.add_costs()
-        for cost in opened.costs:
-            self._out.spend.cost(call.user_id or "", cost.time, cost.cost_nano)
+        self._out.spend.add_costs(call.user_id or "", opened.costs)
         if opened.grows:
             if not opened.costs:
                 return
@@ -199,12 +196,17 @@ class _Fold:
         if call.pending_voids and cost.identity in call.pending_voids:
             call.pending_voids = [void for void in call.pending_voids if void != cost.identity]
             self._voided.add(cost.identity)
+            call.event_count += 1
         else:
             opened.costs.append(cost)
         if self._has_voids:
-            self._voidable[cost.identity] = CountedCost(
-                cost.call_id, cost.time, cost.service, cost.cost_nano, cost.estimated
-            )
+            self._note_voidable(cost)
+
+    def _note_voidable(self, cost: Rated) -> None:
+        """Let a void of this batch find a cost of it."""
+        self._voidable[cost.identity] = CountedCost(
+            cost.call_id, cost.time, cost.service, cost.cost_nano, cost.estimated
+        )
 
     def _rest(self, event: Event, call: Call, owner: str) -> Entry:
         """Count an event that is not a recorded cost."""
@@ -212,6 +214,7 @@ class _Fold:
         if isinstance(data, CallCharged):
             return self._charge(event, data, call, owner)
         _see(call, owner, event.time)
+        call.event_count += 1
         if isinstance(data, CallRefunded):
             amount = nano_from_usd(data.amount)
             call.add_charge(day_of(event.time), REFUNDED, amount)
@@ -229,6 +232,7 @@ class _Fold:
         amount = nano_from_usd(data.amount)
         fee = self._fee(data, event.time)
         _see(call, owner, event.time)
+        call.event_count += 1
         call.charge_count += 1
         call.add_charge(day_of(event.time), CHARGED, amount)
         call.add_cost(day_of(event.time), data.processor, fee)
@@ -262,8 +266,7 @@ class _Fold:
 
 
 def _see(call: Call, owner: str, time: datetime) -> None:
-    """Note that a call has one more event, and whose it is."""
+    """Note when something happened to a call, and whose it is."""
     call.user_id = owner
-    call.event_count += 1
     if call.first_at is None or time < call.first_at:
         call.first_at = time

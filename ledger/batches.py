@@ -113,6 +113,10 @@ class Work:
 
     def drop_repeats_within(self) -> None:
         """Keep the first event of each identity."""
+        self.new = {event.identity: event for event in self.batch.events}
+        if len(self.new) == len(self.batch.events):
+            return
+        self.new.clear()
         for event in self.batch.events:
             if self.new.setdefault(event.identity, event) is not event:
                 self._later.setdefault(event.identity, []).append(event)

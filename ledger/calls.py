@@ -8,6 +8,7 @@ afterwards from that state, see `ledger.settlement`.
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import datetime
 from decimal import Decimal
 
@@ -55,8 +56,9 @@ class Call(msgspec.Struct, kw_only=True):
 
     def copy(self) -> Call:
         """Return a copy to change: only `costs` is ever changed in place, the rest is replaced."""
-        costs = {day: services.copy() for day, services in self.costs.items()}
-        return msgspec.structs.replace(self, costs=costs)
+        call = copy(self)
+        call.costs = {day: services.copy() for day, services in self.costs.items()}
+        return call
 
     def costs_by_service(self) -> dict[str, int]:
         """Return the cost of each service over all days, in nano-dollars, without zeros."""

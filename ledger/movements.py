@@ -30,7 +30,7 @@ class Movements:
 
     def __init__(self) -> None:
         """Start with none."""
-        self.costs: dict[CostKey, int] = {}
+        self._costs: dict[DayKey, dict[str, int]] = {}
         self.days: dict[DayKey, DaySums] = {}
 
     def move(self, before: Call | None, after: Call) -> None:
@@ -44,20 +44,22 @@ class Movements:
 
     def add_costs(self, call: Call, costs: Iterable[Rated]) -> None:
         """Add costs that came to a call whose owner and persona stay."""
-        user_id, persona_id, sums = call.user_id or "", call.persona_id or "", self.costs
+        sums: dict[str, int] = {}
+        day = ""
         for cost in costs:
-            key = (user_id, cost.day, persona_id, cost.service)
-            sums[key] = sums.get(key, 0) + cost.cost_nano
+            if cost.day != day:
+                day = cost.day
+                sums = self._services(call, day)
+            sums[cost.service] = sums.get(cost.service, 0) + cost.cost_nano
 
-    def _cost(self, call: Call, day: Day, service: str, nano: int) -> None:
-        if nano:
-            key = (call.user_id or "", day, call.persona_id or "", service)
-            self.costs[key] = self.costs.get(key, 0) + nano
+    def _services(self, call: Call, day: Day) -> dict[str, int]:
+        return self._costs.setdefault((call.user_id or "", day, call.persona_id or ""), {})
 
     def _add_costs(self, call: Call, sign: int) -> None:
         for day, services in call.costs.items():
+            sums = self._services(call, day)
             for service, nano in services.items():
-                self._cost(call, day, service, sign * nano)
+                sums[service] = sums.get(service, 0) + sign * nano
 
     def _add_days(self, call: Call, sign: int) -> None:
         day = first_day(call)
@@ -80,4 +82,9 @@ class Movements:
 
     def changed_costs(self) -> dict[CostKey, int]:
         """Return the rows of `user_day_costs` that really move."""
-        return {key: nano for key, nano in self.costs.items() if nano}
+        return {
+            (*key, service): nano
+            for key, services in self._costs.items()
+            for service, nano in services.items()
+            if nano
+        }

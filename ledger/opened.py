@@ -7,8 +7,13 @@ settled or compared.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Final
+
 from ledger.calls import Call
 from ledger.rating import Rated
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class OpenCall:
@@ -17,7 +22,7 @@ class OpenCall:
     These costs are all that changed it as long as it `grows`.
     """
 
-    __slots__ = ("before", "call", "costs", "grows")
+    __slots__ = ("before", "call", "costs", "grows", "is_announced", "owner", "since")
 
     def __init__(self, call_id: str, before: Call | None) -> None:
         """Take a call as last committed; None is one nobody has heard of."""
@@ -25,31 +30,42 @@ class OpenCall:
         self.call = Call(call_id=call_id) if before is None else before.copy()
         self.costs: list[Rated] = []
         self.grows = before is not None and _may_grow(before)
+        self.owner = self.call.user_id
+        self.since = self.call.first_at or _NEVER
+        self.is_announced = self.call.started_by is not None
 
-    def settles_more(self, cost: Rated) -> bool:
-        """Say whether a cost may change more of a growing call than its costs and counts."""
-        call = self.call
+    def grows_by(self, cost: Rated) -> bool:
+        """Say whether a cost bears on nothing of the call but its costs and counts.
+
+        It is no earlier than all others, does not name the persona of a call that is still to be
+        announced, and names the owner, or nobody and so the owner.
+        """
         return (
-            call.first_at is None
-            or cost.time < call.first_at
-            or (cost.persona_id is not None and call.started_by is None)
+            self.grows
+            and cost.time >= self.since
+            and (self.is_announced or cost.persona_id is None)
+            and (cost.user_id == self.owner or cost.user_id is None)
         )
-
-    def is_owned_alike(self, cost: Rated) -> bool:
-        """Say whether a cost names the owner of the call, or nobody and so the owner."""
-        return cost.user_id is None or cost.user_id == self.call.user_id
 
     def add_costs(self) -> None:
         """Add the costs to the call."""
-        call = self.call
+        call, costs = self.call, self.costs
         by_day = call.costs
-        for cost in self.costs:
+        for cost in costs:
             services = by_day.get(cost.day)
             if services is None:
                 services = by_day[cost.day] = {}
-            services[cost.service] = services.get(cost.service, 0) + cost.cost_nano
-            call.estimated_count += cost.estimated
+            service = cost.service
+            services[service] = services.get(service, 0) + cost.cost_nano
+            if cost.estimated:
+                call.estimated_count += 1
+        call.event_count += len(costs)
 
 
 def _may_grow(call: Call) -> bool:
-    return call.user_id is not None and not call.held_count and not call.pending_voids
+    return (
+        call.user_id is not None
+        and call.first_at is not None
+        and not call.held_count
+        and not call.pending_voids
+    )

@@ -1,8 +1,7 @@
 """Prices a recorded cost and makes its row as soon as it is decoded.
 
-Neither depends on what the ledger knows, only on the catalogue. Done while the event is still in
-the processor's caches, both take less time, and what waits to be recorded is small. "Rating" is
-what billing calls the pricing of a usage.
+Neither depends on what the ledger knows, only on the catalogue. "Rating" is what billing calls the
+pricing of a usage.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from ledger.catalogue import Catalogue
 from ledger.entries import Entry, cost_entry
 from ledger.periods import Day, day_of
 from ledger.pricing import price, tariff_of
-from ledger.store.rows import entry_cells
 from schemas.cloudevents import Window, decode
 from schemas.events import CostRecorded, Event
 from schemas.refusals import Refused
@@ -29,9 +27,9 @@ _ANY_TIME: Final = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace
 class Rated(msgspec.Struct, gc=False):
     """A recorded cost with its price in nano-dollars, by one catalogue.
 
-    `row` is its row, or the cells of it that COPY reads, but for the owner, whom the fold that
-    counts it fills in. `user_id` is what the event says. `made_of` is the event or its bytes, for
-    the rare need of the rest.
+    `row` is its row but for the owner, whom the fold that counts it fills in; of a plain cost,
+    which names its user, it is the whole row as COPY reads it. `user_id` is what the event says.
+    `made_of` is the event or its bytes, for the rare need of the rest.
     """
 
     type: ClassVar = "cost.recorded"
@@ -93,13 +91,6 @@ def rated_or_whole(event: Event, catalogue: Catalogue, made_of: bytes | None = N
         return rate(event, event.data, catalogue, made_of)
     except Refused:
         return event
-
-
-def write_rows(events: Iterable[Incoming]) -> None:
-    """Put the rows of rated costs into the form that COPY reads, which is also the smaller one."""
-    for event in events:
-        if isinstance(event, Rated) and isinstance(event.row, Entry):
-            event.row = entry_cells(event.row)
 
 
 def whole(incoming: Incoming) -> Event:

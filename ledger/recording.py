@@ -42,7 +42,7 @@ from ledger.store.codecs import use_fast_codecs
 from ledger.store.database import TRANSIENT_ERRORS, Connection, Deadlock, UniqueViolation
 from ledger.store.moving import move
 from ledger.store.offsets import DeadLetter, Stream, record_dead_letters, rewind_offset
-from ledger.store.partitions import Month, ensure_months, month_of
+from ledger.store.partitions import Month, ensure_months
 from ledger.store.rerates import newest_replacements
 from schemas.events import CostVoided, Event
 from schemas.identity import identity_of
@@ -175,7 +175,8 @@ class Recorder:
 
     async def _ensure_months(self, connection: Connection, events: Sequence[Incoming]) -> None:
         """Make the partitions that late events need; a new one may not be made inside the batch."""
-        missing = {month_of(event.time) for event in events} - self._months
+        days = {event.time.date() for event in events}
+        missing = {(day.year, day.month) for day in days} - self._months
         if missing:
             await ensure_months(connection, missing)
             self._months |= missing
@@ -221,10 +222,10 @@ class Recorder:
         if self._batches_without_rival < BATCHES_BEFORE_TRUST:
             return await lock_calls(connection, list(call_ids))
         cached = self._calls
-        calls = {name: call for name in call_ids if (call := cached.get(name)) is not None}
-        missing = [name for name in call_ids if name not in calls]
+        calls = {name: cached[name] for name in call_ids if name in cached}
+        missing = call_ids - calls.keys()
         if missing:
-            calls |= await read_calls(connection, missing)
+            calls |= await read_calls(connection, list(missing))
         return calls
 
     async def _refuse(self, connection: Connection, work: Work, folded: Folded) -> None:

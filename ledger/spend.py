@@ -7,11 +7,13 @@ of infrastructure at the first event, the default charge at the end.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ledger.calls import Call
 from ledger.periods import QUARTER_MINUTES, quarter_of
+from ledger.rating import Rated
 
 SpendKey = tuple[str, datetime]
 """A row of `user_spend`: user and the start of a quarter of an hour in UTC."""
@@ -30,14 +32,17 @@ class Spend:
 
     def cost(self, user_id: str, at: datetime, nano: int) -> None:
         """Move the cost of a user's calls by `nano`, which may be negative."""
-        if not self._quarter <= at < self._until:  # most events of a batch share their quarter
-            self._quarter = quarter_of(at)
-            self._until = self._quarter + _QUARTER
-        key = (user_id, self._quarter)
-        sums = self.sums.get(key)
-        if sums is None:
-            sums = self.sums[key] = [0, 0, 0]
-        sums[0] += nano
+        self._sums(user_id, at)[0] += nano
+
+    def add_costs(self, user_id: str, costs: Iterable[Rated]) -> None:
+        """Move the cost of a user's calls by recorded costs."""
+        quarter = until = _LONG_AGO
+        sums = [0, 0, 0]
+        for cost in costs:
+            if not quarter <= cost.time < until:
+                sums = self._sums(user_id, cost.time)
+                quarter, until = self._quarter, self._until
+            sums[0] += cost.cost_nano
 
     def charge(self, user_id: str, at: datetime, nano: int) -> None:
         """Move what a user was charged."""
@@ -48,7 +53,10 @@ class Spend:
         self._sums(user_id, at)[2] += nano
 
     def _sums(self, user_id: str, at: datetime) -> list[int]:
-        key = (user_id, quarter_of(at))
+        if not self._quarter <= at < self._until:  # most events of a batch share their quarter
+            self._quarter = quarter_of(at)
+            self._until = self._quarter + _QUARTER
+        key = (user_id, self._quarter)
         sums = self.sums.get(key)
         if sums is None:
             sums = self.sums[key] = [0, 0, 0]

@@ -38,20 +38,33 @@ def _bounded(value: Number | None, name: str, most: int) -> None:
         raise Refused("invalid_event", f"`{name}` is above {most}.")
 
 
+def are_bounded(usage: Number, metadata: bytes) -> bool:
+    """Say whether a recorded cost may say this, but for what it says of prices."""
+    if (
+        type(usage) is int
+        and 0 <= usage <= MAX_USAGE
+        and (not metadata or (len(metadata) <= MAX_METADATA_DEPTH and metadata.startswith(b"{")))
+    ):
+        return True  # nothing so short can be nested too deep
+    try:
+        _bounded(usage, "usage", MAX_USAGE)
+        if metadata:
+            _check_metadata(metadata)
+    except Refused:
+        return False
+    return True
+
+
 def _check_started(data: Any) -> None:
     _bounded(data.expected_duration_seconds, "expectedDuration_seconds", MAX_DURATION_SECONDS)
 
 
 def _check_recorded(data: Any) -> None:
-    usage = data.usage
-    if type(usage) is not int or not 0 <= usage <= MAX_USAGE:
-        _bounded(usage, "usage", MAX_USAGE)
-    if data.unit_cost is not None:
-        _bounded(data.unit_cost, "unitCost", MAX_AMOUNT_USD)
-    if data.total_cost is not None:
-        _bounded(data.total_cost, "totalCost", MAX_AMOUNT_USD)
+    _bounded(data.usage, "usage", MAX_USAGE)
+    _bounded(data.unit_cost, "unitCost", MAX_AMOUNT_USD)
+    _bounded(data.total_cost, "totalCost", MAX_AMOUNT_USD)
     metadata = bytes(data.metadata)
-    if metadata and not (len(metadata) <= MAX_METADATA_DEPTH and metadata.startswith(b"{")):
+    if metadata:
         _check_metadata(metadata)
 
 

@@ -104,8 +104,12 @@ class _Attributes(Struct, kw_only=True):
     timesource: Text | None = None
 
 
+Recorded = _Recorded
+"""The envelope of a recorded cost."""
+
 Envelope = _Started | _Recorded | _Voided | _Charged | _Refunded | _Ended
-_decode_structured: Final = msgspec.json.Decoder(Envelope).decode
+parse: Final = msgspec.json.Decoder(Envelope).decode
+"""Returns the envelope in a structured event, unchecked; raises msgspec errors and ValueError."""
 _envelopes: Final[dict[str, Any]] = {kind.kind: kind for kind in get_args(Envelope)}
 _data_decoders: Final = {name: msgspec.json.Decoder(kind) for name, kind in DATA_TYPES.items()}
 _encode_canonical: Final = msgspec.json.Encoder().encode
@@ -134,7 +138,7 @@ def read(value: bytes | None, headers: Headers, window: Window) -> Envelope:
         attributes = _attributes(headers) if headers else None
         if attributes:
             return _checked(_binary(value, attributes), window)
-        envelope = _decode_structured(value)
+        envelope = parse(value)
         if b"\\" in value or b"\0" in value:
             _refuse_nul(value)
         return _checked(envelope, window)
@@ -150,10 +154,22 @@ def read(value: bytes | None, headers: Headers, window: Window) -> Envelope:
 
 def event_of(envelope: Envelope, identity: str) -> Event:
     """Return the event in an envelope that `read` has checked."""
-    time, data, kind = envelope.time, envelope.data, envelope.kind
-    told = None if envelope.timesource == RECEIVER else time
-    fingerprint = fingerprint_of(_encode_canonical((kind, told, data)))
-    return Event(identity, fingerprint, envelope.source, envelope.id, kind, time, data)
+    fingerprint = fingerprint_of(content_of(envelope))
+    return Event(
+        identity,
+        fingerprint,
+        envelope.source,
+        envelope.id,
+        envelope.kind,
+        envelope.time,
+        envelope.data,
+    )
+
+
+def content_of(envelope: Envelope) -> bytes:
+    """Return what an event says in one form, however it was written: the same for each repeat."""
+    told = None if envelope.timesource == RECEIVER else envelope.time
+    return _encode_canonical((envelope.kind, told, envelope.data))
 
 
 def _binary(value: bytes, attributes: dict[str, str]) -> Envelope:
@@ -184,6 +200,11 @@ def _attributes(headers: Headers) -> dict[str, str]:
         for key, raw in headers
         if key[:3].lower() == "ce_"
     }
+
+
+def is_simple(value: bytes) -> bool:
+    """Say whether JSON is ASCII, escapes nothing and holds no NUL: what it says is what it is."""
+    return value.isascii() and b"\\" not in value and b"\0" not in value
 
 
 def _refuse_nul(value: bytes) -> None:

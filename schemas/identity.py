@@ -18,7 +18,7 @@ from zlib import adler32, crc32
 
 _UUID_LENGTH: Final = 36
 _DASHES: Final = (8, 13, 18, 23)
-_KEY_BYTES: Final = 16
+KEY_BYTES: Final = 16
 _SALT_BYTES: Final = 10
 _CRC_BITS: Final = 32
 _SIGNED_OFFSET: Final = 1 << 63
@@ -38,35 +38,33 @@ def _uuid_bits(event_id: str) -> int | None:
     except ValueError:
         return None
     # Spaces between bytes are passed over there, and more dashes leave fewer digits.
-    return int.from_bytes(key, "big") if len(key) == _KEY_BYTES else None
+    return int.from_bytes(key, "big") if len(key) == KEY_BYTES else None
 
 
 def identity_of(source: str, event_id: str) -> str:
     """Return the key of (source, id): 32 hexadecimal digits. A NUL in neither string is assumed."""
     bits = _uuid_bits(event_id)
     if bits is None:
-        return blake2b(f"{source}\0{event_id}".encode(), digest_size=_KEY_BYTES).hexdigest()
+        return blake2b(f"{source}\0{event_id}".encode(), digest_size=KEY_BYTES).hexdigest()
     return f"{bits ^ _salt(source):032x}"
 
 
-def identities_of(named: Sequence[tuple[str, str]]) -> list[str]:
-    """Return `identity_of` each (source, id), much sooner where all ids are UUIDs.
+def keys_of(named: Sequence[tuple[str, str]]) -> bytes:
+    """Return the 16 bytes of `identity_of` each (source, id), one key after the other.
 
-    Their digits are then read, salted and written as one number.
+    Much sooner where all ids are UUIDs: their digits are then read and salted as one number.
     """
     ids = [event_id for _, event_id in named]
     bits = _bits_of_all(ids)
     if bits is None:
-        return [identity_of(source, event_id) for source, event_id in named]
+        return bytes.fromhex("".join([identity_of(source, event_id) for source, event_id in named]))
     salts = int.from_bytes(b"".join([_salt_bytes(source) for source, _ in named]), "big")
-    size = 2 * _KEY_BYTES
-    keys = (bits ^ salts).to_bytes(_KEY_BYTES * len(ids), "big").hex()
-    return [keys[start : start + size] for start in range(0, size * len(ids), size)]
+    return (bits ^ salts).to_bytes(KEY_BYTES * len(ids), "big")
 
 
 @lru_cache(maxsize=4096)
 def _salt_bytes(source: str) -> bytes:
-    return _salt(source).to_bytes(_KEY_BYTES, "big")
+    return _salt(source).to_bytes(KEY_BYTES, "big")
 
 
 def _bits_of_all(ids: Sequence[str]) -> int | None:
@@ -83,7 +81,7 @@ def _bits_of_all(ids: Sequence[str]) -> int | None:
         keys = bytes.fromhex(together.replace("-", ""))
     except ValueError:
         return None
-    return int.from_bytes(keys, "big") if len(keys) == _KEY_BYTES * len(ids) else None
+    return int.from_bytes(keys, "big") if len(keys) == KEY_BYTES * len(ids) else None
 
 
 def fingerprint_of(content: bytes) -> int:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from ledger.batches import Batch, dead_letter
 from ledger.catalogue import Catalogue
-from ledger.rating import rated_or_whole, write_rows
+from ledger.plain import PlainCosts
+from ledger.rating import Rated, rated_or_whole
 from ledger.store.inserts import FEW_ROWS
-from schemas.cloudevents import Window, event_of, read
-from schemas.identity import identities_of
+from schemas.cloudevents import Window, decode
 from schemas.refusals import Refused
 from streams.kafka import ConsumerRecord, TopicPartition
 
@@ -24,8 +25,8 @@ async def decode_records(
 ) -> Batch:
     """Decode what one poll returned, giving way to other tasks every few hundred records.
 
-    Costs that the catalogue can price are rated at once; where they are many, their rows are also
-    written.
+    Costs that the catalogue can price are rated at once. Where records are many, plain costs take
+    the short way.
     """
     batch = Batch()
     many = sum(map(len, polled.values())) > FEW_ROWS
@@ -34,27 +35,42 @@ async def decode_records(
         if not records:
             continue
         for start in range(0, len(records), RECORDS_PER_SLICE):
-            _decode_slice(batch, records[start : start + RECORDS_PER_SLICE], window, catalogue)
-            if many:
-                write_rows(batch.events[-RECORDS_PER_SLICE:])
+            some = records[start : start + RECORDS_PER_SLICE]
+            plain = _plain_costs(some, window, catalogue) if many else [None] * len(some)
+            _decode_slice(batch, some, plain, window, catalogue)
             await asyncio.sleep(0)
         batch.next_offsets[partition.partition] = records[-1].offset + 1
     return batch
 
 
+def _plain_costs(
+    records: Sequence[ConsumerRecord], window: Window, catalogue: Catalogue
+) -> list[Rated | None]:
+    values = [None if record.headers else record.value for record in records]
+    return _rater(catalogue).rate(values, window)
+
+
+@lru_cache(maxsize=1)
+def _rater(catalogue: Catalogue) -> PlainCosts:
+    return PlainCosts(catalogue)
+
+
 def _decode_slice(
-    batch: Batch, records: Sequence[ConsumerRecord], window: Window, catalogue: Catalogue
+    batch: Batch,
+    records: Sequence[ConsumerRecord],
+    plain: Sequence[Rated | None],
+    window: Window,
+    catalogue: Catalogue,
 ) -> None:
-    envelopes = []
-    for record in records:
-        try:
-            envelopes.append(read(record.value, record.headers, window))
-        except Refused as refusal:
-            batch.letters.append(dead_letter(record, refusal))
+    for record, cost in zip(records, plain, strict=True):
+        if cost is None:
+            try:
+                event = decode(record.value, record.headers, window)
+            except Refused as refusal:
+                batch.letters.append(dead_letter(record, refusal))
+                continue
+            made_of = None if record.headers else record.value
+            batch.events.append(rated_or_whole(event, catalogue, made_of))
         else:
-            batch.records.append(record)
-    identities = identities_of([(envelope.source, envelope.id) for envelope in envelopes])
-    decoded = batch.records[len(batch.records) - len(envelopes) :]
-    for envelope, identity, record in zip(envelopes, identities, decoded, strict=True):
-        made_of = None if record.headers else record.value
-        batch.events.append(rated_or_whole(event_of(envelope, identity), catalogue, made_of))
+            batch.events.append(cost)
+        batch.records.append(record)

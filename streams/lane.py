@@ -99,9 +99,9 @@ class Lane:
                     await recording
                     recording = None
                 assignment, batch = await self._next_batch()
+                if batch is not None and (recording is not None or batch.size > FEW_ROWS):
+                    await self._fill(batch, assignment, recording)
                 if recording is not None:
-                    if batch is not None:
-                        await self._fill(batch, assignment, recording)
                     await recording
                     recording = None
                 if batch is not None and assignment == self._assignment and not stop.is_set():
@@ -122,21 +122,28 @@ class Lane:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._assigned.wait(), IDLE_SECONDS)
             return assignment, None
-        polled = await self._polled(self._batch_max)
+        polled = await self._polled(self._batch_max, None, POLL_MS)
         self.behind = _is_old(polled)
         return assignment, await self._decoded(polled) if polled else None
 
-    async def _fill(self, batch: Batch, assignment: int, recording: asyncio.Task[None]) -> None:
-        """Add to a batch for as long as the one before is being recorded.
+    async def _fill(
+        self, batch: Batch, assignment: int, recording: asyncio.Task[None] | None
+    ) -> None:
+        """Add to a batch what comes while the one before is being recorded, and what is there.
 
-        It has to wait anyway, and the larger it is, the less each of its events costs.
+        The larger it is, the less each of its events costs. It never waits for anything else: only
+        a backlog, which comes in faster than it is decoded, fills it.
         """
-        while not recording.done() and assignment == self._assignment:
+        while assignment == self._assignment:
             room = self._batch_max - batch.size
-            polled = await self._polled(room, recording) if room > 0 else {}
-            if not polled or assignment != self._assignment:
+            until = None if recording is None or recording.done() else recording
+            if room <= 0:
                 return
-            batch.add(await self._decoded(polled))
+            polled = await self._polled(room, until, POLL_MS if until else 0)
+            if assignment != self._assignment or not (polled or until):
+                return
+            if polled:
+                batch.add(await self._decoded(polled))
 
     async def _decoded(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> Batch:
         batch = await decode_records(polled, self._recorder.catalogue)
@@ -145,14 +152,14 @@ class Lane:
         return batch
 
     async def _polled(
-        self, most: int, until: asyncio.Task[None] | None = None
+        self, most: int, until: asyncio.Task[None] | None, wait_ms: int
     ) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
         """Return up to `most` records, or none where the partitions are given up meanwhile.
 
         With `until` it also gives up when that is done.
         """
         poll = self._poll = asyncio.create_task(
-            self._consumer.getmany(*self.partitions, timeout_ms=POLL_MS, max_records=most)
+            self._consumer.getmany(*self.partitions, timeout_ms=wait_ms, max_records=most)
         )
         try:
             waited = {poll} if until is None else {poll, until}

@@ -51,7 +51,7 @@ class WorkerOptions:
     kafka: KafkaSettings
     database_url: str
     lanes: int = 2
-    batch_max: int = 16_000
+    batch_max: int = 32_000
     budget_basis: SpendBasis = "charged"
     refusal_limit: RefusalLimit = field(default_factory=RefusalLimit)
     stall_seconds: int = 120

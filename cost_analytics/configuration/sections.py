@@ -166,7 +166,7 @@ def worker(reader: Reader) -> WorkerSection:
     """Read how much a worker does at once."""
     return WorkerSection(
         lanes=reader.integer("WORKER_LANES", 1, 16),
-        batch_max=reader.integer("WORKER_BATCH_MAX", 1, 20_000),
+        batch_max=reader.integer("WORKER_BATCH_MAX", 1, 100_000),
         refusal_stop_percent=reader.integer("WORKER_REFUSAL_STOP_PERCENT", 0, 100),
     )
 

@@ -84,7 +84,7 @@ class WorkerSection:
     """How much a worker does at once."""
 
     lanes: int = 2
-    batch_max: int = 16_000
+    batch_max: int = 32_000
     refusal_stop_percent: int = 50
 
 

@@ -180,8 +180,8 @@ _ALL: Final = (
     Variable(
         "worker",
         "WORKER_BATCH_MAX",
-        "16000",
-        "Most events in one transaction. Larger is faster under load, up to about 16000.",
+        "32000",
+        "Most events in one transaction. Larger is faster under load, up to about 32000.",
     ),
     Variable(
         "worker",

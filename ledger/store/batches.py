@@ -12,7 +12,7 @@ import msgspec
 from ledger.calls import Call
 from ledger.entries import Entry
 from ledger.folded import CountedCost, Folded
-from ledger.rating import Incoming, Rated
+from ledger.rating import Rated
 from ledger.store.arrays import any_array, int_array, joined_texts
 from ledger.store.database import Connection, affected
 from ledger.store.inserts import FEW_ROWS, are_few
@@ -20,9 +20,8 @@ from ledger.store.rows import (
     ENTRY_COLUMNS,
     IDENTITY_COLUMNS,
     copied,
-    entry_cells,
-    identity_row,
-    owner_cell,
+    entry_row,
+    identity_rows,
 )
 from ledger.store.sql import statements
 from schemas.events import Event
@@ -124,7 +123,10 @@ async def write(connection: Connection, folded: Folded, recorded_at: datetime) -
     if folded.changed:
         await _write_calls(connection, folded, recorded_at)
     if not are_few(folded):
-        rows = sorted(map(_identity_row, folded.taken))
+        rows = identity_rows(
+            [event.identity for event in folded.taken],
+            [event.fingerprint for event in folded.taken],
+        )
         await _copy(connection, "event_identities", IDENTITY_COLUMNS, rows)
         await _copy(connection, "call_cost_events", ENTRY_COLUMNS, map(_row, folded.entries))
     if folded.released:
@@ -140,15 +142,11 @@ async def _copy(
     await connection.copy_to_table(table, columns=columns, source=copied(rows), format="binary")
 
 
-def _identity_row(event: Incoming) -> bytes:
-    return identity_row(event.identity, event.fingerprint)
-
-
 def _row(entry: Entry | Rated) -> bytes:
     if isinstance(entry, Entry):
-        return entry_cells(entry) + owner_cell(entry.user_id)
-    cells = entry.row
-    return (entry_cells(cells) if isinstance(cells, Entry) else cells) + owner_cell(entry.owner)
+        return entry_row(entry, entry.user_id)
+    row = entry.row
+    return row if isinstance(row, bytes) else entry_row(row, entry.owner)
 
 
 async def _write_calls(connection: Connection, folded: Folded, recorded_at: datetime) -> None:

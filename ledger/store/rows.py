@@ -11,7 +11,7 @@ in network byte order; NULL has the length -1.
 from __future__ import annotations
 
 import struct
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -20,6 +20,7 @@ from typing import Final
 
 from ledger.entries import Entry
 from ledger.store.numeric import encode_numeric
+from schemas.identity import KEY_BYTES
 
 ENTRY_COLUMNS: Final = (
     "identity",
@@ -27,26 +28,26 @@ ENTRY_COLUMNS: Final = (
     "cost_nano",
     "amount_nano",
     "estimated",
-    "price_id",
     "usage",
+    "event_id",
+    "data",
+    "call_id",
+    "user_id",
+    "price_id",
     "unit_cost",
     "voids",
     "source",
-    "event_id",
     "type",
-    "call_id",
     "persona_id",
     "service",
     "operation",
     "operation_sent",
     "model",
     "unit",
-    "data",
-    "user_id",
 )
 """The columns of an entry in the order in which they are written.
 
-Those of fixed length come first, and the owner last, because only the call may know it.
+First what differs from event to event, then whose it is, then what many costs have in common.
 """
 
 IDENTITY_COLUMNS: Final = ("identity", "fingerprint")
@@ -55,19 +56,22 @@ _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
 _END: Final = struct.pack("!h", -1)
 _NULL: Final = struct.pack("!i", -1)
 _ROWS_PER_CHUNK: Final = 500
-_CELLS_MAX: Final = 50_000
+_CELLS_MAX: Final = 10_000
+_COLUMNS: Final = len(ENTRY_COLUMNS)
 
 _length: Final = struct.Struct("!i").pack
+_LENGTHS: Final = [_length(length) for length in range(256)]
 _identity_row: Final = struct.Struct("!hi16siq").pack
 _fixed_cells: Final = struct.Struct("!hi16siqiqiqi?").pack
 _integer_cell: Final = struct.Struct("!ii").pack
 
-_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
+EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""What PostgreSQL counts microseconds from."""
+MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class _Cells(dict[str | None, bytes]):
-    """The cells of texts that come again: names of services, units, users and so on."""
+    """The cells of texts that come again: names of services, units and so on."""
 
     def __missing__(self, text: str | None) -> bytes:
         cell = _NULL if text is None else _text_cell(text)
@@ -91,9 +95,16 @@ def _numeric_cell(value: int | Decimal) -> bytes:
     return _length(len(encoded)) + encoded
 
 
-def identity_row(identity: str, fingerprint: int) -> bytes:
-    """Return a row of `event_identities`. Rows are in the order of their identities."""
-    return _identity_row(len(IDENTITY_COLUMNS), 16, bytes.fromhex(identity), 8, fingerprint)
+def identity_rows(identities: Sequence[str], fingerprints: Iterable[int]) -> list[bytes]:
+    """Return rows of `event_identities`, in the order of their keys."""
+    keys = bytes.fromhex("".join(identities))
+    starts = range(0, len(keys), KEY_BYTES)
+    rows = [
+        _identity_row(2, KEY_BYTES, keys[start : start + KEY_BYTES], 8, fingerprint)
+        for start, fingerprint in zip(starts, fingerprints, strict=True)
+    ]
+    rows.sort()
+    return rows
 
 
 async def copied(rows: Iterable[bytes]) -> AsyncIterator[bytes]:
@@ -105,49 +116,82 @@ async def copied(rows: Iterable[bytes]) -> AsyncIterator[bytes]:
     yield _END
 
 
-def owner_cell(user_id: str) -> bytes:
-    """Return the last cell of an entry's row, the others being `entry_cells`."""
-    return _cells[user_id]
-
-
-def entry_cells(entry: Entry) -> bytes:
-    """Return the row of an entry but for its owner."""
-    (
-        identity, source, event_id, kind, time, _, call_id, persona_id, service, operation,
-        operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id, estimated,
-        voids, data,
-    ) = entry  # fmt: skip
-    moment = (time - _EPOCH) // _MICROSECOND
+def kind_cells(entry: Entry) -> bytes:
+    """Return the cells that all costs of one kind have in common."""
     cells = _cells
     return b"".join(
         (
+            _NULL if entry.price_id is None else _integer_cell(4, entry.price_id),
+            _NULL if entry.unit_cost is None else _numeric_cell(entry.unit_cost),
+            _NULL if entry.voids is None else _length(16) + bytes.fromhex(entry.voids),
+            cells[entry.source],
+            cells[entry.type],
+            cells[entry.persona_id],
+            cells[entry.service],
+            cells[entry.operation],
+            cells[entry.operation_sent],
+            cells[entry.model],
+            cells[entry.unit],
+        )
+    )
+
+
+def cost_row(
+    key: bytes,
+    moment: int,
+    cost_nano: int,
+    estimated: bool,
+    usage: int | Decimal,
+    event_id: str,
+    metadata: bytes,
+    call_id: str,
+    user_id: str,
+    kind: bytes,
+) -> bytes:
+    """Return the row of a recorded cost; `moment` is in microseconds since `EPOCH`.
+
+    Texts have at most 255 characters, all of them ASCII; `kind` is cells.
+    """
+    return b"".join(
+        (
+            _fixed_cells(_COLUMNS, 16, key, 8, moment, 8, cost_nano, 8, 0, 1, estimated),
+            _numeric_cell(usage),
+            _LENGTHS[len(event_id)],
+            event_id.encode(),
+            _length(len(metadata) or -1),
+            metadata,
+            _LENGTHS[len(call_id)],
+            call_id.encode(),
+            _LENGTHS[len(user_id)],
+            user_id.encode(),
+            kind,
+        )
+    )
+
+
+def entry_row(entry: Entry, user_id: str) -> bytes:
+    """Return the row of an entry that belongs to this user."""
+    moment = (entry.time - EPOCH) // MICROSECOND
+    return b"".join(
+        (
             _fixed_cells(
-                len(ENTRY_COLUMNS),
+                _COLUMNS,
                 16,
-                bytes.fromhex(identity),
+                bytes.fromhex(entry.identity),
                 8,
                 moment,
                 8,
-                cost_nano,
+                entry.cost_nano,
                 8,
-                amount_nano,
+                entry.amount_nano,
                 1,
-                estimated,
+                entry.estimated,
             ),
-            _NULL if price_id is None else _integer_cell(4, price_id),
-            _NULL if usage is None else _numeric_cell(usage),
-            _NULL if unit_cost is None else _numeric_cell(unit_cost),
-            _NULL if voids is None else _length(16) + bytes.fromhex(voids),
-            cells[source],
-            _text_cell(event_id),
-            cells[kind],
-            cells[call_id],
-            cells[persona_id],
-            cells[service],
-            cells[operation],
-            cells[operation_sent],
-            cells[model],
-            cells[unit],
-            _NULL if data is None else _text_cell(data),
+            _NULL if entry.usage is None else _numeric_cell(entry.usage),
+            _text_cell(entry.event_id),
+            _NULL if entry.data is None else _text_cell(entry.data),
+            _text_cell(entry.call_id),
+            _text_cell(user_id),
+            kind_cells(entry),
         )
     )

@@ -21,9 +21,8 @@ from ledger.store.rows import (
     ENTRY_COLUMNS,
     IDENTITY_COLUMNS,
     copied,
-    entry_cells,
-    identity_row,
-    owner_cell,
+    entry_row,
+    identity_rows,
 )
 from tests.support.background import Background
 from tests.support.databases import Databases
@@ -171,7 +170,7 @@ def as_read(entry: Entry) -> dict[str, object]:
 @many
 @given(written=st.lists(entries, max_size=8))
 def test_rows_of_events(wire: Wire, written: list[Entry]) -> None:
-    rows = [entry_cells(entry) + owner_cell(entry.user_id) for entry in written]
+    rows = [entry_row(entry, entry.user_id) for entry in written]
     wire.copy_rows("new_call_cost_events", ENTRY_COLUMNS, copied(rows))
     read = wire.rows(f"SELECT {COLUMNS} FROM new_call_cost_events")
     assert [dict(row) for row in read] == list(map(as_read, written))
@@ -190,7 +189,8 @@ def test_few_rows_of_events(wire: Wire, written: list[Entry]) -> None:
 @many
 @given(written=st.lists(st.tuples(keys, bigints), max_size=8))
 def test_rows_of_identities(wire: Wire, written: list[tuple[str, int]]) -> None:
-    rows = [identity_row(*one) for one in written]
+    rows = identity_rows([one[0] for one in written], [one[1] for one in written])
     wire.copy_rows("new_event_identities", IDENTITY_COLUMNS, copied(rows))
     read = wire.rows("SELECT identity, fingerprint FROM new_event_identities")
-    assert [(row[0].hex, row[1]) for row in read] == written
+    assert sorted((row[0].hex, row[1]) for row in read) == sorted(written)
+    assert [row[0] for row in read] == sorted(row[0] for row in read)

@@ -13,7 +13,6 @@ import asyncpg
 from ledger.alerting import Alerting
 from ledger.batches import Batch, Outcome, Received, dead_letter
 from ledger.pricebook import PriceBook
-from ledger.rating import write_rows
 from ledger.recording import Recorder
 from ledger.store.database import Connection, connect
 from ledger.store.offsets import DeadLetter, Stream
@@ -21,7 +20,7 @@ from ledger.store.verification import verify
 from schemas.cloudevents import Window, decode
 from schemas.refusals import Refused
 from tests.support.events import Plain, structured
-from tests.support.rated import some_rated
+from tests.support.rated import some_rated, write_rows
 
 STREAM = Stream("cluster-of-the-tests", "cost.call-events.v1")
 

@@ -24,6 +24,7 @@ from tests.support.prices import catalogue
 from tests.support.recording import Log
 
 MANY = FEW_ROWS + 1
+BATCH_MAX = 1_000
 FIRST, OTHER = TopicPartition("events", 0), TopicPartition("events", 1)
 
 
@@ -34,6 +35,7 @@ class Broker:
         self.log, self._arrived = Log(), asyncio.Condition()
         self._waiting: dict[TopicPartition, list[Any]] = {}
         self.polls = 0
+        self.most_per_poll = 10_000
 
     async def send(self, partition: TopicPartition) -> int:
         """Let a record arrive, and return its offset."""
@@ -44,15 +46,22 @@ class Broker:
         return sent.offset
 
     async def getmany(
-        self, *partitions: TopicPartition, timeout_ms: int, **_: object
+        self, *partitions: TopicPartition, timeout_ms: int, max_records: int
     ) -> Mapping[TopicPartition, list[Any]]:
         self.polls += 1
         try:
             async with asyncio.timeout(timeout_ms / 1000), self._arrived:
                 await self._arrived.wait_for(lambda: self._waiting.keys() & set(partitions))
-                return {p: self._waiting.pop(p) for p in partitions if p in self._waiting}
+                most = min(max_records, self.most_per_poll) // len(partitions)
+                return {p: self._taken(p, most) for p in partitions if p in self._waiting}
         except TimeoutError:
             return {}
+
+    def _taken(self, partition: TopicPartition, most: int) -> list[Any]:
+        waiting = self._waiting.pop(partition)
+        if len(waiting) > most:
+            self._waiting[partition] = waiting[most:]
+        return waiting[:most]
 
 
 class Ledger:
@@ -99,7 +108,10 @@ def ledger() -> Ledger:
 async def running(broker: Broker, ledger: Ledger) -> AsyncIterator[Lane]:
     """Run a lane that has the first partition, and stop it in order."""
     own = Lane(
-        cast(AIOKafkaConsumer, broker), cast(Recorder, ledger), 1_000, lambda outcome, offsets: None
+        cast(AIOKafkaConsumer, broker),
+        cast(Recorder, ledger),
+        BATCH_MAX,
+        lambda outcome, offsets: None,
     )
     own.assign([FIRST], {})
     stop = asyncio.Event()
@@ -146,6 +158,37 @@ async def test_what_comes_while_a_large_batch_is_recorded_is_one_batch(
         assert ledger.sizes == [MANY, 3]
         assert own.read_offsets == {0: MANY + 2, 1: 1}
     assert ledger.recorded[MANY:] == [(0, MANY), (1, 0), (0, MANY + 1)]
+
+
+async def test_a_backlog_is_polled_until_none_of_it_is_there(
+    broker: Broker, ledger: Ledger
+) -> None:
+    """The larger a batch, the less each of its events costs; the last one is not waited for."""
+    for _ in range(3):
+        await send_many(broker)
+    broker.most_per_poll = MANY
+    async with running(broker, ledger):
+        await until_recorded(ledger, 3 * MANY)
+    assert ledger.sizes == [3 * MANY]
+
+
+async def test_a_batch_never_holds_more_than_it_may(broker: Broker, ledger: Ledger) -> None:
+    for _ in range(14):
+        await send_many(broker)
+    async with running(broker, ledger):
+        await until_recorded(ledger, 14 * MANY)
+    assert len(ledger.sizes) > 1
+    assert max(ledger.sizes) <= BATCH_MAX
+    assert ledger.recorded == [(0, offset) for offset in range(14 * MANY)]
+
+
+async def test_a_small_batch_does_not_wait_for_more(broker: Broker, ledger: Ledger) -> None:
+    for _ in range(3):
+        await broker.send(FIRST)
+    broker.most_per_poll = 2
+    async with running(broker, ledger):
+        await until_recorded(ledger, 3)
+    assert ledger.sizes == [2, 1]
 
 
 async def test_what_comes_while_a_small_batch_is_recorded_is_polled_at_once_after_it(
