@@ -1,6 +1,6 @@
 """The short way of what a busy stream is full of: costs with nothing special about them.
 
-A plain cost is ASCII without escapes, names its user, and leaves its price to the newest row of the
+A plain cost is in structured mode, names its user, and leaves its price to the newest row of the
 catalogue. Plain costs are parsed, checked, priced and made into rows some hundred at a time, while
 they are in the processor's caches. Whatever is not plain takes the general way
 (`schemas.cloudevents`, `ledger.rating`), as every event could: a test holds that both come to the
@@ -22,7 +22,7 @@ from ledger.periods import Day, day_of
 from ledger.rating import Rated
 from ledger.store.rows import EPOCH, MICROSECOND, cost_row, kind_cells
 from schemas.bounds import are_bounded
-from schemas.cloudevents import MAX_EVENT_BYTES, Recorded, Window, content_of, is_simple, parse
+from schemas.cloudevents import MAX_EVENT_BYTES, Recorded, Window, content_of, is_text, parse
 from schemas.identity import KEY_BYTES, fingerprint_of, keys_of
 from schemas.money import MAX_EVENT_NANO
 
@@ -152,9 +152,11 @@ def _read(values: Sequence[bytes | None], window: Window) -> tuple[list[int], li
     places: list[int] = []
     envelopes: list[Recorded] = []
     earliest, latest = window.earliest, window.latest
-    all_simple = is_simple(b"".join(filter(None, values)))
+    # Nearly always this one look at all of them saves a look at each.
+    together = b"".join(filter(None, values))
+    all_text = together.isascii() and b"\\" not in together and b"\0" not in together
     for place, value in enumerate(values):
-        if not value or len(value) > MAX_EVENT_BYTES or not (all_simple or is_simple(value)):
+        if not value or len(value) > MAX_EVENT_BYTES or not (all_text or is_text(value)):
             continue
         try:
             envelope = parse(value)

@@ -139,8 +139,7 @@ def read(value: bytes | None, headers: Headers, window: Window) -> Envelope:
         if attributes:
             return _checked(_binary(value, attributes), window)
         envelope = parse(value)
-        if b"\\" in value or b"\0" in value:
-            _refuse_nul(value)
+        _refuse_nul(value)
         return _checked(envelope, window)
     except UnicodeDecodeError as error:
         raise Refused("invalid_json", f"The event is not UTF-8: {error.reason}.") from None
@@ -202,17 +201,26 @@ def _attributes(headers: Headers) -> dict[str, str]:
     }
 
 
-def is_simple(value: bytes) -> bool:
-    """Say whether JSON is ASCII, escapes nothing and holds no NUL: what it says is what it is."""
-    return value.isascii() and b"\\" not in value and b"\0" not in value
+def is_text(json: bytes) -> bool:
+    """Say whether JSON is UTF-8 and holds no NUL character."""
+    try:
+        return (json.isascii() or bool(json.decode("utf-8"))) and not _holds_nul(json)
+    except UnicodeDecodeError:
+        return False
 
 
-def _refuse_nul(value: bytes) -> None:
-    """Refuse a NUL character, escaped or not, which PostgreSQL's text cannot hold.
+def _holds_nul(json: bytes) -> bool:
+    """Say whether there is a NUL character, escaped or not, which PostgreSQL's text cannot hold.
 
     An escaped backslash before `u0000` is plain text, so pairs of backslashes are taken out first.
     """
-    if b"\0" in value or b"\\u0000" in value.replace(b"\\\\", b""):
+    if b"\\" not in json:
+        return b"\0" in json
+    return b"\0" in json or b"\\u0000" in json.replace(b"\\\\", b"")
+
+
+def _refuse_nul(value: bytes) -> None:
+    if _holds_nul(value):
         raise Refused("invalid_event", "The event holds a NUL character.")
 
 

@@ -60,7 +60,8 @@ _CELLS_MAX: Final = 10_000
 _COLUMNS: Final = len(ENTRY_COLUMNS)
 
 _length: Final = struct.Struct("!i").pack
-_LENGTHS: Final = [_length(length) for length in range(256)]
+_LENGTHS: Final = [_length(length) for length in range(4 * 255 + 1)]
+"""Of texts of up to 255 characters."""
 _identity_row: Final = struct.Struct("!hi16siq").pack
 _fixed_cells: Final = struct.Struct("!hi16siqiqiqi?").pack
 _integer_cell: Final = struct.Struct("!ii").pack
@@ -150,20 +151,21 @@ def cost_row(
 ) -> bytes:
     """Return the row of a recorded cost; `moment` is in microseconds since `EPOCH`.
 
-    Texts have at most 255 characters, all of them ASCII; `kind` is cells.
+    Texts have at most 255 characters; `kind` is cells.
     """
+    event, call, user = event_id.encode(), call_id.encode(), user_id.encode()
     return b"".join(
         (
             _fixed_cells(_COLUMNS, 16, key, 8, moment, 8, cost_nano, 8, 0, 1, estimated),
             _numeric_cell(usage),
-            _LENGTHS[len(event_id)],
-            event_id.encode(),
+            _LENGTHS[len(event)],
+            event,
             _length(len(metadata) or -1),
             metadata,
-            _LENGTHS[len(call_id)],
-            call_id.encode(),
-            _LENGTHS[len(user_id)],
-            user_id.encode(),
+            _LENGTHS[len(call)],
+            call,
+            _LENGTHS[len(user)],
+            user,
             kind,
         )
     )

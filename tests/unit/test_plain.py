@@ -160,6 +160,8 @@ def test_a_damaged_cost_is_what_it_would_be_otherwise(value: bytes, data: st.Dat
         ),
         event("cost.recorded", cost(time=LATER)["data"], time=LATER, timesource=RECEIVER),
         cost(time=LATER, metadata={"note": "x" * 2_000}),
+        cost(time=LATER, metadata={"said": "größe"}, call="Anruf-ä", user="💶" * 255, id="é" * 255),
+        cost(time=LATER, metadata={"said": 'a\nb \\ "\\u0000"'}, source="a\tb"),
     ],
 )
 def test_what_emitters_usually_write_is_plain(plain: Plain) -> None:
@@ -180,8 +182,7 @@ def test_what_emitters_usually_write_is_plain(plain: Plain) -> None:
         cost(time=LATER, usage=MAX_USAGE + 1),
         cost(time=LATER, usage=MAX_USAGE),
         cost(time=LATER, subject="call-2"),
-        cost(time=LATER, metadata={"said": "größe"}),
-        cost(time=LATER, metadata={"said": "a\nb"}),
+        cost(time=LATER, metadata={"said": "\0"}),
         cost(time=LATER, metadata=[1]),
         cost(time=LATER, metadata={"model": "nova-2"}),
         cost(time=LATER, metadata={"long": "x" * MAX_METADATA_BYTES}),
@@ -200,6 +201,13 @@ def test_too_much_for_an_event_is_never_plain() -> None:
     assert plainly([value.ljust(MAX_EVENT_BYTES + 1)]) == [None]
 
 
+@pytest.mark.parametrize("said", [b"\xff", b"\xc3", b"\\ud800", b"\\x", b"\0", b"\\u0000"])
+def test_what_is_no_text_is_never_plain(said: bytes) -> None:
+    """Wherever it stands; it may be what PostgreSQL cannot hold, or no JSON at all."""
+    for plain in (cost(time=LATER, metadata={"said": "@@"}), cost(time=LATER, call="@@")):
+        assert assert_alike([structured(plain).replace(b"@@", said)]) == [None]
+
+
 def test_too_deep_is_never_plain() -> None:
     deep: object = 1
     for _ in range(MAX_METADATA_DEPTH):
@@ -209,7 +217,7 @@ def test_too_deep_is_never_plain() -> None:
 
 def test_one_odd_record_leaves_the_others_plain() -> None:
     good = structured(cost(time=LATER))
-    odd = structured(cost(time=LATER, metadata={"said": "größe"}))
+    odd = structured(cost(time=LATER, metadata={"said": "\0"}))
     found = assert_alike([good, odd, None, b"", b"{", good])
     assert [one is not None for one in found] == [True, False, False, False, False, True]
 
