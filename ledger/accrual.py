@@ -128,7 +128,7 @@ class _Fold:
                     self._out.spend.resettle(before, call)
                 self._out.movements.move(before, call)
         call.version += 1
-        self._out.changed[call.call_id] = (before, call)
+        self._out.change(before, call)
 
     def _open(self, call_id: str) -> OpenCall:
         """Return the call to change: a copy of the known one, or a new one."""

@@ -84,7 +84,7 @@ class Alerting:
 
         Call it within the batch's transaction, then move, then `review_batch`.
         """
-        users = sorted(folded.users())
+        users = sorted(folded.users)
         self._unsure = users, ()
         if not users:
             return Review({}, [])

@@ -44,13 +44,18 @@ class Folded(msgspec.Struct):
     """What one transaction writes for a batch.
 
     `changed` are calls as last committed and as they are now; of those that are also in `grown`
-    nothing changed but costs and counts. The identities of `taken` are recorded from now on.
+    nothing changed but costs and counts. `owned` are those of them whose owner is known, `users`
+    their owners; `done` names owner and call of those that have ended or were charged, which hold
+    no budget any more. The identities of `taken` are recorded from now on.
     `unreleased` were held and cannot be counted even now that their call is known, because prices
     changed meanwhile: they stay held.
     """
 
     changed: dict[str, tuple[Call | None, Call]] = {}
     grown: set[str] = set()
+    owned: list[Call] = []
+    users: set[str] = set()
+    done: list[tuple[str, str]] = []
     entries: list[Entry | Rated] = []
     taken: list[Incoming] = []
     movements: Movements = msgspec.field(default_factory=Movements)
@@ -60,19 +65,11 @@ class Folded(msgspec.Struct):
     released: list[str] = []
     unreleased: list[tuple[Incoming, Refused]] = []
 
-    def owned(self) -> list[Call]:
-        """Return the changed calls whose owner is known, as they are now."""
-        return [call for _, call in self.changed.values() if call.user_id is not None]
-
-    def done(self) -> list[tuple[str, str]]:
-        """Return user and id of those that have ended or were charged: they hold no budget."""
-        return [
-            (call.user_id or "", call.call_id)
-            for call in self.owned()
-            if call.status != "active" or call.charge_count
-        ]
-
-    def users(self) -> set[str]:
-        """Return whose spend or calls the batch changed."""
-        users = {user for user, _ in self.spend.changed()}
-        return users.union(call.user_id or "" for call in self.owned())
+    def change(self, before: Call | None, call: Call) -> None:
+        """Take a call as last committed and as it is now."""
+        self.changed[call.call_id] = (before, call)
+        if call.user_id is not None:
+            self.owned.append(call)
+            self.users.add(call.user_id)
+            if call.status != "active" or call.charge_count:
+                self.done.append((call.user_id, call.call_id))

@@ -263,5 +263,5 @@ def _outcome(work: Work, folded: Folded) -> Outcome:
         repeated=work.repeated,
         held=len(folded.held),
         refused=Counter(letter.code for letter in work.letters),
-        changed=folded.owned(),
+        changed=folded.owned,
     )

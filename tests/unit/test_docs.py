@@ -34,6 +34,10 @@ _SETTING: Final = re.compile(
 )
 
 
+BUILT = {"api/static"}
+"""What is there only once `tools/web` has made it."""
+
+
 def text_of(page: str) -> str:
     return (ROOT / page).read_text(encoding="utf-8")
 
@@ -59,7 +63,7 @@ def test_links_lead_somewhere(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_files_that_are_named_exist(page: str) -> None:
     missing = [path for path in paths_in(page) if not list(ROOT.glob(path.rstrip("/")))]
-    assert not missing
+    assert set(missing) <= BUILT
 
 
 @pytest.mark.parametrize("page", PAGES)
