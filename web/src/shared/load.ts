@@ -16,7 +16,7 @@ export interface Loaded<T> {
   reload: () => Promise<void>;
 }
 
-/** Loads at once and whenever `key` changes; an answer that was overtaken is dropped. */
+/** Loads at once and whenever `key` changes; what was overtaken, or left behind, is dropped. */
 export function useLoaded<T>(
   key: () => unknown,
   load: (signal: AbortSignal) => Promise<T>,
@@ -31,10 +31,12 @@ export function useLoaded<T>(
     const mine = (running = new AbortController());
     loading.value = true;
     try {
-      data.value = await load(mine.signal);
+      const found = await load(mine.signal);
+      if (mine.signal.aborted) return;
+      data.value = found;
       error.value = null;
     } catch (failure) {
-      if (mine !== running) return;
+      if (mine.signal.aborted) return;
       if (!(failure instanceof ApiError)) throw failure;
       error.value = failure;
     } finally {
