@@ -23,7 +23,6 @@ from tests.unit.test_event_decoding import EXAMPLES
 
 LATER = NOW + timedelta(minutes=1)
 PRICES = catalogue([*DEFAULTS, Row("twilio", "outbound_call", "*", "minutes", "0.02", since=LATER)])
-OLD_PRICES = catalogue()
 UUID = "0192f3a4-5b6c-7000-8000-0123456789ab"
 
 
@@ -193,6 +192,19 @@ def test_what_emitters_usually_write_is_plain(plain: Plain) -> None:
 )  # fmt: skip
 def test_what_is_out_of_the_ordinary_takes_the_general_way(plain: Plain) -> None:
     assert plainly([structured(plain)]) == [None]
+
+
+def test_days_may_take_turns() -> None:
+    """A slice holds events of several days, and each is of its own."""
+    moments = ["14T23:59:59.999999", "15T00:00:00", "14T00:00:00", "13T12:00:00.5", "15T11:59:59"]
+    found = assert_alike(
+        [
+            structured(cost(service="elevenlabs", operation="tts", unit="characters", time=time))
+            for time in (f"2026-03-{moment}Z" for moment in moments)
+        ]
+    )
+    days = [one.day for one in found if one is not None]
+    assert days == [f"2026-03-{moment[:2]}" for moment in moments]
 
 
 def test_too_much_for_an_event_is_never_plain() -> None:
