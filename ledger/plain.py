@@ -1,6 +1,6 @@
 """The short way of what a busy stream is full of: costs with nothing special about them.
 
-A plain cost is in structured mode, names its user, and leaves its price to the newest row of the
+A plain cost is in structured mode, and its price is its own or that of the newest row of the
 catalogue. Plain costs are parsed, checked, priced and made into rows some hundred at a time, while
 they are in the processor's caches. Whatever is not plain takes the general way
 (`schemas.cloudevents`, `ledger.rating`), as every event could: a test holds that both come to the
@@ -24,24 +24,26 @@ from ledger.store.rows import EPOCH, MICROSECOND, cost_row, kind_cells
 from schemas.bounds import are_bounded
 from schemas.cloudevents import MAX_EVENT_BYTES, Recorded, Window, content_of, is_text, parse
 from schemas.identity import KEY_BYTES, fingerprint_of, keys_of
-from schemas.money import MAX_EVENT_NANO
+from schemas.money import MAX_EVENT_NANO, nano_from_usd
 
 _KINDS_MAX: Final = 10_000
 _DAY: Final = timedelta(days=1)
+_EVER: Final = datetime.min.replace(tzinfo=UTC)
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
-_KindKey = tuple[str, str, str, str | None, str, str | None]
-"""Source, service, operation, model, unit and persona."""
+_KindKey = tuple[str, str, str, str | None, str, str | None, bool]
+"""Source, service, operation, model, unit and persona, and whether it brings its own price."""
 
 
 class _Kind(NamedTuple):
     """What the costs of one source, persona and usage have in common, if they are of `since` on.
 
-    `nano` are whole nano-dollars a unit, None where `rate` is a fraction; `cells` are of their row.
+    `rate` is None where each brings its own price, or nobody knows one. `nano` are whole
+    nano-dollars a unit, None where the rate is a fraction. `cells` are of their row.
     """
 
     since: datetime
-    rate: Rate
+    rate: Rate | None
     nano: int | None
     service: str
     persona_id: str | None
@@ -49,16 +51,18 @@ class _Kind(NamedTuple):
 
 
 class _Kinds(dict[_KindKey, _Kind]):
-    """The kinds that were seen before. One that has no price begins to have one never."""
+    """The kinds that were seen before."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         super().__init__()
         self._catalogue = catalogue
 
     def __missing__(self, key: _KindKey) -> _Kind:
-        source, service, operation, model, unit, persona_id = key
+        source, service, operation, model, unit, persona_id, has_own_price = key
         tariff = self._catalogue.tariffs[service, operation, model, unit]
-        since, rate = tariff.rates[0] if tariff.rates else (_NEVER, Rate(0, 0, 1))
+        since, rate = _EVER, None
+        if tariff.rates and not has_own_price:
+            since, rate = tariff.rates[0]
         common = Entry(
             identity="",
             source=source,
@@ -73,9 +77,9 @@ class _Kinds(dict[_KindKey, _Kind]):
             operation_sent=tariff.operation_sent,
             model=tariff.model,
             unit=unit,
-            price_id=rate.price_id,
+            price_id=rate and rate.price_id,
         )
-        nano = rate.numerator if rate.denominator == 1 else None
+        nano = rate.numerator if rate and rate.denominator == 1 else None
         if len(self) >= _KINDS_MAX:
             self.clear()
         kind = self[key] = _Kind(since, rate, nano, service, persona_id, kind_cells(common))
@@ -111,21 +115,24 @@ class PlainCosts:
             raw, call_id, user_id,
         ) = astuple(envelope.data)  # fmt: skip
         metadata = bytes(raw)
-        if (
-            user_id is None
-            or total_cost is not None
-            or unit_cost is not None
-            or not are_bounded(usage, metadata)
-            or (model is None and b'"model"' in metadata)
+        if not are_bounded(usage, unit_cost, total_cost, metadata) or (
+            model is None and b'"model"' in metadata
         ):
             return None
         since, rate, nano, service, persona_id, cells = self._kinds[
-            envelope.source, service, operation, model, unit, persona_id
+            envelope.source, service, operation, model, unit, persona_id, total_cost is not None
         ]
         time = envelope.time
         if time < since:
             return None
-        cost_nano = usage * nano if nano and type(usage) is int else rate.cost_nano(usage)
+        if total_cost is not None:
+            cost_nano = nano_from_usd(total_cost)
+        elif nano and type(usage) is int:
+            cost_nano = usage * nano
+        elif rate is not None:
+            cost_nano = rate.cost_nano(usage)
+        else:
+            return None
         if cost_nano > MAX_EVENT_NANO:
             return None
         if not self._midnight <= time < self._next_midnight:
@@ -133,8 +140,9 @@ class PlainCosts:
         passed = time - self._midnight
         moment = self._midnight_us + passed.seconds * 1_000_000 + passed.microseconds
         row = cost_row(
-            key, moment, cost_nano, estimated, usage, envelope.id, metadata, call_id, user_id, cells
-        )
+            key, moment, cost_nano, estimated, usage, unit_cost, envelope.id, metadata, call_id,
+            cells,
+        )  # fmt: skip
         return Rated(
             key.hex(), fingerprint_of(content_of(envelope)), call_id, user_id, persona_id, service,
             time, self._day, cost_nano, estimated, row, self._catalogue, value or b"",

@@ -27,9 +27,9 @@ _ANY_TIME: Final = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace
 class Rated(msgspec.Struct, gc=False):
     """A recorded cost with its price in nano-dollars, by one catalogue.
 
-    `row` is its row but for the owner, whom the fold that counts it fills in; of a plain cost,
-    which names its user, it is the whole row as COPY reads it. `user_id` is what the event says.
-    `made_of` is the event or its bytes, for the rare need of the rest.
+    `row` is its row but for the owner, whom the fold that counts it fills in; of a plain cost, as
+    COPY reads it. `user_id` is what the event says. `made_of` is the event or its bytes, for the
+    rare need of the rest.
     """
 
     type: ClassVar = "cost.recorded"

@@ -24,7 +24,7 @@ _BRACKETS: Final = re.compile(rb"[\[\]{}]")
 
 def _bounded(value: Number | None, name: str, most: int) -> None:
     """Refuse a number that is not finite, negative, above `most`, or written absurdly long."""
-    if value is None:
+    if value is None or _fits(value, most):
         return
     if isinstance(value, Decimal):
         if not value.is_finite():
@@ -38,18 +38,31 @@ def _bounded(value: Number | None, name: str, most: int) -> None:
         raise Refused("invalid_event", f"`{name}` is above {most}.")
 
 
-def are_bounded(usage: Number, metadata: bytes) -> bool:
-    """Say whether a recorded cost may say this, but for what it says of prices."""
+def _fits(value: Number, most: int) -> bool:
+    """Say whether a number is a few digits with at most a point, and not above `most`.
+
+    So are nearly all, and this tells much sooner than looking for what may be wrong.
+    """
+    if type(value) is int:
+        return 0 <= value <= most
+    text = str(value)
+    short = len(text) <= MAX_DECIMAL_PLACES and text.replace(".", "", 1).isdigit()
+    return short and value <= most
+
+
+def are_bounded(
+    usage: Number, unit_cost: Number | None, total_cost: Number | None, metadata: bytes
+) -> bool:
+    """Say whether a recorded cost may say this."""
     if (
-        type(usage) is int
-        and 0 <= usage <= MAX_USAGE
+        _fits(usage, MAX_USAGE)
+        and (unit_cost is None or _fits(unit_cost, MAX_AMOUNT_USD))
+        and (total_cost is None or _fits(total_cost, MAX_AMOUNT_USD))
         and (not metadata or (len(metadata) <= MAX_METADATA_DEPTH and metadata.startswith(b"{")))
     ):
         return True  # nothing so short can be nested too deep
     try:
-        _bounded(usage, "usage", MAX_USAGE)
-        if metadata:
-            _check_metadata(metadata)
+        _check_cost(usage, unit_cost, total_cost, metadata)
     except Refused:
         return False
     return True
@@ -60,10 +73,15 @@ def _check_started(data: Any) -> None:
 
 
 def _check_recorded(data: Any) -> None:
-    _bounded(data.usage, "usage", MAX_USAGE)
-    _bounded(data.unit_cost, "unitCost", MAX_AMOUNT_USD)
-    _bounded(data.total_cost, "totalCost", MAX_AMOUNT_USD)
-    metadata = bytes(data.metadata)
+    _check_cost(data.usage, data.unit_cost, data.total_cost, bytes(data.metadata))
+
+
+def _check_cost(
+    usage: Number, unit_cost: Number | None, total_cost: Number | None, metadata: bytes
+) -> None:
+    _bounded(usage, "usage", MAX_USAGE)
+    _bounded(unit_cost, "unitCost", MAX_AMOUNT_USD)
+    _bounded(total_cost, "totalCost", MAX_AMOUNT_USD)
     if metadata:
         _check_metadata(metadata)
 

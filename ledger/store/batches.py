@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from operator import itemgetter
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from ledger.store.rows import (
     copied,
     entry_row,
     identity_rows,
+    owner_cell,
 )
 from ledger.store.sql import statements
 from schemas.events import Event
@@ -128,7 +130,8 @@ async def write(connection: Connection, folded: Folded, recorded_at: datetime) -
             [event.fingerprint for event in folded.taken],
         )
         await _copy(connection, "event_identities", IDENTITY_COLUMNS, rows)
-        await _copy(connection, "call_cost_events", ENTRY_COLUMNS, map(_row, folded.entries))
+        pieces = chain.from_iterable(map(_row, folded.entries))
+        await _copy(connection, "call_cost_events", ENTRY_COLUMNS, pieces)
     if folded.released:
         await connection.execute(_SQL["release"], joined_texts(folded.released))
     if folded.held:
@@ -137,16 +140,16 @@ async def write(connection: Connection, folded: Folded, recorded_at: datetime) -
 
 
 async def _copy(
-    connection: Connection, table: str, columns: Sequence[str], rows: Iterable[bytes]
+    connection: Connection, table: str, columns: Sequence[str], pieces: Iterable[bytes]
 ) -> None:
-    await connection.copy_to_table(table, columns=columns, source=copied(rows), format="binary")
+    await connection.copy_to_table(table, columns=columns, source=copied(pieces), format="binary")
 
 
-def _row(entry: Entry | Rated) -> bytes:
+def _row(entry: Entry | Rated) -> tuple[bytes, bytes]:
     if isinstance(entry, Entry):
-        return entry_row(entry, entry.user_id)
+        return entry_row(entry), owner_cell(entry.user_id)
     row = entry.row
-    return row if isinstance(row, bytes) else entry_row(row, entry.owner)
+    return row if isinstance(row, bytes) else entry_row(row), owner_cell(entry.owner)
 
 
 async def _write_calls(connection: Connection, folded: Folded, recorded_at: datetime) -> None:

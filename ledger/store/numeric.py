@@ -12,17 +12,21 @@ _BASE_DIGITS: Final = 4
 
 def encode_numeric(value: int | Decimal) -> bytes:
     """Return the binary form of a finite numeric: header, then base-10000 digits."""
-    sign, digits, exponent = Decimal(value).as_tuple()
-    scale = max(0, -int(exponent))
-    number = int("".join(map(str, digits))) * 10 ** max(0, int(exponent))
-    number *= 10 ** (-scale % _BASE_DIGITS)  # the point falls between two base-10000 digits
+    text = str(value)
+    if "E" in text:
+        text = f"{value:f}"
+    whole, _, fraction = text.partition(".")
+    scale = len(fraction)
+    after = -(-scale // _BASE_DIGITS)
+    # The point falls between two base-10000 digits.
+    number = abs(int(whole + fraction.ljust(after * _BASE_DIGITS, "0")))
     groups: list[int] = []
     while number:
         number, group = divmod(number, _BASE)
         groups.append(group)
-    weight = len(groups) - -(-scale // _BASE_DIGITS) - 1
-    header = struct.pack("!hhHH", len(groups), weight, 0x4000 if sign else 0, scale)
-    return header + struct.pack(f"!{len(groups)}h", *reversed(groups))
+    count = len(groups)
+    sign = 0x4000 if text[0] == "-" else 0
+    return struct.pack(f"!hhHH{count}h", count, count - after - 1, sign, scale, *reversed(groups))
 
 
 def decode_numeric(value: bytes) -> Decimal:

@@ -29,12 +29,11 @@ ENTRY_COLUMNS: Final = (
     "amount_nano",
     "estimated",
     "usage",
+    "unit_cost",
     "event_id",
     "data",
     "call_id",
-    "user_id",
     "price_id",
-    "unit_cost",
     "voids",
     "source",
     "type",
@@ -44,10 +43,12 @@ ENTRY_COLUMNS: Final = (
     "operation_sent",
     "model",
     "unit",
+    "user_id",
 )
 """The columns of an entry in the order in which they are written.
 
-First what differs from event to event, then whose it is, then what many costs have in common.
+First what differs from event to event, then what many costs have in common, and last whose it is,
+which may become known only when the event is counted.
 """
 
 IDENTITY_COLUMNS: Final = ("identity", "fingerprint")
@@ -55,7 +56,7 @@ IDENTITY_COLUMNS: Final = ("identity", "fingerprint")
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
 _END: Final = struct.pack("!h", -1)
 _NULL: Final = struct.pack("!i", -1)
-_ROWS_PER_CHUNK: Final = 500
+_PIECES_PER_CHUNK: Final = 1_000
 _CELLS_MAX: Final = 10_000
 _COLUMNS: Final = len(ENTRY_COLUMNS)
 
@@ -83,6 +84,7 @@ class _Cells(dict[str | None, bytes]):
 
 
 _cells: Final = _Cells()
+_owners: Final = _Cells()
 
 
 def _text_cell(text: str) -> bytes:
@@ -108,13 +110,18 @@ def identity_rows(identities: Sequence[str], fingerprints: Iterable[int]) -> lis
     return rows
 
 
-async def copied(rows: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """Yield what COPY reads for these rows, some hundred at a time."""
+async def copied(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield what COPY reads for rows, or pieces of them, some hundred at a time."""
     yield _HEADER
-    remaining = iter(rows)
-    while some := b"".join(islice(remaining, _ROWS_PER_CHUNK)):
+    remaining = iter(pieces)
+    while some := b"".join(islice(remaining, _PIECES_PER_CHUNK)):
         yield some
     yield _END
+
+
+def owner_cell(user_id: str) -> bytes:
+    """Return what ends the row of an entry that belongs to this user."""
+    return _owners[user_id]
 
 
 def kind_cells(entry: Entry) -> bytes:
@@ -123,7 +130,6 @@ def kind_cells(entry: Entry) -> bytes:
     return b"".join(
         (
             _NULL if entry.price_id is None else _integer_cell(4, entry.price_id),
-            _NULL if entry.unit_cost is None else _numeric_cell(entry.unit_cost),
             _NULL if entry.voids is None else _length(16) + bytes.fromhex(entry.voids),
             cells[entry.source],
             cells[entry.type],
@@ -143,36 +149,35 @@ def cost_row(
     cost_nano: int,
     estimated: bool,
     usage: int | Decimal,
+    unit_cost: int | Decimal | None,
     event_id: str,
     metadata: bytes,
     call_id: str,
-    user_id: str,
     kind: bytes,
 ) -> bytes:
-    """Return the row of a recorded cost; `moment` is in microseconds since `EPOCH`.
+    """Return the row of a recorded cost up to its owner.
 
-    Texts have at most 255 characters; `kind` is cells.
+    `moment` is in microseconds since `EPOCH`; texts have at most 255 characters; `kind` is cells.
     """
-    event, call, user = event_id.encode(), call_id.encode(), user_id.encode()
+    event, call = event_id.encode(), call_id.encode()
     return b"".join(
         (
             _fixed_cells(_COLUMNS, 16, key, 8, moment, 8, cost_nano, 8, 0, 1, estimated),
             _numeric_cell(usage),
+            _NULL if unit_cost is None else _numeric_cell(unit_cost),
             _LENGTHS[len(event)],
             event,
             _length(len(metadata) or -1),
             metadata,
             _LENGTHS[len(call)],
             call,
-            _LENGTHS[len(user)],
-            user,
             kind,
         )
     )
 
 
-def entry_row(entry: Entry, user_id: str) -> bytes:
-    """Return the row of an entry that belongs to this user."""
+def entry_row(entry: Entry) -> bytes:
+    """Return the row of an entry up to its owner."""
     moment = (entry.time - EPOCH) // MICROSECOND
     return b"".join(
         (
@@ -190,10 +195,10 @@ def entry_row(entry: Entry, user_id: str) -> bytes:
                 entry.estimated,
             ),
             _NULL if entry.usage is None else _numeric_cell(entry.usage),
+            _NULL if entry.unit_cost is None else _numeric_cell(entry.unit_cost),
             _text_cell(entry.event_id),
             _NULL if entry.data is None else _text_cell(entry.data),
             _text_cell(entry.call_id),
-            _text_cell(user_id),
             kind_cells(entry),
         )
     )

@@ -23,6 +23,7 @@ from ledger.store.rows import (
     copied,
     entry_row,
     identity_rows,
+    owner_cell,
 )
 from tests.support.background import Background
 from tests.support.databases import Databases
@@ -170,8 +171,8 @@ def as_read(entry: Entry) -> dict[str, object]:
 @many
 @given(written=st.lists(entries, max_size=8))
 def test_rows_of_events(wire: Wire, written: list[Entry]) -> None:
-    rows = [entry_row(entry, entry.user_id) for entry in written]
-    wire.copy_rows("new_call_cost_events", ENTRY_COLUMNS, copied(rows))
+    pieces = [piece for one in written for piece in (entry_row(one), owner_cell(one.user_id))]
+    wire.copy_rows("new_call_cost_events", ENTRY_COLUMNS, copied(pieces))
     read = wire.rows(f"SELECT {COLUMNS} FROM new_call_cost_events")
     assert [dict(row) for row in read] == list(map(as_read, written))
 

@@ -24,13 +24,13 @@ def some_rated(events: Iterable[Incoming], catalogue: Catalogue) -> list[Incomin
 
 
 def write_rows(events: Iterable[Incoming]) -> None:
-    """Make of rated costs that name their user what they are if they are plain, short of parsing.
+    """Make of rated costs what they are if they are plain, short of parsing.
 
     A batch that holds one is copied, however few it holds.
     """
     for event in events:
-        if isinstance(event, Rated) and isinstance(event.row, Entry) and event.user_id is not None:
-            event.row = entry_row(event.row, event.user_id)
+        if isinstance(event, Rated) and isinstance(event.row, Entry):
+            event.row = entry_row(event.row)
 
 
 def as_entry(row: Entry | Rated) -> Entry:
@@ -41,6 +41,6 @@ def as_entry(row: Entry | Rated) -> Entry:
     assert isinstance(event.data, CostRecorded)
     tariff = tariff_of(row.catalogue, event.data)
     entry = cost_entry(event, event.data, tariff, *price(event.data, tariff, event.time))
-    assert row.row in (entry, entry_row(entry, row.user_id or ""))
+    assert row.row in (entry, entry_row(entry))
     assert (entry.cost_nano, entry.time, entry.call_id) == (row.cost_nano, row.time, row.call_id)
     return entry._replace(user_id=row.owner)

@@ -35,7 +35,7 @@ def generally(value: bytes) -> Rated | None:
     if not isinstance(found, Rated):
         return None
     assert isinstance(found.row, Entry)
-    found.row = entry_row(found.row, found.user_id or "")
+    found.row = entry_row(found.row)
     return found
 
 
@@ -160,6 +160,10 @@ def test_a_damaged_cost_is_what_it_would_be_otherwise(value: bytes, data: st.Dat
         event("cost.recorded", cost(time=LATER)["data"], time=LATER, timesource=RECEIVER),
         cost(time=LATER, metadata={"note": "x" * 2_000}),
         cost(time=LATER, metadata={"said": "größe"}, call="Anruf-ä", user="💶" * 255, id="é" * 255),
+        cost(time=LATER, user=None),
+        cost(time=LATER, unitCost="0.015"),
+        cost(totalCost="0.5", service="nobody", estimated=True),
+        cost(time=LATER, unitCost=2, totalCost=1),
         cost(time=LATER, metadata={"said": 'a\nb \\ "\\u0000"'}, source="a\tb"),
     ],
 )
@@ -174,9 +178,9 @@ def test_what_emitters_usually_write_is_plain(plain: Plain) -> None:
     [
         *(plain for kind, plain in EXAMPLES.items() if kind != "cost.recorded"),
         cost(),
-        cost(time=LATER, user=None),
-        cost(time=LATER, unitCost=1),
-        cost(time=LATER, totalCost=1),
+        cost(time=LATER, unitCost=1, service="nobody"),
+        cost(time=LATER, unitCost=-1),
+        cost(time=LATER, totalCost=10**10),
         cost(time=LATER, usage=-1),
         cost(time=LATER, usage=MAX_USAGE + 1),
         cost(time=LATER, usage=MAX_USAGE),
