@@ -8,6 +8,7 @@ begins. Ids are version 7 UUIDs and times rise with the events, as emitters writ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 from typing import Final, NamedTuple
@@ -26,6 +27,8 @@ _TURNOVER_PER_MILLE: Final = 5
 _EVENTS_PER_SECOND: Final = 400
 """How fast the events' own times rise: so many calls are a few hundred events a second."""
 _REPEAT_DISTANCE_MOST: Final = 5_000
+_WHOLE_SECONDS: Final = re.compile(rb'"usage":(\d+),("unit":"seconds")')
+_USER: Final = re.compile(rb'"userId":"[^"]*",')
 
 _USAGE: Final = (
     ("twilio", "voice_outbound", "", "seconds", 30),
@@ -159,6 +162,30 @@ def with_repeats(records: Sequence[Record], percent: int, seed: int) -> list[Rec
             due.setdefault(later, []).append(record)
         result += due.pop(place, [])
     return result + [record for place in sorted(due) for record in due[place]]
+
+
+def as_varied(records: Sequence[Record], seed: int) -> list[Record]:
+    """Return the records with costs as different emitters write them.
+
+    Seconds have a fraction; one cost in four names no user, and one in ten brings its own price.
+    """
+    rng = Random(seed)
+    return [
+        record._replace(value=_varied(record.value, rng))
+        if b'"type":"cost.recorded"' in record.value
+        else record
+        for record in records
+    ]
+
+
+def _varied(cost: bytes, rng: Random) -> bytes:
+    cost = _WHOLE_SECONDS.sub(rb'"usage":\1.%d,\2' % rng.randrange(10), cost)
+    if rng.randrange(4) == 0:
+        cost = _USER.sub(b"", cost)
+    if rng.randrange(10) == 0:
+        price = b',"unitCost":"0.00015","totalCost":"0.0%04d"}}' % rng.randrange(10_000)
+        cost = cost.removesuffix(b"}}") + price
+    return cost
 
 
 def mean_bytes(records: Iterable[Record]) -> int:

@@ -11,6 +11,7 @@ from typing import Final, Literal, cast
 Part = Literal[
     "durable",
     "repeats",
+    "varied",
     "faust",
     "loss",
     "latency",
@@ -26,6 +27,7 @@ BrokerName = Literal["tansu", "apache"]
 PARTS: Final[dict[Part, str]] = {
     "durable": "durable events/s of one and of two workers, and the plain COPY of the same rows",
     "repeats": "the same for one worker where 1 % of the events come twice",
+    "varied": "the same for one worker where costs are written as different emitters do",
     "faust": "a consumer that only reads, and Faust agents doing less and the same",
     "loss": "what becomes of events whose processing fails in a Faust agent",
     "latency": "from an event's time to its commit and to the topic of totals, at a fixed load",

@@ -21,7 +21,7 @@ from bench.loss import Loss
 from bench.options import Options
 from bench.peers import AGENT_EVENTS_MOST
 from bench.reads import BARE, OFFERED_PER_SECOND, Reads
-from bench.rounds import COPY, ONE, READING, REPEATS, TWO, Rounds
+from bench.rounds import COPY, ONE, READING, REPEATS, TWO, VARIED, Rounds
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Report:
     def throughput(self, rounds: Rounds, options: Options, load: Load) -> None:
         """Add the contenders of the rounds."""
         runs = rounds.runs
-        ours = [run for name in (ONE, TWO, REPEATS) for run in runs.get(name, [])]
+        ours = [run for name in (ONE, TWO, REPEATS, VARIED) for run in runs.get(name, [])]
         self._section("Durable events a second")
         self.lines += table(
             ["", "÷ COPY", "events/s", "µs of CPU an event: Python / PostgreSQL / broker"],
@@ -62,6 +62,11 @@ class Report:
             f"indexes, and {spread(rounds.logged_bytes, 0)} bytes of write-ahead log right after "
             "a checkpoint.",
         )
+        if VARIED in runs:
+            self._note(
+                "Costs of many emitters: seconds have a fraction, one cost in four names no user, "
+                "and one in ten brings its own price."
+            )
         if READING in runs:
             self._note(
                 "Consumer and agents: no repeats dropped, no totals in PostgreSQL, no offsets; up "

@@ -12,7 +12,7 @@ from typing import Final
 
 from bench import peers
 from bench.durable import measure_workers
-from bench.events import Record, with_repeats
+from bench.events import Record, as_varied, with_repeats
 from bench.figures import Timed
 from bench.limit import extract, measure_copy
 from bench.options import Part
@@ -22,6 +22,7 @@ COPY: Final = "plain COPY of the same rows: the limit"
 ONE: Final = "one worker"
 TWO: Final = "two workers"
 REPEATS: Final = "one worker, 1 % of the events come twice"
+VARIED: Final = "one worker, costs of many emitters"
 READING: Final = "a consumer that only reads (aiokafka)"
 NOOP: Final = "Faust agent, decodes each event and does nothing"
 TAKE: Final = "Faust agent, `take()`, totals in a dictionary, COPY"
@@ -59,15 +60,18 @@ async def run_rounds(stage: Stage, parts: Sequence[Part]) -> Rounds:
 def _contenders(
     stage: Stage, rounds: Rounds, parts: Sequence[Part]
 ) -> dict[str, Callable[[], Awaitable[None]]]:
-    measured = stage.load.measured
-    repeated = with_repeats(measured, _REPEATS_PERCENT, stage.options.seed)
+    measured, seed = stage.load.measured, stage.options.seed
     chosen: dict[str, Callable[[], Awaitable[None]]] = {
         ONE: lambda: _workers(stage, rounds, ONE, 1, measured)
     }
     if "durable" in parts:
         chosen[TWO] = lambda: _workers(stage, rounds, TWO, 2, measured)
     if "repeats" in parts:
+        repeated = with_repeats(measured, _REPEATS_PERCENT, seed)
         chosen[REPEATS] = lambda: _workers(stage, rounds, REPEATS, 1, repeated)
+    if "varied" in parts:
+        varied = as_varied(measured, seed)
+        chosen[VARIED] = lambda: _workers(stage, rounds, VARIED, 1, varied)
     if "faust" in parts:
         chosen[READING] = lambda: _peer(stage, rounds, READING, peers.measure_reading)
         chosen[NOOP] = lambda: _peer(stage, rounds, NOOP, peers.measure_noop)
@@ -83,7 +87,7 @@ async def _workers(
         rows = await extract(url, run.since)
     copied = await measure_copy(stage, rows, run.events)
     ratio = copied.seconds / run.seconds
-    if name != REPEATS:
+    if name in (ONE, TWO):
         rounds.add(COPY, copied)
     rounds.add(name, Timed(run.events, run.seconds, ratio, run.cpu))
     rounds.kept_bytes.append(run.kept_bytes)
