@@ -107,8 +107,8 @@ usages = st.sampled_from(
     ]
 )
 rare: dict[str, st.SearchStrategy[Any]] = {
-    "unitCost": st.sampled_from(["0.5", -1, 3]),
-    "totalCost": st.sampled_from(["0.5", 10**10, 3]),
+    "unitCost": st.sampled_from(["0.5", -1, 3, "NaN", "-0.0", "1E+3"]),
+    "totalCost": st.sampled_from(["0.5", 10**10, 3, -1, "0.0000000005", "-0.0", "1E-29"]),
     "personaId": names,
     "estimated": st.booleans(),
     "subject": st.sampled_from(["call-1", "call-2"]),
@@ -181,6 +181,8 @@ def test_what_emitters_usually_write_is_plain(plain: Plain) -> None:
         cost(time=LATER, unitCost=1, service="nobody"),
         cost(time=LATER, unitCost=-1),
         cost(time=LATER, totalCost=10**10),
+        cost(time=LATER, totalCost=-1),
+        cost(time=LATER, totalCost="0." + "1" * 31),
         cost(time=LATER, usage=-1),
         cost(time=LATER, usage=MAX_USAGE + 1),
         cost(time=LATER, usage=MAX_USAGE),
