@@ -17,7 +17,7 @@ from bench.databases import Databases
 from bench.delivery import measure_delivery
 from bench.events import make_load
 from bench.large import measure_everyone, measure_export
-from bench.latency import measure_latency
+from bench.latency import measure_latencies
 from bench.live import measure_live
 from bench.loss import measure_loss
 from bench.machine import CpuMeter, describe
@@ -63,7 +63,7 @@ async def _run_parts(stage: Stage, report: Report) -> None:
         rounds = await run_rounds(stage, options.parts)
         report.throughput(rounds, options, stage.load)
     if "latency" in options.parts:
-        report.latency(await measure_latency(stage))
+        report.latencies(await measure_latencies(stage))
     if "delivery" in options.parts:
         report.delivery(await measure_delivery(stage))
     if "alerts" in options.parts:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bench.machine import CpuUse
 
-_PARTS = ("Python", "PostgreSQL", "broker")
+PARTS = ("Python", "PostgreSQL", "broker")
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
@@ -56,7 +56,7 @@ def cpu_text(runs: Sequence[Timed]) -> str:
     measured = [run.microseconds() for run in runs if run.cpu is not None]
     if not measured:
         return ""
-    return " / ".join(f"{median([run[part] for run in measured]):.1f}" for part in _PARTS)
+    return " / ".join(f"{median([run[part] for run in measured]):.1f}" for part in PARTS)
 
 
 def strangers_text(runs: Sequence[Timed]) -> str:

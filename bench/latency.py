@@ -1,17 +1,19 @@
-"""How long an event takes to its commit, and to the topic of totals, at a fixed offered load.
+"""How long an event takes to its commit, and to the topic of totals, at fixed offered loads.
 
-One worker that has no backlog; events sent one by one on a fixed schedule, whatever happens to the
-ones before. Each of them is the only one of its call in the run, so the first total of that call
-that was made after it contains it. The clock starts at the event's own `time`, which is the moment
-it was due to be sent: a late sender would show, and not be left out.
+One worker that has no backlog; events sent on a fixed schedule, whatever happens to the ones
+before. Some of them are the only ones of their calls in the run, so the first total of such a call
+that was made after its event contains it. The clock starts at the event's own `time`, which is the
+moment it was due to be sent: a late sender would show, and not be left out.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from random import Random
 from typing import Any, Final, NamedTuple
 
@@ -20,19 +22,24 @@ import msgspec
 from bench.broker import Broker
 from bench.databases import open_database
 from bench.durable import wait_counted, warm_up
-from bench.events import CALLS, Emitter
+from bench.events import CALLS, Emitter, Record
 from bench.figures import percentile
+from bench.machine import CpuMeter, CpuUse
 from bench.stage import InvalidRunError, Stage
-from bench.workers import running_workers
+from bench.workers import Workers, running_workers
 from schemas.topics import CALL_EVENTS, CALL_TOTALS
 from streams.kafka import AIOKafkaConsumer, make_consumer, make_producer
 
-EVENTS_PER_SECOND: Final = 1_000
+LOADS: Final = (1_000, 10_000)
+"""Events a second."""
 LINGER_MS: Final = 20
 """How long the emitter gathers events, which is part of what is measured; as long as our own totals
 wait. A shorter one costs a broker more requests than it saves time."""
-_SECONDS: Final = 10
+SECONDS: Final = 10
+_WATCHED: Final = 2_000
 _SETTLE_SECONDS: Final = 1
+_WRITING_US: Final = 25
+"""What it may take to write an event before the clock starts."""
 _ANSWER_SECONDS_MAX: Final = 30
 _READ_MS: Final = 50
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,20 +55,37 @@ _decode: Final = msgspec.json.Decoder(_Total).decode
 
 
 class Latencies(NamedTuple):
-    """Milliseconds from each event's time to its commit, and to its arrival as a total."""
+    """Milliseconds from watched events' time to their commit, and to their arrival as totals.
+
+    `cpu` is what worker, database and broker used while events were sent.
+    """
 
     committed_ms: list[float]
     published_ms: list[float]
+    cpu: CpuUse
 
 
-async def measure_latency(stage: Stage) -> list[Latencies]:
-    """Offer a fixed load to one worker, again and again; raises InvalidRunError."""
-    stage.narrator.title("latency")
+class _Due(NamedTuple):
+    """An event and when it is to be sent, in milliseconds since 1970; `call` if it is watched."""
+
+    at_ms: int
+    record: Record
+    call: str | None
+
+
+async def measure_latencies(stage: Stage) -> dict[int, list[Latencies]]:
+    """Return the rounds of each load, in events a second; raises InvalidRunError."""
+    return {load: await _rounds(stage, load) for load in LOADS}
+
+
+async def _rounds(stage: Stage, load: int) -> list[Latencies]:
+    """Offer so many events a second to one worker, again and again."""
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(stage.broker())
         url = await stack.enter_async_context(stage.databases.fresh())
         connection = await stack.enter_async_context(open_database(url))
         workers = await stack.enter_async_context(running_workers(stage, 1, broker, url))
+        stage.narrator.title(f"latency at {load:,} events/s")
         stage.narrator.say("the worker starts, and is told of the calls")
         await workers.wait_assigned(connection)
         await warm_up(stage, broker, connection, workers)
@@ -70,50 +94,60 @@ async def measure_latency(stage: Stage) -> list[Latencies]:
         for number in range(1, stage.options.runs + 1):
             await asyncio.sleep(_SETTLE_SECONDS)
             stage.narrator.title(f"latency, round {number} of {stage.options.runs}")
-            stage.narrator.say(f"{EVENTS_PER_SECOND:,} events/s for {_SECONDS} s")
-            runs.append(await _measure(stage, broker, number))
-            counted += EVENTS_PER_SECOND * _SECONDS
+            stage.narrator.say(f"{load:,} events/s for {SECONDS} s")
+            runs.append(await _measure(stage, broker, workers, load, stage.options.seed + number))
+            counted += load * SECONDS
             await wait_counted(connection, workers, counted)
             stage.narrator.result(f"{percentile(runs[-1].committed_ms, 50):.0f} ms to the commit")
         await workers.stop()
     return runs
 
 
-async def _measure(stage: Stage, broker: Broker, number: int) -> Latencies:
+async def _measure(
+    stage: Stage, broker: Broker, workers: Workers, load: int, seed: int
+) -> Latencies:
     consumer = make_consumer(broker.kafka, CALL_TOTALS.name, group=None)
     await consumer.start()
     try:
-        watch = _Watch(consumer)
+        await _read_up(consumer)
+        events = _write(load, seed, time.time_ns() // 1_000_000)
+        watch = _Watch(consumer, events)
         reading = asyncio.create_task(watch.run())
-        await _offer(stage, broker, watch, number)
+        meter = CpuMeter(
+            {
+                "Python": workers.pids,
+                "PostgreSQL": [stage.databases.server_pid],
+                "broker": [broker.pid],
+            }
+        )
+        await _offer(broker, events)
+        cpu = meter.read()
         async with asyncio.timeout(_ANSWER_SECONDS_MAX):
             await reading
     except TimeoutError:
         raise InvalidRunError("not every event came out as a total") from None
     finally:
         await consumer.stop()
-    return watch.latencies
+    return Latencies(watch.committed_ms, watch.published_ms, cpu)
+
+
+async def _read_up(consumer: AIOKafkaConsumer) -> None:
+    """Read all that there is, so that it does not come in between later."""
+    while await consumer.getmany(timeout_ms=1_000 * _SETTLE_SECONDS):
+        pass
 
 
 class _Watch:
-    """Reads the topic of totals until every event that was sent has come out."""
+    """Reads the topic of totals until every watched event has come out."""
 
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, events: Sequence[_Due]) -> None:
         self._consumer = consumer
-        self._due: dict[str, datetime] = {}
-        self._all_sent = False
-        self.latencies = Latencies([], [])
-
-    def expect(self, call_id: str, due: datetime) -> None:
-        """Wait for a total of this call that was made after `due`."""
-        self._due[call_id] = due
-
-    def all_sent(self) -> None:
-        """Be done once nothing more is awaited."""
-        self._all_sent = True
+        self._due = {one.call: _EPOCH + one.at_ms * _MS for one in events if one.call}
+        self.committed_ms: list[float] = []
+        self.published_ms: list[float] = []
 
     async def run(self) -> None:
-        while not self._all_sent or self._due:
+        while self._due:
             polled = await self._consumer.getmany(timeout_ms=_READ_MS)
             arrived = datetime.now(UTC)
             for records in polled.values():
@@ -124,37 +158,58 @@ class _Watch:
         due = self._due.get(total.call_id)
         if due is not None and total.updated_at >= due:
             del self._due[total.call_id]
-            self.latencies.committed_ms.append((total.updated_at - due) / _MS)
-            self.latencies.published_ms.append((arrived - due) / _MS)
+            self.committed_ms.append((total.updated_at - due) / _MS)
+            self.published_ms.append((arrived - due) / _MS)
 
 
-async def _offer(stage: Stage, broker: Broker, watch: _Watch, number: int) -> None:
-    """Send events on schedule; each of another call."""
-    events = EVENTS_PER_SECOND * _SECONDS
-    seed = stage.options.seed + number
-    calls = Random(seed).sample(range(CALLS), events)
-    emitter = Emitter(seed, 0)
-    producer: Any = make_producer(broker.kafka, linger_ms=LINGER_MS)
+def _write(load: int, seed: int, now_ms: int) -> list[_Due]:
+    """Write the events of a round, which begins as soon as all of them may be written."""
+    count = load * SECONDS
+    rng, emitter = Random(seed), Emitter(seed, 0)
+    began_ms = now_ms + count * _WRITING_US // 1_000 + 100
+    calls = rng.sample(range(CALLS), CALLS)
+    watched, others = calls[:_WATCHED], calls[_WATCHED:]
+    events = []
+    for number in range(count):
+        at_ms = began_ms + number * 1_000 // load
+        is_watched = number % (count // _WATCHED) == 0
+        call = watched.pop() if is_watched else rng.choice(others)
+        record = emitter.cost_at(call, at_ms)
+        events.append(_Due(at_ms, record, emitter.call_id(call) if is_watched else None))
+    return events
+
+
+async def _offer(broker: Broker, events: Sequence[_Due]) -> None:
+    """Send events on schedule, those of `LINGER_MS` together."""
+    producer: Any = make_producer(broker.kafka)
     await producer.start()
     try:
-        began, began_ms = time.monotonic(), time.time_ns() // 1_000_000
+        first_ms = events[0].at_ms
+        began = time.monotonic() + first_ms / 1_000 - time.time()
+        if began < time.monotonic():
+            raise InvalidRunError("the events took too long to write")
         sent = []
-        for place, call in enumerate(calls):
-            await _until(began + place / EVENTS_PER_SECOND)
-            due_ms = began_ms + place * 1_000 // EVENTS_PER_SECOND
-            record = emitter.cost_at(call, due_ms)
-            watch.expect(emitter.call_id(call), _EPOCH + due_ms * _MS)
-            sent.append(
-                await producer.send(
-                    CALL_EVENTS.name, record.value, key=record.key, partition=record.partition
-                )
-            )
+        for turn, due in groupby(events, lambda one: (one.at_ms - first_ms) // LINGER_MS):
+            await _until(began + (turn + 1) * LINGER_MS / 1_000)
+            sent += await _send([one.record for one in due], producer)
         await asyncio.gather(*sent)
-        watch.all_sent()
     finally:
         await producer.stop()
-    if time.monotonic() - began > 2 * _SECONDS:
+    if time.monotonic() - began > 2 * SECONDS:
         raise InvalidRunError("the load could not be offered in time")
+
+
+async def _send(records: Sequence[Record], producer: Any) -> list[Any]:
+    batches: dict[int, Any] = {}
+    for record in records:
+        batch = batches.get(record.partition)
+        if batch is None:
+            batch = batches[record.partition] = producer.create_batch()
+        batch.append(timestamp=None, key=record.key, value=record.value)
+    return [
+        await producer.send_batch(batch, CALL_EVENTS.name, partition=partition)
+        for partition, batch in batches.items()
+    ]
 
 
 async def _until(moment: float) -> None:

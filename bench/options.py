@@ -30,7 +30,7 @@ PARTS: Final[dict[Part, str]] = {
     "varied": "the same for one worker where costs are written as different emitters do",
     "faust": "a consumer that only reads, and Faust agents doing less and the same",
     "loss": "what becomes of events whose processing fails in a Faust agent",
-    "latency": "from an event's time to its commit and to the topic of totals, at a fixed load",
+    "latency": "from an event's time to its commit and to the topic of totals, at fixed loads",
     "delivery": "from an event's time to a consumer, the broker alone, at the load of the alerts",
     "alerts": "from the event that crosses a threshold to its alert in the topic of alerts",
     "live": "from a commit to 2 000 sockets, and to 100 beside one that never reads",

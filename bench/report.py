@@ -12,10 +12,10 @@ from bench.alerts import EVENTS_PER_SECOND as ALERT_LOAD
 from bench.broker import FETCH_MAX_WAIT_MS
 from bench.delivery import Delivery
 from bench.events import CALLS, USERS, WARM_UP_EVENTS, Load, mean_bytes
-from bench.figures import Timed, cpu_text, percentile, spread, strangers_text, table
+from bench.figures import PARTS, Timed, cpu_text, percentile, spread, strangers_text, table
 from bench.http_load import Answers
 from bench.large import Export
-from bench.latency import EVENTS_PER_SECOND, LINGER_MS, Latencies
+from bench.latency import LINGER_MS, SECONDS, Latencies
 from bench.live import ACTIVE_CALLS, CHANGES_PER_SECOND, Live
 from bench.loss import Loss
 from bench.options import Options
@@ -87,15 +87,24 @@ class Report:
             "lost is what was acknowledged, but done by neither agent."
         )
 
-    def latency(self, runs: Sequence[Latencies]) -> None:
-        """Add how long events take at the fixed load."""
-        self._section(f"Latency at {EVENTS_PER_SECOND:,} events/s, one worker, in milliseconds")
+    def latencies(self, measured: Mapping[int, Sequence[Latencies]]) -> None:
+        """Add how long events take at so many a second."""
+        for load, runs in measured.items():
+            self._latency(load, runs)
+
+    def _latency(self, load: int, runs: Sequence[Latencies]) -> None:
+        self._section(f"Latency at {load:,} events/s, one worker, in milliseconds")
         rows = [
             ["event → committed", *_percentiles([run.committed_ms for run in runs])],
             ["event → total in Kafka", *_percentiles([run.published_ms for run in runs])],
         ]
         self.lines += table(["", "p50", "p99"], rows)
-        self._note("From the moment each event was due to be sent, sent in time or not.")
+        used = {name: [run.cpu.seconds[name] / SECONDS for run in runs] for name in PARTS}
+        cores = ", ".join(f"{name} {median(shares):.2f}" for name, shares in used.items())
+        self._note(
+            f"From the moment each event was due to be sent, sent in time or not. The emitter "
+            f"gathers events for {LINGER_MS} ms, which is part of it. Cores in use: {cores}."
+        )
 
     def delivery(self, runs: Sequence[Delivery]) -> None:
         """Add how long the broker alone takes at the load of the alerts."""

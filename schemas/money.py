@@ -15,6 +15,8 @@ import msgspec
 NANO_PER_USD: Final = 1_000_000_000
 """Nano-dollars in one US dollar."""
 
+_NANO_DIGITS: Final = 9
+
 MAX_EVENT_NANO: Final = 10**18
 """The most one event may carry: a billion dollars, safely inside a signed 64-bit integer."""
 
@@ -39,9 +41,12 @@ class Usd:
 
 def usd_text(nano: int) -> str:
     """Write nano-dollars as an exact decimal number of dollars: no exponent, no padding zeros."""
-    whole, rest = divmod(abs(nano), NANO_PER_USD)
-    text = f"{whole}.{rest:09d}".rstrip("0").rstrip(".")
-    return f"-{text}" if nano < 0 else text
+    if nano < 0:
+        return "-" + usd_text(-nano)
+    digits = str(nano).zfill(_NANO_DIGITS + 1)
+    fraction = digits[-_NANO_DIGITS:].rstrip("0")
+    whole = digits[:-_NANO_DIGITS]
+    return f"{whole}.{fraction}" if fraction else whole
 
 
 def half_even(numerator: int, denominator: int) -> int:

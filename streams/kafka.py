@@ -123,7 +123,12 @@ def _partition_of(key: bytes | None, all_partitions: Sequence[int], free: Sequen
     """Choose the partition that every Kafka client chooses for a key, remembering its hash."""
     if key is None:
         return int(_by_the_library(key, all_partitions, free))
-    return all_partitions[_hash_of(key) % len(all_partitions)]
+    return partition_of(key, all_partitions)
+
+
+def partition_of(key: bytes, partitions: Sequence[int]) -> int:
+    """Return which of all partitions of a topic, in order, every Kafka client chooses for a key."""
+    return partitions[_hash_of(key) % len(partitions)]
 
 
 @lru_cache(KEYS_REMEMBERED_MAX)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar
 
-from streams.kafka import AIOKafkaProducer, KafkaError
+from streams.kafka import AIOKafkaProducer, KafkaError, partition_of
 
 T = TypeVar("T")
 Headers = list[tuple[str, bytes]]
@@ -18,7 +18,9 @@ SEND_TIMEOUT_SECONDS: Final = 15
 STOP_TIMEOUT_SECONDS: Final = 5
 RECORDS_PER_SLICE: Final = 500
 RECORDS_PER_TURN: Final = 25
-"""Making and queueing a record takes some ten microseconds; nothing else runs meanwhile."""
+GATHERED_PER_SLICE: Final = 2_000
+GATHERED_PER_TURN: Final = 100
+"""A turn, during which nothing else runs, takes about a millisecond."""
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +68,21 @@ class Producing:
         remaining = iter(records)
         while sent := await self._limited(
             _send(producer, topic, islice(remaining, RECORDS_PER_SLICE))
+        ):
+            count += sent
+        return count
+
+    async def send_gathered(self, topic: str, records: Iterable[tuple[bytes, bytes]]) -> int:
+        """Do as `send_all` does, with records gathered by partition.
+
+        That takes a fraction of the time, but whoever else sends to a partition then waits in line:
+        for a producer with one such sender.
+        """
+        producer = await self._open()
+        count = 0
+        remaining = iter(records)
+        while sent := await self._limited(
+            _send_gathered(producer, topic, islice(remaining, GATHERED_PER_SLICE))
         ):
             count += sent
         return count
@@ -126,6 +143,30 @@ async def _send(
             await asyncio.sleep(0)
     await asyncio.gather(*sent)
     return len(sent)
+
+
+async def _send_gathered(
+    producer: AIOKafkaProducer, topic: str, records: Iterable[tuple[bytes, bytes]]
+) -> int:
+    """Send records in few batches, letting others have their turn; return how many they were."""
+    partitions = sorted(await producer.partitions_for(topic))
+    batches: dict[int, Any] = {}
+    sent = []
+    count = 0
+    for count, (key, value) in enumerate(records, start=1):
+        partition = partition_of(key, partitions)
+        batch = batches.get(partition)
+        if batch is None or batch.append(timestamp=None, key=key, value=value) is None:
+            if batch is not None:
+                sent.append(await producer.send_batch(batch, topic, partition=partition))
+            batch = batches[partition] = producer.create_batch()
+            batch.append(timestamp=None, key=key, value=value)
+        if count % GATHERED_PER_TURN == 0:
+            await asyncio.sleep(0)
+    for partition, batch in batches.items():
+        sent.append(await producer.send_batch(batch, topic, partition=partition))
+    await asyncio.gather(*sent)
+    return count
 
 
 async def _send_in_order(producer: AIOKafkaProducer, records: Iterable[Sent]) -> None:

@@ -35,8 +35,6 @@ from streams.relay import Relay
 from streams.watchdog import Watchdog
 
 GROUP: Final = "cost-analytics-ledger"
-TOTALS_LINGER_MS: Final = 20
-"""Fewer, larger requests leave brokers and worker free for alerts; totals, too, arrive sooner."""
 FINISH_SECONDS: Final = 10
 LEAVE_SECONDS: Final = 5
 CANCEL_SECONDS: Final = 3
@@ -70,9 +68,7 @@ class Worker:
         self._producing = Producing(lambda: make_producer(options.kafka))
         letters = DeadLetterTopic(self._producing, stream, options.refusal_limit)
         prices = PriceBook()
-        self._totals_producing = Producing(
-            lambda: make_producer(options.kafka, linger_ms=TOTALS_LINGER_MS)
-        )
+        self._totals_producing = Producing(lambda: make_producer(options.kafka))
         self._publisher = TotalsPublisher(self._totals_producing, self._connect, self._is_behind)
         self._relay = Relay(self._producing, self._connect)
         self._offsets = KafkaOffsets(self._consumer)
