@@ -90,11 +90,12 @@ class _Fold:
 
     def _hold(self, call_id: str, waiting: list[Incoming]) -> None:
         """Keep events back, but not those that could not be priced either way."""
-        for event in map(whole, waiting):
+        for incoming in waiting:
+            event = whole(incoming)
             try:
                 self._require_price(event)
             except Refused as refusal:
-                self._out.refused.append((event, refusal))
+                self._out.refused.append((incoming, refusal))
                 continue
             opened = self._open(call_id)
             opened.grows = False

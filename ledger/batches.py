@@ -31,7 +31,8 @@ class Batch(msgspec.Struct):
     """Decoded events with the records they came in, what was refused already, and how far it goes.
 
     `events` and `records` run in parallel; `next_offsets` is by partition,
-    and so is `rewinds`: where the log of a partition was found to begin anew.
+    and so is `rewinds`: where the log of a partition was found to begin anew. `part_of` is the size
+    of the batch that it was taken out of.
     """
 
     events: list[Incoming] = []
@@ -39,11 +40,12 @@ class Batch(msgspec.Struct):
     letters: list[DeadLetter] = []
     next_offsets: dict[int, int] = {}
     rewinds: dict[int, int] = {}
+    part_of: int = 0
 
     @property
     def size(self) -> int:
         """How many records the batch stands for."""
-        return len(self.events) + len(self.letters)
+        return self.part_of or len(self.events) + len(self.letters)
 
     def add(self, later: Batch) -> None:
         """Take over what came after it from the same partitions."""

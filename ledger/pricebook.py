@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Final
 
@@ -20,20 +21,20 @@ class PriceBook:
         self.catalogue = Catalogue(())
         self._version = -1
         self._looked_at = 0
+        self._lock = asyncio.Lock()
 
-    async def refresh(self, connection: Connection, *, at_once: bool = False) -> bool:
-        """Read the catalogue again if it grew, looking every few seconds; returns whether it did.
+    async def refresh(self, connection: Connection, *, at_once: bool = False) -> None:
+        """Read the catalogue again if it grew, looking every few seconds.
 
         Raises a PostgreSQL error or OSError.
         """
         now = time.monotonic_ns()
         due = now - self._looked_at >= REFRESH_SECONDS * 1_000_000_000
         if not due and not at_once and self._version >= 0:
-            return False
-        version = await catalogue_version(connection)
-        grew = version != self._version
-        if grew:
-            self.catalogue = await read_catalogue(connection)
-            self._version = version
-        self._looked_at = now
-        return grew
+            return
+        async with self._lock:  # or the slower of two lanes would put older prices back
+            version = await catalogue_version(connection)
+            if version != self._version:
+                self.catalogue = await read_catalogue(connection)
+                self._version = version
+            self._looked_at = now

@@ -195,12 +195,22 @@ class Recorder:
             events = list(work.new.values())
             known = await self._known(connection, events)
             seen |= known.calls
-            folded = fold(events, known, self._prices.catalogue)
-            if _lacks_price(folded) and await self._prices.refresh(connection, at_once=True):
-                folded = fold(events, known, self._prices.catalogue)
+            folded = await self._priced(connection, events, known)
             if not work.replace(folded.refused):
                 await drop_unused(connection, seen.values(), folded)
                 return folded
+
+    async def _priced(
+        self, connection: Connection, events: Sequence[Incoming], known: Known
+    ) -> Folded:
+        """Fold by the prices in memory, and again by newer ones where a price is missing."""
+        catalogue = self._prices.catalogue
+        folded = fold(events, known, catalogue)
+        if _lacks_price(folded):
+            await self._prices.refresh(connection, at_once=True)
+            if self._prices.catalogue is not catalogue:  # another lane may have read them, too
+                return fold(events, known, self._prices.catalogue)
+        return folded
 
     async def _known(self, connection: Connection, events: Sequence[Incoming]) -> Known:
         """Gather what the fold needs to know, mostly from memory."""

@@ -173,9 +173,8 @@ class _FixedPrices(PriceBook):
         super().__init__()
         self.catalogue = catalogue
 
-    async def refresh(self, connection: Connection, *, at_once: bool = False) -> bool:
+    async def refresh(self, connection: Connection, *, at_once: bool = False) -> None:
         del connection, at_once
-        return False
 
 
 @dataclass(slots=True)

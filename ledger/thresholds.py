@@ -17,7 +17,7 @@ from ledger.limits import Limit
 from ledger.periods import Period
 
 CALL_CLOSES_AFTER: Final = timedelta(days=1)
-"""How long after its end the costs of a call are still news."""
+"""How long after its end the costs of a call are still news; after its start if none was told."""
 
 
 class Stand(NamedTuple):
@@ -49,7 +49,8 @@ def call_stand(limit: Limit, before: Call | None, call: Call, now: datetime) -> 
     """Return where the cost of a call stands; `before` is the call as last committed."""
     before_nano = total_nano(before) if before else 0
     start, end = call.first_at or now, call.ended_at if call.status != "active" else None
-    closed = (end or start) + CALL_CLOSES_AFTER <= now
+    # Not after its first event, as long as it was announced: one clock may be days behind.
+    closed = (end or call.started_at or start) + CALL_CLOSES_AFTER <= now
     return Stand(
         call.user_id or "",
         limit,
@@ -80,4 +81,5 @@ def reached(stand: Stand, thresholds: Sequence[Decimal]) -> list[Decimal]:
 
 def _at(spend_nano: int, percent: Decimal, limit_nano: int) -> bool:
     """Say whether a spend is at a share of its limit or above."""
-    return spend_nano * 100 >= percent * limit_nano
+    numerator, denominator = percent.as_integer_ratio()
+    return spend_nano * 100 * denominator >= numerator * limit_nano

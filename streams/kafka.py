@@ -94,6 +94,7 @@ def make_consumer(
         **settings.client_options(),
         group_id=group,
         enable_auto_commit=False,
+        isolation_level="read_committed",  # what an emitter took back never happened
         auto_offset_reset="latest" if latest else "earliest",
         partition_assignment_strategy=(RoundRobinPartitionAssignor,),
         fetch_min_bytes=1,

@@ -232,12 +232,19 @@ class Lane:
         So the limit of refusals sees whether it is one event or the whole stream that does not fit.
         The offsets move only with the refusal, so a crash in between replays harmlessly.
         """
-        letters = await self._poison(batch.events, batch.records, error)
-        refused = Batch([], [], [*batch.letters, *letters], batch.next_offsets, batch.rewinds)
+        letters = await self._poison(batch.events, batch.records, batch.size, error)
+        refused = Batch(
+            [],
+            [],
+            [*batch.letters, *letters],
+            batch.next_offsets,
+            batch.rewinds,
+            part_of=batch.size,
+        )
         self._committed(await self._recorder.record(refused), batch.next_offsets)
 
     async def _poison(
-        self, events: list[Incoming], records: list[Received], error: Exception
+        self, events: list[Incoming], records: list[Received], part_of: int, error: Exception
     ) -> list[DeadLetter]:
         """Record events half by half, and return the letters of those that cannot be.
 
@@ -251,11 +258,11 @@ class Lane:
         letters: list[DeadLetter] = []
         middle = len(events) // 2
         for half in (slice(middle), slice(middle, None)):
-            part = Batch(events[half], records[half])
+            part = Batch(events[half], records[half], part_of=part_of)
             try:
                 self._committed(await self._recorder.record(part), {})
             except DATA_ERRORS as reason:
-                letters += await self._poison(part.events, part.records, reason)
+                letters += await self._poison(part.events, part.records, part_of, reason)
         return letters
 
 

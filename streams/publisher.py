@@ -58,8 +58,13 @@ class TotalsPublisher:
         producing: Producing,
         connect: Callable[[], Awaitable[Connection]],
         behind: Callable[[], bool],
+        worker_id: str = "",
     ) -> None:
-        """Take the producer, how to reach the outbox, and who knows whether there is a backlog."""
+        """Take the producer, how to reach the outbox, and who knows whether there is a backlog.
+
+        `worker_id` is under what name this worker leaves rows in the outbox.
+        """
+        self._worker_id = worker_id
         self._behind = behind
         self._producing = producing
         self._connect = connect
@@ -143,7 +148,7 @@ class TotalsPublisher:
         return self._connection
 
     async def _relay(self, stop: asyncio.Event) -> None:
-        """Publish what a dead publisher left in the outbox."""
+        """Publish what a dead publisher left in the outbox, or what nobody here heard of."""
         while not stop.is_set():
             try:
                 while await self._relay_once():
@@ -159,7 +164,11 @@ class TotalsPublisher:
         try:
             async with connection.transaction():
                 orphans = await claim_orphans(
-                    connection, age_seconds=ORPHAN_AGE_SECONDS, most=ORPHANS_PER_ROUND
+                    connection,
+                    self._worker_id,
+                    self._waiting.rows(),
+                    age_seconds=ORPHAN_AGE_SECONDS,
+                    most=ORPHANS_PER_ROUND,
                 )
                 now = datetime.now(UTC)
                 await self._publish((call, now) for call in orphans.calls)

@@ -61,6 +61,10 @@ class Waiting:
             known = self._entries.pop(entry.call.call_id, entry)
             self._entries[entry.call.call_id] = _merged(known, entry)
 
+    def rows(self) -> list[int]:
+        """Return all outbox rows that stand for calls that wait."""
+        return [row for _, row in self._rows]
+
     def settled(self) -> list[int]:
         """Return the outbox rows whose calls have all been published; looks at all that wait."""
         oldest = min((entry.batch for entry in self._entries.values()), default=self._batches + 1)

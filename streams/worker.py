@@ -69,7 +69,9 @@ class Worker:
         letters = DeadLetterTopic(self._producing, stream, options.refusal_limit)
         prices = PriceBook()
         self._totals_producing = Producing(lambda: make_producer(options.kafka))
-        self._publisher = TotalsPublisher(self._totals_producing, self._connect, self._is_behind)
+        self._publisher = TotalsPublisher(
+            self._totals_producing, self._connect, self._is_behind, options.worker_id
+        )
         self._relay = Relay(self._producing, self._connect)
         self._offsets = KafkaOffsets(self._consumer)
         self._lanes = [

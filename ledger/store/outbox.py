@@ -25,10 +25,15 @@ async def settle(connection: Connection, ids: Sequence[int]) -> None:
     await connection.execute(_SQL["settle"], list(ids))
 
 
-async def claim_orphans(connection: Connection, *, age_seconds: int, most: int) -> Orphans:
-    """Lock up to `most` rows older than `age_seconds`, to the end of the caller's transaction."""
-    rows = await connection.fetch(_SQL["claim"], age_seconds, most)
+async def claim_orphans(
+    connection: Connection, worker_id: str, known: Sequence[int], *, age_seconds: int, most: int
+) -> Orphans:
+    """Lock up to `most` rows older than `age_seconds`, to the end of the caller's transaction.
+
+    They are those of dead workers, and those of this worker but the `known` ones.
+    """
+    rows = await connection.fetch(_SQL["claim"], age_seconds, most, worker_id, list(known))
     call_ids = sorted({call_id for row in rows for call_id in row["call_ids"]})
     calls = await read_calls(connection, call_ids) if call_ids else {}
-    known = [call for call in calls.values() if call.user_id is not None]
-    return Orphans([row["id"] for row in rows], known)
+    owned = [call for call in calls.values() if call.user_id is not None]
+    return Orphans([row["id"] for row in rows], owned)

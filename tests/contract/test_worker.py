@@ -161,5 +161,22 @@ async def test_what_a_dead_publisher_left_is_published_by_another(
     check_published(newest, await read_totals(stage.database_url))
 
 
+async def test_totals_of_a_commit_that_nobody_heard_of_are_published(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer was lost, and done again there was nothing new: only the outbox knows of it."""
+    monkeypatch.setattr("streams.publisher.RELAY_SECONDS", 1)
+    async with stage.worker() as worker:
+        with monkeypatch.context() as patch:
+            patch.setattr(TotalsPublisher, "submit", lambda *_: None)
+            await stage.until_counted(len(await stage.send(calls(3))), worker)
+        assert not await _is_empty(stage, "totals_outbox")
+        backdate = "UPDATE totals_outbox SET created_at = created_at - interval '1 minute'"
+        await fetch(stage.database_url, backdate)
+        newest = await stage.newest_totals(await versions_of(stage))
+        await until(lambda: _is_empty(stage, "totals_outbox"))
+    check_published(newest, await read_totals(stage.database_url))
+
+
 async def _is_empty(stage: Stage, table: str) -> bool:
     return not await fetch(stage.database_url, f"SELECT FROM {table}")

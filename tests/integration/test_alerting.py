@@ -188,6 +188,17 @@ async def test_without_cutoff_a_cap_only_alerts_and_switched_on_it_ends_the_call
     assert [event["type"] for event in await outbox(database_url)][2:] == ["call.cutoff.requested"]
 
 
+async def test_a_clock_that_is_behind_does_not_close_a_call(database_url: str) -> None:
+    """An announced call goes on for a day from its start, whatever happened before that."""
+    await change(database_url, "alice", call_limit=(True, USD))
+    behind = cost(time=NOW - timedelta(days=2), totalCost="0.001")
+    await record(database_url, started(time=NOW), behind)
+    await record(database_url, cost(time=NOW, totalCost="3"))
+    assert not any((await raised(database_url)).values())
+    told = [event["type"] for event in await outbox(database_url)]
+    assert told == ["budget.threshold.reached"] * 2 + ["call.cutoff.requested"]
+
+
 async def test_an_ended_call_is_not_to_be_ended(database_url: str) -> None:
     await change(database_url, "alice", call_limit=(True, USD))
     await record(database_url, started(time=NOW), ended(time=NOW), cost(time=NOW, totalCost="3"))

@@ -5,7 +5,7 @@ much. Were it not found and refused, its partition would stop for good.
 """
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -47,7 +47,7 @@ def too_long_for_an_index() -> Plain:
     return cost("call-long", names[0], time=NOW, **more)
 
 
-async def run(desk: Desk, values: list[Plain]) -> Log:
+async def run(desk: Desk, values: Sequence[Plain | bytes]) -> Log:
     log = Log()
     await run_lane(desk, [[log.append(value) for value in values]])
     return log
@@ -93,6 +93,13 @@ async def test_several_among_many_and_beside_malformed_ones(database_url: str, d
     assert await read_totals(database_url) == expect(values).totals
     assert await offsets(database_url) == {0: len(poll)}
     assert len(desk.letters) == 6
+
+
+async def test_the_limit_of_refusals_is_of_the_whole_batch(desk: Desk) -> None:
+    """Not of what is left of it once the events that fit have been recorded."""
+    await run(desk, [b"{", *good(8), too_long_for_an_index()])
+    assert [letter.code for letter in desk.letters] == ["invalid_json", "invalid_event"]
+    assert desk.batch_sizes == [10]
 
 
 NUL_IN_A_REASON = [

@@ -33,6 +33,14 @@ def test_a_threshold_is_reached_at_its_share_of_the_limit_and_not_before(
     assert reached(stand(before, after, limit, closed=closed), [percent]) == [percent] * due
 
 
+def test_a_threshold_is_exact_beyond_the_digits_of_a_decimal() -> None:
+    """A product of decimals keeps 28 digits where nobody says otherwise."""
+    limit, percent = 10**18 - 1, Decimal("99.999999999")
+    goal = -(-limit * 99_999_999_999 // (100 * 10**9))
+    assert reached(stand(0, goal, limit), [percent]) == [percent]
+    assert reached(stand(0, goal - 1, limit), [percent]) == []
+
+
 def test_the_exact_nano_dollar_decides() -> None:
     limit = 3 * USD
     assert reached(stand(0, 999_999_999, limit), [Decimal("33.3333333")]) == [Decimal("33.3333333")]

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.accrual import fold
+from ledger.batches import Batch, Work
 from ledger.calls import Call
 from ledger.folded import Folded, Known
 from ledger.rating import Rated, rated_or_whole, whole
@@ -14,6 +15,7 @@ from schemas.events import CallStarted
 from tests.support.events import NOW, WINDOW, Plain, cost, decoded, started, structured
 from tests.support.prices import DEFAULTS, Row, catalogue
 from tests.support.rated import as_entry
+from tests.support.recording import Arrived
 
 PRICES = catalogue()
 
@@ -47,6 +49,17 @@ def test_what_cannot_be_priced_stays_whole() -> None:
         event = decoded(plain)
         assert rated_or_whole(event, PRICES) is event
         assert whole(event) is event
+
+
+def test_a_waiting_cost_that_newer_prices_make_too_dear_is_refused_with_its_record() -> None:
+    """What is refused is the event of the batch, not what was decoded of it once more."""
+    dearer = catalogue([*DEFAULTS, Row("elevenlabs", "tts", "*", "characters", "1", since=NOW)])
+    plain = cost(user=None, service="elevenlabs", operation="tts", unit="characters", usage=10**12)
+    batch = Batch([rated(plain)], [Arrived(0, 7, structured(plain))])
+    work = Work(batch, NOW)
+    work.drop_repeats_within()
+    work.refuse(fold(list(work.new.values()), Known(), dearer).refused)
+    assert [(letter.offset, letter.code) for letter in work.letters] == [(7, "invalid_event")]
 
 
 @given(usage=st.integers(0, 10**6) | st.decimals(0, 10**6, places=3))

@@ -26,13 +26,14 @@ SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, du
        estimated_count, event_count, held_count, version
 FROM unnest(as_texts($1)) AS asked (call_id)
 JOIN calls USING (call_id)
-ORDER BY call_id
+ORDER BY call_id COLLATE "C"
 FOR NO KEY UPDATE OF calls
 
 -- name: place_calls
 -- Makes room for calls that may be new, so that they can be locked like the others.
 INSERT INTO calls (call_id, version, updated_at)
-SELECT call_id, 0, now() FROM unnest(as_texts($1)) AS asked (call_id) ORDER BY call_id
+SELECT call_id, 0, now() FROM unnest(as_texts($1)) AS asked (call_id)
+ORDER BY call_id COLLATE "C"
 ON CONFLICT DO NOTHING
 
 -- name: drop_placed_calls
