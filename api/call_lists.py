@@ -25,11 +25,12 @@ from schemas.call_lists import (
     EventPage,
     ListedEvent,
     ListedType,
+    Settled,
 )
 from schemas.costs import UNKNOWN_PERSONA
 from schemas.events import CallStatus, CostVoided, EventReference
 from schemas.exact import Exact
-from schemas.jsonio import decode
+from schemas.jsonio import decode, encode
 from schemas.money import Usd
 
 
@@ -149,7 +150,7 @@ def listed_event(event: EventRow) -> ListedEvent:
         estimated=event.estimated,
         voided=event.voided,
         voids=_voids(event),
-        data=msgspec.Raw((event.data or "{}").encode()),
+        data=msgspec.Raw((data_of(event) or "{}").encode()),
     )
 
 
@@ -161,6 +162,19 @@ def moved(event: EventRow) -> tuple[dict[str, int], int]:
     costs = dict(decided.infrastructure)
     costs[DEFAULT_PROCESSOR] = costs.get(DEFAULT_PROCESSOR, 0) + decided.default_fee
     return costs, decided.default_charge
+
+
+def data_of(event: EventRow) -> str | None:
+    """Return the data of an event as users see it: the ledger's own are in nano-dollars."""
+    decided = event.decided()
+    if decided is None:
+        return event.data
+    settled = Settled(
+        infrastructure={service: Usd(nano) for service, nano in decided.infrastructure.items()},
+        default_charge=Usd(decided.default_charge),
+        default_fee=Usd(decided.default_fee),
+    )
+    return encode(settled).decode()
 
 
 def _voids(event: EventRow) -> EventReference | None:

@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from api.call_lists import moved
+from api.call_lists import data_of, moved
 from ledger.settlement import DEFAULT_PROCESSOR
 from ledger.store.call_lists import ListedCall
 from ledger.store.exports import Exported, ExportedDay, ExportedEvent, ExportKind
@@ -116,7 +116,7 @@ def _line(
         _flag(event.voided),
         text_cell(event.source),
         text_cell(event.event_id),
-        text_cell(event.data),
+        text_cell(data_of(event)),
     )
 
 

@@ -112,7 +112,6 @@ def charge_entry(event: Event, data: CallCharged, call: Call, fee_nano: int) -> 
         service=data.processor,
         cost_nano=fee_nano,
         amount_nano=nano_from_usd(data.amount),
-        estimated=data.fee is None,
     )
 
 

@@ -58,6 +58,14 @@ class CallPage(Body):
     next_cursor: str | None
 
 
+class Settled(Body):
+    """The `data` of a `call.settled`: what was decided about a call, in US dollars."""
+
+    infrastructure: dict[str, Usd]
+    default_charge: Usd
+    default_fee: Usd
+
+
 class ListedEvent(Body):
     """Something that happened to the cost of a call, and by how much it moved it.
 

@@ -23,6 +23,9 @@ LETTER_BYTES_MAX: Final = 900_000
 """Above this only the database keeps a refused record whole; topics take a megabyte by default."""
 
 
+_SURELY_THE_EMITTERS: Final[frozenset[str]] = frozenset(("invalid_json", "too_large"))
+
+
 class TooManyRefusedError(Exception):
     """Most of a batch was refused; nothing of it is recorded until that changes."""
 
@@ -31,7 +34,8 @@ class TooManyRefusedError(Exception):
 class RefusalLimit:
     """A batch stops the stream when at least `least` records and `percent` of it are refused.
 
-    A percentage of 0 switches the limit off.
+    What is no JSON, or too large, is left aside: no fault of ours makes it so, and one emitter must
+    not be able to stop the others. A percentage of 0 switches the limit off.
     """
 
     least: int = 1000
@@ -39,13 +43,14 @@ class RefusalLimit:
 
     def check(self, letters: Sequence[DeadLetter], batch_size: int) -> None:
         """Raise TooManyRefusedError, which says why they were refused, where it is reached."""
-        refused = len(letters)
-        if not self.percent or refused < self.least or refused * 100 < batch_size * self.percent:
+        judged = [letter for letter in letters if letter.code not in _SURELY_THE_EMITTERS]
+        refused, size = len(judged), batch_size - len(letters) + len(judged)
+        if not self.percent or refused < self.least or refused * 100 < size * self.percent:
             return
-        codes = ", ".join(f"{n} {code}" for code, n in Counter(x.code for x in letters).items())
+        codes = ", ".join(f"{n} {code}" for code, n in Counter(x.code for x in judged).items())
         raise TooManyRefusedError(
-            f"{refused} of {batch_size} events of one batch would be refused ({codes}; such as: "
-            f"{letters[0].message}) and consumption waits. Mend the cause, or start the worker "
+            f"{refused} of {size} events of one batch would be refused ({codes}; such as: "
+            f"{judged[0].message}) and consumption waits. Mend the cause, or start the worker "
             "with WORKER_REFUSAL_STOP_PERCENT=0 to let them all go to the dead letters."
         )
 

@@ -195,6 +195,11 @@ async def test_the_events_of_a_call_in_order_of_time(database_url: str, api: Api
     assert sorted(kinds[:2]) == ["call.settled", "call.started"]
     assert kinds[2:] == ["cost.recorded", "cost.recorded", "cost.recorded", "cost.voided",
                          "call.ended", "call.refunded"]  # fmt: skip
+    settled = next(one for one in said if one["type"] == "call.settled")
+    said_of_it = settled["data"]
+    fee = {"stripe": said_of_it["defaultFee"]}
+    assert said_of_it["infrastructure"] | fee == settled["costByService"]
+    assert said_of_it["defaultCharge"] == settled["amount"] == Decimal("4.99")
     first, voided, void = said[2], said[4], said[5]
     assert first["data"] == {"sid": "CA1"}
     assert (first["usage"], first["unit"], first["totalCost"]) == (5, "minutes", Decimal("0.07"))

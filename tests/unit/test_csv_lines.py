@@ -102,6 +102,26 @@ def expected_services(costs: dict[str, int]) -> dict[str, int]:
     return {name: costs.get(name, 0) for name in USUAL_SERVICES} | {"otherServices": others}
 
 
+def said_data(data: str | None, kind: str) -> object:
+    if kind != "call.settled":
+        return data
+    return json.loads(data or "", parse_float=Decimal, parse_int=Decimal)
+
+
+def expected_data(event: EventRow) -> object:
+    """Return what users are told; what the ledger decided, in dollars."""
+    if event.type != "call.settled":
+        return event.data or None
+    decided = json.loads(event.data or "")
+    shares = decided.pop("infrastructure")
+    dollars = {name: exact(nano) for name, nano in decided.items()}
+    return dollars | {"infrastructure": {name: exact(nano) for name, nano in shares.items()}}
+
+
+def exact(nano: int) -> Decimal:
+    return Decimal(nano).scaleb(-9)
+
+
 @many
 @given(st.lists(events(), max_size=3))
 def test_events_read_back(rows: list[ExportedEvent]) -> None:
@@ -119,9 +139,10 @@ def test_events_read_back(rows: list[ExportedEvent]) -> None:
             for name, value in (
                 ("personaId", persona_id), ("operation", event.operation), ("operationSent", sent),
                 ("model", event.model), ("unit", event.unit), ("source", event.source),
-                ("id", event.event_id), ("data", event.data),
+                ("id", event.event_id),
             ):  # fmt: skip
                 assert text(line[name]) == (value or None), name
+            assert said_data(text(line["data"]), event.type) == expected_data(event)
             for name, number in (("usage", event.usage), ("unitCost_usd", event.unit_cost)):
                 assert (Decimal(line[name]) if line[name] else None) == number
             flags = (line["estimated"], line["voided"])

@@ -67,6 +67,11 @@ def test_the_limit_of_refusals(refused: int, size: int, stops: bool) -> None:
     else:
         limit.check(letters, size)
     RefusalLimit(percent=0).check(letters, size)
+    noise = [DeadLetter(0, 0, "invalid_json", "No JSON.", None, b"", "[]")] * 5000
+    limit.check(noise, len(noise))
+    if stops:
+        with pytest.raises(TooManyRefusedError, match=f"{refused} of {size}.*unknown_price"):
+            limit.check([*noise, *letters], len(noise) + size)
 
 
 @given(st.sets(st.integers(0, 100)), st.integers(1, 16))
