@@ -7,6 +7,7 @@ as `Refused`; nothing else is ever raised, which a property test holds.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
@@ -146,6 +147,8 @@ def read(value: bytes | None, headers: Headers, window: Window) -> Envelope:
     except msgspec.ValidationError as error:
         raise Refused("invalid_event", f"{error}.") from None
     except (msgspec.DecodeError, RecursionError) as error:
+        if _is_not_finite(value):
+            raise Refused("invalid_event", "A number is not finite: NaN or Infinity.") from None
         raise Refused("invalid_json", f"{error}.") from None
     except (ValueError, ArithmeticError) as error:
         raise Refused("invalid_event", f"A value cannot be read: {error}.") from None
@@ -201,22 +204,33 @@ def _attributes(headers: Headers) -> dict[str, str]:
     }
 
 
-def is_text(json: bytes) -> bool:
+def is_text(value: bytes) -> bool:
     """Say whether JSON is UTF-8 and holds no NUL character."""
     try:
-        return (json.isascii() or bool(json.decode("utf-8"))) and not _holds_nul(json)
+        return (value.isascii() or bool(value.decode("utf-8"))) and not _holds_nul(value)
     except UnicodeDecodeError:
         return False
 
 
-def _holds_nul(json: bytes) -> bool:
+def _holds_nul(value: bytes) -> bool:
     """Say whether there is a NUL character, escaped or not, which PostgreSQL's text cannot hold.
 
     An escaped backslash before `u0000` is plain text, so pairs of backslashes are taken out first.
     """
-    if b"\\" not in json:
-        return b"\0" in json
-    return b"\0" in json or b"\\u0000" in json.replace(b"\\\\", b"")
+    if b"\\" not in value:
+        return b"\0" in value
+    return b"\0" in value or b"\\u0000" in value.replace(b"\\\\", b"")
+
+
+def _is_not_finite(value: bytes) -> bool:
+    """Say whether it would be JSON if that had the numbers which some libraries write."""
+    if b"NaN" not in value and b"Infinity" not in value:
+        return False
+    try:
+        json.loads(value)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _refuse_nul(value: bytes) -> None:

@@ -127,9 +127,11 @@ def as_json(value: object) -> bytes:
 
 
 IN_A_NUMBERS_PLACE = {
-    b"NaN": "invalid_json",
-    b"Infinity": "invalid_json",
-    b"-Infinity": "invalid_json",
+    b"NaN": "invalid_event",
+    b"Infinity": "invalid_event",
+    b"-Infinity": "invalid_event",
+    b"nan": "invalid_json",
+    b"NaN0": "invalid_json",
     b'"NaN"': "invalid_event",
     b'"sNaN"': "invalid_event",
     b'"Infinity"': "invalid_event",
@@ -152,7 +154,8 @@ AS_METADATA = {
     b'{"a":"\x01"}': "invalid_json",
     b'{"a":"\x00"}': "invalid_json",
     b'{"a":"\xed\xa0\x80"}': "invalid_json",
-    b'{"a":NaN}': "invalid_json",
+    b'{"a":NaN}': "invalid_event",
+    b'{"a":"NaN",}': "invalid_json",
     b'{"a":1,}': "invalid_json",
     b'{"a":"\\u0000"}': "invalid_event",
     b'{"model":"m","a":' + b"[" * 300 + b"]" * 300 + b"}": "invalid_event",
