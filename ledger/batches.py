@@ -79,7 +79,7 @@ def dead_letter(record: Received, refusal: Refused) -> DeadLetter:
     hold must not keep a letter from being written.
     """
     headers = [
-        (_without_nul(name), base64.b64encode(value or b"").decode())
+        (_without_nul(_text(name)), base64.b64encode(value or b"").decode())
         for name, value in record.headers or ()
     ]
     return DeadLetter(
@@ -91,6 +91,13 @@ def dead_letter(record: Received, refusal: Refused) -> DeadLetter:
         record.value,
         json.dumps(headers),
     )
+
+
+def _text(name: str) -> str:
+    """Return a name with its bytes that are no UTF-8, which come as surrogates, written out."""
+    if name.isascii():
+        return name
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _without_nul(text: str) -> str:

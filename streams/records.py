@@ -1,0 +1,87 @@
+"""Reads records whose headers have names that are not UTF-8, which aiokafka does not.
+
+To a broker the name of a header is bytes, and clients in other languages send any. aiokafka's
+parser raises at such a name out of `getmany`. It does so for ever: a fetch begins with the whole
+batch that the position lies in, so the records before and after the one in that batch cannot be
+reached either. And what the same poll had taken from other partitions is gone, their positions
+moved on. Nothing after it can mend that, and no option of a consumer comes before it. So the class
+is replaced by which aiokafka reads what a broker returned; only a batch that it cannot read is read
+anew, by its slower parser in Python, which takes the names as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from struct import Struct
+from typing import Any, Final, SupportsIndex
+
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import _DefaultRecordBatchPy as SlowBatch
+from aiokafka.record.memory_records import MemoryRecords
+
+_OFFSET_AND_LENGTH: Final = Struct(">qi")
+
+
+def read_any_header_name() -> None:
+    """Let all consumers of this process read such names, with surrogates for what is no UTF-8."""
+    fetcher.MemoryRecords = FetchedRecords
+
+
+class FetchedRecords:
+    """The batches of records that a broker returned for one partition."""
+
+    def __init__(self, fetched: bytes) -> None:
+        """Take them as they came; nothing is parsed yet."""
+        self._fetched = fetched
+        self._records = MemoryRecords(fetched)
+        self._start = 0
+        self.has_next = self._records.has_next
+        self.size_in_bytes = self._records.size_in_bytes
+
+    def next_batch(self) -> _Batch:
+        """Return the next batch, where there is one."""
+        batch, start = self._records.next_batch(), self._start
+        _, length = _OFFSET_AND_LENGTH.unpack_from(self._fetched, start)
+        self._start += _OFFSET_AND_LENGTH.size + length
+        return _Batch(batch, self._fetched, start, self._start)
+
+
+class _Batch:
+    """A batch of aiokafka's, read as a whole: by its fast parser if that can read all of it."""
+
+    __slots__ = ("_batch", "_fetched", "_start", "_stop")
+
+    def __init__(self, batch: Any, fetched: bytes, start: int, stop: int) -> None:
+        self._batch, self._fetched, self._start, self._stop = batch, fetched, start, stop
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def __next__(self) -> Any:
+        return next(self._batch)  # how aiokafka looks at the marker of a transaction
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            return iter(list(self._batch))
+        except (UnicodeDecodeError, CorruptRecordException):  # the latter from Python's parser
+            return iter(_read_slowly(self._fetched[self._start : self._stop]))
+
+
+def _read_slowly(data: bytes) -> list[Any]:
+    """Read a batch that has such names; raises CorruptRecordException where it has other faults."""
+    batch = SlowBatch(data)
+    batch._maybe_uncompress()  # noqa: SLF001 - it decodes names with a method of its buffer
+    batch._buffer = _AnyText(batch._buffer)  # noqa: SLF001 - and only there can be told how
+    return list(batch)
+
+
+class _AnyText(bytearray):
+    """Bytes whose slices can be decoded whatever they are, and encoded to the same bytes again."""
+
+    def __getitem__(self, at: SupportsIndex | slice) -> Any:
+        found = super().__getitem__(at)
+        return _AnyText(found) if isinstance(found, bytearray) else found
+
+    def decode(self, encoding: str = "utf-8", _errors: str = "strict") -> str:
+        return super().decode(encoding, "surrogateescape")
