@@ -41,6 +41,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self._partitions: list[int] = []
         self._changed = asyncio.Event()
         self._connection: Connection | None = None
+        self._failure: Exception | None = None
 
     async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - all of them
         """Stop reading; what is being recorded gets a moment to finish."""
@@ -48,8 +49,19 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self._hold([])
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
-        """Read on from where the ledger stands; a partition it has never read from the start."""
-        partitions = sorted(assigned)
+        """Read on from where the ledger stands; a partition it has never read from the start.
+
+        What goes wrong is raised by `run`: aiokafka only logs it, and the partitions would be this
+        worker's and read by nobody.
+        """
+        try:
+            await self._take_over(sorted(assigned))
+        except Exception as error:  # whatever it is, the worker cannot go on without partitions
+            self._failure = error
+            self._changed.set()
+            raise
+
+    async def _take_over(self, partitions: Sequence[TopicPartition]) -> None:
         stored = await self._stored_offsets()
         for partition in partitions:
             offset = stored.get(partition.partition)
@@ -86,9 +98,14 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self._changed.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Renew this worker's entry until `stop`; an outage of the database is not its concern."""
+        """Renew this worker's entry until `stop`; an outage of the database is not its concern.
+
+        Raises what kept partitions from being taken over.
+        """
         while not stop.is_set():
             self._changed.clear()
+            if self._failure is not None:
+                raise self._failure
             await self._tell(heartbeat, self._worker_id, self._partitions)
             await _first(stop, self._changed, HEARTBEAT_SECONDS)
 

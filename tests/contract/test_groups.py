@@ -1,8 +1,15 @@
 """Workers share the partitions of the topic; whoever is left takes over."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from typing import NoReturn
 
+import asyncpg
+import pytest
+
+from streams import assignment
+from streams.worker import run_worker
 from tests.support.events import Plain, cost, started
 from tests.support.expected import expect
 from tests.support.recording import assert_verified, until
@@ -58,3 +65,20 @@ async def test_a_worker_that_joins_in_mid_stream_loses_and_doubles_nothing(stage
     assert totals.events == len(stream)
     assert totals == expect(stream).totals
     await assert_verified(stage.database_url)
+
+
+async def test_a_worker_that_cannot_take_over_its_partitions_ends(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are its own for the group, and the library only logs why nobody reads them."""
+
+    async def read_offsets(*_: object) -> NoReturn:
+        raise asyncpg.UndefinedTableError("there is no table of offsets")
+
+    monkeypatch.setattr(assignment, "read_offsets", read_offsets)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_later(30, stop.set)
+    with pytest.raises(ExceptionGroup) as ended:
+        await run_worker(stage.options(), stop)
+    assert ended.value.subgroup(asyncpg.UndefinedTableError)
+    assert not stop.is_set()
