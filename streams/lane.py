@@ -124,7 +124,7 @@ class Lane:
             return assignment, None
         polled = await self._polled(self._batch_max, None, POLL_MS)
         self.behind = _is_old(polled)
-        return assignment, await self._decoded(polled) if polled else None
+        return assignment, await self._decoded(polled, assignment) if polled else None
 
     async def _fill(
         self, batch: Batch, assignment: int, recording: asyncio.Task[None] | None
@@ -143,12 +143,19 @@ class Lane:
             if assignment != self._assignment or not (polled or until):
                 return
             if polled:
-                batch.add(await self._decoded(polled))
+                batch.add(await self._decoded(polled, assignment))
 
-    async def _decoded(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> Batch:
+    async def _decoded(
+        self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]], assignment: int
+    ) -> Batch:
+        """Decode what was polled under an assignment, and note how far was read if it still holds.
+
+        After another it is nobody's: noted, it would look like records that are never counted.
+        """
         batch = await decode_records(polled, self._recorder.catalogue)
-        self.read_offsets |= batch.next_offsets
-        batch.rewinds = self._rewinds(polled)
+        if assignment == self._assignment:
+            self.read_offsets |= batch.next_offsets
+            batch.rewinds = self._rewinds(polled)
         return batch
 
     async def _polled(

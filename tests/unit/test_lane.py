@@ -4,87 +4,27 @@ A record that is read and not recorded is lost: the next batch moves the stored 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any, cast
 
 import asyncpg
 import pytest
 
 from ledger.batches import Batch, Outcome
-from ledger.recording import Recorder
 from ledger.store.inserts import FEW_ROWS
 from streams import lane
 from streams.dead_letters import TooManyRefusedError
-from streams.kafka import AIOKafkaConsumer, TopicPartition
-from streams.lane import Lane
-from tests.support.events import cost
-from tests.support.lanes import record
-from tests.support.prices import catalogue
-from tests.support.recording import Log
+from streams.kafka import TopicPartition
+from tests.support.lane_parts import (
+    BATCH_MAX,
+    FIRST,
+    OTHER,
+    Broker,
+    Ledger,
+    running,
+    until_polled,
+    until_recorded,
+)
 
 MANY = FEW_ROWS + 1
-BATCH_MAX = 1_000
-FIRST, OTHER = TopicPartition("events", 0), TopicPartition("events", 1)
-
-
-class Broker:
-    """A consumer whose polls wait for records, across a rebalance too, as aiokafka's do."""
-
-    def __init__(self) -> None:
-        self.log, self._arrived = Log(), asyncio.Condition()
-        self._waiting: dict[TopicPartition, list[Any]] = {}
-        self.polls = 0
-        self.most_per_poll = 10_000
-
-    async def send(self, partition: TopicPartition) -> int:
-        """Let a record arrive, and return its offset."""
-        sent = self.log.append(cost(), partition.partition)
-        async with self._arrived:
-            self._waiting.setdefault(partition, []).append(record(sent))
-            self._arrived.notify_all()
-        return sent.offset
-
-    async def getmany(
-        self, *partitions: TopicPartition, timeout_ms: int, max_records: int
-    ) -> Mapping[TopicPartition, list[Any]]:
-        self.polls += 1
-        try:
-            async with asyncio.timeout(timeout_ms / 1000), self._arrived:
-                await self._arrived.wait_for(lambda: self._waiting.keys() & set(partitions))
-                most = min(max_records, self.most_per_poll) // len(partitions)
-                return {p: self._taken(p, most) for p in partitions if p in self._waiting}
-        except TimeoutError:
-            return {}
-
-    def _taken(self, partition: TopicPartition, most: int) -> list[Any]:
-        waiting = self._waiting.pop(partition)
-        if len(waiting) > most:
-            self._waiting[partition] = waiting[most:]
-        return waiting[:most]
-
-
-class Ledger:
-    """A recorder that writes down offsets; each batch waits until it may be recorded."""
-
-    def __init__(self) -> None:
-        self.recorded: list[tuple[int, int]] = []
-        self.sizes: list[int] = []
-        self.may_record = asyncio.Event()
-        self.may_record.set()
-        self.begun = asyncio.Event()
-        self.closed = False
-        self.catalogue = catalogue()
-
-    async def record(self, batch: Batch) -> Outcome:
-        self.begun.set()
-        self.sizes.append(batch.size)
-        await self.may_record.wait()
-        self.recorded += [(one.partition, one.offset) for one in batch.records]
-        return Outcome(recorded=len(batch.events))
-
-    async def close(self) -> None:
-        self.closed = True
 
 
 @pytest.fixture(autouse=True)
@@ -102,37 +42,6 @@ def broker() -> Broker:
 @pytest.fixture
 def ledger() -> Ledger:
     return Ledger()
-
-
-@asynccontextmanager
-async def running(broker: Broker, ledger: Ledger) -> AsyncIterator[Lane]:
-    """Run a lane that has the first partition, and stop it in order."""
-    own = Lane(
-        cast(AIOKafkaConsumer, broker),
-        cast(Recorder, ledger),
-        BATCH_MAX,
-        lambda outcome, offsets: None,
-    )
-    own.assign([FIRST], {})
-    stop = asyncio.Event()
-    task = asyncio.create_task(own.run(stop))
-    yield own
-    stop.set()
-    async with asyncio.timeout(10):
-        await task
-    assert ledger.closed
-
-
-async def until_recorded(ledger: Ledger, count: int) -> None:
-    async with asyncio.timeout(10):
-        while len(ledger.recorded) < count:
-            await asyncio.sleep(0.001)
-
-
-async def until_polled(broker: Broker, polls: int) -> None:
-    async with asyncio.timeout(10):
-        while broker.polls < polls:
-            await asyncio.sleep(0.001)
 
 
 async def send_many(broker: Broker) -> None:
