@@ -32,7 +32,8 @@ class Batch(msgspec.Struct):
 
     `events` and `records` run in parallel; `next_offsets` is by partition,
     and so is `rewinds`: where the log of a partition was found to begin anew. `part_of` is the size
-    of the batch that it was taken out of.
+    of the batch that it was taken out of; `size_bytes` are those of its records, with keys and
+    headers.
     """
 
     events: list[Incoming] = []
@@ -41,6 +42,7 @@ class Batch(msgspec.Struct):
     next_offsets: dict[int, int] = {}
     rewinds: dict[int, int] = {}
     part_of: int = 0
+    size_bytes: int = 0
 
     @property
     def size(self) -> int:
@@ -54,6 +56,7 @@ class Batch(msgspec.Struct):
         self.letters += later.letters
         self.next_offsets |= later.next_offsets
         self.rewinds |= later.rewinds
+        self.size_bytes += later.size_bytes
 
 
 class Outcome(msgspec.Struct):

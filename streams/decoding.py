@@ -38,9 +38,19 @@ async def decode_records(
             some = records[start : start + RECORDS_PER_SLICE]
             plain = _plain_costs(some, window, catalogue) if many else [None] * len(some)
             _decode_slice(batch, some, plain, window, catalogue)
+            batch.size_bytes += _bytes_of(some)
             await asyncio.sleep(0)
         batch.next_offsets[partition.partition] = records[-1].offset + 1
     return batch
+
+
+def _bytes_of(records: Sequence[ConsumerRecord]) -> int:
+    size = 0
+    for record in records:  # what is missing counts -1, which is as good as nothing
+        size += record.serialized_value_size + record.serialized_key_size
+        if record.headers:
+            size += sum([len(name) + len(value or b"") for name, value in record.headers])
+    return size
 
 
 def _plain_costs(

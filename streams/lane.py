@@ -29,6 +29,8 @@ from streams.retries import Backoff
 POLL_MS: Final = 500
 IDLE_SECONDS: Final = 1
 BEHIND_MS: Final = 2_000
+BATCH_BYTES_MAX: Final = 64 * 1024 * 1024
+"""A batch with more is polled nothing any more: during an outage it would grow to gigabytes."""
 
 WAITING: Final = (TooManyRefusedError, StaleCallError, KafkaError, *TRANSIENT_ERRORS)
 """Failures that waiting may mend; any other is a fault of ours and ends the worker."""
@@ -137,7 +139,7 @@ class Lane:
         while assignment == self._assignment:
             room = self._batch_max - batch.size
             until = None if recording is None or recording.done() else recording
-            if room <= 0:
+            if room <= 0 or batch.size_bytes >= BATCH_BYTES_MAX:
                 return
             polled = await self._polled(room, until, POLL_MS if until else 0)
             if assignment != self._assignment or not (polled or until):

@@ -1,7 +1,7 @@
 """What a lane works with, in memory: a broker that records arrive at, and a ledger."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -27,9 +27,15 @@ class Broker:
         self.polls = 0
         self.most_per_poll = 10_000
 
-    async def send(self, partition: TopicPartition, value: bytes | Plain | None = None) -> int:
+    async def send(
+        self,
+        partition: TopicPartition,
+        value: bytes | Plain | None = None,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> int:
         """Let a record arrive, and return its offset."""
         sent = self.log.append(cost() if value is None else value, partition.partition)
+        sent.headers = headers
         async with self._arrived:
             self._waiting.setdefault(partition, []).append(record(sent))
             self._arrived.notify_all()

@@ -5,16 +5,23 @@ from typing import Any
 
 import pytest
 
+from ledger.batches import Batch
+from ledger.store.inserts import FEW_ROWS
 from streams import lane
 from streams.decoding import decode_records
+from tests.support.events import Plain, cost
 from tests.support.lane_parts import (
     FIRST,
     OTHER,
     Broker,
     Ledger,
     running,
+    until_polled,
     until_recorded,
 )
+from tests.support.lanes import record
+from tests.support.prices import catalogue
+from tests.support.recording import Arrived
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +63,54 @@ async def test_what_is_decoded_after_its_partition_was_given_up_is_not_said_to_w
         assert ledger.recorded == [(1, 0)]
         assert own.read_offsets == {1: 1}
     assert own.next_offsets == counted | {1: 1}
+
+
+KIB_3 = 3 * 1024
+MANY = FEW_ROWS + 1
+
+
+@pytest.mark.parametrize(
+    ("value", "headers"),
+    [
+        (cost(metadata={"note": "x" * KIB_3}), ()),
+        (cost(), [("trace", b"x" * KIB_3)]),
+        (b"x" * KIB_3, ()),
+    ],
+    ids=["accepted", "accepted with headers", "refused"],
+)
+async def test_a_batch_stops_growing_at_so_many_bytes(
+    value: Plain | bytes, headers: list[tuple[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the one before is being recorded: as many records may be gigabytes."""
+    broker, ledger = Broker(), Ledger()
+    monkeypatch.setattr(lane, "BATCH_BYTES_MAX", MANY * KIB_3 * 3 // 2)
+    broker.most_per_poll = MANY
+    ledger.may_record.clear()
+    for _ in range(6 * MANY):
+        await broker.send(FIRST, value, headers)
+    async with running(broker, ledger):
+        await until_polled(broker, 4)
+        await asyncio.sleep(0.3)
+        assert broker.polls == 4
+        ledger.may_record.set()
+        async with asyncio.timeout(10):
+            while sum(ledger.sizes) < 6 * MANY:
+                await asyncio.sleep(0.001)
+    assert ledger.sizes == [2 * MANY] * 3
+
+
+def test_the_bytes_of_a_batch_are_those_of_all_its_records() -> None:
+    batch = Batch(size_bytes=3)
+    batch.add(Batch(size_bytes=4))
+    assert batch.size_bytes == 7
+
+
+async def test_what_a_poll_brought_is_measured_with_keys_and_headers() -> None:
+    sent = [
+        Arrived(0, 0, b"12345"),
+        Arrived(0, 1, None),
+        Arrived(0, 2, b"1", headers=[("ab", b"3")]),
+    ]
+    batch = await decode_records({FIRST: [record(one) for one in sent]}, catalogue())
+    keys = 3 * len(b"key")
+    assert batch.size_bytes == 5 + 1 + keys + len("ab3")
