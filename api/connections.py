@@ -53,6 +53,7 @@ class GuardedConnection(web.RequestHandler):
             max_headers=_HEADERS_MOST,
             max_line_size=_LINE_BYTES_MOST,
             max_field_size=_LINE_BYTES_MOST,
+            auto_decompress=False,  # `read_body` does it
         )
         self._door = door
         self._limits = limits

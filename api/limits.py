@@ -10,6 +10,7 @@ from typing import Final
 
 from aiohttp import HttpVersion11, hdrs, web
 
+from api.encodings import decoded, encoding_of
 from api.options import Limits
 from api.problems import payload_too_large, problem_of_status, rate_limited
 
@@ -80,11 +81,12 @@ def check_head(request: web.Request, limits: Limits) -> None:
 
 
 async def read_body(request: web.Request, limits: Limits, most: int | None = None) -> bytes:
-    """Return the whole body; raises the Problem for one that is too large or too slow.
+    """Return the whole body, unpacked; raises the Problem for one too large, too slow or broken.
 
-    `most` bytes may come, else as many as the limits say.
+    `most` bytes may come, and be in it, else as many as the limits say.
     """
     most = limits.body_bytes if most is None else most
+    encoding = encoding_of(request)
     if (request.content_length or 0) > most:
         raise payload_too_large(most)
     try:
@@ -93,9 +95,10 @@ async def read_body(request: web.Request, limits: Limits, most: int | None = Non
                 await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 # An interim answer is not yet the beginning of the answer.
                 request.writer.output_size = 0
-            return await _read(request, most)
+            body = await _read(request, most)
     except TimeoutError:
         raise problem_of_status(408, {"Connection": "close"}) from None
+    return decoded(body, encoding, most)
 
 
 async def _read(request: web.Request, most: int) -> bytes:

@@ -21,6 +21,7 @@ ProblemCode = Literal[
     "method_not_allowed",  # the route exists, see the `Allow` header
     "request_timeout",  # the body did not arrive in time
     "payload_too_large",  # more bytes than a body may have
+    "unsupported_media_type",  # a `Content-Encoding` other than gzip and deflate
     "uri_too_long",  # more characters than a query may have
     "expectation_failed",  # an `Expect` header other than 100-continue
     "upgrade_required",  # the route is a WebSocket
