@@ -10,7 +10,7 @@ from aiohttp import web
 
 from api.access import CALLER, Access, Route
 from api.breakdown import costly, usual
-from api.identifiers import is_identifier
+from api.identifiers import flaw_of
 from api.paging import cursor_of, limit_of, page
 from api.parameters import day_or_none, end_of, one_of, start_of
 from api.problems import forbidden, invalid_parameter
@@ -87,8 +87,8 @@ def filter_of(request: web.Request) -> CallFilter:
     if first and last and last < first:
         raise invalid_parameter("endDate", "must not be before `startDate`")
     persona_id, status = one_of(request, "personaId"), one_of(request, "status")
-    if persona_id is not None and not is_identifier(persona_id):
-        raise invalid_parameter("personaId", "must have 1 to 255 characters")
+    if persona_id is not None and (flaw := flaw_of(persona_id)) is not None:
+        raise invalid_parameter("personaId", flaw)
     if status is not None and status not in CALL_STATUSES:
         raise invalid_parameter("status", f"must be one of {', '.join(CALL_STATUSES)}")
     return CallFilter(

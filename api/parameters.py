@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 
-from api.identifiers import ID_CHARACTERS_MOST, is_identifier
+from api.identifiers import NOT_UTF8, flaw_of
 from api.problems import invalid_parameter
-
-_ID_RULE: Final = f"must have 1 to {ID_CHARACTERS_MOST} characters"
 
 
 def check_path(request: web.Request) -> None:
-    """Raise the 400 Problem unless every variable part of the path can be an id."""
-    whole = "%" not in request.rel_url.raw_path or _is_utf8(request.rel_url.raw_path)
+    """Raise the 400 Problem for the first variable part of the path that cannot be an id."""
+    broken = _broken_parts(request) if "%" in request.rel_url.raw_path else ()
     for name, value in request.match_info.items():
-        if not whole or not is_identifier(value):
-            raise invalid_parameter(name, _ID_RULE)
+        flaw = NOT_UTF8 if name in broken else flaw_of(value)
+        if flaw is not None:
+            raise invalid_parameter(name, flaw)
+
+
+def _broken_parts(request: web.Request) -> Sequence[str]:
+    """Return the names of the parts that are not UTF-8, of which the framework makes some text."""
+    resource = request.match_info.route.resource
+    if resource is None or _is_utf8(request.rel_url.raw_path):
+        return ()
+    # A part ends at a slash, and one within a part is quoted: the two have the same parts.
+    parts = zip(resource.canonical.split("/"), request.rel_url.raw_path.split("/"), strict=True)
+    return [name.strip("{}") for name, part in parts if not _is_utf8(part)]
 
 
 def _is_utf8(quoted: str) -> bool:

@@ -83,13 +83,24 @@ async def test_the_process_is_alive_without_anything(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("user", "name"),
-    [("a" * 256, "userId"), ("%00", "userId"), ("%FF", "userId"), ("%C3", "userId")],
-)
-async def test_an_id_that_cannot_be_one_is_named(api: Api, user: str, name: str) -> None:
-    answer = await api.get(f"/api/costs/user/{user}/budget", "alice")
-    assert (answer.status, answer.code) == (400, "invalid_parameter")
-    assert f"`{name}`" in answer.json["error"]
+    ("part", "flaw"),
+    [("a" * 256, "must have 1 to 255 characters"), ("%00", "holds a NUL character"),
+     ("%FF", "is not UTF-8"), ("%C3", "is not UTF-8"), ("a%2F%ff", "is not UTF-8")],
+)  # fmt: skip
+async def test_an_id_that_cannot_be_one_is_named(api: Api, part: str, flaw: str) -> None:
+    channels = "/api/costs/user/%61lice/channels"
+    for method, path, name in (
+        ("GET", f"/api/costs/user/{part}/budget", "userId"),
+        ("DELETE", f"/api/costs/user/{part}/channels/%FF", "userId"),
+        ("DELETE", f"{channels}/{part}", "channelId"),
+        ("POST", f"{channels}/{part}/verify", "channelId"),
+        ("POST", f"{channels}/{part}/test", "channelId"),
+        ("GET", f"{channels}/{part}/deliveries", "channelId"),
+        ("GET", f"/api/costs/call/{part}", "callId"),
+    ):
+        answer = await api.ask(method, path, bearer=token())
+        assert (answer.status, answer.code) == (400, "invalid_parameter"), path
+        assert answer.json["error"] == f"`{name}` {flaw}."
 
 
 @pytest.mark.parametrize(
