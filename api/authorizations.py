@@ -12,6 +12,7 @@ from msgspec import UNSET
 from api.access import Access, Route
 from api.bodies import read_json
 from api.budgets import bounded
+from api.identifiers import flaw_of
 from api.options import Limits
 from api.problems import Problem, invalid_body
 from api.replies import reply
@@ -49,6 +50,8 @@ class AuthorizationRoutes:
 
 def request_of(body: AuthorizationRequest) -> Request:
     """Return what a body asks; raises the 400 Problem, naming the field."""
+    if (flaw := flaw_of(body.call_id)) is not None:
+        raise invalid_body(f"`callId` {flaw}.")
     cost, seconds = body.estimated_cost, body.expected_duration_seconds
     if cost is not UNSET and seconds is UNSET:
         nano = nano_from_usd(bounded("estimatedCost", cost, MAX_LIMIT_USD))

@@ -1,0 +1,67 @@
+"""Bodies with what PostgreSQL cannot hold, or with nothing: refused before anything is asked."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.support.api import Api, served, token
+from tests.support.intake import EVENTS, FINALIZE, TRACK, Stream
+
+USER = "/api/costs/user/alice"
+AUTHORIZE = f"{USER}/authorize"
+NUL = "a\0b"
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Api]:
+    """Serve without a database: whoever asked it would get a 500."""
+    async with served(events=Stream()) as api:
+        yield api
+
+
+COST = {
+    "callId": "c", "service": "twilio", "operation": "voice", "usageAmount": 1,
+    "usageUnit": "minutes",
+}  # fmt: skip
+END = {"callId": "call-1", "status": "completed", "duration_seconds": 1, "amount": 1}
+EVENT = {
+    "specversion": "1.0", "id": "1", "source": "/s", "type": "call.refunded",
+    "time": "2026-01-01T00:00:00Z", "data": {"callId": NUL, "amount": 1},
+}  # fmt: skip
+PRICE = {
+    "service": "s", "operation": "o", "unit": "minutes", "price_usd": 1, "model": "m",
+    "source": "page",
+}  # fmt: skip
+WITH_NUL: list[tuple[str, str, str, Any]] = [
+    ("service", "POST", AUTHORIZE, {"callId": NUL, "estimatedCost": 1}),
+    ("service", "POST", AUTHORIZE, {"callId": NUL, "expectedDuration_seconds": 1}),
+    *(
+        ("service", "POST", TRACK, COST | {name: NUL})
+        for name in ("callId", "userId", "personaId", "service", "operation", "model", "usageUnit")
+    ),
+    ("service", "POST", TRACK, COST | {"metadata": {"a": NUL}}),
+    *(("service", "POST", FINALIZE, END | {name: NUL}) for name in ("userId", "processor")),
+    ("service", "POST", EVENTS, EVENT),
+    ("service", "POST", EVENTS, [EVENT]),
+    ("user", "PUT", f"{USER}/budget", {"timezone": NUL}),
+    ("user", "PUT", f"{USER}/budget", {"channels": [{"type": "webhook", "address": NUL}]}),
+    ("user", "POST", f"{USER}/channels", {"type": "webhook", "address": NUL}),
+    *(
+        ("admin", "POST", "/api/admin/prices", PRICE | {name: NUL})
+        for name in ("service", "operation", "unit", "model", "source", "serviceClass")
+    ),
+]
+
+
+@pytest.mark.parametrize(("role", "method", "path", "body"), WITH_NUL)
+async def test_a_nul_is_refused(api: Api, role: str, method: str, path: str, body: Any) -> None:
+    answer = await api.ask(method, path, bearer=token(role=role), body=body)
+    assert answer.status == 400, answer.body
+    assert answer.code in {"invalid_body", "invalid_event"}
+
+
+async def test_a_call_that_cannot_be_one_is_named(api: Api) -> None:
+    body = {"callId": NUL, "estimatedCost": 1}
+    answer = await api.ask("POST", AUTHORIZE, bearer=token(role="service"), body=body)
+    assert answer.json["error"] == "`callId` holds a NUL character."
