@@ -7,9 +7,9 @@ from typing import Final
 
 from aiohttp import web
 
-_METHODS: Final = "GET, HEAD, PUT, POST, OPTIONS"
+_METHODS: Final = "GET, HEAD, PUT, POST, DELETE, OPTIONS"
 _REQUEST_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, If-None-Match"
-_EXPOSED_HEADERS: Final = "ETag, Retry-After, WWW-Authenticate"
+_EXPOSED_HEADERS: Final = "Content-Disposition, ETag, Retry-After, WWW-Authenticate"
 _MAX_AGE_SECONDS: Final = "600"
 
 

@@ -1,9 +1,15 @@
 """Which pages may read our answers."""
 
+from typing import cast
+
 import pytest
 
+from api.access import ROUTES
+from api.app import build_app
 from api.options import ApiOptions
-from tests.support.api import Answer, served
+from ledger.store.database import Pool
+from ledger.store.reading import ReaderPool
+from tests.support.api import Answer, authenticator, served
 
 OURS, OTHER = "https://app.example", "https://evil.example"
 BUDGET = "/api/costs/user/alice/budget"
@@ -30,6 +36,18 @@ async def test_our_page_may_ask_what_it_may_do() -> None:
     assert answer.headers["Access-Control-Allow-Origin"] == OURS
     assert "PUT" in answer.headers["Access-Control-Allow-Methods"]
     assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+
+
+async def test_our_page_may_do_whatever_a_route_does() -> None:
+    answer = await ask((OURS,), OURS, preflight=True)
+    allowed = set(answer.headers["Access-Control-Allow-Methods"].split(", "))
+    routes = build_app(ReaderPool(cast(Pool, None)), authenticator())[ROUTES]
+    assert {route.method for route in routes} <= allowed
+
+
+async def test_our_page_may_read_under_which_name_a_file_is_saved() -> None:
+    answer = await ask((OURS,), OURS)
+    assert "Content-Disposition" in answer.headers["Access-Control-Expose-Headers"]
 
 
 @pytest.mark.parametrize(
