@@ -30,7 +30,7 @@ TOKENS_REMEMBERED_MOST: Final = 10_000
 END_OF_TIME: Final = 253_402_300_799
 """The last second of the year 9999."""
 
-_BEARER: Final = re.compile(r"Bearer ([A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]+)")
+_BEARER: Final = re.compile(r"(?i:Bearer) +([A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]+)")
 _JWK_READERS: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
     "RSA": jwt.algorithms.RSAAlgorithm.from_jwk,
     "EC": jwt.algorithms.ECAlgorithm.from_jwk,
@@ -86,6 +86,7 @@ def unix_now() -> int:
 def bearer_token(headers: MultiMapping[str], instead: str | None = None) -> str:
     """Return the token of a request that carries exactly one; raises the 401 Problem.
 
+    `Bearer` may be in any case, and one space or more follow it (RFC 9110, section 11).
     `instead` is taken for the header where the token came by another way.
     """
     values = headers.getall(hdrs.AUTHORIZATION, []) if instead is None else [instead]

@@ -127,7 +127,7 @@ async def test_no_token_whatever_breaks_verifying(header: dict[str, Any], conten
 
 @pytest.mark.parametrize(
     "values",
-    [[], [""], ["Bearer"], ["Bearer "], ["bearer a.b.c"], ["Bearer  a.b.c"], ["Bearer a.b.c "],
+    [[], [""], ["Bearer"], ["Bearer "], ["Bearera.b.c"], ["Bearer\ta.b.c"], [" Bearer a.b.c"], ["Bearer a.b.c "],
      ["Basic a.b.c"], ["a.b.c"], ["Bearer a.b"], ["Bearer a.b.c.d"], ["Bearer a.b.c, Bearer d.e.f"],
      ["Bearer a.b.c", "Bearer a.b.c"]],
 )  # fmt: skip
@@ -135,6 +135,11 @@ def test_only_one_bearer_token_will_do(values: list[str]) -> None:
     with pytest.raises(Problem) as refused:
         bearer_token(CIMultiDict([("Authorization", value) for value in values]))
     assert refused.value.status == 401
+
+
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER ", "bEaReR   "])
+def test_the_scheme_may_be_written_in_any_case(scheme: str) -> None:
+    assert bearer_token(CIMultiDict({"Authorization": f"{scheme}a.B.c"})) == "a.B.c"
 
 
 @pytest.mark.parametrize(

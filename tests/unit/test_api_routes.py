@@ -73,7 +73,7 @@ def test_whatever_is_about_money_is_guarded() -> None:
 async def test_nobody_gets_in_without_a_good_token(api: Api, route: Route) -> None:
     path = path_of(route)
     for headers in ({}, {"Authorization": ""}, {"Authorization": "Bearer nonsense"},
-                    {"Authorization": f"bearer {token()}"}, {"Authorization": f"Basic {token()}"},
+                    {"Authorization": f"Bearer{token()}"}, {"Authorization": f"Basic {token()}"},
                     {"Authorization": token()}, {"X-Authorization": f"Bearer {token()}"},
                     {"Cookie": f"token={token()}"}):  # fmt: skip
         refused = await ask(api, route, path, headers=headers)
