@@ -93,7 +93,10 @@ async def _send_lines(
             continue
         if len(line) > LINE_BYTES_MAX:
             await sender.flush()
-            raise CommandError(f"Line {number} has {len(line)} bytes, more than Kafka takes.")
+            # How many more is not known: it may have been read in part only.
+            raise CommandError(
+                f"Line {number} has more than {LINE_BYTES_MAX} bytes, which is too long for Kafka."
+            )
         await sender.send(CALL_EVENTS.name, line, key_of(line))
         progress.set(number - skipped)
     await sender.flush()

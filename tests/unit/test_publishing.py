@@ -4,11 +4,15 @@ import asyncio
 import io
 import os
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from cost_analytics import publishing
+from cost_analytics.failures import CommandError
+from cost_analytics.progress import Progress
 from cost_analytics.publishing import key_of
+from cost_analytics.sending import Sender
 
 
 @pytest.mark.parametrize(
@@ -48,6 +52,26 @@ async def test_a_line_without_end_is_given_up(tmp_path: Path) -> None:
     path.write_bytes(b"y" * (3 * publishing.LINE_BYTES_MAX))
     (only,) = await lines_of(path)
     assert publishing.LINE_BYTES_MAX < len(only) < 2 * publishing.LINE_BYTES_MAX
+
+
+class Taker:
+    """Takes what is sent."""
+
+    async def send(self, *_: object) -> None:
+        """Take a record."""
+
+    async def flush(self) -> None:
+        """Wait for nothing."""
+
+
+@pytest.mark.parametrize("size", [1_000_000, 1_100_000, 3_000_000])
+async def test_no_size_is_made_up_of_a_line_that_is_too_long(tmp_path: Path, size: int) -> None:
+    path, sender = tmp_path / "events", cast(Sender, Taker())
+    path.write_bytes(b"{}\n" + b"x" * size + b"\n{}")
+    with path.open("rb") as source, pytest.raises(CommandError) as refused:
+        await publishing._send_lines(source, sender, Progress("events"), asyncio.Event())
+    assert "Line 2 has more than 921600 bytes" in str(refused.value)
+    assert str(size) not in str(refused.value)
 
 
 async def test_a_pipe_is_read_as_it_comes_and_left_when_we_are_to_stop() -> None:
