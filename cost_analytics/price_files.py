@@ -16,6 +16,9 @@ from ledger.store.price_entry import ListedPrice
 _ROWS_MAX: Final = 100_000
 _ERRORS_SHOWN: Final = 50
 
+_Entry = tuple[str, Mapping[str, str] | str]
+"""Where a price stands in a file, and its fields, or a sentence on why it has none."""
+
 
 def read_prices(text: str, name: str) -> list[PriceRow]:
     """Read and check the rows of a file called `name`; JSON is told by its first character.
@@ -26,6 +29,9 @@ def read_prices(text: str, name: str) -> list[PriceRow]:
     rows: dict[tuple[object, ...], tuple[str, PriceRow]] = {}
     errors: list[str] = []
     for where, fields in entries:
+        if isinstance(fields, str):
+            errors.append(f"{where}: {fields}")
+            continue
         try:
             row = price_row(fields, source=name)
         except InvalidPriceError as error:
@@ -50,7 +56,7 @@ def refuse(errors: list[str], name: str) -> None:
     raise CommandError("\n  ".join([f"{name} was not imported, not even in part:", *shown]))
 
 
-def _csv_entries(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+def _csv_entries(text: str) -> Iterator[_Entry]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     names = [name.strip() for name in reader.fieldnames or ()]
     missing = sorted({"service", "operation", "unit", "price_usd", "effective_from"} - set(names))
@@ -64,15 +70,17 @@ def _csv_entries(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
         for number, row in enumerate(reader):
             _limit(number)
             where = f"line {reader.line_num}"
-            if None in row or None in row.values():
-                yield where, {"": f"it has not {len(names)} columns"}
-            else:
+            # The reader keeps what is too much under None, and puts None for what is missing.
+            many = len(names) - list(row.values()).count(None) + len(row.pop(None, ()))
+            if many == len(names):
                 yield where, row
+            else:
+                yield where, f"The row has {many} columns, the first line has {len(names)}."
     except csv.Error as error:
         raise CommandError(f"line {reader.line_num} is no CSV: {error}.") from None
 
 
-def _json_entries(text: str, name: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+def _json_entries(text: str, name: str) -> Iterator[_Entry]:
     try:
         entries = json.loads(text, parse_float=Decimal, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
@@ -81,7 +89,7 @@ def _json_entries(text: str, name: str) -> Iterator[tuple[str, Mapping[str, str]
         raise CommandError(f"{name} must be a list of objects: [{{…}}, …].")
     for number, entry in enumerate(entries, start=1):
         _limit(number)
-        yield f"entry {number}", _texts(entry) if isinstance(entry, dict) else {"": "no object"}
+        yield f"entry {number}", _texts(entry) if isinstance(entry, dict) else "This is no object."
 
 
 def _no_number(text: str) -> None:

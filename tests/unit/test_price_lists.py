@@ -86,6 +86,20 @@ def test_csv_errors_carry_their_line() -> None:
     assert "line 4" in message
 
 
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [("c,d,*,minutes", 4), ("c", 1), ("c,d,*,minutes,1,1,2026-01-01,x", 8),
+     ("c,d,*,minutes,1,1,2026-01-01,x,y", 9)],
+)  # fmt: skip
+def test_of_a_row_that_is_too_short_or_too_long_nothing_else_is_said(
+    row: str, columns: int
+) -> None:
+    with pytest.raises(CommandError) as caught:
+        read_prices(f"{HEAD}{row}\n", "list.csv")
+    [error] = str(caught.value).splitlines()[1:]
+    assert error.strip() == f"line 2: The row has {columns} columns, the first line has 7."
+
+
 def test_two_prices_for_one_key_contradict_each_other() -> None:
     line = "a,b,*,minutes,{},1,2026-01-01\n"
     assert len(read_prices(HEAD + line.format(1) + line.format("1.0"), "f")) == 1
@@ -101,7 +115,7 @@ def test_two_prices_for_one_key_contradict_each_other() -> None:
         (HEAD, "no prices"),
         ("[{]", "no JSON"),
         ("{}", "list of objects"),
-        ("[1]", "entry 1"),
+        ("[1]", "entry 1: This is no object"),
         ('[{"price_usd": NaN}]', "no JSON"),
         (HEAD + 'a,"b', "no CSV"),
     ],
