@@ -10,6 +10,7 @@ from typing import Literal
 
 import jwt
 
+from api.identifiers import flaw_of
 from cost_analytics.configuration.tree import TokenSection
 from cost_analytics.failures import CommandError
 
@@ -26,7 +27,7 @@ def mint(
 ) -> str:
     """Return a token for `user` that expires `ttl_seconds` after `now` (seconds since 1970).
 
-    Raises CommandError where there is no key to sign with, or no user.
+    Raises CommandError where there is no key to sign with, or no user whom the API would let in.
     """
     if not settings.secret:
         raise CommandError(
@@ -35,6 +36,8 @@ def mint(
         )
     if not user.strip():
         raise CommandError("A token needs a user: --user NAME.")
+    if (flaw := flaw_of(user)) is not None:
+        raise CommandError(f"The user of a token (--user) {flaw}.")
     issued_at = int(time.time()) if now is None else now
     claims: dict[str, str | int] = {
         settings.user_claim: user,

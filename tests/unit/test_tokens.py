@@ -41,6 +41,16 @@ def test_only_a_shared_key_can_sign() -> None:
         mint(TokenSection(public_key="pem"), "alice", ttl_seconds=60)
 
 
+@pytest.mark.parametrize(
+    ("user", "flaw"),
+    [("u" * 256, "must have 1 to 255 characters"), ("a\0", "NUL"), ("a\udcff", "not UTF-8")],
+)
+def test_no_token_is_made_that_would_be_refused(user: str, flaw: str) -> None:
+    with pytest.raises(CommandError, match=flaw):
+        mint(TokenSection(secret=Secret(KEY)), user, ttl_seconds=60)
+    assert mint(TokenSection(secret=Secret(KEY)), "u" * 255, ttl_seconds=60)
+
+
 def test_somebody_must_be_named() -> None:
     with pytest.raises(CommandError, match="--user"):
         mint(TokenSection(secret=Secret(KEY)), " ", ttl_seconds=60)
