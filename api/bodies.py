@@ -10,7 +10,7 @@ from aiohttp import web
 from api.limits import read_body
 from api.options import Limits
 from api.problems import invalid_body
-from schemas.jsonio import decode
+from schemas.jsonio import decode, flaw_in_json
 
 T = TypeVar("T")
 
@@ -22,11 +22,13 @@ async def read_json(request: web.Request, limits: Limits, kind: type[T]) -> T:
 
 def parsed(body: bytes, kind: type[T]) -> T:
     """Return JSON as `kind`; raises the 400 Problem, naming the field."""
+    if not body.strip():
+        raise invalid_body("The body is empty.")
     try:
         return decode(kind, body)
     except msgspec.ValidationError as error:
         raise invalid_body(f"{error}.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise invalid_body("The body is not JSON.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise invalid_body(f"The body is not JSON: {flaw_in_json(error)}.") from None
     except (ValueError, ArithmeticError):
         raise invalid_body("A number in the body cannot be read.") from None

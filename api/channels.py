@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final, TypeVar
 
-import msgspec
 from aiohttp import web
 from msgspec import UNSET
 
 from api.access import CALLER, Access, Route
+from api.bodies import parsed
 from api.limits import read_body
 from api.options import ApiOptions
 from api.paging import number_of
@@ -28,7 +28,6 @@ from ledger.store.channels import (
     verify_channel,
 )
 from ledger.store.reading import ReaderPool, Viewer
-from schemas.jsonio import decode
 from schemas.notices import Channels, Proof, Requested, WantedChannel
 
 T = TypeVar("T")
@@ -105,12 +104,7 @@ class ChannelRoutes:
         return tagged_reply(request, granted(page))
 
     async def _body(self, request: web.Request, kind: type[T]) -> T:
-        try:
-            return decode(kind, await read_body(request, self._options.limits) or b"{}")
-        except msgspec.ValidationError as error:
-            raise invalid_body(f"{error}.") from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise invalid_body("The body is not JSON.") from None
+        return parsed(await read_body(request, self._options.limits) or b"{}", kind)
 
 
 def wanted_of(body: WantedChannel, options: ApiOptions) -> Wanted:

@@ -28,6 +28,7 @@ from schemas.events import (
     Text,
 )
 from schemas.identity import fingerprint_of, identity_of
+from schemas.jsonio import flaw_in_json
 from schemas.refusals import Refused
 
 MAX_EVENT_BYTES: Final = 64 * 1024
@@ -149,7 +150,8 @@ def read(value: bytes | None, headers: Headers, window: Window) -> Envelope:
     except (msgspec.DecodeError, RecursionError) as error:
         if _is_not_finite(value):
             raise Refused("invalid_event", "A number is not finite: NaN or Infinity.") from None
-        raise Refused("invalid_json", f"{error}.") from None
+        message = f"The event is not JSON: {flaw_in_json(error)}."
+        raise Refused("invalid_json", message) from None
     except (ValueError, ArithmeticError) as error:
         raise Refused("invalid_event", f"A value cannot be read: {error}.") from None
 

@@ -12,6 +12,8 @@ from schemas.money import Usd, nano_from_usd, raw_number
 
 T = TypeVar("T")
 
+_CUT_SHORT: Final = "Input data was truncated"
+_MALFORMED: Final = "JSON is malformed: "
 _UNIT_SUFFIXES: Final = ("_seconds", "_usd", "_percent")
 
 
@@ -50,3 +52,13 @@ def decode(kind: type[T], text: bytes) -> T:
     """Decode JSON bytes into `kind`; raises msgspec.ValidationError or msgspec.DecodeError."""
     decoder = msgspec.json.Decoder(kind, dec_hook=_decode_custom, float_hook=Decimal)
     return decoder.decode(text)
+
+
+def flaw_in_json(error: Exception) -> str:
+    """Say in a few words what an error of decoding found, such as `it ends too soon`."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    found = str(error)
+    return "it ends too soon" if found == _CUT_SHORT else found.removeprefix(_MALFORMED)

@@ -21,6 +21,7 @@ from ledger.naming import standard_unit
 from schemas.cloudevents import RECEIVER, Window, decode
 from schemas.events import EventReference, Number, Unit
 from schemas.intake import Finalize, Moment, Track
+from schemas.jsonio import flaw_in_json
 from schemas.refusals import Refused
 
 T = TypeVar("T")
@@ -104,6 +105,7 @@ def finalized(call_id: str, body: bytes, sender: Sender) -> list[Checked]:
 
 def structured(value: bytes, now: datetime) -> Checked:
     """Return a CloudEvent as it was sent, checked; raises Refused."""
+    _refuse_empty(value)
     event = decode(value, (), Window.around(now))
     key = event.data.user_id or event.data.call_id
     return Checked(Emitted(key.encode(), value), EventReference(event.source, event.id))
@@ -111,8 +113,7 @@ def structured(value: bytes, now: datetime) -> Checked:
 
 def binary(attributes: dict[str, str], body: bytes, now: datetime) -> Checked:
     """Return the CloudEvent of headers and a body in structured mode, checked; raises Refused."""
-    if not body:
-        raise Refused("invalid_json", "The request has no body.")
+    _refuse_empty(body)
     try:
         headers = [(f"ce_{name}", text.encode()) for name, text in attributes.items()]
     except UnicodeEncodeError:
@@ -136,14 +137,22 @@ def _nth(number: int, value: bytes, now: datetime) -> Checked:
         raise Refused(refusal.code, f"Event {number} of the batch: {refusal.message}") from None
 
 
+def _refuse_empty(body: bytes) -> None:
+    """Raise Refused for a body without anything in it."""
+    if not body.strip():
+        raise Refused("invalid_json", "The body is empty.")
+
+
 def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    _refuse_empty(body)
     try:
         body.decode()
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise Refused("invalid_event", f"{error}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused("invalid_json", f"{error}.") from None
+        message = f"The body is not JSON: {flaw_in_json(error)}."
+        raise Refused("invalid_json", message) from None
     except (ValueError, ArithmeticError):
         raise Refused("invalid_event", "A number in the body cannot be read.") from None
 

@@ -65,3 +65,42 @@ async def test_a_call_that_cannot_be_one_is_named(api: Api) -> None:
     body = {"callId": NUL, "estimatedCost": 1}
     answer = await api.ask("POST", AUTHORIZE, bearer=token(role="service"), body=body)
     assert answer.json["error"] == "`callId` holds a NUL character."
+
+
+EMPTY = "The body is empty."
+CUT = "is not JSON: it ends too soon."
+BROKEN = "is not JSON: invalid character (byte 0)."
+JSON = {b"": EMPTY, b" \n": EMPTY, b"{": CUT, b"wrong": BROKEN, b"\xff": "is not "}
+TAKERS = [
+    ("user", "PUT", f"{USER}/budget"),
+    ("service", "POST", AUTHORIZE),
+    ("service", "POST", TRACK),
+    ("service", "POST", FINALIZE),
+    ("service", "POST", EVENTS),
+    ("admin", "POST", "/api/admin/prices"),
+]
+
+
+@pytest.mark.parametrize(("body", "said"), JSON.items())
+async def test_a_body_that_is_no_json_is_told_so(api: Api, body: bytes, said: str) -> None:
+    for role, method, path in TAKERS:
+        answer = await api.ask(method, path, bearer=token(role=role), body=body)
+        assert (answer.status, answer.code) in {(400, "invalid_body"), (400, "invalid_json")}
+        assert said in answer.json["error"], path
+
+
+@pytest.mark.parametrize(("body", "said"), [(b"", EMPTY), (b"[", CUT), (b"wrong", BROKEN)])
+async def test_a_batch_that_is_no_json_is_told_so(api: Api, body: bytes, said: str) -> None:
+    for kind in ("application/cloudevents-batch+json", "application/json"):
+        headers = {"Content-Type": kind}
+        bearer = token(role="service")
+        answer = await api.ask("POST", EVENTS, bearer=bearer, headers=headers, body=body)
+        assert answer.code == "invalid_json"
+        assert said in answer.json["error"]
+
+
+async def test_a_channel_needs_what_its_body_says(api: Api) -> None:
+    for body, said in ((b"", "`type`"), (b"{", CUT), (b"wrong", BROKEN)):
+        answer = await api.ask("POST", f"{USER}/channels", bearer=token(), body=body)
+        assert answer.code == "invalid_body"
+        assert said in answer.json["error"]
