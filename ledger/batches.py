@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -15,6 +15,9 @@ from ledger.calls import Call
 from ledger.rating import Incoming, whole
 from ledger.store.offsets import DeadLetter
 from schemas.refusals import Refused
+
+REASON_LENGTH_MAX: Final = 1_000
+"""A reason may quote what was sent, at any length; all of that is in the record itself."""
 
 
 class Received(Protocol):
@@ -78,8 +81,8 @@ class Outcome(msgspec.Struct):
 def dead_letter(record: Received, refusal: Refused) -> DeadLetter:
     """Return the dead letter of a record.
 
-    Its reason may quote the record and its headers have any name: what PostgreSQL's text cannot
-    hold must not keep a letter from being written.
+    Its reason may quote the record, in part, and its headers have any name: what PostgreSQL's text
+    cannot hold must not keep a letter from being written.
     """
     headers = [
         (_without_nul(_text(name)), base64.b64encode(value or b"").decode())
@@ -89,7 +92,7 @@ def dead_letter(record: Received, refusal: Refused) -> DeadLetter:
         record.partition,
         record.offset,
         refusal.code,
-        _without_nul(refusal.message),
+        _without_nul(_cut(refusal.message)),
         record.key,
         record.value,
         json.dumps(headers),
@@ -101,6 +104,10 @@ def _text(name: str) -> str:
     if name.isascii():
         return name
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _cut(reason: str) -> str:
+    return reason if len(reason) <= REASON_LENGTH_MAX else f"{reason[: REASON_LENGTH_MAX - 1]}…"
 
 
 def _without_nul(text: str) -> str:

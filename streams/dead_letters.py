@@ -17,10 +17,12 @@ from typing import Any, Final
 
 from ledger.store.offsets import DeadLetter, Stream
 from schemas.topics import DEAD_LETTERS
-from streams.producing import Producing
+from streams.producing import Headers, Producing
 
 LETTER_BYTES_MAX: Final = 900_000
 """Above this only the database keeps a refused record whole; topics take a megabyte by default."""
+HEADER_FRAME_BYTES: Final = 10
+"""A header takes up to so much more than its name and value; there may be very many tiny ones."""
 
 
 _SURELY_THE_EMITTERS: Final[frozenset[str]] = frozenset(("invalid_json", "too_large"))
@@ -76,16 +78,19 @@ class DeadLetterTopic:
     async def _send(self, letter: DeadLetter) -> Awaitable[Any]:
         """Send a letter; one that no topic may take goes without what it came with.
 
-        A record may be as large as its topic allows, and the reason makes it larger.
+        A record may be as large as its topic allows, and the reason makes it larger. Without key
+        and value no client sends one at all, so then its value is empty.
         """
         original = [(name, base64.b64decode(value)) for name, value in json.loads(letter.headers)]
-        parts = [letter.key, letter.value, *(value for _, value in original)]
-        headers, value = [*original, *self._reason(letter)], letter.value
-        if sum(len(part or b"") for part in parts) > LETTER_BYTES_MAX:
-            headers, value = [*self._reason(letter), ("dlq.original.omitted", b"too large")], None
-        return await self._producing.send(
-            DEAD_LETTERS.name, key=letter.key, value=value, headers=headers
-        )
+        reason = self._reason(letter)
+        key, value, headers = letter.key, letter.value, [*original, *reason]
+        if _size(key, value, headers) > LETTER_BYTES_MAX:
+            value, headers = b"", [*reason, ("dlq.original.omitted", b"too large")]
+        if _size(key, value, headers) > LETTER_BYTES_MAX:
+            key = None
+        if key is None and value is None:
+            value = b""
+        return await self._producing.send(DEAD_LETTERS.name, key=key, value=value, headers=headers)
 
     def _reason(self, letter: DeadLetter) -> list[tuple[str, bytes]]:
         return [
@@ -95,3 +100,9 @@ class DeadLetterTopic:
             ("dlq.error.code", letter.code.encode()),
             ("dlq.error.message", letter.message.encode()),
         ]
+
+
+def _size(key: bytes | None, value: bytes | None, headers: Headers) -> int:
+    """Return how many bytes a record has at most."""
+    framed = (len(name.encode()) + len(text) + HEADER_FRAME_BYTES for name, text in headers)
+    return len(key or b"") + len(value or b"") + sum(framed)

@@ -1,14 +1,17 @@
 """Refused events reach the dead-letter topic as they came, with the reason; good ones never do."""
 
 import base64
+import dataclasses
 import json
 import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ledger.batches import REASON_LENGTH_MAX
 from schemas.topics import CALL_EVENTS
-from tests.support.events import Plain, binary, cost, ended, started, structured
+from streams.kafka import make_producer
+from tests.support.events import binary, cost, ended, started, structured
 from tests.support.expected import expect
 from tests.support.recording import assert_verified, fetch, until
 from tests.support.streaming import Record, Sent, Stage
@@ -121,19 +124,73 @@ async def _tried_again(caplog: pytest.LogCaptureFixture, times: int) -> bool:
     return len(said) >= times and "refused" in said[-1].getMessage()
 
 
+MOST = KIB * KIB - 300
+"""About as much as a topic takes, with what is around it."""
+
+
+@pytest.mark.parametrize(
+    ("code", "sent", "key"),
+    [
+        pytest.param("too_large", Sent(b"x" * MOST, b"key"), b"key", id="value"),
+        pytest.param("too_large", Sent(b"x" * MOST), None, id="value without key"),
+        pytest.param("invalid_json", Sent(b"{", b"k" * MOST), None, id="key"),
+        pytest.param("invalid_json", Sent(b"{", b"k", [("n" * MOST, b"")]), b"k", id="name"),
+        pytest.param(
+            "invalid_json", Sent(b"{", b"k", [("n", b"")] * (MOST // 3)), b"k", id="many headers"
+        ),
+    ],
+)
 async def test_a_record_as_large_as_the_broker_takes_is_refused_like_any_other(
-    stage: Stage,
+    stage: Stage, code: str, sent: Sent, key: bytes | None
 ) -> None:
     """What the reason adds to it must not keep it from the dead-letter topic, or all would stop."""
-    largest = Sent(b"x" * (1024 * 1024 - 200), b"key", partition=0)
-    good: list[Plain] = [cost(time=NOW)]
-    await stage.send([largest, *(Sent(one.value, partition=0) for one in map(Sent.of, good))])
+    await stage.send([dataclasses.replace(sent, partition=0)])
+    await stage.send([dataclasses.replace(Sent.of(cost(time=NOW)), partition=0)])
     async with stage.worker() as worker:
         await stage.until_counted(2, worker)
     (letter,) = await stage.dead_letters(1)
-    headers = dict(letter.headers)
-    assert headers["dlq.error.code"] == b"too_large"
-    assert (letter.value, letter.key, "dlq.original.omitted" in headers) == (None, b"key", True)
-    ((kept,),) = await fetch(stage.database_url, "SELECT value FROM dead_letters")
-    assert kept == largest.value
-    assert await read_totals(stage.database_url) == expect(good).totals
+    assert (letter.key, letter.value) == (key, b"")
+    assert [name for name, _ in letter.headers][-2:] == [
+        "dlq.error.message",
+        "dlq.original.omitted",
+    ]
+    assert dict(letter.headers)["dlq.error.code"] == code.encode()
+    assert len(letter.headers) == 6
+    ((kept, value, headers),) = await fetch(
+        stage.database_url, "SELECT key, value, headers::text FROM dead_letters"
+    )
+    assert (kept, value) == (sent.key, sent.value)
+    assert [name for name, _ in json.loads(headers)] == [name for name, _ in sent.headers]
+    assert await read_totals(stage.database_url) == expect([cost(time=NOW)]).totals
+
+
+async def test_a_reason_quotes_what_was_sent_in_part(stage: Stage) -> None:
+    """Its quote and the original together would be more than a topic takes."""
+    headers = [("ce_specversion", b"9" * 600_000)]
+    await stage.send([Sent(b"{}", b"k", headers, partition=0)])
+    async with stage.worker() as worker:
+        await stage.until_counted(1, worker)
+    (letter,) = await stage.dead_letters(1)
+    assert (letter.key, letter.value, letter.headers[0]) == (b"k", b"{}", headers[0])
+    quoted = dict(letter.headers)["dlq.error.message"].decode()
+    assert len(quoted) == REASON_LENGTH_MAX
+    rows = await fetch(stage.database_url, "SELECT message FROM dead_letters")
+    assert [row[0] for row in rows] == [quoted]
+
+
+async def test_a_record_with_nothing_in_it(stage: Stage) -> None:
+    """Other clients send what ours does not: neither key nor value."""
+    producer = make_producer(stage.kafka)
+    await producer.start()
+    try:
+        batch = producer.create_batch()
+        batch.append(timestamp=None, key=None, value=None)
+        await (await producer.send_batch(batch, CALL_EVENTS.name, partition=0))
+    finally:
+        await producer.stop()
+    async with stage.worker() as worker:
+        await stage.until_counted(1, worker)
+    (letter,) = await stage.dead_letters(1)
+    assert (letter.key, letter.value) == (None, b"")
+    rows = await fetch(stage.database_url, "SELECT code, key, value FROM dead_letters")
+    assert [tuple(row) for row in rows] == [("invalid_json", None, None)]

@@ -100,6 +100,20 @@ async def test_replay_sends_the_original_and_marks_it(
     assert "sent again" in run_command("dlq", "list", "--all", values=values, cwd=tmp_path).stdout
 
 
+async def test_replay_of_a_record_with_nothing_in_it(
+    values: dict[str, str], tmp_path: Path, connection: Connection
+) -> None:
+    """No client sends it as it was, and it must not keep the others from being sent."""
+    nothing = DeadLetter(1, 0, "invalid_json", "The record has no value.", None, None, "[]")
+    await record_dead_letters(connection, STREAM, [nothing])
+    await refuse(connection, 1)
+    done = run_command("dlq", "replay", values=values, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "Sent 2 events again.\n")
+    records = await read_records(values["KAFKA_BOOTSTRAP_SERVERS"], CALL_EVENTS.name, 2)
+    assert {(one.key, one.value) for one in records} == {(None, b""), (b"k\xff", BYTES)}
+    assert await pending(connection) == 0
+
+
 async def test_replay_of_some(
     values: dict[str, str], tmp_path: Path, connection: Connection
 ) -> None:
