@@ -20,12 +20,13 @@ PAGE_ROWS: Final = 100
 
 
 class Place(NamedTuple):
-    """Where a record was read: what names a dead letter."""
+    """Where a record was read, and what tells it from others read there: names a dead letter."""
 
     cluster: str
     topic: str
     partition: int
     offset: int
+    digest: bytes
 
 
 class RefusedCount(NamedTuple):
@@ -66,11 +67,11 @@ async def list_refusals(
     connection: Connection, *, code: str | None, replayed_too: bool
 ) -> AsyncIterator[Refusal]:
     """Yield refused events, the newest first, a page at a time."""
-    place: Sequence[object] = (None, None, None, None, None)
+    place: Sequence[object] = (None,) * 6
     while True:
         rows = await connection.fetch(_SQL["newest"], code, replayed_too, *place, PAGE_ROWS)
         for row in rows:
-            yield Refusal(_place(row), *row[4:])
+            yield Refusal(_place(row), *row[5:])
         if len(rows) < PAGE_ROWS:
             return
         place = (rows[-1]["refused_at"], *_place(rows[-1]))
@@ -84,7 +85,7 @@ async def pending_pages(
     What is refused anew in the meantime is left for another time, or it would go round for ever.
     """
     until = await connection.fetchval(_SQL["now"])
-    place: Sequence[object] = (None, None, None, None, None)
+    place: Sequence[object] = (None,) * 6
     left = limit
     while left is None or left > 0:
         most = PAGE_ROWS if left is None else min(left, PAGE_ROWS)
@@ -109,7 +110,7 @@ async def mark_replayed(connection: Connection, places: Sequence[Place]) -> int:
 
 
 def _place(row: Record) -> Place:
-    return Place(row["cluster"], row["topic"], row["partition"], row["offset"])
+    return Place(row["cluster"], row["topic"], row["partition"], row["offset"], row["digest"])
 
 
 def _letter(row: Record) -> Letter:

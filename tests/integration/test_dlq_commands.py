@@ -9,6 +9,12 @@ import pytest
 
 from cost_analytics.embedded.tansu import EmbeddedTansu
 from ledger.store.database import Connection, connected
+from ledger.store.dead_letters_admin import (
+    PAGE_ROWS,
+    list_refusals,
+    mark_replayed,
+    pending_pages,
+)
 from ledger.store.offsets import DeadLetter, Stream, record_dead_letters
 from schemas.topics import CALL_EVENTS
 from tests.support.background import Background
@@ -112,6 +118,46 @@ async def test_replay_of_a_record_with_nothing_in_it(
     records = await read_records(values["KAFKA_BOOTSTRAP_SERVERS"], CALL_EVENTS.name, 2)
     assert {(one.key, one.value) for one in records} == {(None, b""), (b"k\xff", BYTES)}
     assert await pending(connection) == 0
+
+
+async def test_records_that_had_the_same_place_are_told_apart(
+    values: dict[str, str], tmp_path: Path, connection: Connection
+) -> None:
+    """A log that was emptied gives its offsets anew. Whoever retries adds nothing all the same."""
+    first = DeadLetter(1, 0, "invalid_json", "It is no JSON.", b"k", BYTES, "[]")
+    others = [
+        first._replace(key=None),
+        first._replace(key=b""),
+        first._replace(value=None),
+        first._replace(value=None, key=BYTES),
+        first._replace(key=None, value=b"k"),
+        first._replace(headers='[["name", ""]]'),
+    ]
+    await record_dead_letters(connection, STREAM, [first])
+    pages = pending_pages(connection, code=None, limit=None)
+    (sent,) = await anext(pages)
+    for _ in range(2):
+        await record_dead_letters(connection, STREAM, [first, *others])
+    assert await mark_replayed(connection, [sent.place]) == 1
+    assert await pending(connection) == len(others)
+    listed = run_command("dlq", "list", values=values, cwd=tmp_path).stdout
+    assert listed.count(" partition 1 offset 0, ") == len(others)
+    done = run_command("dlq", "replay", values=values, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"Sent {len(others)} events again.\n")
+    assert await pending(connection) == 0
+
+
+async def test_pages_of_records_that_had_the_same_place(connection: Connection) -> None:
+    """All of them refused at once: a page ends between two of them."""
+    first = DeadLetter(1, 0, "invalid_json", "It is no JSON.", b"k", BYTES, "[]")
+    count = 2 * PAGE_ROWS + 1
+    letters = [first._replace(key=b"%d" % number) for number in range(count)]
+    await record_dead_letters(connection, STREAM, letters)
+    pages = [page async for page in pending_pages(connection, code=None, limit=None)]
+    assert {one.key for page in pages for one in page} == {one.key for one in letters}
+    assert sum(map(len, pages)) == count
+    listed = list_refusals(connection, code=None, replayed_too=False)
+    assert len({refusal.place async for refusal in listed}) == count
 
 
 async def test_replay_of_some(

@@ -135,3 +135,18 @@ async def test_a_log_that_begins_anew_takes_its_offset_back_poison_or_not(
     await run_lane(desk, [[anew.append(value) for value in values]], counted={0: 8})
     assert await offsets(database_url) == {0: 3}
     assert await codes(database_url) == ["invalid_event"]
+
+
+async def test_what_is_refused_of_a_log_that_begins_anew_is_kept_beside_the_old(
+    database_url: str, desk: Desk
+) -> None:
+    """Its offsets were given before; what was refused at one of them is another record."""
+    await run_lane(desk, [[Arrived(0, 0, b"{old"), Arrived(0, 1, structured(good(1)[0]))]])
+    anew = [Arrived(0, 0, structured(cost(service="nobody", time=NOW)))]
+    for _ in range(2):
+        await run_lane(desk, [anew], counted={0: 2})
+    rows = await fetch(database_url, 'SELECT "offset", code, value FROM dead_letters ORDER BY code')
+    assert [tuple(row) for row in rows] == [
+        (0, "invalid_json", b"{old"),
+        (0, "unknown_price", anew[0].value),
+    ]
