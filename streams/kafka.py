@@ -22,7 +22,12 @@ from aiokafka import (
 )
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 from aiokafka.partitioner import DefaultPartitioner, murmur2
 
 from schemas.topics import ALL_TOPICS, DEFAULT_PARTITIONS
@@ -35,6 +40,7 @@ __all__ = [
     "ConsumerRecord",
     "KafkaError",
     "KafkaSettings",
+    "MessageSizeTooLargeError",
     "TopicPartition",
     "cluster_id",
     "ensure_topics",
@@ -48,6 +54,8 @@ METADATA_AGE_MS: Final = 30_000
 TOPICS_SECONDS: Final = 30
 TOPICS_LOOK_SECONDS: Final = 0.05
 MAX_FETCH_BYTES: Final = 4 * 1024 * 1024
+MAX_RECORD_BYTES: Final = 2 * 1024 * 1024
+"""No producer sends more at once; most topics take half of it."""
 KEYS_REMEMBERED_MAX: Final = 65_536
 
 _by_the_library: Final = DefaultPartitioner()
@@ -118,7 +126,7 @@ def make_producer(settings: KafkaSettings, *, linger_ms: int = 0) -> AIOKafkaPro
         linger_ms=linger_ms,
         partitioner=_partition_of,
         max_batch_size=256 * 1024,
-        max_request_size=2 * 1024 * 1024,
+        max_request_size=MAX_RECORD_BYTES,
     )
 
 

@@ -9,7 +9,13 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar
 
-from streams.kafka import AIOKafkaProducer, KafkaError, partition_of
+from streams.kafka import (
+    MAX_RECORD_BYTES,
+    AIOKafkaProducer,
+    KafkaError,
+    MessageSizeTooLargeError,
+    partition_of,
+)
 
 T = TypeVar("T")
 Headers = list[tuple[str, bytes]]
@@ -148,12 +154,20 @@ async def _send(
 async def _send_gathered(
     producer: AIOKafkaProducer, topic: str, records: Iterable[tuple[bytes, bytes]]
 ) -> int:
-    """Send records in few batches, letting others have their turn; return how many they were."""
+    """Send records in few batches, letting others have their turn; return how many they were.
+
+    One larger than a batch is a batch of its own. One that is too large for the topic fails them
+    all; the size that nothing may have is looked at here, because for a batch nobody else does.
+    """
     partitions = sorted(await producer.partitions_for(topic))
     batches: dict[int, Any] = {}
     sent = []
     count = 0
     for count, (key, value) in enumerate(records, start=1):
+        if len(key) + len(value) > MAX_RECORD_BYTES:
+            raise MessageSizeTooLargeError(
+                f"a record for {topic} is above {MAX_RECORD_BYTES} bytes"
+            )
         partition = partition_of(key, partitions)
         batch = batches.get(partition)
         if batch is None or batch.append(timestamp=None, key=key, value=value) is None:

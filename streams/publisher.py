@@ -8,6 +8,9 @@ A call that changes faster than it is published is published in its newest state
 small and paced, so that publishing leaves the processor to the recording; while a backlog is worked
 off they are further apart, because those states are history already. Half of a round are the calls
 that changed last, so that what happens now is told now, and half those that have waited longest.
+
+A total that is too large for its topic is left out, and says so in the log; the call is told from
+the database then. Were it tried for ever, no other would be published any more.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
@@ -26,7 +29,7 @@ from ledger.store.database import TRANSIENT_ERRORS, Connection
 from ledger.store.outbox import claim_orphans, settle
 from ledger.totals import call_total_json
 from schemas.topics import CALL_TOTALS
-from streams.kafka import KafkaError
+from streams.kafka import MAX_RECORD_BYTES, KafkaError, MessageSizeTooLargeError
 from streams.producing import Producing
 from streams.retries import Backoff
 from streams.waiting import Waiting
@@ -73,6 +76,7 @@ class TotalsPublisher:
         self._wake = asyncio.Event()
         self._backoff = Backoff()
         self._settled_at = 0
+        self._bytes_max = MAX_RECORD_BYTES
 
     def submit(self, outcome: Outcome) -> None:
         """Take over the calls of a committed batch."""
@@ -115,7 +119,7 @@ class TotalsPublisher:
         """Publish up to `most` calls of what waits; on failure they wait on."""
         some = self._waiting.take(most)
         try:
-            await self._publish((entry.call, entry.at) for entry in some)
+            await self._publish([(entry.call, entry.at) for entry in some])
             await self._settle()
         except WAITING as error:
             self._waiting.put_back(some)
@@ -137,10 +141,35 @@ class TotalsPublisher:
             self._waiting.forget(settled)
         self._settled_at = now
 
-    async def _publish(self, states: Iterable[tuple[Call, datetime]]) -> None:
-        """Send totals and wait for their acknowledgement."""
-        records = ((call.call_id.encode(), call_total_json(call, at)) for call, at in states)
-        await self._producing.send_gathered(CALL_TOTALS.name, records)
+    async def _publish(self, states: Sequence[tuple[Call, datetime]]) -> None:
+        """Send totals and wait for their acknowledgement, but for those too large for the topic.
+
+        Brokers do not say which one it was: half by half it is found. Each try costs a producer, so
+        what is as large is not tried again.
+        """
+        try:
+            await self._producing.send_gathered(CALL_TOTALS.name, self._records(states))
+        except MessageSizeTooLargeError:
+            middle = len(states) // 2
+            if not middle:
+                key, value = _record(*states[0])
+                self._bytes_max = len(key) + len(value) - 1
+            for half in (states[:middle], states[middle:]):
+                await self._publish(half)
+
+    def _records(self, states: Sequence[tuple[Call, datetime]]) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what is to be sent, and log what is too large for that."""
+        for call, at in states:
+            key, value = _record(call, at)
+            if len(key) + len(value) <= self._bytes_max:
+                yield key, value
+                continue
+            _log.error(
+                "the total of call %s is not published: its topic does not take %d bytes",
+                call.call_id,
+                len(value),
+                extra={"action": "total_too_large"},
+            )
 
     async def _open(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
@@ -171,7 +200,7 @@ class TotalsPublisher:
                     most=ORPHANS_PER_ROUND,
                 )
                 now = datetime.now(UTC)
-                await self._publish((call, now) for call in orphans.calls)
+                await self._publish([(call, now) for call in orphans.calls])
                 await settle(connection, orphans.ids)
         finally:
             await connection.close()
@@ -183,3 +212,7 @@ class TotalsPublisher:
                 extra={"action": "totals_relayed"},
             )
         return bool(orphans.ids)
+
+
+def _record(call: Call, at: datetime) -> tuple[bytes, bytes]:
+    return call.call_id.encode(), call_total_json(call, at)
