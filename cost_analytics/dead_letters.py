@@ -20,9 +20,12 @@ from ledger.store.dead_letters_admin import (
     mark_replayed,
     pending_pages,
 )
+from streams.producing import record_size
 
 _NAME: Final = "cost-analytics dlq"
 _START_SHOWN: Final = 120
+_SENT_BYTES_MAX: Final = 1024 * 1024 - 512
+"""What a topic takes by default. A larger record came compressed, and we send as it is."""
 
 
 async def show(
@@ -78,24 +81,34 @@ async def replay(
     async with connected(settings.database_url.reveal(), name=_NAME) as connection:
         waiting = await count_pending(connection, code=code)
         progress = Progress("events", min(waiting, limit or waiting))
-        sent = 0
+        done = sent = 0
         async with open_sender(settings.kafka) as sender:
             async for letters in pending_pages(connection, code=code, limit=limit):
-                await _send_page(sender, connection, letters)
-                sent += len(letters)
-                progress.set(sent)
+                sent += await _send_page(sender, connection, letters)
+                done += len(letters)
+                progress.set(done)
                 if stop.is_set():
                     break
         progress.close()
     stopped = ", stopped before the end" if stop.is_set() else ""
-    return f"Sent {sent} events again{stopped}."
+    left = f" {done - sent} are too large for the topic and wait on." if sent < done else ""
+    return f"Sent {sent} events again{stopped}.{left}"
 
 
-async def _send_page(sender: Sender, connection: Connection, letters: Sequence[Letter]) -> None:
-    """Send a page and mark it once all of it is acknowledged: a crash in between sends twice."""
-    for letter in letters:
+async def _send_page(sender: Sender, connection: Connection, letters: Sequence[Letter]) -> int:
+    """Send a page and mark it once all of it is acknowledged: a crash in between sends twice.
+
+    Returns how many they were. One too large for the topic would keep all after it from being sent.
+    """
+    fitting = [
+        letter
+        for letter in letters
+        if record_size(letter.key, letter.value, letter.headers) <= _SENT_BYTES_MAX
+    ]
+    for letter in fitting:
         # Without key and value no client sends a record; an empty value is refused just the same.
         value = b"" if letter.key is None and letter.value is None else letter.value
         await sender.send(letter.place.topic, value, letter.key, letter.headers)
     await sender.flush()
-    await mark_replayed(connection, [letter.place for letter in letters])
+    await mark_replayed(connection, [letter.place for letter in fitting])
+    return len(fitting)

@@ -17,12 +17,10 @@ from typing import Any, Final
 
 from ledger.store.offsets import DeadLetter, Stream
 from schemas.topics import DEAD_LETTERS
-from streams.producing import Headers, Producing
+from streams.producing import Producing, record_size
 
 LETTER_BYTES_MAX: Final = 900_000
 """Above this only the database keeps a refused record whole; topics take a megabyte by default."""
-HEADER_FRAME_BYTES: Final = 10
-"""A header takes up to so much more than its name and value; there may be very many tiny ones."""
 
 
 _SURELY_THE_EMITTERS: Final[frozenset[str]] = frozenset(("invalid_json", "too_large"))
@@ -84,9 +82,9 @@ class DeadLetterTopic:
         original = [(name, base64.b64decode(value)) for name, value in json.loads(letter.headers)]
         reason = self._reason(letter)
         key, value, headers = letter.key, letter.value, [*original, *reason]
-        if _size(key, value, headers) > LETTER_BYTES_MAX:
+        if record_size(key, value, headers) > LETTER_BYTES_MAX:
             value, headers = b"", [*reason, ("dlq.original.omitted", b"too large")]
-        if _size(key, value, headers) > LETTER_BYTES_MAX:
+        if record_size(key, value, headers) > LETTER_BYTES_MAX:
             key = None
         if key is None and value is None:
             value = b""
@@ -100,9 +98,3 @@ class DeadLetterTopic:
             ("dlq.error.code", letter.code.encode()),
             ("dlq.error.message", letter.message.encode()),
         ]
-
-
-def _size(key: bytes | None, value: bytes | None, headers: Headers) -> int:
-    """Return how many bytes a record has at most."""
-    framed = (len(name.encode()) + len(text) + HEADER_FRAME_BYTES for name, text in headers)
-    return len(key or b"") + len(value or b"") + sum(framed)

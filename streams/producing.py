@@ -27,6 +27,8 @@ RECORDS_PER_TURN: Final = 25
 GATHERED_PER_SLICE: Final = 2_000
 GATHERED_PER_TURN: Final = 100
 """A turn, during which nothing else runs, takes about a millisecond."""
+HEADER_FRAME_BYTES: Final = 10
+"""A header takes up to so much more than its name and value; there may be very many tiny ones."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +40,12 @@ class Sent(NamedTuple):
     key: bytes
     value: bytes
     headers: Headers | None = None
+
+
+def record_size(key: bytes | None, value: bytes | None, headers: Headers) -> int:
+    """Return how many bytes a record takes at most, but for what its batch adds."""
+    framed = (len(name.encode()) + len(text) + HEADER_FRAME_BYTES for name, text in headers)
+    return len(key or b"") + len(value or b"") + sum(framed)
 
 
 class Producing:

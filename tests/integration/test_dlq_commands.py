@@ -160,6 +160,19 @@ async def test_pages_of_records_that_had_the_same_place(connection: Connection) 
     assert len({refusal.place async for refusal in listed}) == count
 
 
+async def test_replay_leaves_what_no_topic_takes(
+    values: dict[str, str], tmp_path: Path, connection: Connection
+) -> None:
+    """It came compressed, and must not keep the others from being sent."""
+    large = DeadLetter(1, 0, "too_large", "The event is large.", b"k", b"x" * 3 * 2**20, "[]")
+    await record_dead_letters(connection, STREAM, [large])
+    await refuse(connection, 1)
+    done = run_command("dlq", "replay", values=values, cwd=tmp_path)
+    said = "Sent 1 events again. 1 are too large for the topic and wait on.\n"
+    assert (done.returncode, done.stdout) == (0, said)
+    assert await pending(connection) == 1
+
+
 async def test_replay_of_some(
     values: dict[str, str], tmp_path: Path, connection: Connection
 ) -> None:
