@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -20,7 +20,7 @@ IN_FLIGHT_MAX: Final = 5_000
 ANSWER_SECONDS_MAX: Final = 30
 _STOP_SECONDS_MAX: Final = 5
 
-Headers = list[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Sender:

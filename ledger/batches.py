@@ -27,7 +27,7 @@ class Received(Protocol):
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]
 
 
 class Batch(msgspec.Struct):
@@ -85,7 +85,7 @@ def dead_letter(record: Received, refusal: Refused) -> DeadLetter:
     cannot hold must not keep a letter from being written.
     """
     headers = [
-        (_without_nul(_text(name)), base64.b64encode(value or b"").decode())
+        (_without_nul(_text(name)), None if value is None else base64.b64encode(value).decode())
         for name, value in record.headers or ()
     ]
     return DeadLetter(

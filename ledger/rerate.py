@@ -185,7 +185,7 @@ class _NoRecord:
     offset: int = -1
     key: bytes | None = None
     value: bytes | None = None
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 class _Corrections:

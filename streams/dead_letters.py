@@ -8,20 +8,17 @@ batch is not recorded, and tried again until somebody mends what is wrong.
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 from collections import Counter
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ledger.store.offsets import DeadLetter, Stream
+from ledger.store.offsets import DeadLetter, Stream, headers_of
 from schemas.topics import DEAD_LETTERS
 from streams.producing import Producing, record_size
 
 LETTER_BYTES_MAX: Final = 900_000
 """Above this only the database keeps a refused record whole; topics take a megabyte by default."""
-
 
 _SURELY_THE_EMITTERS: Final[frozenset[str]] = frozenset(("invalid_json", "too_large"))
 
@@ -79,9 +76,8 @@ class DeadLetterTopic:
         A record may be as large as its topic allows, and the reason makes it larger. Without key
         and value no client sends one at all, so then its value is empty.
         """
-        original = [(name, base64.b64decode(value)) for name, value in json.loads(letter.headers)]
         reason = self._reason(letter)
-        key, value, headers = letter.key, letter.value, [*original, *reason]
+        key, value, headers = letter.key, letter.value, [*headers_of(letter.headers), *reason]
         if record_size(key, value, headers) > LETTER_BYTES_MAX:
             value, headers = b"", [*reason, ("dlq.original.omitted", b"too large")]
         if record_size(key, value, headers) > LETTER_BYTES_MAX:
@@ -90,7 +86,7 @@ class DeadLetterTopic:
             value = b""
         return await self._producing.send(DEAD_LETTERS.name, key=key, value=value, headers=headers)
 
-    def _reason(self, letter: DeadLetter) -> list[tuple[str, bytes]]:
+    def _reason(self, letter: DeadLetter) -> list[tuple[str, bytes | None]]:
         return [
             ("dlq.original.topic", self._stream.topic.encode()),
             ("dlq.original.partition", str(letter.partition).encode()),

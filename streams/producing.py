@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar
@@ -18,7 +18,7 @@ from streams.kafka import (
 )
 
 T = TypeVar("T")
-Headers = list[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 SEND_TIMEOUT_SECONDS: Final = 15
 STOP_TIMEOUT_SECONDS: Final = 5
@@ -44,7 +44,7 @@ class Sent(NamedTuple):
 
 def record_size(key: bytes | None, value: bytes | None, headers: Headers) -> int:
     """Return how many bytes a record takes at most, but for what its batch adds."""
-    framed = (len(name.encode()) + len(text) + HEADER_FRAME_BYTES for name, text in headers)
+    framed = (len(name.encode()) + len(text or b"") + HEADER_FRAME_BYTES for name, text in headers)
     return len(key or b"") + len(value or b"") + sum(framed)
 
 

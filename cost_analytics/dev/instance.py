@@ -108,7 +108,7 @@ class Instance:
             seed = str(secrets.randbits(32))
             await parts.start("simulation", "simulate", *_SIMULATION, "--seed", seed)
         await _wait_until_ready(self._wanted.port)
-        _show_the_way(self._wanted.port, settings, self._directory)
+        _show_the_way(self._wanted, settings, self._directory)
         if self._wanted.simulate and is_first:
             # Only now, so that nobody waits for it: it is there by the time a browser is.
             seed = str(secrets.randbits(32))
@@ -141,8 +141,8 @@ async def _wait_until_ready(port: int) -> None:
         status, body = await get(port, "/ready")
 
 
-def _show_the_way(port: int, settings: Settings, directory: Path) -> None:
-    base = f"http://127.0.0.1:{port}"
+def _show_the_way(wanted: DevSection, settings: Settings, directory: Path) -> None:
+    base = f"http://127.0.0.1:{wanted.port}"
     token = mint(settings.tokens, DEMO_USER, ttl_seconds=_TOKEN_SECONDS)
     say("")
     say(f"Ready: {base}/")
@@ -151,7 +151,8 @@ def _show_the_way(port: int, settings: Settings, directory: Path) -> None:
     say(f"The dashboard, signed in as the user `{DEMO_USER}`:")
     say(f"{base}/#token={token}")
     say("")
-    say(f"The spending of the user `{DEMO_USER}`, whose calls are going on:")
+    calls = ", whose calls are going on" if wanted.simulate else "; no calls are simulated"
+    say(f"The spending of the user `{DEMO_USER}`{calls}:")
     say(f"curl -H 'Authorization: Bearer {token}' '{base}/api/costs/user/{DEMO_USER}/spending'")
     say("")
     say(f"Logs are in {directory / 'logs'}, settings in {DEV_FILE}. Ctrl-C stops everything.")

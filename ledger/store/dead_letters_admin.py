@@ -6,13 +6,12 @@ stays in it, marked; should it be refused again, that is a new row with its new 
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from ledger.store.database import Connection, Record, affected
+from ledger.store.offsets import headers_of
 from ledger.store.sql import statements
 
 _SQL: Final = statements("dead_letters_admin")
@@ -55,7 +54,7 @@ class Letter(NamedTuple):
     place: Place
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes]]
+    headers: list[tuple[str, bytes | None]]
 
 
 async def count_by_code(connection: Connection) -> list[RefusedCount]:
@@ -114,5 +113,4 @@ def _place(row: Record) -> Place:
 
 
 def _letter(row: Record) -> Letter:
-    headers = [(name, base64.b64decode(value)) for name, value in json.loads(row["headers"])]
-    return Letter(_place(row), row["key"], row["value"], headers)
+    return Letter(_place(row), row["key"], row["value"], headers_of(row["headers"]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -19,7 +21,10 @@ class Stream(NamedTuple):
 
 
 class DeadLetter(NamedTuple):
-    """A refused record as received, and why. `headers` is JSON: pairs of name and base64 value."""
+    """A refused record as received, and why.
+
+    `headers` is JSON: pairs of name and base64 value, or null where there is none.
+    """
 
     partition: int
     offset: int
@@ -28,6 +33,14 @@ class DeadLetter(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: str
+
+
+def headers_of(letter_headers: str) -> list[tuple[str, bytes | None]]:
+    """Return the headers of a dead letter as they were received."""
+    return [
+        (name, None if value is None else base64.b64decode(value))
+        for name, value in json.loads(letter_headers)
+    ]
 
 
 async def read_offsets(connection: Connection, stream: Stream) -> dict[int, int]:

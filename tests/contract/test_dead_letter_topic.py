@@ -29,6 +29,7 @@ def bad_headers() -> Sent:
 
 MALFORMED: list[tuple[str, Sent]] = [
     ("invalid_json", Sent(structured(cost(time=NOW))[:-9], b"alice", [("trace", b"\x00\xff")])),
+    ("invalid_json", Sent(b"{", b"alice", [("empty", b""), ("missing", None)])),
     ("invalid_json", Sent(structured(cost(time=NOW)).replace(b"twilio", b"\xff"), b"\xff\x00")),
     ("invalid_json", Sent(None, b"tombstone")),
     ("invalid_event", Sent(structured(cost(time=NOW, type="cost.imagined")))),
@@ -83,7 +84,10 @@ async def check_kept(stage: Stage, places: list[int]) -> None:
     kept = {row[0]: tuple(row)[1:] for row in await fetch(stage.database_url, query)}
     assert kept.keys() == set(places)
     for offset, (code, sent) in zip(places, MALFORMED, strict=True):
-        headers = [[name, base64.b64encode(value).decode()] for name, value in sent.headers]
+        headers = [
+            [name, value if value is None else base64.b64encode(value).decode()]
+            for name, value in sent.headers
+        ]
         assert kept[offset][:3] == (code, sent.key, sent.value)
         assert json.loads(kept[offset][3]) == headers
     counts = "SELECT code, count(*) FROM dead_letters GROUP BY 1"

@@ -153,6 +153,8 @@ def test_it_serves_grows_stops_and_goes_on(tmp_path: Path, port: str) -> None:
 def test_events_published_beside_it_are_counted(tmp_path: Path, port: str) -> None:
     with dev(tmp_path, PORT=port, SIMULATE="0") as running:
         running.curl()
+        assert "`demo`; no calls are simulated:" in running.said()
+        assert "calls are going on" not in running.said()
         done = run_command(
             "simulate", "--calls", "15", "--users", "3", "--rate", "0", "--malformed", "5",
             values={}, cwd=tmp_path,

@@ -50,7 +50,9 @@ async def connection(database_url: str) -> AsyncIterator[Connection]:
 
 
 async def refuse(connection: Connection, count: int, code: str = "invalid_json") -> None:
-    headers = json.dumps([["ce_id", b64encode(b"\xfe\x00").decode()], ["ce_id", ""]])
+    headers = json.dumps(
+        [["ce_id", b64encode(b"\xfe\x00").decode()], ["ce_id", ""], ["trace", None]]
+    )
     start = await connection.fetchval("SELECT count(*) FROM dead_letters")
     letters = [
         DeadLetter(1, start + number, code, "It is\nno JSON.", b"k\xff", BYTES, headers)
@@ -96,7 +98,7 @@ async def test_replay_sends_the_original_and_marks_it(
     assert (done.returncode, done.stdout) == (0, "Sent 230 events again.\n")
     records = await read_records(values["KAFKA_BOOTSTRAP_SERVERS"], CALL_EVENTS.name, 230)
     assert {(record.key, record.value) for record in records} == {(b"k\xff", BYTES)}
-    assert records[0].headers == (("ce_id", b"\xfe\x00"), ("ce_id", b""))
+    assert records[0].headers == (("ce_id", b"\xfe\x00"), ("ce_id", b""), ("trace", None))
     assert await pending(connection) == 0
     again = run_command("dlq", "replay", values=values, cwd=tmp_path)
     assert again.stdout == "Sent 0 events again.\n"

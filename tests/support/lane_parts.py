@@ -31,7 +31,7 @@ class Broker:
         self,
         partition: TopicPartition,
         value: bytes | Plain | None = None,
-        headers: Sequence[tuple[str, bytes]] = (),
+        headers: Sequence[tuple[str, bytes | None]] = (),
     ) -> int:
         """Let a record arrive, and return its offset."""
         sent = self.log.append(cost() if value is None else value, partition.partition)

@@ -20,7 +20,7 @@ class Record(NamedTuple):
     value: bytes | None
     partition: int = 0
     key: bytes | None = None
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 async def no_letters(letters: Sequence[DeadLetter], size: int) -> None:

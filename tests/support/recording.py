@@ -33,7 +33,7 @@ class Arrived:
     offset: int
     value: bytes | None
     key: bytes | None = b"key"
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 @dataclass

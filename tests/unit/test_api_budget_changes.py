@@ -91,7 +91,7 @@ def test_what_is_no_amount_is_refused_by_name(name: str, value: str) -> None:
         ('{"userId": "bob"}', "userId"),
         ("[]", "object"),
         ("null", "object"),
-        ("", "JSON"),
+        ("", "empty"),
         ("{", "JSON"),
         ("\x00", "JSON"),
         ("[" * 10_000, "object"),
