@@ -103,7 +103,8 @@ class Report:
         cores = ", ".join(f"{name} {median(shares):.2f}" for name, shares in used.items())
         self._note(
             f"From the moment each event was due to be sent, sent in time or not. The emitter "
-            f"gathers events for {LINGER_MS} ms, which is part of it. Cores in use: {cores}."
+            f"gathers events for {LINGER_MS} ms, which is part of it. Each round has a broker of "
+            f"its own. Cores in use: {cores}."
         )
 
     def delivery(self, runs: Sequence[Delivery]) -> None:
