@@ -18,6 +18,7 @@ from streams.kafka import (
 )
 
 T = TypeVar("T")
+KeyAndValue = tuple[bytes, bytes]
 Headers = Sequence[tuple[str, bytes | None]]
 
 SEND_TIMEOUT_SECONDS: Final = 15
@@ -72,32 +73,33 @@ class Producing:
         producer = await self._open()
         return await self._limited(producer.send(topic, value, key=key, headers=headers))
 
-    async def send_all(self, topic: str, records: Iterable[tuple[bytes, bytes]]) -> int:
+    async def send_all(self, topic: str, records: Iterable[KeyAndValue]) -> int:
         """Send keys and values, wait until all are acknowledged, and return how many they were.
 
         Raises KafkaError or TimeoutError; some may have been sent then.
         """
-        producer = await self._open()
-        count = 0
-        remaining = iter(records)
-        while sent := await self._limited(
-            _send(producer, topic, islice(remaining, RECORDS_PER_SLICE))
-        ):
-            count += sent
-        return count
+        return await self._in_slices(_send, topic, records, RECORDS_PER_SLICE)
 
-    async def send_gathered(self, topic: str, records: Iterable[tuple[bytes, bytes]]) -> int:
+    async def send_gathered(self, topic: str, records: Iterable[KeyAndValue]) -> int:
         """Do as `send_all` does, with records gathered by partition.
 
         That takes a fraction of the time, but whoever else sends to a partition then waits in line:
         for a producer with one such sender.
         """
+        return await self._in_slices(_send_gathered, topic, records, GATHERED_PER_SLICE)
+
+    async def _in_slices(
+        self,
+        send: Callable[[AIOKafkaProducer, str, Iterable[KeyAndValue]], Awaitable[int]],
+        topic: str,
+        records: Iterable[KeyAndValue],
+        most: int,
+    ) -> int:
+        """Send up to `most` records at a time, for each of which the wait is limited anew."""
         producer = await self._open()
         count = 0
         remaining = iter(records)
-        while sent := await self._limited(
-            _send_gathered(producer, topic, islice(remaining, GATHERED_PER_SLICE))
-        ):
+        while sent := await self._limited(send(producer, topic, islice(remaining, most))):
             count += sent
         return count
 
@@ -146,9 +148,7 @@ class Producing:
             raise
 
 
-async def _send(
-    producer: AIOKafkaProducer, topic: str, records: Iterable[tuple[bytes, bytes]]
-) -> int:
+async def _send(producer: AIOKafkaProducer, topic: str, records: Iterable[KeyAndValue]) -> int:
     """Send records, letting others have their turn in between, and return how many they were."""
     sent = []
     for key, value in records:
@@ -160,7 +160,7 @@ async def _send(
 
 
 async def _send_gathered(
-    producer: AIOKafkaProducer, topic: str, records: Iterable[tuple[bytes, bytes]]
+    producer: AIOKafkaProducer, topic: str, records: Iterable[KeyAndValue]
 ) -> int:
     """Send records in few batches, letting others have their turn; return how many they were.
 

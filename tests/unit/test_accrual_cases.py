@@ -192,3 +192,11 @@ def test_the_same_identity_with_other_content_never_counts() -> None:
     assert ledger.conflicts == 2
     assert usage_nano(ledger) == A_MINUTE
     assert ledger.totals().events == 1
+
+
+def test_only_a_cost_is_ever_an_estimate() -> None:
+    """A fee that the catalogue works out is no guess that an emitter has yet to replace."""
+    ledger = after([WANTED, charged()])
+    estimates = {entry.type for entry in ledger.entries if entry.estimated}
+    assert estimates == {"cost.recorded"}
+    assert ledger.calls["call-1"].estimated_count == 1
