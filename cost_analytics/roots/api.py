@@ -74,7 +74,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
 class StreamCheck:
     """Whether a worker reads the stream; asked at most once a second, whoever asks us how often.
 
-    The readers' role may not see the workers, so this has a connection of its own, for a moment.
+    It has a connection of its own, for a moment: that no reader is free says nothing of the stream.
     """
 
     def __init__(self, url: Secret) -> None:

@@ -80,8 +80,18 @@ def _month_after(moment: datetime, months: int) -> tuple[int, int]:
     return moment.year + years, month + 1
 
 
+async def schema_version(connection: Connection) -> int:
+    """Return the version of the schema that the database has; 0 where it has none of ours."""
+    if not await connection.fetchval(_SQL["has_history"]):
+        return 0
+    return int(await connection.fetchval(_SQL["newest_version"]))
+
+
+def known_version() -> int:
+    """Return the version of the schema that this program was made for."""
+    return len(migrations())
+
+
 async def schema_is_current(connection: Connection) -> bool:
     """Say whether every migration this program knows has been applied."""
-    if not await connection.fetchval(_SQL["has_history"]):
-        return False
-    return bool(await connection.fetchval(_SQL["newest_version"]) >= len(migrations()))
+    return await schema_version(connection) >= known_version()

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, NamedTuple
 
 from ledger.store.database import TRANSIENT_ERRORS, Connection, Pool, borrowed, create_pool
-from ledger.store.migrate import schema_is_current
+from ledger.store.migrate import schema_is_current, schema_version
 from ledger.store.sql import statements
 
 _SQL: Final = statements("reading")
@@ -36,6 +36,14 @@ class Viewer(NamedTuple):
 
     user_id: str
     reads_all: bool = False
+
+
+class Connections(NamedTuple):
+    """How many connections a pool has lent, how many wait to be lent, and how many it may have."""
+
+    busy: int
+    idle: int
+    most: int
 
 
 class ReaderPool:
@@ -74,6 +82,16 @@ class ReaderPool:
         """Say whether the database has the schema we know; raises StoreUnavailableError."""
         async with self._connection() as connection:
             return await schema_is_current(connection)
+
+    async def schema_version(self) -> int:
+        """Return the version of the database's schema, 0 for none; raises StoreUnavailableError."""
+        async with self._connection() as connection:
+            return await schema_version(connection)
+
+    def connections(self) -> Connections:
+        """Return how the pool's connections are used at this moment."""
+        idle = self._pool.get_idle_size()
+        return Connections(self._pool.get_size() - idle, idle, self._pool.get_max_size())
 
     @asynccontextmanager
     async def _transaction(self, begin: str, viewer: Viewer) -> AsyncIterator[Connection]:

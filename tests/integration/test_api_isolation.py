@@ -184,8 +184,10 @@ async def test_a_viewer_can_change_nothing_but_budgets(readers: ReaderPool) -> N
     for statement in ("UPDATE calls SET duration_ms = 0", "DELETE FROM user_days",
                       "DELETE FROM budget_alerts", "UPDATE user_spend SET cost_nano = 0",
                       "DELETE FROM cost_anomalies", "SELECT FROM anomaly_sweep",
-                      "SELECT FROM outbox",
-                      "DELETE FROM user_budget_settings", "SELECT FROM stream_offsets",
+                      "SELECT payload FROM outbox", "DELETE FROM outbox",
+                      "SELECT call_ids FROM totals_outbox", "SELECT event FROM held_events",
+                      "SELECT worker_id FROM stream_workers", "SELECT FROM dead_letters",
+                      "DELETE FROM user_budget_settings", "UPDATE stream_offsets SET next_offset = 0",
                       "UPDATE service_prices SET price_usd = 0"):  # fmt: skip
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             async with readers.writing(ROOT) as connection:
