@@ -26,7 +26,8 @@ from api.gate import Gate
 from api.health import Check, Health
 from api.intake.routes import IntakeRoutes
 from api.limits import expect_nothing
-from api.live.routes import live_routes
+from api.live.routes import LiveRoutes, live_routes
+from api.metrics.routes import Metrics
 from api.options import ApiOptions
 from api.prices import PriceRoutes
 from api.recommendations import RecommendationRoutes
@@ -75,6 +76,7 @@ def build_app(
     live = live_routes(readers, budget_routes.body, options, feed_from)
     routes = (
         *Health(readers, [*checks, *live.checks()]).routes(),
+        *_metrics(readers, patient, live, gate, options),
         *Dashboard(options.dashboard).routes(),
         *Calls(readers).routes(),
         *CallLists(readers).routes(),
@@ -94,10 +96,21 @@ def build_app(
         middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes
     )
     _add(app, routes, gate)
-
     live.attach(app)
     app.on_cleanup.append(lambda _: authenticator.close())
     return app
+
+
+def _metrics(
+    readers: ReaderPool,
+    patient: ReaderPool | None,
+    live: LiveRoutes,
+    gate: Gate,
+    options: ApiOptions,
+) -> tuple[Route, ...]:
+    """Return the route of what operators watch: what was answered, what is open, how all is."""
+    pools = {"requests": readers} | ({"patient": patient} if patient else {})
+    return Metrics(gate.meter, pools, live.open_sockets, options.limits.sockets).routes()
 
 
 def _decisions(

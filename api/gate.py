@@ -19,6 +19,7 @@ from api.auth import Authenticator, bearer_token
 from api.connections import GuardedConnection
 from api.cors import Cors
 from api.limits import RateLimiter, address_of, check_head
+from api.metrics.requests import RequestMeter
 from api.options import ApiOptions
 from api.parameters import check_path
 from api.problems import (
@@ -43,9 +44,10 @@ _SERVER: Final = "cost-analytics"
 
 
 class Gate:
-    """Stands before all routes of one application."""
+    """Stands before all routes of one application; its `meter` counts what was answered."""
 
     def __init__(self, authenticator: Authenticator, options: ApiOptions) -> None:
+        self.meter = RequestMeter()
         self._authenticator = authenticator
         self._limits = options.limits
         self._cors = Cors(options.cors_origins)
@@ -68,6 +70,7 @@ class Gate:
         @web.middleware
         async def stand(request: web.Request, handler: NextHandler) -> web.StreamResponse:
             started_ns = time.monotonic_ns()
+            self.meter.began(request, started_ns)
             if isinstance(request.protocol, GuardedConnection):
                 request.protocol.request_began()
             response = await self._answer(request, handler)
@@ -124,11 +127,12 @@ class Gate:
             return internal_error(error_id).response()
 
     async def finish(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Add what every answer carries, as its head is about to be sent."""
+        """Add what every answer carries, as its head is about to be sent, and count it."""
         for name, value in _SECURITY_HEADERS:
             response.headers.setdefault(name, value)
         response.headers[hdrs.SERVER] = _SERVER  # the framework has put its own name there
         self._cors.mark(request, response)
+        self.meter.answered(request, response.status)
 
 
 def _log_access(request: web.Request, status: int, took_ns: int) -> None:

@@ -77,6 +77,10 @@ class LiveRoutes:
                 self._talks.discard(talk)
         return socket
 
+    def open_sockets(self) -> int:
+        """Return how many sockets are open."""
+        return len(self._feed.sockets)
+
     def checks(self) -> tuple[Check, ...]:
         """Return what has to hold for `/ready`; nothing where there is no feed to wait for."""
         return (Check("feed", self._feed.holds),) if self._feed.is_fed else ()

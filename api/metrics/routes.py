@@ -1,0 +1,87 @@
+"""`GET /metrics`: the figures for operators, in the text format of Prometheus.
+
+Anybody may ask, so an answer is made once and remembered for a few seconds: whoever asks more
+often costs the database nothing, and this process no more than `/health`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from api.access import Access, Route
+from api.metrics.process import OpenThings
+from api.metrics.product import Product
+from api.metrics.requests import RequestMeter
+from ledger.store.operating import Condition, read_condition
+from ledger.store.reading import ReaderPool, StoreUnavailableError
+
+READ_SECONDS_MOST: Final = 3
+"""Longer nobody waits for the database: a scraper gives up after ten seconds as a rule."""
+
+_REMEMBERED_NS: Final = 3_000_000_000
+# The format that each version of Prometheus reads.
+_HEADERS: Final[Mapping[str, str]] = {
+    "Content-Type": CONTENT_TYPE_PLAIN_0_0_4,
+    "Cache-Control": "no-store",
+}
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Metrics:
+    """The route, with a registry of its own. `sockets` says how many are open, of `sockets_most`.
+
+    `pools` are the readers by name; the product is asked for through those named `requests`.
+    """
+
+    def __init__(
+        self,
+        meter: RequestMeter,
+        pools: Mapping[str, ReaderPool],
+        sockets: Callable[[], int],
+        sockets_most: int,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._readers = pools["requests"]
+        self._monotonic_ns = monotonic_ns
+        self._product = Product()
+        self._registry = CollectorRegistry()
+        for collector in (meter, OpenThings(sockets, sockets_most, pools), self._product):
+            self._registry.register(collector)
+        for library in (ProcessCollector, PlatformCollector, GCCollector):
+            library(registry=self._registry)
+        self._lock = asyncio.Lock()
+        self._until_ns = 0
+        self._text = b""
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the route."""
+        return (Route("GET", "/metrics", Access.ANYONE, self.metrics),)
+
+    async def metrics(self, request: web.Request) -> web.Response:  # noqa: ARG002
+        """Answer 200 with whatever is known; what the database would say is missing without it."""
+        async with self._lock:
+            if self._monotonic_ns() >= self._until_ns:
+                self._product.condition = await self._condition()
+                self._text = generate_latest(self._registry)
+                self._until_ns = self._monotonic_ns() + _REMEMBERED_NS
+            return web.Response(body=self._text, headers=_HEADERS)
+
+    async def _condition(self) -> Condition | None:
+        try:
+            async with asyncio.timeout(READ_SECONDS_MOST):
+                return await read_condition(self._readers)
+        except (StoreUnavailableError, TimeoutError) as error:
+            _log.warning("no database: %s", error, extra={"action": "metrics_without_database"})
+        except Exception:
+            # Whatever it is: the figures of the process are needed then more than ever.
+            _log.exception("figures were not read", extra={"action": "metrics_without_database"})
+        return None

@@ -1,0 +1,58 @@
+"""Reads what `GET /metrics` answers, as a scraper would."""
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from tests.support.api import Answer, Api
+
+Labels: TypeAlias = tuple[tuple[str, str], ...]
+
+FORMAT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Scrape:
+    """The samples of one answer, by name and labels."""
+
+    def __init__(self, answer: Answer) -> None:
+        assert answer.status == 200, answer.body
+        assert answer.headers["Content-Type"] == FORMAT
+        assert answer.headers["Cache-Control"] == "no-store"
+        self.text = answer.body.decode()
+        self.samples = list(_samples(self.text))
+        self._values = {(each.name, _labels(each)): each.value for each in self.samples}
+        assert len(self._values) == len(self.samples), "a sample stands there twice"
+
+    @property
+    def names(self) -> set[str]:
+        return {each.name for each in self.samples}
+
+    def __getitem__(self, name: str) -> float:
+        """Return the value of what has no labels."""
+        return self._values[name, ()]
+
+    def labelled(self, name: str, **labels: str) -> float:
+        """Return the value of a sample with these labels, and with no others."""
+        return self._values[name, tuple(sorted(labels.items()))]
+
+    def of(self, name: str) -> dict[Labels, float]:
+        """Return all samples of a name."""
+        return {labels: value for (known, labels), value in self._values.items() if known == name}
+
+
+def _samples(text: str) -> Iterator[Sample]:
+    for family in text_string_to_metric_families(text):
+        assert family.documentation, family.name
+        assert family.type != "unknown", family.name
+        yield from family.samples
+
+
+def _labels(sample: Sample) -> Labels:
+    return tuple(sorted(sample.labels.items()))
+
+
+async def scrape(api: Api) -> Scrape:
+    """Ask for the metrics."""
+    return Scrape(await api.get("/metrics"))
