@@ -25,7 +25,9 @@ ReadBudget = Callable[[str], Awaitable[Budget]]
 class LiveBudgets:
     """The budgets of users who listen, read from the database and told when they differ.
 
-    Reads are numbered as they begin, so that what was read earlier is never told later.
+    Reads are numbered as they begin, so that what was read earlier is never told later. Whatever a
+    budget is read for, all sockets of its user are told of a difference: none may be left with what
+    was read before.
     """
 
     def __init__(self, read: ReadBudget, sockets: Sockets) -> None:
@@ -42,7 +44,7 @@ class LiveBudgets:
             self._moved.add(user_id)
 
     async def body(self, user_id: str) -> bytes:
-        """Return a user's budget as JSON, read now; raises StoreUnavailableError."""
+        """Return a user's budget as JSON, read now, and tell it; raises StoreUnavailableError."""
         async with self._room:
             self._reads += 1
             number = self._reads
@@ -51,6 +53,8 @@ class LiveBudgets:
         if newest is not None and newest[0] > number:
             return newest[1]
         self._last[user_id] = (number, body)
+        if newest is None or newest[1] != body:
+            self._sockets.tell_budget(user_id, body)
         return body
 
     async def run(self) -> None:
@@ -67,12 +71,8 @@ class LiveBudgets:
             self._sockets.flush()
 
     async def _tell(self, user_id: str) -> None:
-        before = self._last.get(user_id)
         try:
-            body = await self.body(user_id)
+            await self.body(user_id)
         except StoreUnavailableError as error:
             self._moved.add(user_id)
             _log.warning("a budget is late: %s", error, extra={"action": "budget_late"})
-            return
-        if before is None or before[1] != body:
-            self._sockets.tell_budget(user_id, body)

@@ -51,6 +51,10 @@ class Outbox:
         """Let a budget wait in the place of an older one."""
         self._budget = frame
 
+    def drop_budget(self) -> None:
+        """Let no budget wait, because a newer one was said."""
+        self._budget = None
+
     def told(self, state: State, now_ns: int) -> None:
         """Note that the socket has heard this state, or a newer one."""
         self._told[state.call_id] = (state.version, now_ns)

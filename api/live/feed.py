@@ -82,16 +82,17 @@ class Feed:
         """Read what the session is about and say it; raises StoreUnavailableError.
 
         Between the last look at what is held and the first change that the session hears of
-        nothing else runs, so no change is missed and none comes first.
+        nothing else runs, so no change is missed and none comes first. That is why the budget is
+        read when all else is ready.
         """
         user_id = session.caller.user_id
         await self._agreement.reached(None if session.sees_all else user_id)
-        budget = await self._budgets.body(user_id)
         for number, state in enumerate(self._of(session)):
             self.views.freshen(state)
             self.views.body(state)
             if number % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
+        budget = await self._budgets.body(user_id)
         session.tell_snapshot(self._of(session), budget)
         self.sockets.touch(session)
         self.sockets.flush()

@@ -90,6 +90,7 @@ class Session:
             text_frame(b'{"type":"snapshot","calls":[' + calls + b'],"budget":' + budget + b"}")
         )
         self._is_quiet = False
+        self._outbox.drop_budget()
         for state in shown:
             self._outbox.told(state, now_ns)
         for state in rest:
