@@ -6,7 +6,15 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
-from ledger.price_changes import STALE_AFTER, KnownPrice, PriceKey, Sorted, key_of, sort_out
+from ledger.price_changes import (
+    STALE_AFTER,
+    KnownPrice,
+    Large,
+    PriceKey,
+    Sorted,
+    key_of,
+    sort_out,
+)
 from ledger.price_rows import FIELDS, PriceRow
 from ledger.store.database import Connection, Record, in_transaction
 from ledger.store.price_proposals import Proposal, propose
@@ -94,8 +102,9 @@ async def enter_prices(
         if sorted_out.verified:
             ids = [known.price_id for known in sorted_out.verified]
             await connection.execute(_SQL["verify"], ids)
+        wait = await _beside_entered(connection, sorted_out.wait)
         waiting, proposed = await propose(
-            connection, sorted_out.wait, rows, set_by=set_by, supersedes=confirms
+            connection, wait, rows, set_by=set_by, supersedes=confirms
         )
     return Entered(added, len(sorted_out.verified), waiting, proposed)
 
@@ -109,10 +118,24 @@ async def _sort_out(
     connection: Connection, rows: Sequence[PriceRow], *, approved: bool, confirms: bool
 ) -> Sorted:
     known: dict[PriceKey, list[KnownPrice]] = {}
-    for row in await connection.fetch(_SQL["known"], *_columns(map(key_of, rows), 4)):
-        price = KnownPrice(row["price_id"], _price_row(row))
+    for price in await _known(connection, rows):
         known.setdefault(key_of(price.row), []).append(price)
     return sort_out(rows, known, approved=approved, confirms=confirms)
+
+
+async def _known(connection: Connection, rows: Iterable[PriceRow]) -> list[KnownPrice]:
+    """Return the catalogue's prices of the keys of some rows."""
+    found = await connection.fetch(_SQL["known"], *_columns(map(key_of, rows), 4))
+    return [KnownPrice(row["price_id"], _price_row(row)) for row in found]
+
+
+async def _beside_entered(connection: Connection, large: Sequence[Large]) -> list[Large]:
+    """Return large changes, each beside the row of the catalogue that is in force without it.
+
+    That may be one which was entered together with it, and has its id only since.
+    """
+    entered = {price.row.key: price for price in await _known(connection, [w.row for w in large])}
+    return [Large(row, entered[current.row.key]) for row, current in large]
 
 
 def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:

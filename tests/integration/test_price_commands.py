@@ -46,6 +46,25 @@ def test_import_adds_once(values: dict[str, str], tmp_path: Path) -> None:
     assert "whisper" in listed
 
 
+def test_a_large_change_within_one_file_waits_beside_what_came_with_it(
+    values: dict[str, str], tmp_path: Path
+) -> None:
+    row = "whisper,api,transcribe,large,seconds,{},1,{},price page\n"
+    (tmp_path / "new.csv").write_text(
+        HEAD + row.format("0.0001", "2026-01-01") + row.format("0.0003", "2026-02-01")
+    )
+    for added, known in ((1, 0), (0, 1)):
+        done = run_command("prices", "import", "new.csv", values=values, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"{added} prices added, {known} were there already." in done.stdout
+        assert "Waiting for approval" in done.stdout
+        assert "0.0003" in done.stdout
+    approved = run_command("prices", "approve", "1", values=values, cwd=tmp_path)
+    assert approved.returncode == 0
+    again = run_command("prices", "import", "new.csv", values=values, cwd=tmp_path)
+    assert "0 prices added, 2 were there already." in again.stdout
+
+
 async def test_a_changed_price_is_refused_and_nothing_is_added(
     values: dict[str, str], tmp_path: Path
 ) -> None:
