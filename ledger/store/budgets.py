@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 
 from ledger.alerting import Alerting
-from ledger.burn import LONGEST_CALL_SECONDS, ActiveCall, burn_rate
+from ledger.burn import ActiveCall, burn_rate
 from ledger.calls import Call
 from ledger.limits import Change, Limits, changed
 from ledger.periods import Period, period_of
@@ -20,7 +20,7 @@ from ledger.store.channels import Refusal, Wanted, list_channels, replace_channe
 from ledger.store.database import Connection, Record
 from ledger.store.reading import ReaderPool, Viewer
 from ledger.store.sql import statements
-from ledger.thresholds import total_nano
+from ledger.thresholds import CALL_CLOSES_AFTER, total_nano
 from schemas.notices import Channel
 
 _SQL: Final = statements("budgets")
@@ -202,7 +202,7 @@ class Budgets:
 async def _active_calls(
     connection: Connection, viewer: Viewer, user_id: str, now: datetime
 ) -> list[Record]:
-    since = now - timedelta(seconds=LONGEST_CALL_SECONDS)
+    since = now - CALL_CLOSES_AFTER
     rows = await connection.fetch(_SQL["active_calls"], user_id, *viewer, since, ACTIVE_CALLS_MOST)
     return list(rows)
 

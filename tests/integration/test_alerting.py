@@ -176,6 +176,16 @@ async def test_a_call_at_its_cap_is_to_be_ended_once_for_each_limit(database_url
     assert len(await outbox(database_url)) == 6
 
 
+async def test_a_lowered_cap_ends_a_call_that_has_lasted_for_hours(database_url: str) -> None:
+    """What such a call costs is still news, and it costs the most."""
+    begun = NOW - timedelta(hours=23)
+    await record(database_url, started(time=begun), cost(time=begun, totalCost="7"))
+    await change(database_url, "alice", call_limit=(True, 5 * USD))
+    assert set(await raised(database_url)) == {key(80, "call"), key(100, "call")}
+    told = [event["type"] for event in await outbox(database_url)]
+    assert told == ["budget.threshold.reached"] * 2 + ["call.cutoff.requested"]
+
+
 async def test_without_cutoff_a_cap_only_alerts_and_switched_on_it_ends_the_call(
     database_url: str,
 ) -> None:
