@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from ledger.alerting import Alerting
@@ -42,6 +42,7 @@ from schemas.alerts import SpendBasis
 
 CHUNK_COSTS: Final = 1_000
 ATTEMPTS_MAX: Final = 5
+_TICK: Final = timedelta(microseconds=1)
 _NAME: Final = "cost-analytics rerate"
 _STREAM: Final = Stream("ledger", "rerate")
 
@@ -150,7 +151,7 @@ class _Alerts:
 
 
 async def _report(connection: Connection, wanted: Wanted, sums: Sums, alerts: _Alerts) -> Report:
-    days = wanted.since.date(), wanted.until.date()
+    days = wanted.since.date(), (wanted.until - _TICK).date()
     top = sums.top()
     of_users = await earned_by(connection, *days, [user_id for user_id, _ in top])
     return Report(

@@ -68,6 +68,19 @@ async def test_the_report_is_what_happens(database_url: str) -> None:
     assert (await rerater.preview(ALL)).total.costs == 0
 
 
+async def test_margins_are_of_the_days_that_were_asked_for(database_url: str) -> None:
+    await recorded(database_url, 3)
+    await add(database_url, a_twilio("0.114", BEGIN))
+    midnight = NOW.replace(hour=0, minute=0, second=0)
+    report = await Rerater(database_url).preview(Wanted(midnight - timedelta(days=2), midnight))
+    assert (report.total.costs, list(report.days)) == (2, [
+        f"{NOW - timedelta(days=2):%Y-%m-%d}", f"{NOW - timedelta(days=1):%Y-%m-%d}",
+    ])  # fmt: skip
+    assert (
+        report.earned.charged_nano == report.top_users[0].earned.charged_nano == 2 * 4_990_000_000
+    )
+
+
 def a_twilio(usd: str, since: datetime) -> Any:
     return a_price("twilio", usd, since)._replace(operation="outbound_call")
 
