@@ -4,10 +4,12 @@ Every other test of the money path leans on this one: a verification that finds 
 looked everywhere.
 """
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ledger.store.database import connected
 from ledger.store.verification import rebuild, verify
 from tests.support.events import Plain, charged, cost, ended, refunded, started, voided
 from tests.support.expected import expect
@@ -147,6 +149,20 @@ async def test_all_totals_can_be_made_anew_and_moved_on_from_there(
         assert await read_totals(database_url) == expect([*recorded, late]).totals
         await desk.record(log.batch(more))
     assert await read_totals(database_url) == expect([*recorded, late, *more]).totals
+    assert (await verify(database_url)).differences == 0
+
+
+async def test_rebuilding_waits_for_who_has_locked_calls_to_write_them(
+    database_url: str, recorded: list[Plain]
+) -> None:
+    """As the correction of prices does, chunk by chunk."""
+    del recorded
+    async with connected(database_url, name="test") as writer, writer.transaction():
+        await writer.execute("SELECT FROM calls WHERE call_id = 'call-1' FOR NO KEY UPDATE")
+        rebuilding = asyncio.create_task(rebuild(database_url))
+        await asyncio.sleep(0.5)
+        await writer.execute("UPDATE calls SET version = version + 1 WHERE call_id = 'call-1'")
+    assert await rebuilding == 2
     assert (await verify(database_url)).differences == 0
 
 

@@ -3,8 +3,9 @@
 SET LOCAL statement_timeout = 0
 
 -- name: stop_writers
--- Keeps the totals still while they are rebuilt; readers go on.
-LOCK TABLE calls, user_day_costs, user_days, user_spend IN SHARE ROW EXCLUSIVE MODE
+-- Keeps the totals still while they are rebuilt; readers go on. Who locks rows first, to write them
+-- later, waits here too: that would be a deadlock.
+LOCK TABLE calls, user_day_costs, user_days, user_spend IN EXCLUSIVE MODE
 
 -- name: counts
 -- How much there is to compare.
