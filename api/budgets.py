@@ -22,6 +22,7 @@ from ledger.periods import Period, time_zones
 from ledger.store.budgets import Budgets, ChannelsRefusedError, Standing
 from ledger.store.channels import Wanted
 from ledger.store.reading import Viewer
+from ledger.thresholds import is_reached
 from schemas.alerts import BudgetAlert
 from schemas.budgets import (
     MAX_DECIMALS,
@@ -204,4 +205,4 @@ def _remaining(limit: int | None, spend: int) -> Usd | None:
 
 def _reached(limit: int | None, spend: int, threshold_percent: Decimal) -> bool:
     """Say whether the spend is at or above the share of the limit that calls for an alert."""
-    return limit is not None and spend * 100 >= threshold_percent * limit
+    return limit is not None and is_reached(spend, threshold_percent, limit)

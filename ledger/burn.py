@@ -13,6 +13,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Final, NamedTuple
 
+from ledger.thresholds import is_reached
 from schemas.alerts import SpendBasis
 
 USUAL_CALL_SECONDS: Final = 300
@@ -60,7 +61,7 @@ def seconds_to_threshold(
 
     None is out of sight too: a threshold that the period ends before, or that was reached.
     """
-    ahead = [p for p in thresholds if spend_nano * 100 < p * limit_nano]
+    ahead = [p for p in thresholds if not is_reached(spend_nano, p, limit_nano)]
     if not ahead or rate_per_hour <= 0:
         return None
     missing = Fraction(ahead[0]) * limit_nano / 100 - spend_nano

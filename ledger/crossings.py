@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from ledger.entries import SETTLED_TYPE, Entry
 from ledger.rating import Rated
-from ledger.thresholds import Stand
+from ledger.thresholds import Stand, is_reached
 from schemas.alerts import SpendBasis
 
 Row = Entry | Rated
@@ -22,12 +22,12 @@ def crossing(
     charge after the end of a call, a share of infrastructure after the first event of one.
     """
     basis = basis if stand.call is None else "cost"
-    spend, goal = stand.before_nano, percent * stand.limit.nano
+    spend = stand.before_nano
     settled: set[str] = set()
     rows = list(_rows(stand, entries, settled))
     for row in rows:
         spend += _amount(row, basis)
-        if spend * 100 >= goal:
+        if is_reached(spend, percent, stand.limit.nano):
             return row
     wake = [row for row in rows if row.call_id in settled]
     ends = [row for row in wake if row.type == "call.ended"]

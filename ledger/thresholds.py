@@ -74,12 +74,12 @@ def reached(stand: Stand, thresholds: Sequence[Decimal]) -> list[Decimal]:
     return [
         percent
         for percent in thresholds
-        if _at(stand.after_nano, percent, stand.limit.nano)
-        and not (stand.closed and _at(stand.before_nano, percent, stand.limit.nano))
+        if is_reached(stand.after_nano, percent, stand.limit.nano)
+        and not (stand.closed and is_reached(stand.before_nano, percent, stand.limit.nano))
     ]
 
 
-def _at(spend_nano: int, percent: Decimal, limit_nano: int) -> bool:
-    """Say whether a spend is at a share of its limit or above."""
+def is_reached(spend_nano: int, percent: Decimal, limit_nano: int) -> bool:
+    """Say whether a spend is at a share of its limit or above, whatever digits these have."""
     numerator, denominator = percent.as_integer_ratio()
     return spend_nano * 100 * denominator >= numerator * limit_nano

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -139,7 +140,7 @@ def test_what_a_budget_says(
             continue
         assert shown == Usd(limit)
         assert remaining == Usd(max(0, limit - spend))
-        reached = reached or 100 * spend >= percent * limit
+        reached = reached or 100 * spend >= Fraction(percent) * limit
     assert said.alert_triggered is reached
     assert said.alert_threshold_percent == Exact(percent)
 
@@ -148,3 +149,14 @@ def test_what_a_budget_says(
 def test_an_alert_begins_at_the_threshold_itself(spend: int, triggered: bool) -> None:
     stands = standing(10_000_000_000, None, Decimal(80), spend, spend)
     assert budget("alice", stands).alert_triggered is triggered
+
+
+def test_an_alert_begins_there_beyond_the_digits_of_a_decimal() -> None:
+    limit, percent, below = (
+        900_000_099_999_999_997,
+        Decimal("33.333333333"),
+        300_000_033_330_333_332,
+    )
+    for spend, triggered in ((below, False), (below + 1, True)):
+        stands = standing(limit, None, percent, spend, spend)
+        assert budget("alice", stands).alert_triggered is triggered

@@ -97,6 +97,12 @@ def test_the_time_to_a_threshold(spend: int, rate: int, within: int, seconds: in
     assert seconds_to_threshold(10 * USD, spend, thresholds, rate, within) == seconds
 
 
+def test_a_threshold_that_a_nano_dollar_misses_is_still_ahead() -> None:
+    limit, below = 900_000_099_999_999_997, 300_000_033_330_333_332
+    assert seconds_to_threshold(limit, below, [Decimal("33.333333333")], USD, 3600) == 1
+    assert seconds_to_threshold(limit, below + 1, [Decimal("33.333333333")], USD, 3600) is None
+
+
 @given(spend=nanos, held=nanos, limit=nanos, wanted=nanos)
 def test_a_call_may_take_what_is_left_and_no_more(
     spend: int, held: int, limit: int, wanted: int
