@@ -104,8 +104,13 @@ def tidy(text: str, *hidden: str | None) -> str:
     for secret in hidden:
         if secret:
             text = text.replace(secret, "…")
+    return one_line(text)[:ERROR_CHARACTERS_MOST]
+
+
+def one_line(text: str) -> str:
+    """Return a text on one line, with a space for whatever is not seen or moves what is seen."""
     printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return " ".join(printable.split())[:ERROR_CHARACTERS_MOST]
+    return " ".join(printable.split())
 
 
 def retry_after_seconds(header: str | None) -> int | None:

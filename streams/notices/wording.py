@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from ledger.notices import one_line
 from ledger.store.notices import Claim
 from schemas.alerts import ALERT_TYPE
 from schemas.exact import exact_text
@@ -95,6 +96,8 @@ def _of_channel(claim: Claim, subject: str, sentence: str, kind: str) -> Notice:
 
 
 def _notice(claim: Claim, subject: str, lines: list[str], event: WebhookEvent) -> Notice:
+    # Ids and names of emitters are in them, which must not write lines of their own.
+    lines = [one_line(line) for line in lines]
     paragraphs = "".join(f"<p>{escape(line)}</p>\n" for line in lines)
     return Notice(
         message_id=claim.delivery_id,

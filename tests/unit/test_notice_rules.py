@@ -21,8 +21,10 @@ from ledger.notices import (
 )
 from ledger.signatures import secret_text, signature_headers
 from ledger.store.notices import Claim
+from schemas.alerts import Driver
 from schemas.exact import Exact
 from schemas.jsonio import encode
+from schemas.money import Usd
 from schemas.notices import ChannelType, NoticeKind
 from streams.notices.wording import WordingError, notice_of
 from tests.support.notices import alert
@@ -135,6 +137,20 @@ def test_html_is_escaped() -> None:
     told = notice_of(claim("alert", "email", alert=encode(one).decode()))
     assert "<script>" not in told.html
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; co" in told.html
+
+
+def test_no_id_writes_lines_of_its_own() -> None:
+    """An id may have any letter but NUL: line breaks, colours of a terminal, another direction."""
+    name = "call-1\r\n\nYour account is closed.\u2028\x1b[31m\u202e"
+    one = alert(
+        message=f"Call {name} has cost 3 USD.",
+        drivers=[Driver(service=name, cost=Usd(1), share_percent=Exact(Decimal(100)))],
+    )
+    told = notice_of(claim("alert", "sms", alert=encode(one).decode()))
+    assert len(told.text.splitlines()) == 5
+    assert told.text.startswith("Call call-1 Your account is closed. [31m has cost 3 USD.\n\n")
+    assert all(line.isprintable() for line in (*told.text.splitlines(), *told.html.splitlines()))
+    assert json.loads(told.body)["data"]["message"] == one.message
 
 
 @pytest.mark.parametrize("way", ["email", "sms"])
