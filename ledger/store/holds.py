@@ -74,7 +74,10 @@ async def _rooms(
     """Return the limits of the present periods with what is spent and held of each."""
     viewer = Viewer(limits.user_id)
     _, _, day_nano, month_nano = await budgets.spent(connection, viewer, limits, now)
-    held = await connection.fetchval(_SQL["held"], limits.user_id, *viewer, now, request.call_id)
+    by_cost = budgets.basis == "cost"
+    held = await connection.fetchval(
+        _SQL["held"], limits.user_id, *viewer, now, request.call_id, by_cost
+    )
     spent = {"daily": day_nano, "monthly": month_nano}
     return [Room(limit, spent[limit.type], held) for limit in limits.periodic()]
 

@@ -147,6 +147,5 @@ def expect_states(events: list[Plain]) -> dict[str, bool | None]:
         ends = [event["time"] for event in of_call if event["type"] == "call.ended"]
         first = min(event["time"] for event in of_call)
         over = (max(ends) if ends else first) + timedelta(days=1) <= datetime.now(UTC)
-        active = not ends and first > datetime.now(UTC) - timedelta(hours=4)
-        states[call] = None if active else over
+        states[call] = over if ends or over else None
     return states

@@ -83,6 +83,24 @@ async def test_a_hold_ends_with_the_call_its_charge_or_its_time(
     ]
 
 
+async def test_by_cost_a_call_holds_what_it_has_not_spent_yet(database_url: str) -> None:
+    """What it has spent counts already, and must not be kept from other calls once more."""
+    await change(database_url, "alice", "cost", daily_limit=(True, 10 * USD))
+    async with served_from(database_url, options=ApiOptions(budget_basis="cost")) as api:
+        assert (await ask(api, "call-1", estimatedCost=6)).data["remaining"] == 10
+        await _record(database_url, cost(time=NOW, totalCost="2"), cost(time=NOW, totalCost="3"))
+        [spent] = await fetch(database_url, "SELECT sum(cost_nano)::bigint FROM user_spend")
+        assert spent[0] > 5 * USD  # a share of infrastructure is part of what a call costs
+        said = (await ask(api, "call-2", estimatedCost=4)).data
+        assert (said["allowed"], said["remaining"]) == (True, 4)
+        await _record(database_url, cost(time=NOW, totalCost="2"))  # more than it was to spend
+        said = (await ask(api, "call-3", estimatedCost="0.1")).data
+        assert not said["allowed"]
+        assert (await ask(api, "call-2", estimatedCost="0.1")).data["remaining"] == 10 - Decimal(
+            spent[0] + 2 * USD
+        ).scaleb(-9).normalize()
+
+
 async def test_a_finished_call_cannot_start_again(api: Api, database_url: str) -> None:
     await _record(database_url, started(time=NOW), ended(time=NOW))
     answer = await ask(api, "call-1", estimatedCost=1)

@@ -140,7 +140,9 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
             assert (row["month_nano"] > 0) is seen
         for name, arguments in OF_BUDGETS.items():
             assert bool(await superuser.fetch(BUDGETS[name], "alice", *viewer, *arguments)) is seen
-        assert (await superuser.fetchval(BUDGETS["held"], "alice", *viewer, NOW, "") > 0) is seen
+        assert (
+            await superuser.fetchval(BUDGETS["held"], "alice", *viewer, NOW, "", False) > 0
+        ) is seen
         anomalies = await superuser.fetch(ANOMALIES["of_user"], "alice", *viewer, *(None,) * 5, 10)
         assert bool(anomalies) is seen
         everyones = await superuser.fetch(ANOMALIES["of_everyone"], None, *viewer, *(None,) * 5, 10)

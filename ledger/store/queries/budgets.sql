@@ -79,10 +79,15 @@ SELECT seq, data FROM budget_alerts
  LIMIT $5
 
 -- name: held
--- What calls of user $1 hold at the moment $4, call $5 itself left out. Nano-dollars.
-SELECT coalesce(sum(spend_nano), 0)::bigint
-  FROM budget_holds
- WHERE user_id = $1 AND (user_id = $2 OR $3) AND expires_at > $4 AND call_id <> $5
+-- What calls of user $1 hold at the moment $4, call $5 itself left out; where $6 says that spend is
+-- what calls cost, without what they have cost so far, which is spent. Nano-dollars.
+SELECT coalesce(sum(greatest(0, h.spend_nano - so_far.nano)), 0)::bigint
+  FROM budget_holds AS h
+ CROSS JOIN LATERAL (
+       SELECT coalesce(sum(cost.value::bigint), 0) AS nano
+         FROM calls AS c, jsonb_each(c.costs::jsonb) AS day, jsonb_each_text(day.value) AS cost
+        WHERE $6 AND c.call_id = h.call_id AND c.user_id = h.user_id) AS so_far
+ WHERE h.user_id = $1 AND (h.user_id = $2 OR $3) AND h.expires_at > $4 AND h.call_id <> $5
 
 -- name: hold
 -- Holds $5 nano-dollars for call $4 of user $1 until $6, in place of what it held before.
