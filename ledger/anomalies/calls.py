@@ -139,14 +139,19 @@ def blurred(rates: Iterable[int]) -> list[int]:
 
 
 def _of_enough_users(calls: Sequence[PastCall], service: str) -> Sequence[PastCall]:
-    users = {one.user_id for one in calls if one.costs.get(service, 0) > 0}
+    users = {one.user_id for one in calls if _has_rate(one, service)}
     return calls if len(users) >= OTHER_USERS_LEAST else ()
 
 
 def _rates(calls: Sequence[PastCall], service: str) -> list[int]:
-    """Return what a minute cost at a service, in the calls that used it and were long enough."""
+    """Return what a minute cost at a service, in the calls that tell."""
     return [
         one.costs[service] // minutes_of(one.duration_ms)
         for one in calls
-        if one.duration_ms >= TALK_MS_LEAST and one.costs.get(service, 0) > 0
+        if _has_rate(one, service)
     ]
+
+
+def _has_rate(call: PastCall, service: str) -> bool:
+    """Say whether a call tells what a minute costs: it used the service and was long enough."""
+    return call.duration_ms >= TALK_MS_LEAST and call.costs.get(service, 0) > 0

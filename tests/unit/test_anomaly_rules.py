@@ -8,7 +8,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ledger.anomalies.calls import CallSpike, History, JudgedCall, call_spikes, minutes_of
+from ledger.anomalies.calls import (
+    CallSpike,
+    History,
+    JudgedCall,
+    PastCall,
+    call_spikes,
+    minutes_of,
+)
 from ledger.anomalies.days import DaySpike
 from ledger.anomalies.findings import Cause, anomaly_event, call_finding, day_finding, leg_finding
 from ledger.anomalies.legs import is_finished, missing, service_legs, surely_there, there
@@ -73,6 +80,11 @@ def test_a_spike_is_told_by_the_users_own_calls_with_the_persona() -> None:
     assert spike.compared.compared_with == "own_persona_calls"
 
 
+def _short_calls_of_others(users: int) -> list[PastCall]:
+    """Return calls that count for nothing, so that their users are nobody to hide behind."""
+    return [call for n in range(users) for call in past(1, f"user-{n}", duration_ms=29_999)]
+
+
 @pytest.mark.parametrize(
     ("history", "compared_with"),
     [
@@ -81,6 +93,7 @@ def test_a_spike_is_told_by_the_users_own_calls_with_the_persona() -> None:
         (History(past(100, persona_id="maya")), None),
         (History((), [c for n in range(5) for c in past(4, f"user-{n}")]), "persona_calls"),
         (History((), [c for n in range(4) for c in past(5, f"user-{n}")]), None),
+        (History((), [*past(20, "bob"), *_short_calls_of_others(4)]), None),
         (History(past(8, duration_ms=29_999)), None),
         (History(past(8, costs={"twilio": CENT})), None),
         (History(), None),
