@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from ledger.challenges import CODE_SECONDS
-from ledger.notices import Result, Step
+from ledger.notices import ERROR_CHARACTERS_MOST, Result, Step
 from ledger.store.arrays import text_array
 from ledger.store.database import Connection, Pool, affected, borrowed, create_pool
 from ledger.store.sql import statements
@@ -109,8 +109,10 @@ class NoticeStore:
         """Record a failure and what follows; returns whether the channel was disabled.
 
         `disable` is the reason for which it is, where the delivery is given up and the address is
-        gone or nothing was accepted there since the delivery was made.
+        gone or nothing was accepted there since the delivery was made. Of what a receiver had to
+        say as much is kept as there is room for, or its refusal would not be known of at all.
         """
+        error = None if result.error is None else result.error[:ERROR_CHARACTERS_MOST]
         async with self._connection() as connection, connection.transaction():
             await connection.execute(
                 _SQL["attempt_failed"],
@@ -119,7 +121,7 @@ class NoticeStore:
                 duration_ms,
                 result.verdict,
                 result.status,
-                result.error,
+                error,
             )
             if step.delay_ms is not None:
                 await connection.execute(
@@ -132,7 +134,7 @@ class NoticeStore:
                 )
                 return False
             await connection.execute(
-                _SQL["give_up"], claim.delivery_id, claim.number, claim.channel_id, result.error
+                _SQL["give_up"], claim.delivery_id, claim.number, claim.channel_id, error
             )
             if disable is None:
                 return False

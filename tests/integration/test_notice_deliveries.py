@@ -6,6 +6,7 @@ import time
 import pytest
 from standardwebhooks import Webhook
 
+from ledger.notices import ERROR_CHARACTERS_MOST
 from schemas.notices import ChannelType
 from streams.notices.email import EmailSender, SmtpServer
 from streams.notices.sender import Sender
@@ -153,6 +154,26 @@ async def test_a_number_that_unsubscribed_is_not_tried_again(database_url: str) 
     assert row["state"] == "disabled"
     assert "21610" in row["reason"]
     assert "+14155550123" not in row["reason"]
+
+
+async def test_who_has_much_to_say_about_a_refusal_is_not_asked_again(database_url: str) -> None:
+    """What is kept of the answer has room for so much; the message was refused all the same."""
+    words = "This number cannot be reached from this account. " * 20
+    refusal = Says(400, body=f'{{"code": 21408, "message": "{words}"}}'.encode())
+    async with receiver(then=refusal) as provider, mail_server(f"554 {words[:600]}") as server:
+        await write_channel(database_url, "+14155550123", kind="sms")
+        await write_channel(database_url, "alice@example.com", kind="email")
+        await write_alerts(database_url, alert())
+        sms = SmsSender(SmsProvider(provider.url, "AC1", "key", "+14155550100"))
+        mail = EmailSender(SmtpServer("127.0.0.1", server.port, "costs@example.org"))
+        async with courier(database_url, {"sms": sms, "email": mail}):
+            assert await until_ended(database_url, 2) == ["failed", "failed"]
+    assert (len(provider.got), len(server.refused)) == (1, 1)
+    rows = await fetch(database_url, "SELECT error FROM notice_attempts ORDER BY length(error)")
+    assert {len(row[0]) for row in rows} == {ERROR_CHARACTERS_MOST}
+    assert {row[0].split(":")[0] for row in rows} == {
+        "The provider answered 400, error 21408", "The mail server answered 554",
+    }  # fmt: skip
 
 
 async def test_dead_receivers_hold_nobody_up(database_url: str) -> None:
