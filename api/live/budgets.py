@@ -26,14 +26,15 @@ class LiveBudgets:
     """The budgets of users who listen, read from the database and told when they differ.
 
     Reads are numbered as they begin, so that what was read earlier is never told later. Whatever a
-    budget is read for, all sockets of its user are told of a difference: none may be left with what
-    was read before.
+    budget is read for, a difference is told to all sockets of its user with the next round: none
+    may be left with what was read before.
     """
 
     def __init__(self, read: ReadBudget, sockets: Sockets) -> None:
         self._read = read
         self._sockets = sockets
         self._moved: set[str] = set()
+        self._untold: set[str] = set()
         self._last: dict[str, tuple[int, bytes]] = {}
         self._reads = 0
         self._room = asyncio.Semaphore(READS_AT_ONCE)
@@ -44,7 +45,7 @@ class LiveBudgets:
             self._moved.add(user_id)
 
     async def body(self, user_id: str) -> bytes:
-        """Return a user's budget as JSON, read now, and tell it; raises StoreUnavailableError."""
+        """Return a user's budget as JSON, read now; raises StoreUnavailableError."""
         async with self._room:
             self._reads += 1
             number = self._reads
@@ -53,8 +54,8 @@ class LiveBudgets:
         if newest is not None and newest[0] > number:
             return newest[1]
         self._last[user_id] = (number, body)
-        if newest is None or newest[1] != body:
-            self._sockets.tell_budget(user_id, body)
+        if newest is not None and newest[1] != body:
+            self._untold.add(user_id)
         return body
 
     async def run(self) -> None:
@@ -66,13 +67,17 @@ class LiveBudgets:
             if rounds % ALL_EACH_ROUNDS == 0:
                 self._last = {u: last for u, last in self._last.items() if self._sockets.listens(u)}
                 self._moved.update(self._sockets.users())
-            moved, self._moved = self._moved, set()
+            moved, self._moved = self._moved | self._untold, set()
             await asyncio.gather(*map(self._tell, moved))
             self._sockets.flush()
 
     async def _tell(self, user_id: str) -> None:
         try:
-            await self.body(user_id)
+            body = await self.body(user_id)
         except StoreUnavailableError as error:
             self._moved.add(user_id)
             _log.warning("a budget is late: %s", error, extra={"action": "budget_late"})
+            return
+        if user_id in self._untold:
+            self._untold.discard(user_id)
+            self._sockets.tell_budget(user_id, body)
