@@ -18,6 +18,7 @@ _SQL: Final = statements("verification")
 
 _CHECKS: Final = {
     "fact_differences": "facts of calls",
+    "pending_void_differences": "voids of calls that wait for their cost",
     "decision_differences": "default charges and infrastructure shares",
     "call_cost_differences": "costs of calls by day and service",
     "call_charge_differences": "charges and refunds of calls",

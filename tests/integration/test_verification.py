@@ -11,7 +11,8 @@ import pytest
 
 from ledger.store.database import connected
 from ledger.store.verification import rebuild, verify
-from tests.support.events import Plain, charged, cost, ended, refunded, started, voided
+from schemas.identity import identity_of
+from tests.support.events import SOURCE, Plain, charged, cost, ended, refunded, started, voided
 from tests.support.expected import expect
 from tests.support.recording import Desk, Log, fetch
 from tests.support.totals import Totals, read_totals
@@ -94,6 +95,8 @@ TAMPERING = {
     "a day of everyone that is missing": "DELETE FROM everyone_days",
     "a user's first day": "UPDATE user_activity SET first_day = first_day - 1 WHERE user_id = 'bob'",
     "a user's days": "UPDATE user_activity SET days = days + '{[2026-01-01,2026-01-02)}' WHERE user_id = 'bob'",
+    "a void that waits for nothing": "UPDATE calls SET pending_voids = '[\"00\"]' WHERE call_id = 'call-1'",
+    "a void that waits no more": "UPDATE calls SET pending_voids = '[]' WHERE call_id = 'call-2'",
     "a user who is missing": "DELETE FROM user_activity WHERE user_id = 'alice'",
     "another price": "UPDATE call_cost_events SET cost_nano = cost_nano + 1 WHERE service = 'twilio' AND estimated",
 }  # fmt: skip
@@ -110,6 +113,10 @@ async def test_whatever_is_changed_is_noticed(
     assert all(found.lines)
 
 
+VOIDS_WAIT = f"""UPDATE calls SET pending_voids = '["{identity_of(SOURCE, "yet to come")}"]' WHERE user_id IS NOT NULL"""
+"""For a cost that will come after the damage, and has to count."""
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -119,6 +126,7 @@ async def test_whatever_is_changed_is_noticed(
         "UPDATE everyone_day_costs SET cost_nano = 1",
         "UPDATE calls SET costs = '{}', charges = '{}', status = 'active' WHERE user_id IS NOT NULL",
         "INSERT INTO calls (call_id, user_id, first_at, updated_at) VALUES ('ghost', 'a', now(), now())",
+        VOIDS_WAIT,
     ],
     ids=[
         "days are gone",
@@ -127,6 +135,7 @@ async def test_whatever_is_changed_is_noticed(
         "everyone is wrong",
         "calls are wrong",
         "a call that never was",
+        "voids that never were",
     ],
 )
 async def test_all_totals_can_be_made_anew_and_moved_on_from_there(
@@ -135,7 +144,7 @@ async def test_all_totals_can_be_made_anew_and_moved_on_from_there(
     late = voided(cost("call-1", id="to come", time=NOW), "call-1", time=NOW)
     more = [
         cost("call-1", id="to come", time=NOW),
-        cost("call-2", "bob", time=YESTERDAY),
+        cost("call-2", "bob", id="yet to come", time=YESTERDAY),
         started("call-held", "carol", time=NOW),
         charged("call-2", "bob", time=NOW),
     ]

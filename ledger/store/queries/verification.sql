@@ -30,6 +30,27 @@ FULL JOIN (
 WHERE to_jsonb(expected) - 'users' IS DISTINCT FROM to_jsonb(actual) OR expected.users <> 1
 ORDER BY 1
 
+-- name: pending_void_differences
+-- Calls that do not wait for just those costs that were voided and have not arrived.
+SELECT call_id AS what, expected.identities AS expected, actual.identities AS actual
+FROM (
+    SELECT v.call_id, jsonb_agg(DISTINCT replace(v.voids::text, '-', '')) AS identities
+    FROM call_cost_events AS v
+    WHERE v.type = 'cost.voided' AND NOT EXISTS (
+        SELECT FROM call_cost_events AS e
+        WHERE e.call_id = v.call_id AND e.identity = v.voids AND e.type = 'cost.recorded'
+    )
+    GROUP BY v.call_id
+) AS expected
+FULL JOIN (
+    SELECT call_id, jsonb_agg(DISTINCT waiting) AS identities
+    FROM calls, jsonb_array_elements_text(pending_voids) AS waiting
+    WHERE user_id IS NOT NULL
+    GROUP BY call_id
+) AS actual USING (call_id)
+WHERE expected.identities IS DISTINCT FROM actual.identities
+ORDER BY 1
+
 -- name: decision_differences
 -- Calls with a default charge that is not due, or without what is due and has a price.
 SELECT call_id AS what,
@@ -173,14 +194,14 @@ ON CONFLICT (call_id) DO UPDATE SET
     (user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
      first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
      costs, charges, infrastructure, charge_count, default_charge_nano, default_fee_nano,
-     estimated_count, event_count, version, updated_at)
+     estimated_count, event_count, pending_voids, version, updated_at)
   = (excluded.user_id, excluded.persona_id, excluded.status, excluded.direction,
      excluded.expected_duration_ms, excluded.duration_ms,
      excluded.first_at, excluded.started_at, excluded.started_by, excluded.persona_at, excluded.persona_by,
      excluded.ended_at, excluded.ended_by,
      excluded.costs, excluded.charges, excluded.infrastructure, excluded.charge_count,
      excluded.default_charge_nano, excluded.default_fee_nano,
-     excluded.estimated_count, excluded.event_count, greatest(c.version + 1, excluded.version), now())
+     excluded.estimated_count, excluded.event_count, excluded.pending_voids, greatest(c.version + 1, excluded.version), now())
 
 -- name: rebuild_pending_voids
 -- Voids whose cost has not arrived wait with their call.
