@@ -79,7 +79,7 @@ async def read_spend(connection: Connection, spans: Sequence[Span], basis: Spend
     rows = await connection.fetch(
         _SQL[_SPEND[basis]], text_array(users), any_array(starts), any_array(ends)
     )
-    return [row["nano"] for row in rows]
+    return [int(row["nano"]) for row in rows]
 
 
 async def read_backgrounds(
@@ -94,9 +94,9 @@ async def read_backgrounds(
     for row in rows:
         place = row["place"] - 1
         if row["service"] is None:
-            found[place] = Background(found[place].costs, row["nano"])
+            found[place] = Background(found[place].costs, int(row["nano"]))
         else:
-            found[place].costs[row["service"]] = row["nano"]
+            found[place].costs[row["service"]] = int(row["nano"])
     return found
 
 

@@ -229,7 +229,7 @@ async def read_day_costs(
     rows = await connection.fetch(
         _SQL["day_costs"], text_array(user_ids), first, last, text_array(other_services)
     )
-    return [DayCost(*row) for row in rows]
+    return [DayCost(row["user_id"], row["day"], row["service"], int(row["nano"])) for row in rows]
 
 
 async def read_found_on(

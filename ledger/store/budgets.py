@@ -154,7 +154,7 @@ class Budgets:
         [row] = await connection.fetch(
             _SQL[_SPEND[self.basis]], limits.user_id, *viewer, *day[2:], *month[2:]
         )
-        return day, month, row["day_nano"], row["month_nano"]
+        return day, month, int(row["day_nano"]), int(row["month_nano"])
 
     async def _write(self, connection: Connection, viewer: Viewer, limits: Limits) -> None:
         await connection.execute(

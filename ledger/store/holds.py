@@ -79,7 +79,7 @@ async def _rooms(
         _SQL["held"], limits.user_id, *viewer, now, request.call_id, by_cost
     )
     spent = {"daily": day_nano, "monthly": month_nano}
-    return [Room(limit, spent[limit.type], held) for limit in limits.periodic()]
+    return [Room(limit, spent[limit.type], int(held)) for limit in limits.periodic()]
 
 
 async def _expected(
@@ -91,7 +91,7 @@ async def _expected(
     [past] = await connection.fetch(
         _SQL["past_calls"], viewer.user_id, *viewer, (now - _PAST).date()
     )
-    cost = expected_cost(request.duration_ms or 0, past["cost_nano"], past["duration_ms"])
+    cost = expected_cost(request.duration_ms or 0, int(past["cost_nano"]), past["duration_ms"])
     if budgets.basis == "cost":
         return cost, cost
     return await connection.fetchval(_SQL["default_charge"]) or 0, cost

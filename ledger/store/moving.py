@@ -68,7 +68,7 @@ async def move(
         *map(any_array, _columns(spans, 3)),
         basis == "cost",
     )
-    return Moved(row[0], row[1] or ()) if row else Moved(None, ())
+    return Moved(row[0], [int(nano) for nano in row[1] or ()]) if row else Moved(None, ())
 
 
 def _cost_columns(movements: Movements) -> list[str]:

@@ -115,7 +115,7 @@ async def raised_among(connection: Connection, alert_ids: Collection[UUID]) -> s
 async def earned_by_all(connection: Connection, first: date, last: date) -> Earned:
     """Return what all calls cost and earned on some UTC days, both included."""
     row = await connection.fetchrow(_SQL["everything"], first, last, timeout=_SECONDS_MAX)
-    return Earned(*row) if row else Earned()
+    return Earned(*map(int, row)) if row else Earned()
 
 
 async def earned_by(
@@ -123,4 +123,4 @@ async def earned_by(
 ) -> dict[str, Earned]:
     """Return the same of some users."""
     rows = await connection.fetch(_SQL["of_users"], first, last, list(user_ids))
-    return {row[0]: Earned(*row[1:]) for row in rows}
+    return {row[0]: Earned(*map(int, row[1:])) for row in rows}

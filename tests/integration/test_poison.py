@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.events import Plain, cost, started, structured
+from tests.support.alerting import USD, change
+from tests.support.events import Plain, charged, cost, refunded, started, structured
 from tests.support.expected import expect
 from tests.support.lanes import run_lane
 from tests.support.recording import Arrived, Desk, Log, assert_verified, codes, fetch, offsets
@@ -70,6 +71,31 @@ async def test_a_total_beyond_a_bigint(database_url: str, desk: Desk, place: int
     del values[place]
     assert totals.events == len(fits) + len(values)
     assert totals.cost_nano == expect(fits + values).totals.cost_nano
+    await assert_verified(database_url)
+
+
+async def test_a_period_may_hold_more_than_its_days_and_quarters(
+    database_url: str, desk: Desk
+) -> None:
+    """Each row has room for nine billion dollars; a budget's period, of many rows, for any number."""
+    noon = NOW.replace(hour=12, minute=0, second=0) - timedelta(days=1)
+    values: list[Plain] = []
+    for hour, persona in enumerate("ab"):
+        at = noon + timedelta(hours=hour)
+        for number in range(9):
+            call = f"{persona}-{number}"
+            values.append(started(call, time=at, personaId=persona))
+            values.append(charged(call, time=at, amount=A_BILLION, fee=0))
+    await change(database_url, "alice", daily_limit=(True, USD))
+    for number in range(0, len(values), 12):
+        await desk.record(Log().batch(values[number : number + 12]))
+    log = Log()
+    small = [refunded("a-0", time=noon, amount=1), charged("c", time=noon, amount=3, fee=0)]
+    await run_lane(desk, [[log.append(value)] for value in small])
+    assert await codes(database_url) == []
+    stands = await change(database_url, "alice", now=noon, daily_limit=(True, 2 * USD))
+    assert stands.day_nano == (18 * A_BILLION + 2) * USD
+    assert stands.month_nano == stands.day_nano
     await assert_verified(database_url)
 
 

@@ -32,7 +32,7 @@ LEFT JOIN locked ON coalesce(daily_limit_nano, monthly_limit_nano, call_limit_na
 
 -- name: spend_by_charge
 -- What each of the users $1 was charged, refunds taken off, from $2 to before $3, by place in $1.
-SELECT asked.place, coalesce(sum(s.charged_nano - s.refunded_nano), 0)::bigint AS nano
+SELECT asked.place, coalesce(sum(s.charged_nano - s.refunded_nano), 0) AS nano
 FROM unnest($1::text::text[], $2::text::timestamptz[], $3::text::timestamptz[])
      WITH ORDINALITY AS asked (user_id, starts, ends, place)
 LEFT JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= asked.starts AND s.quarter < asked.ends
@@ -40,7 +40,7 @@ GROUP BY asked.place ORDER BY asked.place
 
 -- name: spend_by_cost
 -- What the calls of each of the users $1 cost, from $2 to before $3, by place in $1.
-SELECT asked.place, coalesce(sum(s.cost_nano), 0)::bigint AS nano
+SELECT asked.place, coalesce(sum(s.cost_nano), 0) AS nano
 FROM unnest($1::text::text[], $2::text::timestamptz[], $3::text::timestamptz[])
      WITH ORDINALITY AS asked (user_id, starts, ends, place)
 LEFT JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= asked.starts AND s.quarter < asked.ends
@@ -53,12 +53,12 @@ WITH asked AS (
     SELECT * FROM unnest($1::text::text[], $2::text::date[], $3::text::date[])
                   WITH ORDINALITY AS t (user_id, first, last, place)
 )
-SELECT asked.place, c.service, sum(c.cost_nano)::bigint AS nano
+SELECT asked.place, c.service, sum(c.cost_nano) AS nano
 FROM asked
 JOIN user_day_costs AS c ON c.user_id = asked.user_id AND c.day BETWEEN asked.first AND asked.last
 GROUP BY asked.place, c.service
 UNION ALL
-SELECT asked.place, NULL, sum(CASE WHEN $5 THEN s.cost_nano ELSE s.charged_nano - s.refunded_nano END)::bigint
+SELECT asked.place, NULL, sum(CASE WHEN $5 THEN s.cost_nano ELSE s.charged_nano - s.refunded_nano END)
 FROM asked JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= $4
 GROUP BY asked.place
 

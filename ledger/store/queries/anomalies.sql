@@ -100,7 +100,7 @@ SELECT a.user_id, a.first_day
 
 -- name: day_costs
 -- What the services cost the users $1 on each day from $2 to $3, services $4 left out.
-SELECT user_id, day, service, sum(cost_nano)::bigint AS nano
+SELECT user_id, day, service, sum(cost_nano) AS nano
   FROM user_day_costs
  WHERE user_id = ANY ($1::text::text[]) AND day BETWEEN $2 AND $3 AND service <> ALL ($4::text::text[])
  GROUP BY user_id, day, service

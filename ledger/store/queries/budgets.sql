@@ -36,15 +36,15 @@ UPDATE user_budget_settings
 -- name: spend_by_charge
 -- What user $1 was charged, refunds taken off: in the day from $4 to before $5 and in the month
 -- from $6 to before $7. Nano-dollars.
-SELECT coalesce(sum(charged_nano - refunded_nano) FILTER (WHERE quarter >= $4 AND quarter < $5), 0)::bigint AS day_nano,
-       coalesce(sum(charged_nano - refunded_nano), 0)::bigint AS month_nano
+SELECT coalesce(sum(charged_nano - refunded_nano) FILTER (WHERE quarter >= $4 AND quarter < $5), 0) AS day_nano,
+       coalesce(sum(charged_nano - refunded_nano), 0) AS month_nano
   FROM user_spend
  WHERE user_id = $1 AND (user_id = $2 OR $3) AND quarter >= $6 AND quarter < $7
 
 -- name: spend_by_cost
 -- The same where the spend of a user is what the calls cost.
-SELECT coalesce(sum(cost_nano) FILTER (WHERE quarter >= $4 AND quarter < $5), 0)::bigint AS day_nano,
-       coalesce(sum(cost_nano), 0)::bigint AS month_nano
+SELECT coalesce(sum(cost_nano) FILTER (WHERE quarter >= $4 AND quarter < $5), 0) AS day_nano,
+       coalesce(sum(cost_nano), 0) AS month_nano
   FROM user_spend
  WHERE user_id = $1 AND (user_id = $2 OR $3) AND quarter >= $6 AND quarter < $7
 
@@ -81,10 +81,10 @@ SELECT seq, data FROM budget_alerts
 -- name: held
 -- What calls of user $1 hold at the moment $4, call $5 itself left out; where $6 says that spend is
 -- what calls cost, without what they have cost so far, which is spent. Nano-dollars.
-SELECT coalesce(sum(greatest(0, h.spend_nano - so_far.nano)), 0)::bigint
+SELECT coalesce(sum(greatest(0, h.spend_nano - so_far.nano)), 0)
   FROM budget_holds AS h
  CROSS JOIN LATERAL (
-       SELECT coalesce(sum(cost.value::bigint), 0) AS nano
+       SELECT coalesce(sum(cost.value::numeric), 0) AS nano
          FROM calls AS c, jsonb_each(c.costs::jsonb) AS day, jsonb_each_text(day.value) AS cost
         WHERE $6 AND c.call_id = h.call_id AND c.user_id = h.user_id) AS so_far
  WHERE h.user_id = $1 AND (h.user_id = $2 OR $3) AND h.expires_at > $4 AND h.call_id <> $5
@@ -112,7 +112,7 @@ SELECT status, charge_count > 0 AS charged
 
 -- name: past_calls
 -- What the calls of user $1 cost since the UTC day $4, in nano-dollars, and how long they took.
-SELECT (SELECT coalesce(sum(cost_nano), 0)::bigint FROM user_day_costs
+SELECT (SELECT coalesce(sum(cost_nano), 0) FROM user_day_costs
          WHERE user_id = $1 AND (user_id = $2 OR $3) AND day >= $4) AS cost_nano,
        (SELECT coalesce(sum(duration_ms), 0)::bigint FROM user_days
          WHERE user_id = $1 AND (user_id = $2 OR $3) AND day >= $4) AS duration_ms

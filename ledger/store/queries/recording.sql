@@ -162,7 +162,7 @@ WITH identities AS (
     FROM unnest($28::text::text[], $29::text::timestamptz[], $30::text::timestamptz[])
          WITH ORDINALITY AS asked (user_id, starts, ends, place)
     CROSS JOIN LATERAL (
-        SELECT coalesce(sum(CASE WHEN $31 THEN cost_nano ELSE charged_nano - refunded_nano END), 0)::bigint AS nano
+        SELECT coalesce(sum(CASE WHEN $31 THEN cost_nano ELSE charged_nano - refunded_nano END), 0) AS nano
         FROM user_spend
         WHERE user_id = asked.user_id AND quarter >= asked.starts AND quarter < asked.ends
     ) AS s

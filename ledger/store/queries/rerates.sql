@@ -75,18 +75,18 @@ SELECT alert_id FROM budget_alerts WHERE alert_id = ANY ($1::uuid[])
 
 -- name: everything
 -- What all calls cost and earned on the UTC days from $1 to $2.
-SELECT (SELECT coalesce(sum(cost_nano), 0)::bigint FROM user_day_costs WHERE day BETWEEN $1 AND $2) AS cost_nano,
-       coalesce(sum(charged_nano), 0)::bigint AS charged_nano,
-       coalesce(sum(refunded_nano), 0)::bigint AS refunded_nano
+SELECT (SELECT coalesce(sum(cost_nano), 0) FROM user_day_costs WHERE day BETWEEN $1 AND $2) AS cost_nano,
+       coalesce(sum(charged_nano), 0) AS charged_nano,
+       coalesce(sum(refunded_nano), 0) AS refunded_nano
 FROM user_days WHERE day BETWEEN $1 AND $2
 
 -- name: of_users
 -- What the calls of the users $3 cost and earned on the UTC days from $1 to $2.
 SELECT asked.user_id,
-       (SELECT coalesce(sum(c.cost_nano), 0)::bigint FROM user_day_costs AS c
+       (SELECT coalesce(sum(c.cost_nano), 0) FROM user_day_costs AS c
          WHERE c.user_id = asked.user_id AND c.day BETWEEN $1 AND $2) AS cost_nano,
-       coalesce(sum(d.charged_nano), 0)::bigint AS charged_nano,
-       coalesce(sum(d.refunded_nano), 0)::bigint AS refunded_nano
+       coalesce(sum(d.charged_nano), 0) AS charged_nano,
+       coalesce(sum(d.refunded_nano), 0) AS refunded_nano
 FROM unnest($3::text[]) AS asked (user_id)
 LEFT JOIN user_days AS d ON d.user_id = asked.user_id AND d.day BETWEEN $1 AND $2
 GROUP BY asked.user_id
