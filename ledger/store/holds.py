@@ -48,24 +48,21 @@ async def authorize(budgets: Budgets, user_id: str, request: Request, now: datet
     """
     viewer = Viewer(user_id)
     async with budgets.locked(viewer, user_id) as (connection, limits):
-        if await _is_finished(connection, viewer, request.call_id):
+        call = await connection.fetchrow(_SQL["call_state"], user_id, *viewer, request.call_id)
+        if call is not None and (call["status"] != "active" or call["charged"]):
             return Answer(Verdict(None, None), limits, 0, None, finished=True)
         spend, cost = await _expected(connection, budgets, viewer, request, now)
-        verdict = judge(
-            await _rooms(connection, budgets, limits, request, now), limits.of_calls(), spend, cost
-        )
+        spent = int(call["cost_nano"]) if call is not None and budgets.basis == "cost" else 0
+        to_come = max(0, spend - spent)
+        rooms = await _rooms(connection, budgets, limits, request, now)
+        verdict = judge(rooms, limits.of_calls(), to_come, cost)
         await connection.execute(_SQL["drop_expired_holds"], user_id, *viewer, now)
         if verdict.denied_by is not None:
             await connection.execute(_SQL["drop_hold"], user_id, *viewer, request.call_id)
             return Answer(verdict, limits, 0, None)
         until = hold_until(now, request.duration_ms)
         await connection.execute(_SQL["hold"], user_id, *viewer, request.call_id, spend, until)
-        return Answer(verdict, limits, spend, until)
-
-
-async def _is_finished(connection: Connection, viewer: Viewer, call_id: str) -> bool:
-    row = await connection.fetchrow(_SQL["call_state"], viewer.user_id, *viewer, call_id)
-    return row is not None and (row["status"] != "active" or row["charged"])
+        return Answer(verdict, limits, to_come, until)
 
 
 async def _rooms(

@@ -93,6 +93,8 @@ async def test_by_cost_a_call_holds_what_it_has_not_spent_yet(database_url: str)
         assert spent[0] > 5 * USD  # a share of infrastructure is part of what a call costs
         said = (await ask(api, "call-2", estimatedCost=4)).data
         assert (said["allowed"], said["remaining"]) == (True, 4)
+        said = (await ask(api, "call-1", estimatedCost=6)).data
+        assert (said["allowed"], said["held"]) == (True, 6 - Decimal(spent[0]).scaleb(-9))
         await _record(database_url, cost(time=NOW, totalCost="2"))  # more than it was to spend
         said = (await ask(api, "call-3", estimatedCost="0.1")).data
         assert not said["allowed"]

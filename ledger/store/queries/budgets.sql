@@ -105,8 +105,10 @@ DELETE FROM budget_holds WHERE user_id = $1 AND (user_id = $2 OR $3) AND call_id
 DELETE FROM budget_holds WHERE user_id = $1 AND (user_id = $2 OR $3) AND expires_at <= $4
 
 -- name: call_state
--- The status of call $4 of user $1, and whether it was charged.
-SELECT status, charge_count > 0 AS charged
+-- The status of call $4 of user $1, whether it was charged, and what it has cost so far.
+SELECT status, charge_count > 0 AS charged,
+       (SELECT coalesce(sum(cost.value::numeric), 0)
+          FROM jsonb_each(costs::jsonb) AS day, jsonb_each_text(day.value) AS cost) AS cost_nano
   FROM calls
  WHERE call_id = $4 AND user_id = $1 AND (user_id = $2 OR $3)
 
