@@ -1,9 +1,7 @@
 """Writes the JSON Schemas in `schemas/json/` from the types that decode and encode these messages.
 
-`python -m schemas.generate` writes them, `--check` only says which are out of date. The types are
-described as they stand on the wire: an exact number is a JSON number (an emitter may also send it
-as text), raw JSON is an object, and the bounds are those that `schemas.cloudevents` holds emitters
-to. What a schema cannot say (how large the metadata is, when `time` lies) is checked there alone.
+`python -m schemas.generate` writes them, `--check` only says which are out of date. How a type is
+described is said in `schemas.described`.
 """
 
 from __future__ import annotations
@@ -12,26 +10,14 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal
-from functools import cache, reduce
-from inspect import cleandoc
-from operator import or_
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
-
-import msgspec
-from msgspec import Meta, Raw, Struct
+from typing import Any, Final, NamedTuple, get_args
 
 from schemas.advice import Recommendations
 from schemas.alerts import PublishedAlert, PublishedCutoff
 from schemas.analytics import Analytics
 from schemas.anomalies import AnomalyList, PublishedAnomaly
-from schemas.bounds import MAX_AMOUNT_USD, MAX_DURATION_SECONDS, MAX_USAGE
 from schemas.budgets import (
-    MAX_LIMIT_USD,
-    MAX_THRESHOLD_PERCENT,
     AlertList,
     Authorization,
     AuthorizationRequest,
@@ -41,7 +27,7 @@ from schemas.budgets import (
 from schemas.call_lists import CallPage, EventPage
 from schemas.cloudevents import Envelope
 from schemas.costs import CallCost, Spending
-from schemas.exact import Exact
+from schemas.described import Way, described
 from schemas.forecasts import Forecast
 from schemas.intake import Accepted, Finalize, Track
 from schemas.live import (
@@ -54,10 +40,8 @@ from schemas.live import (
     LiveSubscribe,
     LiveTicket,
 )
-from schemas.money import Usd
 from schemas.notices import Channels, Deliveries, NewChannel, Proof, WantedChannel, WebhookEvent
 from schemas.prices import (
-    PRICE_USD_MAX,
     PriceEntered,
     PriceEntry,
     PriceList,
@@ -70,29 +54,6 @@ from schemas.replies import Success
 from schemas.totals import CallTotal
 
 FOLDER: Final = Path(__file__).parent / "json"
-
-MOST: Final[Mapping[str, int]] = {
-    "usage": MAX_USAGE,
-    "usageAmount": MAX_USAGE,
-    "unitCost": MAX_AMOUNT_USD,
-    "totalCost": MAX_AMOUNT_USD,
-    "amount": MAX_AMOUNT_USD,
-    "fee": MAX_AMOUNT_USD,
-    "duration_seconds": MAX_DURATION_SECONDS,
-    "expectedDuration_seconds": MAX_DURATION_SECONDS,
-    "dailyLimit_usd": MAX_LIMIT_USD,
-    "monthlyLimit_usd": MAX_LIMIT_USD,
-    "maxCostPerCall_usd": MAX_LIMIT_USD,
-    "estimatedCost": MAX_LIMIT_USD,
-    "price_usd": PRICE_USD_MAX,
-    "alertThreshold_percent": 100,
-    "thresholds": MAX_THRESHOLD_PERCENT,
-}
-"""The largest number that a field takes from others; the smallest is 0."""
-ABOVE_ZERO: Final = frozenset({"alertThreshold_percent", "thresholds"})
-"""Fields that do not take the 0 either."""
-
-_NUMERIC_TEXT: Final = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
 
 class Message(NamedTuple):
@@ -167,86 +128,11 @@ MESSAGES: Final[Mapping[str, Message]] = {
 """By the name of the file, without `.schema.json`."""
 
 
-class _Number:
-    """A number that goes out: exact, and never text."""
-
-    schema: Mapping[str, Any] = {"type": "number"}
-
-
-class _Object:
-    """JSON that is passed on as it came."""
-
-    schema: Mapping[str, Any] = {"type": ["object", "null"]}
-
-
-def _taken(field: str) -> type:
-    """Return the stand-in for a number that comes in under this name; bounds hold for numbers."""
-    least = "exclusiveMinimum" if field in ABOVE_ZERO else "minimum"
-    bounds = {least: 0, "maximum": MOST[field], "pattern": _NUMERIC_TEXT}
-    return type("_Taken", (), {"schema": {"type": ["number", "string"], **bounds}})
-
-
-_STAND_INS: Final[Mapping[Any, Any]] = {
-    Decimal: _Number,
-    Usd: _Number,
-    Exact: _Number,
-    Raw: _Object,
-    datetime: Annotated[datetime, Meta(tz=True)],
-}
-
-
-def _shown(kind: Any, field: str, incoming: bool) -> Any:
-    """Return a type that msgspec describes as what `kind` looks like in JSON."""
-    if kind in _STAND_INS:
-        return _STAND_INS[kind]
-    origin, parts = get_origin(kind), get_args(kind)
-    if origin in {Union, UnionType}:
-        if Decimal in parts and incoming:
-            kept = [part for part in parts if part not in {int, Decimal}]
-            return reduce(or_, kept, _taken(field))
-        return reduce(or_, (_shown(part, field, incoming) for part in parts))
-    if origin in {list, dict}:
-        return origin[tuple(_shown(part, field, incoming) for part in parts)]
-    if isinstance(origin or kind, type) and issubclass(origin or kind, Struct):
-        return _twin(kind, incoming)
-    return kind
-
-
-@cache
-def _twin(kind: Any, incoming: bool) -> type[Struct]:
-    """Return a struct with the fields of `kind` as they are shown; the same one each time.
-
-    What goes out has all of its fields, whether or not its constructor asks for them.
-    """
-    original = get_origin(kind) or kind
-    config = original.__struct_config__
-    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
-    for field in msgspec.structs.fields(kind):
-        shown = _shown(field.type, field.encode_name, incoming)
-        if field.name == "success":
-            shown = Annotated[bool, Meta(extra_json_schema={"const": field.default})]
-        default = None if isinstance(field.default, Raw) else field.default
-        optional = incoming and not field.required
-        fields.append((field.name, shown, default) if optional else (field.name, shown))
-    return msgspec.defstruct(
-        original.__name__.strip("_"),
-        fields,
-        kw_only=True,
-        tag_field=config.tag_field,
-        tag=config.tag,
-        forbid_unknown_fields=config.forbid_unknown_fields,
-        rename={field.name: field.encode_name for field in msgspec.structs.fields(kind)},
-        namespace={"__doc__": cleandoc(original.__doc__ or "")},
-    )
-
-
 def schema_of(name: str) -> dict[str, Any]:
     """Return the JSON Schema of a message; raises KeyError for a name that is none."""
     message = MESSAGES[name]
-    twin = _twin(message.kind, message.incoming)
-    described = msgspec.json.schema(twin, schema_hook=lambda one: dict(vars(one)["schema"]))
-    parts = described["$defs"]
-    whole = parts.pop(described["$ref"].rsplit("/", 1)[-1])
+    (schema,), parts = described([Way(message.kind, message.incoming)], "#/$defs/{name}")
+    whole = parts.pop(schema["$ref"].rsplit("/", 1)[-1])
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:cost-analytics:{name}:1",

@@ -39,6 +39,7 @@ from ledger.totals import call_total
 from schemas import generate
 from schemas.budgets import BudgetChange
 from schemas.cloudevents import Headers, Window, decode
+from schemas.described import MOST
 from schemas.events import DATA_TYPES, Event
 from schemas.jsonio import decode as decode_body
 from schemas.jsonio import encode
@@ -132,7 +133,7 @@ def test_examples_in_binary_mode(example: str) -> None:
 def test_the_page_names_every_code_and_every_bound() -> None:
     for code in REFUSAL_CODES:
         assert f"| `{code}` |" in PAGE
-    for most in set(generate.MOST.values()) - {100}:
+    for most in set(MOST.values()) - {100}:
         assert f"{most:,}".replace(",", " ") in PAGE
 
 
@@ -155,7 +156,7 @@ def test_refused_events_are_not_valid(number: int) -> None:
         validator("cost.recorded").validate(json.loads(value))
 
 
-@pytest.mark.parametrize("field", generate.MOST)
+@pytest.mark.parametrize("field", MOST)
 def test_bounds_are_those_of_the_decoder(field: str) -> None:
     """What a schema says of a number is what happens to it: at the bound, above it and below 0."""
     examples = [json.loads(text) for text in STRUCTURED]
@@ -163,7 +164,7 @@ def test_bounds_are_those_of_the_decoder(field: str) -> None:
         parts = schema(event["type"])["$defs"]
         if field not in parts[DATA_TYPES[event["type"]].__name__]["properties"]:
             continue
-        most = generate.MOST[field]
+        most = MOST[field]
         for good in (most, 0, "0.5"):
             changed = _with(event, field, good)
             validator(event["type"]).validate(changed)

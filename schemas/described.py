@@ -1,0 +1,159 @@
+"""Describes the types that decode and encode messages as JSON Schema, as they stand on the wire.
+
+An exact number is a JSON number (an emitter may also send it as text), raw JSON is an object, and
+the bounds are those that `schemas.cloudevents` and the interface hold others to. What a schema
+cannot say (how large the metadata is, when `time` lies) is checked there alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import cache, reduce
+from inspect import cleandoc
+from operator import or_
+from types import UnionType
+from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from schemas.bounds import MAX_AMOUNT_USD, MAX_DURATION_SECONDS, MAX_USAGE
+from schemas.budgets import MAX_LIMIT_USD, MAX_THRESHOLD_PERCENT
+from schemas.exact import Exact
+from schemas.money import Usd
+from schemas.prices import PRICE_USD_MAX
+
+MOST: Final[Mapping[str, int]] = {
+    "usage": MAX_USAGE,
+    "usageAmount": MAX_USAGE,
+    "unitCost": MAX_AMOUNT_USD,
+    "totalCost": MAX_AMOUNT_USD,
+    "amount": MAX_AMOUNT_USD,
+    "fee": MAX_AMOUNT_USD,
+    "duration_seconds": MAX_DURATION_SECONDS,
+    "expectedDuration_seconds": MAX_DURATION_SECONDS,
+    "dailyLimit_usd": MAX_LIMIT_USD,
+    "monthlyLimit_usd": MAX_LIMIT_USD,
+    "maxCostPerCall_usd": MAX_LIMIT_USD,
+    "estimatedCost": MAX_LIMIT_USD,
+    "price_usd": PRICE_USD_MAX,
+    "alertThreshold_percent": 100,
+    "thresholds": MAX_THRESHOLD_PERCENT,
+}
+"""The largest number that a field takes from others; the smallest is 0."""
+ABOVE_ZERO: Final = frozenset({"alertThreshold_percent", "thresholds"})
+"""Fields that do not take the 0 either."""
+
+_NUMERIC_TEXT: Final = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_NAMED: Final = re.compile(r"`(\w+)`")
+
+
+class _Number:
+    """A number that goes out: exact, and never text."""
+
+    schema: Mapping[str, Any] = {"type": "number"}
+
+
+class _Object:
+    """JSON that is passed on as it came."""
+
+    schema: Mapping[str, Any] = {"type": ["object", "null"]}
+
+
+def _taken(field: str) -> type:
+    """Return the stand-in for a number that comes in under this name; bounds hold for numbers."""
+    least = "exclusiveMinimum" if field in ABOVE_ZERO else "minimum"
+    bounds = {least: 0, "maximum": MOST[field], "pattern": _NUMERIC_TEXT}
+    return type("_Taken", (), {"schema": {"type": ["number", "string"], **bounds}})
+
+
+_STAND_INS: Final[Mapping[Any, Any]] = {
+    Decimal: _Number,
+    Usd: _Number,
+    Exact: _Number,
+    Raw: _Object,
+    datetime: Annotated[datetime, Meta(tz=True)],
+}
+
+
+class Way(NamedTuple):
+    """A type and which way it goes: what comes in may leave out what has a default."""
+
+    kind: Any
+    incoming: bool
+
+
+def described(ways: Sequence[Way], template: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the schema of each type, and the parts that these refer to by their names.
+
+    `template` says where a part stands: `{name}` in it is the part's name.
+    """
+    shown = [_shown(kind, "", incoming) for kind, incoming in ways]
+    schemas, parts = msgspec.json.schema_components(
+        shown, schema_hook=lambda one: dict(vars(one)["schema"]), ref_template=template
+    )
+    return list(schemas), parts
+
+
+def _shown(kind: Any, field: str, incoming: bool) -> Any:
+    """Return a type that msgspec describes as what `kind` looks like in JSON."""
+    if kind in _STAND_INS:
+        return _STAND_INS[kind]
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin in {Union, UnionType}:
+        if Decimal in parts and incoming:
+            kept = [part for part in parts if part not in {int, Decimal}]
+            return reduce(or_, kept, _taken(field))
+        return reduce(or_, (_shown(part, field, incoming) for part in parts))
+    if origin in {list, dict}:
+        return origin[tuple(_shown(part, field, incoming) for part in parts)]
+    if isinstance(origin or kind, type) and issubclass(origin or kind, Struct):
+        return _twin(kind, incoming)
+    return kind
+
+
+@cache
+def _twin(kind: Any, incoming: bool) -> type[Struct]:
+    """Return a struct with the fields of `kind` as they are shown; the same one each time.
+
+    What goes out has all of its fields, whether or not its constructor asks for them.
+    """
+    fields = _fields(kind, incoming)
+    if incoming and fields == _fields(kind, False):
+        return _twin(kind, False)
+    original = get_origin(kind) or kind
+    config = original.__struct_config__
+    names = {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
+    return msgspec.defstruct(
+        # A body in an envelope: `CallCostSuccess`.
+        "".join(one.__name__.strip("_") for one in (*get_args(kind), original)),
+        fields,
+        kw_only=True,
+        tag_field=config.tag_field,
+        tag=config.tag,
+        forbid_unknown_fields=config.forbid_unknown_fields,
+        rename=names,
+        namespace={"__doc__": _said(original, names)},
+    )
+
+
+def _fields(kind: Any, incoming: bool) -> list[tuple[str, Any] | tuple[str, Any, Any]]:
+    """Return the names of fields, their types as they are shown, and what they are by default."""
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+    for field in msgspec.structs.fields(kind):
+        shown = _shown(field.type, field.encode_name, incoming)
+        if field.name == "success":
+            shown = Annotated[bool, Meta(extra_json_schema={"const": field.default})]
+        default = None if isinstance(field.default, Raw) else field.default
+        optional = incoming and not field.required
+        fields.append((field.name, shown, default) if optional else (field.name, shown))
+    return fields
+
+
+def _said(original: Any, names: Mapping[str, str]) -> str:
+    """Return what a type says of itself, with its fields under their names on the wire."""
+    text = cleandoc(original.__doc__ or "")
+    return _NAMED.sub(lambda found: f"`{names.get(found[1], found[1])}`", text)
