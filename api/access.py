@@ -9,6 +9,7 @@ from typing import Final, Literal, Protocol
 
 from aiohttp import web
 
+from api.openapi.operations import Operation
 from ledger.store.reading import Viewer
 
 Role = Literal["user", "admin", "service"]
@@ -64,7 +65,7 @@ class WaysIn(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method of one path, who may use it, and what answers.
+    """One method of one path, who may use it, what answers, and what the document says of it.
 
     A route with other `ways_in` than the header is a socket's, and only pages of ours may open it.
     """
@@ -73,11 +74,15 @@ class Route:
     path: str
     access: Access
     handler: Handler
+    operation: Operation | None = None
     ways_in: WaysIn | None = None
 
 
 ROUTES: Final = web.AppKey("routes", tuple[Route, ...])
 """Where an application keeps the routes it was built from."""
+
+ROUTE: Final = web.RequestKey("route", Route)
+"""Where a request keeps the guarded route that it takes."""
 
 CALLER: Final = web.RequestKey("caller", Caller)
 """Where a request keeps its caller once the gate has let it through."""

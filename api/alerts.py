@@ -7,15 +7,15 @@ from typing import Final
 from aiohttp import web
 
 from api.access import CALLER, Access, Route
-from api.paging import limit_of, number_of
+from api.openapi.operations import Operation, Topic
+from api.paging import CURSOR, limit_of, number_of, row_limit
 from api.replies import tagged_reply
 from ledger.store.budgets import Budgets
 from schemas.alerts import BudgetAlert
 from schemas.budgets import AlertList
 from schemas.jsonio import decode
 
-_DEFAULT_LIMIT: Final = 50
-_LIMIT_MOST: Final = 200
+LIMIT: Final = row_limit(50, 200)
 
 
 class AlertRoutes:
@@ -26,13 +26,22 @@ class AlertRoutes:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
-        return (Route("GET", "/api/costs/user/{userId}/alerts", Access.SELF, self.list),)
+        operation = Operation(
+            name="listAlerts",
+            topic=Topic.BUDGETS,
+            summary="A user's budget alerts, latest first",
+            answers=AlertList,
+            tagged=True,
+            query=(LIMIT, CURSOR),
+        )
+        path = "/api/costs/user/{userId}/alerts"
+        return (Route("GET", path, Access.SELF, self.list, operation),)
 
     async def list(self, request: web.Request) -> web.Response:
         """Answer with a page of a user's alerts, latest first."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
         page = await self._budgets.alerts(
-            viewer, user_id, number_of(request), limit_of(request, _DEFAULT_LIMIT, _LIMIT_MOST)
+            viewer, user_id, number_of(request), limit_of(request, LIMIT)
         )
         body = AlertList(
             alerts=[decode(BudgetAlert, alert.encode()) for alert in page.alerts],

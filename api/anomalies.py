@@ -8,9 +8,17 @@ import msgspec
 from aiohttp import web
 
 from api.access import CALLER, Access, Route
-from api.identifiers import is_identifier
-from api.paging import limit_of, number_of
-from api.parameters import day_or_none, one_of
+from api.openapi.operations import Operation, Topic
+from api.paging import CURSOR, limit_of, number_of, row_limit
+from api.parameters import (
+    FIRST_DAY,
+    LAST_DAY,
+    SERVICE,
+    choice,
+    choice_of,
+    day_or_none,
+    service_of,
+)
 from api.problems import invalid_parameter
 from api.replies import tagged_reply
 from ledger.store.anomaly_lists import AnomalyFilter, ListedRow, list_anomalies
@@ -18,8 +26,8 @@ from ledger.store.reading import ReaderPool
 from schemas.anomalies import ANOMALY_KINDS, Anomaly, AnomalyList, ListedAnomaly
 from schemas.jsonio import decode
 
-_DEFAULT_LIMIT: Final = 50
-_LIMIT_MOST: Final = 200
+LIMIT: Final = row_limit(50, 200)
+KIND: Final = choice("kind", "Only anomalies of this kind.", ANOMALY_KINDS)
 
 
 class AnomalyRoutes:
@@ -30,9 +38,12 @@ class AnomalyRoutes:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
+        path, everyones = "/api/costs/user/{userId}/anomalies", "/api/admin/costs/anomalies"
+        of_user = _listing("listAnomalies", Topic.SPENDING, "What was unusual about a user's costs")
+        of_all = _listing("listAllAnomalies", Topic.EVERYONE, "What was unusual, over all users")
         return (
-            Route("GET", "/api/costs/user/{userId}/anomalies", Access.SELF, self.of_user),
-            Route("GET", "/api/admin/costs/anomalies", Access.ADMIN, self.of_everyone),
+            Route("GET", path, Access.SELF, self.of_user, of_user),
+            Route("GET", everyones, Access.ADMIN, self.of_everyone, of_all),
         )
 
     async def of_user(self, request: web.Request) -> web.Response:
@@ -50,7 +61,7 @@ class AnomalyRoutes:
             user_id,
             filter_of(request),
             before=number_of(request),
-            most=limit_of(request, _DEFAULT_LIMIT, _LIMIT_MOST),
+            most=limit_of(request, LIMIT),
         )
         body = AnomalyList(
             anomalies=[*map(listed, page.rows)],
@@ -59,17 +70,23 @@ class AnomalyRoutes:
         return tagged_reply(request, body)
 
 
+def _listing(name: str, topic: Topic, summary: str) -> Operation:
+    return Operation(
+        name=name,
+        topic=topic,
+        summary=summary,
+        answers=AnomalyList,
+        tagged=True,
+        query=(LIMIT, CURSOR, KIND, SERVICE, FIRST_DAY, LAST_DAY),
+    )
+
+
 def filter_of(request: web.Request) -> AnomalyFilter:
     """Return which anomalies the query asks for; raises the 400 Problem."""
-    first, last = day_or_none(request, "startDate"), day_or_none(request, "endDate")
+    first, last = day_or_none(request, FIRST_DAY), day_or_none(request, LAST_DAY)
     if first and last and last < first:
         raise invalid_parameter("endDate", "must not be before `startDate`")
-    kind, service = one_of(request, "kind"), one_of(request, "service")
-    if kind is not None and kind not in ANOMALY_KINDS:
-        raise invalid_parameter("kind", f"must be one of {', '.join(ANOMALY_KINDS)}")
-    if service is not None and not is_identifier(service):
-        raise invalid_parameter("service", "must be the name of a service")
-    return AnomalyFilter(kind, service, first, last)
+    return AnomalyFilter(choice_of(request, KIND), service_of(request), first, last)
 
 
 def listed(row: ListedRow) -> ListedAnomaly:

@@ -28,6 +28,7 @@ from api.intake.routes import IntakeRoutes
 from api.limits import expect_nothing
 from api.live.routes import LiveRoutes, live_routes
 from api.metrics.routes import Metrics
+from api.openapi.routes import OpenApiRoutes
 from api.options import ApiOptions
 from api.prices import PriceRoutes
 from api.recommendations import RecommendationRoutes
@@ -95,7 +96,7 @@ def build_app(
     app = web.Application(
         middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes
     )
-    _add(app, routes, gate)
+    _add(app, (*routes, *OpenApiRoutes(routes).routes()), gate)
     live.attach(app)
     app.on_cleanup.append(lambda _: authenticator.close())
     return app

@@ -13,6 +13,7 @@ from api.access import Access, Route
 from api.bodies import read_json
 from api.budgets import bounded
 from api.identifiers import flaw_of
+from api.openapi.operations import Operation, Topic
 from api.options import Limits
 from api.problems import Problem, invalid_body
 from api.replies import reply
@@ -35,8 +36,16 @@ class AuthorizationRoutes:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
+        operation = Operation(
+            name="authorizeCall",
+            topic=Topic.REPORTING,
+            summary="May this call start?",
+            answers=Authorization,
+            takes=AuthorizationRequest,
+            fails=(409,),
+        )
         path = "/api/costs/user/{userId}/authorize"
-        return (Route("POST", path, Access.EMITTER, self.authorize),)
+        return (Route("POST", path, Access.EMITTER, self.authorize, operation),)
 
     async def authorize(self, request: web.Request) -> web.Response:
         """Answer whether the call may start, and hold what it should spend if so."""

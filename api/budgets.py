@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from api.access import CALLER, Access, Route
 from api.bodies import read_json
 from api.channels import problem_of, wanted_of
+from api.openapi.operations import Operation, Topic
 from api.options import ApiOptions
 from api.problems import invalid_body
 from api.replies import reply, tagged_reply
@@ -40,6 +41,20 @@ from schemas.money import Usd, nano_from_usd
 
 _PATH: Final = "/api/costs/user/{userId}/budget"
 _FINEST: Final = Decimal(1).scaleb(-MAX_DECIMALS)
+_READ: Final = Operation(
+    name="getBudget",
+    topic=Topic.BUDGETS,
+    summary="What a user may spend, and how much of it is spent",
+    answers=Budget,
+    tagged=True,
+)
+_CHANGE: Final = Operation(
+    name="changeBudget",
+    topic=Topic.BUDGETS,
+    summary="Change a user's limits, thresholds, time zone or channels",
+    answers=Budget,
+    takes=BudgetChange,
+)
 
 
 class BudgetRoutes:
@@ -53,8 +68,8 @@ class BudgetRoutes:
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
         return (
-            Route("GET", _PATH, Access.SELF, self.read),
-            Route("PUT", _PATH, Access.SELF, self.change),
+            Route("GET", _PATH, Access.SELF, self.read, _READ),
+            Route("PUT", _PATH, Access.SELF, self.change, _CHANGE),
         )
 
     async def read(self, request: web.Request) -> web.Response:

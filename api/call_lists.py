@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Final, cast
 from uuid import UUID
 
 import msgspec
@@ -11,8 +11,19 @@ from aiohttp import web
 from api.access import CALLER, Access, Route
 from api.breakdown import costly, usual
 from api.identifiers import flaw_of
-from api.paging import cursor_of, limit_of, page
-from api.parameters import day_or_none, end_of, one_of, start_of
+from api.openapi.operations import Operation, Parameter, Topic
+from api.paging import CURSOR, LIMIT, cursor_of, limit_of, page
+from api.parameters import (
+    FIRST_DAY,
+    LAST_DAY,
+    NAME,
+    choice,
+    choice_of,
+    day_or_none,
+    end_of,
+    one_of,
+    start_of,
+)
 from api.problems import forbidden, invalid_parameter
 from api.replies import tagged_reply
 from ledger.settlement import DEFAULT_PROCESSOR
@@ -33,6 +44,28 @@ from schemas.exact import Exact
 from schemas.jsonio import decode, encode
 from schemas.money import Usd
 
+PERSONA: Final = Parameter(
+    "personaId", f"Only calls with this persona; `{UNKNOWN_PERSONA}` where nobody named one.", NAME
+)
+STATUS: Final = choice("status", "Only calls that stand like this.", CALL_STATUSES)
+
+_LIST_CALLS: Final = Operation(
+    name="listCalls",
+    topic=Topic.CALLS,
+    summary="A user's calls, newest first",
+    answers=CallPage,
+    tagged=True,
+    query=(LIMIT, CURSOR, FIRST_DAY, LAST_DAY, PERSONA, STATUS),
+)
+_EVENTS: Final = Operation(
+    name="listCallEvents",
+    topic=Topic.CALLS,
+    summary="What happened to the cost of a call, in order of time",
+    answers=EventPage,
+    tagged=True,
+    query=(LIMIT, CURSOR),
+)
+
 
 class CallLists:
     """The routes that list calls and their events."""
@@ -43,8 +76,8 @@ class CallLists:
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
         return (
-            Route("GET", "/api/costs/user/{userId}/calls", Access.SELF, self.calls),
-            Route("GET", "/api/costs/call/{callId}/events", Access.OWNER, self.events),
+            Route("GET", "/api/costs/user/{userId}/calls", Access.SELF, self.calls, _LIST_CALLS),
+            Route("GET", "/api/costs/call/{callId}/events", Access.OWNER, self.events, _EVENTS),
         )
 
     async def calls(self, request: web.Request) -> web.Response:
@@ -83,14 +116,12 @@ class CallLists:
 
 def filter_of(request: web.Request) -> CallFilter:
     """Return which calls the query asks for; raises the 400 Problem."""
-    first, last = day_or_none(request, "startDate"), day_or_none(request, "endDate")
+    first, last = day_or_none(request, FIRST_DAY), day_or_none(request, LAST_DAY)
     if first and last and last < first:
         raise invalid_parameter("endDate", "must not be before `startDate`")
-    persona_id, status = one_of(request, "personaId"), one_of(request, "status")
+    persona_id, status = one_of(request, PERSONA), choice_of(request, STATUS)
     if persona_id is not None and (flaw := flaw_of(persona_id)) is not None:
-        raise invalid_parameter("personaId", flaw)
-    if status is not None and status not in CALL_STATUSES:
-        raise invalid_parameter("status", f"must be one of {', '.join(CALL_STATUSES)}")
+        raise invalid_parameter(PERSONA.name, flaw)
     return CallFilter(
         start_of(first) if first else None,
         end_of(last) if last else None,

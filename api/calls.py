@@ -8,6 +8,7 @@ from aiohttp import web
 
 from api.access import CALLER, Access, Route
 from api.breakdown import api_costs, by_service, of_class
+from api.openapi.operations import Operation, Topic
 from api.problems import forbidden
 from api.replies import tagged_reply
 from ledger.store.reading import ReaderPool
@@ -32,7 +33,15 @@ class Calls:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
-        return (Route("GET", "/api/costs/call/{callId}", Access.OWNER, self.cost),)
+        operation = Operation(
+            name="getCallCost",
+            topic=Topic.CALLS,
+            summary="What one call costs and earns, so far",
+            answers=CallCost,
+            tagged=True,
+        )
+        path = "/api/costs/call/{callId}"
+        return (Route("GET", path, Access.OWNER, self.cost, operation),)
 
     async def cost(self, request: web.Request) -> web.Response:
         """Answer with one call; 403 for another user's and for one that does not exist."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from aiohttp import web
@@ -10,8 +11,9 @@ from msgspec import UNSET
 from api.access import CALLER, Access, Route
 from api.bodies import parsed
 from api.limits import read_body
+from api.openapi.operations import Operation, Topic
 from api.options import ApiOptions
-from api.paging import number_of
+from api.paging import CURSOR, number_of
 from api.problems import Problem, forbidden, invalid_body, rate_limited
 from api.replies import reply, tagged_reply
 from ledger.addresses import AddressError, checked
@@ -28,12 +30,41 @@ from ledger.store.channels import (
     verify_channel,
 )
 from ledger.store.reading import ReaderPool, Viewer
-from schemas.notices import Channels, Proof, Requested, WantedChannel
+from schemas.notices import (
+    Channel,
+    Channels,
+    Deliveries,
+    NewChannel,
+    Proof,
+    Requested,
+    WantedChannel,
+)
 
 T = TypeVar("T")
 
 _ALL: Final = "/api/costs/user/{userId}/channels"
 _ONE: Final = _ALL + "/{channelId}"
+
+
+def _operation(name: str, summary: str, answers: type, takes: type | None = None) -> Operation:
+    return Operation(name=name, topic=Topic.CHANNELS, summary=summary, answers=answers, takes=takes)
+
+
+_LIST: Final = replace(
+    _operation("listChannels", "Where a user wants to be told of alerts", Channels), tagged=True
+)
+_CREATE: Final = _operation("createChannel", "Make a channel", NewChannel, WantedChannel)
+_REMOVE: Final = _operation("removeChannel", "Take a channel away", Channels)
+_VERIFY: Final = _operation("verifyChannel", "Verify a channel by its code", Channel, Proof)
+_TEST: Final = _operation("testChannel", "Have a test message sent", Requested)
+_DELIVERIES: Final = Operation(
+    name="listDeliveries",
+    topic=Topic.CHANNELS,
+    summary="What was sent to a channel, newest first",
+    answers=Deliveries,
+    tagged=True,
+    query=(CURSOR,),
+)
 
 
 class ChannelRoutes:
@@ -46,12 +77,12 @@ class ChannelRoutes:
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
         return (
-            Route("GET", _ALL, Access.SELF, self.list),
-            Route("POST", _ALL, Access.SELF, self.create),
-            Route("DELETE", _ONE, Access.SELF, self.remove),
-            Route("POST", _ONE + "/verify", Access.SELF, self.verify),
-            Route("POST", _ONE + "/test", Access.SELF, self.test),
-            Route("GET", _ONE + "/deliveries", Access.SELF, self.deliveries),
+            Route("GET", _ALL, Access.SELF, self.list, _LIST),
+            Route("POST", _ALL, Access.SELF, self.create, _CREATE),
+            Route("DELETE", _ONE, Access.SELF, self.remove, _REMOVE),
+            Route("POST", _ONE + "/verify", Access.SELF, self.verify, _VERIFY),
+            Route("POST", _ONE + "/test", Access.SELF, self.test, _TEST),
+            Route("GET", _ONE + "/deliveries", Access.SELF, self.deliveries, _DELIVERIES),
         )
 
     async def list(self, request: web.Request) -> web.Response:

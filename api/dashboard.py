@@ -7,16 +7,14 @@ nothing in it is anybody's data; it asks the API for those with the token it was
 
 from __future__ import annotations
 
-import gzip
 import mimetypes
-from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from aiohttp import ETag, hdrs, web
+from aiohttp import hdrs, web
 
 from api.access import Access, Route
+from api.files import ASK_EACH_TIME, FOR_EVER, HeldFile
 
 PAGES: Final = (
     "/",
@@ -38,8 +36,6 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_FOR_EVER: Final = "public, max-age=31536000, immutable"
-_ASK_EACH_TIME: Final = "no-cache"
 _NOT_BUILT: Final = """\
 The dashboard has not been built here.
 
@@ -48,29 +44,6 @@ The dashboard has not been built here.
 builds it in a checkout (`make run` does so by itself); then start this process again.
 Everything else works: see /health, and the routes below /api.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    content: bytes
-    gzipped: bytes | None
-    content_type: str
-    tag: str
-    caching: str
-
-    def answer(self, request: web.Request) -> web.Response:
-        """Answer with the content, gzipped where that is welcome, or 304."""
-        headers = _HEADERS | {hdrs.CACHE_CONTROL: self.caching, hdrs.ETAG: f'"{self.tag}"'}
-        if any(known.value in {self.tag, "*"} for known in _known(request)):
-            return web.Response(status=304, headers=headers)
-        body = self.content
-        headers[hdrs.CONTENT_TYPE] = self.content_type
-        if self.gzipped is not None:
-            headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
-            if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower():
-                headers[hdrs.CONTENT_ENCODING] = "gzip"
-                body = self.gzipped
-        return web.Response(body=body, headers=headers)
 
 
 class Dashboard:
@@ -96,29 +69,20 @@ class Dashboard:
             return web.Response(
                 status=503, text=_NOT_BUILT, headers={hdrs.CACHE_CONTROL: "no-store"}
             )
-        return page.answer(request)
+        return page.answer(request, _HEADERS)
 
     async def asset(self, request: web.Request) -> web.Response:
         """Answer with a script, a style or a picture of the page."""
         asset = self._files.get(f"assets/{request.match_info['name']}")
         if asset is None:
             raise web.HTTPNotFound
-        return asset.answer(request)
+        return asset.answer(request, _HEADERS)
 
 
-def _read(path: Path, directory: Path) -> _File:
-    content = path.read_bytes()
+def _read(path: Path, directory: Path) -> HeldFile:
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    gzipped = gzip.compress(content, mtime=0)
-    return _File(
-        content=content,
-        gzipped=gzipped if len(gzipped) < len(content) else None,
-        content_type=f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
-        tag=blake2b(content, digest_size=16).hexdigest(),
-        caching=_FOR_EVER if path.parent != directory else _ASK_EACH_TIME,
+    return HeldFile.of(
+        path.read_bytes(),
+        f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
+        FOR_EVER if path.parent != directory else ASK_EACH_TIME,
     )
-
-
-def _known(request: web.Request) -> tuple[ETag, ...]:
-    """Return the tags of what the browser has already."""
-    return (request.if_none_match or ()) if hdrs.IF_NONE_MATCH in request.headers else ()

@@ -10,8 +10,9 @@ from aiohttp import web
 
 from api.access import CALLER, Access, Route
 from api.breakdown import by_service, per_day
+from api.openapi.operations import Operation, Topic
 from api.replies import tagged_reply
-from api.spending import Days, days_of
+from api.spending import SPAN, Days, days_of
 from ledger.insights import insights
 from ledger.store.analytics import EveryoneReport, everyone_report
 from ledger.store.reading import ReaderPool
@@ -31,7 +32,16 @@ class EveryoneRoutes:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
-        return (Route("GET", "/api/admin/costs/analytics", Access.ADMIN, self.analytics),)
+        operation = Operation(
+            name="getAnalytics",
+            topic=Topic.EVERYONE,
+            summary="What all users' calls cost and earned",
+            answers=Analytics,
+            tagged=True,
+            query=SPAN,
+        )
+        path = "/api/admin/costs/analytics"
+        return (Route("GET", path, Access.ADMIN, self.analytics, operation),)
 
     async def analytics(self, request: web.Request) -> web.Response:
         """Answer with what the period came to that the query names."""

@@ -13,16 +13,23 @@ from aiohttp import hdrs, web
 
 from api.access import CALLER, Access, Route
 from api.csv_lines import header, lines
+from api.openapi.operations import CSV, File, Operation, Parameter, Topic
 from api.options import Limits
-from api.parameters import end_of, one_of, start_of
+from api.parameters import end_of, is_given, one_of, start_of
 from api.problems import invalid_parameter
 from api.slots import Slots
-from api.spending import Days, custom_days, days_of
+from api.spending import END_DATE, PERIOD, SPAN, START_DATE, Days, custom_days, days_of
 from api.streams_out import ClientGoneError, Streamed
 from ledger.store.exports import ExportKind, exporting
 from ledger.store.reading import ReaderPool, StoreUnavailableError, Viewer
 
 _KINDS: Final[tuple[ExportKind, ...]] = get_args(ExportKind)
+TYPE: Final = Parameter(
+    "type",
+    "What a line is for: an event, a call or a day.",
+    {"type": "string", "enum": [*_KINDS]},
+    required=True,
+)
 _NAME_CHARACTERS_MOST: Final = 64
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -40,7 +47,19 @@ class Exports:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
-        return (Route("GET", "/api/costs/user/{userId}/export.csv", Access.SELF, self.export),)
+        operation = Operation(
+            name="exportCosts",
+            topic=Topic.SPENDING,
+            summary="A user's data as a file of comma-separated values",
+            answers=File(
+                "The file (RFC 4180, UTF-8, the first line names the columns). It is streamed, and "
+                "whole only if the transfer ends without an error.",
+                CSV,
+            ),
+            query=(TYPE, *SPAN),
+        )
+        path = "/api/costs/user/{userId}/export.csv"
+        return (Route("GET", path, Access.SELF, self.export, operation),)
 
     async def export(self, request: web.Request) -> web.StreamResponse:
         """Answer with the file, or only with its head where that is what is asked for."""
@@ -77,15 +96,16 @@ class Exports:
 
 def kind_of(request: web.Request) -> ExportKind:
     """Return which rows the query asks for; raises the 400 Problem."""
-    kind = one_of(request, "type")
+    kind = one_of(request, TYPE)
     if kind not in _KINDS:
-        raise invalid_parameter("type", f"must be one of {', '.join(_KINDS)}")
+        raise invalid_parameter(TYPE.name, f"must be one of {', '.join(_KINDS)}")
     return kind
 
 
 def export_days(request: web.Request, today: date) -> Days:
     """Return the days that dates, or a `period`, name; raises the 400 Problem."""
-    if "period" not in request.query and {"startDate", "endDate"} & request.query.keys():
+    dated = is_given(request, START_DATE) or is_given(request, END_DATE)
+    if dated and not is_given(request, PERIOD):
         return custom_days(request)
     return days_of(request, today)
 

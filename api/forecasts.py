@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import web
 
 from api.access import CALLER, Access, Route
-from api.parameters import one_of
-from api.problems import invalid_parameter
+from api.openapi.operations import Operation, Topic
+from api.parameters import choice, choice_of
 from api.replies import tagged_reply
 from ledger.forecast import (
     PERIOD_DAYS,
@@ -39,7 +39,9 @@ from schemas.forecasts import (
 )
 from schemas.money import Usd
 
-_DEFAULT_PERIOD: Final = "monthly"
+PERIOD: Final = choice(
+    "period", "Today, or today and the 6 or 29 UTC days after it.", [*PERIOD_DAYS], "monthly"
+)
 _LAST_SECOND: Final = time(23, 59, 59, tzinfo=UTC)
 
 
@@ -53,23 +55,24 @@ class ForecastRoutes:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
-        return (Route("GET", "/api/costs/user/{userId}/forecast", Access.SELF, self.read),)
+        operation = Operation(
+            name="getForecast",
+            topic=Topic.SPENDING,
+            summary="What a user's calls will come to",
+            answers=Forecast,
+            tagged=True,
+            query=(PERIOD,),
+        )
+        path = "/api/costs/user/{userId}/forecast"
+        return (Route("GET", path, Access.SELF, self.read, operation),)
 
     async def read(self, request: web.Request) -> web.Response:
         """Answer with the forecast over the period that the query names."""
-        period = _period(request)
+        period = cast(ForecastPeriod, choice_of(request, PERIOD))
         viewer, user_id, now = request[CALLER].viewer, request.match_info["userId"], self._now()
         found = await history(self._readers, self._budgets, viewer, user_id, now)
         known = learn_rhythms(found.days, found.first_day, now)
         return tagged_reply(request, forecast(user_id, period, known, found.spend))
-
-
-def _period(request: web.Request) -> ForecastPeriod:
-    asked = one_of(request, "period") or _DEFAULT_PERIOD
-    for period in PERIOD_DAYS:
-        if asked == period:
-            return period
-    raise invalid_parameter("period", f"must be one of {', '.join(PERIOD_DAYS)}")
 
 
 def forecast(user_id: str, period: ForecastPeriod, known: Rhythms, spend: Spend) -> Forecast:

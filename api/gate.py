@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler as NextHandler
 from aiohttp.typedefs import Middleware
 
-from api.access import CALLER, Access, Caller, Handler, Route
+from api.access import CALLER, ROUTE, Access, Caller, Handler, Route
 from api.auth import Authenticator, bearer_token
 from api.connections import GuardedConnection
 from api.cors import Cors
@@ -59,6 +59,7 @@ class Gate:
             return route.handler
 
         async def guarded(request: web.Request) -> web.StreamResponse:
+            request[ROUTE] = route
             await self._admit(request, route)
             return await route.handler(request)
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from api.access import Access, Route
+from api.openapi.operations import Operation, Topic
 from api.problems import Problem
 from api.replies import reply
 from ledger.store.reading import ReaderPool, StoreUnavailableError
@@ -43,9 +44,22 @@ class Health:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
+        health = Operation(
+            name="getHealth",
+            topic=Topic.SERVICE,
+            summary="Whether the process lives",
+            answers=Status,
+        )
+        ready = Operation(
+            name="getReadiness",
+            topic=Topic.SERVICE,
+            summary="Whether the process can serve",
+            answers=Status,
+            fails=(503,),
+        )
         return (
-            Route("GET", "/health", Access.ANYONE, self.health),
-            Route("GET", "/ready", Access.ANYONE, self.ready),
+            Route("GET", "/health", Access.ANYONE, self.health, health),
+            Route("GET", "/ready", Access.ANYONE, self.ready, ready),
         )
 
     async def health(self, request: web.Request) -> web.Response:  # noqa: ARG002

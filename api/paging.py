@@ -17,6 +17,7 @@ import msgspec
 from aiohttp import web
 
 from api.identifiers import ID_CHARACTERS_MOST, is_identifier
+from api.openapi.operations import Parameter
 from api.parameters import one_of
 from api.problems import Problem, invalid_parameter
 from ledger.store.call_lists import Position
@@ -28,16 +29,29 @@ ROWS_USUALLY: Final = 20
 NUMBER_DIGITS_MOST: Final = 18
 CURSOR_CHARACTERS_MOST: Final = 8 * ID_CHARACTERS_MOST
 
+CURSOR: Final = Parameter(
+    "cursor", "Where the page begins: the `nextCursor` of the page before, unchanged."
+)
+
+
+def row_limit(usually: int = ROWS_USUALLY, most: int = ROWS_MOST) -> Parameter:
+    """Declare how many rows a page may have."""
+    schema = {"type": "integer", "minimum": 1, "maximum": most, "default": usually}
+    return Parameter("limit", "How many rows a page has.", schema)
+
+
+LIMIT: Final = row_limit()
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _decoder: Final = msgspec.json.Decoder(tuple[int, str])
 
 
-def limit_of(request: web.Request, usually: int = ROWS_USUALLY, most: int = ROWS_MOST) -> int:
+def limit_of(request: web.Request, limit: Parameter = LIMIT) -> int:
     """Return how many rows the query asks for; raises the 400 Problem."""
-    text = one_of(request, "limit")
+    text, most = one_of(request, limit), int(limit.schema["maximum"])
     if text is None:
-        return usually
+        return int(limit.usually)
     if not (text.isascii() and text.isdecimal() and len(text) <= 9 and 1 <= int(text) <= most):
         raise invalid_parameter("limit", f"must be a whole number from 1 to {most}")
     return int(text)
@@ -50,7 +64,7 @@ def cursor_of(
 
     `is_key` says whether a text can be the id of a row.
     """
-    text = one_of(request, "cursor")
+    text = one_of(request, CURSOR)
     if not text:
         return None
     try:
@@ -68,7 +82,7 @@ def cursor_of(
 
 def number_of(request: web.Request) -> int | None:
     """Return where the page of a numbered list begins; raises the 400 Problem."""
-    text = one_of(request, "cursor")
+    text = one_of(request, CURSOR)
     if text is None:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) <= NUMBER_DIGITS_MOST):

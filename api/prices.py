@@ -10,9 +10,9 @@ from aiohttp import web
 
 from api.access import CALLER, Access, Route
 from api.bodies import read_json
-from api.identifiers import is_identifier
+from api.openapi.operations import Operation, Topic
 from api.options import Limits
-from api.parameters import one_of
+from api.parameters import SERVICE, flag, flag_of, service_of
 from api.problems import invalid_body, invalid_parameter, not_found, price_conflict
 from api.replies import reply, tagged_reply
 from api.rerates import RerateRoutes
@@ -31,8 +31,25 @@ from schemas.exact import Exact
 from schemas.prices import PriceEntered, PriceEntry, PriceItem, PriceList, PriceProposal
 
 _PATH: Final = "/api/admin/prices"
+_ONE: Final = _PATH + "/{proposalId}"
 _ID_DIGITS_MOST: Final = 9
-_YES_NO: Final = {None: False, "true": True, "false": False}
+ALL: Final = flag("all", "Whether to list prices that others replaced, too.", usually=False)
+_LIST: Final = Operation(
+    name="listPrices",
+    topic=Topic.PRICES,
+    summary="The catalogue, and what waits for approval",
+    answers=PriceList,
+    tagged=True,
+    query=(SERVICE, ALL),
+)
+_ENTER: Final = Operation(
+    name="enterPrice",
+    topic=Topic.PRICES,
+    summary="Enter a price",
+    answers=PriceEntered,
+    takes=PriceEntry,
+    fails=(409,),
+)
 
 
 class PriceRoutes:
@@ -52,19 +69,19 @@ class PriceRoutes:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
+        approve = _deciding("approvePrice", "Let a price that waits into the catalogue")
+        reject = _deciding("rejectPrice", "Keep a price that waits out of the catalogue")
         return (
-            Route("GET", _PATH, Access.ADMIN, self.list),
-            Route("POST", _PATH, Access.ADMIN, self.enter),
-            Route("POST", _PATH + "/{proposalId}/approve", Access.ADMIN, self.approve),
-            Route("POST", _PATH + "/{proposalId}/reject", Access.ADMIN, self.reject),
+            Route("GET", _PATH, Access.ADMIN, self.list, _LIST),
+            Route("POST", _PATH, Access.ADMIN, self.enter, _ENTER),
+            Route("POST", f"{_ONE}/approve", Access.ADMIN, self.approve, approve),
+            Route("POST", f"{_ONE}/reject", Access.ADMIN, self.reject, reject),
             *self._rerates.routes(),
         )
 
     async def list(self, request: web.Request) -> web.Response:
         """Answer with the catalogue and what waits for approval."""
-        service, with_past = one_of(request, "service"), yes_or_no(request, "all")
-        if service is not None and not is_identifier(service):
-            raise invalid_parameter("service", "must be the name of a service")
+        service, with_past = service_of(request), flag_of(request, ALL)
         now = self._now()
         async with self._readers.reading(request[CALLER].viewer) as connection:
             prices = await list_prices(connection, at=now, service=service)
@@ -115,12 +132,10 @@ class PriceRoutes:
         return reply(proposed(decided))
 
 
-def yes_or_no(request: web.Request, name: str) -> bool:
-    """Return a parameter that is `true` or `false`, and false where it is not given."""
-    text = one_of(request, name)
-    if text not in _YES_NO:
-        raise invalid_parameter(name, "must be true or false")
-    return _YES_NO[text]
+def _deciding(name: str, summary: str) -> Operation:
+    return Operation(
+        name=name, topic=Topic.PRICES, summary=summary, answers=PriceProposal, fails=(404, 409)
+    )
 
 
 def _proposal_id(request: web.Request) -> int:

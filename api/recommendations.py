@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from api.access import CALLER, Access, Route
+from api.openapi.operations import Operation, Topic
 from api.replies import tagged_reply
 from ledger.advice import ADVICE_DAYS, Evidence, Recommendation, advice_notes, advise
 from ledger.store.advice import Recorded, recorded
@@ -34,8 +35,15 @@ class RecommendationRoutes:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
+        operation = Operation(
+            name="getRecommendations",
+            topic=Topic.SPENDING,
+            summary="What would have cost a user less",
+            answers=Recommendations,
+            tagged=True,
+        )
         path = "/api/costs/user/{userId}/recommendations"
-        return (Route("GET", path, Access.SELF, self.read),)
+        return (Route("GET", path, Access.SELF, self.read, operation),)
 
     async def read(self, request: web.Request) -> web.Response:
         """Answer with what would have saved the user something in the last days."""

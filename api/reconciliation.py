@@ -9,10 +9,11 @@ from typing import Final
 from aiohttp import web
 
 from api.access import CALLER, Access, Route
+from api.openapi.operations import Operation, Topic
 from api.parameters import end_of, start_of
 from api.replies import reply
 from api.slots import Slots
-from api.spending import Days, days_of
+from api.spending import END_DATE, START_DATE, Days, days_of, period_parameter
 from ledger.store.reading import ReaderPool
 from ledger.store.reconciliation import Billed, Count, Place, Reconciliation, reconcile
 from schemas.exact import Exact
@@ -27,7 +28,7 @@ from schemas.reconciliation import (
     ReconciliationBody,
 )
 
-_DEFAULT_PERIOD: Final = "7d"
+PERIOD: Final = period_parameter("7d")
 
 
 class ReconciliationRoutes:
@@ -40,12 +41,20 @@ class ReconciliationRoutes:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
-        return (Route("GET", "/api/admin/reconciliation", Access.ADMIN, self.compare),)
+        operation = Operation(
+            name="reconcile",
+            topic=Topic.EVERYONE,
+            summary="Whether events, calls, days and vendors' bills agree",
+            answers=ReconciliationBody,
+            query=(PERIOD, START_DATE, END_DATE),
+        )
+        path = "/api/admin/reconciliation"
+        return (Route("GET", path, Access.ADMIN, self.compare, operation),)
 
     async def compare(self, request: web.Request) -> web.Response:
         """Answer with what each place says of the days that the query names."""
         caller = request[CALLER]
-        days = days_of(request, self._today(), _DEFAULT_PERIOD)
+        days = days_of(request, self._today(), PERIOD)
         with self._slots.taken(caller.user_id):
             span = (start_of(days.first), end_of(days.last))
             found = await reconcile(self._readers, caller.viewer, span)

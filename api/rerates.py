@@ -9,8 +9,8 @@ from typing import Final
 from aiohttp import web
 
 from api.access import Access, Route
-from api.identifiers import is_identifier
-from api.parameters import one_of
+from api.openapi.operations import Operation, Parameter, Topic
+from api.parameters import MOMENT, SERVICE, flag, flag_of, no_moment, one_of, service_of
 from api.problems import invalid_parameter, price_conflict, unavailable
 from api.replies import reply
 from ledger.rerate import Applied, RerateBusyError, Rerater, RerateRefusedError
@@ -25,6 +25,10 @@ from schemas.prices import RerateAlert, RerateGroup, RerateReport, RerateSum, Re
 COSTS_MOST: Final = 20_000
 """Costs that one request corrects: the same request again goes on."""
 
+FROM: Final = Parameter("from", "Costs from this moment on.", MOMENT, required=True)
+TO: Final = Parameter("to", "Costs before this moment; now where it is not given.", MOMENT)
+DRY_RUN: Final = flag("dryRun", "Whether to look only, and correct nothing.", usually=True)
+
 
 class RerateRoutes:
     """The route about late prices."""
@@ -35,11 +39,20 @@ class RerateRoutes:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
-        return (Route("POST", "/api/admin/prices/rerate", Access.ADMIN, self.rerate),)
+        operation = Operation(
+            name="reratePrices",
+            topic=Topic.PRICES,
+            summary="What late prices change about recorded costs; with `dryRun=false`, change it",
+            answers=RerateReport,
+            query=(FROM, TO, SERVICE, DRY_RUN),
+            fails=(409,),
+        )
+        path = "/api/admin/prices/rerate"
+        return (Route("POST", path, Access.ADMIN, self.rerate, operation),)
 
     async def rerate(self, request: web.Request) -> web.Response:
         """Answer with what late prices change; with `dryRun=false`, after changing it."""
-        wanted, dry_run = self._wanted(request), _dry_run(request)
+        wanted, dry_run = self._wanted(request), flag_of(request, DRY_RUN)
         if self._rerater is None:
             raise unavailable("Applying prices")
         try:
@@ -58,33 +71,23 @@ class RerateRoutes:
         return reply(body(report, applied, dry_run=dry_run))
 
     def _wanted(self, request: web.Request) -> Wanted:
-        since, until = _moment(request, "from"), _moment(request, "to") or self._now()
+        since, until = _moment(request, FROM), _moment(request, TO) or self._now()
         if since is None:
-            raise invalid_parameter("from", "is needed: the time from which costs are looked at")
+            raise invalid_parameter(FROM.name, "is needed: the time from which costs are looked at")
         if since >= until:
-            raise invalid_parameter("from", "must be before `to`")
-        service = one_of(request, "service")
-        if service is not None and not is_identifier(service):
-            raise invalid_parameter("service", "must be the name of a service")
-        return Wanted(since, until, service)
+            raise invalid_parameter(FROM.name, "must be before `to`")
+        return Wanted(since, until, service_of(request))
 
 
-def _dry_run(request: web.Request) -> bool:
-    text = one_of(request, "dryRun")
-    if text not in {None, "true", "false"}:
-        raise invalid_parameter("dryRun", "must be true or false")
-    return text != "false"
-
-
-def _moment(request: web.Request, name: str) -> datetime | None:
-    text = one_of(request, name)
+def _moment(request: web.Request, parameter: Parameter) -> datetime | None:
+    text = one_of(request, parameter)
     if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise invalid_parameter(name, "must be a date such as 2025-11-19 or an ISO time") from None
+        raise no_moment(parameter) from None
 
 
 def body(report: Report, applied: Applied, *, dry_run: bool) -> RerateReport:

@@ -10,7 +10,8 @@ from aiohttp import web
 
 from api.access import CALLER, Access, Route
 from api.breakdown import by_service, per_day
-from api.parameters import day_of, one_of
+from api.openapi.operations import Operation, Parameter, Topic
+from api.parameters import MOMENT, choice, day_of, is_given, one_of
 from api.problems import invalid_parameter
 from api.replies import tagged_reply
 from ledger.store.reading import ReaderPool
@@ -25,6 +26,28 @@ CUSTOM_DAYS_MOST: Final = 400
 _DEFAULT_PERIOD: Final = "30d"
 _DAYS_BACK: Final[Mapping[str, int]] = {"7d": 7, "30d": 30, "90d": 90}
 _LAST_SECOND: Final = time(23, 59, 59, tzinfo=UTC)
+
+
+def period_parameter(usually: str = _DEFAULT_PERIOD) -> Parameter:
+    """Declare which days are meant; `usually` where nobody says."""
+    says = (
+        "Whole UTC days: from that many days ago to today, or `custom`, from `startDate` to "
+        "`endDate`."
+    )
+    return choice("period", says, [*_DAYS_BACK, "custom"], usually)
+
+
+PERIOD: Final = period_parameter()
+START_DATE: Final = Parameter(
+    "startDate", "Of a custom period the first UTC day: a date or an ISO time.", MOMENT
+)
+END_DATE: Final = Parameter(
+    "endDate",
+    f"Of a custom period the last UTC day, included; at most {CUSTOM_DAYS_MOST} days in all.",
+    MOMENT,
+)
+SPAN: Final = (PERIOD, START_DATE, END_DATE)
+"""What `days_of` reads."""
 
 
 class Days(NamedTuple):
@@ -52,7 +75,16 @@ class SpendingRoutes:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
-        return (Route("GET", "/api/costs/user/{userId}/spending", Access.SELF, self.spending),)
+        operation = Operation(
+            name="getSpending",
+            topic=Topic.SPENDING,
+            summary="What a user spent in a period",
+            answers=Spending,
+            tagged=True,
+            query=SPAN,
+        )
+        path = "/api/costs/user/{userId}/spending"
+        return (Route("GET", path, Access.SELF, self.spending, operation),)
 
     async def spending(self, request: web.Request) -> web.Response:
         """Answer with what the user spent in the period that the query names."""
@@ -69,23 +101,23 @@ class SpendingRoutes:
         return tagged_reply(request, spending(user_id, days, report))
 
 
-def days_of(request: web.Request, today: date, otherwise: str = _DEFAULT_PERIOD) -> Days:
+def days_of(request: web.Request, today: date, asked: Parameter = PERIOD) -> Days:
     """Return the days that `period`, `startDate` and `endDate` name; raises the 400 Problem."""
-    period = one_of(request, "period") or otherwise
+    period = one_of(request, asked) or asked.usually
     if period == "custom":
         return custom_days(request)
     back = _DAYS_BACK.get(period)
     if back is None:
         raise invalid_parameter("period", f"must be {', '.join(_DAYS_BACK)} or custom")
-    for name in ("startDate", "endDate"):
-        if name in request.query:
-            raise invalid_parameter(name, "goes with period=custom only")
+    for date_of in (START_DATE, END_DATE):
+        if is_given(request, date_of):
+            raise invalid_parameter(date_of.name, "goes with period=custom only")
     return Days(today - timedelta(days=back), today, f"Last {back} days")
 
 
 def custom_days(request: web.Request) -> Days:
     """Return the days from `startDate` to `endDate`; raises the 400 Problem."""
-    first, last = day_of(request, "startDate"), day_of(request, "endDate")
+    first, last = day_of(request, START_DATE), day_of(request, END_DATE)
     if last < first:
         raise invalid_parameter("endDate", "must not be before `startDate`")
     if (last - first).days >= CUSTOM_DAYS_MOST:

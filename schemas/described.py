@@ -18,7 +18,7 @@ from types import UnionType
 from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import NODEFAULT, Meta, Raw, Struct
 
 from schemas.bounds import MAX_AMOUNT_USD, MAX_DURATION_SECONDS, MAX_USAGE
 from schemas.budgets import MAX_LIMIT_USD, MAX_THRESHOLD_PERCENT
@@ -119,7 +119,8 @@ def _shown(kind: Any, field: str, incoming: bool) -> Any:
 def _twin(kind: Any, incoming: bool) -> type[Struct]:
     """Return a struct with the fields of `kind` as they are shown; the same one each time.
 
-    What goes out has all of its fields, whether or not its constructor asks for them.
+    What goes out has all of its fields, whether or not its constructor asks for them, but those
+    that its type leaves out.
     """
     fields = _fields(kind, incoming)
     if incoming and fields == _fields(kind, False):
@@ -142,13 +143,16 @@ def _twin(kind: Any, incoming: bool) -> type[Struct]:
 
 def _fields(kind: Any, incoming: bool) -> list[tuple[str, Any] | tuple[str, Any, Any]]:
     """Return the names of fields, their types as they are shown, and what they are by default."""
+    may_lack = (get_origin(kind) or kind).__struct_config__.omit_defaults
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
     for field in msgspec.structs.fields(kind):
         shown = _shown(field.type, field.encode_name, incoming)
         if field.name == "success":
             shown = Annotated[bool, Meta(extra_json_schema={"const": field.default})]
         default = None if isinstance(field.default, Raw) else field.default
-        optional = incoming and not field.required
+        if field.default_factory is not NODEFAULT:
+            default = msgspec.field(default_factory=field.default_factory)
+        optional = not field.required and (incoming or may_lack)
         fields.append((field.name, shown, default) if optional else (field.name, shown))
     return fields
 

@@ -14,10 +14,13 @@ from api.access import CALLER, Access, Route
 from api.emitting import EventStream, StreamUnavailableError
 from api.intake.events import Checked, Sender, batch, binary, finalized, structured, tracked
 from api.limits import read_body
+from api.openapi.operations import JSON, Operation, Parameter, Topic
 from api.options import Limits
 from api.problems import invalid_parameter, refused, unavailable
 from api.replies import reply
-from schemas.intake import Accepted
+from schemas.cloudevents import Envelope
+from schemas.events import DATA_TYPES
+from schemas.intake import Accepted, Finalize, Track
 from schemas.refusals import Refused
 
 _ONE: Final = "application/cloudevents+json"
@@ -25,6 +28,52 @@ _MANY: Final = "application/cloudevents-batch+json"
 _ATTRIBUTE: Final = "ce-"
 _KEY: Final = "Idempotency-Key"
 _KEY_CHARACTERS_MOST: Final = 200
+
+IDEMPOTENCY_KEY: Final = Parameter(
+    _KEY,
+    "What tells a repeat from something new: the same key counts once.",
+    {"type": "string", "minLength": 1, "maxLength": _KEY_CHARACTERS_MOST},
+)
+ATTRIBUTES: Final = tuple(
+    Parameter(
+        f"{_ATTRIBUTE}{name}",
+        "In binary mode, where the body is the event's data alone: its attribute "
+        f"`{name}`, percent-encoded.",
+    )
+    for name in ("specversion", "id", "source", "type", "time", "subject")
+)
+_TRACK: Final = Operation(
+    name="trackCost",
+    topic=Topic.REPORTING,
+    summary="Report one cost",
+    answers=Accepted,
+    status=202,
+    takes=Track,
+    headers=(IDEMPOTENCY_KEY,),
+)
+_FINALIZE: Final = Operation(
+    name="finalizeCall",
+    topic=Topic.REPORTING,
+    summary="Report that a call is over, and what the user was charged",
+    answers=Accepted,
+    status=202,
+    takes=Finalize,
+    headers=(IDEMPOTENCY_KEY,),
+)
+_EVENTS: Final = Operation(
+    name="sendEvents",
+    topic=Topic.REPORTING,
+    summary="Send CloudEvents: one, or up to 500 that are taken whole or not at all",
+    answers=Accepted,
+    status=202,
+    takes={
+        _ONE: Envelope,
+        _MANY: list[Envelope],
+        # The event's data alone where its attributes are in headers.
+        JSON: (Envelope, list[Envelope], *DATA_TYPES.values()),
+    },
+    headers=ATTRIBUTES,
+)
 
 _log: Final = logging.getLogger(__name__)
 
@@ -41,10 +90,11 @@ class IntakeRoutes:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
+        finalize = "/api/costs/call/{callId}/finalize"
         return (
-            Route("POST", "/api/costs/track", Access.EMITTER, self.track),
-            Route("POST", "/api/costs/call/{callId}/finalize", Access.EMITTER, self.finalize),
-            Route("POST", "/api/costs/events", Access.EMITTER, self.events),
+            Route("POST", "/api/costs/track", Access.EMITTER, self.track, _TRACK),
+            Route("POST", finalize, Access.EMITTER, self.finalize, _FINALIZE),
+            Route("POST", "/api/costs/events", Access.EMITTER, self.events, _EVENTS),
         )
 
     async def track(self, request: web.Request) -> web.Response:

@@ -13,11 +13,13 @@ from aiohttp import hdrs, web
 
 from api.access import Caller
 from api.live.tickets import Tickets
-from api.parameters import one_of
+from api.openapi.operations import Parameter
+from api.parameters import is_given, one_of
 from api.problems import Problem, unauthorized
 
 PROTOCOL: Final = "cost.v1"
 _BEARER: Final = "bearer."
+TICKET: Final = Parameter("ticket", "Who is calling, in place of a token; good for one socket.")
 
 
 def offered(request: web.Request) -> list[str]:
@@ -40,7 +42,7 @@ class Entrance:
         """
         names = offered(request)
         tokens = [name.removeprefix(_BEARER) for name in names if name.startswith(_BEARER)]
-        ways = len(tokens) + (hdrs.AUTHORIZATION in request.headers) + ("ticket" in request.query)
+        ways = len(tokens) + (hdrs.AUTHORIZATION in request.headers) + is_given(request, TICKET)
         if ways > 1:
             raise unauthorized("Say who you are in one way only: header, ticket or subprotocol.")
         if names and PROTOCOL not in names:
@@ -49,5 +51,5 @@ class Entrance:
 
     async def caller(self, request: web.Request) -> Caller | None:
         """Return the caller whose ticket a request brings, None for a request without one."""
-        ticket = one_of(request, "ticket")
+        ticket = one_of(request, TICKET)
         return None if ticket is None else await self._tickets.redeem(ticket)

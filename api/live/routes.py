@@ -9,19 +9,50 @@ from aiohttp import web
 
 from api.access import CALLER, Access, Route
 from api.health import Check
-from api.live.entrance import PROTOCOL, Entrance, offered
+from api.live.entrance import PROTOCOL, TICKET, Entrance, offered
 from api.live.feed import Feed
 from api.live.session import Session
 from api.live.talk import CLOSE_SECONDS, MESSAGE_BYTES_MOST, Talk
 from api.live.tickets import Tickets
+from api.openapi.operations import Operation, Socket, Topic
 from api.options import ApiOptions
 from api.problems import Problem, unavailable
 from api.replies import reply
 from ledger.store.reading import ReaderPool, Viewer
 from ledger.store.tickets import TicketStore
 from schemas.budgets import Budget
+from schemas.live import (
+    LiveAlert,
+    LiveBudget,
+    LiveChange,
+    LivePing,
+    LivePong,
+    LiveSnapshot,
+    LiveSubscribe,
+    LiveTicket,
+)
 
 _PATH: Final = "/api/costs/live"
+_LISTEN: Final = Operation(
+    name="listen",
+    topic=Topic.LIVE,
+    summary="A WebSocket that tells calls as they start, cost and end",
+    answers=Socket(
+        "The socket is open. Say who you are in exactly one way: by the header `Authorization`, by "
+        "`ticket`, or by the subprotocols `cost.v1` and `bearer.<token>`, of which only `cost.v1` "
+        "is echoed. Each message is a JSON object with a `type`; a `snapshot` comes first.",
+        sent=LiveSnapshot | LiveChange | LiveAlert | LiveBudget | LivePong,
+        taken=LiveSubscribe | LivePing,
+    ),
+    query=(TICKET,),
+    fails=(426,),
+)
+_TICKET: Final = Operation(
+    name="getTicket",
+    topic=Topic.LIVE,
+    summary="A ticket that opens one socket within 30 seconds",
+    answers=LiveTicket,
+)
 
 
 class LiveRoutes:
@@ -36,8 +67,8 @@ class LiveRoutes:
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
         return (
-            Route("GET", _PATH, Access.LISTENER, self.listen, self._entrance),
-            Route("POST", f"{_PATH}/ticket", Access.LISTENER, self.ticket),
+            Route("GET", _PATH, Access.LISTENER, self.listen, _LISTEN, self._entrance),
+            Route("POST", f"{_PATH}/ticket", Access.LISTENER, self.ticket, _TICKET),
         )
 
     async def ticket(self, request: web.Request) -> web.Response:

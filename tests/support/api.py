@@ -1,4 +1,7 @@
-"""The interface as its clients meet it: served on a real port, asked over HTTP with real tokens."""
+"""The interface as its clients meet it: served on a real port, asked over HTTP with real tokens.
+
+Whatever is asked, the answer is held against the interface's own document.
+"""
 
 import asyncio
 import json
@@ -25,6 +28,7 @@ from api.serving import serving
 from ledger.rerate import Rerater
 from ledger.store.database import Pool
 from ledger.store.reading import ReaderPool, reader_pool
+from tests.support import promises
 
 SECRET = "a secret of the tests, and long enough"
 TOKEN_SECONDS = 6 * 3600
@@ -110,7 +114,9 @@ class Api:
         async with self._session.request(
             method, url, headers=sent, data=data, allow_redirects=False
         ) as response:
-            return Answer(response.status, response.headers, await response.read())
+            answer = Answer(response.status, response.headers, await response.read())
+        promises.keep(method, path, (sent, data), answer)
+        return answer
 
     async def raw(self, sent: bytes) -> bytes:
         """Send bytes on a connection of their own; return all that comes until it is closed."""

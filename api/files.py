@@ -1,0 +1,60 @@
+"""Files that are served from memory: read once, packed once, and not sent twice."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from types import MappingProxyType
+from typing import Final
+
+from aiohttp import ETag, hdrs, web
+
+FOR_EVER: Final = "public, max-age=31536000, immutable"
+ASK_EACH_TIME: Final = "no-cache"
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFile:
+    """A file's content, as it is and packed, and what stands for it."""
+
+    content: bytes
+    gzipped: bytes | None
+    content_type: str
+    tag: str
+    caching: str
+
+    @classmethod
+    def of(cls, content: bytes, content_type: str, caching: str = ASK_EACH_TIME) -> HeldFile:
+        """Return a file; packed too, where that makes it smaller."""
+        gzipped = gzip.compress(content, mtime=0)
+        return cls(
+            content=content,
+            gzipped=gzipped if len(gzipped) < len(content) else None,
+            content_type=content_type,
+            tag=blake2b(content, digest_size=16).hexdigest(),
+            caching=caching,
+        )
+
+    def answer(
+        self, request: web.Request, headers: Mapping[str, str] = _NO_HEADERS
+    ) -> web.Response:
+        """Answer with the content, gzipped where that is welcome, or 304."""
+        said = {**headers, hdrs.CACHE_CONTROL: self.caching, hdrs.ETAG: f'"{self.tag}"'}
+        if any(known.value in {self.tag, "*"} for known in _known(request)):
+            return web.Response(status=304, headers=said)
+        body = self.content
+        said[hdrs.CONTENT_TYPE] = self.content_type
+        if self.gzipped is not None:
+            said[hdrs.VARY] = hdrs.ACCEPT_ENCODING
+            if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower():
+                said[hdrs.CONTENT_ENCODING] = "gzip"
+                body = self.gzipped
+        return web.Response(body=body, headers=said)
+
+
+def _known(request: web.Request) -> tuple[ETag, ...]:
+    """Return the tags of what the client has already."""
+    return (request.if_none_match or ()) if hdrs.IF_NONE_MATCH in request.headers else ()

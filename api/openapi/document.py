@@ -1,0 +1,213 @@
+"""Makes the OpenAPI document from the routes that serve and the types that they encode and decode.
+
+Left out are only routes without an operation: the pages of the dashboard and their parts, which are
+for browsers and are no interface.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import cleandoc
+from typing import Any, Final, cast
+
+from api.access import Access, Route
+from api.openapi.failures import FAILURES, HEADERS, OTHERWISE, headers, responses, statuses
+from api.openapi.operations import JSON, Bare, File, Operation, Parameter, Socket, Topic
+from api.parameters import NAME
+from schemas.described import Way, described
+from schemas.problems import Failure
+from schemas.replies import Success
+
+OPENAPI: Final = "3.1.0"
+_SCHEMAS: Final = "#/components/schemas/{name}"
+_ABOUT: Final = """\
+What AI phone calls cost and earn, exactly and as they go on.
+
+* A success is `{"success": true, "data": …}`, a failure is
+  `{"success": false, "error": "a sentence", "code": "snake_case"}`.
+* Money is a number of US dollars, written exactly: a client that must not round reads JSON numbers
+  as decimals. Fields that end in `_seconds`, `_percent` or `_usd` have that unit.
+* Times are UTC, days are UTC days.
+* Each `GET` may be a `HEAD`. A body with an `ETag` need not be sent again: `If-None-Match`.
+* Ids in paths are percent-encoded.
+* Any answer to a token may be a 429 with `Retry-After`."""
+_BEARER: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "A JSON Web Token: `sub` is the user, `role` is `user`, `admin` or `service`.",
+}
+_PATH_PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "callId": {"description": "The call.", "schema": NAME},
+    "userId": {"description": "The user.", "schema": NAME},
+    "channelId": {"description": "The channel.", "schema": NAME},
+    "proposalId": {
+        "description": "The number of the price that waits.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
+    },
+}
+_IF_NONE_MATCH: Final = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of a body that is there already; 304 where it has not changed.",
+    "schema": {"type": "string"},
+}
+
+
+@dataclass(frozen=True)
+class _Types:
+    """The schemas of all types that operations name, each made once."""
+
+    known: Mapping[Way, dict[str, Any]]
+    parts: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, operations: Sequence[Operation]) -> _Types:
+        ways = {Way(Failure, incoming=False), *(way for one in operations for way in _ways(one))}
+        # In an order that does not change from one start to the next.
+        ordered = sorted(ways, key=repr)
+        schemas, parts = described(ordered, _SCHEMAS)
+        known = dict(zip(ordered, schemas, strict=True))
+        return cls(known, dict(sorted(parts.items())))
+
+    def sent(self, kind: Any) -> dict[str, Any]:
+        return self.known[Way(kind, incoming=False)]
+
+    def taken(self, kind: Any) -> dict[str, Any]:
+        if isinstance(kind, tuple):
+            return {"anyOf": [self.taken(one) for one in kind]}
+        return self.known[Way(kind, incoming=True)]
+
+
+def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
+    """Return the document; `version` is that of the product."""
+    described_routes = [(route, route.operation) for route in routes if route.operation]
+    types = _Types.of([operation for _, operation in described_routes])
+    paths: dict[str, dict[str, Any]] = {}
+    for route, operation in described_routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, operation, types)
+    return {
+        "openapi": OPENAPI,
+        "info": {
+            "title": "Cost Analytics",
+            "version": version,
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"bearer": []}],
+        "tags": [{"name": topic.title, "description": topic.says} for topic in Topic],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"bearer": _BEARER},
+            "schemas": types.parts,
+            "parameters": {"IfNoneMatch": _IF_NONE_MATCH},
+            "headers": HEADERS,
+            "responses": {
+                **responses(),
+                "NotModified": {
+                    "description": "The body is the one that `If-None-Match` stands for.",
+                    "headers": headers("ETag"),
+                },
+            },
+        },
+    }
+
+
+def _ways(of: Operation) -> Iterator[Way]:
+    """Yield the types that an operation names, and which way they go."""
+    answers = of.answers
+    if isinstance(answers, Socket):
+        yield Way(answers.sent, incoming=False)
+        yield Way(answers.taken, incoming=True)
+    elif not isinstance(answers, Bare | File):
+        yield Way(_enveloped(answers), incoming=False)
+    for kind in _bodies(of).values():
+        for one in kind if isinstance(kind, tuple) else (kind,):
+            yield Way(one, incoming=True)
+
+
+def _enveloped(kind: Any) -> Any:
+    """Return the type of a whole answer with such `data`."""
+    return cast(Any, Success)[kind]
+
+
+def _bodies(of: Operation) -> Mapping[str, Any]:
+    """Return what an operation takes, by media type."""
+    if of.takes is None:
+        return {}
+    return of.takes if isinstance(of.takes, Mapping) else {JSON: of.takes}
+
+
+def _operation(route: Route, of: Operation, types: _Types) -> dict[str, Any]:
+    """Return the description of one route."""
+    is_guarded = route.access is not Access.ANYONE
+    failures = statuses(guarded=is_guarded, has_body=of.takes is not None, others=of.fails)
+    said: dict[str, Any] = {
+        "operationId": of.name,
+        "tags": [of.topic.title],
+        "summary": of.summary,
+        "description": f"{cleandoc(route.handler.__doc__ or '')}\n\nFor {route.access.value}.",
+        "parameters": _parameters(route, of),
+        "responses": {
+            **_successes(of, types),
+            **{str(status): _shared(FAILURES[status].name) for status in failures},
+            "default": _shared(OTHERWISE),
+        },
+    }
+    if of.takes is not None:
+        content = {media: {"schema": types.taken(kind)} for media, kind in _bodies(of).items()}
+        said["requestBody"] = {"content": content, "required": True}
+    if not is_guarded:
+        said["security"] = []
+    elif route.ways_in is not None:
+        # A token, or one of the other ways in that the answer's description names.
+        said["security"] = [{"bearer": []}, {}]
+    if isinstance(of.answers, Socket):
+        said["x-websocket"] = {
+            "sent": types.sent(of.answers.sent),
+            "taken": types.taken(of.answers.taken),
+        }
+    return {name: value for name, value in said.items() if value or name == "security"}
+
+
+def _successes(of: Operation, types: _Types) -> dict[str, Any]:
+    """Return the answers of a request that went well."""
+    answers = of.answers
+    if isinstance(answers, Socket):
+        return {"101": {"description": answers.says}}
+    if isinstance(answers, File):
+        file = {answers.media: {"schema": {"type": "string"}}}
+        head = headers("Content-Disposition")
+        return {"200": {"description": answers.says, "headers": head, "content": file}}
+    if isinstance(answers, Bare):
+        says, schema = answers.says, answers.schema
+    else:
+        says, schema = f"{of.summary}.", types.sent(_enveloped(answers))
+    answer: dict[str, Any] = {"description": says, "content": {JSON: {"schema": schema}}}
+    if not of.tagged:
+        return {str(of.status): answer}
+    answer["headers"] = headers("ETag")
+    return {str(of.status): answer, "304": _shared("NotModified")}
+
+
+def _parameters(route: Route, of: Operation) -> list[dict[str, Any]]:
+    path = [
+        {"name": name, "in": "path", "required": True, **_PATH_PARTS[name]}
+        for name in re.findall(r"{(\w+)}", route.path)
+    ]
+    query = [_parameter(one, "query") for one in of.query]
+    heads = [_parameter(one, "header") for one in of.headers]
+    match = [{"$ref": "#/components/parameters/IfNoneMatch"}] if of.tagged else []
+    return [*path, *query, *heads, *match]
+
+
+def _parameter(of: Parameter, place: str) -> dict[str, Any]:
+    needed = {"required": True} if of.required else {}
+    return {"name": of.name, "in": place, "description": of.says, **needed, "schema": of.schema}
+
+
+def _shared(response: str) -> dict[str, str]:
+    return {"$ref": f"#/components/responses/{response}"}

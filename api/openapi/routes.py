@@ -1,0 +1,51 @@
+"""`GET /openapi.json`: the document of the interface, made once and served from memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from aiohttp import web
+
+from api.access import Access, Route
+from api.files import HeldFile
+from api.openapi.document import document
+from api.openapi.operations import JSON, Bare, Operation, Topic
+
+_PACKAGE: Final = "cost-analytics"
+_NO_VERSION: Final = "0"
+_OPERATION: Final = Operation(
+    name="getOpenApi",
+    topic=Topic.SERVICE,
+    summary="This document",
+    answers=Bare("An OpenAPI document.", {"type": "object"}),
+    tagged=True,
+)
+
+
+class OpenApiRoutes:
+    """The route of the document about all others, and about itself."""
+
+    def __init__(self, others: Sequence[Route]) -> None:
+        self._route = Route("GET", "/openapi.json", Access.ANYONE, self.read, _OPERATION)
+        said = document([*others, self._route], product_version())
+        content = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+        self._file = HeldFile.of(content, JSON)
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the route."""
+        return (self._route,)
+
+    async def read(self, request: web.Request) -> web.Response:
+        """Answer with the routes, types and failures of this interface, in OpenAPI's form."""
+        return self._file.answer(request)
+
+
+def product_version() -> str:
+    """Return the version of the installed package, `0` where it runs without being installed."""
+    try:
+        return version(_PACKAGE)
+    except PackageNotFoundError:
+        return _NO_VERSION

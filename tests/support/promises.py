@@ -1,0 +1,107 @@
+"""Holds what the interface really does against its document, for every request of every test.
+
+So no test has to think of it: an answer that the document does not know, a body that does not fit
+its schema or a head that is missing fails the test that got it, and so does a body that is taken
+though it does not fit.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
+from typing import Any, Final, cast
+
+from jsonschema import Draft202012Validator
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from api.access import ROUTES
+from api.app import build_app
+from api.auth import Authenticator, TokenRules
+from api.jwks import key_source
+from api.openapi.document import document
+from ledger.store.database import Pool
+from ledger.store.reading import ReaderPool
+
+JSON: Final = "application/json"
+BEFORE_A_ROUTE: Final = {405, 414, 417}
+"""What is wrong with a request before a route is found, which no operation lists."""
+_URI: Final = "urn:openapi"
+
+
+@cache
+def promised() -> dict[str, Any]:
+    """Return the document."""
+    verifier = Authenticator(key_source(secret="nobody's, and long enough for it"), TokenRules())
+    routes = build_app(ReaderPool(cast(Pool, None)), verifier)[ROUTES]
+    return document(routes, "0.1.0")
+
+
+def resolved(part: dict[str, Any]) -> dict[str, Any]:
+    """Return a part of the document, or what it refers to."""
+    while "$ref" in part:
+        found: Any = promised()
+        for name in part["$ref"].removeprefix("#/").split("/"):
+            found = found[name]
+        part = found
+    return part
+
+
+@cache
+def operation(method: str, path: str) -> dict[str, Any] | None:
+    """Return what the document says of a method of a path, as it is sent; None: nothing."""
+    for template, methods in promised()["paths"].items():
+        if re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path):
+            found: dict[str, Any] | None = methods.get(
+                "get" if method == "HEAD" else method.lower()
+            )
+            return found
+    return None
+
+
+@cache
+def _validator(text: str) -> Draft202012Validator:
+    registry = Registry().with_resource(_URI, DRAFT202012.create_resource(promised()))
+    whole = json.loads(text.replace('"#/', f'"{_URI}#/'))
+    checker = Draft202012Validator.FORMAT_CHECKER
+    return Draft202012Validator(whole, registry=registry, format_checker=checker)
+
+
+def fits(body: bytes, schema: dict[str, Any]) -> None:
+    """Raise ValidationError for a body that is not what a schema says."""
+    _validator(json.dumps(schema)).validate(json.loads(body, parse_float=Decimal))
+
+
+def keep(method: str, path: str, sent: tuple[Mapping[str, str], bytes | None], got: Any) -> None:
+    """Raise AssertionError or ValidationError where an answer was not promised."""
+    said = operation(method, path.partition("?")[0])
+    if said is None:
+        return
+    answers = said["responses"]
+    if got.status in BEFORE_A_ROUTE:
+        answer = resolved(answers["default"])
+    else:
+        assert str(got.status) in answers, f"{method} {path} answers {got.status}"
+        answer = resolved(answers[str(got.status)])
+    missing = [name for name in answer.get("headers", {}) if name not in got.headers]
+    assert not missing, f"{method} {path} answers {got.status} without {missing}"
+    if got.status == 200 and "ETag" in got.headers:
+        assert "ETag" in answer.get("headers", {}), f"{method} {path} has an ETag"
+    if got.status < 300:
+        _keep_taken(said, *sent)
+    content = answer.get("content", {})
+    media = got.headers.get("Content-Type", "").partition(";")[0]
+    if method != "HEAD" and content:
+        assert media in content, f"{method} {path} answers {media}"
+        if media == JSON:
+            fits(got.body, content[media]["schema"])
+
+
+def _keep_taken(said: dict[str, Any], headers: Mapping[str, str], body: bytes | None) -> None:
+    """Raise ValidationError for a body that was taken and does not fit."""
+    takes = said.get("requestBody", {}).get("content", {})
+    if not takes or not body or "Content-Encoding" in headers:
+        return
+    media = headers.get("Content-Type", JSON).partition(";")[0]
+    fits(body, takes.get(media, takes[JSON])["schema"])
