@@ -42,6 +42,7 @@ class AuthorizationRoutes:
             summary="May this call start?",
             answers=Authorization,
             takes=AuthorizationRequest,
+            example={"callId": "call-7", "estimatedCost": 4.99},
             fails=(409,),
         )
         path = "/api/costs/user/{userId}/authorize"

@@ -54,6 +54,7 @@ _CHANGE: Final = Operation(
     summary="Change a user's limits, thresholds, time zone or channels",
     answers=Budget,
     takes=BudgetChange,
+    example={"dailyLimit_usd": 10, "monthlyLimit_usd": "100.00", "thresholds": [50, 90]},
 )
 
 

@@ -46,16 +46,24 @@ _ALL: Final = "/api/costs/user/{userId}/channels"
 _ONE: Final = _ALL + "/{channelId}"
 
 
-def _operation(name: str, summary: str, answers: type, takes: type | None = None) -> Operation:
-    return Operation(name=name, topic=Topic.CHANNELS, summary=summary, answers=answers, takes=takes)
+def _operation(name: str, summary: str, answers: type) -> Operation:
+    return Operation(name=name, topic=Topic.CHANNELS, summary=summary, answers=answers)
 
 
 _LIST: Final = replace(
     _operation("listChannels", "Where a user wants to be told of alerts", Channels), tagged=True
 )
-_CREATE: Final = _operation("createChannel", "Make a channel", NewChannel, WantedChannel)
+_CREATE: Final = replace(
+    _operation("createChannel", "Make a channel", NewChannel),
+    takes=WantedChannel,
+    example={"type": "webhook", "address": "https://example.com/alerts"},
+)
 _REMOVE: Final = _operation("removeChannel", "Take a channel away", Channels)
-_VERIFY: Final = _operation("verifyChannel", "Verify a channel by its code", Channel, Proof)
+_VERIFY: Final = replace(
+    _operation("verifyChannel", "Verify a channel by its code", Channel),
+    takes=Proof,
+    example={"code": "123456"},
+)
 _TEST: Final = _operation("testChannel", "Have a test message sent", Requested)
 _DELIVERIES: Final = Operation(
     name="listDeliveries",

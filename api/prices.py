@@ -48,6 +48,12 @@ _ENTER: Final = Operation(
     summary="Enter a price",
     answers=PriceEntered,
     takes=PriceEntry,
+    example={
+        "service": "twilio",
+        "operation": "outbound_call",
+        "unit": "minutes",
+        "price_usd": "0.015",
+    },
     fails=(409,),
 )
 

@@ -49,6 +49,14 @@ _TRACK: Final = Operation(
     answers=Accepted,
     status=202,
     takes=Track,
+    example={
+        "callId": "5d0a6c1e",
+        "userId": "alice",
+        "service": "twilio",
+        "operation": "voice_call",
+        "usageAmount": 5,
+        "usageUnit": "minutes",
+    },
     headers=(IDEMPOTENCY_KEY,),
 )
 _FINALIZE: Final = Operation(
@@ -58,6 +66,7 @@ _FINALIZE: Final = Operation(
     answers=Accepted,
     status=202,
     takes=Finalize,
+    example={"duration_seconds": 300, "amount": 4.99},
     headers=(IDEMPOTENCY_KEY,),
 )
 _EVENTS: Final = Operation(
@@ -73,6 +82,14 @@ _EVENTS: Final = Operation(
         JSON: (Envelope, list[Envelope], *DATA_TYPES.values()),
     },
     headers=ATTRIBUTES,
+    example={
+        "specversion": "1.0",
+        "type": "call.refunded",
+        "source": "billing",
+        "id": "refund-1",
+        "time": "2025-11-19T12:05:00Z",
+        "data": {"callId": "5d0a6c1e", "userId": "alice", "amount": 4.99},
+    },
 )
 
 _log: Final = logging.getLogger(__name__)

@@ -91,8 +91,8 @@ class Operation:
 
     `name` is its `operationId`, from which clients make functions: it never changes. `answers` is
     the type of the `data` of a success, or what is answered instead. A `tagged` answer carries an
-    `ETag`. `takes` is the type of a JSON body, or types by `Content-Type`. `fails` are the statuses
-    of failures beside those that each route has.
+    `ETag`. `takes` is the type of a JSON body, or types by `Content-Type`; `example` is one of the
+    first of them. `fails` are the statuses of failures beside those that each route has.
     """
 
     name: str
@@ -102,6 +102,7 @@ class Operation:
     status: int = 200
     tagged: bool = False
     takes: Any = None
+    example: Any = None
     query: tuple[Parameter, ...] = ()
     headers: tuple[Parameter, ...] = ()
     fails: tuple[int, ...] = ()

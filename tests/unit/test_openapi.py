@@ -39,7 +39,7 @@ async def api() -> AsyncIterator[Api]:
 
 @pytest.fixture
 async def said(api: Api) -> Any:
-    return (await api.get("/openapi.json")).json
+    return json.loads((await api.get("/openapi.json")).body)
 
 
 async def test_it_is_valid(said: Any) -> None:
@@ -188,3 +188,11 @@ def test_the_promises_are_held() -> None:
     accepted = Got(202, {"success": True, "data": {"accepted": []}})
     with pytest.raises(Exception, match="required property"):
         promises.keep("POST", "/api/costs/track", ({}, b'{"nonsense": 1}'), accepted)
+
+
+@pytest.mark.parametrize("name", [one.name for _, one in DESCRIBED if one.takes is not None])
+def test_the_examples_of_bodies_fit(name: str) -> None:
+    methods = [method for path in promises.promised()["paths"].values() for method in path.values()]
+    takes = next(one["requestBody"]["content"] for one in methods if one["operationId"] == name)
+    first = next(iter(takes.values()))
+    promises.fits(json.dumps(first["example"]).encode(), first["schema"])
