@@ -24,6 +24,7 @@ PAGES: Final = (
     "/budget",
     "/everyone",
     "/prices",
+    "/docs",
 )
 """The addresses that the page itself makes sense of, so that each can be reloaded and shared."""
 
@@ -42,7 +43,7 @@ The dashboard has not been built here.
     tools/web build
 
 builds it in a checkout (`make run` does so by itself); then start this process again.
-Everything else works: see /health, and the routes below /api.
+Everything else works: see /health, /openapi.json, and the routes below /api.
 """
 
 

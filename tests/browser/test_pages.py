@@ -47,9 +47,9 @@ LOOKS: dict[str, dict[str, Any]] = {
         "is_mobile": True,
     },
 }
-PAGES = ["sign-in", "now", "spending", "outlook", "call", "budget", "everyone", "prices"]
+PAGES = ["sign-in", "now", "spending", "outlook", "call", "budget", "everyone", "prices", "docs"]
 FOR_ADMINS = {"everyone", "prices"}
-LONG = {"spending", "outlook", "call", "prices"}
+LONG = {"spending", "outlook", "call", "prices", "docs"}
 """Of these pages the pictures show what one sees without scrolling."""
 CALLS = f"/api/costs/user/{DEMO_USER}/calls"
 ODD_CALL = "01a2041c-5b1e-7d30-9c44-7f0e5a9b2c11"
@@ -150,6 +150,9 @@ async def arrive(page: Page, name: str) -> None:
         await expect(page.get_by_role("region", name="Catalogue of prices")).to_be_visible()
         await page.get_by_role("button", name="Show what would change").click()
         await expect(page.get_by_role("region", name="Changes by service")).to_be_visible()
+    elif name == "docs":
+        await page.get_by_text("What a user spent in a period").click()
+        await expect(page.get_by_role("region", name="Line for a shell")).to_be_visible()
     elif name == "budget":
         await expect(page.get_by_role("meter").first).to_be_visible()
         await expect(page.get_by_text("demo@example.com", exact=True)).to_be_visible()

@@ -5,7 +5,8 @@ import NowPage from "./pages/NowPage.vue";
 export function makeRouter(): Router {
   const router = createRouter({
     history: createWebHistory(),
-    scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+    // Within a page the browser goes to where an address points.
+    scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? false : { top: 0 }),
     routes: [
       { path: "/", name: "now", component: NowPage, meta: { title: "Now" } },
       {
@@ -45,13 +46,20 @@ export function makeRouter(): Router {
         component: () => import("./pages/PricesPage.vue"),
         meta: { title: "Prices" },
       },
+      {
+        path: "/docs",
+        name: "docs",
+        component: () => import("./pages/DocsPage.vue"),
+        meta: { title: "API", public: true },
+      },
       { path: "/:rest(.*)", redirect: "/" },
     ],
   });
   router.afterEach((to, from) => {
     document.title = `${String(to.meta["title"])} · Cost Analytics`;
     // A new page begins at its heading, for whoever reads it by ear or by keyboard.
-    if (from.matched.length) requestAnimationFrame(() => document.querySelector("h1")?.focus());
+    if (from.matched.length && from.path !== to.path)
+      requestAnimationFrame(() => document.querySelector("h1")?.focus());
   });
   return router;
 }

@@ -41,6 +41,13 @@ export async function ask<T>(path: string, options: Options = {}): Promise<T> {
   return (await unwrap<T>(response)).data as T;
 }
 
+/** Returns JSON that has no envelope, and no number that has to be exact; raises ApiError. */
+export async function read<T>(path: string, signal: AbortSignal): Promise<T> {
+  const response = await send(path, { signal });
+  if (!response.ok) await unwrap(response);
+  return (await response.json()) as T;
+}
+
 /** Returns an answer that is not JSON, such as a file; raises ApiError. */
 export async function download(path: string): Promise<Blob> {
   const response = await send(path, {});

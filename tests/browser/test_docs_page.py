@@ -1,0 +1,93 @@
+"""The page about the interface: for everybody to read, and for whoever is signed in to try."""
+
+import json
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.axe import faults
+from tests.browser.conftest import Open
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.timeout(180),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+SPENDING = "What a user spent in a period"
+
+
+async def open_all(page: Page) -> int:
+    """Open every operation, and return how many there are."""
+    await expect(page.get_by_role("heading", name="Spending", exact=True)).to_be_visible()
+    await page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    lines = page.get_by_role("region", name="Line for a shell")
+    await expect(lines.last).to_be_visible()
+    return await lines.count()
+
+
+async def test_everybody_may_read_it(open_page: Open) -> None:
+    async with open_page("/docs") as page:
+        operations = await page.evaluate(
+            "fetch('/openapi.json').then((answer) => answer.json())"
+            ".then(({ paths }) => Object.values(paths).flatMap(Object.keys).length)"
+        )
+        assert await open_all(page) == operations > 30
+        assert not await faults(page)
+        asleep = page.get_by_role("button", name="Send", exact=True).first
+        await expect(asleep).to_be_disabled()
+        health = page.locator("#getHealth")
+        await health.get_by_role("button", name="Send", exact=True).click()
+        await expect(health.get_by_role("region", name="Answer")).to_contain_text('"ok"')
+        await page.get_by_role("link", name="Sign in", exact=True).first.click()
+        await expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+async def test_nothing_sticks_out_on_a_phone_in_the_dark(open_page: Open) -> None:
+    phone = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+    async with open_page("/docs", color_scheme="dark", **phone) as page:
+        await open_all(page)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert not await faults(page)
+
+
+async def test_a_request_is_sent_as_whoever_is_signed_in(open_page: Open) -> None:
+    async with open_page("/docs", "alice") as page:
+        await page.get_by_text(SPENDING).click()
+        one = page.locator("#getSpending")
+        await expect(one.get_by_label("userId")).to_have_value("alice")
+        await one.get_by_label("period").select_option("7d")
+        line = await one.get_by_role("region", name="Line for a shell").inner_text()
+        assert line.endswith("/api/costs/user/alice/spending?period=7d'")
+        assert "Bearer $TOKEN" in line
+        await one.get_by_role("button", name="Send", exact=True).click()
+        said = await one.get_by_role("region", name="Answer").inner_text()
+        assert json.loads(said)["data"]["period"]["label"] == "Last 7 days"
+        await one.get_by_label("userId").fill("bob")
+        await one.get_by_role("button", name="Send", exact=True).click()
+        await expect(one.get_by_text("403", exact=True).last).to_be_visible()
+
+
+async def test_a_body_is_sent_as_it_was_filled_in(open_page: Open) -> None:
+    async with open_page("/", "dora") as page:
+        await page.goto("/docs#changeBudget")
+        one = page.locator("#changeBudget")
+        await one.get_by_label("Body").fill('{"dailyLimit_usd": 12.000000001}')
+        await one.get_by_role("button", name="Send", exact=True).click()
+        answer = one.get_by_role("region", name="Answer")
+        await expect(answer).to_contain_text('"dailyLimit_usd": 12.000000001')
+
+
+async def test_operations_are_found_by_words(open_page: Open) -> None:
+    async with open_page("/docs") as page:
+        await page.get_by_label("Find").fill("delete channel")
+        await expect(page.locator("details")).to_have_count(1)
+        await page.get_by_label("Find").fill("no such thing")
+        await expect(page.get_by_text("Nothing is called like that")).to_be_visible()
+
+
+async def test_the_dashboard_leads_to_it(open_page: Open) -> None:
+    async with open_page("/budget", "alice") as page:
+        await page.get_by_role("link", name="API", exact=True).click()
+        await expect(page.get_by_role("heading", name="API", exact=True)).to_be_visible()

@@ -1,0 +1,128 @@
+// The parts of an OpenAPI document that ours has, and finding one's way in it.
+
+export interface Schema {
+  $ref?: string;
+  title?: string;
+  description?: string;
+  type?: string | string[];
+  format?: string;
+  enum?: unknown[];
+  const?: unknown;
+  default?: unknown;
+  minimum?: number;
+  maximum?: number;
+  examples?: unknown[];
+  properties?: Record<string, Schema>;
+  required?: string[];
+  items?: Schema;
+  additionalProperties?: Schema | boolean;
+  anyOf?: Schema[];
+}
+
+export interface Parameter {
+  $ref?: string;
+  name: string;
+  in: "path" | "query" | "header";
+  description: string;
+  required?: boolean;
+  schema: Schema;
+}
+
+export interface Media {
+  schema: Schema;
+  example?: unknown;
+}
+
+export interface Answer {
+  $ref?: string;
+  description: string;
+  content?: Record<string, Media>;
+}
+
+export interface Method {
+  operationId: string;
+  tags: string[];
+  summary: string;
+  description: string;
+  parameters?: Parameter[];
+  requestBody?: { content: Record<string, Media> };
+  responses: Record<string, Answer>;
+  security?: Record<string, unknown>[];
+  "x-websocket"?: { sent: Schema; taken: Schema };
+}
+
+export interface OpenApi {
+  info: { title: string; version: string; description: string };
+  tags: { name: string; description: string }[];
+  paths: Record<string, Record<string, Method>>;
+}
+
+/** One method of one path, with nothing left to look up but schemas. */
+export interface Operation {
+  id: string;
+  method: string;
+  path: string;
+  summary: string;
+  description: string;
+  isPublic: boolean;
+  parameters: Parameter[];
+  bodies: Record<string, Media>;
+  answers: [status: string, answer: Answer][];
+  socket: { sent: Schema; taken: Schema } | null;
+}
+
+export interface Topic {
+  name: string;
+  description: string;
+  operations: Operation[];
+}
+
+/** Returns a part of the document, or what it refers to in its place. */
+export function resolved<T extends { $ref?: string }>(part: T, whole: OpenApi): T {
+  let found = part;
+  while (found.$ref) {
+    const names = found.$ref.replace("#/", "").split("/");
+    found = names.reduce<unknown>(
+      (within, name) => (within as Record<string, unknown>)[name],
+      whole,
+    ) as T;
+  }
+  return found;
+}
+
+/** Returns what can be asked for, topic by topic; `wanted` words have to be in each. */
+export function topicsOf(whole: OpenApi, wanted = ""): Topic[] {
+  const all = Object.entries(whole.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, said]) => ({ path, method, said })),
+  );
+  const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
+  return whole.tags
+    .map(({ name, description }) => ({
+      name,
+      description,
+      operations: all
+        .filter(({ said }) => said.tags.includes(name))
+        .map(({ path, method, said }) => operationOf(path, method, said, whole))
+        .filter((one) => words.every((word) => textOf(one, name).includes(word))),
+    }))
+    .filter((topic) => topic.operations.length);
+}
+
+function textOf(of: Operation, topic: string): string {
+  return `${of.method} ${of.path} ${of.summary} ${of.id} ${topic}`.toLowerCase();
+}
+
+function operationOf(path: string, method: string, said: Method, whole: OpenApi): Operation {
+  return {
+    id: said.operationId,
+    method: method.toUpperCase(),
+    path,
+    summary: said.summary,
+    description: said.description,
+    isPublic: said.security?.length === 0,
+    parameters: (said.parameters ?? []).map((one) => resolved(one, whole)),
+    bodies: said.requestBody?.content ?? {},
+    answers: Object.entries(said.responses).map(([status, one]) => [status, resolved(one, whole)]),
+    socket: said["x-websocket"] ?? null,
+  };
+}

@@ -1,0 +1,30 @@
+// The little markup that the document's sentences have: paragraphs, lists, and `code`.
+
+export interface Piece {
+  code: boolean;
+  text: string;
+}
+
+export interface Block {
+  isList: boolean;
+  lines: Piece[][];
+}
+
+export function blocksOf(text: string): Block[] {
+  return text
+    .split(/\n{2,}/)
+    .filter((block) => block.trim())
+    .map((block) =>
+      block.startsWith("* ")
+        ? { isList: true, lines: block.slice(2).split(/\n\* /).map(piecesOf) }
+        : { isList: false, lines: [piecesOf(block)] },
+    );
+}
+
+function piecesOf(line: string): Piece[] {
+  return line
+    .replace(/\s+/g, " ")
+    .split("`")
+    .map((text, index) => ({ code: index % 2 === 1, text }))
+    .filter(({ text }) => text);
+}
