@@ -19,6 +19,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: "es2022",
   },
-  server: { proxy: { "/api": { target: API, ws: true } } },
+  server: { proxy: { "/api": { target: API, ws: true }, "/openapi.json": API } },
   test: { include: ["src/**/*.test.ts"], environment: "node" },
 });
