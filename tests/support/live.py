@@ -22,6 +22,7 @@ from schemas.jsonio import encode
 from schemas.topics import BUDGET_ALERTS, CALL_TOTALS
 from streams.kafka import KafkaSettings, ensure_topics, make_producer
 from streams.producing import Producing
+from tests.support import promises
 from tests.support.api import Api, authenticator, token
 from tests.support.events import Plain
 from tests.support.recording import Desk, Log
@@ -44,6 +45,7 @@ class Heard:
                 message = await self.socket.receive()
                 if message.type is not WSMsgType.TEXT:
                     raise ConnectionError(f"{message.type.name} {self.socket.close_code}")
+                promises.hear(message.data)
                 said: dict[str, Any] = json.loads(message.data, parse_float=Decimal)
                 self._note(said)
                 if kind in {None, said["type"]}:

@@ -98,6 +98,13 @@ def keep(method: str, path: str, sent: tuple[Mapping[str, str], bytes | None], g
             fits(got.body, content[media]["schema"])
 
 
+def hear(message: str) -> None:
+    """Raise ValidationError for what a live socket says and was not promised."""
+    said = operation("GET", "/api/costs/live")
+    assert said
+    fits(message.encode(), said["x-websocket"]["sent"])
+
+
 def _keep_taken(said: dict[str, Any], headers: Mapping[str, str], body: bytes | None) -> None:
     """Raise ValidationError for a body that was taken and does not fit."""
     takes = said.get("requestBody", {}).get("content", {})
