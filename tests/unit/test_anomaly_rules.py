@@ -162,8 +162,10 @@ def test_more_money_of_the_same_shape_is_the_same_to_a_call(
         call = dear(5 * median(costs) * times * unit)
         return [spike.score_hundredths for spike in spikes(call, History(own))]
 
-    assert score(CENT) == score(CENT * scale)
-    assert score(CENT)
+    small, large = score(CENT), score(CENT * scale)
+    assert small
+    # Typical values are whole nano-dollars, so what is left over weighs a little more in small ones.
+    assert all(abs(one - other) <= 1 for one, other in zip(small, large, strict=True))
 
 
 @given(st.integers(1, 10 * USD), st.integers(8, 60))
