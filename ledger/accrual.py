@@ -239,6 +239,8 @@ class _Fold:
         call.add_cost(day_of(event.time), data.processor, fee)
         self._out.spend.charge(owner, event.time, amount)
         self._out.spend.cost(owner, event.time, fee)
+        if not self._catalogue.knows(data.processor):
+            self._out.processors.add(data.processor)
         return charge_entry(event, data, call, fee)
 
     def _fee(self, data: CallCharged, time: datetime) -> int:

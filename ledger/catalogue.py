@@ -149,9 +149,9 @@ class Catalogue:
         """Return the rate of something that has no model, in force at `time`."""
         return self.tariffs[service, operation, None, unit].at(time)
 
-    def service_class(self, service: str) -> ServiceClass:
-        """Return what kind of cost a service is; one the catalogue does not know is API usage."""
-        return self._classes.get(service, "api")
+    def knows(self, service: str) -> bool:
+        """Say whether a service has any price, and so a class."""
+        return service in self._classes
 
     def infrastructure_nano(self, time: datetime) -> dict[str, int]:
         """Return one call's share of each infrastructure service: monthly cost ÷ calls a month."""

@@ -13,12 +13,11 @@ import msgspec
 
 from ledger.calls import Call
 from ledger.catalogue import Tariff
-from schemas.events import CallCharged, CostRecorded, CostVoided, Event
+from schemas.events import LEDGER_SOURCE, CallCharged, CostRecorded, CostVoided, Event
 from schemas.identity import identity_of
 from schemas.money import nano_from_usd
 
 SETTLED_TYPE: Final = "call.settled"
-LEDGER_SOURCE: Final = "ledger"
 
 _json: Final = msgspec.json.Encoder(decimal_format="number")
 

@@ -46,7 +46,8 @@ class Folded(msgspec.Struct):
     `changed` are calls as last committed and as they are now; of those that are also in `grown`
     nothing changed but costs and counts. `owned` are those of them whose owner is known, `users`
     their owners; `done` names owner and call of those that have ended or were charged, which hold
-    no budget any more. The identities of `taken` are recorded from now on.
+    no budget any more. The identities of `taken` are recorded from now on. `processors` are payment
+    processors that charges name and the catalogue does not have.
     `unreleased` were held and cannot be counted even now that their call is known, because prices
     changed meanwhile: they stay held.
     """
@@ -56,6 +57,7 @@ class Folded(msgspec.Struct):
     owned: list[Call] = []
     users: set[str] = set()
     done: list[tuple[str, str]] = []
+    processors: set[str] = set()
     entries: list[Entry | Rated] = []
     taken: list[Incoming] = []
     movements: Movements = msgspec.field(default_factory=Movements)

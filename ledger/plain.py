@@ -23,6 +23,7 @@ from ledger.rating import Rated
 from ledger.store.rows import EPOCH, MICROSECOND, cost_row, kind_cells
 from schemas.bounds import are_bounded
 from schemas.cloudevents import MAX_EVENT_BYTES, Recorded, Window, content_of, is_text, parse
+from schemas.events import RESERVED_SOURCES
 from schemas.identity import KEY_BYTES, fingerprint_of, keys_of
 from schemas.money import MAX_EVENT_NANO, nano_from_usd
 
@@ -61,7 +62,9 @@ class _Kinds(dict[_KindKey, _Kind]):
         source, service, operation, model, unit, persona_id, has_own_price = key
         tariff = self._catalogue.tariffs[service, operation, model, unit]
         since, rate = _EVER, None
-        if tariff.rates and not has_own_price:
+        if source in RESERVED_SOURCES:
+            since = _NEVER  # so that the general way refuses it
+        elif tariff.rates and not has_own_price:
             since, rate = tariff.rates[0]
         common = Entry(
             identity="",

@@ -16,11 +16,16 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ledger.catalogue import Catalogue, Rate, Tariff
-from schemas.events import CostRecorded, CostVoided, Event, EventData, EventReference
+from schemas.events import (
+    RERATE_SOURCE,
+    CostRecorded,
+    CostVoided,
+    Event,
+    EventData,
+    EventReference,
+)
 from schemas.identity import fingerprint_of, identity_of
 
-RERATE_SOURCE: Final = "/cost-analytics/rerate"
-"""The `source` of the events that correct costs."""
 REFERENCE: Final = "rerated"
 """The field of a correcting cost's metadata that names the cost as its emitter sent it."""
 

@@ -18,6 +18,7 @@ from msgspec import Meta, Struct
 from schemas.bounds import CHECKS
 from schemas.events import (
     DATA_TYPES,
+    RESERVED_SOURCES,
     CallCharged,
     CallEnded,
     CallRefunded,
@@ -256,6 +257,8 @@ def _refuse_nul(value: bytes) -> None:
 
 def _checked(envelope: Envelope, window: Window) -> Envelope:
     time, data = envelope.time, envelope.data
+    if envelope.source in RESERVED_SOURCES:
+        raise Refused("invalid_event", f"The source {envelope.source} is the ledger's own.")
     if time.tzinfo is not UTC:
         time = envelope.time = _in_utc(time)
     if not window.earliest <= time <= window.latest:

@@ -93,6 +93,15 @@ class CallEnded(_Data):
     duration_seconds: Number
 
 
+LEDGER_SOURCE = "ledger"
+"""The source of what the ledger decides by itself about a call."""
+
+RERATE_SOURCE = "/cost-analytics/rerate"
+"""The source of the costs and voids by which late prices correct what was counted."""
+
+RESERVED_SOURCES = frozenset({LEDGER_SOURCE, RERATE_SOURCE})
+"""No emitter may use these: its identities could be those of the ledger's own events."""
+
 EventData = CallStarted | CostRecorded | CostVoided | CallCharged | CallRefunded | CallEnded
 
 DATA_TYPES: dict[str, type[EventData]] = {

@@ -132,6 +132,8 @@ async def write(connection: Connection, folded: Folded, recorded_at: datetime) -
         await _copy(connection, "event_identities", IDENTITY_COLUMNS, rows)
         pieces = chain.from_iterable(map(_row, folded.entries))
         await _copy(connection, "call_cost_events", ENTRY_COLUMNS, pieces)
+    if folded.processors:
+        await connection.execute(_SQL["name_processors"], joined_texts(sorted(folded.processors)))
     if folded.released:
         await connection.execute(_SQL["release"], joined_texts(folded.released))
     if folded.held:

@@ -180,7 +180,7 @@ async def spending_report(
 
 
 def classified(by_service: Mapping[str, int], classes_json: str | None) -> Costs:
-    """Join sums with the catalogue's classes; whatever is neither of the other two is API usage."""
+    """Join sums with their classes; whatever is neither of the other two is API usage."""
     classes = _classes.decode(classes_json or "{}")
     return Costs(
         (service, ServiceCost(nano, _OTHER_CLASSES.get(classes.get(service, ""), "api")))

@@ -8,11 +8,12 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from ledger.limits import Limits
-from ledger.rerating import RERATE_SOURCE, Cost, Span, Used
+from ledger.rerating import Cost, Span, Used
 from ledger.store.alerts import limits_of
 from ledger.store.arrays import text_array
 from ledger.store.database import Connection
 from ledger.store.sql import statements
+from schemas.events import RERATE_SOURCE
 
 _SQL: Final = statements("rerates")
 _SECONDS_MAX: Final = 6 * 3600

@@ -6,12 +6,19 @@ from decimal import Decimal
 
 import pytest
 
+from ledger.store.sql import statements
 from tests.support import events
-from tests.support.api import Api, served_from
+from tests.support.api import Api, served_from, token
 from tests.support.events import NOW
 from tests.support.recorded import record, tts
+from tests.support.recording import fetch
 
 CALL = "/api/costs/call/call-1"
+SPENDING = "/api/costs/user/alice/spending"
+PRICE_AS_API = """
+INSERT INTO service_prices (service, class, operation, model, unit, price_usd, effective_from, source, set_by)
+VALUES ('another', 'api', 'sing', '*', 'requests', 1, now(), 'a test', 'a test')
+"""
 
 
 @pytest.fixture
@@ -60,13 +67,33 @@ async def test_a_whole_call(database_url: str, api: Api) -> None:
     assert said["endedAt"] == "2026-03-15T12:05:00Z"
 
 
+async def test_what_an_unknown_processor_kept_is_a_transaction(database_url: str, api: Api) -> None:
+    """Until the catalogue says otherwise."""
+    charge = events.charged(processor="another", fee="0.25", time=NOW + timedelta(minutes=1))
+    await record(database_url, [events.started(), charge])
+    call, spending = [(await api.get(path, "alice")).data for path in (CALL, SPENDING)]
+    everyone = await api.ask(
+        "GET", "/api/admin/costs/analytics", bearer=token("root", role="admin")
+    )
+    kept = {"api": 0, "infrastructure": Decimal("0.035"), "transaction": Decimal("0.25")}
+    assert everyone.data["costBreakdown"] == kept
+    for said in (call, spending):
+        classes = {name: said[f"total{name.title()}Cost"] for name in kept}
+        assert classes == kept
+    assert call["transactionCosts"]["another"]["totalFee"] == Decimal("0.25")
+    once = await fetch(database_url, statements("live")["once_services"])
+    assert "another" in {row["service"] for row in once}
+    await fetch(database_url, PRICE_AS_API)
+    assert (await api.get(CALL, "alice")).data["totalTransactionCost"] == 0
+
+
 async def test_spending_and_budget_are_the_sum_of_the_calls(database_url: str, api: Api) -> None:
     happened = []
     for call in ("call-1", "call-2", "call-3"):
         happened += [events.started(call), events.cost(call), events.ended(call)]
     await record(database_url, happened)
     calls = [(await api.get(f"/api/costs/call/call-{n}", "alice")).data for n in (1, 2, 3)]
-    spending = (await api.get("/api/costs/user/alice/spending", "alice")).data
+    spending = (await api.get(SPENDING, "alice")).data
     budget = (await api.get("/api/costs/user/alice/budget", "alice")).data
     for total, part in (
         ("totalCost", "totalCost"),

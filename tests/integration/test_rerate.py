@@ -13,9 +13,10 @@ import pytest
 from ledger.alerting import Alerting
 from ledger.rerate import RerateBusyError, Rerater, RerateRefusedError
 from ledger.rerate_sums import margin
-from ledger.rerating import RERATE_SOURCE
 from ledger.store.database import connected
 from ledger.store.rerates import Wanted, take_turn
+from schemas.events import RERATE_SOURCE
+from schemas.identity import identity_of
 from tests.support.alerting import USD, change, raised
 from tests.support.command import run_command
 from tests.support.events import charged, cost, ended, started, voided
@@ -213,19 +214,11 @@ async def test_one_at_a_time_and_all_or_nothing_of_a_chunk(database_url: str) ->
     row = (
         await fetch(
             database_url,
-            "SELECT identity, call_id FROM call_cost_events WHERE service = 'twilio' ORDER BY time LIMIT 1",
+            "SELECT identity FROM call_cost_events WHERE service = 'twilio' ORDER BY time LIMIT 1",
         )
     )[0]
-    taken = cost(
-        row["call_id"],
-        "alice",
-        source=RERATE_SOURCE,
-        id=f"{row['identity'].hex}/21",
-        time=NOW,
-        usage=7,
-    )
-    async with Desk(database_url) as desk:
-        await desk.record(Log().batch([taken]))
+    taken = identity_of(RERATE_SOURCE, f"{row['identity'].hex}/21")
+    await fetch(database_url, "INSERT INTO event_identities VALUES ($1, 0)", taken)
     before = await fetch(database_url, "SELECT * FROM call_cost_events ORDER BY identity")
     with pytest.raises(RerateRefusedError, match="id_conflict"):
         await Rerater(database_url).apply(ALL)

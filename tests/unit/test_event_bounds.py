@@ -134,6 +134,8 @@ REFUSED: dict[str, Plain] = {
     "id of 256": cost(id="i" * 256),
     "source missing": without(cost(), "source"),
     "source of 256": cost(source="s" * 256),
+    "source of the ledger": cost(source="ledger"),
+    "source of corrections": cost(source="/cost-analytics/rerate"),
     "time missing": without(cost(), "time"),
     "time without a zone": cost(time="2026-03-15T12:00:00"),
     "time no time": cost(time="yesterday"),

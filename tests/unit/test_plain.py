@@ -16,6 +16,7 @@ from ledger.rating import Rated, rated_or_whole
 from ledger.store.rows import entry_row
 from schemas.bounds import MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_USAGE
 from schemas.cloudevents import MAX_EVENT_BYTES, RECEIVER, decode
+from schemas.events import RESERVED_SOURCES
 from schemas.refusals import Refused
 from tests.support.events import NOW, WINDOW, Plain, cost, event, structured
 from tests.support.prices import DEFAULTS, Row, catalogue
@@ -245,3 +246,9 @@ def test_a_new_kind_of_usage_makes_room_for_itself(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("ledger.plain._KINDS_MAX", 3)
     values = [structured(cost(time=LATER, personaId=f"p-{n % 7}")) for n in range(40)]
     assert None not in assert_alike(values)
+
+
+@pytest.mark.parametrize("source", sorted(RESERVED_SOURCES))
+@pytest.mark.parametrize("more", [{}, {"totalCost": "0.01"}])
+def test_a_source_of_the_ledger_is_never_plain(source: str, more: Plain) -> None:
+    assert assert_alike([structured(cost(time=LATER, source=source, **more))]) == [None]

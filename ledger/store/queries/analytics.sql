@@ -36,11 +36,6 @@ SELECT users.total, users.began, users.active,
                    'chargedNano', charged_nano, 'refundedNano', refunded_nano, 'costs', costs)
                ORDER BY day)
           FROM daily) AS daily,
-       (SELECT json_object_agg(s.service, p.class)
-          FROM (SELECT DISTINCT service FROM day_costs) AS s,
-               LATERAL (SELECT class
-                          FROM service_prices AS p
-                         WHERE p.service = s.service
-                         ORDER BY effective_from DESC, price_id DESC
-                         LIMIT 1) AS p) AS classes
+       (SELECT json_object_agg(service, cost_class_of(service))
+          FROM (SELECT DISTINCT service FROM day_costs) AS s) AS classes
   FROM users

@@ -2,8 +2,11 @@
 -- `ledger/store/arrays.py`.
 
 -- name: operations
--- The operations that the catalogue has of each service, and what kind of cost the service is.
-SELECT DISTINCT service, class, operation FROM service_prices
+-- The operations of each service, and what kind of cost the service is: as the catalogue has them, and
+-- of payment processors that it does not know.
+SELECT service, class, operation FROM service_prices
+UNION
+SELECT processor, cost_class_of(processor), 'fee' FROM payment_processors
 
 -- name: calls
 -- The calls $1 of known users as they are now.

@@ -49,4 +49,6 @@ SELECT asked.persona_id, recent.calls, recent.duration_ms
 
 -- name: once_services
 -- The services whose costs are taken once a call, however long it lasts.
-SELECT DISTINCT service FROM service_prices WHERE class IN ('infrastructure', 'transaction')
+SELECT service FROM service_prices WHERE class IN ('infrastructure', 'transaction')
+UNION
+SELECT processor FROM payment_processors WHERE cost_class_of(processor) = 'transaction'

@@ -104,6 +104,10 @@ SELECT * FROM unnest($1::text::text[], $2::text::uuid[], $3::text::text[])
 -- Drops held events that are counted in this transaction.
 DELETE FROM held_events WHERE identity = ANY (as_texts($1)::uuid[])
 
+-- name: name_processors
+-- Notes the payment processors $1, which charges name and the catalogue does not have.
+INSERT INTO payment_processors SELECT unnest(as_texts($1)) ON CONFLICT DO NOTHING
+
 -- name: move
 -- Everything that a batch only adds to or lets go, in one round trip: identities and events, where
 -- they are too few for COPY; the running costs and days of users and the spend of their quarters of

@@ -8,15 +8,10 @@
 -- c.call_id, whose collation differs from that of their index. Money is nano-dollars.
 SELECT c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.charges,
        c.estimated_count > 0 AS estimated, c.first_at, c.started_at, c.ended_at, c.updated_at,
-       (SELECT json_object_agg(s.service, p.class)
+       (SELECT json_object_agg(service, cost_class_of(service))
           FROM (SELECT DISTINCT service
                   FROM jsonb_each(c.costs::jsonb) AS day (date, costs),
-                       jsonb_object_keys(day.costs) AS service) AS s,
-               LATERAL (SELECT class
-                          FROM service_prices AS p
-                         WHERE p.service = s.service
-                         ORDER BY effective_from DESC, price_id DESC
-                         LIMIT 1) AS p) AS classes,
+                       jsonb_object_keys(day.costs) AS service) AS s) AS classes,
        (SELECT json_agg(json_build_object(
                    'service', e.service, 'operation', e.operation,
                    'usage', e.usage, 'unit', e.unit, 'costNano', e.cost_nano,
@@ -84,13 +79,7 @@ SELECT coalesce(sum(calls), 0)::bigint AS calls,
        coalesce(sum(charged_nano), 0) AS charged_nano,
        coalesce(sum(refunded_nano), 0) AS refunded_nano,
        (SELECT json_object_agg(service, cost_nano) FROM services) AS costs,
-       (SELECT json_object_agg(s.service, p.class)
-          FROM services AS s,
-               LATERAL (SELECT class
-                          FROM service_prices AS p
-                         WHERE p.service = s.service
-                         ORDER BY effective_from DESC, price_id DESC
-                         LIMIT 1) AS p) AS classes,
+       (SELECT json_object_agg(service, cost_class_of(service)) FROM services) AS classes,
        (SELECT json_agg(json_build_object(
                    'personaId', persona_id, 'calls', calls, 'costNano', cost_nano))
           FROM personas) AS personas,
