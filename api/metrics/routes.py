@@ -20,6 +20,7 @@ from api.access import Access, Route
 from api.metrics.process import OpenThings
 from api.metrics.product import Product
 from api.metrics.requests import RequestMeter
+from api.openapi.operations import File, Operation, Topic
 from ledger.store.operating import Condition, read_condition
 from ledger.store.reading import ReaderPool, StoreUnavailableError
 
@@ -32,6 +33,13 @@ _HEADERS: Final[Mapping[str, str]] = {
     "Content-Type": CONTENT_TYPE_PLAIN_0_0_4,
     "Cache-Control": "no-store",
 }
+
+_OPERATION: Final = Operation(
+    name="getMetrics",
+    topic=Topic.SERVICE,
+    summary="Figures for operators",
+    answers=File("Metrics in the text format of Prometheus.", "text/plain", named=False),
+)
 
 _log: Final = logging.getLogger(__name__)
 
@@ -64,7 +72,7 @@ class Metrics:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the route."""
-        return (Route("GET", "/metrics", Access.ANYONE, self.metrics),)
+        return (Route("GET", "/metrics", Access.ANYONE, self.metrics, _OPERATION),)
 
     async def metrics(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """Answer 200 with whatever is known; what the database would say is missing without it."""

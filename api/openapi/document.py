@@ -181,8 +181,8 @@ def _successes(of: Operation, types: _Types) -> dict[str, Any]:
         return {"101": {"description": answers.says}}
     if isinstance(answers, File):
         file = {answers.media: {"schema": {"type": "string"}}}
-        head = headers("Content-Disposition")
-        return {"200": {"description": answers.says, "headers": head, "content": file}}
+        head = {"headers": headers("Content-Disposition")} if answers.named else {}
+        return {"200": {"description": answers.says, **head, "content": file}}
     if isinstance(answers, Bare):
         says, schema = answers.says, answers.schema
     else:

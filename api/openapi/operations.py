@@ -70,10 +70,11 @@ class Bare:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """An answer that is a file, streamed as it is made."""
+    """An answer that is no JSON: a text, or where it is `named` a file to be saved."""
 
     says: str
     media: str
+    named: bool = True
 
 
 @dataclass(frozen=True, slots=True)
