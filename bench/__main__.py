@@ -59,7 +59,7 @@ async def _measure(options: Options, directory: Path) -> Report:
 
 async def _run_parts(stage: Stage, report: Report) -> None:
     options, narrator = stage.options, stage.narrator
-    if {"durable", "repeats", "varied", "faust"} & set(options.parts):
+    if {"durable", "repeats", "varied", "random", "faust"} & set(options.parts):
         rounds = await run_rounds(stage, options.parts)
         report.throughput(rounds, options, stage.load)
     if "latency" in options.parts:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 from typing import Final, NamedTuple
+from uuid import UUID
 
 from aiokafka.partitioner import murmur2
 
@@ -28,6 +29,7 @@ _EVENTS_PER_SECOND: Final = 400
 """How fast the events' own times rise: so many calls are a few hundred events a second."""
 _REPEAT_DISTANCE_MOST: Final = 5_000
 _WHOLE_SECONDS: Final = re.compile(rb'"usage":(\d+),("unit":"seconds")')
+_ID: Final = re.compile(rb'"id":"[^"]*"')
 _USER: Final = re.compile(rb'"userId":"[^"]*",')
 
 _USAGE: Final = (
@@ -186,6 +188,16 @@ def _varied(cost: bytes, rng: Random) -> bytes:
         price = b',"unitCost":"0.00015","totalCost":"0.0%04d"}}' % rng.randrange(10_000)
         cost = cost.removesuffix(b"}}") + price
     return cost
+
+
+def with_random_ids(records: Sequence[Record], seed: int) -> list[Record]:
+    """Return the records with version 4 UUIDs as ids: keys then come in no order."""
+    rng = Random(seed)
+
+    def random_id(_: re.Match[bytes]) -> bytes:
+        return b'"id":"%s"' % str(UUID(int=rng.getrandbits(128), version=4)).encode()
+
+    return [record._replace(value=_ID.sub(random_id, record.value, count=1)) for record in records]
 
 
 def mean_bytes(records: Iterable[Record]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Final
 
 from bench import million
 from bench.alerts import ALERTS_PER_SECOND, AlertLatencies
@@ -21,7 +22,9 @@ from bench.loss import Loss
 from bench.options import Options
 from bench.peers import AGENT_EVENTS_MOST
 from bench.reads import BARE, OFFERED_PER_SECOND, Reads
-from bench.rounds import COPY, ONE, READING, REPEATS, TWO, VARIED, Rounds
+from bench.rounds import COPY, ONE, RANDOM, RANDOM_TWO, READING, REPEATS, TWO, VARIED, Rounds
+
+_OURS: Final = (ONE, TWO, REPEATS, VARIED, RANDOM, RANDOM_TWO)
 
 
 @dataclass(slots=True)
@@ -40,7 +43,7 @@ class Report:
     def throughput(self, rounds: Rounds, options: Options, load: Load) -> None:
         """Add the contenders of the rounds."""
         runs = rounds.runs
-        ours = [run for name in (ONE, TWO, REPEATS, VARIED) for run in runs.get(name, [])]
+        ours = [run for name in _OURS for run in runs.get(name, [])]
         self._section("Durable events a second")
         self.lines += table(
             ["", "÷ COPY", "events/s", "µs of CPU an event: Python / PostgreSQL / broker"],
@@ -66,6 +69,11 @@ class Report:
             self._note(
                 "Costs of many emitters: seconds have a fraction, one cost in four names no user, "
                 "and one in ten brings its own price."
+            )
+        if RANDOM in runs:
+            self._note(
+                "Random ids: version 4 UUIDs in place of version 7; their COPY, which the ratio is "
+                "of, has them too."
             )
         if READING in runs:
             self._note(

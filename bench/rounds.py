@@ -12,7 +12,7 @@ from typing import Final
 
 from bench import peers
 from bench.durable import measure_workers
-from bench.events import Record, as_varied, with_repeats
+from bench.events import Record, as_varied, with_random_ids, with_repeats
 from bench.figures import Timed
 from bench.limit import extract, measure_copy
 from bench.options import Part
@@ -23,6 +23,8 @@ ONE: Final = "one worker"
 TWO: Final = "two workers"
 REPEATS: Final = "one worker, 1 % of the events come twice"
 VARIED: Final = "one worker, costs of many emitters"
+RANDOM: Final = "one worker, random ids"
+RANDOM_TWO: Final = "two workers, random ids"
 READING: Final = "a consumer that only reads (aiokafka)"
 NOOP: Final = "Faust agent, decodes each event and does nothing"
 TAKE: Final = "Faust agent, `take()`, totals in a dictionary, COPY"
@@ -72,6 +74,10 @@ def _contenders(
     if "varied" in parts:
         varied = as_varied(measured, seed)
         chosen[VARIED] = lambda: _workers(stage, rounds, VARIED, 1, varied)
+    if "random" in parts:
+        randomly = with_random_ids(measured, seed)
+        chosen[RANDOM] = lambda: _workers(stage, rounds, RANDOM, 1, randomly)
+        chosen[RANDOM_TWO] = lambda: _workers(stage, rounds, RANDOM_TWO, 2, randomly)
     if "faust" in parts:
         chosen[READING] = lambda: _peer(stage, rounds, READING, peers.measure_reading)
         chosen[NOOP] = lambda: _peer(stage, rounds, NOOP, peers.measure_noop)
@@ -89,9 +95,9 @@ async def _workers(
     ratio = copied.seconds / run.seconds
     if name in (ONE, TWO):
         rounds.add(COPY, copied)
+        rounds.kept_bytes.append(run.kept_bytes)
+        rounds.logged_bytes.append(run.logged_bytes)
     rounds.add(name, Timed(run.events, run.seconds, ratio, run.cpu))
-    rounds.kept_bytes.append(run.kept_bytes)
-    rounds.logged_bytes.append(run.logged_bytes)
     stage.narrator.result(
         f"{run.rate:,.0f} events/s, {ratio:.2f} of COPY ({len(rows.measured)} batches)"
     )
