@@ -12,10 +12,11 @@ SELECT DISTINCT service FROM call_cost_events AS e
 WHERE type = 'call.charged'
   AND NOT EXISTS (SELECT FROM service_prices AS p WHERE p.service = e.service);
 
-CREATE FUNCTION cost_class_of(name text) RETURNS text
+-- It returns a table, if of one row: only such functions become part of the query that uses them.
+CREATE FUNCTION cost_class_of(name text) RETURNS TABLE (class text)
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT coalesce(
-        (SELECT class FROM service_prices AS p WHERE p.service = name
+        (SELECT p.class FROM service_prices AS p WHERE p.service = name
           ORDER BY effective_from DESC, price_id DESC LIMIT 1),
         (SELECT 'transaction' FROM payment_processors WHERE processor = name),
         'api')

@@ -36,6 +36,7 @@ SELECT users.total, users.began, users.active,
                    'chargedNano', charged_nano, 'refundedNano', refunded_nano, 'costs', costs)
                ORDER BY day)
           FROM daily) AS daily,
-       (SELECT json_object_agg(service, cost_class_of(service))
-          FROM (SELECT DISTINCT service FROM day_costs) AS s) AS classes
+       (SELECT json_object_agg(s.service, k.class)
+          FROM (SELECT DISTINCT service FROM day_costs) AS s,
+               cost_class_of(s.service) AS k) AS classes
   FROM users

@@ -6,7 +6,7 @@
 -- of payment processors that it does not know.
 SELECT service, class, operation FROM service_prices
 UNION
-SELECT processor, cost_class_of(processor), 'fee' FROM payment_processors
+SELECT processor, k.class, 'fee' FROM payment_processors, cost_class_of(processor) AS k
 
 -- name: calls
 -- The calls $1 of known users as they are now.

@@ -51,4 +51,4 @@ SELECT asked.persona_id, recent.calls, recent.duration_ms
 -- The services whose costs are taken once a call, however long it lasts.
 SELECT service FROM service_prices WHERE class IN ('infrastructure', 'transaction')
 UNION
-SELECT processor FROM payment_processors WHERE cost_class_of(processor) = 'transaction'
+SELECT processor FROM payment_processors, cost_class_of(processor) AS k WHERE k.class = 'transaction'

@@ -8,10 +8,11 @@
 -- c.call_id, whose collation differs from that of their index. Money is nano-dollars.
 SELECT c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.charges,
        c.estimated_count > 0 AS estimated, c.first_at, c.started_at, c.ended_at, c.updated_at,
-       (SELECT json_object_agg(service, cost_class_of(service))
+       (SELECT json_object_agg(s.service, k.class)
           FROM (SELECT DISTINCT service
                   FROM jsonb_each(c.costs::jsonb) AS day (date, costs),
-                       jsonb_object_keys(day.costs) AS service) AS s) AS classes,
+                       jsonb_object_keys(day.costs) AS service) AS s,
+               cost_class_of(s.service) AS k) AS classes,
        (SELECT json_agg(json_build_object(
                    'service', e.service, 'operation', e.operation,
                    'usage', e.usage, 'unit', e.unit, 'costNano', e.cost_nano,
@@ -79,7 +80,8 @@ SELECT coalesce(sum(calls), 0)::bigint AS calls,
        coalesce(sum(charged_nano), 0) AS charged_nano,
        coalesce(sum(refunded_nano), 0) AS refunded_nano,
        (SELECT json_object_agg(service, cost_nano) FROM services) AS costs,
-       (SELECT json_object_agg(service, cost_class_of(service)) FROM services) AS classes,
+       (SELECT json_object_agg(s.service, k.class)
+          FROM services AS s, cost_class_of(s.service) AS k) AS classes,
        (SELECT json_agg(json_build_object(
                    'personaId', persona_id, 'calls', calls, 'costNano', cost_nano))
           FROM personas) AS personas,
