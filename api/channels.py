@@ -63,6 +63,7 @@ _VERIFY: Final = replace(
     _operation("verifyChannel", "Verify a channel by its code", Channel),
     takes=Proof,
     example={"code": "123456"},
+    optional=True,
 )
 _TEST: Final = _operation("testChannel", "Have a test message sent", Requested)
 _DELIVERIES: Final = Operation(

@@ -160,7 +160,7 @@ def _operation(route: Route, of: Operation, types: _Types) -> dict[str, Any]:
     if of.takes is not None:
         content = {media: {"schema": types.taken(kind)} for media, kind in _bodies(of).items()}
         next(iter(content.values()))["example"] = of.example
-        said["requestBody"] = {"content": content, "required": True}
+        said["requestBody"] = {"content": content, "required": not of.optional}
     if not is_guarded:
         said["security"] = []
     elif route.ways_in is not None:

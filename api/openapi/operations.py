@@ -93,7 +93,8 @@ class Operation:
     `name` is its `operationId`, from which clients make functions: it never changes. `answers` is
     the type of the `data` of a success, or what is answered instead. A `tagged` answer carries an
     `ETag`. `takes` is the type of a JSON body, or types by `Content-Type`; `example` is one of the
-    first of them. `fails` are the statuses of failures beside those that each route has.
+    first of them, and an `optional` body may be left out. `fails` are the statuses of failures
+    beside those that each route has.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Operation:
     tagged: bool = False
     takes: Any = None
     example: Any = None
+    optional: bool = False
     query: tuple[Parameter, ...] = ()
     headers: tuple[Parameter, ...] = ()
     fails: tuple[int, ...] = ()

@@ -108,6 +108,8 @@ def hear(message: str) -> None:
 def _keep_taken(said: dict[str, Any], headers: Mapping[str, str], body: bytes | None) -> None:
     """Raise ValidationError for a body that was taken and does not fit."""
     takes = said.get("requestBody", {}).get("content", {})
+    if takes and not body:
+        assert not said["requestBody"]["required"], f"{said['operationId']} takes no body, too"
     if not takes or not body or "Content-Encoding" in headers:
         return
     media = headers.get("Content-Type", JSON).partition(";")[0]

@@ -33,15 +33,7 @@ ORDER BY 1
 -- name: pending_void_differences
 -- Calls that do not wait for just those costs that were voided and have not arrived.
 SELECT call_id AS what, expected.identities AS expected, actual.identities AS actual
-FROM (
-    SELECT v.call_id, jsonb_agg(DISTINCT replace(v.voids::text, '-', '')) AS identities
-    FROM call_cost_events AS v
-    WHERE v.type = 'cost.voided' AND NOT EXISTS (
-        SELECT FROM call_cost_events AS e
-        WHERE e.call_id = v.call_id AND e.identity = v.voids AND e.type = 'cost.recorded'
-    )
-    GROUP BY v.call_id
-) AS expected
+FROM waiting_voids AS expected
 FULL JOIN (
     SELECT call_id, jsonb_agg(DISTINCT waiting) AS identities
     FROM calls, jsonb_array_elements_text(pending_voids) AS waiting
@@ -206,15 +198,7 @@ ON CONFLICT (call_id) DO UPDATE SET
 -- name: rebuild_pending_voids
 -- Voids whose cost has not arrived wait with their call.
 UPDATE calls SET pending_voids = waiting.identities
-FROM (
-    SELECT v.call_id, jsonb_agg(DISTINCT replace(v.voids::text, '-', '')) AS identities
-    FROM call_cost_events AS v
-    WHERE v.type = 'cost.voided' AND NOT EXISTS (
-        SELECT FROM call_cost_events AS e
-        WHERE e.call_id = v.call_id AND e.identity = v.voids AND e.type = 'cost.recorded'
-    )
-    GROUP BY v.call_id
-) AS waiting
+FROM waiting_voids AS waiting
 WHERE calls.call_id = waiting.call_id
 
 -- name: drop_lost_calls
