@@ -25,7 +25,8 @@ from cost_analytics.configuration.tree import (
     TokenSection,
     WorkerSection,
 )
-from cost_analytics.configuration.variables import VARIABLES, Need
+from cost_analytics.configuration.variable import Need
+from cost_analytics.configuration.variables import VARIABLES
 
 _JWT_KEYS: Final = frozenset({"JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"})
 _DEV_OWN: Final = frozenset(

@@ -1,4 +1,4 @@
-"""Loads the named SQL statements: all SQL text lives in `queries/*.sql`, described where it stands.
+"""Loads named SQL statements from `.sql` files; a capability keeps its file beside its modules.
 
 A file holds statements, each headed by `-- name: some_name` and a sentence or two of comment.
 """
@@ -25,6 +25,11 @@ def parse(text: str) -> dict[str, str]:
 
 @cache
 def statements(topic: str) -> Mapping[str, str]:
-    """Return the statements of `queries/<topic>.sql` by name."""
-    path = files("ledger.store") / "queries" / f"{topic}.sql"
+    """Return the statements of a file by name.
+
+    `operations/gaps` is `ledger/operations/gaps.sql`; a bare topic is a file of
+    `ledger/store/queries/`.
+    """
+    folder, _, name = topic.rpartition("/")
+    path = files("ledger") / (folder or "store/queries") / f"{name}.sql"
     return MappingProxyType(parse(path.read_text(encoding="utf-8")))

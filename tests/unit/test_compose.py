@@ -15,7 +15,8 @@ import yaml
 
 from cost_analytics import settings
 from cost_analytics.cli import COMMANDS
-from cost_analytics.configuration.variables import VARIABLES, Need
+from cost_analytics.configuration.variable import Need
+from cost_analytics.configuration.variables import VARIABLES
 from schemas.topics import ALL_TOPICS, DEFAULT_PARTITIONS
 from tests.support.api import served
 from tests.support.parts import lack

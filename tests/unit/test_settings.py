@@ -9,7 +9,8 @@ import pytest
 from cost_analytics import settings
 from cost_analytics.configuration.dev_file import read_dev_file, write_dev_file
 from cost_analytics.configuration.secret import Secret
-from cost_analytics.configuration.variables import VARIABLES, Need, settings_page
+from cost_analytics.configuration.variable import Need
+from cost_analytics.configuration.variables import VARIABLES, settings_page
 from cost_analytics.settings import SettingsError, merged, settings_from
 
 KEY = "a-key-of-more-than-thirty-two-bytes"

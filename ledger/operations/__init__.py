@@ -1,0 +1,1 @@
+"""Running the ledger: gaps, archives, retention, backups."""
