@@ -76,6 +76,10 @@ class Movements:
             sums if known is None else DaySums(*map(sum, zip(known, sums, strict=True)))
         )
 
+    def cost_days_before(self, day: Day) -> set[tuple[str, Day]]:
+        """Return user and day of costs that moved on earlier days than this."""
+        return {key[:2] for key in self._costs if key[1] < day}
+
     def changed_days(self) -> dict[DayKey, DaySums]:
         """Return the rows of `user_days` that really move."""
         return {key: sums for key, sums in self.days.items() if any(sums)}

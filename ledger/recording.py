@@ -21,10 +21,12 @@ from typing import Final
 
 from ledger.accrual import fold
 from ledger.alerting import Alerting
+from ledger.anomalies.late import is_late_change
 from ledger.batches import Batch, Outcome, Work
 from ledger.calls import Call
 from ledger.catalogue import Catalogue
 from ledger.folded import Folded, Known
+from ledger.periods import day_of
 from ledger.pricebook import PriceBook
 from ledger.rating import Incoming, voids_among
 from ledger.rerating import foreign_voids, redirect_voids
@@ -43,6 +45,7 @@ from ledger.store.database import TRANSIENT_ERRORS, Connection, Deadlock, Unique
 from ledger.store.moving import move
 from ledger.store.offsets import DeadLetter, Stream, record_dead_letters, rewind_offset
 from ledger.store.partitions import Month, ensure_months
+from ledger.store.pending_checks import CheckKey, add_checks
 from ledger.store.rerates import newest_replacements
 from schemas.events import CostVoided, Event
 from schemas.identity import identity_of
@@ -140,6 +143,7 @@ class Recorder:
             await self._sort_out(connection, work)
             folded = await self._fold(connection, work)
             await write(connection, folded, work.recorded_at)
+            await add_checks(connection, _late_checks(folded, work.recorded_at), work.recorded_at)
             outbox_id, alerts = await self._move(connection, work, folded)
             await self._refuse(connection, work, folded)
         outcome = _outcome(work, folded)
@@ -265,6 +269,17 @@ def _void_targets(events: Sequence[Event]) -> set[tuple[str, str]]:
         for event in events
         if isinstance(event.data, CostVoided)
     }
+
+
+def _late_checks(folded: Folded, now: datetime) -> set[CheckKey]:
+    """Return the calls and days to check for anomalies after a late change; mostly none."""
+    checks = {
+        CheckKey(call.user_id or "", "call", call.call_id)
+        for call in folded.owned
+        if is_late_change(call, now)
+    }
+    days = folded.movements.cost_days_before(day_of(now))
+    return checks | {CheckKey(user_id, "day", day) for user_id, day in days}
 
 
 def _outcome(work: Work, folded: Folded) -> Outcome:

@@ -1,4 +1,6 @@
-"""Finds the anomalies that nobody heard of: looks through all users, a few at a time, in rounds.
+"""Finds anomalies that no message announced: makes stored checks, and walks users in rounds.
+
+Calls and days that change late have a stored check each, see `ledger.anomalies.late`.
 
 A round judges the calls that changed since the last round began and were left alone for the grace,
 and the present day of their users. It walks users and the index of their calls, so that looking
@@ -8,13 +10,14 @@ hours; the first round of each UTC day looks days back, and judges the days that
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from ledger.detection import CALLS_AT_ONCE, Detection, Looked
 from ledger.store import anomaly_sweep as store
 from ledger.store.anomaly_sweep import Sweep
 from ledger.store.database import Connection
+from ledger.store.pending_checks import PendingCheck, read_due, remove_checks
 
 ROUND_EVERY: Final = timedelta(minutes=1)
 USERS_AT_ONCE: Final = 50
@@ -45,6 +48,32 @@ class Sweeping:
         sweep = await store.take_turn(connection)
         if sweep is None:
             return Step(Looked(), more=False)
+        checks = await read_due(connection, now - self._detection.grace, CALLS_AT_ONCE)
+        looked = await self._make_checks(connection, checks, now)
+        step = await self._round_step(connection, sweep, now)
+        more = step.more or len(checks) == CALLS_AT_ONCE
+        return Step(looked.plus(step.looked), more)
+
+    async def _make_checks(
+        self, connection: Connection, checks: list[PendingCheck], now: datetime
+    ) -> Looked:
+        """Make stored checks and remove them: calls first, because their spikes explain days."""
+        call_ids = [check.key.subject for check in checks if check.key.kind == "call"]
+        looked = await self._detection.look_at_calls(connection, call_ids, now)
+        users_of: dict[str, list[str]] = {}
+        for check in checks:
+            if check.key.kind == "day":
+                users_of.setdefault(check.key.subject, []).append(check.key.user_id)
+        for day, users in sorted(users_of.items()):
+            found = await self._detection.look_at_day(
+                connection, users, date.fromisoformat(day), now
+            )
+            looked = looked.plus(found)
+        await remove_checks(connection, checks)
+        return looked
+
+    async def _round_step(self, connection: Connection, sweep: Sweep, now: datetime) -> Step:
+        """Judge the next users of the round, if one is under way or due."""
         begins = sweep.round_to is None
         if begins:
             round_to = now - self._detection.grace

@@ -1,7 +1,7 @@
-"""Looks for anomalies: at once in calls that were heard to have ended, by and by in all others.
+"""Looks for anomalies: immediately in calls reported as ended, in all others by a periodic sweep.
 
-What was heard only says where to look first, and how much is remembered has a limit: the sweep
-finds in PostgreSQL whatever was too much, came while this was down, or came late.
+What is kept in memory only says where to look first, up to a limit. Everything that must not be
+lost is in PostgreSQL: recent calls are found by the sweep, late changes have a stored check each.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,8 +23,6 @@ from schemas.anomalies import LEGS, Leg
 from streams.retries import Backoff
 
 HEARD_MOST: Final = 10_000
-SETTLING_MOST: Final = 100_000
-"""Calls that are looked at once more after the grace."""
 _log: Final = logging.getLogger(__name__)
 
 
@@ -32,9 +30,8 @@ _log: Final = logging.getLogger(__name__)
 class WatchOptions:
     """When is looked. `legs` are those that a call must have cost something at.
 
-    A call is judged `settle_ms` after it was first heard to have ended, and whether all of its
-    costs have come when nothing was heard of it for the `grace`. Rounds begin at most `every` so
-    often.
+    A call is judged for spikes `settle_ms` after it was first heard to have ended, and for missing
+    legs once it did not change for the `grace` period. Rounds begin at most `every` so often.
     """
 
     grace: timedelta = GRACE
@@ -64,7 +61,6 @@ class Watcher:
         self._detection = Detection(self._options.grace, self._options.legs)
         self._sweeping = Sweeping(self._detection, self._options.every)
         self._heard: dict[str, int] = {}
-        self._settling: dict[str, int] = {}
 
     def hear(self, call_id: str) -> None:
         """Remember to look at a call soon, unless there is too much to remember already."""
@@ -92,10 +88,7 @@ class Watcher:
 
     async def look(self) -> bool:
         """Judge some of what was heard, and take a step of the sweep; says if there is more."""
-        heard = _take_due(self._heard, self._options.settle_ms * 1_000_000)
-        grace_ns = self._options.grace // timedelta(microseconds=1) * 1_000
-        settled = _take_due(self._settling, grace_ns)
-        due = sorted({*heard, *settled})
+        due = _take_due(self._heard, self._options.settle_ms * 1_000_000)
         if due:
             try:
                 async with self._store.transaction() as connection:
@@ -105,17 +98,10 @@ class Watcher:
                     self.hear(call_id)
                 raise
             _say("heard", looked)
-        self._settle(heard)
         async with self._store.transaction() as connection:
             step = await self._sweeping.step(connection, self._now())
         _say("swept", step.looked)
-        return step.more or CALLS_AT_ONCE in (len(heard), len(settled))
-
-    def _settle(self, call_ids: Sequence[str]) -> None:
-        """Look at what was just heard once more after the grace: a cost may be missing then."""
-        for call_id in call_ids:
-            if self._settling.pop(call_id, None) or len(self._settling) < SETTLING_MOST:
-                self._settling[call_id] = time.monotonic_ns()
+        return step.more or len(due) == CALLS_AT_ONCE
 
 
 def _take_due(waiting: dict[str, int], wait_ns: int) -> list[str]:

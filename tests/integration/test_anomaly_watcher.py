@@ -54,23 +54,6 @@ async def test_what_is_heard_is_judged_once_it_has_settled(
     assert await found(database_url) == []  # it is forgotten
 
 
-async def test_what_was_heard_is_looked_at_once_more_after_the_grace(
-    store: AnomalyStore, database_url: str
-) -> None:
-    """A call that began days ago and is reported now, without its telephone."""
-    await write_calls(database_url, row("late", NOW - 48 * HOUR, twilio=0))
-    await fetch(database_url, "UPDATE calls SET updated_at = $1 WHERE call_id = 'late'", NOW)
-    moments = iter([NOW, NOW])
-    options = replace(OPTIONS, grace=timedelta(milliseconds=200))
-    watcher = Watcher(store, options, lambda: next(moments, NOW + MINUTE))
-    watcher.hear("late")
-    await watcher.look()
-    assert await found(database_url) == []
-    await asyncio.sleep(0.25)
-    await watcher.look()
-    assert await found(database_url) == [("missing_leg", "late", "telephony", True)]
-
-
 async def test_many_are_judged_in_portions(
     store: AnomalyStore, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
