@@ -123,6 +123,7 @@ _OF_REFUSAL: Final[Mapping[RefusalCode, ProblemCode]] = MappingProxyType(
     {
         "invalid_json": "invalid_json",
         "invalid_event": "invalid_event",
+        "too_old": "too_old",
         "too_large": "too_large",
     }
 )

@@ -273,7 +273,7 @@ def _checked(envelope: Envelope, window: Window) -> Envelope:
 def _untimely(time: datetime, window: Window) -> Refused:
     if time > window.latest:
         return Refused("invalid_event", "`time` is more than 10 minutes ahead.")
-    return Refused("invalid_event", "`time` is more than 400 days back.")
+    return Refused("too_old", "`time` is more than 400 days back.")
 
 
 def _in_utc(time: datetime) -> datetime:

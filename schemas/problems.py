@@ -12,6 +12,7 @@ ProblemCode = Literal[
     "invalid_body",  # the body, or a field of it; the sentence names it
     "invalid_json",  # an event that is not UTF-8 JSON
     "invalid_event",  # an event that the stream would refuse; the sentence names the field
+    "too_old",  # an event that the stream would refuse: it happened too long ago
     "too_large",  # more bytes than one event may have
     "unauthorized",  # no bearer token, or one that is not valid
     "forbidden",  # another user's, or it does not exist: the two look alike on purpose

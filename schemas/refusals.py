@@ -7,6 +7,7 @@ from typing import Literal, get_args
 RefusalCode = Literal[
     "invalid_json",  # the bytes are not UTF-8 JSON
     "invalid_event",  # JSON, but not an event we know, or a value out of bounds
+    "too_old",  # it happened too long ago to be counted, or voids a cost that did
     "unknown_price",  # no catalogue row in force and no price from the emitter
     "id_conflict",  # the same identity was recorded with other content
     "owner_mismatch",  # the event names another user than the call's owner

@@ -28,6 +28,7 @@ FAILURES: Final[Mapping[int, Failed]] = {
             "bad_request",
             "invalid_json",
             "invalid_event",
+            "too_old",
             "too_large",
         ),
     ),

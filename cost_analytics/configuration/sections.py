@@ -17,12 +17,18 @@ from cost_analytics.configuration.tree import (
     KafkaSection,
     LogFormat,
     LogSection,
+    RetentionSection,
     TokenSection,
     WorkerSection,
 )
 from schemas.anomalies import LEGS
 
 JWT_SECRET_BYTES_MIN: Final = 32
+DAYS_MAX: Final = 36_500
+IDENTITY_DAYS_MIN: Final = 430
+"""An event may be 400 days old, and a month of margin for what waits in Kafka."""
+ALERT_DAYS_MIN: Final = 465
+"""The same, and the longest period of a budget."""
 _PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -168,6 +174,21 @@ def worker(reader: Reader) -> WorkerSection:
         lanes=reader.integer("WORKER_LANES", 1, 16),
         batch_max=reader.integer("WORKER_BATCH_MAX", 1, 100_000),
         refusal_stop_percent=reader.integer("WORKER_REFUSAL_STOP_PERCENT", 0, 100),
+    )
+
+
+def retention(reader: Reader) -> RetentionSection:
+    """Read how many days data are kept that no total needs."""
+    return RetentionSection(
+        interval_minutes=reader.integer("RETENTION_INTERVAL_MINUTES", 1, 1_440),
+        identity_days=reader.integer("RETENTION_IDENTITY_DAYS", IDENTITY_DAYS_MIN, DAYS_MAX),
+        dead_letter_days=reader.integer("RETENTION_DEAD_LETTER_DAYS", 1, DAYS_MAX),
+        price_proposal_days=reader.integer("RETENTION_PRICE_PROPOSAL_DAYS", 1, DAYS_MAX),
+        price_refresh_days=reader.integer("RETENTION_PRICE_REFRESH_DAYS", 1, DAYS_MAX),
+        alert_days=reader.integer("RETENTION_ALERT_DAYS", ALERT_DAYS_MIN, DAYS_MAX),
+        anomaly_days=reader.integer("RETENTION_ANOMALY_DAYS", ALERT_DAYS_MIN, DAYS_MAX),
+        notification_days=reader.integer("RETENTION_NOTIFICATION_DAYS", 7, DAYS_MAX),
+        total_days=reader.integer("RETENTION_TOTAL_DAYS", 1, DAYS_MAX),
     )
 
 

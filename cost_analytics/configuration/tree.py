@@ -89,6 +89,21 @@ class WorkerSection:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionSection:
+    """How many days data are kept that no total needs, and how often they are looked through."""
+
+    interval_minutes: int = 60
+    identity_days: int = 430
+    dead_letter_days: int = 400
+    price_proposal_days: int = 730
+    price_refresh_days: int = 90
+    alert_days: int = 800
+    anomaly_days: int = 800
+    notification_days: int = 180
+    total_days: int = 90
+
+
+@dataclass(frozen=True, slots=True)
 class DeliverySection:
     """How alerts reach people; an empty address switches a way off."""
 
@@ -142,6 +157,7 @@ class Settings:
     budget_basis: BudgetBasis = "charged"
     price_sources: str | None = None
     worker: WorkerSection = field(default_factory=WorkerSection)
+    retention: RetentionSection = field(default_factory=RetentionSection)
     delivery: DeliverySection = field(default_factory=DeliverySection)
     anomalies: AnomalySection = field(default_factory=AnomalySection)
     dev: DevSection = field(default_factory=DevSection)

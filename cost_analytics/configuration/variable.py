@@ -12,6 +12,7 @@ Need = Literal[
     "budget",
     "prices",
     "worker",
+    "retention",
     "delivery",
     "anomalies",
     "dev",

@@ -11,6 +11,7 @@ from typing import Final
 
 from cost_analytics.configuration.connection_variables import CONNECTION_VARIABLES
 from cost_analytics.configuration.process_variables import PROCESS_VARIABLES
+from cost_analytics.configuration.retention_variables import RETENTION_VARIABLES
 from cost_analytics.configuration.variable import Section
 
 _TITLES: Final[dict[Section, str]] = {
@@ -21,13 +22,14 @@ _TITLES: Final[dict[Section, str]] = {
     "budget": "Budgets",
     "prices": "Prices",
     "worker": "The worker",
+    "retention": "Retention",
     "delivery": "Delivery of alerts to people",
     "anomalies": "Anomalies",
     "dev": "The development instance",
     "logs": "Logs",
 }
 
-_ALL: Final = (*CONNECTION_VARIABLES, *PROCESS_VARIABLES)
+_ALL: Final = (*CONNECTION_VARIABLES, *PROCESS_VARIABLES, *RETENTION_VARIABLES)
 
 VARIABLES: Final = {variable.name: variable for variable in _ALL}
 """By name."""

@@ -51,5 +51,14 @@ def dev_values(dev_file: Path, *, bootstrap: str, database_url: str, port: int) 
 def checked(values: Mapping[str, str]) -> Settings:
     """Return the values as settings; raises SettingsError where the environment spoils them."""
     return settings.settings_from(
-        values, "kafka", "database", "tokens", "api", "budget", "worker", "delivery", "anomalies"
+        values,
+        "kafka",
+        "database",
+        "tokens",
+        "api",
+        "budget",
+        "worker",
+        "retention",
+        "delivery",
+        "anomalies",
     )

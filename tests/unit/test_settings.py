@@ -233,3 +233,16 @@ def test_every_documented_setting_is_read() -> None:
     folder = Path(settings.__file__).parent / "configuration"
     read = re.findall(r'"([A-Z][A-Z_]{3,})"', (folder / "sections.py").read_text())
     assert VARIABLES.keys() <= set(read)
+
+
+def test_retention_never_forgets_an_identity_that_may_come_again() -> None:
+    kept = settings_from(GOOD, "retention").retention
+    assert (kept.identity_days, kept.alert_days, kept.interval_minutes) == (430, 800, 60)
+    longer = settings_from({**GOOD, "RETENTION_IDENTITY_DAYS": "1000"}, "retention")
+    assert longer.retention.identity_days == 1000
+    assert errors_of(
+        {**GOOD, "RETENTION_IDENTITY_DAYS": "429", "RETENTION_ALERT_DAYS": "0"}, "retention"
+    ) == [
+        'RETENTION_IDENTITY_DAYS must be a whole number from 430 to 36500, not "429".',
+        'RETENTION_ALERT_DAYS must be a whole number from 465 to 36500, not "0".',
+    ]
