@@ -9,7 +9,7 @@ BIN := .venv/bin
 export PORT SIMULATE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench forecast screenshots kafka lock clean setup-run setup-all setup-forecast web
+.PHONY: help run test faults check bench forecast screenshots kafka lock clean setup-run setup-all setup-forecast web
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of'
@@ -23,6 +23,9 @@ run: setup-run ## start the whole product on this machine (PORT=8080, SIMULATE=0
 test: setup-all ## pass every test this machine can run (ARGS="-k name" for some)
 	@tools/web try
 	@exec $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal $(ARGS)
+
+faults: setup-all ## every fault and what it changed, as one table (ARGS="-k name" for some)
+	@exec $(BIN)/python -m pytest --quiet --numprocesses=2 --dist=worksteal -m fault $(ARGS)
 
 check: setup-all ## formatter, linter, strict types, import contracts, house rules
 	$(BIN)/ruff format --check $(PYTHON_DIRS)

@@ -1,6 +1,6 @@
 """Fixtures that all tests share: one database server and each broker once, a database per test."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ from cost_analytics.embedded import kafka_jars
 from cost_analytics.embedded.apache_kafka import ApacheKafka
 from cost_analytics.embedded.postgres import EmbeddedPostgres
 from cost_analytics.embedded.tansu import EmbeddedTansu
-from tests.support import parts
+from tests.support import fault_table, parts
 from tests.support.background import Background
 from tests.support.databases import Databases
+from tests.support.fault_table import FaultRecorder
 
 KAFKA_JARS = Path(__file__).parent.parent / ".local" / "kafka" / "lib"
 # The shared server's data die with the session: nothing needs to survive the machine.
@@ -35,6 +36,26 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """End the report with what was run on, and what could not be run."""
     parts.summarise(terminalreporter)
+    fault_table.summarise(terminalreporter)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests that report to the table of faults, which `make faults` selects."""
+    if "record_fault" in getattr(item, "fixturenames", ()):
+        item.add_marker(fault_table.MARK)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Require figures of a test that passed and is in the table of faults."""
+    yield
+    fault_table.require_figures(item)
+
+
+@pytest.fixture
+def record_fault(request: pytest.FixtureRequest) -> FaultRecorder:
+    """Add a row to the table of faults: what was sent, counted and alerted in this case."""
+    return FaultRecorder(request.node.user_properties)
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 
 from schemas.topics import BUDGET_ALERTS
-from tests.support import parts
-from tests.support.alerting import USD, Key, change, raised, spend_of
+from tests.support.alerting import USD, Key, alert_rows, change, spend_of
 from tests.support.events import Plain, charged
+from tests.support.expected import expect
+from tests.support.fault_table import AlertFigures, FaultRecorder, difference_nano
 from tests.support.recording import assert_verified, fetch, until
 from tests.support.streaming import Sent, Stage
+from tests.support.totals import read_totals
 from tests.support.worker_process import WorkerProcess
 
 EVENTS = 10_000
@@ -60,7 +62,9 @@ def expected_alerts(events: list[Plain]) -> set[Key]:
 
 
 @pytest.mark.timeout(SECONDS_MAX)
-async def test_each_alert_exists_once_whatever_dies(stage: Stage, tmp_path: Path) -> None:
+async def test_each_alert_exists_once_whatever_dies(
+    stage: Stage, tmp_path: Path, record_fault: FaultRecorder
+) -> None:
     rng = random.Random(33)
     events = stream(rng)
     expected = expected_alerts(events)
@@ -79,15 +83,16 @@ async def test_each_alert_exists_once_whatever_dies(stage: Stage, tmp_path: Path
         for number in range(WORKERS)
     ]
     kills = await _run_and_kill(stage, workers, rng)
-    found = await raised(stage.database_url)
-    rows = await fetch(stage.database_url, "SELECT FROM budget_alerts")
-    duplicates = len(rows) - len(found.keys() & expected)
-    parts.figures.append(
-        f"{kills} kills among {WORKERS} workers on {stage.broker}: alerts expected {len(expected)}, "
-        f"missing {len(expected - found.keys())}, duplicate {duplicates}"
+    found = [key for key, _ in await alert_rows(stage.database_url)]
+    totals = await read_totals(stage.database_url)
+    wanted = expect(events).totals
+    record_fault(
+        f"{WORKERS} workers killed {kills} times, alerts, {stage.broker}",
+        sent=wanted.events,
+        counted=totals.events,
+        difference=difference_nano(wanted, totals),
+        alerts=AlertFigures.of(expected, found),
     )
-    assert found.keys() == expected
-    assert len(rows) == len(expected)
     await _check_topic(stage)
     await assert_verified(stage.database_url)
 

@@ -9,9 +9,9 @@ from cost_analytics.embedded.apache_kafka import ApacheKafka
 from cost_analytics.embedded.postgres import EmbeddedPostgres
 from ledger.store.migrate import migrate
 from tests.conftest import KAFKA_JARS
-from tests.support import parts
 from tests.support.events import Plain
 from tests.support.expected import expect
+from tests.support.fault_table import FaultRecorder, difference_nano
 from tests.support.recording import assert_verified, codes, until
 from tests.support.streaming import Stage
 from tests.support.streams_of_calls import stream_of_calls
@@ -22,13 +22,15 @@ KILLS = 3
 SECONDS_MAX = 240
 
 
-async def _check(stage: Stage, events: list[Plain], what: str) -> None:
-    """Compare every total with an independent computation, and say what was counted."""
+async def _check(stage: Stage, events: list[Plain], what: str, record_fault: FaultRecorder) -> None:
+    """Compare every total with an independent computation, and report the figures."""
     expected = expect(events).totals
     totals = await read_totals(stage.database_url)
-    parts.figures.append(
-        f"{KILLS} kills of {what}: sent {len(events)}, of them different {expected.events}, "
-        f"counted {totals.events}, difference {totals.events - expected.events}"
+    record_fault(
+        f"{what} killed {KILLS} times",
+        sent=expected.events,
+        counted=totals.events,
+        difference=difference_nano(expected, totals),
     )
     assert totals == expected
     assert await codes(stage.database_url) == []
@@ -41,7 +43,7 @@ async def _reads(stage: Stage) -> bool:
 
 @pytest.mark.timeout(SECONDS_MAX)
 async def test_postgresql_is_killed_in_mid_stream(
-    request: pytest.FixtureRequest, bootstrap: str, tmp_path: Path
+    request: pytest.FixtureRequest, bootstrap: str, tmp_path: Path, record_fault: FaultRecorder
 ) -> None:
     events = stream_of_calls(120, 40, seed=31)
     async with EmbeddedPostgres(tmp_path / "data") as postgres:
@@ -62,13 +64,13 @@ async def test_postgresql_is_killed_in_mid_stream(
             await worker.stop()
         finally:
             worker.abandon()
-        await _check(stage, events, f"PostgreSQL with {stage.broker}")
+        await _check(stage, events, f"PostgreSQL beside {stage.broker}", record_fault)
 
 
 @pytest.mark.apache
 @pytest.mark.timeout(SECONDS_MAX)
 async def test_apache_kafka_is_killed_in_mid_stream(
-    apache_kafka: ApacheKafka, database_url: str, tmp_path: Path
+    apache_kafka: ApacheKafka, database_url: str, tmp_path: Path, record_fault: FaultRecorder
 ) -> None:
     """Another broker than the session's, which only says whether there can be one."""
     events = stream_of_calls(120, 40, seed=32)
@@ -93,4 +95,4 @@ async def test_apache_kafka_is_killed_in_mid_stream(
             await worker.stop()
         finally:
             worker.abandon()
-        await _check(stage, events, "Apache Kafka")
+        await _check(stage, events, "Apache Kafka", record_fault)

@@ -50,13 +50,18 @@ async def change(
 
 async def raised(database_url: str, user: str | None = None) -> dict[Key, bool]:
     """Return the alerts that exist, and whether each is late."""
+    return dict(await alert_rows(database_url, user))
+
+
+async def alert_rows(database_url: str, user: str | None = None) -> list[tuple[Key, bool]]:
+    """Return every row of the alerts, and whether it is late."""
     rows = await fetch(
         database_url,
         "SELECT user_id, type, period, threshold_percent, limit_version, late FROM budget_alerts "
         "WHERE $1::text IS NULL OR user_id = $1",
         user,
     )
-    return {Key(r[0], r[1], r[2], Fraction(r[3]), r[4]): r[5] for r in rows}
+    return [(Key(r[0], r[1], r[2], Fraction(r[3]), r[4]), r[5]) for r in rows]
 
 
 class PeriodSpend(NamedTuple):

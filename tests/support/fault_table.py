@@ -1,0 +1,174 @@
+"""The table of faults: a row for each case that a test has put the product through.
+
+A test takes the fixture `record_fault` and reports its figures with it. They travel with pytest's
+own report of the test, so they arrive from every process that runs a part of the tests.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pytest
+
+from tests.support.totals import Totals
+
+PROPERTY = "fault"
+MARK = "fault"
+_HEADINGS = (
+    "case", "sent", "counted", "gap", "difference",
+    "alerts", "missing", "doubled", "seconds",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AlertFigures:
+    """How many alerts a case must raise, how many of them are missing, how many are too many."""
+
+    expected: int
+    missing: int
+    doubled: int
+
+    @classmethod
+    def of(cls, expected: Iterable[Any], found: Iterable[Any]) -> "AlertFigures":
+        """Compare keys of alerts; one that is found twice, or was not expected, is doubled."""
+        wanted, got = Counter(set(expected)), Counter(found)
+        return cls(wanted.total(), (wanted - got).total(), (got - wanted).total())
+
+
+@dataclass(frozen=True)
+class FaultFigures:
+    """One case: a dash in the table where a figure is None.
+
+    `sent` and `counted` are different events. `gap` is how many events a durable row reports as
+    never counted. `difference` is in nano-dollars, between all totals and an independent model.
+    """
+
+    case: str
+    sent: int | None
+    counted: int | None
+    gap: int
+    difference: int | None
+    alerts: AlertFigures | None
+    seconds: int
+
+    def broken_promises(self) -> list[str]:
+        """Name the figures that must be zero and are not."""
+        unexplained = (self.sent or 0) - (self.counted or 0) - self.gap
+        return [
+            f"{name}: {figure}"
+            for name, figure in (
+                ("events neither counted nor reported as a gap", unexplained),
+                ("difference in nano-dollars", self.difference),
+                ("alerts missing", self.alerts and self.alerts.missing),
+                ("alerts doubled", self.alerts and self.alerts.doubled),
+            )
+            if figure
+        ]
+
+    def cells(self) -> list[str]:
+        """Return the row of the table."""
+        alerts = self.alerts
+        figures = (
+            self.sent,
+            self.counted,
+            self.gap,
+            self.difference,
+            alerts and alerts.expected,
+            alerts and alerts.missing,
+            alerts and alerts.doubled,
+            self.seconds,
+        )
+        return [self.case, *("-" if figure is None else str(figure) for figure in figures)]
+
+
+class FaultRecorder:
+    """Takes the figures of one test; `seconds` of a row run from the one before it."""
+
+    def __init__(self, properties: list[tuple[str, Any]]) -> None:
+        self._properties = properties
+        self._since = time.monotonic()
+
+    def __call__(
+        self,
+        case: str,
+        *,
+        sent: int | None = None,
+        counted: int | None = None,
+        gap: int = 0,
+        difference: int | None = None,
+        alerts: AlertFigures | None = None,
+    ) -> None:
+        """Add a row, then fail the test unless zeros stand where zero is promised."""
+        assert (sent is None) == (counted is None), "report what was sent with what was counted"
+        now = time.monotonic()
+        figures = FaultFigures(
+            case, sent, counted, gap, difference, alerts, round(now - self._since)
+        )
+        self._since = now
+        self._properties.append((PROPERTY, asdict(figures)))
+        assert not figures.broken_promises(), f"{case}: {figures.broken_promises()}"
+
+
+def difference_nano(expected: Totals, found: Totals) -> int:
+    """Return by how many nano-dollars all totals differ: of calls, and of users by day."""
+    return sum(
+        abs(one.get(key, 0) - other.get(key, 0))
+        for one, other in zip(_amounts(expected), _amounts(found), strict=True)
+        for key in one.keys() | other.keys()
+    )
+
+
+def _amounts(totals: Totals) -> list[Mapping[Any, int]]:
+    return [
+        totals.user_day_costs,
+        {(*key, n): sums[n] for key, sums in totals.user_days.items() for n in (2, 3)},
+        {(name, *key): n for name, call in totals.calls.items() for key, n in call.costs.items()},
+        {
+            (name, day, n): sums[n]
+            for name, call in totals.calls.items()
+            for day, sums in call.charges.items()
+            for n in (0, 1)
+        },
+    ]
+
+
+def require_figures(item: pytest.Item) -> None:
+    """Fail a test that took the fixture and reported nothing."""
+    if MARK in item.keywords:
+        assert PROPERTY in dict(item.user_properties), "the test reports no figures: record_fault"
+
+
+def summarise(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table; a test that failed without figures has a row that says so."""
+    rows = [row for report in _reports(terminalreporter) for row in _rows(report)]
+    if not rows:
+        return
+    table = [list(_HEADINGS), *sorted(rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    terminalreporter.write_sep("=", "faults: events, nano-dollars, alerts")
+    for row in table:
+        figures = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        terminalreporter.write_line("  ".join([row[0].ljust(widths[0]), *figures]))
+
+
+def _reports(terminalreporter: pytest.TerminalReporter) -> Iterator[pytest.TestReport]:
+    for outcome in ("passed", "failed", "error"):
+        for report in terminalreporter.stats.get(outcome, []):
+            if MARK in report.keywords and (report.when == "call" or report.failed):
+                yield report
+
+
+def _rows(report: pytest.TestReport) -> Iterator[list[str]]:
+    found: list[Any] = [value for name, value in report.user_properties if name == PROPERTY]
+    if report.when == "call":
+        yield from (_of_report(value).cells() for value in found)
+    if report.failed:
+        where = report.nodeid.rpartition("/")[2]
+        yield [f"FAILED {where}", *["-"] * (len(_HEADINGS) - 2), str(round(report.duration))]
+
+
+def _of_report(value: dict[str, Any]) -> FaultFigures:
+    alerts = value["alerts"] and AlertFigures(**value["alerts"])
+    return FaultFigures(**{**value, "alerts": alerts})
