@@ -15,7 +15,7 @@ import pytest
 from tests.support import parts
 from tests.support.api import Api, served_from, token
 from tests.support.house import ROOT
-from tests.support.ledger_rows import CallRow, rows
+from tests.support.ledger_rows import LiveCallRow, rows
 
 SEED = Path(__file__).parent / "seed"
 INSTALLED = ROOT / ".local" / "seed"
@@ -55,8 +55,8 @@ async def written(database_url: str) -> str:
     now = datetime.now(UTC)
     async with rows(database_url) as ledger:
         for number in range(12):
-            await ledger.call(CallRow(call_id=f"call-{number}", user_id="alice", at=now))
-        await ledger.call(CallRow(call_id="call-of-bob", user_id="bob", at=now))
+            await ledger.call(LiveCallRow(call_id=f"call-{number}", user_id="alice", at=now))
+        await ledger.call(LiveCallRow(call_id="call-of-bob", user_id="bob", at=now))
         await ledger.connection.execute(
             "INSERT INTO user_budget_settings VALUES ('alice', 10000000000, 70000000000, 80)"
         )

@@ -11,7 +11,7 @@ from api.options import ApiOptions
 from ledger.store.budgets import BudgetBasis
 from tests.support.api import Answer, Api, served_from, token
 from tests.support.events import charged, cost, started
-from tests.support.ledger_rows import CENT, CallRow, Rows, rows
+from tests.support.ledger_rows import CENT, LiveCallRow, Rows, rows
 from tests.support.recording import Desk, Log
 
 PATH = "/api/costs/user/alice/budget"
@@ -96,7 +96,7 @@ async def test_days_and_months_are_those_of_the_calendar(
     for number, moment in enumerate(moments):
         at = datetime(*moment, 12, tzinfo=UTC)
         refunded = 200 * CENT if moment == (2028, 2, 29) else 0
-        await ledger.call(CallRow(call_id=f"{number}", user_id="alice", at=at, refunded=refunded))
+        await ledger.call(LiveCallRow(call_id=f"{number}", user_id="alice", at=at, refunded=refunded))
     options = ApiOptions(budget_basis=basis)
     async with served_from(database_url, today=LEAP_DAY, options=options) as api:
         said = (await api.get(PATH, "alice")).data
@@ -108,7 +108,7 @@ async def test_days_and_months_are_those_of_the_calendar(
 
 async def test_what_remains_is_never_below_nothing(api: Api, ledger: Rows) -> None:
     at = datetime(2028, 2, 29, 12, tzinfo=UTC)
-    await ledger.call(CallRow(call_id="1", user_id="alice", at=at))
+    await ledger.call(LiveCallRow(call_id="1", user_id="alice", at=at))
     said = (await put(api, {"dailyLimit_usd": 4, "monthlyLimit_usd": 1000})).data
     assert (said["dailyRemaining"], said["monthlyRemaining"]) == (0, Decimal("995.01"))
     assert said["alertTriggered"] is True

@@ -11,7 +11,7 @@ import pytest
 from tests.support import events
 from tests.support.api import Api, served_from, token
 from tests.support.events import Plain
-from tests.support.ledger_rows import CENT, CallRow, Rows, rows
+from tests.support.ledger_rows import CENT, LiveCallRow, Rows, rows
 from tests.support.recorded import record, tts
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
@@ -31,9 +31,9 @@ async def api(database_url: str) -> AsyncIterator[Api]:
         yield api
 
 
-def call(name: str, hours_ago: int = 0, **changes: Any) -> CallRow:
+def call(name: str, hours_ago: int = 0, **changes: Any) -> LiveCallRow:
     at = NOW - timedelta(hours=hours_ago)
-    return CallRow(**{"call_id": name, "user_id": "alice", "at": at, **changes})
+    return LiveCallRow(**{"call_id": name, "user_id": "alice", "at": at, **changes})
 
 
 async def listed(api: Api, query: str = "", path: str = CALLS) -> list[dict[str, Any]]:

@@ -9,14 +9,14 @@ import pytest
 
 from ledger.store.sql import statements
 from tests.support.api import Api, served_from, token
-from tests.support.ledger_rows import CENT, CallRow, Rows, rows
+from tests.support.ledger_rows import CENT, LiveCallRow, Rows, rows
 
 AT = datetime(2025, 10, 31, 23, 30, tzinfo=UTC)
 PATH = "/api/costs/call/a%2Fcall"
 
 
-def call(**changes: object) -> CallRow:
-    return CallRow(call_id="a/call", user_id="alice", at=AT, **changes)  # type: ignore[arg-type]
+def call(**changes: object) -> LiveCallRow:
+    return LiveCallRow(call_id="a/call", user_id="alice", at=AT, **changes)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ async def test_voided_lines_are_left_out_and_only_those(api: Api, ledger: Rows) 
     late = AT + timedelta(days=40)
     later = await ledger.event(row, time=late, cost_nano=0, **spoken)
     await ledger.event(row, "cost.voided", time=late, voids=gone)
-    elsewhere = CallRow(call_id="another", user_id="alice", at=AT)
+    elsewhere = LiveCallRow(call_id="another", user_id="alice", at=AT)
     await ledger.event(elsewhere, "cost.voided", voids=kept)
     await ledger.event(elsewhere, cost_nano=7 * CENT, **spoken)
     await ledger.event(row, "call.charged", service="stripe", cost_nano=1, amount_nano=9)

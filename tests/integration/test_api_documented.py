@@ -8,11 +8,11 @@ import pytest
 
 from api.options import ApiOptions
 from tests.support.api import Api, served_from, token
-from tests.support.ledger_rows import CENT, CallRow, rows
+from tests.support.ledger_rows import CENT, LiveCallRow, rows
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
 CALLS = [
-    CallRow(
+    LiveCallRow(
         call_id=f"call-{number}",
         user_id="alice",
         persona_id="brad_001" if number < 8 else "sarah_001",

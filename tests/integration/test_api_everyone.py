@@ -14,7 +14,7 @@ from ledger.store.reading import Viewer, reader_pool
 from ledger.store.sql import statements
 from tests.support.api import Api, served_from, token
 from tests.support.events import cost, ended, started
-from tests.support.ledger_rows import CENT, CallRow, Rows, rows
+from tests.support.ledger_rows import CENT, LiveCallRow, Rows, rows
 from tests.support.recording import Desk, Log, assert_verified, fetch
 from tests.support.seeded import seeded
 
@@ -89,7 +89,7 @@ async def test_everyone(api: Api, ledger: Rows) -> None:
         [("alice", 0), ("alice", 1), ("bob", 7), ("carol", 40), ("carol", 2), ("dave", 50)]
     ):
         at = NOW - timedelta(days=days_ago)
-        await ledger.call(CallRow(call_id=f"c{number}", user_id=user, at=at, refunded=CENT))
+        await ledger.call(LiveCallRow(call_id=f"c{number}", user_id=user, at=at, refunded=CENT))
     body = await said(api, "period=7d")
     daily = body.pop("daily")
     assert body == SEVEN_DAYS
@@ -107,7 +107,7 @@ async def test_without_a_single_call(api: Api) -> None:
 
 
 async def test_only_administrators_see_everyone(api: Api, ledger: Rows, database_url: str) -> None:
-    await ledger.call(CallRow(call_id="c", user_id="alice", at=NOW))
+    await ledger.call(LiveCallRow(call_id="c", user_id="alice", at=NOW))
     for role in ("user", "service"):
         assert (await api.ask("GET", PATH, bearer=token("alice", role=role))).code == "forbidden"
     async with reader_pool(database_url) as readers:
@@ -184,7 +184,7 @@ async def test_users_of_any_period_are_counted_as_their_days_say(
         for day in range(6):
             if (user * 7 + day * 5) % 4 == 0:
                 at = NOW - timedelta(days=day)
-                await ledger.call(CallRow(call_id=f"{user}-{day}", user_id=f"u{user}", at=at))
+                await ledger.call(LiveCallRow(call_id=f"{user}-{day}", user_id=f"u{user}", at=at))
     query = """
         SELECT count(DISTINCT user_id) FILTER (WHERE day BETWEEN $1 AND $2) AS active,
                count(DISTINCT user_id) FILTER (WHERE day <= $2) AS total,

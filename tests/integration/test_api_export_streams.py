@@ -14,7 +14,7 @@ from aiohttp import ClientOSError, ClientPayloadError, ClientSession
 from api.options import ApiOptions, Limits
 from ledger.store.reading import ReaderPool, patient_reader_pool, reader_pool
 from tests.support.api import Api, served, token
-from tests.support.ledger_rows import CallRow, Rows, rows
+from tests.support.ledger_rows import LiveCallRow, Rows, rows
 from tests.support.links import Link, linked
 from tests.support.recording import fetch
 
@@ -42,7 +42,7 @@ WIDE = "x" * 500
 @pytest.fixture
 async def much(ledger: Rows) -> int:
     """Write more events than fit into all buffers between the database and a client."""
-    call = CallRow(call_id="long", user_id="alice", at=NOW)
+    call = LiveCallRow(call_id="long", user_id="alice", at=NOW)
     await ledger.call(call)
     await ledger.event(call, service="twilio", cost_nano=1)
     await ledger.connection.execute(

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from tests.support.api import Api, served_from, token
-from tests.support.ledger_rows import CENT, CallRow, Rows, rows
+from tests.support.ledger_rows import CENT, LiveCallRow, Rows, rows
 from tests.support.recording import Desk, Log, fetch
 from tests.support.seeded import seeded
 
@@ -84,7 +84,7 @@ async def test_only_the_days_asked_for_and_only_ones_own(api: Api, ledger: Rows)
     for number, (user, days_ago) in enumerate(
         [("alice", 0), ("alice", 19), ("alice", 18), ("alice", -12), ("bob", 1)]
     ):
-        call = CallRow(call_id=f"c{number}", user_id=user, at=NOW - timedelta(days=days_ago))
+        call = LiveCallRow(call_id=f"c{number}", user_id=user, at=NOW - timedelta(days=days_ago))
         await ledger.call(call)
         await ledger.event(call, service="twilio", cost_nano=1)
     assert [row["callId"] for row in await exported(api, f"type=calls&{SPAN}")] == ["c0", "c2"]
@@ -145,7 +145,7 @@ async def test_the_longest_span_is_that_of_spending(api: Api) -> None:
 
 async def test_amounts_that_are_numbers_stay_numbers(api: Api, ledger: Rows) -> None:
     await ledger.call(
-        CallRow(call_id="=1+1", user_id="alice", at=NOW, costs={"twilio": 3 * CENT}, charged=CENT)
+        LiveCallRow(call_id="=1+1", user_id="alice", at=NOW, costs={"twilio": 3 * CENT}, charged=CENT)
     )
     [line] = await exported(api, f"type=calls&{SPAN}")
     assert (line["callId"], line["grossProfit_usd"]) == ("'=1+1", "-0.02")
@@ -154,7 +154,7 @@ async def test_amounts_that_are_numbers_stay_numbers(api: Api, ledger: Rows) -> 
 async def test_the_policies_hold_for_exports(database_url: str, ledger: Rows) -> None:
     from ledger.store.sql import statements
 
-    call = CallRow(call_id="bobs", user_id="bob", at=NOW)
+    call = LiveCallRow(call_id="bobs", user_id="bob", at=NOW)
     await ledger.call(call)
     await ledger.event(call, service="twilio", cost_nano=1)
     span = (NOW - timedelta(days=1), NOW + timedelta(days=1))

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from api.options import ApiOptions
 from schemas import generate
 from tests.support.api import Api, served_from, token
-from tests.support.ledger_rows import CENT, CallRow, rows
+from tests.support.ledger_rows import CENT, LiveCallRow, rows
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
 PATH = "/api/costs/user/alice/forecast"
@@ -25,7 +25,7 @@ async def written(database_url: str) -> str:
     async with rows(database_url) as ledger:
         for number in range(81):
             await ledger.call(
-                CallRow(
+                LiveCallRow(
                     call_id=f"call-{number}",
                     user_id="alice",
                     persona_id=f"persona-{number % 3}",
@@ -33,7 +33,7 @@ async def written(database_url: str) -> str:
                     costs=CALL,
                 )
             )
-        await ledger.call(CallRow(call_id="of-bob", user_id="bob", at=NOW - timedelta(days=500)))
+        await ledger.call(LiveCallRow(call_id="of-bob", user_id="bob", at=NOW - timedelta(days=500)))
     return database_url
 
 
@@ -142,7 +142,7 @@ async def test_sums_beyond_any_integer_column(database_url: str) -> None:
         for number in range(2):
             at = NOW - timedelta(days=1 + 3 * number)
             for persona in ("brad", "sarah"):
-                row = CallRow(call_id=f"{number}{persona}", user_id="alice", persona_id=persona,
+                row = LiveCallRow(call_id=f"{number}{persona}", user_id="alice", persona_id=persona,
                               at=at, costs={"twilio": most}, charged=0)  # fmt: skip
                 await ledger.call(row)
                 await ledger.connection.execute("DELETE FROM user_spend")

@@ -22,7 +22,7 @@ from ledger.store.sql import statements
 from schemas.jsonio import encode
 from tests.support.alerting import an_alert
 from tests.support.api import Api, served_from, token
-from tests.support.ledger_rows import CallRow, rows
+from tests.support.ledger_rows import LiveCallRow, rows
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
 TODAY = NOW.date()
@@ -54,7 +54,7 @@ async def written(database_url: str) -> str:
     """A call and a budget of alice and of bob each."""
     async with rows(database_url) as ledger:
         for user in ("alice", "bob"):
-            call = CallRow(call_id=f"call-of-{user}", user_id=user, at=NOW)
+            call = LiveCallRow(call_id=f"call-of-{user}", user_id=user, at=NOW)
             await ledger.call(call)
             line: dict[str, Any] = {"operation": "x", "usage": 1, "unit": "minutes", "cost_nano": 1}
             await ledger.event(call, service="twilio", **line)
@@ -66,7 +66,7 @@ async def written(database_url: str) -> str:
             for statement in OF_USER:
                 alert = [encode(an_alert(user)).decode()] if "$2" in statement else []
                 await ledger.connection.execute(statement, user, *alert)
-        await ledger.call(CallRow(call_id="held", user_id=None, at=NOW))
+        await ledger.call(LiveCallRow(call_id="held", user_id=None, at=NOW))
     return database_url
 
 

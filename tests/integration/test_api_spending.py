@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.support.api import Api, served_from
-from tests.support.ledger_rows import CENT, CallRow, Rows, rows
+from tests.support.ledger_rows import CENT, LiveCallRow, Rows, rows
 
 TODAY = datetime(2025, 11, 19, tzinfo=UTC)
 PATH = "/api/costs/user/alice/spending"
@@ -31,7 +31,7 @@ async def write(
     number = await ledger.connection.fetchval("SELECT count(*) FROM calls")
     at = TODAY - timedelta(days=days_ago)
     await ledger.call(
-        CallRow(call_id=f"{number}", user_id="alice", persona_id=persona, at=at, **changes)  # type: ignore[arg-type]
+        LiveCallRow(call_id=f"{number}", user_id="alice", persona_id=persona, at=at, **changes)  # type: ignore[arg-type]
     )
 
 

@@ -11,7 +11,7 @@ from ledger.store.budgets import Budgets
 from ledger.store.forecasts import history
 from ledger.store.reading import Viewer, reader_pool
 from ledger.store.sql import statements
-from tests.support.ledger_rows import CallRow, rows
+from tests.support.ledger_rows import LiveCallRow, rows
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -24,7 +24,7 @@ async def written(database_url: str) -> str:
     """A call, its usage, a charge and a budget of alice and of bob each."""
     async with rows(database_url) as ledger:
         for user in ("alice", "bob"):
-            call = CallRow(call_id=f"call-of-{user}", user_id=user, at=NOW)
+            call = LiveCallRow(call_id=f"call-of-{user}", user_id=user, at=NOW)
             await ledger.call(call)
             for owner in (user, "mallory"):  # never written like this; were it, it would not count
                 await ledger.event(

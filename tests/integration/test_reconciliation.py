@@ -12,7 +12,7 @@ from ledger.store.sql import statements
 from tests.support.api import Api, served_from, token
 from tests.support.command import run_command
 from tests.support.events import charged, cost, ended, refunded, started, voided
-from tests.support.ledger_rows import CENT, CallRow, rows
+from tests.support.ledger_rows import CENT, LiveCallRow, rows
 from tests.support.recording import Desk, Log, fetch
 from tests.support.seeded import seeded
 
@@ -156,7 +156,7 @@ async def test_a_bill_is_compared_with_what_was_recorded(
     async with rows(values["DATABASE_URL"]) as ledger:
         at = MIDNIGHT - timedelta(hours=2)
         costs = {"twilio": 14 * CENT, "deepgram": 6 * CENT}
-        await ledger.call(CallRow(call_id="c", user_id="alice", at=at, costs=costs))
+        await ledger.call(LiveCallRow(call_id="c", user_id="alice", at=at, costs=costs))
     (tmp_path / "october.csv").write_text(
         f"{BILL}{yesterday},Twilio,0.10,4,I-1\n{yesterday},twilio,0.05,6.5,I-1\n"
         f"{yesterday},deepgram,0.06,,I-1\n{TODAY},openai,1.5,,I-1\n2020-01-01,twilio,9,,I-0\n"

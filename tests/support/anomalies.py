@@ -10,7 +10,7 @@ from ledger.store.anomalies import anomaly_store
 from ledger.sweeping import Sweeping
 from schemas.anomalies import LEGS, Leg
 from schemas.money import NANO_PER_USD
-from tests.support.ledger_rows import CENT, CallRow, rows
+from tests.support.ledger_rows import CENT, LiveCallRow, rows
 from tests.support.recording import fetch
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
@@ -41,10 +41,10 @@ def past(number: int = 20, user_id: str = "alice", **changes: Any) -> list[PastC
     return [PastCall(user_id, "brad_001", 300_000, USUAL)._replace(**changes)] * number
 
 
-def row(call_id: str, at: datetime, user_id: str = "alice", **costs: int) -> CallRow:
+def row(call_id: str, at: datetime, user_id: str = "alice", **costs: int) -> LiveCallRow:
     """Return a call to be written, with other costs at some services; 0 for none."""
     both = {**USUAL, **costs}
-    return CallRow(
+    return LiveCallRow(
         call_id=call_id,
         user_id=user_id,
         at=at,
@@ -52,7 +52,7 @@ def row(call_id: str, at: datetime, user_id: str = "alice", **costs: int) -> Cal
     )
 
 
-async def write_calls(url: str, *calls: CallRow) -> None:
+async def write_calls(url: str, *calls: LiveCallRow) -> None:
     """Write calls and what was recorded of them."""
     operations = {
         "twilio": "outbound_call",

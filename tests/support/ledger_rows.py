@@ -29,7 +29,7 @@ SEED_COSTS = {
 
 
 @dataclass(kw_only=True)
-class CallRow:
+class LiveCallRow:
     """A call with everything on one UTC day. Money is nano-dollars."""
 
     call_id: str
@@ -55,7 +55,7 @@ class Rows:
         self.connection = connection
         self._events = 0
 
-    async def call(self, row: CallRow) -> None:
+    async def call(self, row: LiveCallRow) -> None:
         """Write a call and its part of the user's day."""
         await self.connection.execute(
             """
@@ -77,7 +77,7 @@ class Rows:
             await self._user_day(row)
             await self._spend(row)
 
-    async def _user_day(self, row: CallRow) -> None:
+    async def _user_day(self, row: LiveCallRow) -> None:
         await self.connection.execute(
             """
             INSERT INTO user_days AS d VALUES ($1, $2::text::date, $3, 1, $4, $5, $6)
@@ -104,7 +104,7 @@ class Rows:
             ],
         )
 
-    async def _spend(self, row: CallRow) -> None:
+    async def _spend(self, row: LiveCallRow) -> None:
         await self.connection.execute(
             """
             INSERT INTO user_spend AS s VALUES ($1, quarter_hour($2), $3, $4, $5)
@@ -119,7 +119,7 @@ class Rows:
             row.refunded,
         )
 
-    async def event(self, call: CallRow, kind: str = "cost.recorded", **columns: Any) -> str:
+    async def event(self, call: LiveCallRow, kind: str = "cost.recorded", **columns: Any) -> str:
         """Write one recorded event and return its identity."""
         self._events += 1
         identity = blake2b(str(self._events).encode(), digest_size=16).hexdigest()

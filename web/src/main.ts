@@ -1,8 +1,8 @@
 // Starts the dashboard: who is signed in, then the pages.
 import { createApp } from "vue";
-import App from "./App.vue";
-import { makeRouter } from "./router";
-import { restoreSession } from "./session";
+import App from "./app/App.vue";
+import { makeRouter } from "./app/router";
+import { restoreSession } from "./app/session";
 import "./styles/tokens.css";
 import "./styles/base.css";
 

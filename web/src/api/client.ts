@@ -1,5 +1,5 @@
 // Asks the API: the token goes along, answers are unwrapped, and whatever fails becomes one error.
-import { session, signOut } from "../session";
+import { session, signOut } from "../app/session";
 import { parseExact } from "./json";
 
 const SECONDS_MOST = 15;

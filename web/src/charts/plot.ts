@@ -2,8 +2,8 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { onBeforeUnmount, onMounted, shallowRef, watch, type Ref, type ShallowRef } from "vue";
-import { compact } from "../money/format";
-import { colour, paint } from "../shared/theme";
+import { formatMoneyCompact } from "../format/money";
+import { colour, paint } from "../app/theme";
 
 export const CHART_HEIGHT = 260;
 const TIP_PX = 190;
@@ -65,7 +65,7 @@ export function usePlot(box: Readonly<Ref<HTMLDivElement | null>>, what: Plotted
           ...axis,
           size: AXIS_PX,
           grid: { stroke: colour("--line"), width: 1 },
-          values: (_, splits) => splits.map((amount) => compact(amount)),
+          values: (_, splits) => splits.map((amount) => formatMoneyCompact(amount)),
         },
       ],
       hooks: { setCursor: [follow] },

@@ -1,6 +1,6 @@
 // How the cost of the calls that we have seen grows, by service: a point a second, for ten minutes.
 import type { CostByService } from "../api/bodies";
-import { nano } from "../money/decimal";
+import { nano } from "../format/decimal";
 
 const POINTS_MOST = 600;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Alert, Budget } from "../api/bodies";
-import { decimal } from "../money/decimal";
+import { decimal } from "../format/decimal";
 import type { LiveCall } from "./messages";
 import { readMessage } from "./messages";
 import { LiveState } from "./state";

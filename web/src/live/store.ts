@@ -3,9 +3,9 @@
 import { computed, reactive, shallowRef, triggerRef } from "vue";
 import type { Alert, Budget } from "../api/bodies";
 import { ask } from "../api/client";
-import { announce, toast } from "../shared/notices";
-import { personaName } from "../shared/words";
-import { session, signOut } from "../session";
+import { announce, toast } from "../app/notices";
+import { personaName } from "../format/names";
+import { session, signOut } from "../app/session";
 import { readMessage } from "./messages";
 import { LiveSocket, type LinkState } from "./socket";
 import { LiveState, type Changes } from "./state";

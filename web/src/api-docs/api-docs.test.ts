@@ -1,0 +1,156 @@
+import { describe, expect, it } from "vitest";
+import { limitsOf, shapeOf, typeOf, withoutEnvelope } from "./fields";
+import { topicsOf, type OpenApi, type Operation } from "./openapi";
+import { lineOf, readyOf, shownOf } from "./requests";
+import { blocksOf } from "./markup";
+
+const WHOLE = {
+  info: { title: "A", version: "1", description: "" },
+  tags: [
+    { name: "Calls", description: "All calls." },
+    { name: "Nothing", description: "" },
+  ],
+  paths: {
+    "/api/calls/{callId}": {
+      get: {
+        operationId: "getCall",
+        tags: ["Calls"],
+        summary: "One call",
+        description: "Answers.",
+        parameters: [
+          { name: "callId", in: "path", description: "", schema: { type: "string" } },
+          { name: "limit", in: "query", description: "", schema: { type: "integer" } },
+          { $ref: "#/components/parameters/Key" },
+        ],
+        responses: { "200": { $ref: "#/components/responses/Good" } },
+      },
+      put: {
+        operationId: "changeCall",
+        tags: ["Calls"],
+        summary: "Change it",
+        description: "",
+        requestBody: { content: { "application/json": { schema: {} } } },
+        responses: {},
+        security: [],
+      },
+    },
+  },
+  components: {
+    parameters: { Key: { name: "Key", in: "header", description: "", schema: {} } },
+    responses: { Good: { description: "Good." } },
+    schemas: {
+      Whole: {
+        properties: { success: { const: true }, data: { $ref: "#/components/schemas/Call" } },
+      },
+      Call: {
+        title: "Call",
+        description: "A call.",
+        type: "object",
+        required: ["at"],
+        properties: {
+          at: { type: "string", format: "date-time" },
+          lines: { type: "array", items: { $ref: "#/components/schemas/Line" } },
+          costs: { type: "object", additionalProperties: { type: "number" } },
+          inner: { anyOf: [{ $ref: "#/components/schemas/Call" }, { type: "null" }] },
+        },
+      },
+      Line: { title: "Line", properties: { kind: { enum: ["a", "b"] } } },
+    },
+  },
+} as unknown as OpenApi;
+const [CALLS] = topicsOf(WHOLE);
+const [GET, PUT] = CALLS!.operations as [Operation, Operation];
+
+describe("operations", () => {
+  it("are listed by topic, and empty topics are left out", () => {
+    expect(topicsOf(WHOLE).map(({ name }) => name)).toEqual(["Calls"]);
+    expect(GET.parameters.map(({ name }) => name)).toEqual(["callId", "limit", "Key"]);
+    expect(GET.answers[0]![1].description).toBe("Good.");
+    expect([GET.isPublic, PUT.isPublic]).toEqual([false, true]);
+  });
+
+  it("are found by all words of a search", () => {
+    expect(topicsOf(WHOLE, "put CALLS")[0]!.operations).toHaveLength(1);
+    expect(topicsOf(WHOLE, "put nowhere")).toEqual([]);
+  });
+});
+
+describe("fields", () => {
+  const call = { $ref: "#/components/schemas/Call" };
+
+  it("are those of the data in the envelope", () => {
+    const whole = { $ref: "#/components/schemas/Whole" };
+    expect(withoutEnvelope(whole, WHOLE)).toEqual({ schema: call, isData: true });
+    expect(withoutEnvelope(call, WHOLE)).toEqual({ schema: call, isData: false });
+  });
+
+  it("are rows, with what is within them, and end where a type is in itself", () => {
+    const shape = shapeOf(call, WHOLE);
+    expect(shape.title).toBe("Call");
+    const rows = shape.fields.map(({ name, depth, type }) => [name, depth, type]);
+    expect(rows.slice(0, 5)).toEqual([
+      ["at", 0, "time"],
+      ["lines", 0, "list of Line"],
+      ["kind", 1, '"a" or "b"'],
+      ["costs", 0, "by name: number"],
+      ["inner", 0, "Call or null"],
+    ]);
+    expect(Math.max(...shape.fields.map(({ depth }) => depth))).toBe(3);
+    expect(shape.fields[0]!.required).toBe(true);
+  });
+
+  it("are of each shape where there are several", () => {
+    const shape = shapeOf({ anyOf: [call, { $ref: "#/components/schemas/Line" }] }, WHOLE);
+    expect(shape.choices.map(({ title }) => title)).toEqual(["Call", "Line"]);
+    expect(typeOf({ type: ["number", "string"] }, WHOLE)).toBe("number or string");
+    expect(limitsOf({ minimum: 1, maximum: 9, default: 5 })).toBe("1 to 9, 5 where not given");
+  });
+});
+
+describe("requests", () => {
+  const filled = { values: { callId: "a/b", limit: "", Key: "it's" }, media: "", body: "" };
+
+  it("have their parts in place, and nothing that was left empty", () => {
+    expect(readyOf(GET, filled)).toEqual({
+      path: "/api/calls/a%2Fb",
+      headers: { Key: "it's" },
+      body: null,
+    });
+    const limited = { ...filled, values: { limit: "5" } };
+    expect(readyOf(GET, limited).path).toBe("/api/calls/{callId}?limit=5");
+  });
+
+  it("are a line that a shell reads as it was meant, without the token", () => {
+    expect(lineOf(GET, readyOf(GET, filled), "http://x")).toBe(
+      [
+        "curl",
+        '-H "Authorization: Bearer $TOKEN"',
+        "-H 'Key: it'\\''s'",
+        "'http://x/api/calls/a%2Fb'",
+      ].join(" \\\n  "),
+    );
+    const body = { values: { callId: "a" }, media: "application/json", body: "{}" };
+    expect(lineOf(PUT, readyOf(PUT, body), "http://x")).toContain(
+      "curl -X PUT \\\n  -H 'Content-Type: application/json' \\\n  --data-raw '{}'",
+    );
+    const socket = { ...GET, socket: { sent: {}, taken: {} } };
+    expect(lineOf(socket, readyOf(GET, filled), "https://x")).toMatch(/^websocat .*'wss:\/\/x/s);
+  });
+
+  it("are answered with the digits that were sent", () => {
+    const shown = shownOf('{"a":0.10000000000000000001}', "application/json; charset=utf-8");
+    expect(shown).toBe('{\n  "a": 0.10000000000000000001\n}');
+    expect(shownOf("a,b", "text/csv")).toBe("a,b");
+    expect(shownOf("not json", "application/json")).toBe("not json");
+    expect(shownOf("x".repeat(60_000), "text/csv")).toHaveLength(50_002);
+  });
+});
+
+describe("text", () => {
+  it("has paragraphs, lists and code", () => {
+    const [first, list] = blocksOf("One `a`\nline.\n\n* two\n* three\n  and more");
+    expect(first!.lines[0]!.map(({ text }) => text)).toEqual(["One ", "a", " line."]);
+    expect(first!.lines[0]!.map(({ code }) => code)).toEqual([false, true, false]);
+    expect(list).toMatchObject({ isList: true, lines: [[{ text: "two" }], [{}]] });
+  });
+});

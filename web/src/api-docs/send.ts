@@ -1,0 +1,38 @@
+// Sends requests that somebody fills in, and takes whatever comes back.
+import { ApiError } from "../api/client";
+import { session } from "../app/session";
+
+const SECONDS_MOST = 15;
+
+/** An answer as it came, whatever it says. */
+export interface RawAnswer {
+  status: number;
+  type: string;
+  body: string;
+  tookMs: number;
+}
+
+/** Sends a request as it is given, with the token; raises ApiError where no answer comes. */
+export async function sendRaw(
+  method: string,
+  path: string,
+  headers: Record<string, string>,
+  body: string | null,
+): Promise<RawAnswer> {
+  const began = performance.now();
+  const token = session.token ? { Authorization: `Bearer ${session.token}` } : {};
+  try {
+    const response = await fetch(path, {
+      method,
+      headers: { ...headers, ...token },
+      body,
+      signal: AbortSignal.timeout(SECONDS_MOST * 1000),
+    });
+    const text = await response.text();
+    const tookMs = performance.now() - began;
+    const type = response.headers.get("Content-Type") ?? "";
+    return { status: response.status, type, body: text, tookMs };
+  } catch {
+    throw new ApiError(0, "unreachable", "No answer came. Is the service running?");
+  }
+}

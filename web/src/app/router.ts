@@ -1,0 +1,65 @@
+// The pages and their addresses; the API serves the same page for each (api/dashboard.py).
+import { createRouter, createWebHistory, type Router } from "vue-router";
+import LivePage from "../live/LivePage.vue";
+
+export function makeRouter(): Router {
+  const router = createRouter({
+    history: createWebHistory(),
+    // Within a page the browser goes to where an address points.
+    scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? false : { top: 0 }),
+    routes: [
+      { path: "/", name: "now", component: LivePage, meta: { title: "Now" } },
+      {
+        path: "/spending",
+        name: "spending",
+        component: () => import("../spending/SpendingPage.vue"),
+        meta: { title: "Spending" },
+      },
+      {
+        path: "/outlook",
+        name: "outlook",
+        component: () => import("../forecast/ForecastPage.vue"),
+        meta: { title: "Outlook" },
+      },
+      {
+        path: "/calls/:callId",
+        name: "call",
+        component: () => import("../calls/CallPage.vue"),
+        meta: { title: "Call" },
+        props: true,
+      },
+      {
+        path: "/budget",
+        name: "budget",
+        component: () => import("../budget/BudgetPage.vue"),
+        meta: { title: "Budget" },
+      },
+      {
+        path: "/everyone",
+        name: "everyone",
+        component: () => import("../all-users/AllUsersPage.vue"),
+        meta: { title: "Everyone" },
+      },
+      {
+        path: "/prices",
+        name: "prices",
+        component: () => import("../prices/PricesPage.vue"),
+        meta: { title: "Prices" },
+      },
+      {
+        path: "/docs",
+        name: "docs",
+        component: () => import("../api-docs/ApiDocsPage.vue"),
+        meta: { title: "API", public: true },
+      },
+      { path: "/:rest(.*)", redirect: "/" },
+    ],
+  });
+  router.afterEach((to, from) => {
+    document.title = `${String(to.meta["title"])} · Cost Analytics`;
+    // A new page begins at its heading, for whoever reads it by ear or by keyboard.
+    if (from.matched.length && from.path !== to.path)
+      requestAnimationFrame(() => document.querySelector("h1")?.focus());
+  });
+  return router;
+}

@@ -1,0 +1,33 @@
+// Lays the events of a call out along its time, with the cost that had come together by each.
+import type { CallEvent } from "../api/bodies";
+import { nano } from "../format/decimal";
+
+export interface Mark {
+  event: CallEvent;
+  /** Seconds since the first event. */
+  at: number;
+  /** Nano-dollars that had come together when the event had happened. */
+  running: bigint;
+}
+
+export function marks(events: CallEvent[]): Mark[] {
+  const first = Math.min(...events.map((event) => Date.parse(event.time)));
+  let running = 0n;
+  return events.map((event) => {
+    // A voided cost counts for nothing, and so does what voided it.
+    if (!event.voided) running += nano(event.totalCost);
+    return { event, at: (Date.parse(event.time) - first) / 1000, running };
+  });
+}
+
+const NAMES: Record<string, string> = {
+  "call.started": "Call started",
+  "cost.recorded": "Cost recorded",
+  "cost.voided": "Cost taken back",
+  "call.charged": "Charged",
+  "call.refunded": "Refunded",
+  "call.ended": "Call ended",
+  "call.settled": "Settled: infrastructure and charge",
+};
+
+export const eventName = (type: string): string => NAMES[type] ?? type;

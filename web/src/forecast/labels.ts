@@ -1,0 +1,47 @@
+// Says a forecast in words: how sure it is, and when a limit will be reached.
+import type { Anomaly, Interval, LimitForecast, Saving } from "../api/bodies";
+import { formatMoneyBrief } from "../format/money";
+import { formatDay } from "../format/dates";
+import { serviceName } from "../format/names";
+
+const SURE = [
+  { from: 0.7, word: "high" },
+  { from: 0.35, word: "fair" },
+  { from: 0.01, word: "low" },
+];
+
+/** How much a forecast can be relied on, from its confidence of 0 to 1. */
+export function confidenceWord(confidence: number): string {
+  return SURE.find(({ from }) => confidence >= from)?.word ?? "none";
+}
+
+export function between({ low, high }: Interval): string {
+  return `${formatMoneyBrief(low)} to ${formatMoneyBrief(high)}`;
+}
+
+/** When a limit will be reached; `span` is how far ahead that is looked for. */
+export function limitSaid({ isReached, reachedOn }: LimitForecast, span: string): string {
+  if (isReached) return "reached already";
+  return reachedOn ? `expected to be reached on ${formatDay(reachedOn)}` : `not in sight ${span}`;
+}
+
+export const WAYS_TO_SAVE: Record<Saving["kind"], string> = {
+  model_choice: "Another model",
+  phrase_caching: "Phrases kept as sound",
+  prepaid_bundle: "Prepaid bundles",
+  shorter_replies: "Shorter replies",
+};
+
+const LEGS: Record<NonNullable<Anomaly["leg"]>, string> = {
+  telephony: "telephony",
+  speech_recognition: "speech recognition",
+  inference: "inference",
+  speech_synthesis: "speech synthesis",
+};
+
+/** What was out of the ordinary, in a few words. */
+export function anomalyTitle({ kind, service, leg }: Anomaly): string {
+  if (kind === "missing_leg") return leg ? `No cost for ${LEGS[leg]}` : "A cost is missing";
+  const of = service === null ? "" : ` at ${serviceName(service)}`;
+  return kind === "call_spike" ? `A dear call${of}` : `A dear day${of}`;
+}

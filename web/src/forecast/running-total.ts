@@ -1,0 +1,54 @@
+// The cost so far and to come as one running total: what was spent, then what is expected of the
+// next 1, 7 and 30 days, and between what it will lie. Nano-dollars until the last moment.
+import type { DayCost, Forecast } from "../api/bodies";
+import type { Decimal } from "../api/json";
+import { decimal, nano } from "../format/decimal";
+
+const DAY_SECONDS = 86_400;
+export const SHOWN_DAYS = 30;
+
+/** The running total at a moment, in seconds since 1970; what is not known of it is null. */
+export interface Point {
+  at: number;
+  spent: Decimal | null;
+  expected: Decimal | null;
+  low: Decimal | null;
+  high: Decimal | null;
+}
+
+/**
+ * Returns the running total over the whole days that were learned from, at most `SHOWN_DAYS`, today
+ * so far, and the forecasts in the order of their ends. What was spent today is the forecasts' own,
+ * so that all points agree.
+ */
+export function fan(days: DayCost[], forecasts: Forecast[], nowMs: number): Point[] {
+  const [first] = forecasts;
+  if (!first) return [];
+  const today = Date.parse(first.periodStart) / 1000;
+  const kept = Math.min(SHOWN_DAYS, Number(first.basedOnDays));
+  const from = today - kept * DAY_SECONDS;
+  const points: Point[] = [spentAt(from, 0n)];
+  let running = 0n;
+  for (const { date, totalCost } of days) {
+    const start = Date.parse(date) / 1000;
+    if (start < from || start >= today) continue;
+    running += nano(totalCost);
+    points.push(spentAt(start + DAY_SECONDS, running));
+  }
+  const before = running;
+  const now = Math.min(Math.max(nowMs / 1000, today + 1), today + DAY_SECONDS - 1);
+  const known = decimal(before + nano(first.todaySoFar.cost));
+  points.push({ at: now, spent: known, expected: known, low: known, high: known });
+  for (const { periodEnd, forecastedCost, costInterval } of forecasts) {
+    const above = (amount: Decimal): Decimal => decimal(before + nano(amount));
+    const at = Math.ceil(Date.parse(periodEnd) / 1000 / DAY_SECONDS) * DAY_SECONDS;
+    const { low, high } = costInterval;
+    const [expected, least, most] = [above(forecastedCost), above(low), above(high)];
+    points.push({ at, spent: null, expected, low: least, high: most });
+  }
+  return points;
+}
+
+function spentAt(at: number, total: bigint): Point {
+  return { at, spent: decimal(total), expected: null, low: null, high: null };
+}

@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest";
+import { decimal, nano, percentOf, sum } from "./decimal";
+import { formatMoneyExact, formatMoneyFine } from "./money";
+import { parseExact } from "../api/json";
+
+// Separators and signs are those of the machine's language.
+const digits = (shown: string): string => shown.replace(/\D/g, "");
+
+describe("amounts", () => {
+  it.each(["0", "0.9", "0.000000001", "-4.99", "1234567890123.123456789", "-0.000000001"])(
+    "%s is nano-dollars and back, exactly",
+    (amount) => expect(decimal(nano(amount))).toBe(amount),
+  );
+
+  it("arrive as they were sent, where a double would have moved them", () => {
+    const text = '{"data":{"totalCost":9007199254.740993001,"calls":12,"name":"0.1"}}';
+    const { data } = parseExact<{ data: Record<string, string> }>(text);
+    expect(data).toEqual({ totalCost: "9007199254.740993001", calls: "12", name: "0.1" });
+    expect(digits(formatMoneyExact(data["totalCost"] ?? ""))).toBe("9007199254740993001");
+  });
+
+  it("sum without drift", () => {
+    expect(sum(["0.1", "0.2"])).toBe("0.3");
+    expect(sum(Array<string>(1000).fill("0.000000001"))).toBe("0.000001");
+    expect(sum([])).toBe("0");
+  });
+
+  it("are shown with the places that were asked for", () => {
+    expect(digits(formatMoneyFine("0.11284"))).toBe("01128");
+    expect(digits(formatMoneyExact("4.5"))).toBe("450");
+    expect(digits(formatMoneyExact("0.0000354"))).toBe("00000354");
+  });
+
+  it("make shares, also of nothing", () => {
+    expect(percentOf("44.91", "50")).toBe(89.82);
+    expect(percentOf("1", "0")).toBe(0);
+  });
+});

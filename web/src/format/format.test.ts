@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import { marks } from "../calls/timeline";
+import { edges } from "../charts/stack";
+import type { CallEvent } from "../api/bodies";
+import { readClaims } from "../app/session";
+import { colourOf, ordered } from "./services";
+import { formatDuration, formatElapsed } from "./dates";
+import { personaName } from "./names";
+
+describe("format", () => {
+  it("say times", () => {
+    expect([0, 75.9, 3_675].map(formatElapsed)).toEqual(["0:00", "1:15", "1:01:15"]);
+    expect([45, 600, 3_600, 12_000, 700_000].map(formatDuration)).toEqual([
+      "45 s",
+      "10 min",
+      "1 h",
+      "3 h 20 min",
+      "8 days",
+    ]);
+  });
+
+  it("say names", () => {
+    expect(["coach_lee_001", "brad_002", "unknown", null].map(personaName)).toEqual([
+      "Coach Lee",
+      "Brad 002",
+      "Unknown persona",
+      "Unknown persona",
+    ]);
+  });
+});
+
+describe("services", () => {
+  it("have their places and colours, also those that nobody knew of", () => {
+    expect(ordered(["stripe", "acme", "twilio", "twilio"])).toEqual(["twilio", "stripe", "acme"]);
+    expect(colourOf("twilio")).toBe("--service-twilio");
+    expect(colourOf("acme")).toMatch(/^--service-spare-[1-4]$/);
+  });
+});
+
+describe("charts", () => {
+  it("stack layers, the topmost first", () => {
+    const layers = [
+      { service: "a", amounts: ["1", "2"] },
+      { service: "b", amounts: ["0.5"] },
+    ];
+    expect(edges(layers, 2)).toEqual([
+      [1.5, 2],
+      [1, 2],
+    ]);
+  });
+
+  it("lay events along time; what was voided does not add up", () => {
+    const event = (time: string, totalCost: string, voided = false) =>
+      ({ time, totalCost, voided }) as CallEvent;
+    const found = marks([
+      event("2026-01-01T00:00:00Z", "0.1"),
+      event("2026-01-01T00:00:30Z", "5", true),
+      event("2026-01-01T00:01:00Z", "0.2"),
+    ]);
+    expect(found.map(({ at, running }) => [at, running])).toEqual([
+      [0, 100_000_000n],
+      [30, 100_000_000n],
+      [60, 300_000_000n],
+    ]);
+  });
+});
+
+describe("tokens", () => {
+  const token = (claims: object): string => {
+    const bytes = new TextEncoder().encode(JSON.stringify(claims));
+    return `h.${btoa(String.fromCharCode(...bytes))
+      .replace(/\+/g, "-")
+      .replace(/\//g, "_")}.s`;
+  };
+
+  it("say who bears them, also by the claim of the original product", () => {
+    expect(readClaims(token({ sub: "zoë", exp: 5, role: "admin" }))).toEqual({
+      user: "zoë",
+      role: "admin",
+      expiresAtMs: 5_000,
+    });
+    expect(readClaims(token({ userId: "u1", exp: 5 }))?.user).toBe("u1");
+  });
+
+  it("are refused where they say nothing", () => {
+    for (const bad of ["", "a.b.c", token({ exp: 5 }), token({ sub: "a" })])
+      expect(readClaims(bad)).toBeNull();
+  });
+});

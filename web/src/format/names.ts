@@ -1,0 +1,27 @@
+// Display names of personas, services and identifiers.
+
+/** "coach_lee_001" → "Coach Lee"; any other number than the first is kept. */
+export function personaName(id: string | null): string {
+  if (id === null || id === "unknown" || id === "") return "Unknown persona";
+  const words = id.replace(/_001$/, "").split(/[_\s-]+/);
+  return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join(" ");
+}
+
+const SERVICES: Record<string, string> = {
+  twilio: "Twilio",
+  deepgram: "Deepgram",
+  cerebras: "Cerebras",
+  elevenlabs: "ElevenLabs",
+  openai: "OpenAI",
+  raindrop: "Raindrop",
+  vultr: "Vultr",
+  vercel: "Vercel",
+  stripe: "Stripe",
+};
+
+export function serviceName(id: string): string {
+  return SERVICES[id] ?? id.charAt(0).toUpperCase() + id.slice(1);
+}
+
+/** "input_tokens" → "input tokens". */
+export const withSpaces = (name: string): string => name.replaceAll("_", " ");

@@ -1,0 +1,44 @@
+import { describe, expect, it } from "vitest";
+import type { Priced, RerateReport } from "../api/bodies";
+import { changeSaid, pricedSaid, priceSaid, rerateSaid } from "./labels";
+
+// Separators are those of the machine's language.
+const digits = (shown: string): string => shown.replace(/[^\d a-z]/gi, "");
+
+describe("prices", () => {
+  it("are said with all their digits and what they are for", () => {
+    expect(digits(priceSaid("0.0085", "1", "minutes"))).toBe("00085 a minute");
+    expect(digits(priceSaid("0.10", "1000000", "input_tokens"))).toBe(
+      "010 for 1000000 input tokens",
+    );
+    expect(digits(priceSaid("2.9", "100", "usd"))).toBe("290 for 100 US dollars");
+    expect(digits(priceSaid("0.000000000123", "1", "charges"))).toBe("0000000000123 a charge");
+  });
+
+  it("have names", () => {
+    const named = (model: string) => pricedSaid({ operation: "outbound_call", model } as Priced);
+    expect(["*", "", "nova-2"].map(named)).toEqual([
+      "outbound call",
+      "outbound call · no model named",
+      "outbound call · nova-2",
+    ]);
+  });
+
+  it("change by a percentage with its sign", () => {
+    expect(changeSaid("46.66666")).toMatch(/^\+46.7\s?%$/);
+    expect(changeSaid("-50")).toMatch(/^[-−]50\s?%$/);
+    expect(changeSaid(null)).toBe("from nothing");
+  });
+});
+
+describe("late prices", () => {
+  const said = (costs: string, users: string, difference: string): string =>
+    rerateSaid({ total: { costs, difference }, users } as RerateReport);
+
+  it("say what they change", () => {
+    expect(said("1", "1", "0.11")).toMatch(/^1 cost rises by \D?0.11 in all, for 1 user\.$/);
+    expect(said("20", "4", "-0.000000001")).toMatch(
+      /^20 costs fall by \D?0.000000001 in all, for 4 users\.$/,
+    );
+  });
+});

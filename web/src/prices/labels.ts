@@ -1,0 +1,55 @@
+// Says what a price is of, what it is, and by how much another one differs.
+import type { Priced, RerateReport } from "../api/bodies";
+import type { Decimal } from "../api/json";
+import { formatMoney, formatMoneyExact } from "../format/money";
+import { withSpaces } from "../format/names";
+import { formatCount, pluralize } from "../format/numbers";
+
+const PRICE = new Intl.NumberFormat(undefined, {
+  style: "currency",
+  currency: "USD",
+  currencyDisplay: "narrowSymbol",
+  minimumFractionDigits: 2,
+  maximumFractionDigits: 18,
+});
+const CHANGE = new Intl.NumberFormat(undefined, {
+  style: "percent",
+  signDisplay: "exceptZero",
+  maximumFractionDigits: 1,
+});
+
+/** "$0.014 a minute", "$0.10 for 1,000,000 tokens": all digits. */
+export function priceSaid(price: Decimal, perUnits: Decimal, unit: string): string {
+  const amount = PRICE.format(price as Intl.StringNumericLiteral);
+  if (Number(perUnits) !== 1) return `${amount} for ${formatCount(perUnits)} ${unitName(unit)}`;
+  return `${amount} a ${unitName(unit).replace(/s$/, "")}`;
+}
+
+/** "inference · llama3.1-8b"; "outbound call" of whatever model. */
+export function pricedSaid({ operation, model }: Priced): string {
+  if (model === "*") return withSpaces(operation);
+  return `${withSpaces(operation)} · ${model === "" ? "no model named" : model}`;
+}
+
+/** "+50%"; without a price to compare with there is no percentage. */
+export function changeSaid(percent: Decimal | null): string {
+  return percent === null ? "from nothing" : CHANGE.format(Number(percent) / 100);
+}
+
+const unitName = (unit: string): string => (unit === "usd" ? "US dollars" : withSpaces(unit));
+
+/** What applying late prices changes, in a sentence. */
+export function rerateSaid({ total, users }: RerateReport): string {
+  const more = Number(total.difference) >= 0;
+  const by = formatMoneyExact(total.difference.replace("-", ""));
+  const whose = pluralize(users, "user", "users");
+  const [one, many] = more ? ["cost rises", "costs rise"] : ["cost falls", "costs fall"];
+  return `${pluralize(total.costs, one, many)} by ${by} in all, for ${whose}.`;
+}
+
+/** "Daily limit of $40.00, 80 %" of an alert that becomes due. */
+export function alertSaid(alert: RerateReport["firstAlerts"][number]): string {
+  const what = { daily: "Daily limit", monthly: "Monthly limit", call: "Limit of a call" };
+  const percent = Number(alert.threshold_percent);
+  return `${what[alert.type]} of ${formatMoney(alert.limit_usd)}: ${percent} % reached`;
+}
