@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { limitsOf, shapeOf, typeOf, withoutEnvelope } from "./fields";
 import { topicsOf, type OpenApi, type Operation } from "./openapi";
-import { lineOf, readyOf, shownOf } from "./requests";
-import { blocksOf } from "./markup";
+import { curlLine, readyRequest, shownValue } from "./requests";
+import { parseBlocks } from "./markup";
 
 const WHOLE = {
   info: { title: "A", version: "1", description: "" },
@@ -111,17 +111,17 @@ describe("requests", () => {
   const filled = { values: { callId: "a/b", limit: "", Key: "it's" }, media: "", body: "" };
 
   it("have their parts in place, and nothing that was left empty", () => {
-    expect(readyOf(GET, filled)).toEqual({
+    expect(readyRequest(GET, filled)).toEqual({
       path: "/api/calls/a%2Fb",
       headers: { Key: "it's" },
       body: null,
     });
     const limited = { ...filled, values: { limit: "5" } };
-    expect(readyOf(GET, limited).path).toBe("/api/calls/{callId}?limit=5");
+    expect(readyRequest(GET, limited).path).toBe("/api/calls/{callId}?limit=5");
   });
 
   it("are a line that a shell reads as it was meant, without the token", () => {
-    expect(lineOf(GET, readyOf(GET, filled), "http://x")).toBe(
+    expect(curlLine(GET, readyRequest(GET, filled), "http://x")).toBe(
       [
         "curl",
         '-H "Authorization: Bearer $TOKEN"',
@@ -130,25 +130,27 @@ describe("requests", () => {
       ].join(" \\\n  "),
     );
     const body = { values: { callId: "a" }, media: "application/json", body: "{}" };
-    expect(lineOf(PUT, readyOf(PUT, body), "http://x")).toContain(
+    expect(curlLine(PUT, readyRequest(PUT, body), "http://x")).toContain(
       "curl -X PUT \\\n  -H 'Content-Type: application/json' \\\n  --data-raw '{}'",
     );
     const socket = { ...GET, socket: { sent: {}, taken: {} } };
-    expect(lineOf(socket, readyOf(GET, filled), "https://x")).toMatch(/^websocat .*'wss:\/\/x/s);
+    expect(curlLine(socket, readyRequest(GET, filled), "https://x")).toMatch(
+      /^websocat .*'wss:\/\/x/s,
+    );
   });
 
   it("are answered with the digits that were sent", () => {
-    const shown = shownOf('{"a":0.10000000000000000001}', "application/json; charset=utf-8");
+    const shown = shownValue('{"a":0.10000000000000000001}', "application/json; charset=utf-8");
     expect(shown).toBe('{\n  "a": 0.10000000000000000001\n}');
-    expect(shownOf("a,b", "text/csv")).toBe("a,b");
-    expect(shownOf("not json", "application/json")).toBe("not json");
-    expect(shownOf("x".repeat(60_000), "text/csv")).toHaveLength(50_002);
+    expect(shownValue("a,b", "text/csv")).toBe("a,b");
+    expect(shownValue("not json", "application/json")).toBe("not json");
+    expect(shownValue("x".repeat(60_000), "text/csv")).toHaveLength(50_002);
   });
 });
 
 describe("text", () => {
   it("has paragraphs, lists and code", () => {
-    const [first, list] = blocksOf("One `a`\nline.\n\n* two\n* three\n  and more");
+    const [first, list] = parseBlocks("One `a`\nline.\n\n* two\n* three\n  and more");
     expect(first!.lines[0]!.map(({ text }) => text)).toEqual(["One ", "a", " line."]);
     expect(first!.lines[0]!.map(({ code }) => code)).toEqual([false, true, false]);
     expect(list).toMatchObject({ isList: true, lines: [[{ text: "two" }], [{}]] });

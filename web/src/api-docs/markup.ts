@@ -10,7 +10,7 @@ export interface Block {
   lines: Piece[][];
 }
 
-export function blocksOf(text: string): Block[] {
+export function parseBlocks(text: string): Block[] {
   return text
     .split(/\n{2,}/)
     .filter((block) => block.trim())

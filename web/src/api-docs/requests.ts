@@ -18,7 +18,7 @@ const SHOWN_MOST = 50_000;
 export const TOKEN = "$TOKEN";
 
 /** Returns the request; what was left empty is not sent. */
-export function readyOf(operation: Operation, { values, media, body }: Filled): Ready {
+export function readyRequest(operation: Operation, { values, media, body }: Filled): Ready {
   const query = new URLSearchParams();
   const headers: Record<string, string> = {};
   let path = operation.path;
@@ -35,7 +35,7 @@ export function readyOf(operation: Operation, { values, media, body }: Filled): 
 }
 
 /** Returns a line for a shell; the token is a variable there, so that no line has it in it. */
-export function lineOf(operation: Operation, ready: Ready, origin: string): string {
+export function curlLine(operation: Operation, ready: Ready, origin: string): string {
   const url = `${operation.socket ? origin.replace(/^http/, "ws") : origin}${ready.path}`;
   const method = operation.method === "GET" ? "" : ` -X ${operation.method}`;
   const parts = [operation.socket ? "websocat" : `curl${method}`];
@@ -49,7 +49,7 @@ export function lineOf(operation: Operation, ready: Ready, origin: string): stri
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** Returns a body as it is shown: JSON in lines, with the digits that were sent, and not too long. */
-export function shownOf(body: string, type: string): string {
+export function shownValue(body: string, type: string): string {
   let text = body;
   if (type.startsWith("application/json")) {
     try {

@@ -249,7 +249,7 @@ export interface Forecast {
   warnings: string[];
 }
 
-export interface Saving {
+export interface Recommendation {
   kind: "model_choice" | "phrase_caching" | "prepaid_bundle" | "shorter_replies";
   recommendation: string;
   saving: Decimal;
@@ -268,10 +268,10 @@ export interface Saving {
   alternatives: { model: string; cost: Decimal; saving: Decimal }[];
 }
 
-export interface Advice {
+export interface Recommendations {
   basedOnCalls: Decimal;
   basedOnEvents: Decimal;
-  recommendations: Saving[];
+  recommendations: Recommendation[];
   notes: string[];
 }
 

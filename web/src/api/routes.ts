@@ -1,7 +1,7 @@
 // The routes of the API that the pages ask, by name.
 import { ask, download } from "./client";
 import type {
-  Advice,
+  Recommendations,
   Analytics,
   AnomalyPage,
   Budget,
@@ -132,7 +132,7 @@ export const forecast = (
   signal: AbortSignal,
 ): Promise<Forecast> => ask(`${of(user)}/forecast?period=${period}`, { signal });
 
-export const recommendations = (user: string, signal: AbortSignal): Promise<Advice> =>
+export const recommendations = (user: string, signal: AbortSignal): Promise<Recommendations> =>
   ask(`${of(user)}/recommendations`, { signal });
 
 /** What was out of the ordinary, latest first; of all users where none is named. */

@@ -8,7 +8,7 @@ function request() {
   const asked: { answer: (value: string) => void; fail: (error: unknown) => void }[] = [];
   const load = (signal: AbortSignal) =>
     new Promise<string>((answer, fail) => {
-      signal.addEventListener("abort", () => fail(signal.reason));
+      signal.addEventListener("abort", () => fail(signal.reason as Error));
       asked.push({ answer, fail });
     });
   return { asked, load };

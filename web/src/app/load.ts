@@ -50,7 +50,7 @@ export function useLoaded<T>(
 }
 
 /** Some rows of a list, and where the next ones begin; null where there are no more. */
-export interface RowsOfPage<T> {
+export interface PageRows<T> {
   rows: T[];
   nextCursor: string | null;
 }
@@ -67,7 +67,7 @@ export interface Paged<T> {
 /** Loads a list page by page, anew whenever `key` changes. */
 export function usePaged<T>(
   key: () => unknown,
-  page: (cursor: string | null, signal: AbortSignal) => Promise<RowsOfPage<T>>,
+  page: (cursor: string | null, signal: AbortSignal) => Promise<PageRows<T>>,
 ): Paged<T> {
   const rows = shallowRef<T[]>([]);
   const cursor = shallowRef<string | null>(null);

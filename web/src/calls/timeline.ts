@@ -10,7 +10,7 @@ export interface Mark {
   running: bigint;
 }
 
-export function marks(events: CallEvent[]): Mark[] {
+export function timelineMarks(events: CallEvent[]): Mark[] {
   const first = Math.min(...events.map((event) => Date.parse(event.time)));
   let running = 0n;
   return events.map((event) => {

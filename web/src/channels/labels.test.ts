@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { deliverySaid, follow, historyOf, isOver, standingOf } from "./labels";
+import { deliveryText, pollDelivery, channelHistory, isOver, channelStatus } from "./labels";
 import type { Channel, Delivery, DeliveryState } from "../api/bodies";
 
 const channel = (change: Partial<Channel>): Channel =>
@@ -12,26 +12,26 @@ const tried = (error: string | null) => [{ error }] as Delivery["attempts"];
 
 describe("channels", () => {
   it("say how they stand and what to do", () => {
-    expect(standingOf(channel({}))).toMatchObject({ look: "good", text: "" });
-    expect(standingOf(channel({ state: "unverified" })).text).toMatch(/before the code/);
-    const off = standingOf(channel({ state: "disabled", reason: "The endpoint is gone." }));
+    expect(channelStatus(channel({}))).toMatchObject({ look: "good", text: "" });
+    expect(channelStatus(channel({ state: "unverified" })).text).toMatch(/before the code/);
+    const off = channelStatus(channel({ state: "disabled", reason: "The endpoint is gone." }));
     expect(off.look).toBe("bad");
     expect(off.text).toMatch(/^The endpoint is gone\. Have a new code sent/);
-    expect(standingOf(channel({ state: "disabled" })).text).not.toContain("null");
+    expect(channelStatus(channel({ state: "disabled" })).text).not.toContain("null");
   });
 
   it("say what was delivered and what failed since", () => {
-    expect(historyOf(channel({}))).toBe("Nothing delivered yet.");
-    expect(historyOf(channel({ state: "unverified" }))).toBe("");
-    expect(historyOf(channel({ failures: "1" }))).toMatch(/1 failed attempt since/);
-    const some = historyOf(channel({ deliveredAt: "2026-01-05T12:00:00Z", failures: "12" }));
+    expect(channelHistory(channel({}))).toBe("Nothing delivered yet.");
+    expect(channelHistory(channel({ state: "unverified" }))).toBe("");
+    expect(channelHistory(channel({ failures: "1" }))).toMatch(/1 failed attempt since/);
+    const some = channelHistory(channel({ deliveredAt: "2026-01-05T12:00:00Z", failures: "12" }));
     expect(some).toMatch(/^Last delivered .*2026.*, 12 failed attempts since\.$/);
   });
 });
 
 describe("deliveries", () => {
   it("say what became of them", () => {
-    const said = (one: Delivery | null): string => deliverySaid("The test", one);
+    const said = (one: Delivery | null): string => deliveryText("The test", one);
     expect(said(null)).toBe("The test is about to be sent.");
     expect(said(delivery("pending"))).toBe("The test is about to be sent.");
     expect(said(delivery("delivering"))).toBe("The test is being sent.");
@@ -62,8 +62,8 @@ describe("deliveries", () => {
     const run = async (found: (Delivery | null)[]): Promise<(DeliveryState | null)[]> => {
       const heard: (DeliveryState | null)[] = [];
       const looks = found[Symbol.iterator]();
-      await follow(
-        async () => looks.next().value ?? null,
+      await pollDelivery(
+        () => Promise.resolve(looks.next().value ?? null),
         (one) => heard.push(one?.state ?? null),
         waits,
       );

@@ -12,7 +12,7 @@ export interface Way {
   code: string;
 }
 
-export const WAYS: Record<ChannelType, Way> = {
+export const CHANNEL_TYPES: Record<ChannelType, Way> = {
   email: {
     name: "Email",
     label: "Email address",
@@ -36,16 +36,16 @@ export const WAYS: Record<ChannelType, Way> = {
   },
 };
 
-export const TYPES = Object.keys(WAYS) as ChannelType[];
+export const TYPES = Object.keys(CHANNEL_TYPES) as ChannelType[];
 
 /** How a channel stands: a word, how it looks, and what follows from it. */
-export interface Standing {
+export interface ChannelStatus {
   word: string;
   look: "good" | "warn" | "bad";
   text: string;
 }
 
-export function standingOf({ state, reason }: Channel): Standing {
+export function channelStatus({ state, reason }: Channel): ChannelStatus {
   if (state === "verified") return { word: "Verified", look: "good", text: "" };
   if (state === "unverified")
     return {
@@ -62,7 +62,7 @@ export function standingOf({ state, reason }: Channel): Standing {
 }
 
 /** What was last delivered and what has failed since; nothing about a channel that is new. */
-export function historyOf({ state, deliveredAt, failures }: Channel): string {
+export function channelHistory({ state, deliveredAt, failures }: Channel): string {
   if (state === "unverified" && deliveredAt === null && Number(failures) === 0) return "";
   const last = deliveredAt
     ? `Last delivered ${formatDateTime(deliveredAt)}`
@@ -78,7 +78,7 @@ export function isOver({ state }: Delivery): boolean {
 }
 
 /** What became of a message such as "The test"; `null` where it is not listed yet. */
-export function deliverySaid(what: string, delivery: Delivery | null): string {
+export function deliveryText(what: string, delivery: Delivery | null): string {
   if (delivery === null) return `${what} is about to be sent.`;
   const error = delivery.attempts.at(-1)?.error ?? null;
   switch (delivery.state) {
@@ -103,7 +103,7 @@ const again = (at: string | null): string =>
 const LOOKS_MS = [500, 500, 1_000, 2_000, 3_000, 5_000, 8_000];
 
 /** Looks at a delivery until it is over, a few times at most; `said` hears of every look. */
-export async function follow(
+export async function pollDelivery(
   look: () => Promise<Delivery | null>,
   said: (delivery: Delivery | null) => void,
   looks_ms: readonly number[] = LOOKS_MS,

@@ -10,7 +10,7 @@ export interface Layer {
  * Returns the upper edge of each layer, the topmost first: painted in this order, every layer covers
  * the lower part of the one behind it. Doubles, because they are coordinates and nothing else.
  */
-export function edges(layers: Layer[], length: number): number[][] {
+export function stackEdges(layers: Layer[], length: number): number[][] {
   const heights = new Array<number>(length).fill(0);
   const found = layers.map((layer) =>
     heights.map((height, index) => (heights[index] = height + Number(layer.amounts[index] ?? 0))),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Anomaly, DayCost, Forecast, ForecastPeriod } from "../api/bodies";
-import { fan } from "./running-total";
-import { anomalyTitle, confidenceWord, limitSaid } from "./labels";
+import { runningTotal } from "./running-total";
+import { anomalyTitle, confidenceLabel, limitForecastText } from "./labels";
 
 const NOON_MS = Date.parse("2026-01-10T12:00:00Z");
 const at = (iso: string): number => Date.parse(iso) / 1000;
@@ -27,7 +27,7 @@ const DAYS = [
 ];
 
 describe("the fan", () => {
-  const points = fan(
+  const points = runningTotal(
     DAYS,
     [forecast("daily", "2026-01-10", "0.5"), forecast("weekly", "2026-01-16", "3.5")],
     NOON_MS,
@@ -55,28 +55,30 @@ describe("the fan", () => {
 
   it("stays in order when the machine's clock is wrong, and shows 30 days at most", () => {
     for (const clock of [0, NOON_MS * 2]) {
-      const times = fan(DAYS, [forecast("daily", "2026-01-10", "1")], clock).map(({ at }) => at);
+      const times = runningTotal(DAYS, [forecast("daily", "2026-01-10", "1")], clock).map(
+        ({ at }) => at,
+      );
       expect(times).toEqual([...times].sort((a, b) => a - b));
       expect(new Set(times).size).toBe(times.length);
     }
-    const [first] = fan(DAYS, [forecast("daily", "2026-01-10", "1", "90")], NOON_MS);
+    const [first] = runningTotal(DAYS, [forecast("daily", "2026-01-10", "1", "90")], NOON_MS);
     expect(first?.at).toBe(at("2025-12-11"));
-    expect(fan(DAYS, [], NOON_MS)).toEqual([]);
+    expect(runningTotal(DAYS, [], NOON_MS)).toEqual([]);
   });
 });
 
 describe("words", () => {
   it("say how sure a forecast is", () => {
-    expect([0, 0.12, 0.5, 0.79].map(confidenceWord)).toEqual(["none", "low", "fair", "high"]);
+    expect([0, 0.12, 0.5, 0.79].map(confidenceLabel)).toEqual(["none", "low", "fair", "high"]);
   });
 
   it("say when a limit is reached", () => {
     const limit = { limit_usd: "5", isReached: false, reachedOn: null };
-    expect(limitSaid(limit, "this month")).toBe("not in sight this month");
-    expect(limitSaid({ ...limit, isReached: true, reachedOn: "2026-01-10" }, "")).toContain(
+    expect(limitForecastText(limit, "this month")).toBe("not in sight this month");
+    expect(limitForecastText({ ...limit, isReached: true, reachedOn: "2026-01-10" }, "")).toContain(
       "reached already",
     );
-    expect(limitSaid({ ...limit, reachedOn: "2026-01-12" }, "")).toContain("2026");
+    expect(limitForecastText({ ...limit, reachedOn: "2026-01-12" }, "")).toContain("2026");
   });
 
   it("say what was out of the ordinary", () => {

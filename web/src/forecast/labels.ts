@@ -1,5 +1,5 @@
 // Says a forecast in words: how sure it is, and when a limit will be reached.
-import type { Anomaly, Interval, LimitForecast, Saving } from "../api/bodies";
+import type { Anomaly, Interval, LimitForecast, Recommendation } from "../api/bodies";
 import { formatMoneyBrief } from "../format/money";
 import { formatDay } from "../format/dates";
 import { serviceName } from "../format/names";
@@ -11,21 +11,21 @@ const SURE = [
 ];
 
 /** How much a forecast can be relied on, from its confidence of 0 to 1. */
-export function confidenceWord(confidence: number): string {
+export function confidenceLabel(confidence: number): string {
   return SURE.find(({ from }) => confidence >= from)?.word ?? "none";
 }
 
-export function between({ low, high }: Interval): string {
+export function formatInterval({ low, high }: Interval): string {
   return `${formatMoneyBrief(low)} to ${formatMoneyBrief(high)}`;
 }
 
 /** When a limit will be reached; `span` is how far ahead that is looked for. */
-export function limitSaid({ isReached, reachedOn }: LimitForecast, span: string): string {
+export function limitForecastText({ isReached, reachedOn }: LimitForecast, span: string): string {
   if (isReached) return "reached already";
   return reachedOn ? `expected to be reached on ${formatDay(reachedOn)}` : `not in sight ${span}`;
 }
 
-export const WAYS_TO_SAVE: Record<Saving["kind"], string> = {
+export const RECOMMENDATION_TITLES: Record<Recommendation["kind"], string> = {
   model_choice: "Another model",
   phrase_caching: "Phrases kept as sound",
   prepaid_bundle: "Prepaid bundles",

@@ -21,7 +21,7 @@ export interface Point {
  * so far, and the forecasts in the order of their ends. What was spent today is the forecasts' own,
  * so that all points agree.
  */
-export function fan(days: DayCost[], forecasts: Forecast[], nowMs: number): Point[] {
+export function runningTotal(days: DayCost[], forecasts: Forecast[], nowMs: number): Point[] {
   const [first] = forecasts;
   if (!first) return [];
   const today = Date.parse(first.periodStart) / 1000;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { marks } from "../calls/timeline";
-import { edges } from "../charts/stack";
+import { timelineMarks } from "../calls/timeline";
+import { stackEdges } from "../charts/stack";
 import type { CallEvent } from "../api/bodies";
 import { readClaims } from "../app/session";
-import { colourOf, ordered } from "./services";
+import { serviceColour, sortServices } from "./services";
 import { formatDuration, formatElapsed } from "./dates";
 import { personaName } from "./names";
 
@@ -31,9 +31,13 @@ describe("format", () => {
 
 describe("services", () => {
   it("have their places and colours, also those that nobody knew of", () => {
-    expect(ordered(["stripe", "acme", "twilio", "twilio"])).toEqual(["twilio", "stripe", "acme"]);
-    expect(colourOf("twilio")).toBe("--service-twilio");
-    expect(colourOf("acme")).toMatch(/^--service-spare-[1-4]$/);
+    expect(sortServices(["stripe", "acme", "twilio", "twilio"])).toEqual([
+      "twilio",
+      "stripe",
+      "acme",
+    ]);
+    expect(serviceColour("twilio")).toBe("--service-twilio");
+    expect(serviceColour("acme")).toMatch(/^--service-spare-[1-4]$/);
   });
 });
 
@@ -43,7 +47,7 @@ describe("charts", () => {
       { service: "a", amounts: ["1", "2"] },
       { service: "b", amounts: ["0.5"] },
     ];
-    expect(edges(layers, 2)).toEqual([
+    expect(stackEdges(layers, 2)).toEqual([
       [1.5, 2],
       [1, 2],
     ]);
@@ -52,7 +56,7 @@ describe("charts", () => {
   it("lay events along time; what was voided does not add up", () => {
     const event = (time: string, totalCost: string, voided = false) =>
       ({ time, totalCost, voided }) as CallEvent;
-    const found = marks([
+    const found = timelineMarks([
       event("2026-01-01T00:00:00Z", "0.1"),
       event("2026-01-01T00:00:30Z", "5", true),
       event("2026-01-01T00:01:00Z", "0.2"),

@@ -13,7 +13,7 @@ const ORDER = [
 const SPARE_COLOURS = 4;
 
 /** The name of a CSS variable; a service nobody knew of gets one of the spare colours. */
-export function colourOf(service: string): string {
+export function serviceColour(service: string): string {
   if (ORDER.includes(service)) return `--service-${service}`;
   let hash = 0;
   for (const character of service) hash = (hash * 31 + character.charCodeAt(0)) % 9973;
@@ -21,7 +21,7 @@ export function colourOf(service: string): string {
 }
 
 /** Known services in their usual order, then the others by name. */
-export function ordered(services: Iterable<string>): string[] {
+export function sortServices(services: Iterable<string>): string[] {
   const rank = (service: string): number => {
     const index = ORDER.indexOf(service);
     return index < 0 ? ORDER.length : index;

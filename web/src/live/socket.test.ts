@@ -23,10 +23,10 @@ class FakeLink implements Link {
   states: LinkState[] = [];
   messages: string[] = [];
   expired = 0;
-  async ticket(): Promise<string> {
+  ticket(): Promise<string> {
     this.tickets += 1;
-    if (this.broken) throw new Error("no answer");
-    return `t/${this.tickets}`;
+    if (this.broken) return Promise.reject(new Error("no answer"));
+    return Promise.resolve(`t/${this.tickets}`);
   }
   open(url: string): WebSocket {
     const socket = new FakeSocket(url);

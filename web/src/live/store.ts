@@ -71,7 +71,7 @@ export function stopLive(): void {
 }
 
 /** Takes in a budget that was read or written elsewhere. */
-export function knowBudget(budget: Budget): void {
+export function setBudget(budget: Budget): void {
   if (budget.userId !== session.claims?.user) return;
   state.value.budget = budget;
   state.value.addEarlierAlerts(budget.alerts);
@@ -82,7 +82,7 @@ async function loadBefore(): Promise<void> {
   const user = session.claims?.user;
   if (!user) return;
   try {
-    knowBudget(await ask<Budget>(`/api/costs/user/${encodeURIComponent(user)}/budget`));
+    setBudget(await ask<Budget>(`/api/costs/user/${encodeURIComponent(user)}/budget`));
   } catch {
     // The socket brings it too; the pages say so while there is none.
   }

@@ -1,22 +1,22 @@
 import { describe, expect, it } from "vitest";
 import type { Priced, RerateReport } from "../api/bodies";
-import { changeSaid, pricedSaid, priceSaid, rerateSaid } from "./labels";
+import { formatPriceChange, priceItemName, formatPrice, repricingSummary } from "./labels";
 
 // Separators are those of the machine's language.
 const digits = (shown: string): string => shown.replace(/[^\d a-z]/gi, "");
 
 describe("prices", () => {
   it("are said with all their digits and what they are for", () => {
-    expect(digits(priceSaid("0.0085", "1", "minutes"))).toBe("00085 a minute");
-    expect(digits(priceSaid("0.10", "1000000", "input_tokens"))).toBe(
+    expect(digits(formatPrice("0.0085", "1", "minutes"))).toBe("00085 a minute");
+    expect(digits(formatPrice("0.10", "1000000", "input_tokens"))).toBe(
       "010 for 1000000 input tokens",
     );
-    expect(digits(priceSaid("2.9", "100", "usd"))).toBe("290 for 100 US dollars");
-    expect(digits(priceSaid("0.000000000123", "1", "charges"))).toBe("0000000000123 a charge");
+    expect(digits(formatPrice("2.9", "100", "usd"))).toBe("290 for 100 US dollars");
+    expect(digits(formatPrice("0.000000000123", "1", "charges"))).toBe("0000000000123 a charge");
   });
 
   it("have names", () => {
-    const named = (model: string) => pricedSaid({ operation: "outbound_call", model } as Priced);
+    const named = (model: string) => priceItemName({ operation: "outbound_call", model } as Priced);
     expect(["*", "", "nova-2"].map(named)).toEqual([
       "outbound call",
       "outbound call · no model named",
@@ -25,15 +25,15 @@ describe("prices", () => {
   });
 
   it("change by a percentage with its sign", () => {
-    expect(changeSaid("46.66666")).toMatch(/^\+46.7\s?%$/);
-    expect(changeSaid("-50")).toMatch(/^[-−]50\s?%$/);
-    expect(changeSaid(null)).toBe("from nothing");
+    expect(formatPriceChange("46.66666")).toMatch(/^\+46.7\s?%$/);
+    expect(formatPriceChange("-50")).toMatch(/^[-−]50\s?%$/);
+    expect(formatPriceChange(null)).toBe("from nothing");
   });
 });
 
 describe("late prices", () => {
   const said = (costs: string, users: string, difference: string): string =>
-    rerateSaid({ total: { costs, difference }, users } as RerateReport);
+    repricingSummary({ total: { costs, difference }, users } as RerateReport);
 
   it("say what they change", () => {
     expect(said("1", "1", "0.11")).toMatch(/^1 cost rises by \D?0.11 in all, for 1 user\.$/);

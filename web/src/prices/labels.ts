@@ -19,27 +19,27 @@ const CHANGE = new Intl.NumberFormat(undefined, {
 });
 
 /** "$0.014 a minute", "$0.10 for 1,000,000 tokens": all digits. */
-export function priceSaid(price: Decimal, perUnits: Decimal, unit: string): string {
+export function formatPrice(price: Decimal, perUnits: Decimal, unit: string): string {
   const amount = PRICE.format(price as Intl.StringNumericLiteral);
   if (Number(perUnits) !== 1) return `${amount} for ${formatCount(perUnits)} ${unitName(unit)}`;
   return `${amount} a ${unitName(unit).replace(/s$/, "")}`;
 }
 
 /** "inference · llama3.1-8b"; "outbound call" of whatever model. */
-export function pricedSaid({ operation, model }: Priced): string {
+export function priceItemName({ operation, model }: Priced): string {
   if (model === "*") return withSpaces(operation);
   return `${withSpaces(operation)} · ${model === "" ? "no model named" : model}`;
 }
 
 /** "+50%"; without a price to compare with there is no percentage. */
-export function changeSaid(percent: Decimal | null): string {
+export function formatPriceChange(percent: Decimal | null): string {
   return percent === null ? "from nothing" : CHANGE.format(Number(percent) / 100);
 }
 
 const unitName = (unit: string): string => (unit === "usd" ? "US dollars" : withSpaces(unit));
 
 /** What applying late prices changes, in a sentence. */
-export function rerateSaid({ total, users }: RerateReport): string {
+export function repricingSummary({ total, users }: RerateReport): string {
   const more = Number(total.difference) >= 0;
   const by = formatMoneyExact(total.difference.replace("-", ""));
   const whose = pluralize(users, "user", "users");
@@ -48,7 +48,7 @@ export function rerateSaid({ total, users }: RerateReport): string {
 }
 
 /** "Daily limit of $40.00, 80 %" of an alert that becomes due. */
-export function alertSaid(alert: RerateReport["firstAlerts"][number]): string {
+export function alertSummary(alert: RerateReport["firstAlerts"][number]): string {
   const what = { daily: "Daily limit", monthly: "Monthly limit", call: "Limit of a call" };
   const percent = Number(alert.threshold_percent);
   return `${what[alert.type]} of ${formatMoney(alert.limit_usd)}: ${percent} % reached`;
