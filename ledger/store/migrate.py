@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Final, NamedTuple
 
+from ledger.postgres.rights import apply_grants, ensure_roles, without_roles
 from ledger.store.database import Connection, connected
 from ledger.store.partitions import ensure_months
 from ledger.store.sql import statements
@@ -45,7 +46,8 @@ async def migrate(url: str, *, report: Callable[[str], None] = lambda _: None) -
     """Apply what is missing and create the partitions of this and the coming months.
 
     Returns how many steps were applied. Safe to run many times and from several machines at once:
-    an advisory lock lets one in. Raises UnknownSchemaError where the database is ahead of us.
+    an advisory lock lets one in. Raises UnknownSchemaError where the database is ahead of us, and
+    MissingRolesError where the server lacks our roles and this session may not create them.
     """
     async with connected(url, name="cost-analytics migrate") as connection:
         await connection.execute(_SQL["lock"])
@@ -64,11 +66,13 @@ async def _migrate(connection: Connection, report: Callable[[str], None]) -> int
             f"The database has schema version {done}; this program knows {len(steps)}. "
             "Start a newer version of it."
         )
+    await ensure_roles(connection)
     for step in steps[done:]:
         report(f"applying {step.name}")
         async with connection.transaction():
-            await connection.execute(step.text, timeout=_STEP_TIMEOUT_SECONDS)
+            await connection.execute(without_roles(step.text), timeout=_STEP_TIMEOUT_SECONDS)
             await connection.execute(_SQL["record_version"], step.version, step.name)
+    await apply_grants(connection)
     now = datetime.now(UTC)
     ahead = [_month_after(now, months) for months in range(_MONTHS_AHEAD + 1)]
     await ensure_months(connection, ahead)

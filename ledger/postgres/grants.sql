@@ -1,0 +1,88 @@
+-- Who may do what. A role may do nothing that is not listed here, and each table and view has its
+-- row: a test names those without one. `migrate` makes the database agree with this file.
+--
+--   S SELECT   I INSERT   U UPDATE   D DELETE   - nothing, or only what `of_columns` lists
+--
+--   worker         counts events and applies prices, for all users
+--   notifications  delivers notices, finds anomalies, refreshes prices, for all users
+--   operator       the command line: verify, rebuild, prices, bills, dlq and so on, for all users
+--   api            changes, exports and reads of several statements, for the viewer of its transaction
+--   reports        owns the functions that the API reads by; for the viewer they are called for
+--   figures        owns the functions behind `GET /metrics`
+--
+-- Rows of a user need row policies, too, for `api` and `reports`: see CONTRIBUTING.md.
+
+-- name: of_tables
+SELECT * FROM (VALUES
+    --                         worker  notif.  operat. api     reports figures
+    ('event_identities',       'SI',   '-',    'SI',   '-',    '-',    '-'),
+    ('call_cost_events',       'SI',   'S',    'SI',   'S',    'S',    '-'),
+    ('held_events',            'SID',  '-',    'SID',  '-',    '-',    '-'),
+    ('calls',                  'SIUD', 'S',    'SIUD', 'S',    'S',    '-'),
+    ('user_days',              'SIUD', 'S',    'SIUD', 'S',    'S',    '-'),
+    ('user_day_costs',         'SIUD', 'S',    'SIUD', 'S',    'S',    '-'),
+    ('user_spend',             'SIUD', 'S',    'SIUD', 'S',    'S',    '-'),
+    ('user_activity',          'SIUD', 'S',    'SIUD', 'S',    'S',    '-'),
+    ('everyone_days',          'SIUD', '-',    'SIUD', 'S',    'S',    '-'),
+    ('everyone_day_costs',     'SIUD', '-',    'SIUD', 'S',    'S',    '-'),
+    ('service_prices',         'S',    'SIU',  'SIU',  'SI',   'S',    '-'),
+    ('price_proposals',        '-',    'SIU',  'SIU',  'SIU',  'S',    '-'),
+    ('price_refreshes',        '-',    'SI',   'SI',   'S',    'S',    '-'),
+    ('payment_processors',     'SI',   'S',    'SI',   'S',    'S',    '-'),
+    ('user_budget_settings',   'SIU',  '-',    'SIU',  'SIU',  'S',    '-'),
+    ('budget_holds',           'SD',   '-',    'SD',   'SIUD', 'S',    '-'),
+    ('budget_alerts',          'SI',   'S',    'SI',   'SI',   'S',    '-'),
+    ('call_cutoffs',           'SI',   '-',    'SI',   'SI',   '-',    '-'),
+    ('cost_anomalies',         '-',    'SIU',  'S',    '-',    'S',    '-'),
+    ('anomaly_sweep',          '-',    'SU',   'S',    '-',    '-',    '-'),
+    ('pending_anomaly_checks', 'SIUD', 'SIUD', 'SIUD', '-',    '-',    '-'),
+    ('notice_channels',        '-',    'SU',   'S',    'D',    '-',    '-'),
+    ('notice_codes',           '-',    '-',    '-',    'SIUD', '-',    '-'),
+    ('notice_deliveries',      '-',    'SIUD', 'S',    '-',    '-',    '-'),
+    ('notice_attempts',        '-',    'SIUD', 'S',    'S',    'S',    '-'),
+    ('live_tickets',           '-',    '-',    '-',    '-',    '-',    '-'),
+    ('outbox',                 'SID',  'I',    'SID',  'I',    '-',    '-'),
+    ('totals_outbox',          'SIUD', '-',    'SIUD', '-',    '-',    '-'),
+    ('stream_offsets',         'SIU',  '-',    'SIU',  '-',    '-',    '-'),
+    ('stream_workers',         'SIUD', '-',    'S',    '-',    '-',    '-'),
+    ('dead_letters',           'SI',   '-',    'SIU',  '-',    '-',    '-'),
+    ('dead_letter_counts',     'SIU',  '-',    'SIU',  '-',    '-',    'S'),
+    ('vendor_bills',           '-',    '-',    'SIU',  'S',    'S',    '-'),
+    ('vendor_bill_lines',      '-',    '-',    'SI',   'S',    'S',    '-'),
+    ('schema_migrations',      'S',    'S',    'S',    'S',    'S',    'S'),
+    ('viewer_keys',            '-',    '-',    '-',    '-',    '-',    '-'),
+    -- Views read as their owner, whom no row policy restricts: never for `api` and `reports`.
+    ('counted_costs',          'S',    '-',    'S',    '-',    '-',    '-'),
+    ('settled_calls',          'S',    '-',    'S',    '-',    '-',    '-'),
+    ('call_facts',             'S',    '-',    'S',    '-',    '-',    '-'),
+    ('cost_postings',          'S',    '-',    'S',    '-',    '-',    '-'),
+    ('charge_postings',        'S',    '-',    'S',    '-',    '-',    '-'),
+    ('spend_postings',         'S',    '-',    'S',    '-',    '-',    '-'),
+    ('waiting_voids',          'S',    '-',    'S',    '-',    '-',    '-')
+) AS decided (relation, worker, notifications, operator, api, reports, figures)
+
+-- name: of_columns
+-- Rights to some columns of a table. The secret that signs webhooks and the code that verifies a
+-- channel can be written by the API and never read back.
+SELECT * FROM (VALUES
+    ('service_prices', 'api', 'UPDATE', 'verified_at'),
+    ('stream_workers', 'api', 'SELECT', 'partitions, heartbeat_at'),
+    ('notice_channels', 'api', 'SELECT',
+     'channel_id, user_id, type, address, state, reason, created_at, verified_at, delivered_at, failures, paused_until'),
+    ('notice_channels', 'api', 'INSERT', 'user_id, type, address, secret'),
+    ('notice_channels', 'api', 'UPDATE', 'state, reason, verified_at, failures, paused_until'),
+    ('notice_channels', 'reports', 'SELECT',
+     'channel_id, user_id, type, address, state, reason, created_at, verified_at, delivered_at, failures, paused_until'),
+    ('notice_deliveries', 'api', 'SELECT',
+     'delivery_id, seq, channel_id, user_id, kind, subject_id, state, reason, attempts, created_at, next_attempt_at, delivered_at'),
+    ('notice_deliveries', 'api', 'INSERT', 'channel_id, user_id, kind, code'),
+    ('notice_deliveries', 'api', 'UPDATE', 'state, reason, code, next_attempt_at'),
+    ('notice_deliveries', 'reports', 'SELECT',
+     'delivery_id, seq, channel_id, user_id, kind, subject_id, state, reason, attempts, created_at, next_attempt_at, delivered_at'),
+    ('notice_deliveries', 'figures', 'SELECT', 'state, next_attempt_at'),
+    ('stream_offsets', 'figures', 'SELECT', 'cluster, topic, "partition", next_offset, updated_at'),
+    ('stream_workers', 'figures', 'SELECT', 'partitions, heartbeat_at'),
+    ('totals_outbox', 'figures', 'SELECT', 'id, created_at'),
+    ('outbox', 'figures', 'SELECT', 'seq, created_at'),
+    ('held_events', 'figures', 'SELECT', 'identity')
+) AS decided (relation, role, privilege, columns)

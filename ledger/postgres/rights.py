@@ -1,0 +1,81 @@
+"""Makes the roles that hold rights, and the rights themselves, agree with `grants.sql`.
+
+Roles belong to a server and rights to a database. Nobody logs in as one of these roles: login roles
+are members of them (`ledger/postgres/logins.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ledger.store.database import Connection
+from ledger.store.sql import statements
+
+_SQL: Final = statements("postgres/rights")
+_GRANTS: Final = statements("postgres/grants")
+
+RIGHTS: Final = {
+    "worker": "cost_analytics_worker_rights",
+    "notifications": "cost_analytics_notifications_rights",
+    "operator": "cost_analytics_operator_rights",
+    "api": "cost_analytics_api_rights",
+    "reports": "cost_analytics_reports",
+    "figures": "cost_analytics_figures",
+}
+"""The role that holds the rights of each column of `grants.sql`."""
+
+VIEWER: Final = "cost_analytics_viewer"
+"""Holds no rights. Row policies are made for it, and for its members: `_VIEWERS`."""
+
+READER: Final = "cost_analytics_reader"
+"""What the previous release reads as; the next release drops it."""
+
+ROLES: Final = (VIEWER, READER, *RIGHTS.values())
+_VIEWERS: Final = (READER, RIGHTS["api"], RIGHTS["reports"], RIGHTS["figures"])
+
+
+class MissingRolesError(Exception):
+    """The server lacks roles, and this session may not create them."""
+
+
+async def ensure_roles(connection: Connection) -> None:
+    """Create the roles that the server lacks; raises MissingRolesError where it may not."""
+    missing = [row["name"] for row in await connection.fetch(_SQL["missing_roles"], list(ROLES))]
+    if not missing:
+        return
+    if not await connection.fetchval(_SQL["may_create_roles"]):
+        raise MissingRolesError(
+            f"The server has no role {missing[0]}; run `cost-analytics roles create` first."
+        )
+    for name in missing:
+        await _run(connection, "create_role", name)
+    for member in _VIEWERS:
+        await _run(connection, "grant_membership", VIEWER, member)
+
+
+async def apply_grants(connection: Connection) -> None:
+    """Give each role what `grants.sql` lists for our tables and views, and nothing else."""
+    present = {row["relname"] for row in await connection.fetch(_SQL["relations"])}
+    async with connection.transaction():
+        for row in await connection.fetch(_GRANTS["of_tables"]):
+            relation, *letters = row
+            if relation not in present:
+                continue
+            await _run(connection, "revoke_all", relation, list(RIGHTS.values()))
+            for role, some in zip(RIGHTS, letters, strict=True):
+                if some != "-":
+                    await _run(connection, "grant_table", relation, RIGHTS[role], some)
+        for relation, role, privilege, columns in await connection.fetch(_GRANTS["of_columns"]):
+            if relation in present:
+                await _run(connection, "grant_columns", relation, RIGHTS[role], privilege, columns)
+
+
+def without_roles(text: str) -> str:
+    """Return a migration without the statements that create a role; the roles exist already."""
+    _, _, creates = _SQL["creates_reader"].partition("DO ")
+    return text.replace(f"DO {creates}", "")
+
+
+async def _run(connection: Connection, statement: str, *arguments: object) -> None:
+    """Run the command that a statement writes."""
+    await connection.execute(await connection.fetchval(_SQL[statement], *arguments))
