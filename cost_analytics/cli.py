@@ -10,11 +10,18 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
-from typing import Final, Protocol, cast
+from typing import Final, Protocol, TextIO, cast
 
-from cost_analytics.failures import FAILED, INTERRUPTED, MISUSED, CommandError
+from cost_analytics.failures import (
+    FAILED,
+    INTERRUPTED,
+    MISUSED,
+    CommandError,
+    OutputClosedError,
+)
 from cost_analytics.settings import SettingsError
 
 COMMANDS: Final = {
@@ -45,8 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Commands speak in sentences; libraries are heard only where a service configures its logs.
     logging.getLogger().addHandler(logging.NullHandler())
     try:
-        code: int = _module(arguments.command).run(arguments)
-        sys.stdout.flush()
+        with redirect_stdout(cast("TextIO", _Output(sys.stdout))):
+            code: int = _module(arguments.command).run(arguments)
+            sys.stdout.flush()
     except SettingsError as error:
         for sentence in error.errors:
             _say(sentence)
@@ -56,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.code
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
+    except (OutputClosedError, BrokenPipeError):
         _drop_output()
         return FAILED
     return code
@@ -102,6 +110,37 @@ def _say(sentence: str) -> None:
     print(f"cost-analytics: {sentence}", file=sys.stderr)
 
 
+class _Output:
+    """Standard output whose closed pipe is not mistaken for a closed connection.
+
+    BrokenPipeError is an OSError, which commands report as a failure of PostgreSQL or Kafka.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write; raises OutputClosedError."""
+        with _output_errors():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        """Flush; raises OutputClosedError."""
+        with _output_errors():
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def _output_errors() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise OutputClosedError from error
+
+
 def _drop_output() -> None:
-    """Whoever read our output has gone; keep the interpreter from complaining about it at exit."""
+    """Keep the interpreter from reporting a closed output at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -43,6 +43,10 @@ class CommandError(Exception):
         self.code = code
 
 
+class OutputClosedError(Exception):
+    """The reader of standard output has gone, as `head` does once it has its lines."""
+
+
 @contextmanager
 def using_database(url: Secret) -> Iterator[None]:
     """Raise CommandError for whatever PostgreSQL, or the way to it, answers in this block."""

@@ -15,7 +15,7 @@ from typing import Final, Literal, NamedTuple
 
 from ledger.catalogue import Catalogue
 from schemas.exact import exact_text
-from schemas.money import half_even, usd_text
+from schemas.money import NANO_PER_USD, half_even, usd_text
 
 AdviceKind = Literal["model_choice", "phrase_caching", "prepaid_bundle", "shorter_replies"]
 
@@ -23,6 +23,10 @@ ADVICE_DAYS: Final = 30
 BUNDLE_CALLS: Final = 10
 """For how many calls one charge of a prepaid bundle pays."""
 EXAMPLES_MOST: Final = 3
+EVENTS_LEAST: Final = 10
+"""Fewer events, or charges, say little about what comes next."""
+SAVING_NANO_LEAST: Final = NANO_PER_USD // 10
+"""A smaller saving in the period is not worth a recommendation; nano-dollars."""
 
 _REPLY_UNITS: Final = {"output_tokens": "output tokens", "characters": "characters"}
 """Units whose usage is the length of a reply."""
@@ -63,7 +67,7 @@ class UsageSum(NamedTuple):
 
 
 class ChargeSum(NamedTuple):
-    """What calls were charged through one processor, and the fees it kept; nano-dollars."""
+    """What calls were charged through one processor, and the fees paid to it; nano-dollars."""
 
     processor: str
     charges: int
@@ -113,15 +117,19 @@ class Recommendation(NamedTuple):
 def advise(
     usages: Sequence[UsageSum], charges: Sequence[ChargeSum], catalogue: Catalogue, now: datetime
 ) -> list[Recommendation]:
-    """Return what would have saved something, the largest saving first."""
+    """Return what would have saved enough, on enough evidence, the largest saving first."""
     found = [
         *_models(usages, catalogue, now),
         *_phrases(usages),
         *_replies(usages),
         *_bundles(charges, catalogue, now),
     ]
-    saving = (each for each in found if each.saving_nano > 0)
-    return sorted(saving, key=lambda each: (-each.saving_nano, each.kind, each.evidence[2:5]))
+    worthwhile = (
+        each
+        for each in found
+        if each.saving_nano >= SAVING_NANO_LEAST and each.evidence.events >= EVENTS_LEAST
+    )
+    return sorted(worthwhile, key=lambda each: (-each.saving_nano, each.kind, each.evidence[2:5]))
 
 
 def advice_notes(usages: Sequence[UsageSum]) -> list[str]:
@@ -232,21 +240,25 @@ def _replies(usages: Sequence[UsageSum]) -> Iterator[Recommendation]:
 def _bundles(
     charges: Sequence[ChargeSum], catalogue: Catalogue, now: datetime
 ) -> Iterator[Recommendation]:
-    """Charge once for several calls: the processor's fixed part is then due once for them."""
+    """Charge once for several calls: the processor's fixed part is then due once for them.
+
+    No more is saved than the fees that the spared charges paid.
+    """
     for each in charges:
         fixed = catalogue.rate(each.processor, "fee", "charges", now)
-        if fixed is None or each.charges < 2:
+        if fixed is None:
             continue
         bundles = -(-each.charges // BUNDLE_CALLS)
         fewer = each.charges - bundles
-        saving = min(fixed.cost_nano(fewer), each.fee_nano)
+        saving = min(fixed.cost_nano(fewer), each.fee_nano * fewer // each.charges)
         yield Recommendation(
             "prepaid_bundle",
             f"Bundles of {BUNDLE_CALLS} prepaid calls instead of a charge for each would have "
             f"saved {usd_text(saving)} USD of {each.processor}'s fees in {ADVICE_DAYS} days.",
             f"{each.charges} charges paid {usd_text(each.fee_nano)} USD of fees; {bundles} of "
-            f"{BUNDLE_CALLS} calls each spare the fixed {usd_text(fixed.cost_nano(1))} USD of "
-            f"{fewer} charges. The percentage stays the same.",
+            f"{BUNDLE_CALLS} calls each spare {fewer} charges the fixed fee, which is "
+            f"{usd_text(fixed.cost_nano(1))} USD and never more than they paid. "
+            "The percentage stays the same.",
             each.fee_nano,
             each.fee_nano - saving,
             Evidence(

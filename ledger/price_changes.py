@@ -20,6 +20,9 @@ APPROVAL_PERCENT: Final = 25
 STALE_AFTER: Final = timedelta(days=90)
 """A price that nobody has verified for so long is called stale."""
 
+_PERCENT_DIGITS: Final = 2
+_PERCENT_DIGITS_MOST: Final = 24
+
 PriceKey = tuple[str, str, str, str]
 """Service, operation, model and unit: the prices of one key follow each other in time."""
 
@@ -69,11 +72,22 @@ def change(new: PriceRow, old: PriceRow) -> Fraction | None:
 
 
 def change_percent(new: PriceRow, old: PriceRow) -> Decimal | None:
-    """Return the change in percent, to a hundredth; None from nothing to something."""
+    """Return the change in percent, to a hundredth; None from nothing to something.
+
+    A change just above `APPROVAL_PERCENT` has as many digits as show that it is more.
+    """
     part = change(new, old)
     if part is None:
         return None
-    return Decimal(half_even(part.numerator * 10_000, part.denominator)).scaleb(-2)
+    for digits in range(_PERCENT_DIGITS, _PERCENT_DIGITS_MOST):
+        percent = _percent(part, digits)
+        if abs(percent) != APPROVAL_PERCENT or not is_large(new, old):
+            return percent
+    return _percent(part, _PERCENT_DIGITS_MOST)
+
+
+def _percent(part: Fraction, digits: int) -> Decimal:
+    return Decimal(half_even(part.numerator * 10 ** (digits + 2), part.denominator)).scaleb(-digits)
 
 
 def is_large(new: PriceRow, old: PriceRow) -> bool:

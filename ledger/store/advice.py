@@ -9,7 +9,6 @@ import msgspec
 
 from ledger.advice import EXAMPLES_MOST, ChargeSum, EventName, UsageSum
 from ledger.catalogue import Catalogue
-from ledger.settlement import DEFAULT_PROCESSOR
 from ledger.store.database import Record
 from ledger.store.prices import read_catalogue
 from ledger.store.reading import ReaderPool, Viewer
@@ -43,7 +42,7 @@ async def recorded(
     async with readers.comparing(viewer) as connection:
         [counted] = await connection.fetch(_SQL["calls"], *calls)
         usages = await connection.fetch(_SQL["usages"], *calls, EXAMPLES_MOST)
-        charges = await connection.fetch(_SQL["charges"], *calls, EXAMPLES_MOST, DEFAULT_PROCESSOR)
+        charges = await connection.fetch(_SQL["charges"], *calls, EXAMPLES_MOST)
         catalogue = await read_catalogue(connection)
     return Recorded(
         [UsageSum(**_fields(row)) for row in usages],

@@ -10,6 +10,7 @@ from ledger.store.price_proposals import (
     lock_proposal,
     note_decision,
     read_proposal,
+    replace_known,
 )
 
 
@@ -24,7 +25,9 @@ class DecidedError(Exception):
 async def decide(
     connection: Connection, proposal_id: int, decision: Decision, *, decided_by: str
 ) -> Proposal:
-    """Approve a proposal, whose price is in the catalogue then, or reject it.
+    """Approve a proposal, which enters its price into the catalogue, or reject it.
+
+    Other proposals of an approved price that it makes superfluous are replaced.
 
     Deciding the same again changes nothing. Raises NoProposalError, DecidedError where it was
     decided otherwise, and PriceConflictError where the catalogue has another price by now.
@@ -39,4 +42,6 @@ async def decide(
             by = f"{proposal.set_by}, approved by {decided_by}"
             await add_prices(connection, [proposal.row], set_by=by)
         await note_decision(connection, proposal_id, decision, decided_by)
+        if decision == "approved":
+            await replace_known(connection, [proposal.row], decided_by)
         return await read_proposal(connection, proposal_id)

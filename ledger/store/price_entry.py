@@ -17,7 +17,7 @@ from ledger.price_changes import (
 )
 from ledger.price_rows import FIELDS, PriceRow
 from ledger.store.database import Connection, Record, in_transaction
-from ledger.store.price_proposals import Proposal, propose
+from ledger.store.price_proposals import Proposal, propose, replace_known
 from ledger.store.sql import statements
 
 _SQL: Final = statements("price_entry")
@@ -99,6 +99,7 @@ async def enter_prices(
         await connection.execute(_SQL["one_at_a_time"])
         sorted_out = await _sort_out(connection, rows, approved=approved, confirms=confirms)
         added = await add_prices(connection, sorted_out.add, set_by=set_by)
+        await replace_known(connection, sorted_out.add, set_by)
         if sorted_out.verified:
             ids = [known.price_id for known in sorted_out.verified]
             await connection.execute(_SQL["verify"], ids)

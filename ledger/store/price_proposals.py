@@ -42,14 +42,6 @@ class NoProposalError(Exception):
     """There is no proposal of that number."""
 
 
-class DecidedError(Exception):
-    """The proposal was decided before; `state` says how."""
-
-    def __init__(self, state: str) -> None:
-        super().__init__(f"it is {state} already")
-        self.state = state
-
-
 async def list_proposals(connection: Connection, service: str | None = None) -> list[Proposal]:
     """Return what waits for approval, of a service or of all, the oldest first."""
     return [_proposal(row) for row in await connection.fetch(_SQL["pending"], service)]
@@ -97,11 +89,21 @@ async def propose(
         if known["state"] == "pending":
             waiting.append(await read_proposal(connection, known["proposal_id"]))
     if supersedes and said:
-        keys = zip(
-            *((row.service, row.operation, row.model, row.unit) for row in said), strict=True
-        )
-        await connection.execute(_SQL["replace"], *map(list, keys), kept, set_by)
+        await connection.execute(_SQL["replace"], *_key_columns(said), kept, set_by)
     return waiting, new
+
+
+async def replace_known(
+    connection: Connection, entered: Sequence[PriceRow], entered_by: str
+) -> None:
+    """Replace pending proposals that the entered rows have made superfluous."""
+    if entered:
+        await connection.execute(_SQL["replace_known"], *_key_columns(entered), entered_by)
+
+
+def _key_columns(rows: Sequence[PriceRow]) -> list[list[str]]:
+    keys = ((row.service, row.operation, row.model, row.unit) for row in rows)
+    return [list(column) for column in zip(*keys, strict=True)]
 
 
 async def read_proposal(connection: Connection, proposal_id: int) -> Proposal:

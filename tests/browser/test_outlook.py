@@ -14,7 +14,7 @@ from playwright.async_api import Locator, Page, Response, expect
 from tests.browser.anomalies import look
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
-from tests.support.events import Plain, cost, ended, started
+from tests.support.events import Plain, charged, cost, ended, started
 from tests.support.product import Product, now
 from tests.support.recording import until
 
@@ -160,27 +160,28 @@ async def test_savings_and_what_they_rest_on(open_page: Open, product: Product) 
         "model": "llama3.1-70b",
         "unit": "tokens",
     }
-    for number in range(1, 6):
+    for number in range(1, 11):
         used = {**tokens, "usage": 1_000_000 * number}
-        await product.send(*call_of("vic", f"vic-{number}", now(60), used))
-    await recorded(product, "vic", 5)
+        name = f"vic-{number}"
+        await product.send(*call_of("vic", name, now(60), used), charged(name, "vic", **now(60)))
+    await recorded(product, "vic", 10)
     async with open_page("/outlook", "vic") as page:
         card = part(page, "Ways to spend less")
-        # 15 million tokens at 0.60 and at 0.10 a million; and four fixed fees of five.
+        # 55 million tokens at 0.60 and at 0.10 a million; and nine fixed fees of ten.
         savings = card.get_by_role("list", name="Savings")
         await expect(savings.get_by_role("heading")).to_have_text(
             ["Another model", "Prepaid bundles"]
         )
-        await expect(savings).to_contain_text("$7.50")
-        await expect(savings).to_contain_text("$1.20")
-        await expect(card).to_contain_text("At most $8.70")
+        await expect(savings).to_contain_text("$27.50")
+        await expect(savings).to_contain_text("$2.70")
+        await expect(card).to_contain_text("At most $30.20")
         first = savings.get_by_role("listitem").first
         await first.get_by_text("How it was computed").click()
-        await expect(first).to_contain_text("$9.00 would have been $1.50")
-        await expect(first).to_contain_text("5 events of 5 calls: 15,000,000 tokens")
+        await expect(first).to_contain_text("$33.00 would have been $5.50")
+        await expect(first).to_contain_text("10 events of 10 calls: 55,000,000 tokens")
         assert not await faults(page)
         await first.get_by_role("link").first.click()
-        await expect(page).to_have_url(f"{product.url}/calls/vic-5")
+        await expect(page).to_have_url(f"{product.url}/calls/vic-10")
 
 
 async def test_what_is_out_of_the_ordinary(open_page: Open, product: Product) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from ledger import advice as rules
 from ledger.store import advice
 from schemas import generate
 from tests.support.api import Api, served_from, token
@@ -41,9 +42,11 @@ def call(number: int, happened: datetime, *events: Plain) -> list[Plain]:
 
 
 @pytest.fixture
-async def recorded(database_url: str) -> str:
+async def recorded(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     wrong = thought(9_000_000)
     day = timedelta(days=1)
+    monkeypatch.setattr(rules, "EVENTS_LEAST", 1)
+    monkeypatch.setattr(rules, "SAVING_NANO_LEAST", 1)
     calls = [
         call(1, NOW - day, thought(1_000_000), thought(2_000_000), wrong, voided(wrong), charged()),
         call(2, NOW - 2 * day, thought(500_000), spoken(100, "hello"), spoken(60), charged()),
@@ -82,9 +85,9 @@ async def test_every_saving_follows_from_what_was_recorded(api: Api) -> None:
     assert (model["evidence"]["events"], model["evidence"]["calls"]) == (3, 2)
     assert len(model["evidence"]["exampleEvents"]) == 3
 
-    bundle = found["prepaid_bundle"]  # two charges that were reported, one that the ledger made
-    assert bundle["saving"] == Decimal("0.6")
-    assert bundle["evidence"]["usage"] == [{"unit": "charges", "usage": 3}]
+    bundle = found["prepaid_bundle"]  # two reported charges; nobody paid a fee for the third
+    assert bundle["saving"] == Decimal("0.3")
+    assert bundle["evidence"]["usage"] == [{"unit": "charges", "usage": 2}]
     assert len(bundle["evidence"]["exampleEvents"]) == 2
 
     phrases = found["phrase_caching"]  # 100 characters spoken again, at 0.15 a thousand

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.advice import ChargeSum, EventName, Recommendation, UsageSum, advice_notes, advise
+from ledger.advice import (
+    SAVING_NANO_LEAST,
+    ChargeSum,
+    EventName,
+    Recommendation,
+    UsageSum,
+    advice_notes,
+    advise,
+)
 from tests.support.prices import DEFAULTS, Row, catalogue
 
 NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)
@@ -106,11 +114,11 @@ def test_prices_are_those_of_now() -> None:
 
 
 def test_phrases_that_were_spoken_before() -> None:
-    speech = used("elevenlabs", "tts", "eleven_turbo_v2_5", "characters", cost_nano=150_000_000,
-                  phrases=8, repeats=5, repeated_usage=Decimal(300), repeated_cost_nano=45_000_000)  # fmt: skip
+    speech = used("elevenlabs", "tts", "eleven_turbo_v2_5", "characters", cost_nano=1_500_000_000,
+                  phrases=8, repeats=5, repeated_usage=Decimal(300), repeated_cost_nano=450_000_000)  # fmt: skip
     advice = only(speech)
     assert advice.kind == "phrase_caching"
-    assert (advice.saving_nano, advice.new_nano) == (45_000_000, 105_000_000)
+    assert (advice.saving_nano, advice.new_nano) == (450_000_000, 1_050_000_000)
     assert "8 of 10 events name their phrase; 5 of them repeat an earlier one" in advice.computation
     assert advice_notes([speech]) == []
     [note] = advice_notes([speech._replace(phrases=0, repeats=0)])
@@ -119,11 +127,11 @@ def test_phrases_that_were_spoken_before() -> None:
 
 
 def test_replies_longer_than_the_median() -> None:
-    """Of 1000 characters for 0.15 USD, 250 are above what half of the replies need."""
-    speech = used("elevenlabs", "tts", "eleven_turbo_v2_5", "characters", cost_nano=150_000_000,
+    """Of 1000 characters for 1.50 USD, 250 are above what half of the replies need."""
+    speech = used("elevenlabs", "tts", "eleven_turbo_v2_5", "characters", cost_nano=1_500_000_000,
                   median=Decimal(80), longer=4, above_median=Decimal(250))  # fmt: skip
     advice = only(speech)
-    assert (advice.kind, advice.saving_nano) == ("shorter_replies", 37_500_000)
+    assert (advice.kind, advice.saving_nano) == ("shorter_replies", 375_000_000)
     assert "no longer than 80 characters, the median" in advice.sentence
     heard = used("deepgram", "streaming_stt", "nova-2", "seconds", above_median=Decimal(250))
     assert advise([heard], [], PRICES, NOW) == []
@@ -135,20 +143,39 @@ def test_bundles_instead_of_single_charges() -> None:
     assert (advice.kind, advice.saving_nano) == ("prepaid_bundle", 6 * USD)
     assert advice.evidence.usage == {"charges": Decimal(23)}
     assert advise([], [charged(1, USD)], PRICES, NOW) == []
-    assert advise([], [charged(9, 0)], PRICES, NOW) == []
-    unknown = charged(9, USD)._replace(processor="unheard-of")
+    assert advise([], [charged(10, 0)], PRICES, NOW) == []
+    unknown = charged(10, USD)._replace(processor="unheard-of")
     assert advise([], [unknown], PRICES, NOW) == []
 
 
+def test_bundles_save_no_more_than_the_spared_charges_paid() -> None:
+    """20 charges with fees of 0.05 each: 18 of them paid 0.90 together, not 18 times 0.30."""
+    advice = only(charges=[charged(20, USD)])
+    assert advice.saving_nano == 9 * USD // 10
+
+
+@pytest.mark.parametrize(
+    ("events", "saving", "count"),
+    [(9, USD, 0), (10, USD, 1), (10, USD // 10 - 1, 0), (10, USD // 10, 1)],
+)
+def test_advice_needs_enough_events_and_a_saving_worth_it(
+    events: int, saving: int, count: int
+) -> None:
+    speech = used("elevenlabs", "tts", "eleven_turbo_v2_5", "characters", cost_nano=2 * USD,
+                  events=events, phrases=8, repeats=5, repeated_cost_nano=saving)  # fmt: skip
+    assert len(advise([speech], [], PRICES, NOW)) == count
+    assert advise([], [charged(9, 4 * USD)], PRICES, NOW) == []
+
+
 def test_the_largest_saving_comes_first_and_the_order_is_always_the_same() -> None:
-    speech = used("elevenlabs", "tts", "eleven_multilingual_v2", "characters", cost_nano=300_000_000,
-                  above_median=Decimal(250), repeats=1, phrases=2, repeated_cost_nano=75_000_000)  # fmt: skip
-    thought = inference("llama3.1-70b", usage=Decimal(10), cost_nano=6_000)
-    found = advise([speech, thought], [charged(3, USD)], PRICES, NOW)
+    speech = used("elevenlabs", "tts", "eleven_multilingual_v2", "characters", cost_nano=410_000_000,
+                  above_median=Decimal(250), repeats=1, phrases=2, repeated_cost_nano=270_000_000)  # fmt: skip
+    thought = inference("llama3.1-70b", usage=Decimal(300_000), cost_nano=180_000_000)
+    found = advise([speech, thought], [charged(10, 4 * USD)], PRICES, NOW)
     assert [each.kind for each in found] == [
-        "prepaid_bundle", "model_choice", "phrase_caching", "shorter_replies", "model_choice",
+        "prepaid_bundle", "phrase_caching", "model_choice", "model_choice", "shorter_replies",
     ]  # fmt: skip
-    assert found == advise([thought, speech], [charged(3, USD)], PRICES, NOW)
+    assert found == advise([thought, speech], [charged(10, 4 * USD)], PRICES, NOW)
 
 
 LINES = st.builds(
@@ -173,9 +200,9 @@ def test_a_saving_is_exact_above_zero_and_never_more_than_was_paid(
         )
         for line in lines
     ]
-    found = advise(lines, [charged(7, fee)], PRICES, NOW)
+    found = advise(lines, [charged(17, fee)], PRICES, NOW)
     for each in found:
-        assert 0 < each.saving_nano <= each.current_nano
+        assert SAVING_NANO_LEAST <= each.saving_nano <= each.current_nano
         assert each.saving_nano == each.current_nano - each.new_nano
     assert found == sorted(found, key=lambda each: -each.saving_nano)
     for line in lines:

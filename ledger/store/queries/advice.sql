@@ -67,10 +67,10 @@ SELECT service, operation, model, unit, count(*) AS events, count(DISTINCT call_
  ORDER BY service COLLATE "C", operation COLLATE "C", model COLLATE "C", unit COLLATE "C"
 
 -- name: charges
--- What the same calls were charged through each processor, and the fees it kept; $8 is the
--- processor of charges that nobody reported and the ledger made, which have no event of their own.
+-- What the same calls were charged through each processor, and the fees it kept. Only reported charges
+-- with a fee count: nobody paid a fee for the ledger's own default charges.
 WITH chosen AS MATERIALIZED (
-    SELECT call_id, default_charge_nano, default_fee_nano
+    SELECT call_id
       FROM calls
      WHERE user_id = $1 AND (user_id = $2 OR $3) AND first_at >= $4 AND first_at < $5
      ORDER BY first_at DESC, call_id
@@ -86,19 +86,15 @@ WITH chosen AS MATERIALIZED (
                        AND time >= $4
                        AND type = 'call.charged'
                     OFFSET 0) AS e
-    UNION ALL
-    SELECT $8, call_id, default_charge_nano, default_fee_nano, NULL, NULL, NULL, NULL
-      FROM chosen
-     WHERE default_charge_nano > 0
 ), placed AS (
     SELECT *, row_number() OVER (PARTITION BY service ORDER BY cost_nano DESC, time, identity) AS place
       FROM charged
-     WHERE amount_nano > 0
+     WHERE amount_nano > 0 AND cost_nano > 0
 )
 SELECT service AS processor, count(*) AS charges, count(DISTINCT call_id) AS calls,
        sum(amount_nano) AS amount_nano, sum(cost_nano) AS fee_nano,
-       coalesce(json_agg(json_build_array(source, event_id, call_id) ORDER BY place)
-           FILTER (WHERE place <= $7 AND source IS NOT NULL), '[]') AS examples
+       json_agg(json_build_array(source, event_id, call_id) ORDER BY place)
+           FILTER (WHERE place <= $7) AS examples
   FROM placed
  GROUP BY service
  ORDER BY service COLLATE "C"

@@ -46,6 +46,23 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS said (service, op
 WHERE (p.service, p.operation, p.model, p.unit) = (said.service, said.operation, said.model, said.unit)
   AND p.state = 'pending' AND p.set_by = $6 AND p.proposal_id <> ALL ($5::integer[])
 
+-- name: replace_known
+-- Of the keys $1 to $4, proposals that the catalogue has made superfluous: without them the same price
+-- is in force at their moment. $5 is who entered it.
+UPDATE price_proposals AS p
+SET state = 'replaced', decided_at = now(), decided_by = $5
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS entered (service, operation, model, unit)
+WHERE (p.service, p.operation, p.model, p.unit)
+    = (entered.service, entered.operation, entered.model, entered.unit)
+  AND p.state = 'pending'
+  AND (
+      SELECT s.price_usd * p.per_units = p.price_usd * s.per_units
+        FROM service_prices AS s
+       WHERE (s.service, s.operation, s.model, s.unit) = (p.service, p.operation, p.model, p.unit)
+         AND s.effective_from <= p.effective_from
+       ORDER BY s.effective_from DESC
+       LIMIT 1)
+
 -- name: decide
 -- Notes the decision $2 by $3, and which row of the catalogue an approved price became.
 UPDATE price_proposals AS p

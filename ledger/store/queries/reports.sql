@@ -39,8 +39,8 @@ SELECT c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.c
 
 -- name: spending
 -- What user $1 spent on the days $4 to $5, both included: sums, the cost and class of each
--- service, the $6 personas that cost most, and each day with anything on it. A persona nobody
--- named is called $7.
+-- service, the $6 personas that cost most, and each day with anything on it. A persona whose calls
+-- were all found to be another's is left out; one without a name is called $7.
 WITH day_rows AS MATERIALIZED (
     SELECT day, coalesce(nullif(persona_id, ''), $7) AS persona_id, calls, duration_ms,
            charged_nano, refunded_nano
@@ -64,6 +64,7 @@ WITH day_rows AS MATERIALIZED (
             UNION ALL
             SELECT persona_id, 0, cost_nano FROM cost_rows) AS parts
      GROUP BY persona_id
+    HAVING sum(calls) <> 0 OR sum(cost_nano) <> 0
      ORDER BY cost_nano DESC, calls DESC, persona_id COLLATE "C"
      LIMIT $6
 ), daily AS (

@@ -27,6 +27,9 @@ describe("prices", () => {
   it("change by a percentage with its sign", () => {
     expect(formatPriceChange("46.66666")).toMatch(/^\+46.7\s?%$/);
     expect(formatPriceChange("-50")).toMatch(/^[-−]50\s?%$/);
+    expect(formatPriceChange("25.000008")).toMatch(/^\+25.000008\s?%$/);
+    expect(formatPriceChange("25.04")).toMatch(/^\+25.04\s?%$/);
+    expect(formatPriceChange("25")).toMatch(/^\+25\s?%$/);
     expect(formatPriceChange(null)).toBe("from nothing");
   });
 });

@@ -17,6 +17,12 @@ const CHANGE = new Intl.NumberFormat(undefined, {
   signDisplay: "exceptZero",
   maximumFractionDigits: 1,
 });
+const EXACT_CHANGE = new Intl.NumberFormat(undefined, {
+  style: "percent",
+  signDisplay: "exceptZero",
+  maximumFractionDigits: 12,
+});
+const APPROVAL_PERCENT = 25;
 
 /** "$0.014 a minute", "$0.10 for 1,000,000 tokens": all digits. */
 export function formatPrice(price: Decimal, perUnits: Decimal, unit: string): string {
@@ -31,9 +37,12 @@ export function priceItemName({ operation, model }: Priced): string {
   return `${withSpaces(operation)} · ${model === "" ? "no model named" : model}`;
 }
 
-/** "+50%"; without a price to compare with there is no percentage. */
+/** "+50%"; a change just above the limit for approval has the digits that show it. */
 export function formatPriceChange(percent: Decimal | null): string {
-  return percent === null ? "from nothing" : CHANGE.format(Number(percent) / 100);
+  if (percent === null) return "from nothing";
+  const rounded = Math.abs(Math.round(Number(percent) * 10) / 10);
+  const format = rounded === APPROVAL_PERCENT ? EXACT_CHANGE : CHANGE;
+  return format.format(Number(percent) / 100);
 }
 
 const unitName = (unit: string): string => (unit === "usd" ? "US dollars" : withSpaces(unit));
