@@ -96,7 +96,9 @@ async def test_days_and_months_are_those_of_the_calendar(
     for number, moment in enumerate(moments):
         at = datetime(*moment, 12, tzinfo=UTC)
         refunded = 200 * CENT if moment == (2028, 2, 29) else 0
-        await ledger.call(LiveCallRow(call_id=f"{number}", user_id="alice", at=at, refunded=refunded))
+        await ledger.call(
+            LiveCallRow(call_id=f"{number}", user_id="alice", at=at, refunded=refunded)
+        )
     options = ApiOptions(budget_basis=basis)
     async with served_from(database_url, today=LEAP_DAY, options=options) as api:
         said = (await api.get(PATH, "alice")).data

@@ -145,7 +145,9 @@ async def test_the_longest_span_is_that_of_spending(api: Api) -> None:
 
 async def test_amounts_that_are_numbers_stay_numbers(api: Api, ledger: Rows) -> None:
     await ledger.call(
-        LiveCallRow(call_id="=1+1", user_id="alice", at=NOW, costs={"twilio": 3 * CENT}, charged=CENT)
+        LiveCallRow(
+            call_id="=1+1", user_id="alice", at=NOW, costs={"twilio": 3 * CENT}, charged=CENT
+        )
     )
     [line] = await exported(api, f"type=calls&{SPAN}")
     assert (line["callId"], line["grossProfit_usd"]) == ("'=1+1", "-0.02")

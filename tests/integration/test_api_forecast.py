@@ -33,7 +33,9 @@ async def written(database_url: str) -> str:
                     costs=CALL,
                 )
             )
-        await ledger.call(LiveCallRow(call_id="of-bob", user_id="bob", at=NOW - timedelta(days=500)))
+        await ledger.call(
+            LiveCallRow(call_id="of-bob", user_id="bob", at=NOW - timedelta(days=500))
+        )
     return database_url
 
 
