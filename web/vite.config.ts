@@ -1,4 +1,4 @@
-// Builds the dashboard into api/static, where the API serves it from; tests run here too.
+// Builds the dashboard into api/static, from where the API serves it; also runs its tests.
 import vue from "@vitejs/plugin-vue";
 import { defineConfig } from "vitest/config";
 
@@ -14,7 +14,7 @@ export default defineConfig({
   build: {
     outDir: "../api/static",
     emptyOutDir: true,
-    // A data: address would be an exception in the security policy for nothing.
+    // No data: addresses, so that the content security policy needs no exception.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: "es2022",

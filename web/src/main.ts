@@ -1,4 +1,4 @@
-// Starts the dashboard: who is signed in, then the pages.
+// Starts the dashboard: restores the session, then mounts the pages.
 import { createApp } from "vue";
 import App from "./app/App.vue";
 import { makeRouter } from "./app/router";
@@ -6,7 +6,7 @@ import { restoreSession } from "./app/session";
 import "./styles/tokens.css";
 import "./styles/base.css";
 
-// First of all: whoever looks at the address later, the router too, finds no token in it.
+// First, so that the token leaves the address before the router reads it.
 restoreSession();
 window.addEventListener("hashchange", restoreSession);
 createApp(App).use(makeRouter()).mount("#app");

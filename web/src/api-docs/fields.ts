@@ -1,18 +1,18 @@
-// Turns a schema into rows that a person can read: each field, what it is, and what is in it.
+// Flattens a schema into rows: field, type and description.
 import { resolved, type OpenApi, type Schema } from "./openapi";
 
 const DEEPEST = 4;
 
 export interface Field {
   name: string;
-  /** How many objects it is in. */
+  /** Nesting depth. */
   depth: number;
   type: string;
   says: string;
   required: boolean;
 }
 
-/** What a schema stands for: several shapes, one object with fields, or a plain value. */
+/** A schema's kind: alternatives, an object with fields, or a plain value. */
 export interface Shape {
   title: string;
   says: string;
@@ -21,7 +21,7 @@ export interface Shape {
   choices: Shape[];
 }
 
-/** Returns the `data` of an answer's envelope, and anything else as it is. */
+/** Returns the `data` of the success envelope, or the schema unchanged. */
 export function withoutEnvelope(
   schema: Schema,
   whole: OpenApi,
@@ -59,7 +59,7 @@ function fieldsOf(schema: Schema, whole: OpenApi, depth: number): Field[] {
   ]);
 }
 
-/** Returns the object that a value is, lists, or holds by name; null where there is none. */
+/** Returns the object schema of a value, of its items or of its map values; null if there is none. */
 function objectIn(schema: Schema, whole: OpenApi): Schema | null {
   const own = resolved(schema, whole);
   if (own.properties) return own;
@@ -74,7 +74,7 @@ function objectIn(schema: Schema, whole: OpenApi): Schema | null {
 
 const isNull = (schema: Schema): boolean => schema.type === "null";
 
-/** Says in words what a value is: "list of CallSummary", "time or null". */
+/** Describes a type: "list of CallSummary", "time or null". */
 export function typeOf(schema: Schema, whole: OpenApi): string {
   const own = resolved(schema, whole);
   if (own.anyOf) return own.anyOf.map((one) => typeOf(one, whole)).join(" or ");
@@ -89,7 +89,7 @@ export function typeOf(schema: Schema, whole: OpenApi): string {
   return [own.type ?? "anything"].flat().join(" or ");
 }
 
-/** Says what a parameter may be beside its type. */
+/** Describes a parameter's constraints. */
 export function limitsOf({ minimum, maximum, ...rest }: Schema): string {
   const said = [];
   if (minimum !== undefined && maximum !== undefined) said.push(`${minimum} to ${maximum}`);

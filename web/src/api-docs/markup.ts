@@ -1,4 +1,4 @@
-// The little markup that the document's sentences have: paragraphs, lists, and `code`.
+// Parses the markup of OpenAPI descriptions: paragraphs, lists and `code`.
 
 export interface Piece {
   code: boolean;

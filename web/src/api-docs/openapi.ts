@@ -1,4 +1,4 @@
-// The parts of an OpenAPI document that ours has, and finding one's way in it.
+// The parts of OpenAPI that our document uses, and lookups in it.
 
 export interface Schema {
   $ref?: string;
@@ -57,7 +57,7 @@ export interface OpenApi {
   paths: Record<string, Record<string, Method>>;
 }
 
-/** One method of one path, with nothing left to look up but schemas. */
+/** One method of one path; only schemas are still references. */
 export interface Operation {
   id: string;
   method: string;
@@ -77,7 +77,7 @@ export interface Topic {
   operations: Operation[];
 }
 
-/** Returns a part of the document, or what it refers to in its place. */
+/** Returns a part of the document, with a reference resolved. */
 export function resolved<T extends { $ref?: string }>(part: T, whole: OpenApi): T {
   let found = part;
   while (found.$ref) {
@@ -90,7 +90,7 @@ export function resolved<T extends { $ref?: string }>(part: T, whole: OpenApi): 
   return found;
 }
 
-/** Returns what can be asked for, topic by topic; `wanted` words have to be in each. */
+/** Returns the operations by tag; each contains all `wanted` words. */
 export function topicsOf(whole: OpenApi, wanted = ""): Topic[] {
   const all = Object.entries(whole.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, said]) => ({ path, method, said })),

@@ -1,4 +1,4 @@
-// Makes a request from what was filled in, and the line that sends the same from a shell.
+// Builds a request from the filled-in form, and the equivalent curl command.
 import { parse, stringify } from "lossless-json";
 import type { Operation } from "./openapi";
 
@@ -17,7 +17,7 @@ export interface Ready {
 const SHOWN_MOST = 50_000;
 export const TOKEN = "$TOKEN";
 
-/** Returns the request; what was left empty is not sent. */
+/** Returns the request; empty fields are not sent. */
 export function readyRequest(operation: Operation, { values, media, body }: Filled): Ready {
   const query = new URLSearchParams();
   const headers: Record<string, string> = {};
@@ -34,7 +34,7 @@ export function readyRequest(operation: Operation, { values, media, body }: Fill
   return { path: asked ? `${path}?${asked}` : path, headers, body: takesBody ? body : null };
 }
 
-/** Returns a line for a shell; the token is a variable there, so that no line has it in it. */
+/** Returns a curl command; the token is a shell variable, never part of the command. */
 export function curlLine(operation: Operation, ready: Ready, origin: string): string {
   const url = `${operation.socket ? origin.replace(/^http/, "ws") : origin}${ready.path}`;
   const method = operation.method === "GET" ? "" : ` -X ${operation.method}`;
@@ -48,7 +48,7 @@ export function curlLine(operation: Operation, ready: Ready, origin: string): st
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** Returns a body as it is shown: JSON in lines, with the digits that were sent, and not too long. */
+/** Formats a response body: indented JSON with exact numbers, shortened if long. */
 export function shownValue(body: string, type: string): string {
   let text = body;
   if (type.startsWith("application/json")) {

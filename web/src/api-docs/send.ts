@@ -1,10 +1,10 @@
-// Sends requests that somebody fills in, and takes whatever comes back.
+// Sends a request of the API reference and returns the raw response.
 import { ApiError } from "../api/client";
 import { session } from "../app/session";
 
 const SECONDS_MOST = 15;
 
-/** An answer as it came, whatever it says. */
+/** A response as received. */
 export interface RawAnswer {
   status: number;
   type: string;
@@ -12,7 +12,7 @@ export interface RawAnswer {
   tookMs: number;
 }
 
-/** Sends a request as it is given, with the token; raises ApiError where no answer comes. */
+/** Sends a request with the token; raises ApiError if there is no response. */
 export async function sendRaw(
   method: string,
   path: string,

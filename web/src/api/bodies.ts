@@ -1,4 +1,4 @@
-// The bodies that the API answers with, as far as the dashboard reads them. Numbers are `Decimal`.
+// Response bodies of the API, as far as the dashboard reads them. Numbers are `Decimal`.
 import type { Decimal } from "./json";
 
 export type CallStatus = "active" | "completed" | "failed" | "terminated";
@@ -221,7 +221,7 @@ export interface Interval {
 
 export type ForecastPeriod = "daily" | "weekly" | "monthly";
 
-/** A limit and the local day on which it is expected to be reached; null: that is not in sight. */
+/** A limit and the local day on which it is expected to be reached; null if not expected. */
 export interface LimitForecast {
   limit_usd: Decimal;
   isReached: boolean;
@@ -296,7 +296,7 @@ export interface AnomalyPage {
   nextCursor: string | null;
 }
 
-/** What a price is of; a model of `*` is any, an empty one none named. */
+/** What a price applies to; model `*` means any, an empty model means none named. */
 export interface Priced {
   service: string;
   operation: string;

@@ -1,4 +1,4 @@
-// Asks the API: the token goes along, answers are unwrapped, and whatever fails becomes one error.
+// API requests: adds the token, unwraps responses, and turns every failure into an ApiError.
 import { session, signOut } from "../app/session";
 import { parseExact } from "./json";
 
@@ -11,7 +11,7 @@ interface Envelope<T> {
   code?: string;
 }
 
-/** A request that failed; `status` 0 means that no answer came at all. */
+/** A failed request; `status` is 0 if there was no response. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -21,7 +21,7 @@ export class ApiError extends Error {
     super(message);
   }
 
-  /** The field or parameter that the sentence names first, in backticks. */
+  /** The field or parameter that the error names, in backticks. */
   get field(): string | null {
     return /`([^`]+)`/.exec(this.message)?.[1] ?? null;
   }
@@ -31,7 +31,7 @@ interface Options {
   method?: "GET" | "POST" | "PUT" | "DELETE";
   body?: unknown;
   signal?: AbortSignal;
-  /** For how long an answer is waited for. */
+  /** Timeout of the request. */
   seconds?: number;
 }
 
@@ -41,14 +41,14 @@ export async function ask<T>(path: string, options: Options = {}): Promise<T> {
   return (await unwrap<T>(response)).data as T;
 }
 
-/** Returns JSON that has no envelope, and no number that has to be exact; raises ApiError. */
+/** Returns JSON without an envelope and without exact numbers; raises ApiError. */
 export async function read<T>(path: string, signal: AbortSignal): Promise<T> {
   const response = await send(path, { signal });
   if (!response.ok) await unwrap(response);
   return (await response.json()) as T;
 }
 
-/** Returns an answer that is not JSON, such as a file; raises ApiError. */
+/** Returns a response that is not JSON, such as a file; raises ApiError. */
 export async function download(path: string): Promise<Blob> {
   const response = await send(path, {});
   if (!response.ok) await unwrap(response);

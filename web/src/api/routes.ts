@@ -1,4 +1,4 @@
-// The routes of the API that the pages ask, by name.
+// The API requests of the pages.
 import { ask, download } from "./client";
 import type {
   Recommendations,
@@ -21,7 +21,7 @@ import type {
   Spending,
 } from "./bodies";
 
-/** A span of UTC days, both included; `days` for the usual ones that end today. */
+/** A period of UTC days, both included; `days` for a period that ends today. */
 export type Span = { days: 7 | 30 | 90 } | { start: string; end: string };
 export type ExportType = "daily" | "calls" | "events";
 
@@ -39,7 +39,7 @@ export function spanQuery(span: Span): string {
     : `period=custom&startDate=${span.start}&endDate=${span.end}`;
 }
 
-/** The first and the last day of a span, as dates. */
+/** The first and last day of a period, as dates. */
 export function spanDates(span: Span, now = new Date()): { start: string; end: string } {
   if (!("days" in span)) return span;
   const date = (at: number): string => new Date(at).toISOString().slice(0, 10);
@@ -81,20 +81,20 @@ export const channels = async (user: string, signal: AbortSignal): Promise<Chann
 export const addChannel = (user: string, type: ChannelType, address: string): Promise<NewChannel> =>
   ask(`${of(user)}/channels`, { method: "POST", body: { type, address } });
 
-/** Takes a channel away; returns those that remain. */
+/** Removes a channel; returns the remaining ones. */
 export const removeChannel = async (user: string, channelId: string): Promise<Channel[]> =>
   (await ask<{ channels: Channel[] }>(channel(user, channelId), { method: "DELETE" })).channels;
 
-/** Verifies a channel by its code; without one, a new code is sent. */
+/** Verifies a channel by its code; without a code, requests a new one. */
 export const verifyChannel = (user: string, channelId: string, code?: string): Promise<Channel> =>
   ask(`${channel(user, channelId)}/verify`, { method: "POST", body: { code } });
 
-/** Has a test message sent; returns the id of its delivery. */
+/** Sends a test message; returns the id of its delivery. */
 export const testChannel = async (user: string, channelId: string): Promise<string> =>
   (await ask<{ deliveryId: string }>(`${channel(user, channelId)}/test`, { method: "POST" }))
     .deliveryId;
 
-/** What was sent to a channel lately, newest first. */
+/** A channel's latest deliveries, newest first. */
 export const deliveries = async (
   user: string,
   channelId: string,
@@ -106,7 +106,7 @@ export const deliveries = async (
 export const call = (callId: string, signal: AbortSignal): Promise<CallCost> =>
   ask(`/api/costs/call/${encodeURIComponent(callId)}`, { signal });
 
-/** All events of a call, in order of time; a call with thousands is cut. */
+/** A call's events, oldest first, up to a limit. */
 export async function callEvents(callId: string, signal: AbortSignal): Promise<CallEvent[]> {
   const events: CallEvent[] = [];
   let after = "";
@@ -135,7 +135,7 @@ export const forecast = (
 export const recommendations = (user: string, signal: AbortSignal): Promise<Recommendations> =>
   ask(`${of(user)}/recommendations`, { signal });
 
-/** What was out of the ordinary, latest first; of all users where none is named. */
+/** Anomalies, latest first; of all users if `user` is null. */
 export function anomalies(
   user: string | null,
   cursor: string | null,
@@ -146,21 +146,21 @@ export function anomalies(
   return ask(`${path}?limit=${ANOMALIES_A_PAGE}${after}`, { signal });
 }
 
-/** The catalogue: prices in force and to come, and those that others replaced where `past` is true. */
+/** The price catalogue; with `past`, replaced prices too. */
 export const prices = (past: boolean, signal: AbortSignal): Promise<PriceList> =>
   ask(`/api/admin/prices${past ? "?all=true" : ""}`, { signal });
 
 export const decidePrice = (id: string, decision: "approve" | "reject"): Promise<unknown> =>
   ask(`/api/admin/prices/${encodeURIComponent(id)}/${decision}`, { method: "POST" });
 
-/** Which recorded costs are looked at; without `to`, those until now. */
+/** Which recorded costs to reprice; without `to`, all until now. */
 export interface RerateSpan {
   from: string;
   to?: string;
   service: string;
 }
 
-/** What late prices change; they are applied where it is not a dry run. */
+/** Previews or applies backdated prices. */
 export function rerate(span: RerateSpan, dryRun: boolean): Promise<RerateReport> {
   const query = new URLSearchParams({ from: span.from, dryRun: String(dryRun) });
   if (span.to) query.set("to", span.to);

@@ -3,7 +3,7 @@ import { effectScope, nextTick, ref } from "vue";
 import { ApiError } from "../api/client";
 import { useLoaded, type Loaded } from "./load";
 
-/** A request that ends when it is told to, or with the browser's own error when it is given up. */
+/** A request that the test completes, or that fails with the browser's own error when aborted. */
 function request() {
   const asked: { answer: (value: string) => void; fail: (error: unknown) => void }[] = [];
   const load = (signal: AbortSignal) =>

@@ -1,4 +1,4 @@
-// Loads a body for a page: what is there, what went wrong, and again when it is asked for.
+// Loads data for a component, with its error, loading state and reload.
 import {
   computed,
   onScopeDispose,
@@ -16,7 +16,7 @@ export interface Loaded<T> {
   reload: () => Promise<void>;
 }
 
-/** Loads at once and whenever `key` changes; what was overtaken, or left behind, is dropped. */
+/** Loads at once and whenever `key` changes; outdated responses are dropped. */
 export function useLoaded<T>(
   key: () => unknown,
   load: (signal: AbortSignal) => Promise<T>,
@@ -49,7 +49,7 @@ export function useLoaded<T>(
   return { data, error, loading, reload };
 }
 
-/** Some rows of a list, and where the next ones begin; null where there are no more. */
+/** One page of a list; `nextCursor` is null on the last page. */
 export interface PageRows<T> {
   rows: T[];
   nextCursor: string | null;
@@ -60,11 +60,11 @@ export interface Paged<T> {
   more: ComputedRef<boolean>;
   error: ShallowRef<ApiError | null>;
   loading: ShallowRef<boolean>;
-  /** Loads the first rows, or those that follow; the same again after an error. */
+  /** Loads the next page, or repeats the last request after an error. */
   load: () => Promise<void>;
 }
 
-/** Loads a list page by page, anew whenever `key` changes. */
+/** Loads a list page by page; starts over whenever `key` changes. */
 export function usePaged<T>(
   key: () => unknown,
   page: (cursor: string | null, signal: AbortSignal) => Promise<PageRows<T>>,
@@ -79,7 +79,7 @@ export function usePaged<T>(
     rows.value = [...rows.value, ...found.rows];
     cursor.value = found.nextCursor;
   });
-  // At once, so that nothing of one list is ever put to another.
+  // Synchronously, so that rows of two lists never mix.
   watch(
     key,
     () => {

@@ -1,4 +1,4 @@
-// Short messages to whoever is in front of the screen, or listens to it.
+// Toasts, and announcements for screen readers.
 import { reactive, ref } from "vue";
 
 const SHOWN_MS = 12_000;
@@ -13,7 +13,7 @@ export interface Toast {
 
 let last = 0;
 export const toasts = reactive<Toast[]>([]);
-/** Read out politely by screen readers; not seen. */
+/** Read out by screen readers; not visible. */
 export const announcement = ref("");
 
 export function toast(title: string, text: string, kind: Toast["kind"]): void {

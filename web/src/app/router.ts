@@ -1,11 +1,11 @@
-// The pages and their addresses; the API serves the same page for each (api/dashboard.py).
+// The pages and their addresses; the API serves the same HTML for each (api/dashboard.py).
 import { createRouter, createWebHistory, type Router } from "vue-router";
 import LivePage from "../live/LivePage.vue";
 
 export function makeRouter(): Router {
   const router = createRouter({
     history: createWebHistory(),
-    // Within a page the browser goes to where an address points.
+    // Within a page the browser scrolls to the anchor.
     scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? false : { top: 0 }),
     routes: [
       { path: "/", name: "now", component: LivePage, meta: { title: "Now" } },
@@ -57,7 +57,7 @@ export function makeRouter(): Router {
   });
   router.afterEach((to, from) => {
     document.title = `${String(to.meta["title"])} · Cost Analytics`;
-    // A new page begins at its heading, for whoever reads it by ear or by keyboard.
+    // Moves the focus to the new page's heading, for screen readers and keyboards.
     if (from.matched.length && from.path !== to.path)
       requestAnimationFrame(() => document.querySelector("h1")?.focus());
   });

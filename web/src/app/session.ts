@@ -1,7 +1,7 @@
-// Who is signed in: a token, kept for this tab only, and why there is none any more.
+// The signed-in user: a token kept for this tab only, and the reason for the last sign-out.
 //
-// The token comes with the address after a `#`, which no server gets to see, or is pasted. It leaves
-// the address bar at once, and is kept in sessionStorage: gone with the tab, unseen by other tabs.
+// The token is pasted, or arrives in the address after a `#`, which browsers never send. It leaves
+// the address bar at once and is kept in sessionStorage, so it ends with the tab.
 import { computed, reactive, readonly } from "vue";
 
 const KEY = "cost-analytics.token";
@@ -25,7 +25,7 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 export const session = readonly(state);
 export const isAdmin = computed(() => state.claims?.role === "admin");
 
-/** Returns what a token says of its bearer, unverified: the API alone decides what it is worth. */
+/** Returns a token's claims, unverified: only the API verifies tokens. */
 export function readClaims(token: string): Claims | null {
   try {
     const [, middle = ""] = token.split(".");
@@ -42,7 +42,7 @@ export function readClaims(token: string): Claims | null {
   }
 }
 
-/** Takes a token in; returns what is wrong with it, or null. */
+/** Signs in with a token; returns what is wrong with it, or null. */
 export function signIn(pasted: string): string | null {
   const token = pasted.trim().replace(/^Bearer\s+/i, "");
   const claims = readClaims(token);
@@ -54,14 +54,14 @@ export function signIn(pasted: string): string | null {
   return null;
 }
 
-/** Forgets the token; `reason` is shown on the sign-in page. */
+/** Signs out; the sign-in page shows `reason`. */
 export function signOut(reason: string | null = null): void {
   clearTimeout(timer);
   sessionStorage.removeItem(KEY);
   Object.assign(state, { token: null, claims: null, reason });
 }
 
-/** Takes the token from the address or from before a reload. */
+/** Restores the token from the address or from before a reload. */
 export function restoreSession(): void {
   const found = /^#token=([^&]+)/.exec(location.hash);
   if (found) history.replaceState(history.state, "", location.pathname + location.search);

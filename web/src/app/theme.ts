@@ -1,4 +1,4 @@
-// Light, dark, or as the system has it; remembered on this machine.
+// Light, dark or system theme; remembered in this browser.
 import { ref, watchEffect } from "vue";
 
 export type Theme = "auto" | "light" | "dark";
@@ -11,7 +11,7 @@ function stored(): Theme {
 }
 
 export const theme = ref<Theme>(stored());
-/** Moves on whenever colours may have changed, for what is drawn on a canvas. */
+/** Increases whenever colours may have changed, so that canvases redraw. */
 export const paint = ref(0);
 
 watchEffect(() => {
@@ -26,7 +26,7 @@ export function nextTheme(): void {
   theme.value = NEXT[theme.value];
 }
 
-/** The colour that a CSS variable stands for now; canvases cannot ask for themselves. */
+/** The current value of a CSS colour variable, for canvases. */
 export function colour(variable: string): string {
   const probe = document.createElement("span");
   probe.style.color = `var(${variable})`;

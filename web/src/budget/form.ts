@@ -1,5 +1,5 @@
-// The budget as a form holds it: text, as it was typed. The server alone decides what is valid; an
-// amount travels as the digits that were typed, so that nothing is rounded on the way.
+// The budget form: text as typed. Only the server validates; an amount is sent as the typed digits,
+// so nothing is rounded.
 import type { Budget } from "../api/bodies";
 
 export interface BudgetForm {
@@ -28,7 +28,7 @@ export function formOf(budget: Budget): BudgetForm {
   };
 }
 
-/** Returns what was changed, as the body of a PUT; an emptied limit is no limit. */
+/** Returns the changed fields as a PUT body; an empty limit means no limit. */
 export function changeOf(form: BudgetForm, before: BudgetForm): Change {
   const change: Change = {};
   for (const name of LIMITS)
@@ -42,7 +42,7 @@ export function changeOf(form: BudgetForm, before: BudgetForm): Change {
   return change;
 }
 
-// The limit itself always warns, and the first warning has a field of its own.
+// The 100% threshold always exists, and the first threshold has its own field.
 function further(budget: Budget): string[] {
   const others = [100, Number(budget.alertThreshold_percent)];
   return budget.thresholds.filter((mark) => !others.includes(Number(mark)));

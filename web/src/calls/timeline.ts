@@ -1,4 +1,4 @@
-// Lays the events of a call out along its time, with the cost that had come together by each.
+// Places a call's events in time, each with the running cost.
 import type { CallEvent } from "../api/bodies";
 import { nano } from "../format/decimal";
 
@@ -6,7 +6,7 @@ export interface Mark {
   event: CallEvent;
   /** Seconds since the first event. */
   at: number;
-  /** Nano-dollars that had come together when the event had happened. */
+  /** Running cost in nano-dollars, this event included. */
   running: bigint;
 }
 
@@ -14,7 +14,7 @@ export function timelineMarks(events: CallEvent[]): Mark[] {
   const first = Math.min(...events.map((event) => Date.parse(event.time)));
   let running = 0n;
   return events.map((event) => {
-    // A voided cost counts for nothing, and so does what voided it.
+    // A voided cost and its void count as zero.
     if (!event.voided) running += nano(event.totalCost);
     return { event, at: (Date.parse(event.time) - first) / 1000, running };
   });

@@ -1,14 +1,14 @@
-// Where a user is told of alerts, in words: types, states, and what became of a message.
+// Texts of notification channels: types, states and deliveries.
 import type { Channel, ChannelType, Delivery } from "../api/bodies";
 import { formatTime, formatDateTime } from "../format/dates";
 
 export interface Way {
   name: string;
-  /** What its address is called, and what one looks like. */
+  /** The label of the address, and an example. */
   label: string;
   example: string;
   hint: string;
-  /** Where the code that verifies it is found. */
+  /** Where to find the verification code. */
   code: string;
 }
 
@@ -38,7 +38,7 @@ export const CHANNEL_TYPES: Record<ChannelType, Way> = {
 
 export const TYPES = Object.keys(CHANNEL_TYPES) as ChannelType[];
 
-/** How a channel stands: a word, how it looks, and what follows from it. */
+/** A channel's status: label, tone and what to do. */
 export interface ChannelStatus {
   word: string;
   look: "good" | "warn" | "bad";
@@ -61,7 +61,7 @@ export function channelStatus({ state, reason }: Channel): ChannelStatus {
   };
 }
 
-/** What was last delivered and what has failed since; nothing about a channel that is new. */
+/** The last delivery and later failures; empty for a new channel. */
 export function channelHistory({ state, deliveredAt, failures }: Channel): string {
   if (state === "unverified" && deliveredAt === null && Number(failures) === 0) return "";
   const last = deliveredAt
@@ -72,12 +72,12 @@ export function channelHistory({ state, deliveredAt, failures }: Channel): strin
   return `${last}, ${failed} failed ${failed === 1 ? "attempt" : "attempts"} since.`;
 }
 
-/** Nothing more will happen to it. */
+/** The delivery has reached a final state. */
 export function isOver({ state }: Delivery): boolean {
   return state === "delivered" || state === "failed" || state === "skipped";
 }
 
-/** What became of a message such as "The test"; `null` where it is not listed yet. */
+/** The state of a delivery such as "The test"; `delivery` is null if not listed yet. */
 export function deliveryText(what: string, delivery: Delivery | null): string {
   if (delivery === null) return `${what} is about to be sent.`;
   const error = delivery.attempts.at(-1)?.error ?? null;
@@ -99,10 +99,10 @@ export function deliveryText(what: string, delivery: Delivery | null): string {
 const again = (at: string | null): string =>
   at ? `The next attempt is at ${formatTime(at)}.` : "";
 
-// After each of these it is looked again: some 20 s in all.
+// Waits between polls: about 20 s in total.
 const LOOKS_MS = [500, 500, 1_000, 2_000, 3_000, 5_000, 8_000];
 
-/** Looks at a delivery until it is over, a few times at most; `said` hears of every look. */
+/** Polls a delivery until it reaches a final state; `said` receives each result. */
 export async function pollDelivery(
   look: () => Promise<Delivery | null>,
   said: (delivery: Delivery | null) => void,

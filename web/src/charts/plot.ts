@@ -1,4 +1,4 @@
-// Holds a uPlot chart in its box: drawn anew when colours or its shape change, as wide as there is room.
+// Renders a uPlot chart: redraws when colours or series change, follows its box's width.
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { onBeforeUnmount, onMounted, shallowRef, watch, type Ref, type ShallowRef } from "vue";
@@ -9,7 +9,7 @@ export const CHART_HEIGHT = 260;
 const TIP_PX = 190;
 const AXIS_PX = 52;
 
-/** Where the pointer is: the index of the nearest time, and pixels from the left of the plot. */
+/** The pointer's position: index of the nearest time, and pixels from the plot's left edge. */
 export interface Hovered {
   index: number;
   left: number;
@@ -18,17 +18,17 @@ export interface Hovered {
 export interface Plotted {
   data: () => uPlot.AlignedData;
   options: () => Pick<uPlot.Options, "padding" | "scales" | "series" | "bands">;
-  /** Sizes and steps of the axis of time. */
+  /** Options of the time axis. */
   timeAxis: () => uPlot.Axis;
   sayTime: (seconds: number) => string;
-  /** Moves on when the data did; `shape` when there are other series. */
+  /** Changes with the data; `shape` changes with the series. */
   changed: () => unknown;
   shape: () => unknown;
 }
 
 interface Plot {
   hovered: ShallowRef<Hovered | null>;
-  /** Where a box of words of this chart begins, beside the pointer and inside the chart. */
+  /** The left edge of the tooltip, beside the pointer and inside the chart. */
   tipLeft: (left: number) => string;
 }
 

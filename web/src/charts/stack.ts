@@ -1,4 +1,4 @@
-// Turns amounts by service into what a stacked chart draws: each layer on top of those before it.
+// Stacks amounts by service for a chart.
 import type { Decimal } from "../api/json";
 
 export interface Layer {
@@ -7,8 +7,8 @@ export interface Layer {
 }
 
 /**
- * Returns the upper edge of each layer, the topmost first: painted in this order, every layer covers
- * the lower part of the one behind it. Doubles, because they are coordinates and nothing else.
+ * Returns the upper edge of each layer, topmost first: in this order each layer covers the lower
+ * part of the one behind it. Doubles, because they are coordinates only.
  */
 export function stackEdges(layers: Layer[], length: number): number[][] {
   const heights = new Array<number>(length).fill(0);

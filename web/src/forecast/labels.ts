@@ -1,4 +1,4 @@
-// Says a forecast in words: how sure it is, and when a limit will be reached.
+// Texts of forecasts and anomalies.
 import type { Anomaly, Interval, LimitForecast, Recommendation } from "../api/bodies";
 import { formatMoneyBrief } from "../format/money";
 import { formatDay } from "../format/dates";
@@ -10,7 +10,7 @@ const SURE = [
   { from: 0.01, word: "low" },
 ];
 
-/** How much a forecast can be relied on, from its confidence of 0 to 1. */
+/** A forecast's confidence (0 to 1) as a word. */
 export function confidenceLabel(confidence: number): string {
   return SURE.find(({ from }) => confidence >= from)?.word ?? "none";
 }
@@ -19,7 +19,7 @@ export function formatInterval({ low, high }: Interval): string {
   return `${formatMoneyBrief(low)} to ${formatMoneyBrief(high)}`;
 }
 
-/** When a limit will be reached; `span` is how far ahead that is looked for. */
+/** When a limit is expected to be reached; `span` names the horizon. */
 export function limitForecastText({ isReached, reachedOn }: LimitForecast, span: string): string {
   if (isReached) return "reached already";
   return reachedOn ? `expected to be reached on ${formatDay(reachedOn)}` : `not in sight ${span}`;
@@ -39,7 +39,7 @@ const LEGS: Record<NonNullable<Anomaly["leg"]>, string> = {
   speech_synthesis: "speech synthesis",
 };
 
-/** What was out of the ordinary, in a few words. */
+/** The title of an anomaly. */
 export function anomalyTitle({ kind, service, leg }: Anomaly): string {
   if (kind === "missing_leg") return leg ? `No cost for ${LEGS[leg]}` : "A cost is missing";
   const of = service === null ? "" : ` at ${serviceName(service)}`;

@@ -1,5 +1,5 @@
-// The cost so far and to come as one running total: what was spent, then what is expected of the
-// next 1, 7 and 30 days, and between what it will lie. Nano-dollars until the last moment.
+// Running total of past and forecast cost: whole days so far, then the forecasts for the next
+// 1, 7 and 30 days with their intervals. Computed in nano-dollars.
 import type { DayCost, Forecast } from "../api/bodies";
 import type { Decimal } from "../api/json";
 import { decimal, nano } from "../format/decimal";
@@ -7,7 +7,7 @@ import { decimal, nano } from "../format/decimal";
 const DAY_SECONDS = 86_400;
 export const SHOWN_DAYS = 30;
 
-/** The running total at a moment, in seconds since 1970; what is not known of it is null. */
+/** The running total at a time in seconds since 1970; unknown values are null. */
 export interface Point {
   at: number;
   spent: Decimal | null;
@@ -17,9 +17,9 @@ export interface Point {
 }
 
 /**
- * Returns the running total over the whole days that were learned from, at most `SHOWN_DAYS`, today
- * so far, and the forecasts in the order of their ends. What was spent today is the forecasts' own,
- * so that all points agree.
+ * Returns the running total over the last whole days (at most `SHOWN_DAYS`), today so far, and the
+ * forecasts ordered by their end. Today's cost is taken from the forecasts, so that all points
+ * agree.
  */
 export function runningTotal(days: DayCost[], forecasts: Forecast[], nowMs: number): Point[] {
   const [first] = forecasts;

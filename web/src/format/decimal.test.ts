@@ -3,7 +3,7 @@ import { decimal, nano, percentOf, sum } from "./decimal";
 import { formatMoneyExact, formatMoneyFine } from "./money";
 import { parseExact } from "../api/json";
 
-// Separators and signs are those of the machine's language.
+// Separators and signs depend on the machine's locale.
 const digits = (shown: string): string => shown.replace(/\D/g, "");
 
 describe("amounts", () => {

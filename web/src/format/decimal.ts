@@ -13,7 +13,7 @@ export function nano(amount: Decimal): bigint {
   return sign ? -digits : digits;
 }
 
-/** The opposite of `nano`, without padding zeros. */
+/** The inverse of `nano`, without padding zeros. */
 export function decimal(nanos: bigint): Decimal {
   const sign = nanos < 0n ? "-" : "";
   const digits = (nanos < 0n ? -nanos : nanos).toString().padStart(NANO_DIGITS + 1, "0");
@@ -27,7 +27,7 @@ export function sum(amounts: Iterable<Decimal>): Decimal {
   return decimal(total);
 }
 
-/** `part` of `whole` in percent, for widths and marks; 0 where there is no whole. */
+/** `part` as a percentage of `whole`, for widths and marks; 0 if `whole` is 0. */
 export function percentOf(part: Decimal, whole: Decimal): number {
   const all = nano(whole);
   return all === 0n ? 0 : Number((nano(part) * 1_000_000n) / all) / 10_000;

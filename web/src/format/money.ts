@@ -1,5 +1,5 @@
-// Says amounts in the reader's language. Intl takes decimal digits as text, so nothing is rounded
-// but by the number of places that is asked for.
+// Formats amounts of money. Intl takes decimal digits as text, so an amount is rounded only to the
+// requested number of decimals.
 import type { Decimal } from "../api/json";
 
 function formatter(least: number, most: number): Intl.NumberFormat {
@@ -26,25 +26,25 @@ function say(format: Intl.NumberFormat, amount: Decimal): string {
   return format.format(amount as Intl.StringNumericLiteral);
 }
 
-/** Two places: what people pay. */
+/** Two decimals: amounts that people pay. */
 export const formatMoney = (amount: Decimal): string => say(CENTS, amount);
 
-/** Four places: what a call costs while it goes on. */
+/** Four decimals: costs of an active call. */
 export const formatMoneyFine = (amount: Decimal): string => say(FINE, amount);
 
-/** All places that were sent. */
+/** All decimals that the API sent. */
 export const formatMoneyExact = (amount: Decimal): string => say(EXACT, amount);
 
 /** Short, for axes. */
 export const formatMoneyCompact = (amount: number): string => COMPACT.format(amount);
 
-/** Two places where they say something, four for less than a dollar. */
+/** Two decimals; four for amounts below a dollar. */
 export function formatMoneyBrief(amount: Decimal): string {
   return Math.abs(Number(amount)) >= 1 || Number(amount) === 0
     ? formatMoney(amount)
     : formatMoneyFine(amount);
 }
 
-/** What to say of refunds beside what was charged. */
+/** The note on refunds beside a charged amount. */
 export const refundNote = (refunded: Decimal): string =>
   Number(refunded) ? `${formatMoney(refunded)} refunded` : "no refunds";

@@ -1,6 +1,6 @@
 // Display names of personas, services and identifiers.
 
-/** "coach_lee_001" → "Coach Lee"; any other number than the first is kept. */
+/** "coach_lee_001" → "Coach Lee"; numbers other than 001 are kept. */
 export function personaName(id: string | null): string {
   if (id === null || id === "unknown" || id === "") return "Unknown persona";
   const words = id.replace(/_001$/, "").split(/[_\s-]+/);

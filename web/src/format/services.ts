@@ -1,4 +1,4 @@
-// Gives each service its place and its colour, the same on every page.
+// The order and colour of services, the same on every page.
 const ORDER = [
   "twilio",
   "deepgram",
@@ -12,7 +12,7 @@ const ORDER = [
 ];
 const SPARE_COLOURS = 4;
 
-/** The name of a CSS variable; a service nobody knew of gets one of the spare colours. */
+/** The CSS variable of a service's colour; unknown services share the spare colours. */
 export function serviceColour(service: string): string {
   if (ORDER.includes(service)) return `--service-${service}`;
   let hash = 0;
@@ -20,7 +20,7 @@ export function serviceColour(service: string): string {
   return `--service-spare-${(hash % SPARE_COLOURS) + 1}`;
 }
 
-/** Known services in their usual order, then the others by name. */
+/** Known services in fixed order, then the others by name. */
 export function sortServices(services: Iterable<string>): string[] {
   const rank = (service: string): number => {
     const index = ORDER.indexOf(service);

@@ -1,4 +1,4 @@
-// What comes over the live socket. A message that makes no sense is dropped, never half applied.
+// Messages of the live socket. An invalid message is dropped as a whole.
 import type { Alert, Budget, CallStatus, CostByService } from "../api/bodies";
 import { parseExact, type Decimal } from "../api/json";
 
@@ -15,7 +15,7 @@ export interface LiveCall {
   projectedCost: Decimal | null;
   version: number;
   updatedAt: string;
-  /** When it arrived here, by performance.now(): elapsed time goes on from then. */
+  /** When it arrived, by performance.now(); elapsed time counts from then. */
   receivedMs: number;
 }
 
@@ -38,7 +38,7 @@ interface WireMessage {
   budget?: Budget | null;
 }
 
-/** Returns the message, or null for one that says nothing to us, such as the answer to a ping. */
+/** Returns the message, or null for one that is not used, such as a pong. */
 export function readMessage(text: string, nowMs: number): LiveMessage | null {
   let wire: WireMessage;
   try {

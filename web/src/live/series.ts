@@ -1,4 +1,4 @@
-// How the cost of the calls that we have seen grows, by service: a point a second, for ten minutes.
+// Cost over time by service: one point a second for ten minutes.
 import type { CostByService } from "../api/bodies";
 import { nano } from "../format/decimal";
 
@@ -15,7 +15,7 @@ export class CostSeries {
   private readonly byCall = new Map<string, CostByService>();
   private readonly totals = new Map<string, bigint>();
 
-  /** Counts by how much a call has moved since it was last seen. */
+  /** Adds a call's change since its last update. */
   update(callId: string, costs: CostByService): void {
     const before = this.byCall.get(callId) ?? {};
     for (const service of new Set([...Object.keys(before), ...Object.keys(costs)])) {
@@ -25,7 +25,7 @@ export class CostSeries {
     this.byCall.set(callId, costs);
   }
 
-  /** Lets a call go whose costs stay counted. */
+  /** Forgets a call; its costs stay counted. */
   forget(callId: string): void {
     this.byCall.delete(callId);
   }

@@ -1,17 +1,17 @@
-// Keeps one live socket open: a ticket, a connection, and again with growing pauses when it is lost.
+// Keeps one live socket open; reconnects with backoff.
 //
-// A browser cannot send a header with a WebSocket, and a token must not travel in an address; so each
-// connection begins with a ticket, good for one use within seconds.
+// Browsers cannot send headers with a WebSocket, and a token must not appear in an address, so each
+// connection starts with a single-use ticket.
 export type LinkState =
   { is: "connecting" } | { is: "live" } | { is: "waiting"; attempt: number } | { is: "stopped" };
 
 export interface Link {
-  /** Returns a fresh ticket; raises where there is none to be had. */
+  /** Returns a fresh ticket; raises if there is none. */
   ticket(): Promise<string>;
   open(url: string): WebSocket;
   onMessage(text: string): void;
   onState(state: LinkState): void;
-  /** The token has expired: there is no sense in trying again. */
+  /** The token has expired; there is no retry. */
   onExpired(): void;
   random(): number;
 }
@@ -20,7 +20,7 @@ const EXPIRED = 4401;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 5_000;
 const PING_MS = 10_000;
-// Two pings without any word: the connection is dead, whatever it says of itself.
+// Two pings without a response: the connection is dead.
 const SILENCE_MS = 25_000;
 
 export class LiveSocket {
@@ -43,7 +43,7 @@ export class LiveSocket {
     this.link.onState({ is: "stopped" });
   }
 
-  /** Tries at once, for instance because the network is back; does nothing while connected. */
+  /** Reconnects at once, for example when the network is back; no-op while connected. */
   hurry(): void {
     if (this.timer !== undefined) void this.connect();
   }
@@ -75,7 +75,7 @@ export class LiveSocket {
     socket.onmessage = (event) => {
       if (!current()) return;
       this.heardMs = performance.now();
-      // Connected is who has been told something: only then do the pauses begin anew.
+      // The backoff resets only after the first message.
       if (!greeted) {
         greeted = true;
         this.attempt = 0;
@@ -102,7 +102,7 @@ export class LiveSocket {
     this.attempt += 1;
     this.link.onState({ is: "waiting", attempt: this.attempt });
     const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.attempt - 1));
-    // Not all browsers at once, when a server comes back.
+    // Jitter, so that browsers do not all reconnect at once.
     const pause = longest * (0.5 + this.link.random() / 2);
     this.timer = setTimeout(() => void this.connect(), pause);
   }

@@ -1,5 +1,5 @@
-// Folds live messages into what the pages show. A call never goes back to an older version: not by
-// a message that was overtaken, not by a snapshot after a reconnect.
+// Applies live messages to the state of the pages. A call never returns to an older version, neither
+// by a late message nor by a snapshot after a reconnect.
 import type { Alert, Budget } from "../api/bodies";
 import { CostSeries } from "./series";
 import type { LiveCall, LiveMessage } from "./messages";
@@ -17,7 +17,7 @@ export interface Changes {
 
 export class LiveState {
   readonly active = new Map<string, LiveCall>();
-  /** Calls that ended while we watched, the latest first. */
+  /** Calls that ended while the page was open, latest first. */
   ended: LiveCall[] = [];
   alerts: Alert[] = [];
   budget: Budget | null = null;
@@ -25,7 +25,7 @@ export class LiveState {
   private readonly versions = new Map<string, number>();
   private knowsCalls = false;
 
-  /** Applies one message and says what people should be told about. */
+  /** Applies one message and returns what to announce. */
   apply(message: LiveMessage): Changes {
     const changes: Changes = { started: [], ended: [], alerts: [] };
     if (message.type === "snapshot") this.replace(message.calls, changes);
@@ -36,7 +36,7 @@ export class LiveState {
     return changes;
   }
 
-  /** Takes in alerts from before; nobody needs to be told of those. */
+  /** Adds earlier alerts without announcing them. */
   addEarlierAlerts(alerts: Alert[]): void {
     const known = new Set(this.alerts.map((alert) => alert.alertId));
     const earlier = alerts.filter((alert) => !known.has(alert.alertId));
@@ -47,7 +47,7 @@ export class LiveState {
 
   private replace(calls: LiveCall[], changes: Changes): void {
     const there = new Set(calls.map((call) => call.callId));
-    // What the snapshot does not name has ended while we were away.
+    // Calls missing from the snapshot ended while disconnected.
     for (const callId of this.active.keys()) if (!there.has(callId)) this.active.delete(callId);
     const first = !this.knowsCalls;
     for (const call of calls) this.update(call, changes);
@@ -70,7 +70,7 @@ export class LiveState {
     this.active.delete(call.callId);
     if (wasActive) changes.ended.push(call);
     const others = this.ended.filter((other) => other.callId !== call.callId);
-    // A charge that follows the end changes the call, not its place.
+    // A charge after the end changes the call but not its position.
     if (others.length < this.ended.length)
       this.ended = this.ended.map((other) => (other.callId === call.callId ? call : other));
     else this.ended = [call, ...others].slice(0, ENDED_MOST);
@@ -95,7 +95,7 @@ export class LiveState {
   }
 }
 
-/** A call that was only counted long after its end is of the past: nobody could have watched it. */
+/** A call recorded long after its end is not shown as recently ended. */
 function isLongOver(call: LiveCall): boolean {
   if (call.status === "active" || call.startedAt === null) return false;
   const endedMs = Date.parse(call.startedAt) + call.elapsedSeconds * 1000;

@@ -1,5 +1,4 @@
-// The live state as the pages see it: one socket for the whole application, shown at most ten times
-// a second however many messages come.
+// The live state for all pages, from one socket; pages update at most ten times a second.
 import { computed, reactive, shallowRef, triggerRef } from "vue";
 import type { Alert, Budget } from "../api/bodies";
 import { ask } from "../api/client";
@@ -18,7 +17,7 @@ const link = reactive<{ state: LinkState; everLive: boolean }>({
   state: { is: "connecting" },
   everLive: false,
 });
-/** performance.now(), moved on every second: what counts elapsed time. */
+/** performance.now(), updated each second, for elapsed times. */
 const nowMs = shallowRef(performance.now());
 let showing: ReturnType<typeof setTimeout> | undefined;
 let clock: ReturnType<typeof setInterval> | undefined;
@@ -50,7 +49,7 @@ export const live = {
   points: computed(() => state.value.series.points),
 };
 
-/** Begins, with nothing known, for whoever is signed in. */
+/** Starts the live feed for the signed-in user. */
 export function startLive(): void {
   state.value = new LiveState();
   link.everLive = false;
@@ -70,7 +69,7 @@ export function stopLive(): void {
   document.removeEventListener("visibilitychange", hurry);
 }
 
-/** Takes in a budget that was read or written elsewhere. */
+/** Sets a budget that was loaded or saved elsewhere. */
 export function setBudget(budget: Budget): void {
   if (budget.userId !== session.claims?.user) return;
   state.value.budget = budget;
@@ -84,7 +83,7 @@ async function loadBefore(): Promise<void> {
   try {
     setBudget(await ask<Budget>(`/api/costs/user/${encodeURIComponent(user)}/budget`));
   } catch {
-    // The socket brings it too; the pages say so while there is none.
+    // The socket sends it too; pages show a placeholder until then.
   }
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Priced, RerateReport } from "../api/bodies";
 import { formatPriceChange, priceItemName, formatPrice, repricingSummary } from "./labels";
 
-// Separators are those of the machine's language.
+// Separators depend on the machine's locale.
 const digits = (shown: string): string => shown.replace(/[^\d a-z]/gi, "");
 
 describe("prices", () => {

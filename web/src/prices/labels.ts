@@ -1,4 +1,4 @@
-// Says what a price is of, what it is, and by how much another one differs.
+// Texts of prices, price changes and repricing.
 import type { Priced, RerateReport } from "../api/bodies";
 import type { Decimal } from "../api/json";
 import { formatMoney, formatMoneyExact } from "../format/money";
@@ -31,13 +31,13 @@ export function formatPrice(price: Decimal, perUnits: Decimal, unit: string): st
   return `${amount} a ${unitName(unit).replace(/s$/, "")}`;
 }
 
-/** "inference · llama3.1-8b"; "outbound call" of whatever model. */
+/** "inference · llama3.1-8b", or "outbound call" for any model. */
 export function priceItemName({ operation, model }: Priced): string {
   if (model === "*") return withSpaces(operation);
   return `${withSpaces(operation)} · ${model === "" ? "no model named" : model}`;
 }
 
-/** "+50%"; a change just above the limit for approval has the digits that show it. */
+/** "+50%"; a change just above the approval limit is shown with all its digits. */
 export function formatPriceChange(percent: Decimal | null): string {
   if (percent === null) return "from nothing";
   const rounded = Math.abs(Math.round(Number(percent) * 10) / 10);
@@ -47,7 +47,7 @@ export function formatPriceChange(percent: Decimal | null): string {
 
 const unitName = (unit: string): string => (unit === "usd" ? "US dollars" : withSpaces(unit));
 
-/** What applying late prices changes, in a sentence. */
+/** Summary of a repricing. */
 export function repricingSummary({ total, users }: RerateReport): string {
   const more = Number(total.difference) >= 0;
   const by = formatMoneyExact(total.difference.replace("-", ""));
@@ -56,7 +56,7 @@ export function repricingSummary({ total, users }: RerateReport): string {
   return `${pluralize(total.costs, one, many)} by ${by} in all, for ${whose}.`;
 }
 
-/** "Daily limit of $40.00, 80 %" of an alert that becomes due. */
+/** "Daily limit of $40.00: 80 % reached". */
 export function alertSummary(alert: RerateReport["firstAlerts"][number]): string {
   const what = { daily: "Daily limit", monthly: "Monthly limit", call: "Limit of a call" };
   const percent = Number(alert.threshold_percent);
