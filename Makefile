@@ -6,7 +6,7 @@ PYTHON_DIRS := $(wildcard api bench cost_analytics ledger schemas streams tests)
 BIN := .venv/bin
 
 # Settings of `make run` and `make kafka`, given as `make run PORT=9000` or in the environment.
-export PORT SIMULATE
+export PORT SIMULATE BROKER_MEMORY_MB
 
 .DEFAULT_GOAL := help
 .PHONY: help run test faults check bench forecast screenshots kafka lock clean setup-run setup-all setup-forecast web

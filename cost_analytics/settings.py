@@ -30,8 +30,10 @@ from cost_analytics.configuration.variable import Need
 from cost_analytics.configuration.variables import VARIABLES
 
 _JWT_KEYS: Final = frozenset({"JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"})
+_DEV_WISHES: Final = frozenset({"PORT", "SIMULATE", "BROKER_MEMORY_MB"})
 _DEV_OWN: Final = frozenset(
-    {"DATABASE_URL", "JWT_PUBLIC_KEY", "JWT_JWKS_URL", "PORT", "SIMULATE"}
+    {"DATABASE_URL", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"}
+    | _DEV_WISHES
     | {name for name in VARIABLES if name.startswith(("KAFKA_", "API_"))}
 )
 
@@ -93,8 +95,7 @@ def merged(environment: Mapping[str, str], beside: Mapping[str, str]) -> dict[st
 
 def set_but_not_for_dev() -> list[str]:
     """Return the variables of our environment that `dev` decides by itself, sorted."""
-    own = _DEV_OWN - {"PORT", "SIMULATE"}
-    return sorted(name for name in own if os.environ.get(name, "").strip())
+    return sorted(name for name in _DEV_OWN - _DEV_WISHES if os.environ.get(name, "").strip())
 
 
 def kept_by_dev() -> dict[str, str]:

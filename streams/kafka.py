@@ -44,8 +44,10 @@ __all__ = [
     "TopicPartition",
     "cluster_id",
     "ensure_topics",
+    "for_code",
     "make_consumer",
     "make_producer",
+    "raise_for_topics",
 ]
 
 REQUEST_TIMEOUT_MS: Final = 30_000
@@ -183,7 +185,7 @@ async def ensure_topics(
                     for topic in missing
                 ]
             )
-            _raise_for(answer)
+            raise_for_topics(answer)
             async with asyncio.timeout(TOPICS_SECONDS):
                 await _until_served(admin, [topic.name for topic in missing])
     finally:
@@ -205,7 +207,7 @@ def _is_served(topic: Any) -> bool:
     return bool(partitions) and not any(one["error_code"] for one in (topic, *partitions))
 
 
-def _raise_for(answer: Any) -> None:
+def raise_for_topics(answer: Any) -> None:
     """Raise the first error of a CreateTopics answer; a topic made meanwhile is no error."""
     for name, code, *detail in answer.topic_errors:
         error = for_code(code)

@@ -70,14 +70,17 @@ class Reader:
         self.is_ready = True
         _log.info("the feed follows the topics", extra={"action": "feed_listening"})
         checked_ns, seen = time.monotonic_ns(), self._records
+        was_silent = False
         while True:
             records = await log.poll()
+            falls_silent, was_silent = not (records or was_silent), not records
             if records:
                 self._hand_on(records)
             self._resumed = {
                 place: at for place, at in log.positions.items() if place[0] == BUDGET_ALERTS.name
             }
-            if time.monotonic_ns() - checked_ns > CHECK_SECONDS * 1_000_000_000:
+            due = time.monotonic_ns() - checked_ns > CHECK_SECONDS * 1_000_000_000
+            if due or falls_silent:  # an emptied topic is silent before anything else
                 checked_ns = time.monotonic_ns()
                 await log.check()
                 if agreement.late_rounds >= LATE_ROUNDS_MOST and seen == self._records:

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.port:
         wanted = replace(wanted, port=arguments.port)
     if arguments.no_simulation:
-        wanted = replace(wanted, simulate=False)
+        wanted = replace(wanted, simulate=0)
     from cost_analytics.roots.dev import serve
 
     return serve(wanted)

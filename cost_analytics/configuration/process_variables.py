@@ -95,7 +95,14 @@ PROCESS_VARIABLES: Final = (
         "dev",
         "SIMULATE",
         "1",
-        "`0` starts `make run` without simulated calls, and the first time without their past.",
+        "`0` starts `make run` without simulated calls, and the first time without their past. "
+        "`10` simulates ten times as many calls, up to `100`.",
+    ),
+    Variable(
+        "dev",
+        "BROKER_MEMORY_MB",
+        "64",
+        "The embedded broker's log is replaced when it has grown by this much in memory.",
     ),
     Variable("logs", "LOG_LEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`."),
     Variable(

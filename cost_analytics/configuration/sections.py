@@ -235,7 +235,13 @@ def anomalies(reader: Reader) -> AnomalySection:
 
 def dev(reader: Reader) -> DevSection:
     """Read what `make run` was asked for."""
-    return DevSection(port=reader.integer("PORT", 1, 65_535), simulate=reader.flag("SIMULATE"))
+    name = "SIMULATE"
+    is_number = reader.text(name).isdecimal()
+    return DevSection(
+        port=reader.integer("PORT", 1, 65_535),
+        simulate=reader.integer(name, 0, 100) if is_number else int(reader.flag(name)),
+        broker_memory_mb=reader.integer("BROKER_MEMORY_MB", 1, 4_096),
+    )
 
 
 def logs(reader: Reader) -> LogSection:

@@ -132,10 +132,14 @@ class AnomalySection:
 
 @dataclass(frozen=True, slots=True)
 class DevSection:
-    """What `make run` serves on, and whether it simulates calls."""
+    """What `make run` serves on, and how many times the usual rate of calls it simulates.
+
+    The broker's log is replaced when it has grown by `broker_memory_mb`.
+    """
 
     port: int = 8080
-    simulate: bool = True
+    simulate: int = 1
+    broker_memory_mb: int = 64
 
 
 @dataclass(frozen=True, slots=True)

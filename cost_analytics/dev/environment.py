@@ -15,12 +15,22 @@ from cost_analytics.failures import CommandError
 _HOST: Final = "127.0.0.1"
 _SECRET_BYTES: Final = 48
 _KAFKA: Final = {
-    # What the embedded broker cannot do, and timings for a group of one: it waits half of the
-    # rebalance timeout before it hands out partitions for the first time.
+    # What the embedded broker cannot do, and timings for a group of one: it hands out partitions
+    # for the first time only after half of the session timeout.
     "KAFKA_IDEMPOTENT": "false",
-    "KAFKA_SESSION_TIMEOUT_MS": "6000",
-    "KAFKA_HEARTBEAT_INTERVAL_MS": "1000",
-    "KAFKA_REBALANCE_TIMEOUT_MS": "3000",
+    "KAFKA_SESSION_TIMEOUT_MS": "2000",
+    "KAFKA_HEARTBEAT_INTERVAL_MS": "500",
+    "KAFKA_REBALANCE_TIMEOUT_MS": "2000",
+}
+_RETENTION: Final = {
+    # An instance may run for weeks. What totals, repeats and late events need stays for as long as
+    # in production.
+    "RETENTION_INTERVAL_MINUTES": "10",
+    "RETENTION_DEAD_LETTER_DAYS": "7",
+    "RETENTION_PRICE_PROPOSAL_DAYS": "7",
+    "RETENTION_PRICE_REFRESH_DAYS": "7",
+    "RETENTION_NOTIFICATION_DAYS": "7",
+    "RETENTION_TOTAL_DAYS": "1",
 }
 
 
@@ -38,6 +48,7 @@ def dev_values(dev_file: Path, *, bootstrap: str, database_url: str, port: int) 
         "WEBHOOK_ALLOW_PRIVATE": "true",
         # Simulated costs are never later than a minute or so, and nobody watches for a quarter.
         "ANOMALY_GRACE_MINUTES": "3",
+        **_RETENTION,
         "JWT_SECRET": last.get("JWT_SECRET") or secrets.token_urlsafe(_SECRET_BYTES),
         **settings.kept_by_dev(),
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,

@@ -16,12 +16,13 @@ from typing import Final
 
 from cost_analytics.configuration.dev_file import DEV_FILE, write_dev_file
 from cost_analytics.configuration.tree import DevSection, Settings
+from cost_analytics.dev.broker import DevBroker
 from cost_analytics.dev.environment import checked, dev_values
 from cost_analytics.dev.http import get
 from cost_analytics.dev.parts import Parts
 from cost_analytics.embedded.foreground import say
 from cost_analytics.embedded.postgres import EmbeddedPostgres
-from cost_analytics.embedded.tansu import EmbeddedTansu
+from cost_analytics.embedded.processes import ServerError
 from cost_analytics.failures import CommandError, using_database, using_kafka
 from cost_analytics.simulation.cast import DEMO_USER
 from cost_analytics.tokens import mint
@@ -32,7 +33,10 @@ _TOKEN_SECONDS: Final = 7 * 86_400
 _PAST_DAYS: Final = 45
 _PAST: Final = ("--past-days", f"{_PAST_DAYS}", "--calls", "330", "--users", "12", "--rate", "0")
 """About 15,000 events, counted within seconds; the budget in `demo.py` is made for so many."""
-_SIMULATION: Final = ("--calls", "0", "--users", "12", "--rate", "6", "--odd-calls", "3")
+_SIMULATION: Final = ("--calls", "0", "--users", "12", "--odd-calls", "3")
+_SIMULATION_RATE: Final = 6
+_TEND_SECONDS: Final = 5
+_MEGABYTE: Final = 1024 * 1024
 
 
 class Instance:
@@ -61,10 +65,10 @@ class Instance:
         say("Stopped. The data are kept; `make run` goes on with them.")
 
     async def _work(self, stack: AsyncExitStack) -> None:
-        postgres, tansu = await self._start_servers(stack)
+        postgres, broker = await self._start_servers(stack)
         values = dev_values(
             DEV_FILE,
-            bootstrap=tansu.bootstrap,
+            bootstrap=broker.bootstrap,
             database_url=postgres.url,
             port=self._wanted.port,
         )
@@ -73,10 +77,10 @@ class Instance:
         write_dev_file(DEV_FILE, values)
         parts = self.parts = Parts(self._directory / "logs", {"LOG_FORMAT": "text", **values})
         stack.push_async_callback(parts.stop)
-        for server in (postgres, tansu):
+        for server in (postgres, broker):
             parts.watch(server.process)
         ended = asyncio.create_task(parts.until_one_ends())
-        serving = asyncio.create_task(self._serve(parts, settings, is_first))
+        serving = asyncio.create_task(self._serve_and_tend(parts, broker, settings, is_first))
         try:
             await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
             if serving.done():
@@ -87,14 +91,26 @@ class Instance:
             ended.cancel()
             await asyncio.gather(serving, ended, return_exceptions=True)
 
-    async def _start_servers(self, stack: AsyncExitStack) -> tuple[EmbeddedPostgres, EmbeddedTansu]:
+    async def _start_servers(self, stack: AsyncExitStack) -> tuple[EmbeddedPostgres, DevBroker]:
         postgres = EmbeddedPostgres(self._directory / "postgres")
-        tansu = EmbeddedTansu(self._directory / "tansu")
+        broker = DevBroker(self._directory / "tansu")
         first = "" if postgres.directory.exists() else " (first run: making a database)"
         say(f"Starting PostgreSQL and the broker{first}…")
         await stack.enter_async_context(postgres)
-        await stack.enter_async_context(tansu)
-        return postgres, tansu
+        await stack.enter_async_context(broker)
+        return postgres, broker
+
+    async def _serve_and_tend(
+        self, parts: Parts, broker: DevBroker, settings: Settings, is_first: bool
+    ) -> None:
+        """Serve, and keep logs small as long as this runs."""
+        await self._serve(parts, settings, is_first)
+        growth_max = self._wanted.broker_memory_mb * _MEGABYTE
+        while True:
+            await asyncio.sleep(_TEND_SECONDS)
+            parts.rotate_logs()
+            if broker.growth_bytes > growth_max:
+                await _replace(broker, parts, settings)
 
     async def _serve(self, parts: Parts, settings: Settings, is_first: bool) -> None:
         say("Starting the worker, the notices and the API…")
@@ -106,7 +122,10 @@ class Instance:
             say(f"Starting simulated calls{past}…")
             # Another seed each time: the same calls again would count nothing.
             seed = str(secrets.randbits(32))
-            await parts.start("simulation", "simulate", *_SIMULATION, "--seed", seed)
+            rate = str(_SIMULATION_RATE * self._wanted.simulate)
+            await parts.start(
+                "simulation", "simulate", *_SIMULATION, "--rate", rate, "--seed", seed
+            )
         await _wait_until_ready(self._wanted.port)
         _show_the_way(self._wanted, settings, self._directory)
         if self._wanted.simulate and is_first:
@@ -127,6 +146,25 @@ async def _prepare(settings: Settings) -> bool:
     with using_kafka(settings.kafka):
         await ensure_topics(settings.kafka.client(), partitions=settings.kafka.topic_partitions)
     return is_first
+
+
+async def _replace(broker: DevBroker, parts: Parts, settings: Settings) -> None:
+    """Replace the broker; what keeps it from that is said, and it is tried again later."""
+    from cost_analytics.dev.replacing import replace_broker
+    from ledger.store.database import TRANSIENT_ERRORS
+    from streams.kafka import KafkaError
+
+    grown_mb = broker.growth_bytes // _MEGABYTE
+    try:
+        done = await replace_broker(broker, parts, settings)
+    except (KafkaError, ServerError, *TRANSIENT_ERRORS) as error:
+        say(f"The broker's log ({grown_mb} MB) was not replaced: {error or type(error).__name__}")
+        return
+    if done is not None:
+        say(
+            f"The broker's log ({grown_mb} MB) was replaced; {done.records} records were copied, "
+            f"clients waited for {done.pause_ms} ms."
+        )
 
 
 async def _wait_until_ready(port: int) -> None:

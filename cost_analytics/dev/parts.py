@@ -34,13 +34,26 @@ class Parts:
         self._directory = directory
         self._environment = _child_environment(environment)
         self._processes: list[ServerProcess] = []
-        self._watchers: list[asyncio.Task[None]] = []
+        self._newest: dict[str, ServerProcess] = {}
+        self._watchers: dict[ServerProcess, asyncio.Task[None]] = {}
         self._ended: asyncio.Future[ServerProcess] = asyncio.get_running_loop().create_future()
         self._stopping = False
 
-    async def start(self, name: str, *arguments: str) -> None:
+    async def start(self, name: str, *arguments: str) -> ServerProcess:
         """Start one of our own commands, such as `worker`, that goes on until it is stopped."""
-        self.watch(await self._start(name, arguments))
+        process = await self._start(name, arguments)
+        self.watch(process)
+        return process
+
+    def process(self, name: str) -> ServerProcess:
+        """Return the process of this name that was started last."""
+        return self._newest[name]
+
+    async def retire(self, process: ServerProcess, grace_seconds: int) -> None:
+        """Stop one of our own commands, whose end is not the end of everything."""
+        self.release(process)
+        await process.stop(grace_seconds)
+        self._processes.remove(process)
 
     async def finish(self, name: str, *arguments: str) -> None:
         """Run one of our own commands to its end; a failure is the end of everything."""
@@ -58,12 +71,22 @@ class Parts:
             )
         )
         self._processes.append(process)
+        self._newest[name] = process
         await process.start()
         return process
 
     def watch(self, process: ServerProcess) -> None:
         """Take the end of a process, when nobody asked for it, for the end of everything."""
-        self._watchers.append(asyncio.create_task(self._watch(process)))
+        self._watchers[process] = asyncio.create_task(self._watch(process))
+
+    def release(self, process: ServerProcess) -> None:
+        """Stop watching a process that is going to be stopped."""
+        self._watchers.pop(process).cancel()
+
+    def rotate_logs(self) -> None:
+        """Set aside the logs that have grown large, of all processes that are watched."""
+        for process in self._watchers:
+            process.rotate_log()
 
     async def _watch(self, process: ServerProcess) -> None:
         await process.wait()
@@ -87,7 +110,7 @@ class Parts:
         self._stopping = True
         for process in reversed(self._processes):
             await process.stop(_STOP_SECONDS_MAX)
-        for watcher in self._watchers:
+        for watcher in self._watchers.values():
             watcher.cancel()
         self._ended.cancel()
 

@@ -11,6 +11,7 @@ event loop, as these classes do, and keep that thread while the child is needed.
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import time
@@ -19,8 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
+import psutil
+
 _LAUNCHER: Final = Path(__file__).with_name("launch.py")
 _LOG_BYTES_MAX: Final = 4 * 1024 * 1024
+_LOG_GENERATIONS: Final = 3
+"""Older ones, `<name>.1` to `<name>.3`, beside the one that is written."""
 _TAIL_BYTES: Final = 16 * 1024
 _POLL_SECONDS: Final = 0.01
 
@@ -45,7 +50,7 @@ class Program:
     command: Sequence[str]
     """Absolute path of the program, then its arguments."""
     log: Path
-    """Where its output goes; appended to, and set aside as `<name>.1` when large."""
+    """Where its output goes; appended to, and set aside as `<name>.1` when large (`rotate_log`)."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """The child's whole environment: nothing of ours (and no secret in it) is passed on."""
     directory: Path | None = None
@@ -151,6 +156,32 @@ class ServerProcess:
         except FileNotFoundError:
             return []
 
+    def rotate_log(self) -> None:
+        """Set the log aside if it is large, also while the program writes to it.
+
+        Its content is copied and the file is emptied, since the program keeps the file open; what
+        it writes between the two is lost.
+        """
+        path = self.program.log
+        try:
+            if path.stat().st_size <= _LOG_BYTES_MAX:
+                return
+        except FileNotFoundError:
+            return
+        for number in range(_LOG_GENERATIONS, 1, -1):
+            with contextlib.suppress(FileNotFoundError):
+                _aside(path, number - 1).replace(_aside(path, number))
+        shutil.copyfile(path, _aside(path, 1))
+        os.truncate(path, 0)
+        self._log_start_bytes = 0
+
+    def memory_bytes(self) -> int:
+        """Return how much memory the program holds; 0 if it has ended."""
+        try:
+            return int(psutil.Process(self.pid).memory_info().rss)
+        except psutil.NoSuchProcess:
+            return 0
+
     def obituary(self) -> str:
         """Say how the program ended and what its last lines were."""
         code = self.returncode
@@ -175,13 +206,15 @@ class ServerProcess:
         return [sys.executable, "-I", "-S", str(_LAUNCHER), *map(str, tie), *self.program.command]
 
     def _open_log(self) -> BinaryIO:
-        path = self.program.log
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and path.stat().st_size > _LOG_BYTES_MAX:
-            path.replace(path.with_name(f"{path.name}.1"))
-        log = path.open("ab")
+        self.program.log.parent.mkdir(parents=True, exist_ok=True)
+        self.rotate_log()
+        log = self.program.log.open("ab")
         self._log_start_bytes = log.tell()
         return log
+
+
+def _aside(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.name}.{number}")
 
 
 async def run_to_end(program: Program, timeout_seconds: int) -> str:

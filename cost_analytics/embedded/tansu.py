@@ -6,6 +6,7 @@ offsets of this one.
 """
 
 import secrets
+from pathlib import Path
 
 from cost_analytics.embedded.environment import child_environment
 from cost_analytics.embedded.ports import is_listening
@@ -26,6 +27,13 @@ class EmbeddedTansu(EmbeddedServer):
 
     _stop_seconds_max = 3
 
+    def __init__(
+        self, directory: Path, port: int | None = None, advertised: str | None = None
+    ) -> None:
+        """`advertised` is the address that clients are sent to, where it is not the broker's."""
+        super().__init__(directory, port)
+        self._advertised = advertised
+
     @property
     def bootstrap(self) -> str:
         """`host:port`, for KAFKA_BOOTSTRAP_SERVERS."""
@@ -38,14 +46,13 @@ class EmbeddedTansu(EmbeddedServer):
         await self._process.wait_until(lambda: is_listening(self.port), _READY_SECONDS_MAX)
 
     def _program(self) -> Program:
-        url = f"tcp://{self.address}"
         return Program(
             name="the embedded broker (Tansu)",
             command=[
                 find_broker(),
                 f"--cluster-id={self.cluster_id}",
-                f"--listener-url={url}",
-                f"--advertised-listener-url={url}",
+                f"--listener-url=tcp://{self.address}",
+                f"--advertised-listener-url=tcp://{self._advertised or self.address}",
                 "--storage-engine=memory://tansu/",
             ],
             log=self.directory / "tansu.log",

@@ -54,6 +54,28 @@ async def test_a_large_log_is_set_aside(tmp_path: Path) -> None:
     assert (tmp_path / "log.1").exists()
 
 
+async def test_a_log_is_set_aside_while_it_is_written(tmp_path: Path) -> None:
+    code = """
+        import time
+        for number in range(6):
+            print(str(number) * 1024 * 1024 * 5, flush=True)
+            print(f"{number} is done", flush=True)
+            time.sleep(0.2)
+        time.sleep(60)
+    """
+    child = ServerProcess(python(tmp_path, code))
+    await child.start()
+    for number in range(6):
+        done = [f"{number} is done"]
+        await child.wait_until(lambda done=done: child.last_lines(1) == done, 20)  # type: ignore[misc]
+        child.rotate_log()
+    assert (tmp_path / "log").stat().st_size == 0
+    assert [path.read_bytes()[:1] for path in sorted(tmp_path.glob("log.*"))] == [b"5", b"4", b"3"]
+    child.rotate_log()  # it is small now
+    assert len(list(tmp_path.iterdir())) == 4
+    await child.kill()
+
+
 async def test_stopping_asks_first(tmp_path: Path) -> None:
     code = """
         import signal, time

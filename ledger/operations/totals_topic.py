@@ -1,0 +1,17 @@
+"""Publishes totals again, for a totals topic that has lost them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from ledger.store.database import Connection
+from ledger.store.sql import statements
+
+_SQL: Final = statements("operations/totals_topic")
+_CALLS_A_ROW: Final = 100
+
+
+async def publish_totals_again(connection: Connection, since: datetime) -> None:
+    """Queue the totals of all calls that changed since then; a worker publishes them."""
+    await connection.execute(_SQL["publish_again"], since, _CALLS_A_ROW)
