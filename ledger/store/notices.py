@@ -27,6 +27,8 @@ SWEEP_SECONDS_BACK: Final = 3 * 86_400
 SWEEP_MOST: Final = 10_000
 OLD_SECONDS: Final = 86_400
 """An alert that nobody could be told of for so long is not news any more."""
+ORDER_SECONDS: Final = 900
+"""So long an alert that waits for its next attempt holds back later alerts of its channel."""
 CLAIMS_MOST: Final = 30
 """After so many attempts, a delivery whose worker dies again is taken for the cause of it."""
 KEPT_DAYS: Final = 90
@@ -70,9 +72,11 @@ class NoticeStore:
         self._pool = pool
 
     async def queue(self, alert_ids: Sequence[str]) -> int:
-        """Make the deliveries of these alerts; returns how many there are to be made."""
+        """Make the deliveries of these alerts and earlier ones of their users; returns how many."""
         async with self._connection() as connection:
-            return affected(await connection.execute(_SQL["queue"], text_array(alert_ids)))
+            return affected(
+                await connection.execute(_SQL["queue"], text_array(alert_ids), SWEEP_SECONDS_BACK)
+            )
 
     async def sweep(self) -> int:
         """Make the deliveries of recent alerts that nobody heard of; returns how many."""
@@ -88,7 +92,9 @@ class NoticeStore:
             await connection.execute(_SQL["turn"])
             await connection.execute(_SQL["release"], CLAIMS_MOST)
             await connection.execute(_SQL["skip"], CODE_SECONDS, OLD_SECONDS)
-            rows = await connection.fetch(_SQL["claim"], most, ailing_most, lease_seconds)
+            rows = await connection.fetch(
+                _SQL["claim"], most, ailing_most, lease_seconds, ORDER_SECONDS
+            )
         return [Claim(*row) for row in rows]
 
     async def delivered(self, claim: Claim, result: Result, duration_ms: int) -> None:

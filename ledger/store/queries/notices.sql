@@ -1,13 +1,20 @@
 -- What the processes that deliver notices do; they are nobody's viewer and see all users.
 
 -- name: queue
--- Makes the deliveries of the alerts $1: to each channel of the user that was verified when the
--- alert was raised. Those that exist are left as they are.
+-- Makes the deliveries of the alerts $1, and of alerts of the same users raised before them in the last
+-- $2 seconds: to each channel of the user that was verified when the alert was raised. Those that
+-- exist are left as they are. The `seq` of a channel's deliveries follows the order of its alerts.
 INSERT INTO notice_deliveries (channel_id, user_id, kind, subject_id)
 SELECT c.channel_id, c.user_id, 'alert', a.alert_id
-FROM budget_alerts AS a JOIN notice_channels AS c USING (user_id)
-WHERE a.alert_id = ANY ($1::text::uuid[]) AND NOT a.late
-  AND c.state = 'verified' AND c.verified_at <= a.triggered_at
+FROM (SELECT user_id, max(seq) AS seq FROM budget_alerts
+      WHERE alert_id = ANY ($1::text::uuid[]) GROUP BY user_id) AS heard
+JOIN budget_alerts AS a ON a.user_id = heard.user_id AND a.seq <= heard.seq
+JOIN notice_channels AS c ON c.user_id = a.user_id
+WHERE (a.alert_id = ANY ($1::text::uuid[]) OR a.triggered_at > now() - make_interval(secs => $2))
+  AND NOT a.late AND c.state = 'verified' AND c.verified_at <= a.triggered_at
+  AND NOT EXISTS (SELECT FROM notice_deliveries AS d
+                  WHERE d.channel_id = c.channel_id AND d.kind = 'alert' AND d.subject_id = a.alert_id)
+ORDER BY a.seq
 ON CONFLICT (channel_id, kind, subject_id) DO NOTHING
 
 -- name: sweep
@@ -65,8 +72,10 @@ FROM due
 WHERE d.delivery_id = due.delivery_id AND d.state = 'pending' AND due.reason IS NOT NULL
 
 -- name: claim
--- Takes deliveries that are due, for $3 seconds, and notes that an attempt begins: one a channel, the
--- oldest first, up to $1 in all and up to $2 to channels that failed last time.
+-- Takes deliveries that are due, for $3 seconds, and notes that an attempt begins: one a channel, up to
+-- $1 in all and up to $2 to channels that failed last time. The alerts of a channel go out in order: one
+-- that waits for its next attempt holds back those after it until it is $4 seconds old. Codes and tests
+-- wait for no alert.
 WITH free AS (
     SELECT DISTINCT ON (d.channel_id) d.delivery_id, d.next_attempt_at, c.failures > 0 AS ailing
     FROM notice_deliveries AS d
@@ -75,7 +84,11 @@ WITH free AS (
       AND (c.paused_until IS NULL OR c.paused_until <= now())
       AND NOT EXISTS (SELECT FROM notice_deliveries AS b
                       WHERE b.channel_id = d.channel_id AND b.state = 'delivering')
-    ORDER BY d.channel_id, d.seq
+      AND (d.kind <> 'alert' OR NOT EXISTS (
+          SELECT FROM notice_deliveries AS b
+          WHERE b.channel_id = d.channel_id AND b.kind = 'alert' AND b.state = 'pending'
+            AND b.seq < d.seq AND b.created_at > now() - make_interval(secs => $4)))
+    ORDER BY d.channel_id, d.kind = 'alert', d.seq
 ), ranked AS (
     SELECT delivery_id, next_attempt_at, ailing,
            row_number() OVER (PARTITION BY ailing ORDER BY next_attempt_at, delivery_id) AS place

@@ -1,0 +1,110 @@
+"""The alerts of a channel go out in the order in which they were raised; other channels do not wait."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from ledger.notices import Schedule
+from ledger.store import notices as store
+from tests.support.notices import (
+    SCHEDULES,
+    alert,
+    courier,
+    states,
+    until_ended,
+    write_alerts,
+    write_channel,
+)
+from tests.support.receivers import Receiver, Says, receiver
+from tests.support.recording import fetch, until
+
+SLOWER = {**SCHEDULES, "webhook": Schedule((20, 600, 600, 600))}
+"""Of a length at which other channels are done before the third attempt."""
+
+
+def order(endpoint: Receiver) -> list[str]:
+    return [got.json["data"]["alertId"] for got in endpoint.accepted]
+
+
+async def test_a_retried_alert_holds_back_the_later_ones_of_its_channel(database_url: str) -> None:
+    async with receiver(Says(500), Says(500)) as failing, receiver() as healthy:
+        await write_channel(database_url, failing.url)
+        await write_channel(database_url, healthy.url)
+        ids = await write_alerts(database_url, *(alert() for _ in range(5)))
+        async with courier(database_url, schedules=SLOWER):
+            while len(healthy.accepted) < 5:
+                await asyncio.sleep(0.01)
+            assert failing.accepted == []  # it waits for its third attempt, and nobody else does
+            assert await until_ended(database_url, 10) == ["delivered"] * 10
+    assert order(failing) == ids
+    assert order(healthy) == ids
+
+
+async def test_an_announced_alert_does_not_overtake_one_that_was_not_announced(
+    database_url: str,
+) -> None:
+    async with receiver() as endpoint:
+        await write_channel(database_url, endpoint.url)
+        async with courier(database_url, look_ms=60_000, sweep_ms=60_000) as running:
+            await asyncio.sleep(0.2)
+            ids = await write_alerts(database_url, *(alert() for _ in range(6)))
+            for alert_id in (ids[3], ids[1]):
+                running.hear(alert_id)
+                await asyncio.sleep(0.1)
+            running.hear(ids[5])
+            await until_ended(database_url, 6)
+    assert order(endpoint) == ids
+
+
+LONG = {**SCHEDULES, "webhook": Schedule((600_000, 600_000))}
+
+
+async def test_an_alert_that_is_never_accepted_holds_others_back_for_a_while_only(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "ORDER_SECONDS", 1)
+    async with receiver(Says(500)) as endpoint:
+        await write_channel(database_url, endpoint.url)
+        ids = await write_alerts(database_url, alert(), alert())
+        async with courier(database_url, schedules=LONG):
+            await end_the_pause(database_url)
+            await until(lambda: is_accepted(endpoint))
+    assert order(endpoint) == ids[1:]
+    assert await states(database_url) == ["pending", "delivered"]
+    query = "SELECT max(delivered_at) - min(created_at) FROM notice_deliveries"
+    assert (await fetch(database_url, query))[0][0] >= timedelta(seconds=1)
+
+
+async def test_a_code_waits_for_no_alert(database_url: str) -> None:
+    async with receiver(Says(500)) as endpoint:
+        channel = await write_channel(database_url, endpoint.url)
+        await write_alerts(database_url, alert())
+        async with courier(database_url, schedules=LONG):
+            await end_the_pause(database_url)
+            await fetch(
+                database_url,
+                """INSERT INTO notice_deliveries (channel_id, user_id, kind, code)
+                   VALUES ($1::text::uuid, 'alice', 'verification', '123456')""",
+                channel,
+            )
+            await until(lambda: is_accepted(endpoint))
+    assert endpoint.accepted[0].json["type"] == "channel.verification"
+
+
+async def is_accepted(endpoint: Receiver) -> bool:
+    return bool(endpoint.accepted)
+
+
+async def end_the_pause(url: str) -> None:
+    """Let the channel be tried again once an attempt has failed, whose own retry is far away."""
+
+    async def has_failed() -> bool:
+        paused = await fetch(
+            url,
+            """UPDATE notice_channels SET paused_until = NULL
+               WHERE paused_until IS NOT NULL RETURNING channel_id""",
+        )
+        return bool(paused)
+
+    await until(has_failed)
