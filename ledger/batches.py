@@ -66,6 +66,7 @@ class Outcome(msgspec.Struct):
     """What a committed batch came to.
 
     `changed` are calls as committed, `outbox_id` their row; `alerts` and commands wait to be sent.
+    `epoch` is the ledger's at the commit.
     """
 
     recorded: int = 0
@@ -75,6 +76,7 @@ class Outcome(msgspec.Struct):
     changed: list[Call] = []
     outbox_id: int | None = None
     alerts: int = 0
+    epoch: int = 0
     committed_at: datetime | None = None
 
 

@@ -42,7 +42,7 @@ from ledger.store.batches import (
 )
 from ledger.store.codecs import use_fast_codecs
 from ledger.store.database import TRANSIENT_ERRORS, Connection, Deadlock, UniqueViolation
-from ledger.store.moving import move
+from ledger.store.moving import Moved, move
 from ledger.store.offsets import DeadLetter, Stream, record_dead_letters, rewind_offset
 from ledger.store.partitions import Month, ensure_months
 from ledger.store.pending_checks import CheckKey, add_checks
@@ -72,13 +72,16 @@ class Recorder:
         *,
         worker_id: str = "",
         alerting: Alerting | None = None,
+        epoch: int | None = None,
     ) -> None:
         """Prepare; the connection is opened with the first batch and again after it is lost.
 
         `worker_id` is who publishes the totals; without a name, whoever relays what is left over.
+        `epoch` is the one that the stream's position was read in; None records in any.
         """
         self._alerting = alerting or Alerting()
         self._worker_id = worker_id
+        self._epoch = epoch
         self._connect = connect
         self._stream = stream
         self._prices = prices
@@ -93,8 +96,9 @@ class Recorder:
     async def record(self, batch: Batch) -> Outcome:
         """Record a batch and return what it came to.
 
-        Raises whatever PostgreSQL or the acknowledgement raised; nothing is recorded then, except
-        that an error during the commit may hide a success, which recording it again will find.
+        Raises EpochChangedError where the ledger was restored or rebuilt, and whatever PostgreSQL
+        or the acknowledgement raised; nothing is recorded then, except that an error during the
+        commit may hide a success, which recording it again will find.
         """
         for _ in range(ATTEMPTS_MAX):
             self._committed = False
@@ -144,10 +148,10 @@ class Recorder:
             folded = await self._fold(connection, work)
             await write(connection, folded, work.recorded_at)
             await add_checks(connection, _late_checks(folded, work.recorded_at), work.recorded_at)
-            outbox_id, alerts = await self._move(connection, work, folded)
+            moved, alerts = await self._move(connection, work, folded)
             await self._refuse(connection, work, folded)
         outcome = _outcome(work, folded)
-        outcome.outbox_id, outcome.alerts = outbox_id, alerts
+        outcome.outbox_id, outcome.epoch, outcome.alerts = moved.outbox_id, moved.epoch, alerts
         self._committed = True
         self._alerting.committed()
         self._remember(folded)
@@ -156,10 +160,8 @@ class Recorder:
         outcome.committed_at = datetime.now(UTC)
         return outcome
 
-    async def _move(
-        self, connection: Connection, work: Work, folded: Folded
-    ) -> tuple[int | None, int]:
-        """Move totals and offsets; returns the row of the outbox and how many alerts follow."""
+    async def _move(self, connection: Connection, work: Work, folded: Folded) -> tuple[Moved, int]:
+        """Move totals and offsets; returns what has moved and how many alerts follow."""
         batch, now = work.batch, work.recorded_at
         for partition, offset in batch.rewinds.items():
             await rewind_offset(connection, self._stream, partition, offset)
@@ -173,9 +175,10 @@ class Recorder:
             self._worker_id,
             review.spans(),
             alerting.basis,
+            self._epoch,
         )
         alerts = await alerting.review_batch(connection, folded, review, moved.spent, now)
-        return moved.outbox_id, alerts
+        return moved, alerts
 
     async def _ensure_months(self, connection: Connection, events: Sequence[Incoming]) -> None:
         """Make the partitions that late events need; a new one may not be made inside the batch."""

@@ -14,7 +14,9 @@ from schemas.money import Usd
 
 
 class LiveCall(Struct, kw_only=True, rename=wire_name):
-    """A call as of commit number `version`; a higher version is newer, whichever socket told it.
+    """A call as of `version`; a higher version is newer, whichever socket it came by.
+
+    `version` rises with every commit that changes the call, and by far more with a restore.
 
     `elapsed_seconds` is how long the call had lasted when this was written: until then for one that
     goes on, in all for one that has ended. `projected_cost` is what the call will have cost when it

@@ -13,8 +13,9 @@ from schemas.money import Usd
 
 
 class CallTotal(msgspec.Struct, kw_only=True, rename=wire_name):
-    """A call's totals as of commit number `version`; a higher version is newer, whenever it comes.
+    """A call's totals as of `version`; a higher version is newer, whenever it comes.
 
+    `version` rises with every commit that changes the call, and by far more with a restore.
     `refunded` has been given back of `charged_to_user`. Times are UTC.
     """
 

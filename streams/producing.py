@@ -39,7 +39,7 @@ class Sent(NamedTuple):
 
     topic: str
     key: bytes
-    value: bytes
+    value: bytes | None
     headers: Headers | None = None
 
 

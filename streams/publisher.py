@@ -18,13 +18,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from ledger.batches import Outcome
 from ledger.calls import Call
+from ledger.operations.epochs import published_version
 from ledger.store.database import TRANSIENT_ERRORS, Connection
 from ledger.store.outbox import claim_orphans, settle
 from ledger.totals import call_total_json
@@ -51,6 +52,18 @@ WAITING: Final = (KafkaError, *TRANSIENT_ERRORS)
 """Failures that waiting may mend."""
 
 _log = logging.getLogger(__name__)
+
+
+class Total(NamedTuple):
+    """A call to publish, its published version and the time of its last change."""
+
+    call: Call
+    version: int
+    at: datetime
+
+    def record(self) -> tuple[bytes, bytes]:
+        """Return the key and the value of the record."""
+        return self.call.call_id.encode(), call_total_json(self.call, self.at, self.version)
 
 
 class TotalsPublisher:
@@ -83,7 +96,7 @@ class TotalsPublisher:
         if outcome.outbox_id is None:
             return
         at = outcome.committed_at or datetime.now(UTC)
-        self._waiting.add(outcome.outbox_id, outcome.changed, at)
+        self._waiting.add(outcome.outbox_id, outcome.changed, at, outcome.epoch)
         self._wake.set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -119,7 +132,7 @@ class TotalsPublisher:
         """Publish up to `most` calls of what waits; on failure they wait on."""
         some = self._waiting.take(most)
         try:
-            await self._publish([(entry.call, entry.at) for entry in some])
+            await self.publish([Total(entry.call, entry.version, entry.at) for entry in some])
             await self._settle()
         except WAITING as error:
             self._waiting.put_back(some)
@@ -141,7 +154,7 @@ class TotalsPublisher:
             self._waiting.forget(settled)
         self._settled_at = now
 
-    async def _publish(self, states: Sequence[tuple[Call, datetime]]) -> None:
+    async def publish(self, states: Sequence[Total]) -> None:
         """Send totals and wait for their acknowledgement, but for those too large for the topic.
 
         Brokers do not say which one it was: half by half it is found. Each try costs a producer, so
@@ -152,21 +165,21 @@ class TotalsPublisher:
         except MessageSizeTooLargeError:
             middle = len(states) // 2
             if not middle:
-                key, value = _record(*states[0])
+                key, value = states[0].record()
                 self._bytes_max = len(key) + len(value) - 1
             for half in (states[:middle], states[middle:]):
-                await self._publish(half)
+                await self.publish(half)
 
-    def _records(self, states: Sequence[tuple[Call, datetime]]) -> Iterator[tuple[bytes, bytes]]:
+    def _records(self, states: Sequence[Total]) -> Iterator[tuple[bytes, bytes]]:
         """Yield what is to be sent, and log what is too large for that."""
-        for call, at in states:
-            key, value = _record(call, at)
+        for total in states:
+            key, value = total.record()
             if len(key) + len(value) <= self._bytes_max:
                 yield key, value
                 continue
             _log.error(
                 "the total of call %s is not published: its topic does not take %d bytes",
-                call.call_id,
+                total.call.call_id,
                 len(value),
                 extra={"action": "total_too_large"},
             )
@@ -200,7 +213,7 @@ class TotalsPublisher:
                     most=ORPHANS_PER_ROUND,
                 )
                 now = datetime.now(UTC)
-                await self._publish([(call, now) for call in orphans.calls])
+                await self.publish(totals_of(orphans.calls, orphans.epoch, now))
                 await settle(connection, orphans.ids)
         finally:
             await connection.close()
@@ -214,5 +227,6 @@ class TotalsPublisher:
         return bool(orphans.ids)
 
 
-def _record(call: Call, at: datetime) -> tuple[bytes, bytes]:
-    return call.call_id.encode(), call_total_json(call, at)
+def totals_of(calls: Iterable[Call], epoch: int, at: datetime) -> list[Total]:
+    """Return the totals of calls as they were read in an epoch."""
+    return [Total(call, published_version(epoch, call.version), at) for call in calls]

@@ -9,12 +9,17 @@ from itertools import islice
 import msgspec
 
 from ledger.calls import Call
+from ledger.operations.epochs import published_version
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """A call as of its newest commit at `at`; `batch` is the oldest one it still waits for."""
+    """A call as of its newest commit at `at`; `batch` is the oldest one it still waits for.
+
+    `version` is the published one.
+    """
 
     call: Call
+    version: int
     at: datetime
     batch: int
 
@@ -36,18 +41,16 @@ class Waiting:
         """Say whether calls wait to be published, or outbox rows to be deleted."""
         return bool(self._entries or self._rows)
 
-    def add(self, outbox_id: int, calls: Iterable[Call], at: datetime) -> None:
-        """Take over the calls of one committed batch."""
+    def add(self, outbox_id: int, calls: Iterable[Call], at: datetime, epoch: int = 0) -> None:
+        """Take over the calls of one batch, committed in an epoch of the ledger."""
         self._batches += 1
         self._rows.append((self._batches, outbox_id))
         waiting, batch = self._entries, self._batches
         for call in calls:
             call_id = call.call_id
             known = waiting.pop(call_id, None)
-            if known is None:
-                waiting[call_id] = Entry(call, at, batch)
-            else:
-                waiting[call_id] = _merged(known, Entry(call, at, batch))
+            entry = Entry(call, published_version(epoch, call.version), at, batch)
+            waiting[call_id] = entry if known is None else _merged(known, entry)
 
     def take(self, most: int) -> list[Entry]:
         """Remove and return up to `most` calls: half the latest, half those waiting longest."""
@@ -78,5 +81,5 @@ class Waiting:
 
 def _merged(known: Entry, entry: Entry) -> Entry:
     """Return the newest state of a call, which waits since the older batch."""
-    newest = known if known.call.version > entry.call.version else entry
-    return Entry(newest.call, newest.at, min(known.batch, entry.batch))
+    newest = known if known.version > entry.version else entry
+    return Entry(newest.call, newest.version, newest.at, min(known.batch, entry.batch))

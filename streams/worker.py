@@ -18,9 +18,10 @@ from typing import Final
 
 from ledger.alerting import Alerting
 from ledger.batches import Outcome
+from ledger.operations.epochs import EpochChangedError, current_epoch
 from ledger.pricebook import PriceBook
 from ledger.recording import Recorder
-from ledger.store.database import Connection, connect, connected
+from ledger.store.database import TRANSIENT_ERRORS, Connection, connect, connected
 from ledger.store.offsets import Stream
 from schemas.alerts import SpendBasis
 from schemas.topics import CALL_EVENTS
@@ -32,6 +33,8 @@ from streams.offsets import KafkaOffsets
 from streams.producing import Producing
 from streams.publisher import TotalsPublisher
 from streams.relay import Relay
+from streams.republishing import EpochFollower
+from streams.retries import Backoff
 from streams.watchdog import Watchdog
 
 GROUP: Final = "cost-analytics-ledger"
@@ -61,8 +64,8 @@ class WorkerOptions:
 class Worker:
     """Everything one worker process runs."""
 
-    def __init__(self, options: WorkerOptions, stream: Stream) -> None:
-        """Build the parts; nothing is opened yet."""
+    def __init__(self, options: WorkerOptions, stream: Stream, epoch: int) -> None:
+        """Build the parts for one epoch of the ledger; nothing is opened yet."""
         self._options = options
         self._consumer = make_consumer(options.kafka, group=GROUP)
         self._producing = Producing(lambda: make_producer(options.kafka))
@@ -84,6 +87,7 @@ class Worker:
                     letters.acknowledge,
                     worker_id=options.worker_id,
                     alerting=Alerting(options.budget_basis),
+                    epoch=epoch,
                 ),
                 options.batch_max,
                 self._on_commit,
@@ -92,6 +96,14 @@ class Worker:
         ]
         self._assignment = Assignment(
             self._consumer, self._lanes, stream, self._connect, options.worker_id
+        )
+        self._follower = EpochFollower(
+            options.kafka,
+            stream,
+            self._connect,
+            self._totals_producing,
+            self._publisher,
+            epoch,
         )
         self._watchdog = Watchdog(self._consumer, self._lanes, options.stall_seconds)
 
@@ -121,7 +133,7 @@ class Worker:
             async with asyncio.TaskGroup() as parts:
                 for lane in self._lanes:
                     parts.create_task(_within(FINISH_SECONDS, stop, lane.run(stop)))
-                for part in (self._offsets, self._assignment, self._watchdog):
+                for part in (self._offsets, self._assignment, self._watchdog, self._follower):
                     parts.create_task(_within(0, stop, part.run(stop)))
                 parts.create_task(_within(0, stop, asyncio.shield(publishing)))
         finally:
@@ -171,7 +183,41 @@ async def run_worker(options: WorkerOptions, stop: asyncio.Event) -> None:
         pass  # a wrong address should be told at once, not by the first event
     stream = Stream(await cluster_id(options.kafka), CALL_EVENTS.name)
     _calm_the_collector()
-    await Worker(options, stream).run(stop)
+    while not stop.is_set():
+        # Read before any position is: what is restored in between changes the epoch.
+        epoch = await _epoch(options.database_url, stop)
+        if epoch is not None and await _works_to_the_end(Worker(options, stream, epoch), stop):
+            return
+
+
+async def _works_to_the_end(worker: Worker, stop: asyncio.Event) -> bool:
+    """Run a worker; returns False where the ledger was restored or rebuilt meanwhile."""
+    try:
+        await worker.run(stop)
+    except ExceptionGroup as group:
+        changed, other = group.split(EpochChangedError)
+        if other is not None or changed is None:
+            raise
+        _log.warning(
+            "starting again from the stored offsets: %s",
+            changed.exceptions[0],
+            extra={"action": "epoch_changed"},
+        )
+        return False
+    return True
+
+
+async def _epoch(url: str, stop: asyncio.Event) -> int | None:
+    """Return the ledger's epoch, waiting for the database and for a restore; None after `stop`."""
+    backoff = Backoff()
+    while not stop.is_set():
+        try:
+            async with connected(url, name="cost-analytics worker") as connection:
+                return (await current_epoch(connection)).epoch
+        except TRANSIENT_ERRORS as error:
+            _log.warning("the epoch is not known yet: %s", error, extra={"action": "epoch_retry"})
+            await backoff.wait(stop)
+    return None
 
 
 def _calm_the_collector() -> None:

@@ -53,6 +53,10 @@ class Agreement:
         self._asked: dict[str | None, list[asyncio.Future[None]]] = {}
         self._wake = asyncio.Event()
         self._next_ns = 0
+        self.epoch: int | None = None
+        """The ledger's epoch at the last look; None before the first."""
+        self.epoch_changed = asyncio.Event()
+        """Set when the ledger was restored or rebuilt: what sockets were told is out of date."""
         self.late_rounds = 0
         """Rounds in a row in which the topic had kept something from us."""
 
@@ -94,14 +98,17 @@ class Agreement:
             await self._look_at_all()
         elif users:
             held = [state.call_id for user in users for state in self._calls.of_user(user)]
-            versions = await self._store.active_versions_of(users, _heard_after(), CALLS_MOST)
-            await self._mend(versions, held)
+            active = await self._store.active_calls_of(users, _heard_after(), CALLS_MOST)
+            await self._mend(active.versions, held)
+            if active.epoch != self.epoch:
+                await self._look_at_all()
 
     async def _look_at_all(self) -> None:
         began_ns = time.monotonic_ns()
         held = self._calls.active_ids()
-        versions = await self._store.active_versions(_heard_after(), CALLS_MOST)
-        late = await self._mend(versions, held)
+        active = await self._store.active_calls(_heard_after(), CALLS_MOST)
+        late = await self._mend(active.versions, held)
+        self._follow(active.epoch)
         self.late_rounds = self.late_rounds + 1 if late else 0
         if late:
             _log.warning("%d calls came late", late, extra={"action": "feed_repaired"})
@@ -109,6 +116,22 @@ class Agreement:
         now_ns = time.monotonic_ns()
         seconds = AGREE_SECONDS if self._is_listening() else AGREE_SECONDS_ALONE
         self._next_ns = now_ns + max(seconds * 1_000_000_000, _SHARE_OF_TIME * (now_ns - began_ns))
+
+    def look_soon(self) -> None:
+        """Compare all that is held with the next turn."""
+        self._next_ns = 0
+        self._wake.set()
+
+    def _follow(self, epoch: int) -> None:
+        """Report a new epoch, once all that is held is of it."""
+        if self.epoch is not None and epoch != self.epoch:
+            _log.warning(
+                "the ledger was restored or rebuilt: its epoch is %d",
+                epoch,
+                extra={"action": "feed_epoch_changed"},
+            )
+            self.epoch_changed.set()
+        self.epoch = epoch
 
     async def _mend(self, versions: Mapping[str, int], held: Collection[str]) -> int:
         """Read what differs and return how much of it should have come by the topic."""

@@ -18,6 +18,7 @@ from api.live.sockets import Sockets
 from api.live.state import Change, LiveCalls, State
 from api.live.view import Views
 from api.options import Limits
+from ledger.operations.epochs import epoch_of
 from ledger.store.budgets import BudgetBasis
 from ledger.store.live import LiveStore
 from ledger.store.reading import ReaderPool, StoreUnavailableError
@@ -70,6 +71,9 @@ class Feed:
         change = self.calls.apply(total)
         if change is None:
             return
+        known = self._agreement.epoch
+        if known is not None and epoch_of(change.after.version) > known:
+            self._agreement.look_soon()
         self.sockets.tell(change.after)
         if _moves_spend(change, self._basis):
             self._budgets.moved(change.after.user_id)
@@ -115,6 +119,7 @@ class Feed:
                 lambda: self._reader.run(self._agreement),
                 self._agreement.run,
                 self._budgets.run,
+                self._reload,
                 self._refresh,
             ]
         tasks = [asyncio.create_task(_for_ever(part)) for part in parts]
@@ -124,6 +129,19 @@ class Feed:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _reload(self) -> None:
+        """Send every socket a new snapshot after the ledger was restored or rebuilt."""
+        while True:
+            await self._agreement.epoch_changed.wait()
+            self._agreement.epoch_changed.clear()
+            for session in self.sockets.sessions():
+                while True:
+                    try:
+                        await self.tell_snapshot(session)
+                        break
+                    except StoreUnavailableError:
+                        await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _refresh(self) -> None:
         while True:

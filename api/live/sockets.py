@@ -74,6 +74,10 @@ class Sockets:
             if not self._of_user[user_id]:
                 del self._of_user[user_id]
 
+    def sessions(self) -> list[Session]:
+        """Return every session that hears of changes."""
+        return [session for sessions in self._of_user.values() for session in sessions]
+
     def users(self) -> list[str]:
         """Return the users who listen."""
         return list(self._of_user)

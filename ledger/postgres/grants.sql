@@ -50,6 +50,7 @@ SELECT * FROM (VALUES
     ('vendor_bills',           '-',    '-',    'SIU',  'S',    'S',    '-'),
     ('vendor_bill_lines',      '-',    '-',    'SI',   'S',    'S',    '-'),
     ('schema_migrations',      'S',    'S',    'S',    'S',    'S',    'S'),
+    ('ledger_epochs',          'SU',   'SU',   'SIU',  'S',    'S',    'S'),
     ('viewer_keys',            '-',    '-',    '-',    '-',    '-',    '-'),
     -- Views read as their owner, whom no row policy restricts: never for `api` and `reports`.
     ('counted_costs',          'S',    '-',    'S',    '-',    '-',    '-'),

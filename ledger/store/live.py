@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from ledger.calls import Call
+from ledger.operations.epochs import current_epoch, published_version
 from ledger.store.batches import call_of
 from ledger.store.reading import ReaderPool, Viewer
 from ledger.store.sql import statements
@@ -21,8 +22,15 @@ COMPLETED_CALLS: Final = 200
 _EVERYBODY: Final = Viewer("", reads_all=True)
 
 
+class ActiveCalls(NamedTuple):
+    """The published versions of active calls, and the ledger's epoch."""
+
+    epoch: int
+    versions: dict[str, int]
+
+
 class CommittedCall(NamedTuple):
-    """A call and when its last change was recorded."""
+    """A call with its published version, and when its last change was recorded."""
 
     call: Call
     updated_at: datetime
@@ -34,30 +42,33 @@ class LiveStore:
     def __init__(self, readers: ReaderPool) -> None:
         self._readers = readers
 
-    async def active_versions(self, heard_after: datetime, most: int) -> dict[str, int]:
-        """Return the versions of the calls that go on, those that began last first."""
-        async with self._readers.reading(_EVERYBODY) as connection:
-            rows = await connection.fetch(_SQL["active_versions"], heard_after, most)
-        return {row["call_id"]: row["version"] for row in rows}
+    async def active_calls(self, heard_after: datetime, most: int) -> ActiveCalls:
+        """Return the versions of the active calls, those that began last first."""
+        return await self._active("active_versions", heard_after, most)
 
-    async def active_versions_of(
+    async def active_calls_of(
         self, users: Collection[str], heard_after: datetime, most: int
-    ) -> dict[str, int]:
-        """Return the versions of the calls of some users that go on."""
+    ) -> ActiveCalls:
+        """Return the versions of the active calls of some users."""
+        return await self._active("active_versions_of", heard_after, list(users), most)
+
+    async def _active(self, statement: str, *arguments: object) -> ActiveCalls:
         async with self._readers.reading(_EVERYBODY) as connection:
-            rows = await connection.fetch(
-                _SQL["active_versions_of"], heard_after, list(users), most
-            )
-        return {row["call_id"]: row["version"] for row in rows}
+            epoch = (await current_epoch(connection)).epoch
+            rows = await connection.fetch(_SQL[statement], *arguments)
+        versions = {row["call_id"]: published_version(epoch, row["version"]) for row in rows}
+        return ActiveCalls(epoch, versions)
 
     async def calls(self, call_ids: Collection[str]) -> list[CommittedCall]:
         """Return those of the calls that exist and have an owner, as last committed."""
         found = []
         for some in _parts(list(call_ids)):
             async with self._readers.reading(_EVERYBODY) as connection:
+                epoch = (await current_epoch(connection)).epoch
                 rows = await connection.fetch(_SQL["calls"], some)
             for row in map(dict, rows):
                 updated_at = row.pop("updated_at")
+                row["version"] = published_version(epoch, row["version"])
                 found.append(CommittedCall(call_of(row), updated_at))
         return found
 

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from ledger.folded import Folded
 from ledger.movements import Movements
+from ledger.operations.epochs import require_epoch
 from ledger.spend import Spend
 from ledger.store.alerts import Span
 from ledger.store.arrays import any_array, int_array, joined_texts
@@ -29,11 +30,13 @@ class Moved(NamedTuple):
     """What is to be done after a batch has moved.
 
     `outbox_id` is the row by which the worker publishes the totals of calls, None where none
-    changed; `spent` is what had been spent before it in each span that was asked for.
+    changed; `spent` is what had been spent before it in each span that was asked for; `epoch` is
+    the ledger's.
     """
 
     outbox_id: int | None
     spent: Sequence[int]
+    epoch: int
 
 
 async def move(
@@ -44,11 +47,13 @@ async def move(
     worker_id: str,
     spans: Sequence[Span],
     basis: SpendBasis,
+    expected_epoch: int | None = None,
 ) -> Moved:
     """Move the totals of users and the offsets, and let go the holds of calls that are done.
 
     Inserts the events, too, where they are few. Writers lock the settings of the users first, see
-    `ledger.alerting`. Raises a unique violation where an identity is not new.
+    `ledger.alerting`. Raises a unique violation where an identity is not new, LedgerClosedError
+    while a restore is under way and EpochChangedError where the epoch is not `expected_epoch`.
     """
     partitions = sorted(next_offsets)
     few = are_few(folded)
@@ -68,7 +73,9 @@ async def move(
         *map(any_array, _columns(spans, 3)),
         basis == "cost",
     )
-    return Moved(row[0], [int(nano) for nano in row[1] or ()]) if row else Moved(None, ())
+    outbox_id, spent, epoch = row or (None, None, None)
+    epoch = require_epoch(epoch, expected_epoch)
+    return Moved(outbox_id, [int(nano) for nano in spent or ()], epoch)
 
 
 def _cost_columns(movements: Movements) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from ledger.calls import Call
+from ledger.operations.epochs import current_epoch
 from ledger.store.batches import read_calls
 from ledger.store.database import Connection
 from ledger.store.sql import statements
@@ -14,10 +15,11 @@ _SQL: Final = statements("outbox")
 
 
 class Orphans(NamedTuple):
-    """Outbox rows nobody has published, and their calls as they are now."""
+    """Outbox rows nobody has published, and their calls as they are now, in the ledger's epoch."""
 
     ids: list[int]
     calls: list[Call]
+    epoch: int
 
 
 async def settle(connection: Connection, ids: Sequence[int]) -> None:
@@ -30,10 +32,12 @@ async def claim_orphans(
 ) -> Orphans:
     """Lock up to `most` rows older than `age_seconds`, to the end of the caller's transaction.
 
-    They are those of dead workers, and those of this worker but the `known` ones.
+    They are those of dead workers, and those of this worker but the `known` ones. Raises
+    LedgerClosedError while a restore is under way.
     """
+    epoch = (await current_epoch(connection)).epoch
     rows = await connection.fetch(_SQL["claim"], age_seconds, most, worker_id, list(known))
     call_ids = sorted({call_id for row in rows for call_id in row["call_ids"]})
     calls = await read_calls(connection, call_ids) if call_ids else {}
     owned = [call for call in calls.values() if call.user_id is not None]
-    return Orphans([row["id"] for row in rows], owned)
+    return Orphans([row["id"] for row in rows], owned, epoch)

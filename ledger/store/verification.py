@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from ledger.operations.epochs import raise_epoch
 from ledger.store.database import Connection, affected, connected
 from ledger.store.sql import statements
 
@@ -103,6 +104,7 @@ def _in_words(expected: str | None, actual: str | None) -> str:
 async def rebuild(url: str, report: Report = lambda _: None) -> int:
     """Write every total anew from the recorded events, in one transaction.
 
+    Raises the ledger's epoch, so that feeds are sent again and the totals topic is brought in line.
     Returns how many calls were written. Writers wait meanwhile. Raises OSError or a PostgreSQL
     error, and leaves everything as it was then.
     """
@@ -118,4 +120,5 @@ async def rebuild(url: str, report: Report = lambda _: None) -> int:
             status = await connection.execute(_SQL[step], timeout=_STATEMENT_SECONDS_MAX)
             if step == "rebuild_calls":
                 calls = affected(status)
+        await raise_epoch(connection, "rebuild")
     return calls

@@ -114,7 +114,8 @@ INSERT INTO payment_processors SELECT unnest(as_texts($1)) ON CONFLICT DO NOTHIN
 -- an hour, each in the order given, which is sorted by key; the holds of calls that are done;
 -- offsets, forwards only: a worker that lost a partition cannot take its successor back. Returns the
 -- row that remembers which totals have to be published, and what each of the users $28 had spent
--- from $29 to before $30 until now, in the order given, by cost where $31 says so and else by charge.
+-- from $29 to before $30 until now, in the order given, by cost where $31 says so and else by charge;
+-- and the ledger's epoch, null while a restore is under way.
 WITH identities AS (
     INSERT INTO event_identities (identity, fingerprint)
     SELECT identity, fingerprint FROM json_populate_recordset(NULL::event_identities, $26::text::json)
@@ -171,4 +172,5 @@ WITH identities AS (
         WHERE user_id = asked.user_id AND quarter >= asked.starts AND quarter < asked.ends
     ) AS s
 )
-SELECT (SELECT id FROM to_publish), (SELECT array_agg(nano ORDER BY place) FROM spent)
+SELECT (SELECT id FROM to_publish), (SELECT array_agg(nano ORDER BY place) FROM spent),
+       (SELECT max(epoch) FROM ledger_epochs)

@@ -1,0 +1,33 @@
+-- The ledger's epoch, which rises when totals are replaced by a restore or a rebuild.
+
+-- name: current
+-- The current epoch, and whether the totals topic is in line with it; no row while a restore is under way.
+SELECT epoch, published_at IS NOT NULL AS is_published FROM ledger_epochs ORDER BY epoch DESC LIMIT 1
+
+-- name: all
+-- Every epoch, the first one first.
+SELECT epoch, raised_at, reason, published_at, journal_read_at FROM ledger_epochs ORDER BY epoch
+
+-- name: raise
+-- Adds an epoch for the reason $1: above every one that is stored and above $2, and never below the
+-- seconds since 2026, so that two restores of one backup do not share one. Returns it. The lock keeps
+-- two raises apart, and writers do not wait for it.
+WITH turn AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock(hashtext('cost-analytics epoch')) AS taken
+)
+INSERT INTO ledger_epochs (epoch, reason, raised_at)
+SELECT greatest(
+           coalesce((SELECT max(epoch) FROM ledger_epochs), 0) + 1,
+           $2::bigint + 1,
+           extract(epoch FROM clock_timestamp() - timestamptz '2026-01-01 00:00:00Z')::bigint
+       ), $1, clock_timestamp()
+FROM turn
+RETURNING epoch
+
+-- name: published
+-- The totals topic is in line with epoch $1.
+UPDATE ledger_epochs SET published_at = clock_timestamp() WHERE epoch = $1
+
+-- name: publishing_turn
+-- Whether this session may bring the totals topic in line; only one does at a time.
+SELECT pg_try_advisory_lock(hashtext('cost-analytics totals topic'))
