@@ -13,7 +13,7 @@ import msgspec
 
 from ledger.calls import Call
 from ledger.rating import Incoming, whole
-from ledger.store.offsets import DeadLetter
+from ledger.store.offsets import DeadLetter, Mark, Resent
 from schemas.refusals import Refused
 
 REASON_LENGTH_MAX: Final = 1_000
@@ -33,17 +33,17 @@ class Received(Protocol):
 class Batch(msgspec.Struct):
     """Decoded events with the records they came in, what was refused already, and how far it goes.
 
-    `events` and `records` run in parallel; `next_offsets` is by partition,
-    and so is `rewinds`: where the log of a partition was found to begin anew. `part_of` is the size
-    of the batch that it was taken out of; `size_bytes` are those of its records, with keys and
-    headers.
+    `events` and `records` run in parallel; `next_offsets` and `marks` are by partition. `resent`
+    are those records that fill a gap. `part_of` is the size of the batch that it was taken out of;
+    `size_bytes` are those of its records, with keys and headers.
     """
 
     events: list[Incoming] = []
     records: list[Received] = []
     letters: list[DeadLetter] = []
     next_offsets: dict[int, int] = {}
-    rewinds: dict[int, int] = {}
+    marks: dict[int, Mark] = {}
+    resent: list[Resent] = []
     part_of: int = 0
     size_bytes: int = 0
 
@@ -58,7 +58,8 @@ class Batch(msgspec.Struct):
         self.records += later.records
         self.letters += later.letters
         self.next_offsets |= later.next_offsets
-        self.rewinds |= later.rewinds
+        self.marks |= later.marks
+        self.resent += later.resent
         self.size_bytes += later.size_bytes
 
 

@@ -43,7 +43,7 @@ from ledger.store.batches import (
 from ledger.store.codecs import use_fast_codecs
 from ledger.store.database import TRANSIENT_ERRORS, Connection, Deadlock, UniqueViolation
 from ledger.store.moving import Moved, move
-from ledger.store.offsets import DeadLetter, Stream, record_dead_letters, rewind_offset
+from ledger.store.offsets import DeadLetter, Stream, count_resent, record_dead_letters
 from ledger.store.partitions import Month, ensure_months
 from ledger.store.pending_checks import CheckKey, add_checks
 from ledger.store.rerates import newest_replacements
@@ -163,20 +163,20 @@ class Recorder:
     async def _move(self, connection: Connection, work: Work, folded: Folded) -> tuple[Moved, int]:
         """Move totals and offsets; returns what has moved and how many alerts follow."""
         batch, now = work.batch, work.recorded_at
-        for partition, offset in batch.rewinds.items():
-            await rewind_offset(connection, self._stream, partition, offset)
         alerting = self._alerting
         review = await alerting.lock(connection, folded)
         moved = await move(
             connection,
             folded,
             self._stream,
-            batch.next_offsets,
+            batch,
             self._worker_id,
             review.spans(),
             alerting.basis,
             self._epoch,
         )
+        if batch.resent:
+            await count_resent(connection, batch.resent)
         alerts = await alerting.review_batch(connection, folded, review, moved.spent, now)
         return moved, alerts
 

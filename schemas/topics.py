@@ -27,4 +27,8 @@ ALL_TOPICS: Final = (
     CALL_COMMANDS,
     ANOMALIES,
 )
+GAP_ID: Final = "gap.id"
+GAP_OFFSET: Final = "gap.offset"
+"""Headers of a record that is sent again to fill a gap: the gap, and the record's offset there."""
+
 DEFAULT_PARTITIONS: Final = 8

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from ledger.store.database import TRANSIENT_ERRORS, Connection
-from ledger.store.offsets import Stream, read_offsets
+from ledger.store.database import Connection
 from ledger.store.workers import heartbeat, leave
 from streams.kafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from streams.kept_connection import KeptConnection
 from streams.lane import Lane, share_out
-from streams.retries import Backoff
+from streams.positions import Positions
 
 REVOKE_WAIT_SECONDS: Final = 5
 HEARTBEAT_SECONDS: Final = 3
@@ -28,19 +28,18 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self,
         consumer: AIOKafkaConsumer,
         lanes: Sequence[Lane],
-        stream: Stream,
+        positions: Positions,
         connect: Callable[[], Awaitable[Connection]],
         worker_id: str,
     ) -> None:
-        """Take what is shared out, to whom, and where the offsets are."""
+        """Take what is shared out, to whom, and what finds positions."""
         self._consumer = consumer
         self._lanes = lanes
-        self._stream = stream
-        self._connect = connect
+        self._positions = positions
+        self._connection = KeptConnection(connect)
         self._worker_id = worker_id
         self._partitions: list[int] = []
         self._changed = asyncio.Event()
-        self._connection: Connection | None = None
         self._failure: Exception | None = None
 
     async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - all of them
@@ -49,7 +48,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self._hold([])
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
-        """Read on from where the ledger stands; a partition it has never read from the start.
+        """Read on from the stored positions, after they were compared with the log.
 
         What goes wrong is raised by `run`: aiokafka only logs it, and the partitions would be this
         worker's and read by nobody.
@@ -62,36 +61,15 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             raise
 
     async def _take_over(self, partitions: Sequence[TopicPartition]) -> None:
-        stored = await self._stored_offsets()
+        positions = await self._positions.resolve(partitions)
         for partition in partitions:
-            offset = stored.get(partition.partition)
-            if offset is None:
-                await self._consumer.seek_to_beginning(partition)
-            else:
-                self._consumer.seek(partition, offset)
+            self._consumer.seek(partition, positions[partition.partition].next_offset)
         for lane, share in zip(self._lanes, share_out(partitions, len(self._lanes)), strict=True):
-            known = {p.partition: stored[p.partition] for p in share if p.partition in stored}
-            lane.assign(share, known)
+            lane.assign(share, {p.partition: positions[p.partition] for p in share})
         self._hold(partitions)
         _log.info(
             "reading partitions %s", self._partitions, extra={"action": "partitions_assigned"}
         )
-
-    async def _stored_offsets(self) -> dict[int, int]:
-        """Read the offsets, waiting for the database where it is away."""
-        backoff = Backoff()
-        while True:
-            try:
-                connection = await self._connect()
-                try:
-                    return await read_offsets(connection, self._stream)
-                finally:
-                    await connection.close()
-            except TRANSIENT_ERRORS as error:
-                _log.warning(
-                    "offsets are not to be had: %s", error, extra={"action": "offsets_retry"}
-                )
-                await backoff.wait(asyncio.Event())
 
     def _hold(self, partitions: Sequence[TopicPartition]) -> None:
         self._partitions = [partition.partition for partition in partitions]
@@ -106,27 +84,13 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             self._changed.clear()
             if self._failure is not None:
                 raise self._failure
-            await self._tell(heartbeat, self._worker_id, self._partitions)
+            await self._connection.ask(heartbeat, self._worker_id, self._partitions)
             await _first(stop, self._changed, HEARTBEAT_SECONDS)
 
     async def leave(self) -> None:
         """Take this worker's entry away."""
-        await self._tell(leave, self._worker_id)
-        if self._connection is not None:
-            await self._connection.close()
-
-    async def _tell(self, say: Callable[..., Awaitable[None]], *words: Any) -> None:
-        """Say something to the database over one connection, made anew after a failure."""
-        try:
-            if self._connection is None:
-                self._connection = await self._connect()
-            await say(self._connection, *words)
-        except BaseException as error:  # cut off in mid-sentence, a connection cannot be used again
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                connection.terminate()
-            if not isinstance(error, TRANSIENT_ERRORS):
-                raise
+        await self._connection.ask(leave, self._worker_id)
+        await self._connection.close()
 
 
 async def _first(one: asyncio.Event, other: asyncio.Event, seconds: int) -> None:

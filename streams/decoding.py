@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Final
 
 from ledger.batches import Batch, dead_letter
@@ -13,11 +15,14 @@ from ledger.catalogue import Catalogue
 from ledger.plain import PlainCosts
 from ledger.rating import Rated, rated_or_whole
 from ledger.store.inserts import FEW_ROWS
+from ledger.store.offsets import Resent
 from schemas.cloudevents import Window, decode
 from schemas.refusals import Refused
+from schemas.topics import GAP_ID, GAP_OFFSET
 from streams.kafka import ConsumerRecord, TopicPartition
 
 RECORDS_PER_SLICE: Final = 250
+_PLACE: Final = re.compile(rb"[0-9]{1,18}")
 
 
 async def decode_records(
@@ -42,6 +47,22 @@ async def decode_records(
             await asyncio.sleep(0)
         batch.next_offsets[partition.partition] = records[-1].offset + 1
     return batch
+
+
+def describe_record(record: ConsumerRecord) -> str:
+    """Return the offset and a digest of a record, by which it is recognised: `offset:digest`."""
+    digest = blake2b(digest_size=16)
+    for part in (record.key or b"", record.value or b"", str(record.timestamp).encode()):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return f"{record.offset}:{digest.hexdigest()}"
+
+
+def _note_resent(batch: Batch, record: ConsumerRecord) -> None:
+    """Note which place of a gap a record fills, if its headers name one."""
+    headers = dict(record.headers)
+    place = (headers.get(GAP_ID), headers.get(GAP_OFFSET))
+    if all(number is not None and _PLACE.fullmatch(number) for number in place):
+        batch.resent.append(Resent(*(int(number) for number in place if number)))
 
 
 def _bytes_of(records: Sequence[ConsumerRecord]) -> int:
@@ -74,6 +95,8 @@ def _decode_slice(
 ) -> None:
     for record, cost in zip(records, plain, strict=True):
         if cost is None:
+            if record.headers:
+                _note_resent(batch, record)
             try:
                 event = decode(record.value, record.headers, window)
             except Refused as refusal:

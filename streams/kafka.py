@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from aiokafka import (
     AIOKafkaConsumer,
@@ -24,7 +24,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import (
     KafkaError,
+    KafkaTimeoutError,
+    LeaderNotAvailableError,
     MessageSizeTooLargeError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
     TopicAlreadyExistsError,
     for_code,
 )
@@ -40,7 +44,11 @@ __all__ = [
     "ConsumerRecord",
     "KafkaError",
     "KafkaSettings",
+    "KafkaTimeoutError",
+    "LeaderNotAvailableError",
     "MessageSizeTooLargeError",
+    "NoOffsetForPartitionError",
+    "OffsetOutOfRangeError",
     "TopicPartition",
     "cluster_id",
     "ensure_topics",
@@ -59,6 +67,8 @@ MAX_FETCH_BYTES: Final = 4 * 1024 * 1024
 MAX_RECORD_BYTES: Final = 2 * 1024 * 1024
 """No producer sends more at once; most topics take half of it."""
 KEYS_REMEMBERED_MAX: Final = 65_536
+
+Start = Literal["earliest", "none"]
 
 _by_the_library: Final = DefaultPartitioner()
 
@@ -97,9 +107,13 @@ class KafkaSettings:
 
 
 def make_consumer(
-    settings: KafkaSettings, *topics: str, group: str | None, latest: bool = False
+    settings: KafkaSettings, *topics: str, group: str | None, start: Start = "earliest"
 ) -> AIOKafkaConsumer:
-    """Return an unstarted consumer that commits only when told to; no group reads on its own."""
+    """Return an unstarted consumer that commits only when told to; no group reads on its own.
+
+    `start` is where it reads where no offset is stored and where the log does not hold its offset.
+    With `none` that raises OffsetOutOfRangeError or NoOffsetForPartitionError: it never skips.
+    """
     read_any_header_name()
     return AIOKafkaConsumer(
         *topics,
@@ -107,7 +121,7 @@ def make_consumer(
         group_id=group,
         enable_auto_commit=False,
         isolation_level="read_committed",  # what an emitter took back never happened
-        auto_offset_reset="latest" if latest else "earliest",
+        auto_offset_reset=start,
         partition_assignment_strategy=(RoundRobinPartitionAssignor,),
         fetch_min_bytes=1,
         fetch_max_wait_ms=settings.fetch_max_wait_ms,

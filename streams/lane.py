@@ -14,16 +14,24 @@ from contextlib import suppress
 from typing import Any, Final
 
 from ledger.batches import Batch, Outcome, Received, dead_letter
+from ledger.operations.positions import Position
 from ledger.rating import Incoming
 from ledger.recording import Recorder
 from ledger.store.batches import StaleCallError
 from ledger.store.database import DATA_ERRORS, TRANSIENT_ERRORS
 from ledger.store.inserts import FEW_ROWS
-from ledger.store.offsets import DeadLetter
+from ledger.store.offsets import DeadLetter, Mark
 from schemas.refusals import Refused
 from streams.dead_letters import TooManyRefusedError
-from streams.decoding import decode_records
-from streams.kafka import AIOKafkaConsumer, ConsumerRecord, KafkaError, TopicPartition
+from streams.decoding import decode_records, describe_record
+from streams.kafka import (
+    AIOKafkaConsumer,
+    ConsumerRecord,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+    TopicPartition,
+)
 from streams.retries import Backoff
 
 POLL_MS: Final = 500
@@ -54,7 +62,7 @@ class Lane:
         self._batch_max = batch_max
         self._committed = committed
         self.partitions: tuple[TopicPartition, ...] = ()
-        self._assignment = 0
+        self.assignment = 0
         self._assigned = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -65,24 +73,31 @@ class Lane:
         self.next_offsets: dict[int, int] = {}
         self.read_offsets: dict[int, int] = {}
 
-    def assign(self, partitions: Iterable[TopicPartition], next_offsets: Mapping[int, int]) -> None:
-        """Take over partitions whose positions have been set."""
-        self._assignment += 1
+    def assign(
+        self, partitions: Iterable[TopicPartition], positions: Mapping[int, Position]
+    ) -> None:
+        """Take over partitions whose positions have been set; `positions` are by partition."""
+        self.assignment += 1
         self.partitions = tuple(partitions)
-        self.next_offsets = dict(next_offsets)
+        self.positions = dict(positions)
+        self.next_offsets = {number: one.next_offset for number, one in positions.items()}
         self.read_offsets = {}
+        self.is_out_of_range = False
         self.batches += 1
         if self.partitions:
             self._assigned.set()
 
-    async def revoke(self, wait_seconds: int) -> None:
+    async def revoke(self, wait_seconds: int | None) -> None:
         """Give all partitions up, letting the batch under way finish if it can do so in time.
+
+        Without a time it waits until that is done.
 
         One that does not is harmless: its events are then known to whoever reads them again. A
         poll under way is given up, or it would take records of the next assignment and drop them.
         """
-        self._assignment += 1
+        self.assignment += 1
         self.partitions = ()
+        self.is_out_of_range = False
         self._assigned.clear()
         if self._poll is not None:
             self._poll.cancel()
@@ -106,7 +121,7 @@ class Lane:
                 if recording is not None:
                     await recording
                     recording = None
-                if batch is not None and assignment == self._assignment and not stop.is_set():
+                if batch is not None and assignment == self.assignment and not stop.is_set():
                     self._idle.clear()
                     recording = asyncio.create_task(self._record(batch, stop))
             if recording is not None:
@@ -119,8 +134,8 @@ class Lane:
 
     async def _next_batch(self) -> tuple[int, Batch | None]:
         """Poll and decode; returns the assignment it was polled under."""
-        assignment = self._assignment
-        if not self.partitions:
+        assignment = self.assignment
+        if not self.partitions or self.is_out_of_range:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._assigned.wait(), IDLE_SECONDS)
             return assignment, None
@@ -136,13 +151,13 @@ class Lane:
         The larger it is, the less each of its events costs. It never waits for anything else: only
         a backlog, which comes in faster than it is decoded, fills it.
         """
-        while assignment == self._assignment:
+        while assignment == self.assignment and not self.is_out_of_range:
             room = self._batch_max - batch.size
             until = None if recording is None or recording.done() else recording
             if room <= 0 or batch.size_bytes >= BATCH_BYTES_MAX:
                 return
             polled = await self._polled(room, until, POLL_MS if until else 0)
-            if assignment != self._assignment or not (polled or until):
+            if assignment != self.assignment or not (polled or until):
                 return
             if polled:
                 batch.add(await self._decoded(polled, assignment))
@@ -155,9 +170,9 @@ class Lane:
         After another it is nobody's: noted, it would look like records that are never counted.
         """
         batch = await decode_records(polled, self._recorder.catalogue)
-        if assignment == self._assignment:
+        if assignment == self.assignment:
             self.read_offsets |= batch.next_offsets
-            batch.rewinds = self._rewinds(polled)
+            batch.marks = {p.partition: self._mark(p, records) for p, records in polled.items()}
         return batch
 
     async def _polled(
@@ -165,7 +180,8 @@ class Lane:
     ) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
         """Return up to `most` records, or none where the partitions are given up meanwhile.
 
-        With `until` it also gives up when that is done.
+        With `until` it also gives up when that is done. Where the log does not hold what is to be
+        read next, nothing more is read until the position was compared with the log.
         """
         poll = self._poll = asyncio.create_task(
             self._consumer.getmany(*self.partitions, timeout_ms=wait_ms, max_records=most)
@@ -178,29 +194,18 @@ class Lane:
                 await asyncio.wait({poll})  # it may have taken records all the same
         finally:
             poll.cancel()
-        return {} if poll.cancelled() else poll.result()
+        try:
+            return {} if poll.cancelled() else poll.result()
+        except (OffsetOutOfRangeError, NoOffsetForPartitionError):
+            self.is_out_of_range = True
+            self._assigned.clear()
+            return {}
 
-    def _rewinds(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> dict[int, int]:
-        """Return partitions whose log begins anew, before what was counted from it, and where.
-
-        Only a log that was emptied or cut off does that; the stored offset has to go back with it,
-        or a later start would skip what comes in between. Identities absorb what is read twice.
-        """
-        rewinds = {}
-        for partition, records in polled.items():
-            counted = self.next_offsets.get(partition.partition, 0)
-            if records and records[0].offset < counted:
-                rewinds[partition.partition] = self.next_offsets[partition.partition] = records[
-                    0
-                ].offset
-                _log.error(
-                    "%s was counted up to %d but its log begins at %d: it was emptied or cut off",
-                    partition,
-                    counted,
-                    records[0].offset,
-                    extra={"action": "log_cut_off"},
-                )
-        return rewinds
+    def _mark(self, partition: TopicPartition, records: Sequence[ConsumerRecord]) -> Mark:
+        """Return what is stored beside the next offset of a partition after these records."""
+        position = self.positions.get(partition.partition, Position(0))
+        last_record = "" if position.incarnation else describe_record(records[-1])
+        return Mark(position.generation, last_record)
 
     async def _record(self, batch: Batch, stop: asyncio.Event) -> None:
         """Record a batch, for as long as it takes; only `stop` or a fault of ours ends it."""
@@ -247,7 +252,8 @@ class Lane:
             [],
             [*batch.letters, *letters],
             batch.next_offsets,
-            batch.rewinds,
+            batch.marks,
+            batch.resent,
             part_of=batch.size,
         )
         self._committed(await self._recorder.record(refused), batch.next_offsets)

@@ -13,6 +13,7 @@ import os
 import socket
 import uuid
 from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,7 +30,9 @@ from streams.assignment import Assignment
 from streams.dead_letters import DeadLetterTopic, RefusalLimit
 from streams.kafka import KafkaSettings, cluster_id, make_consumer, make_producer
 from streams.lane import Lane
+from streams.log_watch import LogWatch
 from streams.offsets import KafkaOffsets
+from streams.positions import ClusterReplacedError, Positions
 from streams.producing import Producing
 from streams.publisher import TotalsPublisher
 from streams.relay import Relay
@@ -67,7 +70,7 @@ class Worker:
     def __init__(self, options: WorkerOptions, stream: Stream, epoch: int) -> None:
         """Build the parts for one epoch of the ledger; nothing is opened yet."""
         self._options = options
-        self._consumer = make_consumer(options.kafka, group=GROUP)
+        self._consumer = make_consumer(options.kafka, group=GROUP, start="none")
         self._producing = Producing(lambda: make_producer(options.kafka))
         letters = DeadLetterTopic(self._producing, stream, options.refusal_limit)
         prices = PriceBook()
@@ -94,8 +97,11 @@ class Worker:
             )
             for _ in range(options.lanes)
         ]
-        self._assignment = Assignment(
-            self._consumer, self._lanes, stream, self._connect, options.worker_id
+        self._positions = Positions(
+            self._consumer,
+            lambda: make_consumer(options.kafka, group=None, start="none"),
+            stream,
+            self._connect,
         )
         self._follower = EpochFollower(
             options.kafka,
@@ -105,6 +111,10 @@ class Worker:
             self._publisher,
             epoch,
         )
+        self._assignment = Assignment(
+            self._consumer, self._lanes, self._positions, self._connect, options.worker_id
+        )
+        self._log_watch = LogWatch(self._consumer, self._lanes, self._positions)
         self._watchdog = Watchdog(self._consumer, self._lanes, options.stall_seconds)
 
     async def _connect(self) -> Connection:
@@ -133,7 +143,13 @@ class Worker:
             async with asyncio.TaskGroup() as parts:
                 for lane in self._lanes:
                     parts.create_task(_within(FINISH_SECONDS, stop, lane.run(stop)))
-                for part in (self._offsets, self._assignment, self._watchdog, self._follower):
+                for part in (
+                    self._offsets,
+                    self._assignment,
+                    self._log_watch,
+                    self._watchdog,
+                    self._follower,
+                ):
                     parts.create_task(_within(0, stop, part.run(stop)))
                 parts.create_task(_within(0, stop, asyncio.shield(publishing)))
         finally:
@@ -149,7 +165,9 @@ class Worker:
         await self._offsets.commit()
         try:
             async with asyncio.timeout(LEAVE_SECONDS):
-                await self._assignment.leave()
+                with suppress(ClusterReplacedError):
+                    await self._log_watch.confirm()
+                await asyncio.gather(self._assignment.leave(), self._positions.close())
                 await self._consumer.stop()
         except TimeoutError:
             _log.warning("the group was not told of the leave", extra={"action": "leave_timeout"})

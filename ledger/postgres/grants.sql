@@ -44,6 +44,7 @@ SELECT * FROM (VALUES
     ('outbox',                 'SID',  'I',    'SID',  'I',    '-',    '-'),
     ('totals_outbox',          'SIUD', '-',    'SIUD', '-',    '-',    '-'),
     ('stream_offsets',         'SIU',  '-',    'SIU',  '-',    '-',    '-'),
+    ('stream_gaps',            'SIU',  '-',    'SIU',  'S',    'S',    'S'),
     ('stream_workers',         'SIUD', '-',    'S',    '-',    '-',    '-'),
     ('dead_letters',           'SI',   '-',    'SIU',  '-',    '-',    '-'),
     ('dead_letter_counts',     'SIU',  '-',    'SIU',  '-',    '-',    'S'),

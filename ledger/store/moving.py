@@ -5,10 +5,10 @@ A batch that is small pays for each statement as much as for its rows, and alert
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from ledger.folded import Folded
 from ledger.movements import Movements
@@ -18,12 +18,19 @@ from ledger.store.alerts import Span
 from ledger.store.arrays import any_array, int_array, joined_texts
 from ledger.store.database import Connection
 from ledger.store.inserts import are_few, entries_json, identities_json
-from ledger.store.offsets import Stream
+from ledger.store.offsets import Mark, Stream
 from ledger.store.sql import statements
 from schemas.alerts import SpendBasis
 
 _SQL: Final = statements("recording")
 _NOTHING: Final = "[]"
+
+
+class ReadOffsets(Protocol):
+    """How far a batch goes in each of its partitions."""
+
+    next_offsets: dict[int, int]
+    marks: dict[int, Mark]
 
 
 class Moved(NamedTuple):
@@ -43,7 +50,7 @@ async def move(
     connection: Connection,
     folded: Folded,
     stream: Stream,
-    next_offsets: Mapping[int, int],
+    read: ReadOffsets,
     worker_id: str,
     spans: Sequence[Span],
     basis: SpendBasis,
@@ -55,7 +62,8 @@ async def move(
     `ledger.alerting`. Raises a unique violation where an identity is not new, LedgerClosedError
     while a restore is under way and EpochChangedError where the epoch is not `expected_epoch`.
     """
-    partitions = sorted(next_offsets)
+    partitions = sorted(read.next_offsets)
+    marks = [read.marks.get(partition, Mark()) for partition in partitions]
     few = are_few(folded)
     row = await connection.fetchrow(
         _SQL["move"],
@@ -65,13 +73,15 @@ async def move(
         *map(joined_texts, _columns(sorted(folded.done), 2)),
         *stream,
         int_array(partitions),
-        int_array(next_offsets[partition] for partition in partitions),
+        int_array(read.next_offsets[partition] for partition in partitions),
         worker_id,
         joined_texts([call.call_id for call in folded.owned]),
         identities_json(folded) if few else _NOTHING,
         entries_json(folded) if few else _NOTHING,
         *map(any_array, _columns(spans, 3)),
         basis == "cost",
+        int_array(mark.generation for mark in marks),
+        joined_texts([mark.last_record for mark in marks]),
     )
     outbox_id, spent, epoch = row or (None, None, None)
     epoch = require_epoch(epoch, expected_epoch)

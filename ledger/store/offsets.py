@@ -35,6 +35,24 @@ class DeadLetter(NamedTuple):
     headers: str
 
 
+class Mark(NamedTuple):
+    """What is stored beside the next offset of a partition.
+
+    `generation` is that of the position which the partition is read from; `last_record` is the
+    offset and digest of the last record, empty where the topic has an id.
+    """
+
+    generation: int = 0
+    last_record: str = ""
+
+
+class Resent(NamedTuple):
+    """A record that was sent again: the gap it belongs to, and its offset there."""
+
+    gap_id: int
+    offset: int
+
+
 def headers_of(letter_headers: str) -> list[tuple[str, bytes | None]]:
     """Return the headers of a dead letter as they were received."""
     return [
@@ -57,8 +75,7 @@ async def record_dead_letters(
     await connection.execute(_SQL["refuse"], *stream, *columns)
 
 
-async def rewind_offset(
-    connection: Connection, stream: Stream, partition: int, next_offset: int
-) -> None:
-    """Set a partition back; only for a log that no longer holds what was counted from it."""
-    await connection.execute(_SQL["rewind"], *stream, partition, next_offset)
+async def count_resent(connection: Connection, resent: Sequence[Resent]) -> None:
+    """Count records that were sent again off against the gaps they come from."""
+    gaps, offsets = zip(*resent, strict=True)
+    await connection.execute(_SQL["count_resent"], gaps, offsets)

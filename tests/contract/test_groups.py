@@ -8,7 +8,7 @@ from typing import NoReturn
 import asyncpg
 import pytest
 
-from streams import assignment
+from streams import positions
 from streams.worker import run_worker
 from tests.support.events import Plain, cost, started
 from tests.support.expected import expect
@@ -72,10 +72,10 @@ async def test_a_worker_that_cannot_take_over_its_partitions_ends(
 ) -> None:
     """They are its own for the group, and the library only logs why nobody reads them."""
 
-    async def read_offsets(*_: object) -> NoReturn:
+    async def read_positions(*_: object) -> NoReturn:
         raise asyncpg.UndefinedTableError("there is no table of offsets")
 
-    monkeypatch.setattr(assignment, "read_offsets", read_offsets)
+    monkeypatch.setattr(positions, "read_positions", read_positions)
     stop = asyncio.Event()
     asyncio.get_running_loop().call_later(30, stop.set)
     with pytest.raises(ExceptionGroup) as ended:

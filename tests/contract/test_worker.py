@@ -116,6 +116,7 @@ async def test_stopping_finishes_the_batch_under_way(stage: Stage) -> None:
     blocker = await asyncpg.connect(stage.database_url)
     worker = asyncio.create_task(run_worker(stage.options(lanes=1), stop))
     try:
+        await until(lambda: _any(blocker, "SELECT FROM stream_workers WHERE partitions <> '{}'"))
         async with blocker.transaction():
             await blocker.execute("LOCK TABLE stream_offsets IN EXCLUSIVE MODE")
             await stage.send(Sent(sent.value, partition=0) for sent in map(Sent.of, events))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from ledger.batches import Outcome
+from ledger.operations.positions import Position
 from streams.kafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from streams.lane import Lane
 from tests.support.recording import Arrived, Desk
@@ -49,7 +50,7 @@ def record(one: Arrived) -> ConsumerRecord:
 async def run_lane(
     desk: Desk,
     polls: Iterable[Sequence[Arrived]],
-    counted: Mapping[int, int] | None = None,
+    positions: Mapping[int, Position] | None = None,
     seconds: int = 60,
 ) -> list[Outcome]:
     """Run a lane until all that was polled is committed; returns what its batches came to."""
@@ -65,7 +66,7 @@ async def run_lane(
 
     consumer = cast(AIOKafkaConsumer, Polls(polls))
     lane = Lane(consumer, desk.recorder, 1000, committed)
-    lane.assign([TopicPartition(TOPIC, partition) for partition in last], counted or {})
+    lane.assign([TopicPartition(TOPIC, partition) for partition in last], positions or {})
     async with asyncio.timeout(seconds):
         await lane.run(stop)
     assert done == last

@@ -8,12 +8,13 @@ from typing import Any, cast
 import asyncpg
 import pytest
 
+from ledger.operations.positions import Position
 from ledger.store.database import Connection
-from ledger.store.offsets import Stream
 from streams import assignment
 from streams.assignment import Assignment
 from streams.kafka import AIOKafkaConsumer, KafkaError, TopicPartition
 from streams.lane import Lane
+from streams.positions import Positions
 
 PARTITION = TopicPartition("events", 3)
 
@@ -36,6 +37,18 @@ class Consumer:
             raise self.error
 
 
+class FakePositions:
+    """Finds what was prepared, or fails as prepared."""
+
+    def __init__(self, answer: dict[int, Position] | Exception) -> None:
+        self.answer = answer
+
+    async def resolve(self, _: object) -> dict[int, Position]:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
 class Holder:
     """A lane as far as it is told what it has."""
 
@@ -53,28 +66,20 @@ async def heartbeat(*_: object) -> None:
     """Say nothing."""
 
 
-@pytest.fixture
-def stored(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Let these be the answers when stored offsets are asked for."""
-    answers: list[Any] = []
-
-    async def read_offsets(*_: object) -> dict[int, int]:
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return dict(answer)
-
-    monkeypatch.setattr(assignment, "read_offsets", read_offsets)
+@pytest.fixture(autouse=True)
+def _silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send no heartbeats."""
     monkeypatch.setattr(assignment, "heartbeat", heartbeat)
-    return answers
 
 
 @asynccontextmanager
-async def running(consumer: Consumer, lane: Holder) -> AsyncIterator[tuple[Assignment, Any]]:
+async def running(
+    consumer: Consumer, lane: Holder, answer: dict[int, Position] | Exception
+) -> AsyncIterator[tuple[Assignment, Any]]:
     own = Assignment(
         cast(AIOKafkaConsumer, consumer),
         [cast(Lane, lane)],
-        Stream("cluster", "events"),
+        cast(Positions, FakePositions(answer)),
         connect,
         "worker",
     )
@@ -91,26 +96,24 @@ async def running(consumer: Consumer, lane: Holder) -> AsyncIterator[tuple[Assig
     [
         (asyncpg.UndefinedTableError("no such table"), None),
         (asyncpg.InsufficientPrivilegeError("not yours"), None),
-        ({3: 7}, KafkaError("no such partition")),
+        ({3: Position(7)}, KafkaError("no such partition")),
     ],
     ids=["no table", "no privilege", "no position"],
 )
 async def test_what_keeps_partitions_from_being_taken_over_ends_the_worker(
-    stored: list[Any], answer: Any, broken: Exception | None
+    answer: Any, broken: Exception | None
 ) -> None:
-    stored.append(answer)
     error = broken or answer
-    async with running(Consumer(broken), Holder()) as (own, task):
+    async with running(Consumer(broken), Holder(), answer) as (own, task):
         with pytest.raises(type(error)):
             await own.on_partitions_assigned({PARTITION})  # aiokafka logs this one
         with pytest.raises(type(error)):
             await asyncio.wait_for(task, 1)
 
 
-async def test_a_database_that_is_away_is_waited_for(stored: list[Any]) -> None:
-    stored += [OSError("away"), {3: 7}]
+async def test_a_lane_takes_over_the_positions_that_were_found() -> None:
     lane = Holder()
-    async with running(Consumer(), lane) as (own, task):
+    async with running(Consumer(), lane, {3: Position(7)}) as (own, task):
         await own.on_partitions_assigned({PARTITION})
         assert lane.partitions == (PARTITION,)
         assert not task.done()

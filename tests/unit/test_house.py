@@ -21,6 +21,7 @@ OWNERS = {
         "streams/broker_log.py",
         "streams/kafka.py",
         "streams/records.py",
+        "streams/topic_ids.py",
         "api/live/topics.py",
     ),
     "aiosmtplib": ("streams/notices/email.py",),

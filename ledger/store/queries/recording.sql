@@ -112,7 +112,8 @@ INSERT INTO payment_processors SELECT unnest(as_texts($1)) ON CONFLICT DO NOTHIN
 -- Everything that a batch only adds to or lets go, in one round trip: identities and events, where
 -- they are too few for COPY; the running costs and days of users and the spend of their quarters of
 -- an hour, each in the order given, which is sorted by key; the holds of calls that are done;
--- offsets, forwards only: a worker that lost a partition cannot take its successor back. Returns the
+-- offsets, forwards only and within their generation: a worker that lost a partition cannot take
+-- its successor back, and one that read another incarnation of the topic cannot skip. Returns the
 -- row that remembers which totals have to be published, and what each of the users $28 had spent
 -- from $29 to before $30 until now, in the order given, by cost where $31 says so and else by charge;
 -- and the ledger's epoch, null while a restore is under way.
@@ -154,10 +155,13 @@ WITH identities AS (
     USING unnest(as_texts($18), as_texts($19)) AS done (user_id, call_id)
     WHERE h.user_id = done.user_id AND h.call_id = done.call_id
 ), moved_offsets AS (
-    INSERT INTO stream_offsets AS o (cluster, topic, "partition", next_offset)
-    SELECT $20, $21, t.* FROM unnest($22::text::integer[], $23::text::bigint[]) AS t
+    INSERT INTO stream_offsets AS o (cluster, topic, "partition", next_offset, generation, last_record)
+    SELECT $20, $21, t."partition", t.next_offset, t.generation, nullif(t.last_record, '')
+    FROM unnest($22::text::integer[], $23::text::bigint[], $32::text::integer[], as_texts($33))
+         AS t ("partition", next_offset, generation, last_record)
     ON CONFLICT (cluster, topic, "partition")
-    DO UPDATE SET next_offset = greatest(o.next_offset, excluded.next_offset), updated_at = now()
+    DO UPDATE SET next_offset = excluded.next_offset, last_record = excluded.last_record, updated_at = now()
+    WHERE o.generation = excluded.generation AND o.next_offset < excluded.next_offset
 ), to_publish AS (
     INSERT INTO totals_outbox (worker_id, call_ids)
     SELECT $24, call_ids FROM as_texts($25) AS call_ids WHERE call_ids <> '{}'

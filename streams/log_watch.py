@@ -1,0 +1,95 @@
+"""Notices while a worker runs that the log is not the one that it has counted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from streams.kafka import AIOKafkaConsumer, KafkaError
+from streams.lane import Lane
+from streams.positions import Positions
+
+CHECK_SECONDS: Final = 1
+
+_log = logging.getLogger(__name__)
+
+
+class LogWatch:
+    """Asks each second which topic the lanes read, and has positions compared where it matters."""
+
+    def __init__(
+        self, consumer: AIOKafkaConsumer, lanes: Sequence[Lane], positions: Positions
+    ) -> None:
+        """Take the lanes to watch, and what finds their positions."""
+        self._consumer = consumer
+        self._lanes = lanes
+        self._positions = positions
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Check until `stop`; raises ClusterReplacedError, and what prevents a new position."""
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), CHECK_SECONDS)
+            for lane in self._lanes:
+                if lane.is_out_of_range:
+                    await self._reposition(lane)
+            for lane in await self.confirm():
+                await self._reposition(lane)
+
+    async def confirm(self) -> list[Lane]:
+        """Confirm what was counted of the topic that the brokers name; return lanes of others.
+
+        Raises ClusterReplacedError.
+        """
+        counted = [(lane, lane.assignment, dict(lane.next_offsets)) for lane in self._lanes]
+        partitions = [partition for lane in self._lanes for partition in lane.partitions]
+        if not partitions:
+            self._positions.look_for_topic()
+            return []
+        try:
+            identity = await self._positions.identity(partitions)
+        except (KafkaError, TimeoutError) as error:
+            _log.warning(
+                "the brokers do not say which topic this is: %s",
+                str(error) or type(error).__name__,
+                extra={"action": "log_unchecked"},
+            )
+            return []
+        unchanged = [
+            (lane, offsets) for lane, number, offsets in counted if number == lane.assignment
+        ]
+        others = []
+        for lane, next_offsets in unchanged:
+            if _is_read_from(lane, identity.topic_id):
+                await self._positions.confirm(lane.positions, next_offsets)
+            else:
+                others.append(lane)
+        return others
+
+    async def _reposition(self, lane: Lane) -> None:
+        """Let a lane read on from where its positions are found to be.
+
+        Its batch under way is finished first, or its records would be taken for uncounted ones. A
+        rebalance meanwhile finds the positions itself.
+        """
+        partitions, assignment = lane.partitions, lane.assignment + 1
+        await lane.revoke(None)
+        positions = await self._positions.resolve(partitions)
+        if lane.assignment != assignment:
+            return
+        for partition in partitions:
+            self._consumer.seek(partition, positions[partition.partition].next_offset)
+        lane.assign(partitions, positions)
+        _log.warning(
+            "reading partitions %s from positions compared again",
+            [partition.partition for partition in partitions],
+            extra={"action": "positions_compared"},
+        )
+
+
+def _is_read_from(lane: Lane, topic_id: str | None) -> bool:
+    """Return whether a lane reads all its partitions from this incarnation of their topic."""
+    return topic_id is None or all(one.incarnation == topic_id for one in lane.positions.values())

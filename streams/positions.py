@@ -1,0 +1,270 @@
+"""Where partitions are read from: what PostgreSQL stores, compared with what the brokers hold."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+from ledger.operations.positions import (
+    Decision,
+    LastRecord,
+    PartitionLog,
+    Position,
+    apply_decision,
+    begin_positions,
+    confirm_positions,
+    decide_position,
+    read_positions,
+)
+from ledger.store.database import TRANSIENT_ERRORS, Connection
+from ledger.store.offsets import Stream
+from streams.decoding import describe_record
+from streams.kafka import (
+    AIOKafkaConsumer,
+    KafkaError,
+    KafkaTimeoutError,
+    OffsetOutOfRangeError,
+    TopicPartition,
+)
+from streams.kept_connection import KeptConnection
+from streams.retries import Backoff
+from streams.topic_ids import TopicIdentity, ask_identity
+
+ANSWER_SECONDS: Final = 20
+READ_MS: Final = 3_000
+
+_log = logging.getLogger(__name__)
+
+
+class ClusterReplacedError(Exception):
+    """Another cluster answers at the addresses of the one that is read; its offsets are others."""
+
+
+class PositionChangedError(Exception):
+    """A stored position changed while it was compared."""
+
+
+class Positions:
+    """Finds where to read partitions of one topic, and stores what was skipped as gaps."""
+
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        make_reader: Callable[[], AIOKafkaConsumer],
+        stream: Stream,
+        connect: Callable[[], Awaitable[Connection]],
+    ) -> None:
+        """Take the consumer to ask with, a maker of others to read with, and what is read."""
+        self._consumer = consumer
+        self._make_reader = make_reader
+        self._stream = stream
+        self._connect = connect
+        self._connection = KeptConnection(connect)
+        self._confirmed: dict[int, tuple[int, int]] = {}
+
+    def look_for_topic(self) -> None:
+        """Ask for metadata at once where the topic is missing: it may be created again."""
+        if not self._consumer.partitions_for_topic(self._stream.topic):
+            client: Any = self._consumer._client  # noqa: SLF001 - no public call asks for metadata
+            client.force_metadata_update()
+
+    async def identity(self, partitions: Sequence[TopicPartition]) -> TopicIdentity:
+        """Ask which topic the partitions are of.
+
+        Raises KafkaError, TimeoutError, and ClusterReplacedError.
+        """
+        async with asyncio.timeout(ANSWER_SECONDS):
+            identity = await ask_identity(self._consumer, partitions, self._stream.cluster)
+        if identity.cluster != self._stream.cluster:
+            raise ClusterReplacedError(
+                f"cluster {identity.cluster} answers instead of {self._stream.cluster}: "
+                "the worker ends, to be started again for the other cluster"
+            )
+        return identity
+
+    async def resolve(self, partitions: Sequence[TopicPartition]) -> dict[int, Position]:
+        """Return from where to read each partition, waiting for brokers and database.
+
+        Raises ClusterReplacedError, and errors that waiting does not help against.
+        """
+        backoff = Backoff()
+        while True:
+            try:
+                return await self._resolve(partitions) if partitions else {}
+            except (PositionChangedError, KafkaError, *TRANSIENT_ERRORS) as error:
+                if _is_lasting(error):
+                    raise
+                _log.warning(
+                    "positions are not known yet, trying again: %s",
+                    str(error) or type(error).__name__,
+                    extra={"action": "positions_retry"},
+                )
+                await backoff.wait(asyncio.Event())
+
+    async def confirm(
+        self, positions: Mapping[int, Position], next_offsets: Mapping[int, int]
+    ) -> None:
+        """Store that what was counted from these positions is of their incarnation.
+
+        Without a database it is left out: then the next gap may begin too early.
+        """
+        counted = {
+            number: (position.generation, next_offsets[number])
+            for number, position in positions.items()
+            if self._confirmed.get(number) != (position.generation, next_offsets[number])
+        }
+        if counted:
+            await self._connection.ask(confirm_positions, self._stream, counted)
+            self._confirmed |= counted
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._connection.close()
+
+    async def _resolve(self, partitions: Sequence[TopicPartition]) -> dict[int, Position]:
+        identity = await self.identity(partitions)
+        connection = await self._connect()
+        try:
+            stored = await read_positions(connection, self._stream)
+            if any(partition.partition not in stored for partition in partitions):
+                await self._begin(connection, partitions, stored, identity)
+                stored = await read_positions(connection, self._stream)
+            logs = await self._logs(partitions, stored, identity)
+            if identity.topic_id is not None:
+                known = self._consumer.partitions_for_topic(self._stream.topic)
+                gone = stored.keys() - (known or stored.keys())
+                logs |= {number: PartitionLog(0, 0, identity.topic_id) for number in gone}
+            return {
+                number: await self._apply(connection, number, stored[number], log)
+                for number, log in logs.items()
+            }
+        finally:
+            await connection.close()
+
+    async def _begin(
+        self,
+        connection: Connection,
+        partitions: Sequence[TopicPartition],
+        stored: Mapping[int, Position],
+        identity: TopicIdentity,
+    ) -> None:
+        """Store where counting begins of partitions that have no position.
+
+        A topic that is new to the ledger is counted from what its log holds: all partitions are
+        stored together. A partition that is added later is counted from offset 0.
+        """
+        if any(position.incarnation for position in stored.values()):
+            first_offsets = {p.partition: 0 for p in partitions if p.partition not in stored}
+        else:
+            numbers = self._consumer.partitions_for_topic(self._stream.topic) or ()
+            everything = {TopicPartition(self._stream.topic, n) for n in numbers} | set(partitions)
+            found = await self._consumer.beginning_offsets(everything)
+            first_offsets = {partition.partition: first for partition, first in found.items()}
+        await begin_positions(connection, self._stream, first_offsets, identity.topic_id)
+
+    async def _logs(
+        self,
+        partitions: Sequence[TopicPartition],
+        stored: Mapping[int, Position],
+        identity: TopicIdentity,
+    ) -> dict[int, PartitionLog]:
+        first_offsets = await self._consumer.beginning_offsets(partitions)
+        end_offsets = await self._consumer.end_offsets(partitions)
+        logs = {
+            p.partition: PartitionLog(first_offsets[p], end_offsets[p], identity.topic_id)
+            for p in partitions
+        }
+        for partition in partitions:
+            number = partition.partition
+            if _is_doubtful(stored[number], logs[number]):
+                last_record = await self._read_last(partition, stored[number], logs[number])
+                logs[number] = logs[number]._replace(last_record=last_record)
+        return logs
+
+    async def _read_last(
+        self, partition: TopicPartition, stored: Position, log: PartitionLog
+    ) -> LastRecord:
+        """Compare the last counted record with what the log holds in its place."""
+        place = stored.next_offset - 1
+        if stored.last_record:
+            place = int(stored.last_record.partition(":")[0])
+        if place < log.first_offset:
+            return "unknown"
+        reader = self._make_reader()
+        await reader.start()
+        try:
+            reader.assign([partition])
+            reader.seek(partition, place)
+            records = (await reader.getmany(timeout_ms=READ_MS, max_records=1)).get(partition, ())
+        except OffsetOutOfRangeError:
+            return "beyond the end"
+        finally:
+            await reader.stop()
+        if not records:
+            return "unknown"
+        if stored.last_record:
+            return "same" if describe_record(records[0]) == stored.last_record else "other"
+        return "same" if records[0].offset == place else "unknown"
+
+    async def _apply(
+        self, connection: Connection, number: int, stored: Position, log: PartitionLog
+    ) -> Position:
+        """Store what was decided of a partition and report it."""
+        decision = decide_position(stored, log)
+        gaps = await apply_decision(connection, self._stream, number, stored, decision)
+        if gaps is None:
+            raise PositionChangedError(f"partition {number} moved while it was compared")
+        self._report(number, stored, log, decision, gaps)
+        return Position(
+            decision.next_offset,
+            decision.incarnation,
+            stored.generation + decision.is_moved,
+            decision.next_offset,
+            stored.last_record,
+        )
+
+    def _report(
+        self,
+        number: int,
+        stored: Position,
+        log: PartitionLog,
+        decision: Decision,
+        gap_ids: Sequence[int],
+    ) -> None:
+        for gap_id, gap in zip(gap_ids, decision.gaps, strict=True):
+            _log.error(
+                "gap %d: partition %d of %s was never counted from offset %d to %s (%s)",
+                gap_id,
+                number,
+                self._stream.topic,
+                gap.from_offset,
+                "an unknown end" if gap.to_offset is None else gap.to_offset - 1,
+                gap.reason,
+                extra={"action": "gap_found"},
+            )
+        if stored.next_offset and log.incarnation is None and log.last_record == "unknown":
+            _log.warning(
+                "whether partition %d of %s is still the topic that was counted is unknown: the "
+                "brokers give no topic ids, and its last counted record is gone",
+                number,
+                self._stream.topic,
+                extra={"action": "incarnation_unknown"},
+            )
+
+
+def _is_lasting(error: Exception) -> bool:
+    """Return whether waiting does not help."""
+    is_refusal = isinstance(error, KafkaError) and not error.retriable
+    return is_refusal and not isinstance(error, KafkaTimeoutError)
+
+
+def _is_doubtful(stored: Position, log: PartitionLog) -> bool:
+    """Return whether the last counted record has to be compared.
+
+    An end before the stored offset is not believed alone: the embedded broker reports wrong ones.
+    """
+    is_nameless = stored.incarnation is None or log.incarnation is None
+    has_record = stored.last_record is not None
+    return (is_nameless and has_record) or log.end_offset < stored.next_offset
