@@ -143,11 +143,13 @@ def _histories(kind: Kind, number: int, seed: int) -> Iterator[tuple[User, int]]
             yield user, days
 
 
-def measure(contenders: Mapping[str, Contender], number: int, seed: int) -> tuple[Scores, float]:
+def measure(
+    contenders: Mapping[str, Contender], number: int, seed: int, kinds: Sequence[Kind] = KINDS
+) -> tuple[Scores, float]:
     """Let all forecast the same; return their scores and the median time of ours in ms."""
     scores: Scores = {}
     times_ms = []
-    for kind in KINDS:
+    for kind in kinds:
         print(f"{kind.name} …", file=sys.stderr, flush=True)
         for user, known in _histories(kind, number, seed):
             for name, contender in contenders.items():

@@ -7,19 +7,22 @@ from decimal import Decimal
 from typing import Final
 
 from ledger.forecast import BudgetForecast, PeriodForecast, Rhythms, Spend
-from schemas.money import usd_text
+from ledger.forecasting.scale import WEEK
+from schemas.money import NANO_PER_USD, usd_text
 
 RHYTHM_DAYS: Final = 14
 """From how many whole days on a weekly rhythm can be told from chance."""
 QUIET_DAYS: Final = 14
 UNSURE_BELOW: Final = Decimal("0.3")
+DOUBLED_NANO_LEAST: Final = NANO_PER_USD
+"""By how much spending must have risen, besides doubling, to be worth a warning; nano-dollars."""
 
 
 def forecast_warnings(
     known: Rhythms, forecast: PeriodForecast, spend: Spend, budget: BudgetForecast
 ) -> list[str]:
     """Return what limits the forecast, then which limits of the budget will be reached."""
-    return [*_of_history(known, forecast), *_of_limits(spend, budget)]
+    return [*_of_history(known, forecast), *_of_growth(known, spend), *_of_limits(spend, budget)]
 
 
 def _of_history(known: Rhythms, forecast: PeriodForecast) -> Iterator[str]:
@@ -35,6 +38,21 @@ def _of_history(known: Rhythms, forecast: PeriodForecast) -> Iterator[str]:
         yield f"No calls for {quiet} days: the forecast fades as days pass."
     elif forecast.confidence < UNSURE_BELOW and days >= RHYTHM_DAYS:
         yield "The days differ much from each other: look at the interval rather than the forecast."
+
+
+def _of_growth(known: Rhythms, spend: Spend) -> Iterator[str]:
+    """Compare the last seven whole days with the seven before them."""
+    amounts = [
+        day.revenue_nano if spend.basis == "charged" else day.cost_nano for day in known.days
+    ]
+    if len(amounts) < 2 * WEEK:
+        return
+    week, before = sum(amounts[-WEEK:]), sum(amounts[-2 * WEEK : -WEEK])
+    if before > 0 and week >= 2 * before and week - before >= DOUBLED_NANO_LEAST:
+        yield (
+            f"Spending doubled compared with the week before: {usd_text(week)} USD in the last "
+            f"7 days, {usd_text(before)} USD in the 7 days before."
+        )
 
 
 def _busy(day: tuple[object, ...]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from ledger.profit import Profit
-from schemas.money import half_even, percent_text, usd_text
+from schemas.money import NANO_PER_USD, half_even, percent_text, usd_text
 
 LARGE_PERCENT: Final = 30
 """From what share of all cost on a service is worth a word."""
@@ -19,6 +19,9 @@ MARGIN_PERCENT: Final = 20
 """Below what margin the margin is worth a word."""
 CHANGE_PERCENT: Final = 10
 """From what change of the average cost of a call on it is worth a word."""
+
+DOUBLED_NANO_LEAST: Final = NANO_PER_USD
+"""By how much spending must have risen, besides doubling, to be worth a word; nano-dollars."""
 
 
 class Sums(NamedTuple):
@@ -48,6 +51,7 @@ def insights(now: Sums, before: Sums, days: int) -> Insights:
         *_on_the_largest(largest, now),
         *_on_fees(now),
         *_on_the_margin(now),
+        *_on_growth(now, before, days),
         *_on_the_change(now, before, days),
     ]
     return Insights(largest, share, sentences)
@@ -84,6 +88,15 @@ def _on_the_margin(now: Sums) -> Iterator[str]:
         yield (
             f"The margin is {now.profit.margin_percent}: {_usd(gross)} is left of {_usd(charged)} "
             "charged."
+        )
+
+
+def _on_growth(now: Sums, before: Sums, days: int) -> Iterator[str]:
+    is_now, was = now.profit.cost_nano, before.profit.cost_nano
+    if was > 0 and is_now >= 2 * was and is_now - was >= DOUBLED_NANO_LEAST:
+        yield (
+            f"Spending doubled compared with the {days} days before: {_usd(is_now)} after "
+            f"{_usd(was)}."
         )
 
 

@@ -1,11 +1,13 @@
 """The interval that the truth lies in four times of five, from how past forecasts went wrong.
 
 The error of a sum over H days is measured in steps of
-√(spread² · (H + H² ÷ n) + (drift · H² ÷ 2)²): what chance does on H days, how far off a level is
-that n days tell, and a growth of `drift` a day that goes on or stops. How many steps the interval
-reaches down and up are the 10 % and 90 % quantiles of past errors over as many days, with the ranks
-of split conformal prediction (Vovk and others, 2005). Past spans overlap, so only their number ÷ H
-say something new; until there are many, a normal error stands in for `PRIOR_SPANS` of them.
+√(spread² · (H + H² ÷ n) + (drift² + growth²) · (H² ÷ 2)²): what chance does on H days, how far off
+a level is that n days tell, a growth of `drift` a day that goes on or stops, and a growth that so
+few days cannot show, see `_slope_variance`. Growth compounds, so the interval reaches further up
+than down, by 1 + H ÷ 60. How many steps it reaches are the 10 % and 90 % quantiles of past errors
+over as many days, with the ranks of split conformal prediction (Vovk and others, 2005). Past spans
+overlap, so only their number ÷ H say something new; until there are many, a normal error stands in
+for `PRIOR_SPANS` of them.
 """
 
 from __future__ import annotations
@@ -20,6 +22,12 @@ from ledger.forecasting.scale import ONE
 
 LEVEL_DAYS_MOST: Final = 14
 """A level is never better than one that is known from so many days."""
+TREND_DAYS_MOST: Final = 28
+"""A slope is never better known than from so many days, because trends change."""
+GROWTH_PERCENT: Final = 1
+"""By how much of the level users usually grow or fade a day, one standard deviation."""
+COMPOUNDING_DAYS: Final = 60
+"""Over so many days the interval reaches twice as far up as chance alone would."""
 PRIOR_SPANS: Final = 4
 NORMAL_REACH: Final = Fraction(1_606, 1_000)
 """80 % of a normal error lie within 1.2816 standard deviations; one is 1.2533 mean errors."""
@@ -49,15 +57,26 @@ def outlook(rhythm: Rhythm, shares: Sequence[Fraction]) -> Outlook:
     return Outlook(
         rhythm.unscaled(expected),
         rhythm.unscaled(max(Fraction(0), expected - down * step)),
-        rhythm.unscaled(expected + up * step),
+        rhythm.unscaled(expected + up * step * (1 + days / COMPOUNDING_DAYS)),
     )
 
 
 def _step(state: State, days: Fraction | int) -> int:
     known_from = min(max(1, state.days), LEVEL_DAYS_MOST)
     by_chance = state.spread**2 * (days + Fraction(days * days, known_from))
-    by_change = (Fraction(state.level.drift) * days * days / 2) ** 2
-    return isqrt(floor(by_chance + by_change))
+    slope = Fraction(state.level.drift) ** 2 + _slope_variance(state)
+    return isqrt(floor(by_chance + slope * (Fraction(days * days) / 2) ** 2))
+
+
+def _slope_variance(state: State) -> Fraction:
+    """Return how uncertain the growth a day is: what is usual, as far as days do not tell better.
+
+    The variance of a least-squares slope through n days is 12 · spread² ÷ n³.
+    """
+    usual = Fraction(state.level.amount * GROWTH_PERCENT, 100) ** 2
+    known_from = min(max(1, state.days), TREND_DAYS_MOST)
+    of_line = Fraction(12 * state.spread**2, known_from**3)
+    return usual * of_line / (usual + of_line) if usual and of_line else Fraction(0)
 
 
 def _reach(rhythm: Rhythm, days: int) -> tuple[Fraction, Fraction]:

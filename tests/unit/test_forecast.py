@@ -191,3 +191,20 @@ def test_refunds_of_earlier_days_do_not_make_revenue_negative() -> None:
     days = [each._replace(revenue_nano=-USD) for each in totals([USD] * 20)]
     ahead = period_forecast(learn_rhythms(days, days[0].day, NOON), "monthly")
     assert ahead.revenue.expected == ahead.revenue.low == 0
+
+
+@pytest.mark.parametrize(("week", "doubled"), [(USD, True), (USD * 199 // 200, False)])
+def test_doubled_spending_is_a_warning(week: int, doubled: bool) -> None:
+    known = rhythms([USD // 2] * 21 + [week] * 7, MIDNIGHT)
+    warnings = forecast_warnings(
+        known, period_forecast(known, "weekly"), spend(), budget_forecast(known, spend())
+    )
+    said = [one for one in warnings if one.startswith("Spending doubled compared with the week")]
+    assert said == (
+        [
+            "Spending doubled compared with the week before: 7 USD in the last 7 days, "
+            "3.5 USD in the 7 days before."
+        ]
+        if doubled
+        else []
+    )

@@ -84,3 +84,13 @@ def test_the_same_figures_always_say_the_same(now: Sums, before: Sums, days: int
     assert all(sentence.endswith(".") for sentence in said.recommendations)
     if said.largest is not None:
         assert now.costs[said.largest] == max(now.costs.values())
+
+
+def test_doubled_spending_has_a_word() -> None:
+    before = sums(4, 10_000, twilio=300)
+    assert (
+        "Spending doubled compared with the 7 days before: 6 USD after 3 USD."
+        in insights(sums(8, 20_000, twilio=600), before, 7).recommendations
+    )
+    small = insights(sums(8, 20_000, twilio=599), before, 7)
+    assert not [said for said in small.recommendations if "doubled" in said]
