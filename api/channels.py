@@ -24,8 +24,8 @@ from ledger.store.channels import (
     ask_for_code,
     ask_for_test,
     create_channel,
-    list_channels,
     list_deliveries,
+    read_channels,
     remove_channel,
     verify_channel,
 )
@@ -97,8 +97,7 @@ class ChannelRoutes:
     async def list(self, request: web.Request) -> web.Response:
         """Answer with all channels."""
         viewer, user_id = _about(request)
-        async with self._readers.reading(viewer) as connection:
-            channels = await list_channels(connection, viewer, user_id)
+        channels = await read_channels(self._readers, viewer, user_id)
         return tagged_reply(request, Channels(channels=channels))
 
     async def create(self, request: web.Request) -> web.Response:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 
 from cost_analytics.embedded.postgres import EmbeddedPostgres
+from ledger.postgres.logins import PROCESSES, Plan, Process, create_logins, login_url
 from ledger.store.database import Connection, connected
-from ledger.store.migrate import migrate
 from ledger.store.partitions import ensure_months, month_of
 
 _TEMPLATE = "bench_template"
+_PASSWORDS: dict[Process, str] = {each: secrets.token_urlsafe(24) for each in PROCESSES}
+
+
+def as_login(url: str, process: Process) -> str:
+    """Return the address of the same database for one of our processes."""
+    return login_url(url, process, _PASSWORDS[process])
 
 
 class Databases:
@@ -31,7 +38,7 @@ class Databases:
         """Make the template, with partitions for these moments; returns PostgreSQL's version."""
         url = self._server.url_of(_TEMPLATE)
         await self._administer(f"CREATE DATABASE {_TEMPLATE}")
-        await migrate(url)
+        await create_logins(url, Plan(_PASSWORDS))
         async with open_database(url) as connection:
             await ensure_months(connection, {month_of(moment) for moment in moments})
             return str(await connection.fetchval("SHOW server_version"))

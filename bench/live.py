@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 import psutil
 
 from bench.broker import Broker, fill
-from bench.databases import open_database
+from bench.databases import as_login, open_database
 from bench.durable import wait_counted
 from bench.events import Emitter
 from bench.live_clients import Crowd, upgrade
@@ -102,7 +102,7 @@ async def _api(
 ) -> AsyncIterator[tuple[int, psutil.Process]]:
     port = choose_port()
     values = broker.variables() | {
-        "DATABASE_URL": database_url,
+        "DATABASE_URL": as_login(database_url, "api"),
         "JWT_SECRET": secret,
         "API_HOST": LOOPBACK,
         "API_PORT": str(port),

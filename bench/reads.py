@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from bench import bare_server
 from bench.broker import fill
-from bench.databases import open_database
+from bench.databases import as_login, open_database
 from bench.durable import wait_counted, warm_up
 from bench.events import Emitter
 from bench.http_load import Answers, offer, request_bytes, saturate
@@ -110,7 +110,7 @@ async def running_api(
     """Run an API process for the length of a block; lends its port and its process id."""
     port = choose_port()
     values = {
-        "DATABASE_URL": database_url,
+        "DATABASE_URL": as_login(database_url, "api"),
         "JWT_SECRET": secret,
         "API_HOST": LOOPBACK,
         "API_PORT": str(port),

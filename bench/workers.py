@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from bench.broker import Broker
+from bench.databases import as_login
 from bench.stage import InvalidRunError, Stage
 from cost_analytics.embedded.processes import ServerProcess
 from ledger.store.database import Connection
@@ -82,7 +83,10 @@ async def running_workers(
     stage: Stage, number: int, broker: Broker, database_url: str
 ) -> AsyncIterator[Workers]:
     """Run so many workers for the length of a block."""
-    values = broker.variables() | {"DATABASE_URL": database_url, "LOG_LEVEL": "INFO"}
+    values = broker.variables() | {
+        "DATABASE_URL": as_login(database_url, "worker"),
+        "LOG_LEVEL": "INFO",
+    }
     processes = [
         stage.python(f"worker {place}", "cost_analytics", "worker", values=values)
         for place in range(1, number + 1)

@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "worker": "count events: Kafka in, exact totals in PostgreSQL",
     "notices": "tell people of their alerts: email, SMS, signed webhooks",
     "api": "serve the REST API and the live feed",
+    "roles": "create the logins of our processes in PostgreSQL, each with its own rights",
     "migrate": "bring the database to the newest schema",
     "token": "print a bearer token for a user",
     "publish": "send events from a file or from standard input to Kafka",

@@ -64,13 +64,14 @@ def using_database(url: Secret) -> Iterator[None]:
 
 def _database_reason(error: Exception) -> str | None:
     """Return what is wrong with the database, None where something else is."""
+    from ledger.postgres.rights import MissingRolesError
     from ledger.store.database import DATA_ERRORS, TRANSIENT_ERRORS
     from ledger.store.migrate import UnknownSchemaError
 
     sqlstate = getattr(error, "sqlstate", None)
     if isinstance(sqlstate, str) and sqlstate in _BY_SQLSTATE:
         return _BY_SQLSTATE[sqlstate]
-    if isinstance(error, UnknownSchemaError):
+    if isinstance(error, UnknownSchemaError | MissingRolesError):
         return str(error).rstrip(".")
     if isinstance(error, TimeoutError):
         return "it does not answer in time; see whether it is running, and not overloaded"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from cost_analytics.configuration import sections
 from cost_analytics.configuration.dev_file import DEV_FILE, read_dev_file
@@ -29,11 +29,17 @@ from cost_analytics.configuration.tree import (
 from cost_analytics.configuration.variable import Need
 from cost_analytics.configuration.variables import VARIABLES
 
+Login = Literal["migrate", "operator", "worker", "api", "notifications", "admin"]
+PROCESSES: Final = ("migrate", "operator", "worker", "api", "notifications")
+"""The processes with a login of their own; `admin` is somebody else's."""
+
+_DATABASE_URLS: Final = frozenset(name for name in VARIABLES if name.endswith("DATABASE_URL"))
 _JWT_KEYS: Final = frozenset({"JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"})
 _DEV_WISHES: Final = frozenset({"PORT", "SIMULATE", "BROKER_MEMORY_MB"})
 _DEV_OWN: Final = frozenset(
-    {"DATABASE_URL", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"}
+    {"JWT_PUBLIC_KEY", "JWT_JWKS_URL"}
     | _DEV_WISHES
+    | {name for name in VARIABLES if "DATABASE_" in name}
     | {name for name in VARIABLES if name.startswith(("KAFKA_", "API_"))}
 )
 
@@ -46,13 +52,22 @@ class SettingsError(Exception):
         self.errors = errors
 
 
-def load(*needs: Need, dev_file: Path = DEV_FILE) -> Settings:
-    """Read the sections in `needs`; raises SettingsError with everything that is wrong."""
+def load(*needs: Need, login: Login = "operator", dev_file: Path = DEV_FILE) -> Settings:
+    """Read the sections in `needs` for a process that logs in to the database as `login`.
+
+    Raises SettingsError with everything that is wrong.
+    """
     try:
         beside = read_dev_file(dev_file)
     except (OSError, UnicodeDecodeError):
         raise SettingsError([f"{dev_file} is there but cannot be read."]) from None
-    return settings_from(merged(os.environ, beside), *needs)
+    return settings_from(for_login(merged(os.environ, beside), login), *needs)
+
+
+def for_login(values: Mapping[str, str], login: Login) -> dict[str, str]:
+    """Return the values with the address of one login as DATABASE_URL, where it has its own."""
+    own = values.get(f"{login.upper()}_DATABASE_URL", "").strip()
+    return {**values, "DATABASE_URL": own} if own else dict(values)
 
 
 def settings_from(values: Mapping[str, str], *needs: Need) -> Settings:
@@ -63,6 +78,10 @@ def settings_from(values: Mapping[str, str], *needs: Need) -> Settings:
     settings = Settings(
         kafka=sections.kafka(reader) if "kafka" in needs else KafkaSection(),
         database_url=reader.secret("DATABASE_URL"),
+        rerate_url=reader.secret("RERATE_DATABASE_URL"),
+        passwords={
+            process: reader.secret(f"{process.upper()}_DATABASE_PASSWORD") for process in PROCESSES
+        },
         tokens=sections.tokens(reader) if "tokens" in needs else TokenSection(),
         api=sections.api(reader) if "api" in needs else ApiSection(),
         budget_basis=sections.budget_basis(reader) if "budget" in needs else "charged",
@@ -88,6 +107,8 @@ def merged(environment: Mapping[str, str], beside: Mapping[str, str]) -> dict[st
         beside.get("KAFKA_BOOTSTRAP_SERVERS", ""),
     }:
         dropped.update(name for name in beside if name.startswith("KAFKA_"))
+    if _DATABASE_URLS & given.keys():
+        dropped.update(_DATABASE_URLS)
     if _JWT_KEYS & given.keys():
         dropped.update(_JWT_KEYS)
     return {name: beside[name] for name in beside if name not in dropped} | given

@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until stopped."""
     del arguments
-    loaded = settings.load("kafka", "database", "tokens", "api", "budget", "delivery")
+    loaded = settings.load("kafka", "database", "tokens", "api", "budget", "delivery", login="api")
     from cost_analytics.roots.api import serve
 
     return serve(loaded)

@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Apply what is missing and say what was applied."""
     del arguments
-    loaded = settings.load("database")
+    loaded = settings.load("database", login="migrate")
     from cost_analytics.running import run as run_loop
     from ledger.store.migrate import migrate
 

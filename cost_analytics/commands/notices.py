@@ -25,7 +25,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Deliver until stopped."""
     del arguments
-    loaded = settings.load("kafka", "database", "delivery", "prices", "anomalies")
+    loaded = settings.load(
+        "kafka", "database", "delivery", "prices", "anomalies", login="notifications"
+    )
     from cost_analytics.roots.notices import serve
 
     return serve(loaded)

@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Work until stopped."""
     del arguments
-    loaded = settings.load("kafka", "database", "worker", "retention", "budget")
+    loaded = settings.load("kafka", "database", "worker", "retention", "budget", login="worker")
     from cost_analytics.roots.worker import serve
 
     return serve(loaded)

@@ -77,7 +77,8 @@ CONNECTION_VARIABLES: Final = (
         "",
         "`postgresql://user:password@host:port/database`. TLS: add `?sslmode=verify-full` and "
         "`&sslrootcert=/path/ca.pem`. Secret. Needed by all commands but `publish`, `simulate` "
-        "and `token`.",
+        "and `token`. Each process has a login of its own (`cost-analytics roles create`); where "
+        "several share one environment, the addresses below come first.",
     ),
     Variable(
         "tokens",

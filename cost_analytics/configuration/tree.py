@@ -5,6 +5,7 @@ A section that a command did not ask for holds its blank defaults.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -156,6 +157,8 @@ class Settings:
 
     kafka: KafkaSection = field(default_factory=KafkaSection)
     database_url: Secret = _NO_SECRET
+    rerate_url: Secret = _NO_SECRET
+    passwords: Mapping[str, Secret] = field(default_factory=dict)
     tokens: TokenSection = field(default_factory=TokenSection)
     api: ApiSection = field(default_factory=ApiSection)
     budget_basis: BudgetBasis = "charged"
@@ -172,6 +175,8 @@ class Settings:
         wrapped = (
             self.kafka.sasl_password,
             self.database_url,
+            self.rerate_url,
+            *self.passwords.values(),
             self.tokens.secret,
             self.delivery.smtp_url,
             self.delivery.sms_password,

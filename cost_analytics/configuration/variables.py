@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from cost_analytics.configuration.connection_variables import CONNECTION_VARIABLES
+from cost_analytics.configuration.login_variables import LOGIN_VARIABLES
 from cost_analytics.configuration.process_variables import PROCESS_VARIABLES
 from cost_analytics.configuration.retention_variables import RETENTION_VARIABLES
 from cost_analytics.configuration.variable import Section
@@ -29,7 +30,12 @@ _TITLES: Final[dict[Section, str]] = {
     "logs": "Logs",
 }
 
-_ALL: Final = (*CONNECTION_VARIABLES, *PROCESS_VARIABLES, *RETENTION_VARIABLES)
+_ALL: Final = (
+    *CONNECTION_VARIABLES,
+    *LOGIN_VARIABLES,
+    *PROCESS_VARIABLES,
+    *RETENTION_VARIABLES,
+)
 
 VARIABLES: Final = {variable.name: variable for variable in _ALL}
 """By name."""
@@ -46,7 +52,7 @@ it needs, so a worker is not given the API's secrets.
 `make run` writes the ones it chose to `.local/dev.env`, and every command that is run in the same
 directory takes from there what its environment leaves unset. Nothing is mixed: with
 `KAFKA_BOOTSTRAP_SERVERS` in the environment no `KAFKA_*` comes from the file, and with a JWT key of
-one kind none of another.
+one kind none of another. With any `…DATABASE_URL` in the environment none comes from the file.
 
 Secrets are replaced by stars in every log line.
 """

@@ -5,15 +5,19 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cost_analytics import settings
 from cost_analytics.configuration.dev_file import read_dev_file
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.failures import CommandError
 
+if TYPE_CHECKING:
+    from ledger.postgres.logins import Process
+
 _HOST: Final = "127.0.0.1"
 _SECRET_BYTES: Final = 48
+_PASSWORD_BYTES: Final = 24
 _KAFKA: Final = {
     # What the embedded broker cannot do, and timings for a group of one: it hands out partitions
     # for the first time only after half of the session timeout.
@@ -34,7 +38,28 @@ _RETENTION: Final = {
 }
 
 
-def dev_values(dev_file: Path, *, bootstrap: str, database_url: str, port: int) -> dict[str, str]:
+def new_passwords() -> dict[Process, str]:
+    """Return a password for each login: every start makes new ones."""
+    from ledger.postgres.logins import PROCESSES
+
+    return {process: secrets.token_urlsafe(_PASSWORD_BYTES) for process in PROCESSES}
+
+
+def database_urls(url: str, passwords: Mapping[Process, str]) -> dict[str, str]:
+    """Return the addresses of a database by the names of their settings.
+
+    Other programs that read the file find the operator's as DATABASE_URL.
+    """
+    from ledger.postgres.logins import login_url
+
+    urls = {name: login_url(url, name, password) for name, password in passwords.items()}
+    own = {f"{name.upper()}_DATABASE_URL": address for name, address in urls.items()}
+    return {**own, "DATABASE_URL": urls["operator"], "RERATE_DATABASE_URL": urls["worker"]}
+
+
+def dev_values(
+    dev_file: Path, *, bootstrap: str, database_urls: Mapping[str, str], port: int
+) -> dict[str, str]:
     """Return all settings of the instance; the secret for tokens is kept from the last run.
 
     Raises CommandError where the file of the last run cannot be read.
@@ -53,7 +78,7 @@ def dev_values(dev_file: Path, *, bootstrap: str, database_url: str, port: int) 
         **settings.kept_by_dev(),
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         **_KAFKA,
-        "DATABASE_URL": database_url,
+        **database_urls,
         "API_HOST": _HOST,
         "API_PORT": str(port),
     }

@@ -10,22 +10,27 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cost_analytics.configuration.dev_file import DEV_FILE, write_dev_file
 from cost_analytics.configuration.tree import DevSection, Settings
 from cost_analytics.dev.broker import DevBroker
-from cost_analytics.dev.environment import checked, dev_values
+from cost_analytics.dev.environment import checked, database_urls, dev_values, new_passwords
 from cost_analytics.dev.http import get
 from cost_analytics.dev.parts import Parts
 from cost_analytics.embedded.foreground import say
 from cost_analytics.embedded.postgres import EmbeddedPostgres
 from cost_analytics.embedded.processes import ServerError
 from cost_analytics.failures import CommandError, using_database, using_kafka
+from cost_analytics.settings import for_login
 from cost_analytics.simulation.cast import DEMO_USER
 from cost_analytics.tokens import mint
+
+if TYPE_CHECKING:
+    from ledger.postgres.logins import Process
 
 _READY_SECONDS_MAX: Final = 90
 _LOOK_SECONDS: Final = 0.2
@@ -66,14 +71,16 @@ class Instance:
 
     async def _work(self, stack: AsyncExitStack) -> None:
         postgres, broker = await self._start_servers(stack)
+        passwords = new_passwords()
         values = dev_values(
             DEV_FILE,
             bootstrap=broker.bootstrap,
-            database_url=postgres.url,
+            database_urls=database_urls(postgres.url, passwords),
             port=self._wanted.port,
         )
         settings = checked(values)
-        is_first = await _prepare(settings)
+        await _create_logins(settings, postgres.url, passwords)
+        is_first = await _prepare(settings, checked(for_login(values, "api")))
         write_dev_file(DEV_FILE, values)
         parts = self.parts = Parts(self._directory / "logs", {"LOG_FORMAT": "text", **values})
         stack.push_async_callback(parts.stop)
@@ -134,15 +141,24 @@ class Instance:
             await parts.finish("past", "simulate", *_PAST, "--seed", seed)
 
 
-async def _prepare(settings: Settings) -> bool:
-    """Bring the schema, the topics and the demo user up to date; say if there is no call yet."""
+async def _create_logins(
+    settings: Settings, admin_url: str, passwords: Mapping[Process, str]
+) -> None:
+    """Create the logins of the parts and bring the schema up to date."""
+    from ledger.postgres.logins import Plan, create_logins
+
+    with using_database(settings.database_url):
+        plan = Plan(passwords)
+        await create_logins(admin_url, plan, report=lambda step: say(f"Schema: {step}"))
+
+
+async def _prepare(settings: Settings, of_api: Settings) -> bool:
+    """Bring the topics and the demo user up to date; say if there is no call yet."""
     from cost_analytics.dev.demo import prepare_demo
-    from ledger.store.migrate import migrate
     from streams.kafka import ensure_topics
 
     with using_database(settings.database_url):
-        await migrate(settings.database_url.reveal(), report=lambda step: say(f"Schema: {step}"))
-        is_first = await prepare_demo(settings)
+        is_first = await prepare_demo(of_api)
     with using_kafka(settings.kafka):
         await ensure_topics(settings.kafka.client(), partitions=settings.kafka.topic_partitions)
     return is_first

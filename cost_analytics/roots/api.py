@@ -20,6 +20,8 @@ from cost_analytics.configuration.tree import Settings, TokenSection
 from cost_analytics.failures import MISUSED, CommandError, using_database
 from cost_analytics.intake import KafkaIntake
 from cost_analytics.running import run_until_stopped
+from ledger.postgres.session import UnknownKeyError, check_signature, powerful_login
+from ledger.postgres.viewer import NoPasswordError
 from ledger.rerate import Rerater
 from ledger.store.database import connected
 from ledger.store.reading import patient_reader_pool, reader_pool
@@ -46,6 +48,8 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
         webhook_allow_private=settings.delivery.webhook_allow_private,
     )
     url = settings.database_url.reveal()
+    await _check_login(url)
+    rerate_url = settings.rerate_url.reveal()
     async with reader_pool(url) as readers, patient_reader_pool(url) as patient:
         intake = KafkaIntake(settings.kafka.client())
         checks = [Check("stream", StreamCheck(settings.database_url).holds)]
@@ -57,7 +61,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
             events=intake,
             checks=checks,
             feed_from=settings.kafka.client().client_options(),
-            rerater=Rerater(url, settings.budget_basis),
+            rerater=Rerater(rerate_url, settings.budget_basis) if rerate_url else None,
         )
         try:
             async with serving(app, settings.api.host, settings.api.port) as address:
@@ -69,6 +73,22 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
             await intake.close()
     _log.info("api stopped", extra={"action": "api_stopped"})
     return 0
+
+
+async def _check_login(url: str) -> None:
+    """Raise CommandError where the API logs in as somebody who may do more than an API may."""
+    async with connected(url, name="cost-analytics api") as connection:
+        who = await powerful_login(connection)
+        if who is not None:
+            raise CommandError(
+                f"The API does not start as {who}: SQL that got into a request could do anything. "
+                "Run `cost-analytics roles create` and give it the login `api`.",
+                MISUSED,
+            )
+        try:
+            await check_signature(connection, url)
+        except (NoPasswordError, UnknownKeyError) as error:
+            raise CommandError(str(error), MISUSED) from None
 
 
 class StreamCheck:

@@ -12,6 +12,7 @@ from cost_analytics import logs
 from cost_analytics.configuration.tree import DeliverySection, Settings
 from cost_analytics.failures import FAILED, MISUSED, CommandError, using_database
 from cost_analytics.running import run_until_stopped
+from ledger.postgres.session import warn_of_powerful_login
 from schemas.notices import ChannelType
 from streams.anomalies.watcher import WatchOptions
 from streams.daily import DailyPrices
@@ -36,6 +37,7 @@ def serve(settings: Settings) -> int:
 
 
 async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
+    await warn_of_powerful_login(settings.database_url.reveal(), "notifications")
     delivery = settings.delivery
     _log.info(
         "delivering by %s",

@@ -10,6 +10,7 @@ from cost_analytics import logs
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.failures import FAILED, using_database, using_kafka
 from cost_analytics.running import run_until_stopped
+from ledger.postgres.session import warn_of_powerful_login
 from streams.dead_letters import RefusalLimit
 from streams.kafka import ensure_topics
 from streams.watchdog import StalledError
@@ -33,6 +34,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> int:
             partitions=settings.kafka.topic_partitions,
             replication=settings.kafka.topic_replication,
         )
+    await warn_of_powerful_login(settings.database_url.reveal(), "worker")
     options = WorkerOptions(
         kafka=kafka,
         database_url=settings.database_url.reveal(),

@@ -53,6 +53,7 @@ SELECT * FROM (VALUES
     ('schema_migrations',      'S',    'S',    'S',    'S',    'S',    'S'),
     ('ledger_epochs',          'SU',   'SU',   'SIU',  'S',    'S',    'S'),
     ('viewer_keys',            '-',    '-',    '-',    '-',    '-',    '-'),
+    ('read_functions',         '-',    '-',    '-',    '-',    '-',    '-'),
     -- Views read as their owner, whom no row policy restricts: never for `api` and `reports`.
     ('counted_costs',          'S',    '-',    'S',    '-',    '-',    '-'),
     ('settled_calls',          'S',    '-',    'S',    '-',    '-',    '-'),
@@ -86,5 +87,6 @@ SELECT * FROM (VALUES
     ('stream_workers', 'figures', 'SELECT', 'partitions, heartbeat_at'),
     ('totals_outbox', 'figures', 'SELECT', 'id, created_at'),
     ('outbox', 'figures', 'SELECT', 'seq, created_at'),
+    ('outbox', 'notifications', 'SELECT', 'id'),
     ('held_events', 'figures', 'SELECT', 'identity')
 ) AS decided (relation, role, privilege, columns)

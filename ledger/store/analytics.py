@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ledger.insights import Sums
+from ledger.postgres.functions import reads
 from ledger.store.reading import ReaderPool, Viewer
 from ledger.store.reports import Costs, DaySum, classified, profit_of
-from ledger.store.sql import statements
 
-_SQL: Final = statements("analytics")
+_READS: Final = reads("analytics")
 
 
 class EveryoneDay(DaySum, rename="camel"):
@@ -52,8 +52,7 @@ async def everyone_report(
     """
     first, last = days
     before = _days_before(first, (last - first).days + 1)
-    async with readers.reading(viewer) as connection:
-        [row] = await connection.fetch(_SQL["everyone"], viewer.reads_all, *days, *before)
+    [row] = await readers.read(viewer, _READS["everyone"], viewer.reads_all, *days, *before)
     all_days = _days.decode(row["daily"] or "[]")
     daily = [day for day in all_days if first <= day.day <= last]
     costs = classified(_by_service(daily), row["classes"])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
+from ledger.postgres.functions import reads
 from ledger.store.reading import ReaderPool, Viewer
-from ledger.store.sql import statements
 
-_SQL: Final = statements("anomaly_lists")
+_READS: Final = reads("anomaly_lists")
 
 
 class AnomalyFilter(NamedTuple):
@@ -49,7 +49,6 @@ async def list_anomalies(
     A viewer who may not see them is shown none. Raises StoreUnavailableError.
     """
     name = "of_everyone" if user_id is None else "of_user"
-    async with readers.reading(viewer) as connection:
-        rows = await connection.fetch(_SQL[name], user_id, *viewer, before, *wanted, most + 1)
+    rows = await readers.read(viewer, _READS[name], user_id, *viewer, before, *wanted, most + 1)
     page = [ListedRow(*row) for row in rows[:most]]
     return AnomalyPage(page, page[-1].seq if len(rows) > most else None)

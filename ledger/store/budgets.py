@@ -15,6 +15,7 @@ from ledger.burn import ActiveCall, burn_rate
 from ledger.calls import Call
 from ledger.limits import Change, Limits, changed
 from ledger.periods import Period, period_of
+from ledger.postgres.functions import reads
 from ledger.store.alerts import limits_of
 from ledger.store.channels import Refusal, Wanted, list_channels, replace_channels
 from ledger.store.database import Connection, Record
@@ -24,6 +25,7 @@ from ledger.thresholds import CALL_CLOSES_AFTER, total_nano
 from schemas.notices import Channel
 
 _SQL: Final = statements("budgets")
+_READS: Final = reads("budgets")
 
 BudgetBasis = Literal["charged", "cost"]
 """Whether a user's spend is what the user is charged, or what the calls cost."""
@@ -124,8 +126,9 @@ class Budgets:
         self, viewer: Viewer, user_id: str, before: int | None, most: int
     ) -> AlertPage:
         """Return a page of a user's alerts; raises StoreUnavailableError."""
-        async with self._readers.reading(viewer) as connection:
-            rows = await connection.fetch(_SQL["alerts_page"], user_id, *viewer, before, most + 1)
+        rows = await self._readers.read(
+            viewer, _READS["alerts_page"], user_id, *viewer, before, most + 1
+        )
         more = rows[most - 1]["seq"] if len(rows) > most else None
         return AlertPage([row["data"] for row in rows[:most]], more)
 

@@ -12,12 +12,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from ledger.postgres.functions import reads
 from ledger.profit import Profit
 from ledger.store.database import Record
 from ledger.store.reading import ReaderPool, Viewer
-from ledger.store.sql import statements
 
-_SQL: Final = statements("call_lists")
+_READS: Final = reads("call_lists")
 
 _costs_by_day: Final = msgspec.json.Decoder(dict[str, dict[str, int]])
 _charges_by_day: Final = msgspec.json.Decoder(dict[str, tuple[int, int]])
@@ -117,23 +117,22 @@ async def list_calls(
 
     A viewer who may not see the user is shown none.
     """
-    async with readers.reading(viewer) as connection:
-        rows = await connection.fetch(
-            _SQL["calls"],
-            user_id,
-            *viewer,
-            *wanted,
-            *(after or (None, None)),
-            unnamed_persona,
-            most,
-        )
+    rows = await readers.read(
+        viewer,
+        _READS["calls"],
+        user_id,
+        *viewer,
+        *wanted,
+        *(after or (None, None)),
+        unnamed_persona,
+        most,
+    )
     return [listed_call(row) for row in rows]
 
 
 async def any_call(readers: ReaderPool, viewer: Viewer) -> bool:
     """Say whether there is any call that a viewer may see; raises StoreUnavailableError."""
-    async with readers.reading(viewer) as connection:
-        return bool(await connection.fetchval(_SQL["any_call"], *viewer))
+    return bool(await readers.read_value(viewer, _READS["any_call"], *viewer))
 
 
 def listed_call(row: Record) -> ListedCall:
@@ -156,10 +155,9 @@ async def list_events(
 
     None where there is no call that the viewer may see.
     """
-    async with readers.reading(viewer) as connection:
-        if not await connection.fetchval(_SQL["call_exists"], call_id, *viewer):
-            return None
-        rows = await connection.fetch(
-            _SQL["events"], call_id, *viewer, *(after or (None, None)), most
-        )
+    rows = await readers.read(
+        viewer, _READS["events"], call_id, *viewer, *(after or (None, None)), most
+    )
+    if not rows and not await readers.read_value(viewer, _READS["call_exists"], call_id, *viewer):
+        return None
     return [EventRow(**row) for row in rows]

@@ -14,9 +14,10 @@ from uuid import UUID
 import msgspec
 
 from ledger.challenges import CODE_SECONDS, GUESSES_MOST, digest, matches, new_code, new_secret
+from ledger.postgres.functions import reads
 from ledger.signatures import secret_text
 from ledger.store.database import Connection, Record
-from ledger.store.reading import Viewer
+from ledger.store.reading import ReaderPool, Viewer
 from ledger.store.sql import statements
 from schemas.notices import (
     CHANNELS_MOST,
@@ -30,6 +31,7 @@ from schemas.notices import (
 )
 
 _SQL: Final = statements("channels")
+_READS: Final = reads("channels")
 
 DELIVERIES_MOST: Final = 50
 NEWEST: Final = 2**62
@@ -60,6 +62,12 @@ class Refusal(NamedTuple):
 
 
 ABSENT: Final = Refusal(absent=True)
+
+
+async def read_channels(readers: ReaderPool, viewer: Viewer, user_id: str) -> list[Channel]:
+    """Return the channels of a user as `list_channels` does; raises StoreUnavailableError."""
+    rows = await readers.read(viewer, _READS["list"], user_id, *viewer)
+    return [Channel(**dict(row)) for row in rows]
 
 
 async def list_channels(connection: Connection, viewer: Viewer, user_id: str) -> list[Channel]:

@@ -24,6 +24,7 @@ _LIMITS: Final = {
 
 UniqueViolation = asyncpg.UniqueViolationError
 Deadlock = asyncpg.DeadlockDetectedError
+UnknownAuthorization = asyncpg.InvalidAuthorizationSpecificationError
 
 TRANSIENT_ERRORS: Final = (
     asyncpg.PostgresConnectionError,

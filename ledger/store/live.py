@@ -8,12 +8,14 @@ from typing import Final, NamedTuple
 
 from ledger.calls import Call
 from ledger.operations.epochs import current_epoch, published_version
+from ledger.postgres.functions import reads
 from ledger.store.batches import call_of
 from ledger.store.reading import ReaderPool, Viewer
 from ledger.store.sql import statements
 from schemas.money import half_even
 
 _SQL: Final = statements("live")
+_READS: Final = reads("live")
 
 CALLS_AT_ONCE: Final = 500
 COMPLETED_CALLS: Final = 200
@@ -76,16 +78,16 @@ class LiveStore:
         """Return how many milliseconds a call with each of the personas usually lasts."""
         usual = {}
         for some in _parts(list(personas)):
-            async with self._readers.reading(_EVERYBODY) as connection:
-                rows = await connection.fetch(_SQL["usual_durations"], some, COMPLETED_CALLS)
+            rows = await self._readers.read(
+                _EVERYBODY, _READS["usual_durations"], some, COMPLETED_CALLS
+            )
             for row in rows:
                 usual[row["persona_id"]] = half_even(row["duration_ms"], row["calls"])
         return usual
 
     async def once_services(self) -> frozenset[str]:
         """Return the services whose costs do not run with a call but are taken once."""
-        async with self._readers.reading(_EVERYBODY) as connection:
-            rows = await connection.fetch(_SQL["once_services"])
+        rows = await self._readers.read(_EVERYBODY, _READS["once_services"])
         return frozenset(row["service"] for row in rows)
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Final, NamedTuple
 
+from ledger.postgres.functions import functions_are_installed, install_functions
 from ledger.postgres.rights import apply_grants, ensure_roles, without_roles
 from ledger.store.database import Connection, connected
 from ledger.store.partitions import ensure_months
@@ -50,11 +51,16 @@ async def migrate(url: str, *, report: Callable[[str], None] = lambda _: None) -
     MissingRolesError where the server lacks our roles and this session may not create them.
     """
     async with connected(url, name="cost-analytics migrate") as connection:
-        await connection.execute(_SQL["lock"])
-        try:
-            return await _migrate(connection, report)
-        finally:
-            await connection.execute(_SQL["unlock"])
+        return await migrate_on(connection, report)
+
+
+async def migrate_on(connection: Connection, report: Callable[[str], None]) -> int:
+    """Do the same on a connection, as the role that is to own the schema."""
+    await connection.execute(_SQL["lock"])
+    try:
+        return await _migrate(connection, report)
+    finally:
+        await connection.execute(_SQL["unlock"])
 
 
 async def _migrate(connection: Connection, report: Callable[[str], None]) -> int:
@@ -73,6 +79,7 @@ async def _migrate(connection: Connection, report: Callable[[str], None]) -> int
             await connection.execute(without_roles(step.text), timeout=_STEP_TIMEOUT_SECONDS)
             await connection.execute(_SQL["record_version"], step.version, step.name)
     await apply_grants(connection)
+    await install_functions(connection)
     now = datetime.now(UTC)
     ahead = [_month_after(now, months) for months in range(_MONTHS_AHEAD + 1)]
     await ensure_months(connection, ahead)
@@ -97,5 +104,7 @@ def known_version() -> int:
 
 
 async def schema_is_current(connection: Connection) -> bool:
-    """Say whether every migration this program knows has been applied."""
-    return await schema_version(connection) >= known_version()
+    """Return whether every migration and every function this program knows is there."""
+    if await schema_version(connection) < known_version():
+        return False
+    return await functions_are_installed(connection)

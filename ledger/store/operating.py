@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from ledger.postgres.functions import reads
 from ledger.store.database import Record
-from ledger.store.migrate import known_version
 from ledger.store.reading import ReaderPool, Viewer
-from ledger.store.sql import statements
 
-_SQL: Final = statements("operating")
+_READS: Final = reads("operating")
 
 COUNTED_MOST: Final = 10_000
 """Backlogs are counted up to here; more than this is alarming in the same way."""
@@ -69,20 +68,17 @@ class Condition(NamedTuple):
 async def read_condition(readers: ReaderPool) -> Condition:
     """Read how the product is, all of it in a few milliseconds; raises StoreUnavailableError."""
     version = await readers.schema_version()
-    if version < known_version():
+    if not await readers.schema_is_current():
         return Condition(version, schema_is_current=False, figures=None)
-    async with readers.reading(_EVERYBODY) as connection:
-        row = await connection.fetchrow(_SQL["figures"], COUNTED_MOST)
-        positions = await connection.fetch(_SQL["positions"], POSITIONS_MOST)
-        refusals = await connection.fetch(_SQL["refusals"])
+    [row] = await readers.read(_EVERYBODY, _READS["figures"], COUNTED_MOST)
+    positions = await readers.read(_EVERYBODY, _READS["positions"], POSITIONS_MOST)
+    refusals = await readers.read(_EVERYBODY, _READS["refusals"])
     refused = {each["code"]: each["letters"] for each in refusals}
     figures = _figures(row, [Position(*each) for each in positions], refused)
     return Condition(version, schema_is_current=True, figures=figures)
 
 
-def _figures(row: Record | None, positions: list[Position], refused: Mapping[str, int]) -> Figures:
-    if row is None:
-        raise RuntimeError("a statement without a table returned no row")
+def _figures(row: Record, positions: list[Position], refused: Mapping[str, int]) -> Figures:
     return Figures(
         workers=row["workers"],
         partitions_held=row["partitions_held"],

@@ -1,7 +1,8 @@
-"""Lends connections on which PostgreSQL shows one viewer's rows only: the wall behind every query.
+"""Reads and changes on behalf of one viewer, whose rows alone PostgreSQL shows.
 
-A request gets one transaction under the restricted role `cost_analytics_reader`, whose row
-policies know who is looking. Each query names the viewer too, so either wall would do alone.
+A report of one statement is a function and one round trip; what takes several statements gets a
+transaction. Both carry the viewer, signed, to the row policies. Each query names the viewer too, so
+either wall would do alone.
 """
 
 from __future__ import annotations
@@ -9,11 +10,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from ledger.store.database import TRANSIENT_ERRORS, Connection, Pool, borrowed, create_pool
+from ledger.postgres.viewer import Viewer, ViewerSigner, signer_of
+from ledger.store.database import TRANSIENT_ERRORS, Connection, Pool, Record, borrowed, create_pool
 from ledger.store.migrate import schema_is_current, schema_version
 from ledger.store.sql import statements
+
+__all__ = [
+    "Connections",
+    "ReaderPool",
+    "StoreUnavailableError",
+    "Viewer",
+    "patient_reader_pool",
+    "reader_pool",
+]
 
 _SQL: Final = statements("reading")
 
@@ -31,13 +42,6 @@ class StoreUnavailableError(Exception):
     """PostgreSQL is away, busy or too slow: the same request may succeed later."""
 
 
-class Viewer(NamedTuple):
-    """On whose behalf a transaction reads; `reads_all` is an administrator's."""
-
-    user_id: str
-    reads_all: bool = False
-
-
 class Connections(NamedTuple):
     """How many connections a pool has lent, how many wait to be lent, and how many it may have."""
 
@@ -47,18 +51,34 @@ class Connections(NamedTuple):
 
 
 class ReaderPool:
-    """Transactions for viewers, out of a pool that somebody else closes."""
+    """Reads and transactions for viewers, out of a pool that somebody else closes.
+
+    Without a signer it can name no viewer, and no row of a user is shown.
+    """
 
     def __init__(
         self,
         pool: Pool,
+        signer: ViewerSigner | None = None,
         *,
         acquire_timeout_seconds: int = ACQUIRE_TIMEOUT_SECONDS,
         work_timeout_seconds: int = WORK_TIMEOUT_SECONDS,
     ) -> None:
         self._pool = pool
+        self._signer = signer
         self._acquire_timeout_seconds = acquire_timeout_seconds
         self._work_timeout_seconds = work_timeout_seconds
+
+    async def read(self, viewer: Viewer, call: str, *arguments: Any) -> list[Record]:
+        """Return the rows of a report (`functions.reads`); raises StoreUnavailableError."""
+        async with self._connection() as connection:
+            rows: list[Record] = await connection.fetch(call, *arguments, self._signed(viewer))
+            return rows
+
+    async def read_value(self, viewer: Viewer, call: str, *arguments: Any) -> Any:
+        """Return the first value of a report's first row; raises StoreUnavailableError."""
+        [row] = await self.read(viewer, call, *arguments)
+        return row[0]
 
     @asynccontextmanager
     async def reading(self, viewer: Viewer) -> AsyncIterator[Connection]:
@@ -97,10 +117,12 @@ class ReaderPool:
     async def _transaction(self, begin: str, viewer: Viewer) -> AsyncIterator[Connection]:
         async with self._connection() as connection:
             await connection.execute(_SQL[begin])
-            reads_all = "on" if viewer.reads_all else "off"
-            await connection.execute(_SQL["identify"], viewer.user_id, reads_all)
+            await connection.execute(_SQL["identify"], self._signed(viewer))
             yield connection
             await connection.execute(_SQL["commit"])
+
+    def _signed(self, viewer: Viewer) -> str:
+        return "" if self._signer is None else self._signer.sign(viewer)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
@@ -122,7 +144,11 @@ async def reader_pool(
     statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
     work_timeout_seconds: int = WORK_TIMEOUT_SECONDS,
 ) -> AsyncIterator[ReaderPool]:
-    """Open a pool of readers for the length of a block; raises OSError or a PostgresError."""
+    """Open a pool of readers for the length of a block.
+
+    Raises NoPasswordError, OSError or a PostgresError.
+    """
+    signer = signer_of(url)
     pool = await create_pool(
         url,
         name="cost-analytics api",
@@ -130,7 +156,7 @@ async def reader_pool(
         statement_timeout_ms=statement_timeout_ms,
     )
     try:
-        yield ReaderPool(pool, work_timeout_seconds=work_timeout_seconds)
+        yield ReaderPool(pool, signer, work_timeout_seconds=work_timeout_seconds)
     finally:
         await pool.close()
 

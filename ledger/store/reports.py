@@ -9,11 +9,11 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from ledger.postgres.functions import reads
 from ledger.profit import Profit
 from ledger.store.reading import ReaderPool, Viewer
-from ledger.store.sql import statements
 
-_SQL: Final = statements("reports")
+_READS: Final = reads("reports")
 
 CostClass = Literal["api", "infrastructure", "transaction"]
 
@@ -124,10 +124,10 @@ _days: Final = msgspec.json.Decoder(list[DaySum])
 
 async def call_report(readers: ReaderPool, viewer: Viewer, call_id: str) -> CallReport | None:
     """Return a call that the viewer may see, else None; raises StoreUnavailableError."""
-    async with readers.reading(viewer) as connection:
-        row = await connection.fetchrow(_SQL["call"], call_id, viewer.user_id, viewer.reads_all)
-    if row is None:
+    rows = await readers.read(viewer, _READS["call"], call_id, *viewer)
+    if not rows:
         return None
+    row = rows[0]
     by_service: dict[str, int] = {}
     for services in _costs_by_day.decode(row["costs"]).values():
         for service, nano in services.items():
@@ -164,10 +164,9 @@ async def spending_report(
 
     A viewer who may not see the user is shown nothing but zeros. Raises StoreUnavailableError.
     """
-    async with readers.reading(viewer) as connection:
-        [row] = await connection.fetch(
-            _SQL["spending"], user_id, *viewer, *days, personas_most, unnamed_persona
-        )
+    [row] = await readers.read(
+        viewer, _READS["spending"], user_id, *viewer, *days, personas_most, unnamed_persona
+    )
     costs = classified(_sums.decode(row["costs"] or "{}"), row["classes"])
     return SpendingReport(
         calls=row["calls"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from ledger.store.database import affected
 from ledger.store.reading import ReaderPool, Viewer
 from ledger.store.sql import statements
 
@@ -28,13 +27,11 @@ class TicketStore:
 
     async def issue(self, digest: bytes, holder: Holder, *, seconds: int, most: int) -> bool:
         """Keep a ticket for `seconds`; False where its user has `most` already."""
-        async with self._readers.writing(Viewer(holder.user_id)) as connection:
-            await connection.execute(_SQL["clear"])
-            status = await connection.execute(_SQL["issue"], digest, *holder, seconds, most)
-        return affected(status) == 1
+        viewer = Viewer(holder.user_id, reads_all=holder.role == "admin")
+        arguments = (digest, *holder, seconds, most)
+        return bool(await self._readers.read_value(viewer, _SQL["issue"], *arguments))
 
     async def redeem(self, digest: bytes) -> Holder | None:
         """Take a ticket: its holder, or None for one that is used, too old or not known."""
-        async with self._readers.writing(_NOBODY) as connection:
-            row = await connection.fetchrow(_SQL["redeem"], digest)
-        return None if row is None else Holder(**row)
+        rows = await self._readers.read(_NOBODY, _SQL["redeem"], digest)
+        return Holder(**rows[0]) if rows else None

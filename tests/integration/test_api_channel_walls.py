@@ -19,6 +19,7 @@ from ledger.store.sql import statements
 from schemas.notices import CHANNELS_MOST, NewChannel
 from streams.notices.webhook import WebhookSender
 from tests.support.api import Answer, Api, served_from, token
+from tests.support.logins import as_login
 from tests.support.notices import (
     alert,
     courier,
@@ -44,7 +45,7 @@ async def api(database_url: str) -> AsyncIterator[Api]:
 
 @pytest.fixture
 async def readers(database_url: str) -> AsyncIterator[ReaderPool]:
-    async with reader_pool(database_url) as readers:
+    async with reader_pool(as_login(database_url, "api")) as readers:
         yield readers
 
 
@@ -95,7 +96,7 @@ async def written(database_url: str) -> str:
 @pytest.mark.parametrize("table", TABLES)
 async def test_the_policies_hide_other_users(written: str, table: str) -> None:
     forgetful = f"SELECT user_id FROM {table} ORDER BY 1"
-    async with reader_pool(written) as readers:
+    async with reader_pool(as_login(written, "api")) as readers:
         for viewer, seen in ((ALICE, ["alice"]), (Viewer("no"), []), (ROOT, ["alice", "bob"])):
             async with readers.reading(viewer) as connection:
                 assert [row[0] for row in await connection.fetch(forgetful)] == seen
@@ -106,7 +107,7 @@ async def test_the_api_reads_no_secret_and_no_code_back(written: str) -> None:
                   "SELECT * FROM notice_channels", "DELETE FROM notice_deliveries",
                   "DELETE FROM notice_attempts", "UPDATE notice_channels SET user_id = 'x'",
                   "UPDATE notice_channels SET secret = 'x'"):  # fmt: skip
-        async with reader_pool(written) as readers:
+        async with reader_pool(as_login(written, "api")) as readers:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 async with readers.writing(ROOT) as connection:
                     await connection.execute(query)

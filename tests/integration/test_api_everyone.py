@@ -15,6 +15,7 @@ from ledger.store.sql import statements
 from tests.support.api import Api, served_from, token
 from tests.support.events import cost, ended, started
 from tests.support.ledger_rows import CENT, LiveCallRow, Rows, rows
+from tests.support.logins import as_login
 from tests.support.recording import Desk, Log, assert_verified, fetch
 from tests.support.seeded import seeded
 
@@ -110,7 +111,7 @@ async def test_only_administrators_see_everyone(api: Api, ledger: Rows, database
     await ledger.call(LiveCallRow(call_id="c", user_id="alice", at=NOW))
     for role in ("user", "service"):
         assert (await api.ask("GET", PATH, bearer=token("alice", role=role))).code == "forbidden"
-    async with reader_pool(database_url) as readers:
+    async with reader_pool(as_login(database_url, "api")) as readers:
         for viewer, seen in ((Viewer("alice"), 0), (Viewer("root", reads_all=True), 1)):
             async with readers.reading(viewer) as connection:
                 for table in ("everyone_days", "user_activity"):

@@ -16,6 +16,7 @@ from ledger.store.reading import ReaderPool, patient_reader_pool, reader_pool
 from tests.support.api import Api, served, token
 from tests.support.ledger_rows import LiveCallRow, Rows, rows
 from tests.support.links import Link, linked
+from tests.support.logins import as_login
 from tests.support.recording import fetch
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
@@ -70,7 +71,7 @@ async def exporting_api(
             yield api
         return
     async with (
-        patient_reader_pool(database_url) as patient,
+        patient_reader_pool(as_login(database_url, "api")) as patient,
         served(patient, options, today=NOW.date()) as api,
     ):
         yield api
@@ -149,7 +150,7 @@ async def test_a_file_that_takes_too_long_is_broken_off(database_url: str, much:
 async def exporting_over_a_link(database_url: str) -> AsyncIterator[tuple[Link, Api]]:
     async with (
         linked(database_url) as (link, url),
-        reader_pool(url) as readers,
+        reader_pool(as_login(url, "api")) as readers,
         exporting_api(url, readers) as api,
     ):
         yield link, api

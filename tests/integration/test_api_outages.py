@@ -11,6 +11,7 @@ from ledger.store.database import create_pool
 from ledger.store.reading import ReaderPool
 from tests.support.api import Api, served, served_from
 from tests.support.links import Link, linked
+from tests.support.logins import SIGNER, as_login
 
 PATHS = ("/api/costs/call/some", "/api/costs/user/alice/spending", "/api/costs/user/alice/budget")
 GIVE_UP_SECONDS = 1
@@ -19,9 +20,14 @@ GIVE_UP_SECONDS = 1
 @asynccontextmanager
 async def served_over_a_link(database_url: str) -> AsyncIterator[tuple[Link, Api]]:
     async with linked(database_url) as (link, url):
-        pool = await create_pool(url, name="tests", most=2, statement_timeout_ms=5_000)
+        pool = await create_pool(
+            as_login(url, "api"), name="tests", most=2, statement_timeout_ms=5_000
+        )
         readers = ReaderPool(
-            pool, acquire_timeout_seconds=GIVE_UP_SECONDS, work_timeout_seconds=GIVE_UP_SECONDS
+            pool,
+            SIGNER,
+            acquire_timeout_seconds=GIVE_UP_SECONDS,
+            work_timeout_seconds=GIVE_UP_SECONDS,
         )
         async with served(readers) as api:
             yield link, api
@@ -66,8 +72,10 @@ async def test_a_database_that_hangs(database_url: str) -> None:
 
 
 async def test_a_pool_that_is_used_up(database_url: str) -> None:
-    pool = await create_pool(database_url, name="tests", most=1, statement_timeout_ms=5_000)
-    readers = ReaderPool(pool, acquire_timeout_seconds=GIVE_UP_SECONDS)
+    pool = await create_pool(
+        as_login(database_url, "api"), name="tests", most=1, statement_timeout_ms=5_000
+    )
+    readers = ReaderPool(pool, SIGNER, acquire_timeout_seconds=GIVE_UP_SECONDS)
     async with served(readers) as api:
         async with pool.acquire():
             await check_that_it_says_so(api)
@@ -76,9 +84,11 @@ async def test_a_pool_that_is_used_up(database_url: str) -> None:
 
 
 async def test_a_query_that_waits_too_long(database_url: str) -> None:
-    pool = await create_pool(database_url, name="tests", most=1, statement_timeout_ms=200)
+    pool = await create_pool(
+        as_login(database_url, "api"), name="tests", most=1, statement_timeout_ms=200
+    )
     blocker = await asyncpg.connect(database_url)
-    async with served(ReaderPool(pool)) as api:
+    async with served(ReaderPool(pool, SIGNER)) as api:
         async with blocker.transaction():
             await blocker.execute("LOCK TABLE user_days IN ACCESS EXCLUSIVE MODE")
             answer = await api.get("/api/costs/user/alice/spending", "alice")
@@ -92,8 +102,10 @@ async def test_a_database_without_our_schema_is_not_ready(database_url: str) -> 
     connection = await asyncpg.connect(database_url)
     await connection.execute("DELETE FROM schema_migrations")
     await connection.close()
-    pool = await create_pool(database_url, name="tests", most=1, statement_timeout_ms=5_000)
-    async with served(ReaderPool(pool)) as api:
+    pool = await create_pool(
+        as_login(database_url, "api"), name="tests", most=1, statement_timeout_ms=5_000
+    )
+    async with served(ReaderPool(pool, SIGNER)) as api:
         answer = await api.get("/ready")
         assert answer.json["error"] == "Not ready: schema."
     await pool.close()

@@ -12,6 +12,7 @@ from ledger.rerate import Rerater
 from ledger.store.reading import ReaderPool, Viewer, reader_pool
 from tests.support.api import Answer, Api, served_from, token
 from tests.support.events import cost
+from tests.support.logins import as_login
 from tests.support.recording import Desk, Log, assert_verified, fetch
 
 PRICES = "/api/admin/prices"
@@ -21,7 +22,7 @@ ENTRY = {"service": "twilio", "operation": "voice", "unit": "minutes", "price_us
 
 @pytest.fixture
 async def api(database_url: str) -> AsyncIterator[Api]:
-    async with served_from(database_url, rerater=Rerater(database_url)) as api:
+    async with served_from(database_url, rerater=Rerater(as_login(database_url, "worker"))) as api:
         yield api
 
 
@@ -143,7 +144,7 @@ ATTACKS = (
 
 
 async def test_the_policies_keep_users_away_from_prices(database_url: str) -> None:
-    async with reader_pool(database_url) as readers:
+    async with reader_pool(as_login(database_url, "api")) as readers:
         for attack in ATTACKS:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await _write(readers, Viewer("eve"), attack)

@@ -12,6 +12,7 @@ from ledger.store.forecasts import history
 from ledger.store.reading import Viewer, reader_pool
 from ledger.store.sql import statements
 from tests.support.ledger_rows import LiveCallRow, rows
+from tests.support.logins import as_login
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -69,7 +70,7 @@ async def test_the_policies_hide_other_users_from_a_viewer_who_claims_to_be_an_a
 ) -> None:
     """The query is told to show everything; the transaction knows better."""
     more = {"calls": (), "usages": (3,), "charges": (3, "stripe")}[name]
-    async with reader_pool(written) as readers:
+    async with reader_pool(as_login(written, "api")) as readers:
         for viewer, seen in ((BOB, 0), (ALICE, 1)):
             async with readers.reading(viewer) as connection:
                 found = await connection.fetch(
@@ -79,7 +80,7 @@ async def test_the_policies_hide_other_users_from_a_viewer_who_claims_to_be_an_a
 
 
 async def test_reports_for_those_who_may_not_see_are_empty(written: str) -> None:
-    async with reader_pool(written) as readers:
+    async with reader_pool(as_login(written, "api")) as readers:
         budgets = Budgets(readers, "charged", 80)
         for viewer, seen in ((BOB, 0), (ALICE, 1), (ROOT, 1)):
             found = await history(readers, budgets, viewer, "alice", NOW)

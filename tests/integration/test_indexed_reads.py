@@ -15,6 +15,7 @@ import pytest
 from ledger.store.partitions import ensure_months
 from ledger.store.reading import ReaderPool, Viewer, reader_pool
 from ledger.store.sql import statements
+from tests.support.logins import as_login
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
 SINCE = NOW - timedelta(days=30)
@@ -54,7 +55,7 @@ async def readers(database_url: str) -> AsyncIterator[ReaderPool]:
         await connection.execute("ANALYZE")
     finally:
         await connection.close()
-    async with reader_pool(database_url) as readers:
+    async with reader_pool(as_login(database_url, "api")) as readers:
         yield readers
 
 

@@ -9,6 +9,7 @@ from time import monotonic
 import pytest
 
 from cost_analytics.embedded.tansu import EmbeddedTansu
+from ledger.postgres.rights import RIGHTS
 from ledger.store.database import connected, create_pool
 from ledger.store.migrate import migrations
 from ledger.store.operating import COUNTED_MOST
@@ -21,6 +22,7 @@ from tests.support.api import Api, served
 from tests.support.events import cost, started
 from tests.support.links import linked
 from tests.support.live import world_on
+from tests.support.logins import SIGNER, as_login
 from tests.support.metrics import Scrape, scrape
 from tests.support.recording import STREAM, Desk, Log, fetch
 
@@ -36,7 +38,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def api(database_url: str) -> AsyncIterator[Api]:
-    async with reader_pool(database_url) as readers, served(readers) as api:
+    async with reader_pool(as_login(database_url, "api")) as readers, served(readers) as api:
         yield api
 
 
@@ -141,8 +143,10 @@ async def test_workers_outboxes_and_notices(api: Api, database_url: str) -> None
 
 async def test_a_database_that_goes_away_and_comes_back(database_url: str) -> None:
     async with linked(database_url) as (link, url):
-        pool = await create_pool(url, name="tests", most=2, statement_timeout_ms=5_000)
-        async with served(ReaderPool(pool, acquire_timeout_seconds=1)) as api:
+        pool = await create_pool(
+            as_login(url, "api"), name="tests", most=2, statement_timeout_ms=5_000
+        )
+        async with served(ReaderPool(pool, SIGNER, acquire_timeout_seconds=1)) as api:
             everything = (await scrape(api)).names
             link.cut()
             await asyncio.sleep(0.05)
@@ -215,10 +219,10 @@ async def test_nothing_large_is_read_whole(api: Api, database_url: str) -> None:
         for statement in MANY:
             await connection.execute(statement)
         await connection.execute("ANALYZE")
-    async with (
-        reader_pool(database_url) as readers,
-        readers.reading(Viewer("", reads_all=True)) as reading,
-    ):
+    async with connected(database_url, name="tests") as reading, reading.transaction():
+        await reading.execute(f"SET LOCAL ROLE {RIGHTS['figures']}")
+        token = SIGNER.sign(Viewer("", reads_all=True))
+        await reading.execute("SELECT set_config('cost_analytics.viewer', $1, true)", token)
         explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statements('operating')['figures']}"
         [(text,)] = await reading.fetch(explain, COUNTED_MOST)
     tables = [n for n in nodes(json.loads(text)[0]["Plan"]) if n.get("Relation Name") in BIG]

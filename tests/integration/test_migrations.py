@@ -75,8 +75,9 @@ async def test_applied_one_by_one_and_all_at_once_is_the_same(
         for count in range(1, len(steps) + 1):
             with monkeypatch.context() as patch:
                 patch.setattr("ledger.store.migrate.migrations", lambda: steps[:count])
-                if count < len(steps):  # rights are decided for the whole schema
+                if count < len(steps):  # rights and functions are those of the whole schema
                     patch.setattr("ledger.store.migrate.apply_grants", _apply_nothing)
+                    patch.setattr("ledger.store.migrate.install_functions", _apply_nothing)
                 assert await migrate(url) == 1
         assert await schema_of(url) == await schema_of(database_url)
         assert len((await schema_of(url))[0]) > 50

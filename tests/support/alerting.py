@@ -17,6 +17,7 @@ from ledger.thresholds import period_stand
 from schemas.alerts import BudgetAlert
 from tests.support.events import NOW, Plain
 from tests.support.expected import expect
+from tests.support.logins import as_login
 from tests.support.recording import fetch
 
 USD = 10**9
@@ -43,7 +44,7 @@ async def change(
     database_url: str, user: str, basis: str = "charged", now: datetime | None = None, **what: Any
 ) -> Standing:
     """Change a user's settings as the API does."""
-    async with reader_pool(database_url, connections_most=1) as readers:
+    async with reader_pool(as_login(database_url, "api"), connections_most=1) as readers:
         budgets = Budgets(readers, basis, 80)  # type: ignore[arg-type]
         return await budgets.change(Viewer(user), user, Change(**what), now or datetime.now(UTC))
 

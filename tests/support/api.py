@@ -29,6 +29,7 @@ from ledger.rerate import Rerater
 from ledger.store.database import Pool
 from ledger.store.reading import ReaderPool, reader_pool
 from tests.support import promises
+from tests.support.logins import as_login
 
 SECRET = "a secret of the tests, and long enough"
 TOKEN_SECONDS = 6 * 3600
@@ -166,5 +167,8 @@ async def served(
 @asynccontextmanager
 async def served_from(database_url: str, **options: Any) -> AsyncIterator[Api]:
     """Serve the application on a database."""
-    async with reader_pool(database_url) as readers, served(readers, **options) as api:
+    async with (
+        reader_pool(as_login(database_url, "api")) as readers,
+        served(readers, **options) as api,
+    ):
         yield api

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support.command import COMMAND, environment
+from tests.support.logins import as_process
 
 
 class Child:
@@ -26,7 +27,7 @@ class Child:
             self._process = subprocess.Popen(
                 [*COMMAND, self._command],
                 cwd=self.directory,
-                env=environment(dict(self._values)),
+                env=environment(as_process(self._command, self._values)),
                 stdout=log,
                 stderr=log,
             )

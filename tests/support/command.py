@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cost_analytics import settings
+from tests.support.logins import as_process
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-P", "-m", "cost_analytics"]
@@ -25,7 +26,7 @@ def run_command(
         capture_output=True,
         check=False,
         cwd=cwd,
-        env=environment(values),
+        env=environment(as_process(words[0], values) if words else values),
         input=stdin,
         timeout=seconds,
     )

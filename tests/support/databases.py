@@ -36,10 +36,10 @@ class Databases:
 
     async def _make_template(self) -> None:
         # Imported here: tests that need no database need not be able to import it.
-        from ledger.store.migrate import migrate
+        from tests.support.logins import create_test_logins
 
         await self._execute(f"CREATE DATABASE {_TEMPLATE}")
-        await migrate(self._server.url_of(_TEMPLATE))
+        await create_test_logins(self._server.url_of(_TEMPLATE))
 
     async def _execute(self, statement: str) -> None:
         connection = await asyncpg.connect(self._server.admin_url)

@@ -25,6 +25,7 @@ from streams.producing import Producing
 from tests.support import promises
 from tests.support.api import Api, authenticator, token
 from tests.support.events import Plain
+from tests.support.logins import as_login
 from tests.support.recording import Desk, Log
 
 STEP_SECONDS = 20
@@ -160,7 +161,9 @@ class World:
     ) -> AsyncIterator[Replica]:
         """Serve an application with a feed of its own."""
         async with AsyncExitStack() as stack:
-            readers = await stack.enter_async_context(reader_pool(self.database_url))
+            readers = await stack.enter_async_context(
+                reader_pool(as_login(self.database_url, "api"))
+            )
             app = build_app(
                 readers, authenticator(), options, feed_from=self.kafka.client_options()
             )

@@ -17,6 +17,7 @@ from cost_analytics.embedded.ports import choose_port
 from cost_analytics.tokens import Role, mint
 from tests.support.command import COMMAND, environment
 from tests.support.events import Plain
+from tests.support.logins import as_process
 from tests.support.processes import wait_for
 from tests.support.streaming import Sent, Stage
 
@@ -55,7 +56,7 @@ class Product:
             self._processes[name] = subprocess.Popen(
                 [*COMMAND, name, *arguments],
                 cwd=self.directory,
-                env=environment(values),
+                env=environment(as_process(name, values)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -25,7 +25,11 @@ ROOT: Final = Path(__file__).parents[2]
 TEXT: Final = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 DOCKERFILE: Final = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-GIVEN: Final = {"POSTGRES_PASSWORD": "a%2Fpassword", "JWT_SECRET": "s" * 32}
+GIVEN: Final = {
+    "POSTGRES_PASSWORD": "a%2Fpassword",
+    "JWT_SECRET": "s" * 32,
+    **{f"{login.upper()}_DATABASE_PASSWORD": f"a-{login}" for login in settings.PROCESSES},
+}
 DONE: Final = "service_completed_successfully"
 HEALTHY: Final = "service_healthy"
 
@@ -64,6 +68,7 @@ def sections_of(command: str) -> tuple[Need, ...]:
     """Return the sections of the settings that a command reads, from its source."""
     source = ROOT / "cost_analytics" / "commands" / f"{command}.py"
     [arguments] = re.findall(r"settings\.load\(([^)]*)\)", source.read_text(encoding="utf-8"))
+    arguments, _, _ = arguments.partition("login=")
     return cast("tuple[Need, ...]", tuple(re.findall(r'"(\w+)"', arguments)))
 
 
@@ -75,13 +80,13 @@ def topics_created() -> dict[str, list[str]]:
 
 
 def test_services() -> None:
-    assert set(SERVICES) == {"kafka", "topics", "postgres", "migrate", "worker", "notices", "api"}
-    assert set(OURS) == {"migrate", "worker", "notices", "api"}
+    assert set(SERVICES) == {"kafka", "topics", "postgres", *OURS}
+    assert set(OURS) == {"roles", "operator", "worker", "notices", "api"}
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_our_services_run_commands_that_exist(name: str) -> None:
-    [command] = OURS[name]["command"]
+    command = OURS[name]["command"][0]
     assert command in COMMANDS
     assert OURS[name]["image"] == f"cost-analytics:{PROJECT['project']['version']}"
 
@@ -90,11 +95,28 @@ def test_our_services_run_commands_that_exist(name: str) -> None:
 def test_our_services_get_settings_that_exist_and_suffice(name: str) -> None:
     environment = texts(OURS[name]["environment"])
     assert environment.keys() <= VARIABLES.keys()
-    needs = sections_of(name)
-    loaded = settings.settings_from(environment, *needs)
-    assert GIVEN["POSTGRES_PASSWORD"] in loaded.database_url.reveal()
+    # `operator` is for every command that is run by hand.
+    needs: tuple[Need, ...] = ("database", "kafka") if name == "operator" else sections_of(name)
+    login = LOGINS[name]
+    loaded = settings.settings_from(settings.for_login(environment, login), *needs)
+    password = GIVEN[
+        f"{login.upper()}_DATABASE_PASSWORD" if name != "roles" else "POSTGRES_PASSWORD"
+    ]
+    user = "cost_analytics" if name == "roles" else f"cost_analytics_{login}"
+    assert f"{user}:{password}@" in loaded.database_url.reveal()
+    assert (GIVEN["POSTGRES_PASSWORD"] in str(environment)) is (name == "roles")
     allowed = {*needs, "logs"}
     assert {VARIABLES[variable].section for variable in environment} <= allowed
+
+
+LOGINS: Final[dict[str, settings.Login]] = {
+    "roles": "admin",
+    "operator": "operator",
+    "worker": "worker",
+    "notices": "notifications",
+    "api": "api",
+}
+"""As whom each service logs in to the database; only one as the administrator."""
 
 
 def test_defaults_are_those_of_the_settings() -> None:
@@ -152,9 +174,9 @@ def test_kafka_is_the_one_that_the_tests_run_on() -> None:
 
 def test_nothing_starts_before_what_it_needs() -> None:
     assert _conditions("topics") == {"kafka": HEALTHY}
-    assert _conditions("migrate") == {"postgres": HEALTHY}
-    assert _conditions("worker") == {"kafka": HEALTHY, "topics": DONE, "migrate": DONE}
-    assert _conditions("api") == {"topics": DONE, "migrate": DONE}
+    assert _conditions("roles") == {"postgres": HEALTHY}
+    assert _conditions("worker") == {"kafka": HEALTHY, "topics": DONE, "roles": DONE}
+    assert _conditions("api") == {"topics": DONE, "roles": DONE}
     assert _conditions("notices") == _conditions("worker")
 
 
@@ -165,13 +187,13 @@ def _conditions(name: str) -> dict[str, str]:
 def test_what_is_waited_for_says_how_it_is() -> None:
     for name in ("kafka", "postgres", "api"):
         assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
-    for name in ("topics", "migrate", "worker", "notices"):
+    for name in ("topics", "roles", "operator", "worker", "notices"):
         assert SERVICES[name]["healthcheck"] == {"disable": True}
 
 
 def test_what_runs_for_ever_is_started_again_and_the_rest_is_not() -> None:
     for name, service in SERVICES.items():
-        once = name in {"topics", "migrate"}
+        once = name in {"topics", "roles", "operator"}
         assert service["restart"] == ("no" if once else "unless-stopped")
 
 

@@ -25,7 +25,9 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def values_of(path: Path) -> dict[str, str]:
-    return dev_values(path, bootstrap="b:1", database_url="postgresql://u:p@h/d", port=81)
+    return dev_values(
+        path, bootstrap="b:1", database_urls={"DATABASE_URL": "postgresql://u:p@h/d"}, port=81
+    )
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import pickle
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -244,6 +245,13 @@ def test_the_page_of_settings_is_the_table_of_settings() -> None:
 def test_every_documented_setting_is_read() -> None:
     folder = Path(settings.__file__).parent / "configuration"
     read = re.findall(r'"([A-Z][A-Z_]{3,})"', (folder / "sections.py").read_text())
+    source = Path(settings.__file__).read_text()
+    assert {"{login.upper()}_DATABASE_URL", "{process.upper()}_DATABASE_PASSWORD"} <= set(
+        re.findall(r'f"([^"]+)"', source)
+    )
+    read += re.findall(r'"([A-Z][A-Z_]{3,})"', source)
+    read += [f"{login.upper()}_DATABASE_URL" for login in get_args(settings.Login)]
+    read += [f"{process.upper()}_DATABASE_PASSWORD" for process in settings.PROCESSES]
     assert VARIABLES.keys() <= set(read)
 
 

@@ -10,11 +10,8 @@ BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY
 BEGIN
 
 -- name: identify
--- Takes the restricted role, and tells the row policies who is looking, to the end of the
--- transaction. $1 is the viewer, $2 is 'on' for an administrator.
-SELECT set_config('role', 'cost_analytics_reader', true),
-       set_config('cost_analytics.reader', $1, true),
-       set_config('cost_analytics.reads_all', $2, true)
+-- Tells the row policies on whose behalf the transaction reads. $1 is the viewer, signed.
+SELECT set_config('cost_analytics.viewer', $1, true)
 
 -- name: commit
 COMMIT

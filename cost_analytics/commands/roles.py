@@ -1,0 +1,134 @@
+"""`cost-analytics roles`: the logins of our processes in PostgreSQL, each with its own rights."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
+
+from cost_analytics import settings
+from cost_analytics.configuration.dev_file import read_dev_file, write_dev_file
+from cost_analytics.failures import MISUSED, CommandError, using_database
+
+if TYPE_CHECKING:
+    from ledger.postgres.logins import Process
+
+DESCRIPTION: Final = """\
+Logins for PostgreSQL: `migrate` owns the tables, and `operator`, `worker`, `api` and
+`notifications` have just the rights that their process needs (docs/operations.md).
+"""
+_CREATE: Final = """\
+Creates the logins cost_analytics_migrate, cost_analytics_operator and so on, gives them their
+rights, makes `migrate` the owner of the tables, and brings the schema to the newest version. It
+logs in with ADMIN_DATABASE_URL, or DATABASE_URL: as a superuser. It may be repeated at any time.
+
+A password comes from API_DATABASE_PASSWORD and so on; else the one in FILE is kept; else, for a
+login that is new and with --rotate, a new one is made. FILE receives the address for each process
+and is readable by its owner only: give each process its own line. Processes that run go on with
+the previous password until they connect again, so restart them after --rotate.
+"""
+_PASSWORD_BYTES: Final = 24
+_PREFIX: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare `create`."""
+    actions = parser.add_subparsers(dest="action", metavar="create", required=True)
+    creating = actions.add_parser(
+        "create",
+        help="create the logins, or bring them up to date",
+        description=_CREATE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    creating.add_argument(
+        "--write", metavar="FILE", type=Path, help="where to write the addresses, mode 600"
+    )
+    creating.add_argument(
+        "--rotate", action="store_true", help="make new passwords where none is given"
+    )
+    creating.add_argument(
+        "--prefix",
+        metavar="P",
+        type=_prefix,
+        default="cost_analytics_",
+        help="how the names of the logins begin, for several installations on one server "
+        "(default: cost_analytics_)",
+    )
+    creating.add_argument(
+        "--without-schema",
+        action="store_true",
+        help="leave the database as it is, for a backup to be restored into it",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Create the logins and write their addresses."""
+    loaded = settings.load("database", login="admin")
+    from cost_analytics.running import run as run_loop
+    from ledger.postgres.logins import LoginsError, Plan, create_logins, known_logins, login_url
+
+    url = loaded.database_url.reveal()
+    given = {name: secret.reveal() for name, secret in loaded.passwords.items() if secret}
+    kept = {} if arguments.rotate else _kept(arguments.write)
+    try:
+        with using_database(loaded.database_url):
+            known = run_loop(known_logins(url, arguments.prefix))
+            made = _made(set(settings.PROCESSES) if arguments.rotate else _new(known), given | kept)
+            passwords: Mapping[Process, str] = made | kept | given  # type: ignore[assignment]
+            if made and arguments.write is None:
+                raise CommandError(
+                    f"The passwords of {', '.join(sorted(made))} are to be made: say with --write "
+                    "where to, or give them as WORKER_DATABASE_PASSWORD and so on.",
+                    MISUSED,
+                )
+            if arguments.write is not None:  # before they count: they must not be lost
+                urls = {
+                    f"{process.upper()}_DATABASE_URL": login_url(
+                        url, process, password, arguments.prefix
+                    )
+                    for process, password in passwords.items()
+                }
+                write_dev_file(arguments.write, urls)
+            plan = Plan(passwords, arguments.prefix, schema=not arguments.without_schema)
+            run_loop(create_logins(url, plan, report=print))
+    except LoginsError as error:
+        raise CommandError(str(error), MISUSED) from None
+    for process in settings.PROCESSES:
+        what = "created" if process in _new(known) else "up to date"
+        how = "new" if process in made else "set" if process in passwords else "unchanged"
+        print(f"{arguments.prefix}{process}: {what}, password {how}")
+    return 0
+
+
+def _new(known: set[Process]) -> set[str]:
+    return set(settings.PROCESSES) - known
+
+
+def _made(wanted: set[str], there: Mapping[str, str]) -> dict[str, str]:
+    """Return a new password for each of the logins that has none yet."""
+    return {each: secrets.token_urlsafe(_PASSWORD_BYTES) for each in sorted(wanted - there.keys())}
+
+
+def _kept(path: Path | None) -> dict[str, str]:
+    """Return the passwords in the addresses that an earlier run wrote."""
+    if path is None:
+        return {}
+    try:
+        lines = read_dev_file(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path} cannot be read: {error}.") from None
+    addresses = {each: lines.get(f"{each.upper()}_DATABASE_URL", "") for each in settings.PROCESSES}
+    passwords = {each: urlsplit(address).password for each, address in addresses.items()}
+    return {each: unquote(password) for each, password in passwords.items() if password}
+
+
+def _prefix(text: str) -> str:
+    if not _PREFIX.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            "use small letters, digits and _, a letter first, up to 40"
+        )
+    return text

@@ -1,0 +1,146 @@
+"""Makes functions of the statements that the API reads by, so that a read is one round trip.
+
+A function takes the parameters of its statement and a signed viewer, and runs the statement as a
+role that row policies restrict. Its name holds a digest of the statement: processes of the previous
+release go on calling theirs, which are dropped by the release after.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from ledger.postgres.rights import RIGHTS
+from ledger.store.database import Connection
+from ledger.store.sql import statements
+
+_SQL: Final = statements("postgres/functions")
+_SCHEMA: Final = "cost_analytics_reads"
+_DIGEST_LENGTH: Final = 12
+_PLACE: Final = re.compile(r"\$(\d+)")
+
+_REPORTS, _FIGURES = RIGHTS["reports"], RIGHTS["figures"]
+_READS: Final = {
+    "reports": (_REPORTS, ("call", "spending")),
+    "analytics": (_REPORTS, ("everyone",)),
+    "anomaly_lists": (_REPORTS, ("of_user", "of_everyone")),
+    "call_lists": (_REPORTS, ("calls", "any_call", "call_exists", "events")),
+    "budgets": (_REPORTS, ("alerts_page",)),
+    "channels": (_REPORTS, ("list",)),
+    "live": (_REPORTS, ("usual_durations", "once_services")),
+    "operating": (_FIGURES, ("figures", "positions", "refusals")),
+}
+"""By topic: the role that owns the functions, and the statements they are made of."""
+
+
+class Read(NamedTuple):
+    """A statement as a function; `call` is the statement that calls it, the viewer last."""
+
+    name: str
+    statement: str
+    owner: str
+    parameters: int
+
+    @property
+    def call(self) -> str:
+        """How the function is called."""
+        places = ", ".join(f"${place}" for place in range(1, self.parameters + 2))
+        return _fill("call", name=f"{_SCHEMA}.{self.name}", arguments=places)
+
+
+@cache
+def reads(topic: str) -> Mapping[str, str]:
+    """Return how the functions of a topic are called, by the name of their statement."""
+    owner, names = _READS[topic]
+    return MappingProxyType({name: _read(topic, name, owner).call for name in names})
+
+
+def all_reads() -> list[Read]:
+    """Return every function that this release calls."""
+    return [_read(topic, name, owner) for topic, (owner, names) in _READS.items() for name in names]
+
+
+def _read(topic: str, name: str, owner: str) -> Read:
+    statement = statements(topic)[name]
+    digest = _digest(statement)
+    parameters = max((int(place) for place in _PLACE.findall(statement)), default=0)
+    return Read(f"{topic}_{name}_{digest}", statement, owner, parameters)
+
+
+async def functions_are_installed(connection: Connection) -> bool:
+    """Return whether the database has every function that this release calls."""
+    names = [read.name for read in all_reads()]
+    return bool(await connection.fetchval(_SQL["installed_count"], names) == len(names))
+
+
+async def install_functions(connection: Connection) -> None:
+    """Make the functions that are missing or differ, and drop those that no release calls."""
+    async with connection.transaction():
+        await connection.execute(_SQL["create_schema"])
+        for owner in (_REPORTS, _FIGURES):
+            await connection.execute(_fill("let_own", owner=owner))
+        installed = {row["name"]: row for row in await connection.fetch(_SQL["installed"])}
+        wanted = all_reads()
+        for read in wanted:
+            definition = await _definition(connection, read)
+            digest, there = _digest(definition), installed.pop(read.name, None)
+            if there and (there["digest"], there["owner"]) == (digest, read.owner):
+                await connection.execute(_SQL["use_again"], read.name)
+                continue
+            if there:
+                await connection.execute(_fill("drop", signature=there["signature"]))
+            await _create(connection, read, definition, digest)
+        release = _digest(" ".join(sorted(read.name for read in wanted)))
+        for name, row in installed.items():
+            if row["superseded_by"] in (None, release):
+                await connection.execute(_SQL["supersede"], name, release)
+            else:
+                await connection.execute(_fill("drop", signature=row["signature"]))
+                await connection.execute(_SQL["forget"], name)
+        for owner in (_REPORTS, _FIGURES):
+            await connection.execute(_fill("let_own_no_more", owner=owner))
+
+
+async def _definition(connection: Connection, read: Read) -> str:
+    """Return the function's definition; types come from what PostgreSQL makes of the statement."""
+    prepared = await connection.prepare(read.statement)
+    parameters = await _type_names(connection, [each.oid for each in prepared.get_parameters()])
+    columns = prepared.get_attributes()
+    types = await _type_names(connection, [column.type.oid for column in columns])
+    names = await connection.fetch(_SQL["quoted"], [column.name for column in columns])
+    return _fill(
+        "definition",
+        name=f"{_SCHEMA}.{read.name}",
+        parameters=", ".join([*parameters, "text"]),
+        columns=", ".join(f"{row['name']} {kind}" for row, kind in zip(names, types, strict=True)),
+        viewer=str(len(parameters) + 1),
+        statement=read.statement,
+    )
+
+
+async def _type_names(connection: Connection, oids: list[int]) -> list[str]:
+    return [row["name"] for row in await connection.fetch(_SQL["type_names"], oids)]
+
+
+async def _create(connection: Connection, read: Read, definition: str, digest: str) -> None:
+    await connection.execute(definition)
+    parameters = await connection.fetch(_SQL["installed"])
+    signature = next(row["signature"] for row in parameters if row["name"] == read.name)
+    await connection.execute(_fill("hand_over", signature=signature, owner=read.owner))
+    await connection.execute(_SQL["note"], read.name, digest)
+
+
+def _fill(template: str, **values: str) -> str:
+    """Return a template with its braces filled in."""
+    text = _SQL[template]
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", value)
+    return text
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]

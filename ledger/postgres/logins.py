@@ -1,0 +1,166 @@
+"""Creates the roles that our processes log in as, each with the rights of its process.
+
+An administrator runs it; it may be repeated at any time. Passwords reach the server as SCRAM
+verifiers, so that no log of statements holds one.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, NamedTuple, get_args
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from ledger.postgres.rights import RIGHTS, apply_grants, ensure_roles
+from ledger.postgres.viewer import ViewerSigner
+from ledger.store.database import Connection, connected
+from ledger.store.migrate import migrate_on
+from ledger.store.sql import statements
+
+_SQL: Final = statements("postgres/logins")
+
+Process = Literal["migrate", "operator", "worker", "api", "notifications"]
+PROCESSES: Final[tuple[Process, ...]] = get_args(Process)
+_SEE_ALL_USERS: Final = frozenset({"operator", "worker", "notifications"})
+_FUNCTION_OWNERS: Final = (RIGHTS["reports"], RIGHTS["figures"])
+
+PREFIX: Final = "cost_analytics_"
+_SCRAM_ROUNDS: Final = 4_096
+_SCRAM_SALT_BYTES: Final = 16
+
+
+class LoginsError(Exception):
+    """Login roles cannot be created as asked; the message is a sentence with the way out."""
+
+
+class Plan(NamedTuple):
+    """What to create: `passwords` of new logins, and of those whose password is to change.
+
+    `schema` says whether to bring the schema to the newest version, too; a database that is about
+    to be restored must stay empty.
+    """
+
+    passwords: Mapping[Process, str]
+    prefix: str = PREFIX
+    schema: bool = True
+
+
+def login_name(process: Process, prefix: str = PREFIX) -> str:
+    """Return the role that a process logs in as."""
+    return f"{prefix}{process}"
+
+
+def login_url(url: str, process: Process, password: str, prefix: str = PREFIX) -> str:
+    """Return the address of the same database for another login."""
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")[2]
+    user = f"{quote(login_name(process, prefix), safe='')}:{quote(password, safe='')}"
+    return urlunsplit(parts._replace(netloc=f"{user}@{place}"))
+
+
+async def known_logins(url: str, prefix: str = PREFIX) -> set[Process]:
+    """Return the processes whose login the server has; raises LoginsError for a powerful one."""
+    async with connected(url, name="cost-analytics roles") as connection:
+        return {each for each in PROCESSES if await _is_known(connection, login_name(each, prefix))}
+
+
+async def create_logins(
+    url: str, plan: Plan, *, report: Callable[[str], None] = lambda _: None
+) -> None:
+    """Create the login roles, their rights and, if wanted, the schema; `url` is an administrator's.
+
+    Raises LoginsError, OSError or a PostgreSQL error; the roles are created together or not at all.
+    """
+    async with connected(url, name="cost-analytics roles") as connection:
+        async with connection.transaction():
+            await connection.execute(_SQL["lock"])
+            await ensure_roles(connection)
+            for process in PROCESSES:
+                await _create_login(connection, process, plan)
+            await _open_database(connection, plan.prefix)
+            for row in await connection.fetch(_SQL["foreign_objects"], _owner(plan)):
+                await connection.execute(row["command"])
+        if plan.schema:
+            await connection.execute(_SQL["set_role"], _owner(plan))
+            await migrate_on(connection, report)
+            await apply_grants(connection)
+            await connection.execute(_SQL["reset_role"])
+        await _keep_key(connection, plan)
+
+
+def _owner(plan: Plan) -> str:
+    return login_name("migrate", plan.prefix)
+
+
+async def _is_known(connection: Connection, name: str) -> bool:
+    row = await connection.fetchrow(_SQL["known_login"], name)
+    if row and row["is_powerful"]:
+        raise LoginsError(
+            f"The role {name} is more than a login: it may create roles or databases, or is a "
+            "superuser. Take these attributes away, or choose another --prefix."
+        )
+    return row is not None
+
+
+async def _create_login(connection: Connection, process: Process, plan: Plan) -> None:
+    name, password = login_name(process, plan.prefix), plan.passwords.get(process)
+    known = await _is_known(connection, name)
+    if password is None and not known:
+        raise LoginsError(f"The role {name} is new and needs a password.")
+    if password is not None:
+        statement = "change_password" if known else "create_login"
+        await _run(connection, statement, name, scram_verifier(password))
+    if process in _SEE_ALL_USERS:
+        await _run(connection, "bypass_policies", name)
+    if process == "migrate":
+        await _run(connection, "act_as", name)
+        for role in _FUNCTION_OWNERS:
+            await _run(connection, "grant_ownership", role, name)
+    else:
+        await _run(connection, "grant_rights", RIGHTS[process], name)
+
+
+async def _open_database(connection: Connection, prefix: str) -> None:
+    owner, names = login_name("migrate", prefix), [login_name(each, prefix) for each in PROCESSES]
+    await _run(connection, "close_database")
+    await _run(connection, "open_database", names)
+    await _run(connection, "allow_schemas", owner)
+    await _run(connection, "allow_tables", owner)
+    await _run(connection, "open_schema", list(RIGHTS.values()))
+
+
+async def _keep_key(connection: Connection, plan: Plan) -> None:
+    """Let the server know the key by which the API signs viewers."""
+    if not await connection.fetchval(_SQL["keeps_keys"]):
+        return
+    name, password = login_name("api", plan.prefix), plan.passwords.get("api")
+    if password is not None:
+        await connection.execute(_SQL["add_key"], name, *ViewerSigner(password).pads())
+        await connection.execute(_SQL["drop_old_keys"], name)
+    elif not await connection.fetchval(_SQL["has_key"], name):
+        raise LoginsError(
+            f"This database does not know the key of {name}, which is made of its password. Give "
+            "the password, or make a new one with --rotate."
+        )
+
+
+def scram_verifier(password: str) -> str:
+    """Return what PostgreSQL keeps of a password; raises LoginsError for one it could mistake."""
+    if not (password.isascii() and password.isprintable() and password):
+        raise LoginsError("A password of a role must consist of printable ASCII characters.")
+    salt = secrets.token_bytes(_SCRAM_SALT_BYTES)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, _SCRAM_ROUNDS)
+    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    server = hmac.digest(salted, b"Server Key", "sha256")
+    salt64, stored64, server64 = (base64.b64encode(x).decode() for x in (salt, stored, server))
+    return f"SCRAM-SHA-256${_SCRAM_ROUNDS}:{salt64}${stored64}:{server64}"
+
+
+async def _run(connection: Connection, statement: str, *arguments: object) -> None:
+    """Run the command that a statement writes, if it writes one."""
+    command = await connection.fetchval(_SQL[statement], *arguments)
+    if command is not None:
+        await connection.execute(command)

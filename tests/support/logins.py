@@ -1,0 +1,39 @@
+"""The logins of the tests' servers: addresses of a database for each of our processes."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from ledger.postgres.logins import PROCESSES, Plan, Process, create_logins, login_url
+from ledger.postgres.viewer import ViewerSigner
+
+PASSWORDS: dict[Process, str] = {each: f"the tests' password of {each}" for each in PROCESSES}
+
+SIGNER = ViewerSigner(PASSWORDS["api"])
+"""Signs viewers as the tests' API does."""
+
+
+async def create_test_logins(admin_url: str) -> None:
+    """Create the logins and the schema, as `cost-analytics roles create` does."""
+    await create_logins(admin_url, Plan(PASSWORDS))
+
+
+def as_login(url: str, process: Process) -> str:
+    """Return the address of the same database for a process."""
+    return login_url(url, process, PASSWORDS[process])
+
+
+_LOGINS: dict[str, Process] = {"worker": "worker", "api": "api", "notices": "notifications"}
+
+
+def as_process(command: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Return settings in which a command logs in to the tests' server as it does in production.
+
+    Only the administrator's address of a database from the template is replaced: a test that
+    gives another means it.
+    """
+    url = values.get("DATABASE_URL", "")
+    parts = urlsplit(url)
+    if parts.username != "cost_analytics" or not parts.path.startswith("/test_"):
+        return dict(values)
+    own = {"DATABASE_URL": as_login(url, _LOGINS.get(command, "operator"))}
+    return {**values, **own, "RERATE_DATABASE_URL": as_login(url, "worker")}
