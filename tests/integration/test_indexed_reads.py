@@ -26,7 +26,7 @@ READS = [
     ("forecast", "days", ("alice", *ALICE, SINCE.date())),
     ("advice", "calls", CALLS),
     ("advice", "usages", (*CALLS, 3)),
-    ("advice", "charges", (*CALLS, 3, "stripe")),
+    ("advice", "charges", (*CALLS, 3)),
 ]
 MANY = (
     """INSERT INTO calls (call_id, user_id, first_at, updated_at)
