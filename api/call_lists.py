@@ -99,18 +99,21 @@ class CallLists:
     async def events(self, request: web.Request) -> web.Response:
         """Answer with a page of what happened to a call; 403 as for the call itself."""
         call_id, limit = request.match_info["callId"], limit_of(request)
-        rows = await list_events(
+        found = await list_events(
             self._readers,
             request[CALLER].viewer,
             call_id,
             after=cursor_of(request, _is_identity),
             most=limit + 1,
         )
-        if rows is None:
+        if found is None:
             raise forbidden()
+        rows, archived = found
         shown, following = page(rows, limit, lambda event: event.position)
         events = [listed_event(event) for event in shown]
-        body = EventPage(call_id=call_id, events=events, next_cursor=following)
+        body = EventPage(
+            call_id=call_id, events=events, next_cursor=following, archived_events=archived
+        )
         return tagged_reply(request, body)
 
 

@@ -86,4 +86,5 @@ def call_cost(report: CallReport) -> CallCost:
         calculated_at=report.updated_at,
         started_at=report.started_at,
         ended_at=report.ended_at,
+        archived_events=report.archived_events,
     )

@@ -35,6 +35,7 @@ from schemas.events import (
     CostVoided,
     Event,
 )
+from schemas.identity import identity_of
 from schemas.money import nano_from_usd
 from schemas.refusals import Refused
 
@@ -214,6 +215,8 @@ class _Fold:
         data = event.data
         if isinstance(data, CallCharged):
             return self._charge(event, data, call, owner)
+        if isinstance(data, CostVoided):
+            self._require_details(data, call)
         _see(call, owner, event.time)
         call.event_count += 1
         if isinstance(data, CallRefunded):
@@ -251,6 +254,15 @@ class _Fold:
         if fee is None:
             raise Refused("unknown_price", f"No fee is known for processor {data.processor}.")
         return fee
+
+    def _require_details(self, data: CostVoided, call: Call) -> None:
+        """Refuse the void of an archived cost of which no details are kept any more."""
+        if call.call_id in self._known.without_details:
+            cost = self._voidable.get(identity_of(data.voids.source, data.voids.id))
+            if cost is None or cost.call_id != call.call_id:
+                raise Refused(
+                    "too_old", f"The details of what call {call.call_id} cost are no longer kept."
+                )
 
     def _void(self, event: Event, data: CostVoided, call: Call) -> Entry:
         """Take a recorded cost back on the day it was counted, or remember to when it arrives."""

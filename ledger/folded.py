@@ -32,12 +32,15 @@ class Known(msgspec.Struct):
 
     `calls` are the calls the batch names, as last committed; `held` the events kept back for them;
     `voidable` the recorded costs that voids of this batch name; `voided` those voided already.
+    `without_details` are calls with archived costs whose details are no longer kept: a void of one
+    of these cannot be counted.
     """
 
     calls: Mapping[str, Call] = {}
     held: Mapping[str, list[Event]] = {}
     voidable: Mapping[str, CountedCost] = {}
     voided: frozenset[str] = frozenset()
+    without_details: frozenset[str] = frozenset()
 
 
 class Folded(msgspec.Struct):

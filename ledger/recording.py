@@ -29,7 +29,6 @@ from ledger.folded import Folded, Known
 from ledger.periods import day_of
 from ledger.pricebook import PriceBook
 from ledger.rating import Incoming, voids_among
-from ledger.rerating import foreign_voids, redirect_voids
 from ledger.store.batches import (
     StaleCallError,
     drop_unused,
@@ -37,18 +36,21 @@ from ledger.store.batches import (
     lock_calls,
     read_calls,
     read_held,
-    read_voidable,
     write,
 )
 from ledger.store.codecs import use_fast_codecs
-from ledger.store.database import TRANSIENT_ERRORS, Connection, Deadlock, UniqueViolation
+from ledger.store.database import (
+    TRANSIENT_ERRORS,
+    CheckViolation,
+    Connection,
+    Deadlock,
+    UniqueViolation,
+)
 from ledger.store.moving import Moved, move
 from ledger.store.offsets import DeadLetter, Stream, count_resent, record_dead_letters
-from ledger.store.partitions import Month, ensure_months
+from ledger.store.partitions import Month, ensure_months, lacks_partition
 from ledger.store.pending_checks import CheckKey, add_checks
-from ledger.store.rerates import newest_replacements
-from schemas.events import CostVoided, Event
-from schemas.identity import identity_of
+from ledger.void_targets import resolve_voids
 
 CACHED_CALLS_MAX: Final = 50_000
 BATCHES_BEFORE_TRUST: Final = 20
@@ -108,6 +110,10 @@ class Recorder:
                 self._batches_without_repeat = self._batches_without_rival = 0
             except (StaleCallError, Deadlock):
                 self._batches_without_rival = 0
+            except CheckViolation as error:
+                if not lacks_partition(error):
+                    raise
+                self._months.clear()  # a month was archived; a late event needs a new partition
             except TRANSIENT_ERRORS:
                 self._drop_connection()
                 raise
@@ -228,10 +234,7 @@ class Recorder:
             known.held = await read_held(connection, holding)
         voids = voids_among(events)
         if voids:
-            foreign = foreign_voids(voids)
-            redirect_voids(foreign, await newest_replacements(connection, _void_targets(foreign)))
-            targets = _void_targets(voids)
-            known.voidable, known.voided = await read_voidable(connection, targets)
+            await resolve_voids(connection, voids, known)
         return known
 
     async def _read(self, connection: Connection, call_ids: set[str]) -> dict[str, Call]:
@@ -263,15 +266,6 @@ class Recorder:
 
 def _lacks_price(folded: Folded) -> bool:
     return any(why.code == "unknown_price" for _, why in (*folded.refused, *folded.unreleased))
-
-
-def _void_targets(events: Sequence[Event]) -> set[tuple[str, str]]:
-    """Return the identity that each void names, with the void's call."""
-    return {
-        (identity_of(event.data.voids.source, event.data.voids.id), event.data.call_id)
-        for event in events
-        if isinstance(event.data, CostVoided)
-    }
 
 
 def _late_checks(folded: Folded, now: datetime) -> set[CheckKey]:

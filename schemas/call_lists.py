@@ -95,8 +95,12 @@ class ListedEvent(Body):
 
 
 class EventPage(Body):
-    """Some of a call's events in order of time; `next_cursor` asks for those after them, if any."""
+    """Some of a call's events in order of time; `next_cursor` asks for those after them, if any.
+
+    `archived_events` is how many more the call has in the archive, which are not listed.
+    """
 
     call_id: str
     events: list[ListedEvent]
     next_cursor: str | None
+    archived_events: int = 0

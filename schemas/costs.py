@@ -55,6 +55,8 @@ class CallCost(Body):
     `net_revenue` and `gross_profit` are what was charged, less refunds and less the transaction
     cost or the total cost; `gross_margin` is gross profit ÷ charged. `estimated` says that some
     cost is a guess still to be replaced. `calculated_at` is when the totals last changed.
+    `archived_events` is how many of the call's events are in the archive: the totals contain them,
+    `api_costs` does not list them.
     """
 
     call_id: str
@@ -81,6 +83,7 @@ class CallCost(Body):
     calculated_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    archived_events: int = 0
 
 
 class Period(Body):

@@ -28,7 +28,7 @@ _READS: Final = {
     "reports": (_REPORTS, ("call", "spending")),
     "analytics": (_REPORTS, ("everyone",)),
     "anomaly_lists": (_REPORTS, ("of_user", "of_everyone")),
-    "call_lists": (_REPORTS, ("calls", "any_call", "call_exists", "events")),
+    "call_lists": (_REPORTS, ("calls", "any_call", "archived_events", "events")),
     "budgets": (_REPORTS, ("alerts_page",)),
     "channels": (_REPORTS, ("list",)),
     "live": (_REPORTS, ("usual_durations", "once_services")),

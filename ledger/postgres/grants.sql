@@ -50,6 +50,12 @@ SELECT * FROM (VALUES
     ('dead_letter_counts',     'SIU',  '-',    'SIU',  '-',    '-',    'S'),
     ('vendor_bills',           '-',    '-',    'SIU',  'S',    'S',    '-'),
     ('vendor_bill_lines',      '-',    '-',    'SI',   'S',    'S',    '-'),
+    ('month_seals',            'SU',   'S',    'SIUD', '-',    '-',    '-'),
+    ('sealed_calls',           'S',    'S',    'SID',  'S',    'S',    '-'),
+    ('sealed_spend',           'S',    '-',    'SID',  '-',    '-',    '-'),
+    ('sealed_voids',           'S',    'S',    'SID',  'S',    'S',    '-'),
+    ('archived_cost_kinds',    'S',    'S',    'SI',   'S',    '-',    '-'),
+    ('archived_costs',         'SUD',  'S',    'SIUD', 'S',    '-',    '-'),
     ('schema_migrations',      'S',    'S',    'S',    'S',    'S',    'S'),
     ('ledger_epochs',          'SU',   'SU',   'SIU',  'S',    'S',    'S'),
     ('viewer_keys',            '-',    '-',    '-',    '-',    '-',    '-'),
@@ -61,7 +67,14 @@ SELECT * FROM (VALUES
     ('cost_postings',          'S',    '-',    'S',    '-',    '-',    '-'),
     ('charge_postings',        'S',    '-',    'S',    '-',    '-',    '-'),
     ('spend_postings',         'S',    '-',    'S',    '-',    '-',    '-'),
-    ('waiting_voids',          'S',    '-',    'S',    '-',    '-',    '-')
+    ('waiting_voids',          'S',    '-',    'S',    '-',    '-',    '-'),
+    ('known_voids',            'S',    'S',    'S',    '-',    '-',    '-'),
+    ('revoked_costs',          'S',    '-',    'S',    '-',    '-',    '-'),
+    ('repriceable_costs',      'S',    '-',    'S',    '-',    '-',    '-'),
+    ('fact_events',            'S',    '-',    'S',    '-',    '-',    '-'),
+    -- These two read as whoever reads them.
+    ('sealed_decisions',       'S',    '-',    'S',    'S',    'S',    '-'),
+    ('archived_lines',         'S',    '-',    'S',    'S',    '-',    '-')
 ) AS decided (relation, worker, notifications, operator, api, reports, figures)
 
 -- name: of_columns
@@ -69,6 +82,7 @@ SELECT * FROM (VALUES
 -- channel can be written by the API and never read back.
 SELECT * FROM (VALUES
     ('service_prices', 'api', 'UPDATE', 'verified_at'),
+    ('month_seals', 'api', 'SELECT', 'seal_id, month, part, file, events, sealed_at'),
     ('stream_workers', 'api', 'SELECT', 'partitions, heartbeat_at'),
     ('notice_channels', 'api', 'SELECT',
      'channel_id, user_id, type, address, state, reason, created_at, verified_at, delivered_at, failures, paused_until'),

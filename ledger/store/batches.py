@@ -116,6 +116,14 @@ async def read_voidable(
     return costs, frozenset(row["identity"] for row in rows if row["voided"])
 
 
+async def read_calls_without_details(
+    connection: Connection, call_ids: Iterable[str]
+) -> frozenset[str]:
+    """Return those of the calls with archived costs whose details are no longer kept."""
+    rows = await connection.fetch(_SQL["calls_without_details"], joined_texts(list(call_ids)))
+    return frozenset(row["call_id"] for row in rows)
+
+
 async def write(connection: Connection, folded: Folded, recorded_at: datetime) -> None:
     """Write the calls and the events of a batch; few events are left to `move`.
 

@@ -150,14 +150,19 @@ def listed_call(row: Record) -> ListedCall:
 
 async def list_events(
     readers: ReaderPool, viewer: Viewer, call_id: str, *, after: Position | None, most: int
-) -> list[EventRow] | None:
-    """Return up to `most` events of a call in order of time; raises StoreUnavailableError.
+) -> tuple[list[EventRow], int] | None:
+    """Return up to `most` events of a call in order of time, and how many are in the archive.
 
-    None where there is no call that the viewer may see.
+    None where there is no call that the viewer may see. Raises StoreUnavailableError.
     """
     rows = await readers.read(
         viewer, _READS["events"], call_id, *viewer, *(after or (None, None)), most
     )
-    if not rows and not await readers.read_value(viewer, _READS["call_exists"], call_id, *viewer):
-        return None
-    return [EventRow(**row) for row in rows]
+    if rows:
+        return [_event_row(row) for row in rows], rows[0]["archived_events"]
+    archived = await readers.read_value(viewer, _READS["archived_events"], call_id, *viewer)
+    return None if archived is None else ([], archived)
+
+
+def _event_row(row: Record) -> EventRow:
+    return EventRow(**{name: row[name] for name in EventRow._fields})

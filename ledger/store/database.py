@@ -25,6 +25,8 @@ _LIMITS: Final = {
 UniqueViolation = asyncpg.UniqueViolationError
 Deadlock = asyncpg.DeadlockDetectedError
 UnknownAuthorization = asyncpg.InvalidAuthorizationSpecificationError
+LockTimeout = asyncpg.LockNotAvailableError
+CheckViolation = asyncpg.CheckViolationError
 
 TRANSIENT_ERRORS: Final = (
     asyncpg.PostgresConnectionError,

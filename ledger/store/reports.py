@@ -72,6 +72,7 @@ class CallReport(NamedTuple):
     started_at: datetime | None
     ended_at: datetime | None
     updated_at: datetime
+    archived_events: int = 0
 
 
 class PersonaSum(msgspec.Struct, gc=False, rename="camel"):
@@ -148,6 +149,7 @@ async def call_report(readers: ReaderPool, viewer: Viewer, call_id: str) -> Call
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         updated_at=row["updated_at"],
+        archived_events=int(row["archived_events"]),
     )
 
 

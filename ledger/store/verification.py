@@ -1,13 +1,15 @@
 """Compares every total with the recorded events it must follow from, and can write them anew.
 
+Archived events are represented by the seals of their months, see `ledger.operations.archives`.
+
 The comparison is SQL over the events, set by set; it shares no code with the fold that keeps the
 totals, so that a fault in one shows against the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
 
 import msgspec
 
@@ -51,6 +53,7 @@ _LINES_MAX: Final = 20
 _STATEMENT_SECONDS_MAX: Final = 6 * 3600
 
 Report = Callable[[str], None]
+Restore = Callable[[Connection], Awaitable[None]]
 
 
 class Verification(msgspec.Struct):
@@ -59,6 +62,12 @@ class Verification(msgspec.Struct):
     differences: int = 0
     lines: list[str] = []
     checked: dict[str, int] = {}
+
+    def note(self, line: str) -> None:
+        """Count a difference; the first ones are kept in words."""
+        self.differences += 1
+        if len(self.lines) < _LINES_MAX:
+            self.lines.append(line)
 
 
 async def verify(url: str, report: Report = lambda _: None) -> Verification:
@@ -72,22 +81,21 @@ async def verify(url: str, report: Report = lambda _: None) -> Verification:
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         await connection.execute(_SQL["no_time_limit"])
+        await connection.execute(_SQL["keep_partitions"])
         counts = await connection.fetchrow(_SQL["counts"], timeout=_STATEMENT_SECONDS_MAX)
         result.checked = dict(counts or {})
         for check, what in _CHECKS.items():
             report(f"comparing {what}")
-            await _compare(connection, check, what, result)
+            await compare(connection, _SQL[check], what, result)
     return result
 
 
-async def _compare(connection: Connection, check: str, what: str, result: Verification) -> None:
-    rows = await connection.fetch(_SQL[check], timeout=_STATEMENT_SECONDS_MAX)
-    result.differences += len(rows)
-    room = _LINES_MAX - len(result.lines)
-    result.lines += [
-        f"{what}: {row['what']}: {_in_words(row['expected'], row['actual'])}"
-        for row in rows[: max(0, room)]
-    ]
+async def compare(
+    connection: Connection, statement: str, what: str, result: Verification, *arguments: Any
+) -> None:
+    """Add to `result` each row of a statement that returns `what`, `expected` and `actual`."""
+    for row in await connection.fetch(statement, *arguments, timeout=_STATEMENT_SECONDS_MAX):
+        result.note(f"{what}: {row['what']}: {_in_words(row['expected'], row['actual'])}")
 
 
 def _in_words(expected: str | None, actual: str | None) -> str:
@@ -101,10 +109,11 @@ def _in_words(expected: str | None, actual: str | None) -> str:
     return f"should be {should} and is {does}"
 
 
-async def rebuild(url: str, report: Report = lambda _: None) -> int:
-    """Write every total anew from the recorded events, in one transaction.
+async def rebuild(url: str, report: Report = lambda _: None, restore: Restore | None = None) -> int:
+    """Write every total again from the seals and the recorded events, in one transaction.
 
     Raises the ledger's epoch, so that feeds are sent again and the totals topic is brought in line.
+    `restore` may write the seals again first, from the files of the archive.
     Returns how many calls were written. Writers wait meanwhile. Raises OSError or a PostgreSQL
     error, and leaves everything as it was then.
     """
@@ -115,6 +124,8 @@ async def rebuild(url: str, report: Report = lambda _: None) -> int:
     ):
         await connection.execute(_SQL["no_time_limit"])
         await connection.execute(_SQL["stop_writers"])
+        if restore is not None:
+            await restore(connection)
         for step in _REBUILD:
             report(step.replace("_", " "))
             status = await connection.execute(_SQL[step], timeout=_STATEMENT_SECONDS_MAX)

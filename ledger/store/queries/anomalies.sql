@@ -43,15 +43,18 @@ SELECT asked.place, c.user_id, c.persona_id, c.duration_ms, c.costs
                  LIMIT $4) AS c
 
 -- name: recorded_operations
--- What was recorded of the calls $1 and not voided: services and operations.
+-- What was recorded of the calls $1 and not voided, archived or not: services and operations.
 SELECT DISTINCT e.call_id, e.service, e.operation
   FROM unnest($1::text::text[]) AS asked (call_id),
        LATERAL (SELECT call_id, service, operation, identity
                   FROM call_cost_events
                  WHERE call_id = asked.call_id AND type = 'cost.recorded'
+                UNION ALL
+                SELECT call_id, service, operation, identity
+                  FROM archived_costs JOIN archived_cost_kinds USING (kind_id)
+                 WHERE call_id = asked.call_id
                 OFFSET 0) AS e
- WHERE NOT EXISTS (SELECT FROM call_cost_events AS v
-                    WHERE v.call_id = e.call_id AND v.type = 'cost.voided' AND v.voids = e.identity)
+ WHERE NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = e.call_id AND v.voids = e.identity)
 
 -- name: open_of_calls
 -- What was found about the calls $1 and stands.

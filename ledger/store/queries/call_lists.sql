@@ -23,11 +23,11 @@ SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
 -- Whether there is any call that the viewer ($1) may see; $2 is true for an administrator.
 SELECT EXISTS (SELECT FROM calls WHERE user_id = $1 OR $2)
 
--- name: call_exists
--- Whether there is a call $1 that the viewer may see.
-SELECT EXISTS (
-    SELECT FROM calls WHERE call_id = $1 AND (user_id = $2 OR $3) AND user_id IS NOT NULL
-)
+-- name: archived_events
+-- How many events of call $1 are in the archive; no row for a call that the viewer may not see.
+SELECT (SELECT coalesce(sum(event_count), 0)::bigint
+          FROM sealed_calls WHERE call_id = $1 AND (user_id = $2 OR $3)) AS archived_events
+  FROM calls WHERE call_id = $1 AND (user_id = $2 OR $3) AND user_id IS NOT NULL
 
 -- name: events
 -- A page of what happened to call $1, in order of time, after the event $5 of the time $4; at most
@@ -36,12 +36,16 @@ SELECT EXISTS (
 SELECT e.identity::text AS identity, e.source, e.event_id, e.type, e.time, e.recorded_at, e.service,
        e.operation, e.model, e.usage, e.unit, e.unit_cost, e.cost_nano, e.amount_nano, e.estimated,
        e.data,
-       e.type = 'cost.recorded' AND EXISTS (
-           SELECT FROM call_cost_events AS v
-            WHERE v.call_id = $1
-              AND (v.user_id = $2 OR $3)
-              AND v.type = 'cost.voided'
-              AND v.voids = e.identity) AS voided
+       e.type = 'cost.recorded' AND (
+           EXISTS (SELECT FROM call_cost_events AS v
+                    WHERE v.call_id = $1
+                      AND (v.user_id = $2 OR $3)
+                      AND v.type = 'cost.voided'
+                      AND v.voids = e.identity)
+           OR EXISTS (SELECT FROM sealed_voids AS v WHERE v.call_id = $1 AND v.voids = e.identity)
+       ) AS voided,
+       (SELECT coalesce(sum(event_count), 0)::bigint
+          FROM sealed_calls WHERE call_id = $1 AND (user_id = $2 OR $3)) AS archived_events
   FROM call_cost_events AS e
  WHERE e.call_id = $1
    AND (e.user_id = $2 OR $3)
@@ -50,6 +54,10 @@ SELECT e.identity::text AS identity, e.source, e.event_id, e.type, e.time, e.rec
         OR (e.data::jsonb ->> 'version')::bigint = (
                SELECT max((s.data::jsonb ->> 'version')::bigint)
                  FROM call_cost_events AS s
-                WHERE s.call_id = $1 AND (s.user_id = $2 OR $3) AND s.type = 'call.settled'))
+                WHERE s.call_id = $1 AND (s.user_id = $2 OR $3) AND s.type = 'call.settled')
+           AND NOT EXISTS (
+               SELECT FROM sealed_decisions AS d
+                WHERE d.call_id = $1 AND (d.user_id = $2 OR $3)
+                  AND d.version > (e.data::jsonb ->> 'version')::bigint))
  ORDER BY e.time, e.identity
  LIMIT $6

@@ -4,11 +4,15 @@
 
 -- name: events
 -- What happened to the cost of user $1's calls from $4 to before $5, call by call, newest call
--- first, in order of time within a call. Walks the index of calls and looks up the events of each,
+-- first, in order of time within a call. What is archived of a call is one line for each day and
+-- service, so that the columns still sum to the totals. Walks the index of calls and looks up the events of each,
 -- with what was voided and which decision of the ledger is the last.
 SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.operation,
        e.operation_sent, e.model, e.usage, e.unit, e.unit_cost, e.cost_nano, e.amount_nano,
-       e.estimated, e.identity = ANY (of_call.voided) AS voided, e.source, e.event_id, e.data
+       e.estimated,
+       e.identity = ANY (of_call.voided)
+           OR EXISTS (SELECT FROM sealed_voids AS v WHERE v.call_id = c.call_id AND v.voids = e.identity) AS voided,
+       e.source, e.event_id, e.data
   FROM (SELECT call_id, first_at
           FROM calls
          WHERE user_id = $1
@@ -17,20 +21,32 @@ SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.oper
          ORDER BY first_at DESC, call_id) AS c
  CROSS JOIN LATERAL (
        SELECT coalesce(array_agg(voids) FILTER (WHERE type = 'cost.voided'), '{}') AS voided,
-              max(CASE WHEN type = 'call.settled' THEN (data::jsonb ->> 'version')::bigint END) AS decision
+              greatest(max(CASE WHEN type = 'call.settled' THEN (data::jsonb ->> 'version')::bigint END),
+                       (SELECT max(version) FROM sealed_decisions AS d
+                         WHERE d.call_id = c.call_id AND (d.user_id = $2 OR $3))) AS decision
          FROM call_cost_events
         WHERE call_id = c.call_id
           AND (user_id = $2 OR $3)
           AND type IN ('cost.voided', 'call.settled')) AS of_call
  CROSS JOIN LATERAL (
-       SELECT *
+       SELECT time, recorded_at, call_id, persona_id, type, service, operation, operation_sent, model,
+              usage, unit, unit_cost, cost_nano, amount_nano, estimated, identity, source, event_id, data
          FROM call_cost_events
         WHERE call_id = c.call_id
           AND (user_id = $2 OR $3)
           AND time >= $4
           AND time < $5
           AND (type <> 'call.settled' OR (data::jsonb ->> 'version')::bigint = of_call.decision)
-        ORDER BY time, identity) AS e
+        UNION ALL
+       SELECT a.time, a.sealed_at, a.call_id, NULL, a.type, a.service, NULL, NULL, NULL,
+              NULL, NULL, NULL, a.cost_nano, a.amount_nano, false, a.identity, a.source, a.event_id, a.data
+         FROM archived_lines AS a
+        WHERE a.call_id = c.call_id
+          AND (a.user_id = $2 OR $3)
+          AND a.time >= $4
+          AND a.time < $5
+          AND (a.version IS NULL OR a.version = of_call.decision)
+        ORDER BY time, identity, type, service) AS e
 
 -- name: calls
 -- The calls of user $1 with a first event from $4 to before $5, newest first.

@@ -3,31 +3,45 @@
 -- $3 the end of the span, both midnights in UTC.
 
 -- name: from_events
--- What the recorded events of the span come to, by UTC day. A call counts on the day of its first
--- event, with its share of infrastructure; a default charge on the day of its last end.
+-- What the recorded events of the span come to, by UTC day, archived ones by the seals of their
+-- months. A call counts on the day of its first event, with its share of infrastructure; a default
+-- charge on the day of its last end.
 WITH moved AS MATERIALIZED (
     SELECT identity, call_id, type, time, cost_nano, amount_nano
       FROM call_cost_events
      WHERE $1 AND time >= $2 AND time < $3 AND type <> 'call.settled'
+), sealed AS MATERIALIZED (
+    SELECT c.*
+      FROM sealed_calls AS c JOIN month_seals AS s USING (seal_id)
+     WHERE $1 AND s.month >= date_trunc('month', $2 AT TIME ZONE 'UTC') AND s.month < $3 AT TIME ZONE 'UTC'
 ), begun AS MATERIALIZED (
-    SELECT call_id, min(time) AS at
-      FROM moved AS m
+    SELECT call_id, min(at) AS at
+      FROM (SELECT call_id, time AS at FROM moved
+            UNION ALL
+            SELECT call_id, first_at FROM sealed WHERE first_at >= $2 AND first_at < $3) AS m
      WHERE NOT EXISTS (SELECT FROM call_cost_events AS e
                         WHERE e.call_id = m.call_id AND e.time < $2 AND e.type <> 'call.settled')
+       AND NOT EXISTS (SELECT FROM sealed_calls AS e WHERE e.call_id = m.call_id AND e.first_at < $2)
      GROUP BY call_id
 ), ended AS MATERIALIZED (
-    SELECT call_id, max(time) AS at
-      FROM moved AS m
-     WHERE type = 'call.ended'
-       AND NOT EXISTS (SELECT FROM call_cost_events AS e
+    SELECT call_id, max(at) AS at
+      FROM (SELECT call_id, time AS at FROM moved WHERE type = 'call.ended'
+            UNION ALL
+            SELECT c.call_id, f.time
+              FROM sealed AS c, jsonb_to_recordset(c.facts) AS f (type text, time timestamptz)
+             WHERE f.type = 'call.ended' AND f.time >= $2 AND f.time < $3) AS m
+     WHERE NOT EXISTS (SELECT FROM call_cost_events AS e
                         WHERE e.call_id = m.call_id AND e.time >= $3 AND e.type = 'call.ended')
+       AND NOT EXISTS (SELECT
+                         FROM sealed_calls AS e, jsonb_to_recordset(e.facts) AS f (type text, time timestamptz)
+                        WHERE e.call_id = m.call_id AND f.type = 'call.ended' AND f.time >= $3)
      GROUP BY call_id
 ), decided AS MATERIALIZED (
     SELECT DISTINCT ON (call_id) call_id, data::jsonb AS decision
-      FROM call_cost_events
-     WHERE $1
-       AND type = 'call.settled'
-       AND call_id IN (SELECT call_id FROM begun UNION ALL SELECT call_id FROM ended)
+      FROM (SELECT call_id, data FROM call_cost_events WHERE $1 AND type = 'call.settled'
+            UNION ALL
+            SELECT call_id, data FROM sealed_decisions WHERE $1) AS decisions
+     WHERE call_id IN (SELECT call_id FROM begun UNION ALL SELECT call_id FROM ended)
      ORDER BY call_id, (data::jsonb ->> 'version')::bigint DESC
 ), postings AS (
     SELECT at, 1 AS calls, 0::bigint AS cost_nano, 0::bigint AS charged_nano, 0::bigint AS refunded_nano
@@ -38,10 +52,26 @@ WITH moved AS MATERIALIZED (
      WHERE type = 'cost.recorded'
        AND NOT EXISTS (SELECT FROM call_cost_events AS v
                         WHERE v.call_id = m.call_id AND v.type = 'cost.voided' AND v.voids = m.identity)
+       AND NOT EXISTS (SELECT FROM sealed_voids AS v WHERE v.call_id = m.call_id AND v.voids = m.identity)
     UNION ALL
     SELECT time, 0, cost_nano, amount_nano, 0 FROM moved WHERE type = 'call.charged'
     UNION ALL
     SELECT time, 0, 0, 0, amount_nano FROM moved WHERE type = 'call.refunded'
+    UNION ALL
+    SELECT days.key::date AT TIME ZONE 'UTC', 0, costs.value::bigint, 0, 0
+      FROM sealed AS c, jsonb_each(c.costs) AS days, jsonb_each_text(days.value) AS costs
+     WHERE days.key::date >= utc_day($2) AND days.key::date < utc_day($3)
+    UNION ALL
+    SELECT days.key::date AT TIME ZONE 'UTC', 0, 0, (days.value ->> 0)::bigint, (days.value ->> 1)::bigint
+      FROM sealed AS c, jsonb_each(c.charges) AS days
+     WHERE days.key::date >= utc_day($2) AND days.key::date < utc_day($3)
+    UNION ALL
+    SELECT a.time, 0, -a.cost_nano, 0, 0
+      FROM archived_costs AS a
+     WHERE $1 AND a.time >= $2 AND a.time < $3
+       AND (EXISTS (SELECT FROM call_cost_events AS v
+                     WHERE v.call_id = a.call_id AND v.type = 'cost.voided' AND v.voids = a.identity)
+            OR EXISTS (SELECT FROM sealed_voids AS v WHERE v.call_id = a.call_id AND v.voids = a.identity))
     UNION ALL
     SELECT begun.at, 0, share.value::bigint, 0, 0
       FROM begun JOIN decided USING (call_id), jsonb_each_text(decision -> 'infrastructure') AS share

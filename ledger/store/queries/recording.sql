@@ -47,15 +47,38 @@ SELECT call_id, event FROM unnest(as_texts($1)) AS asked (call_id) JOIN held_eve
 
 -- name: voidable
 -- Of the identities $1, each in the call beside it in $2, the recorded costs, and whether voided.
-SELECT replace(cost.identity::text, '-', '') AS identity, cost.call_id,
-       cost.time, cost.service, cost.cost_nano, cost.estimated,
+-- An archived one is locked, so that its details are kept while it is being voided.
+WITH asked AS MATERIALIZED (
+    SELECT * FROM unnest(as_texts($1)::uuid[], as_texts($2)) AS asked (identity, call_id)
+), archived AS MATERIALIZED (
+    SELECT a.identity, a.call_id, a.time, a.kind_id, a.cost_nano, a.estimated
+    FROM asked JOIN archived_costs AS a USING (call_id, identity)
+    FOR SHARE OF a
+), found AS (
+    SELECT cost.identity, cost.call_id, cost.time, cost.service, cost.cost_nano, cost.estimated
+    FROM asked JOIN call_cost_events AS cost USING (identity, call_id)
+    WHERE cost.type = 'cost.recorded'
+    UNION ALL
+    SELECT a.identity, a.call_id, a.time, k.service, a.cost_nano, a.estimated
+    FROM archived AS a JOIN archived_cost_kinds AS k USING (kind_id)
+)
+SELECT replace(identity::text, '-', '') AS identity, call_id, time, service, cost_nano, estimated,
        EXISTS (
            SELECT FROM call_cost_events AS void
-           WHERE void.call_id = cost.call_id AND void.type = 'cost.voided' AND void.voids = cost.identity
+           WHERE void.call_id = found.call_id AND void.type = 'cost.voided' AND void.voids = found.identity
+       ) OR EXISTS (
+           SELECT FROM sealed_voids AS void
+           WHERE void.call_id = found.call_id AND void.voids = found.identity
        ) AS voided
-FROM unnest(as_texts($1)::uuid[], as_texts($2)) AS asked (identity, call_id)
-JOIN call_cost_events AS cost USING (identity, call_id)
-WHERE cost.type = 'cost.recorded'
+FROM found
+
+-- name: calls_without_details
+-- Those of the calls $1 with archived costs whose details are no longer kept.
+SELECT DISTINCT call_id
+FROM unnest(as_texts($1)) AS asked (call_id)
+JOIN sealed_calls USING (call_id)
+JOIN month_seals USING (seal_id)
+WHERE costs_expired_at IS NOT NULL
 
 -- name: put_calls
 -- Calls heard of for the first time and calls whose facts changed; an existing row is touched only

@@ -3,11 +3,14 @@
 
 -- name: call
 -- One call with the class of each of its services and the lines that make up its usage. Voided
--- lines are left out, so that the rest sums to the totals. Nothing of a call is older than its
+-- lines are left out, so that the rest sums to the totals, but for archived lines, which only their
+-- number stands for. Nothing of a call is older than its
 -- first event, which keeps the search out of earlier partitions. Events are found by $1, not by
 -- c.call_id, whose collation differs from that of their index. Money is nano-dollars.
 SELECT c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.charges,
        c.estimated_count > 0 AS estimated, c.first_at, c.started_at, c.ended_at, c.updated_at,
+       (SELECT coalesce(sum(event_count), 0)
+          FROM sealed_calls WHERE call_id = $1 AND (user_id = $2 OR $3)) AS archived_events,
        (SELECT json_object_agg(s.service, k.class)
           FROM (SELECT DISTINCT service
                   FROM jsonb_each(c.costs::jsonb) AS day (date, costs),
@@ -31,7 +34,10 @@ SELECT c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.c
                               AND (v.user_id = $2 OR $3)
                               AND v.time >= c.first_at
                               AND v.type = 'cost.voided'
-                              AND v.voids = e.identity)) AS lines
+                              AND v.voids = e.identity)
+           AND NOT EXISTS (SELECT
+                             FROM sealed_voids AS v
+                            WHERE v.call_id = $1 AND v.voids = e.identity)) AS lines
   FROM calls AS c
  WHERE c.call_id = $1
    AND (c.user_id = $2 OR $3)

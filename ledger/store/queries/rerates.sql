@@ -8,11 +8,19 @@ SELECT pg_try_advisory_lock(hashtext('cost-analytics rerate'))
 
 -- name: used
 -- Which prices counted for costs from $1 to before $2, of service $3 or of all, for which usage.
-SELECT service, operation, coalesce(model, '') AS model, unit, price_id, min(time) AS first, max(time) AS last
-FROM call_cost_events
-WHERE type = 'cost.recorded' AND price_id IS NOT NULL
-  AND time >= $1 AND time < $2 AND ($3::text IS NULL OR service = $3)
-GROUP BY service, operation, coalesce(model, ''), unit, price_id
+SELECT service, operation, model, unit, price_id, min(time) AS first, max(time) AS last
+FROM (
+    SELECT service, operation, coalesce(model, '') AS model, unit, price_id, time
+    FROM call_cost_events
+    WHERE type = 'cost.recorded' AND price_id IS NOT NULL
+      AND time >= $1 AND time < $2 AND ($3::text IS NULL OR service = $3)
+    UNION ALL
+    SELECT k.service, k.operation, k.model, k.unit, a.price_id, a.time
+    FROM archived_costs AS a JOIN archived_cost_kinds AS k USING (kind_id)
+    WHERE a.price_id IS NOT NULL
+      AND a.time >= $1 AND a.time < $2 AND ($3::text IS NULL OR k.service = $3)
+) AS costs
+GROUP BY service, operation, model, unit, price_id
 
 -- name: due
 -- The counted costs within the spans $1 to $7, all of them from $8 to before $9, call by call.
@@ -20,7 +28,7 @@ SELECT e.user_id, e.call_id, replace(e.identity::text, '-', '') AS identity, e.t
        e.operation, coalesce(e.model, '') AS model, e.unit, e.usage, e.cost_nano
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::timestamptz[], $7::timestamptz[])
      AS span (service, operation, model, unit, price_id, starts, ends)
-JOIN counted_costs AS e
+JOIN repriceable_costs AS e
   ON (e.service, e.operation, coalesce(e.model, ''), e.unit, e.price_id)
    = (span.service, span.operation, span.model, span.unit, span.price_id)
  AND e.time >= span.starts AND e.time < span.ends
@@ -32,12 +40,24 @@ ORDER BY e.user_id, e.call_id, e.identity
 SELECT FROM calls WHERE call_id = ANY ($1::text[]) ORDER BY call_id FOR NO KEY UPDATE
 
 -- name: counted
--- Those of the costs $1, each in the call beside it in $2, that still count.
+-- Those of the costs $1, each in the call beside it in $2, that still count. The metadata of an
+-- archived one is in its file only.
+WITH asked AS MATERIALIZED (
+    SELECT * FROM unnest($1::text::uuid[], $2::text::text[]) AS asked (identity, call_id)
+)
 SELECT replace(e.identity::text, '-', '') AS identity, e.source, e.event_id, e.time, e.user_id, e.call_id,
        e.service, e.operation, e.operation_sent, e.model, e.usage, e.unit, e.unit_cost, e.price_id,
        e.estimated, e.data
-FROM unnest($1::text::uuid[], $2::text::text[]) AS asked (identity, call_id)
-JOIN counted_costs AS e USING (identity, call_id)
+FROM asked JOIN counted_costs AS e USING (identity, call_id)
+UNION ALL
+SELECT replace(a.identity::text, '-', ''), k.source, a.event_id, a.time, c.user_id, a.call_id,
+       k.service, k.operation, nullif(k.operation_sent, ''), nullif(k.model, ''), a.usage, k.unit,
+       a.unit_cost, a.price_id, a.estimated, NULL
+FROM asked
+JOIN archived_costs AS a USING (identity, call_id)
+JOIN archived_cost_kinds AS k USING (kind_id)
+JOIN sealed_calls AS c ON c.call_id = a.call_id AND c.seal_id = a.seal_id
+WHERE NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = a.call_id AND v.voids = a.identity)
 
 -- name: newest_replacements
 -- Of the costs $1, each in the call beside it in $2, those that later prices replaced, each with
@@ -52,6 +72,11 @@ WITH RECURSIVE chain AS (
         FROM call_cost_events AS e
         WHERE e.call_id = chain.call_id AND e.type = 'cost.recorded' AND e.source = $3
           AND starts_with(e.event_id, replace(chain.identity::text, '-', '') || '/')
+        UNION ALL
+        SELECT a.identity, a.event_id
+        FROM archived_costs AS a JOIN archived_cost_kinds AS k USING (kind_id)
+        WHERE a.call_id = chain.call_id AND k.source = $3
+          AND starts_with(a.event_id, replace(chain.identity::text, '-', '') || '/')
         OFFSET 0 -- call by call, through the index, whatever the planner believes
     ) AS e
     WHERE chain.depth < 1000

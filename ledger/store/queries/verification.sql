@@ -7,9 +7,14 @@ SET LOCAL statement_timeout = 0
 -- later, waits here too: that would be a deadlock.
 LOCK TABLE calls, user_day_costs, user_days, user_spend IN EXCLUSIVE MODE
 
+-- name: keep_partitions
+-- No month is archived meanwhile: the snapshot, which is taken after this, would miss its partition.
+LOCK TABLE call_cost_events IN ACCESS SHARE MODE
+
 -- name: counts
 -- How much there is to compare.
 SELECT (SELECT count(*) FROM call_cost_events WHERE type <> 'call.settled') AS events,
+       (SELECT coalesce(sum(events), 0)::bigint FROM month_seals) AS archived,
        (SELECT count(*) FROM calls WHERE user_id IS NOT NULL) AS calls,
        (SELECT count(*) FROM user_days) AS user_days,
        (SELECT count(*) FROM user_day_costs) AS user_day_costs,
@@ -204,7 +209,9 @@ WHERE calls.call_id = waiting.call_id
 -- name: drop_lost_calls
 -- Calls that no recorded event knows.
 DELETE FROM calls
-WHERE user_id IS NOT NULL AND NOT EXISTS (SELECT FROM call_cost_events AS e WHERE e.call_id = calls.call_id)
+WHERE user_id IS NOT NULL
+  AND NOT EXISTS (SELECT FROM call_cost_events AS e WHERE e.call_id = calls.call_id)
+  AND NOT EXISTS (SELECT FROM sealed_calls AS s WHERE s.call_id = calls.call_id)
 
 -- name: clear_user_day_costs
 DELETE FROM user_day_costs

@@ -1,0 +1,107 @@
+"""Checks seals against the files of the archive, and writes them again from there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from ledger.operations.archive_files import (
+    COLUMNS,
+    ArchiveFileError,
+    Manifest,
+    checked_manifest,
+    rows_of,
+)
+from ledger.operations.archives import NAME, SECONDS_MAX, SQL, compute_sums, read_sums, write_seal
+from ledger.store.database import Connection, connected
+from ledger.store.verification import Verification, compare
+from schemas.events import RERATE_SOURCE
+
+Report = Callable[[str], None]
+
+_CHECKS: Final = {
+    "call_differences": "calls of",
+    "spend_differences": "spend of users in",
+    "void_differences": "voids of",
+}
+
+
+class Seal(NamedTuple):
+    """A seal and the file that it stands for. `expired`: details of its costs are being removed."""
+
+    seal_id: int
+    file: str
+    manifest: str
+    expired: bool
+    removed: bool
+
+
+async def verify_archive(
+    url: str, directory: Path, result: Verification, report: Report = lambda _: None
+) -> None:
+    """Recompute every seal from its file and add the differences to `result`.
+
+    Raises OSError, a PostgreSQL error, or ModuleNotFoundError without pyarrow.
+    """
+    async with connected(url, name=NAME) as connection:
+        for seal in await _seals(connection):
+            report(f"comparing the seal of {seal.file} with the file")
+            async with connection.transaction():
+                await connection.execute(SQL["no_limits"])
+                try:
+                    await _check(connection, directory, seal, result)
+                except ArchiveFileError as error:
+                    result.note(f"archive: {error}")
+            result.checked["archive files"] = result.checked.get("archive files", 0) + 1
+
+
+async def _check(connection: Connection, directory: Path, seal: Seal, result: Verification) -> None:
+    async with _loaded(connection, directory, seal) as manifest:
+        sums = await read_sums(connection)
+        if sums is None or sums.types != manifest.types:
+            raise ArchiveFileError(f"{seal.file} does not add up to what its manifest says")
+        for check, what in _CHECKS.items():
+            await compare(connection, SQL[check], f"{what} {seal.file}", result, seal.seal_id)
+        what = f"costs of {seal.file}"
+        await compare(connection, SQL["cost_differences"], what, result, seal.seal_id, seal.expired, RERATE_SOURCE)
+        await connection.execute(SQL["forget_sums"])
+
+
+async def reseal(connection: Connection, directory: Path, report: Report = lambda _: None) -> None:
+    """Write every seal again from its file, within the caller's transaction.
+
+    Raises ArchiveFileError where a file is not as it was sealed, ModuleNotFoundError without
+    pyarrow.
+    """
+    seals = await _seals(connection)
+    for seal in seals:
+        report(f"sealing again from {seal.file}")
+        async with _loaded(connection, directory, seal):
+            await connection.execute(SQL["clear_seal"], seal.seal_id, timeout=SECONDS_MAX)
+            await write_seal(connection, seal.seal_id)
+    for seal in seals:
+        if seal.removed:  # every void is back now, and tells what has to stay
+            await connection.execute(
+                SQL["remove_costs"], seal.seal_id, RERATE_SOURCE, timeout=SECONDS_MAX
+            )
+
+
+async def _seals(connection: Connection) -> list[Seal]:
+    return [
+        Seal(row["seal_id"], row["file"], row["manifest"], row["expired"], row["removed"])
+        for row in await connection.fetch(SQL["seals"])
+    ]
+
+
+@asynccontextmanager
+async def _loaded(connection: Connection, directory: Path, seal: Seal) -> AsyncIterator[Manifest]:
+    """Lend the events of a file as `month_events`, with what follows from them."""
+    manifest = checked_manifest(directory, seal.file, seal.manifest)
+    await connection.execute(SQL["create_loaded_month"])
+    for rows in rows_of(directory / seal.file):
+        await connection.copy_records_to_table("month_events", columns=COLUMNS, records=rows)
+    await compute_sums(connection)
+    yield manifest
+    await connection.execute(SQL["drop_loaded_month"])

@@ -1,0 +1,242 @@
+"""Files of the archive: a month of events as Parquet, and the manifest beside it.
+
+A file is written under a temporary name, synchronised and renamed, first the events and then the
+manifest, so that a manifest never describes half a file. The name contains the beginning of the
+digest: no file of the archive is ever overwritten by another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+FORMAT: Final = 1
+ROWS_AT_ONCE: Final = 10_000
+_COMPRESSION: Final = "zstd"
+_DIGEST_IN_NAME: Final = 12
+_BLOCK_BYTES: Final = 1024 * 1024
+
+_WIDE: Final = (38, 25)
+_WIDEST: Final = (76, 30)
+"""Digits in all, and after the point; the bounds of events allow 43 and 30."""
+
+COLUMNS: Final = (
+    "identity", "source", "event_id", "type", "time", "recorded_at", "user_id", "call_id",
+    "persona_id", "service", "operation", "operation_sent", "model", "usage", "unit", "unit_cost",
+    "cost_nano", "amount_nano", "price_id", "estimated", "voids", "data",
+)  # fmt: skip
+"""All columns of `call_cost_events`."""
+_IDENTITIES: Final = frozenset({"identity", "voids"})
+
+
+class ArchiveFileError(Exception):
+    """A file of the archive is missing, damaged or not what its manifest says; a sentence."""
+
+
+class TypeSums(msgspec.Struct, rename="camel", frozen=True):
+    """How many rows of a type a file has, and their money in nano-dollars."""
+
+    rows: int
+    cost_nano: int
+    amount_nano: int
+
+
+class Manifest(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
+    """What a file of the archive contains. `month` is `2026-01`; `sha256` is of the whole file."""
+
+    format: int = FORMAT
+    month: str
+    part: int
+    file: str
+    bytes: int
+    sha256: str
+    rows: int
+    types: dict[str, TypeSums]
+    first_time: datetime
+    last_time: datetime
+    first_recorded_at: datetime
+    last_recorded_at: datetime
+    columns: tuple[str, ...] = COLUMNS
+
+    @property
+    def events(self) -> int:
+        """How many events that is, without the decisions of the ledger."""
+        return self.rows - (self.types["call.settled"].rows if "call.settled" in self.types else 0)
+
+
+_manifest: Final = msgspec.json.Decoder(Manifest)
+
+
+class MonthSums(msgspec.Struct, frozen=True):
+    """What a month comes to, as the database says; `scale` is the most digits after a point."""
+
+    types: dict[str, TypeSums]
+    scale: int
+    first_time: datetime
+    last_time: datetime
+    first_recorded_at: datetime
+    last_recorded_at: datetime
+
+    @property
+    def rows(self) -> int:
+        """How many rows that is."""
+        return sum(of_type.rows for of_type in self.types.values())
+
+
+class MonthFile:
+    """A file that is being written: rows are added, then it is finished or discarded.
+
+    Raises ModuleNotFoundError without pyarrow, OSError where the directory cannot be written to.
+    """
+
+    def __init__(self, directory: Path, month: date, part: int, sums: MonthSums) -> None:
+        from pyarrow import parquet
+
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self._month, self._part, self._sums = month, part, sums
+        self._temporary = directory / f".{_stem(month, part)}.{os.getpid()}.tmp"
+        self._schema = _schema(sums.scale)
+        self._writer = parquet.ParquetWriter(
+            self._temporary, self._schema, compression=_COMPRESSION
+        )
+
+    def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows, whose values are in the order of COLUMNS."""
+        import pyarrow
+
+        columns = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True))
+        for name in _IDENTITIES:
+            columns[name] = tuple(value and value.bytes for value in columns[name])
+        arrays = [pyarrow.array(columns[field.name], field.type) for field in self._schema]
+        self._writer.write_batch(pyarrow.RecordBatch.from_arrays(arrays, schema=self._schema))
+
+    def finish(self) -> Manifest:
+        """Put the file and its manifest in their places; returns what the manifest says."""
+        self._writer.close()
+        digest = digest_of(self._temporary)
+        name = f"{_stem(self._month, self._part)}.{digest[:_DIGEST_IN_NAME]}.parquet"
+        manifest = Manifest(
+            month=f"{self._month:%Y-%m}",
+            part=self._part,
+            file=name,
+            bytes=self._temporary.stat().st_size,
+            sha256=digest,
+            rows=self._sums.rows,
+            types=self._sums.types,
+            first_time=self._sums.first_time,
+            last_time=self._sums.last_time,
+            first_recorded_at=self._sums.first_recorded_at,
+            last_recorded_at=self._sums.last_recorded_at,
+        )
+        _place(self._temporary, self._directory / name)
+        beside = self._temporary.with_suffix(".json.tmp")
+        beside.write_bytes(manifest_text(manifest).encode())
+        _place(beside, manifest_path(self._directory, name))
+        return manifest
+
+    def discard(self) -> None:
+        """Remove what was written; does nothing after `finish`."""
+        self._writer.close()
+        with suppress(FileNotFoundError):
+            self._temporary.unlink()
+
+
+def _stem(month: date, part: int) -> str:
+    return f"call_cost_events_{month:%Y_%m}.{part}"
+
+
+def _schema(scale: int) -> Any:
+    import pyarrow as pa
+
+    wide = scale <= _WIDE[1]
+    number = pa.decimal128(*_WIDE) if wide else pa.decimal256(*_WIDEST)
+    moment = pa.timestamp("us", "UTC")
+    types: Mapping[str, Any] = {
+        "identity": pa.binary(16), "voids": pa.binary(16), "time": moment, "recorded_at": moment,
+        "usage": number, "unit_cost": number, "cost_nano": pa.int64(), "amount_nano": pa.int64(),
+        "price_id": pa.int32(), "estimated": pa.bool_(),
+    }  # fmt: skip
+    return pa.schema([pa.field(name, types.get(name, pa.string())) for name in COLUMNS])
+
+
+def _place(temporary: Path, path: Path) -> None:
+    """Rename a file to its place so that it is there whole, also after a power cut."""
+    for one in (temporary, temporary.parent):
+        descriptor = os.open(one, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+            if one is temporary:
+                temporary.replace(path)
+        finally:
+            os.close(descriptor)
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal; raises OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def manifest_text(manifest: Manifest) -> str:
+    """Return a manifest as its file and its seal hold it."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n"
+
+
+def manifest_path(directory: Path, file: str) -> Path:
+    """Return where the manifest of a file lies."""
+    return (directory / file).with_suffix(".json")
+
+
+def checked_manifest(directory: Path, file: str, sealed: str) -> Manifest:
+    """Return the manifest of a file that is as it was sealed; raises ArchiveFileError.
+
+    `sealed` is the manifest as the seal holds it. Reads the whole file for its digest.
+    """
+    manifest = _manifest.decode(sealed)
+    try:
+        beside = manifest_path(directory, file).read_text(encoding="utf-8")
+        digest = digest_of(directory / file)
+    except FileNotFoundError as error:
+        raise ArchiveFileError(f"{Path(error.filename).name} is missing") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArchiveFileError(f"{file} cannot be read: {error}") from None
+    if beside != sealed:
+        raise ArchiveFileError(f"the manifest of {file} is not the one that was sealed")
+    if digest != manifest.sha256:
+        raise ArchiveFileError(f"{file} was changed: its digest is not the one that was sealed")
+    return manifest
+
+
+def rows_of(path: Path) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the rows of a file, some thousand at a time, as `call_cost_events` holds them.
+
+    Raises ModuleNotFoundError without pyarrow.
+    """
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(COLUMNS)):
+            columns = batch.to_pydict()
+            for name in _IDENTITIES:
+                columns[name] = [value and UUID(bytes=value) for value in columns[name]]
+            for name in ("usage", "unit_cost"):
+                columns[name] = [_shortened(value) for value in columns[name]]
+            yield list(zip(*(columns[name] for name in COLUMNS), strict=True))
+
+
+def _shortened(value: Decimal | None) -> Decimal | None:
+    """Return a number without the zeros that a column's width added."""
+    return None if value is None else value.normalize()

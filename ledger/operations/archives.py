@@ -1,0 +1,235 @@
+"""Archives months of recorded events: a file each, a seal in the ledger, no partition any more.
+
+For each month: the events are written to a file with its manifest, from one snapshot. Then one
+transaction computes the seal from the same rows and drops the partition. It commits only if the
+partition holds as many rows as the file: rows are only ever added, so nothing arrived in between.
+Whatever is interrupted before that commit has changed nothing and is done again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from ledger.operations.archive_files import (
+    ROWS_AT_ONCE,
+    Manifest,
+    MonthFile,
+    MonthSums,
+    TypeSums,
+    manifest_text,
+)
+from ledger.store.database import Connection, LockTimeout, connected
+from ledger.store.partitions import month_bounds, partition_name
+from ledger.store.sql import statements
+
+SQL: Final = statements("operations/archives")
+SECONDS_MAX: Final = 6 * 3600
+NAME: Final = "cost-analytics archive"
+
+_ATTEMPTS_MAX: Final = 5
+_LOCK_ATTEMPTS_MAX: Final = 300
+_LOCK_PAUSE_SECONDS: Final = 2
+_PARTITION: Final = re.compile(r"call_cost_events_(\d{4})_(\d{2})")
+
+Report = Callable[[str], None]
+Progress = Callable[[int, int], None]
+"""Takes how many rows are written, of how many."""
+
+
+class ArchiveBusyError(Exception):
+    """Another process archives, or the partition is in use; a sentence with the way out."""
+
+
+class ArchiveRefusedError(Exception):
+    """The month cannot be sealed; a sentence says why."""
+
+
+class Archived(NamedTuple):
+    """A month that was archived; `manifest` is None where the partition was empty."""
+
+    month: date
+    manifest: Manifest | None
+
+
+class Archiver:
+    """Archives all months before one, oldest first."""
+
+    def __init__(
+        self,
+        url: str,
+        directory: Path,
+        report: Report = lambda _: None,
+        progress: Progress = lambda _done, _of: None,
+    ) -> None:
+        """Take the address of the database and the directory of the files."""
+        self._url = url
+        self._directory = directory
+        self._report = report
+        self._progress = progress
+
+    async def archive(self, before: date) -> list[Archived]:
+        """Archive each month before the one that `before` begins; returns those that were.
+
+        Raises ArchiveBusyError, ArchiveRefusedError, OSError or a PostgreSQL error, and
+        ModuleNotFoundError without pyarrow. Months that were archived before stay archived.
+        """
+        async with connected(self._url, name=NAME) as connection:
+            if not await connection.fetchval(SQL["one_at_a_time"]):
+                raise ArchiveBusyError("Another process archives at the moment; wait for it.")
+            months = [
+                month_of_partition(row["name"]) for row in await connection.fetch(SQL["months"])
+            ]
+            return [
+                await self._archive(connection, month)
+                for month in months
+                if month is not None and month < before
+            ]
+
+    async def _archive(self, connection: Connection, month: date) -> Archived:
+        for _ in range(_ATTEMPTS_MAX):
+            self._report(f"{month:%Y-%m}: writing the file")
+            manifest = await self._write(connection, month)
+            self._report(f"{month:%Y-%m}: sealing the month and dropping its partition")
+            if await self._seal(connection, month, manifest):
+                return Archived(month, manifest)
+            self._report(f"{month:%Y-%m}: late events arrived, beginning again")
+        raise ArchiveBusyError(
+            f"Late events for {month:%Y-%m} keep arriving. Nothing was changed; run it again later."
+        )
+
+    async def _write(self, connection: Connection, month: date) -> Manifest | None:
+        """Write the file of a month and its manifest, from one snapshot; None for no rows."""
+        async with connection.transaction(isolation="repeatable_read"):
+            await connection.execute(SQL["no_limits"])
+            await connection.execute(SQL["open_month"], *month_bounds((month.year, month.month)))
+            sums = await read_sums(connection)
+            if sums is None:
+                await connection.execute(SQL["close_month"])
+                return None
+            shared = await connection.fetch(SQL["shared_calls"], timeout=SECONDS_MAX)
+            if shared:
+                call_id = shared[0]["call_id"]
+                raise ArchiveRefusedError(
+                    f"{month:%Y-%m}: call {call_id} has events of two users; see verify."
+                )
+            part = await connection.fetchval(SQL["next_part"], month)
+            file = MonthFile(self._directory, month, part, sums)
+            try:
+                await self._copy_rows(connection, file, sums.rows)
+                manifest = file.finish()
+            finally:
+                file.discard()
+            await connection.execute(SQL["close_month"])
+            return manifest
+
+    async def _copy_rows(self, connection: Connection, file: MonthFile, rows: int) -> None:
+        cursor = await connection.cursor(SQL["events"], timeout=SECONDS_MAX)
+        done = 0
+        while some := await cursor.fetch(ROWS_AT_ONCE, timeout=SECONDS_MAX):
+            file.add([tuple(row) for row in some])
+            done += len(some)
+            self._progress(done, rows)
+
+    async def _seal(self, connection: Connection, month: date, manifest: Manifest | None) -> bool:
+        """Write the seal and drop the partition in one transaction, or change nothing.
+
+        Returns whether the partition held what the file holds.
+        """
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await connection.execute(SQL["no_limits"])
+            if manifest is not None:
+                bounds = month_bounds((month.year, month.month))
+                await connection.execute(SQL["open_month"], *bounds)
+                await compute_sums(connection)
+                seal_id = await self._add_seal(connection, month, manifest)
+                await write_seal(connection, seal_id)
+                await connection.execute(SQL["close_month"])
+            complete = await self._drop(connection, month, manifest.rows if manifest else 0)
+        except BaseException:  # a cancelled transaction has to be rolled back as well
+            await transaction.rollback()
+            raise
+        await (transaction.commit() if complete else transaction.rollback())
+        return complete
+
+    async def _add_seal(self, connection: Connection, month: date, manifest: Manifest) -> int:
+        return int(
+            await connection.fetchval(
+                SQL["add_seal"],
+                month,
+                manifest.part,
+                manifest.file,
+                manifest_text(manifest),
+                manifest.events,
+                manifest.last_recorded_at,
+            )
+        )
+
+    async def _drop(self, connection: Connection, month: date, rows: int) -> bool:
+        """Drop the partition when no statement uses it; each attempt to lock it is short."""
+        name = partition_name((month.year, month.month))
+        for attempt in range(_LOCK_ATTEMPTS_MAX):
+            try:
+                async with connection.transaction():
+                    await connection.execute(SQL["short_lock_wait"])
+                    found = await connection.fetchval(
+                        SQL["drop_partition"], name, rows, timeout=SECONDS_MAX
+                    )
+                return found is None or bool(found == rows)
+            except LockTimeout:
+                if attempt == 0:
+                    self._report(f"{month:%Y-%m}: waiting for readers of the partition")
+                await asyncio.sleep(_LOCK_PAUSE_SECONDS)
+        raise ArchiveBusyError(
+            f"The partition of {month:%Y-%m} is in use: an export, `verify` or a backup reads it. "
+            "Nothing was changed; run it again when that has ended."
+        )
+
+
+def month_of_partition(name: str) -> date | None:
+    """Return the month of a partition of `call_cost_events`, None for any other table."""
+    match = _PARTITION.fullmatch(name)
+    return date(int(match[1]), int(match[2]), 1) if match else None
+
+
+def month_of(text: str) -> date:
+    """Return the first day of a month such as `2026-01`; raises ValueError."""
+    return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date()
+
+
+async def read_sums(connection: Connection) -> MonthSums | None:
+    """Return what the rows of the open month come to; None where it has none."""
+    rows = await connection.fetch(SQL["sums"], timeout=SECONDS_MAX)
+    if not rows:
+        return None
+    return MonthSums(
+        types={
+            row["type"]: TypeSums(row["rows"], int(row["cost_nano"]), int(row["amount_nano"]))
+            for row in rows
+        },
+        scale=max(row["scale"] for row in rows),
+        first_time=min(row["first_time"] for row in rows),
+        last_time=max(row["last_time"] for row in rows),
+        first_recorded_at=min(row["first_recorded_at"] for row in rows),
+        last_recorded_at=max(row["last_recorded_at"] for row in rows),
+    )
+
+
+async def compute_sums(connection: Connection) -> None:
+    """Compute what the open month says, beside it; within a transaction."""
+    for step in ("sum_calls", "sum_spend", "sum_voids"):
+        await connection.execute(SQL[step], timeout=SECONDS_MAX)
+
+
+async def write_seal(connection: Connection, seal_id: int) -> None:
+    """Write what was computed of the open month as the content of a seal, and forget it."""
+    await connection.execute(SQL["add_cost_kinds"], timeout=SECONDS_MAX)
+    for step in ("seal_calls", "seal_spend", "seal_voids", "keep_costs"):
+        await connection.execute(SQL[step], seal_id, timeout=SECONDS_MAX)
+    await connection.execute(SQL["forget_sums"])

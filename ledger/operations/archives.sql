@@ -1,0 +1,243 @@
+-- Archiving: a month of events to a file, a seal in its place. `month_events` is the month, read
+-- from call_cost_events or loaded from a file: the same statements seal it and check the seal.
+
+-- name: one_at_a_time
+-- Whether no other process archives; the lock lasts as long as the connection.
+SELECT pg_try_advisory_lock(hashtext('cost-analytics archive'))
+
+-- name: no_limits
+-- A month takes longer than a statement usually may, and the file is written in between.
+SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true)
+
+-- name: short_lock_wait
+-- Waiting for the partition holds up other readers and writers, so each attempt is short.
+SET LOCAL lock_timeout = '500ms'
+
+-- name: months
+-- The names of the partitions, oldest first.
+SELECT c.relname::text AS name
+FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'call_cost_events'::regclass
+ORDER BY c.relname
+
+-- name: open_month
+-- Makes the recorded events from $1 to before $2 readable as month_events.
+SELECT open_event_month($1, $2)
+
+-- name: close_month
+DROP VIEW month_events
+
+-- name: create_loaded_month
+-- Room for the events of a file, as month_events.
+CREATE TEMPORARY TABLE month_events (LIKE call_cost_events) ON COMMIT DROP
+
+-- name: drop_loaded_month
+DROP TABLE month_events
+
+-- name: sums
+-- How many rows of each type the month has, and their money; the precision that its numbers need.
+SELECT type, count(*) AS rows, sum(cost_nano) AS cost_nano, sum(amount_nano) AS amount_nano,
+       min(time) AS first_time, max(time) AS last_time,
+       min(recorded_at) AS first_recorded_at, max(recorded_at) AS last_recorded_at,
+       coalesce(max(greatest(scale(usage), scale(unit_cost))), 0) AS scale
+FROM month_events GROUP BY type ORDER BY type
+
+-- name: events
+-- The rows of the month in the order of the file.
+SELECT identity, source, event_id, type, time, recorded_at, user_id, call_id, persona_id, service,
+       operation, operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id,
+       estimated, voids, data
+FROM month_events
+ORDER BY call_id, time, identity
+
+-- name: next_part
+-- The number of the next file of the month $1.
+SELECT coalesce(max(part), 0) + 1 FROM month_seals WHERE month = $1
+
+-- name: shared_calls
+-- Calls of the month with two owners: they cannot be sealed.
+SELECT call_id FROM month_events GROUP BY call_id HAVING count(DISTINCT user_id) > 1 ORDER BY 1 LIMIT 5
+
+-- name: sum_calls
+-- What the month says of each call, see sealed_calls.
+CREATE TEMPORARY TABLE month_calls ON COMMIT DROP AS
+WITH facts AS (
+    (SELECT DISTINCT ON (call_id) call_id, type, time, identity, persona_id, data
+     FROM month_events WHERE type = 'call.started'
+     ORDER BY call_id, time, identity)
+    UNION ALL
+    (SELECT DISTINCT ON (call_id) call_id, type, time, identity, persona_id, NULL
+     FROM month_events WHERE type = 'cost.recorded' AND persona_id IS NOT NULL
+     ORDER BY call_id, time, identity)
+    UNION ALL
+    (SELECT DISTINCT ON (call_id) call_id, type, time, identity, persona_id, data
+     FROM month_events WHERE type = 'call.ended'
+     ORDER BY call_id, time DESC, identity DESC)
+    UNION ALL
+    (SELECT DISTINCT ON (call_id) call_id, type, time, identity, persona_id, data
+     FROM month_events WHERE type = 'call.settled'
+     ORDER BY call_id, (data::jsonb ->> 'version')::bigint DESC)
+), costs AS (
+    SELECT call_id, jsonb_object_agg(day, by_service) AS by_day
+    FROM (
+        SELECT call_id, day, jsonb_object_agg(service, nano) AS by_service
+        FROM (
+            SELECT call_id, utc_day(time) AS day, service, sum(cost_nano) AS nano
+            FROM month_events WHERE type IN ('cost.recorded', 'call.charged')
+            GROUP BY call_id, utc_day(time), service
+        ) AS services
+        GROUP BY call_id, day
+    ) AS days
+    GROUP BY call_id
+), charges AS (
+    SELECT call_id, jsonb_object_agg(day, jsonb_build_array(charged, refunded)) AS by_day
+    FROM (
+        SELECT call_id, utc_day(time) AS day,
+               coalesce(sum(amount_nano) FILTER (WHERE type = 'call.charged'), 0) AS charged,
+               coalesce(sum(amount_nano) FILTER (WHERE type = 'call.refunded'), 0) AS refunded
+        FROM month_events WHERE type IN ('call.charged', 'call.refunded')
+        GROUP BY call_id, utc_day(time)
+    ) AS days
+    GROUP BY call_id
+)
+SELECT call_id, seen.user_id, seen.first_at, seen.event_count, seen.charge_count, seen.estimated_count,
+       coalesce(told.facts, '[]') AS facts, coalesce(costs.by_day, '{}') AS costs,
+       coalesce(charges.by_day, '{}') AS charges
+FROM (
+    SELECT call_id, min(user_id) AS user_id, min(time) FILTER (WHERE type <> 'call.settled') AS first_at,
+           count(*) FILTER (WHERE type <> 'call.settled')::integer AS event_count,
+           count(*) FILTER (WHERE type = 'call.charged')::integer AS charge_count,
+           count(*) FILTER (WHERE type = 'cost.recorded' AND estimated)::integer AS estimated_count
+    FROM month_events GROUP BY call_id
+) AS seen
+LEFT JOIN (
+    SELECT call_id, jsonb_agg(jsonb_build_object('type', type, 'time', time, 'identity', identity,
+                                                 'persona_id', persona_id, 'data', data) ORDER BY type) AS facts
+    FROM facts GROUP BY call_id
+) AS told USING (call_id)
+LEFT JOIN costs USING (call_id)
+LEFT JOIN charges USING (call_id)
+
+-- name: sum_spend
+-- What the month says of each user's quarters of an hour, see sealed_spend.
+CREATE TEMPORARY TABLE month_spend ON COMMIT DROP AS
+SELECT user_id, quarter_hour(time) AS quarter,
+       coalesce(sum(cost_nano) FILTER (WHERE type IN ('cost.recorded', 'call.charged')), 0)::bigint AS cost_nano,
+       coalesce(sum(amount_nano) FILTER (WHERE type = 'call.charged'), 0)::bigint AS charged_nano,
+       coalesce(sum(amount_nano) FILTER (WHERE type = 'call.refunded'), 0)::bigint AS refunded_nano
+FROM month_events
+WHERE type IN ('cost.recorded', 'call.charged', 'call.refunded')
+GROUP BY user_id, quarter_hour(time)
+
+-- name: sum_voids
+-- What the voids of the month name, see sealed_voids.
+CREATE TEMPORARY TABLE month_voids ON COMMIT DROP AS
+SELECT DISTINCT call_id, voids FROM month_events WHERE type = 'cost.voided'
+
+-- name: forget_sums
+DROP TABLE month_calls, month_spend, month_voids
+
+-- name: add_seal
+-- The seal of the file $3, part $2 of the month $1, with its manifest $4.
+INSERT INTO month_seals (month, part, file, manifest, events, last_recorded_at)
+VALUES ($1, $2, $3, $4, $5, $6) RETURNING seal_id
+
+-- name: clear_seal
+-- Removes what the seal $1 says, to write it again.
+WITH calls AS (DELETE FROM sealed_calls WHERE seal_id = $1),
+     spend AS (DELETE FROM sealed_spend WHERE seal_id = $1),
+     voids AS (DELETE FROM sealed_voids WHERE seal_id = $1)
+DELETE FROM archived_costs WHERE seal_id = $1
+
+-- name: seal_calls
+INSERT INTO sealed_calls (call_id, seal_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges)
+SELECT call_id, $1, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges FROM month_calls
+
+-- name: seal_spend
+INSERT INTO sealed_spend (user_id, quarter, seal_id, cost_nano, charged_nano, refunded_nano)
+SELECT user_id, quarter, $1, cost_nano, charged_nano, refunded_nano FROM month_spend
+
+-- name: seal_voids
+INSERT INTO sealed_voids (call_id, voids, seal_id) SELECT call_id, voids, $1 FROM month_voids
+
+-- name: add_cost_kinds
+INSERT INTO archived_cost_kinds (source, service, operation, operation_sent, model, unit)
+SELECT DISTINCT source, service, coalesce(operation, ''), coalesce(operation_sent, ''), coalesce(model, ''), unit
+FROM month_events WHERE type = 'cost.recorded'
+ON CONFLICT DO NOTHING
+
+-- name: keep_costs
+-- Keeps what voids and late prices need of the costs of the seal $1.
+INSERT INTO archived_costs (call_id, identity, seal_id, kind_id, price_id, time, cost_nano, estimated, usage, unit_cost, event_id)
+SELECT e.call_id, e.identity, $1, k.kind_id, e.price_id, e.time, e.cost_nano, e.estimated,
+       trim_scale(e.usage), trim_scale(e.unit_cost), e.event_id
+FROM month_events AS e
+JOIN archived_cost_kinds AS k
+  ON k.source = e.source AND k.service = e.service AND k.operation = coalesce(e.operation, '')
+ AND k.operation_sent = coalesce(e.operation_sent, '') AND k.model = coalesce(e.model, '') AND k.unit = e.unit
+WHERE e.type = 'cost.recorded'
+
+-- name: remove_costs
+-- Removes what was kept of the costs of the seal $1, but for voided ones and the corrections $2.
+DELETE FROM archived_costs AS a
+WHERE seal_id = $1
+  AND kind_id NOT IN (SELECT kind_id FROM archived_cost_kinds WHERE source = $2)
+  AND NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = a.call_id AND v.voids = a.identity)
+
+-- name: drop_partition
+-- Drops the partition $1 if it holds $2 rows; returns how many it holds.
+SELECT drop_event_partition($1, $2)
+
+-- name: seals
+-- All seals, oldest first.
+SELECT seal_id, month, part, file, manifest, costs_expired_at IS NOT NULL AS expired, costs_removed_at IS NOT NULL AS removed
+FROM month_seals ORDER BY month, part
+
+-- name: call_differences
+-- Calls of which the seal $1 does not say what its file says.
+SELECT call_id AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+FROM month_calls AS expected
+FULL JOIN (
+    SELECT call_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges
+    FROM sealed_calls WHERE seal_id = $1
+) AS actual USING (call_id)
+WHERE to_jsonb(expected) IS DISTINCT FROM to_jsonb(actual)
+ORDER BY 1
+
+-- name: spend_differences
+-- Quarters of an hour of which the seal $1 does not say what its file says.
+SELECT concat_ws(' ', user_id, quarter) AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+FROM month_spend AS expected
+FULL JOIN (
+    SELECT user_id, quarter, cost_nano, charged_nano, refunded_nano FROM sealed_spend WHERE seal_id = $1
+) AS actual USING (user_id, quarter)
+WHERE to_jsonb(expected) IS DISTINCT FROM to_jsonb(actual)
+ORDER BY 1
+
+-- name: void_differences
+-- Voids that the seal $1 has and its file has not, or the other way round.
+SELECT concat_ws(' ', call_id, voids) AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+FROM month_voids AS expected
+FULL JOIN (SELECT call_id, voids FROM sealed_voids WHERE seal_id = $1) AS actual USING (call_id, voids)
+WHERE expected IS NULL OR actual IS NULL
+ORDER BY 1
+
+-- name: cost_differences
+-- Costs of the seal $1 that are not as in its file. Where $2 says that their time is over, only
+-- those that were voided and the corrections $3 must be there.
+SELECT concat_ws(' ', call_id, identity) AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+FROM (
+    SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, source,
+           service, coalesce(operation, '') AS operation, coalesce(operation_sent, '') AS operation_sent,
+           coalesce(model, '') AS model, unit
+    FROM month_events WHERE type = 'cost.recorded'
+) AS expected
+FULL JOIN (
+    SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, source,
+           service, operation, operation_sent, model, unit
+    FROM archived_costs JOIN archived_cost_kinds USING (kind_id) WHERE seal_id = $1
+) AS actual USING (call_id, identity)
+WHERE expected IS DISTINCT FROM actual
+  AND NOT ($2 AND actual IS NULL AND expected.source <> $3
+           AND NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = expected.call_id AND v.voids = expected.identity))
+ORDER BY 1

@@ -1,0 +1,232 @@
+"""Archived months: totals stay exact, whatever arrives later for them; files can be checked."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ledger.operations.archive_checks import verify_archive
+from ledger.store.database import connected
+from ledger.store.verification import Verification, rebuild, verify
+from tests.support.archives import NOW, archive, month_start, partitions
+from tests.support.events import Plain, charged, cost, ended, refunded, started, voided
+from tests.support.expected import expect
+from tests.support.recording import Desk, Log, assert_verified, fetch
+from tests.support.totals import read_totals
+
+OLD = month_start(3) + timedelta(days=12, hours=3)
+BOUNDARY = month_start(2)
+
+
+def calls(count: int = 12) -> list[Plain]:
+    """Return calls of an old month, of the present, and over the end of the archived month."""
+    events: list[Plain] = []
+    for number in range(count):
+        at = (OLD, BOUNDARY - timedelta(seconds=1), NOW - timedelta(hours=1))[number % 3]
+        later = at + timedelta(minutes=2)
+        whose = {"call": f"call-{number}", "user": f"user-{number % 4}"}
+        wrong = cost(**whose, time=at, totalCost="0.5", estimated=True)
+        events += [
+            started(**whose, time=at),
+            cost(**whose, time=at, usage="1.50"),
+            cost(**whose, time=later, service="deepgram", operation="stt_streaming", model="nova-2"),
+            wrong,
+            voided(wrong, **whose, time=later),
+            ended(**whose, time=later),
+        ]
+        if number % 2:
+            events += [charged(**whose, time=later), refunded(**whose, time=later, amount="1.005")]
+    return events
+
+
+async def record(database_url: str, events: Sequence[Plain]) -> None:
+    log = Log()
+    async with Desk(database_url) as desk:
+        for start in range(0, len(events), 17):
+            await desk.record(log.batch(events[start : start + 17]))
+        assert not desk.letters
+
+
+async def verified_with_files(database_url: str, directory: Path) -> Verification:
+    found = await verify(database_url)
+    await verify_archive(database_url, directory, found)
+    return found
+
+
+async def test_archiving_leaves_every_total_as_it_was(database_url: str, tmp_path: Path) -> None:
+    happened = calls()
+    await record(database_url, happened)
+    before = await read_totals(database_url)
+    old = f"call_cost_events_{OLD:%Y_%m}"
+    assert old in await partitions(database_url)
+
+    [archived] = await archive(database_url, tmp_path)
+    assert archived.manifest is not None
+    assert archived.month == OLD.date().replace(day=1)
+    assert old not in await partitions(database_url)
+    assert await read_totals(database_url) == before == expect(happened).totals
+    found = await verified_with_files(database_url, tmp_path)
+    assert (found.differences, found.lines) == (0, [])
+    assert found.checked["archived"] == archived.manifest.events > 0
+    assert found.checked["events"] + found.checked["archived"] == len(happened)
+
+    manifest = json.loads((tmp_path / archived.manifest.file).with_suffix(".json").read_text())
+    assert manifest["rows"] == sum(kind["rows"] for kind in manifest["types"].values())
+    assert {path.suffix for path in tmp_path.iterdir()} == {".parquet", ".json"}
+    assert await archive(database_url, tmp_path) == []
+
+
+async def test_rebuild_starts_from_the_seals(database_url: str, tmp_path: Path) -> None:
+    happened = calls()
+    await record(database_url, happened)
+    await archive(database_url, tmp_path)
+    await fetch(database_url, "DELETE FROM calls")
+    await fetch(database_url, "DELETE FROM user_spend")
+    assert (await verify(database_url)).differences > 0
+    assert await rebuild(database_url) == 12
+    await assert_verified(database_url)
+    assert await read_totals(database_url) == expect(happened).totals
+
+
+async def test_what_comes_later_for_an_archived_month_counts_as_ever(
+    database_url: str, tmp_path: Path
+) -> None:
+    happened = calls()
+    await record(database_url, happened)
+    await archive(database_url, tmp_path)
+    counted = next(e for e in happened if e["type"] == "cost.recorded")
+    call = counted["data"]["callId"]
+    late = [
+        cost(call, "user-0", time=OLD - timedelta(minutes=5), usage=7, personaId="sarah_001"),
+        voided(counted, call, "user-0", time=NOW - timedelta(minutes=1)),
+        charged(call, "user-0", time=OLD + timedelta(hours=1)),
+        refunded(call, "user-0", time=OLD + timedelta(hours=2)),
+        ended(call, "user-0", time=OLD + timedelta(hours=3), duration_seconds=77),
+        started(call, "user-0", time=OLD - timedelta(hours=1), persona="sarah_001"),
+        *happened[:9],
+    ]
+    await record(database_url, late)
+    await assert_verified(database_url)
+    assert await read_totals(database_url) == expect([*happened, *late]).totals
+
+    [again] = await archive(database_url, tmp_path)
+    assert again.manifest is not None
+    assert again.manifest.part == 2
+    assert (await verified_with_files(database_url, tmp_path)).differences == 0
+    assert await rebuild(database_url) == 12
+    assert await read_totals(database_url) == expect([*happened, *late]).totals
+
+
+async def test_worker_that_knew_a_month_records_late_events_for_it_after_archiving(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The worker has seen the partition, and does not know that it was dropped."""
+    log = Log()
+    async with Desk(database_url) as desk:
+        for events in ([cost(time=OLD)], [cost(time=OLD), cost(time=OLD)]):
+            await desk.record(log.batch(events))
+            await archive(database_url, tmp_path)
+        outcome = await desk.record(log.batch([cost(time=OLD)]))
+    assert outcome.recorded == 1
+    await assert_verified(database_url)
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ("file", "digest is not the one that was sealed"),
+        ("manifest", "is not the one that was sealed"),
+        ("missing file", "is missing"),
+        ("missing manifest", "is missing"),
+    ],
+)
+async def test_changed_file_is_noticed(
+    database_url: str, tmp_path: Path, damage: str, told: str
+) -> None:
+    await record(database_url, calls())
+    [archived] = await archive(database_url, tmp_path)
+    assert archived.manifest is not None
+    path = tmp_path / archived.manifest.file
+    if "manifest" in damage:
+        path = path.with_suffix(".json")
+    if "missing" in damage:
+        path.unlink()
+    else:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    found = await verified_with_files(database_url, tmp_path)
+    assert found.differences == 1
+    assert told in found.lines[0]
+
+
+SEAL_DAMAGE = {
+    "a call's sums": "UPDATE sealed_calls SET costs = '{}' WHERE call_id = 'call-0'",
+    "a call": "DELETE FROM sealed_calls WHERE call_id = 'call-0'",
+    "a fact": "UPDATE sealed_calls SET facts = '[]' WHERE call_id = 'call-0'",
+    "a user's spend": "UPDATE sealed_spend SET cost_nano = cost_nano + 1",
+    "a void": "DELETE FROM sealed_voids WHERE call_id = 'call-0'",
+    "a cost that could be voided": "DELETE FROM archived_costs WHERE call_id = 'call-0'",
+    "a cost's amount": "UPDATE archived_costs SET cost_nano = cost_nano + 1 WHERE call_id = 'call-0'",
+}
+
+
+@pytest.mark.parametrize("damage", SEAL_DAMAGE.values(), ids=SEAL_DAMAGE.keys())
+async def test_damaged_seal_is_noticed_and_written_again_from_the_files(
+    database_url: str, tmp_path: Path, damage: str
+) -> None:
+    from ledger.operations.archive_checks import reseal
+
+    happened = calls()
+    await record(database_url, happened)
+    await archive(database_url, tmp_path)
+    await fetch(database_url, damage)
+    assert (await verified_with_files(database_url, tmp_path)).differences > 0
+    await rebuild(database_url, restore=lambda connection: reseal(connection, tmp_path))
+    found = await verified_with_files(database_url, tmp_path)
+    assert (found.differences, found.lines) == (0, [])
+    assert await read_totals(database_url) == expect(happened).totals
+
+
+async def test_files_have_every_column_of_the_events(database_url: str) -> None:
+    from ledger.operations.archive_files import COLUMNS
+
+    query = "SELECT column_name::text FROM information_schema.columns WHERE table_name = 'call_cost_events'"
+    assert {row[0] for row in await fetch(database_url, query)} == set(COLUMNS)
+
+
+async def test_late_events_during_archiving_are_never_lost(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event that arrives between the file and the seal makes the archiver begin again."""
+    from ledger.operations.archives import Archiver
+
+    happened = calls()
+    await record(database_url, happened)
+    late: list[Plain] = []
+    write = Archiver._write
+
+    async def write_and_wait(self: Archiver, *arguments: object) -> object:
+        manifest = await write(self, *arguments)  # type: ignore[arg-type]
+        if len(late) < 2:
+            late.append(cost("call-0", "user-0", time=OLD))
+            await record(database_url, late[-1:])
+        return manifest
+
+    monkeypatch.setattr(Archiver, "_write", write_and_wait)
+    [archived] = await archive(database_url, tmp_path)
+    assert archived.manifest is not None
+    assert len(late) == 2
+    assert await read_totals(database_url) == expect([*happened, *late]).totals
+    assert (await verified_with_files(database_url, tmp_path)).differences == 0
+
+
+async def test_only_one_process_archives(database_url: str, tmp_path: Path) -> None:
+    from ledger.operations.archives import SQL, ArchiveBusyError
+
+    async with connected(database_url, name="test") as other:
+        assert await other.fetchval(SQL["one_at_a_time"])
+        with pytest.raises(ArchiveBusyError, match="Another process"):
+            await archive(database_url, tmp_path)

@@ -1,0 +1,26 @@
+"""Archives months of a test's ledger."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ledger.operations.archives import Archived, Archiver
+from tests.support.recording import fetch
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def month_start(months_ago: int) -> datetime:
+    """Return the first moment of a month before this one."""
+    years, month = divmod(NOW.month - 1 - months_ago, 12)
+    return datetime(NOW.year + years, month + 1, 1, tzinfo=UTC)
+
+
+async def archive(database_url: str, directory: Path, months_ago: int = 2) -> list[Archived]:
+    """Archive the months before the one that was `months_ago` before this one."""
+    return await Archiver(database_url, directory).archive(month_start(months_ago).date())
+
+
+async def partitions(database_url: str) -> list[str]:
+    """Return the names of the partitions."""
+    query = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'call_cost_events'::regclass ORDER BY 1"
+    return [row[0] for row in await fetch(database_url, query)]
