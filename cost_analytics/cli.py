@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "simulate": "send believable calls to Kafka, or write them to a file",
     "verify": "recompute every total from the recorded events and count the differences",
     "rebuild": "write every total anew from the recorded events",
+    "archive": "move old months of events to Parquet files; totals stay exact",
     "prices": "show the price catalogue, or add to it from a file",
     "bills": "keep vendors' bills, to be compared with what was recorded",
     "dlq": "show the refused events, or send them again",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 
 
@@ -36,6 +36,14 @@ def percent(text: str) -> int:
     raise argparse.ArgumentTypeError(
         f"{text!r} is not a percentage from 0 to 100 with at most two decimals"
     )
+
+
+def month(text: str) -> date:
+    """Accept a month such as 2026-01; returns its first day."""
+    try:
+        return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a month like 2026-01") from None
 
 
 def moment(text: str) -> datetime:

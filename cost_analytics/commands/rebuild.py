@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Final
 
 from cost_analytics import settings
+from cost_analytics.archives import using_archive
+from cost_analytics.commands.verify import ARCHIVE_HELP
 from cost_analytics.failures import using_database
 
 DESCRIPTION: Final = """\
 Writes every total anew from the recorded events, in one transaction. Stop the workers first; the
 API may go on and shows the old totals until the new ones are committed. Afterwards `verify` finds
-no differences.
+no differences. Archived months are represented by their seals; with --archive the seals are first
+written again from the files.
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare nothing: everything is rebuilt."""
-    del parser
+    """Declare the directory of archived months."""
+    parser.add_argument("--archive", metavar="DIR", type=Path, help=ARCHIVE_HELP)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Rebuild and say how much that was."""
-    del arguments
     loaded = settings.load("database")
     from cost_analytics.progress import plain_reporter
     from cost_analytics.running import run as run_loop
+    from ledger.operations.archive_checks import reseal
+    from ledger.store.database import Connection
     from ledger.store.verification import rebuild
 
-    with using_database(loaded.database_url):
-        calls = run_loop(rebuild(loaded.database_url.reveal(), plain_reporter()))
+    report, directory = plain_reporter(), arguments.archive
+
+    async def restore(connection: Connection) -> None:
+        if directory is not None:
+            await reseal(connection, directory, report)
+
+    with using_archive(), using_database(loaded.database_url):
+        calls = run_loop(rebuild(loaded.database_url.reveal(), report, restore))
     print(f"Rebuilt the totals of {calls:,} calls.")
     return 0

@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Final
 
 from cost_analytics import settings
+from cost_analytics.archives import using_archive
 from cost_analytics.failures import FAILED, using_database
 
 DESCRIPTION: Final = """\
 Recomputes every total from the recorded events and compares it with what is kept. Prints what was
 checked, the first differences and their number; ends with code 0 only when there are none. It
 reads one consistent state of the database and changes nothing, so it may run at any time, beside
-running workers. Differences are mended with `cost-analytics rebuild`.
+running workers. Archived months are represented by their seals; with
+--archive each seal is recomputed from its file, and the file's digest is checked. Differences are
+mended with `cost-analytics rebuild`.
 """
+ARCHIVE_HELP: Final = "the directory of the archived months: recompute their seals from the files"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare nothing: everything is verified."""
-    del parser
+    """Declare the directory of archived months."""
+    parser.add_argument("--archive", metavar="DIR", type=Path, help=ARCHIVE_HELP)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify and report."""
-    del arguments
     loaded = settings.load("database")
     from cost_analytics.progress import plain_reporter
     from cost_analytics.running import run as run_loop
-    from ledger.store.verification import verify
+    from ledger.operations.archive_checks import verify_archive
+    from ledger.store.verification import Verification, verify
 
-    with using_database(loaded.database_url):
-        found = run_loop(verify(loaded.database_url.reveal(), plain_reporter()))
+    async def work() -> Verification:
+        url, report = loaded.database_url.reveal(), plain_reporter()
+        found = await verify(url, report)
+        if arguments.archive is not None:
+            await verify_archive(url, arguments.archive, found, report)
+        return found
+
+    with using_archive(), using_database(loaded.database_url):
+        found = run_loop(work())
     for line in found.lines:
         print(line)
     checked = ", ".join(f"{number:,} {what}" for what, number in found.checked.items())

@@ -65,7 +65,15 @@ async def _check(connection: Connection, directory: Path, seal: Seal, result: Ve
         for check, what in _CHECKS.items():
             await compare(connection, SQL[check], f"{what} {seal.file}", result, seal.seal_id)
         what = f"costs of {seal.file}"
-        await compare(connection, SQL["cost_differences"], what, result, seal.seal_id, seal.expired, RERATE_SOURCE)
+        await compare(
+            connection,
+            SQL["cost_differences"],
+            what,
+            result,
+            seal.seal_id,
+            seal.expired,
+            RERATE_SOURCE,
+        )
         await connection.execute(SQL["forget_sums"])
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -92,23 +92,35 @@ class MonthSums(msgspec.Struct, frozen=True):
         return sum(of_type.rows for of_type in self.types.values())
 
 
+@contextmanager
+def _writing(directory: Path) -> Iterator[None]:
+    """Turn what the file system answers into an ArchiveFileError."""
+    try:
+        yield
+    except OSError as error:
+        raise ArchiveFileError(
+            f"{error.filename or directory} cannot be written: {error.strerror or error}"
+        ) from None
+
+
 class MonthFile:
     """A file that is being written: rows are added, then it is finished or discarded.
 
-    Raises ModuleNotFoundError without pyarrow, OSError where the directory cannot be written to.
+    Raises ModuleNotFoundError without pyarrow, ArchiveFileError where it cannot be written.
     """
 
     def __init__(self, directory: Path, month: date, part: int, sums: MonthSums) -> None:
         from pyarrow import parquet
 
-        directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         self._month, self._part, self._sums = month, part, sums
         self._temporary = directory / f".{_stem(month, part)}.{os.getpid()}.tmp"
         self._schema = _schema(sums.scale)
-        self._writer = parquet.ParquetWriter(
-            self._temporary, self._schema, compression=_COMPRESSION
-        )
+        with _writing(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            self._writer = parquet.ParquetWriter(
+                self._temporary, self._schema, compression=_COMPRESSION
+            )
 
     def add(self, rows: Sequence[Sequence[Any]]) -> None:
         """Add rows, whose values are in the order of COLUMNS."""
@@ -118,10 +130,15 @@ class MonthFile:
         for name in _IDENTITIES:
             columns[name] = tuple(value and value.bytes for value in columns[name])
         arrays = [pyarrow.array(columns[field.name], field.type) for field in self._schema]
-        self._writer.write_batch(pyarrow.RecordBatch.from_arrays(arrays, schema=self._schema))
+        with _writing(self._directory):
+            self._writer.write_batch(pyarrow.RecordBatch.from_arrays(arrays, schema=self._schema))
 
     def finish(self) -> Manifest:
         """Put the file and its manifest in their places; returns what the manifest says."""
+        with _writing(self._directory):
+            return self._finish()
+
+    def _finish(self) -> Manifest:
         self._writer.close()
         digest = digest_of(self._temporary)
         name = f"{_stem(self._month, self._part)}.{digest[:_DIGEST_IN_NAME]}.parquet"
@@ -146,8 +163,9 @@ class MonthFile:
 
     def discard(self) -> None:
         """Remove what was written; does nothing after `finish`."""
-        self._writer.close()
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
+            self._writer.close()
+        with suppress(OSError):
             self._temporary.unlink()
 
 

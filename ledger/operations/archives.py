@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -37,8 +37,8 @@ _LOCK_PAUSE_SECONDS: Final = 2
 _PARTITION: Final = re.compile(r"call_cost_events_(\d{4})_(\d{2})")
 
 Report = Callable[[str], None]
-Progress = Callable[[int, int], None]
-"""Takes how many rows are written, of how many."""
+Progress = Callable[[int], None]
+"""Takes how many rows of the month are written."""
 
 
 class ArchiveBusyError(Exception):
@@ -64,7 +64,7 @@ class Archiver:
         url: str,
         directory: Path,
         report: Report = lambda _: None,
-        progress: Progress = lambda _done, _of: None,
+        progress: Progress = lambda _: None,
     ) -> None:
         """Take the address of the database and the directory of the files."""
         self._url = url
@@ -75,8 +75,8 @@ class Archiver:
     async def archive(self, before: date) -> list[Archived]:
         """Archive each month before the one that `before` begins; returns those that were.
 
-        Raises ArchiveBusyError, ArchiveRefusedError, OSError or a PostgreSQL error, and
-        ModuleNotFoundError without pyarrow. Months that were archived before stay archived.
+        Raises ArchiveBusyError, ArchiveRefusedError, ArchiveFileError, OSError or a PostgreSQL
+        error, and ModuleNotFoundError without pyarrow. Months archived before stay archived.
         """
         async with connected(self._url, name=NAME) as connection:
             if not await connection.fetchval(SQL["one_at_a_time"]):
@@ -120,20 +120,20 @@ class Archiver:
             part = await connection.fetchval(SQL["next_part"], month)
             file = MonthFile(self._directory, month, part, sums)
             try:
-                await self._copy_rows(connection, file, sums.rows)
+                await self._copy_rows(connection, file)
                 manifest = file.finish()
             finally:
                 file.discard()
             await connection.execute(SQL["close_month"])
             return manifest
 
-    async def _copy_rows(self, connection: Connection, file: MonthFile, rows: int) -> None:
+    async def _copy_rows(self, connection: Connection, file: MonthFile) -> None:
         cursor = await connection.cursor(SQL["events"], timeout=SECONDS_MAX)
         done = 0
         while some := await cursor.fetch(ROWS_AT_ONCE, timeout=SECONDS_MAX):
             file.add([tuple(row) for row in some])
             done += len(some)
-            self._progress(done, rows)
+            self._progress(done)
 
     async def _seal(self, connection: Connection, month: date, manifest: Manifest | None) -> bool:
         """Write the seal and drop the partition in one transaction, or change nothing.
@@ -196,11 +196,6 @@ def month_of_partition(name: str) -> date | None:
     """Return the month of a partition of `call_cost_events`, None for any other table."""
     match = _PARTITION.fullmatch(name)
     return date(int(match[1]), int(match[2]), 1) if match else None
-
-
-def month_of(text: str) -> date:
-    """Return the first day of a month such as `2026-01`; raises ValueError."""
-    return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date()
 
 
 async def read_sums(connection: Connection) -> MonthSums | None:

@@ -31,7 +31,9 @@ def calls(count: int = 12) -> list[Plain]:
         events += [
             started(**whose, time=at),
             cost(**whose, time=at, usage="1.50"),
-            cost(**whose, time=later, service="deepgram", operation="stt_streaming", model="nova-2"),
+            cost(
+                **whose, time=later, service="deepgram", operation="stt_streaming", model="nova-2"
+            ),
             wrong,
             voided(wrong, **whose, time=later),
             ended(**whose, time=later),

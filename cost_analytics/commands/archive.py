@@ -1,0 +1,79 @@
+"""`cost-analytics archive`: moves old months of events from PostgreSQL to Parquet files."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cost_analytics import settings
+from cost_analytics.archives import using_archive
+from cost_analytics.commands.options import month
+from cost_analytics.failures import CommandError, using_database
+
+if TYPE_CHECKING:
+    from cost_analytics.configuration.tree import Settings
+    from ledger.operations.archives import Archived
+
+DESCRIPTION: Final = """\
+Writes each whole month of recorded events before MONTH to a Parquet file with a manifest, keeps
+what totals, voids and late prices need of it as the month's seal, and drops its partition. Totals
+stay as they are; `verify` and `rebuild` start from the seals. Workers and the API may go on. Run it
+again after it was interrupted: nothing is lost and nothing is archived twice. Events that arrive
+later for an archived month count as usual, and the next run archives them as another part.
+"""
+KEPT_DAYS: Final = 31
+"""Recommendations look at the details of the last 30 days."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare which months and where to."""
+    parser.add_argument(
+        "--before", metavar="MONTH", type=month, required=True, help="the first month that stays"
+    )
+    parser.add_argument(
+        "--to",
+        metavar="DIR",
+        type=Path,
+        default=Path("archive"),
+        help="the directory of the files (default: archive)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Archive and report."""
+    newest = (datetime.now(UTC) - timedelta(days=KEPT_DAYS)).date().replace(day=1)
+    if arguments.before > newest:
+        raise CommandError(
+            f"The last {KEPT_DAYS} days stay: --before may be {newest:%Y-%m} at the latest."
+        )
+    archived = _archive(settings.load("database"), arguments.before, arguments.to)
+    for each in archived:
+        if each.manifest is None:
+            print(f"{each.month:%Y-%m}: no events; partition dropped.")
+        else:
+            print(
+                f"{each.month:%Y-%m}: {each.manifest.events:,} events, "
+                f"{each.manifest.bytes:,} bytes, {arguments.to / each.manifest.file}"
+            )
+    if not archived:
+        print(f"Nothing to archive before {arguments.before:%Y-%m}.")
+    return 0
+
+
+def _archive(loaded: Settings, before: date, directory: Path) -> list[Archived]:
+    """Archive, and word what may go wrong."""
+    from cost_analytics.progress import Progress, plain_reporter
+    from cost_analytics.running import run as run_loop
+    from ledger.operations.archives import ArchiveBusyError, Archiver, ArchiveRefusedError
+
+    written = Progress("rows")
+    archiver = Archiver(loaded.database_url.reveal(), directory, plain_reporter(), written.set)
+    try:
+        with using_archive(), using_database(loaded.database_url):
+            return run_loop(archiver.archive(before))
+    except (ArchiveBusyError, ArchiveRefusedError) as error:
+        raise CommandError(str(error)) from None
+    finally:
+        written.close()

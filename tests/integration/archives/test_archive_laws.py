@@ -1,0 +1,135 @@
+"""However archiving, late events, voids and late prices alternate, totals are those without it."""
+
+import asyncio
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from ledger.operations.archive_checks import verify_archive
+from ledger.rerate import Rerater
+from ledger.store.rerates import Wanted
+from ledger.store.verification import rebuild, verify
+from tests.support.archives import NOW, archive, month_start
+from tests.support.databases import Databases
+from tests.support.events import Plain, charged, cost, ended, refunded, started, voided
+from tests.support.recording import Desk, Log
+from tests.support.rerating import a_price, add, totals
+
+BOUNDARY = month_start(2)
+TIMES = (
+    month_start(4) + timedelta(days=3),
+    month_start(3) - timedelta(microseconds=1),
+    month_start(3),
+    BOUNDARY - timedelta(seconds=1),
+    BOUNDARY + timedelta(hours=5),
+    NOW - timedelta(hours=1),
+)
+CALLS = {"call-0": "user-0", "call-1": "user-0", "call-2": "user-1"}
+COSTS: tuple[Plain, ...] = (
+    {},
+    {"usage": "61.7", "unit": "seconds", "estimated": True},
+    {"service": "deepgram", "operation": "transcription", "model": "nova-2", "usage": "0.1"},
+    {"totalCost": "0.0000000015", "personaId": "sarah_001"},
+    {"personaId": "brad_001", "operation": "inbound_call"},
+)
+MAKERS = (
+    started,
+    lambda *of, **when: started(*of, **when, persona="sarah_001"),
+    ended,
+    lambda *of, **when: ended(*of, **when, status="failed", duration_seconds="12.3455"),
+    charged,
+    refunded,
+)
+
+_costs = st.tuples(
+    st.just("cost"), st.sampled_from(sorted(CALLS)), st.integers(0, 5), st.integers(0, 4)
+)
+_facts = st.tuples(
+    st.just("fact"), st.sampled_from(sorted(CALLS)), st.integers(0, 5), st.integers(0, 5)
+)
+_voids = st.tuples(st.just("void"), st.integers(0, 30), st.integers(0, 5), st.integers(0, 1))
+_others = st.tuples(
+    st.sampled_from(("archive", "archive", "price", "rebuild")),
+    st.integers(1, 3),
+    st.just(0),
+    st.just(0),
+)
+steps = st.lists(_costs | _costs | _facts | _voids | _others, min_size=6, max_size=24)
+
+
+def play(chosen: list[tuple[Any, ...]]) -> list[Any]:
+    """Turn choices into events and operations; a void may come before the cost that it names."""
+    costs = [
+        cost(call, CALLS[call], time=TIMES[at], **COSTS[what])
+        for kind, call, at, what in chosen
+        if kind == "cost"
+    ]
+    remaining = iter(costs)
+    played: list[Any] = []
+    for kind, first, at, what in chosen:
+        if kind == "cost":
+            played.append(next(remaining))
+        elif kind == "fact":
+            played.append(MAKERS[what](first, CALLS[first], time=TIMES[at]))
+        elif kind == "void":
+            if costs:
+                target = costs[first % len(costs)]
+                call = target["data"]["callId"]
+                played.append(voided(target, call, CALLS[call], time=TIMES[at]))
+        else:
+            played.append((kind, first))
+    return played
+
+
+async def run(database_url: str, played: list[Any], files: Path | None) -> list[list[Any]]:
+    """Play to a ledger, with archives or without; returns its totals."""
+    log, price = Log(), 0
+    async with Desk(database_url) as desk:
+        for step in played:
+            if isinstance(step, dict):
+                await desk.record(log.batch([step]))
+            elif step[0] == "price":
+                price += 1
+                row = a_price("twilio", f"0.0{price:02}", TIMES[0] - timedelta(hours=30 - price))
+                await add(database_url, row._replace(operation="outbound_call"))
+                await Rerater(database_url).apply(Wanted(TIMES[0] - timedelta(days=2), NOW))
+            elif files is not None and step[0] == "archive":
+                await archive(database_url, files, step[1])
+            elif files is not None:
+                await rebuild(database_url)
+        assert not desk.letters
+    found = await verify(database_url)
+    if files is not None:
+        await verify_archive(database_url, files, found)
+    assert (found.differences, found.lines) == (0, [])
+    found_totals = await totals(database_url, CALLS.values())
+    # A day that a call has left stays as a row of zeros until all is rebuilt.
+    found_totals[2] = [row for row in found_totals[2] if any(row[3:])]
+    return found_totals
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
+@given(chosen=steps)
+def test_totals_do_not_depend_on_archiving(
+    databases: Databases, tmp_path: Path, chosen: list[tuple[Any, ...]]
+) -> None:
+    played = play(chosen)
+    with databases.clone() as archived, databases.clone() as kept:
+        try:
+            with_archives = asyncio.run(run(archived, played, tmp_path))
+            without = asyncio.run(run(kept, played, None))
+        finally:
+            shutil.rmtree(tmp_path, ignore_errors=True)
+    assert with_archives == without
