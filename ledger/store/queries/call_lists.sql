@@ -24,10 +24,10 @@ SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
 SELECT EXISTS (SELECT FROM calls WHERE user_id = $1 OR $2)
 
 -- name: archived_events
--- How many events of call $1 are in the archive; no row for a call that the viewer may not see.
-SELECT (SELECT coalesce(sum(event_count), 0)::bigint
-          FROM sealed_calls WHERE call_id = $1 AND (user_id = $2 OR $3)) AS archived_events
-  FROM calls WHERE call_id = $1 AND (user_id = $2 OR $3) AND user_id IS NOT NULL
+-- How many events of call $1 are in the archive; null for a call that the viewer may not see.
+SELECT (SELECT (SELECT coalesce(sum(event_count), 0)::bigint
+                  FROM sealed_calls WHERE call_id = $1 AND (user_id = $2 OR $3))
+          FROM calls WHERE call_id = $1 AND (user_id = $2 OR $3) AND user_id IS NOT NULL) AS archived_events
 
 -- name: events
 -- A page of what happened to call $1, in order of time, after the event $5 of the time $4; at most

@@ -10,8 +10,9 @@
 SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.operation,
        e.operation_sent, e.model, e.usage, e.unit, e.unit_cost, e.cost_nano, e.amount_nano,
        e.estimated,
-       e.identity = ANY (of_call.voided)
-           OR EXISTS (SELECT FROM sealed_voids AS v WHERE v.call_id = c.call_id AND v.voids = e.identity) AS voided,
+       e.type = 'cost.recorded' AND (
+           e.identity = ANY (of_call.voided)
+           OR EXISTS (SELECT FROM sealed_voids AS v WHERE v.call_id = c.call_id AND v.voids = e.identity)) AS voided,
        e.source, e.event_id, e.data
   FROM (SELECT call_id, first_at
           FROM calls

@@ -1,0 +1,106 @@
+"""What the API says of archived calls: totals are exact, missing details are said to be archived."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from ledger.store.sql import statements
+from tests.integration.archives.test_archiving import OLD, calls, record
+from tests.support.api import Api, served_from, token
+from tests.support.archives import NOW, archive, month_start
+from tests.support.events import cost, voided
+from tests.support.recording import fetch
+
+DAYS = f"startDate={month_start(3):%Y-%m-%d}&endDate={NOW + timedelta(days=1):%Y-%m-%d}"
+
+
+async def bodies(api: Api) -> dict[str, object]:
+    """Return the totals that a user and an administrator see, wherever there are any."""
+    call = (await api.get("/api/costs/call/call-0", "user-0")).data
+    shown = {
+        name: value for name, value in call.items() if name not in ("apiCosts", "archivedEvents")
+    }
+    spending = (
+        await api.get(f"/api/costs/user/user-0/spending?period=custom&{DAYS}", "user-0")
+    ).data
+    return {"call": shown, "spending": spending, "export": await exported_sums(api)}
+
+
+async def exported_sums(api: Api) -> dict[tuple[str, str], Decimal]:
+    """Return what an export of events comes to, by call and service, voided lines left out."""
+    answer = await api.get(f"/api/costs/user/user-0/export.csv?type=events&{DAYS}", "user-0")
+    sums: dict[tuple[str, str], Decimal] = {}
+    for line in csv.DictReader(io.StringIO(answer.body.decode(), newline=""), strict=True):
+        if line["voided"] == "false":
+            service = (line["callId"], line["service"])
+            sums[service] = sums.get(service, Decimal(0)) + Decimal(line["cost_usd"])
+            sign = -1 if line["type"] in ("call.refunded", "archived.refunded") else 1
+            paid = (line["callId"], "paid")
+            sums[paid] = sums.get(paid, Decimal(0)) + sign * Decimal(line["amount_usd"])
+    return {key: amount for key, amount in sums.items() if amount}
+
+
+async def test_api_shows_the_same_totals_and_says_what_is_archived(
+    database_url: str, tmp_path: Path
+) -> None:
+    happened = calls()
+    late = cost("call-0", "user-0", time=OLD + timedelta(minutes=1), totalCost="0.25")
+    void = voided(happened[1], "call-0", "user-0", time=NOW - timedelta(minutes=2))
+    await record(database_url, [*happened, void])
+    root = token("root", role="admin")
+    path = f"/api/admin/reconciliation?period=custom&{DAYS}"
+    async with served_from(database_url, today=NOW.date()) as api:
+        before = await bodies(api)
+        assert (await api.get("/api/costs/call/call-0", "user-0")).data["archivedEvents"] == 0
+        reconciled = (await api.ask("GET", path, bearer=root)).data
+        await archive(database_url, tmp_path)
+        assert await bodies(api) == before
+        after = (await api.ask("GET", path, bearer=root)).data
+        assert (after["differences"], after["days"]) == (0, reconciled["days"])
+
+        call = (await api.get("/api/costs/call/call-0", "user-0")).data
+        archived = sum(e["data"]["callId"] == "call-0" for e in happened)
+        assert call["archivedEvents"] == archived
+        assert not any(call["apiCosts"].values())
+        page = (await api.get("/api/costs/call/call-0/events", "user-0")).data
+        assert (page["archivedEvents"], len(page["events"])) == (archived, 1)
+        present = (await api.get("/api/costs/call/call-2/events", "user-2")).data
+        assert (present["archivedEvents"], len(present["events"])) == (0, 7)
+        assert (await api.get("/api/costs/call/call-0", "user-1")).status == 403
+
+        await record(database_url, [late])
+        lines = (await api.get("/api/costs/call/call-0", "user-0")).data["apiCosts"]["twilio"]
+        assert [line["totalCost"] for line in lines] == [Decimal("0.25")]
+        assert (await api.ask("GET", path, bearer=root)).data["differences"] == 0
+
+
+async def test_export_finds_archived_lines_call_by_call(database_url: str, tmp_path: Path) -> None:
+    """However much is archived, an export of one user reads that user's seals by an index."""
+    await record(database_url, calls())
+    await archive(database_url, tmp_path)
+    await fetch(
+        database_url,
+        """INSERT INTO sealed_calls
+           SELECT 'other-' || n, seal_id, 'other', first_at, 1, 0, 0, facts, costs, charges
+           FROM sealed_calls, generate_series(1, 20000) AS n WHERE call_id = 'call-0'""",
+    )
+    await fetch(database_url, "ANALYZE sealed_calls, calls, call_cost_events")
+    statement = f"EXPLAIN (FORMAT JSON) {statements('export')['events']}"
+    plan = await fetch(
+        database_url, statement, "user-0", "user-0", False, OLD - timedelta(days=40), NOW
+    )
+    tables = {"sealed_calls", "archived_costs", "call_cost_events"}
+    assert not tables & set(scanned(json.loads(plan[0][0])[0]["Plan"]))
+
+
+def scanned(node: dict[str, Any]) -> Iterator[str]:
+    """Yield the tables that a plan reads from beginning to end."""
+    if node["Node Type"] == "Seq Scan":
+        yield node["Relation Name"]
+    for inner in node.get("Plans", ()):
+        yield from scanned(inner)
