@@ -14,6 +14,7 @@ from api.parameters import end_of, start_of
 from api.replies import reply
 from api.slots import Slots
 from api.spending import END_DATE, START_DATE, Days, days_of, period_parameter
+from ledger.operations.gaps import StreamGap
 from ledger.store.reading import ReaderPool
 from ledger.store.reconciliation import Billed, Count, Place, Reconciliation, reconcile
 from schemas.exact import Exact
@@ -24,6 +25,7 @@ from schemas.reconciliation import (
     BillsBody,
     CountedCalls,
     CountedMoney,
+    GapBody,
     ReconciledDay,
     ReconciliationBody,
 )
@@ -44,7 +46,7 @@ class ReconciliationRoutes:
         operation = Operation(
             name="reconcile",
             topic=Topic.EVERYONE,
-            summary="Whether events, calls, days and vendors' bills agree",
+            summary="Whether events, calls, days and vendors' bills agree, and open gaps",
             answers=ReconciliationBody,
             query=(PERIOD, START_DATE, END_DATE),
         )
@@ -71,6 +73,7 @@ def reconciliation(days: Days, found: Reconciliation) -> ReconciliationBody:
         bills=BillsBody(
             services=_services(found.billed), days=[_billed(each) for each in found.billed]
         ),
+        gaps=[_gap(gap) for gap in found.gaps],
     )
 
 
@@ -101,6 +104,22 @@ def _billed(each: Billed) -> BilledDay:
         variance=Usd(variance),
         variance_percent=percent_text(variance, each.recorded_nano),
         bills=each.bills,
+    )
+
+
+def _gap(gap: StreamGap) -> GapBody:
+    return GapBody(
+        id=gap.gap_id,
+        cluster=gap.cluster,
+        topic=gap.topic,
+        partition=gap.partition,
+        incarnation=gap.incarnation,
+        from_offset=gap.from_offset,
+        to_offset=gap.to_offset,
+        records=gap.records,
+        counted=gap.counted,
+        reason=gap.reason,
+        noticed_at=gap.noticed_at,
     )
 
 

@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "archive": "move old months of events to Parquet files; totals stay exact",
     "prices": "show the price catalogue, or add to it from a file",
     "bills": "keep vendors' bills, to be compared with what was recorded",
+    "gaps": "show records that Kafka lost before they were counted, or send them again",
     "dlq": "show the refused events, or send them again",
 }
 _CLOSING: Final = """\

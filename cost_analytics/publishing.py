@@ -67,7 +67,7 @@ async def publish(kafka: KafkaSection, file: str, stop: asyncio.Event) -> str:
     Kafka cannot be reached; it says how many events had been acknowledged by then.
     """
     progress = Progress("events")
-    with _open(file) as source:
+    with open_lines(file) as source:
         async with open_sender(kafka) as sender:
             try:
                 skipped = await _send_lines(source, sender, progress, stop)
@@ -86,7 +86,7 @@ async def _send_lines(
 ) -> int:
     """Send every line and wait for Kafka; returns how many were empty and left out."""
     number = skipped = 0
-    async for line in _lines(source, stop):
+    async for line in read_lines(source, stop):
         number += 1
         if not line.strip():
             skipped += 1
@@ -112,7 +112,8 @@ def _report(sent: int, skipped: int, rate: int, stopped: bool) -> str:
     return ", ".join(parts) + "."
 
 
-def _open(file: str) -> BinaryIO:
+def open_lines(file: str) -> BinaryIO:
+    """Open a file, or standard input for "-"; raises CommandError."""
     if file == "-":
         return sys.stdin.buffer
     try:
@@ -121,7 +122,7 @@ def _open(file: str) -> BinaryIO:
         raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
 
 
-async def _lines(source: BinaryIO, stop: asyncio.Event) -> AsyncIterator[bytes]:
+async def read_lines(source: BinaryIO, stop: asyncio.Event) -> AsyncIterator[bytes]:
     """Yield the lines of a file or a pipe as they come, without their end, until `stop`."""
     rest = b""
     async for piece in _pieces(source, stop):

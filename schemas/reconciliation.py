@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Literal
 
 from msgspec import field
 
@@ -75,10 +76,34 @@ class BillsBody(Body):
     days: list[BilledDay]
 
 
+class GapBody(Body):
+    """A range of records that Kafka lost before they were counted.
+
+    `to_offset` is the offset after the last record; with it `records` is null where the end of the
+    log is unknown. `counted` is how many of them were counted after they were sent again.
+    """
+
+    id: int
+    cluster: str
+    topic: str
+    partition: int
+    incarnation: str | None
+    from_offset: int
+    to_offset: int | None
+    records: int | None
+    counted: int
+    reason: Literal["records_removed", "topic_recreated", "log_truncated"]
+    noticed_at: datetime.datetime
+
+
 class ReconciliationBody(Body):
-    """`differences` must be 0: then every place says the same of every day."""
+    """`differences` must be 0: then every place says the same of every day.
+
+    `gaps` are the open ones, whatever the period: events that no place can know.
+    """
 
     period: Period
     differences: int
     days: list[ReconciledDay]
     bills: BillsBody
+    gaps: list[GapBody]

@@ -86,6 +86,14 @@ HELD_EVENTS: Final = Definition(
     "cost_analytics_held_events",
     "Events that wait for their call to be announced, counted up to 10,000.",
 )
+OPEN_GAPS: Final = Definition(
+    "cost_analytics_gaps_open",
+    "Ranges of records that Kafka lost before they were counted and that are not closed.",
+)
+GAP_RECORDS: Final = Definition(
+    "cost_analytics_gap_records",
+    "Records in the open gaps whose end is known.",
+)
 OUTBOX_WAITING: Final = Definition(
     "cost_analytics_outbox_waiting",
     "What is not yet known to be in Kafka, counted up to 10,000: batches of `totals`, and "
@@ -121,6 +129,8 @@ DEFINITIONS: Final = (
     RECORDS,
     DEAD_LETTERS,
     HELD_EVENTS,
+    OPEN_GAPS,
+    GAP_RECORDS,
     OUTBOX_WAITING,
     OUTBOX_AGE,
     NOTICES_WAITING,

@@ -10,9 +10,11 @@ from prometheus_client.registry import Collector
 from api.metrics.definitions import (
     DATABASE_UP,
     DEAD_LETTERS,
+    GAP_RECORDS,
     HELD_EVENTS,
     NOTICES_OVERDUE,
     NOTICES_WAITING,
+    OPEN_GAPS,
     OUTBOX_AGE,
     OUTBOX_WAITING,
     PARTITIONS_HELD,
@@ -58,6 +60,8 @@ def _metrics(figures: Figures) -> Iterable[Metric]:
     refused = dict.fromkeys(REFUSAL_CODES, 0) | dict(figures.refused)
     yield many(DEAD_LETTERS, (((code,), count) for code, count in refused.items()))
     yield one(HELD_EVENTS, figures.held_events)
+    yield one(OPEN_GAPS, figures.open_gaps)
+    yield one(GAP_RECORDS, figures.gap_records)
     outboxes = (("totals", figures.totals), ("messages", figures.messages))
     yield many(OUTBOX_WAITING, (((name,), backlog.waiting) for name, backlog in outboxes))
     yield many(OUTBOX_AGE, (((name,), backlog.oldest_seconds) for name, backlog in outboxes))

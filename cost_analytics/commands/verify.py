@@ -12,13 +12,18 @@ from cost_analytics.failures import FAILED, using_database
 
 DESCRIPTION: Final = """\
 Recomputes every total from the recorded events and compares it with what is kept. Prints what was
-checked, the first differences and their number; ends with code 0 only when there are none. It
-reads one consistent state of the database and changes nothing, so it may run at any time, beside
-running workers. Archived months are represented by their seals; with
---archive each seal is recomputed from its file, and the file's digest is checked. Differences are
-mended with `cost-analytics rebuild`.
+checked, the first differences and their number, and the open gaps: records that Kafka lost before
+they were counted. Ends with code 0 only when there is none of either. It reads one consistent state
+of the database and changes nothing, so it may run at any time, beside running workers. Archived
+months are represented by their seals; with --archive each seal is recomputed from its file, and the
+file's digest is checked. Differences are mended with `cost-analytics rebuild`, gaps with
+`cost-analytics gaps`.
 """
 ARCHIVE_HELP: Final = "the directory of the archived months: recompute their seals from the files"
+_GAPS: Final = (
+    "Open gaps: {}. Send the records again with `cost-analytics gaps resend ID FILE`, or accept "
+    "the loss with `cost-analytics gaps close ID --reason TEXT`."
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     from cost_analytics.progress import plain_reporter
     from cost_analytics.running import run as run_loop
     from ledger.operations.archive_checks import verify_archive
+    from ledger.operations.gaps import describe_gap
     from ledger.store.verification import Verification, verify
 
     async def work() -> Verification:
@@ -48,4 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     checked = ", ".join(f"{number:,} {what}" for what, number in found.checked.items())
     print(f"Checked {checked}.")
     print(f"Differences: {found.differences}")
-    return FAILED if found.differences else 0
+    for gap in found.gaps:
+        print(describe_gap(gap))
+    if found.gaps:
+        print(_GAPS.format(len(found.gaps)))
+    return FAILED if found.differences or found.gaps else 0

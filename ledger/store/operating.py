@@ -53,6 +53,8 @@ class Figures(NamedTuple):
     messages: Backlog
     notices: Backlog
     held_events: int
+    open_gaps: int
+    gap_records: int
     positions: list[Position]
     refused: Mapping[str, int]
 
@@ -86,6 +88,8 @@ def _figures(row: Record, positions: list[Position], refused: Mapping[str, int])
         messages=_backlog(row, "messages"),
         notices=_backlog(row, "notices"),
         held_events=row["held_events"],
+        open_gaps=row["open_gaps"],
+        gap_records=row["gap_records"],
         positions=positions,
         refused=refused,
     )

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple, get_args
 
+from ledger.operations.gaps import StreamGap, list_gaps
 from ledger.store.database import Record
 from ledger.store.reading import ReaderPool, Viewer
 from ledger.store.sql import statements
@@ -41,10 +42,11 @@ class Billed(NamedTuple):
 
 
 class Reconciliation(NamedTuple):
-    """What each place says of each day on which any of them says something, and the bills."""
+    """What each place says of each day on which any of them says something, bills and open gaps."""
 
     days: Mapping[date, Mapping[Place, Count]]
     billed: list[Billed]
+    gaps: list[StreamGap]
 
 
 async def reconcile(
@@ -60,10 +62,11 @@ async def reconcile(
             for row in await connection.fetch(_SQL[f"from_{place}"], viewer.reads_all, *span):
                 found.setdefault(row["day"], {})[place] = _count(row)
         billed = await connection.fetch(_SQL["billed"], viewer.reads_all, *span)
+        gaps = await list_gaps(connection) if viewer.reads_all else []
     days = {
         day: {place: found[day].get(place, Count()) for place in PLACES} for day in sorted(found)
     }
-    return Reconciliation(days, [_billed(row) for row in billed])
+    return Reconciliation(days, [_billed(row) for row in billed], gaps)
 
 
 def _count(row: Record) -> Count:

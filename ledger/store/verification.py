@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from ledger.operations.epochs import raise_epoch
+from ledger.operations.gaps import StreamGap, list_gaps
 from ledger.store.database import Connection, affected, connected
 from ledger.store.sql import statements
 
@@ -57,11 +58,15 @@ Restore = Callable[[Connection], Awaitable[None]]
 
 
 class Verification(msgspec.Struct):
-    """How many totals differ from the events, the first of them in words, and what was compared."""
+    """How many totals differ from the events, the first of them in words, and what was compared.
+
+    `gaps` are the open ones: events that no total can hold.
+    """
 
     differences: int = 0
     lines: list[str] = []
     checked: dict[str, int] = {}
+    gaps: list[StreamGap] = []
 
     def note(self, line: str) -> None:
         """Count a difference; the first ones are kept in words."""
@@ -87,6 +92,7 @@ async def verify(url: str, report: Report = lambda _: None) -> Verification:
         for check, what in _CHECKS.items():
             report(f"comparing {what}")
             await compare(connection, _SQL[check], what, result)
+        result.gaps = await list_gaps(connection)
     return result
 
 

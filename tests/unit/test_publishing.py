@@ -37,7 +37,7 @@ def test_key(line: bytes, key: bytes | None) -> None:
 
 async def lines_of(path: Path) -> list[bytes]:
     with path.open("rb") as source:
-        return [line async for line in publishing._lines(source, asyncio.Event())]
+        return [line async for line in publishing.read_lines(source, asyncio.Event())]
 
 
 async def test_lines_are_cut_at_newlines_only(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ async def test_a_pipe_is_read_as_it_comes_and_left_when_we_are_to_stop() -> None
     reading, writing = os.pipe()
     stop = asyncio.Event()
     with io.FileIO(reading) as source:
-        lines = publishing._lines(source, stop)
+        lines = publishing.read_lines(source, stop)
         os.write(writing, b"one\ntwo\nthr")
         assert await anext(lines) == b"one"
         assert await anext(lines) == b"two"

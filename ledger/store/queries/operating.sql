@@ -22,7 +22,9 @@ SELECT (SELECT count(*) FROM workers) AS workers,
        (SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::bigint FROM messages) AS messages_seconds,
        (SELECT count(*) FROM notices) AS notices,
        (SELECT coalesce(extract(epoch FROM now() - min(next_attempt_at)), 0)::bigint FROM notices) AS notices_seconds,
-       (SELECT count(*) FROM held) AS held_events
+       (SELECT count(*) FROM held) AS held_events,
+       (SELECT count(*) FROM stream_gaps WHERE closed_at IS NULL) AS open_gaps,
+       (SELECT coalesce(sum(to_offset - from_offset), 0)::bigint FROM stream_gaps WHERE closed_at IS NULL) AS gap_records
 
 -- name: positions
 -- Where each partition stands, those that moved last first, up to $1 of them.

@@ -212,6 +212,16 @@ export interface Reconciliation {
       variancePercent: string;
     }[];
   };
+  gaps: {
+    id: Decimal;
+    topic: string;
+    partition: Decimal;
+    fromOffset: Decimal;
+    toOffset: Decimal | null;
+    records: Decimal | null;
+    counted: Decimal;
+    noticedAt: string;
+  }[];
 }
 
 export interface Interval {

@@ -1,0 +1,75 @@
+"""Sends the records of a gap again from a copy, in the format of `kcat -J`."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from cost_analytics.configuration.tree import KafkaSection
+from cost_analytics.failures import CommandError
+from cost_analytics.publishing import open_lines, read_lines
+from cost_analytics.sending import Headers, open_sender
+from ledger.operations.gaps import StreamGap
+from schemas.topics import GAP_ID, GAP_OFFSET
+
+
+class CopiedRecord(msgspec.Struct):
+    """A line of `kcat -J`; `headers` are names and values in turn."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str | None = None
+    payload: str | None = None
+    headers: list[str | None] = []
+
+
+async def resend(kafka: KafkaSection, gap: StreamGap, file: str, stop: asyncio.Event) -> str:
+    """Send those lines of a file that belong to a gap; returns a sentence with their number.
+
+    Raises CommandError for a line that is no such record, and where Kafka cannot be reached.
+    """
+    number = other = 0
+    with open_lines(file) as source:
+        async with open_sender(kafka) as sender:
+            async for line in read_lines(source, stop):
+                number += 1
+                if not line.strip():
+                    continue
+                record = _record(line, number)
+                if not _belongs(record, gap):
+                    other += 1
+                    continue
+                value = b"" if record.payload is None else record.payload.encode()
+                key = None if record.key is None else record.key.encode()
+                await sender.send(gap.topic, value, key, _headers(record, gap))
+            await sender.flush()
+            sent = sender.acknowledged
+    left_out = f" {other} lines of other places were left out." if other else ""
+    return f"Sent {sent} records of gap {gap.gap_id} again.{left_out}"
+
+
+def _record(line: bytes, number: int) -> CopiedRecord:
+    try:
+        return msgspec.json.decode(line, type=CopiedRecord)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CommandError(f"Line {number} is no record as `kcat -J` prints it: {error}") from None
+
+
+def _belongs(record: CopiedRecord, gap: StreamGap) -> bool:
+    is_there = (record.topic, record.partition) == (gap.topic, gap.partition)
+    is_before_end = gap.to_offset is None or record.offset < gap.to_offset
+    return is_there and record.offset >= gap.from_offset and is_before_end
+
+
+def _headers(record: CopiedRecord, gap: StreamGap) -> Headers:
+    """Return the headers of a copy, and those by which the ledger counts it off."""
+    names, values = record.headers[::2], record.headers[1::2]
+    kept = [
+        (name or "", None if value is None else value.encode())
+        for name, value in zip(names, values, strict=False)
+        if name not in (GAP_ID, GAP_OFFSET)
+    ]
+    place = [(GAP_ID, str(gap.gap_id).encode()), (GAP_OFFSET, str(record.offset).encode())]
+    return [*kept, *place]

@@ -1,0 +1,101 @@
+"""Ranges of the stream that were never counted: what is open, and closing one by hand.
+
+They are found by `ledger.operations.positions`. The ledger closes a gap itself once every record of
+it was sent again, under its old offset, and counted.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from ledger.operations.positions import GapReason
+from ledger.store.database import Connection, Record
+from ledger.store.sql import statements
+
+_SQL: Final = statements("operations/gaps")
+
+LISTED_MAX: Final = 1_000
+
+
+class StreamGap(NamedTuple):
+    """A range of records that was never counted.
+
+    `to_offset` is the offset after the last record, None where the end of the log is unknown.
+    `counted` is how many of its records were counted after a resend. The last three are None while
+    the gap is open.
+    """
+
+    gap_id: int
+    cluster: str
+    topic: str
+    partition: int
+    incarnation: str | None
+    from_offset: int
+    to_offset: int | None
+    reason: GapReason
+    noticed_at: datetime
+    counted: int
+    closed_at: datetime | None
+    closed_by: str | None
+    closed_why: str | None
+
+    @property
+    def records(self) -> int | None:
+        """How many offsets it spans, None where its end is unknown."""
+        return None if self.to_offset is None else self.to_offset - self.from_offset
+
+
+class OpenGaps(NamedTuple):
+    """How many gaps are open, and how many offsets those with a known end span."""
+
+    gaps: int
+    records: int
+
+
+GAP_REASONS: Final[dict[GapReason, str]] = {
+    "records_removed": "Kafka removed the records before they were counted",
+    "topic_recreated": "the topic was deleted and created again",
+    "log_truncated": "the log lost records that it had given",
+}
+
+
+def describe_gap(gap: StreamGap) -> str:
+    """Return a gap as one line for a person."""
+    end = "an unknown end" if gap.to_offset is None else str(gap.to_offset - 1)
+    span = "" if gap.records is None else f", {gap.records:,} records"
+    counted = f", {gap.counted:,} counted after a resend" if gap.counted else ""
+    state = "open"
+    if gap.closed_at is not None:
+        state = f"closed {gap.closed_at:%Y-%m-%d %H:%M}Z by {gap.closed_by}: {gap.closed_why}"
+    return (
+        f"gap {gap.gap_id}: {gap.topic} partition {gap.partition}, offsets {gap.from_offset} to "
+        f"{end}{span}{counted}; {GAP_REASONS[gap.reason]} (noticed {gap.noticed_at:%Y-%m-%d %H:%M}Z"
+        f", topic id {gap.incarnation or 'unknown'}); {state}"
+    )
+
+
+async def list_gaps(connection: Connection, *, closed_too: bool = False) -> list[StreamGap]:
+    """Return gaps, the newest first, at most LISTED_MAX of them."""
+    return [_gap(row) for row in await connection.fetch(_SQL["list"], closed_too, LISTED_MAX)]
+
+
+async def find_gap(connection: Connection, gap_id: int) -> StreamGap | None:
+    """Return a gap by its number."""
+    row = await connection.fetchrow(_SQL["find"], gap_id)
+    return None if row is None else _gap(row)
+
+
+async def count_open_gaps(connection: Connection) -> OpenGaps:
+    """Return how many gaps are open."""
+    row = await connection.fetchrow(_SQL["open"])
+    return OpenGaps(0, 0) if row is None else OpenGaps(*row)
+
+
+async def close_gap(connection: Connection, gap_id: int, *, by: str, reason: str) -> bool:
+    """Close an open gap for a reason; returns whether it was open."""
+    return await connection.fetchval(_SQL["close"], gap_id, by, reason) is not None
+
+
+def _gap(row: Record) -> StreamGap:
+    return StreamGap(*(row[name] for name in StreamGap._fields))

@@ -1,0 +1,62 @@
+"""Where to read on, and what was never counted, of a stored position and what the log holds."""
+
+from typing import Any
+
+import pytest
+
+from ledger.operations.positions import (
+    Decision,
+    Gap,
+    PartitionLog,
+    Position,
+    decide_position,
+)
+
+STORED = Position(100, "a", 0, 90)
+LOG = PartitionLog(0, 200, "a")
+
+
+@pytest.mark.parametrize(
+    ("stored", "log", "decision"),
+    [
+        (STORED, LOG, Decision(100, "a")),
+        (STORED._replace(incarnation=None), LOG, Decision(100, "a")),
+        (STORED, LOG._replace(incarnation=None), Decision(100, "a")),
+        (STORED, LOG._replace(first_offset=100), Decision(100, "a")),
+        (STORED, LOG._replace(end_offset=6, last_record="same"), Decision(100, "a")),
+        (STORED, LOG._replace(end_offset=6), Decision(100, "a")),
+    ],
+    ids=["goes on", "of an earlier release", "no ids", "all before is gone", "wrong end", "unsure"],
+)
+def test_a_log_that_holds_the_stored_offset_is_read_on(
+    stored: Position, log: PartitionLog, decision: Decision
+) -> None:
+    assert decide_position(stored, log) == decision
+
+
+def test_removed_records_are_a_gap() -> None:
+    log = LOG._replace(first_offset=150)
+    gap = Gap("a", 100, 150, "records_removed")
+    assert decide_position(STORED, log) == Decision(150, "a", [gap], is_moved=True)
+
+
+@pytest.mark.parametrize("change", [{"incarnation": "b"}, {"last_record": "other"}])
+def test_another_topic_is_read_from_its_start(change: dict[str, Any]) -> None:
+    """The gap begins where the counted records are not known any more to be of the old topic."""
+    stored = STORED if "incarnation" in change else STORED._replace(incarnation=None)
+    log = LOG._replace(first_offset=7, **change)
+    assert decide_position(stored, log) == Decision(
+        7,
+        log.incarnation,
+        [
+            Gap(stored.incarnation, 90, None, "topic_recreated"),
+            Gap(log.incarnation, 0, 7, "records_removed"),
+        ],
+        is_moved=True,
+    )
+
+
+def test_a_log_that_lost_counted_records_is_read_from_its_start() -> None:
+    log = LOG._replace(end_offset=50, last_record="beyond the end")
+    gap = Gap("a", 100, None, "log_truncated")
+    assert decide_position(STORED, log) == Decision(0, "a", [gap], is_moved=True)
