@@ -86,3 +86,6 @@ ROUTE: Final = web.RequestKey("route", Route)
 
 CALLER: Final = web.RequestKey("caller", Caller)
 """Where a request keeps its caller once the gate has let it through."""
+
+ADDRESS: Final = web.RequestKey("address", str)
+"""Where a guarded request keeps the address that limits count it under."""

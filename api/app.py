@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -27,6 +27,7 @@ from api.health import Check, Health
 from api.intake.routes import IntakeRoutes
 from api.limits import expect_nothing
 from api.live.routes import LiveRoutes, live_routes
+from api.metrics.refusals import REFUSALS
 from api.metrics.routes import Metrics
 from api.openapi.routes import OpenApiRoutes
 from api.options import ApiOptions
@@ -38,6 +39,9 @@ from ledger.rerate import Rerater
 from ledger.store.budgets import Budgets
 from ledger.store.reading import ReaderPool
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
+
+METRICS_APP: Final = web.AppKey("metrics_app", web.Application)
+"""Where an application keeps the one for a port of its own, which serves `/metrics` only."""
 
 
 def utc_today() -> date:
@@ -70,14 +74,15 @@ def build_app(
     hold, besides a current schema, for `/ready` to say yes. The caller closes what it passed.
     Without `feed_from`, where brokers are, or `rerater`, for late prices, these routes answer 503.
     """
-    options = options or ApiOptions()
-    gate = Gate(authenticator, options)
+    gate = Gate(authenticator, options := options or ApiOptions())
     budgets = Budgets(readers, options.budget_basis, DEFAULT_ALERT_THRESHOLD_PERCENT)
     budget_routes = BudgetRoutes(budgets, options, now)
     live = live_routes(readers, budget_routes.body, options, feed_from)
+    health = Health(readers, [*checks, *live.checks()])
+    metrics = _metrics(readers, patient, live, gate, options)
     routes = (
-        *Health(readers, [*checks, *live.checks()]).routes(),
-        *_metrics(readers, patient, live, gate, options),
+        *health.routes(),
+        *(() if options.metrics_apart else metrics.routes()),
         *Dashboard(options.dashboard).routes(),
         *Calls(readers).routes(),
         *CallLists(readers).routes(),
@@ -85,7 +90,7 @@ def build_app(
         *_decisions(readers, patient or readers, budgets, now),
         *budget_routes.routes(),
         *AuthorizationRoutes(budgets, options.limits, now).routes(),
-        *Exports(patient or readers, options.limits, today).routes(),
+        *Exports(patient or readers, options.limits, today, gate.refusals.count).routes(),
         *EveryoneRoutes(readers, today).routes(),
         *ReconciliationRoutes(patient or readers, today).routes(),
         *IntakeRoutes(events, options.limits, now).routes(),
@@ -93,10 +98,9 @@ def build_app(
         *ChannelRoutes(readers, options).routes(),
         *PriceRoutes(readers, rerater, options.limits, now).routes(),
     )
-    app = web.Application(
-        middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes
-    )
-    _add(app, (*routes, *OpenApiRoutes(routes).routes()), gate)
+    app = _application((*routes, *OpenApiRoutes(routes).routes()), gate, options)
+    app[METRICS_APP] = _application(metrics.routes(), gate, options)
+    health.attach(app)
     live.attach(app)
     app.on_cleanup.append(lambda _: authenticator.close())
     return app
@@ -108,10 +112,11 @@ def _metrics(
     live: LiveRoutes,
     gate: Gate,
     options: ApiOptions,
-) -> tuple[Route, ...]:
+) -> Metrics:
     """Return the route of what operators watch: what was answered, what is open, how all is."""
     pools = {"requests": readers} | ({"patient": patient} if patient else {})
-    return Metrics(gate.meter, pools, live.open_sockets, options.limits.sockets).routes()
+    meters = (gate.meter, gate.refusals)
+    return Metrics(meters, pools, live.open_sockets, options.limits.sockets)
 
 
 def _decisions(
@@ -126,7 +131,10 @@ def _decisions(
     )
 
 
-def _add(app: web.Application, routes: tuple[Route, ...], gate: Gate) -> None:
+def _application(routes: tuple[Route, ...], gate: Gate, options: ApiOptions) -> web.Application:
+    app = web.Application(
+        middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes
+    )
     for route in routes:
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
             app.router.add_route(
@@ -134,3 +142,5 @@ def _add(app: web.Application, routes: tuple[Route, ...], gate: Gate) -> None:
             )
     app.on_response_prepare.append(gate.finish)
     app[ROUTES] = routes
+    app[REFUSALS] = gate.refusals
+    return app

@@ -11,9 +11,10 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import jwt
 from aiohttp import hdrs
@@ -29,6 +30,9 @@ LEEWAY_SECONDS_MOST: Final = 30
 TOKENS_REMEMBERED_MOST: Final = 10_000
 END_OF_TIME: Final = 253_402_300_799
 """The last second of the year 9999."""
+
+Turn: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
+"""Opens the block within which a signature is checked."""
 
 _BEARER: Final = re.compile(r"(?i:Bearer) +([A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]+)")
 _JWK_READERS: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
@@ -139,12 +143,16 @@ class Authenticator:
             return None
         return caller
 
-    async def verify(self, token: str) -> Caller:
-        """Verify a token and remember it; raises the 401 Problem, or 503 without any keys."""
+    async def verify(self, token: str, turn: Turn = nullcontext) -> Caller:
+        """Verify a token and remember it; raises the 401 Problem, or 503 without any keys.
+
+        The signature is checked within `turn`, which may make it wait.
+        """
         key = await self._keys.key_for(_key_id(token))
-        if key is None:
-            raise unauthorized("The token is signed with a key that is not known here.")
-        caller = self._caller(self._claims(token, key))
+        async with turn():
+            if key is None:
+                raise unauthorized("The token is signed with a key that is not known here.")
+            caller = self.recall(token) or self._caller(self._claims(token, key))
         self._remember(token, caller)
         return caller
 

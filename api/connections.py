@@ -9,41 +9,113 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
+from http import HTTPStatus
 from typing import Any, Final, cast
 
 from aiohttp import web
 
+from api.http.client_address import ClientAddresses, peer_counted_as
+from api.metrics.refusals import RefusalMeter
 from api.options import Limits
-from api.problems import problem_of_status, unavailable
+from api.problems import (
+    JSON_TYPE,
+    Problem,
+    problem_of_status,
+    rate_limited,
+    unavailable,
+)
 
 _log: Final = logging.getLogger(__name__)
 
+_COME_BACK_SECONDS: Final = 5
 _LINGER_SECONDS: Final = 2
 _HEADERS_MOST: Final = 64
 _LINE_BYTES_MOST: Final = 8_190
 
 
 class Door:
-    """Makes the handler of each new connection, until there are too many."""
+    """Admits each new connection, until there are too many, in all or from one address."""
 
-    def __init__(self, server: web.Server, limits: Limits) -> None:
+    def __init__(
+        self,
+        server: web.Server,
+        limits: Limits,
+        refusals: RefusalMeter | None = None,
+    ) -> None:
         self._server = server
         self._limits = limits
+        self._addresses = ClientAddresses(limits.trusted_proxies)
+        self._refusals = refusals
+        self._of_address: Counter[str] = Counter()
         self.open_connections = 0
 
     def __call__(self) -> asyncio.BaseProtocol:
         """Return the protocol for a connection that was just accepted."""
-        if self.open_connections >= self._limits.connections:
-            return _TurnedAway()
-        return GuardedConnection(self, self._server, self._limits)
+        return _Admission(self)
+
+    def admit(self, peer: str) -> Problem | None:
+        """Count a connection; returns the Problem of one too many. Proxies bring many clients."""
+        limits, address = self._limits, peer_counted_as(peer)
+        problem = None
+        if self.open_connections >= limits.connections:
+            problem = unavailable("Another connection", "connections")
+        elif self._has_too_many(address) and not self._addresses.is_proxy(peer):
+            problem = rate_limited(
+                _COME_BACK_SECONDS,
+                "connections_per_address",
+                f"An address may have {limits.connections_per_address} open connections.",
+            )
+        if problem is None:
+            self.open_connections += 1
+            self._of_address[address] += 1
+        elif problem.limit is not None and self._refusals is not None:
+            self._refusals.count(problem.limit)
+        return problem
+
+    def _has_too_many(self, address: str) -> bool:
+        return self._of_address[address] >= self._limits.connections_per_address
+
+    def closed(self, peer: str) -> None:
+        """Take a connection off the count."""
+        address = peer_counted_as(peer)
+        self.open_connections -= 1
+        self._of_address[address] -= 1
+        if not self._of_address[address]:
+            del self._of_address[address]
+
+    def connection(self, peer: str) -> GuardedConnection:
+        """Return the handler of an admitted connection."""
+        return GuardedConnection(self, peer, self._server, self._limits)
+
+
+class _Admission(asyncio.Protocol):
+    """A new connection, until its peer is known."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Hand the connection to its handler, or say why not and hang up."""
+        wire = cast(asyncio.Transport, transport)
+        name = wire.get_extra_info("peername")
+        peer = str(name[0]) if isinstance(name, tuple) else ""
+        problem = self._door.admit(peer)
+        if problem is not None:
+            wire.write(_refusal(problem))
+            wire.close()
+            return
+        connection = self._door.connection(peer)
+        wire.set_protocol(connection)
+        connection.connection_made(wire)
 
 
 class GuardedConnection(web.RequestHandler):
     """The framework's connection handler with time limits and answers in our own form."""
 
-    __slots__ = ("_door", "_head_timer", "_limits", "_serving")
+    __slots__ = ("_door", "_head_timer", "_limits", "_peer", "_serving")
 
-    def __init__(self, door: Door, server: web.Server, limits: Limits) -> None:
+    def __init__(self, door: Door, peer: str, server: web.Server, limits: Limits) -> None:
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
@@ -56,19 +128,19 @@ class GuardedConnection(web.RequestHandler):
             auto_decompress=False,  # `read_body` does it
         )
         self._door = door
+        self._peer = peer
         self._limits = limits
         self._serving = False
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count the connection and wait for the head of its first request."""
-        self._door.open_connections += 1
+        """Wait for the head of its first request."""
         super().connection_made(transport)
         self._expect_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Take the connection off the count."""
-        self._door.open_connections -= 1
+        self._door.closed(self._peer)
         self._stop_timer()
         super().connection_lost(exc)
 
@@ -125,19 +197,11 @@ class GuardedConnection(web.RequestHandler):
             self._head_timer = None
 
 
-class _TurnedAway(asyncio.Protocol):
-    """Says that there are too many connections, and hangs up."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast(asyncio.WriteTransport, transport).write(_too_many())
-        transport.close()
-
-
-def _too_many() -> bytes:
-    problem = unavailable("Another connection")
+def _refusal(problem: Problem) -> bytes:
+    """Return the answer to a connection that is one too many."""
     body = problem.body()
     return (
-        f"HTTP/1.1 {problem.status} Service Unavailable\r\nConnection: close\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\nConnection: close\r\n"
+        f"Content-Type: {JSON_TYPE}\r\nContent-Length: {len(body)}\r\n"
         f"Retry-After: {problem.headers['Retry-After']}\r\n\r\n"
     ).encode() + body

@@ -11,15 +11,15 @@ from typing import Final, get_args
 
 from aiohttp import hdrs, web
 
-from api.access import CALLER, Access, Route
+from api.access import ADDRESS, CALLER, Access, Route
 from api.csv_lines import header, lines
 from api.openapi.operations import CSV, File, Operation, Parameter, Topic
 from api.options import Limits
 from api.parameters import end_of, is_given, one_of, start_of
-from api.problems import invalid_parameter
+from api.problems import LimitName, invalid_parameter
 from api.slots import Slots
 from api.spending import END_DATE, PERIOD, SPAN, START_DATE, Days, custom_days, days_of
-from api.streams_out import ClientGoneError, Streamed
+from api.streams_out import ClientGoneError, ClientTooSlowError, Streamed
 from ledger.store.exports import ExportKind, exporting
 from ledger.store.reading import ReaderPool, StoreUnavailableError, Viewer
 
@@ -39,11 +39,20 @@ _log: Final = logging.getLogger(__name__)
 class Exports:
     """The route that exports; `readers` are its own, so that it cannot starve the others."""
 
-    def __init__(self, readers: ReaderPool, limits: Limits, today: Callable[[], date]) -> None:
+    def __init__(
+        self,
+        readers: ReaderPool,
+        limits: Limits,
+        today: Callable[[], date],
+        count_refusal: Callable[[LimitName], None],
+    ) -> None:
         self._readers = readers
         self._limits = limits
         self._today = today
-        self._slots = Slots(limits.exports, limits.exports_per_user)
+        self._count_refusal = count_refusal
+        self._slots = Slots(
+            limits.exports, limits.exports_per_user, limits.exports_per_address, "exports"
+        )
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
@@ -53,7 +62,8 @@ class Exports:
             summary="A user's data as a file of comma-separated values",
             answers=File(
                 "The file (RFC 4180, UTF-8, the first line names the columns). It is streamed, and "
-                "whole only if the transfer ends without an error.",
+                "whole only if the transfer ends without an error. A client that reads it below "
+                "the minimum pace is disconnected.",
                 CSV,
             ),
             query=(TYPE, *SPAN),
@@ -65,15 +75,22 @@ class Exports:
         """Answer with the file, or only with its head where that is what is asked for."""
         user_id, caller = request.match_info["userId"], request[CALLER]
         kind, days = kind_of(request), export_days(request, self._today())
-        file = Streamed(request, headers_of(kind, user_id, days), self._limits.send_seconds)
+        file = Streamed(
+            request,
+            headers_of(kind, user_id, days),
+            self._limits.send_seconds,
+            self._limits.export_bytes_per_second,
+        )
         if request.method == hdrs.METH_HEAD:
             return file.response
-        with self._slots.taken(caller.user_id):
+        with self._slots.taken(caller.user_id, request[ADDRESS]):
             try:
                 async with asyncio.timeout(self._limits.export_seconds):
                     await self._send(file, caller.viewer, user_id, kind, days)
                     return await file.end()
             except (ClientGoneError, StoreUnavailableError, TimeoutError) as error:
+                if isinstance(error, ClientTooSlowError):
+                    self._count_refusal("export_pace")
                 if not file.has_begun:
                     raise StoreUnavailableError(str(error)) from error
                 _log.warning("export broken off: %s", error, extra={"action": "export_broken_off"})

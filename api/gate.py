@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import Final
 from uuid import uuid4
 
@@ -14,23 +15,29 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler as NextHandler
 from aiohttp.typedefs import Middleware
 
-from api.access import CALLER, ROUTE, Access, Caller, Handler, Route
+from api.access import ADDRESS, CALLER, ROUTE, Access, Caller, Handler, Route
 from api.auth import Authenticator, bearer_token
 from api.connections import GuardedConnection
 from api.cors import Cors
-from api.limits import RateLimiter, address_of, check_head
+from api.http.client_address import ClientAddresses
+from api.http.concurrency import ConcurrencyLimit
+from api.http.verification import VerificationBudget
+from api.limits import RateLimiter, check_head
+from api.metrics.refusals import RefusalMeter
 from api.metrics.requests import RequestMeter
-from api.options import ApiOptions
+from api.options import ApiOptions, Limits
 from api.parameters import check_path
 from api.problems import (
+    RETRY_AFTER_SECONDS,
     Problem,
     forbidden,
     foreign_origin,
     internal_error,
     problem_of,
+    rate_limited,
     unavailable,
 )
-from ledger.store.reading import StoreUnavailableError
+from ledger.store.reading import ShareUsedUpError, StoreUnavailableError
 
 _access_log: Final = logging.getLogger("api.access")
 _log: Final = logging.getLogger(__name__)
@@ -44,14 +51,31 @@ _SERVER: Final = "cost-analytics"
 
 
 class Gate:
-    """Stands before all routes of one application; its `meter` counts what was answered."""
+    """Stands before all routes of one application.
+
+    Its `meter` counts what was answered, its `refusals` what limits refused.
+    """
 
     def __init__(self, authenticator: Authenticator, options: ApiOptions) -> None:
         self.meter = RequestMeter()
+        self.refusals = RefusalMeter()
         self._authenticator = authenticator
-        self._limits = options.limits
+        self._limits = limits = options.limits
         self._cors = Cors(options.cors_origins)
-        self._rate = RateLimiter(options.limits)
+        self._addresses = ClientAddresses(limits.trusted_proxies)
+        self._rate = RateLimiter(limits.requests_per_second, limits.burst, limits.clients)
+        self._tokens = _verification_budget(limits)
+        self._tickets = _verification_budget(limits)
+        self._of_address = ConcurrencyLimit(
+            limits.requests_per_address,
+            "concurrent_requests_per_address",
+            f"An address may have {limits.requests_per_address} requests under way.",
+        )
+        self._of_user = ConcurrencyLimit(
+            limits.requests_per_user,
+            "concurrent_requests_per_user",
+            f"A user may have {limits.requests_per_user} requests under way.",
+        )
 
     def guard(self, route: Route) -> Handler:
         """Return the route's handler behind the check of who is calling."""
@@ -60,8 +84,14 @@ class Gate:
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             request[ROUTE] = route
-            await self._admit(request, route)
-            return await route.handler(request)
+            address = request[ADDRESS] = self._addresses.of(request)
+            if route.ways_in is not None:  # a socket stays, and has limits of its own
+                await self._admit(request, route)
+                return await route.handler(request)
+            with self._of_address.taken(address):
+                caller = await self._admit(request, route)
+                with self._of_user.taken(caller.user_id):
+                    return await route.handler(request)
 
         return guarded
 
@@ -80,14 +110,16 @@ class Gate:
 
         return stand
 
-    async def _admit(self, request: web.Request, route: Route) -> None:
-        """Let the request on with its caller noted; raises the Problem 401, 429, 400 or 403."""
+    async def _admit(self, request: web.Request, route: Route) -> Caller:
+        """Return the caller, and note it; raises the Problem 401, 429, 400 or 403."""
         caller = await self._identify(request, route)
-        self._rate.admit("user", caller.user_id)
+        if wait_seconds := self._rate.take(caller.user_id):
+            raise rate_limited(wait_seconds, "requests_per_user")
         check_path(request)
         if not route.access.permits(caller, request.match_info.get("userId")):
             raise forbidden()
         request[CALLER] = caller
+        return caller
 
     async def _identify(self, request: web.Request, route: Route) -> Caller:
         instead = None
@@ -96,28 +128,31 @@ class Gate:
                 raise foreign_origin()
             instead = route.ways_in.authorization(request)
             if "ticket" in request.query:
-                self._rate.admit("address", address_of(request, self._limits))
-            caller = await route.ways_in.caller(request)
-            if caller is not None:
-                return caller
+                async with self._tickets.turn(request[ADDRESS]):
+                    caller = await route.ways_in.caller(request)
+                if caller is not None:
+                    return caller
         token = bearer_token(request.headers, instead)
         known = self._authenticator.recall(token)
         if known is not None:
             return known
-        # Verifying is what a stranger can make us do, so that is what is counted.
-        self._rate.admit("address", address_of(request, self._limits))
-        return await self._authenticator.verify(token)
+        return await self._authenticator.verify(token, partial(self._tokens.turn, request[ADDRESS]))
 
     async def _answer(self, request: web.Request, handler: NextHandler) -> web.StreamResponse:
         try:
             check_head(request, self._limits)
             return self._cors.preflight(request) or await handler(request)
         except Problem as problem:
+            if problem.limit is not None:
+                self.refusals.count(problem.limit)
             return problem.response()
         except web.HTTPException as error:
             if error.status < 400:
                 raise
             return problem_of(error).response()
+        except ShareUsedUpError:
+            self.refusals.count("database_share")
+            return _share_used_up().response()
         except StoreUnavailableError as error:
             _log.warning("no database: %s", error, extra={"action": "store_unavailable"})
             return unavailable("The database").response()
@@ -134,6 +169,19 @@ class Gate:
         response.headers[hdrs.SERVER] = _SERVER  # the framework has put its own name there
         self._cors.mark(request, response)
         self.meter.answered(request, response.status)
+
+
+def _verification_budget(limits: Limits) -> VerificationBudget:
+    return VerificationBudget(
+        RateLimiter(limits.failures_per_second, limits.failures_burst, limits.clients),
+        RateLimiter(limits.all_failures_per_second, limits.all_failures_burst, 1),
+    )
+
+
+def _share_used_up() -> Problem:
+    return rate_limited(
+        RETRY_AFTER_SECONDS, message="Too many of your requests wait for the database."
+    )
 
 
 def _log_access(request: web.Request, status: int, took_ns: int) -> None:

@@ -12,57 +12,58 @@ from aiohttp import HttpVersion11, hdrs, web
 
 from api.encodings import decoded, encoding_of
 from api.options import Limits
-from api.problems import payload_too_large, problem_of_status, rate_limited
+from api.problems import payload_too_large, problem_of_status
 
 _SECOND_NS: Final = 1_000_000_000
 _CONTINUE: Final = "100-continue"
 
 
 class RateLimiter:
-    """Lets each client make a number of requests a second, and a number at once.
+    """Lets each client make a number of requests a second, and a number at once (GCRA).
 
     For each client it keeps one time: when the requests made so far would be used up if they had
-    come evenly. The table is bounded; whoever was quiet longest is forgotten first.
+    come evenly. The table is bounded: the client that was quiet longest is forgotten first.
     """
 
     def __init__(
         self,
-        limits: Limits,
+        per_second: int | None,
+        burst: int,
+        clients_max: int,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        rate = limits.requests_per_second
-        self._interval_ns = _SECOND_NS // rate if rate else 0
-        self._tolerance_ns = self._interval_ns * max(limits.burst - 1, 0)
-        self._clients_most = limits.clients
+        """`per_second` None turns the limit off."""
+        self._interval_ns = _SECOND_NS // per_second if per_second else 0
+        self._tolerance_ns = self._interval_ns * max(burst - 1, 0)
+        self._clients_max = clients_max
         self._clock_ns = clock_ns
-        self._used_up_at: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._used_up_at: OrderedDict[str, int] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._used_up_at)
 
-    def admit(self, kind: str, name: str) -> None:
-        """Count one request of the client `name` among its kind; raises the 429 Problem."""
+    def take(self, client: str) -> int:
+        """Count a request; returns 0, or the seconds to wait of one that is not admitted."""
         if not self._interval_ns:
-            return
+            return 0
         now = self._clock_ns()
-        client = (kind, name)
-        used_up_at = max(self._used_up_at.get(client, now), now)
-        early_ns = used_up_at - now - self._tolerance_ns
-        if early_ns > 0:
-            raise rate_limited(-(-early_ns // _SECOND_NS))
+        used_up_at, wait_seconds = self._state(client, now)
+        if wait_seconds:
+            return wait_seconds
         self._used_up_at[client] = used_up_at + self._interval_ns
         self._used_up_at.move_to_end(client)
-        if len(self._used_up_at) > self._clients_most:
+        if len(self._used_up_at) > self._clients_max:
             self._used_up_at.popitem(last=False)
+        return 0
 
+    def has_room(self, client: str) -> bool:
+        """Return whether a request would be admitted, without counting one."""
+        return not self._interval_ns or not self._state(client, self._clock_ns())[1]
 
-def address_of(request: web.Request, limits: Limits) -> str:
-    """Return the client's address as seen by the outermost trusted proxy, or by us."""
-    if limits.proxies:
-        hops = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
-        if len(hops) >= limits.proxies and (address := hops[-limits.proxies].strip()):
-            return address
-    return request.remote or ""
+    def _state(self, client: str, now: int) -> tuple[int, int]:
+        used_up_at = max(self._used_up_at.get(client, now), now)
+        early_ns = used_up_at - now - self._tolerance_ns
+        return used_up_at, -(-early_ns // _SECOND_NS) if early_ns > 0 else 0
 
 
 async def expect_nothing(request: web.Request) -> None:

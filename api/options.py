@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Final
 
@@ -19,13 +20,17 @@ class Limits:
 
     `batch_bytes` and `batch_events` bound the events of one request.
 
-    `requests_per_second` counts per user, and per address for tokens not seen before; `burst` is
-    how many may come at once; None turns the limit off. `proxies` is the number of trusted
-    reverse proxies in front, whose `X-Forwarded-For` then tells clients apart. `exports` is how
-    many files may be on their way at once, and `export_seconds` how long one of them may take.
+    `requests_per_second` counts the requests of each user, `failures_per_second` the failed
+    authentications of each address, `all_failures_per_second` those of all of them; a `burst` is
+    how many may come at once; None turns a rate off. `requests_per_user` and
+    `requests_per_address` may be under way at once, sockets apart. `trusted_proxies` are the
+    networks of reverse proxies, whose `Forwarded` or `X-Forwarded-For` names the client.
+    `exports` is how many files may be under way at once, `export_seconds` how long one may take,
+    and `export_bytes_per_second` the pace at which a client has to read it.
     """
 
     connections: int = 4_096
+    connections_per_address: int = 1_024
     backlog: int = 1_024
     head_seconds: int = 10
     body_seconds: int = 10
@@ -38,13 +43,22 @@ class Limits:
     query_bytes: int = 2_048
     requests_per_second: int | None = 200
     burst: int = 1_000
+    failures_per_second: int | None = 10
+    failures_burst: int = 100
+    all_failures_per_second: int | None = 500
+    all_failures_burst: int = 1_000
+    requests_per_user: int = 256
+    requests_per_address: int = 1_024
     clients: int = 10_000
-    proxies: int = 0
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     exports: int = 3
     exports_per_user: int = 1
+    exports_per_address: int = 2
     export_seconds: int = 600
+    export_bytes_per_second: int = 16 * 1024
     sockets: int = 3_000
     sockets_per_user: int = 20
+    sockets_per_address: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +67,7 @@ class ApiOptions:
 
     `channel_types` are the ways by which users can be told of alerts here.
     `webhook_allow_private` is unsafe: it lets webhooks reach whatever this network can reach.
+    With `metrics_apart` `/metrics` is served on a port of its own only.
     `dashboard` is the folder with the built files of the dashboard.
     """
 
@@ -60,5 +75,6 @@ class ApiOptions:
     budget_basis: BudgetBasis = "charged"
     channel_types: tuple[ChannelType, ...] = ("webhook",)
     webhook_allow_private: bool = False
+    metrics_apart: bool = False
     limits: Limits = field(default_factory=Limits)
     dashboard: Path = BUILT_DASHBOARD

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from aiohttp import web
 
@@ -14,6 +14,25 @@ from schemas.refusals import RefusalCode, Refused
 
 JSON_TYPE: Final = "application/json"
 RETRY_AFTER_SECONDS: Final = 2
+
+LimitName = Literal[
+    "requests_per_user",
+    "failed_authentications",
+    "signature_checks",
+    "connections",
+    "connections_per_address",
+    "concurrent_requests_per_user",
+    "concurrent_requests_per_address",
+    "database_share",
+    "exports",
+    "export_pace",
+    "reconciliations",
+    "sockets",
+    "sockets_per_user",
+    "sockets_per_address",
+    "tickets",
+]
+"""A limit of the API: requests that it refuses are counted under its name."""
 
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _CHALLENGE: Final = 'Bearer realm="cost-analytics"'
@@ -28,12 +47,15 @@ class Problem(Exception):  # noqa: N818 - an answer, not a fault
         code: ProblemCode,
         message: str,
         headers: Mapping[str, str] = _NO_HEADERS,
+        limit: LimitName | None = None,
     ) -> None:
+        """`limit` names the limit that refuses the request."""
         super().__init__(f"{status} {code}")
         self.status = status
         self.code: ProblemCode = code
         self.message = message
         self.headers = headers
+        self.limit = limit
 
     def body(self) -> bytes:
         """Return the JSON that says what went wrong."""
@@ -89,23 +111,27 @@ def not_found(message: str) -> Problem:
     return Problem(404, "not_found", message)
 
 
-def rate_limited(retry_after_seconds: int) -> Problem:
-    """429 with the time until the next request is welcome."""
+def rate_limited(
+    retry_after_seconds: int, limit: LimitName | None = None, message: str = "Too many requests."
+) -> Problem:
+    """429 with the time until the next request is welcome; `message` says which limit it is."""
     return Problem(
         429,
         "rate_limited",
-        f"Too many requests. Come back in {retry_after_seconds} s.",
+        f"{message} Come back in {retry_after_seconds} s.",
         {"Retry-After": str(retry_after_seconds)},
+        limit,
     )
 
 
-def unavailable(what: str) -> Problem:
+def unavailable(what: str, limit: LimitName | None = None) -> Problem:
     """503: something that every answer depends on is gone."""
     return Problem(
         503,
         "unavailable",
         f"{what} is not available right now. Please try again.",
         {"Retry-After": str(RETRY_AFTER_SECONDS)},
+        limit,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
-from api.access import CALLER, Access, Route
+from api.access import ADDRESS, CALLER, Access, Route
 from api.openapi.operations import Operation, Topic
 from api.parameters import end_of, start_of
 from api.replies import reply
@@ -39,7 +39,7 @@ class ReconciliationRoutes:
     def __init__(self, readers: ReaderPool, today: Callable[[], date]) -> None:
         self._readers = readers
         self._today = today
-        self._slots = Slots(1, 1)
+        self._slots = Slots(1, 1, 1, "reconciliations")
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
@@ -57,7 +57,7 @@ class ReconciliationRoutes:
         """Answer with what each place says of the days that the query names."""
         caller = request[CALLER]
         days = days_of(request, self._today(), PERIOD)
-        with self._slots.taken(caller.user_id):
+        with self._slots.taken(caller.user_id, request[ADDRESS]):
             span = (start_of(days.first), end_of(days.last))
             found = await reconcile(self._readers, caller.viewer, span)
         return reply(reconciliation(days, found))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from api.connections import Door
+from api.metrics.refusals import REFUSALS
 from api.options import Limits
 
 
@@ -42,8 +43,13 @@ async def serving(
     try:
         if runner.server is None:
             raise RuntimeError("the application has no server")
+        door = Door(runner.server, limits, app.get(REFUSALS))
         listener = await asyncio.get_running_loop().create_server(
-            Door(runner.server, limits), host, port, ssl=tls, backlog=limits.backlog
+            door,
+            host,
+            port,
+            ssl=tls,
+            backlog=limits.backlog,
         )
         bound_host, bound_port = listener.sockets[0].getsockname()[:2]
         yield Address(bound_host, bound_port)

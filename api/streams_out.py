@@ -1,6 +1,7 @@
 """Bodies that are sent as they are made: at the client's pace, and never as if they were whole.
 
-The client's pace must not hold a database's transaction for ever, so each piece has a time limit.
+A slow client holds a slot and a database transaction, so there is a minimum pace: a client may be
+slower for `send_seconds` in all, and wins that time back by being faster.
 And a body that breaks off must be seen to: the connection is reset, so that neither a client nor a
 proxy before it takes a part of a file for the file.
 """
@@ -10,11 +11,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Mapping
 from typing import Final
 
 from aiohttp import web
 
+CHUNK_BYTES_MAX: Final = 64 * 1024
+_NS_PER_SECOND: Final = 1_000_000_000
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
@@ -22,12 +26,23 @@ class ClientGoneError(Exception):
     """The client hung up, or does not take what it asked for."""
 
 
+class ClientTooSlowError(ClientGoneError):
+    """The client takes what it asked for below the minimum pace."""
+
+
 class Streamed:
     """A body under way; nothing is sent before the first piece."""
 
-    def __init__(self, request: web.Request, headers: Mapping[str, str], send_seconds: int) -> None:
+    def __init__(
+        self,
+        request: web.Request,
+        headers: Mapping[str, str],
+        send_seconds: int,
+        bytes_per_second_min: int,
+    ) -> None:
         self._request = request
-        self._send_seconds = send_seconds
+        self._credit_ns_max = self._credit_ns = send_seconds * _NS_PER_SECOND
+        self._ns_per_byte = _NS_PER_SECOND // bytes_per_second_min
         self.response = web.StreamResponse(headers=headers)
 
     @property
@@ -37,19 +52,19 @@ class Streamed:
 
     async def begin(self) -> None:
         """Send the head; raises ClientGoneError."""
-        await self._limited(b"")
+        await self._paced(self._send_head(), 0)
 
     async def send(self, piece: bytes) -> None:
         """Send a piece and wait until there is room for another; raises ClientGoneError."""
-        await self._limited(piece)
+        if not self.response.prepared:
+            await self.begin()
+        for start in range(0, len(piece), CHUNK_BYTES_MAX):
+            chunk = piece[start : start + CHUNK_BYTES_MAX]
+            await self._paced(self.response.write(chunk), len(chunk))
 
     async def end(self) -> web.StreamResponse:
         """Say that this was all; raises ClientGoneError."""
-        try:
-            async with asyncio.timeout(self._send_seconds):
-                await self.response.write_eof()
-        except (ConnectionError, TimeoutError) as error:
-            raise ClientGoneError(str(error) or "too slow") from None
+        await self._paced(self.response.write_eof(), 0)
         return self.response
 
     def break_off(self) -> web.StreamResponse:
@@ -62,12 +77,19 @@ class Streamed:
             transport.abort()
         return self.response
 
-    async def _limited(self, piece: bytes) -> None:
+    async def _send_head(self) -> None:
+        await self.response.prepare(self._request)
+
+    async def _paced(self, sending: Awaitable[None], size: int) -> None:
+        """Wait until the client has taken `size` bytes, at the minimum pace or faster."""
+        self._credit_ns += size * self._ns_per_byte
+        began_ns = time.monotonic_ns()
         try:
-            async with asyncio.timeout(self._send_seconds):
-                if not self.response.prepared:
-                    await self.response.prepare(self._request)
-                if piece:
-                    await self.response.write(piece)
-        except (ConnectionError, TimeoutError) as error:
-            raise ClientGoneError(str(error) or "too slow") from None
+            async with asyncio.timeout(self._credit_ns / _NS_PER_SECOND):
+                await sending
+        except ConnectionError as error:
+            raise ClientGoneError(str(error) or "the client hung up") from None
+        except TimeoutError:
+            raise ClientTooSlowError("the client reads below the minimum pace") from None
+        took_ns = time.monotonic_ns() - began_ns
+        self._credit_ns = min(self._credit_ns - took_ns, self._credit_ns_max)

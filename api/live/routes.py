@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from api.access import CALLER, Access, Route
+from api.access import ADDRESS, CALLER, Access, Route
 from api.health import Check
 from api.live.entrance import PROTOCOL, TICKET, Entrance, offered
 from api.live.feed import Feed
@@ -94,7 +94,7 @@ class LiveRoutes:
             )
         if not self._feed.is_ready:
             raise unavailable("The live feed")
-        with self._feed.sockets.place(request[CALLER]):
+        with self._feed.sockets.place(request[CALLER], request[ADDRESS]):
             await socket.prepare(request)
             transport = request.transport
             if transport is None:

@@ -15,7 +15,7 @@ from api.live.frames import text_frame
 from api.live.session import Session
 from api.live.state import State
 from api.options import Limits
-from api.problems import Problem, rate_limited, unavailable
+from api.problems import LimitName, Problem, rate_limited, unavailable
 
 TICK_SECONDS: Final = 0.01
 CHECK_SECONDS: Final = 1
@@ -29,6 +29,7 @@ class Sockets:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._places: Counter[str] = Counter()
+        self._places_by_address: Counter[str] = Counter()
         self._of_user: dict[str, set[Session]] = {}
         self._of_all: set[Session] = set()
         self._touched: set[Session] = set()
@@ -39,24 +40,22 @@ class Sockets:
         return self._places.total()
 
     @contextmanager
-    def place(self, caller: Caller) -> Iterator[None]:
+    def place(self, caller: Caller, address: str) -> Iterator[None]:
         """Keep a place for a socket; raises the Problem 429 or 503 where there is none."""
-        if self._places[caller.user_id] >= self._limits.sockets_per_user:
-            raise Problem(
-                429,
-                "rate_limited",
-                f"A user may have {self._limits.sockets_per_user} open sockets. Close one first.",
-                rate_limited(_COME_BACK_SECONDS).headers,
-            )
-        if self._places.total() >= self._limits.sockets:
-            raise unavailable("Another socket")
+        limits = self._limits
+        if self._places[caller.user_id] >= limits.sockets_per_user:
+            raise _too_many("A user", limits.sockets_per_user, "sockets_per_user")
+        if self._places_by_address[address] >= limits.sockets_per_address:
+            raise _too_many("An address", limits.sockets_per_address, "sockets_per_address")
+        if self._places.total() >= limits.sockets:
+            raise unavailable("Another socket", "sockets")
         self._places[caller.user_id] += 1
+        self._places_by_address[address] += 1
         try:
             yield
         finally:
-            self._places[caller.user_id] -= 1
-            if not self._places[caller.user_id]:
-                del self._places[caller.user_id]
+            _give_back(self._places, caller.user_id)
+            _give_back(self._places_by_address, address)
 
     @contextmanager
     def joined(self, session: Session) -> Iterator[None]:
@@ -147,3 +146,14 @@ class Sockets:
             for sessions in list(self._of_user.values()):
                 for session in sessions:
                     session.check(now_ns)
+
+
+def _too_many(whose: str, most: int, limit: LimitName) -> Problem:
+    message = f"{whose} may have {most} open sockets. Close one first."
+    return rate_limited(_COME_BACK_SECONDS, limit, message)
+
+
+def _give_back(places: Counter[str], name: str) -> None:
+    places[name] -= 1
+    if not places[name]:
+        del places[name]

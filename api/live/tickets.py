@@ -7,7 +7,7 @@ from secrets import token_urlsafe
 from typing import Final, cast
 
 from api.access import Caller, Role
-from api.problems import Problem, rate_limited, unauthorized
+from api.problems import rate_limited, unauthorized
 from ledger.store.tickets import Holder, TicketStore
 from schemas.live import LiveTicket
 
@@ -31,11 +31,10 @@ class Tickets:
         if not await self._store.issue(
             _digest(ticket), holder, seconds=TICKET_SECONDS, most=TICKETS_MOST
         ):
-            raise Problem(
-                429,
-                "rate_limited",
+            raise rate_limited(
+                TICKET_SECONDS,
+                "tickets",
                 f"There are {TICKETS_MOST} tickets that nobody has used. Use one, or wait.",
-                rate_limited(TICKET_SECONDS).headers,
             )
         return LiveTicket(ticket=ticket, expires_in_seconds=TICKET_SECONDS)
 

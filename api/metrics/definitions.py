@@ -34,6 +34,11 @@ DURATION: Final = Definition(
     "for a file until its first byte.",
     ("route",),
 )
+LIMIT_REFUSALS: Final = Definition(
+    "cost_analytics_limit_refusals_total",
+    "Requests and connections that a limit refused or ended, by the limit's name.",
+    ("limit",),
+)
 SOCKETS: Final = Definition(
     "cost_analytics_live_sockets",
     "Sockets of the live feed that are open in this process.",
@@ -117,6 +122,7 @@ NOTICES_OVERDUE: Final = Definition(
 DEFINITIONS: Final = (
     REQUESTS,
     DURATION,
+    LIMIT_REFUSALS,
     SOCKETS,
     SOCKETS_LIMIT,
     CONNECTIONS,

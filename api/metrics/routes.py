@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector
 
 from api.access import Access, Route
 from api.metrics.process import OpenThings
 from api.metrics.product import Product
-from api.metrics.requests import RequestMeter
 from api.openapi.operations import File, Operation, Topic
 from ledger.store.operating import Condition, read_condition
 from ledger.store.reading import ReaderPool, StoreUnavailableError
@@ -45,14 +45,15 @@ _log: Final = logging.getLogger(__name__)
 
 
 class Metrics:
-    """The route, with a registry of its own. `sockets` says how many are open, of `sockets_most`.
+    """The route, with a registry of its own.
 
-    `pools` are the readers by name; the product is asked for through those named `requests`.
+    `meters` count; `sockets` says how many are open, of `sockets_most`. `pools` are the readers by
+    name; the product is asked for through those named `requests`.
     """
 
     def __init__(
         self,
-        meter: RequestMeter,
+        meters: Sequence[Collector],
         pools: Mapping[str, ReaderPool],
         sockets: Callable[[], int],
         sockets_most: int,
@@ -62,7 +63,7 @@ class Metrics:
         self._monotonic_ns = monotonic_ns
         self._product = Product()
         self._registry = CollectorRegistry()
-        for collector in (meter, OpenThings(sockets, sockets_most, pools), self._product):
+        for collector in (*meters, OpenThings(sockets, sockets_most, pools), self._product):
             self._registry.register(collector)
         for library in (ProcessCollector, PlatformCollector, GCCollector):
             library(registry=self._registry)

@@ -22,7 +22,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until stopped."""
     del arguments
-    loaded = settings.load("kafka", "database", "tokens", "api", "budget", "delivery", login="api")
+    loaded = settings.load(
+        "kafka", "database", "tokens", "api", "limits", "budget", "delivery", login="api"
+    )
     from cost_analytics.roots.api import serve
 
     return serve(loaded)

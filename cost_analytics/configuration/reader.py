@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -82,6 +83,20 @@ class Reader:
     def words(self, name: str) -> tuple[str, ...]:
         """Return what stands between commas, without blanks and empty pieces."""
         return tuple(word for word in map(str.strip, self.text(name).split(",")) if word)
+
+    def networks(self, name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Return the networks that stand between commas; one of every address is an error."""
+        networks = []
+        for word in self.words(name):
+            try:
+                network = ip_network(word)
+            except ValueError:
+                self.wrong(name, f"must be networks like 10.0.0.0/8, not {_shown(word)}.")
+                continue
+            if not network.prefixlen:
+                self.wrong(name, f"must not hold every address, as {_shown(word)} does.")
+            networks.append(network)
+        return tuple(networks)
 
     def servers(self, name: str, hint: str = "") -> str:
         """Return `host:port` pairs with commas between them; unset is an error."""

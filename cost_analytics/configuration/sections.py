@@ -15,6 +15,7 @@ from cost_analytics.configuration.tree import (
     DeliverySection,
     DevSection,
     KafkaSection,
+    LimitSection,
     LogFormat,
     LogSection,
     RetentionSection,
@@ -155,6 +156,26 @@ def api(reader: Reader) -> ApiSection:
         host=reader.text("API_HOST"),
         port=reader.integer("API_PORT", 1, 65_535),
         cors_origins=origins,
+    )
+
+
+def limits(reader: Reader) -> LimitSection:
+    """Read how much one client may take of one API process."""
+    return LimitSection(
+        trusted_proxies=reader.networks("TRUSTED_PROXIES"),
+        requests_per_second=reader.integer("LIMIT_REQUESTS_PER_SECOND", 1, 1_000_000),
+        burst=reader.integer("LIMIT_BURST", 1, 1_000_000),
+        failures_per_second=reader.integer("LIMIT_FAILURES_PER_SECOND", 1, 1_000_000),
+        requests_per_user=reader.integer("LIMIT_REQUESTS_PER_USER", 1, 1_000_000),
+        requests_per_address=reader.integer("LIMIT_REQUESTS_PER_ADDRESS", 1, 1_000_000),
+        connections=reader.integer("LIMIT_CONNECTIONS", 1, 1_000_000),
+        connections_per_address=reader.integer("LIMIT_CONNECTIONS_PER_ADDRESS", 1, 1_000_000),
+        sockets=reader.integer("LIMIT_SOCKETS", 1, 1_000_000),
+        sockets_per_user=reader.integer("LIMIT_SOCKETS_PER_USER", 1, 1_000_000),
+        sockets_per_address=reader.integer("LIMIT_SOCKETS_PER_ADDRESS", 1, 1_000_000),
+        exports=reader.integer("LIMIT_EXPORTS", 1, 4),
+        exports_per_address=reader.integer("LIMIT_EXPORTS_PER_ADDRESS", 1, 4),
+        export_bytes_per_second=reader.integer("LIMIT_EXPORT_BYTES_PER_SECOND", 1, 1_000_000_000),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Literal
 
 from cost_analytics.configuration.secret import Secret
@@ -78,6 +79,26 @@ class ApiSection:
     host: str = "127.0.0.1"
     port: int = 8080
     cors_origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSection:
+    """How much one client may take of one API process, and which proxies name the client."""
+
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    requests_per_second: int = 200
+    burst: int = 1_000
+    failures_per_second: int = 10
+    requests_per_user: int = 256
+    requests_per_address: int = 1_024
+    connections: int = 4_096
+    connections_per_address: int = 1_024
+    sockets: int = 3_000
+    sockets_per_user: int = 20
+    sockets_per_address: int = 500
+    exports: int = 3
+    exports_per_address: int = 2
+    export_bytes_per_second: int = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +182,7 @@ class Settings:
     passwords: Mapping[str, Secret] = field(default_factory=dict)
     tokens: TokenSection = field(default_factory=TokenSection)
     api: ApiSection = field(default_factory=ApiSection)
+    limits: LimitSection = field(default_factory=LimitSection)
     budget_basis: BudgetBasis = "charged"
     price_sources: str | None = None
     worker: WorkerSection = field(default_factory=WorkerSection)

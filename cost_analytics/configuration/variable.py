@@ -9,6 +9,7 @@ Need = Literal[
     "database",
     "tokens",
     "api",
+    "limits",
     "budget",
     "prices",
     "worker",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from cost_analytics.configuration.connection_variables import CONNECTION_VARIABLES
+from cost_analytics.configuration.limit_variables import LIMIT_VARIABLES
 from cost_analytics.configuration.login_variables import LOGIN_VARIABLES
 from cost_analytics.configuration.process_variables import PROCESS_VARIABLES
 from cost_analytics.configuration.retention_variables import RETENTION_VARIABLES
@@ -20,6 +21,7 @@ _TITLES: Final[dict[Section, str]] = {
     "database": "PostgreSQL",
     "tokens": "Tokens",
     "api": "The API",
+    "limits": "Limits of the API",
     "budget": "Budgets",
     "prices": "Prices",
     "worker": "The worker",
@@ -33,6 +35,7 @@ _TITLES: Final[dict[Section, str]] = {
 _ALL: Final = (
     *CONNECTION_VARIABLES,
     *LOGIN_VARIABLES,
+    *LIMIT_VARIABLES,
     *PROCESS_VARIABLES,
     *RETENTION_VARIABLES,
 )

@@ -92,6 +92,7 @@ def checked(values: Mapping[str, str]) -> Settings:
         "database",
         "tokens",
         "api",
+        "limits",
         "budget",
         "worker",
         "retention",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import asdict
 from typing import Final
 
 from api.app import build_app
@@ -12,7 +13,7 @@ from api.auth import Authenticator, TokenRules
 from api.health import Check
 from api.jwks import key_source
 from api.keys import KeySource
-from api.options import ApiOptions
+from api.options import ApiOptions, Limits
 from api.serving import serving
 from cost_analytics import logs
 from cost_analytics.configuration.secret import Secret
@@ -46,6 +47,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
         budget_basis=settings.budget_basis,
         channel_types=settings.delivery.channel_types(),
         webhook_allow_private=settings.delivery.webhook_allow_private,
+        limits=Limits(**asdict(settings.limits)),
     )
     url = settings.database_url.reveal()
     await _check_login(url)
@@ -64,7 +66,9 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
             rerater=Rerater(rerate_url, settings.budget_basis) if rerate_url else None,
         )
         try:
-            async with serving(app, settings.api.host, settings.api.port) as address:
+            async with serving(
+                app, settings.api.host, settings.api.port, options.limits
+            ) as address:
                 _log.info("listening on %s port %d", *address, extra={"action": "api_started"})
                 await stop.wait()
         except OSError as error:

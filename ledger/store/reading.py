@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from ledger.postgres.viewer import Viewer, ViewerSigner, signer_of
 from ledger.store.database import TRANSIENT_ERRORS, Connection, Pool, Record, borrowed, create_pool
+from ledger.store.fair_queue import FairQueue, QueueFullError
 from ledger.store.migrate import schema_is_current, schema_version
 from ledger.store.sql import statements
 
@@ -31,7 +33,10 @@ _SQL: Final = statements("reading")
 CONNECTIONS_MOST: Final = 10
 STATEMENT_TIMEOUT_MS: Final = 5_000
 ACQUIRE_TIMEOUT_SECONDS: Final = 2
+QUEUE_TIMEOUT_SECONDS: Final = 5
 WORK_TIMEOUT_SECONDS: Final = 10
+SHARE_PERCENT: Final = 40
+"""One viewer may hold so much of a pool, rounded up; viewers take turns."""
 
 PATIENT_CONNECTIONS_MOST: Final = 4
 PATIENT_STATEMENT_TIMEOUT_MS: Final = 60_000
@@ -40,6 +45,13 @@ PATIENT_WORK_TIMEOUT_SECONDS: Final = 900
 
 class StoreUnavailableError(Exception):
     """PostgreSQL is away, busy or too slow: the same request may succeed later."""
+
+
+class ShareUsedUpError(StoreUnavailableError):
+    """Other requests of the same viewer hold or await all connections that it may have."""
+
+
+_OPERATOR: Final = Viewer("", reads_all=True)
 
 
 class Connections(NamedTuple):
@@ -63,15 +75,17 @@ class ReaderPool:
         *,
         acquire_timeout_seconds: int = ACQUIRE_TIMEOUT_SECONDS,
         work_timeout_seconds: int = WORK_TIMEOUT_SECONDS,
+        queue_timeout_seconds: int = QUEUE_TIMEOUT_SECONDS,
     ) -> None:
         self._pool = pool
         self._signer = signer
+        self._queue_timeout_seconds = queue_timeout_seconds
         self._acquire_timeout_seconds = acquire_timeout_seconds
         self._work_timeout_seconds = work_timeout_seconds
 
     async def read(self, viewer: Viewer, call: str, *arguments: Any) -> list[Record]:
         """Return the rows of a report (`functions.reads`); raises StoreUnavailableError."""
-        async with self._connection() as connection:
+        async with self._connection(viewer) as connection:
             rows: list[Record] = await connection.fetch(call, *arguments, self._signed(viewer))
             return rows
 
@@ -100,12 +114,12 @@ class ReaderPool:
 
     async def schema_is_current(self) -> bool:
         """Say whether the database has the schema we know; raises StoreUnavailableError."""
-        async with self._connection() as connection:
+        async with self._connection(_OPERATOR) as connection:
             return await schema_is_current(connection)
 
     async def schema_version(self) -> int:
         """Return the version of the database's schema, 0 for none; raises StoreUnavailableError."""
-        async with self._connection() as connection:
+        async with self._connection(_OPERATOR) as connection:
             return await schema_version(connection)
 
     def connections(self) -> Connections:
@@ -115,7 +129,7 @@ class ReaderPool:
 
     @asynccontextmanager
     async def _transaction(self, begin: str, viewer: Viewer) -> AsyncIterator[Connection]:
-        async with self._connection() as connection:
+        async with self._connection(viewer) as connection:
             await connection.execute(_SQL[begin])
             await connection.execute(_SQL["identify"], self._signed(viewer))
             yield connection
@@ -124,16 +138,38 @@ class ReaderPool:
     def _signed(self, viewer: Viewer) -> str:
         return "" if self._signer is None else self._signer.sign(viewer)
 
+    @cached_property
+    def _queue(self) -> FairQueue:
+        places = self._pool.get_max_size()
+        return FairQueue(places, -(-places * SHARE_PERCENT // 100))
+
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
+    async def _connection(self, viewer: Viewer) -> AsyncIterator[Connection]:
         try:
             async with (
+                self._turn(viewer),
                 borrowed(self._pool, self._acquire_timeout_seconds) as connection,
                 asyncio.timeout(self._work_timeout_seconds),
             ):
                 yield connection
         except TRANSIENT_ERRORS as error:
             raise StoreUnavailableError(str(error) or type(error).__name__) from error
+
+    @asynccontextmanager
+    async def _turn(self, viewer: Viewer) -> AsyncIterator[None]:
+        """Wait for the viewer's turn; raises ShareUsedUpError or StoreUnavailableError."""
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(
+                    self._queue.place(viewer, self._queue_timeout_seconds)
+                )
+            except QueueFullError:
+                raise ShareUsedUpError("too many requests wait") from None
+            except TimeoutError:
+                if self._queue.has_full_share(viewer):
+                    raise ShareUsedUpError("earlier requests take too long") from None
+                raise StoreUnavailableError("no connection is free") from None
+            yield
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from time import monotonic
+from typing import Any
 
 import pytest
 from aiohttp import ClientOSError, ClientPayloadError, ClientSession
@@ -63,7 +64,7 @@ async def much(ledger: Rows) -> int:
 
 @asynccontextmanager
 async def exporting_api(
-    database_url: str, readers: ReaderPool | None = None, **limits: int
+    database_url: str, readers: ReaderPool | None = None, **limits: Any
 ) -> AsyncIterator[Api]:
     options = ApiOptions(limits=Limits(**limits))
     if readers is not None:

@@ -27,6 +27,9 @@ class NoDatabase:
     def __init__(self, error: BaseException) -> None:
         self._error = error
 
+    def get_max_size(self) -> int:
+        return 1
+
     async def acquire(self, *, timeout: int) -> Any:
         raise self._error
 

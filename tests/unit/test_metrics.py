@@ -131,7 +131,7 @@ async def test_strangers_cannot_make_it_grow(api: Api) -> None:
 async def test_an_answer_is_remembered_for_a_moment_and_made_once() -> None:
     pool, now = AwayPool(), SimpleNamespace(ns=1)
     readers = {"requests": ReaderPool(cast(Pool, pool))}
-    metrics = Metrics(RequestMeter(), readers, lambda: 0, 1, lambda: now.ns)
+    metrics = Metrics([RequestMeter()], readers, lambda: 0, 1, lambda: now.ns)
     request = cast(web.Request, None)
     answers = await asyncio.gather(*(metrics.metrics(request) for _ in range(50)))
     assert pool.asked == 1

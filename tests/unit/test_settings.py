@@ -2,14 +2,17 @@
 
 import pickle
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from api.options import Limits
 from cost_analytics import settings
 from cost_analytics.configuration.dev_file import read_dev_file, write_dev_file
 from cost_analytics.configuration.secret import Secret
+from cost_analytics.configuration.tree import LimitSection
 from cost_analytics.configuration.variable import Need
 from cost_analytics.configuration.variables import VARIABLES, settings_page
 from cost_analytics.settings import SettingsError, merged, settings_from
@@ -166,6 +169,24 @@ def test_how_alerts_reach_people() -> None:
     assert "hush-hush" in loaded.secrets()
     assert "hush" not in repr(loaded)
     assert settings_from({}, "delivery").delivery.channel_types() == ("webhook",)
+
+
+def test_trusted_proxies_are_networks() -> None:
+    given = {"TRUSTED_PROXIES": "10.0.0.0/8, fd00::/8,192.0.2.7"}
+    proxies = settings_from(given, "limits").limits.trusted_proxies
+    assert list(map(str, proxies)) == ["10.0.0.0/8", "fd00::/8", "192.0.2.7/32"]
+
+
+@pytest.mark.parametrize("network", ["proxy", "10.0.0.1/8", "10.0.0.0/33", "0.0.0.0/0", "::/0"])
+def test_wrong_trusted_proxies(network: str) -> None:
+    [error] = errors_of({"TRUSTED_PROXIES": f"10.0.0.0/8, {network}"}, "limits")
+    assert error.startswith("TRUSTED_PROXIES must")
+    assert network in error
+
+
+def test_limits_have_the_same_defaults_everywhere() -> None:
+    assert settings_from({}, "limits").limits == LimitSection()
+    assert Limits(**asdict(LimitSection())) == Limits()
 
 
 def test_secrets_are_never_shown() -> None:

@@ -116,7 +116,7 @@ async def test_no_viewer_stays_after_a_read(readers: ReaderPool) -> None:
     async with readers.reading(Viewer("nobody")) as connection:
         assert await connection.fetch(USERS) == []
     assert await readers.read_value(ROOT, reads("call_lists")["any_call"], "x", True) is True
-    async with readers._connection() as connection:
+    async with readers._connection(Viewer("nobody")) as connection:
         assert not await connection.fetchval(
             "SELECT current_setting('cost_analytics.viewer', true)"
         )

@@ -1,0 +1,195 @@
+"""One client holds on to what it can get: others still find connections, sockets and exports."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from time import monotonic
+from typing import NamedTuple
+
+import pytest
+from aiohttp import WSServerHandshakeError
+
+from api.options import ApiOptions, Limits
+from cost_analytics.embedded.tansu import EmbeddedTansu
+from ledger.store.reading import patient_reader_pool
+from tests.support.api import Api, served, token
+from tests.support.attacks import OTHER_ADDRESS, AttackRecorder, client_at, other_client
+from tests.support.ledger_rows import LiveCallRow, rows
+from tests.support.live import Replica, World, world_on
+from tests.support.parts import figures
+
+NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
+SPAN = "startDate=2025-11-01&endDate=2025-11-30"
+LINES = 60_000
+USERS = ("mallory-1", "mallory-2", "mallory-3")
+
+
+async def was_answered(reader: asyncio.StreamReader) -> bool:
+    """Take the first byte of a refusal, where there is one."""
+    try:
+        async with asyncio.timeout(0.02):
+            return bool(await reader.read(1))
+    except TimeoutError:
+        return False
+
+
+async def test_one_address_cannot_take_all_connections(record_attack: AttackRecorder) -> None:
+    limits = Limits(connections=40, connections_per_address=30)
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(served(options=ApiOptions(limits=limits)))
+        opened = [await asyncio.open_connection("127.0.0.1", api.port) for _ in range(40)]
+        await asyncio.sleep(0.2)
+        refused = [reader for reader, _ in opened if await was_answered(reader)]
+        sessions = [await stack.enter_async_context(client_at(OTHER_ADDRESS)) for _ in range(10)]
+        answers = [await other_client(session, api).ask("GET", "/health") for session in sessions]
+        for reader in refused:
+            answer = await reader.read()
+            assert answer.startswith(b"TTP/1.1 429 Too Many Requests\r\n")
+            assert b"Retry-After: " in answer
+            assert b"An address may have 30 open connections." in answer
+        for _, writer in opened:
+            writer.close()
+    record_attack(
+        "connections of one address",
+        attempts=len(opened),
+        refused=len(refused),
+        victims=len(answers),
+        harmed=sum(answer.status != 200 for answer in answers),
+    )
+
+
+async def test_a_closed_connection_makes_room() -> None:
+    close = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    async with served(options=ApiOptions(limits=Limits(connections_per_address=1))) as api:
+        for _ in range(3):
+            assert (await api.raw(close)).startswith(b"HTTP/1.1 200 ")
+            await asyncio.sleep(0.05)
+
+
+async def test_a_trusted_proxy_may_have_all_connections() -> None:
+    limits = Limits(connections_per_address=1, trusted_proxies=(ip_network("127.0.0.1/32"),))
+    async with served(options=ApiOptions(limits=limits)) as api, AsyncExitStack() as stack:
+        for _ in range(3):
+            session = await stack.enter_async_context(client_at("127.0.0.1"))
+            assert (await other_client(session, api).ask("GET", "/health")).status == 200
+
+
+@pytest.fixture
+async def world(tansu: EmbeddedTansu, database_url: str) -> AsyncIterator[World]:
+    async with world_on(tansu.bootstrap, database_url) as world:
+        yield world
+
+
+async def test_one_address_cannot_take_all_sockets(
+    world: World, record_attack: AttackRecorder
+) -> None:
+    limits = Limits(sockets=8, sockets_per_user=3, sockets_per_address=6)
+    refused = 0
+    async with world.replica(ApiOptions(limits=limits)) as replica, AsyncExitStack() as stack:
+        for number in range(9):
+            try:
+                heard = await stack.enter_async_context(replica.listening(f"mallory-{number % 3}"))
+                await heard.next()
+            except WSServerHandshakeError as error:
+                assert error.status == 429
+                refused += 1
+        session = await stack.enter_async_context(client_at(OTHER_ADDRESS))
+        other = Replica(session, replica.port)
+        harmed = 0
+        for user in ("alice", "bob"):
+            try:
+                await (await stack.enter_async_context(other.listening(user))).next()
+            except WSServerHandshakeError:
+                harmed += 1
+    record_attack("sockets of one address", attempts=9, refused=refused, victims=2, harmed=harmed)
+
+
+@pytest.fixture
+async def exporting(database_url: str) -> AsyncIterator[Api]:
+    """The application over a database in which some users have much to export."""
+    async with rows(database_url) as ledger:
+        for user in USERS:
+            call = LiveCallRow(call_id=f"call-of-{user}", user_id=user, at=NOW)
+            await ledger.call(call)
+            await ledger.event(call, service="twilio", cost_nano=1)
+            await ledger.connection.execute(
+                """
+                INSERT INTO call_cost_events (identity, source, event_id, type, time, user_id,
+                                              call_id, service, cost_nano, data)
+                SELECT gen_random_uuid(), 'tests', number::text, 'cost.recorded', $1, $2, $3,
+                       'twilio', 1, $4
+                FROM generate_series(2, $5) AS number
+                """,
+                NOW,
+                user,
+                call.call_id,
+                "x" * 500,
+                LINES,
+            )
+    limits = Limits(send_seconds=2, export_bytes_per_second=1_000_000)
+    async with (
+        patient_reader_pool(database_url) as readers,
+        served(readers, ApiOptions(limits=limits), today=NOW.date()) as api,
+    ):
+        yield api
+
+
+class HeldExport(NamedTuple):
+    """An export of which only the status line was read."""
+
+    status: int
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+
+async def hold_export(api: Api, user: str) -> HeldExport:
+    """Ask for an export and read its status line only."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port, limit=1024)
+    path = f"/api/costs/user/{user}/export.csv?type=events&{SPAN}"
+    bearer = token(user)
+    writer.write(
+        f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {bearer}\r\n\r\n".encode()
+    )
+    return HeldExport(int((await reader.readline()).split()[1]), reader, writer)
+
+
+async def read_slowly(reader: asyncio.StreamReader) -> None:
+    """Read 256 KiB a second to the end."""
+    while await reader.read(65_536):
+        await asyncio.sleep(0.25)
+
+
+async def test_one_address_cannot_hold_all_exports(
+    exporting: Api, record_attack: AttackRecorder
+) -> None:
+    held = [await hold_export(exporting, user) for user in USERS]
+    async with client_at(OTHER_ADDRESS) as session:
+        path = f"/api/costs/user/alice/export.csv?type=calls&{SPAN}"
+        answer = await other_client(session, exporting).get(path, "alice")
+    for export in held:
+        export.writer.close()
+    record_attack(
+        "exports of one address",
+        attempts=len(held),
+        refused=sum(export.status == 429 for export in held),
+        victims=1,
+        harmed=int(answer.status != 200),
+    )
+
+
+async def test_a_slow_reader_of_an_export_is_disconnected_and_notices(exporting: Api) -> None:
+    """It reads all the time, so no single piece is late: only the pace gives it away."""
+    began = monotonic()
+    held = await hold_export(exporting, USERS[0])
+    assert held.status == 200
+    with pytest.raises(ConnectionResetError):
+        await read_slowly(held.reader)
+    held.writer.close()
+    figures.append(f"slow export: disconnected after {monotonic() - began:.0f} s")
+    path = f"/api/costs/user/{USERS[0]}/export.csv?type=events&{SPAN}"
+    answer = await exporting.get(path, USERS[0])
+    assert answer.body.count(b"\r\n") == LINES + 1
+    metrics = (await exporting.get("/metrics")).body.decode()
+    assert 'cost_analytics_limit_refusals_total{limit="export_pace"} 1.0' in metrics

@@ -1,0 +1,114 @@
+"""Which address a request is counted under, from right to left through trusted proxies only."""
+
+from ipaddress import ip_network
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+from hypothesis import given
+from hypothesis import strategies as st
+from multidict import CIMultiDict
+
+from api.http.client_address import HOPS_MAX, ClientAddresses, peer_counted_as
+
+PROXY = "10.0.0.1"
+TRUSTED = tuple(map(ip_network, ("10.0.0.0/8", "fd00::/8", "192.168.7.7/32")))
+
+
+def found(headers: dict[str, str] | CIMultiDict[str], peer: str = PROXY) -> str:
+    """Return the address that a request from `peer` with these headers is counted under."""
+    request = make_mocked_request("GET", "/", CIMultiDict(headers)).clone(remote=peer)
+    return ClientAddresses(TRUSTED).of(request)
+
+
+@pytest.mark.parametrize("peer", ["1.2.3.4", "2001:db8::5", "", "unix"])
+def test_nobody_but_a_trusted_proxy_is_believed(peer: str) -> None:
+    for name in ("X-Forwarded-For", "Forwarded"):
+        headers = {name: "for=6.6.6.6" if name == "Forwarded" else "6.6.6.6"}
+        assert found(headers, peer) == peer_counted_as(peer)
+
+
+@pytest.mark.parametrize(
+    ("sent", "client"),
+    [
+        ("1.2.3.4", "1.2.3.4"),
+        ("6.6.6.6, 1.2.3.4", "1.2.3.4"),
+        ("6.6.6.6, 1.2.3.4, 10.9.9.9", "1.2.3.4"),
+        ("6.6.6.6, 10.2.2.2, 1.2.3.4, 192.168.7.7,10.9.9.9", "1.2.3.4"),
+        ("garbage, 1.2.3.4", "1.2.3.4"),
+        ("10.3.3.3, 10.9.9.9", "10.3.3.3"),
+        ("1.2.3.4:5678", "1.2.3.4"),
+        ("[2001:db8::5]:443", "2001:db8::/64"),
+        ("2001:db8::5", "2001:db8::/64"),
+        ("2001:db8::ffff:0:0:5, fd00::1", "2001:db8:0:0::/64"),
+        ("::ffff:1.2.3.4", "1.2.3.4"),
+        ("unknown", PROXY),
+        ("1.2.3.4, garbage", PROXY),
+        ("1.2.3.4,", PROXY),
+        ("1.2.3.4:5:6", PROXY),
+        ("256.1.1.1", PROXY),
+        ("", PROXY),
+        (", ".join(["1.2.3.4"] * (HOPS_MAX + 1)), PROXY),
+    ],
+)
+def test_x_forwarded_for(sent: str, client: str) -> None:
+    expected = {"2001:db8:0:0::/64": "2001:db8::/64"}.get(client, client)
+    assert found({"X-Forwarded-For": sent}) == expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "client"),
+    [
+        ("for=1.2.3.4", "1.2.3.4"),
+        ("For=1.2.3.4;proto=https;by=10.0.0.1", "1.2.3.4"),
+        ('for="1.2.3.4:47011"', "1.2.3.4"),
+        ('for="[2001:db8:cafe::17]:4711"', "2001:db8:cafe::/64"),
+        ('for="[2001:db8:cafe::17]"', "2001:db8:cafe::/64"),
+        ("for=6.6.6.6, for=1.2.3.4", "1.2.3.4"),
+        ('for=6.6.6.6;host="a,b;c", proto=http;for=1.2.3.4 , for=10.2.2.2', "1.2.3.4"),
+        (r'for="1.2\.3.4"', "1.2.3.4"),
+        ("for=1.2.3.4, , ", "1.2.3.4"),
+        ("for=1.2.3.4, for=_hidden", PROXY),
+        ("for=1.2.3.4, for=_hidden, for=10.2.2.2", "10.2.2.2"),
+        ("for=unknown", PROXY),
+        ('for="_SEVKISEK:_port"', PROXY),
+        ("for=1.2.3.4, proto=https", PROXY),
+        ("for=2001:db8::5", PROXY),
+        ('for="2001:db8::5"', PROXY),
+        ("for=1.2.3.4;for=1.2.3.5", PROXY),
+        ('for="1.2.3.4', PROXY),
+        ("for 1.2.3.4", PROXY),
+        ("1.2.3.4", PROXY),
+        ("", PROXY),
+    ],
+)
+def test_forwarded(sent: str, client: str) -> None:
+    assert found({"Forwarded": sent}) == client
+
+
+def test_headers_that_come_several_times_are_one_list() -> None:
+    several = CIMultiDict([("X-Forwarded-For", "6.6.6.6"), ("X-Forwarded-For", "1.2.3.4")])
+    assert found(several) == "1.2.3.4"
+
+
+def test_a_header_that_the_proxy_only_passes_on_cannot_name_another_client() -> None:
+    same = {"X-Forwarded-For": "1.2.3.4", "Forwarded": "for=1.2.3.4"}
+    assert found(same) == "1.2.3.4"
+    assert found({**same, "Forwarded": "for=6.6.6.6"}) == PROXY
+    assert found({**same, "X-Forwarded-For": "6.6.6.6"}) == PROXY
+
+
+def test_a_trusted_ipv4_proxy_on_an_ipv6_socket_is_recognised() -> None:
+    assert found({"X-Forwarded-For": "1.2.3.4"}, "::ffff:10.0.0.1") == "1.2.3.4"
+
+
+def test_addresses_of_one_ipv6_client_are_one() -> None:
+    assert peer_counted_as("2001:db8::1") == peer_counted_as("2001:db8::ffff:1:2")
+    assert peer_counted_as("2001:db8::1") != peer_counted_as("2001:db8:0:1::1")
+
+
+@given(st.text(st.characters(codec="latin-1"), max_size=80), st.sampled_from(["4.4.4.4", "5::5"]))
+def test_whatever_a_client_sends_the_proxy_names_it(claim: str, client: str) -> None:
+    """A proxy appends the address; what stands before it changes nothing, or nothing is believed."""
+    assert found({"X-Forwarded-For": f"{claim},{client}"}) in {peer_counted_as(client), PROXY}
+    node = f'"[{client}]"' if ":" in client else client
+    assert found({"Forwarded": f"{claim}, for={node}"}) in {peer_counted_as(client), PROXY}

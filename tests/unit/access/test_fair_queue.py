@@ -1,0 +1,111 @@
+"""Places are lent in turns: nobody holds more than a share, nobody waits behind another's backlog."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.store.fair_queue import FairQueue, QueueFullError
+
+
+class Work:
+    """Clients at a queue, and in which order they were let in."""
+
+    def __init__(self, queue: FairQueue) -> None:
+        self.queue = queue
+        self.entered: list[str] = []
+        self.held: Counter[str] = Counter()
+        self.go_on = asyncio.Event()
+
+    async def one(self, client: str, timeout_seconds: int = 60) -> None:
+        async with self.queue.place(client, timeout_seconds):
+            self.entered.append(client)
+            self.held[client] += 1
+            await self.go_on.wait()
+            self.held[client] -= 1
+
+    def start(self, clients: str) -> list[asyncio.Task[None]]:
+        return [asyncio.create_task(self.one(client)) for client in clients]
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_a_client_never_holds_more_than_its_share() -> None:
+    work = Work(FairQueue(5, 2))
+    tasks = work.start("aaaabc")
+    await settle()
+    assert work.held == {"a": 2, "b": 1, "c": 1}
+    assert work.queue.has_full_share("a")
+    assert not work.queue.has_full_share("b")
+    work.go_on.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_clients_take_turns() -> None:
+    work = Work(FairQueue(1, 1))
+    tasks = work.start("aaaaabbc")
+    await settle()
+    work.go_on.set()
+    await asyncio.gather(*tasks)
+    assert "".join(work.entered) == "aabcabaa"
+
+
+async def test_waiting_ends_in_time_and_leaves_no_trace() -> None:
+    queue = FairQueue(1, 1)
+    async with queue.place("a", 1):
+        with pytest.raises(TimeoutError):
+            await Work(queue).one("b", timeout_seconds=0)
+        waiting = asyncio.create_task(Work(queue).one("c"))
+        await settle()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    async with queue.place("d", 0):
+        pass
+
+
+async def test_the_number_that_wait_is_bounded() -> None:
+    work = Work(FairQueue(1, 1, waiting_per_client_max=2))
+    tasks = work.start("aaab")
+    await settle()
+    with pytest.raises(QueueFullError):
+        await work.one("a")
+    work.go_on.set()
+    await asyncio.gather(*tasks)
+
+
+@given(
+    clients=st.text("abcd", min_size=1, max_size=40),
+    cancelled=st.sets(st.integers(0, 39)),
+    places=st.integers(1, 4),
+    share=st.integers(1, 4),
+)
+def test_places_are_neither_lost_nor_lent_twice(
+    clients: str, cancelled: set[int], places: int, share: int
+) -> None:
+    async def run() -> None:
+        work = Work(FairQueue(places, share))
+        tasks = work.start(clients)
+        await settle()
+        for number in cancelled:
+            if number < len(tasks):
+                tasks[number].cancel()
+                if number % 3 == 0:
+                    await asyncio.sleep(0)
+        await settle()
+        assert sum(work.held.values()) <= places + len(cancelled)
+        work.go_on.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        again = Work(work.queue)
+        fresh = again.start("wxyz"[:places])
+        await settle()
+        assert again.held.total() == min(places, len(fresh))
+        again.go_on.set()
+        await asyncio.gather(*fresh)
+
+    asyncio.run(run())

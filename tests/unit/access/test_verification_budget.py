@@ -1,0 +1,71 @@
+"""Failed authentications are counted apart, and an address with many of them waits, no more."""
+
+import asyncio
+import time
+
+import pytest
+
+from api.http.verification import VerificationBudget
+from api.limits import RateLimiter
+from api.problems import Problem, unauthorized
+
+
+def budget(failures: int = 2, all_failures: int = 100) -> VerificationBudget:
+    """Return a budget of so many failures at once, and next to none later."""
+    return VerificationBudget(RateLimiter(1, failures, 100), RateLimiter(1, all_failures, 1))
+
+
+async def fail(budget: VerificationBudget, address: str) -> Problem:
+    with pytest.raises(Problem) as caught:
+        async with budget.turn(address):
+            raise unauthorized("no")
+    return caught.value
+
+
+async def succeed(budget: VerificationBudget, address: str) -> None:
+    async with budget.turn(address):
+        pass
+
+
+async def test_only_failures_are_counted_each_under_its_address() -> None:
+    of = budget()
+    for _ in range(50):
+        await succeed(of, "a")
+    assert [(await fail(of, "a")).status for _ in range(4)] == [401, 401, 429, 429]
+    assert (await fail(of, "b")).status == 401
+
+
+async def test_a_valid_token_of_an_address_with_failures_gets_its_turn() -> None:
+    of = budget()
+    problems = await asyncio.gather(*(fail(of, "a") for _ in range(50)), succeed(of, "a"))
+    assert {problem.limit for problem in problems if problem} == {None, "failed_authentications"}
+
+
+async def test_when_all_fail_too_much_all_take_turns() -> None:
+    of = budget(failures=2, all_failures=4)
+    for number in range(20):
+        await fail(of, f"botnet-{number}")
+    await asyncio.gather(*(fail(of, f"botnet-{n}") for n in range(20)), succeed(of, "a"))
+
+
+async def test_checks_of_suspects_take_a_fifth_of_the_time() -> None:
+    of = budget(failures=1)
+
+    async def check() -> None:
+        async with of.turn("a"):
+            time.sleep(0.004)
+            raise unauthorized("no")
+
+    await asyncio.gather(check(), return_exceptions=True)
+    began = time.monotonic()
+    await asyncio.gather(*(check() for _ in range(10)), return_exceptions=True)
+    assert time.monotonic() - began >= 10 * 0.004 * 5 * 0.9
+
+
+async def test_the_queue_of_an_address_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.http.verification.WAITING_PER_ADDRESS_MAX", 3)
+    of = budget(failures=1)
+    await fail(of, "a")
+    problems = await asyncio.gather(*(fail(of, "a") for _ in range(10)))
+    assert [problem.limit for problem in problems].count("signature_checks") == 6
+    await succeed(of, "b")
