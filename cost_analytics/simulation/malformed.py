@@ -64,7 +64,7 @@ MALFORMATIONS: Final = (
         "large_metadata", "invalid_event", _data(metadata={"note": "m" * (8 * _KIB)})
     ),
     Malformation("time_ahead", "invalid_event", _attributes(time="2100-01-01T00:00:00Z")),
-    Malformation("time_too_old", "invalid_event", _attributes(time="2015-01-01T00:00:00Z")),
+    Malformation("time_too_old", "too_old", _attributes(time="2015-01-01T00:00:00Z")),
     Malformation("too_large", "too_large", _attributes(padding="p" * (64 * _KIB))),
     Malformation(
         "unknown_price",

@@ -89,7 +89,7 @@ async def test_where_it_was_not_built_the_page_says_how(tmp_path: Path) -> None:
 
 
 def test_the_pages_are_those_of_the_router() -> None:
-    router = (ROOT / "web" / "src" / "router.ts").read_text(encoding="utf-8")
+    router = (ROOT / "web" / "src" / "app" / "router.ts").read_text(encoding="utf-8")
     paths = re.findall(r'path: "(/[^:"]*(?::callId)?)"', router)
     assert [path.replace(":callId", "{callId}") for path in paths] == list(PAGES)
 
