@@ -174,7 +174,9 @@ def _process(values: Sequence[bytes], tally: Tally) -> None:
 async def _copy(connection: asyncpg.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     identities = [(row[0], hash(row) & 0x7FFF_FFFF) for row in rows]
     async with connection.transaction():
-        await connection.copy_records_to_table("event_identities", records=identities)
+        await connection.copy_records_to_table(
+            "event_identities", records=identities, columns=["identity", "fingerprint"]
+        )
         await connection.copy_records_to_table(
             "call_cost_events", records=rows, columns=list(_COLUMNS)
         )

@@ -32,6 +32,9 @@ ORDER BY known.identity
 """
 
 
+_TABLES: Final = (("event_identities", ("identity", "fingerprint")), ("call_cost_events", None))
+
+
 class CopyBatch(NamedTuple):
     """The rows of one transaction, ready to be sent."""
 
@@ -98,8 +101,10 @@ async def measure_copy(stage: Stage, rows: CopyRows, events: int) -> Timed:
 
 async def _copy(connection: Connection, batch: CopyBatch) -> None:
     async with connection.transaction():
-        for table, rows in zip(("event_identities", "call_cost_events"), batch, strict=True):
-            await connection.copy_to_table(table, source=_at_once(rows), format="binary")
+        for (table, columns), rows in zip(_TABLES, batch, strict=True):
+            await connection.copy_to_table(
+                table, columns=columns, source=_at_once(rows), format="binary"
+            )
 
 
 async def _at_once(rows: bytes) -> AsyncIterator[bytes]:

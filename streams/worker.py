@@ -37,6 +37,7 @@ from streams.producing import Producing
 from streams.publisher import TotalsPublisher
 from streams.relay import Relay
 from streams.republishing import EpochFollower
+from streams.retention import Retention, RetentionOptions
 from streams.retries import Backoff
 from streams.watchdog import Watchdog
 
@@ -59,6 +60,7 @@ class WorkerOptions:
     budget_basis: SpendBasis = "charged"
     refusal_limit: RefusalLimit = field(default_factory=RefusalLimit)
     stall_seconds: int = 120
+    retention: RetentionOptions = field(default_factory=RetentionOptions)
     worker_id: str = field(
         default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     )
@@ -115,6 +117,7 @@ class Worker:
             self._consumer, self._lanes, self._positions, self._connect, options.worker_id
         )
         self._log_watch = LogWatch(self._consumer, self._lanes, self._positions)
+        self._retention = Retention(options.retention, self._connect, self._totals_producing, epoch)
         self._watchdog = Watchdog(self._consumer, self._lanes, options.stall_seconds)
 
     async def _connect(self) -> Connection:
@@ -149,6 +152,7 @@ class Worker:
                     self._log_watch,
                     self._watchdog,
                     self._follower,
+                    self._retention,
                 ):
                     parts.create_task(_within(0, stop, part.run(stop)))
                 parts.create_task(_within(0, stop, asyncio.shield(publishing)))

@@ -87,6 +87,16 @@ DEAD_LETTERS: Final = Definition(
     "Records that were refused, by the reason's code.",
     ("code",),
 )
+RETENTION_REMOVED: Final = Definition(
+    "cost_analytics_retention_removed_total",
+    "Rows that were removed because their time was over, by what they are.",
+    ("subject",),
+)
+RETENTION_AGE: Final = Definition(
+    "cost_analytics_retention_age_seconds",
+    "How long ago old rows were last looked for, by what they are.",
+    ("subject",),
+)
 HELD_EVENTS: Final = Definition(
     "cost_analytics_held_events",
     "Events that wait for their call to be announced, counted up to 10,000.",
@@ -134,6 +144,8 @@ DEFINITIONS: Final = (
     PARTITIONS_HELD,
     RECORDS,
     DEAD_LETTERS,
+    RETENTION_REMOVED,
+    RETENTION_AGE,
     HELD_EVENTS,
     OPEN_GAPS,
     GAP_RECORDS,

@@ -19,12 +19,15 @@ from api.metrics.definitions import (
     OUTBOX_WAITING,
     PARTITIONS_HELD,
     RECORDS,
+    RETENTION_AGE,
+    RETENTION_REMOVED,
     SCHEMA_CURRENT,
     SCHEMA_VERSION,
     WORKERS,
     many,
     one,
 )
+from ledger.operations.retention import SUBJECTS
 from ledger.store.operating import Condition, Figures
 from schemas.refusals import REFUSAL_CODES
 
@@ -59,6 +62,13 @@ def _metrics(figures: Figures) -> Iterable[Metric]:
     # A code that was never met is zero, so that its first one is seen as a rise.
     refused = dict.fromkeys(REFUSAL_CODES, 0) | dict(figures.refused)
     yield many(DEAD_LETTERS, (((code,), count) for code, count in refused.items()))
+    # Nothing removed is zero, so that the first is seen as a rise.
+    removed = dict.fromkeys(SUBJECTS, 0) | {
+        subject: of_subject.rows for subject, of_subject in figures.retained.items()
+    }
+    yield many(RETENTION_REMOVED, (((name,), rows) for name, rows in removed.items()))
+    retained = sorted(figures.retained.items())
+    yield many(RETENTION_AGE, (((name,), of_subject.seconds) for name, of_subject in retained))
     yield one(HELD_EVENTS, figures.held_events)
     yield one(OPEN_GAPS, figures.open_gaps)
     yield one(GAP_RECORDS, figures.gap_records)

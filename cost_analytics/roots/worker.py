@@ -7,12 +7,14 @@ import logging
 from typing import Final
 
 from cost_analytics import logs
-from cost_analytics.configuration.tree import Settings
+from cost_analytics.configuration.tree import RetentionSection, Settings
 from cost_analytics.failures import FAILED, using_database, using_kafka
 from cost_analytics.running import run_until_stopped
+from ledger.operations.retention import RetentionDays
 from ledger.postgres.session import warn_of_powerful_login
 from streams.dead_letters import RefusalLimit
 from streams.kafka import ensure_topics
+from streams.retention import RetentionOptions
 from streams.watchdog import StalledError
 from streams.worker import WorkerOptions, run_worker
 
@@ -42,6 +44,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> int:
         batch_max=settings.worker.batch_max,
         budget_basis=settings.budget_basis,
         refusal_limit=RefusalLimit(percent=settings.worker.refusal_stop_percent),
+        retention=_retention(settings.retention),
     )
     _log.info(
         "worker %s starts",
@@ -55,6 +58,22 @@ async def _work(settings: Settings, stop: asyncio.Event) -> int:
         return FAILED
     _log.info("worker %s stopped", options.worker_id, extra={"action": "worker_stopped"})
     return 0
+
+
+def _retention(section: RetentionSection) -> RetentionOptions:
+    return RetentionOptions(
+        interval_seconds=section.interval_minutes * 60,
+        days=RetentionDays(
+            identities=section.identity_days,
+            dead_letters=section.dead_letter_days,
+            price_proposals=section.price_proposal_days,
+            price_refreshes=section.price_refresh_days,
+            alerts=section.alert_days,
+            anomalies=section.anomaly_days,
+            notifications=section.notification_days,
+            totals=section.total_days,
+        ),
+    )
 
 
 def _log_failures(group: ExceptionGroup[Exception]) -> None:

@@ -32,7 +32,7 @@ _READS: Final = {
     "budgets": (_REPORTS, ("alerts_page",)),
     "channels": (_REPORTS, ("list",)),
     "live": (_REPORTS, ("usual_durations", "once_services")),
-    "operating": (_FIGURES, ("figures", "positions", "refusals")),
+    "operating": (_FIGURES, ("figures", "positions", "refusals", "retention")),
 }
 """By topic: the role that owns the functions, and the statements they are made of."""
 

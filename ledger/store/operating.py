@@ -39,6 +39,13 @@ class Position(NamedTuple):
     records: int
 
 
+class Removed(NamedTuple):
+    """How many rows retention has removed, and how many seconds ago it last ran."""
+
+    rows: int
+    seconds: int
+
+
 class Figures(NamedTuple):
     """How the product is. `refused` has the records that were ever refused, by code.
 
@@ -57,6 +64,7 @@ class Figures(NamedTuple):
     gap_records: int
     positions: list[Position]
     refused: Mapping[str, int]
+    retained: Mapping[str, Removed]
 
 
 class Condition(NamedTuple):
@@ -76,11 +84,18 @@ async def read_condition(readers: ReaderPool) -> Condition:
     positions = await readers.read(_EVERYBODY, _READS["positions"], POSITIONS_MOST)
     refusals = await readers.read(_EVERYBODY, _READS["refusals"])
     refused = {each["code"]: each["letters"] for each in refusals}
-    figures = _figures(row, [Position(*each) for each in positions], refused)
+    retention = await readers.read(_EVERYBODY, _READS["retention"])
+    retained = {each["subject"]: Removed(each["removed"], each["seconds"]) for each in retention}
+    figures = _figures(row, [Position(*each) for each in positions], refused, retained)
     return Condition(version, schema_is_current=True, figures=figures)
 
 
-def _figures(row: Record, positions: list[Position], refused: Mapping[str, int]) -> Figures:
+def _figures(
+    row: Record,
+    positions: list[Position],
+    refused: Mapping[str, int],
+    retained: Mapping[str, Removed],
+) -> Figures:
     return Figures(
         workers=row["workers"],
         partitions_held=row["partitions_held"],
@@ -92,6 +107,7 @@ def _figures(row: Record, positions: list[Position], refused: Mapping[str, int])
         gap_records=row["gap_records"],
         positions=positions,
         refused=refused,
+        retained=retained,
     )
 
 

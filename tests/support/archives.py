@@ -24,3 +24,7 @@ async def partitions(database_url: str) -> list[str]:
     """Return the names of the partitions."""
     query = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'call_cost_events'::regclass ORDER BY 1"
     return [row[0] for row in await fetch(database_url, query)]
+
+
+OLD_CALL = "call-0"
+"""A call of the archived month in `test_archiving.calls`."""

@@ -34,3 +34,8 @@ ORDER BY updated_at DESC, cluster, topic, "partition" LIMIT $1
 -- name: refusals
 -- How many records were ever refused with each code.
 SELECT code, sum(letters)::bigint AS letters FROM dead_letter_counts GROUP BY code
+
+-- name: retention
+-- How much retention has removed of what, and how many seconds ago its last run for it ended.
+SELECT subject, removed, greatest(0, extract(epoch FROM now() - ran_at))::bigint AS seconds
+FROM retention_progress

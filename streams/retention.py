@@ -1,0 +1,96 @@
+"""Removes old data by a timer, in one of the workers, and writes tombstones for ended calls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from ledger.operations.ended_totals import current_pass, next_ended_calls, note_removed
+from ledger.operations.retention import RetentionDays, remove_old, take_turn
+from ledger.store.database import TRANSIENT_ERRORS, Connection
+from schemas.topics import CALL_TOTALS
+from streams.kafka import KafkaError
+from streams.producing import Producing, Sent
+
+CHUNKS_MAX: Final = 500
+"""Chunks of calls in one run; the next run continues with the pass."""
+_CHECKS_AN_INTERVAL: Final = 4
+
+RETRYABLE_ERRORS: Final = (KafkaError, *TRANSIENT_ERRORS)
+
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionOptions:
+    """How often old data are removed, and for how many days they are kept."""
+
+    interval_seconds: int = 3_600
+    days: RetentionDays = field(default_factory=RetentionDays)
+
+
+class Retention:
+    """Removes old data while its worker runs."""
+
+    def __init__(
+        self,
+        options: RetentionOptions,
+        connect: Callable[[], Awaitable[Connection]],
+        producing: Producing,
+        epoch: int,
+    ) -> None:
+        """Take how to reach PostgreSQL and Kafka, and the epoch of the ledger."""
+        self._options = options
+        self._connect = connect
+        self._producing = producing
+        self._epoch = epoch
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Remove what is due, again and again, until `stop`."""
+        while not stop.is_set():
+            try:
+                await self.run_once(stop)
+            except RETRYABLE_ERRORS as error:
+                _log.warning("retention is late: %s", error, extra={"action": "retention_retry"})
+            with suppress(TimeoutError):
+                pause = max(1, self._options.interval_seconds // _CHECKS_AN_INTERVAL)
+                await asyncio.wait_for(stop.wait(), pause)
+
+    async def run_once(self, stop: asyncio.Event) -> None:
+        """Remove what is due, if no other worker does or just did."""
+        connection = await self._connect()
+        try:
+            if not await take_turn(connection, self._options.interval_seconds):
+                return
+            now = datetime.now(UTC)
+            removed = await remove_old(connection, self._options.days, now, stop.is_set)
+            removed["totals"] = await self._write_tombstones(connection, now, stop)
+            found = {what: count for what, count in removed.items() if count}
+            _log.info("removed %s", found or "nothing", extra={"action": "retention_ended"})
+        finally:
+            connection.terminate()  # waits for no server, and ends the turn
+
+    async def _write_tombstones(
+        self, connection: Connection, now: datetime, stop: asyncio.Event
+    ) -> int:
+        """Let compaction remove the totals of calls that ended long ago; returns how many."""
+        until = now - timedelta(days=self._options.days.totals)
+        walk = await current_pass(connection, self._epoch, until)
+        total = 0
+        for _ in range(CHUNKS_MAX):
+            if walk.is_over or stop.is_set():
+                break
+            ended = await next_ended_calls(connection, walk)
+            if ended.call_ids:
+                await self._producing.send_records(
+                    Sent(CALL_TOTALS.name, call_id.encode(), None) for call_id in ended.call_ids
+                )
+            await note_removed(connection, ended)
+            total += len(ended.call_ids)
+            walk = ended.following
+        return total
