@@ -48,7 +48,7 @@ from ledger.store.database import (
 )
 from ledger.store.moving import Moved, move
 from ledger.store.offsets import DeadLetter, Stream, count_resent, record_dead_letters
-from ledger.store.partitions import Month, ensure_months, lacks_partition
+from ledger.store.partitions import Month, ensure_months, lacks_partition, month_of
 from ledger.store.pending_checks import CheckKey, add_checks
 from ledger.void_targets import resolve_voids
 
@@ -92,6 +92,8 @@ class Recorder:
         self._calls: dict[str, Call] = {}
         self._committed = False
         self._months: set[Month] = set()
+        self._entry_months: set[Month] = set()
+        """Months of decisions and released events, which may be older than a batch's events."""
         self._batches_without_repeat = 0
         self._batches_without_rival = BATCHES_BEFORE_TRUST
 
@@ -152,9 +154,14 @@ class Recorder:
             work = Work(batch, datetime.now(UTC))
             await self._sort_out(connection, work)
             folded = await self._fold(connection, work)
-            await write(connection, folded, work.recorded_at)
-            await add_checks(connection, _late_checks(folded, work.recorded_at), work.recorded_at)
-            moved, alerts = await self._move(connection, work, folded)
+            try:
+                await write(connection, folded, work.recorded_at)
+                checks = _late_checks(folded, work.recorded_at)
+                await add_checks(connection, checks, work.recorded_at)
+                moved, alerts = await self._move(connection, work, folded)
+            except CheckViolation:
+                self._entry_months = {month_of(entry.time) for entry in folded.entries}
+                raise
             await self._refuse(connection, work, folded)
         outcome = _outcome(work, folded)
         outcome.outbox_id, outcome.epoch, outcome.alerts = moved.outbox_id, moved.epoch, alerts
@@ -189,7 +196,7 @@ class Recorder:
     async def _ensure_months(self, connection: Connection, events: Sequence[Incoming]) -> None:
         """Make the partitions that late events need; a new one may not be made inside the batch."""
         days = {event.time.date() for event in events}
-        missing = {(day.year, day.month) for day in days} - self._months
+        missing = ({(day.year, day.month) for day in days} | self._entry_months) - self._months
         if missing:
             await ensure_months(connection, missing)
             self._months |= missing

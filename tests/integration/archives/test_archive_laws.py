@@ -116,7 +116,7 @@ async def run(database_url: str, played: list[Any], files: Path | None) -> list[
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @settings(
-    max_examples=20,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],

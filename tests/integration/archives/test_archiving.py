@@ -135,6 +135,23 @@ async def test_worker_that_knew_a_month_records_late_events_for_it_after_archivi
     await assert_verified(database_url)
 
 
+async def test_decision_about_a_call_that_began_in_an_archived_month_is_recorded(
+    database_url: str, tmp_path: Path
+) -> None:
+    """It stands at the call's first event, whose month has no partition; so does a held event."""
+    happened = [cost(time=OLD), cost("call-2", None, time=OLD)]
+    later = [ended(time=NOW), started("call-2", "bob", time=NOW)]
+    log = Log()
+    async with Desk(database_url) as desk:
+        await desk.record(log.batch(happened))
+        await archive(database_url, tmp_path)
+        for event in later:
+            await desk.record(log.batch([event]))
+            await archive(database_url, tmp_path)
+    assert await read_totals(database_url) == expect([*happened, *later]).totals
+    assert (await verified_with_files(database_url, tmp_path)).differences == 0
+
+
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
