@@ -38,7 +38,7 @@ MALFORMED: list[tuple[str, Sent]] = [
     ("invalid_event", Sent(structured(cost(time=NOW, operation="o" * 256)))),
     ("invalid_event", Sent(structured(cost(time=NOW, metadata={"m": "x" * 8 * KIB})))),
     ("invalid_event", Sent(structured(cost(time=NOW + timedelta(days=1))))),
-    ("invalid_event", Sent(structured(cost(time=NOW - timedelta(days=401))))),
+    ("too_old", Sent(structured(cost(time=NOW - timedelta(days=401))))),
     ("invalid_event", bad_headers()),
     ("too_large", Sent(b"x" * (64 * KIB + 1), b"alice")),
     ("unknown_price", Sent(structured(cost(time=NOW, service="vendor")))),

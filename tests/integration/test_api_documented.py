@@ -103,6 +103,7 @@ DOCUMENTED_CALL = {
     "grossMargin": usd("0.819639"),
     "grossMarginPercent": "81.96%",
     "estimated": False,
+    "archivedEvents": 0,
     "createdAt": "2025-11-19T12:00:00Z",
     "calculatedAt": "2025-11-19T12:00:00Z",
     "startedAt": "2025-11-19T12:00:00Z",
