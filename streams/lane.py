@@ -62,6 +62,8 @@ class Lane:
         self._batch_max = batch_max
         self._committed = committed
         self.partitions: tuple[TopicPartition, ...] = ()
+        self.positions: dict[int, Position] = {}
+        self.is_out_of_range = False
         self.assignment = 0
         self._assigned = asyncio.Event()
         self._idle = asyncio.Event()
