@@ -1,9 +1,18 @@
-"""Runs the main coroutine of a command: on uvloop, ended by signals in an orderly way."""
+"""Runs the main coroutine of a command: on uvloop, ended by signals in an orderly way.
+
+A stop has a limit, whatever hangs. First the work is asked to end (ORDERLY_SECONDS), then it is
+cancelled, so that each part gives up what it waits for (CANCEL_SECONDS), and then the process ends.
+Nothing is lost by that: what is true is committed in PostgreSQL, and the rest is done again.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import signal
+import sys
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
@@ -11,7 +20,11 @@ from cost_analytics.failures import INTERRUPTED, CommandError
 
 T = TypeVar("T")
 
+ORDERLY_SECONDS: Final = 6
+CANCEL_SECONDS: Final = 2
 _STOPPERS: Final = (signal.SIGINT, signal.SIGTERM)
+
+_log: Final = logging.getLogger(__name__)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -25,21 +38,84 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
     """Run `work`, whose event is set by Ctrl-C or SIGTERM; a second signal cancels it.
 
-    Raises CommandError where it was cancelled.
+    Raises CommandError where it was cancelled, also because it did not end in time.
     """
-    return run(_stoppable(work))
+    with _Deadline(INTERRUPTED) as deadline:
+        return run(_stoppable(work, deadline))
 
 
-async def _stoppable(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
+def serve_until_stopped(work: Callable[[asyncio.Event], Awaitable[int]]) -> int:
+    """Run a service until Ctrl-C or SIGTERM and return its exit code.
+
+    A stop that was asked for ends with 0, also where a part had to be given up.
+    """
+    with _Deadline(0) as deadline:
+        try:
+            return run(_stoppable(work, deadline))
+        except CommandError as error:
+            if deadline.has_begun and error.code == INTERRUPTED:
+                return 0
+            raise
+
+
+class _Deadline:
+    """Ends the process some seconds after a stop was asked for, from a thread of its own."""
+
+    def __init__(self, exit_code: int) -> None:
+        self._exit_code = exit_code
+        self._timer: threading.Timer | None = None
+
+    def __enter__(self) -> _Deadline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._timer is not None
+
+    def begin(self) -> None:
+        """Count from now on; only the first call matters."""
+        if self._timer is None:
+            self._timer = threading.Timer(ORDERLY_SECONDS + CANCEL_SECONDS, self._end)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _end(self) -> None:
+        _log.warning(
+            "the process is ended: a part neither stopped nor could be cancelled",
+            extra={"action": "stop_forced"},
+        )
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(self._exit_code)
+
+
+async def _stoppable(work: Callable[[asyncio.Event], Awaitable[T]], deadline: _Deadline) -> T:
     stop = asyncio.Event()
     task = asyncio.ensure_future(work(stop))
+    loop = asyncio.get_running_loop()
+
+    def give_up() -> None:
+        _log.warning(
+            "not stopped after %d s: what is waited for is given up",
+            ORDERLY_SECONDS,
+            extra={"action": "stop_overdue"},
+        )
+        task.cancel()
 
     def on_signal() -> None:
         if stop.is_set():
             task.cancel()
+        else:
+            deadline.begin()
+            overdue = loop.call_later(ORDERLY_SECONDS, give_up)
+            task.add_done_callback(lambda _: overdue.cancel())
         stop.set()
 
-    loop = asyncio.get_running_loop()
     for number in _STOPPERS:
         loop.add_signal_handler(number, on_signal)
     try:

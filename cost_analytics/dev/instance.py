@@ -20,7 +20,7 @@ from cost_analytics.configuration.tree import DevSection, Settings
 from cost_analytics.dev.broker import DevBroker
 from cost_analytics.dev.environment import checked, database_urls, dev_values, new_passwords
 from cost_analytics.dev.http import get
-from cost_analytics.dev.parts import Parts
+from cost_analytics.dev.parts import SIMULATION, Parts
 from cost_analytics.embedded.foreground import say
 from cost_analytics.embedded.postgres import EmbeddedPostgres
 from cost_analytics.embedded.processes import ServerError
@@ -41,6 +41,7 @@ _PAST: Final = ("--past-days", f"{_PAST_DAYS}", "--calls", "330", "--users", "12
 _SIMULATION: Final = ("--calls", "0", "--users", "12", "--odd-calls", "3")
 _SIMULATION_RATE: Final = 6
 _TEND_SECONDS: Final = 5
+_DATABASE_STOP_SECONDS_MAX: Final = 2
 _MEGABYTE: Final = 1024 * 1024
 
 
@@ -104,6 +105,8 @@ class Instance:
         first = "" if postgres.directory.exists() else " (first run: making a database)"
         say(f"Starting PostgreSQL and the broker{first}…")
         await stack.enter_async_context(postgres)
+        # Before its own end, which may take a minute; killed, it recovers at the next start.
+        stack.push_async_callback(postgres.stop, _DATABASE_STOP_SECONDS_MAX)
         await stack.enter_async_context(broker)
         return postgres, broker
 
@@ -130,9 +133,7 @@ class Instance:
             # Another seed each time: the same calls again would count nothing.
             seed = str(secrets.randbits(32))
             rate = str(_SIMULATION_RATE * self._wanted.simulate)
-            await parts.start(
-                "simulation", "simulate", *_SIMULATION, "--rate", rate, "--seed", seed
-            )
+            await parts.start(SIMULATION, "simulate", *_SIMULATION, "--rate", rate, "--seed", seed)
         await _wait_until_ready(self._wanted.port)
         _show_the_way(self._wanted, settings, self._directory)
         if self._wanted.simulate and is_first:

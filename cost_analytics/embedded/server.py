@@ -57,10 +57,10 @@ class EmbeddedServer(ABC):
             await self.kill()
             raise
 
-    async def stop(self) -> None:
-        """Stop the server in an orderly way. Safe to repeat."""
+    async def stop(self, grace_seconds: int | None = None) -> None:
+        """Stop the server in an orderly way, and kill it after a while. Safe to repeat."""
         if self._process is not None:
-            await self._process.stop(self._stop_seconds_max)
+            await self._process.stop(grace_seconds or self._stop_seconds_max)
 
     async def kill(self) -> None:
         """End the server at once, as a crash would. Safe to repeat."""

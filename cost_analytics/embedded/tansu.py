@@ -25,7 +25,7 @@ class EmbeddedTansu(EmbeddedServer):
     cluster_id: str = ""
     """What clients see as the cluster's id; another after each start."""
 
-    _stop_seconds_max = 3
+    _stop_seconds_max = 1
 
     def __init__(
         self, directory: Path, port: int | None = None, advertised: str | None = None

@@ -20,7 +20,7 @@ from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.tree import Settings, TokenSection
 from cost_analytics.failures import MISUSED, CommandError, using_database
 from cost_analytics.intake import KafkaIntake
-from cost_analytics.running import run_until_stopped
+from cost_analytics.running import serve_until_stopped
 from ledger.postgres.session import UnknownKeyError, check_signature, powerful_login
 from ledger.postgres.viewer import NoPasswordError
 from ledger.rerate import Rerater
@@ -37,7 +37,7 @@ def serve(settings: Settings) -> int:
     """Serve until a signal comes; returns the exit code."""
     logs.configure(settings)
     with using_database(settings.database_url):
-        return run_until_stopped(lambda stop: _serve(settings, stop))
+        return serve_until_stopped(lambda stop: _serve(settings, stop))
 
 
 async def _serve(settings: Settings, stop: asyncio.Event) -> int:

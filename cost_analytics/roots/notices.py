@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from cost_analytics import logs
 from cost_analytics.configuration.tree import DeliverySection, Settings
 from cost_analytics.failures import FAILED, MISUSED, CommandError, using_database
-from cost_analytics.running import run_until_stopped
+from cost_analytics.running import serve_until_stopped
 from ledger.postgres.session import warn_of_powerful_login
 from schemas.notices import ChannelType
 from streams.anomalies.watcher import WatchOptions
@@ -33,7 +33,7 @@ def serve(settings: Settings) -> int:
     """Deliver until a signal comes; returns the exit code."""
     logs.configure(settings)
     with using_database(settings.database_url):
-        return run_until_stopped(lambda stop: _deliver(settings, stop))
+        return serve_until_stopped(lambda stop: _deliver(settings, stop))
 
 
 async def _deliver(settings: Settings, stop: asyncio.Event) -> int:

@@ -9,7 +9,7 @@ from typing import Final
 from cost_analytics import logs
 from cost_analytics.configuration.tree import RetentionSection, Settings
 from cost_analytics.failures import FAILED, using_database, using_kafka
-from cost_analytics.running import run_until_stopped
+from cost_analytics.running import serve_until_stopped
 from ledger.operations.retention import RetentionDays
 from ledger.postgres.session import warn_of_powerful_login
 from streams.dead_letters import RefusalLimit
@@ -25,7 +25,7 @@ def serve(settings: Settings) -> int:
     """Work until a signal comes; returns the exit code, 1 where a part has failed."""
     logs.configure(settings)
     with using_database(settings.database_url), using_kafka(settings.kafka, its_own_only=True):
-        return run_until_stopped(lambda stop: _work(settings, stop))
+        return serve_until_stopped(lambda stop: _work(settings, stop))
 
 
 async def _work(settings: Settings, stop: asyncio.Event) -> int:

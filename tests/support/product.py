@@ -66,6 +66,10 @@ class Product:
         """Start calls that go on."""
         self.start("simulate", "--calls", "0", "--users", "6", "--rate", "8", "--seed", "7")
 
+    def process(self, name: str) -> subprocess.Popen[bytes]:
+        """Return a process that was started."""
+        return self._processes[name]
+
     def kill(self, name: str) -> None:
         """End a process as a power cut would."""
         process = self._processes[name]

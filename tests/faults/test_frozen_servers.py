@@ -1,0 +1,91 @@
+"""A stop has a limit: SIGTERM ends every process within 10 seconds, whatever is frozen."""
+
+import asyncio
+import signal
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cost_analytics.embedded.ports import choose_port
+from cost_analytics.embedded.postgres import EmbeddedPostgres
+from cost_analytics.embedded.tansu import EmbeddedTansu
+from ledger.store.migrate import migrate
+from tests.support import parts
+from tests.support.dev_instance import dev
+from tests.support.events import cost
+from tests.support.logins import create_test_logins
+from tests.support.product import Product
+from tests.support.streaming import Stage
+
+STOP_SECONDS = 10
+COMMANDS = ("worker", "api", "notices")
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def signal_family(pid: int, number: signal.Signals) -> None:
+    for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+        process.send_signal(number)
+
+
+def stop_seconds(process: subprocess.Popen[bytes]) -> float:
+    """Ask a process to end; returns after how long it did, and fails unless it ended well."""
+    began = time.monotonic()
+    process.terminate()
+    code = process.wait(120)
+    assert code == 0
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("frozen", ["PostgreSQL", "the broker", "both"])
+async def test_a_stop_takes_no_longer_than_ten_seconds(frozen: str, tmp_path: Path) -> None:
+    async with EmbeddedPostgres(tmp_path / "data") as postgres, EmbeddedTansu(tmp_path) as broker:
+        await migrate(postgres.url)
+        await create_test_logins(postgres.url)
+        stage = Stage(broker.bootstrap, False, postgres.url)
+        await stage.reset_topics()
+        product = Product(stage, tmp_path)
+        for name in COMMANDS:
+            product.start(name)
+        pids = [
+            *([postgres.process.pid] if frozen != "the broker" else []),
+            *([broker.process.pid] if frozen != "PostgreSQL" else []),
+        ]
+        try:
+            await product.until_ready()
+            await stage.send([cost("call-1", "alice", time=datetime.now(UTC))])
+            await stage.until_counted(1)
+            for pid in pids:
+                signal_family(pid, signal.SIGSTOP)
+            await asyncio.sleep(2)  # until each has noticed and waits for something
+            took = await asyncio.gather(
+                *(asyncio.to_thread(stop_seconds, product.process(name)) for name in COMMANDS)
+            )
+        finally:
+            for pid in pids:
+                signal_family(pid, signal.SIGCONT)
+            product.close()
+    figures = ", ".join(f"{name} {s:.1f} s" for name, s in zip(COMMANDS, took, strict=True))
+    parts.figures.append(f"SIGTERM while {frozen} is frozen: {figures}")
+    assert max(took) < STOP_SECONDS, figures
+
+
+@pytest.mark.slow
+def test_dev_stops_in_time_with_everything_frozen(tmp_path: Path) -> None:
+    with dev(tmp_path, PORT=str(choose_port())) as running:
+        running.curl()
+        children = psutil.Process(running.process.pid).children(recursive=True)
+        servers = [
+            child for child in children if Path(child.exe()).name.startswith(("postgres", "tansu"))
+        ]
+        assert len(servers) > 2
+        for child in servers:
+            child.send_signal(signal.SIGSTOP)
+        time.sleep(2)
+        took = stop_seconds(running.process)
+    parts.figures.append(f"SIGTERM to dev with its servers frozen: {took:.1f} s")
+    assert took < STOP_SECONDS
