@@ -117,9 +117,18 @@ class Health:
 
     async def _schema_is_current(self) -> bool:
         try:
-            return await self._readers.schema_is_current()
+            if not await self._readers.schema_is_current():
+                return False
+            problems = await self._readers.access_problems()
         except StoreUnavailableError:
             return False
+        for problem in problems[:1]:
+            _log.error(
+                "%s Run `cost-analytics migrate`.",
+                problem,
+                extra={"action": "schema_unreadable", "problems": len(problems)},
+            )
+        return not problems
 
     async def _holds(self, check: Check) -> bool:
         try:

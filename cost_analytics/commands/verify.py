@@ -13,7 +13,8 @@ from cost_analytics.failures import FAILED, using_database
 DESCRIPTION: Final = """\
 Recomputes every total from the recorded events and compares it with what is kept. Prints what was
 checked, the first differences and their number, and the open gaps: records that Kafka lost before
-they were counted. Ends with code 0 only when there is none of either. It reads one consistent state
+they were counted. Ends with code 0 only when there is none of either, and when no role, row policy
+or right is missing that processes read the database by. It reads one consistent state
 of the database and changes nothing, so it may run at any time, beside running workers. Archived
 months are represented by their seals; with --archive each seal is recomputed from its file, and the
 file's digest is checked. Differences are mended with `cost-analytics rebuild`, gaps with
@@ -24,6 +25,9 @@ _GAPS: Final = (
     "Open gaps: {}. Send the records again with `cost-analytics gaps resend ID FILE`, or accept "
     "the loss with `cost-analytics gaps close ID --reason TEXT`."
 )
+
+
+_PROBLEMS_MAX: Final = 20
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -58,4 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(describe_gap(gap))
     if found.gaps:
         print(_GAPS.format(len(found.gaps)))
-    return FAILED if found.differences or found.gaps else 0
+    for problem in found.access_problems[:_PROBLEMS_MAX]:
+        print(problem)
+    if found.access_problems:
+        print("The database cannot be read by every process; run `cost-analytics migrate`.")
+    return FAILED if found.differences or found.gaps or found.access_problems else 0

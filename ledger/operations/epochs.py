@@ -15,7 +15,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from ledger.store.database import Connection
+from ledger.store.database import Connection, connected
 from ledger.store.sql import statements
 
 _SQL: Final = statements("operations/epochs")
@@ -99,3 +99,18 @@ async def take_publishing_turn(connection: Connection) -> bool:
 async def mark_published(connection: Connection, epoch: int) -> None:
     """Note that the totals topic is in line with an epoch."""
     await connection.execute(_SQL["published"], epoch)
+
+
+async def list_epochs(url: str) -> list[Epoch]:
+    """Return every epoch of the database at an address; raises OSError or a PostgreSQL error."""
+    async with connected(url, name="cost-analytics epoch") as connection:
+        return await all_epochs(connection)
+
+
+async def raise_epoch_at(url: str, reason: str) -> int:
+    """Raise the epoch of the database at an address and return it.
+
+    Raises OSError or a PostgreSQL error.
+    """
+    async with connected(url, name="cost-analytics epoch") as connection:
+        return await raise_epoch(connection, reason)

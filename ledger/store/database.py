@@ -44,6 +44,13 @@ TRANSIENT_ERRORS: Final = (
 )
 """The same work may succeed later: the database is away, busy or deadlocked."""
 
+SCHEMA_ERRORS: Final = (
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.UndefinedTableError,
+)
+"""A table or a function is missing: `migrate` makes it."""
+
 DATA_ERRORS: Final = (
     asyncpg.DataError,
     asyncpg.ProgramLimitExceededError,  # texts too long for an index, for example

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Final, NamedTuple
 
+from ledger.operations.access import access_problems, repair_access
 from ledger.postgres.functions import functions_are_installed, install_functions
 from ledger.postgres.rights import apply_grants, ensure_roles, without_roles
 from ledger.store.database import Connection, connected
@@ -46,9 +47,10 @@ def migrations() -> list[Migration]:
 async def migrate(url: str, *, report: Callable[[str], None] = lambda _: None) -> int:
     """Apply what is missing and create the partitions of this and the coming months.
 
-    Returns how many steps were applied. Safe to run many times and from several machines at once:
-    an advisory lock lets one in. Raises UnknownSchemaError where the database is ahead of us, and
-    MissingRolesError where the server lacks our roles and this session may not create them.
+    Roles, row policies and rights that are missing are made again. Returns how many steps were
+    applied. Safe to run many times and from several machines at once: an advisory lock lets one in.
+    Raises UnknownSchemaError where the database is ahead of us, and MissingRolesError where the
+    server lacks our roles and this session may not create them.
     """
     async with connected(url, name="cost-analytics migrate") as connection:
         return await migrate_on(connection, report)
@@ -80,6 +82,10 @@ async def _migrate(connection: Connection, report: Callable[[str], None]) -> int
             await connection.execute(_SQL["record_version"], step.version, step.name)
     await apply_grants(connection)
     await install_functions(connection)
+    if await access_problems(connection):
+        report("restoring row policies and rights")
+        await repair_access(connection)
+        await apply_grants(connection)
     now = datetime.now(UTC)
     ahead = [_month_after(now, months) for months in range(_MONTHS_AHEAD + 1)]
     await ensure_months(connection, ahead)

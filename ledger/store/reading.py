@@ -13,8 +13,17 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
+from ledger.operations.access import access_problems
 from ledger.postgres.viewer import Viewer, ViewerSigner, signer_of
-from ledger.store.database import TRANSIENT_ERRORS, Connection, Pool, Record, borrowed, create_pool
+from ledger.store.database import (
+    SCHEMA_ERRORS,
+    TRANSIENT_ERRORS,
+    Connection,
+    Pool,
+    Record,
+    borrowed,
+    create_pool,
+)
 from ledger.store.fair_queue import FairQueue, QueueFullError
 from ledger.store.migrate import schema_is_current, schema_version
 from ledger.store.sql import statements
@@ -117,6 +126,11 @@ class ReaderPool:
         async with self._connection(_OPERATOR) as connection:
             return await schema_is_current(connection)
 
+    async def access_problems(self) -> list[str]:
+        """Return what keeps processes from reading the database; raises StoreUnavailableError."""
+        async with self._connection() as connection:
+            return await access_problems(connection)
+
     async def schema_version(self) -> int:
         """Return the version of the database's schema, 0 for none; raises StoreUnavailableError."""
         async with self._connection(_OPERATOR) as connection:
@@ -154,6 +168,10 @@ class ReaderPool:
                 yield connection
         except TRANSIENT_ERRORS as error:
             raise StoreUnavailableError(str(error) or type(error).__name__) from error
+        except SCHEMA_ERRORS as error:
+            raise StoreUnavailableError(
+                f"the schema cannot be read, run `cost-analytics migrate`: {error}"
+            ) from error
 
     @asynccontextmanager
     async def _turn(self, viewer: Viewer) -> AsyncIterator[None]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ledger.operations.access import access_problems
 from ledger.operations.epochs import raise_epoch
 from ledger.operations.gaps import StreamGap, list_gaps
 from ledger.store.database import Connection, affected, connected
@@ -61,9 +62,11 @@ class Verification(msgspec.Struct):
     """How many totals differ from the events, the first of them in words, and what was compared.
 
     `gaps` are the open ones: events that no total can hold.
+    `access_problems` are what keeps processes from reading the database.
     """
 
     differences: int = 0
+    access_problems: list[str] = []
     lines: list[str] = []
     checked: dict[str, int] = {}
     gaps: list[StreamGap] = []
@@ -89,6 +92,7 @@ async def verify(url: str, report: Report = lambda _: None) -> Verification:
         await connection.execute(_SQL["keep_partitions"])
         counts = await connection.fetchrow(_SQL["counts"], timeout=_STATEMENT_SECONDS_MAX)
         result.checked = dict(counts or {})
+        result.access_problems = await access_problems(connection)
         for check, what in _CHECKS.items():
             report(f"comparing {what}")
             await compare(connection, _SQL[check], what, result)

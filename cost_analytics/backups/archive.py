@@ -1,0 +1,111 @@
+"""A backup on disk: a dump in PostgreSQL's custom format, and a manifest beside it.
+
+The manifest is written last, under another name first: a backup is complete exactly when it has
+one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from cost_analytics.failures import CommandError
+from ledger.operations.backups import Contents
+
+FORMAT: Final = 1
+_CHUNK_BYTES: Final = 1024 * 1024
+_ENDING: Final = ".dump"
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a backup holds. `digest` is the SHA-256 of the dump, `server_version` such as 160014."""
+
+    format: int
+    program_version: str
+    server_version: int
+    dump: str
+    dump_bytes: int
+    digest: str
+    contents: Contents
+
+
+def choose_path(to: str, now: datetime) -> Path:
+    """Return where the dump goes: a file, or a new name in a directory; raises CommandError.
+
+    Nothing that exists is replaced.
+    """
+    path = Path(to)
+    if path.is_dir() or to.endswith(os.sep):
+        path /= f"cost-analytics-{now:%Y%m%dT%H%M%SZ}{_ENDING}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"{path.parent} cannot be made: {error.strerror}.") from None
+    if path.exists() or manifest_path(path).exists():
+        raise CommandError(f"{path} exists already; choose another name.")
+    return path
+
+
+def manifest_path(dump: Path) -> Path:
+    """Return where the manifest of a dump is."""
+    return dump.with_name(f"{dump.name}.json")
+
+
+def unfinished_path(dump: Path) -> Path:
+    """Return under what name a dump is written before it is complete."""
+    return dump.with_name(f".{dump.name}.unfinished")
+
+
+def digest_of(path: Path, on_bytes: Callable[[int], None]) -> str:
+    """Return the SHA-256 of a file; `on_bytes` receives how many were read so far."""
+    digest, read = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            read += len(chunk)
+            on_bytes(read)
+    return digest.hexdigest()
+
+
+def write_manifest(dump: Path, manifest: Manifest) -> None:
+    """Write the manifest of a dump, whole or not at all."""
+    unfinished = unfinished_path(manifest_path(dump))
+    with unfinished.open("wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.rename(manifest_path(dump))
+
+
+def read_manifest(dump: Path) -> Manifest:
+    """Return the manifest of a dump; raises CommandError for what is no complete backup."""
+    path = manifest_path(dump)
+    if not dump.is_file():
+        raise CommandError(f"{dump} is not there; name the dump that `backup` wrote.")
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except OSError as error:
+        raise CommandError(
+            f"{path} cannot be read ({error.strerror}): without it a backup is not complete."
+        ) from None
+    except msgspec.DecodeError as error:
+        raise CommandError(f"{path} is no manifest of a backup: {error}.") from None
+    if manifest.format != FORMAT:
+        raise CommandError(f"{path} has format {manifest.format}; this program knows {FORMAT}.")
+    return manifest
+
+
+def check_dump(dump: Path, manifest: Manifest, on_bytes: Callable[[int], None]) -> None:
+    """Raise CommandError unless the dump is what its manifest says."""
+    size = dump.stat().st_size
+    if size != manifest.dump_bytes or digest_of(dump, on_bytes) != manifest.digest:
+        raise CommandError(
+            f"{dump} is damaged: its {size:,} bytes are not those that its manifest describes. "
+            "Restore another backup."
+        )

@@ -1,0 +1,82 @@
+"""Takes a backup: one consistent state of the ledger, while writers go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from cost_analytics.backups import archive, programs
+from cost_analytics.configuration.secret import Secret
+from cost_analytics.progress import Progress
+from ledger.operations.backups import (
+    EPHEMERAL_TABLES,
+    READS_SCHEMA,
+    export_snapshot,
+    lift_limits,
+    read_contents,
+    server_version,
+)
+from ledger.store.database import connected
+
+_SAVING: Final = "dumping contents of table "
+
+Report = Callable[[str], None]
+
+
+async def take_backup(url: Secret, dump: Path, report: Report) -> archive.Manifest:
+    """Write a dump and its manifest; returns the manifest.
+
+    The manifest counts what the dump holds, by the same snapshot. Raises CommandError, OSError or a
+    PostgreSQL error, and leaves no file then.
+    """
+    unfinished = archive.unfinished_path(dump)
+    try:
+        async with (
+            connected(url.reveal(), name="cost-analytics backup") as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            await lift_limits(connection)
+            number = await server_version(connection)
+            pg_dump = await programs.find("pg_dump", number)
+            snapshot = await export_snapshot(connection)
+            report("counting")
+            contents = await read_contents(connection, datetime.now(UTC))
+            await programs.run(
+                pg_dump,
+                [
+                    "--format=custom",
+                    "--verbose",
+                    f"--snapshot={snapshot}",
+                    f"--file={unfinished}",
+                    f"--exclude-schema={READS_SCHEMA}",
+                    *(f"--exclude-table-data={table}" for table in EPHEMERAL_TABLES),
+                ],
+                url,
+                lambda line: _tell(line, report),
+            )
+        size = unfinished.stat().st_size
+        progress = Progress("bytes digested", size)
+        manifest = archive.Manifest(
+            format=archive.FORMAT,
+            program_version=version("cost-analytics"),
+            server_version=number,
+            dump=dump.name,
+            dump_bytes=size,
+            digest=archive.digest_of(unfinished, progress.set),
+            contents=contents,
+        )
+        progress.close()
+        unfinished.rename(dump)
+        archive.write_manifest(dump, manifest)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return manifest
+
+
+def _tell(line: str, report: Report) -> None:
+    _, found, table = line.partition(_SAVING)
+    if found:
+        report(f"saving {table.strip(chr(34)).removeprefix('public.')}")

@@ -1,0 +1,99 @@
+"""Restores a backup: all of it or nothing, closed to every process until it is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from cost_analytics.backups import archive, programs
+from cost_analytics.configuration.secret import Secret
+from cost_analytics.failures import CommandError
+from cost_analytics.progress import Progress
+from ledger.operations.backups import (
+    IncompleteRestoreError,
+    analyze,
+    check_counts,
+    count_relations,
+    empty_database,
+    lift_limits,
+    open_ledger,
+    server_version,
+)
+from ledger.postgres.rights import MissingRolesError, ensure_roles
+from ledger.store.database import Connection, connected
+from ledger.store.migrate import known_version, migrate
+
+_LOADING: Final = "processing data for table "
+
+Report = Callable[[str], None]
+
+
+async def restore_backup(
+    url: Secret, dump: Path, report: Report, *, replace: bool = False
+) -> tuple[archive.Manifest, int]:
+    """Load a backup into an empty database; returns its manifest and the ledger's new epoch.
+
+    With `replace` what the database holds is dropped first. The schema is brought to the newest
+    version. Raises CommandError, OSError or a PostgreSQL error; the ledger is closed then.
+    """
+    manifest = archive.read_manifest(dump)
+    contents = manifest.contents
+    if contents.schema_version > known_version():
+        raise CommandError(
+            f"{dump} has schema version {contents.schema_version}; this program knows "
+            f"{known_version()}. Restore it with a newer version of cost-analytics."
+        )
+    progress = Progress("bytes checked", manifest.dump_bytes)
+    archive.check_dump(dump, manifest, progress.set)
+    progress.close()
+    async with connected(url.reveal(), name="cost-analytics restore") as connection:
+        newest = max(await server_version(connection), manifest.server_version)
+        pg_restore = await programs.find("pg_restore", newest)
+        await _prepare(connection, replace=replace)
+    await programs.run(
+        pg_restore,
+        [
+            "--verbose",
+            "--no-owner",
+            "--no-privileges",  # they name roles that may not be here; `migrate` gives them again
+            "--single-transaction",
+            "--exit-on-error",
+            str(dump),
+        ],
+        url,
+        lambda line: _tell(line, report),
+    )
+    await migrate(url.reveal(), report=report)
+    async with connected(url.reveal(), name="cost-analytics restore") as connection:
+        await lift_limits(connection)
+        report("counting")
+        try:
+            await check_counts(connection, contents)
+        except IncompleteRestoreError as error:
+            raise CommandError(f"The restore is not complete: {error}.") from None
+        report("collecting statistics")
+        await analyze(connection)
+        epoch = await open_ledger(connection, contents, f"restore of {dump.name}")
+    return manifest, epoch
+
+
+async def _prepare(connection: Connection, *, replace: bool) -> None:
+    held = await count_relations(connection)
+    if held and not replace:
+        raise CommandError(
+            f"The database is not empty: it holds {held:,} tables and views. Restore into a new "
+            "one (createdb), or drop what it holds with --replace."
+        )
+    try:
+        await ensure_roles(connection)
+    except MissingRolesError as error:
+        raise CommandError(str(error)) from None
+    if held:
+        await empty_database(connection)
+
+
+def _tell(line: str, report: Report) -> None:
+    _, found, table = line.partition(_LOADING)
+    if found:
+        report(f"loading {table.strip(chr(34)).removeprefix('public.')}")

@@ -1,0 +1,45 @@
+"""`cost-analytics backup`: a consistent copy of the ledger, while everything goes on."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from typing import Final
+
+from cost_analytics import settings
+from cost_analytics.failures import using_database
+
+DESCRIPTION: Final = """\
+Writes a dump of the ledger in PostgreSQL's custom format, and a manifest beside it (FILE.json) with
+versions, the ledger's epoch, counts, the stream's position and a digest. Writers go on meanwhile.
+Files appear whole or not at all, and nothing is replaced. Needs pg_dump, from PATH or from
+cost-analytics[dev], at least as new as the server. DATABASE_URL has to name the owner of the tables
+or a superuser. `cost-analytics restore` reads it; docs/operations.md has the procedure.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare where the backup goes."""
+    parser.add_argument(
+        "--to",
+        required=True,
+        metavar="FILE|DIR",
+        help="the dump's file, or a directory in which it gets a name with the time",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Take a backup and say what it holds."""
+    loaded = settings.load("database")
+    from cost_analytics.backups.archive import choose_path
+    from cost_analytics.backups.backup import take_backup
+    from cost_analytics.progress import plain_reporter
+    from cost_analytics.running import run as run_loop
+
+    dump = choose_path(arguments.to, datetime.now(UTC))
+    with using_database(loaded.database_url):
+        manifest = run_loop(take_backup(loaded.database_url, dump, plain_reporter()))
+    counts = ", ".join(f"{count:,} {what}" for what, count in manifest.contents.counts.items())
+    print(f"Saved {counts} in {manifest.dump_bytes:,} bytes, epoch {manifest.contents.epoch}.")
+    print(dump)
+    return 0

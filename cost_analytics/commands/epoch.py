@@ -1,0 +1,41 @@
+"""`cost-analytics epoch`: shows the ledger's epochs, or raises it after a recovery."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from cost_analytics import settings
+from cost_analytics.failures import using_database
+
+DESCRIPTION: Final = """\
+The ledger's epoch rises when its totals are replaced by other means than counting events. `restore`
+and `rebuild` raise it themselves. Raise it yourself after a point-in-time recovery, after the
+promotion of a standby that may lack commits, or after pg_restore was run by hand: before workers
+and API replicas connect. Raising it needlessly costs one publication of every total.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare `list` and `raise`."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("list", help="show every epoch")
+    raising = actions.add_parser("raise", help="raise the epoch: the database was taken back")
+    raising.add_argument("--reason", required=True, help="what happened, for the record")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show the epochs, or raise a new one and print it."""
+    loaded = settings.load("database")
+    from cost_analytics.running import run as run_loop
+    from ledger.operations.epochs import list_epochs, raise_epoch_at
+
+    url = loaded.database_url.reveal()
+    with using_database(loaded.database_url):
+        if arguments.action == "raise":
+            print(f"The ledger's epoch is {run_loop(raise_epoch_at(url, arguments.reason))}.")
+            return 0
+        for one in run_loop(list_epochs(url)):
+            done = f"{one.published_at:%Y-%m-%d %H:%M:%S}" if one.published_at else "not yet"
+            print(f"{one.epoch}  {one.raised_at:%Y-%m-%d %H:%M:%S}  published {done}  {one.reason}")
+    return 0
