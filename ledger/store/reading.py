@@ -128,7 +128,7 @@ class ReaderPool:
 
     async def access_problems(self) -> list[str]:
         """Return what keeps processes from reading the database; raises StoreUnavailableError."""
-        async with self._connection() as connection:
+        async with self._connection(_OPERATOR) as connection:
             return await access_problems(connection)
 
     async def schema_version(self) -> int:
