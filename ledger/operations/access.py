@@ -20,7 +20,7 @@ _SQL: Final = statements("operations/access")
 _GRANTS: Final = statements("postgres/grants")
 _RIGHTS_SQL: Final = statements("postgres/rights")
 
-_LETTERS: Final = {name[0]: name for name in "INSERT SELECT UPDATE DELETE".split()}
+_LETTERS: Final = {name[0]: name for name in ["INSERT", "SELECT", "UPDATE", "DELETE"]}
 _STATEMENT: Final = re.compile(
     r"^(?:(?:CREATE|ALTER|DROP) POLICY|GRANT|REVOKE)\s[^;]*\sON\s[^;]*;", re.MULTILINE
 )

@@ -83,11 +83,14 @@ async def verify(url: str, report: Report = lambda _: None) -> Verification:
 
     Reads one snapshot, so it may run beside working writers. Raises OSError or a PostgreSQL error.
     """
+    async with connected(url, name="cost-analytics verify") as connection:
+        return await verify_on(connection, report)
+
+
+async def verify_on(connection: Connection, report: Report = lambda _: None) -> Verification:
+    """Verify the database of a connection, which must have no transaction open."""
     result = Verification()
-    async with (
-        connected(url, name="cost-analytics verify") as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute(_SQL["no_time_limit"])
         await connection.execute(_SQL["keep_partitions"])
         counts = await connection.fetchrow(_SQL["counts"], timeout=_STATEMENT_SECONDS_MAX)

@@ -1,9 +1,8 @@
 """The law of alerts: after each commit they are exactly those of the plain definition."""
 
 import itertools
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -11,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.alerting import Alerting
-from tests.support.alerting import USD, Key, change, just_now, raised, spend_of
+from tests.support.alert_model import AlertModel
+from tests.support.alerting import USD, change, just_now, raised
 from tests.support.events import Plain, charged, cost, ended, refunded, voided
 from tests.support.recording import Desk, Log
 
@@ -57,18 +57,11 @@ async def test_alerts_are_exactly_those_of_the_plain_definition(
             assert await raised(database_url, user) == plain.alerts
 
 
-class _Plain:
-    """The definition: after each commit, an alert for every threshold that a spend has reached."""
+class _Plain(AlertModel):
+    """The model, with the changes and events of this test."""
 
     def __init__(self, user: str, basis: str) -> None:
-        self.user, self.basis, self.now = user, basis, just_now()
-        self.today, self.month = f"{self.now:%Y-%m-%d}", f"{self.now:%Y-%m}"
-        self.events: list[Plain] = []
-        self.limits: dict[str, tuple[int | None, int]] = dict.fromkeys(
-            ("daily", "monthly", "call"), (None, 0)
-        )
-        self.further: tuple[Decimal, ...] = ()
-        self.alerts: dict[Key, bool] = {}
+        super().__init__(user, basis, just_now())
 
     def change(self, step: dict[str, Any]) -> None:
         before = dict(self.limits), self.further
@@ -81,13 +74,11 @@ class _Plain:
                 if value[1] != nano:
                     self.limits[kind] = (value[1], version + 1)
         if (self.limits, self.further) != before:
-            self._look(spend_of(self.events, self.basis), None)
+            self.change_limits()
 
     def batch(self, moves: list[tuple[str, Decimal, timedelta, int]]) -> list[Plain]:
-        before = spend_of(self.events, self.basis)
         new = [self._event(*move) for move in moves]
-        self.events += new
-        self._look(spend_of(self.events, self.basis), before)
+        self.commit(new)
         return new
 
     def _event(self, kind: str, amount: Decimal, age: timedelta, call: int) -> Plain:
@@ -106,46 +97,3 @@ class _Plain:
         if kind == "void" and mine:
             return voided(mine[-1], **where)
         return cost(totalCost=amount, **where)
-
-    def _look(self, now: Any, before: Any) -> None:
-        """Look at all that may have been reached; `before` is None after a change of settings."""
-        for (user, kind, period), spend in (now.periods | self._present(now)).items():
-            is_open = period in {self.today, self.month}
-            was = 0 if before is None else before.periods.get((user, kind, period), 0)
-            if (spend != was) if before is not None else is_open:
-                self._reach(kind, period, was, spend, closed=not is_open)
-        states = expect_states(self.events)
-        for (_, call_id), spend in now.calls.items():
-            was = 0 if before is None else before.calls.get((self.user, call_id), 0)
-            closed = states[call_id]
-            if (spend != was) if before is not None else (closed is None):
-                self._reach("call", call_id, was, spend, closed=bool(closed))
-
-    def _present(self, now: Any) -> dict[tuple[str, str, str], int]:
-        return {
-            place: now.periods.get(place, 0)
-            for place in ((self.user, "daily", self.today), (self.user, "monthly", self.month))
-        }
-
-    def _reach(self, kind: str, period: str, was: int, spend: int, *, closed: bool) -> None:
-        nano, version = self.limits[kind]
-        if nano is None:
-            return
-        for percent in {Decimal(80), Decimal(100), *self.further}:
-            goal = Fraction(percent) * nano
-            if spend * 100 >= goal and not (closed and was * 100 >= goal):
-                self.alerts.setdefault(
-                    Key(self.user, kind, period, Fraction(percent), version), closed
-                )
-
-
-def expect_states(events: list[Plain]) -> dict[str, bool | None]:
-    """Return of each call whether its costs are old news; None while it may go on."""
-    states: dict[str, bool | None] = {}
-    for call in {event["data"]["callId"] for event in events}:
-        of_call = [event for event in events if event["data"]["callId"] == call]
-        ends = [event["time"] for event in of_call if event["type"] == "call.ended"]
-        first = min(event["time"] for event in of_call)
-        over = (max(ends) if ends else first) + timedelta(days=1) <= datetime.now(UTC)
-        states[call] = over if ends or over else None
-    return states

@@ -7,6 +7,7 @@ servers are therefore ordinary fixtures that drive this loop, and tests see only
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -37,4 +38,8 @@ class Background:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` on the loop and return, or raise, what it does."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        return self.begin(work).result()
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Begin `work` on the loop and return at once."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)

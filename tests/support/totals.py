@@ -127,12 +127,17 @@ async def read_totals(database_url: str) -> Totals:
     """Return what a database holds, as of one moment."""
     connection = await asyncpg.connect(database_url)
     try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            calls = [_call(row) for row in await connection.fetch(_CALLS)]
-            costs = {tuple(row)[:4]: row[4] for row in await connection.fetch(_COSTS)}
-            days = {tuple(row)[:3]: tuple(row)[3:] for row in await connection.fetch(_DAYS)}
+        return await totals_on(connection)
     finally:
         await connection.close()
+
+
+async def totals_on(connection: asyncpg.Connection) -> Totals:
+    """Return what the database of a connection holds, as of one moment."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        calls = [_call(row) for row in await connection.fetch(_CALLS)]
+        costs = {tuple(row)[:4]: row[4] for row in await connection.fetch(_COSTS)}
+        days = {tuple(row)[:3]: tuple(row)[3:] for row in await connection.fetch(_DAYS)}
     return totals_of(calls, costs, days)
 
 

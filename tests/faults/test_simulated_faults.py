@@ -1,0 +1,167 @@
+"""The simulator: seeded runs of the whole write path, and whether it can fail at all."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from ledger.batches import Batch, Outcome
+from ledger.operations.epochs import published_version
+from ledger.recording import Recorder
+from ledger.store import alerts
+from ledger.totals import call_total_json
+from schemas.topics import CALL_TOTALS
+from streams.relay import Relay, _record
+from tests.simulator.run import Run
+from tests.simulator.seeds import run_seed, server_on
+from tests.simulator.server import Server
+from tests.support.background import Background
+from tests.support.fault_table import AlertFigures, FaultRecorder
+
+SEEDS = 200
+SEEDS_UNTIL_FOUND_MAX = 60
+
+
+@pytest.mark.timeout(600)
+async def test_every_seed_keeps_every_promise(record_fault: FaultRecorder) -> None:
+    command = ["-m", "tests.simulator", "--seeds", str(SEEDS), "--jobs", "2", "--json"]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *command, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()[-4000:]
+    figures = json.loads(output.splitlines()[-1])
+    record_fault(
+        f"{SEEDS} simulated runs, {figures['faults']} faults",
+        sent=figures["sent"],
+        counted=figures["counted"],
+        difference=figures["difference"],
+        alerts=AlertFigures(
+            figures["alerts_expected"], figures["alerts_missing"], figures["alerts_doubled"]
+        ),
+    )
+    assert figures["sent"] > SEEDS
+    assert figures["faults"] > SEEDS
+
+
+@pytest.fixture
+def server(background: Background, database_url: str) -> Iterator[Server]:
+    with server_on(background, database_url) as server:
+        yield server
+
+
+def test_a_seed_replays_exactly(server: Server) -> None:
+    for seed in range(20, 30):
+        once, again = run_seed(server, seed), run_seed(server, seed)
+        assert not once.failure
+        assert once.trace == again.trace
+        assert once.digest == again.digest
+
+
+_record_batch = Recorder._record
+_send_some = Relay._send_some
+
+
+async def _offset_before_totals(self: Recorder, batch: Batch) -> Outcome:
+    connection = await self._open()
+    for partition, offset in batch.next_offsets.items():
+        query = 'UPDATE stream_offsets SET next_offset = greatest(next_offset, $2) WHERE "partition" = $1'
+        await connection.execute(query, partition, offset)
+    return await _record_batch(self, batch)
+
+
+async def _no_known_identities(*_: Any) -> list[tuple[int, int]]:
+    return []
+
+
+async def _send_after_dropping(self: Relay) -> int:
+    connection = await self._connect()
+    try:
+        async with alerts.publishing_turn(connection):
+            messages = await alerts.take_messages(connection, 500)
+            await alerts.drop_messages(connection, messages)
+    finally:
+        await connection.close()
+    if messages:
+        await self._producing.send_records(map(_record, messages))
+    return len(messages)
+
+
+async def _letters_after_the_commit(self: Recorder, batch: Batch) -> Outcome:
+    later: list[Any] = []
+    real = self._acknowledge
+
+    async def keep(letters: Any, size: int) -> None:
+        later.append((letters, size))
+
+    self._acknowledge = keep
+    try:
+        outcome = await _record_batch(self, batch)
+    finally:
+        self._acknowledge = real
+    for letters, size in later:
+        await real(letters, size)
+    return outcome
+
+
+def _publishing_before_the_commit() -> Any:
+    """Publish calls as they are written, whether or not they are ever committed."""
+    runs: list[Run] = []
+    prepare = Run.__post_init__
+
+    def remember(self: Run) -> None:
+        prepare(self)
+        runs.append(self)
+
+    async def publish(self: Recorder, connection: Any, work: Any, folded: Any) -> Any:
+        run = runs[-1]
+        for call in folded.owned:
+            value = call_total_json(call, run.loop.now(), published_version(0, call.version))
+            run.broker.append(CALL_TOTALS.name, 0, call.call_id.encode(), value)
+        return await _move(self, connection, work, folded)
+
+    return patch.object(Run, "__post_init__", remember), patch.object(Recorder, "_move", publish)
+
+
+_move = Recorder._move
+
+
+@pytest.mark.parametrize(
+    ("make_patches", "schema"),
+    [
+        (lambda: [patch.object(Recorder, "_record", _offset_before_totals)], ""),
+        (
+            lambda: [patch("ledger.recording.known_identities", _no_known_identities)],
+            "ALTER TABLE event_identities DROP CONSTRAINT event_identities_pkey",
+        ),
+        (_publishing_before_the_commit, ""),
+        (lambda: [patch.object(Relay, "_send_some", _send_after_dropping)], ""),
+        (lambda: [patch.object(Recorder, "_record", _letters_after_the_commit)], ""),
+    ],
+    ids=[
+        "offsets move before totals",
+        "identities are not looked up",
+        "totals are published before their commit",
+        "alerts leave the outbox before they are sent",
+        "dead letters are sent after their commit",
+    ],
+)
+def test_the_simulator_finds(server: Server, make_patches: Callable[[], Any], schema: str) -> None:
+    """Each of these faults would lose or double something; some seed has to show it."""
+    if schema:
+        server.run(server.monitor.execute(schema))
+    patches = list(make_patches())
+    for one in patches:
+        one.start()
+    try:
+        found = next(
+            (seed for seed in range(SEEDS_UNTIL_FOUND_MAX) if run_seed(server, seed).failure), None
+        )
+    finally:
+        for one in reversed(patches):
+            one.stop()
+    assert found is not None, f"{SEEDS_UNTIL_FOUND_MAX} seeds do not show it"

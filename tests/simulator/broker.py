@@ -1,0 +1,169 @@
+"""A broker in memory: the logs of its topics, and the group that shares their partitions."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from aiokafka.structs import TopicPartition
+
+from schemas.topics import ALL_TOPICS, CALL_EVENTS
+from streams.kafka import ConsumerRecord
+from tests.simulator.chance import Chance
+from tests.simulator.clock import VirtualLoop
+from tests.simulator.process import Process
+
+REBALANCE_SECONDS = 20
+ZOMBIE_SECONDS_MAX = 15
+
+
+class Member:
+    """What the group knows of a consumer, and what it calls in it; see `SimulatedConsumer`."""
+
+    process: Process
+    name: str
+    owned: tuple[TopicPartition, ...]
+
+    async def revoke(self) -> None:
+        """Give all partitions up."""
+        raise NotImplementedError
+
+    async def assign(self, partitions: Sequence[TopicPartition]) -> None:
+        """Take partitions over."""
+        raise NotImplementedError
+
+
+@dataclass
+class Broker:
+    """The logs by topic and partition; `committed` are the group's own offsets."""
+
+    loop: VirtualLoop
+    chance: Chance
+    partitions: int
+    logs: dict[TopicPartition, list[ConsumerRecord]] = field(default_factory=dict)
+    committed: dict[TopicPartition, int] = field(default_factory=dict)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    is_down: bool = False
+
+    def __post_init__(self) -> None:
+        for topic in ALL_TOPICS:
+            for number in range(self.partitions):
+                self.logs[TopicPartition(topic.name, number)] = []
+
+    def of(self, topic: str) -> list[ConsumerRecord]:
+        """Return all records of a topic."""
+        return [
+            record for place, log in self.logs.items() if place.topic == topic for record in log
+        ]
+
+    def append(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes | None]] = (),
+    ) -> None:
+        """Add a record, stamped with the present."""
+        log = self.logs[TopicPartition(topic, partition)]
+        log.append(
+            ConsumerRecord(
+                topic,
+                partition,
+                len(log),
+                round(self.loop.now().timestamp() * 1000),
+                0,
+                key,
+                value,
+                None,
+                -1 if key is None else len(key),
+                -1 if value is None else len(value),
+                tuple(headers),
+            )
+        )
+        arrived, self.arrived = self.arrived, asyncio.Event()
+        arrived.set()
+
+
+class Group:
+    """The consumer group: who is in it, and its rebalances, one after another."""
+
+    def __init__(self, broker: Broker, chance: Chance) -> None:
+        self._broker = broker
+        self._chance = chance
+        self.members: list[Member] = []
+        self.owners: dict[TopicPartition, Member] = {}
+        self._turn = asyncio.Lock()
+        self._due = asyncio.Event()
+
+    def join(self, member: Member) -> None:
+        self.members.append(member)
+        self._due.set()
+
+    def leave(self, member: Member) -> None:
+        """Take a member out of the group, with its partitions."""
+        if member in self.members:
+            self.members.remove(member)
+            self._due.set()
+
+    def rebalance(self) -> None:
+        """Share the partitions out again soon."""
+        self._due.set()
+
+    async def run(self) -> None:
+        """Rebalance whenever that is due."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            await asyncio.sleep(self._chance.latency_seconds())
+            await self._rebalance()
+
+    async def _rebalance(self) -> None:
+        """Revoke from all members, then assign; one that does not answer in time is left out.
+
+        A zombie is one that the group has given up and that does not know it yet: it reads and
+        records on, beside the one that has its partitions now.
+        """
+        members = [member for member in self.members if not member.process.dead]
+        zombies = [
+            member
+            for member in members
+            if len(members) > 1
+            and not self._chance.number(4)
+            and self._chance.happens(f"{member.name}: expelled without its knowledge")
+        ]
+        present = [member for member in members if member not in zombies]
+        revoked = {m: m.process.start(m.revoke()) for m in present}
+        if revoked:
+            await asyncio.wait(revoked.values(), timeout=REBALANCE_SECONDS)
+        ready = [m for m in present if revoked[m].done() and not m.process.dead]
+        late = [m for m in present if not revoked[m].done()]
+        for member in (*late, *zombies):
+            self._broker.loop.create_task(self._return(member, revoked.get(member)))
+        shares = defaultdict[Member, list[TopicPartition]](list)
+        if ready:
+            order = self._chance.shuffled(ready)
+            for number in range(self._broker.partitions):
+                partition = TopicPartition(CALL_EVENTS.name, number)
+                shares[order[number % len(order)]].append(partition)
+        self.owners = {one: member for member, share in shares.items() for one in share}
+        names = {m.name: [p.partition for p in shares[m]] for m in ready}
+        self._chance.note(f"group assigns {names}")
+        for member in ready:
+            member.process.start(member.assign(shares[member]))
+
+    async def _return(self, member: Member, revoking: asyncio.Task[None] | None) -> None:
+        """Let a member join again, once it has noticed that it was left out."""
+        await asyncio.sleep(self._chance.seconds(ZOMBIE_SECONDS_MAX))
+        if revoking is not None:
+            await asyncio.wait({revoking})
+        self._due.set()
+
+
+def call_events(broker: Broker) -> dict[int, list[ConsumerRecord]]:
+    """Return what emitters have sent, by partition."""
+    return {
+        place.partition: log
+        for place, log in broker.logs.items()
+        if place.topic == CALL_EVENTS.name
+    }

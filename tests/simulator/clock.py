@@ -1,0 +1,146 @@
+"""Virtual time: an event loop whose waits take no time, and the clocks that the product reads.
+
+The loop runs in one thread and performs no input or output of its own, so the order of its steps
+depends on nothing but the program. Time moves only where every task waits for it.
+"""
+
+import asyncio
+import itertools
+import selectors
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import Context
+from datetime import UTC, datetime, timedelta, tzinfo
+from types import ModuleType, SimpleNamespace
+from typing import Any, Self
+from unittest.mock import patch
+
+START = datetime(2026, 3, 15, 12, tzinfo=UTC)
+"""Noon, so that no run crosses midnight; the same in every run, so that a seed replays for ever."""
+_MONOTONIC_START_NS = 10**15
+_PACKAGES = ("ledger", "schemas", "streams")
+
+
+class EverythingWaitsError(Exception):
+    """No task can ever go on: each waits for another one."""
+
+
+class _VirtualSelector(selectors.SelectSelector):
+    """Lets time pass instead of waiting for it."""
+
+    def __init__(self, advance: Callable[[float], None]) -> None:
+        super().__init__()
+        self._advance = advance
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        if timeout is None:
+            raise EverythingWaitsError
+        self._advance(timeout)
+        return []
+
+
+class _Task(asyncio.Task[Any]):
+    """A task whose place in a set does not depend on its address."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        self._number = next(self._numbers)
+        super().__init__(*arguments, **more)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop that runs through hours within milliseconds."""
+
+    def __init__(self) -> None:
+        self._now_seconds = 0.0
+        self.on_task: Callable[[asyncio.Task[Any], Context | None], None] = lambda *_: None
+        super().__init__(_VirtualSelector(self._pass))
+        _Task._numbers = itertools.count()
+        self.set_task_factory(self._make_task)
+
+    def time(self) -> float:
+        """Return seconds since the start."""
+        return self._now_seconds
+
+    def now(self) -> datetime:
+        """Return the time of day."""
+        return START + timedelta(seconds=self._now_seconds)
+
+    def _pass(self, seconds: float) -> None:
+        self._now_seconds += seconds
+
+    def _make_task(self, _: Any, coroutine: Any, **more: Any) -> _Task:
+        task = _Task(coroutine, loop=self, **more)
+        self.on_task(task, more.get("context"))
+        return task
+
+
+class _Class(type):
+    """Makes real times instances of the class that stands in for theirs."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, datetime)
+
+
+def _datetime_of(loop: VirtualLoop) -> type:
+    class VirtualDatetime(datetime, metaclass=_Class):
+        """`datetime` whose `now` is the loop's; what it makes are plain times."""
+
+        def __new__(cls, *arguments: Any, **more: Any) -> Self:
+            return datetime(*arguments, **more)  # type: ignore[return-value]
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return loop.now().astimezone(tz)  # type: ignore[return-value]
+
+    return VirtualDatetime
+
+
+def _time_of(loop: VirtualLoop) -> SimpleNamespace:
+    def monotonic_ns() -> int:
+        return _MONOTONIC_START_NS + round(loop.time() * 10**9)
+
+    def time_ns() -> int:
+        return round(loop.now().timestamp() * 10**6) * 1000
+
+    return SimpleNamespace(
+        monotonic_ns=monotonic_ns,
+        monotonic=lambda: monotonic_ns() / 10**9,
+        perf_counter_ns=monotonic_ns,
+        time_ns=time_ns,
+        time=lambda: time_ns() / 10**9,
+    )
+
+
+@contextmanager
+def virtual_time() -> Iterator[VirtualLoop]:
+    """Give every module of the write path the clocks of a new loop."""
+    loop = VirtualLoop()
+    stand_ins: Mapping[str, tuple[Any, Any]] = {
+        "datetime": (datetime, _datetime_of(loop)),
+        "time": (time, _time_of(loop)),
+    }
+    patches = [
+        patch.object(module, name, virtual)
+        for module in _modules()
+        for name, (real, virtual) in stand_ins.items()
+        if getattr(module, name, None) is real
+    ]
+    try:
+        for one in patches:
+            one.start()
+        yield loop
+    finally:
+        for one in patches:
+            one.stop()
+        loop.close()
+
+
+def _modules() -> list[ModuleType]:
+    return [module for name, module in sys.modules.items() if name.partition(".")[0] in _PACKAGES]

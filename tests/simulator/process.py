@@ -1,0 +1,82 @@
+"""A process of the simulation: its tasks, and what it loses when it is killed."""
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine
+from typing import Any, Self
+
+from tests.simulator.chance import Chance
+from tests.simulator.clock import VirtualLoop
+
+_CURRENT: contextvars.ContextVar["Process"] = contextvars.ContextVar("process")
+_UNWIND_ROUNDS_MAX = 50
+
+
+class Process:
+    """One worker process; everything it starts belongs to it."""
+
+    def __init__(self, name: str, loop: VirtualLoop, chance: Chance) -> None:
+        self.name = name
+        self.dead = False
+        self._loop = loop
+        self._chance = chance
+        self._frozen_until = 0.0
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._on_kill: list[Callable[[], None]] = []
+        self._context = contextvars.copy_context()
+        self._context.run(_CURRENT.set, self)
+
+    @classmethod
+    def current(cls) -> Self:
+        """Return the process that the caller runs in."""
+        process = _CURRENT.get()
+        assert isinstance(process, cls)
+        return process
+
+    def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run something in this process."""
+        return self._loop.create_task(work, context=self._context)
+
+    def on_kill(self, then: Callable[[], None]) -> None:
+        """Let something happen to what the process holds when it is killed."""
+        self._on_kill.append(then)
+
+    def freeze(self, seconds: float) -> None:
+        """Stop the process at its next operation, as SIGSTOP would."""
+        self._frozen_until = self._loop.time() + seconds
+
+    async def point(self) -> None:
+        """Wait here while the process is frozen; raises ConnectionError in a killed one."""
+        while (left := self._frozen_until - self._loop.time()) > 0 and not self.dead:
+            await asyncio.sleep(left)
+        self.check()
+
+    def check(self) -> None:
+        """Raise ConnectionError in a killed process: whatever it still does has no effect."""
+        if self.dead:
+            raise ConnectionResetError(f"{self.name} was killed")
+
+    async def kill(self) -> None:
+        """End the process as SIGKILL would: nothing of what it had begun goes on."""
+        self.dead = True
+        for then in self._on_kill:
+            then()
+        for _ in range(_UNWIND_ROUNDS_MAX):
+            left = [task for task in self._tasks if not task.done()]
+            if not left:
+                return
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=0.1)
+        raise AssertionError(f"tasks of {self.name} do not end: {left}")
+
+    def adopt(self, task: asyncio.Task[Any]) -> None:
+        """Count a task as this process's own."""
+        self._tasks.append(task)
+
+
+def adopt(task: asyncio.Task[Any], context: contextvars.Context | None) -> None:
+    """Give a new task to the process of its context, or else of its maker, if there is one."""
+    process = _CURRENT.get(None) if context is None else context.get(_CURRENT)
+    if process is not None:
+        process.adopt(task)

@@ -1,0 +1,295 @@
+"""One run: workers over the simulated broker and database, until all that was sent is counted."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, cast
+from unittest.mock import patch
+
+import asyncpg
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from ledger import recording
+from ledger.store import batches, inserts
+from ledger.store.offsets import Stream
+from schemas.topics import CALL_EVENTS
+from streams import decoding, lane, positions
+from streams import worker as worker_module
+from streams.kafka import KafkaSettings, partition_of
+from streams.topic_ids import TopicIdentity
+from streams.watchdog import StalledError
+from streams.worker import Worker, WorkerOptions
+from tests.simulator.broker import Broker, Group, call_events
+from tests.simulator.chance import Chance
+from tests.simulator.clients import SimulatedConsumer, SimulatedProducer
+from tests.simulator.clock import VirtualLoop, virtual_time
+from tests.simulator.connection import Database
+from tests.simulator.process import Process, adopt
+from tests.simulator.server import Server
+from tests.simulator.workload import LIMITS, THRESHOLDS, Workload, make_workload
+
+STREAM = Stream("simulated", CALL_EVENTS.name)
+EPOCH = 0
+LOST_WORKER_AGE = timedelta(seconds=30)
+"""After it the rows that a lost worker has left in the outbox are published by another one."""
+SENDING_SECONDS_MAX = 8
+UPSET_SECONDS_MAX = 4
+QUIET_SECONDS_MAX = 300
+STOP_SECONDS_MAX = 60
+_EXPECTED_ENDS = (KafkaError, StalledError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What may end a worker while the broker or the database fails; its supervisor starts another."""
+
+
+class BrokenPromiseError(AssertionError):
+    """The product did not keep what it promises."""
+
+
+@dataclass
+class Run:
+    """Everything that one seed makes."""
+
+    server: Server
+    loop: VirtualLoop
+    chance: Chance
+    workload: Workload = field(default_factory=Workload)
+    processes: list[Process] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        rng = self.chance.random()
+        self.workload = make_workload(rng)
+        self.broker = Broker(self.loop, self.chance, rng.randint(1, 4))
+        self.group = Group(self.broker, self.chance)
+        self.database = Database(self.server, self.loop, self.chance)
+        self.workers = rng.randint(1, 3)
+        self.lanes = rng.randint(1, 2)
+        self.batch_max = rng.choice([2, 5, 20, 100])
+        self.keyed_by_user = rng.random() < 0.6
+        self.basis: Any = rng.choice(["charged", "cost"])
+        self.few_rows = rng.choice([0, 3, 100])
+        self.trust = rng.choice([1, 2, 20])
+        self.upsets = rng.choice([0, 1, 3, 8])
+
+    async def live(self) -> None:
+        """Send everything while faults happen, then wait until all of it has come through."""
+        self._set_limits()
+        helpers = [asyncio.create_task(self.group.run())]
+        stop = asyncio.Event()
+        workers = [asyncio.create_task(self._supervise(n, stop)) for n in range(self.workers)]
+        try:
+            await asyncio.gather(self._send(), self._upset())
+            self.chance.calm = True
+            self.chance.note("no more faults")
+            self.server.clock_ahead = LOST_WORKER_AGE  # instead of waiting for it to pass
+            await self._until_quiet(workers)
+            stop.set()
+            _, late = await asyncio.wait(workers, timeout=STOP_SECONDS_MAX)
+            if late:
+                raise BrokenPromiseError(f"a worker did not stop within {STOP_SECONDS_MAX} s")
+            for worker in workers:
+                worker.result()
+        finally:
+            for process in self.processes:
+                await process.kill()
+            for task in (*helpers, *workers):
+                task.cancel()
+            await asyncio.gather(*helpers, *workers, return_exceptions=True)
+
+    def _set_limits(self) -> None:
+        for user in self.workload.limited:
+            self.server.fetch(
+                """INSERT INTO user_budget_settings (user_id, daily_limit_nano, monthly_limit_nano,
+                       call_limit_nano, daily_limit_version, monthly_limit_version,
+                       call_limit_version, thresholds)
+                   VALUES ($1, $2, $3, $4, 1, 1, 1, $5)""",
+                user,
+                *LIMITS.values(),
+                [percent for percent in THRESHOLDS if percent not in (80, 100)],
+            )
+
+    async def _send(self) -> None:
+        """Send the records one after another, with pauses, as emitters do."""
+        every = list(range(self.broker.partitions))
+        pause = self.chance.seconds(SENDING_SECONDS_MAX) / len(self.workload.sendings)
+        for sending in self.workload.sendings:
+            partition = partition_of(sending.key, every)
+            if not self.keyed_by_user:
+                partition = self.chance.choice(every)
+            self.broker.append(CALL_EVENTS.name, partition, sending.key, sending.value)
+            await asyncio.sleep(pause)
+
+    async def _upset(self) -> None:
+        """Let larger things go wrong: processes, servers, the group."""
+        upsets: list[Callable[[], Awaitable[None]]] = [
+            *(self._kill, self._kill, self._freeze, self._restart),
+            *(self._no_database, self._no_broker, self._share_out),
+        ]
+        for _ in range(self.upsets):
+            await asyncio.sleep(self.chance.seconds(UPSET_SECONDS_MAX))
+            await self.chance.choice(upsets)()
+
+    def _victim(self) -> Process | None:
+        alive = [process for process in self.processes if not process.dead]
+        return self.chance.choice(alive) if alive else None
+
+    async def _kill(self) -> None:
+        victim = self._victim()
+        if victim is not None and self.chance.happens(f"kill {victim.name}"):
+            await victim.kill()
+
+    async def _freeze(self) -> None:
+        victim, seconds = self._victim(), self.chance.seconds(25)
+        if victim is not None and self.chance.happens(f"freeze {victim.name} for {seconds} s"):
+            victim.freeze(seconds)
+            self.group.rebalance()
+
+    async def _restart(self) -> None:
+        if self.chance.happens("restart the database"):
+            self.database.restart()
+
+    async def _no_database(self) -> None:
+        if self.chance.happens("stop the database"):
+            self.database.is_down = True
+            self.database.restart()
+            await asyncio.sleep(self.chance.seconds(10))
+            self.database.is_down = False
+
+    async def _no_broker(self) -> None:
+        if self.chance.happens("stop the broker"):
+            self.broker.is_down = True
+            await asyncio.sleep(self.chance.seconds(10))
+            self.broker.is_down = False
+
+    async def _share_out(self) -> None:
+        if self.chance.happens("rebalance"):
+            self.group.rebalance()
+
+    async def _supervise(self, number: int, stop: asyncio.Event) -> None:
+        """Run a worker, and another one whenever it has ended too early."""
+        life = 0
+        while not stop.is_set():
+            life += 1
+            process = Process(f"worker-{number}.{life}", self.loop, self.chance)
+            self.processes.append(process)
+            working = process.start(self._work(process, stop))
+            await asyncio.wait({working})
+            if not process.dead:
+                self._look_at_the_end(process, working, stop)
+                await process.kill()
+            if not stop.is_set():
+                await asyncio.sleep(1 + self.chance.seconds(3))
+
+    async def _work(self, process: Process, stop: asyncio.Event) -> None:
+        options = WorkerOptions(
+            KafkaSettings("simulated"),
+            "simulated",
+            lanes=self.lanes,
+            batch_max=self.batch_max,
+            budget_basis=self.basis,
+            worker_id=process.name,
+        )
+        await Worker(options, STREAM, EPOCH).run(stop)
+
+    def _look_at_the_end(
+        self, process: Process, working: asyncio.Task[None], stop: asyncio.Event
+    ) -> None:
+        """Note why a worker has ended; raises what no failing server explains."""
+        error = None if working.cancelled() else working.exception()
+        if error is None:
+            if not stop.is_set():
+                raise BrokenPromiseError(f"{process.name} ended without being told to")
+            return
+        for cause in _causes(error):
+            self.chance.note(f"{process.name} ended: {cause!r}")
+            if not isinstance(cause, _EXPECTED_ENDS):
+                raise error
+
+    async def _until_quiet(self, workers: list[asyncio.Task[None]]) -> None:
+        """Wait until every record is counted and everything that waits to be sent was sent."""
+        deadline = self.loop.time() + QUIET_SECONDS_MAX
+        while left := self._left():
+            if self.loop.time() > deadline:
+                raise BrokenPromiseError(f"after {QUIET_SECONDS_MAX} calm seconds: {left}")
+            for worker in workers:
+                if worker.done():
+                    worker.result()
+            await asyncio.sleep(1)
+
+    def _left(self) -> str:
+        """Say what is not done yet, if anything."""
+        stored = stored_offsets(self.server)
+        ends = {number: len(log) for number, log in call_events(self.broker).items() if log}
+        if stored != ends:
+            return f"the offsets are {stored}, the logs end at {ends}"
+        outboxes = self.server.fetch(
+            "SELECT (SELECT count(*) FROM outbox), (SELECT count(*) FROM totals_outbox)"
+        )
+        return f"outboxes: {tuple(outboxes[0])}" if any(outboxes[0]) else ""
+
+    def check_commit(self, partition: TopicPartition, offset: int) -> None:
+        """Kafka's own offset may never be ahead of the ledger's."""
+        stored = stored_offsets(self.server).get(partition.partition, 0)
+        if offset > stored:
+            raise BrokenPromiseError(f"{partition} committed at {offset}, counted up to {stored}")
+
+
+def stored_offsets(server: Server) -> dict[int, int]:
+    """Return the offsets that the ledger keeps, of partitions that it has counted something of."""
+    return {
+        row[0]: row[1]
+        for row in server.fetch(
+            'SELECT "partition", next_offset FROM stream_offsets WHERE next_offset > 0'
+        )
+    }
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [cause for one in error.exceptions for cause in _causes(one)]
+    return [error]
+
+
+@contextmanager
+def started(server: Server, seed: int, faults_most: int | None = None) -> Iterator[Run]:
+    """Prepare the run of a seed: an empty database, virtual time, and clients that fail."""
+    state = random.getstate()
+    random.seed(seed)
+    with ExitStack() as stack:
+        loop = stack.enter_context(virtual_time())
+        loop.on_task = adopt
+        chance = Chance(seed, faults_most)
+        chance.now = loop.time
+        run = Run(server, loop, chance)
+        server.reset()
+        stack.callback(random.setstate, state)
+        for module in (inserts, batches, decoding, lane):
+            stack.enter_context(patch.object(module, "FEW_ROWS", run.few_rows))
+        stack.enter_context(patch.object(recording, "BATCHES_BEFORE_TRUST", run.trust))
+        stack.enter_context(patch.multiple(worker_module, **_clients(run)))
+        stack.enter_context(patch.object(positions, "ask_identity", _identity))
+        yield run
+
+
+async def _identity(*_: Any) -> TopicIdentity:
+    await Process.current().point()
+    return TopicIdentity(STREAM.cluster, "simulated-topic")
+
+
+def _clients(run: Run) -> dict[str, Any]:
+    """Return what stands in for the clients that a worker makes."""
+
+    def make_consumer(settings: KafkaSettings, *, group: str, start: str) -> Any:
+        assert start == "none"
+        return cast(Any, SimulatedConsumer(run.broker, run.group, run.chance, run.check_commit))
+
+    def make_producer(settings: KafkaSettings) -> Any:
+        return SimulatedProducer(run.broker, run.chance)
+
+    return {
+        "make_consumer": make_consumer,
+        "make_producer": make_producer,
+        "connect": run.database.connect,
+    }
