@@ -20,7 +20,7 @@ _SQL: Final = statements("operations/access")
 _GRANTS: Final = statements("postgres/grants")
 _RIGHTS_SQL: Final = statements("postgres/rights")
 
-_LETTERS: Final = {name[0]: name for name in ["INSERT", "SELECT", "UPDATE", "DELETE"]}
+_LETTERS: Final = frozenset("SIUD")
 _STATEMENT: Final = re.compile(
     r"^(?:(?:CREATE|ALTER|DROP) POLICY|GRANT|REVOKE)\s[^;]*\sON\s[^;]*;", re.MULTILINE
 )
@@ -69,7 +69,7 @@ async def access_problems(connection: Connection) -> list[str]:
 
 
 async def _rights(connection: Connection) -> list[tuple[str, str, str]]:
-    """Return relation, role and privilege of each right to a whole relation."""
+    """Return relation, role and privilege (its name or first letter) of each right."""
     found = [
         (relation.strip(), READER, privilege.strip())
         for statement in _statements()
@@ -79,7 +79,7 @@ async def _rights(connection: Connection) -> list[tuple[str, str, str]]:
     ]
     for relation, *columns in await connection.fetch(_GRANTS["of_tables"]):
         for role, letters in zip(RIGHTS.values(), columns, strict=True):
-            found += [(relation, role, _LETTERS[one]) for one in letters if one in _LETTERS]
+            found += [(relation, role, one) for one in letters if one in _LETTERS]
     return found
 
 

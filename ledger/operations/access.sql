@@ -9,8 +9,11 @@ WHERE NOT EXISTS (
 )
 
 -- name: missing_rights
--- Those of the privileges $3 that the role beside it in $2 does not have to the relation in $1.
-SELECT role, privilege, relation FROM unnest($1::text[], $2::text[], $3::text[]) AS expected (relation, role, privilege)
+-- Those of the privileges $3 (names or first letters) that the role beside it in $2 does not have to the relation in $1.
+SELECT role, privilege, relation
+FROM unnest($1::text[], $2::text[], $3::text[]) AS expected (relation, role, given)
+JOIN (VALUES ('S', 'SELECT'), ('I', 'INSERT'), ('U', 'UPDATE'), ('D', 'DELETE')) AS known (letter, privilege)
+  ON letter = left(given, 1)
 WHERE to_regclass(relation) IS NOT NULL AND to_regrole(role) IS NOT NULL
   AND NOT has_table_privilege(role, relation, privilege)
 

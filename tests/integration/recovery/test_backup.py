@@ -17,9 +17,9 @@ from ledger.store.reading import Viewer, reader_pool
 from ledger.store.verification import verify
 from tests.conftest import UNSAFE_BUT_FAST
 from tests.support import parts
-from tests.support.api import served_from
+from tests.support.api import Api, served_from
 from tests.support.command import COMMAND, environment
-from tests.support.recording import Desk, Log, fetch
+from tests.support.recording import Desk, Log, fetch, until
 from tests.support.streams_of_calls import stream_of_calls
 from tests.support.totals import read_totals
 
@@ -190,21 +190,30 @@ async def test_a_schema_that_cannot_be_read_answers_503_and_is_not_ready(
 ) -> None:
     await count_calls(database_url)
     async with served_from(database_url) as api:
-        assert (await api.get("/ready")).status == 200
+        await until_readiness_is(api, 200)
         await fetch(database_url, "DROP POLICY own_rows ON calls")
-        assert (await api.get("/ready")).status == 503
+        await until_readiness_is(api, 503)
         await migrate(database_url)
-        assert (await api.get("/ready")).status == 200
+        await until_readiness_is(api, 200)
 
 
 async def test_reads_without_their_functions_answer_503(database_url: str) -> None:
     async with served_from(database_url) as api:
         await fetch(database_url, "DROP SCHEMA cost_analytics_reads CASCADE")
         assert (await api.get("/api/costs/user/alice/spending", "alice")).status == 503
-        assert (await api.get("/ready")).status == 503
+        await until_readiness_is(api, 503)
         await migrate(database_url)
         assert (await api.get("/api/costs/user/alice/spending", "alice")).status == 200
-        assert (await api.get("/ready")).status == 200
+        await until_readiness_is(api, 200)
+
+
+async def until_readiness_is(api: Api, status: int) -> None:
+    """Wait for `/ready`, which answers from memory and is refreshed in the background."""
+
+    async def answers() -> bool:
+        return (await api.get("/ready")).status == status
+
+    await until(answers)
 
 
 async def test_raising_the_epoch_by_command(database_url: str) -> None:
