@@ -64,13 +64,13 @@ class _Deadline:
     def __init__(self, exit_code: int) -> None:
         self._exit_code = exit_code
         self._timer: threading.Timer | None = None
+        self._work_ended = False
 
     def __enter__(self) -> _Deadline:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._work_ended = True
 
     @property
     def has_begun(self) -> bool:
@@ -85,6 +85,9 @@ class _Deadline:
             self._timer.start()
 
     def _end(self) -> None:
+        # The interpreter ends its main thread before it waits for those of libraries.
+        if self._work_ended and threading.main_thread().is_alive():
+            return
         _log.warning(
             "the process is ended: a part neither stopped nor could be cancelled",
             extra={"action": "stop_forced"},

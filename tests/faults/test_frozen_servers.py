@@ -13,7 +13,7 @@ import pytest
 from cost_analytics.embedded.ports import choose_port
 from cost_analytics.embedded.postgres import EmbeddedPostgres
 from cost_analytics.embedded.tansu import EmbeddedTansu
-from ledger.store.migrate import migrate
+from ledger.store.database import connected
 from tests.support import parts
 from tests.support.dev_instance import dev
 from tests.support.events import cost
@@ -41,12 +41,20 @@ def stop_seconds(process: subprocess.Popen[bytes]) -> float:
     return time.monotonic() - began
 
 
+async def make_database(postgres: EmbeddedPostgres) -> str:
+    """Make a database that the processes log in to, each with its own rights."""
+    async with connected(postgres.admin_url, name="tests") as connection:
+        await connection.execute("CREATE DATABASE test_frozen")
+    url = postgres.url_of("test_frozen")
+    await create_test_logins(url)
+    return url
+
+
 @pytest.mark.parametrize("frozen", ["PostgreSQL", "the broker", "both"])
 async def test_a_stop_takes_no_longer_than_ten_seconds(frozen: str, tmp_path: Path) -> None:
     async with EmbeddedPostgres(tmp_path / "data") as postgres, EmbeddedTansu(tmp_path) as broker:
-        await migrate(postgres.url)
-        await create_test_logins(postgres.url)
-        stage = Stage(broker.bootstrap, False, postgres.url)
+        database_url = await make_database(postgres)
+        stage = Stage(broker.bootstrap, False, database_url)
         await stage.reset_topics()
         product = Product(stage, tmp_path)
         for name in COMMANDS:

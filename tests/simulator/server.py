@@ -221,5 +221,7 @@ async def _of(work: Awaitable[T]) -> T:
 
 
 async def _roll_back(connection: asyncpg.Connection) -> None:
+    """Give up all that the end of a session gives up, the locks of the session included."""
     if connection.is_in_transaction():
         await connection.execute("ROLLBACK")
+    await connection.execute("SELECT pg_catalog.pg_advisory_unlock_all()")

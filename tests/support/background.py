@@ -19,7 +19,10 @@ class Background:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="shared servers")
+        # A daemon: a process that only borrows servers ends without waiting for it.
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="shared servers", daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()
