@@ -85,13 +85,18 @@ def _requests(stage: Stage, secret: str) -> dict[str, list[bytes]]:
     """Return the requests for each route, each reader asking for what is his own."""
     tokens = TokenSection(secret=Secret(secret))
     emitter = Emitter(stage.options.seed, 0)
-    calls, spending = [], []
+    calls, spending, budgets = [], [], []
     for number in range(_USERS):
         user = emitter.user_of(number)
         token = mint(tokens, user, ttl_seconds=_TOKEN_SECONDS)
         calls.append(request_bytes(f"/api/costs/call/{emitter.call_id(number)}", token))
         spending.append(request_bytes(f"/api/costs/user/{user}/spending?period=30d", token))
-    return {"GET call/{callId}": calls, "GET user/{userId}/spending": spending}
+        budgets.append(request_bytes(f"/api/costs/user/{user}/budget", token))
+    return {
+        "GET call/{callId}": calls,
+        "GET user/{userId}/spending": spending,
+        "GET user/{userId}/budget": budgets,
+    }
 
 
 @asynccontextmanager

@@ -61,7 +61,7 @@ def epoch_of(version: int) -> int:
     return version >> COMMIT_BITS
 
 
-def require_epoch(found: int | None, expected: int | None) -> int:
+def require_epoch(found: int | None, expected: int | None = None) -> int:
     """Return the epoch that was found.
 
     Raises LedgerClosedError where there is none and EpochChangedError where another was expected.

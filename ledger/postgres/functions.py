@@ -29,9 +29,12 @@ _READS: Final = {
     "analytics": (_REPORTS, ("everyone",)),
     "anomaly_lists": (_REPORTS, ("of_user", "of_everyone")),
     "call_lists": (_REPORTS, ("calls", "any_call", "archived_events", "events")),
-    "budgets": (_REPORTS, ("alerts_page",)),
+    "budgets": (_REPORTS, ("standing", "alerts_page")),
     "channels": (_REPORTS, ("list",)),
-    "live": (_REPORTS, ("usual_durations", "once_services")),
+    "live": (
+        _REPORTS,
+        ("active_versions", "active_versions_of", "calls", "usual_durations", "once_services"),
+    ),
     "operating": (_FIGURES, ("figures", "positions", "refusals", "retention")),
 }
 """By topic: the role that owns the functions, and the statements they are made of."""

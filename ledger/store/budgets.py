@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -17,11 +18,11 @@ from ledger.limits import Change, Limits, changed
 from ledger.periods import Period, period_of
 from ledger.postgres.functions import reads
 from ledger.store.alerts import limits_of
-from ledger.store.channels import Refusal, Wanted, list_channels, replace_channels
+from ledger.store.channels import Refusal, Wanted, replace_channels
 from ledger.store.database import Connection, Record
 from ledger.store.reading import ReaderPool, Viewer
 from ledger.store.sql import statements
-from ledger.thresholds import CALL_CLOSES_AFTER, total_nano
+from ledger.thresholds import CALL_CLOSES_AFTER
 from schemas.notices import Channel
 
 _SQL: Final = statements("budgets")
@@ -32,9 +33,14 @@ BudgetBasis = Literal["charged", "cost"]
 
 ACTIVE_CALLS_MOST: Final = 1_000
 LATEST_ALERTS_MOST: Final = 10
+ZONES_REMEMBERED_MOST: Final = 10_000
 
 _SPEND: Final[dict[BudgetBasis, str]] = {"charged": "spend_by_charge", "cost": "spend_by_cost"}
 _decode_costs: Final = msgspec.json.Decoder(dict[str, dict[str, int]]).decode
+_decode_calls: Final = msgspec.json.Decoder(
+    list[tuple[datetime, dict[str, dict[str, int]], int | None]]
+).decode
+_decode_channels: Final = msgspec.json.Decoder(list[Channel]).decode
 
 
 class Standing(NamedTuple):
@@ -80,15 +86,23 @@ class Budgets:
         self._readers = readers
         self.basis: BudgetBasis = basis
         self._default = default_threshold_percent
+        self._zones: OrderedDict[str, str] = OrderedDict()
 
     async def standing(self, viewer: Viewer, user_id: str, now: datetime) -> Standing:
         """Return where a user stands at a moment; raises StoreUnavailableError.
 
         A viewer who may not see the user is shown a user without limits or spend.
         """
-        async with self._readers.reading(viewer) as connection:
-            limits = await self.limits(connection, viewer, user_id)
-            return await self._standing(connection, viewer, limits, now)
+        zone = self._zones.get(user_id, "UTC")
+        while True:
+            arguments = self._arguments(viewer, user_id, zone, now)
+            [row] = await self._readers.read(viewer, _READS["standing"], *arguments)
+            limits = _limits(user_id, row)
+            if limits.timezone == zone:
+                return self._standing(row, limits, now)
+            # The periods of another time zone were asked for: once more, with the right ones.
+            zone = limits.timezone
+            self._remember(user_id, zone)
 
     async def change(
         self,
@@ -119,7 +133,9 @@ class Budgets:
                 calls = await _active_calls(connection, viewer, user_id, now)
                 alerting = Alerting(self.basis, self._default)
                 await alerting.review_user(connection, limits, map(_call, calls), now)
-            standing = await self._standing(connection, viewer, limits, now)
+            arguments = self._arguments(viewer, user_id, limits.timezone, now)
+            [row] = await connection.fetch(_SQL["standing"], *arguments)
+            standing = self._standing(row, limits, now)
             return standing if made is None else standing._replace(channels=made)
 
     async def alerts(
@@ -153,7 +169,7 @@ class Budgets:
         self, connection: Connection, viewer: Viewer, limits: Limits, now: datetime
     ) -> tuple[Period, Period, int, int]:
         """Return the present day and month of a user, and what is spent in each."""
-        day, month = (period_of(kind, now, limits.timezone) for kind in ("daily", "monthly"))
+        day, month = _periods(now, limits.timezone)
         [row] = await connection.fetch(
             _SQL[_SPEND[self.basis]], limits.user_id, *viewer, *day[2:], *month[2:]
         )
@@ -176,30 +192,44 @@ class Budgets:
             limits.auto_cutoff,
         )
 
-    async def _standing(
-        self, connection: Connection, viewer: Viewer, limits: Limits, now: datetime
-    ) -> Standing:
-        user_id, default = limits.user_id, Decimal(self._default)
-        day, month, day_nano, month_nano = await self.spent(connection, viewer, limits, now)
-        calls = await _active_calls(connection, viewer, user_id, now)
-        rate = 0
-        if calls:
-            charge = await connection.fetchval(_SQL["default_charge"]) or 0
-            rate = burn_rate(map(_active_call, calls), self.basis, charge, now)
-        alerts = await connection.fetch(_SQL["latest_alerts"], user_id, *viewer, LATEST_ALERTS_MOST)
+    def _arguments(
+        self, viewer: Viewer, user_id: str, zone: str, now: datetime
+    ) -> tuple[object, ...]:
+        """Return the arguments of the statement `standing`, with the periods of a time zone."""
+        day, month = _periods(now, zone)
+        since = now - CALL_CLOSES_AFTER
+        return (
+            *(user_id, *viewer, self.basis == "cost", *day[2:], *month[2:]),
+            *(since, ACTIVE_CALLS_MOST, LATEST_ALERTS_MOST),
+        )
+
+    def _standing(self, row: Record, limits: Limits, now: datetime) -> Standing:
+        default = Decimal(self._default)
+        day, month = _periods(now, limits.timezone)
+        calls = _decode_calls(row["active_calls"] or "[]")
         return Standing(
             limits,
             limits.warning(default),
             limits.thresholds(default),
             day,
             month,
-            day_nano,
-            month_nano,
-            rate,
-            [row["data"] for row in alerts],
+            int(row["day_nano"]),
+            int(row["month_nano"]),
+            burn_rate(
+                (ActiveCall(at, _sum(costs), expected) for at, costs, expected in calls),
+                self.basis,
+                row["default_charge_nano"] or 0,
+                now,
+            ),
+            row["alerts"],
             now,
-            await list_channels(connection, viewer, user_id),
+            _decode_channels(row["channels"] or "[]"),
         )
+
+    def _remember(self, user_id: str, zone: str) -> None:
+        self._zones[user_id] = zone
+        if len(self._zones) > ZONES_REMEMBERED_MOST:
+            self._zones.popitem(last=False)
 
 
 async def _active_calls(
@@ -219,5 +249,14 @@ def _call(row: Record) -> Call:
     )
 
 
-def _active_call(row: Record) -> ActiveCall:
-    return ActiveCall(row["first_at"], total_nano(_call(row)), row["expected_duration_ms"])
+def _limits(user_id: str, row: Record) -> Limits:
+    return Limits(user_id=user_id) if row["user_id"] is None else limits_of(row)
+
+
+def _periods(now: datetime, zone: str) -> tuple[Period, Period]:
+    return period_of("daily", now, zone), period_of("monthly", now, zone)
+
+
+def _sum(costs: dict[str, dict[str, int]]) -> int:
+    """Return the sum of costs by day and service."""
+    return sum(nano for services in costs.values() for nano in services.values())

@@ -7,14 +7,12 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from ledger.calls import Call
-from ledger.operations.epochs import current_epoch, published_version
+from ledger.operations.epochs import published_version, require_epoch
 from ledger.postgres.functions import reads
 from ledger.store.batches import call_of
 from ledger.store.reading import ReaderPool, Viewer
-from ledger.store.sql import statements
 from schemas.money import half_even
 
-_SQL: Final = statements("live")
 _READS: Final = reads("live")
 
 CALLS_AT_ONCE: Final = 500
@@ -55,21 +53,21 @@ class LiveStore:
         return await self._active("active_versions_of", heard_after, list(users), most)
 
     async def _active(self, statement: str, *arguments: object) -> ActiveCalls:
-        async with self._readers.reading(_EVERYBODY) as connection:
-            epoch = (await current_epoch(connection)).epoch
-            rows = await connection.fetch(_SQL[statement], *arguments)
-        versions = {row["call_id"]: published_version(epoch, row["version"]) for row in rows}
+        rows = await self._readers.read(_EVERYBODY, _READS[statement], *arguments)
+        epoch = require_epoch(rows[0]["epoch"])
+        versions = {
+            row["call_id"]: published_version(epoch, row["version"])
+            for row in rows
+            if row["call_id"] is not None
+        }
         return ActiveCalls(epoch, versions)
 
     async def calls(self, call_ids: Collection[str]) -> list[CommittedCall]:
         """Return those of the calls that exist and have an owner, as last committed."""
         found = []
         for some in _parts(list(call_ids)):
-            async with self._readers.reading(_EVERYBODY) as connection:
-                epoch = (await current_epoch(connection)).epoch
-                rows = await connection.fetch(_SQL["calls"], some)
-            for row in map(dict, rows):
-                updated_at = row.pop("updated_at")
+            for row in map(dict, await self._readers.read(_EVERYBODY, _READS["calls"], some)):
+                updated_at, epoch = row.pop("updated_at"), require_epoch(row.pop("epoch"))
                 row["version"] = published_version(epoch, row["version"])
                 found.append(CommittedCall(call_of(row), updated_at))
         return found

@@ -27,7 +27,7 @@ from tests.support.ledger_rows import LiveCallRow, rows
 from tests.support.logins import SIGNER, as_login
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
-TODAY = NOW.date()
+TODAY, DAY = NOW.date(), timedelta(days=1)
 ALICE, BOB, ROOT = Viewer("alice"), Viewer("bob"), Viewer("root", reads_all=True)
 TABLES = (
     "calls", "call_cost_events", "user_days", "user_day_costs", "user_budget_settings", "user_spend",
@@ -43,6 +43,7 @@ OF_USER = (
        VALUES (gen_random_uuid(), $1, 'daily', '2025-11-19', 80, 1, false, now(), $2)""",
     """INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
        VALUES ('call-of-' || $1, 1, gen_random_uuid(), $1, now())""",
+    """INSERT INTO notice_channels (user_id, type, address) VALUES ($1, 'email', $1 || '@example.org')""",
     """INSERT INTO cost_anomalies (anomaly_id, user_id, kind, subject, part, day, observed_nano,
                                    detected_at, data)
        VALUES (gen_random_uuid(), $1, 'missing_leg', 'call-of-' || $1, 'telephony', '2025-11-19', 0,
@@ -138,12 +139,17 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
         assert (archived is not None) is seen
         lines = await superuser.fetch(LISTS["events"], "call-of-alice", *viewer, None, None, 10)
         assert len(lines) == {ALICE: 1, BOB: 0, ROOT: 2}[viewer]
-        day = (NOW, NOW + timedelta(days=1))
+        day = (NOW, NOW + DAY)
         for spend in ("spend_by_charge", "spend_by_cost"):
             row = await superuser.fetchrow(BUDGETS[spend], "alice", *viewer, *day, *day)
             assert row is not None
-            assert (row["day_nano"] > 0) is seen
-            assert (row["month_nano"] > 0) is seen
+            assert (row["day_nano"] > 0, row["month_nano"] > 0) == (seen, seen)
+        for by_cost in (False, True):
+            row = await superuser.fetchrow(
+                BUDGETS["standing"], "alice", *viewer, by_cost, *day, *day, day[0] - DAY, 10, 10
+            )
+            assert row is not None
+            assert {bool(row[name]) for name in OF_STANDING} == {seen}
         for name, arguments in OF_BUDGETS.items():
             assert bool(await superuser.fetch(BUDGETS[name], "alice", *viewer, *arguments)) is seen
         assert (
@@ -155,11 +161,11 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
         assert len(everyones) == (2 if viewer.reads_all else 1)
 
 
+OF_STANDING = ("user_id", "day_nano", "month_nano", "active_calls", "alerts", "channels")
 OF_BUDGETS = {
     "settings": (),
     "lock_settings": (),
-    "active_calls": (NOW - timedelta(days=1), 10),
-    "latest_alerts": (10,),
+    "active_calls": (NOW - DAY, 10),
     "alerts_page": (None, 10),
     "call_state": ("call-of-alice",),
 }
@@ -176,7 +182,7 @@ async def test_the_queries_change_nobody_elses_budget_where_no_policy_applies(
     await superuser.execute(BUDGETS["change_settings"], "alice", *ALICE, *change)
     assert await superuser.fetchval(settings) == 7
     holds = "SELECT sum(spend_nano) FROM budget_holds WHERE user_id = 'alice'"
-    later = NOW + timedelta(days=1)
+    later = NOW + DAY
     await superuser.execute(BUDGETS["hold"], "alice", *BOB, "call-of-alice", 99, later)
     await superuser.execute(BUDGETS["drop_hold"], "alice", *BOB, "call-of-alice")
     await superuser.execute(BUDGETS["drop_expired_holds"], "alice", *BOB, later)

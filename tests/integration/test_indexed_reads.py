@@ -22,7 +22,9 @@ SINCE = NOW - timedelta(days=30)
 ALICE = Viewer("alice")
 BIG = ("calls", "call_cost_events", "user_days", "user_day_costs")
 CALLS = ("alice", *ALICE, SINCE, NOW, 2_000)
+STANDING = ("alice", *ALICE, False, SINCE, NOW, SINCE, NOW, SINCE, 1_000, 10)
 READS = [
+    ("budgets", "standing", STANDING),
     ("forecast", "days", ("alice", *ALICE, SINCE.date())),
     ("advice", "calls", CALLS),
     ("advice", "usages", (*CALLS, 3)),

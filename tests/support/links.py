@@ -9,13 +9,18 @@ from urllib.parse import urlsplit
 
 @dataclass
 class Link:
-    """A wire to the database that can be cut, and that can go silent."""
+    """A wire to the database that can be cut, and that can go silent.
+
+    `requests` counts what was sent to the database: for a client that waits for each answer, its
+    round trips.
+    """
 
     host: str
     port: int
     flows: asyncio.Event = field(default_factory=asyncio.Event)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
     refuses: bool = False
+    requests: int = 0
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.refuses:
@@ -23,11 +28,14 @@ class Link:
             return
         there, back = await asyncio.open_connection(self.host, self.port)
         self.writers += [writer, back]
-        await asyncio.gather(self._copy(reader, back), self._copy(there, writer))
+        await asyncio.gather(self._copy(reader, back, 1), self._copy(there, writer, 0))
 
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _copy(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, requests: int
+    ) -> None:
         while data := await reader.read(65536):
             await self.flows.wait()
+            self.requests += requests
             writer.write(data)
         writer.close()
 

@@ -50,7 +50,7 @@ SELECT coalesce(sum(cost_nano) FILTER (WHERE quarter >= $4 AND quarter < $5), 0)
 
 -- name: active_calls
 -- The calls of user $1 that go on and began after $4, newest first, at most $5.
-SELECT call_id, user_id, first_at, expected_duration_ms, costs::text AS costs
+SELECT call_id, user_id, first_at, costs::text AS costs
   FROM calls
  WHERE user_id = $1 AND (user_id = $2 OR $3) AND first_at > $4 AND status = 'active'
  ORDER BY first_at DESC
@@ -64,12 +64,46 @@ SELECT round(price_usd * 1000000000 / per_units)::bigint AS nano
  ORDER BY effective_from DESC, price_id DESC
  LIMIT 1
 
--- name: latest_alerts
--- The latest alerts of user $1 that somebody was told of, at most $4.
-SELECT data FROM budget_alerts
- WHERE user_id = $1 AND (user_id = $2 OR $3) AND NOT late
- ORDER BY seq DESC
- LIMIT $4
+-- name: standing
+-- Where user $1 stands, in one row. What the user set, null where there is nothing. The spend, in
+-- nano-dollars, by cost where $4 says so and else by charge: in the day from $5 to before $6 and in
+-- the month from $7 to before $8. The calls that go on and began after $9, newest first, at most
+-- $10, and what a call is charged by default. The latest alerts that were not late, at most $11,
+-- and the channels, oldest first.
+SELECT settings.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
+       daily_limit_version, monthly_limit_version, call_limit_version,
+       alert_threshold_percent, thresholds, timezone, auto_cutoff,
+       spend.day_nano, spend.month_nano,
+       (SELECT json_agg(json_build_array(first_at, costs::json, expected_duration_ms))
+          FROM (SELECT first_at, costs, expected_duration_ms
+                  FROM calls
+                 WHERE user_id = $1 AND (user_id = $2 OR $3) AND first_at > $9 AND status = 'active'
+                 ORDER BY first_at DESC
+                 LIMIT $10) AS active) AS active_calls,
+       (SELECT round(price_usd * 1000000000 / per_units)::bigint
+          FROM service_prices
+         WHERE class = 'revenue' AND effective_from <= now()
+         ORDER BY effective_from DESC, price_id DESC
+         LIMIT 1) AS default_charge_nano,
+       ARRAY(SELECT data
+               FROM budget_alerts
+              WHERE user_id = $1 AND (user_id = $2 OR $3) AND NOT late
+              ORDER BY seq DESC
+              LIMIT $11) AS alerts,
+       (SELECT json_agg(json_build_object(
+                   'channelId', channel_id, 'type', type, 'address', address, 'state', state,
+                   'reason', reason, 'createdAt', created_at, 'verifiedAt', verified_at,
+                   'deliveredAt', delivered_at, 'failures', failures)
+                   ORDER BY created_at, channel_id)
+          FROM notice_channels
+         WHERE user_id = $1 AND (user_id = $2 OR $3)) AS channels
+  FROM (SELECT coalesce(sum(nano) FILTER (WHERE quarter >= $5 AND quarter < $6), 0) AS day_nano,
+               coalesce(sum(nano), 0) AS month_nano
+          FROM user_spend,
+               LATERAL (SELECT CASE WHEN $4 THEN cost_nano ELSE charged_nano - refunded_nano END) AS basis (nano)
+         WHERE user_id = $1 AND (user_id = $2 OR $3) AND quarter >= $7 AND quarter < $8) AS spend
+  LEFT JOIN user_budget_settings AS settings
+         ON settings.user_id = $1 AND (settings.user_id = $2 OR $3)
 
 -- name: alerts_page
 -- Alerts of user $1 before the place $4 (null for the latest), at most $5, the late ones too.

@@ -3,28 +3,33 @@
 -- after $1.
 
 -- name: active_versions
--- The versions of the $2 calls that go on and began last.
-SELECT call_id, version
-  FROM calls
- WHERE status = 'active'
-   AND user_id IS NOT NULL
-   AND updated_at > $1
- ORDER BY first_at DESC
- LIMIT $2
+-- The ledger's epoch, and the versions of the $2 calls that go on and began last: one row without
+-- a call where there is none.
+SELECT epoch, call_id, version
+  FROM (SELECT max(epoch) AS epoch FROM ledger_epochs) AS ledger
+  LEFT JOIN (SELECT call_id, version
+               FROM calls
+              WHERE status = 'active'
+                AND user_id IS NOT NULL
+                AND updated_at > $1
+              ORDER BY first_at DESC
+              LIMIT $2) AS active ON true
 
 -- name: active_versions_of
--- The versions of those calls of the users $2 that go on, at most $3 of them.
-SELECT call_id, version
-  FROM calls
- WHERE status = 'active'
-   AND user_id = ANY ($2::text[])
-   AND updated_at > $1
- ORDER BY first_at DESC
- LIMIT $3
+-- The same of those calls of the users $2 that go on, at most $3 of them.
+SELECT epoch, call_id, version
+  FROM (SELECT max(epoch) AS epoch FROM ledger_epochs) AS ledger
+  LEFT JOIN (SELECT call_id, version
+               FROM calls
+              WHERE status = 'active'
+                AND user_id = ANY ($2::text[])
+                AND updated_at > $1
+              ORDER BY first_at DESC
+              LIMIT $3) AS active ON true
 
 -- name: calls
--- The calls $1 as last committed.
-SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
+-- The ledger's epoch, and the calls $1 as last committed.
+SELECT (SELECT max(epoch) FROM ledger_epochs) AS epoch, call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
        costs::text, charges::text, infrastructure::text, pending_voids::text,
        charge_count, default_charge_nano, default_fee_nano,
