@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,8 +23,6 @@ stay as they are; `verify` and `rebuild` start from the seals. Workers and the A
 again after it was interrupted: nothing is lost and nothing is archived twice. Events that arrive
 later for an archived month count as usual, and the next run archives them as another part.
 """
-KEPT_DAYS: Final = 31
-"""Recommendations look at the details of the last 30 days."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Archive and report."""
-    newest = (datetime.now(UTC) - timedelta(days=KEPT_DAYS)).date().replace(day=1)
+    from ledger.operations.archives import KEPT_DAYS, first_kept_month
+
+    newest = first_kept_month(datetime.now(UTC))
     if arguments.before > newest:
         raise CommandError(
             f"The last {KEPT_DAYS} days stay: --before may be {newest:%Y-%m} at the latest."

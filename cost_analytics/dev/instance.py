@@ -41,6 +41,7 @@ _PAST: Final = ("--past-days", f"{_PAST_DAYS}", "--calls", "330", "--users", "12
 _SIMULATION: Final = ("--calls", "0", "--users", "12", "--odd-calls", "3")
 _SIMULATION_RATE: Final = 6
 _TEND_SECONDS: Final = 5
+_RETENTION_SECONDS: Final = 3_600
 _DATABASE_STOP_SECONDS_MAX: Final = 2
 _MEGABYTE: Final = 1024 * 1024
 
@@ -113,8 +114,13 @@ class Instance:
     async def _serve_and_tend(
         self, parts: Parts, broker: DevBroker, settings: Settings, is_first: bool
     ) -> None:
-        """Serve, and keep logs small as long as this runs."""
+        """Serve, and keep logs and the database small as long as this runs."""
         await self._serve(parts, settings, is_first)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_drop_old_months(settings))
+            tasks.create_task(self._tend(parts, broker, settings))
+
+    async def _tend(self, parts: Parts, broker: DevBroker, settings: Settings) -> None:
         growth_max = self._wanted.broker_memory_mb * _MEGABYTE
         while True:
             await asyncio.sleep(_TEND_SECONDS)
@@ -163,6 +169,15 @@ async def _prepare(settings: Settings, of_api: Settings) -> bool:
     with using_kafka(settings.kafka):
         await ensure_topics(settings.kafka.client(), partitions=settings.kafka.topic_partitions)
     return is_first
+
+
+async def _drop_old_months(settings: Settings) -> None:
+    """Drop old months of events, again and again."""
+    from cost_analytics.dev.retention import drop_old_months
+
+    while True:
+        await drop_old_months(settings.database_url.reveal())
+        await asyncio.sleep(_RETENTION_SECONDS)
 
 
 async def _replace(broker: DevBroker, parts: Parts, settings: Settings) -> None:

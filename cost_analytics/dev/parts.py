@@ -86,8 +86,8 @@ class Parts:
         self._watchers.pop(process).cancel()
 
     def rotate_logs(self) -> None:
-        """Set aside the logs that have grown large, of all processes that are watched."""
-        for process in self._watchers:
+        """Set aside the logs that have grown large, of all processes."""
+        for process in {*self._processes, *self._watchers}:
             process.rotate_log()
 
     async def _watch(self, process: ServerProcess) -> None:

@@ -25,6 +25,7 @@ import psutil
 _LAUNCHER: Final = Path(__file__).with_name("launch.py")
 _LOG_BYTES_MAX: Final = 4 * 1024 * 1024
 _LOG_GENERATIONS: Final = 3
+_LOG_MODE: Final = 0o600
 """Older ones, `<name>.1` to `<name>.3`, beside the one that is written."""
 _TAIL_BYTES: Final = 16 * 1024
 _POLL_SECONDS: Final = 0.01
@@ -50,7 +51,10 @@ class Program:
     command: Sequence[str]
     """Absolute path of the program, then its arguments."""
     log: Path
-    """Where its output goes; appended to, and set aside as `<name>.1` when large (`rotate_log`)."""
+    """Where its output goes; appended to, and set aside as `<name>.1` when large (`rotate_log`).
+
+    Only our own account may read it.
+    """
     environment: Mapping[str, str] = field(default_factory=dict)
     """The child's whole environment: nothing of ours (and no secret in it) is passed on."""
     directory: Path | None = None
@@ -171,7 +175,8 @@ class ServerProcess:
         for number in range(_LOG_GENERATIONS, 1, -1):
             with contextlib.suppress(FileNotFoundError):
                 _aside(path, number - 1).replace(_aside(path, number))
-        shutil.copyfile(path, _aside(path, 1))
+        with path.open("rb") as log, _open_private(_aside(path, 1), os.O_TRUNC) as aside:
+            shutil.copyfileobj(log, aside)
         os.truncate(path, 0)
         self._log_start_bytes = 0
 
@@ -208,9 +213,16 @@ class ServerProcess:
     def _open_log(self) -> BinaryIO:
         self.program.log.parent.mkdir(parents=True, exist_ok=True)
         self.rotate_log()
-        log = self.program.log.open("ab")
-        self._log_start_bytes = log.tell()
+        log = _open_private(self.program.log, os.O_APPEND)
+        self._log_start_bytes = log.seek(0, os.SEEK_END)
         return log
+
+
+def _open_private(path: Path, how: int) -> BinaryIO:
+    """Open a file for writing that only our own account may read, also if others could before."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, _LOG_MODE)
+    os.fchmod(descriptor, _LOG_MODE)
+    return os.fdopen(descriptor, "wb")
 
 
 def _aside(path: Path, number: int) -> Path:

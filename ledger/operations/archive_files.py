@@ -50,8 +50,15 @@ class TypeSums(msgspec.Struct, rename="camel", frozen=True):
     amount_nano: int
 
 
+NO_FILE: Final = "none"
+"""The name of the file of a month that was sealed without one."""
+
+
 class Manifest(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
-    """What a file of the archive contains. `month` is `2026-01`; `sha256` is of the whole file."""
+    """What a file of the archive contains. `month` is `2026-01`; `sha256` is of the whole file.
+
+    Of a month that was sealed without a file, `file` is NO_FILE and `bytes` is 0.
+    """
 
     format: int = FORMAT
     month: str
@@ -90,6 +97,25 @@ class MonthSums(msgspec.Struct, frozen=True):
     def rows(self) -> int:
         """How many rows that is."""
         return sum(of_type.rows for of_type in self.types.values())
+
+
+def make_manifest(
+    month: date, part: int, sums: MonthSums, file: str = NO_FILE, size: int = 0, sha256: str = ""
+) -> Manifest:
+    """Return the manifest of a month; without a file where none is named."""
+    return Manifest(
+        month=f"{month:%Y-%m}",
+        part=part,
+        file=file,
+        bytes=size,
+        sha256=sha256,
+        rows=sums.rows,
+        types=sums.types,
+        first_time=sums.first_time,
+        last_time=sums.last_time,
+        first_recorded_at=sums.first_recorded_at,
+        last_recorded_at=sums.last_recorded_at,
+    )
 
 
 @contextmanager
@@ -142,19 +168,8 @@ class MonthFile:
         self._writer.close()
         digest = digest_of(self._temporary)
         name = f"{_stem(self._month, self._part)}.{digest[:_DIGEST_IN_NAME]}.parquet"
-        manifest = Manifest(
-            month=f"{self._month:%Y-%m}",
-            part=self._part,
-            file=name,
-            bytes=self._temporary.stat().st_size,
-            sha256=digest,
-            rows=self._sums.rows,
-            types=self._sums.types,
-            first_time=self._sums.first_time,
-            last_time=self._sums.last_time,
-            first_recorded_at=self._sums.first_recorded_at,
-            last_recorded_at=self._sums.last_recorded_at,
-        )
+        size = self._temporary.stat().st_size
+        manifest = make_manifest(self._month, self._part, self._sums, name, size, digest)
         _place(self._temporary, self._directory / name)
         beside = self._temporary.with_suffix(".json.tmp")
         beside.write_bytes(manifest_text(manifest).encode())
@@ -224,6 +239,8 @@ def checked_manifest(directory: Path, file: str, sealed: str) -> Manifest:
     `sealed` is the manifest as the seal holds it. Reads the whole file for its digest.
     """
     manifest = _manifest.decode(sealed)
+    if file == NO_FILE:
+        raise ArchiveFileError(f"{manifest.month} was sealed without a file")
     try:
         beside = manifest_path(directory, file).read_text(encoding="utf-8")
         digest = digest_of(directory / file)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -21,6 +21,7 @@ from ledger.operations.archive_files import (
     MonthFile,
     MonthSums,
     TypeSums,
+    make_manifest,
     manifest_text,
 )
 from ledger.store.database import Connection, LockTimeout, connected
@@ -35,6 +36,9 @@ _ATTEMPTS_MAX: Final = 5
 _LOCK_ATTEMPTS_MAX: Final = 300
 _LOCK_PAUSE_SECONDS: Final = 2
 _PARTITION: Final = re.compile(r"call_cost_events_(\d{4})_(\d{2})")
+
+KEPT_DAYS: Final = 31
+"""Recommendations look at the details of the last 30 days."""
 
 Report = Callable[[str], None]
 Progress = Callable[[int], None]
@@ -62,11 +66,14 @@ class Archiver:
     def __init__(
         self,
         url: str,
-        directory: Path,
+        directory: Path | None,
         report: Report = lambda _: None,
         progress: Progress = lambda _: None,
     ) -> None:
-        """Take the address of the database and the directory of the files."""
+        """Take the address of the database and the directory of the files.
+
+        Without a directory no file is written: the months' details are gone, their totals stay.
+        """
         self._url = url
         self._directory = directory
         self._report = report
@@ -92,7 +99,8 @@ class Archiver:
 
     async def _archive(self, connection: Connection, month: date) -> Archived:
         for _ in range(_ATTEMPTS_MAX):
-            self._report(f"{month:%Y-%m}: writing the file")
+            if self._directory is not None:
+                self._report(f"{month:%Y-%m}: writing the file")
             manifest = await self._write(connection, month)
             self._report(f"{month:%Y-%m}: sealing the month and dropping its partition")
             if await self._seal(connection, month, manifest):
@@ -118,12 +126,15 @@ class Archiver:
                     f"{month:%Y-%m}: call {call_id} has events of two users; see verify."
                 )
             part = await connection.fetchval(SQL["next_part"], month)
-            file = MonthFile(self._directory, month, part, sums)
-            try:
-                await self._copy_rows(connection, file)
-                manifest = file.finish()
-            finally:
-                file.discard()
+            if self._directory is None:
+                manifest = make_manifest(month, part, sums)
+            else:
+                file = MonthFile(self._directory, month, part, sums)
+                try:
+                    await self._copy_rows(connection, file)
+                    manifest = file.finish()
+                finally:
+                    file.discard()
             await connection.execute(SQL["close_month"])
             return manifest
 
@@ -190,6 +201,11 @@ class Archiver:
             f"The partition of {month:%Y-%m} is in use: an export, `verify` or a backup reads it. "
             "Nothing was changed; run it again when that has ended."
         )
+
+
+def first_kept_month(now: datetime) -> date:
+    """Return the first month that holds details of the last KEPT_DAYS days."""
+    return (now - timedelta(days=KEPT_DAYS)).date().replace(day=1)
 
 
 def month_of_partition(name: str) -> date | None:

@@ -127,6 +127,7 @@ async def _open_database(connection: Connection, prefix: str) -> None:
     owner, names = login_name("migrate", prefix), [login_name(each, prefix) for each in PROCESSES]
     await _run(connection, "close_database")
     await _run(connection, "open_database", names)
+    await _run(connection, "allow_temporary_tables", login_name("operator", prefix))
     await _run(connection, "allow_schemas", owner)
     await _run(connection, "allow_tables", owner)
     await _run(connection, "open_schema", list(RIGHTS.values()))

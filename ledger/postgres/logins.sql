@@ -42,6 +42,10 @@ SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database())
 SELECT format('GRANT CONNECT ON DATABASE %I TO %s', current_database(),
               (SELECT string_agg(quote_ident(name), ', ') FROM unnest($1::text[]) AS name))
 
+-- name: allow_temporary_tables
+-- The command that lets the login $1 make temporary tables, which `archive` needs.
+SELECT format('GRANT TEMPORARY ON DATABASE %I TO %I', current_database(), $1::text)
+
 -- name: allow_schemas
 -- The command that lets the login $1 make schemas in this database.
 SELECT format('GRANT CREATE ON DATABASE %I TO %I', current_database(), $1::text)

@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -112,6 +113,32 @@ def test_events_published_beside_it_are_counted(tmp_path: Path, port: str) -> No
         url = f"http://127.0.0.1:{port}/api/costs/user/demo/spending"
         assert fetch(f"curl -H 'Authorization: Bearer {token}' {url}")["totalCalls"] > 0
         assert running.end(signal.SIGTERM) == 0
+
+
+def test_details_of_old_months_are_dropped_and_their_totals_stay(tmp_path: Path, port: str) -> None:
+    old = datetime.now(UTC) - timedelta(days=100)
+    file = tmp_path / "old.jsonl"
+    with dev(tmp_path, PORT=port, SIMULATE="0") as running:
+        running.curl()
+        done = run_command(
+            "simulate", "--calls", "15", "--users", "3", "--rate", "0", "--start",
+            f"{old:%Y-%m-%dT%H:%M:%SZ}", "--out", str(file), values={}, cwd=tmp_path,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert run_command("publish", str(file), values={}, cwd=tmp_path).returncode == 0
+        sent = len(file.read_text().splitlines())
+        assert wait_for(lambda: events_of(tmp_path) > sent * 9 // 10)
+        counted = events_of(tmp_path)
+        assert running.end(signal.SIGTERM) == 0
+    with dev(tmp_path, PORT=port, SIMULATE="0") as again:
+        again.curl()
+        assert wait_for(lambda: f"events of {old:%Y-%m} were dropped" in again.said()), again.said()
+        assert wait_for(lambda: events_of(tmp_path) == 0)
+        again_sent = run_command("publish", str(file), values={}, cwd=tmp_path)
+        assert again_sent.returncode == 0, again_sent.stderr
+        verified = run_command("verify", values={}, cwd=tmp_path)
+        assert f"{counted:,} archived" in verified.stdout, verified.stdout
+        assert again.end(signal.SIGTERM) == 0
 
 
 @pytest.mark.parametrize("part", ["worker", "notices", "api", "tansu", "postgres"])

@@ -76,6 +76,19 @@ async def test_a_log_is_set_aside_while_it_is_written(tmp_path: Path) -> None:
     await child.kill()
 
 
+async def test_only_the_owner_reads_a_log_and_what_is_set_aside(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"x" * (4 * 1024 * 1024 + 1))
+    log.chmod(0o644)
+    await run_to_end(python(tmp_path, "print('new')"), timeout_seconds=20)
+    await run_to_end(python(tmp_path, "print('x' * 5_000_000)"), timeout_seconds=20)
+    child = ServerProcess(python(tmp_path, "print('new'); import time; time.sleep(60)"))
+    await child.start()
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"log": 0o600, "log.1": 0o600, "log.2": 0o600}
+    await child.kill()
+
+
 async def test_stopping_asks_first(tmp_path: Path) -> None:
     code = """
         import signal, time

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger.operations.archive_checks import verify_archive
+from ledger.operations.archives import Archiver
 from ledger.store.database import connected
 from ledger.store.verification import Verification, rebuild, verify
 from tests.support.archives import NOW, archive, month_start, partitions
@@ -78,6 +79,23 @@ async def test_archiving_leaves_every_total_as_it_was(database_url: str, tmp_pat
     assert manifest["rows"] == sum(kind["rows"] for kind in manifest["types"].values())
     assert {path.suffix for path in tmp_path.iterdir()} == {".parquet", ".json"}
     assert await archive(database_url, tmp_path) == []
+
+
+async def test_a_month_sealed_without_a_file_keeps_every_total(
+    database_url: str, tmp_path: Path
+) -> None:
+    happened = calls()
+    await record(database_url, happened)
+    [dropped] = await Archiver(database_url, None).archive(month_start(2).date())
+    assert dropped.manifest is not None
+    assert f"call_cost_events_{OLD:%Y_%m}" not in await partitions(database_url)
+    assert await read_totals(database_url) == expect(happened).totals
+    await assert_verified(database_url)
+    await record(database_url, happened)  # repeats
+    assert await read_totals(database_url) == expect(happened).totals
+    found = await verified_with_files(database_url, tmp_path)
+    assert found.differences == 1
+    assert "was sealed without a file" in "".join(found.lines)
 
 
 async def test_rebuild_starts_from_the_seals(database_url: str, tmp_path: Path) -> None:
