@@ -9,7 +9,7 @@ BIN := .venv/bin
 export PORT SIMULATE BROKER_MEMORY_MB
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults simulator check bench forecast screenshots kafka lock clean setup-run setup-all setup-forecast web
+.PHONY: help run test faults security simulator check bench forecast screenshots kafka lock clean setup-run setup-all setup-forecast web
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of'
@@ -26,6 +26,9 @@ test: setup-all ## pass every test this machine can run (ARGS="-k name" for some
 
 faults: setup-all ## every fault and what it changed, as one table (ARGS="-k name" for some)
 	@exec $(BIN)/python -m pytest --quiet --numprocesses=2 --dist=worksteal -m fault $(ARGS)
+
+security: setup-all ## every attack and what it reached, as one table that ends with zeros (ARGS="-k name" for some)
+	@exec $(BIN)/python -m pytest --quiet --numprocesses=2 --dist=worksteal -m attack $(ARGS)
 
 simulator: setup-all ## seeded runs of the whole write path under faults (SEEDS=10000; ARGS="--seed N" repeats one)
 	@exec $(BIN)/python -m tests.simulator --seeds $(or $(SEEDS),10000) $(ARGS)

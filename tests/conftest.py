@@ -11,11 +11,13 @@ from cost_analytics.embedded import kafka_jars
 from cost_analytics.embedded.apache_kafka import ApacheKafka
 from cost_analytics.embedded.postgres import EmbeddedPostgres
 from cost_analytics.embedded.tansu import EmbeddedTansu
-from tests.support import fault_table, parts
+from tests.support import parts
+from tests.support.attacks import ATTACKS, AttackRecorder
 from tests.support.background import Background
 from tests.support.databases import Databases
-from tests.support.fault_table import FaultRecorder
+from tests.support.fault_table import FAULTS, FaultRecorder
 
+TABLES = (FAULTS, ATTACKS)
 KAFKA_JARS = Path(__file__).parent.parent / ".local" / "kafka" / "lib"
 # The shared server's data die with the session: nothing needs to survive the machine.
 UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
@@ -36,26 +38,34 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """End the report with what was run on, and what could not be run."""
     parts.summarise(terminalreporter)
-    fault_table.summarise(terminalreporter)
+    for table in TABLES:
+        table.summarise(terminalreporter)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark the tests that report to the table of faults, which `make faults` selects."""
-    if "record_fault" in getattr(item, "fixturenames", ()):
-        item.add_marker(fault_table.MARK)
+    """Mark the tests that report to a table: `make faults` and `make security` select by it."""
+    for table in TABLES:
+        table.mark_test(item)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Require figures of a test that passed and is in the table of faults."""
+    """Require figures of a test that passed and is in a table."""
     yield
-    fault_table.require_figures(item)
+    for table in TABLES:
+        table.require_figures(item)
 
 
 @pytest.fixture
 def record_fault(request: pytest.FixtureRequest) -> FaultRecorder:
     """Add a row to the table of faults: what was sent, counted and alerted in this case."""
     return FaultRecorder(request.node.user_properties)
+
+
+@pytest.fixture
+def record_attack(request: pytest.FixtureRequest) -> AttackRecorder:
+    """Add a row to the table of attacks: what was tried, refused, and what worked."""
+    return AttackRecorder(request.node.user_properties)
 
 
 @pytest.fixture(scope="session")

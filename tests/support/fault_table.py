@@ -1,25 +1,13 @@
-"""The table of faults: a row for each case that a test has put the product through.
-
-A test takes the fixture `record_fault` and reports its figures with it. They travel with pytest's
-own report of the test, so they arrive from every process that runs a part of the tests.
-"""
+"""The table of faults: a row for each case that a test has put the product through."""
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import pytest
-
+from tests.support.result_table import Properties, ResultTable
 from tests.support.totals import Totals
-
-PROPERTY = "fault"
-MARK = "fault"
-_HEADINGS = (
-    "case", "sent", "counted", "gap", "difference",
-    "alerts", "missing", "doubled", "seconds",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,10 +71,30 @@ class FaultFigures:
         return [self.case, *("-" if figure is None else str(figure) for figure in figures)]
 
 
+def _rows(reported: list[dict[str, Any]]) -> list[list[str]]:
+    return sorted(
+        FaultFigures(
+            **{**value, "alerts": value["alerts"] and AlertFigures(**value["alerts"])}
+        ).cells()
+        for value in reported
+    )
+
+
+FAULTS = ResultTable(
+    "fault",
+    "faults: events, nano-dollars, alerts",
+    (
+        "case", "sent", "counted", "gap", "difference",
+        "alerts", "missing", "doubled", "seconds",
+    ),
+    _rows,
+)  # fmt: skip
+
+
 class FaultRecorder:
     """Takes the figures of one test; `seconds` of a row run from the one before it."""
 
-    def __init__(self, properties: list[tuple[str, Any]]) -> None:
+    def __init__(self, properties: Properties) -> None:
         self._properties = properties
         self._since = time.monotonic()
 
@@ -107,8 +115,7 @@ class FaultRecorder:
             case, sent, counted, gap, difference, alerts, round(now - self._since)
         )
         self._since = now
-        self._properties.append((PROPERTY, asdict(figures)))
-        assert not figures.broken_promises(), f"{case}: {figures.broken_promises()}"
+        FAULTS.add(self._properties, figures)
 
 
 def difference_nano(expected: Totals, found: Totals) -> int:
@@ -132,43 +139,3 @@ def _amounts(totals: Totals) -> list[Mapping[Any, int]]:
             for n in (0, 1)
         },
     ]
-
-
-def require_figures(item: pytest.Item) -> None:
-    """Fail a test that took the fixture and reported nothing."""
-    if MARK in item.keywords:
-        assert PROPERTY in dict(item.user_properties), "the test reports no figures: record_fault"
-
-
-def summarise(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table; a test that failed without figures has a row that says so."""
-    rows = [row for report in _reports(terminalreporter) for row in _rows(report)]
-    if not rows:
-        return
-    table = [list(_HEADINGS), *sorted(rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    terminalreporter.write_sep("=", "faults: events, nano-dollars, alerts")
-    for row in table:
-        figures = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        terminalreporter.write_line("  ".join([row[0].ljust(widths[0]), *figures]))
-
-
-def _reports(terminalreporter: pytest.TerminalReporter) -> Iterator[pytest.TestReport]:
-    for outcome in ("passed", "failed", "error"):
-        for report in terminalreporter.stats.get(outcome, []):
-            if MARK in report.keywords and (report.when == "call" or report.failed):
-                yield report
-
-
-def _rows(report: pytest.TestReport) -> Iterator[list[str]]:
-    found: list[Any] = [value for name, value in report.user_properties if name == PROPERTY]
-    if report.when == "call":
-        yield from (_of_report(value).cells() for value in found)
-    if report.failed:
-        where = report.nodeid.rpartition("/")[2]
-        yield [f"FAILED {where}", *["-"] * (len(_HEADINGS) - 2), str(round(report.duration))]
-
-
-def _of_report(value: dict[str, Any]) -> FaultFigures:
-    alerts = value["alerts"] and AlertFigures(**value["alerts"])
-    return FaultFigures(**{**value, "alerts": alerts})

@@ -17,7 +17,8 @@ from api.jwks import key_source
 from ledger.store.database import Pool
 from ledger.store.reading import ReaderPool
 from tests.support.api import SECRET, Answer, Api, authenticator, served, token
-from tests.support.keys import RSA, RSA_PEM
+from tests.support.attacks import AttackRecorder
+from tests.support.keys import P256, P256_PEM, RSA, RSA_PEM
 from tests.support.tokens import AUDIENCE, ISSUER, MEANT_FOR_US, forged
 
 
@@ -69,67 +70,116 @@ def test_whatever_is_about_money_is_guarded() -> None:
     assert others == {"/api/costs/user/{userId}/authorize"}
 
 
-@each(GUARDED)
-async def test_nobody_gets_in_without_a_good_token(api: Api, route: Route) -> None:
-    path = path_of(route)
-    for headers in ({}, {"Authorization": ""}, {"Authorization": "Bearer nonsense"},
-                    {"Authorization": f"Bearer{token()}"}, {"Authorization": f"Basic {token()}"},
-                    {"Authorization": token()}, {"X-Authorization": f"Bearer {token()}"},
-                    {"Cookie": f"token={token()}"}):  # fmt: skip
-        refused = await ask(api, route, path, headers=headers)
-        assert (refused.status, refused.code) == (401, "unauthorized")
-        assert refused.headers["WWW-Authenticate"].startswith('Bearer realm="cost-analytics"')
-    in_the_query = await ask(api, route, f"{path}?token={token()}&access_token={token()}")
-    assert in_the_query.status == 401
+WITHOUT = {
+    "none": {},
+    "empty header": {"Authorization": ""},
+    "malformed": {"Authorization": "Bearer nonsense"},
+    "without a space before it": {"Authorization": f"Bearer{token()}"},
+    "under another scheme": {"Authorization": f"Basic {token()}"},
+    "without a scheme": {"Authorization": token()},
+    "in another header": {"X-Authorization": f"Bearer {token()}"},
+    "in a cookie": {"Cookie": f"token={token()}"},
+}
+
+
+def is_refused(answer: Answer) -> bool:
+    """Return whether an answer is the one to those without a good token."""
+    return (
+        (answer.status, answer.code) == (401, "unauthorized")
+        and answer.headers["WWW-Authenticate"].startswith('Bearer realm="cost-analytics"')
+        and b"eyJ" not in answer.body
+    )
 
 
 @each(GUARDED)
-@pytest.mark.parametrize(
-    ("settings", "key", "algorithm"),
-    [({"secret": SECRET}, SECRET, "HS256"), ({"public_key_pem": RSA_PEM}, RSA, "RS256")],
-    ids=["HS256", "RS256"],
-)
-async def test_no_forged_token_opens_any_route(
-    route: Route, settings: dict[str, str], key: Any, algorithm: str
+async def test_no_route_answers_without_a_good_token(
+    api: Api, route: Route, record_attack: AttackRecorder
 ) -> None:
+    path = path_of(route)
+    for name, headers in WITHOUT.items():
+        refused = await ask(api, route, path, headers=headers)
+        record_attack(f"token: {name}", attempts=1, refused=is_refused(refused))
+    query = await ask(api, route, f"{path}?token={token()}&access_token={token()}")
+    record_attack("token: in the query", attempts=1, refused=query.status == 401)
+    # One good token beside another one might be read differently by a proxy before us.
+    good = f"Authorization: Bearer {token()}\r\n"
+    head = f"{route.method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    raw = await api.raw(f"{head}{good}{good}\r\n".encode())
+    record_attack("token: two of them", attempts=1, refused=b" 401 " in raw)
+
+
+TRUSTED: dict[str, tuple[dict[str, str], Any]] = {
+    "HS256": ({"secret": SECRET}, SECRET),
+    "RS256": ({"public_key_pem": RSA_PEM}, RSA),
+    "ES256": ({"public_key_pem": P256_PEM}, P256),
+}
+"""What a service may trust, and what signs good tokens for it."""
+GENUINE = {"ES256": "another family, elliptic"}
+"""Forgeries that are none, where their family is the one that is trusted."""
+
+
+@each(GUARDED)
+@pytest.mark.parametrize("algorithm", TRUSTED)
+async def test_no_forged_token_opens_any_route(
+    route: Route, algorithm: str, record_attack: AttackRecorder
+) -> None:
+    settings, key = TRUSTED[algorithm]
     verifier = Authenticator(key_source(**settings), TokenRules(issuer=ISSUER, audience=AUDIENCE))
     async with served(verifier=verifier) as api:
+        for name, bad in forged(key, algorithm, **MEANT_FOR_US).items():
+            if name != GENUINE.get(algorithm):
+                refused = await ask(api, route, path_of(route), bearer=bad)
+                record_attack(f"token: {name}", attempts=1, refused=is_refused(refused))
         good = token("somebody-else", key=key, algorithm=algorithm, **MEANT_FOR_US)
         if route.access is Access.SELF:
             assert (await ask(api, route, path_of(route), bearer=good)).status == 403
-        for name, bad in forged(key, algorithm, **MEANT_FOR_US).items():
-            refused = await ask(api, route, path_of(route), bearer=bad)
-            assert (refused.status, refused.code) == (401, "unauthorized"), name
-            assert bad.encode() not in refused.body
 
 
-@each(GUARDED)
-async def test_a_head_request_is_guarded_as_well(api: Api, route: Route) -> None:
-    if route.method == "GET":
-        assert (await api.ask("HEAD", path_of(route))).status == 401
-
-
-@each(WITH_USER)
-@pytest.mark.parametrize(
-    "spelling", ["bob", "Alice", "alice%20", "%61lice%00", "alice%2F", "ALICE"]
-)
-async def test_nobody_gets_what_is_somebody_elses(api: Api, route: Route, spelling: str) -> None:
-    answer = await ask(api, route, path_of(route, spelling), bearer=token("alice"))
-    assert answer.status == (400 if "%00" in spelling else 403)
+@each([route for route in GUARDED if route.method == "GET"])
+async def test_a_head_request_is_guarded_as_well(
+    api: Api, route: Route, record_attack: AttackRecorder
+) -> None:
+    status = (await api.ask("HEAD", path_of(route))).status
+    record_attack("token: none, by HEAD", attempts=1, refused=status == 401)
 
 
 @each(WITH_USER)
-async def test_services_do_not_read_users_money(api: Api, route: Route) -> None:
-    bearer = token("alice", role="service")
-    assert (await ask(api, route, path_of(route), bearer=bearer)).code == "forbidden"
+async def test_no_user_gets_what_is_another_users(
+    api: Api, route: Route, record_attack: AttackRecorder
+) -> None:
+    spellings = ("bob", "Alice", "alice%20", "%61lice%00", "alice%2F", "ALICE")
+    found = [
+        (await ask(api, route, path_of(route, spelling), bearer=token("alice"))).status
+        for spelling in spellings
+    ]
+    expected = [400 if "%00" in spelling else 403 for spelling in spellings]
+    refused = sum(one == other for one, other in zip(found, expected, strict=True))
+    record_attack("another user's id in the path", attempts=len(found), refused=refused)
+
+
+WHO_MAY = {
+    Access.SELF: {"user", "admin"},
+    Access.OWNER: {"user", "admin"},
+    Access.LISTENER: {"user", "admin"},
+    Access.EMITTER: {"service", "admin"},
+    Access.ADMIN: {"admin"},
+}
+"""Said once more, apart from the code that decides it."""
 
 
 @each(GUARDED)
-async def test_two_tokens_are_none(api: Api, route: Route) -> None:
-    """One good token beside another one might be read differently by a proxy before us."""
-    good = f"Authorization: Bearer {token()}\r\n"
-    head = f"{route.method} {path_of(route)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-    assert b" 401 " in await api.raw(f"{head}{good}{good}\r\n".encode())
+async def test_a_role_that_may_not_is_refused(
+    api: Api, route: Route, record_attack: AttackRecorder
+) -> None:
+    """Also with words that are no role: only two words give more rights than a user's."""
+    for said in ("service", "user", None, "Admin", "ADMIN", "administrator", ["admin"], True):
+        role = said if said == "service" else "user"
+        if role not in WHO_MAY[route.access]:
+            bearer = token("alice", role=said)
+            answer = await ask(api, route, path_of(route), bearer=bearer)
+            refused = (answer.status, answer.code) == (403, "forbidden")
+            case = said if isinstance(said, str) else "none" if said is None else "no text"
+            record_attack(f"role too low: {case}", attempts=1, refused=refused)
 
 
 @pytest.mark.parametrize(

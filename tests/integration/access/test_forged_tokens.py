@@ -70,7 +70,7 @@ async def test_forged_tokens_lock_out_no_valid_token_of_the_same_address(
         attempts=FORGED,
         refused=statuses.count(401) + statuses.count(429),
         victims=len(valid),
-        harmed=len(valid) - valid.count(403),  # admitted, then refused another user's budget
+        breaches=len(valid) - valid.count(403),  # admitted, then refused another user's budget
     )
 
 

@@ -56,7 +56,7 @@ async def test_one_address_cannot_take_all_connections(record_attack: AttackReco
         attempts=len(opened),
         refused=len(refused),
         victims=len(answers),
-        harmed=sum(answer.status != 200 for answer in answers),
+        breaches=sum(answer.status != 200 for answer in answers),
     )
 
 
@@ -103,7 +103,7 @@ async def test_one_address_cannot_take_all_sockets(
                 await (await stack.enter_async_context(other.listening(user))).next()
             except WSServerHandshakeError:
                 harmed += 1
-    record_attack("sockets of one address", attempts=9, refused=refused, victims=2, harmed=harmed)
+    record_attack("sockets of one address", attempts=9, refused=refused, victims=2, breaches=harmed)
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ async def test_one_address_cannot_hold_all_exports(
         attempts=len(held),
         refused=sum(export.status == 429 for export in held),
         victims=1,
-        harmed=int(answer.status != 200),
+        breaches=int(answer.status != 200),
     )
 
 

@@ -67,7 +67,7 @@ async def test_200_slow_requests_of_one_user_harm_no_other_user(
         attempts=MANY,
         refused=MANY - statuses.count(200),
         victims=OTHERS,
-        harmed=OTHERS - others.count(200),
+        breaches=OTHERS - others.count(200),
     )
 
 
@@ -85,7 +85,7 @@ async def test_200_parallel_requests_of_one_user_are_all_served_in_turn(
         attempts=MANY,
         refused=0,
         victims=OTHERS,
-        harmed=OTHERS - others.count(200),
+        breaches=OTHERS - others.count(200),
     )
 
 
@@ -113,6 +113,6 @@ async def test_many_readiness_checks_take_one_connection_at_most(
         attempts=MANY,
         refused=0,
         victims=OTHERS,
-        harmed=OTHERS - others.count(200),
+        breaches=OTHERS - others.count(200),
     )
     assert busy <= 1
