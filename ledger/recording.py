@@ -27,6 +27,7 @@ from ledger.calls import Call
 from ledger.catalogue import Catalogue
 from ledger.folded import Folded, Known
 from ledger.periods import day_of
+from ledger.postgres.waiting import wait_in_transaction
 from ledger.pricebook import PriceBook
 from ledger.rating import Incoming, voids_among
 from ledger.store.batches import (
@@ -260,7 +261,8 @@ class Recorder:
         work.refuse(folded.refused)
         if work.letters:
             await record_dead_letters(connection, self._stream, work.letters)
-            await self._acknowledge(work.letters, work.batch.size)
+            acknowledgement = self._acknowledge(work.letters, work.batch.size)
+            await wait_in_transaction(connection, acknowledgement)
 
     def _remember(self, folded: Folded) -> None:
         """Keep changed calls as committed; the least recently changed make way."""

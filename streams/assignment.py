@@ -31,13 +31,18 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         positions: Positions,
         connect: Callable[[], Awaitable[Connection]],
         worker_id: str,
+        duties: Sequence[Callable[[Connection], Awaitable[None]]] = (),
     ) -> None:
-        """Take what is shared out, to whom, and what finds positions."""
+        """Take what is shared out, to whom, and what finds positions.
+
+        `duties` are done after each heartbeat, on its connection.
+        """
         self._consumer = consumer
         self._lanes = lanes
         self._positions = positions
         self._connection = KeptConnection(connect)
         self._worker_id = worker_id
+        self._duties = duties
         self._partitions: list[int] = []
         self._changed = asyncio.Event()
         self._failure: Exception | None = None
@@ -84,8 +89,13 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             self._changed.clear()
             if self._failure is not None:
                 raise self._failure
-            await self._connection.ask(heartbeat, self._worker_id, self._partitions)
+            await self._connection.ask(self._renew)
             await _first(stop, self._changed, HEARTBEAT_SECONDS)
+
+    async def _renew(self, connection: Connection) -> None:
+        await heartbeat(connection, self._worker_id, self._partitions)
+        for duty in self._duties:
+            await duty(connection)
 
     async def leave(self) -> None:
         """Take this worker's entry away."""

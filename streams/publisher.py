@@ -26,6 +26,7 @@ from typing import Final, NamedTuple
 from ledger.batches import Outcome
 from ledger.calls import Call
 from ledger.operations.epochs import published_version
+from ledger.postgres.waiting import wait_in_transaction
 from ledger.store.database import TRANSIENT_ERRORS, Connection
 from ledger.store.outbox import claim_orphans, settle
 from ledger.totals import call_total_json
@@ -213,7 +214,8 @@ class TotalsPublisher:
                     most=ORPHANS_PER_ROUND,
                 )
                 now = datetime.now(UTC)
-                await self.publish(totals_of(orphans.calls, orphans.epoch, now))
+                totals = totals_of(orphans.calls, orphans.epoch, now)
+                await wait_in_transaction(connection, self.publish(totals))
                 await settle(connection, orphans.ids)
         finally:
             await connection.close()

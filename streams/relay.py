@@ -17,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from ledger.postgres.waiting import wait_in_transaction
 from ledger.store.alerts import (
     ANOMALY,
     BUDGET_ALERT,
@@ -110,7 +111,8 @@ class Relay:
         async with publishing_turn(self._connection):
             messages = await take_messages(self._connection, MESSAGES_MOST)
             if messages:
-                await self._producing.send_records(map(_record, messages))
+                sending = self._producing.send_records(map(_record, messages))
+                await wait_in_transaction(self._connection, sending)
                 await drop_messages(self._connection, messages)
         return len(messages)
 

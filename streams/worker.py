@@ -20,6 +20,7 @@ from typing import Final
 from ledger.alerting import Alerting
 from ledger.batches import Outcome
 from ledger.operations.epochs import EpochChangedError, current_epoch
+from ledger.operations.frozen_sessions import FrozenSessionWatch
 from ledger.pricebook import PriceBook
 from ledger.recording import Recorder
 from ledger.store.database import TRANSIENT_ERRORS, Connection, connect, connected
@@ -74,31 +75,13 @@ class Worker:
         self._options = options
         self._consumer = make_consumer(options.kafka, group=GROUP, start="none")
         self._producing = Producing(lambda: make_producer(options.kafka))
-        letters = DeadLetterTopic(self._producing, stream, options.refusal_limit)
-        prices = PriceBook()
         self._totals_producing = Producing(lambda: make_producer(options.kafka))
         self._publisher = TotalsPublisher(
             self._totals_producing, self._connect, self._is_behind, options.worker_id
         )
         self._relay = Relay(self._producing, self._connect)
         self._offsets = KafkaOffsets(self._consumer)
-        self._lanes = [
-            Lane(
-                self._consumer,
-                Recorder(
-                    self._connect,
-                    stream,
-                    prices,
-                    letters.acknowledge,
-                    worker_id=options.worker_id,
-                    alerting=Alerting(options.budget_basis),
-                    epoch=epoch,
-                ),
-                options.batch_max,
-                self._on_commit,
-            )
-            for _ in range(options.lanes)
-        ]
+        self._lanes = self._make_lanes(stream, epoch)
         self._positions = Positions(
             self._consumer,
             lambda: make_consumer(options.kafka, group=None, start="none"),
@@ -114,11 +97,37 @@ class Worker:
             epoch,
         )
         self._assignment = Assignment(
-            self._consumer, self._lanes, self._positions, self._connect, options.worker_id
+            self._consumer,
+            self._lanes,
+            self._positions,
+            self._connect,
+            options.worker_id,
+            [FrozenSessionWatch().look],
         )
         self._log_watch = LogWatch(self._consumer, self._lanes, self._positions)
         self._retention = Retention(options.retention, self._connect, self._totals_producing, epoch)
         self._watchdog = Watchdog(self._consumer, self._lanes, options.stall_seconds)
+
+    def _make_lanes(self, stream: Stream, epoch: int) -> list[Lane]:
+        letters = DeadLetterTopic(self._producing, stream, self._options.refusal_limit)
+        prices = PriceBook()
+        return [
+            Lane(
+                self._consumer,
+                Recorder(
+                    self._connect,
+                    stream,
+                    prices,
+                    letters.acknowledge,
+                    worker_id=self._options.worker_id,
+                    alerting=Alerting(self._options.budget_basis),
+                    epoch=epoch,
+                ),
+                self._options.batch_max,
+                self._on_commit,
+            )
+            for _ in range(self._options.lanes)
+        ]
 
     async def _connect(self) -> Connection:
         return await connect(self._options.database_url, name="cost-analytics worker")

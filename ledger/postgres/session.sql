@@ -17,3 +17,7 @@ SELECT set_config('cost_analytics.viewer', $1, true)
 -- name: signed
 -- Raises where no key of the server has signed the viewer.
 SELECT viewer()
+
+-- name: keep_alive
+-- Does nothing: the limit on an idle transaction begins again.
+SELECT

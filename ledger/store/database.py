@@ -18,9 +18,10 @@ CONNECT_TIMEOUT_SECONDS: Final = 10
 _LIMITS: Final = {
     "statement_timeout": "60s",
     "lock_timeout": "20s",
-    "idle_in_transaction_session_timeout": "60s",
+    "idle_in_transaction_session_timeout": "10s",
     "timezone": "UTC",
 }
+"""The locks of a frozen process are free after the idle limit, see `wait_in_transaction`."""
 
 UniqueViolation = asyncpg.UniqueViolationError
 Deadlock = asyncpg.DeadlockDetectedError
@@ -39,6 +40,7 @@ TRANSIENT_ERRORS: Final = (
     asyncpg.InvalidPasswordError,
     asyncpg.CannotConnectNowError,
     asyncpg.InvalidCatalogNameError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     OSError,
     TimeoutError,
 )

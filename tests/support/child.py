@@ -32,6 +32,12 @@ class Child:
                 stderr=log,
             )
 
+    @property
+    def pid(self) -> int:
+        """Return the id of the process that was started last."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """End it as a power cut would: SIGKILL, nothing is finished."""
         assert self._process is not None

@@ -1,10 +1,13 @@
 -- name: begin_reading
 -- What follows sees one viewer's rows and can change nothing.
-BEGIN READ ONLY
+-- It may wait for whom it reads to: nobody waits for its locks.
+BEGIN READ ONLY;
+SET LOCAL idle_in_transaction_session_timeout = '60s'
 
 -- name: begin_comparing
 -- The same, and all that follows sees the same moment.
-BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL idle_in_transaction_session_timeout = '60s'
 
 -- name: begin_writing
 BEGIN

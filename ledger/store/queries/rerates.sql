@@ -1,6 +1,6 @@
 -- name: no_time_limit
--- A look at a year of costs may take longer than a statement usually may.
-SET LOCAL statement_timeout = 0
+-- A look at a year of costs may take longer than a statement usually may, and wait for corrections.
+SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '60s', true)
 
 -- name: one_at_a_time
 -- Whether nobody else applies prices at the moment; held until the connection is closed.

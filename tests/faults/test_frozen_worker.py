@@ -1,0 +1,204 @@
+"""A worker is frozen inside a transaction: others wait for at most 15 seconds."""
+
+import asyncio
+import os
+import signal
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import pytest
+
+from ledger.store.reading import StoreUnavailableError
+from tests.support import parts
+from tests.support.alerting import USD, Key, alert_rows, change
+from tests.support.events import Plain, charged
+from tests.support.expected import expect
+from tests.support.fault_table import AlertFigures, FaultRecorder, difference_nano
+from tests.support.recording import assert_verified, fetch, until
+from tests.support.streaming import PARTITIONS, Sent, Stage
+from tests.support.totals import read_totals
+from tests.support.worker_process import WorkerProcess
+
+BLOCKED_SECONDS_MAX = 15
+EVENTS = 12_000
+NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=10)
+
+IN_TRANSACTION = """
+SELECT client_port FROM pg_stat_activity
+WHERE application_name = 'cost-analytics worker' AND backend_xid IS NOT NULL
+  AND wait_event = 'ClientRead' AND state = $1
+"""
+IN_TURN = """
+SELECT client_port FROM pg_stat_activity JOIN pg_locks USING (pid)
+WHERE application_name = 'cost-analytics worker' AND state = $1
+  AND locktype = 'advisory' AND objid = 7201903 AND granted
+"""
+
+pytestmark = pytest.mark.timeout(240)
+
+
+class Moment(NamedTuple):
+    """When a worker is frozen: while one of its sessions is found by a query."""
+
+    name: str
+    query: str
+    state: str
+    users: int
+
+
+MOMENTS = (
+    Moment("idle in transaction", IN_TRANSACTION, "idle in transaction", 7),
+    Moment("in the middle of COPY", IN_TRANSACTION, "active", 7),
+    Moment("holding the publisher's turn", IN_TURN, "idle in transaction", EVENTS // 4),
+)
+
+
+def user_of(number: int, moment: Moment) -> str:
+    return f"user-{number % moment.users}"
+
+
+def events_of(count: int, moment: Moment) -> list[Plain]:
+    return [
+        charged(f"call-of-{user}", user, time=NOW, amount="0.001", fee=0)
+        for user in (user_of(number, moment) for number in range(count))
+    ]
+
+
+def spread(events: list[Plain]) -> list[Sent]:
+    """Return events in all partitions, so that workers meet at the same calls and users."""
+    return [
+        Sent(Sent.of(event).value, partition=number % PARTITIONS)
+        for number, event in enumerate(events)
+    ]
+
+
+async def limit_spending(stage: Stage, moment: Moment) -> None:
+    """Give every user a daily limit that the first event exceeds."""
+    await fetch(
+        stage.database_url,
+        "INSERT INTO user_budget_settings (user_id, daily_limit_nano, daily_limit_version)"
+        " SELECT unnest($1::text[]), 1, 1",
+        [user_of(number, moment) for number in range(moment.users)],
+    )
+
+
+def ports_of(pid: int) -> set[int]:
+    return {one.laddr.port for one in psutil.Process(pid).net_connections()}
+
+
+async def freeze(stage: Stage, pid: int, moment: Moment) -> None:
+    """Freeze a process at a moment, which may take several attempts."""
+    ports = ports_of(pid)
+    while True:
+        os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(0.02)  # until PostgreSQL has done what it was sent
+        rows = await fetch(stage.database_url, moment.query, moment.state)
+        if ports & {row["client_port"] for row in rows}:
+            return
+        os.kill(pid, signal.SIGCONT)
+        await asyncio.sleep(0.005)
+
+
+async def _share(stage: Stage) -> bool:
+    held = await stage.holders()
+    return len(held) == 2 and all(held)
+
+
+class Pauses(NamedTuple):
+    """For how many seconds others made no progress: at counting, at publishing, in the API."""
+
+    counting: float
+    publishing: float
+    api_write: float
+
+
+async def _oldest_message(stage: Stage) -> int | None:
+    [row] = await fetch(stage.database_url, "SELECT min(seq) FROM outbox")
+    return int(row[0]) if row[0] is not None else None
+
+
+async def longest_pauses(stage: Stage) -> tuple[float, float]:
+    """Return for how long no offset moved, and for how long a message waited to be published."""
+    counted, message = await stage.counted(), await _oldest_message(stage)
+    counted_at = message_at = time.monotonic()
+    counting = publishing = 0.0
+    async with asyncio.timeout(180):
+        while counted < EVENTS or message is not None:
+            await asyncio.sleep(0.05)
+            found, oldest = await stage.counted(), await _oldest_message(stage)
+            now = time.monotonic()
+            counting = max(counting, now - counted_at if counted < EVENTS else 0)
+            publishing = max(publishing, now - message_at if message is not None else 0)
+            if found != counted:
+                counted, counted_at = found, now
+            if oldest != message:
+                message, message_at = oldest, now
+    return counting, publishing
+
+
+async def write_limits(stage: Stage, moment: Moment) -> float:
+    """Change settings as clients of the API do, which repeat what got a 503; returns seconds."""
+    began = time.monotonic()
+
+    async def write(user: str) -> None:
+        while True:
+            with suppress(StoreUnavailableError):
+                await change(stage.database_url, user, monthly_limit=(True, USD))
+                return
+            await asyncio.sleep(0.1)
+
+    await asyncio.gather(*(write(user) for user in {user_of(n, moment) for n in range(7)}))
+    return time.monotonic() - began
+
+
+def expected_alerts(moment: Moment) -> set[Key]:
+    return {
+        Key(user_of(number, moment), "daily", f"{NOW:%Y-%m-%d}", Fraction(percent), 1)
+        for number in range(moment.users)
+        for percent in (80, 100)
+    }
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: moment.name)
+async def test_a_frozen_worker_blocks_others_for_fifteen_seconds_at_most(
+    stage: Stage, tmp_path: Path, record_fault: FaultRecorder, moment: Moment
+) -> None:
+    events, more = events_of(EVENTS, moment), events_of(100, moment)
+    await limit_spending(stage, moment)
+    workers = [WorkerProcess(stage, tmp_path / name, batch_max=400) for name in ("one", "two")]
+    try:
+        for worker in workers:
+            worker.directory.mkdir()
+            worker.start()
+        await until(lambda: _share(stage))
+        await stage.send(spread(events))
+        async with asyncio.timeout(60):
+            await freeze(stage, workers[0].pid, moment)
+        paused, written = await asyncio.gather(longest_pauses(stage), write_limits(stage, moment))
+        pauses = Pauses(*paused, written)
+        os.kill(workers[0].pid, signal.SIGCONT)
+        await stage.send(spread(more))
+        await stage.until_counted(len(events) + len(more))
+        for worker in workers:
+            await worker.stop()
+    finally:
+        for worker in workers:
+            worker.abandon()
+    expected, totals = expect(events + more).totals, await read_totals(stage.database_url)
+    found = [key for key, _ in await alert_rows(stage.database_url) if key.type == "daily"]
+    parts.figures.append(f"a worker frozen {moment.name}, {stage.broker}: {pauses}")
+    record_fault(
+        f"worker frozen {moment.name}, {stage.broker}",
+        sent=expected.events,
+        counted=totals.events,
+        difference=difference_nano(expected, totals),
+        alerts=AlertFigures.of(expected_alerts(moment), found),
+    )
+    assert totals == expected
+    await assert_verified(stage.database_url)
+    assert max(pauses) < BLOCKED_SECONDS_MAX

@@ -1,0 +1,121 @@
+"""Sessions of frozen workers are ended, those of slow workers are not."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+
+from ledger.alerting import Alerting
+from ledger.operations import frozen_sessions
+from ledger.operations.frozen_sessions import LOOKS_WITHOUT_PROGRESS, FrozenSessionWatch
+from ledger.pricebook import PriceBook
+from ledger.recording import Recorder
+from ledger.store.database import TRANSIENT_ERRORS, Connection, connected
+from ledger.store.offsets import DeadLetter
+from tests.support.events import cost
+from tests.support.logins import as_login
+from tests.support.recording import STREAM, Log, assert_verified, fetch
+
+IDLE_SECONDS_MAX = 10
+
+Sending = Callable[[], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frozen_sessions, "SECONDS_BETWEEN_LOOKS", 0)
+
+
+@pytest.fixture
+def worker_url(database_url: str) -> str:
+    return as_login(database_url, "worker")
+
+
+@asynccontextmanager
+async def copying(connection: Connection) -> AsyncIterator[tuple[Sending, asyncio.Task[str]]]:
+    """Run a COPY that is given a row whenever the test sends one."""
+    queue: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def rows() -> AsyncIterator[bytes]:
+        while row := await queue.get():
+            yield row
+
+    async def send() -> None:
+        queue.put_nowait(f"{uuid.uuid4()},1\n".encode())
+        await asyncio.sleep(0.05)  # until the server has taken it
+
+    copy = asyncio.create_task(
+        connection.copy_to_table(
+            "event_identities", columns=["identity", "fingerprint"], source=rows(), format="csv"
+        )
+    )
+    try:
+        yield send, copy
+    finally:
+        queue.put_nowait(b"")
+        await asyncio.gather(copy, return_exceptions=True)
+
+
+async def test_a_copy_without_progress_is_ended_and_a_slow_one_is_not(worker_url: str) -> None:
+    name = "cost-analytics worker"
+    async with connected(worker_url, name=name) as one, connected(worker_url, name=name) as other:
+        watch = FrozenSessionWatch()
+        async with copying(one) as (send, copy):
+            for _ in range(LOOKS_WITHOUT_PROGRESS * 3):
+                await send()
+                await watch.look(other)
+            for _ in range(LOOKS_WITHOUT_PROGRESS - 1):
+                await watch.look(other)
+            assert not copy.done()
+            await watch.look(other)
+            with pytest.raises(TRANSIENT_ERRORS):
+                await asyncio.wait_for(copy, 5)
+
+
+async def test_sessions_of_other_programs_are_left_alone(worker_url: str) -> None:
+    async with (
+        connected(worker_url, name="cost-analytics notices") as one,
+        connected(worker_url, name="cost-analytics worker") as other,
+    ):
+        watch = FrozenSessionWatch()
+        async with copying(one) as (send, copy):
+            await send()
+            for _ in range(LOOKS_WITHOUT_PROGRESS * 2):
+                await watch.look(other)
+            assert not copy.done()
+        assert copy.result() == "COPY 1"
+
+
+async def test_a_slow_acknowledgement_does_not_end_the_transaction(
+    database_url: str, worker_url: str
+) -> None:
+    attempts: list[float] = []
+
+    async def acknowledge(letters: Sequence[DeadLetter], batch_size: int) -> None:
+        assert (len(letters), batch_size) == (1, 2)
+        attempts.append(time.monotonic())
+        await asyncio.sleep(IDLE_SECONDS_MAX + 3)
+
+    async with connected(worker_url, name="cost-analytics worker") as connection:
+
+        async def lend() -> Connection:
+            return connection
+
+        recorder = Recorder(lend, STREAM, PriceBook(), acknowledge, alerting=Alerting())
+        await recorder.record(Log().batch([cost("call-1", "alice"), b"no event"]))
+    assert len(attempts) == 1
+    [row] = await fetch(database_url, "SELECT count(*) FROM dead_letters")
+    assert row[0] == 1
+    await assert_verified(database_url)
+
+
+async def test_an_idle_transaction_is_ended_after_ten_seconds(worker_url: str) -> None:
+    async with connected(worker_url, name="cost-analytics worker") as connection:
+        await connection.execute("BEGIN")
+        await asyncio.sleep(IDLE_SECONDS_MAX + 1)
+        with pytest.raises((asyncpg.IdleInTransactionSessionTimeoutError, asyncpg.InterfaceError)):
+            await connection.execute("COMMIT")
