@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
@@ -39,6 +39,9 @@ from ledger.rerate import Rerater
 from ledger.store.budgets import Budgets
 from ledger.store.reading import ReaderPool
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
+
+Application: TypeAlias = web.Application
+"""What `build_app` returns and `serving` serves."""
 
 METRICS_APP: Final = web.AppKey("metrics_app", web.Application)
 """Where an application keeps the one for a port of its own, which serves `/metrics` only."""

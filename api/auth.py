@@ -28,8 +28,7 @@ from api.problems import Problem, unauthorized
 
 LEEWAY_SECONDS_MOST: Final = 30
 TOKENS_REMEMBERED_MOST: Final = 10_000
-END_OF_TIME: Final = 253_402_300_799
-"""The last second of the year 9999."""
+LIFETIME_SECONDS_MAX: Final = 400 * 86_400
 
 Turn: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
 """Opens the block within which a signature is checked."""
@@ -45,12 +44,16 @@ _ROLES: Final[Mapping[object, Role]] = {"admin": "admin", "service": "service"}
 
 @dataclass(frozen=True, slots=True)
 class TokenRules:
-    """What a token must say besides being signed; `user_claim` names the user it speaks for."""
+    """What a token must say besides being signed; `user_claim` names the user it speaks for.
+
+    A token is valid for at most `lifetime_seconds_max`, from `iat` to `exp`.
+    """
 
     issuer: str | None = None
     audience: str | None = None
     user_claim: str = "sub"
     leeway_seconds: int = 10
+    lifetime_seconds_max: int = LIFETIME_SECONDS_MAX
 
     def __post_init__(self) -> None:
         if not 0 <= self.leeway_seconds <= LEEWAY_SECONDS_MOST:
@@ -173,6 +176,12 @@ class Authenticator:
         # The library takes numbers written as text; RFC 7519 does not.
         if any(isinstance(claims.get(name), str | bool) for name in ("exp", "iat", "nbf")):
             raise unauthorized("The token's times are not numbers.")
+        expires_at = int(claims["exp"])
+        if expires_at - int(claims["iat"]) > self._rules.lifetime_seconds_max:
+            raise unauthorized(
+                "The token is valid for too long: at most "
+                f"{self._rules.lifetime_seconds_max} s are allowed from `iat` to `exp`."
+            )
         user_id = claims[self._rules.user_claim]
         if not isinstance(user_id, str) or not is_identifier(user_id):
             raise unauthorized(f"The token's `{self._rules.user_claim}` names no user.")
@@ -180,7 +189,7 @@ class Authenticator:
         return Caller(
             user_id,
             _ROLES.get(role, "user") if isinstance(role, str) else "user",
-            min(int(claims["exp"]), END_OF_TIME),
+            expires_at,
         )
 
     def _remember(self, token: str, caller: Caller) -> None:

@@ -10,11 +10,20 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from cost_analytics.configuration import sections
+from cost_analytics.configuration.database_section import (
+    PROCESSES,
+    Login,
+    database_url,
+    login_passwords,
+    rerate_url,
+)
 from cost_analytics.configuration.dev_file import DEV_FILE, read_dev_file
 from cost_analytics.configuration.reader import Reader
+from cost_analytics.configuration.secret import Secret
+from cost_analytics.configuration.token_section import tokens
 from cost_analytics.configuration.tree import (
     AnomalySection,
     ApiSection,
@@ -28,21 +37,31 @@ from cost_analytics.configuration.tree import (
     WorkerSection,
 )
 from cost_analytics.configuration.variable import Need
-from cost_analytics.configuration.variables import VARIABLES
+from cost_analytics.configuration.variables import SECRETS, VARIABLES
 
-Login = Literal["migrate", "operator", "worker", "api", "notifications", "admin"]
-PROCESSES: Final = ("migrate", "operator", "worker", "api", "notifications")
-"""The processes with a login of their own; `admin` is somebody else's."""
-
-_DATABASE_URLS: Final = frozenset(name for name in VARIABLES if name.endswith("DATABASE_URL"))
-_JWT_KEYS: Final = frozenset({"JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"})
+_DATABASE_URLS: Final = frozenset(name for name in VARIABLES if "DATABASE_URL" in name)
+_JWT_KEYS: Final = frozenset({"JWT_SECRET", "JWT_SECRET_FILE", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"})
 _DEV_WISHES: Final = frozenset({"PORT", "SIMULATE", "BROKER_MEMORY_MB"})
 _DEV_OWN: Final = frozenset(
     {"JWT_PUBLIC_KEY", "JWT_JWKS_URL"}
     | _DEV_WISHES
     | {name for name in VARIABLES if "DATABASE_" in name}
     | {name for name in VARIABLES if name.startswith(("KAFKA_", "API_"))}
+    | {"METRICS_PORT"}
 )
+
+
+__all__ = [
+    "PROCESSES",
+    "Login",
+    "SettingsError",
+    "child_environment",
+    "kept_by_dev",
+    "load",
+    "merged",
+    "set_but_not_for_dev",
+    "settings_from",
+]
 
 
 class SettingsError(Exception):
@@ -62,28 +81,18 @@ def load(*needs: Need, login: Login = "operator", dev_file: Path = DEV_FILE) -> 
         beside = read_dev_file(dev_file)
     except (OSError, UnicodeDecodeError):
         raise SettingsError([f"{dev_file} is there but cannot be read."]) from None
-    return settings_from(for_login(merged(os.environ, beside), login), *needs)
+    return settings_from(merged(os.environ, beside), *needs, login=login)
 
 
-def for_login(values: Mapping[str, str], login: Login) -> dict[str, str]:
-    """Return the values with the address of one login as DATABASE_URL, where it has its own."""
-    own = values.get(f"{login.upper()}_DATABASE_URL", "").strip()
-    return {**values, "DATABASE_URL": own} if own else dict(values)
-
-
-def settings_from(values: Mapping[str, str], *needs: Need) -> Settings:
+def settings_from(values: Mapping[str, str], *needs: Need, login: Login = "operator") -> Settings:
     """Read the sections in `needs` from `values`; raises SettingsError as `load` does."""
     reader = Reader(values)
-    if "database" in needs:
-        sections.check_database(reader)
     settings = Settings(
         kafka=sections.kafka(reader) if "kafka" in needs else KafkaSection(),
-        database_url=reader.secret("DATABASE_URL"),
-        rerate_url=reader.secret("RERATE_DATABASE_URL"),
-        passwords={
-            process: reader.secret(f"{process.upper()}_DATABASE_PASSWORD") for process in PROCESSES
-        },
-        tokens=sections.tokens(reader) if "tokens" in needs else TokenSection(),
+        database_url=database_url(reader, login) if "database" in needs else Secret(""),
+        rerate_url=rerate_url(reader) if login == "api" else Secret(""),
+        passwords=login_passwords(reader) if login == "admin" else {},
+        tokens=tokens(reader) if "tokens" in needs else TokenSection(),
         api=sections.api(reader) if "api" in needs else ApiSection(),
         limits=sections.limits(reader) if "limits" in needs else LimitSection(),
         budget_basis=sections.budget_basis(reader) if "budget" in needs else "charged",
@@ -109,6 +118,9 @@ def merged(environment: Mapping[str, str], beside: Mapping[str, str]) -> dict[st
         beside.get("KAFKA_BOOTSTRAP_SERVERS", ""),
     }:
         dropped.update(name for name in beside if name.startswith("KAFKA_"))
+    for secret in SECRETS.values():
+        if {secret.name, secret.file_name} & given.keys():
+            dropped.update({secret.name, secret.file_name})
     if _DATABASE_URLS & given.keys():
         dropped.update(_DATABASE_URLS)
     if _JWT_KEYS & given.keys():

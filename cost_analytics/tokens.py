@@ -27,7 +27,7 @@ def mint(
 ) -> str:
     """Return a token for `user` that expires `ttl_seconds` after `now` (seconds since 1970).
 
-    Raises CommandError where there is no key to sign with, or no user whom the API would let in.
+    Raises CommandError where there is no key to sign with, or the API would refuse the token.
     """
     if not settings.secret:
         raise CommandError(
@@ -38,6 +38,11 @@ def mint(
         raise CommandError("A token needs a user: --user NAME.")
     if (flaw := flaw_of(user)) is not None:
         raise CommandError(f"The user of a token (--user) {flaw}.")
+    if ttl_seconds > settings.lifetime_seconds_max:
+        raise CommandError(
+            f"A token may be valid for at most {settings.lifetime_seconds_max} s "
+            "(JWT_LIFETIME_MAX_SECONDS); give a smaller --ttl."
+        )
     issued_at = int(time.time()) if now is None else now
     claims: dict[str, str | int] = {
         settings.user_claim: user,

@@ -15,7 +15,7 @@ same as the API's; where the API trusts someone else's keys, tokens come from th
   curl -H "Authorization: Bearer $(cost-analytics token --user alice)" \\
        http://127.0.0.1:8080/api/costs/user/alice/spending
 """
-_TTL_SECONDS_MAX: Final = 366 * 86_400
+_TTL_SECONDS_MAX: Final = 100 * 366 * 86_400
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=whole_number(1, _TTL_SECONDS_MAX),
         default=3600,
         metavar="S",
-        help="seconds until it expires (default: 3600)",
+        help="seconds until it expires, at most JWT_LIFETIME_MAX_SECONDS (default: 3600)",
     )
 
 

@@ -27,7 +27,7 @@ CONNECTION_VARIABLES: Final = (
         "`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`; needed with a SASL protocol.",
     ),
     Variable("kafka", "KAFKA_SASL_USERNAME", "", "Needed with a SASL protocol."),
-    Variable("kafka", "KAFKA_SASL_PASSWORD", "", "Needed with a SASL protocol. Secret."),
+    Variable("kafka", "KAFKA_SASL_PASSWORD", "", "Needed with a SASL protocol.", secret=True),
     Variable(
         "kafka",
         "KAFKA_SSL_CA_FILE",
@@ -76,16 +76,20 @@ CONNECTION_VARIABLES: Final = (
         "DATABASE_URL",
         "",
         "`postgresql://user:password@host:port/database`. TLS: add `?sslmode=verify-full` and "
-        "`&sslrootcert=/path/ca.pem`. Secret. Needed by all commands but `publish`, `simulate` "
-        "and `token`. Each process has a login of its own (`cost-analytics roles create`); where "
-        "several share one environment, the addresses below come first.",
+        "`&sslrootcert=/path/ca.pem`. Needed by all commands but `publish`, `simulate` and "
+        "`token`. Each process has a login of its own (`cost-analytics roles create`); where "
+        "several share one environment, the addresses below come first. The password may be "
+        "given apart, as one of the passwords below.",
+        secret=True,
     ),
     Variable(
         "tokens",
         "JWT_SECRET",
         "",
-        "Shared key of HS256 tokens, at least 32 bytes. Secret. Exactly one of this and the two "
-        "below is needed by `api`; `token` needs this one.",
+        "Shared key of HS256 tokens: at least 32 bytes and 8 different characters, and no "
+        "repetition of a shorter text. Exactly one of this and the two below is needed by `api`; "
+        "`token` needs this one.",
+        secret=True,
     ),
     Variable(
         "tokens",
@@ -107,8 +111,22 @@ CONNECTION_VARIABLES: Final = (
         "sub",
         "The claim that names the user. `userId` for tokens of the original product.",
     ),
+    Variable(
+        "tokens",
+        "JWT_LIFETIME_MAX_SECONDS",
+        str(400 * 86_400),
+        "A token that is valid for longer, from `iat` to `exp`, is refused, and `token` makes "
+        "none. 60 s to 100 years.",
+    ),
     Variable("api", "API_HOST", "127.0.0.1", "Address to listen on; `0.0.0.0` in a container."),
     Variable("api", "API_PORT", "8080", "Port to listen on."),
+    Variable(
+        "api",
+        "METRICS_PORT",
+        "",
+        "Port of `API_HOST` that serves `/metrics`, which `API_PORT` then does not. Unset: "
+        "`API_PORT` serves it, to anyone who can connect.",
+    ),
     Variable(
         "api",
         "CORS_ORIGINS",

@@ -1,4 +1,4 @@
-"""Settings of our processes' logins: an address of each, and passwords for `roles create`."""
+"""Settings of our processes' logins: the address and the password of each."""
 
 from __future__ import annotations
 
@@ -15,9 +15,22 @@ _ADDRESSES: Final = {
     "ADMIN": "`roles create`: an administrator of the server",
 }
 
+
+def _password(name: str, user: str) -> Variable:
+    if name == "ADMIN":
+        meaning = "The administrator's password, where the address has none."
+    else:
+        meaning = (
+            f"What {user} log in with where the address has no password, and what `roles create` "
+            "gives the login: at least 12 bytes and 8 different characters, and no repetition "
+            "of a shorter text."
+        )
+    return Variable("database", f"{name}_DATABASE_PASSWORD", "", meaning, secret=True)
+
+
 LOGIN_VARIABLES: Final = (
     *(
-        Variable("database", f"{name}_DATABASE_URL", "", f"`DATABASE_URL` of {user}. Secret.")
+        Variable("database", f"{name}_DATABASE_URL", "", f"`DATABASE_URL` of {user}.", secret=True)
         for name, user in _ADDRESSES.items()
     ),
     Variable(
@@ -25,16 +38,8 @@ LOGIN_VARIABLES: Final = (
         "RERATE_DATABASE_URL",
         "",
         "The worker's address, for `api`: with it administrators can apply late prices through the "
-        "API. Without it that route answers 503, and `prices rerate` does the same. Secret.",
+        "API. Without it that route answers 503, and `prices rerate` does the same.",
+        secret=True,
     ),
-    *(
-        Variable(
-            "database",
-            f"{name}_DATABASE_PASSWORD",
-            "",
-            f"The password that `roles create` gives the login of {user}. Secret.",
-        )
-        for name, user in _ADDRESSES.items()
-        if name != "ADMIN"
-    ),
+    *(_password(name, user) for name, user in _ADDRESSES.items()),
 )

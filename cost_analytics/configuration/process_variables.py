@@ -44,8 +44,8 @@ PROCESS_VARIABLES: Final = (
         "SMTP_URL",
         "",
         "Where mail is handed in: `smtp://user:password@host:587` (STARTTLS, which is demanded "
-        "where there is a password) or `smtps://…:465`. Secret. Unset: no channels of type "
-        "`email`.",
+        "where there is a password) or `smtps://…:465`. Unset: no channels of type `email`.",
+        secret=True,
     ),
     Variable(
         "delivery",
@@ -62,7 +62,7 @@ PROCESS_VARIABLES: Final = (
         "type `sms`.",
     ),
     Variable("delivery", "SMS_USERNAME", "", "Account at the provider."),
-    Variable("delivery", "SMS_PASSWORD", "", "Its key. Secret."),
+    Variable("delivery", "SMS_PASSWORD", "", "Its key.", secret=True),
     Variable(
         "delivery",
         "SMS_FROM",

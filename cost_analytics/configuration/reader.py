@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from cost_analytics.configuration.secret import Secret
-from cost_analytics.configuration.variables import VARIABLES
+from cost_analytics.configuration.secret import Secret, weakness_of
+from cost_analytics.configuration.secret_file import SecretFileError, read_secret_file
+from cost_analytics.configuration.variable import Variable
+from cost_analytics.configuration.variables import SECRETS, VARIABLES
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 _SERVER: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:/\[\]]+):(\d{1,5})")
 _LONGEST_SHOWN: Final = 60
+DEV_FILE_HINT: Final = "; beside a running `make run` it is taken from .local/dev.env"
 
 
 class Reader:
@@ -28,6 +31,7 @@ class Reader:
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
+        self._secrets: dict[str, str | None] = {}
         self.errors: list[str] = []
 
     def wrong(self, name: str, sentence: str) -> None:
@@ -36,11 +40,34 @@ class Reader:
 
     def is_set(self, name: str) -> bool:
         """Say whether somebody gave the variable a value that is not empty."""
-        return bool(self._values.get(name, "").strip())
+        return self._given(name) != ""
 
     def text(self, name: str) -> str:
         """Return the value, or the default; raises KeyError for a name that is not documented."""
-        return self._values.get(name, "").strip() or VARIABLES[name].default
+        return self._given(name) or VARIABLES[name].default
+
+    def _given(self, name: str) -> str | None:
+        """Return what was given, empty where nothing was; None where it cannot be read."""
+        if name not in SECRETS:
+            return self._values.get(name, "").strip()
+        if name not in self._secrets:
+            self._secrets[name] = self._read_secret(SECRETS[name])
+        return self._secrets[name]
+
+    def _read_secret(self, variable: Variable) -> str | None:
+        """Return a secret from the variable or from its file; None after an error was noted."""
+        value = self._values.get(variable.name, "").strip()
+        path = self._values.get(variable.file_name, "").strip()
+        if not path:
+            return value
+        if value:
+            self.wrong(f"{variable.name} and {variable.file_name}", "are set; give one of them.")
+            return None
+        try:
+            return read_secret_file(path)
+        except SecretFileError as error:
+            self.wrong(variable.file_name, str(error))
+            return None
 
     def optional(self, name: str) -> str | None:
         """Return the value, or None where it is unset."""
@@ -49,13 +76,21 @@ class Reader:
     def required(self, name: str, hint: str = "") -> str:
         """Return the value; unset is an error, whose sentence ends with `hint`."""
         value = self.text(name)
-        if not value:
+        if not self.is_set(name):
             self.wrong(name, f"is not set{hint}.")
         return value
 
     def secret(self, name: str) -> Secret:
         """Return the value wrapped; empty where it is unset."""
         return Secret(self.text(name))
+
+    def strong_secret(self, name: str, bytes_min: int, way_out: str) -> Secret:
+        """Return a secret; one that is easy to guess is an error that ends with `way_out`."""
+        secret = self.secret(name)
+        weakness = weakness_of(secret.reveal(), bytes_min) if secret else None
+        if weakness is not None:
+            self.wrong(name, f"{weakness}{way_out}.")
+        return secret
 
     def integer(self, name: str, least: int, most: int) -> int:
         """Return a whole number from `least` to `most`, both included."""

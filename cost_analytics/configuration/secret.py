@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+DIFFERENT_CHARACTERS_MIN: Final = 8
 _SHOWN: Final = "Secret(***)"
 
 
@@ -36,3 +37,17 @@ class Secret:
 
     def __reduce__(self) -> str | tuple[object, ...]:
         raise TypeError("a secret is not to be written anywhere")
+
+
+def weakness_of(text: str, bytes_min: int) -> str | None:
+    """Return why a secret is easy to guess, as the rest of a sentence; None if it is not.
+
+    A random hexadecimal text of 32 digits has fewer than 8 different ones once in 10^8 times.
+    """
+    if len(text.encode()) < bytes_min:
+        return f"must have at least {bytes_min} bytes"
+    if len(set(text)) < DIFFERENT_CHARACTERS_MIN:
+        return f"must have at least {DIFFERENT_CHARACTERS_MIN} different characters"
+    if text in (text + text)[1:-1]:
+        return "must not repeat a shorter text"
+    return None

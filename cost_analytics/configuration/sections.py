@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Final, cast
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, unquote
 
-from cost_analytics.configuration.reader import Reader
+from cost_analytics.configuration.reader import DEV_FILE_HINT, Reader
+from cost_analytics.configuration.token_section import is_local
 from cost_analytics.configuration.tree import (
     AnomalySection,
     ApiSection,
@@ -19,12 +19,10 @@ from cost_analytics.configuration.tree import (
     LogFormat,
     LogSection,
     RetentionSection,
-    TokenSection,
     WorkerSection,
 )
 from schemas.anomalies import LEGS
 
-JWT_SECRET_BYTES_MIN: Final = 32
 DAYS_MAX: Final = 36_500
 IDENTITY_DAYS_MIN: Final = 430
 """An event may be 400 days old, and a month of margin for what waits in Kafka."""
@@ -32,18 +30,15 @@ ALERT_DAYS_MIN: Final = 465
 """The same, and the longest period of a budget."""
 _PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-_SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-_KEYS: Final = ("JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
 _MAIL: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9.-]+")
-_HINT: Final = "; beside a running `make run` it is taken from .local/dev.env"
 
 
 def kafka(reader: Reader) -> KafkaSection:
     """Read how to reach the brokers."""
     protocol = reader.choice("KAFKA_SECURITY_PROTOCOL", _PROTOCOLS)
     section = KafkaSection(
-        bootstrap_servers=reader.servers("KAFKA_BOOTSTRAP_SERVERS", _HINT),
+        bootstrap_servers=reader.servers("KAFKA_BOOTSTRAP_SERVERS", DEV_FILE_HINT),
         security_protocol=protocol,
         sasl_mechanism=reader.choice("KAFKA_SASL_MECHANISM", _MECHANISMS) or None,
         sasl_username=reader.optional("KAFKA_SASL_USERNAME"),
@@ -68,82 +63,6 @@ def kafka(reader: Reader) -> KafkaSection:
     return section
 
 
-def check_database(reader: Reader) -> None:
-    """Check the database's address without ever showing it."""
-    name = "DATABASE_URL"
-    value = reader.required(name, _HINT)
-    if not value:
-        return
-    form = "must be an address like postgresql://user:password@host:5432/database"
-    try:
-        parts = urlsplit(value)
-        parts.port  # noqa: B018 - raises ValueError where it is no number
-        query = parse_qs(parts.query)
-    except ValueError:
-        reader.wrong(name, f"{form}; a special character in the password is written as %XX.")
-        return
-    if parts.scheme not in {"postgresql", "postgres"} or not (parts.hostname or "host" in query):
-        reader.wrong(name, f"{form}.")
-        return
-    if not parts.path.strip("/"):
-        reader.wrong(name, "names no database after the host.")
-    if query.get("sslmode", ["prefer"])[-1] not in _SSL_MODES:
-        reader.wrong(name, f"has an sslmode that is none of {', '.join(_SSL_MODES)}.")
-
-
-def tokens(reader: Reader) -> TokenSection:
-    """Read how tokens are verified: by exactly one kind of key."""
-    given = [name for name in _KEYS if reader.is_set(name)]
-    if len(given) > 1:
-        reader.wrong(" and ".join(given), "are set; give exactly one of them.")
-    elif not given:
-        reader.wrong(" or ".join(_KEYS), f"is not set; exactly one is needed{_HINT}.")
-    secret = reader.secret("JWT_SECRET")
-    if secret and len(secret.reveal().encode()) < JWT_SECRET_BYTES_MIN:
-        reader.wrong("JWT_SECRET", f"must have at least {JWT_SECRET_BYTES_MIN} bytes.")
-    return TokenSection(
-        secret=secret,
-        public_key=_public_key(reader),
-        jwks_url=_jwks_url(reader),
-        issuer=reader.optional("JWT_ISSUER"),
-        audience=reader.optional("JWT_AUDIENCE"),
-        user_claim=reader.text("JWT_USER_CLAIM"),
-    )
-
-
-def _public_key(reader: Reader) -> str | None:
-    """Return a public key that really is one; the library is only loaded where one is given."""
-    name = "JWT_PUBLIC_KEY"
-    text = reader.text(name).replace("\\n", "\n")
-    if not text:
-        return None
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
-    try:
-        load_pem_public_key(text.encode())
-    except (ValueError, UnsupportedAlgorithm):
-        reader.wrong(name, "is not a public key in PEM form (-----BEGIN PUBLIC KEY-----).")
-    return text
-
-
-def _jwks_url(reader: Reader) -> str | None:
-    name = "JWT_JWKS_URL"
-    parts = reader.url(name, ("https", "http"))
-    if parts is None:
-        return None
-    if parts.scheme == "http" and not _is_local(parts.hostname or ""):
-        reader.wrong(name, "must be https: whoever can change the answer can sign tokens.")
-    return parts.geturl()
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def api(reader: Reader) -> ApiSection:
     """Read where the API listens."""
     origins = reader.words("CORS_ORIGINS")
@@ -152,10 +71,14 @@ def api(reader: Reader) -> ApiSection:
             reader.wrong(
                 "CORS_ORIGINS", f'must be origins like https://app.example.com, not "{origin}".'
             )
+    port = reader.integer("API_PORT", 1, 65_535)
+    metrics_port = (
+        reader.integer("METRICS_PORT", 1, 65_535) if reader.is_set("METRICS_PORT") else None
+    )
+    if metrics_port == port:
+        reader.wrong("METRICS_PORT", "must be another port than API_PORT.")
     return ApiSection(
-        host=reader.text("API_HOST"),
-        port=reader.integer("API_PORT", 1, 65_535),
-        cors_origins=origins,
+        host=reader.text("API_HOST"), port=port, metrics_port=metrics_port, cors_origins=origins
     )
 
 
@@ -221,7 +144,7 @@ def delivery(reader: Reader) -> DeliverySection:
         for name in sms:
             reader.required(name, ", but another SMS setting is")
     provider = reader.url("SMS_URL", ("https", "http"))
-    if provider and provider.scheme == "http" and not _is_local(provider.hostname or ""):
+    if provider and provider.scheme == "http" and not is_local(provider.hostname or ""):
         reader.wrong("SMS_URL", "must be https: the account's key is sent there.")
     return DeliverySection(
         smtp_url=reader.secret("SMTP_URL"),

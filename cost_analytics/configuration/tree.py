@@ -70,14 +70,19 @@ class TokenSection:
     issuer: str | None = None
     audience: str | None = None
     user_claim: str = "sub"
+    lifetime_seconds_max: int = 400 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class ApiSection:
-    """Where the API listens, and the origins whose pages may call it."""
+    """Where the API listens, and the origins whose pages may call it.
+
+    With a `metrics_port` `/metrics` is served there only.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
+    metrics_port: int | None = None
     cors_origins: tuple[str, ...] = ()
 
 

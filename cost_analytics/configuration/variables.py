@@ -14,7 +14,7 @@ from cost_analytics.configuration.limit_variables import LIMIT_VARIABLES
 from cost_analytics.configuration.login_variables import LOGIN_VARIABLES
 from cost_analytics.configuration.process_variables import PROCESS_VARIABLES
 from cost_analytics.configuration.retention_variables import RETENTION_VARIABLES
-from cost_analytics.configuration.variable import Section
+from cost_analytics.configuration.variable import Section, Variable
 
 _TITLES: Final[dict[Section, str]] = {
     "kafka": "Kafka",
@@ -40,8 +40,14 @@ _ALL: Final = (
     *RETENTION_VARIABLES,
 )
 
-VARIABLES: Final = {variable.name: variable for variable in _ALL}
-"""By name."""
+SECRETS: Final = {variable.name: variable for variable in _ALL if variable.secret}
+"""Those that may be in a file, by name."""
+
+VARIABLES: Final = {variable.name: variable for variable in _ALL} | {
+    variable.file_name: Variable(variable.section, variable.file_name, "", "")
+    for variable in SECRETS.values()
+}
+"""All, by name: those that name the file of a secret, too."""
 
 _HEAD: Final = """\
 # Settings
@@ -57,8 +63,12 @@ directory takes from there what its environment leaves unset. Nothing is mixed: 
 `KAFKA_BOOTSTRAP_SERVERS` in the environment no `KAFKA_*` comes from the file, and with a JWT key of
 one kind none of another. With any `…DATABASE_URL` in the environment none comes from the file.
 
-Secrets are replaced by stars in every log line.
+Secrets are replaced by stars in every log line. A secret can be in a file instead:
+`JWT_SECRET_FILE` names a file with the value of `JWT_SECRET`, and so on for each secret below. The
+file is read once at start: UTF-8, one line, at most 64 KiB. A line break at its end is not part of
+the secret, and an empty file counts as unset. Only one of the two variables may be set.
 """
+_FILE_NOTE: Final = " Secret; or `{}`."
 
 
 def settings_page() -> str:
@@ -67,7 +77,7 @@ def settings_page() -> str:
     for section, title in _TITLES.items():
         rows = [
             f"| `{variable.name}` | {f'`{variable.default}`' if variable.default else ''} "
-            f"| {variable.meaning} |"
+            f"| {variable.meaning}{_FILE_NOTE.format(variable.file_name) * variable.secret} |"
             for variable in _ALL
             if variable.section == section
         ]

@@ -68,14 +68,16 @@ def dev_values(
         last = read_dev_file(dev_file)
     except (OSError, UnicodeDecodeError):
         raise CommandError(f"{dev_file} cannot be read; remove it.") from None
+    kept = settings.kept_by_dev()
+    if "JWT_SECRET_FILE" not in kept:
+        kept = {"JWT_SECRET": last.get("JWT_SECRET") or secrets.token_urlsafe(_SECRET_BYTES)} | kept
     return {
         # Whoever tries webhooks here has a receiver on this machine.
         "WEBHOOK_ALLOW_PRIVATE": "true",
         # Simulated costs are never later than a minute or so, and nobody watches for a quarter.
         "ANOMALY_GRACE_MINUTES": "3",
         **_RETENTION,
-        "JWT_SECRET": last.get("JWT_SECRET") or secrets.token_urlsafe(_SECRET_BYTES),
-        **settings.kept_by_dev(),
+        **kept,
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         **_KAFKA,
         **database_urls,
@@ -84,8 +86,8 @@ def dev_values(
     }
 
 
-def checked(values: Mapping[str, str]) -> Settings:
-    """Return the values as settings; raises SettingsError where the environment spoils them."""
+def checked(values: Mapping[str, str], login: settings.Login = "operator") -> Settings:
+    """Return the settings of a process; raises SettingsError where the environment spoils them."""
     return settings.settings_from(
         values,
         "kafka",
@@ -98,4 +100,5 @@ def checked(values: Mapping[str, str]) -> Settings:
         "retention",
         "delivery",
         "anomalies",
+        login=login,
     )

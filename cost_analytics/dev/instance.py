@@ -25,7 +25,6 @@ from cost_analytics.embedded.foreground import say
 from cost_analytics.embedded.postgres import EmbeddedPostgres
 from cost_analytics.embedded.processes import ServerError
 from cost_analytics.failures import CommandError, using_database, using_kafka
-from cost_analytics.settings import for_login
 from cost_analytics.simulation.cast import DEMO_USER
 from cost_analytics.tokens import mint
 
@@ -82,7 +81,7 @@ class Instance:
         )
         settings = checked(values)
         await _create_logins(settings, postgres.url, passwords)
-        is_first = await _prepare(settings, checked(for_login(values, "api")))
+        is_first = await _prepare(settings, checked(values, "api"))
         write_dev_file(DEV_FILE, values)
         parts = self.parts = Parts(self._directory / "logs", {"LOG_FORMAT": "text", **values})
         stack.push_async_callback(parts.stop)

@@ -34,6 +34,8 @@ class Parts:
     def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
         """`directory` receives a log for each part; `environment` holds their settings."""
         self._directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.chmod(0o700)  # it may be there from an earlier release
         self._environment = _child_environment(environment)
         self._processes: list[ServerProcess] = []
         self._newest: dict[str, ServerProcess] = {}

@@ -110,7 +110,7 @@ class ApacheKafka(EmbeddedServer):
             "listeners": f"PLAINTEXT://{self.address},CONTROLLER://{controller}",
             "log.dirs": str(self._data),
         }
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         lines = [f"{name}={value}\n" for name, value in sorted(settings.items())]
         self._settings.write_text("".join(lines))
 

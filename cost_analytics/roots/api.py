@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Final
 
-from api.app import build_app
+from api.app import METRICS_APP, Application, build_app
 from api.auth import Authenticator, TokenRules
 from api.health import Check
 from api.jwks import key_source
@@ -17,7 +18,7 @@ from api.options import ApiOptions, Limits
 from api.serving import serving
 from cost_analytics import logs
 from cost_analytics.configuration.secret import Secret
-from cost_analytics.configuration.tree import Settings, TokenSection
+from cost_analytics.configuration.tree import ApiSection, Settings, TokenSection
 from cost_analytics.failures import MISUSED, CommandError, using_database
 from cost_analytics.intake import KafkaIntake
 from cost_analytics.running import serve_until_stopped
@@ -47,6 +48,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
         budget_basis=settings.budget_basis,
         channel_types=settings.delivery.channel_types(),
         webhook_allow_private=settings.delivery.webhook_allow_private,
+        metrics_apart=settings.api.metrics_port is not None,
         limits=Limits(**asdict(settings.limits)),
     )
     url = settings.database_url.reveal()
@@ -66,17 +68,29 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
             rerater=Rerater(rerate_url, settings.budget_basis) if rerate_url else None,
         )
         try:
-            async with serving(
-                app, settings.api.host, settings.api.port, options.limits
-            ) as address:
-                _log.info("listening on %s port %d", *address, extra={"action": "api_started"})
+            async with AsyncExitStack() as stack:
+                await _listen(stack, app, settings.api, options.limits)
                 await stop.wait()
-        except OSError as error:
-            raise CommandError(_taken(settings, error)) from None
         finally:
             await intake.close()
     _log.info("api stopped", extra={"action": "api_stopped"})
     return 0
+
+
+async def _listen(stack: AsyncExitStack, app: Application, api: ApiSection, limits: Limits) -> None:
+    """Serve on API_PORT, and `/metrics` on METRICS_PORT where it is set; raises CommandError."""
+    ports = [("API_PORT", api.port, app, "api_started")]
+    if api.metrics_port is not None:
+        ports.append(("METRICS_PORT", api.metrics_port, app[METRICS_APP], "metrics_started"))
+    for name, port, served, action in ports:
+        try:
+            address = await stack.enter_async_context(serving(served, api.host, port, limits))
+        except OSError as error:
+            raise CommandError(
+                f"{api.host} port {port} cannot be listened on: {error.strerror or error}. "
+                f"Choose another API_HOST or {name}."
+            ) from None
+        _log.info("listening on %s port %d", *address, extra={"action": action})
 
 
 async def _check_login(url: str) -> None:
@@ -119,13 +133,6 @@ class StreamCheck:
             return self._answer
 
 
-def _taken(settings: Settings, error: OSError) -> str:
-    return (
-        f"{settings.api.host} port {settings.api.port} cannot be listened on: "
-        f"{error.strerror or error}. Choose another API_HOST or API_PORT."
-    )
-
-
 def _keys(tokens: TokenSection) -> KeySource:
     try:
         return key_source(
@@ -138,4 +145,9 @@ def _keys(tokens: TokenSection) -> KeySource:
 
 
 def _rules(tokens: TokenSection) -> TokenRules:
-    return TokenRules(issuer=tokens.issuer, audience=tokens.audience, user_claim=tokens.user_claim)
+    return TokenRules(
+        issuer=tokens.issuer,
+        audience=tokens.audience,
+        user_claim=tokens.user_claim,
+        lifetime_seconds_max=tokens.lifetime_seconds_max,
+    )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from api.auth import END_OF_TIME, Authenticator, TokenRules, bearer_token
+from api.auth import Authenticator, TokenRules, bearer_token
 from api.jwks import key_source
 from api.problems import Problem
 from tests.support.api import SECRET, authenticator, token
@@ -85,8 +85,28 @@ async def test_a_token_is_remembered_until_it_expires_and_no_longer() -> None:
     assert verifier.recall(good) is None
 
 
-async def test_an_expiry_beyond_all_time_ends_with_it() -> None:
-    assert (await authenticator().verify(token(exp=10**30))).expires_at == END_OF_TIME
+@pytest.mark.parametrize("exp", [10**30, 1e300])
+async def test_an_expiry_beyond_all_time_is_refused(exp: float) -> None:
+    await refusal(authenticator(), token(exp=exp))
+
+
+@pytest.mark.parametrize("more_seconds", [0, 1])
+async def test_a_token_has_a_longest_lifetime(more_seconds: int) -> None:
+    now = int(time.time())
+    verifier = authenticator(lifetime_seconds_max=3_600)
+    # The same lifetime, wherever it lies: what is left of it does not count.
+    for issued_at in (now, now - 1_800):
+        bearer = token(iat=issued_at, exp=issued_at + 3_600 + more_seconds)
+        if more_seconds:
+            assert "at most 3600 s" in (await refusal(verifier, bearer)).message
+        else:
+            assert (await verifier.verify(bearer)).expires_at == issued_at + 3_600
+
+
+async def test_a_token_is_valid_for_at_most_400_days() -> None:
+    now = int(time.time())
+    await authenticator().verify(token(iat=now, exp=now + 400 * 86_400))
+    await refusal(authenticator(), token(iat=now, exp=now + 400 * 86_400 + 1))
 
 
 async def test_the_leeway_is_not_remembered() -> None:

@@ -5,71 +5,23 @@ import shlex
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 from xml.etree import ElementTree
 
 import pytest
-import yaml
 
-from cost_analytics import settings
 from cost_analytics.cli import COMMANDS
-from cost_analytics.configuration.variable import Need
 from cost_analytics.configuration.variables import VARIABLES
 from schemas.topics import ALL_TOPICS, DEFAULT_PARTITIONS
 from tests.support.api import served
+from tests.support.compose import DEFAULT, FILE, OURS, ROOT, SERVICES, TEXT
 from tests.support.parts import lack
 
-ROOT: Final = Path(__file__).parents[2]
-TEXT: Final = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 DOCKERFILE: Final = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-GIVEN: Final = {
-    "POSTGRES_PASSWORD": "a%2Fpassword",
-    "JWT_SECRET": "s" * 32,
-    **{f"{login.upper()}_DATABASE_PASSWORD": f"a-{login}" for login in settings.PROCESSES},
-}
 DONE: Final = "service_completed_successfully"
 HEALTHY: Final = "service_healthy"
-
-_VARIABLE: Final = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
-
-
-def interpolated(given: Mapping[str, str]) -> dict[str, Any]:
-    """Return the file as Compose would see it with these variables; raises KeyError like it."""
-
-    def value(found: re.Match[str]) -> str:
-        name, sign, rest = found[1], found[2], found[3]
-        if not given.get(name) and sign != "-":
-            raise KeyError(f"{name}: {rest}")
-        return given.get(name) or rest
-
-    def filled(part: Any) -> Any:
-        if isinstance(part, dict):
-            return {name: filled(inner) for name, inner in part.items()}
-        if isinstance(part, list):
-            return [filled(inner) for inner in part]
-        return _VARIABLE.sub(value, part) if isinstance(part, str) else part
-
-    return cast("dict[str, Any]", filled(yaml.safe_load(TEXT)))
-
-
-SERVICES: Final[dict[str, dict[str, Any]]] = interpolated(GIVEN)["services"]
-OURS: Final = {name: service for name, service in SERVICES.items() if "build" in service}
-
-
-def texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """Return an environment as a process gets it."""
-    return {name: str(value) for name, value in values.items()}
-
-
-def sections_of(command: str) -> tuple[Need, ...]:
-    """Return the sections of the settings that a command reads, from its source."""
-    source = ROOT / "cost_analytics" / "commands" / f"{command}.py"
-    [arguments] = re.findall(r"settings\.load\(([^)]*)\)", source.read_text(encoding="utf-8"))
-    arguments, _, _ = arguments.partition("login=")
-    return cast("tuple[Need, ...]", tuple(re.findall(r'"(\w+)"', arguments)))
 
 
 def topics_created() -> dict[str, list[str]]:
@@ -91,46 +43,16 @@ def test_our_services_run_commands_that_exist(name: str) -> None:
     assert OURS[name]["image"] == f"cost-analytics:{PROJECT['project']['version']}"
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_our_services_get_settings_that_exist_and_suffice(name: str) -> None:
-    environment = texts(OURS[name]["environment"])
-    assert environment.keys() <= VARIABLES.keys()
-    # `operator` is for every command that is run by hand.
-    needs: tuple[Need, ...] = ("database", "kafka") if name == "operator" else sections_of(name)
-    login = LOGINS[name]
-    loaded = settings.settings_from(settings.for_login(environment, login), *needs)
-    password = GIVEN[
-        f"{login.upper()}_DATABASE_PASSWORD" if name != "roles" else "POSTGRES_PASSWORD"
-    ]
-    user = "cost_analytics" if name == "roles" else f"cost_analytics_{login}"
-    assert f"{user}:{password}@" in loaded.database_url.reveal()
-    assert (GIVEN["POSTGRES_PASSWORD"] in str(environment)) is (name == "roles")
-    allowed = {*needs, "logs"}
-    assert {VARIABLES[variable].section for variable in environment} <= allowed
-
-
-LOGINS: Final[dict[str, settings.Login]] = {
-    "roles": "admin",
-    "operator": "operator",
-    "worker": "worker",
-    "notices": "notifications",
-    "api": "api",
-}
-"""As whom each service logs in to the database; only one as the administrator."""
-
-
 def test_defaults_are_those_of_the_settings() -> None:
-    for name, sign, default in _VARIABLE.findall(TEXT):
-        if sign == "-" and name in VARIABLES:
+    assert set(re.findall(r"\$\{([^}]*)\}", TEXT)) == {
+        *(f"{name}:-{default}" for name, default in DEFAULT.findall(TEXT)),
+        "name",  # of the shell, in the head
+        "NAME:-…",
+    }
+    for name, default in DEFAULT.findall(TEXT):
+        if name in VARIABLES:
             assert default == VARIABLES[name].default, name
     assert int(VARIABLES["KAFKA_TOPIC_PARTITIONS"].default) == DEFAULT_PARTITIONS
-
-
-@pytest.mark.parametrize("name", GIVEN)
-def test_no_secret_has_a_default(name: str) -> None:
-    assert {sign for variable, sign, _ in _VARIABLE.findall(TEXT) if variable == name} == {"?"}
-    with pytest.raises(KeyError, match=name):
-        interpolated({key: value for key, value in GIVEN.items() if key != name})
 
 
 def test_the_topics_are_ours_with_their_compaction() -> None:
@@ -199,7 +121,7 @@ def test_what_runs_for_ever_is_started_again_and_the_rest_is_not() -> None:
 
 def test_data_outlive_their_containers() -> None:
     kept = {volume.split(":")[0] for s in SERVICES.values() for volume in s.get("volumes", ())}
-    assert kept == set(interpolated(GIVEN)["volumes"]) == {"kafka", "postgres"}
+    assert kept == set(FILE["volumes"]) == {"kafka", "postgres"}
     log_dirs = SERVICES["kafka"]["environment"]["KAFKA_LOG_DIRS"]
     assert SERVICES["kafka"]["volumes"] == [f"kafka:{log_dirs}"]
 

@@ -11,6 +11,7 @@ from cost_analytics.configuration.variables import VARIABLES
 from cost_analytics.dev.environment import checked, dev_values
 from cost_analytics.dev.http import get
 from cost_analytics.dev.lock import locked
+from cost_analytics.dev.parts import Parts
 from cost_analytics.failures import CommandError
 from cost_analytics.settings import SettingsError
 
@@ -37,6 +38,23 @@ def test_one_at_a_time(tmp_path: Path) -> None:
         pass
     with locked(path, "the third"):
         assert path.read_text() == "the third\n"
+
+
+async def test_only_the_owner_enters_the_directory_of_the_logs(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir(mode=0o755)
+    for directory in (tmp_path / "logs", tmp_path / "new" / "logs"):
+        Parts(directory, {})
+        assert directory.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_secret_in_a_file_is_used_and_none_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text(f"{KEY}\n")
+    monkeypatch.setenv("JWT_SECRET_FILE", str(tmp_path / "secret"))
+    values = values_of(tmp_path / "dev.env")
+    assert "JWT_SECRET" not in values
+    assert checked(values).tokens.secret.reveal() == KEY
 
 
 def test_settings_are_complete_and_the_secret_is_kept(tmp_path: Path) -> None:

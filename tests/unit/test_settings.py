@@ -14,7 +14,7 @@ from cost_analytics.configuration.dev_file import read_dev_file, write_dev_file
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.tree import LimitSection
 from cost_analytics.configuration.variable import Need
-from cost_analytics.configuration.variables import VARIABLES, settings_page
+from cost_analytics.configuration.variables import SECRETS, VARIABLES, settings_page
 from cost_analytics.settings import SettingsError, merged, settings_from
 
 KEY = "a-key-of-more-than-thirty-two-bytes"
@@ -265,15 +265,15 @@ def test_the_page_of_settings_is_the_table_of_settings() -> None:
 
 def test_every_documented_setting_is_read() -> None:
     folder = Path(settings.__file__).parent / "configuration"
-    read = re.findall(r'"([A-Z][A-Z_]{3,})"', (folder / "sections.py").read_text())
-    source = Path(settings.__file__).read_text()
-    assert {"{login.upper()}_DATABASE_URL", "{process.upper()}_DATABASE_PASSWORD"} <= set(
-        re.findall(r'f"([^"]+)"', source)
-    )
-    read += re.findall(r'"([A-Z][A-Z_]{3,})"', source)
-    read += [f"{login.upper()}_DATABASE_URL" for login in get_args(settings.Login)]
-    read += [f"{process.upper()}_DATABASE_PASSWORD" for process in settings.PROCESSES]
-    assert VARIABLES.keys() <= set(read)
+    modules = list(folder.glob("*section*.py"))
+    source = "".join(path.read_text() for path in [*modules, Path(settings.__file__)])
+    logins = {"{login.upper()}_DATABASE_URL", "{login.upper()}_DATABASE_PASSWORD"}
+    assert logins <= set(re.findall(r'f"([^"]+)"', source))
+    read = set(re.findall(r'"([A-Z][A-Z_]{3,})"', source))
+    read |= {f"{login.upper()}_DATABASE_URL" for login in get_args(settings.Login)}
+    read |= {f"{login.upper()}_DATABASE_PASSWORD" for login in get_args(settings.Login)}
+    # Every secret is read from its file: tests/unit/configuration/test_secrets.py.
+    assert VARIABLES.keys() <= read | {secret.file_name for secret in SECRETS.values()}
 
 
 def test_retention_never_forgets_an_identity_that_may_come_again() -> None:

@@ -54,3 +54,10 @@ def test_no_token_is_made_that_would_be_refused(user: str, flaw: str) -> None:
 def test_somebody_must_be_named() -> None:
     with pytest.raises(CommandError, match="--user"):
         mint(TokenSection(secret=Secret(KEY)), " ", ttl_seconds=60)
+
+
+def test_no_token_is_made_for_longer_than_the_api_accepts() -> None:
+    section = TokenSection(secret=Secret(KEY), lifetime_seconds_max=60)
+    assert mint(section, "alice", ttl_seconds=60)
+    with pytest.raises(CommandError, match=r"at most 60 s \(JWT_LIFETIME_MAX_SECONDS\)"):
+        mint(section, "alice", ttl_seconds=61)

@@ -45,10 +45,17 @@ async def test_logins_are_made_kept_and_changed(admin_url: str, tmp_path: Path) 
     assert read_dev_file(file) == first
     create(admin_url, tmp_path)
     await works(first)
-    create(admin_url, tmp_path, "--write", str(file), "--rotate", WORKER_DATABASE_PASSWORD="given")
+    create(
+        admin_url,
+        tmp_path,
+        "--write",
+        str(file),
+        "--rotate",
+        WORKER_DATABASE_PASSWORD="given-password",
+    )
     second = read_dev_file(file)
     assert second["API_DATABASE_URL"] != first["API_DATABASE_URL"]
-    assert ":given@" in second["WORKER_DATABASE_URL"]
+    assert ":given-password@" in second["WORKER_DATABASE_URL"]
     await works(second)
 
 
@@ -74,7 +81,8 @@ async def test_a_new_login_without_a_place_for_its_password_is_refused(
 
 async def test_the_api_does_not_start_as_a_superuser(admin_url: str, tmp_path: Path) -> None:
     values = {
-        "DATABASE_URL": admin_url, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "JWT_SECRET": "aB3" * 12,
+        "DATABASE_URL": admin_url, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "JWT_SECRET": "a-key-of-more-than-thirty-two-bytes",
     }  # fmt: skip
     done = run_command("api", values=values, cwd=tmp_path)
     assert done.returncode == 2

@@ -1,0 +1,57 @@
+"""The file `docker-compose.yml` as Compose sees it without variables: no engine runs here."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, cast
+
+import yaml
+
+from cost_analytics import settings
+from cost_analytics.configuration.variable import Need
+
+ROOT: Final = Path(__file__).parents[2]
+TEXT: Final = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+
+DEFAULT: Final = re.compile(r"\$\{(\w+):-([^}]*)\}")
+
+
+def interpolated() -> dict[str, Any]:
+    """Return the file as Compose would see it without variables."""
+
+    def filled(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {name: filled(inner) for name, inner in part.items()}
+        if isinstance(part, list):
+            return [filled(inner) for inner in part]
+        return DEFAULT.sub(r"\2", part) if isinstance(part, str) else part
+
+    return cast("dict[str, Any]", filled(yaml.safe_load(TEXT)))
+
+
+FILE: Final = interpolated()
+SERVICES: Final[dict[str, dict[str, Any]]] = FILE["services"]
+OURS: Final = {name: service for name, service in SERVICES.items() if "build" in service}
+
+
+def texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return an environment as a process gets it."""
+    return {name: str(value) for name, value in values.items()}
+
+
+def sections_of(command: str) -> tuple[Need, ...]:
+    """Return the sections of the settings that a command reads, from its source."""
+    source = ROOT / "cost_analytics" / "commands" / f"{command}.py"
+    [arguments] = re.findall(r"settings\.load\(([^)]*)\)", source.read_text(encoding="utf-8"))
+    arguments, _, _ = arguments.partition("login=")
+    return cast("tuple[Need, ...]", tuple(re.findall(r'"(\w+)"', arguments)))
+
+
+LOGINS: Final[dict[str, settings.Login]] = {
+    "roles": "admin",
+    "operator": "operator",
+    "worker": "worker",
+    "notices": "notifications",
+    "api": "api",
+}
+"""As whom each service logs in to the database; only one as the administrator."""

@@ -1,0 +1,118 @@
+"""In Compose, secrets are files, networks keep data from the edge, and each container is limited."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import pytest
+
+from cost_analytics import settings
+from cost_analytics.configuration.variable import Need
+from cost_analytics.configuration.variables import SECRETS, VARIABLES
+from tests.support.compose import FILE, LOGINS, OURS, ROOT, SERVICES, TEXT, sections_of, texts
+from tests.support.parts import lack
+
+MOUNT: Final = "/run/secrets/"
+
+LOGIN_ADDRESSES: Final = frozenset({"DATABASE_URL", "ADMIN_DATABASE_URL", "RERATE_DATABASE_URL"})
+"""Secrets that are given by value: the password in them is what is secret, and it is apart."""
+
+
+@pytest.fixture(scope="module")
+def secret_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the secrets by the commands that the file and the README give."""
+    bash = shutil.which("bash")
+    if bash is None or shutil.which("openssl") is None:
+        lack("bash and openssl", "the commands that make the secrets are written for them")
+    commands = re.search(r"^#   (mkdir .*\n(?:#   .*\n)+)", TEXT, re.MULTILINE)
+    assert commands is not None
+    script = commands[1].replace("#   ", "")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert script in re.sub(r" +# .*", "", readme)
+    directory = tmp_path_factory.mktemp("compose")
+    subprocess.run([bash, "-ec", script], cwd=directory, check=True)
+    return directory
+
+
+def test_secrets_are_files_that_only_their_owner_can_reach(secret_files: Path) -> None:
+    declared = {name: what["file"] for name, what in FILE["secrets"].items()}
+    assert declared == {name: f"./secrets/{name}" for name in declared}
+    made = {path.name: path.read_text() for path in (secret_files / "secrets").iterdir()}
+    assert made.keys() == declared.keys()
+    assert {name for name, text in made.items() if not text} == {"smtp_url", "sms_password"}
+    assert (secret_files / "secrets").stat().st_mode & 0o777 == 0o700
+    assert "/secrets/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    used = {name for service in SERVICES.values() for name in service.get("secrets", ())}
+    assert used == declared.keys()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_gets_the_secrets_that_it_reads_and_none_by_value(name: str) -> None:
+    environment = texts(SERVICES[name].get("environment", {}))
+    assert not SECRETS.keys() - LOGIN_ADDRESSES & environment.keys()
+    read = {text.removeprefix(MOUNT) for text in environment.values() if text.startswith(MOUNT)}
+    assert read == set(SERVICES[name].get("secrets", ()))
+    for text in environment.values():
+        assert urlsplit(text).password is None
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_services_get_settings_that_exist_and_suffice(name: str, secret_files: Path) -> None:
+    environment = texts(OURS[name]["environment"])
+    assert environment.keys() <= VARIABLES.keys()
+    # `operator` is for every command that is run by hand.
+    needs: tuple[Need, ...] = ("database", "kafka") if name == "operator" else sections_of(name)
+    login = LOGINS[name]
+    mounted = {
+        variable: text.replace(MOUNT, f"{secret_files}/secrets/")
+        for variable, text in environment.items()
+    }
+    loaded = settings.settings_from(mounted, *needs, login=login)
+    secret = "postgres" if name == "roles" else login
+    password = (secret_files / "secrets" / f"{secret}_database_password").read_text().strip()
+    user = "cost_analytics" if name == "roles" else f"cost_analytics_{login}"
+    assert f"{user}:{password}@" in loaded.database_url.reveal()
+    mounts = "postgres_database_password" in OURS[name]["secrets"]
+    assert mounts is (name == "roles")
+    allowed = {*needs, "logs"}
+    assert {VARIABLES[variable].section for variable in environment} <= allowed
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_may_take_a_limited_share_of_the_machine(name: str) -> None:
+    service = SERVICES[name]
+    assert re.fullmatch(r"[1-9]\d*[mg]", service["mem_limit"])
+    assert 0 < service["pids_limit"] <= 4_096
+    assert service["logging"] == {
+        "driver": "json-file",
+        "options": {"max-size": "10m", "max-file": "5"},
+    }
+
+
+def test_networks_keep_data_away_from_the_edge() -> None:
+    members = {
+        network: {name for name, service in SERVICES.items() if network in service["networks"]}
+        for network in FILE["networks"]
+    }
+    assert members["edge"] == members["metrics"] == {"api"}
+    assert members["out"] == {"notices"}
+    assert members["data"] == {"postgres", "roles", "operator", "worker", "notices", "api"}
+    assert members["stream"] == {"kafka", "topics", "operator", "worker", "notices", "api"}
+    internal = {name for name, what in FILE["networks"].items() if what and what.get("internal")}
+    assert internal == {"metrics", "data", "stream"}
+    # What a service waits for, and what its settings name, is in a network with it.
+    for name, service in SERVICES.items():
+        others = set(service.get("depends_on", ()))
+        words = " ".join(texts(service.get("environment", {})).values())
+        others |= {other for other in SERVICES if re.search(rf"\b{other}:\d", words)}
+        for other in others - {name}:
+            reachable = set(service["networks"]) & set(SERVICES[other]["networks"])
+            assert reachable, (name, other)
+
+
+def test_only_the_api_is_published_and_its_metrics_are_not() -> None:
+    assert [name for name, service in SERVICES.items() if "ports" in service] == ["api"]
+    assert str(SERVICES["api"]["environment"]["METRICS_PORT"]) not in str(SERVICES["api"]["ports"])

@@ -1,0 +1,193 @@
+"""Secrets come from variables or files, are hard to guess, and are in no message."""
+
+import secrets
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from cost_analytics.configuration.reader import Reader
+from cost_analytics.configuration.secret import weakness_of
+from cost_analytics.configuration.variable import Need
+from cost_analytics.configuration.variables import SECRETS, VARIABLES
+from cost_analytics.settings import Login, SettingsError, load, merged, settings_from
+
+KEY = "a-key-of-more-than-thirty-two-bytes"
+URL = "postgresql://{user}@db/costs"
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start without settings."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def errors_of(values: dict[str, str], *needs: Need, login: Login = "operator") -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        settings_from(values, *needs, login=login)
+    return caught.value.errors
+
+
+def file_with(directory: Path, content: str | bytes) -> str:
+    path = directory / "secret"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return str(path)
+
+
+def test_the_secrets() -> None:
+    logins = {login.upper() for login in get_args(Login)}
+    assert SECRETS.keys() == {
+        "DATABASE_URL",
+        "RERATE_DATABASE_URL",
+        *(f"{login}_DATABASE_URL" for login in logins),
+        *(f"{login}_DATABASE_PASSWORD" for login in logins),
+        "JWT_SECRET",
+        "KAFKA_SASL_PASSWORD",
+        "SMTP_URL",
+        "SMS_PASSWORD",
+    }
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_every_secret_may_be_in_a_file(name: str, ending: str, tmp_path: Path) -> None:
+    path = file_with(tmp_path, f" a secret with blanks {ending}")
+    reader = Reader({f"{name}_FILE": path})
+    assert reader.is_set(name)
+    assert reader.secret(name).reveal() == " a secret with blanks "
+    assert reader.errors == []
+
+
+@pytest.mark.parametrize("content", ["", "\n", " \n"])
+def test_an_empty_file_counts_as_unset(content: str, tmp_path: Path) -> None:
+    values = {"SMTP_URL_FILE": file_with(tmp_path, content)}
+    assert settings_from(values, "delivery").delivery.channel_types() == ("webhook",)
+    [error] = errors_of({"JWT_SECRET_FILE": file_with(tmp_path, content)}, "tokens")
+    assert "is not set" in error
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_is_given_once(name: str, tmp_path: Path) -> None:
+    reader = Reader({name: "hush-hush", f"{name}_FILE": file_with(tmp_path, "hush-hush")})
+    reader.required(name)
+    reader.secret(name)
+    assert reader.errors == [f"{name} and {name}_FILE are set; give one of them."]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"hush\nhush", "with more than one line"),
+        (b"hush\0hush", "with more than one line"),
+        (b"hush\xff", "not UTF-8"),
+        (b"hush" * 20_000, "more than 64 KiB"),
+        (None, "cannot be read: No such file"),
+        ("directory", "cannot be read: Is a directory"),
+    ],
+)
+def test_a_file_that_cannot_be_used(
+    content: bytes | str | None, reason: str, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "hush-hush")
+    if content == "directory":
+        path = str(tmp_path)
+    elif isinstance(content, bytes):
+        path = file_with(tmp_path, content)
+    [error] = errors_of({"JWT_SECRET_FILE": path}, "tokens")
+    assert error.startswith("JWT_SECRET_FILE names a ")
+    assert reason in error
+    # Somebody may have given the secret in place of the path.
+    assert "hush" not in error
+
+
+def test_an_unreadable_file_of_a_section_that_is_not_needed_does_not_matter() -> None:
+    values = {"JWT_SECRET_FILE": "/nowhere", "API_DATABASE_PASSWORD_FILE": "/nowhere"}
+    settings_from({**values, "DATABASE_URL": URL.format(user="u:p")}, "database")
+
+
+def test_the_address_of_a_login_may_be_in_a_file(tmp_path: Path) -> None:
+    values = {
+        "DATABASE_URL": URL.format(user="other"),
+        "API_DATABASE_URL_FILE": file_with(tmp_path, URL.format(user="api:pw") + "\n"),
+    }
+    of_api = settings_from(values, "database", login="api").database_url
+    assert of_api.reveal() == URL.format(user="api:pw")
+    assert settings_from(values, "database").database_url.reveal() == URL.format(user="other")
+    [error] = errors_of({"API_DATABASE_URL_FILE": "/nowhere"}, "database", login="api")
+    assert error.startswith("API_DATABASE_URL_FILE names")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgresql://api@db/costs", "postgresql://api:p%40%2F%25%3A@db/costs"),
+        ("postgresql://api:own@db/costs", "postgresql://api:own@db/costs"),
+        ("postgresql://db/costs", "postgresql://db/costs"),
+    ],
+)
+def test_a_password_may_be_apart_from_its_address(url: str, expected: str, tmp_path: Path) -> None:
+    values = {"DATABASE_URL": url, "API_DATABASE_PASSWORD_FILE": file_with(tmp_path, "p@/%:\n")}
+    loaded = settings_from(values, "database", login="api")
+    assert loaded.database_url.reveal() == expected
+    assert settings_from(values, "database").database_url.reveal() == url
+
+
+def test_the_api_applies_late_prices_as_the_worker() -> None:
+    values = {
+        "DATABASE_URL": URL.format(user="api:pw"),
+        "RERATE_DATABASE_URL": URL.format(user="worker"),
+        "WORKER_DATABASE_PASSWORD": "its-own",
+    }
+    loaded = settings_from(values, "database", login="api")
+    assert loaded.rerate_url.reveal() == URL.format(user="worker:its-own")
+    assert URL.format(user="worker:its-own") in loaded.secrets()
+
+
+def test_a_file_is_not_mixed_with_the_dev_file() -> None:
+    beside = {"JWT_SECRET": KEY, "DATABASE_URL": "dev", "SMTP_URL": "dev"}
+    given = {"JWT_SECRET_FILE": "a", "API_DATABASE_URL_FILE": "b", "SMTP_URL_FILE": "c"}
+    assert merged(given, beside) == given
+    assert merged({"JWT_SECRET": "k"}, {"JWT_SECRET_FILE": "f"}) == {"JWT_SECRET": "k"}
+
+
+def test_a_command_reads_the_file_that_its_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JWT_SECRET_FILE", file_with(tmp_path, f"{KEY}\n"))
+    loaded = load("tokens", dev_file=tmp_path / "none")
+    assert loaded.tokens.secret.reveal() == KEY
+    assert KEY in loaded.secrets()
+
+
+@pytest.mark.parametrize(
+    ("secret", "reason"),
+    [
+        ("s" * 64, "at least 8 different characters"),
+        ("0123456" * 8, "at least 8 different characters"),
+        ("01234567" * 8, "must not repeat a shorter text"),
+        ("correct horse battery", "at least 32 bytes"),
+    ],
+)
+def test_a_weak_secret_is_refused_with_the_way_out(secret: str, reason: str) -> None:
+    [error] = errors_of({"JWT_SECRET": secret}, "tokens")
+    assert error.startswith("JWT_SECRET must")
+    assert reason in error
+    assert error.endswith("; `openssl rand -hex 32` makes a good one.")
+    assert secret not in error
+
+
+@pytest.mark.parametrize("login", ["api", "migrate", "notifications", "operator", "worker"])
+def test_roles_create_gives_no_login_a_weak_password(login: str) -> None:
+    name = f"{login.upper()}_DATABASE_PASSWORD"
+    values = {"DATABASE_URL": URL.format(user="root:pw"), name: "x" * 40}
+    [error] = errors_of(values, "database", login="admin")
+    assert error.startswith(f"{name} must have at least 8 different characters")
+    good = settings_from({**values, name: "a-password-x"}, "database", login="admin")
+    assert good.passwords[login].reveal() == "a-password-x"
+
+
+def test_random_secrets_are_never_weak() -> None:
+    for _ in range(2_000):
+        assert weakness_of(secrets.token_hex(16), 32) is None
+        assert weakness_of(secrets.token_urlsafe(24), 32) is None
