@@ -10,7 +10,7 @@ import msgspec
 
 from ledger.notices import one_line
 from ledger.store.notices import Claim
-from schemas.alerts import ALERT_TYPE
+from schemas.alerts import ALERT_TYPE, SpendBasis
 from schemas.exact import exact_text
 from schemas.jsonio import encode
 from schemas.notices import TEST_TYPE, VERIFICATION_TYPE, ChannelMessage, WebhookEvent
@@ -31,12 +31,15 @@ class _Driver(msgspec.Struct):
 
 
 class _Alert(msgspec.Struct):
-    """As much of an alert as people are told."""
+    """The parts of an alert that a message to a person has."""
 
     type: str
-    threshold_percent: Decimal = msgspec.field(name="threshold_percent")
+    threshold_percent: Decimal
     message: str
+    limit_usd: Decimal
+    current_spend: Decimal
     remaining: Decimal
+    basis: SpendBasis
     drivers: list[_Driver]
 
 
@@ -64,16 +67,32 @@ def _alert(claim: Claim) -> Notice:
         raise WordingError(f"the alert cannot be read: {error}") from None
     percent = exact_text(alert.threshold_percent)
     subject = f"{percent} % of {_TITLES.get(alert.type, 'a budget')} reached"
-    lines = [alert.message, f"Remaining: {exact_text(alert.remaining)} USD."]
+    lines = [alert.message, _position(alert)]
     if alert.drivers:
-        costs = (f"{driver.service} {exact_text(driver.cost)} USD" for driver in alert.drivers)
-        lines.append(f"Largest costs: {', '.join(costs)}.")
+        lines.append(_largest_costs(alert))
     event = WebhookEvent(
         type=ALERT_TYPE,
         timestamp=claim.created_at,
         data=msgspec.Raw((claim.alert or "").encode()),
     )
     return _notice(claim, subject, lines, event)
+
+
+def _position(alert: _Alert) -> str:
+    """Return how much of the limit is used, under the name of what the budget counts."""
+    spend, limit, remaining = map(
+        exact_text, (alert.current_spend, alert.limit_usd, alert.remaining)
+    )
+    name = "Charged" if alert.basis == "charged" else "Cost"
+    return f"{name}: {spend} USD of {limit} USD. Remaining: {remaining} USD."
+
+
+def _largest_costs(alert: _Alert) -> str:
+    """Return the largest costs; where the budget counts charges, they are not part of these."""
+    costs = ", ".join(f"{one.service} {exact_text(one.cost)} USD" for one in alert.drivers)
+    if alert.basis == "charged":
+        return f"Cost (what vendors charge; this budget does not count it): {costs}."
+    return f"Largest costs: {costs}."
 
 
 def _verification(claim: Claim) -> Notice:

@@ -125,11 +125,25 @@ def test_an_alert_in_words_and_in_json() -> None:
     data = encode(one).decode()
     told = notice_of(claim("alert", "webhook", alert=data))
     assert told.subject == "Cost Analytics: 87.5 % of your monthly budget reached"
-    assert told.text == (f"{one.message}\n\nRemaining: 1.5 USD.\n\nLargest costs: twilio 5 USD.\n")
+    assert told.text == (
+        f"{one.message}\n\n"
+        "Charged: 8.5 USD of 10 USD. Remaining: 1.5 USD.\n\n"
+        "Cost (what vendors charge; this budget does not count it): twilio 5 USD.\n"
+    )
     body = json.loads(told.body)
     assert body["type"] == "budget.threshold.reached"
     assert body["data"] == json.loads(data)
     assert notice_of(claim("alert", "webhook", alert=data)) == told
+
+
+def test_an_alert_about_cost_names_no_charge() -> None:
+    one = alert(basis="cost")
+    told = notice_of(claim("alert", "email", alert=encode(one).decode()))
+    assert told.text == (
+        f"{one.message}\n\n"
+        "Cost: 8.5 USD of 10 USD. Remaining: 1.5 USD.\n\n"
+        "Largest costs: twilio 5 USD.\n"
+    )
 
 
 def test_html_is_escaped() -> None:
