@@ -6,6 +6,7 @@ InterfaceError at its end, whatever error or cancellation was on its way.
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -76,7 +77,11 @@ class SimulatedConnection:
         self._is_lost = False
 
     async def fetch(self, query: str, *arguments: Any) -> Any:
-        return await self._operate(query, lambda real: real.fetch(query, *arguments))
+        """Return the rows, in an order of the seed's where the query asks for none."""
+        rows = await self._operate(query, lambda real: real.fetch(query, *arguments))
+        return (
+            rows if _is_ordered(query) else self._database.chance.shuffled(sorted(rows, key=repr))
+        )
 
     async def fetchrow(self, query: str, *arguments: Any) -> Any:
         return await self._operate(query, lambda real: real.fetchrow(query, *arguments))
@@ -211,6 +216,13 @@ class _Block:
 
 def _commits(query: str) -> bool:
     return query == "COMMIT"
+
+
+def _is_ordered(query: str) -> bool:
+    """Return whether the outermost part of a query has an ORDER BY."""
+    while query != (rest := re.sub(r"\([^()]*\)", "", query)):
+        query = rest
+    return "ORDER BY" in query
 
 
 def _short(query: str) -> str:

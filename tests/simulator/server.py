@@ -1,12 +1,16 @@
 """The real PostgreSQL behind the simulation: one step at a time, and emptied between two runs.
 
 Its work takes no virtual time. A statement that waits for a lock of another simulated connection is
-parked, and the simulation goes on without it, so that what runs at a time is one statement only.
+parked: its backend is stopped (SIGSTOP), so that only one statement runs at a time. When locks are
+released, the backends that got them continue one after another, in the order of their parking.
+PostgreSQL's locks and snapshots stay what they are; only their order no longer depends on the machine.
 The clock of the database is the virtual one, too: `now()` is a function that comes before the
 server's own.
 """
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
@@ -18,6 +22,8 @@ from typing import Any, TypeVar
 import asyncpg
 
 from ledger.store.codecs import use_fast_codecs
+from ledger.store.partitions import ensure_months, month_of
+from tests.simulator.clock import START
 from tests.support.background import Background
 
 T = TypeVar("T")
@@ -36,6 +42,22 @@ _DEFAULTS = r"""
     FROM pg_attrdef AS d JOIN pg_attribute AS a ON (a.attrelid, a.attnum) = (d.adrelid, d.adnum)
     WHERE pg_get_expr(d.adbin, d.adrelid) ~ '^(pg_catalog\.)?(now|clock_timestamp)\(\)$'
 """
+_NO_VACUUM = """
+    SELECT format('ALTER TABLE %s SET (autovacuum_enabled = off)', oid::regclass)
+    FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+"""
+_EMPTY = """
+    DO $$
+    DECLARE used text := (
+        SELECT string_agg(oid::regclass::text, ', ') FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > 0
+    );
+    BEGIN
+        IF used IS NOT NULL THEN
+            EXECUTE 'TRUNCATE ' || used || ' CASCADE';
+        END IF;
+    END $$
+"""
 _TABLES = """
     SELECT c.oid::regclass::text AS name, string_agg(quote_ident(a.attname), ', ') AS columns
     FROM pg_class AS c
@@ -53,10 +75,12 @@ _BLOCKERS = "SELECT pid, pg_blocking_pids(pid) FROM unnest($1::integer[]) AS ask
 _SESSION = {
     "search_path": "simulator, public, pg_catalog",
     "timezone": "UTC",
-    "deadlock_timeout": "1ms",
+    "deadlock_timeout": "1h",  # the simulation looks for deadlocks itself
+    "plan_cache_mode": "force_custom_plan",  # no plan depends on what a session did before
     "application_name": "simulator",
     "synchronous_commit": "off",
 }
+_PARTITION_DAYS = [timedelta(days=days) for days in (-60, -30, 0, 30, 60)]
 _PATIENCE_SECONDS = 0.004
 _STUCK_SECONDS = 30
 _CLOCK_STEP_SECONDS = 0.1
@@ -81,6 +105,7 @@ class Server:
         self._free: dict[bool, list[Backend]] = {True: [], False: []}
         self._lent: dict[int, Backend] = {}
         self._parked: dict[int, tuple[Future[Any], asyncio.Future[None]]] = {}
+        self._deadlocked: set[int] = set()
         self._clock_seconds = -1.0
         self.clock_ahead = timedelta()
         self._reset = ""
@@ -109,11 +134,11 @@ class Server:
     async def _prepare(self) -> None:
         await self.monitor.execute("SET session_replication_role = replica")  # no foreign keys
         await self.monitor.execute(_SETUP)
-        for row in await self.monitor.fetch(_DEFAULTS):
+        await ensure_months(self.monitor, (month_of(START + days) for days in _PARTITION_DAYS))
+        for row in await self.monitor.fetch(f"{_DEFAULTS} UNION ALL {_NO_VACUUM}"):
             await self.monitor.execute(row[0])
-        steps = [row[0] for row in await self.monitor.fetch(_SEQUENCES)]
+        steps = [_EMPTY, *(row[0] for row in await self.monitor.fetch(_SEQUENCES))]
         for table, columns in await self.monitor.fetch(_TABLES):
-            steps.append(f"DELETE FROM {table}")
             if await self.monitor.fetchval(f"SELECT EXISTS (SELECT FROM {table})"):
                 copy = f'simulator_copies."{table}"'
                 await self.monitor.execute(f"CREATE TABLE {copy} AS SELECT {columns} FROM {table}")
@@ -123,7 +148,10 @@ class Server:
         self._reset = ";".join(steps)
 
     def reset(self) -> None:
-        """Make the database what the migrations have made it."""
+        """Make the database what the migrations have made it, page by page.
+
+        The order of rows and the plans of queries depend on what a table's pages held before.
+        """
         self._clock_seconds = -1.0
         self.clock_ahead = timedelta()
         self.run(self.monitor.execute(self._reset))
@@ -150,8 +178,9 @@ class Server:
         return Backend(connection, is_fast)
 
     def take_back(self, backend: Backend) -> None:
-        """Roll back what a lost connection had begun, and lend its backend again."""
+        """Roll back the work of a lost connection, and make its backend available again."""
         self.cancel(backend)
+        self._deadlocked.discard(backend.pid)
         self.run(_roll_back(backend.connection))
         del self._lent[backend.pid]
         self._free[backend.is_fast].append(backend)
@@ -160,11 +189,15 @@ class Server:
     async def perform(
         self, backend: Backend, work: Callable[[asyncpg.Connection], Awaitable[T]]
     ) -> T:
-        """Run a statement, waiting in virtual time for as long as another one has its locks."""
+        """Run a statement, waiting in virtual time for as long as another one has its locks.
+
+        Raises DeadlockDetectedError in the statement whose wait completes a cycle.
+        """
         future = self._background.begin(_of(work(backend.connection)))
         if self._is_blocked(future, backend.pid):
             waiting = asyncio.get_running_loop().create_future()
             self._parked[backend.pid] = parked = future, waiting
+            self._stop(backend.pid)
             try:
                 await waiting
             finally:
@@ -174,45 +207,68 @@ class Server:
                     del self._parked[backend.pid]
         try:
             return future.result()
+        except asyncpg.QueryCanceledError:
+            if backend.pid in self._deadlocked:
+                self._deadlocked.discard(backend.pid)
+                raise asyncpg.DeadlockDetectedError("deadlock detected") from None
+            raise
         finally:
             if not backend.connection.is_in_transaction():
                 self.settle()
 
-    def _is_blocked(
-        self, future: Future[Any], pid: int, patience_seconds: float = _PATIENCE_SECONDS
-    ) -> bool:
+    def _is_blocked(self, future: Future[Any], pid: int) -> bool:
         """Wait until a statement has ended, or waits for a lock of a lent backend."""
         deadline = time.monotonic() + _STUCK_SECONDS
         while time.monotonic() < deadline:
             with suppress(NotDoneError):
-                future.exception(patience_seconds)
+                future.exception(_PATIENCE_SECONDS)
             if future.done():
                 return False
-            if self._waits(pid) and not future.done():
+            blockers = self._blockers(pid)
+            if pid in blockers:
+                self._deadlocked.add(pid)
+                self.fetch("SELECT pg_cancel_backend($1)", pid)
+                future.exception(_STUCK_SECONDS)
+            elif blockers:
                 return True
-            patience_seconds = _PATIENCE_SECONDS
         raise AssertionError(f"a statement neither ends nor waits: {pid}")
 
-    def _waits(self, pid: int) -> bool:
-        """Say whether a backend waits for others, none of which waits for it in turn."""
+    def _blockers(self, pid: int) -> set[int]:
+        """Return the lent backends that a backend waits for, directly or through others.
+
+        The backend itself is among them when all of them wait for each other.
+        """
         blockers = {row[0]: set(row[1]) for row in self.fetch(_BLOCKERS, sorted(self._lent))}
         reached, left = set[int](), {pid}
         while left:
             left = {blocker for one in left for blocker in blockers.get(one, ())} - reached
             reached |= left
-        return bool(reached & self._lent.keys()) and pid not in reached
+        return reached & self._lent.keys()
 
     def settle(self) -> None:
-        """After locks may have been given up: let those go on who waited for them."""
-        for pid, (future, waiting) in list(self._parked.items()):
-            if not waiting.done() and not self._is_blocked(future, pid, patience_seconds=0):
+        """Continue the statements that got their locks, one at a time, until none is left."""
+        while pid := self._first_released():
+            future, waiting = self._parked[pid]
+            os.kill(pid, signal.SIGCONT)
+            if self._is_blocked(future, pid):
+                self._stop(pid)
+            else:
                 waiting.set_result(None)
+
+    def _first_released(self) -> int | None:
+        waiting = [pid for pid, parked in self._parked.items() if not parked[1].done()]
+        return next((pid for pid in waiting if not self._blockers(pid)), None)
+
+    def _stop(self, pid: int) -> None:
+        """Stop a backend that waits: while it does, it has no latch that others may need."""
+        os.kill(pid, signal.SIGSTOP)
 
     def cancel(self, backend: Backend) -> None:
         """Cancel the statement that waits, and wait for its end."""
         parked = self._parked.get(backend.pid)
         if parked is not None and not parked[0].done():
             self.fetch("SELECT pg_cancel_backend($1)", backend.pid)
+            os.kill(backend.pid, signal.SIGCONT)
             parked[0].exception(_STUCK_SECONDS)
 
 
