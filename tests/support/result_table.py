@@ -64,7 +64,8 @@ class ResultTable:
             for name, value in report.user_properties
             if name == self.mark and isinstance(value, dict)
         ]
-        rows = [*self.rows(reported), *map(self._failed, filter(_has_failed, reports))]
+        failed = [*filter(_has_failed, reports), *_not_collected(terminalreporter)]
+        rows = [*self.rows(reported), *map(self._failed, failed)]
         if not rows:
             return
         table = [list(self.headings), *rows]
@@ -77,13 +78,22 @@ class ResultTable:
     def _reports(self, terminalreporter: pytest.TerminalReporter) -> Iterator[pytest.TestReport]:
         for outcome in ("passed", "failed", "error"):
             for report in terminalreporter.stats.get(outcome, []):
-                if self.mark in report.keywords and (report.when == "call" or report.failed):
+                if not isinstance(report, pytest.TestReport) or self.mark not in report.keywords:
+                    continue
+                if report.when == "call" or report.failed:
                     yield report
 
-    def _failed(self, report: pytest.TestReport) -> list[str]:
+    def _failed(self, report: pytest.TestReport | pytest.CollectReport) -> list[str]:
         where = report.nodeid.rpartition("/")[2]
         blanks = ["-"] * (len(self.headings) - 2)
-        return [f"FAILED {where}", *blanks, str(round(report.duration))]
+        return [f"FAILED {where}", *blanks, str(round(getattr(report, "duration", 0)))]
+
+
+def _not_collected(terminalreporter: pytest.TerminalReporter) -> Iterator[pytest.CollectReport]:
+    """Return the files that cannot be imported: no table knows which cases they hold."""
+    for report in terminalreporter.stats.get("error", []):
+        if isinstance(report, pytest.CollectReport):
+            yield report
 
 
 def _has_failed(report: pytest.TestReport) -> bool:

@@ -1,5 +1,8 @@
 """The table of faults fails a case whose figures are not those that are promised."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,3 +62,14 @@ def test_a_difference_is_summed_without_cancelling_out() -> None:
     )
     assert difference_nano(one, other) == 5 + 5 + 5 + 5
     assert difference_nano(one, one) == 0
+
+
+def test_a_file_that_cannot_be_imported_is_named_with_its_error(tmp_path: Path) -> None:
+    broken = tmp_path / "test_broken.py"
+    broken.write_text("import a_module_that_does_not_exist")
+    options = [f"--rootdir={tmp_path}", "-p", "tests.conftest", "-m", "fault"]
+    command = [sys.executable, "-m", "pytest", *options, str(broken)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "FAILED test_broken.py" in done.stdout
+    assert "No module named 'a_module_that_does_not_exist'" in done.stdout
+    assert "INTERNALERROR" not in done.stdout + done.stderr
