@@ -17,11 +17,16 @@ from ledger.store.database import connected
 from tests.support import parts
 from tests.support.dev_instance import dev
 from tests.support.events import cost
+from tests.support.fault_load import FaultLoad
+from tests.support.fault_table import FaultRecorder
 from tests.support.logins import create_test_logins
 from tests.support.product import Product
 from tests.support.streaming import Stage
+from tests.support.worker_process import WorkerProcess
 
 STOP_SECONDS = 10
+FREEZES = 2
+FROZEN_SECONDS = 8
 COMMANDS = ("worker", "api", "notices")
 
 pytestmark = pytest.mark.timeout(240)
@@ -80,6 +85,34 @@ async def test_a_stop_takes_no_longer_than_ten_seconds(frozen: str, tmp_path: Pa
     figures = ", ".join(f"{name} {s:.1f} s" for name, s in zip(COMMANDS, took, strict=True))
     parts.figures.append(f"SIGTERM while {frozen} is frozen: {figures}")
     assert max(took) < STOP_SECONDS, figures
+
+
+@pytest.mark.parametrize("frozen", ["PostgreSQL", "the broker"])
+async def test_a_frozen_server_loses_and_doubles_nothing(
+    frozen: str, tmp_path: Path, record_fault: FaultRecorder
+) -> None:
+    async with EmbeddedPostgres(tmp_path / "data") as postgres, EmbeddedTansu(tmp_path) as broker:
+        stage = Stage(broker.bootstrap, False, await make_database(postgres))
+        await stage.reset_topics()
+        load = FaultLoad(stage)
+        await load.set_limits()
+        worker = WorkerProcess(stage, tmp_path)
+        worker.start()
+        pid = postgres.process.pid if frozen == "PostgreSQL" else broker.process.pid
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(load.send(seconds=10))
+                for _ in range(FREEZES):
+                    before = await load.recorded()
+                    await load.until_recorded((before + 1) / load.different)
+                    signal_family(pid, signal.SIGSTOP)
+                    await asyncio.sleep(FROZEN_SECONDS)
+                    signal_family(pid, signal.SIGCONT)
+            await load.report(f"{frozen} frozen {FREEZES} times {FROZEN_SECONDS} s", record_fault)
+            await worker.stop()
+        finally:
+            signal_family(pid, signal.SIGCONT)
+            worker.abandon()
 
 
 @pytest.mark.slow

@@ -130,6 +130,7 @@ def _publishing_before_the_commit() -> Any:
 _move = Recorder._move
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("make_patches", "schema"),
     [

@@ -1,17 +1,20 @@
-"""A wire between the product and its database that a test can cut or silence."""
+"""A network link that a test can cut, silence or delay, and that can lose what it carries."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import urlsplit
+
+Fate = Literal["delivered", "request lost", "answer lost"]
 
 
 @dataclass
 class Link:
-    """A wire to the database that can be cut, and that can go silent.
+    """Connections to a server; a lost request or answer also ends its connection.
 
-    `requests` counts what was sent to the database: for a client that waits for each answer, its
+    `requests` counts what was sent to the server: for a client that waits for each answer, its
     round trips.
     """
 
@@ -21,25 +24,59 @@ class Link:
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
     refuses: bool = False
     requests: int = 0
+    delay_seconds: Callable[[], float] = lambda: 0.0
+    """How long each piece of data takes."""
+    fate_of: Callable[[bytes], Fate] = lambda _: "delivered"
+    """What happens to a piece of data that a client sends."""
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry a connection of a client until one side ends it."""
         if self.refuses:
             writer.close()
             return
-        there, back = await asyncio.open_connection(self.host, self.port)
+        try:
+            there, back = await asyncio.open_connection(self.host, self.port)
+        except OSError:  # the server is down
+            writer.close()
+            return
         self.writers += [writer, back]
-        await asyncio.gather(self._copy(reader, back, 1), self._copy(there, writer, 0))
+        is_lost = asyncio.Event()
+        with suppress(OSError):
+            await asyncio.gather(
+                self._requests(reader, back, is_lost), self._answers(there, writer, is_lost)
+            )
 
-    async def _copy(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, requests: int
+    async def _requests(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_lost: asyncio.Event
     ) -> None:
-        while data := await reader.read(65536):
-            await self.flows.wait()
-            self.requests += requests
-            writer.write(data)
-        writer.close()
+        try:
+            while data := await reader.read(65536):
+                self.requests += 1
+                fate = self.fate_of(data)
+                if fate == "request lost":
+                    break
+                if fate == "answer lost":
+                    is_lost.set()
+                await self._pass(data, writer)
+        finally:
+            writer.close()
+
+    async def _answers(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_lost: asyncio.Event
+    ) -> None:
+        try:
+            while (data := await reader.read(65536)) and not is_lost.is_set():
+                await self._pass(data, writer)
+        finally:
+            writer.close()
+
+    async def _pass(self, data: bytes, writer: asyncio.StreamWriter) -> None:
+        await self.flows.wait()
+        await asyncio.sleep(self.delay_seconds())
+        writer.write(data)
 
     def cut(self) -> None:
+        """End all connections and accept no others until `refuses` is false again."""
         self.refuses = True
         for writer in self.writers:
             writer.close()
@@ -47,18 +84,25 @@ class Link:
 
 
 @asynccontextmanager
-async def linked(database_url: str) -> AsyncIterator[tuple[Link, str]]:
-    parts = urlsplit(database_url)
-    link = Link(parts.hostname or "127.0.0.1", parts.port or 5432)
+async def carried(link: Link, port: int = 0) -> AsyncIterator[int]:
+    """Open a link; yields the port where clients reach it."""
     link.flows.set()
-    server = await asyncio.start_server(link.carry, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    netloc = parts.netloc.rsplit("@", 1)
-    credentials = f"{netloc[0]}@" if len(netloc) > 1 else ""
+    server = await asyncio.start_server(link.carry, "127.0.0.1", port)
     try:
-        yield link, parts._replace(netloc=f"{credentials}127.0.0.1:{port}").geturl()
+        yield server.sockets[0].getsockname()[1]
     finally:
         link.flows.set()
         link.cut()
         server.close()
         await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def linked(database_url: str) -> AsyncIterator[tuple[Link, str]]:
+    """Open a link to a database; yields it and the address of the database behind it."""
+    parts = urlsplit(database_url)
+    link = Link(parts.hostname or "127.0.0.1", parts.port or 5432)
+    netloc = parts.netloc.rsplit("@", 1)
+    credentials = f"{netloc[0]}@" if len(netloc) > 1 else ""
+    async with carried(link) as port:
+        yield link, parts._replace(netloc=f"{credentials}127.0.0.1:{port}").geturl()

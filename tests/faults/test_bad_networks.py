@@ -1,0 +1,152 @@
+"""Networks that delay, stall, break and lose answers: every event counts once, every alert exists once."""
+
+import asyncio
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from cost_analytics.embedded.ports import choose_port
+from cost_analytics.embedded.tansu import EmbeddedTansu
+from ledger.postgres.logins import login_name
+from tests.support.fault_load import FaultLoad
+from tests.support.fault_table import FaultRecorder
+from tests.support.links import Fate, Link, carried, linked
+from tests.support.logins import as_login
+from tests.support.recording import fetch
+from tests.support.streaming import Stage
+from tests.support.worker_process import WorkerProcess
+
+DELAYS_MS = (0, 5, 20, 60)
+STALL_SECONDS = 4
+STALLS = 3
+CUTS = 3
+COMMITS_LOST = 12
+EVERY_NTH_COMMIT = 3
+_COMMIT = re.compile(rb"(?<!ON )COMMIT")
+
+pytestmark = pytest.mark.timeout(240)
+
+
+async def disturb(links: list[Link]) -> None:
+    """Stall each link a few times, then cut each a few times."""
+    for _ in range(STALLS):
+        for link in links:
+            link.flows.clear()
+            await asyncio.sleep(STALL_SECONDS)
+            link.flows.set()
+    for _ in range(CUTS):
+        for link in links:
+            link.cut()
+            await asyncio.sleep(1)
+            link.refuses = False
+            await asyncio.sleep(1)
+
+
+async def test_delayed_networks_lose_and_double_nothing(
+    database_url: str, tmp_path: Path, record_fault: FaultRecorder
+) -> None:
+    """The worker and the emitters reach the broker over a bad link, the worker PostgreSQL, too."""
+    rng = random.Random(7)
+    broker_port = choose_port()
+
+    def delay_seconds() -> float:
+        return rng.choice(DELAYS_MS) / 1000
+
+    to_broker = Link("127.0.0.1", broker_port, delay_seconds=delay_seconds)
+    async with (
+        linked(as_login(database_url, "worker")) as (to_database, worker_url),
+        carried(to_broker) as port,
+        EmbeddedTansu(tmp_path, broker_port, f"127.0.0.1:{port}"),
+    ):
+        to_database.delay_seconds = delay_seconds
+        stage = Stage(f"127.0.0.1:{port}", False, database_url)
+        await stage.reset_topics()
+        load = FaultLoad(stage)
+        await load.set_limits()
+        worker = WorkerProcess(stage, tmp_path, database_url=worker_url)
+        worker.start()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(load.send(seconds=30))
+                tasks.create_task(disturb([to_broker, to_database]))
+            await load.report(
+                f"networks delayed by {DELAYS_MS[-1]} ms, stalled {STALLS}, cut {CUTS} times",
+                record_fault,
+            )
+            await worker.stop()
+        finally:
+            worker.abandon()
+
+
+@pytest.mark.parametrize("fate", ["request lost", "answer lost"])
+async def test_a_commit_without_an_answer_counts_once(
+    fate: Fate, stage: Stage, tmp_path: Path, record_fault: FaultRecorder
+) -> None:
+    """The worker cannot know whether its COMMIT took place."""
+    commits, lost = 0, 0
+
+    def fate_of(data: bytes) -> Fate:
+        nonlocal commits, lost
+        if not _COMMIT.search(data) or lost >= COMMITS_LOST:
+            return "delivered"
+        commits += 1
+        if commits % EVERY_NTH_COMMIT:
+            return "delivered"
+        lost += 1
+        return fate
+
+    async with linked(as_login(stage.database_url, "worker")) as (link, worker_url):
+        link.fate_of = fate_of
+        await _count_while(stage, tmp_path, worker_url, record_fault, f"COMMIT: {fate}")
+    assert lost == COMMITS_LOST
+
+
+async def test_a_backend_that_is_ended_in_its_commit_counts_once(
+    stage: Stage, tmp_path: Path, record_fault: FaultRecorder
+) -> None:
+    """PostgreSQL ends the worker's sessions while their COMMITs arrive."""
+    commits, ended = 0, 0
+    endings = set[asyncio.Task[None]]()
+    rng = random.Random(5)
+
+    async def end_backends() -> None:
+        nonlocal ended
+        await asyncio.sleep(rng.random() / 1000)
+        rows = await fetch(
+            stage.database_url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND usename = $1",
+            login_name("worker"),
+        )
+        ended += bool(rows)
+
+    def fate_of(data: bytes) -> Fate:
+        nonlocal commits
+        if _COMMIT.search(data):
+            commits += 1
+            if not commits % EVERY_NTH_COMMIT and len(endings) < COMMITS_LOST:
+                endings.add(asyncio.create_task(end_backends()))
+        return "delivered"
+
+    async with linked(as_login(stage.database_url, "worker")) as (link, worker_url):
+        link.fate_of = fate_of
+        await _count_while(stage, tmp_path, worker_url, record_fault, "backends ended in COMMIT")
+        await asyncio.gather(*endings)
+    assert ended == COMMITS_LOST
+
+
+async def _count_while(
+    stage: Stage, directory: Path, worker_url: str, record_fault: FaultRecorder, what: str
+) -> None:
+    load = FaultLoad(stage)
+    await load.set_limits()
+    worker = WorkerProcess(stage, directory, batch_max=50, database_url=worker_url)
+    worker.start()
+    try:
+        await load.send(seconds=10)
+        await load.report(f"{what} {COMMITS_LOST} times, {stage.broker}", record_fault)
+        await worker.stop()
+    finally:
+        worker.abandon()
