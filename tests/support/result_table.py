@@ -64,7 +64,10 @@ class ResultTable:
             for name, value in report.user_properties
             if name == self.mark and isinstance(value, dict)
         ]
-        failed = [*filter(_has_failed, reports), *_not_collected(terminalreporter)]
+        failed: list[pytest.TestReport | pytest.CollectReport] = [
+            *filter(_has_failed, reports),
+            *_not_collected(terminalreporter),
+        ]
         rows = [*self.rows(reported), *map(self._failed, failed)]
         if not rows:
             return
