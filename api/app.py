@@ -139,10 +139,10 @@ def _application(routes: tuple[Route, ...], gate: Gate, options: ApiOptions) -> 
         middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes
     )
     for route in routes:
+        # By default the framework's parts of a path match neither `{` nor `}`.
+        path = route.path.replace("}", ":[^/]+}")
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
-            app.router.add_route(
-                method, route.path, gate.guard(route), expect_handler=expect_nothing
-            )
+            app.router.add_route(method, path, gate.guard(route), expect_handler=expect_nothing)
     app.on_response_prepare.append(gate.finish)
     app[ROUTES] = routes
     app[REFUSALS] = gate.refusals

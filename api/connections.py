@@ -13,9 +13,10 @@ from collections import Counter
 from http import HTTPStatus
 from typing import Any, Final, cast
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from api.http.client_address import ClientAddresses, peer_counted_as
+from api.http.common_headers import SECURITY_HEADERS, SERVER_HEADER
 from api.metrics.refusals import RefusalMeter
 from api.options import Limits
 from api.problems import (
@@ -180,6 +181,7 @@ class GuardedConnection(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("the answer was on its way already")
         response = problem_of_status(status).response()
+        response.headers.update({**SECURITY_HEADERS, **SERVER_HEADER})  # the gate does not see it
         response.force_close()
         return response
 
@@ -203,5 +205,6 @@ def _refusal(problem: Problem) -> bytes:
     return (
         f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\nConnection: close\r\n"
         f"Content-Type: {JSON_TYPE}\r\nContent-Length: {len(body)}\r\n"
+        f"Server: {SERVER_HEADER[hdrs.SERVER]}\r\n"
         f"Retry-After: {problem.headers['Retry-After']}\r\n\r\n"
     ).encode() + body

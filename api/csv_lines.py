@@ -1,14 +1,16 @@
 """What an export says: its columns, and the lines of each row, for RFC 4180 and spreadsheets.
 
-Money and other numbers are exact decimals. A text that a spreadsheet could take for a formula is
-given an apostrophe in front, and so is one that has an apostrophe there already: whoever reads the
-file takes one away and has the text again.
+Money and other numbers are exact decimals. A spreadsheet may split a cell at `;`, a tab or a line
+break as well, so each of these begins a piece of its own. An apostrophe goes in front of a piece
+that a spreadsheet could take for a formula, or that begins with an apostrophe. Without the first
+apostrophe of each piece the text is what it was.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -23,7 +25,7 @@ from schemas.exact import exact_text
 from schemas.money import usd_text
 
 _OFFSET: Final = len("+00:00")
-_GUARDED: Final = frozenset("=+-@\t\r\n'")
+_GUARDED_PIECE: Final = re.compile(r"(^|[;\t\r\n])(?=[\t\r\n']|\s*[=+\-@＝＋－＠])")  # noqa: RUF001
 _SERVICES: Final = (*(f"{service}_usd" for service in USUAL_SERVICES), "otherServices_usd")
 
 COLUMNS: Final[Mapping[ExportKind, tuple[str, ...]]] = {
@@ -62,10 +64,8 @@ def _written(cells: Iterable[Iterable[str]]) -> bytes:
 
 
 def text_cell(text: str | None) -> str:
-    """Return a text as a cell that no spreadsheet takes for a formula."""
-    if not text:
-        return ""
-    return f"'{text}" if text[0] in _GUARDED else text
+    """Return a text as a cell of which no spreadsheet takes a piece for a formula."""
+    return _GUARDED_PIECE.sub(r"\1'", text) if text else ""
 
 
 def _cells(row: Exported) -> Iterator[tuple[str, ...]]:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 from uuid import uuid4
 
-from aiohttp import hdrs, web
+from aiohttp import web
 from aiohttp.typedefs import Handler as NextHandler
 from aiohttp.typedefs import Middleware
 
@@ -20,6 +20,7 @@ from api.auth import Authenticator, bearer_token
 from api.connections import GuardedConnection
 from api.cors import Cors
 from api.http.client_address import ClientAddresses
+from api.http.common_headers import SECURITY_HEADERS, SERVER_HEADER
 from api.http.concurrency import ConcurrencyLimit
 from api.http.verification import VerificationBudget
 from api.limits import RateLimiter, check_head
@@ -41,13 +42,6 @@ from ledger.store.reading import ShareUsedUpError, StoreUnavailableError
 
 _access_log: Final = logging.getLogger("api.access")
 _log: Final = logging.getLogger(__name__)
-
-_SECURITY_HEADERS: Final = (
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-    ("Referrer-Policy", "no-referrer"),
-    ("X-Content-Type-Options", "nosniff"),
-)
-_SERVER: Final = "cost-analytics"
 
 
 class Gate:
@@ -164,9 +158,9 @@ class Gate:
 
     async def finish(self, request: web.Request, response: web.StreamResponse) -> None:
         """Add what every answer carries, as its head is about to be sent, and count it."""
-        for name, value in _SECURITY_HEADERS:
+        for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
-        response.headers[hdrs.SERVER] = _SERVER  # the framework has put its own name there
+        response.headers.update(SERVER_HEADER)
         self._cors.mark(request, response)
         self.meter.answered(request, response.status)
 

@@ -113,6 +113,8 @@ def _webhook(address: str, *, allow_private: bool) -> str:
         raise AddressError("`address` names a host or a port that makes no sense.") from None
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise AddressError("`address` must have no user name, password or fragment.")
+    if port == 0:
+        raise AddressError("`address` must not use port 0: nothing listens there.")
     if ":" not in host and not _NAME.fullmatch(host):
         raise AddressError("`address` must name its host in ASCII, such as example.com.")
     if not allow_private:
@@ -123,7 +125,7 @@ def _webhook(address: str, *, allow_private: bool) -> str:
 def _check_target(scheme: str, host: str, port: int | None) -> None:
     if scheme != "https":
         raise AddressError("`address` must begin with https://.")
-    if (port or 443) not in WEBHOOK_PORTS:
+    if port is not None and port not in WEBHOOK_PORTS:
         ports = " or ".join(map(str, WEBHOOK_PORTS))
         raise AddressError(f"`address` must use port {ports}.")
     is_number = ":" in host or host.rstrip(".").rsplit(".", 1)[-1].isdigit()

@@ -158,7 +158,8 @@ class Reader:
             return None
         try:
             parts = urlsplit(value)
-            parts.port  # noqa: B018 - raises ValueError where it is no number
+            if parts.port == 0:  # raises ValueError itself where it is no number
+                raise ValueError(parts.port)
         except ValueError:
             parts = SplitResult("", "", "", "", "")
         if parts.scheme in schemes and parts.hostname:

@@ -71,7 +71,7 @@ BAD: list[tuple[ChannelType, str]] = [
         "", "example.com", "http://example.com/", "ftp://example.com/", "javascript:alert(1)",
         "https://", "https:///path", "https://user@example.com/", "https://user:pw@example.com/",
         "https://example.com/#part", "https://example.com:80/", "https://example.com:22/",
-        "https://example.com:99999/", "https://localhost/", "https://intranet/", "https://127.0.0.1/",
+        "https://example.com:0/", "https://example.com:99999/", "https://localhost/", "https://intranet/", "https://127.0.0.1/",
         "https://10.0.0.1:8443/", "https://[::1]/", "https://[::ffff:127.0.0.1]/", "https://2130706433/",
         "https://127.1/", "https://exa mple.com/", "https://exämple.com/", "https://example.com\\@evil.com/",
         "https://example.com/\r\nX: y", "https://[fe80::1%25eth0]/", f"https://example.com/{'a' * 1024}",

@@ -75,6 +75,7 @@ async def test_there_is_a_most_of_connections() -> None:
         refused = await api.raw(b"")
         assert refused.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
         assert b"Retry-After: " in refused
+        assert b"\r\nServer: cost-analytics\r\n" in refused
         assert refused.endswith(b'"code":"unavailable"}')
         writer.close()
         await asyncio.sleep(0.05)
@@ -104,6 +105,10 @@ async def test_what_is_no_http_is_answered_in_our_words_and_logged_in_none(
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith((b"HTTP/1.0 400 ", b"HTTP/1.1 400 "))
     assert b"application/json" in head
+    assert b"\r\nServer: cost-analytics\r\n" in head
+    assert b"\r\nX-Content-Type-Options: nosniff\r\n" in head
+    assert b"aiohttp" not in head
+    assert b"Python" not in head
     assert body == (
         b'{"success":false,"error":"The request cannot be understood.","code":"bad_request"}'
     )

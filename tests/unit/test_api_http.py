@@ -109,7 +109,8 @@ async def test_an_id_that_cannot_be_one_is_named(api: Api, part: str, flaw: str)
 @pytest.mark.parametrize(
     ("user", "path"),
     [("a/b", "a%2Fb"), ("a/b", "a%2fb"), ("a%2Fb", "a%252Fb"), ("é €", "%C3%A9%20%E2%82%AC"),
-     ("..", "%2E%2E"), ("a?b", "a%3Fb"), ("a+b", "a+b"), ("a;b", "a;b"), ("a" * 255, "a" * 255)],
+     ("..", "%2E%2E"), ("a?b", "a%3Fb"), ("a+b", "a+b"), ("a;b", "a;b"), ("{a}", "{a}"),
+     ("{", "%7B"), ("a}b", "a%7Db"), ("{userId}", "%7BuserId%7D"), ("a" * 255, "a" * 255)],
 )  # fmt: skip
 async def test_ids_are_decoded_exactly_once(user: str, path: str) -> None:
     async with served(broken(OSError("away"))) as api:

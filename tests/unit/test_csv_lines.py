@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -18,7 +19,8 @@ from ledger.store.exports import Exported, ExportedDay, ExportedEvent, ExportKin
 from schemas.costs import USUAL_SERVICES
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20) | st.sampled_from(
-    ["=1+1", "+1", "-1", "@sum", "\tx", "\rx", "\nx", "'", "''=1", '"', ",", "a\r\nb", "ÄÖ€💶", " = 1"]
+    ["=1+1", "+1", "-1", "@sum", "\tx", "\rx", "\nx", "'", "''=1", '"', ",", "a\r\nb", "ÄÖ€💶", " = 1",
+     "＝1", "＋1", "－1", "＠sum", "a;=1", "a\t=1", "a\n=1", "a;'=1", "\t=1", ";;=1", "a; ＝1"]  # noqa: RUF001
 )  # fmt: skip
 names = texts.filter(bool)
 moments = st.datetimes(datetime(1990, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
@@ -80,7 +82,7 @@ def read(kind: ExportKind, rows: list[Any]) -> list[dict[str, str]]:
 
 def text(cell: str) -> str | None:
     """Return the text that a cell stands for."""
-    return cell.removeprefix("'") or None
+    return re.sub(r"(^|[;\t\r\n])'", r"\1", cell) or None
 
 
 def moment(cell: str) -> datetime | None:
@@ -212,10 +214,11 @@ def test_no_cell_is_a_formula(rows: list[Exported]) -> None:
     kind: ExportKind = "events" if rows and isinstance(rows[0], ExportedEvent) else "calls"
     for line in read(kind, rows):
         for name, cell in line.items():
-            assert not cell.startswith(("=", "+", "@", "\t", "\r", "\n")), name
-            if cell.startswith("-"):
-                assert name in NUMBERS
-                Decimal(cell)
+            if name in NUMBERS:
+                assert not cell or Decimal(cell).is_finite()
+                continue
+            for piece in re.split(r"[;\t\r\n]", cell):
+                assert not piece.lstrip().startswith(tuple("=+-@＝＋－＠")), name  # noqa: RUF001
 
 
 @pytest.mark.parametrize(
@@ -228,6 +231,13 @@ def test_no_cell_is_a_formula(rows: list[Exported]) -> None:
         ("-", "'-"),
         ("'", "''"),
         ("a=1", "a=1"),
+        (" =1", "' =1"),
+        ("＝1", "'＝1"),  # noqa: RUF001
+        ("－1", "'－1"),  # noqa: RUF001
+        ("a;=1;b", "a;'=1;b"),
+        ("a;'b", "a;''b"),
+        ("a\t@b", "a\t'@b"),
+        ("\t=1", "'\t'=1"),
     ],
 )
 def test_a_guarded_text(sent: str | None, cell: str) -> None:

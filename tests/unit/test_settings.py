@@ -152,6 +152,13 @@ def test_mail_comes_from_somebody(given: dict[str, str], sender: str | None) -> 
     assert ("email" in loaded.channel_types()) == bool(given)
 
 
+@pytest.mark.parametrize("name", ["SMTP_URL", "SMS_URL"])
+def test_an_address_with_port_0_is_refused(name: str) -> None:
+    scheme = name.partition("_")[0].lower().replace("sms", "https")
+    errors = errors_of({name: f"{scheme}://costs.example:0"}, "delivery")
+    assert any(error.startswith(f"{name} must be an address like") for error in errors)
+
+
 def test_how_alerts_reach_people() -> None:
     sms = {"SMS_URL": "https://sms.example/", "SMS_USERNAME": "AC1", "SMS_PASSWORD": "hush-hush"}
     assert errors_of(sms, "delivery") == ["SMS_FROM is not set, but another SMS setting is."]
