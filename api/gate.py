@@ -27,7 +27,7 @@ from api.limits import RateLimiter, check_head
 from api.metrics.refusals import RefusalMeter
 from api.metrics.requests import RequestMeter
 from api.options import ApiOptions, Limits
-from api.parameters import check_path
+from api.parameters import check_path, check_query
 from api.problems import (
     RETRY_AFTER_SECONDS,
     Problem,
@@ -72,20 +72,21 @@ class Gate:
         )
 
     def guard(self, route: Route) -> Handler:
-        """Return the route's handler behind the check of who is calling."""
+        """Return the route's handler behind the checks of caller, path and query."""
+        handler = _checking_query(route)
         if route.access is Access.ANYONE:
-            return route.handler
+            return handler
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             request[ROUTE] = route
             address = request[ADDRESS] = self._addresses.of(request)
             if route.ways_in is not None:  # a socket stays, and has limits of its own
                 await self._admit(request, route)
-                return await route.handler(request)
+                return await handler(request)
             with self._of_address.taken(address):
                 caller = await self._admit(request, route)
                 with self._of_user.taken(caller.user_id):
-                    return await route.handler(request)
+                    return await handler(request)
 
         return guarded
 
@@ -163,6 +164,19 @@ class Gate:
         response.headers.update(SERVER_HEADER)
         self._cors.mark(request, response)
         self.meter.answered(request, response.status)
+
+
+def _checking_query(route: Route) -> Handler:
+    """Return the handler of a route that refuses parameters which its operation lacks."""
+    operation = route.operation
+    if operation is None:  # a page of the dashboard, which reads its own
+        return route.handler
+
+    async def checked(request: web.Request) -> web.StreamResponse:
+        check_query(request, operation)
+        return await route.handler(request)
+
+    return checked
 
 
 def _verification_budget(limits: Limits) -> VerificationBudget:

@@ -1,13 +1,15 @@
 """Reads the parts of a path and a query, each refused by its name where it makes no sense.
 
 A parameter is read by the object that declares it, and only where its route declares it too: so the
-document of the interface has all that is understood, and nothing else.
+document of the interface has all that is understood, and nothing else. What no route declares is
+refused, because a misspelt parameter that is ignored gives an answer to another question.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from difflib import get_close_matches
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -15,7 +17,7 @@ from aiohttp import web
 
 from api.access import ROUTE
 from api.identifiers import ID_CHARACTERS_MOST, NOT_UTF8, flaw_of, is_identifier
-from api.openapi.operations import Parameter
+from api.openapi.operations import Operation, Parameter
 from api.problems import Problem, invalid_parameter
 
 NAME: Final[dict[str, Any]] = {"type": "string", "minLength": 1, "maxLength": ID_CHARACTERS_MOST}
@@ -25,6 +27,7 @@ MOMENT: Final[dict[str, Any]] = {
     "examples": ["2025-11-19", "2025-11-19T12:00:00Z"],
 }
 """The schema of a date or an ISO time."""
+_UNKNOWN_CHARACTERS_MOST: Final = 60
 _DATE: Final = "a date, or an ISO time whose UTC day counts"
 
 SERVICE: Final = Parameter("service", "Only what is about this service.", NAME)
@@ -68,6 +71,27 @@ def _is_utf8(quoted: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def check_query(request: web.Request, operation: Operation) -> None:
+    """Raise the 400 Problem for the first parameter that the operation does not declare."""
+    if not request.rel_url.raw_query_string:
+        return
+    declared = [parameter.name for parameter in operation.query]
+    for name in request.query:
+        if name not in declared:
+            raise invalid_parameter(name[:_UNKNOWN_CHARACTERS_MOST], _way_out(name, declared))
+
+
+def _way_out(name: str, declared: Sequence[str]) -> str:
+    """Return the end of a sentence that names the parameter which was probably meant."""
+    if not declared:
+        return "is unknown; this route has no parameters"
+    nearest = get_close_matches(name, declared, n=1)
+    if nearest:
+        return f"is unknown; the nearest parameter is `{nearest[0]}`"
+    names = ", ".join(f"`{one}`" for one in declared)
+    return f"is unknown; the parameters of this route are {names}"
 
 
 def one_of(request: web.Request, parameter: Parameter) -> str | None:

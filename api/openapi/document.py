@@ -31,7 +31,7 @@ What AI phone calls cost and earn, exactly and as they go on.
   as decimals. Fields that end in `_seconds`, `_percent` or `_usd` have that unit.
 * Times are UTC, days are UTC days.
 * Each `GET` may be a `HEAD`. A body with an `ETag` need not be sent again: `If-None-Match`.
-* Ids in paths are percent-encoded.
+* Ids in paths are percent-encoded. A parameter that is not listed is refused (400).
 * Any answer to a token may be a 429 with `Retry-After`."""
 _BEARER: Final = {
     "type": "http",

@@ -78,9 +78,9 @@ FAILURES: Final[Mapping[int, Failed]] = {
         ("Retry-After",),
     ),
 }
-OF_EACH: Final = (500,)
+OF_EACH: Final = (400, 500)
 """What any route may answer."""
-OF_GUARDED: Final = (400, 401, 403, 429, 503)
+OF_GUARDED: Final = (401, 403, 429, 503)
 """What any route that asks for a token may answer, too."""
 OF_BODIES: Final = (408, 413, 415)
 """What any route with a body may answer, too."""

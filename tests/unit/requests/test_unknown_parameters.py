@@ -1,0 +1,76 @@
+"""A query parameter that a route does not have is refused, and the nearest one is named."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, cast
+
+import pytest
+
+from api.access import ROUTES, Route
+from api.app import build_app
+from api.openapi.operations import Operation, Socket
+from ledger.store.database import Pool
+from ledger.store.reading import ReaderPool
+from tests.support.api import Api, authenticator, served, token
+
+SPENDING = "/api/costs/user/alice/spending"
+CALLS = "/api/costs/user/alice/calls"
+
+
+def described() -> Iterator[Any]:
+    for route in build_app(ReaderPool(cast(Pool, None)), authenticator())[ROUTES]:
+        if route.operation:
+            yield pytest.param(route, route.operation, id=route.operation.name)
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Api]:
+    async with served() as api:
+        yield api
+
+
+@pytest.mark.parametrize(("route", "operation"), [*described()])
+async def test_every_documented_route_refuses_an_unknown_parameter(
+    api: Api, route: Route, operation: Operation
+) -> None:
+    path = re.sub(r"{\w+}", "alice", route.path)
+    headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    answer = await api.ask(
+        route.method,
+        f"{path}?Unheard_of=1",
+        bearer=token("alice", role="admin"),
+        headers=headers if isinstance(operation.answers, Socket) else {},
+    )
+    assert (answer.status, answer.code) == (400, "invalid_parameter")
+    assert answer.json["error"].startswith("`Unheard_of` is unknown; ")
+    for parameter in operation.query:
+        assert f"`{parameter.name}`" in answer.json["error"]
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        ("perid=7d", "`perid` is unknown; the nearest parameter is `period`."),
+        ("period=7d&startdate=2025-11-01", "`startdate` is unknown; the nearest parameter is `startDate`."),
+        ("period=7d&days=7", "`days` is unknown; the parameters of this route are `period`, `startDate`, `endDate`."),
+        ("=7d", "`` is unknown; the parameters of this route are `period`, `startDate`, `endDate`."),
+        ("%FF=1", "`\ufffd` is unknown; the parameters of this route are `period`, `startDate`, `endDate`."),
+        ("x" * 1000, f"`{'x' * 60}` is unknown; the parameters of this route are `period`, `startDate`, `endDate`."),
+    ],
+)  # fmt: skip
+async def test_the_nearest_parameter_is_named(api: Api, query: str, error: str) -> None:
+    for method in ("GET", "HEAD"):
+        answer = await api.ask(method, f"{SPENDING}?{query}", bearer=token("alice"))
+        assert answer.status == 400
+        if method == "GET":
+            assert answer.json["error"] == error
+
+
+async def test_who_is_calling_is_decided_before_the_query_is_read(api: Api) -> None:
+    assert (await api.ask("GET", f"{CALLS}?limits=1")).status == 401
+    assert (await api.get(f"{CALLS}?limits=1", "bob")).status == 403
+    assert (await api.get(f"{CALLS}?limits=1", "alice")).status == 400
+
+
+async def test_pages_of_the_dashboard_keep_queries_of_their_own(api: Api) -> None:
+    assert (await api.ask("GET", "/spending?user=alice&perid=7d")).status in {200, 404, 503}
