@@ -58,6 +58,12 @@ def half_even(numerator: int, denominator: int) -> int:
     return quotient
 
 
+def significant(value: int, digits: int) -> int:
+    """Return a value rounded half-even to so many significant digits."""
+    step = int(10 ** max(0, len(str(abs(value))) - digits))
+    return half_even(value, step) * step
+
+
 def nano_from_usd(amount: int | Decimal) -> int:
     """Convert finite dollars to nano-dollars, rounded half-even; the caller bounds the exponent."""
     if isinstance(amount, int):

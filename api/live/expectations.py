@@ -10,6 +10,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from typing import Final
 
+from ledger.live.durations import PersonaDurations
 from ledger.store.live import LiveStore
 from schemas.costs import INFRASTRUCTURE_SERVICES, TRANSACTION_SERVICES
 
@@ -22,30 +23,34 @@ class Expectations:
 
     def __init__(self, store: LiveStore) -> None:
         self._store = store
-        self._usual_ms: OrderedDict[str, int | None] = OrderedDict()
+        self._durations: OrderedDict[str, PersonaDurations | None] = OrderedDict()
         self._new: set[str] = set()
         self._wake = asyncio.Event()
         self.once_services: frozenset[str] = frozenset(
             (*INFRASTRUCTURE_SERVICES, *TRANSACTION_SERVICES)
         )
 
-    def usual_ms(self, persona_id: str | None) -> int | None:
-        """Return how long a call with a persona usually lasts, None where nobody knows (yet)."""
+    def usual_ms(self, persona_id: str | None, user_id: str) -> int | None:
+        """Return how long a user's call with a persona usually lasts; None where it is unknown.
+
+        A persona that is asked for the first time is unknown until it has been read.
+        """
         if persona_id is None:
             return None
-        if persona_id not in self._usual_ms:
-            self._usual_ms[persona_id] = None
-            if len(self._usual_ms) > PERSONAS_MOST:
-                self._usual_ms.popitem(last=False)
+        if persona_id not in self._durations:
+            self._durations[persona_id] = None
+            if len(self._durations) > PERSONAS_MOST:
+                self._durations.popitem(last=False)
             self._new.add(persona_id)
             self._wake.set()
-        return self._usual_ms[persona_id]
+        durations = self._durations[persona_id]
+        return None if durations is None else durations.usual_ms(user_id)
 
     async def refresh(self) -> None:
         """Read all anew; raises StoreUnavailableError."""
         self._new.clear()
         self.once_services = await self._store.once_services() or self.once_services
-        await self._read(list(self._usual_ms))
+        await self._read(list(self._durations))
 
     async def learn(self, seconds: int) -> None:
         """Read what is new as it is asked for, for about so long; raises StoreUnavailableError."""
@@ -58,7 +63,7 @@ class Expectations:
                     await self._read(asked)
 
     async def _read(self, personas: list[str]) -> None:
-        known = await self._store.usual_durations(personas)
+        known = await self._store.durations(personas)
         for persona_id in personas:
-            if persona_id in self._usual_ms:
-                self._usual_ms[persona_id] = known.get(persona_id)
+            if persona_id in self._durations:
+                self._durations[persona_id] = known.get(persona_id)

@@ -69,7 +69,9 @@ def _projected(total: CallTotal, expectations: Expectations) -> int:
         return total.total_cost.nano
     expected = total.expected_duration_seconds
     expected_ms = (
-        expectations.usual_ms(total.persona_id) if expected is None else int(expected * 1000)
+        expectations.usual_ms(total.persona_id, total.user_id)
+        if expected is None
+        else int(expected * 1000)
     )
     once_nano = sum(
         cost.nano

@@ -8,11 +8,12 @@ too little, nothing is said: a persona that costs sixty times another is no anom
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from ledger.anomalies.robust import Usual, precedents, significant, usual
+from ledger.anomalies.robust import Usual, precedents, usual
+from ledger.privacy import OTHER_USERS_LEAST, blurred
 from schemas.anomalies import ComparedWith
 from schemas.events import CallStatus
 from schemas.money import NANO_PER_USD
@@ -32,9 +33,6 @@ TALK_MS_LEAST: Final = 30_000
 _MINUTE_MS: Final = 60_000
 _OWN_PERSONA_LEAST: Final = 8
 _OTHERS_LEAST: Final = 20
-OTHER_USERS_LEAST: Final = 5
-_OTHERS_DIGITS: Final = 2
-"""A figure from others tells nothing about one of them: from so many, to so many digits."""
 
 
 class JudgedCall(NamedTuple):
@@ -127,15 +125,10 @@ def compare(call: JudgedCall, service: str, history: History) -> Compared | None
     for name, calls, least in choices:
         rates = _rates(calls, service)
         if name == "persona_calls":
-            rates = blurred(rates)
+            rates = [blurred(rate) for rate in rates]
         if len(rates) >= least:
             return Compared(usual(rates, SPREAD_PERCENT_LEAST), name, rates)
     return None
-
-
-def blurred(rates: Iterable[int]) -> list[int]:
-    """Return rates of other users as finely as a user may know them: a median is somebody's own."""
-    return [significant(rate, _OTHERS_DIGITS) for rate in rates]
 
 
 def _of_enough_users(calls: Sequence[PastCall], service: str) -> Sequence[PastCall]:

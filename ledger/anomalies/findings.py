@@ -10,17 +10,16 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from ledger.anomalies.calls import (
-    OTHER_USERS_LEAST,
     CallSpike,
     History,
     JudgedCall,
     PastCall,
-    blurred,
     minutes_of,
 )
 from ledger.anomalies.days import DaySpike
 from ledger.anomalies.legs import ServiceLegs
-from ledger.anomalies.robust import median, score_decimal, significant
+from ledger.anomalies.robust import median, score_decimal
+from ledger.privacy import OTHER_USERS_LEAST, blurred
 from schemas.alerts import CloudEvent
 from schemas.anomalies import (
     ANOMALY_SOURCE,
@@ -31,7 +30,7 @@ from schemas.anomalies import (
     Leg,
 )
 from schemas.exact import Exact, exact_text
-from schemas.money import Usd, half_even, usd_text
+from schemas.money import Usd, half_even, significant, usd_text
 
 _OWN_LEAST: Final = 8
 _OTHERS_LEAST: Final = 20
@@ -186,7 +185,7 @@ def _usual_leg(
     others = _leg_rates(leg, legs, history.others)
     users = {history.others[place].user_id for place in others}
     if len(others) >= _OTHERS_LEAST and len(users) >= OTHER_USERS_LEAST:
-        return "persona_calls", blurred(others.values())
+        return "persona_calls", [blurred(value) for value in others.values()]
     return None, []
 
 

@@ -70,12 +70,6 @@ def precedents(values: Iterable[int], observed: int) -> int:
     return sum(4 * value >= 3 * observed for value in values)
 
 
-def significant(value: int, digits: int) -> int:
-    """Return a value rounded half-even to so many significant digits."""
-    step = int(10 ** max(0, len(str(abs(value))) - digits))
-    return half_even(value, step) * step
-
-
 def score_decimal(hundredths: int) -> Decimal:
     """Return a score with its two decimals."""
     return Decimal(hundredths).scaleb(-2)

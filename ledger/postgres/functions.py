@@ -33,7 +33,7 @@ _READS: Final = {
     "channels": (_REPORTS, ("list",)),
     "live": (
         _REPORTS,
-        ("active_versions", "active_versions_of", "calls", "usual_durations", "once_services"),
+        ("active_versions", "active_versions_of", "calls", "durations", "once_services"),
     ),
     "operating": (_FIGURES, ("figures", "positions", "refusals", "retention")),
 }

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from ledger.calls import Call
+from ledger.live.durations import PersonaDurations, UserDurations
 from ledger.operations.epochs import published_version, require_epoch
 from ledger.postgres.functions import reads
+from ledger.privacy import OTHER_USERS_LEAST
 from ledger.store.batches import call_of
 from ledger.store.reading import ReaderPool, Viewer
-from schemas.money import half_even
 
 _READS: Final = reads("live")
 
@@ -72,16 +75,23 @@ class LiveStore:
                 found.append(CommittedCall(call_of(row), updated_at))
         return found
 
-    async def usual_durations(self, personas: Collection[str]) -> dict[str, int]:
-        """Return how many milliseconds a call with each of the personas usually lasts."""
-        usual = {}
+    async def durations(self, personas: Collection[str]) -> dict[str, PersonaDurations]:
+        """Return how long the last completed calls with each of the personas lasted."""
+        found: dict[str, PersonaDurations] = {}
         for some in _parts(list(personas)):
             rows = await self._readers.read(
-                _EVERYBODY, _READS["usual_durations"], some, COMPLETED_CALLS
+                _EVERYBODY, _READS["durations"], some, COMPLETED_CALLS, OTHER_USERS_LEAST
             )
-            for row in rows:
-                usual[row["persona_id"]] = half_even(row["duration_ms"], row["calls"])
-        return usual
+            for persona_id, group in groupby(rows, itemgetter("persona_id")):
+                sums = [*group]
+                found[persona_id] = PersonaDurations.of(
+                    sums[0]["users"],
+                    [
+                        UserDurations(row["user_id"], row["calls"], row["duration_ms"])
+                        for row in sums
+                    ],
+                )
+        return found
 
     async def once_services(self) -> frozenset[str]:
         """Return the services whose costs do not run with a call but are taken once."""

@@ -20,6 +20,7 @@ from api.live.projection import RATE_MS_LEAST, projected_nano
 from api.live.state import LiveCalls, State, read_head
 from api.live.view import Views, live_call
 from ledger.calls import Call
+from ledger.live.durations import PersonaDurations, UserDurations
 from ledger.store.live import LiveStore
 from ledger.totals import call_total
 from schemas.exact import Exact
@@ -235,21 +236,23 @@ def test_a_persona_that_nobody_knows_is_asked_for_once() -> None:
     asked: list[list[str]] = []
 
     class Store:
-        async def usual_durations(self, personas: list[str]) -> dict[str, int]:
+        async def durations(self, personas: list[str]) -> dict[str, PersonaDurations]:
             asked.append(sorted(personas))
-            return {"brad": 60_000}
+            sums = [UserDurations(name, 2, 120_000) for name in (None, "alice")]
+            return {"brad": PersonaDurations.of(1, sums)}
 
         async def once_services(self) -> frozenset[str]:
             return frozenset({"raindrop"})
 
     async def ask() -> None:
         expectations = Expectations(cast(LiveStore, Store()))
-        assert expectations.usual_ms(None) is None
-        assert expectations.usual_ms("brad") is None
-        assert expectations.usual_ms("new") is None
+        assert expectations.usual_ms(None, "alice") is None
+        assert expectations.usual_ms("brad", "alice") is None
+        assert expectations.usual_ms("new", "alice") is None
         await expectations.refresh()
-        assert expectations.usual_ms("brad") == 60_000
-        assert expectations.usual_ms("new") is None
+        assert expectations.usual_ms("brad", "alice") == 60_000
+        assert expectations.usual_ms("brad", "bob") is None
+        assert expectations.usual_ms("new", "alice") is None
         assert asked == [["brad", "new"]]
         assert expectations.once_services == {"raindrop"}
 

@@ -38,19 +38,25 @@ SELECT (SELECT max(epoch) FROM ledger_epochs) AS epoch, call_id, user_id, person
  WHERE call_id = ANY ($1::text[])
    AND user_id IS NOT NULL
 
--- name: usual_durations
--- How long calls with each of the personas $1 usually last: the mean of the $2 that were completed
--- last, in milliseconds. Personas without any are left out.
-SELECT asked.persona_id, recent.calls, recent.duration_ms
+-- name: durations
+-- How long calls with each of the personas $1 lasted, in milliseconds: the sum of the $2 that were
+-- completed last, `users` of them, and the sum of each user where these are at most $3. `user_id`
+-- is null in the sum of all. Personas without any are left out.
+SELECT asked.persona_id, recent.users, recent.user_id, recent.calls, recent.duration_ms
   FROM unnest($1::text[]) AS asked (persona_id),
-       LATERAL (SELECT count(*) AS calls, sum(duration_ms)::bigint AS duration_ms
-                  FROM (SELECT duration_ms
+       LATERAL (SELECT user_id, count(*) AS calls, sum(duration_ms)::bigint AS duration_ms,
+                       count(*) OVER () - 1 AS users
+                  FROM (SELECT user_id, duration_ms
                           FROM calls
                          WHERE persona_id = asked.persona_id COLLATE "C"
                            AND status = 'completed'
+                           AND user_id IS NOT NULL
                          ORDER BY ended_at DESC
-                         LIMIT $2) AS last_ones) AS recent
- WHERE recent.calls > 0
+                         LIMIT $2) AS last_ones
+                 GROUP BY GROUPING SETS ((user_id), ())) AS recent
+ WHERE recent.users > 0
+   AND (recent.user_id IS NULL OR recent.users <= $3)
+ ORDER BY asked.persona_id
 
 -- name: once_services
 -- The services whose costs are taken once a call, however long it lasts.

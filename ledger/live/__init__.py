@@ -1,0 +1,1 @@
+"""Reads for the live feed, and its tickets."""

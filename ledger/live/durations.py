@@ -1,0 +1,50 @@
+"""How long a call with a persona usually lasts, as far as its user may know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from ledger.privacy import OTHER_USERS_LEAST, blurred
+from schemas.money import half_even
+
+
+class UserDurations(NamedTuple):
+    """The calls of one user with a persona, of all users for None; durations are milliseconds."""
+
+    user_id: str | None
+    calls: int
+    duration_ms: int
+
+    @property
+    def mean_ms(self) -> int:
+        """The mean duration, rounded half-even."""
+        return half_even(self.duration_ms, self.calls)
+
+
+class PersonaDurations(NamedTuple):
+    """The last completed calls with a persona: of how many users, of all and of each.
+
+    `by_user` is empty where the users are so many that each has enough other users.
+    """
+
+    users: int
+    of_all: UserDurations
+    by_user: Mapping[str, UserDurations]
+
+    @classmethod
+    def of(cls, users: int, sums: Iterable[UserDurations]) -> PersonaDurations:
+        """Return the durations in some sums, one of which is that of all users."""
+        by_user = {one.user_id: one for one in sums}
+        of_all = by_user.pop(None)
+        return cls(users, of_all, {name: one for name, one in by_user.items() if name is not None})
+
+    def usual_ms(self, user_id: str) -> int | None:
+        """Return how long a call of a user usually lasts; None where the user may not know.
+
+        The mean of all calls where enough other users are among them, else of the user's own.
+        """
+        own = self.by_user.get(user_id)
+        if self.users - (own is not None) >= OTHER_USERS_LEAST:
+            return blurred(self.of_all.mean_ms)
+        return None if own is None else own.mean_ms

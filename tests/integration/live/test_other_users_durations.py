@@ -1,0 +1,75 @@
+"""How long a persona's calls last is read whole, and told only where enough users stand behind it."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from cost_analytics.embedded.tansu import EmbeddedTansu
+from ledger.store.live import LiveStore
+from ledger.store.reading import reader_pool
+from tests.support.events import cost, ended, started
+from tests.support.ledger_rows import LiveCallRow, rows
+from tests.support.live import World, ago, world_on
+from tests.support.logins import as_login
+
+NOON = datetime(2025, 11, 19, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def world(tmp_path: Path, database_url: str) -> AsyncIterator[World]:
+    async with (
+        EmbeddedTansu(tmp_path) as broker,
+        world_on(broker.bootstrap, database_url) as world,
+    ):
+        yield world
+
+
+async def test_a_projection_does_not_show_the_only_call_of_another_user(world: World) -> None:
+    async with world.replica() as replica, replica.listening("bob") as heard:
+        await heard.next("snapshot")
+        for event in (
+            started("of-alice", "alice", persona="shared", time=ago(seconds=3_600)),
+            cost("of-alice", "alice", time=ago(seconds=3_500)),
+            ended("of-alice", "alice", duration_seconds=1_234, time=ago(seconds=2_300)),
+            started("of-bob", "bob", persona="shared", time=ago(seconds=60)),
+        ):
+            await world.happen(event)
+        await heard.until("of-bob")
+        for minute in range(3):
+            await world.happen(cost("of-bob", "bob", time=ago(seconds=30 - minute)))
+            said = await heard.until("of-bob", version=2 + minute)
+        assert said["totalCost"] > Decimal("0.04")
+        assert said["projectedCost"] == said["totalCost"]
+
+
+async def test_durations_are_those_of_the_last_calls_by_user(database_url: str) -> None:
+    async with rows(database_url) as ledger:
+        for number in range(7):
+            for persona, users in (("one", 1), ("five", 5), ("many", 7)):
+                await ledger.call(
+                    LiveCallRow(
+                        call_id=f"{persona}-{number}",
+                        user_id=f"user-{number % users}",
+                        persona_id=persona,
+                        at=NOON + timedelta(hours=number),
+                        duration_ms=60_001 + number,
+                    )
+                )
+        await ledger.call(LiveCallRow(call_id="x", user_id=None, persona_id="ownerless", at=NOON))
+    async with reader_pool(as_login(database_url, "api")) as readers:
+        known = await LiveStore(readers).durations(["one", "five", "many", "ownerless", "none"])
+    assert known.keys() == {"one", "five", "many"}
+    assert {name: (found.users, found.of_all.calls) for name, found in known.items()} == {
+        "one": (1, 7),
+        "five": (5, 7),
+        "many": (7, 7),
+    }
+    assert known["one"].usual_ms("user-0") == 60_004
+    assert known["one"].usual_ms("user-1") is None
+    assert known["five"].by_user["user-1"].duration_ms == 2 * 60_002 + 5
+    assert known["five"].usual_ms("stranger") == 60_000
+    assert not known["many"].by_user
+    assert known["many"].usual_ms("user-0") == 60_000
