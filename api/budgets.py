@@ -33,11 +33,11 @@ from schemas.budgets import (
     Budget,
     BudgetChange,
     LimitVersions,
-    Number,
 )
 from schemas.exact import Exact
 from schemas.jsonio import decode
 from schemas.money import Usd, nano_from_usd
+from schemas.numbers import Number
 
 _PATH: Final = "/api/costs/user/{userId}/budget"
 _FINEST: Final = Decimal(1).scaleb(-MAX_DECIMALS)

@@ -6,13 +6,14 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final
 
 from cost_analytics.failures import CommandError
 from cost_analytics.price_files import refuse
 from ledger.store.bills import BillLine
 from schemas.money import nano_from_usd
+from schemas.numbers import decimal_from
 
 LINES_MAX: Final = 1_000_000
 _AMOUNT_USD_MAX: Final = 10**9
@@ -83,10 +84,10 @@ def _day(text: str) -> date:
 def _number(name: str, text: str, most: int) -> Decimal:
     form = f"{name} must be a number up to {most} with at most {_DECIMALS_MAX} decimals"
     try:
-        number = Decimal(text.strip())
-    except InvalidOperation:
+        number = decimal_from(text.strip())
+    except ValueError:
         raise ValueError(form) from None
-    if not number.is_finite() or abs(number) > most or "_" in text:
+    if abs(number) > most:
         raise ValueError(form)
     if number != round(number, _DECIMALS_MAX):
         raise ValueError(form)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final, NamedTuple, cast, get_args
 
 from ledger.catalogue import ANY_MODEL, ServiceClass
 from ledger.naming import standard_model, standard_operation
 from schemas.events import Unit
+from schemas.numbers import decimal_from
 from schemas.prices import PER_UNITS_MAX, PRICE_USD_MAX
 
 FIELDS: Final = (
@@ -152,11 +153,11 @@ class _Checks:
 
     def price(self) -> Decimal:
         try:
-            price = Decimal(self._fields.get("price_usd", "").strip())
+            price = decimal_from(self._fields.get("price_usd", "").strip())
             exponent = price.as_tuple().exponent
             if 0 <= price <= PRICE_USD_MAX and cast(int, exponent) >= -_DECIMALS_MAX:
                 return price
-        except (InvalidOperation, TypeError):
+        except ValueError:
             pass
         self.reasons.append(
             f"price_usd must be a number from 0 to {PRICE_USD_MAX} "

@@ -6,8 +6,8 @@ import re
 from decimal import Decimal
 from typing import Any, Final
 
-from schemas.events import Number
 from schemas.money import MAX_EVENT_NANO, NANO_PER_USD
+from schemas.numbers import Number
 from schemas.refusals import Refused
 
 MAX_METADATA_BYTES: Final = 8 * 1024

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType
@@ -14,6 +13,7 @@ from schemas.exact import Exact
 from schemas.jsonio import wire_name
 from schemas.money import Usd
 from schemas.notices import Channel, WantedChannel
+from schemas.numbers import Number
 
 DEFAULT_ALERT_THRESHOLD_PERCENT: Final = 80
 """The share of a limit at which a user who set nothing else is alerted."""
@@ -23,9 +23,6 @@ MAX_THRESHOLD_PERCENT: Final = 1_000
 MAX_THRESHOLDS: Final = 20
 MAX_DECIMALS: Final = 9
 """A nano-dollar: finer limits cannot be kept, so they are refused rather than rounded."""
-
-Number = int | Decimal
-"""A JSON number or a numeric string, exact; never a binary float."""
 
 
 class LimitVersions(Struct, kw_only=True, rename=wire_name):

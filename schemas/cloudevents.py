@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 import msgspec
@@ -30,6 +31,7 @@ from schemas.events import (
 )
 from schemas.identity import fingerprint_of, identity_of
 from schemas.jsonio import flaw_in_json
+from schemas.numbers import read_number
 from schemas.refusals import Refused
 
 MAX_EVENT_BYTES: Final = 64 * 1024
@@ -111,10 +113,14 @@ Recorded = _Recorded
 """The envelope of a recorded cost."""
 
 Envelope = _Started | _Recorded | _Voided | _Charged | _Refunded | _Ended
-parse: Final = msgspec.json.Decoder(Envelope).decode
+parse: Final = msgspec.json.Decoder(Envelope, dec_hook=read_number, float_hook=Decimal).decode
 """Returns the envelope in a structured event, unchecked; raises msgspec errors and ValueError."""
 _envelopes: Final[dict[str, Any]] = {kind.kind: kind for kind in get_args(Envelope)}
-_data_decoders: Final = {name: msgspec.json.Decoder(kind) for name, kind in DATA_TYPES.items()}
+decoders_of_data: Final = {
+    name: msgspec.json.Decoder(kind, dec_hook=read_number, float_hook=Decimal)
+    for name, kind in DATA_TYPES.items()
+}
+"""What decodes the `data` of each type of event."""
 _encode_canonical: Final = msgspec.json.Encoder().encode
 
 
@@ -193,7 +199,7 @@ def _binary(value: bytes, attributes: dict[str, str]) -> Envelope:
         time=parsed.time,
         subject=parsed.subject,
         timesource=parsed.timesource,
-        data=_data_decoders[parsed.type].decode(value),
+        data=decoders_of_data[parsed.type].decode(value),
     )
     return envelope
 

@@ -24,6 +24,7 @@ from schemas.bounds import MAX_AMOUNT_USD, MAX_DURATION_SECONDS, MAX_USAGE
 from schemas.budgets import MAX_LIMIT_USD, MAX_THRESHOLD_PERCENT
 from schemas.exact import Exact
 from schemas.money import Usd
+from schemas.numbers import UNSIGNED, Number
 from schemas.prices import PRICE_USD_MAX
 
 MOST: Final[Mapping[str, int]] = {
@@ -47,7 +48,6 @@ MOST: Final[Mapping[str, int]] = {
 ABOVE_ZERO: Final = frozenset({"alertThreshold_percent", "thresholds"})
 """Fields that do not take the 0 either."""
 
-_NUMERIC_TEXT: Final = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _NAMED: Final = re.compile(r"`(\w+)`")
 
 
@@ -66,12 +66,13 @@ class _Object:
 def _taken(field: str) -> type:
     """Return the stand-in for a number that comes in under this name; bounds hold for numbers."""
     least = "exclusiveMinimum" if field in ABOVE_ZERO else "minimum"
-    bounds = {least: 0, "maximum": MOST[field], "pattern": _NUMERIC_TEXT}
+    bounds = {least: 0, "maximum": MOST[field], "pattern": rf"^\+?{UNSIGNED}$"}
     return type("_Taken", (), {"schema": {"type": ["number", "string"], **bounds}})
 
 
 _STAND_INS: Final[Mapping[Any, Any]] = {
     Decimal: _Number,
+    Number: _Number,
     Usd: _Number,
     Exact: _Number,
     Raw: _Object,
@@ -100,13 +101,12 @@ def described(ways: Sequence[Way], template: str) -> tuple[list[dict[str, Any]],
 
 def _shown(kind: Any, field: str, incoming: bool) -> Any:
     """Return a type that msgspec describes as what `kind` looks like in JSON."""
+    if kind is Number and incoming:
+        return _taken(field)
     if kind in _STAND_INS:
         return _STAND_INS[kind]
     origin, parts = get_origin(kind), get_args(kind)
     if origin in {Union, UnionType}:
-        if Decimal in parts and incoming:
-            kept = [part for part in parts if part not in {int, Decimal}]
-            return reduce(or_, kept, _taken(field))
         return reduce(or_, (_shown(part, field, incoming) for part in parts))
     if origin in {list, dict}:
         return origin[tuple(_shown(part, field, incoming) for part in parts)]

@@ -7,18 +7,15 @@ ignored, so that emitters may add some before we read them.
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from msgspec import Meta, Raw, Struct
 
 from schemas.jsonio import wire_name
+from schemas.numbers import Number
 
 Text = Annotated[str, Meta(min_length=1, max_length=255)]
 """Identifiers and names: 1 to 255 characters."""
-
-Number = int | Decimal
-"""A JSON number or a numeric string, exact; never a binary float."""
 
 Unit = Literal[
     "minutes", "seconds", "tokens", "input_tokens", "output_tokens", "characters", "requests"

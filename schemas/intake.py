@@ -11,8 +11,9 @@ from typing import Annotated
 from msgspec import Meta, Raw, Struct
 
 from schemas.bodies import Body
-from schemas.events import EndStatus, EventReference, Number, Text
+from schemas.events import EndStatus, EventReference, Text
 from schemas.jsonio import wire_name
+from schemas.numbers import Number
 
 Moment = Annotated[datetime, Meta(tz=True)] | int
 """An ISO time with an offset, or whole milliseconds since 1970."""

@@ -9,6 +9,7 @@ import msgspec
 
 from schemas.exact import Exact
 from schemas.money import Usd, nano_from_usd, raw_number
+from schemas.numbers import number_from, read_number
 
 T = TypeVar("T")
 
@@ -33,11 +34,11 @@ def _encode_custom(value: object) -> object:
 
 
 def _decode_custom(kind: type, value: Any) -> object:
-    if kind is Usd and isinstance(value, int | str | Decimal):
-        return Usd(nano_from_usd(Decimal(value)))
-    if kind is Exact and isinstance(value, int | str | Decimal):
-        return Exact(Decimal(value))
-    raise NotImplementedError(f"no Python form for {kind.__name__}")
+    if kind is Usd:
+        return Usd(nano_from_usd(number_from(value)))
+    if kind is Exact:
+        return Exact(number_from(value))
+    return read_number(kind, value)
 
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=_encode_custom, decimal_format="number")

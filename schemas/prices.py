@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
@@ -11,12 +10,10 @@ from msgspec import Meta, Struct
 from schemas.exact import Exact
 from schemas.jsonio import wire_name
 from schemas.money import Usd
+from schemas.numbers import Number
 
 PRICE_USD_MAX: Final = 1_000_000
 PER_UNITS_MAX: Final = 10**12
-
-Number = int | Decimal
-"""A JSON number or a numeric string, exact; never a binary float."""
 
 
 class PriceItem(Struct, kw_only=True, rename=wire_name):

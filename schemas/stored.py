@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-from schemas.events import DATA_TYPES, Event
+from schemas.cloudevents import decoders_of_data
+from schemas.events import Event
 
 
 class _Stored(msgspec.Struct):
@@ -32,7 +33,7 @@ def pack(event: Event) -> str:
 def unpack(text: str) -> Event:
     """Return the event that `pack` wrote."""
     stored = _decoder.decode(text)
-    data = msgspec.json.decode(stored.data, type=DATA_TYPES[stored.type])
+    data = decoders_of_data[stored.type].decode(stored.data)
     return Event(
         stored.identity,
         stored.fingerprint,

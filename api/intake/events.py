@@ -19,9 +19,10 @@ import msgspec
 from api.emitting import Emitted
 from ledger.naming import standard_unit
 from schemas.cloudevents import RECEIVER, Window, decode
-from schemas.events import EventReference, Number, Unit
+from schemas.events import EventReference, Unit
 from schemas.intake import Finalize, Moment, Track
 from schemas.jsonio import flaw_in_json
+from schemas.numbers import Number, read_number
 from schemas.refusals import Refused
 
 T = TypeVar("T")
@@ -34,8 +35,8 @@ _THEIR_NAMES: Final = {"`usage`": "`usageAmount`", "`time`": "`timestamp`"}
 """Names in an event, and what a field is called in the bodies that become one."""
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
-_track: Final = msgspec.json.Decoder(Track)
-_finalize: Final = msgspec.json.Decoder(Finalize)
+_track: Final = msgspec.json.Decoder(Track, dec_hook=read_number, float_hook=Decimal)
+_finalize: Final = msgspec.json.Decoder(Finalize, dec_hook=read_number, float_hook=Decimal)
 _batch: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from cost_analytics import settings
+from cost_analytics.commands.options import whole_number
 from cost_analytics.failures import CommandError, using_database
 from cost_analytics.files import account, read_text
 
@@ -50,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     actions.add_parser("list", help="show the bills that are kept")
     taking = actions.add_parser("withdraw", help="let a bill count no more; it stays in the list")
-    taking.add_argument("bill", metavar="ID", type=int, help="its number in the list")
+    taking.add_argument("bill", metavar="ID", type=whole_number(1, 2**63 - 1), help="its number")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+
+from schemas.numbers import decimal_from
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
     """Return a type that accepts whole numbers from `least` to `most`, both included."""
 
     def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = least - 1
+        number = int(text) if re.fullmatch(r"[+-]?[0-9]{1,20}", text) else least - 1
         if not least <= number <= most:
             raise argparse.ArgumentTypeError(
                 f"{text!r} is not a whole number from {least} to {most}"
@@ -28,10 +27,10 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
 def percent(text: str) -> int:
     """Accept a percentage from 0 to 100 with up to two decimals; returns hundredths of it."""
     try:
-        hundredths = Decimal(text) * 100
+        hundredths = decimal_from(text) * 100
         if 0 <= hundredths <= 10_000 and hundredths == int(hundredths):
             return int(hundredths)
-    except (InvalidOperation, ValueError):
+    except (ArithmeticError, ValueError):
         pass
     raise argparse.ArgumentTypeError(
         f"{text!r} is not a percentage from 0 to 100 with at most two decimals"

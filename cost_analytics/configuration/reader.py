@@ -21,7 +21,7 @@ from cost_analytics.configuration.variables import SECRETS, VARIABLES
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
-_SERVER: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:/\[\]]+):(\d{1,5})")
+_SERVER: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
 _LONGEST_SHOWN: Final = 60
 DEV_FILE_HINT: Final = "; beside a running `make run` it is taken from .local/dev.env"
 
@@ -95,7 +95,7 @@ class Reader:
     def integer(self, name: str, least: int, most: int) -> int:
         """Return a whole number from `least` to `most`, both included."""
         value = self.text(name)
-        if re.fullmatch(r"\d{1,12}", value, re.ASCII) and least <= int(value) <= most:
+        if re.fullmatch(r"[0-9]{1,12}", value) and least <= int(value) <= most:
             return int(value)
         self.wrong(name, f"must be a whole number from {least} to {most}, not {_shown(value)}.")
         return least
