@@ -27,6 +27,7 @@ from schemas.budgets import (
 from schemas.call_lists import CallPage, EventPage
 from schemas.cloudevents import Envelope
 from schemas.costs import CallCost, Spending
+from schemas.deliveries import DeliveryRecord
 from schemas.described import Way, described
 from schemas.forecasts import Forecast
 from schemas.intake import Accepted, Finalize, Track
@@ -91,6 +92,7 @@ MESSAGES: Final[Mapping[str, Message]] = {
     ),
     "anomalies": Message("GET …/anomalies, of a user or everyone", Success[AnomalyList], False),
     "cost-anomaly": Message("An anomaly, `data` on cost.anomalies.v1", PublishedAnomaly, False),
+    "delivery": Message("A delivery, on the topic cost.deliveries.v1", DeliveryRecord, False),
     "forecast": Message("GET /api/costs/user/{userId}/forecast", Success[Forecast], False),
     "recommendations": Message(
         "GET /api/costs/user/{userId}/recommendations", Success[Recommendations], False

@@ -18,6 +18,7 @@ CALL_TOTALS: Final = Topic("cost.call-totals.v1", compacted=True)
 BUDGET_ALERTS: Final = Topic("cost.budget-alerts.v1")
 CALL_COMMANDS: Final = Topic("cost.call-commands.v1")
 ANOMALIES: Final = Topic("cost.anomalies.v1")
+DELIVERIES: Final = Topic("cost.deliveries.v1")
 
 ALL_TOPICS: Final = (
     CALL_EVENTS,
@@ -26,6 +27,7 @@ ALL_TOPICS: Final = (
     BUDGET_ALERTS,
     CALL_COMMANDS,
     ANOMALIES,
+    DELIVERIES,
 )
 GAP_ID: Final = "gap.id"
 GAP_OFFSET: Final = "gap.offset"

@@ -86,9 +86,14 @@ async def all_epochs(connection: Connection) -> list[Epoch]:
     return [Epoch(*row) for row in await connection.fetch(_SQL["all"])]
 
 
-async def raise_epoch(connection: Connection, reason: str, *, above: int = 0) -> int:
-    """Add an epoch above `above` and every stored one, and return it."""
-    return int(await connection.fetchval(_SQL["raise"], reason, above))
+async def raise_epoch(
+    connection: Connection, reason: str, *, above: int = 0, keeps_deliveries: bool = False
+) -> int:
+    """Add an epoch above `above` and every stored one, and return it.
+
+    Unless the ledger `keeps_deliveries`, nothing is delivered before the delivery journal was read.
+    """
+    return int(await connection.fetchval(_SQL["raise"], reason, above, keeps_deliveries))
 
 
 async def take_publishing_turn(connection: Connection) -> bool:

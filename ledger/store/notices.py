@@ -53,6 +53,7 @@ class Claim(NamedTuple):
     secret: str | None
     failures: int
     alert: str | None
+    subject_id: str
 
 
 class Backlog(NamedTuple):
@@ -73,14 +74,14 @@ class NoticeStore:
 
     async def queue(self, alert_ids: Sequence[str]) -> int:
         """Make the deliveries of these alerts and earlier ones of their users; returns how many."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             return affected(
                 await connection.execute(_SQL["queue"], text_array(alert_ids), SWEEP_SECONDS_BACK)
             )
 
     async def sweep(self) -> int:
         """Make the deliveries of recent alerts that nobody heard of; returns how many."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             return affected(await connection.execute(_SQL["sweep"], SWEEP_SECONDS_BACK, SWEEP_MOST))
 
     async def claim(self, most: int, ailing_most: int, lease_seconds: int) -> list[Claim]:
@@ -88,7 +89,7 @@ class NoticeStore:
 
         Whatever must not be sent any more is skipped, and what dead workers held is freed.
         """
-        async with self._connection() as connection, connection.transaction():
+        async with self.connection() as connection, connection.transaction():
             await connection.execute(_SQL["turn"])
             await connection.execute(_SQL["release"], CLAIMS_MOST)
             await connection.execute(_SQL["skip"], CODE_SECONDS, OLD_SECONDS)
@@ -97,9 +98,11 @@ class NoticeStore:
             )
         return [Claim(*row) for row in rows]
 
-    async def delivered(self, claim: Claim, result: Result, duration_ms: int) -> None:
-        """Record a success."""
-        async with self._connection() as connection:
+    async def delivered(
+        self, claim: Claim, result: Result, duration_ms: int, *, is_journaled: bool = False
+    ) -> None:
+        """Record a success, and whether it is in the delivery journal."""
+        async with self.connection() as connection:
             await connection.execute(
                 _SQL["delivered"],
                 claim.delivery_id,
@@ -107,6 +110,7 @@ class NoticeStore:
                 duration_ms,
                 claim.channel_id,
                 result.status,
+                is_journaled,
             )
 
     async def failed(
@@ -119,7 +123,7 @@ class NoticeStore:
         say as much is kept as there is room for, or its refusal would not be known of at all.
         """
         error = None if result.error is None else result.error[:ERROR_CHARACTERS_MOST]
-        async with self._connection() as connection, connection.transaction():
+        async with self.connection() as connection, connection.transaction():
             await connection.execute(
                 _SQL["attempt_failed"],
                 claim.delivery_id,
@@ -155,16 +159,17 @@ class NoticeStore:
 
     async def prune(self) -> int:
         """Forget what ended long ago; returns how many deliveries that were."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             return affected(await connection.execute(_SQL["prune"], KEPT_DAYS, PRUNE_MOST))
 
     async def backlog(self) -> Backlog:
         """Return what waits."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             [row] = await connection.fetch(_SQL["backlog"])
         return Backlog(*row)
 
-    def _connection(self) -> AbstractAsyncContextManager[Connection]:
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
+        """Return a connection for the length of a block."""
         return borrowed(self._pool, ACQUIRE_TIMEOUT_SECONDS)
 
 

@@ -144,5 +144,5 @@ async def rebuild(url: str, report: Report = lambda _: None, restore: Restore | 
             status = await connection.execute(_SQL[step], timeout=_STATEMENT_SECONDS_MAX)
             if step == "rebuild_calls":
                 calls = affected(status)
-        await raise_epoch(connection, "rebuild")
+        await raise_epoch(connection, "rebuild", keeps_deliveries=True)
     return calls

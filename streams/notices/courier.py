@@ -14,12 +14,16 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 from ledger.notices import SCHEDULES, Result, Schedule, Step, tidy
 from ledger.store.database import TRANSIENT_ERRORS
 from ledger.store.notices import Claim, NoticeStore
+from schemas.deliveries import DeliveryRecord
 from schemas.notices import ChannelType
+from streams.kafka import KafkaError
+from streams.notices.journal import DeliveryJournal
 from streams.notices.sender import ATTEMPT_MS, Sender
 from streams.notices.wording import WordingError, notice_of
 from streams.retries import Backoff
@@ -29,6 +33,8 @@ FINISH_SECONDS: Final = 20
 PRUNE_SECONDS: Final = 3_600
 RECORD_TRIES_MOST: Final = 40
 """With pauses of up to 15 s that is about ten minutes without a database."""
+
+RETRYABLE_ERRORS: Final = (KafkaError, *TRANSIENT_ERRORS)
 
 _DISABLED: Final = "Nothing was accepted here for too long."
 _log: Final = logging.getLogger(__name__)
@@ -58,8 +64,11 @@ class Courier:
         store: NoticeStore,
         senders: Mapping[ChannelType, Sender],
         options: CourierOptions | None = None,
+        journal: DeliveryJournal | None = None,
     ) -> None:
+        """Take where deliveries are recorded, how they are sent, and where they are journaled."""
         self._store = store
+        self._journal = journal
         self._senders = senders
         self._options = options or CourierOptions()
         self._heard: dict[str, None] = {}
@@ -80,16 +89,27 @@ class Courier:
         try:
             while not stop.is_set():
                 try:
+                    await self._read_journal(stop)
                     await self._look()
                     backoff.reset()
-                except TRANSIENT_ERRORS as error:
+                except RETRYABLE_ERRORS as error:
                     _log.warning(
-                        "deliveries cannot be read: %s", error, extra={"action": "notices_retry"}
+                        "nothing is delivered: %s", error, extra={"action": "notices_retry"}
                     )
                     await backoff.wait(stop)
                 await self._rest(stop)
         finally:
             await self._finish()
+
+    async def _read_journal(self, stop: asyncio.Event) -> None:
+        """Read the delivery journal where the ledger was taken back; until then nothing is sent."""
+        if self._journal is None:
+            return
+        epoch = await self._journal.unread_epoch()
+        if epoch is not None:
+            if self._under_way:  # they may be in the journal when they have ended
+                await asyncio.wait(self._under_way)
+            await self._journal.take_over(epoch, stop)
 
     async def _look(self) -> None:
         """Make deliveries of what was heard or missed, and begin what is due."""
@@ -122,6 +142,8 @@ class Courier:
                     missed,
                     extra={"action": "notices_swept", "deliveries": missed},
                 )
+            if self._journal is not None:
+                await self._journal.write_missing()
             backlog = await self._store.backlog()
             if backlog.waiting:
                 _log.info(
@@ -164,10 +186,15 @@ class Courier:
         began_ns = time.monotonic_ns()
         result = await self._send(claim)
         duration_ms = (time.monotonic_ns() - began_ns) // 1_000_000
+        is_journaled = (
+            result.verdict == "delivered"
+            and self._journal is not None
+            and await self._journal.write([_record_of(claim)])
+        )
         backoff = Backoff()
         for _ in range(RECORD_TRIES_MOST):
             try:
-                await self._record(claim, result, duration_ms)
+                await self._record(claim, result, duration_ms, is_journaled=is_journaled)
                 return
             except TRANSIENT_ERRORS as error:
                 _log.warning(
@@ -191,7 +218,9 @@ class Courier:
             _log.exception("the sender of %s failed", claim.type, extra={"action": "sender_failed"})
             return Result("temporary", error=f"A fault of ours: {type(error).__name__}.")
 
-    async def _record(self, claim: Claim, result: Result, duration_ms: int) -> None:
+    async def _record(
+        self, claim: Claim, result: Result, duration_ms: int, *, is_journaled: bool
+    ) -> None:
         fields = {
             "delivery": claim.delivery_id,
             "channel": claim.channel_id,
@@ -202,7 +231,7 @@ class Courier:
             "status": result.status,
         }
         if result.verdict == "delivered":
-            await self._store.delivered(claim, result, duration_ms)
+            await self._store.delivered(claim, result, duration_ms, is_journaled=is_journaled)
             _log.info("delivered", extra={"action": "notice_delivered", **fields})
             return
         step = self._options.schedules[claim.type].step(claim.number, claim.failures, result)
@@ -216,6 +245,18 @@ class Courier:
             _log.warning(
                 "channel %s is disabled", claim.channel_id, extra={"action": "channel_disabled"}
             )
+
+
+def _record_of(claim: Claim) -> DeliveryRecord:
+    return DeliveryRecord(
+        claim.delivery_id,
+        claim.channel_id,
+        claim.user_id,
+        claim.kind,
+        claim.subject_id,
+        claim.created_at,
+        datetime.now(UTC),
+    )
 
 
 def _disable(claim: Claim, result: Result, step: Step) -> str | None:

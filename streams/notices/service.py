@@ -13,6 +13,7 @@ from streams.anomalies.watcher import Watcher, WatchOptions
 from streams.daily import DailyPrices
 from streams.kafka import KafkaSettings
 from streams.notices.courier import Courier, CourierOptions, close_all
+from streams.notices.journal import delivery_journal
 from streams.notices.listening import listen
 from streams.notices.sender import Sender
 
@@ -41,8 +42,9 @@ async def run_notices(options: NoticeOptions, stop: asyncio.Event) -> None:
         async with (
             notice_store(options.database_url) as store,
             anomaly_store(options.database_url) as anomalies,
+            delivery_journal(options.kafka, store) as journal,
         ):
-            courier = Courier(store, options.senders, options.courier)
+            courier = Courier(store, options.senders, options.courier, journal)
             watcher = Watcher(anomalies, options.watch)
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(courier.run(stop))

@@ -36,7 +36,7 @@ FAILED = Result("temporary")
 def claim(kind: NoticeKind, way: ChannelType, **changes: Any) -> Claim:
     made = Claim(
         "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a1", 1, "c", "alice", kind, None, NOW, way,
-        "address", "whsec_MTIz", 0, None,
+        "address", "whsec_MTIz", 0, None, "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a2",
     )  # fmt: skip
     return made._replace(**changes)
 

@@ -75,12 +75,13 @@ WHERE d.delivery_id = due.delivery_id AND d.state = 'pending' AND due.reason IS 
 -- Takes deliveries that are due, for $3 seconds, and notes that an attempt begins: one a channel, up to
 -- $1 in all and up to $2 to channels that failed last time. The alerts of a channel go out in order: one
 -- that waits for its next attempt holds back those after it until it is $4 seconds old. Codes and tests
--- wait for no alert.
+-- wait for no alert. Nothing is taken before a restored ledger knows from the journal what was delivered.
 WITH free AS (
     SELECT DISTINCT ON (d.channel_id) d.delivery_id, d.next_attempt_at, c.failures > 0 AS ailing
     FROM notice_deliveries AS d
     JOIN notice_channels AS c USING (channel_id)
     WHERE d.state = 'pending' AND d.next_attempt_at <= now()
+      AND (SELECT journal_read_at IS NOT NULL FROM ledger_epochs ORDER BY epoch DESC LIMIT 1)
       AND (c.paused_until IS NULL OR c.paused_until <= now())
       AND NOT EXISTS (SELECT FROM notice_deliveries AS b
                       WHERE b.channel_id = d.channel_id AND b.state = 'delivering')
@@ -107,14 +108,14 @@ WITH free AS (
     SELECT delivery_id, attempts, user_id, clock_timestamp() FROM taken
 )
 SELECT t.delivery_id::text, t.attempts AS number, t.channel_id::text, t.user_id, t.kind, t.code, t.created_at,
-       c.type, c.address, c.secret, c.failures, a.data AS alert
+       c.type, c.address, c.secret, c.failures, a.data AS alert, t.subject_id::text
 FROM taken AS t
 JOIN notice_channels AS c USING (channel_id)
 LEFT JOIN budget_alerts AS a ON t.kind = 'alert' AND a.alert_id = t.subject_id
 
 -- name: delivered
--- Delivery $1 was accepted in attempt $2, which took $3 ms, by channel $4, with the answer $5. That
--- holds whatever was thought of the attempt meanwhile.
+-- Delivery $1 was accepted in attempt $2, which took $3 ms, by channel $4, with the answer $5, and is in
+-- the journal if $6 says so. That holds whatever was thought of the attempt meanwhile.
 WITH attempt AS (
     UPDATE notice_attempts SET outcome = 'delivered', duration_ms = $3, status = $5
     WHERE delivery_id = $1::text::uuid AND number = $2
@@ -123,7 +124,8 @@ WITH attempt AS (
     WHERE channel_id = $4::text::uuid
 )
 UPDATE notice_deliveries
-SET state = 'delivered', delivered_at = now(), reason = NULL, code = NULL, claimed_until = NULL, next_attempt_at = NULL
+SET state = 'delivered', delivered_at = now(), reason = NULL, code = NULL, claimed_until = NULL, next_attempt_at = NULL,
+    journaled_at = CASE WHEN $6::boolean THEN now() END
 WHERE delivery_id = $1::text::uuid AND state <> 'delivered'
 
 -- name: attempt_failed

@@ -1,0 +1,53 @@
+"""Which deliveries are in the delivery journal, and what a restored ledger takes over from it.
+
+The methods of a pool's connections raise what `database.TRANSIENT_ERRORS` names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from ledger.operations.epochs import LedgerClosedError
+from ledger.store.arrays import text_array
+from ledger.store.database import Connection, affected
+from ledger.store.sql import statements
+from schemas.deliveries import DeliveryRecord
+
+_SQL: Final = statements("operations/delivery_journal")
+
+
+async def unread_epoch(connection: Connection) -> int | None:
+    """Return the current epoch if the journal was not read for it, else None.
+
+    Raises LedgerClosedError while a restore is under way.
+    """
+    row = await connection.fetchrow(_SQL["unread_epoch"])
+    if row is None:
+        raise LedgerClosedError("a restore is under way")
+    return None if row["unread"] is None else int(row["unread"])
+
+
+async def take_over(connection: Connection, records: Collection[DeliveryRecord]) -> int:
+    """Note deliveries as delivered, each once; returns how many were not known as such."""
+    if not records:
+        return 0
+    rows = [one.row() for one in {one.key: one for one in records}.values()]
+    columns = zip(*rows, strict=True)
+    return affected(await connection.execute(_SQL["take_over"], *map(list, columns)))
+
+
+async def mark_read(connection: Connection, epoch: int) -> None:
+    """Note that the journal was taken over for an epoch."""
+    await connection.execute(_SQL["mark_read"], epoch)
+
+
+async def unjournaled(connection: Connection, limit: int) -> list[DeliveryRecord]:
+    """Return deliveries that are not known to be in the journal, the first one first."""
+    rows = await connection.fetch(_SQL["unjournaled"], limit)
+    return [DeliveryRecord(*row) for row in rows]
+
+
+async def mark_journaled(connection: Connection, delivery_ids: Sequence[str]) -> None:
+    """Note that deliveries are in the journal."""
+    await connection.execute(_SQL["mark_journaled"], text_array(delivery_ids))

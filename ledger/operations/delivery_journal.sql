@@ -1,0 +1,31 @@
+-- The delivery journal: what was delivered, outside of the database, for a ledger that is restored.
+
+-- name: unread_epoch
+-- The current epoch if the journal was not read for it. No row while a restore is under way.
+SELECT CASE WHEN journal_read_at IS NULL THEN epoch END AS unread FROM ledger_epochs ORDER BY epoch DESC LIMIT 1
+
+-- name: take_over
+-- Notes deliveries that the journal knows, and changes those that are known and not delivered yet.
+INSERT INTO notice_deliveries AS d (delivery_id, channel_id, user_id, kind, subject_id, state, attempts,
+                                    created_at, next_attempt_at, delivered_at, journaled_at)
+SELECT delivery_id, channel_id, user_id, kind, subject_id, 'delivered', 1, created_at, NULL, delivered_at, now()
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::timestamptz[], $7::timestamptz[])
+     AS j (delivery_id, channel_id, user_id, kind, subject_id, created_at, delivered_at)
+ON CONFLICT (channel_id, kind, subject_id) DO UPDATE
+SET state = 'delivered', delivered_at = EXCLUDED.delivered_at, journaled_at = EXCLUDED.journaled_at,
+    reason = NULL, code = NULL, claimed_until = NULL, next_attempt_at = NULL
+WHERE d.state <> 'delivered'
+
+-- name: mark_read
+-- The deliveries that the journal knows were taken over for epoch $1.
+UPDATE ledger_epochs SET journal_read_at = clock_timestamp() WHERE epoch = $1
+
+-- name: unjournaled
+-- Up to $1 deliveries that are not known to be in the journal, the first one first.
+SELECT delivery_id::text, channel_id::text, user_id, kind, subject_id::text, created_at, delivered_at
+FROM notice_deliveries WHERE state = 'delivered' AND journaled_at IS NULL
+ORDER BY delivered_at LIMIT $1
+
+-- name: mark_journaled
+-- The deliveries $1 are in the journal.
+UPDATE notice_deliveries SET journaled_at = now() WHERE delivery_id = ANY ($1::text::uuid[])
