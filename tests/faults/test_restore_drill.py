@@ -60,7 +60,11 @@ class Emitter:
         """Send a call, with one of its events twice, several times a second."""
         number = 0
         while not stop.is_set():
-            whose = {"call": f"call-{number}", "user": f"user-{number % USERS}", "time": just_now()}
+            whose: dict[str, Any] = {
+                "call": f"call-{number}",
+                "user": f"user-{number % USERS}",
+                "time": just_now(),
+            }
             some = [
                 started(**whose),
                 cost(**whose),

@@ -20,6 +20,7 @@ from schemas.jsonio import encode
 from schemas.money import Usd
 from schemas.notices import ChannelType
 from streams.notices.courier import Courier, CourierOptions, close_all
+from streams.notices.journal import DeliveryJournal
 from streams.notices.sender import Notice, Sender
 from streams.notices.webhook import WebhookSender
 from tests.support.recording import fetch
@@ -127,12 +128,15 @@ async def write_channel(
 
 @asynccontextmanager
 async def courier(
-    url: str, senders: Mapping[ChannelType, Sender] | None = None, **changes: Any
+    url: str,
+    senders: Mapping[ChannelType, Sender] | None = None,
+    journal: DeliveryJournal | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Courier]:
     """Run a courier for the length of a block; webhooks may go to this machine."""
     senders = senders or {"webhook": WebhookSender(allow_private=True)}
     async with notice_store(url) as store:
-        running = Courier(store, senders, replace(OPTIONS, **changes))
+        running = Courier(store, senders, replace(OPTIONS, **changes), journal)
         stop = asyncio.Event()
         task = asyncio.create_task(running.run(stop))
         try:

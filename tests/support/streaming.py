@@ -114,6 +114,15 @@ class Stage:
         finally:
             await producer.stop()
 
+    async def send_to(self, topic: str, value: bytes) -> None:
+        """Produce a record to any topic and wait for its acknowledgement."""
+        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all")
+        await producer.start()
+        try:
+            await producer.send_and_wait(topic, value, key=b"key")
+        finally:
+            await producer.stop()
+
     async def read(self, topic: str, count: int) -> list[Record]:
         """Return all records of a topic, of which there must be exactly `count`."""
         consumer = AIOKafkaConsumer(

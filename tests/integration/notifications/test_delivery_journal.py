@@ -1,0 +1,141 @@
+"""The delivery journal: what was delivered is known also to a ledger that was taken back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from cost_analytics.embedded.tansu import EmbeddedTansu
+from ledger.operations.epochs import raise_epoch
+from ledger.store.database import connected
+from ledger.store.notices import notice_store
+from schemas.topics import DELIVERIES
+from streams.kafka import KafkaSettings, ensure_topics
+from streams.notices import journal as journals
+from streams.notices.journal import DeliveryJournal, delivery_journal
+from tests.support.notices import alert, courier, until_ended, write_alerts, write_channel
+from tests.support.receivers import receiver
+from tests.support.recording import fetch, until
+from tests.support.streaming import Stage
+
+NO_BROKER = KafkaSettings("127.0.0.1:1", idempotent=False)
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, database_url: str) -> AsyncIterator[Stage]:
+    """A broker with empty topics of its own."""
+    async with EmbeddedTansu(tmp_path) as tansu:
+        stage = Stage(tansu.bootstrap, False, database_url)
+        await ensure_topics(stage.kafka)
+        yield stage
+
+
+@asynccontextmanager
+async def journal_on(kafka: KafkaSettings, url: str) -> AsyncIterator[DeliveryJournal]:
+    """Open a journal for the length of a block."""
+    async with notice_store(url) as store, delivery_journal(kafka, store) as journal:
+        assert journal is not None
+        yield journal
+
+
+async def take_back(url: str) -> None:
+    """Do as a restore does."""
+    async with connected(url, name="test") as connection:
+        await raise_epoch(connection, "restore")
+
+
+async def unjournaled(url: str) -> int:
+    rows = await fetch(
+        url,
+        "SELECT FROM notice_deliveries WHERE state = 'delivered' AND journaled_at IS NULL",
+    )
+    return len(rows)
+
+
+async def test_a_restored_ledger_sends_nothing_that_the_journal_knows(stage: Stage) -> None:
+    url = stage.database_url
+    async with receiver() as endpoint, journal_on(stage.kafka, url) as journal:
+        await write_channel(url, endpoint.url)
+        waiting, later = alert(), alert()
+        await write_alerts(url, waiting, later)
+        async with courier(url, journal=journal):
+            await until_ended(url, 2)
+        assert len(endpoint.accepted) == 2
+        assert await unjournaled(url) == 0
+        # The backup held the first one as pending, and nothing of the second.
+        await fetch(
+            url,
+            """UPDATE notice_deliveries SET state = 'pending', delivered_at = NULL, next_attempt_at = now(),
+               journaled_at = NULL WHERE subject_id = $1""",
+            waiting.alert_id,
+        )
+        await fetch(url, "DELETE FROM notice_deliveries WHERE subject_id = $1", later.alert_id)
+        await take_back(url)
+        new = alert()
+        await write_alerts(url, new)
+        async with courier(url, journal=journal):
+            assert await until_ended(url, 3) == ["delivered"] * 3
+        sent = [got.json["data"]["alertId"] for got in endpoint.accepted]
+        assert sent == [waiting.alert_id, later.alert_id, new.alert_id]
+
+
+async def test_nothing_is_sent_before_the_journal_was_read(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = stage.database_url
+    monkeypatch.setattr(journals, "WRITE_SECONDS_MAX", 1)
+    async with receiver() as endpoint:
+        await write_channel(url, endpoint.url)
+        await write_alerts(url, alert())
+        await take_back(url)
+        async with journal_on(NO_BROKER, url) as journal, courier(url, journal=journal):
+            async with asyncio.timeout(20):
+                while "nothing is delivered" not in caplog.text:
+                    await asyncio.sleep(0.05)
+        async with courier(url):  # nor by a process without a journal
+            await until(lambda: is_queued(url))
+        assert endpoint.got == []
+        async with journal_on(stage.kafka, url) as journal, courier(url, journal=journal):
+            await until_ended(url, 1)
+        assert len(endpoint.accepted) == 1
+
+
+async def is_queued(url: str) -> bool:
+    return bool(await fetch(url, "SELECT FROM notice_deliveries"))
+
+
+async def test_deliveries_go_on_without_brokers_and_are_journaled_later(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = stage.database_url
+    monkeypatch.setattr(journals, "WRITE_SECONDS_MAX", 1)
+    async with receiver() as endpoint:
+        await write_channel(url, endpoint.url)
+        await write_alerts(url, *(alert() for _ in range(3)))
+        async with journal_on(NO_BROKER, url) as journal, courier(url, journal=journal):
+            await until_ended(url, 3)
+        assert await unjournaled(url) == 3
+
+        async def are_journaled() -> bool:
+            return await unjournaled(url) == 0
+
+        async with journal_on(stage.kafka, url) as journal, courier(url, journal=journal):
+            await until(are_journaled)
+        rows = await fetch(url, "SELECT delivery_id::text AS id FROM notice_deliveries")
+    journaled = {str(record.value) for record in await stage.read_all(DELIVERIES.name)}
+    assert all(any(row["id"] in one for one in journaled) for row in rows)
+
+
+async def test_a_record_that_is_no_delivery_is_passed_over(stage: Stage) -> None:
+    url = stage.database_url
+    await take_back(url)
+    async with receiver() as endpoint, journal_on(stage.kafka, url) as journal:
+        await write_channel(url, endpoint.url)
+        await write_alerts(url, alert())
+        for value in (b"", b"no JSON", b'{"deliveryId":"1"}'):
+            await stage.send_to(DELIVERIES.name, value)
+        async with courier(url, journal=journal):
+            await until_ended(url, 1)
+        assert len(endpoint.accepted) == 1
