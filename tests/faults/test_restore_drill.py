@@ -6,10 +6,9 @@ the same address. No total differs, no notification comes twice, no open socket 
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -159,93 +158,131 @@ async def running(stage: Stage, directory: Path) -> AsyncIterator[Product]:
         product.close()
 
 
-async def restore(link: Link, new_server: EmbeddedPostgres, backups: Path, database: str) -> None:
-    """Restore by the documented commands, and let the processes reach the new server."""
-    _, restoring, _ = blocks_of("operations.md", "Backup and restore")
-    passwords = {f"{name.upper()}_DATABASE_PASSWORD": text for name, text in PASSWORDS.items()}
-    server = new_server.admin_url.removesuffix("/postgres")
-    # The tests' processes look for a database of this name.
-    await fetch(new_server.admin_url, f"DROP DATABASE {new_server.url.rpartition('/')[2]}")
-    values = {"NEW_SERVER": server, "BACKUPS": str(backups), **passwords}
-    await asyncio.to_thread(run_block, restoring, values, backups)
-    await fetch(new_server.admin_url, f"ALTER DATABASE cost_analytics RENAME TO {database}")
-    link.port, link.refuses = new_server.port, False
+@dataclass
+class Drill:
+    """One restore: the lost server behind `link`, the new one, and what was seen."""
+
+    stage: Stage
+    new_server: EmbeddedPostgres
+    directory: Path
+    link: Link
+    endpoint: Receiver
+    emitter: Emitter
+    watchers: list[Watcher]
+    after: int = 0
+    """Notifications between the backup and the loss."""
+
+    @property
+    def fresh(self) -> Stage:
+        """The stage with the new server."""
+        database = urlsplit(self.stage.database_url).path[1:]
+        return replace(self.stage, database_url=self.new_server.url_of(database))
+
+    async def prepare(self) -> None:
+        """Give each user limits and a channel."""
+        url = self.stage.database_url
+        limits: dict[str, Any] = {
+            "daily_limit": (True, LIMIT_USD * USD),
+            "call_limit": (True, CALL_LIMIT_NANO),
+        }
+        for number in range(USERS):
+            await change(url, f"user-{number}", **limits)
+            await write_channel(url, self.endpoint.url, user_id=f"user-{number}")
+
+    async def run(self, product: Product) -> None:
+        """Back up, lose the server, restore, and wait until everything agrees."""
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            sockets = [
+                tasks.create_task(watcher.run(product, f"user-{number}"))
+                for number, watcher in enumerate(self.watchers)
+            ]
+            emitting = tasks.create_task(self.emitter.run(stop))
+            await self.lose_what_came_after_the_backup()
+            await self.restore()
+            await asyncio.sleep(5)  # events keep coming
+            stop.set()
+            await emitting
+            await self.fresh.until_counted(len(self.emitter.events) * 6 // 5)
+            await until(self.is_quiet, 90)
+            await until(self.agrees, 90)
+            for socket in sockets:
+                assert not socket.done()
+                socket.cancel()
+
+    async def lose_what_came_after_the_backup(self) -> None:
+        """Back up, let notifications follow, and lose the server."""
+        await until_accepted(self.endpoint, 20)
+        await self.run_documented(0, DATABASE_URL=self.stage.database_url)
+        before = len(self.endpoint.accepted)
+        await until_accepted(self.endpoint, before + 40)
+        self.link.cut()
+        await asyncio.sleep(1)
+        self.after = len(self.endpoint.accepted) - before
+
+    async def restore(self) -> None:
+        """Restore on the new server, and let the processes reach it."""
+        admin_url, own = self.new_server.admin_url, self.new_server.url.rpartition("/")[2]
+        await fetch(admin_url, f"DROP DATABASE {own}")
+        passwords = {f"{name.upper()}_DATABASE_PASSWORD": text for name, text in PASSWORDS.items()}
+        await self.run_documented(1, NEW_SERVER=admin_url.removesuffix("/postgres"), **passwords)
+        # The tests' processes look for a database of this name.
+        name = urlsplit(self.stage.database_url).path[1:]
+        await fetch(admin_url, f"ALTER DATABASE {own} RENAME TO {name}")
+        self.link.port, self.link.refuses = self.new_server.port, False
+
+    async def run_documented(self, number: int, **values: str) -> str:
+        """Run a block of the document as it stands; returns what it printed."""
+        blocks = blocks_of("operations.md", "Backup and restore")
+        backups = self.directory / "backups"
+        backups.mkdir(exist_ok=True)
+        values["BACKUPS"] = str(backups)
+        return await asyncio.to_thread(run_block, blocks[number], values, self.directory)
+
+    async def is_quiet(self) -> bool:
+        """Return whether all expected alerts arrived and nothing is left to send."""
+        url = self.fresh.database_url
+        waiting = await fetch(
+            url, "SELECT FROM notice_deliveries WHERE state IN ('pending', 'delivering')"
+        )
+        return not waiting and set(keys_of(self.endpoint)) >= self.emitter.expected_alerts()
+
+    async def agrees(self) -> bool:
+        """Return whether the totals topic equals the database."""
+        return not await topic_differences(self.fresh)
 
 
 async def test_a_restore_by_the_documented_commands_under_load(
     stage: Stage, new_server: EmbeddedPostgres, tmp_path: Path, record_fault: FaultRecorder
 ) -> None:
-    old_url, database = stage.database_url, urlsplit(stage.database_url).path[1:]
-    new_url = new_server.url_of(database)
-    backups = tmp_path / "backups"
-    backups.mkdir()
-    taking, _, checking = blocks_of("operations.md", "Backup and restore")
-    emitter, stop = Emitter(stage), asyncio.Event()
-    async with receiver() as endpoint, linked(old_url) as (link, url):
-        for number in range(USERS):
-            user = f"user-{number}"
-            await change(
-                old_url, user,
-                daily_limit=(True, LIMIT_USD * USD), call_limit=(True, CALL_LIMIT_NANO),
-            )  # fmt: skip
-            await write_channel(old_url, endpoint.url, user_id=user)
+    async with receiver() as endpoint, linked(stage.database_url) as (link, url):
+        watchers = [Watcher() for _ in range(2)]
+        drill = Drill(stage, new_server, tmp_path, link, endpoint, Emitter(stage), watchers)
+        await drill.prepare()
         async with running(replace(stage, database_url=url), tmp_path) as product:
-            watchers = [Watcher() for _ in range(2)]
-            async with asyncio.TaskGroup() as tasks:
-                sockets = [
-                    tasks.create_task(watcher.run(product, f"user-{number}"))
-                    for number, watcher in enumerate(watchers)
-                ]
-                emitting = tasks.create_task(emitter.run(stop))
-                await until_accepted(endpoint, 20)
-                values = {"DATABASE_URL": old_url, "BACKUPS": str(backups)}
-                await asyncio.to_thread(run_block, taking, values, tmp_path)
-                before = len(endpoint.accepted)
-                await until_accepted(endpoint, before + 40)
-                link.cut()  # the old server is lost
-                await asyncio.sleep(1)
-                after = len(endpoint.accepted) - before
-                await restore(link, new_server, backups, database)
-                restored = await fetch(new_url, "SELECT count(*) FROM notice_deliveries")
-                await asyncio.sleep(5)  # events keep coming
-                stop.set()
-                await emitting
-                fresh = replace(stage, database_url=new_url)
-                await fresh.until_counted(len(emitter.events) * 6 // 5)
-                expected_alerts = emitter.expected_alerts()
-                await until(lambda: is_quiet(fresh, endpoint, len(expected_alerts)), 90)
-                await until(lambda: agrees(fresh), 90)
-                for socket in sockets:
-                    assert not socket.done()
-                    socket.cancel()
-            verified = await asyncio.to_thread(
-                run_block, checking, {"DATABASE_URL": new_url}, tmp_path
-            )
-            journaled = len(await stage.read_all(DELIVERIES.name))
-            log = (tmp_path / "notices.log").read_text()
-    totals, expected = await read_totals(new_url), expect(emitter.events).totals
-    found = keys_of(endpoint)
+            await drill.run(product)
+        verified = await drill.run_documented(2, DATABASE_URL=drill.fresh.database_url)
+    events, found = drill.emitter.events, keys_of(endpoint)
+    totals, expected = await read_totals(drill.fresh.database_url), expect(events).totals
     falls = [fall for watcher in watchers for fall in watcher.falls]
     parts.figures.append(
-        f"restore under load, {stage.broker}: {len(emitter.events)} events, {len(found)} notifications "
-        f"({after} between backup and loss, {restored[0][0]} in the backup), "
-        f"{sum(count - 1 for count in Counter(found).values())} twice, "
-        f"{len(falls)} falls of a version in {sum(w.messages for w in watchers)} messages"
+        f"restore under load, {stage.broker}: {len(events)} events, {len(found)} notifications "
+        f"({drill.after} between backup and loss), {len(found) - len(set(found))} twice, "
+        f"{len(falls)} falls of a version in {sum(one.messages for one in watchers)} messages"
     )
     record_fault(
         f"restore by the documented commands under load, {stage.broker}",
         sent=expected.events,
         counted=totals.events,
         difference=difference_nano(expected, totals),
-        alerts=AlertFigures.of(expected_alerts, found),
+        alerts=AlertFigures.of(drill.emitter.expected_alerts(), found),
     )
     assert totals == expected
-    assert after >= 40
-    assert journaled >= len(found)
-    assert "journal_read" in log
     assert falls == []
     assert all(epoch_of(max(watcher.versions.values())) > 0 for watcher in watchers)
     assert "Differences: 0" in verified
+    assert len(await stage.read_all(DELIVERIES.name)) >= len(found)
+    assert "journal_read" in (tmp_path / "notices.log").read_text()
 
 
 async def until_accepted(endpoint: Receiver, count: int) -> None:
@@ -253,17 +290,3 @@ async def until_accepted(endpoint: Receiver, count: int) -> None:
     async with asyncio.timeout(90):
         while len(endpoint.accepted) < count:
             await asyncio.sleep(0.05)
-
-
-async def is_quiet(stage: Stage, endpoint: Receiver, expected: int) -> bool:
-    """Tell whether as many different alerts arrived as must, and nothing is left to send."""
-    waiting = await fetch(
-        stage.database_url,
-        "SELECT FROM notice_deliveries WHERE state IN ('pending', 'delivering')",
-    )
-    return not waiting and len(set(keys_of(endpoint))) >= expected
-
-
-async def agrees(stage: Stage) -> bool:
-    """Tell whether the totals topic equals the database."""
-    return not await topic_differences(stage)
