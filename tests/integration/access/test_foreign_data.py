@@ -1,0 +1,72 @@
+"""Every route, asked for the data of another user: nothing of it is in any answer."""
+
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import pytest
+
+from api.access import ROUTES, Access, Route
+from api.app import build_app
+from ledger.store.database import Pool
+from ledger.store.reading import ReaderPool
+from tests.support.api import Answer, Api, authenticator, served_from, token
+from tests.support.attacks import AttackRecorder
+from tests.support.foreign_user import CALL, USER, shows_foreign_data, write_foreign_user
+from tests.support.intake import Stream
+
+ALL = build_app(ReaderPool(cast(Pool, None)), authenticator())[ROUTES]
+ABOUT_USERS = [route for route in ALL if route.access in {Access.SELF, Access.OWNER}]
+QUERIES = ("", "?period=30d", "?period=weekly", "?type=events", "?type=calls", "?type=daily")
+ATTACKERS: dict[str, dict[str, Any]] = {
+    "another user": {"user": "mallory"},
+    "a service": {"user": "mallory", "role": "service"},
+    "a service of the user's name": {"user": USER, "role": "service"},
+    "a user of a similar name": {"user": f"{USER} "},
+    "a user who claims a list of roles": {"user": "mallory", "role": ["admin", "user"]},
+}
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    await write_foreign_user(database_url)
+    async with served_from(database_url, events=Stream()) as api:
+        yield api
+
+
+async def ask(api: Api, route: Route, query: str, bearer: str) -> Answer:
+    path = route.path.replace("{userId}", USER).replace("{callId}", CALL)
+    path = path.replace("{channelId}", "00000000-0000-4000-8000-000000000000")
+    body: Any = {} if route.method in {"PUT", "POST"} else None
+    return await api.ask(route.method, f"{path}{query}", bearer=bearer, body=body)
+
+
+async def test_the_markers_are_shown_to_their_user(api: Api) -> None:
+    """Else the tests below would search for what no answer holds."""
+    shown = {
+        route.path
+        for route in ABOUT_USERS
+        if route.method == "GET"
+        for query in QUERIES
+        if shows_foreign_data((await ask(api, route, query, token(USER))).body)
+    }
+    silent = {route.path for route in ABOUT_USERS if route.method == "GET"} - shown
+    assert silent <= {
+        "/api/costs/user/{userId}/channels/{channelId}/deliveries",  # has none
+        "/api/costs/user/{userId}/recommendations",  # needs more calls
+    }
+
+
+@pytest.mark.parametrize("attacker", ATTACKERS)
+async def test_no_route_shows_or_changes_what_is_another_users(
+    api: Api, attacker: str, record_attack: AttackRecorder
+) -> None:
+    bearer = token(**ATTACKERS[attacker])
+    before = await api.get(f"/api/costs/user/{USER}/budget", USER)
+    attempts = refused = 0
+    for route in ABOUT_USERS:
+        for query in QUERIES if route.method == "GET" else QUERIES[:1]:
+            answer = await ask(api, route, query, bearer)
+            attempts += 1
+            refused += answer.status == 403 and not shows_foreign_data(answer.body)
+    assert (await api.get(f"/api/costs/user/{USER}/budget", USER)).body == before.body
+    record_attack(f"foreign data: by {attacker}", attempts=attempts, refused=refused)

@@ -1,0 +1,90 @@
+"""A user whose data is recognised in any answer: every text and every amount of it is a marker."""
+
+from datetime import UTC, datetime, timedelta
+
+from schemas.anomalies import Anomaly
+from schemas.jsonio import encode
+from schemas.money import Usd
+from tests.support.alerting import an_alert
+from tests.support.ledger_rows import LiveCallRow, rows
+
+USER, CALL, CHANNEL, EVENT = "victor", "call-of-victor", "marker@victor.example", "marker-event"
+NANO = 7_654_321_987
+MARKERS = (b"marker", b"7.654321987", b"7654321987", CHANNEL.encode())
+"""None of these is part of a request that a test sends."""
+
+_ROWS = (
+    """INSERT INTO user_budget_settings (user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano)
+       VALUES ($1, $2, $2, $2)""",
+    """INSERT INTO budget_holds (user_id, call_id, spend_nano, expires_at)
+       VALUES ($1, 'call-of-victor', $2, now() + interval '1 hour')""",
+    """INSERT INTO notice_channels (user_id, type, address)
+       SELECT $1, 'email', 'marker@victor.example' WHERE $2::bigint > 0""",
+)
+_ANOMALY = """
+    INSERT INTO cost_anomalies (anomaly_id, user_id, kind, subject, part, day, observed_nano,
+                                detected_at, data)
+    VALUES (gen_random_uuid(), $1, 'missing_leg', 'marker', 'telephony', $2, 1, now(), $3)
+"""
+_ALERT = """
+    INSERT INTO budget_alerts (alert_id, user_id, type, period, threshold_percent, limit_version,
+                               late, triggered_at, data)
+    VALUES (gen_random_uuid(), $1, 'daily', 'marker', 80, 1, false, now(), $2)
+"""
+
+
+async def write_foreign_user(database_url: str) -> None:
+    """Write calls, events, limits, alerts, anomalies and channels of the user."""
+    at = datetime.now(UTC).replace(microsecond=0)
+    async with rows(database_url) as ledger:
+        for number, name in enumerate((CALL, "marker-call")):
+            call = LiveCallRow(
+                call_id=name,
+                user_id=USER,
+                at=at - timedelta(minutes=number),
+                persona_id="marker-persona",
+                status="active",
+                costs={"twilio": NANO},
+                charged=NANO,
+            )
+            await ledger.call(call)
+            await ledger.event(
+                call,
+                service="twilio",
+                operation="marker",
+                usage=1,
+                unit="minutes",
+                cost_nano=NANO,
+                data='{"marker": 1}',
+            )
+        for statement in _ROWS:
+            await ledger.connection.execute(statement, USER, NANO)
+        alert = encode(an_alert(USER)).decode().replace("call-1", "marker")
+        await ledger.connection.execute(_ALERT, USER, alert)
+        anomaly = encode(_anomaly(at)).decode()
+        await ledger.connection.execute(_ANOMALY, USER, at.date(), anomaly)
+
+
+def _anomaly(at: datetime) -> Anomaly:
+    return Anomaly(
+        anomaly_id="marker",
+        user_id=USER,
+        kind="missing_leg",
+        service=None,
+        leg="telephony",
+        call_id="marker-call",
+        day=at.date(),
+        observed_usd=Usd(NANO),
+        expected_usd=None,
+        score=None,
+        compared_with=None,
+        compared_count=0,
+        message="marker",
+        occurred_at=at,
+        detected_at=at,
+    )
+
+
+def shows_foreign_data(body: bytes) -> bool:
+    """Return whether an answer holds anything of the user that its request did not name."""
+    return any(marker in body for marker in MARKERS)
