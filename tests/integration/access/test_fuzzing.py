@@ -1,0 +1,161 @@
+"""Requests that schemathesis makes of the interface's own document, in each role.
+
+No answer is an error of the server, each is one that the document promises, and none shows what
+belongs to a user whom the token does not speak for.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from multidict import CIMultiDict
+from schemathesis import GenerationMode
+
+from api.options import ApiOptions, Limits
+from ledger.rerate import Rerater
+from ledger.store.reading import reader_pool
+from tests.support import promises
+from tests.support.api import served, token
+from tests.support.attacks import AttackRecorder
+from tests.support.background import Background
+from tests.support.foreign_user import CALL, USER, shows_foreign_data, write_foreign_user
+from tests.support.intake import Stream
+from tests.support.logins import as_login
+
+UNLIMITED = Limits(requests_per_second=None, failures_per_second=None, all_failures_per_second=None)
+ROLES = ("user", "service", "admin")
+FEW, MANY = 2, 60
+"""Requests to each operation, that fit its schema and that do not; many in `make security`."""
+
+DOCUMENT = promises.promised()
+OPERATIONS = [found.ok() for found in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()]
+IDS = {
+    "userId": st.sampled_from(["mallory", USER]),
+    "callId": st.sampled_from([CALL, "unknown"]),
+}
+"""Beside what the schema allows: else no request would ever name a user who exists."""
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: CIMultiDict[str]
+    body: bytes
+
+
+@dataclass
+class Findings:
+    """What was sent in one role, and which answers must not be."""
+
+    attempts: int = 0
+    refused: int = 0
+    flaws: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def url(background: Background, database_url: str) -> Iterator[str]:
+    """The application over a database, on the loop of the shared servers."""
+    stack = AsyncExitStack()
+
+    async def open_all() -> int:
+        await write_foreign_user(database_url)
+        readers = await stack.enter_async_context(reader_pool(as_login(database_url, "api")))
+        api = await stack.enter_async_context(
+            served(
+                readers,
+                ApiOptions(limits=UNLIMITED),
+                events=Stream(),
+                rerater=Rerater(as_login(database_url, "worker")),
+            )
+        )
+        return api.port
+
+    port = background.run(open_all())
+    yield f"http://127.0.0.1:{port}"
+    background.run(stack.aclose())
+
+
+def flaw_of(method: str, path: str, sent: Any, role: str, answer: Answer) -> str | None:
+    """Return what is wrong with an answer."""
+    if answer.status >= 500 and not is_foreseen(path, answer):
+        return f"status {answer.status}: {answer.body[:200]!r}"
+    if role != "admin" and shows_foreign_data(answer.body):
+        return "shows another user's data"
+    try:
+        promises.keep(method, path, sent, answer)
+    except Exception as error:  # whatever is wrong, the request belongs to it
+        return f"not as documented: {error}"
+    return None
+
+
+def is_foreseen(path: str, answer: Answer) -> bool:
+    """Return whether an answer is that of a part that this test does without: broker and feed."""
+    return answer.status == 503 and path.startswith(("/ready", "/api/costs/live"))
+
+
+def fuzz(operation: Any, url: str, role: str, mode: GenerationMode, most: int) -> Findings:
+    """Send requests to an operation; failures are collected, not raised."""
+    found = Findings()
+    bearer = token("mallory", role=role)
+    ids = {name: IDS[name] | st.none() for name in IDS if f"{{{name}}}" in operation.path}
+
+    @seed(16)
+    @settings(
+        max_examples=most,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode), chosen=st.fixed_dictionaries(ids))
+    def send(case: Any, chosen: dict[str, str | None]) -> None:
+        for name, value in chosen.items():
+            if value is not None:
+                case.path_parameters[name] = value
+        case.headers = {**(case.headers or {}), "Authorization": f"Bearer {bearer}"}
+        got = case.call(base_url=url, allow_redirects=False, timeout=30)
+        pairs = [(name, text) for name, texts in got.headers.items() for text in texts]
+        answer = Answer(got.status_code, CIMultiDict(pairs), got.content)
+        body = got.request.body
+        sent = (got.request.headers, body.encode() if isinstance(body, str) else body)
+        path = str(got.request.path_url)
+        found.attempts += 1
+        found.refused += answer.status >= 400
+        flaw = flaw_of(case.method.upper(), path, sent, role, answer)
+        if flaw is not None:
+            found.flaws.append(f"{role} {case.method.upper()} {path} {sent[1]!r}: {flaw}")
+
+    with suppress(Unsatisfiable):  # nothing can be wrong where nothing can be sent
+        send()
+    return found
+
+
+@pytest.mark.timeout(1_800)
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("most", [FEW, pytest.param(MANY, marks=pytest.mark.long)])
+def test_no_request_made_of_the_document_breaks_a_promise(
+    url: str, role: str, most: int, record_attack: AttackRecorder
+) -> None:
+    found = [
+        fuzz(operation, url, role, mode, most)
+        for operation in OPERATIONS
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+    ]
+    flaws = [flaw for one in found for flaw in one.flaws]
+    for flaw in flaws:
+        logging.getLogger(__name__).error(flaw)
+    record_attack(
+        f"fuzzing by schemathesis as {role}",
+        attempts=sum(one.attempts for one in found),
+        refused=sum(one.refused for one in found),
+        breaches=len(flaws),
+    )
