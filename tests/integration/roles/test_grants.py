@@ -5,6 +5,7 @@ import pytest
 from ledger.postgres.rights import RIGHTS, VIEWER, without_roles
 from ledger.store.migrate import migrations
 from ledger.store.sql import statements
+from tests.support.attacks import AttackRecorder
 from tests.support.recording import fetch
 
 GRANTS, SQL = statements("postgres/grants"), statements("postgres/rights")
@@ -46,7 +47,9 @@ async def test_each_table_has_decided_rights(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("column", RIGHTS)
-async def test_a_role_holds_just_the_rights_that_are_listed(database_url: str, column: str) -> None:
+async def test_a_role_holds_just_the_rights_that_are_listed(
+    database_url: str, column: str, record_attack: AttackRecorder
+) -> None:
     names = {"SELECT": "S", "INSERT": "I", "UPDATE": "U", "DELETE": "D"}
     held: dict[str, set[str]] = {}
     for relation, privilege in await fetch(database_url, _HELD, RIGHTS[column]):
@@ -57,6 +60,8 @@ async def test_a_role_holds_just_the_rights_that_are_listed(database_url: str, c
         if row[column] != "-"
     }
     assert held == listed
+    rights = sum(map(len, held.values()))
+    record_attack(f"database: rights of {column}, compared", attempts=rights, refused=rights)
 
 
 async def test_rows_of_users_have_policies_for_those_who_read_for_a_viewer(

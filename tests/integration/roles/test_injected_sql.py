@@ -7,11 +7,12 @@ import asyncpg
 import pytest
 
 from ledger.postgres.functions import all_reads, install_functions, reads
-from ledger.postgres.logins import PROCESSES
+from ledger.postgres.logins import PROCESSES, Process
 from ledger.postgres.viewer import ViewerSigner
 from ledger.store.database import connected
 from ledger.store.reading import ReaderPool, Viewer, reader_pool
 from ledger.store.tickets import Holder, TicketStore
+from tests.support.attacks import AttackRecorder
 from tests.support.ledger_rows import LiveCallRow, rows
 from tests.support.logins import SIGNER, as_login
 from tests.support.recording import fetch
@@ -39,6 +40,23 @@ REFUSED = (
     "COPY (SELECT 1) TO PROGRAM 'id'",
 )  # fmt: skip
 
+OF_SUPERUSERS = (
+    "COPY calls TO PROGRAM 'id'", "COPY calls FROM PROGRAM 'id'", "COPY calls TO '/tmp/calls'",
+    "SELECT pg_read_file('PG_VERSION')", "SELECT pg_ls_dir('.')", "ALTER SYSTEM SET fsync = off",
+    "CREATE ROLE another LOGIN", "ALTER ROLE CURRENT_USER SUPERUSER", "CREATE DATABASE another",
+    "SET SESSION AUTHORIZATION cost_analytics",
+    "SET ROLE cost_analytics", "SELECT rolpassword FROM pg_authid",
+    "CREATE FUNCTION f() RETURNS int LANGUAGE c AS '/lib/x', 'f'",
+)  # fmt: skip
+OF_OWNERS = (
+    "SELECT FROM viewer_keys", "INSERT INTO viewer_keys DEFAULT VALUES", "SELECT FROM live_tickets",
+    "DROP TABLE calls", "TRUNCATE calls", "ALTER TABLE calls DISABLE ROW LEVEL SECURITY",
+    "DROP POLICY own_rows ON calls", "CREATE TABLE t ()",
+    "ALTER TABLE calls OWNER TO CURRENT_USER", "DELETE FROM schema_migrations",
+    "UPDATE call_cost_events SET cost_nano = 0", "DELETE FROM user_budget_settings",
+)  # fmt: skip
+"""What only the login `migrate`, which owns all, may do."""
+
 
 @pytest.fixture
 async def written(database_url: str) -> str:
@@ -57,7 +75,7 @@ async def readers(written: str) -> AsyncIterator[ReaderPool]:
 
 @pytest.mark.parametrize("statement", FORGED)
 async def test_a_session_cannot_make_itself_another_viewer(
-    readers: ReaderPool, statement: str
+    readers: ReaderPool, statement: str, record_attack: AttackRecorder
 ) -> None:
     async with readers.reading(ALICE) as connection:
         assert [row[0] for row in await connection.fetch(USERS)] == ["alice"]
@@ -65,19 +83,43 @@ async def test_a_session_cannot_make_itself_another_viewer(
         try:
             seen = [row[0] for row in await connection.fetch(USERS)]
         except asyncpg.InvalidAuthorizationSpecificationError:
-            return
-        assert seen == ["alice"]
+            seen = ["alice"]
+    record_attack(
+        "database: session of the API names a viewer", attempts=1, refused=seen == ["alice"]
+    )
 
 
 @pytest.mark.parametrize("statement", REFUSED)
-async def test_a_session_cannot_leave_its_login(readers: ReaderPool, statement: str) -> None:
-    async def leave() -> None:
+async def test_a_session_cannot_leave_its_login(
+    readers: ReaderPool, statement: str, record_attack: AttackRecorder
+) -> None:
+    refused = False
+    try:
         async with readers.writing(ROOT) as connection:
             await connection.execute("RESET ROLE")
             await connection.execute(statement)
+    except asyncpg.InsufficientPrivilegeError:
+        refused = True
+    record_attack("database: session of the API leaves its rights", attempts=1, refused=refused)
 
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await leave()
+
+@pytest.mark.parametrize("process", PROCESSES)
+async def test_no_login_can_become_more_than_it_is(
+    written: str, process: Process, record_attack: AttackRecorder
+) -> None:
+    statements = [*OF_SUPERUSERS, *(() if process == "migrate" else OF_OWNERS)]
+    statements += [f"SET ROLE cost_analytics_{other}" for other in PROCESSES if other != process]
+    refused = []
+    async with connected(as_login(written, process), name="tests") as connection:
+        for statement in statements:
+            try:
+                await connection.execute("RESET ROLE")
+                await connection.execute(statement)
+            except asyncpg.InsufficientPrivilegeError:
+                refused.append(statement)
+    assert refused == statements
+    case = f"database: login {process} becomes more than it is"
+    record_attack(case, attempts=len(statements), refused=len(refused))
 
 
 async def test_a_report_cannot_be_called_for_another_viewer_than_the_signed_one(
