@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -17,6 +18,7 @@ from aiohttp import hdrs, web
 
 from api.http.client_address import ClientAddresses, peer_counted_as
 from api.http.common_headers import SECURITY_HEADERS, SERVER_HEADER
+from api.http.masked_frames import FrameParser, MaskedFrames
 from api.metrics.refusals import RefusalMeter
 from api.options import Limits
 from api.problems import (
@@ -150,6 +152,12 @@ class GuardedConnection(web.RequestHandler):
         if not self._serving and self._head_timer is None:
             self._expect_head()
         super().data_received(data)
+
+    def set_parser(
+        self, parser: FrameParser, data_received_cb: Callable[[], None] | None = None
+    ) -> None:
+        """Take the parser of a socket that was just opened."""
+        super().set_parser(cast(Any, MaskedFrames(parser)), data_received_cb)
 
     def request_began(self) -> None:
         """Note that a head has arrived; called by whatever handles requests."""

@@ -1,0 +1,70 @@
+"""A client that sends a frame without a mask is hung up on (RFC 6455, section 5.1)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from cost_analytics.embedded.tansu import EmbeddedTansu
+from tests.support.api import token
+from tests.support.live import Replica, world_on
+
+PING = b'{"type":"ping"}'
+PONG = b'{"type":"pong"}'
+PROTOCOL_ERROR = b"\x88\x02\x03\xea"
+MASKED = bytes([0x81, 0x80 | len(PING)]) + bytes(4) + PING
+
+
+@pytest.fixture
+async def replica(tmp_path: Path, database_url: str) -> AsyncIterator[Replica]:
+    async with (
+        EmbeddedTansu(tmp_path) as broker,
+        world_on(broker.bootstrap, database_url) as world,
+        world.replica() as replica,
+    ):
+        yield replica
+
+
+async def opened(replica: Replica) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return an open socket that has been sent its snapshot."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", replica.port)
+    writer.write(
+        f"GET /api/costs/live HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token()}\r\n"
+        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+    )
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101 ")
+    await reader.readuntil(b'"type":"snapshot"')
+    return reader, writer
+
+
+@pytest.mark.parametrize(
+    "unmasked",
+    [bytes([0x81, len(PING)]) + PING, bytes([0x89, 0]), bytes([0x88, 0]), bytes([0x01, 1]) + b"a"],
+    ids=["text", "ping", "close", "fragment"],
+)
+async def test_an_unmasked_frame_closes_the_socket_with_1002(
+    replica: Replica, unmasked: bytes
+) -> None:
+    async with asyncio.timeout(20):
+        reader, writer = await opened(replica)
+        writer.write(MASKED + unmasked + MASKED)
+        said = await reader.read()
+    assert said.count(PONG) == 1, "what was masked before it is answered, what follows is not"
+    assert PROTOCOL_ERROR in said
+    assert b"\x8a" not in said.partition(PROTOCOL_ERROR)[2], "no pong"
+    writer.close()
+
+
+async def test_masked_frames_are_answered_however_they_are_cut(replica: Replica) -> None:
+    async with asyncio.timeout(20):
+        reader, writer = await opened(replica)
+        for byte in MASKED * 2:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0)
+        for _ in range(2):
+            await reader.readuntil(PONG)
+    writer.close()

@@ -1,0 +1,72 @@
+"""Frames reach the parser only if they are masked, however the bytes of the wire are cut."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.http.masked_frames import MaskedFrames
+
+INVALID = b"\xf0\x80"
+
+
+class Recorder:
+    """A parser that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.taken = b""
+        self.is_over = False
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        self.taken += data
+        return self.taken.endswith(INVALID), b""
+
+    def feed_eof(self) -> None:
+        self.is_over = True
+
+
+def frame(payload: bytes, *, masked: bool = True, first: int = 0x81) -> bytes:
+    """Return a frame; the mask is four zeros, which leave the payload as it is."""
+    mask, flag = (bytes(4), 0x80) if masked else (b"", 0)
+    if len(payload) < 126:
+        head = bytes([first, flag | len(payload)])
+    elif len(payload) < 2**16:
+        head = bytes([first, flag | 126]) + len(payload).to_bytes(2, "big")
+    else:
+        head = bytes([first, flag | 127]) + len(payload).to_bytes(8, "big")
+    return head + mask + payload
+
+
+payloads = st.integers(0, 300).map(bytes) | st.sampled_from([bytes(125), bytes(126), bytes(2**16)])
+cuts = st.lists(st.integers(1, 400), max_size=40)
+
+
+def feed(frames: MaskedFrames, data: bytes, sizes: list[int]) -> bool:
+    """Hand data over in pieces; returns whether the last one ended it."""
+    over = False
+    for size in [*sizes, len(data) or 1]:
+        piece, data = data[:size], data[size:]
+        if piece:
+            over, rest = frames.feed_data(piece)
+            assert rest == b""
+    return over
+
+
+@given(st.lists(payloads, max_size=5), cuts)
+def test_masked_frames_pass_as_they_are(sent: list[bytes], sizes: list[int]) -> None:
+    parser, data = Recorder(), b"".join(map(frame, sent))
+    frames = MaskedFrames(parser)
+    assert not feed(frames, data, sizes)
+    assert parser.taken == data
+    frames.feed_eof()
+    assert parser.is_over
+
+
+@given(st.lists(payloads, max_size=5), payloads, st.sampled_from([0x81, 0x82, 0x88, 0x89, 0x01]), cuts)  # fmt: skip
+def test_an_unmasked_frame_ends_what_passes(
+    before: list[bytes], payload: bytes, first: int, sizes: list[int]
+) -> None:
+    parser, good = Recorder(), b"".join(map(frame, before))
+    frames = MaskedFrames(parser)
+    feed(frames, good + frame(payload, masked=False, first=first), sizes)
+    assert parser.taken == good + INVALID
+    assert frames.feed_data(frame(b"more")) == (True, b"")
+    assert parser.taken == good + INVALID
