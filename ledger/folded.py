@@ -70,6 +70,11 @@ class Folded(msgspec.Struct):
     released: list[str] = []
     unreleased: list[tuple[Incoming, Refused]] = []
 
+    @property
+    def lacks_price(self) -> bool:
+        """Whether an event could not be counted for want of a price."""
+        return any(why.code == "unknown_price" for _, why in (*self.refused, *self.unreleased))
+
     def change(self, before: Call | None, call: Call) -> None:
         """Take a call as last committed and as it is now."""
         self.changed[call.call_id] = (before, call)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Final
 
@@ -27,6 +27,7 @@ from ledger.calls import Call
 from ledger.catalogue import Catalogue
 from ledger.folded import Folded, Known
 from ledger.periods import day_of
+from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.waiting import wait_in_transaction
 from ledger.pricebook import PriceBook
 from ledger.rating import Incoming, voids_among
@@ -76,12 +77,15 @@ class Recorder:
         worker_id: str = "",
         alerting: Alerting | None = None,
         epoch: int | None = None,
+        now: Clock = system_time,
     ) -> None:
         """Prepare; the connection is opened with the first batch and again after it is lost.
 
         `worker_id` is who publishes the totals; without a name, whoever relays what is left over.
         `epoch` is the one that the stream's position was read in; None records in any.
+        `now` is the time by which events are judged and dated.
         """
+        self.now = now
         self._alerting = alerting or Alerting()
         self._worker_id = worker_id
         self._epoch = epoch
@@ -152,7 +156,7 @@ class Recorder:
         await self._prices.refresh(connection)
         await self._ensure_months(connection, batch.events)
         async with connection.transaction():
-            work = Work(batch, datetime.now(UTC))
+            work = Work(batch, self.now())
             await self._sort_out(connection, work)
             folded = await self._fold(connection, work)
             try:
@@ -171,7 +175,7 @@ class Recorder:
         self._remember(folded)
         self._batches_without_repeat = 0 if outcome.repeated else self._batches_without_repeat + 1
         self._batches_without_rival += 1
-        outcome.committed_at = datetime.now(UTC)
+        outcome.committed_at = self.now()
         return outcome
 
     async def _move(self, connection: Connection, work: Work, folded: Folded) -> tuple[Moved, int]:
@@ -227,7 +231,7 @@ class Recorder:
         """Fold by the prices in memory, and again by newer ones where a price is missing."""
         catalogue = self._prices.catalogue
         folded = fold(events, known, catalogue)
-        if _lacks_price(folded):
+        if folded.lacks_price:
             await self._prices.refresh(connection, at_once=True)
             if self._prices.catalogue is not catalogue:  # another lane may have read them, too
                 return fold(events, known, self._prices.catalogue)
@@ -271,10 +275,6 @@ class Recorder:
             self._calls[call_id] = call
         for call_id in tuple(islice(self._calls, max(0, len(self._calls) - CACHED_CALLS_MAX))):
             del self._calls[call_id]
-
-
-def _lacks_price(folded: Folded) -> bool:
-    return any(why.code == "unknown_price" for _, why in (*folded.refused, *folded.unreleased))
 
 
 def _late_checks(folded: Folded, now: datetime) -> set[CheckKey]:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from ledger.postgres.clock import DatabaseClock
 from ledger.store.database import Connection
 from ledger.store.workers import heartbeat, leave
 from streams.kafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -31,17 +32,19 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         positions: Positions,
         connect: Callable[[], Awaitable[Connection]],
         worker_id: str,
+        clock: DatabaseClock,
         duties: Sequence[Callable[[Connection], Awaitable[None]]] = (),
     ) -> None:
         """Take what is shared out, to whom, and what finds positions.
 
-        `duties` are done after each heartbeat, on its connection.
+        Each heartbeat sets the `clock`, and then does the `duties` on its connection.
         """
         self._consumer = consumer
         self._lanes = lanes
         self._positions = positions
         self._connection = KeptConnection(connect)
         self._worker_id = worker_id
+        self._clock = clock
         self._duties = duties
         self._partitions: list[int] = []
         self._changed = asyncio.Event()
@@ -93,7 +96,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             await _first(stop, self._changed, HEARTBEAT_SECONDS)
 
     async def _renew(self, connection: Connection) -> None:
-        await heartbeat(connection, self._worker_id, self._partitions)
+        await self._clock.sample(connection)
+        await heartbeat(connection, self._worker_id, self._partitions, self._clock.skew)
         for duty in self._duties:
             await duty(connection)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -26,7 +26,7 @@ _PLACE: Final = re.compile(rb"[0-9]{1,18}")
 
 
 async def decode_records(
-    polled: Mapping[TopicPartition, Sequence[ConsumerRecord]], catalogue: Catalogue
+    polled: Mapping[TopicPartition, Sequence[ConsumerRecord]], catalogue: Catalogue, now: datetime
 ) -> Batch:
     """Decode what one poll returned, giving way to other tasks every few hundred records.
 
@@ -35,7 +35,7 @@ async def decode_records(
     """
     batch = Batch()
     many = sum(map(len, polled.values())) > FEW_ROWS
-    window = Window.around(datetime.now(UTC))
+    window = Window.around(now)
     for partition, records in polled.items():
         if not records:
             continue

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final
 
 from ledger.batches import Batch, Outcome, Received, dead_letter
@@ -142,7 +142,7 @@ class Lane:
                 await asyncio.wait_for(self._assigned.wait(), IDLE_SECONDS)
             return assignment, None
         polled = await self._polled(self._batch_max, None, POLL_MS)
-        self.behind = _is_old(polled)
+        self.behind = _is_old(polled, self._recorder.now())
         return assignment, await self._decoded(polled, assignment) if polled else None
 
     async def _fill(
@@ -171,7 +171,7 @@ class Lane:
 
         After another it is nobody's: noted, it would look like records that are never counted.
         """
-        batch = await decode_records(polled, self._recorder.catalogue)
+        batch = await decode_records(polled, self._recorder.catalogue, self._recorder.now())
         if assignment == self.assignment:
             self.read_offsets |= batch.next_offsets
             batch.marks = {p.partition: self._mark(p, records) for p, records in polled.items()}
@@ -283,10 +283,10 @@ class Lane:
         return letters
 
 
-def _is_old(polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> bool:
+def _is_old(polled: Mapping[TopicPartition, Sequence[ConsumerRecord]], now: datetime) -> bool:
     """Say whether the newest of these records was written some seconds ago."""
     newest_ms = max((records[-1].timestamp for records in polled.values() if records), default=None)
-    return newest_ms is not None and time.time_ns() // 1_000_000 - newest_ms > BEHIND_MS
+    return newest_ms is not None and int(now.timestamp() * 1000) - newest_ms > BEHIND_MS
 
 
 def share_out(partitions: Sequence[TopicPartition], lanes: int) -> list[list[TopicPartition]]:

@@ -20,12 +20,13 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from ledger.batches import Outcome
 from ledger.calls import Call
 from ledger.operations.epochs import published_version
+from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.waiting import wait_in_transaction
 from ledger.store.database import TRANSIENT_ERRORS, Connection
 from ledger.store.outbox import claim_orphans, settle
@@ -76,12 +77,14 @@ class TotalsPublisher:
         connect: Callable[[], Awaitable[Connection]],
         behind: Callable[[], bool],
         worker_id: str = "",
+        now: Clock = system_time,
     ) -> None:
         """Take the producer, how to reach the outbox, and who knows whether there is a backlog.
 
         `worker_id` is under what name this worker leaves rows in the outbox.
         """
         self._worker_id = worker_id
+        self._now = now
         self._behind = behind
         self._producing = producing
         self._connect = connect
@@ -96,7 +99,7 @@ class TotalsPublisher:
         """Take over the calls of a committed batch."""
         if outcome.outbox_id is None:
             return
-        at = outcome.committed_at or datetime.now(UTC)
+        at = outcome.committed_at or self._now()
         self._waiting.add(outcome.outbox_id, outcome.changed, at, outcome.epoch)
         self._wake.set()
 
@@ -213,8 +216,7 @@ class TotalsPublisher:
                     age_seconds=ORPHAN_AGE_SECONDS,
                     most=ORPHANS_PER_ROUND,
                 )
-                now = datetime.now(UTC)
-                totals = totals_of(orphans.calls, orphans.epoch, now)
+                totals = totals_of(orphans.calls, orphans.epoch, self._now())
                 await wait_in_transaction(connection, self.publish(totals))
                 await settle(connection, orphans.ids)
         finally:

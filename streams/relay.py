@@ -12,11 +12,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import msgspec
 
+from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.waiting import wait_in_transaction
 from ledger.store.alerts import (
     ANOMALY,
@@ -56,8 +57,14 @@ _log = logging.getLogger(__name__)
 class Relay:
     """Sends the messages of the outbox, woken by each commit that wrote some."""
 
-    def __init__(self, producing: Producing, connect: Callable[[], Awaitable[Connection]]) -> None:
-        """Take the producer, and how to reach the outbox."""
+    def __init__(
+        self,
+        producing: Producing,
+        connect: Callable[[], Awaitable[Connection]],
+        now: Clock = system_time,
+    ) -> None:
+        """Take the producer, how to reach the outbox, and the time to stamp messages with."""
+        self._now = now
         self._producing = producing
         self._connect = connect
         self._connection: Connection | None = None
@@ -111,17 +118,19 @@ class Relay:
         async with publishing_turn(self._connection):
             messages = await take_messages(self._connection, MESSAGES_MOST)
             if messages:
-                sending = self._producing.send_records(map(_record, messages))
+                sending = self._producing.send_records(
+                    _record(one, self._now()) for one in messages
+                )
                 await wait_in_transaction(self._connection, sending)
                 await drop_messages(self._connection, messages)
         return len(messages)
 
 
-def _record(message: Message) -> Sent:
+def _record(message: Message, now: datetime) -> Sent:
     return Sent(
         TOPICS[message.kind],
         message.key.encode(),
-        stamped(message.payload, message.created_at, datetime.now(UTC)),
+        stamped(message.payload, message.created_at, now),
         HEADERS,
     )
 

@@ -13,7 +13,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import aclosing, suppress
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -26,6 +25,7 @@ from ledger.operations.epochs import (
     mark_published,
     take_publishing_turn,
 )
+from ledger.postgres.clock import Clock
 from ledger.store.batches import read_calls
 from ledger.store.database import TRANSIENT_ERRORS, Connection
 from ledger.store.offsets import Stream, read_offsets
@@ -67,8 +67,10 @@ class EpochFollower:
         producing: Producing,
         publisher: TotalsPublisher,
         epoch: int,
+        now: Clock,
     ) -> None:
-        """Take the brokers, how to reach the database, and the epoch that the worker works in."""
+        """Take the brokers, how to reach the database, the worker's epoch and clock."""
+        self._now = now
         self._kafka = kafka
         self._stream = stream
         self._connect = connect
@@ -165,7 +167,7 @@ class EpochFollower:
         remaining = set(call_ids)
         for _ in range(REPEATS_MAX):
             some = await _owned(connection, remaining)
-            await self._publisher.publish(totals_of(some.values(), self._epoch, datetime.now(UTC)))
+            await self._publisher.publish(totals_of(some.values(), self._epoch, self._now()))
             missing = remaining - some.keys()
             await self._producing.send_records(
                 Sent(CALL_TOTALS.name, call_id.encode(), None) for call_id in missing

@@ -7,11 +7,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from ledger.operations.ended_totals import current_pass, next_ended_calls, note_removed
 from ledger.operations.retention import RetentionDays, remove_old, take_turn
+from ledger.postgres.clock import Clock, system_time
 from ledger.store.database import TRANSIENT_ERRORS, Connection
 from schemas.topics import CALL_TOTALS
 from streams.kafka import KafkaError
@@ -43,8 +44,10 @@ class Retention:
         connect: Callable[[], Awaitable[Connection]],
         producing: Producing,
         epoch: int,
+        now: Clock = system_time,
     ) -> None:
-        """Take how to reach PostgreSQL and Kafka, and the epoch of the ledger."""
+        """Take how to reach PostgreSQL and Kafka, the ledger's epoch, and the time."""
+        self._now = now
         self._options = options
         self._connect = connect
         self._producing = producing
@@ -67,7 +70,7 @@ class Retention:
         try:
             if not await take_turn(connection, self._options.interval_seconds):
                 return
-            now = datetime.now(UTC)
+            now = self._now()
             removed = await remove_old(connection, self._options.days, now, stop.is_set)
             removed["totals"] = await self._write_tombstones(connection, now, stop)
             found = {what: count for what, count in removed.items() if count}

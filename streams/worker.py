@@ -21,6 +21,7 @@ from ledger.alerting import Alerting
 from ledger.batches import Outcome
 from ledger.operations.epochs import EpochChangedError, current_epoch
 from ledger.operations.frozen_sessions import FrozenSessionWatch
+from ledger.postgres.clock import DatabaseClock
 from ledger.pricebook import PriceBook
 from ledger.recording import Recorder
 from ledger.store.database import TRANSIENT_ERRORS, Connection, connect, connected
@@ -70,16 +71,19 @@ class WorkerOptions:
 class Worker:
     """Everything one worker process runs."""
 
-    def __init__(self, options: WorkerOptions, stream: Stream, epoch: int) -> None:
+    def __init__(
+        self, options: WorkerOptions, stream: Stream, epoch: int, clock: DatabaseClock
+    ) -> None:
         """Build the parts for one epoch of the ledger; nothing is opened yet."""
         self._options = options
+        self._clock = clock
         self._consumer = make_consumer(options.kafka, group=GROUP, start="none")
         self._producing = Producing(lambda: make_producer(options.kafka))
         self._totals_producing = Producing(lambda: make_producer(options.kafka))
         self._publisher = TotalsPublisher(
-            self._totals_producing, self._connect, self._is_behind, options.worker_id
+            self._totals_producing, self._connect, self._is_behind, options.worker_id, clock.now
         )
-        self._relay = Relay(self._producing, self._connect)
+        self._relay = Relay(self._producing, self._connect, clock.now)
         self._offsets = KafkaOffsets(self._consumer)
         self._lanes = self._make_lanes(stream, epoch)
         self._positions = Positions(
@@ -95,6 +99,7 @@ class Worker:
             self._totals_producing,
             self._publisher,
             epoch,
+            clock.now,
         )
         self._assignment = Assignment(
             self._consumer,
@@ -102,10 +107,13 @@ class Worker:
             self._positions,
             self._connect,
             options.worker_id,
+            clock,
             [FrozenSessionWatch().look],
         )
         self._log_watch = LogWatch(self._consumer, self._lanes, self._positions)
-        self._retention = Retention(options.retention, self._connect, self._totals_producing, epoch)
+        self._retention = Retention(
+            options.retention, self._connect, self._totals_producing, epoch, clock.now
+        )
         self._watchdog = Watchdog(self._consumer, self._lanes, options.stall_seconds)
 
     def _make_lanes(self, stream: Stream, epoch: int) -> list[Lane]:
@@ -122,6 +130,7 @@ class Worker:
                     worker_id=self._options.worker_id,
                     alerting=Alerting(self._options.budget_basis),
                     epoch=epoch,
+                    now=self._clock.now,
                 ),
                 self._options.batch_max,
                 self._on_commit,
@@ -213,12 +222,15 @@ async def run_worker(options: WorkerOptions, stop: asyncio.Event) -> None:
     async with connected(options.database_url, name="cost-analytics worker"):
         pass  # a wrong address should be told at once, not by the first event
     stream = Stream(await cluster_id(options.kafka), CALL_EVENTS.name)
+    clock = DatabaseClock()
     _calm_the_collector()
     while not stop.is_set():
         # Read before any position is: what is restored in between changes the epoch.
-        epoch = await _epoch(options.database_url, stop)
-        if epoch is not None and await _works_to_the_end(Worker(options, stream, epoch), stop):
-            return
+        epoch = await _epoch(options.database_url, clock, stop)
+        if epoch is not None:
+            worker = Worker(options, stream, epoch, clock)
+            if await _works_to_the_end(worker, stop):
+                return
 
 
 async def _works_to_the_end(worker: Worker, stop: asyncio.Event) -> bool:
@@ -238,12 +250,16 @@ async def _works_to_the_end(worker: Worker, stop: asyncio.Event) -> bool:
     return True
 
 
-async def _epoch(url: str, stop: asyncio.Event) -> int | None:
-    """Return the ledger's epoch, waiting for the database and for a restore; None after `stop`."""
+async def _epoch(url: str, clock: DatabaseClock, stop: asyncio.Event) -> int | None:
+    """Return the ledger's epoch and set the clock; None after `stop`.
+
+    Waits for the database, and for a restore to end.
+    """
     backoff = Backoff()
     while not stop.is_set():
         try:
             async with connected(url, name="cost-analytics worker") as connection:
+                await clock.sample(connection)
                 return (await current_epoch(connection)).epoch
         except TRANSIENT_ERRORS as error:
             _log.warning("the epoch is not known yet: %s", error, extra={"action": "epoch_retry"})

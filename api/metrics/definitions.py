@@ -77,6 +77,10 @@ PARTITIONS_HELD: Final = Definition(
     "cost_analytics_partitions_held",
     "Partitions of the events' topic that these workers read.",
 )
+CLOCK_SKEW: Final = Definition(
+    "cost_analytics_worker_clock_skew_seconds",
+    "How far the clock of a worker is ahead of PostgreSQL's: of the one that is furthest from it.",
+)
 RECORDS: Final = Definition(
     "cost_analytics_stream_records_total",
     "Records of a partition that are counted or refused: its offset in PostgreSQL.",
@@ -142,6 +146,7 @@ DEFINITIONS: Final = (
     SCHEMA_CURRENT,
     WORKERS,
     PARTITIONS_HELD,
+    CLOCK_SKEW,
     RECORDS,
     DEAD_LETTERS,
     RETENTION_REMOVED,

@@ -8,6 +8,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from api.metrics.definitions import (
+    CLOCK_SKEW,
     DATABASE_UP,
     DEAD_LETTERS,
     GAP_RECORDS,
@@ -52,6 +53,7 @@ class Product(Collector):
 def _metrics(figures: Figures) -> Iterable[Metric]:
     yield one(WORKERS, figures.workers)
     yield one(PARTITIONS_HELD, figures.partitions_held)
+    yield one(CLOCK_SKEW, round(figures.clock_skew_ms / 1000))
     yield many(
         RECORDS,
         (

@@ -99,7 +99,7 @@ SELECT * FROM (VALUES
      'delivery_id, seq, channel_id, user_id, kind, subject_id, state, reason, attempts, created_at, next_attempt_at, delivered_at'),
     ('notice_deliveries', 'figures', 'SELECT', 'state, next_attempt_at'),
     ('stream_offsets', 'figures', 'SELECT', 'cluster, topic, "partition", next_offset, updated_at'),
-    ('stream_workers', 'figures', 'SELECT', 'partitions, heartbeat_at'),
+    ('stream_workers', 'figures', 'SELECT', 'partitions, heartbeat_at, clock_skew_ms'),
     ('totals_outbox', 'figures', 'SELECT', 'id, created_at'),
     ('outbox', 'figures', 'SELECT', 'seq, created_at'),
     ('outbox', 'notifications', 'SELECT', 'id'),

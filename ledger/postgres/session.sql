@@ -21,3 +21,6 @@ SELECT viewer()
 -- name: keep_alive
 -- Does nothing: the limit on an idle transaction begins again.
 SELECT
+
+-- name: time
+SELECT clock_timestamp()

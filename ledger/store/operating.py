@@ -51,11 +51,13 @@ class Figures(NamedTuple):
 
     `notices` are deliveries that wait; the age is that of the one that is due longest. `totals`
     are batches whose totals, and `messages` alerts, commands and anomalies that are not yet known
-    to be in Kafka.
+    to be in Kafka. `clock_skew_ms` is by how much the worker whose clock is furthest from
+    PostgreSQL's is ahead.
     """
 
     workers: int
     partitions_held: int
+    clock_skew_ms: int
     totals: Backlog
     messages: Backlog
     notices: Backlog
@@ -99,6 +101,7 @@ def _figures(
     return Figures(
         workers=row["workers"],
         partitions_held=row["partitions_held"],
+        clock_skew_ms=row["clock_skew_ms"],
         totals=_backlog(row, "totals"),
         messages=_backlog(row, "messages"),
         notices=_backlog(row, "notices"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from ledger.store.database import Connection
@@ -11,9 +12,15 @@ from ledger.store.sql import statements
 _SQL: Final = statements("workers")
 
 
-async def heartbeat(connection: Connection, worker_id: str, partitions: Sequence[int]) -> None:
-    """Say that a worker lives and holds these partitions."""
-    await connection.execute(_SQL["heartbeat"], worker_id, list(partitions))
+async def heartbeat(
+    connection: Connection,
+    worker_id: str,
+    partitions: Sequence[int],
+    clock_skew: timedelta = timedelta(),
+) -> None:
+    """Say that a worker lives, holds these partitions, and how far its clock is ahead."""
+    skew_ms = clock_skew // timedelta(milliseconds=1)
+    await connection.execute(_SQL["heartbeat"], worker_id, list(partitions), skew_ms)
 
 
 async def leave(connection: Connection, worker_id: str) -> None:

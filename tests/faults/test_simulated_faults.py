@@ -87,7 +87,7 @@ async def _send_after_dropping(self: Relay) -> int:
     finally:
         await connection.close()
     if messages:
-        await self._producing.send_records(map(_record, messages))
+        await self._producing.send_records(_record(one, self._now()) for one in messages)
     return len(messages)
 
 

@@ -105,9 +105,9 @@ async def test_refused_records_are_counted_once_however_often_they_are_kept(
 
 async def test_workers_outboxes_and_notices(api: Api, database_url: str) -> None:
     async with connected(database_url, name="tests") as connection:
-        await heartbeat(connection, "w-1", [0, 1, 2])
-        await heartbeat(connection, "w-2", [])
-        await heartbeat(connection, "dead", [3])
+        await heartbeat(connection, "w-1", [0, 1, 2], timedelta(minutes=-2))
+        await heartbeat(connection, "w-2", [], timedelta(seconds=90))
+        await heartbeat(connection, "dead", [3], timedelta(hours=2))
         await connection.execute(
             "UPDATE stream_workers SET heartbeat_at = now() - interval '16 s' WHERE worker_id = 'dead'"
         )
@@ -129,6 +129,7 @@ async def test_workers_outboxes_and_notices(api: Api, database_url: str) -> None
         seen = await scrape(api)
         assert seen["cost_analytics_workers"] == 2
         assert seen["cost_analytics_partitions_held"] == 3
+        assert seen["cost_analytics_worker_clock_skew_seconds"] == -120
         waiting, age = (f"cost_analytics_outbox_{n}" for n in ("waiting", "oldest_age_seconds"))
         assert seen.labelled(waiting, outbox="totals") == 2
         assert 90 <= seen.labelled(age, outbox="totals") < 100

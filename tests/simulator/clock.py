@@ -7,20 +7,19 @@ depends on nothing but the program. Time moves only where every task waits for i
 import asyncio
 import itertools
 import selectors
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context
-from datetime import UTC, datetime, timedelta, tzinfo
-from types import ModuleType, SimpleNamespace
-from typing import Any, Self
-from unittest.mock import patch
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from tests.support.clocks import datetime_by, replaced
 
 START = datetime(2026, 3, 15, 12, tzinfo=UTC)
 """Noon, so that no run crosses midnight; the same in every run, so that a seed replays for ever."""
 _MONOTONIC_START_NS = 10**15
-_PACKAGES = ("ledger", "schemas", "streams")
 
 
 class EverythingWaitsError(Exception):
@@ -81,27 +80,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return task
 
 
-class _Class(type):
-    """Makes real times instances of the class that stands in for theirs."""
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, datetime)
-
-
-def _datetime_of(loop: VirtualLoop) -> type:
-    class VirtualDatetime(datetime, metaclass=_Class):
-        """`datetime` whose `now` is the loop's; what it makes are plain times."""
-
-        def __new__(cls, *arguments: Any, **more: Any) -> Self:
-            return datetime(*arguments, **more)  # type: ignore[return-value]
-
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Self:
-            return loop.now().astimezone(tz)  # type: ignore[return-value]
-
-    return VirtualDatetime
-
-
 def _time_of(loop: VirtualLoop) -> SimpleNamespace:
     def monotonic_ns() -> int:
         return _MONOTONIC_START_NS + round(loop.time() * 10**9)
@@ -122,25 +100,8 @@ def _time_of(loop: VirtualLoop) -> SimpleNamespace:
 def virtual_time() -> Iterator[VirtualLoop]:
     """Give every module of the write path the clocks of a new loop."""
     loop = VirtualLoop()
-    stand_ins: Mapping[str, tuple[Any, Any]] = {
-        "datetime": (datetime, _datetime_of(loop)),
-        "time": (time, _time_of(loop)),
-    }
-    patches = [
-        patch.object(module, name, virtual)
-        for module in _modules()
-        for name, (real, virtual) in stand_ins.items()
-        if getattr(module, name, None) is real
-    ]
     try:
-        for one in patches:
-            one.start()
-        yield loop
+        with replaced(datetime=(datetime, datetime_by(loop.now)), time=(time, _time_of(loop))):
+            yield loop
     finally:
-        for one in patches:
-            one.stop()
         loop.close()
-
-
-def _modules() -> list[ModuleType]:
-    return [module for name, module in sys.modules.items() if name.partition(".")[0] in _PACKAGES]

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from ledger import recording
+from ledger.postgres.clock import DatabaseClock
 from ledger.store import batches, inserts
 from ledger.store.offsets import Stream
 from schemas.topics import CALL_EVENTS
@@ -191,7 +192,7 @@ class Run:
             budget_basis=self.basis,
             worker_id=process.name,
         )
-        await Worker(options, STREAM, EPOCH).run(stop)
+        await Worker(options, STREAM, EPOCH, DatabaseClock()).run(stop)
 
     def _look_at_the_end(
         self, process: Process, working: asyncio.Task[None], stop: asyncio.Event

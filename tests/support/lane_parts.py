@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from ledger.batches import Batch, Outcome
@@ -71,6 +72,9 @@ class Ledger:
         self.begun = asyncio.Event()
         self.closed = False
         self.catalogue = catalogue()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
     async def record(self, batch: Batch) -> Outcome:
         self.begun.set()

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import asyncpg
 import pytest
 
 from ledger.operations.positions import Position
+from ledger.postgres.clock import DatabaseClock
 from ledger.store.database import Connection
 from streams import assignment
 from streams.assignment import Assignment
@@ -20,7 +22,10 @@ PARTITION = TopicPartition("events", 3)
 
 
 class Database:
-    """Connections that are never asked for anything."""
+    """Connections that are asked for the time only."""
+
+    async def fetchval(self, _: object) -> datetime:
+        return datetime.now(UTC)
 
     async def close(self) -> None:
         """Close nothing."""
@@ -82,6 +87,7 @@ async def running(
         cast(Positions, FakePositions(answer)),
         connect,
         "worker",
+        DatabaseClock(),
     )
     stop = asyncio.Event()
     task = asyncio.create_task(own.run(stop))

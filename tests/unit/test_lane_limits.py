@@ -1,6 +1,7 @@
 """What a lane keeps is bounded, and what it says of itself is of the partitions it has."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -112,6 +113,8 @@ async def test_what_a_poll_brought_is_measured_with_keys_and_headers() -> None:
         Arrived(0, 1, None),
         Arrived(0, 2, b"1", headers=[("ab", b"3")]),
     ]
-    batch = await decode_records({FIRST: [record(one) for one in sent]}, catalogue())
+    batch = await decode_records(
+        {FIRST: [record(one) for one in sent]}, catalogue(), datetime.now(UTC)
+    )
     keys = 3 * len(b"key")
     assert batch.size_bytes == 5 + 1 + keys + len("ab3")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, cast
 
@@ -97,7 +98,7 @@ async def test_a_poll_becomes_a_batch() -> None:
         TopicPartition(TOPIC, 1): [record(1, 70, b"{"), record(1, 75, None)],
         TopicPartition(TOPIC, 2): [],
     }
-    batch = await decode_records(polled, catalogue())
+    batch = await decode_records(polled, catalogue(), datetime.now(UTC))
     assert batch.next_offsets == {0: 5 + len(plains), 1: 76}
     assert [whole(event).id for event in batch.events] == [plain["id"] for plain in plains]
     assert [received.offset for received in batch.records] == [one.offset for one in good]

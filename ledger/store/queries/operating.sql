@@ -12,10 +12,11 @@ WITH totals AS MATERIALIZED (
 ), notices AS MATERIALIZED (
     SELECT next_attempt_at FROM notice_deliveries WHERE state = 'pending' ORDER BY next_attempt_at LIMIT $1
 ), workers AS MATERIALIZED (
-    SELECT partitions FROM stream_workers WHERE heartbeat_at > now() - interval '15 seconds'
+    SELECT partitions, clock_skew_ms FROM stream_workers WHERE heartbeat_at > now() - interval '15 seconds'
 )
 SELECT (SELECT count(*) FROM workers) AS workers,
        (SELECT coalesce(sum(cardinality(partitions)), 0) FROM workers) AS partitions_held,
+       (SELECT coalesce((array_agg(clock_skew_ms ORDER BY abs(clock_skew_ms) DESC))[1], 0) FROM workers) AS clock_skew_ms,
        (SELECT count(*) FROM totals) AS totals,
        (SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::bigint FROM totals) AS totals_seconds,
        (SELECT count(*) FROM messages) AS messages,

@@ -1,7 +1,8 @@
 -- name: heartbeat
--- Says that a worker lives and which partitions it holds.
-INSERT INTO stream_workers (worker_id, partitions) VALUES ($1, $2)
-ON CONFLICT (worker_id) DO UPDATE SET partitions = excluded.partitions, heartbeat_at = now()
+-- Says that a worker lives, which partitions it holds, and by how many milliseconds its clock is fast.
+INSERT INTO stream_workers (worker_id, partitions, clock_skew_ms) VALUES ($1, $2, $3)
+ON CONFLICT (worker_id) DO UPDATE
+SET partitions = excluded.partitions, clock_skew_ms = excluded.clock_skew_ms, heartbeat_at = now()
 
 -- name: leave
 -- A worker stops in order; those that died long ago go with it.

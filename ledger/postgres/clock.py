@@ -1,0 +1,75 @@
+"""The time by which events are judged: PostgreSQL's, whatever the clock of the host says."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from ledger.store.database import Connection
+from ledger.store.sql import statements
+
+_SQL: Final = statements("postgres/session")
+
+Clock = Callable[[], datetime]
+
+SLOW_ANSWER_NS: Final = 1_000_000_000
+SKEW_WARNED: Final = timedelta(seconds=5)
+_NONE: Final = timedelta()
+
+_log: Final = logging.getLogger(__name__)
+
+
+def system_time() -> datetime:
+    """Return the time by the clock of this host."""
+    return datetime.now(UTC)
+
+
+class DatabaseClock:
+    """PostgreSQL's clock, which the monotonic clock of this process continues between samples.
+
+    `skew` is how far the clock of this host is ahead, negative where it is behind.
+    """
+
+    def __init__(self) -> None:
+        self.skew = _NONE
+        self._sampled: tuple[datetime, int] | None = None
+        self._is_warned = False
+
+    def now(self) -> datetime:
+        """Return PostgreSQL's time; that of the host before the first sample."""
+        if self._sampled is None:
+            return system_time()
+        at, at_ns = self._sampled
+        return at + _elapsed(time.monotonic_ns() - at_ns)
+
+    async def sample(self, connection: Connection) -> None:
+        """Ask PostgreSQL for its time; raises a PostgreSQL error.
+
+        An answer that takes long says little, so it is only used where there is none yet.
+        """
+        began, began_ns = system_time(), time.monotonic_ns()
+        at = await connection.fetchval(_SQL["time"])
+        took_ns = time.monotonic_ns() - began_ns
+        if self._sampled is None or took_ns < SLOW_ANSWER_NS:
+            self._sampled = at, began_ns + took_ns // 2
+            self.skew = max(began - at, _NONE) + min(began + _elapsed(took_ns) - at, _NONE)
+            self._warn()
+
+    def _warn(self) -> None:
+        """Log once when the skew becomes large, and once when it is small again."""
+        is_large = abs(self.skew) >= SKEW_WARNED
+        if is_large != self._is_warned:
+            self._is_warned = is_large
+            _log.log(
+                logging.WARNING if is_large else logging.INFO,
+                "the clock of this host is %+.1f s from PostgreSQL's, whose time is used",
+                self.skew.total_seconds(),
+                extra={"action": "clock_skewed" if is_large else "clock_right_again"},
+            )
+
+
+def _elapsed(nanoseconds: int) -> timedelta:
+    return timedelta(microseconds=nanoseconds // 1_000)
