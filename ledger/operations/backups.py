@@ -6,13 +6,14 @@ process records or shows anything until the restore is complete and adds a new o
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from ledger.operations.epochs import Epoch, all_epochs, raise_epoch
-from ledger.store.database import Connection
+from ledger.store.database import Connection, Deadlock
 from ledger.store.migrate import schema_version
 from ledger.store.sql import statements
 
@@ -23,6 +24,7 @@ EPHEMERAL_TABLES: Final = ("ledger_epochs", "stream_workers", "read_functions")
 READS_SCHEMA: Final = "cost_analytics_reads"
 """Left out, too: `migrate` makes the functions that the API reads by, with the owner they need."""
 ANALYZE_SECONDS_MAX: Final = 3_600
+DROP_ATTEMPTS_MAX: Final = 10
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -87,7 +89,16 @@ async def count_relations(connection: Connection) -> int:
 
 
 async def empty_database(connection: Connection) -> None:
-    """Drop whatever the schema of the database holds."""
+    """Close the ledger, then drop whatever the schema of the database holds.
+
+    Processes may be within a transaction that uses one table after another, as the drop does. The
+    server then ends one of the two as a deadlock; where it ends the drop, that begins again.
+    """
+    await connection.execute(_SQL["close"])
+    for _ in range(DROP_ATTEMPTS_MAX - 1):
+        with suppress(Deadlock):
+            await connection.execute(_SQL["empty"])
+            return
     await connection.execute(_SQL["empty"])
 
 

@@ -30,6 +30,15 @@ SELECT cluster, topic, "partition", next_offset FROM stream_offsets ORDER BY 1, 
 SELECT count(*) FROM pg_class
 WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
 
+-- name: close
+-- Takes the epochs away, without which no process begins to record or show anything.
+DO $$
+BEGIN
+    IF to_regclass('ledger_epochs') IS NOT NULL THEN
+        DELETE FROM ledger_epochs;
+    END IF;
+END $$
+
 -- name: empty
 -- Drops whatever the schema holds: views, tables, sequences and functions; and the functions of reads.
 DO $$

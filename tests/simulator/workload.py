@@ -75,7 +75,7 @@ def make_workload(rng: random.Random) -> Workload:
     window = rng.choice([1, 5, 1000])
     order = sorted(range(len(events)), key=lambda place: place + rng.randrange(window))
     sendings = [_sending(events[place]) for place in order]
-    for number in range(rng.choice([0, 0, 3])):
+    for number in range(rng.choice([0, 4, 12])):
         broken = Sending(b"{broken %d" % number, rng.choice(users).encode())
         sendings.insert(rng.randrange(len(sendings)), broken)
     return Workload(sendings, [user for user in users if rng.random() < 0.6])

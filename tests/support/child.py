@@ -38,6 +38,11 @@ class Child:
         assert self._process is not None
         return self._process.pid
 
+    def has_ended(self) -> bool:
+        """Return whether the process that was started last is gone."""
+        assert self._process is not None
+        return self._process.poll() is not None
+
     def kill(self) -> None:
         """End it as a power cut would: SIGKILL, nothing is finished."""
         assert self._process is not None

@@ -1,0 +1,41 @@
+"""A database is emptied for a restore although processes still use its tables."""
+
+import asyncio
+
+from ledger.operations.backups import count_relations, empty_database
+from ledger.store.database import Connection, connected
+
+NEWEST_TABLE = """
+SELECT oid::regclass::text FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND NOT relispartition
+ORDER BY oid DESC LIMIT 1
+"""
+LOCKED_BY_THE_DROP = """
+SELECT min(relation::regclass::text) FROM pg_locks JOIN pg_class ON pg_class.oid = relation
+WHERE mode = 'AccessExclusiveLock' AND granted AND relkind = 'r'
+  AND relnamespace = 'public'::regnamespace
+  AND EXISTS (SELECT FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock')
+"""
+
+
+async def lock_what_the_drop_has(writer: Connection, monitor: Connection) -> None:
+    """Complete a deadlock, in which the drop has waited longer and is therefore ended."""
+    async with asyncio.timeout(10):
+        while not (table := await monitor.fetchval(LOCKED_BY_THE_DROP)):
+            await asyncio.sleep(0.01)
+    await writer.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
+
+
+async def test_a_drop_that_is_ended_as_a_deadlock_begins_again(database_url: str) -> None:
+    async with (
+        connected(database_url, name="monitor") as monitor,
+        connected(database_url, name="writer") as writer,
+        connected(database_url, name="restore") as restore,
+    ):
+        async with writer.transaction():
+            newest = await writer.fetchval(NEWEST_TABLE)
+            await writer.execute(f"LOCK TABLE {newest} IN ROW EXCLUSIVE MODE")
+            emptying = asyncio.create_task(empty_database(restore))
+            await lock_what_the_drop_has(writer, monitor)
+        await emptying
+        assert await count_relations(restore) == 0
