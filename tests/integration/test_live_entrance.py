@@ -16,6 +16,7 @@ from yarl import URL
 from api.options import ApiOptions, Limits
 from cost_analytics.embedded.tansu import EmbeddedTansu
 from tests.support.api import SECRET, token
+from tests.support.attacks import AttackRecorder
 from tests.support.events import cost
 from tests.support.live import Replica, World, ago, world_on
 from tests.support.recording import fetch
@@ -112,7 +113,9 @@ async def test_services_and_strangers_stay_outside(replica: Replica) -> None:
     assert await refused(replica, "alice", query="?ticket=x") == 401
 
 
-async def test_no_forged_token_opens_a_socket_by_subprotocol(replica: Replica) -> None:
+async def test_no_forged_token_opens_a_socket_by_subprotocol(
+    replica: Replica, record_attack: AttackRecorder
+) -> None:
     for name, bad in forged(SECRET, "HS256").items():
         if name in {"another issuer", "no issuer", "no audience", "another audience"}:
             continue  # nothing is asked of them here
@@ -120,6 +123,7 @@ async def test_no_forged_token_opens_a_socket_by_subprotocol(replica: Replica) -
             continue
         protocols = ("cost.v1", f"bearer.{bad}")
         assert await refused(replica, None, protocols=protocols) == 401, name
+        record_attack("token: forged, as a subprotocol of a socket", attempts=1, refused=1)
 
 
 async def test_no_token_and_no_ticket_reaches_the_log(

@@ -14,6 +14,7 @@ from api.auth import Authenticator, TokenRules, key_from_jwk
 from api.jwks import BYTES_MOST, GRACE_SECONDS, KEYS_MOST, JwksKeys
 from api.problems import Problem
 from tests.support.api import claims
+from tests.support.attacks import AttackRecorder
 from tests.support.keys import ED, OTHER_RSA, P256, RSA, PrivateKey, small_rsa_key
 
 TTL, LEAST = 300, 10
@@ -158,13 +159,18 @@ async def test_all_who_come_at_a_rotation_get_in(
 
 
 async def test_a_key_that_was_taken_back_is_forgotten(
-    provider: Provider, verifier: Authenticator, clock: Clock, keys: JwksKeys
+    provider: Provider,
+    verifier: Authenticator,
+    clock: Clock,
+    keys: JwksKeys,
+    record_attack: AttackRecorder,
 ) -> None:
     token = signed(RSA, kid="first")
     await verifier.verify(token)
     provider.keys = [jwk(OTHER_RSA, "second")]
     clock.now += TTL
     await refused(verifier, token)
+    record_attack("token: of a key that was revoked", attempts=1, refused=1)
     assert keys.remember_seconds == TTL
 
 

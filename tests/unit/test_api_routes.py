@@ -4,6 +4,7 @@ The list is taken from the built application, so a route added later is tested w
 No database is behind it: whoever gets past the gate would get a 500.
 """
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -155,6 +156,43 @@ async def test_no_user_gets_what_is_another_users(
     expected = [400 if "%00" in spelling else 403 for spelling in spellings]
     refused = sum(one == other for one, other in zip(found, expected, strict=True))
     record_attack("another user's id in the path", attempts=len(found), refused=refused)
+
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Server": "cost-analytics",
+}
+FRAMEWORK = re.compile(rb"aiohttp|python|uvloop|asyncpg|Traceback", re.IGNORECASE)
+
+
+@each(ALL)
+async def test_each_answer_has_the_headers_that_protect_it(
+    api: Api, route: Route, record_attack: AttackRecorder
+) -> None:
+    """Good and bad: an answer is read as nothing else, kept by nobody else and names no framework."""
+    path, attempts, sound = path_of(route), 0, 0
+    for method, query, bearer in (
+        (route.method, "", None),
+        (route.method, "", "nonsense"),
+        (route.method, "", token("alice", role="admin")),
+        ("PATCH", "", token("alice")),
+        (route.method, f"?{'x' * 3_000}", token("alice")),
+    ):
+        answer = await api.ask(method, f"{path}{query}", bearer=bearer)
+        attempts += 1
+        sound += (
+            SECURITY_HEADERS.items() <= dict(answer.headers).items()
+            and "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+            and (answer.status < 400 or answer.headers["Cache-Control"] == "no-store")
+            and not FRAMEWORK.search(str(answer.headers).encode() + without_texts(answer))
+        )
+    record_attack("headers: answers of every route", attempts=attempts, refused=sound)
+
+
+def without_texts(answer: Answer) -> bytes:
+    """Return the body of a failure; what a route shows may name anything."""
+    return answer.body if answer.status >= 400 else b""
 
 
 WHO_MAY = {

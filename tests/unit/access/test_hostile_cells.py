@@ -1,0 +1,71 @@
+"""Texts that start formulas, in every text of an export, read as spreadsheets may split it."""
+
+import csv
+import io
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+
+import pytest
+
+from api.csv_lines import header, lines
+from ledger.store.call_lists import EventRow
+from ledger.store.exports import ExportedEvent
+from tests.support.attacks import AttackRecorder
+
+STARTS = "=+-@＝＋－＠"  # noqa: RUF001
+BEFORE = ("", " ", "\t", "\r", "\n", "a;", "a\t", "a\r\n", '";', '","', "a; ", "\u00a0", "';")
+FORMULA = '{}HYPERLINK("https://evil.example","x")'
+NOW = datetime(2025, 11, 19, tzinfo=UTC)
+
+
+def exported(text: str) -> ExportedEvent:
+    """Return an event that has a text wherever it may have one."""
+    event = EventRow(
+        identity="",
+        source=text,
+        event_id=text,
+        type="cost.recorded",
+        time=NOW,
+        recorded_at=NOW,
+        service=text,
+        operation=text,
+        model=text,
+        usage=Decimal(1),
+        unit="minutes",
+        unit_cost=None,
+        cost_nano=-1,
+        amount_nano=0,
+        estimated=False,
+        data=text,
+        voided=False,
+    )
+    return ExportedEvent(event, text, text, text)
+
+
+def is_formula(cell: str) -> bool:
+    """Return whether a spreadsheet may evaluate a cell: it begins as a formula and is no number."""
+    if not cell.strip().startswith(tuple(STARTS)):
+        return False
+    try:
+        return not Decimal(cell).is_finite()
+    except InvalidOperation:
+        return True
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
+def test_no_text_becomes_a_formula(delimiter: str, record_attack: AttackRecorder) -> None:
+    texts = [f"{before}{FORMULA.format(start)}" for before in BEFORE for start in STARTS]
+    written = (header("events") + lines(map(exported, texts))).decode()
+    cells = [
+        cell
+        for row in csv.reader(io.StringIO(written, newline=""), delimiter=delimiter)
+        for cell in row
+    ]
+    assert len(cells) > len(texts)
+    formulas = [cell for cell in cells if is_formula(cell)]
+    assert not formulas, formulas[:3]
+    record_attack(
+        f"CSV: cells of texts that start formulas, split at {delimiter!a}",
+        attempts=len(cells),
+        refused=len(cells) - len(formulas),
+    )
