@@ -35,7 +35,23 @@ COPY --from=dashboard /build/api/static api/static
 RUN tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
  && tools/bin/pip --python /opt/cost-analytics/bin/python install --no-deps --no-index dist/*.whl
 
-FROM ${PYTHON}
+FROM ${PYTHON} AS python
+
+# `backup` and `restore` beside PostgreSQL's own programs, of the version that runs in production.
+FROM postgres:16-bookworm AS backup
+RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin cost-analytics \
+ && install --directory --owner=10001 --group=10001 --mode=700 /backups
+COPY --from=python /usr/local /usr/local
+COPY --from=build /opt/cost-analytics /opt/cost-analytics
+ENV PATH=/opt/cost-analytics/bin:$PATH PYTHONUNBUFFERED=1
+# Fails here, and not when a backup is needed, where a library of Python is missing.
+RUN ldconfig && cost-analytics backup --help && python -c "import asyncpg, ctypes, ssl" && pg_dump --version
+USER 10001:10001
+VOLUME /backups
+ENTRYPOINT ["cost-analytics"]
+CMD ["backup", "--to", "/backups/"]
+
+FROM python
 RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin cost-analytics
 COPY --from=build /opt/cost-analytics /opt/cost-analytics
 ENV PATH=/opt/cost-analytics/bin:$PATH PYTHONUNBUFFERED=1 API_HOST=0.0.0.0

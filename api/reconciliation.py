@@ -69,6 +69,7 @@ def reconciliation(days: Days, found: Reconciliation) -> ReconciliationBody:
     return ReconciliationBody(
         period=days.period(),
         differences=sum(day.differences for day in compared),
+        archived_events=found.archived_events,
         days=compared,
         bills=BillsBody(
             services=_services(found.billed), days=[_billed(each) for each in found.billed]

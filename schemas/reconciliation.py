@@ -99,11 +99,14 @@ class GapBody(Body):
 class ReconciliationBody(Body):
     """`differences` must be 0: then every place says the same of every day.
 
-    `gaps` are the open ones, whatever the period: events that no place can know.
+    `archived_events` is how many events of the period's months are in the archive: their days are
+    compared by the seals of the months. `gaps` are the open ones, whatever the period: events that
+    no place can know.
     """
 
     period: Period
     differences: int
+    archived_events: int
     days: list[ReconciledDay]
     bills: BillsBody
     gaps: list[GapBody]

@@ -13,8 +13,9 @@ DESCRIPTION: Final = """\
 Writes a dump of the ledger in PostgreSQL's custom format, and a manifest beside it (FILE.json) with
 versions, the ledger's epoch, counts, the stream's position and a digest. Writers go on meanwhile.
 Files appear whole or not at all, and nothing is replaced. Needs pg_dump, from PATH or from
-cost-analytics[dev], at least as new as the server. DATABASE_URL has to name the owner of the tables
-or a superuser. `cost-analytics restore` reads it; docs/operations.md has the procedure.
+cost-analytics[dev], at least as new as the server. ADMIN_DATABASE_URL, or DATABASE_URL without it,
+has to name the owner of the tables or a superuser. `cost-analytics restore` reads it;
+docs/operations.md has the procedure.
 """
 
 
@@ -30,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Take a backup and say what it holds."""
-    loaded = settings.load("database")
+    loaded = settings.load("database", login="admin")
     from cost_analytics.backups.archive import choose_path
     from cost_analytics.backups.backup import take_backup
     from cost_analytics.progress import plain_reporter

@@ -10,7 +10,8 @@ from cost_analytics import settings
 from cost_analytics.failures import using_database
 
 DESCRIPTION: Final = """\
-Loads a backup into the database at DATABASE_URL, which has to be empty. Roles that the server lacks
+Loads a backup into the database at ADMIN_DATABASE_URL, or DATABASE_URL without it, which has to be
+empty. Roles that the server lacks
 are created, the schema is brought to this program's version, and the ledger's epoch is raised, so
 that workers, the live feed and the totals topic follow. Until that is done no process records or
 shows anything. Workers then count what Kafka still holds since the backup. Needs pg_restore, from
@@ -27,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Restore and say what there is now."""
-    loaded = settings.load("database")
+    loaded = settings.load("database", login="admin")
     from cost_analytics.backups.restore import restore_backup
     from cost_analytics.progress import plain_reporter
     from cost_analytics.running import run as run_loop

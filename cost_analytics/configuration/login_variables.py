@@ -12,7 +12,7 @@ _ADDRESSES: Final = {
     "NOTIFICATIONS": "`notices`",
     "MIGRATE": "`migrate`",
     "OPERATOR": "all other commands",
-    "ADMIN": "`roles create`: an administrator of the server",
+    "ADMIN": "`roles create`, `backup` and `restore`: an administrator of the server",
 }
 
 

@@ -42,9 +42,13 @@ class Billed(NamedTuple):
 
 
 class Reconciliation(NamedTuple):
-    """What each place says of each day on which any of them says something, bills and open gaps."""
+    """What each place says of each day on which any of them says something, bills and open gaps.
+
+    `archived_events` is how many events of the span's months are in the archive.
+    """
 
     days: Mapping[date, Mapping[Place, Count]]
+    archived_events: int
     billed: list[Billed]
     gaps: list[StreamGap]
 
@@ -61,12 +65,13 @@ async def reconcile(
         for place in PLACES:
             for row in await connection.fetch(_SQL[f"from_{place}"], viewer.reads_all, *span):
                 found.setdefault(row["day"], {})[place] = _count(row)
+        archived = await connection.fetchval(_SQL["archived"], viewer.reads_all, *span)
         billed = await connection.fetch(_SQL["billed"], viewer.reads_all, *span)
         gaps = await list_gaps(connection) if viewer.reads_all else []
     days = {
         day: {place: found[day].get(place, Count()) for place in PLACES} for day in sorted(found)
     }
-    return Reconciliation(days, [_billed(row) for row in billed], gaps)
+    return Reconciliation(days, int(archived or 0), [_billed(row) for row in billed], gaps)
 
 
 def _count(row: Record) -> Count:

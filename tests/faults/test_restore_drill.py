@@ -213,7 +213,7 @@ class Drill:
     async def lose_what_came_after_the_backup(self) -> None:
         """Back up, let notifications follow, and lose the server."""
         await until_accepted(self.endpoint, 20)
-        await self.run_documented(0, DATABASE_URL=self.stage.database_url)
+        await self.run_documented(0, ADMIN_DATABASE_URL=self.stage.database_url)
         before = len(self.endpoint.accepted)
         await until_accepted(self.endpoint, before + 40)
         self.link.cut()

@@ -50,8 +50,9 @@ def sections_of(command: str) -> tuple[Need, ...]:
 LOGINS: Final[dict[str, settings.Login]] = {
     "roles": "admin",
     "operator": "operator",
+    "backup": "admin",
     "worker": "worker",
     "notices": "notifications",
     "api": "api",
 }
-"""As whom each service logs in to the database; only one as the administrator."""
+"""As whom each service logs in to the database."""

@@ -33,14 +33,30 @@ def topics_created() -> dict[str, list[str]]:
 
 def test_services() -> None:
     assert set(SERVICES) == {"kafka", "topics", "postgres", *OURS}
-    assert set(OURS) == {"roles", "operator", "worker", "notices", "api"}
+    assert set(OURS) == {"roles", "operator", "backup", "worker", "notices", "api"}
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_our_services_run_commands_that_exist(name: str) -> None:
     command = OURS[name]["command"][0]
     assert command in COMMANDS
-    assert OURS[name]["image"] == f"cost-analytics:{PROJECT['project']['version']}"
+    image = "cost-analytics-backup" if name == "backup" else "cost-analytics"
+    assert OURS[name]["image"] == f"{image}:{PROJECT['project']['version']}"
+
+
+def test_the_worker_gets_every_setting_of_retention() -> None:
+    names = {name for name, one in VARIABLES.items() if one.section == "retention"}
+    assert names <= SERVICES["worker"]["environment"].keys()
+
+
+def test_backups_run_beside_the_programs_of_the_database_that_runs() -> None:
+    """An older `pg_dump` refuses a newer server."""
+    assert SERVICES["backup"]["build"] == {"context": ".", "target": "backup"}
+    [base] = re.findall(r"^FROM (\S+) AS backup$", DOCKERFILE, re.MULTILINE)
+    assert base == SERVICES["postgres"]["image"]
+    directory = SERVICES["backup"]["command"][-1].rstrip("/")
+    assert SERVICES["backup"]["volumes"] == [f"backups:{directory}"]
+    assert f"--group=10001 --mode=700 {directory}\n" in DOCKERFILE
 
 
 def test_defaults_are_those_of_the_settings() -> None:
@@ -96,7 +112,7 @@ def test_kafka_is_the_one_that_the_tests_run_on() -> None:
 
 def test_nothing_starts_before_what_it_needs() -> None:
     assert _conditions("topics") == {"kafka": HEALTHY}
-    assert _conditions("roles") == {"postgres": HEALTHY}
+    assert _conditions("roles") == _conditions("backup") == {"postgres": HEALTHY}
     assert _conditions("worker") == {"kafka": HEALTHY, "topics": DONE, "roles": DONE}
     assert _conditions("api") == {"topics": DONE, "roles": DONE}
     assert _conditions("notices") == _conditions("worker")
@@ -109,19 +125,19 @@ def _conditions(name: str) -> dict[str, str]:
 def test_what_is_waited_for_says_how_it_is() -> None:
     for name in ("kafka", "postgres", "api"):
         assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
-    for name in ("topics", "roles", "operator", "worker", "notices"):
+    for name in ("topics", "roles", "operator", "backup", "worker", "notices"):
         assert SERVICES[name]["healthcheck"] == {"disable": True}
 
 
 def test_what_runs_for_ever_is_started_again_and_the_rest_is_not() -> None:
     for name, service in SERVICES.items():
-        once = name in {"topics", "roles", "operator"}
+        once = name in {"topics", "roles", "operator", "backup"}
         assert service["restart"] == ("no" if once else "unless-stopped")
 
 
 def test_data_outlive_their_containers() -> None:
     kept = {volume.split(":")[0] for s in SERVICES.values() for volume in s.get("volumes", ())}
-    assert kept == set(FILE["volumes"]) == {"kafka", "postgres"}
+    assert kept == set(FILE["volumes"]) == {"kafka", "postgres", "backups"}
     log_dirs = SERVICES["kafka"]["environment"]["KAFKA_LOG_DIRS"]
     assert SERVICES["kafka"]["volumes"] == [f"kafka:{log_dirs}"]
 

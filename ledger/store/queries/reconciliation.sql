@@ -124,6 +124,13 @@ SELECT day, sum(calls)::bigint AS calls, sum(cost_nano) AS cost_nano,
          WHERE $1 AND day >= utc_day($2) AND day < utc_day($3)) AS days
  GROUP BY day
 
+-- name: archived
+-- How many events of the months of the span are in the archive; no row where none is.
+SELECT sum(events)::bigint
+  FROM month_seals
+ WHERE $1 AND month >= date_trunc('month', $2 AT TIME ZONE 'UTC') AND month < $3 AT TIME ZONE 'UTC'
+HAVING count(*) > 0
+
 -- name: billed
 -- What vendors billed for the span, by UTC day and service, beside what was recorded; a quantity
 -- only where every line of the day has one.

@@ -58,10 +58,13 @@ async def test_api_shows_the_same_totals_and_says_what_is_archived(
         before = await bodies(api)
         assert (await api.get("/api/costs/call/call-0", "user-0")).data["archivedEvents"] == 0
         reconciled = (await api.ask("GET", path, bearer=root)).data
-        await archive(database_url, tmp_path)
+        assert reconciled["archivedEvents"] == 0
+        [month] = await archive(database_url, tmp_path)
         assert await bodies(api) == before
         after = (await api.ask("GET", path, bearer=root)).data
         assert (after["differences"], after["days"]) == (0, reconciled["days"])
+        assert month.manifest is not None
+        assert after["archivedEvents"] == month.manifest.events > 0
 
         call = (await api.get("/api/costs/call/call-0", "user-0")).data
         archived = sum(e["data"]["callId"] == "call-0" for e in happened)

@@ -71,12 +71,13 @@ def test_our_services_get_settings_that_exist_and_suffice(name: str, secret_file
         for variable, text in environment.items()
     }
     loaded = settings.settings_from(mounted, *needs, login=login)
-    secret = "postgres" if name == "roles" else login
+    is_admin = login == "admin"
+    secret = "postgres" if is_admin else login
     password = (secret_files / "secrets" / f"{secret}_database_password").read_text().strip()
-    user = "cost_analytics" if name == "roles" else f"cost_analytics_{login}"
+    user = "cost_analytics" if is_admin else f"cost_analytics_{login}"
     assert f"{user}:{password}@" in loaded.database_url.reveal()
     mounts = "postgres_database_password" in OURS[name]["secrets"]
-    assert mounts is (name == "roles")
+    assert mounts is is_admin
     allowed = {*needs, "logs"}
     assert {VARIABLES[variable].section for variable in environment} <= allowed
 
@@ -99,7 +100,15 @@ def test_networks_keep_data_away_from_the_edge() -> None:
     }
     assert members["edge"] == members["metrics"] == {"api"}
     assert members["out"] == {"notices"}
-    assert members["data"] == {"postgres", "roles", "operator", "worker", "notices", "api"}
+    assert members["data"] == {
+        "postgres",
+        "roles",
+        "operator",
+        "backup",
+        "worker",
+        "notices",
+        "api",
+    }
     assert members["stream"] == {"kafka", "topics", "operator", "worker", "notices", "api"}
     internal = {name for name, what in FILE["networks"].items() if what and what.get("internal")}
     assert internal == {"metrics", "data", "stream"}

@@ -37,6 +37,7 @@ export interface CallCost {
   calculatedAt: string;
   startedAt: string | null;
   endedAt: string | null;
+  archivedEvents: Decimal;
 }
 
 export interface PersonaCost {
@@ -201,6 +202,7 @@ export interface Analytics {
 
 export interface Reconciliation {
   differences: Decimal;
+  archivedEvents: Decimal;
   days: { date: string; differences: Decimal }[];
   bills: {
     services: {
