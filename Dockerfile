@@ -29,6 +29,7 @@ COPY pyproject.toml LICENSE ./
 COPY api api
 COPY cost_analytics cost_analytics
 COPY ledger ledger
+COPY messaging messaging
 COPY schemas schemas
 COPY streams streams
 COPY --from=dashboard /build/api/static api/static

@@ -2,7 +2,7 @@
 # Nothing is assumed but Python >= 3.11: tools/setup makes .venv from the locked requirements.
 
 UV := uv==0.13.9
-PYTHON_DIRS := $(wildcard api bench cost_analytics ledger schemas streams tests)
+PYTHON_DIRS := $(wildcard api bench cost_analytics devkit ledger messaging schemas streams tests)
 BIN := .venv/bin
 
 # Settings of `make run` and `make kafka`, given as `make run PORT=9000` or in the environment.
@@ -39,7 +39,7 @@ check: setup-all ## formatter, linter, strict types, import contracts, house rul
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	tools/web run check
-	$(BIN)/python -m pytest --quiet tests/unit/test_house.py
+	$(BIN)/python -m pytest --quiet tests/unit/house/test_house.py
 
 bench: setup-all ## the benchmark: rates, ratios and latencies as a table
 	@exec $(BIN)/python -m bench $(ARGS)
@@ -51,7 +51,7 @@ forecast: setup-all setup-forecast ## the forecast against simpler ones and a li
 	@exec $(BIN)/python -m bench.forecast $(ARGS)
 
 kafka: setup-run ## a real Apache Kafka in the foreground (PORT=9092; needs a JDK >= 17 and Maven)
-	@exec $(BIN)/python -m cost_analytics.embedded.apache_kafka
+	@exec $(BIN)/python -m devkit.embedded.apache_kafka
 
 # Pinned in a throwaway environment, so that the tool that locks is itself no dependency.
 lock: ## pin the requirements anew, with hashes

@@ -8,36 +8,36 @@ from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
-from api.access import ROUTES, Route
-from api.alerts import AlertRoutes
-from api.anomalies import AnomalyRoutes
-from api.auth import Authenticator
-from api.authorizations import AuthorizationRoutes
-from api.budgets import BudgetRoutes
-from api.call_lists import CallLists
-from api.calls import Calls
-from api.channels import ChannelRoutes
 from api.dashboard import Dashboard
-from api.emitting import EventStream
-from api.everyone import EveryoneRoutes
-from api.exports import Exports
-from api.forecasts import ForecastRoutes
-from api.gate import Gate
-from api.health import Check, Health
+from api.http.access import ROUTES, Route
+from api.http.auth import Authenticator
+from api.http.gate import Gate
+from api.http.limits import expect_nothing
+from api.http.options import ApiOptions
+from api.intake.event_stream import EventStream
 from api.intake.routes import IntakeRoutes
-from api.limits import expect_nothing
 from api.live.routes import LiveRoutes, live_routes
 from api.metrics.refusals import REFUSALS
 from api.metrics.routes import Metrics
 from api.openapi.routes import OpenApiRoutes
-from api.options import ApiOptions
-from api.prices import PriceRoutes
-from api.recommendations import RecommendationRoutes
-from api.reconciliation import ReconciliationRoutes
-from api.spending import SpendingRoutes
-from ledger.rerate import Rerater
-from ledger.store.budgets import Budgets
-from ledger.store.reading import ReaderPool
+from api.routes.alerts import AlertRoutes
+from api.routes.all_users import EveryoneRoutes
+from api.routes.anomalies import AnomalyRoutes
+from api.routes.authorizations import AuthorizationRoutes
+from api.routes.budgets import BudgetRoutes
+from api.routes.call_lists import CallLists
+from api.routes.calls import Calls
+from api.routes.channels import ChannelRoutes
+from api.routes.exports import Exports
+from api.routes.forecasts import ForecastRoutes
+from api.routes.health import Check, Health
+from api.routes.prices import PriceRoutes
+from api.routes.recommendations import RecommendationRoutes
+from api.routes.reconciliation import ReconciliationRoutes
+from api.routes.spending import SpendingRoutes
+from ledger.budgets.budgets import Budgets
+from ledger.postgres.viewers import ReaderPool
+from ledger.repricing.repricer import Rerater
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
 
 Application: TypeAlias = web.Application

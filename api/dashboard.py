@@ -13,8 +13,8 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from api.access import Access, Route
-from api.files import ASK_EACH_TIME, FOR_EVER, HeldFile
+from api.http.access import Access, Route
+from api.http.files import ASK_EACH_TIME, FOR_EVER, HeldFile
 
 PAGES: Final = (
     "/",

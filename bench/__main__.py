@@ -27,10 +27,10 @@ from bench.reads import measure_reads
 from bench.report import Report
 from bench.rounds import run_rounds
 from bench.stage import InvalidRunError, Stage
-from cost_analytics.embedded.postgres import EmbeddedPostgres
-from cost_analytics.embedded.processes import ServerError
 from cost_analytics.running import run
-from streams.kafka import KafkaError
+from devkit.embedded.postgres import EmbeddedPostgres
+from devkit.embedded.processes import ServerError
+from messaging.kafka import KafkaError
 
 _ROOM: Final = Path(".local")
 _OLDEST: Final = timedelta(days=1)

@@ -25,9 +25,9 @@ from bench.figures import percentile
 from bench.latency import LINGER_MS
 from bench.stage import InvalidRunError, Stage
 from bench.workers import running_workers
-from cost_analytics.simulation.wire import time_text, uuid7
+from devkit.simulation.wire import time_text, uuid7
+from messaging.kafka import AIOKafkaConsumer, make_consumer, make_producer
 from schemas.topics import BUDGET_ALERTS, CALL_EVENTS
-from streams.kafka import AIOKafkaConsumer, make_consumer, make_producer
 
 EVENTS_PER_SECOND: Final = 1_000
 ALERTS_PER_SECOND: Final = 20

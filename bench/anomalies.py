@@ -17,7 +17,7 @@ from typing import Final
 
 from bench.anomaly_users import KINDS, OPERATIONS, SIZES, Kind, Label, SimulatedDay, simulate
 from bench.figures import table
-from ledger.anomalies.calls import (
+from ledger.anomalies.call_spikes import (
     OTHERS_MOST,
     OWN_MOST,
     History,
@@ -25,8 +25,8 @@ from ledger.anomalies.calls import (
     PastCall,
     call_spikes,
 )
-from ledger.anomalies.days import DaySpike, day_spikes, history_days
-from ledger.anomalies.legs import is_finished, missing, service_legs, there
+from ledger.anomalies.day_spikes import DaySpike, day_spikes, history_days
+from ledger.anomalies.missing_legs import is_finished, missing, service_legs, there
 from schemas.anomalies import LEGS
 
 USERS: Final = 40

@@ -13,8 +13,8 @@ from math import exp
 from random import Random
 from typing import Final, NamedTuple
 
-from ledger.anomalies import calls as call_rule
-from ledger.anomalies import days as day_rule
+from ledger.anomalies import call_spikes as call_rule
+from ledger.anomalies import day_spikes as day_rule
 from schemas.events import CallStatus
 from schemas.money import NANO_PER_USD
 

@@ -9,7 +9,7 @@ import asyncio
 
 from aiohttp import web
 
-from api.serving import serving
+from api.http.serving import serving
 from cost_analytics import settings
 from cost_analytics.running import run_until_stopped
 

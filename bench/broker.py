@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from bench.events import Record
 from bench.options import BrokerName
-from cost_analytics.embedded import kafka_jars
-from cost_analytics.embedded.apache_kafka import ApacheKafka
-from cost_analytics.embedded.tansu import EmbeddedTansu
-from streams.kafka import KafkaSettings, ensure_topics, make_producer
+from devkit.embedded import kafka_jars
+from devkit.embedded.apache_kafka import ApacheKafka
+from devkit.embedded.tansu import EmbeddedTansu
+from messaging.kafka import KafkaSettings, ensure_topics, make_producer
 
 SESSION_TIMEOUT_MS: Final = 10_000
 """Workers are frozen while events are put into the topic; nobody may take them for dead. The

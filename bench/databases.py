@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-from cost_analytics.embedded.postgres import EmbeddedPostgres
+from devkit.embedded.postgres import EmbeddedPostgres
+from ledger.postgres.database import Connection, connected
 from ledger.postgres.logins import PROCESSES, Plan, Process, create_logins, login_url
-from ledger.store.database import Connection, connected
-from ledger.store.partitions import ensure_months, month_of
+from ledger.postgres.partitions import ensure_months, month_of
 
 _TEMPLATE = "bench_template"
 _PASSWORDS: dict[Process, str] = {each: secrets.token_urlsafe(24) for each in PROCESSES}

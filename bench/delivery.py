@@ -17,8 +17,8 @@ from bench.broker import fill
 from bench.figures import percentile
 from bench.machine import CpuMeter
 from bench.stage import InvalidRunError, Stage
+from messaging.kafka import AIOKafkaConsumer, make_consumer
 from schemas.topics import CALL_EVENTS
-from streams.kafka import AIOKafkaConsumer, make_consumer
 
 _MS: Final = timedelta(milliseconds=1)
 

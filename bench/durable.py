@@ -19,9 +19,9 @@ from bench.events import Record
 from bench.machine import CpuMeter, CpuUse
 from bench.stage import InvalidRunError, Stage
 from bench.workers import Workers, running_workers
-from ledger.recording import BATCHES_BEFORE_TRUST
-from ledger.store.database import Connection
-from ledger.store.verification import verify
+from ledger.operations.verification import verify
+from ledger.postgres.database import Connection
+from ledger.recording.recorder import BATCHES_BEFORE_TRUST
 from schemas.topics import CALL_EVENTS
 
 _LOOK_SECONDS: Final = 0.01

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from aiokafka.partitioner import murmur2
 
-from cost_analytics.simulation.wire import time_text, uuid7
+from devkit.simulation.wire import time_text, uuid7
 from schemas.topics import DEFAULT_PARTITIONS
 
 USERS: Final = 2_000

@@ -18,8 +18,8 @@ from typing import Any, Final, NamedTuple
 
 from bench.figures import percentile, table
 from bench.forecast_users import KINDS, Kind, User, users
-from ledger.forecasting.intervals import outlook
-from ledger.forecasting.rhythm import learn
+from ledger.forecasts.intervals import outlook
+from ledger.forecasts.rhythm import learn
 
 HORIZONS: Final = (1, 7, 30)
 USERS: Final = 25

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple, cast
 
-from cost_analytics.embedded.ports import LOOPBACK
+from devkit.embedded.ports import LOOPBACK
 
 _LENGTH: Final = b"content-length:"
 _ANSWER_SECONDS_MAX: Final = 30

@@ -21,8 +21,8 @@ from bench.reads import running_api
 from bench.stage import InvalidRunError, Stage
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.tree import TokenSection
-from cost_analytics.embedded.ports import LOOPBACK
 from cost_analytics.tokens import Role, mint
+from devkit.embedded.ports import LOOPBACK
 
 _SECONDS: Final = 3
 _ADMINISTRATORS: Final = 50

@@ -28,8 +28,8 @@ from bench.figures import percentile
 from bench.machine import CpuMeter, CpuUse
 from bench.stage import InvalidRunError, Stage
 from bench.workers import Workers, running_workers
+from messaging.kafka import AIOKafkaConsumer, make_consumer, make_producer
 from schemas.topics import CALL_EVENTS, CALL_TOTALS
-from streams.kafka import AIOKafkaConsumer, make_consumer, make_producer
 
 LOADS: Final = (1_000, 10_000)
 """Events a second."""

@@ -17,7 +17,7 @@ from bench.databases import open_database
 from bench.figures import Timed
 from bench.machine import CpuMeter
 from bench.stage import InvalidRunError, Stage
-from ledger.store.database import Connection
+from ledger.postgres.database import Connection
 
 _INDEX: Final = "CREATE INDEX ON call_cost_events (recorded_at)"
 _BATCHES: Final = """

@@ -26,11 +26,11 @@ from bench.stage import InvalidRunError, Stage
 from bench.workers import running_workers
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.tree import TokenSection
-from cost_analytics.dev.http import get
-from cost_analytics.embedded.ports import LOOPBACK, choose_port
 from cost_analytics.tokens import mint
+from devkit.dev.http import get
+from devkit.embedded.ports import LOOPBACK, choose_port
+from messaging.kafka import make_producer
 from schemas.topics import CALL_EVENTS
-from streams.kafka import make_producer
 
 SOCKETS: Final = 2_000
 ACTIVE_CALLS: Final = 200

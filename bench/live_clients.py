@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, cast
 
-from cost_analytics.embedded.ports import LOOPBACK
+from devkit.embedded.ports import LOOPBACK
 
 CONNECTS_AT_ONCE: Final = 50
 _COMMITTED: Final = b'"updatedAt":"'

@@ -16,9 +16,9 @@ from bench.broker import Broker, fill
 from bench.events import Record, partition_of
 from bench.peers import Role, Told, agent, read_report
 from bench.stage import InvalidRunError, Stage
-from cost_analytics.embedded.processes import ServerProcess
+from devkit.embedded.processes import ServerProcess
+from messaging.kafka import AIOKafkaConsumer, TopicPartition, make_consumer
 from schemas.topics import CALL_EVENTS, DEFAULT_PARTITIONS
-from streams.kafka import AIOKafkaConsumer, TopicPartition, make_consumer
 
 _EVENTS: Final = 4_000
 _FAILS_EACH: Final = 1_000

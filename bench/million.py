@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bench.databases import open_database
-from ledger.store.partitions import ensure_months, month_of
+from ledger.postgres.partitions import ensure_months, month_of
 
 CALLS: Final = 1_000_000
 USERS: Final = 10_000

@@ -18,9 +18,9 @@ from bench.databases import open_database
 from bench.events import Record
 from bench.figures import Timed
 from bench.stage import InvalidRunError, Stage
-from cost_analytics.embedded.processes import ServerProcess
+from devkit.embedded.processes import ServerProcess
+from messaging.kafka import make_consumer
 from schemas.topics import CALL_EVENTS
-from streams.kafka import make_consumer
 
 AGENT_EVENTS_MOST: Final = 30_000
 _LOOK_SECONDS: Final = 0.1

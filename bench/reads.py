@@ -22,8 +22,8 @@ from bench.stage import InvalidRunError, Stage
 from bench.workers import running_workers
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.tree import TokenSection
-from cost_analytics.embedded.ports import LOOPBACK, choose_port, is_listening
 from cost_analytics.tokens import mint
+from devkit.embedded.ports import LOOPBACK, choose_port, is_listening
 from schemas.topics import CALL_EVENTS
 
 BARE: Final = "bare handler"

@@ -23,15 +23,15 @@ from pathlib import Path
 from typing import Final
 
 from cost_analytics import settings
-from cost_analytics.embedded.postgres import EmbeddedPostgres
-from ledger.batches import Batch
-from ledger.price_rows import PriceRow
-from ledger.pricebook import PriceBook
-from ledger.recording import Recorder
-from ledger.store.database import connect, connected
-from ledger.store.migrate import migrate
-from ledger.store.offsets import DeadLetter, Stream
-from ledger.store.price_entry import add_prices
+from devkit.embedded.postgres import EmbeddedPostgres
+from ledger.postgres.database import connect, connected
+from ledger.postgres.migrate import migrate
+from ledger.prices.entry import add_prices
+from ledger.prices.price_book import PriceBook
+from ledger.prices.rows import PriceRow
+from ledger.recording.batch import Batch
+from ledger.recording.offsets import DeadLetter, Stream
+from ledger.recording.recorder import Recorder
 from schemas.events import CostRecorded, Event
 from schemas.identity import identity_of
 

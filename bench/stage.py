@@ -16,7 +16,7 @@ from bench.events import Load
 from bench.narration import Narrator
 from bench.options import Options
 from cost_analytics import settings
-from cost_analytics.embedded.processes import Program, ServerProcess
+from devkit.embedded.processes import Program, ServerProcess
 
 _SOURCES = Path(cost_analytics.__file__).parent.parent
 

@@ -15,8 +15,8 @@ from typing import Final
 from bench.broker import Broker
 from bench.databases import as_login
 from bench.stage import InvalidRunError, Stage
-from cost_analytics.embedded.processes import ServerProcess
-from ledger.store.database import Connection
+from devkit.embedded.processes import ServerProcess
+from ledger.postgres.database import Connection
 from schemas.topics import DEFAULT_PARTITIONS
 
 _ASSIGNED_SECONDS_MAX: Final = 60

@@ -11,7 +11,7 @@ from typing import Final
 
 from cost_analytics.failures import CommandError
 from cost_analytics.price_files import refuse
-from ledger.store.bills import BillLine
+from ledger.operations.bills import BillLine
 from schemas.money import nano_from_usd
 from schemas.numbers import decimal_from
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Final, Protocol, TextIO, cast
 
 from cost_analytics.failures import (
@@ -45,6 +46,8 @@ COMMANDS: Final = {
     "gaps": "show records that Kafka lost before they were counted, or send them again",
     "dlq": "show the refused events, or send them again",
 }
+DEVELOPMENT: Final = frozenset({"dev", "simulate"})
+"""The commands of `devkit`, which the production image does not have."""
 _CLOSING: Final = """\
 Settings come from environment variables, and beside a running `dev` from .local/dev.env of the
 current directory; docs/settings.md lists them. `cost-analytics COMMAND --help` says more.
@@ -54,10 +57,10 @@ current directory; docs/settings.md lists them. `cost-analytics COMMAND --help` 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line (default: that of this process) and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    arguments = _parser(words).parse_args(words)
     # Commands speak in sentences; libraries are heard only where a service configures its logs.
     logging.getLogger().addHandler(logging.NullHandler())
     try:
+        arguments = _parser(words).parse_args(words)
         with redirect_stdout(cast("TextIO", _Output(sys.stdout))):
             code: int = _module(arguments.command).run(arguments)
             sys.stdout.flush()
@@ -109,7 +112,13 @@ class Command(Protocol):
 
 
 def _module(name: str) -> Command:
-    return cast("Command", import_module(f"cost_analytics.commands.{name}"))
+    if name not in DEVELOPMENT:
+        return cast("Command", import_module(f"cost_analytics.commands.{name}"))
+    if find_spec("devkit") is None:
+        raise CommandError(
+            f"`{name}` needs the development tools: pip install 'cost-analytics[dev]'", MISUSED
+        )
+    return cast("Command", import_module(f"devkit.commands.{name}"))
 
 
 def _say(sentence: str) -> None:

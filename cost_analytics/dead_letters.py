@@ -10,8 +10,7 @@ from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.progress import Progress
 from cost_analytics.sending import Sender, open_sender
-from ledger.store.database import Connection, connected
-from ledger.store.dead_letters_admin import (
+from ledger.operations.dead_letters import (
     Letter,
     Refusal,
     count_by_code,
@@ -20,7 +19,8 @@ from ledger.store.dead_letters_admin import (
     mark_replayed,
     pending_pages,
 )
-from streams.producing import record_size
+from ledger.postgres.database import Connection, connected
+from messaging.producer import record_size
 
 _NAME: Final = "cost-analytics dlq"
 _START_SHOWN: Final = 120

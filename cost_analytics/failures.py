@@ -64,9 +64,9 @@ def using_database(url: Secret) -> Iterator[None]:
 
 def _database_reason(error: Exception) -> str | None:
     """Return what is wrong with the database, None where something else is."""
+    from ledger.postgres.database import DATA_ERRORS, TRANSIENT_ERRORS
+    from ledger.postgres.migrate import UnknownSchemaError
     from ledger.postgres.rights import MissingRolesError
-    from ledger.store.database import DATA_ERRORS, TRANSIENT_ERRORS
-    from ledger.store.migrate import UnknownSchemaError
 
     sqlstate = getattr(error, "sqlstate", None)
     if isinstance(sqlstate, str) and sqlstate in _BY_SQLSTATE:
@@ -97,7 +97,7 @@ def using_kafka(kafka: KafkaSection, *, its_own_only: bool = False) -> Iterator[
 
     `its_own_only` leaves an error of the operating system alone, which may come from elsewhere.
     """
-    from streams.kafka import KafkaError
+    from messaging.kafka import KafkaError
 
     try:
         yield

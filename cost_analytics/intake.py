@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from api.emitting import Emitted, StreamUnavailableError
+from api.intake.event_stream import Emitted, StreamUnavailableError
+from messaging.kafka import KafkaError, KafkaSettings, make_producer
+from messaging.producer import Producing
 from schemas.topics import CALL_EVENTS
-from streams.kafka import KafkaError, KafkaSettings, make_producer
-from streams.producing import Producing
 
 ACKNOWLEDGED_SECONDS_MAX: Final = 5
 ANSWER_SECONDS_MAX: Final = 8

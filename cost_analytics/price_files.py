@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from cost_analytics.failures import CommandError
-from ledger.price_rows import FIELDS, InvalidPriceError, PriceRow, price_row
-from ledger.store.price_entry import ListedPrice
+from ledger.prices.entry import ListedPrice
+from ledger.prices.rows import FIELDS, InvalidPriceError, PriceRow, price_row
 
 _ROWS_MAX: Final = 100_000
 _ERRORS_SHOWN: Final = 50

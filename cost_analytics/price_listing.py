@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from ledger.price_rows import PriceRow
-from ledger.store.price_entry import ListedPrice
-from ledger.store.price_proposals import Proposal
+from ledger.prices.entry import ListedPrice
+from ledger.prices.proposals import Proposal
+from ledger.prices.rows import PriceRow
 
 _HEADINGS: Final = (
     "service", "operation", "model", "unit", "price USD", "per", "from", "state", "verified",

@@ -9,9 +9,9 @@ from typing import Final
 from cost_analytics.failures import FAILED, INTERRUPTED, CommandError
 from cost_analytics.price_listing import columns
 from cost_analytics.progress import Progress
-from ledger.rerate import RerateBusyError, Rerater, RerateRefusedError
-from ledger.rerate_sums import Report, Sum, margin
-from ledger.store.rerates import Wanted
+from ledger.repricing.repricer import RerateBusyError, Rerater, RerateRefusedError
+from ledger.repricing.rows import Wanted
+from ledger.repricing.sums import Report, Sum, margin
 from schemas.exact import exact_text
 from schemas.money import usd_text
 

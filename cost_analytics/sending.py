@@ -14,7 +14,7 @@ from typing import Final
 
 from cost_analytics.configuration.tree import KafkaSection
 from cost_analytics.failures import kafka_failure, using_kafka
-from streams.kafka import AIOKafkaProducer, KafkaError, ensure_topics, make_producer
+from messaging.kafka import AIOKafkaProducer, KafkaError, ensure_topics, make_producer
 
 IN_FLIGHT_MAX: Final = 5_000
 ANSWER_SECONDS_MAX: Final = 30

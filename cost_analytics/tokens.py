@@ -10,7 +10,7 @@ from typing import Literal
 
 import jwt
 
-from api.identifiers import flaw_of
+from api.http.identifiers import flaw_of
 from cost_analytics.configuration.tree import TokenSection
 from cost_analytics.failures import CommandError
 

@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import Any, Final
 
 from ledger.postgres.clock import DatabaseClock
-from ledger.store.database import Connection
-from ledger.store.workers import heartbeat, leave
-from streams.kafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from ledger.postgres.database import Connection
+from ledger.recording.workers import heartbeat, leave
+from messaging.kafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from streams.kept_connection import KeptConnection
 from streams.lane import Lane, share_out
 from streams.positions import Positions

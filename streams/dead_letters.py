@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ledger.store.offsets import DeadLetter, Stream, headers_of
+from ledger.recording.offsets import DeadLetter, Stream, headers_of
+from messaging.producer import Producing, record_size
 from schemas.topics import DEAD_LETTERS
-from streams.producing import Producing, record_size
 
 LETTER_BYTES_MAX: Final = 900_000
 """Above this only the database keeps a refused record whole; topics take a megabyte by default."""

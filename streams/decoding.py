@@ -10,16 +10,16 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
-from ledger.batches import Batch, dead_letter
-from ledger.catalogue import Catalogue
-from ledger.plain import PlainCosts
-from ledger.rating import Rated, rated_or_whole
-from ledger.store.inserts import FEW_ROWS
-from ledger.store.offsets import Resent
+from ledger.calls.fast_path import PlainCosts
+from ledger.calls.rating import Rated, rated_or_whole
+from ledger.prices.catalogue import Catalogue
+from ledger.recording.batch import Batch, dead_letter
+from ledger.recording.offsets import Resent
+from ledger.recording.small_batches import FEW_ROWS
+from messaging.kafka import ConsumerRecord, TopicPartition
 from schemas.cloudevents import Window, decode
 from schemas.refusals import Refused
 from schemas.topics import GAP_ID, GAP_OFFSET
-from streams.kafka import ConsumerRecord, TopicPartition
 
 RECORDS_PER_SLICE: Final = 250
 _PLACE: Final = re.compile(rb"[0-9]{1,18}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ledger.store.database import TRANSIENT_ERRORS, Connection
+from ledger.postgres.database import TRANSIENT_ERRORS, Connection
 
 
 class KeptConnection:

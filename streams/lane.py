@@ -13,18 +13,15 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
-from ledger.batches import Batch, Outcome, Received, dead_letter
-from ledger.operations.positions import Position
-from ledger.rating import Incoming
-from ledger.recording import Recorder
-from ledger.store.batches import StaleCallError
-from ledger.store.database import DATA_ERRORS, TRANSIENT_ERRORS
-from ledger.store.inserts import FEW_ROWS
-from ledger.store.offsets import DeadLetter, Mark
-from schemas.refusals import Refused
-from streams.dead_letters import TooManyRefusedError
-from streams.decoding import decode_records, describe_record
-from streams.kafka import (
+from ledger.calls.rating import Incoming
+from ledger.postgres.database import DATA_ERRORS, TRANSIENT_ERRORS
+from ledger.recording.batch import Batch, Outcome, Received, dead_letter
+from ledger.recording.batch_rows import StaleCallError
+from ledger.recording.offsets import DeadLetter, Mark
+from ledger.recording.positions import Position
+from ledger.recording.recorder import Recorder
+from ledger.recording.small_batches import FEW_ROWS
+from messaging.kafka import (
     AIOKafkaConsumer,
     ConsumerRecord,
     KafkaError,
@@ -32,7 +29,10 @@ from streams.kafka import (
     OffsetOutOfRangeError,
     TopicPartition,
 )
-from streams.retries import Backoff
+from messaging.retries import Backoff
+from schemas.refusals import Refused
+from streams.dead_letters import TooManyRefusedError
+from streams.decoding import decode_records, describe_record
 
 POLL_MS: Final = 500
 IDLE_SECONDS: Final = 1

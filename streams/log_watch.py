@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-from streams.kafka import AIOKafkaConsumer, KafkaError
+from messaging.kafka import AIOKafkaConsumer, KafkaError
 from streams.lane import Lane
 from streams.positions import Positions
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
+from messaging.kafka import AIOKafkaConsumer, KafkaError, TopicPartition
 from schemas.topics import CALL_EVENTS
-from streams.kafka import AIOKafkaConsumer, KafkaError, TopicPartition
 
 COMMIT_SECONDS: Final = 1
 COMMIT_TIMEOUT_SECONDS: Final = 5

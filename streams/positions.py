@@ -7,7 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
-from ledger.operations.positions import (
+from ledger.postgres.database import TRANSIENT_ERRORS, Connection
+from ledger.recording.offsets import Stream
+from ledger.recording.positions import (
     Decision,
     LastRecord,
     PartitionLog,
@@ -18,19 +20,17 @@ from ledger.operations.positions import (
     decide_position,
     read_positions,
 )
-from ledger.store.database import TRANSIENT_ERRORS, Connection
-from ledger.store.offsets import Stream
-from streams.decoding import describe_record
-from streams.kafka import (
+from messaging.kafka import (
     AIOKafkaConsumer,
     KafkaError,
     KafkaTimeoutError,
     OffsetOutOfRangeError,
     TopicPartition,
 )
+from messaging.retries import Backoff
+from messaging.topic_ids import TopicIdentity, ask_identity
+from streams.decoding import describe_record
 from streams.kept_connection import KeptConnection
-from streams.retries import Backoff
-from streams.topic_ids import TopicIdentity, ask_identity
 
 ANSWER_SECONDS: Final = 20
 READ_MS: Final = 3_000

@@ -13,10 +13,10 @@ from typing import Final
 from ledger.operations.ended_totals import current_pass, next_ended_calls, note_removed
 from ledger.operations.retention import RetentionDays, remove_old, take_turn
 from ledger.postgres.clock import Clock, system_time
-from ledger.store.database import TRANSIENT_ERRORS, Connection
+from ledger.postgres.database import TRANSIENT_ERRORS, Connection
+from messaging.kafka import KafkaError
+from messaging.producer import Producing, Sent
 from schemas.topics import CALL_TOTALS
-from streams.kafka import KafkaError
-from streams.producing import Producing, Sent
 
 CHUNKS_MAX: Final = 500
 """Chunks of calls in one run; the next run continues with the pass."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-from streams.kafka import AIOKafkaConsumer, KafkaError, TopicPartition
+from messaging.kafka import AIOKafkaConsumer, KafkaError, TopicPartition
 from streams.lane import Lane
 
 LOOK_SECONDS: Final = 10

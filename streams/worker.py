@@ -17,30 +17,30 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from ledger.alerting import Alerting
-from ledger.batches import Outcome
-from ledger.operations.epochs import EpochChangedError, current_epoch
+from ledger.budgets.alerting import Alerting
 from ledger.operations.frozen_sessions import FrozenSessionWatch
 from ledger.postgres.clock import DatabaseClock
-from ledger.pricebook import PriceBook
-from ledger.recording import Recorder
-from ledger.store.database import TRANSIENT_ERRORS, Connection, connect, connected
-from ledger.store.offsets import Stream
+from ledger.postgres.database import TRANSIENT_ERRORS, Connection, connect, connected
+from ledger.prices.price_book import PriceBook
+from ledger.recording.batch import Outcome
+from ledger.recording.epochs import EpochChangedError, current_epoch
+from ledger.recording.offsets import Stream
+from ledger.recording.recorder import Recorder
+from messaging.kafka import KafkaSettings, cluster_id, make_consumer, make_producer
+from messaging.producer import Producing
+from messaging.retries import Backoff
 from schemas.alerts import SpendBasis
 from schemas.topics import CALL_EVENTS
 from streams.assignment import Assignment
 from streams.dead_letters import DeadLetterTopic, RefusalLimit
-from streams.kafka import KafkaSettings, cluster_id, make_consumer, make_producer
 from streams.lane import Lane
 from streams.log_watch import LogWatch
 from streams.offsets import KafkaOffsets
 from streams.positions import ClusterReplacedError, Positions
-from streams.producing import Producing
-from streams.publisher import TotalsPublisher
-from streams.relay import Relay
-from streams.republishing import EpochFollower
+from streams.publishing.publisher import TotalsPublisher
+from streams.publishing.relay import Relay
+from streams.publishing.republishing import EpochFollower
 from streams.retention import Retention, RetentionOptions
-from streams.retries import Backoff
 from streams.watchdog import Watchdog
 
 GROUP: Final = "cost-analytics-ledger"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from cost_analytics.embedded import kafka_jars
-from cost_analytics.embedded.apache_kafka import ApacheKafka
-from cost_analytics.embedded.postgres import EmbeddedPostgres
-from cost_analytics.embedded.tansu import EmbeddedTansu
+from devkit.embedded import kafka_jars
+from devkit.embedded.apache_kafka import ApacheKafka
+from devkit.embedded.postgres import EmbeddedPostgres
+from devkit.embedded.tansu import EmbeddedTansu
 from tests.support import parts
 from tests.support.attacks import ATTACKS, AttackRecorder
 from tests.support.background import Background

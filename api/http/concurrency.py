@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from api.problems import LimitName, rate_limited
+from api.http.problems import LimitName, rate_limited
 
 RETRY_SECONDS = 1
 

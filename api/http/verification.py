@@ -13,9 +13,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from api.limits import RateLimiter
-from api.problems import Problem, rate_limited
-from ledger.store.fair_queue import FairQueue, QueueFullError
+from api.http.limits import RateLimiter
+from api.http.problems import Problem, rate_limited
+from ledger.postgres.fair_queue import FairQueue, QueueFullError
 
 REST_FACTOR: Final = 4
 """After a check in the lane, the lane rests for so many times as long as the check took."""

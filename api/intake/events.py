@@ -16,8 +16,8 @@ from uuid import uuid4
 
 import msgspec
 
-from api.emitting import Emitted
-from ledger.naming import standard_unit
+from api.intake.event_stream import Emitted
+from ledger.prices.names import standard_unit
 from schemas.cloudevents import RECEIVER, Window, decode
 from schemas.events import EventReference, Unit
 from schemas.intake import Finalize, Moment, Track

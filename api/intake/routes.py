@@ -10,14 +10,14 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from api.access import CALLER, Access, Route
-from api.emitting import EventStream, StreamUnavailableError
+from api.http.access import CALLER, Access, Route
+from api.http.limits import read_body
+from api.http.options import Limits
+from api.http.problems import invalid_parameter, refused, unavailable
+from api.http.replies import reply
+from api.intake.event_stream import EventStream, StreamUnavailableError
 from api.intake.events import Checked, Sender, batch, binary, finalized, structured, tracked
-from api.limits import read_body
 from api.openapi.operations import JSON, Operation, Parameter, Topic
-from api.options import Limits
-from api.problems import invalid_parameter, refused, unavailable
-from api.replies import reply
 from schemas.cloudevents import Envelope
 from schemas.events import DATA_TYPES
 from schemas.intake import Accepted, Finalize, Track

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from api.live.sockets import Sockets
-from ledger.store.reading import StoreUnavailableError
+from ledger.postgres.viewers import StoreUnavailableError
 from schemas.budgets import Budget
 from schemas.jsonio import encode
 

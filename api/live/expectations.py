@@ -10,8 +10,8 @@ from collections import OrderedDict
 from contextlib import suppress
 from typing import Final
 
+from ledger.live.calls import LiveStore
 from ledger.live.durations import PersonaDurations
-from ledger.store.live import LiveStore
 from schemas.costs import INFRASTRUCTURE_SERVICES, TRANSACTION_SERVICES
 
 PERSONAS_MOST: Final = 10_000

@@ -8,20 +8,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from api.live.agreement import Agreement
+from api.http.options import Limits
 from api.live.alerts import Alert
 from api.live.budgets import LiveBudgets, ReadBudget
 from api.live.expectations import REFRESH_SECONDS, Expectations
-from api.live.reader import Reader
+from api.live.reconciler import Agreement
 from api.live.session import Session
 from api.live.sockets import Sockets
 from api.live.state import Change, LiveCalls, State
+from api.live.topic_follower import Reader
 from api.live.view import Views
-from api.options import Limits
-from ledger.operations.epochs import epoch_of
-from ledger.store.budgets import BudgetBasis
-from ledger.store.live import LiveStore
-from ledger.store.reading import ReaderPool, StoreUnavailableError
+from ledger.budgets.budgets import BudgetBasis
+from ledger.live.calls import LiveStore
+from ledger.postgres.viewers import ReaderPool, StoreUnavailableError
+from ledger.recording.epochs import epoch_of
 
 _AT_ONCE: Final = 200
 _AGAIN_SECONDS: Final = 2

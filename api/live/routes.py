@@ -7,19 +7,19 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from api.access import ADDRESS, CALLER, Access, Route
-from api.health import Check
-from api.live.entrance import PROTOCOL, TICKET, Entrance, offered
+from api.http.access import ADDRESS, CALLER, Access, Route
+from api.http.options import ApiOptions
+from api.http.problems import Problem, unavailable
+from api.http.replies import reply
+from api.live.credentials import PROTOCOL, TICKET, Entrance, offered
 from api.live.feed import Feed
 from api.live.session import Session
-from api.live.talk import CLOSE_SECONDS, MESSAGE_BYTES_MOST, Talk
+from api.live.socket_handler import CLOSE_SECONDS, MESSAGE_BYTES_MOST, Talk
 from api.live.tickets import Tickets
 from api.openapi.operations import Operation, Socket, Topic
-from api.options import ApiOptions
-from api.problems import Problem, unavailable
-from api.replies import reply
-from ledger.store.reading import ReaderPool, Viewer
-from ledger.store.tickets import TicketStore
+from api.routes.health import Check
+from ledger.live.tickets import TicketStore
+from ledger.postgres.viewers import ReaderPool, Viewer
 from schemas.budgets import Budget
 from schemas.live import (
     LiveAlert,

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Sequence
 from time import monotonic_ns
 from typing import Final
 
-from api.access import Caller
-from api.live.conflation import Outbox
+from api.http.access import Caller
 from api.live.frames import PING, text_frame
+from api.live.socket_outbox import Outbox
 from api.live.state import State
 from api.live.view import Views
 

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from time import monotonic_ns
 from typing import Final
 
-from api.access import Caller
+from api.http.access import Caller
+from api.http.options import Limits
+from api.http.problems import LimitName, Problem, rate_limited, unavailable
 from api.live.alerts import Alert
 from api.live.frames import text_frame
 from api.live.session import Session
 from api.live.state import State
-from api.options import Limits
-from api.problems import LimitName, Problem, rate_limited, unavailable
 
 TICK_SECONDS: Final = 0.01
 CHECK_SECONDS: Final = 1

@@ -6,9 +6,9 @@ from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Final, cast
 
-from api.access import Caller, Role
-from api.problems import rate_limited, unauthorized
-from ledger.store.tickets import Holder, TicketStore
+from api.http.access import Caller, Role
+from api.http.problems import rate_limited, unauthorized
+from ledger.live.tickets import Holder, TicketStore
 from schemas.live import LiveTicket
 
 TICKET_SECONDS: Final = 30

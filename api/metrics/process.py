@@ -15,7 +15,7 @@ from api.metrics.definitions import (
     many,
     one,
 )
-from ledger.store.reading import ReaderPool
+from ledger.postgres.viewers import ReaderPool
 
 
 class OpenThings(Collector):

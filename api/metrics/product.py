@@ -28,8 +28,8 @@ from api.metrics.definitions import (
     many,
     one,
 )
+from ledger.operations.figures import Condition, Figures
 from ledger.operations.retention import SUBJECTS
-from ledger.store.operating import Condition, Figures
 from schemas.refusals import REFUSAL_CODES
 
 

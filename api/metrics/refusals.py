@@ -9,8 +9,8 @@ from aiohttp import web
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from api.http.problems import LimitName
 from api.metrics.definitions import LIMIT_REFUSALS, many
-from api.problems import LimitName
 
 
 class RefusalMeter(Collector):

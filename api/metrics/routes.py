@@ -17,12 +17,12 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
-from api.access import Access, Route
+from api.http.access import Access, Route
 from api.metrics.process import OpenThings
 from api.metrics.product import Product
 from api.openapi.operations import File, Operation, Topic
-from ledger.store.operating import Condition, read_condition
-from ledger.store.reading import ReaderPool, StoreUnavailableError
+from ledger.operations.figures import Condition, read_condition
+from ledger.postgres.viewers import ReaderPool, StoreUnavailableError
 
 READ_SECONDS_MOST: Final = 3
 """Longer nobody waits for the database: a scraper gives up after ten seconds as a rule."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from inspect import cleandoc
 from typing import Any, Final, cast
 
-from api.access import Access, Route
+from api.http.access import Access, Route
+from api.http.parameters import NAME
 from api.openapi.failures import FAILURES, HEADERS, OTHERWISE, headers, responses, statuses
 from api.openapi.operations import JSON, Bare, File, Operation, Parameter, Socket, Topic
-from api.parameters import NAME
 from schemas.described import Way, described
 from schemas.problems import Failure
 from schemas.replies import Success

@@ -2,7 +2,7 @@
 
 An operation stands in the same `Route` that the application is built from, and names the types that
 its handler encodes and decodes. A parameter of a query is declared once, as the object by which it
-is read, so that none can be read that the document does not know (`api/parameters.py`).
+is read, so that none can be read that the document does not know (`api/http/parameters.py`).
 """
 
 from __future__ import annotations

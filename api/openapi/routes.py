@@ -9,8 +9,8 @@ from typing import Final
 
 from aiohttp import web
 
-from api.access import Access, Route
-from api.files import HeldFile
+from api.http.access import Access, Route
+from api.http.files import HeldFile
 from api.openapi.document import document
 from api.openapi.operations import JSON, Bare, Operation, Topic
 

@@ -19,7 +19,7 @@ from ledger.operations.backups import (
     read_contents,
     server_version,
 )
-from ledger.store.database import connected
+from ledger.postgres.database import connected
 
 _SAVING: Final = "dumping contents of table "
 

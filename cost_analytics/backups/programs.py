@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from cost_analytics.backups.wheel_programs import wheel_program
+from cost_analytics.child_environment import child_environment
 from cost_analytics.configuration.secret import Secret
-from cost_analytics.embedded.environment import child_environment
-from cost_analytics.embedded.postgres_files import find_program
-from cost_analytics.embedded.processes import ServerError
 from cost_analytics.failures import CommandError
 from cost_analytics.redaction import Redactor
 
@@ -43,9 +42,7 @@ async def find(name: str, server_version: int) -> str:
 
 
 def _candidates(name: str) -> list[str]:
-    candidates = [shutil.which(name)]
-    with suppress(ServerError):
-        candidates.append(find_program(name))
+    candidates = [shutil.which(name), wheel_program(name)]
     return [path for path in candidates if path is not None and Path(path).exists()]
 
 

@@ -20,9 +20,9 @@ from ledger.operations.backups import (
     open_ledger,
     server_version,
 )
+from ledger.postgres.database import Connection, connected
+from ledger.postgres.migrate import known_version, migrate
 from ledger.postgres.rights import MissingRolesError, ensure_roles
-from ledger.store.database import Connection, connected
-from ledger.store.migrate import known_version, migrate
 
 _LOADING: Final = "processing data for table "
 

@@ -15,8 +15,8 @@ from cost_analytics.files import account, read_text
 
 if TYPE_CHECKING:
     from cost_analytics.configuration.tree import Settings
-    from ledger.store.bills import Imported
-    from ledger.store.database import Connection
+    from ledger.operations.bills import Imported
+    from ledger.postgres.database import Connection
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _import(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database")
     from cost_analytics.bill_files import read_bill
-    from ledger.store.bills import import_bill
+    from ledger.operations.bills import import_bill
 
     name = "standard input" if arguments.file == "-" else Path(arguments.file).name
     text = read_text(arguments.file)
@@ -90,7 +90,7 @@ def _report(done: Imported) -> str:
 def _list(arguments: argparse.Namespace) -> int:
     del arguments
     loaded = settings.load("database")
-    from ledger.store.bills import list_bills
+    from ledger.operations.bills import list_bills
     from schemas.money import usd_text
 
     bills = _asked(loaded, list_bills)
@@ -108,7 +108,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _withdraw(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database")
-    from ledger.store.bills import withdraw_bill
+    from ledger.operations.bills import withdraw_bill
 
     if not _asked(loaded, lambda db: withdraw_bill(db, arguments.bill)):
         raise CommandError(f"There is no bill {arguments.bill} that counts; see bills list.")
@@ -119,7 +119,7 @@ def _withdraw(arguments: argparse.Namespace) -> int:
 def _asked(loaded: Settings, work: Callable[[Connection], Awaitable[T]]) -> T:
     """Return what `work` makes of a connection to the database."""
     from cost_analytics.running import run as run_loop
-    from ledger.store.database import connected
+    from ledger.postgres.database import connected
 
     async def ask() -> T:
         async with connected(loaded.database_url.reveal(), name="cost-analytics bills") as db:

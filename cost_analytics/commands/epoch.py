@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Show the epochs, or raise a new one and print it."""
     loaded = settings.load("database")
     from cost_analytics.running import run as run_loop
-    from ledger.operations.epochs import list_epochs, raise_epoch_at
+    from ledger.recording.epochs import list_epochs, raise_epoch_at
 
     url = loaded.database_url.reveal()
     with using_database(loaded.database_url):

@@ -14,7 +14,7 @@ from cost_analytics.files import account
 
 if TYPE_CHECKING:
     from cost_analytics.configuration.tree import Settings
-    from ledger.store.database import Connection
+    from ledger.postgres.database import Connection
 
 T = TypeVar("T")
 
@@ -98,7 +98,7 @@ def _resend(arguments: argparse.Namespace) -> int:
 def _ask(loaded: Settings, work: Callable[[Connection], Awaitable[T]]) -> T:
     """Return what `work` makes of a connection to the database."""
     from cost_analytics.running import run as run_loop
-    from ledger.store.database import connected
+    from ledger.postgres.database import connected
 
     async def ask() -> T:
         async with connected(loaded.database_url.reveal(), name="cost-analytics gaps") as db:

@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     del arguments
     loaded = settings.load("database", login="migrate")
     from cost_analytics.running import run as run_loop
-    from ledger.store.migrate import migrate
+    from ledger.postgres.migrate import migrate
 
     with using_database(loaded.database_url):
         applied = run_loop(migrate(loaded.database_url.reveal(), report=print))

@@ -118,9 +118,9 @@ def _list(arguments: argparse.Namespace) -> int:
     from cost_analytics.price_files import as_csv
     from cost_analytics.price_listing import as_table, proposals_table
     from cost_analytics.running import run as run_loop
-    from ledger.store.database import connected
-    from ledger.store.price_entry import ListedPrice, list_prices
-    from ledger.store.price_proposals import Proposal, list_proposals
+    from ledger.postgres.database import connected
+    from ledger.prices.entry import ListedPrice, list_prices
+    from ledger.prices.proposals import Proposal, list_proposals
 
     now = datetime.now(UTC)
 
@@ -146,8 +146,8 @@ def _import(arguments: argparse.Namespace) -> int:
     from cost_analytics.price_files import read_prices, refuse
     from cost_analytics.price_listing import proposals_table
     from cost_analytics.running import run as run_loop
-    from ledger.store.database import connected
-    from ledger.store.price_entry import Entered, PriceConflictError, enter_prices
+    from ledger.postgres.database import connected
+    from ledger.prices.entry import Entered, PriceConflictError, enter_prices
 
     name = "standard input" if arguments.file == "-" else Path(arguments.file).name
     rows = read_prices(read_text(arguments.file), name)
@@ -174,8 +174,8 @@ def _import(arguments: argparse.Namespace) -> int:
 def _refresh(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database", "prices")
     from cost_analytics.running import run as run_loop
-    from streams.price_refresh import refresh_prices
     from streams.prices.configured import SourcesError, read_sources
+    from streams.prices.refresh import refresh_prices
 
     if loaded.price_sources is None:
         raise CommandError(
@@ -205,10 +205,10 @@ def _refresh(arguments: argparse.Namespace) -> int:
 def _decide(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database")
     from cost_analytics.running import run as run_loop
-    from ledger.store.database import connected
-    from ledger.store.price_approval import DecidedError, decide
-    from ledger.store.price_entry import PriceConflictError
-    from ledger.store.price_proposals import Decision, NoProposalError, Proposal
+    from ledger.postgres.database import connected
+    from ledger.prices.approval import DecidedError, decide
+    from ledger.prices.entry import PriceConflictError
+    from ledger.prices.proposals import Decision, NoProposalError, Proposal
 
     decision: Decision = "approved" if arguments.action == "approve" else "rejected"
     by = arguments.set_by or account()
@@ -232,8 +232,8 @@ def _rerate(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database", "budget")
     from cost_analytics.rerating import rerate
     from cost_analytics.running import run_until_stopped
-    from ledger.rerate import Rerater
-    from ledger.store.rerates import Wanted
+    from ledger.repricing.repricer import Rerater
+    from ledger.repricing.rows import Wanted
 
     wanted = Wanted(arguments.since, arguments.until or datetime.now(UTC), arguments.service)
     if wanted.since >= wanted.until:

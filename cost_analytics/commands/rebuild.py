@@ -30,8 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     from cost_analytics.progress import plain_reporter
     from cost_analytics.running import run as run_loop
     from ledger.operations.archive_checks import reseal
-    from ledger.store.database import Connection
-    from ledger.store.verification import rebuild
+    from ledger.operations.verification import rebuild
+    from ledger.postgres.database import Connection
 
     report, directory = plain_reporter(), arguments.archive
 

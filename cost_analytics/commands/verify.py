@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     from cost_analytics.running import run as run_loop
     from ledger.operations.archive_checks import verify_archive
     from ledger.operations.gaps import describe_gap
-    from ledger.store.verification import Verification, verify
+    from ledger.operations.verification import Verification, verify
 
     async def work() -> Verification:
         url, report = loaded.database_url.reveal(), plain_reporter()

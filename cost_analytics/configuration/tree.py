@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Literal
 from cost_analytics.configuration.secret import Secret
 
 if TYPE_CHECKING:
+    from messaging.kafka import KafkaSettings
     from schemas.anomalies import Leg
     from schemas.notices import ChannelType
-    from streams.kafka import KafkaSettings
 
 BudgetBasis = Literal["charged", "cost"]
 LogFormat = Literal["text", "json", ""]
@@ -42,8 +42,8 @@ class KafkaSection:
     topic_replication: int = 1
 
     def client(self) -> KafkaSettings:
-        """Return what `streams.kafka` connects with; imports aiokafka, which takes a moment."""
-        from streams.kafka import KafkaSettings
+        """Return what `messaging.kafka` connects with; imports aiokafka, which takes a moment."""
+        from messaging.kafka import KafkaSettings
 
         return KafkaSettings(
             bootstrap_servers=self.bootstrap_servers,

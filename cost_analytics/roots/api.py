@@ -10,24 +10,24 @@ from dataclasses import asdict
 from typing import Final
 
 from api.app import METRICS_APP, Application, build_app
-from api.auth import Authenticator, TokenRules
-from api.health import Check
-from api.jwks import key_source
-from api.keys import KeySource
-from api.options import ApiOptions, Limits
-from api.serving import serving
+from api.http.auth import Authenticator, TokenRules
+from api.http.jwks import key_source
+from api.http.keys import KeySource
+from api.http.options import ApiOptions, Limits
+from api.http.serving import serving
+from api.routes.health import Check
 from cost_analytics import logs
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.tree import ApiSection, Settings, TokenSection
 from cost_analytics.failures import MISUSED, CommandError, using_database
 from cost_analytics.intake import KafkaIntake
 from cost_analytics.running import serve_until_stopped
+from ledger.postgres.database import connected
 from ledger.postgres.session import UnknownKeyError, check_signature, powerful_login
 from ledger.postgres.viewer import NoPasswordError
-from ledger.rerate import Rerater
-from ledger.store.database import connected
-from ledger.store.reading import patient_reader_pool, reader_pool
-from ledger.store.workers import stream_is_read
+from ledger.postgres.viewers import patient_reader_pool, reader_pool
+from ledger.recording.workers import stream_is_read
+from ledger.repricing.repricer import Rerater
 
 _REMEMBERED_NS: Final = 1_000_000_000
 

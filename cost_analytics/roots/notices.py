@@ -15,13 +15,13 @@ from cost_analytics.running import serve_until_stopped
 from ledger.postgres.session import warn_of_powerful_login
 from schemas.notices import ChannelType
 from streams.anomalies.watcher import WatchOptions
-from streams.daily import DailyPrices
-from streams.notices.email import EmailSender, SmtpServer
-from streams.notices.sender import Sender
-from streams.notices.service import NoticeOptions, run_notices
-from streams.notices.sms import SmsProvider, SmsSender
-from streams.notices.webhook import WebhookSender
+from streams.notifications.email import EmailSender, SmtpServer
+from streams.notifications.sender import Sender
+from streams.notifications.service import NoticeOptions, run_notices
+from streams.notifications.sms import SmsProvider, SmsSender
+from streams.notifications.webhook import WebhookSender
 from streams.prices.configured import SourcesError, read_sources
+from streams.prices.daily import DailyPrices
 
 _TLS_PORT: Final = 465
 _SUBMISSION_PORT: Final = 587

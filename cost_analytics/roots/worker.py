@@ -12,8 +12,8 @@ from cost_analytics.failures import FAILED, using_database, using_kafka
 from cost_analytics.running import serve_until_stopped
 from ledger.operations.retention import RetentionDays
 from ledger.postgres.session import warn_of_powerful_login
+from messaging.kafka import ensure_topics
 from streams.dead_letters import RefusalLimit
-from streams.kafka import ensure_topics
 from streams.retention import RetentionOptions
 from streams.watchdog import StalledError
 from streams.worker import WorkerOptions, run_worker

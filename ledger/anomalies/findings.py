@@ -9,17 +9,17 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from ledger.anomalies.calls import (
+from ledger.anomalies.baselines import median, score_decimal
+from ledger.anomalies.call_spikes import (
     CallSpike,
     History,
     JudgedCall,
     PastCall,
     minutes_of,
 )
-from ledger.anomalies.days import DaySpike
-from ledger.anomalies.legs import ServiceLegs
-from ledger.anomalies.robust import median, score_decimal
-from ledger.privacy import OTHER_USERS_LEAST, blurred
+from ledger.anomalies.day_spikes import DaySpike
+from ledger.anomalies.missing_legs import ServiceLegs
+from ledger.calls.privacy import OTHER_USERS_LEAST, blurred
 from schemas.alerts import CloudEvent
 from schemas.anomalies import (
     ANOMALY_SOURCE,

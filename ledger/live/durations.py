@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from ledger.privacy import OTHER_USERS_LEAST, blurred
+from ledger.calls.privacy import OTHER_USERS_LEAST, blurred
 from schemas.money import half_even
 
 

@@ -15,8 +15,8 @@ from ledger.operations.archive_files import (
     rows_of,
 )
 from ledger.operations.archives import NAME, SECONDS_MAX, SQL, compute_sums, read_sums, write_seal
-from ledger.store.database import Connection, connected
-from ledger.store.verification import Verification, compare
+from ledger.operations.verification import Verification, compare
+from ledger.postgres.database import Connection, connected
 from schemas.events import RERATE_SOURCE
 
 Report = Callable[[str], None]

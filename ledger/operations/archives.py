@@ -24,9 +24,9 @@ from ledger.operations.archive_files import (
     make_manifest,
     manifest_text,
 )
-from ledger.store.database import Connection, LockTimeout, connected
-from ledger.store.partitions import month_bounds, partition_name
-from ledger.store.sql import statements
+from ledger.postgres.database import Connection, LockTimeout, connected
+from ledger.postgres.partitions import month_bounds, partition_name
+from ledger.postgres.statements import statements
 
 SQL: Final = statements("operations/archives")
 SECONDS_MAX: Final = 6 * 3600

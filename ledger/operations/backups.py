@@ -12,10 +12,10 @@ from typing import Final
 
 import msgspec
 
-from ledger.operations.epochs import Epoch, all_epochs, raise_epoch
-from ledger.store.database import Connection, Deadlock
-from ledger.store.migrate import schema_version
-from ledger.store.sql import statements
+from ledger.postgres.database import Connection, Deadlock
+from ledger.postgres.migrate import schema_version
+from ledger.postgres.statements import statements
+from ledger.recording.epochs import Epoch, all_epochs, raise_epoch
 
 _SQL: Final = statements("operations/backups")
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from ledger.operations.epochs import LedgerClosedError
-from ledger.store.arrays import text_array
-from ledger.store.database import Connection, affected
-from ledger.store.sql import statements
+from ledger.postgres.arrays import text_array
+from ledger.postgres.database import Connection, affected
+from ledger.postgres.statements import statements
+from ledger.recording.epochs import LedgerClosedError
 from schemas.deliveries import DeliveryRecord
 
 _SQL: Final = statements("operations/delivery_journal")

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ledger.operations.retention import note, position
-from ledger.store.database import Connection
-from ledger.store.sql import statements
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
 
 _SQL: Final = statements("operations/retention")
 _EVER: Final = datetime(2000, 1, 1, tzinfo=UTC)

@@ -14,8 +14,8 @@ import time
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from ledger.store.database import Connection
-from ledger.store.sql import statements
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
 
 _SQL: Final = statements("operations/frozen_sessions")
 

@@ -1,6 +1,6 @@
 """Ranges of the stream that were never counted: what is open, and closing one by hand.
 
-They are found by `ledger.operations.positions`. The ledger closes a gap itself once every record of
+They are found by `ledger.recording.positions`. The ledger closes a gap itself once every record of
 it was sent again, under its old offset, and counted.
 """
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from ledger.operations.positions import GapReason
-from ledger.store.database import Connection, Record
-from ledger.store.sql import statements
+from ledger.postgres.database import Connection, Record
+from ledger.postgres.statements import statements
+from ledger.recording.positions import GapReason
 
 _SQL: Final = statements("operations/gaps")
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, get_args
 
-from ledger.store.database import Connection, affected
-from ledger.store.sql import statements
+from ledger.postgres.database import Connection, affected
+from ledger.postgres.statements import statements
 from schemas.events import RERATE_SOURCE
 
 _SQL: Final = statements("operations/retention")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from ledger.store.database import Connection
-from ledger.store.sql import statements
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
 
 _SQL: Final = statements("operations/totals_topic")
 _CALLS_A_ROW: Final = 100

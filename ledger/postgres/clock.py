@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ledger.store.database import Connection
-from ledger.store.sql import statements
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
 
 _SQL: Final = statements("postgres/session")
 

@@ -14,9 +14,9 @@ from functools import cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from ledger.postgres.database import Connection
 from ledger.postgres.rights import RIGHTS
-from ledger.store.database import Connection
-from ledger.store.sql import statements
+from ledger.postgres.statements import statements
 
 _SQL: Final = statements("postgres/functions")
 _SCHEMA: Final = "cost_analytics_reads"
@@ -25,17 +25,17 @@ _PLACE: Final = re.compile(r"\$(\d+)")
 
 _REPORTS, _FIGURES = RIGHTS["reports"], RIGHTS["figures"]
 _READS: Final = {
-    "reports": (_REPORTS, ("call", "spending")),
-    "analytics": (_REPORTS, ("everyone",)),
-    "anomaly_lists": (_REPORTS, ("of_user", "of_everyone")),
-    "call_lists": (_REPORTS, ("calls", "any_call", "archived_events", "events")),
-    "budgets": (_REPORTS, ("standing", "alerts_page")),
-    "channels": (_REPORTS, ("list",)),
-    "live": (
+    "reports/costs": (_REPORTS, ("call", "spending")),
+    "reports/all_users": (_REPORTS, ("everyone",)),
+    "anomalies/lists": (_REPORTS, ("of_user", "of_everyone")),
+    "reports/lists": (_REPORTS, ("calls", "any_call", "archived_events", "events")),
+    "budgets/budgets": (_REPORTS, ("standing", "alerts_page")),
+    "notifications/channels": (_REPORTS, ("list",)),
+    "live/calls": (
         _REPORTS,
         ("active_versions", "active_versions_of", "calls", "durations", "once_services"),
     ),
-    "operating": (_FIGURES, ("figures", "positions", "refusals", "retention")),
+    "operations/figures": (_FIGURES, ("figures", "positions", "refusals", "retention")),
 }
 """By topic: the role that owns the functions, and the statements they are made of."""
 
@@ -71,7 +71,7 @@ def _read(topic: str, name: str, owner: str) -> Read:
     statement = statements(topic)[name]
     digest = _digest(statement)
     parameters = max((int(place) for place in _PLACE.findall(statement)), default=0)
-    return Read(f"{topic}_{name}_{digest}", statement, owner, parameters)
+    return Read(f"{topic.replace('/', '_')}_{name}_{digest}", statement, owner, parameters)
 
 
 async def functions_are_installed(connection: Connection) -> bool:

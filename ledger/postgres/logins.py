@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping
 from typing import Final, Literal, NamedTuple, get_args
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from ledger.postgres.database import Connection, connected
+from ledger.postgres.migrate import migrate_on
 from ledger.postgres.rights import RIGHTS, apply_grants, ensure_roles
+from ledger.postgres.statements import statements
 from ledger.postgres.viewer import ViewerSigner
-from ledger.store.database import Connection, connected
-from ledger.store.migrate import migrate_on
-from ledger.store.sql import statements
 
 _SQL: Final = statements("postgres/logins")
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ledger.store.database import Connection
-from ledger.store.sql import statements
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
 
 _SQL: Final = statements("postgres/rights")
 _GRANTS: Final = statements("postgres/grants")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from ledger.postgres.database import Connection, UnknownAuthorization, connected
+from ledger.postgres.statements import statements
 from ledger.postgres.viewer import Viewer, signer_of
-from ledger.store.database import Connection, UnknownAuthorization, connected
-from ledger.store.sql import statements
 
 _SQL: Final = statements("postgres/session")
 _CHECKED: Final = Viewer("check")

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Final, TypeVar
 
-from ledger.store.database import Connection
-from ledger.store.sql import statements
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
 
 T = TypeVar("T")
 

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ledger.detection import CALLS_AT_ONCE, GRACE, Detection, Looked
-from ledger.store.anomalies import AnomalyStore
-from ledger.store.database import TRANSIENT_ERRORS
-from ledger.sweeping import ROUND_EVERY, Sweeping
+from ledger.anomalies.detection import CALLS_AT_ONCE, GRACE, Detection, Looked
+from ledger.anomalies.rows import AnomalyStore
+from ledger.anomalies.sweep import ROUND_EVERY, Sweeping
+from ledger.postgres.database import TRANSIENT_ERRORS
+from messaging.retries import Backoff
 from schemas.anomalies import LEGS, Leg
-from streams.retries import Backoff
 
 HEARD_MOST: Final = 10_000
 _log: Final = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from ledger.price_rows import InvalidPriceError, PriceRow, price_row
+from ledger.prices.rows import InvalidPriceError, PriceRow, price_row
 from schemas.jsonio import wire_name
 
 _decode: Final = msgspec.json.Decoder(Any, float_hook=Decimal).decode

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from ledger.detection import Detection
-from ledger.store.anomalies import anomaly_store
+from ledger.anomalies.detection import Detection
+from ledger.anomalies.rows import anomaly_store
 
 
 async def look(database_url: str, call_ids: Sequence[str]) -> None:

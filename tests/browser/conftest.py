@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from api.options import BUILT_DASHBOARD
-from cost_analytics.embedded.tansu import EmbeddedTansu
+from api.http.options import BUILT_DASHBOARD
 from cost_analytics.tokens import Role
+from devkit.embedded.tansu import EmbeddedTansu
 from tests.support.background import Background
 from tests.support.databases import Databases
 from tests.support.parts import lack

@@ -15,9 +15,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from cost_analytics.simulation.cast import DEMO_USER
-from cost_analytics.simulation.planning import Wish, plan_for
-from cost_analytics.simulation.timeline import timeline
+from devkit.simulation.cast import DEMO_USER
+from devkit.simulation.planning import Wish, plan_for
+from devkit.simulation.timeline import timeline
 from tests.browser.anomalies import look as look_for_anomalies
 from tests.browser.axe import faults
 from tests.browser.conftest import Open

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cost_analytics.embedded.tansu import EmbeddedTansu
+from devkit.embedded.tansu import EmbeddedTansu
 from tests.support import parts
 from tests.support.background import Background
 from tests.support.streaming import Stage

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from schemas.topics import ANOMALIES, CALL_TOTALS
-from streams.anomalies.hearing import ended_call_of
+from streams.anomalies.ended_calls import ended_call_of
 from streams.anomalies.watcher import WatchOptions
-from streams.notices.listening import listen
-from streams.notices.service import NoticeOptions, run_notices
+from streams.notifications.faust_agents import listen
+from streams.notifications.service import NoticeOptions, run_notices
 from tests.support.events import Plain, cost, ended, started
 from tests.support.recording import until
 from tests.support.streaming import Stage

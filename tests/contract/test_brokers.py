@@ -8,8 +8,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from cost_analytics.embedded.apache_kafka import ApacheKafka
-from cost_analytics.embedded.tansu import EmbeddedTansu
+from devkit.embedded.apache_kafka import ApacheKafka
+from devkit.embedded.tansu import EmbeddedTansu
 
 Broker: TypeAlias = EmbeddedTansu | ApacheKafka
 Record: TypeAlias = ConsumerRecord  # of bytes: nothing is decoded here

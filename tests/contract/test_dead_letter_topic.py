@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ledger.batches import REASON_LENGTH_MAX
+from ledger.recording.batch import REASON_LENGTH_MAX
+from messaging.kafka import make_producer
 from schemas.topics import CALL_EVENTS
-from streams.kafka import make_producer
 from tests.support.events import binary, cost, ended, started, structured
 from tests.support.expected import expect
 from tests.support.recording import assert_verified, fetch, until

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from cost_analytics.embedded.tansu import EmbeddedTansu
 from cost_analytics.intake import ANSWER_SECONDS_MAX, KafkaIntake
+from devkit.embedded.tansu import EmbeddedTansu
+from messaging.kafka import KafkaSettings
 from schemas.topics import CALL_EVENTS
-from streams.kafka import KafkaSettings
 from tests.support import parts
 from tests.support.api import Answer, Api, served, token
 from tests.support.events import cost, structured

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ledger.batches import Outcome
-from ledger.calls import Call
-from ledger.store.database import Connection, connect
+from ledger.calls.call import Call
+from ledger.postgres.database import Connection, connect
+from ledger.recording.batch import Outcome
+from messaging.kafka import MAX_RECORD_BYTES, MessageSizeTooLargeError, make_producer
+from messaging.producer import Producing
 from schemas.topics import CALL_TOTALS
-from streams.kafka import MAX_RECORD_BYTES, MessageSizeTooLargeError, make_producer
-from streams.producing import Producing
-from streams.publisher import TotalsPublisher
+from streams.publishing.publisher import TotalsPublisher
 from tests.support.recording import fetch, until
 from tests.support.streaming import Stage
 

@@ -11,14 +11,14 @@ from uuid import uuid4
 import faust
 import pytest
 
-from ledger.alerts import alert_event
+from ledger.budgets.alert_messages import alert_event
+from messaging.kafka import KafkaSettings, make_producer
 from schemas.alerts import BudgetAlert
 from schemas.jsonio import encode
 from schemas.topics import BUDGET_ALERTS
-from streams.kafka import KafkaSettings, make_producer
-from streams.notices.listening import alert_id_of, broker_credentials, listen, make_app
-from streams.notices.service import NoticeOptions, run_notices
-from streams.notices.webhook import WebhookSender
+from streams.notifications.faust_agents import alert_id_of, broker_credentials, listen, make_app
+from streams.notifications.service import NoticeOptions, run_notices
+from streams.notifications.webhook import WebhookSender
 from tests.support import parts
 from tests.support.alerting import USD, change
 from tests.support.events import charged

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from api.live.topics import LOG_ERRORS, Log, LogRecord, Place, reading
+from messaging.kafka import make_producer
+from messaging.producer import Producing
+from messaging.topic_reader import LOG_ERRORS, Log, LogRecord, Place, reading
 from schemas.topics import BUDGET_ALERTS, CALL_TOTALS
-from streams.kafka import make_producer
-from streams.producing import Producing
 from tests.support.streaming import PARTITIONS, Stage
 
 TOPICS = (CALL_TOTALS.name, BUDGET_ALERTS.name)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from messaging.topic_ids import TopicIdentity
 from streams import positions
-from streams.topic_ids import TopicIdentity
 from tests.contract.test_gaps import ON_APACHE, costs, gaps, report, until_events
 from tests.support.streaming import Stage
 from tests.support.topic_logs import PARTITION, delete_records, in_partition, recreate_topic

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cost_analytics.embedded.postgres import EmbeddedPostgres
-from ledger.store.migrate import migrate
+from devkit.embedded.postgres import EmbeddedPostgres
+from ledger.postgres.migrate import migrate
 from tests.support.events import Plain, cost, ended, started
 from tests.support.expected import expect
 from tests.support.recording import assert_verified, fetch, until

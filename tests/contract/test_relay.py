@@ -6,15 +6,15 @@ from collections import defaultdict
 
 import pytest
 
-from ledger.alerts import alert_event
-from ledger.store.alerts import BUDGET_ALERT
-from ledger.store.database import Connection, connect
+from ledger.budgets.alert_messages import alert_event
+from ledger.budgets.alert_rows import BUDGET_ALERT
+from ledger.postgres.database import Connection, connect
+from messaging.kafka import make_producer
+from messaging.producer import Producing
 from schemas.jsonio import encode
 from schemas.topics import BUDGET_ALERTS
-from streams import relay as relay_module
-from streams.kafka import make_producer
-from streams.producing import Producing
-from streams.relay import MESSAGES_MOST, Relay
+from streams.publishing import relay as relay_module
+from streams.publishing.relay import MESSAGES_MOST, Relay
 from tests.support.alerting import an_alert
 from tests.support.recording import fetch, until
 from tests.support.streaming import Stage

@@ -3,8 +3,8 @@
 import asyncio
 import json
 
+from messaging.kafka import make_producer
 from schemas.topics import CALL_EVENTS, CALL_TOTALS
-from streams.kafka import make_producer
 from tests.support.events import cost, started, structured
 from tests.support.recording import fetch, until
 from tests.support.streaming import Stage

@@ -8,9 +8,9 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
+from messaging.kafka import cluster_id
 from schemas.topics import CALL_EVENTS
-from streams.kafka import cluster_id
-from streams.publisher import TotalsPublisher
+from streams.publishing.publisher import TotalsPublisher
 from streams.worker import run_worker
 from tests.support.events import Plain, binary, charged, cost, ended, started
 from tests.support.expected import expect
@@ -166,7 +166,7 @@ async def test_totals_of_a_commit_that_nobody_heard_of_are_published(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer was lost, and done again there was nothing new: only the outbox knows of it."""
-    monkeypatch.setattr("streams.publisher.RELAY_SECONDS", 1)
+    monkeypatch.setattr("streams.publishing.publisher.RELAY_SECONDS", 1)
     async with stage.worker() as worker:
         with monkeypatch.context() as patch:
             patch.setattr(TotalsPublisher, "submit", lambda *_: None)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cost_analytics.embedded.ports import choose_port
-from cost_analytics.embedded.tansu import EmbeddedTansu
+from devkit.embedded.ports import choose_port
+from devkit.embedded.tansu import EmbeddedTansu
 from ledger.postgres.logins import login_name
 from tests.support.fault_load import FaultLoad
 from tests.support.fault_table import FaultRecorder

@@ -12,8 +12,8 @@ from aiohttp import ClientError, ClientSession, WSMsgType
 from aiokafka import AIOKafkaProducer
 
 from cost_analytics.configuration.dev_file import read_dev_file
-from cost_analytics.embedded.ports import choose_port
-from ledger.store.database import connected
+from devkit.embedded.ports import choose_port
+from ledger.postgres.database import connected
 from schemas.topics import CALL_EVENTS
 from tests.support import parts
 from tests.support.command import run_command

@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cost_analytics.embedded.ports import choose_port
-from cost_analytics.embedded.postgres import EmbeddedPostgres
-from cost_analytics.embedded.tansu import EmbeddedTansu
-from ledger.store.database import connected
+from devkit.embedded.ports import choose_port
+from devkit.embedded.postgres import EmbeddedPostgres
+from devkit.embedded.tansu import EmbeddedTansu
+from ledger.postgres.database import connected
 from tests.support import parts
 from tests.support.dev_instance import dev
 from tests.support.events import cost

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from ledger.store.reading import StoreUnavailableError
+from ledger.postgres.viewers import StoreUnavailableError
 from tests.support import parts
 from tests.support.alerting import USD, Key, alert_rows, change
 from tests.support.events import Plain, charged

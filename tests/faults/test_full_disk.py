@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cost_analytics.embedded.postgres import EmbeddedPostgres
-from cost_analytics.embedded.tansu import EmbeddedTansu
+from devkit.embedded.postgres import EmbeddedPostgres
+from devkit.embedded.tansu import EmbeddedTansu
 from tests.support import parts
 from tests.support.fault_load import FaultLoad
 from tests.support.fault_table import FaultRecorder

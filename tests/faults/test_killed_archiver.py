@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger.operations.archive_checks import verify_archive
-from ledger.store.verification import verify
+from ledger.operations.verification import verify
 from tests.integration.archives.test_archiving import calls, record
 from tests.support.archives import archive, partitions
 from tests.support.expected import expect

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cost_analytics.embedded.apache_kafka import ApacheKafka
-from cost_analytics.embedded.postgres import EmbeddedPostgres
-from ledger.store.migrate import migrate
+from devkit.embedded.apache_kafka import ApacheKafka
+from devkit.embedded.postgres import EmbeddedPostgres
+from ledger.postgres.migrate import migrate
 from tests.conftest import KAFKA_JARS
 from tests.support.events import Plain
 from tests.support.expected import expect

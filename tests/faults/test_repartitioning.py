@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from cost_analytics.embedded.apache_kafka import ApacheKafka
+from devkit.embedded.apache_kafka import ApacheKafka
 from schemas.topics import CALL_EVENTS
 from tests.support.fault_load import FaultLoad
 from tests.support.fault_table import FaultRecorder

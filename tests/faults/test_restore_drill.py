@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp import ClientSession, WSMsgType
 
-from cost_analytics.embedded.postgres import EmbeddedPostgres
-from ledger.operations.epochs import epoch_of
+from devkit.embedded.postgres import EmbeddedPostgres
+from ledger.recording.epochs import epoch_of
 from schemas.topics import DELIVERIES
 from tests.conftest import UNSAFE_BUT_FAST
 from tests.support import parts

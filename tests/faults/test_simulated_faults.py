@@ -9,13 +9,13 @@ from unittest.mock import patch
 
 import pytest
 
-from ledger.batches import Batch, Outcome
-from ledger.operations.epochs import published_version
-from ledger.recording import Recorder
-from ledger.store import alerts
-from ledger.totals import call_total_json
+from ledger.budgets import alert_rows as alerts
+from ledger.calls.totals import call_total_json
+from ledger.recording.batch import Batch, Outcome
+from ledger.recording.epochs import published_version
+from ledger.recording.recorder import Recorder
 from schemas.topics import CALL_TOTALS
-from streams.relay import Relay, _record
+from streams.publishing.relay import Relay, _record
 from tests.simulator.run import Run
 from tests.simulator.seeds import run_seed, server_on
 from tests.simulator.server import Server
@@ -136,7 +136,7 @@ _move = Recorder._move
     [
         (lambda: [patch.object(Recorder, "_record", _offset_before_totals)], ""),
         (
-            lambda: [patch("ledger.recording.known_identities", _no_known_identities)],
+            lambda: [patch("ledger.recording.recorder.known_identities", _no_known_identities)],
             "ALTER TABLE event_identities DROP CONSTRAINT event_identities_pkey",
         ),
         (_publishing_before_the_commit, ""),

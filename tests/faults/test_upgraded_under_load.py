@@ -10,8 +10,8 @@ from unittest.mock import patch
 
 import pytest
 
-from ledger.store import migrate as migrating
-from ledger.store.migrate import Migration, migrate, migrations
+from ledger.postgres import migrate as migrating
+from ledger.postgres.migrate import Migration, migrate, migrations
 from tests.support.fault_load import FaultLoad
 from tests.support.fault_table import FaultRecorder
 from tests.support.recording import fetch

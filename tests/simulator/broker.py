@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from aiokafka.structs import TopicPartition
 
+from messaging.kafka import ConsumerRecord
 from schemas.topics import ALL_TOPICS, CALL_EVENTS
-from streams.kafka import ConsumerRecord
 from tests.simulator.chance import Chance
 from tests.simulator.clock import VirtualLoop
 from tests.simulator.process import Process

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from ledger.store.verification import verify_on
+from ledger.operations.verification import verify_on
 from schemas.identity import identity_of
 from schemas.topics import BUDGET_ALERTS, CALL_TOTALS, DEAD_LETTERS
 from tests.simulator.broker import call_events

@@ -12,7 +12,7 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import TopicPartition
 
-from streams.kafka import ConsumerRecord, partition_of
+from messaging.kafka import ConsumerRecord, partition_of
 from tests.simulator.broker import Broker, Group, Member
 from tests.simulator.chance import Chance
 from tests.simulator.process import Process

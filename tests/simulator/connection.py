@@ -37,7 +37,7 @@ class Database:
         self._opened = 0
 
     async def connect(self, url: str, *, name: str) -> "SimulatedConnection":
-        """Stand in for `ledger.store.database.connect`."""
+        """Stand in for `ledger.postgres.database.connect`."""
         process = Process.current()
         self._opened += 1
         connection = SimulatedConnection(self, process, f"{process.name} db-{self._opened}")

@@ -9,7 +9,7 @@ from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
 
-from cost_analytics.embedded.postgres import EmbeddedPostgres
+from devkit.embedded.postgres import EmbeddedPostgres
 from tests.simulator.seeds import Result, run_seed, smallest
 from tests.simulator.server import Server
 from tests.support.background import Background

@@ -13,15 +13,16 @@ import asyncpg
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from ledger import recording
 from ledger.postgres.clock import DatabaseClock
-from ledger.store import batches, inserts
-from ledger.store.offsets import Stream
+from ledger.recording import batch_rows as batches
+from ledger.recording import recorder as recording
+from ledger.recording import small_batches as inserts
+from ledger.recording.offsets import Stream
+from messaging.kafka import KafkaSettings, partition_of
+from messaging.topic_ids import TopicIdentity
 from schemas.topics import CALL_EVENTS
 from streams import decoding, lane, positions
 from streams import worker as worker_module
-from streams.kafka import KafkaSettings, partition_of
-from streams.topic_ids import TopicIdentity
 from streams.watchdog import StalledError
 from streams.worker import Worker, WorkerOptions
 from tests.simulator.broker import Broker, Group, call_events

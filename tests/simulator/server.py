@@ -21,8 +21,8 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from ledger.store.codecs import use_fast_codecs
-from ledger.store.partitions import ensure_months, month_of
+from ledger.postgres.binary import use_fast_codecs
+from ledger.postgres.partitions import ensure_months, month_of
 from tests.simulator.clock import START
 from tests.support.background import Background
 

@@ -7,13 +7,13 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from ledger.alerts import Background, alert
-from ledger.entries import Entry
-from ledger.limits import Change, Limit
-from ledger.periods import period_of
-from ledger.store.budgets import Budgets, Standing
-from ledger.store.reading import Viewer, reader_pool
-from ledger.thresholds import period_stand
+from ledger.budgets.alert_messages import Background, alert
+from ledger.budgets.budgets import Budgets, Standing
+from ledger.budgets.limits import Change, Limit
+from ledger.budgets.thresholds import period_stand
+from ledger.calls.entries import Entry
+from ledger.calls.periods import period_of
+from ledger.postgres.viewers import Viewer, reader_pool
 from schemas.alerts import BudgetAlert
 from tests.support.events import NOW, Plain
 from tests.support.expected import expect

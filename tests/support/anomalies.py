@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ledger.anomalies.calls import JudgedCall, PastCall
-from ledger.detection import Detection, Looked
-from ledger.store.anomalies import anomaly_store
-from ledger.sweeping import Sweeping
+from ledger.anomalies.call_spikes import JudgedCall, PastCall
+from ledger.anomalies.detection import Detection, Looked
+from ledger.anomalies.rows import anomaly_store
+from ledger.anomalies.sweep import Sweeping
 from schemas.anomalies import LEGS, Leg
 from schemas.money import NANO_PER_USD
 from tests.support.ledger_rows import CENT, LiveCallRow, rows

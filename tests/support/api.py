@@ -19,15 +19,15 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from api.app import build_app, utc_now, utc_today
-from api.auth import Authenticator, TokenRules
-from api.emitting import EventStream
-from api.health import Check
-from api.jwks import key_source
-from api.options import ApiOptions
-from api.serving import serving
-from ledger.rerate import Rerater
-from ledger.store.database import Pool
-from ledger.store.reading import ReaderPool, reader_pool
+from api.http.auth import Authenticator, TokenRules
+from api.http.jwks import key_source
+from api.http.options import ApiOptions
+from api.http.serving import serving
+from api.intake.event_stream import EventStream
+from api.routes.health import Check
+from ledger.postgres.database import Pool
+from ledger.postgres.viewers import ReaderPool, reader_pool
+from ledger.repricing.repricer import Rerater
 from tests.support import promises
 from tests.support.logins import as_login
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from cost_analytics.embedded.postgres import EmbeddedPostgres
+from devkit.embedded.postgres import EmbeddedPostgres
 from tests.support.background import Background
 
 _TEMPLATE = "migrated"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cost_analytics import settings
-from cost_analytics.embedded.postgres_files import find_program
+from devkit.embedded.postgres_files import find_program
 from tests.support.command import ROOT
 
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from ledger.forecast import DayTotals, Rhythms, Spend, learn_rhythms
-from ledger.limits import Limits
-from ledger.periods import period_of
+from ledger.budgets.limits import Limits
+from ledger.calls.periods import period_of
+from ledger.forecasts.forecast import DayTotals, Rhythms, Spend, learn_rhythms
 from schemas.alerts import SpendBasis
 
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)

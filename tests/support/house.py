@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("api", "cost_analytics", "ledger", "schemas", "streams")
+PACKAGES = ("api", "cost_analytics", "devkit", "ledger", "messaging", "schemas", "streams")
 _NOT_OURS = {"node_modules", "dist", "build", "static", "__pycache__"}
 _HIDDEN_BUT_OURS = {".ci", ".github"}
 Node = TypeVar("Node", bound=ast.AST)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from api.emitting import Emitted, StreamUnavailableError
+from api.intake.event_stream import Emitted, StreamUnavailableError
 from schemas.cloudevents import Window, decode
 from schemas.events import Event
 from tests.support.api import Answer, Api, token

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from ledger.batches import Batch, Outcome
-from ledger.recording import Recorder
-from streams.kafka import AIOKafkaConsumer, TopicPartition
+from ledger.recording.batch import Batch, Outcome
+from ledger.recording.recorder import Recorder
+from messaging.kafka import AIOKafkaConsumer, TopicPartition
 from streams.lane import Lane
 from tests.support.events import Plain, cost
 from tests.support.lanes import record

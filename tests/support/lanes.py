@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from ledger.batches import Outcome
-from ledger.operations.positions import Position
-from streams.kafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from ledger.recording.batch import Outcome
+from ledger.recording.positions import Position
+from messaging.kafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from streams.lane import Lane
 from tests.support.recording import Arrived, Desk
 

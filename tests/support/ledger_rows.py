@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from ledger.store.partitions import ensure_months
+from ledger.postgres.partitions import ensure_months
 
 CENT = 10_000_000
 """Nano-dollars in a cent."""

@@ -12,16 +12,16 @@ from typing import Any
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
 from api.app import build_app
-from api.options import ApiOptions
-from api.serving import serving
-from cost_analytics.embedded.tansu import EmbeddedTansu
-from ledger.calls import Call
-from ledger.store.reading import reader_pool
-from ledger.totals import call_total
+from api.http.options import ApiOptions
+from api.http.serving import serving
+from devkit.embedded.tansu import EmbeddedTansu
+from ledger.calls.call import Call
+from ledger.calls.totals import call_total
+from ledger.postgres.viewers import reader_pool
+from messaging.kafka import KafkaSettings, ensure_topics, make_producer
+from messaging.producer import Producing
 from schemas.jsonio import encode
 from schemas.topics import BUDGET_ALERTS, CALL_TOTALS
-from streams.kafka import KafkaSettings, ensure_topics, make_producer
-from streams.producing import Producing
 from tests.support import promises
 from tests.support.api import Api, authenticator, token
 from tests.support.events import Plain

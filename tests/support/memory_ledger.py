@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from ledger.accrual import fold
-from ledger.calls import Call
-from ledger.catalogue import Catalogue
-from ledger.entries import Entry
-from ledger.folded import CountedCost, Folded, Known
-from ledger.movements import CostKey, DayKey
-from ledger.rating import Incoming, voids_among
+from ledger.calls.accrual import fold
+from ledger.calls.batch_changes import CountedCost, Folded, Known
+from ledger.calls.call import Call
+from ledger.calls.entries import Entry
+from ledger.calls.movements import CostKey, DayKey
+from ledger.calls.rating import Incoming, voids_among
+from ledger.prices.catalogue import Catalogue
 from schemas.events import CostVoided, Event
 from schemas.identity import identity_of
 from tests.support.prices import catalogue

@@ -11,18 +11,18 @@ from uuid import uuid4
 
 import asyncpg
 
-from ledger.notices import Schedule
-from ledger.signatures import secret_text
-from ledger.store.notices import notice_store
+from ledger.notifications.deliveries import notice_store
+from ledger.notifications.retry_policy import Schedule
+from ledger.notifications.signatures import secret_text
 from schemas.alerts import BudgetAlert, Driver
 from schemas.exact import Exact
 from schemas.jsonio import encode
 from schemas.money import Usd
 from schemas.notices import ChannelType
-from streams.notices.courier import Courier, CourierOptions, close_all
-from streams.notices.journal import DeliveryJournal
-from streams.notices.sender import Notice, Sender
-from streams.notices.webhook import WebhookSender
+from streams.notifications.delivery_worker import Courier, CourierOptions, close_all
+from streams.notifications.journal import DeliveryJournal
+from streams.notifications.sender import Notice, Sender
+from streams.notifications.webhook import WebhookSender
 from tests.support.recording import fetch
 
 SECRET = secret_text(b"a secret of the tests, 32 bytes.")

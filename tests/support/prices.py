@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from ledger.catalogue import Catalogue, Price, ServiceClass
+from ledger.prices.catalogue import Catalogue, Price, ServiceClass
 
 ALWAYS = datetime(2020, 1, 1, tzinfo=UTC)
 

@@ -13,8 +13,8 @@ from urllib.request import Request, urlopen
 
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.tree import TokenSection
-from cost_analytics.embedded.ports import choose_port
 from cost_analytics.tokens import Role, mint
+from devkit.embedded.ports import choose_port
 from tests.support.command import COMMAND, environment
 from tests.support.events import Plain
 from tests.support.logins import as_process

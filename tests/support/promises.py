@@ -16,13 +16,13 @@ from jsonschema import Draft202012Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from api.access import ROUTES
 from api.app import build_app
-from api.auth import Authenticator, TokenRules
-from api.jwks import key_source
+from api.http.access import ROUTES
+from api.http.auth import Authenticator, TokenRules
+from api.http.jwks import key_source
 from api.openapi.document import document
-from ledger.store.database import Pool
-from ledger.store.reading import ReaderPool
+from ledger.postgres.database import Pool
+from ledger.postgres.viewers import ReaderPool
 
 JSON: Final = "application/json"
 BEFORE_A_ROUTE: Final = {405, 414, 417}

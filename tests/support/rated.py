@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from ledger.catalogue import Catalogue
-from ledger.entries import Entry, cost_entry
-from ledger.pricing import price, tariff_of
-from ledger.rating import Incoming, Rated, rated_or_whole
-from ledger.store.rows import entry_row
+from ledger.calls.copy_rows import entry_row
+from ledger.calls.entries import Entry, cost_entry
+from ledger.calls.rating import Incoming, Rated, rated_or_whole
+from ledger.prices.catalogue import Catalogue
+from ledger.prices.pricing import price, tariff_of
 from schemas.events import CostRecorded
 
 

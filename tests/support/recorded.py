@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ledger.batches import Batch
-from ledger.pricebook import PriceBook
-from ledger.rating import Incoming
-from ledger.recording import Recorder
-from ledger.store.database import connect
-from ledger.store.offsets import DeadLetter, Stream
+from ledger.calls.rating import Incoming
+from ledger.postgres.database import connect
+from ledger.prices.price_book import PriceBook
+from ledger.recording.batch import Batch
+from ledger.recording.offsets import DeadLetter, Stream
+from ledger.recording.recorder import Recorder
 from tests.support import events
 from tests.support.events import Plain
 

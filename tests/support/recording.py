@@ -10,13 +10,13 @@ from typing import Any, Self
 
 import asyncpg
 
-from ledger.alerting import Alerting
-from ledger.batches import Batch, Outcome, Received, dead_letter
-from ledger.pricebook import PriceBook
-from ledger.recording import Recorder
-from ledger.store.database import Connection, connect
-from ledger.store.offsets import DeadLetter, Stream
-from ledger.store.verification import verify
+from ledger.budgets.alerting import Alerting
+from ledger.operations.verification import verify
+from ledger.postgres.database import Connection, connect
+from ledger.prices.price_book import PriceBook
+from ledger.recording.batch import Batch, Outcome, Received, dead_letter
+from ledger.recording.offsets import DeadLetter, Stream
+from ledger.recording.recorder import Recorder
 from schemas.cloudevents import Window, decode
 from schemas.refusals import Refused
 from tests.support.events import Plain, structured

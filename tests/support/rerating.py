@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from ledger.price_rows import PriceRow
-from ledger.store.database import connected
-from ledger.store.price_entry import add_prices
+from ledger.postgres.database import connected
+from ledger.prices.entry import add_prices
+from ledger.prices.rows import PriceRow
 from tests.support.recording import fetch
 
 

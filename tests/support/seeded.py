@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
-from cost_analytics.simulation.call import EVENTS_A_CALL
-from cost_analytics.simulation.disturbances import shuffled, with_malformed, with_repeats
-from cost_analytics.simulation.malformed import MALFORMATIONS
-from cost_analytics.simulation.planning import Wish, plan_for
-from cost_analytics.simulation.timeline import timeline
+from devkit.simulation.call import EVENTS_A_CALL
+from devkit.simulation.disturbances import shuffled, with_malformed, with_repeats
+from devkit.simulation.malformed import MALFORMATIONS
+from devkit.simulation.planning import Wish, plan_for
+from devkit.simulation.timeline import timeline
 from tests.support.events import Plain
 from tests.support.expected import Expectation, expect
 from tests.support.streaming import Sent

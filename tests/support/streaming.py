@@ -11,9 +11,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import RecordMetadata
 
+from messaging.kafka import KafkaSettings, ensure_topics
 from schemas.topics import ALL_TOPICS, CALL_EVENTS, CALL_TOTALS, DEAD_LETTERS
 from streams.dead_letters import RefusalLimit
-from streams.kafka import KafkaSettings, ensure_topics
 from streams.worker import WorkerOptions, run_worker
 from tests.support.events import Plain, structured
 from tests.support.recording import fetch, until

@@ -9,8 +9,8 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
+from messaging.kafka import ensure_topics
 from schemas.topics import CALL_EVENTS
-from streams.kafka import ensure_topics
 from tests.support.events import Plain
 from tests.support.streaming import PARTITIONS, STEP_SECONDS, Sent, Stage
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from streams.kafka import ConsumerRecord, KafkaSettings, make_consumer
+from messaging.kafka import ConsumerRecord, KafkaSettings, make_consumer
 
 
 async def read_records(

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 import asyncpg
 import msgspec
 
-from ledger.calls import Call
+from ledger.calls.call import Call
 
 Day: TypeAlias = str
 DayCosts: TypeAlias = dict[tuple[str, Day, str, str], int]

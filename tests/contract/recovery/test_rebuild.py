@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from ledger.store.verification import rebuild, verify
+from ledger.operations.verification import rebuild, verify
 from tests.support import parts
 from tests.support.events import cost, started
 from tests.support.live import world_on

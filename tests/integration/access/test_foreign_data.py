@@ -5,10 +5,10 @@ from typing import Any, cast
 
 import pytest
 
-from api.access import ROUTES, Access, Route
 from api.app import build_app
-from ledger.store.database import Pool
-from ledger.store.reading import ReaderPool
+from api.http.access import ROUTES, Access, Route
+from ledger.postgres.database import Pool
+from ledger.postgres.viewers import ReaderPool
 from tests.support.api import Answer, Api, authenticator, served_from, token
 from tests.support.attacks import AttackRecorder
 from tests.support.foreign_user import CALL, USER, shows_foreign_data, write_foreign_user

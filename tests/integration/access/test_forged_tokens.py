@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from api.auth import Authenticator, TokenRules
-from api.jwks import key_source
-from api.options import ApiOptions, Limits
+from api.http.auth import Authenticator, TokenRules
+from api.http.jwks import key_source
+from api.http.options import ApiOptions, Limits
 from tests.support.api import Api, served, token
 from tests.support.attacks import AttackRecorder
 from tests.support.keys import P256, P256_PEM, RSA, RSA_PEM

@@ -19,9 +19,9 @@ from multidict import CIMultiDict
 from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 
-from api.options import ApiOptions, Limits
-from ledger.rerate import Rerater
-from ledger.store.reading import reader_pool
+from api.http.options import ApiOptions, Limits
+from ledger.postgres.viewers import reader_pool
+from ledger.repricing.repricer import Rerater
 from tests.support import promises
 from tests.support.api import served, token
 from tests.support.attacks import AttackRecorder

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import pytest
 from aiohttp import WSServerHandshakeError
 
-from api.options import ApiOptions, Limits
-from cost_analytics.embedded.tansu import EmbeddedTansu
-from ledger.store.reading import patient_reader_pool
+from api.http.options import ApiOptions, Limits
+from devkit.embedded.tansu import EmbeddedTansu
+from ledger.postgres.viewers import patient_reader_pool
 from tests.support.api import Api, served, token
 from tests.support.attacks import OTHER_ADDRESS, AttackRecorder, client_at, other_client
 from tests.support.ledger_rows import LiveCallRow, rows

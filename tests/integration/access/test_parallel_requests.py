@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from ledger.store.reading import reader_pool
+from ledger.postgres.viewers import reader_pool
 from tests.support.api import Api, served, token
 from tests.support.attacks import AttackRecorder, client_at, other_client
 

@@ -15,8 +15,8 @@ from urllib.parse import quote, quote_plus, urlsplit
 import pytest
 from aiohttp import ClientSession
 
-from cost_analytics.embedded.ports import choose_port
-from cost_analytics.embedded.tansu import EmbeddedTansu
+from devkit.embedded.ports import choose_port
+from devkit.embedded.tansu import EmbeddedTansu
 from ledger.postgres.logins import login_url
 from tests.support.api import Api, token
 from tests.support.attacks import AttackRecorder

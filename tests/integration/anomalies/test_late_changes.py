@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ledger.store.anomalies import anomaly_store
+from ledger.anomalies.rows import anomaly_store
 from streams.anomalies.watcher import Watcher, WatchOptions
 from tests.support.anomalies import announced, found, row, sweep_from, write_calls
 from tests.support.events import Plain, charged, cost, ended, started

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from ledger.store.sql import statements
+from ledger.postgres.statements import statements
 from tests.integration.archives.test_archiving import OLD, calls, record
 from tests.support.api import Api, served_from, token
 from tests.support.archives import NOW, archive, month_start
@@ -93,7 +93,7 @@ async def test_export_finds_archived_lines_call_by_call(database_url: str, tmp_p
            FROM sealed_calls, generate_series(1, 20000) AS n WHERE call_id = 'call-0'""",
     )
     await fetch(database_url, "ANALYZE sealed_calls, calls, call_cost_events")
-    statement = f"EXPLAIN (FORMAT JSON) {statements('export')['events']}"
+    statement = f"EXPLAIN (FORMAT JSON) {statements('reports/exports')['events']}"
     plan = await fetch(
         database_url, statement, "user-0", "user-0", False, OLD - timedelta(days=40), NOW
     )

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ledger.operations.archive_checks import verify_archive
-from ledger.rerate import Rerater
-from ledger.store.rerates import Wanted
-from ledger.store.verification import rebuild, verify
+from ledger.operations.verification import rebuild, verify
+from ledger.repricing.repricer import Rerater
+from ledger.repricing.rows import Wanted
 from tests.support.archives import NOW, archive, month_start
 from tests.support.databases import Databases
 from tests.support.events import Plain, charged, cost, ended, refunded, started, voided

@@ -9,8 +9,8 @@ import pytest
 
 from ledger.operations.archive_checks import verify_archive
 from ledger.operations.archives import Archiver
-from ledger.store.database import connected
-from ledger.store.verification import Verification, rebuild, verify
+from ledger.operations.verification import Verification, rebuild, verify
+from ledger.postgres.database import connected
 from tests.support.archives import NOW, archive, month_start, partitions
 from tests.support.events import Plain, charged, cost, ended, refunded, started, voided
 from tests.support.expected import expect

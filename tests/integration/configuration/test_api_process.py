@@ -11,8 +11,8 @@ import pytest
 
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.tree import TokenSection
-from cost_analytics.embedded.ports import choose_port
 from cost_analytics.tokens import mint
+from devkit.embedded.ports import choose_port
 from tests.support.command import COMMAND, environment, run_command
 from tests.support.logins import PASSWORDS, as_login
 from tests.support.processes import wait_for

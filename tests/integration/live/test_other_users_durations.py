@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cost_analytics.embedded.tansu import EmbeddedTansu
-from ledger.store.live import LiveStore
-from ledger.store.reading import reader_pool
+from devkit.embedded.tansu import EmbeddedTansu
+from ledger.live.calls import LiveStore
+from ledger.postgres.viewers import reader_pool
 from tests.support.events import cost, ended, started
 from tests.support.ledger_rows import LiveCallRow, rows
 from tests.support.live import World, ago, world_on

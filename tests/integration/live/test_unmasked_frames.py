@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cost_analytics.embedded.tansu import EmbeddedTansu
+from devkit.embedded.tansu import EmbeddedTansu
 from tests.support.api import token
 from tests.support.live import Replica, world_on
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from cost_analytics.embedded.tansu import EmbeddedTansu
-from ledger.operations.epochs import raise_epoch
-from ledger.store.database import connected
-from ledger.store.notices import notice_store
+from devkit.embedded.tansu import EmbeddedTansu
+from ledger.notifications.deliveries import notice_store
+from ledger.postgres.database import connected
+from ledger.recording.epochs import raise_epoch
+from messaging.kafka import KafkaSettings, ensure_topics
 from schemas.topics import DELIVERIES
-from streams.kafka import KafkaSettings, ensure_topics
-from streams.notices import journal as journals
-from streams.notices.journal import DeliveryJournal, delivery_journal
+from streams.notifications import journal as journals
+from streams.notifications.journal import DeliveryJournal, delivery_journal
 from tests.support.notices import alert, courier, until_ended, write_alerts, write_channel
 from tests.support.receivers import receiver
 from tests.support.recording import fetch, until

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from ledger import notices as rules
-from ledger.notices import Schedule
-from ledger.store import notices as store
+from ledger.notifications import deliveries as store
+from ledger.notifications import retry_policy as rules
+from ledger.notifications.retry_policy import Schedule
 from tests.support.notices import (
     SCHEDULES,
     alert,

@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from ledger.alerting import Alerting
+from ledger.budgets.alerting import Alerting
 from ledger.operations import frozen_sessions
 from ledger.operations.frozen_sessions import LOOKS_WITHOUT_PROGRESS, FrozenSessionWatch
-from ledger.pricebook import PriceBook
-from ledger.recording import Recorder
-from ledger.store.database import TRANSIENT_ERRORS, Connection, connected
-from ledger.store.offsets import DeadLetter
+from ledger.postgres.database import TRANSIENT_ERRORS, Connection, connected
+from ledger.prices.price_book import PriceBook
+from ledger.recording.offsets import DeadLetter
+from ledger.recording.recorder import Recorder
 from tests.support.events import cost
 from tests.support.logins import as_login
 from tests.support.recording import STREAM, Log, assert_verified, fetch

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from ledger.price_rows import PriceRow
-from ledger.store.database import Connection, connected
-from ledger.store.price_approval import decide
-from ledger.store.price_entry import enter_prices
-from ledger.store.price_proposals import list_proposals
+from ledger.postgres.database import Connection, connected
+from ledger.prices.approval import decide
+from ledger.prices.entry import enter_prices
+from ledger.prices.proposals import list_proposals
+from ledger.prices.rows import PriceRow
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from cost_analytics.embedded.postgres import EmbeddedPostgres
-from cost_analytics.embedded.postgres_files import find_program
-from ledger.operations.epochs import current_epoch
-from ledger.store.database import connected
-from ledger.store.migrate import migrate
-from ledger.store.reading import Viewer, reader_pool
-from ledger.store.verification import verify
+from devkit.embedded.postgres import EmbeddedPostgres
+from devkit.embedded.postgres_files import find_program
+from ledger.operations.verification import verify
+from ledger.postgres.database import connected
+from ledger.postgres.migrate import migrate
+from ledger.postgres.viewers import Viewer, reader_pool
+from ledger.recording.epochs import current_epoch
 from tests.conftest import UNSAFE_BUT_FAST
 from tests.support import parts
 from tests.support.api import Api, served_from

@@ -3,7 +3,7 @@
 import asyncio
 
 from ledger.operations.backups import count_relations, empty_database
-from ledger.store.database import Connection, connected
+from ledger.postgres.database import Connection, connected
 
 NEWEST_TABLE = """
 SELECT oid::regclass::text FROM pg_class

@@ -2,15 +2,15 @@
 
 import pytest
 
-from ledger.operations.epochs import (
+from ledger.postgres.database import Connection, connect, connected
+from ledger.prices.price_book import PriceBook
+from ledger.recording.epochs import (
     EpochChangedError,
     LedgerClosedError,
     current_epoch,
     raise_epoch,
 )
-from ledger.pricebook import PriceBook
-from ledger.recording import Recorder
-from ledger.store.database import Connection, connect, connected
+from ledger.recording.recorder import Recorder
 from tests.support.events import cost, started
 from tests.support.recording import STREAM, Desk, Log, fetch, offsets
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ledger.store.live import LiveStore
-from ledger.store.reading import reader_pool
+from ledger.live.calls import LiveStore
+from ledger.postgres.viewers import reader_pool
 from tests.support.api import Api, served, token
 from tests.support.ledger_rows import LiveCallRow, rows
 from tests.support.links import Link, linked

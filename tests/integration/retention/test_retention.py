@@ -11,8 +11,8 @@ from ledger.operations import retention
 from ledger.operations.archive_checks import verify_archive
 from ledger.operations.ended_totals import current_pass, next_ended_calls, note_removed
 from ledger.operations.retention import RetentionDays, remove_old, take_turn
-from ledger.store.database import Connection, connected
-from ledger.store.verification import rebuild, verify
+from ledger.operations.verification import rebuild, verify
+from ledger.postgres.database import Connection, connected
 from tests.integration.archives.test_archiving import calls, record
 from tests.support.archives import OLD_CALL, archive
 from tests.support.events import cost, ended, voided

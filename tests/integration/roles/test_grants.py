@@ -2,9 +2,9 @@
 
 import pytest
 
+from ledger.postgres.migrate import migrations
 from ledger.postgres.rights import RIGHTS, VIEWER, without_roles
-from ledger.store.migrate import migrations
-from ledger.store.sql import statements
+from ledger.postgres.statements import statements
 from tests.support.attacks import AttackRecorder
 from tests.support.recording import fetch
 

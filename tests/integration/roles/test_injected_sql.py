@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
+from ledger.live.tickets import Holder, TicketStore
+from ledger.postgres.database import connected
 from ledger.postgres.functions import all_reads, install_functions, reads
 from ledger.postgres.logins import PROCESSES, Process
 from ledger.postgres.viewer import ViewerSigner
-from ledger.store.database import connected
-from ledger.store.reading import ReaderPool, Viewer, reader_pool
-from ledger.store.tickets import Holder, TicketStore
+from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
 from tests.support.attacks import AttackRecorder
 from tests.support.ledger_rows import LiveCallRow, rows
 from tests.support.logins import SIGNER, as_login
@@ -125,7 +125,7 @@ async def test_no_login_can_become_more_than_it_is(
 async def test_a_report_cannot_be_called_for_another_viewer_than_the_signed_one(
     written: str,
 ) -> None:
-    call = reads("reports")["call"]
+    call = reads("reports/costs")["call"]
     async with connected(as_login(written, "api"), name="tests") as connection:
         arguments = ("of-bob", "bob", True)
         assert await connection.fetch(call, *arguments, SIGNER.sign(ALICE)) == []
@@ -157,7 +157,7 @@ async def test_sql_inside_a_report_cannot_change_its_viewer(written: str) -> Non
 async def test_no_viewer_stays_after_a_read(readers: ReaderPool) -> None:
     async with readers.reading(Viewer("nobody")) as connection:
         assert await connection.fetch(USERS) == []
-    assert await readers.read_value(ROOT, reads("call_lists")["any_call"], "x", True) is True
+    assert await readers.read_value(ROOT, reads("reports/lists")["any_call"], "x", True) is True
     async with readers._connection(Viewer("nobody")) as connection:
         assert not await connection.fetchval(
             "SELECT current_setting('cost_analytics.viewer', true)"

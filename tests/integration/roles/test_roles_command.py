@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from cost_analytics.configuration.dev_file import read_dev_file
-from cost_analytics.embedded.postgres import EmbeddedPostgres
+from devkit.embedded.postgres import EmbeddedPostgres
+from ledger.operations.verification import verify
+from ledger.postgres.database import connected
 from ledger.postgres.session import check_signature, powerful_login
-from ledger.store.database import connected
-from ledger.store.verification import verify
 from tests.support.command import run_command
 from tests.support.recording import fetch
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.store.fair_queue import FairQueue, QueueFullError
+from ledger.postgres.fair_queue import FairQueue, QueueFullError
 
 
 class Work:

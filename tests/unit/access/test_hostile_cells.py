@@ -7,9 +7,9 @@ from decimal import Decimal, InvalidOperation
 
 import pytest
 
-from api.csv_lines import header, lines
-from ledger.store.call_lists import EventRow
-from ledger.store.exports import ExportedEvent
+from api.routes.csv_lines import header, lines
+from ledger.reports.exports import ExportedEvent
+from ledger.reports.lists import EventRow
 from tests.support.attacks import AttackRecorder
 
 STARTS = "=+-@＝＋－＠"  # noqa: RUF001

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
+from api.http.limits import RateLimiter
+from api.http.problems import Problem, unauthorized
 from api.http.verification import VerificationBudget
-from api.limits import RateLimiter
-from api.problems import Problem, unauthorized
 
 
 def budget(failures: int = 2, all_failures: int = 100) -> VerificationBudget:

@@ -4,8 +4,8 @@ import asyncio
 from typing import Any, cast
 from unittest.mock import Mock
 
+from messaging.kafka import AIOKafkaConsumer
 from streams import log_watch
-from streams.kafka import AIOKafkaConsumer
 from streams.lane import Lane
 from streams.log_watch import LogWatch
 from streams.positions import Positions

@@ -2,8 +2,8 @@
 
 import pytest
 
+from ledger.calls.privacy import OTHER_USERS_LEAST
 from ledger.live.durations import PersonaDurations, UserDurations
-from ledger.privacy import OTHER_USERS_LEAST
 
 
 def durations(**users: int) -> PersonaDurations:

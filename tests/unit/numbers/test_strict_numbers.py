@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from api.bodies import parsed
+from api.http.bodies import parsed
+from api.http.problems import Problem
 from api.intake.events import Sender, finalized, tracked
-from api.problems import Problem
 from cost_analytics.bill_files import read_bill
 from cost_analytics.commands.options import percent, whole_number
 from cost_analytics.configuration.reader import Reader
 from cost_analytics.failures import CommandError
-from ledger.price_rows import InvalidPriceError, price_row
+from ledger.prices.rows import InvalidPriceError, price_row
 from schemas.budgets import AuthorizationRequest, BudgetChange
 from schemas.cloudevents import decode
 from schemas.described import Way, described

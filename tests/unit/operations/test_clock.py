@@ -8,7 +8,7 @@ import pytest
 
 from ledger.postgres import clock as module
 from ledger.postgres.clock import DatabaseClock
-from ledger.store.database import Connection
+from ledger.postgres.database import Connection
 from tests.support.clocks import system_clock_ahead
 
 SECOND = timedelta(seconds=1)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ledger.operations.positions import (
+from ledger.recording.positions import (
     Decision,
     Gap,
     PartitionLog,

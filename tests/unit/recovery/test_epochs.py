@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.operations.epochs import (
+from ledger.postgres.database import TRANSIENT_ERRORS
+from ledger.recording.epochs import (
     EpochChangedError,
     LedgerClosedError,
     epoch_of,
     published_version,
     require_epoch,
 )
-from ledger.store.database import TRANSIENT_ERRORS
 
 epochs = st.integers(0, 2**31 - 1)
 commits = st.integers(1, 2**22 - 1)

@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import pytest
 
-from api.access import ROUTES, Route
 from api.app import build_app
+from api.http.access import ROUTES, Route
 from api.openapi.operations import Operation, Socket
-from ledger.store.database import Pool
-from ledger.store.reading import ReaderPool
+from ledger.postgres.database import Pool
+from ledger.postgres.viewers import ReaderPool
 from tests.support.api import Api, authenticator, served, token
 
 SPENDING = "/api/costs/user/alice/spending"

@@ -11,7 +11,7 @@ const WHOLE = {
     { name: "Nothing", description: "" },
   ],
   paths: {
-    "/api/calls/{callId}": {
+    "/api/routes/calls/{callId}": {
       get: {
         operationId: "getCall",
         tags: ["Calls"],
@@ -112,12 +112,12 @@ describe("requests", () => {
 
   it("have their parts in place, and nothing that was left empty", () => {
     expect(readyRequest(GET, filled)).toEqual({
-      path: "/api/calls/a%2Fb",
+      path: "/api/routes/calls/a%2Fb",
       headers: { Key: "it's" },
       body: null,
     });
     const limited = { ...filled, values: { limit: "5" } };
-    expect(readyRequest(GET, limited).path).toBe("/api/calls/{callId}?limit=5");
+    expect(readyRequest(GET, limited).path).toBe("/api/routes/calls/{callId}?limit=5");
   });
 
   it("are a line that a shell reads as it was meant, without the token", () => {
@@ -126,7 +126,7 @@ describe("requests", () => {
         "curl",
         '-H "Authorization: Bearer $TOKEN"',
         "-H 'Key: it'\\''s'",
-        "'http://x/api/calls/a%2Fb'",
+        "'http://x/api/routes/calls/a%2Fb'",
       ].join(" \\\n  "),
     );
     const body = { values: { callId: "a" }, media: "application/json", body: "{}" };

@@ -1,0 +1,111 @@
+"""What one client may ask of us: how often, how much, how slowly."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import HttpVersion11, hdrs, web
+
+from api.http.encodings import decoded, encoding_of
+from api.http.options import Limits
+from api.http.problems import payload_too_large, problem_of_status
+
+_SECOND_NS: Final = 1_000_000_000
+_CONTINUE: Final = "100-continue"
+
+
+class RateLimiter:
+    """Lets each client make a number of requests a second, and a number at once (GCRA).
+
+    For each client it keeps one time: when the requests made so far would be used up if they had
+    come evenly. The table is bounded: the client that was quiet longest is forgotten first.
+    """
+
+    def __init__(
+        self,
+        per_second: int | None,
+        burst: int,
+        clients_max: int,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """`per_second` None turns the limit off."""
+        self._interval_ns = _SECOND_NS // per_second if per_second else 0
+        self._tolerance_ns = self._interval_ns * max(burst - 1, 0)
+        self._clients_max = clients_max
+        self._clock_ns = clock_ns
+        self._used_up_at: OrderedDict[str, int] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._used_up_at)
+
+    def take(self, client: str) -> int:
+        """Count a request; returns 0, or the seconds to wait of one that is not admitted."""
+        if not self._interval_ns:
+            return 0
+        now = self._clock_ns()
+        used_up_at, wait_seconds = self._state(client, now)
+        if wait_seconds:
+            return wait_seconds
+        self._used_up_at[client] = used_up_at + self._interval_ns
+        self._used_up_at.move_to_end(client)
+        if len(self._used_up_at) > self._clients_max:
+            self._used_up_at.popitem(last=False)
+        return 0
+
+    def has_room(self, client: str) -> bool:
+        """Return whether a request would be admitted, without counting one."""
+        return not self._interval_ns or not self._state(client, self._clock_ns())[1]
+
+    def _state(self, client: str, now: int) -> tuple[int, int]:
+        used_up_at = max(self._used_up_at.get(client, now), now)
+        early_ns = used_up_at - now - self._tolerance_ns
+        return used_up_at, -(-early_ns // _SECOND_NS) if early_ns > 0 else 0
+
+
+async def expect_nothing(request: web.Request) -> None:
+    """Leave an `Expect` header to `check_head` and `read_body`.
+
+    The framework would ask for the body before anybody knows who is calling.
+    """
+
+
+def check_head(request: web.Request, limits: Limits) -> None:
+    """Raise the Problem for a query that is too long, or an expectation that cannot be met."""
+    if len(request.rel_url.raw_query_string) > limits.query_bytes:
+        raise problem_of_status(414)
+    if request.headers.get(hdrs.EXPECT, _CONTINUE).lower() != _CONTINUE:
+        raise problem_of_status(417)
+
+
+async def read_body(request: web.Request, limits: Limits, most: int | None = None) -> bytes:
+    """Return the whole body, unpacked; raises the Problem for one too large, too slow or broken.
+
+    `most` bytes may come, and be in it, else as many as the limits say.
+    """
+    most = limits.body_bytes if most is None else most
+    encoding = encoding_of(request)
+    if (request.content_length or 0) > most:
+        raise payload_too_large(most)
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            if hdrs.EXPECT in request.headers and request.version >= HttpVersion11:
+                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                # An interim answer is not yet the beginning of the answer.
+                request.writer.output_size = 0
+            body = await _read(request, most)
+    except TimeoutError:
+        raise problem_of_status(408, {"Connection": "close"}) from None
+    return decoded(body, encoding, most)
+
+
+async def _read(request: web.Request, most: int) -> bytes:
+    body = bytearray()
+    while piece := await request.content.readany():
+        body += piece
+        if len(body) > most:
+            raise payload_too_large(most)
+    return bytes(body)

@@ -1,0 +1,80 @@
+"""What an operator may set about the interface, and the limit on everything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Final
+
+from ledger.budgets.budgets import BudgetBasis
+from schemas.notices import ChannelType
+
+BUILT_DASHBOARD: Final = Path(__file__).parents[1] / "static"
+"""Where `tools/web` puts the dashboard: beside this module, in a checkout and in a wheel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """No client may take more than this of one process. Sizes in bytes.
+
+    `batch_bytes` and `batch_events` bound the events of one request.
+
+    `requests_per_second` counts the requests of each user, `failures_per_second` the failed
+    authentications of each address, `all_failures_per_second` those of all of them; a `burst` is
+    how many may come at once; None turns a rate off. `requests_per_user` and
+    `requests_per_address` may be under way at once, sockets apart. `trusted_proxies` are the
+    networks of reverse proxies, whose `Forwarded` or `X-Forwarded-For` names the client.
+    `exports` is how many files may be under way at once, `export_seconds` how long one may take,
+    and `export_bytes_per_second` the pace at which a client has to read it.
+    """
+
+    connections: int = 4_096
+    connections_per_address: int = 1_024
+    backlog: int = 1_024
+    head_seconds: int = 10
+    body_seconds: int = 10
+    send_seconds: int = 30
+    keepalive_seconds: int = 75
+    shutdown_seconds: int = 10
+    body_bytes: int = 64 * 1024
+    batch_bytes: int = 1024 * 1024
+    batch_events: int = 500
+    query_bytes: int = 2_048
+    requests_per_second: int | None = 200
+    burst: int = 1_000
+    failures_per_second: int | None = 10
+    failures_burst: int = 100
+    all_failures_per_second: int | None = 500
+    all_failures_burst: int = 1_000
+    requests_per_user: int = 256
+    requests_per_address: int = 1_024
+    clients: int = 10_000
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    exports: int = 3
+    exports_per_user: int = 1
+    exports_per_address: int = 2
+    export_seconds: int = 600
+    export_bytes_per_second: int = 16 * 1024
+    sockets: int = 3_000
+    sockets_per_user: int = 20
+    sockets_per_address: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOptions:
+    """`cors_origins` are exact origins such as `https://app.example`, or the single `*`.
+
+    `channel_types` are the ways by which users can be told of alerts here.
+    `webhook_allow_private` is unsafe: it lets webhooks reach whatever this network can reach.
+    With `metrics_apart` `/metrics` is served on a port of its own only.
+    `dashboard` is the folder with the built files of the dashboard.
+    """
+
+    cors_origins: tuple[str, ...] = ()
+    budget_basis: BudgetBasis = "charged"
+    channel_types: tuple[ChannelType, ...] = ("webhook",)
+    webhook_allow_private: bool = False
+    metrics_apart: bool = False
+    limits: Limits = field(default_factory=Limits)
+    dashboard: Path = BUILT_DASHBOARD

@@ -1,0 +1,41 @@
+"""Answers that went well: the success envelope, and an entity tag that spares unchanged bodies."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Final
+
+from aiohttp import ETag, web
+from msgspec import Struct
+
+from api.http.problems import JSON_TYPE
+from schemas.jsonio import encode
+from schemas.replies import Success
+
+_TAG_BYTES: Final = 16
+
+
+def reply(data: Struct, status: int = 200) -> web.Response:
+    """Answer with a body that nothing may keep."""
+    return _response(encode(Success(data=data)), {"Cache-Control": "no-store"}, status)
+
+
+def tagged_reply(request: web.Request, data: Struct) -> web.Response:
+    """Answer 200 with an entity tag, or 304 where the client has this very body already.
+
+    A client may keep the body for itself but has to ask each time whether it still holds.
+    """
+    body = encode(Success(data=data))
+    tag = blake2b(body, digest_size=_TAG_BYTES).hexdigest()
+    headers = {"Cache-Control": "private, no-cache", "ETag": f'"{tag}"'}
+    if "If-None-Match" in request.headers and _matches(request.if_none_match, tag):
+        return web.Response(status=304, headers=headers)
+    return _response(body, headers)
+
+
+def _matches(wanted: tuple[ETag, ...] | None, tag: str) -> bool:
+    return any(known.value in {tag, "*"} for known in wanted or ())
+
+
+def _response(body: bytes, headers: dict[str, str], status: int = 200) -> web.Response:
+    return web.Response(status=status, body=body, content_type=JSON_TYPE, headers=headers)

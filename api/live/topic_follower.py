@@ -1,0 +1,122 @@
+"""Reads the topics of totals and alerts for one replica, and begins anew whenever that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from api.live.alerts import Alert, AlertReader
+from api.live.reconciler import Agreement
+from ledger.postgres.viewers import StoreUnavailableError
+from messaging.topic_reader import LOG_ERRORS, GapError, Log, LogRecord, Place, reading
+from schemas.topics import BUDGET_ALERTS, CALL_TOTALS
+
+CHECK_SECONDS: Final = 5
+PAUSE_SECONDS_MOST: Final = 5
+LATE_ROUNDS_MOST: Final = 3
+
+_TOPICS: Final = (CALL_TOTALS.name, BUDGET_ALERTS.name)
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, ValueError, ArithmeticError)
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Reader:
+    """Hands on what the topics say. `is_ready` once it has ever followed them in agreement."""
+
+    def __init__(
+        self,
+        client_options: Mapping[str, Any],
+        take_total: Callable[[bytes], None],
+        take_alert: Callable[[Alert], None],
+        flush: Callable[[], None],
+    ) -> None:
+        """`flush` is called after each poll whose records were handed on."""
+        self._client_options = client_options
+        self._take_total = take_total
+        self._take_alert = take_alert
+        self._flush = flush
+        self._alerts = AlertReader()
+        self._resumed: dict[Place, int] = {}
+        self._records = 0
+        self.is_listening = False
+        self.is_ready = False
+
+    async def run(self, agreement: Agreement) -> None:
+        """Read for ever; what fails is logged and tried again."""
+        pause = 0
+        while True:
+            try:
+                async with reading(self._client_options, _TOPICS, self._resumed) as log:
+                    pause = 0
+                    await self._follow(log, agreement)
+            except LOG_ERRORS as error:
+                pause = min(pause + 1, PAUSE_SECONDS_MOST)
+                what = str(error) or type(error).__name__
+                _log.warning("no topics: %s", what, extra={"action": "feed_without_topics"})
+            finally:
+                self.is_listening = False
+            await asyncio.sleep(pause)
+
+    async def _follow(self, log: Log, agreement: Agreement) -> None:
+        """Hand on records; the database is asked after the position was taken, not before."""
+        self.is_listening = True
+        await _reach(agreement)
+        self.is_ready = True
+        _log.info("the feed follows the topics", extra={"action": "feed_listening"})
+        checked_ns, seen = time.monotonic_ns(), self._records
+        was_silent = False
+        while True:
+            records = await log.poll()
+            falls_silent, was_silent = not (records or was_silent), not records
+            if records:
+                self._hand_on(records)
+            self._resumed = {
+                place: at for place, at in log.positions.items() if place[0] == BUDGET_ALERTS.name
+            }
+            due = time.monotonic_ns() - checked_ns > CHECK_SECONDS * 1_000_000_000
+            if due or falls_silent:  # an emptied topic is silent before anything else
+                checked_ns = time.monotonic_ns()
+                await log.check()
+                if agreement.late_rounds >= LATE_ROUNDS_MOST and seen == self._records:
+                    raise GapError("nothing comes, though the database moves")
+                if not agreement.late_rounds:
+                    seen = self._records
+            await asyncio.sleep(0)  # a full poll comes back without having waited
+
+    def _hand_on(self, records: list[LogRecord]) -> None:
+        self._records += len(records)
+        for record in records:
+            if record.value is None:
+                continue
+            try:
+                if record.topic == CALL_TOTALS.name:
+                    self._take_total(record.value)
+                else:
+                    alert = self._alerts.read(record.value, record.headers, record.age_seconds)
+                    if alert is not None:
+                        self._take_alert(alert)
+            except _UNREADABLE as error:
+                _log.warning(
+                    "a record of %s cannot be read: %s",
+                    record.topic,
+                    error,
+                    extra={"action": "feed_record_unreadable"},
+                )
+        self._flush()
+
+
+async def _reach(agreement: Agreement) -> None:
+    """Wait until all that is held agrees with the database, however long it is away."""
+    while True:
+        try:
+            await agreement.reached(None)
+        except StoreUnavailableError:
+            await asyncio.sleep(1)
+        else:
+            return

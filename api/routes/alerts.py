@@ -1,0 +1,50 @@
+"""The alerts a user was sent, and the late ones nobody was: `/api/costs/user/{userId}/alerts`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from api.http.access import CALLER, Access, Route
+from api.http.paging import CURSOR, limit_of, number_of, row_limit
+from api.http.replies import tagged_reply
+from api.openapi.operations import Operation, Topic
+from ledger.budgets.budgets import Budgets
+from schemas.alerts import BudgetAlert
+from schemas.budgets import AlertList
+from schemas.jsonio import decode
+
+LIMIT: Final = row_limit(50, 200)
+
+
+class AlertRoutes:
+    """The routes about alerts."""
+
+    def __init__(self, budgets: Budgets) -> None:
+        self._budgets = budgets
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        operation = Operation(
+            name="listAlerts",
+            topic=Topic.BUDGETS,
+            summary="A user's budget alerts, latest first",
+            answers=AlertList,
+            tagged=True,
+            query=(LIMIT, CURSOR),
+        )
+        path = "/api/costs/user/{userId}/alerts"
+        return (Route("GET", path, Access.SELF, self.list, operation),)
+
+    async def list(self, request: web.Request) -> web.Response:
+        """Answer with a page of a user's alerts, latest first."""
+        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
+        page = await self._budgets.alerts(
+            viewer, user_id, number_of(request), limit_of(request, LIMIT)
+        )
+        body = AlertList(
+            alerts=[decode(BudgetAlert, alert.encode()) for alert in page.alerts],
+            next_cursor=None if page.before is None else str(page.before),
+        )
+        return tagged_reply(request, body)

@@ -1,0 +1,86 @@
+"""What all users' calls cost and earned: `GET /api/admin/costs/analytics`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Final
+
+from aiohttp import web
+
+from api.http.access import CALLER, Access, Route
+from api.http.replies import tagged_reply
+from api.openapi.operations import Operation, Topic
+from api.routes.breakdown import by_service, per_day
+from api.routes.spending import SPAN, Days, days_of
+from ledger.postgres.viewers import ReaderPool
+from ledger.reports.all_users import EveryoneReport, everyone_report
+from ledger.reports.insights import insights
+from schemas.analytics import Analytics, CostBreakdown, InsightsBody
+from schemas.exact import Exact
+from schemas.money import Usd, half_even, ratio_decimal
+
+_AVERAGE_PLACES: Final = 2
+
+
+class EveryoneRoutes:
+    """The routes about all users."""
+
+    def __init__(self, readers: ReaderPool, today: Callable[[], date]) -> None:
+        self._readers = readers
+        self._today = today
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        operation = Operation(
+            name="getAnalytics",
+            topic=Topic.EVERYONE,
+            summary="What all users' calls cost and earned",
+            answers=Analytics,
+            tagged=True,
+            query=SPAN,
+        )
+        path = "/api/admin/costs/analytics"
+        return (Route("GET", path, Access.ADMIN, self.analytics, operation),)
+
+    async def analytics(self, request: web.Request) -> web.Response:
+        """Answer with what the period came to that the query names."""
+        days = days_of(request, self._today())
+        span = (days.first, days.last)
+        report = await everyone_report(self._readers, request[CALLER].viewer, span)
+        return tagged_reply(request, analytics(days, report))
+
+
+def analytics(days: Days, report: EveryoneReport) -> Analytics:
+    """Return the body about everyone."""
+    users, costs, profit, calls = report.users, report.costs, report.now.profit, report.now.calls
+    said = insights(report.now, report.before, (days.last - days.first).days + 1)
+    return Analytics(
+        period=days.period(),
+        total_users=users.total,
+        active_users=users.active,
+        new_users=users.began,
+        total_calls=calls,
+        total_duration_seconds=Exact.of_milliseconds(report.duration_ms),
+        average_duration_seconds=Exact.of_milliseconds(
+            half_even(report.duration_ms, calls) if calls > 0 else 0
+        ),
+        average_calls_per_user=Exact(ratio_decimal(calls, users.active, _AVERAGE_PLACES)),
+        total_revenue=Usd(profit.charged_nano),
+        total_refunded=Usd(profit.refunded_nano),
+        total_cost=Usd(profit.cost_nano),
+        total_profit=Usd(profit.gross_nano),
+        profit_margin_percent=profit.margin_percent,
+        cost_breakdown=CostBreakdown(
+            api=Usd(costs.total_nano("api")),
+            infrastructure=Usd(costs.total_nano("infrastructure")),
+            transaction=Usd(costs.total_nano("transaction")),
+        ),
+        cost_by_service=by_service(costs),
+        insights=InsightsBody(
+            largest_cost_component=said.largest,
+            largest_cost_component_percent=said.largest_percent,
+            recommendations=said.recommendations,
+        ),
+        daily=per_day(days.first, days.last, report.daily),
+    )

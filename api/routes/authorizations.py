@@ -1,0 +1,94 @@
+"""May this call start? `POST /api/costs/user/{userId}/authorize`, asked by the voice pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from aiohttp import web
+from msgspec import UNSET
+
+from api.http.access import Access, Route
+from api.http.bodies import read_json
+from api.http.identifiers import flaw_of
+from api.http.options import Limits
+from api.http.problems import Problem, invalid_body
+from api.http.replies import reply
+from api.openapi.operations import Operation, Topic
+from api.routes.budgets import bounded
+from ledger.budgets.budgets import Budgets
+from ledger.budgets.holds import Answer, Request, authorize
+from schemas.bounds import MAX_DURATION_SECONDS
+from schemas.budgets import MAX_LIMIT_USD, Authorization, AuthorizationRequest
+from schemas.money import Usd, nano_from_usd, usd_text
+
+_NAMES: Final = {"daily": "daily budget", "monthly": "monthly budget", "call": "cap per call"}
+
+
+class AuthorizationRoutes:
+    """The route that is asked before a call."""
+
+    def __init__(self, budgets: Budgets, limits: Limits, now: Callable[[], datetime]) -> None:
+        self._budgets = budgets
+        self._limits = limits
+        self._now = now
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        operation = Operation(
+            name="authorizeCall",
+            topic=Topic.REPORTING,
+            summary="May this call start?",
+            answers=Authorization,
+            takes=AuthorizationRequest,
+            example={"callId": "call-7", "estimatedCost": 4.99},
+            fails=(409,),
+        )
+        path = "/api/costs/user/{userId}/authorize"
+        return (Route("POST", path, Access.EMITTER, self.authorize, operation),)
+
+    async def authorize(self, request: web.Request) -> web.Response:
+        """Answer whether the call may start, and hold what it should spend if so."""
+        user_id = request.match_info["userId"]
+        wanted = request_of(await read_json(request, self._limits, AuthorizationRequest))
+        answer = await authorize(self._budgets, user_id, wanted, self._now())
+        if answer.finished:
+            raise Problem(409, "call_finished", f"Call {wanted.call_id} has ended already.")
+        return reply(authorization(user_id, wanted.call_id, answer))
+
+
+def request_of(body: AuthorizationRequest) -> Request:
+    """Return what a body asks; raises the 400 Problem, naming the field."""
+    if (flaw := flaw_of(body.call_id)) is not None:
+        raise invalid_body(f"`callId` {flaw}.")
+    cost, seconds = body.estimated_cost, body.expected_duration_seconds
+    if cost is not UNSET and seconds is UNSET:
+        nano = nano_from_usd(bounded("estimatedCost", cost, MAX_LIMIT_USD))
+        return Request(body.call_id, nano, None)
+    if seconds is not UNSET and cost is UNSET:
+        exact = bounded("expectedDuration_seconds", seconds, MAX_DURATION_SECONDS)
+        return Request(body.call_id, None, int(exact * 1000))
+    raise invalid_body("Give either `estimatedCost` or `expectedDuration_seconds`.")
+
+
+def authorization(user_id: str, call_id: str, answer: Answer) -> Authorization:
+    """Return the body about a decision."""
+    denied_by, remaining = answer.verdict
+    return Authorization(
+        allowed=denied_by is None,
+        call_id=call_id,
+        user_id=user_id,
+        budget=denied_by,
+        reason=_reason(answer),
+        remaining=None if remaining is None else Usd(remaining),
+        held=Usd(answer.held_nano),
+        held_until=answer.held_until,
+    )
+
+
+def _reason(answer: Answer) -> str:
+    denied_by, remaining = answer.verdict
+    if denied_by is None:
+        return "The call may start."
+    return f"The {_NAMES[denied_by]} leaves {usd_text(remaining or 0)} USD, which is not enough."

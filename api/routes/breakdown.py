@@ -1,0 +1,115 @@
+"""How costs are laid out in a body: by service, by class, and line by line with unit prices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from ledger.reports.costs import CostClass, Costs, DaySum, Line
+from schemas.costs import API_SERVICES, USUAL_SERVICES, CostLine, DayCost
+from schemas.exact import Exact
+from schemas.money import NANO_PER_USD, Usd, half_even
+
+UNIT_COST_PLACES: Final = 12
+
+_UNIT_COST_SCALE: Final = 10**UNIT_COST_PLACES
+
+_IN_PRICE_UNITS: Final[Mapping[tuple[str | None, str], tuple[int, int]]] = {
+    ("minutes", "seconds"): (1, 60),
+    ("seconds", "minutes"): (60, 1),
+}
+"""(catalogue's unit, unit of the usage) to how many of the first one of the second is."""
+
+
+def by_service(costs: Costs) -> dict[str, Usd]:
+    """Return what each service cost: the usual ones always, others where they cost anything."""
+    return usual({service: cost.cost_nano for service, cost in costs.items()})
+
+
+def usual(sums: Mapping[str, int]) -> dict[str, Usd]:
+    """Return nano-dollars by service as a body shows them: the usual services always."""
+    return {service: Usd(0) for service in USUAL_SERVICES} | costly(sums)
+
+
+def costly(sums: Mapping[str, int]) -> dict[str, Usd]:
+    """Return nano-dollars by service as a body shows them: only what is not nothing."""
+    return {service: Usd(nano) for service, nano in sums.items() if nano}
+
+
+def per_day(first: date, last: date, sums: Iterable[DaySum]) -> list[DayCost]:
+    """Return every day from the first to the last, so that a chart has no gaps."""
+    known = {day.day: day for day in sums}
+    days = (first + timedelta(days=number) for number in range((last - first).days + 1))
+    return [_day_cost(known.get(day) or DaySum(day)) for day in days]
+
+
+def _day_cost(day: DaySum) -> DayCost:
+    return DayCost(
+        date=day.day,
+        calls=day.calls,
+        total_cost=Usd(day.profit.cost_nano),
+        charged_to_user=Usd(day.charged_nano),
+        gross_profit=Usd(day.profit.gross_nano),
+        cost_by_service=costly(day.costs),
+    )
+
+
+def of_class(costs: Costs, cost_class: CostClass, always: Iterable[str]) -> dict[str, Usd]:
+    """Return what each service of one class cost; those of `always` even if nothing."""
+    return {service: Usd(0) for service in always} | {
+        service: Usd(cost.cost_nano)
+        for service, cost in costs.items()
+        if cost.cost_class == cost_class and (cost.cost_nano or service in always)
+    }
+
+
+def api_costs(costs: Costs, lines: Iterable[Line]) -> dict[str, list[CostLine]]:
+    """Return the lines of each API service, in their order: the usual services always."""
+    listed: dict[str, list[CostLine]] = {service: [] for service in API_SERVICES}
+    for line in lines:
+        if costs[line.service].cost_class == "api":
+            listed.setdefault(line.service, []).append(_cost_line(line))
+    return listed
+
+
+def _cost_line(line: Line) -> CostLine:
+    return CostLine(
+        service=line.service,
+        operation=line.operation,
+        usage=Exact(line.usage),
+        unit=line.unit,
+        unit_cost=Exact(unit_cost(line)),
+        total_cost=Usd(line.cost_nano),
+        metadata=_object(line.metadata),
+    )
+
+
+def unit_cost(line: Line) -> Decimal:
+    """Return US dollars per unit of a usage, rounded half-even to 12 decimals.
+
+    That is the price it was counted at: the catalogue's, brought to the unit of the usage, else
+    the emitter's, else what its cost comes to per unit; 0 for no usage.
+    """
+    if line.price_usd is not None:
+        times, parts = _IN_PRICE_UNITS.get((line.price_unit, line.unit), (1, 1))
+        numerator, denominator = line.price_usd.as_integer_ratio()
+        return _rounded(numerator * times, denominator * parts * (line.per_units or 1))
+    if line.unit_cost is not None:
+        return _rounded(*line.unit_cost.as_integer_ratio())
+    usage, per_usage = line.usage.as_integer_ratio()
+    if not usage:
+        return Decimal(0)
+    return _rounded(line.cost_nano * per_usage, usage * NANO_PER_USD)
+
+
+def _rounded(numerator: int, denominator: int) -> Decimal:
+    return Decimal(half_even(numerator * _UNIT_COST_SCALE, denominator)).scaleb(-UNIT_COST_PLACES)
+
+
+def _object(metadata: str | None) -> msgspec.Raw:
+    """Return metadata as it was sent, or an empty object where there was none."""
+    return msgspec.Raw(b"{}" if metadata in {None, "null"} else str(metadata).encode())

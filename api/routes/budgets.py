@@ -1,0 +1,224 @@
+"""What a user may spend, and how much of it is spent: `/api/costs/user/{userId}/budget`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from aiohttp import web
+from msgspec import UNSET, UnsetType
+
+from api.http.access import CALLER, Access, Route
+from api.http.bodies import read_json
+from api.http.options import ApiOptions
+from api.http.problems import invalid_body
+from api.http.replies import reply, tagged_reply
+from api.openapi.operations import Operation, Topic
+from api.routes.channels import problem_of, wanted_of
+from ledger.budgets.budgets import Budgets, ChannelsRefusedError, Standing
+from ledger.budgets.burn_rate import seconds_to_threshold
+from ledger.budgets.limits import FULL, Change
+from ledger.budgets.thresholds import is_reached
+from ledger.calls.periods import Period, time_zones
+from ledger.notifications.channels import Wanted
+from ledger.postgres.viewers import Viewer
+from schemas.alerts import BudgetAlert
+from schemas.budgets import (
+    MAX_DECIMALS,
+    MAX_LIMIT_USD,
+    MAX_THRESHOLD_PERCENT,
+    MAX_THRESHOLDS,
+    Budget,
+    BudgetChange,
+    LimitVersions,
+)
+from schemas.exact import Exact
+from schemas.jsonio import decode
+from schemas.money import Usd, nano_from_usd
+from schemas.numbers import Number
+
+_PATH: Final = "/api/costs/user/{userId}/budget"
+_FINEST: Final = Decimal(1).scaleb(-MAX_DECIMALS)
+_READ: Final = Operation(
+    name="getBudget",
+    topic=Topic.BUDGETS,
+    summary="What a user may spend, and how much of it is spent",
+    answers=Budget,
+    tagged=True,
+)
+_CHANGE: Final = Operation(
+    name="changeBudget",
+    topic=Topic.BUDGETS,
+    summary="Change a user's limits, thresholds, time zone or channels",
+    answers=Budget,
+    takes=BudgetChange,
+    example={"dailyLimit_usd": 10, "monthlyLimit_usd": "100.00", "thresholds": [50, 90]},
+)
+
+
+class BudgetRoutes:
+    """The routes about a user's budget."""
+
+    def __init__(self, budgets: Budgets, options: ApiOptions, now: Callable[[], datetime]) -> None:
+        self._budgets = budgets
+        self._options = options
+        self._now = now
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        return (
+            Route("GET", _PATH, Access.SELF, self.read, _READ),
+            Route("PUT", _PATH, Access.SELF, self.change, _CHANGE),
+        )
+
+    async def read(self, request: web.Request) -> web.Response:
+        """Answer with the user's budget."""
+        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
+        return tagged_reply(request, await self.body(viewer, user_id))
+
+    async def body(self, viewer: Viewer, user_id: str) -> Budget:
+        """Return the body about a user's budget as it is now; raises StoreUnavailableError."""
+        standing = await self._budgets.standing(viewer, user_id, self._now())
+        return budget(user_id, standing)
+
+    async def change(self, request: web.Request) -> web.Response:
+        """Change what the body names, and answer with the budget that results."""
+        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
+        body = await read_json(request, self._options.limits, BudgetChange)
+        change, channels = change_of(body), self._channels(body)
+        try:
+            standing = await self._budgets.change(viewer, user_id, change, self._now(), channels)
+        except ChannelsRefusedError as error:
+            raise problem_of(error.refusal) from None
+        return reply(budget(user_id, standing))
+
+    def _channels(self, body: BudgetChange) -> list[Wanted] | None:
+        """Return the channels that a body wants in place of those there are; raises a Problem."""
+        if body.channels is UNSET:
+            return None
+        return [wanted_of(one, self._options) for one in body.channels]
+
+
+def change_of(wanted: BudgetChange) -> Change:
+    """Return what a body asks to change; raises the 400 Problem, naming the field."""
+    return Change(
+        daily_limit=_limit("dailyLimit_usd", wanted.daily_limit_usd),
+        monthly_limit=_limit("monthlyLimit_usd", wanted.monthly_limit_usd),
+        call_limit=_limit("maxCostPerCall_usd", wanted.max_cost_per_call_usd),
+        alert_threshold_percent=(
+            None
+            if wanted.alert_threshold_percent is UNSET
+            else _percent("alertThreshold_percent", wanted.alert_threshold_percent, 100)
+        ),
+        thresholds=_thresholds(wanted.thresholds),
+        timezone=_timezone(wanted.timezone),
+        auto_cutoff=None if wanted.auto_cutoff is UNSET else wanted.auto_cutoff,
+    )
+
+
+def _limit(name: str, wanted: Number | UnsetType | None) -> tuple[bool, int | None]:
+    if wanted is UNSET:
+        return False, None
+    if wanted is None:
+        return True, None
+    return True, nano_from_usd(bounded(name, wanted, MAX_LIMIT_USD))
+
+
+def _percent(name: str, wanted: Number, most: int) -> Decimal:
+    percent = bounded(name, wanted, most)
+    if not percent:
+        raise invalid_body(f"`{name}` must be above 0.")
+    return percent
+
+
+def _thresholds(wanted: Sequence[Number] | UnsetType) -> tuple[Decimal, ...] | None:
+    """Return further thresholds, each once and in order; 100 is always one and is left out."""
+    if wanted is UNSET:
+        return None
+    if len(wanted) > MAX_THRESHOLDS:
+        raise invalid_body(f"`thresholds` may hold at most {MAX_THRESHOLDS} percentages.")
+    percents = {_percent("thresholds", one, MAX_THRESHOLD_PERCENT) for one in wanted}
+    return tuple(sorted(percents - {FULL}))
+
+
+def _timezone(wanted: str | UnsetType) -> str | None:
+    if wanted is UNSET:
+        return None
+    if wanted not in time_zones():
+        raise invalid_body("`timezone` must be an IANA time zone such as Europe/Berlin.")
+    return wanted
+
+
+def bounded(name: str, wanted: Number, most: int) -> Decimal:
+    """Return a number from 0 to `most` that is no finer than what can be kept.
+
+    Raises the 400 Problem, naming the field.
+    """
+    number = Decimal(wanted)
+    if not number.is_finite() or not 0 <= number <= most:
+        raise invalid_body(f"`{name}` must be a number from 0 to {most}.")
+    kept = number.quantize(_FINEST)
+    if kept != number:
+        raise invalid_body(f"`{name}` may have at most {MAX_DECIMALS} decimals.")
+    return kept.normalize()
+
+
+def budget(user_id: str, standing: Standing) -> Budget:
+    """Return the body about a user's budget."""
+    limits, day_nano, month_nano = standing.limits, standing.day_nano, standing.month_nano
+    daily, monthly, warning = limits.daily_nano, limits.monthly_nano, standing.warning_percent
+    day_seconds = _seconds(standing, daily, day_nano, standing.day)
+    month_seconds = _seconds(standing, monthly, month_nano, standing.month)
+    return Budget(
+        user_id=user_id,
+        daily_limit_usd=_usd(daily),
+        monthly_limit_usd=_usd(monthly),
+        max_cost_per_call_usd=_usd(limits.call_nano),
+        alert_threshold_percent=Exact(warning),
+        thresholds=[Exact(percent) for percent in standing.thresholds],
+        timezone=limits.timezone,
+        auto_cutoff=limits.auto_cutoff,
+        channels=list(standing.channels),
+        limit_versions=LimitVersions(
+            daily=limits.daily_version, monthly=limits.monthly_version, call=limits.call_version
+        ),
+        current_daily_spend=Usd(day_nano),
+        current_monthly_spend=Usd(month_nano),
+        daily_remaining=_remaining(daily, day_nano),
+        monthly_remaining=_remaining(monthly, month_nano),
+        alert_triggered=_reached(daily, day_nano, warning)
+        or _reached(monthly, month_nano, warning),
+        burn_rate_per_hour=Usd(standing.burn_rate),
+        daily_time_to_threshold_seconds=day_seconds,
+        monthly_time_to_threshold_seconds=month_seconds,
+        time_to_threshold_seconds=min(
+            (seconds for seconds in (day_seconds, month_seconds) if seconds is not None),
+            default=None,
+        ),
+        alerts=[decode(BudgetAlert, alert.encode()) for alert in standing.alerts],
+    )
+
+
+def _seconds(standing: Standing, limit: int | None, spend: int, period: Period) -> int | None:
+    """Return the seconds to the next threshold of a period's limit, None if none is in sight."""
+    if limit is None:
+        return None
+    left = period.end - standing.now
+    return seconds_to_threshold(
+        limit, spend, standing.thresholds, standing.burn_rate, left.days * 86_400 + left.seconds
+    )
+
+
+def _usd(nano: int | None) -> Usd | None:
+    return None if nano is None else Usd(nano)
+
+
+def _remaining(limit: int | None, spend: int) -> Usd | None:
+    return None if limit is None else Usd(max(limit - spend, 0))
+
+
+def _reached(limit: int | None, spend: int, threshold_percent: Decimal) -> bool:
+    """Say whether the spend is at or above the share of the limit that calls for an alert."""
+    return limit is not None and is_reached(spend, threshold_percent, limit)

@@ -1,0 +1,217 @@
+"""Lists: a user's calls (`…/calls`), and what happened to one call (`…/call/{callId}/events`)."""
+
+from __future__ import annotations
+
+from typing import Final, cast
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+
+from api.http.access import CALLER, Access, Route
+from api.http.identifiers import flaw_of
+from api.http.paging import CURSOR, LIMIT, cursor_of, limit_of, page
+from api.http.parameters import (
+    FIRST_DAY,
+    LAST_DAY,
+    NAME,
+    choice,
+    choice_of,
+    day_or_none,
+    end_of,
+    one_of,
+    start_of,
+)
+from api.http.problems import forbidden, invalid_parameter
+from api.http.replies import tagged_reply
+from api.openapi.operations import Operation, Parameter, Topic
+from api.routes.breakdown import costly, usual
+from ledger.calls.settlement import DEFAULT_PROCESSOR
+from ledger.postgres.viewers import ReaderPool
+from ledger.reports.lists import CallFilter, EventRow, ListedCall, list_calls, list_events
+from schemas.call_lists import (
+    CALL_STATUSES,
+    CallPage,
+    CallSummary,
+    EventPage,
+    ListedEvent,
+    ListedType,
+    Settled,
+)
+from schemas.costs import UNKNOWN_PERSONA
+from schemas.events import CallStatus, CostVoided, EventReference
+from schemas.exact import Exact
+from schemas.jsonio import decode, encode
+from schemas.money import Usd
+
+PERSONA: Final = Parameter(
+    "personaId", f"Only calls with this persona; `{UNKNOWN_PERSONA}` where nobody named one.", NAME
+)
+STATUS: Final = choice("status", "Only calls that stand like this.", CALL_STATUSES)
+
+_LIST_CALLS: Final = Operation(
+    name="listCalls",
+    topic=Topic.CALLS,
+    summary="A user's calls, newest first",
+    answers=CallPage,
+    tagged=True,
+    query=(LIMIT, CURSOR, FIRST_DAY, LAST_DAY, PERSONA, STATUS),
+)
+_EVENTS: Final = Operation(
+    name="listCallEvents",
+    topic=Topic.CALLS,
+    summary="What happened to the cost of a call, in order of time",
+    answers=EventPage,
+    tagged=True,
+    query=(LIMIT, CURSOR),
+)
+
+
+class CallLists:
+    """The routes that list calls and their events."""
+
+    def __init__(self, readers: ReaderPool) -> None:
+        self._readers = readers
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        return (
+            Route("GET", "/api/costs/user/{userId}/calls", Access.SELF, self.calls, _LIST_CALLS),
+            Route("GET", "/api/costs/call/{callId}/events", Access.OWNER, self.events, _EVENTS),
+        )
+
+    async def calls(self, request: web.Request) -> web.Response:
+        """Answer with a page of the user's calls, newest first."""
+        user_id, limit = request.match_info["userId"], limit_of(request)
+        rows = await list_calls(
+            self._readers,
+            request[CALLER].viewer,
+            user_id,
+            filter_of(request),
+            after=cursor_of(request),
+            unnamed_persona=UNKNOWN_PERSONA,
+            most=limit + 1,
+        )
+        shown, following = page(rows, limit, lambda call: call.position)
+        calls = [summary(call) for call in shown]
+        return tagged_reply(request, CallPage(user_id=user_id, calls=calls, next_cursor=following))
+
+    async def events(self, request: web.Request) -> web.Response:
+        """Answer with a page of what happened to a call; 403 as for the call itself."""
+        call_id, limit = request.match_info["callId"], limit_of(request)
+        found = await list_events(
+            self._readers,
+            request[CALLER].viewer,
+            call_id,
+            after=cursor_of(request, _is_identity),
+            most=limit + 1,
+        )
+        if found is None:
+            raise forbidden()
+        rows, archived = found
+        shown, following = page(rows, limit, lambda event: event.position)
+        events = [listed_event(event) for event in shown]
+        body = EventPage(
+            call_id=call_id, events=events, next_cursor=following, archived_events=archived
+        )
+        return tagged_reply(request, body)
+
+
+def filter_of(request: web.Request) -> CallFilter:
+    """Return which calls the query asks for; raises the 400 Problem."""
+    first, last = day_or_none(request, FIRST_DAY), day_or_none(request, LAST_DAY)
+    if first and last and last < first:
+        raise invalid_parameter("endDate", "must not be before `startDate`")
+    persona_id, status = one_of(request, PERSONA), choice_of(request, STATUS)
+    if persona_id is not None and (flaw := flaw_of(persona_id)) is not None:
+        raise invalid_parameter(PERSONA.name, flaw)
+    return CallFilter(
+        start_of(first) if first else None,
+        end_of(last) if last else None,
+        persona_id,
+        status,
+    )
+
+
+def _is_identity(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
+
+
+def summary(call: ListedCall) -> CallSummary:
+    """Return a call as a list shows it."""
+    profit = call.profit
+    return CallSummary(
+        call_id=call.call_id,
+        user_id=call.user_id,
+        persona_id=call.persona_id,
+        status=cast(CallStatus, call.status),
+        duration_seconds=Exact.of_milliseconds(call.duration_ms),
+        total_cost=Usd(profit.cost_nano),
+        cost_by_service=usual(call.costs),
+        charged_to_user=Usd(profit.charged_nano),
+        refunded=Usd(profit.refunded_nano),
+        gross_profit=Usd(profit.gross_nano),
+        gross_margin_percent=profit.margin_percent,
+        estimated=call.estimated,
+        created_at=call.first_at,
+        calculated_at=call.updated_at,
+        started_at=call.started_at,
+        ended_at=call.ended_at,
+    )
+
+
+def listed_event(event: EventRow) -> ListedEvent:
+    """Return an event as a list shows it."""
+    costs, amount_nano = moved(event)
+    return ListedEvent(
+        source=event.source,
+        id=event.event_id,
+        type=cast(ListedType, event.type),
+        time=event.time,
+        recorded_at=event.recorded_at,
+        service=event.service,
+        operation=event.operation,
+        model=event.model,
+        usage=None if event.usage is None else Exact(event.usage),
+        unit=event.unit,
+        unit_cost=None if event.unit_cost is None else Exact(event.unit_cost),
+        total_cost=Usd(sum(costs.values())),
+        cost_by_service=costly(costs),
+        amount=Usd(amount_nano),
+        estimated=event.estimated,
+        voided=event.voided,
+        voids=_voids(event),
+        data=msgspec.Raw((data_of(event) or "{}").encode()),
+    )
+
+
+def moved(event: EventRow) -> tuple[dict[str, int], int]:
+    """Return the nano-dollars that an event costs by service, and what the user pays for it."""
+    decided = event.decided()
+    if decided is None:
+        return ({event.service: event.cost_nano} if event.service else {}), event.amount_nano
+    costs = dict(decided.infrastructure)
+    costs[DEFAULT_PROCESSOR] = costs.get(DEFAULT_PROCESSOR, 0) + decided.default_fee
+    return costs, decided.default_charge
+
+
+def data_of(event: EventRow) -> str | None:
+    """Return the data of an event as users see it: the ledger's own are in nano-dollars."""
+    decided = event.decided()
+    if decided is None:
+        return event.data
+    settled = Settled(
+        infrastructure={service: Usd(nano) for service, nano in decided.infrastructure.items()},
+        default_charge=Usd(decided.default_charge),
+        default_fee=Usd(decided.default_fee),
+    )
+    return encode(settled).decode()
+
+
+def _voids(event: EventRow) -> EventReference | None:
+    if event.type != "cost.voided" or not event.data:
+        return None
+    return decode(CostVoided, event.data.encode()).voids

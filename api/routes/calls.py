@@ -1,0 +1,90 @@
+"""What one call costs and earns: `GET /api/costs/call/{callId}`."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from aiohttp import web
+
+from api.http.access import CALLER, Access, Route
+from api.http.problems import forbidden
+from api.http.replies import tagged_reply
+from api.openapi.operations import Operation, Topic
+from api.routes.breakdown import api_costs, by_service, of_class
+from ledger.postgres.viewers import ReaderPool
+from ledger.reports.costs import CallReport, call_report
+from schemas.costs import (
+    INFRASTRUCTURE_SERVICES,
+    TRANSACTION_SERVICES,
+    CallCost,
+    InfrastructureCost,
+    TransactionCost,
+)
+from schemas.events import CallStatus
+from schemas.exact import Exact
+from schemas.money import Usd
+
+
+class Calls:
+    """The routes about single calls."""
+
+    def __init__(self, readers: ReaderPool) -> None:
+        self._readers = readers
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        operation = Operation(
+            name="getCallCost",
+            topic=Topic.CALLS,
+            summary="What one call costs and earns, so far",
+            answers=CallCost,
+            tagged=True,
+        )
+        path = "/api/costs/call/{callId}"
+        return (Route("GET", path, Access.OWNER, self.cost, operation),)
+
+    async def cost(self, request: web.Request) -> web.Response:
+        """Answer with one call; 403 for another user's and for one that does not exist."""
+        viewer = request[CALLER].viewer
+        report = await call_report(self._readers, viewer, request.match_info["callId"])
+        if report is None:
+            raise forbidden()
+        return tagged_reply(request, call_cost(report))
+
+
+def call_cost(report: CallReport) -> CallCost:
+    """Return the body about a call."""
+    costs, profit = report.costs, report.profit
+    return CallCost(
+        call_id=report.call_id,
+        user_id=report.user_id,
+        persona_id=report.persona_id,
+        status=cast(CallStatus, report.status),
+        duration_seconds=Exact.of_milliseconds(report.duration_ms),
+        api_costs=api_costs(costs, report.lines),
+        infrastructure_costs={
+            service: InfrastructureCost(cost_per_call=cost)
+            for service, cost in of_class(costs, "infrastructure", INFRASTRUCTURE_SERVICES).items()
+        },
+        transaction_costs={
+            service: TransactionCost(total_fee=cost)
+            for service, cost in of_class(costs, "transaction", TRANSACTION_SERVICES).items()
+        },
+        total_api_cost=Usd(costs.total_nano("api")),
+        total_infrastructure_cost=Usd(costs.total_nano("infrastructure")),
+        total_transaction_cost=Usd(costs.total_nano("transaction")),
+        total_cost=Usd(profit.cost_nano),
+        cost_by_service=by_service(costs),
+        charged_to_user=Usd(profit.charged_nano),
+        refunded=Usd(profit.refunded_nano),
+        net_revenue=Usd(profit.net_revenue_nano),
+        gross_profit=Usd(profit.gross_nano),
+        gross_margin=Exact(profit.margin),
+        gross_margin_percent=profit.margin_percent,
+        estimated=report.estimated,
+        created_at=report.first_at,
+        calculated_at=report.updated_at,
+        started_at=report.started_at,
+        ended_at=report.ended_at,
+        archived_events=report.archived_events,
+    )

@@ -1,0 +1,188 @@
+"""Where a user wants to be told of alerts: `/api/costs/user/{userId}/channels`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from aiohttp import web
+from msgspec import UNSET
+
+from api.http.access import CALLER, Access, Route
+from api.http.bodies import parsed
+from api.http.limits import read_body
+from api.http.options import ApiOptions
+from api.http.paging import CURSOR, number_of
+from api.http.problems import Problem, forbidden, invalid_body, rate_limited
+from api.http.replies import reply, tagged_reply
+from api.openapi.operations import Operation, Topic
+from ledger.notifications.addresses import AddressError, checked
+from ledger.notifications.channels import (
+    NEWEST,
+    Refusal,
+    Wanted,
+    ask_for_code,
+    ask_for_test,
+    create_channel,
+    list_deliveries,
+    read_channels,
+    remove_channel,
+    verify_channel,
+)
+from ledger.postgres.viewers import ReaderPool, Viewer
+from schemas.notices import (
+    Channel,
+    Channels,
+    Deliveries,
+    NewChannel,
+    Proof,
+    Requested,
+    WantedChannel,
+)
+
+T = TypeVar("T")
+
+_ALL: Final = "/api/costs/user/{userId}/channels"
+_ONE: Final = _ALL + "/{channelId}"
+
+
+def _operation(name: str, summary: str, answers: type) -> Operation:
+    return Operation(name=name, topic=Topic.CHANNELS, summary=summary, answers=answers)
+
+
+_LIST: Final = replace(
+    _operation("listChannels", "Where a user wants to be told of alerts", Channels), tagged=True
+)
+_CREATE: Final = replace(
+    _operation("createChannel", "Make a channel", NewChannel),
+    takes=WantedChannel,
+    example={"type": "webhook", "address": "https://example.com/alerts"},
+)
+_REMOVE: Final = _operation("removeChannel", "Take a channel away", Channels)
+_VERIFY: Final = replace(
+    _operation("verifyChannel", "Verify a channel by its code", Channel),
+    takes=Proof,
+    example={"code": "123456"},
+    optional=True,
+)
+_TEST: Final = _operation("testChannel", "Have a test message sent", Requested)
+_DELIVERIES: Final = Operation(
+    name="listDeliveries",
+    topic=Topic.CHANNELS,
+    summary="What was sent to a channel, newest first",
+    answers=Deliveries,
+    tagged=True,
+    query=(CURSOR,),
+)
+
+
+class ChannelRoutes:
+    """The routes about a user's channels."""
+
+    def __init__(self, readers: ReaderPool, options: ApiOptions) -> None:
+        self._readers = readers
+        self._options = options
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        return (
+            Route("GET", _ALL, Access.SELF, self.list, _LIST),
+            Route("POST", _ALL, Access.SELF, self.create, _CREATE),
+            Route("DELETE", _ONE, Access.SELF, self.remove, _REMOVE),
+            Route("POST", _ONE + "/verify", Access.SELF, self.verify, _VERIFY),
+            Route("POST", _ONE + "/test", Access.SELF, self.test, _TEST),
+            Route("GET", _ONE + "/deliveries", Access.SELF, self.deliveries, _DELIVERIES),
+        )
+
+    async def list(self, request: web.Request) -> web.Response:
+        """Answer with all channels."""
+        viewer, user_id = _about(request)
+        channels = await read_channels(self._readers, viewer, user_id)
+        return tagged_reply(request, Channels(channels=channels))
+
+    async def create(self, request: web.Request) -> web.Response:
+        """Make a channel, and answer with it and its secret."""
+        viewer, user_id = _about(request)
+        wanted = wanted_of(await self._body(request, WantedChannel), self._options)
+        async with self._readers.writing(viewer) as connection:
+            made = await create_channel(connection, viewer, user_id, wanted)
+        return reply(granted(made))
+
+    async def remove(self, request: web.Request) -> web.Response:
+        """Take a channel away, and answer with those that remain."""
+        viewer, user_id = _about(request)
+        async with self._readers.writing(viewer) as connection:
+            left = await remove_channel(connection, viewer, user_id, _channel(request))
+        return reply(Channels(channels=granted(left)))
+
+    async def verify(self, request: web.Request) -> web.Response:
+        """Verify a channel by its code; without a code, have a new one sent."""
+        viewer, user_id = _about(request)
+        code = (await self._body(request, Proof)).code
+        async with self._readers.writing(viewer) as connection:
+            if code is UNSET:
+                channel = await ask_for_code(connection, viewer, user_id, _channel(request))
+            else:
+                channel = await verify_channel(connection, viewer, user_id, _channel(request), code)
+        return reply(granted(channel))
+
+    async def test(self, request: web.Request) -> web.Response:
+        """Have a test message sent, and answer with the id by which its delivery is listed."""
+        viewer, user_id = _about(request)
+        async with self._readers.writing(viewer) as connection:
+            asked = await ask_for_test(connection, viewer, user_id, _channel(request))
+        return reply(Requested(delivery_id=granted(asked)))
+
+    async def deliveries(self, request: web.Request) -> web.Response:
+        """Answer with what was sent to a channel, newest first, and with every attempt."""
+        viewer, user_id = _about(request)
+        number = number_of(request)
+        before = NEWEST if number is None else number
+        async with self._readers.reading(viewer) as connection:
+            page = await list_deliveries(connection, viewer, user_id, _channel(request), before)
+        return tagged_reply(request, granted(page))
+
+    async def _body(self, request: web.Request, kind: type[T]) -> T:
+        return parsed(await read_body(request, self._options.limits) or b"{}", kind)
+
+
+def wanted_of(body: WantedChannel, options: ApiOptions) -> Wanted:
+    """Return the channel that a body asks for; raises the 400 Problem."""
+    if body.type not in options.channel_types:
+        ways = ", ".join(options.channel_types)
+        raise invalid_body(
+            f"`type` {body.type} is not set up on this server; it can deliver by {ways}."
+        )
+    if "\0" in body.address:
+        raise invalid_body("`address` has a character that no address has.")
+    try:
+        address = checked(body.type, body.address, allow_private=options.webhook_allow_private)
+    except AddressError as error:
+        raise invalid_body(str(error)) from None
+    return Wanted(body.type, address)
+
+
+def _about(request: web.Request) -> tuple[Viewer, str]:
+    return request[CALLER].viewer, request.match_info["userId"]
+
+
+def _channel(request: web.Request) -> str:
+    return request.match_info["channelId"]
+
+
+def granted(answer: T | Refusal) -> T:
+    """Return what was asked for; raises the Problem that a refusal is."""
+    if not isinstance(answer, Refusal):
+        return answer
+    raise problem_of(answer)
+
+
+def problem_of(refusal: Refusal) -> Problem:
+    """Return the answer that a refusal comes to."""
+    if refusal.absent:
+        return forbidden()
+    if refusal.after_seconds is None:
+        return invalid_body(refusal.message)
+    problem = rate_limited(refusal.after_seconds)
+    problem.message = f"{refusal.message} Come back in {refusal.after_seconds} s."
+    return problem

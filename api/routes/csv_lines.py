@@ -1,0 +1,173 @@
+"""What an export says: its columns, and the lines of each row, for RFC 4180 and spreadsheets.
+
+Money and other numbers are exact decimals. A spreadsheet may split a cell at `;`, a tab or a line
+break as well, so each of these begins a piece of its own. An apostrophe goes in front of a piece
+that a spreadsheet could take for a formula, or that begins with an apostrophe. Without the first
+apostrophe of each piece the text is what it was.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from api.routes.call_lists import data_of, moved
+from ledger.calls.settlement import DEFAULT_PROCESSOR
+from ledger.reports.exports import Exported, ExportedDay, ExportedEvent, ExportKind
+from ledger.reports.lists import ListedCall
+from schemas.costs import USUAL_SERVICES
+from schemas.exact import exact_text
+from schemas.money import usd_text
+
+_OFFSET: Final = len("+00:00")
+_GUARDED_PIECE: Final = re.compile(r"(^|[;\t\r\n])(?=[\t\r\n']|\s*[=+\-@＝＋－＠])")  # noqa: RUF001
+_SERVICES: Final = (*(f"{service}_usd" for service in USUAL_SERVICES), "otherServices_usd")
+
+COLUMNS: Final[Mapping[ExportKind, tuple[str, ...]]] = {
+    "events": (
+        "time", "recordedAt", "callId", "personaId", "type", "service", "operation",
+        "operationSent", "model", "usage", "unit", "unitCost_usd", "cost_usd", "amount_usd",
+        "estimated", "voided", "source", "id", "data",
+    ),
+    "calls": (
+        "callId", "personaId", "status", "createdAt", "startedAt", "endedAt", "duration_seconds",
+        "totalCost_usd", "chargedToUser_usd", "refunded_usd", "grossProfit_usd", "estimated",
+        *_SERVICES,
+    ),
+    "daily": (
+        "date", "calls", "duration_seconds", "totalCost_usd", "chargedToUser_usd", "refunded_usd",
+        "grossProfit_usd", *_SERVICES,
+    ),
+}  # fmt: skip
+"""The first line of each kind of export."""
+
+
+def header(kind: ExportKind) -> bytes:
+    """Return the line that names the columns."""
+    return _written([COLUMNS[kind]])
+
+
+def lines(rows: Iterable[Exported]) -> bytes:
+    """Return rows as lines of CSV."""
+    return _written(line for row in rows for line in _cells(row))
+
+
+def _written(cells: Iterable[Iterable[str]]) -> bytes:
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows(cells)
+    return out.getvalue().encode()
+
+
+def text_cell(text: str | None) -> str:
+    """Return a text as a cell of which no spreadsheet takes a piece for a formula."""
+    return _GUARDED_PIECE.sub(r"\1'", text) if text else ""
+
+
+def _cells(row: Exported) -> Iterator[tuple[str, ...]]:
+    if isinstance(row, ExportedEvent):
+        yield from _event(row)
+    else:
+        yield _call(row) if isinstance(row, ListedCall) else _day(row)
+
+
+def _event(row: ExportedEvent) -> Iterator[tuple[str, ...]]:
+    """Yield a line for each service that an event costs something, so that a sum of a column holds.
+
+    What the user pays stands on the last of them.
+    """
+    event = row.event
+    if event.type != "call.settled":
+        yield _line(row, event.service, event.cost_nano, event.amount_nano)
+        return
+    costs, amount_nano = moved(event)
+    last = costs.pop(DEFAULT_PROCESSOR, 0)
+    for service, nano in costs.items():
+        if nano:
+            yield _line(row, service, nano, 0)
+    if last or amount_nano or not any(costs.values()):
+        yield _line(row, DEFAULT_PROCESSOR if last or amount_nano else None, last, amount_nano)
+
+
+def _line(
+    row: ExportedEvent, service: str | None, cost_nano: int, amount_nano: int
+) -> tuple[str, ...]:
+    event = row.event
+    return (
+        _moment(event.time),
+        _moment(event.recorded_at),
+        text_cell(row.call_id),
+        text_cell(row.persona_id),
+        event.type,
+        text_cell(service),
+        text_cell(event.operation),
+        text_cell(row.operation_sent),
+        text_cell(event.model),
+        _number(event.usage),
+        event.unit or "",
+        _number(event.unit_cost),
+        usd_text(cost_nano) if cost_nano else "0",
+        usd_text(amount_nano) if amount_nano else "0",
+        _flag(event.estimated),
+        _flag(event.voided),
+        text_cell(event.source),
+        text_cell(event.event_id),
+        text_cell(data_of(event)),
+    )
+
+
+def _call(row: ListedCall) -> tuple[str, ...]:
+    return (
+        text_cell(row.call_id),
+        text_cell(row.persona_id),
+        row.status,
+        _moment(row.first_at),
+        _moment(row.started_at),
+        _moment(row.ended_at),
+        _seconds(row.duration_ms),
+        usd_text(row.profit.cost_nano),
+        usd_text(row.profit.charged_nano),
+        usd_text(row.profit.refunded_nano),
+        usd_text(row.profit.gross_nano),
+        _flag(row.estimated),
+        *_by_service(row.costs),
+    )
+
+
+def _day(row: ExportedDay) -> tuple[str, ...]:
+    return (
+        row.day.isoformat(),
+        str(row.calls),
+        _seconds(row.duration_ms),
+        usd_text(row.profit.cost_nano),
+        usd_text(row.profit.charged_nano),
+        usd_text(row.profit.refunded_nano),
+        usd_text(row.profit.gross_nano),
+        *_by_service(row.costs),
+    )
+
+
+def _by_service(costs: Mapping[str, int]) -> Iterator[str]:
+    for service in USUAL_SERVICES:
+        yield usd_text(costs.get(service, 0))
+    yield usd_text(sum(nano for name, nano in costs.items() if name not in USUAL_SERVICES))
+
+
+def _moment(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment.isoformat()[:-_OFFSET]}Z"
+
+
+def _number(value: Decimal | None) -> str:
+    return "" if value is None else exact_text(value)
+
+
+def _seconds(milliseconds: int) -> str:
+    return exact_text(Decimal(milliseconds).scaleb(-3))
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"

@@ -1,0 +1,138 @@
+"""A user's data as a file: `GET /api/costs/user/{userId}/export.csv`, streamed row by row."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+from datetime import date
+from typing import Final, get_args
+
+from aiohttp import hdrs, web
+
+from api.http.access import ADDRESS, CALLER, Access, Route
+from api.http.options import Limits
+from api.http.parameters import end_of, is_given, one_of, start_of
+from api.http.problems import LimitName, invalid_parameter
+from api.http.slots import Slots
+from api.http.streams_out import ClientGoneError, ClientTooSlowError, Streamed
+from api.openapi.operations import CSV, File, Operation, Parameter, Topic
+from api.routes.csv_lines import header, lines
+from api.routes.spending import END_DATE, PERIOD, SPAN, START_DATE, Days, custom_days, days_of
+from ledger.postgres.viewers import ReaderPool, StoreUnavailableError, Viewer
+from ledger.reports.exports import ExportKind, exporting
+
+_KINDS: Final[tuple[ExportKind, ...]] = get_args(ExportKind)
+TYPE: Final = Parameter(
+    "type",
+    "What a line is for: an event, a call or a day.",
+    {"type": "string", "enum": [*_KINDS]},
+    required=True,
+)
+_NAME_CHARACTERS_MOST: Final = 64
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Exports:
+    """The route that exports; `readers` are its own, so that it cannot starve the others."""
+
+    def __init__(
+        self,
+        readers: ReaderPool,
+        limits: Limits,
+        today: Callable[[], date],
+        count_refusal: Callable[[LimitName], None],
+    ) -> None:
+        self._readers = readers
+        self._limits = limits
+        self._today = today
+        self._count_refusal = count_refusal
+        self._slots = Slots(
+            limits.exports, limits.exports_per_user, limits.exports_per_address, "exports"
+        )
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        operation = Operation(
+            name="exportCosts",
+            topic=Topic.SPENDING,
+            summary="A user's data as a file of comma-separated values",
+            answers=File(
+                "The file (RFC 4180, UTF-8, the first line names the columns). It is streamed, and "
+                "whole only if the transfer ends without an error. A client that reads it below "
+                "the minimum pace is disconnected.",
+                CSV,
+            ),
+            query=(TYPE, *SPAN),
+        )
+        path = "/api/costs/user/{userId}/export.csv"
+        return (Route("GET", path, Access.SELF, self.export, operation),)
+
+    async def export(self, request: web.Request) -> web.StreamResponse:
+        """Answer with the file, or only with its head where that is what is asked for."""
+        user_id, caller = request.match_info["userId"], request[CALLER]
+        kind, days = kind_of(request), export_days(request, self._today())
+        file = Streamed(
+            request,
+            headers_of(kind, user_id, days),
+            self._limits.send_seconds,
+            self._limits.export_bytes_per_second,
+        )
+        if request.method == hdrs.METH_HEAD:
+            return file.response
+        with self._slots.taken(caller.user_id, request[ADDRESS]):
+            try:
+                async with asyncio.timeout(self._limits.export_seconds):
+                    await self._send(file, caller.viewer, user_id, kind, days)
+                    return await file.end()
+            except (ClientGoneError, StoreUnavailableError, TimeoutError) as error:
+                if isinstance(error, ClientTooSlowError):
+                    self._count_refusal("export_pace")
+                if not file.has_begun:
+                    raise StoreUnavailableError(str(error)) from error
+                _log.warning("export broken off: %s", error, extra={"action": "export_broken_off"})
+                return file.break_off()
+            except BaseException:  # a file that ends here, for whatever reason, is not whole
+                file.break_off()
+                raise
+
+    async def _send(
+        self, file: Streamed, viewer: Viewer, user_id: str, kind: ExportKind, days: Days
+    ) -> None:
+        span = (start_of(days.first), end_of(days.last))
+        async with exporting(self._readers, viewer, user_id, kind, span) as rows:
+            head = header(kind)
+            async for some in rows:
+                await file.send(head + lines(some))
+                head = b""
+            await file.send(head)
+
+
+def kind_of(request: web.Request) -> ExportKind:
+    """Return which rows the query asks for; raises the 400 Problem."""
+    kind = one_of(request, TYPE)
+    if kind not in _KINDS:
+        raise invalid_parameter(TYPE.name, f"must be one of {', '.join(_KINDS)}")
+    return kind
+
+
+def export_days(request: web.Request, today: date) -> Days:
+    """Return the days that dates, or a `period`, name; raises the 400 Problem."""
+    dated = is_given(request, START_DATE) or is_given(request, END_DATE)
+    if dated and not is_given(request, PERIOD):
+        return custom_days(request)
+    return days_of(request, today)
+
+
+def headers_of(kind: ExportKind, user_id: str, days: Days) -> dict[str, str]:
+    """Return the head of a file whose name says what it is."""
+    user = _UNSAFE.sub("_", user_id)[:_NAME_CHARACTERS_MOST]
+    name = f"cost-analytics-{kind}-{user}-{days.first}-{days.last}.csv"
+    return {
+        "Cache-Control": "no-store",
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Type": "text/csv; charset=utf-8; header=present",
+    }

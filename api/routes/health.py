@@ -1,0 +1,141 @@
+"""Whether the process lives, and whether it can serve; for supervisors, so without a token.
+
+`/ready` answers from memory: the checks run in the background, so that however many requests come,
+they cost neither a connection nor a query. What was found is at most STALE_SECONDS old.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from aiohttp import web
+from msgspec import Struct
+
+from api.http.access import Access, Route
+from api.http.problems import Problem
+from api.http.replies import reply
+from api.openapi.operations import Operation, Topic
+from ledger.postgres.viewers import ReaderPool, StoreUnavailableError
+
+CHECK_SECONDS_MOST: Final = 3
+REFRESH_SECONDS: Final = 2
+REFRESH_SECONDS_UNREADY: Final = 0.5
+STALE_SECONDS: Final = 10
+"""An older finding counts as none: the checks themselves are stuck."""
+_NS_PER_SECOND: Final = 1_000_000_000
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Check(NamedTuple):
+    """Something that must hold before the process can serve; `holds` may raise, which is a no."""
+
+    name: str
+    holds: Callable[[], Awaitable[bool]]
+
+
+class Status(Struct, omit_defaults=True):
+    """`ok`, or `ready` with what was checked."""
+
+    status: str
+    checks: list[str] = []
+
+
+class Health:
+    """`/health` and `/ready`."""
+
+    def __init__(self, readers: ReaderPool, checks: Sequence[Check]) -> None:
+        self._readers = readers
+        self._checks = (Check("schema", self._schema_is_current), *checks)
+        self._missing: list[str] = []
+        self._checked_at_ns = 0
+        self._has_checked = asyncio.Event()
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        health = Operation(
+            name="getHealth",
+            topic=Topic.SERVICE,
+            summary="Whether the process lives",
+            answers=Status,
+        )
+        ready = Operation(
+            name="getReadiness",
+            topic=Topic.SERVICE,
+            summary="Whether the process can serve",
+            answers=Status,
+            fails=(503,),
+        )
+        return (
+            Route("GET", "/health", Access.ANYONE, self.health, health),
+            Route("GET", "/ready", Access.ANYONE, self.ready, ready),
+        )
+
+    async def health(self, request: web.Request) -> web.Response:  # noqa: ARG002
+        """Answer 200: whoever reads this knows that the process lives."""
+        return reply(Status("ok"))
+
+    async def ready(self, request: web.Request) -> web.Response:  # noqa: ARG002
+        """Answer 200 once everything holds, else 503 with the names of what does not."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CHECK_SECONDS_MOST + 1):
+                await self._has_checked.wait()
+        age_ns = time.monotonic_ns() - self._checked_at_ns
+        is_stale = not self._has_checked.is_set() or age_ns > STALE_SECONDS * _NS_PER_SECOND
+        missing = ["checks"] if is_stale else self._missing
+        if missing:
+            raise Problem(
+                503, "not_ready", f"Not ready: {', '.join(missing)}.", {"Retry-After": "1"}
+            )
+        return reply(Status("ready", [check.name for check in self._checks]))
+
+    def attach(self, app: web.Application) -> None:
+        """Run the checks as long as the application runs."""
+        app.cleanup_ctx.append(self._running)
+
+    async def _running(self, _: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._refresh())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _refresh(self) -> None:
+        while True:
+            answers = await asyncio.gather(*map(self._holds, self._checks))
+            found = zip(self._checks, answers, strict=True)
+            self._missing = [check.name for check, holds in found if not holds]
+            self._checked_at_ns = time.monotonic_ns()
+            self._has_checked.set()
+            await asyncio.sleep(REFRESH_SECONDS_UNREADY if self._missing else REFRESH_SECONDS)
+
+    async def _schema_is_current(self) -> bool:
+        try:
+            if not await self._readers.schema_is_current():
+                return False
+            problems = await self._readers.access_problems()
+        except StoreUnavailableError:
+            return False
+        for problem in problems[:1]:
+            _log.error(
+                "%s Run `cost-analytics migrate`.",
+                problem,
+                extra={"action": "schema_unreadable", "problems": len(problems)},
+            )
+        return not problems
+
+    async def _holds(self, check: Check) -> bool:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS_MOST):
+                return await check.holds()
+        except Exception:
+            # A check that fails in whatever way does not hold; the trace is logged once.
+            if check.name not in self._missing:
+                _log.exception("check %s", check.name, extra={"action": "check_failed"})
+            return False

@@ -1,0 +1,218 @@
+"""The price catalogue for administrators: `/api/admin/prices`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from aiohttp import web
+
+from api.http.access import CALLER, Access, Route
+from api.http.bodies import read_json
+from api.http.options import Limits
+from api.http.parameters import SERVICE, flag, flag_of, service_of
+from api.http.problems import invalid_body, invalid_parameter, not_found, price_conflict
+from api.http.replies import reply, tagged_reply
+from api.openapi.operations import Operation, Topic
+from api.routes.repricing import RerateRoutes
+from ledger.postgres.viewers import ReaderPool
+from ledger.prices.approval import DecidedError, decide
+from ledger.prices.entry import (
+    ListedPrice,
+    PriceConflictError,
+    enter_prices,
+    list_prices,
+)
+from ledger.prices.proposals import Decision, NoProposalError, Proposal, list_proposals
+from ledger.prices.rows import InvalidPriceError, PriceRow, price_row
+from ledger.repricing.repricer import Rerater
+from schemas.exact import Exact
+from schemas.prices import PriceEntered, PriceEntry, PriceItem, PriceList, PriceProposal
+
+_PATH: Final = "/api/admin/prices"
+_ONE: Final = _PATH + "/{proposalId}"
+_ID_DIGITS_MOST: Final = 9
+ALL: Final = flag("all", "Whether to list prices that others replaced, too.", usually=False)
+_LIST: Final = Operation(
+    name="listPrices",
+    topic=Topic.PRICES,
+    summary="The catalogue, and what waits for approval",
+    answers=PriceList,
+    tagged=True,
+    query=(SERVICE, ALL),
+)
+_ENTER: Final = Operation(
+    name="enterPrice",
+    topic=Topic.PRICES,
+    summary="Enter a price",
+    answers=PriceEntered,
+    takes=PriceEntry,
+    example={
+        "service": "twilio",
+        "operation": "outbound_call",
+        "unit": "minutes",
+        "price_usd": "0.015",
+    },
+    fails=(409,),
+)
+
+
+class PriceRoutes:
+    """The routes about prices."""
+
+    def __init__(
+        self,
+        readers: ReaderPool,
+        rerater: Rerater | None,
+        limits: Limits,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._rerates = RerateRoutes(rerater, now)
+        self._readers = readers
+        self._limits = limits
+        self._now = now
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        approve = _deciding("approvePrice", "Let a price that waits into the catalogue")
+        reject = _deciding("rejectPrice", "Keep a price that waits out of the catalogue")
+        return (
+            Route("GET", _PATH, Access.ADMIN, self.list, _LIST),
+            Route("POST", _PATH, Access.ADMIN, self.enter, _ENTER),
+            Route("POST", f"{_ONE}/approve", Access.ADMIN, self.approve, approve),
+            Route("POST", f"{_ONE}/reject", Access.ADMIN, self.reject, reject),
+            *self._rerates.routes(),
+        )
+
+    async def list(self, request: web.Request) -> web.Response:
+        """Answer with the catalogue and what waits for approval."""
+        service, with_past = service_of(request), flag_of(request, ALL)
+        now = self._now()
+        async with self._readers.reading(request[CALLER].viewer) as connection:
+            prices = await list_prices(connection, at=now, service=service)
+            pending = await list_proposals(connection, service)
+        shown = [item(price, now) for price in prices if with_past or price.state != "past"]
+        return tagged_reply(request, PriceList(prices=shown, pending=[*map(proposed, pending)]))
+
+    async def enter(self, request: web.Request) -> web.Response:
+        """Enter a price, or let it wait where it differs much from the one in force."""
+        entry = await read_json(request, self._limits, PriceEntry)
+        caller = request[CALLER]
+        row = _row(entry, caller.user_id, self._now())
+        try:
+            async with self._readers.writing(caller.viewer) as connection:
+                entered = await enter_prices(
+                    connection, [row], set_by=f"admin {caller.user_id}", approved=entry.approve
+                )
+        except PriceConflictError as error:
+            raise price_conflict(str(error)) from None
+        if entered.added:
+            return reply(PriceEntered(result="entered", proposal=None))
+        waiting = [proposed(proposal) for proposal in entered.waiting]
+        return reply(
+            PriceEntered(
+                result="pending" if waiting else "known", proposal=next(iter(waiting), None)
+            )
+        )
+
+    async def approve(self, request: web.Request) -> web.Response:
+        """Let a price that waits into the catalogue."""
+        return await self._decide(request, "approved")
+
+    async def reject(self, request: web.Request) -> web.Response:
+        """Keep a price that waits out of the catalogue."""
+        return await self._decide(request, "rejected")
+
+    async def _decide(self, request: web.Request, decision: Decision) -> web.Response:
+        proposal_id, caller = _proposal_id(request), request[CALLER]
+        try:
+            async with self._readers.writing(caller.viewer) as connection:
+                decided = await decide(
+                    connection, proposal_id, decision, decided_by=f"admin {caller.user_id}"
+                )
+        except NoProposalError:
+            raise not_found(f"No price with the number {proposal_id} waits.") from None
+        except (DecidedError, PriceConflictError) as error:
+            raise price_conflict(f"Price {proposal_id}: {error}.".replace("..", ".")) from None
+        return reply(proposed(decided))
+
+
+def _deciding(name: str, summary: str) -> Operation:
+    return Operation(
+        name=name, topic=Topic.PRICES, summary=summary, answers=PriceProposal, fails=(404, 409)
+    )
+
+
+def _proposal_id(request: web.Request) -> int:
+    text = request.match_info["proposalId"]
+    if not (text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS_MOST):
+        raise invalid_parameter("proposalId", "must be the number of a price that waits")
+    return int(text)
+
+
+def _row(entry: PriceEntry, user_id: str, now: datetime) -> PriceRow:
+    """Return the checked row of a body; raises the 400 Problem with all that is wrong with it."""
+    fields = {
+        "service": entry.service,
+        "class": entry.service_class,
+        "operation": entry.operation,
+        "unit": entry.unit,
+        "price_usd": str(entry.price_usd),
+        "per_units": str(entry.per_units),
+        "effective_from": (entry.effective_from or now).isoformat(),
+        "source": entry.source or "",
+    }
+    if entry.model is not None:
+        fields["model"] = entry.model
+    try:
+        return price_row(fields, source=f"entered by {user_id}")
+    except InvalidPriceError as error:
+        raise invalid_body(" ".join(error.reasons)) from None
+
+
+def item(price: ListedPrice, at: datetime) -> PriceItem:
+    """Return a row of the catalogue as it is answered."""
+    row = price.row
+    return PriceItem(
+        id=price.price_id,
+        service=row.service,
+        service_class=row.service_class,
+        operation=row.operation,
+        model=row.model,
+        unit=row.unit,
+        price_usd=Exact(row.price_usd),
+        per_units=row.per_units,
+        effective_from=row.effective_from,
+        state=price.state,
+        stale=price.stale(at),
+        verified_at=price.verified_at,
+        source=row.source,
+        set_by=price.set_by,
+        created_at=price.created_at,
+    )
+
+
+def proposed(proposal: Proposal) -> PriceProposal:
+    """Return a price that waits as it is answered."""
+    row, percent = proposal.row, proposal.percent
+    return PriceProposal(
+        id=proposal.proposal_id,
+        service=row.service,
+        service_class=row.service_class,
+        operation=row.operation,
+        model=row.model,
+        unit=row.unit,
+        price_usd=Exact(row.price_usd),
+        per_units=row.per_units,
+        effective_from=row.effective_from,
+        in_force_price_usd=Exact(proposal.in_force.price_usd),
+        in_force_per_units=proposal.in_force.per_units,
+        change_percent=None if percent is None else Exact(percent),
+        state=proposal.state,
+        source=row.source,
+        set_by=proposal.set_by,
+        proposed_at=proposal.proposed_at,
+        decided_by=proposal.decided_by,
+        price_id=proposal.price_id,
+    )

@@ -1,0 +1,106 @@
+"""What would have cost a user less: `GET /api/costs/user/{userId}/recommendations`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from aiohttp import web
+
+from api.http.access import CALLER, Access, Route
+from api.http.replies import tagged_reply
+from api.openapi.operations import Operation, Topic
+from ledger.postgres.viewers import ReaderPool
+from ledger.reports.advice import ADVICE_DAYS, Evidence, Recommendation, advice_notes, advise
+from ledger.reports.advice_rows import Recorded, recorded
+from schemas.advice import (
+    AlternativeBody,
+    EventId,
+    EvidenceBody,
+    RecommendationBody,
+    Recommendations,
+    UnitSum,
+)
+from schemas.costs import Period
+from schemas.exact import Exact
+from schemas.money import Usd
+
+
+class RecommendationRoutes:
+    """The routes about advice."""
+
+    def __init__(self, readers: ReaderPool, now: Callable[[], datetime]) -> None:
+        self._readers = readers
+        self._now = now
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        operation = Operation(
+            name="getRecommendations",
+            topic=Topic.SPENDING,
+            summary="What would have cost a user less",
+            answers=Recommendations,
+            tagged=True,
+        )
+        path = "/api/costs/user/{userId}/recommendations"
+        return (Route("GET", path, Access.SELF, self.read, operation),)
+
+    async def read(self, request: web.Request) -> web.Response:
+        """Answer with what would have saved the user something in the last days."""
+        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
+        now = self._now().replace(microsecond=0)
+        since = now - timedelta(days=ADVICE_DAYS)
+        found = await recorded(self._readers, viewer, user_id, since, now)
+        return tagged_reply(request, recommendations(user_id, since, now, found))
+
+
+def recommendations(
+    user_id: str, since: datetime, now: datetime, found: Recorded
+) -> Recommendations:
+    """Return the body of advice."""
+    notes = advice_notes(found.usages)
+    if found.looked_at < found.calls:
+        notes.append(f"Of {found.calls} calls the newest {found.looked_at} were looked at.")
+    return Recommendations(
+        user_id=user_id,
+        period=Period(start=since, end=now, label=f"Last {ADVICE_DAYS} days"),
+        based_on_calls=found.looked_at,
+        based_on_events=sum(each.events for each in found.usages),
+        recommendations=[
+            _recommendation(each)
+            for each in advise(found.usages, found.charges, found.catalogue, now)
+        ],
+        notes=notes,
+    )
+
+
+def _recommendation(of: Recommendation) -> RecommendationBody:
+    return RecommendationBody(
+        kind=of.kind,
+        recommendation=of.sentence,
+        saving=Usd(of.saving_nano),
+        current_cost=Usd(of.current_nano),
+        new_cost=Usd(of.new_nano),
+        computation=of.computation,
+        evidence=_evidence(of.evidence),
+        alternatives=[
+            AlternativeBody(
+                model=other.model, cost=Usd(other.cost_nano), saving=Usd(other.saving_nano)
+            )
+            for other in of.alternatives
+        ],
+    )
+
+
+def _evidence(of: Evidence) -> EvidenceBody:
+    return EvidenceBody(
+        events=of.events,
+        calls=of.calls,
+        service=of.service,
+        operation=of.operation,
+        model=of.model,
+        usage=[UnitSum(unit=unit, usage=Exact(usage)) for unit, usage in of.usage.items()],
+        example_events=[
+            EventId(source=each.source, id=each.id, call_id=each.call_id) for each in of.examples
+        ],
+    )

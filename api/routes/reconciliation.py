@@ -1,0 +1,143 @@
+"""Whether everything adds up: `GET /api/admin/reconciliation`, for administrators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from typing import Final
+
+from aiohttp import web
+
+from api.http.access import ADDRESS, CALLER, Access, Route
+from api.http.parameters import end_of, start_of
+from api.http.replies import reply
+from api.http.slots import Slots
+from api.openapi.operations import Operation, Topic
+from api.routes.spending import END_DATE, START_DATE, Days, days_of, period_parameter
+from ledger.operations.gaps import StreamGap
+from ledger.operations.reconciliation import Billed, Count, Place, Reconciliation, reconcile
+from ledger.postgres.viewers import ReaderPool
+from schemas.exact import Exact
+from schemas.money import Usd, percent_text
+from schemas.reconciliation import (
+    BilledDay,
+    BilledService,
+    BillsBody,
+    CountedCalls,
+    CountedMoney,
+    GapBody,
+    ReconciledDay,
+    ReconciliationBody,
+)
+
+PERIOD: Final = period_parameter("7d")
+
+
+class ReconciliationRoutes:
+    """The route that compares; it reads much, so its readers are not those of other requests."""
+
+    def __init__(self, readers: ReaderPool, today: Callable[[], date]) -> None:
+        self._readers = readers
+        self._today = today
+        self._slots = Slots(1, 1, 1, "reconciliations")
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        operation = Operation(
+            name="reconcile",
+            topic=Topic.EVERYONE,
+            summary="Whether events, calls, days and vendors' bills agree, and open gaps",
+            answers=ReconciliationBody,
+            query=(PERIOD, START_DATE, END_DATE),
+        )
+        path = "/api/admin/reconciliation"
+        return (Route("GET", path, Access.ADMIN, self.compare, operation),)
+
+    async def compare(self, request: web.Request) -> web.Response:
+        """Answer with what each place says of the days that the query names."""
+        caller = request[CALLER]
+        days = days_of(request, self._today(), PERIOD)
+        with self._slots.taken(caller.user_id, request[ADDRESS]):
+            span = (start_of(days.first), end_of(days.last))
+            found = await reconcile(self._readers, caller.viewer, span)
+        return reply(reconciliation(days, found))
+
+
+def reconciliation(days: Days, found: Reconciliation) -> ReconciliationBody:
+    """Return the body about what was compared."""
+    compared = [_day(day, counts) for day, counts in found.days.items()]
+    return ReconciliationBody(
+        period=days.period(),
+        differences=sum(day.differences for day in compared),
+        archived_events=found.archived_events,
+        days=compared,
+        bills=BillsBody(
+            services=_services(found.billed), days=[_billed(each) for each in found.billed]
+        ),
+        gaps=[_gap(gap) for gap in found.gaps],
+    )
+
+
+def _day(day: date, counts: Mapping[Place, Count]) -> ReconciledDay:
+    figures = zip(*counts.values(), strict=True)
+    return ReconciledDay(
+        date=day,
+        differences=sum(len(set(figure)) > 1 for figure in figures),
+        calls=CountedCalls(**{place: count.calls for place, count in counts.items()}),
+        total_cost=_money({place: count.cost_nano for place, count in counts.items()}),
+        charged=_money({place: count.charged_nano for place, count in counts.items()}),
+        refunded=_money({place: count.refunded_nano for place, count in counts.items()}),
+    )
+
+
+def _money(nano: Mapping[Place, int]) -> CountedMoney:
+    return CountedMoney(**{place: Usd(amount) for place, amount in nano.items()})
+
+
+def _billed(each: Billed) -> BilledDay:
+    variance = each.billed_nano - each.recorded_nano
+    return BilledDay(
+        date=each.day,
+        service=each.service,
+        quantity=None if each.quantity is None else Exact(each.quantity),
+        billed=Usd(each.billed_nano),
+        recorded=Usd(each.recorded_nano),
+        variance=Usd(variance),
+        variance_percent=percent_text(variance, each.recorded_nano),
+        bills=each.bills,
+    )
+
+
+def _gap(gap: StreamGap) -> GapBody:
+    return GapBody(
+        id=gap.gap_id,
+        cluster=gap.cluster,
+        topic=gap.topic,
+        partition=gap.partition,
+        incarnation=gap.incarnation,
+        from_offset=gap.from_offset,
+        to_offset=gap.to_offset,
+        records=gap.records,
+        counted=gap.counted,
+        reason=gap.reason,
+        noticed_at=gap.noticed_at,
+    )
+
+
+def _services(billed: Iterable[Billed]) -> list[BilledService]:
+    of_service: dict[str, list[Billed]] = {}
+    for each in billed:
+        of_service.setdefault(each.service, []).append(each)
+    return [_service(service, of_service[service]) for service in sorted(of_service)]
+
+
+def _service(service: str, days: list[Billed]) -> BilledService:
+    billed, recorded = sum(d.billed_nano for d in days), sum(d.recorded_nano for d in days)
+    return BilledService(
+        service=service,
+        days=len(days),
+        billed=Usd(billed),
+        recorded=Usd(recorded),
+        variance=Usd(billed - recorded),
+        variance_percent=percent_text(billed - recorded, recorded),
+    )

@@ -1,0 +1,163 @@
+"""What late prices would change, and applying them: `/api/admin/prices/rerate`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from aiohttp import web
+
+from api.http.access import Access, Route
+from api.http.parameters import MOMENT, SERVICE, flag, flag_of, no_moment, one_of, service_of
+from api.http.problems import invalid_parameter, price_conflict, unavailable
+from api.http.replies import reply
+from api.openapi.operations import Operation, Parameter, Topic
+from ledger.postgres.database import TRANSIENT_ERRORS
+from ledger.postgres.viewers import StoreUnavailableError
+from ledger.repricing.repricer import Applied, RerateBusyError, Rerater, RerateRefusedError
+from ledger.repricing.rows import Wanted
+from ledger.repricing.sums import AlertDue, Report, Sum, UserSum, margin
+from schemas.exact import Exact
+from schemas.money import Usd
+from schemas.prices import RerateAlert, RerateGroup, RerateReport, RerateSum, RerateUser
+
+COSTS_MOST: Final = 20_000
+"""Costs that one request corrects: the same request again goes on."""
+
+FROM: Final = Parameter("from", "Costs from this moment on.", MOMENT, required=True)
+TO: Final = Parameter("to", "Costs before this moment; now where it is not given.", MOMENT)
+DRY_RUN: Final = flag("dryRun", "Whether to look only, and correct nothing.", usually=True)
+
+
+class RerateRoutes:
+    """The route about late prices."""
+
+    def __init__(self, rerater: Rerater | None, now: Callable[[], datetime]) -> None:
+        self._rerater = rerater
+        self._now = now
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        operation = Operation(
+            name="reratePrices",
+            topic=Topic.PRICES,
+            summary="What late prices change about recorded costs; with `dryRun=false`, change it",
+            answers=RerateReport,
+            query=(FROM, TO, SERVICE, DRY_RUN),
+            fails=(409,),
+        )
+        path = "/api/admin/prices/rerate"
+        return (Route("POST", path, Access.ADMIN, self.rerate, operation),)
+
+    async def rerate(self, request: web.Request) -> web.Response:
+        """Answer with what late prices change; with `dryRun=false`, after changing it."""
+        wanted, dry_run = self._wanted(request), flag_of(request, DRY_RUN)
+        if self._rerater is None:
+            raise unavailable("Applying prices")
+        try:
+            report = await self._rerater.preview(wanted)
+            applied = (
+                Applied(0, 0, complete=False)
+                if dry_run
+                else await self._rerater.apply(wanted, costs_most=COSTS_MOST)
+            )
+        except RerateBusyError:
+            raise price_conflict("Prices are being applied already; try again later.") from None
+        except RerateRefusedError as error:
+            raise price_conflict(f"A correction was refused: {error}") from None
+        except TRANSIENT_ERRORS as error:
+            raise StoreUnavailableError(str(error) or type(error).__name__) from error
+        return reply(body(report, applied, dry_run=dry_run))
+
+    def _wanted(self, request: web.Request) -> Wanted:
+        since, until = _moment(request, FROM), _moment(request, TO) or self._now()
+        if since is None:
+            raise invalid_parameter(FROM.name, "is needed: the time from which costs are looked at")
+        if since >= until:
+            raise invalid_parameter(FROM.name, "must be before `to`")
+        return Wanted(since, until, service_of(request))
+
+
+def _moment(request: web.Request, parameter: Parameter) -> datetime | None:
+    text = one_of(request, parameter)
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise no_moment(parameter) from None
+
+
+def body(report: Report, applied: Applied, *, dry_run: bool) -> RerateReport:
+    """Return a report as it is answered."""
+    change = report.total.difference_nano
+    return RerateReport(
+        dry_run=dry_run,
+        from_=report.wanted.since,
+        to=report.wanted.until,
+        applied=applied.costs,
+        complete=applied.complete,
+        total=_sum(report.total),
+        total_cost_before=Usd(report.earned.cost_nano),
+        total_cost_after=Usd(report.earned.cost_nano + change),
+        margin_percent_before=margin(report.earned),
+        margin_percent_after=margin(report.earned, change),
+        by_service=[_group(name, one) for name, one in report.services.items()],
+        by_day=[_group(name, one) for name, one in report.days.items()],
+        users=report.users,
+        top_users=[_user(one) for one in report.top_users],
+        alerts=report.alerts,
+        first_alerts=[_alert(one) for one in report.first_alerts],
+    )
+
+
+def _sum(one: Sum) -> RerateSum:
+    return RerateSum(
+        costs=one.costs,
+        cost_before=Usd(one.before_nano),
+        cost_after=Usd(one.after_nano),
+        difference=Usd(one.difference_nano),
+    )
+
+
+def _group(name: str, one: Sum) -> RerateGroup:
+    return RerateGroup(
+        name=name,
+        costs=one.costs,
+        cost_before=Usd(one.before_nano),
+        cost_after=Usd(one.after_nano),
+        difference=Usd(one.difference_nano),
+    )
+
+
+def _user(user: UserSum) -> RerateUser:
+    one, earned = user.sum, user.earned
+    return RerateUser(
+        user_id=user.user_id,
+        costs=one.costs,
+        cost_before=Usd(one.before_nano),
+        cost_after=Usd(one.after_nano),
+        difference=Usd(one.difference_nano),
+        total_cost_before=Usd(earned.cost_nano),
+        total_cost_after=Usd(earned.cost_nano + one.difference_nano),
+        charged=Usd(earned.charged_nano),
+        refunded=Usd(earned.refunded_nano),
+        margin_percent_before=margin(earned),
+        margin_percent_after=margin(earned, one.difference_nano),
+    )
+
+
+def _alert(due: AlertDue) -> RerateAlert:
+    stand = due.stand
+    return RerateAlert(
+        user_id=stand.user_id,
+        type=stand.limit.type,
+        period=stand.period,
+        threshold_percent=Exact(due.percent),
+        limit_usd=Usd(stand.limit.nano),
+        spend_before=Usd(stand.before_nano),
+        spend_after=Usd(stand.after_nano),
+        late=stand.closed,
+    )

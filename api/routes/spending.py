@@ -1,0 +1,161 @@
+"""What a user's calls cost over a period: `GET /api/costs/user/{userId}/spending`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final, NamedTuple
+
+from aiohttp import web
+
+from api.http.access import CALLER, Access, Route
+from api.http.parameters import MOMENT, choice, day_of, is_given, one_of
+from api.http.problems import invalid_parameter
+from api.http.replies import tagged_reply
+from api.openapi.operations import Operation, Parameter, Topic
+from api.routes.breakdown import by_service, per_day
+from ledger.postgres.viewers import ReaderPool
+from ledger.reports.costs import SpendingReport, spending_report
+from schemas.costs import UNKNOWN_PERSONA, Period, PersonaCost, Spending
+from schemas.exact import Exact
+from schemas.money import Usd, half_even
+
+PERSONAS_MOST: Final = 10
+CUSTOM_DAYS_MOST: Final = 400
+
+_DEFAULT_PERIOD: Final = "30d"
+_DAYS_BACK: Final[Mapping[str, int]] = {"7d": 7, "30d": 30, "90d": 90}
+_LAST_SECOND: Final = time(23, 59, 59, tzinfo=UTC)
+
+
+def period_parameter(usually: str = _DEFAULT_PERIOD) -> Parameter:
+    """Declare which days are meant; `usually` where nobody says."""
+    says = (
+        "Whole UTC days: from that many days ago to today, or `custom`, from `startDate` to "
+        "`endDate`."
+    )
+    return choice("period", says, [*_DAYS_BACK, "custom"], usually)
+
+
+PERIOD: Final = period_parameter()
+START_DATE: Final = Parameter(
+    "startDate", "Of a custom period the first UTC day: a date or an ISO time.", MOMENT
+)
+END_DATE: Final = Parameter(
+    "endDate",
+    f"Of a custom period the last UTC day, included; at most {CUSTOM_DAYS_MOST} days in all.",
+    MOMENT,
+)
+SPAN: Final = (PERIOD, START_DATE, END_DATE)
+"""What `days_of` reads."""
+
+
+class Days(NamedTuple):
+    """UTC days from the first to the last, both included, and what to call them."""
+
+    first: date
+    last: date
+    label: str
+
+    def period(self) -> Period:
+        """Return the part of a body that says which days these are."""
+        return Period(
+            start=datetime.combine(self.first, time(tzinfo=UTC)),
+            end=datetime.combine(self.last, _LAST_SECOND),
+            label=self.label,
+        )
+
+
+class SpendingRoutes:
+    """The routes about a user's spending."""
+
+    def __init__(self, readers: ReaderPool, today: Callable[[], date]) -> None:
+        self._readers = readers
+        self._today = today
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        operation = Operation(
+            name="getSpending",
+            topic=Topic.SPENDING,
+            summary="What a user spent in a period",
+            answers=Spending,
+            tagged=True,
+            query=SPAN,
+        )
+        path = "/api/costs/user/{userId}/spending"
+        return (Route("GET", path, Access.SELF, self.spending, operation),)
+
+    async def spending(self, request: web.Request) -> web.Response:
+        """Answer with what the user spent in the period that the query names."""
+        user_id = request.match_info["userId"]
+        days = days_of(request, self._today())
+        report = await spending_report(
+            self._readers,
+            request[CALLER].viewer,
+            user_id,
+            (days.first, days.last),
+            personas_most=PERSONAS_MOST,
+            unnamed_persona=UNKNOWN_PERSONA,
+        )
+        return tagged_reply(request, spending(user_id, days, report))
+
+
+def days_of(request: web.Request, today: date, asked: Parameter = PERIOD) -> Days:
+    """Return the days that `period`, `startDate` and `endDate` name; raises the 400 Problem."""
+    period = one_of(request, asked) or asked.usually
+    if period == "custom":
+        return custom_days(request)
+    back = _DAYS_BACK.get(period)
+    if back is None:
+        raise invalid_parameter("period", f"must be {', '.join(_DAYS_BACK)} or custom")
+    for date_of in (START_DATE, END_DATE):
+        if is_given(request, date_of):
+            raise invalid_parameter(date_of.name, "goes with period=custom only")
+    return Days(today - timedelta(days=back), today, f"Last {back} days")
+
+
+def custom_days(request: web.Request) -> Days:
+    """Return the days from `startDate` to `endDate`; raises the 400 Problem."""
+    first, last = day_of(request, START_DATE), day_of(request, END_DATE)
+    if last < first:
+        raise invalid_parameter("endDate", "must not be before `startDate`")
+    if (last - first).days >= CUSTOM_DAYS_MOST:
+        raise invalid_parameter("endDate", f"must be within {CUSTOM_DAYS_MOST} days of `startDate`")
+    return Days(first, last, f"{first} to {last}")
+
+
+def spending(user_id: str, days: Days, report: SpendingReport) -> Spending:
+    """Return the body about a user's spending."""
+    costs, profit, calls = report.costs, report.profit, report.calls
+    return Spending(
+        user_id=user_id,
+        period=days.period(),
+        total_calls=calls,
+        total_duration_seconds=Exact.of_milliseconds(report.duration_ms),
+        average_duration_seconds=Exact.of_milliseconds(_average(report.duration_ms, calls)),
+        total_cost=Usd(profit.cost_nano),
+        total_api_cost=Usd(costs.total_nano("api")),
+        total_infrastructure_cost=Usd(costs.total_nano("infrastructure")),
+        total_transaction_cost=Usd(costs.total_nano("transaction")),
+        average_cost_per_call=Usd(_average(profit.cost_nano, calls)),
+        total_charged=Usd(profit.charged_nano),
+        total_refunded=Usd(profit.refunded_nano),
+        total_net_revenue=Usd(profit.net_revenue_nano),
+        total_gross_profit=Usd(profit.gross_nano),
+        average_margin_percent=profit.margin_percent,
+        cost_by_service=by_service(costs),
+        top_personas=[
+            PersonaCost(
+                persona_id=persona.persona_id,
+                calls=persona.calls,
+                total_cost=Usd(persona.cost_nano),
+            )
+            for persona in report.personas
+        ],
+        daily=per_day(days.first, days.last, report.daily),
+    )
+
+
+def _average(total: int, count: int) -> int:
+    return half_even(total, count) if count else 0

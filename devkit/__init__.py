@@ -1,0 +1,1 @@
+"""Development tools: embedded servers, `make run`, simulated calls."""

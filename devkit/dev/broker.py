@@ -1,0 +1,69 @@
+"""The broker of the development instance, behind an address that outlives it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from devkit.embedded.entry import Entry
+from devkit.embedded.processes import ServerProcess
+from devkit.embedded.tansu import EmbeddedTansu
+
+
+class DevBroker:
+    """An embedded broker that another can replace: `async with DevBroker(directory)`."""
+
+    def __init__(self, directory: Path) -> None:
+        """`directory` receives its log file."""
+        self.entry = Entry()
+        self._directory = directory
+        self._brokers: list[EmbeddedTansu] = []
+        self._bytes_at_start = 0
+
+    async def __aenter__(self) -> DevBroker:
+        await self.entry.start()
+        self.use(await self.start_another())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.entry.stop()
+        for broker in self._brokers:
+            await broker.stop()
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port` for clients; the same as long as the instance runs."""
+        return self.entry.address
+
+    @property
+    def current(self) -> EmbeddedTansu:
+        """The broker that serves; valid while the block runs."""
+        return self._brokers[0]
+
+    @property
+    def process(self) -> ServerProcess:
+        """Its process."""
+        return self.current.process
+
+    @property
+    def growth_bytes(self) -> int:
+        """By how much its memory has grown since it began to serve."""
+        return self.process.memory_bytes() - self._bytes_at_start
+
+    async def start_another(self) -> EmbeddedTansu:
+        """Start a broker that serves nobody yet; raises ServerError."""
+        broker = EmbeddedTansu(self._directory, advertised=self.bootstrap)
+        self._brokers.append(broker)
+        await broker.start()
+        return broker
+
+    def use(self, broker: EmbeddedTansu) -> None:
+        """Let clients reach this broker."""
+        self._brokers.remove(broker)
+        self._brokers.insert(0, broker)
+        self._bytes_at_start = broker.process.memory_bytes()
+        self.entry.open_to(broker.port)
+
+    async def discard(self, broker: EmbeddedTansu) -> None:
+        """Stop a broker that serves nobody."""
+        await broker.stop()
+        self._brokers.remove(broker)

@@ -1,0 +1,227 @@
+"""Runs the whole product on this machine, from an empty directory to `/ready` and back to nothing.
+
+The order: database and broker, schema and topics, `.local/dev.env`, worker, notices and API,
+simulated calls, the first time a past of them; then, until somebody stops it or a part ends, it
+only watches. However it ends, no process stays behind: an orderly end stops the parts, and of a
+killed one the kernel ends the children.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cost_analytics.configuration.dev_file import DEV_FILE, write_dev_file
+from cost_analytics.configuration.tree import DevSection, Settings
+from cost_analytics.failures import CommandError, using_database, using_kafka
+from cost_analytics.tokens import mint
+from devkit.dev.broker import DevBroker
+from devkit.dev.environment import checked, database_urls, dev_values, new_passwords
+from devkit.dev.http import get
+from devkit.dev.parts import SIMULATION, Parts
+from devkit.embedded.foreground import say
+from devkit.embedded.postgres import EmbeddedPostgres
+from devkit.embedded.processes import ServerError
+from devkit.simulation.cast import DEMO_USER
+
+if TYPE_CHECKING:
+    from ledger.postgres.logins import Process
+
+_READY_SECONDS_MAX: Final = 90
+_LOOK_SECONDS: Final = 0.2
+_TOKEN_SECONDS: Final = 7 * 86_400
+_PAST_DAYS: Final = 45
+_PAST: Final = ("--past-days", f"{_PAST_DAYS}", "--calls", "330", "--users", "12", "--rate", "0")
+"""About 15,000 events, counted within seconds; the budget in `demo.py` is made for so many."""
+_SIMULATION: Final = ("--calls", "0", "--users", "12", "--odd-calls", "3")
+_SIMULATION_RATE: Final = 6
+_TEND_SECONDS: Final = 5
+_RETENTION_SECONDS: Final = 3_600
+_DATABASE_STOP_SECONDS_MAX: Final = 2
+_MEGABYTE: Final = 1024 * 1024
+
+
+class Instance:
+    """One run of the development instance in `directory` (`.local`)."""
+
+    def __init__(self, wanted: DevSection, directory: Path) -> None:
+        self._wanted = wanted
+        self._directory = directory
+        self.parts: Parts | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set; raises CommandError, ServerError or PartEndedError."""
+        async with AsyncExitStack() as stack:
+            work = asyncio.create_task(self._work(stack))
+            stopping = asyncio.create_task(stop.wait())
+            try:
+                await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if stop.is_set():
+                    say("\nStopping…")
+                else:
+                    work.result()
+            finally:
+                stopping.cancel()
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
+        say("Stopped. The data are kept; `make run` goes on with them.")
+
+    async def _work(self, stack: AsyncExitStack) -> None:
+        postgres, broker = await self._start_servers(stack)
+        passwords = new_passwords()
+        values = dev_values(
+            DEV_FILE,
+            bootstrap=broker.bootstrap,
+            database_urls=database_urls(postgres.url, passwords),
+            port=self._wanted.port,
+        )
+        settings = checked(values)
+        await _create_logins(settings, postgres.url, passwords)
+        is_first = await _prepare(settings, checked(values, "api"))
+        write_dev_file(DEV_FILE, values)
+        parts = self.parts = Parts(self._directory / "logs", {"LOG_FORMAT": "text", **values})
+        stack.push_async_callback(parts.stop)
+        for server in (postgres, broker):
+            parts.watch(server.process)
+        ended = asyncio.create_task(parts.until_one_ends())
+        serving = asyncio.create_task(self._serve_and_tend(parts, broker, settings, is_first))
+        try:
+            await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                serving.result()
+            await ended
+        finally:
+            serving.cancel()
+            ended.cancel()
+            await asyncio.gather(serving, ended, return_exceptions=True)
+
+    async def _start_servers(self, stack: AsyncExitStack) -> tuple[EmbeddedPostgres, DevBroker]:
+        postgres = EmbeddedPostgres(self._directory / "postgres")
+        broker = DevBroker(self._directory / "tansu")
+        first = "" if postgres.directory.exists() else " (first run: making a database)"
+        say(f"Starting PostgreSQL and the broker{first}…")
+        await stack.enter_async_context(postgres)
+        # Before its own end, which may take a minute; killed, it recovers at the next start.
+        stack.push_async_callback(postgres.stop, _DATABASE_STOP_SECONDS_MAX)
+        await stack.enter_async_context(broker)
+        return postgres, broker
+
+    async def _serve_and_tend(
+        self, parts: Parts, broker: DevBroker, settings: Settings, is_first: bool
+    ) -> None:
+        """Serve, and keep logs and the database small as long as this runs."""
+        await self._serve(parts, settings, is_first)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_drop_old_months(settings))
+            tasks.create_task(self._tend(parts, broker, settings))
+
+    async def _tend(self, parts: Parts, broker: DevBroker, settings: Settings) -> None:
+        growth_max = self._wanted.broker_memory_mb * _MEGABYTE
+        while True:
+            await asyncio.sleep(_TEND_SECONDS)
+            parts.rotate_logs()
+            if broker.growth_bytes > growth_max:
+                await _replace(broker, parts, settings)
+
+    async def _serve(self, parts: Parts, settings: Settings, is_first: bool) -> None:
+        say("Starting the worker, the notices and the API…")
+        await parts.start("worker", "worker")
+        await parts.start("notices", "notices")
+        await parts.start("api", "api")
+        if self._wanted.simulate:
+            past = f", and a past of {_PAST_DAYS} days" if is_first else ""
+            say(f"Starting simulated calls{past}…")
+            # Another seed each time: the same calls again would count nothing.
+            seed = str(secrets.randbits(32))
+            rate = str(_SIMULATION_RATE * self._wanted.simulate)
+            await parts.start(SIMULATION, "simulate", *_SIMULATION, "--rate", rate, "--seed", seed)
+        await _wait_until_ready(self._wanted.port)
+        _show_the_way(self._wanted, settings, self._directory)
+        if self._wanted.simulate and is_first:
+            # Only now, so that nobody waits for it: it is there by the time a browser is.
+            seed = str(secrets.randbits(32))
+            await parts.finish("past", "simulate", *_PAST, "--seed", seed)
+
+
+async def _create_logins(
+    settings: Settings, admin_url: str, passwords: Mapping[Process, str]
+) -> None:
+    """Create the logins of the parts and bring the schema up to date."""
+    from ledger.postgres.logins import Plan, create_logins
+
+    with using_database(settings.database_url):
+        plan = Plan(passwords)
+        await create_logins(admin_url, plan, report=lambda step: say(f"Schema: {step}"))
+
+
+async def _prepare(settings: Settings, of_api: Settings) -> bool:
+    """Bring the topics and the demo user up to date; say if there is no call yet."""
+    from devkit.dev.demo import prepare_demo
+    from messaging.kafka import ensure_topics
+
+    with using_database(settings.database_url):
+        is_first = await prepare_demo(of_api)
+    with using_kafka(settings.kafka):
+        await ensure_topics(settings.kafka.client(), partitions=settings.kafka.topic_partitions)
+    return is_first
+
+
+async def _drop_old_months(settings: Settings) -> None:
+    """Drop old months of events, again and again."""
+    from devkit.dev.retention import drop_old_months
+
+    while True:
+        await drop_old_months(settings.database_url.reveal())
+        await asyncio.sleep(_RETENTION_SECONDS)
+
+
+async def _replace(broker: DevBroker, parts: Parts, settings: Settings) -> None:
+    """Replace the broker; what keeps it from that is said, and it is tried again later."""
+    from devkit.dev.replacing import replace_broker
+    from ledger.postgres.database import TRANSIENT_ERRORS
+    from messaging.kafka import KafkaError
+
+    grown_mb = broker.growth_bytes // _MEGABYTE
+    try:
+        done = await replace_broker(broker, parts, settings)
+    except (KafkaError, ServerError, *TRANSIENT_ERRORS) as error:
+        say(f"The broker's log ({grown_mb} MB) was not replaced: {error or type(error).__name__}")
+        return
+    if done is not None:
+        say(
+            f"The broker's log ({grown_mb} MB) was replaced; {done.records} records were copied, "
+            f"clients waited for {done.pause_ms} ms."
+        )
+
+
+async def _wait_until_ready(port: int) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _READY_SECONDS_MAX
+    status, body = 0, ""
+    while status != 200:
+        if loop.time() > deadline:
+            reason = body.strip() or "it does not answer"
+            raise CommandError(f"The API was not ready after {_READY_SECONDS_MAX} s: {reason}")
+        await asyncio.sleep(_LOOK_SECONDS)
+        status, body = await get(port, "/ready")
+
+
+def _show_the_way(wanted: DevSection, settings: Settings, directory: Path) -> None:
+    base = f"http://127.0.0.1:{wanted.port}"
+    token = mint(settings.tokens, DEMO_USER, ttl_seconds=_TOKEN_SECONDS)
+    say("")
+    say(f"Ready: {base}/")
+    say("")
+    # Behind the `#`, which a browser keeps to itself: the page takes the token from there.
+    say(f"The dashboard, signed in as the user `{DEMO_USER}`:")
+    say(f"{base}/#token={token}")
+    say("")
+    calls = ", whose calls are going on" if wanted.simulate else "; no calls are simulated"
+    say(f"The spending of the user `{DEMO_USER}`{calls}:")
+    say(f"curl -H 'Authorization: Bearer {token}' '{base}/api/costs/user/{DEMO_USER}/spending'")
+    say("")
+    say(f"Logs are in {directory / 'logs'}, settings in {DEV_FILE}. Ctrl-C stops everything.")

@@ -1,0 +1,125 @@
+"""Replaces the broker of the development instance when its log has grown large.
+
+The embedded broker keeps its log in memory, never shortens it, and reads it the slower the longer
+it is. So another broker takes its place, behind the same address. What was acknowledged and not
+yet counted goes over with it:
+
+1. A new broker starts and gets its topics. New connections wait; those that are open go on.
+2. A new worker starts and waits for its connection. The old one finishes its batch and ends.
+3. All connections to the old broker are cut, so it acknowledges nothing any more.
+4. The events from the stored offsets on are copied, and the newest alerts, commands and the like.
+5. The new broker takes the address. Producers connect again and send again what was not
+   acknowledged; an event that arrives twice counts once.
+
+Nothing is lost wherever this ends early: until step 5 the old broker keeps everything and its
+address. The new one has another cluster id, for which no offset is stored, so its log is read from
+the start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from cost_analytics.configuration.tree import Settings
+from devkit.dev.broker import DevBroker
+from devkit.dev.parts import Parts
+from devkit.embedded.ports import LOOPBACK
+from devkit.embedded.tansu import EmbeddedTansu
+from ledger.operations.totals_topic import publish_totals_again
+from ledger.postgres.database import connected
+from ledger.recording.offsets import Stream, read_offsets
+from messaging.broker_log import BrokerLog, Place, broker_log, copy_tails
+from schemas.topics import ALL_TOPICS, CALL_EVENTS
+
+WORKER: Final = "worker"
+LAG_MAX: Final = 10_000
+"""Records that may be left to copy; with more the replacement waits until they are counted."""
+START_SECONDS_MAX: Final = 10
+FINISH_SECONDS_MAX: Final = 1
+"""The old worker is killed then: its batch is counted by the new one, and events wait meanwhile."""
+_SHORT_LOG: Final = 1_000
+_KEPT_OF_A_LONG_LOG: Final = 100
+_NAME: Final = "cost-analytics dev"
+
+
+class Replacement(NamedTuple):
+    """How many records were copied, and for how long no client was served."""
+
+    records: int
+    pause_ms: int
+
+
+async def replace_broker(broker: DevBroker, parts: Parts, settings: Settings) -> Replacement | None:
+    """Replace the broker and the worker; None, and nothing is done, while too much is uncounted.
+
+    Raises KafkaError, ServerError or a database error; the old broker serves on then.
+    """
+    old, partitions = broker.current, settings.kafka.topic_partitions
+    database_url = settings.database_url.reveal()
+    async with broker_log(LOOPBACK, old.port) as source:
+        if await source.lag(await _uncounted_from(old, database_url, partitions)) > LAG_MAX:
+            return None
+        new = await broker.start_another()
+        try:
+            async with broker_log(LOOPBACK, new.port) as target:
+                await target.create_topics(partitions)
+                broker.entry.close()
+                await _replace_worker(broker, parts)
+                cut_ns = time.monotonic_ns()
+                await broker.entry.cut()
+                starts = await _uncounted_from(old, database_url, partitions)
+                records = await _copy(source, target, starts, partitions)
+        except BaseException:  # whatever it was, clients go on with the old broker
+            broker.entry.open_to(old.port)
+            await broker.discard(new)
+            raise
+    parts.release(old.process)
+    parts.watch(new.process)
+    broker.use(new)
+    pause_ms = (time.monotonic_ns() - cut_ns) // 1_000_000
+    await broker.discard(old)
+    async with connected(database_url, name=_NAME) as connection:
+        kept = timedelta(days=settings.retention.total_days)
+        await publish_totals_again(connection, datetime.now(UTC) - kept)
+    return Replacement(records, pause_ms)
+
+
+async def _replace_worker(broker: DevBroker, parts: Parts) -> None:
+    """Start a worker, which waits for the new broker, and then end the old one in order."""
+    old = parts.process(WORKER)
+    await parts.start(WORKER, WORKER)
+    with suppress(TimeoutError):  # a slow one only lets the events wait for longer
+        await asyncio.wait_for(broker.entry.has_waiting.wait(), START_SECONDS_MAX)
+    await parts.retire(old, FINISH_SECONDS_MAX)
+
+
+async def _uncounted_from(
+    broker: EmbeddedTansu, database_url: str, partitions: int
+) -> dict[Place, int]:
+    """Return from where the events of each partition are not counted yet."""
+    async with connected(database_url, name=_NAME) as connection:
+        stored = await read_offsets(connection, Stream(broker.cluster_id, CALL_EVENTS.name))
+    return {(CALL_EVENTS.name, one): stored.get(one, 0) for one in range(partitions)}
+
+
+async def _copy(
+    source: BrokerLog, target: BrokerLog, starts: dict[Place, int], partitions: int
+) -> int:
+    """Copy uncounted events, and the end of each log that others read; returns how many records.
+
+    Totals are published again instead: of a call only the newest one matters.
+    """
+    others = {
+        (topic.name, partition): 0
+        for topic in ALL_TOPICS
+        if not topic.compacted and topic.name != CALL_EVENTS.name
+        for partition in range(partitions)
+    }
+    for place, piece in (await source.read(others)).items():
+        # A short log keeps its offsets, so its readers go on where they are.
+        others[place] = 0 if piece.end <= _SHORT_LOG else piece.end - _KEPT_OF_A_LONG_LOG
+    return await copy_tails(source, target, {**starts, **others})

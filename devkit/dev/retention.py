@@ -1,0 +1,36 @@
+"""Drops old months of events from the database of the development instance.
+
+Each month is sealed as `cost-analytics archive` seals it, so totals stay exact, but no file is
+written: the details of old calls are gone.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from devkit.embedded.foreground import say
+from ledger.operations.archives import (
+    ArchiveBusyError,
+    Archiver,
+    ArchiveRefusedError,
+    first_kept_month,
+)
+from ledger.postgres.database import TRANSIENT_ERRORS
+
+
+async def drop_old_months(database_url: str) -> None:
+    """Seal and drop the months that hold no detail of the last 31 days.
+
+    What prevents that is reported; the next call tries again.
+    """
+    try:
+        dropped = await Archiver(database_url, None).archive(first_kept_month(datetime.now(UTC)))
+    except (ArchiveBusyError, ArchiveRefusedError, *TRANSIENT_ERRORS) as error:
+        say(f"Old months were not dropped: {str(error) or type(error).__name__}")
+        return
+    for one in dropped:
+        if one.manifest is not None:
+            say(
+                f"The details of {one.manifest.events:,} events of {one.month:%Y-%m} were dropped; "
+                "their totals stay."
+            )

@@ -1,0 +1,69 @@
+"""Runs the development instance: one at a time in a directory, ended by signals, always tidily."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING, Final
+
+from cost_analytics import settings
+from cost_analytics.configuration.dev_file import DEV_FILE
+from cost_analytics.configuration.tree import DevSection
+from cost_analytics.failures import CommandError
+from devkit.dev.lock import locked
+
+if TYPE_CHECKING:
+    from devkit.dev.instance import Instance
+
+_STOPPERS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def serve(wanted: DevSection) -> int:
+    """Run until a signal comes; returns 0 for an orderly end.
+
+    Raises CommandError where it cannot start or a part ended by itself.
+    """
+    try:
+        from devkit.dev.instance import Instance
+        from devkit.dev.parts import PartEndedError
+        from devkit.embedded.ports import PortTakenError, choose_port
+        from devkit.embedded.processes import ServerError
+    except ModuleNotFoundError as error:
+        raise CommandError(
+            f"{error.name} is not installed: pip install 'cost-analytics[dev]'"
+        ) from None
+
+    directory = DEV_FILE.parent.absolute()
+    with locked(directory / "dev.lock", f"http://127.0.0.1:{wanted.port}/"):
+        try:
+            choose_port(wanted.port)
+            _say_what_is_ignored()
+            asyncio.run(_until_stopped(Instance(wanted, directory)))
+        except PortTakenError as error:
+            raise CommandError(f"{error}, for instance: make run PORT=9000") from None
+        except (ServerError, PartEndedError) as error:
+            raise CommandError(str(error)) from None
+    return 0
+
+
+def _say_what_is_ignored() -> None:
+    from devkit.embedded.foreground import say
+
+    ignored = settings.set_but_not_for_dev()
+    if ignored:
+        say(f"Set in the environment, but decided here: {', '.join(ignored)}.")
+
+
+async def _until_stopped(instance: Instance) -> None:
+    """Run the instance; a first signal stops it in order, a second one kills its parts."""
+    stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if stop.is_set() and instance.parts is not None:
+            instance.parts.kill()
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in _STOPPERS:
+        loop.add_signal_handler(number, on_signal)
+    await instance.run(stop)

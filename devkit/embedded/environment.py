@@ -1,0 +1,24 @@
+"""The environment of tools that a person sets up by variables (Maven: mirrors, certificates)."""
+
+import os
+from typing import Final
+
+from devkit.embedded.processes import ServerError
+
+_PORT_MAX: Final = 65535
+
+
+def whole_environment() -> dict[str, str]:
+    """Return a copy of our whole environment."""
+    return dict(os.environ)
+
+
+def wanted_port(default: int) -> int:
+    """Return the TCP port in PORT, or `default` where PORT is unset or empty.
+
+    Raises ServerError if PORT is no port.
+    """
+    text = os.environ.get("PORT") or str(default)
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= _PORT_MAX):
+        raise ServerError(f"PORT={text} is no port: a number from 1 to {_PORT_MAX} is needed")
+    return int(text)

@@ -1,0 +1,153 @@
+"""Apache Kafka's jars and a Java to run them: found on this machine, or fetched once with Maven.
+
+Kafka's own distribution is an archive on a web site, and its images need Docker. Its jars are
+ordinary Maven artifacts, so `kafka/pom.xml` pins them and Maven, with whatever mirror it is set up
+for here, copies them into a directory.
+"""
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from devkit.embedded.environment import whole_environment
+from devkit.embedded.processes import Program, ServerError, run_to_end
+
+_POM: Final = Path(__file__).with_name("kafka") / "pom.xml"
+_JAVA_VERSION_MIN: Final = 17
+_FETCH_SECONDS_MAX: Final = 900
+_REPORT_SECONDS: Final = 3
+
+Say = Callable[[str], None]
+"""Receives one line of progress for a person."""
+
+
+def say_nothing(line: str) -> None:
+    """Be the `Say` of those who want no progress."""
+
+
+def version() -> str:
+    """Return the version of Apache Kafka that the POM pins."""
+    found = re.search(r"<artifactId>kafka_[\d.]+</artifactId>\s*<version>([^<]+)", _POM.read_text())
+    if found is None:
+        raise ServerError(f"{_POM} names no version of Kafka")
+    return found.group(1)
+
+
+def missing(jars: Path) -> str | None:
+    """Say why Kafka cannot be run here, None if it can; `jars` is where its jars are kept."""
+    try:
+        find_java()
+    except ServerError as error:
+        return str(error)
+    if not _is_complete(jars) and shutil.which("mvn") is None:
+        return "Maven (mvn), which fetches Apache Kafka, is not installed"
+    return None
+
+
+def find_java() -> str:
+    """Return the path of a Java that can run Kafka.
+
+    Raises ServerError if there is none, or only an older one.
+    """
+    needed = f"Apache Kafka needs Java {_JAVA_VERSION_MIN} or newer"
+    home = whole_environment().get("JAVA_HOME")
+    java = shutil.which("java", path=str(Path(home) / "bin")) if home else None
+    java = java or shutil.which("java")
+    if java is None:
+        raise ServerError(f"{needed}, and no java is installed")
+    try:
+        told = subprocess.run(
+            [java, "-version"], check=False, capture_output=True, text=True, timeout=30
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ServerError(f"{needed}, and {java} does not run: {error}") from error
+    found = re.search(r'version "(\d+)', told.stderr)
+    if found is None or int(found.group(1)) < _JAVA_VERSION_MIN:
+        raise ServerError(f"{needed}; {java} is {told.stderr.split(chr(10), 1)[0]}")
+    return java
+
+
+async def fetch(jars: Path, say: Say) -> None:
+    """Make `jars` hold what the POM pins; does nothing if it does already.
+
+    Raises ServerError with Maven's last words if they cannot be fetched.
+    """
+    if _is_complete(jars):
+        return
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise ServerError("Maven (mvn), which fetches Apache Kafka, is not installed")
+    async with _alone(jars):
+        if _is_complete(jars):
+            return
+        say(f"Fetching Apache Kafka {version()} with Maven (first run only)…")
+        unfinished = jars.with_name(f"{jars.name}.{os.getpid()}")
+        try:
+            await _copy_dependencies(maven, unfinished, say)
+            (unfinished / "complete").write_text(_fingerprint())
+            shutil.rmtree(jars, ignore_errors=True)
+            unfinished.rename(jars)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@asynccontextmanager
+async def _alone(jars: Path) -> AsyncIterator[None]:
+    """Keep other processes from fetching the same jars at once: Maven's own store is shared."""
+    jars.parent.mkdir(parents=True, exist_ok=True)
+    with jars.with_name(f"{jars.name}.lock").open("w") as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        yield
+
+
+async def _copy_dependencies(maven: str, target: Path, say: Say) -> None:
+    log = target.with_name("maven.log")
+    log.unlink(missing_ok=True)
+    copying = Program(
+        name="Maven",
+        command=[
+            maven,
+            "--batch-mode",
+            f"--file={_POM}",
+            "dependency:copy-dependencies",
+            f"-DoutputDirectory={target}",
+        ],
+        log=log,
+        # Its proxies, mirrors and certificates are set up there.
+        environment=whole_environment(),
+    )
+    reports = asyncio.create_task(_report(log, say))
+    try:
+        await run_to_end(copying, _FETCH_SECONDS_MAX)
+    finally:
+        reports.cancel()
+
+
+async def _report(log: Path, say: Say) -> None:
+    """Say every few seconds how many files Maven has fetched, until cancelled."""
+    while True:
+        await asyncio.sleep(_REPORT_SECONDS)
+        fetched = _count_fetched(log)
+        if fetched:
+            say(f"  {fetched} files so far")
+
+
+def _count_fetched(maven_log: Path) -> int:
+    return maven_log.read_text(errors="replace").count("Downloaded from")
+
+
+def _is_complete(jars: Path) -> bool:
+    note = jars / "complete"
+    return note.is_file() and note.read_text() == _fingerprint()
+
+
+def _fingerprint() -> str:
+    return hashlib.sha256(_POM.read_bytes()).hexdigest()

@@ -1,0 +1,175 @@
+"""PostgreSQL 16 from a Python package, as a child process with its data in a directory of ours.
+
+Only the programs inside the package are used. Its own server wrapper is not: as root it creates a
+system account and opens every directory above the data to everybody, its servers outlive us, and
+they let anybody in without a password.
+
+As root, which PostgreSQL refuses to be, the server runs under the account `nobody` and the data
+belongs to it; `launch.py` says how it reaches them below a private directory all the same. It
+listens on the loopback address only and asks for a random password, kept beside the data in a
+file that only its owner may read.
+"""
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+from typing import Final
+
+from cost_analytics.child_environment import child_environment
+from devkit.embedded import postgres_files as files
+from devkit.embedded.ports import LOOPBACK
+from devkit.embedded.processes import Program, ServerError, ServerProcess, run_to_end
+from devkit.embedded.server import EmbeddedServer
+
+DATABASE: Final = "cost_analytics"
+_OWNER: Final = "cost_analytics"
+_MAKE_SECONDS_MAX: Final = 120
+# A start after a crash first replays up to max_wal_size of log.
+_READY_SECONDS_MAX: Final = 300
+# A server whose parent was killed, and the sessions of a server that was, end within moments.
+_LEFTOVER_SECONDS_MAX: Final = 6
+_LEFTOVERS: Final = "is still in use"
+_AS_ROOT: Final = (
+    "As root, the embedded database runs under another account, which this system keeps out of "
+    "here: move the project to where everybody may read, or run it as an ordinary user."
+)
+_SETTINGS: Final = {
+    "checkpoint_timeout": "15min",
+    "jit": "off",
+    "listen_addresses": LOOPBACK,
+    "log_checkpoints": "off",
+    "log_timezone": "UTC",
+    "max_connections": "200",
+    "max_wal_size": "4GB",
+    "shared_buffers": "256MB",
+    "synchronous_commit": "on",
+    "timezone": "UTC",
+    "unix_socket_directories": "",
+    "wal_compression": "on",
+}
+
+
+class EmbeddedPostgres(EmbeddedServer):
+    """A database server: `async with EmbeddedPostgres(directory / "postgres") as pg: pg.url`.
+
+    The data directory is made on first use; the log and the password lie beside it. What is
+    committed is there again at the next start, also after a crash or a `kill`.
+    """
+
+    _stop_seconds_max = 60
+
+    def __init__(
+        self, data: Path, port: int | None = None, settings: dict[str, str] | None = None
+    ) -> None:
+        """`settings` are PostgreSQL's own, over the ones chosen here."""
+        super().__init__(data, port)
+        self._settings = {**_SETTINGS, **(settings or {})}
+        self._password = ""
+
+    @property
+    def url(self) -> str:
+        """Where the database `cost_analytics` is, for DATABASE_URL; holds the password."""
+        return self.url_of(DATABASE)
+
+    @property
+    def admin_url(self) -> str:
+        """The same for the database `postgres`, from which others are made and dropped."""
+        return self.url_of("postgres")
+
+    def url_of(self, database: str) -> str:
+        """Return the address of a database on this server."""
+        return f"postgresql://{_OWNER}:{self._password}@{self.address}/{database}"
+
+    async def _start(self) -> None:
+        self.directory.parent.mkdir(parents=True, exist_ok=True)
+        self._password = files.password(self._beside("password"))
+        if not self.directory.exists():
+            await self._make_data()
+        files.check_usable(self.directory)
+        await self._wait_for_leftovers()
+        await self._serve()
+        await self._make_database()
+
+    async def _make_data(self) -> None:
+        """Make the data directory under another name first: it exists whole or not at all."""
+        unfinished = self._beside("new")
+        account = files.server_account(self.directory)
+        files.empty_directory(unfinished, account)
+        files.give(self._beside("password"), account)
+        initdb = self._program(
+            "initdb",
+            f"--pgdata={unfinished}",
+            f"--pwfile={self._beside('password')}",
+            f"--username={_OWNER}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C",
+        )
+        try:
+            await run_to_end(initdb, _MAKE_SECONDS_MAX)
+        except ServerError as error:
+            if account is None or "Permission denied" not in str(error):
+                raise
+            raise ServerError(f"{error}\n{_AS_ROOT}") from error
+        unfinished.rename(self.directory)
+
+    async def _wait_for_leftovers(self) -> None:
+        """Wait for a server whose parent was killed to end; refuse one that stays."""
+        deadline = time.monotonic() + _LEFTOVER_SECONDS_MAX
+        while pid := files.running_server(self.directory):
+            if time.monotonic() > deadline:
+                raise ServerError(f"process {pid} has {self.directory} open: is it running twice?")
+            await asyncio.sleep(0.1)
+
+    async def _serve(self) -> None:
+        """Start, again and again while sessions of a killed server still hold its memory."""
+        deadline = time.monotonic() + _LEFTOVER_SECONDS_MAX
+        while True:
+            try:
+                return await self._serve_once()
+            except ServerError as error:
+                if _LEFTOVERS not in str(error) or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.1)
+
+    async def _serve_once(self) -> None:
+        options = [f"--{name}={value}" for name, value in self._settings.items()]
+        server = ServerProcess(
+            self._program("postgres", f"-D{self.directory}", f"-p{self.port}", *options)
+        )
+        self._process = server
+        await server.start()
+        await server.wait_until(
+            lambda: files.is_ready(self.directory, server.pid), _READY_SECONDS_MAX
+        )
+
+    async def _make_database(self) -> None:
+        """Make our database after the first start, and after one that was interrupted here."""
+        done = self.directory / "database_made"
+        if done.exists():
+            return
+        connection = [f"--host={LOOPBACK}", f"--port={self.port}", f"--username={_OWNER}"]
+        try:
+            await run_to_end(
+                self._program("createdb", *connection, "--maintenance-db=postgres", DATABASE),
+                _MAKE_SECONDS_MAX,
+            )
+        except ServerError as error:
+            if "already exists" not in str(error):
+                raise
+        done.touch()
+
+    def _program(self, name: str, *arguments: str) -> Program:
+        return Program(
+            name="the embedded database (PostgreSQL)" if name == "postgres" else name,
+            command=[files.find_program(name), *arguments],
+            log=self._beside("log"),
+            environment=child_environment(PGPASSWORD=self._password),
+            stop_signal=signal.SIGINT,  # "fast": end all sessions, write everything, stop
+            orphan_signal=signal.SIGQUIT,  # "immediate": stop, recover at the next start
+            account=files.server_account(self.directory),
+        )
+
+    def _beside(self, ending: str) -> Path:
+        return self.directory.with_name(f"{self.directory.name}.{ending}")

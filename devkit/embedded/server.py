@@ -1,0 +1,77 @@
+"""What the embedded servers have in common: a directory, a loopback port, a start and an end."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from devkit.embedded.ports import LOOPBACK, choose_port
+from devkit.embedded.processes import ServerError, ServerProcess
+
+
+class EmbeddedServer(ABC):
+    """A server that lives as long as an `async with` block, or from `start()` to `stop()`.
+
+    It may be started again after `stop()` or `kill()`, and then keeps its port.
+    """
+
+    def __init__(self, directory: Path, port: int | None = None) -> None:
+        """`directory` holds what it writes; `port` None or 0 takes a free one."""
+        self.directory = directory.absolute()
+        self.port = port or 0
+        self._process: ServerProcess | None = None
+
+    @property
+    def address(self) -> str:
+        """`host:port`, valid after `start`."""
+        return f"{LOOPBACK}:{self.port}"
+
+    @property
+    def process(self) -> ServerProcess:
+        """The running child; `await process.wait()` returns when it dies, `obituary()` says why."""
+        if self._process is None:
+            raise ServerError("the server has not been started")
+        return self._process
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start the server and return when it serves.
+
+        Raises PortTakenError if the port is in use, ServerError if the server cannot start.
+        """
+        self.port = choose_port(self.port)
+        try:
+            await self._start()
+        except BaseException:  # whatever ends the start, a cancellation too: no child stays behind
+            await self.kill()
+            raise
+
+    async def stop(self, grace_seconds: int | None = None) -> None:
+        """Stop the server in an orderly way, and kill it after a while. Safe to repeat."""
+        if self._process is not None:
+            await self._process.stop(grace_seconds or self._stop_seconds_max)
+
+    async def kill(self) -> None:
+        """End the server at once, as a crash would. Safe to repeat."""
+        if self._process is not None:
+            await self._process.kill()
+
+    @property
+    @abstractmethod
+    def _stop_seconds_max(self) -> int:
+        """How long an orderly stop may take before the server is killed."""
+
+    @abstractmethod
+    async def _start(self) -> None:
+        """Set `_process` to a started process and return when it serves on `port`."""

@@ -1,0 +1,84 @@
+"""Events that must be refused, one way each, with the code that the refusal must carry.
+
+Each is made from a good `cost.recorded` event and has an identity of its own, so that whatever
+becomes of it, the good one counts unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from devkit.simulation.wire import encode, uuid7
+from schemas.refusals import RefusalCode
+
+SOURCE: Final = "/call-me-back/broken-emitter"
+_KIB: Final = 1024
+
+
+class Malformation(NamedTuple):
+    """One way of being wrong. `by_ledger`: the shape is right, only counting it is refused."""
+
+    name: str
+    code: RefusalCode
+    make: Callable[[dict[str, Any]], bytes]
+    by_ledger: bool = False
+
+
+def _data(**changes: object) -> Callable[[dict[str, Any]], bytes]:
+    return lambda event: encode(event | {"data": event["data"] | changes})
+
+
+def _attributes(**changes: object) -> Callable[[dict[str, Any]], bytes]:
+    return lambda event: encode(event | changes)
+
+
+def _cut_off(event: dict[str, Any]) -> bytes:
+    return encode(event)[:-9]
+
+
+def _not_utf8(event: dict[str, Any]) -> bytes:
+    return encode(event).replace(b'"unit":"', b'"unit":"\xff\xfe', 1)
+
+
+def _without_usage(event: dict[str, Any]) -> bytes:
+    data = {name: value for name, value in event["data"].items() if name != "usage"}
+    return encode(event | {"data": data})
+
+
+MALFORMATIONS: Final = (
+    Malformation("not_json", "invalid_json", _cut_off),
+    Malformation("not_utf8", "invalid_json", _not_utf8),
+    Malformation("wrong_type", "invalid_event", _data(callId=42)),
+    Malformation("missing_usage", "invalid_event", _without_usage),
+    Malformation("unknown_event_type", "invalid_event", _attributes(type="cost.imagined")),
+    Malformation("unknown_unit", "invalid_event", _data(unit="furlongs")),
+    Malformation("not_a_number", "invalid_event", _data(usage="NaN")),
+    Malformation("negative_usage", "invalid_event", _data(usage=-5)),
+    Malformation("huge_usage", "invalid_event", _data(usage=10**12 + 1)),
+    Malformation("long_text", "invalid_event", _data(operation="o" * 256)),
+    Malformation(
+        "large_metadata", "invalid_event", _data(metadata={"note": "m" * (8 * _KIB)})
+    ),
+    Malformation("time_ahead", "invalid_event", _attributes(time="2100-01-01T00:00:00Z")),
+    Malformation("time_too_old", "too_old", _attributes(time="2015-01-01T00:00:00Z")),
+    Malformation("too_large", "too_large", _attributes(padding="p" * (64 * _KIB))),
+    Malformation(
+        "unknown_price",
+        "unknown_price",
+        _data(model="a-model-without-price", service="cerebras", operation="inference",
+              unit="tokens", totalCost=None, unitCost=None),
+        by_ledger=True,
+    ),
+)  # fmt: skip
+
+
+def malform(good: bytes, number: int, rng: Random) -> tuple[bytes, Malformation]:
+    """Return a broken relative of a good cost event, in the way number `number` (modulo all)."""
+    event: dict[str, Any] = msgspec.json.decode(good)
+    event |= {"id": uuid7(rng.getrandbits(40), rng), "source": SOURCE}
+    way = MALFORMATIONS[number % len(MALFORMATIONS)]
+    return way.make(event), way

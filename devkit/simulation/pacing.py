@@ -1,0 +1,52 @@
+"""Sends a simulation to Kafka at its pace, or writes it to a file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import BinaryIO, Final
+
+from cost_analytics.progress import Progress
+from cost_analytics.sending import Sender
+from devkit.simulation.wire import Sending
+from schemas.topics import CALL_EVENTS
+
+_EARLY_US: Final = 2_000
+"""Shorter waits are not worth a turn of the event loop."""
+
+
+async def send_all(
+    stream: Iterable[Sending],
+    sender: Sender,
+    progress: Progress,
+    stop: asyncio.Event,
+    *,
+    paced: bool,
+) -> None:
+    """Send everything until `stop` is set, and wait until Kafka has acknowledged it."""
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    first_us: int | None = None
+    for number, sending in enumerate(stream, start=1):
+        if first_us is None:
+            first_us = sending.at_us
+        early_us = sending.at_us - first_us - round((loop.time() - started) * 1_000_000)
+        if paced and early_us > _EARLY_US:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), early_us / 1_000_000)
+        if stop.is_set():
+            break
+        await sender.send(CALL_EVENTS.name, sending.value, sending.key)
+        progress.set(number)
+    await sender.flush()
+
+
+def write_all(stream: Iterable[Sending], out: BinaryIO, progress: Progress) -> int:
+    """Write everything as JSON lines; returns how many there were."""
+    number = 0
+    for number, sending in enumerate(stream, start=1):
+        out.write(sending.value)
+        out.write(b"\n")
+        progress.set(number)
+    return number

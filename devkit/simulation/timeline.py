@@ -1,0 +1,139 @@
+"""Puts many calls beside each other: which event is sent when, at an even rate.
+
+Sending time is divided into slots, one event each. A slot takes the event that has been due for
+longest; where none is due, a new call begins. So no event is sent before it happens, and how many
+calls go on at once follows from the rate. Everything follows from the plan: the same plan gives the
+same bytes, whatever the clock says meanwhile.
+
+An endless plan runs in real time: a slot in which nothing happens stays empty. A plan of so many
+calls fills every slot; where nothing is due and no call may begin, its calls run faster than the
+clock from there on, which is why such a plan should start in the past.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Final, NamedTuple
+
+from devkit.simulation.call import EVENTS_A_THOUSAND_CALLS_SECOND, CallScript
+from devkit.simulation.cast import DEMO_USER, pick_user
+from devkit.simulation.wire import Happening, Sending, encode, envelope, key_of
+
+_US: Final = 1_000_000
+_DEMO_CALLS: Final = 2
+"""So many calls of the demo user go on at once, where there is room for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to simulate. `calls` 0 goes on for ever; a call begins at `latest_ms` at the latest."""
+
+    seed: int
+    users: int
+    calls: int
+    start_ms: int
+    spacing_us: int
+    latest_ms: int | None = None
+
+    @property
+    def concurrency(self) -> int:
+        """How many calls go on at once to fill the slots, a tenth above what just does."""
+        per_slot = self.spacing_us * EVENTS_A_THOUSAND_CALLS_SECOND
+        return max(2, -(-1_100 * _US // per_slot))
+
+
+class Report(NamedTuple):
+    """An encoded event that waits for its moment (ms), in the order of waiting."""
+
+    due_ms: int
+    id: str
+    key: bytes
+    value: bytes
+
+
+def reports_of(happenings: Iterable[Happening]) -> list[Report]:
+    """Return what is reported of the happenings of a call."""
+    return [
+        Report(one.time_ms + one.delay_ms, one.id, key_of(one.data), encode(envelope(one)))
+        for one in happenings
+    ]
+
+
+def timeline(plan: Plan) -> Iterator[Sending]:
+    """Yield the events of a plan in the order in which they are sent."""
+    stage = _Stage(plan)
+    at_us = plan.start_ms * 1_000
+    ahead_us = 0
+    while True:
+        report = stage.next_at((at_us + ahead_us) // 1_000)
+        if report is not None:
+            yield Sending(at_us, report.key, report.value)
+            at_us += plan.spacing_us
+            continue
+        due_ms = stage.next_due_ms()
+        if due_ms is None:
+            return
+        wait_us = due_ms * 1_000 - at_us - ahead_us
+        if plan.calls:
+            ahead_us += wait_us
+        else:
+            at_us += -(-wait_us // plan.spacing_us) * plan.spacing_us
+
+
+class _Stage:
+    """The calls that go on, and what they have still to report."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._room = plan.concurrency
+        # Where few calls go on at once, the others get most of them, unless somebody is watching.
+        self._demo_room = min(_DEMO_CALLS, self._room // (8 if plan.calls else 2))
+        self._begun = 0
+        self._due: list[Report] = []
+        self._ends_ms: list[int] = []
+        self._demo_ends_ms: list[int] = []
+        self._picker = Random(f"{plan.seed}:users")  # noqa: S311 - reproducible, not secret
+
+    def next_at(self, now_ms: int) -> Report | None:
+        """Return what is reported at a moment, beginning a call where nothing is due."""
+        self._forget_ended(now_ms)
+        if self._demo_is_missing() or (not self._is_due(now_ms) and self._has_room()):
+            self._begin_call(now_ms)
+        return heapq.heappop(self._due) if self._is_due(now_ms) else None
+
+    def next_due_ms(self) -> int | None:
+        """Return when something will be reported, or None when all has been."""
+        return self._due[0].due_ms if self._due else None
+
+    def _is_due(self, now_ms: int) -> bool:
+        return bool(self._due) and self._due[0].due_ms <= now_ms
+
+    def _forget_ended(self, now_ms: int) -> None:
+        for ends in (self._ends_ms, self._demo_ends_ms):
+            while ends and ends[0] <= now_ms:
+                heapq.heappop(ends)
+
+    def _may_begin(self) -> bool:
+        return not self._plan.calls or self._begun < self._plan.calls
+
+    def _has_room(self) -> bool:
+        return self._may_begin() and len(self._ends_ms) < self._room
+
+    def _demo_is_missing(self) -> bool:
+        return len(self._demo_ends_ms) < self._demo_room and self._may_begin()
+
+    def _begin_call(self, now_ms: int) -> None:
+        plan = self._plan
+        user = DEMO_USER if self._demo_is_missing() else pick_user(self._picker, plan.users)
+        start_ms = now_ms if plan.latest_ms is None else min(now_ms, plan.latest_ms)
+        rng = Random(f"{plan.seed}:{plan.start_ms}:{self._begun}")  # noqa: S311 - reproducible
+        happenings, end_ms = CallScript(rng, user, start_ms).write()
+        self._begun += 1
+        for report in reports_of(happenings):
+            heapq.heappush(self._due, report)
+        heapq.heappush(self._ends_ms, end_ms)
+        if user == DEMO_USER:
+            heapq.heappush(self._demo_ends_ms, end_ms)

@@ -1,0 +1,184 @@
+"""Looks for anomalies: in calls that are named, and in everything that changed, a piece at a time.
+
+Each piece is one transaction: what is found is recorded, each cause once, together with the message
+that tells of it. So whoever looks, however often and however interrupted, nobody is told twice of a
+new cause, and of none not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple
+
+from ledger.anomalies import day_spikes as day_rule
+from ledger.anomalies import rows as store
+from ledger.anomalies.call_spikes import History, JudgedCall, call_spikes, may_be_spikes
+from ledger.anomalies.findings import Finding, call_finding, day_finding, leg_finding
+from ledger.anomalies.missing_legs import (
+    ServiceLegs,
+    is_finished,
+    missing,
+    service_legs,
+    surely_there,
+    there,
+)
+from ledger.postgres.database import Connection
+from schemas.anomalies import LEGS, Leg
+
+GRACE: Final = timedelta(minutes=15)
+"""After so long without news of a call its costs are taken for complete."""
+CALLS_AT_ONCE: Final = 200
+
+
+class Looked(NamedTuple):
+    """What a look came to: how many new anomalies, and how many were in order after all."""
+
+    found: int = 0
+    resolved: int = 0
+
+    def plus(self, other: Looked) -> Looked:
+        """Return the sum of two looks."""
+        return Looked(self.found + other.found, self.resolved + other.resolved)
+
+
+class Knowledge(NamedTuple):
+    """What the catalogue says: the legs of services, and services whose cost follows no use."""
+
+    legs: ServiceLegs
+    other_services: Sequence[str]
+
+
+class Detection:
+    """Looks for anomalies in the caller's transactions; `legs` are those a call must have."""
+
+    def __init__(self, grace: timedelta = GRACE, legs: Sequence[Leg] = LEGS) -> None:
+        self.grace = grace
+        self._legs = legs
+
+    async def look_at_calls(
+        self, connection: Connection, call_ids: Sequence[str], now: datetime
+    ) -> Looked:
+        """Judge calls as they are now, those that go on left out."""
+        looked = Looked()
+        known = await _knowledge(connection)
+        for begin in range(0, len(call_ids), CALLS_AT_ONCE):
+            some = call_ids[begin : begin + CALLS_AT_ONCE]
+            looked = looked.plus(await self._some_calls(connection, known, some, now))
+        return looked
+
+    async def _some_calls(
+        self, connection: Connection, known: Knowledge, call_ids: Sequence[str], now: datetime
+    ) -> Looked:
+        calls = await store.read_judged(connection, call_ids)
+        stands = await store.read_open(connection, call_ids)
+        missed = {one.call_id for one in stands if one.kind == "missing_leg"}
+        missing_legs = await self._missing(connection, known, calls, missed, now)
+        costly = [call for call in calls if _may_be_spike(call, known)]
+        compared = [call for call in calls if call in costly or missing_legs.get(call.call_id)]
+        histories = await store.read_histories(connection, compared)
+        findings = [one for call in costly for one in _spikes(call, known, histories, now)]
+        for call in calls:
+            history = histories.get(call.call_id, History())
+            legs = missing_legs.get(call.call_id, ())
+            findings += [leg_finding(call, leg, known.legs, history, now) for leg in legs]
+        found_ids = {one.anomaly.anomaly_id for one in findings}
+        over = [one.anomaly_id for one in stands if one.anomaly_id not in found_ids]
+        return await _write(connection, findings, over, now)
+
+    async def _missing(
+        self,
+        connection: Connection,
+        known: Knowledge,
+        calls: Sequence[JudgedCall],
+        missed: set[str],
+        now: datetime,
+    ) -> dict[str, list[Leg]]:
+        """Return which legs are missing, of calls that are settled or were found to miss some."""
+        suspects = [
+            call
+            for call in calls
+            if is_finished(call)
+            and (call.call_id in missed or call.updated_at <= now - self.grace)
+            and missing(self._legs, surely_there(call, known.legs))
+        ]
+        recorded = await store.read_recorded(connection, [call.call_id for call in suspects])
+        return {
+            call.call_id: missing(self._legs, there(recorded.get(call.call_id, ()), known.legs))
+            for call in suspects
+        }
+
+    async def look_at_day(
+        self, connection: Connection, user_ids: Sequence[str], day: date, now: datetime
+    ) -> Looked:
+        """Judge a UTC day of users, whether it is over or not."""
+        known = await _knowledge(connection)
+        others, least = known.other_services, day_rule.EXCESS_NANO_LEAST
+        begun = await store.costly_days(connection, user_ids, day, others, least)
+        if not begun:
+            return Looked()
+        users = sorted(begun)
+        since = day - timedelta(days=day_rule.WINDOW_DAYS)
+        costs: dict[tuple[str, date], dict[str, int]] = {}
+        for one in await store.read_day_costs(connection, users, since, day, others):
+            costs.setdefault((one.user_id, one.day), {})[one.service] = one.nano
+        before = await store.read_found_on(connection, users, day)
+        findings: list[Finding] = []
+        over: list[str] = []
+        for user_id in users:
+            past = [
+                costs.get((user_id, past_day), {})
+                for past_day in day_rule.history_days(begun[user_id], day)
+            ]
+            of_user = [one for one in before if one.user_id == user_id]
+            observed = costs.get((user_id, day), {})
+            explained = _explained(of_user)
+            parts = {one.part: one for one in of_user if one.kind == "day_spike"}
+            spikes = day_rule.day_spikes(observed, past, explained, parts)
+            findings += [day_finding(user_id, day, spike, now) for spike in spikes]
+            stands = [part for part, one in parts.items() if one.is_open]
+            over += [
+                parts[part].anomaly_id
+                for part in day_rule.in_order(stands, observed, past, explained)
+            ]
+        return await _write(connection, findings, over, now)
+
+
+def _may_be_spike(call: JudgedCall, known: Knowledge) -> bool:
+    used = call.costs.keys() - set(known.other_services)
+    return call.status != "active" and bool(may_be_spikes(call, used))
+
+
+def _spikes(
+    call: JudgedCall, known: Knowledge, histories: Mapping[str, History], now: datetime
+) -> list[Finding]:
+    used = call.costs.keys() - set(known.other_services)
+    spikes = call_spikes(call, used, histories[call.call_id])
+    return [call_finding(call, spike, now) for spike in spikes]
+
+
+def _explained(found: Sequence[store.FoundOnDay]) -> dict[str, int]:
+    """Return what spikes of calls cost beyond their usual, by service."""
+    nano: dict[str, int] = {}
+    for one in found:
+        if one.kind == "call_spike":
+            nano[one.part] = nano.get(one.part, 0) + one.excess_nano
+    return nano
+
+
+async def _knowledge(connection: Connection) -> Knowledge:
+    operations = await store.read_operations(connection)
+    others = {one.service for one in operations if one.service_class != "api"}
+    used = [one for one in operations if one.service_class == "api"]
+    return Knowledge(
+        service_legs((one.service, one.operation) for one in used),
+        sorted(others - {one.service for one in used}),
+    )
+
+
+async def _write(
+    connection: Connection, findings: Sequence[Finding], over: Sequence[str], now: datetime
+) -> Looked:
+    new = await store.write_findings(connection, findings)
+    await store.resolve(connection, over, now)
+    return Looked(len(new), len(over))

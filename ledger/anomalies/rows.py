@@ -1,0 +1,240 @@
+"""Reads what anomalies are judged by, and writes what was found; nobody's viewer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import date, datetime
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from ledger.anomalies.call_spikes import OTHERS_MOST, OWN_MOST, History, JudgedCall, PastCall
+from ledger.anomalies.findings import Finding, anomaly_event
+from ledger.budgets.alert_rows import ANOMALY
+from ledger.postgres.arrays import any_array, text_array
+from ledger.postgres.database import Connection, Pool, Record, borrowed, create_pool
+from ledger.postgres.statements import statements
+from schemas.anomalies import ANOMALY_TYPE, AnomalyKind
+from schemas.jsonio import encode
+
+_SQL: Final = statements("anomalies/anomalies")
+_costs_by_day: Final = msgspec.json.Decoder(dict[str, dict[str, int]])
+
+CONNECTIONS_MOST: Final = 2
+STATEMENT_TIMEOUT_MS: Final = 60_000
+ACQUIRE_TIMEOUT_SECONDS: Final = 10
+
+
+class Operation(NamedTuple):
+    """An operation that the catalogue has of a service, and the service's class."""
+
+    service: str
+    service_class: str
+    operation: str
+
+
+class Found(NamedTuple):
+    """An anomaly that stands, about a call."""
+
+    anomaly_id: str
+    call_id: str
+    kind: AnomalyKind
+    part: str
+
+
+class FoundOnDay(NamedTuple):
+    """An anomaly of a user's day: `excess_nano` is what it cost beyond the usual."""
+
+    user_id: str
+    kind: AnomalyKind
+    part: str
+    anomaly_id: str
+    is_open: bool
+    excess_nano: int
+
+
+class DayCost(NamedTuple):
+    """What a service cost a user on a UTC day."""
+
+    user_id: str
+    day: date
+    service: str
+    nano: int
+
+
+class AnomalyStore:
+    """Transactions in which anomalies are looked for, out of a pool that somebody else closes."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Open a transaction; raises what `database.TRANSIENT_ERRORS` names."""
+        async with (
+            borrowed(self._pool, ACQUIRE_TIMEOUT_SECONDS) as connection,
+            connection.transaction(),
+        ):
+            yield connection
+
+
+@asynccontextmanager
+async def anomaly_store(url: str) -> AsyncIterator[AnomalyStore]:
+    """Open a store for the length of a block; raises OSError or a PostgreSQL error."""
+    pool = await create_pool(
+        url,
+        name="cost-analytics anomalies",
+        most=CONNECTIONS_MOST,
+        statement_timeout_ms=STATEMENT_TIMEOUT_MS,
+    )
+    try:
+        yield AnomalyStore(pool)
+    finally:
+        await pool.close()
+
+
+async def read_operations(connection: Connection) -> list[Operation]:
+    """Return the operations of all services that the catalogue knows."""
+    return [Operation(*row) for row in await connection.fetch(_SQL["operations"])]
+
+
+async def read_judged(connection: Connection, call_ids: Sequence[str]) -> list[JudgedCall]:
+    """Return calls as they are now, those without a known user left out."""
+    rows = await connection.fetch(_SQL["calls"], text_array(call_ids))
+    return [JudgedCall(**(dict(row) | {"costs": _costs(row)})) for row in rows]
+
+
+async def read_histories(connection: Connection, calls: Sequence[JudgedCall]) -> dict[str, History]:
+    """Return what calls are compared with, by their ids."""
+    own = await _past(
+        connection,
+        "own_calls",
+        [(call.call_id, call.user_id, call.first_at) for call in calls],
+        OWN_MOST,
+    )
+    others = await _past(
+        connection,
+        "persona_calls",
+        [(call.persona_id, call.user_id, call.ended_at or call.updated_at) for call in calls],
+        OTHERS_MOST,
+    )
+    return {
+        call.call_id: History(own.get(place, ()), others.get(place, ()))
+        for place, call in enumerate(calls, start=1)
+    }
+
+
+async def _past(
+    connection: Connection, name: str, asked: Sequence[tuple[object, ...]], most: int
+) -> dict[int, list[PastCall]]:
+    found: dict[int, list[PastCall]] = {}
+    if asked:
+        columns = map(any_array, zip(*asked, strict=True))
+        for row in await connection.fetch(_SQL[name], *columns, most):
+            past = PastCall(row["user_id"], row["persona_id"], row["duration_ms"], _costs(row))
+            found.setdefault(row["place"], []).append(past)
+    return found
+
+
+def _costs(row: Record) -> dict[str, int]:
+    costs: dict[str, int] = {}
+    for services in _costs_by_day.decode(row["costs"]).values():
+        for service, nano in services.items():
+            costs[service] = costs.get(service, 0) + nano
+    return costs
+
+
+async def read_recorded(
+    connection: Connection, call_ids: Sequence[str]
+) -> dict[str, list[tuple[str, str]]]:
+    """Return the services and operations that were recorded of calls and not voided."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    if call_ids:
+        rows = await connection.fetch(_SQL["recorded_operations"], text_array(call_ids))
+        for call_id, service, operation in rows:
+            found.setdefault(call_id, []).append((service, operation))
+    return found
+
+
+async def read_open(connection: Connection, call_ids: Sequence[str]) -> list[Found]:
+    """Return what was found about calls and stands."""
+    rows = await connection.fetch(_SQL["open_of_calls"], text_array(call_ids))
+    return [Found(*row) for row in rows]
+
+
+async def write_findings(connection: Connection, findings: Sequence[Finding]) -> set[str]:
+    """Record anomalies, each cause once, with the messages about those that are new.
+
+    Returns the ids of the new ones. Those that were taken for resolved stand again.
+    """
+    if not findings:
+        return set()
+    ordered = sorted(findings, key=lambda one: one.anomaly.anomaly_id)
+    columns = zip(*map(_row, ordered), strict=True)
+    rows = await connection.fetch(_SQL["raise"], *map(any_array, columns), ANOMALY_TYPE, ANOMALY)
+    new = {row["id"] for row in rows}
+    known = [one.anomaly.anomaly_id for one in ordered if one.anomaly.anomaly_id not in new]
+    if known:
+        await connection.execute(_SQL["reopen"], text_array(known))
+    return new
+
+
+def _row(finding: Finding) -> tuple[Any, ...]:
+    cause, anomaly = finding
+    expected = anomaly.expected_usd
+    return (
+        anomaly.anomaly_id,
+        cause.user_id,
+        cause.kind,
+        cause.subject,
+        cause.part,
+        anomaly.day,
+        anomaly.observed_usd.nano,
+        None if expected is None else expected.nano,
+        anomaly.detected_at,
+        encode(anomaly).decode(),
+        encode(anomaly_event(anomaly)).decode(),
+    )
+
+
+async def resolve(connection: Connection, anomaly_ids: Sequence[str], now: datetime) -> None:
+    """Note that anomalies are in order after all."""
+    if anomaly_ids:
+        await connection.execute(_SQL["resolve"], text_array(sorted(anomaly_ids)), now)
+
+
+async def costly_days(
+    connection: Connection,
+    user_ids: Sequence[str],
+    day: date,
+    other_services: Sequence[str],
+    nano_least: int,
+) -> dict[str, date]:
+    """Return the users whose day is worth a look, with the first day of each."""
+    rows = await connection.fetch(
+        _SQL["costly_days"], text_array(user_ids), day, text_array(other_services), nano_least
+    )
+    return {row["user_id"]: row["first_day"] for row in rows}
+
+
+async def read_day_costs(
+    connection: Connection,
+    user_ids: Sequence[str],
+    first: date,
+    last: date,
+    other_services: Sequence[str],
+) -> list[DayCost]:
+    """Return what services cost users on days, both included."""
+    rows = await connection.fetch(
+        _SQL["day_costs"], text_array(user_ids), first, last, text_array(other_services)
+    )
+    return [DayCost(row["user_id"], row["day"], row["service"], int(row["nano"])) for row in rows]
+
+
+async def read_found_on(
+    connection: Connection, user_ids: Sequence[str], day: date
+) -> list[FoundOnDay]:
+    """Return what was found about users' day."""
+    rows = await connection.fetch(_SQL["found_on_day"], text_array(user_ids), day)
+    return [FoundOnDay(*row) for row in rows]

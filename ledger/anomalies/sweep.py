@@ -1,0 +1,131 @@
+"""Finds anomalies that no message announced: makes stored checks, and walks users in rounds.
+
+Calls and days that change late have a stored check each, see `ledger.recording.late_changes`.
+
+A round judges the calls that changed since the last round began and were left alone for the grace,
+and the present day of their users. It walks users and the index of their calls, so that looking
+for anomalies adds nothing to what a batch of events writes. Most calls that change began within two
+hours; the first round of each UTC day looks days back, and judges the days that are over.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple
+
+from ledger.anomalies import sweep_rows as store
+from ledger.anomalies.detection import CALLS_AT_ONCE, Detection, Looked
+from ledger.anomalies.sweep_rows import Sweep
+from ledger.postgres.database import Connection
+from ledger.recording.pending_checks import PendingCheck, read_due, remove_checks
+
+ROUND_EVERY: Final = timedelta(minutes=1)
+USERS_AT_ONCE: Final = 50
+LOOK_BACK: Final = timedelta(hours=2)
+LOOK_BACK_DEEP: Final = timedelta(days=3)
+CLOSED_DAYS: Final = 3
+"""So many days that are over are judged each day: what comes late counts for a while."""
+RESOLVED_WITHIN: Final = timedelta(days=35)
+CHANGED_MOST: Final = 1_000
+
+
+class Step(NamedTuple):
+    """What a step came to; `more` says that the round goes on."""
+
+    looked: Looked
+    more: bool
+
+
+class Sweeping:
+    """Makes the steps of rounds, each in a transaction of the caller; any process may make any."""
+
+    def __init__(self, detection: Detection, every: timedelta = ROUND_EVERY) -> None:
+        self._detection = detection
+        self._every = every
+
+    async def step(self, connection: Connection, now: datetime) -> Step:
+        """Judge the next few users; nothing where it is another's turn or a round is not due."""
+        sweep = await store.take_turn(connection)
+        if sweep is None:
+            return Step(Looked(), more=False)
+        checks = await read_due(connection, now - self._detection.grace, CALLS_AT_ONCE)
+        looked = await self._make_checks(connection, checks, now)
+        step = await self._round_step(connection, sweep, now)
+        more = step.more or len(checks) == CALLS_AT_ONCE
+        return Step(looked.plus(step.looked), more)
+
+    async def _make_checks(
+        self, connection: Connection, checks: list[PendingCheck], now: datetime
+    ) -> Looked:
+        """Make stored checks and remove them: calls first, because their spikes explain days."""
+        call_ids = [check.key.subject for check in checks if check.key.kind == "call"]
+        looked = await self._detection.look_at_calls(connection, call_ids, now)
+        users_of: dict[str, list[str]] = {}
+        for check in checks:
+            if check.key.kind == "day":
+                users_of.setdefault(check.key.subject, []).append(check.key.user_id)
+        for day, users in sorted(users_of.items()):
+            found = await self._detection.look_at_day(
+                connection, users, date.fromisoformat(day), now
+            )
+            looked = looked.plus(found)
+        await remove_checks(connection, checks)
+        return looked
+
+    async def _round_step(self, connection: Connection, sweep: Sweep, now: datetime) -> Step:
+        """Judge the next users of the round, if one is under way or due."""
+        begins = sweep.round_to is None
+        if begins:
+            round_to = now - self._detection.grace
+            if round_to < sweep.swept_to + self._every:
+                return Step(Looked(), more=False)
+            is_deep = sweep.closed_on < now.date()
+            sweep = sweep._replace(round_to=round_to, is_deep=is_deep, user_id="")
+        looked = await self._changed(connection, sweep, now) if begins else Looked()
+        users = await store.next_users(
+            connection, sweep.user_id, _begun_since(sweep).date(), USERS_AT_ONCE
+        )
+        looked = looked.plus(await self._users(connection, sweep, users, now))
+        await store.note_sweep(connection, _after(sweep, users, now))
+        return Step(looked, more=len(users) == USERS_AT_ONCE)
+
+    async def _changed(self, connection: Connection, sweep: Sweep, now: datetime) -> Looked:
+        """Judge again what was found about calls that changed since, however old they are."""
+        call_ids = await store.changed_since_found(
+            connection, now - RESOLVED_WITHIN, sweep.swept_to, CHANGED_MOST
+        )
+        return await self._detection.look_at_calls(connection, call_ids, now)
+
+    async def _users(
+        self, connection: Connection, sweep: Sweep, users: list[str], now: datetime
+    ) -> Looked:
+        if not users:
+            return Looked()
+        since = sweep.deep_to if sweep.is_deep else sweep.swept_to
+        until = sweep.round_to or now
+        call_ids = await store.changed_calls(connection, users, _begun_since(sweep), since, until)
+        looked = Looked()
+        for begin in range(0, len(call_ids), CALLS_AT_ONCE):
+            some = call_ids[begin : begin + CALLS_AT_ONCE]
+            looked = looked.plus(await self._detection.look_at_calls(connection, some, now))
+        for ago in range(CLOSED_DAYS if sweep.is_deep else 0, -1, -1):
+            day = now.date() - timedelta(days=ago)
+            looked = looked.plus(await self._detection.look_at_day(connection, users, day, now))
+        return looked
+
+
+def _begun_since(sweep: Sweep) -> datetime:
+    """Return when calls began at the earliest that the round looks at."""
+    if sweep.is_deep:
+        return sweep.deep_to - LOOK_BACK_DEEP
+    return sweep.swept_to - LOOK_BACK
+
+
+def _after(sweep: Sweep, users: list[str], now: datetime) -> Sweep:
+    """Return where the sweep stands after these users."""
+    if len(users) == USERS_AT_ONCE or sweep.round_to is None:
+        return sweep._replace(user_id=users[-1])
+    done = sweep._replace(swept_to=sweep.round_to, round_to=None, user_id="")
+    if not sweep.is_deep:
+        return done
+    return done._replace(deep_to=sweep.round_to, is_deep=False, closed_on=now.date())

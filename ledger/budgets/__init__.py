@@ -1,0 +1,1 @@
+"""Limits, thresholds, alerts, holds and authorization."""

@@ -1,0 +1,262 @@
+"""Reads and changes what users allow themselves to spend, and says how much of it is spent."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from ledger.budgets.alert_rows import limits_of
+from ledger.budgets.alerting import Alerting
+from ledger.budgets.burn_rate import ActiveCall, burn_rate
+from ledger.budgets.limits import Change, Limits, changed
+from ledger.budgets.thresholds import CALL_CLOSES_AFTER
+from ledger.calls.call import Call
+from ledger.calls.periods import Period, period_of
+from ledger.notifications.channels import Refusal, Wanted, replace_channels
+from ledger.postgres.database import Connection, Record
+from ledger.postgres.functions import reads
+from ledger.postgres.statements import statements
+from ledger.postgres.viewers import ReaderPool, Viewer
+from schemas.notices import Channel
+
+_SQL: Final = statements("budgets/budgets")
+_READS: Final = reads("budgets/budgets")
+
+BudgetBasis = Literal["charged", "cost"]
+"""Whether a user's spend is what the user is charged, or what the calls cost."""
+
+ACTIVE_CALLS_MOST: Final = 1_000
+LATEST_ALERTS_MOST: Final = 10
+ZONES_REMEMBERED_MOST: Final = 10_000
+
+_SPEND: Final[dict[BudgetBasis, str]] = {"charged": "spend_by_charge", "cost": "spend_by_cost"}
+_decode_costs: Final = msgspec.json.Decoder(dict[str, dict[str, int]]).decode
+_decode_calls: Final = msgspec.json.Decoder(
+    list[tuple[datetime, dict[str, dict[str, int]], int | None]]
+).decode
+_decode_channels: Final = msgspec.json.Decoder(list[Channel]).decode
+
+
+class Standing(NamedTuple):
+    """Where a user stands in the present day and month of the user's time zone.
+
+    Spend in nano-dollars, the burn rate in nano-dollars an hour; `alerts` are JSON, latest first.
+    """
+
+    limits: Limits
+    warning_percent: Decimal
+    thresholds: list[Decimal]
+    day: Period
+    month: Period
+    day_nano: int
+    month_nano: int
+    burn_rate: int
+    alerts: list[str]
+    now: datetime
+    channels: Sequence[Channel] = ()
+
+
+class ChannelsRefusedError(Exception):
+    """The channels that were wanted cannot be had; nothing was changed."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+class AlertPage(NamedTuple):
+    """Alerts as JSON, latest first, and where the next page begins, None after the last."""
+
+    alerts: list[str]
+    before: int | None
+
+
+class Budgets:
+    """The budgets of all users, on one basis and with one default threshold."""
+
+    def __init__(
+        self, readers: ReaderPool, basis: BudgetBasis, default_threshold_percent: int
+    ) -> None:
+        self._readers = readers
+        self.basis: BudgetBasis = basis
+        self._default = default_threshold_percent
+        self._zones: OrderedDict[str, str] = OrderedDict()
+
+    async def standing(self, viewer: Viewer, user_id: str, now: datetime) -> Standing:
+        """Return where a user stands at a moment; raises StoreUnavailableError.
+
+        A viewer who may not see the user is shown a user without limits or spend.
+        """
+        zone = self._zones.get(user_id, "UTC")
+        while True:
+            arguments = self._arguments(viewer, user_id, zone, now)
+            [row] = await self._readers.read(viewer, _READS["standing"], *arguments)
+            limits = _limits(user_id, row)
+            if limits.timezone == zone:
+                return self._standing(row, limits, now)
+            # The periods of another time zone were asked for: once more, with the right ones.
+            zone = limits.timezone
+            self._remember(user_id, zone)
+
+    async def change(
+        self,
+        viewer: Viewer,
+        user_id: str,
+        change: Change,
+        now: datetime,
+        channels: Sequence[Wanted] | None = None,
+    ) -> Standing:
+        """Change a user's settings, raise the alerts that are due then, and return the standing.
+
+        `channels`, where given, take the place of the user's; new ones are returned with their
+        secrets. A viewer who may not see the user changes nothing. Raises StoreUnavailableError,
+        and ChannelsRefusedError.
+        """
+        if change == Change() and channels is None:
+            return await self.standing(viewer, user_id, now)
+        async with self.locked(viewer, user_id) as (connection, before):
+            limits = changed(before, change)
+            made: Sequence[Channel] | None = None
+            if channels is not None:
+                answer = await replace_channels(connection, viewer, user_id, channels)
+                if isinstance(answer, Refusal):
+                    raise ChannelsRefusedError(answer)
+                made = answer
+            if limits != before:
+                await self._write(connection, viewer, limits)
+                calls = await _active_calls(connection, viewer, user_id, now)
+                alerting = Alerting(self.basis, self._default)
+                await alerting.review_user(connection, limits, map(_call, calls), now)
+            arguments = self._arguments(viewer, user_id, limits.timezone, now)
+            [row] = await connection.fetch(_SQL["standing"], *arguments)
+            standing = self._standing(row, limits, now)
+            return standing if made is None else standing._replace(channels=made)
+
+    async def alerts(
+        self, viewer: Viewer, user_id: str, before: int | None, most: int
+    ) -> AlertPage:
+        """Return a page of a user's alerts; raises StoreUnavailableError."""
+        rows = await self._readers.read(
+            viewer, _READS["alerts_page"], user_id, *viewer, before, most + 1
+        )
+        more = rows[most - 1]["seq"] if len(rows) > most else None
+        return AlertPage([row["data"] for row in rows[:most]], more)
+
+    @asynccontextmanager
+    async def locked(
+        self, viewer: Viewer, user_id: str
+    ) -> AsyncIterator[tuple[Connection, Limits]]:
+        """Lock a user's settings for a transaction, against batches and other changes."""
+        async with self._readers.writing(viewer) as connection:
+            row = await connection.fetchrow(_SQL["lock_settings"], user_id, *viewer)
+            if row is None:
+                await connection.execute(_SQL["open_settings"], user_id, *viewer)
+                row = await connection.fetchrow(_SQL["lock_settings"], user_id, *viewer)
+            yield connection, Limits(user_id=user_id) if row is None else limits_of(row)
+
+    async def limits(self, connection: Connection, viewer: Viewer, user_id: str) -> Limits:
+        """Return what a user set, nothing where the viewer may not see it."""
+        row = await connection.fetchrow(_SQL["settings"], user_id, *viewer)
+        return Limits(user_id=user_id) if row is None else limits_of(row)
+
+    async def spent(
+        self, connection: Connection, viewer: Viewer, limits: Limits, now: datetime
+    ) -> tuple[Period, Period, int, int]:
+        """Return the present day and month of a user, and what is spent in each."""
+        day, month = _periods(now, limits.timezone)
+        [row] = await connection.fetch(
+            _SQL[_SPEND[self.basis]], limits.user_id, *viewer, *day[2:], *month[2:]
+        )
+        return day, month, int(row["day_nano"]), int(row["month_nano"])
+
+    async def _write(self, connection: Connection, viewer: Viewer, limits: Limits) -> None:
+        await connection.execute(
+            _SQL["change_settings"],
+            limits.user_id,
+            *viewer,
+            limits.daily_nano,
+            limits.monthly_nano,
+            limits.call_nano,
+            limits.daily_version,
+            limits.monthly_version,
+            limits.call_version,
+            limits.warning_percent,
+            list(limits.further),
+            limits.timezone,
+            limits.auto_cutoff,
+        )
+
+    def _arguments(
+        self, viewer: Viewer, user_id: str, zone: str, now: datetime
+    ) -> tuple[object, ...]:
+        """Return the arguments of the statement `standing`, with the periods of a time zone."""
+        day, month = _periods(now, zone)
+        since = now - CALL_CLOSES_AFTER
+        return (
+            *(user_id, *viewer, self.basis == "cost", *day[2:], *month[2:]),
+            *(since, ACTIVE_CALLS_MOST, LATEST_ALERTS_MOST),
+        )
+
+    def _standing(self, row: Record, limits: Limits, now: datetime) -> Standing:
+        default = Decimal(self._default)
+        day, month = _periods(now, limits.timezone)
+        calls = _decode_calls(row["active_calls"] or "[]")
+        return Standing(
+            limits,
+            limits.warning(default),
+            limits.thresholds(default),
+            day,
+            month,
+            int(row["day_nano"]),
+            int(row["month_nano"]),
+            burn_rate(
+                (ActiveCall(at, _sum(costs), expected) for at, costs, expected in calls),
+                self.basis,
+                row["default_charge_nano"] or 0,
+                now,
+            ),
+            row["alerts"],
+            now,
+            _decode_channels(row["channels"] or "[]"),
+        )
+
+    def _remember(self, user_id: str, zone: str) -> None:
+        self._zones[user_id] = zone
+        if len(self._zones) > ZONES_REMEMBERED_MOST:
+            self._zones.popitem(last=False)
+
+
+async def _active_calls(
+    connection: Connection, viewer: Viewer, user_id: str, now: datetime
+) -> list[Record]:
+    since = now - CALL_CLOSES_AFTER
+    rows = await connection.fetch(_SQL["active_calls"], user_id, *viewer, since, ACTIVE_CALLS_MOST)
+    return list(rows)
+
+
+def _call(row: Record) -> Call:
+    return Call(
+        call_id=row["call_id"],
+        user_id=row["user_id"],
+        first_at=row["first_at"],
+        costs=_decode_costs(row["costs"]),
+    )
+
+
+def _limits(user_id: str, row: Record) -> Limits:
+    return Limits(user_id=user_id) if row["user_id"] is None else limits_of(row)
+
+
+def _periods(now: datetime, zone: str) -> tuple[Period, Period]:
+    return period_of("daily", now, zone), period_of("monthly", now, zone)
+
+
+def _sum(costs: dict[str, dict[str, int]]) -> int:
+    """Return the sum of costs by day and service."""
+    return sum(nano for services in costs.values() for nano in services.values())

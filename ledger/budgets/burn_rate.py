@@ -1,0 +1,69 @@
+"""How fast a user spends while calls are active, and when a threshold will be reached at that rate.
+
+By cost, a call burns what it has cost so far over the time it has taken. By charge, it burns the
+default charge over the time it is expected to take, because a call is charged once, at its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil
+from typing import Final, NamedTuple
+
+from ledger.budgets.thresholds import is_reached
+from schemas.alerts import SpendBasis
+
+USUAL_CALL_SECONDS: Final = 300
+"""How long a call is taken to last that nobody announced a duration for."""
+
+LONGEST_CALL_SECONDS: Final = 4 * 3600
+"""A call that is active for longer has lost its end, and burns nothing."""
+
+_PER_HOUR: Final = 3600
+
+
+class ActiveCall(NamedTuple):
+    """A call that goes on: since when, what it costs so far, and how long it should take."""
+
+    first_at: datetime
+    cost_nano: int
+    expected_ms: int | None
+
+
+def burn_rate(
+    calls: Iterable[ActiveCall], basis: SpendBasis, charge_nano: int, now: datetime
+) -> int:
+    """Return nano-dollars an hour; `charge_nano` is what a call is charged by default."""
+    rate = 0
+    for call in calls:
+        elapsed = max(1, (now - call.first_at).seconds + (now - call.first_at).days * 86_400)
+        if elapsed > LONGEST_CALL_SECONDS:
+            continue
+        if basis == "cost":
+            rate += call.cost_nano * _PER_HOUR // elapsed
+        else:
+            expected = (call.expected_ms or USUAL_CALL_SECONDS * 1000) or 1
+            rate += charge_nano * _PER_HOUR * 1000 // max(expected, elapsed * 1000)
+    return rate
+
+
+def seconds_to_threshold(
+    limit_nano: int,
+    spend_nano: int,
+    thresholds: Sequence[Decimal],
+    rate_per_hour: int,
+    within_seconds: int,
+) -> int | None:
+    """Return whole seconds until the next threshold, at this rate; None where none is in sight.
+
+    None is out of sight too: a threshold that the period ends before, or that was reached.
+    """
+    ahead = [p for p in thresholds if not is_reached(spend_nano, p, limit_nano)]
+    if not ahead or rate_per_hour <= 0:
+        return None
+    missing = Fraction(ahead[0]) * limit_nano / 100 - spend_nano
+    seconds = ceil(missing * _PER_HOUR / rate_per_hour)
+    return seconds if seconds <= within_seconds else None

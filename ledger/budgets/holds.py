@@ -1,0 +1,94 @@
+"""Answers whether a call may start, and holds what an allowed one is expected to spend.
+
+The user's settings are locked meanwhile, so parallel calls are judged one after another and cannot
+all pass on the same remainder.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from ledger.budgets.authorization import Room, Verdict, expected_cost, hold_until, judge
+from ledger.budgets.budgets import Budgets
+from ledger.budgets.limits import Limits
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
+from ledger.postgres.viewers import Viewer
+
+_SQL: Final = statements("budgets/budgets")
+_PAST: Final = timedelta(days=30)
+
+
+class Request(NamedTuple):
+    """A call that wants to start: its expected cost, or else its expected duration."""
+
+    call_id: str
+    cost_nano: int | None
+    duration_ms: int | None
+
+
+class Answer(NamedTuple):
+    """What was decided: `held_nano` is kept for the call until `held_until`.
+
+    `finished` says that the call has ended or was charged, so that nothing is held for it.
+    """
+
+    verdict: Verdict
+    limits: Limits
+    held_nano: int
+    held_until: datetime | None
+    finished: bool = False
+
+
+async def authorize(budgets: Budgets, user_id: str, request: Request, now: datetime) -> Answer:
+    """Decide whether a user's call may start; raises StoreUnavailableError.
+
+    Asked again for the same call, the new answer takes the place of the old one.
+    """
+    viewer = Viewer(user_id)
+    async with budgets.locked(viewer, user_id) as (connection, limits):
+        call = await connection.fetchrow(_SQL["call_state"], user_id, *viewer, request.call_id)
+        if call is not None and (call["status"] != "active" or call["charged"]):
+            return Answer(Verdict(None, None), limits, 0, None, finished=True)
+        spend, cost = await _expected(connection, budgets, viewer, request, now)
+        spent = int(call["cost_nano"]) if call is not None and budgets.basis == "cost" else 0
+        to_come = max(0, spend - spent)
+        rooms = await _rooms(connection, budgets, limits, request, now)
+        verdict = judge(rooms, limits.of_calls(), to_come, cost)
+        await connection.execute(_SQL["drop_expired_holds"], user_id, *viewer, now)
+        if verdict.denied_by is not None:
+            await connection.execute(_SQL["drop_hold"], user_id, *viewer, request.call_id)
+            return Answer(verdict, limits, 0, None)
+        until = hold_until(now, request.duration_ms)
+        await connection.execute(_SQL["hold"], user_id, *viewer, request.call_id, spend, until)
+        return Answer(verdict, limits, to_come, until)
+
+
+async def _rooms(
+    connection: Connection, budgets: Budgets, limits: Limits, request: Request, now: datetime
+) -> list[Room]:
+    """Return the limits of the present periods with what is spent and held of each."""
+    viewer = Viewer(limits.user_id)
+    _, _, day_nano, month_nano = await budgets.spent(connection, viewer, limits, now)
+    by_cost = budgets.basis == "cost"
+    held = await connection.fetchval(
+        _SQL["held"], limits.user_id, *viewer, now, request.call_id, by_cost
+    )
+    spent = {"daily": day_nano, "monthly": month_nano}
+    return [Room(limit, spent[limit.type], int(held)) for limit in limits.periodic()]
+
+
+async def _expected(
+    connection: Connection, budgets: Budgets, viewer: Viewer, request: Request, now: datetime
+) -> tuple[int, int]:
+    """Return what a call should spend of the budgets, and what it should cost; nano-dollars."""
+    if request.cost_nano is not None:
+        return request.cost_nano, request.cost_nano
+    [past] = await connection.fetch(
+        _SQL["past_calls"], viewer.user_id, *viewer, (now - _PAST).date()
+    )
+    cost = expected_cost(request.duration_ms or 0, int(past["cost_nano"]), past["duration_ms"])
+    if budgets.basis == "cost":
+        return cost, cost
+    return await connection.fetchval(_SQL["default_charge"]) or 0, cost

@@ -1,0 +1,287 @@
+"""Folds a batch of new events into what the transaction writes: changed calls, rows, movements.
+
+Pure: it is given the calls as last committed and touches copies of them. The outcome for a call
+depends on the set of its events only; a property test shuffles and splits them to hold that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import chain
+
+from ledger.calls.batch_changes import CountedCost, Folded, Known
+from ledger.calls.call import CHARGED, REFUNDED, Call
+from ledger.calls.entries import (
+    Entry,
+    charge_entry,
+    fact_entry,
+    refund_entry,
+    settled_entry,
+    void_entry,
+)
+from ledger.calls.open_call import OpenCall
+from ledger.calls.periods import day_of
+from ledger.calls.rating import Incoming, Rated, rate, voids_among, whole
+from ledger.calls.settlement import settle
+from ledger.prices.catalogue import Catalogue
+from ledger.prices.pricing import price, tariff_of
+from schemas.events import (
+    CallCharged,
+    CallEnded,
+    CallRefunded,
+    CallStarted,
+    CostRecorded,
+    CostVoided,
+    Event,
+)
+from schemas.identity import identity_of
+from schemas.money import nano_from_usd
+from schemas.refusals import Refused
+
+
+def fold(events: Sequence[Incoming], known: Known, catalogue: Catalogue) -> Folded:
+    """Fold events that have never been recorded, each identity once.
+
+    A cost that was rated by another catalogue is rated again. The catalogue must price whatever it
+    priced when an event was held: it only ever grows.
+    """
+    return _Fold(known, catalogue).run(events)
+
+
+class _Fold:
+    """The state of one fold."""
+
+    def __init__(self, known: Known, catalogue: Catalogue) -> None:
+        self._known = known
+        self._catalogue = catalogue
+        self._opened: dict[str, OpenCall] = {}
+        self._out = Folded()
+        self._waiting: dict[str, list[Incoming]] = {}
+        self._held = dict(known.held)
+        self._voidable = dict(known.voidable)
+        self._voided = set(known.voided)
+        self._has_voids = False
+
+    def run(self, events: Sequence[Incoming]) -> Folded:
+        self._has_voids = bool(voids_among(chain(events, *self._known.held.values())))
+        self._count_all(events)
+        for call_id, waiting in self._waiting.items():
+            self._hold(call_id, waiting)
+        for opened in self._opened.values():
+            self._close(opened)
+        return self._out
+
+    def _count_all(self, events: Sequence[Incoming]) -> None:
+        """Count what lets its call only grow, which are most events; `_take` all others."""
+        known, catalogue = self._opened, self._catalogue
+        entries, taken = self._out.entries, self._out.taken
+        for event in events:
+            if type(event) is Rated and event.catalogue is catalogue:
+                opened = known.get(event.call_id) or self._open(event.call_id)
+                if opened.grows_by(event):
+                    event.owner = opened.owner or ""
+                    opened.costs.append(event)
+                    entries.append(event)
+                    taken.append(event)
+                    if self._has_voids:
+                        self._note_voidable(event)
+                    continue
+            self._take(event, new=True)
+
+    def _hold(self, call_id: str, waiting: list[Incoming]) -> None:
+        """Keep events back, but not those that could not be priced either way."""
+        for incoming in waiting:
+            event = whole(incoming)
+            try:
+                self._require_price(event)
+            except Refused as refusal:
+                self._out.refused.append((incoming, refusal))
+                continue
+            opened = self._open(call_id)
+            opened.grows = False
+            opened.call.held_count += 1
+            self._out.held.append(event)
+            self._out.taken.append(event)
+
+    def _require_price(self, event: Event) -> None:
+        if isinstance(event.data, CostRecorded):
+            price(event.data, tariff_of(self._catalogue, event.data), event.time)
+        elif isinstance(event.data, CallCharged):
+            self._fee(event.data, event.time)
+
+    def _close(self, opened: OpenCall) -> None:
+        """Settle a call that was changed, and let the days of its user follow."""
+        before, call = opened.before, opened.call
+        opened.add_costs()
+        self._out.spend.add_costs(call.user_id or "", opened.costs)
+        if opened.grows:
+            if not opened.costs:
+                return
+            self._out.movements.add_costs(call, opened.costs)
+            self._out.grown.add(call.call_id)
+        else:
+            events, held = (before.event_count, before.held_count) if before else (0, 0)
+            if call.event_count == events and call.held_count == held:
+                return
+            if call.user_id is not None:
+                if settle(before, call, self._catalogue) and call.first_at is not None:
+                    self._out.entries.append(settled_entry(call, call.first_at))
+                    self._out.spend.resettle(before, call)
+                self._out.movements.move(before, call)
+        call.version += 1
+        self._out.change(before, call)
+
+    def _open(self, call_id: str) -> OpenCall:
+        """Return the call to change: a copy of the known one, or a new one."""
+        opened = self._opened.get(call_id)
+        if opened is None:
+            opened = self._opened[call_id] = OpenCall(call_id, self._known.calls.get(call_id))
+        return opened
+
+    def _take(self, event: Incoming, *, new: bool) -> None:
+        """Count an event, hold it until its call is known, or refuse it."""
+        call_id, user_id = event.call_id, event.user_id
+        opened = self._open(call_id)
+        owner = opened.call.user_id
+        if owner is None and user_id is None:
+            self._waiting.setdefault(call_id, []).append(event)
+            return
+        try:
+            if owner is not None and user_id is not None and owner != user_id:
+                raise Refused("owner_mismatch", f"Call {call_id} belongs to another user.")
+            entry = self._count(event, opened, owner or user_id or "")
+        except Refused as refusal:
+            (self._out.refused if new else self._out.unreleased).append((event, refusal))
+            return
+        self._out.entries.append(entry)
+        if new:
+            self._out.taken.append(event)
+        else:
+            opened.call.held_count -= 1
+            self._out.released.append(event.identity)
+        if owner is None or opened.call.held_count:
+            self._release(opened)
+
+    def _count(self, event: Incoming, opened: OpenCall, owner: str) -> Entry | Rated:
+        """Count an event. What can refuse it comes before any change, here and below."""
+        if isinstance(event, Rated) and event.catalogue is self._catalogue:
+            return self._cost(event, opened, owner)
+        full = whole(event)
+        if isinstance(full.data, CostRecorded):
+            return self._cost(rate(full, full.data, self._catalogue), opened, owner)
+        opened.grows = False
+        return self._rest(full, opened.call, owner)
+
+    def _release(self, opened: OpenCall) -> None:
+        """Count what was held for a call that is known now."""
+        opened.grows = False
+        for held in self._held.pop(opened.call.call_id, []):
+            self._take(held, new=False)
+        for waiting in self._waiting.pop(opened.call.call_id, []):
+            self._take(waiting, new=True)
+
+    def _cost(self, cost: Rated, opened: OpenCall, owner: str) -> Rated:
+        """Count a recorded cost, whatever else of its call it may change."""
+        call = opened.call
+        opened.grows = False
+        _see(call, owner, cost.time)
+        if cost.persona_id is not None:
+            call.name_persona(cost.persona_id, cost.time, cost.identity)
+        self._add(cost, opened)
+        return cost
+
+    def _add(self, cost: Rated, opened: OpenCall) -> None:
+        """Let a cost count, unless it was voided before it came."""
+        call = opened.call
+        cost.owner = call.user_id or ""
+        if call.pending_voids and cost.identity in call.pending_voids:
+            call.pending_voids = [void for void in call.pending_voids if void != cost.identity]
+            self._voided.add(cost.identity)
+            call.event_count += 1
+        else:
+            opened.costs.append(cost)
+        if self._has_voids:
+            self._note_voidable(cost)
+
+    def _note_voidable(self, cost: Rated) -> None:
+        """Let a void of this batch find a cost of it."""
+        self._voidable[cost.identity] = CountedCost(
+            cost.call_id, cost.time, cost.service, cost.cost_nano, cost.estimated
+        )
+
+    def _rest(self, event: Event, call: Call, owner: str) -> Entry:
+        """Count an event that is not a recorded cost."""
+        data = event.data
+        if isinstance(data, CallCharged):
+            return self._charge(event, data, call, owner)
+        if isinstance(data, CostVoided):
+            self._require_details(data, call)
+        _see(call, owner, event.time)
+        call.event_count += 1
+        if isinstance(data, CallRefunded):
+            amount = nano_from_usd(data.amount)
+            call.add_charge(day_of(event.time), REFUNDED, amount)
+            self._out.spend.refund(owner, event.time, amount)
+            return refund_entry(event, call, amount)
+        if isinstance(data, CostVoided):
+            return self._void(event, data, call)
+        if isinstance(data, CallStarted):
+            call.start(data, event.time, event.identity)
+        elif isinstance(data, CallEnded):
+            call.end(data, event.time, event.identity)
+        return fact_entry(event, call)
+
+    def _charge(self, event: Event, data: CallCharged, call: Call, owner: str) -> Entry:
+        amount = nano_from_usd(data.amount)
+        fee = self._fee(data, event.time)
+        _see(call, owner, event.time)
+        call.event_count += 1
+        call.charge_count += 1
+        call.add_charge(day_of(event.time), CHARGED, amount)
+        call.add_cost(day_of(event.time), data.processor, fee)
+        self._out.spend.charge(owner, event.time, amount)
+        self._out.spend.cost(owner, event.time, fee)
+        if not self._catalogue.knows(data.processor):
+            self._out.processors.add(data.processor)
+        return charge_entry(event, data, call, fee)
+
+    def _fee(self, data: CallCharged, time: datetime) -> int:
+        """Return what the processor took: as it says itself, else by the catalogue."""
+        if data.fee is not None:
+            return nano_from_usd(data.fee)
+        fee = self._catalogue.fee_nano(data.processor, nano_from_usd(data.amount), time)
+        if fee is None:
+            raise Refused("unknown_price", f"No fee is known for processor {data.processor}.")
+        return fee
+
+    def _require_details(self, data: CostVoided, call: Call) -> None:
+        """Refuse the void of an archived cost of which no details are kept any more."""
+        if call.call_id in self._known.without_details:
+            cost = self._voidable.get(identity_of(data.voids.source, data.voids.id))
+            if cost is None or cost.call_id != call.call_id:
+                raise Refused(
+                    "too_old", f"The details of what call {call.call_id} cost are no longer kept."
+                )
+
+    def _void(self, event: Event, data: CostVoided, call: Call) -> Entry:
+        """Take a recorded cost back on the day it was counted, or remember to when it arrives."""
+        entry = void_entry(event, data, call)
+        target = entry.voids or ""
+        cost = self._voidable.get(target)
+        if cost is None or cost.call_id != call.call_id:
+            if target not in call.pending_voids:
+                call.pending_voids = [*call.pending_voids, target]
+        elif target not in self._voided:
+            self._voided.add(target)
+            call.add_cost(day_of(cost.time), cost.service, -cost.cost_nano)
+            self._out.spend.cost(call.user_id or "", cost.time, -cost.cost_nano)
+            call.estimated_count -= cost.estimated
+        return entry
+
+
+def _see(call: Call, owner: str, time: datetime) -> None:
+    """Note when something happened to a call, and whose it is."""
+    call.user_id = owner
+    if call.first_at is None or time < call.first_at:
+        call.first_at = time

@@ -1,0 +1,130 @@
+"""One call: everything its totals depend on, and how each event changes it.
+
+A call's state is a function of the *set* of its events, never of their order: sums are sums, and
+every fact that several events could claim goes to the earliest or the latest claim by (time,
+identity). What the ledger itself decides (the infrastructure share, the default charge) is settled
+afterwards from that state, see `ledger.calls.settlement`.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from ledger.calls.periods import Day, day_of
+from schemas.events import CallEnded, CallStarted, CallStatus, Direction
+from schemas.money import half_even
+
+CHARGED, REFUNDED = 0, 1
+
+
+class Call(msgspec.Struct, kw_only=True):
+    """The running totals of one call. Money is nano-dollars, durations are milliseconds.
+
+    `costs` is by UTC day and service, `charges` by UTC day as [charged, refunded]; both already
+    hold what was settled. `version` is the number of commits that changed the call.
+    """
+
+    call_id: str
+    user_id: str | None = None
+    persona_id: str | None = None
+    status: CallStatus = "active"
+    direction: Direction | None = None
+    expected_duration_ms: int | None = None
+    duration_ms: int = 0
+    first_at: datetime | None = None
+    started_at: datetime | None = None
+    started_by: str | None = None
+    persona_at: datetime | None = None
+    persona_by: str | None = None
+    ended_at: datetime | None = None
+    ended_by: str | None = None
+    costs: dict[Day, dict[str, int]] = {}
+    charges: dict[Day, list[int]] = {}
+    infrastructure: dict[str, int] = {}
+    pending_voids: list[str] = []
+    charge_count: int = 0
+    default_charge_nano: int = 0
+    default_fee_nano: int = 0
+    estimated_count: int = 0
+    event_count: int = 0
+    held_count: int = 0
+    version: int = 0
+
+    def copy(self) -> Call:
+        """Return a copy to change: only `costs` is ever changed in place, the rest is replaced."""
+        call = copy(self)
+        call.costs = {day: services.copy() for day, services in self.costs.items()}
+        return call
+
+    def costs_by_service(self) -> dict[str, int]:
+        """Return the cost of each service over all days, in nano-dollars, without zeros."""
+        days = iter(self.costs.values())
+        totals = dict(next(days, {}))
+        for services in days:
+            for service, nano in services.items():
+                totals[service] = totals.get(service, 0) + nano
+        return {service: nano for service, nano in sorted(totals.items()) if nano}
+
+    def charged_nano(self) -> int:
+        """Return all that the user was charged, refunds not taken off."""
+        return sum(sums[CHARGED] for sums in self.charges.values())
+
+    def refunded_nano(self) -> int:
+        """Return all that the user was given back."""
+        return sum(sums[REFUNDED] for sums in self.charges.values())
+
+    def add_cost(self, day: Day, service: str, nano: int) -> None:
+        """Move the cost of a service on a day by `nano`, which may be negative."""
+        services = self.costs.get(day)
+        if services is None:
+            services = self.costs[day] = {}
+        services[service] = services.get(service, 0) + nano
+
+    def add_charge(self, day: Day, kind: int, nano: int) -> None:
+        """Move the sum that was CHARGED or REFUNDED on a day."""
+        sums = list(self.charges.get(day, (0, 0)))
+        sums[kind] += nano
+        self.charges = self.charges | {day: sums}
+
+    def start(self, data: CallStarted, time: datetime, identity: str) -> None:
+        """Take over what the earliest announcement of the call says."""
+        if _precedes(time, identity, self.started_at, self.started_by):
+            self.started_at, self.started_by = time, identity
+            self.persona_id = data.persona_id
+            self.direction = data.direction
+            self.expected_duration_ms = _milliseconds(data.expected_duration_seconds)
+            self.persona_at = self.persona_by = None
+
+    def name_persona(self, persona_id: str, time: datetime, identity: str) -> None:
+        """Take the persona from the earliest cost that names one, until the call is announced."""
+        if self.started_by is None and _precedes(time, identity, self.persona_at, self.persona_by):
+            self.persona_at, self.persona_by = time, identity
+            self.persona_id = persona_id
+
+    def end(self, data: CallEnded, time: datetime, identity: str) -> None:
+        """Take over what the latest end of the call says."""
+        if self.ended_by is None or not _precedes(time, identity, self.ended_at, self.ended_by):
+            self.ended_at, self.ended_by = time, identity
+            self.status = data.status
+            self.duration_ms = _milliseconds(data.duration_seconds) or 0
+
+
+def _precedes(time: datetime, identity: str, at: datetime | None, by: str | None) -> bool:
+    """Say whether a claim comes before the one known so far; anything precedes none."""
+    return at is None or by is None or (time, identity) < (at, by)
+
+
+def _milliseconds(seconds: int | Decimal | None) -> int | None:
+    if seconds is None:
+        return None
+    numerator, denominator = seconds.as_integer_ratio()
+    return half_even(numerator * 1000, denominator)
+
+
+def first_day(call: Call) -> Day | None:
+    """Return the day a call counts on: that of its first event."""
+    return None if call.first_at is None else day_of(call.first_at)

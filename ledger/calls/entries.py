@@ -1,0 +1,147 @@
+"""One row of `call_cost_events`: what is recorded of an event, from which every total follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from ledger.calls.call import Call
+from ledger.prices.catalogue import Tariff
+from schemas.events import LEDGER_SOURCE, CallCharged, CostRecorded, CostVoided, Event
+from schemas.identity import identity_of
+from schemas.money import nano_from_usd
+
+SETTLED_TYPE: Final = "call.settled"
+
+_json: Final = msgspec.json.Encoder(decimal_format="number")
+
+
+class Entry(NamedTuple):
+    """Field names are the columns; money is nano-dollars, `unit_cost` the emitter's USD."""
+
+    identity: str
+    source: str
+    event_id: str
+    type: str
+    time: datetime
+    user_id: str
+    call_id: str
+    persona_id: str | None = None
+    service: str | None = None
+    operation: str | None = None
+    operation_sent: str | None = None
+    model: str | None = None
+    usage: int | Decimal | None = None
+    unit: str | None = None
+    unit_cost: int | Decimal | None = None
+    cost_nano: int = 0
+    amount_nano: int = 0
+    price_id: int | None = None
+    estimated: bool = False
+    voids: str | None = None
+    data: str | None = None
+
+
+_entry: Final[Callable[[tuple[Any, ...]], Entry]] = partial(tuple.__new__, Entry)
+"""A third of the cost of calling the class, which the one row of most events should not pay."""
+
+
+def cost_entry(
+    event: Event,
+    data: CostRecorded,
+    tariff: Tariff,
+    cost_nano: int,
+    price_id: int | None,
+) -> Entry:
+    """Return the row of a recorded cost, but for its owner, whom only the call knows."""
+    columns = (
+        event.identity,
+        event.source,
+        event.id,
+        event.type,
+        event.time,
+        "",
+        data.call_id,
+        data.persona_id,
+        data.service,
+        tariff.operation,
+        tariff.operation_sent,
+        tariff.model,
+        data.usage,
+        data.unit,
+        data.unit_cost,
+        cost_nano,
+        0,
+        price_id,
+        data.estimated,
+        None,
+        str(data.metadata, "utf-8") or None,
+    )
+    return _entry(columns)
+
+
+def _plain(event: Event, call: Call) -> Entry:
+    return Entry(
+        event.identity,
+        event.source,
+        event.id,
+        event.type,
+        event.time,
+        call.user_id or "",
+        call.call_id,
+        data=_json.encode(event.data).decode(),
+    )
+
+
+def fact_entry(event: Event, call: Call) -> Entry:
+    """Return the row of an event that states a fact and moves no money by itself."""
+    persona_id = getattr(event.data, "persona_id", None)
+    return _plain(event, call)._replace(persona_id=persona_id)
+
+
+def charge_entry(event: Event, data: CallCharged, call: Call, fee_nano: int) -> Entry:
+    """Return the row of a charge and the processor's fee for it."""
+    return _plain(event, call)._replace(
+        service=data.processor,
+        cost_nano=fee_nano,
+        amount_nano=nano_from_usd(data.amount),
+    )
+
+
+def refund_entry(event: Event, call: Call, amount_nano: int) -> Entry:
+    """Return the row of a refund."""
+    return _plain(event, call)._replace(amount_nano=amount_nano)
+
+
+def void_entry(event: Event, data: CostVoided, call: Call) -> Entry:
+    """Return the row of a void, which names the identity it voids."""
+    target = identity_of(data.voids.source, data.voids.id)
+    return _plain(event, call)._replace(voids=target)
+
+
+def settled_entry(call: Call, first_at: datetime) -> Entry:
+    """Return the row that keeps what the ledger decided about a call, as of its new version."""
+    version = call.version + 1
+    event_id = f"{call.call_id}/{version}"
+    decided = {
+        "infrastructure": call.infrastructure,
+        "defaultCharge": call.default_charge_nano,
+        "defaultFee": call.default_fee_nano,
+        "version": version,
+    }
+    return Entry(
+        blake2b(f"{LEDGER_SOURCE}\0{event_id}".encode(), digest_size=16).hexdigest(),
+        LEDGER_SOURCE,
+        event_id,
+        SETTLED_TYPE,
+        first_at,
+        call.user_id or "",
+        call.call_id,
+        data=_json.encode(decided).decode(),
+    )

@@ -1,0 +1,185 @@
+"""The short way of what a busy stream is full of: costs with nothing special about them.
+
+A plain cost is in structured mode, and its price is its own or that of the newest row of the
+catalogue. Plain costs are parsed, checked, priced and made into rows some hundred at a time, while
+they are in the processor's caches. Whatever is not plain takes the general way
+(`schemas.cloudevents`, `ledger.calls.rating`), as every event could: a test holds that both give
+the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+import msgspec
+from msgspec.structs import astuple
+
+from ledger.calls.copy_rows import EPOCH, MICROSECOND, cost_row, kind_cells
+from ledger.calls.entries import Entry
+from ledger.calls.periods import Day, day_of
+from ledger.calls.rating import Rated
+from ledger.prices.catalogue import Catalogue, Rate
+from schemas.bounds import are_bounded
+from schemas.cloudevents import MAX_EVENT_BYTES, Recorded, Window, content_of, is_text, parse
+from schemas.events import RESERVED_SOURCES
+from schemas.identity import KEY_BYTES, fingerprint_of, keys_of
+from schemas.money import MAX_EVENT_NANO, nano_from_usd
+
+_KINDS_MAX: Final = 10_000
+_DAY: Final = timedelta(days=1)
+_EVER: Final = datetime.min.replace(tzinfo=UTC)
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+_KindKey = tuple[str, str, str, str | None, str, str | None, bool]
+"""Source, service, operation, model, unit and persona, and whether it brings its own price."""
+
+
+class _Kind(NamedTuple):
+    """What the costs of one source, persona and usage have in common, if they are of `since` on.
+
+    `rate` is None where each brings its own price, or nobody knows one. `nano` are whole
+    nano-dollars a unit, None where the rate is a fraction. `cells` are of their row.
+    """
+
+    since: datetime
+    rate: Rate | None
+    nano: int | None
+    service: str
+    persona_id: str | None
+    cells: bytes
+
+
+class _Kinds(dict[_KindKey, _Kind]):
+    """The kinds that were seen before."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        super().__init__()
+        self._catalogue = catalogue
+
+    def __missing__(self, key: _KindKey) -> _Kind:
+        source, service, operation, model, unit, persona_id, has_own_price = key
+        tariff = self._catalogue.tariffs[service, operation, model, unit]
+        since, rate = _EVER, None
+        if source in RESERVED_SOURCES:
+            since = _NEVER  # so that the general way refuses it
+        elif tariff.rates and not has_own_price:
+            since, rate = tariff.rates[0]
+        common = Entry(
+            identity="",
+            source=source,
+            event_id="",
+            type=Recorded.kind,
+            time=since,
+            user_id="",
+            call_id="",
+            persona_id=persona_id,
+            service=service,
+            operation=tariff.operation,
+            operation_sent=tariff.operation_sent,
+            model=tariff.model,
+            unit=unit,
+            price_id=rate and rate.price_id,
+        )
+        nano = rate.numerator if rate and rate.denominator == 1 else None
+        if len(self) >= _KINDS_MAX:
+            self.clear()
+        kind = self[key] = _Kind(since, rate, nano, service, persona_id, kind_cells(common))
+        return kind
+
+
+class PlainCosts:
+    """Rates plain costs by one catalogue."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        """Take the prices."""
+        self._catalogue = catalogue
+        self._kinds = _Kinds(catalogue)
+        self._day: Day = ""
+        self._midnight = self._next_midnight = _NEVER
+        self._midnight_us = 0
+
+    def rate(self, values: Sequence[bytes | None], window: Window) -> list[Rated | None]:
+        """Return the plain costs among structured events, None in the place of any other."""
+        places, envelopes = _read(values, window)
+        keys = keys_of([(envelope.source, envelope.id) for envelope in envelopes])
+        rated: list[Rated | None] = [None] * len(values)
+        start = 0
+        for place, envelope in zip(places, envelopes, strict=True):
+            rated[place] = self._rated(values[place], envelope, keys[start : start + KEY_BYTES])
+            start += KEY_BYTES
+        return rated
+
+    def _rated(self, value: bytes | None, envelope: Recorded, key: bytes) -> Rated | None:
+        # One call for all fields takes as long as three fields do one by one.
+        (
+            service, operation, usage, unit, persona_id, model, unit_cost, total_cost, estimated,
+            raw, call_id, user_id,
+        ) = astuple(envelope.data)  # fmt: skip
+        metadata = bytes(raw)
+        if not are_bounded(usage, unit_cost, total_cost, metadata) or (
+            model is None and b'"model"' in metadata
+        ):
+            return None
+        since, rate, nano, service, persona_id, cells = self._kinds[
+            envelope.source, service, operation, model, unit, persona_id, total_cost is not None
+        ]
+        time = envelope.time
+        if time < since:
+            return None
+        if total_cost is not None:
+            cost_nano = nano_from_usd(total_cost)
+        elif nano and type(usage) is int:
+            cost_nano = usage * nano
+        elif rate is not None:
+            cost_nano = rate.cost_nano(usage)
+        else:
+            return None
+        if cost_nano > MAX_EVENT_NANO:
+            return None
+        if not self._midnight <= time < self._next_midnight:
+            self._begin_day(time)
+        passed = time - self._midnight
+        moment = self._midnight_us + passed.seconds * 1_000_000 + passed.microseconds
+        row = cost_row(
+            key, moment, cost_nano, estimated, usage, unit_cost, envelope.id, metadata, call_id,
+            cells,
+        )  # fmt: skip
+        return Rated(
+            key.hex(), fingerprint_of(content_of(envelope)), call_id, user_id, persona_id, service,
+            time, self._day, cost_nano, estimated, row, self._catalogue, value or b"",
+        )  # fmt: skip
+
+    def _begin_day(self, time: datetime) -> None:
+        self._day = day_of(time)
+        self._midnight = time.replace(hour=0, minute=0, second=0, microsecond=0)
+        self._next_midnight = self._midnight + _DAY
+        self._midnight_us = (self._midnight - EPOCH) // MICROSECOND
+
+
+def _read(values: Sequence[bytes | None], window: Window) -> tuple[list[int], list[Recorded]]:
+    """Return the places and the envelopes of what may be plain costs."""
+    places: list[int] = []
+    envelopes: list[Recorded] = []
+    earliest, latest = window.earliest, window.latest
+    # Nearly always this one look at all of them saves a look at each.
+    together = b"".join(filter(None, values))
+    all_text = together.isascii() and b"\\" not in together and b"\0" not in together
+    for place, value in enumerate(values):
+        if not value or len(value) > MAX_EVENT_BYTES or not (all_text or is_text(value)):
+            continue
+        try:
+            envelope = parse(value)
+        except (msgspec.MsgspecError, RecursionError, ValueError, ArithmeticError):
+            continue
+        time, subject = envelope.time, envelope.subject
+        if (
+            type(envelope) is Recorded
+            and time.tzinfo is UTC
+            and earliest <= time <= latest
+            and (subject is None or subject == envelope.data.call_id)
+        ):
+            places.append(place)
+            envelopes.append(envelope)
+    return places, envelopes

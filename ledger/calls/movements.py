@@ -1,0 +1,94 @@
+"""How a changed call moves the totals of its user's days: what it adds now, less what it added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ledger.calls.call import CHARGED, REFUNDED, Call, first_day
+from ledger.calls.periods import Day
+from ledger.calls.rating import Rated
+
+CostKey = tuple[str, Day, str, str]
+"""A row of `user_day_costs`: user, day, persona, service."""
+
+DayKey = tuple[str, Day, str]
+"""A row of `user_days`: user, day, persona."""
+
+
+class DaySums(NamedTuple):
+    """What a row of `user_days` moves by: calls, milliseconds, nano-dollars twice."""
+
+    calls: int = 0
+    duration_ms: int = 0
+    charged_nano: int = 0
+    refunded_nano: int = 0
+
+
+class Movements:
+    """The sum of all movements of one batch."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._costs: dict[DayKey, dict[str, int]] = {}
+        self.days: dict[DayKey, DaySums] = {}
+
+    def move(self, before: Call | None, after: Call) -> None:
+        """Add the difference between a call as last committed and as it is now."""
+        if before is not None and before.user_id is not None:
+            self._add_costs(before, -1)
+            self._add_days(before, -1)
+        if after.user_id is not None:
+            self._add_costs(after, 1)
+            self._add_days(after, 1)
+
+    def add_costs(self, call: Call, costs: Iterable[Rated]) -> None:
+        """Add costs that came to a call whose owner and persona stay."""
+        sums: dict[str, int] = {}
+        day = ""
+        for cost in costs:
+            if cost.day != day:
+                day = cost.day
+                sums = self._services(call, day)
+            sums[cost.service] = sums.get(cost.service, 0) + cost.cost_nano
+
+    def _services(self, call: Call, day: Day) -> dict[str, int]:
+        return self._costs.setdefault((call.user_id or "", day, call.persona_id or ""), {})
+
+    def _add_costs(self, call: Call, sign: int) -> None:
+        for day, services in call.costs.items():
+            sums = self._services(call, day)
+            for service, nano in services.items():
+                sums[service] = sums.get(service, 0) + sign * nano
+
+    def _add_days(self, call: Call, sign: int) -> None:
+        day = first_day(call)
+        if day is not None:
+            self._day(call, day, DaySums(sign, sign * call.duration_ms))
+        for charge_day, sums in call.charges.items():
+            charged, refunded = sign * sums[CHARGED], sign * sums[REFUNDED]
+            self._day(call, charge_day, DaySums(0, 0, charged, refunded))
+
+    def _day(self, call: Call, day: Day, sums: DaySums) -> None:
+        key = (call.user_id or "", day, call.persona_id or "")
+        known = self.days.get(key)
+        self.days[key] = (
+            sums if known is None else DaySums(*map(sum, zip(known, sums, strict=True)))
+        )
+
+    def cost_days_before(self, day: Day) -> set[tuple[str, Day]]:
+        """Return user and day of costs that moved on earlier days than this."""
+        return {key[:2] for key in self._costs if key[1] < day}
+
+    def changed_days(self) -> dict[DayKey, DaySums]:
+        """Return the rows of `user_days` that really move."""
+        return {key: sums for key, sums in self.days.items() if any(sums)}
+
+    def changed_costs(self) -> dict[CostKey, int]:
+        """Return the rows of `user_day_costs` that really move."""
+        return {
+            (*key, service): nano
+            for key, services in self._costs.items()
+            for service, nano in services.items()
+            if nano
+        }

@@ -1,0 +1,103 @@
+"""Prices a recorded cost and makes its row as soon as it is decoded.
+
+Neither depends on what the ledger knows, only on the catalogue. "Rating" is what billing calls the
+pricing of a usage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from sys import intern
+from typing import ClassVar, Final
+
+import msgspec
+
+from ledger.calls.entries import Entry, cost_entry
+from ledger.calls.periods import Day, day_of
+from ledger.prices.catalogue import Catalogue
+from ledger.prices.pricing import price, tariff_of
+from schemas.cloudevents import Window, decode
+from schemas.events import CostRecorded, Event
+from schemas.refusals import Refused
+
+_ANY_TIME: Final = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+
+
+class Rated(msgspec.Struct, gc=False):
+    """A recorded cost with its price in nano-dollars, by one catalogue.
+
+    `row` is its row but for the owner, whom the fold that counts it fills in; of a plain cost, as
+    COPY reads it. `user_id` is what the event says. `made_of` is the event or its bytes, for the
+    rare need of the rest.
+    """
+
+    type: ClassVar = "cost.recorded"
+    amount_nano: ClassVar = 0
+
+    identity: str
+    fingerprint: int
+    call_id: str
+    user_id: str | None
+    persona_id: str | None
+    service: str
+    time: datetime
+    day: Day
+    cost_nano: int
+    estimated: bool
+    row: Entry | bytes
+    catalogue: Catalogue
+    made_of: Event | bytes
+    owner: str = ""
+
+    def event(self) -> Event:
+        """Return the whole event."""
+        made_of = self.made_of
+        return made_of if isinstance(made_of, Event) else decode(made_of, (), _ANY_TIME)
+
+
+Incoming = Event | Rated
+"""What a batch holds: costs that could be priced at once, and all other events whole."""
+
+
+def rate(
+    event: Event, data: CostRecorded, catalogue: Catalogue, made_of: bytes | None = None
+) -> Rated:
+    """Price a recorded cost that had these bytes; raises `Refused` as `price` does."""
+    tariff = tariff_of(catalogue, data)
+    cost_nano, price_id = price(data, tariff, event.time)
+    return Rated(
+        event.identity,
+        event.fingerprint,
+        intern(data.call_id),
+        data.user_id,
+        data.persona_id,
+        intern(data.service),
+        event.time,
+        day_of(event.time),
+        cost_nano,
+        data.estimated,
+        cost_entry(event, data, tariff, cost_nano, price_id),
+        catalogue,
+        event if made_of is None else made_of,
+    )
+
+
+def rated_or_whole(event: Event, catalogue: Catalogue, made_of: bytes | None = None) -> Incoming:
+    """Return an event as a batch holds it; a cost that cannot be priced is left to the fold."""
+    if not isinstance(event.data, CostRecorded):
+        return event
+    try:
+        return rate(event, event.data, catalogue, made_of)
+    except Refused:
+        return event
+
+
+def whole(incoming: Incoming) -> Event:
+    """Return the event, whatever form it has."""
+    return incoming.event() if isinstance(incoming, Rated) else incoming
+
+
+def voids_among(events: Iterable[Incoming]) -> list[Event]:
+    """Return those that take a recorded cost back."""
+    return [event for event in events if type(event) is Event and event.type == "cost.voided"]

@@ -1,0 +1,69 @@
+"""What the ledger itself decides about a call: its share of infrastructure, and a default charge.
+
+Both follow from the call's facts, so they are undone and done again when a late event changes a
+fact: an earlier first event moves the share, a charge that arrives after the end takes the place
+of the default one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from ledger.calls.call import CHARGED, Call
+from ledger.calls.periods import day_of
+from ledger.prices.catalogue import Catalogue
+
+DEFAULT_PROCESSOR: Final = "stripe"
+
+
+def settle(before: Call | None, call: Call, catalogue: Catalogue) -> bool:
+    """Bring a call's own entries in line with its facts; `before` is the call as last committed.
+
+    Returns whether anything changed. Prices are taken once: as long as the facts stay, so do they.
+    """
+    moved_first = _settle_infrastructure(before, call, catalogue)
+    moved_default = _settle_default_charge(before, call, catalogue)
+    return moved_first or moved_default
+
+
+def _settle_infrastructure(before: Call | None, call: Call, catalogue: Catalogue) -> bool:
+    """Take the share once per call, on the day and at the price of its first event."""
+    settled_at = before.first_at if before else None
+    if call.first_at is None or call.first_at == settled_at:
+        return False
+    if settled_at is not None:
+        for service, nano in call.infrastructure.items():
+            call.add_cost(day_of(settled_at), service, -nano)
+    call.infrastructure = catalogue.infrastructure_nano(call.first_at)
+    for service, nano in call.infrastructure.items():
+        call.add_cost(day_of(call.first_at), service, nano)
+    return True
+
+
+def _default_due_at(call: Call | None) -> datetime | None:
+    """Return when the default charge falls due: a completed call's end, if nobody charged it."""
+    if call is None or call.status != "completed" or call.charge_count:
+        return None
+    return call.ended_at
+
+
+def _settle_default_charge(before: Call | None, call: Call, catalogue: Catalogue) -> bool:
+    settled_at, due_at = _default_due_at(before), _default_due_at(call)
+    if settled_at == due_at:
+        return False
+    if settled_at is not None:
+        _post_default(call, settled_at, -1)
+        call.default_charge_nano = call.default_fee_nano = 0
+    if due_at is not None:
+        charge = catalogue.default_charge_nano(due_at)
+        call.default_charge_nano = charge
+        call.default_fee_nano = catalogue.fee_nano(DEFAULT_PROCESSOR, charge, due_at) or 0
+        _post_default(call, due_at, 1)
+    return True
+
+
+def _post_default(call: Call, at: datetime, sign: int) -> None:
+    day = day_of(at)
+    call.add_charge(day, CHARGED, sign * call.default_charge_nano)
+    call.add_cost(day, DEFAULT_PROCESSOR, sign * call.default_fee_nano)

@@ -1,0 +1,185 @@
+"""What a user's calls will come to: over days, by the month's end, and when limits are reached.
+
+Whole days before today are what is learned from. Today counts with what happened so far, and with
+the part of an ordinary day that is still to come. How a day is forecast: `ledger/forecasting/` and
+docs/forecast.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final, Literal, NamedTuple
+
+from ledger.budgets.limits import Limits
+from ledger.calls.periods import Period, period_of
+from ledger.forecasts.intervals import Outlook, outlook
+from ledger.forecasts.rhythm import Rhythm, learn
+from schemas.alerts import SpendBasis
+
+HISTORY_DAYS_MOST: Final = 90
+LIMIT_DAYS_MOST: Final = 30
+"""How far ahead a day is looked for that reaches a daily limit."""
+
+ForecastPeriod = Literal["daily", "weekly", "monthly"]
+PERIOD_DAYS: Final[dict[ForecastPeriod, int]] = {"daily": 1, "weekly": 7, "monthly": 30}
+"""How many UTC days a forecast is about; today is the first of them."""
+
+_DAY: Final = timedelta(days=1)
+_HALF_KNOWN_DAYS: Final = 7
+_HUNDREDTHS: Final = 100
+
+
+class DayTotals(NamedTuple):
+    """What a UTC day came to. Revenue is charges less refunds; money is nano-dollars."""
+
+    day: date
+    calls: int = 0
+    cost_nano: int = 0
+    revenue_nano: int = 0
+
+
+class Spend(NamedTuple):
+    """Where a budget stands: what was spent in the present day and month of the user's zone."""
+
+    limits: Limits
+    basis: SpendBasis
+    day: Period
+    month: Period
+    day_nano: int
+    month_nano: int
+
+
+class Rhythms(NamedTuple):
+    """What was learned of a user up to yesterday; `today` is what happened today until `now`.
+
+    Calls are learned in hundredths, so that a call every other day is not rounded away.
+    """
+
+    days: Sequence[DayTotals]
+    today: DayTotals
+    now: datetime
+    calls: Rhythm
+    cost: Rhythm
+    revenue: Rhythm
+
+
+class PeriodForecast(NamedTuple):
+    """What the next days will come to; `confidence` is from 0 to 1."""
+
+    calls: Decimal
+    cost: Outlook
+    revenue: Outlook
+    confidence: Decimal
+
+
+class BudgetForecast(NamedTuple):
+    """What the month will end with, and the local days on which limits are reached, if any."""
+
+    month_end: Outlook
+    daily_on: date | None
+    monthly_on: date | None
+
+
+def learn_rhythms(totals: Sequence[DayTotals], first_day: date | None, now: datetime) -> Rhythms:
+    """Learn from days in order, of which those without anything may be missing.
+
+    `first_day` is the first on which the user ever had anything. Today and later days are not
+    learned from; `now` is in UTC.
+    """
+    today = now.date()
+    start = max(first_day or today, today - _DAY * HISTORY_DAYS_MOST)
+    known = {each.day: each for each in totals}
+    days = [known.get(day, DayTotals(day)) for day in _days(start, today)]
+    weekday = start.weekday()
+    return Rhythms(
+        days,
+        known.get(today, DayTotals(today)),
+        now,
+        learn([each.calls * _HUNDREDTHS for each in days], weekday),
+        learn([each.cost_nano for each in days], weekday),
+        learn([each.revenue_nano for each in days], weekday),
+    )
+
+
+def _days(start: date, before: date) -> Iterator[date]:
+    return (start + _DAY * number for number in range((before - start).days))
+
+
+def period_forecast(known: Rhythms, period: ForecastPeriod) -> PeriodForecast:
+    """Return what today and the days after it will come to."""
+    end = datetime.combine(known.now.date(), time(), UTC) + _DAY * PERIOD_DAYS[period]
+    shares = _shares(known.now, end)
+    calls = known.calls.unscaled(known.calls.expected(shares))
+    cost = outlook(known.cost, shares).plus(known.today.cost_nano)
+    revenue = outlook(known.revenue, shares).plus(known.today.revenue_nano)
+    confidence = min(_confidence(len(known.days), each) for each in (cost, revenue))
+    return PeriodForecast(known.today.calls + Decimal(calls).scaleb(-2), cost, revenue, confidence)
+
+
+def _shares(start: datetime, end: datetime) -> list[Fraction]:
+    """Return how much of each UTC day from that of `start` on lies between two moments."""
+    shares, midnight = [], datetime.combine(start.date(), time(), UTC)
+    while midnight < end:
+        inside = min(end, midnight + _DAY) - max(start, midnight)
+        shares.append(Fraction(inside // timedelta.resolution, _DAY // timedelta.resolution))
+        midnight += _DAY
+    return shares
+
+
+def _confidence(days: int, seen: Outlook) -> Decimal:
+    """Return days ÷ (days + 7) · forecast ÷ (forecast + half the interval), to two decimals."""
+    half_width = Fraction(seen.high - seen.low, 2)
+    sure = max(0, seen.expected)
+    narrow = Fraction(sure) / (sure + half_width) if half_width else Fraction(1)
+    return Decimal(round(narrow * days * 100 / (days + _HALF_KNOWN_DAYS))).scaleb(-2)
+
+
+def budget_forecast(known: Rhythms, spend: Spend) -> BudgetForecast:
+    """Return how the user's month ends and when its limits are reached.
+
+    A limit that is reached already is reached today. A monthly limit is looked for in the present
+    month, a daily one in the next days, each by what is expected, not by the interval.
+    """
+    rhythm = known.revenue if spend.basis == "charged" else known.cost
+    month_end = outlook(rhythm, _shares(known.now, spend.month.end)).plus(spend.month_nano)
+    daily_on = monthly_on = None
+    so_far = spend.month_nano
+    for number, day in enumerate(_local_days(spend)):
+        today = spend.day_nano if number == 0 else 0
+        expected = _expected(rhythm, known.now, day)
+        so_far += expected
+        if daily_on is None and _reached(spend.limits.daily_nano, today + expected):
+            daily_on = _local_day(day)
+        if day.end <= spend.month.end and monthly_on is None:
+            monthly_on = _local_day(day) if _reached(spend.limits.monthly_nano, so_far) else None
+    return BudgetForecast(month_end, daily_on, monthly_on)
+
+
+def _local_days(spend: Spend) -> Iterator[Period]:
+    """Yield the present day of the user's zone and those after it, to the month's end at least."""
+    day = spend.day
+    for number in range(LIMIT_DAYS_MOST + 1):
+        if number >= LIMIT_DAYS_MOST and day.end > spend.month.end:
+            return
+        yield day
+        day = period_of("daily", day.end, spend.limits.timezone)
+
+
+def _local_day(day: Period) -> date:
+    return date.fromisoformat(day.label)
+
+
+def _expected(rhythm: Rhythm, now: datetime, day: Period) -> int:
+    """Return what is expected of what is still to come of a day."""
+    start = max(now, day.start)
+    if start >= day.end:
+        return 0
+    first = (start.astimezone(UTC).date() - now.date()).days + 1
+    return rhythm.unscaled(rhythm.expected(_shares(start, day.end), first))
+
+
+def _reached(limit_nano: int | None, spend_nano: int) -> bool:
+    return limit_nano is not None and spend_nano >= limit_nano

@@ -1,0 +1,107 @@
+"""The interval that the truth lies in four times of five, from how past forecasts went wrong.
+
+The error of a sum over H days is measured in steps of
+√(spread² · (H + H² ÷ n) + (drift² + growth²) · (H² ÷ 2)²): what chance does on H days, how far off
+a level is that n days tell, a growth of `drift` a day that goes on or stops, and a growth that so
+few days cannot show, see `_slope_variance`. Growth compounds, so the interval reaches further up
+than down, by 1 + H ÷ 60. How many steps it reaches are the 10 % and 90 % quantiles of past errors
+over as many days, with the ranks of split conformal prediction (Vovk and others, 2005). Past spans
+overlap, so only their number ÷ H say something new; until there are many, a normal error stands in
+for `PRIOR_SPANS` of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import ceil, floor, isqrt
+from typing import Final, NamedTuple
+
+from ledger.forecasts.rhythm import Rhythm, State
+from ledger.forecasts.scale import ONE
+
+LEVEL_DAYS_MOST: Final = 14
+"""A level is never better than one that is known from so many days."""
+TREND_DAYS_MOST: Final = 28
+"""A slope is never better known than from so many days, because trends change."""
+GROWTH_PERCENT: Final = 1
+"""By how much of the level users usually grow or fade a day, one standard deviation."""
+COMPOUNDING_DAYS: Final = 60
+"""Over so many days the interval reaches twice as far up as chance alone would."""
+PRIOR_SPANS: Final = 4
+NORMAL_REACH: Final = Fraction(1_606, 1_000)
+"""80 % of a normal error lie within 1.2816 standard deviations; one is 1.2533 mean errors."""
+
+_TAIL: Final = Fraction(1, 10)
+
+
+class Outlook(NamedTuple):
+    """What is expected, and between what it lies four times of five; in the series' own unit."""
+
+    expected: int
+    low: int
+    high: int
+
+    def plus(self, amount: int) -> Outlook:
+        """Return the outlook on this and an amount that is certain."""
+        return Outlook(self.expected + amount, self.low + amount, self.high + amount)
+
+
+def outlook(rhythm: Rhythm, shares: Sequence[Fraction]) -> Outlook:
+    """Return the outlook on shares of the days that follow the last known one."""
+    expected, days = rhythm.expected(shares), sum(shares, Fraction(0))
+    if not rhythm.largest or not days:
+        return Outlook(0, 0, 0)
+    step = _step(rhythm.latest, days)
+    down, up = _reach(rhythm, max(1, round(days)))
+    return Outlook(
+        rhythm.unscaled(expected),
+        rhythm.unscaled(max(Fraction(0), expected - down * step)),
+        rhythm.unscaled(expected + up * step * (1 + days / COMPOUNDING_DAYS)),
+    )
+
+
+def _step(state: State, days: Fraction | int) -> int:
+    known_from = min(max(1, state.days), LEVEL_DAYS_MOST)
+    by_chance = state.spread**2 * (days + Fraction(days * days, known_from))
+    slope = Fraction(state.level.drift) ** 2 + _slope_variance(state)
+    return isqrt(floor(by_chance + slope * (Fraction(days * days) / 2) ** 2))
+
+
+def _slope_variance(state: State) -> Fraction:
+    """Return how uncertain the growth a day is: what is usual, as far as days do not tell better.
+
+    The variance of a least-squares slope through n days is 12 · spread² ÷ n³.
+    """
+    usual = Fraction(state.level.amount * GROWTH_PERCENT, 100) ** 2
+    known_from = min(max(1, state.days), TREND_DAYS_MOST)
+    of_line = Fraction(12 * state.spread**2, known_from**3)
+    return usual * of_line / (usual + of_line) if usual and of_line else Fraction(0)
+
+
+def _reach(rhythm: Rhythm, days: int) -> tuple[Fraction, Fraction]:
+    """Return how many steps the interval goes down and up."""
+    errors = sorted(_past_errors(rhythm, days))
+    if not errors:
+        return NORMAL_REACH, NORMAL_REACH
+    number, spans = len(errors), Fraction(len(errors), days)
+    lowest = errors[max(0, floor((number + 1) * _TAIL) - 1)]
+    highest = errors[min(number, ceil((number + 1) * (1 - _TAIL))) - 1]
+    return _believed(-lowest, spans), _believed(highest, spans)
+
+
+def _believed(error: int, spans: Fraction) -> Fraction:
+    seen = Fraction(max(0, error), ONE)
+    return (spans * seen + PRIOR_SPANS * NORMAL_REACH) / (spans + PRIOR_SPANS)
+
+
+def _past_errors(rhythm: Rhythm, days: int) -> list[int]:
+    """Return the errors of past forecasts over so many days, in steps of `ONE`."""
+    errors = []
+    for state in rhythm.states[1 : max(1, len(rhythm.amounts) - days + 1)]:
+        known, step = state.days, _step(state, days)
+        if step:
+            weekday = rhythm.weekday + known - 1
+            said = sum(state.ahead(ahead, weekday + ahead) for ahead in range(1, days + 1))
+            errors.append((sum(rhythm.amounts[known : known + days]) - said) * ONE // step)
+    return errors

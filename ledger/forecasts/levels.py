@@ -1,0 +1,128 @@
+"""What an ordinary day amounts to at present, from levels that follow changes at several speeds.
+
+Each level is an exponentially weighted sum of amounts ÷ the same sum of their weekdays' factors. A
+line through the two slower ones (Brown's double smoothing, 1963) follows growth; it flattens with
+the days ahead (Gardner and McKenzie's damped trend, 1985). The four are averaged, the better ones
+counting more (Bates and Granger, 1969): each said a week ago what the mean of this week would be.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate, repeat
+from typing import Final, NamedTuple
+
+from ledger.forecasts.scale import ONE, SCALE, WEEK
+
+SMOOTHINGS: Final = (7, 21, 90)
+"""A level's newest day moves it by 1 ÷ this."""
+
+DAYS_AHEAD_MOST: Final = 64
+_DAMPING: Final = (31, 32)
+_ERROR_MEMORY: Final = 16
+_LINE_LEAST_DAYS: Final = 14
+_LINE_LEAST_LEVER: Final = 2 * ONE
+_WEEKS_LEAST: Final = WEEK
+_SMALLEST_SQUARE: Final = SCALE * SCALE >> 20
+
+
+def _damped() -> list[int]:
+    shares = accumulate(
+        repeat(ONE, DAYS_AHEAD_MOST), lambda share, _: share * _DAMPING[0] // _DAMPING[1]
+    )
+    return list(accumulate(shares))
+
+
+DAMPED: Final = _damped()
+"""How many days of growth, in units of `ONE`, are believed of 1, 2, 3 … days ahead."""
+
+
+class Level(NamedTuple):
+    """An ordinary day's amount, and by how much it grows a day, in units of `SCALE`.
+
+    `drift` is how fast it lately changed, whether or not that is believed to go on.
+    """
+
+    amount: int = 0
+    slope: int = 0
+    drift: int = 0
+
+    def ahead(self, days: int) -> int:
+        """Return the amount so many days from now, never below 0."""
+        return max(0, self.amount + self.slope * DAMPED[days - 1] // ONE)
+
+
+class _Average:
+    """One exponentially weighted level, and how old its days are on average."""
+
+    def __init__(self, smoothing: int) -> None:
+        self._smoothing = smoothing
+        self._sum = 0
+        self._weight = 0
+        self._ages = 0
+
+    def learn(self, amount: int, factor: int) -> None:
+        keep, of = self._smoothing - 1, self._smoothing
+        self._ages = (self._ages + self._weight) * keep // of
+        self._sum = self._sum * keep // of + amount
+        self._weight = self._weight * keep // of + factor
+
+    @property
+    def level(self) -> int:
+        return max(0, self._sum * ONE // self._weight) if self._weight else 0
+
+    @property
+    def age(self) -> int:
+        """Days in units of `ONE`."""
+        return self._ages * ONE // self._weight if self._weight else 0
+
+
+class Levels:
+    """The levels of one series, learned a day at a time."""
+
+    def __init__(self) -> None:
+        self._averages = [_Average(smoothing) for smoothing in SMOOTHINGS]
+        self._squares = [0] * (len(SMOOTHINGS) + 1)
+        self._said: list[tuple[int, ...]] = []
+        self._weeks = 0
+
+    def learn(self, amount: int, factor: int, week_mean: int | None) -> Level:
+        """Take in one day, and the mean of the week that ends with it; return the new level."""
+        if week_mean is not None and len(self._said) >= WEEK:
+            self._judge(week_mean)
+        for average in self._averages:
+            average.learn(amount, factor)
+        levels = [Level(average.level) for average in self._averages]
+        levels.append(self._line())
+        self._said.append(tuple(level.ahead((WEEK + 1) // 2) for level in levels))
+        return self._mean(levels)
+
+    def _judge(self, week_mean: int) -> None:
+        self._weeks += 1
+        for index, said in enumerate(self._said[-WEEK]):
+            square = (week_mean - said) ** 2
+            self._squares[index] += (square - self._squares[index]) // _ERROR_MEMORY
+
+    def _line(self) -> Level:
+        """Return where the line through the slower levels stands today, and its slope."""
+        near, far = self._averages[-2:]
+        lever = far.age - near.age
+        if len(self._said) < _LINE_LEAST_DAYS or lever < _LINE_LEAST_LEVER:
+            return Level(far.level)
+        slope = (near.level - far.level) * ONE // lever
+        return Level(max(0, near.level + slope * near.age // ONE), slope, abs(slope))
+
+    def _mean(self, levels: list[Level]) -> Level:
+        """Average with weights of 1 ÷ the square of each one's mean squared error."""
+        weights = [1] * len(SMOOTHINGS) + [0]
+        if self._weeks >= _WEEKS_LEAST:
+            weights = [
+                ((SCALE * SCALE << 20) // (square + _SMALLEST_SQUARE)) ** 2
+                for square in self._squares
+            ]
+        whole = sum(weights)
+        pairs = list(zip(levels, weights, strict=True))
+        return Level(
+            sum(level.amount * weight for level, weight in pairs) // whole,
+            sum(level.slope * weight for level, weight in pairs) // whole,
+            levels[-1].drift,
+        )

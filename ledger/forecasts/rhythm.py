@@ -1,0 +1,120 @@
+"""How a user's days follow each other, learned in one pass over whole days, oldest first.
+
+A day is forecast before it is learned from, so every past error is an honest one. What was known
+after each day is kept: past forecasts over any span follow from it, and so do their errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Final, NamedTuple
+
+from ledger.forecasts.levels import Level, Levels
+from ledger.forecasts.scale import ONE, SCALE, WEEK
+from ledger.forecasts.weekdays import EVEN, Weekdays
+from schemas.money import half_even
+
+PRIOR_ERRORS: Final = 2
+"""With how many errors as large as the level itself the spread begins."""
+
+OUTLIER_DAYS: Final = 28
+OUTLIER_FACTOR: Final = 3
+"""A day moves levels as at most so many times the second largest of the last days."""
+
+_ERROR_MEMORY: Final = (31, 32)
+
+
+class State(NamedTuple):
+    """What is known after some days. `spread` is the mean absolute error of one day's forecast."""
+
+    days: int = 0
+    level: Level = Level()
+    spread: int = 0
+    factors: tuple[int, ...] = EVEN
+
+    def ahead(self, days: int, weekday: int) -> int:
+        """Return what is expected of the day that comes so many days later, a `weekday`."""
+        return self.level.ahead(days) * self.factors[weekday % WEEK] // ONE
+
+
+class Rhythm(NamedTuple):
+    """A learned series: `amounts` in units of `SCALE`, where `largest` counts as `SCALE`.
+
+    `weekday` is that of the first day, Monday 0; `states[n]` is what was known after `n` days.
+    """
+
+    amounts: Sequence[int]
+    largest: int
+    weekday: int
+    states: Sequence[State]
+
+    @property
+    def latest(self) -> State:
+        """What is known now."""
+        return self.states[-1]
+
+    def expected(self, shares: Sequence[Fraction], first: int = 1) -> Fraction:
+        """Return what is expected of shares of the days to come, in units of `SCALE`.
+
+        The first share is of the day that comes `first` days after the last known one.
+        """
+        state, after = self.latest, self.weekday + len(self.amounts) - 1
+        return sum(
+            (share * state.ahead(days, after + days) for days, share in enumerate(shares, first)),
+            Fraction(0),
+        )
+
+    def unscaled(self, amount: Fraction | int) -> int:
+        """Return an amount in the series' own unit, rounded half-even."""
+        exact = Fraction(amount) * self.largest / SCALE
+        return half_even(exact.numerator, exact.denominator)
+
+
+def learn(amounts: Sequence[int], weekday: int) -> Rhythm:
+    """Learn from whole days in order; `weekday` is that of the first, Monday 0."""
+    largest = max((abs(amount) for amount in amounts), default=0)
+    scaled = [half_even(amount * SCALE, largest) if largest else 0 for amount in amounts]
+    levels, weekdays, errors = Levels(), Weekdays(), _Errors()
+    states = [State()]
+    for number, amount in enumerate(scaled):
+        before, today = states[-1], (weekday + number) % WEEK
+        if number:
+            errors.learn(amount - before.ahead(1, today))
+        week = scaled[number + 1 - WEEK : number + 1] if number + 1 >= WEEK else None
+        mean = None if week is None else max(0, sum(week)) // WEEK
+        factors = before.factors
+        if mean is not None:
+            weekdays.learn(today, amount, mean)
+        if number % WEEK == WEEK - 1:  # once a week is often enough, and spares most of the time
+            factors = weekdays.factors()
+        counted = _believed(amount, scaled[max(0, number - OUTLIER_DAYS) : number])
+        level = levels.learn(counted, factors[today], mean)
+        states.append(State(number + 1, level, errors.spread(level.amount), factors))
+    return Rhythm(scaled, largest, weekday, states)
+
+
+def _believed(amount: int, before: Sequence[int]) -> int:
+    """Return a day's amount as far as it is believed until something like it happens again."""
+    if len(before) < WEEK:
+        return amount
+    second = sorted([*before, amount])[-2]
+    return min(amount, OUTLIER_FACTOR * second) if second > 0 else amount
+
+
+class _Errors:
+    """The mean absolute error of forecasts for one day, newer ones counting a little more."""
+
+    def __init__(self) -> None:
+        self._sum = 0
+        self._weight = 0
+
+    def learn(self, error: int) -> None:
+        keep, of = _ERROR_MEMORY
+        self._sum = self._sum * keep // of + abs(error)
+        self._weight = self._weight * keep // of + ONE
+
+    def spread(self, level: int) -> int:
+        """Return the mean; without past errors, a series is taken to err by its whole level."""
+        weight = self._weight + PRIOR_ERRORS * ONE
+        return (self._sum + PRIOR_ERRORS * level) * ONE // weight

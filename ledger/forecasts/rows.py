@@ -1,0 +1,40 @@
+"""Reads what a forecast rests on: a user's days, limits and spend, at one moment."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple
+
+import msgspec
+
+from ledger.budgets.budgets import Budgets
+from ledger.forecasts.forecast import HISTORY_DAYS_MOST, DayTotals, Spend
+from ledger.postgres.statements import statements
+from ledger.postgres.viewers import ReaderPool, Viewer
+
+_SQL: Final = statements("forecasts/forecast")
+_days: Final = msgspec.json.Decoder(list[DayTotals])
+
+
+class History(NamedTuple):
+    """A user's days in order, those without anything left out, and where the budget stands."""
+
+    first_day: date | None
+    days: list[DayTotals]
+    spend: Spend
+
+
+async def history(
+    readers: ReaderPool, budgets: Budgets, viewer: Viewer, user_id: str, now: datetime
+) -> History:
+    """Return what a forecast at a moment rests on; raises StoreUnavailableError.
+
+    A viewer who may not see the user is shown a user without days or limits.
+    """
+    since = now.date() - timedelta(days=HISTORY_DAYS_MOST)
+    async with readers.comparing(viewer) as connection:
+        [row] = await connection.fetch(_SQL["days"], user_id, *viewer, since)
+        limits = await budgets.limits(connection, viewer, user_id)
+        spent = await budgets.spent(connection, viewer, limits, now)
+    spend = Spend(limits, budgets.basis, *spent)
+    return History(row["first_day"], _days.decode(row["days"] or "[]"), spend)

@@ -1,0 +1,71 @@
+"""What a reader of a forecast has to know before believing it, as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final
+
+from ledger.forecasts.forecast import BudgetForecast, PeriodForecast, Rhythms, Spend
+from ledger.forecasts.scale import WEEK
+from schemas.money import NANO_PER_USD, usd_text
+
+RHYTHM_DAYS: Final = 14
+"""From how many whole days on a weekly rhythm can be told from chance."""
+QUIET_DAYS: Final = 14
+UNSURE_BELOW: Final = Decimal("0.3")
+DOUBLED_NANO_LEAST: Final = NANO_PER_USD
+"""By how much spending must have risen, besides doubling, to be worth a warning; nano-dollars."""
+
+
+def forecast_warnings(
+    known: Rhythms, forecast: PeriodForecast, spend: Spend, budget: BudgetForecast
+) -> list[str]:
+    """Return what limits the forecast, then which limits of the budget will be reached."""
+    return [*_of_history(known, forecast), *_of_growth(known, spend), *_of_limits(spend, budget)]
+
+
+def _of_history(known: Rhythms, forecast: PeriodForecast) -> Iterator[str]:
+    days = len(known.days)
+    if not days:
+        yield "There is no whole day of history yet, so nothing is expected beyond what is spent."
+        return
+    if days < RHYTHM_DAYS:
+        whole = "1 whole day" if days == 1 else f"{days} whole days"
+        yield f"Only {whole} of history: the weekly rhythm is not known yet."
+    quiet = next((n for n, day in enumerate(reversed(known.days)) if _busy(day)), days)
+    if quiet >= QUIET_DAYS and not known.today.calls:
+        yield f"No calls for {quiet} days: the forecast fades as days pass."
+    elif forecast.confidence < UNSURE_BELOW and days >= RHYTHM_DAYS:
+        yield "The days differ much from each other: look at the interval rather than the forecast."
+
+
+def _of_growth(known: Rhythms, spend: Spend) -> Iterator[str]:
+    """Compare the last seven whole days with the seven before them."""
+    amounts = [
+        day.revenue_nano if spend.basis == "charged" else day.cost_nano for day in known.days
+    ]
+    if len(amounts) < 2 * WEEK:
+        return
+    week, before = sum(amounts[-WEEK:]), sum(amounts[-2 * WEEK : -WEEK])
+    if before > 0 and week >= 2 * before and week - before >= DOUBLED_NANO_LEAST:
+        yield (
+            f"Spending doubled compared with the week before: {usd_text(week)} USD in the last "
+            f"7 days, {usd_text(before)} USD in the 7 days before."
+        )
+
+
+def _busy(day: tuple[object, ...]) -> bool:
+    return any(day[1:])
+
+
+def _of_limits(spend: Spend, budget: BudgetForecast) -> Iterator[str]:
+    limits = spend.limits
+    for name, nano, spent, on in (
+        ("daily", limits.daily_nano, spend.day_nano, budget.daily_on),
+        ("monthly", limits.monthly_nano, spend.month_nano, budget.monthly_on),
+    ):
+        if nano is not None and spent >= nano:
+            yield f"The {name} limit of {usd_text(nano)} USD is reached."
+        elif nano is not None and on is not None:
+            yield f"The {name} limit of {usd_text(nano)} USD is expected to be reached on {on}."

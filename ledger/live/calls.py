@@ -1,0 +1,104 @@
+"""Reads calls that are going on, for a feed that hands each of them to its owner only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Final, NamedTuple
+
+from ledger.calls.call import Call
+from ledger.calls.privacy import OTHER_USERS_LEAST
+from ledger.live.durations import PersonaDurations, UserDurations
+from ledger.postgres.functions import reads
+from ledger.postgres.viewers import ReaderPool, Viewer
+from ledger.recording.batch_rows import call_of
+from ledger.recording.epochs import published_version, require_epoch
+
+_READS: Final = reads("live/calls")
+
+CALLS_AT_ONCE: Final = 500
+COMPLETED_CALLS: Final = 200
+"""So many of a persona's last calls make its usual duration."""
+
+_EVERYBODY: Final = Viewer("", reads_all=True)
+
+
+class ActiveCalls(NamedTuple):
+    """The published versions of active calls, and the ledger's epoch."""
+
+    epoch: int
+    versions: dict[str, int]
+
+
+class CommittedCall(NamedTuple):
+    """A call with its published version, and when its last change was recorded."""
+
+    call: Call
+    updated_at: datetime
+
+
+class LiveStore:
+    """The calls of everybody. Every method raises StoreUnavailableError."""
+
+    def __init__(self, readers: ReaderPool) -> None:
+        self._readers = readers
+
+    async def active_calls(self, heard_after: datetime, most: int) -> ActiveCalls:
+        """Return the versions of the active calls, those that began last first."""
+        return await self._active("active_versions", heard_after, most)
+
+    async def active_calls_of(
+        self, users: Collection[str], heard_after: datetime, most: int
+    ) -> ActiveCalls:
+        """Return the versions of the active calls of some users."""
+        return await self._active("active_versions_of", heard_after, list(users), most)
+
+    async def _active(self, statement: str, *arguments: object) -> ActiveCalls:
+        rows = await self._readers.read(_EVERYBODY, _READS[statement], *arguments)
+        epoch = require_epoch(rows[0]["epoch"])
+        versions = {
+            row["call_id"]: published_version(epoch, row["version"])
+            for row in rows
+            if row["call_id"] is not None
+        }
+        return ActiveCalls(epoch, versions)
+
+    async def calls(self, call_ids: Collection[str]) -> list[CommittedCall]:
+        """Return those of the calls that exist and have an owner, as last committed."""
+        found = []
+        for some in _parts(list(call_ids)):
+            for row in map(dict, await self._readers.read(_EVERYBODY, _READS["calls"], some)):
+                updated_at, epoch = row.pop("updated_at"), require_epoch(row.pop("epoch"))
+                row["version"] = published_version(epoch, row["version"])
+                found.append(CommittedCall(call_of(row), updated_at))
+        return found
+
+    async def durations(self, personas: Collection[str]) -> dict[str, PersonaDurations]:
+        """Return how long the last completed calls with each of the personas lasted."""
+        found: dict[str, PersonaDurations] = {}
+        for some in _parts(list(personas)):
+            rows = await self._readers.read(
+                _EVERYBODY, _READS["durations"], some, COMPLETED_CALLS, OTHER_USERS_LEAST
+            )
+            for persona_id, group in groupby(rows, itemgetter("persona_id")):
+                sums = [*group]
+                found[persona_id] = PersonaDurations.of(
+                    sums[0]["users"],
+                    [
+                        UserDurations(row["user_id"], row["calls"], row["duration_ms"])
+                        for row in sums
+                    ],
+                )
+        return found
+
+    async def once_services(self) -> frozenset[str]:
+        """Return the services whose costs do not run with a call but are taken once."""
+        rows = await self._readers.read(_EVERYBODY, _READS["once_services"])
+        return frozenset(row["service"] for row in rows)
+
+
+def _parts(ids: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(ids), CALLS_AT_ONCE):
+        yield ids[start : start + CALLS_AT_ONCE]

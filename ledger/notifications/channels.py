@@ -1,0 +1,299 @@
+"""A user's channels: made, verified, removed, and what became of what was sent there.
+
+All functions take a connection with an open transaction of the viewer's, so that other changes may
+commit with theirs. What is refused is returned and not raised: wrong codes have to be counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from ledger.notifications.signatures import secret_text
+from ledger.notifications.verification_codes import (
+    CODE_SECONDS,
+    GUESSES_MOST,
+    digest,
+    matches,
+    new_code,
+    new_secret,
+)
+from ledger.postgres.database import Connection, Record
+from ledger.postgres.functions import reads
+from ledger.postgres.statements import statements
+from ledger.postgres.viewers import ReaderPool, Viewer
+from schemas.notices import (
+    CHANNELS_MOST,
+    Attempt,
+    Channel,
+    ChannelType,
+    Deliveries,
+    Delivery,
+    NewChannel,
+    NoticeKind,
+)
+
+_SQL: Final = statements("notifications/channels")
+_READS: Final = reads("notifications/channels")
+
+DELIVERIES_MOST: Final = 50
+NEWEST: Final = 2**62
+MESSAGES_PER_HOUR: Final = 10
+MESSAGE_SECONDS: Final = 60
+"""Between two messages of one kind to the same channel."""
+
+_HOUR_SECONDS: Final = 3_600
+_attempts: Final = msgspec.json.Decoder(list[Attempt])
+
+
+class Wanted(NamedTuple):
+    """A channel to have; the address is in its usual form."""
+
+    type: ChannelType
+    address: str
+
+
+class Refusal(NamedTuple):
+    """Why something is not done: a sentence. What comes too soon is welcome some seconds later.
+
+    `absent` means that there is no such channel, or none that the viewer may see.
+    """
+
+    message: str = ""
+    after_seconds: int | None = None
+    absent: bool = False
+
+
+ABSENT: Final = Refusal(absent=True)
+
+
+async def read_channels(readers: ReaderPool, viewer: Viewer, user_id: str) -> list[Channel]:
+    """Return the channels of a user as `list_channels` does; raises StoreUnavailableError."""
+    rows = await readers.read(viewer, _READS["list"], user_id, *viewer)
+    return [Channel(**dict(row)) for row in rows]
+
+
+async def list_channels(connection: Connection, viewer: Viewer, user_id: str) -> list[Channel]:
+    """Return the channels of a user, oldest first; none where the viewer may not see them."""
+    rows = await connection.fetch(_SQL["list"], user_id, *viewer)
+    return [Channel(**dict(row)) for row in rows]
+
+
+async def create_channel(
+    connection: Connection, viewer: Viewer, user_id: str, wanted: Wanted
+) -> NewChannel | Refusal:
+    """Make a channel, and ask for the message that verifies it."""
+    await _take_turn(connection, user_id)
+    known = await list_channels(connection, viewer, user_id)
+    if wanted in {(channel.type, channel.address) for channel in known}:
+        return Refusal(
+            "You have this channel already. Ask for a new code, or remove it first to get a new "
+            "secret."
+        )
+    if len(known) >= CHANNELS_MOST:
+        return Refusal(f"You have {CHANNELS_MOST} channels, and more are not allowed: remove one.")
+    return await _create(connection, viewer, user_id, wanted)
+
+
+async def replace_channels(
+    connection: Connection, viewer: Viewer, user_id: str, wanted: Sequence[Wanted]
+) -> list[Channel] | Refusal:
+    """Make a user's channels those that are wanted: what is there already stays as it is.
+
+    Returns them all, those that were made as NewChannel. The caller undoes its transaction where
+    this is refused.
+    """
+    if len(set(wanted)) > CHANNELS_MOST:
+        return Refusal(f"`channels` may name at most {CHANNELS_MOST} channels.")
+    await _take_turn(connection, user_id)
+    known = await list_channels(connection, viewer, user_id)
+    kept = [channel for channel in known if (channel.type, channel.address) in wanted]
+    for channel in known:
+        if channel not in kept:
+            await _remove(connection, viewer, user_id, channel.channel_id)
+    made: list[Channel] = []
+    for one in dict.fromkeys(wanted):
+        if one not in {(channel.type, channel.address) for channel in kept}:
+            new = await _create(connection, viewer, user_id, one)
+            if isinstance(new, Refusal):
+                return new
+            made.append(new)
+    return kept + made
+
+
+async def remove_channel(
+    connection: Connection, viewer: Viewer, user_id: str, channel_id: str
+) -> list[Channel] | Refusal:
+    """Take a channel away, and return those that remain."""
+    await _take_turn(connection, user_id)
+    if not _is_id(channel_id) or not await _remove(connection, viewer, user_id, channel_id):
+        return ABSENT
+    return await list_channels(connection, viewer, user_id)
+
+
+async def verify_channel(
+    connection: Connection, viewer: Viewer, user_id: str, channel_id: str, code: str
+) -> Channel | Refusal:
+    """Let a channel be used where this is its code; each wrong one is counted.
+
+    A channel that is verified already stays so, whatever the code.
+    """
+    await _take_turn(connection, user_id)
+    of_channel = (user_id, *viewer, channel_id)
+    channel = await _one(connection, viewer, user_id, channel_id)
+    if channel is None:
+        return ABSENT
+    if channel.state == "verified":
+        return channel
+    kept = await connection.fetchrow(_SQL["code"], *of_channel)
+    if kept is None:
+        return Refusal("The code has expired. Ask for a new one.")
+    if kept["guesses"] >= GUESSES_MOST:
+        return Refusal("Too many wrong codes were tried. Ask for a new one.")
+    if not await asyncio.to_thread(matches, code, kept["digest"]):
+        await connection.execute(_SQL["count_guess"], *of_channel)
+        left = GUESSES_MOST - kept["guesses"] - 1
+        return Refusal(f"The code is wrong; {left} of {GUESSES_MOST} tries are left.")
+    await connection.execute(_SQL["drop_code"], *of_channel)
+    row = await connection.fetchrow(_SQL["verify"], *of_channel)
+    return Channel(**dict(row)) if row else ABSENT
+
+
+async def ask_for_code(
+    connection: Connection, viewer: Viewer, user_id: str, channel_id: str
+) -> Channel | Refusal:
+    """Have a new code sent to a channel that is not verified; the code before it is void."""
+    await _take_turn(connection, user_id)
+    channel = await _one(connection, viewer, user_id, channel_id)
+    if channel is None:
+        return ABSENT
+    if channel.state == "verified":
+        return Refusal("The channel is verified.")
+    refusal = await _refuse_too_many(connection, viewer, user_id, "verification", channel_id)
+    if refusal is not None:
+        return refusal
+    await _challenge(connection, viewer, user_id, channel)
+    return channel
+
+
+async def ask_for_test(
+    connection: Connection, viewer: Viewer, user_id: str, channel_id: str
+) -> str | Refusal:
+    """Have a test message sent to a verified channel; returns the delivery's id."""
+    await _take_turn(connection, user_id)
+    channel = await _one(connection, viewer, user_id, channel_id)
+    if channel is None:
+        return ABSENT
+    if channel.state != "verified":
+        return Refusal("The channel is not verified. Verify it first.")
+    refusal = await _refuse_too_many(connection, viewer, user_id, "test", channel_id)
+    if refusal is not None:
+        return refusal
+    of_channel = (user_id, *viewer, channel_id)
+    await connection.execute(_SQL["resume"], *of_channel)
+    return str(await connection.fetchval(_SQL["ask"], *of_channel, "test", None))
+
+
+async def list_deliveries(
+    connection: Connection, viewer: Viewer, user_id: str, channel_id: str, before: int = NEWEST
+) -> Deliveries | Refusal:
+    """Return the newest deliveries to a channel before a place, with all their attempts."""
+    if await _one(connection, viewer, user_id, channel_id) is None:
+        return ABSENT
+    rows = await connection.fetch(
+        _SQL["deliveries"], user_id, *viewer, channel_id, before, DELIVERIES_MOST + 1
+    )
+    page = rows[:DELIVERIES_MOST]
+    more = len(rows) > len(page)
+    return Deliveries(
+        deliveries=[_delivery(row) for row in page],
+        next_cursor=str(page[-1]["seq"]) if more else None,
+    )
+
+
+def _delivery(row: Record) -> Delivery:
+    fields: dict[str, Any] = dict(row)
+    fields.pop("seq")
+    tried = fields.pop("tried")
+    return Delivery(**fields, attempts=_attempts.decode(tried) if tried else [])
+
+
+async def _take_turn(connection: Connection, user_id: str) -> None:
+    await connection.execute(_SQL["turn"], user_id)
+
+
+async def _one(
+    connection: Connection, viewer: Viewer, user_id: str, channel_id: str
+) -> Channel | None:
+    if not _is_id(channel_id):
+        return None
+    row = await connection.fetchrow(_SQL["one"], user_id, *viewer, channel_id)
+    return Channel(**dict(row)) if row else None
+
+
+async def _create(
+    connection: Connection, viewer: Viewer, user_id: str, wanted: Wanted
+) -> NewChannel | Refusal:
+    refusal = await _refuse_too_many(connection, viewer, user_id, "verification", None)
+    if refusal is not None:
+        return refusal
+    secret = secret_text(new_secret()) if wanted.type == "webhook" else None
+    row = await connection.fetchrow(_SQL["create"], user_id, *viewer, *wanted, secret)
+    if row is None:
+        return ABSENT
+    channel = NewChannel(**dict(row), secret=secret)
+    await _challenge(connection, viewer, user_id, channel)
+    return channel
+
+
+async def _challenge(
+    connection: Connection, viewer: Viewer, user_id: str, channel: Channel
+) -> None:
+    """Make a code, keep its digest, and have it sent; what was to be sent before is void."""
+    of_channel = (user_id, *viewer, channel.channel_id)
+    code = new_code(channel.type)
+    kept = await asyncio.to_thread(digest, code)
+    await connection.execute(_SQL["supersede"], *of_channel)
+    await connection.execute(_SQL["set_code"], *of_channel, kept, CODE_SECONDS)
+    await connection.execute(_SQL["resume"], *of_channel)
+    await connection.execute(_SQL["ask"], *of_channel, "verification", code)
+
+
+async def _remove(connection: Connection, viewer: Viewer, user_id: str, channel_id: str) -> bool:
+    of_channel = (user_id, *viewer, channel_id)
+    removed = await connection.fetchval(_SQL["remove"], *of_channel)
+    await connection.execute(_SQL["withdraw"], *of_channel)
+    return removed is not None
+
+
+async def _refuse_too_many(
+    connection: Connection,
+    viewer: Viewer,
+    user_id: str,
+    kind: NoticeKind,
+    channel_id: str | None,
+) -> Refusal | None:
+    """Say so where a user asks for more messages than anybody needs: they may reach strangers."""
+    row = await connection.fetchrow(
+        _SQL["recent"], user_id, *viewer, kind, channel_id, _HOUR_SECONDS
+    )
+    if row is None:
+        return ABSENT
+    if row["asked"] >= MESSAGES_PER_HOUR:
+        words = f"At most {MESSAGES_PER_HOUR} such messages an hour may be asked for."
+        return Refusal(words, _HOUR_SECONDS // MESSAGES_PER_HOUR)
+    if row["ago_seconds"] is not None and row["ago_seconds"] < MESSAGE_SECONDS:
+        return Refusal("One was asked for just now.", MESSAGE_SECONDS - row["ago_seconds"])
+    return None
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,188 @@
+"""What the processes that deliver notices read and write: who is to be told, and what came of it.
+
+PostgreSQL's clock decides what is due and whose claim has run out, so the clocks of the machines
+that deliver need not agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from ledger.notifications.retry_policy import ERROR_CHARACTERS_MOST, Result, Step
+from ledger.notifications.verification_codes import CODE_SECONDS
+from ledger.postgres.arrays import text_array
+from ledger.postgres.database import Connection, Pool, affected, borrowed, create_pool
+from ledger.postgres.statements import statements
+from schemas.notices import ChannelType, NoticeKind
+
+_SQL: Final = statements("notifications/deliveries")
+
+CONNECTIONS_MOST: Final = 4
+STATEMENT_TIMEOUT_MS: Final = 30_000
+ACQUIRE_TIMEOUT_SECONDS: Final = 10
+SWEEP_SECONDS_BACK: Final = 3 * 86_400
+SWEEP_MOST: Final = 10_000
+OLD_SECONDS: Final = 86_400
+"""An alert that nobody could be told of for so long is not news any more."""
+ORDER_SECONDS: Final = 900
+"""So long an alert that waits for its next attempt holds back later alerts of its channel."""
+CLAIMS_MOST: Final = 30
+"""After so many attempts, a delivery whose worker dies again is taken for the cause of it."""
+KEPT_DAYS: Final = 90
+PRUNE_MOST: Final = 10_000
+
+
+class Claim(NamedTuple):
+    """A delivery that is ours for a while. `alert` is its JSON, `code` what a verification tells.
+
+    `number` counts its attempts, this one included; `failures` those in a row at the channel.
+    """
+
+    delivery_id: str
+    number: int
+    channel_id: str
+    user_id: str
+    kind: NoticeKind
+    code: str | None
+    created_at: datetime
+    type: ChannelType
+    address: str
+    secret: str | None
+    failures: int
+    alert: str | None
+    subject_id: str
+
+
+class Backlog(NamedTuple):
+    """Deliveries that are due and not begun, and since when the first of them is."""
+
+    waiting: int
+    overdue_seconds: int
+
+
+class NoticeStore:
+    """Deliveries, out of a pool that somebody else closes.
+
+    Each method is a transaction of its own and raises what `database.TRANSIENT_ERRORS` names.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def queue(self, alert_ids: Sequence[str]) -> int:
+        """Make the deliveries of these alerts and earlier ones of their users; returns how many."""
+        async with self.connection() as connection:
+            return affected(
+                await connection.execute(_SQL["queue"], text_array(alert_ids), SWEEP_SECONDS_BACK)
+            )
+
+    async def sweep(self) -> int:
+        """Make the deliveries of recent alerts that nobody heard of; returns how many."""
+        async with self.connection() as connection:
+            return affected(await connection.execute(_SQL["sweep"], SWEEP_SECONDS_BACK, SWEEP_MOST))
+
+    async def claim(self, most: int, ailing_most: int, lease_seconds: int) -> list[Claim]:
+        """Take up to `most` deliveries that are due, of them few at channels that failed last.
+
+        Whatever must not be sent any more is skipped, and what dead workers held is freed.
+        """
+        async with self.connection() as connection, connection.transaction():
+            await connection.execute(_SQL["turn"])
+            await connection.execute(_SQL["release"], CLAIMS_MOST)
+            await connection.execute(_SQL["skip"], CODE_SECONDS, OLD_SECONDS)
+            rows = await connection.fetch(
+                _SQL["claim"], most, ailing_most, lease_seconds, ORDER_SECONDS
+            )
+        return [Claim(*row) for row in rows]
+
+    async def delivered(
+        self, claim: Claim, result: Result, duration_ms: int, *, is_journaled: bool = False
+    ) -> None:
+        """Record a success, and whether it is in the delivery journal."""
+        async with self.connection() as connection:
+            await connection.execute(
+                _SQL["delivered"],
+                claim.delivery_id,
+                claim.number,
+                duration_ms,
+                claim.channel_id,
+                result.status,
+                is_journaled,
+            )
+
+    async def failed(
+        self, claim: Claim, result: Result, step: Step, duration_ms: int, disable: str | None
+    ) -> bool:
+        """Record a failure and what follows; returns whether the channel was disabled.
+
+        `disable` is the reason for which it is, where the delivery is given up and the address is
+        gone or nothing was accepted there since the delivery was made. Of what a receiver had to
+        say as much is kept as there is room for, or its refusal would not be known of at all.
+        """
+        error = None if result.error is None else result.error[:ERROR_CHARACTERS_MOST]
+        async with self.connection() as connection, connection.transaction():
+            await connection.execute(
+                _SQL["attempt_failed"],
+                claim.delivery_id,
+                claim.number,
+                duration_ms,
+                result.verdict,
+                result.status,
+                error,
+            )
+            if step.delay_ms is not None:
+                await connection.execute(
+                    _SQL["postpone"],
+                    claim.delivery_id,
+                    claim.number,
+                    claim.channel_id,
+                    step.delay_ms,
+                    step.pause_ms,
+                )
+                return False
+            await connection.execute(
+                _SQL["give_up"], claim.delivery_id, claim.number, claim.channel_id, error
+            )
+            if disable is None:
+                return False
+            disabled = await connection.fetchval(
+                _SQL["disable"],
+                claim.channel_id,
+                disable,
+                claim.delivery_id,
+                result.verdict == "gone",
+            )
+            return disabled is not None
+
+    async def prune(self) -> int:
+        """Forget what ended long ago; returns how many deliveries that were."""
+        async with self.connection() as connection:
+            return affected(await connection.execute(_SQL["prune"], KEPT_DAYS, PRUNE_MOST))
+
+    async def backlog(self) -> Backlog:
+        """Return what waits."""
+        async with self.connection() as connection:
+            [row] = await connection.fetch(_SQL["backlog"])
+        return Backlog(*row)
+
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
+        """Return a connection for the length of a block."""
+        return borrowed(self._pool, ACQUIRE_TIMEOUT_SECONDS)
+
+
+@asynccontextmanager
+async def notice_store(url: str) -> AsyncIterator[NoticeStore]:
+    """Open a store for the length of a block; raises OSError or a PostgresError."""
+    pool = await create_pool(
+        url,
+        name="cost-analytics notices",
+        most=CONNECTIONS_MOST,
+        statement_timeout_ms=STATEMENT_TIMEOUT_MS,
+    )
+    try:
+        yield NoticeStore(pool)
+    finally:
+        await pool.close()

@@ -1,0 +1,84 @@
+"""Keeps vendors' bills: each file once, with who imported it, until it is withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from ledger.postgres.database import Connection, affected
+from ledger.postgres.statements import statements
+
+_SQL: Final = statements("operations/bills")
+
+
+class BillLine(NamedTuple):
+    """What a vendor bills for a UTC day; a negative amount, in nano-dollars, is a credit."""
+
+    line: int
+    service: str
+    day: date
+    quantity: Decimal | None
+    amount_nano: int
+
+
+class Imported(NamedTuple):
+    """What became of a file: `lines` were added, 0 where it was kept already.
+
+    `again` says that it was withdrawn and counts again. On `shared_days` days of a service other
+    bills have lines too, and all of them add up.
+    """
+
+    bill_id: int
+    lines: int
+    again: bool
+    shared_days: int
+
+
+class ListedBill(NamedTuple):
+    """A bill and what it comes to, in nano-dollars."""
+
+    bill_id: int
+    name: str
+    imported_by: str
+    imported_at: datetime
+    withdrawn: bool
+    lines: int
+    first_day: date
+    last_day: date
+    services: list[str]
+    amount_nano: int
+
+
+async def import_bill(
+    connection: Connection, digest: bytes, name: str, lines: Sequence[BillLine], imported_by: str
+) -> Imported:
+    """Keep a bill, all of it or nothing; a file that is kept already changes nothing."""
+    async with connection.transaction():
+        bill_id = await connection.fetchval(_SQL["add"], digest, name, imported_by)
+        if bill_id is None:
+            return await _known(connection, digest)
+        await connection.execute(_SQL["add_lines"], bill_id, *map(list, zip(*lines, strict=True)))
+        shared = await connection.fetchval(_SQL["shared_days"], bill_id)
+        return Imported(bill_id, len(lines), again=False, shared_days=shared)
+
+
+async def _known(connection: Connection, digest: bytes) -> Imported:
+    [row] = await connection.fetch(_SQL["known"], digest)
+    bill_id, again = row["bill_id"], row["withdrawn_at"] is not None
+    if again:
+        await connection.execute(_SQL["count_again"], bill_id)
+    shared = await connection.fetchval(_SQL["shared_days"], bill_id)
+    return Imported(bill_id, 0, again, shared)
+
+
+async def withdraw_bill(connection: Connection, bill_id: int) -> bool:
+    """Let a bill count no more; returns whether there was one that counted."""
+    return affected(await connection.execute(_SQL["withdraw"], bill_id)) == 1
+
+
+async def list_bills(connection: Connection) -> list[ListedBill]:
+    """Return all bills in the order in which they were imported."""
+    rows = await connection.fetch(_SQL["list"])
+    return [ListedBill(**(dict(row) | {"amount_nano": int(row["amount_nano"])})) for row in rows]

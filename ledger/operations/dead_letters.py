@@ -1,0 +1,116 @@
+"""Refused events for people: counting, listing, and sending them again once that makes sense.
+
+The table is the record of what was refused, and outlives the topic of dead letters. A replayed one
+stays in it, marked; should it be refused again, that is a new row with its new place in the topic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from ledger.postgres.database import Connection, Record, affected
+from ledger.postgres.statements import statements
+from ledger.recording.offsets import headers_of
+
+_SQL: Final = statements("operations/dead_letters")
+PAGE_ROWS: Final = 100
+
+
+class Place(NamedTuple):
+    """Where a record was read, and what tells it from others read there: names a dead letter."""
+
+    cluster: str
+    topic: str
+    partition: int
+    offset: int
+    digest: bytes
+
+
+class RefusedCount(NamedTuple):
+    """How many events were refused with a code, and how many of them wait to be sent again."""
+
+    code: str
+    total: int
+    pending: int
+
+
+class Refusal(NamedTuple):
+    """One line of the list. `start` is the beginning of the value, for a person to recognise it."""
+
+    place: Place
+    code: str
+    message: str
+    size_bytes: int
+    start: bytes
+    refused_at: datetime
+    replayed_at: datetime | None
+
+
+class Letter(NamedTuple):
+    """A refused record as it was received."""
+
+    place: Place
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+
+
+async def count_by_code(connection: Connection) -> list[RefusedCount]:
+    """Return the codes there are, the most frequent first."""
+    return [RefusedCount(*row) for row in await connection.fetch(_SQL["counts"])]
+
+
+async def list_refusals(
+    connection: Connection, *, code: str | None, replayed_too: bool
+) -> AsyncIterator[Refusal]:
+    """Yield refused events, the newest first, a page at a time."""
+    place: Sequence[object] = (None,) * 6
+    while True:
+        rows = await connection.fetch(_SQL["newest"], code, replayed_too, *place, PAGE_ROWS)
+        for row in rows:
+            yield Refusal(_place(row), *row[5:])
+        if len(rows) < PAGE_ROWS:
+            return
+        place = (rows[-1]["refused_at"], *_place(rows[-1]))
+
+
+async def pending_pages(
+    connection: Connection, *, code: str | None, limit: int | None
+) -> AsyncIterator[list[Letter]]:
+    """Yield what waits to be sent again, the oldest first, in pages.
+
+    What is refused anew in the meantime is left for another time, or it would go round for ever.
+    """
+    until = await connection.fetchval(_SQL["now"])
+    place: Sequence[object] = (None,) * 6
+    left = limit
+    while left is None or left > 0:
+        most = PAGE_ROWS if left is None else min(left, PAGE_ROWS)
+        rows = await connection.fetch(_SQL["oldest_pending"], code, until, *place, most)
+        if rows:
+            yield [_letter(row) for row in rows]
+            place = (rows[-1]["refused_at"], *_place(rows[-1]))
+        if len(rows) < most:
+            return
+        left = None if left is None else left - len(rows)
+
+
+async def count_pending(connection: Connection, *, code: str | None) -> int:
+    """Return how many wait to be sent again."""
+    return int(await connection.fetchval(_SQL["count_pending"], code))
+
+
+async def mark_replayed(connection: Connection, places: Sequence[Place]) -> int:
+    """Note that Kafka has acknowledged them once more; returns how many were not noted before."""
+    columns = [list(column) for column in zip(*places, strict=True)]
+    return affected(await connection.execute(_SQL["mark_replayed"], *columns)) if columns else 0
+
+
+def _place(row: Record) -> Place:
+    return Place(row["cluster"], row["topic"], row["partition"], row["offset"], row["digest"])
+
+
+def _letter(row: Record) -> Letter:
+    return Letter(_place(row), row["key"], row["value"], headers_of(row["headers"]))

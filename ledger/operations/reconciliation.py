@@ -1,0 +1,83 @@
+"""Counts the same money in each of the places where it is kept, and beside what vendors billed.
+
+All of it in one snapshot, so that a batch which is committed meanwhile makes no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final, Literal, NamedTuple, get_args
+
+from ledger.operations.gaps import StreamGap, list_gaps
+from ledger.postgres.database import Record
+from ledger.postgres.statements import statements
+from ledger.postgres.viewers import ReaderPool, Viewer
+
+_SQL: Final = statements("operations/reconciliation")
+
+Place = Literal["events", "calls", "user_days", "everyone"]
+PLACES: Final[tuple[Place, ...]] = get_args(Place)
+
+
+class Count(NamedTuple):
+    """What one place says of one UTC day; money is nano-dollars."""
+
+    calls: int = 0
+    cost_nano: int = 0
+    charged_nano: int = 0
+    refunded_nano: int = 0
+
+
+class Billed(NamedTuple):
+    """What vendors billed for a UTC day of a service, beside what was recorded, in nano-dollars."""
+
+    day: date
+    service: str
+    quantity: Decimal | None
+    billed_nano: int
+    bills: list[str]
+    recorded_nano: int
+
+
+class Reconciliation(NamedTuple):
+    """What each place says of each day on which any of them says something, bills and open gaps.
+
+    `archived_events` is how many events of the span's months are in the archive.
+    """
+
+    days: Mapping[date, Mapping[Place, Count]]
+    archived_events: int
+    billed: list[Billed]
+    gaps: list[StreamGap]
+
+
+async def reconcile(
+    readers: ReaderPool, viewer: Viewer, span: tuple[datetime, datetime]
+) -> Reconciliation:
+    """Count everything from the first moment of `span` to before the second, both midnights.
+
+    Nothing for whoever may not read all. Raises StoreUnavailableError.
+    """
+    found: dict[date, dict[Place, Count]] = {}
+    async with readers.comparing(viewer) as connection:
+        for place in PLACES:
+            for row in await connection.fetch(_SQL[f"from_{place}"], viewer.reads_all, *span):
+                found.setdefault(row["day"], {})[place] = _count(row)
+        archived = await connection.fetchval(_SQL["archived"], viewer.reads_all, *span)
+        billed = await connection.fetch(_SQL["billed"], viewer.reads_all, *span)
+        gaps = await list_gaps(connection) if viewer.reads_all else []
+    days = {
+        day: {place: found[day].get(place, Count()) for place in PLACES} for day in sorted(found)
+    }
+    return Reconciliation(days, int(archived or 0), [_billed(row) for row in billed], gaps)
+
+
+def _count(row: Record) -> Count:
+    return Count(*(int(row[name]) for name in Count._fields))
+
+
+def _billed(row: Record) -> Billed:
+    nano = {name: int(row[name]) for name in ("billed_nano", "recorded_nano")}
+    return Billed(**(dict(row) | nano))

@@ -1,0 +1,148 @@
+"""Compares every total with the recorded events it must follow from, and can write them anew.
+
+Archived events are represented by the seals of their months, see `ledger.operations.archives`.
+
+The comparison is SQL over the events, set by set; it shares no code with the fold that keeps the
+totals, so that a fault in one shows against the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+
+from ledger.operations.gaps import StreamGap, list_gaps
+from ledger.postgres.access import access_problems
+from ledger.postgres.database import Connection, affected, connected
+from ledger.postgres.statements import statements
+from ledger.recording.epochs import raise_epoch
+
+_SQL: Final = statements("operations/verification")
+
+_CHECKS: Final = {
+    "fact_differences": "facts of calls",
+    "pending_void_differences": "voids of calls that wait for their cost",
+    "decision_differences": "default charges and infrastructure shares",
+    "call_cost_differences": "costs of calls by day and service",
+    "call_charge_differences": "charges and refunds of calls",
+    "user_day_cost_differences": "costs of users by day, persona and service",
+    "user_day_differences": "calls, durations and charges of users by day",
+    "user_spend_differences": "spend of users by quarter of an hour",
+    "everyone_day_differences": "calls, durations and charges of everyone by day",
+    "everyone_day_cost_differences": "costs of everyone by day and service",
+    "user_activity_differences": "first and last days of users",
+}
+_REBUILD: Final = (
+    "drop_lost_calls",
+    "rebuild_calls",
+    "rebuild_pending_voids",
+    "clear_user_day_costs",
+    "rebuild_user_day_costs",
+    "clear_user_days",
+    "rebuild_user_days",
+    "clear_user_spend",
+    "rebuild_user_spend",
+    "clear_everyone_days",
+    "rebuild_everyone_days",
+    "clear_everyone_day_costs",
+    "rebuild_everyone_day_costs",
+    "clear_user_activity",
+    "rebuild_user_activity",
+)
+_LINES_MAX: Final = 20
+_STATEMENT_SECONDS_MAX: Final = 6 * 3600
+
+Report = Callable[[str], None]
+Restore = Callable[[Connection], Awaitable[None]]
+
+
+class Verification(msgspec.Struct):
+    """How many totals differ from the events, the first of them in words, and what was compared.
+
+    `gaps` are the open ones: events that no total can hold.
+    `access_problems` are what keeps processes from reading the database.
+    """
+
+    differences: int = 0
+    access_problems: list[str] = []
+    lines: list[str] = []
+    checked: dict[str, int] = {}
+    gaps: list[StreamGap] = []
+
+    def note(self, line: str) -> None:
+        """Count a difference; the first ones are kept in words."""
+        self.differences += 1
+        if len(self.lines) < _LINES_MAX:
+            self.lines.append(line)
+
+
+async def verify(url: str, report: Report = lambda _: None) -> Verification:
+    """Recompute every total from the recorded events and count the differences.
+
+    Reads one snapshot, so it may run beside working writers. Raises OSError or a PostgreSQL error.
+    """
+    async with connected(url, name="cost-analytics verify") as connection:
+        return await verify_on(connection, report)
+
+
+async def verify_on(connection: Connection, report: Report = lambda _: None) -> Verification:
+    """Verify the database of a connection, which must have no transaction open."""
+    result = Verification()
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute(_SQL["no_time_limit"])
+        await connection.execute(_SQL["keep_partitions"])
+        counts = await connection.fetchrow(_SQL["counts"], timeout=_STATEMENT_SECONDS_MAX)
+        result.checked = dict(counts or {})
+        result.access_problems = await access_problems(connection)
+        for check, what in _CHECKS.items():
+            report(f"comparing {what}")
+            await compare(connection, _SQL[check], what, result)
+        result.gaps = await list_gaps(connection)
+    return result
+
+
+async def compare(
+    connection: Connection, statement: str, what: str, result: Verification, *arguments: Any
+) -> None:
+    """Add to `result` each row of a statement that returns `what`, `expected` and `actual`."""
+    for row in await connection.fetch(statement, *arguments, timeout=_STATEMENT_SECONDS_MAX):
+        result.note(f"{what}: {row['what']}: {_in_words(row['expected'], row['actual'])}")
+
+
+def _in_words(expected: str | None, actual: str | None) -> str:
+    """Say what should be and what is, of a whole row only where they differ."""
+    should, does = (msgspec.json.decode(side or "null") for side in (expected, actual))
+    if isinstance(should, dict) and isinstance(does, dict):
+        names = [name for name in should | does if should.get(name) != does.get(name)]
+        return ", ".join(f"{n} should be {should.get(n)} and is {does.get(n)}" for n in names)
+    if should is None or does is None:
+        return "no event accounts for it" if should is None else "it is missing"
+    return f"should be {should} and is {does}"
+
+
+async def rebuild(url: str, report: Report = lambda _: None, restore: Restore | None = None) -> int:
+    """Write every total again from the seals and the recorded events, in one transaction.
+
+    Raises the ledger's epoch, so that feeds are sent again and the totals topic is brought in line.
+    `restore` may write the seals again first, from the files of the archive.
+    Returns how many calls were written. Writers wait meanwhile. Raises OSError or a PostgreSQL
+    error, and leaves everything as it was then.
+    """
+    calls = 0
+    async with (
+        connected(url, name="cost-analytics rebuild") as connection,
+        connection.transaction(),
+    ):
+        await connection.execute(_SQL["no_time_limit"])
+        await connection.execute(_SQL["stop_writers"])
+        if restore is not None:
+            await restore(connection)
+        for step in _REBUILD:
+            report(step.replace("_", " "))
+            status = await connection.execute(_SQL[step], timeout=_STATEMENT_SECONDS_MAX)
+            if step == "rebuild_calls":
+                calls = affected(status)
+        await raise_epoch(connection, "rebuild", keeps_deliveries=True)
+    return calls

@@ -1,0 +1,100 @@
+"""Finds and repairs roles, row policies and rights that a database lacks.
+
+Roles belong to a server. A dump that is restored into a server without them loses every policy and
+every grant that names one, and with them every read. The migrations say what there has to be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+from ledger.postgres.database import Connection
+from ledger.postgres.rights import READER, RIGHTS, ROLES
+from ledger.postgres.statements import statements
+
+_SQL: Final = statements("postgres/access")
+_GRANTS: Final = statements("postgres/grants")
+_RIGHTS_SQL: Final = statements("postgres/rights")
+
+_LETTERS: Final = frozenset("SIUD")
+_STATEMENT: Final = re.compile(
+    r"^(?:(?:CREATE|ALTER|DROP) POLICY|GRANT|REVOKE)\s[^;]*\sON\s[^;]*;", re.MULTILINE
+)
+_POLICY: Final = re.compile(r"(CREATE|DROP) POLICY (?:IF EXISTS )?(\w+)\s+ON (\w+)")
+_READER_GRANT: Final = re.compile(rf"(?:GRANT) ([A-Z, ]+) ON ([a-z_, ]+) TO {READER};")
+
+
+class _Policy(NamedTuple):
+    relation: str
+    name: str
+
+
+@cache
+def _statements() -> tuple[str, ...]:
+    """Return every statement of the migrations about policies and rights, in order."""
+    folder = files("ledger.postgres") / "migrations"
+    paths = [path for path in folder.iterdir() if path.name.endswith(".sql")]
+    texts = sorted((path.name, path.read_text(encoding="utf-8")) for path in paths)
+    return tuple(found for _, text in texts for found in _STATEMENT.findall(text))
+
+
+@cache
+def _policies() -> frozenset[_Policy]:
+    """Return the policies that there have to be."""
+    found: set[_Policy] = set()
+    for statement in _statements():
+        match = _POLICY.match(statement)
+        if match is not None:
+            change = found.add if match[1] == "CREATE" else found.discard
+            change(_Policy(match[3], match[2]))
+    return frozenset(found)
+
+
+async def access_problems(connection: Connection) -> list[str]:
+    """Return what keeps processes from reading the database, a sentence each."""
+    roles = await connection.fetch(_RIGHTS_SQL["missing_roles"], list(ROLES))
+    policies = await connection.fetch(_SQL["missing_policies"], *_columns(_policies()))
+    rights = await connection.fetch(_SQL["missing_rights"], *_columns(await _rights(connection)))
+    functions = await connection.fetch(_SQL["foreign_functions"], list(RIGHTS.values()))
+    return [
+        *(f"The server has no role {row['name']}." for row in roles),
+        *(f"Table {row['relation']} has no policy {row['policy']}." for row in policies),
+        *(f"{row['role']} may not {row['privilege']} {row['relation']}." for row in rights),
+        *(f"Function {row['name']} has a wrong owner, {row['owner']}." for row in functions),
+    ]
+
+
+async def _rights(connection: Connection) -> list[tuple[str, str, str]]:
+    """Return relation, role and privilege (its name or first letter) of each right."""
+    found = [
+        (relation.strip(), READER, privilege.strip())
+        for statement in _statements()
+        for privileges, relations in _READER_GRANT.findall(statement)
+        for relation in relations.split(",")
+        for privilege in privileges.split(",")
+    ]
+    for relation, *columns in await connection.fetch(_GRANTS["of_tables"]):
+        for role, letters in zip(RIGHTS.values(), columns, strict=True):
+            found += [(relation, role, one) for one in letters if one in _LETTERS]
+    return found
+
+
+async def repair_access(connection: Connection) -> None:
+    """Make every policy, and the rights that migrations give, as the migrations made them.
+
+    Expects the roles; what there is already is made again, in one transaction.
+    """
+    async with connection.transaction():
+        for relation, name in _policies():
+            drop = await connection.fetchval(_SQL["drop_policy"], relation, name)
+            await connection.execute(drop)
+        for statement in _statements():
+            await connection.execute(statement)
+
+
+def _columns(rows: Iterable[tuple[str, ...]]) -> list[list[str]]:
+    return [list(column) for column in zip(*sorted(rows), strict=True)]

@@ -1,0 +1,116 @@
+"""Brings a database to the newest schema: numbered SQL files, forwards only, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+from ledger.postgres.access import access_problems, repair_access
+from ledger.postgres.database import Connection, connected
+from ledger.postgres.functions import functions_are_installed, install_functions
+from ledger.postgres.partitions import ensure_months
+from ledger.postgres.rights import apply_grants, ensure_roles, without_roles
+from ledger.postgres.statements import statements
+
+_SQL: Final = statements("postgres/migrate")
+_MONTHS_AHEAD: Final = 2
+_STEP_TIMEOUT_SECONDS: Final = 3600
+
+
+class Migration(NamedTuple):
+    """One step of the schema; `version` is the number its file name begins with."""
+
+    version: int
+    name: str
+    text: str
+
+
+class UnknownSchemaError(Exception):
+    """The database was migrated by a newer version of this program."""
+
+
+def migrations() -> list[Migration]:
+    """Return all steps in order; raises ValueError where the numbering has a gap."""
+    folder = files("ledger.postgres") / "migrations"
+    found = sorted(
+        Migration(int(path.name.split("_", 1)[0]), path.name, path.read_text(encoding="utf-8"))
+        for path in folder.iterdir()
+        if path.name.endswith(".sql")
+    )
+    if [step.version for step in found] != list(range(1, len(found) + 1)):
+        raise ValueError("migrations must be numbered 0001, 0002, … without a gap")
+    return found
+
+
+async def migrate(url: str, *, report: Callable[[str], None] = lambda _: None) -> int:
+    """Apply what is missing and create the partitions of this and the coming months.
+
+    Roles, row policies and rights that are missing are made again. Returns how many steps were
+    applied. Safe to run many times and from several machines at once: an advisory lock lets one in.
+    Raises UnknownSchemaError where the database is ahead of us, and MissingRolesError where the
+    server lacks our roles and this session may not create them.
+    """
+    async with connected(url, name="cost-analytics migrate") as connection:
+        return await migrate_on(connection, report)
+
+
+async def migrate_on(connection: Connection, report: Callable[[str], None]) -> int:
+    """Do the same on a connection, as the role that is to own the schema."""
+    await connection.execute(_SQL["lock"])
+    try:
+        return await _migrate(connection, report)
+    finally:
+        await connection.execute(_SQL["unlock"])
+
+
+async def _migrate(connection: Connection, report: Callable[[str], None]) -> int:
+    await connection.execute(_SQL["create_history"])
+    done = await connection.fetchval(_SQL["newest_version"])
+    steps = migrations()
+    if done > len(steps):
+        raise UnknownSchemaError(
+            f"The database has schema version {done}; this program knows {len(steps)}. "
+            "Start a newer version of it."
+        )
+    await ensure_roles(connection)
+    for step in steps[done:]:
+        report(f"applying {step.name}")
+        async with connection.transaction():
+            await connection.execute(without_roles(step.text), timeout=_STEP_TIMEOUT_SECONDS)
+            await connection.execute(_SQL["record_version"], step.version, step.name)
+    await apply_grants(connection)
+    await install_functions(connection)
+    if await access_problems(connection):
+        report("restoring row policies and rights")
+        await repair_access(connection)
+        await apply_grants(connection)
+    now = datetime.now(UTC)
+    ahead = [_month_after(now, months) for months in range(_MONTHS_AHEAD + 1)]
+    await ensure_months(connection, ahead)
+    return len(steps) - int(done)
+
+
+def _month_after(moment: datetime, months: int) -> tuple[int, int]:
+    years, month = divmod(moment.month - 1 + months, 12)
+    return moment.year + years, month + 1
+
+
+async def schema_version(connection: Connection) -> int:
+    """Return the version of the schema that the database has; 0 where it has none of ours."""
+    if not await connection.fetchval(_SQL["has_history"]):
+        return 0
+    return int(await connection.fetchval(_SQL["newest_version"]))
+
+
+def known_version() -> int:
+    """Return the version of the schema that this program was made for."""
+    return len(migrations())
+
+
+async def schema_is_current(connection: Connection) -> bool:
+    """Return whether every migration and every function this program knows is there."""
+    if await schema_version(connection) < known_version():
+        return False
+    return await functions_are_installed(connection)

@@ -1,0 +1,225 @@
+"""Reads and changes on behalf of one viewer, whose rows alone PostgreSQL shows.
+
+A report of one statement is a function and one round trip; what takes several statements gets a
+transaction. Both carry the viewer, signed, to the row policies. Each query names the viewer too, so
+either wall would do alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+from ledger.postgres.access import access_problems
+from ledger.postgres.database import (
+    SCHEMA_ERRORS,
+    TRANSIENT_ERRORS,
+    Connection,
+    Pool,
+    Record,
+    borrowed,
+    create_pool,
+)
+from ledger.postgres.fair_queue import FairQueue, QueueFullError
+from ledger.postgres.migrate import schema_is_current, schema_version
+from ledger.postgres.statements import statements
+from ledger.postgres.viewer import Viewer, ViewerSigner, signer_of
+
+__all__ = [
+    "Connections",
+    "ReaderPool",
+    "StoreUnavailableError",
+    "Viewer",
+    "patient_reader_pool",
+    "reader_pool",
+]
+
+_SQL: Final = statements("postgres/viewers")
+
+CONNECTIONS_MOST: Final = 10
+STATEMENT_TIMEOUT_MS: Final = 5_000
+ACQUIRE_TIMEOUT_SECONDS: Final = 2
+QUEUE_TIMEOUT_SECONDS: Final = 5
+WORK_TIMEOUT_SECONDS: Final = 10
+SHARE_PERCENT: Final = 40
+"""One viewer may hold so much of a pool, rounded up; viewers take turns."""
+
+PATIENT_CONNECTIONS_MOST: Final = 4
+PATIENT_STATEMENT_TIMEOUT_MS: Final = 60_000
+PATIENT_WORK_TIMEOUT_SECONDS: Final = 900
+
+
+class StoreUnavailableError(Exception):
+    """PostgreSQL is away, busy or too slow: the same request may succeed later."""
+
+
+class ShareUsedUpError(StoreUnavailableError):
+    """Other requests of the same viewer hold or await all connections that it may have."""
+
+
+_OPERATOR: Final = Viewer("", reads_all=True)
+
+
+class Connections(NamedTuple):
+    """How many connections a pool has lent, how many wait to be lent, and how many it may have."""
+
+    busy: int
+    idle: int
+    most: int
+
+
+class ReaderPool:
+    """Reads and transactions for viewers, out of a pool that somebody else closes.
+
+    Without a signer it can name no viewer, and no row of a user is shown.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        signer: ViewerSigner | None = None,
+        *,
+        acquire_timeout_seconds: int = ACQUIRE_TIMEOUT_SECONDS,
+        work_timeout_seconds: int = WORK_TIMEOUT_SECONDS,
+        queue_timeout_seconds: int = QUEUE_TIMEOUT_SECONDS,
+    ) -> None:
+        self._pool = pool
+        self._signer = signer
+        self._queue_timeout_seconds = queue_timeout_seconds
+        self._acquire_timeout_seconds = acquire_timeout_seconds
+        self._work_timeout_seconds = work_timeout_seconds
+
+    async def read(self, viewer: Viewer, call: str, *arguments: Any) -> list[Record]:
+        """Return the rows of a report (`functions.reads`); raises StoreUnavailableError."""
+        async with self._connection(viewer) as connection:
+            rows: list[Record] = await connection.fetch(call, *arguments, self._signed(viewer))
+            return rows
+
+    async def read_value(self, viewer: Viewer, call: str, *arguments: Any) -> Any:
+        """Return the first value of a report's first row; raises StoreUnavailableError."""
+        [row] = await self.read(viewer, call, *arguments)
+        return row[0]
+
+    @asynccontextmanager
+    async def reading(self, viewer: Viewer) -> AsyncIterator[Connection]:
+        """Open a read-only transaction for a viewer; raises StoreUnavailableError."""
+        async with self._transaction("begin_reading", viewer) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def comparing(self, viewer: Viewer) -> AsyncIterator[Connection]:
+        """Open a read-only transaction that sees one moment; raises StoreUnavailableError."""
+        async with self._transaction("begin_comparing", viewer) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self, viewer: Viewer) -> AsyncIterator[Connection]:
+        """Open a transaction for what a viewer may change; raises StoreUnavailableError."""
+        async with self._transaction("begin_writing", viewer) as connection:
+            yield connection
+
+    async def schema_is_current(self) -> bool:
+        """Say whether the database has the schema we know; raises StoreUnavailableError."""
+        async with self._connection(_OPERATOR) as connection:
+            return await schema_is_current(connection)
+
+    async def access_problems(self) -> list[str]:
+        """Return what keeps processes from reading the database; raises StoreUnavailableError."""
+        async with self._connection(_OPERATOR) as connection:
+            return await access_problems(connection)
+
+    async def schema_version(self) -> int:
+        """Return the version of the database's schema, 0 for none; raises StoreUnavailableError."""
+        async with self._connection(_OPERATOR) as connection:
+            return await schema_version(connection)
+
+    def connections(self) -> Connections:
+        """Return how the pool's connections are used at this moment."""
+        idle = self._pool.get_idle_size()
+        return Connections(self._pool.get_size() - idle, idle, self._pool.get_max_size())
+
+    @asynccontextmanager
+    async def _transaction(self, begin: str, viewer: Viewer) -> AsyncIterator[Connection]:
+        async with self._connection(viewer) as connection:
+            await connection.execute(_SQL[begin])
+            await connection.execute(_SQL["identify"], self._signed(viewer))
+            yield connection
+            await connection.execute(_SQL["commit"])
+
+    def _signed(self, viewer: Viewer) -> str:
+        return "" if self._signer is None else self._signer.sign(viewer)
+
+    @cached_property
+    def _queue(self) -> FairQueue:
+        places = self._pool.get_max_size()
+        return FairQueue(places, -(-places * SHARE_PERCENT // 100))
+
+    @asynccontextmanager
+    async def _connection(self, viewer: Viewer) -> AsyncIterator[Connection]:
+        try:
+            async with (
+                self._turn(viewer),
+                borrowed(self._pool, self._acquire_timeout_seconds) as connection,
+                asyncio.timeout(self._work_timeout_seconds),
+            ):
+                yield connection
+        except TRANSIENT_ERRORS as error:
+            raise StoreUnavailableError(str(error) or type(error).__name__) from error
+        except SCHEMA_ERRORS as error:
+            raise StoreUnavailableError(
+                f"the schema cannot be read, run `cost-analytics migrate`: {error}"
+            ) from error
+
+    @asynccontextmanager
+    async def _turn(self, viewer: Viewer) -> AsyncIterator[None]:
+        """Wait for the viewer's turn; raises ShareUsedUpError or StoreUnavailableError."""
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(
+                    self._queue.place(viewer, self._queue_timeout_seconds)
+                )
+            except QueueFullError:
+                raise ShareUsedUpError("too many requests wait") from None
+            except TimeoutError:
+                if self._queue.has_full_share(viewer):
+                    raise ShareUsedUpError("earlier requests take too long") from None
+                raise StoreUnavailableError("no connection is free") from None
+            yield
+
+
+@asynccontextmanager
+async def reader_pool(
+    url: str,
+    *,
+    connections_most: int = CONNECTIONS_MOST,
+    statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+    work_timeout_seconds: int = WORK_TIMEOUT_SECONDS,
+) -> AsyncIterator[ReaderPool]:
+    """Open a pool of readers for the length of a block.
+
+    Raises NoPasswordError, OSError or a PostgresError.
+    """
+    signer = signer_of(url)
+    pool = await create_pool(
+        url,
+        name="cost-analytics api",
+        most=connections_most,
+        statement_timeout_ms=statement_timeout_ms,
+    )
+    try:
+        yield ReaderPool(pool, signer, work_timeout_seconds=work_timeout_seconds)
+    finally:
+        await pool.close()
+
+
+def patient_reader_pool(url: str) -> AbstractAsyncContextManager[ReaderPool]:
+    """Open a small pool for reading much, for the length of a block; raises as `reader_pool`."""
+    return reader_pool(
+        url,
+        connections_most=PATIENT_CONNECTIONS_MOST,
+        statement_timeout_ms=PATIENT_STATEMENT_TIMEOUT_MS,
+        work_timeout_seconds=PATIENT_WORK_TIMEOUT_SECONDS,
+    )

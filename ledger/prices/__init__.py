@@ -1,0 +1,1 @@
+"""The price catalog: rows, lookups, submitted prices and their approval."""

@@ -1,0 +1,138 @@
+"""Decides what becomes of a price that somebody says: it is known, small enough, or has to wait.
+
+A mistyped or misread price would quietly bend every total, so one that differs by more than a
+quarter from the price that would be in force without it waits until a person approves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final, NamedTuple
+
+from ledger.prices.rows import PriceRow
+from schemas.money import half_even
+
+APPROVAL_PERCENT: Final = 25
+"""A change by more than this waits for approval, up and down alike."""
+STALE_AFTER: Final = timedelta(days=90)
+"""A price that nobody has verified for so long is called stale."""
+
+_PERCENT_DIGITS: Final = 2
+_PERCENT_DIGITS_MOST: Final = 24
+
+PriceKey = tuple[str, str, str, str]
+"""Service, operation, model and unit: the prices of one key follow each other in time."""
+
+
+class KnownPrice(NamedTuple):
+    """A row of the catalogue with its id."""
+
+    price_id: int
+    row: PriceRow
+
+
+class Large(NamedTuple):
+    """A change that has to wait: the new row, and the price that is in force without it."""
+
+    row: PriceRow
+    in_force: KnownPrice
+
+
+class Sorted(NamedTuple):
+    """Rows by what becomes of them.
+
+    `verified` are prices of the catalogue that a row confirms; `add` and `wait` are new.
+    """
+
+    verified: list[KnownPrice]
+    add: list[PriceRow]
+    wait: list[Large]
+
+
+def key_of(row: PriceRow) -> PriceKey:
+    """Return what the rows share that follow each other in time."""
+    return row.service, row.operation, row.model, row.unit
+
+
+def in_force(known: Iterable[KnownPrice], at: datetime) -> KnownPrice | None:
+    """Return the price of one key that is in force at a moment, if any."""
+    before = [price for price in known if price.row.effective_from <= at]
+    return max(before, key=lambda price: price.row.effective_from, default=None)
+
+
+def change(new: PriceRow, old: PriceRow) -> Fraction | None:
+    """Return by which part of the old price the new one differs; None from nothing to something."""
+    was, is_ = _per_unit(old), _per_unit(new)
+    if was == is_:
+        return Fraction(0)
+    return (is_ - was) / was if was else None
+
+
+def change_percent(new: PriceRow, old: PriceRow) -> Decimal | None:
+    """Return the change in percent, to a hundredth; None from nothing to something.
+
+    A change just above `APPROVAL_PERCENT` has as many digits as show that it is more.
+    """
+    part = change(new, old)
+    if part is None:
+        return None
+    for digits in range(_PERCENT_DIGITS, _PERCENT_DIGITS_MOST):
+        percent = _percent(part, digits)
+        if abs(percent) != APPROVAL_PERCENT or not is_large(new, old):
+            return percent
+    return _percent(part, _PERCENT_DIGITS_MOST)
+
+
+def _percent(part: Fraction, digits: int) -> Decimal:
+    return Decimal(half_even(part.numerator * 10 ** (digits + 2), part.denominator)).scaleb(-digits)
+
+
+def is_large(new: PriceRow, old: PriceRow) -> bool:
+    """Say whether a change has to wait for approval."""
+    part = change(new, old)
+    return part is None or abs(part) * 100 > APPROVAL_PERCENT
+
+
+def sort_out(
+    rows: Sequence[PriceRow],
+    known: Mapping[PriceKey, Sequence[KnownPrice]],
+    *,
+    approved: bool = False,
+    confirms: bool = False,
+) -> Sorted:
+    """Decide what becomes of rows, each measured against those of the catalogue and before it.
+
+    `confirms` is for a source that says what is asked now: where that is the price in force it
+    is verified rather than added. `approved` lets large changes through.
+    """
+    result = Sorted([], [], [])
+    timeline = {key: list(prices) for key, prices in known.items()}
+    for row in sorted(rows, key=lambda row: row.effective_from):
+        before = timeline.setdefault(key_of(row), [])
+        current = in_force(before, row.effective_from)
+        same = current is not None and row.same_price(current.row)
+        if current is not None and same and (confirms or _same_row(current.row, row)):
+            result.verified.append(current)
+        elif current is None or approved or _passes(row, current.row):
+            result.add.append(row)
+            before.append(KnownPrice(0, row))
+        else:
+            result.wait.append(Large(row, current))
+    return result
+
+
+def _same_row(known: PriceRow, row: PriceRow) -> bool:
+    return known.key == row.key
+
+
+def _passes(new: PriceRow, old: PriceRow) -> bool:
+    """Say whether a row may be added; one that contradicts a known key is refused by adding it."""
+    return _same_row(old, new) or not is_large(new, old)
+
+
+def _per_unit(row: PriceRow) -> Fraction:
+    usd, per_usd = row.price_usd.as_integer_ratio()
+    return Fraction(usd, per_usd * row.per_units)

@@ -1,0 +1,40 @@
+"""Keeps the price catalogue in memory and notices when rows were added to it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+from ledger.postgres.database import Connection
+from ledger.prices.catalogue import Catalogue
+from ledger.prices.reading import catalogue_version, read_catalogue
+
+REFRESH_SECONDS: Final = 5
+
+
+class PriceBook:
+    """The catalogue that all lanes of a worker share."""
+
+    def __init__(self) -> None:
+        """Start empty; the first refresh reads the catalogue."""
+        self.catalogue = Catalogue(())
+        self._version = -1
+        self._looked_at = 0
+        self._lock = asyncio.Lock()
+
+    async def refresh(self, connection: Connection, *, at_once: bool = False) -> None:
+        """Read the catalogue again if it grew, looking every few seconds.
+
+        Raises a PostgreSQL error or OSError.
+        """
+        now = time.monotonic_ns()
+        due = now - self._looked_at >= REFRESH_SECONDS * 1_000_000_000
+        if not due and not at_once and self._version >= 0:
+            return
+        async with self._lock:  # or the slower of two lanes would put older prices back
+            version = await catalogue_version(connection)
+            if version != self._version:
+                self.catalogue = await read_catalogue(connection)
+                self._version = version
+            self._looked_at = now

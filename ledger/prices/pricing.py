@@ -1,0 +1,74 @@
+"""What a recorded cost amounts to: the emitter's own price, else the catalogue's."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from ledger.prices.catalogue import Catalogue, Tariff
+from schemas.events import CostRecorded
+from schemas.money import MAX_EVENT_NANO, NANO_PER_USD, half_even, nano_from_usd
+from schemas.refusals import Refused
+
+
+class _Metadata(msgspec.Struct):
+    model: str | None = None
+
+
+_metadata: Final = msgspec.json.Decoder(_Metadata)
+
+
+def _model_in_metadata(data: CostRecorded) -> str | None:
+    """Return the model that early emitters wrote into the metadata."""
+    if b'"model"' not in bytes(data.metadata):
+        return None
+    try:
+        return _metadata.decode(data.metadata).model
+    except msgspec.DecodeError:
+        return None
+
+
+def tariff_of(catalogue: Catalogue, data: CostRecorded) -> Tariff:
+    """Return what the catalogue says of a recorded usage."""
+    model = data.model
+    if model is None:
+        model = _model_in_metadata(data)
+    return catalogue.tariffs[data.service, data.operation, model, data.unit]
+
+
+def price(data: CostRecorded, tariff: Tariff, time: datetime) -> tuple[int, int | None]:
+    """Price a usage at `time`, rounded half-even to nano-dollars.
+
+    Returns the cost and the id of the catalogue row it follows from, if any. The emitter's
+    `total_cost` counts before the catalogue, and its `unit_cost` only where the catalogue has no
+    row. Raises Refused `unknown_price`, or `invalid_event` above the limit.
+    """
+    price_id = None
+    if data.total_cost is not None:
+        cost_nano = nano_from_usd(data.total_cost)
+    elif (rate := tariff.at(time)) is not None:
+        price_id, numerator, denominator = rate
+        usage = data.usage
+        if denominator == 1 and type(usage) is int:  # most prices are whole nano-dollars a unit
+            cost_nano = usage * numerator
+        else:
+            cost_nano = rate.cost_nano(usage)
+    elif data.unit_cost is not None:
+        cost_nano = _emitters_price(data)
+    else:
+        raise Refused(
+            "unknown_price",
+            f"No price for {data.service} {tariff.operation} of model "
+            f"{tariff.model or '(none)'} per {data.unit} at {time.isoformat()}.",
+        )
+    if cost_nano > MAX_EVENT_NANO:
+        raise Refused("invalid_event", "The cost of one event is above a billion USD.")
+    return cost_nano, price_id
+
+
+def _emitters_price(data: CostRecorded) -> int:
+    usage, per_usage = data.usage.as_integer_ratio()
+    cost, per_cost = (data.unit_cost or 0).as_integer_ratio()
+    return half_even(usage * cost * NANO_PER_USD, per_usage * per_cost)

@@ -1,0 +1,21 @@
+"""Reads the price catalogue."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
+from ledger.prices.catalogue import Catalogue, Price
+
+_SQL: Final = statements("prices/prices")
+
+
+async def read_catalogue(connection: Connection) -> Catalogue:
+    """Return all prices there are."""
+    return Catalogue(Price(*row) for row in await connection.fetch(_SQL["catalogue"]))
+
+
+async def catalogue_version(connection: Connection) -> int:
+    """Return a number that rises with every row added."""
+    return int(await connection.fetchval(_SQL["catalogue_version"]))

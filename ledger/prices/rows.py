@@ -1,0 +1,196 @@
+"""What a new row of the price catalogue must look like, and the names it is kept under.
+
+Prices are only ever added: a row that was in force has priced events, which point to it. So this
+module knows how to check and normalise a row, and nothing knows how to change one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final, NamedTuple, cast, get_args
+
+from ledger.prices.catalogue import ANY_MODEL, ServiceClass
+from ledger.prices.names import standard_model, standard_operation
+from schemas.events import Unit
+from schemas.numbers import decimal_from
+from schemas.prices import PER_UNITS_MAX, PRICE_USD_MAX
+
+FIELDS: Final = (
+    "service", "class", "operation", "model", "unit",
+    "price_usd", "per_units", "effective_from", "source",
+)  # fmt: skip
+"""The names of a row's fields, in the order in which they are written."""
+
+_DECIMALS_MAX: Final = 18
+_TEXT_MAX: Final = 255
+_YEARS: Final = (2000, 2100)
+
+_UNITS: Final[Mapping[ServiceClass, tuple[str, ...]]] = {
+    "api": get_args(Unit),
+    "infrastructure": ("calls",),
+    "transaction": ("usd", "charges"),
+    "revenue": ("calls",),
+}
+_OPERATIONS: Final[Mapping[str, str]] = {
+    "infrastructure": "share",
+    "transaction": "fee",
+    "revenue": "charge",
+}
+
+
+class PriceRow(NamedTuple):
+    """A checked row: `price_usd` for `per_units` of `unit`, from `effective_from` (UTC) on."""
+
+    service: str
+    service_class: ServiceClass
+    operation: str
+    model: str
+    unit: str
+    price_usd: Decimal
+    per_units: int
+    effective_from: datetime
+    source: str
+
+    @property
+    def key(self) -> tuple[str, str, str, str, datetime]:
+        """What two rows may not share."""
+        return self.service, self.operation, self.model, self.unit, self.effective_from
+
+    @property
+    def name(self) -> str:
+        """How a person calls the row."""
+        model = f" ({self.model})" if self.model not in {"", ANY_MODEL} else ""
+        since = self.effective_from.isoformat().replace("+00:00", "Z")
+        return f"{self.service} {self.operation}{model} per {self.unit} from {since}"
+
+    def same_price(self, other: PriceRow) -> bool:
+        """Say whether both ask the same, however it is written: 0.15 per 1000 or 0.00015 per 1."""
+        return self.price_usd * other.per_units == other.price_usd * self.per_units
+
+
+class InvalidPriceError(Exception):
+    """A row cannot be used; `reasons` has a sentence for each thing that is wrong with it."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__(" ".join(reasons))
+        self.reasons = reasons
+
+
+def price_row(fields: Mapping[str, str], *, source: str) -> PriceRow:
+    """Check a row of text fields and normalise its names; `source` is for rows that name none.
+
+    `model` and `per_units` may be missing: any model, and one unit. Raises InvalidPriceError.
+    """
+    check = _Checks(fields)
+    service = check.text("service")
+    service_class = check.service_class()
+    operation = check.text("operation")
+    unit = check.unit(service_class)
+    row = PriceRow(
+        service=service,
+        service_class=service_class,
+        operation=standard_operation(service, operation),
+        model=check.model(),
+        unit=unit,
+        price_usd=check.price(),
+        per_units=check.per_units(),
+        effective_from=check.moment(),
+        source=check.source() or source[:_TEXT_MAX],
+    )
+    check.fits_class(row)
+    if check.reasons:
+        raise InvalidPriceError(check.reasons)
+    return row
+
+
+class _Checks:
+    """Reads the fields of one row, noting what is wrong; an unusable field gets a stand-in."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self._fields = fields
+        self.reasons: list[str] = []
+        unknown = sorted(set(fields) - set(FIELDS))
+        if unknown:
+            self.reasons.append(f"Unknown field {', '.join(unknown)}.")
+
+    def text(self, name: str) -> str:
+        value = self._fields.get(name, "").strip()
+        if not value:
+            self.reasons.append(f"{name} is missing.")
+        elif len(value) > _TEXT_MAX or not value.isprintable():
+            self.reasons.append(f"{name} is not a name of at most {_TEXT_MAX} characters.")
+        return value
+
+    def model(self) -> str:
+        given = self._fields.get("model")
+        model = ANY_MODEL if given is None else standard_model(given)
+        if len(model) > _TEXT_MAX or not model.isprintable():
+            self.reasons.append(f"model is not a name of at most {_TEXT_MAX} characters.")
+        return model
+
+    def source(self) -> str:
+        value = self._fields.get("source", "").strip()[:_TEXT_MAX]
+        if not value.isprintable():
+            self.reasons.append("source is not one line of text.")
+        return value
+
+    def service_class(self) -> ServiceClass:
+        value = self._fields.get("class", "").strip() or "api"
+        if value not in _UNITS:
+            self.reasons.append(f"class must be one of {', '.join(_UNITS)}.")
+            return "api"
+        return cast("ServiceClass", value)
+
+    def unit(self, service_class: ServiceClass) -> str:
+        value = self.text("unit")
+        if value and value not in _UNITS[service_class]:
+            self.reasons.append(
+                f"unit of class {service_class} must be one of {', '.join(_UNITS[service_class])}."
+            )
+        return value
+
+    def price(self) -> Decimal:
+        try:
+            price = decimal_from(self._fields.get("price_usd", "").strip())
+            exponent = price.as_tuple().exponent
+            if 0 <= price <= PRICE_USD_MAX and cast(int, exponent) >= -_DECIMALS_MAX:
+                return price
+        except ValueError:
+            pass
+        self.reasons.append(
+            f"price_usd must be a number from 0 to {PRICE_USD_MAX} "
+            f"with at most {_DECIMALS_MAX} decimals."
+        )
+        return Decimal(0)
+
+    def per_units(self) -> int:
+        value = self._fields.get("per_units", "").strip() or "1"
+        if value.isascii() and value.isdigit() and 1 <= int(value[:20]) <= PER_UNITS_MAX:
+            return int(value)
+        self.reasons.append(f"per_units must be a whole number from 1 to {PER_UNITS_MAX}.")
+        return 1
+
+    def moment(self) -> datetime:
+        try:
+            moment = datetime.fromisoformat(self._fields.get("effective_from", "").strip())
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            if _YEARS[0] <= moment.year < _YEARS[1]:
+                return moment.astimezone(UTC)
+        except ValueError:
+            pass
+        self.reasons.append(
+            "effective_from must be a day or a time like 2026-01-31 or 2026-01-31T12:00:00Z "
+            f"of the years {_YEARS[0]} to {_YEARS[1] - 1}."
+        )
+        return datetime(*_YEARS[:1], 1, 1, tzinfo=UTC)
+
+    def fits_class(self, row: PriceRow) -> None:
+        operation = _OPERATIONS.get(row.service_class)
+        if operation is None:
+            return
+        if row.operation and row.operation != operation:
+            self.reasons.append(f"operation of class {row.service_class} must be {operation}.")
+        if row.model != ANY_MODEL:
+            self.reasons.append(f"model of class {row.service_class} must be {ANY_MODEL}.")

@@ -1,0 +1,1 @@
+"""One batch, one transaction: events, totals, alerts and offsets."""

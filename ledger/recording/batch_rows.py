@@ -1,0 +1,199 @@
+"""Reads what a batch needs to know and writes what it came to, inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Final
+
+import msgspec
+
+from ledger.calls.batch_changes import CountedCost, Folded
+from ledger.calls.call import Call
+from ledger.calls.copy_rows import (
+    ENTRY_COLUMNS,
+    IDENTITY_COLUMNS,
+    copied,
+    entry_row,
+    identity_rows,
+    owner_cell,
+)
+from ledger.calls.entries import Entry
+from ledger.calls.rating import Rated
+from ledger.postgres.arrays import any_array, int_array, joined_texts
+from ledger.postgres.database import Connection, affected
+from ledger.postgres.statements import statements
+from ledger.recording.small_batches import FEW_ROWS, are_few
+from schemas.events import Event
+from schemas.stored import pack, unpack
+
+_SQL: Final = statements("recording/recording")
+
+_CALL_ID: Final = itemgetter(0)
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode_costs: Final = msgspec.json.Decoder(dict[str, dict[str, int]]).decode
+_decode_charges: Final = msgspec.json.Decoder(dict[str, list[int]]).decode
+_decode_sums: Final = msgspec.json.Decoder(dict[str, int]).decode
+_decode_identities: Final = msgspec.json.Decoder(list[str]).decode
+
+
+class StaleCallError(Exception):
+    """Another writer changed a call since it was read; read again and redo the batch."""
+
+
+async def known_identities(
+    connection: Connection, identities: Sequence[str]
+) -> list[tuple[int, int]]:
+    """Return (index into `identities`, recorded fingerprint) of those recorded before."""
+    rows = await connection.fetch(_SQL["known_identities"], joined_texts(identities))
+    return [(row[0] - 1, row[1]) for row in rows]
+
+
+async def read_calls(connection: Connection, call_ids: Sequence[str]) -> dict[str, Call]:
+    """Return those of the calls that exist, as last committed."""
+    rows = await connection.fetch(_SQL["calls"], joined_texts(call_ids))
+    return {row["call_id"]: call_of(dict(row)) for row in rows}
+
+
+async def lock_calls(connection: Connection, call_ids: Sequence[str]) -> dict[str, Call]:
+    """Return the calls as last committed, locked to the end of the transaction.
+
+    One that does not exist is made, with version 0, to be locked too.
+    """
+    await connection.execute(_SQL["place_calls"], joined_texts(call_ids))
+    rows = await connection.fetch(_SQL["lock_calls"], joined_texts(call_ids))
+    return {row["call_id"]: call_of(dict(row)) for row in rows}
+
+
+async def drop_unused(connection: Connection, known: Iterable[Call], folded: Folded) -> None:
+    """Remove calls that `lock_calls` made and no event changed."""
+    unused = [c.call_id for c in known if c.version == 0 and c.call_id not in folded.changed]
+    if unused:
+        await connection.execute(_SQL["drop_placed_calls"], joined_texts(unused))
+
+
+def call_of(row: Mapping[str, Any]) -> Call:
+    """Return a call as its row says."""
+    return Call(
+        **{
+            **row,
+            "costs": _decode_costs(row["costs"]),
+            "charges": _decode_charges(row["charges"]),
+            "infrastructure": _decode_sums(row["infrastructure"]),
+            "pending_voids": _decode_identities(row["pending_voids"]),
+        }
+    )
+
+
+async def read_held(connection: Connection, call_ids: Sequence[str]) -> dict[str, list[Event]]:
+    """Return the events held for these calls."""
+    held: dict[str, list[Event]] = {}
+    for row in await connection.fetch(_SQL["held_events"], joined_texts(call_ids)):
+        held.setdefault(row["call_id"], []).append(unpack(row["event"]))
+    return held
+
+
+async def read_voidable(
+    connection: Connection, targets: Iterable[tuple[str, str]]
+) -> tuple[dict[str, CountedCost], frozenset[str]]:
+    """Return the recorded costs among `targets`, and which of them have been voided.
+
+    `targets` are identities, each with a call: an identity of another call does not count.
+    """
+    identities, call_ids = zip(*targets, strict=True)
+    rows = await connection.fetch(
+        _SQL["voidable"], joined_texts(identities), joined_texts(call_ids)
+    )
+    costs = {
+        row["identity"]: CountedCost(
+            row["call_id"], row["time"], row["service"], row["cost_nano"], row["estimated"]
+        )
+        for row in rows
+    }
+    return costs, frozenset(row["identity"] for row in rows if row["voided"])
+
+
+async def read_calls_without_details(
+    connection: Connection, call_ids: Iterable[str]
+) -> frozenset[str]:
+    """Return those of the calls with archived costs whose details are no longer kept."""
+    rows = await connection.fetch(_SQL["calls_without_details"], joined_texts(list(call_ids)))
+    return frozenset(row["call_id"] for row in rows)
+
+
+async def write(connection: Connection, folded: Folded, recorded_at: datetime) -> None:
+    """Write the calls and the events of a batch; few events are left to `move`.
+
+    Calls come first and rows in the order of their keys, so that writers seldom deadlock. Raises
+    StaleCallError, or a unique violation where an identity is not new.
+    """
+    if folded.changed:
+        await _write_calls(connection, folded, recorded_at)
+    if not are_few(folded):
+        rows = identity_rows(
+            [event.identity for event in folded.taken],
+            [event.fingerprint for event in folded.taken],
+        )
+        await _copy(connection, "event_identities", IDENTITY_COLUMNS, rows)
+        pieces = chain.from_iterable(map(_row, folded.entries))
+        await _copy(connection, "call_cost_events", ENTRY_COLUMNS, pieces)
+    if folded.processors:
+        await connection.execute(_SQL["name_processors"], joined_texts(sorted(folded.processors)))
+    if folded.released:
+        await connection.execute(_SQL["release"], joined_texts(folded.released))
+    if folded.held:
+        held = [(event.data.call_id, event.identity, pack(event)) for event in folded.held]
+        await connection.execute(_SQL["hold"], *map(any_array, _columns(held)))
+
+
+async def _copy(
+    connection: Connection, table: str, columns: Sequence[str], pieces: Iterable[bytes]
+) -> None:
+    await connection.copy_to_table(table, columns=columns, source=copied(pieces), format="binary")
+
+
+def _row(entry: Entry | Rated) -> tuple[bytes, bytes]:
+    if isinstance(entry, Entry):
+        return entry_row(entry), owner_cell(entry.user_id)
+    row = entry.row
+    return row if isinstance(row, bytes) else entry_row(row), owner_cell(entry.owner)
+
+
+async def _write_calls(connection: Connection, folded: Folded, recorded_at: datetime) -> None:
+    calls = [call for _, (_, call) in sorted(folded.changed.items(), key=_CALL_ID)]
+    whole = [call for call in calls if call.call_id not in folded.grown]
+    if whole and len(calls) <= FEW_ROWS:
+        whole = calls  # narrow columns save less than a statement of their own costs
+    if whole:
+        written = _encode(whole).decode()
+        _require(await connection.execute(_SQL["put_calls"], written, recorded_at), len(whole))
+    if len(whole) < len(calls):
+        grown = [call for call in calls if call.call_id in folded.grown]
+        columns = _cost_columns(grown)
+        status = await connection.execute(_SQL["update_call_costs"], *columns, recorded_at)
+        _require(status, len(grown))
+
+
+def _require(status: str, expected: int) -> None:
+    """Raise StaleCallError unless every call still had the version that was read."""
+    if affected(status) != expected:
+        raise StaleCallError(f"{expected - affected(status)} calls changed meanwhile")
+
+
+def _cost_columns(calls: Sequence[Call]) -> list[str]:
+    """Return the columns of `update_call_costs`."""
+    return [
+        joined_texts([call.call_id for call in calls]),
+        joined_texts([_encode(call.costs).decode() for call in calls]),
+        int_array([call.estimated_count for call in calls]),
+        int_array([call.event_count for call in calls]),
+        int_array([call.version for call in calls]),
+    ]
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Turn rows into columns."""
+    return list(zip(*rows, strict=True))

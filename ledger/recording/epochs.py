@@ -1,0 +1,121 @@
+"""The ledger's epoch: versions of calls are compared within it, and a restore raises it.
+
+A restore takes the ledger back, so a call's number of commits falls. Its published version must
+not: clients keep the highest one that they saw. A published version therefore holds the epoch in
+its high part and the number of commits in its low part. It stays below 2^53, which JSON numbers
+hold exactly.
+
+An epoch is at least the number of seconds since 2026 when it was raised. So it is above every
+earlier one even if the database that knew the earlier one is lost, and above every version that was
+published before, as long as no call changes four million times a second.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from ledger.postgres.database import Connection, connected
+from ledger.postgres.statements import statements
+
+_SQL: Final = statements("recording/epochs")
+
+COMMIT_BITS: Final = 22
+
+
+class LedgerClosedError(ConnectionError):
+    """A restore is under way: the ledger has no epoch yet. Retrying may succeed."""
+
+
+class EpochChangedError(Exception):
+    """The ledger was restored or rebuilt: positions and calls in memory are out of date."""
+
+    def __init__(self, expected: int, found: int) -> None:
+        super().__init__(f"the ledger's epoch is {found} instead of {expected}")
+
+
+class CurrentEpoch(NamedTuple):
+    """The current epoch, and whether the totals topic is in line with it."""
+
+    epoch: int
+    is_published: bool
+
+
+class Epoch(NamedTuple):
+    """An epoch as it is stored; a time is None for what was not done yet."""
+
+    epoch: int
+    raised_at: datetime
+    reason: str
+    published_at: datetime | None
+    journal_read_at: datetime | None
+
+
+def published_version(epoch: int, commits: int) -> int:
+    """Return the version of a call that others see, from the number of its commits."""
+    return (epoch << COMMIT_BITS) + commits
+
+
+def epoch_of(version: int) -> int:
+    """Return the epoch that a published version belongs to."""
+    return version >> COMMIT_BITS
+
+
+def require_epoch(found: int | None, expected: int | None = None) -> int:
+    """Return the epoch that was found.
+
+    Raises LedgerClosedError where there is none and EpochChangedError where another was expected.
+    """
+    if found is None:
+        raise LedgerClosedError("a restore is under way")
+    if expected is not None and found != expected:
+        raise EpochChangedError(expected, found)
+    return found
+
+
+async def current_epoch(connection: Connection) -> CurrentEpoch:
+    """Return the current epoch; raises LedgerClosedError while a restore is under way."""
+    row = await connection.fetchrow(_SQL["current"])
+    if row is None:
+        raise LedgerClosedError("a restore is under way")
+    return CurrentEpoch(row["epoch"], row["is_published"])
+
+
+async def all_epochs(connection: Connection) -> list[Epoch]:
+    """Return every epoch, the first one first."""
+    return [Epoch(*row) for row in await connection.fetch(_SQL["all"])]
+
+
+async def raise_epoch(
+    connection: Connection, reason: str, *, above: int = 0, keeps_deliveries: bool = False
+) -> int:
+    """Add an epoch above `above` and every stored one, and return it.
+
+    Unless the ledger `keeps_deliveries`, nothing is delivered before the delivery journal was read.
+    """
+    return int(await connection.fetchval(_SQL["raise"], reason, above, keeps_deliveries))
+
+
+async def take_publishing_turn(connection: Connection) -> bool:
+    """Return whether this session may bring the totals topic in line; others wait until it ends."""
+    return bool(await connection.fetchval(_SQL["publishing_turn"]))
+
+
+async def mark_published(connection: Connection, epoch: int) -> None:
+    """Note that the totals topic is in line with an epoch."""
+    await connection.execute(_SQL["published"], epoch)
+
+
+async def list_epochs(url: str) -> list[Epoch]:
+    """Return every epoch of the database at an address; raises OSError or a PostgreSQL error."""
+    async with connected(url, name="cost-analytics epoch") as connection:
+        return await all_epochs(connection)
+
+
+async def raise_epoch_at(url: str, reason: str) -> int:
+    """Raise the epoch of the database at an address and return it.
+
+    Raises OSError or a PostgreSQL error.
+    """
+    async with connected(url, name="cost-analytics epoch") as connection:
+        return await raise_epoch(connection, reason)

@@ -1,0 +1,21 @@
+"""Which changes of calls come too late for the periodic sweep, which looks at recent calls."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from ledger.calls.call import Call
+
+LATE_AFTER: Final = timedelta(hours=1)
+"""The sweep finds calls that change within two hours of their first event; half of that is safe."""
+
+
+def is_late_change(call: Call, changed_at: datetime) -> bool:
+    """Return whether a changed call must be checked by itself.
+
+    That holds for a call that has ended or was charged, once its first event is an hour old.
+    """
+    if call.user_id is None or call.first_at is None or call.first_at >= changed_at - LATE_AFTER:
+        return False
+    return call.status != "active" or call.charge_count > 0

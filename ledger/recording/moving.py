@@ -1,0 +1,115 @@
+"""Moves everything that a batch only adds to, in one round trip.
+
+A batch that is small pays for each statement as much as for its rows, and alerts wait for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, Protocol
+
+from ledger.budgets.alert_rows import Span
+from ledger.calls.batch_changes import Folded
+from ledger.calls.movements import Movements
+from ledger.calls.spend import Spend
+from ledger.postgres.arrays import any_array, int_array, joined_texts
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
+from ledger.recording.epochs import require_epoch
+from ledger.recording.offsets import Mark, Stream
+from ledger.recording.small_batches import are_few, entries_json, identities_json
+from schemas.alerts import SpendBasis
+
+_SQL: Final = statements("recording/recording")
+_NOTHING: Final = "[]"
+
+
+class ReadOffsets(Protocol):
+    """How far a batch goes in each of its partitions."""
+
+    next_offsets: dict[int, int]
+    marks: dict[int, Mark]
+
+
+class Moved(NamedTuple):
+    """What is to be done after a batch has moved.
+
+    `outbox_id` is the row by which the worker publishes the totals of calls, None where none
+    changed; `spent` is what had been spent before it in each span that was asked for; `epoch` is
+    the ledger's.
+    """
+
+    outbox_id: int | None
+    spent: Sequence[int]
+    epoch: int
+
+
+async def move(
+    connection: Connection,
+    folded: Folded,
+    stream: Stream,
+    read: ReadOffsets,
+    worker_id: str,
+    spans: Sequence[Span],
+    basis: SpendBasis,
+    expected_epoch: int | None = None,
+) -> Moved:
+    """Move the totals of users and the offsets, and let go the holds of calls that are done.
+
+    Inserts the events, too, where they are few. Writers lock the settings of the users first
+    (`ledger.budgets.alerting`). Raises a unique violation where an identity is not
+    new, LedgerClosedError during a restore, and EpochChangedError where the epoch is another.
+    """
+    partitions = sorted(read.next_offsets)
+    marks = [read.marks.get(partition, Mark()) for partition in partitions]
+    few = are_few(folded)
+    row = await connection.fetchrow(
+        _SQL["move"],
+        *_cost_columns(folded.movements),
+        *_day_columns(folded.movements),
+        *_spend_columns(folded.spend),
+        *map(joined_texts, _columns(sorted(folded.done), 2)),
+        *stream,
+        int_array(partitions),
+        int_array(read.next_offsets[partition] for partition in partitions),
+        worker_id,
+        joined_texts([call.call_id for call in folded.owned]),
+        identities_json(folded) if few else _NOTHING,
+        entries_json(folded) if few else _NOTHING,
+        *map(any_array, _columns(spans, 3)),
+        basis == "cost",
+        int_array(mark.generation for mark in marks),
+        joined_texts([mark.last_record for mark in marks]),
+    )
+    outbox_id, spent, epoch = row or (None, None, None)
+    epoch = require_epoch(epoch, expected_epoch)
+    return Moved(outbox_id, [int(nano) for nano in spent or ()], epoch)
+
+
+def _cost_columns(movements: Movements) -> list[str]:
+    keys, nano = _columns(sorted(movements.changed_costs().items()), 2)
+    return [*map(joined_texts, _columns(keys, 4)), int_array(nano)]
+
+
+def _day_columns(movements: Movements) -> list[str]:
+    keys, sums = _columns(sorted(movements.changed_days().items()), 2)
+    return [*map(joined_texts, _columns(keys, 3)), *map(int_array, _columns(sums, 4))]
+
+
+def _spend_columns(spend: Spend) -> list[str]:
+    keys, sums = _columns(sorted(spend.changed().items()), 2)
+    users, quarters = _columns(keys, 2)
+    times = [_time_text(quarter) for quarter in quarters]
+    return [joined_texts(users), joined_texts(times), *map(int_array, _columns(sums, 3))]
+
+
+@lru_cache(maxsize=1024)
+def _time_text(moment: datetime) -> str:
+    return moment.isoformat()
+
+
+def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[Sequence[Any]]:
+    """Turn rows into so many columns."""
+    return list(zip(*rows, strict=True)) if rows else [()] * width

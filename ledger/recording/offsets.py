@@ -1,0 +1,81 @@
+"""Where each partition stands, and what was refused on the way: both moved with the totals."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
+
+_SQL: Final = statements("recording/offsets")
+
+
+class Stream(NamedTuple):
+    """A topic on a cluster; offsets mean nothing without both."""
+
+    cluster: str
+    topic: str
+
+
+class DeadLetter(NamedTuple):
+    """A refused record as received, and why.
+
+    `headers` is JSON: pairs of name and base64 value, or null where there is none.
+    """
+
+    partition: int
+    offset: int
+    code: str
+    message: str
+    key: bytes | None
+    value: bytes | None
+    headers: str
+
+
+class Mark(NamedTuple):
+    """What is stored beside the next offset of a partition.
+
+    `generation` is that of the position which the partition is read from; `last_record` is the
+    offset and digest of the last record, empty where the topic has an id.
+    """
+
+    generation: int = 0
+    last_record: str = ""
+
+
+class Resent(NamedTuple):
+    """A record that was sent again: the gap it belongs to, and its offset there."""
+
+    gap_id: int
+    offset: int
+
+
+def headers_of(letter_headers: str) -> list[tuple[str, bytes | None]]:
+    """Return the headers of a dead letter as they were received."""
+    return [
+        (name, None if value is None else base64.b64decode(value))
+        for name, value in json.loads(letter_headers)
+    ]
+
+
+async def read_offsets(connection: Connection, stream: Stream) -> dict[int, int]:
+    """Return the next offset to count of each partition that has one."""
+    rows = await connection.fetch(_SQL["read"], *stream)
+    return {row["partition"]: row["next_offset"] for row in rows}
+
+
+async def record_dead_letters(
+    connection: Connection, stream: Stream, letters: Sequence[DeadLetter]
+) -> None:
+    """Keep refused records; one that is kept already is left as it is."""
+    columns = zip(*letters, strict=True)
+    await connection.execute(_SQL["refuse"], *stream, *columns)
+
+
+async def count_resent(connection: Connection, resent: Sequence[Resent]) -> None:
+    """Count records that were sent again off against the gaps they come from."""
+    gaps, offsets = zip(*resent, strict=True)
+    await connection.execute(_SQL["count_resent"], gaps, offsets)

@@ -1,0 +1,43 @@
+"""The totals outbox: batches whose calls still have to be published, surviving any crash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from ledger.calls.call import Call
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
+from ledger.recording.batch_rows import read_calls
+from ledger.recording.epochs import current_epoch
+
+_SQL: Final = statements("recording/outbox")
+
+
+class Orphans(NamedTuple):
+    """Outbox rows nobody has published, and their calls as they are now, in the ledger's epoch."""
+
+    ids: list[int]
+    calls: list[Call]
+    epoch: int
+
+
+async def settle(connection: Connection, ids: Sequence[int]) -> None:
+    """Forget batches whose totals are in Kafka."""
+    await connection.execute(_SQL["settle"], list(ids))
+
+
+async def claim_orphans(
+    connection: Connection, worker_id: str, known: Sequence[int], *, age_seconds: int, most: int
+) -> Orphans:
+    """Lock up to `most` rows older than `age_seconds`, to the end of the caller's transaction.
+
+    They are those of dead workers, and those of this worker but the `known` ones. Raises
+    LedgerClosedError while a restore is under way.
+    """
+    epoch = (await current_epoch(connection)).epoch
+    rows = await connection.fetch(_SQL["claim"], age_seconds, most, worker_id, list(known))
+    call_ids = sorted({call_id for row in rows for call_id in row["call_ids"]})
+    calls = await read_calls(connection, call_ids) if call_ids else {}
+    owned = [call for call in calls.values() if call.user_id is not None]
+    return Orphans([row["id"] for row in rows], owned, epoch)

@@ -1,0 +1,57 @@
+"""Stores checks for anomalies until they are due, so that a restart loses none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Final, Literal, NamedTuple
+
+from ledger.postgres.arrays import any_array, joined_texts
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
+
+_SQL: Final = statements("recording/pending_checks")
+
+CheckKind = Literal["call", "day"]
+
+
+class CheckKey(NamedTuple):
+    """What is to be checked: `subject` is a call's id or a UTC day (2026-11-22)."""
+
+    user_id: str
+    kind: CheckKind
+    subject: str
+
+
+class PendingCheck(NamedTuple):
+    """A stored check and the last change of its subject."""
+
+    key: CheckKey
+    changed_at: datetime
+
+
+async def add_checks(
+    connection: Connection, checks: Collection[CheckKey], changed_at: datetime
+) -> None:
+    """Store checks, each of which becomes due a grace period after its last change."""
+    if checks:
+        await connection.execute(_SQL["add"], *_columns(list(checks)), changed_at)
+
+
+async def read_due(connection: Connection, before: datetime, most: int) -> list[PendingCheck]:
+    """Return up to `most` checks whose subjects did not change after `before`, oldest first."""
+    rows = await connection.fetch(_SQL["due"], before, most)
+    return [PendingCheck(CheckKey(*row[:3]), row["changed_at"]) for row in rows]
+
+
+async def remove_checks(connection: Connection, checks: Sequence[PendingCheck]) -> None:
+    """Remove checks that were made; one whose subject changed in the meantime stays."""
+    if checks:
+        moments = any_array(check.changed_at for check in checks)
+        await connection.execute(
+            _SQL["remove"], *_columns([check.key for check in checks]), moments
+        )
+
+
+def _columns(keys: Sequence[CheckKey]) -> list[str]:
+    return [joined_texts(column) for column in zip(*keys, strict=True)]

@@ -1,0 +1,160 @@
+"""Where each partition of a stream is read from, and which records were never counted.
+
+Kafka removes records by its own rules, and a topic can be deleted and created again. So a stored
+offset is compared with the log before it is used. What the log no longer holds is a gap: it is
+stored in the transaction that sets the offset past it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, NamedTuple
+
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
+from ledger.recording.offsets import Stream
+
+_SQL: Final = statements("recording/positions")
+
+GapReason = Literal["records_removed", "topic_recreated", "log_truncated"]
+LastRecord = Literal["same", "other", "beyond the end", "unknown"]
+"""What the log holds in the place of the last counted record."""
+
+
+class Position(NamedTuple):
+    """The stored position of a partition.
+
+    `generation` rises when the offset is set instead of moved. `confirmed_offset` is how far the
+    counted records are known to be of `incarnation`; None is how far they are counted.
+    """
+
+    next_offset: int
+    incarnation: str | None = None
+    generation: int = 0
+    confirmed_offset: int | None = None
+    last_record: str | None = None
+
+
+class PartitionLog(NamedTuple):
+    """What the brokers hold of a partition: from `first_offset` to before `end_offset`."""
+
+    first_offset: int
+    end_offset: int
+    incarnation: str | None
+    last_record: LastRecord = "unknown"
+
+
+class Gap(NamedTuple):
+    """A range that was never counted; `to_offset` is None where the end of the log is unknown."""
+
+    incarnation: str | None
+    from_offset: int
+    to_offset: int | None
+    reason: GapReason
+
+
+class Decision(NamedTuple):
+    """Where to read on, and what was skipped. `is_moved`: the stored offset has to be set."""
+
+    next_offset: int
+    incarnation: str | None
+    gaps: Sequence[Gap] = ()
+    is_moved: bool = False
+
+
+def decide_position(stored: Position, log: PartitionLog) -> Decision:
+    """Compare a stored position with the log.
+
+    A new incarnation, and a log that ends before the stored offset, are read from their start:
+    identities absorb what is read twice. The rest of the log that is gone was perhaps never
+    counted, and nothing says how far it went, so its gap has no known end.
+    """
+    if _is_other_incarnation(stored, log):
+        counted = stored.confirmed_offset
+        from_offset = stored.next_offset if counted is None else counted
+        return _restart(log, Gap(stored.incarnation, from_offset, None, "topic_recreated"))
+    if log.end_offset < stored.next_offset and log.last_record == "beyond the end":
+        return _restart(log, Gap(stored.incarnation, stored.next_offset, None, "log_truncated"))
+    incarnation = log.incarnation or stored.incarnation
+    if stored.next_offset < log.first_offset:
+        removed = Gap(incarnation, stored.next_offset, log.first_offset, "records_removed")
+        return Decision(log.first_offset, incarnation, [removed], is_moved=True)
+    return Decision(stored.next_offset, incarnation)
+
+
+def _is_other_incarnation(stored: Position, log: PartitionLog) -> bool:
+    if stored.incarnation and log.incarnation:
+        return stored.incarnation != log.incarnation
+    return log.last_record == "other"
+
+
+def _restart(log: PartitionLog, lost: Gap) -> Decision:
+    gaps = [lost]
+    if log.first_offset and lost.reason == "topic_recreated":
+        gaps.append(Gap(log.incarnation, 0, log.first_offset, "records_removed"))
+    return Decision(log.first_offset, log.incarnation, gaps, is_moved=True)
+
+
+async def read_positions(connection: Connection, stream: Stream) -> dict[int, Position]:
+    """Return the stored position of each partition that has one."""
+    rows = await connection.fetch(_SQL["read"], *stream)
+    return {row["partition"]: Position(*(row[name] for name in Position._fields)) for row in rows}
+
+
+async def begin_positions(
+    connection: Connection,
+    stream: Stream,
+    first_offsets: Mapping[int, int],
+    incarnation: str | None,
+) -> None:
+    """Store where counting begins of partitions that have no position yet."""
+    partitions = sorted(first_offsets)
+    offsets = [first_offsets[partition] for partition in partitions]
+    await connection.execute(_SQL["begin"], *stream, partitions, offsets, incarnation)
+
+
+async def confirm_positions(
+    connection: Connection, stream: Stream, counted: Mapping[int, tuple[int, int]]
+) -> None:
+    """Note the generation and offset of partitions up to which their incarnation is certain."""
+    generations, offsets = zip(*counted.values(), strict=True)
+    await connection.execute(_SQL["confirm"], *stream, list(counted), generations, offsets)
+
+
+async def apply_decision(
+    connection: Connection, stream: Stream, partition: int, stored: Position, decision: Decision
+) -> list[int] | None:
+    """Set a position and keep its gaps, together; returns the gaps' numbers.
+
+    None where the stored position is not `stored` any more: another worker, or a batch, was first,
+    so it has to be read and compared again. That is why each gap is kept once.
+    """
+    if not decision.is_moved:
+        await _adopt(connection, stream, partition, stored, decision)
+        return []
+    async with connection.transaction():
+        generation = await connection.fetchval(
+            _SQL["set"],
+            *stream,
+            partition,
+            decision.next_offset,
+            decision.incarnation,
+            stored.generation,
+            stored.next_offset,
+        )
+        if generation is None:
+            return None
+        return [
+            await connection.fetchval(_SQL["add_gap"], *stream, partition, *gap)
+            for gap in decision.gaps
+        ]
+
+
+async def _adopt(
+    connection: Connection, stream: Stream, partition: int, stored: Position, decision: Decision
+) -> None:
+    """Note the incarnation of an offset that an earlier release stored."""
+    if stored.incarnation is None and decision.incarnation is not None:
+        await connection.execute(
+            _SQL["adopt"], *stream, partition, decision.incarnation, stored.generation
+        )

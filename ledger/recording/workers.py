@@ -1,0 +1,33 @@
+"""How the rest of the system sees that the stream is being read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
+
+_SQL: Final = statements("recording/workers")
+
+
+async def heartbeat(
+    connection: Connection,
+    worker_id: str,
+    partitions: Sequence[int],
+    clock_skew: timedelta = timedelta(),
+) -> None:
+    """Say that a worker lives, holds these partitions, and how far its clock is ahead."""
+    skew_ms = clock_skew // timedelta(milliseconds=1)
+    await connection.execute(_SQL["heartbeat"], worker_id, list(partitions), skew_ms)
+
+
+async def leave(connection: Connection, worker_id: str) -> None:
+    """Say that a worker has stopped."""
+    await connection.execute(_SQL["leave"], worker_id)
+
+
+async def stream_is_read(connection: Connection) -> bool:
+    """Say whether a worker that holds partitions was heard of in the last 15 seconds."""
+    return bool(await connection.fetchval(_SQL["reading"]))

@@ -1,0 +1,289 @@
+"""What would have cost a user less, computed from what the user's own calls recorded.
+
+Each saving is recorded cost less what the same usage would have cost another way, at the prices in
+force now. Savings are looked at one at a time and do not add up: shorter replies save less from a
+cheaper model. How each is computed, and what it cannot know: docs/advice.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+from typing import Final, Literal, NamedTuple
+
+from ledger.prices.catalogue import Catalogue
+from schemas.exact import exact_text
+from schemas.money import NANO_PER_USD, half_even, usd_text
+
+AdviceKind = Literal["model_choice", "phrase_caching", "prepaid_bundle", "shorter_replies"]
+
+ADVICE_DAYS: Final = 30
+BUNDLE_CALLS: Final = 10
+"""For how many calls one charge of a prepaid bundle pays."""
+EXAMPLES_MOST: Final = 3
+EVENTS_LEAST: Final = 10
+"""Fewer events, or charges, say little about what comes next."""
+SAVING_NANO_LEAST: Final = NANO_PER_USD // 10
+"""A smaller saving in the period is not worth a recommendation; nano-dollars."""
+
+_REPLY_UNITS: Final = {"output_tokens": "output tokens", "characters": "characters"}
+"""Units whose usage is the length of a reply."""
+
+
+class EventName(NamedTuple):
+    """The identity of an event, and its call."""
+
+    source: str
+    id: str
+    call_id: str
+
+
+class UsageSum(NamedTuple):
+    """What was recorded of one service, operation, model and unit; money is nano-dollars.
+
+    `above_median` is the usage by which events exceed the median of all of them. `phrases` are
+    events that name their phrase, `repeats` those of them whose phrase had been used before.
+    `examples` are the dearest events.
+    """
+
+    service: str
+    operation: str
+    model: str
+    unit: str
+    events: int
+    calls: int
+    usage: Decimal
+    cost_nano: int
+    median: Decimal
+    longer: int
+    above_median: Decimal
+    phrases: int
+    repeats: int
+    repeated_usage: Decimal
+    repeated_cost_nano: int
+    examples: Sequence[EventName]
+
+
+class ChargeSum(NamedTuple):
+    """What calls were charged through one processor, and the fees paid to it; nano-dollars."""
+
+    processor: str
+    charges: int
+    calls: int
+    amount_nano: int
+    fee_nano: int
+    examples: Sequence[EventName]
+
+
+class Evidence(NamedTuple):
+    """What a saving rests on: how many events of how many calls, and their usage by unit."""
+
+    events: int
+    calls: int
+    service: str
+    operation: str
+    model: str
+    usage: dict[str, Decimal]
+    examples: Sequence[EventName]
+
+
+class Alternative(NamedTuple):
+    """Another model for the same usage."""
+
+    model: str
+    cost_nano: int
+    saving_nano: int
+
+
+class Recommendation(NamedTuple):
+    """A saving: what it is, from which cost to which, how computed, and from what."""
+
+    kind: AdviceKind
+    sentence: str
+    computation: str
+    current_nano: int
+    new_nano: int
+    evidence: Evidence
+    alternatives: Sequence[Alternative] = ()
+
+    @property
+    def saving_nano(self) -> int:
+        """Nano-dollars less."""
+        return self.current_nano - self.new_nano
+
+
+def advise(
+    usages: Sequence[UsageSum], charges: Sequence[ChargeSum], catalogue: Catalogue, now: datetime
+) -> list[Recommendation]:
+    """Return what would have saved enough, on enough evidence, the largest saving first."""
+    found = [
+        *_models(usages, catalogue, now),
+        *_phrases(usages),
+        *_replies(usages),
+        *_bundles(charges, catalogue, now),
+    ]
+    worthwhile = (
+        each
+        for each in found
+        if each.saving_nano >= SAVING_NANO_LEAST and each.evidence.events >= EVENTS_LEAST
+    )
+    return sorted(worthwhile, key=lambda each: (-each.saving_nano, each.kind, each.evidence[2:5]))
+
+
+def advice_notes(usages: Sequence[UsageSum]) -> list[str]:
+    """Return what could not be judged, and why."""
+    speech = [each for each in usages if each.operation == "tts"]
+    if speech and not any(each.phrases for each in speech):
+        return [
+            "Whether phrases repeat is not recorded: no text-to-speech event has a "
+            "`phraseHash` in its metadata, so nothing is said about caching them."
+        ]
+    return []
+
+
+def _models(
+    usages: Sequence[UsageSum], catalogue: Catalogue, now: datetime
+) -> Iterator[Recommendation]:
+    """Compare each model with the others that the catalogue has for the same operation."""
+    named = sorted((each for each in usages if each.model), key=lambda each: each[:4])
+    for (service, operation, model), group in groupby(named, key=lambda each: each[:3]):
+        lines = list(group)
+        current = sum(line.cost_nano for line in lines)
+        others = [
+            Alternative(other, cost, current - cost)
+            for other in catalogue.models(service, operation)
+            if other != model and (cost := _cost_with(catalogue, lines, other, now)) is not None
+        ]
+        cheaper = sorted(
+            (other for other in others if other.saving_nano > 0),
+            key=lambda other: (other.cost_nano, other.model),
+        )
+        if cheaper:
+            yield _other_model(lines, current, cheaper)
+
+
+def _cost_with(
+    catalogue: Catalogue, lines: Sequence[UsageSum], model: str, now: datetime
+) -> int | None:
+    """Return what the usage costs with another model; None where it has no price of its own."""
+    cost = 0
+    for line in lines:
+        rate = catalogue.model_rate(line.service, line.operation, model, line.unit, now)
+        if rate is None:
+            return None
+        cost += rate.cost_nano(line.usage)
+    return cost
+
+
+def _other_model(
+    lines: Sequence[UsageSum], current: int, cheaper: Sequence[Alternative]
+) -> Recommendation:
+    model, best = lines[0].model, cheaper[0]
+    used = " and ".join(f"{exact_text(line.usage)} {_words(line.unit)}" for line in lines)
+    return Recommendation(
+        "model_choice",
+        f"{best.model} instead of {model} would have saved {usd_text(best.saving_nano)} USD "
+        f"in {ADVICE_DAYS} days.",
+        f"{used} were recorded with {model} for {usd_text(current)} USD; at the prices of now they "
+        f"cost {usd_text(best.cost_nano)} USD with {best.model}.",
+        current,
+        best.cost_nano,
+        _evidence(lines),
+        cheaper,
+    )
+
+
+def _phrases(usages: Sequence[UsageSum]) -> Iterator[Recommendation]:
+    """Count what was spoken again although it had been spoken before, by its recorded hash."""
+    for line in usages:
+        if line.operation != "tts" or not line.repeats:
+            continue
+        saving = usd_text(line.repeated_cost_nano)
+        name = f"{line.service} {line.model}".strip()
+        yield Recommendation(
+            "phrase_caching",
+            f"Keeping the sound of phrases that {name} speaks again would have saved {saving} USD "
+            f"in {ADVICE_DAYS} days.",
+            f"{line.phrases} of {line.events} events name their phrase; {line.repeats} of them "
+            f"repeat an earlier one, with {exact_text(line.repeated_usage)} {_words(line.unit)} "
+            f"recorded for {saving} USD.",
+            line.cost_nano,
+            line.cost_nano - line.repeated_cost_nano,
+            _evidence([line]),
+        )
+
+
+def _replies(usages: Sequence[UsageSum]) -> Iterator[Recommendation]:
+    """Cut each reply that is longer than the user's own median one down to it."""
+    for line in usages:
+        if line.unit not in _REPLY_UNITS or not line.usage or line.cost_nano <= 0:
+            continue
+        part, per = line.above_median.as_integer_ratio()
+        whole, whole_per = line.usage.as_integer_ratio()
+        saving = half_even(line.cost_nano * part * whole_per, per * whole)
+        unit, name = _REPLY_UNITS[line.unit], f"{line.service} {line.model}".strip()
+        yield Recommendation(
+            "shorter_replies",
+            f"Replies through {name} no longer than {exact_text(line.median)} {unit}, the median, "
+            f"would have saved {usd_text(saving)} USD in {ADVICE_DAYS} days.",
+            f"{line.longer} of {line.events} events are longer than the median and exceed it by "
+            f"{exact_text(line.above_median)} of {exact_text(line.usage)} {unit} in all; that "
+            f"share of {usd_text(line.cost_nano)} USD is {usd_text(saving)} USD.",
+            line.cost_nano,
+            line.cost_nano - saving,
+            _evidence([line]),
+        )
+
+
+def _bundles(
+    charges: Sequence[ChargeSum], catalogue: Catalogue, now: datetime
+) -> Iterator[Recommendation]:
+    """Charge once for several calls: the processor's fixed part is then due once for them.
+
+    No more is saved than the fees that the spared charges paid.
+    """
+    for each in charges:
+        fixed = catalogue.rate(each.processor, "fee", "charges", now)
+        if fixed is None:
+            continue
+        bundles = -(-each.charges // BUNDLE_CALLS)
+        fewer = each.charges - bundles
+        saving = min(fixed.cost_nano(fewer), each.fee_nano * fewer // each.charges)
+        yield Recommendation(
+            "prepaid_bundle",
+            f"Bundles of {BUNDLE_CALLS} prepaid calls instead of a charge for each would have "
+            f"saved {usd_text(saving)} USD of {each.processor}'s fees in {ADVICE_DAYS} days.",
+            f"{each.charges} charges paid {usd_text(each.fee_nano)} USD of fees; {bundles} of "
+            f"{BUNDLE_CALLS} calls each spare {fewer} charges the fixed fee, which is "
+            f"{usd_text(fixed.cost_nano(1))} USD and never more than they paid. "
+            "The percentage stays the same.",
+            each.fee_nano,
+            each.fee_nano - saving,
+            Evidence(
+                each.charges,
+                each.calls,
+                each.processor,
+                "charge",
+                "",
+                {"charges": Decimal(each.charges)},
+                each.examples,
+            ),
+        )
+
+
+def _evidence(lines: Sequence[UsageSum]) -> Evidence:
+    first = lines[0]
+    examples = [example for line in lines for example in line.examples]
+    return Evidence(
+        sum(line.events for line in lines),
+        max(line.calls for line in lines),
+        *first[:3],
+        {line.unit: line.usage for line in lines},
+        examples[:EXAMPLES_MOST],
+    )
+
+
+def _words(unit: str) -> str:
+    return unit.replace("_", " ")

@@ -1,0 +1,59 @@
+"""Reads what advice rests on: a user's usage and charges of the last days, summed by PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from ledger.postgres.database import Record
+from ledger.postgres.statements import statements
+from ledger.postgres.viewers import ReaderPool, Viewer
+from ledger.prices.catalogue import Catalogue
+from ledger.prices.reading import read_catalogue
+from ledger.reports.advice import EXAMPLES_MOST, ChargeSum, EventName, UsageSum
+
+_SQL: Final = statements("reports/advice")
+_examples: Final = msgspec.json.Decoder(list[EventName])
+
+CALLS_MOST: Final = 1_000
+"""Of how many calls the events are read, the newest first."""
+
+
+class Recorded(NamedTuple):
+    """The sums, the catalogue to compare them with, and how many of how many calls they are of."""
+
+    usages: list[UsageSum]
+    charges: list[ChargeSum]
+    catalogue: Catalogue
+    looked_at: int
+    calls: int
+
+
+async def recorded(
+    readers: ReaderPool, viewer: Viewer, user_id: str, since: datetime, before: datetime
+) -> Recorded:
+    """Return what the calls that began from `since` to before `before` recorded.
+
+    A viewer who may not see the user is shown a user without calls. Raises StoreUnavailableError.
+    """
+    calls = (user_id, *viewer, since, before, CALLS_MOST)
+    async with readers.comparing(viewer) as connection:
+        [counted] = await connection.fetch(_SQL["calls"], *calls)
+        usages = await connection.fetch(_SQL["usages"], *calls, EXAMPLES_MOST)
+        charges = await connection.fetch(_SQL["charges"], *calls, EXAMPLES_MOST)
+        catalogue = await read_catalogue(connection)
+    return Recorded(
+        [UsageSum(**_fields(row)) for row in usages],
+        [ChargeSum(**_fields(row)) for row in charges],
+        catalogue,
+        counted["looked_at"],
+        counted["calls"],
+    )
+
+
+def _fields(row: Record) -> dict[str, Any]:
+    """Return a row by the names of its columns; sums of whole nano-dollars come as decimals."""
+    fields = {name: int(value) if name.endswith("_nano") else value for name, value in row.items()}
+    return fields | {"examples": _examples.decode(row["examples"])}

@@ -1,0 +1,194 @@
+"""Reads what calls cost: one call in detail, and a user's spending over a range of days."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from ledger.postgres.functions import reads
+from ledger.postgres.viewers import ReaderPool, Viewer
+from ledger.reports.profit import Profit
+
+_READS: Final = reads("reports/costs")
+
+CostClass = Literal["api", "infrastructure", "transaction"]
+
+
+class ServiceCost(NamedTuple):
+    """What one service cost, in nano-dollars, and what kind of cost it is."""
+
+    cost_nano: int
+    cost_class: CostClass
+
+
+class Costs(dict[str, ServiceCost]):
+    """Costs by service."""
+
+    def total_nano(self, cost_class: CostClass | None = None) -> int:
+        """Return the sum over all services, or over those of one class."""
+        return sum(
+            cost.cost_nano
+            for cost in self.values()
+            if cost_class is None or cost.cost_class == cost_class
+        )
+
+
+class Line(msgspec.Struct, gc=False, rename="camel"):
+    """A recorded usage, and the price it was counted at.
+
+    `unit_cost` is the emitter's, in US dollars; `price_usd` for `per_units` of `price_unit` is the
+    catalogue's, where that is what priced it. `metadata` is a JSON text.
+    """
+
+    service: str
+    operation: str
+    usage: Decimal
+    unit: str
+    cost_nano: int
+    unit_cost: Decimal | None
+    price_usd: Decimal | None
+    per_units: int | None
+    price_unit: str | None
+    metadata: str | None
+
+
+class CallReport(NamedTuple):
+    """A call as recorded so far."""
+
+    call_id: str
+    user_id: str
+    persona_id: str | None
+    status: str
+    duration_ms: int
+    costs: Costs
+    profit: Profit
+    lines: list[Line]
+    estimated: bool
+    first_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    updated_at: datetime
+    archived_events: int = 0
+
+
+class PersonaSum(msgspec.Struct, gc=False, rename="camel"):
+    """What the calls with one persona cost, in nano-dollars."""
+
+    persona_id: str
+    calls: int
+    cost_nano: int
+
+
+class DaySum(msgspec.Struct, gc=False, rename="camel"):
+    """What one UTC day's calls cost and earned, in nano-dollars."""
+
+    day: date
+    calls: int = 0
+    charged_nano: int = 0
+    refunded_nano: int = 0
+    costs: dict[str, int] = {}
+
+    @property
+    def profit(self) -> Profit:
+        """What is left of the day's money; its transaction cost is not told apart."""
+        return Profit(self.charged_nano, self.refunded_nano, sum(self.costs.values()), 0)
+
+
+class SpendingReport(NamedTuple):
+    """What a user's calls cost and earned on a range of days; `daily` lacks days without any."""
+
+    calls: int
+    duration_ms: int
+    costs: Costs
+    profit: Profit
+    personas: list[PersonaSum]
+    daily: list[DaySum]
+
+
+_ByDay = dict[str, dict[str, int]]
+_costs_by_day: Final = msgspec.json.Decoder(_ByDay)
+_charges_by_day: Final = msgspec.json.Decoder(dict[str, tuple[int, int]])
+_sums: Final = msgspec.json.Decoder(dict[str, int])
+_classes: Final = msgspec.json.Decoder(dict[str, str])
+_OTHER_CLASSES: Final[dict[str, CostClass]] = {
+    "infrastructure": "infrastructure",
+    "transaction": "transaction",
+}
+_lines: Final = msgspec.json.Decoder(list[Line])
+_personas: Final = msgspec.json.Decoder(list[PersonaSum])
+_days: Final = msgspec.json.Decoder(list[DaySum])
+
+
+async def call_report(readers: ReaderPool, viewer: Viewer, call_id: str) -> CallReport | None:
+    """Return a call that the viewer may see, else None; raises StoreUnavailableError."""
+    rows = await readers.read(viewer, _READS["call"], call_id, *viewer)
+    if not rows:
+        return None
+    row = rows[0]
+    by_service: dict[str, int] = {}
+    for services in _costs_by_day.decode(row["costs"]).values():
+        for service, nano in services.items():
+            by_service[service] = by_service.get(service, 0) + nano
+    costs = classified(by_service, row["classes"])
+    charges = _charges_by_day.decode(row["charges"]).values()
+    return CallReport(
+        call_id=row["call_id"],
+        user_id=row["user_id"],
+        persona_id=row["persona_id"],
+        status=row["status"],
+        duration_ms=row["duration_ms"],
+        costs=costs,
+        profit=profit_of(sum(c for c, _ in charges), sum(r for _, r in charges), costs),
+        lines=_lines.decode(row["lines"] or "[]"),
+        estimated=row["estimated"],
+        first_at=row["first_at"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        updated_at=row["updated_at"],
+        archived_events=int(row["archived_events"]),
+    )
+
+
+async def spending_report(
+    readers: ReaderPool,
+    viewer: Viewer,
+    user_id: str,
+    days: tuple[date, date],
+    *,
+    personas_most: int,
+    unnamed_persona: str,
+) -> SpendingReport:
+    """Return what a user spent on the UTC days from the first to the last, both included.
+
+    A viewer who may not see the user is shown nothing but zeros. Raises StoreUnavailableError.
+    """
+    [row] = await readers.read(
+        viewer, _READS["spending"], user_id, *viewer, *days, personas_most, unnamed_persona
+    )
+    costs = classified(_sums.decode(row["costs"] or "{}"), row["classes"])
+    return SpendingReport(
+        calls=row["calls"],
+        duration_ms=int(row["duration_ms"]),
+        costs=costs,
+        profit=profit_of(int(row["charged_nano"]), int(row["refunded_nano"]), costs),
+        personas=_personas.decode(row["personas"] or "[]"),
+        daily=_days.decode(row["daily"] or "[]"),
+    )
+
+
+def classified(by_service: Mapping[str, int], classes_json: str | None) -> Costs:
+    """Join sums with their classes; whatever is neither of the other two is API usage."""
+    classes = _classes.decode(classes_json or "{}")
+    return Costs(
+        (service, ServiceCost(nano, _OTHER_CLASSES.get(classes.get(service, ""), "api")))
+        for service, nano in by_service.items()
+    )
+
+
+def profit_of(charged_nano: int, refunded_nano: int, costs: Costs) -> Profit:
+    """Return what is left of the money."""
+    return Profit(charged_nano, refunded_nano, costs.total_nano(), costs.total_nano("transaction"))

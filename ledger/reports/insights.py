@@ -1,0 +1,132 @@
+"""What the figures over everyone say in words: sentences that follow from sums and nothing else.
+
+The same sums always give the same sentences, in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from ledger.reports.profit import Profit
+from schemas.money import NANO_PER_USD, half_even, percent_text, usd_text
+
+LARGE_PERCENT: Final = 30
+"""From what share of all cost on a service is worth a word."""
+FEE_PERCENT: Final = 10
+"""From what share of revenue on payment processors' fees are worth a word."""
+MARGIN_PERCENT: Final = 20
+"""Below what margin the margin is worth a word."""
+CHANGE_PERCENT: Final = 10
+"""From what change of the average cost of a call on it is worth a word."""
+
+DOUBLED_NANO_LEAST: Final = NANO_PER_USD
+"""By how much spending must have risen, besides doubling, to be worth a word; nano-dollars."""
+
+
+class Sums(NamedTuple):
+    """What calls came to in a period; `costs` are nano-dollars by service."""
+
+    calls: int
+    costs: Mapping[str, int]
+    profit: Profit
+
+
+class Insights(NamedTuple):
+    """The service that costs most, if any costs anything, its share, and sentences."""
+
+    largest: str | None
+    largest_percent: str
+    recommendations: list[str]
+
+
+def insights(now: Sums, before: Sums, days: int) -> Insights:
+    """Return what is worth a word about a period of so many days and the equal one before it."""
+    cost_nano = now.profit.cost_nano
+    largest = max(sorted(now.costs), key=lambda name: now.costs[name], default=None)
+    if largest is None or now.costs[largest] <= 0:
+        return Insights(None, "0.00%", [])
+    share = percent_text(now.costs[largest], cost_nano)
+    sentences = [
+        *_on_the_largest(largest, now),
+        *_on_fees(now),
+        *_on_the_margin(now),
+        *_on_growth(now, before, days),
+        *_on_the_change(now, before, days),
+    ]
+    return Insights(largest, share, sentences)
+
+
+def _on_the_largest(service: str, now: Sums) -> Iterator[str]:
+    nano, all_nano = now.costs[service], now.profit.cost_nano
+    if nano * 100 >= LARGE_PERCENT * all_nano > 0:
+        yield (
+            f"{service} is {percent_text(nano, all_nano)} of all cost: {_usd(nano)} of "
+            f"{_usd(all_nano)}. Prices 10 % lower there would have saved "
+            f"{_usd(half_even(nano, 10))}."
+        )
+
+
+def _on_fees(now: Sums) -> Iterator[str]:
+    fees, charged = now.profit.transaction_nano, now.profit.charged_nano
+    if charged > 0 and fees * 100 >= FEE_PERCENT * charged and now.calls > 0:
+        yield (
+            f"Payment processors kept {_usd(fees)}, {percent_text(fees, charged)} of revenue and "
+            f"{_usd(half_even(fees, now.calls))} a call. Charging several calls at once pays the "
+            "fixed part of the fee less often."
+        )
+
+
+def _on_the_margin(now: Sums) -> Iterator[str]:
+    gross, charged = now.profit.gross_nano, now.profit.charged_nano
+    if gross < 0:
+        yield (
+            f"Calls lost {_usd(-gross)}: they cost {_usd(now.profit.cost_nano)} and brought in "
+            f"{_usd(charged - now.profit.refunded_nano)} after refunds."
+        )
+    elif charged > 0 and gross * 100 < MARGIN_PERCENT * charged:
+        yield (
+            f"The margin is {now.profit.margin_percent}: {_usd(gross)} is left of {_usd(charged)} "
+            "charged."
+        )
+
+
+def _on_growth(now: Sums, before: Sums, days: int) -> Iterator[str]:
+    is_now, was = now.profit.cost_nano, before.profit.cost_nano
+    if was > 0 and is_now >= 2 * was and is_now - was >= DOUBLED_NANO_LEAST:
+        yield (
+            f"Spending doubled compared with the {days} days before: {_usd(is_now)} after "
+            f"{_usd(was)}."
+        )
+
+
+def _on_the_change(now: Sums, before: Sums, days: int) -> Iterator[str]:
+    if not now.calls or not before.calls or before.profit.cost_nano <= 0:
+        return
+    # Averages are compared as fractions over one denominator, so that nothing is rounded first.
+    is_now = now.profit.cost_nano * before.calls
+    was = before.profit.cost_nano * now.calls
+    if abs(is_now - was) * 100 < CHANGE_PERCENT * was:
+        return
+    word = "more" if is_now > was else "less"
+    yield (
+        f"A call cost {_usd(half_even(now.profit.cost_nano, now.calls))} on average, "
+        f"{percent_text(abs(is_now - was), was)} {word} than in the {days} days before "
+        f"({_usd(half_even(before.profit.cost_nano, before.calls))}); "
+        f"{_mover(now, before, rising=is_now > was)} changed most."
+    )
+
+
+def _mover(now: Sums, before: Sums, *, rising: bool) -> str:
+    """Return the service whose cost a call changed most in that direction."""
+    sign = 1 if rising else -1
+
+    def change(service: str) -> int:
+        is_now = now.costs.get(service, 0) * before.calls
+        return sign * (is_now - before.costs.get(service, 0) * now.calls)
+
+    return max(sorted({*now.costs, *before.costs}), key=change)
+
+
+def _usd(nano: int) -> str:
+    return f"{usd_text(nano)} USD"

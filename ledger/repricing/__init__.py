@@ -1,0 +1,1 @@
+"""Late prices: which recorded costs change, preview and apply."""

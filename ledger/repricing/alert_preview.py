@@ -1,0 +1,130 @@
+"""Foresees the budget alerts that late prices would make due, by the rules that raise real ones."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from ledger.budgets.alert_messages import alert_id
+from ledger.budgets.alert_rows import Span, read_spend
+from ledger.budgets.limits import Limit, Limits
+from ledger.budgets.thresholds import Stand, call_stand, period_stand, reached
+from ledger.calls.periods import Day, Period, day_of, period_of, quarter_of
+from ledger.postgres.database import Connection
+from ledger.recording.batch_rows import read_calls
+from ledger.repricing.rows import DueCost, limits_among, raised_among
+from schemas.alerts import SpendBasis
+from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
+
+MOVES_MAX: Final = 5_000
+"""So many quarters and calls are gathered before they are looked at."""
+
+Due = tuple[Stand, Decimal]
+
+
+class Foresight:
+    """Gathers how spends would move, user by user, and finds the alerts that follow."""
+
+    def __init__(self, connection: Connection, basis: SpendBasis, now: datetime) -> None:
+        """Take the connection to look things up on, and on what budgets are based."""
+        self._connection = connection
+        self._basis = basis
+        self._now = now
+        self._quarters: dict[tuple[str, datetime], int] = {}
+        self._calls: dict[tuple[str, str], dict[tuple[Day, str], int]] = {}
+        self._last: tuple[str, str] = ("", "")
+
+    async def add(self, cost: DueCost, change_nano: int) -> list[Due]:
+        """Note a change; returns alerts from time to time."""
+        place = (cost.user_id, cost.call_id)
+        found = await self._look_between(place)
+        self._last = place
+        quarter = (cost.user_id, quarter_of(cost.time))
+        self._quarters[quarter] = self._quarters.get(quarter, 0) + change_nano
+        of_call = self._calls.setdefault(place, {})
+        posting = (day_of(cost.time), cost.service)
+        of_call[posting] = of_call.get(posting, 0) + change_nano
+        return found
+
+    async def _look_between(self, place: tuple[str, str]) -> list[Due]:
+        """Look at what is complete: calls when another follows, quarters when another user does."""
+        found: list[Due] = []
+        if place != self._last and len(self._calls) >= MOVES_MAX:
+            found += await self._look_at_calls()
+        if place[0] != self._last[0] and len(self._quarters) >= MOVES_MAX:
+            found += await self._look_at_periods()
+        return found
+
+    async def rest(self) -> list[Due]:
+        """Return the alerts of what is left."""
+        return await self._look_at_calls() + await self._look_at_periods()
+
+    async def _look_at_calls(self) -> list[Due]:
+        moved, self._calls = self._calls, {}
+        limits = await limits_among(self._connection, {user_id for user_id, _ in moved})
+        capped = [
+            call_id
+            for user_id, call_id in moved
+            if user_id in limits and limits[user_id].of_calls()
+        ]
+        calls = await read_calls(self._connection, capped) if capped else {}
+        due: list[tuple[Stand, Limits]] = []
+        for (user_id, call_id), postings in moved.items():
+            before = calls.get(call_id)
+            if before is None or not any(postings.values()):
+                continue
+            after = before.copy()
+            for (day, service), nano in postings.items():
+                after.add_cost(day, service, nano)
+            of_user = limits[user_id]
+            due += [
+                (call_stand(limit, before, after, self._now), of_user)
+                for limit in of_user.of_calls()
+            ]
+        return await self._new([pair for pair in due if pair[0].before_nano != pair[0].after_nano])
+
+    async def _look_at_periods(self) -> list[Due]:
+        moved, self._quarters = self._quarters, {}
+        if self._basis != "cost":
+            return []  # what users are charged stays as it is
+        limits = await limits_among(self._connection, {user_id for user_id, _ in moved})
+        sums: dict[tuple[str, Limit, Period], int] = {}
+        for (user_id, quarter), nano in moved.items():
+            of_user = limits.get(user_id)
+            for limit in of_user.periodic() if of_user else ():
+                if of_user is not None and limit.type != "call":
+                    key = (user_id, limit, period_of(limit.type, quarter, of_user.timezone))
+                    sums[key] = sums.get(key, 0) + nano
+        changed = [(key, nano) for key, nano in sums.items() if nano]
+        spans = [Span(user_id, period.start, period.end) for (user_id, _, period), _ in changed]
+        spent = await read_spend(self._connection, spans, self._basis)
+        return await self._new(
+            [
+                (
+                    period_stand(
+                        user_id,
+                        limit,
+                        period,
+                        moved_nano=nano,
+                        after_nano=was + nano,
+                        now=self._now,
+                    ),
+                    limits[user_id],
+                )
+                for ((user_id, limit, period), nano), was in zip(changed, spent, strict=True)
+            ]
+        )
+
+    async def _new(self, stands: list[tuple[Stand, Limits]]) -> list[Due]:
+        """Return the alerts that these stands call for and that do not exist."""
+        default = Decimal(DEFAULT_ALERT_THRESHOLD_PERCENT)
+        due = {
+            alert_id(stand, percent): (stand, percent)
+            for stand, limits in stands
+            for percent in reached(stand, limits.thresholds(default))
+        }
+        if not due:
+            return []
+        raised = await raised_among(self._connection, due.keys())
+        return [found for one, found in due.items() if one not in raised]

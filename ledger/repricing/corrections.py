@@ -1,0 +1,177 @@
+"""Which recorded costs a late price changes, and the ledger entries that correct them: pure.
+
+A price may become known after costs of its time were recorded. History is not rewritten: such a
+cost is voided, and recorded anew at the price that was in force at its time. Both events have ids
+that follow from the cost and the new price, so a correction exists once, whoever makes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import msgspec
+
+from ledger.prices.catalogue import Catalogue, Rate, Tariff
+from schemas.events import (
+    RERATE_SOURCE,
+    CostRecorded,
+    CostVoided,
+    Event,
+    EventData,
+    EventReference,
+)
+from schemas.identity import fingerprint_of, identity_of
+
+REFERENCE: Final = "rerated"
+"""The field of a correcting cost's metadata that names the cost as its emitter sent it."""
+
+_TICK: Final = timedelta(microseconds=1)
+_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class Used(NamedTuple):
+    """A kind of usage, the price that counted for it, and the first and last time it did."""
+
+    service: str
+    operation: str
+    model: str
+    unit: str
+    price_id: int
+    first: datetime
+    last: datetime
+
+
+class Span(NamedTuple):
+    """Costs of a kind and price whose time lies from `starts` to before `ends`."""
+
+    service: str
+    operation: str
+    model: str
+    unit: str
+    price_id: int
+    starts: datetime
+    ends: datetime
+
+
+class Cost(NamedTuple):
+    """A recorded cost as it stands in the ledger."""
+
+    identity: str
+    source: str
+    event_id: str
+    time: datetime
+    user_id: str
+    call_id: str
+    service: str
+    operation: str
+    operation_sent: str | None
+    model: str | None
+    usage: Decimal
+    unit: str
+    unit_cost: Decimal | None
+    price_id: int
+    estimated: bool
+    data: str | None
+
+
+class Rates:
+    """Which price is in force for a kind of usage; remembers the kinds that it was asked for."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        """Take the catalogue, which stays as it is."""
+        self.catalogue = catalogue
+        self._tariffs: dict[tuple[str, str, str, str], Tariff] = {}
+
+    def tariff(self, service: str, operation: str, model: str, unit: str) -> Tariff:
+        """Return what the catalogue says of a kind of usage; an empty model is none."""
+        key = (service, operation, model, unit)
+        known = self._tariffs.get(key)
+        if known is None:
+            known = self._tariffs[key] = self.catalogue.tariff(
+                service, operation, model or None, unit
+            )
+        return known
+
+    def correction(self, cost: Cost) -> Rate | None:
+        """Return the rate that should have counted for a cost, None where the right one did."""
+        tariff = self.tariff(cost.service, cost.operation, cost.model or "", cost.unit)
+        return _correction(tariff, cost.price_id, cost.time)
+
+
+def _correction(tariff: Tariff, price_id: int, time: datetime) -> Rate | None:
+    rate = tariff.at(time)
+    if rate is None or rate.price_id == price_id:
+        return None
+    counted = next((known for _, known in tariff.rates if known.price_id == price_id), None)
+    return None if counted is not None and counted[1:] == rate[1:] else rate
+
+
+def due_spans(rates: Rates, used: Iterable[Used]) -> Iterator[Span]:
+    """Yield the spans of costs for which another rate is in force now.
+
+    A newer row that asks the same corrects nothing and is passed over.
+    """
+    for kind in used:
+        tariff = rates.tariff(*kind[:4])
+        inner = {since for since, _ in tariff.rates if kind.first < since <= kind.last}
+        for starts, ends in pairwise([kind.first, *sorted(inner), kind.last + _TICK]):
+            if _correction(tariff, kind.price_id, starts) is not None:
+                yield Span(*kind[:5], starts, ends)
+
+
+def correcting_events(cost: Cost, rate: Rate) -> tuple[Event, Event]:
+    """Return the void of a cost, and the cost anew at another price of the catalogue.
+
+    Both count at the time of the cost. The new one names no persona: what a call's costs say of it
+    stays as it was said.
+    """
+    event_id = f"{cost.identity}/{rate.price_id}"
+    void = CostVoided(
+        call_id=cost.call_id,
+        user_id=cost.user_id,
+        voids=EventReference(cost.source, cost.event_id),
+        reason=f"price {cost.price_id} was not in force, price {rate.price_id} was",
+    )
+    anew = CostRecorded(
+        call_id=cost.call_id,
+        user_id=cost.user_id,
+        service=cost.service,
+        operation=cost.operation_sent or cost.operation,
+        usage=cost.usage,
+        unit=cost.unit,  # type: ignore[arg-type] # it was one when it was recorded
+        model=cost.model,
+        unit_cost=cost.unit_cost,
+        estimated=cost.estimated,
+        metadata=_metadata(cost),
+    )
+    return (
+        _event(f"{event_id}/void", "cost.voided", cost.time, void),
+        _event(event_id, "cost.recorded", cost.time, anew),
+    )
+
+
+def _metadata(cost: Cost) -> msgspec.Raw:
+    """Return the metadata of a cost with a reference to the one that its emitter sent."""
+    fields = _fields.decode(cost.data) if cost.data and cost.data != "null" else {}
+    if cost.source != RERATE_SOURCE:
+        reference = {"source": cost.source, "id": cost.event_id, "priceId": cost.price_id}
+        fields[REFERENCE] = msgspec.Raw(_encode(reference))
+    return msgspec.Raw(_encode(fields))
+
+
+def _event(event_id: str, kind: str, time: datetime, data: EventData) -> Event:
+    content = _encode((kind, time, data))
+    return Event(
+        identity_of(RERATE_SOURCE, event_id),
+        fingerprint_of(content),
+        RERATE_SOURCE,
+        event_id,
+        kind,
+        time,
+        data,
+    )

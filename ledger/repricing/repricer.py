@@ -1,0 +1,249 @@
+"""Applies late prices to costs that were recorded before them: the use case.
+
+A look first: what would change, for whom, and which alerts would be due. Then the correction, a
+chunk of costs at a time, each in one transaction that voids the costs and records them anew. It
+goes through the recorder, like a batch of events, so totals, versions and alerts follow the same
+rules. A chunk locks its calls and looks again at which of its costs still count, so it can meet
+any other writer, and whoever is stopped goes on by beginning anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from ledger.budgets.alerting import Alerting
+from ledger.postgres.database import Connection, Deadlock, connected
+from ledger.prices.catalogue import Catalogue
+from ledger.prices.price_book import PriceBook
+from ledger.prices.reading import read_catalogue
+from ledger.recording.batch import Batch, Received
+from ledger.recording.batch_rows import StaleCallError
+from ledger.recording.offsets import DeadLetter, Stream
+from ledger.recording.recorder import Recorder
+from ledger.repricing.alert_preview import Due, Foresight
+from ledger.repricing.corrections import Rates, correcting_events, due_spans
+from ledger.repricing.rows import (
+    Earned,
+    Wanted,
+    counted_costs,
+    due_costs,
+    earned_by,
+    earned_by_all,
+    take_turn,
+    used_prices,
+)
+from ledger.repricing.sums import ALERTS_SHOWN, AlertDue, Report, Sums, UserSum
+from schemas.alerts import SpendBasis
+
+CHUNK_COSTS: Final = 1_000
+ATTEMPTS_MAX: Final = 5
+_TICK: Final = timedelta(microseconds=1)
+_NAME: Final = "cost-analytics rerate"
+_STREAM: Final = Stream("ledger", "rerate")
+
+Progress = Callable[[int], None]
+Place = tuple[str, str]
+"""The identity of a cost and its call."""
+
+
+class RerateBusyError(Exception):
+    """Somebody else applies prices at the moment."""
+
+
+class RerateRefusedError(Exception):
+    """The ledger refused a correction; the message says why. Its chunk was not applied."""
+
+
+class Applied(NamedTuple):
+    """How many costs were corrected, how many alerts raised, and whether nothing is left."""
+
+    costs: int
+    alerts: int
+    complete: bool
+
+
+class Rerater:
+    """Looks at what late prices change, and applies them."""
+
+    def __init__(self, url: str, basis: SpendBasis = "charged") -> None:
+        """Take the address of the database, as its owner, and on what budgets are based."""
+        self._url = url
+        self._basis = basis
+
+    async def preview(self, wanted: Wanted, progress: Progress = lambda _: None) -> Report:
+        """Say what applying would change; raises OSError or a PostgreSQL error."""
+        async with self._looking() as connection:
+            rates = Rates(await read_catalogue(connection))
+            sums, foresight = Sums(), Foresight(connection, self._basis, datetime.now(UTC))
+            alerts = _Alerts()
+            spans = list(due_spans(rates, await used_prices(connection, wanted)))
+            async for cost in due_costs(connection, spans, wanted):
+                rate = rates.tariff(*cost[4:8]).at(cost.time)
+                after_nano = cost.cost_nano if rate is None else rate.cost_nano(cost.usage)
+                sums.add(cost, after_nano)
+                alerts.note(await foresight.add(cost, after_nano - cost.cost_nano))
+                progress(sums.total.costs)
+            alerts.note(await foresight.rest())
+            return await _report(connection, wanted, sums, alerts)
+
+    async def apply(
+        self,
+        wanted: Wanted,
+        *,
+        costs_most: int | None = None,
+        stop: asyncio.Event | None = None,
+        progress: Progress = lambda _: None,
+    ) -> Applied:
+        """Correct the costs that late prices change, up to a number or until `stop`.
+
+        Raises RerateBusyError, RerateRefusedError, OSError or a PostgreSQL error; whole chunks
+        may have been corrected then, and beginning anew goes on after them.
+        """
+        async with self._looking() as connection, connected(self._url, name=_NAME) as writing:
+            if not await take_turn(writing):
+                raise RerateBusyError
+            rates = Rates(await read_catalogue(connection))
+            corrections = _Corrections(writing, rates, self._basis)
+            spans = list(due_spans(rates, await used_prices(connection, wanted)))
+            places: list[Place] = []
+            room = costs_most
+            async for cost in due_costs(connection, spans, wanted):
+                if room == 0 or (stop is not None and stop.is_set()):
+                    break
+                room = None if room is None else room - 1
+                places.append((cost.identity, cost.call_id))
+                if len(places) >= CHUNK_COSTS:
+                    await corrections.chunk(places)
+                    progress(corrections.costs)
+                    places = []
+            else:
+                await corrections.chunk(places)
+                return Applied(corrections.costs, corrections.alerts, complete=True)
+            await corrections.chunk(places)
+            return Applied(corrections.costs, corrections.alerts, complete=False)
+
+    @asynccontextmanager
+    async def _looking(self) -> AsyncIterator[Connection]:
+        """Lend one consistent state of the database."""
+        async with (
+            connected(self._url, name=_NAME) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield connection
+
+
+class _Alerts:
+    """Counts alerts that would be due, and keeps the first."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: list[AlertDue] = []
+
+    def note(self, due: Sequence[Due]) -> None:
+        self.count += len(due)
+        room = ALERTS_SHOWN - len(self.first)
+        self.first += [AlertDue(stand, percent) for stand, percent in due[: max(0, room)]]
+
+
+async def _report(connection: Connection, wanted: Wanted, sums: Sums, alerts: _Alerts) -> Report:
+    days = wanted.since.date(), (wanted.until - _TICK).date()
+    top = sums.top()
+    of_users = await earned_by(connection, *days, [user_id for user_id, _ in top])
+    return Report(
+        wanted=wanted,
+        total=sums.total,
+        earned=await earned_by_all(connection, *days),
+        services=dict(sorted(sums.services.items())),
+        days=dict(sorted(sums.days.items())),
+        users=sums.users,
+        top_users=[UserSum(user_id, one, of_users.get(user_id, Earned())) for user_id, one in top],
+        alerts=alerts.count,
+        first_alerts=alerts.first,
+    )
+
+
+class _FixedPrices(PriceBook):
+    """The catalogue by which the corrections were chosen, so that they are priced by it too."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        super().__init__()
+        self.catalogue = catalogue
+
+    async def refresh(self, connection: Connection, *, at_once: bool = False) -> None:
+        del connection, at_once
+
+
+@dataclass(slots=True)
+class _NoRecord:
+    """What stands in for the Kafka record of an event that came from no broker."""
+
+    partition: int = 0
+    offset: int = -1
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: Sequence[tuple[str, bytes | None]] = ()
+
+
+class _Corrections:
+    """Corrects chunks of costs, each in a transaction of its own."""
+
+    def __init__(self, connection: Connection, rates: Rates, basis: SpendBasis) -> None:
+        self._connection = connection
+        self._rates = rates
+        self._basis = basis
+        self._recorder = self._new_recorder()
+        self.costs = 0
+        self.alerts = 0
+
+    def _new_recorder(self) -> Recorder:
+        return Recorder(
+            self._lend,
+            _STREAM,
+            _FixedPrices(self._rates.catalogue),
+            _refuse,
+            alerting=Alerting(self._basis),
+        )
+
+    async def _lend(self) -> Connection:
+        """Give the recorder our connection, so that it works within our transaction."""
+        return self._connection
+
+    async def chunk(self, places: Sequence[Place]) -> None:
+        """Correct those costs that still count; raises as `Rerater.apply` does."""
+        for attempt in range(ATTEMPTS_MAX if places else 0):
+            try:
+                async with self._connection.transaction():
+                    costs, alerts = await self._correct(places)
+            except (StaleCallError, Deadlock):
+                # What the recorder remembers of a transaction that failed is not true.
+                self._recorder = self._new_recorder()
+                if attempt == ATTEMPTS_MAX - 1:
+                    raise
+            else:
+                self.costs += costs
+                self.alerts += alerts
+                return
+
+    async def _correct(self, places: Sequence[Place]) -> tuple[int, int]:
+        batch = Batch()
+        for cost in await counted_costs(self._connection, places):
+            rate = self._rates.correction(cost)
+            if rate is not None:
+                batch.events += correcting_events(cost, rate)
+        if not batch.events:
+            return 0, 0
+        record: Received = _NoRecord()
+        batch.records = [record] * len(batch.events)
+        outcome = await self._recorder.record(batch)
+        return len(batch.events) // 2, outcome.alerts
+
+
+async def _refuse(letters: Sequence[DeadLetter], size: int) -> None:
+    """Stop a chunk of which something is refused: half a correction is none."""
+    del size
+    raise RerateRefusedError(f"{letters[0].code}: {letters[0].message}")

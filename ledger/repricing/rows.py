@@ -1,0 +1,113 @@
+"""Finds the costs that late prices change, and reads what is needed to correct and to report."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import date, datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from ledger.budgets.alert_rows import limits_of
+from ledger.budgets.limits import Limits
+from ledger.postgres.arrays import text_array
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
+from ledger.repricing.corrections import Cost, Span, Used
+
+_SQL: Final = statements("repricing/repricing")
+_SECONDS_MAX: Final = 6 * 3600
+_PREFETCH: Final = 2_000
+
+
+class Wanted(NamedTuple):
+    """Which costs are asked for: from `since` to before `until`, of a service or of all."""
+
+    since: datetime
+    until: datetime
+    service: str | None = None
+
+
+class DueCost(NamedTuple):
+    """A counted cost whose price another one replaces; usage in `unit`, cost in nano-dollars."""
+
+    user_id: str
+    call_id: str
+    identity: str
+    time: datetime
+    service: str
+    operation: str
+    model: str
+    unit: str
+    usage: Any
+    cost_nano: int
+
+
+class Earned(NamedTuple):
+    """What calls cost and earned on some days, in nano-dollars."""
+
+    cost_nano: int = 0
+    charged_nano: int = 0
+    refunded_nano: int = 0
+
+
+async def take_turn(connection: Connection) -> bool:
+    """Say whether nobody else applies prices; the turn lasts as long as the connection."""
+    return bool(await connection.fetchval(_SQL["one_at_a_time"]))
+
+
+async def used_prices(connection: Connection, wanted: Wanted) -> list[Used]:
+    """Return which prices counted for which kinds of usage; within a transaction."""
+    await connection.execute(_SQL["no_time_limit"])
+    rows = await connection.fetch(_SQL["used"], *wanted, timeout=_SECONDS_MAX)
+    return [Used(*row) for row in rows]
+
+
+async def due_costs(
+    connection: Connection, spans: Sequence[Span], wanted: Wanted
+) -> AsyncIterator[DueCost]:
+    """Yield the counted costs within the spans, call by call; within a transaction."""
+    if not spans:
+        return
+    columns = [list(column) for column in zip(*spans, strict=True)]
+    cursor = connection.cursor(
+        _SQL["due"], *columns, *wanted[:2], prefetch=_PREFETCH, timeout=_SECONDS_MAX
+    )
+    async for row in cursor:
+        yield DueCost(*row)
+
+
+async def counted_costs(connection: Connection, places: Collection[tuple[str, str]]) -> list[Cost]:
+    """Return those costs, each an identity and its call, that still count.
+
+    Their calls are locked to the end of the transaction, so that they go on counting.
+    """
+    identities, call_ids = zip(*places, strict=True)
+    await connection.execute(_SQL["lock_calls"], sorted(set(call_ids)))
+    rows = await connection.fetch(_SQL["counted"], text_array(identities), text_array(call_ids))
+    return [Cost(*row) for row in rows]
+
+
+async def limits_among(connection: Connection, user_ids: Collection[str]) -> dict[str, Limits]:
+    """Return the limits of those users who have any, without locking them."""
+    rows = await connection.fetch(_SQL["limits"], list(user_ids))
+    return {row["user_id"]: limits_of(row) for row in rows}
+
+
+async def raised_among(connection: Connection, alert_ids: Collection[UUID]) -> set[UUID]:
+    """Return those alerts that exist."""
+    rows = await connection.fetch(_SQL["raised"], list(alert_ids))
+    return {UUID(bytes=row["alert_id"].bytes) for row in rows}
+
+
+async def earned_by_all(connection: Connection, first: date, last: date) -> Earned:
+    """Return what all calls cost and earned on some UTC days, both included."""
+    row = await connection.fetchrow(_SQL["everything"], first, last, timeout=_SECONDS_MAX)
+    return Earned(*map(int, row)) if row else Earned()
+
+
+async def earned_by(
+    connection: Connection, first: date, last: date, user_ids: Sequence[str]
+) -> dict[str, Earned]:
+    """Return the same of some users."""
+    rows = await connection.fetch(_SQL["of_users"], first, last, list(user_ids))
+    return {row[0]: Earned(*map(int, row[1:])) for row in rows}

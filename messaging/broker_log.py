@@ -1,0 +1,158 @@
+"""Reads and writes one broker's log directly, as raw record batches.
+
+An ordinary client follows the address that its broker advertises. These connections stay with the
+broker that they were opened to, so two brokers that advertise the same address can be told apart.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final, NamedTuple
+
+from aiokafka.conn import create_conn
+from aiokafka.protocol.admin import CreateTopicsRequest
+from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.protocol.produce import ProduceRequest
+
+from messaging.kafka import KafkaError, for_code, raise_for_topics
+from schemas.topics import ALL_TOPICS
+
+_ANSWER_MS: Final = 10_000
+_WAIT_MS: Final = 10
+"""How long a broker may wait for records. Without a wait the embedded one answers nothing."""
+_PIECE_BYTES: Final = 1024 * 1024
+_READ_COMMITTED: Final = 1
+_ALL_REPLICAS: Final = -1
+_HEADER: Final = struct.Struct(">qi")
+"""Base offset, and length of what follows."""
+_LAST_OFFSET: Final = struct.Struct(">i")
+_LAST_OFFSET_AT: Final = 23
+
+Place = tuple[str, int]
+"""A topic and one of its partitions."""
+
+
+class Piece(NamedTuple):
+    """Whole record batches, the offset after them, and the end of the log (high watermark)."""
+
+    batches: bytes
+    next_offset: int
+    end: int
+
+
+class BrokerLog:
+    """One connection to one broker."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def create_topics(self, partitions: int) -> None:
+        """Create all topics of the product; raises KafkaError or TimeoutError."""
+        wanted: list[Any] = [
+            (
+                topic.name,
+                partitions,
+                1,
+                [],
+                [("cleanup.policy", "compact")] if topic.compacted else [],
+            )
+            for topic in ALL_TOPICS
+        ]
+        request: Any = CreateTopicsRequest(wanted, _ANSWER_MS, False)
+        raise_for_topics(await self._connection.send(request))
+
+    async def read(self, offsets: Mapping[Place, int]) -> dict[Place, Piece]:
+        """Return the batches of each partition from its offset on; raises KafkaError.
+
+        They are cut off at about 1 MiB in all. The end of a log is exact, which what a broker
+        reports as its end offset need not be.
+        """
+        by_topic: dict[str, list[tuple[int, int, int]]] = {}
+        for (topic, partition), offset in offsets.items():
+            by_topic.setdefault(topic, []).append((partition, offset, _PIECE_BYTES))
+        answer = await self._connection.send(
+            FetchRequest(_WAIT_MS, 1, _PIECE_BYTES, _READ_COMMITTED, list(by_topic.items()))
+        )
+        pieces = {}
+        for topic, partitions in answer.topics:
+            for partition, code, end, *_, batches in partitions:
+                place = (topic, partition)
+                _raise_for(code, place)
+                pieces[place] = Piece(*_whole_batches(bytes(batches or b""), offsets[place]), end)
+        if pieces.keys() != offsets.keys():
+            raise KafkaError("the broker did not answer for all partitions")
+        return pieces
+
+    async def append(self, pieces: Mapping[Place, Piece]) -> None:
+        """Append record batches and wait until they are acknowledged; raises KafkaError."""
+        by_topic: dict[str, list[tuple[int, bytes]]] = {}
+        for (topic, partition), piece in pieces.items():
+            by_topic.setdefault(topic, []).append((partition, piece.batches))
+        answer = await self._connection.send(
+            ProduceRequest(None, _ALL_REPLICAS, _ANSWER_MS, list(by_topic.items()))
+        )
+        for topic, partitions in answer.topics:
+            for partition, code, *_ in partitions:
+                _raise_for(code, (topic, partition))
+
+    async def lag(self, offsets: Mapping[Place, int]) -> int:
+        """Return how many records lie at or after these offsets, in all of them together."""
+        pieces = await self.read(offsets)
+        return sum(max(0, piece.end - offsets[place]) for place, piece in pieces.items())
+
+
+@asynccontextmanager
+async def broker_log(host: str, port: int) -> AsyncIterator[BrokerLog]:
+    """Connect to the broker at this address; raises KafkaError or OSError."""
+    connection = await create_conn(host, port, request_timeout_ms=_ANSWER_MS)
+    try:
+        yield BrokerLog(connection)
+    finally:
+        connection.close()
+
+
+async def copy_tails(source: BrokerLog, target: BrokerLog, starts: Mapping[Place, int]) -> int:
+    """Append what lies in `source` from these offsets on to `target`; returns how many offsets.
+
+    Whole batches are copied: the first ones may begin before. What is appended to `source`
+    meanwhile may be copied or not.
+    """
+    offsets = dict(starts)
+    while True:
+        pieces = await source.read(offsets)
+        found = {place: piece for place, piece in pieces.items() if piece.batches}
+        if not found:
+            break
+        await target.append(found)
+        offsets |= {place: piece.next_offset for place, piece in found.items()}
+    for place, piece in pieces.items():
+        if piece.end > offsets[place]:
+            raise KafkaError(f"{place[0]} [{place[1]}] could not be read to its end")
+    return sum(offsets.values()) - sum(starts.values())
+
+
+def _whole_batches(data: bytes, offset: int) -> tuple[bytes, int]:
+    """Return the batches that reach `offset` or beyond, and the offset after them.
+
+    A broker cuts off the last batch where the answer is full.
+    """
+    begin, position = 0, 0
+    while position + _HEADER.size <= len(data):
+        base, length = _HEADER.unpack_from(data, position)
+        end = position + _HEADER.size + length
+        if end > len(data):
+            break
+        last = base + _LAST_OFFSET.unpack_from(data, position + _LAST_OFFSET_AT)[0]
+        if last < offset:
+            begin = end
+        else:
+            offset = last + 1
+        position = end
+    return data[begin:position], offset
+
+
+def _raise_for(code: int, place: Place) -> None:
+    if code:
+        raise for_code(code)(f"{place[0]} [{place[1]}]")

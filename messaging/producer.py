@@ -1,0 +1,204 @@
+"""A producer that is replaced when it fails: its retries can hang, so every wait has a limit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from itertools import islice
+from typing import Any, Final, NamedTuple, TypeVar
+
+from messaging.kafka import (
+    MAX_RECORD_BYTES,
+    AIOKafkaProducer,
+    KafkaError,
+    MessageSizeTooLargeError,
+    partition_of,
+)
+
+T = TypeVar("T")
+KeyAndValue = tuple[bytes, bytes]
+Headers = Sequence[tuple[str, bytes | None]]
+
+SEND_TIMEOUT_SECONDS: Final = 15
+STOP_TIMEOUT_SECONDS: Final = 5
+RECORDS_PER_SLICE: Final = 500
+RECORDS_PER_TURN: Final = 25
+GATHERED_PER_SLICE: Final = 2_000
+GATHERED_PER_TURN: Final = 100
+"""A turn, during which nothing else runs, takes about a millisecond."""
+HEADER_FRAME_BYTES: Final = 10
+"""A header takes up to so much more than its name and value; there may be very many tiny ones."""
+
+_log = logging.getLogger(__name__)
+
+
+class Sent(NamedTuple):
+    """A record to send."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    headers: Headers | None = None
+
+
+def record_size(key: bytes | None, value: bytes | None, headers: Headers) -> int:
+    """Return how many bytes a record takes at most, but for what its batch adds."""
+    framed = (len(name.encode()) + len(text or b"") + HEADER_FRAME_BYTES for name, text in headers)
+    return len(key or b"") + len(value or b"") + sum(framed)
+
+
+class Producing:
+    """Owns one producer at a time, made by `make` when it is first needed."""
+
+    def __init__(
+        self,
+        make: Callable[[], AIOKafkaProducer],
+        timeout_seconds: int | None = None,
+    ) -> None:
+        """Keep the maker, and how long it may take to start and to be acknowledged."""
+        self._make = make
+        self._timeout_seconds = timeout_seconds or SEND_TIMEOUT_SECONDS
+        self._producer: AIOKafkaProducer | None = None
+        self._lock = asyncio.Lock()
+
+    async def send(
+        self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers | None = None
+    ) -> Awaitable[Any]:
+        """Queue a record; returns what resolves once it is acknowledged.
+
+        Raises KafkaError or TimeoutError.
+        """
+        producer = await self._open()
+        return await self._limited(producer.send(topic, value, key=key, headers=headers))
+
+    async def send_all(self, topic: str, records: Iterable[KeyAndValue]) -> int:
+        """Send keys and values, wait until all are acknowledged, and return how many they were.
+
+        Raises KafkaError or TimeoutError; some may have been sent then.
+        """
+        return await self._in_slices(_send, topic, records, RECORDS_PER_SLICE)
+
+    async def send_gathered(self, topic: str, records: Iterable[KeyAndValue]) -> int:
+        """Do as `send_all` does, with records gathered by partition.
+
+        That takes a fraction of the time, but whoever else sends to a partition then waits in line:
+        for a producer with one such sender.
+        """
+        return await self._in_slices(_send_gathered, topic, records, GATHERED_PER_SLICE)
+
+    async def _in_slices(
+        self,
+        send: Callable[[AIOKafkaProducer, str, Iterable[KeyAndValue]], Awaitable[int]],
+        topic: str,
+        records: Iterable[KeyAndValue],
+        most: int,
+    ) -> int:
+        """Send up to `most` records at a time, for each of which the wait is limited anew."""
+        producer = await self._open()
+        count = 0
+        remaining = iter(records)
+        while sent := await self._limited(send(producer, topic, islice(remaining, most))):
+            count += sent
+        return count
+
+    async def send_records(self, records: Iterable[Sent]) -> None:
+        """Send records of any topics in order, and wait until all are acknowledged.
+
+        Raises KafkaError or TimeoutError; some may have been sent then.
+        """
+        producer = await self._open()
+        await self._limited(_send_in_order(producer, records))
+
+    async def acknowledged(self, sent: Awaitable[T]) -> T:
+        """Wait for acknowledgements; a failure makes the next send use a new producer."""
+        return await self._limited(sent)
+
+    async def close(self) -> None:
+        """Stop the producer, giving up on what it cannot send in time."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(producer.stop(), STOP_TIMEOUT_SECONDS)
+
+    async def _open(self) -> AIOKafkaProducer:
+        async with self._lock:
+            if self._producer is None:
+                producer = self._make()
+                try:
+                    await asyncio.wait_for(producer.start(), self._timeout_seconds)
+                except BaseException:  # whatever ends the start, cancelling it too
+                    await _abandon(producer)
+                    raise
+                self._producer = producer
+            return self._producer
+
+    async def _limited(self, work: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                return await work
+        except (KafkaError, TimeoutError) as error:
+            _log.warning(
+                "the producer failed and is replaced: %s",
+                error or "no acknowledgement in time",
+                extra={"action": "producer_replaced"},
+            )
+            await self.close()
+            raise
+
+
+async def _send(producer: AIOKafkaProducer, topic: str, records: Iterable[KeyAndValue]) -> int:
+    """Send records, letting others have their turn in between, and return how many they were."""
+    sent = []
+    for key, value in records:
+        sent.append(await producer.send(topic, value, key=key))
+        if len(sent) % RECORDS_PER_TURN == 0:
+            await asyncio.sleep(0)
+    await asyncio.gather(*sent)
+    return len(sent)
+
+
+async def _send_gathered(
+    producer: AIOKafkaProducer, topic: str, records: Iterable[KeyAndValue]
+) -> int:
+    """Send records in few batches, letting others have their turn; return how many they were.
+
+    One larger than a batch is a batch of its own. One that is too large for the topic fails them
+    all; the size that nothing may have is looked at here, because for a batch nobody else does.
+    """
+    partitions = sorted(await producer.partitions_for(topic))
+    batches: dict[int, Any] = {}
+    sent = []
+    count = 0
+    for count, (key, value) in enumerate(records, start=1):
+        if len(key) + len(value) > MAX_RECORD_BYTES:
+            raise MessageSizeTooLargeError(
+                f"a record for {topic} is above {MAX_RECORD_BYTES} bytes"
+            )
+        partition = partition_of(key, partitions)
+        batch = batches.get(partition)
+        if batch is None or batch.append(timestamp=None, key=key, value=value) is None:
+            if batch is not None:
+                sent.append(await producer.send_batch(batch, topic, partition=partition))
+            batch = batches[partition] = producer.create_batch()
+            batch.append(timestamp=None, key=key, value=value)
+        if count % GATHERED_PER_TURN == 0:
+            await asyncio.sleep(0)
+    for partition, batch in batches.items():
+        sent.append(await producer.send_batch(batch, topic, partition=partition))
+    await asyncio.gather(*sent)
+    return count
+
+
+async def _send_in_order(producer: AIOKafkaProducer, records: Iterable[Sent]) -> None:
+    sent = [
+        await producer.send(record.topic, record.value, key=record.key, headers=record.headers)
+        for record in records
+    ]
+    await asyncio.gather(*sent)
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    with suppress(KafkaError, TimeoutError):
+        await asyncio.wait_for(producer.stop(), STOP_TIMEOUT_SECONDS)

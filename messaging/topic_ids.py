@@ -1,0 +1,151 @@
+"""Asks brokers for the id of a topic, which aiokafka's own requests do not return.
+
+A topic that is deleted and created again has another id. Metadata has it from version 10 on;
+aiokafka 0.14 speaks versions up to 5.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any, Final, NamedTuple
+
+from aiokafka.errors import for_code
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import (
+    AbstractType,
+    Boolean,
+    CompactArray,
+    CompactString,
+    Int16,
+    Int32,
+    Schema,
+    TaggedFields,
+)
+
+from messaging.kafka import AIOKafkaConsumer, LeaderNotAvailableError, TopicPartition
+
+_VERSION: Final = 12
+_NO_ID: Final = uuid.UUID(int=0)
+
+
+class TopicIdentity(NamedTuple):
+    """The cluster that answers, and the id of the topic there; None where brokers give none."""
+
+    cluster: str
+    topic_id: str | None
+
+
+class _Uuid(AbstractType[uuid.UUID]):  # type: ignore[misc]
+    @classmethod
+    def encode(cls, value: uuid.UUID) -> bytes:
+        return value.bytes
+
+    @classmethod
+    def decode(cls, data: BytesIO) -> uuid.UUID:
+        return uuid.UUID(bytes=data.read(16))
+
+
+class _Answer(Response):  # type: ignore[misc]
+    API_KEY = 3
+    API_VERSION = _VERSION
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "brokers",
+            CompactArray(
+                ("node_id", Int32),
+                ("host", CompactString("utf-8")),
+                ("port", Int32),
+                ("rack", CompactString("utf-8")),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("cluster_id", CompactString("utf-8")),
+        ("controller_id", Int32),
+        (
+            "topics",
+            CompactArray(
+                ("error_code", Int16),
+                ("name", CompactString("utf-8")),
+                ("topic_id", _Uuid),
+                ("is_internal", Boolean),
+                (
+                    "partitions",
+                    CompactArray(
+                        ("error_code", Int16),
+                        ("partition", Int32),
+                        ("leader", Int32),
+                        ("leader_epoch", Int32),
+                        ("replicas", CompactArray(Int32)),
+                        ("isr", CompactArray(Int32)),
+                        ("offline", CompactArray(Int32)),
+                        ("tags", TaggedFields),
+                    ),
+                ),
+                ("authorized_operations", Int32),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("tags", TaggedFields),
+    )
+
+
+class _Question(RequestStruct):  # type: ignore[misc]
+    API_KEY = 3
+    API_VERSION = _VERSION
+    FLEXIBLE_VERSION = True
+    RESPONSE_TYPE = _Answer
+    SCHEMA = Schema(
+        (
+            "topics",
+            CompactArray(
+                ("topic_id", _Uuid), ("name", CompactString("utf-8")), ("tags", TaggedFields)
+            ),
+        ),
+        ("allow_auto_topic_creation", Boolean),
+        ("include_topic_authorized_operations", Boolean),
+        ("tags", TaggedFields),
+    )
+
+
+class _TopicIdRequest(Request[_Question]):  # type: ignore[misc]
+    API_KEY = 3
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+
+    def build(self, request_struct_class: type[_Question]) -> _Question:
+        return request_struct_class([(_NO_ID, self.topic, {})], False, False, {})
+
+
+async def ask_identity(
+    consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition], cluster: str
+) -> TopicIdentity:
+    """Ask the brokers that lead these partitions of one topic which topic it is.
+
+    A broker learns of a new topic before it serves records of it. So records that were read before
+    the question are of the topic that the answer names. Where brokers give no ids, the answer is
+    `cluster` without one. Raises KafkaError, also where the topic does not exist at present.
+    """
+    client: Any = consumer._client  # noqa: SLF001 - it sends requests of ours over its connections
+    request = _TopicIdRequest(partitions[0].topic)
+    leaders = {client.cluster.leader_for_partition(partition) for partition in partitions}
+    if leaders & {None, -1}:
+        client.force_metadata_update()
+        raise LeaderNotAvailableError(f"{request.topic} has partitions without a leader")
+    try:
+        answers = [_identity(await client.send(node, request)) for node in leaders]
+    except NotImplementedError:  # what aiokafka raises for a version that the broker does not speak
+        return TopicIdentity(cluster, None)
+    if len(set(answers)) > 1:
+        raise LeaderNotAvailableError(f"the brokers know {request.topic} by different ids yet")
+    return answers[0]
+
+
+def _identity(answer: Any) -> TopicIdentity:
+    [(error_code, _, topic_id, *_)] = answer.topics
+    if error_code:
+        raise for_code(error_code)
+    return TopicIdentity(str(answer.cluster_id), None if topic_id == _NO_ID else topic_id.hex)

@@ -1,0 +1,88 @@
+"""Reads what a topic holds at the moment, from its beginning to its end, without a group."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from typing import Final
+
+from messaging.kafka import (
+    AIOKafkaConsumer,
+    ConsumerRecord,
+    KafkaError,
+    KafkaSettings,
+    TopicPartition,
+    make_consumer,
+)
+
+POLL_MS: Final = 500
+_MILLISECOND_NS: Final = 1_000_000
+_SLACK_MS: Final = 1_000
+"""How far the clocks of brokers, producers and this process may differ."""
+
+
+async def read_topic(
+    settings: KafkaSettings, topic: str
+) -> AsyncGenerator[list[ConsumerRecord], None]:
+    """Yield all records that a topic held when this began; each list is of one partition, in order.
+
+    The end offsets that a broker reports are only a lower bound (the embedded broker reports too
+    low ones). Reading ends after them, with an empty poll or a record written since this began.
+    Raises KafkaError or TimeoutError.
+    """
+    consumer = make_consumer(settings, topic, group=None)
+    await consumer.start()
+    try:
+        partitions = _partitions(consumer, topic)
+        ends = await consumer.end_offsets(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        began_ms = time.time_ns() // _MILLISECOND_NS + _SLACK_MS
+        unread = set(partitions)
+        while unread:
+            polled = await consumer.getmany(*unread, timeout_ms=POLL_MS)
+            for records in polled.values():
+                yield records
+            unread -= {p for p, records in polled.items() if records[-1].timestamp > began_ms}
+            if not polled:
+                unread = {p for p in unread if await consumer.position(p) < ends[p]}
+    finally:
+        with suppress(KafkaError, TimeoutError):
+            await consumer.stop()
+
+
+def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+    found: list[TopicPartition] = sorted(consumer.assignment())
+    if not found:
+        raise KafkaError(f"there is no topic {topic}")
+    return found
+
+
+async def end_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
+    """Return where each partition of a topic ends; raises KafkaError or TimeoutError."""
+    consumer = make_consumer(settings, topic, group=None)
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets(_partitions(consumer, topic))
+    finally:
+        with suppress(KafkaError, TimeoutError):
+            await consumer.stop()
+    return {partition.partition: offset for partition, offset in ends.items()}
+
+
+async def newest_values(
+    settings: KafkaSettings, topic: str, most: int
+) -> AsyncGenerator[dict[bytes, bytes | None], None]:
+    """Yield the keys of a topic with their newest values, up to `most` keys at a time.
+
+    A key may come again with a later value. Raises KafkaError or TimeoutError.
+    """
+    newest: dict[bytes, bytes | None] = {}
+    async with aclosing(read_topic(settings, topic)) as reading:
+        async for records in reading:
+            newest |= {record.key: record.value for record in records if record.key is not None}
+            if len(newest) >= most:
+                yield newest
+                newest = {}
+    if newest:
+        yield newest

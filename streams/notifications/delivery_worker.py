@@ -1,0 +1,277 @@
+"""Delivers what is due: takes deliveries from PostgreSQL, sends, and records what came of it.
+
+All that is true is in PostgreSQL: what was heard only makes this look there at once. A delivery is
+claimed for a time, so a worker that dies holds nobody up for longer, and its attempt is made again
+under the same id. A success is recorded however long that takes, because a success that nobody
+knows of is repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from ledger.notifications.deliveries import Claim, NoticeStore
+from ledger.notifications.retry_policy import SCHEDULES, Result, Schedule, Step, tidy
+from ledger.postgres.database import TRANSIENT_ERRORS
+from messaging.kafka import KafkaError
+from messaging.retries import Backoff
+from schemas.deliveries import DeliveryRecord
+from schemas.notices import ChannelType
+from streams.notifications.journal import DeliveryJournal
+from streams.notifications.message_templates import WordingError, notice_of
+from streams.notifications.sender import ATTEMPT_MS, Sender
+
+HEARD_MOST: Final = 1_000
+FINISH_SECONDS: Final = 20
+PRUNE_SECONDS: Final = 3_600
+RECORD_TRIES_MOST: Final = 40
+"""With pauses of up to 15 s that is about ten minutes without a database."""
+
+RETRYABLE_ERRORS: Final = (KafkaError, *TRANSIENT_ERRORS)
+
+_DISABLED: Final = "Nothing was accepted here for too long."
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CourierOptions:
+    """How much is done at once, and how often is looked.
+
+    `ailing_most` of the `most` attempts at a time may go to channels that failed last time, so dead
+    receivers leave room for the others. A claim lasts `lease_seconds`.
+    """
+
+    most: int = 40
+    ailing_most: int = 20
+    lease_seconds: int = 60
+    look_ms: int = 1_000
+    sweep_ms: int = 10_000
+    schedules: Mapping[ChannelType, Schedule] = field(default_factory=lambda: SCHEDULES)
+
+
+class Courier:
+    """Delivers notices by the ways that there are senders for."""
+
+    def __init__(
+        self,
+        store: NoticeStore,
+        senders: Mapping[ChannelType, Sender],
+        options: CourierOptions | None = None,
+        journal: DeliveryJournal | None = None,
+    ) -> None:
+        """Take where deliveries are recorded, how they are sent, and where they are journaled."""
+        self._store = store
+        self._journal = journal
+        self._senders = senders
+        self._options = options or CourierOptions()
+        self._heard: dict[str, None] = {}
+        self._wake = asyncio.Event()
+        self._under_way: dict[asyncio.Task[None], Claim] = {}
+        self._sweep_at_ns = 0
+        self._prune_at_ns = 0
+
+    def hear(self, alert_id: str) -> None:
+        """Look for an alert's deliveries at once; what is too much to remember the sweep finds."""
+        if len(self._heard) < HEARD_MOST:
+            self._heard[alert_id] = None
+        self._wake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until `stop`; attempts under way get a moment to end."""
+        backoff = Backoff()
+        try:
+            while not stop.is_set():
+                try:
+                    await self._read_journal(stop)
+                    await self._look()
+                    backoff.reset()
+                except RETRYABLE_ERRORS as error:
+                    _log.warning(
+                        "nothing is delivered: %s", error, extra={"action": "notices_retry"}
+                    )
+                    await backoff.wait(stop)
+                await self._rest(stop)
+        finally:
+            await self._finish()
+
+    async def _read_journal(self, stop: asyncio.Event) -> None:
+        """Read the delivery journal where the ledger was taken back; until then nothing is sent."""
+        if self._journal is None:
+            return
+        epoch = await self._journal.unread_epoch()
+        if epoch is not None:
+            if self._under_way:  # they may be in the journal when they have ended
+                await asyncio.wait(self._under_way)
+            await self._journal.take_over(epoch, stop)
+
+    async def _look(self) -> None:
+        """Make deliveries of what was heard or missed, and begin what is due."""
+        self._wake.clear()
+        heard = list(self._heard)
+        if heard:
+            await self._store.queue(heard)
+            for alert_id in heard:
+                self._heard.pop(alert_id, None)
+        await self._sweep()
+        room = self._options.most - len(self._under_way)
+        if room <= 0:
+            return
+        ailing = sum(claim.failures > 0 for claim in self._under_way.values())
+        ailing_room = max(0, min(room, self._options.ailing_most - ailing))
+        claims = await self._store.claim(room, ailing_room, self._options.lease_seconds)
+        for claim in claims:
+            task = asyncio.create_task(self._deliver(claim))
+            self._under_way[task] = claim
+            task.add_done_callback(self._ended)
+
+    async def _sweep(self) -> None:
+        now_ns = time.monotonic_ns()
+        if now_ns >= self._sweep_at_ns:
+            missed = await self._store.sweep()
+            self._sweep_at_ns = now_ns + self._options.sweep_ms * 1_000_000
+            if missed:
+                _log.info(
+                    "%d deliveries of alerts that were not heard",
+                    missed,
+                    extra={"action": "notices_swept", "deliveries": missed},
+                )
+            if self._journal is not None:
+                await self._journal.write_missing()
+            backlog = await self._store.backlog()
+            if backlog.waiting:
+                _log.info(
+                    "%d deliveries are due, the first for %d s",
+                    *backlog,
+                    extra={"action": "notices_backlog", **backlog._asdict()},
+                )
+        if now_ns >= self._prune_at_ns:
+            await self._store.prune()
+            self._prune_at_ns = now_ns + PRUNE_SECONDS * 1_000_000_000
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.pop(task, None)
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error(
+                "a delivery ended without an outcome",
+                exc_info=error,
+                extra={"action": "notice_lost_track"},
+            )
+
+    async def _rest(self, stop: asyncio.Event) -> None:
+        """Wait until something happens, or it is time to look again."""
+        waits = [asyncio.create_task(event.wait()) for event in (stop, self._wake)]
+        await asyncio.wait(
+            waits, timeout=self._options.look_ms / 1000, return_when=asyncio.FIRST_COMPLETED
+        )
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+    async def _finish(self) -> None:
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=FINISH_SECONDS)
+        for task in list(self._under_way):
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def _deliver(self, claim: Claim) -> None:
+        began_ns = time.monotonic_ns()
+        result = await self._send(claim)
+        duration_ms = (time.monotonic_ns() - began_ns) // 1_000_000
+        is_journaled = (
+            result.verdict == "delivered"
+            and self._journal is not None
+            and await self._journal.write([_record_of(claim)])
+        )
+        backoff = Backoff()
+        for _ in range(RECORD_TRIES_MOST):
+            try:
+                await self._record(claim, result, duration_ms, is_journaled=is_journaled)
+                return
+            except TRANSIENT_ERRORS as error:
+                _log.warning(
+                    "an outcome cannot be recorded: %s", error, extra={"action": "notices_retry"}
+                )
+                await backoff.wait(asyncio.Event())
+
+    async def _send(self, claim: Claim) -> Result:
+        sender = self._senders.get(claim.type)
+        if sender is None:
+            return Result("temporary", error=f"No {claim.type} is set up here.")
+        try:
+            async with asyncio.timeout(ATTEMPT_MS / 1000 + 1):
+                return await sender.send(notice_of(claim))
+        except WordingError as error:
+            return Result("permanent", error=tidy(str(error)))
+        except TimeoutError:
+            return Result("temporary", error="It took too long.")
+        except Exception as error:
+            # A fault of a sender must not lose the delivery: it is tried again, and we get a trace.
+            _log.exception("the sender of %s failed", claim.type, extra={"action": "sender_failed"})
+            return Result("temporary", error=f"A fault of ours: {type(error).__name__}.")
+
+    async def _record(
+        self, claim: Claim, result: Result, duration_ms: int, *, is_journaled: bool
+    ) -> None:
+        fields = {
+            "delivery": claim.delivery_id,
+            "channel": claim.channel_id,
+            "kind": claim.kind,
+            "way": claim.type,
+            "attempt": claim.number,
+            "took_ms": duration_ms,
+            "status": result.status,
+        }
+        if result.verdict == "delivered":
+            await self._store.delivered(claim, result, duration_ms, is_journaled=is_journaled)
+            _log.info("delivered", extra={"action": "notice_delivered", **fields})
+            return
+        step = self._options.schedules[claim.type].step(claim.number, claim.failures, result)
+        disabled = await self._store.failed(
+            claim, result, step, duration_ms, _disable(claim, result, step)
+        )
+        action = "notice_postponed" if step.delay_ms is not None else "notice_failed"
+        fields |= {"error": result.error, "again_in_ms": step.delay_ms}
+        _log.warning("not delivered: %s", result.error, extra={"action": action, **fields})
+        if disabled:
+            _log.warning(
+                "channel %s is disabled", claim.channel_id, extra={"action": "channel_disabled"}
+            )
+
+
+def _record_of(claim: Claim) -> DeliveryRecord:
+    return DeliveryRecord(
+        claim.delivery_id,
+        claim.channel_id,
+        claim.user_id,
+        claim.kind,
+        claim.subject_id,
+        claim.created_at,
+        datetime.now(UTC),
+    )
+
+
+def _disable(claim: Claim, result: Result, step: Step) -> str | None:
+    """Return why the channel is to be disabled, where its last word was not about one message."""
+    if step.delay_ms is not None:
+        return None
+    if result.verdict == "gone":
+        return result.error
+    # Mail and SMS fail for a time because of our own provider, which is no fault of the address.
+    is_theirs = claim.type == "webhook" and result.verdict == "temporary"
+    return _DISABLED if is_theirs and claim.kind == "alert" else None
+
+
+async def close_all(senders: Mapping[ChannelType, Sender]) -> None:
+    """Let all senders go, whatever one of them says to that."""
+    for sender in senders.values():
+        with suppress(OSError):
+            await sender.close()

@@ -1,0 +1,109 @@
+"""The one owner of aiosmtplib: a notice as an email, over a connection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass, field
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from typing import Final
+
+import aiosmtplib
+
+from ledger.notifications.retry_policy import Result, Verdict, tidy
+from streams.notifications.message_templates import PRODUCT
+from streams.notifications.sender import ATTEMPT_MS, Notice
+
+_PERMANENT: Final = range(500, 600)
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    """How to hand mail in; `sender` is the address that it comes from.
+
+    `tls` speaks TLS from the start. Otherwise STARTTLS is used where the server offers it, and is
+    demanded where there is a password to keep. `trusted` replaces the system's authorities.
+    """
+
+    host: str
+    port: int
+    sender: str
+    tls: bool = False
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    trusted: ssl.SSLContext | None = field(default=None, repr=False)
+
+
+class EmailSender:
+    """Sends by one SMTP server."""
+
+    def __init__(self, server: SmtpServer, *, timeout_ms: int = ATTEMPT_MS) -> None:
+        self._server = server
+        self._timeout_ms = timeout_ms
+
+    async def send(self, notice: Notice) -> Result:
+        """Hand one mail in; what the server refuses for good is not tried again."""
+        server = self._server
+        start_tls = True if server.password and not server.tls else None
+        try:
+            async with asyncio.timeout(self._timeout_ms / 1000):
+                refused, reply = await aiosmtplib.send(
+                    message_of(notice, server.sender),
+                    hostname=server.host,
+                    port=server.port,
+                    username=server.username,
+                    password=server.password,
+                    use_tls=server.tls,
+                    start_tls=False if server.tls else start_tls,
+                    tls_context=server.trusted,
+                    timeout=self._timeout_ms / 1000,
+                )
+        except aiosmtplib.SMTPException as error:
+            return self._failure(error, notice)
+        except TimeoutError:
+            return Result("temporary", error="The mail server did not answer in time.")
+        except (OSError, ValueError) as error:
+            return Result("temporary", error=self._tidy(f"{type(error).__name__}: {error}", notice))
+        if refused:  # one recipient only: aiosmtplib raises, but does not promise to
+            return Result("permanent", error="The mail server refused the recipient.")
+        return Result("delivered", tidy(reply, notice.address) or "250")
+
+    def _failure(self, error: aiosmtplib.SMTPException, notice: Notice) -> Result:
+        if isinstance(error, aiosmtplib.SMTPRecipientsRefused) and error.recipients:
+            error = error.recipients[0]
+        if not isinstance(error, aiosmtplib.SMTPResponseException):
+            return Result("temporary", error=self._tidy(error.message, notice))
+        # What a server says of our own account or name is ours to mend, and no word on the mail.
+        ours = isinstance(
+            error,
+            aiosmtplib.SMTPAuthenticationError
+            | aiosmtplib.SMTPSenderRefused
+            | aiosmtplib.SMTPHeloError
+            | aiosmtplib.SMTPConnectResponseError,
+        )
+        verdict: Verdict = "permanent" if error.code in _PERMANENT and not ours else "temporary"
+        words = self._tidy(error.message, notice)
+        return Result(verdict, str(error.code), f"The mail server answered {error.code}: {words}")
+
+    def _tidy(self, text: str, notice: Notice) -> str:
+        return tidy(text, notice.address, self._server.password)
+
+    async def close(self) -> None:
+        """Do nothing: each mail has a connection of its own."""
+
+
+def message_of(notice: Notice, sender: str) -> EmailMessage:
+    """Return the mail; by its Message-ID a receiver can tell that it comes again."""
+    message = EmailMessage(policy=SMTP)
+    message["From"] = Address(PRODUCT, addr_spec=sender)
+    message["To"] = Address(addr_spec=notice.address)
+    message["Subject"] = notice.subject
+    message["Date"] = format_datetime(notice.created_at)
+    message["Message-ID"] = f"<{notice.message_id}@{sender.rpartition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(notice.text)
+    message.add_alternative(notice.html, subtype="html")
+    return message

@@ -1,0 +1,143 @@
+"""Writes each delivery to the delivery journal, and reads it when the ledger was taken back.
+
+A restored ledger does not know what was delivered after its backup, and decides the same alerts
+again. The journal is a topic, so a restore of PostgreSQL does not touch it. A delivery is written
+to it before PostgreSQL records it, so the journal is never behind a backup; where the brokers do
+not answer, deliveries go on and are written later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing, asynccontextmanager
+from typing import Final
+
+import msgspec
+
+from ledger.notifications.deliveries import NoticeStore
+from ledger.operations.delivery_journal import (
+    mark_journaled,
+    mark_read,
+    take_over,
+    unjournaled,
+    unread_epoch,
+)
+from messaging.kafka import KafkaError, KafkaSettings, make_producer
+from messaging.producer import Producing, Sent
+from messaging.topic_snapshot import read_topic
+from schemas.deliveries import DeliveryRecord
+from schemas.topics import DELIVERIES
+
+WRITE_SECONDS_MAX: Final = 3
+PAUSE_SECONDS: Final = 30
+"""After a failure nothing is written for so long: each attempt holds up a delivery."""
+RECORDS_AT_ONCE: Final = 500
+
+_decoder: Final = msgspec.json.Decoder(DeliveryRecord)
+_encode: Final = msgspec.json.Encoder().encode
+
+_log: Final = logging.getLogger(__name__)
+
+
+class DeliveryJournal:
+    """The topic of deliveries, for one process that delivers."""
+
+    def __init__(self, kafka: KafkaSettings, store: NoticeStore) -> None:
+        """Take the brokers, and where deliveries are recorded."""
+        self._kafka = kafka
+        self._store = store
+        self._producing = Producing(lambda: make_producer(kafka), WRITE_SECONDS_MAX)
+        self._pause_until_ns = 0
+
+    async def write(self, records: Iterable[DeliveryRecord]) -> bool:
+        """Write deliveries; returns whether the brokers have acknowledged them."""
+        if time.monotonic_ns() < self._pause_until_ns:
+            return False
+        try:
+            async with asyncio.timeout(WRITE_SECONDS_MAX):
+                await self._producing.send_records(
+                    Sent(DELIVERIES.name, one.key.encode(), _encode(one)) for one in records
+                )
+        except (KafkaError, TimeoutError) as error:
+            self._pause_until_ns = time.monotonic_ns() + PAUSE_SECONDS * 1_000_000_000
+            _log.warning(
+                "deliveries are journaled later: %s",
+                str(error) or type(error).__name__,
+                extra={"action": "journal_retry"},
+            )
+            return False
+        return True
+
+    async def write_missing(self) -> None:
+        """Write recorded deliveries that are not known to be in the journal."""
+        while True:
+            async with self._store.connection() as connection:
+                records = await unjournaled(connection, RECORDS_AT_ONCE)
+            if not records or not await self.write(records):
+                return
+            async with self._store.connection() as connection:
+                await mark_journaled(connection, [one.delivery_id for one in records])
+
+    async def unread_epoch(self) -> int | None:
+        """Return the ledger's epoch if the journal has to be read before anything is delivered.
+
+        Raises LedgerClosedError while a restore is under way.
+        """
+        async with self._store.connection() as connection:
+            return await unread_epoch(connection)
+
+    async def take_over(self, epoch: int, stop: asyncio.Event) -> None:
+        """Note as delivered what the journal holds up to its end, unless `stop` is set before.
+
+        Raises KafkaError, TimeoutError or a database error.
+        """
+        read = taken = 0
+        async with aclosing(read_topic(self._kafka, DELIVERIES.name)) as reading:
+            async for some in reading:
+                if stop.is_set():
+                    return
+                records = [one for record in some if (one := _decoded(record.value)) is not None]
+                async with self._store.connection() as connection:
+                    taken += await take_over(connection, records)
+                read += len(records)
+        async with self._store.connection() as connection:
+            await mark_read(connection, epoch)
+        _log.warning(
+            "%d of %d deliveries in the journal were not known",
+            taken,
+            read,
+            extra={"action": "journal_read", "epoch": epoch, "read": read, "taken_over": taken},
+        )
+
+    async def close(self) -> None:
+        """Stop the producer."""
+        await self._producing.close()
+
+
+@asynccontextmanager
+async def delivery_journal(
+    kafka: KafkaSettings | None, store: NoticeStore
+) -> AsyncIterator[DeliveryJournal | None]:
+    """Open a journal for the length of a block; None without brokers."""
+    if kafka is None:
+        yield None
+        return
+    journal = DeliveryJournal(kafka, store)
+    try:
+        yield journal
+    finally:
+        await journal.close()
+
+
+def _decoded(value: bytes | None) -> DeliveryRecord | None:
+    """Return a delivery, None for a record that is none."""
+    try:
+        record = _decoder.decode(value or b"")
+        record.row()
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
+        _log.warning("a record is no delivery", extra={"action": "delivery_unreadable"})
+        return None
+    return record

@@ -1,0 +1,130 @@
+"""What a notice says: to people in sentences, to programs in JSON, the same in every attempt."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from html import escape
+from typing import Final
+
+import msgspec
+
+from ledger.notifications.deliveries import Claim
+from ledger.notifications.retry_policy import one_line
+from schemas.alerts import ALERT_TYPE, SpendBasis
+from schemas.exact import exact_text
+from schemas.jsonio import encode
+from schemas.notices import TEST_TYPE, VERIFICATION_TYPE, ChannelMessage, WebhookEvent
+from streams.notifications.sender import Notice
+
+PRODUCT: Final = "Cost Analytics"
+
+_TITLES: Final = {
+    "daily": "your daily budget",
+    "monthly": "your monthly budget",
+    "call": "the budget of a call",
+}
+
+
+class _Driver(msgspec.Struct):
+    service: str
+    cost: Decimal
+
+
+class _Alert(msgspec.Struct):
+    """The parts of an alert that a message to a person has."""
+
+    type: str
+    threshold_percent: Decimal
+    message: str
+    limit_usd: Decimal
+    current_spend: Decimal
+    remaining: Decimal
+    basis: SpendBasis
+    drivers: list[_Driver]
+
+
+_decoder: Final = msgspec.json.Decoder(_Alert)
+
+
+class WordingError(Exception):
+    """A delivery does not say what it is about."""
+
+
+def notice_of(claim: Claim) -> Notice:
+    """Return the message of a delivery; raises WordingError."""
+    if claim.kind == "alert":
+        return _alert(claim)
+    if claim.kind == "test":
+        sentence = f"This is a test. Alerts of {PRODUCT} will reach you here."
+        return _of_channel(claim, "A test", sentence, TEST_TYPE)
+    return _verification(claim)
+
+
+def _alert(claim: Claim) -> Notice:
+    try:
+        alert = _decoder.decode(claim.alert or "")
+    except msgspec.DecodeError as error:
+        raise WordingError(f"the alert cannot be read: {error}") from None
+    percent = exact_text(alert.threshold_percent)
+    subject = f"{percent} % of {_TITLES.get(alert.type, 'a budget')} reached"
+    lines = [alert.message, _position(alert)]
+    if alert.drivers:
+        lines.append(_largest_costs(alert))
+    event = WebhookEvent(
+        type=ALERT_TYPE,
+        timestamp=claim.created_at,
+        data=msgspec.Raw((claim.alert or "").encode()),
+    )
+    return _notice(claim, subject, lines, event)
+
+
+def _position(alert: _Alert) -> str:
+    """Return how much of the limit is used, under the name of what the budget counts."""
+    spend, limit, remaining = map(
+        exact_text, (alert.current_spend, alert.limit_usd, alert.remaining)
+    )
+    name = "Charged" if alert.basis == "charged" else "Cost"
+    return f"{name}: {spend} USD of {limit} USD. Remaining: {remaining} USD."
+
+
+def _largest_costs(alert: _Alert) -> str:
+    """Return the largest costs; where the budget counts charges, they are not part of these."""
+    costs = ", ".join(f"{one.service} {exact_text(one.cost)} USD" for one in alert.drivers)
+    if alert.basis == "charged":
+        return f"Cost (what vendors charge; this budget does not count it): {costs}."
+    return f"Largest costs: {costs}."
+
+
+def _verification(claim: Claim) -> Notice:
+    if claim.code is None:
+        raise WordingError("the code has been forgotten")
+    if claim.type == "webhook":
+        sentence = "Post `challenge` as `code` to the channel's route verify, within 15 minutes."
+        return _of_channel(claim, "Your code", sentence, VERIFICATION_TYPE)
+    sentence = (
+        f"Your code for {PRODUCT} is {claim.code}. It holds for 15 minutes. "
+        "If you did not ask for it, do nothing."
+    )
+    return _of_channel(claim, f"Your code is {claim.code}", sentence, VERIFICATION_TYPE)
+
+
+def _of_channel(claim: Claim, subject: str, sentence: str, kind: str) -> Notice:
+    data = ChannelMessage(channel_id=claim.channel_id, message=sentence, challenge=claim.code)
+    event = WebhookEvent(type=kind, timestamp=claim.created_at, data=msgspec.Raw(encode(data)))
+    return _notice(claim, subject, [sentence], event)
+
+
+def _notice(claim: Claim, subject: str, lines: list[str], event: WebhookEvent) -> Notice:
+    # Ids and names of emitters are in them, which must not write lines of their own.
+    lines = [one_line(line) for line in lines]
+    paragraphs = "".join(f"<p>{escape(line)}</p>\n" for line in lines)
+    return Notice(
+        message_id=claim.delivery_id,
+        address=claim.address,
+        secret=claim.secret,
+        created_at=claim.created_at,
+        subject=f"{PRODUCT}: {subject}",
+        text="\n\n".join(lines) + "\n",
+        html=f'<!doctype html>\n<html lang="en">\n<body>\n{paragraphs}</body>\n</html>\n',
+        body=encode(event),
+    )

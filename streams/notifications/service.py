@@ -1,0 +1,61 @@
+"""One process for what follows from totals and alerts: notices, anomalies, and what wakes them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ledger.anomalies.rows import anomaly_store
+from ledger.notifications.deliveries import notice_store
+from messaging.kafka import KafkaSettings
+from schemas.notices import ChannelType
+from streams.anomalies.watcher import Watcher, WatchOptions
+from streams.notifications.delivery_worker import Courier, CourierOptions, close_all
+from streams.notifications.faust_agents import listen
+from streams.notifications.journal import delivery_journal
+from streams.notifications.sender import Sender
+from streams.prices.daily import DailyPrices
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeOptions:
+    """What the process is told; without `kafka` nothing is heard and everything is found.
+
+    `daily` is done at the start, and once a day. Without `watch` nobody looks for anomalies.
+    """
+
+    database_url: str
+    senders: Mapping[ChannelType, Sender]
+    kafka: KafkaSettings | None = None
+    courier: CourierOptions = field(default_factory=CourierOptions)
+    daily: DailyPrices | None = None
+    watch: WatchOptions | None = None
+
+
+async def run_notices(options: NoticeOptions, stop: asyncio.Event) -> None:
+    """Deliver until `stop` is set, and close the senders.
+
+    Raises OSError or a PostgreSQL error where the database cannot be reached at the start.
+    """
+    try:
+        async with (
+            notice_store(options.database_url) as store,
+            anomaly_store(options.database_url) as anomalies,
+            delivery_journal(options.kafka, store) as journal,
+        ):
+            courier = Courier(store, options.senders, options.courier, journal)
+            watcher = Watcher(anomalies, options.watch)
+            async with asyncio.TaskGroup() as parts:
+                parts.create_task(courier.run(stop))
+                if options.watch is not None:
+                    parts.create_task(watcher.run(stop))
+                if options.daily is not None:
+                    parts.create_task(options.daily())
+                if options.kafka is not None:
+                    hear_ended = None if options.watch is None else watcher.hear
+                    parts.create_task(
+                        listen(options.kafka, courier.hear, stop, options.daily, hear_ended)
+                    )
+    finally:
+        await close_all(options.senders)

@@ -1,0 +1,110 @@
+"""Sends a notice as an SMS by an HTTP provider: Twilio's Messages API, and what speaks like it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+from aiohttp import ClientResponse, ClientSession, encode_basic_auth
+
+from ledger.notifications.retry_policy import Result, retry_after_seconds, tidy
+from streams.notifications.http import BUFFER_BYTES, FAILURES, failure_of, make_session
+from streams.notifications.sender import ATTEMPT_MS, Notice
+
+TEXT_CHARACTERS_MOST: Final = 480
+"""Three messages' worth, which phones join to one."""
+
+_GONE_CODES: Final = frozenset({21211, 21610, 21614})
+"""The number does not exist, has unsubscribed, or cannot take an SMS."""
+_OURS: Final = frozenset({401, 403, 408, 429})
+"""Answers about our account or our haste, which may be another the next time."""
+_SERVICE_PREFIX: Final = "MG"
+"""Marks Twilio's messaging services, which choose the number that a message comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmsProvider:
+    """Where messages are posted, on whose account, and the number or name that they come from."""
+
+    url: str
+    username: str
+    password: str = field(repr=False)
+    sender: str
+
+
+class _Answer(msgspec.Struct):
+    """What a provider says: the message's id, or an error's number and words."""
+
+    sid: str = ""
+    code: int = 0
+    message: str = ""
+
+
+_decoder: Final = msgspec.json.Decoder(_Answer)
+
+
+class SmsSender:
+    """Posts messages to one provider."""
+
+    def __init__(self, provider: SmsProvider, *, timeout_ms: int = ATTEMPT_MS) -> None:
+        self._provider = provider
+        self._timeout_ms = timeout_ms
+        self._session: ClientSession | None = None
+
+    async def send(self, notice: Notice) -> Result:
+        """Post once; what the provider refuses for good is not tried again."""
+        provider = self._provider
+        form = {"To": notice.address, "Body": notice.text.strip()[:TEXT_CHARACTERS_MOST]}
+        is_service = provider.sender.startswith(_SERVICE_PREFIX)
+        form["MessagingServiceSid" if is_service else "From"] = provider.sender
+        if self._session is None:
+            self._session = make_session()
+        try:
+            async with (
+                asyncio.timeout(self._timeout_ms / 1000),
+                self._session.post(
+                    provider.url,
+                    data=form,
+                    headers={
+                        "Authorization": encode_basic_auth(provider.username, provider.password),
+                        # Twilio does not look at it; providers that do will not send twice.
+                        "Idempotency-Key": notice.message_id,
+                    },
+                    allow_redirects=False,
+                ) as response,
+            ):
+                return await self._result(response, notice)
+        except FAILURES as error:
+            return failure_of(error, notice.address, provider.password)
+
+    async def _result(self, response: ClientResponse, notice: Notice) -> Result:
+        status = response.status
+        if 200 <= status < 300:
+            return Result("delivered", str(status))
+        answer = await _answer(response)
+        words = tidy(answer.message, notice.address, self._provider.password)
+        said = f"The provider answered {status}, error {answer.code}: {words}"
+        if answer.code in _GONE_CODES:
+            return Result("gone", str(status), said)
+        if status >= 500 or status < 400 or status in _OURS:
+            after = retry_after_seconds(response.headers.get("Retry-After"))
+            return Result("temporary", str(status), said, after)
+        return Result("permanent", str(status), said)
+
+    async def close(self) -> None:
+        """Close what is open."""
+        if self._session is not None:
+            await self._session.close()
+
+
+async def _answer(response: ClientResponse) -> _Answer:
+    """Read what was said, as far as it can be read."""
+    body = b""
+    while len(body) < BUFFER_BYTES and (more := await response.content.read(BUFFER_BYTES)):
+        body += more
+    try:
+        return _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _Answer()

@@ -1,0 +1,96 @@
+"""Keeps webhooks out of private networks: looks a name up, checks what it found, uses only that.
+
+The connection goes to the very addresses that were checked, so a name that answers differently the
+next time gains nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Final
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from ledger.notifications.addresses import WEBHOOK_PORTS, is_public
+
+ADDRESSES_MOST: Final = 16
+LOOK_UPS_MOST: Final = 32
+
+
+class RefusedTargetError(Exception):
+    """A webhook leads where it must not lead; the message is a sentence without the address."""
+
+
+class SystemResolver(AbstractResolver):
+    """Asks the system, in threads of its own.
+
+    The event loop has only a few threads for all look-ups; some names that nobody answers for would
+    hold up all others.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(LOOK_UPS_MOST, thread_name_prefix="look-up")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the addresses of a host; raises OSError."""
+        ask = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=port,
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for kind, _, protocol, _, address in found
+        ]
+
+    async def close(self) -> None:
+        """Let the threads end; a look-up under way is left to its own time limit."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class GuardedResolver(AbstractResolver):
+    """Finds the addresses of a host, and refuses it where any of them is not public."""
+
+    def __init__(
+        self, *, allow_private: bool = False, resolver: AbstractResolver | None = None
+    ) -> None:
+        self._allow_private = allow_private
+        self._resolver = resolver or SystemResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the addresses to connect to; raises OSError or RefusedTargetError."""
+        found = (await self._resolver.resolve(host, port, family))[:ADDRESSES_MOST]
+        if not self._allow_private and not all(is_public(result["host"]) for result in found):
+            raise RefusedTargetError("The address leads into a private network.")
+        return found
+
+    async def close(self) -> None:
+        """Let go of the resolver."""
+        await self._resolver.close()
+
+
+def check_url(url: URL, *, allow_private: bool) -> None:
+    """Check what no look-up tells, of the address as it is really called.
+
+    Raises RefusedTargetError. A host that is written as a number is never looked up.
+    """
+    if allow_private:
+        return
+    if url.scheme != "https" or url.port not in WEBHOOK_PORTS:
+        raise RefusedTargetError("The address is not HTTPS on an allowed port.")
+    host = url.host or ""
+    is_number = ":" in host or host.rstrip(".").rsplit(".", 1)[-1].isdigit()
+    if is_number and not is_public(host):
+        raise RefusedTargetError("The address leads into a private network.")

@@ -1,0 +1,1 @@
+"""Publishes totals and alerts that were committed."""

@@ -1,0 +1,195 @@
+"""Follows the ledger's epoch: ends a worker of an earlier one, and brings the totals topic in line.
+
+After a restore the totals topic holds totals that the ledger no longer knows: newer ones, and those
+of calls that were never counted again. Once the workers have counted what Kafka still holds, one of
+them reads the topic, publishes every call again in the new epoch, and removes those that do not
+exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import aclosing, suppress
+from typing import Final
+
+import msgspec
+
+from ledger.calls.call import Call
+from ledger.postgres.clock import Clock
+from ledger.postgres.database import TRANSIENT_ERRORS, Connection
+from ledger.recording.batch_rows import read_calls
+from ledger.recording.epochs import (
+    EpochChangedError,
+    current_epoch,
+    epoch_of,
+    mark_published,
+    take_publishing_turn,
+)
+from ledger.recording.offsets import Stream, read_offsets
+from messaging.kafka import KafkaError, KafkaSettings
+from messaging.producer import Producing, Sent
+from messaging.topic_snapshot import end_offsets, newest_values
+from schemas.topics import CALL_TOTALS
+from streams.publishing.publisher import TotalsPublisher, totals_of
+
+LOOK_SECONDS: Final = 2
+STALLED_SECONDS: Final = 60
+"""Without progress for so long the wait ends: a later commit publishes its calls in any case."""
+KEYS_PER_ROUND: Final = 20_000
+CALLS_PER_READ: Final = 500
+REPEATS_MAX: Final = 20
+
+RETRYABLE_ERRORS: Final = (KafkaError, *TRANSIENT_ERRORS)
+
+_log = logging.getLogger(__name__)
+
+
+class _Versioned(msgspec.Struct):
+    """As much of a published total as is needed to compare it."""
+
+    version: int
+
+
+_decoder: Final = msgspec.json.Decoder(_Versioned)
+
+
+class EpochFollower:
+    """Checks the epoch every few seconds, and republishes totals where that is due."""
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        stream: Stream,
+        connect: Callable[[], Awaitable[Connection]],
+        producing: Producing,
+        publisher: TotalsPublisher,
+        epoch: int,
+        now: Clock,
+    ) -> None:
+        """Take the brokers, how to reach the database, the worker's epoch and clock."""
+        self._now = now
+        self._kafka = kafka
+        self._stream = stream
+        self._connect = connect
+        self._producing = producing
+        self._publisher = publisher
+        self._epoch = epoch
+        self._connection: Connection | None = None
+        self._ends: dict[int, int] | None = None
+        self._counted: dict[int, int] = {}
+        self._moved_ns = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follow until `stop`; raises EpochChangedError where the epoch is another one."""
+        try:
+            while not stop.is_set():
+                try:
+                    await self._look()
+                except RETRYABLE_ERRORS as error:
+                    _log.warning(
+                        "the epoch cannot be followed: %s", error, extra={"action": "epoch_retry"}
+                    )
+                    self._disconnect()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+        finally:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    async def _look(self) -> None:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._connect()
+        connection = self._connection
+        epoch, is_published = await current_epoch(connection)
+        if epoch != self._epoch:
+            raise EpochChangedError(self._epoch, epoch)
+        if is_published or not await take_publishing_turn(connection):
+            return
+        if await self._is_counted(connection):
+            await self._republish(connection)
+            self._disconnect()  # which gives the turn back
+
+    async def _is_counted(self, connection: Connection) -> bool:
+        """Return whether everything is counted that the stream held when this was first asked."""
+        if self._ends is None:
+            self._ends = await end_offsets(self._kafka, self._stream.topic)
+            self._moved_ns = time.monotonic_ns()
+        counted = await read_offsets(connection, self._stream)
+        if counted != self._counted:
+            self._counted, self._moved_ns = counted, time.monotonic_ns()
+        if all(counted.get(partition, 0) >= end for partition, end in self._ends.items()):
+            return True
+        return time.monotonic_ns() - self._moved_ns > STALLED_SECONDS * 1_000_000_000
+
+    async def _republish(self, connection: Connection) -> None:
+        published = removed = 0
+        lots = newest_values(self._kafka, CALL_TOTALS.name, KEYS_PER_ROUND)
+        async with aclosing(lots):
+            async for lot in lots:
+                outdated = [key.decode() for key, value in lot.items() if self._is_outdated(value)]
+                for start in range(0, len(outdated), CALLS_PER_READ):
+                    call_ids = outdated[start : start + CALLS_PER_READ]
+                    found = await self._publish(connection, call_ids)
+                    published += found
+                    removed += len(call_ids) - found
+        await mark_published(connection, self._epoch)
+        _log.warning(
+            "the totals topic is in line with epoch %d: %d calls published, %d removed",
+            self._epoch,
+            published,
+            removed,
+            extra={"action": "totals_republished", "published": published, "removed": removed},
+        )
+
+    def _is_outdated(self, value: bytes | None) -> bool:
+        """Return whether a record is of an earlier epoch."""
+        if value is None:
+            return False
+        try:
+            return epoch_of(_decoder.decode(value).version) < self._epoch
+        except msgspec.DecodeError:
+            return False
+
+    async def _publish(self, connection: Connection, call_ids: Collection[str]) -> int:
+        """Publish calls as they are, removing those that do not exist; returns how many exist.
+
+        A worker may publish a newer total meanwhile, which ours must not stay behind of: what has
+        changed by the time that ours is acknowledged is published again.
+        """
+        found: set[str] = set()
+        remaining = set(call_ids)
+        for _ in range(REPEATS_MAX):
+            some = await _owned(connection, remaining)
+            await self._publisher.publish(totals_of(some.values(), self._epoch, self._now()))
+            missing = remaining - some.keys()
+            await self._producing.send_records(
+                Sent(CALL_TOTALS.name, call_id.encode(), None) for call_id in missing
+            )
+            found |= some.keys()
+            now = await _owned(connection, remaining)
+            remaining = {
+                call_id
+                for call_id in remaining
+                if _version(now, call_id) != _version(some, call_id)
+            }
+            if not remaining:
+                break
+        return len(found)
+
+
+async def _owned(connection: Connection, call_ids: Collection[str]) -> dict[str, Call]:
+    """Return those of the calls that exist and whose owner is known."""
+    found = await read_calls(connection, sorted(call_ids))
+    return {call_id: call for call_id, call in found.items() if call.user_id is not None}
+
+
+def _version(calls: dict[str, Call], call_id: str) -> int | None:
+    call = calls.get(call_id)
+    return None if call is None else call.version

@@ -1,0 +1,292 @@
+"""What is unusual is found in a real database, each cause once, whoever looks and however often."""
+
+import asyncio
+import json
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from ledger.anomalies.detection import Detection, Looked
+from ledger.anomalies.rows import anomaly_store
+from ledger.anomalies.sweep_rows import take_turn
+from tests.support.anomalies import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NOW,
+    USD,
+    announced,
+    found,
+    look,
+    look_at_day,
+    row,
+    sweep,
+    sweep_from,
+    write_calls,
+    write_history,
+)
+from tests.support.ledger_rows import CENT, rows
+from tests.support.recording import fetch
+
+SPIKE = ("call_spike", "dear", "elevenlabs", True)
+
+
+async def test_a_spike_is_found_once_and_announced_with_it(database_url: str) -> None:
+    await write_history(database_url)
+    await write_calls(database_url, row("dear", NOW - MINUTE, elevenlabs=5 * USD))
+    assert await look(database_url, "dear", "dear", "nobody's") == Looked(1, 0)
+    assert await look(database_url, "dear", now=NOW + HOUR) == Looked(0, 0)
+    assert await found(database_url) == [SPIKE]
+    [(payload, key)] = await fetch(database_url, "SELECT payload, aggregateid FROM outbox")
+    event = json.loads(payload)
+    assert (key, event["type"]) == ("alice", "cost.anomaly.detected")
+    assert event["id"] == event["data"]["anomalyId"]
+    assert event["data"]["observed_usd"] == 5
+    assert event["data"]["expected_usd"] == 0.5
+    assert event["data"]["comparedWith"] == "own_persona_calls"
+    assert event["data"]["message"] == (
+        "This call cost 1 USD a minute at elevenlabs, 10 times the 0.1 USD that are usual of your "
+        "latest calls with this persona."
+    )
+
+
+async def test_many_that_look_at_once_find_it_once(database_url: str) -> None:
+    await write_history(database_url)
+    names = [f"dear-{n}" for n in range(5)]
+    await write_calls(
+        database_url, *(row(name, NOW - MINUTE, elevenlabs=5 * USD) for name in names)
+    )
+    looks = await asyncio.gather(*(look(database_url, *names) for _ in range(6)))
+    assert sum(one.found for one in looks) == 5
+    assert await announced(database_url) == 5
+
+
+async def test_a_transaction_that_fails_leaves_nothing_and_is_made_up_for(
+    database_url: str,
+) -> None:
+    await write_history(database_url)
+    await write_calls(database_url, row("dear", NOW - MINUTE, elevenlabs=5 * USD))
+
+    async def cut_off() -> None:
+        async with anomaly_store(database_url) as store, store.transaction() as connection:
+            assert (await Detection().look_at_calls(connection, ["dear"], NOW)).found == 1
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await cut_off()
+    assert (await found(database_url), await announced(database_url)) == ([], 0)
+    assert (await look(database_url, "dear")).found == 1
+    assert await announced(database_url) == 1
+
+
+async def test_a_spike_that_is_taken_back_is_resolved_and_never_told_again(
+    database_url: str,
+) -> None:
+    await write_history(database_url)
+    await write_calls(database_url, row("dear", NOW - MINUTE, elevenlabs=5 * USD))
+    await look(database_url, "dear")
+    right = json.dumps({"2026-03-15": {"elevenlabs": 50 * CENT, "twilio": CENT}})
+    wrong = (await fetch(database_url, "SELECT costs FROM calls WHERE call_id = 'dear'"))[0][0]
+    change = "UPDATE calls SET costs = $1 WHERE call_id = 'dear'"
+    await fetch(database_url, change, right)
+    assert await look(database_url, "dear") == Looked(0, 1)
+    assert await found(database_url) == [(*SPIKE[:3], False)]
+    await fetch(database_url, change, wrong)
+    assert await look(database_url, "dear") == Looked(0, 0)
+    assert await found(database_url) == [SPIKE]
+    assert await announced(database_url) == 1
+
+
+async def test_missing_legs_are_named_after_the_grace_and_resolved_by_a_late_cost(
+    database_url: str,
+) -> None:
+    await write_history(database_url)
+    lost = row("lost", NOW - 10 * MINUTE, twilio=0, elevenlabs=0)
+    await write_calls(database_url, lost)
+    assert await look(database_url, "lost") == Looked(0, 0)
+    later = NOW + 10 * MINUTE
+    assert await look(database_url, "lost", now=later) == Looked(2, 0)
+    assert await found(database_url) == [
+        ("missing_leg", "lost", "speech_synthesis", True),
+        ("missing_leg", "lost", "telephony", True),
+    ]
+    [(data,)] = await fetch(
+        database_url, "SELECT data FROM cost_anomalies WHERE part = 'telephony'"
+    )
+    anomaly = json.loads(data)
+    assert (anomaly["observed_usd"], anomaly["expected_usd"]) == (0, 0.07)
+    assert anomaly["message"] == (
+        "No telephony cost was recorded for this completed call of 5 minutes; "
+        "such a call usually costs 0.07 USD there."
+    )
+    async with rows(database_url) as ledger:
+        await ledger.event(
+            lost,
+            service="twilio",
+            operation="outbound_call",
+            usage=5,
+            unit="minutes",
+            cost_nano=7 * CENT,
+        )
+    assert await look(database_url, "lost", now=later) == Looked(0, 1)
+    assert ("missing_leg", "lost", "telephony", False) in await found(database_url)
+
+
+@pytest.mark.parametrize(
+    ("changes", "count"),
+    [
+        ({"status": "failed"}, 0),
+        ({"duration_ms": 29_000}, 0),
+        ({"status": "terminated"}, 4),
+        ({"status": "active"}, 0),
+    ],
+)
+async def test_which_calls_need_legs(
+    database_url: str, changes: dict[str, object], count: int
+) -> None:
+    call = row("bare", NOW - HOUR, twilio=0, deepgram=0, cerebras=0, elevenlabs=0)
+    for name, value in changes.items():
+        setattr(call, name, value)
+    await write_calls(database_url, call)
+    assert (await look(database_url, "bare")).found == count
+
+
+async def test_a_service_with_several_operations_shows_what_was_recorded(database_url: str) -> None:
+    await fetch(
+        database_url,
+        """INSERT INTO service_prices (service, class, operation, unit, price_usd, effective_from, source, set_by)
+           VALUES ('openai', 'api', 'tts', 'characters', 1, '2020-01-01Z', 'tests', 'tests')""",
+    )
+    call = row("talk", NOW - HOUR, cerebras=0, elevenlabs=0, openai=CENT)
+    await write_calls(database_url, call)
+    async with rows(database_url) as ledger:
+        await ledger.event(
+            call, service="openai", operation="tts", usage=1, unit="characters", cost_nano=CENT
+        )
+    await look(database_url, "talk")
+    assert await found(database_url) == [("missing_leg", "talk", "inference", True)]
+
+
+async def test_the_sweep_finds_what_nobody_heard(database_url: str) -> None:
+    await write_history(database_url)
+    await write_calls(
+        database_url,
+        row("dear", NOW - HOUR, elevenlabs=5 * USD),
+        row("lost", NOW - HOUR, twilio=0),
+        row("fresh", NOW - MINUTE, twilio=0),
+        row("judged long ago", NOW - 5 * HOUR, twilio=0),
+    )
+    await sweep_from(database_url, NOW - 2 * HOUR)
+    assert await sweep(database_url) == Looked(2, 0)
+    assert await sweep(database_url) == Looked(0, 0)
+    assert await found(database_url) == [SPIKE, ("missing_leg", "lost", "telephony", True)]
+    assert await sweep(database_url, NOW + HOUR) == Looked(1, 0)
+    assert await announced(database_url) == 3
+
+
+async def test_a_round_goes_through_all_users_in_steps(database_url: str) -> None:
+    users = [f"user-{n:03}" for n in range(120)]
+    await write_calls(database_url, *(row(f"of {u}", NOW - HOUR, u, twilio=0) for u in users))
+    await sweep_from(database_url, NOW - 2 * HOUR)
+    assert (await sweep(database_url)).found == 120
+
+
+async def test_only_one_has_its_turn(database_url: str) -> None:
+    await write_calls(database_url, row("lost", NOW - HOUR, twilio=0))
+    await sweep_from(database_url, NOW - 2 * HOUR)
+    async with anomaly_store(database_url) as store, store.transaction() as connection:
+        assert await take_turn(connection) is not None
+        assert await sweep(database_url) == Looked(0, 0)
+    assert (await sweep(database_url)).found == 1
+
+
+async def test_the_first_round_of_a_day_looks_days_back(database_url: str) -> None:
+    """What came a day late while nobody listened, and what resolves what was found long ago."""
+    await write_calls(
+        database_url,
+        row("late", NOW - 30 * HOUR, twilio=0),
+        row("old", NOW - 10 * DAY, twilio=0),
+    )
+    await look(database_url, "old")
+    await fetch(
+        database_url,
+        "UPDATE calls SET updated_at = $1, duration_ms = CASE call_id WHEN 'old' THEN 1 ELSE duration_ms END",
+        NOW - HOUR,
+    )
+    await sweep_from(database_url, NOW - 2 * HOUR)
+    assert await sweep(database_url) == Looked(0, 1)
+    await sweep_from(database_url, NOW - 2 * HOUR)
+    await fetch(database_url, "UPDATE anomaly_sweep SET closed_on = closed_on - 1")
+    assert await sweep(database_url) == Looked(1, 0)
+
+
+async def write_days(url: str, days: int, today: int, elevenlabs: int = 50 * CENT) -> None:
+    """Write two calls on each day before, and so many today."""
+    calls = [
+        row(f"past-{d}-{n}", NOW - d * DAY - n * HOUR) for d in range(1, days + 1) for n in (0, 1)
+    ]
+    calls += [
+        row(f"today-{n}", NOW - (n + 1) * MINUTE, elevenlabs=elevenlabs) for n in range(today)
+    ]
+    await write_calls(url, *calls)
+
+
+async def test_a_day_with_many_more_calls_is_one_anomaly(database_url: str) -> None:
+    await write_days(database_url, 35, 16)
+    assert await look_at_day(database_url, "alice", "bob") == Looked(1, 0)
+    assert await look_at_day(database_url, "alice", now=NOW + HOUR) == Looked(0, 0)
+    assert await found(database_url) == [("day_spike", "2026-03-15", "", True)]
+    [(message,)] = await fetch(database_url, "SELECT data::jsonb ->> 'message' FROM cost_anomalies")
+    assert message == (
+        "On 2026-03-15 all services together have cost 9.76 USD, 8 times the 1.22 USD that are "
+        "usual on a Sunday; elevenlabs rose most."
+    )
+    await fetch(database_url, "DELETE FROM user_day_costs WHERE day = '2026-03-15'")
+    assert await look_at_day(database_url, "alice") == Looked(0, 1)
+
+
+async def test_a_day_that_a_service_made_dear_names_it(database_url: str) -> None:
+    await write_days(database_url, 35, 2, elevenlabs=4 * USD)
+    assert (await look_at_day(database_url, "alice")).found == 1
+    assert await found(database_url) == [("day_spike", "2026-03-15", "elevenlabs", True)]
+
+
+async def test_a_day_that_one_call_made_dear_is_that_calls_anomaly(database_url: str) -> None:
+    await write_days(database_url, 35, 2)
+    await write_calls(database_url, row("dear", NOW - MINUTE, elevenlabs=9 * USD))
+    assert (await look(database_url, "dear")).found == 1
+    assert (await look_at_day(database_url, "alice")).found == 0
+
+
+async def test_the_sweep_judges_the_day_and_days_that_are_over(database_url: str) -> None:
+    await write_days(database_url, 35, 16)
+    await sweep_from(database_url, NOW - HOUR)
+    await sweep(database_url)
+    assert await found(database_url) == [("day_spike", "2026-03-15", "", True)]
+    await fetch(database_url, "TRUNCATE cost_anomalies, outbox")
+    tomorrow = NOW + DAY
+    await sweep_from(database_url, NOW + HOUR)
+    await sweep(database_url, tomorrow)
+    assert await found(database_url) == [("day_spike", "2026-03-15", "", True)]
+    [(closed_on,)] = await fetch(database_url, "SELECT closed_on FROM anomaly_sweep")
+    assert closed_on == tomorrow.date()
+
+
+async def test_the_database_takes_no_cause_twice(database_url: str) -> None:
+    """The unique key is the guarantee, whatever id somebody makes up."""
+    insert = """INSERT INTO cost_anomalies (anomaly_id, user_id, kind, subject, part, day, observed_nano, detected_at, data)
+                VALUES (gen_random_uuid(), 'alice', 'missing_leg', 'call-1', 'telephony', '2026-03-15', 0, now(), '{}')"""
+    await fetch(database_url, insert)
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await fetch(database_url, insert)
+
+
+async def test_users_of_other_personas_are_compared_with_others(database_url: str) -> None:
+    calls = [row(f"{n}", NOW - timedelta(hours=n + 1), f"user-{n % 6}") for n in range(30)]
+    await write_calls(database_url, *calls, row("dear", NOW, "newcomer", elevenlabs=5 * USD))
+    assert (await look(database_url, "dear")).found == 1
+    [(said,)] = await fetch(
+        database_url, "SELECT data::jsonb ->> 'comparedWith' FROM cost_anomalies"
+    )
+    assert said == "persona_calls"

@@ -1,0 +1,107 @@
+"""The watcher: judges what it hears once it settles, forgets nothing on a failure, keeps its limit."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from ledger.anomalies.rows import AnomalyStore, anomaly_store
+from streams.anomalies import watcher as module
+from streams.anomalies.watcher import Watcher, WatchOptions
+from tests.support.anomalies import (
+    HOUR,
+    MINUTE,
+    NOW,
+    USD,
+    announced,
+    found,
+    row,
+    sweep_from,
+    write_calls,
+    write_history,
+)
+from tests.support.recording import fetch, until
+
+OPTIONS = WatchOptions(settle_ms=0, look_ms=20, every=timedelta(days=1))
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[AnomalyStore]:
+    await write_history(database_url)
+    await write_calls(
+        database_url, *(row(f"dear-{n}", NOW - MINUTE, elevenlabs=5 * USD) for n in range(3))
+    )
+    async with anomaly_store(database_url) as store:
+        yield store
+
+
+async def test_what_is_heard_is_judged_once_it_has_settled(
+    store: AnomalyStore, database_url: str
+) -> None:
+    watcher = Watcher(store, replace(OPTIONS, settle_ms=100_000), lambda: NOW)
+    watcher.hear("dear-0")
+    assert not await watcher.look()
+    assert await found(database_url) == []
+    ready = Watcher(store, OPTIONS, lambda: NOW)
+    for _ in range(3):
+        ready.hear("dear-0")
+    assert not await ready.look()
+    assert len(await found(database_url)) == 1
+    await fetch(database_url, "DELETE FROM cost_anomalies")
+    await ready.look()
+    assert await found(database_url) == []  # it is forgotten
+
+
+async def test_many_are_judged_in_portions(
+    store: AnomalyStore, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CALLS_AT_ONCE", 2)
+    watcher = Watcher(store, OPTIONS, lambda: NOW)
+    for n in range(3):
+        watcher.hear(f"dear-{n}")
+    assert await watcher.look()
+    assert len(await found(database_url)) == 2
+    assert not await watcher.look()
+    assert len(await found(database_url)) == 3
+
+
+async def test_what_is_too_much_to_remember_the_sweep_finds(
+    store: AnomalyStore, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HEARD_MOST", 1)
+    await sweep_from(database_url, NOW - HOUR)
+    watcher = Watcher(store, replace(OPTIONS, every=MINUTE), lambda: NOW)
+    watcher.hear("dear-0")
+    watcher.hear("dear-1")
+    await watcher.look()
+    assert [one[1] for one in await found(database_url)] == ["dear-0"]
+    later = Watcher(store, replace(OPTIONS, every=MINUTE), lambda: NOW + HOUR)
+    await later.look()
+    assert len(await found(database_url)) == 3
+    assert await announced(database_url) == 3
+
+
+async def test_a_database_that_hangs_up_is_asked_again(
+    store: AnomalyStore, database_url: str
+) -> None:
+    stop = asyncio.Event()
+    watcher = Watcher(store, OPTIONS, lambda: NOW)
+    running = asyncio.create_task(watcher.run(stop))
+    for n in range(3):
+        watcher.hear(f"dear-{n}")
+        await fetch(
+            database_url,
+            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE application_name = 'cost-analytics anomalies' AND datname = current_database()""",
+        )
+        await asyncio.sleep(0.05)
+
+    async def all_found() -> bool:
+        return len(await found(database_url)) == 3
+
+    await until(all_found)
+    stop.set()
+    await running
+    assert await announced(database_url) == 3

@@ -1,0 +1,223 @@
+"""The view over everyone: sums that follow every write, seen by administrators alone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import combinations_with_replacement
+from typing import Any
+
+import asyncpg
+import pytest
+
+from ledger.postgres.statements import statements
+from ledger.postgres.viewers import Viewer, reader_pool
+from tests.support.api import Api, served_from, token
+from tests.support.events import cost, ended, started
+from tests.support.ledger_rows import CENT, LiveCallRow, Rows, rows
+from tests.support.logins import as_login
+from tests.support.recording import Desk, Log, assert_verified, fetch
+from tests.support.seeded import seeded
+
+NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
+PATH = "/api/admin/costs/analytics"
+ROOT = token("root", role="admin")
+
+
+@pytest.fixture
+async def ledger(database_url: str) -> AsyncIterator[Rows]:
+    async with rows(database_url) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    async with served_from(database_url, today=NOW.date()) as api:
+        yield api
+
+
+async def said(api: Api, query: str = "") -> dict[str, Any]:
+    data: dict[str, Any] = (await api.ask("GET", f"{PATH}?{query}", bearer=ROOT)).data
+    return data
+
+
+SEVEN_DAYS = {
+    "period": {
+        "start": "2025-11-12T00:00:00Z",
+        "end": "2025-11-19T23:59:59Z",
+        "label": "Last 7 days",
+    },
+    "totalUsers": 4,
+    "activeUsers": 3,
+    "newUsers": 2,
+    "totalCalls": 4,
+    "totalDuration_seconds": 1200,
+    "averageDuration_seconds": 300,
+    "averageCallsPerUser": Decimal("1.33"),
+    "totalRevenue": Decimal("19.96"),
+    "totalRefunded": Decimal("0.04"),
+    "totalCost": Decimal("3.6"),
+    "totalProfit": Decimal("16.32"),
+    "profitMarginPercent": "81.76%",
+    "costBreakdown": {
+        "api": Decimal("1.56"),
+        "infrastructure": Decimal("0.14"),
+        "transaction": Decimal("1.9"),
+    },
+    "costByService": {
+        "twilio": Decimal("0.56"),
+        "deepgram": Decimal("0.24"),
+        "cerebras": Decimal("0.04"),
+        "elevenlabs": Decimal("0.72"),
+        "raindrop": Decimal("0.08"),
+        "vultr": Decimal("0.04"),
+        "vercel": Decimal("0.02"),
+        "stripe": Decimal("1.9"),
+    },
+    "insights": {
+        "largestCostComponent": "stripe",
+        "largestCostComponentPercent": "52.78%",
+        "recommendations": [
+            "stripe is 52.78% of all cost: 1.9 USD of 3.6 USD. Prices 10 % lower there would "
+            "have saved 0.19 USD."
+        ],
+    },
+}
+
+
+async def test_everyone(api: Api, ledger: Rows) -> None:
+    for number, (user, days_ago) in enumerate(
+        [("alice", 0), ("alice", 1), ("bob", 7), ("carol", 40), ("carol", 2), ("dave", 50)]
+    ):
+        at = NOW - timedelta(days=days_ago)
+        await ledger.call(LiveCallRow(call_id=f"c{number}", user_id=user, at=at, refunded=CENT))
+    body = await said(api, "period=7d")
+    daily = body.pop("daily")
+    assert body == SEVEN_DAYS
+    assert [day["calls"] for day in daily] == [1, 0, 0, 0, 0, 1, 1, 1]
+    assert sum(day["totalCost"] for day in daily) == body["totalCost"]
+
+
+async def test_without_a_single_call(api: Api) -> None:
+    body = await said(api)
+    assert body["totalUsers"] == body["totalCalls"] == body["averageCallsPerUser"] == 0
+    assert body["insights"]["largestCostComponent"] is None
+    assert (await said(api, "period=custom&startDate=0001-01-01&endDate=0001-01-02"))[
+        "totalUsers"
+    ] == 0
+
+
+async def test_only_administrators_see_everyone(api: Api, ledger: Rows, database_url: str) -> None:
+    await ledger.call(LiveCallRow(call_id="c", user_id="alice", at=NOW))
+    for role in ("user", "service"):
+        assert (await api.ask("GET", PATH, bearer=token("alice", role=role))).code == "forbidden"
+    async with reader_pool(as_login(database_url, "api")) as readers:
+        for viewer, seen in ((Viewer("alice"), 0), (Viewer("root", reads_all=True), 1)):
+            async with readers.reading(viewer) as connection:
+                for table in ("everyone_days", "user_activity"):
+                    assert await connection.fetchval(f"SELECT count(*) FROM {table}") == seen
+    days = (date(2025, 11, 1), date(2025, 11, 30))
+    for reads_all in (True, False):  # where no policy applies
+        [row] = await fetch(
+            database_url, statements("reports/all_users")["everyone"], reads_all, *days, *days
+        )
+        assert (row["total"], bool(row["daily"])) == (int(reads_all), reads_all)
+
+
+async def test_a_recorded_stream_by_several_writers(database_url: str) -> None:
+    """Whatever order and whoever writes: the sums over everyone are those of users' days."""
+    log, stream = Log(), seeded(4_000)
+    batches = [
+        log.batch([one.value for one in stream.sent[n::40] if one.value], n) for n in range(40)
+    ]
+    desks = [Desk(database_url) for _ in range(4)]
+
+    async def work(number: int) -> None:
+        async with desks[number] as desk:
+            for batch in batches[number::4]:
+                await desk.record(batch)
+
+    await asyncio.gather(*map(work, range(4)))
+    await assert_verified(database_url)
+    [row] = await fetch(database_url, "SELECT sum(calls)::bigint AS calls FROM everyone_days")
+    [(calls,)] = await fetch(database_url, "SELECT count(*) FROM calls WHERE user_id IS NOT NULL")
+    assert row["calls"] == calls > 0
+    [(slots,)] = await fetch(database_url, "SELECT count(DISTINCT slot) FROM everyone_days")
+    assert slots > 1
+
+
+def days_text(first: date, after: date) -> str:
+    return f"{{[{first},{after})}}"
+
+
+async def test_a_late_event_moves_a_users_only_call_to_another_day(database_url: str) -> None:
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    after, before = midnight - timedelta(days=1), midnight - timedelta(days=1, minutes=1)
+    log = Log()
+    activity = "SELECT user_id, first_day, last_day, days::text FROM user_activity"
+    next_day = after.date() + timedelta(days=1)
+    async with Desk(database_url) as desk:
+        await desk.record(
+            log.batch([cost("one", "alice", time=after), ended("one", "alice", time=after)])
+        )
+        [row] = await fetch(database_url, activity)
+        assert tuple(row) == (
+            "alice",
+            after.date(),
+            after.date(),
+            days_text(after.date(), next_day),
+        )
+        await desk.record(log.batch([started("one", "alice", time=before)]))
+        [row] = await fetch(database_url, activity)
+        days = days_text(before.date(), after.date())
+        assert tuple(row) == ("alice", before.date(), before.date(), days)
+        await desk.record(log.batch([started("two", "alice", time=after)]))
+        [row] = await fetch(database_url, activity)
+        days = days_text(before.date(), next_day)
+        assert tuple(row) == ("alice", before.date(), after.date(), days)
+    await assert_verified(database_url)
+
+
+async def test_users_of_any_period_are_counted_as_their_days_say(
+    database_url: str, api: Api, ledger: Rows
+) -> None:
+    for user in range(6):
+        for day in range(6):
+            if (user * 7 + day * 5) % 4 == 0:
+                at = NOW - timedelta(days=day)
+                await ledger.call(LiveCallRow(call_id=f"{user}-{day}", user_id=f"u{user}", at=at))
+    query = """
+        SELECT count(DISTINCT user_id) FILTER (WHERE day BETWEEN $1 AND $2) AS active,
+               count(DISTINCT user_id) FILTER (WHERE day <= $2) AS total,
+               (SELECT count(*) FROM (SELECT min(day) AS day FROM user_days GROUP BY user_id) AS f
+                 WHERE day BETWEEN $1 AND $2) AS began
+        FROM user_days WHERE calls > 0
+    """
+    days = [NOW.date() - timedelta(days=number) for number in range(6, -2, -1)]
+    for first, last in combinations_with_replacement(days, 2):
+        body = await said(api, f"period=custom&startDate={first}&endDate={last}")
+        [row] = await fetch(database_url, query, first, last)
+        found = (body["activeUsers"], body["totalUsers"], body["newUsers"])
+        assert found == (row["active"], row["total"], row["began"]), (first, last)
+
+
+async def test_deadlocks_do_not_come_of_it(database_url: str) -> None:
+    """Writers of the same users and days, in opposite orders of arrival, all get through."""
+    at = datetime.now(UTC) - timedelta(hours=1)
+
+    async def work(number: int) -> None:
+        log = Log()
+        async with Desk(database_url) as desk:
+            for turn in range(10):
+                users = [f"u{user}" for user in range(8)]
+                events = [
+                    cost(f"{number}-{turn}-{user}", user, time=at)
+                    for user in (users if number % 2 else users[::-1])
+                ]
+                await desk.record(log.batch(events, partition=number))
+
+    await asyncio.gather(*map(work, range(4)))
+    await assert_verified(database_url)
+    connection = await asyncpg.connect(database_url)
+    assert await connection.fetchval("SELECT sum(calls)::bigint FROM everyone_days") == 320
+    await connection.close()

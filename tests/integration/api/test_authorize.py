@@ -1,0 +1,151 @@
+"""May this call start? Parallel calls cannot all pass on the same remainder."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from api.http.options import ApiOptions
+from tests.support.alerting import USD, change, just_now
+from tests.support.api import Answer, Api, served_from, token
+from tests.support.events import charged, cost, ended, started
+from tests.support.recording import Desk, Log, fetch
+
+PATH = "/api/costs/user/alice/authorize"
+NOW = just_now()
+SERVICE = token("voice-pipeline", role="service")
+
+
+@pytest.fixture(autouse=True)
+def present() -> None:
+    """Begin each test in its own present, or its day might be over by now."""
+    global NOW
+    NOW = just_now()
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    async with served_from(database_url) as api:
+        yield api
+
+
+async def ask(api: Api, call: str, **body: Any) -> Answer:
+    return await api.ask("POST", PATH, bearer=SERVICE, body={"callId": call, **body})
+
+
+async def test_a_hundred_at_once_share_what_remains(api: Api, database_url: str) -> None:
+    await change(database_url, "alice", daily_limit=(True, 10 * USD))
+    await _record(database_url, charged("earlier", time=NOW, amount="2.90", fee=0))
+    answers = await asyncio.gather(
+        *(ask(api, f"call-{number}", estimatedCost=1) for number in range(100))
+    )
+    allowed = [answer.data for answer in answers if answer.data["allowed"]]
+    assert len(allowed) == 7
+    assert {said["held"] for said in allowed} == {1}
+    denied = [answer.data for answer in answers if not answer.data["allowed"]]
+    assert {(said["budget"], said["remaining"], said["held"]) for said in denied} == {
+        ("daily", Decimal("0.1"), 0)
+    }
+    assert denied[0]["reason"] == "The daily budget leaves 0.1 USD, which is not enough."
+
+
+async def _record(database_url: str, *events: Any) -> None:
+    async with Desk(database_url) as desk:
+        await desk.record(Log().batch(events))
+
+
+async def test_a_hold_ends_with_the_call_its_charge_or_its_time(
+    api: Api, database_url: str
+) -> None:
+    await change(database_url, "alice", monthly_limit=(True, 10 * USD))
+
+    async def fits(call: str, amount: int) -> bool:
+        return bool((await ask(api, call, estimatedCost=amount)).data["allowed"])
+
+    assert await fits("call-1", 6)
+    assert not await fits("call-2", 6)
+    assert await fits("call-1", 6), "the same call asks again"
+    await _record(database_url, started(time=NOW), cost(time=NOW))
+    assert not await fits("call-2", 6)
+    await _record(database_url, ended(time=NOW, status="failed"))
+    assert await fits("call-2", 6)
+    await _record(database_url, charged("call-2", time=NOW, amount=1, fee=0))
+    assert await fits("call-3", 9)
+    assert not await fits("call-4", 1)
+    expire = "UPDATE budget_holds SET expires_at = now() - interval '1 second' RETURNING 1"
+    assert len(await fetch(database_url, expire)) == 1
+    assert await fits("call-4", 1)
+    assert [r[0] for r in await fetch(database_url, "SELECT call_id FROM budget_holds")] == [
+        "call-4"
+    ]
+
+
+async def test_by_cost_a_call_holds_what_it_has_not_spent_yet(database_url: str) -> None:
+    """What it has spent counts already, and must not be kept from other calls once more."""
+    await change(database_url, "alice", "cost", daily_limit=(True, 10 * USD))
+    async with served_from(database_url, options=ApiOptions(budget_basis="cost")) as api:
+        assert (await ask(api, "call-1", estimatedCost=6)).data["remaining"] == 10
+        await _record(database_url, cost(time=NOW, totalCost="2"), cost(time=NOW, totalCost="3"))
+        [spent] = await fetch(database_url, "SELECT sum(cost_nano)::bigint FROM user_spend")
+        assert spent[0] > 5 * USD  # a share of infrastructure is part of what a call costs
+        said = (await ask(api, "call-2", estimatedCost=4)).data
+        assert (said["allowed"], said["remaining"]) == (True, 4)
+        said = (await ask(api, "call-1", estimatedCost=6)).data
+        assert (said["allowed"], said["held"]) == (True, 6 - Decimal(spent[0]).scaleb(-9))
+        await _record(database_url, cost(time=NOW, totalCost="2"))  # more than it was to spend
+        said = (await ask(api, "call-3", estimatedCost="0.1")).data
+        assert not said["allowed"]
+        assert (await ask(api, "call-2", estimatedCost="0.1")).data["remaining"] == 10 - Decimal(
+            spent[0] + 2 * USD
+        ).scaleb(-9).normalize()
+
+
+async def test_a_finished_call_cannot_start_again(api: Api, database_url: str) -> None:
+    await _record(database_url, started(time=NOW), ended(time=NOW))
+    answer = await ask(api, "call-1", estimatedCost=1)
+    assert (answer.status, answer.code) == (409, "call_finished")
+
+
+async def test_an_expected_duration_is_turned_into_money(api: Api, database_url: str) -> None:
+    before = datetime.now(UTC)
+    said = (await ask(api, "call-1", expectedDuration_seconds=600)).data
+    assert (said["allowed"], said["held"], said["remaining"]) == (True, Decimal("4.99"), None)
+    until = datetime.fromisoformat(said["heldUntil"])
+    assert timedelta(minutes=35) <= until - before <= timedelta(minutes=36)
+    await change(database_url, "alice", call_limit=(True, USD))
+    said = (await ask(api, "call-2", expectedDuration_seconds="660")).data
+    assert (said["allowed"], said["budget"], said["remaining"]) == (False, "call", 1)
+    await _record(
+        database_url,
+        started("old", time=NOW),
+        cost("old", time=NOW, totalCost="0.465"),
+        ended("old", time=NOW, duration_seconds=60, status="failed"),
+    )
+    options = ApiOptions(budget_basis="cost")
+    async with served_from(database_url, options=options) as by_cost:
+        said = (await ask(by_cost, "call-3", expectedDuration_seconds=90)).data
+    assert (said["held"], said["allowed"]) == (Decimal("0.75"), True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"callId": "c"}, {"callId": "c", "estimatedCost": -1}, {"callId": "", "estimatedCost": 1},
+     {"callId": "c", "estimatedCost": 1, "expectedDuration_seconds": 1}, {"callId": "c", "cost": 1},
+     {"callId": "c", "expectedDuration_seconds": "long"}, {"estimatedCost": 1}],
+)  # fmt: skip
+async def test_what_cannot_be_asked_is_refused(api: Api, body: Any) -> None:
+    answer = await api.ask("POST", PATH, bearer=SERVICE, body=body)
+    assert (answer.status, answer.code) == (400, "invalid_body")
+
+
+async def test_only_services_and_admins_may_ask(api: Api) -> None:
+    body = {"callId": "c", "estimatedCost": 1}
+    for bearer, status in (
+        (token("alice"), 403),
+        (SERVICE, 200),
+        (token("root", role="admin"), 200),
+    ):
+        assert (await api.ask("POST", PATH, bearer=bearer, body=body)).status == status

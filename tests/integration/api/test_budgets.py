@@ -1,0 +1,213 @@
+"""Budgets over HTTP: what is kept, what is counted, and when."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from api.http.options import ApiOptions
+from ledger.budgets.budgets import BudgetBasis
+from tests.support.api import Answer, Api, served_from, token
+from tests.support.events import charged, cost, started
+from tests.support.ledger_rows import CENT, LiveCallRow, Rows, rows
+from tests.support.recording import Desk, Log
+
+PATH = "/api/costs/user/alice/budget"
+LEAP_DAY = date(2028, 2, 29)
+
+
+@pytest.fixture
+async def ledger(database_url: str) -> AsyncIterator[Rows]:
+    async with rows(database_url) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    async with served_from(database_url, today=LEAP_DAY) as api:
+        yield api
+
+
+async def put(api: Api, body: Any) -> Answer:
+    return await api.ask("PUT", PATH, bearer=token("alice"), body=body)
+
+
+async def test_who_set_nothing_has_no_limits(api: Api, ledger: Rows) -> None:
+    said = (await api.get(PATH, "alice")).data
+    assert said == {
+        "userId": "alice",
+        "dailyLimit_usd": None,
+        "monthlyLimit_usd": None,
+        "maxCostPerCall_usd": None,
+        "alertThreshold_percent": 80,
+        "thresholds": [80, 100],
+        "timezone": "UTC",
+        "autoCutoff": True,
+        "channels": [],
+        "limitVersions": {"daily": 0, "monthly": 0, "call": 0},
+        "currentDailySpend": 0,
+        "currentMonthlySpend": 0,
+        "dailyRemaining": None,
+        "monthlyRemaining": None,
+        "alertTriggered": False,
+        "burnRatePerHour": 0,
+        "dailyTimeToThreshold_seconds": None,
+        "monthlyTimeToThreshold_seconds": None,
+        "timeToThreshold_seconds": None,
+        "alerts": [],
+    }
+    assert (await put(api, {})).data == said
+    assert await ledger.connection.fetchval("SELECT count(*) FROM user_budget_settings") == 0
+
+
+async def test_what_is_not_named_stays(api: Api) -> None:
+    def settings(answer: Answer) -> tuple[Any, ...]:
+        said = answer.data
+        return said["dailyLimit_usd"], said["monthlyLimit_usd"], said["alertThreshold_percent"]
+
+    assert settings(await put(api, {"dailyLimit_usd": 1.5})) == (Decimal("1.5"), None, 80)
+    assert settings(await put(api, {"monthlyLimit_usd": "20"})) == (Decimal("1.5"), 20, 80)
+    changed = await put(api, {"alertThreshold_percent": 33.25})
+    assert settings(changed) == (Decimal("1.5"), 20, Decimal("33.25"))
+    assert settings(await put(api, {"dailyLimit_usd": None})) == (None, 20, Decimal("33.25"))
+    assert settings(await api.get(PATH, "alice")) == (None, 20, Decimal("33.25"))
+    assert changed.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_refused_change_changes_nothing(api: Api) -> None:
+    await put(api, {"dailyLimit_usd": 5})
+    for body in ({"dailyLimit_usd": 1, "monthlyLimit_usd": -1}, {"dailyLimit_usd": 1, "color": 1},
+                 b"{", [1]):  # fmt: skip
+        answer = await put(api, body)
+        assert (answer.status, answer.code) == (400, "invalid_body")
+    assert (await api.get(PATH, "alice")).data["dailyLimit_usd"] == 5
+
+
+@pytest.mark.parametrize(
+    ("basis", "day", "month"),
+    [("charged", "2.99", "7.98"), ("cost", "0.9", "1.8")],
+)
+async def test_days_and_months_are_those_of_the_calendar(
+    database_url: str, ledger: Rows, basis: BudgetBasis, day: str, month: str
+) -> None:
+    moments = [(2028, 1, 31), (2028, 2, 1), (2028, 2, 29), (2028, 3, 1), (2027, 2, 28)]
+    for number, moment in enumerate(moments):
+        at = datetime(*moment, 12, tzinfo=UTC)
+        refunded = 200 * CENT if moment == (2028, 2, 29) else 0
+        await ledger.call(
+            LiveCallRow(call_id=f"{number}", user_id="alice", at=at, refunded=refunded)
+        )
+    options = ApiOptions(budget_basis=basis)
+    async with served_from(database_url, today=LEAP_DAY, options=options) as api:
+        said = (await api.get(PATH, "alice")).data
+    assert (said["currentDailySpend"], said["currentMonthlySpend"]) == (
+        Decimal(day),
+        Decimal(month),
+    )
+
+
+async def test_what_remains_is_never_below_nothing(api: Api, ledger: Rows) -> None:
+    at = datetime(2028, 2, 29, 12, tzinfo=UTC)
+    await ledger.call(LiveCallRow(call_id="1", user_id="alice", at=at))
+    said = (await put(api, {"dailyLimit_usd": 4, "monthlyLimit_usd": 1000})).data
+    assert (said["dailyRemaining"], said["monthlyRemaining"]) == (0, Decimal("995.01"))
+    assert said["alertTriggered"] is True
+    said = (await put(api, {"dailyLimit_usd": None})).data
+    assert said["alertTriggered"] is False
+
+
+async def test_an_unchanged_budget_is_not_sent_again(api: Api) -> None:
+    tag = (await api.get(PATH, "alice")).headers["ETag"]
+    assert (await api.get(PATH, "alice", headers={"If-None-Match": tag})).status == 304
+    await put(api, {"dailyLimit_usd": 1})
+    assert (await api.get(PATH, "alice", headers={"If-None-Match": tag})).status == 200
+
+
+async def test_every_setting_can_be_set_and_is_said(database_url: str) -> None:
+    wanted = {
+        "maxCostPerCall_usd": "2.50",
+        "thresholds": [50, "90.5", 100, 50],
+        "timezone": "Europe/Berlin",
+        "autoCutoff": False,
+    }
+    async with served_from(database_url) as api:
+        said = (await put(api, wanted)).data
+        again = (await put(api, {"maxCostPerCall_usd": 3})).data
+    assert said["maxCostPerCall_usd"] == Decimal("2.5")
+    assert said["thresholds"] == [50, 80, Decimal("90.5"), 100]
+    assert (said["timezone"], said["autoCutoff"]) == ("Europe/Berlin", False)
+    assert said["limitVersions"] == {"daily": 0, "monthly": 0, "call": 1}
+    assert again["limitVersions"]["call"] == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [({"timezone": "Mars/Olympus"}, "timezone"), ({"timezone": 1}, "timezone"),
+     ({"thresholds": [0]}, "thresholds"), ({"thresholds": [1001]}, "thresholds"),
+     ({"thresholds": list(range(1, 30))}, "thresholds"), ({"thresholds": 50}, "thresholds"),
+     ({"autoCutoff": "yes"}, "autoCutoff"), ({"maxCostPerCall_usd": -1}, "maxCostPerCall_usd")],
+)  # fmt: skip
+async def test_a_wrong_setting_is_refused_by_name(api: Api, body: Any, named: str) -> None:
+    answer = await put(api, body)
+    assert answer.code == "invalid_body"
+    assert named in answer.json["error"]
+
+
+async def test_alerts_come_in_pages_latest_first(database_url: str) -> None:
+    now = datetime.now(UTC)
+    async with Desk(database_url) as desk, served_from(database_url) as api:
+        await put(api, {"dailyLimit_usd": 10, "thresholds": [10, 20, 30, 40]})
+        for number in range(5):
+            event = charged(f"call-{number}", time=now, amount=2, fee=0)
+            await desk.record(Log().batch([event], partition=number))
+        path = "/api/costs/user/alice/alerts"
+        seen: list[Any] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            page = (await api.get(f"{path}?limit=4{cursor}", "alice")).data
+            seen += page["alerts"]
+            cursor = page["nextCursor"] and f"&cursor={page['nextCursor']}"
+        budget = (await api.get(PATH, "alice")).data
+        for wrong in ("limit=0", "limit=201", "cursor=x", "cursor=-1", f"cursor={'9' * 30}"):
+            assert (await api.get(f"{path}?{wrong}", "alice")).code == "invalid_parameter"
+    assert [alert["threshold_percent"] for alert in seen] == [100, 80, 40, 30, 20, 10]
+    assert budget["alerts"] == seen
+    assert budget["alertTriggered"] is True
+
+
+async def test_active_calls_say_when_the_next_threshold_is_reached(database_url: str) -> None:
+    began = datetime.now(UTC) - timedelta(seconds=100)
+    events = [
+        started(time=began, expectedDuration_seconds=499),
+        cost(time=began, totalCost="0.965"),
+    ]
+    async with Desk(database_url) as desk:
+        await desk.record(Log().batch(events))
+    async with served_from(database_url) as api:
+        said = (await put(api, {"monthlyLimit_usd": 20})).data
+        assert said["burnRatePerHour"] == 36
+        assert said["timeToThreshold_seconds"] == said["monthlyTimeToThreshold_seconds"] == 1600
+        assert said["dailyTimeToThreshold_seconds"] is None
+    async with served_from(database_url, options=ApiOptions(budget_basis="cost")) as api:
+        said = (await api.get(PATH, "alice")).data
+        assert Decimal(34) <= said["burnRatePerHour"] <= 36
+
+
+async def test_channels_can_be_set_with_the_limits(database_url: str) -> None:
+    hook = {"type": "webhook", "address": "https://example.com/hook"}
+    async with served_from(database_url, options=ApiOptions(channel_types=("webhook",))) as api:
+        [made] = (await put(api, {"dailyLimit_usd": 5, "channels": [hook]})).data["channels"]
+        assert (made["type"], made["state"]) == ("webhook", "unverified")
+        assert made["secret"].startswith("whsec_")
+        [kept] = (await put(api, {"channels": [hook, hook]})).data["channels"]
+        assert kept == {name: value for name, value in made.items() if name != "secret"}
+        for wrong in ({"type": "email", "address": "a@example.com"}, {"type": "webhook"}, "email"):
+            answer = await put(api, {"dailyLimit_usd": 6, "channels": [wrong]})
+            assert (answer.status, answer.code) == (400, "invalid_body")
+        many = [{"type": "webhook", "address": f"https://example.com/{n}"} for n in range(11)]
+        assert (await put(api, {"dailyLimit_usd": 6, "channels": many})).status == 400
+        said = (await api.get(PATH, "alice")).data
+        assert (said["dailyLimit_usd"], said["channels"]) == (5, [kept])
+        assert (await put(api, {"channels": []})).data["channels"] == []

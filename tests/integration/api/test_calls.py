@@ -1,0 +1,152 @@
+"""One call in detail, beyond the documented example."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ledger.postgres.statements import statements
+from tests.support.api import Api, served_from, token
+from tests.support.ledger_rows import CENT, LiveCallRow, Rows, rows
+
+AT = datetime(2025, 10, 31, 23, 30, tzinfo=UTC)
+PATH = "/api/costs/call/a%2Fcall"
+
+
+def call(**changes: object) -> LiveCallRow:
+    return LiveCallRow(call_id="a/call", user_id="alice", at=AT, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def ledger(database_url: str) -> AsyncIterator[Rows]:
+    async with rows(database_url) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    async with served_from(database_url) as api:
+        yield api
+
+
+async def test_voided_lines_are_left_out_and_only_those(api: Api, ledger: Rows) -> None:
+    row = call(costs={"twilio": 3 * CENT})
+    await ledger.call(row)
+    spoken: dict[str, Any] = {
+        "service": "twilio",
+        "operation": "outbound_call",
+        "unit": "minutes",
+        "usage": 1,
+    }
+    kept = await ledger.event(row, cost_nano=3 * CENT, **spoken)
+    gone = await ledger.event(row, cost_nano=5 * CENT, **spoken)
+    # In another month than the call: a partition of its own.
+    late = AT + timedelta(days=40)
+    later = await ledger.event(row, time=late, cost_nano=0, **spoken)
+    await ledger.event(row, "cost.voided", time=late, voids=gone)
+    elsewhere = LiveCallRow(call_id="another", user_id="alice", at=AT)
+    await ledger.event(elsewhere, "cost.voided", voids=kept)
+    await ledger.event(elsewhere, cost_nano=7 * CENT, **spoken)
+    await ledger.event(row, "call.charged", service="stripe", cost_nano=1, amount_nano=9)
+    await ledger.event(row, "call.settled", cost_nano=1)
+    said = (await api.get(PATH, "alice")).data
+    assert [line["totalCost"] for line in said["apiCosts"]["twilio"]] == [Decimal("0.03"), 0]
+    assert sum(line["totalCost"] for line in said["apiCosts"]["twilio"]) == said["totalApiCost"]
+    assert later != kept
+
+
+async def test_a_call_over_several_days_is_one_call(api: Api, ledger: Rows) -> None:
+    await ledger.call(call())
+    await ledger.connection.execute(
+        "UPDATE calls SET costs = $1, charges = $2",
+        '{"2025-10-31": {"twilio": 1, "stripe": 5}, "2025-11-01": {"twilio": 2, "vultr": -4}}',
+        '{"2025-10-31": [100, 0], "2025-11-01": [50, 30]}',
+    )
+    said = (await api.get(PATH, "alice")).data
+    nano = Decimal("1E-9")
+    assert said["costByService"]["twilio"] == 3 * nano
+    assert said["totalCost"] == sum(said["costByService"].values()) == 4 * nano
+    assert (said["chargedToUser"], said["refunded"]) == (150 * nano, 30 * nano)
+    assert said["netRevenue"] == 115 * nano
+    assert said["grossProfit"] == 116 * nano
+    assert b"1.5E" not in (await api.get(PATH, "alice")).body
+
+
+async def test_a_service_is_whatever_the_catalogue_says_it_is(api: Api, ledger: Rows) -> None:
+    await ledger.connection.executemany(
+        """
+        INSERT INTO service_prices
+               (service, class, operation, unit, price_usd, effective_from, source, set_by)
+        VALUES ($1, $2, 'x', 'calls', 1, '2024-01-01Z', 'tests', 'tests')
+        """,
+        [("redis", "infrastructure"), ("paypal", "transaction"), ("gemini", "api")],
+    )
+    costs = {"redis": 1, "paypal": 2, "gemini": 4, "unheard-of": 8}
+    await ledger.call(call(costs=costs))
+    said = (await api.get(PATH, "alice")).data
+    nano = Decimal("1E-9")
+    assert said["infrastructureCosts"]["redis"] == {"costPerCall": 1 * nano}
+    assert said["transactionCosts"] == {"stripe": {"totalFee": 0}, "paypal": {"totalFee": 2 * nano}}
+    assert said["totalApiCost"] == 12 * nano
+    assert said["costByService"]["unheard-of"] == 8 * nano
+    assert said["totalCost"] == 15 * nano
+
+
+async def test_a_call_of_which_little_is_known_yet(api: Api, ledger: Rows) -> None:
+    row = call(costs={}, charged=0, persona_id=None, duration_ms=1_500, status="active",
+               estimated_count=2)  # fmt: skip
+    await ledger.call(row)
+    await ledger.connection.execute("UPDATE calls SET started_at = NULL, ended_at = NULL")
+    said = (await api.get(PATH, "alice")).data
+    assert (said["personaId"], said["startedAt"], said["endedAt"]) == (None, None, None)
+    assert (said["status"], said["estimated"]) == ("active", True)
+    assert said["duration_seconds"] == Decimal("1.5")
+    assert (said["totalCost"], said["grossMarginPercent"]) == (0, "0.00%")
+    assert all(lines == [] for lines in said["apiCosts"].values())
+    assert said["createdAt"] == "2025-10-31T23:30:00Z"
+
+
+async def test_what_has_not_changed_is_not_sent_again(api: Api, ledger: Rows) -> None:
+    await ledger.call(call())
+    first = await api.get(PATH, "alice")
+    tag = first.headers["ETag"]
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    for known in (tag, f'"other", {tag}', f"W/{tag}", "*"):
+        again = await api.get(PATH, "alice", headers={"If-None-Match": known})
+        assert (again.status, again.body) == (304, b"")
+        assert again.headers["ETag"] == tag
+    for other in ('"other"', "nonsense", ""):
+        sent = await api.get(PATH, "alice", headers={"If-None-Match": other})
+        assert sent.body == first.body
+    await ledger.connection.execute("UPDATE calls SET duration_ms = 1")
+    changed = await api.get(PATH, "alice", headers={"If-None-Match": tag})
+    assert changed.status == 200
+    assert changed.headers["ETag"] != tag
+    stranger = await api.get(PATH, "bob", headers={"If-None-Match": changed.headers["ETag"]})
+    assert stranger.status == 403
+
+
+async def test_a_head_request_says_the_same_without_the_body(api: Api, ledger: Rows) -> None:
+    await ledger.call(call())
+    whole = await api.get(PATH, "alice")
+    head = await api.ask("HEAD", PATH, bearer=token("alice"))
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["ETag"] == whole.headers["ETag"]
+    assert head.headers["Content-Length"] == str(len(whole.body))
+
+
+async def test_lines_are_found_by_an_index(ledger: Rows) -> None:
+    """The key of a call has another collation than its events: compared, no index would serve."""
+    await ledger.call(call())
+    await ledger.event(call(), service="twilio", cost_nano=1)
+    await ledger.connection.execute("SET enable_seqscan = off")
+    plan = await ledger.connection.fetch(
+        f"EXPLAIN {statements('reports/costs')['call']}".replace("$1", "'a/call'")
+        .replace("$2", "'alice'")
+        .replace("$3", "false")
+    )
+    text = "\n".join(line for (line,) in plan)
+    assert "Seq Scan on call_cost_events" not in text
+    assert "call_id_idx" in text

@@ -1,0 +1,185 @@
+"""Nobody meets another user's channels: not over HTTP, not by policy, not by query."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from api.http.options import ApiOptions
+from ledger.notifications.channels import (
+    Refusal,
+    Wanted,
+    list_channels,
+    replace_channels,
+)
+from ledger.postgres.statements import statements
+from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
+from schemas.notices import CHANNELS_MOST, NewChannel
+from streams.notifications.webhook import WebhookSender
+from tests.support.api import Answer, Api, served_from, token
+from tests.support.logins import as_login
+from tests.support.notices import (
+    alert,
+    courier,
+    until_ended,
+    write_alerts,
+    write_channel,
+)
+from tests.support.receivers import Says, receiver
+from tests.support.recording import fetch
+
+PATH = "/api/costs/user/alice/channels"
+
+
+ALICE, BOB, ROOT = Viewer("alice"), Viewer("bob"), Viewer("root", reads_all=True)
+ALL_TYPES = ApiOptions(channel_types=("email", "sms", "webhook"), webhook_allow_private=True)
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    async with served_from(database_url, options=ALL_TYPES) as api:
+        yield api
+
+
+@pytest.fixture
+async def readers(database_url: str) -> AsyncIterator[ReaderPool]:
+    async with reader_pool(as_login(database_url, "api")) as readers:
+        yield readers
+
+
+async def post(api: Api, path: str = "", body: Any = None, user: str = "alice") -> Answer:
+    return await api.ask("POST", PATH + path, bearer=token(user), body=body or {})
+
+
+async def test_other_users_channels_and_none_look_alike(api: Api, database_url: str) -> None:
+    theirs = await write_channel(database_url, "https://example.com/", user_id="bob")
+    answers = []
+    for channel in (theirs, str(uuid4()), "nonsense"):
+        one = f"{PATH}/{channel}"
+        answers += [
+            await api.ask("DELETE", one, bearer=token()),
+            await api.ask("POST", f"{one}/verify", bearer=token(), body={"code": "1"}),
+            await api.ask("POST", f"{one}/verify", bearer=token(), body={}),
+            await api.ask("POST", f"{one}/test", bearer=token(), body={}),
+            await api.get(f"{one}/deliveries", "alice"),
+        ]
+    assert {(answer.status, answer.body) for answer in answers} == {(403, answers[0].body)}
+    assert (await api.get(PATH, "alice")).data == {"channels": []}
+    bobs = PATH.replace("alice", "bob")
+    assert (await api.get(bobs, "alice")).code == "forbidden"
+    admin = token("root", role="admin")
+    assert len((await api.ask("GET", bobs, bearer=admin)).data["channels"]) == 1
+
+
+TABLES = ("notice_channels", "notice_codes", "notice_deliveries", "notice_attempts")
+
+
+@pytest.fixture
+async def written(database_url: str) -> str:
+    """A channel, a code, a delivery and an attempt of alice and of bob each."""
+    for user in ("alice", "bob"):
+        channel = await write_channel(database_url, "https://example.com/", user_id=user)
+        await fetch(
+            database_url,
+            """WITH code AS (INSERT INTO notice_codes VALUES ($1::text::uuid, $2, '\\x00', 0, now())),
+                    delivery AS (INSERT INTO notice_deliveries (channel_id, user_id, kind)
+                                 VALUES ($1::text::uuid, $2, 'test') RETURNING delivery_id)
+               INSERT INTO notice_attempts SELECT delivery_id, 1, $2 FROM delivery""",
+            channel,
+            user,
+        )
+    return database_url
+
+
+@pytest.mark.parametrize("table", TABLES)
+async def test_the_policies_hide_other_users(written: str, table: str) -> None:
+    forgetful = f"SELECT user_id FROM {table} ORDER BY 1"
+    async with reader_pool(as_login(written, "api")) as readers:
+        for viewer, seen in ((ALICE, ["alice"]), (Viewer("no"), []), (ROOT, ["alice", "bob"])):
+            async with readers.reading(viewer) as connection:
+                assert [row[0] for row in await connection.fetch(forgetful)] == seen
+
+
+async def test_the_api_reads_no_secret_and_no_code_back(written: str) -> None:
+    for query in ("SELECT secret FROM notice_channels", "SELECT code FROM notice_deliveries",
+                  "SELECT * FROM notice_channels", "DELETE FROM notice_deliveries",
+                  "DELETE FROM notice_attempts", "UPDATE notice_channels SET user_id = 'x'",
+                  "UPDATE notice_channels SET secret = 'x'"):  # fmt: skip
+        async with reader_pool(as_login(written, "api")) as readers:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with readers.writing(ROOT) as connection:
+                    await connection.execute(query)
+
+
+async def test_the_queries_hide_other_users_where_no_policy_applies(written: str) -> None:
+    """Every statement about a channel of alice's, run as a superuser for a viewer who may not."""
+    queries = statements("notifications/channels")
+    connection = await asyncpg.connect(written)
+    channel = await connection.fetchval(
+        "SELECT channel_id::text FROM notice_channels WHERE user_id = 'alice'"
+    )
+    more = {
+        "list": (), "one": (channel,), "code": (channel,), "create": ("email", "a@b.c", None),
+        "remove": (channel,), "set_code": (channel, b"x", 60), "count_guess": (channel,),
+        "drop_code": (channel,), "verify": (channel,), "resume": (channel,),
+        "ask": (channel, "test", None), "supersede": (channel,), "withdraw": (channel,),
+        "deliveries": (channel, 2**62, 10), "recent": ("test", channel, 3600),
+    }  # fmt: skip
+    assert queries.keys() == more.keys() | {"turn"}
+    try:
+        for name, rest in more.items():
+            if name == "recent":
+                [row] = await connection.fetch(queries[name], "alice", *BOB, *rest)
+                assert row["asked"] == 0
+                continue
+            status = await connection.execute(queries[name], "alice", *BOB, *rest)
+            assert status.split()[-1] == "0", name
+    finally:
+        await connection.close()
+
+
+EMAIL, SMS = Wanted("email", "a@example.com"), Wanted("sms", "+14155550123")
+HOOK = Wanted("webhook", "https://example.com/")
+
+
+async def test_channels_can_be_replaced_as_a_whole(readers: ReaderPool, database_url: str) -> None:
+    kept = await write_channel(database_url, EMAIL.address, kind="email")
+    await write_channel(database_url, SMS.address, kind="sms")
+    async with readers.writing(ALICE) as connection:
+        made = await replace_channels(connection, ALICE, "alice", [HOOK, EMAIL, HOOK])
+    assert not isinstance(made, Refusal)
+    assert [(one.type, one.state) for one in made] == [
+        ("email", "verified"),
+        ("webhook", "unverified"),
+    ]
+    assert made[0].channel_id == kept
+    assert isinstance(made[1], NewChannel)
+    assert made[1].secret is not None
+    async with readers.reading(ALICE) as connection:
+        listed = await list_channels(connection, ALICE, "alice")
+    assert [one.type for one in listed] == ["email", "webhook"]
+    async with readers.writing(ALICE) as connection:
+        assert await replace_channels(connection, ALICE, "alice", [HOOK]) == [listed[1]]
+        assert await replace_channels(connection, ALICE, "alice", []) == []
+        many = [Wanted("email", f"a{n}@example.com") for n in range(CHANNELS_MOST + 1)]
+        assert isinstance(await replace_channels(connection, ALICE, "alice", many), Refusal)
+        assert isinstance(await replace_channels(connection, BOB, "alice", [HOOK]), Refusal)
+
+
+async def test_disabled_channels_are_verified_anew(api: Api, database_url: str) -> None:
+    async with receiver(Says(410)) as endpoint:
+        channel = await write_channel(database_url, endpoint.url)
+        await write_alerts(database_url, alert())
+        async with courier(database_url, {"webhook": WebhookSender(allow_private=True)}):
+            await until_ended(database_url, 1)
+            assert (await api.get(PATH, "alice")).data["channels"][0]["state"] == "disabled"
+            asked = await api.ask("POST", f"{PATH}/{channel}/verify", bearer=token("alice"))
+            assert asked.data["state"] == "disabled"  # without any body, too
+            await until_ended(database_url, 2)
+            code = endpoint.got[1].json["data"]["challenge"]
+            verified = (await post(api, f"/{channel}/verify", {"code": code})).data
+            assert (verified["state"], verified["reason"]) == ("verified", None)
+            await write_alerts(database_url, alert())
+            assert await until_ended(database_url, 3) == ["failed", "delivered", "delivered"]

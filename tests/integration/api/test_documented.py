@@ -1,0 +1,196 @@
+"""The example of the product's documentation, to the cent: twelve calls of one user in a month."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from api.http.options import ApiOptions
+from tests.support.api import Api, served_from, token
+from tests.support.ledger_rows import CENT, LiveCallRow, rows
+
+NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
+CALLS = [
+    LiveCallRow(
+        call_id=f"call-{number}",
+        user_id="alice",
+        persona_id="brad_001" if number < 8 else "sarah_001",
+        # One of them today, all of them this month.
+        at=NOW - timedelta(days=number),
+    )
+    for number in range(12)
+]
+CALL = "/api/costs/call/call-0"
+SPENDING = "/api/costs/user/alice/spending"
+BUDGET = "/api/costs/user/alice/budget"
+
+
+def usd(text: str) -> Decimal:
+    return Decimal(text)
+
+
+@pytest.fixture
+async def written(database_url: str) -> str:
+    async with rows(database_url) as ledger:
+        for call in CALLS:
+            await ledger.call(call)
+        await ledger.event(
+            CALLS[0],
+            service="twilio",
+            operation="outbound_call",
+            usage=10,
+            unit="minutes",
+            cost_nano=14 * CENT,
+            price_id=1,
+            data='{"sid": "CA1"}',
+        )
+    return database_url
+
+
+@pytest.fixture
+async def api(written: str) -> AsyncIterator[Api]:
+    async with served_from(written, today=NOW.date()) as api:
+        yield api
+
+
+DOCUMENTED_CALL = {
+    "callId": "call-0",
+    "userId": "alice",
+    "personaId": "brad_001",
+    "status": "completed",
+    "duration_seconds": 300,
+    "apiCosts": {
+        "twilio": [
+            {
+                "service": "twilio",
+                "operation": "outbound_call",
+                "usage": 10,
+                "unit": "minutes",
+                "unitCost": usd("0.014"),
+                "totalCost": usd("0.14"),
+                "metadata": {"sid": "CA1"},
+            }
+        ],
+        "deepgram": [],
+        "cerebras": [],
+        "elevenlabs": [],
+    },
+    "infrastructureCosts": {
+        "raindrop": {"costPerCall": usd("0.02")},
+        "vultr": {"costPerCall": usd("0.01")},
+        "vercel": {"costPerCall": usd("0.005")},
+    },
+    "transactionCosts": {"stripe": {"totalFee": usd("0.475")}},
+    "totalApiCost": usd("0.39"),
+    "totalInfrastructureCost": usd("0.035"),
+    "totalTransactionCost": usd("0.475"),
+    "totalCost": usd("0.9"),
+    "costByService": {
+        "twilio": usd("0.14"),
+        "deepgram": usd("0.06"),
+        "cerebras": usd("0.01"),
+        "elevenlabs": usd("0.18"),
+        "raindrop": usd("0.02"),
+        "vultr": usd("0.01"),
+        "vercel": usd("0.005"),
+        "stripe": usd("0.475"),
+    },
+    "chargedToUser": usd("4.99"),
+    "refunded": 0,
+    "netRevenue": usd("4.515"),
+    "grossProfit": usd("4.09"),
+    "grossMargin": usd("0.819639"),
+    "grossMarginPercent": "81.96%",
+    "estimated": False,
+    "archivedEvents": 0,
+    "createdAt": "2025-11-19T12:00:00Z",
+    "calculatedAt": "2025-11-19T12:00:00Z",
+    "startedAt": "2025-11-19T12:00:00Z",
+    "endedAt": "2025-11-19T12:00:00Z",
+}
+
+
+async def test_the_call(api: Api) -> None:
+    answer = await api.get(CALL, "alice")
+    assert answer.data == DOCUMENTED_CALL
+    assert b'"totalCost":0.9,' in answer.body
+
+
+async def test_the_spending(api: Api) -> None:
+    said = (await api.get(SPENDING, "alice")).data
+    daily = said.pop("daily")
+    assert said == {
+        "userId": "alice",
+        "period": {
+            "start": "2025-10-20T00:00:00Z",
+            "end": "2025-11-19T23:59:59Z",
+            "label": "Last 30 days",
+        },
+        "totalCalls": 12,
+        "totalDuration_seconds": 3600,
+        "averageDuration_seconds": 300,
+        "totalCost": usd("10.8"),
+        "totalApiCost": usd("4.68"),
+        "totalInfrastructureCost": usd("0.42"),
+        "totalTransactionCost": usd("5.7"),
+        "averageCostPerCall": usd("0.9"),
+        "totalCharged": usd("59.88"),
+        "totalRefunded": 0,
+        "totalNetRevenue": usd("54.18"),
+        "totalGrossProfit": usd("49.08"),
+        "averageMarginPercent": "81.96%",
+        "costByService": {
+            "twilio": usd("1.68"),
+            "deepgram": usd("0.72"),
+            "cerebras": usd("0.12"),
+            "elevenlabs": usd("2.16"),
+            "raindrop": usd("0.24"),
+            "vultr": usd("0.12"),
+            "vercel": usd("0.06"),
+            "stripe": usd("5.7"),
+        },
+        "topPersonas": [
+            {"personaId": "brad_001", "calls": 8, "totalCost": usd("7.2")},
+            {"personaId": "sarah_001", "calls": 4, "totalCost": usd("3.6")},
+        ],
+    }
+    assert len(daily) == 31
+    assert daily[-1] == {
+        "date": "2025-11-19",
+        "calls": 1,
+        "totalCost": usd("0.9"),
+        "chargedToUser": usd("4.99"),
+        "grossProfit": usd("4.09"),
+        "costByService": DOCUMENTED_CALL["costByService"],
+    }
+    for name, total in (("calls", "totalCalls"), ("totalCost", "totalCost"),
+                        ("chargedToUser", "totalCharged"), ("grossProfit", "totalGrossProfit")):  # fmt: skip
+        assert sum(day[name] for day in daily) == said[total]
+
+
+DOCUMENTED_BUDGET = {
+    "userId": "alice",
+    "dailyLimit_usd": 10,
+    "monthlyLimit_usd": 100,
+    "alertThreshold_percent": 80,
+    "currentDailySpend": usd("4.99"),
+    "currentMonthlySpend": usd("59.88"),
+    "dailyRemaining": usd("5.01"),
+    "monthlyRemaining": usd("40.12"),
+    "alertTriggered": False,
+}
+
+
+async def test_the_budget(api: Api) -> None:
+    limits = {"dailyLimit_usd": 10.00, "monthlyLimit_usd": "100.00"}
+    put = await api.ask("PUT", BUDGET, bearer=token("alice"), body=limits)
+    for said in (put.data, (await api.get(BUDGET, "alice")).data):
+        assert {name: said[name] for name in DOCUMENTED_BUDGET} == DOCUMENTED_BUDGET
+
+
+async def test_the_budget_where_spend_is_what_calls_cost(written: str) -> None:
+    options = ApiOptions(budget_basis="cost")
+    async with served_from(written, today=NOW.date(), options=options) as api:
+        said = (await api.get(BUDGET, "alice")).data
+    assert (said["currentDailySpend"], said["currentMonthlySpend"]) == (usd("0.9"), usd("10.8"))

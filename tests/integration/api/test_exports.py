@@ -1,0 +1,168 @@
+"""Files of a user's data: whole and exact, at the client's pace, and never cut off unnoticed."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import asyncpg
+import pytest
+
+from tests.support.api import Api, served_from, token
+from tests.support.ledger_rows import CENT, LiveCallRow, Rows, rows
+from tests.support.recording import Desk, Log, fetch
+from tests.support.seeded import seeded
+
+NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
+PATH = "/api/costs/user/alice/export.csv"
+SPAN = "startDate=2025-11-01&endDate=2025-11-30"
+
+
+@pytest.fixture
+async def ledger(database_url: str) -> AsyncIterator[Rows]:
+    async with rows(database_url) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    async with served_from(database_url, today=NOW.date()) as api:
+        yield api
+
+
+def read(body: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(body.decode(), newline=""), strict=True))
+
+
+async def exported(api: Api, query: str, user: str = "alice") -> list[dict[str, str]]:
+    answer = await api.get(f"/api/costs/user/{user}/export.csv?{query}", user)
+    assert answer.status == 200, answer.body
+    return read(answer.body)
+
+
+def nano(cells: list[str]) -> int:
+    return int(sum((Decimal(cell) for cell in cells), Decimal(0)).scaleb(9))
+
+
+async def test_a_file_says_what_it_is(api: Api) -> None:
+    answer = await api.get(f"{PATH}?type=daily&{SPAN}", "alice")
+    assert answer.headers["Content-Disposition"] == (
+        'attachment; filename="cost-analytics-daily-alice-2025-11-01-2025-11-30.csv"'
+    )
+    assert answer.headers["Content-Type"].startswith("text/csv; charset=utf-8")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.body.count(b"\r\n") == 1
+    awkward = "%22..%2F%0D%0A%C3%A4%20x%22"
+    name = (await api.ask("GET", f"/api/costs/user/{awkward}/export.csv?type=calls",
+                          bearer=token("root", role="admin"))).headers["Content-Disposition"]  # fmt: skip
+    assert name == 'attachment; filename="cost-analytics-calls-_.._x_-2025-10-20-2025-11-19.csv"'
+    head = await api.ask("HEAD", f"{PATH}?type=events", bearer=token("alice"))
+    assert (head.status, head.body) == (200, b"")
+    assert "cost-analytics-events-alice" in head.headers["Content-Disposition"]
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("", "type"),
+        ("type=everything", "type"),
+        ("type=calls&startDate=2025-11-01", "endDate"),
+        ("type=calls&startDate=2025-11-02&endDate=2025-11-01", "endDate"),
+        ("type=calls&startDate=2024-01-01&endDate=2025-11-01", "endDate"),
+        ("type=calls&period=7d&startDate=2025-11-01", "startDate"),
+    ],
+)
+async def test_what_makes_no_sense_is_named(api: Api, query: str, named: str) -> None:
+    answer = await api.get(f"{PATH}?{query}", "alice")
+    assert answer.code == "invalid_parameter"
+    assert f"`{named}`" in answer.json["error"]
+
+
+async def test_only_the_days_asked_for_and_only_ones_own(api: Api, ledger: Rows) -> None:
+    for number, (user, days_ago) in enumerate(
+        [("alice", 0), ("alice", 19), ("alice", 18), ("alice", -12), ("bob", 1)]
+    ):
+        call = LiveCallRow(call_id=f"c{number}", user_id=user, at=NOW - timedelta(days=days_ago))
+        await ledger.call(call)
+        await ledger.event(call, service="twilio", cost_nano=1)
+    assert [row["callId"] for row in await exported(api, f"type=calls&{SPAN}")] == ["c0", "c2"]
+    assert [row["callId"] for row in await exported(api, f"type=events&{SPAN}")] == ["c0", "c2"]
+    days = [row["date"] for row in await exported(api, f"type=daily&{SPAN}")]
+    assert days == ["2025-11-01", "2025-11-19"]
+    assert (await exported(api, "type=daily&startDate=9999-12-30&endDate=9999-12-31")) == []
+    assert (await api.get(f"{PATH}?type=calls", "bob")).code == "forbidden"
+
+
+async def test_a_file_of_a_recorded_stream_equals_the_ledger(database_url: str, api: Api) -> None:
+    """Late and repeated events, voids, refunds: every sum of every file is that of the ledger."""
+    log, stream = Log(), seeded(2_000)
+    async with Desk(database_url) as desk:
+        await desk.record(log.batch(one.value for one in stream.sent if one.value))
+    today = datetime.now(UTC).date()
+    span = f"startDate={today - timedelta(days=3)}&endDate={today}"
+    users = [row[0] for row in await fetch(database_url, "SELECT DISTINCT user_id FROM user_days")]
+    assert len(users) > 10
+    lines = {
+        kind: [row for user in users for row in await exported(api, f"type={kind}&{span}", user)]
+        for kind in ("events", "calls", "daily")
+    }
+    totals = """
+        SELECT (SELECT sum(cost_nano)::bigint FROM user_day_costs) AS cost,
+               (SELECT sum(charged_nano)::bigint FROM user_days) AS charged,
+               (SELECT sum(refunded_nano)::bigint FROM user_days) AS refunded
+    """
+    [ledger] = await fetch(database_url, totals)
+    for kind in ("calls", "daily"):
+        assert nano([row["totalCost_usd"] for row in lines[kind]]) == ledger["cost"]
+        assert nano([row["chargedToUser_usd"] for row in lines[kind]]) == ledger["charged"]
+        assert nano([row["refunded_usd"] for row in lines[kind]]) == ledger["refunded"]
+    counted = [row for row in lines["events"] if row["voided"] == "false"]
+    assert nano([row["cost_usd"] for row in counted]) == ledger["cost"]
+    paid = [r["amount_usd"] for r in counted if r["type"] in {"call.charged", "call.settled"}]
+    assert nano(paid) == ledger["charged"]
+    [(entries,)] = await fetch(
+        database_url, "SELECT count(*) FROM call_cost_events WHERE type <> 'call.settled'"
+    )
+    own = [row for row in lines["events"] if row["type"] != "call.settled"]
+    assert len({(row["source"], row["id"]) for row in own}) == len(own) == entries
+    [(calls,)] = await fetch(database_url, "SELECT count(*) FROM calls WHERE user_id IS NOT NULL")
+    assert sum(int(row["calls"]) for row in lines["daily"]) == len(lines["calls"]) == calls
+    by_service = await fetch(
+        database_url, "SELECT service, sum(cost_nano)::bigint FROM user_day_costs GROUP BY 1"
+    )
+    for service, cost in by_service:
+        of_service = [row["cost_usd"] for row in counted if row["service"] == service]
+        assert nano(of_service) == cost, service
+
+
+async def test_the_longest_span_is_that_of_spending(api: Api) -> None:
+    first = date(2025, 11, 19) - timedelta(days=399)
+    query = f"type=calls&startDate={first}&endDate=2025-11-19"
+    assert (await api.get(f"{PATH}?{query}", "alice")).status == 200
+
+
+async def test_amounts_that_are_numbers_stay_numbers(api: Api, ledger: Rows) -> None:
+    await ledger.call(
+        LiveCallRow(
+            call_id="=1+1", user_id="alice", at=NOW, costs={"twilio": 3 * CENT}, charged=CENT
+        )
+    )
+    [line] = await exported(api, f"type=calls&{SPAN}")
+    assert (line["callId"], line["grossProfit_usd"]) == ("'=1+1", "-0.02")
+
+
+async def test_the_policies_hold_for_exports(database_url: str, ledger: Rows) -> None:
+    from ledger.postgres.statements import statements
+
+    call = LiveCallRow(call_id="bobs", user_id="bob", at=NOW)
+    await ledger.call(call)
+    await ledger.event(call, service="twilio", cost_nano=1)
+    span = (NOW - timedelta(days=1), NOW + timedelta(days=1))
+    connection = await asyncpg.connect(database_url)
+    for statement in statements("reports/exports").values():
+        assert await connection.fetch(statement, "bob", "alice", False, *span) == []
+        assert len(await connection.fetch(statement, "bob", "bob", False, *span)) == 1
+        assert len(await connection.fetch(statement, "bob", "root", True, *span)) == 1
+    await connection.close()

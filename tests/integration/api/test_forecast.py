@@ -1,0 +1,154 @@
+"""Forecasts over HTTP: from days in the database, exact in JSON, held to their schema."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from api.http.options import ApiOptions
+from schemas import generate
+from tests.support.api import Api, served_from, token
+from tests.support.ledger_rows import CENT, LiveCallRow, rows
+
+NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
+PATH = "/api/costs/user/alice/forecast"
+SCHEMA = json.loads((generate.FOLDER / "forecast.schema.json").read_text())
+CALL = {"twilio": 40 * CENT, "stripe": 50 * CENT}
+
+
+@pytest.fixture
+async def written(database_url: str) -> str:
+    """Two calls a day for 40 days, one call today so far, and a call long ago."""
+    async with rows(database_url) as ledger:
+        for number in range(81):
+            await ledger.call(
+                LiveCallRow(
+                    call_id=f"call-{number}",
+                    user_id="alice",
+                    persona_id=f"persona-{number % 3}",
+                    at=NOW - timedelta(days=(number + 1) // 2),
+                    costs=CALL,
+                )
+            )
+        await ledger.call(
+            LiveCallRow(call_id="of-bob", user_id="bob", at=NOW - timedelta(days=500))
+        )
+    return database_url
+
+
+@pytest.fixture
+async def api(written: str) -> AsyncIterator[Api]:
+    async with served_from(written, today=NOW.date()) as api:
+        yield api
+
+
+async def test_a_week(api: Api) -> None:
+    answer = await api.get(f"{PATH}?period=weekly", "alice")
+    Draft202012Validator(SCHEMA).validate(json.loads(answer.body))
+    said = answer.data
+    assert (said["periodStart"], said["periodEnd"]) == (
+        "2025-11-19T00:00:00Z",
+        "2025-11-25T23:59:59Z",
+    )
+    assert (said["basedOnDays"], said["historicalCalls"]) == (40, 80)
+    assert said["historicalCost"] == 72
+    assert said["historicalRevenue"] == Decimal("399.2")
+    assert said["todaySoFar"] == {
+        "calls": 1,
+        "cost": Decimal("0.9"),
+        "revenue": Decimal("4.99"),
+    }
+    # A call today, the half of a day to come, and six days.
+    assert said["forecastedCalls"] == 14
+    assert said["forecastedCost"] == pytest.approx(Decimal("12.6"), abs=Decimal("1e-8"))
+    assert said["forecastedRevenue"] == pytest.approx(Decimal("69.86"), abs=Decimal("1e-7"))
+    assert said["forecastedProfit"] == said["forecastedRevenue"] - said["forecastedCost"]
+    assert said["costInterval"]["low"] <= said["forecastedCost"] <= said["costInterval"]["high"]
+    assert said["interval_percent"] == 80
+    assert said["confidence"] > Decimal("0.7")
+    assert said["limits"] == {"daily": None, "monthly": None}
+    assert said["warnings"] == []
+
+
+@pytest.mark.parametrize(("period", "calls"), [("daily", 2), ("weekly", 14), ("monthly", 60)])
+async def test_each_period(api: Api, period: str, calls: int) -> None:
+    assert (await api.get(f"{PATH}?period={period}", "alice")).data["forecastedCalls"] == calls
+    if period == "monthly":
+        assert (await api.get(PATH, "alice")).data["period"] == "monthly"
+
+
+async def test_a_period_that_makes_no_sense_is_named(api: Api) -> None:
+    for query in ("period=yearly", "period=daily&period=weekly"):
+        answer = await api.get(f"{PATH}?{query}", "alice")
+        assert (answer.status, answer.code) == (400, "invalid_parameter")
+        assert "`period`" in answer.json["error"]
+
+
+async def test_the_month_and_its_limits(api: Api) -> None:
+    """By noon of the 19th 37 calls were charged; two are to come each day."""
+    limits = {"dailyLimit_usd": 9, "monthlyLimit_usd": 200, "timezone": "Europe/Berlin"}
+    await api.ask("PUT", "/api/costs/user/alice/budget", bearer=token("alice"), body=limits)
+    said = (await api.get(PATH, "alice")).data
+    assert (said["budgetBasis"], said["timezone"]) == ("charged", "Europe/Berlin")
+    end = said["monthEnd"]
+    assert (end["month"], end["spendSoFar"]) == ("2025-11", Decimal("184.63"))
+    days = Decimal(11) + Decimal(11) / 24
+    assert end["expectedSpend"] == pytest.approx(
+        Decimal("184.63") + days * Decimal("9.98"), abs=Decimal("1e-6")
+    )
+    assert end["spendSoFar"] <= end["low"] <= end["expectedSpend"] <= end["high"]
+    assert said["limits"] == {
+        "daily": {"limit_usd": 9, "isReached": False, "reachedOn": "2025-11-19"},
+        "monthly": {"limit_usd": 200, "isReached": False, "reachedOn": "2025-11-21"},
+    }
+    assert [warning.split(" limit")[0] for warning in said["warnings"]] == [
+        "The daily",
+        "The monthly",
+    ]
+
+
+async def test_spend_may_be_what_calls_cost(written: str) -> None:
+    options = ApiOptions(budget_basis="cost")
+    async with served_from(written, today=NOW.date(), options=options) as api:
+        said = (await api.get(PATH, "alice")).data
+    assert said["budgetBasis"] == "cost"
+    assert said["monthEnd"]["spendSoFar"] == Decimal("33.3")
+
+
+async def test_somebody_new_and_somebody_gone(api: Api) -> None:
+    new = (await api.get("/api/costs/user/carol/forecast", "carol")).data
+    assert (new["basedOnDays"], new["forecastedCost"], new["confidence"]) == (0, 0, 0)
+    assert len(new["warnings"]) == 1
+    gone = (await api.get("/api/costs/user/bob/forecast", "bob")).data
+    assert (gone["basedOnDays"], gone["forecastedCost"]) == (90, 0)
+    assert gone["warnings"] == ["No calls for 90 days: the forecast fades as days pass."]
+
+
+async def test_admins_see_it_and_others_do_not(api: Api) -> None:
+    admin = await api.ask("GET", PATH, bearer=token("root", role="admin"))
+    assert admin.data == (await api.get(PATH, "alice")).data
+    assert (await api.get(PATH, "bob")).status == 403
+
+
+async def test_an_unchanged_forecast_is_not_sent_again(api: Api) -> None:
+    tag = (await api.get(PATH, "alice")).headers["ETag"]
+    assert (await api.get(PATH, "alice", headers={"If-None-Match": tag})).status == 304
+
+
+async def test_sums_beyond_any_integer_column(database_url: str) -> None:
+    most = 2**63 - 1
+    async with rows(database_url) as ledger:
+        for number in range(2):
+            at = NOW - timedelta(days=1 + 3 * number)
+            for persona in ("brad", "sarah"):
+                row = LiveCallRow(call_id=f"{number}{persona}", user_id="alice", persona_id=persona,
+                              at=at, costs={"twilio": most}, charged=0)  # fmt: skip
+                await ledger.call(row)
+                await ledger.connection.execute("DELETE FROM user_spend")
+    async with served_from(database_url, today=NOW.date()) as api:
+        said = (await api.get(PATH, "alice")).data
+    assert said["historicalCost"] == Decimal(4 * most).scaleb(-9)
+    assert said["forecastedCost"] > said["historicalCost"]

@@ -1,0 +1,300 @@
+"""Nobody sees what is somebody else's: each of the two walls alone would do, and is tested alone.
+
+The first wall is the user id in every query, tested as a superuser whom no policy restricts. The
+second one is the row policies, tested with queries that forget the user.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import pytest
+
+from ledger.budgets.budgets import Budgets
+from ledger.budgets.limits import Change, Limits
+from ledger.postgres.rights import RIGHTS
+from ledger.postgres.statements import statements
+from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
+from ledger.reports.costs import call_report, spending_report
+from schemas.jsonio import encode
+from tests.support.alerting import an_alert
+from tests.support.api import Api, served_from, token
+from tests.support.ledger_rows import LiveCallRow, rows
+from tests.support.logins import SIGNER, as_login
+
+NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
+TODAY, DAY = NOW.date(), timedelta(days=1)
+ALICE, BOB, ROOT = Viewer("alice"), Viewer("bob"), Viewer("root", reads_all=True)
+TABLES = (
+    "calls", "call_cost_events", "user_days", "user_day_costs", "user_budget_settings", "user_spend",
+    "budget_holds", "budget_alerts", "call_cutoffs", "cost_anomalies",
+)  # fmt: skip
+
+
+OF_USER = (
+    """INSERT INTO budget_holds (user_id, call_id, spend_nano, expires_at)
+       VALUES ($1, 'call-of-' || $1, 5, '2025-11-19 13:00Z')""",
+    """INSERT INTO budget_alerts (alert_id, user_id, type, period, threshold_percent, limit_version,
+                                  late, triggered_at, data)
+       VALUES (gen_random_uuid(), $1, 'daily', '2025-11-19', 80, 1, false, now(), $2)""",
+    """INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
+       VALUES ('call-of-' || $1, 1, gen_random_uuid(), $1, now())""",
+    """INSERT INTO notice_channels (user_id, type, address) VALUES ($1, 'email', $1 || '@example.org')""",
+    """INSERT INTO cost_anomalies (anomaly_id, user_id, kind, subject, part, day, observed_nano,
+                                   detected_at, data)
+       VALUES (gen_random_uuid(), $1, 'missing_leg', 'call-of-' || $1, 'telephony', '2025-11-19', 0,
+               now(), '{}')""",
+)
+"""What else each of the two has."""
+
+
+@pytest.fixture
+async def written(database_url: str) -> str:
+    """A call and a budget of alice and of bob each."""
+    async with rows(database_url) as ledger:
+        for user in ("alice", "bob"):
+            call = LiveCallRow(call_id=f"call-of-{user}", user_id=user, at=NOW)
+            await ledger.call(call)
+            line: dict[str, Any] = {"operation": "x", "usage": 1, "unit": "minutes", "cost_nano": 1}
+            await ledger.event(call, service="twilio", **line)
+            # Never written like this; were it, the line would still be hidden.
+            await ledger.event(call, service="twilio", user_id="mallory", **line)
+            await ledger.connection.execute(
+                "INSERT INTO user_budget_settings VALUES ($1, 1, 2, 50)", user
+            )
+            for statement in OF_USER:
+                alert = [encode(an_alert(user)).decode()] if "$2" in statement else []
+                await ledger.connection.execute(statement, user, *alert)
+        await ledger.call(LiveCallRow(call_id="held", user_id=None, at=NOW))
+    return database_url
+
+
+@pytest.fixture
+async def readers(written: str) -> AsyncIterator[ReaderPool]:
+    async with reader_pool(as_login(written, "api")) as readers:
+        yield readers
+
+
+@pytest.fixture
+async def superuser(written: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(written)
+    yield connection
+    await connection.close()
+
+
+@pytest.mark.parametrize("role", [RIGHTS["api"], RIGHTS["reports"]])
+@pytest.mark.parametrize("table", TABLES)
+async def test_the_policies_hide_other_users_from_queries_that_forget_the_user(
+    superuser: asyncpg.Connection, table: str, role: str
+) -> None:
+    if not await superuser.fetchval("SELECT has_table_privilege($1, $2, 'SELECT')", role, table):
+        assert (role, table) in UNREADABLE
+        return
+
+    async def seen(viewer: Viewer | None) -> list[str]:
+        async with superuser.transaction():
+            token = "" if viewer is None else SIGNER.sign(viewer)
+            await superuser.execute(f"SET LOCAL ROLE {role}")
+            await superuser.execute("SELECT set_config('cost_analytics.viewer', $1, true)", token)
+            rows = await superuser.fetch(f"SELECT DISTINCT user_id FROM {table} ORDER BY 1")
+            return [user for (user,) in rows]
+
+    assert await seen(ALICE) == ["alice"]
+    assert await seen(Viewer("nobody")) == []
+    assert (await seen(ROOT))[:2] == ["alice", "bob"]
+    assert await seen(None) == []
+
+
+UNREADABLE = {(RIGHTS["api"], "cost_anomalies"), (RIGHTS["reports"], "call_cutoffs")}
+"""Tables that one of the two roles does not read at all."""
+
+REPORTS, BUDGETS = statements("reports/costs"), statements("budgets/budgets")
+LISTS, ANOMALIES = statements("reports/lists"), statements("anomalies/lists")
+LAST = (date(2025, 11, 1), date(2025, 11, 30))
+
+
+async def test_the_queries_hide_other_users_where_no_policy_applies(
+    superuser: asyncpg.Connection,
+) -> None:
+    """Every statement that reads money, run as a superuser for a viewer who may not."""
+    await superuser.execute("UPDATE calls SET status = 'active'")
+    for viewer, seen in ((ALICE, True), (BOB, False), (ROOT, True)):
+        row = await superuser.fetchrow(REPORTS["call"], "call-of-alice", *viewer)
+        assert (row is not None) is seen
+        if row and not viewer.reads_all:
+            assert len(json.loads(row["lines"])) == 1
+        row = await superuser.fetchrow(REPORTS["spending"], "alice", *viewer, *LAST, 10, "unknown")
+        assert row is not None
+        assert (row["calls"] == 1) is seen
+        assert (row["costs"] is not None) is seen
+        assert (row["personas"] is not None) is seen
+        of = ("alice", *viewer, *(None,) * 6, "unknown", 10)
+        assert bool(await superuser.fetch(LISTS["calls"], *of)) is seen
+        archived = await superuser.fetchval(LISTS["archived_events"], "call-of-alice", *viewer)
+        assert (archived is not None) is seen
+        lines = await superuser.fetch(LISTS["events"], "call-of-alice", *viewer, None, None, 10)
+        assert len(lines) == {ALICE: 1, BOB: 0, ROOT: 2}[viewer]
+        day = (NOW, NOW + DAY)
+        for spend in ("spend_by_charge", "spend_by_cost"):
+            row = await superuser.fetchrow(BUDGETS[spend], "alice", *viewer, *day, *day)
+            assert row is not None
+            assert (row["day_nano"] > 0, row["month_nano"] > 0) == (seen, seen)
+        for by_cost in (False, True):
+            row = await superuser.fetchrow(
+                BUDGETS["standing"], "alice", *viewer, by_cost, *day, *day, day[0] - DAY, 10, 10
+            )
+            assert row is not None
+            assert {bool(row[name]) for name in OF_STANDING} == {seen}
+        for name, arguments in OF_BUDGETS.items():
+            assert bool(await superuser.fetch(BUDGETS[name], "alice", *viewer, *arguments)) is seen
+        assert (
+            await superuser.fetchval(BUDGETS["held"], "alice", *viewer, NOW, "", False) > 0
+        ) is seen
+        anomalies = await superuser.fetch(ANOMALIES["of_user"], "alice", *viewer, *(None,) * 5, 10)
+        assert bool(anomalies) is seen
+        everyones = await superuser.fetch(ANOMALIES["of_everyone"], None, *viewer, *(None,) * 5, 10)
+        assert len(everyones) == (2 if viewer.reads_all else 1)
+
+
+OF_STANDING = ("user_id", "day_nano", "month_nano", "active_calls", "alerts", "channels")
+OF_BUDGETS = {
+    "settings": (),
+    "lock_settings": (),
+    "active_calls": (NOW - DAY, 10),
+    "alerts_page": (None, 10),
+    "call_state": ("call-of-alice",),
+}
+"""The statements about budgets that return a row of alice's, and their further arguments."""
+
+
+async def test_the_queries_change_nobody_elses_budget_where_no_policy_applies(
+    superuser: asyncpg.Connection,
+) -> None:
+    change: tuple[Any, ...] = (7, 7, 7, 1, 1, 1, Decimal(80), [], "UTC", True)
+    settings = "SELECT daily_limit_nano FROM user_budget_settings WHERE user_id = 'alice'"
+    await superuser.execute(BUDGETS["change_settings"], "alice", *BOB, *change)
+    assert await superuser.fetchval(settings) == 1
+    await superuser.execute(BUDGETS["change_settings"], "alice", *ALICE, *change)
+    assert await superuser.fetchval(settings) == 7
+    holds = "SELECT sum(spend_nano) FROM budget_holds WHERE user_id = 'alice'"
+    later = NOW + DAY
+    await superuser.execute(BUDGETS["hold"], "alice", *BOB, "call-of-alice", 99, later)
+    await superuser.execute(BUDGETS["drop_hold"], "alice", *BOB, "call-of-alice")
+    await superuser.execute(BUDGETS["drop_expired_holds"], "alice", *BOB, later)
+    assert await superuser.fetchval(holds) == 5
+    await superuser.execute(BUDGETS["drop_hold"], "alice", *ALICE, "call-of-alice")
+    assert await superuser.fetchval(holds) is None
+    await superuser.execute(BUDGETS["open_settings"], "carol", *BOB)
+    await superuser.execute(BUDGETS["open_settings"], "carol", *Viewer("carol"))
+    assert await superuser.fetchval("SELECT count(*) FROM user_budget_settings") == 3
+
+
+async def test_a_viewer_can_change_nothing_but_budgets(readers: ReaderPool) -> None:
+    for statement in ("UPDATE calls SET duration_ms = 0", "DELETE FROM user_days",
+                      "DELETE FROM budget_alerts", "UPDATE user_spend SET cost_nano = 0",
+                      "DELETE FROM cost_anomalies", "SELECT FROM anomaly_sweep",
+                      "SELECT payload FROM outbox", "DELETE FROM outbox",
+                      "SELECT call_ids FROM totals_outbox", "SELECT event FROM held_events",
+                      "SELECT worker_id FROM stream_workers", "SELECT FROM dead_letters",
+                      "DELETE FROM user_budget_settings", "UPDATE stream_offsets SET next_offset = 0",
+                      "UPDATE service_prices SET price_usd = 0"):  # fmt: skip
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with readers.writing(ROOT) as connection:
+                await connection.execute(statement)
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        async with readers.reading(ALICE) as connection:
+            await connection.execute("UPDATE user_budget_settings SET daily_limit_nano = 0")
+
+
+async def test_a_forgetful_change_touches_only_ones_own_budget(
+    readers: ReaderPool, superuser: asyncpg.Connection
+) -> None:
+    async with readers.writing(ALICE) as connection:
+        await connection.execute("UPDATE user_budget_settings SET daily_limit_nano = 9")
+    limits = await superuser.fetch(
+        "SELECT daily_limit_nano FROM user_budget_settings ORDER BY user_id"
+    )
+    assert [limit for (limit,) in limits] == [9, 1]
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with readers.writing(ALICE) as connection:
+            await connection.execute("INSERT INTO user_budget_settings VALUES ('carol')")
+
+
+async def test_reports_for_those_who_may_not_see_are_empty(readers: ReaderPool) -> None:
+    assert await call_report(readers, BOB, "call-of-alice") is None
+    assert await call_report(readers, ALICE, "held") is None
+    assert await call_report(readers, ROOT, "held") is None
+    report = await spending_report(
+        readers, BOB, "alice", LAST, personas_most=10, unnamed_persona="unknown"
+    )
+    assert (report.calls, report.costs, report.personas) == (0, {}, [])
+    budgets = Budgets(readers, "charged", 80)
+    standing = await budgets.standing(BOB, "alice", NOW)
+    assert standing.limits == Limits(user_id="alice")
+    assert (standing.day_nano, standing.month_nano, standing.alerts) == (0, 0, [])
+    assert (await budgets.alerts(BOB, "alice", None, 10)).alerts == []
+    await budgets.change(BOB, "alice", Change(daily_limit=(True, 5)), NOW)
+    assert (await budgets.standing(ALICE, "alice", NOW)).limits.daily_nano == 1
+
+
+async def test_nothing_of_a_viewer_stays_on_a_connection(written: str) -> None:
+    """One connection serves everyone in turn, administrators and failures in between."""
+    async with reader_pool(as_login(written, "api"), connections_most=1) as readers:
+
+        async def seen(viewer: Viewer) -> list[str]:
+            async with readers.reading(viewer) as connection:
+                return [row[0] for row in await connection.fetch("SELECT user_id FROM user_days")]
+
+        assert await seen(ALICE) == ["alice"]
+        assert sorted(await seen(ROOT)) == ["alice", "bob"]
+        assert await seen(BOB) == ["bob"]
+        with pytest.raises(ZeroDivisionError):
+            async with readers.reading(ROOT):
+                raise ZeroDivisionError
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            async with readers.reading(ROOT) as connection:
+                await connection.execute("SELECT 1 / 0")
+        assert await seen(BOB) == ["bob"]
+        assert await readers.schema_is_current()
+        users = await asyncio.gather(*(seen(viewer) for viewer in (ALICE, BOB) * 20))
+        assert users == [["alice"], ["bob"]] * 20
+
+
+@pytest.fixture
+async def api(written: str) -> AsyncIterator[Api]:
+    async with served_from(written, today=TODAY) as api:
+        yield api
+
+
+async def test_another_users_call_and_no_call_look_alike(api: Api) -> None:
+    others = await api.get("/api/costs/call/call-of-bob", "alice")
+    nobodys = await api.get("/api/costs/call/there-is-none", "alice")
+    held = await api.get("/api/costs/call/held", "alice")
+    assert others.status == nobodys.status == held.status == 403
+    assert others.body == nobodys.body == held.body
+    assert set(others.headers) == set(nobodys.headers)
+
+
+async def test_owners_and_admins_see_and_services_do_not(api: Api) -> None:
+    for path in ("/api/costs/call/call-of-bob", "/api/costs/user/bob/spending",
+                 "/api/costs/user/bob/budget", "/api/costs/user/bob/forecast",
+                 "/api/costs/user/bob/recommendations"):  # fmt: skip
+        assert (await api.get(path, "bob")).data["userId"] == "bob"
+        admin = token("root", role="admin")
+        assert (await api.ask("GET", path, bearer=admin)).data["userId"] == "bob"
+        service = token("bob", role="service")
+        assert (await api.ask("GET", path, bearer=service)).status == 403
+        assert (await api.get(path, "alice")).status == 403
+
+
+async def test_an_admin_may_set_a_budget_and_a_stranger_may_not(api: Api) -> None:
+    path, body = "/api/costs/user/bob/budget", {"dailyLimit_usd": 3}
+    refused = await api.ask("PUT", path, bearer=token("alice"), body=body)
+    assert refused.code == "forbidden"
+    admin = token("root", role="admin")
+    assert (await api.ask("PUT", path, bearer=admin, body=body)).data["dailyLimit_usd"] == 3
+    assert (await api.get(path, "bob")).data["dailyLimit_usd"] == 3

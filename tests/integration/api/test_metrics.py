@@ -1,0 +1,237 @@
+"""What PostgreSQL knows of the product is told right, soon, and without a word about anybody."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+
+import pytest
+
+from devkit.embedded.tansu import EmbeddedTansu
+from ledger.operations.figures import COUNTED_MOST
+from ledger.postgres.database import connected, create_pool
+from ledger.postgres.migrate import migrations
+from ledger.postgres.rights import RIGHTS
+from ledger.postgres.statements import statements
+from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
+from ledger.recording.workers import heartbeat, leave
+from schemas.refusals import REFUSAL_CODES
+from tests.integration.recording.test_indexed_reads import nodes
+from tests.support.api import Api, served
+from tests.support.events import cost, started
+from tests.support.links import linked
+from tests.support.live import world_on
+from tests.support.logins import SIGNER, as_login
+from tests.support.metrics import Scrape, scrape
+from tests.support.recording import STREAM, Desk, Log, fetch
+
+NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+WHERE = {"cluster": STREAM.cluster, "topic": STREAM.topic}
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make each answer anew."""
+    monkeypatch.setattr("api.metrics.routes._REMEMBERED_NS", 0)
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    async with reader_pool(as_login(database_url, "api")) as readers, served(readers) as api:
+        yield api
+
+
+def refused(seen: Scrape) -> dict[str, float]:
+    found = seen.of("cost_analytics_dead_letters_total")
+    return {dict(labels)["code"]: count for labels, count in found.items()}
+
+
+async def test_an_empty_database_has_figures_of_zero(api: Api) -> None:
+    seen = await scrape(api)
+    assert seen["cost_analytics_database_up"] == 1
+    assert seen["cost_analytics_schema_current"] == 1
+    assert seen["cost_analytics_schema_version"] == len(migrations())
+    for name in ("workers", "partitions_held", "held_events", "notices_waiting",
+                 "notices_overdue_seconds"):  # fmt: skip
+        assert seen[f"cost_analytics_{name}"] == 0
+    for outbox in ("totals", "messages"):
+        assert seen.labelled("cost_analytics_outbox_waiting", outbox=outbox) == 0
+        assert seen.labelled("cost_analytics_outbox_oldest_age_seconds", outbox=outbox) == 0
+    assert refused(seen) == dict.fromkeys(REFUSAL_CODES, 0)
+    assert seen.of("cost_analytics_stream_records_total") == {}
+
+
+async def test_what_was_recorded_refused_and_held(api: Api, database_url: str) -> None:
+    log = Log()
+    async with Desk(database_url) as desk:
+        known = [started(time=NOW), cost(time=NOW)]
+        await desk.record(log.batch([*known, b"rubbish", b"{}"]))
+        await desk.record(log.batch([b"more rubbish"], partition=3))
+        await desk.record(log.batch([cost(user=None, call="unheard", time=NOW)], partition=3))
+    seen = await scrape(api)
+    name = "cost_analytics_stream_records_total"
+    assert seen.labelled(name, **WHERE, partition="0") == 4
+    assert seen.labelled(name, **WHERE, partition="3") == 2
+    assert refused(seen) == dict.fromkeys(REFUSAL_CODES, 0) | {
+        "invalid_json": 2,
+        "invalid_event": 1,
+    }
+    assert seen["cost_analytics_held_events"] == 1
+    assert seen.labelled("cost_analytics_outbox_waiting", outbox="totals") == 1
+    for secret in ("alice", "unheard", "twilio", "elevenlabs", "user_id", "usd"):
+        assert secret not in seen.text.lower()
+
+
+async def test_refused_records_are_counted_once_however_often_they_are_kept(
+    api: Api, database_url: str
+) -> None:
+    again = """INSERT INTO dead_letters (cluster, topic, "partition", "offset", code, message)
+               SELECT cluster, topic, "partition", "offset", code, message FROM dead_letters
+               UNION ALL SELECT 'c', 't', 0, n, 'too_large', '' FROM generate_series(1, 3) AS n
+               ON CONFLICT DO NOTHING"""
+    for _ in range(2):
+        await fetch(database_url, again)
+    async with connected(database_url, name="tests") as connection:
+        taken_back = connection.transaction()
+        await taken_back.start()
+        await connection.execute(again.replace("'c'", "'another'"))
+        await taken_back.rollback()
+    assert refused(await scrape(api))["too_large"] == 3
+    marked = "UPDATE dead_letters SET replayed_at = now()"
+    await fetch(database_url, marked)
+    assert refused(await scrape(api))["too_large"] == 3
+
+
+async def test_workers_outboxes_and_notices(api: Api, database_url: str) -> None:
+    async with connected(database_url, name="tests") as connection:
+        await heartbeat(connection, "w-1", [0, 1, 2], timedelta(minutes=-2))
+        await heartbeat(connection, "w-2", [], timedelta(seconds=90))
+        await heartbeat(connection, "dead", [3], timedelta(hours=2))
+        await connection.execute(
+            "UPDATE stream_workers SET heartbeat_at = now() - interval '16 s' WHERE worker_id = 'dead'"
+        )
+        await connection.execute(
+            "INSERT INTO totals_outbox (worker_id, call_ids, created_at) VALUES"
+            " ('w-1', '{a,b}', now()), ('w-1', '{c}', now() - interval '90 s')"
+        )
+        await connection.execute(
+            "INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, created_at) SELECT"
+            " gen_random_uuid(), 'budget-alert', 'alice', 't', '{}', now() - n * interval '10 s'"
+            " FROM generate_series(1, 3) AS n"
+        )
+        for state, due in (("pending", -40), ("pending", 3_600), ("failed", -900)):
+            await connection.execute(
+                "INSERT INTO notice_deliveries (channel_id, user_id, kind, state, next_attempt_at)"
+                " VALUES (gen_random_uuid(), 'alice', 'test', $1, now() + make_interval(secs => $2))",
+                state, due,
+            )  # fmt: skip
+        seen = await scrape(api)
+        assert seen["cost_analytics_workers"] == 2
+        assert seen["cost_analytics_partitions_held"] == 3
+        assert seen["cost_analytics_worker_clock_skew_seconds"] == -120
+        waiting, age = (f"cost_analytics_outbox_{n}" for n in ("waiting", "oldest_age_seconds"))
+        assert seen.labelled(waiting, outbox="totals") == 2
+        assert 90 <= seen.labelled(age, outbox="totals") < 100
+        assert seen.labelled(waiting, outbox="messages") == 3
+        assert 30 <= seen.labelled(age, outbox="messages") < 40
+        assert seen["cost_analytics_notices_waiting"] == 2
+        assert 40 <= seen["cost_analytics_notices_overdue_seconds"] < 50
+        assert "alice" not in seen.text
+        await leave(connection, "w-1")
+        assert (await scrape(api))["cost_analytics_partitions_held"] == 0
+
+
+async def test_a_database_that_goes_away_and_comes_back(database_url: str) -> None:
+    async with linked(database_url) as (link, url):
+        pool = await create_pool(
+            as_login(url, "api"), name="tests", most=2, statement_timeout_ms=5_000
+        )
+        async with served(ReaderPool(pool, SIGNER, acquire_timeout_seconds=1)) as api:
+            everything = (await scrape(api)).names
+            link.cut()
+            await asyncio.sleep(0.05)
+            seen = await scrape(api)
+            assert seen["cost_analytics_database_up"] == 0
+            gone = everything - seen.names
+            assert {"cost_analytics_schema_version", "cost_analytics_workers"} <= gone
+            assert not {name for name in gone if not name.startswith("cost_analytics_")}
+            link.refuses = False
+            assert (await scrape(api)).names >= everything
+            link.flows.clear()
+            began = monotonic()
+            assert (await scrape(api))["cost_analytics_database_up"] == 0
+            assert monotonic() - began < 5
+            link.flows.set()
+            assert (await scrape(api))["cost_analytics_database_up"] == 1
+        pool.terminate()
+
+
+async def test_a_database_with_an_older_schema_says_only_that(api: Api, database_url: str) -> None:
+    await fetch(database_url, "DELETE FROM schema_migrations WHERE version >= 15")
+    seen = await scrape(api)
+    assert seen["cost_analytics_database_up"] == 1
+    assert seen["cost_analytics_schema_version"] == 14
+    assert seen["cost_analytics_schema_current"] == 0
+    assert "cost_analytics_workers" not in seen.names
+
+
+async def test_a_socket_counts_as_open_and_not_as_hours(
+    tansu: EmbeddedTansu, database_url: str
+) -> None:
+    async with (
+        world_on(tansu.bootstrap, database_url) as world,
+        world.replica() as replica,
+    ):
+        async with replica.listening("alice") as heard:
+            await heard.next()
+            await asyncio.sleep(0.6)
+            seen = await scrape(replica)
+            assert seen["cost_analytics_live_sockets"] == 1
+            route = "/api/costs/live"
+            name = "cost_analytics_http_requests_total"
+            assert seen.labelled(name, method="GET", route=route, status="101") == 1
+        async with asyncio.timeout(10):
+            while (await scrape(replica))["cost_analytics_live_sockets"]:
+                await asyncio.sleep(0.02)
+        seen = await scrape(replica)
+        took = "cost_analytics_http_request_duration_seconds"
+        assert seen.labelled(f"{took}_count", route=route) == 1
+        assert seen.labelled(f"{took}_sum", route=route) < 0.6
+
+
+MANY = (
+    """INSERT INTO held_events (call_id, identity, event)
+       SELECT n::text, gen_random_uuid(), repeat('x', 300) FROM generate_series(1, 40000) AS n""",
+    """INSERT INTO totals_outbox (worker_id, call_ids)
+       SELECT 'w', array_fill('some-call'::text, ARRAY[40]) FROM generate_series(1, 20000)""",
+    """INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload)
+       SELECT gen_random_uuid(), 'budget-alert', 'a', 't', repeat('x', 300)
+         FROM generate_series(1, 20000)""",
+    """INSERT INTO notice_deliveries (channel_id, user_id, kind, state)
+       SELECT gen_random_uuid(), 'a', 'test', CASE WHEN n % 20 = 0 THEN 'pending' ELSE 'failed' END
+         FROM generate_series(1, 40000) AS n""",
+)  # fmt: skip
+BIG = {"held_events", "totals_outbox", "outbox", "notice_deliveries"}
+
+
+async def test_nothing_large_is_read_whole(api: Api, database_url: str) -> None:
+    async with connected(database_url, name="tests") as connection:
+        for statement in MANY:
+            await connection.execute(statement)
+        await connection.execute("ANALYZE")
+    async with connected(database_url, name="tests") as reading, reading.transaction():
+        await reading.execute(f"SET LOCAL ROLE {RIGHTS['figures']}")
+        token = SIGNER.sign(Viewer("", reads_all=True))
+        await reading.execute("SELECT set_config('cost_analytics.viewer', $1, true)", token)
+        explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statements('operations/figures')['figures']}"
+        [(text,)] = await reading.fetch(explain, COUNTED_MOST)
+    tables = [n for n in nodes(json.loads(text)[0]["Plan"]) if n.get("Relation Name") in BIG]
+    assert {node["Relation Name"] for node in tables} == BIG
+    for node in tables:
+        assert "Index" in node["Node Type"], node
+        assert node["Actual Rows"] * node["Actual Loops"] <= COUNTED_MOST
+    seen = await scrape(api)
+    assert seen["cost_analytics_held_events"] == COUNTED_MOST
+    assert seen.labelled("cost_analytics_outbox_waiting", outbox="totals") == COUNTED_MOST
+    assert seen["cost_analytics_notices_waiting"] == 2_000

@@ -1,0 +1,128 @@
+"""PostgreSQL goes away, or hangs: requests end soon with a 503, and all is well once it is back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic
+
+import asyncpg
+
+from api.routes.health import STALE_SECONDS
+from ledger.postgres.database import create_pool
+from ledger.postgres.viewers import ReaderPool
+from tests.support.api import Answer, Api, served, served_from
+from tests.support.links import Link, linked
+from tests.support.logins import SIGNER, as_login
+
+PATHS = ("/api/costs/call/some", "/api/costs/user/alice/spending", "/api/costs/user/alice/budget")
+GIVE_UP_SECONDS = 1
+
+
+@asynccontextmanager
+async def served_over_a_link(database_url: str) -> AsyncIterator[tuple[Link, Api]]:
+    async with linked(database_url) as (link, url):
+        pool = await create_pool(
+            as_login(url, "api"), name="tests", most=2, statement_timeout_ms=5_000
+        )
+        readers = ReaderPool(
+            pool,
+            SIGNER,
+            acquire_timeout_seconds=GIVE_UP_SECONDS,
+            work_timeout_seconds=GIVE_UP_SECONDS,
+        )
+        async with served(readers) as api:
+            yield link, api
+        pool.terminate()
+
+
+async def ready(api: Api, status: int) -> Answer:
+    """Return the answer of `/ready` once it has this status, which is within seconds."""
+    async with asyncio.timeout(STALE_SECONDS):
+        while (answer := await api.get("/ready")).status != status:
+            await asyncio.sleep(0.1)
+    return answer
+
+
+async def check_that_it_works(api: Api) -> None:
+    assert [(await api.get(path, "alice")).status for path in PATHS] == [403, 200, 200]
+    assert (await ready(api, 200)).json["data"]["status"] == "ready"
+
+
+async def check_that_it_says_so(api: Api) -> None:
+    for path in PATHS:
+        began = monotonic()
+        answer = await api.get(path, "alice")
+        assert (answer.status, answer.code) == (503, "unavailable")
+        assert int(answer.headers["Retry-After"]) > 0
+        assert monotonic() - began < 3 * GIVE_UP_SECONDS
+    answer = await ready(api, 503)
+    assert answer.code == "not_ready"
+    assert "schema" in answer.json["error"]
+    assert (await api.get("/health")).status == 200
+
+
+async def test_a_database_that_goes_away_and_comes_back(database_url: str) -> None:
+    async with served_over_a_link(database_url) as (link, api):
+        await check_that_it_works(api)
+        link.cut()
+        await asyncio.sleep(0.05)
+        await check_that_it_says_so(api)
+        link.refuses = False
+        await check_that_it_works(api)
+
+
+async def test_a_database_that_hangs(database_url: str) -> None:
+    async with served_over_a_link(database_url) as (link, api):
+        await check_that_it_works(api)
+        link.flows.clear()
+        await check_that_it_says_so(api)
+        link.flows.set()
+        await check_that_it_works(api)
+
+
+async def test_a_pool_that_is_used_up(database_url: str) -> None:
+    pool = await create_pool(
+        as_login(database_url, "api"), name="tests", most=1, statement_timeout_ms=5_000
+    )
+    readers = ReaderPool(pool, SIGNER, acquire_timeout_seconds=GIVE_UP_SECONDS)
+    async with served(readers) as api:
+        async with pool.acquire():
+            await check_that_it_says_so(api)
+        await check_that_it_works(api)
+    await pool.close()
+
+
+async def test_a_query_that_waits_too_long(database_url: str) -> None:
+    pool = await create_pool(
+        as_login(database_url, "api"), name="tests", most=1, statement_timeout_ms=200
+    )
+    blocker = await asyncpg.connect(database_url)
+    async with served(ReaderPool(pool, SIGNER)) as api:
+        async with blocker.transaction():
+            await blocker.execute("LOCK TABLE user_days IN ACCESS EXCLUSIVE MODE")
+            answer = await api.get("/api/costs/user/alice/spending", "alice")
+            assert (answer.status, answer.code) == (503, "unavailable")
+        await check_that_it_works(api)
+    await blocker.close()
+    await pool.close()
+
+
+async def test_a_database_without_our_schema_is_not_ready(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("DELETE FROM schema_migrations")
+    await connection.close()
+    pool = await create_pool(
+        as_login(database_url, "api"), name="tests", most=1, statement_timeout_ms=5_000
+    )
+    async with served(ReaderPool(pool, SIGNER)) as api:
+        answer = await api.get("/ready")
+        assert answer.json["error"] == "Not ready: schema."
+    await pool.close()
+
+
+async def test_connections_say_whose_they_are(database_url: str) -> None:
+    async with served_from(database_url):
+        connection = await asyncpg.connect(database_url)
+        names = await connection.fetch("SELECT application_name FROM pg_stat_activity")
+        await connection.close()
+    assert "cost-analytics api" in {each for (each,) in names}

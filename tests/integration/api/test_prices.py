@@ -1,0 +1,177 @@
+"""Prices over HTTP: for administrators alone, with provenance, approval and corrections."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import pytest
+
+from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
+from ledger.repricing.repricer import Rerater
+from tests.support.api import Answer, Api, served_from, token
+from tests.support.events import cost
+from tests.support.logins import as_login
+from tests.support.recording import Desk, Log, assert_verified, fetch
+
+PRICES = "/api/admin/prices"
+NOW = datetime.now(UTC).replace(microsecond=0)
+ENTRY = {"service": "twilio", "operation": "voice", "unit": "minutes", "price_usd": "0.0150"}
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    async with served_from(database_url, rerater=Rerater(as_login(database_url, "worker"))) as api:
+        yield api
+
+
+async def admin(api: Api, method: str, path: str = PRICES, body: Any = None) -> Answer:
+    return await api.ask(method, path, bearer=token("root", role="admin"), body=body)
+
+
+async def test_the_catalogue_with_where_it_comes_from(api: Api, database_url: str) -> None:
+    await fetch(
+        database_url,
+        "UPDATE service_prices SET verified_at = now() - interval '91 days' WHERE price_id = 1",
+    )
+    listed = (await admin(api, "GET", f"{PRICES}?service=twilio")).data
+    assert listed["pending"] == []
+    assert [
+        (one["operation"], one["price_usd"], one["stale"], one["state"]) for one in listed["prices"]
+    ] == [
+        ("inbound_call", Decimal("0.0085"), False, "in force"),
+        ("outbound_call", Decimal("0.014"), True, "in force"),
+    ]
+    assert listed["prices"][0]["source"] == "built-in default"
+
+
+async def test_a_price_is_entered_from_now_on(api: Api) -> None:
+    assert (await admin(api, "POST", body=ENTRY)).data == {"result": "entered", "proposal": None}
+    newest = (await admin(api, "GET", f"{PRICES}?service=twilio")).data["prices"][-1]
+    assert (newest["price_usd"], newest["setBy"], newest["source"]) == (
+        Decimal("0.015"), "admin root", "entered by root",
+    )  # fmt: skip
+    past = (await admin(api, "GET", f"{PRICES}?service=twilio&all=true")).data["prices"]
+    assert [one["state"] for one in past].count("past") == 1
+
+
+async def test_a_large_change_waits_and_prices_nothing_before(api: Api, database_url: str) -> None:
+    entry = {**ENTRY, "price_usd": 0.14, "effectiveFrom": (NOW - timedelta(hours=1)).isoformat()}
+    waiting = (await admin(api, "POST", body=entry)).data
+    assert (waiting["result"], waiting["proposal"]["change_percent"]) == ("pending", 900)
+    assert (await admin(api, "POST", body=entry)).data["proposal"]["id"] == waiting["proposal"][
+        "id"
+    ]
+    async with Desk(database_url) as desk:
+        await desk.record(Log().batch([cost(time=NOW)]))
+    assert (await fetch(database_url, "SELECT cost_nano FROM counted_costs"))[0][0] == 14_000_000
+    path = f"{PRICES}/{waiting['proposal']['id']}"
+    approved = (await admin(api, "POST", f"{path}/approve")).data
+    assert (approved["state"], approved["decidedBy"]) == ("approved", "admin root")
+    assert (await admin(api, "POST", f"{path}/approve")).data == approved
+    refused = await admin(api, "POST", f"{path}/reject")
+    assert (refused.status, refused.code) == (409, "price_conflict")
+    assert (await admin(api, "GET")).data["pending"] == []
+    assert (await admin(api, "POST", f"{PRICES}/999/approve")).status == 404
+
+    since = (NOW - timedelta(days=1)).isoformat().replace("+", "%2B")
+    dry = (await admin(api, "POST", f"{PRICES}/rerate?from={since}")).data
+    assert (dry["dryRun"], dry["applied"], dry["total"]["difference"]) == (
+        True,
+        0,
+        Decimal("0.126"),
+    )
+    assert dry["topUsers"][0]["userId"] == "alice"
+    done = (await admin(api, "POST", f"{PRICES}/rerate?dryRun=false&from={since}")).data
+    assert (done["applied"], done["complete"]) == (1, True)
+    assert (await admin(api, "POST", f"{PRICES}/rerate?dryRun=false&from={since}")).data[
+        "applied"
+    ] == 0
+    await assert_verified(database_url)
+
+
+async def test_who_is_sure_enters_at_once_and_what_is_known_is_verified(api: Api) -> None:
+    entry = {**ENTRY, "price_usd": 5, "approve": True, "effectiveFrom": "2030-01-01T00:00:00Z"}
+    assert (await admin(api, "POST", body=entry)).data["result"] == "entered"
+    assert (await admin(api, "POST", body=entry)).data["result"] == "known"
+    conflict = await admin(api, "POST", body={**entry, "price_usd": 6})
+    assert (conflict.status, conflict.code) == (409, "price_conflict")
+    assert (await admin(api, "POST", body={**ENTRY, "serviceClass": "revenue"})).status == 400
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"price_usd": -1}, {"price_usd": "NaN"}, {"price_usd": "1e99999999"}, {"price_usd": True},
+        {"unit": "miles"}, {"service": ""}, {"service": "a\0b"}, {"model": "m\0"}, {"source": "a\0b"},
+        {"perUnits": 0}, {"perUnits": 1.5}, {"perUnits": 10**30}, {"effectiveFrom": "soon"},
+        {"effectiveFrom": "1970-01-01T00:00:00Z"}, {"surprise": 1}, {"operation": "x" * 256},
+    ],
+)  # fmt: skip
+async def test_what_is_no_price_is_refused(api: Api, changes: dict[str, Any]) -> None:
+    refused = await admin(api, "POST", body={**ENTRY, **changes})
+    assert (refused.status, refused.code) == (400, "invalid_body")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "from=soon", "from=2026-01-02&to=2026-01-01", "from=2026-01-01&dryRun=maybe",
+     "from=2026-01-01&service=", "from=2026-01-01&from=2026-01-02"],
+)  # fmt: skip
+async def test_a_correction_needs_sense(api: Api, query: str) -> None:
+    refused = await admin(api, "POST", f"{PRICES}/rerate?{query}")
+    assert (refused.status, refused.code) == (400, "invalid_parameter")
+
+
+async def test_nobody_else_comes_near(api: Api, database_url: str) -> None:
+    paths = [("GET", PRICES), ("POST", PRICES), ("POST", f"{PRICES}/1/approve"),
+             ("POST", f"{PRICES}/1/reject"), ("POST", f"{PRICES}/rerate?from=2020-01-01&dryRun=false")]  # fmt: skip
+    for role in ("user", "service"):
+        for method, path in paths:
+            body = None if method == "GET" else ENTRY
+            refused = await api.ask(method, path, bearer=token("eve", role=role), body=body)
+            assert (refused.status, refused.code) == (403, "forbidden")
+    assert await fetch(database_url, "SELECT FROM service_prices WHERE set_by LIKE 'admin%'") == []
+
+
+ATTACKS = (
+    "INSERT INTO service_prices (service, class, operation, unit, price_usd, effective_from, source, set_by)"
+    " VALUES ('a', 'api', 'b', 'minutes', 0, now(), 's', 's')",
+    "INSERT INTO price_proposals (service, class, operation, model, unit, price_usd, per_units, effective_from,"
+    " source, set_by, in_force_price_id) VALUES ('a', 'api', 'b', '*', 'minutes', 0, 1, now(), 's', 's', 1)",
+)
+
+
+async def test_the_policies_keep_users_away_from_prices(database_url: str) -> None:
+    async with reader_pool(as_login(database_url, "api")) as readers:
+        for attack in ATTACKS:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await _write(readers, Viewer("eve"), attack)
+        await _write(readers, Viewer("root", reads_all=True), ATTACKS[1])
+        changed = await _write(
+            readers, Viewer("eve"), "UPDATE service_prices SET verified_at = now()"
+        )
+        assert changed == "UPDATE 0"
+        changed = await _write(
+            readers, Viewer("eve"), "UPDATE price_proposals SET state = 'approved'"
+        )
+        assert changed == "UPDATE 0"
+        for statement in ("UPDATE service_prices SET price_usd = 0", "DELETE FROM service_prices",
+                          "DELETE FROM price_proposals", "DELETE FROM price_refreshes"):  # fmt: skip
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await _write(readers, Viewer("root", reads_all=True), statement)
+        async with readers.reading(Viewer("eve")) as connection:
+            assert await connection.fetch("SELECT FROM price_proposals") == []
+            assert len(await connection.fetch("SELECT FROM service_prices")) == 20
+
+
+async def _write(readers: ReaderPool, viewer: Viewer, statement: str) -> str:
+    async with readers.writing(viewer) as connection:
+        return str(await connection.execute(statement))
+
+
+async def test_without_the_owners_connection_nothing_is_corrected(database_url: str) -> None:
+    async with served_from(database_url) as api:
+        refused = await admin(api, "POST", f"{PRICES}/rerate?from=2026-01-01")
+        assert (refused.status, refused.code) == (503, "unavailable")

@@ -1,0 +1,130 @@
+"""Advice from events as they were really recorded: counted, priced, voided, held to its schema."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from ledger.reports import advice as rules
+from ledger.reports import advice_rows as advice
+from schemas import generate
+from tests.support.api import Api, served_from, token
+from tests.support.events import Plain, charged, cost, ended, started, voided
+from tests.support.recording import Desk, Log, assert_verified
+
+PATH = "/api/costs/user/alice/recommendations"
+NOW = datetime.now(UTC).replace(microsecond=0)
+SCHEMA = json.loads((generate.FOLDER / "recommendations.schema.json").read_text())
+
+
+def thought(tokens: int, **more: Any) -> Plain:
+    usage = {"usage": tokens, "unit": "tokens", "model": "llama3.1-70b", **more}
+    return cost(service="cerebras", operation="chat_completion", **usage)
+
+
+def spoken(characters: int, phrase: str | None = None, **more: Any) -> Plain:
+    said = {"turn": 3, "phraseHash": phrase} if phrase else None
+    usage = {"usage": characters, "unit": "characters", "model": "eleven_turbo_v2_5", **more}
+    return cost(service="elevenlabs", operation="tts", metadata=said, **usage)
+
+
+def call(number: int, happened: datetime, *events: Plain) -> list[Plain]:
+    """Return a call's events, moved to the call and its time."""
+    whole = [started(), *events, ended()]
+    for event in whole:
+        event["data"]["callId"] = f"call-{number}"
+        event["time"] = happened
+    return whole
+
+
+@pytest.fixture
+async def recorded(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    wrong = thought(9_000_000)
+    day = timedelta(days=1)
+    monkeypatch.setattr(rules, "EVENTS_LEAST", 1)
+    monkeypatch.setattr(rules, "SAVING_NANO_LEAST", 1)
+    calls = [
+        call(1, NOW - day, thought(1_000_000), thought(2_000_000), wrong, voided(wrong), charged()),
+        call(2, NOW - 2 * day, thought(500_000), spoken(100, "hello"), spoken(60), charged()),
+        call(3, NOW - 3 * day, spoken(100, "hello"), spoken(300, "bye")),
+        call(4, NOW - 31 * day, thought(50_000_000), spoken(5_000, "hello"), charged()),
+    ]
+    async with Desk(database_url) as desk:
+        await desk.record(Log().batch(event for events in calls for event in events))
+        others = call(9, NOW - day, thought(7_000_000, userId="bob"))
+        for event in others:
+            event["data"]["userId"] = "bob"
+        await desk.record(Log().batch(others))
+    await assert_verified(database_url)
+    return database_url
+
+
+@pytest.fixture
+async def api(recorded: str) -> AsyncIterator[Api]:
+    async with served_from(recorded) as api:
+        yield api
+
+
+async def test_every_saving_follows_from_what_was_recorded(api: Api) -> None:
+    answer = await api.get(PATH, "alice")
+    Draft202012Validator(SCHEMA).validate(json.loads(answer.body))
+    said = answer.data
+    assert (said["userId"], said["basedOnCalls"], said["notes"]) == ("alice", 3, [])
+    assert said["basedOnEvents"] == 3 + 4
+    found = {each["kind"]: each for each in said["recommendations"]}
+    assert list(found) == ["model_choice", "prepaid_bundle", "shorter_replies", "phrase_caching"]
+
+    model = found["model_choice"]  # 3.5 million tokens at 0.60 and at 0.10 a million
+    assert (model["currentCost"], model["newCost"]) == (Decimal("2.1"), Decimal("0.35"))
+    assert model["saving"] == Decimal("1.75")
+    assert model["evidence"]["usage"] == [{"unit": "tokens", "usage": 3_500_000}]
+    assert (model["evidence"]["events"], model["evidence"]["calls"]) == (3, 2)
+    assert len(model["evidence"]["exampleEvents"]) == 3
+
+    bundle = found["prepaid_bundle"]  # two reported charges; nobody paid a fee for the third
+    assert bundle["saving"] == Decimal("0.3")
+    assert bundle["evidence"]["usage"] == [{"unit": "charges", "usage": 2}]
+    assert len(bundle["evidence"]["exampleEvents"]) == 2
+
+    phrases = found["phrase_caching"]  # 100 characters spoken again, at 0.15 a thousand
+    assert phrases["saving"] == Decimal("0.015")
+    assert "3 of 4 events name their phrase; 1 of them repeat" in phrases["computation"]
+
+    replies = found["shorter_replies"]  # 60, 100, 100, 300: the median is 100
+    assert replies["saving"] == Decimal("0.03")
+
+
+async def test_examples_are_the_dearest_events_and_can_be_found(api: Api) -> None:
+    said = (await api.get(PATH, "alice")).data["recommendations"][0]
+    listed = (await api.get("/api/costs/call/call-1/events?limit=50", "alice")).data["events"]
+    known = {(event["source"], event["id"]): event for event in listed if event["usage"]}
+    dearest = said["evidence"]["exampleEvents"][0]
+    assert dearest["callId"] == "call-1"
+    assert known[dearest["source"], dearest["id"]]["usage"] == 2_000_000
+
+
+async def test_nothing_is_recommended_to_somebody_without_calls(api: Api) -> None:
+    said = (await api.get("/api/costs/user/carol/recommendations", "carol")).data
+    assert (said["basedOnCalls"], said["recommendations"], said["notes"]) == (0, [], [])
+
+
+async def test_admins_see_it_and_others_do_not(api: Api) -> None:
+    admin = await api.ask("GET", PATH, bearer=token("root", role="admin"))
+    assert admin.data["recommendations"] == (await api.get(PATH, "alice")).data["recommendations"]
+    assert (await api.get(PATH, "bob")).status == 403
+    theirs = (await api.get("/api/costs/user/bob/recommendations", "bob")).data
+    assert [each["saving"] for each in theirs["recommendations"]] == [Decimal("3.5")]
+
+
+async def test_of_very_many_calls_the_newest_are_looked_at(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advice, "CALLS_MOST", 2)
+    said = (await api.get(PATH, "alice")).data
+    assert said["basedOnCalls"] == 2
+    assert said["notes"] == ["Of 3 calls the newest 2 were looked at."]
+    assert said["recommendations"][0]["evidence"]["events"] == 3

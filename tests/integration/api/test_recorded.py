@@ -1,0 +1,117 @@
+"""From events to answers: what the recorder leaves in the database is what the interface says."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from ledger.postgres.statements import statements
+from tests.support import events
+from tests.support.api import Api, served_from, token
+from tests.support.events import NOW
+from tests.support.recorded import record, tts
+from tests.support.recording import fetch
+
+CALL = "/api/costs/call/call-1"
+SPENDING = "/api/costs/user/alice/spending"
+PRICE_AS_API = """
+INSERT INTO service_prices (service, class, operation, model, unit, price_usd, effective_from, source, set_by)
+VALUES ('another', 'api', 'sing', '*', 'requests', 1, now(), 'a test', 'a test')
+"""
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    async with served_from(database_url, today=NOW.date()) as api:
+        yield api
+
+
+async def test_a_whole_call(database_url: str, api: Api) -> None:
+    wrong = tts(usage=9_000)
+    happened = [
+        events.started(),
+        events.cost(usage=5, metadata={"sid": "CA1"}),
+        events.cost(service="deepgram", operation="stt_streaming", usage=300, unit="seconds"),
+        tts(totalCost="0.123", estimated=True),
+        wrong,
+        events.voided(wrong),
+        events.cost(service="new", operation="sing", unit="requests", usage=3, unitCost="0.01"),
+        events.charged(time=NOW + timedelta(minutes=5)),
+        events.refunded(time=NOW + timedelta(minutes=6)),
+        events.ended(time=NOW + timedelta(minutes=5)),
+    ]  # fmt: skip
+    await record(database_url, happened)
+    said = (await api.get(CALL, "alice")).data
+    prices = {
+        service: [(line["operation"], line["unitCost"], line["totalCost"]) for line in lines]
+        for service, lines in said["apiCosts"].items()
+    }
+    assert prices == {
+        "twilio": [("outbound_call", Decimal("0.014"), Decimal("0.07"))],
+        "deepgram": [("streaming_stt", Decimal("0.000098333333"), Decimal("0.0295"))],
+        "cerebras": [],
+        "elevenlabs": [("tts", Decimal("0.000123"), Decimal("0.123"))],
+        "new": [("sing", Decimal("0.01"), Decimal("0.03"))],
+    }
+    assert said["totalApiCost"] == Decimal("0.2525")
+    assert said["totalInfrastructureCost"] == Decimal("0.035")
+    assert said["transactionCosts"]["stripe"]["totalFee"] == Decimal("0.44471")
+    assert said["totalCost"] == sum(said["costByService"].values()) == Decimal("0.73221")
+    assert (said["chargedToUser"], said["refunded"]) == (Decimal("4.99"), 1)
+    assert said["grossProfit"] == Decimal("3.25779")
+    assert said["estimated"] is True
+    assert (said["status"], said["duration_seconds"]) == ("completed", 300)
+    assert said["apiCosts"]["twilio"][0]["metadata"] == {"sid": "CA1"}
+    assert said["startedAt"] == said["createdAt"] == "2026-03-15T12:00:00Z"
+    assert said["endedAt"] == "2026-03-15T12:05:00Z"
+
+
+async def test_what_an_unknown_processor_kept_is_a_transaction(database_url: str, api: Api) -> None:
+    """Until the catalogue says otherwise."""
+    charge = events.charged(processor="another", fee="0.25", time=NOW + timedelta(minutes=1))
+    await record(database_url, [events.started(), charge])
+    call, spending = [(await api.get(path, "alice")).data for path in (CALL, SPENDING)]
+    everyone = await api.ask(
+        "GET", "/api/admin/costs/analytics", bearer=token("root", role="admin")
+    )
+    kept = {"api": 0, "infrastructure": Decimal("0.035"), "transaction": Decimal("0.25")}
+    assert everyone.data["costBreakdown"] == kept
+    for said in (call, spending):
+        classes = {name: said[f"total{name.title()}Cost"] for name in kept}
+        assert classes == kept
+    assert call["transactionCosts"]["another"]["totalFee"] == Decimal("0.25")
+    once = await fetch(database_url, statements("live/calls")["once_services"])
+    assert "another" in {row["service"] for row in once}
+    await fetch(database_url, PRICE_AS_API)
+    assert (await api.get(CALL, "alice")).data["totalTransactionCost"] == 0
+
+
+async def test_spending_and_budget_are_the_sum_of_the_calls(database_url: str, api: Api) -> None:
+    happened = []
+    for call in ("call-1", "call-2", "call-3"):
+        happened += [events.started(call), events.cost(call), events.ended(call)]
+    await record(database_url, happened)
+    calls = [(await api.get(f"/api/costs/call/call-{n}", "alice")).data for n in (1, 2, 3)]
+    spending = (await api.get(SPENDING, "alice")).data
+    budget = (await api.get("/api/costs/user/alice/budget", "alice")).data
+    for total, part in (
+        ("totalCost", "totalCost"),
+        ("totalApiCost", "totalApiCost"),
+        ("totalTransactionCost", "totalTransactionCost"),
+        ("totalCharged", "chargedToUser"),
+        ("totalNetRevenue", "netRevenue"),
+        ("totalGrossProfit", "grossProfit"),
+        ("totalDuration_seconds", "duration_seconds"),
+    ):
+        assert spending[total] == sum(call[part] for call in calls)
+    assert spending["totalCharged"] == 3 * Decimal("4.99") == budget["currentDailySpend"]
+    assert spending["totalCalls"] == 3
+
+
+async def test_a_call_that_is_still_held_is_nobodys(database_url: str, api: Api) -> None:
+    await record(database_url, [events.cost(user=None)])
+    assert (await api.get(CALL, "alice")).status == 403
+    await record(database_url, [events.started()])
+    said = (await api.get(CALL, "alice")).data
+    assert said["apiCosts"]["twilio"][0]["totalCost"] == Decimal("0.014")

@@ -1,0 +1,90 @@
+"""An entry keeps its address while the server behind it is exchanged."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from devkit.embedded.entry import Entry
+from devkit.embedded.ports import LOOPBACK
+
+SECONDS_MAX = 10
+
+
+@asynccontextmanager
+async def echo(name: bytes) -> AsyncIterator[int]:
+    """Run a server that answers each line with its name and that line; yields its port."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            writer.write(name + line)
+        writer.close()
+
+    server = await asyncio.start_server(answer, LOOPBACK, 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+class Client:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def ask(self, text: bytes) -> bytes:
+        self.writer.write(text + b"\n")
+        return await self.answer()
+
+    async def answer(self) -> bytes:
+        return (await asyncio.wait_for(self.reader.readline(), SECONDS_MAX)).strip()
+
+
+@asynccontextmanager
+async def client_of(entry: Entry) -> AsyncIterator[Client]:
+    reader, writer = await asyncio.open_connection(LOOPBACK, entry.port)
+    try:
+        yield Client(reader, writer)
+    finally:
+        writer.close()
+
+
+@pytest.fixture
+async def entry() -> AsyncIterator[Entry]:
+    entry = Entry()
+    await entry.start()
+    yield entry
+    await entry.stop()
+
+
+async def test_open_connections_go_on_and_new_ones_wait_for_the_next_server(entry: Entry) -> None:
+    async with echo(b"one ") as first, echo(b"two ") as second:
+        entry.open_to(first)
+        async with client_of(entry) as old:
+            assert await old.ask(b"a") == b"one a"
+            entry.close()
+            async with client_of(entry) as new:
+                new.writer.write(b"b\n")
+                await asyncio.wait_for(entry.has_waiting.wait(), SECONDS_MAX)
+                assert await old.ask(b"c") == b"one c"
+                await entry.cut()
+                assert await old.answer() == b""  # hung up
+                entry.open_to(second)
+                assert await new.answer() == b"two b"
+        async with client_of(entry) as newest:
+            assert await newest.ask(b"d") == b"two d"
+
+
+async def test_a_server_that_is_gone_ends_the_connection(entry: Entry) -> None:
+    async with echo(b"") as gone:
+        pass
+    entry.open_to(gone)
+    async with client_of(entry) as client:
+        assert await client.answer() == b""
+
+
+async def test_stopping_ends_those_that_wait_too(entry: Entry) -> None:
+    async with client_of(entry) as waiting:
+        await asyncio.wait_for(entry.has_waiting.wait(), SECONDS_MAX)
+        await entry.stop()
+        assert await waiting.answer() == b""

@@ -1,0 +1,98 @@
+"""Neither the forecast nor the advice rests on anything of another user, behind either wall."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from ledger.budgets.budgets import Budgets
+from ledger.forecasts.rows import history
+from ledger.postgres.statements import statements
+from ledger.postgres.viewers import Viewer, reader_pool
+from ledger.reports.advice_rows import recorded
+from tests.support.ledger_rows import LiveCallRow, rows
+from tests.support.logins import as_login
+
+NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+ALICE, BOB, ROOT = Viewer("alice"), Viewer("bob"), Viewer("root", reads_all=True)
+CALLS = (NOW - DAY, NOW + DAY, 10)
+
+
+@pytest.fixture
+async def written(database_url: str) -> str:
+    """A call, its usage, a charge and a budget of alice and of bob each."""
+    async with rows(database_url) as ledger:
+        for user in ("alice", "bob"):
+            call = LiveCallRow(call_id=f"call-of-{user}", user_id=user, at=NOW)
+            await ledger.call(call)
+            for owner in (user, "mallory"):  # never written like this; were it, it would not count
+                await ledger.event(
+                    call, user_id=owner, service="twilio", operation="x", usage=1, unit="minutes"
+                )
+                await ledger.event(
+                    call,
+                    "call.charged",
+                    user_id=owner,
+                    service="stripe",
+                    amount_nano=1,
+                    cost_nano=1,
+                )
+            await ledger.connection.execute(
+                "INSERT INTO user_budget_settings VALUES ($1, 1, 2, 50)", user
+            )
+    return database_url
+
+
+@pytest.fixture
+async def superuser(written: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(written)
+    yield connection
+    await connection.close()
+
+
+@pytest.mark.parametrize(("viewer", "seen"), [(ALICE, 1), (BOB, 0), (ROOT, 1)])
+async def test_the_queries_hide_other_users_where_no_policy_applies(
+    superuser: asyncpg.Connection, viewer: Viewer, seen: int
+) -> None:
+    forecast, advice = statements("forecasts/forecast"), statements("reports/advice")
+    row = await superuser.fetchrow(forecast["days"], "alice", *viewer, NOW.date())
+    assert row is not None
+    assert (row["first_day"] is not None) is (row["days"] is not None) is bool(seen)
+    row = await superuser.fetchrow(advice["calls"], "alice", *viewer, *CALLS)
+    assert row is not None
+    assert (row["calls"], row["looked_at"]) == (seen, seen)
+    usages = await superuser.fetch(advice["usages"], "alice", *viewer, *CALLS, 3)
+    assert [row["events"] for row in usages] == [1] * seen
+    charges = await superuser.fetch(advice["charges"], "alice", *viewer, *CALLS, 3)
+    assert [row["charges"] for row in charges] == [1] * seen
+
+
+@pytest.mark.parametrize("name", ["calls", "usages", "charges"])
+async def test_the_policies_hide_other_users_from_a_viewer_who_claims_to_be_an_admin(
+    written: str, name: str
+) -> None:
+    """The query is told to show everything; the transaction knows better."""
+    more = {"calls": (), "usages": (3,), "charges": (3,)}[name]
+    async with reader_pool(as_login(written, "api")) as readers:
+        for viewer, seen in ((BOB, 0), (ALICE, 1)):
+            async with readers.reading(viewer) as connection:
+                found = await connection.fetch(
+                    statements("reports/advice")[name], "alice", viewer.user_id, True, *CALLS, *more
+                )
+            assert (found[0]["calls"] if found else 0) == seen
+
+
+async def test_reports_for_those_who_may_not_see_are_empty(written: str) -> None:
+    async with reader_pool(as_login(written, "api")) as readers:
+        budgets = Budgets(readers, "charged", 80)
+        for viewer, seen in ((BOB, 0), (ALICE, 1), (ROOT, 1)):
+            found = await history(readers, budgets, viewer, "alice", NOW)
+            assert (len(found.days), found.first_day is not None) == (seen, bool(seen))
+            assert (found.spend.limits.daily_nano, found.spend.month_nano > 0) == (
+                seen or None,
+                bool(seen),
+            )
+            sums = await recorded(readers, viewer, "alice", NOW - DAY, NOW + DAY)
+            assert [len(sums.usages), len(sums.charges), sums.calls, sums.looked_at] == [seen] * 4

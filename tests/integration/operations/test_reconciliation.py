@@ -1,0 +1,233 @@
+"""Events, calls, users' days and everyone's days say the same; a vendor's bill may say otherwise."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.postgres.statements import statements
+from tests.support.api import Api, served_from, token
+from tests.support.command import run_command
+from tests.support.events import charged, cost, ended, refunded, started, voided
+from tests.support.ledger_rows import CENT, LiveCallRow, rows
+from tests.support.recording import Desk, Log, fetch
+from tests.support.seeded import seeded
+
+PATH = "/api/admin/reconciliation"
+ROOT = token("root", role="admin")
+TODAY = datetime.now(UTC).date()
+MIDNIGHT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    async with served_from(database_url, today=TODAY) as api:
+        yield api
+
+
+async def said(api: Api, query: str = "") -> dict[str, Any]:
+    data: dict[str, Any] = (await api.ask("GET", f"{PATH}?{query}", bearer=ROOT)).data
+    return data
+
+
+async def record(database_url: str, *batches: list[Any]) -> None:
+    log = Log()
+    async with Desk(database_url) as desk:
+        for batch in batches:
+            await desk.record(log.batch(batch))
+
+
+async def test_a_recorded_stream_adds_up(database_url: str) -> None:
+    await record(database_url, [one.value for one in seeded(3_000).sent if one.value])
+    async with served_from(database_url) as api:  # of the present day, whatever that is by now
+        body = await said(api)
+    assert body["differences"] == 0
+    assert len(body["days"]) >= 1
+    for day in body["days"]:
+        assert len(set(day["calls"].values())) == len(set(day["totalCost"].values())) == 1
+    whole = "SELECT sum(cost_nano)::bigint FROM user_day_costs"
+    [(nano,)] = await fetch(database_url, whole)
+    assert sum(day["totalCost"]["events"] for day in body["days"]) == Decimal(nano).scaleb(-9)
+    assert nano > 0
+
+
+def over_midnight() -> list[Any]:
+    """Calls that begin, end, are charged, voided and refunded on different days."""
+    before, after = MIDNIGHT - timedelta(days=1, minutes=1), MIDNIGHT - timedelta(hours=23)
+    wrong = cost("one", "alice", time=before, usage=50)
+    return [
+        started("one", "alice", time=before),
+        wrong,
+        cost("one", "alice", time=after),
+        ended("one", "alice", time=after),
+        voided(wrong, "one", "alice", time=MIDNIGHT),
+        refunded("one", "alice", time=MIDNIGHT),
+        cost("two", "bob", time=after),
+        charged("two", "bob", time=after),
+        ended("two", "bob", time=before),
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 3, 9])
+async def test_every_span_adds_up_wherever_it_cuts_a_call(
+    database_url: str, api: Api, size: int
+) -> None:
+    events = over_midnight()
+    parts = [events[start : start + size] for start in range(0, len(events), size)]
+    await record(database_url, *reversed(parts))
+    whole = await said(api)
+    assert whole["differences"] == 0
+    assert [day["calls"]["events"] for day in whole["days"]] == [2, 0, 0]
+    days = [TODAY - timedelta(days=number) for number in (3, 2, 1, 0)]
+    for first in days:
+        for last in days:
+            if first <= last:
+                part = await said(api, f"period=custom&startDate={first}&endDate={last}")
+                wanted = [d for d in whole["days"] if str(first) <= d["date"] <= str(last)]
+                assert part["days"] == wanted
+
+
+TAMPERING = {
+    "UPDATE call_cost_events SET cost_nano = cost_nano + 1 WHERE service = 'twilio'": ("totalCost", "events"),
+    "UPDATE calls SET charges = '{}' WHERE call_id = 'one'": ("charged", "calls"),
+    "UPDATE calls SET first_at = first_at + interval '2 days' WHERE call_id = 'two'": ("calls", "calls"),
+    "UPDATE everyone_day_costs SET cost_nano = cost_nano + 1 WHERE service = 'stripe'": ("totalCost", "everyone"),
+    "DELETE FROM call_cost_events WHERE type = 'call.refunded'": ("refunded", "events"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("statement", "where"), list(TAMPERING.items()), ids=[" ".join(w) for w in TAMPERING.values()]
+)
+async def test_a_difference_is_shown_where_it_is(
+    database_url: str, api: Api, statement: str, where: tuple[str, str]
+) -> None:
+    await record(database_url, over_midnight())
+    await fetch(database_url, statement)
+    body = await said(api)
+    assert body["differences"] == sum(day["differences"] for day in body["days"]) > 0
+    figure, place = where
+    for day in body["days"]:
+        said_by = dict(day[figure])
+        odd = said_by.pop(place)
+        assert len(set(said_by.values())) == 1
+        if odd not in said_by.values():
+            return
+    pytest.fail("no day shows it")
+
+
+async def test_users_days_are_a_place_of_their_own(database_url: str, api: Api) -> None:
+    """Whatever moves them moves everyone's days too, so both are odd together."""
+    await record(database_url, over_midnight())
+    await fetch(database_url, "UPDATE user_days SET charged_nano = charged_nano + 1")
+    day = (await said(api))["days"][0]
+    assert day["charged"]["userDays"] == day["charged"]["everyone"] != day["charged"]["events"]
+
+
+async def test_only_administrators_compare(database_url: str, api: Api) -> None:
+    await record(database_url, over_midnight())
+    for role in ("user", "service"):
+        assert (await api.ask("GET", PATH, bearer=token("alice", role=role))).code == "forbidden"
+    span = (MIDNIGHT - timedelta(days=7), MIDNIGHT + timedelta(days=1))
+    for name, statement in statements("operations/reconciliation").items():
+        assert await fetch(database_url, statement, False, *span) == []
+        assert name in {"archived", "billed"} or await fetch(database_url, statement, True, *span)
+
+
+BILL = "Date,Vendor,Amount_USD,Quantity,Invoice\n"
+
+
+@pytest.fixture
+def values(database_url: str) -> dict[str, str]:
+    return {"DATABASE_URL": database_url}
+
+
+def bills(values: dict[str, str], directory: Path, *words: str, text: str = "") -> Any:
+    return run_command("bills", *words, values=values, cwd=directory, stdin=text.encode())
+
+
+async def test_a_bill_is_compared_with_what_was_recorded(
+    values: dict[str, str], tmp_path: Path, api: Api
+) -> None:
+    yesterday = TODAY - timedelta(days=1)
+    async with rows(values["DATABASE_URL"]) as ledger:
+        at = MIDNIGHT - timedelta(hours=2)
+        costs = {"twilio": 14 * CENT, "deepgram": 6 * CENT}
+        await ledger.call(LiveCallRow(call_id="c", user_id="alice", at=at, costs=costs))
+    (tmp_path / "october.csv").write_text(
+        f"{BILL}{yesterday},Twilio,0.10,4,I-1\n{yesterday},twilio,0.05,6.5,I-1\n"
+        f"{yesterday},deepgram,0.06,,I-1\n{TODAY},openai,1.5,,I-1\n2020-01-01,twilio,9,,I-0\n"
+    )
+    done = bills(values, tmp_path, "import", "october.csv", "--set-by", "carla")
+    assert (done.returncode, done.stdout) == (0, "Bill 1: 5 lines.\n")
+    expected = {
+        "services": [
+            {"service": "deepgram", "days": 1, "billed": Decimal("0.06"),
+             "recorded": Decimal("0.06"), "variance": 0, "variancePercent": "0.00%"},
+            {"service": "openai", "days": 1, "billed": Decimal("1.5"), "recorded": 0,
+             "variance": Decimal("1.5"), "variancePercent": "0.00%"},
+            {"service": "twilio", "days": 1, "billed": Decimal("0.15"),
+             "recorded": Decimal("0.14"), "variance": Decimal("0.01"), "variancePercent": "7.14%"},
+        ],
+    }  # fmt: skip
+    body = (await said(api))["bills"]
+    assert body["services"] == expected["services"]
+    assert [(day["date"], day["service"], day["quantity"]) for day in body["days"]] == [
+        (str(yesterday), "deepgram", None),
+        (str(yesterday), "twilio", Decimal("10.5")),
+        (str(TODAY), "openai", None),
+    ]
+    assert body["days"][0]["bills"] == ["october.csv"]
+    again = bills(values, tmp_path, "import", "october.csv")
+    assert again.stdout == "This file is bill 1 already; nothing was changed.\n"
+    assert (await said(api))["bills"] == body
+    listed = bills(values, tmp_path, "list").stdout
+    assert "1  october.csv: 5 lines, 2020-01-01 to" in listed
+    assert "10.71 USD" in listed
+    assert "by carla" in listed
+
+
+async def test_bills_add_up_until_one_is_withdrawn(
+    values: dict[str, str], tmp_path: Path, api: Api
+) -> None:
+    first, second = f"{BILL}{TODAY},twilio,1,,\n", f"{BILL}{TODAY},twilio,-0.25,,credit\n"
+    bills(values, tmp_path, "import", "-", text=first)
+    more = bills(values, tmp_path, "import", "-", text=second).stdout
+    assert "On 1 days of a service other bills have lines too" in more
+    assert (await said(api))["bills"]["days"][0]["billed"] == Decimal("0.75")
+    assert bills(values, tmp_path, "withdraw", "1").returncode == 0
+    assert (await said(api))["bills"]["days"][0]["billed"] == Decimal("-0.25")
+    assert "(withdrawn)" in bills(values, tmp_path, "list").stdout
+    assert bills(values, tmp_path, "withdraw", "1").returncode == 1
+    assert "counts again" in bills(values, tmp_path, "import", "-", text=first).stdout
+    assert (await said(api))["bills"]["days"][0]["billed"] == Decimal("0.75")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "lacks date, amount_usd"),
+        ("date,amount_usd\n", "a column service"),
+        ("date,amount_usd,service,vendor\n", "a column service"),
+        (BILL, "holds no lines"),
+        (f"{BILL}tomorrow,twilio,1,,\n,twilio,1,,\n", "line 3: date must be"),
+        (f"{BILL}2026-01-31,twilio,NaN,,\n", "line 2: amount_usd must be a number"),
+        (f"{BILL}2026-01-31,twilio,1e-10,,\n", "line 2: amount_usd must be a number"),
+        (f"{BILL}2026-01-31,twilio,1e99,,\n", "line 2: amount_usd must be a number"),
+        (f"{BILL}2026-01-31,twilio,1,many,\n", "line 2: quantity must be a number"),
+        (f"{BILL}2026-01-31,,1,,\n", "line 2: service must have"),
+        (f"{BILL}2026-01-31,twilio\n", "line 2: it has not as many columns"),
+        ("date,service,amount_usd,currency\n2026-01-31,twilio,1,EUR\n", "only USD can be compared"),
+    ],
+)
+async def test_a_bill_with_an_error_is_not_kept(
+    values: dict[str, str], tmp_path: Path, text: str, told: str
+) -> None:
+    done = bills(values, tmp_path, "import", "-", text=text)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert await fetch(values["DATABASE_URL"], "SELECT FROM vendor_bills") == []

@@ -1,0 +1,137 @@
+"""`prices`: what is in the catalogue, and adding to it, all or nothing and never by changing."""
+
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from ledger.postgres.database import connected
+from tests.support.command import run_command
+
+HEAD = "service,class,operation,model,unit,price_usd,per_units,effective_from,source\n"
+NEW = (
+    "twilio,api,voice,*,minutes,0.015,1,2031-01-01,price page\n"
+    "whisper,api,transcribe,large,seconds,0.0001,1,2026-01-01,price page\n"
+)
+
+
+@pytest.fixture
+def values(database_url: str) -> dict[str, str]:
+    return {"DATABASE_URL": database_url}
+
+
+async def rows(url: str) -> int:
+    async with connected(url, name="test") as connection:
+        return int(await connection.fetchval("SELECT count(*) FROM service_prices"))
+
+
+def test_list_shows_what_is_in_force(values: dict[str, str], tmp_path: Path) -> None:
+    done = run_command("prices", "list", values=values, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "elevenlabs  tts              eleven_turbo_v2_5  characters          0.15" in done.stdout
+    only = run_command("prices", "list", "--service", "stripe", values=values, cwd=tmp_path)
+    assert only.stdout.count("in force") == only.stdout.count("stripe") == 2
+
+
+def test_import_adds_once(values: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text(HEAD + NEW)
+    first = run_command("prices", "import", "new.csv", values=values, cwd=tmp_path)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "2 prices added, 0 were there already." in first.stdout
+    again = run_command("prices", "import", "new.csv", values=values, cwd=tmp_path)
+    assert "0 prices added, 2 were there already." in again.stdout
+    listed = run_command("prices", "list", values=values, cwd=tmp_path).stdout
+    assert "outbound_call" in listed
+    assert "future" in listed
+    assert "whisper" in listed
+
+
+def test_a_large_change_within_one_file_waits_beside_what_came_with_it(
+    values: dict[str, str], tmp_path: Path
+) -> None:
+    row = "whisper,api,transcribe,large,seconds,{},1,{},price page\n"
+    (tmp_path / "new.csv").write_text(
+        HEAD + row.format("0.0001", "2026-01-01") + row.format("0.0003", "2026-02-01")
+    )
+    for added, known in ((1, 0), (0, 1)):
+        done = run_command("prices", "import", "new.csv", values=values, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"{added} prices added, {known} were there already." in done.stdout
+        assert "Waiting for approval" in done.stdout
+        assert "0.0003" in done.stdout
+    approved = run_command("prices", "approve", "1", values=values, cwd=tmp_path)
+    assert approved.returncode == 0
+    again = run_command("prices", "import", "new.csv", values=values, cwd=tmp_path)
+    assert "0 prices added, 2 were there already." in again.stdout
+
+
+async def test_a_changed_price_is_refused_and_nothing_is_added(
+    values: dict[str, str], tmp_path: Path
+) -> None:
+    before = await rows(values["DATABASE_URL"])
+    changed = "call,revenue,charge,*,calls,5.99,1,2020-01-01,us\n"
+    other_class = "stripe,api,payout,*,requests,0.25,1,2026-01-01,us\n"
+    text = HEAD + NEW + changed + other_class
+    done = run_command("prices", "import", "-", values=values, cwd=tmp_path, stdin=text.encode())
+    assert done.returncode == 1
+    assert "not even in part" in done.stderr
+    assert "the catalogue has 4.99 per 1 already, not 5.99 per 1" in done.stderr
+    assert "stripe is of class transaction" in done.stderr
+    assert await rows(values["DATABASE_URL"]) == before
+
+
+async def test_every_error_of_a_file_is_told_and_nothing_is_added(
+    values: dict[str, str], tmp_path: Path
+) -> None:
+    before = await rows(values["DATABASE_URL"])
+    text = HEAD + NEW + "a,api,b,*,miles,-1,1,2026-01-01,us\n,api,b,*,minutes,1,1,someday,us\n"
+    done = run_command("prices", "import", "-", values=values, cwd=tmp_path, stdin=text.encode())
+    assert done.returncode == 1
+    for words in ("line 4: unit", "line 4: price_usd", "line 5: service", "line 5: effective"):
+        assert words in done.stderr
+    assert await rows(values["DATABASE_URL"]) == before
+
+
+def test_what_is_listed_as_csv_can_be_imported(values: dict[str, str], tmp_path: Path) -> None:
+    csv = run_command("prices", "list", "--all", "--csv", values=values, cwd=tmp_path).stdout
+    done = run_command("prices", "import", "-", values=values, cwd=tmp_path, stdin=csv.encode())
+    assert done.stdout.startswith("0 prices added")
+
+
+def test_who_entered_a_price_is_kept(values: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "new.json").write_text(
+        '[{"service": "openai", "operation": "inference", "model": "gpt-5", "unit": "tokens",'
+        ' "price_usd": 1.25, "per_units": 1000000, "effective_from": "2026-01-01"}]'
+    )
+    words = ["prices", "import", "new.json", "--set-by", "carla"]
+    assert run_command(*words, values=values, cwd=tmp_path).returncode == 0
+    listed = run_command("prices", "list", "--service", "openai", values=values, cwd=tmp_path)
+    assert "new.json" in listed.stdout
+
+
+async def test_a_large_change_waits_until_somebody_approves_it(
+    values: dict[str, str], tmp_path: Path
+) -> None:
+    before = await rows(values["DATABASE_URL"])
+    text = (HEAD + NEW.replace("0.015", "0.15")).encode()
+    for _ in range(2):
+        done = run_command("prices", "import", "-", values=values, cwd=tmp_path, stdin=text)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "Waiting for approval:" in done.stdout
+        assert "+971.43 %" in done.stdout
+    assert await rows(values["DATABASE_URL"]) == before + 1
+    words = ["prices", "import", "-", "--approve"]
+    done = run_command(*words, values=values, cwd=tmp_path, stdin=text)
+    assert done.stdout.startswith("1 prices added, 1 were there already.")
+    assert await rows(values["DATABASE_URL"]) == before + 2
+
+
+async def test_prices_are_never_changed_or_removed(database_url: str) -> None:
+    async with connected(database_url, name="test") as connection:
+        for statement in (
+            "UPDATE service_prices SET price_usd = 1",
+            "UPDATE service_prices SET verified_at = now(), effective_from = now()",
+            "DELETE FROM service_prices",
+        ):
+            with pytest.raises(asyncpg.RestrictViolationError):
+                await connection.execute(statement)

@@ -1,0 +1,197 @@
+"""Values reach PostgreSQL and come back the same, by the ways of writing that a batch uses."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ledger.calls.batch_changes import Folded
+from ledger.calls.copy_rows import (
+    ENTRY_COLUMNS,
+    IDENTITY_COLUMNS,
+    copied,
+    entry_row,
+    identity_rows,
+    owner_cell,
+)
+from ledger.calls.entries import Entry
+from ledger.postgres.arrays import any_array, int_array, joined_texts, text_array
+from ledger.postgres.binary import use_fast_codecs
+from ledger.postgres.database import connect
+from ledger.recording.small_batches import entries_json
+from tests.support.background import Background
+from tests.support.databases import Databases
+
+letters = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
+awkward = st.sampled_from(
+    ["\x1f", "a\x1f", "\x1fb\x1f", "{\x1f}", "", " ", "NULL", "null", '"', '\\"', "\\", "{}", "{", ",", '","', "a,b", "\n\t", "'", "💶", "\\u0000"]
+)  # fmt: skip
+texts = st.lists(letters | awkward, max_size=8)
+bigints = st.integers(-(2**63), 2**63 - 1)
+times = st.datetimes(
+    datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)
+)  # what an accepted event may say lies well inside
+numbers = st.one_of(
+    st.integers(0, 10**12),
+    st.decimals(-(10**12), 10**12, places=6),
+    st.decimals(0, 1, places=30),
+    st.sampled_from([Decimal("-0"), Decimal("0E+30"), Decimal("1E+12"), Decimal("1E-30"), 0]),
+)
+many = settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+class Wire:
+    """One connection for many examples, on the loop of the shared servers."""
+
+    def __init__(self, background: Background, url: str) -> None:
+        self._background = background
+        self._connection = background.run(connect(url, name="columns"))
+        background.run(self._connection.execute("CREATE TEMP TABLE t (n numeric, at timestamptz)"))
+        background.run(use_fast_codecs(self._connection))
+        for table in ("call_cost_events", "event_identities"):
+            background.run(
+                self._connection.execute(
+                    f"CREATE TEMP TABLE new_{table} (LIKE {table} INCLUDING DEFAULTS)"
+                )
+            )
+
+    def ask(self, query: str, *arguments: Any) -> Any:
+        return self._background.run(self._connection.fetchval(query, *arguments))
+
+    def rows(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        return self._background.run(self._connection.fetch(query, *arguments))
+
+    def copy_rows(self, table: str, columns: tuple[str, ...], rows: AsyncIterator[bytes]) -> None:
+        self._background.run(self._connection.execute(f"TRUNCATE {table}"))
+        self._background.run(
+            self._connection.copy_to_table(table, columns=columns, source=rows, format="binary")
+        )
+
+    def copy(self, records: list[tuple[Any, ...]]) -> None:
+        self._background.run(self._connection.execute("TRUNCATE t"))
+        self._background.run(self._connection.copy_records_to_table("t", records=records))
+
+    def close(self) -> None:
+        self._background.run(self._connection.close())
+
+
+@pytest.fixture(scope="module")
+def wire(background: Background, databases: Databases) -> Iterator[Wire]:
+    with databases.clone() as url:
+        wire = Wire(background, url)
+        yield wire
+        wire.close()
+
+
+@many
+@given(values=texts)
+def test_arrays_of_text(wire: Wire, values: list[str]) -> None:
+    assert wire.ask("SELECT $1::text::text[]", text_array(values)) == values
+
+
+@many
+@given(values=texts)
+def test_joined_texts(wire: Wire, values: list[str]) -> None:
+    assert wire.ask("SELECT as_texts($1)", joined_texts(values)) == values
+
+
+@many
+@given(values=st.lists(bigints, max_size=8))
+def test_arrays_of_integers(wire: Wire, values: list[int]) -> None:
+    assert wire.ask("SELECT $1::text::bigint[]", int_array(values)) == values
+
+
+@many
+@given(values=st.lists(st.none() | letters | awkward, max_size=8))
+def test_arrays_with_nulls(wire: Wire, values: list[str | None]) -> None:
+    assert wire.ask("SELECT $1::text::text[]", any_array(values)) == values
+
+
+@many
+@given(values=st.lists(st.none() | times, max_size=8))
+def test_arrays_of_times(wire: Wire, values: list[datetime | None]) -> None:
+    assert wire.ask("SELECT $1::text::timestamptz[]", any_array(values)) == values
+
+
+@many
+@given(rows=st.lists(st.tuples(st.none() | numbers, times), max_size=8))
+def test_copied_numbers_and_times(wire: Wire, rows: list[tuple[Any, datetime]]) -> None:
+    """By encoders of our own, which nobody but PostgreSQL itself can check."""
+    wire.copy(rows)
+    assert [tuple(row) for row in wire.rows("SELECT n, at FROM t")] == rows
+    as_text = [row[0] for row in wire.rows("SELECT n::text FROM t")]
+    assert [None if text is None else Decimal(text) for text in as_text] == [n for n, _ in rows]
+
+
+keys = st.uuids().map(lambda key: key.hex)
+words = letters | awkward
+entries = st.builds(
+    Entry,
+    identity=keys,
+    source=words,
+    event_id=words,
+    type=words,
+    time=times,
+    user_id=words,
+    call_id=words,
+    persona_id=st.none() | words,
+    service=st.none() | words,
+    operation=st.none() | words,
+    operation_sent=st.none() | words,
+    model=st.none() | words,
+    usage=st.none() | numbers,
+    unit=st.none() | words,
+    unit_cost=st.none() | numbers,
+    cost_nano=bigints,
+    amount_nano=bigints,
+    price_id=st.none() | st.integers(-(2**31), 2**31 - 1),
+    estimated=st.booleans(),
+    voids=st.none() | keys,
+    data=st.none() | words,
+)
+
+
+COLUMNS = ", ".join(Entry._fields)
+
+
+def as_read(entry: Entry) -> dict[str, object]:
+    """Return an entry as PostgreSQL gives it back."""
+    keys = {"identity": UUID(entry.identity), "voids": entry.voids and UUID(entry.voids)}
+    return entry._asdict() | keys
+
+
+@many
+@given(written=st.lists(entries, max_size=8))
+def test_rows_of_events(wire: Wire, written: list[Entry]) -> None:
+    pieces = [piece for one in written for piece in (entry_row(one), owner_cell(one.user_id))]
+    wire.copy_rows("new_call_cost_events", ENTRY_COLUMNS, copied(pieces))
+    read = wire.rows(f"SELECT {COLUMNS} FROM new_call_cost_events")
+    assert [dict(row) for row in read] == list(map(as_read, written))
+
+
+@many
+@given(written=st.lists(entries, max_size=8))
+def test_few_rows_of_events(wire: Wire, written: list[Entry]) -> None:
+    read = wire.rows(
+        f"SELECT {COLUMNS} FROM json_populate_recordset(NULL::call_cost_events, $1::text::json)",
+        entries_json(Folded(entries=[*written])),
+    )
+    assert [dict(row) for row in read] == list(map(as_read, written))
+
+
+@many
+@given(written=st.lists(st.tuples(keys, bigints), max_size=8))
+def test_rows_of_identities(wire: Wire, written: list[tuple[str, int]]) -> None:
+    rows = identity_rows([one[0] for one in written], [one[1] for one in written])
+    wire.copy_rows("new_event_identities", IDENTITY_COLUMNS, copied(rows))
+    read = wire.rows("SELECT identity, fingerprint FROM new_event_identities")
+    assert sorted((row[0].hex, row[1]) for row in read) == sorted(written)
+    assert [row[0] for row in read] == sorted(row[0] for row in read)

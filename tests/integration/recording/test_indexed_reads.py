@@ -1,0 +1,95 @@
+"""What is read for one user is found by indexes, however much others have.
+
+Plans are those of a database with many users and calls, as the restricted role under its policies.
+"""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from ledger.postgres.partitions import ensure_months
+from ledger.postgres.statements import statements
+from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
+from tests.support.logins import as_login
+
+NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
+SINCE = NOW - timedelta(days=30)
+ALICE = Viewer("alice")
+BIG = ("calls", "call_cost_events", "user_days", "user_day_costs")
+CALLS = ("alice", *ALICE, SINCE, NOW, 2_000)
+STANDING = ("alice", *ALICE, False, SINCE, NOW, SINCE, NOW, SINCE, 1_000, 10)
+READS = [
+    ("budgets/budgets", "standing", STANDING),
+    ("forecasts/forecast", "days", ("alice", *ALICE, SINCE.date())),
+    ("reports/advice", "calls", CALLS),
+    ("reports/advice", "usages", (*CALLS, 3)),
+    ("reports/advice", "charges", (*CALLS, 3)),
+]
+MANY = (
+    """INSERT INTO calls (call_id, user_id, first_at, updated_at)
+       SELECT 'call-' || n, CASE WHEN n % 100 = 0 THEN 'alice' ELSE 'user-' || n % 99 END,
+              $1::timestamptz - n * interval '8 minutes', $1
+         FROM generate_series(1, 4000) AS n""",
+    """INSERT INTO call_cost_events (identity, source, event_id, type, time, user_id, call_id,
+                                     service, operation, usage, unit, cost_nano)
+       SELECT gen_random_uuid(), 's', n::text, 'cost.recorded', first_at, user_id, call_id,
+              'twilio', 'outbound_call', n, 'minutes', n
+         FROM calls, generate_series(1, 4) AS n WHERE first_at >= $1""",
+    """INSERT INTO user_days SELECT 'user-' || u, $1::timestamptz::date - d, '', 1, 1, 1, 0
+         FROM generate_series(1, 100) AS u, generate_series(0, 60) AS d""",
+    """INSERT INTO user_day_costs SELECT user_id, day, '', 'twilio', 1 FROM user_days
+        WHERE day <= $1::timestamptz::date""",
+)  # fmt: skip
+
+
+@pytest.fixture
+async def readers(database_url: str) -> AsyncIterator[ReaderPool]:
+    connection = await asyncpg.connect(database_url)
+    try:
+        await ensure_months(connection, [(2025, 10), (2025, 11)])
+        for statement, moment in zip(MANY, (NOW, SINCE, NOW, NOW), strict=True):
+            await connection.execute(statement, moment)
+        await connection.execute("ANALYZE")
+    finally:
+        await connection.close()
+    async with reader_pool(as_login(database_url, "api")) as readers:
+        yield readers
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(node for part in plan.get("Plans", []) for node in nodes(part))]
+
+
+async def test_no_table_is_read_whole(readers: ReaderPool) -> None:
+    for topic, name, arguments in READS:
+        async with readers.reading(ALICE) as connection:
+            explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statements(topic)[name]}"
+            [(text,)] = await connection.fetch(explain, *arguments)
+        found = nodes(json.loads(text)[0]["Plan"])
+        tables = [node for node in found if str(node.get("Relation Name", "")).startswith(BIG)]
+        assert tables, name
+        for node in tables:
+            nothing = node["Actual Rows"] == node.get("Rows Removed by Filter", 0) == 0
+            assert nothing or "Seq Scan" not in node["Node Type"], (name, node)
+        scans = [node for node in found if "Index Cond" in node]
+        assert all(re.search(r"\((user_id|call_id) = ", node["Index Cond"]) for node in scans), name
+
+
+async def test_other_users_events_are_not_even_looked_at(readers: ReaderPool) -> None:
+    """Alice has 40 calls of 4,000; what is read of the events is about hers."""
+    async with readers.reading(ALICE) as connection:
+        explain = (
+            f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statements('reports/advice')['usages']}"
+        )
+        [(text,)] = await connection.fetch(explain, *CALLS, 3)
+    plan = json.loads(text)[0]["Plan"]
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 1_500
+    [recorded] = [node for node in nodes(plan) if node.get("Subplan Name") == "CTE recorded"]
+    assert recorded["Actual Rows"] == 4 * 40
+    [lines] = [node for node in nodes(plan) if "hashed SubPlan" in node.get("Filter", "")]
+    assert lines["Actual Rows"] == 4 * 40

@@ -1,0 +1,131 @@
+"""The connection may be lost at any moment of a batch: trying again leaves the totals exact.
+
+At each statement of the transaction in turn, before it or after it, the commit included; and with
+backends ended at random under several writers.
+"""
+
+import asyncio
+import itertools
+import random
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from ledger.recording.batch import Batch, Outcome
+from streams.lane import WAITING
+from tests.support.events import Plain, charged, cost, ended, started, voided
+from tests.support.expected import expect
+from tests.support.fuse import Fuse
+from tests.support.recording import Desk, Log, assert_verified, codes, offsets
+from tests.support.totals import read_totals
+
+NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+KILLS, WRITERS = 25, 3
+BOTH_WAYS = pytest.mark.parametrize("copies", [False, True], ids=["inserting", "copying"])
+
+
+def a_batch(
+    log: Log, number: int, late: timedelta, partition: int = 0
+) -> tuple[Batch, list[Plain]]:
+    """Return a batch that makes use of every statement there is, and its good events."""
+    call, old = f"call-{number}", cost(f"call-{number - 1}", "alice", time=NOW)
+    held = cost(f"waiting-{number}", None, time=NOW)
+    events = [
+        started(call, "alice", time=NOW),
+        cost(call, "alice", time=NOW - late),
+        cost(call, None, time=NOW),
+        held,
+        cost(f"waiting-{number - 1}", "alice", time=NOW),
+        old,
+        voided(old, f"call-{number - 1}", "alice", time=NOW),
+        charged(call, "alice", time=NOW),
+        ended(call, "alice", time=NOW),
+    ]
+    values: list[bytes | Plain] = [*events, events[1], b"{", cost(call, "bob", time=NOW)]
+    return log.batch(values, partition), events
+
+
+async def record_until_done(desk: Desk, batch: Batch) -> tuple[Outcome, int]:
+    """Try again as a lane does, for failures that it would wait for; returns how many there were."""
+    failures = 0
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await desk.record(batch), failures
+            except WAITING:
+                failures += 1
+
+
+async def break_at_every_statement(database_url: str, *, answered: bool, copies: bool) -> None:
+    log, events, refused, number = Log(), list[Plain](), 0, 0
+    async with Fuse(database_url) as fuse, Desk(fuse.url, copies=copies) as desk:
+        blown = True
+        while blown:
+            number += 1
+            batch, more = a_batch(log, number, timedelta(days=number))
+            events += more
+            refused += 2
+            fuse.set(number, answered=answered)
+            _, failures = await record_until_done(desk, batch)
+            blown = fuse.blown
+            assert failures == blown
+            assert await offsets(database_url) == {0: len(log.records[0])}
+    assert number > (15 if copies else 13), (
+        "the fuse was expected to break at more statements than that"
+    )
+    assert await read_totals(database_url) == expect(events).totals
+    assert len(await codes(database_url)) == refused
+    await assert_verified(database_url)
+
+
+@BOTH_WAYS
+async def test_a_statement_that_never_arrives(database_url: str, copies: bool) -> None:
+    await break_at_every_statement(database_url, answered=False, copies=copies)
+
+
+@BOTH_WAYS
+async def test_an_answer_that_never_comes_back(database_url: str, copies: bool) -> None:
+    """The server has done it, or will; a commit that nobody heard of is a commit."""
+    await break_at_every_statement(database_url, answered=True, copies=copies)
+
+
+async def kill_at_random(database_url: str, enough: asyncio.Event) -> None:
+    """End backends of the writers, now one, now another, at any moment."""
+    connection, killed = await asyncpg.connect(database_url), 0
+    while killed < KILLS:
+        await asyncio.sleep(random.random() * 0.03)
+        killed += await connection.fetchval(
+            """SELECT count(pg_terminate_backend(pid)) FROM (
+                   SELECT pid FROM pg_stat_activity
+                   WHERE application_name LIKE 'desk %' AND datname = current_database()
+                   ORDER BY random() LIMIT 1
+               ) AS chosen"""
+        )
+    await connection.close()
+    enough.set()
+
+
+async def test_backends_that_end_at_any_moment(database_url: str) -> None:
+    log, numbers, events = Log(), itertools.count(), list[Plain]()
+    enough = asyncio.Event()
+
+    async def write(partition: int) -> int:
+        """Record one batch after another until enough backends were ended."""
+        failures = 0
+        async with Desk(database_url) as desk:
+            while not enough.is_set():
+                number = next(numbers)
+                batch, more = a_batch(log, number % 10, timedelta(days=number % 3), partition)
+                events.extend(more)
+                failures += (await record_until_done(desk, batch))[1]
+        return failures
+
+    killer = asyncio.create_task(kill_at_random(database_url, enough))
+    failures = await asyncio.gather(*map(write, range(WRITERS)))
+    await killer
+    assert sum(failures) > 0
+    assert await read_totals(database_url) == expect(events).totals
+    sizes = {partition: len(records) for partition, records in log.records.items()}
+    assert await offsets(database_url) == sizes
+    await assert_verified(database_url)

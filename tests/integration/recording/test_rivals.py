@@ -1,0 +1,171 @@
+"""Several recorders write the same calls and users at once: no update is lost, nothing counts twice.
+
+In normal operation a call has one writer; after a rebalance, or where emitters choose their keys
+otherwise, it has several.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from ledger.recording import recorder as recording
+from ledger.recording.batch import Batch
+from ledger.recording.offsets import DeadLetter
+from streams.dead_letters import TooManyRefusedError
+from tests.support.events import Plain, charged, cost, ended, refunded, started, voided
+from tests.support.expected import expect
+from tests.support.recording import (
+    STREAM,
+    Desk,
+    Log,
+    assert_verified,
+    batch_of,
+    codes,
+    fetch,
+    offsets,
+    until,
+)
+from tests.support.totals import Totals, read_totals
+
+NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+OWNERS = {f"call-{number}": f"user-{number % 2}" for number in range(6)}
+
+
+def mixed_events(count: int, rng: random.Random) -> list[Plain]:
+    """Return events of a few calls of two users over three days, in no order."""
+    events: list[Plain] = []
+    for _ in range(count):
+        call, user = rng.choice(sorted(OWNERS.items()))
+        time = NOW - timedelta(days=rng.randrange(3), minutes=rng.randrange(60))
+        costs = [one for one in events if one["type"] == "cost.recorded"]
+        choices: list[Callable[[], Plain]] = [
+            lambda: cost(call, user, time=time, usage=rng.randrange(9)),
+            lambda: cost(call, None, time=time, personaId=f"persona-{rng.randrange(2)}"),
+            lambda: started(call, user, time=time, persona=f"persona-{rng.randrange(2)}"),
+            lambda: charged(call, None, time=time, amount=rng.randrange(5)),
+            lambda: refunded(call, user, time=time),
+            lambda: ended(call, user, time=time),
+            lambda: _void_of(rng.choice(costs), time) if costs else started(call, user, time=time),
+        ]
+        events.append(rng.choice(choices)())
+    rng.shuffle(events)
+    return events
+
+
+def _void_of(target: Plain, time: datetime) -> Plain:
+    return voided(target, target["data"]["callId"], None, time=time)
+
+
+@pytest.mark.parametrize("trust", [1, 20], ids=["in the fast gears", "in the safe gears"])
+async def test_many_writers_of_the_same_calls(
+    database_url: str, trust: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "BATCHES_BEFORE_TRUST", trust)
+    monkeypatch.setattr(recording, "ATTEMPTS_MAX", 100)
+    rng, log = random.Random(3), Log()
+    events = mixed_events(480, rng)
+    shares: list[list[Batch]] = []
+    for partition in range(3):
+        own = [*events[partition::3], *rng.sample(events, 40)]  # what another one records too
+        rng.shuffle(own)
+        shares.append(
+            [log.batch(own[start : start + 20], partition) for start in range(0, len(own), 20)]
+        )
+
+    async def write(batches: list[Batch]) -> list[int]:
+        async with Desk(database_url) as desk:
+            return [(await desk.record(batch)).repeated for batch in batches]
+
+    repeated = await asyncio.gather(*map(write, shares))
+    assert sum(map(sum, repeated)) == 3 * 40
+    assert await read_totals(database_url) == expect(events).totals
+    assert await offsets(database_url) == {0: 200, 1: 200, 2: 200}
+    assert await codes(database_url) == []
+    await assert_verified(database_url)
+
+
+async def test_a_stale_memory_of_a_call_is_noticed(database_url: str) -> None:
+    """One recorder remembers a call that another has changed since."""
+    log, events = Log(), [cost(time=NOW) for _ in range(8)]
+    async with Desk(database_url) as one, Desk(database_url) as other:
+        for number, event in enumerate(events):
+            desk = one if number % 2 else other
+            outcome = await desk.record(log.batch([event]))
+            assert outcome.changed[0].version == number + 1
+    assert await read_totals(database_url) == expect(events).totals
+
+
+async def test_a_writer_waits_for_the_one_before_it(database_url: str) -> None:
+    """Where a call is known to have rivals its row is locked: nobody adds to what is being added."""
+    log, events = Log(), [cost(time=NOW) for _ in range(4)]
+    blocker = await asyncpg.connect(database_url)
+    async with Desk(database_url) as one, Desk(database_url) as other:
+        await one.record(log.batch(events[:1]))
+        await other.record(log.batch(events[1:2]))
+        await one.record(log.batch(events[2:3]))  # stale: from now on it locks
+        async with blocker.transaction():
+            await blocker.execute("SELECT FROM calls WHERE call_id = 'call-1' FOR UPDATE")
+            last = asyncio.create_task(one.record(log.batch(events[3:])))
+            await until(lambda: _waits(blocker, one.name))
+            assert not last.done()
+        outcome = await last
+    await blocker.close()
+    assert outcome.changed[0].version == 4
+    assert await read_totals(database_url) == expect(events).totals
+
+
+async def _waits(connection: asyncpg.Connection, name: str) -> bool:
+    query = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE application_name = $1"
+    return bool(await connection.fetchval(query, name))
+
+
+async def test_offsets_move_with_the_totals_or_not_at_all(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where dead letters are not acknowledged nothing of their batch counts, and no offset moves."""
+    log, good = Log(), [cost(time=NOW), started(time=NOW)]
+    batch = log.batch([*good, b"{", cost(user="bob", time=NOW)])
+    async with Desk(database_url) as desk:
+
+        async def refuse(letters: Sequence[DeadLetter], batch_size: int) -> None:
+            assert (len(letters), batch_size) == (2, 4)
+            raise TooManyRefusedError("the limit is reached")
+
+        monkeypatch.setattr(desk.recorder, "_acknowledge", refuse)
+        for _ in range(2):
+            with pytest.raises(TooManyRefusedError):
+                await desk.record(batch)
+        assert await read_totals(database_url) == Totals()
+        assert await offsets(database_url) == {}
+        assert await codes(database_url) == []
+        assert await fetch(database_url, "SELECT FROM totals_outbox") == []
+        monkeypatch.undo()
+        outcome = await desk.record(batch)
+    assert outcome.refused == {"invalid_json": 1, "owner_mismatch": 1}
+    assert await codes(database_url) == ["invalid_json", "owner_mismatch"]
+    assert await read_totals(database_url) == expect(good).totals
+    assert await offsets(database_url) == {0: 4}
+    (row,) = await fetch(database_url, "SELECT id, call_ids FROM totals_outbox")
+    assert (row["id"], row["call_ids"]) == (outcome.outbox_id, ["call-1"])
+
+
+async def test_an_offset_never_goes_back(database_url: str) -> None:
+    """A worker that lost a partition may still finish a batch; its successor is further already."""
+    log = Log()
+    early, late = (log.batch([cost(time=NOW) for _ in range(3)]) for _ in range(2))
+    async with Desk(database_url) as successor, Desk(database_url) as straggler:
+        await successor.record(batch_of(log.records[0]))
+        outcome = await straggler.record(early)
+    assert outcome.repeated == 3
+    assert await offsets(database_url) == {0: late.next_offsets[0]}
+
+
+async def test_offsets_belong_to_one_cluster(database_url: str) -> None:
+    async with Desk(database_url) as desk:
+        await desk.record(Log().batch([cost(time=NOW)]))
+    rows = await fetch(database_url, "SELECT cluster, topic FROM stream_offsets")
+    assert [tuple(row) for row in rows] == [STREAM]

@@ -1,0 +1,247 @@
+"""Applying late prices: what is foreseen is what comes, beside other writers, over the command line."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.budgets.alerting import Alerting
+from ledger.postgres.database import connected
+from ledger.repricing.repricer import RerateBusyError, Rerater, RerateRefusedError
+from ledger.repricing.rows import Wanted, take_turn
+from ledger.repricing.sums import margin
+from schemas.events import RERATE_SOURCE
+from schemas.identity import identity_of
+from tests.support.alerting import USD, change, raised
+from tests.support.command import run_command
+from tests.support.events import charged, cost, ended, started, voided
+from tests.support.recording import Desk, Log, assert_verified, fetch
+from tests.support.rerating import a_price, add, cost_nano
+
+NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
+BEGIN = NOW - timedelta(days=90)
+ALL = Wanted(BEGIN, NOW + timedelta(minutes=1))
+
+
+async def recorded(
+    database_url: str, count: int = 10, user: str = "alice", basis: Any = "charged", **more: Any
+) -> None:
+    """Record calls of a user with one minute of telephony each, one a day, charged 4.99."""
+    events = []
+    for day in range(count):
+        where: dict[str, Any] = {
+            "call": f"{user}-{day}",
+            "user": user,
+            "time": NOW - timedelta(days=day),
+        }
+        events += [started(**where), cost(**where, **more), ended(**where), charged(**where, fee=0)]
+    async with Desk(database_url, alerting=Alerting(basis)) as desk:
+        await desk.record(Log().batch(events))
+
+
+async def test_the_report_is_what_happens(database_url: str) -> None:
+    await recorded(database_url)
+    await recorded(database_url, 2, "bob")
+    await add(database_url, a_twilio("0.114", NOW - timedelta(days=4)))
+    rerater = Rerater(database_url)
+    report = await rerater.preview(ALL)
+    assert (report.total.costs, report.users) == (7, 2)
+    assert report.total.before_nano == 7 * 14_000_000
+    assert report.total.difference_nano == 7 * 100_000_000
+    assert {name: one.costs for name, one in report.services.items()} == {"twilio": 7}
+    assert len(report.days) == 5
+    alice, bob = report.top_users
+    assert (alice.user_id, alice.sum.costs, bob.sum.costs) == ("alice", 5, 2)
+    assert bob.earned.charged_nano == 2 * 4_990_000_000
+    assert (margin(bob.earned), margin(bob.earned, bob.sum.difference_nano)) == ("99.02%", "97.01%")
+    assert await cost_nano(database_url, "bob") == bob.earned.cost_nano
+
+    applied = await rerater.apply(ALL)
+    assert applied == (7, 0, True)
+    assert await cost_nano(database_url, "bob") == bob.earned.cost_nano + 200_000_000
+    await assert_verified(database_url)
+    assert await rerater.apply(ALL) == (0, 0, True)
+    assert (await rerater.preview(ALL)).total.costs == 0
+
+
+async def test_margins_are_of_the_days_that_were_asked_for(database_url: str) -> None:
+    await recorded(database_url, 3)
+    await add(database_url, a_twilio("0.114", BEGIN))
+    midnight = NOW.replace(hour=0, minute=0, second=0)
+    report = await Rerater(database_url).preview(Wanted(midnight - timedelta(days=2), midnight))
+    assert (report.total.costs, list(report.days)) == (2, [
+        f"{NOW - timedelta(days=2):%Y-%m-%d}", f"{NOW - timedelta(days=1):%Y-%m-%d}",
+    ])  # fmt: skip
+    assert (
+        report.earned.charged_nano == report.top_users[0].earned.charged_nano == 2 * 4_990_000_000
+    )
+
+
+def a_twilio(usd: str, since: datetime) -> Any:
+    return a_price("twilio", usd, since)._replace(operation="outbound_call")
+
+
+async def test_history_stays_and_the_new_cost_names_the_old(database_url: str) -> None:
+    metadata = {"sid": "CA1", "n": Decimal("1.50")}
+    await recorded(database_url, 1, metadata=metadata, model="premium", estimated=True, usage="2.5")
+    before = await fetch(database_url, "SELECT * FROM call_cost_events ORDER BY identity")
+    await add(database_url, a_twilio("0.02", BEGIN))
+    await Rerater(database_url).apply(ALL)
+    rows = await fetch(database_url, "SELECT * FROM call_cost_events ORDER BY identity")
+    assert [row for row in rows if row["source"] != RERATE_SOURCE] == before
+    old = next(row for row in before if row["type"] == "cost.recorded")
+    new = next(
+        row for row in rows if row["source"] == RERATE_SOURCE and row["type"] == "cost.recorded"
+    )
+    same = (
+        "time",
+        "user_id",
+        "call_id",
+        "service",
+        "operation",
+        "operation_sent",
+        "model",
+        "usage",
+        "unit",
+        "estimated",
+    )
+    assert [new[name] for name in same] == [old[name] for name in same]
+    assert (old["cost_nano"], new["cost_nano"]) == (35_000_000, 50_000_000)
+    assert new["event_id"] == f"{old['identity'].hex}/{new['price_id']}"
+    assert '"n":1.50' in new["data"]
+    assert json.loads(new["data"])["rerated"] == {
+        "source": old["source"], "id": old["event_id"], "priceId": old["price_id"],
+    }  # fmt: skip
+    await add(database_url, a_twilio("0.03", BEGIN + timedelta(hours=1)))
+    await Rerater(database_url).apply(ALL)
+    newest = await fetch(
+        database_url, "SELECT data FROM call_cost_events WHERE cost_nano = 75000000"
+    )
+    assert json.loads(newest[0][0])["rerated"] == json.loads(new["data"])["rerated"]
+    await assert_verified(database_url)
+
+
+async def test_what_is_not_to_be_corrected_stays(database_url: str) -> None:
+    await recorded(database_url, 1, totalCost="0.5")
+    await recorded(database_url, 1, "bob")
+    await add(database_url, a_twilio("0.014", BEGIN), a_twilio("0.5", NOW + timedelta(days=1)))
+    report = await Rerater(database_url).preview(ALL)
+    assert report.total.costs == 0
+    await add(database_url, a_twilio("0.02", BEGIN + timedelta(days=1)))
+    assert (await Rerater(database_url).preview(ALL)).total.costs == 1
+    for wanted in (ALL._replace(service="deepgram"), ALL._replace(until=NOW - timedelta(hours=1))):
+        assert (await Rerater(database_url).preview(wanted)).total.costs == 0
+
+
+@pytest.mark.parametrize("basis", ["cost", "charged"])
+async def test_the_alerts_foreseen_are_the_alerts_raised(database_url: str, basis: Any) -> None:
+    await change(
+        database_url, "alice", basis, daily_limit=(True, USD), monthly_limit=(True, 90 * USD)
+    )
+    await change(database_url, "bob", basis, call_limit=(True, USD))
+    for user in ("alice", "bob", "carol"):
+        await recorded(database_url, 3, user, basis)
+    before = await raised(database_url)
+    await add(database_url, a_twilio("0.85", BEGIN))
+    rerater = Rerater(database_url, basis)
+    report = await rerater.preview(ALL)
+    foreseen: set[tuple[str, str, str, Fraction, bool]] = {
+        (
+            due.stand.user_id,
+            due.stand.limit.type,
+            due.stand.period,
+            Fraction(due.percent),
+            due.stand.closed,
+        )
+        for due in report.first_alerts
+    }
+    assert report.alerts == len(foreseen) >= (6 if basis == "cost" else 3)
+    await rerater.apply(ALL)
+    new = {key: late for key, late in (await raised(database_url)).items() if key not in before}
+    assert {(*key[:4], late) for key, late in new.items()} == foreseen
+    await assert_verified(database_url)
+
+
+async def test_workers_go_on_meanwhile(database_url: str) -> None:
+    """New costs, and voids of the very costs that are corrected, in between."""
+    await recorded(database_url, 40)
+    await add(database_url, a_twilio("1", BEGIN))
+    originals = await fetch(
+        database_url,
+        "SELECT source, event_id, call_id FROM call_cost_events WHERE service = 'twilio'",
+    )
+    log = Log()
+
+    async def work() -> None:
+        async with Desk(database_url, alerting=Alerting("cost")) as desk:
+            for source, event_id, call in originals[::2]:
+                void = voided({"source": source, "id": event_id}, call, "alice", time=NOW)
+                more = cost(call, "alice", time=NOW, totalCost="0.1")
+                await desk.record(log.batch([void, more]))
+
+    await asyncio.gather(Rerater(database_url).apply(ALL), work(), work())
+    await assert_verified(database_url)
+    query = "SELECT sum(cost_nano), count(*) FROM counted_costs WHERE price_id IS NOT NULL"
+    assert tuple((await fetch(database_url, query))[0]) == (20 * 10**9, 20)
+
+
+async def test_it_stops_and_goes_on(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledger.repricing.repricer.CHUNK_COSTS", 3)
+    await recorded(database_url, 10)
+    await add(database_url, a_twilio("1", BEGIN))
+    rerater = Rerater(database_url)
+    assert await rerater.apply(ALL, costs_most=4) == (4, 0, False)
+    await assert_verified(database_url)
+    stop = asyncio.Event()
+    stopped = await rerater.apply(ALL, stop=stop, progress=lambda _: stop.set())
+    assert (stopped.costs, stopped.complete) == (3, False)
+    assert await rerater.apply(ALL) == (3, 0, True)
+    await assert_verified(database_url)
+
+
+async def test_one_at_a_time_and_all_or_nothing_of_a_chunk(database_url: str) -> None:
+    await recorded(database_url, 2)
+    await add(database_url, a_twilio("1000000", BEGIN), a_twilio("1", NOW - timedelta(hours=1)))
+    async with connected(database_url, name="tests") as other:
+        assert await take_turn(other)
+        with pytest.raises(RerateBusyError):
+            await Rerater(database_url).apply(ALL)
+    row = (
+        await fetch(
+            database_url,
+            "SELECT identity FROM call_cost_events WHERE service = 'twilio' ORDER BY time LIMIT 1",
+        )
+    )[0]
+    taken = identity_of(RERATE_SOURCE, f"{row['identity'].hex}/21")
+    await fetch(database_url, "INSERT INTO event_identities VALUES ($1, 0)", taken)
+    before = await fetch(database_url, "SELECT * FROM call_cost_events ORDER BY identity")
+    with pytest.raises(RerateRefusedError, match="id_conflict"):
+        await Rerater(database_url).apply(ALL)
+    assert await fetch(database_url, "SELECT * FROM call_cost_events ORDER BY identity") == before
+    assert await fetch(database_url, "SELECT FROM dead_letters") == []
+
+
+async def test_the_command(database_url: str, tmp_path: Path) -> None:
+    await recorded(database_url, 3)
+    await add(database_url, a_twilio("0.114", BEGIN))
+    values = {"DATABASE_URL": database_url}
+
+    async def run(*words: str) -> Any:
+        words = ("prices", "rerate", "--from", BEGIN.isoformat(), *words)
+        return await asyncio.to_thread(run_command, *words, values=values, cwd=tmp_path)
+
+    dry = await run("--dry-run")
+    assert dry.returncode == 0
+    assert "Costs to correct: 3 of 1 users." in dry.stdout
+    assert "alice      3       0.042      0.342         0.3  99.02%    97.01%" in dry.stdout
+    assert dry.stdout.endswith("Nothing was changed.\n")
+    done = await run()
+    assert "Corrected 3 costs;" in done.stdout
+    assert (await run()).stdout.endswith("Every cost has its price.\n")
+    assert (await run("--to", "2020-01-01")).returncode == 2
+    await assert_verified(database_url)

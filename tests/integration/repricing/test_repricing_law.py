@@ -1,0 +1,167 @@
+"""The laws of corrections: forth and back restores every total, and no order changes the end."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from ledger.repricing.repricer import Rerater
+from ledger.repricing.rows import Wanted
+from tests.support.events import Plain, charged, cost, ended, started, voided
+from tests.support.recording import Desk, Log, assert_verified
+from tests.support.rerating import a_price, add, totals
+
+NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
+BEGIN = NOW - timedelta(days=90)
+ALL = Wanted(BEGIN - timedelta(days=1), NOW + timedelta(days=1))
+TICK = timedelta(microseconds=1)
+
+names = (f"vendor-{number}" for number in itertools.count())
+prices = st.decimals(0, 3, places=10)
+days = st.integers(1, 89)
+costs = st.fixed_dictionaries(
+    {
+        "call": st.integers(0, 3),
+        "user": st.integers(0, 1),
+        "days": days,
+        "usage": st.integers(0, 500) | st.decimals(0, 90, places=5),
+        "unit": st.sampled_from(["minutes", "seconds"]),
+        "model": st.sampled_from([None, "big"]),
+        "estimated": st.booleans(),
+        "metadata": st.sampled_from([None, {}, {"sid": "CA1", "n": 1}]),
+        "personaId": st.sampled_from([None, "p1", "p2"]),
+        "totalCost": st.sampled_from([None, None, None, "0.5"]),
+    }
+)
+late = st.tuples(days, prices, st.sampled_from(["*", "*", "big"]))
+
+
+def events_of(service: str, said: list[dict[str, Any]], ends: bool) -> list[Plain]:
+    """Return the events of some calls, of two users with different ids."""
+    events: list[Plain] = []
+    for place, one in enumerate(said):
+        call, user = f"{service}/{one['user']}/{one['call']}", f"{service}-{one['user']}"
+        fields = {
+            name: one[name]
+            for name in (
+                "usage",
+                "unit",
+                "model",
+                "estimated",
+                "metadata",
+                "personaId",
+                "totalCost",
+            )
+        }
+        at = NOW - timedelta(days=one["days"], minutes=place)
+        where: dict[str, Any] = {"call": call, "user": user, "time": at}
+        events.append(cost(service=service, operation="talk", **fields, **where))
+        if place % 3 == 0:
+            events.append(started(**where))
+        if ends and place % 2 == 0:
+            events.append(ended(**where))
+        if ends and place % 5 == 0:
+            events.append(charged(**where))
+    return events
+
+
+slow = settings(
+    max_examples=10,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # examples take a while, so no shrinking
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@slow
+@given(said=st.lists(costs, min_size=1, max_size=8), changes=st.lists(late, min_size=1, max_size=3),
+       first=prices, voids=st.booleans(), ends=st.booleans())  # fmt: skip
+async def test_forth_and_back_restores_every_total(
+    database_url: str,
+    said: list[dict[str, Any]],
+    changes: list[tuple[int, Decimal, str]],
+    first: Decimal,
+    voids: bool,
+    ends: bool,
+) -> None:
+    service = next(names)
+    users = [f"{service}-0", f"{service}-1"]
+    await add(database_url, a_price(service, first, BEGIN))
+    events = events_of(service, said, ends)
+    if voids:
+        first_one = events[0]
+        events.append(voided(first_one, first_one["data"]["callId"], None, time=first_one["time"]))
+    rerater = Rerater(database_url)
+    async with Desk(database_url) as desk:
+        await desk.record(Log().batch(events))
+    before = await totals(database_url, users)
+
+    rows = {
+        (day, model): a_price(service, usd, NOW - timedelta(days=day), model=model)
+        for day, usd, model in changes
+    }
+    await add(database_url, *rows.values())
+    foreseen = await rerater.preview(ALL)
+    applied = await rerater.apply(ALL)
+    assert (applied.costs, applied.complete) == (foreseen.total.costs, True)
+    await assert_verified(database_url)
+    after = await totals(database_url, users)
+    assert spent(after) - spent(before) == foreseen.total.difference_nano
+    assert (await rerater.apply(ALL)).costs == 0
+    assert await totals(database_url, users) == after
+
+    back = [
+        a_price(service, first, row.effective_from + TICK, model=row.model) for row in rows.values()
+    ]
+    await add(database_url, *back)
+    await rerater.apply(ALL)
+    await assert_verified(database_url)
+    assert await totals(database_url, users) == before
+
+
+def spent(of: list[list[Any]]) -> int:
+    return sum(row[-1] for row in of[1])
+
+
+@slow
+@given(said=st.lists(costs, min_size=2, max_size=6), usd=prices, again=st.none() | prices,
+       which=st.sets(st.integers(0, 5)))  # fmt: skip
+async def test_a_void_counts_the_same_before_and_after_a_correction(
+    database_url: str,
+    said: list[dict[str, Any]],
+    usd: Decimal,
+    again: Decimal | None,
+    which: set[int],
+) -> None:
+    ends = []
+    for voids_first in (True, False):
+        service = next(names)
+        users = [f"{service}-0", f"{service}-1"]
+        await add(database_url, a_price(service, "0.7", BEGIN))
+        events = events_of(service, said, ends=False)
+        recorded = [event for event in events if event["type"] == "cost.recorded"]
+        voids = [
+            voided(event, event["data"]["callId"], None, time=event["time"])
+            for place, event in enumerate(recorded)
+            if place in which
+        ]
+        async with Desk(database_url) as desk:
+            await desk.record(Log().batch(events + (voids if voids_first else [])))
+            for turn, price in enumerate(filter(lambda one: one is not None, (usd, again))):
+                await add(database_url, a_price(service, price or "0", BEGIN + turn * TICK + TICK))
+                await Rerater(database_url).apply(ALL)
+            await desk.record(Log().batch([] if voids_first else voids))
+            # The same void under another id takes nothing back a second time.
+            await desk.record(Log().batch([{**void, "id": f"{void['id']}-2"} for void in voids]))
+        await assert_verified(database_url)
+        found = await totals(database_url, users)
+        ends.append(
+            [
+                [tuple(str(part).replace(service, "vendor") for part in row) for row in rows]
+                for rows in found
+            ]
+        )
+    assert ends[0] == ends[1]

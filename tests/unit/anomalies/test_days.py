@@ -1,0 +1,111 @@
+"""Which days are unusual: weekdays, growth, what calls explain, and laws."""
+
+from datetime import date
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.anomalies.day_spikes import DAYS_LEAST, DaySpike, day_spikes, history_days, in_order
+from tests.support.anomalies import USD
+from tests.support.ledger_rows import CENT
+
+
+def days(*amounts_of_week: int, weeks: int = 8) -> list[dict[str, int]]:
+    return [{"tts": nano} if nano else {} for nano in amounts_of_week * weeks]
+
+
+def day(
+    observed: dict[str, int], past_days: list[dict[str, int]], **known: object
+) -> list[DaySpike]:
+    return list(day_spikes(observed, past_days, **known))  # type: ignore[arg-type]
+
+
+def test_a_weekday_is_compared_with_its_like() -> None:
+    week = days(9 * USD, 9 * USD, 9 * USD, 9 * USD, 9 * USD, 2 * USD, 2 * USD)
+    assert not day({"tts": 9 * USD}, week)  # a Monday
+    assert not day({"tts": 2 * USD}, week[:-2])  # a Saturday
+    [spike] = day({"tts": 30 * USD}, week[:-2])
+    assert (spike.service, spike.observed_nano, spike.driver) == ("tts", 30 * USD, "tts")
+    assert abs(spike.expected_nano - 2 * USD) < 10**6  # its square root is whole
+
+
+def test_too_few_days_and_too_little_money_are_nothing() -> None:
+    steady = days(*[USD] * 7)
+    assert not day({"tts": 50 * USD}, steady[: DAYS_LEAST - 1])
+    assert day({"tts": 50 * USD}, steady[:DAYS_LEAST])
+    assert not day({"tts": 100 * CENT}, days(*[CENT] * 7))
+    assert day({"tts": 102 * CENT}, days(*[CENT] * 7))
+
+
+def test_what_there_was_before_is_no_surprise() -> None:
+    steady = days(*[USD] * 7)
+    steady[10] = {"tts": 40 * USD}
+    assert day({"tts": 50 * USD}, steady)
+    steady[20] = {"tts": 40 * USD}
+    assert not day({"tts": 50 * USD}, steady)
+
+
+def test_who_calls_seldom_is_compared_with_days_of_calls() -> None:
+    weekends = days(0, 0, 0, 0, 0, 4 * USD, 4 * USD)
+    assert not day({"tts": 4 * USD}, weekends)
+    assert day({"tts": 20 * USD}, weekends)
+    assert not day({"tts": 20 * USD}, days(0, 0, 0, 0, 0, 0, 4 * USD))  # too seldom
+
+
+def test_a_rise_of_everything_is_one_spike() -> None:
+    week = [{"tts": 4 * USD, "stt": USD, "line": USD}] * 56
+    [spike] = day({"tts": 40 * USD, "stt": 10 * USD, "line": 10 * USD}, week)
+    assert (spike.service, spike.driver) == (None, "tts")
+    both = day({"tts": 400 * USD, "stt": 10 * USD, "line": 10 * USD}, week)
+    assert [one.service for one in both] == ["tts", None]  # two causes
+    assert not day({"tts": 40 * USD, "stt": 10 * USD, "line": 10 * USD}, week, raised={""})
+    assert not day({"tts": 40 * USD, "stt": USD, "line": USD}, week, raised={"tts"})
+
+
+def test_what_calls_explain_is_no_spike_of_the_day() -> None:
+    week = days(*[4 * USD] * 7)
+    assert day({"tts": 40 * USD}, week)
+    assert not day({"tts": 40 * USD}, week, explained={"tts": 36 * USD})
+    assert in_order(["tts", ""], {"tts": 40 * USD}, week, {"tts": 36 * USD}) == ["tts", ""]
+    assert in_order(["tts", ""], {"tts": 40 * USD}, week, {}) == []
+    assert in_order(["tts"], {}, week, {}) == ["tts"]
+    assert in_order(["tts"], {}, week[:3], {}) == []
+
+
+def test_growth_is_followed() -> None:
+    growing = [{"tts": USD * (100 + 3 * n) // 10} for n in range(56)]
+    assert not day({"tts": USD * (100 + 3 * 56) // 10}, growing)
+
+
+roots = st.lists(st.integers(0, 200_000), min_size=28, max_size=56)
+
+
+@given(roots, st.integers(0, 500_000), st.integers(2, 30))
+def test_more_money_of_the_same_shape_is_the_same_to_a_day(
+    history: list[int], today: int, scale: int
+) -> None:
+    one = day({"a": today**2}, [{"a": root**2} for root in history])
+    large = day({"a": (today * scale) ** 2}, [{"a": (root * scale) ** 2} for root in history])
+    if one:
+        assert (
+            abs(large[0].score_hundredths - one[0].score_hundredths)
+            <= 1 + one[0].score_hundredths // 100
+        )
+
+
+def test_days_before_are_counted_from_the_first() -> None:
+    assert history_days(date(2026, 3, 1), date(2026, 3, 3)) == [date(2026, 3, 1), date(2026, 3, 2)]
+    assert len(history_days(date(2020, 1, 1), date(2026, 3, 3))) == 56
+    assert history_days(date(2026, 3, 3), date(2026, 3, 3)) == []
+
+
+@given(st.integers(1, 10 * USD), st.integers(DAYS_LEAST, 56))
+def test_a_constant_history_going_on_is_nothing(nano: int, number: int) -> None:
+    assert not day({"a": nano}, [{"a": nano}] * number)
+
+
+@given(roots, st.integers(0, 500_000), st.integers(1, 500_000))
+def test_costing_more_is_no_less_of_a_spike(history: list[int], today: int, more: int) -> None:
+    past_days = [{"a": root**2} for root in history]
+    if day({"a": today**2}, past_days):
+        assert day({"a": (today + more) ** 2}, past_days)

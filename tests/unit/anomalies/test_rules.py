@@ -1,0 +1,259 @@
+"""What is unusual: medians that spikes do not move, calls and legs, sentences; laws of the rules."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from random import Random
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from ledger.anomalies.baselines import median, precedents, spread, usual
+from ledger.anomalies.call_spikes import (
+    CallSpike,
+    History,
+    JudgedCall,
+    PastCall,
+    call_spikes,
+    minutes_of,
+)
+from ledger.anomalies.day_spikes import DaySpike
+from ledger.anomalies.findings import Cause, anomaly_event, call_finding, day_finding, leg_finding
+from ledger.anomalies.missing_legs import is_finished, missing, service_legs, surely_there, there
+from schemas.anomalies import LEGS, Leg
+from schemas.jsonio import encode
+from tests.support.anomalies import NOW, USD, USUAL, judged, past
+from tests.support.ledger_rows import CENT
+
+SERVICES = ("twilio", "deepgram", "cerebras", "elevenlabs")
+LEGS_OF = service_legs(
+    [
+        ("twilio", "outbound_call"),
+        ("deepgram", "streaming_stt"),
+        ("cerebras", "inference"),
+        ("elevenlabs", "tts"),
+        ("openai", "inference"),
+        ("openai", "tts"),
+        ("odd", "x"),
+    ]
+)
+amounts = st.integers(0, 100 * USD)
+
+
+def spikes(call: JudgedCall, history: History) -> list[CallSpike]:
+    return list(call_spikes(call, SERVICES, history))
+
+
+def dear(nano: int) -> JudgedCall:
+    return judged(costs={**USUAL, "elevenlabs": nano})
+
+
+def test_the_middle_and_how_far_from_it() -> None:
+    assert median([5]) == 5
+    assert median([4, 1, 100]) == 4
+    assert median([1, 2, 4, 5]) == 3
+    assert median([1, 2]) == 2  # half-even
+    assert spread([10, 10, 10], 10) == 0
+    assert spread([8, 9, 10, 11, 12], 10) == 2  # the upper tenth: 2 ÷ 1.2816
+    assert usual([100, 100, 100], 25) == (100, 25, 3)
+    assert usual([100, 100, 100], 25).score_hundredths(225) == 500
+    assert usual([100, 100, 100], 25).score_hundredths(90) == 0
+    assert usual([0, 0, 0], 25).score_hundredths(10**12) == 100_000
+    assert precedents([75, 74, 100, 200], 100) == 3
+
+
+@given(st.lists(amounts, min_size=10), amounts)
+def test_one_wild_value_moves_the_middle_no_further_than_its_neighbours(
+    values: list[int], wild: int
+) -> None:
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    upper = ordered[middle + len(ordered) % 2]
+    assert ordered[middle - 1] <= median([*values, wild]) <= upper
+
+
+def test_a_spike_is_told_by_the_users_own_calls_with_the_persona() -> None:
+    [spike] = spikes(dear(5 * USD), History(past(8)))
+    assert spike.service == "elevenlabs"
+    assert (spike.observed_nano, spike.expected_nano) == (5 * USD, USD // 2)
+    assert (spike.minutes, spike.score_hundredths) == (5, 3_600)
+    assert spike.compared.compared_with == "own_persona_calls"
+
+
+def _short_calls_of_others(users: int) -> list[PastCall]:
+    """Return calls that count for nothing, so that their users are nobody to hide behind."""
+    return [call for n in range(users) for call in past(1, f"user-{n}", duration_ms=29_999)]
+
+
+@pytest.mark.parametrize(
+    ("history", "compared_with"),
+    [
+        (History(past(8)), "own_persona_calls"),
+        (History(past(7)), None),
+        (History(past(100, persona_id="maya")), None),
+        (History((), [c for n in range(5) for c in past(4, f"user-{n}")]), "persona_calls"),
+        (History((), [c for n in range(4) for c in past(5, f"user-{n}")]), None),
+        (History((), [*past(20, "bob"), *_short_calls_of_others(4)]), None),
+        (History(past(8, duration_ms=29_999)), None),
+        (History(past(8, costs={"twilio": CENT})), None),
+        (History(), None),
+    ],
+)
+def test_what_a_call_is_compared_with(history: History, compared_with: str | None) -> None:
+    found = spikes(dear(5 * USD), history)
+    assert [one.compared.compared_with for one in found] == (
+        [compared_with] if compared_with else []
+    )
+
+
+def test_no_other_users_figure_can_be_read_off_an_anomaly() -> None:
+    """Neither what is expected nor the score changes with what rounding hides."""
+    told = []
+    for more in (0, 3_999_999):
+        costs = {"elevenlabs": 5 * (121_000_000 + more), "twilio": CENT}
+        others = [call for n in range(5) for call in past(4, f"user-{n}", costs=costs)]
+        [spike] = spikes(dear(5 * USD), History((), others))
+        leg = leg_finding(judged(), "speech_synthesis", LEGS_OF, History((), others), NOW).anomaly
+        told.append((spike.expected_nano, spike.score_hundredths, leg.expected_usd))
+    assert told[0] == told[1]
+    assert told[0][0] == 5 * 120_000_000
+
+
+def test_cents_and_what_happened_before_alarm_nobody() -> None:
+    cheap = {"cerebras": CENT // 10}
+    call = judged(costs={"cerebras": 24 * CENT})
+    assert not spikes(call, History(past(costs=cheap)))
+    assert spikes(judged(costs={"cerebras": 30 * CENT}), History(past(costs=cheap)))
+    often = [*past(30), *past(3, costs={"elevenlabs": 4 * USD})]
+    assert not spikes(dear(5 * USD), History(often))
+    assert spikes(dear(5 * USD), History(often[:-1]))
+
+
+def test_minutes_are_those_begun() -> None:
+    assert [minutes_of(ms) for ms in (0, 1, 60_000, 60_001)] == [1, 1, 1, 2]
+    short = judged(duration_ms=61_000, costs={"twilio": 2 * 140 * CENT})
+    assert not spikes(short, History(past(duration_ms=600_000, costs={"twilio": 1_400 * CENT})))
+
+
+calls = st.lists(st.integers(1, 5 * USD), min_size=8, max_size=40)
+
+
+@given(calls, st.randoms(use_true_random=False), st.integers(1, 50 * USD))
+def test_the_order_of_history_does_not_matter(
+    costs: list[int], chance: Random, observed: int
+) -> None:
+    own = [past(1, costs={"elevenlabs": nano})[0] for nano in costs]
+    mixed = own.copy()
+    chance.shuffle(mixed)
+    one, other = (spikes(dear(observed), History(each)) for each in (own, mixed))
+    assert [each[:5] for each in one] == [each[:5] for each in other]
+
+
+@given(
+    st.lists(st.integers(50, 100), min_size=8, max_size=40),
+    st.integers(20, 50),
+    st.integers(2, 1_000),
+)
+def test_more_money_of_the_same_shape_is_the_same_to_a_call(
+    costs: list[int], times: int, scale: int
+) -> None:
+    def score(unit: int) -> list[int]:
+        own = [past(1, costs={"elevenlabs": 5 * nano * unit})[0] for nano in costs]
+        call = dear(5 * median(costs) * times * unit)
+        return [spike.score_hundredths for spike in spikes(call, History(own))]
+
+    small, large = score(CENT), score(CENT * scale)
+    assert small
+    # Typical values are whole nano-dollars, so what is left over weighs a little more in small ones.
+    assert all(abs(one - other) <= 1 for one, other in zip(small, large, strict=True))
+
+
+@given(st.integers(1, 10 * USD), st.integers(8, 60))
+def test_a_constant_history_going_on_is_nothing(nano: int, number: int) -> None:
+    own = past(number, costs={"elevenlabs": nano})
+    assert not spikes(judged(costs={"elevenlabs": nano}), History(own))
+
+
+@given(calls, st.integers(1, 50 * USD), st.integers(1, 50 * USD))
+def test_costing_more_is_no_less_of_a_spike(costs: list[int], observed: int, more: int) -> None:
+    own = History([past(1, costs={"elevenlabs": nano})[0] for nano in costs])
+    if spikes(dear(observed), own):
+        assert spikes(dear(observed + more), own)
+
+
+@pytest.mark.parametrize(
+    ("changes", "finished"),
+    [
+        ({}, True),
+        ({"status": "terminated"}, True),
+        ({"status": "failed"}, False),
+        ({"duration_ms": 29_999}, False),
+        ({"status": "active", "charged": True, "duration_ms": 0}, True),
+        ({"status": "active", "charged": False}, False),
+    ],
+)
+def test_which_calls_need_all_legs(changes: dict[str, object], finished: bool) -> None:
+    assert is_finished(judged(**changes)) is finished
+
+
+def test_legs_are_told_by_services_that_stand_for_one() -> None:
+    assert surely_there(judged(), LEGS_OF) == set(LEGS)
+    assert surely_there(judged(costs={"openai": 1, "odd": 1, "twilio": 0}), LEGS_OF) == set()
+    assert there([("openai", "tts"), ("new", "inbound_call")], LEGS_OF) == {
+        "speech_synthesis",
+        "telephony",
+    }
+    assert there([("deepgram", "a_new_name"), ("openai", "a_new_name")], LEGS_OF) == {
+        "speech_recognition"
+    }
+    assert missing(LEGS, {"inference"}) == ["telephony", "speech_recognition", "speech_synthesis"]
+    only: list[Leg] = ["inference"]
+    assert missing(only, ()) == ["inference"]
+
+
+texts = st.text(min_size=1, max_size=8)
+causes = st.builds(Cause, texts, st.sampled_from(["call_spike", "day_spike"]), texts, texts)
+
+
+@given(causes, causes)
+def test_a_cause_has_one_id_and_no_other_cause_has_it(one: Cause, other: Cause) -> None:
+    assume("\0" not in "".join((*one, *other)))
+    assert (one.anomaly_id == other.anomaly_id) == (one == other)
+
+
+def test_sentences() -> None:
+    [spike] = spikes(dear(5 * USD), History(past(8)))
+    said = call_finding(judged(), spike, NOW).anomaly
+    assert said.message == (
+        "This call cost 1 USD a minute at elevenlabs, 10 times the 0.1 USD that are usual of your "
+        "latest calls with this persona."
+    )
+    one = DaySpike("tts", 12_345_678_901, 2_000_000_000, 712, 56, "tts")
+    assert day_finding("alice", date(2026, 3, 15), one, NOW).anomaly.message == (
+        "On 2026-03-15 tts has cost 12.35 USD, 6.2 times the 2 USD that are usual on a Sunday."
+    )
+    fresh = one._replace(expected_nano=0)
+    assert "12.35 USD, instead of the 0 USD that are usual" in (
+        day_finding("alice", date(2026, 3, 15), fresh, NOW).anomaly.message
+    )
+    leg: Leg = "telephony"
+    active = judged(status="active")
+    assert leg_finding(active, leg, LEGS_OF, History(past()), NOW).anomaly.message == (
+        "No telephony cost was recorded for this charged call."
+    )
+    lost = leg_finding(judged(duration_ms=1), leg, LEGS_OF, History(past(7)), NOW).anomaly
+    assert lost.message == "No telephony cost was recorded for this completed call of 1 minute."
+    assert (lost.expected_usd, lost.compared_with, lost.compared_count) == (None, None, 0)
+    others = [call for n in range(5) for call in past(4, f"user-{n}")]
+    usual_leg = leg_finding(judged(), leg, LEGS_OF, History((), others), NOW).anomaly
+    assert (usual_leg.compared_with, usual_leg.compared_count) == ("persona_calls", 20)
+
+
+def test_an_anomaly_as_it_is_published() -> None:
+    spike = DaySpike(None, 9 * USD, USD, 712, 56, "tts")
+    event = anomaly_event(day_finding("alice", date(2026, 3, 15), spike, NOW).anomaly)
+    assert (event.type, event.source) == ("cost.anomaly.detected", "/cost-analytics/anomalies")
+    assert event.id == event.data.anomaly_id  # type: ignore[union-attr]
+    assert event.time == NOW == datetime(2026, 3, 15, 12, tzinfo=UTC)
+    assert Decimal("7.12") == event.data.score.value  # type: ignore[union-attr]
+    assert b'"score":7.12' in encode(event)

@@ -1,0 +1,104 @@
+"""The dashboard's files as a browser gets them, and what is said where they were not built."""
+
+import gzip
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from api.dashboard import PAGES
+from api.http.options import BUILT_DASHBOARD, ApiOptions
+from tests.support.api import Api, served
+from tests.support.house import ROOT
+from tests.support.parts import lack
+
+PAGE = b'<!doctype html><script type="module" src="/assets/app-1a2b.js"></script>' + b" " * 200
+SCRIPT = b"console.log('a script that is long enough to be worth packing');" * 20
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[Api]:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_bytes(PAGE)
+    (tmp_path / "assets" / "app-1a2b.js").write_bytes(SCRIPT)
+    (tmp_path / "assets" / "icon-9.svg").write_bytes(b"<svg/>")
+    async with served(options=ApiOptions(dashboard=tmp_path)) as api:
+        yield api
+
+
+PLAIN = {"Accept-Encoding": "identity"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_each_page_is_served_without_a_token_and_asked_for_each_time(
+    api: Api, page: str
+) -> None:
+    answer = await api.get(page.replace("{callId}", "a%2Fb"), headers=PLAIN)
+    assert (answer.status, answer.body) == (200, PAGE)
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "no-cache"
+    again = await api.get("/", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status, again.body) == (304, b"")
+
+
+async def test_the_policy_lets_nothing_in_from_elsewhere(api: Api) -> None:
+    headers = (await api.get("/")).headers
+    policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert policy["frame-ancestors"] == policy["base-uri"] == policy["form-action"] == "'none'"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+async def test_assets_are_kept_for_ever_and_packed_where_that_is_welcome(api: Api) -> None:
+    plain = await api.get("/assets/app-1a2b.js", headers=PLAIN)
+    assert (plain.status, plain.body) == (200, SCRIPT)
+    assert "immutable" in plain.headers["Cache-Control"]
+    assert plain.headers["Vary"] == "Accept-Encoding"
+    raw = await api.raw(
+        b"GET /assets/app-1a2b.js HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip, br\r\n"
+        b"Connection: close\r\n\r\n"
+    )
+    head, _, body = raw.partition(b"\r\n\r\n")
+    assert b"Content-Encoding: gzip" in head
+    assert gzip.decompress(body) == SCRIPT
+    assert len(body) < len(SCRIPT) // 2
+    icon = await api.get("/assets/icon-9.svg")
+    assert (icon.status, icon.headers["Content-Type"]) == (200, "image/svg+xml")
+    assert (await api.ask("HEAD", "/assets/app-1a2b.js")).body == b""
+
+
+@pytest.mark.parametrize(
+    "path", ["/assets/none.js", "/assets/..%2Findex.html", "/assets/%2e%2e", "/index.html", "/no"]
+)
+async def test_nothing_else_is_served(api: Api, path: str) -> None:
+    answer = await api.get(path)
+    assert (answer.status, answer.code) == (404, "not_found")
+
+
+async def test_where_it_was_not_built_the_page_says_how(tmp_path: Path) -> None:
+    async with served(options=ApiOptions(dashboard=tmp_path / "nowhere")) as api:
+        answer = await api.get("/")
+        assert answer.status == 503
+        assert answer.headers["Content-Type"].startswith("text/plain")
+        assert b"tools/web build" in answer.body
+        assert (await api.get("/health")).status == 200
+
+
+def test_the_pages_are_those_of_the_router() -> None:
+    router = (ROOT / "web" / "src" / "app" / "router.ts").read_text(encoding="utf-8")
+    paths = re.findall(r'path: "(/[^:"]*(?::callId)?)"', router)
+    assert [path.replace(":callId", "{callId}") for path in paths] == list(PAGES)
+
+
+def test_the_built_page_has_nothing_inline() -> None:
+    page = BUILT_DASHBOARD / "index.html"
+    if not page.exists():
+        lack("the built dashboard", "it is made by `tools/web build`")
+    text = page.read_text(encoding="utf-8")
+    assert not re.findall(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", text)
+    assert "http://" not in text
+    assert "https://" not in text

@@ -1,0 +1,83 @@
+"""The document of the REST interface shows what is built: its routes and its bodies."""
+
+import json
+import re
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from api.app import build_app
+from api.http.access import ROUTES
+from ledger.postgres.database import Pool
+from ledger.postgres.viewers import ReaderPool
+from schemas.advice import RecommendationBody, Recommendations
+from schemas.analytics import Analytics, CostBreakdown, InsightsBody
+from schemas.anomalies import AnomalyList, ListedAnomaly
+from schemas.budgets import Authorization, Budget
+from schemas.call_lists import CallPage, CallSummary, EventPage, ListedEvent
+from schemas.costs import CallCost, CostLine, DayCost, Period, PersonaCost, Spending
+from schemas.forecasts import Forecast
+from schemas.intake import Accepted
+from schemas.problems import ProblemCode
+from schemas.reconciliation import BillsBody, ReconciledDay, ReconciliationBody
+from tests.support.api import authenticator
+from tests.support.house import ROOT
+
+TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+BODIES = [json.loads(block)["data"] for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
+
+SHAPES = (
+    CallCost, Spending, CallPage, EventPage, Budget, AnomalyList, Forecast, Recommendations, Authorization, Accepted,
+    Analytics, ReconciliationBody,
+)  # fmt: skip
+PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
+    (Spending, "period"): Period,
+    (Spending, "topPersonas"): PersonaCost,
+    (Spending, "daily"): DayCost,
+    (CallPage, "calls"): CallSummary,
+    (EventPage, "events"): ListedEvent,
+    (AnomalyList, "anomalies"): ListedAnomaly,
+    (Recommendations, "recommendations"): RecommendationBody,
+    (Analytics, "insights"): InsightsBody,
+    (Analytics, "costBreakdown"): CostBreakdown,
+    (Analytics, "daily"): DayCost,
+    (ReconciliationBody, "days"): ReconciledDay,
+    (ReconciliationBody, "bills"): BillsBody,
+}
+
+
+def names(of: type[msgspec.Struct]) -> list[str]:
+    return [field.encode_name for field in msgspec.structs.fields(of)]
+
+
+def test_every_route_has_a_heading() -> None:
+    headings = "\n".join(line for line in TEXT.splitlines() if line.startswith("## "))
+    for route in build_app(ReaderPool(cast(Pool, None)), authenticator())[ROUTES]:
+        assert f"{route.method} {route.path}" in headings
+
+
+def test_every_failure_is_listed() -> None:
+    listed = set(re.findall(r"`([a-z_]+)`", TEXT)) | {"expectation_failed"}
+    assert set(ProblemCode.__args__) <= listed  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("body", "shape"), list(zip(BODIES, SHAPES, strict=True)))
+def test_every_body_has_the_fields_that_are_sent(body: Any, shape: type[msgspec.Struct]) -> None:
+    assert list(body) == names(shape)
+
+
+def test_the_parts_of_bodies_have_the_fields_that_are_sent() -> None:
+    bodies = dict(zip(SHAPES, BODIES, strict=True))
+    assert list(bodies[CallCost]["apiCosts"]["twilio"][0]) == names(CostLine)
+    for (shape, field), part in PARTS.items():
+        value = bodies[shape][field]
+        assert list(value[0] if isinstance(value, list) else value) == names(part), field
+
+
+@pytest.mark.parametrize("body", BODIES[:2], ids=["call", "spending"])
+def test_the_documented_figures_add_up(body: Any) -> None:
+    cents = {name: round(cost * 1000) for name, cost in body["costByService"].items()}
+    assert sum(cents.values()) == round(body["totalCost"] * 1000)
+    classes = ("totalApiCost", "totalInfrastructureCost", "totalTransactionCost")
+    assert sum(round(body[name] * 1000) for name in classes) == round(body["totalCost"] * 1000)

@@ -1,0 +1,88 @@
+"""Bodies that are packed: taken off their encoding, within the limit, and refused where broken."""
+
+import gzip
+import json
+import zlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from api.http.encodings import decoded
+from api.http.problems import Problem
+from tests.support.api import Api, served, token
+from tests.support.intake import EVENTS, FINALIZE, TRACK
+
+BUDGET = "/api/costs/user/alice/budget"
+CHANNELS = "/api/costs/user/alice/channels"
+SERVICE = token("pipeline", role="service")
+PLAIN = json.dumps({"dailyLimit_usd": -1}).encode()
+"""Understood, and then refused by its field, so that no database is needed."""
+PACKED = {
+    "gzip": gzip.compress(PLAIN),
+    "X-GZIP": gzip.compress(PLAIN),
+    "deflate": zlib.compress(PLAIN),
+    "Deflate": zlib.compress(PLAIN, wbits=-15),
+    "identity": PLAIN,
+    "": PLAIN,
+}
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Api]:
+    async with served() as api:
+        yield api
+
+
+def sent_as(encoding: str) -> dict[str, str]:
+    return {"Content-Encoding": encoding}
+
+
+@pytest.mark.parametrize("encoding", PACKED)
+async def test_a_packed_body_is_read(api: Api, encoding: str) -> None:
+    answer = await api.ask(
+        "PUT", BUDGET, bearer=token(), headers=sent_as(encoding), body=PACKED[encoding]
+    )
+    assert answer.code == "invalid_body"
+    assert "`dailyLimit_usd`" in answer.json["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PUT", BUDGET), ("POST", CHANNELS), ("POST", f"{CHANNELS}/some/verify"),
+     ("POST", "/api/costs/user/alice/authorize"), ("POST", TRACK), ("POST", FINALIZE),
+     ("POST", EVENTS)],
+)  # fmt: skip
+async def test_a_body_that_is_not_what_it_says_is_refused(api: Api, method: str, path: str) -> None:
+    bearer = token() if path.startswith((BUDGET, CHANNELS)) else SERVICE
+    for encoding in ("gzip", "deflate"):
+        for body, said in (
+            (b"\xff{}", f"not {encoding}"),
+            (PACKED[encoding][:-1], "ends too soon"),
+            (PACKED[encoding] + b"x", "after the end"),
+        ):
+            answer = await api.ask(
+                method, path, bearer=bearer, headers=sent_as(encoding), body=body
+            )
+            assert (answer.status, answer.code) == (400, "bad_request"), (encoding, body)
+            assert said in answer.json["error"]
+
+
+@pytest.mark.parametrize("encoding", ["foo", "br", "gzip, gzip", "gzip,identity"])
+async def test_an_encoding_that_is_not_known_is_refused(api: Api, encoding: str) -> None:
+    answer = await api.ask("PUT", BUDGET, bearer=token(), headers=sent_as(encoding), body=PLAIN)
+    assert (answer.status, answer.code) == (415, "unsupported_media_type")
+    assert answer.headers["Accept-Encoding"] == "gzip, deflate"
+
+
+async def test_a_body_may_not_grow_beyond_the_limit(api: Api) -> None:
+    large = gzip.compress(b" " * (64 * 1024 + 1))
+    answer = await api.ask("PUT", BUDGET, bearer=token(), headers=sent_as("gzip"), body=large)
+    assert (answer.status, answer.code) == (413, "payload_too_large")
+
+
+def test_what_is_just_within_the_limit_is_whole() -> None:
+    for size in (0, 1, 999, 1_000):
+        assert decoded(gzip.compress(b"x" * size), "gzip", 1_000) == b"x" * size
+    with pytest.raises(Problem) as refused:
+        decoded(gzip.compress(b"x" * 1_001), "gzip", 1_000)
+    assert refused.value.status == 413

@@ -1,0 +1,231 @@
+"""What every answer has in common, whatever was asked and whatever went wrong."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import pytest
+
+from api.http.options import ApiOptions, Limits
+from api.routes import health
+from api.routes.health import Check
+from ledger.postgres.database import Pool
+from ledger.postgres.viewers import ReaderPool
+from tests.support.api import Answer, Api, served, token
+
+BUDGET = "/api/costs/user/alice/budget"
+SPENDING = "/api/costs/user/alice/spending"
+HEAD = (
+    f"PUT {BUDGET} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token()}\r\nConnection: close\r\n"
+)
+
+
+class NoDatabase:
+    """A pool whose server is away, or that is broken in a way nobody foresaw."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def get_max_size(self) -> int:
+        return 1
+
+    async def acquire(self, *, timeout: int) -> Any:
+        raise self._error
+
+
+def broken(error: BaseException) -> ReaderPool:
+    return ReaderPool(cast(Pool, NoDatabase(error)))
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Api]:
+    async with served() as api:
+        yield api
+
+
+def check_common(answer: Answer) -> None:
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Server"] == "cost-analytics"
+    if answer.body:
+        assert answer.headers["Content-Type"] == "application/json"
+    if answer.status >= 400:
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.code
+
+
+async def test_failures_look_alike_and_carry_the_same_headers(api: Api) -> None:
+    asked: list[tuple[str, str, int, str]] = [
+        ("GET", "/nothing", 404, "not_found"),
+        ("GET", "/api/costs/nothing", 404, "not_found"),
+        ("GET", "/api/costs/user//budget", 404, "not_found"),
+        ("GET", BUDGET, 401, "unauthorized"),
+        ("POST", BUDGET, 405, "method_not_allowed"),
+        ("DELETE", "/health", 405, "method_not_allowed"),
+        ("OPTIONS", BUDGET, 405, "method_not_allowed"),
+        ("GET", f"{BUDGET}?{'x' * 2_049}", 414, "uri_too_long"),
+    ]
+    for method, path, status, code in asked:
+        answer = await api.ask(method, path)
+        assert (answer.status, answer.code) == (status, code), (method, path)
+        check_common(answer)
+
+
+async def test_a_wrong_method_is_told_the_right_ones(api: Api) -> None:
+    answer = await api.ask("POST", BUDGET)
+    assert set(answer.headers["Allow"].replace(" ", "").split(",")) == {"GET", "HEAD", "PUT"}
+
+
+async def test_the_process_is_alive_without_anything(api: Api) -> None:
+    answer = await api.get("/health")
+    assert answer.data == {"status": "ok"}
+    check_common(answer)
+    assert (await api.ask("HEAD", "/health")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("part", "flaw"),
+    [("a" * 256, "must have 1 to 255 characters"), ("%00", "holds a NUL character"),
+     ("%FF", "is not UTF-8"), ("%C3", "is not UTF-8"), ("a%2F%ff", "is not UTF-8")],
+)  # fmt: skip
+async def test_an_id_that_cannot_be_one_is_named(api: Api, part: str, flaw: str) -> None:
+    channels = "/api/costs/user/%61lice/channels"
+    for method, path, name in (
+        ("GET", f"/api/costs/user/{part}/budget", "userId"),
+        ("DELETE", f"/api/costs/user/{part}/channels/%FF", "userId"),
+        ("DELETE", f"{channels}/{part}", "channelId"),
+        ("POST", f"{channels}/{part}/verify", "channelId"),
+        ("POST", f"{channels}/{part}/test", "channelId"),
+        ("GET", f"{channels}/{part}/deliveries", "channelId"),
+        ("GET", f"/api/costs/call/{part}", "callId"),
+    ):
+        answer = await api.ask(method, path, bearer=token())
+        assert (answer.status, answer.code) == (400, "invalid_parameter"), path
+        assert answer.json["error"] == f"`{name}` {flaw}."
+
+
+@pytest.mark.parametrize(
+    ("user", "path"),
+    [("a/b", "a%2Fb"), ("a/b", "a%2fb"), ("a%2Fb", "a%252Fb"), ("é €", "%C3%A9%20%E2%82%AC"),
+     ("..", "%2E%2E"), ("a?b", "a%3Fb"), ("a+b", "a+b"), ("a;b", "a;b"), ("{a}", "{a}"),
+     ("{", "%7B"), ("a}b", "a%7Db"), ("{userId}", "%7BuserId%7D"), ("a" * 255, "a" * 255)],
+)  # fmt: skip
+async def test_ids_are_decoded_exactly_once(user: str, path: str) -> None:
+    async with served(broken(OSError("away"))) as api:
+        answer = await api.get(f"/api/costs/user/{path}/budget", user)
+        assert answer.code == "unavailable"
+        assert (await api.get(f"/api/costs/user/{path}/budget", f"{user} ")).status in {403, 401}
+
+
+@pytest.mark.parametrize("error", [OSError("refused"), TimeoutError()])
+async def test_without_a_database_the_caller_is_asked_to_come_back(error: BaseException) -> None:
+    async with served(broken(error)) as api:
+        for path in (BUDGET, SPENDING, "/api/costs/call/some"):
+            answer = await api.get(path, "alice")
+            assert (answer.status, answer.code) == (503, "unavailable")
+            assert int(answer.headers["Retry-After"]) > 0
+            assert "refused" not in answer.json["error"]
+            check_common(answer)
+
+
+async def test_a_fault_of_ours_is_an_id_outside_and_a_trace_inside(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with served(broken(ZeroDivisionError("inner secret"))) as api:
+        answer = await api.get(SPENDING, "alice")
+    assert (answer.status, answer.code) == (500, "internal_error")
+    assert b"inner secret" not in answer.body
+    error_id = answer.json["error"].split()[-1].rstrip(".")
+    [logged] = [entry for entry in caplog.records if error_id in entry.getMessage()]
+    assert logged.exc_info
+    assert logged.levelno == logging.ERROR
+
+
+async def test_neither_tokens_nor_queries_are_logged(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    bearer = token("bob")
+    await api.ask("GET", f"{BUDGET}?secret=query-secret&token={bearer}", bearer=bearer)
+    await api.ask("GET", BUDGET, bearer=token("bob", key="another secret, and long enough too"))
+    [line] = [entry for entry in caplog.records if entry.name == "api.http.access"][:1]
+    assert f"GET {BUDGET} 403" in line.getMessage()
+    assert line.__dict__["action"] == "request"
+    # What the tests' own client logs is none of our business.
+    ours = [entry for entry in caplog.records if entry.name.startswith(("api", "aiohttp.s"))]
+    everything = "".join(f"{entry.getMessage()}{entry.__dict__}" for entry in ours)
+    assert "query-secret" not in everything
+    assert bearer not in everything
+
+
+async def held() -> bool:
+    return True
+
+
+async def not_held() -> bool:
+    return False
+
+
+async def failing() -> bool:
+    raise LookupError("inner")
+
+
+async def hanging() -> bool:
+    await asyncio.Event().wait()
+    return True
+
+
+async def test_ready_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "CHECK_SECONDS_MOST", 0)
+    checks = (
+        Check("feed", held),
+        Check("broker", not_held),
+        Check("cache", failing),
+        Check("clock", hanging),
+    )
+    async with served(broken(OSError("away")), checks=checks) as api:
+        answer = await api.get("/ready")
+        assert (answer.status, answer.code) == (503, "not_ready")
+        assert answer.json["error"] == "Not ready: schema, broker, cache, clock."
+        check_common(answer)
+        assert (await api.get("/health")).status == 200
+
+
+async def test_a_body_has_a_limit(api: Api) -> None:
+    too_long = b"{" + b" " * 64 * 1024 + b"}"
+    answer = await api.ask("PUT", BUDGET, bearer=token(), body=too_long)
+    assert (answer.status, answer.code) == (413, "payload_too_large")
+    check_common(answer)
+
+
+async def test_a_body_that_does_not_say_how_long_it_is_has_the_same_limit(api: Api) -> None:
+    sent = f"{HEAD}Transfer-Encoding: chunked\r\n\r\n10001\r\n{' ' * 0x10001}\r\n0\r\n\r\n"
+    answer = await api.raw(sent.encode())
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert answer.endswith(b'"code":"payload_too_large"}')
+
+
+async def test_a_body_has_to_arrive() -> None:
+    limits = Limits(body_seconds=0)
+    async with served(options=ApiOptions(limits=limits)) as api:
+        answer = await api.raw(f"{HEAD}Content-Length: 10\r\n\r\n{{".encode())
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b'"request_timeout"' in answer
+
+
+async def test_only_those_who_may_are_told_to_go_on_with_a_body(api: Api) -> None:
+    tail = "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n[]"
+    answer = await api.raw(f"{HEAD}{tail}".encode())
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 400 ")
+    much = await api.raw(f"{HEAD}{tail.replace('2', '65537')}".encode())
+    assert much.startswith(b"HTTP/1.1 413 ")
+    stranger = await api.raw(f"{HEAD.replace('alice', 'bob')}{tail}".encode())
+    assert stranger.startswith(b"HTTP/1.1 403 ")
+
+
+async def test_an_expectation_other_than_to_continue_fails(api: Api) -> None:
+    answer = await api.ask("PUT", BUDGET, bearer=token(), body={}, headers={"Expect": "more"})
+    assert (answer.status, answer.code) == (417, "expectation_failed")
+    check_common(answer)

@@ -1,0 +1,207 @@
+"""What is measured of requests, how it is told, and that nobody can make it grow or cost much."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import uuid4
+
+import pytest
+from aiohttp import web
+from prometheus_client import REGISTRY
+
+from api.metrics.definitions import DEFINITIONS, DURATION
+from api.metrics.requests import RequestMeter
+from api.metrics.routes import Metrics
+from ledger.postgres.database import Pool
+from ledger.postgres.viewers import ReaderPool
+from tests.support.api import Api, served, token
+from tests.support.house import ROOT
+from tests.support.metrics import scrape
+
+DATABASE = {"cost_analytics_schema_version", "cost_analytics_workers", "cost_analytics_held_events",
+            "cost_analytics_dead_letters_total", "cost_analytics_stream_records_total"}  # fmt: skip
+
+
+class AwayPool:
+    """A pool whose server is away; counts how often it was asked."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.asked = 0
+        self._error = error or OSError("away")
+
+    async def acquire(self, *, timeout: int) -> Any:
+        self.asked += 1
+        await asyncio.sleep(0.01)
+        raise self._error
+
+    def get_size(self) -> int:
+        return 3
+
+    def get_idle_size(self) -> int:
+        return 1
+
+    def get_max_size(self) -> int:
+        return 10
+
+
+@asynccontextmanager
+async def serving_without_database(pool: AwayPool | None = None) -> AsyncIterator[Api]:
+    async with served(ReaderPool(cast(Pool, pool or AwayPool()))) as api:
+        yield api
+
+
+@pytest.fixture
+async def api(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
+    """An application that makes each answer anew."""
+    monkeypatch.setattr("api.metrics.routes._REMEMBERED_NS", 0)
+    async with serving_without_database() as api:
+        yield api
+
+
+async def test_without_a_database_the_process_tells_of_itself(api: Api) -> None:
+    seen = await scrape(api)
+    assert seen["cost_analytics_database_up"] == 0
+    assert not seen.names & DATABASE
+    assert seen["process_resident_memory_bytes"] > 1_000_000
+    assert seen["process_cpu_seconds_total"] > 0
+    assert seen["process_open_fds"] > 0
+    assert seen.of("python_gc_collections_total")
+    connections = {
+        dict(k)["state"]: v for k, v in seen.of("cost_analytics_database_connections").items()
+    }
+    assert connections == {"busy": 2, "idle": 1}
+    assert seen.labelled("cost_analytics_database_connections_limit", pool="requests") == 10
+    assert seen["cost_analytics_live_sockets"] == 0
+    assert seen["cost_analytics_live_sockets_limit"] == 3_000
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(), OSError("away"), TimeoutError()])
+async def test_whatever_is_wrong_with_the_database_it_is_an_answer(error: Exception) -> None:
+    async with serving_without_database(AwayPool(error)) as api:
+        assert (await scrape(api))["cost_analytics_database_up"] == 0
+
+
+async def test_requests_are_counted_by_template_and_status(api: Api) -> None:
+    for path in ("alice/spending", "bob/spending", "alice/nothing"):
+        await api.get(f"/api/costs/user/{path}")
+    await api.ask("HEAD", "/health")
+    await api.ask("DELETE", "/health")
+    await api.get("/api/costs/user/alice/spending", "alice")
+    seen = await scrape(api)
+    name, spending = "cost_analytics_http_requests_total", "/api/costs/user/{userId}/spending"
+    assert seen.of(name) == {
+        (("method", "GET"), ("route", spending), ("status", "401")): 2,
+        (("method", "GET"), ("route", spending), ("status", "503")): 1,
+        (("method", "GET"), ("route", "other"), ("status", "404")): 1,
+        (("method", "HEAD"), ("route", "/health"), ("status", "200")): 1,
+        (("method", "DELETE"), ("route", "other"), ("status", "405")): 1,
+    }
+    assert seen.labelled(f"{DURATION.name}_count", route=spending) == 3
+    assert seen.labelled(f"{DURATION.name}_bucket", route=spending, le="+Inf") == 3
+    assert 0 < seen.labelled(f"{DURATION.name}_sum", route=spending) < 10
+    again = await scrape(api)
+    assert again.labelled(name, method="GET", route="/metrics", status="200") == 1
+
+
+async def test_strangers_cannot_make_it_grow(api: Api) -> None:
+    await api.get("/nothing")
+    await scrape(api)
+    before = await scrape(api)
+    for number in range(1_000):
+        await api.get(f"/{uuid4().hex}/{number}")
+    for path in ("/api/costs/user/somebody-odd/spending", "/api/costs/call/call-of-somebody"):
+        for _ in range(2):
+            await api.get(path, "somebody-odd")
+    for method in ("PROPFIND", "MKCOL", "LOCK"):
+        await api.raw(f"{method} /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    await api.raw(b"GET /y HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\nConnection: close\r\n\r\n")
+    after = await scrape(api)
+    name = "cost_analytics_http_requests_total"
+    assert after.labelled(name, method="GET", route="other", status="404") == 1_001
+    assert after.labelled(name, method="other", route="other", status="404") == 3
+    new = {dict(labels)["route"] for labels in after.of(name).keys() - before.of(name).keys()}
+    assert new == {"other", "/api/costs/user/{userId}/spending", "/api/costs/call/{callId}"}
+    assert "somebody" not in after.text
+    assert len(after.of(name)) == len(before.of(name)) + 4
+
+
+async def test_an_answer_is_remembered_for_a_moment_and_made_once() -> None:
+    pool, now = AwayPool(), SimpleNamespace(ns=1)
+    readers = {"requests": ReaderPool(cast(Pool, pool))}
+    metrics = Metrics([RequestMeter()], readers, lambda: 0, 1, lambda: now.ns)
+    request = cast(web.Request, None)
+    answers = await asyncio.gather(*(metrics.metrics(request) for _ in range(50)))
+    assert pool.asked == 1
+    assert len({answer.body for answer in answers}) == 1
+    now.ns += 2_999_999_999
+    await metrics.metrics(request)
+    assert pool.asked == 1
+    now.ns += 1
+    await metrics.metrics(request)
+    assert pool.asked == 2
+
+
+async def test_two_applications_count_each_for_itself(api: Api) -> None:
+    known = set(REGISTRY._names_to_collectors)
+    async with serving_without_database() as other:
+        await other.get("/health")
+        assert len((await scrape(other)).of("cost_analytics_http_requests_total")) == 1
+    assert (await scrape(api)).of("cost_analytics_http_requests_total") == {}
+    assert set(REGISTRY._names_to_collectors) == known
+
+
+async def test_it_is_public_and_can_be_asked_for_the_head_alone(api: Api) -> None:
+    answer = await api.ask("HEAD", "/metrics")
+    assert (answer.status, answer.body) == (200, b"")
+    assert int(answer.headers["Content-Length"]) > 1_000
+    assert (await api.ask("GET", "/metrics", bearer="nonsense")).status == 200
+    assert (await api.ask("POST", "/metrics", bearer=token(role="admin"))).status == 405
+
+
+def requests_of(route: str | None) -> Iterator[Any]:
+    resource = route and SimpleNamespace(canonical=route)
+    info = SimpleNamespace(route=SimpleNamespace(resource=resource))
+
+    class Asked(dict[Any, Any]):
+        match_info, method = info, "GET"
+
+    while True:
+        yield Asked()
+
+
+def test_a_bucket_holds_what_took_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    meter = RequestMeter()
+    for request, took_us in zip(
+        requests_of("/x"), (499, 500, 501, 10_000_000, 10_000_001), strict=False
+    ):
+        meter.began(request, 0)
+        monkeypatch.setattr("time.monotonic_ns", lambda took_us=took_us: took_us * 1_000)
+        meter.answered(request, 200)
+    _, histogram = meter.collect()
+    below = {s.labels["le"]: s.value for s in histogram.samples if s.name.endswith("_bucket")}
+    assert list(below)[:2] == ["0.0005", "0.001"]
+    assert (below["0.0005"], below["0.001"], below["5.0"]) == (2, 3, 3)
+    assert (below["10.0"], below["+Inf"]) == (4, 5)
+    [total] = [s.value for s in histogram.samples if s.name.endswith("_sum")]
+    assert total == pytest.approx(20.001501)
+
+
+def test_names_and_sentences_are_in_order() -> None:
+    assert len({each.name for each in DEFINITIONS}) == len(DEFINITIONS)
+    for each in DEFINITIONS:
+        assert re.fullmatch(r"cost_analytics(_[a-z]+)+", each.name)
+        assert re.fullmatch(r"[^\n]+\.", each.help)
+        assert not {"user", "call", "persona"} & set(each.labels)
+
+
+def test_operators_can_look_every_metric_up() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    rows = dict(
+        re.findall(r"^\| `(cost_analytics_[a-z_]+)`(?: by ([^|]+))? \|", text, re.MULTILINE)
+    )
+    assert {name: tuple(re.findall(r"`(\w+)`", labels)) for name, labels in rows.items()} == {
+        each.name: each.labels for each in DEFINITIONS
+    }

@@ -1,0 +1,198 @@
+"""The document of the interface: valid, whole, and of what is really read and answered."""
+
+import gzip
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, cast
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from api.app import build_app
+from api.http.access import ROUTE, ROUTES, Access, Route
+from api.http.options import ApiOptions
+from api.http.parameters import one_of
+from api.openapi.failures import FAILURES, OF_EACH
+from api.openapi.operations import Operation, Parameter, Socket
+from api.openapi.routes import product_version
+from ledger.postgres.database import Pool
+from ledger.postgres.viewers import ReaderPool
+from schemas.problems import ProblemCode
+from tests.support import promises
+from tests.support.api import Api, authenticator, served, token
+from tests.support.house import ROOT, modules
+
+ALL = build_app(ReaderPool(cast(Pool, None)), authenticator())[ROUTES]
+DESCRIBED = [(route, route.operation) for route in ALL if route.operation]
+TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+GIVEN = {"from": "2025-11-01", "type": "calls"}
+"""What the required parameters may be."""
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Api]:
+    async with served(options=ApiOptions(cors_origins=("https://app.example",))) as api:
+        yield api
+
+
+@pytest.fixture
+async def said(api: Api) -> Any:
+    return json.loads((await api.get("/openapi.json")).body)
+
+
+async def test_it_is_valid(said: Any) -> None:
+    OpenAPIV31SpecValidator(said).validate()
+    assert said["openapi"].startswith("3.1.")
+    assert said["info"]["version"] == product_version() != "0"
+    assert said["servers"] == [{"url": "/"}]
+    assert said == promises.promised() | {"info": said["info"]}
+
+
+async def test_every_route_is_in_it_and_nothing_else(said: Any) -> None:
+    listed = {(method.upper(), path) for path in said["paths"] for method in said["paths"][path]}
+    assert listed == {(route.method, route.path) for route, _ in DESCRIBED}
+    left_out = {route.path for route in ALL if not route.operation}
+    assert not [path for path in left_out if path.startswith("/api")]
+    assert not left_out & {"/health", "/ready", "/metrics", "/openapi.json"}
+
+
+async def test_who_may_do_what_is_said(said: Any) -> None:
+    for route, operation in DESCRIBED:
+        there = said["paths"][route.path][route.method.lower()]
+        assert there["operationId"] == operation.name
+        assert there["tags"] == [operation.topic.title]
+        assert route.access.value in there["description"]
+        assert (there.get("security") == []) is (route.access is Access.ANYONE)
+        assert ("401" in there["responses"]) is (route.access is not Access.ANYONE)
+
+
+def test_names_are_those_of_functions_and_each_is_there_once() -> None:
+    names = [operation.name for _, operation in DESCRIBED]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch("[a-z][A-Za-z]+", name) for name in names)
+
+
+def test_every_failure_is_described() -> None:
+    before_a_route = {"method_not_allowed", "uri_too_long", "expectation_failed"}
+    codes = [code for failed in FAILURES.values() for code in failed.codes]
+    assert {*codes} | before_a_route == {*ProblemCode.__args__}  # type: ignore[attr-defined]
+    rows = re.findall(r"^\| (\d{3}) \| (`.+?`) \| ", TEXT.split("## GET")[0], re.MULTILINE)
+    listed = {code: int(status) for status, some in rows for code in re.findall(r"`(\w+)`", some)}
+    for status, failed in FAILURES.items():
+        assert {listed[code] for code in failed.codes} == {status}
+    assert set(OF_EACH) <= FAILURES.keys()
+
+
+def parameters() -> Iterator[Any]:
+    for route, operation in DESCRIBED:
+        for parameter in operation.query:
+            yield pytest.param(route, operation, parameter, id=f"{operation.name} {parameter.name}")
+
+
+@pytest.mark.parametrize(("route", "operation", "parameter"), [*parameters()])
+async def test_every_parameter_is_understood(
+    api: Api, route: Route, operation: Operation, parameter: Parameter
+) -> None:
+    """Given twice it is refused by its name; so it was read, and under this name."""
+    path = re.sub(r"{\w+}", "alice", route.path)
+    query = {one.name: GIVEN[one.name] for one in operation.query if one.required}
+    if {"period", "startDate"} <= {
+        one.name for one in operation.query
+    } and "Date" in parameter.name:
+        query |= {"period": "custom", "startDate": "2025-11-01", "endDate": "2025-11-02"}
+    pairs = [*query.items(), *[(parameter.name, query.get(parameter.name, "true"))] * 2]
+    asked = "&".join(f"{name}={text}" for name, text in pairs)
+    by_ticket = isinstance(operation.answers, Socket)
+    bearer = None if by_ticket else token("alice", role="admin")
+    refused = await api.ask(route.method, f"{path}?{asked}", bearer=bearer)
+    assert (refused.status, refused.code) == (400, "invalid_parameter")
+    assert f"`{parameter.name}` may be given only once" in refused.json["error"]
+
+
+def test_a_parameter_that_a_route_does_not_declare_cannot_be_read() -> None:
+    request = make_mocked_request("GET", "/?limit=1")
+    route, operation = DESCRIBED[0]
+    request[ROUTE] = route
+    stranger = Parameter("limit", "Of nobody.")
+    assert stranger not in operation.query
+    with pytest.raises(LookupError, match="does not declare `limit`"):
+        one_of(request, stranger)
+
+
+def test_a_query_is_read_in_one_place() -> None:
+    """The gate only asks whether there is a ticket, to count those who try."""
+    readers = {module.path for module in modules("api") if "request.query" in "".join(module.lines)}
+    assert readers == {"api/http/parameters.py", "api/http/gate.py"}
+
+
+async def test_the_document_is_not_sent_twice_and_packed_where_that_is_welcome(api: Api) -> None:
+    origin = {"Origin": "https://app.example"}
+    answer = await api.get("/openapi.json", headers=origin | {"Accept-Encoding": "identity"})
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example"
+    again = await api.get("/openapi.json", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status, again.body) == (304, b"")
+    raw = await api.raw(
+        b"GET /openapi.json HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n"
+    )
+    head, _, body = raw.partition(b"\r\n\r\n")
+    assert b"Content-Encoding: gzip" in head
+    assert gzip.decompress(body) == answer.body
+    assert (await api.ask("HEAD", "/openapi.json")).body == b""
+
+
+def examples() -> Iterator[Any]:
+    """Yield each example of an answer in the document, with the route under whose heading it is."""
+    for section in re.split(r"^## ", TEXT, flags=re.MULTILINE):
+        heading = re.match(r"([A-Z]+) (/\S+?)(,|$)", section.splitlines()[0])
+        for block in re.findall(r"```json\n(.*?)```", section, re.DOTALL):
+            assert heading
+            yield pytest.param(heading[1], heading[2], block, id=f"{heading[1]} {heading[2]}")
+
+
+@pytest.mark.parametrize(("method", "path", "block"), [*examples()])
+def test_the_documented_answers_fit(method: str, path: str, block: str) -> None:
+    said = promises.operation(method, re.sub(r"{\w+}", "x", path))
+    assert said
+    answer = next(said["responses"][status] for status in said["responses"] if status[0] == "2")
+    promises.fits(block.encode(), answer["content"]["application/json"]["schema"])
+
+
+def test_the_promises_are_held() -> None:
+    """What the tests' client would say of answers that nobody promised."""
+
+    class Got:
+        def __init__(self, status: int, body: Any, **headers: str) -> None:
+            self.status, self.body = status, json.dumps(body).encode()
+            self.headers = {"Content-Type": "application/json", **headers}
+
+    path, good = "/health", {"success": True, "data": {"status": "ok"}}
+    promises.keep("GET", path, ({}, None), Got(200, good))
+    for wrong in (
+        Got(201, good),
+        Got(200, {"success": True, "data": {}}),
+        Got(200, good, ETag='"1"'),
+        Got(500, {"success": False, "error": "", "code": "no_such_code"}),
+    ):
+        with pytest.raises(Exception, match=r"\w"):
+            promises.keep("GET", path, ({}, None), wrong)
+    with pytest.raises(AssertionError, match="Retry-After"):
+        promises.keep(
+            "GET",
+            "/ready",
+            ({}, None),
+            Got(503, {"success": False, "error": "", "code": "not_ready"}),
+        )
+    accepted = Got(202, {"success": True, "data": {"accepted": []}})
+    with pytest.raises(Exception, match="required property"):
+        promises.keep("POST", "/api/costs/track", ({}, b'{"nonsense": 1}'), accepted)
+
+
+@pytest.mark.parametrize("name", [one.name for _, one in DESCRIBED if one.takes is not None])
+def test_the_examples_of_bodies_fit(name: str) -> None:
+    methods = [method for path in promises.promised()["paths"].values() for method in path.values()]
+    takes = next(one["requestBody"]["content"] for one in methods if one["operationId"] == name)
+    first = next(iter(takes.values()))
+    promises.fits(json.dumps(first["example"]).encode(), first["schema"])

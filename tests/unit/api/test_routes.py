@@ -1,0 +1,246 @@
+"""Every route that the application really has is asked by everyone who must not be answered.
+
+The list is taken from the built application, so a route added later is tested without a word here.
+No database is behind it: whoever gets past the gate would get a 500.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import pytest
+from aiohttp import web
+
+from api.app import build_app
+from api.http.access import ROUTES, Access, Caller, Role, Route
+from api.http.auth import Authenticator, TokenRules
+from api.http.jwks import key_source
+from ledger.postgres.database import Pool
+from ledger.postgres.viewers import ReaderPool
+from tests.support.api import SECRET, Answer, Api, authenticator, served, token
+from tests.support.attacks import AttackRecorder
+from tests.support.keys import P256, P256_PEM, RSA, RSA_PEM
+from tests.support.tokens import AUDIENCE, ISSUER, MEANT_FOR_US, forged
+
+
+def application() -> web.Application:
+    return build_app(ReaderPool(cast(Pool, None)), authenticator())
+
+
+ALL = application()[ROUTES]
+GUARDED = [route for route in ALL if route.access is not Access.ANYONE]
+WITH_USER = [route for route in GUARDED if route.access is Access.SELF]
+
+
+def each(of: list[Route]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("route", of, ids=[f"{r.method} {r.path}" for r in of])
+
+
+def path_of(route: Route, user: str = "alice") -> str:
+    path = route.path.replace("{userId}", user).replace("{callId}", "some-call")
+    return path.replace("{channelId}", "some-channel").replace("{proposalId}", "7")
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Api]:
+    async with served() as api:
+        yield api
+
+
+async def ask(api: Api, route: Route, path: str, **options: Any) -> Answer:
+    body: dict[str, str] | None = {} if route.method in {"PUT", "POST"} else None
+    return await api.ask(route.method, path, body=body, **options)
+
+
+def test_the_list_is_the_whole_list() -> None:
+    app = application()
+    served = {(r.method, r.resource.canonical) for r in app.router.routes() if r.resource}
+    listed = {(route.method, route.path) for route in app[ROUTES]}
+    assert {pair for pair in served if pair[0] != "HEAD"} == listed
+    assert {path for method, path in served if method == "HEAD"} <= {path for _, path in listed}
+
+
+def test_whatever_is_about_money_is_guarded() -> None:
+    assert {route.path for route in ALL} >= {
+        "/api/costs/call/{callId}",
+        "/api/costs/user/{userId}/spending",
+        "/api/costs/user/{userId}/budget",
+    }
+    assert not [r for r in ALL if r.path.startswith("/api") and r.access is Access.ANYONE]
+    others = {r.path for r in ALL if "{userId}" in r.path and r.access is not Access.SELF}
+    assert others == {"/api/costs/user/{userId}/authorize"}
+
+
+WITHOUT = {
+    "none": {},
+    "empty header": {"Authorization": ""},
+    "malformed": {"Authorization": "Bearer nonsense"},
+    "without a space before it": {"Authorization": f"Bearer{token()}"},
+    "under another scheme": {"Authorization": f"Basic {token()}"},
+    "without a scheme": {"Authorization": token()},
+    "in another header": {"X-Authorization": f"Bearer {token()}"},
+    "in a cookie": {"Cookie": f"token={token()}"},
+}
+
+
+def is_refused(answer: Answer) -> bool:
+    """Return whether an answer is the one to those without a good token."""
+    return (
+        (answer.status, answer.code) == (401, "unauthorized")
+        and answer.headers["WWW-Authenticate"].startswith('Bearer realm="cost-analytics"')
+        and b"eyJ" not in answer.body
+    )
+
+
+@each(GUARDED)
+async def test_no_route_answers_without_a_good_token(
+    api: Api, route: Route, record_attack: AttackRecorder
+) -> None:
+    path = path_of(route)
+    for name, headers in WITHOUT.items():
+        refused = await ask(api, route, path, headers=headers)
+        record_attack(f"token: {name}", attempts=1, refused=is_refused(refused))
+    query = await ask(api, route, f"{path}?token={token()}&access_token={token()}")
+    record_attack("token: in the query", attempts=1, refused=query.status == 401)
+    # One good token beside another one might be read differently by a proxy before us.
+    good = f"Authorization: Bearer {token()}\r\n"
+    head = f"{route.method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    raw = await api.raw(f"{head}{good}{good}\r\n".encode())
+    record_attack("token: two of them", attempts=1, refused=b" 401 " in raw)
+
+
+TRUSTED: dict[str, tuple[dict[str, str], Any]] = {
+    "HS256": ({"secret": SECRET}, SECRET),
+    "RS256": ({"public_key_pem": RSA_PEM}, RSA),
+    "ES256": ({"public_key_pem": P256_PEM}, P256),
+}
+"""What a service may trust, and what signs good tokens for it."""
+GENUINE = {"ES256": "another family, elliptic"}
+"""Forgeries that are none, where their family is the one that is trusted."""
+
+
+@each(GUARDED)
+@pytest.mark.parametrize("algorithm", TRUSTED)
+async def test_no_forged_token_opens_any_route(
+    route: Route, algorithm: str, record_attack: AttackRecorder
+) -> None:
+    settings, key = TRUSTED[algorithm]
+    verifier = Authenticator(key_source(**settings), TokenRules(issuer=ISSUER, audience=AUDIENCE))
+    async with served(verifier=verifier) as api:
+        for name, bad in forged(key, algorithm, **MEANT_FOR_US).items():
+            if name != GENUINE.get(algorithm):
+                refused = await ask(api, route, path_of(route), bearer=bad)
+                record_attack(f"token: {name}", attempts=1, refused=is_refused(refused))
+        good = token("somebody-else", key=key, algorithm=algorithm, **MEANT_FOR_US)
+        if route.access is Access.SELF:
+            assert (await ask(api, route, path_of(route), bearer=good)).status == 403
+
+
+@each([route for route in GUARDED if route.method == "GET"])
+async def test_a_head_request_is_guarded_as_well(
+    api: Api, route: Route, record_attack: AttackRecorder
+) -> None:
+    status = (await api.ask("HEAD", path_of(route))).status
+    record_attack("token: none, by HEAD", attempts=1, refused=status == 401)
+
+
+@each(WITH_USER)
+async def test_no_user_gets_what_is_another_users(
+    api: Api, route: Route, record_attack: AttackRecorder
+) -> None:
+    spellings = ("bob", "Alice", "alice%20", "%61lice%00", "alice%2F", "ALICE")
+    found = [
+        (await ask(api, route, path_of(route, spelling), bearer=token("alice"))).status
+        for spelling in spellings
+    ]
+    expected = [400 if "%00" in spelling else 403 for spelling in spellings]
+    refused = sum(one == other for one, other in zip(found, expected, strict=True))
+    record_attack("another user's id in the path", attempts=len(found), refused=refused)
+
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Server": "cost-analytics",
+}
+FRAMEWORK = re.compile(rb"aiohttp|python|uvloop|asyncpg|Traceback", re.IGNORECASE)
+
+
+@each(ALL)
+async def test_each_answer_has_the_headers_that_protect_it(
+    api: Api, route: Route, record_attack: AttackRecorder
+) -> None:
+    """Good and bad: an answer is read as nothing else, kept by nobody else and names no framework."""
+    path, attempts, sound = path_of(route), 0, 0
+    for method, query, bearer in (
+        (route.method, "", None),
+        (route.method, "", "nonsense"),
+        (route.method, "", token("alice", role="admin")),
+        ("PATCH", "", token("alice")),
+        (route.method, f"?{'x' * 3_000}", token("alice")),
+    ):
+        answer = await api.ask(method, f"{path}{query}", bearer=bearer)
+        attempts += 1
+        sound += (
+            SECURITY_HEADERS.items() <= dict(answer.headers).items()
+            and "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+            and (answer.status < 400 or answer.headers["Cache-Control"] == "no-store")
+            and not FRAMEWORK.search(str(answer.headers).encode() + without_texts(answer))
+        )
+    record_attack("headers: answers of every route", attempts=attempts, refused=sound)
+
+
+def without_texts(answer: Answer) -> bytes:
+    """Return the body of a failure; what a route shows may name anything."""
+    return answer.body if answer.status >= 400 else b""
+
+
+WHO_MAY = {
+    Access.SELF: {"user", "admin"},
+    Access.OWNER: {"user", "admin"},
+    Access.LISTENER: {"user", "admin"},
+    Access.EMITTER: {"service", "admin"},
+    Access.ADMIN: {"admin"},
+}
+"""Said once more, apart from the code that decides it."""
+
+
+@each(GUARDED)
+async def test_a_role_that_may_not_is_refused(
+    api: Api, route: Route, record_attack: AttackRecorder
+) -> None:
+    """Also with words that are no role: only two words give more rights than a user's."""
+    for said in ("service", "user", None, "Admin", "ADMIN", "administrator", ["admin"], True):
+        role = said if said == "service" else "user"
+        if role not in WHO_MAY[route.access]:
+            bearer = token("alice", role=said)
+            answer = await ask(api, route, path_of(route), bearer=bearer)
+            refused = (answer.status, answer.code) == (403, "forbidden")
+            case = said if isinstance(said, str) else "none" if said is None else "no text"
+            record_attack(f"role too low: {case}", attempts=1, refused=refused)
+
+
+@pytest.mark.parametrize(
+    ("access", "role", "permitted"),
+    [
+        (Access.SELF, "user", True),
+        (Access.SELF, "service", False),
+        (Access.OWNER, "user", True),
+        (Access.OWNER, "service", False),
+        (Access.ADMIN, "user", False),
+        (Access.ADMIN, "service", False),
+        (Access.EMITTER, "user", False),
+        (Access.EMITTER, "service", True),
+        *((access, "admin", True) for access in Access),
+    ],
+)
+def test_who_may_what(access: Access, role: Role, permitted: bool) -> None:
+    caller = Caller("alice", role, 0)
+    assert access.permits(caller, "alice") is permitted
+    assert caller.viewer == ("alice", role == "admin")
+
+
+def test_a_user_is_only_that_user() -> None:
+    assert not Access.SELF.permits(Caller("alice", "user", 0), "bob")
+    assert not Access.SELF.permits(Caller("alice", "user", 0), None)
+    assert Access.SELF.permits(Caller("root", "admin", 0), "bob")

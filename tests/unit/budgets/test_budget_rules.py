@@ -1,0 +1,132 @@
+"""The pure rules about budgets: thresholds, burn rate, changes and what a call may take."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.budgets.authorization import Room, expected_cost, hold_until, judge
+from ledger.budgets.burn_rate import ActiveCall, burn_rate, seconds_to_threshold
+from ledger.budgets.limits import Change, Limit, Limits, changed
+from ledger.budgets.thresholds import Stand, reached
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+USD = 10**9
+nanos = st.integers(0, 10**12)
+percents = st.decimals("0.000000001", 1000, places=9)
+
+
+def stand(before: int, after: int, limit: int, *, closed: bool = False) -> Stand:
+    return Stand("alice", Limit("daily", limit, 1), "2026-11-22", NOW, NOW, before, after, closed)
+
+
+@given(before=st.integers(-(10**12), 10**12), after=st.integers(-(10**12), 10**12), limit=nanos,
+       percent=percents, closed=st.booleans())  # fmt: skip
+def test_a_threshold_is_reached_at_its_share_of_the_limit_and_not_before(
+    before: int, after: int, limit: int, percent: Decimal, closed: bool
+) -> None:
+    goal = Fraction(percent) * limit / 100
+    due = after >= goal and not (closed and before >= goal)
+    assert reached(stand(before, after, limit, closed=closed), [percent]) == [percent] * due
+
+
+def test_a_threshold_is_exact_beyond_the_digits_of_a_decimal() -> None:
+    """A product of decimals keeps 28 digits where nobody says otherwise."""
+    limit, percent = 10**18 - 1, Decimal("99.999999999")
+    goal = -(-limit * 99_999_999_999 // (100 * 10**9))
+    assert reached(stand(0, goal, limit), [percent]) == [percent]
+    assert reached(stand(0, goal - 1, limit), [percent]) == []
+
+
+def test_the_exact_nano_dollar_decides() -> None:
+    limit = 3 * USD
+    assert reached(stand(0, 999_999_999, limit), [Decimal("33.3333333")]) == [Decimal("33.3333333")]
+    assert reached(stand(0, 999_999_998, limit), [Decimal("33.3333333")]) == []
+
+
+def test_versions_rise_only_where_a_limit_really_changes() -> None:
+    limits = Limits(user_id="alice", daily_nano=5, daily_version=3)
+    same = changed(limits, Change(daily_limit=(True, 5), timezone="UTC"))
+    assert same == limits
+    other = changed(limits, Change(daily_limit=(True, None), call_limit=(True, 0)))
+    assert (other.daily_nano, other.daily_version) == (None, 4)
+    assert (other.call_nano, other.call_version, other.monthly_version) == (0, 1, 0)
+    assert changed(limits, Change(auto_cutoff=False, thresholds=(Decimal(5),))).further == (
+        Decimal(5),
+    )
+
+
+def call(seconds: int, cost: int, expected_seconds: int | None = None) -> ActiveCall:
+    expected = None if expected_seconds is None else expected_seconds * 1000
+    return ActiveCall(NOW - timedelta(seconds=seconds), cost, expected)
+
+
+@pytest.mark.parametrize(
+    ("calls", "by_cost", "by_charge"),
+    [
+        ([], 0, 0),
+        ([call(60, USD, 600)], 60 * USD, 6 * 5 * USD),
+        ([call(60, USD)], 60 * USD, 12 * 5 * USD),
+        ([call(600, USD, 60)], 6 * USD, 6 * 5 * USD),  # it takes longer than expected
+        ([call(0, 5)], 5 * 3600, 12 * 5 * USD),
+        ([call(5 * 3600, USD)], 0, 0),  # its end was lost
+        ([call(60, USD, 600), call(120, USD, 300)], 90 * USD, 18 * 5 * USD),
+    ],
+)
+def test_the_burn_rate(calls: list[ActiveCall], by_cost: int, by_charge: int) -> None:
+    assert burn_rate(calls, "cost", 5 * USD, NOW) == by_cost
+    assert burn_rate(calls, "charged", 5 * USD, NOW) == by_charge
+
+
+@pytest.mark.parametrize(
+    ("spend", "rate", "within", "seconds"),
+    [
+        (0, 36 * USD, 3600, 800),
+        (8 * USD, 36 * USD, 3600, 200),  # the next threshold is all of it
+        (8 * USD - 1, 36 * USD, 3600, 1),  # never said to be now before it is reached
+        (10 * USD, 36 * USD, 3600, None),
+        (0, 0, 3600, None),
+        (0, 36 * USD, 799, None),  # the period ends before
+    ],
+)
+def test_the_time_to_a_threshold(spend: int, rate: int, within: int, seconds: int | None) -> None:
+    thresholds = [Decimal(80), Decimal(100)]
+    assert seconds_to_threshold(10 * USD, spend, thresholds, rate, within) == seconds
+
+
+def test_a_threshold_that_a_nano_dollar_misses_is_still_ahead() -> None:
+    limit, below = 900_000_099_999_999_997, 300_000_033_330_333_332
+    assert seconds_to_threshold(limit, below, [Decimal("33.333333333")], USD, 3600) == 1
+    assert seconds_to_threshold(limit, below + 1, [Decimal("33.333333333")], USD, 3600) is None
+
+
+@given(spend=nanos, held=nanos, limit=nanos, wanted=nanos)
+def test_a_call_may_take_what_is_left_and_no_more(
+    spend: int, held: int, limit: int, wanted: int
+) -> None:
+    room = Room(Limit("monthly", limit, 1), spend, held)
+    verdict = judge([room], [], wanted, wanted)
+    assert (verdict.denied_by is None) is (spend + held + wanted <= limit)
+    assert verdict.remaining_nano == max(0, limit - spend - held)
+
+
+def test_the_tightest_budget_decides() -> None:
+    rooms = [Room(Limit("daily", 10, 1), 0, 0), Room(Limit("monthly", 100, 1), 95, 0)]
+    assert judge(rooms, [], 5, 5) == (None, 5)
+    assert judge(rooms, [], 6, 6) == ("monthly", 5)
+    assert judge(rooms, [Limit("call", 4, 1)], 5, 5) == ("call", 4)
+    assert judge([], [], 10**18, 10**18) == (None, None)
+
+
+def test_holds_expire() -> None:
+    assert hold_until(NOW, None) - NOW == timedelta(hours=1)
+    assert hold_until(NOW, 600_000) - NOW == timedelta(minutes=35)
+    assert hold_until(NOW, 10**9) - NOW == timedelta(hours=24)
+
+
+def test_the_expected_cost_follows_the_users_own_past() -> None:
+    assert expected_cost(90_000, 0, 0) == 150_000_000
+    assert expected_cost(90_000, 500_000_000, 60_000) == 750_000_000

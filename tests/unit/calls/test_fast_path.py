@@ -1,0 +1,254 @@
+"""Plain costs take a short way; whatever takes it must come to what the general way makes of it."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+
+from ledger.calls.copy_rows import entry_row
+from ledger.calls.entries import Entry
+from ledger.calls.fast_path import PlainCosts
+from ledger.calls.rating import Rated, rated_or_whole
+from schemas.bounds import MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_USAGE
+from schemas.cloudevents import MAX_EVENT_BYTES, RECEIVER, decode
+from schemas.events import RESERVED_SOURCES
+from schemas.refusals import Refused
+from tests.support.events import NOW, WINDOW, Plain, cost, event, structured
+from tests.support.prices import DEFAULTS, Row, catalogue
+from tests.unit.schemas.test_event_decoding import EXAMPLES
+
+LATER = NOW + timedelta(minutes=1)
+PRICES = catalogue([*DEFAULTS, Row("twilio", "outbound_call", "*", "minutes", "0.02", since=LATER)])
+UUID = "0192f3a4-5b6c-7000-8000-0123456789ab"
+
+
+def generally(value: bytes) -> Rated | None:
+    """Return what the general way makes of a value, with its row as COPY reads it."""
+    try:
+        found = rated_or_whole(decode(value, (), WINDOW), PRICES, value)
+    except Refused:
+        return None
+    if not isinstance(found, Rated):
+        return None
+    assert isinstance(found.row, Entry)
+    found.row = entry_row(found.row)
+    return found
+
+
+def plainly(values: Sequence[bytes | None]) -> list[Rated | None]:
+    return PlainCosts(PRICES).rate(values, WINDOW)
+
+
+def assert_alike(values: Sequence[bytes | None]) -> list[Rated | None]:
+    """What is plain is what it would be otherwise, each in its place."""
+    found = plainly(values)
+    assert len(found) == len(values)
+    for value, one in zip(values, found, strict=True):
+        if one is not None:
+            assert value is not None
+            assert structs.asdict(one) == structs.asdict(generally(value) or one)
+            assert generally(value) is not None
+            assert one.event() == decode(value, (), WINDOW)
+    return found
+
+
+names = st.sampled_from(["a", "x" * 255, "é", 'say "so"', "\u0000", "", "x" * 256]) | st.text()
+times = st.sampled_from(
+    [
+        NOW,
+        LATER,
+        LATER + timedelta(days=-1, microseconds=7),
+        NOW + timedelta(hours=1),
+        NOW - timedelta(days=401),
+        "2026-03-15T13:00:00.123456+01:00",
+        "2026-03-15T00:00:00Z",
+        "2026-03-14T23:59:59.999999Z",
+        "2026-03-15T12:00:00",
+    ]
+)
+numbers = (
+    st.sampled_from([0, 1, MAX_USAGE, MAX_USAGE + 1, -1, "2.5", "NaN", Decimal("1E-30"), 10**9])
+    | st.integers(0, 10_000)
+    | st.decimals(0, 1_000, places=3)
+)
+metadata = st.sampled_from(
+    [
+        None,
+        {},
+        {"turn": 1},
+        {"model": "nova-2"},
+        {"said": "größe"},
+        {"said": "a\nb"},
+        [1],
+        "text",
+        {"deep": [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]},
+        {"long": "x" * MAX_METADATA_BYTES},
+    ]
+)
+usages = st.sampled_from(
+    [
+        {},
+        {"service": "deepgram", "operation": "stt_streaming"},
+        {"service": "deepgram", "operation": "stt_streaming", "model": "nova-2"},
+        {"service": "deepgram", "operation": "stt_streaming", "unit": "seconds"},
+        {
+            "service": "cerebras",
+            "operation": "inference",
+            "model": "llama3.1-70b",
+            "unit": "tokens",
+        },
+        {"service": "elevenlabs", "operation": "tts", "unit": "characters"},
+        {"service": "nobody", "operation": "knows"},
+        {"unit": "miles"},
+    ]
+)
+rare: dict[str, st.SearchStrategy[Any]] = {
+    "unitCost": st.sampled_from(["0.5", -1, 3, "NaN", "-0.0", "1E+3"]),
+    "totalCost": st.sampled_from(["0.5", 10**10, 3, -1, "0.0000000005", "-0.0", "1E-29"]),
+    "personaId": names,
+    "estimated": st.booleans(),
+    "subject": st.sampled_from(["call-1", "call-2"]),
+    "source": names,
+    "id": names | st.just(UUID),
+    "user": st.none() | names,
+    "call": names,
+}
+costs = st.builds(
+    lambda named, more, **few: cost(**{**named, **few, **more}),
+    usages,
+    st.fixed_dictionaries({}, optional=rare),
+    usage=numbers,
+    metadata=metadata,
+    time=times,
+)
+values = st.one_of(
+    costs.map(structured),
+    st.sampled_from(list(EXAMPLES.values())).map(structured),
+    st.none(),
+    st.binary(max_size=40),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(values, max_size=6))
+def test_both_ways_come_to_the_same(values: list[bytes | None]) -> None:
+    assert_alike(values)
+
+
+@settings(max_examples=200, deadline=None)
+@given(costs.map(structured), st.data())
+def test_a_damaged_cost_is_what_it_would_be_otherwise(value: bytes, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(value)))
+    end = data.draw(st.integers(start, min(start + 8, len(value))))
+    damaged = value[:start] + data.draw(st.binary(max_size=8)) + value[end:]
+    assert_alike([value, damaged, value])
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        cost(time=LATER),
+        cost(time=LATER, id=UUID, subject="call-1", estimated=True, personaId="brad_001"),
+        cost(time=LATER, usage=Decimal("2.5"), metadata={"turn": 3}),
+        cost(
+            service="deepgram", operation="stt_streaming", model="nova-2", unit="seconds", usage=7
+        ),
+        event("cost.recorded", cost(time=LATER)["data"], time=LATER, timesource=RECEIVER),
+        cost(time=LATER, metadata={"note": "x" * 2_000}),
+        cost(time=LATER, metadata={"said": "größe"}, call="Anruf-ä", user="💶" * 255, id="é" * 255),
+        cost(time=LATER, user=None),
+        cost(time=LATER, unitCost="0.015"),
+        cost(totalCost="0.5", service="nobody", estimated=True),
+        cost(time=LATER, unitCost=2, totalCost=1),
+        cost(time=LATER, metadata={"said": 'a\nb \\ "\\u0000"'}, source="a\tb"),
+    ],
+)
+def test_what_emitters_usually_write_is_plain(plain: Plain) -> None:
+    [found] = assert_alike([structured(plain)])
+    assert isinstance(found, Rated)
+    assert isinstance(found.row, bytes)
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        *(plain for kind, plain in EXAMPLES.items() if kind != "cost.recorded"),
+        cost(),
+        cost(time=LATER, unitCost=1, service="nobody"),
+        cost(time=LATER, unitCost=-1),
+        cost(time=LATER, totalCost=10**10),
+        cost(time=LATER, totalCost=-1),
+        cost(time=LATER, totalCost="0." + "1" * 31),
+        cost(time=LATER, usage=-1),
+        cost(time=LATER, usage=MAX_USAGE + 1),
+        cost(time=LATER, usage=MAX_USAGE),
+        cost(time=LATER, subject="call-2"),
+        cost(time=LATER, metadata={"said": "\0"}),
+        cost(time=LATER, metadata=[1]),
+        cost(time=LATER, metadata={"model": "nova-2"}),
+        cost(time=LATER, metadata={"long": "x" * MAX_METADATA_BYTES}),
+        cost(time=LATER, service="nobody"),
+        cost(time="2026-03-15T13:01:00+01:00"),
+        cost(time=NOW + timedelta(hours=1)),
+    ],
+)  # fmt: skip
+def test_what_is_out_of_the_ordinary_takes_the_general_way(plain: Plain) -> None:
+    assert plainly([structured(plain)]) == [None]
+
+
+def test_days_may_take_turns() -> None:
+    """A slice holds events of several days, and each is of its own."""
+    moments = ["14T23:59:59.999999", "15T00:00:00", "14T00:00:00", "13T12:00:00.5", "15T11:59:59"]
+    found = assert_alike(
+        [
+            structured(cost(service="elevenlabs", operation="tts", unit="characters", time=time))
+            for time in (f"2026-03-{moment}Z" for moment in moments)
+        ]
+    )
+    days = [one.day for one in found if one is not None]
+    assert days == [f"2026-03-{moment[:2]}" for moment in moments]
+
+
+def test_too_much_for_an_event_is_never_plain() -> None:
+    value = structured(cost(time=LATER))
+    assert plainly([value.ljust(MAX_EVENT_BYTES)]) != [None]
+    assert plainly([value.ljust(MAX_EVENT_BYTES + 1)]) == [None]
+
+
+@pytest.mark.parametrize("said", [b"\xff", b"\xc3", b"\\ud800", b"\\x", b"\0", b"\\u0000"])
+def test_what_is_no_text_is_never_plain(said: bytes) -> None:
+    """Wherever it stands; it may be what PostgreSQL cannot hold, or no JSON at all."""
+    for plain in (cost(time=LATER, metadata={"said": "@@"}), cost(time=LATER, call="@@")):
+        assert assert_alike([structured(plain).replace(b"@@", said)]) == [None]
+
+
+def test_too_deep_is_never_plain() -> None:
+    deep: object = 1
+    for _ in range(MAX_METADATA_DEPTH):
+        deep = [deep]
+    assert plainly([structured(cost(time=LATER, metadata={"deep": deep}))]) == [None]
+
+
+def test_one_odd_record_leaves_the_others_plain() -> None:
+    good = structured(cost(time=LATER))
+    odd = structured(cost(time=LATER, metadata={"said": "\0"}))
+    found = assert_alike([good, odd, None, b"", b"{", good])
+    assert [one is not None for one in found] == [True, False, False, False, False, True]
+
+
+def test_a_new_kind_of_usage_makes_room_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kinds that are remembered are bounded; what was forgotten is worked out again."""
+    monkeypatch.setattr("ledger.calls.fast_path._KINDS_MAX", 3)
+    values = [structured(cost(time=LATER, personaId=f"p-{n % 7}")) for n in range(40)]
+    assert None not in assert_alike(values)
+
+
+@pytest.mark.parametrize("source", sorted(RESERVED_SOURCES))
+@pytest.mark.parametrize("more", [{}, {"totalCost": "0.01"}])
+def test_a_source_of_the_ledger_is_never_plain(source: str, more: Plain) -> None:
+    assert assert_alike([structured(cost(time=LATER, source=source, **more))]) == [None]

@@ -1,0 +1,100 @@
+"""Costs that were priced as soon as they were decoded: they must count as if they had not been."""
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.calls.accrual import fold
+from ledger.calls.batch_changes import Folded, Known
+from ledger.calls.call import Call
+from ledger.calls.rating import Rated, rated_or_whole, whole
+from ledger.recording.batch import Batch, Work
+from schemas.cloudevents import decode
+from schemas.events import CallStarted
+from tests.support.events import NOW, WINDOW, Plain, cost, decoded, started, structured
+from tests.support.prices import DEFAULTS, Row, catalogue
+from tests.support.rated import as_entry
+from tests.support.recording import Arrived
+
+PRICES = catalogue()
+
+
+def rated(plain: Plain) -> Rated:
+    made_of = structured(plain)
+    found = rated_or_whole(decode(made_of, (), WINDOW), PRICES, made_of)
+    assert isinstance(found, Rated)
+    return found
+
+
+def owned_by(user: str) -> Known:
+    """Know a call that was announced."""
+    call = Call(call_id="call-1", user_id=user, first_at=NOW, event_count=1, version=1)
+    call.start(CallStarted(call_id="call-1", user_id=user, persona_id="brad_001"), NOW, "0" * 32)
+    return Known({"call-1": call})
+
+
+def only_row(folded: Folded) -> tuple[str, int]:
+    [row] = map(as_entry, folded.entries)
+    return row.user_id, row.cost_nano
+
+
+def test_the_whole_event_can_be_had_again() -> None:
+    plain = cost(model="nova-2", service="deepgram", operation="streaming_stt", unit_cost=None)
+    assert rated(plain).event() == decoded(plain)
+
+
+def test_what_cannot_be_priced_stays_whole() -> None:
+    for plain in (started(), cost(service="nobody-knows-it")):
+        event = decoded(plain)
+        assert rated_or_whole(event, PRICES) is event
+        assert whole(event) is event
+
+
+def test_a_waiting_cost_that_newer_prices_make_too_dear_is_refused_with_its_record() -> None:
+    """What is refused is the event of the batch, not what was decoded of it once more."""
+    dearer = catalogue([*DEFAULTS, Row("elevenlabs", "tts", "*", "characters", "1", since=NOW)])
+    plain = cost(user=None, service="elevenlabs", operation="tts", unit="characters", usage=10**12)
+    batch = Batch([rated(plain)], [Arrived(0, 7, structured(plain))])
+    work = Work(batch, NOW)
+    work.drop_repeats_within()
+    work.refuse(fold(list(work.new.values()), Known(), dearer).refused)
+    assert [(letter.offset, letter.code) for letter in work.letters] == [(7, "invalid_event")]
+
+
+@given(usage=st.integers(0, 10**6) | st.decimals(0, 10**6, places=3))
+def test_prices_that_became_known_meanwhile_count(usage: int | Decimal) -> None:
+    """Between decoding and recording the catalogue may grow; what is recorded is by the newer."""
+    dearer = catalogue([*DEFAULTS, Row("twilio", "outbound_call", "*", "minutes", "1", since=NOW)])
+    plain = cost(usage=usage)
+    early = fold([rated(plain)], owned_by("alice"), dearer)
+    whole_event = fold([decoded(plain)], owned_by("alice"), dearer)
+    assert only_row(early) == only_row(whole_event) == ("alice", usage * 10**9)
+    assert early.spend.changed() == whole_event.spend.changed()
+    assert early.movements.changed_costs() == whole_event.movements.changed_costs()
+
+
+def test_a_cost_that_names_nobody_is_the_owners_whenever_it_is_folded() -> None:
+    """A batch may be redone after it was seen that the call belongs to another."""
+    one = rated(cost(user=None))
+    assert only_row(fold([one], owned_by("alice"), PRICES)) == ("alice", 14_000_000)
+    assert only_row(fold([one], owned_by("bob"), PRICES)) == ("bob", 14_000_000)
+
+
+def test_a_cost_of_another_user_is_refused_either_way() -> None:
+    for event in (rated(cost(user="mallory")), decoded(cost(user="mallory"))):
+        folded = fold([event], owned_by("alice"), PRICES)
+        assert not folded.entries
+        assert [refusal.code for _, refusal in folded.refused] == ["owner_mismatch"]
+
+
+def test_costs_that_only_let_a_call_grow_count_like_any_others() -> None:
+    plains = [cost(usage=usage, estimated=usage % 2 == 0) for usage in range(1, 6)]
+    grown = fold([rated(plain) for plain in plains], owned_by("alice"), PRICES)
+    others = fold([decoded(plain) for plain in plains], owned_by("alice"), PRICES)
+    assert grown.grown == {"call-1"}
+    assert not others.grown
+    assert grown.changed["call-1"] == others.changed["call-1"]
+    assert grown.spend.changed() == others.spend.changed()
+    assert grown.movements.changed_costs() == others.movements.changed_costs()
+    assert list(map(as_entry, grown.entries)) == list(map(as_entry, others.entries))

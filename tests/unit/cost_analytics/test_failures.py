@@ -1,0 +1,70 @@
+"""What goes wrong outside becomes a sentence with the way out; what is our fault stays a fault."""
+
+import asyncpg
+import pytest
+from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
+
+from cost_analytics.configuration.secret import Secret
+from cost_analytics.configuration.tree import KafkaSection
+from cost_analytics.failures import CommandError, using_database, using_kafka
+from ledger.postgres.migrate import UnknownSchemaError
+
+URL = Secret("postgresql://user:correct-horse@db.example:6432/costs")
+KAFKA = KafkaSection(bootstrap_servers="broker:9092", sasl_password=Secret("correct-horse"))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "cannot be reached"),
+        (TimeoutError(), "does not answer in time"),
+        (asyncpg.InvalidCatalogNameError("no"), "does not exist"),
+        (asyncpg.InvalidPasswordError("no"), "refuses the password"),
+        (asyncpg.UndefinedTableError("no"), "cost-analytics migrate"),
+        (asyncpg.UndefinedColumnError("no"), "cost-analytics migrate"),
+        (asyncpg.TooManyConnectionsError("no"), "no connection to spare"),
+        (asyncpg.AdminShutdownError("shutting correct-horse down"), "shutting *** down"),
+        (UnknownSchemaError("The database has schema version 9."), "schema version 9"),
+    ],
+)
+def test_the_database(error: Exception, words: str) -> None:
+    with pytest.raises(CommandError) as caught, using_database(URL):
+        raise error
+    message = str(caught.value)
+    assert message.startswith("PostgreSQL at db.example:6432: ")
+    assert words in message
+    assert message.endswith(".")
+    assert "correct-horse" not in message
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (KafkaConnectionError("correct-horse"), "it cannot be reached"),
+        (TimeoutError(), "does not answer in time"),
+        (TopicAuthorizationFailedError("a-topic"), "TopicAuthorizationFailedError"),
+        (FileNotFoundError(2, "No such file"), "No such file"),
+    ],
+)
+def test_kafka(error: Exception, words: str) -> None:
+    with pytest.raises(CommandError) as caught, using_kafka(KAFKA):
+        raise error
+    message = str(caught.value)
+    assert message.startswith("Kafka at broker:9092: ")
+    assert words in message
+    assert "correct-horse" not in message
+
+
+def test_a_fault_of_ours_is_not_hidden() -> None:
+    with pytest.raises(KeyError), using_database(URL), using_kafka(KAFKA):
+        raise KeyError("ours")
+
+
+def test_a_sentence_passes_through() -> None:
+    with pytest.raises(CommandError, match="said"), using_database(URL):
+        raise CommandError("said")
+
+
+def test_an_error_of_the_system_may_be_left_to_others() -> None:
+    with pytest.raises(OSError, match="disk"), using_kafka(KAFKA, its_own_only=True):
+        raise OSError("disk")

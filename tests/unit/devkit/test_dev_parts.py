@@ -1,0 +1,107 @@
+"""Pieces of the development instance: its lock, its settings, its way of asking the API."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from cost_analytics import settings
+from cost_analytics.configuration.dev_file import write_dev_file
+from cost_analytics.configuration.variables import VARIABLES
+from cost_analytics.failures import CommandError
+from cost_analytics.settings import SettingsError
+from devkit.dev.environment import checked, dev_values
+from devkit.dev.http import get
+from devkit.dev.lock import locked
+from devkit.dev.parts import Parts
+
+KEY = "a-key-of-more-than-thirty-two-bytes"
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start without settings."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def values_of(path: Path) -> dict[str, str]:
+    return dev_values(
+        path, bootstrap="b:1", database_urls={"DATABASE_URL": "postgresql://u:p@h/d"}, port=81
+    )
+
+
+def test_one_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / ".local" / "dev.lock"
+    refused = pytest.raises(CommandError, match="the first")
+    with locked(path, "the first"), refused, locked(path, "the second"):
+        pass
+    with locked(path, "the third"):
+        assert path.read_text() == "the third\n"
+
+
+async def test_only_the_owner_enters_the_directory_of_the_logs(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir(mode=0o755)
+    for directory in (tmp_path / "logs", tmp_path / "new" / "logs"):
+        Parts(directory, {})
+        assert directory.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_secret_in_a_file_is_used_and_none_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text(f"{KEY}\n")
+    monkeypatch.setenv("JWT_SECRET_FILE", str(tmp_path / "secret"))
+    values = values_of(tmp_path / "dev.env")
+    assert "JWT_SECRET" not in values
+    assert checked(values).tokens.secret.reveal() == KEY
+
+
+def test_settings_are_complete_and_the_secret_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "dev.env"
+    first = values_of(path)
+    assert checked(first).api.port == 81
+    assert len(first["JWT_SECRET"]) >= 32
+    assert values_of(path)["JWT_SECRET"] != first["JWT_SECRET"]
+    write_dev_file(path, first)
+    assert values_of(path) == first
+
+
+def test_settings_of_the_environment_hold_where_they_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JWT_SECRET", KEY)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://production/costs")
+    monkeypatch.setenv("BUDGET_BASIS", "cost")
+    values = values_of(tmp_path / "dev.env")
+    assert values["JWT_SECRET"] == KEY
+    assert values["BUDGET_BASIS"] == "cost"
+    assert values["DATABASE_URL"] == "postgresql://u:p@h/d"
+    assert settings.set_but_not_for_dev() == ["DATABASE_URL"]
+    monkeypatch.setenv("JWT_SECRET", "short")
+    with pytest.raises(SettingsError, match="32 bytes"):
+        checked(values_of(tmp_path / "dev.env"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n{}", (200, "{}")),
+        (b"HTTP/1.1 503 No\r\n\r\nwhy", (503, "why")),
+        (b"", (0, "")),
+        (b"SSH-2.0-whatever\r\n", (0, "")),
+    ],
+)
+async def test_asking_for_a_status(answer: bytes, expected: tuple[int, str]) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        assert await get(server.sockets[0].getsockname()[1], "/ready") == expected
+
+
+async def test_nobody_answers() -> None:
+    assert await get(1, "/ready") == (0, "")

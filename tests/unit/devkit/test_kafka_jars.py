@@ -1,0 +1,77 @@
+"""A machine that cannot run Apache Kafka is told why, in a sentence."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from devkit.embedded import kafka_jars
+from devkit.embedded.processes import ServerError
+
+
+def install(directory: Path, name: str, script: str) -> None:
+    """Put a program of a few lines of shell into a directory."""
+    program = directory / name
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without any program; its PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    return tmp_path
+
+
+def test_the_version_is_the_one_of_the_pom() -> None:
+    assert re.fullmatch(r"4\.\d+\.\d+", kafka_jars.version())
+
+
+def test_no_java(machine: Path) -> None:
+    reason = kafka_jars.missing(machine / "lib")
+    assert reason == "Apache Kafka needs Java 17 or newer, and no java is installed"
+
+
+@pytest.mark.parametrize("told", ['java version "1.8.0_292"', 'openjdk version "11.0.2"', "?"])
+def test_an_old_java(machine: Path, told: str) -> None:
+    install(machine, "java", f"echo '{told}' >&2")
+    assert (kafka_jars.missing(machine / "lib") or "").endswith(f"java is {told}")
+
+
+def test_java_without_maven(machine: Path) -> None:
+    install(machine, "java", """echo 'openjdk version "21" 2023-09-19' >&2""")
+    assert "Maven (mvn)" in (kafka_jars.missing(machine / "lib") or "")
+    install(machine, "mvn", "exit 1")
+    assert kafka_jars.missing(machine / "lib") is None
+
+
+def test_java_home_goes_first(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(machine, "java", """echo 'openjdk version "11"' >&2""")
+    home = machine / "jdk"
+    (home / "bin").mkdir(parents=True)
+    install(home / "bin", "java", """echo 'openjdk version "25-ea"' >&2""")
+    monkeypatch.setenv("JAVA_HOME", str(home))
+    assert kafka_jars.find_java() == str(home / "bin" / "java")
+
+
+async def test_the_jars_are_fetched_once(machine: Path) -> None:
+    install(machine, "java", """echo 'openjdk version "21"' >&2""")
+    # Its fourth argument is the directory to fill.
+    install(machine, "mvn", '/bin/mkdir -p "${4#*=}"; echo jar >"${4#*=}/kafka.jar"; echo once')
+    jars, said = machine / "kafka" / "lib", list[str]()
+    await kafka_jars.fetch(jars, said.append)
+    assert (jars / "kafka.jar").exists()
+    assert len(said) == 1
+    (machine / "mvn").unlink()
+    assert kafka_jars.missing(jars) is None
+    await kafka_jars.fetch(jars, said.append)
+    assert len(said) == 1
+
+
+async def test_a_failing_maven_leaves_no_half_of_kafka(machine: Path) -> None:
+    install(machine, "mvn", "echo 'Could not resolve'; exit 1")
+    with pytest.raises(ServerError, match="Maven ended with status 1; it said:\n  Could not res"):
+        await kafka_jars.fetch(machine / "kafka" / "lib", kafka_jars.say_nothing)
+    left = {path.name for path in (machine / "kafka").iterdir()}
+    assert left == {"lib.lock", "maven.log"}

@@ -1,0 +1,42 @@
+"""Broken events that the simulation makes: each is refused, with the code it says."""
+
+from datetime import UTC, datetime
+from random import Random
+
+import pytest
+
+from devkit.simulation.malformed import MALFORMATIONS, SOURCE, malform
+from devkit.simulation.timeline import Plan, timeline
+from schemas.cloudevents import Window, decode
+from schemas.events import CostRecorded
+from schemas.refusals import REFUSAL_CODES, Refused
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+WINDOW = Window.around(NOW)
+PLAN = Plan(
+    seed=1, users=3, calls=8, start_ms=int(NOW.timestamp()) * 1_000 - 3_600_000, spacing_us=1_000
+)
+GOOD = [one.value for one in timeline(PLAN) if b'"type":"cost.recorded"' in one.value]
+
+
+@pytest.mark.parametrize(
+    "number", range(len(MALFORMATIONS)), ids=[way.name for way in MALFORMATIONS]
+)
+def test_each_is_refused_with_its_code(number: int) -> None:
+    for good in GOOD[::7]:
+        value, way = malform(good, number, Random(1))
+        assert way is MALFORMATIONS[number]
+        assert b"\n" not in value
+        if way.by_ledger:
+            event = decode(value, (), WINDOW)
+            assert isinstance(event.data, CostRecorded)
+            assert event.source == SOURCE
+            continue
+        with pytest.raises(Refused) as refused:
+            decode(value, (), WINDOW)
+        assert refused.value.code == way.code, refused.value.message
+
+
+def test_there_are_enough_ways_and_each_has_a_name() -> None:
+    assert len({way.name for way in MALFORMATIONS}) == len(MALFORMATIONS) >= 10
+    assert {way.code for way in MALFORMATIONS} <= set(REFUSAL_CODES)

@@ -1,0 +1,134 @@
+"""The documents against the code: links lead somewhere, and what they name exists."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, cast
+
+import pytest
+
+from api.app import build_app
+from api.http.access import ROUTES, Route
+from cost_analytics.cli import COMMANDS
+from cost_analytics.configuration.variables import VARIABLES
+from ledger.postgres.database import Pool
+from ledger.postgres.viewers import ReaderPool
+from schemas.refusals import REFUSAL_CODES
+from schemas.topics import ALL_TOPICS
+from tests.support.api import authenticator
+from tests.support.house import PACKAGES, ROOT
+
+PAGES: Final = sorted(
+    path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+)
+TOP: Final = (*PACKAGES, "bench", "docs", "requirements", "tests", "tools", "web")
+README_LINES_MAX: Final = 200
+
+_LINK: Final = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+_CODE: Final = re.compile(r"`([^`\n]+)`")
+_FENCED: Final = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_COMMAND: Final = re.compile(r"cost-analytics ([a-z]+)\b")
+_SETTING: Final = re.compile(
+    r"\b((?:KAFKA|JWT|API|WORKER|LOG|CORS|BUDGET|LIMIT|DATABASE|SMTP|SMS|WEBHOOK)_[A-Z_]+)\b"
+)
+
+
+BUILT = {"api/static"}
+"""What is there only once `tools/web` has made it."""
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def paths_in(page: str) -> Iterator[str]:
+    """Yield what stands in backticks, or in the diagram, and looks like a file of this project."""
+    text = text_of(page)
+    words = [word for code in _CODE.findall(text) for word in code.split()]
+    words += re.findall(r"[a-z_]+/[a-z_/]+\.py", "".join(_FENCED.findall(text)))
+    for word in words:
+        path = word.rstrip(",.:;")
+        if path.split("/")[0] in TOP and "/" in path and "NNNN" not in path:
+            yield path
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    for target in _LINK.findall(_FENCED.sub("", text_of(page))):
+        if not target.startswith("http"):
+            assert ((ROOT / page).parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_are_named_exist(page: str) -> None:
+    missing = [path for path in paths_in(page) if not list(ROOT.glob(path.rstrip("/")))]
+    assert set(missing) <= BUILT
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_and_settings_that_are_named_exist(page: str) -> None:
+    text = text_of(page)
+    code = "\n".join([*_CODE.findall(text), *_FENCED.findall(text)])
+    assert set(_COMMAND.findall(code)) <= COMMANDS.keys()
+    others = {"KAFKA_CLUSTER_ID"}
+    assert set(_SETTING.findall(code)) <= VARIABLES.keys() | others
+
+
+def test_the_readme_lists_every_command() -> None:
+    section = text_of("README.md").split("## Commands")[1].split("\n## ")[0]
+    named = {code.split()[0] for code in _CODE.findall(section) if not code.startswith("make")}
+    assert named - {"cost-analytics"} >= COMMANDS.keys()
+    assert len(text_of("README.md").splitlines()) <= README_LINES_MAX
+
+
+def test_the_readme_lists_every_route() -> None:
+    section = text_of("README.md").split("## REST")[1].split("\n## ")[0]
+    for route in build_app(ReaderPool(cast(Pool, None)), authenticator())[ROUTES]:
+        assert _shown(route, section), f"{route.method} {route.path}"
+
+
+def _shown(route: Route, section: str) -> bool:
+    lines = [
+        line for line in section.splitlines() if re.search(rf"{re.escape(route.path)}\W", line)
+    ]
+    return any(route.method in line for line in lines)
+
+
+def test_what_the_readme_answers_with_is_there() -> None:
+    """Each `name` in `file.py` of the table of questions is a function of that file."""
+    section = text_of("README.md").split("### Questions")[1].split("\n## ")[0]
+    answers = re.findall(r"`(\w+)` in `([\w/]+\.py)`", section)
+    assert len(answers) >= 4
+    for name, path in answers:
+        tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+        functions = {
+            node.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        }
+        assert name in functions, f"{name} in {path}"
+
+
+def test_operations_and_events_explain_every_refusal() -> None:
+    for page in ("docs/events.md", "docs/operations.md"):
+        for code in REFUSAL_CODES:
+            assert f"`{code}`" in text_of(page), f"{code} in {page}"
+
+
+def test_topics_that_are_named_exist() -> None:
+    names = {topic.name for topic in ALL_TOPICS}
+    for page in PAGES:
+        for name in re.findall(r"\bcost\.[a-z-]+\.v\d(?:\.dlq)?", text_of(page)):
+            assert name in names, f"{name} in {page}"
+
+
+def test_decisions_are_listed_in_order() -> None:
+    files = sorted(path.name for path in Path(ROOT, "docs", "adr").glob("0*.md"))
+    assert [name[:4] for name in files] == [f"{number:04d}" for number in range(len(files))]
+    listed = re.findall(r"^\| \[\d{4}\]\(([\w-]+\.md)\)", text_of("docs/adr/README.md"), re.M)
+    assert listed == files[1:]
+    for name in files[1:]:
+        text = text_of(f"docs/adr/{name}")
+        for heading in ("The question", "The decision", "Why", "What would change our mind"):
+            assert f"\n## {heading}\n" in text, f"{heading} in {name}"

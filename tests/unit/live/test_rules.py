@@ -1,0 +1,285 @@
+"""The pure parts of the live feed: what is projected, held, conflated, framed and read."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import cast
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.live.alerts import AGE_SECONDS_MOST, AlertReader
+from api.live.expectations import Expectations
+from api.live.frames import pong_frame, text_frame
+from api.live.projection import RATE_MS_LEAST, projected_nano
+from api.live.socket_outbox import ALERTS_MOST, CALL_INTERVAL_NS, Outbox
+from api.live.state import LiveCalls, State, read_head
+from api.live.view import Views, live_call
+from ledger.calls.call import Call
+from ledger.calls.totals import call_total
+from ledger.live.calls import LiveStore
+from ledger.live.durations import PersonaDurations, UserDurations
+from schemas.exact import Exact
+from schemas.jsonio import encode
+from schemas.money import Usd
+
+NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
+SECOND_NS = 1_000_000_000
+
+
+def total(call_id: str = "c1", version: int = 1, user: str = "alice", **more: object) -> bytes:
+    """Return a published total."""
+    at = cast(datetime, more.pop("updated_at", NOW))
+    call = Call(call_id=call_id, user_id=user, version=version, first_at=NOW, **more)  # type: ignore[arg-type]
+    return encode(call_total(call, at))
+
+
+def state(call_id: str = "c1", version: int = 1) -> State:
+    text = total(call_id, version)
+    return State(read_head(text), text)
+
+
+# Projection
+
+
+def test_what_runs_with_the_call_goes_on_and_what_is_paid_once_does_not() -> None:
+    assert projected_nano(1_035, 35, 60_000, 300_000) == 35 + 5_000
+    assert projected_nano(1_000, 0, 60_000, None) == 1_000
+    assert projected_nano(1_000, 0, 300_000, 300_000) == 1_000
+    assert projected_nano(1_000, 0, 400_000, 300_000) == 1_000
+    assert projected_nano(1_000, 0, 1, 100_000) == 10_000  # one cost in the first second is no rate
+
+
+@given(st.integers(0, 10**15), st.integers(0, 10**15), st.integers(0, 10**9), st.integers(0, 10**9))
+def test_the_projection_is_the_exact_line_and_never_below_what_it_has_cost(
+    running: int, once: int, elapsed_ms: int, expected_ms: int
+) -> None:
+    projected = projected_nano(running + once, once, elapsed_ms, expected_ms)
+    lasting = max(elapsed_ms, RATE_MS_LEAST)
+    exact = once + Fraction(running * max(expected_ms, lasting), lasting)
+    assert abs(projected - exact) <= Fraction(1, 2)
+    assert projected >= running + once
+
+
+# Frames
+
+
+@given(st.binary(max_size=300) | st.sampled_from([b"x" * n for n in (125, 126, 65_535, 65_536)]))
+def test_frames_say_how_long_they_are(text: bytes) -> None:
+    frame = text_frame(text)
+    assert frame[0] == 0x81
+    length, head = frame[1], 2
+    if length == 126:
+        length, head = int.from_bytes(frame[2:4]), 4
+    elif length == 127:
+        length, head = int.from_bytes(frame[2:10]), 10
+    assert (length, frame[head:]) == (len(text), text)
+    assert head == (2 if len(text) < 126 else 4 if len(text) < 65_536 else 10)
+    assert pong_frame(b"abc") == b"\x8a\x03abc"
+
+
+# What is held
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 6), st.booleans()), max_size=40))
+def test_whatever_order_states_come_in_versions_only_rise(
+    arrivals: list[tuple[str, int, bool]],
+) -> None:
+    calls = LiveCalls(calls_most=2, now=lambda: NOW)
+    newest: dict[str, int] = {}
+    for call_id, version, over in arrivals:
+        status = "completed" if over else "active"
+        change = calls.apply(total(call_id, version, status=status))
+        assert (change is not None) is (version > newest.get(call_id, 0))
+        newest[call_id] = max(version, newest.get(call_id, 0))
+        assert calls.version(call_id) == newest[call_id]
+        assert len(calls) <= 2
+        assert {held.call_id for held in calls.of_user("alice")} == {h.call_id for h in calls}
+
+
+def test_an_ended_call_stays_for_a_while_and_does_not_come_back() -> None:
+    clock = [0]
+    calls = LiveCalls(grace_seconds=30, clock_ns=lambda: clock[0], now=lambda: NOW)
+    calls.apply(total("over", 5, status="completed"))
+    calls.apply(total("on", 1))
+    clock[0] = 29 * SECOND_NS
+    calls.drop_ended()
+    assert {held.call_id for held in calls} == {"over", "on"}
+    clock[0] = 31 * SECOND_NS
+    calls.drop_ended()
+    assert [held.call_id for held in calls] == ["on"]
+    assert calls.apply(total("over", 4)) is None
+    assert calls.apply(total("over", 6, status="completed")) is not None
+
+
+def test_ended_calls_make_way_first_then_those_that_changed_longest_ago() -> None:
+    calls = LiveCalls(calls_most=2, now=lambda: NOW)
+    for text in (total("a"), total("b", status="completed"), total("c")):
+        calls.apply(text)
+    assert [held.call_id for held in calls] == ["a", "c"]
+    calls.apply(total("a", 2))
+    calls.apply(total("d"))
+    assert [held.call_id for held in calls] == ["a", "d"]
+    assert calls.made_way == 2
+
+
+def test_a_call_that_nobody_heard_of_for_a_day_does_not_go_on() -> None:
+    calls = LiveCalls(now=lambda: NOW)
+    assert calls.apply(total(updated_at=NOW - timedelta(hours=25))) is None
+    assert calls.apply(total(updated_at=NOW - timedelta(hours=23))) is not None
+
+
+def test_a_call_that_changes_hands_leaves_its_first_owner() -> None:
+    calls = LiveCalls(now=lambda: NOW)
+    calls.apply(total(user="alice"))
+    calls.apply(total(user="bob", version=2))
+    assert (calls.of_user("alice"), len(calls.of_user("bob"))) == ([], 1)
+
+
+# What one socket is told
+
+
+def told(outbox: Outbox, now_ns: int, bytes_most: int = 10**9) -> list[bytes]:
+    return outbox.take(now_ns, lambda s: f"{s.call_id}{s.version}".encode(), bytes_most)[0]
+
+
+def test_of_many_changes_the_newest_is_told_at_most_ten_times_a_second() -> None:
+    outbox, frames = Outbox(), []
+    for millisecond in range(1_000):
+        outbox.put(state("a", millisecond + 1))
+        frames += told(outbox, millisecond * 1_000_000)
+    assert len(frames) == 10
+    assert told(outbox, CALL_INTERVAL_NS * 10) == [b"a1000"]
+    assert len(outbox) == 0
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 9), st.integers(0, 300)), max_size=50)
+)
+def test_versions_rise_on_a_socket_and_the_last_is_the_newest(
+    steps: list[tuple[str, int, int]],
+) -> None:
+    outbox, now_ns = Outbox(), 0
+    heard: dict[str, list[int]] = {}
+    newest: dict[str, int] = {}
+    for call_id, version, wait_ms in [*steps, *(("a", 1, 1_000),) * 2]:
+        now_ns += wait_ms * 1_000_000
+        outbox.put(state(call_id, version))
+        newest[call_id] = max(version, newest.get(call_id, 0))
+        for frame in told(outbox, now_ns):
+            heard.setdefault(chr(frame[0]), []).append(int(frame[1:]))
+    for versions in heard.values():
+        assert versions == sorted(set(versions))
+    assert {call_id: versions[-1] for call_id, versions in heard.items()} == newest
+
+
+def test_a_socket_that_takes_little_gets_the_longest_waiting_first() -> None:
+    outbox = Outbox()
+    for name in "abcde":
+        outbox.put(state(name))
+    assert told(outbox, 0, bytes_most=3) == [b"a1", b"b1"]
+    outbox.put(state("a", 2))
+    assert told(outbox, CALL_INTERVAL_NS, bytes_most=7) == [b"c1", b"d1", b"e1", b"a2"]
+
+
+def test_alerts_keep_their_order_and_budgets_their_newest() -> None:
+    outbox = Outbox()
+    for number in range(ALERTS_MOST + 5):
+        outbox.put_alert(b"alert %d" % number)
+        outbox.put_budget(b"budget %d" % number)
+    frames = told(outbox, 0)
+    assert frames[0] == b"alert 5"
+    assert frames[-2:] == [b"alert 68", b"budget 68"]
+    assert len(frames) == ALERTS_MOST + 1
+    assert not outbox
+
+
+def test_what_was_told_long_ago_is_forgotten() -> None:
+    outbox = Outbox()
+    for number in range(50_000):
+        outbox.put(state(f"c{number}"))
+        told(outbox, number * SECOND_NS)
+    assert len(outbox._told) < 3_000
+
+
+# What is said of a call
+
+
+def test_a_live_call_says_what_its_total_says() -> None:
+    expectations = Expectations(cast(LiveStore, None))
+    call = Call(
+        call_id="c1", user_id="alice", persona_id="brad", version=3, first_at=NOW, started_at=NOW,
+        expected_duration_ms=120_000,
+        costs={"2026-03-15": {"twilio": 500, "raindrop": 20}},
+    )  # fmt: skip
+    later = NOW + timedelta(seconds=60)
+    said = live_call(call_total(call, later), expectations, later + timedelta(milliseconds=1500))
+    assert said.elapsed_seconds == Exact(Decimal("61.5"))
+    assert (said.total_cost, said.projected_cost) == (Usd(520), Usd(1_020))
+    views = Views(expectations, now=lambda: later)
+    held = State(read_head(encode(call_total(call, later))), encode(call_total(call, later)))
+    frame = views.frame(held)
+    assert views.frame(held) is frame
+    message = json.loads(frame[4:])
+    assert message["call"].keys() >= {"callId", "elapsed_seconds", "projectedCost"}
+    call.status, call.duration_ms = "completed", 90_250
+    said = live_call(call_total(call, later), expectations, later + timedelta(hours=1))
+    assert said.elapsed_seconds == Exact(Decimal("90.25"))
+    assert said.projected_cost == said.total_cost
+
+
+def test_a_persona_that_nobody_knows_is_asked_for_once() -> None:
+    asked: list[list[str]] = []
+
+    class Store:
+        async def durations(self, personas: list[str]) -> dict[str, PersonaDurations]:
+            asked.append(sorted(personas))
+            sums = [UserDurations(name, 2, 120_000) for name in (None, "alice")]
+            return {"brad": PersonaDurations.of(1, sums)}
+
+        async def once_services(self) -> frozenset[str]:
+            return frozenset({"raindrop"})
+
+    async def ask() -> None:
+        expectations = Expectations(cast(LiveStore, Store()))
+        assert expectations.usual_ms(None, "alice") is None
+        assert expectations.usual_ms("brad", "alice") is None
+        assert expectations.usual_ms("new", "alice") is None
+        await expectations.refresh()
+        assert expectations.usual_ms("brad", "alice") == 60_000
+        assert expectations.usual_ms("brad", "bob") is None
+        assert expectations.usual_ms("new", "alice") is None
+        assert asked == [["brad", "new"]]
+        assert expectations.once_services == {"raindrop"}
+
+    asyncio.run(ask())
+
+
+# Alerts
+
+
+def test_alerts_in_both_modes_pass_as_they_are() -> None:
+    reader = AlertReader()
+    data = b'{"userId": "alice", "limit_usd": 0.1000, "x": [1e400]}'
+    alert = reader.read(b'{"id": "1", "source": "s", "data": %s}' % data, (), 0)
+    assert alert is not None
+    assert (alert.user_id, alert.text) == ("alice", b'{"type":"alert","alert":%s}' % data)
+    headers = [("ce_id", b"2"), ("ce_source", b"s")]
+    alert = reader.read(data, headers, 0)
+    assert alert is not None
+    assert alert.user_id == "alice"
+    assert reader.read(data, headers, 0) is None
+    assert reader.read(data, [("ce_id", b"3"), ("ce_source", b"s")], AGE_SECONDS_MOST + 1) is None
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"{}", b'{"id":"1","source":"s"}', b'{"id":"1","source":"s","data":[]}',
+              b'{"id":"1","source":"s","data":{"userId":null}}'],
+)  # fmt: skip
+def test_what_names_no_user_is_no_alert(value: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        AlertReader().read(value, (), 0)

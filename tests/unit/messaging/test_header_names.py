@@ -1,0 +1,93 @@
+"""A header name that is not UTF-8 keeps no record from being read, and its own from being counted."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.memory_records import MemoryRecords
+
+from ledger.recording.batch import dead_letter
+from messaging.records import FetchedRecords
+from schemas.cloudevents import Window, decode
+from schemas.refusals import Refused
+from tests.support.events import binary, cost, structured
+from tests.support.header_names import RawName, batch_bytes
+from tests.support.recording import Arrived
+
+RAW = b"na\xffme-\xc3\xa4"
+READ = "na\udcffme-ä"
+WINDOW = Window.around(datetime.now(UTC))
+Headers = list[list[tuple[str, bytes | None]]]
+SOUND: Headers = [[], [("a", b"1"), ("ä", None)], []]
+POISON: Headers = [[], [("a", b"1"), (RawName(RAW), None)], [("b", b"")]]
+
+
+def records_of(fetched: bytes, kind: Any = FetchedRecords) -> Iterator[tuple[Any, ...]]:
+    """Read what a broker returned, as aiokafka's fetcher does."""
+    records = kind(fetched)
+    while records.has_next():
+        batch = records.next_batch()
+        assert batch.validate_crc()
+        assert not batch.is_control_batch
+        for one in batch:
+            yield (
+                batch.producer_id,
+                batch.base_offset,
+                batch.next_offset,
+                one.offset,
+                one.timestamp,
+                one.timestamp_type,
+                one.key,
+                one.value,
+                one.checksum,
+                tuple(one.headers),
+            )
+
+
+@pytest.mark.parametrize("compression", range(5))
+def test_records_are_read_as_by_the_library(compression: int) -> None:
+    fetched = batch_bytes(SOUND, compression, producer_id=7) + batch_bytes(SOUND) + b"cut off"
+    assert list(records_of(fetched)) == list(records_of(fetched, MemoryRecords))
+    assert FetchedRecords(fetched).size_in_bytes() == len(fetched)
+    assert not FetchedRecords(fetched[:60]).has_next()
+
+
+@pytest.mark.parametrize("compression", range(5))
+def test_a_name_that_is_no_text_keeps_nothing_from_being_read(compression: int) -> None:
+    fetched = batch_bytes(SOUND) + batch_bytes(POISON, compression) + batch_bytes(SOUND)
+    with pytest.raises(UnicodeDecodeError):
+        list(records_of(fetched, MemoryRecords))
+    mended = batch_bytes([[], [("a", b"1"), ("na-me-ä", None)], [("b", b"")]], compression)
+    expected = list(records_of(batch_bytes(SOUND) + mended + batch_bytes(SOUND)))
+    assert expected[4][-1] == (("a", b"1"), ("na-me-ä", None))
+    expected[4] = (*expected[4][:-1], (("a", b"1"), (READ, None)))
+    assert list(records_of(fetched)) == expected
+
+
+def test_other_faults_of_a_batch_are_faults_still() -> None:
+    broken = bytearray(batch_bytes(POISON))
+    broken[60] -= 1  # says that there is one record fewer
+    batch = FetchedRecords(bytes(broken)).next_batch()
+    assert not batch.validate_crc()
+    with pytest.raises(CorruptRecordException):
+        list(batch)
+
+
+def test_an_event_with_such_a_name_is_refused() -> None:
+    """It may be the name of an attribute: nobody can say what the event would be with it."""
+    value, headers = binary(cost())
+    for broken in ([(READ, b"1")], [*headers, (READ, b"1")], [("ce_\udcff", b"1")]):
+        with pytest.raises(Refused) as refused:
+            decode(structured(cost()) if len(broken) == 1 else value, broken, WINDOW)
+        assert refused.value.code == "invalid_json"
+        assert "header" in refused.value.message
+    assert decode(value, [*headers, ("ä", b"1")], WINDOW) == decode(value, headers, WINDOW)
+
+
+def test_its_letter_has_the_name_written_out() -> None:
+    """Neither PostgreSQL's text nor a producer takes half a character."""
+    record = Arrived(0, 7, b"{}", headers=[(READ, b"1"), ("ä", b"2")])
+    letter = dead_letter(record, Refused("invalid_json", "no text"))
+    assert letter.headers == '[["na\\\\xffme-\\u00e4", "MQ=="], ["\\u00e4", "Mg=="]]'

@@ -1,0 +1,88 @@
+"""The page about notices shows what is built: bodies, limits, waits and states."""
+
+import json
+import re
+from typing import Any, get_args
+
+import msgspec
+from jsonschema import Draft202012Validator
+
+from ledger.notifications.channels import DELIVERIES_MOST, MESSAGES_PER_HOUR
+from ledger.notifications.deliveries import KEPT_DAYS
+from ledger.notifications.retry_policy import SCHEDULES
+from ledger.notifications.verification_codes import GUESSES_MOST
+from schemas import generate
+from schemas.jsonio import encode
+from schemas.notices import (
+    CHANNELS_MOST,
+    AttemptOutcome,
+    ChannelMessage,
+    DeliveryState,
+    NewChannel,
+    WebhookEvent,
+)
+from tests.support.house import ROOT
+from tests.support.notices import alert
+
+TEXT = (ROOT / "docs" / "notices.md").read_text(encoding="utf-8")
+MADE, LISTED = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL))
+
+
+def validator(name: str) -> Draft202012Validator:
+    path = generate.FOLDER / f"{name}.schema.json"
+    return Draft202012Validator(json.loads(path.read_text(encoding="utf-8")))
+
+
+def test_the_bodies_are_those_that_are_sent() -> None:
+    validator("channel-made").validate(MADE)
+    validator("channel-deliveries").validate(LISTED)
+    assert list(MADE["data"]) == [f.encode_name for f in msgspec.structs.fields(NewChannel)]
+    channel = {name: value for name, value in MADE["data"].items() if name != "secret"}
+    validator("channels").validate({"success": True, "data": {"channels": [channel]}})
+    assert not validator("channels").is_valid({"success": True, "data": {"channels": [{}]}})
+
+
+def test_what_clients_send_is_described() -> None:
+    validator("channel-wanted").validate({"type": "sms", "address": "+14155550123"})
+    assert not validator("channel-wanted").is_valid({"type": "fax", "address": "+14155550123"})
+    validator("channel-proof").validate({})
+    assert not validator("channel-proof").is_valid({"code": 1})
+
+
+def test_what_webhooks_get_is_described() -> None:
+    message = ChannelMessage(channel_id="c", message="A test.", challenge=None)
+    for data in (alert(), message):
+        event = WebhookEvent(
+            type="x", timestamp=alert().triggered_at, data=msgspec.Raw(encode(data))
+        )
+        validator("webhook").validate(json.loads(encode(event)))
+
+
+def test_limits_and_waits_are_those_of_the_code() -> None:
+    words = " ".join(TEXT.split())
+    assert f"at most {CHANNELS_MOST} channels" in words
+    assert f"{MESSAGES_PER_HOUR} verifications and {MESSAGES_PER_HOUR} tests an hour" in words
+    assert GUESSES_MOST == 5
+    assert DELIVERIES_MOST == 50
+    assert "five wrong tries" in words
+    assert "Fifty deliveries make a page" in words
+    assert f"kept for {KEPT_DAYS} days" in words
+    rows: dict[str, Any] = {
+        way: ", ".join(["0", *map(_words, schedule.delays_ms)])
+        for way, schedule in SCHEDULES.items()
+    }
+    assert f"| `webhook` | {rows['webhook']} |" in TEXT
+    assert rows["email"] == rows["sms"]
+    assert f"| `email`, `sms` | {rows['email']} |" in TEXT
+
+
+def _words(delay_ms: int) -> str:
+    seconds = delay_ms // 1_000
+    if seconds < 60:
+        return f"{seconds} s"
+    return f"{seconds // 60} min" if seconds < 3_600 else f"{seconds // 3_600} h"
+
+
+def test_every_state_and_outcome_is_explained() -> None:
+    for name in (*get_args(DeliveryState), *get_args(AttemptOutcome)):
+        assert f"| `{name}` | " in TEXT

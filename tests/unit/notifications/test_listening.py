@@ -1,0 +1,28 @@
+"""Who stops listening leaves nothing behind that still reaches for a broker."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from messaging.kafka import KafkaSettings
+from streams.notifications import faust_agents as listening
+
+
+async def test_who_is_cancelled_leaves_no_task_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = asyncio.Event()
+
+    async def never(_: KafkaSettings) -> str:
+        asked.set()
+        await asyncio.Event().wait()
+        return ""
+
+    monkeypatch.setattr(listening, "cluster_id", never)
+    kafka = KafkaSettings("127.0.0.1:1")
+    listens = asyncio.create_task(listening.listen(kafka, lambda _: None, asyncio.Event()))
+    await asked.wait()
+    listens.cancel()
+    with suppress(asyncio.CancelledError):
+        await listens
+    assert listens.cancelled()
+    assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -1,0 +1,192 @@
+"""Codes, schedules, signatures and words of notices, without a server."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from ledger.notifications.deliveries import Claim
+from ledger.notifications.retry_policy import (
+    PAUSE_MS_MOST,
+    SCHEDULES,
+    Result,
+    Schedule,
+    retry_after_seconds,
+    tidy,
+)
+from ledger.notifications.signatures import secret_text, signature_headers
+from ledger.notifications.verification_codes import digest, matches, new_code, new_secret
+from schemas.alerts import Driver
+from schemas.exact import Exact
+from schemas.jsonio import encode
+from schemas.money import Usd
+from schemas.notices import ChannelType, NoticeKind
+from streams.notifications.message_templates import WordingError, notice_of
+from tests.support.notices import alert
+
+NOW = datetime.now(UTC)
+FAILED = Result("temporary")
+
+
+def claim(kind: NoticeKind, way: ChannelType, **changes: Any) -> Claim:
+    made = Claim(
+        "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a1", 1, "c", "alice", kind, None, NOW, way,
+        "address", "whsec_MTIz", 0, None, "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a2",
+    )  # fmt: skip
+    return made._replace(**changes)
+
+
+def test_webhooks_are_tried_as_the_specification_recommends() -> None:
+    hours = [delay / 3_600_000 for delay in SCHEDULES["webhook"].delays_ms]
+    assert hours == [5 / 3600, 5 / 60, 0.5, 2, 5, 10, 14, 20, 24]
+    for way in ("email", "sms"):
+        total = timedelta(milliseconds=sum(SCHEDULES[way].delays_ms))
+        assert total < timedelta(days=1)
+
+
+@given(st.integers(1, 12), st.integers(0, 20), st.integers(0, 200_000))
+def test_a_wait_is_never_shorter_than_planned_or_asked_for(
+    number: int, failures: int, asked_seconds: int
+) -> None:
+    schedule = SCHEDULES["webhook"]
+    step = schedule.step(number, failures, FAILED._replace(retry_after_seconds=asked_seconds))
+    if number >= schedule.attempts_most:
+        assert step.delay_ms is None
+        return
+    planned_ms, asked_ms = schedule.delays_ms[number - 1], min(asked_seconds, 86_400) * 1_000
+    assert step.delay_ms is not None
+    assert max(planned_ms, asked_ms) <= step.delay_ms <= max(planned_ms * 12 // 10, asked_ms)
+    assert asked_ms <= step.pause_ms <= max(PAUSE_MS_MOST, asked_ms)
+
+
+@pytest.mark.parametrize("verdict", ["permanent", "gone"])
+def test_what_fails_for_good_is_not_tried_again(verdict: str) -> None:
+    assert Schedule((1, 2)).step(1, 0, Result(verdict)).delay_ms is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("120", 120), (" 0 ", 0), (None, None), ("", None), ("-1", None), ("1.5", None), ("²", None),
+     ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("9" * 30, None)],
+)  # fmt: skip
+def test_what_retry_after_asks_for(header: str | None, seconds: int | None) -> None:
+    assert retry_after_seconds(header) == seconds
+
+
+def test_errors_are_kept_short_in_one_line_and_without_secrets() -> None:
+    text = tidy("a\r\nb\x00 c  token-1 https://h/x", "https://h/x", "token-1", None, "")
+    assert text == "a b c … …"
+    assert len(tidy("é" * 1000)) == 500
+
+
+def test_codes() -> None:
+    codes = {new_code("email") for _ in range(100)}
+    assert len(codes) > 90
+    assert all(len(code) == 6 and code.isdigit() for code in codes)
+    assert len(new_code("webhook")) == 32
+    kept = digest("012345")
+    assert kept != digest("012345")
+    assert matches(" 012345 ", kept)
+    for wrong in ("12345", "012346", "", "0" * 65, "\uff10\uff112345", "a\0b"):
+        assert not matches(wrong, kept)
+
+
+@given(st.binary(max_size=200), st.integers(0, 2**33))
+def test_signatures_are_those_of_the_specification(body: bytes, at_seconds: int) -> None:
+    secret = secret_text(new_secret())
+    headers = signature_headers(secret, "msg_1", at_seconds, body)
+    expected = Webhook(secret).sign(
+        "msg_1", datetime.fromtimestamp(at_seconds, UTC), body.decode("latin-1")
+    )
+    if body.isascii():
+        assert headers["webhook-signature"] == expected
+
+
+def test_a_receiver_verifies_what_is_signed_and_refuses_the_rest() -> None:
+    secret, body = secret_text(new_secret()), b'{"type":"x","amount":0.10}'
+    headers = signature_headers(secret, "msg_1", int(datetime.now(UTC).timestamp()), body)
+    assert Webhook(secret).verify(body, headers) == {"type": "x", "amount": 0.1}
+    for changed in (headers | {"webhook-id": "msg_2"}, headers | {"webhook-timestamp": "1"}):
+        with pytest.raises(WebhookVerificationError):
+            Webhook(secret).verify(body, changed)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(body + b" ", headers)
+    with pytest.raises(ValueError, match="base64"):
+        signature_headers("whsec_no base64!", "msg_1", 1, body)
+
+
+def test_an_alert_in_words_and_in_json() -> None:
+    one = alert(threshold_percent=Exact(Decimal("87.5")), type="monthly")
+    data = encode(one).decode()
+    told = notice_of(claim("alert", "webhook", alert=data))
+    assert told.subject == "Cost Analytics: 87.5 % of your monthly budget reached"
+    assert told.text == (
+        f"{one.message}\n\n"
+        "Charged: 8.5 USD of 10 USD. Remaining: 1.5 USD.\n\n"
+        "Cost (what vendors charge; this budget does not count it): twilio 5 USD.\n"
+    )
+    body = json.loads(told.body)
+    assert body["type"] == "budget.threshold.reached"
+    assert body["data"] == json.loads(data)
+    assert notice_of(claim("alert", "webhook", alert=data)) == told
+
+
+def test_an_alert_about_cost_names_no_charge() -> None:
+    one = alert(basis="cost")
+    told = notice_of(claim("alert", "email", alert=encode(one).decode()))
+    assert told.text == (
+        f"{one.message}\n\n"
+        "Cost: 8.5 USD of 10 USD. Remaining: 1.5 USD.\n\n"
+        "Largest costs: twilio 5 USD.\n"
+    )
+
+
+def test_html_is_escaped() -> None:
+    one = alert(message="<script>alert(1)</script> & co")
+    told = notice_of(claim("alert", "email", alert=encode(one).decode()))
+    assert "<script>" not in told.html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; co" in told.html
+
+
+def test_no_id_writes_lines_of_its_own() -> None:
+    """An id may have any letter but NUL: line breaks, colours of a terminal, another direction."""
+    name = "call-1\r\n\nYour account is closed.\u2028\x1b[31m\u202e"
+    one = alert(
+        message=f"Call {name} has cost 3 USD.",
+        drivers=[Driver(service=name, cost=Usd(1), share_percent=Exact(Decimal(100)))],
+    )
+    told = notice_of(claim("alert", "sms", alert=encode(one).decode()))
+    assert len(told.text.splitlines()) == 5
+    assert told.text.startswith("Call call-1 Your account is closed. [31m has cost 3 USD.\n\n")
+    assert all(line.isprintable() for line in (*told.text.splitlines(), *told.html.splitlines()))
+    assert json.loads(told.body)["data"]["message"] == one.message
+
+
+@pytest.mark.parametrize("way", ["email", "sms"])
+def test_a_code_in_words(way: ChannelType) -> None:
+    told = notice_of(claim("verification", way, code="012345"))
+    assert "012345" in told.text
+    assert "15 minutes" in told.text
+
+
+def test_what_a_webhook_is_told_of_its_channel() -> None:
+    said = json.loads(notice_of(claim("verification", "webhook", code="token")).body)
+    assert said["type"] == "channel.verification"
+    assert said["data"]["challenge"] == "token"
+    assert said["data"]["channelId"] == "c"
+    test = json.loads(notice_of(claim("test", "webhook")).body)
+    assert (test["type"], test["data"]["challenge"]) == ("channel.test", None)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [claim("alert", "email", alert="{}"), claim("alert", "email"), claim("verification", "sms")],
+)
+def test_a_delivery_that_says_nothing_is_no_notice(broken: Claim) -> None:
+    with pytest.raises(WordingError):
+        notice_of(broken)

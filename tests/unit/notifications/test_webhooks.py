@@ -1,0 +1,176 @@
+"""Webhooks against endpoints that misbehave, and against names that lead astray."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
+from standardwebhooks import Webhook
+from yarl import URL
+
+from ledger.notifications.retry_policy import Result
+from streams.notifications.targets import (
+    GuardedResolver,
+    RefusedTargetError,
+    SystemResolver,
+    check_url,
+)
+from streams.notifications.webhook import WebhookSender
+from tests.support.notices import ID, SECRET, SHORT_MS, notice
+from tests.support.receivers import Act, Receiver, Says, receiver
+
+
+class Fixed(AbstractResolver):
+    """A name server under the control of whoever owns the name: answers in turn."""
+
+    def __init__(self, *answers: list[str], port: int = 0) -> None:
+        self.asked: list[str] = []
+        self._answers = list(answers)
+        self._port = port
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        self.asked.append(host)
+        addresses = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=self._port or port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=socket.IPPROTO_TCP,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in addresses
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+@asynccontextmanager
+async def posting(*script: Act) -> AsyncIterator[tuple[Receiver, WebhookSender]]:
+    async with receiver(*script) as endpoint:
+        sender = WebhookSender(allow_private=True, timeout_ms=SHORT_MS)
+        yield endpoint, sender
+        await sender.close()
+
+
+async def test_a_webhook_is_signed_and_verifies() -> None:
+    async with posting() as (endpoint, sender):
+        assert await sender.send(notice(endpoint.url)) == Result("delivered", "200")
+    [got] = endpoint.got
+    assert got.head == "POST /hook HTTP/1.1"
+    assert got.headers["webhook-id"] == f"msg_{ID}"
+    assert got.headers["content-type"] == "application/json"
+    assert Webhook(SECRET).verify(got.body, dict(got.headers)) == {"type": "channel.test"}
+
+
+@pytest.mark.parametrize(
+    ("act", "verdict", "status"),
+    [
+        (Says(200), "delivered", "200"),
+        (Says(202, {"Content-Length": "1000000000"}), "delivered", "202"),
+        (Says(204), "delivered", "204"),
+        (Says(302, {"Location": "http://127.0.0.1:1/"}), "temporary", "302"),
+        (Says(400), "temporary", "400"),
+        (Says(404), "temporary", "404"),
+        (Says(410), "gone", "410"),
+        (Says(500), "temporary", "500"),
+        (Says(200, {"X": "y" * 100_000}), "temporary", None),
+        ("hang", "temporary", None),
+        ("close", "temporary", None),
+    ],
+)
+async def test_what_an_endpoint_may_answer(act: Act, verdict: str, status: str | None) -> None:
+    async with posting(act) as (endpoint, sender):
+        result = await sender.send(notice(endpoint.url))
+    assert (result.verdict, result.status) == (verdict, status)
+    assert (result.error is None) == (verdict == "delivered")
+    assert endpoint.connections == 1  # no redirect is followed, nothing is sent twice
+
+
+async def test_an_endpoint_that_asks_to_wait() -> None:
+    waiting = {"Retry-After": "7"}
+    async with posting(Says(429, waiting), Says(503, waiting), Says(500, waiting)) as (end, sender):
+        asked = [(await sender.send(notice(end.url))).retry_after_seconds for _ in range(3)]
+    assert asked == [7, 7, None]
+
+
+async def test_nobody_listens_and_no_error_names_the_address() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    sender = WebhookSender(allow_private=True, timeout_ms=SHORT_MS)
+    address = f"http://127.0.0.1:{port}/a-secret-path"
+    for wrong in (address, "http://no-such-host.invalid/a-secret-path", "nonsense", "http://[::1"):
+        result = await sender.send(notice(wrong))
+        assert result.verdict == "temporary"
+        assert "a-secret-path" not in (result.error or "")
+    await sender.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [["127.0.0.1"], ["::1"], ["10.0.0.1"], ["169.254.169.254"], ["::ffff:127.0.0.1"],
+     ["100.64.0.1"], ["fd00::1"], ["224.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["0.0.0.0"]],
+)  # fmt: skip
+async def test_a_name_that_leads_into_a_private_network_is_refused(answer: list[str]) -> None:
+    async with receiver() as endpoint:
+        sender = WebhookSender(resolver=Fixed(answer, port=endpoint.port), timeout_ms=SHORT_MS)
+        result = await sender.send(notice("https://hook.example/"))
+        await sender.close()
+    assert result == Result("permanent", error="The address leads into a private network.")
+    assert endpoint.connections == 0
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://127.0.0.1/", "https://[::1]/", "https://[::ffff:7f00:1]/", "https://10.1.2.3:8443/",
+     "https://127.1/", "https://2130706433/", "https://0x7f.0.0.1/", "https://127.0.0.1./",
+     "http://93.184.216.34/", "https://93.184.216.34:22/", "https://169.254.169.254/latest"],
+)  # fmt: skip
+async def test_an_address_that_is_written_as_a_number_is_checked_as_well(address: str) -> None:
+    sender = WebhookSender(timeout_ms=SHORT_MS)
+    result = await sender.send(notice(address))
+    await sender.close()
+    assert result.verdict != "delivered"
+    if "0x" not in address:  # the system's own reading of such a form is refused, if it has one
+        assert result.error is not None
+        assert "private" in result.error or "HTTPS" in result.error or "canonical" in result.error
+
+
+async def test_a_name_that_changes_its_answer_gains_nothing() -> None:
+    """Rebinding: public when it is checked, private when it is used. It is looked up once only."""
+    async with receiver() as endpoint:
+        names = Fixed(["192.0.2.1"], ["127.0.0.1"], port=endpoint.port)
+        guard = GuardedResolver(resolver=names)
+        with pytest.raises(RefusedTargetError):
+            await guard.resolve("hook.example", 443)
+        sender = WebhookSender(resolver=names, timeout_ms=SHORT_MS)
+        assert (await sender.send(notice("https://hook.example/"))).verdict == "permanent"
+        assert names.asked == ["hook.example"] * 2
+        await sender.close()
+    assert endpoint.connections == 0
+
+
+async def test_the_connection_goes_to_the_address_that_was_checked() -> None:
+    async with receiver() as endpoint:
+        names = Fixed(["127.0.0.1"], ["192.0.2.1"], port=endpoint.port)
+        sender = WebhookSender(allow_private=True, resolver=names, timeout_ms=SHORT_MS)
+        result = await sender.send(notice(f"http://hook.example:{endpoint.port}/"))
+        await sender.close()
+    assert result.verdict == "delivered"
+    assert names.asked == ["hook.example"]
+    assert endpoint.got[0].headers["host"] == f"hook.example:{endpoint.port}"
+
+
+async def test_the_system_is_asked_for_names() -> None:
+    resolver = SystemResolver()
+    found = await resolver.resolve("localhost", 80, socket.AF_INET)
+    assert found[0]["host"] == "127.0.0.1"
+    with pytest.raises(OSError, match=r".+"):
+        await resolver.resolve("no-such-host.invalid")
+    await resolver.close()
+    check_url(URL("https://93.184.216.34:8443/"), allow_private=False)

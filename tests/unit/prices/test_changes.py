@@ -1,0 +1,115 @@
+"""What becomes of a price that somebody says, measured against the one in force without it."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.prices.changes import (
+    STALE_AFTER,
+    KnownPrice,
+    change_percent,
+    is_large,
+    key_of,
+    sort_out,
+)
+from ledger.prices.entry import ListedPrice
+from ledger.prices.rows import PriceRow
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def row(usd: str, since: datetime = NOW, per: int = 1, **changes: Any) -> PriceRow:
+    made = PriceRow("twilio", "api", "outbound_call", "*", "minutes", Decimal(usd), per, since, "s")
+    return made._replace(**changes)
+
+
+KNOWN = KnownPrice(1, row("0.014", START))
+CATALOGUE = {key_of(KNOWN.row): [KNOWN]}
+
+
+@pytest.mark.parametrize(
+    ("usd", "per", "large", "percent"),
+    [
+        ("0.0175", 1, False, "25.00"),
+        ("0.01750000001", 1, True, "25.0000001"),
+        ("0.0175000011662", 1, True, "25.00001"),
+        ("0.01049999999", 1, True, "-25.0000001"),
+        ("0.0105", 1, False, "-25.00"),
+        ("0.0104", 1, True, "-25.71"),
+        ("14", 1000, False, "0.00"),
+        ("17.6", 1000, True, "25.71"),
+        ("0", 1, True, "-100.00"),
+    ],
+)
+def test_a_quarter_is_the_limit(usd: str, per: int, large: bool, percent: str) -> None:
+    assert is_large(row(usd, per=per), KNOWN.row) is large
+    assert change_percent(row(usd, per=per), KNOWN.row) == Decimal(percent)
+
+
+def test_from_nothing_to_something_is_large() -> None:
+    free = row("0", START)
+    assert is_large(row("0.000001"), free)
+    assert change_percent(row("0.000001"), free) is None
+    assert not is_large(row("0"), free)
+
+
+def test_small_changes_enter_and_large_ones_wait() -> None:
+    small, large = row("0.015"), row("0.15", NOW + timedelta(days=1))
+    found = sort_out([large, small], CATALOGUE)
+    assert found.add == [small]
+    assert [(one.row, one.in_force.row) for one in found.wait] == [(large, small)]
+    assert sort_out([large], CATALOGUE, approved=True).add == [large]
+
+
+def test_what_is_in_force_at_its_time_is_what_counts() -> None:
+    later = KnownPrice(2, row("1", NOW + timedelta(days=5)))
+    known = {key_of(KNOWN.row): [later, KNOWN]}
+    assert sort_out([row("0.015")], known).wait == []
+    assert sort_out([row("0.015", NOW + timedelta(days=6))], known).wait[0].in_force == later
+
+
+def test_a_price_of_something_unknown_enters() -> None:
+    new = row("9", service="whisper")
+    assert sort_out([new], CATALOGUE).add == [new]
+
+
+def test_a_source_verifies_what_is_in_force_and_a_file_adds_it() -> None:
+    same = row("0.0140")
+    assert sort_out([same], CATALOGUE, confirms=True).verified == [KNOWN]
+    assert sort_out([same], CATALOGUE).add == [same]
+    assert sort_out([KNOWN.row], CATALOGUE).verified == [KNOWN]
+
+
+def test_a_contradiction_is_left_to_the_catalogue_to_refuse() -> None:
+    assert sort_out([row("5", START)], CATALOGUE).add == [row("5", START)]
+
+
+def test_stale_is_what_nobody_verified_for_ninety_days() -> None:
+    def listed(state: Any, verified_at: datetime) -> ListedPrice:
+        return ListedPrice(KNOWN.row, state, "me", 1, START, verified_at)
+
+    assert timedelta(days=90) == STALE_AFTER
+    assert not listed("in force", NOW - STALE_AFTER).stale(NOW)
+    assert listed("in force", NOW - STALE_AFTER - timedelta(seconds=1)).stale(NOW)
+    assert not listed("past", START).stale(NOW)
+
+
+prices = st.decimals(0, 100, places=6)
+
+
+@given(said=st.lists(st.tuples(prices, st.integers(1, 50)), max_size=8))
+def test_each_row_is_sorted_once_and_none_in_force_is_large(
+    said: list[tuple[Decimal, int]],
+) -> None:
+    rows = {day: row(str(usd), START + timedelta(days=day)) for usd, day in said}
+    found = sort_out(list(rows.values()), CATALOGUE)
+    assert len(found.verified) + len(found.add) + len(found.wait) == len(rows)
+    before = KNOWN.row
+    for added in found.add:
+        assert not is_large(added, before)
+        before = added

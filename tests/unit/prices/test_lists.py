@@ -1,0 +1,145 @@
+"""Price lists: what a row must look like, under which names it is kept, and how errors are told."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from cost_analytics.failures import CommandError
+from cost_analytics.price_files import as_csv, read_prices
+from cost_analytics.price_listing import as_table
+from ledger.prices.entry import ListedPrice
+from ledger.prices.rows import InvalidPriceError, price_row
+
+GOOD = {
+    "service": "twilio",
+    "operation": "voice",
+    "unit": "minutes",
+    "price_usd": "0.02",
+    "effective_from": "2026-01-31",
+}
+HEAD = "service,operation,model,unit,price_usd,per_units,effective_from\n"
+
+
+def reasons(**changes: str) -> list[str]:
+    with pytest.raises(InvalidPriceError) as caught:
+        price_row(GOOD | changes, source="file")
+    return caught.value.reasons
+
+
+def test_a_row_is_kept_under_standard_names() -> None:
+    row = price_row(GOOD | {"source": "vendor page"}, source="file")
+    assert row.key == ("twilio", "outbound_call", "*", "minutes", datetime(2026, 1, 31, tzinfo=UTC))
+    assert (row.service_class, row.per_units, row.source) == ("api", 1, "vendor page")
+    named = price_row(
+        GOOD | {"service": "cerebras", "operation": "chat_completion", "model": "Llama-3.1-8B"},
+        source="file",
+    )
+    assert (named.operation, named.model, named.source) == ("inference", "llama3.1-8b", "file")
+    assert price_row(GOOD | {"model": ""}, source="file").model == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"service": ""}, "service"),
+        ({"service": "x" * 256}, "service"),
+        ({"unit": "furlongs"}, "unit"),
+        ({"class": "magic"}, "class"),
+        ({"class": "transaction"}, "unit"),
+        ({"class": "infrastructure", "unit": "calls"}, "operation"),
+        ({"class": "revenue", "unit": "calls", "operation": "charge", "model": "m"}, "model"),
+        ({"price_usd": "-1"}, "price_usd"),
+        ({"price_usd": "NaN"}, "price_usd"),
+        ({"price_usd": "1e999"}, "price_usd"),
+        ({"price_usd": "1e-40"}, "price_usd"),
+        ({"price_usd": "free"}, "price_usd"),
+        ({"per_units": "0"}, "per_units"),
+        ({"per_units": "1.5"}, "per_units"),
+        ({"effective_from": "tomorrow"}, "effective_from"),
+        ({"effective_from": "1999-01-01"}, "effective_from"),
+        ({"surprise": "x"}, "surprise"),
+    ],
+)
+def test_what_is_wrong_with_a_row_is_said(changes: dict[str, str], word: str) -> None:
+    assert any(word in reason for reason in reasons(**changes))
+
+
+def test_everything_wrong_is_said_at_once() -> None:
+    assert len(reasons(service="", price_usd="x", per_units="x", effective_from="x")) == 4
+
+
+def test_the_same_price_may_be_written_in_two_ways() -> None:
+    thousand = price_row(GOOD | {"price_usd": "0.15", "per_units": "1000"}, source="")
+    one = price_row(GOOD | {"price_usd": "0.00015"}, source="")
+    assert thousand.same_price(one)
+    assert not thousand.same_price(price_row(GOOD, source=""))
+
+
+def test_csv_errors_carry_their_line() -> None:
+    text = HEAD + "a,b,*,minutes,1,1,2026-01-01\nb,c,*,lightyears,1,1,2026-01-01\nc,d,*,minutes\n"
+    with pytest.raises(CommandError) as caught:
+        read_prices(text, "list.csv")
+    message = str(caught.value)
+    assert "line 2" not in message
+    assert "line 3: unit" in message
+    assert "line 4" in message
+
+
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [("c,d,*,minutes", 4), ("c", 1), ("c,d,*,minutes,1,1,2026-01-01,x", 8),
+     ("c,d,*,minutes,1,1,2026-01-01,x,y", 9)],
+)  # fmt: skip
+def test_of_a_row_that_is_too_short_or_too_long_nothing_else_is_said(
+    row: str, columns: int
+) -> None:
+    with pytest.raises(CommandError) as caught:
+        read_prices(f"{HEAD}{row}\n", "list.csv")
+    [error] = str(caught.value).splitlines()[1:]
+    assert error.strip() == f"line 2: The row has {columns} columns, the first line has 7."
+
+
+def test_two_prices_for_one_key_contradict_each_other() -> None:
+    line = "a,b,*,minutes,{},1,2026-01-01\n"
+    assert len(read_prices(HEAD + line.format(1) + line.format("1.0"), "f")) == 1
+    with pytest.raises(CommandError, match=r"line 3: another price .* than line 2"):
+        read_prices(HEAD + line.format(1) + line.format(2), "f")
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("", "first line must name"),
+        ("service,price\n", "lacks"),
+        (HEAD, "no prices"),
+        ("[{]", "no JSON"),
+        ("{}", "list of objects"),
+        ("[1]", "entry 1: This is no object"),
+        ('[{"price_usd": NaN}]', "no JSON"),
+        (HEAD + 'a,"b', "no CSV"),
+    ],
+)
+def test_files_that_are_no_price_lists(text: str, word: str) -> None:
+    with pytest.raises(CommandError, match=word):
+        read_prices(text, "list")
+
+
+def test_json_numbers_stay_exact() -> None:
+    text = (
+        '[{"service": "a", "operation": "b", "unit": "tokens", "price_usd": 0.10,'
+        ' "per_units": 1000000, "effective_from": "2026-01-01T12:00:00+01:00"}]'
+    )
+    (row,) = read_prices(text, "list.json")
+    assert row.price_usd == Decimal("0.10")
+    assert row.effective_from == datetime(2026, 1, 1, 11, tzinfo=UTC)
+
+
+def test_what_is_written_can_be_read_again() -> None:
+    rows = read_prices(HEAD + 'a,"b, c",,minutes,0.000001,1000,2026-01-01\n', "f")
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    listed = [ListedPrice(row, "in force", "me", 1, now, now) for row in rows]
+    assert read_prices(as_csv(listed), "f") == rows
+    table = as_table(listed, now)
+    assert "(none named)" in table
+    assert "0.000001" in table

@@ -1,0 +1,190 @@
+"""What a recorded usage costs: the documentation's prices, names, units and dates."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ledger.calls.entries import Entry
+from schemas.refusals import Refused
+from tests.support.events import NOW, cost, decoded
+from tests.support.memory_ledger import entry_of
+from tests.support.prices import DEFAULTS, Row, catalogue
+
+TOMORROW, YESTERDAY = NOW + timedelta(days=1), NOW - timedelta(days=1)
+
+
+def priced(service: str, operation: str, usage: Any, unit: str, *rows: Row, **more: Any) -> Entry:
+    """Record one usage by the default prices and some more rows."""
+    plain = cost(service=service, operation=operation, usage=usage, unit=unit, **more)
+    return entry_of(decoded(plain), catalogue([*DEFAULTS, *rows]))
+
+
+def refusal(*arguments: Any, **more: Any) -> str:
+    with pytest.raises(Refused) as refused:
+        priced(*arguments, **more)
+    return refused.value.code
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "usage", "unit", "model", "nano"),
+    [
+        ("twilio", "outbound_call", 1, "minutes", None, 14_000_000),
+        ("twilio", "inbound_call", 1, "minutes", None, 8_500_000),
+        ("twilio", "outbound_call", 90, "seconds", None, 21_000_000),
+        ("deepgram", "streaming_stt", 1, "minutes", "nova-2", 5_900_000),
+        ("deepgram", "streaming_stt", 1, "minutes", None, 5_900_000),
+        ("deepgram", "prerecorded_stt", 1, "minutes", "nova-2", 4_300_000),
+        ("deepgram", "streaming_stt", 1, "seconds", "nova-2", 98_333),
+        ("cerebras", "inference", 1_000_000, "tokens", "llama3.1-8b", 100_000_000),
+        ("cerebras", "inference", 1_000_000, "tokens", "llama3.1-70b", 600_000_000),
+        ("cerebras", "inference", 1_000_000, "input_tokens", "llama3.1-405b", 6_000_000_000),
+        ("cerebras", "inference", 1_000_000, "output_tokens", "llama3.1-405b", 12_000_000_000),
+        ("cerebras", "inference", 1, "input_tokens", "llama3.1-8b", 100),
+        ("elevenlabs", "tts", 1_000, "characters", "eleven_turbo_v2_5", 150_000_000),
+        ("elevenlabs", "tts", 1_000, "characters", "eleven_monolingual_v1", 300_000_000),
+        ("elevenlabs", "tts", 1_000, "characters", None, 300_000_000),
+        ("openai", "inference", 1_000_000, "input_tokens", "gpt-4-turbo", 10_000_000_000),
+        ("openai", "inference", 1_000_000, "output_tokens", "gpt-4-turbo", 30_000_000_000),
+        ("twilio", "outbound_call", 0, "minutes", None, 0),
+    ],
+)
+def test_the_default_prices(
+    service: str, operation: str, usage: int, unit: str, model: str | None, nano: int
+) -> None:
+    entry = priced(service, operation, usage, unit, model=model)
+    assert entry.cost_nano == nano
+    assert entry.price_id is not None
+    assert DEFAULTS[entry.price_id - 1].service == service
+
+
+@pytest.mark.parametrize(
+    ("service", "standard", "names", "usage"),
+    [
+        (
+            "twilio",
+            "outbound_call",
+            ["voice_call", "voice_outbound", "outbound_call", "voice", "Voice-Call", " VOICE "],
+            {"unit": "minutes"},
+        ),
+        (
+            "deepgram",
+            "streaming_stt",
+            ["stt_streaming", "streaming_stt", "transcription", "STT-Streaming"],
+            {"unit": "minutes", "model": "nova-2"},
+        ),
+        (
+            "cerebras",
+            "inference",
+            ["chat_completion", "inference", "extraction"],
+            {"unit": "tokens", "model": "llama3.1-8b"},
+        ),
+        ("elevenlabs", "tts", ["tts_generation", "tts_streaming", "tts"], {"unit": "characters"}),
+    ],
+)
+def test_the_names_of_an_operation(
+    service: str, standard: str, names: list[str], usage: dict[str, str]
+) -> None:
+    """They cost the same; the row keeps the standard name, and the name as sent beside it."""
+    entries = [priced(service, name, 60, **usage) for name in names]
+    assert len({entry.cost_nano for entry in entries}) == 1
+    assert {entry.operation for entry in entries} == {standard}
+    assert [entry.operation_sent for entry in entries] == [
+        None if name == standard else name for name in names
+    ]
+
+
+@pytest.mark.parametrize("model", ["llama3.1-8b", "Llama3.1-8B", "llama-3.1-8b", " llama3.1-8b "])
+def test_the_names_of_a_model(model: str) -> None:
+    entry = priced("cerebras", "inference", 10, "tokens", model=model)
+    assert (entry.cost_nano, entry.model) == (1000, "llama3.1-8b")
+
+
+def test_early_emitters_named_the_model_in_the_metadata() -> None:
+    written = {"model": "llama3.1-70b", "turn": 3}
+    assert priced("cerebras", "inference", 10, "tokens", metadata=written).cost_nano == 6000
+    both = {"model": "llama3.1-8b", "metadata": written}
+    assert priced("cerebras", "inference", 10, "tokens", **both).cost_nano == 1000
+    nonsense = {"model": 42}
+    assert refusal("cerebras", "inference", 10, "tokens", metadata=nonsense) == "unknown_price"
+
+
+def test_a_minute_price_prices_seconds_and_a_second_price_minutes() -> None:
+    per_second = Row("vendor", "talk", "*", "seconds", "0.001")
+    assert priced("vendor", "talk", 2, "minutes", per_second).cost_nano == 120_000_000
+    assert priced("vendor", "talk", 2, "seconds", per_second).cost_nano == 2_000_000
+    per_minute = Row("vendor", "talk", "*", "minutes", "0.07")
+    both = (per_second, per_minute)
+    assert priced("vendor", "talk", 1, "seconds", per_minute).cost_nano == 1_166_667
+    assert priced("vendor", "talk", 60, "seconds", *both).cost_nano == 60_000_000
+    assert priced("vendor", "talk", 1, "minutes", *both).cost_nano == 70_000_000
+
+
+def test_rounding_is_once_at_the_end_and_half_to_even() -> None:
+    row = Row("vendor", "talk", "*", "requests", "0.0000000005")
+    costs = [priced("vendor", "talk", usage, "requests", row).cost_nano for usage in range(6)]
+    assert costs == [0, 0, 1, 2, 2, 2]
+    many = priced("vendor", "talk", Decimal("1000000.5"), "requests", row)
+    assert many.cost_nano == 500_000
+
+
+def test_what_the_emitter_says_of_the_price() -> None:
+    """Its total counts before the catalogue; its unit price only where the catalogue has none."""
+    total = priced("twilio", "voice", 1, "minutes", totalCost="0.02", unitCost="9")
+    assert (total.cost_nano, total.price_id, total.unit_cost) == (20_000_000, None, 9)
+    known = priced("twilio", "voice", 1, "minutes", unitCost="9")
+    assert (known.cost_nano, known.unit_cost) == (14_000_000, 9)
+    unknown = priced("vendor", "talk", "2.5", "requests", unitCost="0.0000000001")
+    assert (unknown.cost_nano, unknown.price_id) == (0, None)
+    free = priced("vendor", "talk", 5, "requests", totalCost=0)
+    assert (free.cost_nano, free.price_id) == (0, None)
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        ("twilio", "voice", 1, "characters"),
+        ("twilio", "fax", 1, "minutes"),
+        ("cerebras", "inference", 1, "tokens", {"model": "llama3.1-405b"}),
+        ("cerebras", "inference", 1, "tokens", {}),
+        ("deepgram", "streaming_stt", 1, "minutes", {"model": "nova-3"}),
+        ("openai", "inference", 1, "tokens", {"model": "gpt-4-turbo"}),
+        ("vendor", "talk", 1, "requests"),
+        ("Twilio", "voice", 1, "minutes"),
+    ],
+)
+def test_without_a_price_an_event_is_refused(usage: tuple[Any, ...]) -> None:
+    arguments, more = usage[:4], dict(usage[4]) if usage[4:] else {}
+    assert refusal(*arguments, **more) == "unknown_price"
+
+
+def test_a_cost_of_more_than_a_billion_is_refused() -> None:
+    costly = Row("vendor", "talk", "*", "requests", "0.001")
+    assert priced("vendor", "talk", 10**12, "requests", costly).cost_nano == 10**18
+    costlier = Row("vendor", "talk", "*", "requests", "0.0010000000001")
+    assert refusal("vendor", "talk", 10**12, "requests", costlier) == "invalid_event"
+    assert refusal("vendor", "talk", 10**12, "requests", unitCost=1) == "invalid_event"
+
+
+def test_the_price_in_force_when_it_happened_counts() -> None:
+    dearer = Row("twilio", "outbound_call", "*", "minutes", "0.02", since=NOW)
+    before = NOW - timedelta(microseconds=1)
+    assert priced("twilio", "voice", 1, "minutes", dearer, time=before).cost_nano == 14_000_000
+    assert priced("twilio", "voice", 1, "minutes", dearer, time=NOW).cost_nano == 20_000_000
+    cheaper = dearer._replace(usd="0.01", since=YESTERDAY)
+    assert priced("twilio", "voice", 1, "minutes", dearer, cheaper).cost_nano == 20_000_000
+    first = Row("vendor", "talk", "*", "requests", "1", since=NOW)
+    assert refusal("vendor", "talk", 1, "requests", first, time=before) == "unknown_price"
+
+
+def test_a_special_price_to_come_leaves_the_general_one_in_force() -> None:
+    """Announcing a model's own price for tomorrow must not leave today without any."""
+    own = Row("elevenlabs", "tts", "eleven_new", "characters", "0.10", 1_000, since=TOMORROW)
+    entry = priced("elevenlabs", "tts", 1_000, "characters", own, model="eleven_new")
+    assert entry.cost_nano == 300_000_000
+    by_second = Row("twilio", "outbound_call", "*", "seconds", "0.0001", since=TOMORROW)
+    assert priced("twilio", "voice", 60, "seconds", by_second).cost_nano == 14_000_000
+    in_force = own._replace(since=YESTERDAY)
+    entry = priced("elevenlabs", "tts", 1_000, "characters", in_force, model="eleven_new")
+    assert entry.cost_nano == 100_000_000

@@ -1,0 +1,96 @@
+"""What is said about everyone's figures follows from them, word for word."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.reports.insights import Insights, Sums, insights
+from ledger.reports.profit import Profit
+from schemas.money import NANO_PER_USD
+
+NOTHING = Sums(0, {}, Profit(0, 0, 0, 0))
+
+
+def sums(calls: int, charged: int, refunded: int = 0, **costs: int) -> Sums:
+    """Return sums; money is cents."""
+    nano = {service: cent * NANO_PER_USD // 100 for service, cent in costs.items()}
+    profit = Profit(
+        charged * NANO_PER_USD // 100,
+        refunded * NANO_PER_USD // 100,
+        sum(nano.values()),
+        nano.get("stripe", 0),
+    )
+    return Sums(calls, nano, profit)
+
+
+def test_nothing_is_said_of_nothing() -> None:
+    assert insights(NOTHING, NOTHING, 30) == Insights(None, "0.00%", [])
+    assert insights(sums(1, 100, twilio=0), NOTHING, 30).largest is None
+
+
+def test_the_documented_month() -> None:
+    costs = {"twilio": 168, "deepgram": 72, "cerebras": 12, "elevenlabs": 216, "raindrop": 24,
+             "vultr": 12, "vercel": 6, "stripe": 570}  # fmt: skip
+    said = insights(sums(12, 5988, **costs), NOTHING, 30)
+    assert (said.largest, said.largest_percent) == ("stripe", "52.78%")
+    assert said.recommendations == [
+        "stripe is 52.78% of all cost: 5.7 USD of 10.8 USD. Prices 10 % lower there would have "
+        "saved 0.57 USD."
+    ]
+
+
+def test_fees_losses_and_thin_margins_have_a_word() -> None:
+    fees = insights(sums(2, 100, stripe=10, twilio=50), NOTHING, 7)
+    assert fees.recommendations[-1] == (
+        "Payment processors kept 0.1 USD, 10.00% of revenue and 0.05 USD a call. Charging several "
+        "calls at once pays the fixed part of the fee less often."
+    )
+    loss = insights(sums(2, 100, 20, twilio=90), NOTHING, 7)
+    assert loss.recommendations[-1] == (
+        "Calls lost 0.1 USD: they cost 0.9 USD and brought in 0.8 USD after refunds."
+    )
+    thin = insights(sums(2, 100, twilio=90), NOTHING, 7)
+    assert thin.recommendations[-1] == "The margin is 10.00%: 0.1 USD is left of 1 USD charged."
+
+
+def test_a_change_names_what_moved() -> None:
+    before = sums(4, 1000, twilio=40, deepgram=40)
+    rising = insights(sums(2, 1000, twilio=24, deepgram=20), before, 8)
+    assert rising.recommendations[-1] == (
+        "A call cost 0.22 USD on average, 10.00% more than in the 8 days before (0.2 USD); "
+        "twilio changed most."
+    )
+    falling = insights(sums(4, 1000, twilio=40, elevenlabs=4), before, 8)
+    assert "45.00% less than in the 8 days before" in falling.recommendations[-1]
+    assert "deepgram changed most" in falling.recommendations[-1]
+    level = insights(sums(4, 1000, twilio=40, deepgram=47), before, 8)
+    assert not [said for said in level.recommendations if "on average" in said]
+
+
+amounts = st.integers(-(10**6), 10**9)
+anything = st.builds(
+    lambda calls, charged, refunded, costs: sums(calls, charged, refunded, **costs),
+    st.integers(0, 10**6),
+    st.integers(0, 10**9),
+    st.integers(0, 10**6),
+    st.dictionaries(st.sampled_from(["twilio", "deepgram", "stripe", "new"]), amounts),
+)
+
+
+@given(anything, anything, st.integers(1, 400))
+def test_the_same_figures_always_say_the_same(now: Sums, before: Sums, days: int) -> None:
+    said = insights(now, before, days)
+    turned = now._replace(costs=dict(reversed(list(now.costs.items()))))
+    assert insights(turned, before, days) == said
+    assert all(sentence.endswith(".") for sentence in said.recommendations)
+    if said.largest is not None:
+        assert now.costs[said.largest] == max(now.costs.values())
+
+
+def test_doubled_spending_has_a_word() -> None:
+    before = sums(4, 10_000, twilio=300)
+    assert (
+        "Spending doubled compared with the 7 days before: 6 USD after 3 USD."
+        in insights(sums(8, 20_000, twilio=600), before, 7).recommendations
+    )
+    small = insights(sums(8, 20_000, twilio=599), before, 7)
+    assert not [said for said in small.recommendations if "doubled" in said]

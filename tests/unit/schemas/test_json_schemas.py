@@ -1,0 +1,288 @@
+"""The JSON Schemas: made from the types, and saying what the decoder and the API really do."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import msgspec
+import pytest
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from api.routes.budgets import budget
+from api.routes.calls import call_cost
+from api.routes.spending import Days, spending
+from devkit.simulation.malformed import MALFORMATIONS, malform
+from devkit.simulation.timeline import Plan, timeline
+from ledger.budgets.alert_messages import Background, alert, cutoff
+from ledger.budgets.budgets import Standing
+from ledger.budgets.limits import FULL, Limit, Limits
+from ledger.budgets.thresholds import call_stand
+from ledger.calls.call import Call
+from ledger.calls.periods import period_of
+from ledger.calls.totals import call_total
+from ledger.reports.costs import (
+    CallReport,
+    Costs,
+    Line,
+    PersonaSum,
+    ServiceCost,
+    SpendingReport,
+)
+from ledger.reports.profit import Profit
+from schemas import generate
+from schemas.budgets import BudgetChange
+from schemas.cloudevents import Headers, Window, decode
+from schemas.described import MOST
+from schemas.events import DATA_TYPES, Event
+from schemas.jsonio import decode as decode_body
+from schemas.jsonio import encode
+from schemas.problems import Failure
+from schemas.refusals import REFUSAL_CODES, Refused
+from schemas.replies import Success
+from schemas.topics import ALL_TOPICS
+from tests.support.alerting import an_alert
+from tests.support.events import NOW
+
+PAGE: Final = (Path(generate.__file__).parents[1] / "docs" / "events.md").read_text("utf-8")
+STRUCTURED: Final = re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+BINARY: Final = re.findall(r"^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+START: Final = datetime.fromisoformat("2026-11-19T14:00:00Z")
+WINDOW: Final = Window.around(START + timedelta(days=2))
+PLAN: Final = Plan(
+    seed=7, users=3, calls=20, start_ms=int(START.timestamp()) * 1000, spacing_us=1_000
+)
+SEEN_ONLY_BY_THE_DECODER: Final = {"large_metadata", "time_ahead", "time_too_old"}
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Read a schema from its file, as a client would."""
+    content: dict[str, Any] = json.loads((generate.FOLDER / f"{name}.schema.json").read_text())
+    return content
+
+
+@cache
+def validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator(schema(name))
+
+
+def data_validator(name: str) -> Draft202012Validator:
+    """Return what checks the `data` of an event alone, which is the value in binary mode."""
+    whole = schema(name)
+    return Draft202012Validator(whole["properties"]["data"] | {"$defs": whole["$defs"]})
+
+
+def decoded(value: bytes, headers: Headers = ()) -> Event:
+    """Decode as if it had just happened."""
+    return decode(value, headers, WINDOW)
+
+
+def parts_of(example: str) -> tuple[dict[str, str], str]:
+    """Return the headers and the value of an example in binary mode."""
+    head, value = example.split("\n\n", 1)
+    return dict(line.split(": ", 1) for line in head.splitlines()), value
+
+
+def simulated() -> Iterator[bytes]:
+    return (one.value for one in timeline(PLAN))
+
+
+def test_the_files_are_up_to_date() -> None:
+    assert not generate.out_of_date(), "run: python -m schemas.generate"
+
+
+@pytest.mark.parametrize("name", generate.MESSAGES)
+def test_each_is_a_json_schema_with_a_name(name: str) -> None:
+    content = schema(name)
+    Draft202012Validator.check_schema(content)
+    assert content["$id"].endswith(f":{name}:1")
+    assert content["type"] == "object"
+
+
+def test_every_event_has_a_schema() -> None:
+    assert generate.MESSAGES.keys() >= DATA_TYPES.keys()
+
+
+def test_the_page_shows_every_event_in_both_modes() -> None:
+    assert [json.loads(text)["type"] for text in STRUCTURED] == list(DATA_TYPES)
+    assert [parts_of(text)[0]["ce_type"] for text in BINARY] == list(DATA_TYPES)
+
+
+@pytest.mark.parametrize("example", STRUCTURED, ids=list(DATA_TYPES))
+def test_examples_in_structured_mode(example: str) -> None:
+    event = json.loads(example)
+    validator(event["type"]).validate(event)
+    taken = decoded(example.encode())
+    assert (taken.type, taken.id, taken.source) == (event["type"], event["id"], event["source"])
+
+
+@pytest.mark.parametrize("example", BINARY, ids=list(DATA_TYPES))
+def test_examples_in_binary_mode(example: str) -> None:
+    headers, value = parts_of(example)
+    data_validator(headers["ce_type"]).validate(json.loads(value))
+    sent = [(name, text.encode()) for name, text in headers.items()]
+    assert decoded(value.encode(), sent).type == headers["ce_type"]
+
+
+def test_the_page_names_every_code_and_every_bound() -> None:
+    for code in REFUSAL_CODES:
+        assert f"| `{code}` |" in PAGE
+    for most in set(MOST.values()) - {100}:
+        assert f"{most:,}".replace(",", " ") in PAGE
+
+
+def test_simulated_events_are_valid() -> None:
+    seen = set()
+    for value in simulated():
+        event = json.loads(value)
+        validator(event["type"]).validate(event)
+        seen.add(event["type"])
+    assert seen >= {"call.started", "cost.recorded", "call.ended"}
+
+
+@pytest.mark.parametrize("number", range(len(MALFORMATIONS)))
+def test_refused_events_are_not_valid(number: int) -> None:
+    good = next(value for value in simulated() if b'"type":"cost.recorded"' in value)
+    value, way = malform(good, number, Random(1))
+    if way.code != "invalid_event" or way.name in SEEN_ONLY_BY_THE_DECODER:
+        return
+    with pytest.raises(ValidationError):
+        validator("cost.recorded").validate(json.loads(value))
+
+
+@pytest.mark.parametrize("field", MOST)
+def test_bounds_are_those_of_the_decoder(field: str) -> None:
+    """What a schema says of a number is what happens to it: at the bound, above it and below 0."""
+    examples = [json.loads(text) for text in STRUCTURED]
+    for event in examples:
+        parts = schema(event["type"])["$defs"]
+        if field not in parts[DATA_TYPES[event["type"]].__name__]["properties"]:
+            continue
+        most = MOST[field]
+        for good in (most, 0, "0.5"):
+            changed = _with(event, field, good)
+            validator(event["type"]).validate(changed)
+            decoded(json.dumps(changed).encode())
+        for wrong in (most + 1, -1, "-1", "NaN", "Infinity", True, [1]):
+            changed = _with(event, field, wrong)
+            assert not validator(event["type"]).is_valid(changed), wrong
+            with pytest.raises(Refused):
+                decoded(json.dumps(changed).encode())
+
+
+def _with(event: dict[str, Any], field: str, value: object) -> dict[str, Any]:
+    return event | {"data": event["data"] | {field: value}}
+
+
+stamps = {"committedAt": "2026-03-15T12:00:00Z", "publishedAt": "2026-03-15T12:00:00Z"}
+
+
+def test_an_alert_is_valid() -> None:
+    said = _sent(an_alert())
+    assert said["crossedBy"] == {"source": "/emitter", "id": "event-1", "service": None}
+    assert [driver["service"] for driver in said["drivers"]] == ["twilio", "deepgram"]
+    assert said["drivers"][0]["share_percent"] == 66.67
+    assert said["current_spend"] == 8
+    validator("budget-alert").validate(said | stamps)
+    assert not validator("budget-alert").is_valid(said)
+
+
+def test_a_request_to_end_a_call_is_valid() -> None:
+    call = Call(call_id="call-1", user_id="alice", costs={"2026-03-15": {"twilio": 10**9}})
+    stand = call_stand(Limit("call", 10**9, 3), None, call, NOW)
+    full = alert(stand, FULL, None, Background({}, 0), "charged", NOW)
+    validator("call-cutoff").validate(_sent(cutoff(stand, full)) | stamps)
+
+
+def test_a_budget_is_valid() -> None:
+    limits = Limits(user_id="alice", daily_nano=10 * 10**9)
+    periods = period_of("daily", NOW, "UTC"), period_of("monthly", NOW, "UTC")
+    alerts = [encode(an_alert()).decode()]
+    standing = Standing(
+        limits, Decimal(80), [Decimal(80)], *periods, 10**9, 2 * 10**9, 0, alerts, NOW
+    )
+    validator("budget").validate(_sent(Success(data=budget("alice", standing))))
+    assert not validator("budget").is_valid({"success": True, "data": {"userId": "alice"}})
+
+
+def test_a_failure_is_valid() -> None:
+    failure = Failure(error="There is no such route.", code="not_found")
+    validator("failure").validate(_sent(failure))
+    assert not validator("failure").is_valid({"success": True, "error": "", "code": "not_found"})
+
+
+def test_what_a_call_costs_is_valid() -> None:
+    line = Line(
+        service="twilio",
+        operation="outbound_call",
+        usage=Decimal("5.25"),
+        unit="minutes",
+        cost_nano=73_500_000,
+        unit_cost=None,
+        price_usd=Decimal("0.014"),
+        per_units=1,
+        price_unit="minutes",
+        metadata=None,
+    )
+    costs = Costs({"twilio": ServiceCost(73_500_000, "api")})
+    report = CallReport(
+        call_id="call-0001",
+        user_id="alice",
+        persona_id=None,
+        status="completed",
+        duration_ms=315_000,
+        costs=costs,
+        profit=Profit(4_990_000_000, 0, costs.total_nano(), 0),
+        lines=[line],
+        estimated=False,
+        first_at=START,
+        started_at=None,
+        ended_at=START,
+        updated_at=START,
+    )
+    validator("call-cost").validate(_sent(Success(data=call_cost(report))))
+
+
+def test_spending_is_valid() -> None:
+    report = SpendingReport(0, 0, Costs(), Profit(0, 0, 0, 0), [PersonaSum("brad_001", 1, 5)], [])
+    days = Days(START.date(), START.date(), "Last 30 days")
+    validator("spending").validate(_sent(Success(data=spending("alice", days, report))))
+
+
+def test_a_total_is_valid() -> None:
+    call = Call(call_id="call-0001", user_id="alice", costs={"2026-11-19": {"twilio": 73_500_000}})
+    total = _sent(call_total(call, START))
+    validator("call-total").validate(total)
+    assert not validator("call-total").is_valid(total | {"totalCost": "0.0735"})
+
+
+def _sent(body: object) -> Any:
+    return json.loads(encode(body))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"dailyLimit_usd": 10.5, "monthlyLimit_usd": None}, {"alertThreshold_percent": "75"}],
+)
+def test_changes_of_a_budget(change: dict[str, Any]) -> None:
+    validator("budget-change").validate(change)
+    decode_body(BudgetChange, json.dumps(change).encode())
+
+
+@pytest.mark.parametrize("change", [{"dailyLimit": 10}, {"alertThreshold_percent": None}])
+def test_wrong_changes_of_a_budget(change: dict[str, Any]) -> None:
+    assert not validator("budget-change").is_valid(change)
+    with pytest.raises(msgspec.ValidationError):
+        decode_body(BudgetChange, json.dumps(change).encode())
+
+
+def test_titles_name_topics_that_exist() -> None:
+    names = {topic.name for topic in ALL_TOPICS}
+    for message in generate.MESSAGES.values():
+        assert set(re.findall(r"cost\.[\w.-]+\.v1\S*", message.title)) <= names

@@ -1,0 +1,120 @@
+"""What a lane keeps is bounded, and what it says of itself is of the partitions it has."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ledger.recording.batch import Batch
+from ledger.recording.positions import Position
+from ledger.recording.small_batches import FEW_ROWS
+from streams import lane
+from streams.decoding import decode_records
+from tests.support.events import Plain, cost
+from tests.support.lane_parts import (
+    FIRST,
+    OTHER,
+    Broker,
+    Ledger,
+    running,
+    until_polled,
+    until_recorded,
+)
+from tests.support.lanes import record
+from tests.support.prices import catalogue
+from tests.support.recording import Arrived
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a lane notice within moments that it is to stop."""
+    monkeypatch.setattr(lane, "POLL_MS", 100)
+    monkeypatch.setattr(lane, "IDLE_SECONDS", 0.1)
+
+
+class SlowDecoding:
+    """Decoding that begins, and goes on when it may."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.begun, self.may_go_on = asyncio.Event(), asyncio.Event()
+        patch.setattr(lane, "decode_records", self)
+
+    async def __call__(self, *arguments: Any) -> Any:
+        self.begun.set()
+        await self.may_go_on.wait()
+        return await decode_records(*arguments)
+
+
+@pytest.mark.parametrize(
+    "counted", [{}, {0: 5}], ids=["a log that goes on", "one that was cut off"]
+)
+async def test_what_is_decoded_after_its_partition_was_given_up_is_not_said_to_wait(
+    counted: dict[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It never will be counted here, and a watchdog would end the worker for that."""
+    broker, ledger, decoding = Broker(), Ledger(), SlowDecoding(monkeypatch)
+    async with running(broker, ledger) as own:
+        await broker.send(FIRST)
+        await decoding.begun.wait()
+        await own.revoke(wait_seconds=1)
+        own.assign([OTHER], {number: Position(offset) for number, offset in counted.items()})
+        decoding.may_go_on.set()
+        await broker.send(OTHER)
+        await until_recorded(ledger, 1)
+        assert ledger.recorded == [(1, 0)]
+        assert own.read_offsets == {1: 1}
+    assert own.next_offsets == counted | {1: 1}
+
+
+KIB_3 = 3 * 1024
+MANY = FEW_ROWS + 1
+
+
+@pytest.mark.parametrize(
+    ("value", "headers"),
+    [
+        (cost(metadata={"note": "x" * KIB_3}), ()),
+        (cost(), [("trace", b"x" * KIB_3)]),
+        (b"x" * KIB_3, ()),
+    ],
+    ids=["accepted", "accepted with headers", "refused"],
+)
+async def test_a_batch_stops_growing_at_so_many_bytes(
+    value: Plain | bytes, headers: list[tuple[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the one before is being recorded: as many records may be gigabytes."""
+    broker, ledger = Broker(), Ledger()
+    monkeypatch.setattr(lane, "BATCH_BYTES_MAX", MANY * KIB_3 * 3 // 2)
+    broker.most_per_poll = MANY
+    ledger.may_record.clear()
+    for _ in range(6 * MANY):
+        await broker.send(FIRST, value, headers)
+    async with running(broker, ledger):
+        await until_polled(broker, 4)
+        await asyncio.sleep(0.3)
+        assert broker.polls == 4
+        ledger.may_record.set()
+        async with asyncio.timeout(10):
+            while sum(ledger.sizes) < 6 * MANY:
+                await asyncio.sleep(0.001)
+    assert ledger.sizes == [2 * MANY] * 3
+
+
+def test_the_bytes_of_a_batch_are_those_of_all_its_records() -> None:
+    batch = Batch(size_bytes=3)
+    batch.add(Batch(size_bytes=4))
+    assert batch.size_bytes == 7
+
+
+async def test_what_a_poll_brought_is_measured_with_keys_and_headers() -> None:
+    sent = [
+        Arrived(0, 0, b"12345"),
+        Arrived(0, 1, None),
+        Arrived(0, 2, b"1", headers=[("ab", b"3")]),
+    ]
+    batch = await decode_records(
+        {FIRST: [record(one) for one in sent]}, catalogue(), datetime.now(UTC)
+    )
+    keys = 3 * len(b"key")
+    assert batch.size_bytes == 5 + 1 + keys + len("ab3")

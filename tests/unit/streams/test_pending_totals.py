@@ -1,0 +1,66 @@
+"""What waits to be published: the newest state of each call, and no outbox row gone too early."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.calls.call import Call
+from streams.publishing.pending_totals import Waiting
+
+AT = datetime(2026, 3, 14, tzinfo=UTC)
+batches = st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=6, unique=True), max_size=12)
+rounds = st.lists(st.tuples(st.integers(1, 7), st.booleans()), max_size=20)
+
+
+def _call(number: int, version: int) -> Call:
+    return Call(call_id=f"call-{number}", user_id="alice", version=version)
+
+
+@given(batches, rounds)
+def test_rows_go_once_their_calls_are_published(
+    found: list[list[int]], takes: list[tuple[int, bool]]
+) -> None:
+    """Whatever is taken, fails and comes again: a deleted row's calls are out in that state."""
+    waiting, version, published, deleted = Waiting(), 0, dict[str, int](), set[int]()
+    needs: dict[int, dict[str, int]] = {}
+    turns = [*takes, *[(3, True)] * 40]
+    for turn, (most, works) in enumerate(turns):
+        if turn < len(found):
+            version += 1
+            calls = [_call(number, version) for number in found[turn]]
+            needs[100 + turn] = {call.call_id: version for call in calls}
+            waiting.add(100 + turn, calls, AT)
+        some = waiting.take(most)
+        assert len(some) <= most
+        if not works:
+            waiting.put_back(some)
+            continue
+        published |= {entry.call.call_id: entry.call.version for entry in some}
+        settled = waiting.settled()
+        for row in settled:
+            assert all(published.get(name, 0) >= least for name, least in needs[row].items())
+        waiting.forget(settled)
+        deleted |= set(settled)
+    if len(found) <= len(turns) - 30:
+        assert not waiting
+        assert deleted == set(needs)
+
+
+def test_half_of_a_round_is_what_changed_last() -> None:
+    waiting = Waiting()
+    for number in range(10):
+        waiting.add(number, [_call(number, 1)], AT)
+    taken = {entry.call.call_id for entry in waiting.take(4)}
+    assert taken == {"call-9", "call-8", "call-0", "call-1"}
+
+
+def test_an_older_state_never_takes_the_place_of_a_newer() -> None:
+    waiting = Waiting()
+    waiting.add(1, [_call(1, 5)], AT)
+    some = waiting.take(1)
+    waiting.add(2, [_call(1, 6)], AT)
+    waiting.put_back(some)
+    (entry,) = waiting.take(5)
+    assert entry.call.version == 6
+    assert waiting.settled() == [1, 2]
