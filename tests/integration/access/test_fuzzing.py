@@ -32,7 +32,7 @@ from tests.support.logins import as_login
 
 UNLIMITED = Limits(requests_per_second=None, failures_per_second=None, all_failures_per_second=None)
 ROLES = ("user", "service", "admin")
-FEW, MANY = 2, 60
+FEW, MANY = 2, 25
 """Requests to each operation, that fit its schema and that do not; many in `make security`."""
 
 DOCUMENT = promises.promised()

@@ -5,7 +5,7 @@ No database is behind it: whoever gets past the gate would get a 500.
 """
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
 import pytest
@@ -32,7 +32,7 @@ GUARDED = [route for route in ALL if route.access is not Access.ANYONE]
 WITH_USER = [route for route in GUARDED if route.access is Access.SELF]
 
 
-def each(of: list[Route]) -> pytest.MarkDecorator:
+def each(of: Sequence[Route]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("route", of, ids=[f"{r.method} {r.path}" for r in of])
 
 
