@@ -80,6 +80,7 @@ class Lane:
     ) -> None:
         """Take over partitions whose positions have been set; `positions` are by partition."""
         self.assignment += 1
+        self._recorder.expect_repeats()
         self.partitions = tuple(partitions)
         self.positions = dict(positions)
         self.next_offsets = {number: one.next_offset for number, one in positions.items()}

@@ -131,6 +131,7 @@ async def _open_database(connection: Connection, prefix: str) -> None:
     await _run(connection, "allow_schemas", owner)
     await _run(connection, "allow_tables", owner)
     await _run(connection, "open_schema", list(RIGHTS.values()))
+    await _run(connection, "allow_quiet", [RIGHTS["worker"], RIGHTS["operator"]])
 
 
 async def _keep_key(connection: Connection, plan: Plan) -> None:

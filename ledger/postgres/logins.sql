@@ -59,6 +59,12 @@ SELECT format('GRANT USAGE, CREATE ON SCHEMA %I TO %I', current_schema(), $1::te
 SELECT format('GRANT USAGE ON SCHEMA %I TO %s', current_schema(),
               (SELECT string_agg(quote_ident(name), ', ') FROM unnest($1::text[]) AS name))
 
+-- name: allow_quiet
+-- The command that lets the roles $1 keep expected errors out of the server's log, which only a superuser may allow.
+SELECT format('GRANT SET ON PARAMETER log_min_messages TO %s',
+              (SELECT string_agg(quote_ident(name), ', ') FROM unnest($1::text[]) AS name))
+FROM pg_roles WHERE rolname = current_user AND rolsuper
+
 -- name: foreign_objects
 -- The commands that make the login $1 the owner of our tables, views and functions.
 SELECT format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, $1::text) AS command

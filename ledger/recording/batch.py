@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from ledger.calls.batch_changes import Folded
 from ledger.calls.call import Call
 from ledger.calls.rating import Incoming, whole
 from ledger.recording.offsets import DeadLetter, Mark, Resent
@@ -184,3 +185,13 @@ class Work:
             pairs = zip(self.batch.events, self.batch.records, strict=True)
             records = {id(event): record for event, record in pairs}
             self.letters += [dead_letter(records[id(event)], why) for event, why in self._refused]
+
+    def outcome(self, folded: Folded) -> Outcome:
+        """Return what the batch has come to, once nothing of it is left to refuse."""
+        return Outcome(
+            recorded=len(folded.taken) - len(folded.held),
+            repeated=self.repeated,
+            held=len(folded.held),
+            refused=Counter(letter.code for letter in self.letters),
+            changed=folded.owned,
+        )

@@ -23,7 +23,7 @@ from ledger.calls.copy_rows import (
 from ledger.calls.entries import Entry
 from ledger.calls.rating import Rated
 from ledger.postgres.arrays import any_array, int_array, joined_texts
-from ledger.postgres.database import Connection, affected
+from ledger.postgres.database import Connection, UniqueViolation, affected
 from ledger.postgres.statements import statements
 from ledger.recording.small_batches import FEW_ROWS, are_few
 from schemas.events import Event
@@ -42,6 +42,10 @@ _decode_identities: Final = msgspec.json.Decoder(list[str]).decode
 
 class StaleCallError(Exception):
     """Another writer changed a call since it was read; read again and redo the batch."""
+
+
+class RepeatedIdentityError(Exception):
+    """An identity was recorded before; look all of them up and redo the batch."""
 
 
 async def known_identities(
@@ -128,7 +132,7 @@ async def write(connection: Connection, folded: Folded, recorded_at: datetime) -
     """Write the calls and the events of a batch; few events are left to `move`.
 
     Calls come first and rows in the order of their keys, so that writers seldom deadlock. Raises
-    StaleCallError, or a unique violation where an identity is not new.
+    StaleCallError, or RepeatedIdentityError where an identity is not new.
     """
     if folded.changed:
         await _write_calls(connection, folded, recorded_at)
@@ -137,7 +141,7 @@ async def write(connection: Connection, folded: Folded, recorded_at: datetime) -
             [event.identity for event in folded.taken],
             [event.fingerprint for event in folded.taken],
         )
-        await _copy(connection, "event_identities", IDENTITY_COLUMNS, rows)
+        await _copy_identities(connection, rows)
         pieces = chain.from_iterable(map(_row, folded.entries))
         await _copy(connection, "call_cost_events", ENTRY_COLUMNS, pieces)
     if folded.processors:
@@ -147,6 +151,15 @@ async def write(connection: Connection, folded: Folded, recorded_at: datetime) -
     if folded.held:
         held = [(event.data.call_id, event.identity, pack(event)) for event in folded.held]
         await connection.execute(_SQL["hold"], *map(any_array, _columns(held)))
+
+
+async def _copy_identities(connection: Connection, rows: Iterable[bytes]) -> None:
+    await connection.execute(_SQL["log_no_repeat"])
+    try:
+        await _copy(connection, "event_identities", IDENTITY_COLUMNS, rows)
+    except UniqueViolation:
+        raise RepeatedIdentityError from None
+    await connection.execute(_SQL["log_as_usual"])
 
 
 async def _copy(

@@ -17,6 +17,7 @@ from ledger.calls.spend import Spend
 from ledger.postgres.arrays import any_array, int_array, joined_texts
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
+from ledger.recording.batch_rows import RepeatedIdentityError
 from ledger.recording.epochs import require_epoch
 from ledger.recording.offsets import Mark, Stream
 from ledger.recording.small_batches import are_few, entries_json, identities_json
@@ -59,7 +60,7 @@ async def move(
     """Move the totals of users and the offsets, and let go the holds of calls that are done.
 
     Inserts the events, too, where they are few. Writers lock the settings of the users first
-    (`ledger.budgets.alerting`). Raises a unique violation where an identity is not
+    (`ledger.budgets.alerting`). Raises RepeatedIdentityError where an identity is not
     new, LedgerClosedError during a restore, and EpochChangedError where the epoch is another.
     """
     partitions = sorted(read.next_offsets)
@@ -83,8 +84,10 @@ async def move(
         int_array(mark.generation for mark in marks),
         joined_texts([mark.last_record for mark in marks]),
     )
-    outbox_id, spent, epoch = row or (None, None, None)
+    outbox_id, spent, epoch, recorded = row or (None, None, None, None)
     epoch = require_epoch(epoch, expected_epoch)
+    if few and recorded != len(folded.taken):
+        raise RepeatedIdentityError
     return Moved(outbox_id, [int(nano) for nano in spent or ()], epoch)
 
 

@@ -13,7 +13,6 @@ batch is redone with its calls locked, and so are the next ones for a while.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from itertools import islice
@@ -32,7 +31,6 @@ from ledger.postgres.database import (
     CheckViolation,
     Connection,
     Deadlock,
-    UniqueViolation,
 )
 from ledger.postgres.partitions import Month, ensure_months, lacks_partition, month_of
 from ledger.postgres.waiting import wait_in_transaction
@@ -40,6 +38,7 @@ from ledger.prices.catalogue import Catalogue
 from ledger.prices.price_book import PriceBook
 from ledger.recording.batch import Batch, Outcome, Work
 from ledger.recording.batch_rows import (
+    RepeatedIdentityError,
     StaleCallError,
     drop_unused,
     known_identities,
@@ -113,7 +112,7 @@ class Recorder:
             self._committed = False
             try:
                 return await self._record(batch)
-            except UniqueViolation:
+            except RepeatedIdentityError:
                 self._batches_without_repeat = self._batches_without_rival = 0
             except (StaleCallError, Deadlock):
                 self._batches_without_rival = 0
@@ -122,6 +121,7 @@ class Recorder:
                     raise
                 self._months.clear()  # a month was archived; a late event needs a new partition
             except TRANSIENT_ERRORS:
+                self.expect_repeats()  # a commit whose answer is lost may have succeeded
                 self._drop_connection()
                 raise
             finally:
@@ -133,6 +133,10 @@ class Recorder:
     def catalogue(self) -> Catalogue:
         """The prices by which costs had best be rated before they are recorded."""
         return self._prices.catalogue
+
+    def expect_repeats(self) -> None:
+        """Look up the identities of the next batches: their records may be read again."""
+        self._batches_without_repeat = 0
 
     async def close(self) -> None:
         """Close the connection."""
@@ -168,7 +172,7 @@ class Recorder:
                 self._entry_months = {month_of(entry.time) for entry in folded.entries}
                 raise
             await self._refuse(connection, work, folded)
-        outcome = _outcome(work, folded)
+        outcome = work.outcome(folded)
         outcome.outbox_id, outcome.epoch, outcome.alerts = moved.outbox_id, moved.epoch, alerts
         self._committed = True
         self._alerting.committed()
@@ -286,13 +290,3 @@ def _late_checks(folded: Folded, now: datetime) -> set[CheckKey]:
     }
     days = folded.movements.cost_days_before(day_of(now))
     return checks | {CheckKey(user_id, "day", day) for user_id, day in days}
-
-
-def _outcome(work: Work, folded: Folded) -> Outcome:
-    return Outcome(
-        recorded=len(folded.taken) - len(folded.held),
-        repeated=work.repeated,
-        held=len(folded.held),
-        refused=Counter(letter.code for letter in work.letters),
-        changed=folded.owned,
-    )

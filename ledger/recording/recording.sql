@@ -109,6 +109,14 @@ SET (user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
      excluded.estimated_count, excluded.event_count, excluded.held_count, excluded.version, excluded.updated_at)
 WHERE c.version = excluded.version - 1
 
+-- name: log_no_repeat
+-- A repeat among the identities to be copied is expected and raises an error, which the caller handles: keeps it out of
+-- the server's log, if this login may.
+SELECT set_config('log_min_messages', 'fatal', true) WHERE has_parameter_privilege('log_min_messages', 'SET')
+
+-- name: log_as_usual
+SELECT set_config('log_min_messages', NULL, true) WHERE has_parameter_privilege('log_min_messages', 'SET')
+
 -- name: update_call_costs
 -- Calls that only got more costs, which most events do; the same guard, fewer columns.
 UPDATE calls AS c
@@ -139,10 +147,12 @@ INSERT INTO payment_processors SELECT unnest(as_texts($1)) ON CONFLICT DO NOTHIN
 -- its successor back, and one that read another incarnation of the topic cannot skip. Returns the
 -- row that remembers which totals have to be published, and what each of the users $28 had spent
 -- from $29 to before $30 until now, in the order given, by cost where $31 says so and else by charge;
--- and the ledger's epoch, null while a restore is under way.
+-- and the ledger's epoch, null while a restore is under way; and how many of the identities were new.
 WITH identities AS (
     INSERT INTO event_identities (identity, fingerprint)
     SELECT identity, fingerprint FROM json_populate_recordset(NULL::event_identities, $26::text::json)
+    ON CONFLICT DO NOTHING
+    RETURNING identity
 ), events AS (
     INSERT INTO call_cost_events (
         identity, source, event_id, type, time, user_id, call_id, persona_id, service, operation,
@@ -200,4 +210,4 @@ WITH identities AS (
     ) AS s
 )
 SELECT (SELECT id FROM to_publish), (SELECT array_agg(nano ORDER BY place) FROM spent),
-       (SELECT max(epoch) FROM ledger_epochs)
+       (SELECT max(epoch) FROM ledger_epochs), (SELECT count(*) FROM identities)

@@ -73,6 +73,9 @@ class Ledger:
         self.closed = False
         self.catalogue = catalogue()
 
+    def expect_repeats(self) -> None:
+        """Expect nothing."""
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 
