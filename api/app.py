@@ -35,6 +35,7 @@ from api.routes.prices import PriceRoutes
 from api.routes.recommendations import RecommendationRoutes
 from api.routes.reconciliation import ReconciliationRoutes
 from api.routes.spending import SpendingRoutes
+from api.routes.unsubscribe import UnsubscribeRoutes
 from ledger.budgets.budgets import Budgets
 from ledger.postgres.viewers import ReaderPool
 from ledger.repricing.repricer import Rerater
@@ -98,7 +99,7 @@ def build_app(
         *ReconciliationRoutes(patient or readers, today).routes(),
         *IntakeRoutes(events, options.limits, now).routes(),
         *live.routes(),
-        *ChannelRoutes(readers, options).routes(),
+        *_channels(readers, options),
         *PriceRoutes(readers, rerater, options.limits, now).routes(),
     )
     app = _application((*routes, *OpenApiRoutes(routes).routes()), gate, options)
@@ -120,6 +121,12 @@ def _metrics(
     pools = {"requests": readers} | ({"patient": patient} if patient else {})
     meters = (gate.meter, gate.refusals)
     return Metrics(meters, pools, live.open_sockets, options.limits.sockets)
+
+
+def _channels(readers: ReaderPool, options: ApiOptions) -> tuple[Route, ...]:
+    """Return the routes of notification channels and of the links in their mails."""
+    unsubscribing = UnsubscribeRoutes(readers, options.limits)
+    return (*ChannelRoutes(readers, options).routes(), *unsubscribing.routes())
 
 
 def _decisions(

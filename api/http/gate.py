@@ -23,7 +23,7 @@ from api.http.concurrency import ConcurrencyLimit
 from api.http.connections import GuardedConnection
 from api.http.cors import Cors
 from api.http.limits import RateLimiter, check_head
-from api.http.options import ApiOptions, Limits
+from api.http.options import ApiOptions
 from api.http.parameters import check_path, check_query
 from api.http.problems import (
     RETRY_AFTER_SECONDS,
@@ -35,7 +35,7 @@ from api.http.problems import (
     rate_limited,
     unavailable,
 )
-from api.http.verification import VerificationBudget
+from api.http.verification import verification_budget
 from api.metrics.refusals import RefusalMeter
 from api.metrics.requests import RequestMeter
 from ledger.postgres.viewers import ShareUsedUpError, StoreUnavailableError
@@ -58,8 +58,8 @@ class Gate:
         self._cors = Cors(options.cors_origins)
         self._addresses = ClientAddresses(limits.trusted_proxies)
         self._rate = RateLimiter(limits.requests_per_second, limits.burst, limits.clients)
-        self._tokens = _verification_budget(limits)
-        self._tickets = _verification_budget(limits)
+        self._tokens = verification_budget(limits)
+        self._tickets = verification_budget(limits)
         self._of_address = ConcurrencyLimit(
             limits.requests_per_address,
             "concurrent_requests_per_address",
@@ -177,13 +177,6 @@ def _checking_query(route: Route) -> Handler:
         return await route.handler(request)
 
     return checked
-
-
-def _verification_budget(limits: Limits) -> VerificationBudget:
-    return VerificationBudget(
-        RateLimiter(limits.failures_per_second, limits.failures_burst, limits.clients),
-        RateLimiter(limits.all_failures_per_second, limits.all_failures_burst, 1),
-    )
 
 
 def _share_used_up() -> Problem:

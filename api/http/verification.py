@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from api.http.limits import RateLimiter
+from api.http.options import Limits
 from api.http.problems import Problem, rate_limited
 from ledger.postgres.fair_queue import FairQueue, QueueFullError
 
@@ -91,3 +92,11 @@ class VerificationBudget:
             await asyncio.sleep(owed_seconds)
         else:
             await asyncio.sleep(0)
+
+
+def verification_budget(limits: Limits) -> VerificationBudget:
+    """Return a budget with the limits of failed authentications."""
+    return VerificationBudget(
+        RateLimiter(limits.failures_per_second, limits.failures_burst, limits.clients),
+        RateLimiter(limits.all_failures_per_second, limits.all_failures_burst, 1),
+    )

@@ -55,6 +55,13 @@ PROCESS_VARIABLES: Final = (
     ),
     Variable(
         "delivery",
+        "PUBLIC_URL",
+        "",
+        "Where the recipients of mails reach the API, such as `https://costs.example.com`. With it "
+        "mail programs can turn a channel off (`List-Unsubscribe`). Unset: they cannot.",
+    ),
+    Variable(
+        "delivery",
         "SMS_URL",
         "",
         "Where messages are posted, `https`; with Twilio "

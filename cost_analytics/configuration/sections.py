@@ -149,6 +149,7 @@ def delivery(reader: Reader) -> DeliverySection:
     return DeliverySection(
         smtp_url=reader.secret("SMTP_URL"),
         smtp_from=_smtp_from(reader, smtp),
+        public_url=_public_url(reader),
         sms_url=reader.optional("SMS_URL"),
         sms_username=reader.optional("SMS_USERNAME"),
         sms_password=reader.secret("SMS_PASSWORD"),
@@ -163,6 +164,19 @@ def _smtp_from(reader: Reader, smtp: SplitResult | None) -> str | None:
     if smtp and not _MAIL.fullmatch(given):
         reader.wrong("SMTP_FROM", "must be the email address that notices come from.")
     return given or None
+
+
+def _public_url(reader: Reader) -> str | None:
+    """Return our address for links, without a slash at its end."""
+    name = "PUBLIC_URL"
+    parts = reader.url(name, ("https", "http"))
+    if parts is None:
+        return None
+    if parts.scheme == "http" and not is_local(parts.hostname or ""):
+        reader.wrong(name, "must be https: its links carry secret tokens.")
+    if parts.query or parts.fragment or parts.username is not None or not parts.geturl().isascii():
+        reader.wrong(name, "must be an ASCII address without user, query and fragment.")
+    return parts.geturl().rstrip("/")
 
 
 def anomalies(reader: Reader) -> AnomalySection:

@@ -136,6 +136,7 @@ class DeliverySection:
 
     smtp_url: Secret = _NO_SECRET
     smtp_from: str | None = None
+    public_url: str | None = None
     sms_url: str | None = None
     sms_username: str | None = None
     sms_password: Secret = _NO_SECRET

@@ -95,7 +95,7 @@ def senders_of(delivery: DeliverySection) -> dict[ChannelType, Sender]:
         "webhook": WebhookSender(allow_private=delivery.webhook_allow_private)
     }
     if delivery.smtp_url:
-        senders["email"] = EmailSender(smtp_server(delivery))
+        senders["email"] = EmailSender(smtp_server(delivery), public_url=delivery.public_url)
     if delivery.sms_url:
         senders["sms"] = SmsSender(
             SmsProvider(

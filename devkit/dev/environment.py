@@ -77,6 +77,7 @@ def dev_values(
         # Simulated costs are never later than a minute or so, and nobody watches for a quarter.
         "ANOMALY_GRACE_MINUTES": "3",
         **_RETENTION,
+        "PUBLIC_URL": f"http://{_HOST}:{port}",
         **kept,
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         **_KAFKA,

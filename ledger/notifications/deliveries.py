@@ -51,6 +51,7 @@ class Claim(NamedTuple):
     type: ChannelType
     address: str
     secret: str | None
+    unsubscribe_token: str
     failures: int
     alert: str | None
     subject_id: str

@@ -108,7 +108,7 @@ WITH free AS (
     SELECT delivery_id, attempts, user_id, clock_timestamp() FROM taken
 )
 SELECT t.delivery_id::text, t.attempts AS number, t.channel_id::text, t.user_id, t.kind, t.code, t.created_at,
-       c.type, c.address, c.secret, c.failures, a.data AS alert, t.subject_id::text
+       c.type, c.address, c.secret, c.unsubscribe_token::text, c.failures, a.data AS alert, t.subject_id::text
 FROM taken AS t
 JOIN notice_channels AS c USING (channel_id)
 LEFT JOIN budget_alerts AS a ON t.kind = 'alert' AND a.alert_id = t.subject_id

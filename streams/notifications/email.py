@@ -18,6 +18,9 @@ from streams.notifications.message_templates import PRODUCT
 from streams.notifications.sender import ATTEMPT_MS, Notice
 
 _PERMANENT: Final = range(500, 600)
+_POLICY: Final = SMTP.clone(max_line_length=998, cte_type="7bit")
+"""Lines may be as long as SMTP allows. A link that is folded turns into encoded words (RFC 2047),
+which mail programs do not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,13 @@ class SmtpServer:
 
 
 class EmailSender:
-    """Sends by one SMTP server."""
+    """Sends by one SMTP server. Mails can be turned off by a link to `public_url`, our address."""
 
-    def __init__(self, server: SmtpServer, *, timeout_ms: int = ATTEMPT_MS) -> None:
+    def __init__(
+        self, server: SmtpServer, *, public_url: str | None = None, timeout_ms: int = ATTEMPT_MS
+    ) -> None:
         self._server = server
+        self._public_url = public_url
         self._timeout_ms = timeout_ms
 
     async def send(self, notice: Notice) -> Result:
@@ -51,7 +57,9 @@ class EmailSender:
         try:
             async with asyncio.timeout(self._timeout_ms / 1000):
                 refused, reply = await aiosmtplib.send(
-                    message_of(notice, server.sender),
+                    message_of(notice, server.sender, self._public_url).as_bytes(),
+                    sender=server.sender,
+                    recipients=[notice.address],
                     hostname=server.host,
                     port=server.port,
                     username=server.username,
@@ -95,15 +103,22 @@ class EmailSender:
         """Do nothing: each mail has a connection of its own."""
 
 
-def message_of(notice: Notice, sender: str) -> EmailMessage:
-    """Return the mail; by its Message-ID a receiver can tell that it comes again."""
-    message = EmailMessage(policy=SMTP)
+def message_of(notice: Notice, sender: str, public_url: str | None = None) -> EmailMessage:
+    """Return the mail; its Message-ID is the same in all attempts.
+
+    With our `public_url` mail programs can offer to turn the channel off (RFC 8058).
+    """
+    message = EmailMessage(policy=_POLICY)
     message["From"] = Address(PRODUCT, addr_spec=sender)
     message["To"] = Address(addr_spec=notice.address)
     message["Subject"] = notice.subject
     message["Date"] = format_datetime(notice.created_at)
     message["Message-ID"] = f"<{notice.message_id}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
+    if public_url is not None:
+        link = f"{public_url}/unsubscribe?token={notice.unsubscribe_token}"
+        message["List-Unsubscribe"] = f"<{link}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(notice.text)
     message.add_alternative(notice.html, subtype="html")
     return message

@@ -122,6 +122,7 @@ def _notice(claim: Claim, subject: str, lines: list[str], event: WebhookEvent) -
         message_id=claim.delivery_id,
         address=claim.address,
         secret=claim.secret,
+        unsubscribe_token=claim.unsubscribe_token,
         created_at=claim.created_at,
         subject=f"{PRODUCT}: {subject}",
         text="\n\n".join(lines) + "\n",

@@ -15,11 +15,13 @@ class Notice(NamedTuple):
     """One message to one address. `message_id` is the same in all attempts.
 
     `text` and `html` are for people, `body` is the JSON for programs, signed with `secret`.
+    `unsubscribe_token` names the channel in links that turn it off.
     """
 
     message_id: str
     address: str
     secret: str | None
+    unsubscribe_token: str
     created_at: datetime
     subject: str
     text: str

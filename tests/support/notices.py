@@ -32,6 +32,7 @@ OPTIONS = CourierOptions(lease_seconds=2, look_ms=30, sweep_ms=100, schedules=SC
 SHORT_MS = 300
 """How long an attempt of a sender may take in these tests."""
 ID = "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a1"
+TOKEN = "3d9c4c0e-6f9e-4b8c-9a51-0d5d1a1f2b3c"
 STEP_SECONDS = 20
 """No single step of a test takes longer, or something is stuck."""
 
@@ -39,7 +40,7 @@ STEP_SECONDS = 20
 def notice(address: str, **changes: Any) -> Notice:
     """Return a message for a sender."""
     made = Notice(
-        ID, address, SECRET, datetime.now(UTC), "A subject", "Some text, é\n", "<p>Some text</p>",
+        ID, address, SECRET, TOKEN, datetime.now(UTC), "A subject", "Some text, é\n", "<p>Some text</p>",
         b'{"type":"channel.test"}',
     )  # fmt: skip
     return made._replace(**changes)

@@ -121,6 +121,7 @@ class MailServer:
 
     def __init__(self, replies: Iterable[str] = (), recipient_replies: Iterable[str] = ()) -> None:
         self.mails: list[EmailMessage] = []
+        self.contents: list[bytes] = []
         self.refused: list[EmailMessage] = []
         self.port = 0
         self._replies = list(replies)
@@ -138,6 +139,7 @@ class MailServer:
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
         content = cast(bytes, envelope.content)
+        self.contents.append(content)
         mail = message_from_bytes(content, policy=default)
         reply = self._replies.pop(0) if self._replies else "250 Taken"
         if reply == "close":

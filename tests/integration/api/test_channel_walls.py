@@ -104,6 +104,8 @@ async def test_the_policies_hide_other_users(written: str, table: str) -> None:
 
 async def test_the_api_reads_no_secret_and_no_code_back(written: str) -> None:
     for query in ("SELECT secret FROM notice_channels", "SELECT code FROM notice_deliveries",
+                  "SELECT unsubscribe_token FROM notice_channels",
+                  "UPDATE notice_channels SET unsubscribe_token = gen_random_uuid()",
                   "SELECT * FROM notice_channels", "DELETE FROM notice_deliveries",
                   "DELETE FROM notice_attempts", "UPDATE notice_channels SET user_id = 'x'",
                   "UPDATE notice_channels SET secret = 'x'"):  # fmt: skip

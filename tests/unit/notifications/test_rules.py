@@ -27,7 +27,7 @@ from schemas.jsonio import encode
 from schemas.money import Usd
 from schemas.notices import ChannelType, NoticeKind
 from streams.notifications.message_templates import WordingError, notice_of
-from tests.support.notices import alert
+from tests.support.notices import TOKEN, alert
 
 NOW = datetime.now(UTC)
 FAILED = Result("temporary")
@@ -36,7 +36,7 @@ FAILED = Result("temporary")
 def claim(kind: NoticeKind, way: ChannelType, **changes: Any) -> Claim:
     made = Claim(
         "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a1", 1, "c", "alice", kind, None, NOW, way,
-        "address", "whsec_MTIz", 0, None, "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a2",
+        "address", "whsec_MTIz", TOKEN, 0, None, "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a2",
     )  # fmt: skip
     return made._replace(**changes)
 

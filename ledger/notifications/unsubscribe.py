@@ -1,0 +1,20 @@
+"""Turns off the notification channel that the link in a mail names."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ledger.postgres.statements import statements
+from ledger.postgres.viewers import ReaderPool, Viewer
+
+_SQL: Final = statements("notifications/unsubscribe")
+_NO_USER: Final = Viewer("")
+_REASON: Final = "Turned off by the link in a mail."
+
+
+async def turn_channel_off(readers: ReaderPool, token: str) -> bool:
+    """Disable the channel with this token, a UUID; False where there is none.
+
+    Repeating it changes nothing. Raises StoreUnavailableError.
+    """
+    return bool(await readers.read_value(_NO_USER, _SQL["turn_off"], token, _REASON))
