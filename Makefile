@@ -38,6 +38,7 @@ check: setup-all ## formatter, linter, strict types, import contracts, house rul
 	$(BIN)/ruff check $(PYTHON_DIRS)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	tools/web types --check
 	tools/web run check
 	$(BIN)/python -m pytest --quiet tests/unit/house/test_house.py
 

@@ -3,6 +3,8 @@
 import gzip
 import json
 import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
@@ -47,7 +49,12 @@ async def test_it_is_valid(said: Any) -> None:
     assert said["openapi"].startswith("3.1.")
     assert said["info"]["version"] == product_version() != "0"
     assert said["servers"] == [{"url": "/"}]
-    assert said == promises.promised() | {"info": said["info"]}
+
+
+async def test_the_command_prints_the_served_document_without_any_setting(said: Any) -> None:
+    command = [sys.executable, "-m", "api.openapi"]
+    done = subprocess.run(command, capture_output=True, check=True, cwd=ROOT, env={}, timeout=60)
+    assert json.loads(done.stdout) == said
 
 
 async def test_every_route_is_in_it_and_nothing_else(said: Any) -> None:

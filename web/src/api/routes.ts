@@ -5,20 +5,25 @@ import type {
   Analytics,
   AnomalyPage,
   Budget,
+  BudgetChange,
   CallCost,
   CallEvent,
   CallPage,
   Channel,
-  ChannelType,
+  Channels,
+  Deliveries,
   Delivery,
   EventPage,
   Forecast,
   ForecastPeriod,
   NewChannel,
   PriceList,
+  Proof,
   Reconciliation,
+  Requested,
   RerateReport,
   Spending,
+  WantedChannel,
 } from "./bodies";
 
 /** A period of UTC days, both included; `days` for a period that ends today. */
@@ -69,30 +74,32 @@ export function exportCsv(user: string, type: ExportType, span: Span): Promise<B
 export const budget = (user: string, signal: AbortSignal): Promise<Budget> =>
   ask(`${of(user)}/budget`, { signal });
 
-export const changeBudget = (user: string, change: unknown): Promise<Budget> =>
+export const changeBudget = (user: string, change: BudgetChange): Promise<Budget> =>
   ask(`${of(user)}/budget`, { method: "PUT", body: change });
 
 const channel = (user: string, channelId: string): string =>
   `${of(user)}/channels/${encodeURIComponent(channelId)}`;
 
 export const channels = async (user: string, signal: AbortSignal): Promise<Channel[]> =>
-  (await ask<{ channels: Channel[] }>(`${of(user)}/channels`, { signal })).channels;
+  (await ask<Channels>(`${of(user)}/channels`, { signal })).channels;
 
-export const addChannel = (user: string, type: ChannelType, address: string): Promise<NewChannel> =>
-  ask(`${of(user)}/channels`, { method: "POST", body: { type, address } });
+export const addChannel = (user: string, wanted: WantedChannel): Promise<NewChannel> =>
+  ask(`${of(user)}/channels`, { method: "POST", body: wanted });
 
 /** Removes a channel; returns the remaining ones. */
 export const removeChannel = async (user: string, channelId: string): Promise<Channel[]> =>
-  (await ask<{ channels: Channel[] }>(channel(user, channelId), { method: "DELETE" })).channels;
+  (await ask<Channels>(channel(user, channelId), { method: "DELETE" })).channels;
 
 /** Verifies a channel by its code; without a code, requests a new one. */
-export const verifyChannel = (user: string, channelId: string, code?: string): Promise<Channel> =>
-  ask(`${channel(user, channelId)}/verify`, { method: "POST", body: { code } });
+export const verifyChannel = (
+  user: string,
+  channelId: string,
+  proof: Proof = {},
+): Promise<Channel> => ask(`${channel(user, channelId)}/verify`, { method: "POST", body: proof });
 
 /** Sends a test message; returns the id of its delivery. */
 export const testChannel = async (user: string, channelId: string): Promise<string> =>
-  (await ask<{ deliveryId: string }>(`${channel(user, channelId)}/test`, { method: "POST" }))
-    .deliveryId;
+  (await ask<Requested>(`${channel(user, channelId)}/test`, { method: "POST" })).deliveryId;
 
 /** A channel's latest deliveries, newest first. */
 export const deliveries = async (
@@ -100,8 +107,7 @@ export const deliveries = async (
   channelId: string,
   signal: AbortSignal,
 ): Promise<Delivery[]> =>
-  (await ask<{ deliveries: Delivery[] }>(`${channel(user, channelId)}/deliveries`, { signal }))
-    .deliveries;
+  (await ask<Deliveries>(`${channel(user, channelId)}/deliveries`, { signal })).deliveries;
 
 export const call = (callId: string, signal: AbortSignal): Promise<CallCost> =>
   ask(`/api/costs/call/${encodeURIComponent(callId)}`, { signal });

@@ -1,6 +1,6 @@
 // The budget form: text as typed. Only the server validates; an amount is sent as the typed digits,
 // so nothing is rounded.
-import type { Budget } from "../api/bodies";
+import type { Budget, BudgetChange } from "../api/bodies";
 
 export interface BudgetForm {
   dailyLimit_usd: string;
@@ -11,8 +11,6 @@ export interface BudgetForm {
   timezone: string;
   autoCutoff: boolean;
 }
-
-export type Change = Record<string, string | string[] | boolean | null>;
 
 const LIMITS = ["dailyLimit_usd", "monthlyLimit_usd", "maxCostPerCall_usd"] as const;
 
@@ -29,16 +27,16 @@ export function formOf(budget: Budget): BudgetForm {
 }
 
 /** Returns the changed fields as a PUT body; an empty limit means no limit. */
-export function changeOf(form: BudgetForm, before: BudgetForm): Change {
-  const change: Change = {};
+export function changeOf(form: BudgetForm, before: BudgetForm): BudgetChange {
+  const change: BudgetChange = {};
   for (const name of LIMITS)
     if (form[name].trim() !== before[name]) change[name] = amount(form[name]);
   if (form.alertThreshold_percent !== before.alertThreshold_percent)
-    change["alertThreshold_percent"] = form.alertThreshold_percent.trim();
+    change.alertThreshold_percent = form.alertThreshold_percent.trim();
   if (form.thresholds !== before.thresholds)
-    change["thresholds"] = form.thresholds.split(/[\s,;]+/).filter((mark) => mark !== "");
-  if (form.timezone !== before.timezone) change["timezone"] = form.timezone;
-  if (form.autoCutoff !== before.autoCutoff) change["autoCutoff"] = form.autoCutoff;
+    change.thresholds = form.thresholds.split(/[\s,;]+/).filter((mark) => mark !== "");
+  if (form.timezone !== before.timezone) change.timezone = form.timezone;
+  if (form.autoCutoff !== before.autoCutoff) change.autoCutoff = form.autoCutoff;
   return change;
 }
 

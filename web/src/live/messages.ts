@@ -1,20 +1,11 @@
 // Messages of the live socket. An invalid message is dropped as a whole.
-import type { Alert, Budget, CallStatus, CostByService } from "../api/bodies";
-import { parseExact, type Decimal } from "../api/json";
+import type { Alert, Budget, LiveCall as WireCall } from "../api/bodies";
+import { parseExact } from "../api/json";
 
-export interface LiveCall {
-  callId: string;
-  userId: string;
-  personaId: string | null;
-  status: CallStatus;
-  startedAt: string | null;
+/** A call with its numbers converted and the time of its message. */
+export interface LiveCall extends Omit<WireCall, "elapsed_seconds" | "version"> {
   elapsedSeconds: number;
-  totalCost: Decimal;
-  costByService: CostByService;
-  chargedToUser: Decimal;
-  projectedCost: Decimal | null;
   version: number;
-  updatedAt: string;
   /** When it arrived, by performance.now(); elapsed time counts from then. */
   receivedMs: number;
 }
@@ -24,11 +15,6 @@ export type LiveMessage =
   | { type: "call"; call: LiveCall }
   | { type: "alert"; alert: Alert }
   | { type: "budget"; budget: Budget };
-
-interface WireCall extends Omit<LiveCall, "elapsedSeconds" | "version" | "receivedMs"> {
-  elapsed_seconds: Decimal;
-  version: Decimal;
-}
 
 interface WireMessage {
   type?: string;
@@ -56,19 +42,11 @@ export function readMessage(text: string, nowMs: number): LiveMessage | null {
 }
 
 function readCall(wire: WireCall, nowMs: number): LiveCall {
+  const { elapsed_seconds, version, ...call } = wire;
   return {
-    callId: wire.callId,
-    userId: wire.userId,
-    personaId: wire.personaId ?? null,
-    status: wire.status,
-    startedAt: wire.startedAt ?? null,
-    elapsedSeconds: Number(wire.elapsed_seconds ?? 0),
-    totalCost: wire.totalCost,
-    costByService: wire.costByService ?? {},
-    chargedToUser: wire.chargedToUser ?? "0",
-    projectedCost: wire.projectedCost ?? null,
-    version: Number(wire.version),
-    updatedAt: wire.updatedAt,
+    ...call,
+    elapsedSeconds: Number(elapsed_seconds),
+    version: Number(version),
     receivedMs: nowMs,
   };
 }

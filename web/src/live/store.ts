@@ -1,6 +1,6 @@
 // The live state for all pages, from one socket; pages update at most ten times a second.
 import { computed, reactive, shallowRef, triggerRef } from "vue";
-import type { Alert, Budget } from "../api/bodies";
+import type { Alert, Budget, LiveTicket } from "../api/bodies";
 import { ask } from "../api/client";
 import { announce, toast } from "../app/notices";
 import { personaName } from "../format/names";
@@ -23,8 +23,7 @@ let showing: ReturnType<typeof setTimeout> | undefined;
 let clock: ReturnType<typeof setInterval> | undefined;
 
 const socket = new LiveSocket({
-  ticket: async () =>
-    (await ask<{ ticket: string }>("/api/costs/live/ticket", { method: "POST" })).ticket,
+  ticket: async () => (await ask<LiveTicket>("/api/costs/live/ticket", { method: "POST" })).ticket,
   open: (path) => new WebSocket(new URL(path, location.href.replace(/^http/, "ws"))),
   onMessage: receive,
   onState: (next) => {

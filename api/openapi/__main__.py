@@ -1,0 +1,31 @@
+"""Prints the OpenAPI document: `python -m api.openapi`. Needs neither a database nor settings."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+from typing import Any, cast
+
+from api.app import build_app
+from api.http.access import ROUTES
+from api.http.auth import Authenticator, TokenRules
+from api.http.jwks import key_source
+from api.openapi.document import document
+from api.openapi.routes import product_version
+from ledger.postgres.database import Pool
+from ledger.postgres.viewers import ReaderPool
+
+
+def api_document() -> dict[str, Any]:
+    """Return the document that `GET /openapi.json` answers by default."""
+    # An application that describes its routes and never serves them reads no database.
+    readers = ReaderPool(cast(Pool, None))
+    authenticator = Authenticator(key_source(secret=secrets.token_hex()), TokenRules())
+    routes = build_app(readers, authenticator)[ROUTES]
+    return document(routes, product_version())
+
+
+if __name__ == "__main__":
+    json.dump(api_document(), sys.stdout, ensure_ascii=False, indent=2)
+    sys.stdout.write("\n")

@@ -1,0 +1,1190 @@
+// Generated from the OpenAPI document by `tools/web types`. Do not edit.
+// Every number that the API sends is a `Decimal`: the client keeps its digits as text.
+import type { Decimal } from "./json";
+
+export type paths = Record<string, never>;
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        Accepted: {
+            accepted: components["schemas"]["EventReference"][];
+        };
+        AcceptedSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Accepted"];
+        };
+        AlertList: {
+            alerts: components["schemas"]["BudgetAlert"][];
+            nextCursor: string | null;
+        };
+        AlertListSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["AlertList"];
+        };
+        AlternativeBody: {
+            model: string;
+            cost: Decimal;
+            saving: Decimal;
+        };
+        Analytics: {
+            period: components["schemas"]["Period"];
+            totalUsers: Decimal;
+            activeUsers: Decimal;
+            newUsers: Decimal;
+            totalCalls: Decimal;
+            totalDuration_seconds: Decimal;
+            averageDuration_seconds: Decimal;
+            averageCallsPerUser: Decimal;
+            totalRevenue: Decimal;
+            totalRefunded: Decimal;
+            totalCost: Decimal;
+            totalProfit: Decimal;
+            profitMarginPercent: string;
+            costBreakdown: components["schemas"]["CostBreakdown"];
+            costByService: {
+                [key: string]: Decimal;
+            };
+            insights: components["schemas"]["InsightsBody"];
+            daily: components["schemas"]["DayCost"][];
+        };
+        AnalyticsSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Analytics"];
+        };
+        AnomalyList: {
+            anomalies: components["schemas"]["ListedAnomaly"][];
+            nextCursor: string | null;
+        };
+        AnomalyListSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["AnomalyList"];
+        };
+        Attempt: {
+            number: Decimal;
+            /** Format: date-time */
+            at: string;
+            duration_ms: Decimal | null;
+            /** @enum {unknown} */
+            outcome: "delivered" | "gone" | "interrupted" | "permanent" | "temporary" | "under way";
+            status: string | null;
+            error: string | null;
+        };
+        Authorization: {
+            allowed: boolean;
+            callId: string;
+            userId: string;
+            budget: ("call" | "daily" | "monthly") | null;
+            reason: string;
+            remaining: Decimal | null;
+            held: Decimal;
+            heldUntil: string | null;
+        };
+        AuthorizationRequest: {
+            callId: string;
+            estimatedCost?: number | string;
+            expectedDuration_seconds?: number | string;
+        };
+        AuthorizationSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Authorization"];
+        };
+        BilledDay: {
+            /** Format: date */
+            date: string;
+            service: string;
+            quantity: Decimal | null;
+            billed: Decimal;
+            recorded: Decimal;
+            variance: Decimal;
+            variancePercent: string;
+            bills: string[];
+        };
+        BilledService: {
+            service: string;
+            days: Decimal;
+            billed: Decimal;
+            recorded: Decimal;
+            variance: Decimal;
+            variancePercent: string;
+        };
+        BillsBody: {
+            services: components["schemas"]["BilledService"][];
+            days: components["schemas"]["BilledDay"][];
+        };
+        Budget: {
+            userId: string;
+            dailyLimit_usd: Decimal | null;
+            monthlyLimit_usd: Decimal | null;
+            maxCostPerCall_usd: Decimal | null;
+            alertThreshold_percent: Decimal;
+            thresholds: Decimal[];
+            timezone: string;
+            autoCutoff: boolean;
+            channels: components["schemas"]["Channel"][];
+            limitVersions: components["schemas"]["LimitVersions"];
+            currentDailySpend: Decimal;
+            currentMonthlySpend: Decimal;
+            dailyRemaining: Decimal | null;
+            monthlyRemaining: Decimal | null;
+            alertTriggered: boolean;
+            burnRatePerHour: Decimal;
+            dailyTimeToThreshold_seconds: Decimal | null;
+            monthlyTimeToThreshold_seconds: Decimal | null;
+            timeToThreshold_seconds: Decimal | null;
+            alerts: components["schemas"]["BudgetAlert"][];
+        };
+        BudgetAlert: {
+            alertId: string;
+            userId: string;
+            /** @enum {unknown} */
+            type: "call" | "daily" | "monthly";
+            threshold_percent: Decimal;
+            limit_usd: Decimal;
+            current_spend: Decimal;
+            remaining: Decimal;
+            message: string;
+            /** Format: date-time */
+            triggeredAt: string;
+            period: string;
+            /** Format: date-time */
+            periodStart: string;
+            periodEnd: string | null;
+            callId: string | null;
+            crossedBy: components["schemas"]["Crossing"] | null;
+            limitVersion: Decimal;
+            /** @enum {unknown} */
+            basis: "charged" | "cost";
+            late: boolean;
+            drivers: components["schemas"]["Driver"][];
+            spentLastHour: Decimal;
+            eventTime: string | null;
+        };
+        BudgetChange: {
+            dailyLimit_usd?: (number | string) | null;
+            monthlyLimit_usd?: (number | string) | null;
+            maxCostPerCall_usd?: (number | string) | null;
+            alertThreshold_percent?: number | string;
+            thresholds?: (number | string)[];
+            timezone?: string;
+            autoCutoff?: boolean;
+            channels?: components["schemas"]["WantedChannel"][];
+        };
+        BudgetSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Budget"];
+        };
+        CallCharged: {
+            amount: number | string;
+            /** @default null */
+            fee?: (number | string) | null;
+            /** @default stripe */
+            processor?: string;
+            callId: string;
+            /** @default null */
+            userId?: string | null;
+        };
+        CallCost: {
+            callId: string;
+            userId: string;
+            personaId: string | null;
+            /** @enum {unknown} */
+            status: "active" | "completed" | "failed" | "terminated";
+            duration_seconds: Decimal;
+            apiCosts: {
+                [key: string]: components["schemas"]["CostLine"][];
+            };
+            infrastructureCosts: {
+                [key: string]: components["schemas"]["InfrastructureCost"];
+            };
+            transactionCosts: {
+                [key: string]: components["schemas"]["TransactionCost"];
+            };
+            totalApiCost: Decimal;
+            totalInfrastructureCost: Decimal;
+            totalTransactionCost: Decimal;
+            totalCost: Decimal;
+            costByService: {
+                [key: string]: Decimal;
+            };
+            chargedToUser: Decimal;
+            refunded: Decimal;
+            netRevenue: Decimal;
+            grossProfit: Decimal;
+            grossMargin: Decimal;
+            grossMarginPercent: string;
+            estimated: boolean;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            calculatedAt: string;
+            startedAt: string | null;
+            endedAt: string | null;
+            archivedEvents: Decimal;
+        };
+        CallCostSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["CallCost"];
+        };
+        CallEnded: {
+            /** @enum {unknown} */
+            status: "completed" | "failed" | "terminated";
+            duration_seconds: number | string;
+            callId: string;
+            /** @default null */
+            userId?: string | null;
+        };
+        CallPage: {
+            userId: string;
+            calls: components["schemas"]["CallSummary"][];
+            nextCursor: string | null;
+        };
+        CallPageSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["CallPage"];
+        };
+        CallRefunded: {
+            amount: number | string;
+            callId: string;
+            /** @default null */
+            userId?: string | null;
+        };
+        CallStarted: {
+            userId: string;
+            personaId: string;
+            /** @default null */
+            direction?: ("inbound" | "outbound") | null;
+            /** @default null */
+            expectedDuration_seconds?: (number | string) | null;
+            callId: string;
+        };
+        CallSummary: {
+            callId: string;
+            userId: string;
+            personaId: string | null;
+            /** @enum {unknown} */
+            status: "active" | "completed" | "failed" | "terminated";
+            duration_seconds: Decimal;
+            totalCost: Decimal;
+            costByService: {
+                [key: string]: Decimal;
+            };
+            chargedToUser: Decimal;
+            refunded: Decimal;
+            grossProfit: Decimal;
+            grossMarginPercent: string;
+            estimated: boolean;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            calculatedAt: string;
+            startedAt: string | null;
+            endedAt: string | null;
+        };
+        Channel: {
+            channelId: string;
+            /** @enum {unknown} */
+            type: "email" | "sms" | "webhook";
+            address: string;
+            /** @enum {unknown} */
+            state: "disabled" | "unverified" | "verified";
+            reason: string | null;
+            /** Format: date-time */
+            createdAt: string;
+            verifiedAt: string | null;
+            deliveredAt: string | null;
+            failures: Decimal;
+        };
+        ChannelSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Channel"];
+        };
+        Channels: {
+            channels: components["schemas"]["Channel"][];
+        };
+        ChannelsSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Channels"];
+        };
+        Charged: {
+            /** @enum {unknown} */
+            type: "call.charged";
+            data: components["schemas"]["CallCharged"];
+            /** @enum {unknown} */
+            specversion: "1.0";
+            id: string;
+            source: string;
+            /** Format: date-time */
+            time: string;
+            /** @default null */
+            subject?: string | null;
+            /** @default null */
+            timesource?: string | null;
+        };
+        CostBreakdown: {
+            api: Decimal;
+            infrastructure: Decimal;
+            transaction: Decimal;
+        };
+        CostLine: {
+            service: string;
+            operation: string;
+            usage: Decimal;
+            unit: string;
+            unitCost: Decimal;
+            totalCost: Decimal;
+            metadata: Record<string, never> | null;
+        };
+        CostRecorded: {
+            service: string;
+            operation: string;
+            usage: number | string;
+            /** @enum {unknown} */
+            unit: "characters" | "input_tokens" | "minutes" | "output_tokens" | "requests" | "seconds" | "tokens";
+            /** @default null */
+            personaId?: string | null;
+            /** @default null */
+            model?: string | null;
+            /** @default null */
+            unitCost?: (number | string) | null;
+            /** @default null */
+            totalCost?: (number | string) | null;
+            /** @default false */
+            estimated?: boolean;
+            /** @default null */
+            metadata?: Record<string, never> | null;
+            callId: string;
+            /** @default null */
+            userId?: string | null;
+        };
+        CostVoided: {
+            voids: components["schemas"]["EventReference"];
+            reason: string;
+            callId: string;
+            /** @default null */
+            userId?: string | null;
+        };
+        CountedCalls: {
+            events: Decimal;
+            calls: Decimal;
+            userDays: Decimal;
+            everyone: Decimal;
+        };
+        CountedMoney: {
+            events: Decimal;
+            calls: Decimal;
+            userDays: Decimal;
+            everyone: Decimal;
+        };
+        Crossing: {
+            source: string;
+            id: string;
+            service: string | null;
+        };
+        DayCost: {
+            /** Format: date */
+            date: string;
+            calls: Decimal;
+            totalCost: Decimal;
+            chargedToUser: Decimal;
+            grossProfit: Decimal;
+            costByService: {
+                [key: string]: Decimal;
+            };
+        };
+        Deliveries: {
+            deliveries: components["schemas"]["Delivery"][];
+            nextCursor: string | null;
+        };
+        DeliveriesSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Deliveries"];
+        };
+        Delivery: {
+            deliveryId: string;
+            /** @enum {unknown} */
+            kind: "alert" | "test" | "verification";
+            alertId: string | null;
+            /** @enum {unknown} */
+            state: "delivered" | "delivering" | "failed" | "pending" | "skipped";
+            reason: string | null;
+            /** Format: date-time */
+            createdAt: string;
+            nextAttemptAt: string | null;
+            deliveredAt: string | null;
+            attempts: components["schemas"]["Attempt"][];
+        };
+        Driver: {
+            service: string;
+            cost: Decimal;
+            share_percent: Decimal;
+        };
+        Ended: {
+            /** @enum {unknown} */
+            type: "call.ended";
+            data: components["schemas"]["CallEnded"];
+            /** @enum {unknown} */
+            specversion: "1.0";
+            id: string;
+            source: string;
+            /** Format: date-time */
+            time: string;
+            /** @default null */
+            subject?: string | null;
+            /** @default null */
+            timesource?: string | null;
+        };
+        EventId: {
+            source: string;
+            id: string;
+            callId: string;
+        };
+        EventPage: {
+            callId: string;
+            events: components["schemas"]["ListedEvent"][];
+            nextCursor: string | null;
+            archivedEvents: Decimal;
+        };
+        EventPageSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["EventPage"];
+        };
+        EventReference: {
+            source: string;
+            id: string;
+        };
+        EvidenceBody: {
+            events: Decimal;
+            calls: Decimal;
+            service: string;
+            operation: string;
+            model: string;
+            usage: components["schemas"]["UnitSum"][];
+            exampleEvents: components["schemas"]["EventId"][];
+        };
+        Failure: {
+            /** @constant */
+            success: false;
+            error: string;
+            /** @enum {unknown} */
+            code: "bad_request" | "call_finished" | "expectation_failed" | "forbidden" | "internal_error" | "invalid_body" | "invalid_event" | "invalid_json" | "invalid_parameter" | "method_not_allowed" | "not_found" | "not_ready" | "payload_too_large" | "price_conflict" | "rate_limited" | "request_timeout" | "too_large" | "too_old" | "unauthorized" | "unavailable" | "unsupported_media_type" | "upgrade_required" | "uri_too_long";
+        };
+        Finalize: {
+            /** @default null */
+            callId?: string | null;
+            /** @default null */
+            userId?: string | null;
+            /**
+             * @default completed
+             * @enum {unknown}
+             */
+            status?: "completed" | "failed" | "terminated";
+            duration_seconds: number | string;
+            /** @default null */
+            amount?: (number | string) | null;
+            /** @default null */
+            fee?: (number | string) | null;
+            /** @default stripe */
+            processor?: string;
+            /** @default null */
+            timestamp?: string | number | null;
+        };
+        Forecast: {
+            userId: string;
+            /** @enum {unknown} */
+            period: "daily" | "monthly" | "weekly";
+            /** Format: date-time */
+            periodStart: string;
+            /** Format: date-time */
+            periodEnd: string;
+            basedOnDays: Decimal;
+            historicalCalls: Decimal;
+            historicalCost: Decimal;
+            historicalRevenue: Decimal;
+            todaySoFar: components["schemas"]["TodaySoFar"];
+            forecastedCalls: Decimal;
+            forecastedCost: Decimal;
+            forecastedRevenue: Decimal;
+            forecastedProfit: Decimal;
+            interval_percent: Decimal;
+            costInterval: components["schemas"]["Interval"];
+            revenueInterval: components["schemas"]["Interval"];
+            confidence: Decimal;
+            /** @enum {unknown} */
+            budgetBasis: "charged" | "cost";
+            timezone: string;
+            monthEnd: components["schemas"]["MonthEnd"];
+            limits: components["schemas"]["LimitForecasts"];
+            warnings: string[];
+        };
+        ForecastSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Forecast"];
+        };
+        GapBody: {
+            id: Decimal;
+            cluster: string;
+            topic: string;
+            partition: Decimal;
+            incarnation: string | null;
+            fromOffset: Decimal;
+            toOffset: Decimal | null;
+            records: Decimal | null;
+            counted: Decimal;
+            /** @enum {unknown} */
+            reason: "log_truncated" | "records_removed" | "topic_recreated";
+            /** Format: date-time */
+            noticedAt: string;
+        };
+        InfrastructureCost: {
+            costPerCall: Decimal;
+        };
+        InsightsBody: {
+            largestCostComponent: string | null;
+            largestCostComponentPercent: string;
+            recommendations: string[];
+        };
+        Interval: {
+            low: Decimal;
+            high: Decimal;
+        };
+        LimitForecast: {
+            limit_usd: Decimal;
+            isReached: boolean;
+            reachedOn: string | null;
+        };
+        LimitForecasts: {
+            daily: components["schemas"]["LimitForecast"] | null;
+            monthly: components["schemas"]["LimitForecast"] | null;
+        };
+        LimitVersions: {
+            daily: Decimal;
+            monthly: Decimal;
+            call: Decimal;
+        };
+        ListedAnomaly: {
+            anomalyId: string;
+            userId: string;
+            /** @enum {unknown} */
+            kind: "call_spike" | "day_spike" | "missing_leg";
+            service: string | null;
+            leg: ("inference" | "speech_recognition" | "speech_synthesis" | "telephony") | null;
+            callId: string | null;
+            /** Format: date */
+            day: string;
+            observed_usd: Decimal;
+            expected_usd: Decimal | null;
+            score: Decimal | null;
+            comparedWith: ("own_calls" | "own_days" | "own_persona_calls" | "persona_calls") | null;
+            comparedCount: Decimal;
+            message: string;
+            /** Format: date-time */
+            occurredAt: string;
+            /** Format: date-time */
+            detectedAt: string;
+            resolvedAt: string | null;
+        };
+        ListedEvent: {
+            source: string;
+            id: string;
+            /** @enum {unknown} */
+            type: "call.charged" | "call.ended" | "call.refunded" | "call.settled" | "call.started" | "cost.recorded" | "cost.voided";
+            /** Format: date-time */
+            time: string;
+            /** Format: date-time */
+            recordedAt: string;
+            service: string | null;
+            operation: string | null;
+            model: string | null;
+            usage: Decimal | null;
+            unit: string | null;
+            unitCost: Decimal | null;
+            totalCost: Decimal;
+            costByService: {
+                [key: string]: Decimal;
+            };
+            amount: Decimal;
+            estimated: boolean;
+            voided: boolean;
+            voids: components["schemas"]["EventReference"] | null;
+            data: Record<string, never> | null;
+        };
+        LiveAlert: {
+            /** @enum {unknown} */
+            type: "alert";
+            alert: Record<string, never> | null;
+        };
+        LiveBudget: {
+            /** @enum {unknown} */
+            type: "budget";
+            budget: components["schemas"]["Budget"];
+        };
+        LiveCall: {
+            callId: string;
+            userId: string;
+            personaId: string | null;
+            /** @enum {unknown} */
+            status: "active" | "completed" | "failed" | "terminated";
+            startedAt: string | null;
+            elapsed_seconds: Decimal;
+            totalCost: Decimal;
+            costByService: {
+                [key: string]: Decimal;
+            };
+            chargedToUser: Decimal;
+            projectedCost: Decimal;
+            version: Decimal;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        LiveChange: {
+            /** @enum {unknown} */
+            type: "call";
+            call: components["schemas"]["LiveCall"];
+        };
+        LivePing: {
+            /** @enum {unknown} */
+            type: "ping";
+        };
+        LivePong: {
+            /** @enum {unknown} */
+            type: "pong";
+        };
+        LiveSnapshot: {
+            /** @enum {unknown} */
+            type: "snapshot";
+            calls: components["schemas"]["LiveCall"][];
+            budget: components["schemas"]["Budget"];
+        };
+        LiveSubscribe: {
+            /** @enum {unknown} */
+            type: "subscribe";
+            calls?: string[] | null;
+        };
+        LiveTicket: {
+            ticket: string;
+            expiresIn_seconds: Decimal;
+        };
+        LiveTicketSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["LiveTicket"];
+        };
+        MonthEnd: {
+            month: string;
+            spendSoFar: Decimal;
+            expectedSpend: Decimal;
+            low: Decimal;
+            high: Decimal;
+        };
+        NewChannel: {
+            channelId: string;
+            /** @enum {unknown} */
+            type: "email" | "sms" | "webhook";
+            address: string;
+            /** @enum {unknown} */
+            state: "disabled" | "unverified" | "verified";
+            reason: string | null;
+            /** Format: date-time */
+            createdAt: string;
+            verifiedAt: string | null;
+            deliveredAt: string | null;
+            failures: Decimal;
+            secret: string | null;
+        };
+        NewChannelSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["NewChannel"];
+        };
+        Period: {
+            /** Format: date-time */
+            start: string;
+            /** Format: date-time */
+            end: string;
+            label: string;
+        };
+        PersonaCost: {
+            personaId: string;
+            calls: Decimal;
+            totalCost: Decimal;
+        };
+        PriceEntered: {
+            /** @enum {unknown} */
+            result: "entered" | "known" | "pending";
+            proposal: components["schemas"]["PriceProposal"] | null;
+        };
+        PriceEnteredSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["PriceEntered"];
+        };
+        PriceEntry: {
+            service: string;
+            operation: string;
+            unit: string;
+            price_usd: number | string;
+            /** @default api */
+            serviceClass?: string;
+            /** @default null */
+            model?: string | null;
+            /** @default 1 */
+            perUnits?: number;
+            /** @default null */
+            effectiveFrom?: string | null;
+            /** @default null */
+            source?: string | null;
+            /** @default false */
+            approve?: boolean;
+        };
+        PriceItem: {
+            id: Decimal;
+            service: string;
+            serviceClass: string;
+            operation: string;
+            model: string;
+            unit: string;
+            price_usd: Decimal;
+            perUnits: Decimal;
+            /** Format: date-time */
+            effectiveFrom: string;
+            /** @enum {unknown} */
+            state: "future" | "in force" | "past";
+            stale: boolean;
+            /** Format: date-time */
+            verifiedAt: string;
+            source: string;
+            setBy: string;
+            /** Format: date-time */
+            createdAt: string;
+        };
+        PriceList: {
+            prices: components["schemas"]["PriceItem"][];
+            pending: components["schemas"]["PriceProposal"][];
+        };
+        PriceListSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["PriceList"];
+        };
+        PriceProposal: {
+            id: Decimal;
+            service: string;
+            serviceClass: string;
+            operation: string;
+            model: string;
+            unit: string;
+            price_usd: Decimal;
+            perUnits: Decimal;
+            /** Format: date-time */
+            effectiveFrom: string;
+            inForcePrice_usd: Decimal;
+            inForcePerUnits: Decimal;
+            change_percent: Decimal | null;
+            /** @enum {unknown} */
+            state: "approved" | "pending" | "rejected" | "replaced";
+            source: string;
+            setBy: string;
+            /** Format: date-time */
+            proposedAt: string;
+            decidedBy: string | null;
+            priceId: Decimal | null;
+        };
+        PriceProposalSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["PriceProposal"];
+        };
+        Proof: {
+            code?: string;
+        };
+        RecommendationBody: {
+            /** @enum {unknown} */
+            kind: "model_choice" | "phrase_caching" | "prepaid_bundle" | "shorter_replies";
+            recommendation: string;
+            saving: Decimal;
+            currentCost: Decimal;
+            newCost: Decimal;
+            computation: string;
+            evidence: components["schemas"]["EvidenceBody"];
+            alternatives: components["schemas"]["AlternativeBody"][];
+        };
+        Recommendations: {
+            userId: string;
+            period: components["schemas"]["Period"];
+            basedOnCalls: Decimal;
+            basedOnEvents: Decimal;
+            recommendations: components["schemas"]["RecommendationBody"][];
+            notes: string[];
+        };
+        RecommendationsSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Recommendations"];
+        };
+        ReconciledDay: {
+            /** Format: date */
+            date: string;
+            differences: Decimal;
+            calls: components["schemas"]["CountedCalls"];
+            totalCost: components["schemas"]["CountedMoney"];
+            charged: components["schemas"]["CountedMoney"];
+            refunded: components["schemas"]["CountedMoney"];
+        };
+        ReconciliationBody: {
+            period: components["schemas"]["Period"];
+            differences: Decimal;
+            archivedEvents: Decimal;
+            days: components["schemas"]["ReconciledDay"][];
+            bills: components["schemas"]["BillsBody"];
+            gaps: components["schemas"]["GapBody"][];
+        };
+        ReconciliationBodySuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ReconciliationBody"];
+        };
+        Recorded: {
+            /** @enum {unknown} */
+            type: "cost.recorded";
+            data: components["schemas"]["CostRecorded"];
+            /** @enum {unknown} */
+            specversion: "1.0";
+            id: string;
+            source: string;
+            /** Format: date-time */
+            time: string;
+            /** @default null */
+            subject?: string | null;
+            /** @default null */
+            timesource?: string | null;
+        };
+        Refunded: {
+            /** @enum {unknown} */
+            type: "call.refunded";
+            data: components["schemas"]["CallRefunded"];
+            /** @enum {unknown} */
+            specversion: "1.0";
+            id: string;
+            source: string;
+            /** Format: date-time */
+            time: string;
+            /** @default null */
+            subject?: string | null;
+            /** @default null */
+            timesource?: string | null;
+        };
+        Requested: {
+            deliveryId: string;
+        };
+        RequestedSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Requested"];
+        };
+        RerateAlert: {
+            userId: string;
+            /** @enum {unknown} */
+            type: "call" | "daily" | "monthly";
+            period: string;
+            threshold_percent: Decimal;
+            limit_usd: Decimal;
+            spendBefore: Decimal;
+            spendAfter: Decimal;
+            late: boolean;
+        };
+        RerateGroup: {
+            costs: Decimal;
+            costBefore: Decimal;
+            costAfter: Decimal;
+            difference: Decimal;
+            name: string;
+        };
+        RerateReport: {
+            dryRun: boolean;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            applied: Decimal;
+            complete: boolean;
+            total: components["schemas"]["RerateSum"];
+            totalCostBefore: Decimal;
+            totalCostAfter: Decimal;
+            marginPercentBefore: string;
+            marginPercentAfter: string;
+            byService: components["schemas"]["RerateGroup"][];
+            byDay: components["schemas"]["RerateGroup"][];
+            users: Decimal;
+            topUsers: components["schemas"]["RerateUser"][];
+            alerts: Decimal;
+            firstAlerts: components["schemas"]["RerateAlert"][];
+        };
+        RerateReportSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["RerateReport"];
+        };
+        RerateSum: {
+            costs: Decimal;
+            costBefore: Decimal;
+            costAfter: Decimal;
+            difference: Decimal;
+        };
+        RerateUser: {
+            costs: Decimal;
+            costBefore: Decimal;
+            costAfter: Decimal;
+            difference: Decimal;
+            userId: string;
+            totalCostBefore: Decimal;
+            totalCostAfter: Decimal;
+            charged: Decimal;
+            refunded: Decimal;
+            marginPercentBefore: string;
+            marginPercentAfter: string;
+        };
+        Spending: {
+            userId: string;
+            period: components["schemas"]["Period"];
+            totalCalls: Decimal;
+            totalDuration_seconds: Decimal;
+            averageDuration_seconds: Decimal;
+            totalCost: Decimal;
+            totalApiCost: Decimal;
+            totalInfrastructureCost: Decimal;
+            totalTransactionCost: Decimal;
+            averageCostPerCall: Decimal;
+            totalCharged: Decimal;
+            totalRefunded: Decimal;
+            totalNetRevenue: Decimal;
+            totalGrossProfit: Decimal;
+            averageMarginPercent: string;
+            costByService: {
+                [key: string]: Decimal;
+            };
+            topPersonas: components["schemas"]["PersonaCost"][];
+            daily: components["schemas"]["DayCost"][];
+        };
+        SpendingSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Spending"];
+        };
+        Started: {
+            /** @enum {unknown} */
+            type: "call.started";
+            data: components["schemas"]["CallStarted"];
+            /** @enum {unknown} */
+            specversion: "1.0";
+            id: string;
+            source: string;
+            /** Format: date-time */
+            time: string;
+            /** @default null */
+            subject?: string | null;
+            /** @default null */
+            timesource?: string | null;
+        };
+        Status: {
+            status: string;
+            /** @default [] */
+            checks?: string[];
+        };
+        StatusSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Status"];
+        };
+        TodaySoFar: {
+            calls: Decimal;
+            cost: Decimal;
+            revenue: Decimal;
+        };
+        Track: {
+            callId: string;
+            /** @default null */
+            userId?: string | null;
+            /** @default null */
+            personaId?: string | null;
+            service: string;
+            operation: string;
+            /** @default null */
+            model?: string | null;
+            usageAmount: number | string;
+            usageUnit: string;
+            /** @default null */
+            unitCost?: (number | string) | null;
+            /** @default null */
+            totalCost?: (number | string) | null;
+            /** @default false */
+            estimated?: boolean;
+            /** @default null */
+            metadata?: Record<string, never> | null;
+            /** @default null */
+            timestamp?: string | number | null;
+        };
+        TransactionCost: {
+            totalFee: Decimal;
+        };
+        UnitSum: {
+            unit: string;
+            usage: Decimal;
+        };
+        Voided: {
+            /** @enum {unknown} */
+            type: "cost.voided";
+            data: components["schemas"]["CostVoided"];
+            /** @enum {unknown} */
+            specversion: "1.0";
+            id: string;
+            source: string;
+            /** Format: date-time */
+            time: string;
+            /** @default null */
+            subject?: string | null;
+            /** @default null */
+            timesource?: string | null;
+        };
+        WantedChannel: {
+            /** @enum {unknown} */
+            type: "email" | "sms" | "webhook";
+            address: string;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type Accepted = components['schemas']['Accepted'];
+export type AcceptedSuccess = components['schemas']['AcceptedSuccess'];
+export type AlertList = components['schemas']['AlertList'];
+export type AlertListSuccess = components['schemas']['AlertListSuccess'];
+export type AlternativeBody = components['schemas']['AlternativeBody'];
+export type Analytics = components['schemas']['Analytics'];
+export type AnalyticsSuccess = components['schemas']['AnalyticsSuccess'];
+export type AnomalyList = components['schemas']['AnomalyList'];
+export type AnomalyListSuccess = components['schemas']['AnomalyListSuccess'];
+export type Attempt = components['schemas']['Attempt'];
+export type Authorization = components['schemas']['Authorization'];
+export type AuthorizationRequest = components['schemas']['AuthorizationRequest'];
+export type AuthorizationSuccess = components['schemas']['AuthorizationSuccess'];
+export type BilledDay = components['schemas']['BilledDay'];
+export type BilledService = components['schemas']['BilledService'];
+export type BillsBody = components['schemas']['BillsBody'];
+export type Budget = components['schemas']['Budget'];
+export type BudgetAlert = components['schemas']['BudgetAlert'];
+export type BudgetChange = components['schemas']['BudgetChange'];
+export type BudgetSuccess = components['schemas']['BudgetSuccess'];
+export type CallCharged = components['schemas']['CallCharged'];
+export type CallCost = components['schemas']['CallCost'];
+export type CallCostSuccess = components['schemas']['CallCostSuccess'];
+export type CallEnded = components['schemas']['CallEnded'];
+export type CallPage = components['schemas']['CallPage'];
+export type CallPageSuccess = components['schemas']['CallPageSuccess'];
+export type CallRefunded = components['schemas']['CallRefunded'];
+export type CallStarted = components['schemas']['CallStarted'];
+export type CallSummary = components['schemas']['CallSummary'];
+export type Channel = components['schemas']['Channel'];
+export type ChannelSuccess = components['schemas']['ChannelSuccess'];
+export type Channels = components['schemas']['Channels'];
+export type ChannelsSuccess = components['schemas']['ChannelsSuccess'];
+export type Charged = components['schemas']['Charged'];
+export type CostBreakdown = components['schemas']['CostBreakdown'];
+export type CostLine = components['schemas']['CostLine'];
+export type CostRecorded = components['schemas']['CostRecorded'];
+export type CostVoided = components['schemas']['CostVoided'];
+export type CountedCalls = components['schemas']['CountedCalls'];
+export type CountedMoney = components['schemas']['CountedMoney'];
+export type Crossing = components['schemas']['Crossing'];
+export type DayCost = components['schemas']['DayCost'];
+export type Deliveries = components['schemas']['Deliveries'];
+export type DeliveriesSuccess = components['schemas']['DeliveriesSuccess'];
+export type Delivery = components['schemas']['Delivery'];
+export type Driver = components['schemas']['Driver'];
+export type Ended = components['schemas']['Ended'];
+export type EventId = components['schemas']['EventId'];
+export type EventPage = components['schemas']['EventPage'];
+export type EventPageSuccess = components['schemas']['EventPageSuccess'];
+export type EventReference = components['schemas']['EventReference'];
+export type EvidenceBody = components['schemas']['EvidenceBody'];
+export type Failure = components['schemas']['Failure'];
+export type Finalize = components['schemas']['Finalize'];
+export type Forecast = components['schemas']['Forecast'];
+export type ForecastSuccess = components['schemas']['ForecastSuccess'];
+export type GapBody = components['schemas']['GapBody'];
+export type InfrastructureCost = components['schemas']['InfrastructureCost'];
+export type InsightsBody = components['schemas']['InsightsBody'];
+export type Interval = components['schemas']['Interval'];
+export type LimitForecast = components['schemas']['LimitForecast'];
+export type LimitForecasts = components['schemas']['LimitForecasts'];
+export type LimitVersions = components['schemas']['LimitVersions'];
+export type ListedAnomaly = components['schemas']['ListedAnomaly'];
+export type ListedEvent = components['schemas']['ListedEvent'];
+export type LiveAlert = components['schemas']['LiveAlert'];
+export type LiveBudget = components['schemas']['LiveBudget'];
+export type LiveCall = components['schemas']['LiveCall'];
+export type LiveChange = components['schemas']['LiveChange'];
+export type LivePing = components['schemas']['LivePing'];
+export type LivePong = components['schemas']['LivePong'];
+export type LiveSnapshot = components['schemas']['LiveSnapshot'];
+export type LiveSubscribe = components['schemas']['LiveSubscribe'];
+export type LiveTicket = components['schemas']['LiveTicket'];
+export type LiveTicketSuccess = components['schemas']['LiveTicketSuccess'];
+export type MonthEnd = components['schemas']['MonthEnd'];
+export type NewChannel = components['schemas']['NewChannel'];
+export type NewChannelSuccess = components['schemas']['NewChannelSuccess'];
+export type Period = components['schemas']['Period'];
+export type PersonaCost = components['schemas']['PersonaCost'];
+export type PriceEntered = components['schemas']['PriceEntered'];
+export type PriceEnteredSuccess = components['schemas']['PriceEnteredSuccess'];
+export type PriceEntry = components['schemas']['PriceEntry'];
+export type PriceItem = components['schemas']['PriceItem'];
+export type PriceList = components['schemas']['PriceList'];
+export type PriceListSuccess = components['schemas']['PriceListSuccess'];
+export type PriceProposal = components['schemas']['PriceProposal'];
+export type PriceProposalSuccess = components['schemas']['PriceProposalSuccess'];
+export type Proof = components['schemas']['Proof'];
+export type RecommendationBody = components['schemas']['RecommendationBody'];
+export type Recommendations = components['schemas']['Recommendations'];
+export type RecommendationsSuccess = components['schemas']['RecommendationsSuccess'];
+export type ReconciledDay = components['schemas']['ReconciledDay'];
+export type ReconciliationBody = components['schemas']['ReconciliationBody'];
+export type ReconciliationBodySuccess = components['schemas']['ReconciliationBodySuccess'];
+export type Recorded = components['schemas']['Recorded'];
+export type Refunded = components['schemas']['Refunded'];
+export type Requested = components['schemas']['Requested'];
+export type RequestedSuccess = components['schemas']['RequestedSuccess'];
+export type RerateAlert = components['schemas']['RerateAlert'];
+export type RerateGroup = components['schemas']['RerateGroup'];
+export type RerateReport = components['schemas']['RerateReport'];
+export type RerateReportSuccess = components['schemas']['RerateReportSuccess'];
+export type RerateSum = components['schemas']['RerateSum'];
+export type RerateUser = components['schemas']['RerateUser'];
+export type Spending = components['schemas']['Spending'];
+export type SpendingSuccess = components['schemas']['SpendingSuccess'];
+export type Started = components['schemas']['Started'];
+export type Status = components['schemas']['Status'];
+export type StatusSuccess = components['schemas']['StatusSuccess'];
+export type TodaySoFar = components['schemas']['TodaySoFar'];
+export type Track = components['schemas']['Track'];
+export type TransactionCost = components['schemas']['TransactionCost'];
+export type UnitSum = components['schemas']['UnitSum'];
+export type Voided = components['schemas']['Voided'];
+export type WantedChannel = components['schemas']['WantedChannel'];
+export type $defs = Record<string, never>;
+export type operations = Record<string, never>;
