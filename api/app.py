@@ -16,6 +16,7 @@ from api.http.limits import expect_nothing
 from api.http.options import ApiOptions
 from api.intake.event_stream import EventStream
 from api.intake.routes import IntakeRoutes
+from api.intake.sources import SourceOwners
 from api.live.routes import LiveRoutes, live_routes
 from api.metrics.refusals import REFUSALS
 from api.metrics.routes import Metrics
@@ -37,6 +38,7 @@ from api.routes.reconciliation import ReconciliationRoutes
 from api.routes.spending import SpendingRoutes
 from api.routes.unsubscribe import UnsubscribeRoutes
 from ledger.budgets.budgets import Budgets
+from ledger.operations.sources import SourceStore
 from ledger.postgres.viewers import ReaderPool
 from ledger.repricing.repricer import Rerater
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
@@ -65,6 +67,7 @@ def build_app(
     *,
     patient: ReaderPool | None = None,
     events: EventStream | None = None,
+    source_owners: SourceOwners | None = None,
     rerater: Rerater | None = None,
     checks: Sequence[Check] = (),
     today: Callable[[], date] = utc_today,
@@ -74,7 +77,8 @@ def build_app(
     """Return the application, which closes the authenticator when it is cleaned up.
 
     `patient` readers serve what takes long, so that it cannot starve the rest; without them the
-    others do. `events` is where reported costs go; without it nothing is taken. `checks` have to
+    others do. `events` is where reported costs go; without it nothing is taken. Without
+    `source_owners` the database keeps whose sources they name. `checks` have to
     hold, besides a current schema, for `/ready` to say yes. The caller closes what it passed.
     Without `feed_from`, where brokers are, or `rerater`, for late prices, these routes answer 503.
     """
@@ -88,16 +92,14 @@ def build_app(
         *health.routes(),
         *(() if options.metrics_apart else metrics.routes()),
         *Dashboard(options.dashboard).routes(),
-        *Calls(readers).routes(),
-        *CallLists(readers).routes(),
-        *SpendingRoutes(readers, today).routes(),
+        *_costs(readers, today),
         *_decisions(readers, patient or readers, budgets, now),
         *budget_routes.routes(),
         *AuthorizationRoutes(budgets, options.limits, now).routes(),
         *Exports(patient or readers, options.limits, today, gate.refusals.count).routes(),
         *EveryoneRoutes(readers, today).routes(),
         *ReconciliationRoutes(patient or readers, today).routes(),
-        *IntakeRoutes(events, options.limits, now).routes(),
+        *IntakeRoutes(events, source_owners or SourceStore(readers), options.limits, now).routes(),
         *live.routes(),
         *_channels(readers, options),
         *PriceRoutes(readers, rerater, options.limits, now).routes(),
@@ -127,6 +129,15 @@ def _channels(readers: ReaderPool, options: ApiOptions) -> tuple[Route, ...]:
     """Return the routes of notification channels and of the links in their mails."""
     unsubscribing = UnsubscribeRoutes(readers, options.limits)
     return (*ChannelRoutes(readers, options).routes(), *unsubscribing.routes())
+
+
+def _costs(readers: ReaderPool, today: Callable[[], date]) -> tuple[Route, ...]:
+    """Return the routes of what calls cost: one call, lists of them, a user's spending."""
+    return (
+        *Calls(readers).routes(),
+        *CallLists(readers).routes(),
+        *SpendingRoutes(readers, today).routes(),
+    )
 
 
 def _decisions(

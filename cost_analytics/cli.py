@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "epoch": "show the ledger's epochs, or raise it after a point-in-time recovery",
     "prices": "show the price catalogue, or add to it from a file",
     "bills": "keep vendors' bills, to be compared with what was recorded",
+    "sources": "show which service may send events of a source over HTTP, or change it",
     "gaps": "show records that Kafka lost before they were counted, or send them again",
     "dlq": "show the refused events, or send them again",
 }

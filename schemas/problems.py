@@ -16,6 +16,7 @@ ProblemCode = Literal[
     "too_large",  # more bytes than one event may have
     "unauthorized",  # no bearer token, or one that is not valid
     "forbidden",  # another user's, or it does not exist: the two look alike on purpose
+    "foreign_source",  # an event of a source that belongs to another service
     "call_finished",  # the call has ended or was charged, so it cannot start any more
     "price_conflict",  # the catalogue has another price, or the proposal was decided otherwise
     "not_found",  # no such route, or no such proposal

@@ -11,18 +11,18 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple, TypeVar, get_args
-from urllib.parse import quote
 from uuid import uuid4
 
 import msgspec
 
 from api.intake.event_stream import Emitted
+from api.intake.sources import source_of
 from ledger.prices.names import standard_unit
 from schemas.cloudevents import RECEIVER, Window, decode
 from schemas.events import EventReference, Unit
 from schemas.intake import Finalize, Moment, Track
 from schemas.jsonio import flaw_in_json
-from schemas.numbers import Number, read_number
+from schemas.numbers import read_number
 from schemas.refusals import Refused
 
 T = TypeVar("T")
@@ -58,9 +58,6 @@ class Checked(NamedTuple):
 def tracked(body: bytes, sender: Sender) -> Checked:
     """Return the `cost.recorded` that a body stands for; raises Refused."""
     said = _decoded(_track, body)
-    _refuse_no_number(
-        usageAmount=said.usage_amount, unitCost=said.unit_cost, totalCost=said.total_cost
-    )
     unit = standard_unit(said.usage_unit)
     if unit not in _UNITS:
         raise Refused("invalid_event", f"`usageUnit` must be one of {', '.join(_UNITS)}.")
@@ -86,7 +83,6 @@ def tracked(body: bytes, sender: Sender) -> Checked:
 def finalized(call_id: str, body: bytes, sender: Sender) -> list[Checked]:
     """Return the end of a call and its charge, where the body has one; raises Refused."""
     said = _decoded(_finalize, body)
-    _refuse_no_number(duration_seconds=said.duration_seconds, amount=said.amount, fee=said.fee)
     if said.call_id not in {None, call_id}:
         raise Refused("invalid_event", "`callId` is not the call that the path names.")
     if said.fee is not None and said.amount is None:
@@ -158,13 +154,6 @@ def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise Refused("invalid_event", "A number in the body cannot be read.") from None
 
 
-def _refuse_no_number(**fields: Number | None) -> None:
-    """Refuse a number that JSON cannot hold, and so no event either."""
-    for name, value in fields.items():
-        if isinstance(value, Decimal) and not value.is_finite():
-            raise Refused("invalid_event", f"`{name}` is not a finite number.")
-
-
 def _moment(said: Moment | None) -> datetime | None:
     if not isinstance(said, int):
         return said
@@ -196,7 +185,7 @@ def _event(
     envelope = {
         "specversion": "1.0",
         "id": _fitting(event_id),
-        "source": _fitting(f"/api/costs/{way}/{quote(sender.user_id, safe='')}"),
+        "source": _fitting(source_of(way, sender.user_id)),
         "type": kind,
         "subject": data["callId"],
         "time": sender.now if at is None else _utc(at),

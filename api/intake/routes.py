@@ -10,13 +10,14 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from api.http.access import CALLER, Access, Route
+from api.http.access import CALLER, Access, Caller, Route
 from api.http.limits import read_body
 from api.http.options import Limits
 from api.http.problems import invalid_parameter, refused, unavailable
 from api.http.replies import reply
 from api.intake.event_stream import EventStream, StreamUnavailableError
 from api.intake.events import Checked, Sender, batch, binary, finalized, structured, tracked
+from api.intake.sources import SourceGuard, SourceOwners
 from api.openapi.operations import JSON, Operation, Parameter, Topic
 from schemas.cloudevents import Envelope
 from schemas.events import DATA_TYPES
@@ -99,9 +100,14 @@ class IntakeRoutes:
     """The routes for services that report costs; without a stream they answer 503."""
 
     def __init__(
-        self, stream: EventStream | None, limits: Limits, now: Callable[[], datetime]
+        self,
+        stream: EventStream | None,
+        owners: SourceOwners,
+        limits: Limits,
+        now: Callable[[], datetime],
     ) -> None:
         self._stream = stream
+        self._sources = SourceGuard(owners)
         self._limits = limits
         self._now = now
 
@@ -127,9 +133,12 @@ class IntakeRoutes:
         return await self._accept(lambda: finalized(call_id, body, sender))
 
     async def events(self, request: web.Request) -> web.Response:
-        """Take a CloudEvent or a batch of them, in any of the three content modes of HTTP."""
+        """Take a CloudEvent or a batch of them, in any of the three content modes of HTTP.
+
+        A source belongs to the service that first sent under it: 403 for any other service.
+        """
         body = await read_body(request, self._limits, self._limits.batch_bytes)
-        return await self._accept(lambda: self._cloudevents(request, body))
+        return await self._accept(lambda: self._cloudevents(request, body), request[CALLER])
 
     def _cloudevents(self, request: web.Request, body: bytes) -> list[Checked]:
         now, content_type = self._now(), request.content_type
@@ -142,14 +151,21 @@ class IntakeRoutes:
             return batch(body, self._limits.batch_events, now)
         return [structured(body, now)]
 
-    async def _accept(self, checked: Callable[[], Sequence[Checked]]) -> web.Response:
-        """Answer 202 once the stream has every event; raises the Problem 400 or 503."""
+    async def _accept(
+        self, checked: Callable[[], Sequence[Checked]], named_by: Caller | None = None
+    ) -> web.Response:
+        """Answer 202 once the stream has every event; raises the Problem 400, 403 or 503.
+
+        `named_by` is the caller where the caller has named the sources.
+        """
         if self._stream is None:
             raise unavailable("The event stream")
         try:
             events = checked()
         except Refused as refusal:
             raise refused(refusal) from None
+        if named_by is not None:
+            await self._sources.check(named_by, [event.reference.source for event in events])
         try:
             await self._stream.put([event.emitted for event in events])
         except StreamUnavailableError as error:

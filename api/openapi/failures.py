@@ -41,7 +41,7 @@ FAILURES: Final[Mapping[int, Failed]] = {
     403: Failed(
         "Forbidden",
         "It is somebody else's, or it does not exist: the two look alike.",
-        ("forbidden",),
+        ("forbidden", "foreign_source"),
     ),
     404: Failed("NotFound", "There is no such thing.", ("not_found",)),
     408: Failed("RequestTimeout", "The body did not arrive in time.", ("request_timeout",)),

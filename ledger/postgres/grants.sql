@@ -50,6 +50,7 @@ SELECT * FROM (VALUES
     ('dead_letter_counts',     'SIU',  '-',    'SIU',  '-',    '-',    'S'),
     ('vendor_bills',           '-',    '-',    'SIU',  'S',    'S',    '-'),
     ('vendor_bill_lines',      '-',    '-',    'SI',   'S',    'S',    '-'),
+    ('event_sources',          '-',    '-',    'SIU',  'SI',   '-',    '-'),
     ('month_seals',            'SU',   'S',    'SIUD', '-',    '-',    '-'),
     ('sealed_calls',           'S',    'S',    'SID',  'S',    'S',    '-'),
     ('sealed_spend',           'S',    '-',    'SID',  '-',    '-',    '-'),

@@ -6,7 +6,7 @@ Whatever is asked, the answer is held against the interface's own document.
 import asyncio
 import json
 import time as clock
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -24,6 +24,7 @@ from api.http.jwks import key_source
 from api.http.options import ApiOptions
 from api.http.serving import serving
 from api.intake.event_stream import EventStream
+from api.intake.sources import SourceOwners
 from api.routes.health import Check
 from ledger.postgres.database import Pool
 from ledger.postgres.viewers import ReaderPool, reader_pool
@@ -57,6 +58,18 @@ def token(
 def authenticator(**rules: Any) -> Authenticator:
     """Return what accepts the tokens above."""
     return Authenticator(key_source(secret=SECRET), TokenRules(**rules))
+
+
+class FirstOwners:
+    """Keeps in memory who first sent under a source."""
+
+    def __init__(self, **owned: str) -> None:
+        self.owned = owned
+        self.reads = 0
+
+    async def owners(self, subject: str, sources: Collection[str]) -> Mapping[str, str]:
+        self.reads += 1
+        return {source: self.owned.setdefault(source, subject) for source in sources}
 
 
 @dataclass(frozen=True)
@@ -143,6 +156,7 @@ async def served(
     checks: tuple[Check, ...] = (),
     today: date | None = None,
     events: EventStream | None = None,
+    source_owners: SourceOwners | None = None,
     rerater: Rerater | None = None,
 ) -> AsyncIterator[Api]:
     """Serve the application; without readers nothing that it does may reach a database."""
@@ -152,6 +166,7 @@ async def served(
         verifier or authenticator(),
         options,
         events=events,
+        source_owners=source_owners or (None if readers else FirstOwners()),
         rerater=rerater,
         checks=checks,
         today=lambda: today or utc_today(),

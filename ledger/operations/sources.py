@@ -1,0 +1,68 @@
+"""Who owns a source of events that come over HTTP: the service that first sent under it.
+
+An identity is (source, id), and the first content of an identity counts. So a service that could
+write under another's source could keep that one's costs from being counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
+from ledger.postgres.viewers import ReaderPool, Viewer
+
+_SQL: Final = statements("operations/sources")
+
+SOURCES_MOST: Final = 1_000
+"""So many sources one service may own; an operator may give it more."""
+LISTED_MAX: Final = 100_000
+
+
+class OwnedSource(NamedTuple):
+    """A source, and the service that owns it."""
+
+    source: str
+    subject: str
+    owned_since: datetime
+
+
+class SourceStore:
+    """The owners of sources. Every method raises StoreUnavailableError."""
+
+    def __init__(self, readers: ReaderPool) -> None:
+        self._readers = readers
+
+    async def owners(self, subject: str, sources: Collection[str]) -> dict[str, str]:
+        """Return who owns each of the sources; those without an owner become the subject's.
+
+        Left out are sources that have none because the subject owns SOURCES_MOST already.
+        """
+        async with self._readers.reading(Viewer(subject)) as connection:
+            owners = await _owners(connection, sources)
+        new = [source for source in sources if source not in owners]
+        if not new:
+            return owners
+        async with self._readers.writing(Viewer(subject)) as connection:
+            await connection.execute(_SQL["claim"], subject, new, SOURCES_MOST)
+            # Another service may have been first: this statement sees what that one committed.
+            return owners | await _owners(connection, new)
+
+
+async def _owners(connection: Connection, sources: Collection[str]) -> dict[str, str]:
+    rows = await connection.fetch(_SQL["owners"], list(sources))
+    return {row["source"]: row["subject"] for row in rows}
+
+
+async def list_sources(connection: Connection, subject: str | None = None) -> list[OwnedSource]:
+    """Return sources by their owners, at most LISTED_MAX of them; of one owner if it is named."""
+    rows = await connection.fetch(_SQL["list"], subject, LISTED_MAX)
+    return [OwnedSource(*row) for row in rows]
+
+
+async def give_source(connection: Connection, source: str, subject: str) -> str | None:
+    """Make a service the owner of a source; returns the owner before."""
+    before: str | None = await connection.fetchval(_SQL["give"], source, subject)
+    return before

@@ -1,0 +1,127 @@
+"""No service writes under another's source or idempotency keys, and an operator can change owners."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from cost_analytics.cli import main
+from ledger.operations import sources
+from tests.support.api import Answer, Api, served_from, token
+from tests.support.events import Plain, cost
+from tests.support.intake import EVENTS, FINALIZE, TRACK, Stream, identities
+from tests.support.ledger_rows import rows
+from tests.support.live import ago
+
+TRACKED = {"callId": "c", "userId": "u", "service": "twilio", "operation": "voice", "usageAmount": 1,
+           "usageUnit": "minutes"}  # fmt: skip
+
+
+@pytest.fixture
+def stream() -> Stream:
+    return Stream()
+
+
+@pytest.fixture
+async def api(stream: Stream, database_url: str) -> AsyncIterator[Api]:
+    async with served_from(database_url, events=stream) as api:
+        yield api
+
+
+async def post(api: Api, path: str, body: object, service: str, **headers: str) -> Answer:
+    bearer = token(service, role="service")
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await api.ask("POST", path, bearer=bearer, body=body, headers=named)
+
+
+def event(source: str, event_id: str = "1") -> Plain:
+    plain = cost(source=source, id=event_id, time=ago(seconds=5))
+    return {**plain, "time": plain["time"].isoformat()}
+
+
+async def test_a_source_belongs_to_the_first_service(api: Api, stream: Stream) -> None:
+    assert (await post(api, EVENTS, event("/emitters/7"), "first")).status == 202
+    for body in (event("/emitters/7", "2"), [event("/mine"), event("/emitters/7", "3")]):
+        refused = await post(api, EVENTS, body, "second")
+        assert (refused.status, refused.code) == (403, "foreign_source")
+        assert "Send under a source of your own" in refused.json["error"]
+    assert len(stream.events) == 1, "nothing of a refused batch is sent"
+    assert (await post(api, EVENTS, [event("/emitters/7", "4")], "first")).status == 202
+    binary = {"ce_specversion": "1.0", "ce_type": "cost.recorded", "ce_id": "5", "ce_source": "/emitters/7",
+              "ce_time": event("x")["time"]}  # fmt: skip
+    assert (await post(api, EVENTS, cost()["data"], "second", **binary)).status == 403
+    admin = await api.ask(
+        "POST", EVENTS, bearer=token("root", role="admin"), body=event("/emitters/7")
+    )
+    assert admin.status == 202
+
+
+async def test_keys_of_two_services_never_meet(api: Api, stream: Stream) -> None:
+    for service in ("first", "second"):
+        for path, body in ((TRACK, TRACKED), (FINALIZE, {"duration_seconds": 1})):
+            answer = await post(api, path, body, service, Idempotency_Key="k")
+            assert answer.status == 202
+    assert len(identities(stream)) == len(stream.events) == 4
+    for source in ("/api/costs/track/first", "/api/costs/finalize/first", "/api/costs/track/new"):
+        forged = await post(api, EVENTS, event(source, "k"), "second")
+        assert (forged.status, forged.code) == (403, "foreign_source")
+    assert len(stream.events) == 4
+
+
+async def test_of_services_that_race_for_a_source_one_gets_it(
+    stream: Stream, database_url: str
+) -> None:
+    async with (
+        served_from(database_url, events=stream) as one,
+        served_from(database_url, events=stream) as other,
+    ):
+        for number in range(10):
+            answers = await asyncio.gather(
+                *(
+                    post(api, EVENTS, event(f"/race/{number}", str(n)), f"s{n}")
+                    for n, api in enumerate((one, other) * 2)
+                )
+            )
+            assert sorted(answer.status for answer in answers) == [202, 403, 403, 403]
+    assert len(stream.events) == 10
+
+
+async def test_a_service_owns_a_limited_number_of_sources(
+    api: Api, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "SOURCES_MOST", 3)
+    assert (await post(api, EVENTS, [event(f"/s/{n}") for n in range(3)], "first")).status == 202
+    refused = await post(api, EVENTS, event("/s/4"), "first")
+    assert (refused.status, refused.code) == (403, "foreign_source")
+    assert (await post(api, EVENTS, event("/s/1", "2"), "first")).status == 202
+    assert (await post(api, EVENTS, event("/s/4"), "second")).status == 202
+    assert len(stream.events) == 5
+
+
+async def test_an_operator_shows_and_changes_owners(
+    api: Api, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+    async def said(*words: str) -> str:
+        assert await asyncio.to_thread(main, ["sources", *words]) == 0
+        return capsys.readouterr().out
+
+    assert await said("list") == "No sources.\n"
+    assert (await post(api, EVENTS, event("/s"), "first")).status == 202
+    assert (await said("list", "--subject", "first")).startswith("/s  first  since 20")
+    assert await said("list", "--subject", "second") == "No sources.\n"
+    assert (await post(api, EVENTS, event("/s", "2"), "second")).status == 403
+    assert await said("give", "/s", "--subject", "second") == (
+        "/s belongs to second; it belonged to first.\n"
+    )
+    assert (await post(api, EVENTS, event("/s", "2"), "second")).status == 202
+    assert await said("give", "/kafka", "--subject", "nobody") == "/kafka belongs to nobody.\n"
+    assert (await post(api, EVENTS, event("/kafka"), "second")).status == 403
+    assert await asyncio.to_thread(main, ["sources", "give", "", "--subject", "a"]) == 1
+    assert "SOURCE must have 1 to 255 characters." in capsys.readouterr().err
+    async with rows(database_url) as ledger:
+        owned = await ledger.connection.fetch(
+            "SELECT source, subject FROM event_sources ORDER BY 1"
+        )
+    assert [tuple(row) for row in owned] == [("/kafka", "nobody"), ("/s", "second")]
