@@ -48,4 +48,5 @@ def read_number(kind: Any, value: Any) -> int | Decimal:
     """
     if kind is not Number:
         raise NotImplementedError(kind.__name__)
-    return number_from(value)
+    found = type(value)
+    return value if found is Decimal or found is int else number_from(value)
