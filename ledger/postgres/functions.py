@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
 from functools import cache
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from ledger.postgres.database import Connection
 from ledger.postgres.rights import RIGHTS
-from ledger.postgres.statements import statements
+from ledger.postgres.statements import Statement, Statements, statements
 
 _SQL: Final = statements("postgres/functions")
 _SCHEMA: Final = "cost_analytics_reads"
@@ -46,20 +44,22 @@ class Read(NamedTuple):
     name: str
     statement: str
     owner: str
-    parameters: int
+    places: int
+    parameters: tuple[str, ...]
 
     @property
-    def call(self) -> str:
-        """How the function is called."""
-        places = ", ".join(f"${place}" for place in range(1, self.parameters + 2))
-        return _fill("call", name=f"{_SCHEMA}.{self.name}", arguments=places)
+    def call(self) -> Statement:
+        """How the function is called; `bind` leaves the viewer out."""
+        places = ", ".join(f"${place}" for place in range(1, self.places + 2))
+        text = _fill("call", name=f"{_SCHEMA}.{self.name}", arguments=places)
+        return Statement(text, self.parameters)
 
 
 @cache
-def reads(topic: str) -> Mapping[str, str]:
+def reads(topic: str) -> Statements:
     """Return how the functions of a topic are called, by the name of their statement."""
     owner, names = _READS[topic]
-    return MappingProxyType({name: _read(topic, name, owner).call for name in names})
+    return Statements({name: _read(topic, name, owner).call for name in names})
 
 
 def all_reads() -> list[Read]:
@@ -70,8 +70,9 @@ def all_reads() -> list[Read]:
 def _read(topic: str, name: str, owner: str) -> Read:
     statement = statements(topic)[name]
     digest = _digest(statement)
-    parameters = max((int(place) for place in _PLACE.findall(statement)), default=0)
-    return Read(f"{topic.replace('/', '_')}_{name}_{digest}", statement, owner, parameters)
+    places = max((int(place) for place in _PLACE.findall(statement)), default=0)
+    parameters = statements(topic).parameters(name)
+    return Read(f"{topic.replace('/', '_')}_{name}_{digest}", statement, owner, places, parameters)
 
 
 async def functions_are_installed(connection: Connection) -> bool:

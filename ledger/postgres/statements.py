@@ -1,33 +1,113 @@
 """Loads named SQL statements from `.sql` files; a capability keeps its file beside its modules.
 
-A file holds statements, each headed by `-- name: some_name` and a sentence or two of comment.
+A file holds statements, each headed by `-- name: some_name` and a sentence or two of comment. A
+statement names its parameters, `:call_id`; they become `$1`, `$2` … when the file is loaded.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
-from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
-_HEADER = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_HEADER: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_TOKEN: Final = re.compile(
+    r"""
+    --[^\n]*                                          # comments, texts and quoted names stay
+    | /\*(?:(?!/\*).)*?\*/
+    | (?<!\w)[Ee]'(?:[^'\\]|\\.|'')*'
+    | '[^']*'
+    | "[^"]*"
+    | (?<![\w$])\$(?P<tag>(?:[A-Za-z_]\w*)?)\$.*?\$(?P=tag)\$
+    | (?P<unclosed>/\*|'|")
+    | (?<![\w$])(?P<place>\$\d+)
+    | (?<![:\w]):(?P<name>[A-Za-z_]\w*)               # no cast, no slice of an array
+    """,
+    re.VERBOSE | re.DOTALL,
+)
 
 
-def parse(text: str) -> dict[str, str]:
-    """Split the text of a file into statements by name; raises ValueError for a doubled name."""
+class Statement(NamedTuple):
+    """The text of a statement as PostgreSQL takes it, and the names of its parameters in order."""
+
+    text: str
+    parameters: tuple[str, ...] = ()
+
+
+class Statements(Mapping[str, str]):
+    """The texts of statements by name."""
+
+    def __init__(self, statements: Mapping[str, Statement]) -> None:
+        self._statements = dict(statements)
+
+    def __getitem__(self, name: str) -> str:
+        return self._statements[name].text
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._statements)
+
+    def __len__(self) -> int:
+        return len(self._statements)
+
+    def parameters(self, name: str) -> tuple[str, ...]:
+        """Return the names of a statement's parameters, in the order of their places."""
+        return self._statements[name].parameters
+
+    def bind(self, name: str, /, **values: Any) -> tuple[Any, ...]:
+        """Return the text of a statement and then its arguments, for `connection.fetch(*…)`.
+
+        Raises TypeError unless each parameter of the statement has a value, and nothing else has.
+        """
+        text, parameters = self._statements[name]
+        arguments = [values[parameter] for parameter in parameters if parameter in values]
+        if not len(arguments) == len(parameters) == len(values):
+            wanted, given = ", ".join(parameters), ", ".join(values)
+            raise TypeError(f"the statement {name} takes ({wanted}), not ({given})")
+        return (text, *arguments)
+
+
+def parse(text: str) -> dict[str, Statement]:
+    """Split the text of a file into statements by name.
+
+    Raises ValueError for a doubled name and for a statement that cannot be translated.
+    """
     _, *parts = _HEADER.split(text)
     names, bodies = parts[::2], parts[1::2]
     if len(set(names)) != len(names):
         raise ValueError("two SQL statements have the same name")
-    return {name: body.strip() for name, body in zip(names, bodies, strict=True)}
+    return {name: translate(body.strip()) for name, body in zip(names, bodies, strict=True)}
+
+
+def translate(text: str) -> Statement:
+    """Give the named parameters of a statement places, in the order of their first appearance.
+
+    Raises ValueError where a text or a comment is not closed, a comment holds another one, or
+    parameters are partly named and partly `$1`.
+    """
+    places: dict[str, str] = {}
+    numbered: list[str] = []
+
+    def replace(token: re.Match[str]) -> str:
+        if unclosed := token["unclosed"]:
+            raise ValueError(f"{unclosed} is not closed, or comments are nested: {text}")
+        if place := token["place"]:
+            numbered.append(place)
+        name = token["name"]
+        return places.setdefault(name, f"${len(places) + 1}") if name else token[0]
+
+    translated = _TOKEN.sub(replace, text)
+    if places and numbered:
+        raise ValueError(f"a statement has both :{next(iter(places))} and {numbered[0]}: {text}")
+    return Statement(translated, tuple(places))
 
 
 @cache
-def statements(topic: str) -> Mapping[str, str]:
+def statements(topic: str) -> Statements:
     """Return the statements of a file by name.
 
     `operations/gaps` is `ledger/operations/gaps.sql`.
     """
     path = files("ledger") / f"{topic}.sql"
-    return MappingProxyType(parse(path.read_text(encoding="utf-8")))
+    return Statements(parse(path.read_text(encoding="utf-8")))

@@ -1,0 +1,106 @@
+"""Statements name their parameters, which become places when a file is loaded."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from ledger.postgres.statements import Statement, Statements, parse, statements, translate
+
+
+def test_names_take_places_in_the_order_of_their_first_appearance() -> None:
+    text = "SELECT :late, :early WHERE call_id = ANY (:call_ids) AND at BETWEEN :early AND :late"
+    assert translate(text) == Statement(
+        "SELECT $1, $2 WHERE call_id = ANY ($3) AND at BETWEEN $2 AND $1",
+        ("late", "early", "call_ids"),
+    )
+
+
+def test_a_name_that_begins_like_another_one_is_another_parameter() -> None:
+    assert translate("SELECT :day, :day_2, :days") == Statement(
+        "SELECT $1, $2, $3", ("day", "day_2", "days")
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "translated"),
+    [
+        ("SELECT :ids::text::bigint[], 1::int", "SELECT $1::text::bigint[], 1::int"),
+        ("SELECT ':name', :ids", "SELECT ':name', $1"),
+        ("SELECT 'it''s :name', :ids", "SELECT 'it''s :name', $1"),
+        (r"SELECT E'it\'s :name', :ids", r"SELECT E'it\'s :name', $1"),
+        (r"SELECT 'a\', :ids, ':name'", r"SELECT 'a\', $1, ':name'"),
+        ('SELECT "a:name", :ids', 'SELECT "a:name", $1'),
+        ("-- the user's :name\nSELECT :ids", "-- the user's :name\nSELECT $1"),
+        ("/* a ' :name\n * $1 */ SELECT :ids", "/* a ' :name\n * $1 */ SELECT $1"),
+        ("SELECT :ids -- :name", "SELECT $1 -- :name"),
+        ("DO $$ BEGIN a := :name; END $$; :ids", "DO $$ BEGIN a := :name; END $$; $1"),
+        ("$a$ ':name $$ :name $a$ :ids", "$a$ ':name $$ :name $a$ $1"),
+        ("f(named := :ids, other =>:ids)", "f(named := $1, other =>$1)"),
+        ("SELECT a[1:two], a[one:two], :ids", "SELECT a[1:two], a[one:two], $1"),
+    ],
+)
+def test_what_is_no_parameter_stays(text: str, translated: str) -> None:
+    assert translate(text) == Statement(translated, ("ids",))
+
+
+def test_a_statement_with_places_keeps_its_text() -> None:
+    assert translate("SELECT $2::text, $1") == Statement("SELECT $2::text, $1")
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("SELECT $1, :name", r"both :name and \$1"),
+        ("SELECT 'open, :name", "' is not closed"),
+        ('SELECT "open, :name', '" is not closed'),
+        ("SELECT /* open :name", r"/\* is not closed"),
+        ("SELECT /* a /* b */ ' */ :name", r"/\* is not closed, or comments are nested"),
+    ],
+)
+def test_a_statement_that_cannot_be_translated_is_refused(text: str, error: str) -> None:
+    with pytest.raises(ValueError, match=error):
+        translate(text)
+
+
+def test_a_file_holds_no_name_twice() -> None:
+    with pytest.raises(ValueError, match="same name"):
+        parse("-- name: one\nSELECT 1\n-- name: one\nSELECT 2")
+
+
+SQL = Statements(parse("-- name: due\nSELECT :most, :before, :most\n-- name: all\nSELECT 1"))
+
+
+def test_arguments_are_given_by_name_and_come_in_the_order_of_the_places() -> None:
+    assert SQL.bind("due", before=3, most=5) == ("SELECT $1, $2, $1", 5, 3)
+    assert SQL.bind("all") == ("SELECT 1",)
+    assert SQL.parameters("due") == ("most", "before")
+
+
+@pytest.mark.parametrize(
+    "values", [{}, {"most": 1}, {"most": 1, "since": 2}, {"most": 1, "before": 2, "since": 3}]
+)
+def test_a_missing_or_unknown_argument_is_refused(values: dict[str, int]) -> None:
+    given = ", ".join(values)
+    with pytest.raises(TypeError, match=rf"due takes \(most, before\), not \({given}\)"):
+        SQL.bind("due", **values)
+
+
+def test_an_argument_of_a_statement_without_parameters_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"all takes \(\), not \(most\)"):
+        SQL.bind("all", most=1)
+
+
+def test_the_text_of_a_statement_stays_the_same_object() -> None:
+    first, *_ = SQL.bind("due", before=1, most=2)
+    second, *_ = SQL.bind("due", before=3, most=4)
+    assert first is second is SQL["due"]
+
+
+def test_every_statement_of_the_ledger_is_translated() -> None:
+    ledger = Path(str(files("ledger")))
+    topics = [path.relative_to(ledger).with_suffix("") for path in ledger.glob("*/*.sql")]
+    assert len(topics) > 30
+    assert all(len(statements(topic.as_posix())) for topic in topics)
