@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 _SALT: Final = b"cost-analytics viewer"
@@ -24,6 +24,11 @@ class Viewer(NamedTuple):
 
     user_id: str
     reads_all: bool = False
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The arguments of a statement that restricts its rows to a viewer."""
+        return {"viewer_id": self.user_id, "reads_all": self.reads_all}
 
 
 class NoPasswordError(Exception):

@@ -52,13 +52,15 @@ async def known_identities(
     connection: Connection, identities: Sequence[str]
 ) -> list[tuple[int, int]]:
     """Return (index into `identities`, recorded fingerprint) of those recorded before."""
-    rows = await connection.fetch(_SQL["known_identities"], joined_texts(identities))
+    rows = await connection.fetch(
+        *_SQL.bind("known_identities", identities=joined_texts(identities))
+    )
     return [(row[0] - 1, row[1]) for row in rows]
 
 
 async def read_calls(connection: Connection, call_ids: Sequence[str]) -> dict[str, Call]:
     """Return those of the calls that exist, as last committed."""
-    rows = await connection.fetch(_SQL["calls"], joined_texts(call_ids))
+    rows = await connection.fetch(*_SQL.bind("calls", call_ids=joined_texts(call_ids)))
     return {row["call_id"]: call_of(dict(row)) for row in rows}
 
 
@@ -67,8 +69,8 @@ async def lock_calls(connection: Connection, call_ids: Sequence[str]) -> dict[st
 
     One that does not exist is made, with version 0, to be locked too.
     """
-    await connection.execute(_SQL["place_calls"], joined_texts(call_ids))
-    rows = await connection.fetch(_SQL["lock_calls"], joined_texts(call_ids))
+    await connection.execute(*_SQL.bind("place_calls", call_ids=joined_texts(call_ids)))
+    rows = await connection.fetch(*_SQL.bind("lock_calls", call_ids=joined_texts(call_ids)))
     return {row["call_id"]: call_of(dict(row)) for row in rows}
 
 
@@ -76,7 +78,7 @@ async def drop_unused(connection: Connection, known: Iterable[Call], folded: Fol
     """Remove calls that `lock_calls` made and no event changed."""
     unused = [c.call_id for c in known if c.version == 0 and c.call_id not in folded.changed]
     if unused:
-        await connection.execute(_SQL["drop_placed_calls"], joined_texts(unused))
+        await connection.execute(*_SQL.bind("drop_placed_calls", call_ids=joined_texts(unused)))
 
 
 def call_of(row: Mapping[str, Any]) -> Call:
@@ -95,7 +97,7 @@ def call_of(row: Mapping[str, Any]) -> Call:
 async def read_held(connection: Connection, call_ids: Sequence[str]) -> dict[str, list[Event]]:
     """Return the events held for these calls."""
     held: dict[str, list[Event]] = {}
-    for row in await connection.fetch(_SQL["held_events"], joined_texts(call_ids)):
+    for row in await connection.fetch(*_SQL.bind("held_events", call_ids=joined_texts(call_ids))):
         held.setdefault(row["call_id"], []).append(unpack(row["event"]))
     return held
 
@@ -109,7 +111,7 @@ async def read_voidable(
     """
     identities, call_ids = zip(*targets, strict=True)
     rows = await connection.fetch(
-        _SQL["voidable"], joined_texts(identities), joined_texts(call_ids)
+        *_SQL.bind("voidable", identities=joined_texts(identities), call_ids=joined_texts(call_ids))
     )
     costs = {
         row["identity"]: CountedCost(
@@ -124,7 +126,9 @@ async def read_calls_without_details(
     connection: Connection, call_ids: Iterable[str]
 ) -> frozenset[str]:
     """Return those of the calls with archived costs whose details are no longer kept."""
-    rows = await connection.fetch(_SQL["calls_without_details"], joined_texts(list(call_ids)))
+    rows = await connection.fetch(
+        *_SQL.bind("calls_without_details", call_ids=joined_texts(list(call_ids)))
+    )
     return frozenset(row["call_id"] for row in rows)
 
 
@@ -145,12 +149,19 @@ async def write(connection: Connection, folded: Folded, recorded_at: datetime) -
         pieces = chain.from_iterable(map(_row, folded.entries))
         await _copy(connection, "call_cost_events", ENTRY_COLUMNS, pieces)
     if folded.processors:
-        await connection.execute(_SQL["name_processors"], joined_texts(sorted(folded.processors)))
+        await connection.execute(
+            *_SQL.bind("name_processors", processors=joined_texts(sorted(folded.processors)))
+        )
     if folded.released:
-        await connection.execute(_SQL["release"], joined_texts(folded.released))
+        await connection.execute(*_SQL.bind("release", identities=joined_texts(folded.released)))
     if folded.held:
-        held = [(event.data.call_id, event.identity, pack(event)) for event in folded.held]
-        await connection.execute(_SQL["hold"], *map(any_array, _columns(held)))
+        hold = _SQL.bind(
+            "hold",
+            call_ids=any_array(event.data.call_id for event in folded.held),
+            identities=any_array(event.identity for event in folded.held),
+            events=any_array(pack(event) for event in folded.held),
+        )
+        await connection.execute(*hold)
 
 
 async def _copy_identities(connection: Connection, rows: Iterable[bytes]) -> None:
@@ -182,31 +193,27 @@ async def _write_calls(connection: Connection, folded: Folded, recorded_at: date
         whole = calls  # narrow columns save less than a statement of their own costs
     if whole:
         written = _encode(whole).decode()
-        _require(await connection.execute(_SQL["put_calls"], written, recorded_at), len(whole))
+        _require(
+            await connection.execute(
+                *_SQL.bind("put_calls", calls=written, recorded_at=recorded_at)
+            ),
+            len(whole),
+        )
     if len(whole) < len(calls):
         grown = [call for call in calls if call.call_id in folded.grown]
-        columns = _cost_columns(grown)
-        status = await connection.execute(_SQL["update_call_costs"], *columns, recorded_at)
-        _require(status, len(grown))
+        update = _SQL.bind(
+            "update_call_costs",
+            call_ids=joined_texts([call.call_id for call in grown]),
+            costs=joined_texts([_encode(call.costs).decode() for call in grown]),
+            estimated_counts=int_array(call.estimated_count for call in grown),
+            event_counts=int_array(call.event_count for call in grown),
+            versions=int_array(call.version for call in grown),
+            recorded_at=recorded_at,
+        )
+        _require(await connection.execute(*update), len(grown))
 
 
 def _require(status: str, expected: int) -> None:
     """Raise StaleCallError unless every call still had the version that was read."""
     if affected(status) != expected:
         raise StaleCallError(f"{expected - affected(status)} calls changed meanwhile")
-
-
-def _cost_columns(calls: Sequence[Call]) -> list[str]:
-    """Return the columns of `update_call_costs`."""
-    return [
-        joined_texts([call.call_id for call in calls]),
-        joined_texts([_encode(call.costs).decode() for call in calls]),
-        int_array([call.estimated_count for call in calls]),
-        int_array([call.event_count for call in calls]),
-        int_array([call.version for call in calls]),
-    ]
-
-
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Turn rows into columns."""
-    return list(zip(*rows, strict=True))

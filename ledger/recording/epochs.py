@@ -93,7 +93,11 @@ async def raise_epoch(
 
     Unless the ledger `keeps_deliveries`, nothing is delivered before the delivery journal was read.
     """
-    return int(await connection.fetchval(_SQL["raise"], reason, above, keeps_deliveries))
+    return int(
+        await connection.fetchval(
+            *_SQL.bind("raise", reason=reason, above=above, keeps_deliveries=keeps_deliveries)
+        )
+    )
 
 
 async def take_publishing_turn(connection: Connection) -> bool:
@@ -103,7 +107,7 @@ async def take_publishing_turn(connection: Connection) -> bool:
 
 async def mark_published(connection: Connection, epoch: int) -> None:
     """Note that the totals topic is in line with an epoch."""
-    await connection.execute(_SQL["published"], epoch)
+    await connection.execute(*_SQL.bind("published", epoch=epoch))
 
 
 async def list_epochs(url: str) -> list[Epoch]:

@@ -9,25 +9,25 @@ SELECT epoch, published_at IS NOT NULL AS is_published FROM ledger_epochs ORDER 
 SELECT epoch, raised_at, reason, published_at, journal_read_at FROM ledger_epochs ORDER BY epoch
 
 -- name: raise
--- Adds an epoch for the reason $1: above every one that is stored and above $2, and never below the
--- seconds since 2026, so that two restores of one backup do not share one. If $3, all deliveries are
--- known and the journal need not be read. Returns it. The lock keeps two raises apart, and writers do
--- not wait for it.
+-- Adds an epoch for a :reason, above every one that is stored and :above, and never below the seconds
+-- since 2026, so that two restores of one backup do not share one. If :keeps_deliveries, all
+-- deliveries are known and the journal need not be read. Returns it. The lock keeps two raises
+-- apart, and writers do not wait for it.
 WITH turn AS MATERIALIZED (
     SELECT pg_advisory_xact_lock(hashtext('cost-analytics epoch')) AS taken
 )
 INSERT INTO ledger_epochs (epoch, reason, raised_at, journal_read_at)
 SELECT greatest(
            coalesce((SELECT max(epoch) FROM ledger_epochs), 0) + 1,
-           $2::bigint + 1,
+           :above::bigint + 1,
            extract(epoch FROM clock_timestamp() - timestamptz '2026-01-01 00:00:00Z')::bigint
-       ), $1, clock_timestamp(), CASE WHEN $3::boolean THEN clock_timestamp() END
+       ), :reason, clock_timestamp(), CASE WHEN :keeps_deliveries::boolean THEN clock_timestamp() END
 FROM turn
 RETURNING epoch
 
 -- name: published
--- The totals topic is in line with epoch $1.
-UPDATE ledger_epochs SET published_at = clock_timestamp() WHERE epoch = $1
+-- The totals topic is in line with :epoch.
+UPDATE ledger_epochs SET published_at = clock_timestamp() WHERE epoch = :epoch
 
 -- name: publishing_turn
 -- Whether this session may bring the totals topic in line; only one does at a time.

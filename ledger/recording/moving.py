@@ -5,7 +5,7 @@ A batch that is small pays for each statement as much as for its rows, and alert
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
@@ -66,24 +66,25 @@ async def move(
     partitions = sorted(read.next_offsets)
     marks = [read.marks.get(partition, Mark()) for partition in partitions]
     few = are_few(folded)
-    row = await connection.fetchrow(
-        _SQL["move"],
-        *_cost_columns(folded.movements),
-        *_day_columns(folded.movements),
-        *_spend_columns(folded.spend),
-        *map(joined_texts, _columns(sorted(folded.done), 2)),
-        *stream,
-        int_array(partitions),
-        int_array(read.next_offsets[partition] for partition in partitions),
-        worker_id,
-        joined_texts([call.call_id for call in folded.owned]),
-        identities_json(folded) if few else _NOTHING,
-        entries_json(folded) if few else _NOTHING,
-        *map(any_array, _columns(spans, 3)),
-        basis == "cost",
-        int_array(mark.generation for mark in marks),
-        joined_texts([mark.last_record for mark in marks]),
+    statement = _SQL.bind(
+        "move",
+        **_cost_columns(folded.movements),
+        **_day_columns(folded.movements),
+        **_spend_columns(folded.spend),
+        **_done_columns(folded.done),
+        **stream._asdict(),
+        partitions=int_array(partitions),
+        next_offsets=int_array(read.next_offsets[partition] for partition in partitions),
+        generations=int_array(mark.generation for mark in marks),
+        last_records=joined_texts([mark.last_record for mark in marks]),
+        worker_id=worker_id,
+        changed_calls=joined_texts([call.call_id for call in folded.owned]),
+        identities=identities_json(folded) if few else _NOTHING,
+        entries=entries_json(folded) if few else _NOTHING,
+        **_span_columns(spans),
+        by_cost=basis == "cost",
     )
+    row = await connection.fetchrow(*statement)
     outbox_id, spent, epoch, recorded = row or (None, None, None, None)
     epoch = require_epoch(epoch, expected_epoch)
     if few and recorded != len(folded.taken):
@@ -91,21 +92,54 @@ async def move(
     return Moved(outbox_id, [int(nano) for nano in spent or ()], epoch)
 
 
-def _cost_columns(movements: Movements) -> list[str]:
+def _cost_columns(movements: Movements) -> dict[str, str]:
     keys, nano = _columns(sorted(movements.changed_costs().items()), 2)
-    return [*map(joined_texts, _columns(keys, 4)), int_array(nano)]
+    users, days, personas, services = map(joined_texts, _columns(keys, 4))
+    return {
+        "cost_users": users,
+        "cost_days": days,
+        "cost_personas": personas,
+        "cost_services": services,
+        "cost_sums": int_array(nano),
+    }
 
 
-def _day_columns(movements: Movements) -> list[str]:
+def _day_columns(movements: Movements) -> dict[str, str]:
     keys, sums = _columns(sorted(movements.changed_days().items()), 2)
-    return [*map(joined_texts, _columns(keys, 3)), *map(int_array, _columns(sums, 4))]
+    users, days, personas = map(joined_texts, _columns(keys, 3))
+    calls, durations, charges, refunds = map(int_array, _columns(sums, 4))
+    return {
+        "day_users": users,
+        "days": days,
+        "day_personas": personas,
+        "day_calls": calls,
+        "day_durations": durations,
+        "day_charges": charges,
+        "day_refunds": refunds,
+    }
 
 
-def _spend_columns(spend: Spend) -> list[str]:
+def _spend_columns(spend: Spend) -> dict[str, str]:
     keys, sums = _columns(sorted(spend.changed().items()), 2)
     users, quarters = _columns(keys, 2)
-    times = [_time_text(quarter) for quarter in quarters]
-    return [joined_texts(users), joined_texts(times), *map(int_array, _columns(sums, 3))]
+    costs, charges, refunds = map(int_array, _columns(sums, 3))
+    return {
+        "spend_users": joined_texts(users),
+        "spend_quarters": joined_texts([_time_text(quarter) for quarter in quarters]),
+        "spend_costs": costs,
+        "spend_charges": charges,
+        "spend_refunds": refunds,
+    }
+
+
+def _done_columns(done: Iterable[tuple[str, str]]) -> dict[str, str]:
+    users, calls = map(joined_texts, _columns(sorted(done), 2))
+    return {"done_users": users, "done_calls": calls}
+
+
+def _span_columns(spans: Sequence[Span]) -> dict[str, str]:
+    users, starts, ends = map(any_array, _columns(spans, 3))
+    return {"span_users": users, "span_starts": starts, "span_ends": ends}
 
 
 @lru_cache(maxsize=1024)

@@ -63,7 +63,7 @@ def headers_of(letter_headers: str) -> list[tuple[str, bytes | None]]:
 
 async def read_offsets(connection: Connection, stream: Stream) -> dict[int, int]:
     """Return the next offset to count of each partition that has one."""
-    rows = await connection.fetch(_SQL["read"], *stream)
+    rows = await connection.fetch(*_SQL.bind("read", **stream._asdict()))
     return {row["partition"]: row["next_offset"] for row in rows}
 
 
@@ -71,11 +71,22 @@ async def record_dead_letters(
     connection: Connection, stream: Stream, letters: Sequence[DeadLetter]
 ) -> None:
     """Keep refused records; one that is kept already is left as it is."""
-    columns = zip(*letters, strict=True)
-    await connection.execute(_SQL["refuse"], *stream, *columns)
+    partitions, offsets, codes, messages, keys, values, headers = zip(*letters, strict=True)
+    refuse = _SQL.bind(
+        "refuse",
+        **stream._asdict(),
+        partitions=partitions,
+        offsets=offsets,
+        codes=codes,
+        messages=messages,
+        keys=keys,
+        values=values,
+        headers=headers,
+    )
+    await connection.execute(*refuse)
 
 
 async def count_resent(connection: Connection, resent: Sequence[Resent]) -> None:
     """Count records that were sent again off against the gaps they come from."""
     gaps, offsets = zip(*resent, strict=True)
-    await connection.execute(_SQL["count_resent"], gaps, offsets)
+    await connection.execute(*_SQL.bind("count_resent", gap_ids=gaps, offsets=offsets))

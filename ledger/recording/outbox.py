@@ -24,7 +24,7 @@ class Orphans(NamedTuple):
 
 async def settle(connection: Connection, ids: Sequence[int]) -> None:
     """Forget batches whose totals are in Kafka."""
-    await connection.execute(_SQL["settle"], list(ids))
+    await connection.execute(*_SQL.bind("settle", ids=list(ids)))
 
 
 async def claim_orphans(
@@ -36,7 +36,11 @@ async def claim_orphans(
     LedgerClosedError while a restore is under way.
     """
     epoch = (await current_epoch(connection)).epoch
-    rows = await connection.fetch(_SQL["claim"], age_seconds, most, worker_id, list(known))
+    rows = await connection.fetch(
+        *_SQL.bind(
+            "claim", age_seconds=age_seconds, most=most, worker_id=worker_id, known=list(known)
+        )
+    )
     call_ids = sorted({call_id for row in rows for call_id in row["call_ids"]})
     calls = await read_calls(connection, call_ids) if call_ids else {}
     owned = [call for call in calls.values() if call.user_id is not None]

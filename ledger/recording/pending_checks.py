@@ -35,12 +35,12 @@ async def add_checks(
 ) -> None:
     """Store checks, each of which becomes due a grace period after its last change."""
     if checks:
-        await connection.execute(_SQL["add"], *_columns(list(checks)), changed_at)
+        await connection.execute(*_SQL.bind("add", **_columns(list(checks)), changed_at=changed_at))
 
 
 async def read_due(connection: Connection, before: datetime, most: int) -> list[PendingCheck]:
     """Return up to `most` checks whose subjects did not change after `before`, oldest first."""
-    rows = await connection.fetch(_SQL["due"], before, most)
+    rows = await connection.fetch(*_SQL.bind("due", before=before, most=most))
     return [PendingCheck(CheckKey(*row[:3]), row["changed_at"]) for row in rows]
 
 
@@ -49,9 +49,10 @@ async def remove_checks(connection: Connection, checks: Sequence[PendingCheck]) 
     if checks:
         moments = any_array(check.changed_at for check in checks)
         await connection.execute(
-            _SQL["remove"], *_columns([check.key for check in checks]), moments
+            *_SQL.bind("remove", **_columns([check.key for check in checks]), moments=moments)
         )
 
 
-def _columns(keys: Sequence[CheckKey]) -> list[str]:
-    return [joined_texts(column) for column in zip(*keys, strict=True)]
+def _columns(keys: Sequence[CheckKey]) -> dict[str, str]:
+    user_ids, kinds, subjects = map(joined_texts, zip(*keys, strict=True))
+    return {"user_ids": user_ids, "kinds": kinds, "subjects": subjects}

@@ -2,29 +2,29 @@
 -- `ledger/postgres/arrays.py`.
 
 -- name: add
--- Adds checks of the users $1, kinds $2 and subjects $3, which changed at $4, or restarts their grace
--- period. Rows are written in the order of their keys, so that two writers do not deadlock.
+-- Adds checks of :user_ids, :kinds and :subjects that changed at :changed_at, or restarts their
+-- grace period. Rows are written in the order of their keys, so that two writers do not deadlock.
 INSERT INTO pending_anomaly_checks (user_id, kind, subject, changed_at)
-SELECT user_id, kind, subject, $4::timestamptz
-FROM unnest(as_texts($1), as_texts($2), as_texts($3)) AS asked (user_id, kind, subject)
+SELECT user_id, kind, subject, :changed_at::timestamptz
+FROM unnest(as_texts(:user_ids), as_texts(:kinds), as_texts(:subjects)) AS asked (user_id, kind, subject)
 ORDER BY user_id COLLATE "C", kind, subject COLLATE "C"
 ON CONFLICT (user_id, kind, subject)
 DO UPDATE SET changed_at = greatest(pending_anomaly_checks.changed_at, excluded.changed_at)
 
 -- name: due
--- Up to $2 checks without a change after $1, oldest first. They are not locked: a change that comes
--- during a check must not wait for it.
+-- Up to :most checks without a change after :before, oldest first. They are not locked: a change
+-- that comes during a check must not wait for it.
 SELECT user_id, kind, subject, changed_at
 FROM pending_anomaly_checks
-WHERE changed_at <= $1
+WHERE changed_at <= :before
 ORDER BY changed_at
-LIMIT $2
+LIMIT :most
 
 -- name: remove
--- Removes the checks of the users $1, kinds $2 and subjects $3, except those that changed after the
--- moment in $4.
+-- Removes the checks of :user_ids, :kinds and :subjects, except those that changed after the moments
+-- in :moments.
 DELETE FROM pending_anomaly_checks AS p
-USING unnest(as_texts($1), as_texts($2), as_texts($3), $4::text::timestamptz[])
+USING unnest(as_texts(:user_ids), as_texts(:kinds), as_texts(:subjects), :moments::text::timestamptz[])
       AS done (user_id, kind, subject, changed_at)
 WHERE (p.user_id, p.kind, p.subject, p.changed_at)
     = (done.user_id, done.kind, done.subject, done.changed_at)

@@ -97,7 +97,7 @@ def _restart(log: PartitionLog, lost: Gap) -> Decision:
 
 async def read_positions(connection: Connection, stream: Stream) -> dict[int, Position]:
     """Return the stored position of each partition that has one."""
-    rows = await connection.fetch(_SQL["read"], *stream)
+    rows = await connection.fetch(*_SQL.bind("read", **stream._asdict()))
     return {row["partition"]: Position(*(row[name] for name in Position._fields)) for row in rows}
 
 
@@ -110,7 +110,15 @@ async def begin_positions(
     """Store where counting begins of partitions that have no position yet."""
     partitions = sorted(first_offsets)
     offsets = [first_offsets[partition] for partition in partitions]
-    await connection.execute(_SQL["begin"], *stream, partitions, offsets, incarnation)
+    await connection.execute(
+        *_SQL.bind(
+            "begin",
+            **stream._asdict(),
+            partitions=partitions,
+            first_offsets=offsets,
+            incarnation=incarnation,
+        )
+    )
 
 
 async def confirm_positions(
@@ -118,7 +126,15 @@ async def confirm_positions(
 ) -> None:
     """Note the generation and offset of partitions up to which their incarnation is certain."""
     generations, offsets = zip(*counted.values(), strict=True)
-    await connection.execute(_SQL["confirm"], *stream, list(counted), generations, offsets)
+    await connection.execute(
+        *_SQL.bind(
+            "confirm",
+            **stream._asdict(),
+            partitions=list(counted),
+            generations=generations,
+            offsets=offsets,
+        )
+    )
 
 
 async def apply_decision(
@@ -134,18 +150,22 @@ async def apply_decision(
         return []
     async with connection.transaction():
         generation = await connection.fetchval(
-            _SQL["set"],
-            *stream,
-            partition,
-            decision.next_offset,
-            decision.incarnation,
-            stored.generation,
-            stored.next_offset,
+            *_SQL.bind(
+                "set",
+                **stream._asdict(),
+                partition=partition,
+                next_offset=decision.next_offset,
+                incarnation=decision.incarnation,
+                generation=stored.generation,
+                stored_offset=stored.next_offset,
+            ),
         )
         if generation is None:
             return None
         return [
-            await connection.fetchval(_SQL["add_gap"], *stream, partition, *gap)
+            await connection.fetchval(
+                *_SQL.bind("add_gap", **stream._asdict(), partition=partition, **gap._asdict())
+            )
             for gap in decision.gaps
         ]
 
@@ -156,5 +176,11 @@ async def _adopt(
     """Note the incarnation of an offset that an earlier release stored."""
     if stored.incarnation is None and decision.incarnation is not None:
         await connection.execute(
-            _SQL["adopt"], *stream, partition, decision.incarnation, stored.generation
+            *_SQL.bind(
+                "adopt",
+                **stream._asdict(),
+                partition=partition,
+                incarnation=decision.incarnation,
+                generation=stored.generation,
+            )
         )

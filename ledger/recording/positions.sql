@@ -1,48 +1,53 @@
 -- Where each partition of a stream is read from, and what was skipped.
 
 -- name: read
--- The stored position of each partition of topic $2 on cluster $1.
+-- The stored position of each partition of :topic on :cluster.
 SELECT "partition", next_offset, incarnation, generation,
        confirmed_offset, last_record
-FROM stream_offsets WHERE cluster = $1 AND topic = $2
+FROM stream_offsets WHERE cluster = :cluster AND topic = :topic
 
 -- name: begin
--- Stores where counting begins: partitions $3 from offsets $4 of incarnation $5. Stored ones stay.
+-- Stores where counting begins: :partitions from :first_offsets of :incarnation. Stored ones stay.
 INSERT INTO stream_offsets (cluster, topic, "partition", next_offset, incarnation, confirmed_offset)
-SELECT $1, $2, t."partition", t.first_offset, $5, t.first_offset
-FROM unnest($3::integer[], $4::bigint[]) AS t ("partition", first_offset)
+SELECT :cluster, :topic, t."partition", t.first_offset, :incarnation, t.first_offset
+FROM unnest(:partitions::integer[], :first_offsets::bigint[]) AS t ("partition", first_offset)
 ON CONFLICT DO NOTHING
 
 -- name: set
--- Sets the offset of partition $3 to $4 of incarnation $5, where it still has generation $6 and
--- offset $7. Batches of the generation before move it no more.
+-- Sets the offset of :partition to :next_offset of :incarnation, where it still has :generation and
+-- :stored_offset. Batches of the generation before move it no more.
 UPDATE stream_offsets
-SET next_offset = $4, incarnation = $5, generation = generation + 1, confirmed_offset = $4,
-    last_record = NULL, updated_at = now()
-WHERE cluster = $1 AND topic = $2 AND "partition" = $3 AND generation = $6 AND next_offset = $7
+SET next_offset = :next_offset, incarnation = :incarnation, generation = generation + 1,
+    confirmed_offset = :next_offset, last_record = NULL, updated_at = now()
+WHERE cluster = :cluster AND topic = :topic AND "partition" = :partition
+  AND generation = :generation AND next_offset = :stored_offset
 RETURNING generation
 
 -- name: adopt
--- Notes the incarnation $4 of a stored offset of partition $3 that has none.
-UPDATE stream_offsets SET incarnation = $4
-WHERE cluster = $1 AND topic = $2 AND "partition" = $3 AND incarnation IS NULL AND generation = $5
+-- Stores the :incarnation of a stored offset of :partition that has none.
+UPDATE stream_offsets SET incarnation = :incarnation
+WHERE cluster = :cluster AND topic = :topic AND "partition" = :partition AND incarnation IS NULL
+  AND generation = :generation
 
 -- name: add_gap
--- Keeps a range of partition $3 that was never counted: of incarnation $4, from $5 to before $6.
+-- Keeps a range of :partition that was never counted: of :incarnation, from :from_offset
+-- to before :to_offset.
 INSERT INTO stream_gaps (cluster, topic, "partition", incarnation, from_offset, to_offset, reason)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+VALUES (:cluster, :topic, :partition, :incarnation, :from_offset, :to_offset, :reason)
 RETURNING gap_id
 
 -- name: confirm
--- Notes that partitions $3 are of their incarnation up to offsets $5, where they have generation $4.
+-- Notes that :partitions are of their incarnation up to :offsets, where they have generation
+-- :generations.
 WITH counted AS (
     SELECT o."partition", t.confirmed_offset
-    FROM unnest($3::integer[], $4::integer[], $5::bigint[]) AS t ("partition", generation, confirmed_offset)
+    FROM unnest(:partitions::integer[], :generations::integer[], :offsets::bigint[])
+         AS t ("partition", generation, confirmed_offset)
     JOIN stream_offsets AS o USING ("partition", generation)
-    WHERE o.cluster = $1 AND o.topic = $2 AND o.next_offset >= t.confirmed_offset
+    WHERE o.cluster = :cluster AND o.topic = :topic AND o.next_offset >= t.confirmed_offset
     ORDER BY o."partition"
     FOR UPDATE OF o
 )
 UPDATE stream_offsets AS o SET confirmed_offset = counted.confirmed_offset
 FROM counted
-WHERE o.cluster = $1 AND o.topic = $2 AND o."partition" = counted."partition"
+WHERE o.cluster = :cluster AND o.topic = :topic AND o."partition" = counted."partition"

@@ -1,20 +1,20 @@
--- Arrays arrive as text: $1::text::bigint[] is a literal, as_texts($1) is split at a separator; see
--- `ledger/postgres/arrays.py`.
+-- Arrays arrive as text: :versions::text::bigint[] is a literal, as_texts(:costs) is split at a
+-- separator; see `ledger/postgres/arrays.py`.
 
 -- name: known_identities
--- Of the identities $1, the places (from 1) of those recorded before, with their fingerprints.
+-- Of :identities, the places (from 1) of those recorded before, with their fingerprints.
 SELECT asked.place, known.fingerprint
-FROM unnest(as_texts($1)::uuid[]) WITH ORDINALITY AS asked (identity, place)
+FROM unnest(as_texts(:identities)::uuid[]) WITH ORDINALITY AS asked (identity, place)
 JOIN event_identities AS known USING (identity)
 
 -- name: calls
--- The calls $1 as last committed. No lock: each update checks the version it read.
+-- The calls :call_ids as last committed. No lock: each update checks the version it read.
 SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
        costs, charges::text, infrastructure::text, pending_voids::text,
        charge_count, default_charge_nano, default_fee_nano,
        estimated_count, event_count, held_count, version
-FROM unnest(as_texts($1)) AS asked (call_id)
+FROM unnest(as_texts(:call_ids)) AS asked (call_id)
 JOIN calls USING (call_id)
 
 -- name: lock_calls
@@ -24,7 +24,7 @@ SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, du
        costs, charges::text, infrastructure::text, pending_voids::text,
        charge_count, default_charge_nano, default_fee_nano,
        estimated_count, event_count, held_count, version
-FROM unnest(as_texts($1)) AS asked (call_id)
+FROM unnest(as_texts(:call_ids)) AS asked (call_id)
 JOIN calls USING (call_id)
 ORDER BY call_id COLLATE "C"
 FOR NO KEY UPDATE OF calls
@@ -32,24 +32,24 @@ FOR NO KEY UPDATE OF calls
 -- name: place_calls
 -- Makes room for calls that may be new, so that they can be locked like the others.
 INSERT INTO calls (call_id, version, updated_at)
-SELECT call_id, 0, now() FROM unnest(as_texts($1)) AS asked (call_id)
+SELECT call_id, 0, now() FROM unnest(as_texts(:call_ids)) AS asked (call_id)
 ORDER BY call_id COLLATE "C"
 ON CONFLICT DO NOTHING
 
 -- name: drop_placed_calls
--- Of the calls $1, removes the room that was made for nothing, because their events were refused.
-DELETE FROM calls USING unnest(as_texts($1)) AS asked (call_id)
+-- Of :call_ids, removes the room that was made for nothing, because their events were refused.
+DELETE FROM calls USING unnest(as_texts(:call_ids)) AS asked (call_id)
 WHERE calls.call_id = asked.call_id AND calls.version = 0
 
 -- name: held_events
--- What is held for the calls $1.
-SELECT call_id, event FROM unnest(as_texts($1)) AS asked (call_id) JOIN held_events USING (call_id)
+-- The events that are held for the calls :call_ids.
+SELECT call_id, event FROM unnest(as_texts(:call_ids)) AS asked (call_id) JOIN held_events USING (call_id)
 
 -- name: voidable
--- Of the identities $1, each in the call beside it in $2, the recorded costs, and whether voided.
+-- Of :identities, each in the call beside it in :call_ids, the recorded costs, and whether voided.
 -- An archived one is locked, so that its details are kept while it is being voided.
 WITH asked AS MATERIALIZED (
-    SELECT * FROM unnest(as_texts($1)::uuid[], as_texts($2)) AS asked (identity, call_id)
+    SELECT * FROM unnest(as_texts(:identities)::uuid[], as_texts(:call_ids)) AS asked (identity, call_id)
 ), archived AS MATERIALIZED (
     SELECT a.identity, a.call_id, a.time, a.kind_id, a.cost_nano, a.estimated
     FROM asked JOIN archived_costs AS a USING (call_id, identity)
@@ -73,9 +73,9 @@ SELECT replace(identity::text, '-', '') AS identity, call_id, time, service, cos
 FROM found
 
 -- name: calls_without_details
--- Those of the calls $1 with archived costs whose details are no longer kept.
+-- Those of :call_ids with archived costs whose details are no longer kept.
 SELECT DISTINCT call_id
-FROM unnest(as_texts($1)) AS asked (call_id)
+FROM unnest(as_texts(:call_ids)) AS asked (call_id)
 JOIN sealed_calls USING (call_id)
 JOIN month_seals USING (seal_id)
 WHERE costs_expired_at IS NOT NULL
@@ -94,8 +94,8 @@ SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, du
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
        costs, charges, infrastructure, pending_voids,
        charge_count, default_charge_nano, default_fee_nano,
-       estimated_count, event_count, held_count, version, $2::timestamptz
-FROM json_populate_recordset(NULL::calls, $1::text::json)
+       estimated_count, event_count, held_count, version, :recorded_at::timestamptz
+FROM json_populate_recordset(NULL::calls, :calls::text::json)
 ON CONFLICT (call_id) DO UPDATE
 SET (user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
      first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
@@ -121,23 +121,24 @@ SELECT set_config('log_min_messages', NULL, true) WHERE has_parameter_privilege(
 -- Calls that only got more costs, which most events do; the same guard, fewer columns.
 UPDATE calls AS c
 SET (costs, estimated_count, event_count, version, updated_at)
-  = (t.costs, t.estimated_count, t.event_count, t.version, $6::timestamptz)
-FROM unnest(as_texts($1), as_texts($2), $3::text::integer[], $4::text::integer[], $5::text::bigint[])
+  = (t.costs, t.estimated_count, t.event_count, t.version, :recorded_at::timestamptz)
+FROM unnest(as_texts(:call_ids), as_texts(:costs), :estimated_counts::text::integer[],
+            :event_counts::text::integer[], :versions::text::bigint[])
     AS t (call_id, costs, estimated_count, event_count, version)
 WHERE c.call_id = t.call_id AND c.version = t.version - 1
 
 -- name: hold
 -- Keeps back events whose call is not known yet.
 INSERT INTO held_events (call_id, identity, event)
-SELECT * FROM unnest($1::text::text[], $2::text::uuid[], $3::text::text[])
+SELECT * FROM unnest(:call_ids::text::text[], :identities::text::uuid[], :events::text::text[])
 
 -- name: release
 -- Drops held events that are counted in this transaction.
-DELETE FROM held_events WHERE identity = ANY (as_texts($1)::uuid[])
+DELETE FROM held_events WHERE identity = ANY (as_texts(:identities)::uuid[])
 
 -- name: name_processors
--- Notes the payment processors $1, which charges name and the catalogue does not have.
-INSERT INTO payment_processors SELECT unnest(as_texts($1)) ON CONFLICT DO NOTHING
+-- Adds the payment processors :processors, which charges name and the catalogue does not have.
+INSERT INTO payment_processors SELECT unnest(as_texts(:processors)) ON CONFLICT DO NOTHING
 
 -- name: move
 -- Everything that a batch only adds to or lets go, in one round trip: identities and events, where
@@ -145,12 +146,14 @@ INSERT INTO payment_processors SELECT unnest(as_texts($1)) ON CONFLICT DO NOTHIN
 -- an hour, each in the order given, which is sorted by key; the holds of calls that are done;
 -- offsets, forwards only and within their generation: a worker that lost a partition cannot take
 -- its successor back, and one that read another incarnation of the topic cannot skip. Returns the
--- row that remembers which totals have to be published, and what each of the users $28 had spent
--- from $29 to before $30 until now, in the order given, by cost where $31 says so and else by charge;
--- and the ledger's epoch, null while a restore is under way; and how many of the identities were new.
+-- row that remembers which totals have to be published, and what each of :span_users had spent from
+-- :span_starts to before :span_ends until now, in the order given, by cost where :by_cost says so
+-- and else by charge; and the ledger's epoch, null while a restore is under way; and how many of the
+-- identities were new.
 WITH identities AS (
     INSERT INTO event_identities (identity, fingerprint)
-    SELECT identity, fingerprint FROM json_populate_recordset(NULL::event_identities, $26::text::json)
+    SELECT identity, fingerprint
+    FROM json_populate_recordset(NULL::event_identities, :identities::text::json)
     ON CONFLICT DO NOTHING
     RETURNING identity
 ), events AS (
@@ -162,15 +165,18 @@ WITH identities AS (
     SELECT identity, source, event_id, type, time, user_id, call_id, persona_id, service, operation,
            operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id, estimated,
            voids, data
-    FROM json_populate_recordset(NULL::call_cost_events, $27::text::json)
+    FROM json_populate_recordset(NULL::call_cost_events, :entries::text::json)
 ), moved_costs AS (
     INSERT INTO user_day_costs AS d (user_id, day, persona_id, service, cost_nano)
-    SELECT * FROM unnest(as_texts($1), as_texts($2)::date[], as_texts($3), as_texts($4), $5::text::bigint[])
+    SELECT * FROM unnest(as_texts(:cost_users), as_texts(:cost_days)::date[], as_texts(:cost_personas),
+                         as_texts(:cost_services), :cost_sums::text::bigint[])
     ON CONFLICT (user_id, day, persona_id, service)
     DO UPDATE SET cost_nano = d.cost_nano + excluded.cost_nano
 ), moved_days AS (
     INSERT INTO user_days AS d (user_id, day, persona_id, calls, duration_ms, charged_nano, refunded_nano)
-    SELECT * FROM unnest(as_texts($6), as_texts($7)::date[], as_texts($8), $9::text::integer[], $10::text::bigint[], $11::text::bigint[], $12::text::bigint[])
+    SELECT * FROM unnest(as_texts(:day_users), as_texts(:days)::date[], as_texts(:day_personas),
+                         :day_calls::text::integer[], :day_durations::text::bigint[],
+                         :day_charges::text::bigint[], :day_refunds::text::bigint[])
     ON CONFLICT (user_id, day, persona_id)
     DO UPDATE SET calls = d.calls + excluded.calls,
                   duration_ms = d.duration_ms + excluded.duration_ms,
@@ -178,33 +184,37 @@ WITH identities AS (
                   refunded_nano = d.refunded_nano + excluded.refunded_nano
 ), moved_spend AS (
     INSERT INTO user_spend AS s (user_id, quarter, cost_nano, charged_nano, refunded_nano)
-    SELECT * FROM unnest(as_texts($13), as_texts($14)::timestamptz[], $15::text::bigint[], $16::text::bigint[], $17::text::bigint[])
+    SELECT * FROM unnest(as_texts(:spend_users), as_texts(:spend_quarters)::timestamptz[],
+                         :spend_costs::text::bigint[], :spend_charges::text::bigint[],
+                         :spend_refunds::text::bigint[])
     ON CONFLICT (user_id, quarter)
     DO UPDATE SET cost_nano = s.cost_nano + excluded.cost_nano,
                   charged_nano = s.charged_nano + excluded.charged_nano,
                   refunded_nano = s.refunded_nano + excluded.refunded_nano
 ), released_holds AS (
     DELETE FROM budget_holds AS h
-    USING unnest(as_texts($18), as_texts($19)) AS done (user_id, call_id)
+    USING unnest(as_texts(:done_users), as_texts(:done_calls)) AS done (user_id, call_id)
     WHERE h.user_id = done.user_id AND h.call_id = done.call_id
 ), moved_offsets AS (
     INSERT INTO stream_offsets AS o (cluster, topic, "partition", next_offset, generation, last_record)
-    SELECT $20, $21, t."partition", t.next_offset, t.generation, nullif(t.last_record, '')
-    FROM unnest($22::text::integer[], $23::text::bigint[], $32::text::integer[], as_texts($33))
+    SELECT :cluster, :topic, t."partition", t.next_offset, t.generation, nullif(t.last_record, '')
+    FROM unnest(:partitions::text::integer[], :next_offsets::text::bigint[],
+                :generations::text::integer[], as_texts(:last_records))
          AS t ("partition", next_offset, generation, last_record)
     ON CONFLICT (cluster, topic, "partition")
     DO UPDATE SET next_offset = excluded.next_offset, last_record = excluded.last_record, updated_at = now()
     WHERE o.generation = excluded.generation AND o.next_offset < excluded.next_offset
 ), to_publish AS (
     INSERT INTO totals_outbox (worker_id, call_ids)
-    SELECT $24, call_ids FROM as_texts($25) AS call_ids WHERE call_ids <> '{}'
+    SELECT :worker_id, call_ids FROM as_texts(:changed_calls) AS call_ids WHERE call_ids <> '{}'
     RETURNING id
 ), spent AS (
     SELECT asked.place, s.nano
-    FROM unnest($28::text::text[], $29::text::timestamptz[], $30::text::timestamptz[])
+    FROM unnest(:span_users::text::text[], :span_starts::text::timestamptz[],
+                :span_ends::text::timestamptz[])
          WITH ORDINALITY AS asked (user_id, starts, ends, place)
     CROSS JOIN LATERAL (
-        SELECT coalesce(sum(CASE WHEN $31 THEN cost_nano ELSE charged_nano - refunded_nano END), 0) AS nano
+        SELECT coalesce(sum(CASE WHEN :by_cost THEN cost_nano ELSE charged_nano - refunded_nano END), 0) AS nano
         FROM user_spend
         WHERE user_id = asked.user_id AND quarter >= asked.starts AND quarter < asked.ends
     ) AS s

@@ -44,7 +44,12 @@ async def newest_replacements(
         return {}
     identities, call_ids = zip(*places, strict=True)
     rows = await connection.fetch(
-        _SQL["newest_replacements"], text_array(identities), text_array(call_ids), RERATE_SOURCE
+        *_SQL.bind(
+            "newest_replacements",
+            identities=text_array(identities),
+            call_ids=text_array(call_ids),
+            source=RERATE_SOURCE,
+        )
     )
     return {row["identity"]: row["event_id"] for row in rows}
 

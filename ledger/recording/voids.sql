@@ -1,20 +1,21 @@
 -- name: newest_replacements
--- Of the costs $1, each in the call beside it in $2, those that later prices replaced, each with
--- the id of the event that stands for it now. A replacement's id begins with what it replaced.
+-- Of the costs :identities, each in the call beside it in :call_ids, those that later prices
+-- replaced, each with the id of the event that stands for it now. A replacement's id begins with
+-- what it replaced.
 WITH RECURSIVE chain AS (
     SELECT asked.identity AS first, asked.call_id, asked.identity, NULL::text AS event_id, 0 AS depth
-    FROM unnest($1::text::uuid[], $2::text::text[]) AS asked (identity, call_id)
+    FROM unnest(:identities::text::uuid[], :call_ids::text::text[]) AS asked (identity, call_id)
     UNION ALL
     SELECT chain.first, chain.call_id, e.identity, e.event_id, chain.depth + 1
     FROM chain, LATERAL (
         SELECT identity, event_id
         FROM call_cost_events AS e
-        WHERE e.call_id = chain.call_id AND e.type = 'cost.recorded' AND e.source = $3
+        WHERE e.call_id = chain.call_id AND e.type = 'cost.recorded' AND e.source = :source
           AND starts_with(e.event_id, replace(chain.identity::text, '-', '') || '/')
         UNION ALL
         SELECT a.identity, a.event_id
         FROM archived_costs AS a JOIN archived_cost_kinds AS k USING (kind_id)
-        WHERE a.call_id = chain.call_id AND k.source = $3
+        WHERE a.call_id = chain.call_id AND k.source = :source
           AND starts_with(a.event_id, replace(chain.identity::text, '-', '') || '/')
         OFFSET 0 -- call by call, through the index, whatever the planner believes
     ) AS e

@@ -20,12 +20,16 @@ async def heartbeat(
 ) -> None:
     """Say that a worker lives, holds these partitions, and how far its clock is ahead."""
     skew_ms = clock_skew // timedelta(milliseconds=1)
-    await connection.execute(_SQL["heartbeat"], worker_id, list(partitions), skew_ms)
+    await connection.execute(
+        *_SQL.bind(
+            "heartbeat", worker_id=worker_id, partitions=list(partitions), clock_skew_ms=skew_ms
+        )
+    )
 
 
 async def leave(connection: Connection, worker_id: str) -> None:
     """Say that a worker has stopped."""
-    await connection.execute(_SQL["leave"], worker_id)
+    await connection.execute(*_SQL.bind("leave", worker_id=worker_id))
 
 
 async def stream_is_read(connection: Connection) -> bool:
