@@ -48,9 +48,13 @@ async def lock_budgets(
 
     The `unknown` among them may have no settings yet; they get a row to be locked by.
     """
-    rows = await connection.fetch(_SQL["lock_budgets"], text_array(user_ids), text_array(unknown))
+    rows = await connection.fetch(
+        *_SQL.bind("lock_budgets", user_ids=text_array(user_ids), unknown=text_array(unknown))
+    )
     if rows[0]["locked_count"] < len(user_ids):  # somebody else gave a user settings meanwhile
-        rows = await connection.fetch(_SQL["lock_budgets"], text_array(user_ids), text_array(()))
+        rows = await connection.fetch(
+            *_SQL.bind("lock_budgets", user_ids=text_array(user_ids), unknown=text_array(()))
+        )
     return {row["user_id"]: limits_of(row) for row in rows if row["user_id"] is not None}
 
 
@@ -77,7 +81,12 @@ async def read_spend(connection: Connection, spans: Sequence[Span], basis: Spend
         return []
     users, starts, ends = zip(*spans, strict=True)
     rows = await connection.fetch(
-        _SQL[_SPEND[basis]], text_array(users), any_array(starts), any_array(ends)
+        *_SQL.bind(
+            _SPEND[basis],
+            user_ids=text_array(users),
+            starts=any_array(starts),
+            ends=any_array(ends),
+        )
     )
     return [int(row["nano"]) for row in rows]
 
@@ -87,10 +96,15 @@ async def read_backgrounds(
 ) -> list[Background]:
     """Return what each service cost on the UTC days of each span, and what was spent `since`."""
     found: list[Background] = [Background({}, 0) for _ in spans]
-    columns = zip(*((s.user_id, s.start.date(), _last_day(s)) for s in spans), strict=True)
-    rows = await connection.fetch(
-        _SQL["backgrounds"], *map(any_array, columns), since, basis == "cost"
+    backgrounds = _SQL.bind(
+        "backgrounds",
+        user_ids=any_array(span.user_id for span in spans),
+        first_days=any_array(span.start.date() for span in spans),
+        last_days=any_array(_last_day(span) for span in spans),
+        since=since,
+        by_cost=basis == "cost",
     )
+    rows = await connection.fetch(*backgrounds)
     for row in rows:
         place = row["place"] - 1
         if row["service"] is None:
@@ -109,41 +123,39 @@ async def raise_alerts(connection: Connection, alerts: Sequence[BudgetAlert]) ->
 
     Returns how many messages that were.
     """
-    columns = zip(
-        *(
-            (
-                alert.alert_id,
-                alert.user_id,
-                alert.type,
-                alert.period,
-                alert.threshold_percent.value,
-                alert.limit_version,
-                alert.late,
-                alert.triggered_at,
-                encode(alert).decode(),
-                ALERT_TYPE,
-                None if alert.late else encode(alert_event(alert)).decode(),
-            )
-            for alert in alerts
-        ),
-        strict=True,
+    payloads = [None if a.late else encode(alert_event(a)).decode() for a in alerts]
+    statement = _SQL.bind(
+        "raise",
+        alert_ids=any_array(alert.alert_id for alert in alerts),
+        user_ids=any_array(alert.user_id for alert in alerts),
+        types=any_array(alert.type for alert in alerts),
+        periods=any_array(alert.period for alert in alerts),
+        thresholds=any_array(alert.threshold_percent.value for alert in alerts),
+        limit_versions=any_array(alert.limit_version for alert in alerts),
+        late=any_array(alert.late for alert in alerts),
+        triggered_at=any_array(alert.triggered_at for alert in alerts),
+        data=any_array(encode(alert).decode() for alert in alerts),
+        payloads=any_array(payloads),
+        event_type=ALERT_TYPE,
+        aggregate_type=BUDGET_ALERT,
     )
-    status = await connection.execute(_SQL["raise"], *map(any_array, columns), BUDGET_ALERT)
-    return affected(status)
+    return affected(await connection.execute(*statement))
 
 
 async def request_cutoff(connection: Connection, request: CutoffRequest) -> bool:
     """Record a request to end a call; returns whether it is the first at this limit version."""
     status = await connection.execute(
-        _SQL["request_cutoff"],
-        request.call_id,
-        request.limit_version,
-        request.command_id,
-        request.user_id,
-        request.requested_at,
-        CALL_COMMAND,
-        CUTOFF_TYPE,
-        encode(cutoff_event(request)).decode(),
+        *_SQL.bind(
+            "request_cutoff",
+            call_id=request.call_id,
+            limit_version=request.limit_version,
+            command_id=request.command_id,
+            user_id=request.user_id,
+            requested_at=request.requested_at,
+            aggregate_type=CALL_COMMAND,
+            event_type=CUTOFF_TYPE,
+            payload=encode(cutoff_event(request)).decode(),
+        ),
     )
     return affected(status) == 1
 
@@ -161,10 +173,12 @@ async def publishing_turn(connection: Connection) -> AsyncIterator[None]:
 
 async def take_messages(connection: Connection, most: int) -> list[Message]:
     """Return the oldest messages to publish."""
-    rows = await connection.fetch(_SQL["take"], most)
+    rows = await connection.fetch(*_SQL.bind("take", most=most))
     return [Message(*row) for row in rows]
 
 
 async def drop_messages(connection: Connection, messages: Sequence[Message]) -> None:
     """Drop messages that are known to be in Kafka."""
-    await connection.execute(_SQL["sent"], int_array(message.seq for message in messages))
+    await connection.execute(
+        *_SQL.bind("sent", seqs=int_array(message.seq for message in messages))
+    )

@@ -1,15 +1,15 @@
--- Arrays arrive as text ($1::text::bigint[] and so on), see `ledger/postgres/arrays.py`.
+-- Arrays arrive as text (:seqs::text::bigint[] and so on), see `ledger/postgres/arrays.py`.
 
 -- name: lock_budgets
--- Locks the settings of the users $1 in the order given, which is that of their keys, to the end of
--- the transaction, and returns those of users who have a limit. Those of $2 are thought to have no
--- settings yet and get some. How many users are locked is in each row, of which there is one at
--- least: it is too few where another transaction gave a user settings at the same time. Each user is
--- looked up by key, whatever the planner thinks of their number.
+-- Locks the settings of :user_ids in the order given, which is that of their keys, to the end of
+-- the transaction, and returns those of users who have a limit. Those of :unknown are thought to
+-- have no settings yet and get some. How many users are locked is in each row, of which there is
+-- one at least: it is too few where another transaction gave a user settings at the same time. Each
+-- user is looked up by key, whatever the planner thinks of their number.
 WITH opened AS (
     INSERT INTO user_budget_settings (user_id)
     SELECT asked.user_id
-    FROM unnest($2::text::text[]) AS asked (user_id)
+    FROM unnest(:unknown::text::text[]) AS asked (user_id)
     LEFT JOIN LATERAL (
         SELECT b.user_id FROM user_budget_settings AS b WHERE b.user_id = asked.user_id LIMIT 1
     ) AS known ON true
@@ -18,7 +18,7 @@ WITH opened AS (
     RETURNING user_id
 ), locked AS MATERIALIZED (
     SELECT known.*
-    FROM unnest($1::text::text[]) AS asked (user_id)
+    FROM unnest(:user_ids::text::text[]) AS asked (user_id)
     CROSS JOIN LATERAL (
         SELECT * FROM user_budget_settings AS b WHERE b.user_id = asked.user_id FOR NO KEY UPDATE
     ) AS known
@@ -31,26 +31,28 @@ FROM (VALUES (true)) AS always (is_limited)
 LEFT JOIN locked ON coalesce(daily_limit_nano, monthly_limit_nano, call_limit_nano) IS NOT NULL
 
 -- name: spend_by_charge
--- What each of the users $1 was charged, refunds taken off, from $2 to before $3, by place in $1.
+-- What each of :user_ids was charged, refunds taken off, from :starts to before :ends, by place in
+-- :user_ids.
 SELECT asked.place, coalesce(sum(s.charged_nano - s.refunded_nano), 0) AS nano
-FROM unnest($1::text::text[], $2::text::timestamptz[], $3::text::timestamptz[])
+FROM unnest(:user_ids::text::text[], :starts::text::timestamptz[], :ends::text::timestamptz[])
      WITH ORDINALITY AS asked (user_id, starts, ends, place)
 LEFT JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= asked.starts AND s.quarter < asked.ends
 GROUP BY asked.place ORDER BY asked.place
 
 -- name: spend_by_cost
--- What the calls of each of the users $1 cost, from $2 to before $3, by place in $1.
+-- What the calls of each of :user_ids cost, from :starts to before :ends, by place in :user_ids.
 SELECT asked.place, coalesce(sum(s.cost_nano), 0) AS nano
-FROM unnest($1::text::text[], $2::text::timestamptz[], $3::text::timestamptz[])
+FROM unnest(:user_ids::text::text[], :starts::text::timestamptz[], :ends::text::timestamptz[])
      WITH ORDINALITY AS asked (user_id, starts, ends, place)
 LEFT JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= asked.starts AND s.quarter < asked.ends
 GROUP BY asked.place ORDER BY asked.place
 
 -- name: backgrounds
--- What explains alerts of the users $1, by place: what each service cost on the UTC days from $2 to
--- $3, and without a service what was spent since $4, by cost where $5 says so and else by charge.
+-- What explains alerts of :user_ids, by place: what each service cost on the UTC days from
+-- :first_days to :last_days, and without a service what was spent since :since, by cost where
+-- :by_cost says so and else by charge.
 WITH asked AS (
-    SELECT * FROM unnest($1::text::text[], $2::text::date[], $3::text::date[])
+    SELECT * FROM unnest(:user_ids::text::text[], :first_days::text::date[], :last_days::text::date[])
                   WITH ORDINALITY AS t (user_id, first, last, place)
 )
 SELECT asked.place, c.service, sum(c.cost_nano) AS nano
@@ -58,8 +60,8 @@ FROM asked
 JOIN user_day_costs AS c ON c.user_id = asked.user_id AND c.day BETWEEN asked.first AND asked.last
 GROUP BY asked.place, c.service
 UNION ALL
-SELECT asked.place, NULL, sum(CASE WHEN $5 THEN s.cost_nano ELSE s.charged_nano - s.refunded_nano END)
-FROM asked JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= $4
+SELECT asked.place, NULL, sum(CASE WHEN :by_cost THEN s.cost_nano ELSE s.charged_nano - s.refunded_nano END)
+FROM asked JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= :since
 GROUP BY asked.place
 
 -- name: raise
@@ -67,11 +69,12 @@ GROUP BY asked.place
 -- the order in which they are to be published.
 WITH asked AS (
     SELECT *
-    FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::numeric[],
-                $6::text::integer[], $7::text::boolean[], $8::text::timestamptz[], $9::text::text[],
-                $10::text::text[], $11::text::text[])
+    FROM unnest(:alert_ids::text::uuid[], :user_ids::text::text[], :types::text::text[],
+                :periods::text::text[], :thresholds::text::numeric[],
+                :limit_versions::text::integer[], :late::text::boolean[],
+                :triggered_at::text::timestamptz[], :data::text::text[], :payloads::text::text[])
          WITH ORDINALITY AS t (alert_id, user_id, type, period, threshold_percent,
-                               limit_version, late, triggered_at, data, event_type, payload, place)
+                               limit_version, late, triggered_at, data, payload, place)
 ), raised AS (
     INSERT INTO budget_alerts (alert_id, user_id, type, period, threshold_percent, limit_version, late, triggered_at, data)
     SELECT alert_id, user_id, type, period, threshold_percent, limit_version, late, triggered_at, data
@@ -80,20 +83,20 @@ WITH asked AS (
     RETURNING alert_id
 )
 INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload)
-SELECT alert_id, $12, user_id, event_type, payload
+SELECT alert_id, :aggregate_type, user_id, :event_type, payload
 FROM asked JOIN raised USING (alert_id) WHERE payload IS NOT NULL ORDER BY place
 
 -- name: request_cutoff
--- Records the request to end call $1 at limit version $2, and hands its message to the outbox; does
--- nothing where it was made before.
+-- Records the request to end :call_id at :limit_version, and hands its message to the outbox;
+-- does nothing where it was made before.
 WITH requested AS (
     INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
-    VALUES ($1, $2, $3::text::uuid, $4, $5)
+    VALUES (:call_id, :limit_version, :command_id::text::uuid, :user_id, :requested_at)
     ON CONFLICT (call_id, limit_version) DO NOTHING
     RETURNING command_id, call_id
 )
 INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload)
-SELECT command_id, $6, call_id, $7, $8 FROM requested
+SELECT command_id, :aggregate_type, call_id, :event_type, :payload FROM requested
 
 -- name: begin_turn
 -- Begins a transaction, and waits until it is its turn to publish: one relay at a time keeps each
@@ -106,9 +109,10 @@ SELECT pg_advisory_xact_lock(7201903)
 COMMIT
 
 -- name: take
--- The oldest $1 messages of the outbox; a statement of its own, to see what the turn before left.
-SELECT seq, aggregatetype, aggregateid, payload, created_at FROM outbox ORDER BY seq LIMIT $1
+-- The oldest :most messages of the outbox; a statement of its own, to see what the turn before
+-- left.
+SELECT seq, aggregatetype, aggregateid, payload, created_at FROM outbox ORDER BY seq LIMIT :most
 
 -- name: sent
 -- Drops messages that are known to be in Kafka.
-DELETE FROM outbox WHERE seq = ANY ($1::text::bigint[])
+DELETE FROM outbox WHERE seq = ANY (:seqs::text::bigint[])

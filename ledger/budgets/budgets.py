@@ -96,7 +96,7 @@ class Budgets:
         zone = self._zones.get(user_id, "UTC")
         while True:
             arguments = self._arguments(viewer, user_id, zone, now)
-            [row] = await self._readers.read(viewer, _READS["standing"], *arguments)
+            [row] = await self._readers.read(viewer, *_READS.bind("standing", **arguments))
             limits = _limits(user_id, row)
             if limits.timezone == zone:
                 return self._standing(row, limits, now)
@@ -134,7 +134,7 @@ class Budgets:
                 alerting = Alerting(self.basis, self._default)
                 await alerting.review_user(connection, limits, map(_call, calls), now)
             arguments = self._arguments(viewer, user_id, limits.timezone, now)
-            [row] = await connection.fetch(_SQL["standing"], *arguments)
+            [row] = await connection.fetch(*_SQL.bind("standing", **arguments))
             standing = self._standing(row, limits, now)
             return standing if made is None else standing._replace(channels=made)
 
@@ -143,7 +143,10 @@ class Budgets:
     ) -> AlertPage:
         """Return a page of a user's alerts; raises StoreUnavailableError."""
         rows = await self._readers.read(
-            viewer, _READS["alerts_page"], user_id, *viewer, before, most + 1
+            viewer,
+            *_READS.bind(
+                "alerts_page", user_id=user_id, **viewer.parameters, before=before, most=most + 1
+            ),
         )
         more = rows[most - 1]["seq"] if len(rows) > most else None
         return AlertPage([row["data"] for row in rows[:most]], more)
@@ -154,15 +157,23 @@ class Budgets:
     ) -> AsyncIterator[tuple[Connection, Limits]]:
         """Lock a user's settings for a transaction, against batches and other changes."""
         async with self._readers.writing(viewer) as connection:
-            row = await connection.fetchrow(_SQL["lock_settings"], user_id, *viewer)
+            row = await connection.fetchrow(
+                *_SQL.bind("lock_settings", user_id=user_id, **viewer.parameters)
+            )
             if row is None:
-                await connection.execute(_SQL["open_settings"], user_id, *viewer)
-                row = await connection.fetchrow(_SQL["lock_settings"], user_id, *viewer)
+                await connection.execute(
+                    *_SQL.bind("open_settings", user_id=user_id, **viewer.parameters)
+                )
+                row = await connection.fetchrow(
+                    *_SQL.bind("lock_settings", user_id=user_id, **viewer.parameters)
+                )
             yield connection, Limits(user_id=user_id) if row is None else limits_of(row)
 
     async def limits(self, connection: Connection, viewer: Viewer, user_id: str) -> Limits:
         """Return what a user set, nothing where the viewer may not see it."""
-        row = await connection.fetchrow(_SQL["settings"], user_id, *viewer)
+        row = await connection.fetchrow(
+            *_SQL.bind("settings", user_id=user_id, **viewer.parameters)
+        )
         return Limits(user_id=user_id) if row is None else limits_of(row)
 
     async def spent(
@@ -171,37 +182,47 @@ class Budgets:
         """Return the present day and month of a user, and what is spent in each."""
         day, month = _periods(now, limits.timezone)
         [row] = await connection.fetch(
-            _SQL[_SPEND[self.basis]], limits.user_id, *viewer, *day[2:], *month[2:]
+            *_SQL.bind(
+                _SPEND[self.basis],
+                user_id=limits.user_id,
+                **viewer.parameters,
+                **_span_parameters(day, month),
+            )
         )
         return day, month, int(row["day_nano"]), int(row["month_nano"])
 
     async def _write(self, connection: Connection, viewer: Viewer, limits: Limits) -> None:
         await connection.execute(
-            _SQL["change_settings"],
-            limits.user_id,
-            *viewer,
-            limits.daily_nano,
-            limits.monthly_nano,
-            limits.call_nano,
-            limits.daily_version,
-            limits.monthly_version,
-            limits.call_version,
-            limits.warning_percent,
-            list(limits.further),
-            limits.timezone,
-            limits.auto_cutoff,
+            *_SQL.bind(
+                "change_settings",
+                user_id=limits.user_id,
+                **viewer.parameters,
+                daily_nano=limits.daily_nano,
+                monthly_nano=limits.monthly_nano,
+                call_nano=limits.call_nano,
+                daily_version=limits.daily_version,
+                monthly_version=limits.monthly_version,
+                call_version=limits.call_version,
+                warning_percent=limits.warning_percent,
+                thresholds=list(limits.further),
+                timezone=limits.timezone,
+                auto_cutoff=limits.auto_cutoff,
+            ),
         )
 
     def _arguments(
         self, viewer: Viewer, user_id: str, zone: str, now: datetime
-    ) -> tuple[object, ...]:
+    ) -> dict[str, object]:
         """Return the arguments of the statement `standing`, with the periods of a time zone."""
-        day, month = _periods(now, zone)
-        since = now - CALL_CLOSES_AFTER
-        return (
-            *(user_id, *viewer, self.basis == "cost", *day[2:], *month[2:]),
-            *(since, ACTIVE_CALLS_MOST, LATEST_ALERTS_MOST),
-        )
+        return {
+            "user_id": user_id,
+            **viewer.parameters,
+            "by_cost": self.basis == "cost",
+            **_span_parameters(*_periods(now, zone)),
+            "since": now - CALL_CLOSES_AFTER,
+            "calls_most": ACTIVE_CALLS_MOST,
+            "alerts_most": LATEST_ALERTS_MOST,
+        }
 
     def _standing(self, row: Record, limits: Limits, now: datetime) -> Standing:
         default = Decimal(self._default)
@@ -232,11 +253,28 @@ class Budgets:
             self._zones.popitem(last=False)
 
 
+def _span_parameters(day: Period, month: Period) -> dict[str, datetime]:
+    return {
+        "day_start": day.start,
+        "day_end": day.end,
+        "month_start": month.start,
+        "month_end": month.end,
+    }
+
+
 async def _active_calls(
     connection: Connection, viewer: Viewer, user_id: str, now: datetime
 ) -> list[Record]:
     since = now - CALL_CLOSES_AFTER
-    rows = await connection.fetch(_SQL["active_calls"], user_id, *viewer, since, ACTIVE_CALLS_MOST)
+    rows = await connection.fetch(
+        *_SQL.bind(
+            "active_calls",
+            user_id=user_id,
+            **viewer.parameters,
+            since=since,
+            most=ACTIVE_CALLS_MOST,
+        )
+    )
     return list(rows)
 
 

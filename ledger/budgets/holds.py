@@ -48,7 +48,9 @@ async def authorize(budgets: Budgets, user_id: str, request: Request, now: datet
     """
     viewer = Viewer(user_id)
     async with budgets.locked(viewer, user_id) as (connection, limits):
-        call = await connection.fetchrow(_SQL["call_state"], user_id, *viewer, request.call_id)
+        call = await connection.fetchrow(
+            *_SQL.bind("call_state", user_id=user_id, **viewer.parameters, call_id=request.call_id)
+        )
         if call is not None and (call["status"] != "active" or call["charged"]):
             return Answer(Verdict(None, None), limits, 0, None, finished=True)
         spend, cost = await _expected(connection, budgets, viewer, request, now)
@@ -56,12 +58,27 @@ async def authorize(budgets: Budgets, user_id: str, request: Request, now: datet
         to_come = max(0, spend - spent)
         rooms = await _rooms(connection, budgets, limits, request, now)
         verdict = judge(rooms, limits.of_calls(), to_come, cost)
-        await connection.execute(_SQL["drop_expired_holds"], user_id, *viewer, now)
+        await connection.execute(
+            *_SQL.bind("drop_expired_holds", user_id=user_id, **viewer.parameters, now=now)
+        )
         if verdict.denied_by is not None:
-            await connection.execute(_SQL["drop_hold"], user_id, *viewer, request.call_id)
+            await connection.execute(
+                *_SQL.bind(
+                    "drop_hold", user_id=user_id, **viewer.parameters, call_id=request.call_id
+                )
+            )
             return Answer(verdict, limits, 0, None)
         until = hold_until(now, request.duration_ms)
-        await connection.execute(_SQL["hold"], user_id, *viewer, request.call_id, spend, until)
+        await connection.execute(
+            *_SQL.bind(
+                "hold",
+                user_id=user_id,
+                **viewer.parameters,
+                call_id=request.call_id,
+                spend_nano=spend,
+                until=until,
+            )
+        )
         return Answer(verdict, limits, to_come, until)
 
 
@@ -73,7 +90,14 @@ async def _rooms(
     _, _, day_nano, month_nano = await budgets.spent(connection, viewer, limits, now)
     by_cost = budgets.basis == "cost"
     held = await connection.fetchval(
-        _SQL["held"], limits.user_id, *viewer, now, request.call_id, by_cost
+        *_SQL.bind(
+            "held",
+            user_id=limits.user_id,
+            **viewer.parameters,
+            now=now,
+            call_id=request.call_id,
+            by_cost=by_cost,
+        )
     )
     spent = {"daily": day_nano, "monthly": month_nano}
     return [Room(limit, spent[limit.type], int(held)) for limit in limits.periodic()]
@@ -86,7 +110,12 @@ async def _expected(
     if request.cost_nano is not None:
         return request.cost_nano, request.cost_nano
     [past] = await connection.fetch(
-        _SQL["past_calls"], viewer.user_id, *viewer, (now - _PAST).date()
+        *_SQL.bind(
+            "past_calls",
+            user_id=viewer.user_id,
+            **viewer.parameters,
+            since_day=(now - _PAST).date(),
+        )
     )
     cost = expected_cost(request.duration_ms or 0, int(past["cost_nano"]), past["duration_ms"])
     if budgets.basis == "cost":

@@ -138,22 +138,33 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
         assert (archived is not None) is seen
         lines = await superuser.fetch(LISTS["events"], "call-of-alice", *viewer, None, None, 10)
         assert len(lines) == {ALICE: 1, BOB: 0, ROOT: 2}[viewer]
-        day = (NOW, NOW + DAY)
         for spend in ("spend_by_charge", "spend_by_cost"):
-            row = await superuser.fetchrow(BUDGETS[spend], "alice", *viewer, *day, *day)
+            row = await superuser.fetchrow(
+                *BUDGETS.bind(spend, user_id="alice", **viewer.parameters, **PERIODS)
+            )
             assert row is not None
             assert (row["day_nano"] > 0, row["month_nano"] > 0) == (seen, seen)
         for by_cost in (False, True):
             row = await superuser.fetchrow(
-                BUDGETS["standing"], "alice", *viewer, by_cost, *day, *day, day[0] - DAY, 10, 10
+                *BUDGETS.bind(
+                    "standing",
+                    user_id="alice",
+                    **viewer.parameters,
+                    **PERIODS,
+                    by_cost=by_cost,
+                    since=NOW - DAY,
+                    calls_most=10,
+                    alerts_most=10,
+                )
             )
             assert row is not None
             assert {bool(row[name]) for name in OF_STANDING} == {seen}
         for name, arguments in OF_BUDGETS.items():
-            assert bool(await superuser.fetch(BUDGETS[name], "alice", *viewer, *arguments)) is seen
-        assert (
-            await superuser.fetchval(BUDGETS["held"], "alice", *viewer, NOW, "", False) > 0
-        ) is seen
+            of_alice = BUDGETS.bind(name, user_id="alice", **viewer.parameters, **arguments)
+            assert bool(await superuser.fetch(*of_alice)) is seen
+        held = {"now": NOW, "call_id": "", "by_cost": False}
+        of_alice = BUDGETS.bind("held", user_id="alice", **viewer.parameters, **held)
+        assert (await superuser.fetchval(*of_alice) > 0) is seen
         anomalies = await superuser.fetch(ANOMALIES["of_user"], "alice", *viewer, *(None,) * 5, 10)
         assert bool(anomalies) is seen
         everyones = await superuser.fetch(ANOMALIES["of_everyone"], None, *viewer, *(None,) * 5, 10)
@@ -161,12 +172,13 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
 
 
 OF_STANDING = ("user_id", "day_nano", "month_nano", "active_calls", "alerts", "channels")
-OF_BUDGETS = {
-    "settings": (),
-    "lock_settings": (),
-    "active_calls": (NOW - DAY, 10),
-    "alerts_page": (None, 10),
-    "call_state": ("call-of-alice",),
+PERIODS = {"day_start": NOW, "day_end": NOW + DAY, "month_start": NOW, "month_end": NOW + DAY}
+OF_BUDGETS: dict[str, dict[str, Any]] = {
+    "settings": {},
+    "lock_settings": {},
+    "active_calls": {"since": NOW - DAY, "most": 10},
+    "alerts_page": {"before": None, "most": 10},
+    "call_state": {"call_id": "call-of-alice"},
 }
 """The statements about budgets that return a row of alice's, and their further arguments."""
 
@@ -174,22 +186,32 @@ OF_BUDGETS = {
 async def test_the_queries_change_nobody_elses_budget_where_no_policy_applies(
     superuser: asyncpg.Connection,
 ) -> None:
-    change: tuple[Any, ...] = (7, 7, 7, 1, 1, 1, Decimal(80), [], "UTC", True)
+    async def execute(name: str, user_id: str, viewer: Viewer, **values: Any) -> None:
+        await superuser.execute(*BUDGETS.bind(name, user_id=user_id, **viewer.parameters, **values))
+
+    change: dict[str, Any] = {
+        **dict.fromkeys(("daily_nano", "monthly_nano", "call_nano"), 7),
+        **dict.fromkeys(("daily_version", "monthly_version", "call_version"), 1),
+        "warning_percent": Decimal(80),
+        "thresholds": [],
+        "timezone": "UTC",
+        "auto_cutoff": True,
+    }
     settings = "SELECT daily_limit_nano FROM user_budget_settings WHERE user_id = 'alice'"
-    await superuser.execute(BUDGETS["change_settings"], "alice", *BOB, *change)
+    await execute("change_settings", "alice", BOB, **change)
     assert await superuser.fetchval(settings) == 1
-    await superuser.execute(BUDGETS["change_settings"], "alice", *ALICE, *change)
+    await execute("change_settings", "alice", ALICE, **change)
     assert await superuser.fetchval(settings) == 7
     holds = "SELECT sum(spend_nano) FROM budget_holds WHERE user_id = 'alice'"
     later = NOW + DAY
-    await superuser.execute(BUDGETS["hold"], "alice", *BOB, "call-of-alice", 99, later)
-    await superuser.execute(BUDGETS["drop_hold"], "alice", *BOB, "call-of-alice")
-    await superuser.execute(BUDGETS["drop_expired_holds"], "alice", *BOB, later)
+    await execute("hold", "alice", BOB, call_id="call-of-alice", spend_nano=99, until=later)
+    await execute("drop_hold", "alice", BOB, call_id="call-of-alice")
+    await execute("drop_expired_holds", "alice", BOB, now=later)
     assert await superuser.fetchval(holds) == 5
-    await superuser.execute(BUDGETS["drop_hold"], "alice", *ALICE, "call-of-alice")
+    await execute("drop_hold", "alice", ALICE, call_id="call-of-alice")
     assert await superuser.fetchval(holds) is None
-    await superuser.execute(BUDGETS["open_settings"], "carol", *BOB)
-    await superuser.execute(BUDGETS["open_settings"], "carol", *Viewer("carol"))
+    await execute("open_settings", "carol", BOB)
+    await execute("open_settings", "carol", Viewer("carol"))
     assert await superuser.fetchval("SELECT count(*) FROM user_budget_settings") == 3
 
 

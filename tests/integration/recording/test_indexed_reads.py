@@ -22,13 +22,25 @@ SINCE = NOW - timedelta(days=30)
 ALICE = Viewer("alice")
 BIG = ("calls", "call_cost_events", "user_days", "user_day_costs")
 CALLS = ("alice", *ALICE, SINCE, NOW, 2_000)
-STANDING = ("alice", *ALICE, False, SINCE, NOW, SINCE, NOW, SINCE, 1_000, 10)
-READS = [
-    ("budgets/budgets", "standing", STANDING),
-    ("forecasts/forecast", "days", ("alice", *ALICE, SINCE.date())),
-    ("reports/advice", "calls", CALLS),
-    ("reports/advice", "usages", (*CALLS, 3)),
-    ("reports/advice", "charges", (*CALLS, 3)),
+STANDING = statements("budgets/budgets").bind(
+    "standing",
+    user_id="alice",
+    **ALICE.parameters,
+    by_cost=False,
+    day_start=SINCE,
+    day_end=NOW,
+    month_start=SINCE,
+    month_end=NOW,
+    since=SINCE,
+    calls_most=1_000,
+    alerts_most=10,
+)
+READS: list[tuple[Any, ...]] = [
+    STANDING,
+    (statements("forecasts/forecast")["days"], "alice", *ALICE, SINCE.date()),
+    (statements("reports/advice")["calls"], *CALLS),
+    (statements("reports/advice")["usages"], *CALLS, 3),
+    (statements("reports/advice")["charges"], *CALLS, 3),
 ]
 MANY = (
     """INSERT INTO calls (call_id, user_id, first_at, updated_at)
@@ -66,18 +78,20 @@ def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 async def test_no_table_is_read_whole(readers: ReaderPool) -> None:
-    for topic, name, arguments in READS:
+    for statement, *arguments in READS:
         async with readers.reading(ALICE) as connection:
-            explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statements(topic)[name]}"
+            explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
             [(text,)] = await connection.fetch(explain, *arguments)
         found = nodes(json.loads(text)[0]["Plan"])
         tables = [node for node in found if str(node.get("Relation Name", "")).startswith(BIG)]
-        assert tables, name
+        assert tables, statement
         for node in tables:
             nothing = node["Actual Rows"] == node.get("Rows Removed by Filter", 0) == 0
-            assert nothing or "Seq Scan" not in node["Node Type"], (name, node)
+            assert nothing or "Seq Scan" not in node["Node Type"], (statement, node)
         scans = [node for node in found if "Index Cond" in node]
-        assert all(re.search(r"\((user_id|call_id) = ", node["Index Cond"]) for node in scans), name
+        assert all(re.search(r"\((user_id|call_id) = ", node["Index Cond"]) for node in scans), (
+            statement
+        )
 
 
 async def test_other_users_events_are_not_even_looked_at(readers: ReaderPool) -> None:
