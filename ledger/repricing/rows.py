@@ -58,7 +58,7 @@ async def take_turn(connection: Connection) -> bool:
 async def used_prices(connection: Connection, wanted: Wanted) -> list[Used]:
     """Return which prices counted for which kinds of usage; within a transaction."""
     await connection.execute(_SQL["no_time_limit"])
-    rows = await connection.fetch(_SQL["used"], *wanted, timeout=_SECONDS_MAX)
+    rows = await connection.fetch(*_SQL.bind("used", **wanted._asdict()), timeout=_SECONDS_MAX)
     return [Used(*row) for row in rows]
 
 
@@ -68,10 +68,20 @@ async def due_costs(
     """Yield the counted costs within the spans, call by call; within a transaction."""
     if not spans:
         return
-    columns = [list(column) for column in zip(*spans, strict=True)]
-    cursor = connection.cursor(
-        _SQL["due"], *columns, *wanted[:2], prefetch=_PREFETCH, timeout=_SECONDS_MAX
+    services, operations, models, units, price_ids, starts, ends = zip(*spans, strict=True)
+    due = _SQL.bind(
+        "due",
+        services=services,
+        operations=operations,
+        models=models,
+        units=units,
+        price_ids=price_ids,
+        starts=starts,
+        ends=ends,
+        since=wanted.since,
+        until=wanted.until,
     )
+    cursor = connection.cursor(*due, prefetch=_PREFETCH, timeout=_SECONDS_MAX)
     async for row in cursor:
         yield DueCost(*row)
 
@@ -82,26 +92,30 @@ async def counted_costs(connection: Connection, places: Collection[tuple[str, st
     Their calls are locked to the end of the transaction, so that they go on counting.
     """
     identities, call_ids = zip(*places, strict=True)
-    await connection.execute(_SQL["lock_calls"], sorted(set(call_ids)))
-    rows = await connection.fetch(_SQL["counted"], text_array(identities), text_array(call_ids))
+    await connection.execute(*_SQL.bind("lock_calls", call_ids=sorted(set(call_ids))))
+    rows = await connection.fetch(
+        *_SQL.bind("counted", identities=text_array(identities), call_ids=text_array(call_ids))
+    )
     return [Cost(*row) for row in rows]
 
 
 async def limits_among(connection: Connection, user_ids: Collection[str]) -> dict[str, Limits]:
     """Return the limits of those users who have any, without locking them."""
-    rows = await connection.fetch(_SQL["limits"], list(user_ids))
+    rows = await connection.fetch(*_SQL.bind("limits", user_ids=list(user_ids)))
     return {row["user_id"]: limits_of(row) for row in rows}
 
 
 async def raised_among(connection: Connection, alert_ids: Collection[UUID]) -> set[UUID]:
     """Return those alerts that exist."""
-    rows = await connection.fetch(_SQL["raised"], list(alert_ids))
+    rows = await connection.fetch(*_SQL.bind("raised", alert_ids=list(alert_ids)))
     return {UUID(bytes=row["alert_id"].bytes) for row in rows}
 
 
 async def earned_by_all(connection: Connection, first: date, last: date) -> Earned:
     """Return what all calls cost and earned on some UTC days, both included."""
-    row = await connection.fetchrow(_SQL["everything"], first, last, timeout=_SECONDS_MAX)
+    row = await connection.fetchrow(
+        *_SQL.bind("everything", first=first, last=last), timeout=_SECONDS_MAX
+    )
     return Earned(*map(int, row)) if row else Earned()
 
 
@@ -109,5 +123,7 @@ async def earned_by(
     connection: Connection, first: date, last: date, user_ids: Sequence[str]
 ) -> dict[str, Earned]:
     """Return the same of some users."""
-    rows = await connection.fetch(_SQL["of_users"], first, last, list(user_ids))
+    rows = await connection.fetch(
+        *_SQL.bind("of_users", first=first, last=last, user_ids=list(user_ids))
+    )
     return {row[0]: Earned(*map(int, row[1:])) for row in rows}
