@@ -73,13 +73,13 @@ ABSENT: Final = Refusal(absent=True)
 
 async def read_channels(readers: ReaderPool, viewer: Viewer, user_id: str) -> list[Channel]:
     """Return the channels of a user as `list_channels` does; raises StoreUnavailableError."""
-    rows = await readers.read(viewer, _READS["list"], user_id, *viewer)
+    rows = await readers.read(viewer, *_READS.bind("list", user_id=user_id, **viewer.parameters))
     return [Channel(**dict(row)) for row in rows]
 
 
 async def list_channels(connection: Connection, viewer: Viewer, user_id: str) -> list[Channel]:
     """Return the channels of a user, oldest first; none where the viewer may not see them."""
-    rows = await connection.fetch(_SQL["list"], user_id, *viewer)
+    rows = await connection.fetch(*_SQL.bind("list", user_id=user_id, **viewer.parameters))
     return [Channel(**dict(row)) for row in rows]
 
 
@@ -143,23 +143,23 @@ async def verify_channel(
     A channel that is verified already stays so, whatever the code.
     """
     await _take_turn(connection, user_id)
-    of_channel = (user_id, *viewer, channel_id)
+    of_channel = _of_channel(viewer, user_id, channel_id)
     channel = await _one(connection, viewer, user_id, channel_id)
     if channel is None:
         return ABSENT
     if channel.state == "verified":
         return channel
-    kept = await connection.fetchrow(_SQL["code"], *of_channel)
+    kept = await connection.fetchrow(*_SQL.bind("code", **of_channel))
     if kept is None:
         return Refusal("The code has expired. Ask for a new one.")
     if kept["guesses"] >= GUESSES_MOST:
         return Refusal("Too many wrong codes were tried. Ask for a new one.")
     if not await asyncio.to_thread(matches, code, kept["digest"]):
-        await connection.execute(_SQL["count_guess"], *of_channel)
+        await connection.execute(*_SQL.bind("count_guess", **of_channel))
         left = GUESSES_MOST - kept["guesses"] - 1
         return Refusal(f"The code is wrong; {left} of {GUESSES_MOST} tries are left.")
-    await connection.execute(_SQL["drop_code"], *of_channel)
-    row = await connection.fetchrow(_SQL["verify"], *of_channel)
+    await connection.execute(*_SQL.bind("drop_code", **of_channel))
+    row = await connection.fetchrow(*_SQL.bind("verify", **of_channel))
     return Channel(**dict(row)) if row else ABSENT
 
 
@@ -193,9 +193,9 @@ async def ask_for_test(
     refusal = await _refuse_too_many(connection, viewer, user_id, "test", channel_id)
     if refusal is not None:
         return refusal
-    of_channel = (user_id, *viewer, channel_id)
-    await connection.execute(_SQL["resume"], *of_channel)
-    return str(await connection.fetchval(_SQL["ask"], *of_channel, "test", None))
+    of_channel = _of_channel(viewer, user_id, channel_id)
+    await connection.execute(*_SQL.bind("resume", **of_channel))
+    return str(await connection.fetchval(*_SQL.bind("ask", **of_channel, kind="test", code=None)))
 
 
 async def list_deliveries(
@@ -204,14 +204,13 @@ async def list_deliveries(
     """Return the newest deliveries to a channel before a place, with all their attempts."""
     if await _one(connection, viewer, user_id, channel_id) is None:
         return ABSENT
-    rows = await connection.fetch(
-        _SQL["deliveries"], user_id, *viewer, channel_id, before, DELIVERIES_MOST + 1
-    )
+    of_channel = _of_channel(viewer, user_id, channel_id)
+    deliveries = _SQL.bind("deliveries", **of_channel, before=before, most=DELIVERIES_MOST + 1)
+    rows = await connection.fetch(*deliveries)
     page = rows[:DELIVERIES_MOST]
-    more = len(rows) > len(page)
     return Deliveries(
         deliveries=[_delivery(row) for row in page],
-        next_cursor=str(page[-1]["seq"]) if more else None,
+        next_cursor=str(page[-1]["seq"]) if len(rows) > len(page) else None,
     )
 
 
@@ -223,7 +222,7 @@ def _delivery(row: Record) -> Delivery:
 
 
 async def _take_turn(connection: Connection, user_id: str) -> None:
-    await connection.execute(_SQL["turn"], user_id)
+    await connection.execute(*_SQL.bind("turn", user_id=user_id))
 
 
 async def _one(
@@ -231,7 +230,7 @@ async def _one(
 ) -> Channel | None:
     if not _is_id(channel_id):
         return None
-    row = await connection.fetchrow(_SQL["one"], user_id, *viewer, channel_id)
+    row = await connection.fetchrow(*_SQL.bind("one", **_of_channel(viewer, user_id, channel_id)))
     return Channel(**dict(row)) if row else None
 
 
@@ -242,7 +241,8 @@ async def _create(
     if refusal is not None:
         return refusal
     secret = secret_text(new_secret()) if wanted.type == "webhook" else None
-    row = await connection.fetchrow(_SQL["create"], user_id, *viewer, *wanted, secret)
+    values = {"user_id": user_id, **viewer.parameters, **wanted._asdict(), "secret": secret}
+    row = await connection.fetchrow(*_SQL.bind("create", **values))
     if row is None:
         return ABSENT
     channel = NewChannel(**dict(row), secret=secret)
@@ -254,33 +254,30 @@ async def _challenge(
     connection: Connection, viewer: Viewer, user_id: str, channel: Channel
 ) -> None:
     """Make a code, keep its digest, and have it sent; what was to be sent before is void."""
-    of_channel = (user_id, *viewer, channel.channel_id)
+    of_channel = _of_channel(viewer, user_id, channel.channel_id)
     code = new_code(channel.type)
     kept = await asyncio.to_thread(digest, code)
-    await connection.execute(_SQL["supersede"], *of_channel)
-    await connection.execute(_SQL["set_code"], *of_channel, kept, CODE_SECONDS)
-    await connection.execute(_SQL["resume"], *of_channel)
-    await connection.execute(_SQL["ask"], *of_channel, "verification", code)
+    await connection.execute(*_SQL.bind("supersede", **of_channel))
+    set_code = _SQL.bind("set_code", **of_channel, digest=kept, seconds=CODE_SECONDS)
+    await connection.execute(*set_code)
+    await connection.execute(*_SQL.bind("resume", **of_channel))
+    await connection.execute(*_SQL.bind("ask", **of_channel, kind="verification", code=code))
 
 
 async def _remove(connection: Connection, viewer: Viewer, user_id: str, channel_id: str) -> bool:
-    of_channel = (user_id, *viewer, channel_id)
-    removed = await connection.fetchval(_SQL["remove"], *of_channel)
-    await connection.execute(_SQL["withdraw"], *of_channel)
+    of_channel = _of_channel(viewer, user_id, channel_id)
+    removed = await connection.fetchval(*_SQL.bind("remove", **of_channel))
+    await connection.execute(*_SQL.bind("withdraw", **of_channel))
     return removed is not None
 
 
 async def _refuse_too_many(
-    connection: Connection,
-    viewer: Viewer,
-    user_id: str,
-    kind: NoticeKind,
-    channel_id: str | None,
+    connection: Connection, viewer: Viewer, user_id: str, kind: NoticeKind, channel_id: str | None
 ) -> Refusal | None:
     """Say so where a user asks for more messages than anybody needs: they may reach strangers."""
-    row = await connection.fetchrow(
-        _SQL["recent"], user_id, *viewer, kind, channel_id, _HOUR_SECONDS
-    )
+    of_channel = _of_channel(viewer, user_id, channel_id)
+    recent = _SQL.bind("recent", **of_channel, kind=kind, seconds=_HOUR_SECONDS)
+    row = await connection.fetchrow(*recent)
     if row is None:
         return ABSENT
     if row["asked"] >= MESSAGES_PER_HOUR:
@@ -289,6 +286,10 @@ async def _refuse_too_many(
     if row["ago_seconds"] is not None and row["ago_seconds"] < MESSAGE_SECONDS:
         return Refusal("One was asked for just now.", MESSAGE_SECONDS - row["ago_seconds"])
     return None
+
+
+def _of_channel(viewer: Viewer, user_id: str, channel_id: str | None) -> dict[str, Any]:
+    return {"user_id": user_id, **viewer.parameters, "channel_id": channel_id}
 
 
 def _is_id(text: str) -> bool:

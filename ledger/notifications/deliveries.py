@@ -77,13 +77,21 @@ class NoticeStore:
         """Make the deliveries of these alerts and earlier ones of their users; returns how many."""
         async with self.connection() as connection:
             return affected(
-                await connection.execute(_SQL["queue"], text_array(alert_ids), SWEEP_SECONDS_BACK)
+                await connection.execute(
+                    *_SQL.bind(
+                        "queue", alert_ids=text_array(alert_ids), seconds_back=SWEEP_SECONDS_BACK
+                    )
+                )
             )
 
     async def sweep(self) -> int:
         """Make the deliveries of recent alerts that nobody heard of; returns how many."""
         async with self.connection() as connection:
-            return affected(await connection.execute(_SQL["sweep"], SWEEP_SECONDS_BACK, SWEEP_MOST))
+            return affected(
+                await connection.execute(
+                    *_SQL.bind("sweep", seconds_back=SWEEP_SECONDS_BACK, most=SWEEP_MOST)
+                )
+            )
 
     async def claim(self, most: int, ailing_most: int, lease_seconds: int) -> list[Claim]:
         """Take up to `most` deliveries that are due, of them few at channels that failed last.
@@ -92,10 +100,18 @@ class NoticeStore:
         """
         async with self.connection() as connection, connection.transaction():
             await connection.execute(_SQL["turn"])
-            await connection.execute(_SQL["release"], CLAIMS_MOST)
-            await connection.execute(_SQL["skip"], CODE_SECONDS, OLD_SECONDS)
+            await connection.execute(*_SQL.bind("release", claims_most=CLAIMS_MOST))
+            await connection.execute(
+                *_SQL.bind("skip", code_seconds=CODE_SECONDS, old_seconds=OLD_SECONDS)
+            )
             rows = await connection.fetch(
-                _SQL["claim"], most, ailing_most, lease_seconds, ORDER_SECONDS
+                *_SQL.bind(
+                    "claim",
+                    most=most,
+                    ailing_most=ailing_most,
+                    lease_seconds=lease_seconds,
+                    order_seconds=ORDER_SECONDS,
+                )
             )
         return [Claim(*row) for row in rows]
 
@@ -105,13 +121,15 @@ class NoticeStore:
         """Record a success, and whether it is in the delivery journal."""
         async with self.connection() as connection:
             await connection.execute(
-                _SQL["delivered"],
-                claim.delivery_id,
-                claim.number,
-                duration_ms,
-                claim.channel_id,
-                result.status,
-                is_journaled,
+                *_SQL.bind(
+                    "delivered",
+                    delivery_id=claim.delivery_id,
+                    number=claim.number,
+                    duration_ms=duration_ms,
+                    channel_id=claim.channel_id,
+                    status=result.status,
+                    is_journaled=is_journaled,
+                ),
             )
 
     async def failed(
@@ -123,45 +141,44 @@ class NoticeStore:
         gone or nothing was accepted there since the delivery was made. Of what a receiver had to
         say as much is kept as there is room for, or its refusal would not be known of at all.
         """
+        attempt = {"delivery_id": claim.delivery_id, "number": claim.number}
+        of_channel = attempt | {"channel_id": claim.channel_id}
         error = None if result.error is None else result.error[:ERROR_CHARACTERS_MOST]
         async with self.connection() as connection, connection.transaction():
             await connection.execute(
-                _SQL["attempt_failed"],
-                claim.delivery_id,
-                claim.number,
-                duration_ms,
-                result.verdict,
-                result.status,
-                error,
+                *_SQL.bind(
+                    "attempt_failed",
+                    **attempt,
+                    duration_ms=duration_ms,
+                    outcome=result.verdict,
+                    status=result.status,
+                    error=error,
+                )
             )
             if step.delay_ms is not None:
-                await connection.execute(
-                    _SQL["postpone"],
-                    claim.delivery_id,
-                    claim.number,
-                    claim.channel_id,
-                    step.delay_ms,
-                    step.pause_ms,
-                )
+                pause = {"delay_ms": step.delay_ms, "pause_ms": step.pause_ms}
+                await connection.execute(*_SQL.bind("postpone", **of_channel, **pause))
                 return False
-            await connection.execute(
-                _SQL["give_up"], claim.delivery_id, claim.number, claim.channel_id, error
-            )
+            await connection.execute(*_SQL.bind("give_up", **of_channel, reason=error))
             if disable is None:
                 return False
             disabled = await connection.fetchval(
-                _SQL["disable"],
-                claim.channel_id,
-                disable,
-                claim.delivery_id,
-                result.verdict == "gone",
+                *_SQL.bind(
+                    "disable",
+                    channel_id=claim.channel_id,
+                    reason=disable,
+                    delivery_id=claim.delivery_id,
+                    is_certain=result.verdict == "gone",
+                )
             )
             return disabled is not None
 
     async def prune(self) -> int:
         """Forget what ended long ago; returns how many deliveries that were."""
         async with self.connection() as connection:
-            return affected(await connection.execute(_SQL["prune"], KEPT_DAYS, PRUNE_MOST))
+            return affected(
+                await connection.execute(*_SQL.bind("prune", days=KEPT_DAYS, most=PRUNE_MOST))
+            )
 
     async def backlog(self) -> Backlog:
         """Return what waits."""

@@ -1,16 +1,18 @@
 -- What the processes that deliver notices do; they are nobody's viewer and see all users.
 
 -- name: queue
--- Makes the deliveries of the alerts $1, and of alerts of the same users raised before them in the last
--- $2 seconds: to each channel of the user that was verified when the alert was raised. Those that
--- exist are left as they are. The `seq` of a channel's deliveries follows the order of its alerts.
+-- Adds the deliveries of :alert_ids, and of alerts of the same users raised before them in the
+-- last :seconds_back seconds: to each channel of the user that was verified when the alert was
+-- raised. Those that exist are left as they are. The `seq` of a channel's deliveries follows the
+-- order of its alerts.
 INSERT INTO notice_deliveries (channel_id, user_id, kind, subject_id)
 SELECT c.channel_id, c.user_id, 'alert', a.alert_id
 FROM (SELECT user_id, max(seq) AS seq FROM budget_alerts
-      WHERE alert_id = ANY ($1::text::uuid[]) GROUP BY user_id) AS heard
+      WHERE alert_id = ANY (:alert_ids::text::uuid[]) GROUP BY user_id) AS heard
 JOIN budget_alerts AS a ON a.user_id = heard.user_id AND a.seq <= heard.seq
 JOIN notice_channels AS c ON c.user_id = a.user_id
-WHERE (a.alert_id = ANY ($1::text::uuid[]) OR a.triggered_at > now() - make_interval(secs => $2))
+WHERE (a.alert_id = ANY (:alert_ids::text::uuid[])
+       OR a.triggered_at > now() - make_interval(secs => :seconds_back))
   AND NOT a.late AND c.state = 'verified' AND c.verified_at <= a.triggered_at
   AND NOT EXISTS (SELECT FROM notice_deliveries AS d
                   WHERE d.channel_id = c.channel_id AND d.kind = 'alert' AND d.subject_id = a.alert_id)
@@ -18,15 +20,16 @@ ORDER BY a.seq
 ON CONFLICT (channel_id, kind, subject_id) DO NOTHING
 
 -- name: sweep
--- The same for up to $2 alerts of the last $1 seconds that have none, whoever failed to hear of them.
+-- The same for up to :most alerts of the last :seconds_back seconds that have none, whoever failed
+-- to hear of them.
 INSERT INTO notice_deliveries (channel_id, user_id, kind, subject_id)
 SELECT c.channel_id, c.user_id, 'alert', a.alert_id
 FROM budget_alerts AS a JOIN notice_channels AS c USING (user_id)
-WHERE NOT a.late AND a.triggered_at > now() - make_interval(secs => $1)
+WHERE NOT a.late AND a.triggered_at > now() - make_interval(secs => :seconds_back)
   AND c.state = 'verified' AND c.verified_at <= a.triggered_at
   AND NOT EXISTS (SELECT FROM notice_deliveries AS d
                   WHERE d.channel_id = c.channel_id AND d.kind = 'alert' AND d.subject_id = a.alert_id)
-ORDER BY a.seq LIMIT $2
+ORDER BY a.seq LIMIT :most
 ON CONFLICT (channel_id, kind, subject_id) DO NOTHING
 
 -- name: turn
@@ -34,14 +37,14 @@ ON CONFLICT (channel_id, kind, subject_id) DO NOTHING
 SELECT pg_advisory_xact_lock(7201905)
 
 -- name: release
--- Deliveries whose worker has not said what became of them in time are due again, and the attempt is
--- closed. After $1 attempts that is taken for their own fault.
+-- Deliveries whose worker has not said what became of them in time are due again, and the attempt
+-- is closed. After :claims_most attempts that is taken for their own fault.
 WITH dead AS (
     UPDATE notice_deliveries
-    SET state = CASE WHEN attempts < $1 THEN 'pending' ELSE 'failed' END,
-        next_attempt_at = CASE WHEN attempts < $1 THEN now() END,
-        code = CASE WHEN attempts < $1 THEN code END,
-        reason = CASE WHEN attempts >= $1 THEN 'Interrupted too often.' END,
+    SET state = CASE WHEN attempts < :claims_most THEN 'pending' ELSE 'failed' END,
+        next_attempt_at = CASE WHEN attempts < :claims_most THEN now() END,
+        code = CASE WHEN attempts < :claims_most THEN code END,
+        reason = CASE WHEN attempts >= :claims_most THEN 'Interrupted too often.' END,
         claimed_until = NULL
     WHERE state = 'delivering' AND claimed_until <= now()
     RETURNING delivery_id, attempts
@@ -50,15 +53,18 @@ UPDATE notice_attempts AS a SET outcome = 'interrupted'
 FROM dead WHERE a.delivery_id = dead.delivery_id AND a.number = dead.attempts AND a.outcome IS NULL
 
 -- name: skip
--- Lets go what must not be sent any more: to channels that are gone, not verified or disabled; codes
--- of more than $1 seconds, tests likewise; alerts that are older than $2 seconds before their first attempt.
+-- Lets go what must not be sent any more: to channels that are gone, not verified or disabled;
+-- codes of more than :code_seconds seconds, tests likewise; alerts that are older than :old_seconds
+-- seconds before their first attempt.
 WITH due AS (
     SELECT d.delivery_id,
            CASE WHEN c.channel_id IS NULL THEN 'The channel was removed.'
                 WHEN d.kind <> 'verification' AND c.state = 'disabled' THEN 'The channel is disabled.'
                 WHEN d.kind <> 'verification' AND c.state <> 'verified' THEN 'The channel is not verified.'
-                WHEN d.kind <> 'alert' AND d.created_at < now() - make_interval(secs => $1) THEN 'It could not be sent in time.'
-                WHEN d.kind = 'alert' AND d.attempts = 0 AND a.triggered_at < now() - make_interval(secs => $2)
+                WHEN d.kind <> 'alert'
+                AND d.created_at < now() - make_interval(secs => :code_seconds) THEN 'It could not be sent in time.'
+                WHEN d.kind = 'alert' AND d.attempts = 0
+                AND a.triggered_at < now() - make_interval(secs => :old_seconds)
                 THEN 'The alert was too old when it could be sent.'
            END AS reason
     FROM notice_deliveries AS d
@@ -72,10 +78,11 @@ FROM due
 WHERE d.delivery_id = due.delivery_id AND d.state = 'pending' AND due.reason IS NOT NULL
 
 -- name: claim
--- Takes deliveries that are due, for $3 seconds, and notes that an attempt begins: one a channel, up to
--- $1 in all and up to $2 to channels that failed last time. The alerts of a channel go out in order: one
--- that waits for its next attempt holds back those after it until it is $4 seconds old. Codes and tests
--- wait for no alert. Nothing is taken before a restored ledger knows from the journal what was delivered.
+-- Takes deliveries that are due, for :lease_seconds seconds, and notes that an attempt begins: one
+-- a channel, up to :most in all and up to :ailing_most to channels that failed last time. The
+-- alerts of a channel go out in order: one that waits for its next attempt holds back those after
+-- it until it is :order_seconds seconds old. Codes and tests wait for no alert. Nothing is taken
+-- before a restored ledger knows from the journal what was delivered.
 WITH free AS (
     SELECT DISTINCT ON (d.channel_id) d.delivery_id, d.next_attempt_at, c.failures > 0 AS ailing
     FROM notice_deliveries AS d
@@ -88,7 +95,7 @@ WITH free AS (
       AND (d.kind <> 'alert' OR NOT EXISTS (
           SELECT FROM notice_deliveries AS b
           WHERE b.channel_id = d.channel_id AND b.kind = 'alert' AND b.state = 'pending'
-            AND b.seq < d.seq AND b.created_at > now() - make_interval(secs => $4)))
+            AND b.seq < d.seq AND b.created_at > now() - make_interval(secs => :order_seconds)))
     ORDER BY d.channel_id, d.kind = 'alert', d.seq
 ), ranked AS (
     SELECT delivery_id, next_attempt_at, ailing,
@@ -96,11 +103,12 @@ WITH free AS (
     FROM free
 ), chosen AS (
     SELECT delivery_id FROM ranked
-    WHERE NOT ailing OR place <= $2
-    ORDER BY ailing, next_attempt_at, delivery_id LIMIT $1
+    WHERE NOT ailing OR place <= :ailing_most
+    ORDER BY ailing, next_attempt_at, delivery_id LIMIT :most
 ), taken AS (
     UPDATE notice_deliveries AS d
-    SET state = 'delivering', attempts = attempts + 1, claimed_until = now() + make_interval(secs => $3)
+    SET state = 'delivering', attempts = attempts + 1,
+        claimed_until = now() + make_interval(secs => :lease_seconds)
     FROM chosen WHERE d.delivery_id = chosen.delivery_id
     RETURNING d.*
 ), noted AS (
@@ -114,65 +122,70 @@ JOIN notice_channels AS c USING (channel_id)
 LEFT JOIN budget_alerts AS a ON t.kind = 'alert' AND a.alert_id = t.subject_id
 
 -- name: delivered
--- Delivery $1 was accepted in attempt $2, which took $3 ms, by channel $4, with the answer $5, and is in
--- the journal if $6 says so. That holds whatever was thought of the attempt meanwhile.
+-- Delivery :delivery_id was accepted in attempt :number, which took :duration_ms ms, by
+-- :channel_id, with the answer :status, and is in the journal if :is_journaled. That holds
+-- whatever was thought of the attempt meanwhile.
 WITH attempt AS (
-    UPDATE notice_attempts SET outcome = 'delivered', duration_ms = $3, status = $5
-    WHERE delivery_id = $1::text::uuid AND number = $2
+    UPDATE notice_attempts SET outcome = 'delivered', duration_ms = :duration_ms, status = :status
+    WHERE delivery_id = :delivery_id::text::uuid AND number = :number
 ), channel AS (
     UPDATE notice_channels SET failures = 0, paused_until = NULL, delivered_at = now()
-    WHERE channel_id = $4::text::uuid
+    WHERE channel_id = :channel_id::text::uuid
 )
 UPDATE notice_deliveries
 SET state = 'delivered', delivered_at = now(), reason = NULL, code = NULL, claimed_until = NULL, next_attempt_at = NULL,
-    journaled_at = CASE WHEN $6::boolean THEN now() END
-WHERE delivery_id = $1::text::uuid AND state <> 'delivered'
+    journaled_at = CASE WHEN :is_journaled::boolean THEN now() END
+WHERE delivery_id = :delivery_id::text::uuid AND state <> 'delivered'
 
 -- name: attempt_failed
--- Attempt $2 of delivery $1 took $3 ms and failed as $4, with the answer $5 and the error $6.
-UPDATE notice_attempts SET outcome = $4, duration_ms = $3, status = $5, error = $6
-WHERE delivery_id = $1::text::uuid AND number = $2
+-- Attempt :number of :delivery_id took :duration_ms ms and failed with :outcome, the answer's :status
+-- and the :error.
+UPDATE notice_attempts SET outcome = :outcome, duration_ms = :duration_ms, status = :status, error = :error
+WHERE delivery_id = :delivery_id::text::uuid AND number = :number
 
 -- name: postpone
--- Delivery $1, of which $2 is still the last attempt, is tried again in $4 ms; nothing is tried at
--- channel $3 for $5 ms.
+-- Delivery :delivery_id, of which :number is still the last attempt, is tried again in :delay_ms
+-- ms; nothing is tried at :channel_id for :pause_ms ms.
 WITH own AS (
     UPDATE notice_deliveries
-    SET state = 'pending', claimed_until = NULL, next_attempt_at = now() + make_interval(secs => $4 / 1000.0)
-    WHERE delivery_id = $1::text::uuid AND attempts = $2 AND state = 'delivering'
+    SET state = 'pending', claimed_until = NULL,
+        next_attempt_at = now() + make_interval(secs => :delay_ms / 1000.0)
+    WHERE delivery_id = :delivery_id::text::uuid AND attempts = :number AND state = 'delivering'
     RETURNING channel_id
 )
 UPDATE notice_channels AS c
-SET failures = failures + 1, paused_until = now() + make_interval(secs => $5 / 1000.0)
-FROM own WHERE c.channel_id = own.channel_id AND c.channel_id = $3::text::uuid
+SET failures = failures + 1, paused_until = now() + make_interval(secs => :pause_ms / 1000.0)
+FROM own WHERE c.channel_id = own.channel_id AND c.channel_id = :channel_id::text::uuid
 
 -- name: give_up
--- Delivery $1, of which $2 is still the last attempt, has failed for good, for the reason $4; so has
--- one attempt more at channel $3.
+-- Delivery :delivery_id, of which :number is still the last attempt, has failed for good, for a
+-- :reason; so has one attempt more at :channel_id.
 WITH own AS (
     UPDATE notice_deliveries
-    SET state = 'failed', reason = $4, code = NULL, claimed_until = NULL, next_attempt_at = NULL
-    WHERE delivery_id = $1::text::uuid AND attempts = $2 AND state = 'delivering'
+    SET state = 'failed', reason = :reason, code = NULL, claimed_until = NULL, next_attempt_at = NULL
+    WHERE delivery_id = :delivery_id::text::uuid AND attempts = :number AND state = 'delivering'
     RETURNING channel_id
 )
 UPDATE notice_channels AS c SET failures = failures + 1
-FROM own WHERE c.channel_id = own.channel_id AND c.channel_id = $3::text::uuid
+FROM own WHERE c.channel_id = own.channel_id AND c.channel_id = :channel_id::text::uuid
 
 -- name: disable
--- Channel $1 is no use any more, for the reason $2, unless it took something since delivery $3 was
--- made, or $4 says that it is certain.
-UPDATE notice_channels AS c SET state = 'disabled', reason = $2
+-- Disables :channel_id for a :reason, unless it took something since :delivery_id
+-- was made, or :is_certain.
+UPDATE notice_channels AS c SET state = 'disabled', reason = :reason
 FROM notice_deliveries AS d
-WHERE c.channel_id = $1::text::uuid AND d.delivery_id = $3::text::uuid AND c.state = 'verified'
-  AND ($4 OR c.delivered_at IS NULL OR c.delivered_at < d.created_at)
+WHERE c.channel_id = :channel_id::text::uuid AND d.delivery_id = :delivery_id::text::uuid
+  AND c.state = 'verified'
+  AND (:is_certain OR c.delivered_at IS NULL OR c.delivered_at < d.created_at)
 RETURNING c.channel_id::text
 
 -- name: prune
--- Forgets deliveries, with their attempts, that ended more than $1 days ago, up to $2 of them.
+-- Forgets deliveries, with their attempts, that ended more than :days days ago, up to :most of
+-- them.
 DELETE FROM notice_deliveries WHERE delivery_id IN (
     SELECT delivery_id FROM notice_deliveries
-    WHERE created_at < now() - make_interval(days => $1) AND state IN ('delivered', 'failed', 'skipped')
-    ORDER BY created_at LIMIT $2
+    WHERE created_at < now() - make_interval(days => :days) AND state IN ('delivered', 'failed', 'skipped')
+    ORDER BY created_at LIMIT :most
 )
 
 -- name: backlog
