@@ -1,26 +1,29 @@
--- Every statement names the viewer ($2) beside the user asked for ($1); $3 is true for an
--- administrator. The row policies would hide other users' rows all the same.
+-- Every statement names the viewer (:viewer_id) beside the user asked for (:user_id); :reads_all is
+-- true for an administrator. The row policies would hide other users' rows all the same.
 
 -- name: calls
--- How many calls of user $1 began from $4 to before $5: all of them, and the newest $6, which are
--- the ones that advice looks at.
-SELECT count(*) AS calls, least(count(*), $6::bigint) AS looked_at
+-- How many calls of :user_id began from :since to before :before: all of them, and the newest
+-- :calls_most, which are the ones that advice looks at.
+SELECT count(*) AS calls, least(count(*), :calls_most::bigint) AS looked_at
   FROM calls
- WHERE user_id = $1 AND (user_id = $2 OR $3) AND first_at >= $4 AND first_at < $5
+ WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND first_at >= :since
+   AND first_at < :before
 
 -- name: usages
--- What the newest $6 calls of user $1 that began from $4 to before $5 recorded, by service,
--- operation, model and unit, in one pass over their events; voided costs are left out. Each call's
--- events are found by its id: LATERAL with OFFSET keeps the planner from reading whole months, and
--- no event is older than its call, which keeps it out of earlier months. NOT IN is looked up in a
--- hash, however few rows the planner expects. `phrase` is what the metadata calls phraseHash or
--- phrase_hash; found by pattern, because jsonb refuses some strings that are good JSON.
+-- What the newest :calls_most calls of :user_id that began from :since to before :before recorded,
+-- by service, operation, model and unit, in one pass over their events; voided costs are left out.
+-- Each call's events are found by its id: LATERAL with OFFSET keeps the planner from reading whole
+-- months, and no event is older than its call, which keeps it out of earlier months. NOT IN is
+-- looked up in a hash, however few rows the planner expects. `phrase` is what the metadata calls
+-- phraseHash or phrase_hash; found by pattern, because jsonb refuses some strings that are good
+-- JSON.
 WITH chosen AS MATERIALIZED (
     SELECT call_id
       FROM calls
-     WHERE user_id = $1 AND (user_id = $2 OR $3) AND first_at >= $4 AND first_at < $5
+     WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND first_at >= :since
+       AND first_at < :before
      ORDER BY first_at DESC, call_id
-     LIMIT $6
+     LIMIT :calls_most
 ), recorded AS MATERIALIZED (
     SELECT e.*
       FROM chosen AS c,
@@ -31,9 +34,9 @@ WITH chosen AS MATERIALIZED (
                            END AS phrase
                       FROM call_cost_events
                      WHERE call_id = c.call_id
-                       AND user_id = $1
-                       AND (user_id = $2 OR $3)
-                       AND time >= $4
+                       AND user_id = :user_id
+                       AND (user_id = :viewer_id OR :reads_all)
+                       AND time >= :since
                        AND type IN ('cost.recorded', 'cost.voided')
                     OFFSET 0) AS e
 ), lines AS MATERIALIZED (
@@ -61,7 +64,7 @@ SELECT service, operation, model, unit, count(*) AS events, count(DISTINCT call_
        coalesce(sum(usage) FILTER (WHERE repeats), 0) AS repeated_usage,
        coalesce(sum(cost_nano) FILTER (WHERE repeats), 0) AS repeated_cost_nano,
        json_agg(json_build_array(source, event_id, call_id) ORDER BY place)
-           FILTER (WHERE place <= $7) AS examples
+           FILTER (WHERE place <= :examples_most) AS examples
   FROM lines JOIN medians USING (service, operation, model, unit)
  GROUP BY service, operation, model, unit, median
  ORDER BY service COLLATE "C", operation COLLATE "C", model COLLATE "C", unit COLLATE "C"
@@ -72,18 +75,19 @@ SELECT service, operation, model, unit, count(*) AS events, count(DISTINCT call_
 WITH chosen AS MATERIALIZED (
     SELECT call_id
       FROM calls
-     WHERE user_id = $1 AND (user_id = $2 OR $3) AND first_at >= $4 AND first_at < $5
+     WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND first_at >= :since
+       AND first_at < :before
      ORDER BY first_at DESC, call_id
-     LIMIT $6
+     LIMIT :calls_most
 ), charged AS (
     SELECT e.*
       FROM chosen AS c,
            LATERAL (SELECT service, call_id, amount_nano, cost_nano, time, identity, source, event_id
                       FROM call_cost_events
                      WHERE call_id = c.call_id
-                       AND user_id = $1
-                       AND (user_id = $2 OR $3)
-                       AND time >= $4
+                       AND user_id = :user_id
+                       AND (user_id = :viewer_id OR :reads_all)
+                       AND time >= :since
                        AND type = 'call.charged'
                     OFFSET 0) AS e
 ), placed AS (
@@ -94,7 +98,7 @@ WITH chosen AS MATERIALIZED (
 SELECT service AS processor, count(*) AS charges, count(DISTINCT call_id) AS calls,
        sum(amount_nano) AS amount_nano, sum(cost_nano) AS fee_nano,
        json_agg(json_build_array(source, event_id, call_id) ORDER BY place)
-           FILTER (WHERE place <= $7) AS examples
+           FILTER (WHERE place <= :examples_most) AS examples
   FROM placed
  GROUP BY service
  ORDER BY service COLLATE "C"

@@ -38,11 +38,18 @@ async def recorded(
 
     A viewer who may not see the user is shown a user without calls. Raises StoreUnavailableError.
     """
-    calls = (user_id, *viewer, since, before, CALLS_MOST)
+    calls = {
+        "user_id": user_id,
+        **viewer.parameters,
+        "since": since,
+        "before": before,
+        "calls_most": CALLS_MOST,
+    }
+    examples = calls | {"examples_most": EXAMPLES_MOST}
     async with readers.comparing(viewer) as connection:
-        [counted] = await connection.fetch(_SQL["calls"], *calls)
-        usages = await connection.fetch(_SQL["usages"], *calls, EXAMPLES_MOST)
-        charges = await connection.fetch(_SQL["charges"], *calls, EXAMPLES_MOST)
+        [counted] = await connection.fetch(*_SQL.bind("calls", **calls))
+        usages = await connection.fetch(*_SQL.bind("usages", **examples))
+        charges = await connection.fetch(*_SQL.bind("charges", **examples))
         catalogue = await read_catalogue(connection)
     return Recorded(
         [UsageSum(**_fields(row)) for row in usages],

@@ -52,7 +52,15 @@ async def everyone_report(
     """
     first, last = days
     before = _days_before(first, (last - first).days + 1)
-    [row] = await readers.read(viewer, _READS["everyone"], viewer.reads_all, *days, *before)
+    everyone = _READS.bind(
+        "everyone",
+        reads_all=viewer.reads_all,
+        first_day=first,
+        last_day=last,
+        compared_from=before[0],
+        compared_to=before[1],
+    )
+    [row] = await readers.read(viewer, *everyone)
     all_days = _days.decode(row["daily"] or "[]")
     daily = [day for day in all_days if first <= day.day <= last]
     costs = classified(_by_service(daily), row["classes"])

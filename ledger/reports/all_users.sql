@@ -1,20 +1,25 @@
--- About all users, so for administrators only: $1 is true for one, and nothing is found without.
+-- About all users, so for administrators only: :reads_all is true for one, and nothing is found
+-- without.
 -- The row policies would hide everything all the same.
 
 -- name: everyone
--- What all users' calls came to on the days $2 to $3, both included, day by day, and each service's
--- class; the same sums for the days $4 to $5, to compare with; and how many users there are, began
--- or were active.
+-- What all users' calls came to from :first_day to :last_day, both included, day by day, and each
+-- service's class; the same sums for the days :compared_from to :compared_to, to compare with; and
+-- how many users there are, began or were active.
 WITH day_sums AS (
     SELECT day, sum(calls) AS calls, sum(duration_ms) AS duration_ms,
            sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
       FROM everyone_days
-     WHERE $1 AND day BETWEEN least($2::date, $4::date) AND greatest($3::date, $5::date)
+     WHERE :reads_all
+       AND day BETWEEN least(:first_day::date, :compared_from::date)
+                   AND greatest(:last_day::date, :compared_to::date)
      GROUP BY day
 ), day_costs AS (
     SELECT day, service, sum(cost_nano) AS cost_nano
       FROM everyone_day_costs
-     WHERE $1 AND day BETWEEN least($2::date, $4::date) AND greatest($3::date, $5::date)
+     WHERE :reads_all
+       AND day BETWEEN least(:first_day::date, :compared_from::date)
+                   AND greatest(:last_day::date, :compared_to::date)
      GROUP BY day, service
 ), daily AS (
     SELECT day, coalesce(calls, 0) AS calls, coalesce(duration_ms, 0) AS duration_ms,
@@ -25,10 +30,10 @@ WITH day_sums AS (
                    FROM day_costs GROUP BY day) AS costs USING (day)
 ), users AS (
     SELECT count(*) AS total,
-           count(*) FILTER (WHERE first_day >= $2) AS began,
-           count(*) FILTER (WHERE days && daterange($2::date, $3::date, '[]')) AS active
+           count(*) FILTER (WHERE first_day >= :first_day) AS began,
+           count(*) FILTER (WHERE days && daterange(:first_day::date, :last_day::date, '[]')) AS active
       FROM user_activity
-     WHERE $1 AND first_day <= $3
+     WHERE :reads_all AND first_day <= :last_day
 )
 SELECT users.total, users.began, users.active,
        (SELECT json_agg(json_build_object(

@@ -125,7 +125,7 @@ _days: Final = msgspec.json.Decoder(list[DaySum])
 
 async def call_report(readers: ReaderPool, viewer: Viewer, call_id: str) -> CallReport | None:
     """Return a call that the viewer may see, else None; raises StoreUnavailableError."""
-    rows = await readers.read(viewer, _READS["call"], call_id, *viewer)
+    rows = await readers.read(viewer, *_READS.bind("call", call_id=call_id, **viewer.parameters))
     if not rows:
         return None
     row = rows[0]
@@ -166,9 +166,16 @@ async def spending_report(
 
     A viewer who may not see the user is shown nothing but zeros. Raises StoreUnavailableError.
     """
-    [row] = await readers.read(
-        viewer, _READS["spending"], user_id, *viewer, *days, personas_most, unnamed_persona
+    spending = _READS.bind(
+        "spending",
+        user_id=user_id,
+        **viewer.parameters,
+        first_day=days[0],
+        last_day=days[1],
+        personas_most=personas_most,
+        unnamed_persona=unnamed_persona,
     )
+    [row] = await readers.read(viewer, *spending)
     costs = classified(_sums.decode(row["costs"] or "{}"), row["classes"])
     return SpendingReport(
         calls=row["calls"],

@@ -1,16 +1,17 @@
--- Every statement names the viewer ($2) beside what is asked for; $3 is true for an administrator.
--- The row policies would hide other users' rows all the same.
+-- Every statement names the viewer (:viewer_id) beside what is asked for; :reads_all is true for an
+-- administrator. The row policies would hide other users' rows all the same.
 
 -- name: call
 -- One call with the class of each of its services and the lines that make up its usage. Voided
 -- lines are left out, so that the rest sums to the totals, but for archived lines, which only their
--- number stands for. Nothing of a call is older than its
--- first event, which keeps the search out of earlier partitions. Events are found by $1, not by
--- c.call_id, whose collation differs from that of their index. Money is nano-dollars.
+-- number stands for. Nothing of a call is older than its first event, which keeps the search out of
+-- earlier partitions. Events are found by :call_id, not by c.call_id, whose collation differs from
+-- that of their index. Money is nano-dollars.
 SELECT c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.charges,
        c.estimated_count > 0 AS estimated, c.first_at, c.started_at, c.ended_at, c.updated_at,
        (SELECT coalesce(sum(event_count), 0)
-          FROM sealed_calls WHERE call_id = $1 AND (user_id = $2 OR $3)) AS archived_events,
+          FROM sealed_calls WHERE call_id = :call_id
+          AND (user_id = :viewer_id OR :reads_all)) AS archived_events,
        (SELECT json_object_agg(s.service, k.class)
           FROM (SELECT DISTINCT service
                   FROM jsonb_each(c.costs::jsonb) AS day (date, costs),
@@ -24,42 +25,43 @@ SELECT c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.c
                ORDER BY e.service, e.time, e.identity)
           FROM call_cost_events AS e
           LEFT JOIN service_prices AS p ON p.price_id = e.price_id
-         WHERE e.call_id = $1
-           AND (e.user_id = $2 OR $3)
+         WHERE e.call_id = :call_id
+           AND (e.user_id = :viewer_id OR :reads_all)
            AND e.time >= c.first_at
            AND e.type = 'cost.recorded'
            AND NOT EXISTS (SELECT
                              FROM call_cost_events AS v
-                            WHERE v.call_id = $1
-                              AND (v.user_id = $2 OR $3)
+                            WHERE v.call_id = :call_id
+                              AND (v.user_id = :viewer_id OR :reads_all)
                               AND v.time >= c.first_at
                               AND v.type = 'cost.voided'
                               AND v.voids = e.identity)
            AND NOT EXISTS (SELECT
                              FROM sealed_voids AS v
-                            WHERE v.call_id = $1 AND v.voids = e.identity)) AS lines
+                            WHERE v.call_id = :call_id AND v.voids = e.identity)) AS lines
   FROM calls AS c
- WHERE c.call_id = $1
-   AND (c.user_id = $2 OR $3)
+ WHERE c.call_id = :call_id
+   AND (c.user_id = :viewer_id OR :reads_all)
    AND c.user_id IS NOT NULL
 
 -- name: spending
--- What user $1 spent on the days $4 to $5, both included: sums, the cost and class of each
--- service, the $6 personas that cost most, and each day with anything on it. A persona whose calls
--- were all found to be another's is left out; one without a name is called $7.
+-- What :user_id spent from :first_day to :last_day, both included: sums, the cost and class of each
+-- service, the :personas_most personas that cost most, and each day with anything on it. A persona
+-- whose calls were all found to be another's is left out; one without a name is called
+-- :unnamed_persona.
 WITH day_rows AS MATERIALIZED (
-    SELECT day, coalesce(nullif(persona_id, ''), $7) AS persona_id, calls, duration_ms,
+    SELECT day, coalesce(nullif(persona_id, ''), :unnamed_persona) AS persona_id, calls, duration_ms,
            charged_nano, refunded_nano
       FROM user_days
-     WHERE user_id = $1
-       AND (user_id = $2 OR $3)
-       AND day BETWEEN $4 AND $5
+     WHERE user_id = :user_id
+       AND (user_id = :viewer_id OR :reads_all)
+       AND day BETWEEN :first_day AND :last_day
 ), cost_rows AS MATERIALIZED (
-    SELECT day, coalesce(nullif(persona_id, ''), $7) AS persona_id, service, cost_nano
+    SELECT day, coalesce(nullif(persona_id, ''), :unnamed_persona) AS persona_id, service, cost_nano
       FROM user_day_costs
-     WHERE user_id = $1
-       AND (user_id = $2 OR $3)
-       AND day BETWEEN $4 AND $5
+     WHERE user_id = :user_id
+       AND (user_id = :viewer_id OR :reads_all)
+       AND day BETWEEN :first_day AND :last_day
 ), day_costs AS (
     SELECT day, service, sum(cost_nano) AS cost_nano FROM cost_rows GROUP BY day, service
 ), services AS (
@@ -72,7 +74,7 @@ WITH day_rows AS MATERIALIZED (
      GROUP BY persona_id
     HAVING sum(calls) <> 0 OR sum(cost_nano) <> 0
      ORDER BY cost_nano DESC, calls DESC, persona_id COLLATE "C"
-     LIMIT $6
+     LIMIT :personas_most
 ), daily AS (
     SELECT day, coalesce(calls, 0) AS calls, coalesce(charged_nano, 0) AS charged_nano,
            coalesce(refunded_nano, 0) AS refunded_nano, coalesce(costs, '{}') AS costs

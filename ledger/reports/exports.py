@@ -63,7 +63,9 @@ async def exporting(
     also for an error of the network that the block lets out.
     """
     async with readers.reading(viewer) as connection:
-        cursor = await connection.cursor(_SQL[kind], user_id, *viewer, *span)
+        since, until = span
+        statement = _SQL.bind(kind, user_id=user_id, **viewer.parameters, since=since, until=until)
+        cursor = await connection.cursor(*statement)
         of_row = _OF_ROW[kind]
 
         async def rows() -> AsyncIterator[list[Exported]]:

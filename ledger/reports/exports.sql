@@ -1,12 +1,12 @@
--- Every statement names the viewer ($2) beside the user asked for ($1); $3 is true for an
--- administrator. The row policies would hide other users' rows all the same. They are read through
--- a cursor, so none of them sorts what it can walk in order: memory stays flat.
+-- Every statement names the viewer (:viewer_id) beside the user asked for (:user_id); :reads_all is
+-- true for an administrator. The row policies would hide other users' rows all the same. They are
+-- read through a cursor, so none of them sorts what it can walk in order: memory stays flat.
 
 -- name: events
--- What happened to the cost of user $1's calls from $4 to before $5, call by call, newest call
--- first, in order of time within a call. What is archived of a call is one line for each day and
--- service, so that the columns still sum to the totals. Walks the index of calls and looks up the events of each,
--- with what was voided and which decision of the ledger is the last.
+-- What happened to the cost of :user_id's calls from :since to before :until, call by call, newest
+-- call first, in order of time within a call. What is archived of a call is one line for each day
+-- and service, so that the columns still sum to the totals. Walks the index of calls and looks up
+-- the events of each, with what was voided and which decision of the ledger is the last.
 SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.operation,
        e.operation_sent, e.model, e.usage, e.unit, e.unit_cost, e.cost_nano, e.amount_nano,
        e.estimated,
@@ -16,71 +16,73 @@ SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.oper
        e.source, e.event_id, e.data
   FROM (SELECT call_id, first_at
           FROM calls
-         WHERE user_id = $1
-           AND (user_id = $2 OR $3)
-           AND first_at < $5
+         WHERE user_id = :user_id
+           AND (user_id = :viewer_id OR :reads_all)
+           AND first_at < :until
          ORDER BY first_at DESC, call_id) AS c
  CROSS JOIN LATERAL (
        SELECT coalesce(array_agg(voids) FILTER (WHERE type = 'cost.voided'), '{}') AS voided,
               greatest(max(CASE WHEN type = 'call.settled' THEN (data::jsonb ->> 'version')::bigint END),
                        (SELECT max(version) FROM sealed_decisions AS d
-                         WHERE d.call_id = c.call_id AND (d.user_id = $2 OR $3))) AS decision
+                         WHERE d.call_id = c.call_id
+                           AND (d.user_id = :viewer_id OR :reads_all))) AS decision
          FROM call_cost_events
         WHERE call_id = c.call_id
-          AND (user_id = $2 OR $3)
+          AND (user_id = :viewer_id OR :reads_all)
           AND type IN ('cost.voided', 'call.settled')) AS of_call
  CROSS JOIN LATERAL (
        SELECT time, recorded_at, call_id, persona_id, type, service, operation, operation_sent, model,
               usage, unit, unit_cost, cost_nano, amount_nano, estimated, identity, source, event_id, data
          FROM call_cost_events
         WHERE call_id = c.call_id
-          AND (user_id = $2 OR $3)
-          AND time >= $4
-          AND time < $5
+          AND (user_id = :viewer_id OR :reads_all)
+          AND time >= :since
+          AND time < :until
           AND (type <> 'call.settled' OR (data::jsonb ->> 'version')::bigint = of_call.decision)
         UNION ALL
        SELECT a.time, a.sealed_at, a.call_id, NULL, a.type, a.service, NULL, NULL, NULL,
               NULL, NULL, NULL, a.cost_nano, a.amount_nano, false, a.identity, a.source, a.event_id, a.data
          FROM archived_lines AS a
         WHERE a.call_id = c.call_id
-          AND (a.user_id = $2 OR $3)
-          AND a.time >= $4
-          AND a.time < $5
+          AND (a.user_id = :viewer_id OR :reads_all)
+          AND a.time >= :since
+          AND a.time < :until
           AND (a.version IS NULL OR a.version = of_call.decision)
         ORDER BY time, identity, type, service) AS e
 
 -- name: calls
--- The calls of user $1 with a first event from $4 to before $5, newest first.
+-- The calls of :user_id with a first event from :since to before :until, newest first.
 SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
        estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at
   FROM calls
- WHERE user_id = $1
-   AND (user_id = $2 OR $3)
-   AND first_at >= $4
-   AND first_at < $5
+ WHERE user_id = :user_id
+   AND (user_id = :viewer_id OR :reads_all)
+   AND first_at >= :since
+   AND first_at < :until
  ORDER BY first_at DESC, call_id
 
 -- name: daily
--- Each day of user $1 from $4 to before $5 that has anything on it, with its costs by service.
+-- Each day of :user_id from :since to before :until that has anything on it, with its costs by
+-- service.
 SELECT day, coalesce(calls, 0) AS calls, coalesce(duration_ms, 0) AS duration_ms,
        coalesce(charged_nano, 0) AS charged_nano, coalesce(refunded_nano, 0) AS refunded_nano,
        coalesce(costs, '{}')::text AS costs
   FROM (SELECT day, sum(calls) AS calls, sum(duration_ms) AS duration_ms,
                sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
           FROM user_days
-         WHERE user_id = $1
-           AND (user_id = $2 OR $3)
-           AND day >= utc_day($4)
-           AND day < utc_day($5)
+         WHERE user_id = :user_id
+           AND (user_id = :viewer_id OR :reads_all)
+           AND day >= utc_day(:since)
+           AND day < utc_day(:until)
          GROUP BY day) AS sums
   FULL JOIN (
        SELECT day, json_object_agg(service, cost_nano) AS costs
          FROM (SELECT day, service, sum(cost_nano) AS cost_nano
                  FROM user_day_costs
-                WHERE user_id = $1
-                  AND (user_id = $2 OR $3)
-                  AND day >= utc_day($4)
-                  AND day < utc_day($5)
+                WHERE user_id = :user_id
+                  AND (user_id = :viewer_id OR :reads_all)
+                  AND day >= utc_day(:since)
+                  AND day < utc_day(:until)
                 GROUP BY day, service) AS services
         GROUP BY day) AS by_day USING (day)
  ORDER BY day

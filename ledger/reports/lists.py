@@ -117,22 +117,27 @@ async def list_calls(
 
     A viewer who may not see the user is shown none.
     """
-    rows = await readers.read(
-        viewer,
-        _READS["calls"],
-        user_id,
-        *viewer,
-        *wanted,
-        *(after or (None, None)),
-        unnamed_persona,
-        most,
+    calls = _READS.bind(
+        "calls",
+        user_id=user_id,
+        **viewer.parameters,
+        **wanted._asdict(),
+        **_after(after),
+        unnamed_persona=unnamed_persona,
+        most=most,
     )
+    rows = await readers.read(viewer, *calls)
     return [listed_call(row) for row in rows]
 
 
 async def any_call(readers: ReaderPool, viewer: Viewer) -> bool:
     """Say whether there is any call that a viewer may see; raises StoreUnavailableError."""
-    return bool(await readers.read_value(viewer, _READS["any_call"], *viewer))
+    return bool(await readers.read_value(viewer, *_READS.bind("any_call", **viewer.parameters)))
+
+
+def _after(position: Position | None) -> dict[str, object]:
+    time, key = position or (None, None)
+    return {"after_time": time, "after_key": key}
 
 
 def listed_call(row: Record) -> ListedCall:
@@ -155,12 +160,13 @@ async def list_events(
 
     None where there is no call that the viewer may see. Raises StoreUnavailableError.
     """
-    rows = await readers.read(
-        viewer, _READS["events"], call_id, *viewer, *(after or (None, None)), most
-    )
+    events = _READS.bind("events", call_id=call_id, **viewer.parameters, **_after(after), most=most)
+    rows = await readers.read(viewer, *events)
     if rows:
         return [_event_row(row) for row in rows], rows[0]["archived_events"]
-    archived = await readers.read_value(viewer, _READS["archived_events"], call_id, *viewer)
+    archived = await readers.read_value(
+        viewer, *_READS.bind("archived_events", call_id=call_id, **viewer.parameters)
+    )
     return None if archived is None else ([], archived)
 
 

@@ -116,10 +116,12 @@ async def test_only_administrators_see_everyone(api: Api, ledger: Rows, database
             async with readers.reading(viewer) as connection:
                 for table in ("everyone_days", "user_activity"):
                     assert await connection.fetchval(f"SELECT count(*) FROM {table}") == seen
-    days = (date(2025, 11, 1), date(2025, 11, 30))
+    first, last = date(2025, 11, 1), date(2025, 11, 30)
+    days = {"first_day": first, "last_day": last, "compared_from": first, "compared_to": last}
     for reads_all in (True, False):  # where no policy applies
         [row] = await fetch(
-            database_url, statements("reports/all_users")["everyone"], reads_all, *days, *days
+            database_url,
+            *statements("reports/all_users").bind("everyone", reads_all=reads_all, **days),
         )
         assert (row["total"], bool(row["daily"])) == (int(reads_all), reads_all)
 

@@ -142,11 +142,10 @@ async def test_lines_are_found_by_an_index(ledger: Rows) -> None:
     await ledger.call(call())
     await ledger.event(call(), service="twilio", cost_nano=1)
     await ledger.connection.execute("SET enable_seqscan = off")
-    plan = await ledger.connection.fetch(
-        f"EXPLAIN {statements('reports/costs')['call']}".replace("$1", "'a/call'")
-        .replace("$2", "'alice'")
-        .replace("$3", "false")
+    statement, *arguments = statements("reports/costs").bind(
+        "call", call_id="a/call", viewer_id="alice", reads_all=False
     )
+    plan = await ledger.connection.fetch(f"EXPLAIN {statement}", *arguments)
     text = "\n".join(line for (line,) in plan)
     assert "Seq Scan on call_cost_events" not in text
     assert "call_id_idx" in text

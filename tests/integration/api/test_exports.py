@@ -159,10 +159,16 @@ async def test_the_policies_hold_for_exports(database_url: str, ledger: Rows) ->
     call = LiveCallRow(call_id="bobs", user_id="bob", at=NOW)
     await ledger.call(call)
     await ledger.event(call, service="twilio", cost_nano=1)
-    span = (NOW - timedelta(days=1), NOW + timedelta(days=1))
+    span = {"since": NOW - timedelta(days=1), "until": NOW + timedelta(days=1)}
+    exports = statements("reports/exports")
     connection = await asyncpg.connect(database_url)
-    for statement in statements("reports/exports").values():
-        assert await connection.fetch(statement, "bob", "alice", False, *span) == []
-        assert len(await connection.fetch(statement, "bob", "bob", False, *span)) == 1
-        assert len(await connection.fetch(statement, "bob", "root", True, *span)) == 1
+    for kind in exports:
+        for viewer_id, reads_all, seen in (
+            ("alice", False, 0),
+            ("bob", False, 1),
+            ("root", True, 1),
+        ):
+            viewer = {"viewer_id": viewer_id, "reads_all": reads_all}
+            statement = exports.bind(kind, user_id="bob", **viewer, **span)
+            assert len(await connection.fetch(*statement)) == seen
     await connection.close()

@@ -115,6 +115,14 @@ UNREADABLE = {(RIGHTS["api"], "cost_anomalies"), (RIGHTS["reports"], "call_cutof
 REPORTS, BUDGETS = statements("reports/costs"), statements("budgets/budgets")
 LISTS, ANOMALIES = statements("reports/lists"), statements("anomalies/lists")
 LAST = (date(2025, 11, 1), date(2025, 11, 30))
+MONTH = {
+    "first_day": LAST[0],
+    "last_day": LAST[1],
+    "personas_most": 10,
+    "unnamed_persona": "unknown",
+}
+OF_CALLS = ("earliest", "before", "persona_id", "status", "after_time", "after_key")
+ANY = {**dict.fromkeys(OF_CALLS), "most": 10}
 
 
 async def test_the_queries_hide_other_users_where_no_policy_applies(
@@ -123,25 +131,26 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
     """Every statement that reads money, run as a superuser for a viewer who may not."""
     await superuser.execute("UPDATE calls SET status = 'active'")
     for viewer, seen in ((ALICE, True), (BOB, False), (ROOT, True)):
-        row = await superuser.fetchrow(REPORTS["call"], "call-of-alice", *viewer)
+        call = {"call_id": "call-of-alice", **viewer.parameters}
+        user = {"user_id": "alice", **viewer.parameters}
+        row = await superuser.fetchrow(*REPORTS.bind("call", **call))
         assert (row is not None) is seen
         if row and not viewer.reads_all:
             assert len(json.loads(row["lines"])) == 1
-        row = await superuser.fetchrow(REPORTS["spending"], "alice", *viewer, *LAST, 10, "unknown")
+        row = await superuser.fetchrow(*REPORTS.bind("spending", **user, **MONTH))
         assert row is not None
         assert (row["calls"] == 1) is seen
         assert (row["costs"] is not None) is seen
         assert (row["personas"] is not None) is seen
-        of = ("alice", *viewer, *(None,) * 6, "unknown", 10)
-        assert bool(await superuser.fetch(LISTS["calls"], *of)) is seen
-        archived = await superuser.fetchval(LISTS["archived_events"], "call-of-alice", *viewer)
+        calls = LISTS.bind("calls", **user, **ANY, unnamed_persona="unknown")
+        assert bool(await superuser.fetch(*calls)) is seen
+        archived = await superuser.fetchval(*LISTS.bind("archived_events", **call))
         assert (archived is not None) is seen
-        lines = await superuser.fetch(LISTS["events"], "call-of-alice", *viewer, None, None, 10)
+        events = LISTS.bind("events", **call, after_time=None, after_key=None, most=10)
+        lines = await superuser.fetch(*events)
         assert len(lines) == {ALICE: 1, BOB: 0, ROOT: 2}[viewer]
         for spend in ("spend_by_charge", "spend_by_cost"):
-            row = await superuser.fetchrow(
-                *BUDGETS.bind(spend, user_id="alice", **viewer.parameters, **PERIODS)
-            )
+            row = await superuser.fetchrow(*BUDGETS.bind(spend, **user, **PERIODS))
             assert row is not None
             assert (row["day_nano"] > 0, row["month_nano"] > 0) == (seen, seen)
         for by_cost in (False, True):
@@ -160,10 +169,10 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
             assert row is not None
             assert {bool(row[name]) for name in OF_STANDING} == {seen}
         for name, arguments in OF_BUDGETS.items():
-            of_alice = BUDGETS.bind(name, user_id="alice", **viewer.parameters, **arguments)
+            of_alice = BUDGETS.bind(name, **user, **arguments)
             assert bool(await superuser.fetch(*of_alice)) is seen
         held = {"now": NOW, "call_id": "", "by_cost": False}
-        of_alice = BUDGETS.bind("held", user_id="alice", **viewer.parameters, **held)
+        of_alice = BUDGETS.bind("held", **user, **held)
         assert (await superuser.fetchval(*of_alice) > 0) is seen
         anomalies = await superuser.fetch(ANOMALIES["of_user"], "alice", *viewer, *(None,) * 5, 10)
         assert bool(anomalies) is seen

@@ -93,10 +93,15 @@ async def test_export_finds_archived_lines_call_by_call(database_url: str, tmp_p
            FROM sealed_calls, generate_series(1, 20000) AS n WHERE call_id = 'call-0'""",
     )
     await fetch(database_url, "ANALYZE sealed_calls, calls, call_cost_events")
-    statement = f"EXPLAIN (FORMAT JSON) {statements('reports/exports')['events']}"
-    plan = await fetch(
-        database_url, statement, "user-0", "user-0", False, OLD - timedelta(days=40), NOW
+    statement, *arguments = statements("reports/exports").bind(
+        "events",
+        user_id="user-0",
+        viewer_id="user-0",
+        reads_all=False,
+        since=OLD - timedelta(days=40),
+        until=NOW,
     )
+    plan = await fetch(database_url, f"EXPLAIN (FORMAT JSON) {statement}", *arguments)
     tables = {"sealed_calls", "archived_costs", "call_cost_events"}
     assert not tables & set(scanned(json.loads(plan[0][0])[0]["Plan"]))
 

@@ -17,7 +17,8 @@ from tests.support.logins import as_login
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 ALICE, BOB, ROOT = Viewer("alice"), Viewer("bob"), Viewer("root", reads_all=True)
-CALLS = (NOW - DAY, NOW + DAY, 10)
+CALLS = {"user_id": "alice", "since": NOW - DAY, "before": NOW + DAY, "calls_most": 10}
+EXAMPLES = CALLS | {"examples_most": 3}
 
 
 @pytest.fixture
@@ -60,12 +61,12 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
     row = await superuser.fetchrow(forecast["days"], "alice", *viewer, NOW.date())
     assert row is not None
     assert (row["first_day"] is not None) is (row["days"] is not None) is bool(seen)
-    row = await superuser.fetchrow(advice["calls"], "alice", *viewer, *CALLS)
+    row = await superuser.fetchrow(*advice.bind("calls", **viewer.parameters, **CALLS))
     assert row is not None
     assert (row["calls"], row["looked_at"]) == (seen, seen)
-    usages = await superuser.fetch(advice["usages"], "alice", *viewer, *CALLS, 3)
+    usages = await superuser.fetch(*advice.bind("usages", **viewer.parameters, **EXAMPLES))
     assert [row["events"] for row in usages] == [1] * seen
-    charges = await superuser.fetch(advice["charges"], "alice", *viewer, *CALLS, 3)
+    charges = await superuser.fetch(*advice.bind("charges", **viewer.parameters, **EXAMPLES))
     assert [row["charges"] for row in charges] == [1] * seen
 
 
@@ -74,13 +75,13 @@ async def test_the_policies_hide_other_users_from_a_viewer_who_claims_to_be_an_a
     written: str, name: str
 ) -> None:
     """The query is told to show everything; the transaction knows better."""
-    more = {"calls": (), "usages": (3,), "charges": (3,)}[name]
+    values = CALLS if name == "calls" else EXAMPLES
+    advice = statements("reports/advice")
     async with reader_pool(as_login(written, "api")) as readers:
         for viewer, seen in ((BOB, 0), (ALICE, 1)):
             async with readers.reading(viewer) as connection:
-                found = await connection.fetch(
-                    statements("reports/advice")[name], "alice", viewer.user_id, True, *CALLS, *more
-                )
+                query = advice.bind(name, viewer_id=viewer.user_id, reads_all=True, **values)
+                found = await connection.fetch(*query)
             assert (found[0]["calls"] if found else 0) == seen
 
 

@@ -21,7 +21,15 @@ NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
 SINCE = NOW - timedelta(days=30)
 ALICE = Viewer("alice")
 BIG = ("calls", "call_cost_events", "user_days", "user_day_costs")
-CALLS = ("alice", *ALICE, SINCE, NOW, 2_000)
+ADVICE = statements("reports/advice")
+CALLS = {
+    "user_id": "alice",
+    **ALICE.parameters,
+    "since": SINCE,
+    "before": NOW,
+    "calls_most": 2_000,
+}
+USAGES = ADVICE.bind("usages", **CALLS, examples_most=3)
 STANDING = statements("budgets/budgets").bind(
     "standing",
     user_id="alice",
@@ -38,9 +46,9 @@ STANDING = statements("budgets/budgets").bind(
 READS: list[tuple[Any, ...]] = [
     STANDING,
     (statements("forecasts/forecast")["days"], "alice", *ALICE, SINCE.date()),
-    (statements("reports/advice")["calls"], *CALLS),
-    (statements("reports/advice")["usages"], *CALLS, 3),
-    (statements("reports/advice")["charges"], *CALLS, 3),
+    ADVICE.bind("calls", **CALLS),
+    USAGES,
+    ADVICE.bind("charges", **CALLS, examples_most=3),
 ]
 MANY = (
     """INSERT INTO calls (call_id, user_id, first_at, updated_at)
@@ -97,10 +105,9 @@ async def test_no_table_is_read_whole(readers: ReaderPool) -> None:
 async def test_other_users_events_are_not_even_looked_at(readers: ReaderPool) -> None:
     """Alice has 40 calls of 4,000; what is read of the events is about hers."""
     async with readers.reading(ALICE) as connection:
-        explain = (
-            f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statements('reports/advice')['usages']}"
-        )
-        [(text,)] = await connection.fetch(explain, *CALLS, 3)
+        statement, *arguments = USAGES
+        explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"
+        [(text,)] = await connection.fetch(explain, *arguments)
     plan = json.loads(text)[0]["Plan"]
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 1_500
     [recorded] = [node for node in nodes(plan) if node.get("Subplan Name") == "CTE recorded"]
