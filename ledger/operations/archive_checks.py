@@ -63,17 +63,12 @@ async def _check(connection: Connection, directory: Path, seal: Seal, result: Ve
         if sums is None or sums.types != manifest.types:
             raise ArchiveFileError(f"{seal.file} does not add up to what its manifest says")
         for check, what in _CHECKS.items():
-            await compare(connection, SQL[check], f"{what} {seal.file}", result, seal.seal_id)
-        what = f"costs of {seal.file}"
-        await compare(
-            connection,
-            SQL["cost_differences"],
-            what,
-            result,
-            seal.seal_id,
-            seal.expired,
-            RERATE_SOURCE,
+            statement = SQL.bind(check, seal_id=seal.seal_id)
+            await compare(connection, statement, f"{what} {seal.file}", result)
+        statement = SQL.bind(
+            "cost_differences", seal_id=seal.seal_id, expired=seal.expired, source=RERATE_SOURCE
         )
+        await compare(connection, statement, f"costs of {seal.file}", result)
         await connection.execute(SQL["forget_sums"])
 
 
@@ -87,12 +82,15 @@ async def reseal(connection: Connection, directory: Path, report: Report = lambd
     for seal in seals:
         report(f"sealing again from {seal.file}")
         async with _loaded(connection, directory, seal):
-            await connection.execute(SQL["clear_seal"], seal.seal_id, timeout=SECONDS_MAX)
+            await connection.execute(
+                *SQL.bind("clear_seal", seal_id=seal.seal_id), timeout=SECONDS_MAX
+            )
             await write_seal(connection, seal.seal_id)
     for seal in seals:
         if seal.removed:  # every void is back now, and tells what has to stay
             await connection.execute(
-                SQL["remove_costs"], seal.seal_id, RERATE_SOURCE, timeout=SECONDS_MAX
+                *SQL.bind("remove_costs", seal_id=seal.seal_id, source=RERATE_SOURCE),
+                timeout=SECONDS_MAX,
             )
 
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ledger.operations.archive_files import (
     ROWS_AT_ONCE,
@@ -114,7 +114,7 @@ class Archiver:
         """Write the file of a month and its manifest, from one snapshot; None for no rows."""
         async with connection.transaction(isolation="repeatable_read"):
             await connection.execute(SQL["no_limits"])
-            await connection.execute(SQL["open_month"], *month_bounds((month.year, month.month)))
+            await connection.execute(*_open_month(month))
             sums = await read_sums(connection)
             if sums is None:
                 await connection.execute(SQL["close_month"])
@@ -125,7 +125,7 @@ class Archiver:
                 raise ArchiveRefusedError(
                     f"{month:%Y-%m}: call {call_id} has events of two users; see verify."
                 )
-            part = await connection.fetchval(SQL["next_part"], month)
+            part = await connection.fetchval(*SQL.bind("next_part", month=month))
             if self._directory is None:
                 manifest = make_manifest(month, part, sums)
             else:
@@ -156,8 +156,7 @@ class Archiver:
         try:
             await connection.execute(SQL["no_limits"])
             if manifest is not None:
-                bounds = month_bounds((month.year, month.month))
-                await connection.execute(SQL["open_month"], *bounds)
+                await connection.execute(*_open_month(month))
                 await compute_sums(connection)
                 seal_id = await self._add_seal(connection, month, manifest)
                 await write_seal(connection, seal_id)
@@ -172,13 +171,15 @@ class Archiver:
     async def _add_seal(self, connection: Connection, month: date, manifest: Manifest) -> int:
         return int(
             await connection.fetchval(
-                SQL["add_seal"],
-                month,
-                manifest.part,
-                manifest.file,
-                manifest_text(manifest),
-                manifest.events,
-                manifest.last_recorded_at,
+                *SQL.bind(
+                    "add_seal",
+                    month=month,
+                    part=manifest.part,
+                    file=manifest.file,
+                    manifest=manifest_text(manifest),
+                    events=manifest.events,
+                    last_recorded_at=manifest.last_recorded_at,
+                ),
             )
         )
 
@@ -190,7 +191,7 @@ class Archiver:
                 async with connection.transaction():
                     await connection.execute(SQL["short_lock_wait"])
                     found = await connection.fetchval(
-                        SQL["drop_partition"], name, rows, timeout=SECONDS_MAX
+                        *SQL.bind("drop_partition", partition=name, rows=rows), timeout=SECONDS_MAX
                     )
                 return found is None or bool(found == rows)
             except LockTimeout:
@@ -201,6 +202,11 @@ class Archiver:
             f"The partition of {month:%Y-%m} is in use: an export, `verify` or a backup reads it. "
             "Nothing was changed; run it again when that has ended."
         )
+
+
+def _open_month(month: date) -> tuple[Any, ...]:
+    since, until = month_bounds((month.year, month.month))
+    return SQL.bind("open_month", since=since, until=until)
 
 
 def first_kept_month(now: datetime) -> date:
@@ -242,5 +248,5 @@ async def write_seal(connection: Connection, seal_id: int) -> None:
     """Write what was computed of the open month as the content of a seal, and forget it."""
     await connection.execute(SQL["add_cost_kinds"], timeout=SECONDS_MAX)
     for step in ("seal_calls", "seal_spend", "seal_voids", "keep_costs"):
-        await connection.execute(SQL[step], seal_id, timeout=SECONDS_MAX)
+        await connection.execute(*SQL.bind(step, seal_id=seal_id), timeout=SECONDS_MAX)
     await connection.execute(SQL["forget_sums"])

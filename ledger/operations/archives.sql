@@ -21,8 +21,8 @@ WHERE i.inhparent = 'call_cost_events'::regclass
 ORDER BY c.relname
 
 -- name: open_month
--- Makes the recorded events from $1 to before $2 readable as month_events.
-SELECT open_event_month($1, $2)
+-- Makes the recorded events from :since to before :until readable as month_events.
+SELECT open_event_month(:since, :until)
 
 -- name: close_month
 DROP VIEW month_events
@@ -51,8 +51,8 @@ FROM month_events
 ORDER BY call_id, time, identity
 
 -- name: next_part
--- The number of the next file of the month $1.
-SELECT coalesce(max(part), 0) + 1 FROM month_seals WHERE month = $1
+-- The number of the next file of the :month.
+SELECT coalesce(max(part), 0) + 1 FROM month_seals WHERE month = :month
 
 -- name: shared_calls
 -- Calls of the month with two owners: they cannot be sealed.
@@ -138,27 +138,28 @@ SELECT DISTINCT call_id, voids FROM month_events WHERE type = 'cost.voided'
 DROP TABLE month_calls, month_spend, month_voids
 
 -- name: add_seal
--- The seal of the file $3, part $2 of the month $1, with its manifest $4.
+-- Adds the seal of :file, which is :part of :month, with its :manifest.
 INSERT INTO month_seals (month, part, file, manifest, events, last_recorded_at)
-VALUES ($1, $2, $3, $4, $5, $6) RETURNING seal_id
+VALUES (:month, :part, :file, :manifest, :events, :last_recorded_at) RETURNING seal_id
 
 -- name: clear_seal
--- Removes what the seal $1 says, to write it again.
-WITH calls AS (DELETE FROM sealed_calls WHERE seal_id = $1),
-     spend AS (DELETE FROM sealed_spend WHERE seal_id = $1),
-     voids AS (DELETE FROM sealed_voids WHERE seal_id = $1)
-DELETE FROM archived_costs WHERE seal_id = $1
+-- Removes the content of the seal :seal_id, to write it again.
+WITH calls AS (DELETE FROM sealed_calls WHERE seal_id = :seal_id),
+     spend AS (DELETE FROM sealed_spend WHERE seal_id = :seal_id),
+     voids AS (DELETE FROM sealed_voids WHERE seal_id = :seal_id)
+DELETE FROM archived_costs WHERE seal_id = :seal_id
 
 -- name: seal_calls
 INSERT INTO sealed_calls (call_id, seal_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges)
-SELECT call_id, $1, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges FROM month_calls
+SELECT call_id, :seal_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges
+FROM month_calls
 
 -- name: seal_spend
 INSERT INTO sealed_spend (user_id, quarter, seal_id, cost_nano, charged_nano, refunded_nano)
-SELECT user_id, quarter, $1, cost_nano, charged_nano, refunded_nano FROM month_spend
+SELECT user_id, quarter, :seal_id, cost_nano, charged_nano, refunded_nano FROM month_spend
 
 -- name: seal_voids
-INSERT INTO sealed_voids (call_id, voids, seal_id) SELECT call_id, voids, $1 FROM month_voids
+INSERT INTO sealed_voids (call_id, voids, seal_id) SELECT call_id, voids, :seal_id FROM month_voids
 
 -- name: add_cost_kinds
 INSERT INTO archived_cost_kinds (source, service, operation, operation_sent, model, unit)
@@ -167,9 +168,9 @@ FROM month_events WHERE type = 'cost.recorded'
 ON CONFLICT DO NOTHING
 
 -- name: keep_costs
--- Keeps what voids and late prices need of the costs of the seal $1.
+-- Keeps what voids and late prices need of the costs of the seal :seal_id.
 INSERT INTO archived_costs (call_id, identity, seal_id, kind_id, price_id, time, cost_nano, estimated, usage, unit_cost, event_id)
-SELECT e.call_id, e.identity, $1, k.kind_id, e.price_id, e.time, e.cost_nano, e.estimated,
+SELECT e.call_id, e.identity, :seal_id, k.kind_id, e.price_id, e.time, e.cost_nano, e.estimated,
        trim_scale(e.usage), trim_scale(e.unit_cost), e.event_id
 FROM month_events AS e
 JOIN archived_cost_kinds AS k
@@ -178,15 +179,16 @@ JOIN archived_cost_kinds AS k
 WHERE e.type = 'cost.recorded'
 
 -- name: remove_costs
--- Removes what was kept of the costs of the seal $1, but for voided ones and the corrections $2.
+-- Removes what was kept of the costs of the seal :seal_id, but for voided ones and
+-- the corrections (:source).
 DELETE FROM archived_costs AS a
-WHERE seal_id = $1
-  AND kind_id NOT IN (SELECT kind_id FROM archived_cost_kinds WHERE source = $2)
+WHERE seal_id = :seal_id
+  AND kind_id NOT IN (SELECT kind_id FROM archived_cost_kinds WHERE source = :source)
   AND NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = a.call_id AND v.voids = a.identity)
 
 -- name: drop_partition
--- Drops the partition $1 if it holds $2 rows; returns how many it holds.
-SELECT drop_event_partition($1, $2)
+-- Drops the :partition if it holds :rows rows; returns how many it holds.
+SELECT drop_event_partition(:partition, :rows)
 
 -- name: seals
 -- All seals, oldest first.
@@ -194,37 +196,37 @@ SELECT seal_id, month, part, file, manifest, costs_expired_at IS NOT NULL AS exp
 FROM month_seals ORDER BY month, part
 
 -- name: call_differences
--- Calls of which the seal $1 does not say what its file says.
+-- Calls of which the seal :seal_id does not say what its file says.
 SELECT call_id AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM month_calls AS expected
 FULL JOIN (
     SELECT call_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges
-    FROM sealed_calls WHERE seal_id = $1
+    FROM sealed_calls WHERE seal_id = :seal_id
 ) AS actual USING (call_id)
 WHERE to_jsonb(expected) IS DISTINCT FROM to_jsonb(actual)
 ORDER BY 1
 
 -- name: spend_differences
--- Quarters of an hour of which the seal $1 does not say what its file says.
+-- Quarters of an hour of which the seal :seal_id does not say what its file says.
 SELECT concat_ws(' ', user_id, quarter) AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM month_spend AS expected
 FULL JOIN (
-    SELECT user_id, quarter, cost_nano, charged_nano, refunded_nano FROM sealed_spend WHERE seal_id = $1
+    SELECT user_id, quarter, cost_nano, charged_nano, refunded_nano FROM sealed_spend WHERE seal_id = :seal_id
 ) AS actual USING (user_id, quarter)
 WHERE to_jsonb(expected) IS DISTINCT FROM to_jsonb(actual)
 ORDER BY 1
 
 -- name: void_differences
--- Voids that the seal $1 has and its file has not, or the other way round.
+-- Voids that the seal :seal_id has and its file has not, or the other way round.
 SELECT concat_ws(' ', call_id, voids) AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM month_voids AS expected
-FULL JOIN (SELECT call_id, voids FROM sealed_voids WHERE seal_id = $1) AS actual USING (call_id, voids)
+FULL JOIN (SELECT call_id, voids FROM sealed_voids WHERE seal_id = :seal_id) AS actual USING (call_id, voids)
 WHERE expected IS NULL OR actual IS NULL
 ORDER BY 1
 
 -- name: cost_differences
--- Costs of the seal $1 that are not as in its file. Where $2 says that their time is over, only
--- those that were voided and the corrections $3 must be there.
+-- Costs of the seal :seal_id that are not as in its file. Where their time is over (:expired), only
+-- those that were voided and the corrections (:source) must be there.
 SELECT concat_ws(' ', call_id, identity) AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM (
     SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, source,
@@ -235,9 +237,9 @@ FROM (
 FULL JOIN (
     SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, source,
            service, operation, operation_sent, model, unit
-    FROM archived_costs JOIN archived_cost_kinds USING (kind_id) WHERE seal_id = $1
+    FROM archived_costs JOIN archived_cost_kinds USING (kind_id) WHERE seal_id = :seal_id
 ) AS actual USING (call_id, identity)
 WHERE expected IS DISTINCT FROM actual
-  AND NOT ($2 AND actual IS NULL AND expected.source <> $3
+  AND NOT (:expired AND actual IS NULL AND expected.source <> :source
            AND NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = expected.call_id AND v.voids = expected.identity))
 ORDER BY 1

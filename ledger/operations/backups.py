@@ -118,7 +118,14 @@ async def open_ledger(connection: Connection, contents: Contents, reason: str) -
         columns = [list(column) for column in zip(*contents.epochs, strict=True)]
         epoch, raised_at, reasons, published_at, journal_read_at = columns or [[]] * 5
         await connection.execute(
-            _SQL["keep_epochs"], epoch, raised_at, reasons, published_at, journal_read_at
+            *_SQL.bind(
+                "keep_epochs",
+                epochs=epoch,
+                raised_at=raised_at,
+                reasons=reasons,
+                published_at=published_at,
+                journal_read_at=journal_read_at,
+            )
         )
         return await raise_epoch(connection, reason, above=contents.epoch)
 

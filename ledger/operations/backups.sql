@@ -73,7 +73,8 @@ END $$
 -- name: keep_epochs
 -- Keeps the epochs that the backup knew: numbers, times, reasons, and what was done for each.
 INSERT INTO ledger_epochs (epoch, raised_at, reason, published_at, journal_read_at)
-SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::timestamptz[], $5::timestamptz[])
+SELECT * FROM unnest(:epochs::bigint[], :raised_at::timestamptz[], :reasons::text[],
+                     :published_at::timestamptz[], :journal_read_at::timestamptz[])
 ON CONFLICT (epoch) DO NOTHING
 
 -- name: analyze

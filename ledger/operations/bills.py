@@ -56,26 +56,38 @@ async def import_bill(
 ) -> Imported:
     """Keep a bill, all of it or nothing; a file that is kept already changes nothing."""
     async with connection.transaction():
-        bill_id = await connection.fetchval(_SQL["add"], digest, name, imported_by)
+        bill_id = await connection.fetchval(
+            *_SQL.bind("add", digest=digest, name=name, imported_by=imported_by)
+        )
         if bill_id is None:
             return await _known(connection, digest)
-        await connection.execute(_SQL["add_lines"], bill_id, *map(list, zip(*lines, strict=True)))
-        shared = await connection.fetchval(_SQL["shared_days"], bill_id)
+        numbers, services, days, quantities, amounts = zip(*lines, strict=True)
+        add_lines = _SQL.bind(
+            "add_lines",
+            bill_id=bill_id,
+            lines=numbers,
+            services=services,
+            days=days,
+            quantities=quantities,
+            amounts=amounts,
+        )
+        await connection.execute(*add_lines)
+        shared = await connection.fetchval(*_SQL.bind("shared_days", bill_id=bill_id))
         return Imported(bill_id, len(lines), again=False, shared_days=shared)
 
 
 async def _known(connection: Connection, digest: bytes) -> Imported:
-    [row] = await connection.fetch(_SQL["known"], digest)
+    [row] = await connection.fetch(*_SQL.bind("known", digest=digest))
     bill_id, again = row["bill_id"], row["withdrawn_at"] is not None
     if again:
-        await connection.execute(_SQL["count_again"], bill_id)
-    shared = await connection.fetchval(_SQL["shared_days"], bill_id)
+        await connection.execute(*_SQL.bind("count_again", bill_id=bill_id))
+    shared = await connection.fetchval(*_SQL.bind("shared_days", bill_id=bill_id))
     return Imported(bill_id, 0, again, shared)
 
 
 async def withdraw_bill(connection: Connection, bill_id: int) -> bool:
     """Let a bill count no more; returns whether there was one that counted."""
-    return affected(await connection.execute(_SQL["withdraw"], bill_id)) == 1
+    return affected(await connection.execute(*_SQL.bind("withdraw", bill_id=bill_id))) == 1
 
 
 async def list_bills(connection: Connection) -> list[ListedBill]:

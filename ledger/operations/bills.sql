@@ -1,34 +1,35 @@
 -- name: known
--- The bill with the digest $1, if there is one.
-SELECT bill_id, imported_at, withdrawn_at FROM vendor_bills WHERE digest = $1
+-- The bill with the :digest, if there is one.
+SELECT bill_id, imported_at, withdrawn_at FROM vendor_bills WHERE digest = :digest
 
 -- name: add
 -- Keeps a bill: its digest, its name, and who imports it. Nothing where it is kept already.
-INSERT INTO vendor_bills (digest, name, imported_by) VALUES ($1, $2, $3)
+INSERT INTO vendor_bills (digest, name, imported_by) VALUES (:digest, :name, :imported_by)
 ON CONFLICT (digest) DO NOTHING
 RETURNING bill_id
 
 -- name: add_lines
--- Keeps the lines of the bill $1.
+-- Stores the lines of the bill :bill_id.
 INSERT INTO vendor_bill_lines (bill_id, line, service, day, quantity, amount_nano)
-SELECT $1, * FROM unnest($2::integer[], $3::text[], $4::date[], $5::numeric[], $6::bigint[])
+SELECT :bill_id, * FROM unnest(:lines::integer[], :services::text[], :days::date[],
+                               :quantities::numeric[], :amounts::bigint[])
 
 -- name: shared_days
--- On how many days of a service the bill $1 has company: their amounts add up.
+-- On how many days of a service other bills overlap with the bill :bill_id: their amounts add up.
 SELECT count(*) FROM (
-    SELECT DISTINCT day, service FROM vendor_bill_lines WHERE bill_id = $1
+    SELECT DISTINCT day, service FROM vendor_bill_lines WHERE bill_id = :bill_id
     INTERSECT
     SELECT day, service FROM vendor_bill_lines JOIN vendor_bills USING (bill_id)
-    WHERE bill_id <> $1 AND withdrawn_at IS NULL
+    WHERE bill_id <> :bill_id AND withdrawn_at IS NULL
 ) AS shared
 
 -- name: count_again
 -- Lets a withdrawn bill count again.
-UPDATE vendor_bills SET withdrawn_at = NULL WHERE bill_id = $1
+UPDATE vendor_bills SET withdrawn_at = NULL WHERE bill_id = :bill_id
 
 -- name: withdraw
--- Lets the bill $1 count no more; nothing where there is none, or it is withdrawn already.
-UPDATE vendor_bills SET withdrawn_at = now() WHERE bill_id = $1 AND withdrawn_at IS NULL
+-- Withdraws the bill :bill_id; nothing where there is none, or it is withdrawn already.
+UPDATE vendor_bills SET withdrawn_at = now() WHERE bill_id = :bill_id AND withdrawn_at IS NULL
 
 -- name: list
 -- All bills with what they come to.

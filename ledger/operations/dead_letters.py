@@ -15,6 +15,8 @@ from ledger.postgres.statements import statements
 from ledger.recording.offsets import headers_of
 
 _SQL: Final = statements("operations/dead_letters")
+_PAGE_START: Final = ("refused_at", "cluster", "topic", "partition", "offset", "digest")
+_BEGINNING: Final[dict[str, object]] = dict.fromkeys(_PAGE_START)
 PAGE_ROWS: Final = 100
 
 
@@ -66,14 +68,16 @@ async def list_refusals(
     connection: Connection, *, code: str | None, replayed_too: bool
 ) -> AsyncIterator[Refusal]:
     """Yield refused events, the newest first, a page at a time."""
-    place: Sequence[object] = (None,) * 6
+    place = _BEGINNING
     while True:
-        rows = await connection.fetch(_SQL["newest"], code, replayed_too, *place, PAGE_ROWS)
+        rows = await connection.fetch(
+            *_SQL.bind("newest", code=code, replayed_too=replayed_too, **place, most=PAGE_ROWS)
+        )
         for row in rows:
             yield Refusal(_place(row), *row[5:])
         if len(rows) < PAGE_ROWS:
             return
-        place = (rows[-1]["refused_at"], *_place(rows[-1]))
+        place = _page_after(rows[-1])
 
 
 async def pending_pages(
@@ -84,14 +88,16 @@ async def pending_pages(
     What is refused anew in the meantime is left for another time, or it would go round for ever.
     """
     until = await connection.fetchval(_SQL["now"])
-    place: Sequence[object] = (None,) * 6
+    place = _BEGINNING
     left = limit
     while left is None or left > 0:
         most = PAGE_ROWS if left is None else min(left, PAGE_ROWS)
-        rows = await connection.fetch(_SQL["oldest_pending"], code, until, *place, most)
+        rows = await connection.fetch(
+            *_SQL.bind("oldest_pending", code=code, until=until, **place, most=most)
+        )
         if rows:
             yield [_letter(row) for row in rows]
-            place = (rows[-1]["refused_at"], *_place(rows[-1]))
+            place = _page_after(rows[-1])
         if len(rows) < most:
             return
         left = None if left is None else left - len(rows)
@@ -99,13 +105,27 @@ async def pending_pages(
 
 async def count_pending(connection: Connection, *, code: str | None) -> int:
     """Return how many wait to be sent again."""
-    return int(await connection.fetchval(_SQL["count_pending"], code))
+    return int(await connection.fetchval(*_SQL.bind("count_pending", code=code)))
 
 
 async def mark_replayed(connection: Connection, places: Sequence[Place]) -> int:
     """Note that Kafka has acknowledged them once more; returns how many were not noted before."""
-    columns = [list(column) for column in zip(*places, strict=True)]
-    return affected(await connection.execute(_SQL["mark_replayed"], *columns)) if columns else 0
+    if not places:
+        return 0
+    clusters, topics, partitions, offsets, digests = zip(*places, strict=True)
+    replayed = _SQL.bind(
+        "mark_replayed",
+        clusters=clusters,
+        topics=topics,
+        partitions=partitions,
+        offsets=offsets,
+        digests=digests,
+    )
+    return affected(await connection.execute(*replayed))
+
+
+def _page_after(row: Record) -> dict[str, object]:
+    return {"refused_at": row["refused_at"], **_place(row)._asdict()}
 
 
 def _place(row: Record) -> Place:

@@ -33,21 +33,31 @@ async def take_over(connection: Connection, records: Collection[DeliveryRecord])
     if not records:
         return 0
     rows = [one.row() for one in {one.key: one for one in records}.values()]
-    columns = zip(*rows, strict=True)
-    return affected(await connection.execute(_SQL["take_over"], *map(list, columns)))
+    deliveries, channels, users, kinds, subjects, created, delivered = zip(*rows, strict=True)
+    take_over = _SQL.bind(
+        "take_over",
+        delivery_ids=deliveries,
+        channel_ids=channels,
+        user_ids=users,
+        kinds=kinds,
+        subject_ids=subjects,
+        created_at=created,
+        delivered_at=delivered,
+    )
+    return affected(await connection.execute(*take_over))
 
 
 async def mark_read(connection: Connection, epoch: int) -> None:
     """Note that the journal was taken over for an epoch."""
-    await connection.execute(_SQL["mark_read"], epoch)
+    await connection.execute(*_SQL.bind("mark_read", epoch=epoch))
 
 
 async def unjournaled(connection: Connection, limit: int) -> list[DeliveryRecord]:
     """Return deliveries that are not known to be in the journal, the first one first."""
-    rows = await connection.fetch(_SQL["unjournaled"], limit)
+    rows = await connection.fetch(*_SQL.bind("unjournaled", most=limit))
     return [DeliveryRecord(*row) for row in rows]
 
 
 async def mark_journaled(connection: Connection, delivery_ids: Sequence[str]) -> None:
     """Note that deliveries are in the journal."""
-    await connection.execute(_SQL["mark_journaled"], text_array(delivery_ids))
+    await connection.execute(*_SQL.bind("mark_journaled", delivery_ids=text_array(delivery_ids)))

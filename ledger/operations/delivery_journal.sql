@@ -9,7 +9,8 @@ SELECT CASE WHEN journal_read_at IS NULL THEN epoch END AS unread FROM ledger_ep
 INSERT INTO notice_deliveries AS d (delivery_id, channel_id, user_id, kind, subject_id, state, attempts,
                                     created_at, next_attempt_at, delivered_at, journaled_at)
 SELECT delivery_id, channel_id, user_id, kind, subject_id, 'delivered', 1, created_at, NULL, delivered_at, now()
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::timestamptz[], $7::timestamptz[])
+FROM unnest(:delivery_ids::uuid[], :channel_ids::uuid[], :user_ids::text[], :kinds::text[],
+            :subject_ids::uuid[], :created_at::timestamptz[], :delivered_at::timestamptz[])
      AS j (delivery_id, channel_id, user_id, kind, subject_id, created_at, delivered_at)
 ON CONFLICT (channel_id, kind, subject_id) DO UPDATE
 SET state = 'delivered', delivered_at = EXCLUDED.delivered_at, journaled_at = EXCLUDED.journaled_at,
@@ -17,15 +18,15 @@ SET state = 'delivered', delivered_at = EXCLUDED.delivered_at, journaled_at = EX
 WHERE d.state <> 'delivered'
 
 -- name: mark_read
--- The deliveries that the journal knows were taken over for epoch $1.
-UPDATE ledger_epochs SET journal_read_at = clock_timestamp() WHERE epoch = $1
+-- The deliveries that the journal knows were taken over for :epoch.
+UPDATE ledger_epochs SET journal_read_at = clock_timestamp() WHERE epoch = :epoch
 
 -- name: unjournaled
--- Up to $1 deliveries that are not known to be in the journal, the first one first.
+-- Up to :most deliveries that are not known to be in the journal, the first one first.
 SELECT delivery_id::text, channel_id::text, user_id, kind, subject_id::text, created_at, delivered_at
 FROM notice_deliveries WHERE state = 'delivered' AND journaled_at IS NULL
-ORDER BY delivered_at LIMIT $1
+ORDER BY delivered_at LIMIT :most
 
 -- name: mark_journaled
--- The deliveries $1 are in the journal.
-UPDATE notice_deliveries SET journaled_at = now() WHERE delivery_id = ANY ($1::text::uuid[])
+-- Notes that the deliveries :delivery_ids are in the journal.
+UPDATE notice_deliveries SET journaled_at = now() WHERE delivery_id = ANY (:delivery_ids::text::uuid[])

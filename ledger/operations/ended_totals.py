@@ -58,7 +58,9 @@ async def current_pass(connection: Connection, epoch: int, until: datetime) -> P
 async def next_ended_calls(connection: Connection, walk: Pass) -> EndedCalls:
     """Return the next ended calls of a pass, of up to CALLS_AT_ONCE calls."""
     [row] = await connection.fetch(
-        _SQL["ended_calls"], walk.after, walk.since, walk.until, CALLS_AT_ONCE
+        *_SQL.bind(
+            "ended_calls", after=walk.after, since=walk.since, until=walk.until, most=CALLS_AT_ONCE
+        )
     )
     following = Pass(walk.epoch, walk.until, walk.until)
     if row["seen"] == CALLS_AT_ONCE:
@@ -69,6 +71,8 @@ async def next_ended_calls(connection: Connection, walk: Pass) -> EndedCalls:
 async def note_removed(connection: Connection, ended: EndedCalls) -> None:
     """Note that tombstones of these calls are in Kafka; a call that changed is published again."""
     async with connection.transaction():
-        await connection.execute(_SQL["publish_changed"], ended.call_ids, ended.versions)
+        await connection.execute(
+            *_SQL.bind("publish_changed", call_ids=ended.call_ids, versions=ended.versions)
+        )
         stored = msgspec.json.encode(ended.following).decode()
         await note(connection, "totals", len(ended.call_ids), stored)

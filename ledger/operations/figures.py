@@ -82,8 +82,8 @@ async def read_condition(readers: ReaderPool) -> Condition:
     version = await readers.schema_version()
     if not await readers.schema_is_current():
         return Condition(version, schema_is_current=False, figures=None)
-    [row] = await readers.read(_EVERYBODY, _READS["figures"], COUNTED_MOST)
-    positions = await readers.read(_EVERYBODY, _READS["positions"], POSITIONS_MOST)
+    [row] = await readers.read(_EVERYBODY, *_READS.bind("figures", most=COUNTED_MOST))
+    positions = await readers.read(_EVERYBODY, *_READS.bind("positions", most=POSITIONS_MOST))
     refusals = await readers.read(_EVERYBODY, _READS["refusals"])
     refused = {each["code"]: each["letters"] for each in refusals}
     retention = await readers.read(_EVERYBODY, _READS["retention"])

@@ -1,16 +1,16 @@
 -- What operators watch. None of it names a user, a call or an amount.
 
 -- name: figures
--- Who works, and how much waits. Nothing is counted beyond $1, and all that may be large is read along an
--- index, so a backlog does not make the question dear.
+-- Who works, and how much waits. Nothing is counted beyond :most, and all that may be large is read
+-- along an index, so a backlog does not make the question dear.
 WITH totals AS MATERIALIZED (
-    SELECT created_at FROM totals_outbox ORDER BY id LIMIT $1
+    SELECT created_at FROM totals_outbox ORDER BY id LIMIT :most
 ), messages AS MATERIALIZED (
-    SELECT created_at FROM outbox ORDER BY seq LIMIT $1
+    SELECT created_at FROM outbox ORDER BY seq LIMIT :most
 ), held AS MATERIALIZED (
-    SELECT identity FROM held_events ORDER BY identity LIMIT $1
+    SELECT identity FROM held_events ORDER BY identity LIMIT :most
 ), notices AS MATERIALIZED (
-    SELECT next_attempt_at FROM notice_deliveries WHERE state = 'pending' ORDER BY next_attempt_at LIMIT $1
+    SELECT next_attempt_at FROM notice_deliveries WHERE state = 'pending' ORDER BY next_attempt_at LIMIT :most
 ), workers AS MATERIALIZED (
     SELECT partitions, clock_skew_ms FROM stream_workers WHERE heartbeat_at > now() - interval '15 seconds'
 )
@@ -28,9 +28,9 @@ SELECT (SELECT count(*) FROM workers) AS workers,
        (SELECT coalesce(sum(to_offset - from_offset), 0)::bigint FROM stream_gaps WHERE closed_at IS NULL) AS gap_records
 
 -- name: positions
--- Where each partition stands, those that moved last first, up to $1 of them.
+-- Where each partition stands, those that moved last first, up to :most of them.
 SELECT cluster, topic, "partition", next_offset FROM stream_offsets
-ORDER BY updated_at DESC, cluster, topic, "partition" LIMIT $1
+ORDER BY updated_at DESC, cluster, topic, "partition" LIMIT :most
 
 -- name: refusals
 -- How many records were ever refused with each code.

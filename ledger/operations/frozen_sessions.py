@@ -57,7 +57,7 @@ class FrozenSessionWatch:
 
 
 async def _end(connection: Connection, statement: _Statement) -> None:
-    if await connection.fetchval(_SQL["end"], statement.pid, statement.began_at):
+    if await connection.fetchval(*_SQL.bind("end", pid=statement.pid, began_at=statement.began_at)):
         _log.warning(
             "ended the session of a frozen worker, process %d of the server",
             statement.pid,

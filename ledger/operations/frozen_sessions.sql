@@ -10,6 +10,6 @@ WHERE s.datname = current_database() AND s.usename = current_user
   AND s.pid <> pg_backend_pid() AND s.state = 'active' AND s.wait_event IN ('ClientRead', 'ClientWrite')
 
 -- name: end
--- Ends the session $1 if it still performs the statement that began at $2.
+-- Ends the session :pid if it still performs the statement that began at :began_at.
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE pid = $1 AND query_start = $2 AND state = 'active'
+WHERE pid = :pid AND query_start = :began_at AND state = 'active'

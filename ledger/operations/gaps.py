@@ -77,12 +77,17 @@ def describe_gap(gap: StreamGap) -> str:
 
 async def list_gaps(connection: Connection, *, closed_too: bool = False) -> list[StreamGap]:
     """Return gaps, the newest first, at most LISTED_MAX of them."""
-    return [_gap(row) for row in await connection.fetch(_SQL["list"], closed_too, LISTED_MAX)]
+    return [
+        _gap(row)
+        for row in await connection.fetch(
+            *_SQL.bind("list", closed_too=closed_too, most=LISTED_MAX)
+        )
+    ]
 
 
 async def find_gap(connection: Connection, gap_id: int) -> StreamGap | None:
     """Return a gap by its number."""
-    row = await connection.fetchrow(_SQL["find"], gap_id)
+    row = await connection.fetchrow(*_SQL.bind("find", gap_id=gap_id))
     return None if row is None else _gap(row)
 
 
@@ -94,7 +99,10 @@ async def count_open_gaps(connection: Connection) -> OpenGaps:
 
 async def close_gap(connection: Connection, gap_id: int, *, by: str, reason: str) -> bool:
     """Close an open gap for a reason; returns whether it was open."""
-    return await connection.fetchval(_SQL["close"], gap_id, by, reason) is not None
+    return (
+        await connection.fetchval(*_SQL.bind("close", gap_id=gap_id, closed_by=by, reason=reason))
+        is not None
+    )
 
 
 def _gap(row: Record) -> StreamGap:

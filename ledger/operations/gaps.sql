@@ -1,25 +1,25 @@
 -- Ranges of the stream that were never counted.
 
 -- name: list
--- Gaps, the newest first, up to $2 of them; closed ones only where $1 is true.
+-- Gaps, the newest first, up to :most of them; closed ones only where :closed_too.
 SELECT gap_id, cluster, topic, "partition", incarnation, from_offset, to_offset, reason, noticed_at,
        (SELECT coalesce(sum(upper(r) - lower(r)), 0)::bigint FROM unnest(counted) AS r) AS counted,
        closed_at, closed_by, closed_why
 FROM stream_gaps
-WHERE $1 OR closed_at IS NULL
-ORDER BY gap_id DESC LIMIT $2
+WHERE :closed_too OR closed_at IS NULL
+ORDER BY gap_id DESC LIMIT :most
 
 -- name: find
 -- One gap.
 SELECT gap_id, cluster, topic, "partition", incarnation, from_offset, to_offset, reason, noticed_at,
        (SELECT coalesce(sum(upper(r) - lower(r)), 0)::bigint FROM unnest(counted) AS r) AS counted,
        closed_at, closed_by, closed_why
-FROM stream_gaps WHERE gap_id = $1
+FROM stream_gaps WHERE gap_id = :gap_id
 
 -- name: close
--- Closes an open gap: $2 takes the responsibility, for the reason $3.
-UPDATE stream_gaps SET closed_at = now(), closed_by = $2, closed_why = $3
-WHERE gap_id = $1 AND closed_at IS NULL
+-- Closes an open gap: :closed_by takes the responsibility, for the :reason.
+UPDATE stream_gaps SET closed_at = now(), closed_by = :closed_by, closed_why = :reason
+WHERE gap_id = :gap_id AND closed_at IS NULL
 RETURNING gap_id
 
 -- name: open

@@ -61,12 +61,13 @@ async def reconcile(
     Nothing for whoever may not read all. Raises StoreUnavailableError.
     """
     found: dict[date, dict[Place, Count]] = {}
+    of_span = {"reads_all": viewer.reads_all, "since": span[0], "until": span[1]}
     async with readers.comparing(viewer) as connection:
         for place in PLACES:
-            for row in await connection.fetch(_SQL[f"from_{place}"], viewer.reads_all, *span):
+            for row in await connection.fetch(*_SQL.bind(f"from_{place}", **of_span)):
                 found.setdefault(row["day"], {})[place] = _count(row)
-        archived = await connection.fetchval(_SQL["archived"], viewer.reads_all, *span)
-        billed = await connection.fetch(_SQL["billed"], viewer.reads_all, *span)
+        archived = await connection.fetchval(*_SQL.bind("archived", **of_span))
+        billed = await connection.fetch(*_SQL.bind("billed", **of_span))
         gaps = await list_gaps(connection) if viewer.reads_all else []
     days = {
         day: {place: found[day].get(place, Count()) for place in PLACES} for day in sorted(found)

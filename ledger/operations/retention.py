@@ -70,7 +70,7 @@ async def take_turn(connection: Connection, interval_seconds: int) -> bool:
     """Return whether a run is due and ours; the turn lasts as long as the connection."""
     if not await connection.fetchval(_SQL["turn"]):
         return False
-    return bool(await connection.fetchval(_SQL["is_due"], interval_seconds))
+    return bool(await connection.fetchval(*_SQL.bind("is_due", interval_seconds=interval_seconds)))
 
 
 async def remove_old(
@@ -95,7 +95,9 @@ async def _batches(
     total = 0
     for _ in range(BATCHES_MAX):
         async with connection.transaction():
-            removed = affected(await connection.execute(_SQL[subject], before, BATCH_ROWS))
+            removed = affected(
+                await connection.execute(*_SQL.bind(subject, before=before, most=BATCH_ROWS))
+            )
             await note(connection, subject, removed)
         total += removed
         if removed < BATCH_ROWS or stopped():
@@ -114,7 +116,9 @@ async def _identities(connection: Connection, before: datetime, stopped: Stopped
     while start < end and not stopped():
         following = min(end, start + PAGES_AT_ONCE)
         async with connection.transaction():
-            status = await connection.execute(_SQL["identities"], before, start, following)
+            status = await connection.execute(
+                *_SQL.bind("identities", before=before, first_page=start, next_page=following)
+            )
             await note(connection, "identities", affected(status), str(following))
         total += affected(status)
         start = following
@@ -123,7 +127,7 @@ async def _identities(connection: Connection, before: datetime, stopped: Stopped
 
 async def _archived_costs(connection: Connection, before: datetime, stopped: Stopped) -> int:
     """Remove the details of archived costs that no void can name any more."""
-    await connection.execute(_SQL["expire_costs"], before)
+    await connection.execute(*_SQL.bind("expire_costs", before=before))
     total = batches = 0
     for row in await connection.fetch(_SQL["expired_seals"]):
         while batches < BATCHES_MAX and not stopped():
@@ -131,7 +135,7 @@ async def _archived_costs(connection: Connection, before: datetime, stopped: Sto
             found, removed = await _remove_costs(connection, row["seal_id"])
             total += removed
             if found < BATCH_ROWS:
-                await connection.execute(_SQL["costs_removed"], row["seal_id"])
+                await connection.execute(*_SQL.bind("costs_removed", seal_id=row["seal_id"]))
                 break
     await note(connection, "archived_costs", 0)
     return total
@@ -140,19 +144,23 @@ async def _archived_costs(connection: Connection, before: datetime, stopped: Sto
 async def _remove_costs(connection: Connection, seal_id: int) -> tuple[int, int]:
     async with connection.transaction():
         rows = await connection.fetch(
-            _SQL["lock_expired_costs"], seal_id, BATCH_ROWS, RERATE_SOURCE
+            *_SQL.bind("lock_expired_costs", seal_id=seal_id, most=BATCH_ROWS, source=RERATE_SOURCE)
         )
         identities, call_ids = [row["identity"] for row in rows], [row["call_id"] for row in rows]
-        status = await connection.execute(_SQL["remove_expired_costs"], identities, call_ids)
+        status = await connection.execute(
+            *_SQL.bind("remove_expired_costs", identities=identities, call_ids=call_ids)
+        )
         await note(connection, "archived_costs", affected(status))
     return len(rows), affected(status)
 
 
 async def note(connection: Connection, subject: Subject, removed: int, position: str = "") -> None:
     """Count what was removed, and keep where the next run continues."""
-    await connection.execute(_SQL["note"], subject, removed, position)
+    await connection.execute(
+        *_SQL.bind("note", subject=subject, removed=removed, position=position)
+    )
 
 
 async def position(connection: Connection, subject: Subject) -> str:
     """Return where the next run continues; empty at the beginning."""
-    return str(await connection.fetchval(_SQL["position"], subject) or "")
+    return str(await connection.fetchval(*_SQL.bind("position", subject=subject)) or "")

@@ -1,110 +1,115 @@
--- Removes what is older than its time. Each statement removes a batch at most: $1 is the time before
--- which data are removed, $2 the size of a batch.
+-- Removes what is older than its time. Each statement removes a batch at most: of what is older
+-- than :before, up to :most rows.
 
 -- name: turn
 -- Whether no other process removes data; the turn lasts as long as the connection.
 SELECT pg_try_advisory_lock(hashtext('cost-analytics retention'))
 
 -- name: is_due
--- Whether no run has ended within the last $1 seconds.
-SELECT coalesce(max(ran_at) < now() - make_interval(secs => $1), true) FROM retention_progress
+-- Whether no run has ended within the last :interval_seconds seconds.
+SELECT coalesce(max(ran_at) < now() - make_interval(secs => :interval_seconds), true) FROM retention_progress
 
 -- name: note
--- Notes that $2 rows of the subject $1 were removed, and where the next run continues.
-INSERT INTO retention_progress AS p (subject, removed, position) VALUES ($1, $2, $3)
+-- Notes that :removed rows of :subject were removed, and where the next run continues.
+INSERT INTO retention_progress AS p (subject, removed, position) VALUES (:subject, :removed, :position)
 ON CONFLICT (subject) DO UPDATE
 SET removed = p.removed + excluded.removed, position = excluded.position, ran_at = now()
 
 -- name: position
-SELECT position FROM retention_progress WHERE subject = $1
+SELECT position FROM retention_progress WHERE subject = :subject
 
 -- name: dead_letters
 DELETE FROM dead_letters WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM dead_letters WHERE refused_at < $1 ORDER BY refused_at LIMIT $2))
+    SELECT ctid FROM dead_letters WHERE refused_at < :before ORDER BY refused_at LIMIT :most))
 
 -- name: price_proposals
 -- Those that were decided; a pending one stays.
 DELETE FROM price_proposals WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM price_proposals WHERE decided_at < $1 LIMIT $2))
+    SELECT ctid FROM price_proposals WHERE decided_at < :before LIMIT :most))
 
 -- name: price_refreshes
 DELETE FROM price_refreshes WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM price_refreshes WHERE started_at < $1 LIMIT $2))
+    SELECT ctid FROM price_refreshes WHERE started_at < :before LIMIT :most))
 
 -- name: alerts
--- Looks at the first $2 alerts only, which are the oldest.
+-- Looks at the first :most alerts only, which are the oldest.
 DELETE FROM budget_alerts WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM (SELECT ctid, triggered_at FROM budget_alerts ORDER BY seq LIMIT $2) AS oldest
-    WHERE triggered_at < $1))
+    SELECT ctid FROM (SELECT ctid, triggered_at FROM budget_alerts ORDER BY seq LIMIT :most) AS oldest
+    WHERE triggered_at < :before))
 
 -- name: cutoffs
 DELETE FROM call_cutoffs WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM call_cutoffs WHERE requested_at < $1 LIMIT $2))
+    SELECT ctid FROM call_cutoffs WHERE requested_at < :before LIMIT :most))
 
 -- name: anomalies
--- Looks at the first $2 anomalies only, which are the oldest.
+-- Looks at the first :most anomalies only, which are the oldest.
 DELETE FROM cost_anomalies WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM (SELECT ctid, detected_at FROM cost_anomalies ORDER BY seq LIMIT $2) AS oldest
-    WHERE detected_at < $1))
+    SELECT ctid FROM (SELECT ctid, detected_at FROM cost_anomalies ORDER BY seq LIMIT :most) AS oldest
+    WHERE detected_at < :before))
 
 -- name: notifications
 -- Finished deliveries, with their attempts; one that is to be tried again stays.
 DELETE FROM notice_deliveries WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM notice_deliveries
-    WHERE created_at < $1 AND state IN ('delivered', 'failed', 'skipped') ORDER BY seq LIMIT $2))
+    WHERE created_at < :before AND state IN ('delivered', 'failed', 'skipped') ORDER BY seq LIMIT :most))
 
 -- name: identity_pages
 -- How many pages the identities take.
 SELECT pg_relation_size('event_identities') / current_setting('block_size')::integer
 
 -- name: identities
--- The identities on the pages from $2 to before $3 that were recorded before $1.
+-- The identities on the pages from :first_page to before :next_page that were recorded before
+-- :before.
 DELETE FROM event_identities
-WHERE ctid >= format('(%s,0)', $2::bigint)::tid AND ctid < format('(%s,0)', $3::bigint)::tid AND recorded_at < $1
+WHERE ctid >= format('(%s,0)', :first_page::bigint)::tid
+  AND ctid < format('(%s,0)', :next_page::bigint)::tid AND recorded_at < :before
 
 -- name: expire_costs
--- From now on no void finds a cost of the seals whose events were all recorded before $1.
-UPDATE month_seals SET costs_expired_at = now() WHERE costs_expired_at IS NULL AND last_recorded_at < $1
+-- From now on no void finds a cost of the seals whose events were all recorded before :before.
+UPDATE month_seals SET costs_expired_at = now() WHERE costs_expired_at IS NULL
+AND last_recorded_at < :before
 
 -- name: expired_seals
 -- The seals whose costs are still to be removed.
 SELECT seal_id FROM month_seals WHERE costs_expired_at IS NOT NULL AND costs_removed_at IS NULL ORDER BY seal_id
 
 -- name: lock_expired_costs
--- Up to $2 costs of the seal $1 that were not voided and are no correction ($3), locked: a void that
--- is just being recorded is waited for, and one that comes later finds nothing.
+-- Up to :most costs of :seal_id that were not voided and are no correction (:source), locked: a
+-- void that is just being recorded is waited for, and one that comes later finds nothing.
 SELECT call_id, identity FROM archived_costs AS a
-WHERE seal_id = $1
-  AND kind_id NOT IN (SELECT kind_id FROM archived_cost_kinds WHERE source = $3)
+WHERE seal_id = :seal_id
+  AND kind_id NOT IN (SELECT kind_id FROM archived_cost_kinds WHERE source = :source)
   AND NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = a.call_id AND v.voids = a.identity)
-LIMIT $2
+LIMIT :most
 FOR UPDATE OF a
 
 -- name: remove_expired_costs
--- Those of the locked costs $1, each in the call beside it in $2, that no void has named meanwhile.
-DELETE FROM archived_costs AS a USING unnest($1::uuid[], $2::text[]) AS locked (identity, call_id)
+-- Those of the locked costs :identities, each in the call beside it in :call_ids, that no void has
+-- named meanwhile.
+DELETE FROM archived_costs AS a USING unnest(:identities::uuid[],
+                                             :call_ids::text[]) AS locked (identity, call_id)
 WHERE a.call_id = locked.call_id AND a.identity = locked.identity
   AND NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = a.call_id AND v.voids = a.identity)
 
 -- name: costs_removed
-UPDATE month_seals SET costs_removed_at = now() WHERE seal_id = $1
+UPDATE month_seals SET costs_removed_at = now() WHERE seal_id = :seal_id
 
 -- name: ended_calls
--- Of the next $4 calls after $1: those that ended and changed last from $2 to before $3, with their
--- versions; and the last of all of them.
+-- Of the next :most calls after :after: those that ended and changed last from :since to before :until,
+-- with their versions; and the last of all of them.
 SELECT count(*) AS seen, max(call_id) AS last,
        coalesce(array_agg(call_id) FILTER (WHERE ended), '{}') AS call_ids,
        coalesce(array_agg(version) FILTER (WHERE ended), '{}') AS versions
 FROM (
-    SELECT call_id, version, status <> 'active' AND updated_at >= $2 AND updated_at < $3 AS ended
-    FROM calls WHERE call_id > $1 ORDER BY call_id LIMIT $4
+    SELECT call_id, version, status <> 'active' AND updated_at >= :since AND updated_at < :until AS ended
+    FROM calls WHERE call_id > :after ORDER BY call_id LIMIT :most
 ) AS next
 
 -- name: publish_changed
--- Queues the totals of those of the calls $1 that changed since they had the versions $2: their newest
--- total may have been published before the tombstone.
+-- Queues the totals of those of :call_ids that changed since they had the :versions: their newest total
+-- may have been published before the tombstone.
 INSERT INTO totals_outbox (worker_id, call_ids)
 SELECT 'retention', array_agg(c.call_id)
-FROM unnest($1::text[], $2::bigint[]) AS seen (call_id, version)
+FROM unnest(:call_ids::text[], :versions::bigint[]) AS seen (call_id, version)
 JOIN calls AS c ON c.call_id = seen.call_id AND c.version <> seen.version
 HAVING count(*) > 0

@@ -14,4 +14,4 @@ _CALLS_A_ROW: Final = 100
 
 async def publish_totals_again(connection: Connection, since: datetime) -> None:
     """Queue the totals of all calls that changed since then; a worker publishes them."""
-    await connection.execute(_SQL["publish_again"], since, _CALLS_A_ROW)
+    await connection.execute(*_SQL.bind("publish_again", since=since, calls_a_row=_CALLS_A_ROW))

@@ -1,11 +1,11 @@
 -- name: publish_again
--- Queues the totals of the calls that changed since $1, $2 calls a row. No worker has this name, so
--- whichever worker relays publishes them, as they are by then.
+-- Queues the totals of the calls that changed since :since, :calls_a_row calls a row. No worker has
+-- this name, so whichever worker relays publishes them, as they are by then.
 INSERT INTO totals_outbox (worker_id, call_ids)
 SELECT 'published again', array_agg(call_id)
 FROM (
     SELECT call_id, row_number() OVER (ORDER BY updated_at) AS place
     FROM calls
-    WHERE user_id IS NOT NULL AND updated_at >= $1
+    WHERE user_id IS NOT NULL AND updated_at >= :since
 ) AS changed
-GROUP BY (place - 1) / $2
+GROUP BY (place - 1) / :calls_a_row

@@ -98,16 +98,16 @@ async def verify_on(connection: Connection, report: Report = lambda _: None) -> 
         result.access_problems = await access_problems(connection)
         for check, what in _CHECKS.items():
             report(f"comparing {what}")
-            await compare(connection, _SQL[check], what, result)
+            await compare(connection, _SQL.bind(check), what, result)
         result.gaps = await list_gaps(connection)
     return result
 
 
 async def compare(
-    connection: Connection, statement: str, what: str, result: Verification, *arguments: Any
+    connection: Connection, statement: tuple[Any, ...], what: str, result: Verification
 ) -> None:
-    """Add to `result` each row of a statement that returns `what`, `expected` and `actual`."""
-    for row in await connection.fetch(statement, *arguments, timeout=_STATEMENT_SECONDS_MAX):
+    """Add to `result` each row of a bound statement: `what`, `expected` and `actual`."""
+    for row in await connection.fetch(*statement, timeout=_STATEMENT_SECONDS_MAX):
         result.note(f"{what}: {row['what']}: {_in_words(row['expected'], row['actual'])}")
 
 
