@@ -47,16 +47,18 @@ class LiveStore:
 
     async def active_calls(self, heard_after: datetime, most: int) -> ActiveCalls:
         """Return the versions of the active calls, those that began last first."""
-        return await self._active("active_versions", heard_after, most)
+        return await self._active("active_versions", heard_after=heard_after, most=most)
 
     async def active_calls_of(
         self, users: Collection[str], heard_after: datetime, most: int
     ) -> ActiveCalls:
         """Return the versions of the active calls of some users."""
-        return await self._active("active_versions_of", heard_after, list(users), most)
+        return await self._active(
+            "active_versions_of", heard_after=heard_after, user_ids=list(users), most=most
+        )
 
-    async def _active(self, statement: str, *arguments: object) -> ActiveCalls:
-        rows = await self._readers.read(_EVERYBODY, _READS[statement], *arguments)
+    async def _active(self, name: str, **values: object) -> ActiveCalls:
+        rows = await self._readers.read(_EVERYBODY, *_READS.bind(name, **values))
         epoch = require_epoch(rows[0]["epoch"])
         versions = {
             row["call_id"]: published_version(epoch, row["version"])
@@ -69,7 +71,9 @@ class LiveStore:
         """Return those of the calls that exist and have an owner, as last committed."""
         found = []
         for some in _parts(list(call_ids)):
-            for row in map(dict, await self._readers.read(_EVERYBODY, _READS["calls"], some)):
+            for row in map(
+                dict, await self._readers.read(_EVERYBODY, *_READS.bind("calls", call_ids=some))
+            ):
                 updated_at, epoch = row.pop("updated_at"), require_epoch(row.pop("epoch"))
                 row["version"] = published_version(epoch, row["version"])
                 found.append(CommittedCall(call_of(row), updated_at))
@@ -80,7 +84,13 @@ class LiveStore:
         found: dict[str, PersonaDurations] = {}
         for some in _parts(list(personas)):
             rows = await self._readers.read(
-                _EVERYBODY, _READS["durations"], some, COMPLETED_CALLS, OTHER_USERS_LEAST
+                _EVERYBODY,
+                *_READS.bind(
+                    "durations",
+                    personas=some,
+                    calls_most=COMPLETED_CALLS,
+                    users_least=OTHER_USERS_LEAST,
+                ),
             )
             for persona_id, group in groupby(rows, itemgetter("persona_id")):
                 sums = [*group]

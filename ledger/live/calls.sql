@@ -1,49 +1,49 @@
 -- What the live feed reads, on behalf of nobody in particular: it hands each call on to its owner
 -- and to administrators only. A call goes on while it has not ended and something was heard of it
--- after $1.
+-- after :heard_after.
 
 -- name: active_versions
--- The ledger's epoch, and the versions of the $2 calls that go on and began last: one row without
--- a call where there is none.
+-- The ledger's epoch, and the versions of the :most calls that go on and began last: one row
+-- without a call where there is none.
 SELECT epoch, call_id, version
   FROM (SELECT max(epoch) AS epoch FROM ledger_epochs) AS ledger
   LEFT JOIN (SELECT call_id, version
                FROM calls
               WHERE status = 'active'
                 AND user_id IS NOT NULL
-                AND updated_at > $1
+                AND updated_at > :heard_after
               ORDER BY first_at DESC
-              LIMIT $2) AS active ON true
+              LIMIT :most) AS active ON true
 
 -- name: active_versions_of
--- The same of those calls of the users $2 that go on, at most $3 of them.
+-- The same of those calls of :user_ids that go on, at most :most of them.
 SELECT epoch, call_id, version
   FROM (SELECT max(epoch) AS epoch FROM ledger_epochs) AS ledger
   LEFT JOIN (SELECT call_id, version
                FROM calls
               WHERE status = 'active'
-                AND user_id = ANY ($2::text[])
-                AND updated_at > $1
+                AND user_id = ANY (:user_ids::text[])
+                AND updated_at > :heard_after
               ORDER BY first_at DESC
-              LIMIT $3) AS active ON true
+              LIMIT :most) AS active ON true
 
 -- name: calls
--- The ledger's epoch, and the calls $1 as last committed.
+-- The ledger's epoch, and :call_ids as last committed.
 SELECT (SELECT max(epoch) FROM ledger_epochs) AS epoch, call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
        costs::text, charges::text, infrastructure::text, pending_voids::text,
        charge_count, default_charge_nano, default_fee_nano,
        estimated_count, event_count, held_count, version, updated_at
   FROM calls
- WHERE call_id = ANY ($1::text[])
+ WHERE call_id = ANY (:call_ids::text[])
    AND user_id IS NOT NULL
 
 -- name: durations
--- How long calls with each of the personas $1 lasted, in milliseconds: the sum of the $2 that were
--- completed last, `users` of them, and the sum of each user where these are at most $3. `user_id`
--- is null in the sum of all. Personas without any are left out.
+-- How long calls with each of :personas lasted, in milliseconds: the sum of the :calls_most that
+-- were completed last, `users` of them, and the sum of each user where these are at most
+-- :users_least. `user_id` is null in the sum of all. Personas without any are left out.
 SELECT asked.persona_id, recent.users, recent.user_id, recent.calls, recent.duration_ms
-  FROM unnest($1::text[]) AS asked (persona_id),
+  FROM unnest(:personas::text[]) AS asked (persona_id),
        LATERAL (SELECT user_id, count(*) AS calls, sum(duration_ms)::bigint AS duration_ms,
                        count(*) OVER () - 1 AS users
                   FROM (SELECT user_id, duration_ms
@@ -52,10 +52,10 @@ SELECT asked.persona_id, recent.users, recent.user_id, recent.calls, recent.dura
                            AND status = 'completed'
                            AND user_id IS NOT NULL
                          ORDER BY ended_at DESC
-                         LIMIT $2) AS last_ones
+                         LIMIT :calls_most) AS last_ones
                  GROUP BY GROUPING SETS ((user_id), ())) AS recent
  WHERE recent.users > 0
-   AND (recent.user_id IS NULL OR recent.users <= $3)
+   AND (recent.user_id IS NULL OR recent.users <= :users_least)
  ORDER BY asked.persona_id
 
 -- name: once_services
