@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from ledger.postgres.database import Connection, Record, in_transaction
 from ledger.postgres.statements import statements
@@ -17,7 +17,7 @@ from ledger.prices.changes import (
     key_of,
     sort_out,
 )
-from ledger.prices.proposals import Proposal, propose, replace_known
+from ledger.prices.proposals import Proposal, key_columns, propose, replace_known
 from ledger.prices.rows import FIELDS, PriceRow
 
 _SQL: Final = statements("prices/entry")
@@ -64,7 +64,7 @@ async def list_prices(
     connection: Connection, *, at: datetime, service: str | None = None
 ) -> list[ListedPrice]:
     """Return all prices of a service, or of all, with their state at the time `at`."""
-    rows = await connection.fetch(_SQL["list"], at, service)
+    rows = await connection.fetch(*_SQL.bind("list", at=at, service=service))
     return [
         ListedPrice(
             _price_row(row),
@@ -102,7 +102,7 @@ async def enter_prices(
         await replace_known(connection, sorted_out.add, set_by)
         if sorted_out.verified:
             ids = [known.price_id for known in sorted_out.verified]
-            await connection.execute(_SQL["verify"], ids)
+            await connection.execute(*_SQL.bind("verify", price_ids=ids))
         wait = await _beside_entered(connection, sorted_out.wait)
         waiting, proposed = await propose(
             connection, wait, rows, set_by=set_by, supersedes=confirms
@@ -126,7 +126,7 @@ async def _sort_out(
 
 async def _known(connection: Connection, rows: Iterable[PriceRow]) -> list[KnownPrice]:
     """Return the catalogue's prices of the keys of some rows."""
-    found = await connection.fetch(_SQL["known"], *_columns(map(key_of, rows), 4))
+    found = await connection.fetch(*_SQL.bind("known", **key_columns(list(rows))))
     return [KnownPrice(row["price_id"], _price_row(row)) for row in found]
 
 
@@ -139,11 +139,6 @@ async def _beside_entered(connection: Connection, large: Sequence[Large]) -> lis
     return [Large(row, entered[current.row.key]) for row, current in large]
 
 
-def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    """Turn rows into columns, empty ones where there are no rows."""
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
-
-
 async def add_prices(connection: Connection, rows: Sequence[PriceRow], *, set_by: str) -> int:
     """Add rows in one transaction and return how many were new; one that is there already is none.
 
@@ -152,12 +147,14 @@ async def add_prices(connection: Connection, rows: Sequence[PriceRow], *, set_by
     """
     if not rows:
         return 0
-    columns = _columns(rows, len(FIELDS))
+    columns = dict(zip(FIELDS, zip(*rows, strict=True), strict=True))
     async with in_transaction(connection):
-        added = await connection.fetch(_SQL["add"], *columns, set_by)
-        conflicts = await connection.fetch(_SQL["conflicts"], *columns)
+        added = await connection.fetch(*_SQL.bind("add", **columns, set_by=set_by))
+        conflicts = await connection.fetch(*_SQL.bind("conflicts", **columns))
         reasons = [_conflict(rows[found["place"] - 1], found["known"]) for found in conflicts]
-        others = await connection.fetch(_SQL["other_classes"], columns[0], columns[1])
+        others = await connection.fetch(
+            *_SQL.bind("other_classes", services=columns["service"], classes=columns["class"])
+        )
         reasons += [f"{found['service']} is of class {found['class']}." for found in others]
         if reasons:
             raise PriceConflictError(reasons)

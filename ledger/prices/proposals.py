@@ -44,12 +44,14 @@ class NoProposalError(Exception):
 
 async def list_proposals(connection: Connection, service: str | None = None) -> list[Proposal]:
     """Return what waits for approval, of a service or of all, the oldest first."""
-    return [_proposal(row) for row in await connection.fetch(_SQL["pending"], service)]
+    return [
+        _proposal(row) for row in await connection.fetch(*_SQL.bind("pending", service=service))
+    ]
 
 
 async def lock_proposal(connection: Connection, proposal_id: int) -> Proposal:
     """Return a proposal, locked to the end of the transaction; raises NoProposalError."""
-    await connection.execute(_SQL["lock"], proposal_id)
+    await connection.execute(*_SQL.bind("lock", proposal_id=proposal_id))
     return await read_proposal(connection, proposal_id)
 
 
@@ -57,7 +59,9 @@ async def note_decision(
     connection: Connection, proposal_id: int, decision: Decision, decided_by: str
 ) -> None:
     """Note what was decided, and the row of the catalogue that an approved price became."""
-    await connection.execute(_SQL["decide"], proposal_id, decision, decided_by)
+    await connection.execute(
+        *_SQL.bind("decide", proposal_id=proposal_id, decision=decision, decided_by=decided_by)
+    )
 
 
 async def propose(
@@ -78,18 +82,26 @@ async def propose(
     kept: list[int] = []
     for one in large:
         row, price_id = one.row, one.in_force.price_id
-        known = await connection.fetchrow(
-            _SQL["known"], *row[:7], set_by if supersedes else None, row.effective_from, price_id
+        fields = dict(zip(FIELDS, row, strict=True))
+        proposed_before = _SQL.bind(
+            "known",
+            **{name: value for name, value in fields.items() if name != "source"},
+            refreshed_by=set_by if supersedes else None,
+            in_force_price_id=price_id,
         )
+        known = await connection.fetchrow(*proposed_before)
         if known is None:
-            known = await connection.fetchrow(_SQL["propose"], *row, set_by, price_id)
+            new_proposal = _SQL.bind("propose", **fields, set_by=set_by, in_force_price_id=price_id)
+            known = await connection.fetchrow(*new_proposal)
             new += 1
         assert known is not None  # noqa: S101 - an INSERT … RETURNING returns
         kept.append(known["proposal_id"])
         if known["state"] == "pending":
             waiting.append(await read_proposal(connection, known["proposal_id"]))
     if supersedes and said:
-        await connection.execute(_SQL["replace"], *_key_columns(said), kept, set_by)
+        await connection.execute(
+            *_SQL.bind("replace", **key_columns(said), kept=kept, set_by=set_by)
+        )
     return waiting, new
 
 
@@ -98,17 +110,24 @@ async def replace_known(
 ) -> None:
     """Replace pending proposals that the entered rows have made superfluous."""
     if entered:
-        await connection.execute(_SQL["replace_known"], *_key_columns(entered), entered_by)
+        await connection.execute(
+            *_SQL.bind("replace_known", **key_columns(entered), entered_by=entered_by)
+        )
 
 
-def _key_columns(rows: Sequence[PriceRow]) -> list[list[str]]:
-    keys = ((row.service, row.operation, row.model, row.unit) for row in rows)
-    return [list(column) for column in zip(*keys, strict=True)]
+def key_columns(rows: Sequence[PriceRow]) -> dict[str, list[str]]:
+    """Return the keys of rows as the arguments of a statement, a column each."""
+    return {
+        "service": [row.service for row in rows],
+        "operation": [row.operation for row in rows],
+        "model": [row.model for row in rows],
+        "unit": [row.unit for row in rows],
+    }
 
 
 async def read_proposal(connection: Connection, proposal_id: int) -> Proposal:
     """Return a proposal; raises NoProposalError."""
-    row = await connection.fetchrow(_SQL["proposal"], proposal_id)
+    row = await connection.fetchrow(*_SQL.bind("proposal", proposal_id=proposal_id))
     if row is None:
         raise NoProposalError(proposal_id)
     return _proposal(row)

@@ -29,9 +29,9 @@ async def one_refresh_at_a_time(connection: Connection) -> bool:
 
 async def seen_since(connection: Connection, source: str, since: datetime) -> bool:
     """Say whether a source was read successfully since a moment."""
-    return bool(await connection.fetchval(_SQL["seen_since"], source, since))
+    return bool(await connection.fetchval(*_SQL.bind("seen_since", source=source, since=since)))
 
 
 async def note_look(connection: Connection, look: Look) -> None:
     """Keep what a look came to."""
-    await connection.execute(_SQL["note"], *look)
+    await connection.execute(*_SQL.bind("note", **look._asdict()))

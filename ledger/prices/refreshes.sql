@@ -3,10 +3,12 @@
 SELECT pg_try_advisory_lock(hashtext('cost-analytics price refresh'))
 
 -- name: seen_since
--- Whether source $1 was read successfully since $2.
-SELECT EXISTS (SELECT FROM price_refreshes WHERE source = $1 AND outcome = 'done' AND started_at >= $2)
+-- Whether :source was read successfully since :since.
+SELECT EXISTS (SELECT FROM price_refreshes WHERE source = :source AND outcome = 'done'
+AND started_at >= :since)
 
 -- name: note
--- What a look at source $1, begun at $2, came to.
+-- What a look at :source, begun at :started_at, came to.
 INSERT INTO price_refreshes (source, started_at, finished_at, outcome, verified, added, proposed, error)
-VALUES ($1, $2, clock_timestamp(), CASE WHEN $6::text IS NULL THEN 'done' ELSE 'failed' END, $3, $4, $5, $6)
+VALUES (:source, :started_at, clock_timestamp(), CASE WHEN :error::text IS NULL THEN 'done' ELSE 'failed' END,
+        :verified, :added, :proposed, :error)
