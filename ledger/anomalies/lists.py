@@ -49,6 +49,14 @@ async def list_anomalies(
     A viewer who may not see them is shown none. Raises StoreUnavailableError.
     """
     name = "of_everyone" if user_id is None else "of_user"
-    rows = await readers.read(viewer, _READS[name], user_id, *viewer, before, *wanted, most + 1)
+    page_of = _READS.bind(
+        name,
+        user_id=user_id,
+        **viewer.parameters,
+        before=before,
+        **wanted._asdict(),
+        most=most + 1,
+    )
+    rows = await readers.read(viewer, *page_of)
     page = [ListedRow(*row) for row in rows[:most]]
     return AnomalyPage(page, page[-1].seq if len(rows) > most else None)

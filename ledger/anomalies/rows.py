@@ -101,39 +101,40 @@ async def read_operations(connection: Connection) -> list[Operation]:
 
 async def read_judged(connection: Connection, call_ids: Sequence[str]) -> list[JudgedCall]:
     """Return calls as they are now, those without a known user left out."""
-    rows = await connection.fetch(_SQL["calls"], text_array(call_ids))
+    rows = await connection.fetch(*_SQL.bind("calls", call_ids=text_array(call_ids)))
     return [JudgedCall(**(dict(row) | {"costs": _costs(row)})) for row in rows]
 
 
 async def read_histories(connection: Connection, calls: Sequence[JudgedCall]) -> dict[str, History]:
     """Return what calls are compared with, by their ids."""
-    own = await _past(
-        connection,
+    if not calls:
+        return {}
+    own = _SQL.bind(
         "own_calls",
-        [(call.call_id, call.user_id, call.first_at) for call in calls],
-        OWN_MOST,
+        call_ids=any_array(call.call_id for call in calls),
+        user_ids=any_array(call.user_id for call in calls),
+        first_at=any_array(call.first_at for call in calls),
+        most=OWN_MOST,
     )
-    others = await _past(
-        connection,
+    others = _SQL.bind(
         "persona_calls",
-        [(call.persona_id, call.user_id, call.ended_at or call.updated_at) for call in calls],
-        OTHERS_MOST,
+        personas=any_array(call.persona_id for call in calls),
+        user_ids=any_array(call.user_id for call in calls),
+        ended_at=any_array(call.ended_at or call.updated_at for call in calls),
+        most=OTHERS_MOST,
     )
+    own_past, others_past = await _past(connection, own), await _past(connection, others)
     return {
-        call.call_id: History(own.get(place, ()), others.get(place, ()))
+        call.call_id: History(own_past.get(place, ()), others_past.get(place, ()))
         for place, call in enumerate(calls, start=1)
     }
 
 
-async def _past(
-    connection: Connection, name: str, asked: Sequence[tuple[object, ...]], most: int
-) -> dict[int, list[PastCall]]:
+async def _past(connection: Connection, statement: tuple[Any, ...]) -> dict[int, list[PastCall]]:
     found: dict[int, list[PastCall]] = {}
-    if asked:
-        columns = map(any_array, zip(*asked, strict=True))
-        for row in await connection.fetch(_SQL[name], *columns, most):
-            past = PastCall(row["user_id"], row["persona_id"], row["duration_ms"], _costs(row))
-            found.setdefault(row["place"], []).append(past)
+    for row in await connection.fetch(*statement):
+        past = PastCall(row["user_id"], row["persona_id"], row["duration_ms"], _costs(row))
+        found.setdefault(row["place"], []).append(past)
     return found
 
 
@@ -151,7 +152,9 @@ async def read_recorded(
     """Return the services and operations that were recorded of calls and not voided."""
     found: dict[str, list[tuple[str, str]]] = {}
     if call_ids:
-        rows = await connection.fetch(_SQL["recorded_operations"], text_array(call_ids))
+        rows = await connection.fetch(
+            *_SQL.bind("recorded_operations", call_ids=text_array(call_ids))
+        )
         for call_id, service, operation in rows:
             found.setdefault(call_id, []).append((service, operation))
     return found
@@ -159,7 +162,7 @@ async def read_recorded(
 
 async def read_open(connection: Connection, call_ids: Sequence[str]) -> list[Found]:
     """Return what was found about calls and stands."""
-    rows = await connection.fetch(_SQL["open_of_calls"], text_array(call_ids))
+    rows = await connection.fetch(*_SQL.bind("open_of_calls", call_ids=text_array(call_ids)))
     return [Found(*row) for row in rows]
 
 
@@ -171,37 +174,41 @@ async def write_findings(connection: Connection, findings: Sequence[Finding]) ->
     if not findings:
         return set()
     ordered = sorted(findings, key=lambda one: one.anomaly.anomaly_id)
-    columns = zip(*map(_row, ordered), strict=True)
-    rows = await connection.fetch(_SQL["raise"], *map(any_array, columns), ANOMALY_TYPE, ANOMALY)
+    columns = {name: any_array(column) for name, column in _columns(ordered).items()}
+    findings_raised = _SQL.bind("raise", **columns, event_type=ANOMALY_TYPE, aggregate_type=ANOMALY)
+    rows = await connection.fetch(*findings_raised)
     new = {row["id"] for row in rows}
     known = [one.anomaly.anomaly_id for one in ordered if one.anomaly.anomaly_id not in new]
     if known:
-        await connection.execute(_SQL["reopen"], text_array(known))
+        await connection.execute(*_SQL.bind("reopen", anomaly_ids=text_array(known)))
     return new
 
 
-def _row(finding: Finding) -> tuple[Any, ...]:
-    cause, anomaly = finding
-    expected = anomaly.expected_usd
-    return (
-        anomaly.anomaly_id,
-        cause.user_id,
-        cause.kind,
-        cause.subject,
-        cause.part,
-        anomaly.day,
-        anomaly.observed_usd.nano,
-        None if expected is None else expected.nano,
-        anomaly.detected_at,
-        encode(anomaly).decode(),
-        encode(anomaly_event(anomaly)).decode(),
-    )
+def _columns(findings: Sequence[Finding]) -> dict[str, list[object]]:
+    causes = [finding.cause for finding in findings]
+    anomalies = [finding.anomaly for finding in findings]
+    expected = [anomaly.expected_usd for anomaly in anomalies]
+    return {
+        "anomaly_ids": [anomaly.anomaly_id for anomaly in anomalies],
+        "user_ids": [cause.user_id for cause in causes],
+        "kinds": [cause.kind for cause in causes],
+        "subjects": [cause.subject for cause in causes],
+        "parts": [cause.part for cause in causes],
+        "days": [anomaly.day for anomaly in anomalies],
+        "observed_nano": [anomaly.observed_usd.nano for anomaly in anomalies],
+        "expected_nano": [None if amount is None else amount.nano for amount in expected],
+        "detected_at": [anomaly.detected_at for anomaly in anomalies],
+        "data": [encode(anomaly).decode() for anomaly in anomalies],
+        "payloads": [encode(anomaly_event(anomaly)).decode() for anomaly in anomalies],
+    }
 
 
 async def resolve(connection: Connection, anomaly_ids: Sequence[str], now: datetime) -> None:
     """Note that anomalies are in order after all."""
     if anomaly_ids:
-        await connection.execute(_SQL["resolve"], text_array(sorted(anomaly_ids)), now)
+        await connection.execute(
+            *_SQL.bind("resolve", anomaly_ids=text_array(sorted(anomaly_ids)), now=now)
+        )
 
 
 async def costly_days(
@@ -213,7 +220,13 @@ async def costly_days(
 ) -> dict[str, date]:
     """Return the users whose day is worth a look, with the first day of each."""
     rows = await connection.fetch(
-        _SQL["costly_days"], text_array(user_ids), day, text_array(other_services), nano_least
+        *_SQL.bind(
+            "costly_days",
+            user_ids=text_array(user_ids),
+            day=day,
+            other_services=text_array(other_services),
+            nano_least=nano_least,
+        )
     )
     return {row["user_id"]: row["first_day"] for row in rows}
 
@@ -227,7 +240,13 @@ async def read_day_costs(
 ) -> list[DayCost]:
     """Return what services cost users on days, both included."""
     rows = await connection.fetch(
-        _SQL["day_costs"], text_array(user_ids), first, last, text_array(other_services)
+        *_SQL.bind(
+            "day_costs",
+            user_ids=text_array(user_ids),
+            first=first,
+            last=last,
+            other_services=text_array(other_services),
+        )
     )
     return [DayCost(row["user_id"], row["day"], row["service"], int(row["nano"])) for row in rows]
 
@@ -236,5 +255,7 @@ async def read_found_on(
     connection: Connection, user_ids: Sequence[str], day: date
 ) -> list[FoundOnDay]:
     """Return what was found about users' day."""
-    rows = await connection.fetch(_SQL["found_on_day"], text_array(user_ids), day)
+    rows = await connection.fetch(
+        *_SQL.bind("found_on_day", user_ids=text_array(user_ids), day=day)
+    )
     return [FoundOnDay(*row) for row in rows]

@@ -35,12 +35,12 @@ async def take_turn(connection: Connection) -> Sweep | None:
 
 async def note_sweep(connection: Connection, sweep: Sweep) -> None:
     """Note where the sweep stands."""
-    await connection.execute(_SQL["note_sweep"], *sweep)
+    await connection.execute(*_SQL.bind("note_sweep", **sweep._asdict()))
 
 
 async def next_users(connection: Connection, after: str, since: date, most: int) -> list[str]:
     """Return the next users who had a call on the day `since` or later."""
-    rows = await connection.fetch(_SQL["next_users"], after, since, most)
+    rows = await connection.fetch(*_SQL.bind("next_users", after=after, since=since, most=most))
     return [row["user_id"] for row in rows]
 
 
@@ -53,7 +53,13 @@ async def changed_calls(
 ) -> list[str]:
     """Return the calls of users that last changed after a moment and not later than another."""
     rows = await connection.fetch(
-        _SQL["changed_calls"], text_array(user_ids), begun_since, after, until
+        *_SQL.bind(
+            "changed_calls",
+            user_ids=text_array(user_ids),
+            begun_since=begun_since,
+            after=after,
+            until=until,
+        )
     )
     return [row["call_id"] for row in rows]
 
@@ -62,5 +68,7 @@ async def changed_since_found(
     connection: Connection, found_since: datetime, after: datetime, most: int
 ) -> list[str]:
     """Return calls with something that stands, found lately, that changed after a moment."""
-    rows = await connection.fetch(_SQL["changed_since_found"], found_since, after, most)
+    rows = await connection.fetch(
+        *_SQL.bind("changed_since_found", found_since=found_since, after=after, most=most)
+    )
     return [row["subject"] for row in rows]

@@ -17,7 +17,7 @@ import pytest
 from ledger.budgets.budgets import Budgets
 from ledger.budgets.limits import Change, Limits
 from ledger.postgres.rights import RIGHTS
-from ledger.postgres.statements import statements
+from ledger.postgres.statements import Statements, statements
 from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
 from ledger.reports.costs import call_report, spending_report
 from schemas.jsonio import encode
@@ -115,14 +115,22 @@ UNREADABLE = {(RIGHTS["api"], "cost_anomalies"), (RIGHTS["reports"], "call_cutof
 REPORTS, BUDGETS = statements("reports/costs"), statements("budgets/budgets")
 LISTS, ANOMALIES = statements("reports/lists"), statements("anomalies/lists")
 LAST = (date(2025, 11, 1), date(2025, 11, 30))
-MONTH = {
-    "first_day": LAST[0],
-    "last_day": LAST[1],
-    "personas_most": 10,
-    "unnamed_persona": "unknown",
-}
-OF_CALLS = ("earliest", "before", "persona_id", "status", "after_time", "after_key")
-ANY = {**dict.fromkeys(OF_CALLS), "most": 10}
+ANY = ("earliest", "before", "persona_id", "status", "after_time", "after_key", "kind", "service")
+VALUES: dict[str, Any] = {
+    "user_id": "alice", "call_id": "call-of-alice", "first_day": LAST[0], "last_day": LAST[1],
+    "day_start": NOW, "day_end": NOW + DAY, "month_start": NOW, "month_end": NOW + DAY,
+    "since": NOW - DAY, "now": NOW, "by_cost": False, "unnamed_persona": "unknown",
+    "most": 10, "personas_most": 10, "calls_most": 10, "alerts_most": 10, **dict.fromkeys(ANY),
+    "daily_nano": 7, "monthly_nano": 7, "call_nano": 7, "daily_version": 1, "monthly_version": 1,
+    "call_version": 1, "warning_percent": Decimal(80), "thresholds": [], "timezone": "UTC",
+    "auto_cutoff": True, "spend_nano": 99, "until": NOW + DAY,
+}  # fmt: skip
+
+
+def bound(queries: Statements, name: str, viewer: Viewer, **values: Any) -> tuple[Any, ...]:
+    """Return a statement that asks a viewer for what is alice's."""
+    values = VALUES | viewer.parameters | values
+    return queries.bind(name, **{each: values[each] for each in queries.parameters(name)})
 
 
 async def test_the_queries_hide_other_users_where_no_policy_applies(
@@ -131,96 +139,56 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
     """Every statement that reads money, run as a superuser for a viewer who may not."""
     await superuser.execute("UPDATE calls SET status = 'active'")
     for viewer, seen in ((ALICE, True), (BOB, False), (ROOT, True)):
-        call = {"call_id": "call-of-alice", **viewer.parameters}
-        user = {"user_id": "alice", **viewer.parameters}
-        row = await superuser.fetchrow(*REPORTS.bind("call", **call))
+        row = await superuser.fetchrow(*bound(REPORTS, "call", viewer))
         assert (row is not None) is seen
         if row and not viewer.reads_all:
             assert len(json.loads(row["lines"])) == 1
-        row = await superuser.fetchrow(*REPORTS.bind("spending", **user, **MONTH))
+        row = await superuser.fetchrow(*bound(REPORTS, "spending", viewer))
         assert row is not None
         assert (row["calls"] == 1) is seen
-        assert (row["costs"] is not None) is seen
-        assert (row["personas"] is not None) is seen
-        calls = LISTS.bind("calls", **user, **ANY, unnamed_persona="unknown")
-        assert bool(await superuser.fetch(*calls)) is seen
-        archived = await superuser.fetchval(*LISTS.bind("archived_events", **call))
+        assert (row["costs"] is not None, row["personas"] is not None) == (seen, seen)
+        assert bool(await superuser.fetch(*bound(LISTS, "calls", viewer))) is seen
+        archived = await superuser.fetchval(*bound(LISTS, "archived_events", viewer))
         assert (archived is not None) is seen
-        events = LISTS.bind("events", **call, after_time=None, after_key=None, most=10)
-        lines = await superuser.fetch(*events)
+        lines = await superuser.fetch(*bound(LISTS, "events", viewer))
         assert len(lines) == {ALICE: 1, BOB: 0, ROOT: 2}[viewer]
         for spend in ("spend_by_charge", "spend_by_cost"):
-            row = await superuser.fetchrow(*BUDGETS.bind(spend, **user, **PERIODS))
-            assert row is not None
+            [row] = await superuser.fetch(*bound(BUDGETS, spend, viewer))
             assert (row["day_nano"] > 0, row["month_nano"] > 0) == (seen, seen)
         for by_cost in (False, True):
-            row = await superuser.fetchrow(
-                *BUDGETS.bind(
-                    "standing",
-                    user_id="alice",
-                    **viewer.parameters,
-                    **PERIODS,
-                    by_cost=by_cost,
-                    since=NOW - DAY,
-                    calls_most=10,
-                    alerts_most=10,
-                )
-            )
-            assert row is not None
+            [row] = await superuser.fetch(*bound(BUDGETS, "standing", viewer, by_cost=by_cost))
             assert {bool(row[name]) for name in OF_STANDING} == {seen}
-        for name, arguments in OF_BUDGETS.items():
-            of_alice = BUDGETS.bind(name, **user, **arguments)
-            assert bool(await superuser.fetch(*of_alice)) is seen
-        held = {"now": NOW, "call_id": "", "by_cost": False}
-        of_alice = BUDGETS.bind("held", **user, **held)
-        assert (await superuser.fetchval(*of_alice) > 0) is seen
-        anomalies = await superuser.fetch(ANOMALIES["of_user"], "alice", *viewer, *(None,) * 5, 10)
-        assert bool(anomalies) is seen
-        everyones = await superuser.fetch(ANOMALIES["of_everyone"], None, *viewer, *(None,) * 5, 10)
-        assert len(everyones) == (2 if viewer.reads_all else 1)
+        for name in OF_BUDGETS:
+            assert bool(await superuser.fetch(*bound(BUDGETS, name, viewer))) is seen
+        assert (await superuser.fetchval(*bound(BUDGETS, "held", viewer, call_id="")) > 0) is seen
+        assert bool(await superuser.fetch(*bound(ANOMALIES, "of_user", viewer, **ANY_DAY))) is seen
+        of_everyone = bound(ANOMALIES, "of_everyone", viewer, user_id=None, **ANY_DAY)
+        assert len(await superuser.fetch(*of_everyone)) == (2 if viewer.reads_all else 1)
 
 
+ANY_DAY = {"first_day": None, "last_day": None}
 OF_STANDING = ("user_id", "day_nano", "month_nano", "active_calls", "alerts", "channels")
-PERIODS = {"day_start": NOW, "day_end": NOW + DAY, "month_start": NOW, "month_end": NOW + DAY}
-OF_BUDGETS: dict[str, dict[str, Any]] = {
-    "settings": {},
-    "lock_settings": {},
-    "active_calls": {"since": NOW - DAY, "most": 10},
-    "alerts_page": {"before": None, "most": 10},
-    "call_state": {"call_id": "call-of-alice"},
-}
-"""The statements about budgets that return a row of alice's, and their further arguments."""
+OF_BUDGETS = ("settings", "lock_settings", "active_calls", "alerts_page", "call_state")
+"""The statements about budgets that return a row of alice's."""
 
 
 async def test_the_queries_change_nobody_elses_budget_where_no_policy_applies(
     superuser: asyncpg.Connection,
 ) -> None:
-    async def execute(name: str, user_id: str, viewer: Viewer, **values: Any) -> None:
-        await superuser.execute(*BUDGETS.bind(name, user_id=user_id, **viewer.parameters, **values))
-
-    change: dict[str, Any] = {
-        **dict.fromkeys(("daily_nano", "monthly_nano", "call_nano"), 7),
-        **dict.fromkeys(("daily_version", "monthly_version", "call_version"), 1),
-        "warning_percent": Decimal(80),
-        "thresholds": [],
-        "timezone": "UTC",
-        "auto_cutoff": True,
-    }
     settings = "SELECT daily_limit_nano FROM user_budget_settings WHERE user_id = 'alice'"
-    await execute("change_settings", "alice", BOB, **change)
+    await superuser.execute(*bound(BUDGETS, "change_settings", BOB))
     assert await superuser.fetchval(settings) == 1
-    await execute("change_settings", "alice", ALICE, **change)
+    await superuser.execute(*bound(BUDGETS, "change_settings", ALICE))
     assert await superuser.fetchval(settings) == 7
     holds = "SELECT sum(spend_nano) FROM budget_holds WHERE user_id = 'alice'"
-    later = NOW + DAY
-    await execute("hold", "alice", BOB, call_id="call-of-alice", spend_nano=99, until=later)
-    await execute("drop_hold", "alice", BOB, call_id="call-of-alice")
-    await execute("drop_expired_holds", "alice", BOB, now=later)
+    await superuser.execute(*bound(BUDGETS, "hold", BOB))
+    await superuser.execute(*bound(BUDGETS, "drop_hold", BOB))
+    await superuser.execute(*bound(BUDGETS, "drop_expired_holds", BOB, now=NOW + DAY))
     assert await superuser.fetchval(holds) == 5
-    await execute("drop_hold", "alice", ALICE, call_id="call-of-alice")
+    await superuser.execute(*bound(BUDGETS, "drop_hold", ALICE))
     assert await superuser.fetchval(holds) is None
-    await execute("open_settings", "carol", BOB)
-    await execute("open_settings", "carol", Viewer("carol"))
+    for viewer in (BOB, Viewer("carol")):
+        await superuser.execute(*bound(BUDGETS, "open_settings", viewer, user_id="carol"))
     assert await superuser.fetchval("SELECT count(*) FROM user_budget_settings") == 3
 
 
