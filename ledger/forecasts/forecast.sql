@@ -1,26 +1,29 @@
--- Every statement names the viewer ($2) beside the user asked for ($1); $3 is true for an
--- administrator. The row policies would hide other users' rows all the same.
+-- Every statement names the viewer (:viewer_id) beside the user asked for (:user_id); :reads_all is
+-- true for an administrator. The row policies would hide other users' rows all the same.
 
 -- name: days
--- The first day on which user $1 had anything, and what each UTC day from $4 on came to, in order;
--- days without anything are left out. Both are ranges of primary keys. Money is nano-dollars.
+-- The first day on which :user_id had anything, and what each UTC day from :since on came to, in
+-- order; days without anything are left out. Both are ranges of primary keys. Money is
+-- nano-dollars.
 WITH parts AS (
     SELECT day, sum(calls) AS calls, 0 AS cost_nano, sum(charged_nano - refunded_nano) AS revenue_nano
       FROM user_days
-     WHERE user_id = $1 AND (user_id = $2 OR $3) AND day >= $4
+     WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND day >= :since
      GROUP BY day
     UNION ALL
     SELECT day, 0, sum(cost_nano), 0
       FROM user_day_costs
-     WHERE user_id = $1 AND (user_id = $2 OR $3) AND day >= $4
+     WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND day >= :since
      GROUP BY day
 ), days AS (
     SELECT day, sum(calls) AS calls, sum(cost_nano) AS cost_nano, sum(revenue_nano) AS revenue_nano
       FROM parts
      GROUP BY day
 )
-SELECT least((SELECT min(day) FROM user_days WHERE user_id = $1 AND (user_id = $2 OR $3)),
-             (SELECT min(day) FROM user_day_costs WHERE user_id = $1 AND (user_id = $2 OR $3)))
+SELECT least((SELECT min(day) FROM user_days WHERE user_id = :user_id
+AND (user_id = :viewer_id OR :reads_all)),
+             (SELECT min(day) FROM user_day_costs WHERE user_id = :user_id
+             AND (user_id = :viewer_id OR :reads_all)))
        AS first_day,
        (SELECT json_agg(json_build_array(day, calls, cost_nano, revenue_nano) ORDER BY day)
           FROM days) AS days

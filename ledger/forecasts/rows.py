@@ -33,7 +33,9 @@ async def history(
     """
     since = now.date() - timedelta(days=HISTORY_DAYS_MOST)
     async with readers.comparing(viewer) as connection:
-        [row] = await connection.fetch(_SQL["days"], user_id, *viewer, since)
+        [row] = await connection.fetch(
+            *_SQL.bind("days", user_id=user_id, **viewer.parameters, since=since)
+        )
         limits = await budgets.limits(connection, viewer, user_id)
         spent = await budgets.spent(connection, viewer, limits, now)
     spend = Spend(limits, budgets.basis, *spent)

@@ -58,7 +58,9 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
     superuser: asyncpg.Connection, viewer: Viewer, seen: int
 ) -> None:
     forecast, advice = statements("forecasts/forecast"), statements("reports/advice")
-    row = await superuser.fetchrow(forecast["days"], "alice", *viewer, NOW.date())
+    row = await superuser.fetchrow(
+        *forecast.bind("days", user_id="alice", **viewer.parameters, since=NOW.date())
+    )
     assert row is not None
     assert (row["first_day"] is not None) is (row["days"] is not None) is bool(seen)
     row = await superuser.fetchrow(*advice.bind("calls", **viewer.parameters, **CALLS))

@@ -45,7 +45,9 @@ STANDING = statements("budgets/budgets").bind(
 )
 READS: list[tuple[Any, ...]] = [
     STANDING,
-    (statements("forecasts/forecast")["days"], "alice", *ALICE, SINCE.date()),
+    statements("forecasts/forecast").bind(
+        "days", user_id="alice", **ALICE.parameters, since=SINCE.date()
+    ),
     ADVICE.bind("calls", **CALLS),
     USAGES,
     ADVICE.bind("charges", **CALLS, examples_most=3),
