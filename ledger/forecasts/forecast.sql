@@ -20,10 +20,10 @@ WITH parts AS (
       FROM parts
      GROUP BY day
 )
-SELECT least((SELECT min(day) FROM user_days WHERE user_id = :user_id
-AND (user_id = :viewer_id OR :reads_all)),
-             (SELECT min(day) FROM user_day_costs WHERE user_id = :user_id
-             AND (user_id = :viewer_id OR :reads_all)))
+SELECT least((SELECT min(day) FROM user_days
+               WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)),
+             (SELECT min(day) FROM user_day_costs
+               WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)))
        AS first_day,
        (SELECT json_agg(json_build_array(day, calls, cost_nano, revenue_nano) ORDER BY day)
           FROM days) AS days

@@ -1,4 +1,5 @@
--- The functions alone reach tickets. The viewer comes last, signed, and is set before they run.
+-- The functions alone reach tickets. The viewer comes last, signed, and is set before they run:
+-- `ReaderPool.read` adds it as the last place, so parameters have places here and no names.
 
 -- name: issue
 -- Keeps a ticket by its digest $1 for user $2 in the role $3, whose token ends at $4 (seconds since

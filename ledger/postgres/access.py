@@ -56,10 +56,16 @@ def _policies() -> frozenset[_Policy]:
 
 async def access_problems(connection: Connection) -> list[str]:
     """Return what keeps processes from reading the database, a sentence each."""
-    roles = await connection.fetch(_RIGHTS_SQL["missing_roles"], list(ROLES))
-    policies = await connection.fetch(_SQL["missing_policies"], *_columns(_policies()))
-    rights = await connection.fetch(_SQL["missing_rights"], *_columns(await _rights(connection)))
-    functions = await connection.fetch(_SQL["foreign_functions"], list(RIGHTS.values()))
+    roles = await connection.fetch(*_RIGHTS_SQL.bind("missing_roles", roles=list(ROLES)))
+    tables, names = _columns(_policies())
+    missing = _SQL.bind("missing_policies", relations=tables, policies=names)
+    policies = await connection.fetch(*missing)
+    relations, owners, privileges = _columns(await _rights(connection))
+    missing = _SQL.bind("missing_rights", relations=relations, roles=owners, privileges=privileges)
+    rights = await connection.fetch(*missing)
+    functions = await connection.fetch(
+        *_SQL.bind("foreign_functions", owners=list(RIGHTS.values()))
+    )
     return [
         *(f"The server has no role {row['name']}." for row in roles),
         *(f"Table {row['relation']} has no policy {row['policy']}." for row in policies),
@@ -90,7 +96,9 @@ async def repair_access(connection: Connection) -> None:
     """
     async with connection.transaction():
         for relation, name in _policies():
-            drop = await connection.fetchval(_SQL["drop_policy"], relation, name)
+            drop = await connection.fetchval(
+                *_SQL.bind("drop_policy", relation=relation, policy=name)
+            )
             await connection.execute(drop)
         for statement in _statements():
             await connection.execute(statement)

@@ -8,7 +8,6 @@ release go on calling theirs, which are dropped by the release after.
 from __future__ import annotations
 
 import hashlib
-import re
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -19,7 +18,6 @@ from ledger.postgres.statements import Statement, Statements, statements
 _SQL: Final = statements("postgres/functions")
 _SCHEMA: Final = "cost_analytics_reads"
 _DIGEST_LENGTH: Final = 12
-_PLACE: Final = re.compile(r"\$(\d+)")
 
 _REPORTS, _FIGURES = RIGHTS["reports"], RIGHTS["figures"]
 _READS: Final = {
@@ -44,13 +42,12 @@ class Read(NamedTuple):
     name: str
     statement: str
     owner: str
-    places: int
     parameters: tuple[str, ...]
 
     @property
     def call(self) -> Statement:
         """How the function is called; `bind` leaves the viewer out."""
-        places = ", ".join(f"${place}" for place in range(1, self.places + 2))
+        places = ", ".join(f"${place}" for place in range(1, len(self.parameters) + 2))
         text = _fill("call", name=f"{_SCHEMA}.{self.name}", arguments=places)
         return Statement(text, self.parameters)
 
@@ -70,15 +67,14 @@ def all_reads() -> list[Read]:
 def _read(topic: str, name: str, owner: str) -> Read:
     statement = statements(topic)[name]
     digest = _digest(statement)
-    places = max((int(place) for place in _PLACE.findall(statement)), default=0)
     parameters = statements(topic).parameters(name)
-    return Read(f"{topic.replace('/', '_')}_{name}_{digest}", statement, owner, places, parameters)
+    return Read(f"{topic.replace('/', '_')}_{name}_{digest}", statement, owner, parameters)
 
 
 async def functions_are_installed(connection: Connection) -> bool:
     """Return whether the database has every function that this release calls."""
     names = [read.name for read in all_reads()]
-    return bool(await connection.fetchval(_SQL["installed_count"], names) == len(names))
+    return bool(await connection.fetchval(*_SQL.bind("installed_count", names=names)) == len(names))
 
 
 async def install_functions(connection: Connection) -> None:
@@ -93,7 +89,7 @@ async def install_functions(connection: Connection) -> None:
             definition = await _definition(connection, read)
             digest, there = _digest(definition), installed.pop(read.name, None)
             if there and (there["digest"], there["owner"]) == (digest, read.owner):
-                await connection.execute(_SQL["use_again"], read.name)
+                await connection.execute(*_SQL.bind("use_again", name=read.name))
                 continue
             if there:
                 await connection.execute(_fill("drop", signature=there["signature"]))
@@ -101,10 +97,10 @@ async def install_functions(connection: Connection) -> None:
         release = _digest(" ".join(sorted(read.name for read in wanted)))
         for name, row in installed.items():
             if row["superseded_by"] in (None, release):
-                await connection.execute(_SQL["supersede"], name, release)
+                await connection.execute(*_SQL.bind("supersede", name=name, release=release))
             else:
                 await connection.execute(_fill("drop", signature=row["signature"]))
-                await connection.execute(_SQL["forget"], name)
+                await connection.execute(*_SQL.bind("forget", name=name))
         for owner in (_REPORTS, _FIGURES):
             await connection.execute(_fill("let_own_no_more", owner=owner))
 
@@ -115,7 +111,7 @@ async def _definition(connection: Connection, read: Read) -> str:
     parameters = await _type_names(connection, [each.oid for each in prepared.get_parameters()])
     columns = prepared.get_attributes()
     types = await _type_names(connection, [column.type.oid for column in columns])
-    names = await connection.fetch(_SQL["quoted"], [column.name for column in columns])
+    names = await connection.fetch(*_SQL.bind("quoted", names=[column.name for column in columns]))
     return _fill(
         "definition",
         name=f"{_SCHEMA}.{read.name}",
@@ -127,7 +123,7 @@ async def _definition(connection: Connection, read: Read) -> str:
 
 
 async def _type_names(connection: Connection, oids: list[int]) -> list[str]:
-    return [row["name"] for row in await connection.fetch(_SQL["type_names"], oids)]
+    return [row["name"] for row in await connection.fetch(*_SQL.bind("type_names", oids=oids))]
 
 
 async def _create(connection: Connection, read: Read, definition: str, digest: str) -> None:
@@ -135,7 +131,7 @@ async def _create(connection: Connection, read: Read, definition: str, digest: s
     parameters = await connection.fetch(_SQL["installed"])
     signature = next(row["signature"] for row in parameters if row["name"] == read.name)
     await connection.execute(_fill("hand_over", signature=signature, owner=read.owner))
-    await connection.execute(_SQL["note"], read.name, digest)
+    await connection.execute(*_SQL.bind("note", name=read.name, digest=digest))
 
 
 def _fill(template: str, **values: str) -> str:

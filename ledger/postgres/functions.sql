@@ -24,12 +24,14 @@ CREATE SCHEMA IF NOT EXISTS cost_analytics_reads;
 GRANT USAGE ON SCHEMA cost_analytics_reads TO cost_analytics_api_rights
 
 -- name: type_names
--- The names of the types $1, in their order.
-SELECT format_type(type, NULL) AS name FROM unnest($1::oid[]) WITH ORDINALITY AS asked (type, place) ORDER BY place
+-- The names of the types :oids, in their order.
+SELECT format_type(type, NULL) AS name FROM unnest(:oids::oid[]) WITH ORDINALITY AS asked (type,
+                                                   place) ORDER BY place
 
 -- name: quoted
--- The names $1 as SQL spells them, in their order.
-SELECT quote_ident(name) AS name FROM unnest($1::text[]) WITH ORDINALITY AS asked (name, place) ORDER BY place
+-- The names :names as SQL spells them, in their order.
+SELECT quote_ident(name) AS name FROM unnest(:names::text[]) WITH ORDINALITY AS asked (name,
+                                             place) ORDER BY place
 
 -- name: installed
 -- The functions that are there: with the digest they were made from, what took their place, and
@@ -39,15 +41,15 @@ SELECT p.proname AS name, p.oid::regprocedure::text AS signature, f.digest, f.su
  WHERE p.pronamespace = to_regnamespace('cost_analytics_reads')
 
 -- name: installed_count
--- How many of the functions $1 are there.
+-- How many of the functions :names are there.
 SELECT count(DISTINCT proname) FROM pg_proc
- WHERE pronamespace = to_regnamespace('cost_analytics_reads') AND proname = ANY ($1::text[])
+ WHERE pronamespace = to_regnamespace('cost_analytics_reads') AND proname = ANY (:names::text[])
 
 -- name: drop
 DROP FUNCTION {signature}
 
 -- name: forget
-DELETE FROM read_functions WHERE name = $1
+DELETE FROM read_functions WHERE name = :name
 
 -- name: let_own
 -- A role must be allowed to create functions at the moment in which it is given one.
@@ -63,13 +65,14 @@ GRANT EXECUTE ON FUNCTION {signature} TO cost_analytics_api_rights;
 ALTER FUNCTION {signature} OWNER TO {owner}
 
 -- name: note
--- Notes the digest $2 of the function $1.
-INSERT INTO read_functions (name, digest) VALUES ($1, $2)
+-- Notes the :digest of the function :name.
+INSERT INTO read_functions (name, digest) VALUES (:name, :digest)
 ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, installed_at = now(), superseded_by = NULL
 
 -- name: supersede
--- Notes that the release with the functions $2 does not use the function $1: the release before may.
-UPDATE read_functions SET superseded_by = $2 WHERE name = $1
+-- Notes that the release with the functions :release does not use the function :name: the release
+-- before may.
+UPDATE read_functions SET superseded_by = :release WHERE name = :name
 
 -- name: use_again
-UPDATE read_functions SET superseded_by = NULL WHERE name = $1 AND superseded_by IS NOT NULL
+UPDATE read_functions SET superseded_by = NULL WHERE name = :name AND superseded_by IS NOT NULL

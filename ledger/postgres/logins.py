@@ -81,10 +81,10 @@ async def create_logins(
             for process in PROCESSES:
                 await _create_login(connection, process, plan)
             await _open_database(connection, plan.prefix)
-            for row in await connection.fetch(_SQL["foreign_objects"], _owner(plan)):
+            for row in await connection.fetch(*_SQL.bind("foreign_objects", owner=_owner(plan))):
                 await connection.execute(row["command"])
         if plan.schema:
-            await connection.execute(_SQL["set_role"], _owner(plan))
+            await connection.execute(*_SQL.bind("set_role", login=_owner(plan)))
             await migrate_on(connection, report)
             await apply_grants(connection)
             await connection.execute(_SQL["reset_role"])
@@ -96,7 +96,7 @@ def _owner(plan: Plan) -> str:
 
 
 async def _is_known(connection: Connection, name: str) -> bool:
-    row = await connection.fetchrow(_SQL["known_login"], name)
+    row = await connection.fetchrow(*_SQL.bind("known_login", login=name))
     if row and row["is_powerful"]:
         raise LoginsError(
             f"The role {name} is more than a login: it may create roles or databases, or is a "
@@ -112,26 +112,26 @@ async def _create_login(connection: Connection, process: Process, plan: Plan) ->
         raise LoginsError(f"The role {name} is new and needs a password.")
     if password is not None:
         statement = "change_password" if known else "create_login"
-        await _run(connection, statement, name, scram_verifier(password))
+        await _run(connection, statement, login=name, verifier=scram_verifier(password))
     if process in _SEE_ALL_USERS:
-        await _run(connection, "bypass_policies", name)
+        await _run(connection, "bypass_policies", login=name)
     if process == "migrate":
-        await _run(connection, "act_as", name)
+        await _run(connection, "act_as", login=name)
         for role in _FUNCTION_OWNERS:
-            await _run(connection, "grant_ownership", role, name)
+            await _run(connection, "grant_ownership", role=role, login=name)
     else:
-        await _run(connection, "grant_rights", RIGHTS[process], name)
+        await _run(connection, "grant_rights", role=RIGHTS[process], login=name)
 
 
 async def _open_database(connection: Connection, prefix: str) -> None:
     owner, names = login_name("migrate", prefix), [login_name(each, prefix) for each in PROCESSES]
     await _run(connection, "close_database")
-    await _run(connection, "open_database", names)
-    await _run(connection, "allow_temporary_tables", login_name("operator", prefix))
-    await _run(connection, "allow_schemas", owner)
-    await _run(connection, "allow_tables", owner)
-    await _run(connection, "open_schema", list(RIGHTS.values()))
-    await _run(connection, "allow_quiet", [RIGHTS["worker"], RIGHTS["operator"]])
+    await _run(connection, "open_database", logins=names)
+    await _run(connection, "allow_temporary_tables", login=login_name("operator", prefix))
+    await _run(connection, "allow_schemas", login=owner)
+    await _run(connection, "allow_tables", login=owner)
+    await _run(connection, "open_schema", roles=list(RIGHTS.values()))
+    await _run(connection, "allow_quiet", roles=[RIGHTS["worker"], RIGHTS["operator"]])
 
 
 async def _keep_key(connection: Connection, plan: Plan) -> None:
@@ -140,9 +140,11 @@ async def _keep_key(connection: Connection, plan: Plan) -> None:
         return
     name, password = login_name("api", plan.prefix), plan.passwords.get("api")
     if password is not None:
-        await connection.execute(_SQL["add_key"], name, *ViewerSigner(password).pads())
-        await connection.execute(_SQL["drop_old_keys"], name)
-    elif not await connection.fetchval(_SQL["has_key"], name):
+        inner_pad, outer_pad = ViewerSigner(password).pads()
+        add_key = _SQL.bind("add_key", login=name, inner_pad=inner_pad, outer_pad=outer_pad)
+        await connection.execute(*add_key)
+        await connection.execute(*_SQL.bind("drop_old_keys", login=name))
+    elif not await connection.fetchval(*_SQL.bind("has_key", login=name)):
         raise LoginsError(
             f"This database does not know the key of {name}, which is made of its password. Give "
             "the password, or make a new one with --rotate."
@@ -161,8 +163,8 @@ def scram_verifier(password: str) -> str:
     return f"SCRAM-SHA-256${_SCRAM_ROUNDS}:{salt64}${stored64}:{server64}"
 
 
-async def _run(connection: Connection, statement: str, *arguments: object) -> None:
+async def _run(connection: Connection, statement: str, **values: object) -> None:
     """Run the command that a statement writes, if it writes one."""
-    command = await connection.fetchval(_SQL[statement], *arguments)
+    command = await connection.fetchval(*_SQL.bind(statement, **values))
     if command is not None:
         await connection.execute(command)

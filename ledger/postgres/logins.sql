@@ -6,82 +6,85 @@
 SELECT pg_advisory_xact_lock(hashtext('cost-analytics roles'))
 
 -- name: known_login
--- The role $1, if the server has it, and whether it is more than a login of ours may be.
-SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication AS is_powerful FROM pg_roles WHERE rolname = $1
+-- The role :login, if the server has it, and whether it is more than a login of ours may be.
+SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication AS is_powerful
+  FROM pg_roles WHERE rolname = :login
 
 -- name: create_login
--- The command that creates the login $1 with the password verifier $2.
-SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', $1::text, $2::text)
+-- The command that creates :login with the password :verifier.
+SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', :login::text, :verifier::text)
 
 -- name: change_password
--- The command that gives the login $1 the password verifier $2.
-SELECT format('ALTER ROLE %I LOGIN PASSWORD %L', $1::text, $2::text)
+-- The command that gives :login the password :verifier.
+SELECT format('ALTER ROLE %I LOGIN PASSWORD %L', :login::text, :verifier::text)
 
 -- name: bypass_policies
--- The command that lets the login $1 see the rows of all users. COPY needs it, too.
-SELECT format('ALTER ROLE %I BYPASSRLS', $1::text)
+-- The command that lets :login see the rows of all users. COPY needs it, too.
+SELECT format('ALTER ROLE %I BYPASSRLS', :login::text)
 
 -- name: grant_rights
--- The command that gives the login $2 the rights of the role $1.
-SELECT format('GRANT %I TO %I', $1::text, $2::text)
+-- The command that gives :login the rights of :role.
+SELECT format('GRANT %I TO %I', :role::text, :login::text)
 
 -- name: grant_ownership
--- The command that lets the login $2 make functions of the role $1, without having its rights.
-SELECT format('GRANT %I TO %I WITH INHERIT FALSE, SET TRUE', $1::text, $2::text)
+-- The command that lets :login make functions of :role, without having its rights.
+SELECT format('GRANT %I TO %I WITH INHERIT FALSE, SET TRUE', :role::text, :login::text)
 
 -- name: act_as
--- The command that lets this administrator act as the login $1, which a superuser may anyway.
-SELECT format('GRANT %I TO CURRENT_USER', $1::text) FROM pg_roles WHERE rolname = current_user AND NOT rolsuper
+-- The command that lets this administrator act as :login, which a superuser may anyway.
+SELECT format('GRANT %I TO CURRENT_USER', :login::text) FROM pg_roles WHERE rolname = current_user
+AND NOT rolsuper
 
 -- name: close_database
 -- The command that lets only roles that are named use this database.
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database())
 
 -- name: open_database
--- The command that lets the logins $1 connect to this database.
+-- The command that lets :logins connect to this database.
 SELECT format('GRANT CONNECT ON DATABASE %I TO %s', current_database(),
-              (SELECT string_agg(quote_ident(name), ', ') FROM unnest($1::text[]) AS name))
+              (SELECT string_agg(quote_ident(name), ', ') FROM unnest(:logins::text[]) AS name))
 
 -- name: allow_temporary_tables
--- The command that lets the login $1 make temporary tables, which `archive` needs.
-SELECT format('GRANT TEMPORARY ON DATABASE %I TO %I', current_database(), $1::text)
+-- The command that lets :login make temporary tables, which `archive` needs.
+SELECT format('GRANT TEMPORARY ON DATABASE %I TO %I', current_database(), :login::text)
 
 -- name: allow_schemas
--- The command that lets the login $1 make schemas in this database.
-SELECT format('GRANT CREATE ON DATABASE %I TO %I', current_database(), $1::text)
+-- The command that lets :login make schemas in this database.
+SELECT format('GRANT CREATE ON DATABASE %I TO %I', current_database(), :login::text)
 
 -- name: allow_tables
--- The command that lets the login $1 make tables in our schema.
-SELECT format('GRANT USAGE, CREATE ON SCHEMA %I TO %I', current_schema(), $1::text)
+-- The command that lets :login make tables in our schema.
+SELECT format('GRANT USAGE, CREATE ON SCHEMA %I TO %I', current_schema(), :login::text)
 
 -- name: open_schema
--- The command that lets the roles $1 use our schema.
+-- The command that lets :roles use our schema.
 SELECT format('GRANT USAGE ON SCHEMA %I TO %s', current_schema(),
-              (SELECT string_agg(quote_ident(name), ', ') FROM unnest($1::text[]) AS name))
+              (SELECT string_agg(quote_ident(name), ', ') FROM unnest(:roles::text[]) AS name))
 
 -- name: allow_quiet
--- The command that lets the roles $1 keep expected errors out of the server's log, which only a superuser may allow.
+-- The command that lets :roles keep expected errors out of the server's log, which only a
+-- superuser may allow.
 SELECT format('GRANT SET ON PARAMETER log_min_messages TO %s',
-              (SELECT string_agg(quote_ident(name), ', ') FROM unnest($1::text[]) AS name))
+              (SELECT string_agg(quote_ident(name), ', ') FROM unnest(:roles::text[]) AS name))
 FROM pg_roles WHERE rolname = current_user AND rolsuper
 
 -- name: foreign_objects
--- The commands that make the login $1 the owner of our tables, views and functions.
-SELECT format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, $1::text) AS command
+-- The commands that make the login :owner the owner of our tables, views and functions.
+SELECT format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, :owner::text) AS command
   FROM pg_class AS c
  WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
-   AND pg_get_userbyid(c.relowner) <> $1
+   AND pg_get_userbyid(c.relowner) <> :owner
 UNION ALL
-SELECT format('ALTER ROUTINE %s OWNER TO %I', p.oid::regprocedure, $1::text)
+SELECT format('ALTER ROUTINE %s OWNER TO %I', p.oid::regprocedure, :owner::text)
   FROM pg_proc AS p
- WHERE p.pronamespace = current_schema()::regnamespace AND pg_get_userbyid(p.proowner) <> $1
+ WHERE p.pronamespace = current_schema()::regnamespace AND pg_get_userbyid(p.proowner) <> :owner
 UNION ALL
-SELECT format('ALTER SCHEMA %I OWNER TO %I', nspname, $1::text)
-  FROM pg_namespace WHERE nspname = 'cost_analytics_reads' AND pg_get_userbyid(nspowner) <> $1
+SELECT format('ALTER SCHEMA %I OWNER TO %I', nspname, :owner::text)
+  FROM pg_namespace WHERE nspname = 'cost_analytics_reads' AND pg_get_userbyid(nspowner) <> :owner
 
 -- name: set_role
--- Goes on as the login $1.
-SELECT set_config('role', $1, false)
+-- Continues as :login.
+SELECT set_config('role', :login, false)
 
 -- name: reset_role
 SELECT set_config('role', 'none', false)
@@ -91,15 +94,16 @@ SELECT set_config('role', 'none', false)
 SELECT to_regclass('viewer_keys') IS NOT NULL
 
 -- name: has_key
--- Whether the login $1 has a key.
-SELECT EXISTS (SELECT FROM viewer_keys WHERE login = $1)
+-- Whether :login has a key.
+SELECT EXISTS (SELECT FROM viewer_keys WHERE login = :login)
 
 -- name: add_key
--- Keeps the pads $2 and $3 of the key of the login $1.
-INSERT INTO viewer_keys (login, inner_pad, outer_pad) VALUES ($1, $2, $3)
+-- Stores the :inner_pad and :outer_pad of the key of :login.
+INSERT INTO viewer_keys (login, inner_pad, outer_pad) VALUES (:login, :inner_pad, :outer_pad)
 ON CONFLICT (login, inner_pad) DO UPDATE SET created_at = now()
 
 -- name: drop_old_keys
--- Forgets all keys of the login $1 but the newest two: a process that runs may sign with the older.
+-- Forgets all keys of :login but the newest two: a process that runs may sign with the older.
 DELETE FROM viewer_keys AS k
- WHERE login = $1 AND (SELECT count(*) FROM viewer_keys AS n WHERE n.login = k.login AND n.created_at > k.created_at) >= 2
+ WHERE login = :login AND (SELECT count(*) FROM viewer_keys AS n WHERE n.login = k.login
+   AND n.created_at > k.created_at) >= 2

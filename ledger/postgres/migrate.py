@@ -79,7 +79,9 @@ async def _migrate(connection: Connection, report: Callable[[str], None]) -> int
         report(f"applying {step.name}")
         async with connection.transaction():
             await connection.execute(without_roles(step.text), timeout=_STEP_TIMEOUT_SECONDS)
-            await connection.execute(_SQL["record_version"], step.version, step.name)
+            await connection.execute(
+                *_SQL.bind("record_version", version=step.version, name=step.name)
+            )
     await apply_grants(connection)
     await install_functions(connection)
     if await access_problems(connection):

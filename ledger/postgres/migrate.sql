@@ -20,4 +20,4 @@ SELECT to_regclass('schema_migrations') IS NOT NULL
 SELECT coalesce(max(version), 0) FROM schema_migrations
 
 -- name: record_version
-INSERT INTO schema_migrations (version, name) VALUES ($1, $2)
+INSERT INTO schema_migrations (version, name) VALUES (:version, :name)

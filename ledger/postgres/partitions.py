@@ -52,4 +52,6 @@ async def ensure_months(connection: Connection, months: Iterable[Month]) -> None
     for month in sorted(set(months)):
         async with connection.transaction():
             await connection.execute(_SQL["lock"])
-            await connection.execute(_SQL["create"], partition_name(month), *month_bounds(month))
+            since, until = month_bounds(month)
+            create = _SQL.bind("create", partition=partition_name(month), since=since, until=until)
+            await connection.execute(*create)

@@ -40,7 +40,10 @@ class MissingRolesError(Exception):
 
 async def ensure_roles(connection: Connection) -> None:
     """Create the roles that the server lacks; raises MissingRolesError where it may not."""
-    missing = [row["name"] for row in await connection.fetch(_SQL["missing_roles"], list(ROLES))]
+    missing = [
+        row["name"]
+        for row in await connection.fetch(*_SQL.bind("missing_roles", roles=list(ROLES)))
+    ]
     if not missing:
         return
     if not await connection.fetchval(_SQL["may_create_roles"]):
@@ -48,9 +51,9 @@ async def ensure_roles(connection: Connection) -> None:
             f"The server has no role {missing[0]}; run `cost-analytics roles create` first."
         )
     for name in missing:
-        await _run(connection, "create_role", name)
+        await _run(connection, "create_role", role=name)
     for member in _VIEWERS:
-        await _run(connection, "grant_membership", VIEWER, member)
+        await _run(connection, "grant_membership", role=VIEWER, member=member)
 
 
 async def apply_grants(connection: Connection) -> None:
@@ -61,13 +64,21 @@ async def apply_grants(connection: Connection) -> None:
             relation, *letters = row
             if relation not in present:
                 continue
-            await _run(connection, "revoke_all", relation, list(RIGHTS.values()))
+            await _run(connection, "revoke_all", relation=relation, roles=list(RIGHTS.values()))
             for role, some in zip(RIGHTS, letters, strict=True):
                 if some != "-":
-                    await _run(connection, "grant_table", relation, RIGHTS[role], some)
+                    table = {"relation": relation, "role": RIGHTS[role], "letters": some}
+                    await _run(connection, "grant_table", **table)
         for relation, role, privilege, columns in await connection.fetch(_GRANTS["of_columns"]):
             if relation in present:
-                await _run(connection, "grant_columns", relation, RIGHTS[role], privilege, columns)
+                await _run(
+                    connection,
+                    "grant_columns",
+                    relation=relation,
+                    role=RIGHTS[role],
+                    privilege=privilege,
+                    columns=columns,
+                )
 
 
 def without_roles(text: str) -> str:
@@ -76,6 +87,6 @@ def without_roles(text: str) -> str:
     return text.replace(f"DO {creates}", "")
 
 
-async def _run(connection: Connection, statement: str, *arguments: object) -> None:
+async def _run(connection: Connection, statement: str, **values: object) -> None:
     """Run the command that a statement writes."""
-    await connection.execute(await connection.fetchval(_SQL[statement], *arguments))
+    await connection.execute(await connection.fetchval(*_SQL.bind(statement, **values)))

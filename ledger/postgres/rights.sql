@@ -2,8 +2,8 @@
 -- statements write the commands, with every name quoted.
 
 -- name: missing_roles
--- Those of the roles $1 that the server does not have.
-SELECT name FROM unnest($1::text[]) AS name
+-- Those of :roles that the server does not have.
+SELECT name FROM unnest(:roles::text[]) AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 
 -- name: may_create_roles
@@ -11,12 +11,13 @@ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user
 
 -- name: create_role
--- The command that creates the role $1, which nobody logs in as; another database may be faster.
-SELECT format('DO $$ BEGIN CREATE ROLE %I NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$', $1::text)
+-- The command that creates :role, which nobody logs in as; another database may be faster.
+SELECT format('DO $$ BEGIN CREATE ROLE %I NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$',
+              :role::text)
 
 -- name: grant_membership
--- The command that lets the role $2 have the rights of the role $1.
-SELECT format('GRANT %I TO %I', $1::text, $2::text)
+-- The command that lets the role :member have the rights of :role.
+SELECT format('GRANT %I TO %I', :role::text, :member::text)
 
 -- name: relations
 -- The tables and views of our schema, without partitions.
@@ -25,20 +26,21 @@ WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v
 ORDER BY relname
 
 -- name: revoke_all
--- The command that takes all rights to the relation $1 from the roles $2.
-SELECT format('REVOKE ALL ON %I FROM %s', $1::text, (SELECT string_agg(quote_ident(name), ', ') FROM unnest($2::text[]) AS name))
+-- The command that takes all rights to :relation from :roles.
+SELECT format('REVOKE ALL ON %I FROM %s', :relation::text,
+              (SELECT string_agg(quote_ident(name), ', ') FROM unnest(:roles::text[]) AS name))
 
 -- name: grant_table
--- The command that gives the role $2 the rights $3, such as SIU, to the relation $1.
+-- The command that gives :role the rights :letters, such as SIU, to :relation.
 SELECT format('GRANT %s ON %I TO %I',
               (SELECT string_agg(privilege, ', ')
                  FROM (VALUES ('S', 'SELECT'), ('I', 'INSERT'), ('U', 'UPDATE'), ('D', 'DELETE')) AS known (letter, privilege)
-                WHERE strpos($3::text, letter) > 0),
-              $1::text, $2::text)
+                WHERE strpos(:letters::text, letter) > 0),
+              :relation::text, :role::text)
 
 -- name: grant_columns
--- The command that gives the role $2 the privilege $3 to the columns $4 of the relation $1.
-SELECT format('GRANT %s (%s) ON %I TO %I', $3::text, $4::text, $1::text, $2::text)
+-- The command that gives :role the :privilege to :columns of :relation.
+SELECT format('GRANT %s (%s) ON %I TO %I', :privilege::text, :columns::text, :relation::text, :role::text)
 
 -- name: creates_reader
 -- What the first migration does about roles. They belong to the server, not to the database, and

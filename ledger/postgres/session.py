@@ -45,7 +45,7 @@ async def check_signature(connection: Connection, url: str) -> None:
         return
     try:
         async with connection.transaction():
-            await connection.execute(_SQL["sign"], token)
+            await connection.execute(*_SQL.bind("sign", token=token))
             await connection.fetchval(_SQL["signed"])
     except UnknownAuthorization:
         raise UnknownKeyError(

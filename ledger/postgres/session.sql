@@ -12,7 +12,7 @@ SELECT format('%s %s', CASE WHEN rolsuper THEN 'the superuser' ELSE 'the owner o
 SELECT to_regclass('viewer_keys') IS NOT NULL
 
 -- name: sign
-SELECT set_config('cost_analytics.viewer', $1, true)
+SELECT set_config('cost_analytics.viewer', :token, true)
 
 -- name: signed
 -- Raises where no key of the server has signed the viewer.

@@ -145,7 +145,7 @@ class ReaderPool:
     async def _transaction(self, begin: str, viewer: Viewer) -> AsyncIterator[Connection]:
         async with self._connection(viewer) as connection:
             await connection.execute(_SQL[begin])
-            await connection.execute(_SQL["identify"], self._signed(viewer))
+            await connection.execute(*_SQL.bind("identify", signed_viewer=self._signed(viewer)))
             yield connection
             await connection.execute(_SQL["commit"])
 

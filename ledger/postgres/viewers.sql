@@ -13,8 +13,8 @@ SET LOCAL idle_in_transaction_session_timeout = '60s'
 BEGIN
 
 -- name: identify
--- Tells the row policies on whose behalf the transaction reads. $1 is the viewer, signed.
-SELECT set_config('cost_analytics.viewer', $1, true)
+-- Tells the row policies on whose behalf the transaction reads (:signed_viewer).
+SELECT set_config('cost_analytics.viewer', :signed_viewer, true)
 
 -- name: commit
 COMMIT
