@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 FAULTS: Mapping[str, Sequence[str]] = {
     "statement": ("cut before", "cut after", "refused", "no answer before", "no answer after"),
-    "commit": ("cut before", "cut after", "cut after", "no answer after"),
+    "commit": ("cut before", "cut after", "cut after", "no answer after", "killed after"),
     "connect": ("refused",),
     "publish": ("refused before", "refused after", "written twice", "no answer"),
     "kafka commit": ("refused before", "refused after"),

@@ -166,6 +166,8 @@ class SimulatedConnection:
         if fault == f"cut {when}":
             self.lose()
             raise asyncpg.ConnectionDoesNotExistError("connection was closed in mid-operation")
+        if fault == f"killed {when}":
+            await self._process.die()
         if fault == f"no answer {when}":
             await asyncio.sleep(COMMAND_TIMEOUT_SECONDS)
             raise TimeoutError

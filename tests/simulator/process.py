@@ -21,6 +21,7 @@ class Process:
         self._loop = loop
         self._chance = chance
         self._frozen_until = 0.0
+        self._dying: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[Any]] = []
         self._on_kill: list[Callable[[], None]] = []
         self._context = contextvars.copy_context()
@@ -69,6 +70,12 @@ class Process:
                 task.cancel()
             await asyncio.wait(left, timeout=0.1)
         raise AssertionError(f"tasks of {self.name} do not end: {left}")
+
+    async def die(self) -> None:
+        """Kill the process from within one of its own tasks, which ends here."""
+        outside = contextvars.Context()
+        self._dying = self._loop.create_task(self.kill(), context=outside)
+        await self._loop.create_future()
 
     def adopt(self, task: asyncio.Task[Any]) -> None:
         """Count a task as this process's own."""
