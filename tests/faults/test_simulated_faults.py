@@ -23,7 +23,7 @@ from tests.support.background import Background
 from tests.support.fault_table import AlertFigures, FaultRecorder
 
 SEEDS = 200
-SEEDS_UNTIL_FOUND_MAX = 60
+SEEDS_UNTIL_FOUND_MAX = 200
 
 
 @pytest.mark.timeout(600)
