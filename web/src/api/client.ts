@@ -21,9 +21,10 @@ export class ApiError extends Error {
     super(message);
   }
 
-  /** The field or parameter that the error names, in backticks. */
+  /** The field or parameter that the error names: a place in the body, or the first in backticks. */
   get field(): string | null {
-    return /`([^`]+)`/.exec(this.message)?.[1] ?? null;
+    const named = /at `\$\.([^`]+)`/.exec(this.message) ?? /`([^`]+)`/.exec(this.message);
+    return named?.[1] ?? null;
   }
 }
 

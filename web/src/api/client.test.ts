@@ -1,0 +1,17 @@
+import { describe, expect, it } from "vitest";
+import { ApiError } from "./client";
+
+const fieldOf = (message: string) => new ApiError(400, "invalid_body", message).field;
+
+describe("the field that an error names", () => {
+  it("is the first name in backticks", () => {
+    expect(fieldOf("`dailyLimit_usd` must be at least 0, not `-1`.")).toBe("dailyLimit_usd");
+    expect(fieldOf("Try again later.")).toBeNull();
+  });
+
+  it("is the place in the body, where the error gives one", () => {
+    const example = "Expected a number in plain digits such as `12.5`";
+    expect(fieldOf(`${example} - at \`$.dailyLimit_usd\`.`)).toBe("dailyLimit_usd");
+    expect(fieldOf(`${example} - at \`$.thresholds[0]\`.`)).toBe("thresholds[0]");
+  });
+});
