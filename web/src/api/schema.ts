@@ -478,7 +478,7 @@ export interface components {
             success: false;
             error: string;
             /** @enum {unknown} */
-            code: "bad_request" | "call_finished" | "expectation_failed" | "forbidden" | "internal_error" | "invalid_body" | "invalid_event" | "invalid_json" | "invalid_parameter" | "method_not_allowed" | "not_found" | "not_ready" | "payload_too_large" | "price_conflict" | "rate_limited" | "request_timeout" | "too_large" | "too_old" | "unauthorized" | "unavailable" | "unsupported_media_type" | "upgrade_required" | "uri_too_long";
+            code: "bad_request" | "call_finished" | "expectation_failed" | "forbidden" | "foreign_source" | "internal_error" | "invalid_body" | "invalid_event" | "invalid_json" | "invalid_parameter" | "method_not_allowed" | "not_found" | "not_ready" | "payload_too_large" | "price_conflict" | "rate_limited" | "request_timeout" | "too_large" | "too_old" | "unauthorized" | "unavailable" | "unsupported_media_type" | "upgrade_required" | "uri_too_long";
         };
         Finalize: {
             /** @default null */
