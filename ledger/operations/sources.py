@@ -46,23 +46,27 @@ class SourceStore:
         if not new:
             return owners
         async with self._readers.writing(Viewer(subject)) as connection:
-            await connection.execute(_SQL["claim"], subject, new, SOURCES_MOST)
+            await connection.execute(
+                *_SQL.bind("claim", subject=subject, sources=new, most=SOURCES_MOST)
+            )
             # Another service may have been first: this statement sees what that one committed.
             return owners | await _owners(connection, new)
 
 
 async def _owners(connection: Connection, sources: Collection[str]) -> dict[str, str]:
-    rows = await connection.fetch(_SQL["owners"], list(sources))
+    rows = await connection.fetch(*_SQL.bind("owners", sources=list(sources)))
     return {row["source"]: row["subject"] for row in rows}
 
 
 async def list_sources(connection: Connection, subject: str | None = None) -> list[OwnedSource]:
     """Return sources by their owners, at most LISTED_MAX of them; of one owner if it is named."""
-    rows = await connection.fetch(_SQL["list"], subject, LISTED_MAX)
+    rows = await connection.fetch(*_SQL.bind("list", subject=subject, most=LISTED_MAX))
     return [OwnedSource(*row) for row in rows]
 
 
 async def give_source(connection: Connection, source: str, subject: str) -> str | None:
     """Make a service the owner of a source; returns the owner before."""
-    before: str | None = await connection.fetchval(_SQL["give"], source, subject)
+    before: str | None = await connection.fetchval(
+        *_SQL.bind("give", source=source, subject=subject)
+    )
     return before
