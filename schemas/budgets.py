@@ -26,7 +26,7 @@ MAX_DECIMALS: Final = 9
 
 
 class LimitVersions(Struct, kw_only=True, rename=wire_name):
-    """How often each limit was changed: an alert exists once for each version."""
+    """Rises with each change of a limit: an alert exists once for each version."""
 
     daily: int
     monthly: int

@@ -12,6 +12,7 @@ from ledger.budgets.limits import Limits
 from ledger.postgres.arrays import any_array, int_array, text_array
 from ledger.postgres.database import Connection, Record, affected
 from ledger.postgres.statements import statements
+from ledger.postgres.viewers import StoreUnavailableError
 from schemas.alerts import ALERT_TYPE, CUTOFF_TYPE, BudgetAlert, CutoffRequest, SpendBasis
 from schemas.jsonio import encode
 
@@ -56,6 +57,14 @@ async def lock_budgets(
             *_SQL.bind("lock_budgets", user_ids=text_array(user_ids), unknown=text_array(()))
         )
     return {row["user_id"]: limits_of(row) for row in rows if row["user_id"] is not None}
+
+
+async def read_epoch(connection: Connection) -> int:
+    """Return the ledger's epoch; raises StoreUnavailableError while a restore is under way."""
+    epoch: int | None = await connection.fetchval(_SQL["epoch"])
+    if epoch is None:
+        raise StoreUnavailableError("a restore is under way")
+    return epoch
 
 
 def limits_of(row: Record) -> Limits:

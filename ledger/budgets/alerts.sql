@@ -116,3 +116,7 @@ SELECT seq, aggregatetype, aggregateid, payload, created_at FROM outbox ORDER BY
 -- name: sent
 -- Drops messages that are known to be in Kafka.
 DELETE FROM outbox WHERE seq = ANY (:seqs::text::bigint[])
+
+-- name: epoch
+-- The ledger's epoch, which a restore raises; null while a restore is under way.
+SELECT max(epoch) FROM ledger_epochs

@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from ledger.budgets.alert_rows import limits_of
+from ledger.budgets.alert_rows import limits_of, read_epoch
 from ledger.budgets.alerting import Alerting
 from ledger.budgets.burn_rate import ActiveCall, burn_rate
 from ledger.budgets.limits import Change, Limits, changed
@@ -121,7 +121,7 @@ class Budgets:
         if change == Change() and channels is None:
             return await self.standing(viewer, user_id, now)
         async with self.locked(viewer, user_id) as (connection, before):
-            limits = changed(before, change)
+            limits = changed(before, change, await read_epoch(connection))
             made: Sequence[Channel] | None = None
             if channels is not None:
                 answer = await replace_channels(connection, viewer, user_id, channels)

@@ -74,13 +74,19 @@ class Change(NamedTuple):
     auto_cutoff: bool | None = None
 
 
-def changed(limits: Limits, change: Change) -> Limits:
-    """Return the limits after a change; the version of a limit that really changed rises."""
-    daily, daily_version = _changed(limits.daily_nano, limits.daily_version, change.daily_limit)
-    monthly, monthly_version = _changed(
-        limits.monthly_nano, limits.monthly_version, change.monthly_limit
+def changed(limits: Limits, change: Change, epoch: int) -> Limits:
+    """Return the limits after a change; the version of a limit that really changed rises.
+
+    A restore takes versions back and raises the ledger's epoch. A new version is at least the
+    epoch, so it is above every version that was lost, as long as no limit changed once a second.
+    """
+    daily, daily_version = _changed(
+        limits.daily_nano, limits.daily_version, change.daily_limit, epoch
     )
-    call, call_version = _changed(limits.call_nano, limits.call_version, change.call_limit)
+    monthly, monthly_version = _changed(
+        limits.monthly_nano, limits.monthly_version, change.monthly_limit, epoch
+    )
+    call, call_version = _changed(limits.call_nano, limits.call_version, change.call_limit, epoch)
     warning = change.alert_threshold_percent
     return replace(
         limits,
@@ -98,7 +104,7 @@ def changed(limits: Limits, change: Change) -> Limits:
 
 
 def _changed(
-    nano: int | None, version: int, change: tuple[bool, int | None]
+    nano: int | None, version: int, change: tuple[bool, int | None], epoch: int
 ) -> tuple[int | None, int]:
     wanted, to = change
-    return (to, version + 1) if wanted and to != nano else (nano, version)
+    return (to, max(version + 1, epoch)) if wanted and to != nano else (nano, version)

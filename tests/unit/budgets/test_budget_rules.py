@@ -49,14 +49,20 @@ def test_the_exact_nano_dollar_decides() -> None:
 
 def test_versions_rise_only_where_a_limit_really_changes() -> None:
     limits = Limits(user_id="alice", daily_nano=5, daily_version=3)
-    same = changed(limits, Change(daily_limit=(True, 5), timezone="UTC"))
+    same = changed(limits, Change(daily_limit=(True, 5), timezone="UTC"), epoch=0)
     assert same == limits
-    other = changed(limits, Change(daily_limit=(True, None), call_limit=(True, 0)))
+    other = changed(limits, Change(daily_limit=(True, None), call_limit=(True, 0)), epoch=0)
     assert (other.daily_nano, other.daily_version) == (None, 4)
     assert (other.call_nano, other.call_version, other.monthly_version) == (0, 1, 0)
-    assert changed(limits, Change(auto_cutoff=False, thresholds=(Decimal(5),))).further == (
-        Decimal(5),
-    )
+    further = Change(auto_cutoff=False, thresholds=(Decimal(5),))
+    assert changed(limits, further, epoch=0).further == (Decimal(5),)
+
+
+def test_new_versions_are_at_least_the_epoch() -> None:
+    first = Limits(user_id="alice", daily_nano=5, daily_version=3, monthly_nano=5)
+    second = changed(first, Change(daily_limit=(True, 6)), epoch=100)
+    assert (second.daily_version, second.monthly_version) == (100, 0)
+    assert changed(second, Change(daily_limit=(True, 7)), epoch=100).daily_version == 101
 
 
 def call(seconds: int, cost: int, expected_seconds: int | None = None) -> ActiveCall:

@@ -1,0 +1,45 @@
+"""Limits that are set again after a restore: no alert of theirs has the id of a lost one."""
+
+import pytest
+
+from ledger.postgres.viewers import StoreUnavailableError
+from ledger.recording.epochs import raise_epoch_at
+from tests.support.alerting import USD, change, just_now, raised
+from tests.support.events import charged
+from tests.support.recording import Desk, Log, fetch
+
+
+async def alert_ids(database_url: str) -> set[str]:
+    rows = await fetch(database_url, "SELECT alert_id::text FROM budget_alerts")
+    return {row[0] for row in rows}
+
+
+async def test_a_limit_set_again_after_a_restore_reports_its_thresholds(database_url: str) -> None:
+    """The delivery journal knows the lost alerts by id: an alert that has such an id is not sent."""
+    async with Desk(database_url) as desk:
+        await desk.record(Log().batch([charged(time=just_now(), amount=9, fee=0)]))
+    await change(database_url, "alice", daily_limit=(True, 100 * USD), call_limit=(True, USD))
+    await change(database_url, "alice", daily_limit=(True, 10 * USD))
+    lost = await alert_ids(database_url)
+    # What the backup of the time between the two changes has.
+    await fetch(
+        database_url,
+        "UPDATE user_budget_settings SET daily_limit_nano = 100000000000, daily_limit_version = 1",
+    )
+    await fetch(database_url, "DELETE FROM budget_alerts")
+    await fetch(database_url, "DELETE FROM outbox")
+    epoch = await raise_epoch_at(database_url, "restore")
+    await change(database_url, "alice", daily_limit=(True, 10 * USD))
+    alerts = await raised(database_url)
+    assert [(f"{one.threshold}", one.version) for one in alerts] == [("80", epoch)]
+    assert len(lost) == 1
+    assert lost.isdisjoint(await alert_ids(database_url))
+    standing = await change(database_url, "alice", daily_limit=(True, 9 * USD))
+    limits = standing.limits
+    assert (limits.daily_version, limits.call_version, limits.monthly_version) == (epoch + 1, 1, 0)
+
+
+async def test_no_limit_changes_while_a_restore_is_under_way(database_url: str) -> None:
+    await fetch(database_url, "DELETE FROM ledger_epochs")
+    with pytest.raises(StoreUnavailableError, match="restore is under way"):
+        await change(database_url, "alice", daily_limit=(True, USD))
