@@ -8,30 +8,30 @@ from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
-from api.dashboard import Dashboard
+from api.dashboard import DashboardRoutes
 from api.http.access import ROUTES, Route
 from api.http.auth import Authenticator
-from api.http.gate import Gate
-from api.http.limits import expect_nothing
+from api.http.gate import RequestGate
+from api.http.limits import reject_expectation
 from api.http.options import ApiOptions
 from api.intake.event_stream import EventStream
 from api.intake.routes import IntakeRoutes
 from api.intake.sources import SourceOwners
 from api.live.routes import LiveRoutes, live_routes
 from api.metrics.refusals import REFUSALS
-from api.metrics.routes import Metrics
+from api.metrics.routes import MetricsRoutes
 from api.openapi.routes import OpenApiRoutes
 from api.routes.alerts import AlertRoutes
-from api.routes.all_users import EveryoneRoutes
+from api.routes.all_users import AllUsersRoutes
 from api.routes.anomalies import AnomalyRoutes
 from api.routes.authorizations import AuthorizationRoutes
 from api.routes.budgets import BudgetRoutes
 from api.routes.call_lists import CallLists
-from api.routes.calls import Calls
+from api.routes.calls import CallRoutes
 from api.routes.channels import ChannelRoutes
-from api.routes.exports import Exports
+from api.routes.exports import ExportRoutes
 from api.routes.forecasts import ForecastRoutes
-from api.routes.health import Check, Health
+from api.routes.health import HealthRoutes, ReadinessCheck
 from api.routes.prices import PriceRoutes
 from api.routes.recommendations import RecommendationRoutes
 from api.routes.reconciliation import ReconciliationRoutes
@@ -40,7 +40,7 @@ from api.routes.unsubscribe import UnsubscribeRoutes
 from ledger.budgets.budgets import Budgets
 from ledger.operations.sources import SourceStore
 from ledger.postgres.viewers import ReaderPool
-from ledger.repricing.repricer import Rerater
+from ledger.repricing.repricer import Repricer
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
 
 Application: TypeAlias = web.Application
@@ -68,8 +68,8 @@ def build_app(
     patient: ReaderPool | None = None,
     events: EventStream | None = None,
     source_owners: SourceOwners | None = None,
-    rerater: Rerater | None = None,
-    checks: Sequence[Check] = (),
+    rerater: Repricer | None = None,
+    checks: Sequence[ReadinessCheck] = (),
     today: Callable[[], date] = utc_today,
     now: Callable[[], datetime] = utc_now,
     feed_from: Mapping[str, Any] | None = None,
@@ -82,22 +82,22 @@ def build_app(
     hold, besides a current schema, for `/ready` to say yes. The caller closes what it passed.
     Without `feed_from`, where brokers are, or `rerater`, for late prices, these routes answer 503.
     """
-    gate = Gate(authenticator, options := options or ApiOptions())
+    gate = RequestGate(authenticator, options := options or ApiOptions())
     budgets = Budgets(readers, options.budget_basis, DEFAULT_ALERT_THRESHOLD_PERCENT)
     budget_routes = BudgetRoutes(budgets, options, now)
     live = live_routes(readers, budget_routes.body, options, feed_from)
-    health = Health(readers, [*checks, *live.checks()])
+    health = HealthRoutes(readers, [*checks, *live.checks()])
     metrics = _metrics(readers, patient, live, gate, options)
     routes = (
         *health.routes(),
         *(() if options.metrics_apart else metrics.routes()),
-        *Dashboard(options.dashboard).routes(),
+        *DashboardRoutes(options.dashboard).routes(),
         *_costs(readers, today),
         *_decisions(readers, patient or readers, budgets, now),
         *budget_routes.routes(),
         *AuthorizationRoutes(budgets, options.limits, now).routes(),
-        *Exports(patient or readers, options.limits, today, gate.refusals.count).routes(),
-        *EveryoneRoutes(readers, today).routes(),
+        *ExportRoutes(patient or readers, options.limits, today, gate.refusals.count).routes(),
+        *AllUsersRoutes(readers, today).routes(),
         *ReconciliationRoutes(patient or readers, today).routes(),
         *IntakeRoutes(events, source_owners or SourceStore(readers), options.limits, now).routes(),
         *live.routes(),
@@ -116,13 +116,13 @@ def _metrics(
     readers: ReaderPool,
     patient: ReaderPool | None,
     live: LiveRoutes,
-    gate: Gate,
+    gate: RequestGate,
     options: ApiOptions,
-) -> Metrics:
+) -> MetricsRoutes:
     """Return the route of what operators watch: what was answered, what is open, how all is."""
     pools = {"requests": readers} | ({"patient": patient} if patient else {})
     meters = (gate.meter, gate.refusals)
-    return Metrics(meters, pools, live.open_sockets, options.limits.sockets)
+    return MetricsRoutes(meters, pools, live.open_sockets, options.limits.sockets)
 
 
 def _channels(readers: ReaderPool, options: ApiOptions) -> tuple[Route, ...]:
@@ -134,7 +134,7 @@ def _channels(readers: ReaderPool, options: ApiOptions) -> tuple[Route, ...]:
 def _costs(readers: ReaderPool, today: Callable[[], date]) -> tuple[Route, ...]:
     """Return the routes of what calls cost: one call, lists of them, a user's spending."""
     return (
-        *Calls(readers).routes(),
+        *CallRoutes(readers).routes(),
         *CallLists(readers).routes(),
         *SpendingRoutes(readers, today).routes(),
     )
@@ -152,7 +152,9 @@ def _decisions(
     )
 
 
-def _application(routes: tuple[Route, ...], gate: Gate, options: ApiOptions) -> web.Application:
+def _application(
+    routes: tuple[Route, ...], gate: RequestGate, options: ApiOptions
+) -> web.Application:
     app = web.Application(
         middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes
     )
@@ -160,7 +162,7 @@ def _application(routes: tuple[Route, ...], gate: Gate, options: ApiOptions) -> 
         # By default the framework's parts of a path match neither `{` nor `}`.
         path = route.path.replace("}", ":[^/]+}")
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
-            app.router.add_route(method, path, gate.guard(route), expect_handler=expect_nothing)
+            app.router.add_route(method, path, gate.guard(route), expect_handler=reject_expectation)
     app.on_response_prepare.append(gate.finish)
     app[ROUTES] = routes
     app[REFUSALS] = gate.refusals

@@ -14,7 +14,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from api.http.access import Access, Route
-from api.http.files import ASK_EACH_TIME, FOR_EVER, HeldFile
+from api.http.files import ASK_EACH_TIME, FOR_EVER, CachedFile
 
 PAGES: Final = (
     "/",
@@ -47,7 +47,7 @@ Everything else works: see /health, /openapi.json, and the routes below /api.
 """
 
 
-class Dashboard:
+class DashboardRoutes:
     """The routes of the page and of its parts."""
 
     def __init__(self, directory: Path) -> None:
@@ -59,7 +59,6 @@ class Dashboard:
         }
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         pages = (Route("GET", path, Access.ANYONE, self.page) for path in PAGES)
         return (*pages, Route("GET", "/assets/{name}", Access.ANYONE, self.asset))
 
@@ -80,9 +79,9 @@ class Dashboard:
         return asset.answer(request, _HEADERS)
 
 
-def _read(path: Path, directory: Path) -> HeldFile:
+def _read(path: Path, directory: Path) -> CachedFile:
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return HeldFile.of(
+    return CachedFile.of(
         path.read_bytes(),
         f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
         FOR_EVER if path.parent != directory else ASK_EACH_TIME,

@@ -20,13 +20,13 @@ from bench.figures import table
 from ledger.anomalies.call_spikes import (
     OTHERS_MOST,
     OWN_MOST,
-    History,
-    JudgedCall,
+    CallHistory,
+    EndedCall,
     PastCall,
     call_spikes,
 )
 from ledger.anomalies.day_spikes import DaySpike, day_spikes, history_days
-from ledger.anomalies.missing_legs import is_finished, missing, service_legs, there
+from ledger.anomalies.missing_legs import is_finished, missing_legs, present_legs, service_legs
 from schemas.anomalies import LEGS
 
 USERS: Final = 40
@@ -98,14 +98,14 @@ class _Judge:
         self.tally.judged.update(calls=len(one.calls), days=1)
         self._count(one, found)
 
-    def _history(self, call: JudgedCall) -> History:
+    def _history(self, call: EndedCall) -> CallHistory:
         others = self._with_persona.get(str(call.persona_id), [])[: 4 * OTHERS_MOST]
-        return History(
+        return CallHistory(
             self._own.get(call.user_id, [])[:OWN_MOST],
             [past for past in others if past.user_id != call.user_id][:OTHERS_MOST],
         )
 
-    def _remember(self, call: JudgedCall) -> None:
+    def _remember(self, call: EndedCall) -> None:
         past = PastCall(call.user_id, call.persona_id, call.duration_ms, call.costs)
         own = self._own.setdefault(call.user_id, [])
         own.insert(0, past)
@@ -138,11 +138,11 @@ class _Judge:
             tally.right[each[0]] += any(_explains(label, each) for label in one.labels)
 
 
-def _missing(call: JudgedCall) -> list[str]:
+def _missing(call: EndedCall) -> list[str]:
     if not is_finished(call):
         return []
     recorded = [(service, _OF_SERVICE[service]) for service in call.costs]
-    return list(missing(LEGS, there(recorded, _LEGS_OF)))
+    return list(missing_legs(LEGS, present_legs(recorded, _LEGS_OF)))
 
 
 def _finds(found: tuple[str, str, str], label: Label) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from devkit.embedded.postgres import EmbeddedPostgres
 from ledger.postgres.database import Connection, connected
-from ledger.postgres.logins import PROCESSES, Plan, Process, create_logins, login_url
+from ledger.postgres.logins import PROCESSES, LoginPlan, Process, create_logins, login_url
 from ledger.postgres.partitions import ensure_months, month_of
 
 _TEMPLATE = "bench_template"
@@ -38,7 +38,7 @@ class Databases:
         """Make the template, with partitions for these moments; returns PostgreSQL's version."""
         url = self._server.url_of(_TEMPLATE)
         await self._administer(f"CREATE DATABASE {_TEMPLATE}")
-        await create_logins(url, Plan(_PASSWORDS))
+        await create_logins(url, LoginPlan(_PASSWORDS))
         async with open_database(url) as connection:
             await ensure_months(connection, {month_of(moment) for moment in moments})
             return str(await connection.fetchval("SHOW server_version"))

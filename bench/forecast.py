@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from bench.figures import percentile, table
 from bench.forecast_users import KINDS, Kind, User, users
-from ledger.forecasts.intervals import outlook
+from ledger.forecasts.intervals import forecast_interval
 from ledger.forecasts.rhythm import learn
 
 HORIZONS: Final = (1, 7, 30)
@@ -44,7 +44,9 @@ Contender = Callable[[User, Sequence[int]], Mapping[int, Said]]
 
 def _ours(user: User, days: Sequence[int]) -> Mapping[int, Said]:
     rhythm = learn(days, user.weekday)
-    return {horizon: Said(*outlook(rhythm, [Fraction(1)] * horizon)) for horizon in HORIZONS}
+    return {
+        horizon: Said(*forecast_interval(rhythm, [Fraction(1)] * horizon)) for horizon in HORIZONS
+    }
 
 
 def _last(_user: User, days: Sequence[int]) -> Mapping[int, Said]:

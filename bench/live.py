@@ -112,7 +112,7 @@ async def _api(
         deadline = time.monotonic() + _READY_SECONDS_MAX
         while (await get(port, "/ready"))[0] != 200:
             if time.monotonic() > deadline:
-                raise InvalidRunError(f"the API is not ready: {process.obituary()}")
+                raise InvalidRunError(f"the API is not ready: {process.exit_report()}")
             await asyncio.sleep(0.2)
         yield port, psutil.Process(process.pid)
 

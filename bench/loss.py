@@ -96,7 +96,7 @@ async def _wait_committed(process: ServerProcess, observer: AIOKafkaConsumer, ev
         if sum(counts) >= events:
             return
         if not process.running:
-            raise InvalidRunError(process.obituary())
+            raise InvalidRunError(process.exit_report())
         if time.monotonic() > deadline:
             raise InvalidRunError(f"the agent's group has committed {sum(counts)} of {events}")
         await asyncio.sleep(_LOOK_SECONDS)

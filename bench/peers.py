@@ -117,7 +117,7 @@ async def wait_for(process: ServerProcess, done: Any) -> None:
     deadline = time.monotonic() + _SECONDS_MAX
     while not done():
         if not process.running:
-            raise InvalidRunError(process.obituary())
+            raise InvalidRunError(process.exit_report())
         if time.monotonic() > deadline:
             raise InvalidRunError(f"{process.program.name} was not done after {_SECONDS_MAX} s")
         await asyncio.sleep(_LOOK_SECONDS)

@@ -53,14 +53,14 @@ class Workers:
         """Raise InvalidRunError if one has ended."""
         for process in self._processes:
             if not process.running:
-                raise InvalidRunError(process.obituary())
+                raise InvalidRunError(process.exit_report())
 
     async def stop(self) -> None:
         """End them in an orderly way; raises InvalidRunError for one that did not end well."""
         await asyncio.gather(*(process.stop(_STOP_SECONDS_MAX) for process in self._processes))
         for process in self._processes:
             if process.returncode != 0:
-                raise InvalidRunError(process.obituary())
+                raise InvalidRunError(process.exit_report())
 
     async def wait_assigned(self, connection: Connection) -> None:
         """Wait until each has its share of the partitions."""

@@ -9,10 +9,10 @@ from typing import Final
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.progress import Progress
-from cost_analytics.sending import Sender, open_sender
+from cost_analytics.sending import RecordSender, open_sender
 from ledger.operations.dead_letters import (
-    Letter,
-    Refusal,
+    RefusedEvent,
+    StoredDeadLetter,
     count_by_code,
     count_pending,
     list_refusals,
@@ -48,7 +48,7 @@ async def show(
                 say(line)
 
 
-def _described(refusal: Refusal) -> Sequence[str]:
+def _described(refusal: RefusedEvent) -> Sequence[str]:
     place = refusal.place
     refused_at = refusal.refused_at.isoformat(timespec="seconds").replace("+00:00", "Z")
     again = ", sent again" if refusal.replayed_at else ""
@@ -95,7 +95,9 @@ async def replay(
     return f"Sent {sent} events again{stopped}.{left}"
 
 
-async def _send_page(sender: Sender, connection: Connection, letters: Sequence[Letter]) -> int:
+async def _send_page(
+    sender: RecordSender, connection: Connection, letters: Sequence[StoredDeadLetter]
+) -> int:
     """Send a page and mark it once all of it is acknowledged: a crash in between sends twice.
 
     Returns how many they were. One too large for the topic would keep all after it from being sent.

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from api.intake.event_stream import Emitted, StreamUnavailableError
+from api.intake.event_stream import OutgoingEvent, StreamUnavailableError
 from messaging.kafka import KafkaError, KafkaSettings, make_producer
-from messaging.producer import Producing
+from messaging.producer import RecoveringProducer
 from schemas.topics import CALL_EVENTS
 
 ACKNOWLEDGED_SECONDS_MAX: Final = 5
@@ -21,12 +21,12 @@ class KafkaIntake:
     """One producer for all requests of a process; opened when the first event comes."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
-        self._producing = Producing(
+        self._producing = RecoveringProducer(
             lambda: make_producer(kafka, linger_ms=_LINGER_MS), ACKNOWLEDGED_SECONDS_MAX
         )
         self._waiting = 0
 
-    async def put(self, events: Sequence[Emitted]) -> None:
+    async def put(self, events: Sequence[OutgoingEvent]) -> None:
         """Return once every in-sync replica has the events; raises StreamUnavailableError."""
         if self._waiting >= WAITING_MAX:
             raise StreamUnavailableError("too many requests wait for Kafka already")

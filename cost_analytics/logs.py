@@ -103,7 +103,6 @@ class JsonLines(_Lines):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
         return _encode(self._fields(record))
 
 

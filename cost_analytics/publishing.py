@@ -19,7 +19,7 @@ import msgspec
 from cost_analytics.configuration.tree import KafkaSection
 from cost_analytics.failures import CommandError
 from cost_analytics.progress import Progress
-from cost_analytics.sending import Sender, open_sender
+from cost_analytics.sending import RecordSender, open_sender
 from schemas.topics import CALL_EVENTS
 
 LINE_BYTES_MAX: Final = 900 * 1024
@@ -27,7 +27,7 @@ LINE_BYTES_MAX: Final = 900 * 1024
 _READ_BYTES: Final = 256 * 1024
 
 
-class _Data(msgspec.Struct, gc=False, rename={"user_id": "userId"}):
+class _EventData(msgspec.Struct, gc=False, rename={"user_id": "userId"}):
     user_id: str | None = None
 
 
@@ -35,11 +35,11 @@ class _Subject(msgspec.Struct, gc=False):
     subject: str | None = None
 
 
-class _Keyed(_Subject, gc=False):
-    data: _Data | None = None
+class _KeyedEvent(_Subject, gc=False):
+    data: _EventData | None = None
 
 
-_keyed: Final = msgspec.json.Decoder(_Keyed)
+_keyed: Final = msgspec.json.Decoder(_KeyedEvent)
 _subject: Final = msgspec.json.Decoder(_Subject)
 
 
@@ -82,7 +82,7 @@ async def publish(kafka: KafkaSection, file: str, stop: asyncio.Event) -> str:
 
 
 async def _send_lines(
-    source: BinaryIO, sender: Sender, progress: Progress, stop: asyncio.Event
+    source: BinaryIO, sender: RecordSender, progress: Progress, stop: asyncio.Event
 ) -> int:
     """Send every line and wait for Kafka; returns how many were empty and left out."""
     number = skipped = 0

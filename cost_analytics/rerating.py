@@ -9,9 +9,9 @@ from typing import Final
 from cost_analytics.failures import FAILED, INTERRUPTED, CommandError
 from cost_analytics.price_listing import columns
 from cost_analytics.progress import Progress
-from ledger.repricing.repricer import RerateBusyError, Rerater, RerateRefusedError
-from ledger.repricing.rows import Wanted
-from ledger.repricing.sums import Report, Sum, margin
+from ledger.repricing.repricer import Repricer, RepricingBusyError, RepricingRefusedError
+from ledger.repricing.rows import RepricingScope
+from ledger.repricing.sums import CostChange, RepricingReport, margin
 from schemas.exact import exact_text
 from schemas.money import usd_text
 
@@ -20,8 +20,8 @@ _SHOWN: Final = 10
 
 
 async def rerate(
-    rerater: Rerater,
-    wanted: Wanted,
+    rerater: Repricer,
+    wanted: RepricingScope,
     stop: asyncio.Event,
     *,
     dry_run: bool,
@@ -39,9 +39,9 @@ async def rerate(
     correcting = Progress("costs corrected", report.total.costs)
     try:
         applied = await rerater.apply(wanted, stop=stop, progress=correcting.set)
-    except RerateBusyError:
+    except RepricingBusyError:
         raise CommandError("Somebody else applies prices at the moment.", FAILED) from None
-    except RerateRefusedError as error:
+    except RepricingRefusedError as error:
         raise CommandError(f"A correction was refused: {error}") from None
     finally:
         correcting.close()
@@ -54,7 +54,7 @@ async def rerate(
     return 0
 
 
-def described(report: Report) -> list[str]:
+def described(report: RepricingReport) -> list[str]:
     """Return a report as lines."""
     change = report.total.difference_nano
     lines = [
@@ -82,7 +82,7 @@ def described(report: Report) -> list[str]:
 
 
 def _table(
-    what: str, sums: dict[str, Sum], margins: dict[str, tuple[str, str]] | None = None
+    what: str, sums: dict[str, CostChange], margins: dict[str, tuple[str, str]] | None = None
 ) -> str:
     headings = (what, *_SUM_HEADINGS, *(("margin", "would be") if margins else ()))
     shown = list(sums.items())[:_SHOWN]
@@ -94,6 +94,6 @@ def _table(
     return columns(lines, frozenset(range(1, len(headings)))) + more
 
 
-def _cells(one: Sum) -> tuple[str, ...]:
+def _cells(one: CostChange) -> tuple[str, ...]:
     nano = (one.before_nano, one.after_nano, one.difference_nano)
     return f"{one.costs:,}", *map(usd_text, nano)

@@ -23,7 +23,7 @@ _STOP_SECONDS_MAX: Final = 5
 Headers = Sequence[tuple[str, bytes | None]]
 
 
-class Sender:
+class RecordSender:
     """Sends records in order and counts those that Kafka has acknowledged."""
 
     def __init__(self, producer: AIOKafkaProducer, kafka: KafkaSection) -> None:
@@ -71,7 +71,7 @@ class Sender:
 
 
 @asynccontextmanager
-async def open_sender(kafka: KafkaSection, *, linger_ms: int = 5) -> AsyncIterator[Sender]:
+async def open_sender(kafka: KafkaSection, *, linger_ms: int = 5) -> AsyncIterator[RecordSender]:
     """Connect, create the topics that are missing, and close everything at the end of the block.
 
     The caller flushes; what is not acknowledged when the block ends is given up. Raises
@@ -83,7 +83,7 @@ async def open_sender(kafka: KafkaSection, *, linger_ms: int = 5) -> AsyncIterat
             settings, partitions=kafka.topic_partitions, replication=kafka.topic_replication
         )
     producer = make_producer(settings, linger_ms=linger_ms)
-    sender = Sender(producer, kafka)
+    sender = RecordSender(producer, kafka)
     try:
         with using_kafka(kafka):
             await producer.start()

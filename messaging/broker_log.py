@@ -34,7 +34,7 @@ Place = tuple[str, int]
 """A topic and one of its partitions."""
 
 
-class Piece(NamedTuple):
+class RecordBatches(NamedTuple):
     """Whole record batches, the offset after them, and the end of the log (high watermark)."""
 
     batches: bytes
@@ -63,7 +63,7 @@ class BrokerLog:
         request: Any = CreateTopicsRequest(wanted, _ANSWER_MS, False)
         raise_for_topics(await self._connection.send(request))
 
-    async def read(self, offsets: Mapping[Place, int]) -> dict[Place, Piece]:
+    async def read(self, offsets: Mapping[Place, int]) -> dict[Place, RecordBatches]:
         """Return the batches of each partition from its offset on; raises KafkaError.
 
         They are cut off at about 1 MiB in all. The end of a log is exact, which what a broker
@@ -80,12 +80,14 @@ class BrokerLog:
             for partition, code, end, *_, batches in partitions:
                 place = (topic, partition)
                 _raise_for(code, place)
-                pieces[place] = Piece(*_whole_batches(bytes(batches or b""), offsets[place]), end)
+                pieces[place] = RecordBatches(
+                    *_whole_batches(bytes(batches or b""), offsets[place]), end
+                )
         if pieces.keys() != offsets.keys():
             raise KafkaError("the broker did not answer for all partitions")
         return pieces
 
-    async def append(self, pieces: Mapping[Place, Piece]) -> None:
+    async def append(self, pieces: Mapping[Place, RecordBatches]) -> None:
         """Append record batches and wait until they are acknowledged; raises KafkaError."""
         by_topic: dict[str, list[tuple[int, bytes]]] = {}
         for (topic, partition), piece in pieces.items():

@@ -34,7 +34,7 @@ HEADER_FRAME_BYTES: Final = 10
 _log = logging.getLogger(__name__)
 
 
-class Sent(NamedTuple):
+class OutgoingRecord(NamedTuple):
     """A record to send."""
 
     topic: str
@@ -49,7 +49,7 @@ def record_size(key: bytes | None, value: bytes | None, headers: Headers) -> int
     return len(key or b"") + len(value or b"") + sum(framed)
 
 
-class Producing:
+class RecoveringProducer:
     """Owns one producer at a time, made by `make` when it is first needed."""
 
     def __init__(
@@ -103,7 +103,7 @@ class Producing:
             count += sent
         return count
 
-    async def send_records(self, records: Iterable[Sent]) -> None:
+    async def send_records(self, records: Iterable[OutgoingRecord]) -> None:
         """Send records of any topics in order, and wait until all are acknowledged.
 
         Raises KafkaError or TimeoutError; some may have been sent then.
@@ -191,7 +191,7 @@ async def _send_gathered(
     return count
 
 
-async def _send_in_order(producer: AIOKafkaProducer, records: Iterable[Sent]) -> None:
+async def _send_in_order(producer: AIOKafkaProducer, records: Iterable[OutgoingRecord]) -> None:
     sent = [
         await producer.send(record.topic, record.value, key=record.key, headers=record.headers)
         for record in records

@@ -47,7 +47,7 @@ class _Uuid(AbstractType[uuid.UUID]):  # type: ignore[misc]
         return uuid.UUID(bytes=data.read(16))
 
 
-class _Answer(Response):  # type: ignore[misc]
+class _MetadataResponse(Response):  # type: ignore[misc]
     API_KEY = 3
     API_VERSION = _VERSION
     SCHEMA = Schema(
@@ -92,11 +92,11 @@ class _Answer(Response):  # type: ignore[misc]
     )
 
 
-class _Question(RequestStruct):  # type: ignore[misc]
+class _MetadataRequest(RequestStruct):  # type: ignore[misc]
     API_KEY = 3
     API_VERSION = _VERSION
     FLEXIBLE_VERSION = True
-    RESPONSE_TYPE = _Answer
+    RESPONSE_TYPE = _MetadataResponse
     SCHEMA = Schema(
         (
             "topics",
@@ -110,13 +110,13 @@ class _Question(RequestStruct):  # type: ignore[misc]
     )
 
 
-class _TopicIdRequest(Request[_Question]):  # type: ignore[misc]
+class _TopicIdRequest(Request[_MetadataRequest]):  # type: ignore[misc]
     API_KEY = 3
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
 
-    def build(self, request_struct_class: type[_Question]) -> _Question:
+    def build(self, request_struct_class: type[_MetadataRequest]) -> _MetadataRequest:
         return request_struct_class([(_NO_ID, self.topic, {})], False, False, {})
 
 

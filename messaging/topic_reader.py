@@ -25,11 +25,11 @@ _FETCH_WAIT_MS: Final = 100
 _RETRY_MS: Final = 500
 
 
-class GapError(Exception):
+class LogChangedError(Exception):
     """What the topics hold is not what was being read: begin anew, and ask the database."""
 
 
-LOG_ERRORS: Final = (KafkaError, GapError, OSError, TimeoutError)
+LOG_ERRORS: Final = (KafkaError, LogChangedError, OSError, TimeoutError)
 """Failures that beginning anew may mend."""
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class LogRecord(NamedTuple):
     age_seconds: int
 
 
-class Log:
+class TopicReader:
     """Some topics, read from a position on."""
 
     def __init__(self, consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> None:
@@ -78,12 +78,14 @@ class Log:
         ends = await _limited(self._consumer.end_offsets(self._partitions))
         for partition, end in ends.items():
             if end < self._ends[partition]:
-                raise GapError(f"{partition.topic} partition {partition.partition} was emptied")
+                raise LogChangedError(
+                    f"{partition.topic} partition {partition.partition} was emptied"
+                )
             self._ends[partition] = end
         for topic in {partition.topic for partition in self._partitions}:
             known = self._consumer.partitions_for_topic(topic) or ()
             if len(known) > sum(partition.topic == topic for partition in self._partitions):
-                raise GapError(f"{topic} has more partitions now")
+                raise LogChangedError(f"{topic} has more partitions now")
 
     async def begin(self, resumed: Mapping[Place, int]) -> None:
         """Take up the positions in `resumed` that still exist, else the ends of the topics."""
@@ -101,9 +103,9 @@ class Log:
 
 
 @asynccontextmanager
-async def reading(
+async def open_topic_reader(
     client_options: Mapping[str, Any], topics: Sequence[str], resumed: Mapping[Place, int]
-) -> AsyncIterator[Log]:
+) -> AsyncIterator[TopicReader]:
     """Read topics for the length of a block, from their ends or from where they were read to.
 
     `client_options` say how to reach the brokers. Raises LOG_ERRORS.
@@ -120,7 +122,7 @@ async def reading(
     )
     try:
         await _limited(consumer.start())
-        log = Log(consumer, partitions)
+        log = TopicReader(consumer, partitions)
         await log.begin(resumed)
         yield log
     finally:
@@ -140,7 +142,7 @@ async def _partitions(
             await _limited(admin.close())
     missing = [topic["topic"] for topic in described if topic["error_code"]]
     if missing or len(described) != len(topics):
-        raise GapError(f"there is no topic {', '.join(missing or topics)}")
+        raise LogChangedError(f"there is no topic {', '.join(missing or topics)}")
     return [
         TopicPartition(topic["topic"], partition["partition"])
         for topic in described

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ledger.recording.offsets import DeadLetter, Stream, headers_of
-from messaging.producer import Producing, record_size
+from messaging.producer import RecoveringProducer, record_size
 from schemas.topics import DEAD_LETTERS
 
 LETTER_BYTES_MAX: Final = 900_000
@@ -55,7 +55,7 @@ class RefusalLimit:
 class DeadLetterTopic:
     """Publishes dead letters with their original bytes, headers and the reason."""
 
-    def __init__(self, producing: Producing, stream: Stream, limit: RefusalLimit) -> None:
+    def __init__(self, producing: RecoveringProducer, stream: Stream, limit: RefusalLimit) -> None:
         """Take the producer to use and the stream that letters come from."""
         self._producing = producing
         self._stream = stream

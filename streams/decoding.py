@@ -10,11 +10,11 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
-from ledger.calls.fast_path import PlainCosts
-from ledger.calls.rating import Rated, rated_or_whole
+from ledger.calls.fast_path import FastPathRater
+from ledger.calls.rating import RatedCost, rated_or_original
 from ledger.prices.catalogue import Catalogue
 from ledger.recording.batch import Batch, dead_letter
-from ledger.recording.offsets import Resent
+from ledger.recording.offsets import ResentRecord
 from ledger.recording.small_batches import FEW_ROWS
 from messaging.kafka import ConsumerRecord, TopicPartition
 from schemas.cloudevents import Window, decode
@@ -62,7 +62,7 @@ def _note_resent(batch: Batch, record: ConsumerRecord) -> None:
     headers = dict(record.headers)
     place = (headers.get(GAP_ID), headers.get(GAP_OFFSET))
     if all(number is not None and _PLACE.fullmatch(number) for number in place):
-        batch.resent.append(Resent(*(int(number) for number in place if number)))
+        batch.resent.append(ResentRecord(*(int(number) for number in place if number)))
 
 
 def _bytes_of(records: Sequence[ConsumerRecord]) -> int:
@@ -76,20 +76,20 @@ def _bytes_of(records: Sequence[ConsumerRecord]) -> int:
 
 def _plain_costs(
     records: Sequence[ConsumerRecord], window: Window, catalogue: Catalogue
-) -> list[Rated | None]:
+) -> list[RatedCost | None]:
     values = [None if record.headers else record.value for record in records]
     return _rater(catalogue).rate(values, window)
 
 
 @lru_cache(maxsize=1)
-def _rater(catalogue: Catalogue) -> PlainCosts:
-    return PlainCosts(catalogue)
+def _rater(catalogue: Catalogue) -> FastPathRater:
+    return FastPathRater(catalogue)
 
 
 def _decode_slice(
     batch: Batch,
     records: Sequence[ConsumerRecord],
-    plain: Sequence[Rated | None],
+    plain: Sequence[RatedCost | None],
     window: Window,
     catalogue: Catalogue,
 ) -> None:
@@ -103,7 +103,7 @@ def _decode_slice(
                 batch.letters.append(dead_letter(record, refusal))
                 continue
             made_of = None if record.headers else record.value
-            batch.events.append(rated_or_whole(event, catalogue, made_of))
+            batch.events.append(rated_or_original(event, catalogue, made_of))
         else:
             batch.events.append(cost)
         batch.records.append(record)

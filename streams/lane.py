@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from ledger.calls.rating import Incoming
 from ledger.postgres.database import DATA_ERRORS, TRANSIENT_ERRORS
-from ledger.recording.batch import Batch, Outcome, Received, dead_letter
+from ledger.recording.batch import Batch, BatchOutcome, ReceivedRecord, dead_letter
 from ledger.recording.batch_rows import StaleCallError
-from ledger.recording.offsets import DeadLetter, Mark
-from ledger.recording.positions import Position
+from ledger.recording.offsets import DeadLetter, PositionMark
+from ledger.recording.positions import StoredPosition
 from ledger.recording.recorder import Recorder
 from ledger.recording.small_batches import FEW_ROWS
 from messaging.kafka import (
@@ -54,7 +54,7 @@ class Lane:
         consumer: AIOKafkaConsumer,
         recorder: Recorder,
         batch_max: int,
-        committed: Callable[[Outcome, Mapping[int, int]], None],
+        committed: Callable[[BatchOutcome, Mapping[int, int]], None],
     ) -> None:
         """Take what the lane works with; `committed` hears of each committed batch."""
         self._consumer = consumer
@@ -62,7 +62,7 @@ class Lane:
         self._batch_max = batch_max
         self._committed = committed
         self.partitions: tuple[TopicPartition, ...] = ()
-        self.positions: dict[int, Position] = {}
+        self.positions: dict[int, StoredPosition] = {}
         self.is_out_of_range = False
         self.assignment = 0
         self._assigned = asyncio.Event()
@@ -76,7 +76,7 @@ class Lane:
         self.read_offsets: dict[int, int] = {}
 
     def assign(
-        self, partitions: Iterable[TopicPartition], positions: Mapping[int, Position]
+        self, partitions: Iterable[TopicPartition], positions: Mapping[int, StoredPosition]
     ) -> None:
         """Take over partitions whose positions have been set; `positions` are by partition."""
         self.assignment += 1
@@ -204,11 +204,11 @@ class Lane:
             self._assigned.clear()
             return {}
 
-    def _mark(self, partition: TopicPartition, records: Sequence[ConsumerRecord]) -> Mark:
+    def _mark(self, partition: TopicPartition, records: Sequence[ConsumerRecord]) -> PositionMark:
         """Return what is stored beside the next offset of a partition after these records."""
-        position = self.positions.get(partition.partition, Position(0))
+        position = self.positions.get(partition.partition, StoredPosition(0))
         last_record = "" if position.incarnation else describe_record(records[-1])
-        return Mark(position.generation, last_record)
+        return PositionMark(position.generation, last_record)
 
     async def _record(self, batch: Batch, stop: asyncio.Event) -> None:
         """Record a batch, for as long as it takes; only `stop` or a fault of ours ends it."""
@@ -262,7 +262,7 @@ class Lane:
         self._committed(await self._recorder.record(refused), batch.next_offsets)
 
     async def _poison(
-        self, events: list[Incoming], records: list[Received], part_of: int, error: Exception
+        self, events: list[Incoming], records: list[ReceivedRecord], part_of: int, error: Exception
     ) -> list[DeadLetter]:
         """Record events half by half, and return the letters of those that cannot be.
 

@@ -10,10 +10,10 @@ from typing import Any, Final
 from ledger.postgres.database import TRANSIENT_ERRORS, Connection
 from ledger.recording.offsets import Stream
 from ledger.recording.positions import (
-    Decision,
     LastRecord,
     PartitionLog,
-    Position,
+    StartDecision,
+    StoredPosition,
     apply_decision,
     begin_positions,
     confirm_positions,
@@ -84,7 +84,7 @@ class Positions:
             )
         return identity
 
-    async def resolve(self, partitions: Sequence[TopicPartition]) -> dict[int, Position]:
+    async def resolve(self, partitions: Sequence[TopicPartition]) -> dict[int, StoredPosition]:
         """Return from where to read each partition, waiting for brokers and database.
 
         Raises ClusterReplacedError, and errors that waiting does not help against.
@@ -104,7 +104,7 @@ class Positions:
                 await backoff.wait(asyncio.Event())
 
     async def confirm(
-        self, positions: Mapping[int, Position], next_offsets: Mapping[int, int]
+        self, positions: Mapping[int, StoredPosition], next_offsets: Mapping[int, int]
     ) -> None:
         """Store that what was counted from these positions is of their incarnation.
 
@@ -123,7 +123,7 @@ class Positions:
         """Close the connection."""
         await self._connection.close()
 
-    async def _resolve(self, partitions: Sequence[TopicPartition]) -> dict[int, Position]:
+    async def _resolve(self, partitions: Sequence[TopicPartition]) -> dict[int, StoredPosition]:
         identity = await self.identity(partitions)
         connection = await self._connect()
         try:
@@ -147,7 +147,7 @@ class Positions:
         self,
         connection: Connection,
         partitions: Sequence[TopicPartition],
-        stored: Mapping[int, Position],
+        stored: Mapping[int, StoredPosition],
         identity: TopicIdentity,
     ) -> None:
         """Store where counting begins of partitions that have no position.
@@ -167,7 +167,7 @@ class Positions:
     async def _logs(
         self,
         partitions: Sequence[TopicPartition],
-        stored: Mapping[int, Position],
+        stored: Mapping[int, StoredPosition],
         identity: TopicIdentity,
     ) -> dict[int, PartitionLog]:
         first_offsets = await self._consumer.beginning_offsets(partitions)
@@ -184,7 +184,7 @@ class Positions:
         return logs
 
     async def _read_last(
-        self, partition: TopicPartition, stored: Position, log: PartitionLog
+        self, partition: TopicPartition, stored: StoredPosition, log: PartitionLog
     ) -> LastRecord:
         """Compare the last counted record with what the log holds in its place."""
         place = stored.next_offset - 1
@@ -209,15 +209,15 @@ class Positions:
         return "same" if records[0].offset == place else "unknown"
 
     async def _apply(
-        self, connection: Connection, number: int, stored: Position, log: PartitionLog
-    ) -> Position:
+        self, connection: Connection, number: int, stored: StoredPosition, log: PartitionLog
+    ) -> StoredPosition:
         """Store what was decided of a partition and report it."""
         decision = decide_position(stored, log)
         gaps = await apply_decision(connection, self._stream, number, stored, decision)
         if gaps is None:
             raise PositionChangedError(f"partition {number} moved while it was compared")
         self._report(number, stored, log, decision, gaps)
-        return Position(
+        return StoredPosition(
             decision.next_offset,
             decision.incarnation,
             stored.generation + decision.is_moved,
@@ -228,9 +228,9 @@ class Positions:
     def _report(
         self,
         number: int,
-        stored: Position,
+        stored: StoredPosition,
         log: PartitionLog,
-        decision: Decision,
+        decision: StartDecision,
         gap_ids: Sequence[int],
     ) -> None:
         for gap_id, gap in zip(gap_ids, decision.gaps, strict=True):
@@ -260,7 +260,7 @@ def _is_lasting(error: Exception) -> bool:
     return is_refusal and not isinstance(error, KafkaTimeoutError)
 
 
-def _is_doubtful(stored: Position, log: PartitionLog) -> bool:
+def _is_doubtful(stored: StoredPosition, log: PartitionLog) -> bool:
     """Return whether the last counted record has to be compared.
 
     An end before the stored offset is not believed alone: the embedded broker reports wrong ones.

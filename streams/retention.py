@@ -15,7 +15,7 @@ from ledger.operations.retention import RetentionDays, remove_old, take_turn
 from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.database import TRANSIENT_ERRORS, Connection
 from messaging.kafka import KafkaError
-from messaging.producer import Producing, Sent
+from messaging.producer import OutgoingRecord, RecoveringProducer
 from schemas.topics import CALL_TOTALS
 
 CHUNKS_MAX: Final = 500
@@ -42,7 +42,7 @@ class Retention:
         self,
         options: RetentionOptions,
         connect: Callable[[], Awaitable[Connection]],
-        producing: Producing,
+        producing: RecoveringProducer,
         epoch: int,
         now: Clock = system_time,
     ) -> None:
@@ -91,7 +91,8 @@ class Retention:
             ended = await next_ended_calls(connection, walk)
             if ended.call_ids:
                 await self._producing.send_records(
-                    Sent(CALL_TOTALS.name, call_id.encode(), None) for call_id in ended.call_ids
+                    OutgoingRecord(CALL_TOTALS.name, call_id.encode(), None)
+                    for call_id in ended.call_ids
                 )
             await note_removed(connection, ended)
             total += len(ended.call_ids)

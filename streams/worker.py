@@ -22,12 +22,12 @@ from ledger.operations.frozen_sessions import FrozenSessionWatch
 from ledger.postgres.clock import DatabaseClock
 from ledger.postgres.database import TRANSIENT_ERRORS, Connection, connect, connected
 from ledger.prices.price_book import PriceBook
-from ledger.recording.batch import Outcome
+from ledger.recording.batch import BatchOutcome
 from ledger.recording.epochs import EpochChangedError, current_epoch
 from ledger.recording.offsets import Stream
 from ledger.recording.recorder import Recorder
 from messaging.kafka import KafkaSettings, cluster_id, make_consumer, make_producer
-from messaging.producer import Producing
+from messaging.producer import RecoveringProducer
 from messaging.retries import Backoff
 from schemas.alerts import SpendBasis
 from schemas.topics import CALL_EVENTS
@@ -38,7 +38,7 @@ from streams.log_watch import LogWatch
 from streams.offsets import KafkaOffsets
 from streams.positions import ClusterReplacedError, Positions
 from streams.publishing.publisher import TotalsPublisher
-from streams.publishing.relay import Relay
+from streams.publishing.relay import OutboxRelay
 from streams.publishing.republishing import EpochFollower
 from streams.retention import Retention, RetentionOptions
 from streams.watchdog import Watchdog
@@ -78,12 +78,12 @@ class Worker:
         self._options = options
         self._clock = clock
         self._consumer = make_consumer(options.kafka, group=GROUP, start="none")
-        self._producing = Producing(lambda: make_producer(options.kafka))
-        self._totals_producing = Producing(lambda: make_producer(options.kafka))
+        self._producing = RecoveringProducer(lambda: make_producer(options.kafka))
+        self._totals_producing = RecoveringProducer(lambda: make_producer(options.kafka))
         self._publisher = TotalsPublisher(
             self._totals_producing, self._connect, self._is_behind, options.worker_id, clock.now
         )
-        self._relay = Relay(self._producing, self._connect, clock.now)
+        self._relay = OutboxRelay(self._producing, self._connect, clock.now)
         self._offsets = KafkaOffsets(self._consumer)
         self._lanes = self._make_lanes(stream, epoch)
         self._positions = Positions(
@@ -144,7 +144,7 @@ class Worker:
     def _is_behind(self) -> bool:
         return any(lane.behind for lane in self._lanes)
 
-    def _on_commit(self, outcome: Outcome, next_offsets: Mapping[int, int]) -> None:
+    def _on_commit(self, outcome: BatchOutcome, next_offsets: Mapping[int, int]) -> None:
         self._offsets.note(next_offsets)
         if outcome.alerts:
             self._relay.wake()  # first: alerts are what somebody waits for

@@ -53,7 +53,7 @@ class Access(Enum):
         )
 
 
-class WaysIn(Protocol):
+class CredentialSources(Protocol):
     """How a request may say who is calling where it cannot set a header."""
 
     def authorization(self, request: web.Request) -> str | None:
@@ -75,7 +75,7 @@ class Route:
     access: Access
     handler: Handler
     operation: Operation | None = None
-    ways_in: WaysIn | None = None
+    ways_in: CredentialSources | None = None
 
 
 ROUTES: Final = web.AppKey("routes", tuple[Route, ...])

@@ -8,14 +8,14 @@ import msgspec
 from aiohttp import web
 
 from api.http.limits import read_body
-from api.http.options import Limits
+from api.http.options import RequestLimits
 from api.http.problems import invalid_body
 from schemas.jsonio import decode, flaw_in_json
 
 T = TypeVar("T")
 
 
-async def read_json(request: web.Request, limits: Limits, kind: type[T]) -> T:
+async def read_json(request: web.Request, limits: RequestLimits, kind: type[T]) -> T:
     """Return the body of a request as `kind`; raises the Problem that says what is wrong."""
     return parsed(await read_body(request, limits), kind)
 

@@ -19,7 +19,7 @@ from aiohttp import hdrs, web
 from api.http.client_address import ClientAddresses, peer_counted_as
 from api.http.common_headers import SECURITY_HEADERS, SERVER_HEADER
 from api.http.masked_frames import FrameParser, MaskedFrames
-from api.http.options import Limits
+from api.http.options import RequestLimits
 from api.http.problems import (
     JSON_TYPE,
     Problem,
@@ -37,13 +37,13 @@ _HEADERS_MOST: Final = 64
 _LINE_BYTES_MOST: Final = 8_190
 
 
-class Door:
+class ConnectionFactory:
     """Admits each new connection, until there are too many, in all or from one address."""
 
     def __init__(
         self,
         server: web.Server,
-        limits: Limits,
+        limits: RequestLimits,
         refusals: RefusalMeter | None = None,
     ) -> None:
         self._server = server
@@ -95,7 +95,7 @@ class Door:
 class _Admission(asyncio.Protocol):
     """A new connection, until its peer is known."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: ConnectionFactory) -> None:
         self._door = door
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -118,7 +118,9 @@ class GuardedConnection(web.RequestHandler):
 
     __slots__ = ("_door", "_head_timer", "_limits", "_peer", "_serving")
 
-    def __init__(self, door: Door, peer: str, server: web.Server, limits: Limits) -> None:
+    def __init__(
+        self, door: ConnectionFactory, peer: str, server: web.Server, limits: RequestLimits
+    ) -> None:
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),

@@ -17,7 +17,7 @@ _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class HeldFile:
+class CachedFile:
     """A file's content, as it is and packed, and what stands for it."""
 
     content: bytes
@@ -27,7 +27,7 @@ class HeldFile:
     caching: str
 
     @classmethod
-    def of(cls, content: bytes, content_type: str, caching: str = ASK_EACH_TIME) -> HeldFile:
+    def of(cls, content: bytes, content_type: str, caching: str = ASK_EACH_TIME) -> CachedFile:
         """Return a file; packed too, where that makes it smaller."""
         gzipped = gzip.compress(content, mtime=0)
         return cls(

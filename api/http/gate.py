@@ -44,7 +44,7 @@ _access_log: Final = logging.getLogger("api.http.access")
 _log: Final = logging.getLogger(__name__)
 
 
-class Gate:
+class RequestGate:
     """Stands before all routes of one application.
 
     Its `meter` counts what was answered, its `refusals` what limits refused.

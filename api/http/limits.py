@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp import HttpVersion11, hdrs, web
 
 from api.http.encodings import decoded, encoding_of
-from api.http.options import Limits
+from api.http.options import RequestLimits
 from api.http.problems import payload_too_large, problem_of_status
 
 _SECOND_NS: Final = 1_000_000_000
@@ -66,14 +66,14 @@ class RateLimiter:
         return used_up_at, -(-early_ns // _SECOND_NS) if early_ns > 0 else 0
 
 
-async def expect_nothing(request: web.Request) -> None:
+async def reject_expectation(request: web.Request) -> None:
     """Leave an `Expect` header to `check_head` and `read_body`.
 
     The framework would ask for the body before anybody knows who is calling.
     """
 
 
-def check_head(request: web.Request, limits: Limits) -> None:
+def check_head(request: web.Request, limits: RequestLimits) -> None:
     """Raise the Problem for a query that is too long, or an expectation that cannot be met."""
     if len(request.rel_url.raw_query_string) > limits.query_bytes:
         raise problem_of_status(414)
@@ -81,7 +81,7 @@ def check_head(request: web.Request, limits: Limits) -> None:
         raise problem_of_status(417)
 
 
-async def read_body(request: web.Request, limits: Limits, most: int | None = None) -> bytes:
+async def read_body(request: web.Request, limits: RequestLimits, most: int | None = None) -> bytes:
     """Return the whole body, unpacked; raises the Problem for one too large, too slow or broken.
 
     `most` bytes may come, and be in it, else as many as the limits say.

@@ -15,7 +15,7 @@ BUILT_DASHBOARD: Final = Path(__file__).parents[1] / "static"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """No client may take more than this of one process. Sizes in bytes.
 
     `batch_bytes` and `batch_events` bound the events of one request.
@@ -76,5 +76,5 @@ class ApiOptions:
     channel_types: tuple[ChannelType, ...] = ("webhook",)
     webhook_allow_private: bool = False
     metrics_apart: bool = False
-    limits: Limits = field(default_factory=Limits)
+    limits: RequestLimits = field(default_factory=RequestLimits)
     dashboard: Path = BUILT_DASHBOARD

@@ -20,7 +20,7 @@ from api.http.identifiers import ID_CHARACTERS_MOST, is_identifier
 from api.http.parameters import one_of
 from api.http.problems import Problem, invalid_parameter
 from api.openapi.operations import Parameter
-from ledger.reports.lists import Position
+from ledger.reports.lists import PagePosition
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ def limit_of(request: web.Request, limit: Parameter = LIMIT) -> int:
 
 def cursor_of(
     request: web.Request, is_key: Callable[[str], bool] = is_identifier
-) -> Position | None:
+) -> PagePosition | None:
     """Return where the page begins that the query asks for; raises the 400 Problem.
 
     `is_key` says whether a text can be the id of a row.
@@ -77,7 +77,7 @@ def cursor_of(
         raise _foreign() from None
     if not is_key(key):
         raise _foreign()
-    return Position(moment, key)
+    return PagePosition(moment, key)
 
 
 def number_of(request: web.Request) -> int | None:
@@ -90,7 +90,7 @@ def number_of(request: web.Request) -> int | None:
     return int(text)
 
 
-def cursor(position: Position) -> str:
+def cursor(position: PagePosition) -> str:
     """Return a position as a query can carry it."""
     since_us = (position.time - _EPOCH) // _MICROSECOND
     text = msgspec.json.encode((since_us, position.key))
@@ -98,7 +98,7 @@ def cursor(position: Position) -> str:
 
 
 def page(
-    rows: Sequence[T], limit: int, position: Callable[[T], Position]
+    rows: Sequence[T], limit: int, position: Callable[[T], PagePosition]
 ) -> tuple[Sequence[T], str | None]:
     """Return the rows of a page and the cursor of the next one, where there is one.
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from api.http.connections import Door
-from api.http.options import Limits
+from api.http.connections import ConnectionFactory
+from api.http.options import RequestLimits
 from api.metrics.refusals import REFUSALS
 
 
@@ -27,7 +27,7 @@ async def serving(
     app: web.Application,
     host: str,
     port: int,
-    limits: Limits | None = None,
+    limits: RequestLimits | None = None,
     *,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Address]:
@@ -36,14 +36,14 @@ async def serving(
     At its end no connection is accepted any more, requests under way have
     `limits.shutdown_seconds` to finish, and the application is cleaned up.
     """
-    limits = limits or Limits()
+    limits = limits or RequestLimits()
     runner = web.AppRunner(app, shutdown_timeout=limits.shutdown_seconds)
     await runner.setup()
     listener: asyncio.Server | None = None
     try:
         if runner.server is None:
             raise RuntimeError("the application has no server")
-        door = Door(runner.server, limits, app.get(REFUSALS))
+        door = ConnectionFactory(runner.server, limits, app.get(REFUSALS))
         listener = await asyncio.get_running_loop().create_server(
             door,
             host,

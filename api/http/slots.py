@@ -12,7 +12,7 @@ from api.http.problems import LimitName, Problem, rate_limited
 RETRY_SECONDS: Final = 5
 
 
-class Slots:
+class SlotPool:
     """Lends slots, never to be waited for."""
 
     def __init__(

@@ -30,7 +30,7 @@ class ClientTooSlowError(ClientGoneError):
     """The client takes what it asked for below the minimum pace."""
 
 
-class Streamed:
+class StreamedBody:
     """A body under way; nothing is sent before the first piece."""
 
     def __init__(

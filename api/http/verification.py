@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from api.http.limits import RateLimiter
-from api.http.options import Limits
+from api.http.options import RequestLimits
 from api.http.problems import Problem, rate_limited
 from ledger.postgres.fair_queue import FairQueue, QueueFullError
 
@@ -94,7 +94,7 @@ class VerificationBudget:
             await asyncio.sleep(0)
 
 
-def verification_budget(limits: Limits) -> VerificationBudget:
+def verification_budget(limits: RequestLimits) -> VerificationBudget:
     """Return a budget with the limits of failed authentications."""
     return VerificationBudget(
         RateLimiter(limits.failures_per_second, limits.failures_burst, limits.clients),

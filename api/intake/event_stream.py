@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 
-class Emitted(NamedTuple):
+class OutgoingEvent(NamedTuple):
     """An event on its way to the stream: `key` gives order, `value` is a CloudEvent in JSON."""
 
     key: bytes
@@ -23,5 +23,5 @@ class StreamUnavailableError(Exception):
 class EventStream(Protocol):
     """A durable stream of events."""
 
-    async def put(self, events: Sequence[Emitted]) -> None:
+    async def put(self, events: Sequence[OutgoingEvent]) -> None:
         """Return once all events are durably there; raises StreamUnavailableError."""

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import msgspec
 
-from api.intake.event_stream import Emitted
+from api.intake.event_stream import OutgoingEvent
 from api.intake.sources import source_of
 from ledger.prices.names import standard_unit
 from schemas.cloudevents import RECEIVER, Window, decode
@@ -40,7 +40,7 @@ _finalize: Final = msgspec.json.Decoder(Finalize, dec_hook=read_number, float_ho
 _batch: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-class Sender(NamedTuple):
+class EventSender(NamedTuple):
     """Who sends, with which `Idempotency-Key` if any, and the present moment."""
 
     user_id: str
@@ -48,14 +48,14 @@ class Sender(NamedTuple):
     now: datetime
 
 
-class Checked(NamedTuple):
+class CheckedEvent(NamedTuple):
     """An event as it goes to the stream, and its identity."""
 
-    emitted: Emitted
+    emitted: OutgoingEvent
     reference: EventReference
 
 
-def tracked(body: bytes, sender: Sender) -> Checked:
+def tracked(body: bytes, sender: EventSender) -> CheckedEvent:
     """Return the `cost.recorded` that a body stands for; raises Refused."""
     said = _decoded(_track, body)
     unit = standard_unit(said.usage_unit)
@@ -80,7 +80,7 @@ def tracked(body: bytes, sender: Sender) -> Checked:
     return _event("cost.recorded", "track", event_id, at, data, sender)
 
 
-def finalized(call_id: str, body: bytes, sender: Sender) -> list[Checked]:
+def finalized(call_id: str, body: bytes, sender: EventSender) -> list[CheckedEvent]:
     """Return the end of a call and its charge, where the body has one; raises Refused."""
     said = _decoded(_finalize, body)
     if said.call_id not in {None, call_id}:
@@ -100,15 +100,15 @@ def finalized(call_id: str, body: bytes, sender: Sender) -> list[Checked]:
     return [*charges, _event("call.ended", "finalize", f"{stem}/ended", at, end, sender)]
 
 
-def structured(value: bytes, now: datetime) -> Checked:
+def structured(value: bytes, now: datetime) -> CheckedEvent:
     """Return a CloudEvent as it was sent, checked; raises Refused."""
     _refuse_empty(value)
     event = decode(value, (), Window.around(now))
     key = event.data.user_id or event.data.call_id
-    return Checked(Emitted(key.encode(), value), EventReference(event.source, event.id))
+    return CheckedEvent(OutgoingEvent(key.encode(), value), EventReference(event.source, event.id))
 
 
-def binary(attributes: dict[str, str], body: bytes, now: datetime) -> Checked:
+def binary(attributes: dict[str, str], body: bytes, now: datetime) -> CheckedEvent:
     """Return the CloudEvent of headers and a body in structured mode, checked; raises Refused."""
     _refuse_empty(body)
     try:
@@ -119,7 +119,7 @@ def binary(attributes: dict[str, str], body: bytes, now: datetime) -> Checked:
     return structured(_encode(attributes | {"data": msgspec.Raw(body)}), now)
 
 
-def batch(body: bytes, most: int, now: datetime) -> list[Checked]:
+def batch(body: bytes, most: int, now: datetime) -> list[CheckedEvent]:
     """Return the CloudEvents of an array, all of them checked; raises Refused, naming the place."""
     values = _decoded(_batch, body)
     if not 0 < len(values) <= most:
@@ -127,7 +127,7 @@ def batch(body: bytes, most: int, now: datetime) -> list[Checked]:
     return [_nth(number, bytes(value), now) for number, value in enumerate(values)]
 
 
-def _nth(number: int, value: bytes, now: datetime) -> Checked:
+def _nth(number: int, value: bytes, now: datetime) -> CheckedEvent:
     try:
         return structured(value, now)
     except Refused as refusal:
@@ -176,8 +176,13 @@ def _utc(at: datetime) -> datetime:
 
 
 def _event(
-    kind: str, way: str, event_id: str, at: datetime | None, data: dict[str, Any], sender: Sender
-) -> Checked:
+    kind: str,
+    way: str,
+    event_id: str,
+    at: datetime | None,
+    data: dict[str, Any],
+    sender: EventSender,
+) -> CheckedEvent:
     """Return an event of a source that no other sender and no other way in has; raises Refused.
 
     Where nobody says when it happened it is now, which must not tell a repeat from a conflict.

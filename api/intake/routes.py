@@ -12,13 +12,21 @@ from aiohttp import web
 
 from api.http.access import CALLER, Access, Caller, Route
 from api.http.limits import read_body
-from api.http.options import Limits
+from api.http.options import RequestLimits
 from api.http.problems import invalid_parameter, refused, unavailable
 from api.http.replies import reply
 from api.intake.event_stream import EventStream, StreamUnavailableError
-from api.intake.events import Checked, Sender, batch, binary, finalized, structured, tracked
+from api.intake.events import (
+    CheckedEvent,
+    EventSender,
+    batch,
+    binary,
+    finalized,
+    structured,
+    tracked,
+)
 from api.intake.sources import SourceGuard, SourceOwners
-from api.openapi.operations import JSON, Operation, Parameter, Topic
+from api.openapi.operations import JSON, Operation, Parameter, Tag
 from schemas.cloudevents import Envelope
 from schemas.events import DATA_TYPES
 from schemas.intake import Accepted, Finalize, Track
@@ -45,7 +53,7 @@ ATTRIBUTES: Final = tuple(
 )
 _TRACK: Final = Operation(
     name="trackCost",
-    topic=Topic.REPORTING,
+    topic=Tag.REPORTING,
     summary="Report one cost",
     answers=Accepted,
     status=202,
@@ -62,7 +70,7 @@ _TRACK: Final = Operation(
 )
 _FINALIZE: Final = Operation(
     name="finalizeCall",
-    topic=Topic.REPORTING,
+    topic=Tag.REPORTING,
     summary="Report that a call is over, and what the user was charged",
     answers=Accepted,
     status=202,
@@ -72,7 +80,7 @@ _FINALIZE: Final = Operation(
 )
 _EVENTS: Final = Operation(
     name="sendEvents",
-    topic=Topic.REPORTING,
+    topic=Tag.REPORTING,
     summary="Send CloudEvents: one, or up to 500 that are taken whole or not at all",
     answers=Accepted,
     status=202,
@@ -103,7 +111,7 @@ class IntakeRoutes:
         self,
         stream: EventStream | None,
         owners: SourceOwners,
-        limits: Limits,
+        limits: RequestLimits,
         now: Callable[[], datetime],
     ) -> None:
         self._stream = stream
@@ -112,7 +120,6 @@ class IntakeRoutes:
         self._now = now
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         finalize = "/api/costs/call/{callId}/finalize"
         return (
             Route("POST", "/api/costs/track", Access.EMITTER, self.track, _TRACK),
@@ -140,7 +147,7 @@ class IntakeRoutes:
         body = await read_body(request, self._limits, self._limits.batch_bytes)
         return await self._accept(lambda: self._cloudevents(request, body), request[CALLER])
 
-    def _cloudevents(self, request: web.Request, body: bytes) -> list[Checked]:
+    def _cloudevents(self, request: web.Request, body: bytes) -> list[CheckedEvent]:
         now, content_type = self._now(), request.content_type
         attributes = _attributes(request)
         if content_type == _ONE:
@@ -152,7 +159,7 @@ class IntakeRoutes:
         return [structured(body, now)]
 
     async def _accept(
-        self, checked: Callable[[], Sequence[Checked]], named_by: Caller | None = None
+        self, checked: Callable[[], Sequence[CheckedEvent]], named_by: Caller | None = None
     ) -> web.Response:
         """Answer 202 once the stream has every event; raises the Problem 400, 403 or 503.
 
@@ -173,8 +180,8 @@ class IntakeRoutes:
             raise unavailable("The event stream") from None
         return reply(Accepted(accepted=[event.reference for event in events]), status=202)
 
-    def _sender(self, request: web.Request) -> Sender:
-        return Sender(request[CALLER].user_id, _key(request), self._now())
+    def _sender(self, request: web.Request) -> EventSender:
+        return EventSender(request[CALLER].user_id, _key(request), self._now())
 
 
 def _key(request: web.Request) -> str | None:

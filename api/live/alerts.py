@@ -16,7 +16,7 @@ AGE_SECONDS_MOST: Final = 600
 """An alert that has lain in the topic for longer is history: `/budget` tells of it, no socket."""
 
 
-class Alert(NamedTuple):
+class AlertMessage(NamedTuple):
     """An alert for a user; `text` is the message for sockets."""
 
     user_id: str
@@ -45,7 +45,7 @@ class AlertReader:
 
     def read(
         self, value: bytes, headers: Sequence[tuple[str, bytes]], age_seconds: int
-    ) -> Alert | None:
+    ) -> AlertMessage | None:
         """Return the alert in a CloudEvent, None for an old one or one that was read before.
 
         Structured and binary mode are both read. Raises msgspec.DecodeError (or its
@@ -63,4 +63,4 @@ class AlertReader:
         self._seen[identity] = None
         if len(self._seen) > SEEN_MOST:
             self._seen.popitem(last=False)
-        return Alert(user_id, encode(LiveAlert(alert=msgspec.Raw(data))))
+        return AlertMessage(user_id, encode(LiveAlert(alert=msgspec.Raw(data))))

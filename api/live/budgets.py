@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from api.live.sockets import Sockets
+from api.live.sockets import SocketRegistry
 from ledger.postgres.viewers import StoreUnavailableError
 from schemas.budgets import Budget
 from schemas.jsonio import encode
@@ -30,7 +30,7 @@ class LiveBudgets:
     may be left with what was read before.
     """
 
-    def __init__(self, read: ReadBudget, sockets: Sockets) -> None:
+    def __init__(self, read: ReadBudget, sockets: SocketRegistry) -> None:
         self._read = read
         self._sockets = sockets
         self._moved: set[str] = set()

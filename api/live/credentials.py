@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 from api.http.access import Caller
 from api.http.parameters import is_given, one_of
 from api.http.problems import Problem, unauthorized
-from api.live.tickets import Tickets
+from api.live.tickets import TicketRegistry
 from api.openapi.operations import Parameter
 
 PROTOCOL: Final = "cost.v1"
@@ -22,16 +22,16 @@ _BEARER: Final = "bearer."
 TICKET: Final = Parameter("ticket", "Who is calling, in place of a token; good for one socket.")
 
 
-def offered(request: web.Request) -> list[str]:
+def offered_protocols(request: web.Request) -> list[str]:
     """Return the subprotocols that a request offers."""
     lists = request.headers.getall(hdrs.SEC_WEBSOCKET_PROTOCOL, [])
     return [name for each in lists for name in map(str.strip, each.split(",")) if name]
 
 
-class Entrance:
+class SocketCredentials:
     """The ways in beside the header, for the gate to try."""
 
-    def __init__(self, tickets: Tickets) -> None:
+    def __init__(self, tickets: TicketRegistry) -> None:
         self._tickets = tickets
 
     def authorization(self, request: web.Request) -> str | None:
@@ -40,7 +40,7 @@ class Entrance:
         Raises the 401 Problem for more than one way in, the 400 Problem for subprotocols without
         ours: the framework would write a list that it does not know to the log, token and all.
         """
-        names = offered(request)
+        names = offered_protocols(request)
         tokens = [name.removeprefix(_BEARER) for name in names if name.startswith(_BEARER)]
         ways = len(tokens) + (hdrs.AUTHORIZATION in request.headers) + is_given(request, TICKET)
         if ways > 1:

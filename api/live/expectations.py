@@ -18,7 +18,7 @@ PERSONAS_MOST: Final = 10_000
 REFRESH_SECONDS: Final = 60
 
 
-class Expectations:
+class UsualDurations:
     """Usual durations by persona, and the services whose costs do not run with a call."""
 
     def __init__(self, store: LiveStore) -> None:

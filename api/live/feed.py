@@ -8,16 +8,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from api.http.options import Limits
-from api.live.alerts import Alert
+from api.http.options import RequestLimits
+from api.live.alerts import AlertMessage
 from api.live.budgets import LiveBudgets, ReadBudget
-from api.live.expectations import REFRESH_SECONDS, Expectations
-from api.live.reconciler import Agreement
-from api.live.session import Session
-from api.live.sockets import Sockets
-from api.live.state import Change, LiveCalls, State
-from api.live.topic_follower import Reader
-from api.live.view import Views
+from api.live.expectations import REFRESH_SECONDS, UsualDurations
+from api.live.reconciler import StateReconciler
+from api.live.session import SocketSession
+from api.live.sockets import SocketRegistry
+from api.live.state import CallState, CallStateChange, LiveCalls
+from api.live.topic_follower import TopicFollower
+from api.live.view import CallViews
 from ledger.budgets.budgets import BudgetBasis
 from ledger.live.calls import LiveStore
 from ledger.postgres.viewers import ReaderPool, StoreUnavailableError
@@ -39,7 +39,7 @@ class Feed:
         self,
         readers: ReaderPool,
         read_budget: ReadBudget,
-        limits: Limits,
+        limits: RequestLimits,
         basis: BudgetBasis,
         client_options: Mapping[str, Any] | None = None,
     ) -> None:
@@ -48,12 +48,14 @@ class Feed:
         self.is_fed = client_options is not None
         """Whether there are brokers to listen to."""
         self.calls = LiveCalls()
-        self.sockets = Sockets(limits)
-        self._expectations = Expectations(store)
-        self.views = Views(self._expectations)
+        self.sockets = SocketRegistry(limits)
+        self._expectations = UsualDurations(store)
+        self.views = CallViews(self._expectations)
         self._budgets = LiveBudgets(read_budget, self.sockets)
-        self._reader = Reader(client_options or {}, self.take, self._alert, self.sockets.flush)
-        self._agreement = Agreement(
+        self._reader = TopicFollower(
+            client_options or {}, self.take, self._alert, self.sockets.flush
+        )
+        self._agreement = StateReconciler(
             store, self.calls, self._expectations, self.take, lambda: self._reader.is_listening
         )
 
@@ -78,11 +80,11 @@ class Feed:
         if _moves_spend(change, self._basis):
             self._budgets.moved(change.after.user_id)
 
-    def _alert(self, alert: Alert) -> None:
+    def _alert(self, alert: AlertMessage) -> None:
         self.sockets.tell_alert(alert)
         self._budgets.moved(alert.user_id)
 
-    async def tell_snapshot(self, session: Session) -> None:
+    async def tell_snapshot(self, session: SocketSession) -> None:
         """Read what the session is about and say it; raises StoreUnavailableError.
 
         Between the last look at what is held and the first change that the session hears of
@@ -101,7 +103,7 @@ class Feed:
         self.sockets.touch(session)
         self.sockets.flush()
 
-    def _of(self, session: Session) -> list[State]:
+    def _of(self, session: SocketSession) -> list[CallState]:
         """Return the calls that a session is about, whichever changed last at the end."""
         if session.sees_all:
             states = list(self.calls)
@@ -168,7 +170,7 @@ async def _for_ever(part: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(_AGAIN_SECONDS)
 
 
-def _moves_spend(change: Change, basis: BudgetBasis) -> bool:
+def _moves_spend(change: CallStateChange, basis: BudgetBasis) -> bool:
     before, after = change.before, change.after.head
     if before is None:
         return True

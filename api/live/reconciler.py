@@ -17,7 +17,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from api.live.expectations import Expectations
+from api.live.expectations import UsualDurations
 from api.live.state import CALLS_MOST, QUIET_HOURS_MOST, LiveCalls
 from ledger.calls.totals import call_total
 from ledger.live.calls import CommittedCall, LiveStore
@@ -33,14 +33,14 @@ _EVERYBODY: Final = None
 _log: Final = logging.getLogger(__name__)
 
 
-class Agreement:
+class StateReconciler:
     """Compares what is held with the database, for one user or for all, one look at a time."""
 
     def __init__(
         self,
         store: LiveStore,
         calls: LiveCalls,
-        expectations: Expectations,
+        expectations: UsualDurations,
         take: Callable[[bytes], None],
         is_listening: Callable[[], bool],
     ) -> None:

@@ -11,13 +11,13 @@ from api.http.access import ADDRESS, CALLER, Access, Route
 from api.http.options import ApiOptions
 from api.http.problems import Problem, unavailable
 from api.http.replies import reply
-from api.live.credentials import PROTOCOL, TICKET, Entrance, offered
+from api.live.credentials import PROTOCOL, TICKET, SocketCredentials, offered_protocols
 from api.live.feed import Feed
-from api.live.session import Session
-from api.live.socket_handler import CLOSE_SECONDS, MESSAGE_BYTES_MOST, Talk
-from api.live.tickets import Tickets
-from api.openapi.operations import Operation, Socket, Topic
-from api.routes.health import Check
+from api.live.session import SocketSession
+from api.live.socket_handler import CLOSE_SECONDS, MESSAGE_BYTES_MOST, SocketHandler
+from api.live.tickets import TicketRegistry
+from api.openapi.operations import Operation, SocketMessages, Tag
+from api.routes.health import ReadinessCheck
 from ledger.live.tickets import TicketStore
 from ledger.postgres.viewers import ReaderPool, Viewer
 from schemas.budgets import Budget
@@ -35,9 +35,9 @@ from schemas.live import (
 _PATH: Final = "/api/costs/live"
 _LISTEN: Final = Operation(
     name="listen",
-    topic=Topic.LIVE,
+    topic=Tag.LIVE,
     summary="A WebSocket that tells calls as they start, cost and end",
-    answers=Socket(
+    answers=SocketMessages(
         "The socket is open. Say who you are in exactly one way: by the header `Authorization`, by "
         "`ticket`, or by the subprotocols `cost.v1` and `bearer.<token>`, of which only `cost.v1` "
         "is echoed. Each message is a JSON object with a `type`; a `snapshot` comes first.",
@@ -49,7 +49,7 @@ _LISTEN: Final = Operation(
 )
 _TICKET: Final = Operation(
     name="getTicket",
-    topic=Topic.LIVE,
+    topic=Tag.LIVE,
     summary="A ticket that opens one socket within 30 seconds",
     answers=LiveTicket,
 )
@@ -58,14 +58,13 @@ _TICKET: Final = Operation(
 class LiveRoutes:
     """The routes of the live feed."""
 
-    def __init__(self, feed: Feed, tickets: Tickets) -> None:
+    def __init__(self, feed: Feed, tickets: TicketRegistry) -> None:
         self._feed = feed
         self._tickets = tickets
-        self._entrance = Entrance(tickets)
-        self._talks: set[Talk] = set()
+        self._entrance = SocketCredentials(tickets)
+        self._talks: set[SocketHandler] = set()
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         return (
             Route("GET", _PATH, Access.LISTENER, self.listen, _LISTEN, self._entrance),
             Route("POST", f"{_PATH}/ticket", Access.LISTENER, self.ticket, _TICKET),
@@ -82,7 +81,7 @@ class LiveRoutes:
             autoclose=False,
             autoping=False,
             compress=False,
-            protocols=(PROTOCOL,) if offered(request) else (),
+            protocols=(PROTOCOL,) if offered_protocols(request) else (),
             max_msg_size=MESSAGE_BYTES_MOST,
         )
         if not socket.can_prepare(request):
@@ -99,8 +98,8 @@ class LiveRoutes:
             transport = request.transport
             if transport is None:
                 return socket
-            session = Session(request[CALLER], transport, self._feed.views)
-            talk = Talk(socket, session, self._feed)
+            session = SocketSession(request[CALLER], transport, self._feed.views)
+            talk = SocketHandler(socket, session, self._feed)
             self._talks.add(talk)
             try:
                 await talk.run()
@@ -112,9 +111,9 @@ class LiveRoutes:
         """Return how many sockets are open."""
         return len(self._feed.sockets)
 
-    def checks(self) -> tuple[Check, ...]:
+    def checks(self) -> tuple[ReadinessCheck, ...]:
         """Return what has to hold for `/ready`; nothing where there is no feed to wait for."""
-        return (Check("feed", self._feed.holds),) if self._feed.is_fed else ()
+        return (ReadinessCheck("feed", self._feed.holds),) if self._feed.is_fed else ()
 
     def attach(self, app: web.Application) -> None:
         """Let the feed run as long as the application, and say good-bye when that stops."""
@@ -144,4 +143,4 @@ def live_routes(
         options.budget_basis,
         feed_from,
     )
-    return LiveRoutes(feed, Tickets(TicketStore(readers)))
+    return LiveRoutes(feed, TicketRegistry(TicketStore(readers)))

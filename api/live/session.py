@@ -17,9 +17,9 @@ from typing import Final
 
 from api.http.access import Caller
 from api.live.frames import PING, text_frame
-from api.live.socket_outbox import Outbox
-from api.live.state import State
-from api.live.view import Views
+from api.live.socket_outbox import SocketOutbox
+from api.live.state import CallState
+from api.live.view import CallViews
 
 BUFFER_BYTES_MOST: Final = 64 * 1024
 SOCKET_BYTES: Final = 64 * 1024
@@ -35,14 +35,14 @@ _BLOCKED_NS: Final = 50_000_000
 _log: Final = logging.getLogger(__name__)
 
 
-class Session:
+class SocketSession:
     """What one socket is about and what it was told. `transport` is its connection."""
 
-    def __init__(self, caller: Caller, transport: asyncio.Transport, views: Views) -> None:
+    def __init__(self, caller: Caller, transport: asyncio.Transport, views: CallViews) -> None:
         self.caller = caller
         self._transport = transport
         self._views = views
-        self._outbox = Outbox()
+        self._outbox = SocketOutbox()
         self._wanted: frozenset[str] | None = None
         self._is_quiet = True
         self._written = 0
@@ -66,7 +66,7 @@ class Session:
         if self._wanted is not None:
             self._outbox.keep_only(self._wanted)
 
-    def offer(self, state: State) -> None:
+    def offer(self, state: CallState) -> None:
         """Let the socket hear a state with the next flush, or a newer one instead."""
         # Before its snapshot it has heard of nothing; the snapshot will have this state.
         if not self._is_quiet and self.wants(state.call_id):
@@ -81,7 +81,7 @@ class Session:
         if not self._is_quiet:
             self._outbox.put_budget(frame)
 
-    def tell_snapshot(self, states: Sequence[State], budget: bytes) -> None:
+    def tell_snapshot(self, states: Sequence[CallState], budget: bytes) -> None:
         """Say a snapshot now; of many calls those that changed last, the others right after it."""
         now_ns = monotonic_ns()
         rest, shown = states[:-SNAPSHOT_CALLS_MOST], states[-SNAPSHOT_CALLS_MOST:]

@@ -14,7 +14,7 @@ from api.http.auth import unix_now
 from api.http.identifiers import is_identifier
 from api.live.feed import Feed
 from api.live.frames import PONG_BYTES_MOST, pong_frame, text_frame
-from api.live.session import Session
+from api.live.session import SocketSession
 from ledger.postgres.viewers import StoreUnavailableError
 from schemas.jsonio import encode
 from schemas.live import LivePing, LivePong, LiveSubscribe
@@ -37,7 +37,7 @@ _decode: Final = msgspec.json.Decoder(LiveSubscribe | LivePing).decode
 _log: Final = logging.getLogger(__name__)
 
 
-class _Leave(Exception):  # noqa: N818 - an end, not a fault
+class _CloseSocket(Exception):  # noqa: N818 - an end, not a fault
     """The talk ends, with a code and a sentence of at most 123 bytes."""
 
     def __init__(self, code: int, reason: str) -> None:
@@ -46,22 +46,22 @@ class _Leave(Exception):  # noqa: N818 - an end, not a fault
         self.reason = reason
 
 
-class Talk:
+class SocketHandler:
     """One socket from its snapshot to its end."""
 
-    def __init__(self, socket: web.WebSocketResponse, session: Session, feed: Feed) -> None:
+    def __init__(self, socket: web.WebSocketResponse, session: SocketSession, feed: Feed) -> None:
         self._socket = socket
         self._session = session
         self._feed = feed
         self._deadline = asyncio.timeout(session.caller.expires_at - unix_now())
-        self._leaving: _Leave | None = None
+        self._leaving: _CloseSocket | None = None
         self._is_over = False
         self._second = 0
         self._messages = 0
 
     async def run(self) -> None:
         """Talk until the client goes, the token ends, or something makes us leave."""
-        end = _Leave(WSCloseCode.OK, "")
+        end = _CloseSocket(WSCloseCode.OK, "")
         try:
             with self._feed.sockets.joined(self._session):
                 end = await self._until_the_end() or end
@@ -72,25 +72,25 @@ class Talk:
         """End the talk because this process stops."""
         if self._is_over:
             return
-        self._leaving = _Leave(GOING_AWAY, "This server stops. Connect again.")
+        self._leaving = _CloseSocket(GOING_AWAY, "This server stops. Connect again.")
         self._deadline.reschedule(asyncio.get_running_loop().time())
 
-    async def _until_the_end(self) -> _Leave | None:
+    async def _until_the_end(self) -> _CloseSocket | None:
         try:
             async with self._deadline:
                 await self._feed.tell_snapshot(self._session)
                 await self._listen()
         except TimeoutError:
-            return self._leaving or _Leave(EXPIRED, "The token has expired.")
-        except _Leave as leave:
+            return self._leaving or _CloseSocket(EXPIRED, "The token has expired.")
+        except _CloseSocket as leave:
             return leave
         except StoreUnavailableError as error:
             _log.warning("no snapshot: %s", error, extra={"action": "snapshot_failed"})
-            return _Leave(TRY_AGAIN_LATER, "The database is not available right now.")
+            return _CloseSocket(TRY_AGAIN_LATER, "The database is not available right now.")
         except Exception:
             # The answer has begun, so nobody above can say it any more.
             _log.exception("a socket failed", extra={"action": "socket_failed"})
-            return _Leave(FAULT, "Something went wrong on our side.")
+            return _CloseSocket(FAULT, "Something went wrong on our side.")
         return None
 
     async def _listen(self) -> None:
@@ -115,7 +115,7 @@ class Talk:
             self._second, self._messages = second, 0
         self._messages += 1
         if self._messages > MESSAGES_PER_SECOND:
-            raise _Leave(NOT_UNDERSTOOD, f"At most {MESSAGES_PER_SECOND} messages a second.")
+            raise _CloseSocket(NOT_UNDERSTOOD, f"At most {MESSAGES_PER_SECOND} messages a second.")
 
     async def _answer(self, message: WSMessage) -> None:
         try:
@@ -123,7 +123,7 @@ class Talk:
                 raise ValueError("binary")
             asked = _decode(message.data)
         except (msgspec.DecodeError, ValueError, RecursionError):
-            raise _Leave(
+            raise _CloseSocket(
                 NOT_UNDERSTOOD, 'Send {"type": "subscribe", "calls": […]} or {"type": "ping"}.'
             ) from None
         if isinstance(asked, LivePing):
@@ -131,11 +131,13 @@ class Talk:
             return
         call_ids = asked.calls if isinstance(asked.calls, list) else None
         if call_ids is not None and not _may_subscribe(call_ids):
-            raise _Leave(NOT_UNDERSTOOD, f"`calls` may name {SUBSCRIBED_MOST} calls by their ids.")
+            raise _CloseSocket(
+                NOT_UNDERSTOOD, f"`calls` may name {SUBSCRIBED_MOST} calls by their ids."
+            )
         self._session.subscribe(call_ids)
         await self._feed.tell_snapshot(self._session)
 
-    async def _close(self, end: _Leave) -> None:
+    async def _close(self, end: _CloseSocket) -> None:
         """Say good-bye to a client that listens, and hang up in any case."""
         self._is_over = True
         try:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from api.live.state import State
+from api.live.state import CallState
 
 CALL_INTERVAL_NS: Final = 100_000_000
 ALERTS_MOST: Final = 64
@@ -19,13 +19,13 @@ _REMEMBERED_LEAST: Final = 1_024
 _REMEMBERED_NS: Final = 60_000_000_000
 
 
-class Outbox:
+class SocketOutbox:
     """The messages that wait for one socket."""
 
     __slots__ = ("_alerts", "_budget", "_pending", "_prune_at", "_told")
 
     def __init__(self) -> None:
-        self._pending: dict[str, State] = {}
+        self._pending: dict[str, CallState] = {}
         self._told: dict[str, tuple[int, int]] = {}
         self._prune_at = _REMEMBERED_LEAST
         self._alerts: deque[bytes] = deque(maxlen=ALERTS_MOST)
@@ -34,7 +34,7 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._pending) + len(self._alerts) + (self._budget is not None)
 
-    def put(self, state: State) -> None:
+    def put(self, state: CallState) -> None:
         """Let a state wait in the place of an older one of its call."""
         told = self._told.get(state.call_id)
         if told is not None and told[0] >= state.version:
@@ -55,7 +55,7 @@ class Outbox:
         """Let no budget wait, because a newer one was said."""
         self._budget = None
 
-    def told(self, state: State, now_ns: int) -> None:
+    def told(self, state: CallState, now_ns: int) -> None:
         """Note that the socket has heard this state, or a newer one."""
         self._told[state.call_id] = (state.version, now_ns)
         waiting = self._pending.get(state.call_id)
@@ -70,7 +70,7 @@ class Outbox:
             del self._pending[call_id]
 
     def take(
-        self, now_ns: int, frame_of: Callable[[State], bytes], bytes_most: int
+        self, now_ns: int, frame_of: Callable[[CallState], bytes], bytes_most: int
     ) -> tuple[list[bytes], int | None]:
         """Return the frames that may be sent now, taken as told, and when to ask again.
 

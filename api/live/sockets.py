@@ -10,12 +10,12 @@ from time import monotonic_ns
 from typing import Final
 
 from api.http.access import Caller
-from api.http.options import Limits
+from api.http.options import RequestLimits
 from api.http.problems import LimitName, Problem, rate_limited, unavailable
-from api.live.alerts import Alert
+from api.live.alerts import AlertMessage
 from api.live.frames import text_frame
-from api.live.session import Session
-from api.live.state import State
+from api.live.session import SocketSession
+from api.live.state import CallState
 
 TICK_SECONDS: Final = 0.01
 CHECK_SECONDS: Final = 1
@@ -23,17 +23,17 @@ _TICK_NS: Final = 10_000_000
 _COME_BACK_SECONDS: Final = 10
 
 
-class Sockets:
+class SocketRegistry:
     """Sessions by user. A change is offered at once; what may not be said yet waits its turn."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: RequestLimits) -> None:
         self._limits = limits
         self._places: Counter[str] = Counter()
         self._places_by_address: Counter[str] = Counter()
-        self._of_user: dict[str, set[Session]] = {}
-        self._of_all: set[Session] = set()
-        self._touched: set[Session] = set()
-        self._later: dict[int, set[Session]] = {}
+        self._of_user: dict[str, set[SocketSession]] = {}
+        self._of_all: set[SocketSession] = set()
+        self._touched: set[SocketSession] = set()
+        self._later: dict[int, set[SocketSession]] = {}
         self._is_waiting = asyncio.Event()
 
     def __len__(self) -> int:
@@ -58,7 +58,7 @@ class Sockets:
             _give_back(self._places_by_address, address)
 
     @contextmanager
-    def joined(self, session: Session) -> Iterator[None]:
+    def joined(self, session: SocketSession) -> Iterator[None]:
         """Let a session hear of changes for the length of a block."""
         user_id = session.caller.user_id
         self._of_user.setdefault(user_id, set()).add(session)
@@ -73,7 +73,7 @@ class Sockets:
             if not self._of_user[user_id]:
                 del self._of_user[user_id]
 
-    def sessions(self) -> list[Session]:
+    def sessions(self) -> list[SocketSession]:
         """Return every session that hears of changes."""
         return [session for sessions in self._of_user.values() for session in sessions]
 
@@ -85,13 +85,13 @@ class Sockets:
         """Say whether a user listens."""
         return user_id in self._of_user
 
-    def tell(self, state: State) -> None:
+    def tell(self, state: CallState) -> None:
         """Offer a call to its owner and to administrators."""
         for session in self._audience(state.user_id):
             session.offer(state)
             self._touched.add(session)
 
-    def tell_alert(self, alert: Alert) -> None:
+    def tell_alert(self, alert: AlertMessage) -> None:
         """Offer an alert to the user whom it is for and to administrators."""
         frame = text_frame(alert.text)
         for session in self._audience(alert.user_id):
@@ -105,7 +105,7 @@ class Sockets:
             session.offer_budget(frame)
             self._touched.add(session)
 
-    def _audience(self, user_id: str) -> set[Session]:
+    def _audience(self, user_id: str) -> set[SocketSession]:
         own = self._of_user.get(user_id, set())
         return own | self._of_all if self._of_all else own
 
@@ -114,11 +114,11 @@ class Sockets:
         touched, self._touched = self._touched, set()
         self._flush(touched)
 
-    def touch(self, session: Session) -> None:
+    def touch(self, session: SocketSession) -> None:
         """Look after a session with the next flush."""
         self._touched.add(session)
 
-    def _flush(self, sessions: set[Session]) -> None:
+    def _flush(self, sessions: set[SocketSession]) -> None:
         now_ns = monotonic_ns()
         for session in sessions:
             due_ns = session.flush(now_ns)

@@ -28,7 +28,7 @@ _LEFT_MOST: Final = 100_000
 _SECOND_NS: Final = 1_000_000_000
 
 
-class Head(msgspec.Struct, gc=False, rename=wire_name):
+class TotalHeader(msgspec.Struct, gc=False, rename=wire_name):
     """What of a published total decides where it goes; amounts as they are written."""
 
     call_id: str
@@ -41,15 +41,15 @@ class Head(msgspec.Struct, gc=False, rename=wire_name):
     updated_at: datetime
 
 
-read_head: Final = msgspec.json.Decoder(Head).decode
+read_head: Final = msgspec.json.Decoder(TotalHeader).decode
 
 
-class State:
+class CallState:
     """One call at one version. `text` is its published total; `body` and `frame` are made once."""
 
     __slots__ = ("body", "body_at_ns", "call_id", "ended_at_ns", "frame", "head", "text")
 
-    def __init__(self, head: Head, text: bytes) -> None:
+    def __init__(self, head: TotalHeader, text: bytes) -> None:
         self.call_id = head.call_id
         self.head = head
         self.text = text
@@ -74,11 +74,11 @@ class State:
         return self.head.status == "active"
 
 
-class Change(NamedTuple):
+class CallStateChange(NamedTuple):
     """A call as it was, if it was held, and as it is."""
 
-    before: State | None
-    after: State
+    before: CallState | None
+    after: CallState
 
 
 class LiveCalls:
@@ -96,7 +96,7 @@ class LiveCalls:
         self._grace_ns = grace_seconds * _SECOND_NS
         self._clock_ns = clock_ns
         self._now = now
-        self._states: OrderedDict[str, State] = OrderedDict()
+        self._states: OrderedDict[str, CallState] = OrderedDict()
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._by_user: dict[str, set[str]] = {}
         self._left: OrderedDict[str, int] = OrderedDict()
@@ -105,7 +105,7 @@ class LiveCalls:
     def __len__(self) -> int:
         return len(self._states)
 
-    def get(self, call_id: str) -> State | None:
+    def get(self, call_id: str) -> CallState | None:
         """Return the newest state of a call that is held."""
         return self._states.get(call_id)
 
@@ -114,18 +114,18 @@ class LiveCalls:
         state = self._states.get(call_id)
         return self._left.get(call_id, 0) if state is None else state.version
 
-    def of_user(self, user_id: str) -> list[State]:
+    def of_user(self, user_id: str) -> list[CallState]:
         """Return the calls of a user, in no order."""
         return [self._states[call_id] for call_id in self._by_user.get(user_id, ())]
 
-    def __iter__(self) -> Iterator[State]:
+    def __iter__(self) -> Iterator[CallState]:
         return iter(list(self._states.values()))
 
     def active_ids(self) -> list[str]:
         """Return the ids of the calls that go on."""
         return [state.call_id for state in self._states.values() if state.is_active]
 
-    def apply(self, text: bytes) -> Change | None:
+    def apply(self, text: bytes) -> CallStateChange | None:
         """Take over a published total; returns what changed if it is news, else None.
 
         Raises msgspec.DecodeError for what is no total.
@@ -134,7 +134,7 @@ class LiveCalls:
         if head.version <= self.version(head.call_id) or self._is_long_quiet(head):
             return None
         before = self._states.pop(head.call_id, None)
-        state = self._states[head.call_id] = State(head, text)
+        state = self._states[head.call_id] = CallState(head, text)
         if before is not None and before.user_id != head.user_id:
             self._forget_owner(before)
         self._by_user.setdefault(head.user_id, set()).add(head.call_id)
@@ -144,7 +144,7 @@ class LiveCalls:
             state.ended_at_ns = self._clock_ns()
             self._ended[head.call_id] = None
         self._make_room()
-        return Change(before, state)
+        return CallStateChange(before, state)
 
     def forget(self, call_ids: Iterable[str]) -> None:
         """Let go of calls that are not there any more."""
@@ -161,7 +161,7 @@ class LiveCalls:
                 return
             self._drop(call_id)
 
-    def _is_long_quiet(self, head: Head) -> bool:
+    def _is_long_quiet(self, head: TotalHeader) -> bool:
         return self._now() - head.updated_at > timedelta(hours=QUIET_HOURS_MOST)
 
     def _make_room(self) -> None:
@@ -179,7 +179,7 @@ class LiveCalls:
         if len(self._left) > _LEFT_MOST:
             self._left.popitem(last=False)
 
-    def _forget_owner(self, state: State) -> None:
+    def _forget_owner(self, state: CallState) -> None:
         calls = self._by_user[state.user_id]
         calls.discard(state.call_id)
         if not calls:

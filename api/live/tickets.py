@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from api.http.access import Caller, Role
 from api.http.problems import rate_limited, unauthorized
-from ledger.live.tickets import Holder, TicketStore
+from ledger.live.tickets import TicketHolder, TicketStore
 from schemas.live import LiveTicket
 
 TICKET_SECONDS: Final = 30
@@ -18,7 +18,7 @@ TICKET_CHARACTERS_MOST: Final = 128
 _BYTES: Final = 32
 
 
-class Tickets:
+class TicketRegistry:
     """Gives tickets out and takes them back. Both raise StoreUnavailableError."""
 
     def __init__(self, store: TicketStore) -> None:
@@ -27,7 +27,7 @@ class Tickets:
     async def issue(self, caller: Caller) -> LiveTicket:
         """Return a new ticket for a caller; raises the 429 Problem for too many unused ones."""
         ticket = token_urlsafe(_BYTES)
-        holder = Holder(caller.user_id, caller.role, caller.expires_at)
+        holder = TicketHolder(caller.user_id, caller.role, caller.expires_at)
         if not await self._store.issue(
             _digest(ticket), holder, seconds=TICKET_SECONDS, most=TICKETS_MOST
         ):

@@ -10,10 +10,17 @@ from typing import Any, Final
 
 import msgspec
 
-from api.live.alerts import Alert, AlertReader
-from api.live.reconciler import Agreement
+from api.live.alerts import AlertMessage, AlertReader
+from api.live.reconciler import StateReconciler
 from ledger.postgres.viewers import StoreUnavailableError
-from messaging.topic_reader import LOG_ERRORS, GapError, Log, LogRecord, Place, reading
+from messaging.topic_reader import (
+    LOG_ERRORS,
+    LogChangedError,
+    LogRecord,
+    Place,
+    TopicReader,
+    open_topic_reader,
+)
 from schemas.topics import BUDGET_ALERTS, CALL_TOTALS
 
 CHECK_SECONDS: Final = 5
@@ -26,14 +33,14 @@ _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, ValueError, Arith
 _log: Final = logging.getLogger(__name__)
 
 
-class Reader:
+class TopicFollower:
     """Hands on what the topics say. `is_ready` once it has ever followed them in agreement."""
 
     def __init__(
         self,
         client_options: Mapping[str, Any],
         take_total: Callable[[bytes], None],
-        take_alert: Callable[[Alert], None],
+        take_alert: Callable[[AlertMessage], None],
         flush: Callable[[], None],
     ) -> None:
         """`flush` is called after each poll whose records were handed on."""
@@ -47,12 +54,12 @@ class Reader:
         self.is_listening = False
         self.is_ready = False
 
-    async def run(self, agreement: Agreement) -> None:
+    async def run(self, agreement: StateReconciler) -> None:
         """Read for ever; what fails is logged and tried again."""
         pause = 0
         while True:
             try:
-                async with reading(self._client_options, _TOPICS, self._resumed) as log:
+                async with open_topic_reader(self._client_options, _TOPICS, self._resumed) as log:
                     pause = 0
                     await self._follow(log, agreement)
             except LOG_ERRORS as error:
@@ -63,7 +70,7 @@ class Reader:
                 self.is_listening = False
             await asyncio.sleep(pause)
 
-    async def _follow(self, log: Log, agreement: Agreement) -> None:
+    async def _follow(self, log: TopicReader, agreement: StateReconciler) -> None:
         """Hand on records; the database is asked after the position was taken, not before."""
         self.is_listening = True
         await _reach(agreement)
@@ -84,7 +91,7 @@ class Reader:
                 checked_ns = time.monotonic_ns()
                 await log.check()
                 if agreement.late_rounds >= LATE_ROUNDS_MOST and seen == self._records:
-                    raise GapError("nothing comes, though the database moves")
+                    raise LogChangedError("nothing comes, though the database moves")
                 if not agreement.late_rounds:
                     seen = self._records
             await asyncio.sleep(0)  # a full poll comes back without having waited
@@ -111,7 +118,7 @@ class Reader:
         self._flush()
 
 
-async def _reach(agreement: Agreement) -> None:
+async def _reach(agreement: StateReconciler) -> None:
     """Wait until all that is held agrees with the database, however long it is away."""
     while True:
         try:

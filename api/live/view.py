@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import msgspec
 
-from api.live.expectations import Expectations
+from api.live.expectations import UsualDurations
 from api.live.frames import text_frame
 from api.live.projection import projected_nano
-from api.live.state import State
+from api.live.state import CallState
 from schemas.exact import Exact
 from schemas.jsonio import encode
 from schemas.live import LiveCall
@@ -43,7 +43,7 @@ def elapsed_ms(total: CallTotal, now: datetime) -> int:
     return max(0, (until - total.started_at) // _MILLISECOND)
 
 
-def live_call(total: CallTotal, expectations: Expectations, now: datetime) -> LiveCall:
+def live_call(total: CallTotal, expectations: UsualDurations, now: datetime) -> LiveCall:
     """Return what is told of a call at the moment `now`.
 
     Its rate is taken up to its last change, so that a pause between two costs does not lower it.
@@ -64,7 +64,7 @@ def live_call(total: CallTotal, expectations: Expectations, now: datetime) -> Li
     )
 
 
-def _projected(total: CallTotal, expectations: Expectations) -> int:
+def _projected(total: CallTotal, expectations: UsualDurations) -> int:
     if total.status != "active":
         return total.total_cost.nano
     expected = total.expected_duration_seconds
@@ -82,12 +82,12 @@ def _projected(total: CallTotal, expectations: Expectations) -> int:
     return projected_nano(total.total_cost.nano, once_nano, lasted_ms, expected_ms)
 
 
-class Views:
+class CallViews:
     """Turns states into messages, once each."""
 
     def __init__(
         self,
-        expectations: Expectations,
+        expectations: UsualDurations,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock_ns: Callable[[], int] = monotonic_ns,
@@ -96,7 +96,7 @@ class Views:
         self._now = now
         self._clock_ns = clock_ns
 
-    def body(self, state: State) -> bytes:
+    def body(self, state: CallState) -> bytes:
         """Return the JSON of a call, as it was written when first asked for."""
         if state.body is None:
             total = _decode(state.text)
@@ -104,12 +104,12 @@ class Views:
             state.body_at_ns = self._clock_ns()
         return state.body
 
-    def freshen(self, state: State) -> None:
+    def freshen(self, state: CallState) -> None:
         """Let the JSON of a call be written anew unless that was done within the last second."""
         if state.body is not None and self._clock_ns() - state.body_at_ns > _FRESH_NS:
             state.body = state.frame = None
 
-    def frame(self, state: State) -> bytes:
+    def frame(self, state: CallState) -> bytes:
         """Return the message `call`, ready to be sent to any number of sockets."""
         if state.frame is None:
             state.frame = text_frame(b'{"type":"call","call":' + self.body(state) + b"}")

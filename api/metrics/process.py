@@ -18,7 +18,7 @@ from api.metrics.definitions import (
 from ledger.postgres.viewers import ReaderPool
 
 
-class OpenThings(Collector):
+class UsageCollector(Collector):
     """Asks, when somebody wants to know, how many `sockets` there are and what pools have lent."""
 
     def __init__(

@@ -28,16 +28,16 @@ from api.metrics.definitions import (
     many,
     one,
 )
-from ledger.operations.figures import Condition, Figures
+from ledger.operations.figures import ProductFigures, ProductStatus
 from ledger.operations.retention import SUBJECTS
 from schemas.refusals import REFUSAL_CODES
 
 
-class Product(Collector):
+class ProductCollector(Collector):
     """Says what was read last: `condition` is None where the database did not answer."""
 
     def __init__(self) -> None:
-        self.condition: Condition | None = None
+        self.condition: ProductStatus | None = None
 
     def collect(self) -> Iterable[Metric]:
         """Yield whether the database answered, then whatever it knows."""
@@ -50,7 +50,7 @@ class Product(Collector):
                 yield from _metrics(condition.figures)
 
 
-def _metrics(figures: Figures) -> Iterable[Metric]:
+def _metrics(figures: ProductFigures) -> Iterable[Metric]:
     yield one(WORKERS, figures.workers)
     yield one(PARTITIONS_HELD, figures.partitions_held)
     yield one(CLOCK_SKEW, round(figures.clock_skew_ms / 1000))

@@ -18,10 +18,10 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from api.http.access import Access, Route
-from api.metrics.process import OpenThings
-from api.metrics.product import Product
-from api.openapi.operations import File, Operation, Topic
-from ledger.operations.figures import Condition, read_condition
+from api.metrics.process import UsageCollector
+from api.metrics.product import ProductCollector
+from api.openapi.operations import FileBody, Operation, Tag
+from ledger.operations.figures import ProductStatus, read_product_status
 from ledger.postgres.viewers import ReaderPool, StoreUnavailableError
 
 READ_SECONDS_MOST: Final = 3
@@ -36,15 +36,15 @@ _HEADERS: Final[Mapping[str, str]] = {
 
 _OPERATION: Final = Operation(
     name="getMetrics",
-    topic=Topic.SERVICE,
+    topic=Tag.SERVICE,
     summary="Figures for operators",
-    answers=File("Metrics in the text format of Prometheus.", "text/plain", named=False),
+    answers=FileBody("Metrics in the text format of Prometheus.", "text/plain", named=False),
 )
 
 _log: Final = logging.getLogger(__name__)
 
 
-class Metrics:
+class MetricsRoutes:
     """The route, with a registry of its own.
 
     `meters` count; `sockets` says how many are open, of `sockets_most`. `pools` are the readers by
@@ -61,9 +61,9 @@ class Metrics:
     ) -> None:
         self._readers = pools["requests"]
         self._monotonic_ns = monotonic_ns
-        self._product = Product()
+        self._product = ProductCollector()
         self._registry = CollectorRegistry()
-        for collector in (*meters, OpenThings(sockets, sockets_most, pools), self._product):
+        for collector in (*meters, UsageCollector(sockets, sockets_most, pools), self._product):
             self._registry.register(collector)
         for library in (ProcessCollector, PlatformCollector, GCCollector):
             library(registry=self._registry)
@@ -72,7 +72,6 @@ class Metrics:
         self._text = b""
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the route."""
         return (Route("GET", "/metrics", Access.ANYONE, self.metrics, _OPERATION),)
 
     async def metrics(self, request: web.Request) -> web.Response:  # noqa: ARG002
@@ -84,10 +83,10 @@ class Metrics:
                 self._until_ns = self._monotonic_ns() + _REMEMBERED_NS
             return web.Response(body=self._text, headers=_HEADERS)
 
-    async def _condition(self) -> Condition | None:
+    async def _condition(self) -> ProductStatus | None:
         try:
             async with asyncio.timeout(READ_SECONDS_MOST):
-                return await read_condition(self._readers)
+                return await read_product_status(self._readers)
         except (StoreUnavailableError, TimeoutError) as error:
             _log.warning("no database: %s", error, extra={"action": "metrics_without_database"})
         except Exception:

@@ -15,7 +15,15 @@ from typing import Any, Final, cast
 from api.http.access import Access, Route
 from api.http.parameters import NAME
 from api.openapi.failures import FAILURES, HEADERS, OTHERWISE, headers, responses, statuses
-from api.openapi.operations import JSON, Bare, File, Operation, Parameter, Socket, Topic
+from api.openapi.operations import (
+    JSON,
+    BareBody,
+    FileBody,
+    Operation,
+    Parameter,
+    SocketMessages,
+    Tag,
+)
 from schemas.described import Way, described
 from schemas.problems import Failure
 from schemas.replies import Success
@@ -98,7 +106,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}],
-        "tags": [{"name": topic.title, "description": topic.says} for topic in Topic],
+        "tags": [{"name": topic.title, "description": topic.says} for topic in Tag],
         "paths": paths,
         "components": {
             "securitySchemes": {"bearer": _BEARER},
@@ -119,10 +127,10 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
 def _ways(of: Operation) -> Iterator[Way]:
     """Yield the types that an operation names, and which way they go."""
     answers = of.answers
-    if isinstance(answers, Socket):
+    if isinstance(answers, SocketMessages):
         yield Way(answers.sent, incoming=False)
         yield Way(answers.taken, incoming=True)
-    elif not isinstance(answers, Bare | File):
+    elif not isinstance(answers, BareBody | FileBody):
         yield Way(_enveloped(answers), incoming=False)
     for kind in _bodies(of).values():
         for one in kind if isinstance(kind, tuple) else (kind,):
@@ -166,7 +174,7 @@ def _operation(route: Route, of: Operation, types: _Types) -> dict[str, Any]:
     elif route.ways_in is not None:
         # A token, or one of the other ways in that the answer's description names.
         said["security"] = [{"bearer": []}, {}]
-    if isinstance(of.answers, Socket):
+    if isinstance(of.answers, SocketMessages):
         said["x-websocket"] = {
             "sent": types.sent(of.answers.sent),
             "taken": types.taken(of.answers.taken),
@@ -177,13 +185,13 @@ def _operation(route: Route, of: Operation, types: _Types) -> dict[str, Any]:
 def _successes(of: Operation, types: _Types) -> dict[str, Any]:
     """Return the answers of a request that went well."""
     answers = of.answers
-    if isinstance(answers, Socket):
+    if isinstance(answers, SocketMessages):
         return {"101": {"description": answers.says}}
-    if isinstance(answers, File):
+    if isinstance(answers, FileBody):
         file = {answers.media: {"schema": {"type": "string"}}}
         head = {"headers": headers("Content-Disposition")} if answers.named else {}
         return {"200": {"description": answers.says, **head, "content": file}}
-    if isinstance(answers, Bare):
+    if isinstance(answers, BareBody):
         says, schema = answers.says, answers.schema
     else:
         says, schema = f"{of.summary}.", types.sent(_enveloped(answers))

@@ -9,7 +9,7 @@ from api.openapi.operations import JSON
 from schemas.problems import ProblemCode
 
 
-class Failed(NamedTuple):
+class FailureStatus(NamedTuple):
     """A status that tells of a failure."""
 
     name: str
@@ -18,8 +18,8 @@ class Failed(NamedTuple):
     headers: tuple[str, ...] = ()
 
 
-FAILURES: Final[Mapping[int, Failed]] = {
-    400: Failed(
+FAILURES: Final[Mapping[int, FailureStatus]] = {
+    400: FailureStatus(
         "BadRequest",
         "The request makes no sense; the sentence names the parameter or the field.",
         (
@@ -32,46 +32,46 @@ FAILURES: Final[Mapping[int, Failed]] = {
             "too_large",
         ),
     ),
-    401: Failed(
+    401: FailureStatus(
         "Unauthorized",
         "There is no token, or it is not valid.",
         ("unauthorized",),
         ("WWW-Authenticate",),
     ),
-    403: Failed(
+    403: FailureStatus(
         "Forbidden",
         "It is somebody else's, or it does not exist: the two look alike.",
         ("forbidden", "foreign_source"),
     ),
-    404: Failed("NotFound", "There is no such thing.", ("not_found",)),
-    408: Failed("RequestTimeout", "The body did not arrive in time.", ("request_timeout",)),
-    409: Failed(
+    404: FailureStatus("NotFound", "There is no such thing.", ("not_found",)),
+    408: FailureStatus("RequestTimeout", "The body did not arrive in time.", ("request_timeout",)),
+    409: FailureStatus(
         "Conflict",
         "The call has ended, or the price was decided otherwise.",
         ("call_finished", "price_conflict"),
     ),
-    413: Failed("PayloadTooLarge", "The body has too many bytes.", ("payload_too_large",)),
-    415: Failed(
+    413: FailureStatus("PayloadTooLarge", "The body has too many bytes.", ("payload_too_large",)),
+    415: FailureStatus(
         "UnsupportedMediaType",
         "The body's `Content-Encoding` is neither `gzip` nor `deflate`.",
         ("unsupported_media_type",),
         ("Accept-Encoding",),
     ),
-    426: Failed(
+    426: FailureStatus(
         "UpgradeRequired", "The route is a WebSocket.", ("upgrade_required",), ("Upgrade",)
     ),
-    429: Failed(
+    429: FailureStatus(
         "TooManyRequests",
         "Too many requests; come back later.",
         ("rate_limited",),
         ("Retry-After",),
     ),
-    500: Failed(
+    500: FailureStatus(
         "InternalError",
         "A fault of the service; the sentence has the id it is logged with.",
         ("internal_error",),
     ),
-    503: Failed(
+    503: FailureStatus(
         "Unavailable",
         "Something that the answer depends on is away; try again.",
         ("unavailable", "not_ready"),
@@ -120,7 +120,7 @@ def statuses(*, guarded: bool, has_body: bool, others: tuple[int, ...]) -> list[
 def responses() -> dict[str, Any]:
     """Return the shared answers to failures; their bodies differ in their codes only."""
     named = {one.name: _response(one) for one in FAILURES.values()}
-    other = Failed(
+    other = FailureStatus(
         OTHERWISE,
         "Whatever else is wrong with a request, such as a query of more than 2 KiB (414).",
         get_args(ProblemCode),
@@ -128,7 +128,7 @@ def responses() -> dict[str, Any]:
     return {**named, OTHERWISE: _response(other)}
 
 
-def _response(of: Failed) -> dict[str, Any]:
+def _response(of: FailureStatus) -> dict[str, Any]:
     failure = {"$ref": "#/components/schemas/Failure"}
     codes = {"properties": {"code": {"enum": [*of.codes]}}}
     schema = failure if of.name == OTHERWISE else {"allOf": [failure, codes]}

@@ -16,7 +16,7 @@ JSON: Final = "application/json"
 CSV: Final = "text/csv"
 
 
-class Topic(Enum):
+class Tag(Enum):
     """What operations are listed under, and what they have in common."""
 
     CALLS = ("Calls", "What single calls cost and earn, as soon as they cost anything.")
@@ -61,7 +61,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Bare:
+class BareBody:
     """An answer that is JSON without the envelope of the others."""
 
     says: str
@@ -69,7 +69,7 @@ class Bare:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class FileBody:
     """An answer that is no JSON: a text, or where it is `named` a file to be saved."""
 
     says: str
@@ -78,7 +78,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Socket:
+class SocketMessages:
     """An answer that is a WebSocket: the types of what the server says and of what it takes."""
 
     says: str
@@ -98,7 +98,7 @@ class Operation:
     """
 
     name: str
-    topic: Topic
+    topic: Tag
     summary: str
     answers: Any
     status: int = 200

@@ -10,17 +10,17 @@ from typing import Final
 from aiohttp import web
 
 from api.http.access import Access, Route
-from api.http.files import HeldFile
+from api.http.files import CachedFile
 from api.openapi.document import document
-from api.openapi.operations import JSON, Bare, Operation, Topic
+from api.openapi.operations import JSON, BareBody, Operation, Tag
 
 _PACKAGE: Final = "cost-analytics"
 _NO_VERSION: Final = "0"
 _OPERATION: Final = Operation(
     name="getOpenApi",
-    topic=Topic.SERVICE,
+    topic=Tag.SERVICE,
     summary="This document",
-    answers=Bare("An OpenAPI document.", {"type": "object"}),
+    answers=BareBody("An OpenAPI document.", {"type": "object"}),
     tagged=True,
 )
 
@@ -32,10 +32,9 @@ class OpenApiRoutes:
         self._route = Route("GET", "/openapi.json", Access.ANYONE, self.read, _OPERATION)
         said = document([*others, self._route], product_version())
         content = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
-        self._file = HeldFile.of(content, JSON)
+        self._file = CachedFile.of(content, JSON)
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the route."""
         return (self._route,)
 
     async def read(self, request: web.Request) -> web.Response:

@@ -9,7 +9,7 @@ from aiohttp import web
 from api.http.access import CALLER, Access, Route
 from api.http.paging import CURSOR, limit_of, number_of, row_limit
 from api.http.replies import tagged_reply
-from api.openapi.operations import Operation, Topic
+from api.openapi.operations import Operation, Tag
 from ledger.budgets.budgets import Budgets
 from schemas.alerts import BudgetAlert
 from schemas.budgets import AlertList
@@ -25,10 +25,9 @@ class AlertRoutes:
         self._budgets = budgets
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         operation = Operation(
             name="listAlerts",
-            topic=Topic.BUDGETS,
+            topic=Tag.BUDGETS,
             summary="A user's budget alerts, latest first",
             answers=AlertList,
             tagged=True,

@@ -10,11 +10,11 @@ from aiohttp import web
 
 from api.http.access import CALLER, Access, Route
 from api.http.replies import tagged_reply
-from api.openapi.operations import Operation, Topic
+from api.openapi.operations import Operation, Tag
 from api.routes.breakdown import by_service, per_day
-from api.routes.spending import SPAN, Days, days_of
+from api.routes.spending import SPAN, DayRange, days_of
 from ledger.postgres.viewers import ReaderPool
-from ledger.reports.all_users import EveryoneReport, everyone_report
+from ledger.reports.all_users import AllUsersReport, all_users_report
 from ledger.reports.insights import insights
 from schemas.analytics import Analytics, CostBreakdown, InsightsBody
 from schemas.exact import Exact
@@ -23,7 +23,7 @@ from schemas.money import Usd, half_even, ratio_decimal
 _AVERAGE_PLACES: Final = 2
 
 
-class EveryoneRoutes:
+class AllUsersRoutes:
     """The routes about all users."""
 
     def __init__(self, readers: ReaderPool, today: Callable[[], date]) -> None:
@@ -31,10 +31,9 @@ class EveryoneRoutes:
         self._today = today
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         operation = Operation(
             name="getAnalytics",
-            topic=Topic.EVERYONE,
+            topic=Tag.EVERYONE,
             summary="What all users' calls cost and earned",
             answers=Analytics,
             tagged=True,
@@ -47,11 +46,11 @@ class EveryoneRoutes:
         """Answer with what the period came to that the query names."""
         days = days_of(request, self._today())
         span = (days.first, days.last)
-        report = await everyone_report(self._readers, request[CALLER].viewer, span)
+        report = await all_users_report(self._readers, request[CALLER].viewer, span)
         return tagged_reply(request, analytics(days, report))
 
 
-def analytics(days: Days, report: EveryoneReport) -> Analytics:
+def analytics(days: DayRange, report: AllUsersReport) -> Analytics:
     """Return the body about everyone."""
     users, costs, profit, calls = report.users, report.costs, report.now.profit, report.now.calls
     said = insights(report.now, report.before, (days.last - days.first).days + 1)

@@ -20,8 +20,8 @@ from api.http.parameters import (
 )
 from api.http.problems import invalid_parameter
 from api.http.replies import tagged_reply
-from api.openapi.operations import Operation, Topic
-from ledger.anomalies.lists import AnomalyFilter, ListedRow, list_anomalies
+from api.openapi.operations import Operation, Tag
+from ledger.anomalies.lists import AnomalyFilter, AnomalyRow, list_anomalies
 from ledger.postgres.viewers import ReaderPool
 from schemas.anomalies import ANOMALY_KINDS, Anomaly, AnomalyList, ListedAnomaly
 from schemas.jsonio import decode
@@ -37,10 +37,9 @@ class AnomalyRoutes:
         self._readers = readers
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         path, everyones = "/api/costs/user/{userId}/anomalies", "/api/admin/costs/anomalies"
-        of_user = _listing("listAnomalies", Topic.SPENDING, "What was unusual about a user's costs")
-        of_all = _listing("listAllAnomalies", Topic.EVERYONE, "What was unusual, over all users")
+        of_user = _listing("listAnomalies", Tag.SPENDING, "What was unusual about a user's costs")
+        of_all = _listing("listAllAnomalies", Tag.EVERYONE, "What was unusual, over all users")
         return (
             Route("GET", path, Access.SELF, self.of_user, of_user),
             Route("GET", everyones, Access.ADMIN, self.of_everyone, of_all),
@@ -70,7 +69,7 @@ class AnomalyRoutes:
         return tagged_reply(request, body)
 
 
-def _listing(name: str, topic: Topic, summary: str) -> Operation:
+def _listing(name: str, topic: Tag, summary: str) -> Operation:
     return Operation(
         name=name,
         topic=topic,
@@ -89,7 +88,7 @@ def filter_of(request: web.Request) -> AnomalyFilter:
     return AnomalyFilter(choice_of(request, KIND), service_of(request), first, last)
 
 
-def listed(row: ListedRow) -> ListedAnomaly:
+def listed(row: AnomalyRow) -> ListedAnomaly:
     """Return an anomaly as it stands."""
     anomaly = decode(Anomaly, row.data.encode())
     return ListedAnomaly(**msgspec.structs.asdict(anomaly), resolved_at=row.resolved_at)

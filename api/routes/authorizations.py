@@ -12,13 +12,13 @@ from msgspec import UNSET
 from api.http.access import Access, Route
 from api.http.bodies import read_json
 from api.http.identifiers import flaw_of
-from api.http.options import Limits
+from api.http.options import RequestLimits
 from api.http.problems import Problem, invalid_body
 from api.http.replies import reply
-from api.openapi.operations import Operation, Topic
+from api.openapi.operations import Operation, Tag
 from api.routes.budgets import bounded
 from ledger.budgets.budgets import Budgets
-from ledger.budgets.holds import Answer, Request, authorize
+from ledger.budgets.holds import CallStartDecision, CallStartRequest, authorize
 from schemas.bounds import MAX_DURATION_SECONDS
 from schemas.budgets import MAX_LIMIT_USD, Authorization, AuthorizationRequest
 from schemas.money import Usd, nano_from_usd, usd_text
@@ -29,16 +29,17 @@ _NAMES: Final = {"daily": "daily budget", "monthly": "monthly budget", "call": "
 class AuthorizationRoutes:
     """The route that is asked before a call."""
 
-    def __init__(self, budgets: Budgets, limits: Limits, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, budgets: Budgets, limits: RequestLimits, now: Callable[[], datetime]
+    ) -> None:
         self._budgets = budgets
         self._limits = limits
         self._now = now
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         operation = Operation(
             name="authorizeCall",
-            topic=Topic.REPORTING,
+            topic=Tag.REPORTING,
             summary="May this call start?",
             answers=Authorization,
             takes=AuthorizationRequest,
@@ -58,21 +59,21 @@ class AuthorizationRoutes:
         return reply(authorization(user_id, wanted.call_id, answer))
 
 
-def request_of(body: AuthorizationRequest) -> Request:
+def request_of(body: AuthorizationRequest) -> CallStartRequest:
     """Return what a body asks; raises the 400 Problem, naming the field."""
     if (flaw := flaw_of(body.call_id)) is not None:
         raise invalid_body(f"`callId` {flaw}.")
     cost, seconds = body.estimated_cost, body.expected_duration_seconds
     if cost is not UNSET and seconds is UNSET:
         nano = nano_from_usd(bounded("estimatedCost", cost, MAX_LIMIT_USD))
-        return Request(body.call_id, nano, None)
+        return CallStartRequest(body.call_id, nano, None)
     if seconds is not UNSET and cost is UNSET:
         exact = bounded("expectedDuration_seconds", seconds, MAX_DURATION_SECONDS)
-        return Request(body.call_id, None, int(exact * 1000))
+        return CallStartRequest(body.call_id, None, int(exact * 1000))
     raise invalid_body("Give either `estimatedCost` or `expectedDuration_seconds`.")
 
 
-def authorization(user_id: str, call_id: str, answer: Answer) -> Authorization:
+def authorization(user_id: str, call_id: str, answer: CallStartDecision) -> Authorization:
     """Return the body about a decision."""
     denied_by, remaining = answer.verdict
     return Authorization(
@@ -87,7 +88,7 @@ def authorization(user_id: str, call_id: str, answer: Answer) -> Authorization:
     )
 
 
-def _reason(answer: Answer) -> str:
+def _reason(answer: CallStartDecision) -> str:
     denied_by, remaining = answer.verdict
     if denied_by is None:
         return "The call may start."

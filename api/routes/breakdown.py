@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from ledger.reports.costs import CostClass, Costs, DaySum, Line
+from ledger.reports.costs import CostClass, DaySum, ServiceCosts, UsageLine
 from schemas.costs import API_SERVICES, USUAL_SERVICES, CostLine, DayCost
 from schemas.exact import Exact
 from schemas.money import NANO_PER_USD, Usd, half_even
@@ -25,7 +25,7 @@ _IN_PRICE_UNITS: Final[Mapping[tuple[str | None, str], tuple[int, int]]] = {
 """(catalogue's unit, unit of the usage) to how many of the first one of the second is."""
 
 
-def by_service(costs: Costs) -> dict[str, Usd]:
+def by_service(costs: ServiceCosts) -> dict[str, Usd]:
     """Return what each service cost: the usual ones always, others where they cost anything."""
     return usual({service: cost.cost_nano for service, cost in costs.items()})
 
@@ -58,7 +58,7 @@ def _day_cost(day: DaySum) -> DayCost:
     )
 
 
-def of_class(costs: Costs, cost_class: CostClass, always: Iterable[str]) -> dict[str, Usd]:
+def of_class(costs: ServiceCosts, cost_class: CostClass, always: Iterable[str]) -> dict[str, Usd]:
     """Return what each service of one class cost; those of `always` even if nothing."""
     return {service: Usd(0) for service in always} | {
         service: Usd(cost.cost_nano)
@@ -67,7 +67,7 @@ def of_class(costs: Costs, cost_class: CostClass, always: Iterable[str]) -> dict
     }
 
 
-def api_costs(costs: Costs, lines: Iterable[Line]) -> dict[str, list[CostLine]]:
+def api_costs(costs: ServiceCosts, lines: Iterable[UsageLine]) -> dict[str, list[CostLine]]:
     """Return the lines of each API service, in their order: the usual services always."""
     listed: dict[str, list[CostLine]] = {service: [] for service in API_SERVICES}
     for line in lines:
@@ -76,7 +76,7 @@ def api_costs(costs: Costs, lines: Iterable[Line]) -> dict[str, list[CostLine]]:
     return listed
 
 
-def _cost_line(line: Line) -> CostLine:
+def _cost_line(line: UsageLine) -> CostLine:
     return CostLine(
         service=line.service,
         operation=line.operation,
@@ -88,7 +88,7 @@ def _cost_line(line: Line) -> CostLine:
     )
 
 
-def unit_cost(line: Line) -> Decimal:
+def unit_cost(line: UsageLine) -> Decimal:
     """Return US dollars per unit of a usage, rounded half-even to 12 decimals.
 
     That is the price it was counted at: the catalogue's, brought to the unit of the usage, else

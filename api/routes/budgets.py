@@ -15,14 +15,14 @@ from api.http.bodies import read_json
 from api.http.options import ApiOptions
 from api.http.problems import invalid_body
 from api.http.replies import reply, tagged_reply
-from api.openapi.operations import Operation, Topic
+from api.openapi.operations import Operation, Tag
 from api.routes.channels import problem_of, wanted_of
-from ledger.budgets.budgets import Budgets, ChannelsRefusedError, Standing
+from ledger.budgets.budgets import Budgets, BudgetStatus, ChannelsRefusedError
 from ledger.budgets.burn_rate import seconds_to_threshold
-from ledger.budgets.limits import FULL, Change
+from ledger.budgets.limits import FULL, LimitChange
 from ledger.budgets.thresholds import is_reached
 from ledger.calls.periods import Period, time_zones
-from ledger.notifications.channels import Wanted
+from ledger.notifications.channels import ChannelRequest
 from ledger.postgres.viewers import Viewer
 from schemas.alerts import BudgetAlert
 from schemas.budgets import (
@@ -43,14 +43,14 @@ _PATH: Final = "/api/costs/user/{userId}/budget"
 _FINEST: Final = Decimal(1).scaleb(-MAX_DECIMALS)
 _READ: Final = Operation(
     name="getBudget",
-    topic=Topic.BUDGETS,
+    topic=Tag.BUDGETS,
     summary="What a user may spend, and how much of it is spent",
     answers=Budget,
     tagged=True,
 )
 _CHANGE: Final = Operation(
     name="changeBudget",
-    topic=Topic.BUDGETS,
+    topic=Tag.BUDGETS,
     summary="Change a user's limits, thresholds, time zone or channels",
     answers=Budget,
     takes=BudgetChange,
@@ -67,7 +67,6 @@ class BudgetRoutes:
         self._now = now
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         return (
             Route("GET", _PATH, Access.SELF, self.read, _READ),
             Route("PUT", _PATH, Access.SELF, self.change, _CHANGE),
@@ -94,16 +93,16 @@ class BudgetRoutes:
             raise problem_of(error.refusal) from None
         return reply(budget(user_id, standing))
 
-    def _channels(self, body: BudgetChange) -> list[Wanted] | None:
+    def _channels(self, body: BudgetChange) -> list[ChannelRequest] | None:
         """Return the channels that a body wants in place of those there are; raises a Problem."""
         if body.channels is UNSET:
             return None
         return [wanted_of(one, self._options) for one in body.channels]
 
 
-def change_of(wanted: BudgetChange) -> Change:
+def change_of(wanted: BudgetChange) -> LimitChange:
     """Return what a body asks to change; raises the 400 Problem, naming the field."""
-    return Change(
+    return LimitChange(
         daily_limit=_limit("dailyLimit_usd", wanted.daily_limit_usd),
         monthly_limit=_limit("monthlyLimit_usd", wanted.monthly_limit_usd),
         call_limit=_limit("maxCostPerCall_usd", wanted.max_cost_per_call_usd),
@@ -165,7 +164,7 @@ def bounded(name: str, wanted: Number, most: int) -> Decimal:
     return kept.normalize()
 
 
-def budget(user_id: str, standing: Standing) -> Budget:
+def budget(user_id: str, standing: BudgetStatus) -> Budget:
     """Return the body about a user's budget."""
     limits, day_nano, month_nano = standing.limits, standing.day_nano, standing.month_nano
     daily, monthly, warning = limits.daily_nano, limits.monthly_nano, standing.warning_percent
@@ -201,7 +200,7 @@ def budget(user_id: str, standing: Standing) -> Budget:
     )
 
 
-def _seconds(standing: Standing, limit: int | None, spend: int, period: Period) -> int | None:
+def _seconds(standing: BudgetStatus, limit: int | None, spend: int, period: Period) -> int | None:
     """Return the seconds to the next threshold of a period's limit, None if none is in sight."""
     if limit is None:
         return None

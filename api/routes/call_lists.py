@@ -24,7 +24,7 @@ from api.http.parameters import (
 )
 from api.http.problems import forbidden, invalid_parameter
 from api.http.replies import tagged_reply
-from api.openapi.operations import Operation, Parameter, Topic
+from api.openapi.operations import Operation, Parameter, Tag
 from api.routes.breakdown import costly, usual
 from ledger.calls.settlement import DEFAULT_PROCESSOR
 from ledger.postgres.viewers import ReaderPool
@@ -51,7 +51,7 @@ STATUS: Final = choice("status", "Only calls that stand like this.", CALL_STATUS
 
 _LIST_CALLS: Final = Operation(
     name="listCalls",
-    topic=Topic.CALLS,
+    topic=Tag.CALLS,
     summary="A user's calls, newest first",
     answers=CallPage,
     tagged=True,
@@ -59,7 +59,7 @@ _LIST_CALLS: Final = Operation(
 )
 _EVENTS: Final = Operation(
     name="listCallEvents",
-    topic=Topic.CALLS,
+    topic=Tag.CALLS,
     summary="What happened to the cost of a call, in order of time",
     answers=EventPage,
     tagged=True,
@@ -74,7 +74,6 @@ class CallLists:
         self._readers = readers
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         return (
             Route("GET", "/api/costs/user/{userId}/calls", Access.SELF, self.calls, _LIST_CALLS),
             Route("GET", "/api/costs/call/{callId}/events", Access.OWNER, self.events, _EVENTS),

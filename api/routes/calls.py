@@ -9,7 +9,7 @@ from aiohttp import web
 from api.http.access import CALLER, Access, Route
 from api.http.problems import forbidden
 from api.http.replies import tagged_reply
-from api.openapi.operations import Operation, Topic
+from api.openapi.operations import Operation, Tag
 from api.routes.breakdown import api_costs, by_service, of_class
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.costs import CallReport, call_report
@@ -25,17 +25,16 @@ from schemas.exact import Exact
 from schemas.money import Usd
 
 
-class Calls:
+class CallRoutes:
     """The routes about single calls."""
 
     def __init__(self, readers: ReaderPool) -> None:
         self._readers = readers
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         operation = Operation(
             name="getCallCost",
-            topic=Topic.CALLS,
+            topic=Tag.CALLS,
             summary="What one call costs and earns, so far",
             answers=CallCost,
             tagged=True,

@@ -15,18 +15,18 @@ from api.http.options import ApiOptions
 from api.http.paging import CURSOR, number_of
 from api.http.problems import Problem, forbidden, invalid_body, rate_limited
 from api.http.replies import reply, tagged_reply
-from api.openapi.operations import Operation, Topic
+from api.openapi.operations import Operation, Tag
 from ledger.notifications.addresses import AddressError, checked
 from ledger.notifications.channels import (
     NEWEST,
-    Refusal,
-    Wanted,
-    ask_for_code,
-    ask_for_test,
+    ChannelRefusal,
+    ChannelRequest,
     create_channel,
     list_deliveries,
     read_channels,
     remove_channel,
+    request_code,
+    request_test,
     verify_channel,
 )
 from ledger.postgres.viewers import ReaderPool, Viewer
@@ -47,7 +47,7 @@ _ONE: Final = _ALL + "/{channelId}"
 
 
 def _operation(name: str, summary: str, answers: type) -> Operation:
-    return Operation(name=name, topic=Topic.CHANNELS, summary=summary, answers=answers)
+    return Operation(name=name, topic=Tag.CHANNELS, summary=summary, answers=answers)
 
 
 _LIST: Final = replace(
@@ -68,7 +68,7 @@ _VERIFY: Final = replace(
 _TEST: Final = _operation("testChannel", "Have a test message sent", Requested)
 _DELIVERIES: Final = Operation(
     name="listDeliveries",
-    topic=Topic.CHANNELS,
+    topic=Tag.CHANNELS,
     summary="What was sent to a channel, newest first",
     answers=Deliveries,
     tagged=True,
@@ -84,7 +84,6 @@ class ChannelRoutes:
         self._options = options
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         return (
             Route("GET", _ALL, Access.SELF, self.list, _LIST),
             Route("POST", _ALL, Access.SELF, self.create, _CREATE),
@@ -121,7 +120,7 @@ class ChannelRoutes:
         code = (await self._body(request, Proof)).code
         async with self._readers.writing(viewer) as connection:
             if code is UNSET:
-                channel = await ask_for_code(connection, viewer, user_id, _channel(request))
+                channel = await request_code(connection, viewer, user_id, _channel(request))
             else:
                 channel = await verify_channel(connection, viewer, user_id, _channel(request), code)
         return reply(granted(channel))
@@ -130,7 +129,7 @@ class ChannelRoutes:
         """Have a test message sent, and answer with the id by which its delivery is listed."""
         viewer, user_id = _about(request)
         async with self._readers.writing(viewer) as connection:
-            asked = await ask_for_test(connection, viewer, user_id, _channel(request))
+            asked = await request_test(connection, viewer, user_id, _channel(request))
         return reply(Requested(delivery_id=granted(asked)))
 
     async def deliveries(self, request: web.Request) -> web.Response:
@@ -146,7 +145,7 @@ class ChannelRoutes:
         return parsed(await read_body(request, self._options.limits) or b"{}", kind)
 
 
-def wanted_of(body: WantedChannel, options: ApiOptions) -> Wanted:
+def wanted_of(body: WantedChannel, options: ApiOptions) -> ChannelRequest:
     """Return the channel that a body asks for; raises the 400 Problem."""
     if body.type not in options.channel_types:
         ways = ", ".join(options.channel_types)
@@ -159,7 +158,7 @@ def wanted_of(body: WantedChannel, options: ApiOptions) -> Wanted:
         address = checked(body.type, body.address, allow_private=options.webhook_allow_private)
     except AddressError as error:
         raise invalid_body(str(error)) from None
-    return Wanted(body.type, address)
+    return ChannelRequest(body.type, address)
 
 
 def _about(request: web.Request) -> tuple[Viewer, str]:
@@ -170,14 +169,14 @@ def _channel(request: web.Request) -> str:
     return request.match_info["channelId"]
 
 
-def granted(answer: T | Refusal) -> T:
+def granted(answer: T | ChannelRefusal) -> T:
     """Return what was asked for; raises the Problem that a refusal is."""
-    if not isinstance(answer, Refusal):
+    if not isinstance(answer, ChannelRefusal):
         return answer
     raise problem_of(answer)
 
 
-def problem_of(refusal: Refusal) -> Problem:
+def problem_of(refusal: ChannelRefusal) -> Problem:
     """Return the answer that a refusal comes to."""
     if refusal.absent:
         return forbidden()

@@ -12,14 +12,14 @@ from typing import Final, get_args
 from aiohttp import hdrs, web
 
 from api.http.access import ADDRESS, CALLER, Access, Route
-from api.http.options import Limits
+from api.http.options import RequestLimits
 from api.http.parameters import end_of, is_given, one_of, start_of
 from api.http.problems import LimitName, invalid_parameter
-from api.http.slots import Slots
-from api.http.streams_out import ClientGoneError, ClientTooSlowError, Streamed
-from api.openapi.operations import CSV, File, Operation, Parameter, Topic
+from api.http.slots import SlotPool
+from api.http.streams_out import ClientGoneError, ClientTooSlowError, StreamedBody
+from api.openapi.operations import CSV, FileBody, Operation, Parameter, Tag
 from api.routes.csv_lines import header, lines
-from api.routes.spending import END_DATE, PERIOD, SPAN, START_DATE, Days, custom_days, days_of
+from api.routes.spending import END_DATE, PERIOD, SPAN, START_DATE, DayRange, custom_days, days_of
 from ledger.postgres.viewers import ReaderPool, StoreUnavailableError, Viewer
 from ledger.reports.exports import ExportKind, exporting
 
@@ -36,13 +36,13 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _log: Final = logging.getLogger(__name__)
 
 
-class Exports:
+class ExportRoutes:
     """The route that exports; `readers` are its own, so that it cannot starve the others."""
 
     def __init__(
         self,
         readers: ReaderPool,
-        limits: Limits,
+        limits: RequestLimits,
         today: Callable[[], date],
         count_refusal: Callable[[LimitName], None],
     ) -> None:
@@ -50,17 +50,16 @@ class Exports:
         self._limits = limits
         self._today = today
         self._count_refusal = count_refusal
-        self._slots = Slots(
+        self._slots = SlotPool(
             limits.exports, limits.exports_per_user, limits.exports_per_address, "exports"
         )
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         operation = Operation(
             name="exportCosts",
-            topic=Topic.SPENDING,
+            topic=Tag.SPENDING,
             summary="A user's data as a file of comma-separated values",
-            answers=File(
+            answers=FileBody(
                 "The file (RFC 4180, UTF-8, the first line names the columns). It is streamed, and "
                 "whole only if the transfer ends without an error. A client that reads it below "
                 "the minimum pace is disconnected.",
@@ -75,7 +74,7 @@ class Exports:
         """Answer with the file, or only with its head where that is what is asked for."""
         user_id, caller = request.match_info["userId"], request[CALLER]
         kind, days = kind_of(request), export_days(request, self._today())
-        file = Streamed(
+        file = StreamedBody(
             request,
             headers_of(kind, user_id, days),
             self._limits.send_seconds,
@@ -100,7 +99,7 @@ class Exports:
                 raise
 
     async def _send(
-        self, file: Streamed, viewer: Viewer, user_id: str, kind: ExportKind, days: Days
+        self, file: StreamedBody, viewer: Viewer, user_id: str, kind: ExportKind, days: DayRange
     ) -> None:
         span = (start_of(days.first), end_of(days.last))
         async with exporting(self._readers, viewer, user_id, kind, span) as rows:
@@ -119,7 +118,7 @@ def kind_of(request: web.Request) -> ExportKind:
     return kind
 
 
-def export_days(request: web.Request, today: date) -> Days:
+def export_days(request: web.Request, today: date) -> DayRange:
     """Return the days that dates, or a `period`, name; raises the 400 Problem."""
     dated = is_given(request, START_DATE) or is_given(request, END_DATE)
     if dated and not is_given(request, PERIOD):
@@ -127,7 +126,7 @@ def export_days(request: web.Request, today: date) -> Days:
     return days_of(request, today)
 
 
-def headers_of(kind: ExportKind, user_id: str, days: Days) -> dict[str, str]:
+def headers_of(kind: ExportKind, user_id: str, days: DayRange) -> dict[str, str]:
     """Return the head of a file whose name says what it is."""
     user = _UNSAFE.sub("_", user_id)[:_NAME_CHARACTERS_MOST]
     name = f"cost-analytics-{kind}-{user}-{days.first}-{days.last}.csv"

@@ -11,19 +11,19 @@ from aiohttp import web
 from api.http.access import CALLER, Access, Route
 from api.http.parameters import choice, choice_of
 from api.http.replies import tagged_reply
-from api.openapi.operations import Operation, Topic
+from api.openapi.operations import Operation, Tag
 from ledger.budgets.budgets import Budgets
 from ledger.forecasts.forecast import (
     PERIOD_DAYS,
     BudgetForecast,
+    CurrentSpend,
     ForecastPeriod,
-    Rhythms,
-    Spend,
+    LearnedRhythms,
     budget_forecast,
     learn_rhythms,
     period_forecast,
 )
-from ledger.forecasts.intervals import Outlook
+from ledger.forecasts.intervals import ForecastInterval
 from ledger.forecasts.rows import history
 from ledger.forecasts.warnings import forecast_warnings
 from ledger.postgres.viewers import ReaderPool
@@ -54,10 +54,9 @@ class ForecastRoutes:
         self._now = now
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         operation = Operation(
             name="getForecast",
-            topic=Topic.SPENDING,
+            topic=Tag.SPENDING,
             summary="What a user's calls will come to",
             answers=Forecast,
             tagged=True,
@@ -75,7 +74,9 @@ class ForecastRoutes:
         return tagged_reply(request, forecast(user_id, period, known, found.spend))
 
 
-def forecast(user_id: str, period: ForecastPeriod, known: Rhythms, spend: Spend) -> Forecast:
+def forecast(
+    user_id: str, period: ForecastPeriod, known: LearnedRhythms, spend: CurrentSpend
+) -> Forecast:
     """Return the body of a forecast."""
     ahead, budget = period_forecast(known, period), budget_forecast(known, spend)
     today, days = known.today, known.days
@@ -108,11 +109,11 @@ def forecast(user_id: str, period: ForecastPeriod, known: Rhythms, spend: Spend)
     )
 
 
-def _interval(of: Outlook) -> Interval:
+def _interval(of: ForecastInterval) -> Interval:
     return Interval(low=Usd(of.low), high=Usd(of.high))
 
 
-def _month_end(spend: Spend, budget: BudgetForecast) -> MonthEnd:
+def _month_end(spend: CurrentSpend, budget: BudgetForecast) -> MonthEnd:
     end = budget.month_end
     return MonthEnd(
         month=spend.month.label,
@@ -123,7 +124,7 @@ def _month_end(spend: Spend, budget: BudgetForecast) -> MonthEnd:
     )
 
 
-def _limits(spend: Spend, budget: BudgetForecast) -> LimitForecasts:
+def _limits(spend: CurrentSpend, budget: BudgetForecast) -> LimitForecasts:
     limits = spend.limits
     return LimitForecasts(
         daily=_limit(limits.daily_nano, spend.day_nano, budget.daily_on),

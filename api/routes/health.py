@@ -19,7 +19,7 @@ from msgspec import Struct
 from api.http.access import Access, Route
 from api.http.problems import Problem
 from api.http.replies import reply
-from api.openapi.operations import Operation, Topic
+from api.openapi.operations import Operation, Tag
 from ledger.postgres.viewers import ReaderPool, StoreUnavailableError
 
 CHECK_SECONDS_MOST: Final = 3
@@ -32,43 +32,42 @@ _NS_PER_SECOND: Final = 1_000_000_000
 _log: Final = logging.getLogger(__name__)
 
 
-class Check(NamedTuple):
+class ReadinessCheck(NamedTuple):
     """Something that must hold before the process can serve; `holds` may raise, which is a no."""
 
     name: str
     holds: Callable[[], Awaitable[bool]]
 
 
-class Status(Struct, omit_defaults=True):
+class HealthStatus(Struct, omit_defaults=True):
     """`ok`, or `ready` with what was checked."""
 
     status: str
     checks: list[str] = []
 
 
-class Health:
+class HealthRoutes:
     """`/health` and `/ready`."""
 
-    def __init__(self, readers: ReaderPool, checks: Sequence[Check]) -> None:
+    def __init__(self, readers: ReaderPool, checks: Sequence[ReadinessCheck]) -> None:
         self._readers = readers
-        self._checks = (Check("schema", self._schema_is_current), *checks)
+        self._checks = (ReadinessCheck("schema", self._schema_is_current), *checks)
         self._missing: list[str] = []
         self._checked_at_ns = 0
         self._has_checked = asyncio.Event()
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         health = Operation(
             name="getHealth",
-            topic=Topic.SERVICE,
+            topic=Tag.SERVICE,
             summary="Whether the process lives",
-            answers=Status,
+            answers=HealthStatus,
         )
         ready = Operation(
             name="getReadiness",
-            topic=Topic.SERVICE,
+            topic=Tag.SERVICE,
             summary="Whether the process can serve",
-            answers=Status,
+            answers=HealthStatus,
             fails=(503,),
         )
         return (
@@ -78,7 +77,7 @@ class Health:
 
     async def health(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """Answer 200: whoever reads this knows that the process lives."""
-        return reply(Status("ok"))
+        return reply(HealthStatus("ok"))
 
     async def ready(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """Answer 200 once everything holds, else 503 with the names of what does not."""
@@ -92,7 +91,7 @@ class Health:
             raise Problem(
                 503, "not_ready", f"Not ready: {', '.join(missing)}.", {"Retry-After": "1"}
             )
-        return reply(Status("ready", [check.name for check in self._checks]))
+        return reply(HealthStatus("ready", [check.name for check in self._checks]))
 
     def attach(self, app: web.Application) -> None:
         """Run the checks as long as the application runs."""
@@ -130,7 +129,7 @@ class Health:
             )
         return not problems
 
-    async def _holds(self, check: Check) -> bool:
+    async def _holds(self, check: ReadinessCheck) -> bool:
         try:
             async with asyncio.timeout(CHECK_SECONDS_MOST):
                 return await check.holds()

@@ -10,12 +10,12 @@ from aiohttp import web
 
 from api.http.access import CALLER, Access, Route
 from api.http.bodies import read_json
-from api.http.options import Limits
+from api.http.options import RequestLimits
 from api.http.parameters import SERVICE, flag, flag_of, service_of
 from api.http.problems import invalid_body, invalid_parameter, not_found, price_conflict
 from api.http.replies import reply, tagged_reply
-from api.openapi.operations import Operation, Topic
-from api.routes.repricing import RerateRoutes
+from api.openapi.operations import Operation, Tag
+from api.routes.repricing import RepricingRoutes
 from ledger.postgres.viewers import ReaderPool
 from ledger.prices.approval import DecidedError, decide
 from ledger.prices.entry import (
@@ -26,7 +26,7 @@ from ledger.prices.entry import (
 )
 from ledger.prices.proposals import Decision, NoProposalError, Proposal, list_proposals
 from ledger.prices.rows import InvalidPriceError, PriceRow, price_row
-from ledger.repricing.repricer import Rerater
+from ledger.repricing.repricer import Repricer
 from schemas.exact import Exact
 from schemas.prices import PriceEntered, PriceEntry, PriceItem, PriceList, PriceProposal
 
@@ -36,7 +36,7 @@ _ID_DIGITS_MOST: Final = 9
 ALL: Final = flag("all", "Whether to list prices that others replaced, too.", usually=False)
 _LIST: Final = Operation(
     name="listPrices",
-    topic=Topic.PRICES,
+    topic=Tag.PRICES,
     summary="The catalogue, and what waits for approval",
     answers=PriceList,
     tagged=True,
@@ -44,7 +44,7 @@ _LIST: Final = Operation(
 )
 _ENTER: Final = Operation(
     name="enterPrice",
-    topic=Topic.PRICES,
+    topic=Tag.PRICES,
     summary="Enter a price",
     answers=PriceEntered,
     takes=PriceEntry,
@@ -64,17 +64,16 @@ class PriceRoutes:
     def __init__(
         self,
         readers: ReaderPool,
-        rerater: Rerater | None,
-        limits: Limits,
+        rerater: Repricer | None,
+        limits: RequestLimits,
         now: Callable[[], datetime],
     ) -> None:
-        self._rerates = RerateRoutes(rerater, now)
+        self._rerates = RepricingRoutes(rerater, now)
         self._readers = readers
         self._limits = limits
         self._now = now
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         approve = _deciding("approvePrice", "Let a price that waits into the catalogue")
         reject = _deciding("rejectPrice", "Keep a price that waits out of the catalogue")
         return (
@@ -140,7 +139,7 @@ class PriceRoutes:
 
 def _deciding(name: str, summary: str) -> Operation:
     return Operation(
-        name=name, topic=Topic.PRICES, summary=summary, answers=PriceProposal, fails=(404, 409)
+        name=name, topic=Tag.PRICES, summary=summary, answers=PriceProposal, fails=(404, 409)
     )
 
 

@@ -9,10 +9,10 @@ from aiohttp import web
 
 from api.http.access import CALLER, Access, Route
 from api.http.replies import tagged_reply
-from api.openapi.operations import Operation, Topic
+from api.openapi.operations import Operation, Tag
 from ledger.postgres.viewers import ReaderPool
-from ledger.reports.advice import ADVICE_DAYS, Evidence, Recommendation, advice_notes, advise
-from ledger.reports.advice_rows import Recorded, recorded
+from ledger.reports.advice import ADVICE_DAYS, Recommendation, SavingEvidence, advice_notes, advise
+from ledger.reports.advice_rows import AdviceInput, read_advice_input
 from schemas.advice import (
     AlternativeBody,
     EventId,
@@ -34,10 +34,9 @@ class RecommendationRoutes:
         self._now = now
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         operation = Operation(
             name="getRecommendations",
-            topic=Topic.SPENDING,
+            topic=Tag.SPENDING,
             summary="What would have cost a user less",
             answers=Recommendations,
             tagged=True,
@@ -50,12 +49,12 @@ class RecommendationRoutes:
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
         now = self._now().replace(microsecond=0)
         since = now - timedelta(days=ADVICE_DAYS)
-        found = await recorded(self._readers, viewer, user_id, since, now)
+        found = await read_advice_input(self._readers, viewer, user_id, since, now)
         return tagged_reply(request, recommendations(user_id, since, now, found))
 
 
 def recommendations(
-    user_id: str, since: datetime, now: datetime, found: Recorded
+    user_id: str, since: datetime, now: datetime, found: AdviceInput
 ) -> Recommendations:
     """Return the body of advice."""
     notes = advice_notes(found.usages)
@@ -92,7 +91,7 @@ def _recommendation(of: Recommendation) -> RecommendationBody:
     )
 
 
-def _evidence(of: Evidence) -> EvidenceBody:
+def _evidence(of: SavingEvidence) -> EvidenceBody:
     return EvidenceBody(
         events=of.events,
         calls=of.calls,

@@ -11,11 +11,17 @@ from aiohttp import web
 from api.http.access import ADDRESS, CALLER, Access, Route
 from api.http.parameters import end_of, start_of
 from api.http.replies import reply
-from api.http.slots import Slots
-from api.openapi.operations import Operation, Topic
-from api.routes.spending import END_DATE, START_DATE, Days, days_of, period_parameter
+from api.http.slots import SlotPool
+from api.openapi.operations import Operation, Tag
+from api.routes.spending import END_DATE, START_DATE, DayRange, days_of, period_parameter
 from ledger.operations.gaps import StreamGap
-from ledger.operations.reconciliation import Billed, Count, Place, Reconciliation, reconcile
+from ledger.operations.reconciliation import (
+    BilledServiceDay,
+    DayCount,
+    Place,
+    Reconciliation,
+    reconcile,
+)
 from ledger.postgres.viewers import ReaderPool
 from schemas.exact import Exact
 from schemas.money import Usd, percent_text
@@ -39,13 +45,12 @@ class ReconciliationRoutes:
     def __init__(self, readers: ReaderPool, today: Callable[[], date]) -> None:
         self._readers = readers
         self._today = today
-        self._slots = Slots(1, 1, 1, "reconciliations")
+        self._slots = SlotPool(1, 1, 1, "reconciliations")
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         operation = Operation(
             name="reconcile",
-            topic=Topic.EVERYONE,
+            topic=Tag.EVERYONE,
             summary="Whether events, calls, days and vendors' bills agree, and open gaps",
             answers=ReconciliationBody,
             query=(PERIOD, START_DATE, END_DATE),
@@ -63,7 +68,7 @@ class ReconciliationRoutes:
         return reply(reconciliation(days, found))
 
 
-def reconciliation(days: Days, found: Reconciliation) -> ReconciliationBody:
+def reconciliation(days: DayRange, found: Reconciliation) -> ReconciliationBody:
     """Return the body about what was compared."""
     compared = [_day(day, counts) for day, counts in found.days.items()]
     return ReconciliationBody(
@@ -78,7 +83,7 @@ def reconciliation(days: Days, found: Reconciliation) -> ReconciliationBody:
     )
 
 
-def _day(day: date, counts: Mapping[Place, Count]) -> ReconciledDay:
+def _day(day: date, counts: Mapping[Place, DayCount]) -> ReconciledDay:
     figures = zip(*counts.values(), strict=True)
     return ReconciledDay(
         date=day,
@@ -94,7 +99,7 @@ def _money(nano: Mapping[Place, int]) -> CountedMoney:
     return CountedMoney(**{place: Usd(amount) for place, amount in nano.items()})
 
 
-def _billed(each: Billed) -> BilledDay:
+def _billed(each: BilledServiceDay) -> BilledDay:
     variance = each.billed_nano - each.recorded_nano
     return BilledDay(
         date=each.day,
@@ -124,14 +129,14 @@ def _gap(gap: StreamGap) -> GapBody:
     )
 
 
-def _services(billed: Iterable[Billed]) -> list[BilledService]:
-    of_service: dict[str, list[Billed]] = {}
+def _services(billed: Iterable[BilledServiceDay]) -> list[BilledService]:
+    of_service: dict[str, list[BilledServiceDay]] = {}
     for each in billed:
         of_service.setdefault(each.service, []).append(each)
     return [_service(service, of_service[service]) for service in sorted(of_service)]
 
 
-def _service(service: str, days: list[Billed]) -> BilledService:
+def _service(service: str, days: list[BilledServiceDay]) -> BilledService:
     billed, recorded = sum(d.billed_nano for d in days), sum(d.recorded_nano for d in days)
     return BilledService(
         service=service,

@@ -12,12 +12,17 @@ from api.http.access import Access, Route
 from api.http.parameters import MOMENT, SERVICE, flag, flag_of, no_moment, one_of, service_of
 from api.http.problems import invalid_parameter, price_conflict, unavailable
 from api.http.replies import reply
-from api.openapi.operations import Operation, Parameter, Topic
+from api.openapi.operations import Operation, Parameter, Tag
 from ledger.postgres.database import TRANSIENT_ERRORS
 from ledger.postgres.viewers import StoreUnavailableError
-from ledger.repricing.repricer import Applied, RerateBusyError, Rerater, RerateRefusedError
-from ledger.repricing.rows import Wanted
-from ledger.repricing.sums import AlertDue, Report, Sum, UserSum, margin
+from ledger.repricing.repricer import (
+    Repricer,
+    RepricingBusyError,
+    RepricingRefusedError,
+    RepricingResult,
+)
+from ledger.repricing.rows import RepricingScope
+from ledger.repricing.sums import AlertDue, CostChange, RepricingReport, UserSum, margin
 from schemas.exact import Exact
 from schemas.money import Usd
 from schemas.prices import RerateAlert, RerateGroup, RerateReport, RerateSum, RerateUser
@@ -30,18 +35,17 @@ TO: Final = Parameter("to", "Costs before this moment; now where it is not given
 DRY_RUN: Final = flag("dryRun", "Whether to look only, and correct nothing.", usually=True)
 
 
-class RerateRoutes:
+class RepricingRoutes:
     """The route about late prices."""
 
-    def __init__(self, rerater: Rerater | None, now: Callable[[], datetime]) -> None:
+    def __init__(self, rerater: Repricer | None, now: Callable[[], datetime]) -> None:
         self._rerater = rerater
         self._now = now
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         operation = Operation(
             name="reratePrices",
-            topic=Topic.PRICES,
+            topic=Tag.PRICES,
             summary="What late prices change about recorded costs; with `dryRun=false`, change it",
             answers=RerateReport,
             query=(FROM, TO, SERVICE, DRY_RUN),
@@ -58,25 +62,25 @@ class RerateRoutes:
         try:
             report = await self._rerater.preview(wanted)
             applied = (
-                Applied(0, 0, complete=False)
+                RepricingResult(0, 0, complete=False)
                 if dry_run
                 else await self._rerater.apply(wanted, costs_most=COSTS_MOST)
             )
-        except RerateBusyError:
+        except RepricingBusyError:
             raise price_conflict("Prices are being applied already; try again later.") from None
-        except RerateRefusedError as error:
+        except RepricingRefusedError as error:
             raise price_conflict(f"A correction was refused: {error}") from None
         except TRANSIENT_ERRORS as error:
             raise StoreUnavailableError(str(error) or type(error).__name__) from error
         return reply(body(report, applied, dry_run=dry_run))
 
-    def _wanted(self, request: web.Request) -> Wanted:
+    def _wanted(self, request: web.Request) -> RepricingScope:
         since, until = _moment(request, FROM), _moment(request, TO) or self._now()
         if since is None:
             raise invalid_parameter(FROM.name, "is needed: the time from which costs are looked at")
         if since >= until:
             raise invalid_parameter(FROM.name, "must be before `to`")
-        return Wanted(since, until, service_of(request))
+        return RepricingScope(since, until, service_of(request))
 
 
 def _moment(request: web.Request, parameter: Parameter) -> datetime | None:
@@ -90,7 +94,7 @@ def _moment(request: web.Request, parameter: Parameter) -> datetime | None:
         raise no_moment(parameter) from None
 
 
-def body(report: Report, applied: Applied, *, dry_run: bool) -> RerateReport:
+def body(report: RepricingReport, applied: RepricingResult, *, dry_run: bool) -> RerateReport:
     """Return a report as it is answered."""
     change = report.total.difference_nano
     return RerateReport(
@@ -113,7 +117,7 @@ def body(report: Report, applied: Applied, *, dry_run: bool) -> RerateReport:
     )
 
 
-def _sum(one: Sum) -> RerateSum:
+def _sum(one: CostChange) -> RerateSum:
     return RerateSum(
         costs=one.costs,
         cost_before=Usd(one.before_nano),
@@ -122,7 +126,7 @@ def _sum(one: Sum) -> RerateSum:
     )
 
 
-def _group(name: str, one: Sum) -> RerateGroup:
+def _group(name: str, one: CostChange) -> RerateGroup:
     return RerateGroup(
         name=name,
         costs=one.costs,

@@ -12,7 +12,7 @@ from api.http.access import CALLER, Access, Route
 from api.http.parameters import MOMENT, choice, day_of, is_given, one_of
 from api.http.problems import invalid_parameter
 from api.http.replies import tagged_reply
-from api.openapi.operations import Operation, Parameter, Topic
+from api.openapi.operations import Operation, Parameter, Tag
 from api.routes.breakdown import by_service, per_day
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.costs import SpendingReport, spending_report
@@ -50,7 +50,7 @@ SPAN: Final = (PERIOD, START_DATE, END_DATE)
 """What `days_of` reads."""
 
 
-class Days(NamedTuple):
+class DayRange(NamedTuple):
     """UTC days from the first to the last, both included, and what to call them."""
 
     first: date
@@ -74,10 +74,9 @@ class SpendingRoutes:
         self._today = today
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         operation = Operation(
             name="getSpending",
-            topic=Topic.SPENDING,
+            topic=Tag.SPENDING,
             summary="What a user spent in a period",
             answers=Spending,
             tagged=True,
@@ -101,7 +100,7 @@ class SpendingRoutes:
         return tagged_reply(request, spending(user_id, days, report))
 
 
-def days_of(request: web.Request, today: date, asked: Parameter = PERIOD) -> Days:
+def days_of(request: web.Request, today: date, asked: Parameter = PERIOD) -> DayRange:
     """Return the days that `period`, `startDate` and `endDate` name; raises the 400 Problem."""
     period = one_of(request, asked) or asked.usually
     if period == "custom":
@@ -112,20 +111,20 @@ def days_of(request: web.Request, today: date, asked: Parameter = PERIOD) -> Day
     for date_of in (START_DATE, END_DATE):
         if is_given(request, date_of):
             raise invalid_parameter(date_of.name, "goes with period=custom only")
-    return Days(today - timedelta(days=back), today, f"Last {back} days")
+    return DayRange(today - timedelta(days=back), today, f"Last {back} days")
 
 
-def custom_days(request: web.Request) -> Days:
+def custom_days(request: web.Request) -> DayRange:
     """Return the days from `startDate` to `endDate`; raises the 400 Problem."""
     first, last = day_of(request, START_DATE), day_of(request, END_DATE)
     if last < first:
         raise invalid_parameter("endDate", "must not be before `startDate`")
     if (last - first).days >= CUSTOM_DAYS_MOST:
         raise invalid_parameter("endDate", f"must be within {CUSTOM_DAYS_MOST} days of `startDate`")
-    return Days(first, last, f"{first} to {last}")
+    return DayRange(first, last, f"{first} to {last}")
 
 
-def spending(user_id: str, days: Days, report: SpendingReport) -> Spending:
+def spending(user_id: str, days: DayRange, report: SpendingReport) -> Spending:
     """Return the body about a user's spending."""
     costs, profit, calls = report.costs, report.profit, report.calls
     return Spending(

@@ -15,7 +15,7 @@ from aiohttp import web
 from api.http.access import Access, Route
 from api.http.client_address import ClientAddresses
 from api.http.limits import read_body
-from api.http.options import Limits
+from api.http.options import RequestLimits
 from api.http.parameters import one_of
 from api.http.problems import Problem
 from api.http.verification import verification_budget
@@ -63,14 +63,13 @@ class UnsubscribeRoutes:
     They are pages for people and mail programs, so the OpenAPI document leaves them out.
     """
 
-    def __init__(self, readers: ReaderPool, limits: Limits) -> None:
+    def __init__(self, readers: ReaderPool, limits: RequestLimits) -> None:
         self._readers = readers
         self._limits = limits
         self._addresses = ClientAddresses(limits.trusted_proxies)
         self._budget = verification_budget(limits)
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes."""
         return (
             Route("GET", PATH, Access.ANYONE, self.ask),
             Route("POST", PATH, Access.ANYONE, self.turn_off),

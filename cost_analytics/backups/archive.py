@@ -16,14 +16,14 @@ from typing import Final
 import msgspec
 
 from cost_analytics.failures import CommandError
-from ledger.operations.backups import Contents
+from ledger.operations.backups import BackupContents
 
 FORMAT: Final = 1
 _CHUNK_BYTES: Final = 1024 * 1024
 _ENDING: Final = ".dump"
 
 
-class Manifest(msgspec.Struct, frozen=True):
+class BackupManifest(msgspec.Struct, frozen=True):
     """What a backup holds. `digest` is the SHA-256 of the dump, `server_version` such as 160014."""
 
     format: int
@@ -32,7 +32,7 @@ class Manifest(msgspec.Struct, frozen=True):
     dump: str
     dump_bytes: int
     digest: str
-    contents: Contents
+    contents: BackupContents
 
 
 def choose_path(to: str, now: datetime) -> Path:
@@ -73,7 +73,7 @@ def digest_of(path: Path, on_bytes: Callable[[int], None]) -> str:
     return digest.hexdigest()
 
 
-def write_manifest(dump: Path, manifest: Manifest) -> None:
+def write_manifest(dump: Path, manifest: BackupManifest) -> None:
     """Write the manifest of a dump, whole or not at all."""
     unfinished = unfinished_path(manifest_path(dump))
     with unfinished.open("wb") as file:
@@ -83,13 +83,13 @@ def write_manifest(dump: Path, manifest: Manifest) -> None:
     unfinished.rename(manifest_path(dump))
 
 
-def read_manifest(dump: Path) -> Manifest:
+def read_manifest(dump: Path) -> BackupManifest:
     """Return the manifest of a dump; raises CommandError for what is no complete backup."""
     path = manifest_path(dump)
     if not dump.is_file():
         raise CommandError(f"{dump} is not there; name the dump that `backup` wrote.")
     try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        manifest = msgspec.json.decode(path.read_bytes(), type=BackupManifest)
     except OSError as error:
         raise CommandError(
             f"{path} cannot be read ({error.strerror}): without it a backup is not complete."
@@ -101,7 +101,7 @@ def read_manifest(dump: Path) -> Manifest:
     return manifest
 
 
-def check_dump(dump: Path, manifest: Manifest, on_bytes: Callable[[int], None]) -> None:
+def check_dump(dump: Path, manifest: BackupManifest, on_bytes: Callable[[int], None]) -> None:
     """Raise CommandError unless the dump is what its manifest says."""
     size = dump.stat().st_size
     if size != manifest.dump_bytes or digest_of(dump, on_bytes) != manifest.digest:

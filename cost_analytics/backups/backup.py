@@ -26,7 +26,7 @@ _SAVING: Final = "dumping contents of table "
 Report = Callable[[str], None]
 
 
-async def take_backup(url: Secret, dump: Path, report: Report) -> archive.Manifest:
+async def take_backup(url: Secret, dump: Path, report: Report) -> archive.BackupManifest:
     """Write a dump and its manifest; returns the manifest.
 
     The manifest counts what the dump holds, by the same snapshot. Raises CommandError, OSError or a
@@ -59,7 +59,7 @@ async def take_backup(url: Secret, dump: Path, report: Report) -> archive.Manife
             )
         size = unfinished.stat().st_size
         progress = Progress("bytes digested", size)
-        manifest = archive.Manifest(
+        manifest = archive.BackupManifest(
             format=archive.FORMAT,
             program_version=version("cost-analytics"),
             server_version=number,

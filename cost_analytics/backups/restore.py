@@ -31,7 +31,7 @@ Report = Callable[[str], None]
 
 async def restore_backup(
     url: Secret, dump: Path, report: Report, *, replace: bool = False
-) -> tuple[archive.Manifest, int]:
+) -> tuple[archive.BackupManifest, int]:
     """Load a backup into an empty database; returns its manifest and the ledger's new epoch.
 
     With `replace` what the database holds is dropped first. The schema is brought to the newest

@@ -14,7 +14,7 @@ from cost_analytics.failures import CommandError, using_database
 
 if TYPE_CHECKING:
     from cost_analytics.configuration.tree import Settings
-    from ledger.operations.archives import Archived
+    from ledger.operations.archives import ArchivedMonth
 
 DESCRIPTION: Final = """\
 Writes each whole month of recorded events before MONTH to a Parquet file with a manifest, keeps
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _archive(loaded: Settings, before: date, directory: Path) -> list[Archived]:
+def _archive(loaded: Settings, before: date, directory: Path) -> list[ArchivedMonth]:
     """Archive, and word what may go wrong."""
     from cost_analytics.progress import Progress, plain_reporter
     from cost_analytics.running import run as run_loop

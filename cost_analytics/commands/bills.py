@@ -15,7 +15,7 @@ from cost_analytics.files import account, read_text
 
 if TYPE_CHECKING:
     from cost_analytics.configuration.tree import Settings
-    from ledger.operations.bills import Imported
+    from ledger.operations.bills import BillImport
     from ledger.postgres.database import Connection
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ def _import(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _report(done: Imported) -> str:
+def _report(done: BillImport) -> str:
     if done.again:
         return f"Bill {done.bill_id} was withdrawn; it counts again."
     if not done.lines:

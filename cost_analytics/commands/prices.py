@@ -147,13 +147,13 @@ def _import(arguments: argparse.Namespace) -> int:
     from cost_analytics.price_listing import proposals_table
     from cost_analytics.running import run as run_loop
     from ledger.postgres.database import connected
-    from ledger.prices.entry import Entered, PriceConflictError, enter_prices
+    from ledger.prices.entry import EntryResult, PriceConflictError, enter_prices
 
     name = "standard input" if arguments.file == "-" else Path(arguments.file).name
     rows = read_prices(read_text(arguments.file), name)
     set_by = arguments.set_by or account()
 
-    async def write() -> Entered:
+    async def write() -> EntryResult:
         async with connected(loaded.database_url.reveal(), name=_NAME) as db:
             return await enter_prices(db, rows, set_by=set_by, approved=arguments.approve)
 
@@ -232,13 +232,15 @@ def _rerate(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database", "budget")
     from cost_analytics.rerating import rerate
     from cost_analytics.running import run_until_stopped
-    from ledger.repricing.repricer import Rerater
-    from ledger.repricing.rows import Wanted
+    from ledger.repricing.repricer import Repricer
+    from ledger.repricing.rows import RepricingScope
 
-    wanted = Wanted(arguments.since, arguments.until or datetime.now(UTC), arguments.service)
+    wanted = RepricingScope(
+        arguments.since, arguments.until or datetime.now(UTC), arguments.service
+    )
     if wanted.since >= wanted.until:
         raise CommandError("--from must be before --to.", MISUSED)
-    rerater = Rerater(loaded.database_url.reveal(), loaded.budget_basis)
+    rerater = Repricer(loaded.database_url.reveal(), loaded.budget_basis)
     with using_database(loaded.database_url):
         return run_until_stopped(
             lambda stop: rerate(rerater, wanted, stop, dry_run=arguments.dry_run, say=print)

@@ -69,7 +69,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Create the logins and write their addresses."""
     loaded = settings.load("database", login="admin")
     from cost_analytics.running import run as run_loop
-    from ledger.postgres.logins import LoginsError, Plan, create_logins, known_logins, login_url
+    from ledger.postgres.logins import (
+        LoginPlan,
+        LoginsError,
+        create_logins,
+        known_logins,
+        login_url,
+    )
 
     url = loaded.database_url.reveal()
     given = {name: secret.reveal() for name, secret in loaded.passwords.items() if secret}
@@ -93,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
                     for process, password in passwords.items()
                 }
                 write_dev_file(arguments.write, urls)
-            plan = Plan(passwords, arguments.prefix, schema=not arguments.without_schema)
+            plan = LoginPlan(passwords, arguments.prefix, schema=not arguments.without_schema)
             run_loop(create_logins(url, plan, report=print))
     except LoginsError as error:
         raise CommandError(str(error), MISUSED) from None

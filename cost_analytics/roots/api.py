@@ -13,9 +13,9 @@ from api.app import METRICS_APP, Application, build_app
 from api.http.auth import Authenticator, TokenRules
 from api.http.jwks import key_source
 from api.http.keys import KeySource
-from api.http.options import ApiOptions, Limits
+from api.http.options import ApiOptions, RequestLimits
 from api.http.serving import serving
-from api.routes.health import Check
+from api.routes.health import ReadinessCheck
 from cost_analytics import logs
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.tree import ApiSection, Settings, TokenSection
@@ -27,7 +27,7 @@ from ledger.postgres.session import UnknownKeyError, check_signature, powerful_l
 from ledger.postgres.viewer import NoPasswordError
 from ledger.postgres.viewers import patient_reader_pool, reader_pool
 from ledger.recording.workers import stream_is_read
-from ledger.repricing.repricer import Rerater
+from ledger.repricing.repricer import Repricer
 
 _REMEMBERED_NS: Final = 1_000_000_000
 
@@ -49,14 +49,14 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
         channel_types=settings.delivery.channel_types(),
         webhook_allow_private=settings.delivery.webhook_allow_private,
         metrics_apart=settings.api.metrics_port is not None,
-        limits=Limits(**asdict(settings.limits)),
+        limits=RequestLimits(**asdict(settings.limits)),
     )
     url = settings.database_url.reveal()
     await _check_login(url)
     rerate_url = settings.rerate_url.reveal()
     async with reader_pool(url) as readers, patient_reader_pool(url) as patient:
         intake = KafkaIntake(settings.kafka.client())
-        checks = [Check("stream", StreamCheck(settings.database_url).holds)]
+        checks = [ReadinessCheck("stream", StreamCheck(settings.database_url).holds)]
         app = build_app(
             readers,
             authenticator,
@@ -65,7 +65,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
             events=intake,
             checks=checks,
             feed_from=settings.kafka.client().client_options(),
-            rerater=Rerater(rerate_url, settings.budget_basis) if rerate_url else None,
+            rerater=Repricer(rerate_url, settings.budget_basis) if rerate_url else None,
         )
         try:
             async with AsyncExitStack() as stack:
@@ -77,7 +77,9 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
     return 0
 
 
-async def _listen(stack: AsyncExitStack, app: Application, api: ApiSection, limits: Limits) -> None:
+async def _listen(
+    stack: AsyncExitStack, app: Application, api: ApiSection, limits: RequestLimits
+) -> None:
     """Serve on API_PORT, and `/metrics` on METRICS_PORT where it is set; raises CommandError."""
     ports = [("API_PORT", api.port, app, "api_started")]
     if api.metrics_port is not None:

@@ -14,10 +14,10 @@ from cost_analytics.failures import FAILED, MISUSED, CommandError, using_databas
 from cost_analytics.running import serve_until_stopped
 from ledger.postgres.session import warn_of_powerful_login
 from schemas.notices import ChannelType
-from streams.anomalies.watcher import WatchOptions
+from streams.anomalies.watcher import AnomalyWatcherOptions
 from streams.notifications.email import EmailSender, SmtpServer
-from streams.notifications.sender import Sender
-from streams.notifications.service import NoticeOptions, run_notices
+from streams.notifications.sender import ChannelSender
+from streams.notifications.service import NotificationOptions, run_notifications
 from streams.notifications.sms import SmsProvider, SmsSender
 from streams.notifications.webhook import WebhookSender
 from streams.prices.configured import SourcesError, read_sources
@@ -49,7 +49,7 @@ async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
             "webhooks may reach private networks (WEBHOOK_ALLOW_PRIVATE): unsafe in production",
             extra={"action": "notices_unsafe"},
         )
-    options = NoticeOptions(
+    options = NotificationOptions(
         database_url=settings.database_url.reveal(),
         senders=senders_of(delivery),
         kafka=settings.kafka.client(),
@@ -57,7 +57,7 @@ async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
         watch=_watch(settings),
     )
     try:
-        await run_notices(options, stop)
+        await run_notifications(options, stop)
     except ExceptionGroup as group:
         error = _first(group)
         if hasattr(error, "sqlstate"):  # PostgreSQL's, which the command puts into a sentence
@@ -72,10 +72,10 @@ async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
     return 0
 
 
-def _watch(settings: Settings) -> WatchOptions:
+def _watch(settings: Settings) -> AnomalyWatcherOptions:
     """Return how anomalies are looked for."""
     wanted = settings.anomalies
-    return WatchOptions(grace=timedelta(minutes=wanted.grace_minutes), legs=wanted.legs)
+    return AnomalyWatcherOptions(grace=timedelta(minutes=wanted.grace_minutes), legs=wanted.legs)
 
 
 def _daily(settings: Settings) -> DailyPrices | None:
@@ -89,9 +89,9 @@ def _daily(settings: Settings) -> DailyPrices | None:
     return DailyPrices(settings.database_url.reveal(), sources)
 
 
-def senders_of(delivery: DeliverySection) -> dict[ChannelType, Sender]:
+def senders_of(delivery: DeliverySection) -> dict[ChannelType, ChannelSender]:
     """Return a sender for each way that is set up."""
-    senders: dict[ChannelType, Sender] = {
+    senders: dict[ChannelType, ChannelSender] = {
         "webhook": WebhookSender(allow_private=delivery.webhook_allow_private)
     }
     if delivery.smtp_url:

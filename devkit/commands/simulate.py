@@ -17,8 +17,8 @@ from cost_analytics.failures import CommandError
 
 if TYPE_CHECKING:
     from cost_analytics.configuration.tree import KafkaSection
-    from devkit.simulation.planning import Wish
-    from devkit.simulation.timeline import Plan
+    from devkit.simulation.planning import SimulationRequest
+    from devkit.simulation.timeline import SimulationPlan
 
 DESCRIPTION: Final = """\
 Sends the events of simulated calls to cost.call-events.v1: calls begin, users and personas take
@@ -135,11 +135,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _wish(arguments: argparse.Namespace) -> Wish:
-    from devkit.simulation.planning import Wish
+def _wish(arguments: argparse.Namespace) -> SimulationRequest:
+    from devkit.simulation.planning import SimulationRequest
 
     start: datetime | None = arguments.start
-    return Wish(
+    return SimulationRequest(
         users=arguments.users,
         calls=arguments.calls,
         rate=arguments.rate,
@@ -153,7 +153,7 @@ def _wish(arguments: argparse.Namespace) -> Wish:
     )
 
 
-def _announce(wish: Wish, plan: Plan) -> None:
+def _announce(wish: SimulationRequest, plan: SimulationPlan) -> None:
     """Say what is simulated, and what to type to have exactly the same again."""
     start = datetime.fromtimestamp(plan.start_ms / 1_000, UTC)
     text = start.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -167,7 +167,7 @@ def _announce(wish: Wish, plan: Plan) -> None:
     )
 
 
-def _write(file: str, wish: Wish, plan: Plan) -> None:
+def _write(file: str, wish: SimulationRequest, plan: SimulationPlan) -> None:
     from cost_analytics.progress import Progress
     from devkit.simulation.pacing import write_all
     from devkit.simulation.planning import sendings
@@ -188,7 +188,9 @@ def _open(file: str, stack: ExitStack) -> BinaryIO:
         raise CommandError(f"{file} cannot be written: {error.strerror}.") from None
 
 
-async def _send(kafka: KafkaSection, wish: Wish, plan: Plan, stop: asyncio.Event) -> str:
+async def _send(
+    kafka: KafkaSection, wish: SimulationRequest, plan: SimulationPlan, stop: asyncio.Event
+) -> str:
     from cost_analytics.progress import Progress
     from cost_analytics.sending import open_sender
     from devkit.simulation.pacing import send_all

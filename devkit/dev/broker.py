@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from devkit.embedded.entry import Entry
+from devkit.embedded.entry import TcpEntry
 from devkit.embedded.processes import ServerProcess
 from devkit.embedded.tansu import EmbeddedTansu
 
@@ -14,7 +14,7 @@ class DevBroker:
 
     def __init__(self, directory: Path) -> None:
         """`directory` receives its log file."""
-        self.entry = Entry()
+        self.entry = TcpEntry()
         self._directory = directory
         self._brokers: list[EmbeddedTansu] = []
         self._bytes_at_start = 0
@@ -41,7 +41,6 @@ class DevBroker:
 
     @property
     def process(self) -> ServerProcess:
-        """Its process."""
         return self.current.process
 
     @property

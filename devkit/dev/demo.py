@@ -17,13 +17,13 @@ from typing import Final
 from cost_analytics.configuration.tree import Settings
 from devkit.simulation.cast import DEMO_USER
 from ledger.budgets.budgets import Budgets
-from ledger.budgets.limits import Change
+from ledger.budgets.limits import LimitChange
 from ledger.postgres.viewers import Viewer, reader_pool
 from ledger.reports.lists import any_call
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
 from schemas.money import nano_from_usd
 
-_FIRST: Final = Change(
+_FIRST: Final = LimitChange(
     daily_limit=(True, nano_from_usd(75)),
     monthly_limit=(True, nano_from_usd(1_200)),
     call_limit=(True, nano_from_usd(4)),

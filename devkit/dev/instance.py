@@ -22,7 +22,7 @@ from cost_analytics.tokens import mint
 from devkit.dev.broker import DevBroker
 from devkit.dev.environment import checked, database_urls, dev_values, new_passwords
 from devkit.dev.http import get
-from devkit.dev.parts import SIMULATION, Parts
+from devkit.dev.parts import SIMULATION, RunningParts
 from devkit.embedded.foreground import say
 from devkit.embedded.postgres import EmbeddedPostgres
 from devkit.embedded.processes import ServerError
@@ -51,7 +51,7 @@ class Instance:
     def __init__(self, wanted: DevSection, directory: Path) -> None:
         self._wanted = wanted
         self._directory = directory
-        self.parts: Parts | None = None
+        self.parts: RunningParts | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set; raises CommandError, ServerError or PartEndedError."""
@@ -83,7 +83,9 @@ class Instance:
         await _create_logins(settings, postgres.url, passwords)
         is_first = await _prepare(settings, checked(values, "api"))
         write_dev_file(DEV_FILE, values)
-        parts = self.parts = Parts(self._directory / "logs", {"LOG_FORMAT": "text", **values})
+        parts = self.parts = RunningParts(
+            self._directory / "logs", {"LOG_FORMAT": "text", **values}
+        )
         stack.push_async_callback(parts.stop)
         for server in (postgres, broker):
             parts.watch(server.process)
@@ -111,7 +113,7 @@ class Instance:
         return postgres, broker
 
     async def _serve_and_tend(
-        self, parts: Parts, broker: DevBroker, settings: Settings, is_first: bool
+        self, parts: RunningParts, broker: DevBroker, settings: Settings, is_first: bool
     ) -> None:
         """Serve, and keep logs and the database small as long as this runs."""
         await self._serve(parts, settings, is_first)
@@ -119,7 +121,7 @@ class Instance:
             tasks.create_task(_drop_old_months(settings))
             tasks.create_task(self._tend(parts, broker, settings))
 
-    async def _tend(self, parts: Parts, broker: DevBroker, settings: Settings) -> None:
+    async def _tend(self, parts: RunningParts, broker: DevBroker, settings: Settings) -> None:
         growth_max = self._wanted.broker_memory_mb * _MEGABYTE
         while True:
             await asyncio.sleep(_TEND_SECONDS)
@@ -127,7 +129,7 @@ class Instance:
             if broker.growth_bytes > growth_max:
                 await _replace(broker, parts, settings)
 
-    async def _serve(self, parts: Parts, settings: Settings, is_first: bool) -> None:
+    async def _serve(self, parts: RunningParts, settings: Settings, is_first: bool) -> None:
         say("Starting the worker, the notices and the API…")
         await parts.start("worker", "worker")
         await parts.start("notices", "notices")
@@ -151,10 +153,10 @@ async def _create_logins(
     settings: Settings, admin_url: str, passwords: Mapping[Process, str]
 ) -> None:
     """Create the logins of the parts and bring the schema up to date."""
-    from ledger.postgres.logins import Plan, create_logins
+    from ledger.postgres.logins import LoginPlan, create_logins
 
     with using_database(settings.database_url):
-        plan = Plan(passwords)
+        plan = LoginPlan(passwords)
         await create_logins(admin_url, plan, report=lambda step: say(f"Schema: {step}"))
 
 
@@ -179,7 +181,7 @@ async def _drop_old_months(settings: Settings) -> None:
         await asyncio.sleep(_RETENTION_SECONDS)
 
 
-async def _replace(broker: DevBroker, parts: Parts, settings: Settings) -> None:
+async def _replace(broker: DevBroker, parts: RunningParts, settings: Settings) -> None:
     """Replace the broker; what keeps it from that is said, and it is tried again later."""
     from devkit.dev.replacing import replace_broker
     from ledger.postgres.database import TRANSIENT_ERRORS

@@ -28,7 +28,7 @@ class PartEndedError(Exception):
     """A part ended by itself; the message says which, how, and what it said last."""
 
 
-class Parts:
+class RunningParts:
     """The running children, in the order in which they were started."""
 
     def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:

@@ -26,7 +26,7 @@ from typing import Final, NamedTuple
 
 from cost_analytics.configuration.tree import Settings
 from devkit.dev.broker import DevBroker
-from devkit.dev.parts import Parts
+from devkit.dev.parts import RunningParts
 from devkit.embedded.ports import LOOPBACK
 from devkit.embedded.tansu import EmbeddedTansu
 from ledger.operations.totals_topic import publish_totals_again
@@ -53,7 +53,9 @@ class Replacement(NamedTuple):
     pause_ms: int
 
 
-async def replace_broker(broker: DevBroker, parts: Parts, settings: Settings) -> Replacement | None:
+async def replace_broker(
+    broker: DevBroker, parts: RunningParts, settings: Settings
+) -> Replacement | None:
     """Replace the broker and the worker; None, and nothing is done, while too much is uncounted.
 
     Raises KafkaError, ServerError or a database error; the old broker serves on then.
@@ -88,7 +90,7 @@ async def replace_broker(broker: DevBroker, parts: Parts, settings: Settings) ->
     return Replacement(records, pause_ms)
 
 
-async def _replace_worker(broker: DevBroker, parts: Parts) -> None:
+async def _replace_worker(broker: DevBroker, parts: RunningParts) -> None:
     """Start a worker, which waits for the new broker, and then end the old one in order."""
     old = parts.process(WORKER)
     await parts.start(WORKER, WORKER)

@@ -12,7 +12,7 @@ from devkit.embedded.ports import LOOPBACK
 _READ_BYTES = 256 * 1024
 
 
-class Entry:
+class TcpEntry:
     """Passes connections on to one server at a time.
 
     While it is closed, new connections are accepted and wait; nothing of them is lost.

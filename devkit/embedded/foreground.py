@@ -52,4 +52,4 @@ async def _serve(server: EmbeddedServer, announcement: Callable[[], str]) -> int
     async with server:
         say(announcement())
         await server.process.wait()
-        raise ServerError(server.process.obituary())
+        raise ServerError(server.process.exit_report())

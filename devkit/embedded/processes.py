@@ -119,7 +119,7 @@ class ServerProcess:
         deadline = time.monotonic() + timeout_seconds
         while not ready():
             if not self.running:
-                raise ServerError(self.obituary())
+                raise ServerError(self.exit_report())
             if time.monotonic() > deadline:
                 raise ServerError(
                     f"{self.program.name} was not ready after {timeout_seconds} s{self._words()}"
@@ -187,7 +187,7 @@ class ServerProcess:
         except psutil.NoSuchProcess:
             return 0
 
-    def obituary(self) -> str:
+    def exit_report(self) -> str:
         """Say how the program ended and what its last lines were."""
         code = self.returncode
         if code is None:
@@ -244,5 +244,5 @@ async def run_to_end(program: Program, timeout_seconds: int) -> str:
     finally:
         await process.kill()
     if code != 0:
-        raise ServerError(process.obituary())
+        raise ServerError(process.exit_report())
     return "\n".join(process.last_lines())

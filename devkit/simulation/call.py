@@ -6,7 +6,7 @@ from random import Random
 from typing import Any, Final
 
 from devkit.simulation.cast import DEMO_USER, Persona, pick_persona
-from devkit.simulation.wire import Happening, tenths, uuid7
+from devkit.simulation.wire import SimulatedEvent, tenths, uuid7
 
 EVENTS_A_CALL: Final = 46
 """About how many events a call has, and …"""
@@ -41,9 +41,9 @@ class CallScript:
         # One emitter in ten has never been told whose call it listens to.
         self._anonymous_listener = rng.randrange(10) == 0
         self._operations = [rng.choice(names) for names in (_LISTEN, _THINK, _SPEAK, _OUTBOUND)]
-        self._happenings: list[Happening] = []
+        self._happenings: list[SimulatedEvent] = []
 
-    def write(self) -> tuple[list[Happening], int]:
+    def write(self) -> tuple[list[SimulatedEvent], int]:
         """Return the happenings in the order of their times, and until when the call is on (ms)."""
         rng = self._rng
         expected = rng.choice(_EXPECTED_SECONDS)
@@ -62,7 +62,7 @@ class CallScript:
         time_ms = self._start_ms + offset_ms
         event_id = uuid7(time_ms, self._rng)
         self._happenings.append(
-            Happening(time_ms, event_id, source, kind, {"callId": self._call_id, **data})
+            SimulatedEvent(time_ms, event_id, source, kind, {"callId": self._call_id, **data})
         )
 
     def _started(self, expected_seconds: int) -> None:
@@ -218,7 +218,7 @@ class CallScript:
             reason="recorded for the wrong call",
         )
 
-    def _reported(self) -> list[Happening]:
+    def _reported(self) -> list[SimulatedEvent]:
         """Let some reports be late: one of thirty by up to a minute, a late call's by a day."""
         rng, late_ms = self._rng, self._late_ms
         return [

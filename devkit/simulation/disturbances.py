@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from devkit.simulation.malformed import malform
-from devkit.simulation.wire import Sending, encode
+from devkit.simulation.wire import ScheduledRecord, encode
 
 _REPEAT_WITHIN: Final = 200
 """A repeat follows within so many events."""
@@ -27,10 +27,12 @@ PERCENT: Final = 10_000
 """Shares are given in hundredths of a percent of all events: 1 % is 100."""
 
 
-def with_repeats(sendings: Iterable[Sending], share: int, seed: int) -> Iterator[Sending]:
+def with_repeats(
+    sendings: Iterable[ScheduledRecord], share: int, seed: int
+) -> Iterator[ScheduledRecord]:
     """Send `share` of the events again, the same bytes, a little later."""
     rng = Random(f"{seed}:repeats")  # noqa: S311 - reproducible, not secret
-    again: list[tuple[int, Sending]] = []
+    again: list[tuple[int, ScheduledRecord]] = []
     last_us = 0
     for number, sending in enumerate(sendings):
         last_us = sending.at_us
@@ -43,7 +45,9 @@ def with_repeats(sendings: Iterable[Sending], share: int, seed: int) -> Iterator
         yield sending._replace(at_us=last_us)
 
 
-def with_odd_calls(sendings: Iterable[Sending], share: int, seed: int) -> Iterator[Sending]:
+def with_odd_calls(
+    sendings: Iterable[ScheduledRecord], share: int, seed: int
+) -> Iterator[ScheduledRecord]:
     """Let `share` of the calls be odd: half lose what the telephone cost, half pay much for speech.
 
     That changes no identity; whoever sends the same plan twice has to ask for the same share.
@@ -65,7 +69,9 @@ def with_odd_calls(sendings: Iterable[Sending], share: int, seed: int) -> Iterat
         yield sending
 
 
-def with_malformed(sendings: Iterable[Sending], share: int, seed: int) -> Iterator[Sending]:
+def with_malformed(
+    sendings: Iterable[ScheduledRecord], share: int, seed: int
+) -> Iterator[ScheduledRecord]:
     """Add broken events, `share` of the good ones, in every way in turn."""
     rng = Random(f"{seed}:malformed")  # noqa: S311 - reproducible, not secret
     made = owed = 0
@@ -79,10 +85,12 @@ def with_malformed(sendings: Iterable[Sending], share: int, seed: int) -> Iterat
             yield sending._replace(value=value, good=False)
 
 
-def shuffled(sendings: Iterable[Sending], window_us: int, seed: int) -> Iterator[Sending]:
+def shuffled(
+    sendings: Iterable[ScheduledRecord], window_us: int, seed: int
+) -> Iterator[ScheduledRecord]:
     """Mix the order of what is sent within each window; the pace stays as it was."""
     rng = Random(f"{seed}:order")  # noqa: S311 - reproducible, not secret
-    window: list[Sending] = []
+    window: list[ScheduledRecord] = []
     for sending in sendings:
         if window and sending.at_us - window[0].at_us >= window_us:
             yield from _mixed(window, rng)
@@ -91,7 +99,7 @@ def shuffled(sendings: Iterable[Sending], window_us: int, seed: int) -> Iterator
     yield from _mixed(window, rng)
 
 
-def _mixed(window: list[Sending], rng: Random) -> Iterator[Sending]:
+def _mixed(window: list[ScheduledRecord], rng: Random) -> Iterator[ScheduledRecord]:
     moments = [sending.at_us for sending in window]
     rng.shuffle(window)
     for at_us, sending in zip(moments, window, strict=True):

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import BinaryIO, Final
 
 from cost_analytics.progress import Progress
-from cost_analytics.sending import Sender
-from devkit.simulation.wire import Sending
+from cost_analytics.sending import RecordSender
+from devkit.simulation.wire import ScheduledRecord
 from schemas.topics import CALL_EVENTS
 
 _EARLY_US: Final = 2_000
@@ -17,8 +17,8 @@ _EARLY_US: Final = 2_000
 
 
 async def send_all(
-    stream: Iterable[Sending],
-    sender: Sender,
+    stream: Iterable[ScheduledRecord],
+    sender: RecordSender,
     progress: Progress,
     stop: asyncio.Event,
     *,
@@ -42,7 +42,7 @@ async def send_all(
     await sender.flush()
 
 
-def write_all(stream: Iterable[Sending], out: BinaryIO, progress: Progress) -> int:
+def write_all(stream: Iterable[ScheduledRecord], out: BinaryIO, progress: Progress) -> int:
     """Write everything as JSON lines; returns how many there were."""
     number = 0
     for number, sending in enumerate(stream, start=1):

@@ -14,8 +14,8 @@ from typing import Final
 
 from devkit.simulation.call import CallScript
 from devkit.simulation.cast import DEMO_USER, pick_other
-from devkit.simulation.timeline import Plan, Report, reports_of
-from devkit.simulation.wire import Sending
+from devkit.simulation.timeline import ScheduledEvent, SimulationPlan, reports_of
+from devkit.simulation.wire import ScheduledRecord
 
 _DAY_MS: Final = 86_400_000
 _THURSDAY: Final = 3
@@ -28,9 +28,9 @@ _LAST_WEIGHT_LEAST: Final = 10 * 100 * _DAY_MS // 3
 So whoever looks shortly after midnight UTC finds calls of today, too."""
 
 
-def past(plan: Plan) -> Iterator[Sending]:
+def past(plan: SimulationPlan) -> Iterator[ScheduledRecord]:
     """Yield the events of a plan that names its last moment, in the order of their reports."""
-    waiting: list[Report] = []
+    waiting: list[ScheduledEvent] = []
     at_us = plan.start_ms * 1_000
     for start_ms, reports in _calls(plan):
         while waiting and waiting[0].due_ms < start_ms:
@@ -43,11 +43,11 @@ def past(plan: Plan) -> Iterator[Sending]:
         at_us += plan.spacing_us
 
 
-def _sending(report: Report, at_us: int) -> Sending:
-    return Sending(at_us, report.key, report.value)
+def _sending(report: ScheduledEvent, at_us: int) -> ScheduledRecord:
+    return ScheduledRecord(at_us, report.key, report.value)
 
 
-def _calls(plan: Plan) -> Iterator[tuple[int, list[Report]]]:
+def _calls(plan: SimulationPlan) -> Iterator[tuple[int, list[ScheduledEvent]]]:
     """Yield when each call begins, in order, and what is reported of it."""
     picker = Random(f"{plan.seed}:users")  # noqa: S311 - reproducible, not secret
     for number, start_ms in enumerate(_starts(plan)):
@@ -57,7 +57,7 @@ def _calls(plan: Plan) -> Iterator[tuple[int, list[Report]]]:
         yield start_ms, reports_of(happenings)
 
 
-def _starts(plan: Plan) -> Iterator[int]:
+def _starts(plan: SimulationPlan) -> Iterator[int]:
     """Yield when calls begin: one for each equal share of the days' weight, at random within it.
 
     So a day has as many calls as its weight asks for, give or take one, and none is empty by bad
@@ -77,7 +77,7 @@ def _starts(plan: Plan) -> Iterator[int]:
         yield begins_ms + (wanted - passed) * length_ms // weight
 
 
-def _days(plan: Plan, rng: Random) -> Iterator[tuple[int, int, int]]:
+def _days(plan: SimulationPlan, rng: Random) -> Iterator[tuple[int, int, int]]:
     """Yield the beginning and the length of each UTC day of the plan, in ms, and its weight."""
     begins_ms, end_ms = plan.start_ms, plan.latest_ms or plan.start_ms
     while begins_ms <= end_ms:

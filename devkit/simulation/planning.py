@@ -14,8 +14,8 @@ from devkit.simulation.disturbances import (
     with_repeats,
 )
 from devkit.simulation.past import past
-from devkit.simulation.timeline import Plan, timeline
-from devkit.simulation.wire import Sending
+from devkit.simulation.timeline import SimulationPlan, timeline
+from devkit.simulation.wire import ScheduledRecord
 
 _MINUTE_MS: Final = 60_000
 _LONGEST_CALL_MS: Final = 10 * _MINUTE_MS
@@ -26,7 +26,7 @@ AGE_DAYS_MOST: Final = 398
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SimulationRequest:
     """What somebody wants simulated.
 
     `rate` is events a second, 0 as fast as possible; `calls` 0 is without end; shares are in
@@ -46,7 +46,7 @@ class Wish:
     past_days: int = 0
 
 
-def plan_for(wish: Wish, now_ms: int) -> Plan:
+def plan_for(wish: SimulationRequest, now_ms: int) -> SimulationPlan:
     """Return the plan for a wish; it has no event after `now_ms` where it chooses its own start.
 
     Without end it starts now and is sent as it happens. So many calls at a rate are sent faster
@@ -67,10 +67,12 @@ def plan_for(wish: Wish, now_ms: int) -> Plan:
     start_ms = now_ms - earlier_ms if wish.start_ms is None else wish.start_ms
     if wish.calls and not wish.rate:
         latest_ms = start_ms + _DAY_MS - _LONGEST_CALL_MS
-    return Plan(wish.seed, wish.users, wish.calls, start_ms, max(1, spacing_us), latest_ms)
+    return SimulationPlan(
+        wish.seed, wish.users, wish.calls, start_ms, max(1, spacing_us), latest_ms
+    )
 
 
-def _past_plan(wish: Wish, now_ms: int) -> Plan:
+def _past_plan(wish: SimulationRequest, now_ms: int) -> SimulationPlan:
     length_ms = wish.past_days * _DAY_MS
     start_ms = now_ms - length_ms if wish.start_ms is None else wish.start_ms
     if start_ms + length_ms > now_ms:
@@ -82,15 +84,15 @@ def _past_plan(wish: Wish, now_ms: int) -> Plan:
         )
     spacing_us = 1_000_000 // wish.rate if wish.rate else _even_spacing_us(wish, length_ms)
     latest_ms = start_ms + length_ms - _LONGEST_CALL_MS
-    return Plan(wish.seed, wish.users, wish.calls, start_ms, spacing_us, latest_ms)
+    return SimulationPlan(wish.seed, wish.users, wish.calls, start_ms, spacing_us, latest_ms)
 
 
-def _even_spacing_us(wish: Wish, length_ms: int) -> int:
+def _even_spacing_us(wish: SimulationRequest, length_ms: int) -> int:
     """Return how far apart the events of so many calls are where they fill a time."""
     return max(1, (length_ms - _LONGEST_CALL_MS) * 1_000 // (wish.calls * EVENTS_A_CALL))
 
 
-def sendings(wish: Wish, plan: Plan) -> Iterator[Sending]:
+def sendings(wish: SimulationRequest, plan: SimulationPlan) -> Iterator[ScheduledRecord]:
     """Yield everything that is sent for a wish, disturbances included."""
     stream = past(plan) if wish.past_days else timeline(plan)
     if wish.odd_calls:

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 
 from devkit.simulation.call import EVENTS_A_THOUSAND_CALLS_SECOND, CallScript
 from devkit.simulation.cast import DEMO_USER, pick_user
-from devkit.simulation.wire import Happening, Sending, encode, envelope, key_of
+from devkit.simulation.wire import ScheduledRecord, SimulatedEvent, encode, envelope, key_of
 
 _US: Final = 1_000_000
 _DEMO_CALLS: Final = 2
@@ -28,7 +28,7 @@ _DEMO_CALLS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SimulationPlan:
     """What to simulate. `calls` 0 goes on for ever; a call begins at `latest_ms` at the latest."""
 
     seed: int
@@ -45,7 +45,7 @@ class Plan:
         return max(2, -(-1_100 * _US // per_slot))
 
 
-class Report(NamedTuple):
+class ScheduledEvent(NamedTuple):
     """An encoded event that waits for its moment (ms), in the order of waiting."""
 
     due_ms: int
@@ -54,23 +54,23 @@ class Report(NamedTuple):
     value: bytes
 
 
-def reports_of(happenings: Iterable[Happening]) -> list[Report]:
+def reports_of(happenings: Iterable[SimulatedEvent]) -> list[ScheduledEvent]:
     """Return what is reported of the happenings of a call."""
     return [
-        Report(one.time_ms + one.delay_ms, one.id, key_of(one.data), encode(envelope(one)))
+        ScheduledEvent(one.time_ms + one.delay_ms, one.id, key_of(one.data), encode(envelope(one)))
         for one in happenings
     ]
 
 
-def timeline(plan: Plan) -> Iterator[Sending]:
+def timeline(plan: SimulationPlan) -> Iterator[ScheduledRecord]:
     """Yield the events of a plan in the order in which they are sent."""
-    stage = _Stage(plan)
+    stage = _ActiveCalls(plan)
     at_us = plan.start_ms * 1_000
     ahead_us = 0
     while True:
         report = stage.next_at((at_us + ahead_us) // 1_000)
         if report is not None:
-            yield Sending(at_us, report.key, report.value)
+            yield ScheduledRecord(at_us, report.key, report.value)
             at_us += plan.spacing_us
             continue
         due_ms = stage.next_due_ms()
@@ -83,21 +83,21 @@ def timeline(plan: Plan) -> Iterator[Sending]:
             at_us += -(-wait_us // plan.spacing_us) * plan.spacing_us
 
 
-class _Stage:
+class _ActiveCalls:
     """The calls that go on, and what they have still to report."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: SimulationPlan) -> None:
         self._plan = plan
         self._room = plan.concurrency
         # Where few calls go on at once, the others get most of them, unless somebody is watching.
         self._demo_room = min(_DEMO_CALLS, self._room // (8 if plan.calls else 2))
         self._begun = 0
-        self._due: list[Report] = []
+        self._due: list[ScheduledEvent] = []
         self._ends_ms: list[int] = []
         self._demo_ends_ms: list[int] = []
         self._picker = Random(f"{plan.seed}:users")  # noqa: S311 - reproducible, not secret
 
-    def next_at(self, now_ms: int) -> Report | None:
+    def next_at(self, now_ms: int) -> ScheduledEvent | None:
         """Return what is reported at a moment, beginning a call where nothing is due."""
         self._forget_ended(now_ms)
         if self._demo_is_missing() or (not self._is_due(now_ms) and self._has_room()):

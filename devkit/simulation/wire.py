@@ -13,7 +13,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")
 
 
-class Happening(NamedTuple):
+class SimulatedEvent(NamedTuple):
     """One thing that happens in a call: when (UTC, in milliseconds), and what is said of it.
 
     `delay_ms` is how long its emitter takes to send it.
@@ -27,7 +27,7 @@ class Happening(NamedTuple):
     delay_ms: int = 0
 
 
-class Sending(NamedTuple):
+class ScheduledRecord(NamedTuple):
     """One record for the topic; `at_us` is when to send it, in microseconds since 1970."""
 
     at_us: int
@@ -50,7 +50,7 @@ def time_text(time_ms: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def envelope(happening: Happening) -> dict[str, Any]:
+def envelope(happening: SimulatedEvent) -> dict[str, Any]:
     """Return the CloudEvent, in structured mode, as plain values."""
     return {
         "specversion": "1.0",

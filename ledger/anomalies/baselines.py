@@ -20,7 +20,7 @@ _SCORE_MOST: Final = 1_000
 _PERCENT: Final = 100
 
 
-class Usual(NamedTuple):
+class Baseline(NamedTuple):
     """What is usual and how much values differ from it, as `known` values say, in their unit."""
 
     level: int
@@ -55,17 +55,17 @@ def spread(values: Sequence[int], level: int) -> int:
     return max(middle, half_even(upper * denominator, numerator))
 
 
-def usual(values: Sequence[int], least_spread_percent: int) -> Usual:
+def baseline(values: Sequence[int], least_spread_percent: int) -> Baseline:
     """Return what is usual of values, of which there must be one.
 
     Values that hardly differ have a spread of `least_spread_percent` of the level all the same.
     """
     level = median(values)
     least = half_even(level * least_spread_percent, _PERCENT)
-    return Usual(level, max(spread(values, level), least), len(values))
+    return Baseline(level, max(spread(values, level), least), len(values))
 
 
-def precedents(values: Iterable[int], observed: int) -> int:
+def precedent_count(values: Iterable[int], observed: int) -> int:
     """Return how many values came to three quarters of what was observed, or to more."""
     return sum(4 * value >= 3 * observed for value in values)
 

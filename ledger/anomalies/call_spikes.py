@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from ledger.anomalies.baselines import Usual, precedents, usual
+from ledger.anomalies.baselines import Baseline, baseline, precedent_count
 from ledger.calls.privacy import OTHER_USERS_LEAST, blurred
 from schemas.anomalies import ComparedWith
 from schemas.events import CallStatus
@@ -35,7 +35,7 @@ _OWN_PERSONA_LEAST: Final = 8
 _OTHERS_LEAST: Final = 20
 
 
-class JudgedCall(NamedTuple):
+class EndedCall(NamedTuple):
     """A call that has ended; `costs` are nano-dollars by service over all of its days."""
 
     call_id: str
@@ -59,17 +59,17 @@ class PastCall(NamedTuple):
     costs: Mapping[str, int]
 
 
-class History(NamedTuple):
+class CallHistory(NamedTuple):
     """The user's own calls before, and other users' calls with the persona, latest first each."""
 
     own: Sequence[PastCall] = ()
     others: Sequence[PastCall] = ()
 
 
-class Compared(NamedTuple):
+class CallComparison(NamedTuple):
     """What a minute usually costs in nano-dollars, in which calls, and what it cost in each."""
 
-    usual: Usual
+    usual: Baseline
     compared_with: ComparedWith
     rates: Sequence[int]
 
@@ -82,7 +82,7 @@ class CallSpike(NamedTuple):
     expected_nano: int
     minutes: int
     score_hundredths: int
-    compared: Compared
+    compared: CallComparison
 
 
 def minutes_of(duration_ms: int) -> int:
@@ -90,13 +90,13 @@ def minutes_of(duration_ms: int) -> int:
     return max(1, -(-duration_ms // _MINUTE_MS))
 
 
-def may_be_spikes(call: JudgedCall, services: Collection[str]) -> list[str]:
+def may_be_spikes(call: EndedCall, services: Collection[str]) -> list[str]:
     """Return which of these services cost enough in a call to be a spike at all, in order."""
     return [name for name in sorted(services) if call.costs.get(name, 0) >= EXCESS_NANO_LEAST]
 
 
 def call_spikes(
-    call: JudgedCall, services: Collection[str], history: History
+    call: EndedCall, services: Collection[str], history: CallHistory
 ) -> Iterator[CallSpike]:
     """Yield the services, out of those whose cost follows use, that cost unusually much."""
     minutes = minutes_of(call.duration_ms)
@@ -110,12 +110,12 @@ def call_spikes(
         if (
             score >= 100 * SCORE_LEAST
             and observed - expected >= EXCESS_NANO_LEAST
-            and precedents(compared.rates, rate) <= PRECEDENTS_MOST
+            and precedent_count(compared.rates, rate) <= PRECEDENTS_MOST
         ):
             yield CallSpike(service, observed, expected, minutes, score, compared)
 
 
-def compare(call: JudgedCall, service: str, history: History) -> Compared | None:
+def compare(call: EndedCall, service: str, history: CallHistory) -> CallComparison | None:
     """Return what a minute of such a call usually costs at a service; None where nobody knows."""
     with_persona = [one for one in history.own if one.persona_id == call.persona_id]
     choices: tuple[tuple[ComparedWith, Sequence[PastCall], int], ...] = (
@@ -127,7 +127,7 @@ def compare(call: JudgedCall, service: str, history: History) -> Compared | None
         if name == "persona_calls":
             rates = [blurred(rate) for rate in rates]
         if len(rates) >= least:
-            return Compared(usual(rates, SPREAD_PERCENT_LEAST), name, rates)
+            return CallComparison(baseline(rates, SPREAD_PERCENT_LEAST), name, rates)
     return None
 
 

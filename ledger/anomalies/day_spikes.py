@@ -14,7 +14,7 @@ from fractions import Fraction
 from math import isqrt
 from typing import Final, NamedTuple
 
-from ledger.anomalies.baselines import Usual, median, precedents, spread, usual
+from ledger.anomalies.baselines import Baseline, baseline, median, precedent_count, spread
 from schemas.money import NANO_PER_USD
 
 WINDOW_DAYS: Final = 56
@@ -53,11 +53,11 @@ class DaySpike(NamedTuple):
     driver: str
 
 
-class _Against(NamedTuple):
+class _DayComparison(NamedTuple):
     """A day's cost at a service, what is usual of its square root, and the days before it."""
 
     observed: int
-    usual: Usual
+    usual: Baseline
     series: Sequence[int]
 
     @property
@@ -70,7 +70,7 @@ class _Against(NamedTuple):
         is_spike = (
             score >= SCORE_HUNDREDTHS_LEAST
             and observed - self.expected >= EXCESS_NANO_LEAST
-            and precedents(self.series, observed) <= PRECEDENTS_MOST
+            and precedent_count(self.series, observed) <= PRECEDENTS_MOST
         )
         return score if is_spike else None
 
@@ -118,7 +118,7 @@ def day_spikes(
         yield _spike(None, total, score, driver)
 
 
-def _moves(against: _Against, total: _Against) -> bool:
+def _moves(against: _DayComparison, total: _DayComparison) -> bool:
     """Say whether a service's rise is enough beside what the user usually costs in a day."""
     return 100 * (against.observed - against.expected) >= SHARE_PERCENT_LEAST * total.expected
 
@@ -137,7 +137,9 @@ def in_order(
     ]
 
 
-def _by_service(observed: Costs, past: Sequence[Costs], explained: Costs) -> dict[str, _Against]:
+def _by_service(
+    observed: Costs, past: Sequence[Costs], explained: Costs
+) -> dict[str, _DayComparison]:
     known = {
         service: _against(nano - explained.get(service, 0), [one.get(service, 0) for one in past])
         for service, nano in sorted(observed.items())
@@ -145,17 +147,17 @@ def _by_service(observed: Costs, past: Sequence[Costs], explained: Costs) -> dic
     return {service: one for service, one in known.items() if one is not None}
 
 
-def _together(observed: Costs, past: Sequence[Costs], explained: Costs) -> _Against | None:
+def _together(observed: Costs, past: Sequence[Costs], explained: Costs) -> _DayComparison | None:
     return _against(
         sum(observed.values()) - sum(explained.values()), [sum(one.values()) for one in past]
     )
 
 
-def _spike(service: str | None, against: _Against, score: int, driver: str) -> DaySpike:
+def _spike(service: str | None, against: _DayComparison, score: int, driver: str) -> DaySpike:
     return DaySpike(service, against.observed, against.expected, score, against.usual.known, driver)
 
 
-def _rise_of_others(service: str, known: Mapping[str, _Against]) -> Fraction:
+def _rise_of_others(service: str, known: Mapping[str, _DayComparison]) -> Fraction:
     """Return how many times the usual the other services cost, in the middle; at least once."""
     rises = sorted(
         Fraction(one.observed, one.expected)
@@ -165,17 +167,17 @@ def _rise_of_others(service: str, known: Mapping[str, _Against]) -> Fraction:
     return max(Fraction(1), rises[(len(rises) - 1) // 2]) if rises else Fraction(1)
 
 
-def _against(observed: int, series: Sequence[int]) -> _Against | None:
+def _against(observed: int, series: Sequence[int]) -> _DayComparison | None:
     """Return a day beside what is usual; None where there are too few days with any cost."""
     active = [isqrt(nano) for nano in series if nano > 0]
     if 2 * len(active) >= len(series):
-        return _Against(observed, _by_weekday([isqrt(nano) for nano in series]), series)
+        return _DayComparison(observed, _by_weekday([isqrt(nano) for nano in series]), series)
     if len(active) < _ACTIVE_LEAST:
         return None
-    return _Against(observed, usual(active, SPREAD_PERCENT_LEAST), series)
+    return _DayComparison(observed, baseline(active, SPREAD_PERCENT_LEAST), series)
 
 
-def _by_weekday(roots: Sequence[int]) -> Usual:
+def _by_weekday(roots: Sequence[int]) -> Baseline:
     """Return what is usual on the day after these, in square roots of nano-dollars."""
     days = len(roots)
     of_weekday: list[list[int]] = [[] for _ in range(_WEEK)]
@@ -188,4 +190,4 @@ def _by_weekday(roots: Sequence[int]) -> Usual:
     # A median of n values scatters with π/2n of their variance (Laplace), which adds to theirs.
     variance = spread(left, median(left)) ** 2 * (100 * known_from + 157) // (100 * known_from)
     least = level * SPREAD_PERCENT_LEAST // 100
-    return Usual(level, max(isqrt(variance), least), days)
+    return Baseline(level, max(isqrt(variance), least), days)

@@ -13,15 +13,15 @@ from typing import Final, NamedTuple
 
 from ledger.anomalies import day_spikes as day_rule
 from ledger.anomalies import rows as store
-from ledger.anomalies.call_spikes import History, JudgedCall, call_spikes, may_be_spikes
+from ledger.anomalies.call_spikes import CallHistory, EndedCall, call_spikes, may_be_spikes
 from ledger.anomalies.findings import Finding, call_finding, day_finding, leg_finding
 from ledger.anomalies.missing_legs import (
     ServiceLegs,
+    certain_legs,
     is_finished,
-    missing,
+    missing_legs,
+    present_legs,
     service_legs,
-    surely_there,
-    there,
 )
 from ledger.postgres.database import Connection
 from schemas.anomalies import LEGS, Leg
@@ -31,25 +31,25 @@ GRACE: Final = timedelta(minutes=15)
 CALLS_AT_ONCE: Final = 200
 
 
-class Looked(NamedTuple):
+class DetectionResult(NamedTuple):
     """What a look came to: how many new anomalies, and how many were in order after all."""
 
     found: int = 0
     resolved: int = 0
 
-    def plus(self, other: Looked) -> Looked:
+    def plus(self, other: DetectionResult) -> DetectionResult:
         """Return the sum of two looks."""
-        return Looked(self.found + other.found, self.resolved + other.resolved)
+        return DetectionResult(self.found + other.found, self.resolved + other.resolved)
 
 
-class Knowledge(NamedTuple):
+class CatalogueFacts(NamedTuple):
     """What the catalogue says: the legs of services, and services whose cost follows no use."""
 
     legs: ServiceLegs
     other_services: Sequence[str]
 
 
-class Detection:
+class AnomalyDetector:
     """Looks for anomalies in the caller's transactions; `legs` are those a call must have."""
 
     def __init__(self, grace: timedelta = GRACE, legs: Sequence[Leg] = LEGS) -> None:
@@ -58,9 +58,9 @@ class Detection:
 
     async def look_at_calls(
         self, connection: Connection, call_ids: Sequence[str], now: datetime
-    ) -> Looked:
+    ) -> DetectionResult:
         """Judge calls as they are now, those that go on left out."""
-        looked = Looked()
+        looked = DetectionResult()
         known = await _knowledge(connection)
         for begin in range(0, len(call_ids), CALLS_AT_ONCE):
             some = call_ids[begin : begin + CALLS_AT_ONCE]
@@ -68,9 +68,9 @@ class Detection:
         return looked
 
     async def _some_calls(
-        self, connection: Connection, known: Knowledge, call_ids: Sequence[str], now: datetime
-    ) -> Looked:
-        calls = await store.read_judged(connection, call_ids)
+        self, connection: Connection, known: CatalogueFacts, call_ids: Sequence[str], now: datetime
+    ) -> DetectionResult:
+        calls = await store.read_ended_calls(connection, call_ids)
         stands = await store.read_open(connection, call_ids)
         missed = {one.call_id for one in stands if one.kind == "missing_leg"}
         missing_legs = await self._missing(connection, known, calls, missed, now)
@@ -79,7 +79,7 @@ class Detection:
         histories = await store.read_histories(connection, compared)
         findings = [one for call in costly for one in _spikes(call, known, histories, now)]
         for call in calls:
-            history = histories.get(call.call_id, History())
+            history = histories.get(call.call_id, CallHistory())
             legs = missing_legs.get(call.call_id, ())
             findings += [leg_finding(call, leg, known.legs, history, now) for leg in legs]
         found_ids = {one.anomaly.anomaly_id for one in findings}
@@ -89,8 +89,8 @@ class Detection:
     async def _missing(
         self,
         connection: Connection,
-        known: Knowledge,
-        calls: Sequence[JudgedCall],
+        known: CatalogueFacts,
+        calls: Sequence[EndedCall],
         missed: set[str],
         now: datetime,
     ) -> dict[str, list[Leg]]:
@@ -100,29 +100,31 @@ class Detection:
             for call in calls
             if is_finished(call)
             and (call.call_id in missed or call.updated_at <= now - self.grace)
-            and missing(self._legs, surely_there(call, known.legs))
+            and missing_legs(self._legs, certain_legs(call, known.legs))
         ]
         recorded = await store.read_recorded(connection, [call.call_id for call in suspects])
         return {
-            call.call_id: missing(self._legs, there(recorded.get(call.call_id, ()), known.legs))
+            call.call_id: missing_legs(
+                self._legs, present_legs(recorded.get(call.call_id, ()), known.legs)
+            )
             for call in suspects
         }
 
     async def look_at_day(
         self, connection: Connection, user_ids: Sequence[str], day: date, now: datetime
-    ) -> Looked:
+    ) -> DetectionResult:
         """Judge a UTC day of users, whether it is over or not."""
         known = await _knowledge(connection)
         others, least = known.other_services, day_rule.EXCESS_NANO_LEAST
         begun = await store.costly_days(connection, user_ids, day, others, least)
         if not begun:
-            return Looked()
+            return DetectionResult()
         users = sorted(begun)
         since = day - timedelta(days=day_rule.WINDOW_DAYS)
         costs: dict[tuple[str, date], dict[str, int]] = {}
         for one in await store.read_day_costs(connection, users, since, day, others):
             costs.setdefault((one.user_id, one.day), {})[one.service] = one.nano
-        before = await store.read_found_on(connection, users, day)
+        before = await store.read_day_anomalies(connection, users, day)
         findings: list[Finding] = []
         over: list[str] = []
         for user_id in users:
@@ -144,20 +146,20 @@ class Detection:
         return await _write(connection, findings, over, now)
 
 
-def _may_be_spike(call: JudgedCall, known: Knowledge) -> bool:
+def _may_be_spike(call: EndedCall, known: CatalogueFacts) -> bool:
     used = call.costs.keys() - set(known.other_services)
     return call.status != "active" and bool(may_be_spikes(call, used))
 
 
 def _spikes(
-    call: JudgedCall, known: Knowledge, histories: Mapping[str, History], now: datetime
+    call: EndedCall, known: CatalogueFacts, histories: Mapping[str, CallHistory], now: datetime
 ) -> list[Finding]:
     used = call.costs.keys() - set(known.other_services)
     spikes = call_spikes(call, used, histories[call.call_id])
     return [call_finding(call, spike, now) for spike in spikes]
 
 
-def _explained(found: Sequence[store.FoundOnDay]) -> dict[str, int]:
+def _explained(found: Sequence[store.StoredDayAnomaly]) -> dict[str, int]:
     """Return what spikes of calls cost beyond their usual, by service."""
     nano: dict[str, int] = {}
     for one in found:
@@ -166,11 +168,11 @@ def _explained(found: Sequence[store.FoundOnDay]) -> dict[str, int]:
     return nano
 
 
-async def _knowledge(connection: Connection) -> Knowledge:
+async def _knowledge(connection: Connection) -> CatalogueFacts:
     operations = await store.read_operations(connection)
     others = {one.service for one in operations if one.service_class != "api"}
     used = [one for one in operations if one.service_class == "api"]
-    return Knowledge(
+    return CatalogueFacts(
         service_legs((one.service, one.operation) for one in used),
         sorted(others - {one.service for one in used}),
     )
@@ -178,7 +180,7 @@ async def _knowledge(connection: Connection) -> Knowledge:
 
 async def _write(
     connection: Connection, findings: Sequence[Finding], over: Sequence[str], now: datetime
-) -> Looked:
+) -> DetectionResult:
     new = await store.write_findings(connection, findings)
-    await store.resolve(connection, over, now)
-    return Looked(len(new), len(over))
+    await store.resolve_anomalies(connection, over, now)
+    return DetectionResult(len(new), len(over))

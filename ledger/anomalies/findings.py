@@ -11,9 +11,9 @@ from uuid import UUID
 
 from ledger.anomalies.baselines import median, score_decimal
 from ledger.anomalies.call_spikes import (
+    CallHistory,
     CallSpike,
-    History,
-    JudgedCall,
+    EndedCall,
     PastCall,
     minutes_of,
 )
@@ -77,7 +77,7 @@ class Finding(NamedTuple):
     anomaly: Anomaly
 
 
-def call_finding(call: JudgedCall, spike: CallSpike, now: datetime) -> Finding:
+def call_finding(call: EndedCall, spike: CallSpike, now: datetime) -> Finding:
     """Return the anomaly about a service that cost unusually much in a call."""
     compared = spike.compared
     rate, usual = spike.observed_nano // spike.minutes, compared.usual
@@ -142,7 +142,7 @@ def day_finding(user_id: str, day: date, spike: DaySpike, now: datetime) -> Find
 
 
 def leg_finding(
-    call: JudgedCall, leg: Leg, legs: ServiceLegs, history: History, now: datetime
+    call: EndedCall, leg: Leg, legs: ServiceLegs, history: CallHistory, now: datetime
 ) -> Finding:
     """Return the anomaly about a leg without a cost, with what is usual, if that is known."""
     minutes = minutes_of(call.duration_ms)
@@ -176,7 +176,7 @@ def leg_finding(
 
 
 def _usual_leg(
-    leg: Leg, legs: ServiceLegs, history: History
+    leg: Leg, legs: ServiceLegs, history: CallHistory
 ) -> tuple[ComparedWith | None, list[int]]:
     """Return what a minute of a leg cost in the user's own calls, else in those of others."""
     own = _leg_rates(leg, legs, history.own)

@@ -20,7 +20,7 @@ class AnomalyFilter(NamedTuple):
     last_day: date | None = None
 
 
-class ListedRow(NamedTuple):
+class AnomalyRow(NamedTuple):
     """An anomaly: its place, its JSON, and when it was found to be in order after all."""
 
     seq: int
@@ -31,7 +31,7 @@ class ListedRow(NamedTuple):
 class AnomalyPage(NamedTuple):
     """Anomalies, latest first, and where the next page begins, None after the last."""
 
-    rows: list[ListedRow]
+    rows: list[AnomalyRow]
     before: int | None
 
 
@@ -58,5 +58,5 @@ async def list_anomalies(
         most=most + 1,
     )
     rows = await readers.read(viewer, *page_of)
-    page = [ListedRow(*row) for row in rows[:most]]
+    page = [AnomalyRow(*row) for row in rows[:most]]
     return AnomalyPage(page, page[-1].seq if len(rows) > most else None)

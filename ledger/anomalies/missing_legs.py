@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from ledger.anomalies.call_spikes import TALK_MS_LEAST, JudgedCall
+from ledger.anomalies.call_spikes import TALK_MS_LEAST, EndedCall
 from schemas.anomalies import LEGS, Leg
 
 _OF_OPERATION: Final[Mapping[str, Leg]] = {
@@ -35,7 +35,7 @@ def service_legs(operations: Iterable[tuple[str, str]]) -> ServiceLegs:
     return {service: frozenset(some) for service, some in legs.items()}
 
 
-def is_finished(call: JudgedCall) -> bool:
+def is_finished(call: EndedCall) -> bool:
     """Say whether a call that nothing more is heard of should have all of its legs.
 
     It ended in order, or was ended, after a talk; or nobody said that it ended, and it was charged.
@@ -46,13 +46,13 @@ def is_finished(call: JudgedCall) -> bool:
     return call.status != "failed" and call.duration_ms >= TALK_MS_LEAST
 
 
-def surely_there(call: JudgedCall, legs: ServiceLegs) -> frozenset[Leg]:
+def certain_legs(call: EndedCall, legs: ServiceLegs) -> frozenset[Leg]:
     """Return the legs that a call's services show by themselves: those that stand for only one."""
     shown = (legs.get(service, frozenset()) for service, nano in call.costs.items() if nano)
     return frozenset(leg for some in shown if len(some) == 1 for leg in some)
 
 
-def there(operations: Collection[tuple[str, str]], legs: ServiceLegs) -> frozenset[Leg]:
+def present_legs(operations: Collection[tuple[str, str]], legs: ServiceLegs) -> frozenset[Leg]:
     """Return the legs that recorded operations, pairs of service and operation, show.
 
     An operation with a name of its own stands for what its service stands for, if that is one leg.
@@ -67,6 +67,6 @@ def there(operations: Collection[tuple[str, str]], legs: ServiceLegs) -> frozens
     return frozenset(found)
 
 
-def missing(wanted: Collection[Leg], found: Collection[Leg]) -> list[Leg]:
+def missing_legs(wanted: Collection[Leg], found: Collection[Leg]) -> list[Leg]:
     """Return the legs that are wanted and not found, in the order of a call."""
     return [leg for leg in LEGS if leg in wanted and leg not in found]

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from ledger.anomalies.call_spikes import OTHERS_MOST, OWN_MOST, History, JudgedCall, PastCall
+from ledger.anomalies.call_spikes import OTHERS_MOST, OWN_MOST, CallHistory, EndedCall, PastCall
 from ledger.anomalies.findings import Finding, anomaly_event
 from ledger.budgets.alert_rows import ANOMALY
 from ledger.postgres.arrays import any_array, text_array
@@ -26,7 +26,7 @@ STATEMENT_TIMEOUT_MS: Final = 60_000
 ACQUIRE_TIMEOUT_SECONDS: Final = 10
 
 
-class Operation(NamedTuple):
+class CatalogueOperation(NamedTuple):
     """An operation that the catalogue has of a service, and the service's class."""
 
     service: str
@@ -34,7 +34,7 @@ class Operation(NamedTuple):
     operation: str
 
 
-class Found(NamedTuple):
+class StoredAnomaly(NamedTuple):
     """An anomaly that stands, about a call."""
 
     anomaly_id: str
@@ -43,7 +43,7 @@ class Found(NamedTuple):
     part: str
 
 
-class FoundOnDay(NamedTuple):
+class StoredDayAnomaly(NamedTuple):
     """An anomaly of a user's day: `excess_nano` is what it cost beyond the usual."""
 
     user_id: str
@@ -54,7 +54,7 @@ class FoundOnDay(NamedTuple):
     excess_nano: int
 
 
-class DayCost(NamedTuple):
+class ServiceDayCost(NamedTuple):
     """What a service cost a user on a UTC day."""
 
     user_id: str
@@ -94,18 +94,20 @@ async def anomaly_store(url: str) -> AsyncIterator[AnomalyStore]:
         await pool.close()
 
 
-async def read_operations(connection: Connection) -> list[Operation]:
+async def read_operations(connection: Connection) -> list[CatalogueOperation]:
     """Return the operations of all services that the catalogue knows."""
-    return [Operation(*row) for row in await connection.fetch(_SQL["operations"])]
+    return [CatalogueOperation(*row) for row in await connection.fetch(_SQL["operations"])]
 
 
-async def read_judged(connection: Connection, call_ids: Sequence[str]) -> list[JudgedCall]:
+async def read_ended_calls(connection: Connection, call_ids: Sequence[str]) -> list[EndedCall]:
     """Return calls as they are now, those without a known user left out."""
     rows = await connection.fetch(*_SQL.bind("calls", call_ids=text_array(call_ids)))
-    return [JudgedCall(**(dict(row) | {"costs": _costs(row)})) for row in rows]
+    return [EndedCall(**(dict(row) | {"costs": _costs(row)})) for row in rows]
 
 
-async def read_histories(connection: Connection, calls: Sequence[JudgedCall]) -> dict[str, History]:
+async def read_histories(
+    connection: Connection, calls: Sequence[EndedCall]
+) -> dict[str, CallHistory]:
     """Return what calls are compared with, by their ids."""
     if not calls:
         return {}
@@ -125,7 +127,7 @@ async def read_histories(connection: Connection, calls: Sequence[JudgedCall]) ->
     )
     own_past, others_past = await _past(connection, own), await _past(connection, others)
     return {
-        call.call_id: History(own_past.get(place, ()), others_past.get(place, ()))
+        call.call_id: CallHistory(own_past.get(place, ()), others_past.get(place, ()))
         for place, call in enumerate(calls, start=1)
     }
 
@@ -160,10 +162,10 @@ async def read_recorded(
     return found
 
 
-async def read_open(connection: Connection, call_ids: Sequence[str]) -> list[Found]:
+async def read_open(connection: Connection, call_ids: Sequence[str]) -> list[StoredAnomaly]:
     """Return what was found about calls and stands."""
     rows = await connection.fetch(*_SQL.bind("open_of_calls", call_ids=text_array(call_ids)))
-    return [Found(*row) for row in rows]
+    return [StoredAnomaly(*row) for row in rows]
 
 
 async def write_findings(connection: Connection, findings: Sequence[Finding]) -> set[str]:
@@ -203,7 +205,9 @@ def _columns(findings: Sequence[Finding]) -> dict[str, list[object]]:
     }
 
 
-async def resolve(connection: Connection, anomaly_ids: Sequence[str], now: datetime) -> None:
+async def resolve_anomalies(
+    connection: Connection, anomaly_ids: Sequence[str], now: datetime
+) -> None:
     """Note that anomalies are in order after all."""
     if anomaly_ids:
         await connection.execute(
@@ -237,7 +241,7 @@ async def read_day_costs(
     first: date,
     last: date,
     other_services: Sequence[str],
-) -> list[DayCost]:
+) -> list[ServiceDayCost]:
     """Return what services cost users on days, both included."""
     rows = await connection.fetch(
         *_SQL.bind(
@@ -248,14 +252,16 @@ async def read_day_costs(
             other_services=text_array(other_services),
         )
     )
-    return [DayCost(row["user_id"], row["day"], row["service"], int(row["nano"])) for row in rows]
+    return [
+        ServiceDayCost(row["user_id"], row["day"], row["service"], int(row["nano"])) for row in rows
+    ]
 
 
-async def read_found_on(
+async def read_day_anomalies(
     connection: Connection, user_ids: Sequence[str], day: date
-) -> list[FoundOnDay]:
+) -> list[StoredDayAnomaly]:
     """Return what was found about users' day."""
     rows = await connection.fetch(
         *_SQL.bind("found_on_day", user_ids=text_array(user_ids), day=day)
     )
-    return [FoundOnDay(*row) for row in rows]
+    return [StoredDayAnomaly(*row) for row in rows]

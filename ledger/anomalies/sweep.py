@@ -14,8 +14,8 @@ from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from ledger.anomalies import sweep_rows as store
-from ledger.anomalies.detection import CALLS_AT_ONCE, Detection, Looked
-from ledger.anomalies.sweep_rows import Sweep
+from ledger.anomalies.detection import CALLS_AT_ONCE, AnomalyDetector, DetectionResult
+from ledger.anomalies.sweep_rows import SweepPosition
 from ledger.postgres.database import Connection
 from ledger.recording.pending_checks import PendingCheck, read_due, remove_checks
 
@@ -29,34 +29,34 @@ RESOLVED_WITHIN: Final = timedelta(days=35)
 CHANGED_MOST: Final = 1_000
 
 
-class Step(NamedTuple):
+class SweepStep(NamedTuple):
     """What a step came to; `more` says that the round goes on."""
 
-    looked: Looked
+    looked: DetectionResult
     more: bool
 
 
-class Sweeping:
+class AnomalySweep:
     """Makes the steps of rounds, each in a transaction of the caller; any process may make any."""
 
-    def __init__(self, detection: Detection, every: timedelta = ROUND_EVERY) -> None:
+    def __init__(self, detection: AnomalyDetector, every: timedelta = ROUND_EVERY) -> None:
         self._detection = detection
         self._every = every
 
-    async def step(self, connection: Connection, now: datetime) -> Step:
+    async def step(self, connection: Connection, now: datetime) -> SweepStep:
         """Judge the next few users; nothing where it is another's turn or a round is not due."""
-        sweep = await store.take_turn(connection)
+        sweep = await store.lock_sweep(connection)
         if sweep is None:
-            return Step(Looked(), more=False)
+            return SweepStep(DetectionResult(), more=False)
         checks = await read_due(connection, now - self._detection.grace, CALLS_AT_ONCE)
         looked = await self._make_checks(connection, checks, now)
         step = await self._round_step(connection, sweep, now)
         more = step.more or len(checks) == CALLS_AT_ONCE
-        return Step(looked.plus(step.looked), more)
+        return SweepStep(looked.plus(step.looked), more)
 
     async def _make_checks(
         self, connection: Connection, checks: list[PendingCheck], now: datetime
-    ) -> Looked:
+    ) -> DetectionResult:
         """Make stored checks and remove them: calls first, because their spikes explain days."""
         call_ids = [check.key.subject for check in checks if check.key.kind == "call"]
         looked = await self._detection.look_at_calls(connection, call_ids, now)
@@ -72,24 +72,28 @@ class Sweeping:
         await remove_checks(connection, checks)
         return looked
 
-    async def _round_step(self, connection: Connection, sweep: Sweep, now: datetime) -> Step:
+    async def _round_step(
+        self, connection: Connection, sweep: SweepPosition, now: datetime
+    ) -> SweepStep:
         """Judge the next users of the round, if one is under way or due."""
         begins = sweep.round_to is None
         if begins:
             round_to = now - self._detection.grace
             if round_to < sweep.swept_to + self._every:
-                return Step(Looked(), more=False)
+                return SweepStep(DetectionResult(), more=False)
             is_deep = sweep.closed_on < now.date()
             sweep = sweep._replace(round_to=round_to, is_deep=is_deep, user_id="")
-        looked = await self._changed(connection, sweep, now) if begins else Looked()
+        looked = await self._changed(connection, sweep, now) if begins else DetectionResult()
         users = await store.next_users(
             connection, sweep.user_id, _begun_since(sweep).date(), USERS_AT_ONCE
         )
         looked = looked.plus(await self._users(connection, sweep, users, now))
-        await store.note_sweep(connection, _after(sweep, users, now))
-        return Step(looked, more=len(users) == USERS_AT_ONCE)
+        await store.store_sweep_position(connection, _after(sweep, users, now))
+        return SweepStep(looked, more=len(users) == USERS_AT_ONCE)
 
-    async def _changed(self, connection: Connection, sweep: Sweep, now: datetime) -> Looked:
+    async def _changed(
+        self, connection: Connection, sweep: SweepPosition, now: datetime
+    ) -> DetectionResult:
         """Judge again what was found about calls that changed since, however old they are."""
         call_ids = await store.changed_since_found(
             connection, now - RESOLVED_WITHIN, sweep.swept_to, CHANGED_MOST
@@ -97,14 +101,14 @@ class Sweeping:
         return await self._detection.look_at_calls(connection, call_ids, now)
 
     async def _users(
-        self, connection: Connection, sweep: Sweep, users: list[str], now: datetime
-    ) -> Looked:
+        self, connection: Connection, sweep: SweepPosition, users: list[str], now: datetime
+    ) -> DetectionResult:
         if not users:
-            return Looked()
+            return DetectionResult()
         since = sweep.deep_to if sweep.is_deep else sweep.swept_to
         until = sweep.round_to or now
         call_ids = await store.changed_calls(connection, users, _begun_since(sweep), since, until)
-        looked = Looked()
+        looked = DetectionResult()
         for begin in range(0, len(call_ids), CALLS_AT_ONCE):
             some = call_ids[begin : begin + CALLS_AT_ONCE]
             looked = looked.plus(await self._detection.look_at_calls(connection, some, now))
@@ -114,14 +118,14 @@ class Sweeping:
         return looked
 
 
-def _begun_since(sweep: Sweep) -> datetime:
+def _begun_since(sweep: SweepPosition) -> datetime:
     """Return when calls began at the earliest that the round looks at."""
     if sweep.is_deep:
         return sweep.deep_to - LOOK_BACK_DEEP
     return sweep.swept_to - LOOK_BACK
 
 
-def _after(sweep: Sweep, users: list[str], now: datetime) -> Sweep:
+def _after(sweep: SweepPosition, users: list[str], now: datetime) -> SweepPosition:
     """Return where the sweep stands after these users."""
     if len(users) == USERS_AT_ONCE or sweep.round_to is None:
         return sweep._replace(user_id=users[-1])

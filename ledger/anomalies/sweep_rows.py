@@ -13,7 +13,7 @@ from ledger.postgres.statements import statements
 _SQL: Final = statements("anomalies/anomalies")
 
 
-class Sweep(NamedTuple):
+class SweepPosition(NamedTuple):
     """Where the sweep stands; `round_to` is where the present round will have come to, if any."""
 
     swept_to: datetime
@@ -24,16 +24,16 @@ class Sweep(NamedTuple):
     user_id: str
 
 
-async def take_turn(connection: Connection) -> Sweep | None:
+async def lock_sweep(connection: Connection) -> SweepPosition | None:
     """Return where the sweep stands, None where another process has its turn.
 
     The turn lasts to the end of the caller's transaction.
     """
     row = await connection.fetchrow(_SQL["take_turn"])
-    return None if row is None else Sweep(*row)
+    return None if row is None else SweepPosition(*row)
 
 
-async def note_sweep(connection: Connection, sweep: Sweep) -> None:
+async def store_sweep_position(connection: Connection, sweep: SweepPosition) -> None:
     """Note where the sweep stands."""
     await connection.execute(*_SQL.bind("note_sweep", **sweep._asdict()))
 

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from ledger.budgets.crossings import Row
 from ledger.budgets.limits import FULL
-from ledger.budgets.thresholds import Stand
-from ledger.calls.rating import Rated
+from ledger.budgets.thresholds import BudgetPosition
+from ledger.calls.rating import RatedCost
 from schemas.alerts import (
     ALERT_TYPE,
     CUTOFF_TYPE,
@@ -29,19 +29,19 @@ from schemas.money import Usd, ratio_decimal, usd_text
 DRIVERS_MOST: Final = 3
 
 
-class Background(NamedTuple):
+class AlertContext(NamedTuple):
     """What explains an alert: nano-dollars by service, and the user's spend of the last hour."""
 
     costs: dict[str, int]
     last_hour_nano: int
 
 
-def alert_id(stand: Stand, percent: Decimal) -> UUID:
+def alert_id(stand: BudgetPosition, percent: Decimal) -> UUID:
     """Return the id of an alert: the same for the same key, whoever decides it, how often ever."""
     return _id("alert", stand.user_id, stand.limit.type, stand.period, percent, stand.limit.version)
 
 
-def command_id(stand: Stand) -> UUID:
+def command_id(stand: BudgetPosition) -> UUID:
     """Return the id of the request to end a call."""
     return _id("cutoff", stand.period, stand.limit.version)
 
@@ -52,10 +52,10 @@ def _id(*parts: object) -> UUID:
 
 
 def alert(
-    stand: Stand,
+    stand: BudgetPosition,
     percent: Decimal,
     crossed_by: Row | None,
-    background: Background,
+    background: AlertContext,
     basis: SpendBasis,
     now: datetime,
 ) -> BudgetAlert:
@@ -85,7 +85,7 @@ def alert(
     )
 
 
-def cutoff(stand: Stand, full: BudgetAlert) -> CutoffRequest:
+def cutoff(stand: BudgetPosition, full: BudgetAlert) -> CutoffRequest:
     """Return the request to end the call whose cost `full`, its alert at 100 %, is about."""
     return CutoffRequest(
         command_id=str(command_id(stand)),
@@ -126,7 +126,7 @@ def cutoff_event(data: CutoffRequest) -> CloudEvent:
     )
 
 
-def _message(stand: Stand, percent: Decimal) -> str:
+def _message(stand: BudgetPosition, percent: Decimal) -> str:
     limit, spend = usd_text(stand.limit.nano), usd_text(stand.after_nano)
     share = "" if percent == FULL else f"{exact_text(percent)} % of "
     if stand.call is not None:
@@ -142,7 +142,7 @@ def _message(stand: Stand, percent: Decimal) -> str:
 def _crossing(row: Row | None) -> Crossing | None:
     if row is None:
         return None
-    if isinstance(row, Rated):
+    if isinstance(row, RatedCost):
         event = row.event()
         return Crossing(source=event.source, id=event.id, service=row.service)
     return Crossing(source=row.source, id=row.event_id, service=row.service)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
-from ledger.budgets.alert_messages import Background, alert_event, cutoff_event
+from ledger.budgets.alert_messages import AlertContext, alert_event, cutoff_event
 from ledger.budgets.limits import Limits
 from ledger.postgres.arrays import any_array, int_array, text_array
 from ledger.postgres.database import Connection, Record, affected
@@ -24,7 +24,7 @@ CALL_COMMAND: Final = "call-command"
 ANOMALY: Final = "cost-anomaly"
 
 
-class Span(NamedTuple):
+class SpendWindow(NamedTuple):
     """A user's time from `start` to before `end`."""
 
     user_id: str
@@ -32,7 +32,7 @@ class Span(NamedTuple):
     end: datetime
 
 
-class Message(NamedTuple):
+class OutboxMessage(NamedTuple):
     """A message of the outbox; `kind` says which topic, `created_at` when it was decided."""
 
     seq: int
@@ -84,7 +84,9 @@ def limits_of(row: Record) -> Limits:
     )
 
 
-async def read_spend(connection: Connection, spans: Sequence[Span], basis: SpendBasis) -> list[int]:
+async def read_spend(
+    connection: Connection, spans: Sequence[SpendWindow], basis: SpendBasis
+) -> list[int]:
     """Return what was spent in each span, in nano-dollars."""
     if not spans:
         return []
@@ -100,11 +102,11 @@ async def read_spend(connection: Connection, spans: Sequence[Span], basis: Spend
     return [int(row["nano"]) for row in rows]
 
 
-async def read_backgrounds(
-    connection: Connection, spans: Sequence[Span], since: datetime, basis: SpendBasis
-) -> list[Background]:
+async def read_alert_contexts(
+    connection: Connection, spans: Sequence[SpendWindow], since: datetime, basis: SpendBasis
+) -> list[AlertContext]:
     """Return what each service cost on the UTC days of each span, and what was spent `since`."""
-    found: list[Background] = [Background({}, 0) for _ in spans]
+    found: list[AlertContext] = [AlertContext({}, 0) for _ in spans]
     backgrounds = _SQL.bind(
         "backgrounds",
         user_ids=any_array(span.user_id for span in spans),
@@ -117,13 +119,13 @@ async def read_backgrounds(
     for row in rows:
         place = row["place"] - 1
         if row["service"] is None:
-            found[place] = Background(found[place].costs, int(row["nano"]))
+            found[place] = AlertContext(found[place].costs, int(row["nano"]))
         else:
             found[place].costs[row["service"]] = int(row["nano"])
     return found
 
 
-def _last_day(span: Span) -> date:
+def _last_day(span: SpendWindow) -> date:
     return (span.end - timedelta(microseconds=1)).date()
 
 
@@ -170,7 +172,7 @@ async def request_cutoff(connection: Connection, request: CutoffRequest) -> bool
 
 
 @asynccontextmanager
-async def publishing_turn(connection: Connection) -> AsyncIterator[None]:
+async def publishing_lock(connection: Connection) -> AsyncIterator[None]:
     """Publish in turn: for the length of the block, and one transaction, nobody else does.
 
     A connection on which the block fails has to be closed.
@@ -180,13 +182,13 @@ async def publishing_turn(connection: Connection) -> AsyncIterator[None]:
     await connection.execute(_SQL["end_turn"])
 
 
-async def take_messages(connection: Connection, most: int) -> list[Message]:
+async def take_messages(connection: Connection, most: int) -> list[OutboxMessage]:
     """Return the oldest messages to publish."""
     rows = await connection.fetch(*_SQL.bind("take", most=most))
-    return [Message(*row) for row in rows]
+    return [OutboxMessage(*row) for row in rows]
 
 
-async def drop_messages(connection: Connection, messages: Sequence[Message]) -> None:
+async def drop_messages(connection: Connection, messages: Sequence[OutboxMessage]) -> None:
     """Drop messages that are known to be in Kafka."""
     await connection.execute(
         *_SQL.bind("sent", seqs=int_array(message.seq for message in messages))

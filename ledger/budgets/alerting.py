@@ -14,19 +14,19 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from ledger.budgets.alert_messages import Background, alert, alert_id, cutoff
+from ledger.budgets.alert_messages import AlertContext, alert, alert_id, cutoff
 from ledger.budgets.alert_rows import (
-    Span,
+    SpendWindow,
     lock_budgets,
     raise_alerts,
-    read_backgrounds,
+    read_alert_contexts,
     read_spend,
     request_cutoff,
 )
 from ledger.budgets.crossings import Row, crossing
 from ledger.budgets.limits import FULL, Limit, Limits
-from ledger.budgets.thresholds import Stand, call_stand, period_stand, reached
-from ledger.calls.batch_changes import Folded
+from ledger.budgets.thresholds import BudgetPosition, call_position, period_position, reached
+from ledger.calls.batch_changes import BatchChanges
 from ledger.calls.call import Call
 from ledger.calls.periods import Period, period_of, quarter_of
 from ledger.calls.spend import SpendKey
@@ -40,7 +40,7 @@ ALERTS_REMEMBERED_MAX: Final = 50_000
 _HOUR: Final = timedelta(hours=1)
 
 
-class Move(NamedTuple):
+class SpendChange(NamedTuple):
     """By how many nano-dollars the spend of a limited period moves."""
 
     user_id: str
@@ -48,18 +48,18 @@ class Move(NamedTuple):
     period: Period
     nano: int
 
-    def span(self) -> Span:
+    def span(self) -> SpendWindow:
         """Return the time in which the spend counts."""
-        return Span(self.user_id, self.period.start, self.period.end)
+        return SpendWindow(self.user_id, self.period.start, self.period.end)
 
 
-class Review(NamedTuple):
+class AlertReview(NamedTuple):
     """What of a batch may call for alerts: the users who have limits, and what moves of them."""
 
     budgets: dict[str, Limits]
-    moves: list[Move]
+    moves: list[SpendChange]
 
-    def spans(self) -> list[Span]:
+    def spans(self) -> list[SpendWindow]:
         """Return in what times the spend moves."""
         return [move.span() for move in self.moves]
 
@@ -75,11 +75,11 @@ class Alerting:
         """Take what spend is, and the threshold of users who set none."""
         self.basis = basis
         self.default_percent = Decimal(default_percent)
-        self._users = _Remembered(USERS_REMEMBERED_MAX)
-        self._raised = _Remembered(ALERTS_REMEMBERED_MAX)
+        self._users = _BoundedSet(USERS_REMEMBERED_MAX)
+        self._raised = _BoundedSet(ALERTS_REMEMBERED_MAX)
         self._unsure: tuple[Sequence[str], Sequence[UUID]] = ((), ())
 
-    async def lock(self, connection: Connection, folded: Folded) -> Review:
+    async def lock(self, connection: Connection, folded: BatchChanges) -> AlertReview:
         """Lock the settings of a batch's users before their spend moves; returns what to review.
 
         Call it within the batch's transaction, then move, then `review_batch`.
@@ -87,16 +87,16 @@ class Alerting:
         users = sorted(folded.users)
         self._unsure = users, ()
         if not users:
-            return Review({}, [])
+            return AlertReview({}, [])
         unknown = [user for user in users if user not in self._users]
         budgets = await lock_budgets(connection, users, unknown)
-        return Review(budgets, self._moves(budgets, folded.spend.changed()) if budgets else [])
+        return AlertReview(budgets, self._moves(budgets, folded.spend.changed()) if budgets else [])
 
     async def review_batch(
         self,
         connection: Connection,
-        folded: Folded,
-        review: Review,
+        folded: BatchChanges,
+        review: AlertReview,
         spent: Sequence[int],
         now: datetime,
     ) -> int:
@@ -127,20 +127,20 @@ class Alerting:
         `calls` are the user's active ones. Returns how many alerts and commands are to be sent.
         """
         moves = [
-            Move(limits.user_id, limit, period_of(limit.type, now, limits.timezone), 0)
+            SpendChange(limits.user_id, limit, period_of(limit.type, now, limits.timezone), 0)
             for limit in limits.periodic()
             if limit.type != "call"
         ]
         spent = await read_spend(connection, [move.span() for move in moves], self.basis)
         stands = [_stand_of(move, nano, now) for move, nano in zip(moves, spent, strict=True)]
         stands += [
-            call_stand(limit, call, call, now) for call in calls for limit in limits.of_calls()
+            call_position(limit, call, call, now) for call in calls for limit in limits.of_calls()
         ]
         return await self._raise(connection, {limits.user_id: limits}, stands, (), now)
 
     def _moves(
         self, budgets: Mapping[str, Limits], moved: Mapping[SpendKey, Sequence[int]]
-    ) -> list[Move]:
+    ) -> list[SpendChange]:
         """Return by how much each limited period moves."""
         sums: dict[tuple[str, Limit, Period], int] = {}
         for (user, quarter), (cost, charged, refunded) in moved.items():
@@ -152,17 +152,17 @@ class Alerting:
                 if limit.type != "call":
                     key = (user, limit, period_of(limit.type, quarter, limits.timezone))
                     sums[key] = sums.get(key, 0) + nano
-        return [Move(*key, nano) for key, nano in sums.items()]
+        return [SpendChange(*key, nano) for key, nano in sums.items()]
 
     async def _raise(
         self,
         connection: Connection,
         budgets: Mapping[str, Limits],
-        stands: Iterable[Stand],
+        stands: Iterable[BudgetPosition],
         entries: Sequence[Row],
         now: datetime,
     ) -> int:
-        due: list[tuple[Stand, Decimal]] = [
+        due: list[tuple[BudgetPosition, Decimal]] = [
             (stand, percent)
             for stand in stands
             for percent in reached(stand, budgets[stand.user_id].thresholds(self.default_percent))
@@ -190,44 +190,44 @@ class Alerting:
         return messages
 
     async def _backgrounds(
-        self, connection: Connection, stands: Sequence[Stand], now: datetime
-    ) -> list[Background]:
+        self, connection: Connection, stands: Sequence[BudgetPosition], now: datetime
+    ) -> list[AlertContext]:
         """Gather what explains alerts; that happens seldom, so it may ask the database."""
         since = quarter_of(now.astimezone(UTC) - _HOUR)
-        periods = [Span(stand.user_id, stand.start, stand.end or now) for stand in stands]
-        found = await read_backgrounds(connection, periods, since, self.basis)
+        periods = [SpendWindow(stand.user_id, stand.start, stand.end or now) for stand in stands]
+        found = await read_alert_contexts(connection, periods, since, self.basis)
         return [
-            Background(stand.call.costs_by_service(), of_period.last_hour_nano)
+            AlertContext(stand.call.costs_by_service(), of_period.last_hour_nano)
             if stand.call
             else of_period
             for stand, of_period in zip(stands, found, strict=True)
         ]
 
 
-def _stand_of(move: Move, after: int, now: datetime) -> Stand:
-    return period_stand(
+def _stand_of(move: SpendChange, after: int, now: datetime) -> BudgetPosition:
+    return period_position(
         move.user_id, move.limit, move.period, moved_nano=move.nano, after_nano=after, now=now
     )
 
 
-def _goes_on(stand: Stand) -> bool:
+def _goes_on(stand: BudgetPosition) -> bool:
     """Say whether it is a call, above its cap, that can still be ended."""
     return stand.call is not None and stand.call.status == "active" and not stand.closed
 
 
 def _call_stands(
     budgets: Mapping[str, Limits], changed: Iterable[tuple[Call | None, Call]], now: datetime
-) -> list[Stand]:
+) -> list[BudgetPosition]:
     return [
         stand
         for before, call in changed
         if (limits := budgets.get(call.user_id or "")) is not None
         for limit in limits.of_calls()
-        if (stand := call_stand(limit, before, call, now)).after_nano != stand.before_nano
+        if (stand := call_position(limit, before, call, now)).after_nano != stand.before_nano
     ]
 
 
-class _Remembered:
+class _BoundedSet:
     """A bounded set that forgets what was added or met longest ago."""
 
     def __init__(self, most: int) -> None:

@@ -17,7 +17,7 @@ HOLD_MARGIN: Final = timedelta(minutes=15)
 HOLD_LONGEST: Final = timedelta(hours=24)
 
 
-class Room(NamedTuple):
+class LimitUsage(NamedTuple):
     """A limit, what is spent of it, and what other calls hold of it; nano-dollars."""
 
     limit: Limit
@@ -30,14 +30,16 @@ class Room(NamedTuple):
         return max(0, self.limit.nano - self.spend_nano - self.held_nano)
 
 
-class Verdict(NamedTuple):
+class AuthorizationDecision(NamedTuple):
     """Whether a call may start: `denied_by` is the first budget that says no."""
 
     denied_by: AlertType | None
     remaining_nano: int | None
 
 
-def judge(rooms: Iterable[Room], call_limits: Iterable[Limit], spend: int, cost: int) -> Verdict:
+def decide_authorization(
+    rooms: Iterable[LimitUsage], call_limits: Iterable[Limit], spend: int, cost: int
+) -> AuthorizationDecision:
     """Decide about a call expected to spend `spend` of each budget and to cost `cost` in all.
 
     What remains is the least of all budgets, None where there is no limit.
@@ -46,11 +48,11 @@ def judge(rooms: Iterable[Room], call_limits: Iterable[Limit], spend: int, cost:
     remaining = min((room.remaining_nano for room in found), default=None)
     for room in found:
         if spend > room.limit.nano - room.spend_nano - room.held_nano:
-            return Verdict(room.limit.type, room.remaining_nano)
+            return AuthorizationDecision(room.limit.type, room.remaining_nano)
     for limit in call_limits:
         if cost > limit.nano:
-            return Verdict(limit.type, limit.nano)
-    return Verdict(None, remaining)
+            return AuthorizationDecision(limit.type, limit.nano)
+    return AuthorizationDecision(None, remaining)
 
 
 def hold_until(now: datetime, expected_ms: int | None) -> datetime:

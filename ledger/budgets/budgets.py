@@ -14,11 +14,11 @@ import msgspec
 from ledger.budgets.alert_rows import limits_of, read_epoch
 from ledger.budgets.alerting import Alerting
 from ledger.budgets.burn_rate import ActiveCall, burn_rate
-from ledger.budgets.limits import Change, Limits, changed
+from ledger.budgets.limits import LimitChange, Limits, changed
 from ledger.budgets.thresholds import CALL_CLOSES_AFTER
 from ledger.calls.call import Call
 from ledger.calls.periods import Period, period_of
-from ledger.notifications.channels import Refusal, Wanted, replace_channels
+from ledger.notifications.channels import ChannelRefusal, ChannelRequest, replace_channels
 from ledger.postgres.database import Connection, Record
 from ledger.postgres.functions import reads
 from ledger.postgres.statements import statements
@@ -43,7 +43,7 @@ _decode_calls: Final = msgspec.json.Decoder(
 _decode_channels: Final = msgspec.json.Decoder(list[Channel]).decode
 
 
-class Standing(NamedTuple):
+class BudgetStatus(NamedTuple):
     """Where a user stands in the present day and month of the user's time zone.
 
     Spend in nano-dollars, the burn rate in nano-dollars an hour; `alerts` are JSON, latest first.
@@ -65,7 +65,7 @@ class Standing(NamedTuple):
 class ChannelsRefusedError(Exception):
     """The channels that were wanted cannot be had; nothing was changed."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: ChannelRefusal) -> None:
         super().__init__(refusal.message)
         self.refusal = refusal
 
@@ -88,7 +88,7 @@ class Budgets:
         self._default = default_threshold_percent
         self._zones: OrderedDict[str, str] = OrderedDict()
 
-    async def standing(self, viewer: Viewer, user_id: str, now: datetime) -> Standing:
+    async def standing(self, viewer: Viewer, user_id: str, now: datetime) -> BudgetStatus:
         """Return where a user stands at a moment; raises StoreUnavailableError.
 
         A viewer who may not see the user is shown a user without limits or spend.
@@ -108,24 +108,24 @@ class Budgets:
         self,
         viewer: Viewer,
         user_id: str,
-        change: Change,
+        change: LimitChange,
         now: datetime,
-        channels: Sequence[Wanted] | None = None,
-    ) -> Standing:
+        channels: Sequence[ChannelRequest] | None = None,
+    ) -> BudgetStatus:
         """Change a user's settings, raise the alerts that are due then, and return the standing.
 
         `channels`, where given, take the place of the user's; new ones are returned with their
         secrets. A viewer who may not see the user changes nothing. Raises StoreUnavailableError,
         and ChannelsRefusedError.
         """
-        if change == Change() and channels is None:
+        if change == LimitChange() and channels is None:
             return await self.standing(viewer, user_id, now)
         async with self.locked(viewer, user_id) as (connection, before):
             limits = changed(before, change, await read_epoch(connection))
             made: Sequence[Channel] | None = None
             if channels is not None:
                 answer = await replace_channels(connection, viewer, user_id, channels)
-                if isinstance(answer, Refusal):
+                if isinstance(answer, ChannelRefusal):
                     raise ChannelsRefusedError(answer)
                 made = answer
             if limits != before:
@@ -224,11 +224,11 @@ class Budgets:
             "alerts_most": LATEST_ALERTS_MOST,
         }
 
-    def _standing(self, row: Record, limits: Limits, now: datetime) -> Standing:
+    def _standing(self, row: Record, limits: Limits, now: datetime) -> BudgetStatus:
         default = Decimal(self._default)
         day, month = _periods(now, limits.timezone)
         calls = _decode_calls(row["active_calls"] or "[]")
-        return Standing(
+        return BudgetStatus(
             limits,
             limits.warning(default),
             limits.thresholds(default),

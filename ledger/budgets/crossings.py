@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from ledger.budgets.thresholds import Stand, is_reached
+from ledger.budgets.thresholds import BudgetPosition, is_reached
 from ledger.calls.entries import SETTLED_TYPE, Entry
-from ledger.calls.rating import Rated
+from ledger.calls.rating import RatedCost
 from schemas.alerts import SpendBasis
 
-Row = Entry | Rated
+Row = Entry | RatedCost
 
 
 def crossing(
-    stand: Stand, percent: Decimal, entries: Sequence[Row], basis: SpendBasis
+    stand: BudgetPosition, percent: Decimal, entries: Sequence[Row], basis: SpendBasis
 ) -> Row | None:
     """Return the row at which the running spend reaches `percent` of the limit.
 
@@ -35,10 +35,10 @@ def crossing(
     return candidates[-1] if candidates else None
 
 
-def _rows(stand: Stand, entries: Sequence[Row], settled: set[str]) -> Iterator[Row]:
+def _rows(stand: BudgetPosition, entries: Sequence[Row], settled: set[str]) -> Iterator[Row]:
     """Yield the rows that a stand is about; notes which calls were settled."""
     for entry in entries:
-        owner = entry.owner if isinstance(entry, Rated) else entry.user_id
+        owner = entry.owner if isinstance(entry, RatedCost) else entry.user_id
         if owner != stand.user_id:
             continue
         if stand.call is not None and entry.call_id != stand.call.call_id:
@@ -49,7 +49,7 @@ def _rows(stand: Stand, entries: Sequence[Row], settled: set[str]) -> Iterator[R
             yield entry
 
 
-def _within(stand: Stand, entry: Row) -> bool:
+def _within(stand: BudgetPosition, entry: Row) -> bool:
     return stand.start <= entry.time and (stand.end is None or entry.time < stand.end)
 
 

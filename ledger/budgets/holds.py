@@ -9,7 +9,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from ledger.budgets.authorization import Room, Verdict, expected_cost, hold_until, judge
+from ledger.budgets.authorization import (
+    AuthorizationDecision,
+    LimitUsage,
+    decide_authorization,
+    expected_cost,
+    hold_until,
+)
 from ledger.budgets.budgets import Budgets
 from ledger.budgets.limits import Limits
 from ledger.postgres.database import Connection
@@ -20,7 +26,7 @@ _SQL: Final = statements("budgets/budgets")
 _PAST: Final = timedelta(days=30)
 
 
-class Request(NamedTuple):
+class CallStartRequest(NamedTuple):
     """A call that wants to start: its expected cost, or else its expected duration."""
 
     call_id: str
@@ -28,20 +34,22 @@ class Request(NamedTuple):
     duration_ms: int | None
 
 
-class Answer(NamedTuple):
+class CallStartDecision(NamedTuple):
     """What was decided: `held_nano` is kept for the call until `held_until`.
 
     `finished` says that the call has ended or was charged, so that nothing is held for it.
     """
 
-    verdict: Verdict
+    verdict: AuthorizationDecision
     limits: Limits
     held_nano: int
     held_until: datetime | None
     finished: bool = False
 
 
-async def authorize(budgets: Budgets, user_id: str, request: Request, now: datetime) -> Answer:
+async def authorize(
+    budgets: Budgets, user_id: str, request: CallStartRequest, now: datetime
+) -> CallStartDecision:
     """Decide whether a user's call may start; raises StoreUnavailableError.
 
     Asked again for the same call, the new answer takes the place of the old one.
@@ -52,12 +60,14 @@ async def authorize(budgets: Budgets, user_id: str, request: Request, now: datet
             *_SQL.bind("call_state", user_id=user_id, **viewer.parameters, call_id=request.call_id)
         )
         if call is not None and (call["status"] != "active" or call["charged"]):
-            return Answer(Verdict(None, None), limits, 0, None, finished=True)
+            return CallStartDecision(
+                AuthorizationDecision(None, None), limits, 0, None, finished=True
+            )
         spend, cost = await _expected(connection, budgets, viewer, request, now)
         spent = int(call["cost_nano"]) if call is not None and budgets.basis == "cost" else 0
         to_come = max(0, spend - spent)
         rooms = await _rooms(connection, budgets, limits, request, now)
-        verdict = judge(rooms, limits.of_calls(), to_come, cost)
+        verdict = decide_authorization(rooms, limits.of_calls(), to_come, cost)
         await connection.execute(
             *_SQL.bind("drop_expired_holds", user_id=user_id, **viewer.parameters, now=now)
         )
@@ -67,7 +77,7 @@ async def authorize(budgets: Budgets, user_id: str, request: Request, now: datet
                     "drop_hold", user_id=user_id, **viewer.parameters, call_id=request.call_id
                 )
             )
-            return Answer(verdict, limits, 0, None)
+            return CallStartDecision(verdict, limits, 0, None)
         until = hold_until(now, request.duration_ms)
         await connection.execute(
             *_SQL.bind(
@@ -79,12 +89,16 @@ async def authorize(budgets: Budgets, user_id: str, request: Request, now: datet
                 until=until,
             )
         )
-        return Answer(verdict, limits, to_come, until)
+        return CallStartDecision(verdict, limits, to_come, until)
 
 
 async def _rooms(
-    connection: Connection, budgets: Budgets, limits: Limits, request: Request, now: datetime
-) -> list[Room]:
+    connection: Connection,
+    budgets: Budgets,
+    limits: Limits,
+    request: CallStartRequest,
+    now: datetime,
+) -> list[LimitUsage]:
     """Return the limits of the present periods with what is spent and held of each."""
     viewer = Viewer(limits.user_id)
     _, _, day_nano, month_nano = await budgets.spent(connection, viewer, limits, now)
@@ -100,11 +114,15 @@ async def _rooms(
         )
     )
     spent = {"daily": day_nano, "monthly": month_nano}
-    return [Room(limit, spent[limit.type], int(held)) for limit in limits.periodic()]
+    return [LimitUsage(limit, spent[limit.type], int(held)) for limit in limits.periodic()]
 
 
 async def _expected(
-    connection: Connection, budgets: Budgets, viewer: Viewer, request: Request, now: datetime
+    connection: Connection,
+    budgets: Budgets,
+    viewer: Viewer,
+    request: CallStartRequest,
+    now: datetime,
 ) -> tuple[int, int]:
     """Return what a call should spend of the budgets, and what it should cost; nano-dollars."""
     if request.cost_nano is not None:

@@ -62,7 +62,7 @@ def _limit(kind: AlertType, nano: int | None, version: int) -> list[Limit]:
     return [] if nano is None else [Limit(kind, nano, version)]
 
 
-class Change(NamedTuple):
+class LimitChange(NamedTuple):
     """What to change: a pair of whether, and to what; None leaves the others as they are."""
 
     daily_limit: tuple[bool, int | None] = (False, None)
@@ -74,7 +74,7 @@ class Change(NamedTuple):
     auto_cutoff: bool | None = None
 
 
-def changed(limits: Limits, change: Change, epoch: int) -> Limits:
+def changed(limits: Limits, change: LimitChange, epoch: int) -> Limits:
     """Return the limits after a change; the version of a limit that really changed rises.
 
     A restore takes versions back and raises the ledger's epoch. A new version is at least the

@@ -20,7 +20,7 @@ CALL_CLOSES_AFTER: Final = timedelta(days=1)
 """How long after its end the costs of a call are still news; after its start if none was told."""
 
 
-class Stand(NamedTuple):
+class BudgetPosition(NamedTuple):
     """Where a spend stands against a limit after a change, and where it stood before.
 
     `period` is the label of a day or month or a call's id; `call` is set for a call's own cost.
@@ -37,21 +37,23 @@ class Stand(NamedTuple):
     call: Call | None = None
 
 
-def period_stand(
+def period_position(
     user_id: str, limit: Limit, period: Period, *, moved_nano: int, after_nano: int, now: datetime
-) -> Stand:
+) -> BudgetPosition:
     """Return where the spend of a calendar period stands, of which `moved_nano` is new."""
     before, closed = after_nano - moved_nano, period.end <= now
-    return Stand(user_id, limit, period.label, period.start, period.end, before, after_nano, closed)
+    return BudgetPosition(
+        user_id, limit, period.label, period.start, period.end, before, after_nano, closed
+    )
 
 
-def call_stand(limit: Limit, before: Call | None, call: Call, now: datetime) -> Stand:
+def call_position(limit: Limit, before: Call | None, call: Call, now: datetime) -> BudgetPosition:
     """Return where the cost of a call stands; `before` is the call as last committed."""
     before_nano = total_nano(before) if before else 0
     start, end = call.first_at or now, call.ended_at if call.status != "active" else None
     # Not after its first event, as long as it was announced: one clock may be days behind.
     closed = (end or call.started_at or start) + CALL_CLOSES_AFTER <= now
-    return Stand(
+    return BudgetPosition(
         call.user_id or "",
         limit,
         call.call_id,
@@ -69,7 +71,7 @@ def total_nano(call: Call) -> int:
     return sum(nano for services in call.costs.values() for nano in services.values())
 
 
-def reached(stand: Stand, thresholds: Sequence[Decimal]) -> list[Decimal]:
+def reached(stand: BudgetPosition, thresholds: Sequence[Decimal]) -> list[Decimal]:
     """Return the thresholds that call for an alert, lowest first."""
     return [
         percent

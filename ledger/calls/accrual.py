@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain
 
-from ledger.calls.batch_changes import CountedCost, Folded, Known
+from ledger.calls.batch_changes import BatchChanges, CountedCost, KnownState
 from ledger.calls.call import CHARGED, REFUNDED, Call
 from ledger.calls.entries import (
     Entry,
@@ -22,7 +22,7 @@ from ledger.calls.entries import (
 )
 from ledger.calls.open_call import OpenCall
 from ledger.calls.periods import day_of
-from ledger.calls.rating import Incoming, Rated, rate, voids_among, whole
+from ledger.calls.rating import Incoming, RatedCost, original_events, rate, voids_among
 from ledger.calls.settlement import settle
 from ledger.prices.catalogue import Catalogue
 from ledger.prices.pricing import price, tariff_of
@@ -40,7 +40,7 @@ from schemas.money import nano_from_usd
 from schemas.refusals import Refused
 
 
-def fold(events: Sequence[Incoming], known: Known, catalogue: Catalogue) -> Folded:
+def fold(events: Sequence[Incoming], known: KnownState, catalogue: Catalogue) -> BatchChanges:
     """Fold events that have never been recorded, each identity once.
 
     A cost that was rated by another catalogue is rated again. The catalogue must price whatever it
@@ -52,18 +52,18 @@ def fold(events: Sequence[Incoming], known: Known, catalogue: Catalogue) -> Fold
 class _Fold:
     """The state of one fold."""
 
-    def __init__(self, known: Known, catalogue: Catalogue) -> None:
+    def __init__(self, known: KnownState, catalogue: Catalogue) -> None:
         self._known = known
         self._catalogue = catalogue
         self._opened: dict[str, OpenCall] = {}
-        self._out = Folded()
+        self._out = BatchChanges()
         self._waiting: dict[str, list[Incoming]] = {}
         self._held = dict(known.held)
         self._voidable = dict(known.voidable)
         self._voided = set(known.voided)
         self._has_voids = False
 
-    def run(self, events: Sequence[Incoming]) -> Folded:
+    def run(self, events: Sequence[Incoming]) -> BatchChanges:
         self._has_voids = bool(voids_among(chain(events, *self._known.held.values())))
         self._count_all(events)
         for call_id, waiting in self._waiting.items():
@@ -77,7 +77,7 @@ class _Fold:
         known, catalogue = self._opened, self._catalogue
         entries, taken = self._out.entries, self._out.taken
         for event in events:
-            if type(event) is Rated and event.catalogue is catalogue:
+            if type(event) is RatedCost and event.catalogue is catalogue:
                 opened = known.get(event.call_id) or self._open(event.call_id)
                 if opened.grows_by(event):
                     event.owner = opened.owner or ""
@@ -92,7 +92,7 @@ class _Fold:
     def _hold(self, call_id: str, waiting: list[Incoming]) -> None:
         """Keep events back, but not those that could not be priced either way."""
         for incoming in waiting:
-            event = whole(incoming)
+            event = original_events(incoming)
             try:
                 self._require_price(event)
             except Refused as refusal:
@@ -163,11 +163,11 @@ class _Fold:
         if owner is None or opened.call.held_count:
             self._release(opened)
 
-    def _count(self, event: Incoming, opened: OpenCall, owner: str) -> Entry | Rated:
+    def _count(self, event: Incoming, opened: OpenCall, owner: str) -> Entry | RatedCost:
         """Count an event. What can refuse it comes before any change, here and below."""
-        if isinstance(event, Rated) and event.catalogue is self._catalogue:
+        if isinstance(event, RatedCost) and event.catalogue is self._catalogue:
             return self._cost(event, opened, owner)
-        full = whole(event)
+        full = original_events(event)
         if isinstance(full.data, CostRecorded):
             return self._cost(rate(full, full.data, self._catalogue), opened, owner)
         opened.grows = False
@@ -181,7 +181,7 @@ class _Fold:
         for waiting in self._waiting.pop(opened.call.call_id, []):
             self._take(waiting, new=True)
 
-    def _cost(self, cost: Rated, opened: OpenCall, owner: str) -> Rated:
+    def _cost(self, cost: RatedCost, opened: OpenCall, owner: str) -> RatedCost:
         """Count a recorded cost, whatever else of its call it may change."""
         call = opened.call
         opened.grows = False
@@ -191,7 +191,7 @@ class _Fold:
         self._add(cost, opened)
         return cost
 
-    def _add(self, cost: Rated, opened: OpenCall) -> None:
+    def _add(self, cost: RatedCost, opened: OpenCall) -> None:
         """Let a cost count, unless it was voided before it came."""
         call = opened.call
         cost.owner = call.user_id or ""
@@ -204,7 +204,7 @@ class _Fold:
         if self._has_voids:
             self._note_voidable(cost)
 
-    def _note_voidable(self, cost: Rated) -> None:
+    def _note_voidable(self, cost: RatedCost) -> None:
         """Let a void of this batch find a cost of it."""
         self._voidable[cost.identity] = CountedCost(
             cost.call_id, cost.time, cost.service, cost.cost_nano, cost.estimated

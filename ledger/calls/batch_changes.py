@@ -10,9 +10,9 @@ import msgspec
 
 from ledger.calls.call import Call
 from ledger.calls.entries import Entry
-from ledger.calls.movements import Movements
-from ledger.calls.rating import Incoming, Rated
-from ledger.calls.spend import Spend
+from ledger.calls.movements import BatchMovements
+from ledger.calls.rating import Incoming, RatedCost
+from ledger.calls.spend import SpendChanges
 from schemas.events import Event
 from schemas.refusals import Refused
 
@@ -27,7 +27,7 @@ class CountedCost(NamedTuple):
     estimated: bool
 
 
-class Known(msgspec.Struct):
+class KnownState(msgspec.Struct):
     """What the store knows of a batch before it is folded.
 
     `calls` are the calls the batch names, as last committed; `held` the events kept back for them;
@@ -43,7 +43,7 @@ class Known(msgspec.Struct):
     without_details: frozenset[str] = frozenset()
 
 
-class Folded(msgspec.Struct):
+class BatchChanges(msgspec.Struct):
     """What one transaction writes for a batch.
 
     `changed` are calls as last committed and as they are now; of those that are also in `grown`
@@ -61,10 +61,10 @@ class Folded(msgspec.Struct):
     users: set[str] = set()
     done: list[tuple[str, str]] = []
     processors: set[str] = set()
-    entries: list[Entry | Rated] = []
+    entries: list[Entry | RatedCost] = []
     taken: list[Incoming] = []
-    movements: Movements = msgspec.field(default_factory=Movements)
-    spend: Spend = msgspec.field(default_factory=Spend)
+    movements: BatchMovements = msgspec.field(default_factory=BatchMovements)
+    spend: SpendChanges = msgspec.field(default_factory=SpendChanges)
     refused: list[tuple[Incoming, Refused]] = []
     held: list[Event] = []
     released: list[str] = []

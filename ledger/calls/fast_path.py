@@ -19,7 +19,7 @@ from msgspec.structs import astuple
 from ledger.calls.copy_rows import EPOCH, MICROSECOND, cost_row, kind_cells
 from ledger.calls.entries import Entry
 from ledger.calls.periods import Day, day_of
-from ledger.calls.rating import Rated
+from ledger.calls.rating import RatedCost
 from ledger.prices.catalogue import Catalogue, Rate
 from schemas.bounds import are_bounded
 from schemas.cloudevents import MAX_EVENT_BYTES, Recorded, Window, content_of, is_text, parse
@@ -36,7 +36,7 @@ _KindKey = tuple[str, str, str, str | None, str, str | None, bool]
 """Source, service, operation, model, unit and persona, and whether it brings its own price."""
 
 
-class _Kind(NamedTuple):
+class _CostKind(NamedTuple):
     """What the costs of one source, persona and usage have in common, if they are of `since` on.
 
     `rate` is None where each brings its own price, or nobody knows one. `nano` are whole
@@ -51,14 +51,14 @@ class _Kind(NamedTuple):
     cells: bytes
 
 
-class _Kinds(dict[_KindKey, _Kind]):
+class _CostKinds(dict[_KindKey, _CostKind]):
     """The kinds that were seen before."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         super().__init__()
         self._catalogue = catalogue
 
-    def __missing__(self, key: _KindKey) -> _Kind:
+    def __missing__(self, key: _KindKey) -> _CostKind:
         source, service, operation, model, unit, persona_id, has_own_price = key
         tariff = self._catalogue.tariffs[service, operation, model, unit]
         since, rate = _EVER, None
@@ -85,33 +85,33 @@ class _Kinds(dict[_KindKey, _Kind]):
         nano = rate.numerator if rate and rate.denominator == 1 else None
         if len(self) >= _KINDS_MAX:
             self.clear()
-        kind = self[key] = _Kind(since, rate, nano, service, persona_id, kind_cells(common))
+        kind = self[key] = _CostKind(since, rate, nano, service, persona_id, kind_cells(common))
         return kind
 
 
-class PlainCosts:
+class FastPathRater:
     """Rates plain costs by one catalogue."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         """Take the prices."""
         self._catalogue = catalogue
-        self._kinds = _Kinds(catalogue)
+        self._kinds = _CostKinds(catalogue)
         self._day: Day = ""
         self._midnight = self._next_midnight = _NEVER
         self._midnight_us = 0
 
-    def rate(self, values: Sequence[bytes | None], window: Window) -> list[Rated | None]:
+    def rate(self, values: Sequence[bytes | None], window: Window) -> list[RatedCost | None]:
         """Return the plain costs among structured events, None in the place of any other."""
         places, envelopes = _read(values, window)
         keys = keys_of([(envelope.source, envelope.id) for envelope in envelopes])
-        rated: list[Rated | None] = [None] * len(values)
+        rated: list[RatedCost | None] = [None] * len(values)
         start = 0
         for place, envelope in zip(places, envelopes, strict=True):
             rated[place] = self._rated(values[place], envelope, keys[start : start + KEY_BYTES])
             start += KEY_BYTES
         return rated
 
-    def _rated(self, value: bytes | None, envelope: Recorded, key: bytes) -> Rated | None:
+    def _rated(self, value: bytes | None, envelope: Recorded, key: bytes) -> RatedCost | None:
         # One call for all fields takes as long as three fields do one by one.
         (
             service, operation, usage, unit, persona_id, model, unit_cost, total_cost, estimated,
@@ -146,7 +146,7 @@ class PlainCosts:
             key, moment, cost_nano, estimated, usage, unit_cost, envelope.id, metadata, call_id,
             cells,
         )  # fmt: skip
-        return Rated(
+        return RatedCost(
             key.hex(), fingerprint_of(content_of(envelope)), call_id, user_id, persona_id, service,
             time, self._day, cost_nano, estimated, row, self._catalogue, value or b"",
         )  # fmt: skip

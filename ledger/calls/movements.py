@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ledger.calls.call import CHARGED, REFUNDED, Call, first_day
 from ledger.calls.periods import Day
-from ledger.calls.rating import Rated
+from ledger.calls.rating import RatedCost
 
 CostKey = tuple[str, Day, str, str]
 """A row of `user_day_costs`: user, day, persona, service."""
@@ -16,7 +16,7 @@ DayKey = tuple[str, Day, str]
 """A row of `user_days`: user, day, persona."""
 
 
-class DaySums(NamedTuple):
+class UserDayChange(NamedTuple):
     """What a row of `user_days` moves by: calls, milliseconds, nano-dollars twice."""
 
     calls: int = 0
@@ -25,13 +25,13 @@ class DaySums(NamedTuple):
     refunded_nano: int = 0
 
 
-class Movements:
+class BatchMovements:
     """The sum of all movements of one batch."""
 
     def __init__(self) -> None:
         """Start with none."""
         self._costs: dict[DayKey, dict[str, int]] = {}
-        self.days: dict[DayKey, DaySums] = {}
+        self.days: dict[DayKey, UserDayChange] = {}
 
     def move(self, before: Call | None, after: Call) -> None:
         """Add the difference between a call as last committed and as it is now."""
@@ -42,7 +42,7 @@ class Movements:
             self._add_costs(after, 1)
             self._add_days(after, 1)
 
-    def add_costs(self, call: Call, costs: Iterable[Rated]) -> None:
+    def add_costs(self, call: Call, costs: Iterable[RatedCost]) -> None:
         """Add costs that came to a call whose owner and persona stay."""
         sums: dict[str, int] = {}
         day = ""
@@ -64,23 +64,23 @@ class Movements:
     def _add_days(self, call: Call, sign: int) -> None:
         day = first_day(call)
         if day is not None:
-            self._day(call, day, DaySums(sign, sign * call.duration_ms))
+            self._day(call, day, UserDayChange(sign, sign * call.duration_ms))
         for charge_day, sums in call.charges.items():
             charged, refunded = sign * sums[CHARGED], sign * sums[REFUNDED]
-            self._day(call, charge_day, DaySums(0, 0, charged, refunded))
+            self._day(call, charge_day, UserDayChange(0, 0, charged, refunded))
 
-    def _day(self, call: Call, day: Day, sums: DaySums) -> None:
+    def _day(self, call: Call, day: Day, sums: UserDayChange) -> None:
         key = (call.user_id or "", day, call.persona_id or "")
         known = self.days.get(key)
         self.days[key] = (
-            sums if known is None else DaySums(*map(sum, zip(known, sums, strict=True)))
+            sums if known is None else UserDayChange(*map(sum, zip(known, sums, strict=True)))
         )
 
     def cost_days_before(self, day: Day) -> set[tuple[str, Day]]:
         """Return user and day of costs that moved on earlier days than this."""
         return {key[:2] for key in self._costs if key[1] < day}
 
-    def changed_days(self) -> dict[DayKey, DaySums]:
+    def changed_days(self) -> dict[DayKey, UserDayChange]:
         """Return the rows of `user_days` that really move."""
         return {key: sums for key, sums in self.days.items() if any(sums)}
 

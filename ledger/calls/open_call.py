@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ledger.calls.call import Call
-from ledger.calls.rating import Rated
+from ledger.calls.rating import RatedCost
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -28,13 +28,13 @@ class OpenCall:
         """Take a call as last committed; None is one nobody has heard of."""
         self.before = before
         self.call = Call(call_id=call_id) if before is None else before.copy()
-        self.costs: list[Rated] = []
+        self.costs: list[RatedCost] = []
         self.grows = before is not None and _may_grow(before)
         self.owner = self.call.user_id
         self.since = self.call.first_at or _NEVER
         self.is_announced = self.call.started_by is not None
 
-    def grows_by(self, cost: Rated) -> bool:
+    def grows_by(self, cost: RatedCost) -> bool:
         """Say whether a cost bears on nothing of the call but its costs and counts.
 
         It is no earlier than all others, does not name the persona of a call that is still to be
@@ -48,7 +48,6 @@ class OpenCall:
         )
 
     def add_costs(self) -> None:
-        """Add the costs to the call."""
         call, costs = self.call, self.costs
         by_day = call.costs
         for cost in costs:

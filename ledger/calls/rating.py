@@ -24,7 +24,7 @@ from schemas.refusals import Refused
 _ANY_TIME: Final = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
-class Rated(msgspec.Struct, gc=False):
+class RatedCost(msgspec.Struct, gc=False):
     """A recorded cost with its price in nano-dollars, by one catalogue.
 
     `row` is its row but for the owner, whom the fold that counts it fills in; of a plain cost, as
@@ -56,17 +56,17 @@ class Rated(msgspec.Struct, gc=False):
         return made_of if isinstance(made_of, Event) else decode(made_of, (), _ANY_TIME)
 
 
-Incoming = Event | Rated
+Incoming = Event | RatedCost
 """What a batch holds: costs that could be priced at once, and all other events whole."""
 
 
 def rate(
     event: Event, data: CostRecorded, catalogue: Catalogue, made_of: bytes | None = None
-) -> Rated:
+) -> RatedCost:
     """Price a recorded cost that had these bytes; raises `Refused` as `price` does."""
     tariff = tariff_of(catalogue, data)
     cost_nano, price_id = price(data, tariff, event.time)
-    return Rated(
+    return RatedCost(
         event.identity,
         event.fingerprint,
         intern(data.call_id),
@@ -83,7 +83,7 @@ def rate(
     )
 
 
-def rated_or_whole(event: Event, catalogue: Catalogue, made_of: bytes | None = None) -> Incoming:
+def rated_or_original(event: Event, catalogue: Catalogue, made_of: bytes | None = None) -> Incoming:
     """Return an event as a batch holds it; a cost that cannot be priced is left to the fold."""
     if not isinstance(event.data, CostRecorded):
         return event
@@ -93,9 +93,9 @@ def rated_or_whole(event: Event, catalogue: Catalogue, made_of: bytes | None = N
         return event
 
 
-def whole(incoming: Incoming) -> Event:
+def original_events(incoming: Incoming) -> Event:
     """Return the event, whatever form it has."""
-    return incoming.event() if isinstance(incoming, Rated) else incoming
+    return incoming.event() if isinstance(incoming, RatedCost) else incoming
 
 
 def voids_among(events: Iterable[Incoming]) -> list[Event]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from ledger.calls.call import Call
 from ledger.calls.periods import QUARTER_MINUTES, quarter_of
-from ledger.calls.rating import Rated
+from ledger.calls.rating import RatedCost
 
 SpendKey = tuple[str, datetime]
 """A row of `user_spend`: user and the start of a quarter of an hour in UTC."""
@@ -22,7 +22,7 @@ _QUARTER: Final = timedelta(minutes=QUARTER_MINUTES)
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Spend:
+class SpendChanges:
     """The sum of all movements of one batch: nano-dollars of cost, charged and refunded."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Spend:
         """Move the cost of a user's calls by `nano`, which may be negative."""
         self._sums(user_id, at)[0] += nano
 
-    def add_costs(self, user_id: str, costs: Iterable[Rated]) -> None:
+    def add_costs(self, user_id: str, costs: Iterable[RatedCost]) -> None:
         """Move the cost of a user's calls by recorded costs."""
         quarter = until = _LONG_AGO
         sums = [0, 0, 0]

@@ -37,7 +37,7 @@ class _Names(dict[str, str]):
 _names: Final = _Names()
 
 
-class _Written(msgspec.Struct, rename=wire_name, gc=False):
+class _EncodedTotal(msgspec.Struct, rename=wire_name, gc=False):
     """A `CallTotal` whose money is JSON already."""
 
     call_id: str
@@ -97,7 +97,7 @@ def call_total_json(call: Call, updated_at: datetime, version: int | None = None
     written = ",".join([_names[service] + usd_text(nano) for service, nano in by_service.items()])
     expected = call.expected_duration_ms
     return _encode(
-        _Written(
+        _EncodedTotal(
             call.call_id,
             call.user_id or "",
             call.persona_id,

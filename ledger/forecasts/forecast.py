@@ -15,7 +15,7 @@ from typing import Final, Literal, NamedTuple
 
 from ledger.budgets.limits import Limits
 from ledger.calls.periods import Period, period_of
-from ledger.forecasts.intervals import Outlook, outlook
+from ledger.forecasts.intervals import ForecastInterval, forecast_interval
 from ledger.forecasts.rhythm import Rhythm, learn
 from schemas.alerts import SpendBasis
 
@@ -41,7 +41,7 @@ class DayTotals(NamedTuple):
     revenue_nano: int = 0
 
 
-class Spend(NamedTuple):
+class CurrentSpend(NamedTuple):
     """Where a budget stands: what was spent in the present day and month of the user's zone."""
 
     limits: Limits
@@ -52,7 +52,7 @@ class Spend(NamedTuple):
     month_nano: int
 
 
-class Rhythms(NamedTuple):
+class LearnedRhythms(NamedTuple):
     """What was learned of a user up to yesterday; `today` is what happened today until `now`.
 
     Calls are learned in hundredths, so that a call every other day is not rounded away.
@@ -70,20 +70,22 @@ class PeriodForecast(NamedTuple):
     """What the next days will come to; `confidence` is from 0 to 1."""
 
     calls: Decimal
-    cost: Outlook
-    revenue: Outlook
+    cost: ForecastInterval
+    revenue: ForecastInterval
     confidence: Decimal
 
 
 class BudgetForecast(NamedTuple):
     """What the month will end with, and the local days on which limits are reached, if any."""
 
-    month_end: Outlook
+    month_end: ForecastInterval
     daily_on: date | None
     monthly_on: date | None
 
 
-def learn_rhythms(totals: Sequence[DayTotals], first_day: date | None, now: datetime) -> Rhythms:
+def learn_rhythms(
+    totals: Sequence[DayTotals], first_day: date | None, now: datetime
+) -> LearnedRhythms:
     """Learn from days in order, of which those without anything may be missing.
 
     `first_day` is the first on which the user ever had anything. Today and later days are not
@@ -94,7 +96,7 @@ def learn_rhythms(totals: Sequence[DayTotals], first_day: date | None, now: date
     known = {each.day: each for each in totals}
     days = [known.get(day, DayTotals(day)) for day in _days(start, today)]
     weekday = start.weekday()
-    return Rhythms(
+    return LearnedRhythms(
         days,
         known.get(today, DayTotals(today)),
         now,
@@ -108,13 +110,13 @@ def _days(start: date, before: date) -> Iterator[date]:
     return (start + _DAY * number for number in range((before - start).days))
 
 
-def period_forecast(known: Rhythms, period: ForecastPeriod) -> PeriodForecast:
+def period_forecast(known: LearnedRhythms, period: ForecastPeriod) -> PeriodForecast:
     """Return what today and the days after it will come to."""
     end = datetime.combine(known.now.date(), time(), UTC) + _DAY * PERIOD_DAYS[period]
     shares = _shares(known.now, end)
     calls = known.calls.unscaled(known.calls.expected(shares))
-    cost = outlook(known.cost, shares).plus(known.today.cost_nano)
-    revenue = outlook(known.revenue, shares).plus(known.today.revenue_nano)
+    cost = forecast_interval(known.cost, shares).plus(known.today.cost_nano)
+    revenue = forecast_interval(known.revenue, shares).plus(known.today.revenue_nano)
     confidence = min(_confidence(len(known.days), each) for each in (cost, revenue))
     return PeriodForecast(known.today.calls + Decimal(calls).scaleb(-2), cost, revenue, confidence)
 
@@ -129,7 +131,7 @@ def _shares(start: datetime, end: datetime) -> list[Fraction]:
     return shares
 
 
-def _confidence(days: int, seen: Outlook) -> Decimal:
+def _confidence(days: int, seen: ForecastInterval) -> Decimal:
     """Return days ÷ (days + 7) · forecast ÷ (forecast + half the interval), to two decimals."""
     half_width = Fraction(seen.high - seen.low, 2)
     sure = max(0, seen.expected)
@@ -137,14 +139,16 @@ def _confidence(days: int, seen: Outlook) -> Decimal:
     return Decimal(round(narrow * days * 100 / (days + _HALF_KNOWN_DAYS))).scaleb(-2)
 
 
-def budget_forecast(known: Rhythms, spend: Spend) -> BudgetForecast:
+def budget_forecast(known: LearnedRhythms, spend: CurrentSpend) -> BudgetForecast:
     """Return how the user's month ends and when its limits are reached.
 
     A limit that is reached already is reached today. A monthly limit is looked for in the present
     month, a daily one in the next days, each by what is expected, not by the interval.
     """
     rhythm = known.revenue if spend.basis == "charged" else known.cost
-    month_end = outlook(rhythm, _shares(known.now, spend.month.end)).plus(spend.month_nano)
+    month_end = forecast_interval(rhythm, _shares(known.now, spend.month.end)).plus(
+        spend.month_nano
+    )
     daily_on = monthly_on = None
     so_far = spend.month_nano
     for number, day in enumerate(_local_days(spend)):
@@ -158,7 +162,7 @@ def budget_forecast(known: Rhythms, spend: Spend) -> BudgetForecast:
     return BudgetForecast(month_end, daily_on, monthly_on)
 
 
-def _local_days(spend: Spend) -> Iterator[Period]:
+def _local_days(spend: CurrentSpend) -> Iterator[Period]:
     """Yield the present day of the user's zone and those after it, to the month's end at least."""
     day = spend.day
     for number in range(LIMIT_DAYS_MOST + 1):

@@ -17,7 +17,7 @@ from fractions import Fraction
 from math import ceil, floor, isqrt
 from typing import Final, NamedTuple
 
-from ledger.forecasts.rhythm import Rhythm, State
+from ledger.forecasts.rhythm import Rhythm, RhythmState
 from ledger.forecasts.scale import ONE
 
 LEVEL_DAYS_MOST: Final = 14
@@ -35,40 +35,40 @@ NORMAL_REACH: Final = Fraction(1_606, 1_000)
 _TAIL: Final = Fraction(1, 10)
 
 
-class Outlook(NamedTuple):
+class ForecastInterval(NamedTuple):
     """What is expected, and between what it lies four times of five; in the series' own unit."""
 
     expected: int
     low: int
     high: int
 
-    def plus(self, amount: int) -> Outlook:
+    def plus(self, amount: int) -> ForecastInterval:
         """Return the outlook on this and an amount that is certain."""
-        return Outlook(self.expected + amount, self.low + amount, self.high + amount)
+        return ForecastInterval(self.expected + amount, self.low + amount, self.high + amount)
 
 
-def outlook(rhythm: Rhythm, shares: Sequence[Fraction]) -> Outlook:
+def forecast_interval(rhythm: Rhythm, shares: Sequence[Fraction]) -> ForecastInterval:
     """Return the outlook on shares of the days that follow the last known one."""
     expected, days = rhythm.expected(shares), sum(shares, Fraction(0))
     if not rhythm.largest or not days:
-        return Outlook(0, 0, 0)
+        return ForecastInterval(0, 0, 0)
     step = _step(rhythm.latest, days)
     down, up = _reach(rhythm, max(1, round(days)))
-    return Outlook(
+    return ForecastInterval(
         rhythm.unscaled(expected),
         rhythm.unscaled(max(Fraction(0), expected - down * step)),
         rhythm.unscaled(expected + up * step * (1 + days / COMPOUNDING_DAYS)),
     )
 
 
-def _step(state: State, days: Fraction | int) -> int:
+def _step(state: RhythmState, days: Fraction | int) -> int:
     known_from = min(max(1, state.days), LEVEL_DAYS_MOST)
     by_chance = state.spread**2 * (days + Fraction(days * days, known_from))
     slope = Fraction(state.level.drift) ** 2 + _slope_variance(state)
     return isqrt(floor(by_chance + slope * (Fraction(days * days) / 2) ** 2))
 
 
-def _slope_variance(state: State) -> Fraction:
+def _slope_variance(state: RhythmState) -> Fraction:
     """Return how uncertain the growth a day is: what is usual, as far as days do not tell better.
 
     The variance of a least-squares slope through n days is 12 · spread² ÷ n³.

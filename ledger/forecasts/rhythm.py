@@ -25,7 +25,7 @@ OUTLIER_FACTOR: Final = 3
 _ERROR_MEMORY: Final = (31, 32)
 
 
-class State(NamedTuple):
+class RhythmState(NamedTuple):
     """What is known after some days. `spread` is the mean absolute error of one day's forecast."""
 
     days: int = 0
@@ -47,10 +47,10 @@ class Rhythm(NamedTuple):
     amounts: Sequence[int]
     largest: int
     weekday: int
-    states: Sequence[State]
+    states: Sequence[RhythmState]
 
     @property
-    def latest(self) -> State:
+    def latest(self) -> RhythmState:
         """What is known now."""
         return self.states[-1]
 
@@ -76,7 +76,7 @@ def learn(amounts: Sequence[int], weekday: int) -> Rhythm:
     largest = max((abs(amount) for amount in amounts), default=0)
     scaled = [half_even(amount * SCALE, largest) if largest else 0 for amount in amounts]
     levels, weekdays, errors = Levels(), Weekdays(), _Errors()
-    states = [State()]
+    states = [RhythmState()]
     for number, amount in enumerate(scaled):
         before, today = states[-1], (weekday + number) % WEEK
         if number:
@@ -90,7 +90,7 @@ def learn(amounts: Sequence[int], weekday: int) -> Rhythm:
             factors = weekdays.factors()
         counted = _believed(amount, scaled[max(0, number - OUTLIER_DAYS) : number])
         level = levels.learn(counted, factors[today], mean)
-        states.append(State(number + 1, level, errors.spread(level.amount), factors))
+        states.append(RhythmState(number + 1, level, errors.spread(level.amount), factors))
     return Rhythm(scaled, largest, weekday, states)
 
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ledger.budgets.budgets import Budgets
-from ledger.forecasts.forecast import HISTORY_DAYS_MOST, DayTotals, Spend
+from ledger.forecasts.forecast import HISTORY_DAYS_MOST, CurrentSpend, DayTotals
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
 
@@ -16,17 +16,17 @@ _SQL: Final = statements("forecasts/forecast")
 _days: Final = msgspec.json.Decoder(list[DayTotals])
 
 
-class History(NamedTuple):
+class DayHistory(NamedTuple):
     """A user's days in order, those without anything left out, and where the budget stands."""
 
     first_day: date | None
     days: list[DayTotals]
-    spend: Spend
+    spend: CurrentSpend
 
 
 async def history(
     readers: ReaderPool, budgets: Budgets, viewer: Viewer, user_id: str, now: datetime
-) -> History:
+) -> DayHistory:
     """Return what a forecast at a moment rests on; raises StoreUnavailableError.
 
     A viewer who may not see the user is shown a user without days or limits.
@@ -38,5 +38,5 @@ async def history(
         )
         limits = await budgets.limits(connection, viewer, user_id)
         spent = await budgets.spent(connection, viewer, limits, now)
-    spend = Spend(limits, budgets.basis, *spent)
-    return History(row["first_day"], _days.decode(row["days"] or "[]"), spend)
+    spend = CurrentSpend(limits, budgets.basis, *spent)
+    return DayHistory(row["first_day"], _days.decode(row["days"] or "[]"), spend)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
-from ledger.forecasts.forecast import BudgetForecast, PeriodForecast, Rhythms, Spend
+from ledger.forecasts.forecast import BudgetForecast, CurrentSpend, LearnedRhythms, PeriodForecast
 from ledger.forecasts.scale import WEEK
 from schemas.money import NANO_PER_USD, usd_text
 
@@ -19,13 +19,13 @@ DOUBLED_NANO_LEAST: Final = NANO_PER_USD
 
 
 def forecast_warnings(
-    known: Rhythms, forecast: PeriodForecast, spend: Spend, budget: BudgetForecast
+    known: LearnedRhythms, forecast: PeriodForecast, spend: CurrentSpend, budget: BudgetForecast
 ) -> list[str]:
     """Return what limits the forecast, then which limits of the budget will be reached."""
     return [*_of_history(known, forecast), *_of_growth(known, spend), *_of_limits(spend, budget)]
 
 
-def _of_history(known: Rhythms, forecast: PeriodForecast) -> Iterator[str]:
+def _of_history(known: LearnedRhythms, forecast: PeriodForecast) -> Iterator[str]:
     days = len(known.days)
     if not days:
         yield "There is no whole day of history yet, so nothing is expected beyond what is spent."
@@ -40,7 +40,7 @@ def _of_history(known: Rhythms, forecast: PeriodForecast) -> Iterator[str]:
         yield "The days differ much from each other: look at the interval rather than the forecast."
 
 
-def _of_growth(known: Rhythms, spend: Spend) -> Iterator[str]:
+def _of_growth(known: LearnedRhythms, spend: CurrentSpend) -> Iterator[str]:
     """Compare the last seven whole days with the seven before them."""
     amounts = [
         day.revenue_nano if spend.basis == "charged" else day.cost_nano for day in known.days
@@ -59,7 +59,7 @@ def _busy(day: tuple[object, ...]) -> bool:
     return any(day[1:])
 
 
-def _of_limits(spend: Spend, budget: BudgetForecast) -> Iterator[str]:
+def _of_limits(spend: CurrentSpend, budget: BudgetForecast) -> Iterator[str]:
     limits = spend.limits
     for name, nano, spent, on in (
         ("daily", limits.daily_nano, spend.day_nano, budget.daily_on),

@@ -11,7 +11,7 @@ _SQL: Final = statements("live/tickets")
 _NOBODY: Final = Viewer("")
 
 
-class Holder(NamedTuple):
+class TicketHolder(NamedTuple):
     """For whom a ticket was given out, and when the token that asked for it ends."""
 
     user_id: str
@@ -25,13 +25,13 @@ class TicketStore:
     def __init__(self, readers: ReaderPool) -> None:
         self._readers = readers
 
-    async def issue(self, digest: bytes, holder: Holder, *, seconds: int, most: int) -> bool:
+    async def issue(self, digest: bytes, holder: TicketHolder, *, seconds: int, most: int) -> bool:
         """Keep a ticket for `seconds`; False where its user has `most` already."""
         viewer = Viewer(holder.user_id, reads_all=holder.role == "admin")
         arguments = (digest, *holder, seconds, most)
         return bool(await self._readers.read_value(viewer, _SQL["issue"], *arguments))
 
-    async def redeem(self, digest: bytes) -> Holder | None:
+    async def redeem(self, digest: bytes) -> TicketHolder | None:
         """Take a ticket: its holder, or None for one that is used, too old or not known."""
         rows = await self._readers.read(_NOBODY, _SQL["redeem"], digest)
-        return Holder(**rows[0]) if rows else None
+        return TicketHolder(**rows[0]) if rows else None

@@ -1,7 +1,7 @@
 """A user's channels: made, verified, removed, and what became of what was sent there.
 
-All functions take a connection with an open transaction of the viewer's, so that other changes may
-commit with theirs. What is refused is returned and not raised: wrong codes have to be counted.
+All functions take a connection with an open transaction of the viewer's. A refusal is returned and
+not raised: wrong codes have to be counted.
 """
 
 from __future__ import annotations
@@ -50,25 +50,22 @@ _HOUR_SECONDS: Final = 3_600
 _attempts: Final = msgspec.json.Decoder(list[Attempt])
 
 
-class Wanted(NamedTuple):
+class ChannelRequest(NamedTuple):
     """A channel to have; the address is in its usual form."""
 
     type: ChannelType
     address: str
 
 
-class Refusal(NamedTuple):
-    """Why something is not done: a sentence. What comes too soon is welcome some seconds later.
-
-    `absent` means that there is no such channel, or none that the viewer may see.
-    """
+class ChannelRefusal(NamedTuple):
+    """Why something is not done, when to ask again; `absent`: the viewer sees no such channel."""
 
     message: str = ""
     after_seconds: int | None = None
     absent: bool = False
 
 
-ABSENT: Final = Refusal(absent=True)
+ABSENT: Final = ChannelRefusal(absent=True)
 
 
 async def read_channels(readers: ReaderPool, viewer: Viewer, user_id: str) -> list[Channel]:
@@ -84,31 +81,33 @@ async def list_channels(connection: Connection, viewer: Viewer, user_id: str) ->
 
 
 async def create_channel(
-    connection: Connection, viewer: Viewer, user_id: str, wanted: Wanted
-) -> NewChannel | Refusal:
+    connection: Connection, viewer: Viewer, user_id: str, wanted: ChannelRequest
+) -> NewChannel | ChannelRefusal:
     """Make a channel, and ask for the message that verifies it."""
     await _take_turn(connection, user_id)
     known = await list_channels(connection, viewer, user_id)
     if wanted in {(channel.type, channel.address) for channel in known}:
-        return Refusal(
+        return ChannelRefusal(
             "You have this channel already. Ask for a new code, or remove it first to get a new "
             "secret."
         )
     if len(known) >= CHANNELS_MOST:
-        return Refusal(f"You have {CHANNELS_MOST} channels, and more are not allowed: remove one.")
+        return ChannelRefusal(
+            f"You have {CHANNELS_MOST} channels, and more are not allowed: remove one."
+        )
     return await _create(connection, viewer, user_id, wanted)
 
 
 async def replace_channels(
-    connection: Connection, viewer: Viewer, user_id: str, wanted: Sequence[Wanted]
-) -> list[Channel] | Refusal:
+    connection: Connection, viewer: Viewer, user_id: str, wanted: Sequence[ChannelRequest]
+) -> list[Channel] | ChannelRefusal:
     """Make a user's channels those that are wanted: what is there already stays as it is.
 
     Returns them all, those that were made as NewChannel. The caller undoes its transaction where
     this is refused.
     """
     if len(set(wanted)) > CHANNELS_MOST:
-        return Refusal(f"`channels` may name at most {CHANNELS_MOST} channels.")
+        return ChannelRefusal(f"`channels` may name at most {CHANNELS_MOST} channels.")
     await _take_turn(connection, user_id)
     known = await list_channels(connection, viewer, user_id)
     kept = [channel for channel in known if (channel.type, channel.address) in wanted]
@@ -119,7 +118,7 @@ async def replace_channels(
     for one in dict.fromkeys(wanted):
         if one not in {(channel.type, channel.address) for channel in kept}:
             new = await _create(connection, viewer, user_id, one)
-            if isinstance(new, Refusal):
+            if isinstance(new, ChannelRefusal):
                 return new
             made.append(new)
     return kept + made
@@ -127,7 +126,7 @@ async def replace_channels(
 
 async def remove_channel(
     connection: Connection, viewer: Viewer, user_id: str, channel_id: str
-) -> list[Channel] | Refusal:
+) -> list[Channel] | ChannelRefusal:
     """Take a channel away, and return those that remain."""
     await _take_turn(connection, user_id)
     if not _is_id(channel_id) or not await _remove(connection, viewer, user_id, channel_id):
@@ -137,7 +136,7 @@ async def remove_channel(
 
 async def verify_channel(
     connection: Connection, viewer: Viewer, user_id: str, channel_id: str, code: str
-) -> Channel | Refusal:
+) -> Channel | ChannelRefusal:
     """Let a channel be used where this is its code; each wrong one is counted.
 
     A channel that is verified already stays so, whatever the code.
@@ -151,28 +150,28 @@ async def verify_channel(
         return channel
     kept = await connection.fetchrow(*_SQL.bind("code", **of_channel))
     if kept is None:
-        return Refusal("The code has expired. Ask for a new one.")
+        return ChannelRefusal("The code has expired. Ask for a new one.")
     if kept["guesses"] >= GUESSES_MOST:
-        return Refusal("Too many wrong codes were tried. Ask for a new one.")
+        return ChannelRefusal("Too many wrong codes were tried. Ask for a new one.")
     if not await asyncio.to_thread(matches, code, kept["digest"]):
         await connection.execute(*_SQL.bind("count_guess", **of_channel))
         left = GUESSES_MOST - kept["guesses"] - 1
-        return Refusal(f"The code is wrong; {left} of {GUESSES_MOST} tries are left.")
+        return ChannelRefusal(f"The code is wrong; {left} of {GUESSES_MOST} tries are left.")
     await connection.execute(*_SQL.bind("drop_code", **of_channel))
     row = await connection.fetchrow(*_SQL.bind("verify", **of_channel))
     return Channel(**dict(row)) if row else ABSENT
 
 
-async def ask_for_code(
+async def request_code(
     connection: Connection, viewer: Viewer, user_id: str, channel_id: str
-) -> Channel | Refusal:
+) -> Channel | ChannelRefusal:
     """Have a new code sent to a channel that is not verified; the code before it is void."""
     await _take_turn(connection, user_id)
     channel = await _one(connection, viewer, user_id, channel_id)
     if channel is None:
         return ABSENT
     if channel.state == "verified":
-        return Refusal("The channel is verified.")
+        return ChannelRefusal("The channel is verified.")
     refusal = await _refuse_too_many(connection, viewer, user_id, "verification", channel_id)
     if refusal is not None:
         return refusal
@@ -180,16 +179,16 @@ async def ask_for_code(
     return channel
 
 
-async def ask_for_test(
+async def request_test(
     connection: Connection, viewer: Viewer, user_id: str, channel_id: str
-) -> str | Refusal:
+) -> str | ChannelRefusal:
     """Have a test message sent to a verified channel; returns the delivery's id."""
     await _take_turn(connection, user_id)
     channel = await _one(connection, viewer, user_id, channel_id)
     if channel is None:
         return ABSENT
     if channel.state != "verified":
-        return Refusal("The channel is not verified. Verify it first.")
+        return ChannelRefusal("The channel is not verified. Verify it first.")
     refusal = await _refuse_too_many(connection, viewer, user_id, "test", channel_id)
     if refusal is not None:
         return refusal
@@ -200,7 +199,7 @@ async def ask_for_test(
 
 async def list_deliveries(
     connection: Connection, viewer: Viewer, user_id: str, channel_id: str, before: int = NEWEST
-) -> Deliveries | Refusal:
+) -> Deliveries | ChannelRefusal:
     """Return the newest deliveries to a channel before a place, with all their attempts."""
     if await _one(connection, viewer, user_id, channel_id) is None:
         return ABSENT
@@ -235,8 +234,8 @@ async def _one(
 
 
 async def _create(
-    connection: Connection, viewer: Viewer, user_id: str, wanted: Wanted
-) -> NewChannel | Refusal:
+    connection: Connection, viewer: Viewer, user_id: str, wanted: ChannelRequest
+) -> NewChannel | ChannelRefusal:
     refusal = await _refuse_too_many(connection, viewer, user_id, "verification", None)
     if refusal is not None:
         return refusal
@@ -273,7 +272,7 @@ async def _remove(connection: Connection, viewer: Viewer, user_id: str, channel_
 
 async def _refuse_too_many(
     connection: Connection, viewer: Viewer, user_id: str, kind: NoticeKind, channel_id: str | None
-) -> Refusal | None:
+) -> ChannelRefusal | None:
     """Say so where a user asks for more messages than anybody needs: they may reach strangers."""
     of_channel = _of_channel(viewer, user_id, channel_id)
     recent = _SQL.bind("recent", **of_channel, kind=kind, seconds=_HOUR_SECONDS)
@@ -282,9 +281,9 @@ async def _refuse_too_many(
         return ABSENT
     if row["asked"] >= MESSAGES_PER_HOUR:
         words = f"At most {MESSAGES_PER_HOUR} such messages an hour may be asked for."
-        return Refusal(words, _HOUR_SECONDS // MESSAGES_PER_HOUR)
+        return ChannelRefusal(words, _HOUR_SECONDS // MESSAGES_PER_HOUR)
     if row["ago_seconds"] is not None and row["ago_seconds"] < MESSAGE_SECONDS:
-        return Refusal("One was asked for just now.", MESSAGE_SECONDS - row["ago_seconds"])
+        return ChannelRefusal("One was asked for just now.", MESSAGE_SECONDS - row["ago_seconds"])
     return None
 
 

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from ledger.notifications.retry_policy import ERROR_CHARACTERS_MOST, Result, Step
+from ledger.notifications.retry_policy import ERROR_CHARACTERS_MOST, DeliveryResult, NextAttempt
 from ledger.notifications.verification_codes import CODE_SECONDS
 from ledger.postgres.arrays import text_array
 from ledger.postgres.database import Connection, Pool, affected, borrowed, create_pool
@@ -35,7 +35,7 @@ KEPT_DAYS: Final = 90
 PRUNE_MOST: Final = 10_000
 
 
-class Claim(NamedTuple):
+class ClaimedDelivery(NamedTuple):
     """A delivery that is ours for a while. `alert` is its JSON, `code` what a verification tells.
 
     `number` counts its attempts, this one included; `failures` those in a row at the channel.
@@ -57,14 +57,14 @@ class Claim(NamedTuple):
     subject_id: str
 
 
-class Backlog(NamedTuple):
+class DeliveryBacklog(NamedTuple):
     """Deliveries that are due and not begun, and since when the first of them is."""
 
     waiting: int
     overdue_seconds: int
 
 
-class NoticeStore:
+class DeliveryStore:
     """Deliveries, out of a pool that somebody else closes.
 
     Each method is a transaction of its own and raises what `database.TRANSIENT_ERRORS` names.
@@ -93,7 +93,7 @@ class NoticeStore:
                 )
             )
 
-    async def claim(self, most: int, ailing_most: int, lease_seconds: int) -> list[Claim]:
+    async def claim(self, most: int, ailing_most: int, lease_seconds: int) -> list[ClaimedDelivery]:
         """Take up to `most` deliveries that are due, of them few at channels that failed last.
 
         Whatever must not be sent any more is skipped, and what dead workers held is freed.
@@ -113,10 +113,15 @@ class NoticeStore:
                     order_seconds=ORDER_SECONDS,
                 )
             )
-        return [Claim(*row) for row in rows]
+        return [ClaimedDelivery(*row) for row in rows]
 
     async def delivered(
-        self, claim: Claim, result: Result, duration_ms: int, *, is_journaled: bool = False
+        self,
+        claim: ClaimedDelivery,
+        result: DeliveryResult,
+        duration_ms: int,
+        *,
+        is_journaled: bool = False,
     ) -> None:
         """Record a success, and whether it is in the delivery journal."""
         async with self.connection() as connection:
@@ -133,7 +138,12 @@ class NoticeStore:
             )
 
     async def failed(
-        self, claim: Claim, result: Result, step: Step, duration_ms: int, disable: str | None
+        self,
+        claim: ClaimedDelivery,
+        result: DeliveryResult,
+        step: NextAttempt,
+        duration_ms: int,
+        disable: str | None,
     ) -> bool:
         """Record a failure and what follows; returns whether the channel was disabled.
 
@@ -180,11 +190,11 @@ class NoticeStore:
                 await connection.execute(*_SQL.bind("prune", days=KEPT_DAYS, most=PRUNE_MOST))
             )
 
-    async def backlog(self) -> Backlog:
+    async def backlog(self) -> DeliveryBacklog:
         """Return what waits."""
         async with self.connection() as connection:
             [row] = await connection.fetch(_SQL["backlog"])
-        return Backlog(*row)
+        return DeliveryBacklog(*row)
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """Return a connection for the length of a block."""
@@ -192,7 +202,7 @@ class NoticeStore:
 
 
 @asynccontextmanager
-async def notice_store(url: str) -> AsyncIterator[NoticeStore]:
+async def delivery_store(url: str) -> AsyncIterator[DeliveryStore]:
     """Open a store for the length of a block; raises OSError or a PostgresError."""
     pool = await create_pool(
         url,
@@ -201,6 +211,6 @@ async def notice_store(url: str) -> AsyncIterator[NoticeStore]:
         statement_timeout_ms=STATEMENT_TIMEOUT_MS,
     )
     try:
-        yield NoticeStore(pool)
+        yield DeliveryStore(pool)
     finally:
         await pool.close()

@@ -18,7 +18,7 @@ PAUSE_MS_MOST: Final = 5 * 60_000
 _JITTER_PERCENT: Final = 20
 
 
-class Result(NamedTuple):
+class DeliveryResult(NamedTuple):
     """What an attempt came to; `retry_after_seconds` is when the receiver wants the next one."""
 
     verdict: Verdict
@@ -27,7 +27,7 @@ class Result(NamedTuple):
     retry_after_seconds: int | None = None
 
 
-class Step(NamedTuple):
+class NextAttempt(NamedTuple):
     """What follows a failed attempt: the next one in `delay_ms`, or None to give up.
 
     Nothing else is tried at the channel for `pause_ms`.
@@ -38,7 +38,7 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class RetrySchedule:
     """The waits before the second attempt, the third, and so on; after the last one it is over."""
 
     delays_ms: tuple[int, ...]
@@ -48,7 +48,7 @@ class Schedule:
         """How often a delivery is tried."""
         return len(self.delays_ms) + 1
 
-    def step(self, number: int, failures: int, result: Result) -> Step:
+    def step(self, number: int, failures: int, result: DeliveryResult) -> NextAttempt:
         """Say what follows attempt `number`, the first being 1, which has failed.
 
         `failures` is how many attempts at the channel had failed in a row before. Waits are made
@@ -56,10 +56,10 @@ class Schedule:
         together, and as long as the receiver asked for.
         """
         if result.verdict in {"permanent", "gone"} or number >= self.attempts_most:
-            return Step(None)
+            return NextAttempt(None)
         asked_ms = min(result.retry_after_seconds or 0, RETRY_AFTER_SECONDS_MOST) * 1_000
         pause_ms = self.delays_ms[min(failures, len(self.delays_ms) - 1)]
-        return Step(
+        return NextAttempt(
             max(_jittered(self.delays_ms[number - 1]), asked_ms),
             max(min(pause_ms, PAUSE_MS_MOST), asked_ms),
         )
@@ -73,7 +73,7 @@ _SECOND: Final = 1_000
 _MINUTE: Final = 60 * _SECOND
 _HOUR: Final = 60 * _MINUTE
 
-_WEBHOOK: Final = Schedule(
+_WEBHOOK: Final = RetrySchedule(
     (
         5 * _SECOND,
         5 * _MINUTE,
@@ -86,11 +86,11 @@ _WEBHOOK: Final = Schedule(
         24 * _HOUR,
     )
 )
-_PROVIDER: Final = Schedule(
+_PROVIDER: Final = RetrySchedule(
     (30 * _SECOND, 2 * _MINUTE, 10 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 6 * _HOUR)
 )
 
-SCHEDULES: Final[Mapping[ChannelType, Schedule]] = {
+SCHEDULES: Final[Mapping[ChannelType, RetrySchedule]] = {
     "webhook": _WEBHOOK,
     "email": _PROVIDER,
     "sms": _PROVIDER,
@@ -99,7 +99,7 @@ SCHEDULES: Final[Mapping[ChannelType, Schedule]] = {
 because our own provider is what fails then, and old news is worth less to a person."""
 
 
-def tidy(text: str, *hidden: str | None) -> str:
+def printable(text: str, *hidden: str | None) -> str:
     """Return an error as it may be kept: one line, cut, without the texts that are to be hidden."""
     for secret in hidden:
         if secret:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from ledger.operations.archive_files import (
     COLUMNS,
     ArchiveFileError,
-    Manifest,
+    ArchiveManifest,
     checked_manifest,
     rows_of,
 )
@@ -102,7 +102,9 @@ async def _seals(connection: Connection) -> list[Seal]:
 
 
 @asynccontextmanager
-async def _loaded(connection: Connection, directory: Path, seal: Seal) -> AsyncIterator[Manifest]:
+async def _loaded(
+    connection: Connection, directory: Path, seal: Seal
+) -> AsyncIterator[ArchiveManifest]:
     """Lend the events of a file as `month_events`, with what follows from them."""
     manifest = checked_manifest(directory, seal.file, seal.manifest)
     await connection.execute(SQL["create_loaded_month"])

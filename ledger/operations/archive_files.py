@@ -54,7 +54,7 @@ NO_FILE: Final = "none"
 """The name of the file of a month that was sealed without one."""
 
 
-class Manifest(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
+class ArchiveManifest(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     """What a file of the archive contains. `month` is `2026-01`; `sha256` is of the whole file.
 
     Of a month that was sealed without a file, `file` is NO_FILE and `bytes` is 0.
@@ -80,7 +80,7 @@ class Manifest(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
         return self.rows - (self.types["call.settled"].rows if "call.settled" in self.types else 0)
 
 
-_manifest: Final = msgspec.json.Decoder(Manifest)
+_manifest: Final = msgspec.json.Decoder(ArchiveManifest)
 
 
 class MonthSums(msgspec.Struct, frozen=True):
@@ -101,9 +101,9 @@ class MonthSums(msgspec.Struct, frozen=True):
 
 def make_manifest(
     month: date, part: int, sums: MonthSums, file: str = NO_FILE, size: int = 0, sha256: str = ""
-) -> Manifest:
+) -> ArchiveManifest:
     """Return the manifest of a month; without a file where none is named."""
-    return Manifest(
+    return ArchiveManifest(
         month=f"{month:%Y-%m}",
         part=part,
         file=file,
@@ -159,12 +159,12 @@ class MonthFile:
         with _writing(self._directory):
             self._writer.write_batch(pyarrow.RecordBatch.from_arrays(arrays, schema=self._schema))
 
-    def finish(self) -> Manifest:
+    def finish(self) -> ArchiveManifest:
         """Put the file and its manifest in their places; returns what the manifest says."""
         with _writing(self._directory):
             return self._finish()
 
-    def _finish(self) -> Manifest:
+    def _finish(self) -> ArchiveManifest:
         self._writer.close()
         digest = digest_of(self._temporary)
         name = f"{_stem(self._month, self._part)}.{digest[:_DIGEST_IN_NAME]}.parquet"
@@ -223,7 +223,7 @@ def digest_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def manifest_text(manifest: Manifest) -> str:
+def manifest_text(manifest: ArchiveManifest) -> str:
     """Return a manifest as its file and its seal hold it."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n"
 
@@ -233,7 +233,7 @@ def manifest_path(directory: Path, file: str) -> Path:
     return (directory / file).with_suffix(".json")
 
 
-def checked_manifest(directory: Path, file: str, sealed: str) -> Manifest:
+def checked_manifest(directory: Path, file: str, sealed: str) -> ArchiveManifest:
     """Return the manifest of a file that is as it was sealed; raises ArchiveFileError.
 
     `sealed` is the manifest as the seal holds it. Reads the whole file for its digest.

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from ledger.operations.archive_files import (
     ROWS_AT_ONCE,
-    Manifest,
+    ArchiveManifest,
     MonthFile,
     MonthSums,
     TypeSums,
@@ -53,11 +53,11 @@ class ArchiveRefusedError(Exception):
     """The month cannot be sealed; a sentence says why."""
 
 
-class Archived(NamedTuple):
+class ArchivedMonth(NamedTuple):
     """A month that was archived; `manifest` is None where the partition was empty."""
 
     month: date
-    manifest: Manifest | None
+    manifest: ArchiveManifest | None
 
 
 class Archiver:
@@ -79,7 +79,7 @@ class Archiver:
         self._report = report
         self._progress = progress
 
-    async def archive(self, before: date) -> list[Archived]:
+    async def archive(self, before: date) -> list[ArchivedMonth]:
         """Archive each month before the one that `before` begins; returns those that were.
 
         Raises ArchiveBusyError, ArchiveRefusedError, ArchiveFileError, OSError or a PostgreSQL
@@ -97,20 +97,20 @@ class Archiver:
                 if month is not None and month < before
             ]
 
-    async def _archive(self, connection: Connection, month: date) -> Archived:
+    async def _archive(self, connection: Connection, month: date) -> ArchivedMonth:
         for _ in range(_ATTEMPTS_MAX):
             if self._directory is not None:
                 self._report(f"{month:%Y-%m}: writing the file")
             manifest = await self._write(connection, month)
             self._report(f"{month:%Y-%m}: sealing the month and dropping its partition")
             if await self._seal(connection, month, manifest):
-                return Archived(month, manifest)
+                return ArchivedMonth(month, manifest)
             self._report(f"{month:%Y-%m}: late events arrived, beginning again")
         raise ArchiveBusyError(
             f"Late events for {month:%Y-%m} keep arriving. Nothing was changed; run it again later."
         )
 
-    async def _write(self, connection: Connection, month: date) -> Manifest | None:
+    async def _write(self, connection: Connection, month: date) -> ArchiveManifest | None:
         """Write the file of a month and its manifest, from one snapshot; None for no rows."""
         async with connection.transaction(isolation="repeatable_read"):
             await connection.execute(SQL["no_limits"])
@@ -146,7 +146,9 @@ class Archiver:
             done += len(some)
             self._progress(done)
 
-    async def _seal(self, connection: Connection, month: date, manifest: Manifest | None) -> bool:
+    async def _seal(
+        self, connection: Connection, month: date, manifest: ArchiveManifest | None
+    ) -> bool:
         """Write the seal and drop the partition in one transaction, or change nothing.
 
         Returns whether the partition held what the file holds.
@@ -168,7 +170,9 @@ class Archiver:
         await (transaction.commit() if complete else transaction.rollback())
         return complete
 
-    async def _add_seal(self, connection: Connection, month: date, manifest: Manifest) -> int:
+    async def _add_seal(
+        self, connection: Connection, month: date, manifest: ArchiveManifest
+    ) -> int:
         return int(
             await connection.fetchval(
                 *SQL.bind(

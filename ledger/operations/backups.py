@@ -27,7 +27,7 @@ ANALYZE_SECONDS_MAX: Final = 3_600
 DROP_ATTEMPTS_MAX: Final = 10
 
 
-class Position(msgspec.Struct, frozen=True):
+class BackupPosition(msgspec.Struct, frozen=True):
     """The next offset to count of a partition."""
 
     cluster: str
@@ -36,7 +36,7 @@ class Position(msgspec.Struct, frozen=True):
     next_offset: int
 
 
-class Contents(msgspec.Struct, frozen=True):
+class BackupContents(msgspec.Struct, frozen=True):
     """What the ledger holds at one moment. `epoch` is the current one, `counts` are rows."""
 
     taken_at: datetime
@@ -44,7 +44,7 @@ class Contents(msgspec.Struct, frozen=True):
     epoch: int
     epochs: list[Epoch]
     counts: dict[str, int]
-    positions: list[Position]
+    positions: list[BackupPosition]
 
 
 class IncompleteRestoreError(Exception):
@@ -66,16 +66,16 @@ async def export_snapshot(connection: Connection) -> str:
     return str(await connection.fetchval(_SQL["export_snapshot"]))
 
 
-async def read_contents(connection: Connection, now: datetime) -> Contents:
+async def read_contents(connection: Connection, now: datetime) -> BackupContents:
     """Return what the ledger holds, in the caller's transaction."""
     epochs = await all_epochs(connection)
-    return Contents(
+    return BackupContents(
         taken_at=now,
         schema_version=await schema_version(connection),
         epoch=max((one.epoch for one in epochs), default=0),
         epochs=epochs,
         counts=await _counts(connection),
-        positions=[Position(*row) for row in await connection.fetch(_SQL["positions"])],
+        positions=[BackupPosition(*row) for row in await connection.fetch(_SQL["positions"])],
     )
 
 
@@ -102,7 +102,7 @@ async def empty_database(connection: Connection) -> None:
     await connection.execute(_SQL["empty"])
 
 
-async def check_counts(connection: Connection, contents: Contents) -> None:
+async def check_counts(connection: Connection, contents: BackupContents) -> None:
     """Raise IncompleteRestoreError unless there are as many rows as the backup had."""
     counts = await _counts(connection)
     for what, expected in contents.counts.items():
@@ -112,7 +112,7 @@ async def check_counts(connection: Connection, contents: Contents) -> None:
             )
 
 
-async def open_ledger(connection: Connection, contents: Contents, reason: str) -> int:
+async def open_ledger(connection: Connection, contents: BackupContents, reason: str) -> int:
     """Keep the epochs of the backup and raise a new one, which opens the ledger; returns it."""
     async with connection.transaction():
         columns = [list(column) for column in zip(*contents.epochs, strict=True)]

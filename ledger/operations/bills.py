@@ -23,7 +23,7 @@ class BillLine(NamedTuple):
     amount_nano: int
 
 
-class Imported(NamedTuple):
+class BillImport(NamedTuple):
     """What became of a file: `lines` were added, 0 where it was kept already.
 
     `again` says that it was withdrawn and counts again. On `shared_days` days of a service other
@@ -53,7 +53,7 @@ class ListedBill(NamedTuple):
 
 async def import_bill(
     connection: Connection, digest: bytes, name: str, lines: Sequence[BillLine], imported_by: str
-) -> Imported:
+) -> BillImport:
     """Keep a bill, all of it or nothing; a file that is kept already changes nothing."""
     async with connection.transaction():
         bill_id = await connection.fetchval(
@@ -73,16 +73,16 @@ async def import_bill(
         )
         await connection.execute(*add_lines)
         shared = await connection.fetchval(*_SQL.bind("shared_days", bill_id=bill_id))
-        return Imported(bill_id, len(lines), again=False, shared_days=shared)
+        return BillImport(bill_id, len(lines), again=False, shared_days=shared)
 
 
-async def _known(connection: Connection, digest: bytes) -> Imported:
+async def _known(connection: Connection, digest: bytes) -> BillImport:
     [row] = await connection.fetch(*_SQL.bind("known", digest=digest))
     bill_id, again = row["bill_id"], row["withdrawn_at"] is not None
     if again:
         await connection.execute(*_SQL.bind("count_again", bill_id=bill_id))
     shared = await connection.fetchval(*_SQL.bind("shared_days", bill_id=bill_id))
-    return Imported(bill_id, 0, again, shared)
+    return BillImport(bill_id, 0, again, shared)
 
 
 async def withdraw_bill(connection: Connection, bill_id: int) -> bool:

@@ -20,7 +20,7 @@ _BEGINNING: Final[dict[str, object]] = dict.fromkeys(_PAGE_START)
 PAGE_ROWS: Final = 100
 
 
-class Place(NamedTuple):
+class DeadLetterKey(NamedTuple):
     """Where a record was read, and what tells it from others read there: names a dead letter."""
 
     cluster: str
@@ -38,10 +38,10 @@ class RefusedCount(NamedTuple):
     pending: int
 
 
-class Refusal(NamedTuple):
+class RefusedEvent(NamedTuple):
     """One line of the list. `start` is the beginning of the value, for a person to recognise it."""
 
-    place: Place
+    place: DeadLetterKey
     code: str
     message: str
     size_bytes: int
@@ -50,10 +50,10 @@ class Refusal(NamedTuple):
     replayed_at: datetime | None
 
 
-class Letter(NamedTuple):
+class StoredDeadLetter(NamedTuple):
     """A refused record as it was received."""
 
-    place: Place
+    place: DeadLetterKey
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes | None]]
@@ -66,7 +66,7 @@ async def count_by_code(connection: Connection) -> list[RefusedCount]:
 
 async def list_refusals(
     connection: Connection, *, code: str | None, replayed_too: bool
-) -> AsyncIterator[Refusal]:
+) -> AsyncIterator[RefusedEvent]:
     """Yield refused events, the newest first, a page at a time."""
     place = _BEGINNING
     while True:
@@ -74,7 +74,7 @@ async def list_refusals(
             *_SQL.bind("newest", code=code, replayed_too=replayed_too, **place, most=PAGE_ROWS)
         )
         for row in rows:
-            yield Refusal(_place(row), *row[5:])
+            yield RefusedEvent(_place(row), *row[5:])
         if len(rows) < PAGE_ROWS:
             return
         place = _page_after(rows[-1])
@@ -82,7 +82,7 @@ async def list_refusals(
 
 async def pending_pages(
     connection: Connection, *, code: str | None, limit: int | None
-) -> AsyncIterator[list[Letter]]:
+) -> AsyncIterator[list[StoredDeadLetter]]:
     """Yield what waits to be sent again, the oldest first, in pages.
 
     What is refused anew in the meantime is left for another time, or it would go round for ever.
@@ -108,7 +108,7 @@ async def count_pending(connection: Connection, *, code: str | None) -> int:
     return int(await connection.fetchval(*_SQL.bind("count_pending", code=code)))
 
 
-async def mark_replayed(connection: Connection, places: Sequence[Place]) -> int:
+async def mark_replayed(connection: Connection, places: Sequence[DeadLetterKey]) -> int:
     """Note that Kafka has acknowledged them once more; returns how many were not noted before."""
     if not places:
         return 0
@@ -128,9 +128,11 @@ def _page_after(row: Record) -> dict[str, object]:
     return {"refused_at": row["refused_at"], **_place(row)._asdict()}
 
 
-def _place(row: Record) -> Place:
-    return Place(row["cluster"], row["topic"], row["partition"], row["offset"], row["digest"])
+def _place(row: Record) -> DeadLetterKey:
+    return DeadLetterKey(
+        row["cluster"], row["topic"], row["partition"], row["offset"], row["digest"]
+    )
 
 
-def _letter(row: Record) -> Letter:
-    return Letter(_place(row), row["key"], row["value"], headers_of(row["headers"]))
+def _letter(row: Record) -> StoredDeadLetter:
+    return StoredDeadLetter(_place(row), row["key"], row["value"], headers_of(row["headers"]))

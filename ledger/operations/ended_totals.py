@@ -21,7 +21,7 @@ _EVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
 CALLS_AT_ONCE: Final = 2_000
 
 
-class Pass(msgspec.Struct, frozen=True):
+class TombstonePass(msgspec.Struct, frozen=True):
     """A pass through all calls that changed last from `since` to before `until`."""
 
     epoch: int
@@ -40,29 +40,29 @@ class EndedCalls(NamedTuple):
 
     call_ids: list[str]
     versions: list[int]
-    following: Pass
+    following: TombstonePass
 
 
-_pass: Final = msgspec.json.Decoder(Pass)
+_pass: Final = msgspec.json.Decoder(TombstonePass)
 
 
-async def current_pass(connection: Connection, epoch: int, until: datetime) -> Pass:
+async def current_pass(connection: Connection, epoch: int, until: datetime) -> TombstonePass:
     """Return the pass that is under way, or begin the one up to `until`."""
     stored = await position(connection, "totals")
-    known = _pass.decode(stored) if stored else Pass(epoch)
+    known = _pass.decode(stored) if stored else TombstonePass(epoch)
     if known.epoch != epoch:
-        known = Pass(epoch)
+        known = TombstonePass(epoch)
     return msgspec.structs.replace(known, until=max(until, known.since)) if known.is_over else known
 
 
-async def next_ended_calls(connection: Connection, walk: Pass) -> EndedCalls:
+async def next_ended_calls(connection: Connection, walk: TombstonePass) -> EndedCalls:
     """Return the next ended calls of a pass, of up to CALLS_AT_ONCE calls."""
     [row] = await connection.fetch(
         *_SQL.bind(
             "ended_calls", after=walk.after, since=walk.since, until=walk.until, most=CALLS_AT_ONCE
         )
     )
-    following = Pass(walk.epoch, walk.until, walk.until)
+    following = TombstonePass(walk.epoch, walk.until, walk.until)
     if row["seen"] == CALLS_AT_ONCE:
         following = msgspec.structs.replace(walk, after=row["last"])
     return EndedCalls(row["call_ids"], row["versions"], following)

@@ -23,14 +23,14 @@ POSITIONS_MOST: Final = 1_000
 _EVERYBODY: Final = Viewer("", reads_all=True)
 
 
-class Backlog(NamedTuple):
+class OutboxBacklog(NamedTuple):
     """How many wait, at most COUNTED_MOST, and for how many seconds the first of them has."""
 
     waiting: int
     oldest_seconds: int
 
 
-class Position(NamedTuple):
+class PartitionPosition(NamedTuple):
     """How many records of a partition are counted: the next offset to count."""
 
     cluster: str
@@ -39,14 +39,14 @@ class Position(NamedTuple):
     records: int
 
 
-class Removed(NamedTuple):
+class RetentionResult(NamedTuple):
     """How many rows retention has removed, and how many seconds ago it last ran."""
 
     rows: int
     seconds: int
 
 
-class Figures(NamedTuple):
+class ProductFigures(NamedTuple):
     """How the product is. `refused` has the records that were ever refused, by code.
 
     `notices` are deliveries that wait; the age is that of the one that is due longest. `totals`
@@ -58,47 +58,49 @@ class Figures(NamedTuple):
     workers: int
     partitions_held: int
     clock_skew_ms: int
-    totals: Backlog
-    messages: Backlog
-    notices: Backlog
+    totals: OutboxBacklog
+    messages: OutboxBacklog
+    notices: OutboxBacklog
     held_events: int
     open_gaps: int
     gap_records: int
-    positions: list[Position]
+    positions: list[PartitionPosition]
     refused: Mapping[str, int]
-    retained: Mapping[str, Removed]
+    retained: Mapping[str, RetentionResult]
 
 
-class Condition(NamedTuple):
+class ProductStatus(NamedTuple):
     """The schema that the database has, and the figures where it is one that we know."""
 
     schema_version: int
     schema_is_current: bool
-    figures: Figures | None
+    figures: ProductFigures | None
 
 
-async def read_condition(readers: ReaderPool) -> Condition:
+async def read_product_status(readers: ReaderPool) -> ProductStatus:
     """Read how the product is, all of it in a few milliseconds; raises StoreUnavailableError."""
     version = await readers.schema_version()
     if not await readers.schema_is_current():
-        return Condition(version, schema_is_current=False, figures=None)
+        return ProductStatus(version, schema_is_current=False, figures=None)
     [row] = await readers.read(_EVERYBODY, *_READS.bind("figures", most=COUNTED_MOST))
     positions = await readers.read(_EVERYBODY, *_READS.bind("positions", most=POSITIONS_MOST))
     refusals = await readers.read(_EVERYBODY, _READS["refusals"])
     refused = {each["code"]: each["letters"] for each in refusals}
     retention = await readers.read(_EVERYBODY, _READS["retention"])
-    retained = {each["subject"]: Removed(each["removed"], each["seconds"]) for each in retention}
-    figures = _figures(row, [Position(*each) for each in positions], refused, retained)
-    return Condition(version, schema_is_current=True, figures=figures)
+    retained = {
+        each["subject"]: RetentionResult(each["removed"], each["seconds"]) for each in retention
+    }
+    figures = _figures(row, [PartitionPosition(*each) for each in positions], refused, retained)
+    return ProductStatus(version, schema_is_current=True, figures=figures)
 
 
 def _figures(
     row: Record,
-    positions: list[Position],
+    positions: list[PartitionPosition],
     refused: Mapping[str, int],
-    retained: Mapping[str, Removed],
-) -> Figures:
-    return Figures(
+    retained: Mapping[str, RetentionResult],
+) -> ProductFigures:
+    return ProductFigures(
         workers=row["workers"],
         partitions_held=row["partitions_held"],
         clock_skew_ms=row["clock_skew_ms"],
@@ -114,6 +116,6 @@ def _figures(
     )
 
 
-def _backlog(row: Record, name: str) -> Backlog:
+def _backlog(row: Record, name: str) -> OutboxBacklog:
     """Return a backlog; what is due later, or dated by another clock, has no age yet."""
-    return Backlog(row[name], max(0, row[f"{name}_seconds"]))
+    return OutboxBacklog(row[name], max(0, row[f"{name}_seconds"]))

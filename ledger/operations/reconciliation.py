@@ -21,7 +21,7 @@ Place = Literal["events", "calls", "user_days", "everyone"]
 PLACES: Final[tuple[Place, ...]] = get_args(Place)
 
 
-class Count(NamedTuple):
+class DayCount(NamedTuple):
     """What one place says of one UTC day; money is nano-dollars."""
 
     calls: int = 0
@@ -30,7 +30,7 @@ class Count(NamedTuple):
     refunded_nano: int = 0
 
 
-class Billed(NamedTuple):
+class BilledServiceDay(NamedTuple):
     """What vendors billed for a UTC day of a service, beside what was recorded, in nano-dollars."""
 
     day: date
@@ -47,9 +47,9 @@ class Reconciliation(NamedTuple):
     `archived_events` is how many events of the span's months are in the archive.
     """
 
-    days: Mapping[date, Mapping[Place, Count]]
+    days: Mapping[date, Mapping[Place, DayCount]]
     archived_events: int
-    billed: list[Billed]
+    billed: list[BilledServiceDay]
     gaps: list[StreamGap]
 
 
@@ -60,7 +60,7 @@ async def reconcile(
 
     Nothing for whoever may not read all. Raises StoreUnavailableError.
     """
-    found: dict[date, dict[Place, Count]] = {}
+    found: dict[date, dict[Place, DayCount]] = {}
     of_span = {"reads_all": viewer.reads_all, "since": span[0], "until": span[1]}
     async with readers.comparing(viewer) as connection:
         for place in PLACES:
@@ -70,15 +70,15 @@ async def reconcile(
         billed = await connection.fetch(*_SQL.bind("billed", **of_span))
         gaps = await list_gaps(connection) if viewer.reads_all else []
     days = {
-        day: {place: found[day].get(place, Count()) for place in PLACES} for day in sorted(found)
+        day: {place: found[day].get(place, DayCount()) for place in PLACES} for day in sorted(found)
     }
     return Reconciliation(days, int(archived or 0), [_billed(row) for row in billed], gaps)
 
 
-def _count(row: Record) -> Count:
-    return Count(*(int(row[name]) for name in Count._fields))
+def _count(row: Record) -> DayCount:
+    return DayCount(*(int(row[name]) for name in DayCount._fields))
 
 
-def _billed(row: Record) -> Billed:
+def _billed(row: Record) -> BilledServiceDay:
     nano = {name: int(row[name]) for name in ("billed_nano", "recorded_nano")}
-    return Billed(**(dict(row) | nano))
+    return BilledServiceDay(**(dict(row) | nano))

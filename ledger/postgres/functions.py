@@ -36,7 +36,7 @@ _READS: Final = {
 """By topic: the role that owns the functions, and the statements they are made of."""
 
 
-class Read(NamedTuple):
+class ReadFunction(NamedTuple):
     """A statement as a function; `call` is the statement that calls it, the viewer last."""
 
     name: str
@@ -59,16 +59,16 @@ def reads(topic: str) -> Statements:
     return Statements({name: _read(topic, name, owner).call for name in names})
 
 
-def all_reads() -> list[Read]:
+def all_reads() -> list[ReadFunction]:
     """Return every function that this release calls."""
     return [_read(topic, name, owner) for topic, (owner, names) in _READS.items() for name in names]
 
 
-def _read(topic: str, name: str, owner: str) -> Read:
+def _read(topic: str, name: str, owner: str) -> ReadFunction:
     statement = statements(topic)[name]
     digest = _digest(statement)
     parameters = statements(topic).parameters(name)
-    return Read(f"{topic.replace('/', '_')}_{name}_{digest}", statement, owner, parameters)
+    return ReadFunction(f"{topic.replace('/', '_')}_{name}_{digest}", statement, owner, parameters)
 
 
 async def functions_are_installed(connection: Connection) -> bool:
@@ -105,7 +105,7 @@ async def install_functions(connection: Connection) -> None:
             await connection.execute(_fill("let_own_no_more", owner=owner))
 
 
-async def _definition(connection: Connection, read: Read) -> str:
+async def _definition(connection: Connection, read: ReadFunction) -> str:
     """Return the function's definition; types come from what PostgreSQL makes of the statement."""
     prepared = await connection.prepare(read.statement)
     parameters = await _type_names(connection, [each.oid for each in prepared.get_parameters()])
@@ -126,7 +126,7 @@ async def _type_names(connection: Connection, oids: list[int]) -> list[str]:
     return [row["name"] for row in await connection.fetch(*_SQL.bind("type_names", oids=oids))]
 
 
-async def _create(connection: Connection, read: Read, definition: str, digest: str) -> None:
+async def _create(connection: Connection, read: ReadFunction, definition: str, digest: str) -> None:
     await connection.execute(definition)
     parameters = await connection.fetch(_SQL["installed"])
     signature = next(row["signature"] for row in parameters if row["name"] == read.name)

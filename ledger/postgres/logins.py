@@ -36,7 +36,7 @@ class LoginsError(Exception):
     """Login roles cannot be created as asked; the message is a sentence with the way out."""
 
 
-class Plan(NamedTuple):
+class LoginPlan(NamedTuple):
     """What to create: `passwords` of new logins, and of those whose password is to change.
 
     `schema` says whether to bring the schema to the newest version, too; a database that is about
@@ -68,7 +68,7 @@ async def known_logins(url: str, prefix: str = PREFIX) -> set[Process]:
 
 
 async def create_logins(
-    url: str, plan: Plan, *, report: Callable[[str], None] = lambda _: None
+    url: str, plan: LoginPlan, *, report: Callable[[str], None] = lambda _: None
 ) -> None:
     """Create the login roles, their rights and, if wanted, the schema; `url` is an administrator's.
 
@@ -91,7 +91,7 @@ async def create_logins(
         await _keep_key(connection, plan)
 
 
-def _owner(plan: Plan) -> str:
+def _owner(plan: LoginPlan) -> str:
     return login_name("migrate", plan.prefix)
 
 
@@ -105,7 +105,7 @@ async def _is_known(connection: Connection, name: str) -> bool:
     return row is not None
 
 
-async def _create_login(connection: Connection, process: Process, plan: Plan) -> None:
+async def _create_login(connection: Connection, process: Process, plan: LoginPlan) -> None:
     name, password = login_name(process, plan.prefix), plan.passwords.get(process)
     known = await _is_known(connection, name)
     if password is None and not known:
@@ -134,7 +134,7 @@ async def _open_database(connection: Connection, prefix: str) -> None:
     await _run(connection, "allow_quiet", roles=[RIGHTS["worker"], RIGHTS["operator"]])
 
 
-async def _keep_key(connection: Connection, plan: Plan) -> None:
+async def _keep_key(connection: Connection, plan: LoginPlan) -> None:
     """Let the server know the key by which the API signs viewers."""
     if not await connection.fetchval(_SQL["keeps_keys"]):
         return

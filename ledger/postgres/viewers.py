@@ -29,7 +29,7 @@ from ledger.postgres.statements import statements
 from ledger.postgres.viewer import Viewer, ViewerSigner, signer_of
 
 __all__ = [
-    "Connections",
+    "PoolUsage",
     "ReaderPool",
     "StoreUnavailableError",
     "Viewer",
@@ -63,7 +63,7 @@ class ShareUsedUpError(StoreUnavailableError):
 _OPERATOR: Final = Viewer("", reads_all=True)
 
 
-class Connections(NamedTuple):
+class PoolUsage(NamedTuple):
     """How many connections a pool has lent, how many wait to be lent, and how many it may have."""
 
     busy: int
@@ -136,10 +136,10 @@ class ReaderPool:
         async with self._connection(_OPERATOR) as connection:
             return await schema_version(connection)
 
-    def connections(self) -> Connections:
+    def connections(self) -> PoolUsage:
         """Return how the pool's connections are used at this moment."""
         idle = self._pool.get_idle_size()
-        return Connections(self._pool.get_size() - idle, idle, self._pool.get_max_size())
+        return PoolUsage(self._pool.get_size() - idle, idle, self._pool.get_max_size())
 
     @asynccontextmanager
     async def _transaction(self, begin: str, viewer: Viewer) -> AsyncIterator[Connection]:

@@ -34,14 +34,14 @@ class KnownPrice(NamedTuple):
     row: PriceRow
 
 
-class Large(NamedTuple):
+class LargeChange(NamedTuple):
     """A change that has to wait: the new row, and the price that is in force without it."""
 
     row: PriceRow
     in_force: KnownPrice
 
 
-class Sorted(NamedTuple):
+class ClassifiedRows(NamedTuple):
     """Rows by what becomes of them.
 
     `verified` are prices of the catalogue that a row confirms; `add` and `wait` are new.
@@ -49,7 +49,7 @@ class Sorted(NamedTuple):
 
     verified: list[KnownPrice]
     add: list[PriceRow]
-    wait: list[Large]
+    wait: list[LargeChange]
 
 
 def key_of(row: PriceRow) -> PriceKey:
@@ -96,19 +96,19 @@ def is_large(new: PriceRow, old: PriceRow) -> bool:
     return part is None or abs(part) * 100 > APPROVAL_PERCENT
 
 
-def sort_out(
+def classify_rows(
     rows: Sequence[PriceRow],
     known: Mapping[PriceKey, Sequence[KnownPrice]],
     *,
     approved: bool = False,
     confirms: bool = False,
-) -> Sorted:
+) -> ClassifiedRows:
     """Decide what becomes of rows, each measured against those of the catalogue and before it.
 
     `confirms` is for a source that says what is asked now: where that is the price in force it
     is verified rather than added. `approved` lets large changes through.
     """
-    result = Sorted([], [], [])
+    result = ClassifiedRows([], [], [])
     timeline = {key: list(prices) for key, prices in known.items()}
     for row in sorted(rows, key=lambda row: row.effective_from):
         before = timeline.setdefault(key_of(row), [])
@@ -120,7 +120,7 @@ def sort_out(
             result.add.append(row)
             before.append(KnownPrice(0, row))
         else:
-            result.wait.append(Large(row, current))
+            result.wait.append(LargeChange(row, current))
     return result
 
 

@@ -10,12 +10,12 @@ from ledger.postgres.database import Connection, Record, in_transaction
 from ledger.postgres.statements import statements
 from ledger.prices.changes import (
     STALE_AFTER,
+    ClassifiedRows,
     KnownPrice,
-    Large,
+    LargeChange,
     PriceKey,
-    Sorted,
+    classify_rows,
     key_of,
-    sort_out,
 )
 from ledger.prices.proposals import Proposal, key_columns, propose, replace_known
 from ledger.prices.rows import FIELDS, PriceRow
@@ -40,7 +40,7 @@ class ListedPrice(NamedTuple):
         return self.state != "past" and self.verified_at + STALE_AFTER < at
 
 
-class Entered(NamedTuple):
+class EntryResult(NamedTuple):
     """What entering rows came to.
 
     `added` and `verified` count rows; `waiting` are proposals, of which `proposed` are new.
@@ -89,7 +89,7 @@ async def enter_prices(
     set_by: str,
     approved: bool = False,
     confirms: bool = False,
-) -> Entered:
+) -> EntryResult:
     """Add rows, verify those that are known, and let large changes wait, in one transaction.
 
     `approved` lets large changes through; `confirms` is for sources, see
@@ -107,21 +107,21 @@ async def enter_prices(
         waiting, proposed = await propose(
             connection, wait, rows, set_by=set_by, supersedes=confirms
         )
-    return Entered(added, len(sorted_out.verified), waiting, proposed)
+    return EntryResult(added, len(sorted_out.verified), waiting, proposed)
 
 
-async def review_prices(connection: Connection, rows: Sequence[PriceRow]) -> Sorted:
+async def review_prices(connection: Connection, rows: Sequence[PriceRow]) -> ClassifiedRows:
     """Say what `enter_prices` would do with what a source says, and change nothing."""
     return await _sort_out(connection, rows, approved=False, confirms=True)
 
 
 async def _sort_out(
     connection: Connection, rows: Sequence[PriceRow], *, approved: bool, confirms: bool
-) -> Sorted:
+) -> ClassifiedRows:
     known: dict[PriceKey, list[KnownPrice]] = {}
     for price in await _known(connection, rows):
         known.setdefault(key_of(price.row), []).append(price)
-    return sort_out(rows, known, approved=approved, confirms=confirms)
+    return classify_rows(rows, known, approved=approved, confirms=confirms)
 
 
 async def _known(connection: Connection, rows: Iterable[PriceRow]) -> list[KnownPrice]:
@@ -130,13 +130,15 @@ async def _known(connection: Connection, rows: Iterable[PriceRow]) -> list[Known
     return [KnownPrice(row["price_id"], _price_row(row)) for row in found]
 
 
-async def _beside_entered(connection: Connection, large: Sequence[Large]) -> list[Large]:
+async def _beside_entered(
+    connection: Connection, large: Sequence[LargeChange]
+) -> list[LargeChange]:
     """Return large changes, each beside the row of the catalogue that is in force without it.
 
     That may be one which was entered together with it, and has its id only since.
     """
     entered = {price.row.key: price for price in await _known(connection, [w.row for w in large])}
-    return [Large(row, entered[current.row.key]) for row, current in large]
+    return [LargeChange(row, entered[current.row.key]) for row, current in large]
 
 
 async def add_prices(connection: Connection, rows: Sequence[PriceRow], *, set_by: str) -> int:

@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from ledger.postgres.database import Connection, Record
 from ledger.postgres.statements import statements
-from ledger.prices.changes import Large, change_percent
+from ledger.prices.changes import LargeChange, change_percent
 from ledger.prices.rows import FIELDS, PriceRow
 
 _SQL: Final = statements("prices/proposals")
@@ -66,7 +66,7 @@ async def note_decision(
 
 async def propose(
     connection: Connection,
-    large: Iterable[Large],
+    large: Iterable[LargeChange],
     said: Sequence[PriceRow],
     *,
     set_by: str,

@@ -11,7 +11,7 @@ from ledger.postgres.statements import statements
 _SQL: Final = statements("prices/refreshes")
 
 
-class Look(NamedTuple):
+class RefreshAttempt(NamedTuple):
     """A look at a source that is over; `error` is a sentence where it failed."""
 
     source: str
@@ -32,6 +32,6 @@ async def seen_since(connection: Connection, source: str, since: datetime) -> bo
     return bool(await connection.fetchval(*_SQL.bind("seen_since", source=source, since=since)))
 
 
-async def note_look(connection: Connection, look: Look) -> None:
+async def note_look(connection: Connection, look: RefreshAttempt) -> None:
     """Keep what a look came to."""
     await connection.execute(*_SQL.bind("note", **look._asdict()))

@@ -11,17 +11,17 @@ from typing import Final, Protocol
 
 import msgspec
 
-from ledger.calls.batch_changes import Folded
+from ledger.calls.batch_changes import BatchChanges
 from ledger.calls.call import Call
-from ledger.calls.rating import Incoming, whole
-from ledger.recording.offsets import DeadLetter, Mark, Resent
+from ledger.calls.rating import Incoming, original_events
+from ledger.recording.offsets import DeadLetter, PositionMark, ResentRecord
 from schemas.refusals import Refused
 
 REASON_LENGTH_MAX: Final = 1_000
 """A reason may quote what was sent, at any length; all of that is in the record itself."""
 
 
-class Received(Protocol):
+class ReceivedRecord(Protocol):
     """A record as it came from Kafka."""
 
     partition: int
@@ -40,11 +40,11 @@ class Batch(msgspec.Struct):
     """
 
     events: list[Incoming] = []
-    records: list[Received] = []
+    records: list[ReceivedRecord] = []
     letters: list[DeadLetter] = []
     next_offsets: dict[int, int] = {}
-    marks: dict[int, Mark] = {}
-    resent: list[Resent] = []
+    marks: dict[int, PositionMark] = {}
+    resent: list[ResentRecord] = []
     part_of: int = 0
     size_bytes: int = 0
 
@@ -64,7 +64,7 @@ class Batch(msgspec.Struct):
         self.size_bytes += later.size_bytes
 
 
-class Outcome(msgspec.Struct):
+class BatchOutcome(msgspec.Struct):
     """What a committed batch came to.
 
     `changed` are calls as committed, `outbox_id` their row; `alerts` and commands wait to be sent.
@@ -82,7 +82,7 @@ class Outcome(msgspec.Struct):
     committed_at: datetime | None = None
 
 
-def dead_letter(record: Received, refusal: Refused) -> DeadLetter:
+def dead_letter(record: ReceivedRecord, refusal: Refused) -> DeadLetter:
     """Return the dead letter of a record.
 
     Its reason may quote the record, in part, and its headers have any name: what PostgreSQL's text
@@ -118,7 +118,7 @@ def _without_nul(text: str) -> str:
     return text.replace("\0", "\N{SYMBOL FOR NULL}")
 
 
-class Work:
+class BatchWork:
     """A batch on its way: which of its events are still new, and what has been refused so far.
 
     Of the events of one identity the first is tried first. Only when it is known what became of it
@@ -153,7 +153,7 @@ class Work:
         if event.fingerprint == fingerprint:
             self.repeated += 1
         else:
-            named = whole(event)
+            named = original_events(event)
             message = f"Event {named.id} of {named.source} was recorded with other content."
             self._refused.append((event, Refused("id_conflict", message)))
 
@@ -186,9 +186,9 @@ class Work:
             records = {id(event): record for event, record in pairs}
             self.letters += [dead_letter(records[id(event)], why) for event, why in self._refused]
 
-    def outcome(self, folded: Folded) -> Outcome:
+    def outcome(self, folded: BatchChanges) -> BatchOutcome:
         """Return what the batch has come to, once nothing of it is left to refuse."""
-        return Outcome(
+        return BatchOutcome(
             recorded=len(folded.taken) - len(folded.held),
             repeated=self.repeated,
             held=len(folded.held),

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ledger.calls.batch_changes import CountedCost, Folded
+from ledger.calls.batch_changes import BatchChanges, CountedCost
 from ledger.calls.call import Call
 from ledger.calls.copy_rows import (
     ENTRY_COLUMNS,
@@ -21,7 +21,7 @@ from ledger.calls.copy_rows import (
     owner_cell,
 )
 from ledger.calls.entries import Entry
-from ledger.calls.rating import Rated
+from ledger.calls.rating import RatedCost
 from ledger.postgres.arrays import any_array, int_array, joined_texts
 from ledger.postgres.database import Connection, UniqueViolation, affected
 from ledger.postgres.statements import statements
@@ -74,7 +74,7 @@ async def lock_calls(connection: Connection, call_ids: Sequence[str]) -> dict[st
     return {row["call_id"]: call_of(dict(row)) for row in rows}
 
 
-async def drop_unused(connection: Connection, known: Iterable[Call], folded: Folded) -> None:
+async def drop_unused(connection: Connection, known: Iterable[Call], folded: BatchChanges) -> None:
     """Remove calls that `lock_calls` made and no event changed."""
     unused = [c.call_id for c in known if c.version == 0 and c.call_id not in folded.changed]
     if unused:
@@ -132,7 +132,7 @@ async def read_calls_without_details(
     return frozenset(row["call_id"] for row in rows)
 
 
-async def write(connection: Connection, folded: Folded, recorded_at: datetime) -> None:
+async def write(connection: Connection, folded: BatchChanges, recorded_at: datetime) -> None:
     """Write the calls and the events of a batch; few events are left to `move`.
 
     Calls come first and rows in the order of their keys, so that writers seldom deadlock. Raises
@@ -179,14 +179,14 @@ async def _copy(
     await connection.copy_to_table(table, columns=columns, source=copied(pieces), format="binary")
 
 
-def _row(entry: Entry | Rated) -> tuple[bytes, bytes]:
+def _row(entry: Entry | RatedCost) -> tuple[bytes, bytes]:
     if isinstance(entry, Entry):
         return entry_row(entry), owner_cell(entry.user_id)
     row = entry.row
     return row if isinstance(row, bytes) else entry_row(row), owner_cell(entry.owner)
 
 
-async def _write_calls(connection: Connection, folded: Folded, recorded_at: datetime) -> None:
+async def _write_calls(connection: Connection, folded: BatchChanges, recorded_at: datetime) -> None:
     calls = [call for _, (_, call) in sorted(folded.changed.items(), key=_CALL_ID)]
     whole = [call for call in calls if call.call_id not in folded.grown]
     if whole and len(calls) <= FEW_ROWS:

@@ -10,16 +10,16 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
-from ledger.budgets.alert_rows import Span
-from ledger.calls.batch_changes import Folded
-from ledger.calls.movements import Movements
-from ledger.calls.spend import Spend
+from ledger.budgets.alert_rows import SpendWindow
+from ledger.calls.batch_changes import BatchChanges
+from ledger.calls.movements import BatchMovements
+from ledger.calls.spend import SpendChanges
 from ledger.postgres.arrays import any_array, int_array, joined_texts
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.recording.batch_rows import RepeatedIdentityError
 from ledger.recording.epochs import require_epoch
-from ledger.recording.offsets import Mark, Stream
+from ledger.recording.offsets import PositionMark, Stream
 from ledger.recording.small_batches import are_few, entries_json, identities_json
 from schemas.alerts import SpendBasis
 
@@ -31,10 +31,10 @@ class ReadOffsets(Protocol):
     """How far a batch goes in each of its partitions."""
 
     next_offsets: dict[int, int]
-    marks: dict[int, Mark]
+    marks: dict[int, PositionMark]
 
 
-class Moved(NamedTuple):
+class MoveResult(NamedTuple):
     """What is to be done after a batch has moved.
 
     `outbox_id` is the row by which the worker publishes the totals of calls, None where none
@@ -49,14 +49,14 @@ class Moved(NamedTuple):
 
 async def move(
     connection: Connection,
-    folded: Folded,
+    folded: BatchChanges,
     stream: Stream,
     read: ReadOffsets,
     worker_id: str,
-    spans: Sequence[Span],
+    spans: Sequence[SpendWindow],
     basis: SpendBasis,
     expected_epoch: int | None = None,
-) -> Moved:
+) -> MoveResult:
     """Move the totals of users and the offsets, and let go the holds of calls that are done.
 
     Inserts the events, too, where they are few. Writers lock the settings of the users first
@@ -64,7 +64,7 @@ async def move(
     new, LedgerClosedError during a restore, and EpochChangedError where the epoch is another.
     """
     partitions = sorted(read.next_offsets)
-    marks = [read.marks.get(partition, Mark()) for partition in partitions]
+    marks = [read.marks.get(partition, PositionMark()) for partition in partitions]
     few = are_few(folded)
     statement = _SQL.bind(
         "move",
@@ -89,10 +89,10 @@ async def move(
     epoch = require_epoch(epoch, expected_epoch)
     if few and recorded != len(folded.taken):
         raise RepeatedIdentityError
-    return Moved(outbox_id, [int(nano) for nano in spent or ()], epoch)
+    return MoveResult(outbox_id, [int(nano) for nano in spent or ()], epoch)
 
 
-def _cost_columns(movements: Movements) -> dict[str, str]:
+def _cost_columns(movements: BatchMovements) -> dict[str, str]:
     keys, nano = _columns(sorted(movements.changed_costs().items()), 2)
     users, days, personas, services = map(joined_texts, _columns(keys, 4))
     return {
@@ -104,7 +104,7 @@ def _cost_columns(movements: Movements) -> dict[str, str]:
     }
 
 
-def _day_columns(movements: Movements) -> dict[str, str]:
+def _day_columns(movements: BatchMovements) -> dict[str, str]:
     keys, sums = _columns(sorted(movements.changed_days().items()), 2)
     users, days, personas = map(joined_texts, _columns(keys, 3))
     calls, durations, charges, refunds = map(int_array, _columns(sums, 4))
@@ -119,7 +119,7 @@ def _day_columns(movements: Movements) -> dict[str, str]:
     }
 
 
-def _spend_columns(spend: Spend) -> dict[str, str]:
+def _spend_columns(spend: SpendChanges) -> dict[str, str]:
     keys, sums = _columns(sorted(spend.changed().items()), 2)
     users, quarters = _columns(keys, 2)
     costs, charges, refunds = map(int_array, _columns(sums, 3))
@@ -137,7 +137,7 @@ def _done_columns(done: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {"done_users": users, "done_calls": calls}
 
 
-def _span_columns(spans: Sequence[Span]) -> dict[str, str]:
+def _span_columns(spans: Sequence[SpendWindow]) -> dict[str, str]:
     users, starts, ends = map(any_array, _columns(spans, 3))
     return {"span_users": users, "span_starts": starts, "span_ends": ends}
 

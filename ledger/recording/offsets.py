@@ -35,7 +35,7 @@ class DeadLetter(NamedTuple):
     headers: str
 
 
-class Mark(NamedTuple):
+class PositionMark(NamedTuple):
     """What is stored beside the next offset of a partition.
 
     `generation` is that of the position which the partition is read from; `last_record` is the
@@ -46,7 +46,7 @@ class Mark(NamedTuple):
     last_record: str = ""
 
 
-class Resent(NamedTuple):
+class ResentRecord(NamedTuple):
     """A record that was sent again: the gap it belongs to, and its offset there."""
 
     gap_id: int
@@ -86,7 +86,7 @@ async def record_dead_letters(
     await connection.execute(*refuse)
 
 
-async def count_resent(connection: Connection, resent: Sequence[Resent]) -> None:
+async def count_resent(connection: Connection, resent: Sequence[ResentRecord]) -> None:
     """Count records that were sent again off against the gaps they come from."""
     gaps, offsets = zip(*resent, strict=True)
     await connection.execute(*_SQL.bind("count_resent", gap_ids=gaps, offsets=offsets))

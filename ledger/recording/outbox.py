@@ -14,7 +14,7 @@ from ledger.recording.epochs import current_epoch
 _SQL: Final = statements("recording/outbox")
 
 
-class Orphans(NamedTuple):
+class UnpublishedTotals(NamedTuple):
     """Outbox rows nobody has published, and their calls as they are now, in the ledger's epoch."""
 
     ids: list[int]
@@ -29,7 +29,7 @@ async def settle(connection: Connection, ids: Sequence[int]) -> None:
 
 async def claim_orphans(
     connection: Connection, worker_id: str, known: Sequence[int], *, age_seconds: int, most: int
-) -> Orphans:
+) -> UnpublishedTotals:
     """Lock up to `most` rows older than `age_seconds`, to the end of the caller's transaction.
 
     They are those of dead workers, and those of this worker but the `known` ones. Raises
@@ -44,4 +44,4 @@ async def claim_orphans(
     call_ids = sorted({call_id for row in rows for call_id in row["call_ids"]})
     calls = await read_calls(connection, call_ids) if call_ids else {}
     owned = [call for call in calls.values() if call.user_id is not None]
-    return Orphans([row["id"] for row in rows], owned, epoch)
+    return UnpublishedTotals([row["id"] for row in rows], owned, epoch)

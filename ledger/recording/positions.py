@@ -21,7 +21,7 @@ LastRecord = Literal["same", "other", "beyond the end", "unknown"]
 """What the log holds in the place of the last counted record."""
 
 
-class Position(NamedTuple):
+class StoredPosition(NamedTuple):
     """The stored position of a partition.
 
     `generation` rises when the offset is set instead of moved. `confirmed_offset` is how far the
@@ -53,7 +53,7 @@ class Gap(NamedTuple):
     reason: GapReason
 
 
-class Decision(NamedTuple):
+class StartDecision(NamedTuple):
     """Where to read on, and what was skipped. `is_moved`: the stored offset has to be set."""
 
     next_offset: int
@@ -62,7 +62,7 @@ class Decision(NamedTuple):
     is_moved: bool = False
 
 
-def decide_position(stored: Position, log: PartitionLog) -> Decision:
+def decide_position(stored: StoredPosition, log: PartitionLog) -> StartDecision:
     """Compare a stored position with the log.
 
     A new incarnation, and a log that ends before the stored offset, are read from their start:
@@ -78,27 +78,30 @@ def decide_position(stored: Position, log: PartitionLog) -> Decision:
     incarnation = log.incarnation or stored.incarnation
     if stored.next_offset < log.first_offset:
         removed = Gap(incarnation, stored.next_offset, log.first_offset, "records_removed")
-        return Decision(log.first_offset, incarnation, [removed], is_moved=True)
-    return Decision(stored.next_offset, incarnation)
+        return StartDecision(log.first_offset, incarnation, [removed], is_moved=True)
+    return StartDecision(stored.next_offset, incarnation)
 
 
-def _is_other_incarnation(stored: Position, log: PartitionLog) -> bool:
+def _is_other_incarnation(stored: StoredPosition, log: PartitionLog) -> bool:
     if stored.incarnation and log.incarnation:
         return stored.incarnation != log.incarnation
     return log.last_record == "other"
 
 
-def _restart(log: PartitionLog, lost: Gap) -> Decision:
+def _restart(log: PartitionLog, lost: Gap) -> StartDecision:
     gaps = [lost]
     if log.first_offset and lost.reason == "topic_recreated":
         gaps.append(Gap(log.incarnation, 0, log.first_offset, "records_removed"))
-    return Decision(log.first_offset, log.incarnation, gaps, is_moved=True)
+    return StartDecision(log.first_offset, log.incarnation, gaps, is_moved=True)
 
 
-async def read_positions(connection: Connection, stream: Stream) -> dict[int, Position]:
+async def read_positions(connection: Connection, stream: Stream) -> dict[int, StoredPosition]:
     """Return the stored position of each partition that has one."""
     rows = await connection.fetch(*_SQL.bind("read", **stream._asdict()))
-    return {row["partition"]: Position(*(row[name] for name in Position._fields)) for row in rows}
+    return {
+        row["partition"]: StoredPosition(*(row[name] for name in StoredPosition._fields))
+        for row in rows
+    }
 
 
 async def begin_positions(
@@ -138,7 +141,11 @@ async def confirm_positions(
 
 
 async def apply_decision(
-    connection: Connection, stream: Stream, partition: int, stored: Position, decision: Decision
+    connection: Connection,
+    stream: Stream,
+    partition: int,
+    stored: StoredPosition,
+    decision: StartDecision,
 ) -> list[int] | None:
     """Set a position and keep its gaps, together; returns the gaps' numbers.
 
@@ -171,7 +178,11 @@ async def apply_decision(
 
 
 async def _adopt(
-    connection: Connection, stream: Stream, partition: int, stored: Position, decision: Decision
+    connection: Connection,
+    stream: Stream,
+    partition: int,
+    stored: StoredPosition,
+    decision: StartDecision,
 ) -> None:
     """Note the incarnation of an offset that an earlier release stored."""
     if stored.incarnation is None and decision.incarnation is not None:

@@ -4,11 +4,10 @@ A batch of decoded events becomes rows, exact totals, dead letters and moved off
 at all. A repeat is harmless because its identity is recorded; a crash is harmless because nothing
 is true before the commit, and everything before it is done again.
 
-Two gears. Normally the identities of a batch are looked up first. After a while without a repeat
-the look-up is left out and the unique index alone stands guard: should an identity turn out to be
-known, the batch is redone with the look-up. Calls are read once and kept; each update checks that
-the version it read is still the newest. Where it is not, because a call has several writers, the
-batch is redone with its calls locked, and so are the next ones for a while.
+There are two modes. Normally the identities of a batch are looked up first. After some batches
+without a repeat the look-up is left out and the unique index finds repeats: the batch is then
+repeated with the look-up. Calls are read once and cached; each update checks that the version in
+the cache is the newest. If it is not, the batch is repeated with its calls locked, as are the next.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from typing import Final
 
 from ledger.budgets.alerting import Alerting
 from ledger.calls.accrual import fold
-from ledger.calls.batch_changes import Folded, Known
+from ledger.calls.batch_changes import BatchChanges, KnownState
 from ledger.calls.call import Call
 from ledger.calls.periods import day_of
 from ledger.calls.rating import Incoming, voids_among
@@ -36,7 +35,7 @@ from ledger.postgres.partitions import Month, ensure_months, lacks_partition, mo
 from ledger.postgres.waiting import wait_in_transaction
 from ledger.prices.catalogue import Catalogue
 from ledger.prices.price_book import PriceBook
-from ledger.recording.batch import Batch, Outcome, Work
+from ledger.recording.batch import Batch, BatchOutcome, BatchWork
 from ledger.recording.batch_rows import (
     RepeatedIdentityError,
     StaleCallError,
@@ -48,7 +47,7 @@ from ledger.recording.batch_rows import (
     write,
 )
 from ledger.recording.late_changes import is_late_change
-from ledger.recording.moving import Moved, move
+from ledger.recording.moving import MoveResult, move
 from ledger.recording.offsets import DeadLetter, Stream, count_resent, record_dead_letters
 from ledger.recording.pending_checks import CheckKey, add_checks
 from ledger.recording.void_targets import resolve_voids
@@ -101,7 +100,7 @@ class Recorder:
         self._batches_without_repeat = 0
         self._batches_without_rival = BATCHES_BEFORE_TRUST
 
-    async def record(self, batch: Batch) -> Outcome:
+    async def record(self, batch: Batch) -> BatchOutcome:
         """Record a batch and return what it came to.
 
         Raises EpochChangedError where the ledger was restored or rebuilt, and whatever PostgreSQL
@@ -155,12 +154,12 @@ class Recorder:
             await use_fast_codecs(self._connection)
         return self._connection
 
-    async def _record(self, batch: Batch) -> Outcome:
+    async def _record(self, batch: Batch) -> BatchOutcome:
         connection = await self._open()
         await self._prices.refresh(connection)
         await self._ensure_months(connection, batch.events)
         async with connection.transaction():
-            work = Work(batch, self.now())
+            work = BatchWork(batch, self.now())
             await self._sort_out(connection, work)
             folded = await self._fold(connection, work)
             try:
@@ -182,7 +181,9 @@ class Recorder:
         outcome.committed_at = self.now()
         return outcome
 
-    async def _move(self, connection: Connection, work: Work, folded: Folded) -> tuple[Moved, int]:
+    async def _move(
+        self, connection: Connection, work: BatchWork, folded: BatchChanges
+    ) -> tuple[MoveResult, int]:
         """Move totals and offsets; returns what has moved and how many alerts follow."""
         batch, now = work.batch, work.recorded_at
         alerting = self._alerting
@@ -210,7 +211,7 @@ class Recorder:
             await ensure_months(connection, missing)
             self._months |= missing
 
-    async def _sort_out(self, connection: Connection, work: Work) -> None:
+    async def _sort_out(self, connection: Connection, work: BatchWork) -> None:
         """Separate what is new from repeats and conflicts, in the batch and in the past."""
         work.drop_repeats_within()
         if work.new and self._batches_without_repeat < BATCHES_BEFORE_TRUST:
@@ -218,7 +219,7 @@ class Recorder:
             for index, fingerprint in await known_identities(connection, identities):
                 work.meet_known(identities[index], fingerprint)
 
-    async def _fold(self, connection: Connection, work: Work) -> Folded:
+    async def _fold(self, connection: Connection, work: BatchWork) -> BatchChanges:
         seen: dict[str, Call] = {}
         while True:
             events = list(work.new.values())
@@ -230,8 +231,8 @@ class Recorder:
                 return folded
 
     async def _priced(
-        self, connection: Connection, events: Sequence[Incoming], known: Known
-    ) -> Folded:
+        self, connection: Connection, events: Sequence[Incoming], known: KnownState
+    ) -> BatchChanges:
         """Fold by the prices in memory, and again by newer ones where a price is missing."""
         catalogue = self._prices.catalogue
         folded = fold(events, known, catalogue)
@@ -241,10 +242,10 @@ class Recorder:
                 return fold(events, known, self._prices.catalogue)
         return folded
 
-    async def _known(self, connection: Connection, events: Sequence[Incoming]) -> Known:
+    async def _known(self, connection: Connection, events: Sequence[Incoming]) -> KnownState:
         """Gather what the fold needs to know, mostly from memory."""
         calls = await self._read(connection, {event.call_id for event in events})
-        known = Known(calls)
+        known = KnownState(calls)
         holding = [name for name, call in calls.items() if call.held_count]
         if holding:
             known.held = await read_held(connection, holding)
@@ -264,7 +265,7 @@ class Recorder:
             calls |= await read_calls(connection, list(missing))
         return calls
 
-    async def _refuse(self, connection: Connection, work: Work, folded: Folded) -> None:
+    async def _refuse(self, connection: Connection, work: BatchWork, folded: BatchChanges) -> None:
         """Keep dead letters, and have them acknowledged before the commit moves their offset."""
         work.refuse(folded.refused)
         if work.letters:
@@ -272,7 +273,7 @@ class Recorder:
             acknowledgement = self._acknowledge(work.letters, work.batch.size)
             await wait_in_transaction(connection, acknowledgement)
 
-    def _remember(self, folded: Folded) -> None:
+    def _remember(self, folded: BatchChanges) -> None:
         """Keep changed calls as committed; the least recently changed make way."""
         for call_id, (_, call) in folded.changed.items():
             self._calls.pop(call_id, None)
@@ -281,7 +282,7 @@ class Recorder:
             del self._calls[call_id]
 
 
-def _late_checks(folded: Folded, now: datetime) -> set[CheckKey]:
+def _late_checks(folded: BatchChanges, now: datetime) -> set[CheckKey]:
     """Return the calls and days to check for anomalies after a late change; mostly none."""
     checks = {
         CheckKey(call.user_id or "", "call", call.call_id)

@@ -11,23 +11,23 @@ from typing import Final
 
 import msgspec
 
-from ledger.calls.batch_changes import Folded
+from ledger.calls.batch_changes import BatchChanges
 from ledger.calls.entries import Entry
-from ledger.calls.rating import Rated
+from ledger.calls.rating import RatedCost
 
 FEW_ROWS: Final = 100
 
 _json: Final = msgspec.json.Encoder(decimal_format="number")
 
 
-def are_few(folded: Folded) -> bool:
+def are_few(folded: BatchChanges) -> bool:
     """Say whether the rows of a batch are inserted with its totals, and not copied."""
     return max(len(folded.taken), len(folded.entries)) <= FEW_ROWS and not any(
-        isinstance(row, Rated) and isinstance(row.row, bytes) for row in folded.entries
+        isinstance(row, RatedCost) and isinstance(row.row, bytes) for row in folded.entries
     )
 
 
-def identities_json(folded: Folded) -> str:
+def identities_json(folded: BatchChanges) -> str:
     """Return the rows of `event_identities` in the order of their keys."""
     rows = [
         {"identity": identity, "fingerprint": fingerprint}
@@ -36,12 +36,12 @@ def identities_json(folded: Folded) -> str:
     return _json.encode(rows).decode()
 
 
-def entries_json(folded: Folded) -> str:
+def entries_json(folded: BatchChanges) -> str:
     """Return the rows of `call_cost_events`."""
     return _json.encode([_columns(row) for row in folded.entries]).decode()
 
 
-def _columns(row: Entry | Rated) -> dict[str, object]:
+def _columns(row: Entry | RatedCost) -> dict[str, object]:
     if isinstance(row, Entry):
         return row._asdict()
     if isinstance(row.row, Entry):

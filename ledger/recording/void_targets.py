@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from ledger.calls.batch_changes import Known
+from ledger.calls.batch_changes import KnownState
 from ledger.postgres.arrays import text_array
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
@@ -16,7 +16,7 @@ from schemas.identity import identity_of
 _SQL: Final = statements("recording/voids")
 
 
-async def resolve_voids(connection: Connection, voids: Sequence[Event], known: Known) -> None:
+async def resolve_voids(connection: Connection, voids: Sequence[Event], known: KnownState) -> None:
     """Tell `known` which costs the voids name; a corrected cost is replaced by its correction."""
     foreign = foreign_voids(voids)
     redirect_voids(foreign, await newest_replacements(connection, _targets(foreign)))

@@ -32,7 +32,7 @@ _REPLY_UNITS: Final = {"output_tokens": "output tokens", "characters": "characte
 """Units whose usage is the length of a reply."""
 
 
-class EventName(NamedTuple):
+class EventRef(NamedTuple):
     """The identity of an event, and its call."""
 
     source: str
@@ -63,7 +63,7 @@ class UsageSum(NamedTuple):
     repeats: int
     repeated_usage: Decimal
     repeated_cost_nano: int
-    examples: Sequence[EventName]
+    examples: Sequence[EventRef]
 
 
 class ChargeSum(NamedTuple):
@@ -74,10 +74,10 @@ class ChargeSum(NamedTuple):
     calls: int
     amount_nano: int
     fee_nano: int
-    examples: Sequence[EventName]
+    examples: Sequence[EventRef]
 
 
-class Evidence(NamedTuple):
+class SavingEvidence(NamedTuple):
     """What a saving rests on: how many events of how many calls, and their usage by unit."""
 
     events: int
@@ -86,7 +86,7 @@ class Evidence(NamedTuple):
     operation: str
     model: str
     usage: dict[str, Decimal]
-    examples: Sequence[EventName]
+    examples: Sequence[EventRef]
 
 
 class Alternative(NamedTuple):
@@ -105,7 +105,7 @@ class Recommendation(NamedTuple):
     computation: str
     current_nano: int
     new_nano: int
-    evidence: Evidence
+    evidence: SavingEvidence
     alternatives: Sequence[Alternative] = ()
 
     @property
@@ -261,7 +261,7 @@ def _bundles(
             "The percentage stays the same.",
             each.fee_nano,
             each.fee_nano - saving,
-            Evidence(
+            SavingEvidence(
                 each.charges,
                 each.calls,
                 each.processor,
@@ -273,10 +273,10 @@ def _bundles(
         )
 
 
-def _evidence(lines: Sequence[UsageSum]) -> Evidence:
+def _evidence(lines: Sequence[UsageSum]) -> SavingEvidence:
     first = lines[0]
     examples = [example for line in lines for example in line.examples]
-    return Evidence(
+    return SavingEvidence(
         sum(line.events for line in lines),
         max(line.calls for line in lines),
         *first[:3],

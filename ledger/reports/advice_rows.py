@@ -12,16 +12,16 @@ from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
 from ledger.prices.catalogue import Catalogue
 from ledger.prices.reading import read_catalogue
-from ledger.reports.advice import EXAMPLES_MOST, ChargeSum, EventName, UsageSum
+from ledger.reports.advice import EXAMPLES_MOST, ChargeSum, EventRef, UsageSum
 
 _SQL: Final = statements("reports/advice")
-_examples: Final = msgspec.json.Decoder(list[EventName])
+_examples: Final = msgspec.json.Decoder(list[EventRef])
 
 CALLS_MOST: Final = 1_000
 """Of how many calls the events are read, the newest first."""
 
 
-class Recorded(NamedTuple):
+class AdviceInput(NamedTuple):
     """The sums, the catalogue to compare them with, and how many of how many calls they are of."""
 
     usages: list[UsageSum]
@@ -31,9 +31,9 @@ class Recorded(NamedTuple):
     calls: int
 
 
-async def recorded(
+async def read_advice_input(
     readers: ReaderPool, viewer: Viewer, user_id: str, since: datetime, before: datetime
-) -> Recorded:
+) -> AdviceInput:
     """Return what the calls that began from `since` to before `before` recorded.
 
     A viewer who may not see the user is shown a user without calls. Raises StoreUnavailableError.
@@ -51,7 +51,7 @@ async def recorded(
         usages = await connection.fetch(*_SQL.bind("usages", **examples))
         charges = await connection.fetch(*_SQL.bind("charges", **examples))
         catalogue = await read_catalogue(connection)
-    return Recorded(
+    return AdviceInput(
         [UsageSum(**_fields(row)) for row in usages],
         [ChargeSum(**_fields(row)) for row in charges],
         catalogue,

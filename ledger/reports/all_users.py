@@ -9,22 +9,22 @@ import msgspec
 
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
-from ledger.reports.costs import Costs, DaySum, classified, profit_of
-from ledger.reports.insights import Sums
+from ledger.reports.costs import DaySum, ServiceCosts, classified, profit_of
+from ledger.reports.insights import PeriodSums
 
 _READS: Final = reads("reports/all_users")
 
 
-class EveryoneDay(DaySum, rename="camel"):
+class AllUsersDay(DaySum, rename="camel"):
     """What one UTC day's calls of all users came to."""
 
     duration_ms: int = 0
 
 
-_days: Final = msgspec.json.Decoder(list[EveryoneDay])
+_days: Final = msgspec.json.Decoder(list[AllUsersDay])
 
 
-class Users(NamedTuple):
+class UserCounts(NamedTuple):
     """How many users there are by the end of a period, began in it, and made calls in it."""
 
     total: int
@@ -32,20 +32,20 @@ class Users(NamedTuple):
     active: int
 
 
-class EveryoneReport(NamedTuple):
+class AllUsersReport(NamedTuple):
     """What a period came to, in sum and day by day, and the equal period before it in sum."""
 
-    users: Users
-    now: Sums
-    before: Sums
+    users: UserCounts
+    now: PeriodSums
+    before: PeriodSums
     duration_ms: int
-    costs: Costs
-    daily: list[EveryoneDay]
+    costs: ServiceCosts
+    daily: list[AllUsersDay]
 
 
-async def everyone_report(
+async def all_users_report(
     readers: ReaderPool, viewer: Viewer, days: tuple[date, date]
-) -> EveryoneReport:
+) -> AllUsersReport:
     """Return what all users' calls came to from the first to the last UTC day, both included.
 
     Zeros for whoever may not read all. Raises StoreUnavailableError.
@@ -65,8 +65,8 @@ async def everyone_report(
     daily = [day for day in all_days if first <= day.day <= last]
     costs = classified(_by_service(daily), row["classes"])
     earlier = [day for day in all_days if before[0] <= day.day <= before[1]]
-    return EveryoneReport(
-        users=Users(row["total"], row["began"], row["active"]),
+    return AllUsersReport(
+        users=UserCounts(row["total"], row["began"], row["active"]),
         now=_sums(daily, row["classes"]),
         before=_sums(earlier, row["classes"]),
         duration_ms=sum(day.duration_ms for day in daily),
@@ -83,7 +83,7 @@ def _days_before(first: date, count: int) -> tuple[date, date]:
     return first - timedelta(days=room), first - timedelta(days=1)
 
 
-def _by_service(days: list[EveryoneDay]) -> dict[str, int]:
+def _by_service(days: list[AllUsersDay]) -> dict[str, int]:
     sums: dict[str, int] = {}
     for day in days:
         for service, nano in day.costs.items():
@@ -91,8 +91,8 @@ def _by_service(days: list[EveryoneDay]) -> dict[str, int]:
     return sums
 
 
-def _sums(days: list[EveryoneDay], classes: str | None) -> Sums:
+def _sums(days: list[AllUsersDay], classes: str | None) -> PeriodSums:
     by_service = _by_service(days)
     charged, refunded = sum(d.charged_nano for d in days), sum(d.refunded_nano for d in days)
     profit = profit_of(charged, refunded, classified(by_service, classes))
-    return Sums(sum(day.calls for day in days), by_service, profit)
+    return PeriodSums(sum(day.calls for day in days), by_service, profit)

@@ -25,7 +25,7 @@ class ServiceCost(NamedTuple):
     cost_class: CostClass
 
 
-class Costs(dict[str, ServiceCost]):
+class ServiceCosts(dict[str, ServiceCost]):
     """Costs by service."""
 
     def total_nano(self, cost_class: CostClass | None = None) -> int:
@@ -37,7 +37,7 @@ class Costs(dict[str, ServiceCost]):
         )
 
 
-class Line(msgspec.Struct, gc=False, rename="camel"):
+class UsageLine(msgspec.Struct, gc=False, rename="camel"):
     """A recorded usage, and the price it was counted at.
 
     `unit_cost` is the emitter's, in US dollars; `price_usd` for `per_units` of `price_unit` is the
@@ -64,9 +64,9 @@ class CallReport(NamedTuple):
     persona_id: str | None
     status: str
     duration_ms: int
-    costs: Costs
+    costs: ServiceCosts
     profit: Profit
-    lines: list[Line]
+    lines: list[UsageLine]
     estimated: bool
     first_at: datetime
     started_at: datetime | None
@@ -103,7 +103,7 @@ class SpendingReport(NamedTuple):
 
     calls: int
     duration_ms: int
-    costs: Costs
+    costs: ServiceCosts
     profit: Profit
     personas: list[PersonaSum]
     daily: list[DaySum]
@@ -118,7 +118,7 @@ _OTHER_CLASSES: Final[dict[str, CostClass]] = {
     "infrastructure": "infrastructure",
     "transaction": "transaction",
 }
-_lines: Final = msgspec.json.Decoder(list[Line])
+_lines: Final = msgspec.json.Decoder(list[UsageLine])
 _personas: Final = msgspec.json.Decoder(list[PersonaSum])
 _days: Final = msgspec.json.Decoder(list[DaySum])
 
@@ -187,15 +187,15 @@ async def spending_report(
     )
 
 
-def classified(by_service: Mapping[str, int], classes_json: str | None) -> Costs:
+def classified(by_service: Mapping[str, int], classes_json: str | None) -> ServiceCosts:
     """Join sums with their classes; whatever is neither of the other two is API usage."""
     classes = _classes.decode(classes_json or "{}")
-    return Costs(
+    return ServiceCosts(
         (service, ServiceCost(nano, _OTHER_CLASSES.get(classes.get(service, ""), "api")))
         for service, nano in by_service.items()
     )
 
 
-def profit_of(charged_nano: int, refunded_nano: int, costs: Costs) -> Profit:
+def profit_of(charged_nano: int, refunded_nano: int, costs: ServiceCosts) -> Profit:
     """Return what is left of the money."""
     return Profit(charged_nano, refunded_nano, costs.total_nano(), costs.total_nano("transaction"))

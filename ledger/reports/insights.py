@@ -24,7 +24,7 @@ DOUBLED_NANO_LEAST: Final = NANO_PER_USD
 """By how much spending must have risen, besides doubling, to be worth a word; nano-dollars."""
 
 
-class Sums(NamedTuple):
+class PeriodSums(NamedTuple):
     """What calls came to in a period; `costs` are nano-dollars by service."""
 
     calls: int
@@ -40,7 +40,7 @@ class Insights(NamedTuple):
     recommendations: list[str]
 
 
-def insights(now: Sums, before: Sums, days: int) -> Insights:
+def insights(now: PeriodSums, before: PeriodSums, days: int) -> Insights:
     """Return what is worth a word about a period of so many days and the equal one before it."""
     cost_nano = now.profit.cost_nano
     largest = max(sorted(now.costs), key=lambda name: now.costs[name], default=None)
@@ -57,7 +57,7 @@ def insights(now: Sums, before: Sums, days: int) -> Insights:
     return Insights(largest, share, sentences)
 
 
-def _on_the_largest(service: str, now: Sums) -> Iterator[str]:
+def _on_the_largest(service: str, now: PeriodSums) -> Iterator[str]:
     nano, all_nano = now.costs[service], now.profit.cost_nano
     if nano * 100 >= LARGE_PERCENT * all_nano > 0:
         yield (
@@ -67,7 +67,7 @@ def _on_the_largest(service: str, now: Sums) -> Iterator[str]:
         )
 
 
-def _on_fees(now: Sums) -> Iterator[str]:
+def _on_fees(now: PeriodSums) -> Iterator[str]:
     fees, charged = now.profit.transaction_nano, now.profit.charged_nano
     if charged > 0 and fees * 100 >= FEE_PERCENT * charged and now.calls > 0:
         yield (
@@ -77,7 +77,7 @@ def _on_fees(now: Sums) -> Iterator[str]:
         )
 
 
-def _on_the_margin(now: Sums) -> Iterator[str]:
+def _on_the_margin(now: PeriodSums) -> Iterator[str]:
     gross, charged = now.profit.gross_nano, now.profit.charged_nano
     if gross < 0:
         yield (
@@ -91,7 +91,7 @@ def _on_the_margin(now: Sums) -> Iterator[str]:
         )
 
 
-def _on_growth(now: Sums, before: Sums, days: int) -> Iterator[str]:
+def _on_growth(now: PeriodSums, before: PeriodSums, days: int) -> Iterator[str]:
     is_now, was = now.profit.cost_nano, before.profit.cost_nano
     if was > 0 and is_now >= 2 * was and is_now - was >= DOUBLED_NANO_LEAST:
         yield (
@@ -100,7 +100,7 @@ def _on_growth(now: Sums, before: Sums, days: int) -> Iterator[str]:
         )
 
 
-def _on_the_change(now: Sums, before: Sums, days: int) -> Iterator[str]:
+def _on_the_change(now: PeriodSums, before: PeriodSums, days: int) -> Iterator[str]:
     if not now.calls or not before.calls or before.profit.cost_nano <= 0:
         return
     # Averages are compared as fractions over one denominator, so that nothing is rounded first.
@@ -117,7 +117,7 @@ def _on_the_change(now: Sums, before: Sums, days: int) -> Iterator[str]:
     )
 
 
-def _mover(now: Sums, before: Sums, *, rising: bool) -> str:
+def _mover(now: PeriodSums, before: PeriodSums, *, rising: bool) -> str:
     """Return the service whose cost a call changed most in that direction."""
     sign = 1 if rising else -1
 

@@ -23,7 +23,7 @@ _costs_by_day: Final = msgspec.json.Decoder(dict[str, dict[str, int]])
 _charges_by_day: Final = msgspec.json.Decoder(dict[str, tuple[int, int]])
 
 
-class Position(NamedTuple):
+class PagePosition(NamedTuple):
     """After which row a page begins: its time, and the id that tells rows of one time apart."""
 
     time: datetime
@@ -56,12 +56,12 @@ class ListedCall(NamedTuple):
     updated_at: datetime
 
     @property
-    def position(self) -> Position:
+    def position(self) -> PagePosition:
         """Where a page that follows this call begins."""
-        return Position(self.first_at, self.call_id)
+        return PagePosition(self.first_at, self.call_id)
 
 
-class Decided(msgspec.Struct, rename="camel"):
+class SettlementDetails(msgspec.Struct, rename="camel"):
     """What the ledger decided about a call, in nano-dollars: shares, default charge and fee."""
 
     infrastructure: dict[str, int] = {}
@@ -69,7 +69,7 @@ class Decided(msgspec.Struct, rename="camel"):
     default_fee: int = 0
 
 
-_decided: Final = msgspec.json.Decoder(Decided)
+_decided: Final = msgspec.json.Decoder(SettlementDetails)
 
 
 class EventRow(NamedTuple):
@@ -94,11 +94,11 @@ class EventRow(NamedTuple):
     voided: bool
 
     @property
-    def position(self) -> Position:
+    def position(self) -> PagePosition:
         """Where a page that follows this event begins."""
-        return Position(self.time, self.identity)
+        return PagePosition(self.time, self.identity)
 
-    def decided(self) -> Decided | None:
+    def decided(self) -> SettlementDetails | None:
         """Return what the ledger decided, where this row says it."""
         return _decided.decode(self.data or "{}") if self.type == "call.settled" else None
 
@@ -109,7 +109,7 @@ async def list_calls(
     user_id: str,
     wanted: CallFilter,
     *,
-    after: Position | None,
+    after: PagePosition | None,
     unnamed_persona: str,
     most: int,
 ) -> list[ListedCall]:
@@ -135,7 +135,7 @@ async def any_call(readers: ReaderPool, viewer: Viewer) -> bool:
     return bool(await readers.read_value(viewer, *_READS.bind("any_call", **viewer.parameters)))
 
 
-def _after(position: Position | None) -> dict[str, object]:
+def _after(position: PagePosition | None) -> dict[str, object]:
     time, key = position or (None, None)
     return {"after_time": time, "after_key": key}
 
@@ -154,7 +154,7 @@ def listed_call(row: Record) -> ListedCall:
 
 
 async def list_events(
-    readers: ReaderPool, viewer: Viewer, call_id: str, *, after: Position | None, most: int
+    readers: ReaderPool, viewer: Viewer, call_id: str, *, after: PagePosition | None, most: int
 ) -> tuple[list[EventRow], int] | None:
     """Return up to `most` events of a call in order of time, and how many are in the archive.
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Final
 
 from ledger.budgets.alert_messages import alert_id
-from ledger.budgets.alert_rows import Span, read_spend
+from ledger.budgets.alert_rows import SpendWindow, read_spend
 from ledger.budgets.limits import Limit, Limits
-from ledger.budgets.thresholds import Stand, call_stand, period_stand, reached
+from ledger.budgets.thresholds import BudgetPosition, call_position, period_position, reached
 from ledger.calls.periods import Day, Period, day_of, period_of, quarter_of
 from ledger.postgres.database import Connection
 from ledger.recording.batch_rows import read_calls
@@ -20,10 +20,10 @@ from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
 MOVES_MAX: Final = 5_000
 """So many quarters and calls are gathered before they are looked at."""
 
-Due = tuple[Stand, Decimal]
+Due = tuple[BudgetPosition, Decimal]
 
 
-class Foresight:
+class AlertPreview:
     """Gathers how spends would move, user by user, and finds the alerts that follow."""
 
     def __init__(self, connection: Connection, basis: SpendBasis, now: datetime) -> None:
@@ -69,7 +69,7 @@ class Foresight:
             if user_id in limits and limits[user_id].of_calls()
         ]
         calls = await read_calls(self._connection, capped) if capped else {}
-        due: list[tuple[Stand, Limits]] = []
+        due: list[tuple[BudgetPosition, Limits]] = []
         for (user_id, call_id), postings in moved.items():
             before = calls.get(call_id)
             if before is None or not any(postings.values()):
@@ -79,7 +79,7 @@ class Foresight:
                 after.add_cost(day, service, nano)
             of_user = limits[user_id]
             due += [
-                (call_stand(limit, before, after, self._now), of_user)
+                (call_position(limit, before, after, self._now), of_user)
                 for limit in of_user.of_calls()
             ]
         return await self._new([pair for pair in due if pair[0].before_nano != pair[0].after_nano])
@@ -97,12 +97,14 @@ class Foresight:
                     key = (user_id, limit, period_of(limit.type, quarter, of_user.timezone))
                     sums[key] = sums.get(key, 0) + nano
         changed = [(key, nano) for key, nano in sums.items() if nano]
-        spans = [Span(user_id, period.start, period.end) for (user_id, _, period), _ in changed]
+        spans = [
+            SpendWindow(user_id, period.start, period.end) for (user_id, _, period), _ in changed
+        ]
         spent = await read_spend(self._connection, spans, self._basis)
         return await self._new(
             [
                 (
-                    period_stand(
+                    period_position(
                         user_id,
                         limit,
                         period,
@@ -116,7 +118,7 @@ class Foresight:
             ]
         )
 
-    async def _new(self, stands: list[tuple[Stand, Limits]]) -> list[Due]:
+    async def _new(self, stands: list[tuple[BudgetPosition, Limits]]) -> list[Due]:
         """Return the alerts that these stands call for and that do not exist."""
         default = Decimal(DEFAULT_ALERT_THRESHOLD_PERCENT)
         due = {

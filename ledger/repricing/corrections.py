@@ -34,7 +34,7 @@ _fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class Used(NamedTuple):
+class UsedPrice(NamedTuple):
     """A kind of usage, the price that counted for it, and the first and last time it did."""
 
     service: str
@@ -46,7 +46,7 @@ class Used(NamedTuple):
     last: datetime
 
 
-class Span(NamedTuple):
+class PriceSpan(NamedTuple):
     """Costs of a kind and price whose time lies from `starts` to before `ends`."""
 
     service: str
@@ -58,7 +58,7 @@ class Span(NamedTuple):
     ends: datetime
 
 
-class Cost(NamedTuple):
+class RecordedCost(NamedTuple):
     """A recorded cost as it stands in the ledger."""
 
     identity: str
@@ -97,7 +97,7 @@ class Rates:
             )
         return known
 
-    def correction(self, cost: Cost) -> Rate | None:
+    def correction(self, cost: RecordedCost) -> Rate | None:
         """Return the rate that should have counted for a cost, None where the right one did."""
         tariff = self.tariff(cost.service, cost.operation, cost.model or "", cost.unit)
         return _correction(tariff, cost.price_id, cost.time)
@@ -111,7 +111,7 @@ def _correction(tariff: Tariff, price_id: int, time: datetime) -> Rate | None:
     return None if counted is not None and counted[1:] == rate[1:] else rate
 
 
-def due_spans(rates: Rates, used: Iterable[Used]) -> Iterator[Span]:
+def due_spans(rates: Rates, used: Iterable[UsedPrice]) -> Iterator[PriceSpan]:
     """Yield the spans of costs for which another rate is in force now.
 
     A newer row that asks the same corrects nothing and is passed over.
@@ -121,10 +121,10 @@ def due_spans(rates: Rates, used: Iterable[Used]) -> Iterator[Span]:
         inner = {since for since, _ in tariff.rates if kind.first < since <= kind.last}
         for starts, ends in pairwise([kind.first, *sorted(inner), kind.last + _TICK]):
             if _correction(tariff, kind.price_id, starts) is not None:
-                yield Span(*kind[:5], starts, ends)
+                yield PriceSpan(*kind[:5], starts, ends)
 
 
-def correcting_events(cost: Cost, rate: Rate) -> tuple[Event, Event]:
+def correcting_events(cost: RecordedCost, rate: Rate) -> tuple[Event, Event]:
     """Return the void of a cost, and the cost anew at another price of the catalogue.
 
     Both count at the time of the cost. The new one names no persona: what a call's costs say of it
@@ -155,7 +155,7 @@ def correcting_events(cost: Cost, rate: Rate) -> tuple[Event, Event]:
     )
 
 
-def _metadata(cost: Cost) -> msgspec.Raw:
+def _metadata(cost: RecordedCost) -> msgspec.Raw:
     """Return the metadata of a cost with a reference to the one that its emitter sent."""
     fields = _fields.decode(cost.data) if cost.data and cost.data != "null" else {}
     if cost.source != RERATE_SOURCE:

@@ -21,23 +21,23 @@ from ledger.postgres.database import Connection, Deadlock, connected
 from ledger.prices.catalogue import Catalogue
 from ledger.prices.price_book import PriceBook
 from ledger.prices.reading import read_catalogue
-from ledger.recording.batch import Batch, Received
+from ledger.recording.batch import Batch, ReceivedRecord
 from ledger.recording.batch_rows import StaleCallError
 from ledger.recording.offsets import DeadLetter, Stream
 from ledger.recording.recorder import Recorder
-from ledger.repricing.alert_preview import Due, Foresight
+from ledger.repricing.alert_preview import AlertPreview, Due
 from ledger.repricing.corrections import Rates, correcting_events, due_spans
 from ledger.repricing.rows import (
-    Earned,
-    Wanted,
+    EarnedSums,
+    RepricingScope,
     counted_costs,
     due_costs,
     earned_by,
     earned_by_all,
-    take_turn,
+    lock_repricing,
     used_prices,
 )
-from ledger.repricing.sums import ALERTS_SHOWN, AlertDue, Report, Sums, UserSum
+from ledger.repricing.sums import ALERTS_SHOWN, AlertDue, RepricingReport, RepricingSums, UserSum
 from schemas.alerts import SpendBasis
 
 CHUNK_COSTS: Final = 1_000
@@ -51,15 +51,15 @@ Place = tuple[str, str]
 """The identity of a cost and its call."""
 
 
-class RerateBusyError(Exception):
+class RepricingBusyError(Exception):
     """Somebody else applies prices at the moment."""
 
 
-class RerateRefusedError(Exception):
+class RepricingRefusedError(Exception):
     """The ledger refused a correction; the message says why. Its chunk was not applied."""
 
 
-class Applied(NamedTuple):
+class RepricingResult(NamedTuple):
     """How many costs were corrected, how many alerts raised, and whether nothing is left."""
 
     costs: int
@@ -67,7 +67,7 @@ class Applied(NamedTuple):
     complete: bool
 
 
-class Rerater:
+class Repricer:
     """Looks at what late prices change, and applies them."""
 
     def __init__(self, url: str, basis: SpendBasis = "charged") -> None:
@@ -75,11 +75,16 @@ class Rerater:
         self._url = url
         self._basis = basis
 
-    async def preview(self, wanted: Wanted, progress: Progress = lambda _: None) -> Report:
+    async def preview(
+        self, wanted: RepricingScope, progress: Progress = lambda _: None
+    ) -> RepricingReport:
         """Say what applying would change; raises OSError or a PostgreSQL error."""
         async with self._looking() as connection:
             rates = Rates(await read_catalogue(connection))
-            sums, foresight = Sums(), Foresight(connection, self._basis, datetime.now(UTC))
+            sums, foresight = (
+                RepricingSums(),
+                AlertPreview(connection, self._basis, datetime.now(UTC)),
+            )
             alerts = _Alerts()
             spans = list(due_spans(rates, await used_prices(connection, wanted)))
             async for cost in due_costs(connection, spans, wanted):
@@ -93,20 +98,20 @@ class Rerater:
 
     async def apply(
         self,
-        wanted: Wanted,
+        wanted: RepricingScope,
         *,
         costs_most: int | None = None,
         stop: asyncio.Event | None = None,
         progress: Progress = lambda _: None,
-    ) -> Applied:
+    ) -> RepricingResult:
         """Correct the costs that late prices change, up to a number or until `stop`.
 
         Raises RerateBusyError, RerateRefusedError, OSError or a PostgreSQL error; whole chunks
         may have been corrected then, and beginning anew goes on after them.
         """
         async with self._looking() as connection, connected(self._url, name=_NAME) as writing:
-            if not await take_turn(writing):
-                raise RerateBusyError
+            if not await lock_repricing(writing):
+                raise RepricingBusyError
             rates = Rates(await read_catalogue(connection))
             corrections = _Corrections(writing, rates, self._basis)
             spans = list(due_spans(rates, await used_prices(connection, wanted)))
@@ -123,9 +128,9 @@ class Rerater:
                     places = []
             else:
                 await corrections.chunk(places)
-                return Applied(corrections.costs, corrections.alerts, complete=True)
+                return RepricingResult(corrections.costs, corrections.alerts, complete=True)
             await corrections.chunk(places)
-            return Applied(corrections.costs, corrections.alerts, complete=False)
+            return RepricingResult(corrections.costs, corrections.alerts, complete=False)
 
     @asynccontextmanager
     async def _looking(self) -> AsyncIterator[Connection]:
@@ -150,18 +155,22 @@ class _Alerts:
         self.first += [AlertDue(stand, percent) for stand, percent in due[: max(0, room)]]
 
 
-async def _report(connection: Connection, wanted: Wanted, sums: Sums, alerts: _Alerts) -> Report:
+async def _report(
+    connection: Connection, wanted: RepricingScope, sums: RepricingSums, alerts: _Alerts
+) -> RepricingReport:
     days = wanted.since.date(), (wanted.until - _TICK).date()
     top = sums.top()
     of_users = await earned_by(connection, *days, [user_id for user_id, _ in top])
-    return Report(
+    return RepricingReport(
         wanted=wanted,
         total=sums.total,
         earned=await earned_by_all(connection, *days),
         services=dict(sorted(sums.services.items())),
         days=dict(sorted(sums.days.items())),
         users=sums.users,
-        top_users=[UserSum(user_id, one, of_users.get(user_id, Earned())) for user_id, one in top],
+        top_users=[
+            UserSum(user_id, one, of_users.get(user_id, EarnedSums())) for user_id, one in top
+        ],
         alerts=alerts.count,
         first_alerts=alerts.first,
     )
@@ -237,7 +246,7 @@ class _Corrections:
                 batch.events += correcting_events(cost, rate)
         if not batch.events:
             return 0, 0
-        record: Received = _NoRecord()
+        record: ReceivedRecord = _NoRecord()
         batch.records = [record] * len(batch.events)
         outcome = await self._recorder.record(batch)
         return len(batch.events) // 2, outcome.alerts
@@ -246,4 +255,4 @@ class _Corrections:
 async def _refuse(letters: Sequence[DeadLetter], size: int) -> None:
     """Stop a chunk of which something is refused: half a correction is none."""
     del size
-    raise RerateRefusedError(f"{letters[0].code}: {letters[0].message}")
+    raise RepricingRefusedError(f"{letters[0].code}: {letters[0].message}")

@@ -12,14 +12,14 @@ from ledger.budgets.limits import Limits
 from ledger.postgres.arrays import text_array
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
-from ledger.repricing.corrections import Cost, Span, Used
+from ledger.repricing.corrections import PriceSpan, RecordedCost, UsedPrice
 
 _SQL: Final = statements("repricing/repricing")
 _SECONDS_MAX: Final = 6 * 3600
 _PREFETCH: Final = 2_000
 
 
-class Wanted(NamedTuple):
+class RepricingScope(NamedTuple):
     """Which costs are asked for: from `since` to before `until`, of a service or of all."""
 
     since: datetime
@@ -42,7 +42,7 @@ class DueCost(NamedTuple):
     cost_nano: int
 
 
-class Earned(NamedTuple):
+class EarnedSums(NamedTuple):
     """What calls cost and earned on some days, in nano-dollars."""
 
     cost_nano: int = 0
@@ -50,20 +50,20 @@ class Earned(NamedTuple):
     refunded_nano: int = 0
 
 
-async def take_turn(connection: Connection) -> bool:
+async def lock_repricing(connection: Connection) -> bool:
     """Say whether nobody else applies prices; the turn lasts as long as the connection."""
     return bool(await connection.fetchval(_SQL["one_at_a_time"]))
 
 
-async def used_prices(connection: Connection, wanted: Wanted) -> list[Used]:
+async def used_prices(connection: Connection, wanted: RepricingScope) -> list[UsedPrice]:
     """Return which prices counted for which kinds of usage; within a transaction."""
     await connection.execute(_SQL["no_time_limit"])
     rows = await connection.fetch(*_SQL.bind("used", **wanted._asdict()), timeout=_SECONDS_MAX)
-    return [Used(*row) for row in rows]
+    return [UsedPrice(*row) for row in rows]
 
 
 async def due_costs(
-    connection: Connection, spans: Sequence[Span], wanted: Wanted
+    connection: Connection, spans: Sequence[PriceSpan], wanted: RepricingScope
 ) -> AsyncIterator[DueCost]:
     """Yield the counted costs within the spans, call by call; within a transaction."""
     if not spans:
@@ -86,7 +86,9 @@ async def due_costs(
         yield DueCost(*row)
 
 
-async def counted_costs(connection: Connection, places: Collection[tuple[str, str]]) -> list[Cost]:
+async def counted_costs(
+    connection: Connection, places: Collection[tuple[str, str]]
+) -> list[RecordedCost]:
     """Return those costs, each an identity and its call, that still count.
 
     Their calls are locked to the end of the transaction, so that they go on counting.
@@ -96,7 +98,7 @@ async def counted_costs(connection: Connection, places: Collection[tuple[str, st
     rows = await connection.fetch(
         *_SQL.bind("counted", identities=text_array(identities), call_ids=text_array(call_ids))
     )
-    return [Cost(*row) for row in rows]
+    return [RecordedCost(*row) for row in rows]
 
 
 async def limits_among(connection: Connection, user_ids: Collection[str]) -> dict[str, Limits]:
@@ -111,19 +113,19 @@ async def raised_among(connection: Connection, alert_ids: Collection[UUID]) -> s
     return {UUID(bytes=row["alert_id"].bytes) for row in rows}
 
 
-async def earned_by_all(connection: Connection, first: date, last: date) -> Earned:
+async def earned_by_all(connection: Connection, first: date, last: date) -> EarnedSums:
     """Return what all calls cost and earned on some UTC days, both included."""
     row = await connection.fetchrow(
         *_SQL.bind("everything", first=first, last=last), timeout=_SECONDS_MAX
     )
-    return Earned(*map(int, row)) if row else Earned()
+    return EarnedSums(*map(int, row)) if row else EarnedSums()
 
 
 async def earned_by(
     connection: Connection, first: date, last: date, user_ids: Sequence[str]
-) -> dict[str, Earned]:
+) -> dict[str, EarnedSums]:
     """Return the same of some users."""
     rows = await connection.fetch(
         *_SQL.bind("of_users", first=first, last=last, user_ids=list(user_ids))
     )
-    return {row[0]: Earned(*map(int, row[1:])) for row in rows}
+    return {row[0]: EarnedSums(*map(int, row[1:])) for row in rows}

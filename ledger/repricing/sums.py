@@ -6,16 +6,16 @@ import heapq
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from ledger.budgets.thresholds import Stand
+from ledger.budgets.thresholds import BudgetPosition
 from ledger.calls.periods import day_of
-from ledger.repricing.rows import DueCost, Earned, Wanted
+from ledger.repricing.rows import DueCost, EarnedSums, RepricingScope
 from schemas.money import percent_text
 
 USERS_SHOWN: Final = 50
 ALERTS_SHOWN: Final = 100
 
 
-class Sum:
+class CostChange:
     """How many costs, and their sum before and after, in nano-dollars."""
 
     __slots__ = ("after_nano", "before_nano", "costs")
@@ -25,7 +25,6 @@ class Sum:
         self.costs = self.before_nano = self.after_nano = 0
 
     def add(self, before_nano: int, after_nano: int) -> None:
-        """Add a cost."""
         self.costs += 1
         self.before_nano += before_nano
         self.after_nano += after_nano
@@ -40,54 +39,54 @@ class UserSum(NamedTuple):
     """What changes for a user, and all that the user's calls cost and earned on the days."""
 
     user_id: str
-    sum: Sum
-    earned: Earned
+    sum: CostChange
+    earned: EarnedSums
 
 
 class AlertDue(NamedTuple):
     """An alert that would be raised: where its spend would stand, and the percentage reached."""
 
-    stand: Stand
+    stand: BudgetPosition
     percent: Decimal
 
 
-class Report(NamedTuple):
+class RepricingReport(NamedTuple):
     """What late prices change: in all, by service and UTC day, and for whom most."""
 
-    wanted: Wanted
-    total: Sum
-    earned: Earned
-    services: dict[str, Sum]
-    days: dict[str, Sum]
+    wanted: RepricingScope
+    total: CostChange
+    earned: EarnedSums
+    services: dict[str, CostChange]
+    days: dict[str, CostChange]
     users: int
     top_users: list[UserSum]
     alerts: int
     first_alerts: list[AlertDue]
 
 
-class Sums:
+class RepricingSums:
     """Adds up costs that come user by user; of the users only those that change most are kept."""
 
     def __init__(self) -> None:
         """Start with none."""
-        self.total = Sum()
-        self.services: dict[str, Sum] = {}
-        self.days: dict[str, Sum] = {}
+        self.total = CostChange()
+        self.services: dict[str, CostChange] = {}
+        self.days: dict[str, CostChange] = {}
         self.users = 0
-        self._top: list[tuple[int, str, Sum]] = []
-        self._user: tuple[str, Sum] | None = None
+        self._top: list[tuple[int, str, CostChange]] = []
+        self._user: tuple[str, CostChange] | None = None
 
     def add(self, cost: DueCost, after_nano: int) -> None:
         """Add a cost and what it would be."""
         if self._user is None or self._user[0] != cost.user_id:
             self._finish_user()
-            self._user = cost.user_id, Sum()
-        service = self.services.setdefault(cost.service, Sum())
-        day = self.days.setdefault(day_of(cost.time), Sum())
+            self._user = cost.user_id, CostChange()
+        service = self.services.setdefault(cost.service, CostChange())
+        day = self.days.setdefault(day_of(cost.time), CostChange())
         for one in (self.total, service, day, self._user[1]):
             one.add(cost.cost_nano, after_nano)
 
-    def top(self) -> list[tuple[str, Sum]]:
+    def top(self) -> list[tuple[str, CostChange]]:
         """Return the users for whom most changes, most first; nothing may be added any more."""
         self._finish_user()
         self._user = None
@@ -104,11 +103,11 @@ class Sums:
                 heapq.heappushpop(self._top, entry)
 
 
-def _most_first(entry: tuple[int, str, Sum]) -> tuple[int, str]:
+def _most_first(entry: tuple[int, str, CostChange]) -> tuple[int, str]:
     return -entry[0], entry[1]
 
 
-def margin(earned: Earned, change_nano: int = 0) -> str:
+def margin(earned: EarnedSums, change_nano: int = 0) -> str:
     """Return (charged - refunded - cost) / charged in percent, the cost changed by so much."""
     profit = earned.charged_nano - earned.refunded_nano - earned.cost_nano - change_nano
     return percent_text(profit, earned.charged_nano)

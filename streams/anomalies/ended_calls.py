@@ -16,14 +16,14 @@ _GOES_ON: Final = b'"status":"active"'
 _log: Final = logging.getLogger(__name__)
 
 
-class _Heard(msgspec.Struct, rename=wire_name):
+class _EndedTotal(msgspec.Struct, rename=wire_name):
     """As much of a total as is needed to find the call."""
 
     call_id: str
     status: CallStatus
 
 
-_decoder: Final = msgspec.json.Decoder(_Heard)
+_decoder: Final = msgspec.json.Decoder(_EndedTotal)
 
 
 def add_agent(app: Any, hear: Callable[[str], None]) -> None:

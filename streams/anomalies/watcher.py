@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ledger.anomalies.detection import CALLS_AT_ONCE, GRACE, Detection, Looked
+from ledger.anomalies.detection import CALLS_AT_ONCE, GRACE, AnomalyDetector, DetectionResult
 from ledger.anomalies.rows import AnomalyStore
-from ledger.anomalies.sweep import ROUND_EVERY, Sweeping
+from ledger.anomalies.sweep import ROUND_EVERY, AnomalySweep
 from ledger.postgres.database import TRANSIENT_ERRORS
 from messaging.retries import Backoff
 from schemas.anomalies import LEGS, Leg
@@ -27,7 +27,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class WatchOptions:
+class AnomalyWatcherOptions:
     """When is looked. `legs` are those that a call must have cost something at.
 
     A call is judged for spikes `settle_ms` after it was first heard to have ended, and for missing
@@ -46,20 +46,20 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Watcher:
+class AnomalyWatcher:
     """Looks for anomalies until it is stopped."""
 
     def __init__(
         self,
         store: AnomalyStore,
-        options: WatchOptions | None = None,
+        options: AnomalyWatcherOptions | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._store = store
-        self._options = options or WatchOptions()
+        self._options = options or AnomalyWatcherOptions()
         self._now = now
-        self._detection = Detection(self._options.grace, self._options.legs)
-        self._sweeping = Sweeping(self._detection, self._options.every)
+        self._detection = AnomalyDetector(self._options.grace, self._options.legs)
+        self._sweeping = AnomalySweep(self._detection, self._options.every)
         self._heard: dict[str, int] = {}
 
     def hear(self, call_id: str) -> None:
@@ -120,8 +120,8 @@ def _take_due(waiting: dict[str, int], wait_ns: int) -> list[str]:
     return due
 
 
-def _say(how: str, looked: Looked) -> None:
-    if looked != Looked():
+def _say(how: str, looked: DetectionResult) -> None:
+    if looked != DetectionResult():
         _log.info(
             "%d anomalies found, %d in order after all (%s)",
             *looked,

@@ -17,16 +17,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from ledger.notifications.deliveries import Claim, NoticeStore
-from ledger.notifications.retry_policy import SCHEDULES, Result, Schedule, Step, tidy
+from ledger.notifications.deliveries import ClaimedDelivery, DeliveryStore
+from ledger.notifications.retry_policy import (
+    SCHEDULES,
+    DeliveryResult,
+    NextAttempt,
+    RetrySchedule,
+    printable,
+)
 from ledger.postgres.database import TRANSIENT_ERRORS
 from messaging.kafka import KafkaError
 from messaging.retries import Backoff
 from schemas.deliveries import DeliveryRecord
 from schemas.notices import ChannelType
 from streams.notifications.journal import DeliveryJournal
-from streams.notifications.message_templates import WordingError, notice_of
-from streams.notifications.sender import ATTEMPT_MS, Sender
+from streams.notifications.message_templates import TemplateError, notification_of
+from streams.notifications.sender import ATTEMPT_MS, ChannelSender
 
 HEARD_MOST: Final = 1_000
 FINISH_SECONDS: Final = 20
@@ -41,7 +47,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class CourierOptions:
+class DeliveryOptions:
     """How much is done at once, and how often is looked.
 
     `ailing_most` of the `most` attempts at a time may go to channels that failed last time, so dead
@@ -53,27 +59,27 @@ class CourierOptions:
     lease_seconds: int = 60
     look_ms: int = 1_000
     sweep_ms: int = 10_000
-    schedules: Mapping[ChannelType, Schedule] = field(default_factory=lambda: SCHEDULES)
+    schedules: Mapping[ChannelType, RetrySchedule] = field(default_factory=lambda: SCHEDULES)
 
 
-class Courier:
+class DeliveryWorker:
     """Delivers notices by the ways that there are senders for."""
 
     def __init__(
         self,
-        store: NoticeStore,
-        senders: Mapping[ChannelType, Sender],
-        options: CourierOptions | None = None,
+        store: DeliveryStore,
+        senders: Mapping[ChannelType, ChannelSender],
+        options: DeliveryOptions | None = None,
         journal: DeliveryJournal | None = None,
     ) -> None:
         """Take where deliveries are recorded, how they are sent, and where they are journaled."""
         self._store = store
         self._journal = journal
         self._senders = senders
-        self._options = options or CourierOptions()
+        self._options = options or DeliveryOptions()
         self._heard: dict[str, None] = {}
         self._wake = asyncio.Event()
-        self._under_way: dict[asyncio.Task[None], Claim] = {}
+        self._under_way: dict[asyncio.Task[None], ClaimedDelivery] = {}
         self._sweep_at_ns = 0
         self._prune_at_ns = 0
 
@@ -182,7 +188,7 @@ class Courier:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
-    async def _deliver(self, claim: Claim) -> None:
+    async def _deliver(self, claim: ClaimedDelivery) -> None:
         began_ns = time.monotonic_ns()
         result = await self._send(claim)
         duration_ms = (time.monotonic_ns() - began_ns) // 1_000_000
@@ -202,24 +208,29 @@ class Courier:
                 )
                 await backoff.wait(asyncio.Event())
 
-    async def _send(self, claim: Claim) -> Result:
+    async def _send(self, claim: ClaimedDelivery) -> DeliveryResult:
         sender = self._senders.get(claim.type)
         if sender is None:
-            return Result("temporary", error=f"No {claim.type} is set up here.")
+            return DeliveryResult("temporary", error=f"No {claim.type} is set up here.")
         try:
             async with asyncio.timeout(ATTEMPT_MS / 1000 + 1):
-                return await sender.send(notice_of(claim))
-        except WordingError as error:
-            return Result("permanent", error=tidy(str(error)))
+                return await sender.send(notification_of(claim))
+        except TemplateError as error:
+            return DeliveryResult("permanent", error=printable(str(error)))
         except TimeoutError:
-            return Result("temporary", error="It took too long.")
+            return DeliveryResult("temporary", error="It took too long.")
         except Exception as error:
             # A fault of a sender must not lose the delivery: it is tried again, and we get a trace.
             _log.exception("the sender of %s failed", claim.type, extra={"action": "sender_failed"})
-            return Result("temporary", error=f"A fault of ours: {type(error).__name__}.")
+            return DeliveryResult("temporary", error=f"A fault of ours: {type(error).__name__}.")
 
     async def _record(
-        self, claim: Claim, result: Result, duration_ms: int, *, is_journaled: bool
+        self,
+        claim: ClaimedDelivery,
+        result: DeliveryResult,
+        duration_ms: int,
+        *,
+        is_journaled: bool,
     ) -> None:
         fields = {
             "delivery": claim.delivery_id,
@@ -247,7 +258,7 @@ class Courier:
             )
 
 
-def _record_of(claim: Claim) -> DeliveryRecord:
+def _record_of(claim: ClaimedDelivery) -> DeliveryRecord:
     return DeliveryRecord(
         claim.delivery_id,
         claim.channel_id,
@@ -259,7 +270,7 @@ def _record_of(claim: Claim) -> DeliveryRecord:
     )
 
 
-def _disable(claim: Claim, result: Result, step: Step) -> str | None:
+def _disable(claim: ClaimedDelivery, result: DeliveryResult, step: NextAttempt) -> str | None:
     """Return why the channel is to be disabled, where its last word was not about one message."""
     if step.delay_ms is not None:
         return None
@@ -270,7 +281,7 @@ def _disable(claim: Claim, result: Result, step: Step) -> str | None:
     return _DISABLED if is_theirs and claim.kind == "alert" else None
 
 
-async def close_all(senders: Mapping[ChannelType, Sender]) -> None:
+async def close_all(senders: Mapping[ChannelType, ChannelSender]) -> None:
     """Let all senders go, whatever one of them says to that."""
     for sender in senders.values():
         with suppress(OSError):

@@ -13,9 +13,9 @@ from typing import Final
 
 import aiosmtplib
 
-from ledger.notifications.retry_policy import Result, Verdict, tidy
+from ledger.notifications.retry_policy import DeliveryResult, Verdict, printable
 from streams.notifications.message_templates import PRODUCT
-from streams.notifications.sender import ATTEMPT_MS, Notice
+from streams.notifications.sender import ATTEMPT_MS, Notification
 
 _PERMANENT: Final = range(500, 600)
 _POLICY: Final = SMTP.clone(max_line_length=998, cte_type="7bit")
@@ -50,7 +50,7 @@ class EmailSender:
         self._public_url = public_url
         self._timeout_ms = timeout_ms
 
-    async def send(self, notice: Notice) -> Result:
+    async def send(self, notice: Notification) -> DeliveryResult:
         """Hand one mail in; what the server refuses for good is not tried again."""
         server = self._server
         start_tls = True if server.password and not server.tls else None
@@ -72,18 +72,20 @@ class EmailSender:
         except aiosmtplib.SMTPException as error:
             return self._failure(error, notice)
         except TimeoutError:
-            return Result("temporary", error="The mail server did not answer in time.")
+            return DeliveryResult("temporary", error="The mail server did not answer in time.")
         except (OSError, ValueError) as error:
-            return Result("temporary", error=self._tidy(f"{type(error).__name__}: {error}", notice))
+            return DeliveryResult(
+                "temporary", error=self._tidy(f"{type(error).__name__}: {error}", notice)
+            )
         if refused:  # one recipient only: aiosmtplib raises, but does not promise to
-            return Result("permanent", error="The mail server refused the recipient.")
-        return Result("delivered", tidy(reply, notice.address) or "250")
+            return DeliveryResult("permanent", error="The mail server refused the recipient.")
+        return DeliveryResult("delivered", printable(reply, notice.address) or "250")
 
-    def _failure(self, error: aiosmtplib.SMTPException, notice: Notice) -> Result:
+    def _failure(self, error: aiosmtplib.SMTPException, notice: Notification) -> DeliveryResult:
         if isinstance(error, aiosmtplib.SMTPRecipientsRefused) and error.recipients:
             error = error.recipients[0]
         if not isinstance(error, aiosmtplib.SMTPResponseException):
-            return Result("temporary", error=self._tidy(error.message, notice))
+            return DeliveryResult("temporary", error=self._tidy(error.message, notice))
         # What a server says of our own account or name is ours to mend, and no word on the mail.
         ours = isinstance(
             error,
@@ -94,16 +96,18 @@ class EmailSender:
         )
         verdict: Verdict = "permanent" if error.code in _PERMANENT and not ours else "temporary"
         words = self._tidy(error.message, notice)
-        return Result(verdict, str(error.code), f"The mail server answered {error.code}: {words}")
+        return DeliveryResult(
+            verdict, str(error.code), f"The mail server answered {error.code}: {words}"
+        )
 
-    def _tidy(self, text: str, notice: Notice) -> str:
-        return tidy(text, notice.address, self._server.password)
+    def _tidy(self, text: str, notice: Notification) -> str:
+        return printable(text, notice.address, self._server.password)
 
     async def close(self) -> None:
         """Do nothing: each mail has a connection of its own."""
 
 
-def message_of(notice: Notice, sender: str, public_url: str | None = None) -> EmailMessage:
+def message_of(notice: Notification, sender: str, public_url: str | None = None) -> EmailMessage:
     """Return the mail; its Message-ID is the same in all attempts.
 
     With our `public_url` mail programs can offer to turn the channel off (RFC 8058).

@@ -37,13 +37,13 @@ Hear = Callable[[str], None]
 _log: Final = logging.getLogger(__name__)
 
 
-class _Heard(msgspec.Struct):
+class _AlertHeader(msgspec.Struct):
     """As much of an alert's CloudEvent as is needed to find the alert."""
 
     id: str
 
 
-_decoder: Final = msgspec.json.Decoder(_Heard)
+_decoder: Final = msgspec.json.Decoder(_AlertHeader)
 
 
 def broker_credentials(kafka: KafkaSettings) -> Any:
@@ -114,7 +114,7 @@ def alert_id_of(value: bytes | None) -> str | None:
         return None
 
 
-async def listen(
+async def run_agents(
     kafka: KafkaSettings,
     hear: Hear,
     stop: asyncio.Event,
@@ -126,7 +126,7 @@ async def listen(
     AIOKafkaConsumerThread.shutdown_timeout = THREAD_STOP_SECONDS
     backoff = Backoff(first_ms=1_000, most_ms=60_000)
     while not stop.is_set():
-        listening = asyncio.create_task(_listen(kafka, hear, daily, hear_ended, backoff))
+        listening = asyncio.create_task(_run_agents(kafka, hear, daily, hear_ended, backoff))
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -144,7 +144,7 @@ async def listen(
         await backoff.wait(stop)
 
 
-async def _listen(
+async def _run_agents(
     kafka: KafkaSettings,
     hear: Hear,
     daily: Daily | None,

@@ -8,7 +8,7 @@ from typing import Final
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
-from ledger.notifications.retry_policy import Result, tidy
+from ledger.notifications.retry_policy import DeliveryResult, printable
 from streams.notifications.sender import ATTEMPT_MS
 
 CONNECTIONS_MOST: Final = 100
@@ -40,9 +40,9 @@ def make_session(resolver: AbstractResolver | None = None) -> aiohttp.ClientSess
     )
 
 
-def failure_of(error: Exception, *hidden: str | None) -> Result:
+def failure_of(error: Exception, *hidden: str | None) -> DeliveryResult:
     """Return what an attempt came to that got no answer."""
     if isinstance(error, TimeoutError):
-        return Result("temporary", error="No answer came in time.")
-    words = tidy(f"{type(error).__name__}: {error}", *hidden)
-    return Result("temporary", error=words)
+        return DeliveryResult("temporary", error="No answer came in time.")
+    words = printable(f"{type(error).__name__}: {error}", *hidden)
+    return DeliveryResult("temporary", error=words)

@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from ledger.notifications.deliveries import NoticeStore
+from ledger.notifications.deliveries import DeliveryStore
 from ledger.operations.delivery_journal import (
     mark_journaled,
     mark_read,
@@ -26,7 +26,7 @@ from ledger.operations.delivery_journal import (
     unread_epoch,
 )
 from messaging.kafka import KafkaError, KafkaSettings, make_producer
-from messaging.producer import Producing, Sent
+from messaging.producer import OutgoingRecord, RecoveringProducer
 from messaging.topic_snapshot import read_topic
 from schemas.deliveries import DeliveryRecord
 from schemas.topics import DELIVERIES
@@ -45,11 +45,11 @@ _log: Final = logging.getLogger(__name__)
 class DeliveryJournal:
     """The topic of deliveries, for one process that delivers."""
 
-    def __init__(self, kafka: KafkaSettings, store: NoticeStore) -> None:
+    def __init__(self, kafka: KafkaSettings, store: DeliveryStore) -> None:
         """Take the brokers, and where deliveries are recorded."""
         self._kafka = kafka
         self._store = store
-        self._producing = Producing(lambda: make_producer(kafka), WRITE_SECONDS_MAX)
+        self._producing = RecoveringProducer(lambda: make_producer(kafka), WRITE_SECONDS_MAX)
         self._pause_until_ns = 0
 
     async def write(self, records: Iterable[DeliveryRecord]) -> bool:
@@ -59,7 +59,8 @@ class DeliveryJournal:
         try:
             async with asyncio.timeout(WRITE_SECONDS_MAX):
                 await self._producing.send_records(
-                    Sent(DELIVERIES.name, one.key.encode(), _encode(one)) for one in records
+                    OutgoingRecord(DELIVERIES.name, one.key.encode(), _encode(one))
+                    for one in records
                 )
         except (KafkaError, TimeoutError) as error:
             self._pause_until_ns = time.monotonic_ns() + PAUSE_SECONDS * 1_000_000_000
@@ -119,7 +120,7 @@ class DeliveryJournal:
 
 @asynccontextmanager
 async def delivery_journal(
-    kafka: KafkaSettings | None, store: NoticeStore
+    kafka: KafkaSettings | None, store: DeliveryStore
 ) -> AsyncIterator[DeliveryJournal | None]:
     """Open a journal for the length of a block; None without brokers."""
     if kafka is None:

@@ -8,13 +8,13 @@ from typing import Final
 
 import msgspec
 
-from ledger.notifications.deliveries import Claim
+from ledger.notifications.deliveries import ClaimedDelivery
 from ledger.notifications.retry_policy import one_line
 from schemas.alerts import ALERT_TYPE, SpendBasis
 from schemas.exact import exact_text
 from schemas.jsonio import encode
 from schemas.notices import TEST_TYPE, VERIFICATION_TYPE, ChannelMessage, WebhookEvent
-from streams.notifications.sender import Notice
+from streams.notifications.sender import Notification
 
 PRODUCT: Final = "Cost Analytics"
 
@@ -46,11 +46,11 @@ class _Alert(msgspec.Struct):
 _decoder: Final = msgspec.json.Decoder(_Alert)
 
 
-class WordingError(Exception):
+class TemplateError(Exception):
     """A delivery does not say what it is about."""
 
 
-def notice_of(claim: Claim) -> Notice:
+def notification_of(claim: ClaimedDelivery) -> Notification:
     """Return the message of a delivery; raises WordingError."""
     if claim.kind == "alert":
         return _alert(claim)
@@ -60,11 +60,11 @@ def notice_of(claim: Claim) -> Notice:
     return _verification(claim)
 
 
-def _alert(claim: Claim) -> Notice:
+def _alert(claim: ClaimedDelivery) -> Notification:
     try:
         alert = _decoder.decode(claim.alert or "")
     except msgspec.DecodeError as error:
-        raise WordingError(f"the alert cannot be read: {error}") from None
+        raise TemplateError(f"the alert cannot be read: {error}") from None
     percent = exact_text(alert.threshold_percent)
     subject = f"{percent} % of {_TITLES.get(alert.type, 'a budget')} reached"
     lines = [alert.message, _position(alert)]
@@ -75,7 +75,7 @@ def _alert(claim: Claim) -> Notice:
         timestamp=claim.created_at,
         data=msgspec.Raw((claim.alert or "").encode()),
     )
-    return _notice(claim, subject, lines, event)
+    return _notification(claim, subject, lines, event)
 
 
 def _position(alert: _Alert) -> str:
@@ -95,9 +95,9 @@ def _largest_costs(alert: _Alert) -> str:
     return f"Largest costs: {costs}."
 
 
-def _verification(claim: Claim) -> Notice:
+def _verification(claim: ClaimedDelivery) -> Notification:
     if claim.code is None:
-        raise WordingError("the code has been forgotten")
+        raise TemplateError("the code has been forgotten")
     if claim.type == "webhook":
         sentence = "Post `challenge` as `code` to the channel's route verify, within 15 minutes."
         return _of_channel(claim, "Your code", sentence, VERIFICATION_TYPE)
@@ -108,17 +108,19 @@ def _verification(claim: Claim) -> Notice:
     return _of_channel(claim, f"Your code is {claim.code}", sentence, VERIFICATION_TYPE)
 
 
-def _of_channel(claim: Claim, subject: str, sentence: str, kind: str) -> Notice:
+def _of_channel(claim: ClaimedDelivery, subject: str, sentence: str, kind: str) -> Notification:
     data = ChannelMessage(channel_id=claim.channel_id, message=sentence, challenge=claim.code)
     event = WebhookEvent(type=kind, timestamp=claim.created_at, data=msgspec.Raw(encode(data)))
-    return _notice(claim, subject, [sentence], event)
+    return _notification(claim, subject, [sentence], event)
 
 
-def _notice(claim: Claim, subject: str, lines: list[str], event: WebhookEvent) -> Notice:
+def _notification(
+    claim: ClaimedDelivery, subject: str, lines: list[str], event: WebhookEvent
+) -> Notification:
     # Ids and names of emitters are in them, which must not write lines of their own.
     lines = [one_line(line) for line in lines]
     paragraphs = "".join(f"<p>{escape(line)}</p>\n" for line in lines)
-    return Notice(
+    return Notification(
         message_id=claim.delivery_id,
         address=claim.address,
         secret=claim.secret,

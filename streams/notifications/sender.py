@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
-from ledger.notifications.retry_policy import Result
+from ledger.notifications.retry_policy import DeliveryResult
 
 ATTEMPT_MS: Final = 15_000
 """The most that one attempt may take, from the first look at the address to the last answer."""
 
 
-class Notice(NamedTuple):
+class Notification(NamedTuple):
     """One message to one address. `message_id` is the same in all attempts.
 
     `text` and `html` are for people, `body` is the JSON for programs, signed with `secret`.
@@ -29,10 +29,10 @@ class Notice(NamedTuple):
     body: bytes
 
 
-class Sender(Protocol):
+class ChannelSender(Protocol):
     """A way of sending. It may be used for several notices at the same time."""
 
-    async def send(self, notice: Notice) -> Result:
+    async def send(self, notice: Notification) -> DeliveryResult:
         """Try once, within ATTEMPT_MS, and say what came of it; raises nothing of its own."""
 
     async def close(self) -> None:

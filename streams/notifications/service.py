@@ -7,45 +7,45 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ledger.anomalies.rows import anomaly_store
-from ledger.notifications.deliveries import notice_store
+from ledger.notifications.deliveries import delivery_store
 from messaging.kafka import KafkaSettings
 from schemas.notices import ChannelType
-from streams.anomalies.watcher import Watcher, WatchOptions
-from streams.notifications.delivery_worker import Courier, CourierOptions, close_all
-from streams.notifications.faust_agents import listen
+from streams.anomalies.watcher import AnomalyWatcher, AnomalyWatcherOptions
+from streams.notifications.delivery_worker import DeliveryOptions, DeliveryWorker, close_all
+from streams.notifications.faust_agents import run_agents
 from streams.notifications.journal import delivery_journal
-from streams.notifications.sender import Sender
+from streams.notifications.sender import ChannelSender
 from streams.prices.daily import DailyPrices
 
 
 @dataclass(frozen=True, slots=True)
-class NoticeOptions:
+class NotificationOptions:
     """What the process is told; without `kafka` nothing is heard and everything is found.
 
     `daily` is done at the start, and once a day. Without `watch` nobody looks for anomalies.
     """
 
     database_url: str
-    senders: Mapping[ChannelType, Sender]
+    senders: Mapping[ChannelType, ChannelSender]
     kafka: KafkaSettings | None = None
-    courier: CourierOptions = field(default_factory=CourierOptions)
+    courier: DeliveryOptions = field(default_factory=DeliveryOptions)
     daily: DailyPrices | None = None
-    watch: WatchOptions | None = None
+    watch: AnomalyWatcherOptions | None = None
 
 
-async def run_notices(options: NoticeOptions, stop: asyncio.Event) -> None:
+async def run_notifications(options: NotificationOptions, stop: asyncio.Event) -> None:
     """Deliver until `stop` is set, and close the senders.
 
     Raises OSError or a PostgreSQL error where the database cannot be reached at the start.
     """
     try:
         async with (
-            notice_store(options.database_url) as store,
+            delivery_store(options.database_url) as store,
             anomaly_store(options.database_url) as anomalies,
             delivery_journal(options.kafka, store) as journal,
         ):
-            courier = Courier(store, options.senders, options.courier, journal)
-            watcher = Watcher(anomalies, options.watch)
+            courier = DeliveryWorker(store, options.senders, options.courier, journal)
+            watcher = AnomalyWatcher(anomalies, options.watch)
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(courier.run(stop))
                 if options.watch is not None:
@@ -55,7 +55,7 @@ async def run_notices(options: NoticeOptions, stop: asyncio.Event) -> None:
                 if options.kafka is not None:
                     hear_ended = None if options.watch is None else watcher.hear
                     parts.create_task(
-                        listen(options.kafka, courier.hear, stop, options.daily, hear_ended)
+                        run_agents(options.kafka, courier.hear, stop, options.daily, hear_ended)
                     )
     finally:
         await close_all(options.senders)

@@ -9,9 +9,9 @@ from typing import Final
 import msgspec
 from aiohttp import ClientResponse, ClientSession, encode_basic_auth
 
-from ledger.notifications.retry_policy import Result, retry_after_seconds, tidy
+from ledger.notifications.retry_policy import DeliveryResult, printable, retry_after_seconds
 from streams.notifications.http import BUFFER_BYTES, FAILURES, failure_of, make_session
-from streams.notifications.sender import ATTEMPT_MS, Notice
+from streams.notifications.sender import ATTEMPT_MS, Notification
 
 TEXT_CHARACTERS_MOST: Final = 480
 """Three messages' worth, which phones join to one."""
@@ -53,7 +53,7 @@ class SmsSender:
         self._timeout_ms = timeout_ms
         self._session: ClientSession | None = None
 
-    async def send(self, notice: Notice) -> Result:
+    async def send(self, notice: Notification) -> DeliveryResult:
         """Post once; what the provider refuses for good is not tried again."""
         provider = self._provider
         form = {"To": notice.address, "Body": notice.text.strip()[:TEXT_CHARACTERS_MOST]}
@@ -79,19 +79,19 @@ class SmsSender:
         except FAILURES as error:
             return failure_of(error, notice.address, provider.password)
 
-    async def _result(self, response: ClientResponse, notice: Notice) -> Result:
+    async def _result(self, response: ClientResponse, notice: Notification) -> DeliveryResult:
         status = response.status
         if 200 <= status < 300:
-            return Result("delivered", str(status))
+            return DeliveryResult("delivered", str(status))
         answer = await _answer(response)
-        words = tidy(answer.message, notice.address, self._provider.password)
+        words = printable(answer.message, notice.address, self._provider.password)
         said = f"The provider answered {status}, error {answer.code}: {words}"
         if answer.code in _GONE_CODES:
-            return Result("gone", str(status), said)
+            return DeliveryResult("gone", str(status), said)
         if status >= 500 or status < 400 or status in _OURS:
             after = retry_after_seconds(response.headers.get("Retry-After"))
-            return Result("temporary", str(status), said, after)
-        return Result("permanent", str(status), said)
+            return DeliveryResult("temporary", str(status), said, after)
+        return DeliveryResult("permanent", str(status), said)
 
     async def close(self) -> None:
         """Close what is open."""

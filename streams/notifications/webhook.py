@@ -10,10 +10,10 @@ from aiohttp import ClientResponse, ClientSession
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from ledger.notifications.retry_policy import Result, retry_after_seconds
+from ledger.notifications.retry_policy import DeliveryResult, retry_after_seconds
 from ledger.notifications.signatures import signature_headers
 from streams.notifications.http import FAILURES, failure_of, make_session
-from streams.notifications.sender import ATTEMPT_MS, Notice
+from streams.notifications.sender import ATTEMPT_MS, Notification
 from streams.notifications.targets import GuardedResolver, RefusedTargetError, check_url
 
 _GONE: Final = 410
@@ -37,19 +37,19 @@ class WebhookSender:
         self._timeout_ms = timeout_ms
         self._session: ClientSession | None = None
 
-    async def send(self, notice: Notice) -> Result:
+    async def send(self, notice: Notification) -> DeliveryResult:
         """Post once; whatever is not a 2xx has failed, a redirect too."""
         try:
             async with asyncio.timeout(self._timeout_ms / 1000):
                 return await self._post(notice)
         except RefusedTargetError as error:
-            return Result("permanent", error=str(error))
+            return DeliveryResult("permanent", error=str(error))
         except FAILURES as error:
             if isinstance(error.__cause__, RefusedTargetError):
-                return Result("permanent", error=str(error.__cause__))
+                return DeliveryResult("permanent", error=str(error.__cause__))
             return failure_of(error, notice.address, notice.secret)
 
-    async def _post(self, notice: Notice) -> Result:
+    async def _post(self, notice: Notification) -> DeliveryResult:
         url = URL(notice.address)
         check_url(url, allow_private=self._allow_private)
         message_id = _ID_PREFIX + notice.message_id
@@ -74,12 +74,12 @@ class WebhookSender:
         await self._resolver.close()
 
 
-def _result(response: ClientResponse) -> Result:
+def _result(response: ClientResponse) -> DeliveryResult:
     status = response.status
     if 200 <= status < 300:
-        return Result("delivered", str(status))
+        return DeliveryResult("delivered", str(status))
     if status == _GONE:
-        return Result("gone", str(status), "The endpoint answered 410 Gone.")
+        return DeliveryResult("gone", str(status), "The endpoint answered 410 Gone.")
     after = response.headers.get("Retry-After") if status in _ASKS_TO_WAIT else None
     words = f"The endpoint answered {status}."
-    return Result("temporary", str(status), words, retry_after_seconds(after))
+    return DeliveryResult("temporary", str(status), words, retry_after_seconds(after))

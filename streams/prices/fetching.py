@@ -13,7 +13,7 @@ from aiohttp import (
     encode_basic_auth,
 )
 
-from streams.prices.reading import Source
+from streams.prices.reading import PriceSource
 
 FETCH_SECONDS_MAX: Final = 20
 CONNECT_SECONDS_MAX: Final = 5
@@ -37,7 +37,7 @@ def price_session(seconds_max: int = FETCH_SECONDS_MAX) -> PriceSession:
     )
 
 
-async def fetch(session: PriceSession, source: Source) -> bytes:
+async def fetch(session: PriceSession, source: PriceSource) -> bytes:
     """Return what a source answers; raises FetchError."""
     try:
         async with session.get(
@@ -57,7 +57,7 @@ async def fetch(session: PriceSession, source: Source) -> bytes:
     return text
 
 
-def _credentials(source: Source) -> dict[str, str]:
+def _credentials(source: PriceSource) -> dict[str, str]:
     if source.username is None or source.password_file is None:
         return {}
     try:

@@ -25,7 +25,7 @@ class UnreadablePricesError(Exception):
     """What was published is not what the source's settings describe; the message says how."""
 
 
-class Source(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True):
+class PriceSource(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True):
     """Where prices are published, and who asks: a name and a file with the password, if needed."""
 
     name: str
@@ -73,7 +73,7 @@ class _Country(Struct):
 
 
 class TwilioVoice(
-    Source, kw_only=True, frozen=True, rename=wire_name, tag_field="kind", tag="twilio-voice"
+    PriceSource, kw_only=True, frozen=True, rename=wire_name, tag_field="kind", tag="twilio-voice"
 ):
     """Twilio's Pricing API, a country's voice prices (versions 1 and 2): USD a minute.
 
@@ -126,7 +126,7 @@ class TwilioVoice(
         }
 
 
-class Pointed(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True):
+class PointedPrice(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True):
     """A price of the catalogue, and where its figure stands: `pointer` is an RFC 6901 pointer."""
 
     service: str
@@ -137,10 +137,12 @@ class Pointed(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknow
     per_units: int = 1
 
 
-class JsonPrices(Source, kw_only=True, frozen=True, rename=wire_name, tag_field="kind", tag="json"):
+class JsonPrices(
+    PriceSource, kw_only=True, frozen=True, rename=wire_name, tag_field="kind", tag="json"
+):
     """Any JSON document with figures in USD, each found by a pointer."""
 
-    prices: list[Pointed]
+    prices: list[PointedPrice]
     currency_pointer: str | None = None
 
     def found(self, published: Any) -> Iterable[Mapping[str, str]]:

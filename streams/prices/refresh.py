@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from ledger.postgres.database import Connection, connected
 from ledger.prices.entry import PriceConflictError, enter_prices, review_prices
 from ledger.prices.refreshes import (
-    Look,
+    RefreshAttempt,
     note_look,
     one_refresh_at_a_time,
     seen_since,
@@ -34,7 +34,7 @@ TIMER_PAUSE: Final = timedelta(hours=20)
 _log = logging.getLogger(__name__)
 
 
-class Refreshed(NamedTuple):
+class RefreshResult(NamedTuple):
     """What a look at a source came to; `error` is a sentence where it failed."""
 
     source: str
@@ -52,7 +52,7 @@ async def refresh_prices(
     dry_run: bool = False,
     unless_within: timedelta | None = None,
     fetch_seconds_max: int = FETCH_SECONDS_MAX,
-) -> list[Refreshed] | None:
+) -> list[RefreshResult] | None:
     """Look at each source once; one that fails stops none of the others.
 
     Returns what came of each, or None where somebody else is at it. Sources that were read
@@ -65,7 +65,7 @@ async def refresh_prices(
     ):
         if not dry_run and not await one_refresh_at_a_time(connection):
             return None
-        results: list[Refreshed] = []
+        results: list[RefreshResult] = []
         for source in sources:
             if unless_within is not None and await seen_since(
                 connection, source.name, datetime.now(UTC) - unless_within
@@ -77,12 +77,12 @@ async def refresh_prices(
 
 async def _look(
     connection: Connection, session: PriceSession, source: AnySource, *, dry_run: bool
-) -> Refreshed:
+) -> RefreshResult:
     started_at = datetime.now(UTC)
     try:
         result = await _read(connection, session, source, dry_run=dry_run)
     except (FetchError, UnreadablePricesError, PriceConflictError) as error:
-        result = Refreshed(source.name, error=f"{source.name}: {error}."[:1_000])
+        result = RefreshResult(source.name, error=f"{source.name}: {error}."[:1_000])
     _log.log(
         logging.WARNING if result.error else logging.INFO,
         "prices of %s: %s",
@@ -91,7 +91,7 @@ async def _look(
         extra={"action": "price_refresh_failed" if result.error else "prices_refreshed"},
     )
     if not dry_run:
-        look = Look(
+        look = RefreshAttempt(
             source.name, started_at, result.verified, result.added, result.proposed, result.error
         )
         await note_look(connection, look)
@@ -100,14 +100,14 @@ async def _look(
 
 async def _read(
     connection: Connection, session: PriceSession, source: AnySource, *, dry_run: bool
-) -> Refreshed:
+) -> RefreshResult:
     text = await fetch(session, source)
     rows = source.rows(text, datetime.now(UTC))
     if dry_run:
         would = await review_prices(connection, rows)
         waits = len(would.wait)
-        return Refreshed(source.name, len(would.verified), len(would.add), waits, waits)
+        return RefreshResult(source.name, len(would.verified), len(would.add), waits, waits)
     entered = await enter_prices(connection, rows, set_by=f"source {source.name}", confirms=True)
-    return Refreshed(
+    return RefreshResult(
         source.name, entered.verified, entered.added, entered.proposed, len(entered.waiting)
     )

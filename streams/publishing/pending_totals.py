@@ -12,7 +12,7 @@ from ledger.calls.call import Call
 from ledger.recording.epochs import published_version
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
+class PendingTotal(msgspec.Struct, frozen=True, gc=False):
     """A call as of its newest commit at `at`; `batch` is the oldest one it still waits for.
 
     `version` is the published one.
@@ -24,12 +24,12 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     batch: int
 
 
-class Waiting:
+class PendingTotals:
     """Calls in the order of their last change, each in its newest state."""
 
     def __init__(self) -> None:
         """Start with none."""
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, PendingTotal] = {}
         self._rows: list[tuple[int, int]] = []
         self._batches = 0
 
@@ -49,16 +49,16 @@ class Waiting:
         for call in calls:
             call_id = call.call_id
             known = waiting.pop(call_id, None)
-            entry = Entry(call, published_version(epoch, call.version), at, batch)
+            entry = PendingTotal(call, published_version(epoch, call.version), at, batch)
             waiting[call_id] = entry if known is None else _merged(known, entry)
 
-    def take(self, most: int) -> list[Entry]:
+    def take(self, most: int) -> list[PendingTotal]:
         """Remove and return up to `most` calls: half the latest, half those waiting longest."""
         latest = [self._entries.popitem()[1] for _ in range(min(most // 2, len(self._entries)))]
         oldest = list(islice(self._entries, most - len(latest)))
         return latest + [self._entries.pop(call_id) for call_id in oldest]
 
-    def put_back(self, entries: Iterable[Entry]) -> None:
+    def put_back(self, entries: Iterable[PendingTotal]) -> None:
         """Let calls wait on that could not be published; newer states of them stay."""
         for entry in entries:
             known = self._entries.pop(entry.call.call_id, entry)
@@ -79,7 +79,7 @@ class Waiting:
         self._rows = [(batch, row) for batch, row in self._rows if row not in gone]
 
 
-def _merged(known: Entry, entry: Entry) -> Entry:
+def _merged(known: PendingTotal, entry: PendingTotal) -> PendingTotal:
     """Return the newest state of a call, which waits since the older batch."""
     newest = known if known.version > entry.version else entry
-    return Entry(newest.call, newest.version, newest.at, min(known.batch, entry.batch))
+    return PendingTotal(newest.call, newest.version, newest.at, min(known.batch, entry.batch))

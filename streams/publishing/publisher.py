@@ -28,14 +28,14 @@ from ledger.calls.totals import call_total_json
 from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.database import TRANSIENT_ERRORS, Connection
 from ledger.postgres.waiting import wait_in_transaction
-from ledger.recording.batch import Outcome
+from ledger.recording.batch import BatchOutcome
 from ledger.recording.epochs import published_version
 from ledger.recording.outbox import claim_orphans, settle
 from messaging.kafka import MAX_RECORD_BYTES, KafkaError, MessageSizeTooLargeError
-from messaging.producer import Producing
+from messaging.producer import RecoveringProducer
 from messaging.retries import Backoff
 from schemas.topics import CALL_TOTALS
-from streams.publishing.pending_totals import Waiting
+from streams.publishing.pending_totals import PendingTotals
 
 ROUND_CALLS_MAX: Final = 2_000
 REST_SECONDS: Final = 0.02
@@ -56,7 +56,7 @@ WAITING: Final = (KafkaError, *TRANSIENT_ERRORS)
 _log = logging.getLogger(__name__)
 
 
-class Total(NamedTuple):
+class VersionedCall(NamedTuple):
     """A call to publish, its published version and the time of its last change."""
 
     call: Call
@@ -73,7 +73,7 @@ class TotalsPublisher:
 
     def __init__(
         self,
-        producing: Producing,
+        producing: RecoveringProducer,
         connect: Callable[[], Awaitable[Connection]],
         behind: Callable[[], bool],
         worker_id: str = "",
@@ -89,13 +89,13 @@ class TotalsPublisher:
         self._producing = producing
         self._connect = connect
         self._connection: Connection | None = None
-        self._waiting = Waiting()
+        self._waiting = PendingTotals()
         self._wake = asyncio.Event()
         self._backoff = Backoff()
         self._settled_at = 0
         self._bytes_max = MAX_RECORD_BYTES
 
-    def submit(self, outcome: Outcome) -> None:
+    def submit(self, outcome: BatchOutcome) -> None:
         """Take over the calls of a committed batch."""
         if outcome.outbox_id is None:
             return
@@ -136,7 +136,9 @@ class TotalsPublisher:
         """Publish up to `most` calls of what waits; on failure they wait on."""
         some = self._waiting.take(most)
         try:
-            await self.publish([Total(entry.call, entry.version, entry.at) for entry in some])
+            await self.publish(
+                [VersionedCall(entry.call, entry.version, entry.at) for entry in some]
+            )
             await self._settle()
         except WAITING as error:
             self._waiting.put_back(some)
@@ -158,7 +160,7 @@ class TotalsPublisher:
             self._waiting.forget(settled)
         self._settled_at = now
 
-    async def publish(self, states: Sequence[Total]) -> None:
+    async def publish(self, states: Sequence[VersionedCall]) -> None:
         """Send totals and wait for their acknowledgement, but for those too large for the topic.
 
         Brokers do not say which one it was: half by half it is found. Each try costs a producer, so
@@ -174,7 +176,7 @@ class TotalsPublisher:
             for half in (states[:middle], states[middle:]):
                 await self.publish(half)
 
-    def _records(self, states: Sequence[Total]) -> Iterator[tuple[bytes, bytes]]:
+    def _records(self, states: Sequence[VersionedCall]) -> Iterator[tuple[bytes, bytes]]:
         """Yield what is to be sent, and log what is too large for that."""
         for total in states:
             key, value = total.record()
@@ -231,6 +233,6 @@ class TotalsPublisher:
         return bool(orphans.ids)
 
 
-def totals_of(calls: Iterable[Call], epoch: int, at: datetime) -> list[Total]:
+def totals_of(calls: Iterable[Call], epoch: int, at: datetime) -> list[VersionedCall]:
     """Return the totals of calls as they were read in an epoch."""
-    return [Total(call, published_version(epoch, call.version), at) for call in calls]
+    return [VersionedCall(call, published_version(epoch, call.version), at) for call in calls]

@@ -21,16 +21,16 @@ from ledger.budgets.alert_rows import (
     ANOMALY,
     BUDGET_ALERT,
     CALL_COMMAND,
-    Message,
+    OutboxMessage,
     drop_messages,
-    publishing_turn,
+    publishing_lock,
     take_messages,
 )
 from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.database import TRANSIENT_ERRORS, Connection
 from ledger.postgres.waiting import wait_in_transaction
 from messaging.kafka import KafkaError
-from messaging.producer import Producing, Sent
+from messaging.producer import OutgoingRecord, RecoveringProducer
 from messaging.retries import Backoff
 from schemas.topics import ANOMALIES, BUDGET_ALERTS, CALL_COMMANDS
 
@@ -54,12 +54,12 @@ _encode: Final = msgspec.json.Encoder().encode
 _log = logging.getLogger(__name__)
 
 
-class Relay:
+class OutboxRelay:
     """Sends the messages of the outbox, woken by each commit that wrote some."""
 
     def __init__(
         self,
-        producing: Producing,
+        producing: RecoveringProducer,
         connect: Callable[[], Awaitable[Connection]],
         now: Clock = system_time,
     ) -> None:
@@ -115,7 +115,7 @@ class Relay:
         """Send the oldest messages when it is our turn; returns how many."""
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._connect()
-        async with publishing_turn(self._connection):
+        async with publishing_lock(self._connection):
             messages = await take_messages(self._connection, MESSAGES_MOST)
             if messages:
                 sending = self._producing.send_records(
@@ -126,8 +126,8 @@ class Relay:
         return len(messages)
 
 
-def _record(message: Message, now: datetime) -> Sent:
-    return Sent(
+def _record(message: OutboxMessage, now: datetime) -> OutgoingRecord:
+    return OutgoingRecord(
         TOPICS[message.kind],
         message.key.encode(),
         stamped(message.payload, message.created_at, now),

@@ -30,7 +30,7 @@ from ledger.recording.epochs import (
 )
 from ledger.recording.offsets import Stream, read_offsets
 from messaging.kafka import KafkaError, KafkaSettings
-from messaging.producer import Producing, Sent
+from messaging.producer import OutgoingRecord, RecoveringProducer
 from messaging.topic_snapshot import end_offsets, newest_values
 from schemas.topics import CALL_TOTALS
 from streams.publishing.publisher import TotalsPublisher, totals_of
@@ -47,13 +47,13 @@ RETRYABLE_ERRORS: Final = (KafkaError, *TRANSIENT_ERRORS)
 _log = logging.getLogger(__name__)
 
 
-class _Versioned(msgspec.Struct):
+class _VersionedTotal(msgspec.Struct):
     """As much of a published total as is needed to compare it."""
 
     version: int
 
 
-_decoder: Final = msgspec.json.Decoder(_Versioned)
+_decoder: Final = msgspec.json.Decoder(_VersionedTotal)
 
 
 class EpochFollower:
@@ -64,7 +64,7 @@ class EpochFollower:
         kafka: KafkaSettings,
         stream: Stream,
         connect: Callable[[], Awaitable[Connection]],
-        producing: Producing,
+        producing: RecoveringProducer,
         publisher: TotalsPublisher,
         epoch: int,
         now: Clock,
@@ -170,7 +170,7 @@ class EpochFollower:
             await self._publisher.publish(totals_of(some.values(), self._epoch, self._now()))
             missing = remaining - some.keys()
             await self._producing.send_records(
-                Sent(CALL_TOTALS.name, call_id.encode(), None) for call_id in missing
+                OutgoingRecord(CALL_TOTALS.name, call_id.encode(), None) for call_id in missing
             )
             found |= some.keys()
             now = await _owned(connection, remaining)

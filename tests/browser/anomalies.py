@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from ledger.anomalies.detection import Detection
+from ledger.anomalies.detection import AnomalyDetector
 from ledger.anomalies.rows import anomaly_store
 
 
@@ -11,4 +11,4 @@ async def look(database_url: str, call_ids: Sequence[str]) -> None:
     """Judge calls an hour from now: by then all of their costs should have come."""
     later = datetime.now(UTC) + timedelta(hours=1)
     async with anomaly_store(database_url) as store, store.transaction() as connection:
-        await Detection().look_at_calls(connection, call_ids, later)
+        await AnomalyDetector().look_at_calls(connection, call_ids, later)

@@ -16,7 +16,7 @@ import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from devkit.simulation.cast import DEMO_USER
-from devkit.simulation.planning import Wish, plan_for
+from devkit.simulation.planning import SimulationRequest, plan_for
 from devkit.simulation.timeline import timeline
 from tests.browser.anomalies import look as look_for_anomalies
 from tests.browser.axe import faults
@@ -60,7 +60,7 @@ def of_day(days_ago: int) -> list[Sent]:
     """Return the events of some simulated calls on one day."""
     start = datetime.now(UTC).replace(hour=8, minute=0) - timedelta(days=days_ago)
     calls = 14 + (days_ago * 5) % 11
-    wish = Wish(
+    wish = SimulationRequest(
         users=4, calls=calls, rate=0, seed=days_ago, start_ms=round(start.timestamp() * 1_000)
     )
     plan = plan_for(wish, time.time_ns() // 1_000_000)

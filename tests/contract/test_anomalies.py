@@ -7,9 +7,9 @@ from typing import Any
 
 from schemas.topics import ANOMALIES, CALL_TOTALS
 from streams.anomalies.ended_calls import ended_call_of
-from streams.anomalies.watcher import WatchOptions
-from streams.notifications.faust_agents import listen
-from streams.notifications.service import NoticeOptions, run_notices
+from streams.anomalies.watcher import AnomalyWatcherOptions
+from streams.notifications.faust_agents import run_agents
+from streams.notifications.service import NotificationOptions, run_notifications
 from tests.support.events import Plain, cost, ended, started
 from tests.support.recording import until
 from tests.support.streaming import Stage
@@ -41,13 +41,13 @@ def call(name: str, at: datetime, characters: int = 3_000) -> list[Plain]:
 async def test_a_dear_call_is_heard_and_published_once(stage: Stage) -> None:
     """The sweep never looks here: whatever is found was heard."""
     stop, now = asyncio.Event(), datetime.now(UTC)
-    watch = WatchOptions(settle_ms=100, look_ms=50, every=NEVER)
+    watch = AnomalyWatcherOptions(settle_ms=100, look_ms=50, every=NEVER)
     usual = [e for n in range(1, 12) for e in call(f"usual-{n}", now - timedelta(hours=n))]
     async with stage.worker() as worker:
         await stage.send(usual)
         await stage.until_counted(len(usual), worker)
-        options = NoticeOptions(stage.database_url, {}, stage.kafka, watch=watch)
-        running = asyncio.create_task(run_notices(options, stop))
+        options = NotificationOptions(stage.database_url, {}, stage.kafka, watch=watch)
+        running = asyncio.create_task(run_notifications(options, stop))
         sent = 0
 
         async def published() -> bool:
@@ -80,7 +80,7 @@ async def test_calls_that_end_are_heard_and_those_that_go_on_are_not(stage: Stag
     heard: list[str] = []
     stop, now = asyncio.Event(), datetime.now(UTC)
     listening = asyncio.create_task(
-        listen(stage.kafka, lambda _: None, stop, hear_ended=heard.append)
+        run_agents(stage.kafka, lambda _: None, stop, hear_ended=heard.append)
     )
     async with stage.worker():
         sent = 0

@@ -8,9 +8,9 @@ import pytest
 
 from ledger.calls.call import Call
 from ledger.postgres.database import Connection, connect
-from ledger.recording.batch import Outcome
+from ledger.recording.batch import BatchOutcome
 from messaging.kafka import MAX_RECORD_BYTES, MessageSizeTooLargeError, make_producer
-from messaging.producer import Producing
+from messaging.producer import RecoveringProducer
 from schemas.topics import CALL_TOTALS
 from streams.publishing.publisher import TotalsPublisher
 from tests.support.recording import fetch, until
@@ -35,7 +35,7 @@ async def published(stage: Stage, rounds: list[list[Call]]) -> set[str]:
     async def settled() -> bool:
         return not await fetch(stage.database_url, "SELECT FROM totals_outbox")
 
-    producing, stop = Producing(lambda: make_producer(stage.kafka)), asyncio.Event()
+    producing, stop = RecoveringProducer(lambda: make_producer(stage.kafka)), asyncio.Event()
     publisher = TotalsPublisher(producing, opened, lambda: False)
     running = asyncio.create_task(publisher.run(stop))
     try:
@@ -43,7 +43,7 @@ async def published(stage: Stage, rounds: list[list[Call]]) -> set[str]:
             insert = "INSERT INTO totals_outbox (worker_id, call_ids) VALUES ('w', $1) RETURNING id"
             names = [one.call_id for one in calls]
             ((row,),) = await fetch(stage.database_url, insert, names)
-            publisher.submit(Outcome(outbox_id=row, changed=calls, committed_at=NOW))
+            publisher.submit(BatchOutcome(outbox_id=row, changed=calls, committed_at=NOW))
             await until(settled)
     finally:
         stop.set()
@@ -109,7 +109,7 @@ async def test_a_total_larger_than_a_batch_is_published(stage: Stage) -> None:
 async def test_a_gathered_record_is_bounded_as_any_other(stage: Stage) -> None:
     """Those who gather hear of it as those who send record by record do."""
     for gathered in (True, False):
-        producing = Producing(lambda: make_producer(stage.kafka))
+        producing = RecoveringProducer(lambda: make_producer(stage.kafka))
         send = producing.send_gathered if gathered else producing.send_all
         with pytest.raises(MessageSizeTooLargeError):
             await send(CALL_TOTALS.name, [(b"key", b"x" * (MAX_RECORD_BYTES + 1))])

@@ -16,8 +16,8 @@ from messaging.kafka import KafkaSettings, make_producer
 from schemas.alerts import BudgetAlert
 from schemas.jsonio import encode
 from schemas.topics import BUDGET_ALERTS
-from streams.notifications.faust_agents import alert_id_of, broker_credentials, listen, make_app
-from streams.notifications.service import NoticeOptions, run_notices
+from streams.notifications.faust_agents import alert_id_of, broker_credentials, make_app, run_agents
+from streams.notifications.service import NotificationOptions, run_notifications
 from streams.notifications.webhook import WebhookSender
 from tests.support import parts
 from tests.support.alerting import USD, change
@@ -48,7 +48,7 @@ def event(one: BudgetAlert) -> bytes:
 async def test_alerts_are_heard(stage: Stage) -> None:
     heard: list[str] = []
     stop = asyncio.Event()
-    listening = asyncio.create_task(listen(stage.kafka, heard.append, stop))
+    listening = asyncio.create_task(run_agents(stage.kafka, heard.append, stop))
     one, two = alert(), alert()
     async with asyncio.timeout(START_SECONDS):
         while not heard:  # it begins at the end of the topic, wherever that is by then
@@ -65,7 +65,7 @@ async def test_alerts_are_heard(stage: Stage) -> None:
 
 async def test_from_the_topic_to_the_receiver(stage: Stage) -> None:
     stop, url = asyncio.Event(), stage.database_url
-    options = NoticeOptions(
+    options = NotificationOptions(
         url,
         {"webhook": WebhookSender(allow_private=True)},
         stage.kafka,
@@ -73,7 +73,7 @@ async def test_from_the_topic_to_the_receiver(stage: Stage) -> None:
     )
     async with receiver() as endpoint:
         await write_channel(url, endpoint.url)
-        running = asyncio.create_task(run_notices(options, stop))
+        running = asyncio.create_task(run_notifications(options, stop))
         first = alert()
         async with asyncio.timeout(START_SECONDS):
             await asyncio.sleep(0.5)  # past the sweep of the start
@@ -108,7 +108,7 @@ async def test_from_the_topic_to_the_receiver(stage: Stage) -> None:
 async def test_from_an_event_to_the_receiver(stage: Stage) -> None:
     """The whole way: events, the worker's decision, the topic, the agent, the webhook."""
     url, stop = stage.database_url, asyncio.Event()
-    options = NoticeOptions(
+    options = NotificationOptions(
         url,
         {"webhook": WebhookSender(allow_private=True)},
         stage.kafka,
@@ -117,7 +117,7 @@ async def test_from_an_event_to_the_receiver(stage: Stage) -> None:
     await change(url, "alice", daily_limit=(True, 10 * USD))
     async with receiver() as endpoint, stage.worker():
         await write_channel(url, endpoint.url)
-        running = asyncio.create_task(run_notices(options, stop))
+        running = asyncio.create_task(run_notifications(options, stop))
         now = datetime.now(UTC)
         await stage.send([charged(f"call-{n}", "alice", time=now, amount=4, fee=0) for n in (1, 2)])
         await stage.send([charged("call-3", "alice", time=now, amount=4, fee=0)])
@@ -131,7 +131,7 @@ async def test_from_an_event_to_the_receiver(stage: Stage) -> None:
 
 async def test_without_a_broker_alerts_are_found(database_url: str) -> None:
     stop = asyncio.Event()
-    options = NoticeOptions(
+    options = NotificationOptions(
         database_url,
         {"webhook": WebhookSender(allow_private=True)},
         KafkaSettings("127.0.0.1:1"),
@@ -139,7 +139,7 @@ async def test_without_a_broker_alerts_are_found(database_url: str) -> None:
     )
     async with receiver() as endpoint:
         await write_channel(database_url, endpoint.url)
-        running = asyncio.create_task(run_notices(options, stop))
+        running = asyncio.create_task(run_notifications(options, stop))
         await write_alerts(database_url, alert())
         assert await until_ended(database_url, 1) == ["delivered"]
         began = time.monotonic()

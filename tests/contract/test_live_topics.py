@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from messaging.kafka import make_producer
-from messaging.producer import Producing
-from messaging.topic_reader import LOG_ERRORS, Log, LogRecord, Place, reading
+from messaging.producer import RecoveringProducer
+from messaging.topic_reader import LOG_ERRORS, LogRecord, Place, TopicReader, open_topic_reader
 from schemas.topics import BUDGET_ALERTS, CALL_TOTALS
 from tests.support.streaming import PARTITIONS, Stage
 
@@ -14,12 +14,12 @@ TOPICS = (CALL_TOTALS.name, BUDGET_ALERTS.name)
 
 
 async def send(stage: Stage, topic: str, *values: bytes) -> None:
-    producing = Producing(lambda: make_producer(stage.kafka))
+    producing = RecoveringProducer(lambda: make_producer(stage.kafka))
     await producing.send_all(topic, [(value, value) for value in values])
     await producing.close()
 
 
-async def read(log: Log, count: int) -> list[LogRecord]:
+async def read(log: TopicReader, count: int) -> list[LogRecord]:
     found: list[LogRecord] = []
     async with asyncio.timeout(20):
         while len(found) < count:
@@ -28,7 +28,7 @@ async def read(log: Log, count: int) -> list[LogRecord]:
     return found
 
 
-async def until_missed(log: Log) -> list[LogRecord]:
+async def until_missed(log: TopicReader) -> list[LogRecord]:
     found: list[LogRecord] = []
     async with asyncio.timeout(20):
         while (BUDGET_ALERTS.name, b"missed") not in {(r.topic, r.value) for r in found}:
@@ -36,7 +36,7 @@ async def until_missed(log: Log) -> list[LogRecord]:
     return found
 
 
-async def follow(log: Log) -> None:
+async def follow(log: TopicReader) -> None:
     for _ in range(30):
         await log.check()
         await log.poll()
@@ -46,7 +46,10 @@ async def test_everything_after_the_position_and_nothing_before_it(stage: Stage)
     options = stage.kafka.client_options()
     await send(stage, CALL_TOTALS.name, b"before")
     resumed: dict[Place, int] = {}
-    async with reading(options, TOPICS, resumed) as log, reading(options, TOPICS, {}) as other:
+    async with (
+        open_topic_reader(options, TOPICS, resumed) as log,
+        open_topic_reader(options, TOPICS, {}) as other,
+    ):
         assert len(log.positions) == 2 * PARTITIONS
         values = {b"%d" % number for number in range(100)}
         await send(stage, CALL_TOTALS.name, *values)
@@ -60,7 +63,7 @@ async def test_everything_after_the_position_and_nothing_before_it(stage: Stage)
         resumed = {place: at for place, at in log.positions.items() if place[0] == TOPICS[1]}
     await send(stage, BUDGET_ALERTS.name, b"missed")
     await send(stage, CALL_TOTALS.name, b"missed")
-    async with reading(options, TOPICS, resumed) as log:
+    async with open_topic_reader(options, TOPICS, resumed) as log:
         found = await until_missed(log)
         # A broker that is not sure of its end lets some records be read a second time.
         assert len(found) == 1 or not stage.idempotent
@@ -68,7 +71,7 @@ async def test_everything_after_the_position_and_nothing_before_it(stage: Stage)
 
 async def test_a_topic_that_was_emptied_is_a_gap(stage: Stage) -> None:
     await send(stage, CALL_TOTALS.name, *(b"%d" % number for number in range(50)))
-    async with reading(stage.kafka.client_options(), TOPICS, {}) as log:
+    async with open_topic_reader(stage.kafka.client_options(), TOPICS, {}) as log:
         await stage.reset_topics()
         with pytest.raises(LOG_ERRORS):
             await follow(log)
@@ -78,5 +81,5 @@ async def test_a_position_that_is_not_there_any_more_is_none(stage: Stage) -> No
     """A log that began anew is read from its beginning."""
     resumed: dict[Place, int] = {(BUDGET_ALERTS.name, n): 1_000 for n in range(PARTITIONS)}
     await send(stage, BUDGET_ALERTS.name, b"new")
-    async with reading(stage.kafka.client_options(), TOPICS, resumed) as log:
+    async with open_topic_reader(stage.kafka.client_options(), TOPICS, resumed) as log:
         assert [record.value for record in await read(log, 1)] == [b"new"]

@@ -10,11 +10,11 @@ from ledger.budgets.alert_messages import alert_event
 from ledger.budgets.alert_rows import BUDGET_ALERT
 from ledger.postgres.database import Connection, connect
 from messaging.kafka import make_producer
-from messaging.producer import Producing
+from messaging.producer import RecoveringProducer
 from schemas.jsonio import encode
 from schemas.topics import BUDGET_ALERTS
 from streams.publishing import relay as relay_module
-from streams.publishing.relay import MESSAGES_MOST, Relay
+from streams.publishing.relay import MESSAGES_MOST, OutboxRelay
 from tests.support.alerting import an_alert
 from tests.support.recording import fetch, until
 from tests.support.streaming import Stage
@@ -40,8 +40,8 @@ async def test_more_than_one_lot_is_published_once_and_in_order(
 
     payload = encode(alert_event(an_alert())).decode()
     await fetch(stage.database_url, FILL, BUDGET_ALERT, payload, MESSAGES, USERS)
-    producings = [Producing(lambda: make_producer(stage.kafka)) for _ in range(RELAYS)]
-    relays = [Relay(producing, connection) for producing in producings]
+    producings = [RecoveringProducer(lambda: make_producer(stage.kafka)) for _ in range(RELAYS)]
+    relays = [OutboxRelay(producing, connection) for producing in producings]
     stop = asyncio.Event()
     running = asyncio.gather(*(relay.run(stop) for relay in relays))
     for relay in relays:

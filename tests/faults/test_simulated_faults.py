@@ -11,11 +11,11 @@ import pytest
 
 from ledger.budgets import alert_rows as alerts
 from ledger.calls.totals import call_total_json
-from ledger.recording.batch import Batch, Outcome
+from ledger.recording.batch import Batch, BatchOutcome
 from ledger.recording.epochs import published_version
 from ledger.recording.recorder import Recorder
 from schemas.topics import CALL_TOTALS
-from streams.publishing.relay import Relay, _record
+from streams.publishing.relay import OutboxRelay, _record
 from tests.simulator.run import Run
 from tests.simulator.seeds import run_seed, server_on
 from tests.simulator.server import Server
@@ -63,10 +63,10 @@ def test_a_seed_replays_exactly(server: Server) -> None:
 
 
 _record_batch = Recorder._record
-_send_some = Relay._send_some
+_send_some = OutboxRelay._send_some
 
 
-async def _offset_before_totals(self: Recorder, batch: Batch) -> Outcome:
+async def _offset_before_totals(self: Recorder, batch: Batch) -> BatchOutcome:
     connection = await self._open()
     for partition, offset in batch.next_offsets.items():
         query = 'UPDATE stream_offsets SET next_offset = greatest(next_offset, $2) WHERE "partition" = $1'
@@ -78,10 +78,10 @@ async def _no_known_identities(*_: Any) -> list[tuple[int, int]]:
     return []
 
 
-async def _send_after_dropping(self: Relay) -> int:
+async def _send_after_dropping(self: OutboxRelay) -> int:
     connection = await self._connect()
     try:
-        async with alerts.publishing_turn(connection):
+        async with alerts.publishing_lock(connection):
             messages = await alerts.take_messages(connection, 500)
             await alerts.drop_messages(connection, messages)
     finally:
@@ -91,7 +91,7 @@ async def _send_after_dropping(self: Relay) -> int:
     return len(messages)
 
 
-async def _letters_after_the_commit(self: Recorder, batch: Batch) -> Outcome:
+async def _letters_after_the_commit(self: Recorder, batch: Batch) -> BatchOutcome:
     later: list[Any] = []
     real = self._acknowledge
 
@@ -140,7 +140,7 @@ _move = Recorder._move
             "ALTER TABLE event_identities DROP CONSTRAINT event_identities_pkey",
         ),
         (_publishing_before_the_commit, ""),
-        (lambda: [patch.object(Relay, "_send_some", _send_after_dropping)], ""),
+        (lambda: [patch.object(OutboxRelay, "_send_some", _send_after_dropping)], ""),
         (lambda: [patch.object(Recorder, "_record", _letters_after_the_commit)], ""),
     ],
     ids=[

@@ -7,10 +7,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from ledger.budgets.alert_messages import Background, alert
-from ledger.budgets.budgets import Budgets, Standing
-from ledger.budgets.limits import Change, Limit
-from ledger.budgets.thresholds import period_stand
+from ledger.budgets.alert_messages import AlertContext, alert
+from ledger.budgets.budgets import Budgets, BudgetStatus
+from ledger.budgets.limits import Limit, LimitChange
+from ledger.budgets.thresholds import period_position
 from ledger.calls.entries import Entry
 from ledger.calls.periods import period_of
 from ledger.postgres.viewers import Viewer, reader_pool
@@ -42,11 +42,13 @@ def just_now() -> datetime:
 
 async def change(
     database_url: str, user: str, basis: str = "charged", now: datetime | None = None, **what: Any
-) -> Standing:
+) -> BudgetStatus:
     """Change a user's settings as the API does."""
     async with reader_pool(as_login(database_url, "api"), connections_most=1) as readers:
         budgets = Budgets(readers, basis, 80)  # type: ignore[arg-type]
-        return await budgets.change(Viewer(user), user, Change(**what), now or datetime.now(UTC))
+        return await budgets.change(
+            Viewer(user), user, LimitChange(**what), now or datetime.now(UTC)
+        )
 
 
 async def raised(database_url: str, user: str | None = None) -> dict[Key, bool]:
@@ -96,7 +98,7 @@ def an_alert(user: str = "alice") -> BudgetAlert:
     """Return an alert about a day, with everything that explains it."""
     limit = Limit("daily", 10**10, 1)
     period = period_of("daily", NOW, "Asia/Kathmandu")
-    stand = period_stand(user, limit, period, moved_nano=1, after_nano=8 * 10**9, now=NOW)
+    stand = period_position(user, limit, period, moved_nano=1, after_nano=8 * 10**9, now=NOW)
     entry = Entry("0" * 32, "/emitter", "event-1", "call.charged", NOW, "alice", "call-1")
-    background = Background({"twilio": 2 * 10**9, "deepgram": 10**9, "vercel": 0}, 3 * 10**9)
+    background = AlertContext({"twilio": 2 * 10**9, "deepgram": 10**9, "vercel": 0}, 3 * 10**9)
     return alert(stand, Decimal("80.5"), entry, background, "charged", NOW)

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ledger.anomalies.call_spikes import JudgedCall, PastCall
-from ledger.anomalies.detection import Detection, Looked
+from ledger.anomalies.call_spikes import EndedCall, PastCall
+from ledger.anomalies.detection import AnomalyDetector, DetectionResult
 from ledger.anomalies.rows import anomaly_store
-from ledger.anomalies.sweep import Sweeping
+from ledger.anomalies.sweep import AnomalySweep
 from schemas.anomalies import LEGS, Leg
 from schemas.money import NANO_PER_USD
 from tests.support.ledger_rows import CENT, LiveCallRow, rows
@@ -27,9 +27,9 @@ USUAL: Mapping[str, int] = {
 """What a call of five minutes usually costs here."""
 
 
-def judged(**changes: Any) -> JudgedCall:
+def judged(**changes: Any) -> EndedCall:
     """Return a call of five minutes that ended an hour ago."""
-    call = JudgedCall(
+    call = EndedCall(
         "call-1", "alice", "brad_001", "completed", 300_000, USUAL, True,
         NOW - HOUR, NOW - HOUR, NOW - HOUR,
     )  # fmt: skip
@@ -80,16 +80,18 @@ async def write_history(url: str, number: int = 10, user_id: str = "alice") -> N
     await write_calls(url, *calls)
 
 
-async def look(url: str, *call_ids: str, now: datetime = NOW, legs: Sequence[Leg] = LEGS) -> Looked:
+async def look(
+    url: str, *call_ids: str, now: datetime = NOW, legs: Sequence[Leg] = LEGS
+) -> DetectionResult:
     """Judge calls."""
     async with anomaly_store(url) as store, store.transaction() as connection:
-        return await Detection(legs=legs).look_at_calls(connection, call_ids, now)
+        return await AnomalyDetector(legs=legs).look_at_calls(connection, call_ids, now)
 
 
-async def look_at_day(url: str, *user_ids: str, now: datetime = NOW) -> Looked:
+async def look_at_day(url: str, *user_ids: str, now: datetime = NOW) -> DetectionResult:
     """Judge users' present day."""
     async with anomaly_store(url) as store, store.transaction() as connection:
-        return await Detection().look_at_day(connection, user_ids, now.date(), now)
+        return await AnomalyDetector().look_at_day(connection, user_ids, now.date(), now)
 
 
 async def sweep_from(url: str, moment: datetime) -> None:
@@ -102,10 +104,10 @@ async def sweep_from(url: str, moment: datetime) -> None:
     )
 
 
-async def sweep(url: str, now: datetime = NOW) -> Looked:
+async def sweep(url: str, now: datetime = NOW) -> DetectionResult:
     """Make the steps of a round."""
-    looked = Looked()
-    sweeping = Sweeping(Detection())
+    looked = DetectionResult()
+    sweeping = AnomalySweep(AnomalyDetector())
     async with anomaly_store(url) as store:
         more = True
         while more:

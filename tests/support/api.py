@@ -25,10 +25,10 @@ from api.http.options import ApiOptions
 from api.http.serving import serving
 from api.intake.event_stream import EventStream
 from api.intake.sources import SourceOwners
-from api.routes.health import Check
+from api.routes.health import ReadinessCheck
 from ledger.postgres.database import Pool
 from ledger.postgres.viewers import ReaderPool, reader_pool
-from ledger.repricing.repricer import Rerater
+from ledger.repricing.repricer import Repricer
 from tests.support import promises
 from tests.support.logins import as_login
 
@@ -153,11 +153,11 @@ async def served(
     options: ApiOptions | None = None,
     *,
     verifier: Authenticator | None = None,
-    checks: tuple[Check, ...] = (),
+    checks: tuple[ReadinessCheck, ...] = (),
     today: date | None = None,
     events: EventStream | None = None,
     source_owners: SourceOwners | None = None,
-    rerater: Rerater | None = None,
+    rerater: Repricer | None = None,
 ) -> AsyncIterator[Api]:
     """Serve the application; without readers nothing that it does may reach a database."""
     options = options or ApiOptions()

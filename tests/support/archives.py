@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ledger.operations.archives import Archived, Archiver
+from ledger.operations.archives import ArchivedMonth, Archiver
 from tests.support.recording import fetch
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -15,7 +15,7 @@ def month_start(months_ago: int) -> datetime:
     return datetime(NOW.year + years, month + 1, 1, tzinfo=UTC)
 
 
-async def archive(database_url: str, directory: Path, months_ago: int = 2) -> list[Archived]:
+async def archive(database_url: str, directory: Path, months_ago: int = 2) -> list[ArchivedMonth]:
     """Archive the months before the one that was `months_ago` before this one."""
     return await Archiver(database_url, directory).archive(month_start(months_ago).date())
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from ledger.budgets.limits import Limits
 from ledger.calls.periods import period_of
-from ledger.forecasts.forecast import DayTotals, Rhythms, Spend, learn_rhythms
+from ledger.forecasts.forecast import CurrentSpend, DayTotals, LearnedRhythms, learn_rhythms
 from schemas.alerts import SpendBasis
 
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
@@ -29,7 +29,7 @@ def rhythms(
     today: int = 0,
     scale: int = 1,
     first_day: date | None = None,
-) -> Rhythms:
+) -> LearnedRhythms:
     """Return what is learned of such days; `today` is what today cost so far."""
     days = totals(costs, now, scale)
     days.append(DayTotals(now.date(), int(today > 0), today * scale, 2 * today * scale))
@@ -45,8 +45,8 @@ def spend(
     monthly: int | None = None,
     zone: str = "UTC",
     basis: SpendBasis = "cost",
-) -> Spend:
+) -> CurrentSpend:
     """Return a budget's standing."""
     limits = Limits(user_id="alice", daily_nano=daily, monthly_nano=monthly, timezone=zone)
     periods = (period_of("daily", now, zone), period_of("monthly", now, zone))
-    return Spend(limits, basis, *periods, day, month)
+    return CurrentSpend(limits, basis, *periods, day, month)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from api.intake.event_stream import Emitted, StreamUnavailableError
+from api.intake.event_stream import OutgoingEvent, StreamUnavailableError
 from schemas.cloudevents import Window, decode
 from schemas.events import Event
 from tests.support.api import Answer, Api, token
@@ -18,10 +18,10 @@ class Stream:
     """Keeps what it is given, or fails."""
 
     def __init__(self) -> None:
-        self.events: list[Emitted] = []
+        self.events: list[OutgoingEvent] = []
         self.gone = False
 
-    async def put(self, events: Sequence[Emitted]) -> None:
+    async def put(self, events: Sequence[OutgoingEvent]) -> None:
         if self.gone:
             raise StreamUnavailableError("no acknowledgement in time")
         self.events += events

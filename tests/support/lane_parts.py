@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from ledger.recording.batch import Batch, Outcome
+from ledger.recording.batch import Batch, BatchOutcome
 from ledger.recording.recorder import Recorder
 from messaging.kafka import AIOKafkaConsumer, TopicPartition
 from streams.lane import Lane
@@ -79,12 +79,12 @@ class Ledger:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
-    async def record(self, batch: Batch) -> Outcome:
+    async def record(self, batch: Batch) -> BatchOutcome:
         self.begun.set()
         self.sizes.append(batch.size)
         await self.may_record.wait()
         self.recorded += [(one.partition, one.offset) for one in batch.records]
-        return Outcome(recorded=len(batch.events))
+        return BatchOutcome(recorded=len(batch.events))
 
     async def close(self) -> None:
         self.closed = True

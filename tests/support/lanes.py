@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from ledger.recording.batch import Outcome
-from ledger.recording.positions import Position
+from ledger.recording.batch import BatchOutcome
+from ledger.recording.positions import StoredPosition
 from messaging.kafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from streams.lane import Lane
 from tests.support.recording import Arrived, Desk
@@ -50,15 +50,15 @@ def record(one: Arrived) -> ConsumerRecord:
 async def run_lane(
     desk: Desk,
     polls: Iterable[Sequence[Arrived]],
-    positions: Mapping[int, Position] | None = None,
+    positions: Mapping[int, StoredPosition] | None = None,
     seconds: int = 60,
-) -> list[Outcome]:
+) -> list[BatchOutcome]:
     """Run a lane until all that was polled is committed; returns what its batches came to."""
     polls = list(polls)
     last = {one.partition: one.offset + 1 for poll in polls for one in poll}
     stop, outcomes, done = asyncio.Event(), [], dict[int, int]()
 
-    def committed(outcome: Outcome, next_offsets: Mapping[int, int]) -> None:
+    def committed(outcome: BatchOutcome, next_offsets: Mapping[int, int]) -> None:
         outcomes.append(outcome)
         done.update(next_offsets)
         if done == last:

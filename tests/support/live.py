@@ -19,7 +19,7 @@ from ledger.calls.call import Call
 from ledger.calls.totals import call_total
 from ledger.postgres.viewers import reader_pool
 from messaging.kafka import KafkaSettings, ensure_topics, make_producer
-from messaging.producer import Producing
+from messaging.producer import RecoveringProducer
 from schemas.jsonio import encode
 from schemas.topics import BUDGET_ALERTS, CALL_TOTALS
 from tests.support import promises
@@ -127,7 +127,7 @@ class World:
     def __init__(self, bootstrap: str, database_url: str, *, idempotent: bool = False) -> None:
         self.kafka = KafkaSettings(bootstrap, idempotent=idempotent)
         self.database_url = database_url
-        self._producing = Producing(lambda: make_producer(self.kafka))
+        self._producing = RecoveringProducer(lambda: make_producer(self.kafka))
         self._desk = Desk(database_url)
         self._log = Log()
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from ledger.postgres.logins import PROCESSES, Plan, Process, create_logins, login_url
+from ledger.postgres.logins import PROCESSES, LoginPlan, Process, create_logins, login_url
 from ledger.postgres.viewer import ViewerSigner
 
 PASSWORDS: dict[Process, str] = {each: f"the tests' password of {each}" for each in PROCESSES}
@@ -14,7 +14,7 @@ SIGNER = ViewerSigner(PASSWORDS["api"])
 
 async def create_test_logins(admin_url: str) -> None:
     """Create the logins and the schema, as `cost-analytics roles create` does."""
-    await create_logins(admin_url, Plan(PASSWORDS))
+    await create_logins(admin_url, LoginPlan(PASSWORDS))
 
 
 def as_login(url: str, process: Process) -> str:

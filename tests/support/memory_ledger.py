@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ledger.calls.accrual import fold
-from ledger.calls.batch_changes import CountedCost, Folded, Known
+from ledger.calls.batch_changes import BatchChanges, CountedCost, KnownState
 from ledger.calls.call import Call
 from ledger.calls.entries import Entry
 from ledger.calls.movements import CostKey, DayKey
@@ -31,7 +31,7 @@ class MemoryLedger:
         """Identity and code of whatever was refused."""
         self.conflicts = 0
 
-    def record(self, batch: Sequence[Event]) -> Folded:
+    def record(self, batch: Sequence[Event]) -> BatchChanges:
         """Record a batch: drop what is known, fold the rest, write all of it."""
         new: dict[str, Event] = {}
         for event in batch:
@@ -48,7 +48,7 @@ class MemoryLedger:
         """Return everything that must not depend on order."""
         return totals_of(self.calls.values(), self.user_day_costs, self.user_days)
 
-    def _known(self, events: Sequence[Incoming]) -> Known:
+    def _known(self, events: Sequence[Incoming]) -> KnownState:
         names = {event.call_id for event in events}
         held: dict[str, list[Event]] = {}
         for event in self.held.values():
@@ -76,9 +76,9 @@ class MemoryLedger:
             if entry.voids in costs and costs[entry.voids].call_id == entry.call_id
         )
         calls = {name: self.calls[name] for name in names if name in self.calls}
-        return Known(calls, held, costs, voided)
+        return KnownState(calls, held, costs, voided)
 
-    def _write(self, folded: Folded) -> None:
+    def _write(self, folded: BatchChanges) -> None:
         for call_id, (before, call) in folded.changed.items():
             assert before == self.calls.get(call_id), "the fold touched what it was given"
             self.calls[call_id] = call

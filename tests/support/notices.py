@@ -11,24 +11,24 @@ from uuid import uuid4
 
 import asyncpg
 
-from ledger.notifications.deliveries import notice_store
-from ledger.notifications.retry_policy import Schedule
+from ledger.notifications.deliveries import delivery_store
+from ledger.notifications.retry_policy import RetrySchedule
 from ledger.notifications.signatures import secret_text
 from schemas.alerts import BudgetAlert, Driver
 from schemas.exact import Exact
 from schemas.jsonio import encode
 from schemas.money import Usd
 from schemas.notices import ChannelType
-from streams.notifications.delivery_worker import Courier, CourierOptions, close_all
+from streams.notifications.delivery_worker import DeliveryOptions, DeliveryWorker, close_all
 from streams.notifications.journal import DeliveryJournal
-from streams.notifications.sender import Notice, Sender
+from streams.notifications.sender import ChannelSender, Notification
 from streams.notifications.webhook import WebhookSender
 from tests.support.recording import fetch
 
 SECRET = secret_text(b"a secret of the tests, 32 bytes.")
-FAST = Schedule((20, 40, 60, 80, 100, 100, 100))
-SCHEDULES: Mapping[ChannelType, Schedule] = {"email": FAST, "sms": FAST, "webhook": FAST}
-OPTIONS = CourierOptions(lease_seconds=2, look_ms=30, sweep_ms=100, schedules=SCHEDULES)
+FAST = RetrySchedule((20, 40, 60, 80, 100, 100, 100))
+SCHEDULES: Mapping[ChannelType, RetrySchedule] = {"email": FAST, "sms": FAST, "webhook": FAST}
+OPTIONS = DeliveryOptions(lease_seconds=2, look_ms=30, sweep_ms=100, schedules=SCHEDULES)
 SHORT_MS = 300
 """How long an attempt of a sender may take in these tests."""
 ID = "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a1"
@@ -37,9 +37,9 @@ STEP_SECONDS = 20
 """No single step of a test takes longer, or something is stuck."""
 
 
-def notice(address: str, **changes: Any) -> Notice:
+def notice(address: str, **changes: Any) -> Notification:
     """Return a message for a sender."""
-    made = Notice(
+    made = Notification(
         ID, address, SECRET, TOKEN, datetime.now(UTC), "A subject", "Some text, é\n", "<p>Some text</p>",
         b'{"type":"channel.test"}',
     )  # fmt: skip
@@ -130,14 +130,14 @@ async def write_channel(
 @asynccontextmanager
 async def courier(
     url: str,
-    senders: Mapping[ChannelType, Sender] | None = None,
+    senders: Mapping[ChannelType, ChannelSender] | None = None,
     journal: DeliveryJournal | None = None,
     **changes: Any,
-) -> AsyncIterator[Courier]:
+) -> AsyncIterator[DeliveryWorker]:
     """Run a courier for the length of a block; webhooks may go to this machine."""
     senders = senders or {"webhook": WebhookSender(allow_private=True)}
-    async with notice_store(url) as store:
-        running = Courier(store, senders, replace(OPTIONS, **changes), journal)
+    async with delivery_store(url) as store:
+        running = DeliveryWorker(store, senders, replace(OPTIONS, **changes), journal)
         stop = asyncio.Event()
         task = asyncio.create_task(running.run(stop))
         try:

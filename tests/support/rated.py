@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from ledger.calls.copy_rows import entry_row
 from ledger.calls.entries import Entry, cost_entry
-from ledger.calls.rating import Incoming, Rated, rated_or_whole
+from ledger.calls.rating import Incoming, RatedCost, rated_or_original
 from ledger.prices.catalogue import Catalogue
 from ledger.prices.pricing import price, tariff_of
 from schemas.events import CostRecorded
@@ -17,8 +17,8 @@ def some_rated(events: Iterable[Incoming], catalogue: Catalogue) -> list[Incomin
     """
     return [
         event
-        if isinstance(event, Rated) or event.fingerprint % 2
-        else rated_or_whole(event, catalogue)
+        if isinstance(event, RatedCost) or event.fingerprint % 2
+        else rated_or_original(event, catalogue)
         for event in events
     ]
 
@@ -29,11 +29,11 @@ def write_rows(events: Iterable[Incoming]) -> None:
     A batch that holds one is copied, however few it holds.
     """
     for event in events:
-        if isinstance(event, Rated) and isinstance(event.row, Entry):
+        if isinstance(event, RatedCost) and isinstance(event.row, Entry):
             event.row = entry_row(event.row)
 
 
-def as_entry(row: Entry | Rated) -> Entry:
+def as_entry(row: Entry | RatedCost) -> Entry:
     """Return a row in the form that has names; of a rated cost, what its bytes were made from."""
     if isinstance(row, Entry):
         return row

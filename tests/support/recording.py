@@ -14,7 +14,7 @@ from ledger.budgets.alerting import Alerting
 from ledger.operations.verification import verify
 from ledger.postgres.database import Connection, connect
 from ledger.prices.price_book import PriceBook
-from ledger.recording.batch import Batch, Outcome, Received, dead_letter
+from ledger.recording.batch import Batch, BatchOutcome, ReceivedRecord, dead_letter
 from ledger.recording.offsets import DeadLetter, Stream
 from ledger.recording.recorder import Recorder
 from schemas.cloudevents import Window, decode
@@ -58,7 +58,7 @@ def batch_of(records: Iterable[Arrived]) -> Batch:
     """Decode records as the stream does."""
     batch, window = Batch(), Window.around(datetime.now(UTC))
     for record in records:
-        received: Received = record
+        received: ReceivedRecord = record
         batch.next_offsets[record.partition] = record.offset + 1
         try:
             batch.events.append(decode(record.value, record.headers, window))
@@ -102,7 +102,7 @@ class Desk:
         self.letters += letters
         self.batch_sizes.append(batch_size)
 
-    async def record(self, batch: Batch) -> Outcome:
+    async def record(self, batch: Batch) -> BatchOutcome:
         batch.events = some_rated(batch.events, self.recorder.catalogue)
         if next(self._copies):
             write_rows(batch.events)

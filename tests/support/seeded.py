@@ -15,7 +15,7 @@ from functools import cache
 from devkit.simulation.call import EVENTS_A_CALL
 from devkit.simulation.disturbances import shuffled, with_malformed, with_repeats
 from devkit.simulation.malformed import MALFORMATIONS
-from devkit.simulation.planning import Wish, plan_for
+from devkit.simulation.planning import SimulationRequest, plan_for
 from devkit.simulation.timeline import timeline
 from tests.support.events import Plain
 from tests.support.expected import Expectation, expect
@@ -45,7 +45,7 @@ class Seeded:
 @cache
 def seeded(events: int = EVENTS) -> Seeded:
     """Return a stream of about so many different good events over the last 24 hours."""
-    wish = Wish(users=40, calls=-(-events // EVENTS_A_CALL), rate=0, seed=SEED)
+    wish = SimulationRequest(users=40, calls=-(-events // EVENTS_A_CALL), rate=0, seed=SEED)
     plan = plan_for(wish, time.time_ns() // 1_000_000)
     repeated = with_repeats(timeline(plan), TEN_PERCENT, SEED)
     in_order = list(with_malformed(repeated, ONE_PERCENT, SEED))

@@ -9,7 +9,7 @@ import pytest
 
 from api.http.auth import Authenticator, TokenRules
 from api.http.jwks import key_source
-from api.http.options import ApiOptions, Limits
+from api.http.options import ApiOptions, RequestLimits
 from tests.support.api import Api, served, token
 from tests.support.attacks import AttackRecorder
 from tests.support.keys import P256, P256_PEM, RSA, RSA_PEM
@@ -75,7 +75,7 @@ async def test_forged_tokens_lock_out_no_valid_token_of_the_same_address(
 
 
 async def test_failures_of_one_client_behind_a_proxy_slow_no_other_client() -> None:
-    limits = Limits(
+    limits = RequestLimits(
         trusted_proxies=(ip_network("127.0.0.0/8"),), failures_per_second=1, failures_burst=5
     )
     async with served(options=ApiOptions(limits=limits)) as api:

@@ -19,9 +19,9 @@ from multidict import CIMultiDict
 from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 
-from api.http.options import ApiOptions, Limits
+from api.http.options import ApiOptions, RequestLimits
 from ledger.postgres.viewers import reader_pool
-from ledger.repricing.repricer import Rerater
+from ledger.repricing.repricer import Repricer
 from tests.support import promises
 from tests.support.api import served, token
 from tests.support.attacks import AttackRecorder
@@ -30,7 +30,9 @@ from tests.support.foreign_user import CALL, USER, shows_foreign_data, write_for
 from tests.support.intake import Stream
 from tests.support.logins import as_login
 
-UNLIMITED = Limits(requests_per_second=None, failures_per_second=None, all_failures_per_second=None)
+UNLIMITED = RequestLimits(
+    requests_per_second=None, failures_per_second=None, all_failures_per_second=None
+)
 ROLES = ("user", "service", "admin")
 FEW, MANY = 2, 25
 """Requests to each operation, that fit its schema and that do not; many in `make security`."""
@@ -79,7 +81,7 @@ def url(background: Background, database_url: str) -> Iterator[str]:
                 readers,
                 ApiOptions(limits=UNLIMITED),
                 events=Stream(),
-                rerater=Rerater(as_login(database_url, "worker")),
+                rerater=Repricer(as_login(database_url, "worker")),
             )
         )
         return api.port

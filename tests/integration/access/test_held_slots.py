@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 from aiohttp import WSServerHandshakeError
 
-from api.http.options import ApiOptions, Limits
+from api.http.options import ApiOptions, RequestLimits
 from devkit.embedded.tansu import EmbeddedTansu
 from ledger.postgres.viewers import patient_reader_pool
 from tests.support.api import Api, served, token
@@ -36,7 +36,7 @@ async def was_answered(reader: asyncio.StreamReader) -> bool:
 
 
 async def test_one_address_cannot_take_all_connections(record_attack: AttackRecorder) -> None:
-    limits = Limits(connections=40, connections_per_address=30)
+    limits = RequestLimits(connections=40, connections_per_address=30)
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(served(options=ApiOptions(limits=limits)))
         opened = [await asyncio.open_connection("127.0.0.1", api.port) for _ in range(40)]
@@ -62,14 +62,14 @@ async def test_one_address_cannot_take_all_connections(record_attack: AttackReco
 
 async def test_a_closed_connection_makes_room() -> None:
     close = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    async with served(options=ApiOptions(limits=Limits(connections_per_address=1))) as api:
+    async with served(options=ApiOptions(limits=RequestLimits(connections_per_address=1))) as api:
         for _ in range(3):
             assert (await api.raw(close)).startswith(b"HTTP/1.1 200 ")
             await asyncio.sleep(0.05)
 
 
 async def test_a_trusted_proxy_may_have_all_connections() -> None:
-    limits = Limits(connections_per_address=1, trusted_proxies=(ip_network("127.0.0.1/32"),))
+    limits = RequestLimits(connections_per_address=1, trusted_proxies=(ip_network("127.0.0.1/32"),))
     async with served(options=ApiOptions(limits=limits)) as api, AsyncExitStack() as stack:
         for _ in range(3):
             session = await stack.enter_async_context(client_at("127.0.0.1"))
@@ -85,7 +85,7 @@ async def world(tansu: EmbeddedTansu, database_url: str) -> AsyncIterator[World]
 async def test_one_address_cannot_take_all_sockets(
     world: World, record_attack: AttackRecorder
 ) -> None:
-    limits = Limits(sockets=8, sockets_per_user=3, sockets_per_address=6)
+    limits = RequestLimits(sockets=8, sockets_per_user=3, sockets_per_address=6)
     refused = 0
     async with world.replica(ApiOptions(limits=limits)) as replica, AsyncExitStack() as stack:
         for number in range(9):
@@ -128,7 +128,7 @@ async def exporting(database_url: str) -> AsyncIterator[Api]:
                 "x" * 500,
                 LINES,
             )
-    limits = Limits(send_seconds=2, export_bytes_per_second=1_000_000)
+    limits = RequestLimits(send_seconds=2, export_bytes_per_second=1_000_000)
     async with (
         patient_reader_pool(database_url) as readers,
         served(readers, ApiOptions(limits=limits), today=NOW.date()) as api,

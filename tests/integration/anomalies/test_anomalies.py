@@ -7,9 +7,9 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from ledger.anomalies.detection import Detection, Looked
+from ledger.anomalies.detection import AnomalyDetector, DetectionResult
 from ledger.anomalies.rows import anomaly_store
-from ledger.anomalies.sweep_rows import take_turn
+from ledger.anomalies.sweep_rows import lock_sweep
 from tests.support.anomalies import (
     DAY,
     HOUR,
@@ -35,8 +35,8 @@ SPIKE = ("call_spike", "dear", "elevenlabs", True)
 async def test_a_spike_is_found_once_and_announced_with_it(database_url: str) -> None:
     await write_history(database_url)
     await write_calls(database_url, row("dear", NOW - MINUTE, elevenlabs=5 * USD))
-    assert await look(database_url, "dear", "dear", "nobody's") == Looked(1, 0)
-    assert await look(database_url, "dear", now=NOW + HOUR) == Looked(0, 0)
+    assert await look(database_url, "dear", "dear", "nobody's") == DetectionResult(1, 0)
+    assert await look(database_url, "dear", now=NOW + HOUR) == DetectionResult(0, 0)
     assert await found(database_url) == [SPIKE]
     [(payload, key)] = await fetch(database_url, "SELECT payload, aggregateid FROM outbox")
     event = json.loads(payload)
@@ -70,7 +70,7 @@ async def test_a_transaction_that_fails_leaves_nothing_and_is_made_up_for(
 
     async def cut_off() -> None:
         async with anomaly_store(database_url) as store, store.transaction() as connection:
-            assert (await Detection().look_at_calls(connection, ["dear"], NOW)).found == 1
+            assert (await AnomalyDetector().look_at_calls(connection, ["dear"], NOW)).found == 1
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -90,10 +90,10 @@ async def test_a_spike_that_is_taken_back_is_resolved_and_never_told_again(
     wrong = (await fetch(database_url, "SELECT costs FROM calls WHERE call_id = 'dear'"))[0][0]
     change = "UPDATE calls SET costs = $1 WHERE call_id = 'dear'"
     await fetch(database_url, change, right)
-    assert await look(database_url, "dear") == Looked(0, 1)
+    assert await look(database_url, "dear") == DetectionResult(0, 1)
     assert await found(database_url) == [(*SPIKE[:3], False)]
     await fetch(database_url, change, wrong)
-    assert await look(database_url, "dear") == Looked(0, 0)
+    assert await look(database_url, "dear") == DetectionResult(0, 0)
     assert await found(database_url) == [SPIKE]
     assert await announced(database_url) == 1
 
@@ -104,9 +104,9 @@ async def test_missing_legs_are_named_after_the_grace_and_resolved_by_a_late_cos
     await write_history(database_url)
     lost = row("lost", NOW - 10 * MINUTE, twilio=0, elevenlabs=0)
     await write_calls(database_url, lost)
-    assert await look(database_url, "lost") == Looked(0, 0)
+    assert await look(database_url, "lost") == DetectionResult(0, 0)
     later = NOW + 10 * MINUTE
-    assert await look(database_url, "lost", now=later) == Looked(2, 0)
+    assert await look(database_url, "lost", now=later) == DetectionResult(2, 0)
     assert await found(database_url) == [
         ("missing_leg", "lost", "speech_synthesis", True),
         ("missing_leg", "lost", "telephony", True),
@@ -129,7 +129,7 @@ async def test_missing_legs_are_named_after_the_grace_and_resolved_by_a_late_cos
             unit="minutes",
             cost_nano=7 * CENT,
         )
-    assert await look(database_url, "lost", now=later) == Looked(0, 1)
+    assert await look(database_url, "lost", now=later) == DetectionResult(0, 1)
     assert ("missing_leg", "lost", "telephony", False) in await found(database_url)
 
 
@@ -178,10 +178,10 @@ async def test_the_sweep_finds_what_nobody_heard(database_url: str) -> None:
         row("judged long ago", NOW - 5 * HOUR, twilio=0),
     )
     await sweep_from(database_url, NOW - 2 * HOUR)
-    assert await sweep(database_url) == Looked(2, 0)
-    assert await sweep(database_url) == Looked(0, 0)
+    assert await sweep(database_url) == DetectionResult(2, 0)
+    assert await sweep(database_url) == DetectionResult(0, 0)
     assert await found(database_url) == [SPIKE, ("missing_leg", "lost", "telephony", True)]
-    assert await sweep(database_url, NOW + HOUR) == Looked(1, 0)
+    assert await sweep(database_url, NOW + HOUR) == DetectionResult(1, 0)
     assert await announced(database_url) == 3
 
 
@@ -196,8 +196,8 @@ async def test_only_one_has_its_turn(database_url: str) -> None:
     await write_calls(database_url, row("lost", NOW - HOUR, twilio=0))
     await sweep_from(database_url, NOW - 2 * HOUR)
     async with anomaly_store(database_url) as store, store.transaction() as connection:
-        assert await take_turn(connection) is not None
-        assert await sweep(database_url) == Looked(0, 0)
+        assert await lock_sweep(connection) is not None
+        assert await sweep(database_url) == DetectionResult(0, 0)
     assert (await sweep(database_url)).found == 1
 
 
@@ -215,10 +215,10 @@ async def test_the_first_round_of_a_day_looks_days_back(database_url: str) -> No
         NOW - HOUR,
     )
     await sweep_from(database_url, NOW - 2 * HOUR)
-    assert await sweep(database_url) == Looked(0, 1)
+    assert await sweep(database_url) == DetectionResult(0, 1)
     await sweep_from(database_url, NOW - 2 * HOUR)
     await fetch(database_url, "UPDATE anomaly_sweep SET closed_on = closed_on - 1")
-    assert await sweep(database_url) == Looked(1, 0)
+    assert await sweep(database_url) == DetectionResult(1, 0)
 
 
 async def write_days(url: str, days: int, today: int, elevenlabs: int = 50 * CENT) -> None:
@@ -234,8 +234,8 @@ async def write_days(url: str, days: int, today: int, elevenlabs: int = 50 * CEN
 
 async def test_a_day_with_many_more_calls_is_one_anomaly(database_url: str) -> None:
     await write_days(database_url, 35, 16)
-    assert await look_at_day(database_url, "alice", "bob") == Looked(1, 0)
-    assert await look_at_day(database_url, "alice", now=NOW + HOUR) == Looked(0, 0)
+    assert await look_at_day(database_url, "alice", "bob") == DetectionResult(1, 0)
+    assert await look_at_day(database_url, "alice", now=NOW + HOUR) == DetectionResult(0, 0)
     assert await found(database_url) == [("day_spike", "2026-03-15", "", True)]
     [(message,)] = await fetch(database_url, "SELECT data::jsonb ->> 'message' FROM cost_anomalies")
     assert message == (
@@ -243,7 +243,7 @@ async def test_a_day_with_many_more_calls_is_one_anomaly(database_url: str) -> N
         "usual on a Sunday; elevenlabs rose most."
     )
     await fetch(database_url, "DELETE FROM user_day_costs WHERE day = '2026-03-15'")
-    assert await look_at_day(database_url, "alice") == Looked(0, 1)
+    assert await look_at_day(database_url, "alice") == DetectionResult(0, 1)
 
 
 async def test_a_day_that_a_service_made_dear_names_it(database_url: str) -> None:

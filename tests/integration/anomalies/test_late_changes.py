@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ledger.anomalies.rows import anomaly_store
-from streams.anomalies.watcher import Watcher, WatchOptions
+from streams.anomalies.watcher import AnomalyWatcher, AnomalyWatcherOptions
 from tests.support.anomalies import announced, found, row, sweep_from, write_calls
 from tests.support.events import Plain, charged, cost, ended, started
 from tests.support.recording import Desk, Log, fetch
@@ -47,15 +47,15 @@ async def record(url: str, *events: Plain) -> datetime:
 
 async def restart(url: str, call_ids: list[str], begin: datetime) -> None:
     """Run `notices` until just before the grace period ends, then start a new process."""
-    options = WatchOptions(grace=GRACE, settle_ms=0)
+    options = AnomalyWatcherOptions(grace=GRACE, settle_ms=0)
     await sweep_from(url, begin - GRACE)
     async with anomaly_store(url) as store:
-        first = Watcher(store, options, lambda: begin + GRACE - timedelta(seconds=5))
+        first = AnomalyWatcher(store, options, lambda: begin + GRACE - timedelta(seconds=5))
         for call_id in call_ids:
             first.hear(call_id)
         while await first.look():
             pass
-        second = Watcher(store, options, lambda: begin + GRACE + timedelta(minutes=2))
+        second = AnomalyWatcher(store, options, lambda: begin + GRACE + timedelta(minutes=2))
         while await second.look():
             pass
 

@@ -9,7 +9,7 @@ import pytest
 
 from ledger.anomalies.rows import AnomalyStore, anomaly_store
 from streams.anomalies import watcher as module
-from streams.anomalies.watcher import Watcher, WatchOptions
+from streams.anomalies.watcher import AnomalyWatcher, AnomalyWatcherOptions
 from tests.support.anomalies import (
     HOUR,
     MINUTE,
@@ -24,7 +24,7 @@ from tests.support.anomalies import (
 )
 from tests.support.recording import fetch, until
 
-OPTIONS = WatchOptions(settle_ms=0, look_ms=20, every=timedelta(days=1))
+OPTIONS = AnomalyWatcherOptions(settle_ms=0, look_ms=20, every=timedelta(days=1))
 
 
 @pytest.fixture
@@ -40,11 +40,11 @@ async def store(database_url: str) -> AsyncIterator[AnomalyStore]:
 async def test_what_is_heard_is_judged_once_it_has_settled(
     store: AnomalyStore, database_url: str
 ) -> None:
-    watcher = Watcher(store, replace(OPTIONS, settle_ms=100_000), lambda: NOW)
+    watcher = AnomalyWatcher(store, replace(OPTIONS, settle_ms=100_000), lambda: NOW)
     watcher.hear("dear-0")
     assert not await watcher.look()
     assert await found(database_url) == []
-    ready = Watcher(store, OPTIONS, lambda: NOW)
+    ready = AnomalyWatcher(store, OPTIONS, lambda: NOW)
     for _ in range(3):
         ready.hear("dear-0")
     assert not await ready.look()
@@ -58,7 +58,7 @@ async def test_many_are_judged_in_portions(
     store: AnomalyStore, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "CALLS_AT_ONCE", 2)
-    watcher = Watcher(store, OPTIONS, lambda: NOW)
+    watcher = AnomalyWatcher(store, OPTIONS, lambda: NOW)
     for n in range(3):
         watcher.hear(f"dear-{n}")
     assert await watcher.look()
@@ -72,12 +72,12 @@ async def test_what_is_too_much_to_remember_the_sweep_finds(
 ) -> None:
     monkeypatch.setattr(module, "HEARD_MOST", 1)
     await sweep_from(database_url, NOW - HOUR)
-    watcher = Watcher(store, replace(OPTIONS, every=MINUTE), lambda: NOW)
+    watcher = AnomalyWatcher(store, replace(OPTIONS, every=MINUTE), lambda: NOW)
     watcher.hear("dear-0")
     watcher.hear("dear-1")
     await watcher.look()
     assert [one[1] for one in await found(database_url)] == ["dear-0"]
-    later = Watcher(store, replace(OPTIONS, every=MINUTE), lambda: NOW + HOUR)
+    later = AnomalyWatcher(store, replace(OPTIONS, every=MINUTE), lambda: NOW + HOUR)
     await later.look()
     assert len(await found(database_url)) == 3
     assert await announced(database_url) == 3
@@ -87,7 +87,7 @@ async def test_a_database_that_hangs_up_is_asked_again(
     store: AnomalyStore, database_url: str
 ) -> None:
     stop = asyncio.Event()
-    watcher = Watcher(store, OPTIONS, lambda: NOW)
+    watcher = AnomalyWatcher(store, OPTIONS, lambda: NOW)
     running = asyncio.create_task(watcher.run(stop))
     for n in range(3):
         watcher.hear(f"dear-{n}")

@@ -9,8 +9,8 @@ import pytest
 
 from api.http.options import ApiOptions
 from ledger.notifications.channels import (
-    Refusal,
-    Wanted,
+    ChannelRefusal,
+    ChannelRequest,
     list_channels,
     replace_channels,
 )
@@ -141,8 +141,8 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(written: str
         await connection.close()
 
 
-EMAIL, SMS = Wanted("email", "a@example.com"), Wanted("sms", "+14155550123")
-HOOK = Wanted("webhook", "https://example.com/")
+EMAIL, SMS = ChannelRequest("email", "a@example.com"), ChannelRequest("sms", "+14155550123")
+HOOK = ChannelRequest("webhook", "https://example.com/")
 
 
 async def test_channels_can_be_replaced_as_a_whole(readers: ReaderPool, database_url: str) -> None:
@@ -150,7 +150,7 @@ async def test_channels_can_be_replaced_as_a_whole(readers: ReaderPool, database
     await write_channel(database_url, SMS.address, kind="sms")
     async with readers.writing(ALICE) as connection:
         made = await replace_channels(connection, ALICE, "alice", [HOOK, EMAIL, HOOK])
-    assert not isinstance(made, Refusal)
+    assert not isinstance(made, ChannelRefusal)
     assert [(one.type, one.state) for one in made] == [
         ("email", "verified"),
         ("webhook", "unverified"),
@@ -164,9 +164,9 @@ async def test_channels_can_be_replaced_as_a_whole(readers: ReaderPool, database
     async with readers.writing(ALICE) as connection:
         assert await replace_channels(connection, ALICE, "alice", [HOOK]) == [listed[1]]
         assert await replace_channels(connection, ALICE, "alice", []) == []
-        many = [Wanted("email", f"a{n}@example.com") for n in range(CHANNELS_MOST + 1)]
-        assert isinstance(await replace_channels(connection, ALICE, "alice", many), Refusal)
-        assert isinstance(await replace_channels(connection, BOB, "alice", [HOOK]), Refusal)
+        many = [ChannelRequest("email", f"a{n}@example.com") for n in range(CHANNELS_MOST + 1)]
+        assert isinstance(await replace_channels(connection, ALICE, "alice", many), ChannelRefusal)
+        assert isinstance(await replace_channels(connection, BOB, "alice", [HOOK]), ChannelRefusal)
 
 
 async def test_disabled_channels_are_verified_anew(api: Api, database_url: str) -> None:

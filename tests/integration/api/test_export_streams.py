@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientOSError, ClientPayloadError, ClientSession
 
-from api.http.options import ApiOptions, Limits
+from api.http.options import ApiOptions, RequestLimits
 from ledger.postgres.viewers import ReaderPool, patient_reader_pool, reader_pool
 from tests.support.api import Api, served, token
 from tests.support.ledger_rows import LiveCallRow, Rows, rows
@@ -66,7 +66,7 @@ async def much(ledger: Rows) -> int:
 async def exporting_api(
     database_url: str, readers: ReaderPool | None = None, **limits: Any
 ) -> AsyncIterator[Api]:
-    options = ApiOptions(limits=Limits(**limits))
+    options = ApiOptions(limits=RequestLimits(**limits))
     if readers is not None:
         async with served(readers, options, today=NOW.date()) as api:
             yield api

@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 
 from ledger.budgets.budgets import Budgets
-from ledger.budgets.limits import Change, Limits
+from ledger.budgets.limits import LimitChange, Limits
 from ledger.postgres.rights import RIGHTS
 from ledger.postgres.statements import Statements, statements
 from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
@@ -236,7 +236,7 @@ async def test_reports_for_those_who_may_not_see_are_empty(readers: ReaderPool) 
     assert standing.limits == Limits(user_id="alice")
     assert (standing.day_nano, standing.month_nano, standing.alerts) == (0, 0, [])
     assert (await budgets.alerts(BOB, "alice", None, 10)).alerts == []
-    await budgets.change(BOB, "alice", Change(daily_limit=(True, 5)), NOW)
+    await budgets.change(BOB, "alice", LimitChange(daily_limit=(True, 5)), NOW)
     assert (await budgets.standing(ALICE, "alice", NOW)).limits.daily_nano == 1
 
 

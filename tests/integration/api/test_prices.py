@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
-from ledger.repricing.repricer import Rerater
+from ledger.repricing.repricer import Repricer
 from tests.support.api import Answer, Api, served_from, token
 from tests.support.events import cost
 from tests.support.logins import as_login
@@ -22,7 +22,7 @@ ENTRY = {"service": "twilio", "operation": "voice", "unit": "minutes", "price_us
 
 @pytest.fixture
 async def api(database_url: str) -> AsyncIterator[Api]:
-    async with served_from(database_url, rerater=Rerater(as_login(database_url, "worker"))) as api:
+    async with served_from(database_url, rerater=Repricer(as_login(database_url, "worker"))) as api:
         yield api
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from ledger.operations.archive_checks import verify_archive
 from ledger.operations.verification import rebuild, verify
-from ledger.repricing.repricer import Rerater
-from ledger.repricing.rows import Wanted
+from ledger.repricing.repricer import Repricer
+from ledger.repricing.rows import RepricingScope
 from tests.support.archives import NOW, archive, month_start
 from tests.support.databases import Databases
 from tests.support.events import Plain, charged, cost, ended, refunded, started, voided
@@ -98,7 +98,9 @@ async def run(database_url: str, played: list[Any], files: Path | None) -> list[
                 price += 1
                 row = a_price("twilio", f"0.0{price:02}", TIMES[0] - timedelta(hours=30 - price))
                 await add(database_url, row._replace(operation="outbound_call"))
-                await Rerater(database_url).apply(Wanted(TIMES[0] - timedelta(days=2), NOW))
+                await Repricer(database_url).apply(
+                    RepricingScope(TIMES[0] - timedelta(days=2), NOW)
+                )
             elif files is not None and step[0] == "archive":
                 await archive(database_url, files, step[1])
             elif files is not None:

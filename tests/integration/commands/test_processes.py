@@ -26,7 +26,7 @@ async def test_the_exit_status_and_the_last_lines_tell_of_a_death(tmp_path: Path
     assert await child.wait() == 3
     assert not child.running
     assert child.last_lines(1) == ["two"]
-    assert child.obituary() == "the child ended with status 3; it said:\n  one\n  two"
+    assert child.exit_report() == "the child ended with status 3; it said:\n  one\n  two"
 
 
 async def test_a_killed_child_is_noticed(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ async def test_a_killed_child_is_noticed(tmp_path: Path) -> None:
     await child.start()
     child.send(signal.SIGKILL)
     assert await asyncio.wait_for(child.wait(), 10) == -signal.SIGKILL
-    assert child.obituary() == "the child ended by signal SIGKILL, without a word"
+    assert child.exit_report() == "the child ended by signal SIGKILL, without a word"
 
 
 async def test_only_what_this_start_wrote_is_quoted(tmp_path: Path) -> None:

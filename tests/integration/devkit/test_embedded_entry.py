@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from devkit.embedded.entry import Entry
+from devkit.embedded.entry import TcpEntry
 from devkit.embedded.ports import LOOPBACK
 
 SECONDS_MAX = 10
@@ -41,7 +41,7 @@ class Client:
 
 
 @asynccontextmanager
-async def client_of(entry: Entry) -> AsyncIterator[Client]:
+async def client_of(entry: TcpEntry) -> AsyncIterator[Client]:
     reader, writer = await asyncio.open_connection(LOOPBACK, entry.port)
     try:
         yield Client(reader, writer)
@@ -50,14 +50,16 @@ async def client_of(entry: Entry) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-async def entry() -> AsyncIterator[Entry]:
-    entry = Entry()
+async def entry() -> AsyncIterator[TcpEntry]:
+    entry = TcpEntry()
     await entry.start()
     yield entry
     await entry.stop()
 
 
-async def test_open_connections_go_on_and_new_ones_wait_for_the_next_server(entry: Entry) -> None:
+async def test_open_connections_go_on_and_new_ones_wait_for_the_next_server(
+    entry: TcpEntry,
+) -> None:
     async with echo(b"one ") as first, echo(b"two ") as second:
         entry.open_to(first)
         async with client_of(entry) as old:
@@ -75,7 +77,7 @@ async def test_open_connections_go_on_and_new_ones_wait_for_the_next_server(entr
             assert await newest.ask(b"d") == b"two d"
 
 
-async def test_a_server_that_is_gone_ends_the_connection(entry: Entry) -> None:
+async def test_a_server_that_is_gone_ends_the_connection(entry: TcpEntry) -> None:
     async with echo(b"") as gone:
         pass
     entry.open_to(gone)
@@ -83,7 +85,7 @@ async def test_a_server_that_is_gone_ends_the_connection(entry: Entry) -> None:
         assert await client.answer() == b""
 
 
-async def test_stopping_ends_those_that_wait_too(entry: Entry) -> None:
+async def test_stopping_ends_those_that_wait_too(entry: TcpEntry) -> None:
     async with client_of(entry) as waiting:
         await asyncio.wait_for(entry.has_waiting.wait(), SECONDS_MAX)
         await entry.stop()

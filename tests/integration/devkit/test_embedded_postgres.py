@@ -110,8 +110,8 @@ async def test_its_death_is_noticed(data: Path) -> None:
         noticing = asyncio.create_task(server.process.wait())
         os.kill(server.process.pid, 9)
         await asyncio.wait_for(noticing, 10)
-        assert "(PostgreSQL) ended by signal SIGKILL; it said:" in server.process.obituary()
-        assert "ready to accept connections" in server.process.obituary()
+        assert "(PostgreSQL) ended by signal SIGKILL; it said:" in server.process.exit_report()
+        assert "ready to accept connections" in server.process.exit_report()
 
 
 async def test_a_failing_start_says_why(data: Path) -> None:

@@ -10,7 +10,7 @@ from ledger.budgets.budgets import Budgets
 from ledger.forecasts.rows import history
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import Viewer, reader_pool
-from ledger.reports.advice_rows import recorded
+from ledger.reports.advice_rows import read_advice_input
 from tests.support.ledger_rows import LiveCallRow, rows
 from tests.support.logins import as_login
 
@@ -97,5 +97,5 @@ async def test_reports_for_those_who_may_not_see_are_empty(written: str) -> None
                 seen or None,
                 bool(seen),
             )
-            sums = await recorded(readers, viewer, "alice", NOW - DAY, NOW + DAY)
+            sums = await read_advice_input(readers, viewer, "alice", NOW - DAY, NOW + DAY)
             assert [len(sums.usages), len(sums.charges), sums.calls, sums.looked_at] == [seen] * 4

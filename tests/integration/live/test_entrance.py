@@ -13,7 +13,7 @@ import pytest
 from aiohttp import ClientSession, WSServerHandshakeError
 from yarl import URL
 
-from api.http.options import ApiOptions, Limits
+from api.http.options import ApiOptions, RequestLimits
 from devkit.embedded.tansu import EmbeddedTansu
 from tests.support.api import SECRET, token
 from tests.support.attacks import AttackRecorder
@@ -170,7 +170,7 @@ async def test_a_socket_ends_with_its_token(replica: Replica) -> None:
 
 
 async def test_there_is_a_limit_to_sockets(world: World) -> None:
-    limits = Limits(sockets=5, sockets_per_user=3)
+    limits = RequestLimits(sockets=5, sockets_per_user=3)
     async with world.replica(ApiOptions(limits=limits)) as replica, AsyncExitStack() as stack:
         for user in ("alice", "alice", "alice"):
             await (await stack.enter_async_context(replica.listening(user))).next()

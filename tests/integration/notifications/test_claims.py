@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ledger.notifications.deliveries import CLAIMS_MOST, notice_store
-from ledger.notifications.retry_policy import Result
+from ledger.notifications.deliveries import CLAIMS_MOST, delivery_store
+from ledger.notifications.retry_policy import DeliveryResult
 from schemas.notices import ChannelType
-from streams.notifications.sender import Notice, Sender
+from streams.notifications.sender import ChannelSender, Notification
 from streams.notifications.webhook import WebhookSender
 from tests.support import parts
 from tests.support.notices import (
@@ -25,7 +25,7 @@ from tests.support.receivers import receiver
 from tests.support.recording import fetch
 
 
-def webhooks(timeout_ms: int = 400) -> dict[ChannelType, Sender]:
+def webhooks(timeout_ms: int = 400) -> dict[ChannelType, ChannelSender]:
     return {"webhook": WebhookSender(allow_private=True, timeout_ms=timeout_ms)}
 
 
@@ -96,7 +96,7 @@ async def test_a_claim_that_nobody_keeps_is_taken_again(database_url: str) -> No
     async with receiver() as endpoint:
         await write_channel(database_url, endpoint.url)
         await write_alerts(database_url, alert())
-        async with notice_store(database_url) as store:
+        async with delivery_store(database_url) as store:
             await store.sweep()
             [claim] = await store.claim(10, 10, 1)
             assert await store.claim(10, 10, 1) == []
@@ -113,16 +113,16 @@ async def test_a_success_that_is_told_late_still_holds(database_url: str) -> Non
     """The first attempt got through while everybody took its worker for dead."""
     await write_channel(database_url, "https://example.com/")
     await write_alerts(database_url, alert())
-    async with notice_store(database_url) as store:
+    async with delivery_store(database_url) as store:
         await store.sweep()
         [first] = await store.claim(10, 10, 0)
         [second] = await store.claim(10, 10, 60)
         assert (first.number, second.number) == (1, 2)
-        late = Result("temporary", error="late")
+        late = DeliveryResult("temporary", error="late")
         step = OPTIONS.schedules["webhook"].step(1, 0, late)
         assert not await store.failed(first, late, step, 1, None)
         assert await states(database_url) == ["delivering"]
-        await store.delivered(first, Result("delivered", "200"), 1)
+        await store.delivered(first, DeliveryResult("delivered", "200"), 1)
         assert await store.failed(second, late, step, 1, None) is False
     assert await states(database_url) == ["delivered"]
     assert [row[1] for row in await attempts(database_url)] == ["delivered", "temporary"]
@@ -131,7 +131,7 @@ async def test_a_success_that_is_told_late_still_holds(database_url: str) -> Non
 async def test_a_delivery_that_kills_its_workers_is_given_up(database_url: str) -> None:
     await write_channel(database_url, "https://example.com/")
     await write_alerts(database_url, alert())
-    async with notice_store(database_url) as store:
+    async with delivery_store(database_url) as store:
         await store.sweep()
         for _ in range(CLAIMS_MOST):
             assert len(await store.claim(1, 1, 0)) == 1
@@ -145,11 +145,11 @@ class Faulty:
     def __init__(self) -> None:
         self.tries = 0
 
-    async def send(self, notice: Notice) -> Result:
+    async def send(self, notice: Notification) -> DeliveryResult:
         self.tries += 1
         if self.tries == 1:
             raise ZeroDivisionError
-        return Result("delivered")
+        return DeliveryResult("delivered")
 
     async def close(self) -> None:
         pass
@@ -190,10 +190,10 @@ async def test_a_lost_connection_loses_no_outcome(database_url: str) -> None:
 async def test_what_ended_long_ago_is_forgotten(database_url: str) -> None:
     await write_channel(database_url, "https://example.com/")
     await write_alerts(database_url, alert(), alert())
-    async with notice_store(database_url) as store:
+    async with delivery_store(database_url) as store:
         await store.sweep()
         [claim] = await store.claim(1, 1, 60)
-        await store.delivered(claim, Result("delivered", "200"), 1)
+        await store.delivered(claim, DeliveryResult("delivered", "200"), 1)
         assert await store.prune() == 0
         await fetch(
             database_url, "UPDATE notice_deliveries SET created_at = now() - interval '91 days'"

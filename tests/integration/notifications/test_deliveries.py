@@ -9,7 +9,7 @@ from standardwebhooks import Webhook
 from ledger.notifications.retry_policy import ERROR_CHARACTERS_MOST
 from schemas.notices import ChannelType
 from streams.notifications.email import EmailSender, SmtpServer
-from streams.notifications.sender import Sender
+from streams.notifications.sender import ChannelSender
 from streams.notifications.sms import SmsProvider, SmsSender
 from streams.notifications.webhook import WebhookSender
 from tests.support import parts
@@ -30,7 +30,7 @@ ENDLESS = 2_500
 """How long an attempt at a receiver that hangs takes here, in milliseconds."""
 
 
-def webhooks(timeout_ms: int = 400) -> dict[ChannelType, Sender]:
+def webhooks(timeout_ms: int = 400) -> dict[ChannelType, ChannelSender]:
     return {"webhook": WebhookSender(allow_private=True, timeout_ms=timeout_ms)}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from devkit.embedded.tansu import EmbeddedTansu
-from ledger.notifications.deliveries import notice_store
+from ledger.notifications.deliveries import delivery_store
 from ledger.postgres.database import connected
 from ledger.recording.epochs import raise_epoch
 from messaging.kafka import KafkaSettings, ensure_topics
@@ -35,7 +35,7 @@ async def stage(tmp_path: Path, database_url: str) -> AsyncIterator[Stage]:
 @asynccontextmanager
 async def journal_on(kafka: KafkaSettings, url: str) -> AsyncIterator[DeliveryJournal]:
     """Open a journal for the length of a block."""
-    async with notice_store(url) as store, delivery_journal(kafka, store) as journal:
+    async with delivery_store(url) as store, delivery_journal(kafka, store) as journal:
         assert journal is not None
         yield journal
 

@@ -7,7 +7,7 @@ import pytest
 
 from ledger.notifications import deliveries as store
 from ledger.notifications import retry_policy as rules
-from ledger.notifications.retry_policy import Schedule
+from ledger.notifications.retry_policy import RetrySchedule
 from tests.support.notices import (
     SCHEDULES,
     alert,
@@ -20,7 +20,7 @@ from tests.support.notices import (
 from tests.support.receivers import Receiver, Says, receiver
 from tests.support.recording import fetch, until
 
-SLOWER = {**SCHEDULES, "webhook": Schedule((600, 600))}
+SLOWER = {**SCHEDULES, "webhook": RetrySchedule((600, 600))}
 """The pause of a channel, cut below, ends long before the second attempt."""
 
 
@@ -63,7 +63,7 @@ async def test_an_announced_alert_does_not_overtake_one_that_was_not_announced(
     assert order(endpoint) == ids
 
 
-LONG = {**SCHEDULES, "webhook": Schedule((600_000, 600_000))}
+LONG = {**SCHEDULES, "webhook": RetrySchedule((600_000, 600_000))}
 
 
 async def test_an_alert_that_is_never_accepted_holds_others_back_for_a_while_only(

@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from api.http.options import ApiOptions, Limits
+from api.http.options import ApiOptions, RequestLimits
 from schemas.notices import ChannelType
 from streams.notifications.email import EmailSender, SmtpServer
-from streams.notifications.sender import Sender
+from streams.notifications.sender import ChannelSender
 from tests.support.api import Api, served_from
 from tests.support.notices import alert, courier, until_ended, write_alerts, write_channel
 from tests.support.receivers import MailServer, mail_server
@@ -20,7 +20,9 @@ ONE_CLICK = "List-Unsubscribe=One-Click"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-def mails_to(server: MailServer, public_url: str | None = PUBLIC_URL) -> dict[ChannelType, Sender]:
+def mails_to(
+    server: MailServer, public_url: str | None = PUBLIC_URL
+) -> dict[ChannelType, ChannelSender]:
     smtp = SmtpServer("127.0.0.1", server.port, "costs@example.org")
     return {"email": EmailSender(smtp, public_url=public_url)}
 
@@ -102,7 +104,7 @@ async def test_without_a_public_address_mails_have_no_link(database_url: str) ->
 
 async def test_a_forged_link_turns_nothing_off_and_is_limited(database_url: str) -> None:
     channel = await write_channel(database_url, "alice@example.com", kind="email")
-    options = ApiOptions(limits=Limits(failures_per_second=1, failures_burst=5))
+    options = ApiOptions(limits=RequestLimits(failures_per_second=1, failures_burst=5))
     async with served_from(database_url, options=options) as api:
         for token in ("", "x", channel[:-1]):
             assert await post(api, f"/unsubscribe?token={token}") == 400

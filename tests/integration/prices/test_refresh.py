@@ -17,7 +17,7 @@ from streams.notifications.faust_agents import make_app
 from streams.prices import fetching
 from streams.prices.daily import DailyPrices
 from streams.prices.reading import TwilioVoice
-from streams.prices.refresh import TIMER_PAUSE, Refreshed, refresh_prices
+from streams.prices.refresh import TIMER_PAUSE, RefreshResult, refresh_prices
 from tests.support.command import run_command
 from tests.support.price_servers import COUNTRY_V2, Vendor, country, vendor
 from tests.support.recording import fetch
@@ -35,7 +35,7 @@ def source(of: Vendor, name: str = "twilio", **more: Any) -> TwilioVoice:
     return TwilioVoice(name=name, url=of.url(name), **more)
 
 
-async def one(url: str, of: TwilioVoice, **options: Any) -> Refreshed:
+async def one(url: str, of: TwilioVoice, **options: Any) -> RefreshResult:
     results = await refresh_prices(url, [of], **options)
     assert results is not None
     return results[0]
@@ -53,7 +53,7 @@ async def test_unchanged_prices_are_verified(database_url: str, twilio: Vendor) 
     age = "UPDATE service_prices SET verified_at = now() - interval '1 year'"
     await fetch(database_url, age)
     before = await catalogue(database_url)
-    assert await one(database_url, source(twilio)) == Refreshed("twilio", verified=2)
+    assert await one(database_url, source(twilio)) == RefreshResult("twilio", verified=2)
     assert await catalogue(database_url) == before
     query = "SELECT count(*) FROM service_prices WHERE verified_at > now() - interval '1 hour'"
     assert (await fetch(database_url, query))[0][0] == 2
@@ -63,8 +63,8 @@ async def test_a_small_change_is_entered_with_where_it_comes_from(
     database_url: str, twilio: Vendor
 ) -> None:
     twilio.answer = country("0.0150")
-    assert await one(database_url, source(twilio)) == Refreshed("twilio", verified=1, added=1)
-    assert await one(database_url, source(twilio)) == Refreshed("twilio", verified=2)
+    assert await one(database_url, source(twilio)) == RefreshResult("twilio", verified=1, added=1)
+    assert await one(database_url, source(twilio)) == RefreshResult("twilio", verified=2)
     row = (
         await fetch(database_url, "SELECT * FROM service_prices ORDER BY price_id DESC LIMIT 1")
     )[0]
@@ -110,7 +110,7 @@ async def test_what_was_rejected_is_not_asked_again_and_what_was_approved_counts
     async with connected(database_url, name="tests") as connection:
         approved = await decide(connection, newest, "approved", decided_by="root")
     assert approved.price_id is not None
-    assert await one(database_url, source(twilio)) == Refreshed("twilio", verified=2)
+    assert await one(database_url, source(twilio)) == RefreshResult("twilio", verified=2)
 
 
 async def test_a_dry_run_writes_nothing(database_url: str, twilio: Vendor) -> None:
@@ -145,7 +145,7 @@ async def test_a_source_that_fails_stops_none_of_the_others(
     failed, good = results
     assert failed.error is not None
     assert word in failed.error
-    assert good == Refreshed("good", verified=2)
+    assert good == RefreshResult("good", verified=2)
     assert "/elsewhere" not in bad.asked
     looks = await fetch(
         database_url, "SELECT source, outcome, error FROM price_refreshes ORDER BY 1"
@@ -157,7 +157,7 @@ async def test_a_source_that_fails_stops_none_of_the_others(
 
 
 async def test_two_timers_look_once(database_url: str, twilio: Vendor) -> None:
-    async def timer() -> list[Refreshed] | None:
+    async def timer() -> list[RefreshResult] | None:
         return await refresh_prices(database_url, [source(twilio)], unless_within=TIMER_PAUSE)
 
     at_once = await asyncio.gather(*(timer() for _ in range(4)))
@@ -165,7 +165,7 @@ async def test_two_timers_look_once(database_url: str, twilio: Vendor) -> None:
     assert sum(len(results or []) for results in at_once) == 1
     assert len(twilio.asked) == 1
     again = await refresh_prices(database_url, [source(twilio)], unless_within=timedelta(0))
-    assert again == [Refreshed("twilio", verified=2)]
+    assert again == [RefreshResult("twilio", verified=2)]
 
 
 async def test_the_password_comes_from_a_file_and_shows_nowhere(

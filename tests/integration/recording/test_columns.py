@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.calls.batch_changes import Folded
+from ledger.calls.batch_changes import BatchChanges
 from ledger.calls.copy_rows import (
     ENTRY_COLUMNS,
     IDENTITY_COLUMNS,
@@ -182,7 +182,7 @@ def test_rows_of_events(wire: Wire, written: list[Entry]) -> None:
 def test_few_rows_of_events(wire: Wire, written: list[Entry]) -> None:
     read = wire.rows(
         f"SELECT {COLUMNS} FROM json_populate_recordset(NULL::call_cost_events, $1::text::json)",
-        entries_json(Folded(entries=[*written])),
+        entries_json(BatchChanges(entries=[*written])),
     )
     assert [dict(row) for row in read] == list(map(as_read, written))
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from ledger.recording.batch import Batch, Outcome
+from ledger.recording.batch import Batch, BatchOutcome
 from streams.lane import WAITING
 from tests.support.events import Plain, charged, cost, ended, started, voided
 from tests.support.expected import expect
@@ -46,7 +46,7 @@ def a_batch(
     return log.batch(values, partition), events
 
 
-async def record_until_done(desk: Desk, batch: Batch) -> tuple[Outcome, int]:
+async def record_until_done(desk: Desk, batch: Batch) -> tuple[BatchOutcome, int]:
     """Try again as a lane does, for failures that it would wait for; returns how many there were."""
     failures = 0
     async with asyncio.timeout(60):

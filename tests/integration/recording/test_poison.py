@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ledger.recording.positions import Position
+from ledger.recording.positions import StoredPosition
 from tests.support.alerting import USD, change
 from tests.support.events import Plain, charged, cost, refunded, started, structured
 from tests.support.expected import expect
@@ -163,7 +163,7 @@ async def test_a_batch_moves_the_offset_of_its_own_generation_only(
     assert await offsets(database_url) == {0: 0}
     new, values = Log(), [*good(2), too_long_for_an_index()]
     polls = [[new.append(value) for value in values]]
-    await run_lane(desk, polls, {0: Position(0, generation=1)})
+    await run_lane(desk, polls, {0: StoredPosition(0, generation=1)})
     assert await offsets(database_url) == {0: 3}
     assert await codes(database_url) == ["invalid_event"]
 
@@ -175,7 +175,7 @@ async def test_refused_records_of_a_new_log_are_kept_beside_those_of_the_old(
     await run_lane(desk, [[Arrived(0, 0, b"{old"), Arrived(0, 1, structured(good(1)[0]))]])
     new = [Arrived(0, 0, structured(cost(service="nobody", time=NOW)))]
     for _ in range(2):
-        await run_lane(desk, [new], {0: Position(0, generation=1)})
+        await run_lane(desk, [new], {0: StoredPosition(0, generation=1)})
     rows = await fetch(database_url, 'SELECT "offset", code, value FROM dead_letters ORDER BY code')
     assert [tuple(row) for row in rows] == [
         (0, "invalid_json", b"{old"),

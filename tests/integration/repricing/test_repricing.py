@@ -12,8 +12,8 @@ import pytest
 
 from ledger.budgets.alerting import Alerting
 from ledger.postgres.database import connected
-from ledger.repricing.repricer import RerateBusyError, Rerater, RerateRefusedError
-from ledger.repricing.rows import Wanted, take_turn
+from ledger.repricing.repricer import Repricer, RepricingBusyError, RepricingRefusedError
+from ledger.repricing.rows import RepricingScope, lock_repricing
 from ledger.repricing.sums import margin
 from schemas.events import RERATE_SOURCE
 from schemas.identity import identity_of
@@ -25,7 +25,7 @@ from tests.support.rerating import a_price, add, cost_nano
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
 BEGIN = NOW - timedelta(days=90)
-ALL = Wanted(BEGIN, NOW + timedelta(minutes=1))
+ALL = RepricingScope(BEGIN, NOW + timedelta(minutes=1))
 
 
 async def recorded(
@@ -48,7 +48,7 @@ async def test_the_report_is_what_happens(database_url: str) -> None:
     await recorded(database_url)
     await recorded(database_url, 2, "bob")
     await add(database_url, a_twilio("0.114", NOW - timedelta(days=4)))
-    rerater = Rerater(database_url)
+    rerater = Repricer(database_url)
     report = await rerater.preview(ALL)
     assert (report.total.costs, report.users) == (7, 2)
     assert report.total.before_nano == 7 * 14_000_000
@@ -73,7 +73,9 @@ async def test_margins_are_of_the_days_that_were_asked_for(database_url: str) ->
     await recorded(database_url, 3)
     await add(database_url, a_twilio("0.114", BEGIN))
     midnight = NOW.replace(hour=0, minute=0, second=0)
-    report = await Rerater(database_url).preview(Wanted(midnight - timedelta(days=2), midnight))
+    report = await Repricer(database_url).preview(
+        RepricingScope(midnight - timedelta(days=2), midnight)
+    )
     assert (report.total.costs, list(report.days)) == (2, [
         f"{NOW - timedelta(days=2):%Y-%m-%d}", f"{NOW - timedelta(days=1):%Y-%m-%d}",
     ])  # fmt: skip
@@ -91,7 +93,7 @@ async def test_history_stays_and_the_new_cost_names_the_old(database_url: str) -
     await recorded(database_url, 1, metadata=metadata, model="premium", estimated=True, usage="2.5")
     before = await fetch(database_url, "SELECT * FROM call_cost_events ORDER BY identity")
     await add(database_url, a_twilio("0.02", BEGIN))
-    await Rerater(database_url).apply(ALL)
+    await Repricer(database_url).apply(ALL)
     rows = await fetch(database_url, "SELECT * FROM call_cost_events ORDER BY identity")
     assert [row for row in rows if row["source"] != RERATE_SOURCE] == before
     old = next(row for row in before if row["type"] == "cost.recorded")
@@ -118,7 +120,7 @@ async def test_history_stays_and_the_new_cost_names_the_old(database_url: str) -
         "source": old["source"], "id": old["event_id"], "priceId": old["price_id"],
     }  # fmt: skip
     await add(database_url, a_twilio("0.03", BEGIN + timedelta(hours=1)))
-    await Rerater(database_url).apply(ALL)
+    await Repricer(database_url).apply(ALL)
     newest = await fetch(
         database_url, "SELECT data FROM call_cost_events WHERE cost_nano = 75000000"
     )
@@ -130,12 +132,12 @@ async def test_what_is_not_to_be_corrected_stays(database_url: str) -> None:
     await recorded(database_url, 1, totalCost="0.5")
     await recorded(database_url, 1, "bob")
     await add(database_url, a_twilio("0.014", BEGIN), a_twilio("0.5", NOW + timedelta(days=1)))
-    report = await Rerater(database_url).preview(ALL)
+    report = await Repricer(database_url).preview(ALL)
     assert report.total.costs == 0
     await add(database_url, a_twilio("0.02", BEGIN + timedelta(days=1)))
-    assert (await Rerater(database_url).preview(ALL)).total.costs == 1
+    assert (await Repricer(database_url).preview(ALL)).total.costs == 1
     for wanted in (ALL._replace(service="deepgram"), ALL._replace(until=NOW - timedelta(hours=1))):
-        assert (await Rerater(database_url).preview(wanted)).total.costs == 0
+        assert (await Repricer(database_url).preview(wanted)).total.costs == 0
 
 
 @pytest.mark.parametrize("basis", ["cost", "charged"])
@@ -148,7 +150,7 @@ async def test_the_alerts_foreseen_are_the_alerts_raised(database_url: str, basi
         await recorded(database_url, 3, user, basis)
     before = await raised(database_url)
     await add(database_url, a_twilio("0.85", BEGIN))
-    rerater = Rerater(database_url, basis)
+    rerater = Repricer(database_url, basis)
     report = await rerater.preview(ALL)
     foreseen: set[tuple[str, str, str, Fraction, bool]] = {
         (
@@ -184,7 +186,7 @@ async def test_workers_go_on_meanwhile(database_url: str) -> None:
                 more = cost(call, "alice", time=NOW, totalCost="0.1")
                 await desk.record(log.batch([void, more]))
 
-    await asyncio.gather(Rerater(database_url).apply(ALL), work(), work())
+    await asyncio.gather(Repricer(database_url).apply(ALL), work(), work())
     await assert_verified(database_url)
     query = "SELECT sum(cost_nano), count(*) FROM counted_costs WHERE price_id IS NOT NULL"
     assert tuple((await fetch(database_url, query))[0]) == (20 * 10**9, 20)
@@ -194,7 +196,7 @@ async def test_it_stops_and_goes_on(database_url: str, monkeypatch: pytest.Monke
     monkeypatch.setattr("ledger.repricing.repricer.CHUNK_COSTS", 3)
     await recorded(database_url, 10)
     await add(database_url, a_twilio("1", BEGIN))
-    rerater = Rerater(database_url)
+    rerater = Repricer(database_url)
     assert await rerater.apply(ALL, costs_most=4) == (4, 0, False)
     await assert_verified(database_url)
     stop = asyncio.Event()
@@ -208,9 +210,9 @@ async def test_one_at_a_time_and_all_or_nothing_of_a_chunk(database_url: str) ->
     await recorded(database_url, 2)
     await add(database_url, a_twilio("1000000", BEGIN), a_twilio("1", NOW - timedelta(hours=1)))
     async with connected(database_url, name="tests") as other:
-        assert await take_turn(other)
-        with pytest.raises(RerateBusyError):
-            await Rerater(database_url).apply(ALL)
+        assert await lock_repricing(other)
+        with pytest.raises(RepricingBusyError):
+            await Repricer(database_url).apply(ALL)
     row = (
         await fetch(
             database_url,
@@ -220,8 +222,8 @@ async def test_one_at_a_time_and_all_or_nothing_of_a_chunk(database_url: str) ->
     taken = identity_of(RERATE_SOURCE, f"{row['identity'].hex}/21")
     await fetch(database_url, "INSERT INTO event_identities VALUES ($1, 0)", taken)
     before = await fetch(database_url, "SELECT * FROM call_cost_events ORDER BY identity")
-    with pytest.raises(RerateRefusedError, match="id_conflict"):
-        await Rerater(database_url).apply(ALL)
+    with pytest.raises(RepricingRefusedError, match="id_conflict"):
+        await Repricer(database_url).apply(ALL)
     assert await fetch(database_url, "SELECT * FROM call_cost_events ORDER BY identity") == before
     assert await fetch(database_url, "SELECT FROM dead_letters") == []
 

@@ -8,15 +8,15 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ledger.repricing.repricer import Rerater
-from ledger.repricing.rows import Wanted
+from ledger.repricing.repricer import Repricer
+from ledger.repricing.rows import RepricingScope
 from tests.support.events import Plain, charged, cost, ended, started, voided
 from tests.support.recording import Desk, Log, assert_verified
 from tests.support.rerating import a_price, add, totals
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
 BEGIN = NOW - timedelta(days=90)
-ALL = Wanted(BEGIN - timedelta(days=1), NOW + timedelta(days=1))
+ALL = RepricingScope(BEGIN - timedelta(days=1), NOW + timedelta(days=1))
 TICK = timedelta(microseconds=1)
 
 names = (f"vendor-{number}" for number in itertools.count())
@@ -94,7 +94,7 @@ async def test_forth_and_back_restores_every_total(
     if voids:
         first_one = events[0]
         events.append(voided(first_one, first_one["data"]["callId"], None, time=first_one["time"]))
-    rerater = Rerater(database_url)
+    rerater = Repricer(database_url)
     async with Desk(database_url) as desk:
         await desk.record(Log().batch(events))
     before = await totals(database_url, users)
@@ -152,7 +152,7 @@ async def test_a_void_counts_the_same_before_and_after_a_correction(
             await desk.record(Log().batch(events + (voids if voids_first else [])))
             for turn, price in enumerate(filter(lambda one: one is not None, (usd, again))):
                 await add(database_url, a_price(service, price or "0", BEGIN + turn * TICK + TICK))
-                await Rerater(database_url).apply(ALL)
+                await Repricer(database_url).apply(ALL)
             await desk.record(Log().batch([] if voids_first else voids))
             # The same void under another id takes nothing back a second time.
             await desk.record(Log().batch([{**void, "id": f"{void['id']}-2"} for void in voids]))

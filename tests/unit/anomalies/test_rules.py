@@ -8,18 +8,24 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ledger.anomalies.baselines import median, precedents, spread, usual
+from ledger.anomalies.baselines import baseline, median, precedent_count, spread
 from ledger.anomalies.call_spikes import (
+    CallHistory,
     CallSpike,
-    History,
-    JudgedCall,
+    EndedCall,
     PastCall,
     call_spikes,
     minutes_of,
 )
 from ledger.anomalies.day_spikes import DaySpike
 from ledger.anomalies.findings import Cause, anomaly_event, call_finding, day_finding, leg_finding
-from ledger.anomalies.missing_legs import is_finished, missing, service_legs, surely_there, there
+from ledger.anomalies.missing_legs import (
+    certain_legs,
+    is_finished,
+    missing_legs,
+    present_legs,
+    service_legs,
+)
 from schemas.anomalies import LEGS, Leg
 from schemas.jsonio import encode
 from tests.support.anomalies import NOW, USD, USUAL, judged, past
@@ -40,11 +46,11 @@ LEGS_OF = service_legs(
 amounts = st.integers(0, 100 * USD)
 
 
-def spikes(call: JudgedCall, history: History) -> list[CallSpike]:
+def spikes(call: EndedCall, history: CallHistory) -> list[CallSpike]:
     return list(call_spikes(call, SERVICES, history))
 
 
-def dear(nano: int) -> JudgedCall:
+def dear(nano: int) -> EndedCall:
     return judged(costs={**USUAL, "elevenlabs": nano})
 
 
@@ -55,11 +61,11 @@ def test_the_middle_and_how_far_from_it() -> None:
     assert median([1, 2]) == 2  # half-even
     assert spread([10, 10, 10], 10) == 0
     assert spread([8, 9, 10, 11, 12], 10) == 2  # the upper tenth: 2 ÷ 1.2816
-    assert usual([100, 100, 100], 25) == (100, 25, 3)
-    assert usual([100, 100, 100], 25).score_hundredths(225) == 500
-    assert usual([100, 100, 100], 25).score_hundredths(90) == 0
-    assert usual([0, 0, 0], 25).score_hundredths(10**12) == 100_000
-    assert precedents([75, 74, 100, 200], 100) == 3
+    assert baseline([100, 100, 100], 25) == (100, 25, 3)
+    assert baseline([100, 100, 100], 25).score_hundredths(225) == 500
+    assert baseline([100, 100, 100], 25).score_hundredths(90) == 0
+    assert baseline([0, 0, 0], 25).score_hundredths(10**12) == 100_000
+    assert precedent_count([75, 74, 100, 200], 100) == 3
 
 
 @given(st.lists(amounts, min_size=10), amounts)
@@ -73,7 +79,7 @@ def test_one_wild_value_moves_the_middle_no_further_than_its_neighbours(
 
 
 def test_a_spike_is_told_by_the_users_own_calls_with_the_persona() -> None:
-    [spike] = spikes(dear(5 * USD), History(past(8)))
+    [spike] = spikes(dear(5 * USD), CallHistory(past(8)))
     assert spike.service == "elevenlabs"
     assert (spike.observed_nano, spike.expected_nano) == (5 * USD, USD // 2)
     assert (spike.minutes, spike.score_hundredths) == (5, 3_600)
@@ -88,18 +94,18 @@ def _short_calls_of_others(users: int) -> list[PastCall]:
 @pytest.mark.parametrize(
     ("history", "compared_with"),
     [
-        (History(past(8)), "own_persona_calls"),
-        (History(past(7)), None),
-        (History(past(100, persona_id="maya")), None),
-        (History((), [c for n in range(5) for c in past(4, f"user-{n}")]), "persona_calls"),
-        (History((), [c for n in range(4) for c in past(5, f"user-{n}")]), None),
-        (History((), [*past(20, "bob"), *_short_calls_of_others(4)]), None),
-        (History(past(8, duration_ms=29_999)), None),
-        (History(past(8, costs={"twilio": CENT})), None),
-        (History(), None),
+        (CallHistory(past(8)), "own_persona_calls"),
+        (CallHistory(past(7)), None),
+        (CallHistory(past(100, persona_id="maya")), None),
+        (CallHistory((), [c for n in range(5) for c in past(4, f"user-{n}")]), "persona_calls"),
+        (CallHistory((), [c for n in range(4) for c in past(5, f"user-{n}")]), None),
+        (CallHistory((), [*past(20, "bob"), *_short_calls_of_others(4)]), None),
+        (CallHistory(past(8, duration_ms=29_999)), None),
+        (CallHistory(past(8, costs={"twilio": CENT})), None),
+        (CallHistory(), None),
     ],
 )
-def test_what_a_call_is_compared_with(history: History, compared_with: str | None) -> None:
+def test_what_a_call_is_compared_with(history: CallHistory, compared_with: str | None) -> None:
     found = spikes(dear(5 * USD), history)
     assert [one.compared.compared_with for one in found] == (
         [compared_with] if compared_with else []
@@ -112,8 +118,10 @@ def test_no_other_users_figure_can_be_read_off_an_anomaly() -> None:
     for more in (0, 3_999_999):
         costs = {"elevenlabs": 5 * (121_000_000 + more), "twilio": CENT}
         others = [call for n in range(5) for call in past(4, f"user-{n}", costs=costs)]
-        [spike] = spikes(dear(5 * USD), History((), others))
-        leg = leg_finding(judged(), "speech_synthesis", LEGS_OF, History((), others), NOW).anomaly
+        [spike] = spikes(dear(5 * USD), CallHistory((), others))
+        leg = leg_finding(
+            judged(), "speech_synthesis", LEGS_OF, CallHistory((), others), NOW
+        ).anomaly
         told.append((spike.expected_nano, spike.score_hundredths, leg.expected_usd))
     assert told[0] == told[1]
     assert told[0][0] == 5 * 120_000_000
@@ -122,17 +130,17 @@ def test_no_other_users_figure_can_be_read_off_an_anomaly() -> None:
 def test_cents_and_what_happened_before_alarm_nobody() -> None:
     cheap = {"cerebras": CENT // 10}
     call = judged(costs={"cerebras": 24 * CENT})
-    assert not spikes(call, History(past(costs=cheap)))
-    assert spikes(judged(costs={"cerebras": 30 * CENT}), History(past(costs=cheap)))
+    assert not spikes(call, CallHistory(past(costs=cheap)))
+    assert spikes(judged(costs={"cerebras": 30 * CENT}), CallHistory(past(costs=cheap)))
     often = [*past(30), *past(3, costs={"elevenlabs": 4 * USD})]
-    assert not spikes(dear(5 * USD), History(often))
-    assert spikes(dear(5 * USD), History(often[:-1]))
+    assert not spikes(dear(5 * USD), CallHistory(often))
+    assert spikes(dear(5 * USD), CallHistory(often[:-1]))
 
 
 def test_minutes_are_those_begun() -> None:
     assert [minutes_of(ms) for ms in (0, 1, 60_000, 60_001)] == [1, 1, 1, 2]
     short = judged(duration_ms=61_000, costs={"twilio": 2 * 140 * CENT})
-    assert not spikes(short, History(past(duration_ms=600_000, costs={"twilio": 1_400 * CENT})))
+    assert not spikes(short, CallHistory(past(duration_ms=600_000, costs={"twilio": 1_400 * CENT})))
 
 
 calls = st.lists(st.integers(1, 5 * USD), min_size=8, max_size=40)
@@ -145,7 +153,7 @@ def test_the_order_of_history_does_not_matter(
     own = [past(1, costs={"elevenlabs": nano})[0] for nano in costs]
     mixed = own.copy()
     chance.shuffle(mixed)
-    one, other = (spikes(dear(observed), History(each)) for each in (own, mixed))
+    one, other = (spikes(dear(observed), CallHistory(each)) for each in (own, mixed))
     assert [each[:5] for each in one] == [each[:5] for each in other]
 
 
@@ -160,7 +168,7 @@ def test_more_money_of_the_same_shape_is_the_same_to_a_call(
     def score(unit: int) -> list[int]:
         own = [past(1, costs={"elevenlabs": 5 * nano * unit})[0] for nano in costs]
         call = dear(5 * median(costs) * times * unit)
-        return [spike.score_hundredths for spike in spikes(call, History(own))]
+        return [spike.score_hundredths for spike in spikes(call, CallHistory(own))]
 
     small, large = score(CENT), score(CENT * scale)
     assert small
@@ -171,12 +179,12 @@ def test_more_money_of_the_same_shape_is_the_same_to_a_call(
 @given(st.integers(1, 10 * USD), st.integers(8, 60))
 def test_a_constant_history_going_on_is_nothing(nano: int, number: int) -> None:
     own = past(number, costs={"elevenlabs": nano})
-    assert not spikes(judged(costs={"elevenlabs": nano}), History(own))
+    assert not spikes(judged(costs={"elevenlabs": nano}), CallHistory(own))
 
 
 @given(calls, st.integers(1, 50 * USD), st.integers(1, 50 * USD))
 def test_costing_more_is_no_less_of_a_spike(costs: list[int], observed: int, more: int) -> None:
-    own = History([past(1, costs={"elevenlabs": nano})[0] for nano in costs])
+    own = CallHistory([past(1, costs={"elevenlabs": nano})[0] for nano in costs])
     if spikes(dear(observed), own):
         assert spikes(dear(observed + more), own)
 
@@ -197,18 +205,22 @@ def test_which_calls_need_all_legs(changes: dict[str, object], finished: bool) -
 
 
 def test_legs_are_told_by_services_that_stand_for_one() -> None:
-    assert surely_there(judged(), LEGS_OF) == set(LEGS)
-    assert surely_there(judged(costs={"openai": 1, "odd": 1, "twilio": 0}), LEGS_OF) == set()
-    assert there([("openai", "tts"), ("new", "inbound_call")], LEGS_OF) == {
+    assert certain_legs(judged(), LEGS_OF) == set(LEGS)
+    assert certain_legs(judged(costs={"openai": 1, "odd": 1, "twilio": 0}), LEGS_OF) == set()
+    assert present_legs([("openai", "tts"), ("new", "inbound_call")], LEGS_OF) == {
         "speech_synthesis",
         "telephony",
     }
-    assert there([("deepgram", "a_new_name"), ("openai", "a_new_name")], LEGS_OF) == {
+    assert present_legs([("deepgram", "a_new_name"), ("openai", "a_new_name")], LEGS_OF) == {
         "speech_recognition"
     }
-    assert missing(LEGS, {"inference"}) == ["telephony", "speech_recognition", "speech_synthesis"]
+    assert missing_legs(LEGS, {"inference"}) == [
+        "telephony",
+        "speech_recognition",
+        "speech_synthesis",
+    ]
     only: list[Leg] = ["inference"]
-    assert missing(only, ()) == ["inference"]
+    assert missing_legs(only, ()) == ["inference"]
 
 
 texts = st.text(min_size=1, max_size=8)
@@ -222,7 +234,7 @@ def test_a_cause_has_one_id_and_no_other_cause_has_it(one: Cause, other: Cause) 
 
 
 def test_sentences() -> None:
-    [spike] = spikes(dear(5 * USD), History(past(8)))
+    [spike] = spikes(dear(5 * USD), CallHistory(past(8)))
     said = call_finding(judged(), spike, NOW).anomaly
     assert said.message == (
         "This call cost 1 USD a minute at elevenlabs, 10 times the 0.1 USD that are usual of your "
@@ -238,14 +250,14 @@ def test_sentences() -> None:
     )
     leg: Leg = "telephony"
     active = judged(status="active")
-    assert leg_finding(active, leg, LEGS_OF, History(past()), NOW).anomaly.message == (
+    assert leg_finding(active, leg, LEGS_OF, CallHistory(past()), NOW).anomaly.message == (
         "No telephony cost was recorded for this charged call."
     )
-    lost = leg_finding(judged(duration_ms=1), leg, LEGS_OF, History(past(7)), NOW).anomaly
+    lost = leg_finding(judged(duration_ms=1), leg, LEGS_OF, CallHistory(past(7)), NOW).anomaly
     assert lost.message == "No telephony cost was recorded for this completed call of 1 minute."
     assert (lost.expected_usd, lost.compared_with, lost.compared_count) == (None, None, 0)
     others = [call for n in range(5) for call in past(4, f"user-{n}")]
-    usual_leg = leg_finding(judged(), leg, LEGS_OF, History((), others), NOW).anomaly
+    usual_leg = leg_finding(judged(), leg, LEGS_OF, CallHistory((), others), NOW).anomaly
     assert (usual_leg.compared_with, usual_leg.compared_count) == ("persona_calls", 20)
 
 

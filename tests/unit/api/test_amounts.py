@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.routes.breakdown import api_costs, by_service, of_class, unit_cost
-from ledger.reports.costs import CostClass, Costs, Line, ServiceCost
+from ledger.reports.costs import CostClass, ServiceCost, ServiceCosts, UsageLine
 from ledger.reports.profit import Profit
 from schemas.costs import (
     API_SERVICES,
@@ -25,7 +25,7 @@ USUAL_CLASSES: dict[str, CostClass] = {
 CLASSES: tuple[CostClass, ...] = ("api", "infrastructure", "transaction")
 nanos = st.integers(-(10**15), 10**15)
 whole_costs = st.builds(
-    lambda usual, others: Costs(
+    lambda usual, others: ServiceCosts(
         {name: ServiceCost(nano, USUAL_CLASSES[name]) for name, nano in usual.items()} | others
     ),
     st.dictionaries(st.sampled_from(USUAL_SERVICES), nanos),
@@ -36,7 +36,7 @@ whole_costs = st.builds(
 )
 
 
-def line(**changes: object) -> Line:
+def line(**changes: object) -> UsageLine:
     given = {
         "service": "twilio",
         "operation": "outbound_call",
@@ -49,11 +49,11 @@ def line(**changes: object) -> Line:
         "price_unit": None,
         "metadata": None,
     }
-    return Line(**(given | changes))  # type: ignore[arg-type]
+    return UsageLine(**(given | changes))  # type: ignore[arg-type]
 
 
 @given(whole_costs)
-def test_services_and_classes_both_sum_to_the_whole(costs: Costs) -> None:
+def test_services_and_classes_both_sum_to_the_whole(costs: ServiceCosts) -> None:
     total = costs.total_nano()
     assert sum(each.nano for each in by_service(costs).values()) == total
     assert sum(costs.total_nano(each) for each in CLASSES) == total
@@ -69,14 +69,16 @@ def test_services_and_classes_both_sum_to_the_whole(costs: Costs) -> None:
 
 
 @given(whole_costs)
-def test_the_usual_services_are_always_named_and_others_only_if_they_cost(costs: Costs) -> None:
+def test_the_usual_services_are_always_named_and_others_only_if_they_cost(
+    costs: ServiceCosts,
+) -> None:
     named = by_service(costs)
     assert tuple(named)[: len(USUAL_SERVICES)] == USUAL_SERVICES
     assert all(named[name].nano for name in named if name not in USUAL_SERVICES)
 
 
 def test_lines_are_listed_by_api_service() -> None:
-    costs = Costs(twilio=ServiceCost(1, "api"), new=ServiceCost(2, "api"),
+    costs = ServiceCosts(twilio=ServiceCost(1, "api"), new=ServiceCost(2, "api"),
                   vultr=ServiceCost(3, "infrastructure"))  # fmt: skip
     listed = api_costs(costs, [line(), line(service="new"), line(service="vultr"), line()])
     assert {name: len(lines) for name, lines in listed.items()} == {
@@ -88,7 +90,7 @@ def test_lines_are_listed_by_api_service() -> None:
     [(None, b"{}"), ("null", b"{}"), ("{}", b"{}"), ('{"a": [1.50]}', b'{"a": [1.50]}')],
 )
 def test_metadata_is_shown_as_it_was_sent(metadata: str | None, shown: bytes) -> None:
-    costs = Costs(twilio=ServiceCost(1, "api"))
+    costs = ServiceCosts(twilio=ServiceCost(1, "api"))
     [listed] = api_costs(costs, [line(metadata=metadata)])["twilio"]
     assert bytes(listed.metadata) == shown
 

@@ -13,8 +13,8 @@ from api.http.bodies import parsed
 from api.http.problems import Problem
 from api.routes.budgets import budget
 from api.routes.budgets import change_of as change_of_body
-from ledger.budgets.budgets import Standing
-from ledger.budgets.limits import Change, Limits
+from ledger.budgets.budgets import BudgetStatus
+from ledger.budgets.limits import LimitChange, Limits
 from ledger.calls.periods import period_of
 from schemas.budgets import BudgetChange
 from schemas.exact import Exact
@@ -24,44 +24,44 @@ MOST = 1_000_000_000 * NANO_PER_USD
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-def change_of(body: bytes) -> Change:
+def change_of(body: bytes) -> LimitChange:
     """Return what a body asks, as the route reads it."""
     return change_of_body(parsed(body, BudgetChange))
 
 
 def standing(
     daily: int | None, monthly: int | None, percent: Decimal, today: int, month: int, rate: int = 0
-) -> Standing:
+) -> BudgetStatus:
     """Return where a user stands at NOW."""
     limits = Limits(
         user_id="alice", daily_nano=daily, monthly_nano=monthly, warning_percent=percent
     )
     periods = period_of("daily", NOW, "UTC"), period_of("monthly", NOW, "UTC")
     thresholds = limits.thresholds(Decimal(80))
-    return Standing(limits, percent, thresholds, *periods, today, month, rate, [], NOW)
+    return BudgetStatus(limits, percent, thresholds, *periods, today, month, rate, [], NOW)
 
 
 @given(st.integers(0, MOST))
 def test_every_amount_that_can_be_kept_is_kept_exactly(nano: int) -> None:
     text = usd_text(nano)
     for body in (f'{{"dailyLimit_usd": {text}}}', f'{{"dailyLimit_usd": "{text}"}}'):
-        assert change_of(body.encode()) == Change(daily_limit=(True, nano))
+        assert change_of(body.encode()) == LimitChange(daily_limit=(True, nano))
 
 
 @pytest.mark.parametrize(
     ("body", "change"),
     [
-        ("{}", Change()),
-        ('{"dailyLimit_usd": null}', Change(daily_limit=(True, None))),
-        ('{"monthlyLimit_usd": 100.10}', Change(monthly_limit=(True, 100_100_000_000))),
-        ('{"monthlyLimit_usd": 1E+2}', Change(monthly_limit=(True, 100_000_000_000))),
-        ('{"monthlyLimit_usd": -0.0}', Change(monthly_limit=(True, 0))),
-        ('{"monthlyLimit_usd": "0e-999999999"}', Change(monthly_limit=(True, 0))),
-        ('{"alertThreshold_percent": "9"}', Change(alert_threshold_percent=Decimal(9))),
-        ('{"alertThreshold_percent": 100}', Change(alert_threshold_percent=Decimal(100))),
+        ("{}", LimitChange()),
+        ('{"dailyLimit_usd": null}', LimitChange(daily_limit=(True, None))),
+        ('{"monthlyLimit_usd": 100.10}', LimitChange(monthly_limit=(True, 100_100_000_000))),
+        ('{"monthlyLimit_usd": 1E+2}', LimitChange(monthly_limit=(True, 100_000_000_000))),
+        ('{"monthlyLimit_usd": -0.0}', LimitChange(monthly_limit=(True, 0))),
+        ('{"monthlyLimit_usd": "0e-999999999"}', LimitChange(monthly_limit=(True, 0))),
+        ('{"alertThreshold_percent": "9"}', LimitChange(alert_threshold_percent=Decimal(9))),
+        ('{"alertThreshold_percent": 100}', LimitChange(alert_threshold_percent=Decimal(100))),
     ],
 )  # fmt: skip
-def test_any_part_can_be_changed(body: str, change: Change) -> None:
+def test_any_part_can_be_changed(body: str, change: LimitChange) -> None:
     assert change_of(body.encode()) == change
 
 
@@ -110,7 +110,7 @@ def test_what_is_no_change_is_refused_by_name(body: str, named: str) -> None:
     lambda value: json.dumps({"dailyLimit_usd": value}).encode()))  # fmt: skip
 def test_no_body_whatever_breaks_reading_it(body: bytes) -> None:
     try:
-        assert isinstance(change_of(body), Change)
+        assert isinstance(change_of(body), LimitChange)
     except Problem as problem:
         status = problem.status
     else:

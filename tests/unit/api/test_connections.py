@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from api.http.connections import GuardedConnection
-from api.http.options import ApiOptions, Limits
+from api.http.options import ApiOptions, RequestLimits
 from api.http.serving import serving
 from tests.support.api import Api, served, token
 
@@ -18,14 +18,14 @@ GET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @asynccontextmanager
-async def limited(limits: Limits) -> AsyncIterator[Api]:
+async def limited(limits: RequestLimits) -> AsyncIterator[Api]:
     async with served(options=ApiOptions(limits=limits)) as api:
         yield api
 
 
 @asynccontextmanager
 async def answering(
-    answer: Callable[[], Awaitable[web.Response]], limits: Limits
+    answer: Callable[[], Awaitable[web.Response]], limits: RequestLimits
 ) -> AsyncIterator[int]:
     """Serve one route, answered by the given function, and yield the port."""
 
@@ -41,14 +41,14 @@ async def answering(
 
 
 async def test_a_head_has_to_arrive_in_time() -> None:
-    async with limited(Limits(head_seconds=0)) as api:
+    async with limited(RequestLimits(head_seconds=0)) as api:
         assert await api.raw(b"") == b""
-    async with limited(Limits(head_seconds=1)) as api, asyncio.timeout(5):
+    async with limited(RequestLimits(head_seconds=1)) as api, asyncio.timeout(5):
         assert await api.raw(b"GET / HTTP/1.1\r\nHost:") == b""
 
 
 async def test_the_head_of_a_later_request_has_to_arrive_in_time_too() -> None:
-    async with limited(Limits(head_seconds=1)) as api:
+    async with limited(RequestLimits(head_seconds=1)) as api:
         reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
         for _ in range(2):
             writer.write(GET)
@@ -62,14 +62,14 @@ async def test_the_head_of_a_later_request_has_to_arrive_in_time_too() -> None:
 
 
 async def test_idle_connections_are_closed() -> None:
-    async with limited(Limits(keepalive_seconds=1)) as api:
+    async with limited(RequestLimits(keepalive_seconds=1)) as api:
         async with asyncio.timeout(5):
             answer = await api.raw(GET)
         assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 async def test_there_is_a_most_of_connections() -> None:
-    async with limited(Limits(connections=1)) as api:
+    async with limited(RequestLimits(connections=1)) as api:
         _, writer = await asyncio.open_connection("127.0.0.1", api.port)
         await asyncio.sleep(0.05)
         refused = await api.raw(b"")
@@ -123,7 +123,7 @@ async def test_a_client_that_does_not_take_its_answer_is_let_go() -> None:
     async def much() -> web.Response:
         return web.Response(body=bytes(ANSWER_BYTES))
 
-    async with answering(much, Limits(send_seconds=1)) as port:
+    async with answering(much, RequestLimits(send_seconds=1)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
         writer.write(GET.replace(b"/health", b"/"))
         await asyncio.sleep(2)
@@ -143,7 +143,7 @@ async def test_what_is_under_way_is_finished_before_the_end() -> None:
         await asyncio.sleep(0.3)
         return web.Response(text="done")
 
-    async with answering(slow, Limits()) as port:
+    async with answering(slow, RequestLimits()) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(GET.replace(b"/health", b"/"))
         await begun.wait()
@@ -155,7 +155,7 @@ async def test_what_is_under_way_is_finished_before_the_end() -> None:
 
 
 async def test_a_port_that_is_taken_is_an_error() -> None:
-    async with limited(Limits()) as api:
+    async with limited(RequestLimits()) as api:
         with pytest.raises(OSError, match=r"."):
             async with serving(web.Application(), "127.0.0.1", api.port):
                 pytest.fail("the port was given away twice")

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from api.http.options import ApiOptions, Limits
+from api.http.options import ApiOptions, RequestLimits
 from api.routes import health
-from api.routes.health import Check
+from api.routes.health import ReadinessCheck
 from ledger.postgres.database import Pool
 from ledger.postgres.viewers import ReaderPool
 from tests.support.api import Answer, Api, served, token
@@ -180,10 +180,10 @@ async def hanging() -> bool:
 async def test_ready_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "CHECK_SECONDS_MOST", 0)
     checks = (
-        Check("feed", held),
-        Check("broker", not_held),
-        Check("cache", failing),
-        Check("clock", hanging),
+        ReadinessCheck("feed", held),
+        ReadinessCheck("broker", not_held),
+        ReadinessCheck("cache", failing),
+        ReadinessCheck("clock", hanging),
     )
     async with served(broken(OSError("away")), checks=checks) as api:
         answer = await api.get("/ready")
@@ -208,7 +208,7 @@ async def test_a_body_that_does_not_say_how_long_it_is_has_the_same_limit(api: A
 
 
 async def test_a_body_has_to_arrive() -> None:
-    limits = Limits(body_seconds=0)
+    limits = RequestLimits(body_seconds=0)
     async with served(options=ApiOptions(limits=limits)) as api:
         answer = await api.raw(f"{HEAD}Content-Length: 10\r\n\r\n{{".encode())
         assert answer.startswith(b"HTTP/1.1 408 ")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.intake.events import Sender, batch, binary, finalized, structured, tracked
+from api.intake.events import EventSender, batch, binary, finalized, structured, tracked
 from schemas.cloudevents import Window, decode
 from schemas.events import CallCharged, CallEnded, CostRecorded
 from schemas.refusals import Refused
@@ -88,13 +88,15 @@ async def test_a_repeat_with_a_key_counts_once_with_or_without_a_time(
 def test_a_repeat_at_another_moment_is_no_conflict_and_other_content_is_one() -> None:
     body = json.dumps(BODY).encode()
     first, later = (
-        decode(tracked(body, Sender("p", "k", at)).emitted.value, (), Window.around(NOW))
+        decode(tracked(body, EventSender("p", "k", at)).emitted.value, (), Window.around(NOW))
         for at in (NOW - timedelta(minutes=1), NOW)
     )
     assert first.time != later.time
     assert (first.identity, first.fingerprint) == (later.identity, later.fingerprint)
     other = json.dumps({**BODY, "usageAmount": 2}).encode()
-    conflict = decode(tracked(other, Sender("p", "k", NOW)).emitted.value, (), Window.around(NOW))
+    conflict = decode(
+        tracked(other, EventSender("p", "k", NOW)).emitted.value, (), Window.around(NOW)
+    )
     assert conflict.identity == first.identity
     assert conflict.fingerprint != first.fingerprint
 
@@ -242,7 +244,7 @@ async def test_only_services_and_administrators_report(api: Api, stream: Stream)
 
 @given(st.binary(max_size=80), st.dictionaries(st.text(max_size=8), st.text(max_size=8)))
 def test_any_body_is_taken_or_refused(body: bytes, attributes: dict[str, str]) -> None:
-    sender = Sender("pipeline", None, NOW)
+    sender = EventSender("pipeline", None, NOW)
     for take in (
         lambda: tracked(body, sender),
         lambda: finalized("call-1", body, sender),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.http.options import ApiOptions, Limits
+from api.http.options import ApiOptions, RequestLimits
 from schemas.cloudevents import Window, decode
 from tests.support.api import Api, served
 from tests.support.events import Plain, cost
@@ -76,10 +76,14 @@ async def test_limits_of_a_batch(api: Api, stream: Stream) -> None:
     ):
         answer = await send(api, EVENTS, body)
         assert (answer.status, answer.code) == (status, code)
-    async with served(events=stream, options=ApiOptions(limits=Limits(batch_events=2))) as small:
+    async with served(
+        events=stream, options=ApiOptions(limits=RequestLimits(batch_events=2))
+    ) as small:
         answer = await send(small, EVENTS, b"[" + b",".join([one] * 3) + b"]")
         assert "1 to 2 events" in answer.json["error"]
-    async with served(events=stream, options=ApiOptions(limits=Limits(batch_bytes=99))) as small:
+    async with served(
+        events=stream, options=ApiOptions(limits=RequestLimits(batch_bytes=99))
+    ) as small:
         assert (await send(small, EVENTS, b" " * 100)).code == "payload_too_large"
     assert (await send(api, TRACK, {**BODY, "padding": "x" * 70_000})).code == "payload_too_large"
     assert not stream.events

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.http.limits import RateLimiter
-from api.http.options import ApiOptions, Limits
+from api.http.options import ApiOptions, RequestLimits
 from tests.support.api import served, token
 
 SECOND_NS = 1_000_000_000
@@ -81,7 +81,7 @@ def test_asking_for_room_counts_nothing() -> None:
 
 
 async def test_a_user_who_asks_too_often_is_told_when_to_come_back() -> None:
-    limits = Limits(requests_per_second=1, burst=3)
+    limits = RequestLimits(requests_per_second=1, burst=3)
     async with served(options=ApiOptions(limits=limits)) as api:
         path = "/api/costs/user/bob/budget"
         bearer = token("alice")
@@ -94,7 +94,7 @@ async def test_a_user_who_asks_too_often_is_told_when_to_come_back() -> None:
 
 
 async def test_guessing_tokens_is_slowed_down_and_known_users_go_on() -> None:
-    limits = Limits(failures_per_second=1, failures_burst=3)
+    limits = RequestLimits(failures_per_second=1, failures_burst=3)
     async with served(options=ApiOptions(limits=limits)) as api:
         path = "/api/costs/user/bob/budget"
         bearer = token("alice")
@@ -106,7 +106,7 @@ async def test_guessing_tokens_is_slowed_down_and_known_users_go_on() -> None:
 
 
 async def test_many_new_tokens_of_one_address_are_no_failures() -> None:
-    limits = Limits(failures_per_second=1, failures_burst=1)
+    limits = RequestLimits(failures_per_second=1, failures_burst=1)
     async with served(options=ApiOptions(limits=limits)) as api:
         path = "/api/costs/user/nobody/budget"
         answers = [await api.get(path, f"user{number}") for number in range(20)]

@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 
 from api.metrics.definitions import DEFINITIONS, DURATION
 from api.metrics.requests import RequestMeter
-from api.metrics.routes import Metrics
+from api.metrics.routes import MetricsRoutes
 from ledger.postgres.database import Pool
 from ledger.postgres.viewers import ReaderPool
 from tests.support.api import Api, served, token
@@ -131,7 +131,7 @@ async def test_strangers_cannot_make_it_grow(api: Api) -> None:
 async def test_an_answer_is_remembered_for_a_moment_and_made_once() -> None:
     pool, now = AwayPool(), SimpleNamespace(ns=1)
     readers = {"requests": ReaderPool(cast(Pool, pool))}
-    metrics = Metrics([RequestMeter()], readers, lambda: 0, 1, lambda: now.ns)
+    metrics = MetricsRoutes([RequestMeter()], readers, lambda: 0, 1, lambda: now.ns)
     request = cast(web.Request, None)
     answers = await asyncio.gather(*(metrics.metrics(request) for _ in range(50)))
     assert pool.asked == 1

@@ -17,7 +17,7 @@ from api.http.access import ROUTE, ROUTES, Access, Route
 from api.http.options import ApiOptions
 from api.http.parameters import one_of
 from api.openapi.failures import FAILURES, OF_EACH
-from api.openapi.operations import Operation, Parameter, Socket
+from api.openapi.operations import Operation, Parameter, SocketMessages
 from api.openapi.routes import product_version
 from ledger.postgres.database import Pool
 from ledger.postgres.viewers import ReaderPool
@@ -111,7 +111,7 @@ async def test_every_parameter_is_understood(
         query |= {"period": "custom", "startDate": "2025-11-01", "endDate": "2025-11-02"}
     pairs = [*query.items(), *[(parameter.name, query.get(parameter.name, "true"))] * 2]
     asked = "&".join(f"{name}={text}" for name, text in pairs)
-    by_ticket = isinstance(operation.answers, Socket)
+    by_ticket = isinstance(operation.answers, SocketMessages)
     bearer = None if by_ticket else token("alice", role="admin")
     refused = await api.ask(route.method, f"{path}?{asked}", bearer=bearer)
     assert (refused.status, refused.code) == (400, "invalid_parameter")

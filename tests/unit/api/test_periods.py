@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.http.problems import Problem
-from api.routes.spending import CUSTOM_DAYS_MOST, Days, days_of
+from api.routes.spending import CUSTOM_DAYS_MOST, DayRange, days_of
 
 TODAY = date(2025, 11, 19)
 
 
-def days(query: str) -> Days:
+def days(query: str) -> DayRange:
     return days_of(make_mocked_request("GET", f"/spending?{query}"), TODAY)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from api.app import build_app
 from api.http.access import ROUTES, Route
-from api.openapi.operations import Operation, Socket
+from api.openapi.operations import Operation, SocketMessages
 from ledger.postgres.database import Pool
 from ledger.postgres.viewers import ReaderPool
 from tests.support.api import Api, authenticator, served, token
@@ -39,7 +39,7 @@ async def test_every_documented_route_refuses_an_unknown_parameter(
         route.method,
         f"{path}?Unheard_of=1",
         bearer=token("alice", role="admin"),
-        headers=headers if isinstance(operation.answers, Socket) else {},
+        headers=headers if isinstance(operation.answers, SocketMessages) else {},
     )
     assert (answer.status, answer.code) == (400, "invalid_parameter")
     assert answer.json["error"].startswith("`Unheard_of` is unknown; ")

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.budgets.authorization import Room, expected_cost, hold_until, judge
+from ledger.budgets.authorization import LimitUsage, decide_authorization, expected_cost, hold_until
 from ledger.budgets.burn_rate import ActiveCall, burn_rate, seconds_to_threshold
-from ledger.budgets.limits import Change, Limit, Limits, changed
-from ledger.budgets.thresholds import Stand, reached
+from ledger.budgets.limits import Limit, LimitChange, Limits, changed
+from ledger.budgets.thresholds import BudgetPosition, reached
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 USD = 10**9
@@ -19,8 +19,10 @@ nanos = st.integers(0, 10**12)
 percents = st.decimals("0.000000001", 1000, places=9)
 
 
-def stand(before: int, after: int, limit: int, *, closed: bool = False) -> Stand:
-    return Stand("alice", Limit("daily", limit, 1), "2026-11-22", NOW, NOW, before, after, closed)
+def stand(before: int, after: int, limit: int, *, closed: bool = False) -> BudgetPosition:
+    return BudgetPosition(
+        "alice", Limit("daily", limit, 1), "2026-11-22", NOW, NOW, before, after, closed
+    )
 
 
 @given(before=st.integers(-(10**12), 10**12), after=st.integers(-(10**12), 10**12), limit=nanos,
@@ -49,20 +51,20 @@ def test_the_exact_nano_dollar_decides() -> None:
 
 def test_versions_rise_only_where_a_limit_really_changes() -> None:
     limits = Limits(user_id="alice", daily_nano=5, daily_version=3)
-    same = changed(limits, Change(daily_limit=(True, 5), timezone="UTC"), epoch=0)
+    same = changed(limits, LimitChange(daily_limit=(True, 5), timezone="UTC"), epoch=0)
     assert same == limits
-    other = changed(limits, Change(daily_limit=(True, None), call_limit=(True, 0)), epoch=0)
+    other = changed(limits, LimitChange(daily_limit=(True, None), call_limit=(True, 0)), epoch=0)
     assert (other.daily_nano, other.daily_version) == (None, 4)
     assert (other.call_nano, other.call_version, other.monthly_version) == (0, 1, 0)
-    further = Change(auto_cutoff=False, thresholds=(Decimal(5),))
+    further = LimitChange(auto_cutoff=False, thresholds=(Decimal(5),))
     assert changed(limits, further, epoch=0).further == (Decimal(5),)
 
 
 def test_new_versions_are_at_least_the_epoch() -> None:
     first = Limits(user_id="alice", daily_nano=5, daily_version=3, monthly_nano=5)
-    second = changed(first, Change(daily_limit=(True, 6)), epoch=100)
+    second = changed(first, LimitChange(daily_limit=(True, 6)), epoch=100)
     assert (second.daily_version, second.monthly_version) == (100, 0)
-    assert changed(second, Change(daily_limit=(True, 7)), epoch=100).daily_version == 101
+    assert changed(second, LimitChange(daily_limit=(True, 7)), epoch=100).daily_version == 101
 
 
 def call(seconds: int, cost: int, expected_seconds: int | None = None) -> ActiveCall:
@@ -113,18 +115,18 @@ def test_a_threshold_that_a_nano_dollar_misses_is_still_ahead() -> None:
 def test_a_call_may_take_what_is_left_and_no_more(
     spend: int, held: int, limit: int, wanted: int
 ) -> None:
-    room = Room(Limit("monthly", limit, 1), spend, held)
-    verdict = judge([room], [], wanted, wanted)
+    room = LimitUsage(Limit("monthly", limit, 1), spend, held)
+    verdict = decide_authorization([room], [], wanted, wanted)
     assert (verdict.denied_by is None) is (spend + held + wanted <= limit)
     assert verdict.remaining_nano == max(0, limit - spend - held)
 
 
 def test_the_tightest_budget_decides() -> None:
-    rooms = [Room(Limit("daily", 10, 1), 0, 0), Room(Limit("monthly", 100, 1), 95, 0)]
-    assert judge(rooms, [], 5, 5) == (None, 5)
-    assert judge(rooms, [], 6, 6) == ("monthly", 5)
-    assert judge(rooms, [Limit("call", 4, 1)], 5, 5) == ("call", 4)
-    assert judge([], [], 10**18, 10**18) == (None, None)
+    rooms = [LimitUsage(Limit("daily", 10, 1), 0, 0), LimitUsage(Limit("monthly", 100, 1), 95, 0)]
+    assert decide_authorization(rooms, [], 5, 5) == (None, 5)
+    assert decide_authorization(rooms, [], 6, 6) == ("monthly", 5)
+    assert decide_authorization(rooms, [Limit("call", 4, 1)], 5, 5) == ("call", 4)
+    assert decide_authorization([], [], 10**18, 10**18) == (None, None)
 
 
 def test_holds_expire() -> None:

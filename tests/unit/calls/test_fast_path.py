@@ -12,8 +12,8 @@ from msgspec import structs
 
 from ledger.calls.copy_rows import entry_row
 from ledger.calls.entries import Entry
-from ledger.calls.fast_path import PlainCosts
-from ledger.calls.rating import Rated, rated_or_whole
+from ledger.calls.fast_path import FastPathRater
+from ledger.calls.rating import RatedCost, rated_or_original
 from schemas.bounds import MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_USAGE
 from schemas.cloudevents import MAX_EVENT_BYTES, RECEIVER, decode
 from schemas.events import RESERVED_SOURCES
@@ -27,24 +27,24 @@ PRICES = catalogue([*DEFAULTS, Row("twilio", "outbound_call", "*", "minutes", "0
 UUID = "0192f3a4-5b6c-7000-8000-0123456789ab"
 
 
-def generally(value: bytes) -> Rated | None:
+def generally(value: bytes) -> RatedCost | None:
     """Return what the general way makes of a value, with its row as COPY reads it."""
     try:
-        found = rated_or_whole(decode(value, (), WINDOW), PRICES, value)
+        found = rated_or_original(decode(value, (), WINDOW), PRICES, value)
     except Refused:
         return None
-    if not isinstance(found, Rated):
+    if not isinstance(found, RatedCost):
         return None
     assert isinstance(found.row, Entry)
     found.row = entry_row(found.row)
     return found
 
 
-def plainly(values: Sequence[bytes | None]) -> list[Rated | None]:
-    return PlainCosts(PRICES).rate(values, WINDOW)
+def plainly(values: Sequence[bytes | None]) -> list[RatedCost | None]:
+    return FastPathRater(PRICES).rate(values, WINDOW)
 
 
-def assert_alike(values: Sequence[bytes | None]) -> list[Rated | None]:
+def assert_alike(values: Sequence[bytes | None]) -> list[RatedCost | None]:
     """What is plain is what it would be otherwise, each in its place."""
     found = plainly(values)
     assert len(found) == len(values)
@@ -170,7 +170,7 @@ def test_a_damaged_cost_is_what_it_would_be_otherwise(value: bytes, data: st.Dat
 )
 def test_what_emitters_usually_write_is_plain(plain: Plain) -> None:
     [found] = assert_alike([structured(plain)])
-    assert isinstance(found, Rated)
+    assert isinstance(found, RatedCost)
     assert isinstance(found.row, bytes)
 
 

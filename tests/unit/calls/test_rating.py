@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.calls.accrual import fold
-from ledger.calls.batch_changes import Folded, Known
+from ledger.calls.batch_changes import BatchChanges, KnownState
 from ledger.calls.call import Call
-from ledger.calls.rating import Rated, rated_or_whole, whole
-from ledger.recording.batch import Batch, Work
+from ledger.calls.rating import RatedCost, original_events, rated_or_original
+from ledger.recording.batch import Batch, BatchWork
 from schemas.cloudevents import decode
 from schemas.events import CallStarted
 from tests.support.events import NOW, WINDOW, Plain, cost, decoded, started, structured
@@ -20,21 +20,21 @@ from tests.support.recording import Arrived
 PRICES = catalogue()
 
 
-def rated(plain: Plain) -> Rated:
+def rated(plain: Plain) -> RatedCost:
     made_of = structured(plain)
-    found = rated_or_whole(decode(made_of, (), WINDOW), PRICES, made_of)
-    assert isinstance(found, Rated)
+    found = rated_or_original(decode(made_of, (), WINDOW), PRICES, made_of)
+    assert isinstance(found, RatedCost)
     return found
 
 
-def owned_by(user: str) -> Known:
+def owned_by(user: str) -> KnownState:
     """Know a call that was announced."""
     call = Call(call_id="call-1", user_id=user, first_at=NOW, event_count=1, version=1)
     call.start(CallStarted(call_id="call-1", user_id=user, persona_id="brad_001"), NOW, "0" * 32)
-    return Known({"call-1": call})
+    return KnownState({"call-1": call})
 
 
-def only_row(folded: Folded) -> tuple[str, int]:
+def only_row(folded: BatchChanges) -> tuple[str, int]:
     [row] = map(as_entry, folded.entries)
     return row.user_id, row.cost_nano
 
@@ -47,8 +47,8 @@ def test_the_whole_event_can_be_had_again() -> None:
 def test_what_cannot_be_priced_stays_whole() -> None:
     for plain in (started(), cost(service="nobody-knows-it")):
         event = decoded(plain)
-        assert rated_or_whole(event, PRICES) is event
-        assert whole(event) is event
+        assert rated_or_original(event, PRICES) is event
+        assert original_events(event) is event
 
 
 def test_a_waiting_cost_that_newer_prices_make_too_dear_is_refused_with_its_record() -> None:
@@ -56,9 +56,9 @@ def test_a_waiting_cost_that_newer_prices_make_too_dear_is_refused_with_its_reco
     dearer = catalogue([*DEFAULTS, Row("elevenlabs", "tts", "*", "characters", "1", since=NOW)])
     plain = cost(user=None, service="elevenlabs", operation="tts", unit="characters", usage=10**12)
     batch = Batch([rated(plain)], [Arrived(0, 7, structured(plain))])
-    work = Work(batch, NOW)
+    work = BatchWork(batch, NOW)
     work.drop_repeats_within()
-    work.refuse(fold(list(work.new.values()), Known(), dearer).refused)
+    work.refuse(fold(list(work.new.values()), KnownState(), dearer).refused)
     assert [(letter.offset, letter.code) for letter in work.letters] == [(7, "invalid_event")]
 
 

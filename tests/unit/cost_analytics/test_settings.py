@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from api.http.options import Limits
+from api.http.options import RequestLimits
 from cost_analytics import settings
 from cost_analytics.configuration.dev_file import read_dev_file, write_dev_file
 from cost_analytics.configuration.secret import Secret
@@ -193,7 +193,7 @@ def test_wrong_trusted_proxies(network: str) -> None:
 
 def test_limits_have_the_same_defaults_everywhere() -> None:
     assert settings_from({}, "limits").limits == LimitSection()
-    assert Limits(**asdict(LimitSection())) == Limits()
+    assert RequestLimits(**asdict(LimitSection())) == RequestLimits()
 
 
 def test_secrets_are_never_shown() -> None:

@@ -13,7 +13,7 @@ from cost_analytics.settings import SettingsError
 from devkit.dev.environment import checked, dev_values
 from devkit.dev.http import get
 from devkit.dev.lock import locked
-from devkit.dev.parts import Parts
+from devkit.dev.parts import RunningParts
 
 KEY = "a-key-of-more-than-thirty-two-bytes"
 
@@ -43,7 +43,7 @@ def test_one_at_a_time(tmp_path: Path) -> None:
 async def test_only_the_owner_enters_the_directory_of_the_logs(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir(mode=0o755)
     for directory in (tmp_path / "logs", tmp_path / "new" / "logs"):
-        Parts(directory, {})
+        RunningParts(directory, {})
         assert directory.stat().st_mode & 0o777 == 0o700
 
 

@@ -6,14 +6,14 @@ from random import Random
 import pytest
 
 from devkit.simulation.malformed import MALFORMATIONS, SOURCE, malform
-from devkit.simulation.timeline import Plan, timeline
+from devkit.simulation.timeline import SimulationPlan, timeline
 from schemas.cloudevents import Window, decode
 from schemas.events import CostRecorded
 from schemas.refusals import REFUSAL_CODES, Refused
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WINDOW = Window.around(NOW)
-PLAN = Plan(
+PLAN = SimulationPlan(
     seed=1, users=3, calls=8, start_ms=int(NOW.timestamp()) * 1_000 - 3_600_000, spacing_us=1_000
 )
 GOOD = [one.value for one in timeline(PLAN) if b'"type":"cost.recorded"' in one.value]

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from devkit.simulation.cast import DEMO_USER, PERSONAS, user_id
-from devkit.simulation.planning import AGE_DAYS_MOST, Wish, plan_for, sendings
-from devkit.simulation.timeline import Plan, timeline
-from devkit.simulation.wire import Sending
+from devkit.simulation.planning import AGE_DAYS_MOST, SimulationRequest, plan_for, sendings
+from devkit.simulation.timeline import SimulationPlan, timeline
+from devkit.simulation.wire import ScheduledRecord
 from schemas.cloudevents import Window, decode
 from schemas.events import CallEnded, CostRecorded, CostVoided, Event
 
@@ -22,11 +22,11 @@ NOW_MS = int(NOW.timestamp()) * 1_000
 DAY_MS = 86_400_000
 
 
-def everything(wish: Wish) -> list[Sending]:
+def everything(wish: SimulationRequest) -> list[ScheduledRecord]:
     return list(sendings(wish, plan_for(wish, NOW_MS)))
 
 
-def decoded(stream: list[Sending]) -> list[Event]:
+def decoded(stream: list[ScheduledRecord]) -> list[Event]:
     window = Window.around(NOW)
     return [decode(sending.value, (), window) for sending in stream if sending.good]
 
@@ -34,19 +34,23 @@ def decoded(stream: list[Sending]) -> list[Event]:
 @pytest.fixture(scope="module")
 def events() -> list[Event]:
     """Return a day of calls of some users."""
-    return decoded(everything(Wish(users=30, calls=400, rate=0, seed=7)))
+    return decoded(everything(SimulationRequest(users=30, calls=400, rate=0, seed=7)))
 
 
 def test_the_same_plan_gives_the_same_bytes() -> None:
-    wish = Wish(users=5, calls=20, rate=0, seed=3, repeats=500, malformed=500, shuffle_minutes=30)
+    wish = SimulationRequest(
+        users=5, calls=20, rate=0, seed=3, repeats=500, malformed=500, shuffle_minutes=30
+    )
     assert everything(wish) == everything(wish)
-    other = Wish(users=5, calls=20, rate=0, seed=4, repeats=500, malformed=500, shuffle_minutes=30)
+    other = SimulationRequest(
+        users=5, calls=20, rate=0, seed=4, repeats=500, malformed=500, shuffle_minutes=30
+    )
     assert not {one.value for one in everything(wish)} & {one.value for one in everything(other)}
 
 
 def test_a_later_start_gives_other_identities() -> None:
-    plan = Plan(seed=3, users=5, calls=10, start_ms=NOW_MS, spacing_us=1_000)
-    later = Plan(seed=3, users=5, calls=10, start_ms=NOW_MS + 1, spacing_us=1_000)
+    plan = SimulationPlan(seed=3, users=5, calls=10, start_ms=NOW_MS, spacing_us=1_000)
+    later = SimulationPlan(seed=3, users=5, calls=10, start_ms=NOW_MS + 1, spacing_us=1_000)
     first, second = ({event.id for event in decoded(list(timeline(one)))} for one in (plan, later))
     assert not first & second
 
@@ -98,7 +102,7 @@ def test_users(events: list[Event]) -> None:
 
 
 def test_some_calls_are_told_a_day_late() -> None:
-    stream = everything(Wish(users=30, calls=400, rate=1_000, seed=7))
+    stream = everything(SimulationRequest(users=30, calls=400, rate=1_000, seed=7))
     started = [event for event in decoded(stream) if event.type == "call.started"]
     late = [one for one in started if (NOW - one.time).total_seconds() > 80_000]
     assert 0 < len(late) < 20
@@ -108,19 +112,19 @@ def test_some_calls_are_told_a_day_late() -> None:
 @pytest.mark.parametrize("rate", [0, 20, 5_000])
 @pytest.mark.parametrize("calls", [1, 3, 150])
 def test_so_many_calls_lie_in_the_past(rate: int, calls: int) -> None:
-    stream = decoded(everything(Wish(users=9, calls=calls, rate=rate, seed=1)))
+    stream = decoded(everything(SimulationRequest(users=9, calls=calls, rate=rate, seed=1)))
     assert max(event.time for event in stream) <= NOW
     assert len({event.data.call_id for event in stream}) == calls
 
 
 def test_the_rate_is_exact() -> None:
-    stream = everything(Wish(users=9, calls=150, rate=500, seed=1))
+    stream = everything(SimulationRequest(users=9, calls=150, rate=500, seed=1))
     gaps = {after.at_us - before.at_us for before, after in pairwise(stream)}
     assert gaps == {2_000}
 
 
-def live(rate: int, seconds: int) -> Iterator[tuple[Sending, dict[str, Any]]]:
-    wish = Wish(users=12, calls=0, rate=rate, seed=5)
+def live(rate: int, seconds: int) -> Iterator[tuple[ScheduledRecord, dict[str, Any]]]:
+    wish = SimulationRequest(users=12, calls=0, rate=rate, seed=5)
     for sending in islice(sendings(wish, plan_for(wish, NOW_MS)), rate * seconds):
         yield sending, json.loads(sending.value)
 
@@ -151,8 +155,8 @@ def test_the_demo_user_always_has_calls_going() -> None:
 
 
 def test_disturbances_leave_good_events_as_they_are() -> None:
-    plain = Wish(users=9, calls=50, rate=0, seed=2, start_ms=NOW_MS - 2 * DAY_MS)
-    rough = Wish(
+    plain = SimulationRequest(users=9, calls=50, rate=0, seed=2, start_ms=NOW_MS - 2 * DAY_MS)
+    rough = SimulationRequest(
         users=9, calls=50, rate=0, seed=2, start_ms=NOW_MS - 2 * DAY_MS,
         repeats=1_000, malformed=300, shuffle_minutes=600,
     )  # fmt: skip
@@ -166,7 +170,7 @@ def test_disturbances_leave_good_events_as_they_are() -> None:
 
 
 def test_odd_calls_lose_a_cost_or_pay_too_much_and_nothing_else_changes() -> None:
-    wish = Wish(users=5, calls=60, rate=0, seed=3, start_ms=1_700_000_000_000)
+    wish = SimulationRequest(users=5, calls=60, rate=0, seed=3, start_ms=1_700_000_000_000)
     plan = plan_for(wish, 1_800_000_000_000)
     usual = {(e["source"], e["id"]): e for e in map(_event, sendings(wish, plan))}
     odd = {
@@ -186,10 +190,10 @@ def test_odd_calls_lose_a_cost_or_pay_too_much_and_nothing_else_changes() -> Non
             assert event == usual[key]
 
 
-PAST = Wish(users=12, calls=330, rate=0, seed=11, past_days=45, repeats=100)
+PAST = SimulationRequest(users=12, calls=330, rate=0, seed=11, past_days=45, repeats=100)
 
 
-def begun(wish: Wish) -> list[tuple[datetime, str]]:
+def begun(wish: SimulationRequest) -> list[tuple[datetime, str]]:
     """Return when each call of a past was begun, as it was reported, and whose it is."""
     first = {
         event.data.call_id: event
@@ -266,5 +270,5 @@ def test_a_past_that_is_not_over_or_too_old_is_refused() -> None:
     assert decoded(list(sendings(oldest, plan_for(oldest, NOW_MS))))
 
 
-def _event(sending: Sending) -> Any:
+def _event(sending: ScheduledRecord) -> Any:
     return json.loads(sending.value)

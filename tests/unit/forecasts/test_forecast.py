@@ -14,7 +14,7 @@ from ledger.forecasts.forecast import (
     learn_rhythms,
     period_forecast,
 )
-from ledger.forecasts.intervals import Outlook
+from ledger.forecasts.intervals import ForecastInterval
 from ledger.forecasts.warnings import forecast_warnings
 from tests.support.forecasts import NOON, USD, rhythms, spend, totals
 
@@ -31,17 +31,17 @@ def expected(
 def test_nothing_is_expected_of_somebody_new() -> None:
     known = learn_rhythms([], None, NOON)
     ahead = period_forecast(known, "monthly")
-    nothing = Outlook(0, 0, 0)
+    nothing = ForecastInterval(0, 0, 0)
     assert ahead == PeriodForecast(Decimal(0), nothing, nothing, Decimal(0))
     budget = budget_forecast(known, spend(daily=USD, monthly=USD))
-    assert budget == BudgetForecast(Outlook(0, 0, 0), None, None)
+    assert budget == BudgetForecast(ForecastInterval(0, 0, 0), None, None)
     [warning] = forecast_warnings(known, ahead, spend(), budget)
     assert "no whole day" in warning
 
 
 def test_what_is_spent_on_the_first_day_counts_and_is_no_forecast() -> None:
     ahead = period_forecast(rhythms([], today=3 * USD), "daily")
-    assert ahead.cost == Outlook(3 * USD, 3 * USD, 3 * USD)
+    assert ahead.cost == ForecastInterval(3 * USD, 3 * USD, 3 * USD)
     assert ahead.confidence == 0
 
 

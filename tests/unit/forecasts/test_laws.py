@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.forecasts.forecast import PERIOD_DAYS, budget_forecast, period_forecast
-from ledger.forecasts.intervals import Outlook, outlook
+from ledger.forecasts.intervals import ForecastInterval, forecast_interval
 from ledger.forecasts.rhythm import learn
 from ledger.forecasts.scale import ONE, WEEK
 from tests.support.forecasts import rhythms, spend
@@ -19,7 +19,7 @@ MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=s
 ZONES = st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Kiritimati", "America/Los_Angeles"])
 
 
-def assert_sound(seen: Outlook, least: int = 0) -> None:
+def assert_sound(seen: ForecastInterval, least: int = 0) -> None:
     assert all(type(amount) is int for amount in seen)
     assert least <= seen.low <= seen.expected <= seen.high
 
@@ -51,7 +51,7 @@ def test_money_in_other_units_has_the_same_forecast(
 @given(HISTORIES, st.integers(0, 40), st.integers(0, 40))
 def test_days_without_calls_keep_all_bounds(costs: list[int], before: int, after: int) -> None:
     shares = [Fraction(1)] * 30
-    padded = outlook(learn([0] * before + costs + [0] * after, 0), shares)
+    padded = forecast_interval(learn([0] * before + costs + [0] * after, 0), shares)
     assert_sound(padded)
     # An ordinary day may be the largest one, on its weekday seven times that, and grow for a while.
     assert padded.expected <= 30 * WEEK * 3 * max(costs, default=0)

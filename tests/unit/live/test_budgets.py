@@ -7,13 +7,13 @@ from typing import cast
 import pytest
 
 from api.http.access import Caller
-from api.http.options import Limits
+from api.http.options import RequestLimits
 from api.live.budgets import LiveBudgets
-from api.live.expectations import Expectations
+from api.live.expectations import UsualDurations
 from api.live.feed import Feed
-from api.live.session import Session
-from api.live.sockets import Sockets
-from api.live.view import Views
+from api.live.session import SocketSession
+from api.live.sockets import SocketRegistry
+from api.live.view import CallViews
 from ledger.live.calls import LiveStore
 from ledger.postgres.viewers import ReaderPool
 from schemas.budgets import Budget
@@ -60,14 +60,14 @@ class Reads:
         return cast(Budget, value)
 
 
-def a_session(views: Views) -> tuple[Session, Wire]:
+def a_session(views: CallViews) -> tuple[SocketSession, Wire]:
     wire = Wire()
-    session = Session(Caller("alice", "user", 2**33), cast(asyncio.Transport, wire), views)
+    session = SocketSession(Caller("alice", "user", 2**33), cast(asyncio.Transport, wire), views)
     return session, wire
 
 
-def the_views() -> Views:
-    return Views(Expectations(cast(LiveStore, None)))
+def the_views() -> CallViews:
+    return CallViews(UsualDurations(cast(LiveStore, None)))
 
 
 async def a_round(budgets: LiveBudgets, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ async def a_round(budgets: LiveBudgets, monkeypatch: pytest.MonkeyPatch) -> None
 async def test_what_a_second_socket_is_shown_the_first_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    reads, sockets, views = Reads(), Sockets(Limits()), the_views()
+    reads, sockets, views = Reads(), SocketRegistry(RequestLimits()), the_views()
     budgets = LiveBudgets(reads, sockets)
     (first, heard), (second, _) = a_session(views), a_session(views)
     with sockets.joined(first), sockets.joined(second):
@@ -96,7 +96,7 @@ async def test_what_a_second_socket_is_shown_the_first_is_told(
 
 
 async def test_no_older_budget_follows_a_snapshot() -> None:
-    reads, sockets, views = Reads(), Sockets(Limits()), the_views()
+    reads, sockets, views = Reads(), SocketRegistry(RequestLimits()), the_views()
     budgets = LiveBudgets(reads, sockets)
     session, wire = a_session(views)
     with sockets.joined(session):
@@ -114,7 +114,7 @@ async def test_a_snapshot_of_many_calls_has_the_budget_that_was_read_last(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reads = Reads()
-    feed = Feed(cast(ReaderPool, None), reads, Limits(), "charged")
+    feed = Feed(cast(ReaderPool, None), reads, RequestLimits(), "charged")
 
     async def agreed(user_id: str | None) -> None:
         return None

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.live.alerts import AGE_SECONDS_MOST, AlertReader
-from api.live.expectations import Expectations
+from api.live.expectations import UsualDurations
 from api.live.frames import pong_frame, text_frame
 from api.live.projection import RATE_MS_LEAST, projected_nano
-from api.live.socket_outbox import ALERTS_MOST, CALL_INTERVAL_NS, Outbox
-from api.live.state import LiveCalls, State, read_head
-from api.live.view import Views, live_call
+from api.live.socket_outbox import ALERTS_MOST, CALL_INTERVAL_NS, SocketOutbox
+from api.live.state import CallState, LiveCalls, read_head
+from api.live.view import CallViews, live_call
 from ledger.calls.call import Call
 from ledger.calls.totals import call_total
 from ledger.live.calls import LiveStore
@@ -38,9 +38,9 @@ def total(call_id: str = "c1", version: int = 1, user: str = "alice", **more: ob
     return encode(call_total(call, at))
 
 
-def state(call_id: str = "c1", version: int = 1) -> State:
+def state(call_id: str = "c1", version: int = 1) -> CallState:
     text = total(call_id, version)
-    return State(read_head(text), text)
+    return CallState(read_head(text), text)
 
 
 # Projection
@@ -143,12 +143,12 @@ def test_a_call_that_changes_hands_leaves_its_first_owner() -> None:
 # What one socket is told
 
 
-def told(outbox: Outbox, now_ns: int, bytes_most: int = 10**9) -> list[bytes]:
+def told(outbox: SocketOutbox, now_ns: int, bytes_most: int = 10**9) -> list[bytes]:
     return outbox.take(now_ns, lambda s: f"{s.call_id}{s.version}".encode(), bytes_most)[0]
 
 
 def test_of_many_changes_the_newest_is_told_at_most_ten_times_a_second() -> None:
-    outbox, frames = Outbox(), []
+    outbox, frames = SocketOutbox(), []
     for millisecond in range(1_000):
         outbox.put(state("a", millisecond + 1))
         frames += told(outbox, millisecond * 1_000_000)
@@ -163,7 +163,7 @@ def test_of_many_changes_the_newest_is_told_at_most_ten_times_a_second() -> None
 def test_versions_rise_on_a_socket_and_the_last_is_the_newest(
     steps: list[tuple[str, int, int]],
 ) -> None:
-    outbox, now_ns = Outbox(), 0
+    outbox, now_ns = SocketOutbox(), 0
     heard: dict[str, list[int]] = {}
     newest: dict[str, int] = {}
     for call_id, version, wait_ms in [*steps, *(("a", 1, 1_000),) * 2]:
@@ -178,7 +178,7 @@ def test_versions_rise_on_a_socket_and_the_last_is_the_newest(
 
 
 def test_a_socket_that_takes_little_gets_the_longest_waiting_first() -> None:
-    outbox = Outbox()
+    outbox = SocketOutbox()
     for name in "abcde":
         outbox.put(state(name))
     assert told(outbox, 0, bytes_most=3) == [b"a1", b"b1"]
@@ -187,7 +187,7 @@ def test_a_socket_that_takes_little_gets_the_longest_waiting_first() -> None:
 
 
 def test_alerts_keep_their_order_and_budgets_their_newest() -> None:
-    outbox = Outbox()
+    outbox = SocketOutbox()
     for number in range(ALERTS_MOST + 5):
         outbox.put_alert(b"alert %d" % number)
         outbox.put_budget(b"budget %d" % number)
@@ -199,7 +199,7 @@ def test_alerts_keep_their_order_and_budgets_their_newest() -> None:
 
 
 def test_what_was_told_long_ago_is_forgotten() -> None:
-    outbox = Outbox()
+    outbox = SocketOutbox()
     for number in range(50_000):
         outbox.put(state(f"c{number}"))
         told(outbox, number * SECOND_NS)
@@ -210,7 +210,7 @@ def test_what_was_told_long_ago_is_forgotten() -> None:
 
 
 def test_a_live_call_says_what_its_total_says() -> None:
-    expectations = Expectations(cast(LiveStore, None))
+    expectations = UsualDurations(cast(LiveStore, None))
     call = Call(
         call_id="c1", user_id="alice", persona_id="brad", version=3, first_at=NOW, started_at=NOW,
         expected_duration_ms=120_000,
@@ -220,8 +220,8 @@ def test_a_live_call_says_what_its_total_says() -> None:
     said = live_call(call_total(call, later), expectations, later + timedelta(milliseconds=1500))
     assert said.elapsed_seconds == Exact(Decimal("61.5"))
     assert (said.total_cost, said.projected_cost) == (Usd(520), Usd(1_020))
-    views = Views(expectations, now=lambda: later)
-    held = State(read_head(encode(call_total(call, later))), encode(call_total(call, later)))
+    views = CallViews(expectations, now=lambda: later)
+    held = CallState(read_head(encode(call_total(call, later))), encode(call_total(call, later)))
     frame = views.frame(held)
     assert views.frame(held) is frame
     message = json.loads(frame[4:])
@@ -245,7 +245,7 @@ def test_a_persona_that_nobody_knows_is_asked_for_once() -> None:
             return frozenset({"raindrop"})
 
     async def ask() -> None:
-        expectations = Expectations(cast(LiveStore, Store()))
+        expectations = UsualDurations(cast(LiveStore, Store()))
         assert expectations.usual_ms(None, "alice") is None
         assert expectations.usual_ms("brad", "alice") is None
         assert expectations.usual_ms("new", "alice") is None

@@ -19,7 +19,7 @@ async def test_who_is_cancelled_leaves_no_task_behind(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(listening, "cluster_id", never)
     kafka = KafkaSettings("127.0.0.1:1")
-    listens = asyncio.create_task(listening.listen(kafka, lambda _: None, asyncio.Event()))
+    listens = asyncio.create_task(listening.run_agents(kafka, lambda _: None, asyncio.Event()))
     await asked.wait()
     listens.cancel()
     with suppress(asyncio.CancelledError):

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from ledger.notifications.deliveries import Claim
+from ledger.notifications.deliveries import ClaimedDelivery
 from ledger.notifications.retry_policy import (
     PAUSE_MS_MOST,
     SCHEDULES,
-    Result,
-    Schedule,
+    DeliveryResult,
+    RetrySchedule,
+    printable,
     retry_after_seconds,
-    tidy,
 )
 from ledger.notifications.signatures import secret_text, signature_headers
 from ledger.notifications.verification_codes import digest, matches, new_code, new_secret
@@ -26,15 +26,15 @@ from schemas.exact import Exact
 from schemas.jsonio import encode
 from schemas.money import Usd
 from schemas.notices import ChannelType, NoticeKind
-from streams.notifications.message_templates import WordingError, notice_of
+from streams.notifications.message_templates import TemplateError, notification_of
 from tests.support.notices import TOKEN, alert
 
 NOW = datetime.now(UTC)
-FAILED = Result("temporary")
+FAILED = DeliveryResult("temporary")
 
 
-def claim(kind: NoticeKind, way: ChannelType, **changes: Any) -> Claim:
-    made = Claim(
+def claim(kind: NoticeKind, way: ChannelType, **changes: Any) -> ClaimedDelivery:
+    made = ClaimedDelivery(
         "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a1", 1, "c", "alice", kind, None, NOW, way,
         "address", "whsec_MTIz", TOKEN, 0, None, "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a2",
     )  # fmt: skip
@@ -66,7 +66,7 @@ def test_a_wait_is_never_shorter_than_planned_or_asked_for(
 
 @pytest.mark.parametrize("verdict", ["permanent", "gone"])
 def test_what_fails_for_good_is_not_tried_again(verdict: str) -> None:
-    assert Schedule((1, 2)).step(1, 0, Result(verdict)).delay_ms is None  # type: ignore[arg-type]
+    assert RetrySchedule((1, 2)).step(1, 0, DeliveryResult(verdict)).delay_ms is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,9 @@ def test_what_retry_after_asks_for(header: str | None, seconds: int | None) -> N
 
 
 def test_errors_are_kept_short_in_one_line_and_without_secrets() -> None:
-    text = tidy("a\r\nb\x00 c  token-1 https://h/x", "https://h/x", "token-1", None, "")
+    text = printable("a\r\nb\x00 c  token-1 https://h/x", "https://h/x", "token-1", None, "")
     assert text == "a b c … …"
-    assert len(tidy("é" * 1000)) == 500
+    assert len(printable("é" * 1000)) == 500
 
 
 def test_codes() -> None:
@@ -123,7 +123,7 @@ def test_a_receiver_verifies_what_is_signed_and_refuses_the_rest() -> None:
 def test_an_alert_in_words_and_in_json() -> None:
     one = alert(threshold_percent=Exact(Decimal("87.5")), type="monthly")
     data = encode(one).decode()
-    told = notice_of(claim("alert", "webhook", alert=data))
+    told = notification_of(claim("alert", "webhook", alert=data))
     assert told.subject == "Cost Analytics: 87.5 % of your monthly budget reached"
     assert told.text == (
         f"{one.message}\n\n"
@@ -133,12 +133,12 @@ def test_an_alert_in_words_and_in_json() -> None:
     body = json.loads(told.body)
     assert body["type"] == "budget.threshold.reached"
     assert body["data"] == json.loads(data)
-    assert notice_of(claim("alert", "webhook", alert=data)) == told
+    assert notification_of(claim("alert", "webhook", alert=data)) == told
 
 
 def test_an_alert_about_cost_names_no_charge() -> None:
     one = alert(basis="cost")
-    told = notice_of(claim("alert", "email", alert=encode(one).decode()))
+    told = notification_of(claim("alert", "email", alert=encode(one).decode()))
     assert told.text == (
         f"{one.message}\n\n"
         "Cost: 8.5 USD of 10 USD. Remaining: 1.5 USD.\n\n"
@@ -148,7 +148,7 @@ def test_an_alert_about_cost_names_no_charge() -> None:
 
 def test_html_is_escaped() -> None:
     one = alert(message="<script>alert(1)</script> & co")
-    told = notice_of(claim("alert", "email", alert=encode(one).decode()))
+    told = notification_of(claim("alert", "email", alert=encode(one).decode()))
     assert "<script>" not in told.html
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; co" in told.html
 
@@ -160,7 +160,7 @@ def test_no_id_writes_lines_of_its_own() -> None:
         message=f"Call {name} has cost 3 USD.",
         drivers=[Driver(service=name, cost=Usd(1), share_percent=Exact(Decimal(100)))],
     )
-    told = notice_of(claim("alert", "sms", alert=encode(one).decode()))
+    told = notification_of(claim("alert", "sms", alert=encode(one).decode()))
     assert len(told.text.splitlines()) == 5
     assert told.text.startswith("Call call-1 Your account is closed. [31m has cost 3 USD.\n\n")
     assert all(line.isprintable() for line in (*told.text.splitlines(), *told.html.splitlines()))
@@ -169,17 +169,17 @@ def test_no_id_writes_lines_of_its_own() -> None:
 
 @pytest.mark.parametrize("way", ["email", "sms"])
 def test_a_code_in_words(way: ChannelType) -> None:
-    told = notice_of(claim("verification", way, code="012345"))
+    told = notification_of(claim("verification", way, code="012345"))
     assert "012345" in told.text
     assert "15 minutes" in told.text
 
 
 def test_what_a_webhook_is_told_of_its_channel() -> None:
-    said = json.loads(notice_of(claim("verification", "webhook", code="token")).body)
+    said = json.loads(notification_of(claim("verification", "webhook", code="token")).body)
     assert said["type"] == "channel.verification"
     assert said["data"]["challenge"] == "token"
     assert said["data"]["channelId"] == "c"
-    test = json.loads(notice_of(claim("test", "webhook")).body)
+    test = json.loads(notification_of(claim("test", "webhook")).body)
     assert (test["type"], test["data"]["challenge"]) == ("channel.test", None)
 
 
@@ -187,6 +187,6 @@ def test_what_a_webhook_is_told_of_its_channel() -> None:
     "broken",
     [claim("alert", "email", alert="{}"), claim("alert", "email"), claim("verification", "sms")],
 )
-def test_a_delivery_that_says_nothing_is_no_notice(broken: Claim) -> None:
-    with pytest.raises(WordingError):
-        notice_of(broken)
+def test_a_delivery_that_says_nothing_is_no_notice(broken: ClaimedDelivery) -> None:
+    with pytest.raises(TemplateError):
+        notification_of(broken)

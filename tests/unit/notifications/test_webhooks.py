@@ -9,7 +9,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from standardwebhooks import Webhook
 from yarl import URL
 
-from ledger.notifications.retry_policy import Result
+from ledger.notifications.retry_policy import DeliveryResult
 from streams.notifications.targets import (
     GuardedResolver,
     RefusedTargetError,
@@ -60,7 +60,7 @@ async def posting(*script: Act) -> AsyncIterator[tuple[Receiver, WebhookSender]]
 
 async def test_a_webhook_is_signed_and_verifies() -> None:
     async with posting() as (endpoint, sender):
-        assert await sender.send(notice(endpoint.url)) == Result("delivered", "200")
+        assert await sender.send(notice(endpoint.url)) == DeliveryResult("delivered", "200")
     [got] = endpoint.got
     assert got.head == "POST /hook HTTP/1.1"
     assert got.headers["webhook-id"] == f"msg_{ID}"
@@ -121,7 +121,7 @@ async def test_a_name_that_leads_into_a_private_network_is_refused(answer: list[
         sender = WebhookSender(resolver=Fixed(answer, port=endpoint.port), timeout_ms=SHORT_MS)
         result = await sender.send(notice("https://hook.example/"))
         await sender.close()
-    assert result == Result("permanent", error="The address leads into a private network.")
+    assert result == DeliveryResult("permanent", error="The address leads into a private network.")
     assert endpoint.connections == 0
 
 

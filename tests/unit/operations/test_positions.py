@@ -5,31 +5,31 @@ from typing import Any
 import pytest
 
 from ledger.recording.positions import (
-    Decision,
     Gap,
     PartitionLog,
-    Position,
+    StartDecision,
+    StoredPosition,
     decide_position,
 )
 
-STORED = Position(100, "a", 0, 90)
+STORED = StoredPosition(100, "a", 0, 90)
 LOG = PartitionLog(0, 200, "a")
 
 
 @pytest.mark.parametrize(
     ("stored", "log", "decision"),
     [
-        (STORED, LOG, Decision(100, "a")),
-        (STORED._replace(incarnation=None), LOG, Decision(100, "a")),
-        (STORED, LOG._replace(incarnation=None), Decision(100, "a")),
-        (STORED, LOG._replace(first_offset=100), Decision(100, "a")),
-        (STORED, LOG._replace(end_offset=6, last_record="same"), Decision(100, "a")),
-        (STORED, LOG._replace(end_offset=6), Decision(100, "a")),
+        (STORED, LOG, StartDecision(100, "a")),
+        (STORED._replace(incarnation=None), LOG, StartDecision(100, "a")),
+        (STORED, LOG._replace(incarnation=None), StartDecision(100, "a")),
+        (STORED, LOG._replace(first_offset=100), StartDecision(100, "a")),
+        (STORED, LOG._replace(end_offset=6, last_record="same"), StartDecision(100, "a")),
+        (STORED, LOG._replace(end_offset=6), StartDecision(100, "a")),
     ],
     ids=["goes on", "of an earlier release", "no ids", "all before is gone", "wrong end", "unsure"],
 )
 def test_a_log_that_holds_the_stored_offset_is_read_on(
-    stored: Position, log: PartitionLog, decision: Decision
+    stored: StoredPosition, log: PartitionLog, decision: StartDecision
 ) -> None:
     assert decide_position(stored, log) == decision
 
@@ -37,7 +37,7 @@ def test_a_log_that_holds_the_stored_offset_is_read_on(
 def test_removed_records_are_a_gap() -> None:
     log = LOG._replace(first_offset=150)
     gap = Gap("a", 100, 150, "records_removed")
-    assert decide_position(STORED, log) == Decision(150, "a", [gap], is_moved=True)
+    assert decide_position(STORED, log) == StartDecision(150, "a", [gap], is_moved=True)
 
 
 @pytest.mark.parametrize("change", [{"incarnation": "b"}, {"last_record": "other"}])
@@ -45,7 +45,7 @@ def test_another_topic_is_read_from_its_start(change: dict[str, Any]) -> None:
     """The gap begins where the counted records are not known any more to be of the old topic."""
     stored = STORED if "incarnation" in change else STORED._replace(incarnation=None)
     log = LOG._replace(first_offset=7, **change)
-    assert decide_position(stored, log) == Decision(
+    assert decide_position(stored, log) == StartDecision(
         7,
         log.incarnation,
         [
@@ -59,4 +59,4 @@ def test_another_topic_is_read_from_its_start(change: dict[str, Any]) -> None:
 def test_a_log_that_lost_counted_records_is_read_from_its_start() -> None:
     log = LOG._replace(end_offset=50, last_record="beyond the end")
     gap = Gap("a", 100, None, "log_truncated")
-    assert decide_position(STORED, log) == Decision(0, "a", [gap], is_moved=True)
+    assert decide_position(STORED, log) == StartDecision(0, "a", [gap], is_moved=True)

@@ -12,9 +12,9 @@ from ledger.prices.changes import (
     STALE_AFTER,
     KnownPrice,
     change_percent,
+    classify_rows,
     is_large,
     key_of,
-    sort_out,
 )
 from ledger.prices.entry import ListedPrice
 from ledger.prices.rows import PriceRow
@@ -60,33 +60,33 @@ def test_from_nothing_to_something_is_large() -> None:
 
 def test_small_changes_enter_and_large_ones_wait() -> None:
     small, large = row("0.015"), row("0.15", NOW + timedelta(days=1))
-    found = sort_out([large, small], CATALOGUE)
+    found = classify_rows([large, small], CATALOGUE)
     assert found.add == [small]
     assert [(one.row, one.in_force.row) for one in found.wait] == [(large, small)]
-    assert sort_out([large], CATALOGUE, approved=True).add == [large]
+    assert classify_rows([large], CATALOGUE, approved=True).add == [large]
 
 
 def test_what_is_in_force_at_its_time_is_what_counts() -> None:
     later = KnownPrice(2, row("1", NOW + timedelta(days=5)))
     known = {key_of(KNOWN.row): [later, KNOWN]}
-    assert sort_out([row("0.015")], known).wait == []
-    assert sort_out([row("0.015", NOW + timedelta(days=6))], known).wait[0].in_force == later
+    assert classify_rows([row("0.015")], known).wait == []
+    assert classify_rows([row("0.015", NOW + timedelta(days=6))], known).wait[0].in_force == later
 
 
 def test_a_price_of_something_unknown_enters() -> None:
     new = row("9", service="whisper")
-    assert sort_out([new], CATALOGUE).add == [new]
+    assert classify_rows([new], CATALOGUE).add == [new]
 
 
 def test_a_source_verifies_what_is_in_force_and_a_file_adds_it() -> None:
     same = row("0.0140")
-    assert sort_out([same], CATALOGUE, confirms=True).verified == [KNOWN]
-    assert sort_out([same], CATALOGUE).add == [same]
-    assert sort_out([KNOWN.row], CATALOGUE).verified == [KNOWN]
+    assert classify_rows([same], CATALOGUE, confirms=True).verified == [KNOWN]
+    assert classify_rows([same], CATALOGUE).add == [same]
+    assert classify_rows([KNOWN.row], CATALOGUE).verified == [KNOWN]
 
 
 def test_a_contradiction_is_left_to_the_catalogue_to_refuse() -> None:
-    assert sort_out([row("5", START)], CATALOGUE).add == [row("5", START)]
+    assert classify_rows([row("5", START)], CATALOGUE).add == [row("5", START)]
 
 
 def test_stale_is_what_nobody_verified_for_ninety_days() -> None:
@@ -107,7 +107,7 @@ def test_each_row_is_sorted_once_and_none_in_force_is_large(
     said: list[tuple[Decimal, int]],
 ) -> None:
     rows = {day: row(str(usd), START + timedelta(days=day)) for usd, day in said}
-    found = sort_out(list(rows.values()), CATALOGUE)
+    found = classify_rows(list(rows.values()), CATALOGUE)
     assert len(found.verified) + len(found.add) + len(found.wait) == len(rows)
     before = KNOWN.row
     for added in found.add:

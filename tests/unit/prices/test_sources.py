@@ -14,7 +14,7 @@ from streams.prices.configured import SourcesError, read_sources
 from streams.prices.reading import (
     AnySource,
     JsonPrices,
-    Pointed,
+    PointedPrice,
     TwilioVoice,
     UnreadablePricesError,
     value_at,
@@ -88,9 +88,9 @@ MODELS = {
 }
 
 
-def pointed(pointer: str, **changes: Any) -> Pointed:
+def pointed(pointer: str, **changes: Any) -> PointedPrice:
     said = {"service": "cerebras", "operation": "inference", "unit": "tokens", **changes}
-    return Pointed(pointer=pointer, per_units=1_000_000, **said)
+    return PointedPrice(pointer=pointer, per_units=1_000_000, **said)
 
 
 def test_any_json_by_pointers() -> None:

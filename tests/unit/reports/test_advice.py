@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ledger.reports.advice import (
     SAVING_NANO_LEAST,
     ChargeSum,
-    EventName,
+    EventRef,
     Recommendation,
     UsageSum,
     advice_notes,
@@ -22,7 +22,7 @@ from tests.support.prices import DEFAULTS, Row, catalogue
 
 NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)
 USD = 10**9
-EXAMPLES = [EventName("/voice", "event-1", "call-1")]
+EXAMPLES = [EventRef("/voice", "event-1", "call-1")]
 PRICES = catalogue()
 
 

@@ -3,14 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.reports.insights import Insights, Sums, insights
+from ledger.reports.insights import Insights, PeriodSums, insights
 from ledger.reports.profit import Profit
 from schemas.money import NANO_PER_USD
 
-NOTHING = Sums(0, {}, Profit(0, 0, 0, 0))
+NOTHING = PeriodSums(0, {}, Profit(0, 0, 0, 0))
 
 
-def sums(calls: int, charged: int, refunded: int = 0, **costs: int) -> Sums:
+def sums(calls: int, charged: int, refunded: int = 0, **costs: int) -> PeriodSums:
     """Return sums; money is cents."""
     nano = {service: cent * NANO_PER_USD // 100 for service, cent in costs.items()}
     profit = Profit(
@@ -19,7 +19,7 @@ def sums(calls: int, charged: int, refunded: int = 0, **costs: int) -> Sums:
         sum(nano.values()),
         nano.get("stripe", 0),
     )
-    return Sums(calls, nano, profit)
+    return PeriodSums(calls, nano, profit)
 
 
 def test_nothing_is_said_of_nothing() -> None:
@@ -77,7 +77,9 @@ anything = st.builds(
 
 
 @given(anything, anything, st.integers(1, 400))
-def test_the_same_figures_always_say_the_same(now: Sums, before: Sums, days: int) -> None:
+def test_the_same_figures_always_say_the_same(
+    now: PeriodSums, before: PeriodSums, days: int
+) -> None:
     said = insights(now, before, days)
     turned = now._replace(costs=dict(reversed(list(now.costs.items()))))
     assert insights(turned, before, days) == said

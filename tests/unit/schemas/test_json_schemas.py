@@ -17,23 +17,23 @@ from jsonschema.exceptions import ValidationError
 
 from api.routes.budgets import budget
 from api.routes.calls import call_cost
-from api.routes.spending import Days, spending
+from api.routes.spending import DayRange, spending
 from devkit.simulation.malformed import MALFORMATIONS, malform
-from devkit.simulation.timeline import Plan, timeline
-from ledger.budgets.alert_messages import Background, alert, cutoff
-from ledger.budgets.budgets import Standing
+from devkit.simulation.timeline import SimulationPlan, timeline
+from ledger.budgets.alert_messages import AlertContext, alert, cutoff
+from ledger.budgets.budgets import BudgetStatus
 from ledger.budgets.limits import FULL, Limit, Limits
-from ledger.budgets.thresholds import call_stand
+from ledger.budgets.thresholds import call_position
 from ledger.calls.call import Call
 from ledger.calls.periods import period_of
 from ledger.calls.totals import call_total
 from ledger.reports.costs import (
     CallReport,
-    Costs,
-    Line,
     PersonaSum,
     ServiceCost,
+    ServiceCosts,
     SpendingReport,
+    UsageLine,
 )
 from ledger.reports.profit import Profit
 from schemas import generate
@@ -55,7 +55,7 @@ STRUCTURED: Final = re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.
 BINARY: Final = re.findall(r"^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 START: Final = datetime.fromisoformat("2026-11-19T14:00:00Z")
 WINDOW: Final = Window.around(START + timedelta(days=2))
-PLAN: Final = Plan(
+PLAN: Final = SimulationPlan(
     seed=7, users=3, calls=20, start_ms=int(START.timestamp()) * 1000, spacing_us=1_000
 )
 SEEN_ONLY_BY_THE_DECODER: Final = {"large_metadata", "time_ahead", "time_too_old"}
@@ -195,8 +195,8 @@ def test_an_alert_is_valid() -> None:
 
 def test_a_request_to_end_a_call_is_valid() -> None:
     call = Call(call_id="call-1", user_id="alice", costs={"2026-03-15": {"twilio": 10**9}})
-    stand = call_stand(Limit("call", 10**9, 3), None, call, NOW)
-    full = alert(stand, FULL, None, Background({}, 0), "charged", NOW)
+    stand = call_position(Limit("call", 10**9, 3), None, call, NOW)
+    full = alert(stand, FULL, None, AlertContext({}, 0), "charged", NOW)
     validator("call-cutoff").validate(_sent(cutoff(stand, full)) | stamps)
 
 
@@ -204,7 +204,7 @@ def test_a_budget_is_valid() -> None:
     limits = Limits(user_id="alice", daily_nano=10 * 10**9)
     periods = period_of("daily", NOW, "UTC"), period_of("monthly", NOW, "UTC")
     alerts = [encode(an_alert()).decode()]
-    standing = Standing(
+    standing = BudgetStatus(
         limits, Decimal(80), [Decimal(80)], *periods, 10**9, 2 * 10**9, 0, alerts, NOW
     )
     validator("budget").validate(_sent(Success(data=budget("alice", standing))))
@@ -218,7 +218,7 @@ def test_a_failure_is_valid() -> None:
 
 
 def test_what_a_call_costs_is_valid() -> None:
-    line = Line(
+    line = UsageLine(
         service="twilio",
         operation="outbound_call",
         usage=Decimal("5.25"),
@@ -230,7 +230,7 @@ def test_what_a_call_costs_is_valid() -> None:
         price_unit="minutes",
         metadata=None,
     )
-    costs = Costs({"twilio": ServiceCost(73_500_000, "api")})
+    costs = ServiceCosts({"twilio": ServiceCost(73_500_000, "api")})
     report = CallReport(
         call_id="call-0001",
         user_id="alice",
@@ -250,8 +250,10 @@ def test_what_a_call_costs_is_valid() -> None:
 
 
 def test_spending_is_valid() -> None:
-    report = SpendingReport(0, 0, Costs(), Profit(0, 0, 0, 0), [PersonaSum("brad_001", 1, 5)], [])
-    days = Days(START.date(), START.date(), "Last 30 days")
+    report = SpendingReport(
+        0, 0, ServiceCosts(), Profit(0, 0, 0, 0), [PersonaSum("brad_001", 1, 5)], []
+    )
+    days = DayRange(START.date(), START.date(), "Last 30 days")
     validator("spending").validate(_sent(Success(data=spending("alice", days, report))))
 
 

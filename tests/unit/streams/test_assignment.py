@@ -11,7 +11,7 @@ import pytest
 
 from ledger.postgres.clock import DatabaseClock
 from ledger.postgres.database import Connection
-from ledger.recording.positions import Position
+from ledger.recording.positions import StoredPosition
 from messaging.kafka import AIOKafkaConsumer, KafkaError, TopicPartition
 from streams import assignment
 from streams.assignment import Assignment
@@ -45,10 +45,10 @@ class Consumer:
 class FakePositions:
     """Finds what was prepared, or fails as prepared."""
 
-    def __init__(self, answer: dict[int, Position] | Exception) -> None:
+    def __init__(self, answer: dict[int, StoredPosition] | Exception) -> None:
         self.answer = answer
 
-    async def resolve(self, _: object) -> dict[int, Position]:
+    async def resolve(self, _: object) -> dict[int, StoredPosition]:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -79,7 +79,7 @@ def _silent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def running(
-    consumer: Consumer, lane: Holder, answer: dict[int, Position] | Exception
+    consumer: Consumer, lane: Holder, answer: dict[int, StoredPosition] | Exception
 ) -> AsyncIterator[tuple[Assignment, Any]]:
     own = Assignment(
         cast(AIOKafkaConsumer, consumer),
@@ -102,7 +102,7 @@ async def running(
     [
         (asyncpg.UndefinedTableError("no such table"), None),
         (asyncpg.InsufficientPrivilegeError("not yours"), None),
-        ({3: Position(7)}, KafkaError("no such partition")),
+        ({3: StoredPosition(7)}, KafkaError("no such partition")),
     ],
     ids=["no table", "no privilege", "no position"],
 )
@@ -119,7 +119,7 @@ async def test_what_keeps_partitions_from_being_taken_over_ends_the_worker(
 
 async def test_a_lane_takes_over_the_positions_that_were_found() -> None:
     lane = Holder()
-    async with running(Consumer(), lane, {3: Position(7)}) as (own, task):
+    async with running(Consumer(), lane, {3: StoredPosition(7)}) as (own, task):
         await own.on_partitions_assigned({PARTITION})
         assert lane.partitions == (PARTITION,)
         assert not task.done()

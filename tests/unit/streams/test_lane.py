@@ -8,7 +8,7 @@ import asyncio
 import asyncpg
 import pytest
 
-from ledger.recording.batch import Batch, Outcome
+from ledger.recording.batch import Batch, BatchOutcome
 from ledger.recording.small_batches import FEW_ROWS
 from messaging.kafka import TopicPartition
 from streams import lane
@@ -183,7 +183,7 @@ async def test_a_database_that_takes_nothing_drains_nothing(
     """Where no event can be held the fault is no event's: the limit of refusals sees all of them."""
     seen: list[int] = []
 
-    async def record(batch: Batch) -> Outcome:
+    async def record(batch: Batch) -> BatchOutcome:
         if batch.events:
             raise asyncpg.DataError("out of range")
         seen.append(len(batch.letters))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ledger.recording.batch import Batch
-from ledger.recording.positions import Position
+from ledger.recording.positions import StoredPosition
 from ledger.recording.small_batches import FEW_ROWS
 from streams import lane
 from streams.decoding import decode_records
@@ -58,7 +58,7 @@ async def test_what_is_decoded_after_its_partition_was_given_up_is_not_said_to_w
         await broker.send(FIRST)
         await decoding.begun.wait()
         await own.revoke(wait_seconds=1)
-        own.assign([OTHER], {number: Position(offset) for number, offset in counted.items()})
+        own.assign([OTHER], {number: StoredPosition(offset) for number, offset in counted.items()})
         decoding.may_go_on.set()
         await broker.send(OTHER)
         await until_recorded(ledger, 1)

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.calls.rating import Rated, whole
+from ledger.calls.rating import RatedCost, original_events
 from ledger.recording.offsets import DeadLetter
 from messaging import producer as producing
 from messaging.kafka import AIOKafkaProducer, ConsumerRecord, KafkaError, TopicPartition
-from messaging.producer import Producing
+from messaging.producer import RecoveringProducer
 from messaging.retries import Backoff
 from streams.dead_letters import RefusalLimit, TooManyRefusedError
 from streams.decoding import RECORDS_PER_SLICE, decode_records
@@ -31,8 +31,8 @@ def test_delays_double_up_to_a_limit_and_are_never_in_step(attempts: int) -> Non
     backoff = Backoff(first_ms=100, most_ms=15_000)
     delays = [backoff.delay_ms() for _ in range(attempts)]
     for attempt, delay in enumerate(delays):
-        whole = min(15_000, 100 * 2**attempt)
-        assert whole // 2 <= delay <= whole
+        original_events = min(15_000, 100 * 2**attempt)
+        assert original_events // 2 <= delay <= original_events
     backoff.reset()
     assert 50 <= backoff.delay_ms() <= 100
 
@@ -100,9 +100,11 @@ async def test_a_poll_becomes_a_batch() -> None:
     }
     batch = await decode_records(polled, catalogue(), datetime.now(UTC))
     assert batch.next_offsets == {0: 5 + len(plains), 1: 76}
-    assert [whole(event).id for event in batch.events] == [plain["id"] for plain in plains]
+    assert [original_events(event).id for event in batch.events] == [
+        plain["id"] for plain in plains
+    ]
     assert [received.offset for received in batch.records] == [one.offset for one in good]
-    assert all(isinstance(event, Rated) for event in batch.events)
+    assert all(isinstance(event, RatedCost) for event in batch.events)
     letters = [(letter.partition, letter.offset, letter.code) for letter in batch.letters]
     assert letters == [(1, 70, "invalid_json"), (1, 75, "invalid_json")]
     assert batch.size == len(plains) + 2
@@ -149,7 +151,7 @@ async def test_a_producer_that_fails_or_hangs_is_replaced(
     monkeypatch.setattr(producing, "STOP_TIMEOUT_SECONDS", 0.05)
     sound = BrokenProducer()
     made = iter([broken, sound])
-    owner = Producing(lambda: cast(AIOKafkaProducer, next(made)))
+    owner = RecoveringProducer(lambda: cast(AIOKafkaProducer, next(made)))
     with pytest.raises(error):
         await owner.send(TOPIC, key=None, value=b"1")
     assert broken.stopped

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.calls.call import Call
-from streams.publishing.pending_totals import Waiting
+from streams.publishing.pending_totals import PendingTotals
 
 AT = datetime(2026, 3, 14, tzinfo=UTC)
 batches = st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=6, unique=True), max_size=12)
@@ -22,7 +22,7 @@ def test_rows_go_once_their_calls_are_published(
     found: list[list[int]], takes: list[tuple[int, bool]]
 ) -> None:
     """Whatever is taken, fails and comes again: a deleted row's calls are out in that state."""
-    waiting, version, published, deleted = Waiting(), 0, dict[str, int](), set[int]()
+    waiting, version, published, deleted = PendingTotals(), 0, dict[str, int](), set[int]()
     needs: dict[int, dict[str, int]] = {}
     turns = [*takes, *[(3, True)] * 40]
     for turn, (most, works) in enumerate(turns):
@@ -48,7 +48,7 @@ def test_rows_go_once_their_calls_are_published(
 
 
 def test_half_of_a_round_is_what_changed_last() -> None:
-    waiting = Waiting()
+    waiting = PendingTotals()
     for number in range(10):
         waiting.add(number, [_call(number, 1)], AT)
     taken = {entry.call.call_id for entry in waiting.take(4)}
@@ -56,7 +56,7 @@ def test_half_of_a_round_is_what_changed_last() -> None:
 
 
 def test_an_older_state_never_takes_the_place_of_a_newer() -> None:
-    waiting = Waiting()
+    waiting = PendingTotals()
     waiting.add(1, [_call(1, 5)], AT)
     some = waiting.take(1)
     waiting.add(2, [_call(1, 6)], AT)

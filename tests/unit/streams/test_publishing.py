@@ -12,7 +12,7 @@ from cost_analytics import publishing
 from cost_analytics.failures import CommandError
 from cost_analytics.progress import Progress
 from cost_analytics.publishing import key_of
-from cost_analytics.sending import Sender
+from cost_analytics.sending import RecordSender
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ class Taker:
 
 @pytest.mark.parametrize("size", [1_000_000, 1_100_000, 3_000_000])
 async def test_no_size_is_made_up_of_a_line_that_is_too_long(tmp_path: Path, size: int) -> None:
-    path, sender = tmp_path / "events", cast(Sender, Taker())
+    path, sender = tmp_path / "events", cast(RecordSender, Taker())
     path.write_bytes(b"{}\n" + b"x" * size + b"\n{}")
     with path.open("rb") as source, pytest.raises(CommandError) as refused:
         await publishing._send_lines(source, sender, Progress("events"), asyncio.Event())
