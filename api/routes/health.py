@@ -39,7 +39,7 @@ class ReadinessCheck(NamedTuple):
     holds: Callable[[], Awaitable[bool]]
 
 
-class HealthStatus(Struct, omit_defaults=True):
+class Status(Struct, omit_defaults=True):
     """`ok`, or `ready` with what was checked."""
 
     status: str
@@ -61,13 +61,13 @@ class HealthRoutes:
             name="getHealth",
             topic=Tag.SERVICE,
             summary="Whether the process lives",
-            answers=HealthStatus,
+            answers=Status,
         )
         ready = Operation(
             name="getReadiness",
             topic=Tag.SERVICE,
             summary="Whether the process can serve",
-            answers=HealthStatus,
+            answers=Status,
             fails=(503,),
         )
         return (
@@ -77,7 +77,7 @@ class HealthRoutes:
 
     async def health(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """Answer 200: whoever reads this knows that the process lives."""
-        return reply(HealthStatus("ok"))
+        return reply(Status("ok"))
 
     async def ready(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """Answer 200 once everything holds, else 503 with the names of what does not."""
@@ -91,7 +91,7 @@ class HealthRoutes:
             raise Problem(
                 503, "not_ready", f"Not ready: {', '.join(missing)}.", {"Retry-After": "1"}
             )
-        return reply(HealthStatus("ready", [check.name for check in self._checks]))
+        return reply(Status("ready", [check.name for check in self._checks]))
 
     def attach(self, app: web.Application) -> None:
         """Run the checks as long as the application runs."""
