@@ -19,17 +19,28 @@ from schemas.call_lists import CallPage, CallSummary, EventPage, ListedEvent
 from schemas.costs import CallCost, CostLine, DayCost, Period, PersonaCost, Spending
 from schemas.forecasts import Forecast
 from schemas.intake import Accepted
+from schemas.prices import (
+    PriceEntered,
+    PriceItem,
+    PriceList,
+    PriceProposal,
+    RerateGroup,
+    RerateReport,
+    RerateSum,
+    RerateUser,
+)
 from schemas.problems import ProblemCode
 from schemas.reconciliation import BillsBody, ReconciledDay, ReconciliationBody
 from tests.support.api import authenticator
 from tests.support.house import ROOT
 
 TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-BODIES = [json.loads(block)["data"] for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
+ANSWERS = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
+BODIES = [answer["data"] for answer in ANSWERS if answer["success"]]
 
 SHAPES = (
     CallCost, Spending, CallPage, EventPage, Budget, AnomalyList, Forecast, Recommendations, Authorization, Accepted,
-    Analytics, ReconciliationBody,
+    Analytics, ReconciliationBody, PriceList, PriceEntered, PriceEntered, PriceProposal, RerateReport,
 )  # fmt: skip
 PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
     (Spending, "period"): Period,
@@ -42,6 +53,11 @@ PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
     (Analytics, "insights"): InsightsBody,
     (Analytics, "costBreakdown"): CostBreakdown,
     (Analytics, "daily"): DayCost,
+    (PriceList, "prices"): PriceItem,
+    (PriceEntered, "proposal"): PriceProposal,
+    (RerateReport, "total"): RerateSum,
+    (RerateReport, "byService"): RerateGroup,
+    (RerateReport, "topUsers"): RerateUser,
     (ReconciliationBody, "days"): ReconciledDay,
     (ReconciliationBody, "bills"): BillsBody,
 }
