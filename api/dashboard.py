@@ -1,8 +1,8 @@
 """Serves the dashboard: the files that `tools/web` built from web/, held in memory.
 
-One small page whose scripts and styles carry a hash of their content in their names: those are kept
-by browsers for ever, the page itself is asked for each time. No token is needed to get it, because
-nothing in it is anybody's data; it asks the API for those with the token it was given.
+One small page whose scripts and styles carry a hash of their content in their names: browsers keep
+them without expiry; the page itself is requested each time. No token is needed to get it, because
+it contains no data; it requests those from the API with the user's token.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ FAILED: Final = 1
 MISUSED: Final = 2
 """Exit code: the arguments or the settings are wrong."""
 INTERRUPTED: Final = 130
-"""Exit code: somebody pressed Ctrl-C."""
+"""Exit code: interrupted by Ctrl-C."""
 
 _BY_SQLSTATE: Final = {
     "3D000": "the database does not exist; create it first",

@@ -1,4 +1,4 @@
-"""Files that commands read, and the name of whoever runs one."""
+"""Files that commands read, and the name of the user who runs one."""
 
 from __future__ import annotations
 

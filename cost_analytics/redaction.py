@@ -1,7 +1,7 @@
 """Takes secrets out of text that is about to be seen: in a log line or in an error message.
 
 Known secrets are replaced wherever they stand; what looks like a secret (a password in an address,
-a bearer token, a JSON Web Token) is replaced too, whoever it belongs to.
+a bearer token, a JSON Web Token) is replaced too, whatever it belongs to.
 """
 
 from __future__ import annotations

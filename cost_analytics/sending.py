@@ -1,7 +1,7 @@
 """Sends many records to Kafka: as many on their way at once as is good, each acknowledged.
 
 With an idempotent producer a record never expires, so a broker that went away would be waited for
-for ever; everything here has a time limit instead.
+without limit; everything here has a time limit instead.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class RecoveringProducer:
     async def send_gathered(self, topic: str, records: Iterable[KeyAndValue]) -> int:
         """Do as `send_all` does, with records gathered by partition.
 
-        That takes a fraction of the time, but whoever else sends to a partition then waits in line:
+        That takes a fraction of the time, but other senders to a partition then wait in line:
         for a producer with one such sender.
         """
         return await self._in_slices(_send_gathered, topic, records, GATHERED_PER_SLICE)
@@ -95,7 +95,7 @@ class RecoveringProducer:
         records: Iterable[KeyAndValue],
         most: int,
     ) -> int:
-        """Send up to `most` records at a time, for each of which the wait is limited anew."""
+        """Send up to `most` records at a time, each with its own time limit."""
         producer = await self._open()
         count = 0
         remaining = iter(records)
@@ -165,7 +165,7 @@ async def _send_gathered(
     """Send records in few batches, letting others have their turn; return how many they were.
 
     One larger than a batch is a batch of its own. One that is too large for the topic fails them
-    all; the size that nothing may have is looked at here, because for a batch nobody else does.
+    all; the size that nothing may have is looked at here, because for a batch nothing else does.
     """
     partitions = sorted(await producer.partitions_for(topic))
     batches: dict[int, Any] = {}

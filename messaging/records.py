@@ -1,12 +1,12 @@
 """Reads records whose headers have names that are not UTF-8, which aiokafka does not.
 
 To a broker the name of a header is bytes, and clients in other languages send any. aiokafka's
-parser raises at such a name out of `getmany`. It does so for ever: a fetch begins with the whole
+parser raises at such a name out of `getmany`. It does so each time: a fetch begins with the whole
 batch that the position lies in, so the records before and after the one in that batch cannot be
 reached either. And what the same poll had taken from other partitions is gone, their positions
 moved on. Nothing after it can mend that, and no option of a consumer comes before it. So the class
 is replaced by which aiokafka reads what a broker returned; only a batch that it cannot read is read
-anew, by its slower parser in Python, which takes the names as they are.
+again, by its slower parser in Python, which takes the names as they are.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Waiting between attempts: longer each time, never for ever, never two callers in step."""
+"""Backoff between attempts: longer each time, with a limit, and with jitter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Backoff:
         return random.randint(self._next_ms // 2, self._next_ms)  # noqa: S311 - not a secret
 
     def reset(self) -> None:
-        """Begin anew after a success."""
+        """Reset after a success."""
         self._next_ms = 0
 
     async def wait(self, stop: asyncio.Event) -> None:

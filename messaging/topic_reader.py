@@ -26,11 +26,11 @@ _RETRY_MS: Final = 500
 
 
 class LogChangedError(Exception):
-    """What the topics hold is not what was being read: begin anew, and ask the database."""
+    """The topics do not hold what was being read: start again, and ask the database."""
 
 
 LOG_ERRORS: Final = (KafkaError, LogChangedError, OSError, TimeoutError)
-"""Failures that beginning anew may mend."""
+"""Errors that a new start may resolve."""
 
 T = TypeVar("T")
 

@@ -39,7 +39,7 @@ MAX_AHEAD: Final = timedelta(minutes=10)
 MAX_AGE: Final = timedelta(days=400)
 
 RECEIVER: Final = "receiver"
-"""`timesource` of an event whose `time` was set by whoever received it: no repeat has the same."""
+"""`timesource` of an event whose `time` was set by its receiver: no repeat has the same."""
 
 Headers = Sequence[tuple[str, bytes | None]]
 Time = Annotated[datetime, Meta(tz=True)]

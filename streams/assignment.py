@@ -59,7 +59,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         """Read on from the stored positions, after they were compared with the log.
 
         What goes wrong is raised by `run`: aiokafka only logs it, and the partitions would be this
-        worker's and read by nobody.
+        worker's and not read at all.
         """
         try:
             await self._take_over(sorted(assigned))

@@ -2,7 +2,7 @@
 
 There is a limit: where most of a large batch is refused, the fault is more likely ours than the
 emitters' (an empty catalogue, a bad release), and refusing on would drain good events. Then the
-batch is not recorded, and tried again until somebody mends what is wrong.
+batch is not recorded, and retried until the fault is fixed.
 """
 
 from __future__ import annotations

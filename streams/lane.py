@@ -95,7 +95,7 @@ class Lane:
 
         Without a time it waits until that is done.
 
-        One that does not is harmless: its events are then known to whoever reads them again. A
+        One that does not is harmless: its events are then known to the next reader. A
         poll under way is given up, or it would take records of the next assignment and drop them.
         """
         self.assignment += 1
@@ -170,7 +170,7 @@ class Lane:
     ) -> Batch:
         """Decode what was polled under an assignment, and note how far was read if it still holds.
 
-        After another it is nobody's: noted, it would look like records that are never counted.
+        After another it belongs to none: noted, it would look like records that are never counted.
         """
         batch = await decode_records(polled, self._recorder.catalogue, self._recorder.now())
         if assignment == self.assignment:

@@ -63,7 +63,7 @@ class Watchdog:
     def _beyond_the_end(self, lane: Lane) -> str | None:
         """Say that a log ends before what was counted of it: it was emptied under a living worker.
 
-        Not every broker tells a reader so; some let it wait for ever.
+        Not every broker reports that; some let a reader wait without end.
         """
         for partition in lane.partitions:
             end = self._consumer.highwater(partition)
@@ -73,7 +73,7 @@ class Watchdog:
         return None
 
     async def _behind(self, lane: Lane) -> str | None:
-        """Say how many records wait, to be read or to be counted; what nobody tells is none.
+        """Return how many records wait to be read or counted; unknown ones are 0.
 
         The end is compared with how far was read, not with the last record that was: offsets have
         gaps, where transactions leave their markers and retention takes records away.

@@ -147,7 +147,7 @@ class Worker:
     def _on_commit(self, outcome: BatchOutcome, next_offsets: Mapping[int, int]) -> None:
         self._offsets.note(next_offsets)
         if outcome.alerts:
-            self._relay.wake()  # first: alerts are what somebody waits for
+            self._relay.wake()  # first: alerts are the most urgent
         self._publisher.submit(outcome)
         if outcome.refused:
             _log.warning("refused %s", dict(outcome.refused), extra={"action": "events_refused"})
@@ -198,7 +198,7 @@ class Worker:
 async def _within(seconds: int, stop: asyncio.Event, work: Awaitable[object]) -> None:
     """Do `work`, cut off so many seconds after `stop`; raises what it raises.
 
-    Whatever is cut off is done again by whoever reads on, so a stop never has to wait for ever.
+    What is cut off is done again by the next reader, so a stop need not wait.
     """
     task = asyncio.ensure_future(work)
     stopping = asyncio.create_task(stop.wait())

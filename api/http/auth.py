@@ -204,7 +204,7 @@ class Authenticator:
 
 
 def _digest(token: str) -> bytes:
-    """What a token is remembered by: fixed in size, and of no use to whoever reads our memory."""
+    """The cache key of a token: of fixed size, and useless to a reader of our memory."""
     return sha256(token.encode()).digest()
 
 

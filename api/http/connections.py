@@ -1,4 +1,4 @@
-"""Connections that do not wait for ever: a limit on their number, and a time for each direction.
+"""Connections with limits: on their number, and on the time of each direction.
 
 The framework bounds neither how slowly a request's head may arrive nor how slowly a client may take
 its answer, and it answers what is no HTTP with a page of its own and a trace that quotes the bytes,

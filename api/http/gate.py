@@ -186,7 +186,7 @@ def _share_used_up() -> Problem:
 
 
 def _log_access(request: web.Request, status: int, took_ns: int) -> None:
-    """Log the path as sent, without the query: queries may hold what is nobody else's business."""
+    """Log the path as sent, without the query, which may hold personal data."""
     if _access_log.isEnabledFor(logging.INFO):
         path = request.rel_url.raw_path
         took_us = took_ns // 1_000

@@ -1,4 +1,4 @@
-"""Verification keys that an identity provider publishes: fetched, cached, and fetched anew in time.
+"""Verification keys that an identity provider publishes: fetched, cached, and refreshed in time.
 
 A token whose key is not known may be the first after a rotation, so it causes a fetch; but only one
 every few seconds, or anybody could make us hammer the provider.
@@ -22,7 +22,7 @@ from api.http.problems import unavailable
 
 TTL_SECONDS: Final = 300
 GRACE_SECONDS: Final = 3_600
-"""How long keys are still used when they should be fetched anew but cannot be."""
+"""How long keys are still used when a refresh fails."""
 REFRESH_SECONDS_LEAST: Final = 10
 FETCH_SECONDS_MOST: Final = 5
 BYTES_MOST: Final = 256 * 1024

@@ -1,6 +1,6 @@
 """Pages of a list: how many rows, and a cursor that says after which row the next page begins.
 
-A cursor is a position, written so that nobody is tempted to make one up. It holds nothing but the
+A cursor is an opaque position. It holds nothing but the
 time and the id of a row its reader was just shown, so it needs no signature: one that was tampered
 with only begins elsewhere in the same list, behind the same walls.
 """

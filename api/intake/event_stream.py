@@ -1,4 +1,4 @@
-"""What the interface asks of a stream of events; whoever builds the application brings one.
+"""The interface of an event stream; the application's composition provides one.
 
 So that nothing here knows Kafka: `cost_analytics/intake.py` does.
 """

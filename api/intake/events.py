@@ -2,7 +2,7 @@
 
 An event's identity decides whether a repeat counts. With an `Idempotency-Key` the key is the
 identity; without one, a body that says when it happened is its own identity; a body that says
-neither is a new event each time it is sent. A call is finalized once, whoever repeats it.
+neither is a new event each time it is sent. A call is finalized once, however often it is sent.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def finalized(call_id: str, body: bytes, sender: EventSender) -> list[CheckedEve
     owner = {"callId": call_id, "userId": said.user_id}
     charge = owner | {"amount": said.amount, "fee": said.fee, "processor": said.processor}
     end = owner | {"status": said.status, "duration_seconds": said.duration_seconds}
-    # The charge goes first: an end that nobody has charged is charged the default for a moment.
+    # The charge goes first: an end without a charge would get the default charge for a moment.
     charges = (
         [_event("call.charged", "finalize", f"{stem}/charged", at, charge, sender)]
         if said.amount is not None
@@ -185,7 +185,7 @@ def _event(
 ) -> CheckedEvent:
     """Return an event of a source that no other sender and no other way in has; raises Refused.
 
-    Where nobody says when it happened it is now, which must not tell a repeat from a conflict.
+    Without a time it is now, which must not make a repeat look like a conflict.
     """
     envelope = {
         "specversion": "1.0",

@@ -59,7 +59,7 @@ class LiveBudgets:
         return body
 
     async def run(self) -> None:
-        """Tell budgets that moved, for ever."""
+        """Send changed budgets until cancelled."""
         rounds = 0
         while True:
             await asyncio.sleep(ROUND_SECONDS)

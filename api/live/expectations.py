@@ -47,7 +47,7 @@ class UsualDurations:
         return None if durations is None else durations.usual_ms(user_id)
 
     async def refresh(self) -> None:
-        """Read all anew; raises StoreUnavailableError."""
+        """Read all again; raises StoreUnavailableError."""
         self._new.clear()
         self.once_services = await self._store.once_services() or self.once_services
         await self._read(list(self._durations))

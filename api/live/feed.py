@@ -65,7 +65,7 @@ class Feed:
         return self._reader.is_ready
 
     async def holds(self) -> bool:
-        """Say the same to whoever asks for `/ready`."""
+        """Return the same for `/ready`."""
         return self.is_ready
 
     def take(self, total: bytes) -> None:

@@ -20,7 +20,7 @@ def projected_nano(
     once + (total - once) * expected ÷ max(elapsed, 10 s).
 
     Never less than what the call has cost already. A call that has lasted as long as expected, or
-    of which nobody knows how long it should last, is projected to end now. A fee that is only
+    without a usual duration is projected to end now. A fee that is only
     taken when the call is charged is no part of it before.
     """
     lasting_ms = max(elapsed_ms, RATE_MS_LEAST)

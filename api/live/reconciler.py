@@ -1,7 +1,7 @@
 """Keeps what is held equal to the database, whatever becomes of the topic.
 
 The topic is fast; the database is right. Three occasions compare versions and read what differs:
-before a snapshot (the calls of its user), after the topic was taken up anew (all calls that go on),
+before a snapshot (the calls of its user), after the topic was read again (all calls that go on),
 and every ten seconds besides (all of them, every two while there is no topic). So what a socket
 shows is never older than the database was ten seconds ago, and a snapshot never older than what
 anybody was told before, by whichever replica: nothing is published before it is committed.
@@ -71,7 +71,7 @@ class StateReconciler:
         await waiter
 
     async def run(self) -> None:
-        """Answer those who wait, and compare from time to time, for ever."""
+        """Answer waiting requests and compare periodically, until cancelled."""
         while True:
             with suppress(TimeoutError):
                 rest_ns = max(0, self._next_ns - time.monotonic_ns())
@@ -87,7 +87,7 @@ class StateReconciler:
                 self._next_ns = time.monotonic_ns() + AGREE_SECONDS_ALONE * 1_000_000_000
                 _finish(waiters, error)
             except Exception as error:
-                # Nobody may wait for ever, and whoever runs us tells what it was.
+                # Waiting requests must end; the caller reports the error.
                 _finish(waiters, error)
                 raise
             else:

@@ -2,7 +2,7 @@
 
 Whatever is said is a ready frame written straight to the connection. Nothing here awaits a client:
 one that does not take what was written gets nothing more until it has, and is cut off when it takes
-nothing at all, so that it delays nobody and its memory stays bounded.
+nothing at all, so that it delays no other socket and its memory stays bounded.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class SocketHandler:
             _log.warning("no snapshot: %s", error, extra={"action": "snapshot_failed"})
             return _CloseSocket(TRY_AGAIN_LATER, "The database is not available right now.")
         except Exception:
-            # The answer has begun, so nobody above can say it any more.
+            # The answer has begun, so no caller can report it any more.
             _log.exception("a socket failed", extra={"action": "socket_failed"})
             return _CloseSocket(FAULT, "Something went wrong on our side.")
         return None

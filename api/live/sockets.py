@@ -128,7 +128,7 @@ class SocketRegistry:
                 self._is_waiting.set()
 
     async def run(self) -> None:
-        """Write what waited when its time has come, for ever."""
+        """Write waiting messages when they are due, until cancelled."""
         while True:
             await self._is_waiting.wait()
             while self._later:
@@ -139,7 +139,7 @@ class SocketRegistry:
             self._is_waiting.clear()
 
     async def check(self) -> None:
-        """Cut off clients that are stuck or gone, for ever."""
+        """Disconnect clients that are stuck or gone, until cancelled."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             now_ns = monotonic_ns()

@@ -82,7 +82,7 @@ class CallStateChange(NamedTuple):
 
 
 class LiveCalls:
-    """Calls by id and by owner; whoever changed last stands last."""
+    """Calls by id and by owner, ordered by last change."""
 
     def __init__(
         self,

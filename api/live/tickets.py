@@ -48,5 +48,5 @@ class TicketRegistry:
 
 
 def _digest(ticket: str) -> bytes:
-    """What a ticket is kept by: of no use to whoever reads the database."""
+    """The stored digest of a ticket: useless to a reader of the database."""
     return sha256(ticket.encode()).digest()

@@ -1,4 +1,4 @@
-"""Reads the topics of totals and alerts for one replica, and begins anew whenever that fails."""
+"""Reads the topics of totals and alerts for one replica, and restarts after a failure."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class TopicFollower:
         self.is_ready = False
 
     async def run(self, agreement: StateReconciler) -> None:
-        """Read for ever; what fails is logged and tried again."""
+        """Read until cancelled; failures are logged and retried."""
         pause = 0
         while True:
             try:

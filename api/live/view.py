@@ -105,7 +105,7 @@ class CallViews:
         return state.body
 
     def freshen(self, state: CallState) -> None:
-        """Let the JSON of a call be written anew unless that was done within the last second."""
+        """Discard the cached JSON of a call unless it is less than a second old."""
         if state.body is not None and self._clock_ns() - state.body_at_ns > _FRESH_NS:
             state.body = state.frame = None
 

@@ -19,7 +19,7 @@ from ledger.postgres.viewers import ReaderPool
 
 
 class UsageCollector(Collector):
-    """Asks, when somebody wants to know, how many `sockets` there are and what pools have lent."""
+    """Counts `sockets` and the connections that pools have lent, at each scrape."""
 
     def __init__(
         self, sockets: Callable[[], int], sockets_most: int, pools: Mapping[str, ReaderPool]

@@ -1,7 +1,7 @@
 """Counts what was answered, and how soon: two additions to integers for each request.
 
 The library's own counters take locks, and four times as long; here one event loop counts, and the
-library is handed the sums when somebody asks. What may be counted is bounded: methods that
+library receives the sums at each scrape. What may be counted is bounded: methods that
 HTTP knows, the templates of our routes, and statuses.
 """
 
@@ -62,7 +62,7 @@ class RequestMeter(Collector):
         key = (method, route, status)
         self._requests[key] = self._requests.get(key, 0) + 1
         started_ns = request.get(_STARTED_NS)
-        if started_ns is not None:  # whoever expects what HTTP has no word for never began
+        if started_ns is not None:  # absent for requests refused for their Expect header
             self._took(route, time.monotonic_ns() - started_ns)
 
     def _took(self, route: str, took_ns: int) -> None:

@@ -1,6 +1,6 @@
 """`GET /metrics`: the figures for operators, in the text format of Prometheus.
 
-Anybody may ask, so an answer is made once and remembered for a few seconds: whoever asks more
+The route is public, so an answer is cached for a few seconds: a client that asks more
 often costs the database nothing, and this process no more than `/health`.
 """
 
@@ -25,7 +25,7 @@ from ledger.operations.figures import ProductStatus, read_product_status
 from ledger.postgres.viewers import ReaderPool, StoreUnavailableError
 
 READ_SECONDS_MOST: Final = 3
-"""Longer nobody waits for the database: a scraper gives up after ten seconds as a rule."""
+"""The longest wait for the database: scrapers usually give up after ten seconds."""
 
 _REMEMBERED_NS: Final = 3_000_000_000
 # The format that each version of Prometheus reads.

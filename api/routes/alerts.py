@@ -1,4 +1,4 @@
-"""The alerts a user was sent, and the late ones nobody was: `/api/costs/user/{userId}/alerts`."""
+"""A user's alerts, sent ones and late ones: `/api/costs/user/{userId}/alerts`."""
 
 from __future__ import annotations
 

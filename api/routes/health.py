@@ -76,7 +76,7 @@ class HealthRoutes:
         )
 
     async def health(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """Answer 200: whoever reads this knows that the process lives."""
+        """Answer 200: the process is alive."""
         return reply(Status("ok"))
 
     async def ready(self, request: web.Request) -> web.Response:  # noqa: ARG002

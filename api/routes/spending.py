@@ -29,7 +29,7 @@ _LAST_SECOND: Final = time(23, 59, 59, tzinfo=UTC)
 
 
 def period_parameter(usually: str = _DEFAULT_PERIOD) -> Parameter:
-    """Declare which days are meant; `usually` where nobody says."""
+    """Declare the period's parameters; `usually` is the default."""
     says = (
         "Whole UTC days: from that many days ago to today, or `custom`, from `startDate` to "
         "`endDate`."

@@ -1,4 +1,4 @@
-"""`cost-analytics rebuild`: writes all totals anew, after a fault; no part of normal work."""
+"""`cost-analytics rebuild`: rewrites all totals after a fault; no part of normal work."""
 
 from __future__ import annotations
 

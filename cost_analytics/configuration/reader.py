@@ -39,7 +39,7 @@ class Reader:
         self.errors.append(f"{name} {sentence}")
 
     def is_set(self, name: str) -> bool:
-        """Say whether somebody gave the variable a value that is not empty."""
+        """Return whether the variable has a value that is not empty."""
         return self._given(name) != ""
 
     def text(self, name: str) -> str:

@@ -96,7 +96,7 @@ async def _listen(
 
 
 async def _check_login(url: str) -> None:
-    """Raise CommandError where the API logs in as somebody who may do more than an API may."""
+    """Raise CommandError where the API's login has more rights than an API needs."""
     async with connected(url, name="cost-analytics api") as connection:
         who = await powerful_login(connection)
         if who is not None:
@@ -112,7 +112,7 @@ async def _check_login(url: str) -> None:
 
 
 class StreamCheck:
-    """Whether a worker reads the stream; asked at most once a second, whoever asks us how often.
+    """Whether a worker reads the stream; asked at most once a second.
 
     It has a connection of its own, for a moment: that no reader is free says nothing of the stream.
     """

@@ -49,7 +49,7 @@ class DevBroker:
         return self.process.memory_bytes() - self._bytes_at_start
 
     async def start_another(self) -> EmbeddedTansu:
-        """Start a broker that serves nobody yet; raises ServerError."""
+        """Start a broker without clients; raises ServerError."""
         broker = EmbeddedTansu(self._directory, advertised=self.bootstrap)
         self._brokers.append(broker)
         await broker.start()
@@ -63,6 +63,6 @@ class DevBroker:
         self.entry.open_to(broker.port)
 
     async def discard(self, broker: EmbeddedTansu) -> None:
-        """Stop a broker that serves nobody."""
+        """Stop a broker without clients."""
         await broker.stop()
         self._brokers.remove(broker)

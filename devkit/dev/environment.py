@@ -72,9 +72,9 @@ def dev_values(
     if "JWT_SECRET_FILE" not in kept:
         kept = {"JWT_SECRET": last.get("JWT_SECRET") or secrets.token_urlsafe(_SECRET_BYTES)} | kept
     return {
-        # Whoever tries webhooks here has a receiver on this machine.
+        # Receivers of webhooks are on this machine here.
         "WEBHOOK_ALLOW_PRIVATE": "true",
-        # Simulated costs are never later than a minute or so, and nobody watches for a quarter.
+        # Simulated costs are at most a minute late; a shorter grace shows anomalies sooner.
         "ANOMALY_GRACE_MINUTES": "3",
         **_RETENTION,
         "PUBLIC_URL": f"http://{_HOST}:{port}",

@@ -19,7 +19,7 @@ async def get(port: int, path: str) -> tuple[int, str]:
                 answer = await reader.read(_ANSWER_BYTES_MAX)
             finally:
                 writer.close()
-    except OSError:  # nobody listens yet, or nobody answers in time
+    except OSError:  # no listener yet, or no answer in time
         return 0, ""
     head, _, body = answer.decode(errors="replace").partition("\r\n\r\n")
     words = head.split(" ", 2)

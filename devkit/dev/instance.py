@@ -1,7 +1,7 @@
 """Runs the whole product on this machine, from an empty directory to `/ready` and back to nothing.
 
 The order: database and broker, schema and topics, `.local/dev.env`, worker, notices and API,
-simulated calls, the first time a past of them; then, until somebody stops it or a part ends, it
+simulated calls, the first time a past of them; then, until it is stopped or a part ends, it
 only watches. However it ends, no process stays behind: an orderly end stops the parts, and of a
 killed one the kernel ends the children.
 """
@@ -144,7 +144,7 @@ class Instance:
         await _wait_until_ready(self._wanted.port)
         _show_the_way(self._wanted, settings, self._directory)
         if self._wanted.simulate and is_first:
-            # Only now, so that nobody waits for it: it is there by the time a browser is.
+            # Only now, so that nothing waits for it: it is there by the time a browser is.
             seed = str(secrets.randbits(32))
             await parts.finish("past", "simulate", *_PAST, "--seed", seed)
 

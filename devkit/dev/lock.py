@@ -19,7 +19,7 @@ from cost_analytics.failures import CommandError
 def locked(path: Path, note: str) -> Iterator[None]:
     """Hold the lock for the length of a block; `note` tells others who holds it.
 
-    Raises CommandError, with the holder's note, where somebody else does.
+    Raises CommandError, with the holder's note, where another process holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

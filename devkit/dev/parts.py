@@ -80,7 +80,7 @@ class RunningParts:
         return process
 
     def watch(self, process: ServerProcess) -> None:
-        """Take the end of a process, when nobody asked for it, for the end of everything."""
+        """Treat the unexpected end of a process as the end of everything."""
         self._watchers[process] = asyncio.create_task(self._watch(process))
 
     def release(self, process: ServerProcess) -> None:
@@ -101,7 +101,7 @@ class RunningParts:
             self._ended.set_result(process)
 
     async def until_one_ends(self) -> None:
-        """Wait, for ever if all is well; raises PartEndedError."""
+        """Wait until a process ends; raises PartEndedError."""
         process = await asyncio.shield(self._ended)
         code = process.returncode or 0
         how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with status {code}"

@@ -48,7 +48,7 @@ def die_with(parent: int, signal_number: int) -> None:
     """Have the kernel send us, and what we become, a signal when the parent dies."""
     libc().prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
     if os.getppid() != parent:
-        # It died before the kernel was told: nobody would ever end us.
+        # The parent died before the kernel knew of us: nothing would ever end us.
         sys.exit("the parent process is gone")
 
 

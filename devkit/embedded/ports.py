@@ -11,7 +11,7 @@ class PortTakenError(RuntimeError):
 
 
 def choose_port(wanted: int | None = None) -> int:
-    """Return `wanted` if nobody has it, or a free loopback port if `wanted` is None or 0.
+    """Return `wanted` if it is free, or a free loopback port if `wanted` is None or 0.
 
     A free port is not reserved: its user has to take it soon.
 

@@ -52,7 +52,7 @@ def server_account(data: Path) -> Account | None:
 def password(path: Path) -> str:
     """Return the password kept in a file that only its owner may read; make one on first use.
 
-    Raises ServerError if that owner is somebody else.
+    Raises ServerError if the owner is another account.
     """
     if not path.exists():
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

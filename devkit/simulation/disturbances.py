@@ -50,7 +50,7 @@ def with_odd_calls(
 ) -> Iterator[ScheduledRecord]:
     """Let `share` of the calls be odd: half lose what the telephone cost, half pay much for speech.
 
-    That changes no identity; whoever sends the same plan twice has to ask for the same share.
+    That changes no identity; sending the same plan twice needs the same share.
     """
     for sending in sendings:
         is_telephone, is_speech = _TELEPHONE in sending.value, _SPEECH in sending.value

@@ -25,7 +25,7 @@ _BUSY_PERCENT: Final = (75, 126)
 """How busy a day is, of what its weekday is usually."""
 _LAST_WEIGHT_LEAST: Final = 10 * 100 * _DAY_MS // 3
 """What the last day, mostly today, weighs at least, however early it is: a third of a working day.
-So whoever looks shortly after midnight UTC finds calls of today, too."""
+So there are calls of today shortly after midnight UTC, too."""
 
 
 def past(plan: SimulationPlan) -> Iterator[ScheduledRecord]:

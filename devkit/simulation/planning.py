@@ -27,7 +27,7 @@ AGE_DAYS_MOST: Final = 398
 
 @dataclass(frozen=True, slots=True)
 class SimulationRequest:
-    """What somebody wants simulated.
+    """What to simulate.
 
     `rate` is events a second, 0 as fast as possible; `calls` 0 is without end; shares are in
     hundredths of a percent; `start_ms` None lets the plan fit the present; `past_days`, where not

@@ -29,7 +29,7 @@ _DEMO_CALLS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class SimulationPlan:
-    """What to simulate. `calls` 0 goes on for ever; a call begins at `latest_ms` at the latest."""
+    """What to simulate. `calls` 0 has no end; a call begins at `latest_ms` at the latest."""
 
     seed: int
     users: int
@@ -89,7 +89,7 @@ class _ActiveCalls:
     def __init__(self, plan: SimulationPlan) -> None:
         self._plan = plan
         self._room = plan.concurrency
-        # Where few calls go on at once, the others get most of them, unless somebody is watching.
+        # Of a few concurrent calls the others get most, unless the demo user is watched.
         self._demo_room = min(_DEMO_CALLS, self._room // (8 if plan.calls else 2))
         self._begun = 0
         self._due: list[ScheduledEvent] = []

@@ -1,4 +1,4 @@
--- What looks for anomalies; it is nobody's viewer and sees all users. Arrays arrive as text, see
+-- Reads and writes of the anomaly detector, which sees all users. Arrays arrive as text, see
 -- `ledger/postgres/arrays.py`.
 
 -- name: operations

@@ -21,7 +21,7 @@ from schemas.money import NANO_PER_USD
 SCORE_LEAST: Final = 5
 """Spreads above the usual; see docs/anomalies.md for what that misses and what it spares."""
 EXCESS_NANO_LEAST: Final = NANO_PER_USD // 4
-"""What a spike has to cost beyond the usual, in nano-dollars: cents alarm nobody."""
+"""What a spike has to cost beyond the usual, in nano-dollars: cents are no reason for an alarm."""
 SPREAD_PERCENT_LEAST: Final = 25
 PRECEDENTS_MOST: Final = 2
 """What happened more often before is no surprise, however far above the median it lies."""
@@ -116,7 +116,7 @@ def call_spikes(
 
 
 def compare(call: EndedCall, service: str, history: CallHistory) -> CallComparison | None:
-    """Return what a minute of such a call usually costs at a service; None where nobody knows."""
+    """Return what a minute of such a call usually costs at a service; None where it is unknown."""
     with_persona = [one for one in history.own if one.persona_id == call.persona_id]
     choices: tuple[tuple[ComparedWith, Sequence[PastCall], int], ...] = (
         ("own_persona_calls", with_persona, _OWN_PERSONA_LEAST),

@@ -1,4 +1,4 @@
-"""Puts what was found into words, under an id that is the same for the same cause for ever."""
+"""Puts what was found into words, under an id that is always the same for the same cause."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Cause(NamedTuple):
 
     @property
     def anomaly_id(self) -> UUID:
-        """The anomaly's id: the same for the same cause, whoever finds it, how often ever."""
+        """The anomaly's id: always the same for the same cause."""
         key = "\0".join(("anomaly", *self))
         return UUID(bytes=blake2b(key.encode(), digest_size=16).digest())
 

@@ -1,4 +1,4 @@
-"""Reads what anomalies are judged by, and writes what was found; nobody's viewer."""
+"""Reads what anomalies are judged by, of all users, and writes what was found."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class ServiceDayCost(NamedTuple):
 
 
 class AnomalyStore:
-    """Transactions in which anomalies are looked for, out of a pool that somebody else closes."""
+    """Transactions of the anomaly detector, from a pool that the caller closes."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

@@ -37,7 +37,7 @@ class AlertContext(NamedTuple):
 
 
 def alert_id(stand: BudgetPosition, percent: Decimal) -> UUID:
-    """Return the id of an alert: the same for the same key, whoever decides it, how often ever."""
+    """Return the id of an alert: always the same for the same key."""
     return _id("alert", stand.user_id, stand.limit.type, stand.period, percent, stand.limit.version)
 
 

@@ -52,7 +52,7 @@ async def lock_budgets(
     rows = await connection.fetch(
         *_SQL.bind("lock_budgets", user_ids=text_array(user_ids), unknown=text_array(unknown))
     )
-    if rows[0]["locked_count"] < len(user_ids):  # somebody else gave a user settings meanwhile
+    if rows[0]["locked_count"] < len(user_ids):  # another session gave a user settings meanwhile
         rows = await connection.fetch(
             *_SQL.bind("lock_budgets", user_ids=text_array(user_ids), unknown=text_array(()))
         )
@@ -173,7 +173,7 @@ async def request_cutoff(connection: Connection, request: CutoffRequest) -> bool
 
 @asynccontextmanager
 async def publishing_lock(connection: Connection) -> AsyncIterator[None]:
-    """Publish in turn: for the length of the block, and one transaction, nobody else does.
+    """Hold the publishing lock for the length of the block, which is one transaction.
 
     A connection on which the block fails has to be closed.
     """

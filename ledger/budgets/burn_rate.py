@@ -17,7 +17,7 @@ from ledger.budgets.thresholds import is_reached
 from schemas.alerts import SpendBasis
 
 USUAL_CALL_SECONDS: Final = 300
-"""How long a call is taken to last that nobody announced a duration for."""
+"""The assumed duration of a call without an announced one."""
 
 LONGEST_CALL_SECONDS: Final = 4 * 3600
 """A call that is active for longer has lost its end, and burns nothing."""

@@ -39,7 +39,7 @@ _KindKey = tuple[str, str, str, str | None, str, str | None, bool]
 class _CostKind(NamedTuple):
     """What the costs of one source, persona and usage have in common, if they are of `since` on.
 
-    `rate` is None where each brings its own price, or nobody knows one. `nano` are whole
+    `rate` is None where each brings its own price, or none is known. `nano` are whole
     nano-dollars a unit, None where the rate is a fraction. `cells` are of their row.
     """
 

@@ -25,7 +25,7 @@ class OpenCall:
     __slots__ = ("before", "call", "costs", "grows", "is_announced", "owner", "since")
 
     def __init__(self, call_id: str, before: Call | None) -> None:
-        """Take a call as last committed; None is one nobody has heard of."""
+        """Take a call as last committed; None is an unknown one."""
         self.before = before
         self.call = Call(call_id=call_id) if before is None else before.copy()
         self.costs: list[RatedCost] = []
@@ -38,7 +38,7 @@ class OpenCall:
         """Say whether a cost bears on nothing of the call but its costs and counts.
 
         It is no earlier than all others, does not name the persona of a call that is still to be
-        announced, and names the owner, or nobody and so the owner.
+        announced, and names the owner, or no user and so the owner.
         """
         return (
             self.grows

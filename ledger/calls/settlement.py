@@ -42,7 +42,7 @@ def _settle_infrastructure(before: Call | None, call: Call, catalogue: Catalogue
 
 
 def _default_due_at(call: Call | None) -> datetime | None:
-    """Return when the default charge falls due: a completed call's end, if nobody charged it."""
+    """Return when the default charge falls due: a completed call's end, if it was not charged."""
     if call is None or call.status != "completed" or call.charge_count:
         return None
     return call.ended_at

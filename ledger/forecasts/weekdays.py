@@ -13,7 +13,7 @@ from typing import Final
 from ledger.forecasts.scale import ONE, WEEK
 
 EVEN: Final = (ONE,) * WEEK
-"""The factors of somebody whose weekdays are all alike."""
+"""The factors where all weekdays are alike."""
 
 PRIOR_DEGREES: Final = 3
 """With how many degrees of freedom the variance of all days counts beside that within weekdays."""

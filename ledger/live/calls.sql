@@ -1,4 +1,4 @@
--- What the live feed reads, on behalf of nobody in particular: it hands each call on to its owner
+-- What the live feed reads, of all users: it hands each call on to its owner
 -- and to administrators only. A call goes on while it has not ended and something was heard of it
 -- after :heard_after.
 

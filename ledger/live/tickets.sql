@@ -7,5 +7,5 @@
 SELECT issue_ticket($1, $2, $3, $4, $5, $6) FROM set_config('cost_analytics.viewer', $7, true)
 
 -- name: redeem
--- Takes the ticket with the digest $1, on behalf of nobody ($2).
+-- Takes the ticket with the digest $1, without a viewer ($2).
 SELECT t.* FROM set_config('cost_analytics.viewer', $2, true), redeem_ticket($1) AS t

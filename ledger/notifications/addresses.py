@@ -1,4 +1,4 @@
-"""Which addresses a notice may be sent to: the form of each, and networks that nobody may reach.
+"""Which addresses a notice may be sent to: the form of each, and networks that must not be reached.
 
 A webhook's address is chosen by a user and called by us, from inside our own network. So the rule
 what is public is strict, and holds for the address that is really connected to.

@@ -26,7 +26,7 @@ ACQUIRE_TIMEOUT_SECONDS: Final = 10
 SWEEP_SECONDS_BACK: Final = 3 * 86_400
 SWEEP_MOST: Final = 10_000
 OLD_SECONDS: Final = 86_400
-"""An alert that nobody could be told of for so long is not news any more."""
+"""An alert that could not be sent for so long is not sent any more."""
 ORDER_SECONDS: Final = 900
 """So long an alert that waits for its next attempt holds back later alerts of its channel."""
 CLAIMS_MOST: Final = 30
@@ -65,7 +65,7 @@ class DeliveryBacklog(NamedTuple):
 
 
 class DeliveryStore:
-    """Deliveries, out of a pool that somebody else closes.
+    """Deliveries, from a pool that the caller closes.
 
     Each method is a transaction of its own and raises what `database.TRANSIENT_ERRORS` names.
     """
@@ -85,7 +85,7 @@ class DeliveryStore:
             )
 
     async def sweep(self) -> int:
-        """Make the deliveries of recent alerts that nobody heard of; returns how many."""
+        """Create missing deliveries of recent alerts; returns how many."""
         async with self.connection() as connection:
             return affected(
                 await connection.execute(

@@ -1,4 +1,4 @@
--- What the processes that deliver notices do; they are nobody's viewer and see all users.
+-- Statements of the processes that deliver notifications, which see all users.
 
 -- name: queue
 -- Adds the deliveries of :alert_ids, and of alerts of the same users raised before them in the

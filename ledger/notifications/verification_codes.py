@@ -26,7 +26,7 @@ _FORM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def new_code(kind: ChannelType) -> str:
-    """Return a code that nobody can guess in the few tries there are."""
+    """Return a code that cannot be guessed in the few allowed tries."""
     if kind == "webhook":
         return secrets.token_urlsafe(_TOKEN_BYTES)
     return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"

@@ -85,7 +85,7 @@ async def pending_pages(
 ) -> AsyncIterator[list[StoredDeadLetter]]:
     """Yield what waits to be sent again, the oldest first, in pages.
 
-    What is refused anew in the meantime is left for another time, or it would go round for ever.
+    What is refused again in the meantime is left for the next replay, or replays would never end.
     """
     until = await connection.fetchval(_SQL["now"])
     place = _BEGINNING

@@ -58,7 +58,7 @@ async def reconcile(
 ) -> Reconciliation:
     """Count everything from the first moment of `span` to before the second, both midnights.
 
-    Nothing for whoever may not read all. Raises StoreUnavailableError.
+    Nothing where the viewer may not read all users. Raises StoreUnavailableError.
     """
     found: dict[date, dict[Place, DayCount]] = {}
     of_span = {"reads_all": viewer.reads_all, "since": span[0], "until": span[1]}

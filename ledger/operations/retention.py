@@ -1,8 +1,8 @@
 """Removes what no total needs any more: identities, dead letters, alerts and other old records.
 
 One process does it at a time, in batches of a bounded size, each in a transaction of its own, so
-that it may be stopped at any moment and holds up nobody. Totals and recorded events are never
-removed here: months of events are archived by command (`ledger.operations.archives`).
+that it may be stopped at any moment and delays no other session. Totals and recorded events are
+never removed here: months of events are archived by command (`ledger.operations.archives`).
 """
 
 from __future__ import annotations

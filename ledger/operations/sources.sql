@@ -21,7 +21,7 @@ SELECT source, subject, owned_since FROM event_sources
  ORDER BY subject, source LIMIT :most
 
 -- name: give
--- Makes :subject the owner of :source, whoever owned it; returns the owner before, null for none.
+-- Makes :subject the owner of :source, also where another one owned it; returns the owner before, null for none.
 WITH before AS (SELECT subject FROM event_sources WHERE source = :source),
      given AS (INSERT INTO event_sources (source, subject) VALUES (:source, :subject)
                ON CONFLICT (source) DO UPDATE SET subject = :subject, owned_since = now())

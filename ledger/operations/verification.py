@@ -1,4 +1,4 @@
-"""Compares every total with the recorded events it must follow from, and can write them anew.
+"""Compares every total with the recorded events it must follow from, and can rewrite them.
 
 Archived events are represented by the seals of their months, see `ledger.operations.archives`.
 

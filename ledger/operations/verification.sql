@@ -152,7 +152,7 @@ WHERE coalesce(expected.cost_nano, 0) <> coalesce(actual.cost_nano, 0)
 ORDER BY 1
 
 -- name: rebuild_calls
--- Writes every call anew from its events; what is only held stays as it is. No version is below
+-- Rewrites every call from its events; what is only held stays as it is. No version is below
 -- one that a decision was recorded under, or a later decision would count as the earlier.
 INSERT INTO calls AS c (
     call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,

@@ -77,7 +77,7 @@ async def connect(url: str, *, name: str) -> Connection:
 async def create_pool(url: str, *, name: str, most: int, statement_timeout_ms: int) -> Pool:
     """Open a pool of up to `most` connections whose statements end after `statement_timeout_ms`.
 
-    Whoever borrows one changes settings for the length of a transaction only: connections are lent
+    A borrower changes settings for the length of a transaction only: connections are lent
     out again without the round trip that would reset them. An open transaction is rolled back.
     """
     limits = _LIMITS | {"statement_timeout": str(statement_timeout_ms), "application_name": name}
@@ -105,7 +105,7 @@ async def borrowed(pool: Pool, timeout_seconds: int) -> AsyncIterator[Connection
     try:
         yield connection
     except BaseException:
-        # Whatever it was, its transaction must not be met by whoever borrows this next; and rolling
+        # Whatever it was, its transaction must not reach the next borrower; and rolling
         # back needs a server that answers, hanging up does not.
         connection.terminate()
         raise
@@ -127,7 +127,7 @@ async def connected(url: str, *, name: str) -> AsyncIterator[Connection]:
 async def in_transaction(connection: Connection) -> AsyncIterator[None]:
     """Work in the caller's transaction, or in one of our own where there is none.
 
-    Whoever has one open lets it fail with whatever this block raises.
+    An open transaction fails with whatever this block raises.
     """
     if connection.is_in_transaction():
         yield

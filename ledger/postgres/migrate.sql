@@ -1,5 +1,5 @@
 -- name: lock
--- One migration at a time, whoever runs it. Waits without the usual lock timeout.
+-- One migration at a time. Waits without the usual lock timeout.
 SELECT set_config('lock_timeout', '0', false), set_config('statement_timeout', '0', false),
        pg_advisory_lock(hashtext('cost-analytics migrate'))
 

@@ -1,6 +1,6 @@
 """Makes the roles that hold rights, and the rights themselves, agree with `grants.sql`.
 
-Roles belong to a server and rights to a database. Nobody logs in as one of these roles: login roles
+Roles belong to a server and rights to a database. These roles cannot log in: login roles
 are members of them (`ledger/postgres/logins.py`).
 """
 

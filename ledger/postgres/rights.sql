@@ -11,7 +11,7 @@ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user
 
 -- name: create_role
--- The command that creates :role, which nobody logs in as; another database may be faster.
+-- The command that creates :role, which cannot log in; another database may be faster.
 SELECT format('DO $$ BEGIN CREATE ROLE %I NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$',
               :role::text)
 

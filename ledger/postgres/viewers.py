@@ -72,7 +72,7 @@ class PoolUsage(NamedTuple):
 
 
 class ReaderPool:
-    """Reads and transactions for viewers, out of a pool that somebody else closes.
+    """Reads and transactions for viewers, from a pool that the caller closes.
 
     Without a signer it can name no viewer, and no row of a user is shown.
     """

@@ -1,6 +1,6 @@
 -- name: begin_reading
 -- What follows sees one viewer's rows and can change nothing.
--- It may wait for whom it reads to: nobody waits for its locks.
+-- It may wait for its reader: no other session waits for its locks.
 BEGIN READ ONLY;
 SET LOCAL idle_in_transaction_session_timeout = '60s'
 

@@ -174,7 +174,7 @@ class Catalogue:
         return share + fixed.cost_nano(1)
 
     def default_charge_nano(self, time: datetime) -> int:
-        """Return what a completed call costs its user when nobody charged it; 0 if not set."""
+        """Return what a completed call without a charge costs its user; 0 if not set."""
         rate = self.rate("call", "charge", "calls", time)
         return rate.cost_nano(1) if rate else 0
 

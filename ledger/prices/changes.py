@@ -1,4 +1,4 @@
-"""Decides what becomes of a price that somebody says: it is known, small enough, or has to wait.
+"""Classifies a submitted price: known, accepted or pending approval.
 
 A mistyped or misread price would quietly bend every total, so one that differs by more than a
 quarter from the price that would be in force without it waits until a person approves it.
@@ -18,7 +18,7 @@ from schemas.money import half_even
 APPROVAL_PERCENT: Final = 25
 """A change by more than this waits for approval, up and down alike."""
 STALE_AFTER: Final = timedelta(days=90)
-"""A price that nobody has verified for so long is called stale."""
+"""A price that was not verified for so long is stale."""
 
 _PERCENT_DIGITS: Final = 2
 _PERCENT_DIGITS_MOST: Final = 24

@@ -36,7 +36,7 @@ class ListedPrice(NamedTuple):
     verified_at: datetime
 
     def stale(self, at: datetime) -> bool:
-        """Say whether nobody has verified the price for long, of one that still counts."""
+        """Return whether a price in force was not verified for long."""
         return self.state != "past" and self.verified_at + STALE_AFTER < at
 
 

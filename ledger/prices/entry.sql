@@ -25,7 +25,7 @@ FROM unnest(:service::text[], :operation::text[], :model::text[], :unit::text[])
 JOIN service_prices AS p USING (service, operation, model, unit)
 
 -- name: verify
--- Somebody said again that these are the prices.
+-- These prices were confirmed again.
 UPDATE service_prices SET verified_at = now() WHERE price_id = ANY (:price_ids::integer[])
 
 -- name: add

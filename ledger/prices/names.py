@@ -40,13 +40,13 @@ _STANDARD_UNITS: Final = {
 
 
 def standard_unit(unit: str) -> str:
-    """Return the standard name of a unit; one nobody has listed keeps its own."""
+    """Return the standard name of a unit; an unlisted one keeps its own."""
     name = unit.strip().lower().replace("-", "_").replace(" ", "_")
     return _STANDARD_UNITS.get(name, name)
 
 
 def standard_operation(service: str, operation: str) -> str:
-    """Return the standard name of an operation; one nobody has listed keeps its own."""
+    """Return the standard name of an operation; an unlisted one keeps its own."""
     name = operation.strip().lower().replace("-", "_")
     return _STANDARD.get((service, name), name)
 

@@ -23,7 +23,7 @@ class RefreshAttempt(NamedTuple):
 
 
 async def one_refresh_at_a_time(connection: Connection) -> bool:
-    """Say whether nobody else looks; the turn lasts as long as the connection."""
+    """Return whether no other session refreshes; the lock lasts as long as the connection."""
     return bool(await connection.fetchval(_SQL["one_at_a_time"]))
 
 

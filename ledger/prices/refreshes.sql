@@ -1,5 +1,5 @@
 -- name: one_at_a_time
--- Whether nobody else looks at sources of prices; held until the connection is closed.
+-- Whether no other session refreshes prices; the lock is held until the connection is closed.
 SELECT pg_try_advisory_lock(hashtext('cost-analytics price refresh'))
 
 -- name: seen_since

@@ -3,7 +3,7 @@
 SELECT "partition", next_offset FROM stream_offsets WHERE cluster = :cluster AND topic = :topic
 
 -- name: refuse
--- Keeps refused records once each, whoever retries; another record at the same place is one more.
+-- Keeps refused records once each, however often it is retried; another record at the same place is one more.
 INSERT INTO dead_letters (cluster, topic, "partition", "offset", code, message, key, value, headers)
 SELECT :cluster, :topic, t.* FROM unnest(:partitions::integer[], :offsets::bigint[], :codes::text[],
                                          :messages::text[], :keys::bytea[], :values::bytea[],

@@ -15,7 +15,7 @@ _SQL: Final = statements("recording/outbox")
 
 
 class UnpublishedTotals(NamedTuple):
-    """Outbox rows nobody has published, and their calls as they are now, in the ledger's epoch."""
+    """Unpublished outbox rows, and their calls as they are now, in the ledger's epoch."""
 
     ids: list[int]
     calls: list[Call]

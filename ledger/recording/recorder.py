@@ -79,7 +79,7 @@ class Recorder:
     ) -> None:
         """Prepare; the connection is opened with the first batch and again after it is lost.
 
-        `worker_id` is who publishes the totals; without a name, whoever relays what is left over.
+        `worker_id` is who publishes the totals; without one, the next worker that relays leftovers.
         `epoch` is the one that the stream's position was read in; None records in any.
         `now` is the time by which events are judged and dated.
         """

@@ -71,7 +71,7 @@ SELECT service, operation, model, unit, count(*) AS events, count(DISTINCT call_
 
 -- name: charges
 -- What the same calls were charged through each processor, and the fees it kept. Only reported charges
--- with a fee count: nobody paid a fee for the ledger's own default charges.
+-- with a fee count: the ledger's own default charges have no fee.
 WITH chosen AS MATERIALIZED (
     SELECT call_id
       FROM calls

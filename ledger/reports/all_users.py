@@ -48,7 +48,7 @@ async def all_users_report(
 ) -> AllUsersReport:
     """Return what all users' calls came to from the first to the last UTC day, both included.
 
-    Zeros for whoever may not read all. Raises StoreUnavailableError.
+    Zeros where the viewer may not read all users. Raises StoreUnavailableError.
     """
     first, last = days
     before = _days_before(first, (last - first).days + 1)

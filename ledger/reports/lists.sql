@@ -4,7 +4,7 @@
 -- name: calls
 -- A page of the calls of :user_id, newest first, with a first event from :earliest to before
 -- :before, a :persona_id and a :status (null for any), and after the call :after_key of
--- :after_time. A persona nobody named is called :unnamed_persona. At most :most calls. The times
+-- :after_time. A missing persona is called :unnamed_persona. At most :most calls. The times
 -- bound the walk along the index; the rest is a filter.
 SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
        estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at

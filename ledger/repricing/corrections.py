@@ -1,8 +1,8 @@
 """Which recorded costs a late price changes, and the ledger entries that correct them: pure.
 
 A price may become known after costs of its time were recorded. History is not rewritten: such a
-cost is voided, and recorded anew at the price that was in force at its time. Both events have ids
-that follow from the cost and the new price, so a correction exists once, whoever makes it.
+cost is voided, and recorded again at the price that was in force at its time. Both events have ids
+that follow from the cost and the new price, so a correction exists once, however often it is made.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def due_spans(rates: Rates, used: Iterable[UsedPrice]) -> Iterator[PriceSpan]:
 
 
 def correcting_events(cost: RecordedCost, rate: Rate) -> tuple[Event, Event]:
-    """Return the void of a cost, and the cost anew at another price of the catalogue.
+    """Return the void of a cost, and the cost at another price of the catalogue.
 
     Both count at the time of the cost. The new one names no persona: what a call's costs say of it
     stays as it was said.
@@ -137,7 +137,7 @@ def correcting_events(cost: RecordedCost, rate: Rate) -> tuple[Event, Event]:
         voids=EventReference(cost.source, cost.event_id),
         reason=f"price {cost.price_id} was not in force, price {rate.price_id} was",
     )
-    anew = CostRecorded(
+    corrected = CostRecorded(
         call_id=cost.call_id,
         user_id=cost.user_id,
         service=cost.service,
@@ -151,7 +151,7 @@ def correcting_events(cost: RecordedCost, rate: Rate) -> tuple[Event, Event]:
     )
     return (
         _event(f"{event_id}/void", "cost.voided", cost.time, void),
-        _event(event_id, "cost.recorded", cost.time, anew),
+        _event(event_id, "cost.recorded", cost.time, corrected),
     )
 
 

@@ -1,10 +1,10 @@
 """Applies late prices to costs that were recorded before them: the use case.
 
 A look first: what would change, for whom, and which alerts would be due. Then the correction, a
-chunk of costs at a time, each in one transaction that voids the costs and records them anew. It
+chunk of costs at a time, each in one transaction that voids the costs and records them again. It
 goes through the recorder, like a batch of events, so totals, versions and alerts follow the same
 rules. A chunk locks its calls and looks again at which of its costs still count, so it can meet
-any other writer, and whoever is stopped goes on by beginning anew.
+any other writer; after a stop, starting again continues it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ Place = tuple[str, str]
 
 
 class RepricingBusyError(Exception):
-    """Somebody else applies prices at the moment."""
+    """Another process applies prices at the moment."""
 
 
 class RepricingRefusedError(Exception):
@@ -107,7 +107,7 @@ class Repricer:
         """Correct the costs that late prices change, up to a number or until `stop`.
 
         Raises RerateBusyError, RerateRefusedError, OSError or a PostgreSQL error; whole chunks
-        may have been corrected then, and beginning anew goes on after them.
+        may have been corrected then; starting again continues after them.
         """
         async with self._looking() as connection, connected(self._url, name=_NAME) as writing:
             if not await lock_repricing(writing):

@@ -3,7 +3,7 @@
 SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '60s', true)
 
 -- name: one_at_a_time
--- Whether nobody else applies prices at the moment; held until the connection is closed.
+-- Whether no other session applies prices; the lock is held until the connection is closed.
 SELECT pg_try_advisory_lock(hashtext('cost-analytics rerate'))
 
 -- name: used

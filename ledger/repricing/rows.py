@@ -51,7 +51,7 @@ class EarnedSums(NamedTuple):
 
 
 async def lock_repricing(connection: Connection) -> bool:
-    """Say whether nobody else applies prices; the turn lasts as long as the connection."""
+    """Return whether no other session applies prices; the lock lasts as long as the connection."""
     return bool(await connection.fetchval(_SQL["one_at_a_time"]))
 
 

@@ -107,7 +107,7 @@ class AnomalyWatcher:
 def _take_due(waiting: dict[str, int], wait_ns: int) -> list[str]:
     """Take the calls that were put there first, and long enough ago.
 
-    They are forgotten before they are judged, so that one that is heard meanwhile is judged anew.
+    They are removed before they are judged, so that a change meanwhile is judged again.
     """
     before_ns = time.monotonic_ns() - wait_ns
     due: list[str] = []

@@ -1,9 +1,8 @@
-"""Delivers what is due: takes deliveries from PostgreSQL, sends, and records what came of it.
+"""Sends due deliveries: claims them in PostgreSQL, sends them, and records each result.
 
-All that is true is in PostgreSQL: what was heard only makes this look there at once. A delivery is
-claimed for a time, so a worker that dies holds nobody up for longer, and its attempt is made again
-under the same id. A success is recorded however long that takes, because a success that nobody
-knows of is repeated.
+PostgreSQL holds the state; messages from Kafka only wake this worker. A delivery is claimed for a
+limited time: after a crash its attempt is repeated under the same id. Recording a success is
+retried without a limit, because an unrecorded success is sent again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The Faust app: its agents hear alerts and calls that end; its crontab looks at prices daily.
 
 It keeps no table and sends nothing. Whatever it misses the courier's sweep finds in PostgreSQL, so
-an app that fails is logged and started anew after a while, and nobody has to wait for it.
+an app that fails is logged and restarted after a while; nothing waits for it.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ async def run_agents(
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:  # also where whoever listens is cancelled: nothing may run on behind its back
+        finally:  # also on cancellation: nothing may keep running
             listening.cancel()
             stopping.cancel()
             [error] = await asyncio.gather(listening, return_exceptions=True)

@@ -24,7 +24,7 @@ FAILURES: Final = (aiohttp.ClientError, OSError, TimeoutError, ValueError, ssl.C
 def make_session(resolver: AbstractResolver | None = None) -> aiohttp.ClientSession:
     """Return a session with a limit on everything and no memory: no cookies, proxies, kept lines.
 
-    Names are looked up anew for each request, by `resolver` where one is given. Call it within an
+    Names are resolved for each request, by `resolver` where one is given. Call it within an
     event loop.
     """
     return aiohttp.ClientSession(

@@ -22,7 +22,7 @@ from streams.prices.daily import DailyPrices
 class NotificationOptions:
     """What the process is told; without `kafka` nothing is heard and everything is found.
 
-    `daily` is done at the start, and once a day. Without `watch` nobody looks for anomalies.
+    `daily` is done at the start, and once a day. Without `watch` anomalies are not detected.
     """
 
     database_url: str

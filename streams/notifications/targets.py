@@ -28,7 +28,7 @@ class RefusedTargetError(Exception):
 class SystemResolver(AbstractResolver):
     """Asks the system, in threads of its own.
 
-    The event loop has only a few threads for all look-ups; some names that nobody answers for would
+    The event loop has only a few threads for all look-ups; names that no server answers for would
     hold up all others.
     """
 

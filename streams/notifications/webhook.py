@@ -56,7 +56,7 @@ class WebhookSender:
         now_seconds = int(time.time())
         headers = signature_headers(notice.secret or "", message_id, now_seconds, notice.body)
         headers["Content-Type"] = "application/json"
-        # The body of an answer is nobody's business here: it is left unread, and the line is cut.
+        # The body of an answer is not needed: it is left unread, and the connection is closed.
         async with self._open().post(
             url, data=notice.body, headers=headers, allow_redirects=False
         ) as response:

@@ -55,7 +55,7 @@ async def refresh_prices(
 ) -> list[RefreshResult] | None:
     """Look at each source once; one that fails stops none of the others.
 
-    Returns what came of each, or None where somebody else is at it. Sources that were read
+    Returns what came of each, or None where another process does. Sources that were read
     successfully `unless_within` the time before now are passed over. A dry run writes nothing.
     Raises OSError or a PostgreSQL error where the database is away.
     """

@@ -10,7 +10,7 @@ off they are further apart, because those states are history already. Half of a 
 that changed last, so that what happens now is told now, and half those that have waited longest.
 
 A total that is too large for its topic is left out, and says so in the log; the call is told from
-the database then. Were it tried for ever, no other would be published any more.
+the database then. If it were retried without end, no other would be published any more.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ class TotalsPublisher:
         return self._connection
 
     async def _relay(self, stop: asyncio.Event) -> None:
-        """Publish what a dead publisher left in the outbox, or what nobody here heard of."""
+        """Publish what a dead publisher left in the outbox, and unknown rows."""
         while not stop.is_set():
             try:
                 while await self._relay_once():
