@@ -56,7 +56,7 @@ class Lane:
         batch_max: int,
         committed: Callable[[BatchOutcome, Mapping[int, int]], None],
     ) -> None:
-        """Take what the lane works with; `committed` hears of each committed batch."""
+        """Take what the lane works with; `committed` is called for each committed batch."""
         self._consumer = consumer
         self._recorder = recorder
         self._batch_max = batch_max

@@ -53,7 +53,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """What a worker is told. `batch_max` is records a lane polls at once."""
+    """Options of a worker. `batch_max` is how many records a lane polls at once."""
 
     kafka: KafkaSettings
     database_url: str
@@ -180,7 +180,7 @@ class Worker:
             await asyncio.gather(self._producing.close(), self._totals_producing.close())
 
     async def _leave(self) -> None:
-        """Tell the group and the others that this worker is gone, as far as that can be told.
+        """Leave the group and report the end of this worker, as far as servers answer.
 
         A broker that was away may keep a consumer from ever leaving; its session then expires.
         """
@@ -220,7 +220,7 @@ async def run_worker(options: WorkerOptions, stop: asyncio.Event) -> None:
     error where the database cannot, and an ExceptionGroup where a part fails on the way.
     """
     async with connected(options.database_url, name="cost-analytics worker"):
-        pass  # a wrong address should be told at once, not by the first event
+        pass  # a wrong address should be reported at the start, not by the first event
     stream = Stream(await cluster_id(options.kafka), CALL_EVENTS.name)
     clock = DatabaseClock()
     _calm_the_collector()

@@ -94,7 +94,7 @@ def bearer_token(headers: MultiMapping[str], instead: str | None = None) -> str:
     """Return the token of a request that carries exactly one; raises the 401 Problem.
 
     `Bearer` may be in any case, and one space or more follow it (RFC 9110, section 11).
-    `instead` is taken for the header where the token came by another way.
+    `instead` replaces the header where the token came by another way.
     """
     values = headers.getall(hdrs.AUTHORIZATION, []) if instead is None else [instead]
     if not values:
@@ -131,7 +131,7 @@ class Authenticator:
         )
 
     async def close(self) -> None:
-        """Let go of the key source."""
+        """Close the key source."""
         await self._keys.close()
 
     def recall(self, token: str) -> Caller | None:

@@ -38,7 +38,7 @@ def encoding_of(request: web.Request) -> str:
 def decoded(body: bytes, encoding: str, most: int) -> bytes:
     """Return a body without its encoding; raises the Problem for one that is broken or too large.
 
-    `most` is how many bytes it may come to.
+    `most` is the limit in bytes.
     """
     if not encoding:
         return body

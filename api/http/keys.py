@@ -49,7 +49,7 @@ class KeySource(Protocol):
         """Return the key a token names, or None; raises Problem 503 where none can be had."""
 
     async def close(self) -> None:
-        """Let go of what was opened."""
+        """Close what was opened."""
 
 
 class FixedKey:

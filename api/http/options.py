@@ -65,7 +65,7 @@ class RequestLimits:
 class ApiOptions:
     """`cors_origins` are exact origins such as `https://app.example`, or the single `*`.
 
-    `channel_types` are the ways by which users can be told of alerts here.
+    `channel_types` are the types of notification channels that are available.
     `webhook_allow_private` is unsafe: it lets webhooks reach whatever this network can reach.
     With `metrics_apart` `/metrics` is served on a port of its own only.
     `dashboard` is the folder with the built files of the dashboard.

@@ -107,7 +107,7 @@ def price_conflict(message: str) -> Problem:
 
 
 def not_found(message: str) -> Problem:
-    """404 for something that only administrators ask for, whom it may be told."""
+    """404 for something that only administrators may request."""
     return Problem(404, "not_found", message)
 
 

@@ -47,7 +47,7 @@ class StreamedBody:
 
     @property
     def has_begun(self) -> bool:
-        """Whether the client has been told that all is well."""
+        """Whether the success status was sent."""
         return self.response.prepared
 
     async def begin(self) -> None:

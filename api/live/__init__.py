@@ -1,1 +1,1 @@
-"""The live feed: calls that are going on, alerts and budgets, told over sockets as they change."""
+"""The live feed: active calls, alerts and budgets, sent over WebSockets as they change."""

@@ -23,10 +23,10 @@ ReadBudget = Callable[[str], Awaitable[Budget]]
 
 
 class LiveBudgets:
-    """The budgets of users who listen, read from the database and told when they differ.
+    """The budgets of connected users, read from the database and sent when they change.
 
-    Reads are numbered as they begin, so that what was read earlier is never told later. Whatever a
-    budget is read for, a difference is told to all sockets of its user with the next round: none
+    Reads are numbered as they begin, so that an older read is never sent later. Whatever a
+    budget is read for, a difference is sent to all sockets of its user in the next round: none
     may be left with what was read before.
     """
 

@@ -56,7 +56,7 @@ class StateReconciler:
         self.epoch: int | None = None
         """The ledger's epoch at the last look; None before the first."""
         self.epoch_changed = asyncio.Event()
-        """Set when the ledger was restored or rebuilt: what sockets were told is out of date."""
+        """Set when the ledger was restored or rebuilt: what was sent to sockets is out of date."""
         self.late_rounds = 0
         """Rounds in a row in which the topic had kept something from us."""
 

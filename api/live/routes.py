@@ -36,7 +36,7 @@ _PATH: Final = "/api/costs/live"
 _LISTEN: Final = Operation(
     name="listen",
     topic=Tag.LIVE,
-    summary="A WebSocket that tells calls as they start, cost and end",
+    summary="Open the live feed of active calls, alerts and the budget",
     answers=SocketMessages(
         "The socket is open. Say who you are in exactly one way: by the header `Authorization`, by "
         "`ticket`, or by the subprotocols `cost.v1` and `bearer.<token>`, of which only `cost.v1` "
@@ -50,7 +50,7 @@ _LISTEN: Final = Operation(
 _TICKET: Final = Operation(
     name="getTicket",
     topic=Tag.LIVE,
-    summary="A ticket that opens one socket within 30 seconds",
+    summary="Create a ticket that opens one WebSocket within 30 seconds",
     answers=LiveTicket,
 )
 

@@ -1,4 +1,4 @@
-"""One open socket: what it hears, written without ever waiting for it, and when it is cut off.
+"""One open socket: its subscription, writes that never wait for it, and when it is closed.
 
 Whatever is said is a ready frame written straight to the connection. Nothing here awaits a client:
 one that does not take what was written gets nothing more until it has, and is cut off when it takes
@@ -36,7 +36,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 class SocketSession:
-    """What one socket is about and what it was told. `transport` is its connection."""
+    """The subscription of one socket and what was sent to it. `transport` is its connection."""
 
     def __init__(self, caller: Caller, transport: asyncio.Transport, views: CallViews) -> None:
         self.caller = caller
@@ -52,7 +52,7 @@ class SocketSession:
 
     @property
     def sees_all(self) -> bool:
-        """Say whether calls of every user are told."""
+        """Return whether calls of all users are sent."""
         return self.caller.role == "admin"
 
     def wants(self, call_id: str) -> bool:
@@ -68,7 +68,7 @@ class SocketSession:
 
     def offer(self, state: CallState) -> None:
         """Let the socket hear a state with the next flush, or a newer one instead."""
-        # Before its snapshot it has heard of nothing; the snapshot will have this state.
+        # Before its snapshot nothing was sent; the snapshot will have this state.
         if not self._is_quiet and self.wants(state.call_id):
             self._outbox.put(state)
 
@@ -92,12 +92,12 @@ class SocketSession:
         self._is_quiet = False
         self._outbox.drop_budget()
         for state in shown:
-            self._outbox.told(state, now_ns)
+            self._outbox.note_sent(state, now_ns)
         for state in rest:
             self._outbox.put(state)
 
     def answer(self, frame: bytes) -> None:
-        """Answer the client at once, unless it does not take what it was told before."""
+        """Answer the client at once, unless it does not read what was sent before."""
         if not self._is_blocked():
             self._write(frame)
 
@@ -112,7 +112,7 @@ class SocketSession:
             self._write(frames[0] if len(frames) == 1 else b"".join(frames))
         return due_ns
 
-    def heard(self) -> None:
+    def note_activity(self) -> None:
         """Note that the client said something, if only a pong."""
         self._heard_at_ns = monotonic_ns()
 

@@ -100,7 +100,7 @@ class SocketHandler:
                 WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR,
             }:  # fmt: skip
                 return
-            self._session.heard()
+            self._session.note_activity()
             if message.type is WSMsgType.PONG:
                 continue
             self._count()

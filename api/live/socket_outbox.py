@@ -1,6 +1,6 @@
-"""What one socket is still to be told: the newest state of each call, never a backlog.
+"""Messages that wait for one socket: the newest state of each call, never a backlog.
 
-A call takes one place however often it changes, and is told at most ten times a second. Alerts are
+A call takes one place however often it changes, and is sent at most ten times a second. Alerts are
 kept in their order, the last of them only; of the budget the newest. So what waits for a client
 that does not read stays as small as the calls that the client is about.
 """
@@ -22,11 +22,11 @@ _REMEMBERED_NS: Final = 60_000_000_000
 class SocketOutbox:
     """The messages that wait for one socket."""
 
-    __slots__ = ("_alerts", "_budget", "_pending", "_prune_at", "_told")
+    __slots__ = ("_alerts", "_budget", "_pending", "_prune_at", "_sent")
 
     def __init__(self) -> None:
         self._pending: dict[str, CallState] = {}
-        self._told: dict[str, tuple[int, int]] = {}
+        self._sent: dict[str, tuple[int, int]] = {}
         self._prune_at = _REMEMBERED_LEAST
         self._alerts: deque[bytes] = deque(maxlen=ALERTS_MOST)
         self._budget: bytes | None = None
@@ -36,8 +36,8 @@ class SocketOutbox:
 
     def put(self, state: CallState) -> None:
         """Let a state wait in the place of an older one of its call."""
-        told = self._told.get(state.call_id)
-        if told is not None and told[0] >= state.version:
+        sent = self._sent.get(state.call_id)
+        if sent is not None and sent[0] >= state.version:
             return
         waiting = self._pending.get(state.call_id)
         if waiting is None or waiting.version < state.version:
@@ -55,13 +55,13 @@ class SocketOutbox:
         """Let no budget wait, because a newer one was said."""
         self._budget = None
 
-    def told(self, state: CallState, now_ns: int) -> None:
-        """Note that the socket has heard this state, or a newer one."""
-        self._told[state.call_id] = (state.version, now_ns)
+    def note_sent(self, state: CallState, now_ns: int) -> None:
+        """Note that this state, or a newer one, was sent to the socket."""
+        self._sent[state.call_id] = (state.version, now_ns)
         waiting = self._pending.get(state.call_id)
         if waiting is not None and waiting.version <= state.version:
             del self._pending[state.call_id]
-        if len(self._told) > self._prune_at:
+        if len(self._sent) > self._prune_at:
             self._prune(now_ns)
 
     def keep_only(self, call_ids: frozenset[str]) -> None:
@@ -72,7 +72,7 @@ class SocketOutbox:
     def take(
         self, now_ns: int, frame_of: Callable[[CallState], bytes], bytes_most: int
     ) -> tuple[list[bytes], int | None]:
-        """Return the frames that may be sent now, taken as told, and when to ask again.
+        """Return the frames that may be sent now, noted as sent, and when to ask again.
 
         No more is taken once there are `bytes_most`; those that waited longest come first. The
         time is None where nothing waits any more.
@@ -85,19 +85,19 @@ class SocketOutbox:
         size = sum(map(len, frames))
         ask_again: int | None = None
         for call_id, state in list(self._pending.items()):
-            told = self._told.get(call_id)
-            due = now_ns if told is None else told[1] + CALL_INTERVAL_NS
+            sent = self._sent.get(call_id)
+            due = now_ns if sent is None else sent[1] + CALL_INTERVAL_NS
             if due <= now_ns and size < bytes_most:
                 frames.append(frame_of(state))
                 size += len(frames[-1])
-                self.told(state, now_ns)
+                self.note_sent(state, now_ns)
             else:
                 due = max(due, now_ns)
                 ask_again = due if ask_again is None else min(due, ask_again)
         return frames, ask_again
 
     def _prune(self, now_ns: int) -> None:
-        """Forget calls that were told long ago: no older state of them is under way any more."""
+        """Forget calls that were sent long ago: no older state of them can arrive any more."""
         until = now_ns - _REMEMBERED_NS
-        self._told = {name: told for name, told in self._told.items() if told[1] > until}
-        self._prune_at = max(_REMEMBERED_LEAST, 2 * len(self._told))
+        self._sent = {name: sent for name, sent in self._sent.items() if sent[1] > until}
+        self._prune_at = max(_REMEMBERED_LEAST, 2 * len(self._sent))

@@ -1,4 +1,4 @@
-"""All open sockets of a process: how many there may be, who hears what, and when it is written."""
+"""All open sockets of a process: their limit, who receives what, and when it is written."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class SocketRegistry:
                 del self._of_user[user_id]
 
     def sessions(self) -> list[SocketSession]:
-        """Return every session that hears of changes."""
+        """Return every session that receives changes."""
         return [session for sessions in self._of_user.values() for session in sessions]
 
     def users(self) -> list[str]:

@@ -23,7 +23,7 @@ CALLS_MOST: Final = 50_000
 """So many calls take about 100 MB. Beyond them, those that changed longest ago make way."""
 GRACE_SECONDS: Final = 30
 QUIET_HOURS_MOST: Final = 24
-"""A call of which nothing was heard for so long is not shown as going on."""
+"""A call without an update for so long is not shown as active."""
 _LEFT_MOST: Final = 100_000
 _SECOND_NS: Final = 1_000_000_000
 
@@ -110,7 +110,7 @@ class LiveCalls:
         return self._states.get(call_id)
 
     def version(self, call_id: str) -> int:
-        """Return the newest version that was ever heard of a call, 0 for none."""
+        """Return the newest known version of a call, 0 for none."""
         state = self._states.get(call_id)
         return self._left.get(call_id, 0) if state is None else state.version
 
@@ -147,12 +147,12 @@ class LiveCalls:
         return CallStateChange(before, state)
 
     def forget(self, call_ids: Iterable[str]) -> None:
-        """Let go of calls that are not there any more."""
+        """Remove calls that do not exist any more."""
         for call_id in call_ids:
             self._drop(call_id)
 
     def drop_ended(self) -> None:
-        """Let go of calls whose end has been told for long enough."""
+        """Remove ended calls that were sent long enough ago."""
         until = self._clock_ns() - self._grace_ns
         while self._ended:
             call_id = next(iter(self._ended))

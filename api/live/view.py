@@ -1,4 +1,4 @@
-"""From a call's published total to what a socket is told of it."""
+"""Makes a call's message for a socket from its published total."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def elapsed_ms(total: CallTotal, now: datetime) -> int:
 
 
 def live_call(total: CallTotal, expectations: UsualDurations, now: datetime) -> LiveCall:
-    """Return what is told of a call at the moment `now`.
+    """Return a call's message at the moment `now`.
 
     Its rate is taken up to its last change, so that a pause between two costs does not lower it.
     """

@@ -71,7 +71,7 @@ SCHEMA_CURRENT: Final = Definition(
 )
 WORKERS: Final = Definition(
     "cost_analytics_workers",
-    "Workers that were heard of in the last 15 seconds.",
+    "Workers with a heartbeat in the last 15 seconds.",
 )
 PARTITIONS_HELD: Final = Definition(
     "cost_analytics_partitions_held",

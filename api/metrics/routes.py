@@ -37,7 +37,7 @@ _HEADERS: Final[Mapping[str, str]] = {
 _OPERATION: Final = Operation(
     name="getMetrics",
     topic=Tag.SERVICE,
-    summary="Figures for operators",
+    summary="Get metrics for Prometheus",
     answers=FileBody("Metrics in the text format of Prometheus.", "text/plain", named=False),
 )
 

@@ -17,16 +17,16 @@ CSV: Final = "text/csv"
 
 
 class Tag(Enum):
-    """What operations are listed under, and what they have in common."""
+    """A group of operations: its title and description."""
 
-    CALLS = ("Calls", "What single calls cost and earn, as soon as they cost anything.")
-    SPENDING = ("Spending", "What a user's calls came to, and will come to.")
-    BUDGETS = ("Budgets", "What a user may spend, and the alerts about it.")
-    CHANNELS = ("Channels", "Where a user is told of alerts: by email, SMS or webhook.")
-    LIVE = ("Live", "Calls as they start, cost and end.")
-    REPORTING = ("Reporting costs", "For services: may a call start, and what did it cost?")
-    EVERYONE = ("Everyone", "For administrators: all users' calls, and whether all adds up.")
-    PRICES = ("Prices", "For administrators: the catalogue by which costs are priced.")
+    CALLS = ("Calls", "The cost of single calls, as it is counted.")
+    SPENDING = ("Spending", "A user's past and expected spending.")
+    BUDGETS = ("Budgets", "A user's limits, and the alerts about them.")
+    CHANNELS = ("Notification channels", "Email, SMS and webhooks for a user's alerts.")
+    LIVE = ("Live feed", "Active calls, alerts and the budget, as they change.")
+    REPORTING = ("Cost intake", "For services: authorize calls and record costs.")
+    EVERYONE = ("All users", "For administrators: all users' costs, and the reconciliation.")
+    PRICES = ("Price catalogue", "For administrators: prices, proposals and late prices.")
     SERVICE = ("Service", "About the service itself; needs no token.")
 
     @property

@@ -19,7 +19,7 @@ _NO_VERSION: Final = "0"
 _OPERATION: Final = Operation(
     name="getOpenApi",
     topic=Tag.SERVICE,
-    summary="This document",
+    summary="Get this document",
     answers=BareBody("An OpenAPI document.", {"type": "object"}),
     tagged=True,
 )

@@ -28,7 +28,7 @@ class AlertRoutes:
         operation = Operation(
             name="listAlerts",
             topic=Tag.BUDGETS,
-            summary="A user's budget alerts, latest first",
+            summary="List a user's budget alerts, latest first",
             answers=AlertList,
             tagged=True,
             query=(LIMIT, CURSOR),

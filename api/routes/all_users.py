@@ -1,4 +1,4 @@
-"""What all users' calls cost and earned: `GET /api/admin/costs/analytics`."""
+"""Get the cost and revenue of all users: `GET /api/admin/costs/analytics`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class AllUsersRoutes:
         operation = Operation(
             name="getAnalytics",
             topic=Tag.EVERYONE,
-            summary="What all users' calls cost and earned",
+            summary="Get the cost and revenue of all users",
             answers=Analytics,
             tagged=True,
             query=SPAN,

@@ -1,4 +1,4 @@
-"""May this call start? `POST /api/costs/user/{userId}/authorize`, asked by the voice pipeline."""
+"""Authorize a call `POST /api/costs/user/{userId}/authorize`, asked by the voice pipeline."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class AuthorizationRoutes:
         operation = Operation(
             name="authorizeCall",
             topic=Tag.REPORTING,
-            summary="May this call start?",
+            summary="Authorize a call",
             answers=Authorization,
             takes=AuthorizationRequest,
             example={"callId": "call-7", "estimatedCost": 4.99},

@@ -1,4 +1,4 @@
-"""What a user may spend, and how much of it is spent: `/api/costs/user/{userId}/budget`."""
+"""Get a user's budget: `/api/costs/user/{userId}/budget`."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ _FINEST: Final = Decimal(1).scaleb(-MAX_DECIMALS)
 _READ: Final = Operation(
     name="getBudget",
     topic=Tag.BUDGETS,
-    summary="What a user may spend, and how much of it is spent",
+    summary="Get a user's budget",
     answers=Budget,
     tagged=True,
 )
 _CHANGE: Final = Operation(
     name="changeBudget",
     topic=Tag.BUDGETS,
-    summary="Change a user's limits, thresholds, time zone or channels",
+    summary="Change a user's budget: limits, thresholds, time zone, channels",
     answers=Budget,
     takes=BudgetChange,
     example={"dailyLimit_usd": 10, "monthlyLimit_usd": "100.00", "thresholds": [50, 90]},

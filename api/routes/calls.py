@@ -35,7 +35,7 @@ class CallRoutes:
         operation = Operation(
             name="getCallCost",
             topic=Tag.CALLS,
-            summary="What one call costs and earns, so far",
+            summary="Get a call's cost",
             answers=CallCost,
             tagged=True,
         )

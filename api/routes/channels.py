@@ -1,4 +1,4 @@
-"""Where a user wants to be told of alerts: `/api/costs/user/{userId}/channels`."""
+"""A user's notification channels: `/api/costs/user/{userId}/channels`."""
 
 from __future__ import annotations
 
@@ -51,25 +51,25 @@ def _operation(name: str, summary: str, answers: type) -> Operation:
 
 
 _LIST: Final = replace(
-    _operation("listChannels", "Where a user wants to be told of alerts", Channels), tagged=True
+    _operation("listChannels", "List a user's notification channels", Channels), tagged=True
 )
 _CREATE: Final = replace(
-    _operation("createChannel", "Make a channel", NewChannel),
+    _operation("createChannel", "Create a notification channel", NewChannel),
     takes=WantedChannel,
     example={"type": "webhook", "address": "https://example.com/alerts"},
 )
-_REMOVE: Final = _operation("removeChannel", "Take a channel away", Channels)
+_REMOVE: Final = _operation("removeChannel", "Delete a notification channel", Channels)
 _VERIFY: Final = replace(
-    _operation("verifyChannel", "Verify a channel by its code", Channel),
+    _operation("verifyChannel", "Verify a notification channel by its code", Channel),
     takes=Proof,
     example={"code": "123456"},
     optional=True,
 )
-_TEST: Final = _operation("testChannel", "Have a test message sent", Requested)
+_TEST: Final = _operation("testChannel", "Send a test message to a channel", Requested)
 _DELIVERIES: Final = Operation(
     name="listDeliveries",
     topic=Tag.CHANNELS,
-    summary="What was sent to a channel, newest first",
+    summary="List a channel's deliveries, newest first",
     answers=Deliveries,
     tagged=True,
     query=(CURSOR,),
@@ -100,7 +100,7 @@ class ChannelRoutes:
         return tagged_reply(request, Channels(channels=channels))
 
     async def create(self, request: web.Request) -> web.Response:
-        """Make a channel, and answer with it and its secret."""
+        """Create a notification channel, and answer with it and its secret."""
         viewer, user_id = _about(request)
         wanted = wanted_of(await self._body(request, WantedChannel), self._options)
         async with self._readers.writing(viewer) as connection:
@@ -108,14 +108,14 @@ class ChannelRoutes:
         return reply(granted(made))
 
     async def remove(self, request: web.Request) -> web.Response:
-        """Take a channel away, and answer with those that remain."""
+        """Delete a notification channel, and answer with those that remain."""
         viewer, user_id = _about(request)
         async with self._readers.writing(viewer) as connection:
             left = await remove_channel(connection, viewer, user_id, _channel(request))
         return reply(Channels(channels=granted(left)))
 
     async def verify(self, request: web.Request) -> web.Response:
-        """Verify a channel by its code; without a code, have a new one sent."""
+        """Verify a notification channel by its code; without a code, have a new one sent."""
         viewer, user_id = _about(request)
         code = (await self._body(request, Proof)).code
         async with self._readers.writing(viewer) as connection:
@@ -126,7 +126,7 @@ class ChannelRoutes:
         return reply(granted(channel))
 
     async def test(self, request: web.Request) -> web.Response:
-        """Have a test message sent, and answer with the id by which its delivery is listed."""
+        """Send a test message to a channel; returns the id of its delivery."""
         viewer, user_id = _about(request)
         async with self._readers.writing(viewer) as connection:
             asked = await request_test(connection, viewer, user_id, _channel(request))
@@ -177,7 +177,7 @@ def granted(answer: T | ChannelRefusal) -> T:
 
 
 def problem_of(refusal: ChannelRefusal) -> Problem:
-    """Return the answer that a refusal comes to."""
+    """Return the problem of a refusal."""
     if refusal.absent:
         return forbidden()
     if refusal.after_seconds is None:

@@ -58,7 +58,7 @@ class ExportRoutes:
         operation = Operation(
             name="exportCosts",
             topic=Tag.SPENDING,
-            summary="A user's data as a file of comma-separated values",
+            summary="Export a user's data as CSV",
             answers=FileBody(
                 "The file (RFC 4180, UTF-8, the first line names the columns). It is streamed, and "
                 "whole only if the transfer ends without an error. A client that reads it below "

@@ -1,4 +1,4 @@
-"""What a user's calls will come to: `GET /api/costs/user/{userId}/forecast`."""
+"""A user's forecast: `GET /api/costs/user/{userId}/forecast`."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ForecastRoutes:
         operation = Operation(
             name="getForecast",
             topic=Tag.SPENDING,
-            summary="What a user's calls will come to",
+            summary="Get a user's forecast",
             answers=Forecast,
             tagged=True,
             query=(PERIOD,),

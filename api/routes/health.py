@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can serve; for supervisors, so without a token.
+"""Health checks: whether the process is alive, and whether it can serve; no token is needed.
 
 `/ready` answers from memory: the checks run in the background, so that however many requests come,
 they cost neither a connection nor a query. What was found is at most STALE_SECONDS old.
@@ -60,13 +60,13 @@ class HealthRoutes:
         health = Operation(
             name="getHealth",
             topic=Tag.SERVICE,
-            summary="Whether the process lives",
+            summary="Check whether the process is alive",
             answers=Status,
         )
         ready = Operation(
             name="getReadiness",
             topic=Tag.SERVICE,
-            summary="Whether the process can serve",
+            summary="Check whether the process can serve",
             answers=Status,
             fails=(503,),
         )

@@ -37,7 +37,7 @@ ALL: Final = flag("all", "Whether to list prices that others replaced, too.", us
 _LIST: Final = Operation(
     name="listPrices",
     topic=Tag.PRICES,
-    summary="The catalogue, and what waits for approval",
+    summary="List the price catalogue and pending proposals",
     answers=PriceList,
     tagged=True,
     query=(SERVICE, ALL),
@@ -45,7 +45,7 @@ _LIST: Final = Operation(
 _ENTER: Final = Operation(
     name="enterPrice",
     topic=Tag.PRICES,
-    summary="Enter a price",
+    summary="Submit a price",
     answers=PriceEntered,
     takes=PriceEntry,
     example={
@@ -95,7 +95,7 @@ class PriceRoutes:
         return tagged_reply(request, PriceList(prices=shown, pending=[*map(proposed, pending)]))
 
     async def enter(self, request: web.Request) -> web.Response:
-        """Enter a price, or let it wait where it differs much from the one in force."""
+        """Submit a price, or let it wait where it differs much from the one in force."""
         entry = await read_json(request, self._limits, PriceEntry)
         caller = request[CALLER]
         row = _row(entry, caller.user_id, self._now())

@@ -1,4 +1,4 @@
-"""What would have cost a user less: `GET /api/costs/user/{userId}/recommendations`."""
+"""Get recommendations to spend less: `GET /api/costs/user/{userId}/recommendations`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RecommendationRoutes:
         operation = Operation(
             name="getRecommendations",
             topic=Tag.SPENDING,
-            summary="What would have cost a user less",
+            summary="Get recommendations to spend less",
             answers=Recommendations,
             tagged=True,
         )

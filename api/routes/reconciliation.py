@@ -51,7 +51,7 @@ class ReconciliationRoutes:
         operation = Operation(
             name="reconcile",
             topic=Tag.EVERYONE,
-            summary="Whether events, calls, days and vendors' bills agree, and open gaps",
+            summary="Get the reconciliation of totals and bills, and open gaps",
             answers=ReconciliationBody,
             query=(PERIOD, START_DATE, END_DATE),
         )

@@ -46,7 +46,7 @@ class RepricingRoutes:
         operation = Operation(
             name="reratePrices",
             topic=Tag.PRICES,
-            summary="What late prices change about recorded costs; with `dryRun=false`, change it",
+            summary="Preview what late prices change; with `dryRun=false`, apply it",
             answers=RerateReport,
             query=(FROM, TO, SERVICE, DRY_RUN),
             fails=(409,),

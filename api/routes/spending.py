@@ -77,7 +77,7 @@ class SpendingRoutes:
         operation = Operation(
             name="getSpending",
             topic=Tag.SPENDING,
-            summary="What a user spent in a period",
+            summary="Get a user's spending",
             answers=Spending,
             tagged=True,
             query=SPAN,

@@ -1,4 +1,4 @@
-"""`cost-analytics api`: one API process, until it is told to stop."""
+"""`cost-analytics api`: one API process, until it is stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cost-analytics notices`: one process that delivers notices, until it is told to stop."""
+"""`cost-analytics notices`: one process that delivers notifications, until it is stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cost-analytics worker`: one stream worker, until it is told to stop."""
+"""`cost-analytics worker`: one stream worker, until it is stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the parts of the development instance are told, and every other command beside it."""
+"""Settings of the parts of the development instance, and of commands beside it."""
 
 from __future__ import annotations
 

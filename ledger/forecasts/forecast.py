@@ -1,4 +1,4 @@
-"""What a user's calls will come to: over days, by the month's end, and when limits are reached.
+"""A user's forecast: over days, by the month's end, and when limits are reached.
 
 Whole days before today are what is learned from. Today counts with what happened so far, and with
 the part of an ordinary day that is still to come. How a day is forecast: `ledger/forecasting/` and
@@ -67,7 +67,7 @@ class LearnedRhythms(NamedTuple):
 
 
 class PeriodForecast(NamedTuple):
-    """What the next days will come to; `confidence` is from 0 to 1."""
+    """The forecast of the next days; `confidence` is from 0 to 1."""
 
     calls: Decimal
     cost: ForecastInterval
@@ -111,7 +111,7 @@ def _days(start: date, before: date) -> Iterator[date]:
 
 
 def period_forecast(known: LearnedRhythms, period: ForecastPeriod) -> PeriodForecast:
-    """Return what today and the days after it will come to."""
+    """Return the forecast of today and the days after it."""
     end = datetime.combine(known.now.date(), time(), UTC) + _DAY * PERIOD_DAYS[period]
     shares = _shares(known.now, end)
     calls = known.calls.unscaled(known.calls.expected(shares))

@@ -1,4 +1,4 @@
-"""Keeps the tickets that open sockets: each is good once, on whatever replica it comes to."""
+"""Stores the tickets that open sockets: each is valid once, on any replica."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the processes that deliver notices read and write: who is to be told, and what came of it.
+"""Reads and writes of the processes that deliver notifications: receivers and results.
 
 PostgreSQL's clock decides what is due and whose claim has run out, so the clocks of the machines
 that deliver need not agree.

@@ -84,7 +84,7 @@ _manifest: Final = msgspec.json.Decoder(ArchiveManifest)
 
 
 class MonthSums(msgspec.Struct, frozen=True):
-    """What a month comes to, as the database says; `scale` is the most digits after a point."""
+    """A month's sums in the database; `scale` is the most digits after a point."""
 
     types: dict[str, TypeSums]
     scale: int

@@ -225,7 +225,7 @@ def month_of_partition(name: str) -> date | None:
 
 
 async def read_sums(connection: Connection) -> MonthSums | None:
-    """Return what the rows of the open month come to; None where it has none."""
+    """Return the sums of the open month's rows; None where it has none."""
     rows = await connection.fetch(SQL["sums"], timeout=SECONDS_MAX)
     if not rows:
         return None

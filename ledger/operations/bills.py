@@ -37,7 +37,7 @@ class BillImport(NamedTuple):
 
 
 class ListedBill(NamedTuple):
-    """A bill and what it comes to, in nano-dollars."""
+    """A bill and its sum in nano-dollars."""
 
     bill_id: int
     name: str

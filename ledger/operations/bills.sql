@@ -32,7 +32,7 @@ UPDATE vendor_bills SET withdrawn_at = NULL WHERE bill_id = :bill_id
 UPDATE vendor_bills SET withdrawn_at = now() WHERE bill_id = :bill_id AND withdrawn_at IS NULL
 
 -- name: list
--- All bills with what they come to.
+-- All bills with their sums.
 SELECT bill_id, name, imported_by, imported_at, withdrawn_at IS NOT NULL AS withdrawn,
        count(*) AS lines, min(day) AS first_day, max(day) AS last_day,
        array_agg(DISTINCT service ORDER BY service) AS services, sum(amount_nano) AS amount_nano

@@ -3,7 +3,7 @@
 -- :since to before :until, both midnights in UTC.
 
 -- name: from_events
--- What the recorded events of the span come to, by UTC day, archived ones by the seals of their
+-- Sums of the recorded events of the span, by UTC day, archived ones by the seals of their
 -- months. A call counts on the day of its first event, with its share of infrastructure; a default
 -- charge on the day of its last end.
 WITH moved AS MATERIALIZED (
@@ -86,7 +86,7 @@ SELECT utc_day(at) AS day, sum(calls)::bigint AS calls, sum(cost_nano) AS cost_n
  GROUP BY utc_day(at)
 
 -- name: from_calls
--- What the running totals of calls come to, by UTC day.
+-- Sums of the running totals of calls, by UTC day.
 SELECT day, sum(calls)::bigint AS calls, sum(cost_nano) AS cost_nano,
        sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
   FROM (SELECT utc_day(first_at) AS day, 1 AS calls, 0::numeric AS cost_nano,
@@ -104,7 +104,7 @@ SELECT day, sum(calls)::bigint AS calls, sum(cost_nano) AS cost_nano,
  GROUP BY day
 
 -- name: from_user_days
--- What the running totals of users' days come to, by UTC day.
+-- Sums of the running totals of users' days, by UTC day.
 SELECT day, sum(calls)::bigint AS calls, sum(cost_nano) AS cost_nano,
        sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
   FROM (SELECT day, calls, 0::numeric AS cost_nano, charged_nano, refunded_nano FROM user_days
@@ -115,7 +115,7 @@ SELECT day, sum(calls)::bigint AS calls, sum(cost_nano) AS cost_nano,
  GROUP BY day
 
 -- name: from_everyone
--- What the running totals over all users come to, by UTC day.
+-- Sums of the running totals over all users, by UTC day.
 SELECT day, sum(calls)::bigint AS calls, sum(cost_nano) AS cost_nano,
        sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
   FROM (SELECT day, calls, 0::numeric AS cost_nano, charged_nano, refunded_nano FROM everyone_days

@@ -42,7 +42,7 @@ class LargeChange(NamedTuple):
 
 
 class ClassifiedRows(NamedTuple):
-    """Rows by what becomes of them.
+    """Rows by their classification.
 
     `verified` are prices of the catalogue that a row confirms; `add` and `wait` are new.
     """
@@ -103,7 +103,7 @@ def classify_rows(
     approved: bool = False,
     confirms: bool = False,
 ) -> ClassifiedRows:
-    """Decide what becomes of rows, each measured against those of the catalogue and before it.
+    """Classify rows, each compared with those of the catalogue and before it.
 
     `confirms` is for a source that says what is asked now: where that is the price in force it
     is verified rather than added. `approved` lets large changes through.

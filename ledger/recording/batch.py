@@ -187,7 +187,7 @@ class BatchWork:
             self.letters += [dead_letter(records[id(event)], why) for event, why in self._refused]
 
     def outcome(self, folded: BatchChanges) -> BatchOutcome:
-        """Return what the batch has come to, once nothing of it is left to refuse."""
+        """Return the outcome of the batch, once nothing of it is left to refuse."""
         return BatchOutcome(
             recorded=len(folded.taken) - len(folded.held),
             repeated=self.repeated,

@@ -54,7 +54,7 @@ from ledger.recording.void_targets import resolve_voids
 
 CACHED_CALLS_MAX: Final = 50_000
 BATCHES_BEFORE_TRUST: Final = 20
-"""Batches without a repeat, or without another writer, before the faster gear is tried again."""
+"""Batches without a repeat, or without another writer, before the faster mode is tried again."""
 ATTEMPTS_MAX: Final = 10
 
 

@@ -81,7 +81,7 @@ JOIN month_seals USING (seal_id)
 WHERE costs_expired_at IS NOT NULL
 
 -- name: put_calls
--- Calls heard of for the first time and calls whose facts changed; an existing row is touched only
+-- New calls and calls whose facts changed; an existing row is touched only
 -- where it still has the version that was read.
 INSERT INTO calls AS c (
     call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,

@@ -33,5 +33,5 @@ async def leave(connection: Connection, worker_id: str) -> None:
 
 
 async def stream_is_read(connection: Connection) -> bool:
-    """Say whether a worker that holds partitions was heard of in the last 15 seconds."""
+    """Return whether a worker with partitions sent a heartbeat in the last 15 seconds."""
     return bool(await connection.fetchval(_SQL["reading"]))

@@ -189,7 +189,7 @@ class _FixedPrices(PriceBook):
 
 @dataclass(slots=True)
 class _NoRecord:
-    """What stands in for the Kafka record of an event that came from no broker."""
+    """Takes the place of the Kafka record of an event that came from no broker."""
 
     partition: int = 0
     offset: int = -1

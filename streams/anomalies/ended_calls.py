@@ -1,4 +1,4 @@
-"""The agent that hears of calls that have ended: it notes their ids and does nothing else."""
+"""The agent that receives ended calls: it notes their ids and does nothing else."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def add_agent(app: Any, hear: Callable[[str], None]) -> None:
 def ended_call_of(value: bytes | None) -> str | None:
     """Return the id of the call that a record says has ended, None where it says none has.
 
-    Most records are of calls that go on; they are told by their bytes, without decoding them.
+    Most records are of active calls; they are recognized by their bytes, without decoding.
     """
     if value is None or _GOES_ON in value:
         return None
     try:
-        heard = _decoder.decode(value)
+        ended = _decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError):
         _log.warning("a record is no total", extra={"action": "total_unreadable"})
         return None
-    return None if heard.status == "active" else heard.call_id
+    return None if ended.status == "active" else ended.call_id

@@ -36,4 +36,4 @@ class ChannelSender(Protocol):
         """Try once, within ATTEMPT_MS, and say what came of it; raises nothing of its own."""
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""

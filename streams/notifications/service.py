@@ -20,7 +20,7 @@ from streams.prices.daily import DailyPrices
 
 @dataclass(frozen=True, slots=True)
 class NotificationOptions:
-    """What the process is told; without `kafka` nothing is heard and everything is found.
+    """Options of the process; without `kafka` only the periodic sweeps find alerts.
 
     `daily` is done at the start, and once a day. Without `watch` anomalies are not detected.
     """

@@ -7,7 +7,7 @@ dies in between, another worker finds the row and publishes the calls as they ar
 A call that changes faster than it is published is published in its newest state only. Rounds are
 small and paced, so that publishing leaves the processor to the recording; while a backlog is worked
 off they are further apart, because those states are history already. Half of a round are the calls
-that changed last, so that what happens now is told now, and half those that have waited longest.
+that changed last, so that new changes are published now, and half those that have waited longest.
 
 A total that is too large for its topic is left out, and says so in the log; the call is told from
 the database then. If it were retried without end, no other would be published any more.
