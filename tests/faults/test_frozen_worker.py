@@ -1,4 +1,8 @@
-"""A worker is frozen inside a transaction: others wait for at most 15 seconds."""
+"""A worker is frozen inside transactions: how long others wait, which has a limit.
+
+A frozen session is ended within 12 seconds. Another lane of the frozen worker may have waited for
+its locks; it gets them then, and is ended within 10 more.
+"""
 
 import asyncio
 import os
@@ -24,7 +28,7 @@ from tests.support.streaming import PARTITIONS, Sent, Stage
 from tests.support.totals import read_totals
 from tests.support.worker_process import WorkerProcess
 
-BLOCKED_SECONDS_MAX = 15
+BLOCKED_SECONDS_MAX = 25
 EVENTS = 12_000
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=10)
 
@@ -165,7 +169,7 @@ def expected_alerts(moment: Moment) -> set[Key]:
 
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: moment.name)
-async def test_a_frozen_worker_blocks_others_for_fifteen_seconds_at_most(
+async def test_a_frozen_worker_blocks_others_for_a_limited_time(
     stage: Stage, tmp_path: Path, record_fault: FaultRecorder, moment: Moment
 ) -> None:
     events, more = events_of(EVENTS, moment), events_of(100, moment)

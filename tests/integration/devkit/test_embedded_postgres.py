@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from cost_analytics.backups import wheel_programs
 from cost_analytics.child_environment import child_environment
 from devkit.embedded import postgres_files
 from devkit.embedded.ports import PortTakenError
@@ -236,7 +237,7 @@ def test_nothing_is_left_when_its_parent_is_killed(data: Path) -> None:
 
 
 def test_a_machine_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(wheel_programs, "find_spec", lambda name: None)
     with pytest.raises(ServerError, match=r"pip install 'cost-analytics\[dev\]'"):
         postgres_files.find_program("postgres")
 

@@ -30,7 +30,7 @@ TRIPS = {
     f"{ADMIN}/prices": 5,
     f"{USER}/forecast?period=weekly": 6,
     f"{USER}/recommendations": 7,
-    f"{ADMIN}/reconciliation?period=7d": 9,
+    f"{ADMIN}/reconciliation?period=7d": 10,
 }
 """Round trips of each read. Those of more statements are transactions: BEGIN, viewer, COMMIT."""
 
