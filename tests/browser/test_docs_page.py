@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
-SPENDING = "What a user spent in a period"
+SPENDING = "Get a user's spending"
 
 
 async def open_all(page: Page) -> int:

@@ -151,7 +151,7 @@ async def arrive(page: Page, name: str) -> None:
         await page.get_by_role("button", name="Show what would change").click()
         await expect(page.get_by_role("region", name="Changes by service")).to_be_visible()
     elif name == "docs":
-        await page.get_by_text("What a user spent in a period").click()
+        await page.get_by_text("Get a user's spending").click()
         await expect(page.get_by_role("region", name="Line for a shell")).to_be_visible()
     elif name == "budget":
         await expect(page.get_by_role("meter").first).to_be_visible()
