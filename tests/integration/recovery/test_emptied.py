@@ -32,6 +32,8 @@ async def test_a_drop_that_is_ended_as_a_deadlock_begins_again(database_url: str
         connected(database_url, name="writer") as writer,
         connected(database_url, name="restore") as restore,
     ):
+        # The session that waits for longer than its own limit is ended: that has to be the drop.
+        await writer.execute("SET deadlock_timeout = '20s'")
         async with writer.transaction():
             newest = await writer.fetchval(NEWEST_TABLE)
             await writer.execute(f"LOCK TABLE {newest} IN ROW EXCLUSIVE MODE")
