@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ledger.budgets.alerting import Alerting
-from ledger.operations.frozen_sessions import FrozenSessionWatch
+from ledger.operations.frozen_sessions import FrozenSessionWatch, mark_session
 from ledger.postgres.clock import DatabaseClock
 from ledger.postgres.database import TRANSIENT_ERRORS, Connection, connect, connected
 from ledger.prices.price_book import PriceBook
@@ -139,7 +139,9 @@ class Worker:
         ]
 
     async def _connect(self) -> Connection:
-        return await connect(self._options.database_url, name="cost-analytics worker")
+        connection = await connect(self._options.database_url, name="cost-analytics worker")
+        await mark_session(connection, self._options.worker_id)
+        return connection
 
     def _is_behind(self) -> bool:
         return any(lane.behind for lane in self._lanes)

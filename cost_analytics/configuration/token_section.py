@@ -53,7 +53,7 @@ def _jwks_url(reader: Reader) -> str | None:
     if parts is None:
         return None
     if parts.scheme == "http" and not is_local(parts.hostname or ""):
-        reader.wrong(name, "must be https: whoever can change the answer can sign tokens.")
+        reader.wrong(name, "must be https: an attacker who can change the answer can sign tokens.")
     return parts.geturl()
 
 

@@ -2,7 +2,7 @@
 -- true for an administrator. The row policies would hide other users' rows all the same.
 
 -- name: days
--- The first day on which :user_id had anything, and what each UTC day from :since on came to, in
+-- The first day on which :user_id had anything, and the sum of each UTC day from :since on, in
 -- order; days without anything are left out. Both are ranges of primary keys. Money is
 -- nano-dollars.
 WITH parts AS (

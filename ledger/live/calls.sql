@@ -1,5 +1,5 @@
 -- What the live feed reads, of all users: it hands each call on to its owner
--- and to administrators only. A call goes on while it has not ended and something was heard of it
+-- and to administrators only. A call is active while it has not ended and had an update
 -- after :heard_after.
 
 -- name: active_versions

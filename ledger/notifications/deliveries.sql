@@ -8,8 +8,8 @@
 INSERT INTO notice_deliveries (channel_id, user_id, kind, subject_id)
 SELECT c.channel_id, c.user_id, 'alert', a.alert_id
 FROM (SELECT user_id, max(seq) AS seq FROM budget_alerts
-      WHERE alert_id = ANY (:alert_ids::text::uuid[]) GROUP BY user_id) AS heard
-JOIN budget_alerts AS a ON a.user_id = heard.user_id AND a.seq <= heard.seq
+      WHERE alert_id = ANY (:alert_ids::text::uuid[]) GROUP BY user_id) AS raised
+JOIN budget_alerts AS a ON a.user_id = raised.user_id AND a.seq <= raised.seq
 JOIN notice_channels AS c ON c.user_id = a.user_id
 WHERE (a.alert_id = ANY (:alert_ids::text::uuid[])
        OR a.triggered_at > now() - make_interval(secs => :seconds_back))
@@ -20,7 +20,7 @@ ORDER BY a.seq
 ON CONFLICT (channel_id, kind, subject_id) DO NOTHING
 
 -- name: sweep
--- The same for up to :most alerts of the last :seconds_back seconds that have none, whoever failed
+-- The same for up to :most alerts of the last :seconds_back seconds that have none, whichever process failed
 -- to hear of them.
 INSERT INTO notice_deliveries (channel_id, user_id, kind, subject_id)
 SELECT c.channel_id, c.user_id, 'alert', a.alert_id

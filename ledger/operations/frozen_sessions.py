@@ -1,10 +1,9 @@
-"""Ends sessions of frozen workers that wait in the middle of a statement, such as a COPY.
+"""Ends the sessions of workers whose process is frozen, all those of a process together.
 
 PostgreSQL itself ends a transaction that is idle for too long. In the middle of a statement it
-waits for the client until the statement's own limit, and for a client that reads nothing for ever,
-while the locks of the transaction keep other workers waiting. So each worker watches the sessions
-of the others. A session is ended after several looks in a row at which its statement had moved no
-byte, so a slow worker keeps its session.
+waits for the client much longer, and where sessions of one frozen process wait for each other's
+locks, each would keep others waiting in turn. A working process starts a statement with each
+heartbeat. So each worker watches the others, and ends those that started none in several looks.
 """
 
 from __future__ import annotations
@@ -25,23 +24,28 @@ SECONDS_BETWEEN_LOOKS: Final = 3
 _log: Final = logging.getLogger(__name__)
 
 
-class _Statement(NamedTuple):
-    """A statement of a session that waits for its client, and how many bytes it has taken."""
+class _Progress(NamedTuple):
+    """How far a worker has come: its newest statement, and the bytes that its COPYs have sent."""
 
-    pid: int
-    began_at: datetime
+    worker: int
+    newest_statement_at: datetime
     bytes: int
 
 
+async def mark_session(connection: Connection, worker_id: str) -> None:
+    """Mark a session as one of a worker's, until it is closed. Raises a PostgreSQL error."""
+    await connection.execute(*_SQL.bind("mark", worker_id=worker_id))
+
+
 class FrozenSessionWatch:
-    """Counts for how many looks each waiting session has made no progress."""
+    """Counts for how many looks each worker with open transactions has made no progress."""
 
     def __init__(self) -> None:
-        self._looks: dict[_Statement, int] = {}
+        self._looks: dict[_Progress, int] = {}
         self._looked_ns = 0
 
     async def look(self, connection: Connection) -> None:
-        """Look at the sessions, if the last look is long enough ago, and end the frozen ones.
+        """Look at other workers, if the last look is long enough ago, and end the frozen ones.
 
         Raises a PostgreSQL error.
         """
@@ -49,17 +53,24 @@ class FrozenSessionWatch:
         if now_ns - self._looked_ns < SECONDS_BETWEEN_LOOKS * 900_000_000:
             return
         self._looked_ns = now_ns
-        waiting = [_Statement(*row) for row in await connection.fetch(_SQL["waiting"])]
-        self._looks = {one: self._looks.get(one, -1) + 1 for one in waiting}
-        for statement, looks in self._looks.items():
+        rows = await connection.fetch(*_SQL.bind("open_transactions"))
+        self._looks = {
+            one: self._looks.get(one, -1) + 1 for one in (_Progress(*row) for row in rows)
+        }
+        for progress, looks in self._looks.items():
             if looks >= LOOKS_WITHOUT_PROGRESS:
-                await _end(connection, statement)
+                await _end(connection, progress)
 
 
-async def _end(connection: Connection, statement: _Statement) -> None:
-    if await connection.fetchval(*_SQL.bind("end", pid=statement.pid, began_at=statement.began_at)):
+async def _end(connection: Connection, progress: _Progress) -> None:
+    found = await connection.fetchval(
+        *_SQL.bind(
+            "end",
+            worker=progress.worker,
+            newest_statement_at=progress.newest_statement_at,
+        )
+    )
+    if found:
         _log.warning(
-            "ended the session of a frozen worker, process %d of the server",
-            statement.pid,
-            extra={"action": "frozen_session_ended"},
+            "ended %d sessions of a frozen worker", found, extra={"action": "frozen_session_ended"}
         )

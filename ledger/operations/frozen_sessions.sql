@@ -1,15 +1,27 @@
--- Sessions of workers whose process is frozen in the middle of a statement, which no limit on idle transactions ends.
+-- Sessions of workers whose process is frozen, which no limit on idle transactions ends in time.
 
--- name: waiting
--- Sessions of other workers that wait for their client in the middle of a statement: which statement, and how many
--- bytes of a COPY it has taken.
-SELECT s.pid, s.query_start AS statement, coalesce(c.bytes_processed, 0) AS bytes
-FROM pg_stat_activity AS s LEFT JOIN pg_stat_progress_copy AS c USING (pid)
-WHERE s.datname = current_database() AND s.usename = current_user
-  AND s.application_name = current_setting('application_name')
-  AND s.pid <> pg_backend_pid() AND s.state = 'active' AND s.wait_event IN ('ClientRead', 'ClientWrite')
+-- name: mark
+-- Marks this session as one of the worker :worker_id's, until it is closed.
+SELECT pg_advisory_lock_shared(7201906, hashtext(:worker_id))
+
+-- name: open_transactions
+-- Other workers that have transactions open, with the start of their newest statement in any session, and how many
+-- bytes their COPYs have taken.
+SELECT l.objid::bigint AS worker, max(s.query_start) AS newest_statement_at, coalesce(sum(c.bytes_processed), 0)::bigint AS bytes
+FROM pg_locks AS l JOIN pg_stat_activity AS s USING (pid) LEFT JOIN pg_stat_progress_copy AS c USING (pid)
+WHERE l.locktype = 'advisory' AND l.classid = 7201906 AND l.objsubid = 2
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+GROUP BY l.objid
+HAVING bool_or(s.xact_start IS NOT NULL) AND NOT bool_or(s.pid = pg_backend_pid())
 
 -- name: end
--- Ends the session :pid if it still performs the statement that began at :began_at.
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE pid = :pid AND query_start = :began_at AND state = 'active'
+-- Ends all sessions of the :worker, unless it has started a statement since :newest_statement_at. Returns how many.
+SELECT count(pg_terminate_backend(pid))
+FROM (
+    SELECT s.pid, max(s.query_start) OVER () AS newest_statement_at
+    FROM pg_locks AS l JOIN pg_stat_activity AS s USING (pid)
+    WHERE l.locktype = 'advisory' AND l.classid = 7201906 AND l.objsubid = 2 AND l.objid = :worker::bigint::oid
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    OFFSET 0
+) AS sessions
+WHERE newest_statement_at = :newest_statement_at

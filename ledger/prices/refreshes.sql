@@ -8,7 +8,7 @@ SELECT EXISTS (SELECT FROM price_refreshes WHERE source = :source AND outcome = 
 AND started_at >= :since)
 
 -- name: note
--- What a look at :source, begun at :started_at, came to.
+-- The result of a refresh from :source, begun at :started_at.
 INSERT INTO price_refreshes (source, started_at, finished_at, outcome, verified, added, proposed, error)
 VALUES (:source, :started_at, clock_timestamp(), CASE WHEN :error::text IS NULL THEN 'done' ELSE 'failed' END,
         :verified, :added, :proposed, :error)

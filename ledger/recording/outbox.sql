@@ -3,8 +3,8 @@
 DELETE FROM totals_outbox WHERE id = ANY (:ids::bigint[])
 
 -- name: claim
--- Batches whose worker is not heard of any more, and those of :worker_id that it does not know of
--- (:known), because it never heard that they were committed; another relay's rows are passed over.
+-- Batches whose worker sends no heartbeat any more, and those of :worker_id that it does not know of
+-- (:known), because the answer to their commit was lost; another relay's rows are passed over.
 SELECT id, call_ids FROM totals_outbox AS o
 WHERE created_at < now() - make_interval(secs => :age_seconds)
   AND (

@@ -3,7 +3,7 @@
 -- The row policies would hide everything all the same.
 
 -- name: everyone
--- What all users' calls came to from :first_day to :last_day, both included, day by day, and each
+-- The sums of all users' calls from :first_day to :last_day, both included, day by day, and each
 -- service's class; the same sums for the days :compared_from to :compared_to, to compare with; and
 -- how many users there are, began or were active.
 WITH day_sums AS (

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
 import asyncpg
 from aiokafka.errors import KafkaError
@@ -294,4 +294,6 @@ def _clients(run: Run) -> dict[str, Any]:
         "make_consumer": make_consumer,
         "make_producer": make_producer,
         "connect": run.database.connect,
+        # A real session goes from one simulated worker to another, so none may end it.
+        "mark_session": AsyncMock(),
     }

@@ -122,7 +122,7 @@ class Search:
 async def running(
     directory: Path, values: Mapping[str, Mapping[str, str]], shape: str
 ) -> AsyncIterator[None]:
-    """Run processes for the length of a block; whatever becomes of them, they are ended."""
+    """Run processes for the length of a block, and end them after it."""
     children = [
         Child(command, directory, {**values[command], "LOG_FORMAT": shape}) for command in values
     ]

@@ -1,4 +1,4 @@
-"""How long a persona's calls last is read whole, and told only where enough users stand behind it."""
+"""A persona's mean duration is read exactly, and used only where enough users are behind it."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta

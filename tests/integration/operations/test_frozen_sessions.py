@@ -11,7 +11,11 @@ import pytest
 
 from ledger.budgets.alerting import Alerting
 from ledger.operations import frozen_sessions
-from ledger.operations.frozen_sessions import LOOKS_WITHOUT_PROGRESS, FrozenSessionWatch
+from ledger.operations.frozen_sessions import (
+    LOOKS_WITHOUT_PROGRESS,
+    FrozenSessionWatch,
+    mark_session,
+)
 from ledger.postgres.database import TRANSIENT_ERRORS, Connection, connected
 from ledger.prices.price_book import PriceBook
 from ledger.recording.offsets import DeadLetter
@@ -33,6 +37,14 @@ def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def worker_url(database_url: str) -> str:
     return as_login(database_url, "worker")
+
+
+@asynccontextmanager
+async def session_of(worker_url: str, worker_id: str) -> AsyncIterator[Connection]:
+    """Open a session as a worker does."""
+    async with connected(worker_url, name="cost-analytics worker") as connection:
+        await mark_session(connection, worker_id)
+        yield connection
 
 
 @asynccontextmanager
@@ -61,8 +73,7 @@ async def copying(connection: Connection) -> AsyncIterator[tuple[Sending, asynci
 
 
 async def test_a_copy_without_progress_is_ended_and_a_slow_one_is_not(worker_url: str) -> None:
-    name = "cost-analytics worker"
-    async with connected(worker_url, name=name) as one, connected(worker_url, name=name) as other:
+    async with session_of(worker_url, "one") as one, session_of(worker_url, "other") as other:
         watch = FrozenSessionWatch()
         async with copying(one) as (send, copy):
             for _ in range(LOOKS_WITHOUT_PROGRESS * 3):
@@ -76,10 +87,46 @@ async def test_a_copy_without_progress_is_ended_and_a_slow_one_is_not(worker_url
                 await asyncio.wait_for(copy, 5)
 
 
+async def test_all_sessions_of_a_frozen_worker_are_ended_together(worker_url: str) -> None:
+    """Else a session that waits for another one's locks would hold them next."""
+    async with (
+        session_of(worker_url, "one") as first,
+        session_of(worker_url, "one") as second,
+        session_of(worker_url, "other") as other,
+    ):
+        watch = FrozenSessionWatch()
+        for session in (first, second):
+            await session.execute("BEGIN")
+        await first.execute("SELECT pg_advisory_xact_lock(1)")
+        waiting = asyncio.create_task(second.execute("SELECT pg_advisory_xact_lock(1)"))
+        await asyncio.sleep(0.2)
+        for _ in range(LOOKS_WITHOUT_PROGRESS):
+            await watch.look(other)
+        assert not waiting.done()
+        await watch.look(other)
+        await asyncio.wait_for(other.execute("SELECT pg_advisory_lock(1)"), 5)
+        with pytest.raises(TRANSIENT_ERRORS):
+            await asyncio.wait_for(waiting, 5)
+
+
+async def test_a_worker_that_starts_statements_is_left_alone(worker_url: str) -> None:
+    async with (
+        session_of(worker_url, "one") as lane,
+        session_of(worker_url, "one") as heartbeat,
+        session_of(worker_url, "other") as other,
+    ):
+        watch = FrozenSessionWatch()
+        await lane.execute("BEGIN")
+        for _ in range(LOOKS_WITHOUT_PROGRESS * 3):
+            await heartbeat.execute("SELECT 1")
+            await watch.look(other)
+        await lane.execute("COMMIT")
+
+
 async def test_sessions_of_other_programs_are_left_alone(worker_url: str) -> None:
     async with (
         connected(worker_url, name="cost-analytics notices") as one,
-        connected(worker_url, name="cost-analytics worker") as other,
+        session_of(worker_url, "other") as other,
     ):
         watch = FrozenSessionWatch()
         async with copying(one) as (send, copy):

@@ -1,7 +1,7 @@
 """Every route that the application really has is asked by everyone who must not be answered.
 
 The list is taken from the built application, so a route added later is tested without a word here.
-No database is behind it: whoever gets past the gate would get a 500.
+There is no database: a request that passes the gate would get a 500.
 """
 
 import re
@@ -170,7 +170,7 @@ FRAMEWORK = re.compile(rb"aiohttp|python|uvloop|asyncpg|Traceback", re.IGNORECAS
 async def test_each_answer_has_the_headers_that_protect_it(
     api: Api, route: Route, record_attack: AttackRecorder
 ) -> None:
-    """Good and bad: an answer is read as nothing else, kept by nobody else and names no framework."""
+    """Good and bad: an answer is not sniffed, not cached by others, and names no framework."""
     path, attempts, sound = path_of(route), 0, 0
     for method, query, bearer in (
         (route.method, "", None),

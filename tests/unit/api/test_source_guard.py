@@ -32,7 +32,7 @@ class Outage(FirstOwners):
 
 
 class Full:
-    """Gives nobody another source."""
+    """Gives no service another one's source."""
 
     async def owners(self, subject: str, sources: Collection[str]) -> Mapping[str, str]:
         return {}

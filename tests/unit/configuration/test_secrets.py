@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_used(
     [error] = errors_of({"JWT_SECRET_FILE": path}, "tokens")
     assert error.startswith("JWT_SECRET_FILE names a ")
     assert reason in error
-    # Somebody may have given the secret in place of the path.
+    # The secret may have been given in place of the path.
     assert "hush" not in error
 
 

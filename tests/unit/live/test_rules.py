@@ -143,7 +143,7 @@ def test_a_call_that_changes_hands_leaves_its_first_owner() -> None:
 # What one socket is told
 
 
-def told(outbox: SocketOutbox, now_ns: int, bytes_most: int = 10**9) -> list[bytes]:
+def frames_due(outbox: SocketOutbox, now_ns: int, bytes_most: int = 10**9) -> list[bytes]:
     return outbox.take(now_ns, lambda s: f"{s.call_id}{s.version}".encode(), bytes_most)[0]
 
 
@@ -151,9 +151,9 @@ def test_of_many_changes_the_newest_is_told_at_most_ten_times_a_second() -> None
     outbox, frames = SocketOutbox(), []
     for millisecond in range(1_000):
         outbox.put(state("a", millisecond + 1))
-        frames += told(outbox, millisecond * 1_000_000)
+        frames += frames_due(outbox, millisecond * 1_000_000)
     assert len(frames) == 10
-    assert told(outbox, CALL_INTERVAL_NS * 10) == [b"a1000"]
+    assert frames_due(outbox, CALL_INTERVAL_NS * 10) == [b"a1000"]
     assert len(outbox) == 0
 
 
@@ -170,7 +170,7 @@ def test_versions_rise_on_a_socket_and_the_last_is_the_newest(
         now_ns += wait_ms * 1_000_000
         outbox.put(state(call_id, version))
         newest[call_id] = max(version, newest.get(call_id, 0))
-        for frame in told(outbox, now_ns):
+        for frame in frames_due(outbox, now_ns):
             heard.setdefault(chr(frame[0]), []).append(int(frame[1:]))
     for versions in heard.values():
         assert versions == sorted(set(versions))
@@ -181,9 +181,9 @@ def test_a_socket_that_takes_little_gets_the_longest_waiting_first() -> None:
     outbox = SocketOutbox()
     for name in "abcde":
         outbox.put(state(name))
-    assert told(outbox, 0, bytes_most=3) == [b"a1", b"b1"]
+    assert frames_due(outbox, 0, bytes_most=3) == [b"a1", b"b1"]
     outbox.put(state("a", 2))
-    assert told(outbox, CALL_INTERVAL_NS, bytes_most=7) == [b"c1", b"d1", b"e1", b"a2"]
+    assert frames_due(outbox, CALL_INTERVAL_NS, bytes_most=7) == [b"c1", b"d1", b"e1", b"a2"]
 
 
 def test_alerts_keep_their_order_and_budgets_their_newest() -> None:
@@ -191,7 +191,7 @@ def test_alerts_keep_their_order_and_budgets_their_newest() -> None:
     for number in range(ALERTS_MOST + 5):
         outbox.put_alert(b"alert %d" % number)
         outbox.put_budget(b"budget %d" % number)
-    frames = told(outbox, 0)
+    frames = frames_due(outbox, 0)
     assert frames[0] == b"alert 5"
     assert frames[-2:] == [b"alert 68", b"budget 68"]
     assert len(frames) == ALERTS_MOST + 1
@@ -202,7 +202,7 @@ def test_what_was_told_long_ago_is_forgotten() -> None:
     outbox = SocketOutbox()
     for number in range(50_000):
         outbox.put(state(f"c{number}"))
-        told(outbox, number * SECOND_NS)
+        frames_due(outbox, number * SECOND_NS)
     assert len(outbox._sent) < 3_000
 
 

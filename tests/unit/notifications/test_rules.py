@@ -123,23 +123,23 @@ def test_a_receiver_verifies_what_is_signed_and_refuses_the_rest() -> None:
 def test_an_alert_in_words_and_in_json() -> None:
     one = alert(threshold_percent=Exact(Decimal("87.5")), type="monthly")
     data = encode(one).decode()
-    told = notification_of(claim("alert", "webhook", alert=data))
-    assert told.subject == "Cost Analytics: 87.5 % of your monthly budget reached"
-    assert told.text == (
+    sent = notification_of(claim("alert", "webhook", alert=data))
+    assert sent.subject == "Cost Analytics: 87.5 % of your monthly budget reached"
+    assert sent.text == (
         f"{one.message}\n\n"
         "Charged: 8.5 USD of 10 USD. Remaining: 1.5 USD.\n\n"
         "Cost (what vendors charge; this budget does not count it): twilio 5 USD.\n"
     )
-    body = json.loads(told.body)
+    body = json.loads(sent.body)
     assert body["type"] == "budget.threshold.reached"
     assert body["data"] == json.loads(data)
-    assert notification_of(claim("alert", "webhook", alert=data)) == told
+    assert notification_of(claim("alert", "webhook", alert=data)) == sent
 
 
 def test_an_alert_about_cost_names_no_charge() -> None:
     one = alert(basis="cost")
-    told = notification_of(claim("alert", "email", alert=encode(one).decode()))
-    assert told.text == (
+    sent = notification_of(claim("alert", "email", alert=encode(one).decode()))
+    assert sent.text == (
         f"{one.message}\n\n"
         "Cost: 8.5 USD of 10 USD. Remaining: 1.5 USD.\n\n"
         "Largest costs: twilio 5 USD.\n"
@@ -148,9 +148,9 @@ def test_an_alert_about_cost_names_no_charge() -> None:
 
 def test_html_is_escaped() -> None:
     one = alert(message="<script>alert(1)</script> & co")
-    told = notification_of(claim("alert", "email", alert=encode(one).decode()))
-    assert "<script>" not in told.html
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; co" in told.html
+    sent = notification_of(claim("alert", "email", alert=encode(one).decode()))
+    assert "<script>" not in sent.html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; co" in sent.html
 
 
 def test_no_id_writes_lines_of_its_own() -> None:
@@ -160,18 +160,18 @@ def test_no_id_writes_lines_of_its_own() -> None:
         message=f"Call {name} has cost 3 USD.",
         drivers=[Driver(service=name, cost=Usd(1), share_percent=Exact(Decimal(100)))],
     )
-    told = notification_of(claim("alert", "sms", alert=encode(one).decode()))
-    assert len(told.text.splitlines()) == 5
-    assert told.text.startswith("Call call-1 Your account is closed. [31m has cost 3 USD.\n\n")
-    assert all(line.isprintable() for line in (*told.text.splitlines(), *told.html.splitlines()))
-    assert json.loads(told.body)["data"]["message"] == one.message
+    sent = notification_of(claim("alert", "sms", alert=encode(one).decode()))
+    assert len(sent.text.splitlines()) == 5
+    assert sent.text.startswith("Call call-1 Your account is closed. [31m has cost 3 USD.\n\n")
+    assert all(line.isprintable() for line in (*sent.text.splitlines(), *sent.html.splitlines()))
+    assert json.loads(sent.body)["data"]["message"] == one.message
 
 
 @pytest.mark.parametrize("way", ["email", "sms"])
 def test_a_code_in_words(way: ChannelType) -> None:
-    told = notification_of(claim("verification", way, code="012345"))
-    assert "012345" in told.text
-    assert "15 minutes" in told.text
+    sent = notification_of(claim("verification", way, code="012345"))
+    assert "012345" in sent.text
+    assert "15 minutes" in sent.text
 
 
 def test_what_a_webhook_is_told_of_its_channel() -> None:
