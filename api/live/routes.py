@@ -75,7 +75,7 @@ class LiveRoutes:
         return reply(await self._tickets.issue(request[CALLER]))
 
     async def listen(self, request: web.Request) -> web.StreamResponse:
-        """Talk with the client until one of the two ends it."""
+        """Serve the client until one of the two closes the socket."""
         socket = web.WebSocketResponse(
             timeout=CLOSE_SECONDS,
             autoclose=False,

@@ -60,7 +60,7 @@ class SocketHandler:
         self._messages = 0
 
     async def run(self) -> None:
-        """Talk until the client goes, the token ends, or something makes us leave."""
+        """Serve until the client leaves, the token expires, or the socket has to be closed."""
         end = _CloseSocket(WSCloseCode.OK, "")
         try:
             with self._feed.sockets.joined(self._session):

@@ -93,7 +93,7 @@ async def enter_prices(
     """Add rows, verify those that are known, and let large changes wait, in one transaction.
 
     `approved` lets large changes through; `confirms` is for sources, see
-    `ledger.prices.changes.sort_out`. Raises PriceConflictError as `add_prices` does.
+    `ledger.prices.changes.classify_rows`. Raises PriceConflictError as `add_prices` does.
     """
     async with in_transaction(connection):
         await connection.execute(_SQL["one_at_a_time"])

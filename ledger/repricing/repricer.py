@@ -223,7 +223,7 @@ class _Corrections:
         return self._connection
 
     async def chunk(self, places: Sequence[Place]) -> None:
-        """Correct those costs that still count; raises as `Rerater.apply` does."""
+        """Correct those costs that still count; raises as `Repricer.apply` does."""
         for attempt in range(ATTEMPTS_MAX if places else 0):
             try:
                 async with self._connection.transaction():
