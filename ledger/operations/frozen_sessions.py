@@ -3,13 +3,14 @@
 PostgreSQL itself ends a transaction that is idle for too long. In the middle of a statement it
 waits for the client much longer, and where sessions of one frozen process wait for each other's
 locks, each would keep others waiting in turn. A working process starts a statement with each
-heartbeat. So each worker watches the others, and ends those that started none in several looks.
+heartbeat. So each worker watches the others, and ends those that started none for some seconds.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -18,8 +19,8 @@ from ledger.postgres.statements import statements
 
 _SQL: Final = statements("operations/frozen_sessions")
 
-LOOKS_WITHOUT_PROGRESS: Final = 3
-SECONDS_BETWEEN_LOOKS: Final = 3
+SECONDS_WITHOUT_PROGRESS: Final = 8
+"""Three heartbeats, and less than the 10 seconds after which PostgreSQL ends an idle one."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -27,9 +28,32 @@ _log: Final = logging.getLogger(__name__)
 class _Progress(NamedTuple):
     """How far a worker has come: its newest statement, and the bytes that its COPYs have sent."""
 
-    worker: int
     newest_statement_at: datetime
     bytes: int
+
+    def is_ahead_of(self, other: _Progress) -> bool:
+        """Return whether a statement or bytes came since; both fall when a session ends."""
+        return self.newest_statement_at > other.newest_statement_at or self.bytes > other.bytes
+
+
+class FrozenSessionWatch:
+    """Remembers since when each worker with open transactions has made no progress."""
+
+    def __init__(self, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        self._now_ns = now_ns
+        self._seen: dict[int, tuple[_Progress, int]] = {}
+
+    async def look(self, connection: Connection) -> None:
+        """Look at the other workers and end the frozen ones. Raises a PostgreSQL error."""
+        now_ns, before = self._now_ns(), self._seen
+        self._seen = {}
+        for worker, *found in await connection.fetch(*_SQL.bind("open_transactions")):
+            progress, since_ns = _Progress(*found), now_ns
+            if worker in before and not progress.is_ahead_of(before[worker][0]):
+                progress, since_ns = before[worker]
+            self._seen[worker] = progress, since_ns
+            if now_ns - since_ns >= SECONDS_WITHOUT_PROGRESS * 1_000_000_000:
+                await _end(connection, worker, progress.newest_statement_at)
 
 
 async def mark_session(connection: Connection, worker_id: str) -> None:
@@ -37,38 +61,9 @@ async def mark_session(connection: Connection, worker_id: str) -> None:
     await connection.execute(*_SQL.bind("mark", worker_id=worker_id))
 
 
-class FrozenSessionWatch:
-    """Counts for how many looks each worker with open transactions has made no progress."""
-
-    def __init__(self) -> None:
-        self._looks: dict[_Progress, int] = {}
-        self._looked_ns = 0
-
-    async def look(self, connection: Connection) -> None:
-        """Look at other workers, if the last look is long enough ago, and end the frozen ones.
-
-        Raises a PostgreSQL error.
-        """
-        now_ns = time.monotonic_ns()
-        if now_ns - self._looked_ns < SECONDS_BETWEEN_LOOKS * 900_000_000:
-            return
-        self._looked_ns = now_ns
-        rows = await connection.fetch(*_SQL.bind("open_transactions"))
-        self._looks = {
-            one: self._looks.get(one, -1) + 1 for one in (_Progress(*row) for row in rows)
-        }
-        for progress, looks in self._looks.items():
-            if looks >= LOOKS_WITHOUT_PROGRESS:
-                await _end(connection, progress)
-
-
-async def _end(connection: Connection, progress: _Progress) -> None:
+async def _end(connection: Connection, worker: int, newest_statement_at: datetime) -> None:
     found = await connection.fetchval(
-        *_SQL.bind(
-            "end",
-            worker=progress.worker,
-            newest_statement_at=progress.newest_statement_at,
-        )
+        *_SQL.bind("end", worker=worker, newest_statement_at=newest_statement_at)
     )
     if found:
         _log.warning(

@@ -24,4 +24,4 @@ FROM (
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     OFFSET 0
 ) AS sessions
-WHERE newest_statement_at = :newest_statement_at
+WHERE newest_statement_at <= :newest_statement_at

@@ -10,9 +10,8 @@ import asyncpg
 import pytest
 
 from ledger.budgets.alerting import Alerting
-from ledger.operations import frozen_sessions
 from ledger.operations.frozen_sessions import (
-    LOOKS_WITHOUT_PROGRESS,
+    SECONDS_WITHOUT_PROGRESS,
     FrozenSessionWatch,
     mark_session,
 )
@@ -29,9 +28,17 @@ IDLE_SECONDS_MAX = 10
 Sending = Callable[[], Awaitable[None]]
 
 
-@pytest.fixture(autouse=True)
-def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frozen_sessions, "SECONDS_BETWEEN_LOOKS", 0)
+class Watch:
+    """A watch that looks once a second by a clock of its own."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._watch = FrozenSessionWatch(lambda: self.seconds * 1_000_000_000)
+        self.seconds = 0
+
+    async def look(self) -> None:
+        await self._watch.look(self._connection)
+        self.seconds += 1
 
 
 @pytest.fixture
@@ -74,15 +81,15 @@ async def copying(connection: Connection) -> AsyncIterator[tuple[Sending, asynci
 
 async def test_a_copy_without_progress_is_ended_and_a_slow_one_is_not(worker_url: str) -> None:
     async with session_of(worker_url, "one") as one, session_of(worker_url, "other") as other:
-        watch = FrozenSessionWatch()
+        watch = Watch(other)
         async with copying(one) as (send, copy):
-            for _ in range(LOOKS_WITHOUT_PROGRESS * 3):
+            for _ in range(SECONDS_WITHOUT_PROGRESS * 3):
                 await send()
-                await watch.look(other)
-            for _ in range(LOOKS_WITHOUT_PROGRESS - 1):
-                await watch.look(other)
+                await watch.look()
+            for _ in range(SECONDS_WITHOUT_PROGRESS - 1):
+                await watch.look()
             assert not copy.done()
-            await watch.look(other)
+            await watch.look()
             with pytest.raises(TRANSIENT_ERRORS):
                 await asyncio.wait_for(copy, 5)
 
@@ -94,19 +101,39 @@ async def test_all_sessions_of_a_frozen_worker_are_ended_together(worker_url: st
         session_of(worker_url, "one") as second,
         session_of(worker_url, "other") as other,
     ):
-        watch = FrozenSessionWatch()
+        watch = Watch(other)
         for session in (first, second):
             await session.execute("BEGIN")
         await first.execute("SELECT pg_advisory_xact_lock(1)")
         waiting = asyncio.create_task(second.execute("SELECT pg_advisory_xact_lock(1)"))
         await asyncio.sleep(0.2)
-        for _ in range(LOOKS_WITHOUT_PROGRESS):
-            await watch.look(other)
+        for _ in range(SECONDS_WITHOUT_PROGRESS):
+            await watch.look()
         assert not waiting.done()
-        await watch.look(other)
+        await watch.look()
         await asyncio.wait_for(other.execute("SELECT pg_advisory_lock(1)"), 5)
         with pytest.raises(TRANSIENT_ERRORS):
             await asyncio.wait_for(waiting, 5)
+
+
+async def test_an_end_of_the_session_with_the_newest_statement_is_no_progress(
+    worker_url: str,
+) -> None:
+    """PostgreSQL ends it first where it is idle; a session that waited for its locks is next."""
+    async with (
+        session_of(worker_url, "one") as waiting,
+        session_of(worker_url, "one") as idle,
+        session_of(worker_url, "other") as other,
+    ):
+        watch = Watch(other)
+        for session in (waiting, idle):
+            await session.execute("BEGIN")
+        for _ in range(SECONDS_WITHOUT_PROGRESS):
+            await watch.look()
+        await other.execute("SELECT pg_terminate_backend($1)", idle.get_server_pid())
+        await watch.look()
+        with pytest.raises(TRANSIENT_ERRORS):
+            await waiting.execute("COMMIT")
 
 
 async def test_a_worker_that_starts_statements_is_left_alone(worker_url: str) -> None:
@@ -115,11 +142,11 @@ async def test_a_worker_that_starts_statements_is_left_alone(worker_url: str) ->
         session_of(worker_url, "one") as heartbeat,
         session_of(worker_url, "other") as other,
     ):
-        watch = FrozenSessionWatch()
+        watch = Watch(other)
         await lane.execute("BEGIN")
-        for _ in range(LOOKS_WITHOUT_PROGRESS * 3):
+        for _ in range(SECONDS_WITHOUT_PROGRESS * 3):
             await heartbeat.execute("SELECT 1")
-            await watch.look(other)
+            await watch.look()
         await lane.execute("COMMIT")
 
 
@@ -128,11 +155,11 @@ async def test_sessions_of_other_programs_are_left_alone(worker_url: str) -> Non
         connected(worker_url, name="cost-analytics notices") as one,
         session_of(worker_url, "other") as other,
     ):
-        watch = FrozenSessionWatch()
+        watch = Watch(other)
         async with copying(one) as (send, copy):
             await send()
-            for _ in range(LOOKS_WITHOUT_PROGRESS * 2):
-                await watch.look(other)
+            for _ in range(SECONDS_WITHOUT_PROGRESS * 2):
+                await watch.look()
             assert not copy.done()
         assert copy.result() == "COPY 1"
 
