@@ -112,13 +112,14 @@ class Group:
 
     async def run(self) -> None:
         """Rebalance whenever that is due."""
-        while True:
-            await self._due.wait()
-            self._due.clear()
-            await asyncio.sleep(self._chance.latency_seconds())
-            await self._rebalance()
+        async with asyncio.TaskGroup() as returns:
+            while True:
+                await self._due.wait()
+                self._due.clear()
+                await asyncio.sleep(self._chance.latency_seconds())
+                await self._rebalance(returns)
 
-    async def _rebalance(self) -> None:
+    async def _rebalance(self, returns: asyncio.TaskGroup) -> None:
         """Revoke from all members, then assign; one that does not answer in time is left out.
 
         A zombie is one that the group has given up and that does not know it yet: it reads and
@@ -139,7 +140,7 @@ class Group:
         ready = [m for m in present if revoked[m].done() and not m.process.dead]
         late = [m for m in present if not revoked[m].done()]
         for member in (*late, *zombies):
-            self._broker.loop.create_task(self._return(member, revoked.get(member)))
+            returns.create_task(self._return(member, revoked.get(member)))
         shares = defaultdict[Member, list[TopicPartition]](list)
         if ready:
             order = self._chance.shuffled(ready)
