@@ -45,8 +45,12 @@ class DevBroker:
 
     @property
     def growth_bytes(self) -> int:
-        """By how much its memory has grown since it began to serve."""
+        """By how much its memory has grown since it began to serve, or since `restart_growth`."""
         return self.process.memory_bytes() - self._bytes_at_start
+
+    def restart_growth(self) -> None:
+        """Measure the growth from now on."""
+        self._bytes_at_start = self.process.memory_bytes()
 
     async def start_another(self) -> EmbeddedTansu:
         """Start a broker without clients; raises ServerError."""
@@ -59,7 +63,7 @@ class DevBroker:
         """Let clients reach this broker."""
         self._brokers.remove(broker)
         self._brokers.insert(0, broker)
-        self._bytes_at_start = broker.process.memory_bytes()
+        self.restart_growth()
         self.entry.open_to(broker.port)
 
     async def discard(self, broker: EmbeddedTansu) -> None:

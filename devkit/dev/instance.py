@@ -23,6 +23,7 @@ from devkit.dev.broker import DevBroker
 from devkit.dev.environment import checked, database_urls, dev_values, new_passwords
 from devkit.dev.http import get
 from devkit.dev.parts import SIMULATION, RunningParts
+from devkit.dev.upkeep import BrokerUpkeep
 from devkit.embedded.foreground import say
 from devkit.embedded.postgres import EmbeddedPostgres
 from devkit.embedded.processes import ServerError
@@ -122,12 +123,16 @@ class Instance:
             tasks.create_task(self._tend(parts, broker, settings))
 
     async def _tend(self, parts: RunningParts, broker: DevBroker, settings: Settings) -> None:
-        growth_max = self._wanted.broker_memory_mb * _MEGABYTE
+        upkeep = BrokerUpkeep(
+            broker,
+            self._wanted.broker_memory_mb * _MEGABYTE,
+            replace=lambda: _replace(broker, parts, settings),
+            is_refilled=lambda: _is_refilled(settings),
+        )
         while True:
             await asyncio.sleep(_TEND_SECONDS)
             parts.rotate_logs()
-            if broker.growth_bytes > growth_max:
-                await _replace(broker, parts, settings)
+            await upkeep.tend()
 
     async def _serve(self, parts: RunningParts, settings: Settings, is_first: bool) -> None:
         say("Starting the worker, the notices and the API…")
@@ -181,7 +186,19 @@ async def _drop_old_months(settings: Settings) -> None:
         await asyncio.sleep(_RETENTION_SECONDS)
 
 
-async def _replace(broker: DevBroker, parts: RunningParts, settings: Settings) -> None:
+async def _is_refilled(settings: Settings) -> bool:
+    """Say whether the totals are in the new broker; an outage of the database says no."""
+    from ledger.operations.totals_topic import totals_are_published_again
+    from ledger.postgres.database import TRANSIENT_ERRORS, connected
+
+    try:
+        async with connected(settings.database_url.reveal(), name="cost-analytics dev") as opened:
+            return await totals_are_published_again(opened)
+    except TRANSIENT_ERRORS:
+        return False
+
+
+async def _replace(broker: DevBroker, parts: RunningParts, settings: Settings) -> bool:
     """Replace the broker; what keeps it from that is said, and it is tried again later."""
     from devkit.dev.replacing import replace_broker
     from ledger.postgres.database import TRANSIENT_ERRORS
@@ -192,12 +209,13 @@ async def _replace(broker: DevBroker, parts: RunningParts, settings: Settings) -
         done = await replace_broker(broker, parts, settings)
     except (KafkaError, ServerError, *TRANSIENT_ERRORS) as error:
         say(f"The broker's log ({grown_mb} MB) was not replaced: {error or type(error).__name__}")
-        return
+        return False
     if done is not None:
         say(
             f"The broker's log ({grown_mb} MB) was replaced; {done.records} records were copied, "
             f"clients waited for {done.pause_ms} ms."
         )
+    return done is not None
 
 
 async def _wait_until_ready(port: int) -> None:

@@ -9,3 +9,7 @@ FROM (
     WHERE user_id IS NOT NULL AND updated_at >= :since
 ) AS changed
 GROUP BY (place - 1) / :calls_a_row
+
+-- name: is_publishing_again
+-- Whether totals queued by publish_again are not in Kafka yet.
+SELECT EXISTS (SELECT FROM totals_outbox WHERE worker_id = 'published again')
