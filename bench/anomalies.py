@@ -18,8 +18,8 @@ from typing import Final
 from bench.anomaly_users import KINDS, OPERATIONS, SIZES, Kind, Label, SimulatedDay, simulate
 from bench.figures import table
 from ledger.anomalies.call_spikes import (
-    OTHERS_MOST,
-    OWN_MOST,
+    OTHERS_MAX,
+    OWN_MAX,
     CallHistory,
     EndedCall,
     PastCall,
@@ -99,21 +99,21 @@ class _Judge:
         self._count(one, found)
 
     def _history(self, call: EndedCall) -> CallHistory:
-        others = self._with_persona.get(str(call.persona_id), [])[: 4 * OTHERS_MOST]
+        others = self._with_persona.get(str(call.persona_id), [])[: 4 * OTHERS_MAX]
         return CallHistory(
-            self._own.get(call.user_id, [])[:OWN_MOST],
-            [past for past in others if past.user_id != call.user_id][:OTHERS_MOST],
+            self._own.get(call.user_id, [])[:OWN_MAX],
+            [past for past in others if past.user_id != call.user_id][:OTHERS_MAX],
         )
 
     def _remember(self, call: EndedCall) -> None:
         past = PastCall(call.user_id, call.persona_id, call.duration_ms, call.costs)
         own = self._own.setdefault(call.user_id, [])
         own.insert(0, past)
-        del own[OWN_MOST:]
+        del own[OWN_MAX:]
         if call.status == "completed":
             others = self._with_persona.setdefault(str(call.persona_id), [])
             others.insert(0, past)
-            del others[4 * OTHERS_MOST :]
+            del others[4 * OTHERS_MAX :]
 
     def _day_spikes(self, one: SimulatedDay, explained: Counter[str]) -> Iterator[DaySpike]:
         observed: Counter[str] = Counter()
@@ -146,21 +146,21 @@ def _missing(call: EndedCall) -> list[str]:
 
 
 def _finds(found: tuple[str, str, str], label: Label) -> bool:
-    """Say whether what was found is what was put in; a day's rise may be found as all services'."""
+    """Return whether a finding matches a label; a day's rise may be found as all services'."""
     kind, what, part = found
     same = (kind, what) == (label.kind, label.what)
     return same and (part == label.service or (kind == "day_spike" and not part))
 
 
 def _is_call_of(found: tuple[str, str, str], one: SimulatedDay, service: str) -> bool:
-    """Say whether a spike of a call tells of a day on which a service cost more in each call."""
+    """Return whether a spike of a call tells of a day on which a service cost more in each call."""
     kind, what, part = found
     is_call = kind == "call_spike" and any(call.call_id == what for call in one.calls)
     return is_call and part == service
 
 
 def _explains(label: Label, found: tuple[str, str, str]) -> bool:
-    """Say whether something put in that day is the reason for what was found."""
+    """Return whether something put in that day is the reason for what was found."""
     if _finds(found, label):
         return True
     kind, _, part = found

@@ -141,7 +141,7 @@ class _User:
             sum(call.costs.values()) if not service else call.costs.get(service, 0)
             for call in found.calls
         )
-        if cost * (times - 1) // times >= day_rule.EXCESS_NANO_LEAST:
+        if cost * (times - 1) // times >= day_rule.EXCESS_NANO_MIN:
             label = Label("day_spike", found.day.isoformat(), service, times)
             found.labels.append(label)
 
@@ -150,12 +150,12 @@ class _User:
         if rng.randrange(_CALL_SPIKE_OF) == 0:
             service, size = rng.choice(("elevenlabs", "elevenlabs", "cerebras")), rng.choice(SIZES)
             before = call.costs.get(service, 0)
-            if before * (size - 1) >= call_rule.EXCESS_NANO_LEAST:
+            if before * (size - 1) >= call_rule.EXCESS_NANO_MIN:
                 _multiply(call, service, size)
                 found.labels.append(Label("call_spike", call.call_id, service, size))
         elif rng.randrange(_LOST_LEG_OF) == 0:
             service = rng.choice(list(LEG_SERVICES))
-            talked = call.duration_ms >= call_rule.TALK_MS_LEAST and call.status != "failed"
+            talked = call.duration_ms >= call_rule.TALK_MS_MIN and call.status != "failed"
             if service in call.costs and talked:
                 found.calls[place] = call._replace(
                     costs={name: nano for name, nano in call.costs.items() if name != service}
@@ -195,7 +195,7 @@ class _User:
         }
         # The context grows with each turn, and what it costs to think with it.
         costs["cerebras"] = round(costs["cerebras"] * (1 + min(minutes, 10.0) / 8))
-        if outcome == "failed" or duration_ms < call_rule.TALK_MS_LEAST:
+        if outcome == "failed" or duration_ms < call_rule.TALK_MS_MIN:
             # Nobody may have said a word.
             costs = {name: nano for name, nano in costs.items() if rng.randrange(2)}
         return {name: nano for name, nano in costs.items() if nano}

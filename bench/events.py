@@ -27,7 +27,7 @@ _TURNOVER_PER_MILLE: Final = 5
 """Of a thousand measured events this many each start a call, charge one and end one."""
 _EVENTS_PER_SECOND: Final = 400
 """How fast the events' own times rise: so many calls are a few hundred events a second."""
-_REPEAT_DISTANCE_MOST: Final = 5_000
+_REPEAT_DISTANCE_MAX: Final = 5_000
 _WHOLE_SECONDS: Final = re.compile(rb'"usage":(\d+),("unit":"seconds")')
 _ID: Final = re.compile(rb'"id":"[^"]*"')
 _USER: Final = re.compile(rb'"userId":"[^"]*",')
@@ -160,7 +160,7 @@ def with_repeats(records: Sequence[Record], percent: int, seed: int) -> list[Rec
     for place, record in enumerate(records):
         result.append(record)
         if rng.randrange(100) < percent:
-            later = place + rng.randint(1, _REPEAT_DISTANCE_MOST)
+            later = place + rng.randint(1, _REPEAT_DISTANCE_MAX)
             due.setdefault(later, []).append(record)
         result += due.pop(place, [])
     return result + [record for place in sorted(due) for record in due[place]]

@@ -44,7 +44,7 @@ USUAL: Final[tuple[Part, ...]] = tuple(part for part in PARTS if part not in {"e
 """What runs where nothing is asked for: the others take minutes only to write their rows."""
 
 _EVENTS: Final = 240_000
-_EVENTS_LEAST: Final = 20_000
+_EVENTS_MIN: Final = 20_000
 _RUNS: Final = 3
 _SEED: Final = 20_260_101
 
@@ -77,8 +77,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--seed", type=int, default=_SEED, help="other events of the same kind")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there too")
     given = parser.parse_args(arguments)
-    if given.events < _EVENTS_LEAST:
-        parser.error(f"--events must be at least {_EVENTS_LEAST}: less is over before it is seen")
+    if given.events < _EVENTS_MIN:
+        parser.error(f"--events must be at least {_EVENTS_MIN}: less is over before it is seen")
     if given.runs < 1:
         parser.error("--runs must be at least 1")
     return Options(

@@ -22,7 +22,7 @@ from devkit.embedded.processes import ServerProcess
 from messaging.kafka import make_consumer
 from schemas.topics import CALL_EVENTS
 
-AGENT_EVENTS_MOST: Final = 30_000
+AGENT_EVENTS_MAX: Final = 30_000
 _LOOK_SECONDS: Final = 0.1
 _SECONDS_MAX: Final = 120
 _READ_RECORDS: Final = 8_000
@@ -81,7 +81,7 @@ async def measure_take(stage: Stage) -> Timed:
 
 
 def _share(stage: Stage) -> Sequence[Record]:
-    return stage.load.measured[:AGENT_EVENTS_MOST]
+    return stage.load.measured[:AGENT_EVENTS_MAX]
 
 
 async def _measure(

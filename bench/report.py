@@ -20,7 +20,7 @@ from bench.latency import LINGER_MS, SECONDS, Latencies
 from bench.live import ACTIVE_CALLS, CHANGES_PER_SECOND, Live
 from bench.loss import Loss
 from bench.options import Options
-from bench.peers import AGENT_EVENTS_MOST
+from bench.peers import AGENT_EVENTS_MAX
 from bench.reads import BARE, OFFERED_PER_SECOND, Reads
 from bench.rounds import COPY, ONE, RANDOM, RANDOM_TWO, READING, REPEATS, TWO, VARIED, Rounds
 
@@ -78,7 +78,7 @@ class Report:
         if READING in runs:
             self._note(
                 "Consumer and agents: no repeats dropped, no totals in PostgreSQL, no offsets; up "
-                f"to {AGENT_EVENTS_MOST:,} events an agent, timed from its own first event."
+                f"to {AGENT_EVENTS_MAX:,} events an agent, timed from its own first event."
             )
 
     def loss(self, losses: Mapping[str, Loss]) -> None:

@@ -85,7 +85,7 @@ class _Lines(logging.Formatter):
 
 @lru_cache(maxsize=4_096)
 def _is_secret(name: str) -> bool:
-    """Say whether a field is a secret by its name alone."""
+    """Return whether a field is a secret by its name alone."""
     return _SECRET_NAME.search(name) is not None
 
 

@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 
 ANSWER_SECONDS: Final = 5
 POLL_MS: Final = 1_000
-RECORDS_MOST: Final = 500
+RECORDS_MAX: Final = 500
 _FETCH_BYTES: Final = 1024 * 1024
 _FETCH_WAIT_MS: Final = 100
 _RETRY_MS: Final = 500
@@ -59,7 +59,7 @@ class TopicReader:
 
     async def poll(self) -> list[LogRecord]:
         """Return the next records, an empty list after a second without any; raises LOG_ERRORS."""
-        polled = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_MOST)
+        polled = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_MAX)
         now_ms = time.time_ns() // 1_000_000
         found = []
         for partition, records in polled.items():

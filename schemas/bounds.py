@@ -39,7 +39,7 @@ def _bounded(value: Number | None, name: str, most: int) -> None:
 
 
 def _fits(value: Number, most: int) -> bool:
-    """Say whether a number is a few digits with at most a point, and not above `most`.
+    """Return whether a number is a few digits with at most a point, and not above `most`.
 
     So are nearly all, and this tells much sooner than looking for what may be wrong.
     """
@@ -53,7 +53,7 @@ def _fits(value: Number, most: int) -> bool:
 def are_bounded(
     usage: Number, unit_cost: Number | None, total_cost: Number | None, metadata: bytes
 ) -> bool:
-    """Say whether a recorded cost may say this."""
+    """Return whether a recorded cost may say this."""
     if (
         _fits(usage, MAX_USAGE)
         and (unit_cost is None or _fits(unit_cost, MAX_AMOUNT_USD))
@@ -96,7 +96,7 @@ def _check_metadata(metadata: bytes) -> None:
 
 
 def _is_deep(json: bytes) -> bool:
-    """Say whether arrays and objects lie too deep in each other.
+    """Return whether arrays and objects lie too deep in each other.
 
     Metadata is parsed again later, on a deeper stack: what just passed here would fail there.
     """

@@ -228,7 +228,7 @@ def _refuse_no_text(key: str) -> None:
 
 
 def is_text(value: bytes) -> bool:
-    """Say whether JSON is UTF-8 and holds no NUL character."""
+    """Return whether JSON is UTF-8 and holds no NUL character."""
     try:
         return (value.isascii() or bool(value.decode("utf-8"))) and not _holds_nul(value)
     except UnicodeDecodeError:
@@ -236,7 +236,7 @@ def is_text(value: bytes) -> bool:
 
 
 def _holds_nul(value: bytes) -> bool:
-    """Say whether there is a NUL character, escaped or not, which PostgreSQL's text cannot hold.
+    """Return whether there is a NUL character, escaped or not, which PostgreSQL's text cannot hold.
 
     An escaped backslash before `u0000` is plain text, so pairs of backslashes are taken out first.
     """
@@ -246,7 +246,7 @@ def _holds_nul(value: bytes) -> bool:
 
 
 def _is_not_finite(value: bytes) -> bool:
-    """Say whether it would be JSON if that had the numbers which some libraries write."""
+    """Return whether it would be JSON if that had the numbers which some libraries write."""
     if b"NaN" not in value and b"Infinity" not in value:
         return False
     try:

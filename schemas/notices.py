@@ -15,7 +15,7 @@ NoticeKind = Literal["alert", "verification", "test"]
 DeliveryState = Literal["pending", "delivering", "delivered", "failed", "skipped"]
 AttemptOutcome = Literal["under way", "delivered", "temporary", "permanent", "gone", "interrupted"]
 
-CHANNELS_MOST: Final = 10
+CHANNELS_MAX: Final = 10
 """Channels that one user may have."""
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how Standard Webhooks marks a secret

@@ -285,7 +285,7 @@ class Lane:
 
 
 def _is_old(polled: Mapping[TopicPartition, Sequence[ConsumerRecord]], now: datetime) -> bool:
-    """Say whether the newest of these records was written some seconds ago."""
+    """Return whether the newest of these records was written some seconds ago."""
     newest_ms = max((records[-1].timestamp for records in polled.values() if records), default=None)
     return newest_ms is not None and int(now.timestamp() * 1000) - newest_ms > BEHIND_MS
 

@@ -41,7 +41,7 @@ class Access(Enum):
     LISTENER = "users, each for what is their own, and admins"
 
     def permits(self, caller: Caller, user_id: str | None) -> bool:
-        """Say whether a caller may go on; `user_id` is the user whom the path names, if any."""
+        """Return whether a caller may go on; `user_id` is the user whom the path names, if any."""
         if caller.role == "admin" or self is Access.ANYONE:
             return True
         if self is Access.EMITTER:

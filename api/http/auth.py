@@ -26,8 +26,8 @@ from api.http.identifiers import is_identifier
 from api.http.keys import KeySource, VerificationKey, verification_key
 from api.http.problems import Problem, unauthorized
 
-LEEWAY_SECONDS_MOST: Final = 30
-TOKENS_REMEMBERED_MOST: Final = 10_000
+LEEWAY_SECONDS_MAX: Final = 30
+TOKENS_REMEMBERED_MAX: Final = 10_000
 LIFETIME_SECONDS_MAX: Final = 400 * 86_400
 
 Turn: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
@@ -56,8 +56,8 @@ class TokenRules:
     lifetime_seconds_max: int = LIFETIME_SECONDS_MAX
 
     def __post_init__(self) -> None:
-        if not 0 <= self.leeway_seconds <= LEEWAY_SECONDS_MOST:
-            raise ValueError(f"the leeway must be 0 to {LEEWAY_SECONDS_MOST} s")
+        if not 0 <= self.leeway_seconds <= LEEWAY_SECONDS_MAX:
+            raise ValueError(f"the leeway must be 0 to {LEEWAY_SECONDS_MAX} s")
 
 
 def key_from_jwk(entry: Mapping[str, Any]) -> VerificationKey | None:
@@ -115,12 +115,12 @@ class Authenticator:
         keys: KeySource,
         rules: TokenRules,
         *,
-        remembered_most: int = TOKENS_REMEMBERED_MOST,
+        remembered_max: int = TOKENS_REMEMBERED_MAX,
         now: Callable[[], int] = unix_now,
     ) -> None:
         self._keys = keys
         self._rules = rules
-        self._remembered_most = remembered_most
+        self._remembered_max = remembered_max
         self._now = now
         self._remembered: OrderedDict[bytes, tuple[Caller, int]] = OrderedDict()
         self._decoder = jwt.PyJWT(
@@ -199,7 +199,7 @@ class Authenticator:
         if until <= now:
             return
         self._remembered[_digest(token)] = (caller, until)
-        if len(self._remembered) > self._remembered_most:
+        if len(self._remembered) > self._remembered_max:
             self._remembered.popitem(last=False)
 
 

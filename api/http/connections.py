@@ -33,8 +33,8 @@ _log: Final = logging.getLogger(__name__)
 
 _COME_BACK_SECONDS: Final = 5
 _LINGER_SECONDS: Final = 2
-_HEADERS_MOST: Final = 64
-_LINE_BYTES_MOST: Final = 8_190
+_HEADERS_MAX: Final = 64
+_LINE_BYTES_MAX: Final = 8_190
 
 
 class ConnectionFactory:
@@ -127,9 +127,9 @@ class GuardedConnection(web.RequestHandler):
             access_log=None,  # type: ignore[arg-type] # the framework checks for it
             keepalive_timeout=limits.keepalive_seconds,
             lingering_time=_LINGER_SECONDS,
-            max_headers=_HEADERS_MOST,
-            max_line_size=_LINE_BYTES_MOST,
-            max_field_size=_LINE_BYTES_MOST,
+            max_headers=_HEADERS_MAX,
+            max_line_size=_LINE_BYTES_MAX,
+            max_field_size=_LINE_BYTES_MAX,
             auto_decompress=False,  # `read_body` does it
         )
         self._door = door

@@ -46,7 +46,7 @@ class Cors:
             response.headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS
 
     def may_open(self, request: web.Request) -> bool:
-        """Say whether a socket may be opened: from our own pages, ours by name, or by no page."""
+        """Return whether the Origin may open a socket: our own page, an allowed one, or none."""
         origin = request.headers.get("Origin")
         if origin is None or self._allows(origin):
             return True

@@ -23,10 +23,10 @@ from api.http.problems import unavailable
 TTL_SECONDS: Final = 300
 GRACE_SECONDS: Final = 3_600
 """How long keys are still used when a refresh fails."""
-REFRESH_SECONDS_LEAST: Final = 10
-FETCH_SECONDS_MOST: Final = 5
-BYTES_MOST: Final = 256 * 1024
-KEYS_MOST: Final = 64
+REFRESH_SECONDS_MIN: Final = 10
+FETCH_SECONDS_MAX: Final = 5
+BYTES_MAX: Final = 256 * 1024
+KEYS_MAX: Final = 64
 
 _log: Final = logging.getLogger(__name__)
 
@@ -62,13 +62,13 @@ class JwksKeys:
         url: str,
         *,
         ttl_seconds: int = TTL_SECONDS,
-        refresh_seconds_least: int = REFRESH_SECONDS_LEAST,
+        refresh_seconds_min: int = REFRESH_SECONDS_MIN,
         now: Callable[[], int] = unix_now,
     ) -> None:
         self._url = url
         self._host = _checked_host(url)
         self._ttl_seconds = ttl_seconds
-        self._refresh_seconds_least = refresh_seconds_least
+        self._refresh_seconds_min = refresh_seconds_min
         self._now = now
         self._keys: dict[str | None, VerificationKey] = {}
         self._fetched_at = 0
@@ -109,7 +109,7 @@ class JwksKeys:
         async with self._fetching:
             if self._fetched_at and self._fetched_at >= asked_at:
                 return True
-            if asked_at >= self._tried_at + self._refresh_seconds_least:
+            if asked_at >= self._tried_at + self._refresh_seconds_min:
                 self._tried_at = asked_at
                 if await self._fetch():
                     self._fetched_at = self._now()
@@ -131,23 +131,23 @@ class JwksKeys:
     async def _download(self) -> bytes:
         """Return the body; raises ClientError, TimeoutError or ValueError."""
         if self._session is None:
-            self._session = ClientSession(timeout=ClientTimeout(total=FETCH_SECONDS_MOST))
+            self._session = ClientSession(timeout=ClientTimeout(total=FETCH_SECONDS_MAX))
         async with self._session.get(self._url, allow_redirects=False) as response:
             if response.status != 200:
                 raise ValueError(f"status {response.status}")
             body = bytearray()
             async for chunk in response.content.iter_any():
                 body += chunk
-                if len(body) > BYTES_MOST:
-                    raise ValueError(f"more than {BYTES_MOST} bytes")
+                if len(body) > BYTES_MAX:
+                    raise ValueError(f"more than {BYTES_MAX} bytes")
             return bytes(body)
 
 
 def _keys_in(body: bytes) -> dict[str | None, VerificationKey]:
     """Return the usable keys by name; raises ValueError where there is none."""
     entries = _decoder.decode(body).keys
-    if len(entries) > KEYS_MOST:
-        raise ValueError(f"more than {KEYS_MOST} keys")
+    if len(entries) > KEYS_MAX:
+        raise ValueError(f"more than {KEYS_MAX} keys")
     keys: dict[str | None, VerificationKey] = {}
     for entry in entries:
         key = key_from_jwk(entry)

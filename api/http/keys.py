@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-SECRET_BYTES_LEAST: Final = 32
-RSA_BITS_LEAST: Final = 2048
+SECRET_BYTES_MIN: Final = 32
+RSA_BITS_MIN: Final = 2048
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey | Ed448PublicKey
 
@@ -71,8 +71,8 @@ class FixedKey:
 def secret_key(secret: str) -> VerificationKey:
     """Return a shared secret's key (HS256); raises ValueError for a short secret or a PEM."""
     material = secret.encode()
-    if len(material) < SECRET_BYTES_LEAST:
-        raise ValueError(f"a JWT secret needs at least {SECRET_BYTES_LEAST} bytes")
+    if len(material) < SECRET_BYTES_MIN:
+        raise ValueError(f"a JWT secret needs at least {SECRET_BYTES_MIN} bytes")
     if b"-----BEGIN" in material:
         raise ValueError("a PEM key is no shared secret: anyone who has it could sign tokens")
     return VerificationKey(material, ("HS256",))
@@ -90,8 +90,8 @@ def public_key(pem: str) -> VerificationKey:
 def verification_key(material: object) -> VerificationKey:
     """Return a public key with its family's algorithms; raises ValueError for any other object."""
     if isinstance(material, RSAPublicKey):
-        if material.key_size < RSA_BITS_LEAST:
-            raise ValueError(f"an RSA key needs at least {RSA_BITS_LEAST} bits")
+        if material.key_size < RSA_BITS_MIN:
+            raise ValueError(f"an RSA key needs at least {RSA_BITS_MIN} bits")
         return VerificationKey(material, _RSA_ALGORITHMS)
     if isinstance(material, EllipticCurvePublicKey):
         algorithms = _EC_ALGORITHMS.get(material.curve.name)

@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 import msgspec
 from aiohttp import web
 
-from api.http.identifiers import ID_CHARACTERS_MOST, is_identifier
+from api.http.identifiers import ID_CHARACTERS_MAX, is_identifier
 from api.http.parameters import one_of
 from api.http.problems import Problem, invalid_parameter
 from api.openapi.operations import Parameter
@@ -24,17 +24,17 @@ from ledger.reports.lists import PagePosition
 
 T = TypeVar("T")
 
-ROWS_MOST: Final = 100
+ROWS_MAX: Final = 100
 ROWS_USUALLY: Final = 20
-NUMBER_DIGITS_MOST: Final = 18
-CURSOR_CHARACTERS_MOST: Final = 8 * ID_CHARACTERS_MOST
+NUMBER_DIGITS_MAX: Final = 18
+CURSOR_CHARACTERS_MAX: Final = 8 * ID_CHARACTERS_MAX
 
 CURSOR: Final = Parameter(
     "cursor", "Where the page begins: the `nextCursor` of the page before, unchanged."
 )
 
 
-def row_limit(usually: int = ROWS_USUALLY, most: int = ROWS_MOST) -> Parameter:
+def row_limit(usually: int = ROWS_USUALLY, most: int = ROWS_MAX) -> Parameter:
     """Declare how many rows a page may have."""
     schema = {"type": "integer", "minimum": 1, "maximum": most, "default": usually}
     return Parameter("limit", "How many rows a page has.", schema)
@@ -68,7 +68,7 @@ def cursor_of(
     if not text:
         return None
     try:
-        if len(text) > CURSOR_CHARACTERS_MOST:
+        if len(text) > CURSOR_CHARACTERS_MAX:
             raise _foreign()
         padded = text + "=" * (-len(text) % 4)
         since_us, key = _decoder.decode(urlsafe_b64decode(padded.encode("ascii")))
@@ -85,7 +85,7 @@ def number_of(request: web.Request) -> int | None:
     text = one_of(request, CURSOR)
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= NUMBER_DIGITS_MOST):
+    if not (text.isascii() and text.isdecimal() and len(text) <= NUMBER_DIGITS_MAX):
         raise _foreign()
     return int(text)
 

@@ -16,18 +16,18 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 
 from api.http.access import ROUTE
-from api.http.identifiers import ID_CHARACTERS_MOST, NOT_UTF8, flaw_of, is_identifier
+from api.http.identifiers import ID_CHARACTERS_MAX, NOT_UTF8, flaw_of, is_identifier
 from api.http.problems import Problem, invalid_parameter
 from api.openapi.operations import Operation, Parameter
 
-NAME: Final[dict[str, Any]] = {"type": "string", "minLength": 1, "maxLength": ID_CHARACTERS_MOST}
+NAME: Final[dict[str, Any]] = {"type": "string", "minLength": 1, "maxLength": ID_CHARACTERS_MAX}
 """The schema of an id or a name."""
 MOMENT: Final[dict[str, Any]] = {
     "type": "string",
     "examples": ["2025-11-19", "2025-11-19T12:00:00Z"],
 }
 """The schema of a date or an ISO time."""
-_UNKNOWN_CHARACTERS_MOST: Final = 60
+_UNKNOWN_CHARACTERS_MAX: Final = 60
 _DATE: Final = "a date, or an ISO time whose UTC day counts"
 
 SERVICE: Final = Parameter("service", "Only what is about this service.", NAME)
@@ -80,7 +80,7 @@ def check_query(request: web.Request, operation: Operation) -> None:
     declared = [parameter.name for parameter in operation.query]
     for name in request.query:
         if name not in declared:
-            raise invalid_parameter(name[:_UNKNOWN_CHARACTERS_MOST], _way_out(name, declared))
+            raise invalid_parameter(name[:_UNKNOWN_CHARACTERS_MAX], _way_out(name, declared))
 
 
 def _way_out(name: str, declared: Sequence[str]) -> str:
@@ -107,7 +107,7 @@ def one_of(request: web.Request, parameter: Parameter) -> str | None:
 
 
 def is_given(request: web.Request, parameter: Parameter) -> bool:
-    """Say whether a query has a parameter, whatever it says; raises LookupError like `one_of`."""
+    """Return whether the query has the parameter; raises LookupError like `one_of`."""
     _check_declared(request, parameter)
     return parameter.name in request.query
 

@@ -140,9 +140,9 @@ def internal_error(error_id: str) -> Problem:
     return Problem(500, "internal_error", f"Something went wrong on our side. Error id {error_id}.")
 
 
-def payload_too_large(bytes_most: int) -> Problem:
+def payload_too_large(bytes_max: int) -> Problem:
     """413: the body is above the limit."""
-    return Problem(413, "payload_too_large", f"A body may have at most {bytes_most} bytes.")
+    return Problem(413, "payload_too_large", f"A body may have at most {bytes_max} bytes.")
 
 
 _OF_REFUSAL: Final[Mapping[RefusalCode, ProblemCode]] = MappingProxyType(

@@ -27,7 +27,7 @@ from schemas.refusals import Refused
 
 T = TypeVar("T")
 
-_TEXT_MOST: Final = 255
+_TEXT_MAX: Final = 255
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _UNITS: Final[tuple[str, ...]] = get_args(Unit)
@@ -209,7 +209,7 @@ def _event(
 
 def _fitting(text: str) -> str:
     """Return a text, or where it is too long for an id a digest that stands for it."""
-    return text if len(text) <= _TEXT_MOST else f"digest/{_digest(text.encode())}"
+    return text if len(text) <= _TEXT_MAX else f"digest/{_digest(text.encode())}"
 
 
 def _digest(content: bytes) -> str:

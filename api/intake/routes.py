@@ -36,12 +36,12 @@ _ONE: Final = "application/cloudevents+json"
 _MANY: Final = "application/cloudevents-batch+json"
 _ATTRIBUTE: Final = "ce-"
 _KEY: Final = "Idempotency-Key"
-_KEY_CHARACTERS_MOST: Final = 200
+_KEY_CHARACTERS_MAX: Final = 200
 
 IDEMPOTENCY_KEY: Final = Parameter(
     _KEY,
     "What tells a repeat from something new: the same key counts once.",
-    {"type": "string", "minLength": 1, "maxLength": _KEY_CHARACTERS_MOST},
+    {"type": "string", "minLength": 1, "maxLength": _KEY_CHARACTERS_MAX},
 )
 ATTRIBUTES: Final = tuple(
     Parameter(
@@ -192,9 +192,9 @@ def _key(request: web.Request) -> str | None:
     key = values[0].strip()
     if len(key) > 1 and key[0] == key[-1] == '"':
         key = key[1:-1]
-    if len(values) > 1 or not 0 < len(key) <= _KEY_CHARACTERS_MOST or not _is_plain(key):
+    if len(values) > 1 or not 0 < len(key) <= _KEY_CHARACTERS_MAX or not _is_plain(key):
         raise invalid_parameter(
-            _KEY, f"must be given once and have 1 to {_KEY_CHARACTERS_MOST} printable characters"
+            _KEY, f"must be given once and have 1 to {_KEY_CHARACTERS_MAX} printable characters"
         )
     return key
 

@@ -16,7 +16,7 @@ from api.http.access import Caller
 from api.http.problems import Problem
 from ledger.postgres.viewers import StoreUnavailableError
 
-REMEMBERED_MOST: Final = 10_000
+REMEMBERED_MAX: Final = 10_000
 REMEMBERED_SECONDS: Final = 60
 """After so long the other replicas follow an operator who gives a source to another service."""
 _RESERVED: Final = ("/api/costs/", "digest/")
@@ -79,7 +79,7 @@ class SourceGuard:
         for source, owner in owners.items():
             self._known[source] = (owner, now_ns)
             self._known.move_to_end(source)
-        while len(self._known) > REMEMBERED_MOST:
+        while len(self._known) > REMEMBERED_MAX:
             self._known.popitem(last=False)
         return owners
 

@@ -11,8 +11,8 @@ import msgspec
 from schemas.jsonio import encode, wire_name
 from schemas.live import LiveAlert
 
-SEEN_MOST: Final = 10_000
-AGE_SECONDS_MOST: Final = 600
+SEEN_MAX: Final = 10_000
+AGE_SECONDS_MAX: Final = 600
 """An alert that has lain in the topic for longer is history: `/budget` tells of it, no socket."""
 
 
@@ -58,9 +58,9 @@ class AlertReader:
             event = _event(value)
             identity, data = (event.source, event.id), bytes(event.data)
         user_id = _addressee(data).user_id
-        if age_seconds > AGE_SECONDS_MOST or identity in self._seen:
+        if age_seconds > AGE_SECONDS_MAX or identity in self._seen:
             return None
         self._seen[identity] = None
-        if len(self._seen) > SEEN_MOST:
+        if len(self._seen) > SEEN_MAX:
             self._seen.popitem(last=False)
         return AlertMessage(user_id, encode(LiveAlert(alert=msgspec.Raw(data))))

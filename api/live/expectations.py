@@ -14,7 +14,7 @@ from ledger.live.calls import LiveStore
 from ledger.live.durations import PersonaDurations
 from schemas.costs import INFRASTRUCTURE_SERVICES, TRANSACTION_SERVICES
 
-PERSONAS_MOST: Final = 10_000
+PERSONAS_MAX: Final = 10_000
 REFRESH_SECONDS: Final = 60
 
 
@@ -39,7 +39,7 @@ class UsualDurations:
             return None
         if persona_id not in self._durations:
             self._durations[persona_id] = None
-            if len(self._durations) > PERSONAS_MOST:
+            if len(self._durations) > PERSONAS_MAX:
                 self._durations.popitem(last=False)
             self._new.add(persona_id)
             self._wake.set()

@@ -61,7 +61,7 @@ class Feed:
 
     @property
     def is_ready(self) -> bool:
-        """Say whether the calls that go on are known and followed."""
+        """Return whether the calls that go on are known and followed."""
         return self._reader.is_ready
 
     async def holds(self) -> bool:

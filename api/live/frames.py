@@ -10,23 +10,23 @@ import struct
 from typing import Final
 
 _TEXT: Final = 0x81
-_SHORT_MOST: Final = 125
+_SHORT_MAX: Final = 125
 _MEDIUM: Final = 126
-_MEDIUM_MOST: Final = 0xFFFF
+_MEDIUM_MAX: Final = 0xFFFF
 _LONG: Final = 127
 
 PING: Final = b"\x89\x00"
 """A ping without content."""
 
-PONG_BYTES_MOST: Final = _SHORT_MOST
+PONG_BYTES_MAX: Final = _SHORT_MAX
 
 
 def text_frame(text: bytes) -> bytes:
     """Return the frame of a whole text message in UTF-8."""
     length = len(text)
-    if length <= _SHORT_MOST:
+    if length <= _SHORT_MAX:
         return struct.pack("!BB", _TEXT, length) + text
-    if length <= _MEDIUM_MOST:
+    if length <= _MEDIUM_MAX:
         return struct.pack("!BBH", _TEXT, _MEDIUM, length) + text
     return struct.pack("!BBQ", _TEXT, _LONG, length) + text
 

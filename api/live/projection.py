@@ -6,7 +6,7 @@ from typing import Final
 
 from schemas.money import half_even
 
-RATE_MS_LEAST: Final = 10_000
+RATE_MS_MIN: Final = 10_000
 """No rate is taken over less than this: one early cost says little about the minutes to come."""
 
 
@@ -23,7 +23,7 @@ def projected_nano(
     without a usual duration is projected to end now. A fee that is only
     taken when the call is charged is no part of it before.
     """
-    lasting_ms = max(elapsed_ms, RATE_MS_LEAST)
+    lasting_ms = max(elapsed_ms, RATE_MS_MIN)
     if expected_ms is None or expected_ms <= lasting_ms:
         return total_nano
     return max(

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from api.live.expectations import UsualDurations
-from api.live.state import CALLS_MOST, QUIET_HOURS_MOST, LiveCalls
+from api.live.state import CALLS_MAX, QUIET_HOURS_MAX, LiveCalls
 from ledger.calls.totals import call_total
 from ledger.live.calls import CommittedCall, LiveStore
 from ledger.postgres.viewers import StoreUnavailableError
@@ -98,7 +98,7 @@ class StateReconciler:
             await self._look_at_all()
         elif users:
             held = [state.call_id for user in users for state in self._calls.of_user(user)]
-            active = await self._store.active_calls_of(users, _heard_after(), CALLS_MOST)
+            active = await self._store.active_calls_of(users, _heard_after(), CALLS_MAX)
             await self._mend(active.versions, held)
             if active.epoch != self.epoch:
                 await self._look_at_all()
@@ -106,7 +106,7 @@ class StateReconciler:
     async def _look_at_all(self) -> None:
         began_ns = time.monotonic_ns()
         held = self._calls.active_ids()
-        active = await self._store.active_calls(_heard_after(), CALLS_MOST)
+        active = await self._store.active_calls(_heard_after(), CALLS_MAX)
         late = await self._mend(active.versions, held)
         self._follow(active.epoch)
         self.late_rounds = self.late_rounds + 1 if late else 0
@@ -151,7 +151,7 @@ class StateReconciler:
 
 
 def _heard_after() -> datetime:
-    return datetime.now(UTC) - timedelta(hours=QUIET_HOURS_MOST)
+    return datetime.now(UTC) - timedelta(hours=QUIET_HOURS_MAX)
 
 
 def _is_quiet(row: CommittedCall) -> bool:

@@ -14,7 +14,7 @@ from api.http.replies import reply
 from api.live.credentials import PROTOCOL, TICKET, SocketCredentials, offered_protocols
 from api.live.feed import Feed
 from api.live.session import SocketSession
-from api.live.socket_handler import CLOSE_SECONDS, MESSAGE_BYTES_MOST, SocketHandler
+from api.live.socket_handler import CLOSE_SECONDS, MESSAGE_BYTES_MAX, SocketHandler
 from api.live.tickets import TicketRegistry
 from api.openapi.operations import Operation, SocketMessages, Tag
 from api.routes.health import ReadinessCheck
@@ -82,7 +82,7 @@ class LiveRoutes:
             autoping=False,
             compress=False,
             protocols=(PROTOCOL,) if offered_protocols(request) else (),
-            max_msg_size=MESSAGE_BYTES_MOST,
+            max_msg_size=MESSAGE_BYTES_MAX,
         )
         if not socket.can_prepare(request):
             raise Problem(

@@ -21,9 +21,9 @@ from api.live.socket_outbox import SocketOutbox
 from api.live.state import CallState
 from api.live.view import CallViews
 
-BUFFER_BYTES_MOST: Final = 64 * 1024
+BUFFER_BYTES_MAX: Final = 64 * 1024
 SOCKET_BYTES: Final = 64 * 1024
-SNAPSHOT_CALLS_MOST: Final = 500
+SNAPSHOT_CALLS_MAX: Final = 500
 STUCK_SECONDS: Final = 15
 PING_SECONDS: Final = 20
 SILENT_SECONDS: Final = 60
@@ -56,7 +56,7 @@ class SocketSession:
         return self.caller.role == "admin"
 
     def wants(self, call_id: str) -> bool:
-        """Say whether the socket is about a call."""
+        """Return whether the socket is about a call."""
         return self._wanted is None or call_id in self._wanted
 
     def subscribe(self, call_ids: Iterable[str] | None) -> None:
@@ -84,7 +84,7 @@ class SocketSession:
     def tell_snapshot(self, states: Sequence[CallState], budget: bytes) -> None:
         """Say a snapshot now; of many calls those that changed last, the others right after it."""
         now_ns = monotonic_ns()
-        rest, shown = states[:-SNAPSHOT_CALLS_MOST], states[-SNAPSHOT_CALLS_MOST:]
+        rest, shown = states[:-SNAPSHOT_CALLS_MAX], states[-SNAPSHOT_CALLS_MAX:]
         calls = b",".join(map(self._views.body, shown))
         self._write(
             text_frame(b'{"type":"snapshot","calls":[' + calls + b'],"budget":' + budget + b"}")
@@ -107,7 +107,7 @@ class SocketSession:
             return None
         if self._is_blocked():
             return now_ns + _BLOCKED_NS
-        frames, due_ns = self._outbox.take(now_ns, self._views.frame, BUFFER_BYTES_MOST)
+        frames, due_ns = self._outbox.take(now_ns, self._views.frame, BUFFER_BYTES_MAX)
         if frames:
             self._write(frames[0] if len(frames) == 1 else b"".join(frames))
         return due_ns
@@ -142,7 +142,7 @@ class SocketSession:
         self.abort()
 
     def _is_blocked(self) -> bool:
-        return self._transport.get_write_buffer_size() > BUFFER_BYTES_MOST
+        return self._transport.get_write_buffer_size() > BUFFER_BYTES_MAX
 
     def _write(self, frame: bytes) -> None:
         if not self._transport.is_closing():

@@ -13,7 +13,7 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from api.http.auth import unix_now
 from api.http.identifiers import is_identifier
 from api.live.feed import Feed
-from api.live.frames import PONG_BYTES_MOST, pong_frame, text_frame
+from api.live.frames import PONG_BYTES_MAX, pong_frame, text_frame
 from api.live.session import SocketSession
 from ledger.postgres.viewers import StoreUnavailableError
 from schemas.jsonio import encode
@@ -25,9 +25,9 @@ NOT_UNDERSTOOD: Final = 1008
 FAULT: Final = 1011
 TRY_AGAIN_LATER: Final = 1013
 
-MESSAGE_BYTES_MOST: Final = 64 * 1024
+MESSAGE_BYTES_MAX: Final = 64 * 1024
 MESSAGES_PER_SECOND: Final = 20
-SUBSCRIBED_MOST: Final = 200
+SUBSCRIBED_MAX: Final = 200
 CLOSE_SECONDS: Final = 2
 _SECOND_NS: Final = 1_000_000_000
 
@@ -105,7 +105,7 @@ class SocketHandler:
                 continue
             self._count()
             if message.type is WSMsgType.PING:
-                self._session.answer(pong_frame(bytes(message.data)[:PONG_BYTES_MOST]))
+                self._session.answer(pong_frame(bytes(message.data)[:PONG_BYTES_MAX]))
             else:
                 await self._answer(message)
 
@@ -132,7 +132,7 @@ class SocketHandler:
         call_ids = asked.calls if isinstance(asked.calls, list) else None
         if call_ids is not None and not _may_subscribe(call_ids):
             raise _CloseSocket(
-                NOT_UNDERSTOOD, f"`calls` may name {SUBSCRIBED_MOST} calls by their ids."
+                NOT_UNDERSTOOD, f"`calls` may name {SUBSCRIBED_MAX} calls by their ids."
             )
         self._session.subscribe(call_ids)
         await self._feed.tell_snapshot(self._session)
@@ -151,4 +151,4 @@ class SocketHandler:
 
 
 def _may_subscribe(call_ids: list[str]) -> bool:
-    return len(call_ids) <= SUBSCRIBED_MOST and all(map(is_identifier, call_ids))
+    return len(call_ids) <= SUBSCRIBED_MAX and all(map(is_identifier, call_ids))

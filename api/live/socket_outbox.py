@@ -14,8 +14,8 @@ from typing import Final
 from api.live.state import CallState
 
 CALL_INTERVAL_NS: Final = 100_000_000
-ALERTS_MOST: Final = 64
-_REMEMBERED_LEAST: Final = 1_024
+ALERTS_MAX: Final = 64
+_REMEMBERED_MIN: Final = 1_024
 _REMEMBERED_NS: Final = 60_000_000_000
 
 
@@ -27,8 +27,8 @@ class SocketOutbox:
     def __init__(self) -> None:
         self._pending: dict[str, CallState] = {}
         self._sent: dict[str, tuple[int, int]] = {}
-        self._prune_at = _REMEMBERED_LEAST
-        self._alerts: deque[bytes] = deque(maxlen=ALERTS_MOST)
+        self._prune_at = _REMEMBERED_MIN
+        self._alerts: deque[bytes] = deque(maxlen=ALERTS_MAX)
         self._budget: bytes | None = None
 
     def __len__(self) -> int:
@@ -70,11 +70,11 @@ class SocketOutbox:
             del self._pending[call_id]
 
     def take(
-        self, now_ns: int, frame_of: Callable[[CallState], bytes], bytes_most: int
+        self, now_ns: int, frame_of: Callable[[CallState], bytes], bytes_max: int
     ) -> tuple[list[bytes], int | None]:
         """Return the frames that may be sent now, noted as sent, and when to ask again.
 
-        No more is taken once there are `bytes_most`; those that waited longest come first. The
+        No more is taken once there are `bytes_max`; those that waited longest come first. The
         time is None where nothing waits any more.
         """
         frames = list(self._alerts)
@@ -87,7 +87,7 @@ class SocketOutbox:
         for call_id, state in list(self._pending.items()):
             sent = self._sent.get(call_id)
             due = now_ns if sent is None else sent[1] + CALL_INTERVAL_NS
-            if due <= now_ns and size < bytes_most:
+            if due <= now_ns and size < bytes_max:
                 frames.append(frame_of(state))
                 size += len(frames[-1])
                 self.note_sent(state, now_ns)
@@ -100,4 +100,4 @@ class SocketOutbox:
         """Forget calls that were sent long ago: no older state of them can arrive any more."""
         until = now_ns - _REMEMBERED_NS
         self._sent = {name: sent for name, sent in self._sent.items() if sent[1] > until}
-        self._prune_at = max(_REMEMBERED_LEAST, 2 * len(self._sent))
+        self._prune_at = max(_REMEMBERED_MIN, 2 * len(self._sent))

@@ -82,7 +82,7 @@ class SocketRegistry:
         return list(self._of_user)
 
     def listens(self, user_id: str) -> bool:
-        """Say whether a user listens."""
+        """Return whether a user listens."""
         return user_id in self._of_user
 
     def tell(self, state: CallState) -> None:

@@ -19,12 +19,12 @@ import msgspec
 from schemas.events import CallStatus
 from schemas.jsonio import wire_name
 
-CALLS_MOST: Final = 50_000
+CALLS_MAX: Final = 50_000
 """So many calls take about 100 MB. Beyond them, those that changed longest ago make way."""
 GRACE_SECONDS: Final = 30
-QUIET_HOURS_MOST: Final = 24
+QUIET_HOURS_MAX: Final = 24
 """A call without an update for so long is not shown as active."""
-_LEFT_MOST: Final = 100_000
+_LEFT_MAX: Final = 100_000
 _SECOND_NS: Final = 1_000_000_000
 
 
@@ -70,7 +70,7 @@ class CallState:
 
     @property
     def is_active(self) -> bool:
-        """Say whether the call goes on."""
+        """Return whether the call goes on."""
         return self.head.status == "active"
 
 
@@ -87,12 +87,12 @@ class LiveCalls:
     def __init__(
         self,
         *,
-        calls_most: int = CALLS_MOST,
+        calls_max: int = CALLS_MAX,
         grace_seconds: int = GRACE_SECONDS,
         clock_ns: Callable[[], int] = monotonic_ns,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._calls_most = calls_most
+        self._calls_max = calls_max
         self._grace_ns = grace_seconds * _SECOND_NS
         self._clock_ns = clock_ns
         self._now = now
@@ -162,10 +162,10 @@ class LiveCalls:
             self._drop(call_id)
 
     def _is_long_quiet(self, head: TotalHeader) -> bool:
-        return self._now() - head.updated_at > timedelta(hours=QUIET_HOURS_MOST)
+        return self._now() - head.updated_at > timedelta(hours=QUIET_HOURS_MAX)
 
     def _make_room(self) -> None:
-        while len(self._states) > self._calls_most:
+        while len(self._states) > self._calls_max:
             self.made_way += 1
             self._drop(next(iter(self._ended or self._states)))
 
@@ -176,7 +176,7 @@ class LiveCalls:
         self._ended.pop(call_id, None)
         self._forget_owner(state)
         self._left[call_id] = state.version
-        if len(self._left) > _LEFT_MOST:
+        if len(self._left) > _LEFT_MAX:
             self._left.popitem(last=False)
 
     def _forget_owner(self, state: CallState) -> None:

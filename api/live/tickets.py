@@ -12,9 +12,9 @@ from ledger.live.tickets import TicketHolder, TicketStore
 from schemas.live import LiveTicket
 
 TICKET_SECONDS: Final = 30
-TICKETS_MOST: Final = 50
+TICKETS_MAX: Final = 50
 """So many unused tickets may a user have."""
-TICKET_CHARACTERS_MOST: Final = 128
+TICKET_CHARACTERS_MAX: Final = 128
 _BYTES: Final = 32
 
 
@@ -29,18 +29,18 @@ class TicketRegistry:
         ticket = token_urlsafe(_BYTES)
         holder = TicketHolder(caller.user_id, caller.role, caller.expires_at)
         if not await self._store.issue(
-            _digest(ticket), holder, seconds=TICKET_SECONDS, most=TICKETS_MOST
+            _digest(ticket), holder, seconds=TICKET_SECONDS, most=TICKETS_MAX
         ):
             raise rate_limited(
                 TICKET_SECONDS,
                 "tickets",
-                f"There are {TICKETS_MOST} tickets that nobody has used. Use one, or wait.",
+                f"There are {TICKETS_MAX} tickets that nobody has used. Use one, or wait.",
             )
         return LiveTicket(ticket=ticket, expires_in_seconds=TICKET_SECONDS)
 
     async def redeem(self, ticket: str) -> Caller:
         """Return for whom a ticket was given out, once; raises the 401 Problem."""
-        if len(ticket) <= TICKET_CHARACTERS_MOST:
+        if len(ticket) <= TICKET_CHARACTERS_MAX:
             holder = await self._store.redeem(_digest(ticket))
             if holder is not None:
                 return Caller(holder.user_id, cast(Role, holder.role), holder.token_expires_at)

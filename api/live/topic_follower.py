@@ -24,8 +24,8 @@ from messaging.topic_reader import (
 from schemas.topics import BUDGET_ALERTS, CALL_TOTALS
 
 CHECK_SECONDS: Final = 5
-PAUSE_SECONDS_MOST: Final = 5
-LATE_ROUNDS_MOST: Final = 3
+PAUSE_SECONDS_MAX: Final = 5
+LATE_ROUNDS_MAX: Final = 3
 
 _TOPICS: Final = (CALL_TOTALS.name, BUDGET_ALERTS.name)
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, ValueError, ArithmeticError)
@@ -63,7 +63,7 @@ class TopicFollower:
                     pause = 0
                     await self._follow(log, agreement)
             except LOG_ERRORS as error:
-                pause = min(pause + 1, PAUSE_SECONDS_MOST)
+                pause = min(pause + 1, PAUSE_SECONDS_MAX)
                 what = str(error) or type(error).__name__
                 _log.warning("no topics: %s", what, extra={"action": "feed_without_topics"})
             finally:
@@ -90,7 +90,7 @@ class TopicFollower:
             if due or falls_silent:  # an emptied topic is silent before anything else
                 checked_ns = time.monotonic_ns()
                 await log.check()
-                if agreement.late_rounds >= LATE_ROUNDS_MOST and seen == self._records:
+                if agreement.late_rounds >= LATE_ROUNDS_MAX and seen == self._records:
                     raise LogChangedError("nothing comes, though the database moves")
                 if not agreement.late_rounds:
                     seen = self._records

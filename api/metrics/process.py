@@ -22,16 +22,16 @@ class UsageCollector(Collector):
     """Counts `sockets` and the connections that pools have lent, at each scrape."""
 
     def __init__(
-        self, sockets: Callable[[], int], sockets_most: int, pools: Mapping[str, ReaderPool]
+        self, sockets: Callable[[], int], sockets_max: int, pools: Mapping[str, ReaderPool]
     ) -> None:
         self._sockets = sockets
-        self._sockets_most = sockets_most
+        self._sockets_max = sockets_max
         self._pools = pools
 
     def collect(self) -> Iterable[Metric]:
         """Yield what is open, each with its limit."""
         yield one(SOCKETS, self._sockets())
-        yield one(SOCKETS_LIMIT, self._sockets_most)
+        yield one(SOCKETS_LIMIT, self._sockets_max)
         pools = {name: pool.connections() for name, pool in self._pools.items()}
         yield many(
             CONNECTIONS,

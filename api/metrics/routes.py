@@ -24,7 +24,7 @@ from api.openapi.operations import FileBody, Operation, Tag
 from ledger.operations.figures import ProductStatus, read_product_status
 from ledger.postgres.viewers import ReaderPool, StoreUnavailableError
 
-READ_SECONDS_MOST: Final = 3
+READ_SECONDS_MAX: Final = 3
 """The longest wait for the database: scrapers usually give up after ten seconds."""
 
 _REMEMBERED_NS: Final = 3_000_000_000
@@ -47,7 +47,7 @@ _log: Final = logging.getLogger(__name__)
 class MetricsRoutes:
     """The route, with a registry of its own.
 
-    `meters` count; `sockets` says how many are open, of `sockets_most`. `pools` are the readers by
+    `meters` count; `sockets` says how many are open, of `sockets_max`. `pools` are the readers by
     name; the product is asked for through those named `requests`.
     """
 
@@ -56,14 +56,14 @@ class MetricsRoutes:
         meters: Sequence[Collector],
         pools: Mapping[str, ReaderPool],
         sockets: Callable[[], int],
-        sockets_most: int,
+        sockets_max: int,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._readers = pools["requests"]
         self._monotonic_ns = monotonic_ns
         self._product = ProductCollector()
         self._registry = CollectorRegistry()
-        for collector in (*meters, UsageCollector(sockets, sockets_most, pools), self._product):
+        for collector in (*meters, UsageCollector(sockets, sockets_max, pools), self._product):
             self._registry.register(collector)
         for library in (ProcessCollector, PlatformCollector, GCCollector):
             library(registry=self._registry)
@@ -85,7 +85,7 @@ class MetricsRoutes:
 
     async def _condition(self) -> ProductStatus | None:
         try:
-            async with asyncio.timeout(READ_SECONDS_MOST):
+            async with asyncio.timeout(READ_SECONDS_MAX):
                 return await read_product_status(self._readers)
         except (StoreUnavailableError, TimeoutError) as error:
             _log.warning("no database: %s", error, extra={"action": "metrics_without_database"})

@@ -219,5 +219,5 @@ def _remaining(limit: int | None, spend: int) -> Usd | None:
 
 
 def _reached(limit: int | None, spend: int, threshold_percent: Decimal) -> bool:
-    """Say whether the spend is at or above the share of the limit that calls for an alert."""
+    """Return whether the spend is at or above the share of the limit that calls for an alert."""
     return limit is not None and is_reached(spend, threshold_percent, limit)

@@ -30,7 +30,7 @@ TYPE: Final = Parameter(
     {"type": "string", "enum": [*_KINDS]},
     required=True,
 )
-_NAME_CHARACTERS_MOST: Final = 64
+_NAME_CHARACTERS_MAX: Final = 64
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 _log: Final = logging.getLogger(__name__)
@@ -128,7 +128,7 @@ def export_days(request: web.Request, today: date) -> DayRange:
 
 def headers_of(kind: ExportKind, user_id: str, days: DayRange) -> dict[str, str]:
     """Return the head of a file whose name says what it is."""
-    user = _UNSAFE.sub("_", user_id)[:_NAME_CHARACTERS_MOST]
+    user = _UNSAFE.sub("_", user_id)[:_NAME_CHARACTERS_MAX]
     name = f"cost-analytics-{kind}-{user}-{days.first}-{days.last}.csv"
     return {
         "Cache-Control": "no-store",

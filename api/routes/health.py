@@ -22,7 +22,7 @@ from api.http.replies import reply
 from api.openapi.operations import Operation, Tag
 from ledger.postgres.viewers import ReaderPool, StoreUnavailableError
 
-CHECK_SECONDS_MOST: Final = 3
+CHECK_SECONDS_MAX: Final = 3
 REFRESH_SECONDS: Final = 2
 REFRESH_SECONDS_UNREADY: Final = 0.5
 STALE_SECONDS: Final = 10
@@ -82,7 +82,7 @@ class HealthRoutes:
     async def ready(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """Answer 200 once everything holds, else 503 with the names of what does not."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(CHECK_SECONDS_MOST + 1):
+            async with asyncio.timeout(CHECK_SECONDS_MAX + 1):
                 await self._has_checked.wait()
         age_ns = time.monotonic_ns() - self._checked_at_ns
         is_stale = not self._has_checked.is_set() or age_ns > STALE_SECONDS * _NS_PER_SECOND
@@ -131,7 +131,7 @@ class HealthRoutes:
 
     async def _holds(self, check: ReadinessCheck) -> bool:
         try:
-            async with asyncio.timeout(CHECK_SECONDS_MOST):
+            async with asyncio.timeout(CHECK_SECONDS_MAX):
                 return await check.holds()
         except Exception:
             # A check that fails in whatever way does not hold; the trace is logged once.

@@ -32,7 +32,7 @@ from schemas.prices import PriceEntered, PriceEntry, PriceItem, PriceList, Price
 
 _PATH: Final = "/api/admin/prices"
 _ONE: Final = _PATH + "/{proposalId}"
-_ID_DIGITS_MOST: Final = 9
+_ID_DIGITS_MAX: Final = 9
 ALL: Final = flag("all", "Whether to list prices that others replaced, too.", usually=False)
 _LIST: Final = Operation(
     name="listPrices",
@@ -145,7 +145,7 @@ def _deciding(name: str, summary: str) -> Operation:
 
 def _proposal_id(request: web.Request) -> int:
     text = request.match_info["proposalId"]
-    if not (text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS_MOST):
+    if not (text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS_MAX):
         raise invalid_parameter("proposalId", "must be the number of a price that waits")
     return int(text)
 

@@ -27,7 +27,7 @@ from schemas.exact import Exact
 from schemas.money import Usd
 from schemas.prices import RerateAlert, RerateGroup, RerateReport, RerateSum, RerateUser
 
-COSTS_MOST: Final = 20_000
+COSTS_MAX: Final = 20_000
 """Costs that one request corrects: the same request again goes on."""
 
 FROM: Final = Parameter("from", "Costs from this moment on.", MOMENT, required=True)
@@ -64,7 +64,7 @@ class RepricingRoutes:
             applied = (
                 RepricingResult(0, 0, complete=False)
                 if dry_run
-                else await self._rerater.apply(wanted, costs_most=COSTS_MOST)
+                else await self._rerater.apply(wanted, costs_max=COSTS_MAX)
             )
         except RepricingBusyError:
             raise price_conflict("Prices are being applied already; try again later.") from None

@@ -20,8 +20,8 @@ from schemas.costs import UNKNOWN_PERSONA, Period, PersonaCost, Spending
 from schemas.exact import Exact
 from schemas.money import Usd, half_even
 
-PERSONAS_MOST: Final = 10
-CUSTOM_DAYS_MOST: Final = 400
+PERSONAS_MAX: Final = 10
+CUSTOM_DAYS_MAX: Final = 400
 
 _DEFAULT_PERIOD: Final = "30d"
 _DAYS_BACK: Final[Mapping[str, int]] = {"7d": 7, "30d": 30, "90d": 90}
@@ -43,7 +43,7 @@ START_DATE: Final = Parameter(
 )
 END_DATE: Final = Parameter(
     "endDate",
-    f"Of a custom period the last UTC day, included; at most {CUSTOM_DAYS_MOST} days in all.",
+    f"Of a custom period the last UTC day, included; at most {CUSTOM_DAYS_MAX} days in all.",
     MOMENT,
 )
 SPAN: Final = (PERIOD, START_DATE, END_DATE)
@@ -94,7 +94,7 @@ class SpendingRoutes:
             request[CALLER].viewer,
             user_id,
             (days.first, days.last),
-            personas_most=PERSONAS_MOST,
+            personas_max=PERSONAS_MAX,
             unnamed_persona=UNKNOWN_PERSONA,
         )
         return tagged_reply(request, spending(user_id, days, report))
@@ -119,8 +119,8 @@ def custom_days(request: web.Request) -> DayRange:
     first, last = day_of(request, START_DATE), day_of(request, END_DATE)
     if last < first:
         raise invalid_parameter("endDate", "must not be before `startDate`")
-    if (last - first).days >= CUSTOM_DAYS_MOST:
-        raise invalid_parameter("endDate", f"must be within {CUSTOM_DAYS_MOST} days of `startDate`")
+    if (last - first).days >= CUSTOM_DAYS_MAX:
+        raise invalid_parameter("endDate", f"must be within {CUSTOM_DAYS_MAX} days of `startDate`")
     return DayRange(first, last, f"{first} to {last}")
 
 

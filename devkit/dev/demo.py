@@ -37,7 +37,7 @@ async def prepare_demo(settings: Settings) -> bool:
     Limits are set for a user who has never had any; later changes are left alone.
     """
     demo, now = Viewer(DEMO_USER), datetime.now(UTC)
-    async with reader_pool(settings.database_url.reveal(), connections_most=1) as readers:
+    async with reader_pool(settings.database_url.reveal(), connections_max=1) as readers:
         budgets = Budgets(readers, settings.budget_basis, DEFAULT_ALERT_THRESHOLD_PERCENT)
         limits = (await budgets.standing(demo, DEMO_USER, now)).limits
         if not (limits.daily_version or limits.monthly_version or limits.call_version):

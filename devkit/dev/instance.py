@@ -187,7 +187,7 @@ async def _drop_old_months(settings: Settings) -> None:
 
 
 async def _is_refilled(settings: Settings) -> bool:
-    """Say whether the totals are in the new broker; an outage of the database says no."""
+    """Return whether the totals are in the new broker; an outage of the database says no."""
     from ledger.operations.totals_topic import totals_are_published_again
     from ledger.postgres.database import TRANSIENT_ERRORS, connected
 

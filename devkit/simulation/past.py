@@ -23,7 +23,7 @@ _THURSDAY: Final = 3
 _WEEK: Final = (10, 11, 11, 10, 10, 4, 4)
 _BUSY_PERCENT: Final = (75, 126)
 """How busy a day is, of what its weekday is usually."""
-_LAST_WEIGHT_LEAST: Final = 10 * 100 * _DAY_MS // 3
+_LAST_WEIGHT_MIN: Final = 10 * 100 * _DAY_MS // 3
 """What the last day, mostly today, weighs at least, however early it is: a third of a working day.
 So there are calls of today shortly after midnight UTC, too."""
 
@@ -85,5 +85,5 @@ def _days(plan: SimulationPlan, rng: Random) -> Iterator[tuple[int, int, int]]:
         length_ms = min((day + 1) * _DAY_MS, end_ms + 1) - begins_ms
         weight = _WEEK[(day + _THURSDAY) % 7] * rng.randrange(*_BUSY_PERCENT) * length_ms
         is_last = begins_ms + length_ms > end_ms
-        yield begins_ms, length_ms, max(weight, _LAST_WEIGHT_LEAST) if is_last else weight
+        yield begins_ms, length_ms, max(weight, _LAST_WEIGHT_MIN) if is_last else weight
         begins_ms += length_ms

@@ -21,7 +21,7 @@ _MINUTE_MS: Final = 60_000
 _LONGEST_CALL_MS: Final = 10 * _MINUTE_MS
 """From the first event of a call to the last report of it, and some more."""
 _DAY_MS: Final = 24 * 60 * _MINUTE_MS
-AGE_DAYS_MOST: Final = 398
+AGE_DAYS_MAX: Final = 398
 """How far back a past may begin: events above 400 days are refused, some are a day late."""
 
 
@@ -77,9 +77,9 @@ def _past_plan(wish: SimulationRequest, now_ms: int) -> SimulationPlan:
     start_ms = now_ms - length_ms if wish.start_ms is None else wish.start_ms
     if start_ms + length_ms > now_ms:
         raise ValueError(f"{wish.past_days} days from --start on are not over: start earlier.")
-    if start_ms < now_ms - AGE_DAYS_MOST * _DAY_MS:
+    if start_ms < now_ms - AGE_DAYS_MAX * _DAY_MS:
         raise ValueError(
-            f"--start is more than {AGE_DAYS_MOST} days back, and older events are refused: "
+            f"--start is more than {AGE_DAYS_MAX} days back, and older events are refused: "
             "start later."
         )
     spacing_us = 1_000_000 // wish.rate if wish.rate else _even_spacing_us(wish, length_ms)

@@ -95,14 +95,14 @@ UPDATE cost_anomalies SET resolved_at = NULL
  WHERE anomaly_id = ANY (:anomaly_ids::text::uuid[]) AND resolved_at IS NOT NULL
 
 -- name: costly_days
--- Which of :user_ids have cost at least :nano_least nano-dollars on :day, :other_services left out, or
+-- Which of :user_ids have cost at least :nano_min nano-dollars on :day, :other_services left out, or
 -- have a day's anomaly that stands; with the first day of each.
 SELECT a.user_id, a.first_day
   FROM user_activity AS a
  WHERE a.user_id = ANY (:user_ids::text::text[])
    AND ((SELECT sum(c.cost_nano) FROM user_day_costs AS c
           WHERE c.user_id = a.user_id AND c.day = :day
-            AND c.service <> ALL (:other_services::text::text[])) >= :nano_least
+            AND c.service <> ALL (:other_services::text::text[])) >= :nano_min
         OR EXISTS (SELECT FROM cost_anomalies AS o
                     WHERE o.user_id = a.user_id AND o.day = :day AND o.kind = 'day_spike'
                       AND o.resolved_at IS NULL))

@@ -16,7 +16,7 @@ _MAD_TO_SIGMA: Final = (14_826, 10_000)
 """The median deviation of normal values is their standard deviation ÷ 1.4826 (Hampel, 1974)."""
 _SIGMA_TO_TENTH: Final = (12_816, 10_000)
 """One normal value of ten lies more than 1.2816 standard deviations above the middle."""
-_SCORE_MOST: Final = 1_000
+_SCORE_MAX: Final = 1_000
 _PERCENT: Final = 100
 
 
@@ -30,7 +30,7 @@ class Baseline(NamedTuple):
     def score_hundredths(self, observed: int) -> int:
         """Return by how many hundredths of a spread a value lies above the usual; 0 for below."""
         above = max(0, observed - self.level)
-        return min(half_even(_PERCENT * above, max(1, self.spread)), _PERCENT * _SCORE_MOST)
+        return min(half_even(_PERCENT * above, max(1, self.spread)), _PERCENT * _SCORE_MAX)
 
 
 def median(values: Iterable[int]) -> int:

@@ -13,26 +13,26 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from ledger.anomalies.baselines import Baseline, baseline, precedent_count
-from ledger.calls.privacy import OTHER_USERS_LEAST, blurred
+from ledger.calls.privacy import OTHER_USERS_MIN, blurred
 from schemas.anomalies import ComparedWith
 from schemas.events import CallStatus
 from schemas.money import NANO_PER_USD
 
-SCORE_LEAST: Final = 5
+SCORE_MIN: Final = 5
 """Spreads above the usual; see docs/anomalies.md for what that misses and what it spares."""
-EXCESS_NANO_LEAST: Final = NANO_PER_USD // 4
+EXCESS_NANO_MIN: Final = NANO_PER_USD // 4
 """What a spike has to cost beyond the usual, in nano-dollars: cents are no reason for an alarm."""
-SPREAD_PERCENT_LEAST: Final = 25
-PRECEDENTS_MOST: Final = 2
+SPREAD_PERCENT_MIN: Final = 25
+PRECEDENTS_MAX: Final = 2
 """What happened more often before is no surprise, however far above the median it lies."""
 
-OWN_MOST: Final = 100
-OTHERS_MOST: Final = 100
-TALK_MS_LEAST: Final = 30_000
+OWN_MAX: Final = 100
+OTHERS_MAX: Final = 100
+TALK_MS_MIN: Final = 30_000
 """Shorter calls are not compared with: what is paid once outweighs their minute."""
 _MINUTE_MS: Final = 60_000
-_OWN_PERSONA_LEAST: Final = 8
-_OTHERS_LEAST: Final = 20
+_OWN_PERSONA_MIN: Final = 8
+_OTHERS_MIN: Final = 20
 
 
 class EndedCall(NamedTuple):
@@ -92,7 +92,7 @@ def minutes_of(duration_ms: int) -> int:
 
 def may_be_spikes(call: EndedCall, services: Collection[str]) -> list[str]:
     """Return which of these services cost enough in a call to be a spike at all, in order."""
-    return [name for name in sorted(services) if call.costs.get(name, 0) >= EXCESS_NANO_LEAST]
+    return [name for name in sorted(services) if call.costs.get(name, 0) >= EXCESS_NANO_MIN]
 
 
 def call_spikes(
@@ -108,9 +108,9 @@ def call_spikes(
         expected, rate = compared.usual.level * minutes, observed // minutes
         score = compared.usual.score_hundredths(rate)
         if (
-            score >= 100 * SCORE_LEAST
-            and observed - expected >= EXCESS_NANO_LEAST
-            and precedent_count(compared.rates, rate) <= PRECEDENTS_MOST
+            score >= 100 * SCORE_MIN
+            and observed - expected >= EXCESS_NANO_MIN
+            and precedent_count(compared.rates, rate) <= PRECEDENTS_MAX
         ):
             yield CallSpike(service, observed, expected, minutes, score, compared)
 
@@ -119,21 +119,21 @@ def compare(call: EndedCall, service: str, history: CallHistory) -> CallComparis
     """Return what a minute of such a call usually costs at a service; None where it is unknown."""
     with_persona = [one for one in history.own if one.persona_id == call.persona_id]
     choices: tuple[tuple[ComparedWith, Sequence[PastCall], int], ...] = (
-        ("own_persona_calls", with_persona, _OWN_PERSONA_LEAST),
-        ("persona_calls", _of_enough_users(history.others, service), _OTHERS_LEAST),
+        ("own_persona_calls", with_persona, _OWN_PERSONA_MIN),
+        ("persona_calls", _of_enough_users(history.others, service), _OTHERS_MIN),
     )
     for name, calls, least in choices:
         rates = _rates(calls, service)
         if name == "persona_calls":
             rates = [blurred(rate) for rate in rates]
         if len(rates) >= least:
-            return CallComparison(baseline(rates, SPREAD_PERCENT_LEAST), name, rates)
+            return CallComparison(baseline(rates, SPREAD_PERCENT_MIN), name, rates)
     return None
 
 
 def _of_enough_users(calls: Sequence[PastCall], service: str) -> Sequence[PastCall]:
     users = {one.user_id for one in calls if _has_rate(one, service)}
-    return calls if len(users) >= OTHER_USERS_LEAST else ()
+    return calls if len(users) >= OTHER_USERS_MIN else ()
 
 
 def _rates(calls: Sequence[PastCall], service: str) -> list[int]:
@@ -146,5 +146,5 @@ def _rates(calls: Sequence[PastCall], service: str) -> list[int]:
 
 
 def _has_rate(call: PastCall, service: str) -> bool:
-    """Say whether a call tells what a minute costs: it used the service and was long enough."""
-    return call.duration_ms >= TALK_MS_LEAST and call.costs.get(service, 0) > 0
+    """Return whether a call tells what a minute costs: it used the service and was long enough."""
+    return call.duration_ms >= TALK_MS_MIN and call.costs.get(service, 0) > 0

@@ -18,22 +18,22 @@ from ledger.anomalies.baselines import Baseline, baseline, median, precedent_cou
 from schemas.money import NANO_PER_USD
 
 WINDOW_DAYS: Final = 56
-DAYS_LEAST: Final = 28
+DAYS_MIN: Final = 28
 """Each weekday has to be known four times."""
-SCORE_HUNDREDTHS_LEAST: Final = 350
+SCORE_HUNDREDTHS_MIN: Final = 350
 """Spreads above the usual; see docs/anomalies.md for what that misses and what it spares."""
-EXCESS_NANO_LEAST: Final = NANO_PER_USD
+EXCESS_NANO_MIN: Final = NANO_PER_USD
 """What a spike has to cost beyond the usual, in nano-dollars."""
-SPREAD_PERCENT_LEAST: Final = 10
-PRECEDENTS_MOST: Final = 1
+SPREAD_PERCENT_MIN: Final = 10
+PRECEDENTS_MAX: Final = 1
 """A day as there were more of in the window is no surprise."""
 ALL: Final = ""
 """Stands for all services together."""
-SHARE_PERCENT_LEAST: Final = 100
+SHARE_PERCENT_MIN: Final = 100
 """What a service's spike has to cost beyond the usual, of what the user's day usually costs."""
 _WEEK: Final = 7
 _RECENT_DAYS: Final = 14
-_ACTIVE_LEAST: Final = 15
+_ACTIVE_MIN: Final = 15
 
 Costs = Mapping[str, int]
 """Nano-dollars by service."""
@@ -68,9 +68,9 @@ class _DayComparison(NamedTuple):
         """Return the score of a cost that is unusually large, None where it is not."""
         score = self.usual.score_hundredths(isqrt(max(0, observed)))
         is_spike = (
-            score >= SCORE_HUNDREDTHS_LEAST
-            and observed - self.expected >= EXCESS_NANO_LEAST
-            and precedent_count(self.series, observed) <= PRECEDENTS_MOST
+            score >= SCORE_HUNDREDTHS_MIN
+            and observed - self.expected >= EXCESS_NANO_MIN
+            and precedent_count(self.series, observed) <= PRECEDENTS_MAX
         )
         return score if is_spike else None
 
@@ -93,7 +93,7 @@ def day_spikes(
     is one cause. So is a rise of all services: it is one spike without a service. `raised` are the
     services that were found before, empty for all together, which makes further ones no news.
     """
-    if len(past) < DAYS_LEAST or ALL in raised:
+    if len(past) < DAYS_MIN or ALL in raised:
         return
     explained = explained or {}
     usable = _by_service(observed, past, explained)
@@ -119,15 +119,15 @@ def day_spikes(
 
 
 def _moves(against: _DayComparison, total: _DayComparison) -> bool:
-    """Say whether a service's rise is enough beside what the user usually costs in a day."""
-    return 100 * (against.observed - against.expected) >= SHARE_PERCENT_LEAST * total.expected
+    """Return whether a service's rise is enough beside what the user usually costs in a day."""
+    return 100 * (against.observed - against.expected) >= SHARE_PERCENT_MIN * total.expected
 
 
 def in_order(
     parts: Collection[str], observed: Costs, past: Sequence[Costs], explained: Costs
 ) -> list[str]:
     """Return which of these services, empty for all together, cost nothing unusual any more."""
-    if len(past) < DAYS_LEAST:
+    if len(past) < DAYS_MIN:
         return []
     usable = _by_service(dict.fromkeys(parts, 0) | dict(observed), past, explained)
     total = _together(observed, past, explained)
@@ -172,9 +172,9 @@ def _against(observed: int, series: Sequence[int]) -> _DayComparison | None:
     active = [isqrt(nano) for nano in series if nano > 0]
     if 2 * len(active) >= len(series):
         return _DayComparison(observed, _by_weekday([isqrt(nano) for nano in series]), series)
-    if len(active) < _ACTIVE_LEAST:
+    if len(active) < _ACTIVE_MIN:
         return None
-    return _DayComparison(observed, baseline(active, SPREAD_PERCENT_LEAST), series)
+    return _DayComparison(observed, baseline(active, SPREAD_PERCENT_MIN), series)
 
 
 def _by_weekday(roots: Sequence[int]) -> Baseline:
@@ -189,5 +189,5 @@ def _by_weekday(roots: Sequence[int]) -> Baseline:
     known_from = len(of_weekday[0])
     # A median of n values scatters with π/2n of their variance (Laplace), which adds to theirs.
     variance = spread(left, median(left)) ** 2 * (100 * known_from + 157) // (100 * known_from)
-    least = level * SPREAD_PERCENT_LEAST // 100
+    least = level * SPREAD_PERCENT_MIN // 100
     return Baseline(level, max(isqrt(variance), least), days)

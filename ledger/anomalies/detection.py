@@ -115,7 +115,7 @@ class AnomalyDetector:
     ) -> DetectionResult:
         """Judge a UTC day of users, whether it is over or not."""
         known = await _knowledge(connection)
-        others, least = known.other_services, day_rule.EXCESS_NANO_LEAST
+        others, least = known.other_services, day_rule.EXCESS_NANO_MIN
         begun = await store.costly_days(connection, user_ids, day, others, least)
         if not begun:
             return DetectionResult()

@@ -19,7 +19,7 @@ from ledger.anomalies.call_spikes import (
 )
 from ledger.anomalies.day_spikes import DaySpike
 from ledger.anomalies.missing_legs import ServiceLegs
-from ledger.calls.privacy import OTHER_USERS_LEAST, blurred
+from ledger.calls.privacy import OTHER_USERS_MIN, blurred
 from schemas.alerts import CloudEvent
 from schemas.anomalies import (
     ANOMALY_SOURCE,
@@ -32,8 +32,8 @@ from schemas.anomalies import (
 from schemas.exact import Exact, exact_text
 from schemas.money import Usd, half_even, significant, usd_text
 
-_OWN_LEAST: Final = 8
-_OTHERS_LEAST: Final = 20
+_OWN_MIN: Final = 8
+_OTHERS_MIN: Final = 20
 _WEEKDAYS: Final = (
     "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
 )  # fmt: skip
@@ -180,11 +180,11 @@ def _usual_leg(
 ) -> tuple[ComparedWith | None, list[int]]:
     """Return what a minute of a leg cost in the user's own calls, else in those of others."""
     own = _leg_rates(leg, legs, history.own)
-    if len(own) >= _OWN_LEAST:
+    if len(own) >= _OWN_MIN:
         return "own_calls", list(own.values())
     others = _leg_rates(leg, legs, history.others)
     users = {history.others[place].user_id for place in others}
-    if len(others) >= _OTHERS_LEAST and len(users) >= OTHER_USERS_LEAST:
+    if len(others) >= _OTHERS_MIN and len(users) >= OTHER_USERS_MIN:
         return "persona_calls", [blurred(value) for value in others.values()]
     return None, []
 

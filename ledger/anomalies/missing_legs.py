@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from ledger.anomalies.call_spikes import TALK_MS_LEAST, EndedCall
+from ledger.anomalies.call_spikes import TALK_MS_MIN, EndedCall
 from schemas.anomalies import LEGS, Leg
 
 _OF_OPERATION: Final[Mapping[str, Leg]] = {
@@ -36,14 +36,14 @@ def service_legs(operations: Iterable[tuple[str, str]]) -> ServiceLegs:
 
 
 def is_finished(call: EndedCall) -> bool:
-    """Say whether a call that nothing more is heard of should have all of its legs.
+    """Return whether a call that nothing more is heard of should have all of its legs.
 
     It ended in order, or was ended, after a talk; or nobody said that it ended, and it was charged.
     Failed calls and very short ones may well have cost nothing.
     """
     if call.status == "active":
         return call.charged
-    return call.status != "failed" and call.duration_ms >= TALK_MS_LEAST
+    return call.status != "failed" and call.duration_ms >= TALK_MS_MIN
 
 
 def certain_legs(call: EndedCall, legs: ServiceLegs) -> frozenset[Leg]:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from ledger.anomalies.call_spikes import OTHERS_MOST, OWN_MOST, CallHistory, EndedCall, PastCall
+from ledger.anomalies.call_spikes import OTHERS_MAX, OWN_MAX, CallHistory, EndedCall, PastCall
 from ledger.anomalies.findings import Finding, anomaly_event
 from ledger.budgets.alert_rows import ANOMALY
 from ledger.postgres.arrays import any_array, text_array
@@ -21,7 +21,7 @@ from schemas.jsonio import encode
 _SQL: Final = statements("anomalies/anomalies")
 _costs_by_day: Final = msgspec.json.Decoder(dict[str, dict[str, int]])
 
-CONNECTIONS_MOST: Final = 2
+CONNECTIONS_MAX: Final = 2
 STATEMENT_TIMEOUT_MS: Final = 60_000
 ACQUIRE_TIMEOUT_SECONDS: Final = 10
 
@@ -85,7 +85,7 @@ async def anomaly_store(url: str) -> AsyncIterator[AnomalyStore]:
     pool = await create_pool(
         url,
         name="cost-analytics anomalies",
-        most=CONNECTIONS_MOST,
+        most=CONNECTIONS_MAX,
         statement_timeout_ms=STATEMENT_TIMEOUT_MS,
     )
     try:
@@ -116,14 +116,14 @@ async def read_histories(
         call_ids=any_array(call.call_id for call in calls),
         user_ids=any_array(call.user_id for call in calls),
         first_at=any_array(call.first_at for call in calls),
-        most=OWN_MOST,
+        most=OWN_MAX,
     )
     others = _SQL.bind(
         "persona_calls",
         personas=any_array(call.persona_id for call in calls),
         user_ids=any_array(call.user_id for call in calls),
         ended_at=any_array(call.ended_at or call.updated_at for call in calls),
-        most=OTHERS_MOST,
+        most=OTHERS_MAX,
     )
     own_past, others_past = await _past(connection, own), await _past(connection, others)
     return {
@@ -220,7 +220,7 @@ async def costly_days(
     user_ids: Sequence[str],
     day: date,
     other_services: Sequence[str],
-    nano_least: int,
+    nano_min: int,
 ) -> dict[str, date]:
     """Return the users whose day is worth a look, with the first day of each."""
     rows = await connection.fetch(
@@ -229,7 +229,7 @@ async def costly_days(
             user_ids=text_array(user_ids),
             day=day,
             other_services=text_array(other_services),
-            nano_least=nano_least,
+            nano_min=nano_min,
         )
     )
     return {row["user_id"]: row["first_day"] for row in rows}

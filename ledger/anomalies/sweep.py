@@ -26,7 +26,7 @@ LOOK_BACK_DEEP: Final = timedelta(days=3)
 CLOSED_DAYS: Final = 3
 """So many days that are over are judged each day: what comes late counts for a while."""
 RESOLVED_WITHIN: Final = timedelta(days=35)
-CHANGED_MOST: Final = 1_000
+CHANGED_MAX: Final = 1_000
 
 
 class SweepStep(NamedTuple):
@@ -96,7 +96,7 @@ class AnomalySweep:
     ) -> DetectionResult:
         """Judge again what was found about calls that changed since, however old they are."""
         call_ids = await store.changed_since_found(
-            connection, now - RESOLVED_WITHIN, sweep.swept_to, CHANGED_MOST
+            connection, now - RESOLVED_WITHIN, sweep.swept_to, CHANGED_MAX
         )
         return await self._detection.look_at_calls(connection, call_ids, now)
 

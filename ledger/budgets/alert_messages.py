@@ -26,7 +26,7 @@ from schemas.alerts import (
 from schemas.exact import Exact, exact_text
 from schemas.money import Usd, ratio_decimal, usd_text
 
-DRIVERS_MOST: Final = 3
+DRIVERS_MAX: Final = 3
 
 
 class AlertContext(NamedTuple):
@@ -151,7 +151,7 @@ def _crossing(row: Row | None) -> Crossing | None:
 def _drivers(costs: dict[str, int]) -> list[Driver]:
     """Return the largest costs, largest first, with their shares of all, to a hundredth."""
     total = sum(costs.values())
-    largest = sorted(costs.items(), key=lambda item: (-item[1], item[0]))[:DRIVERS_MOST]
+    largest = sorted(costs.items(), key=lambda item: (-item[1], item[0]))[:DRIVERS_MAX]
     return [
         Driver(
             service=service,

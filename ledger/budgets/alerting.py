@@ -211,7 +211,7 @@ def _stand_of(move: SpendChange, after: int, now: datetime) -> BudgetPosition:
 
 
 def _goes_on(stand: BudgetPosition) -> bool:
-    """Say whether it is a call, above its cap, that can still be ended."""
+    """Return whether it is a call, above its cap, that can still be ended."""
     return stand.call is not None and stand.call.status == "active" and not stand.closed
 
 

@@ -31,9 +31,9 @@ _READS: Final = reads("budgets/budgets")
 BudgetBasis = Literal["charged", "cost"]
 """Whether a user's spend is what the user is charged, or what the calls cost."""
 
-ACTIVE_CALLS_MOST: Final = 1_000
-LATEST_ALERTS_MOST: Final = 10
-ZONES_REMEMBERED_MOST: Final = 10_000
+ACTIVE_CALLS_MAX: Final = 1_000
+LATEST_ALERTS_MAX: Final = 10
+ZONES_REMEMBERED_MAX: Final = 10_000
 
 _SPEND: Final[dict[BudgetBasis, str]] = {"charged": "spend_by_charge", "cost": "spend_by_cost"}
 _decode_costs: Final = msgspec.json.Decoder(dict[str, dict[str, int]]).decode
@@ -220,8 +220,8 @@ class Budgets:
             "by_cost": self.basis == "cost",
             **_span_parameters(*_periods(now, zone)),
             "since": now - CALL_CLOSES_AFTER,
-            "calls_most": ACTIVE_CALLS_MOST,
-            "alerts_most": LATEST_ALERTS_MOST,
+            "calls_max": ACTIVE_CALLS_MAX,
+            "alerts_max": LATEST_ALERTS_MAX,
         }
 
     def _standing(self, row: Record, limits: Limits, now: datetime) -> BudgetStatus:
@@ -249,7 +249,7 @@ class Budgets:
 
     def _remember(self, user_id: str, zone: str) -> None:
         self._zones[user_id] = zone
-        if len(self._zones) > ZONES_REMEMBERED_MOST:
+        if len(self._zones) > ZONES_REMEMBERED_MAX:
             self._zones.popitem(last=False)
 
 
@@ -272,7 +272,7 @@ async def _active_calls(
             user_id=user_id,
             **viewer.parameters,
             since=since,
-            most=ACTIVE_CALLS_MOST,
+            most=ACTIVE_CALLS_MAX,
         )
     )
     return list(rows)

@@ -74,8 +74,8 @@ SELECT round(price_usd * 1000000000 / per_units)::bigint AS nano
 -- The budgets of :user_id, in one row. The user's settings, null where there are none. The spend, in
 -- nano-dollars, by cost where :by_cost says so and else by charge: in the day from :day_start to
 -- before :day_end and in the month from :month_start to before :month_end. The calls that go on and
--- began after :since, newest first, at most :calls_most, and what a call is charged by default. The
--- latest alerts that were not late, at most :alerts_most, and the channels, oldest first.
+-- began after :since, newest first, at most :calls_max, and what a call is charged by default. The
+-- latest alerts that were not late, at most :alerts_max, and the channels, oldest first.
 SELECT settings.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
        alert_threshold_percent, thresholds, timezone, auto_cutoff,
@@ -86,7 +86,7 @@ SELECT settings.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
                  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
                    AND first_at > :since AND status = 'active'
                  ORDER BY first_at DESC
-                 LIMIT :calls_most) AS active) AS active_calls,
+                 LIMIT :calls_max) AS active) AS active_calls,
        (SELECT round(price_usd * 1000000000 / per_units)::bigint
           FROM service_prices
          WHERE class = 'revenue' AND effective_from <= now()
@@ -96,7 +96,7 @@ SELECT settings.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
                FROM budget_alerts
               WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND NOT late
               ORDER BY seq DESC
-              LIMIT :alerts_most) AS alerts,
+              LIMIT :alerts_max) AS alerts,
        (SELECT json_agg(json_build_object(
                    'channelId', channel_id, 'type', type, 'address', address, 'state', state,
                    'reason', reason, 'createdAt', created_at, 'verifiedAt', verified_at,

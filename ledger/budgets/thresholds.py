@@ -82,6 +82,6 @@ def reached(stand: BudgetPosition, thresholds: Sequence[Decimal]) -> list[Decima
 
 
 def is_reached(spend_nano: int, percent: Decimal, limit_nano: int) -> bool:
-    """Say whether a spend is at a share of its limit or above, whatever digits these have."""
+    """Return whether a spend is at a share of its limit or above, whatever digits these have."""
     numerator, denominator = percent.as_integer_ratio()
     return spend_nano * 100 * denominator >= numerator * limit_nano

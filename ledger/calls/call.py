@@ -114,7 +114,7 @@ class Call(msgspec.Struct, kw_only=True):
 
 
 def _precedes(time: datetime, identity: str, at: datetime | None, by: str | None) -> bool:
-    """Say whether a claim comes before the one known so far; anything precedes none."""
+    """Return whether a claim comes before the one known so far; anything precedes none."""
     return at is None or by is None or (time, identity) < (at, by)
 
 

@@ -35,7 +35,7 @@ class OpenCall:
         self.is_announced = self.call.started_by is not None
 
     def grows_by(self, cost: RatedCost) -> bool:
-        """Say whether a cost bears on nothing of the call but its costs and counts.
+        """Return whether a cost bears on nothing of the call but its costs and counts.
 
         It is no earlier than all others, does not name the persona of a call that is still to be
         announced, and names the owner, or no user and so the owner.

@@ -6,7 +6,7 @@ from typing import Final
 
 from schemas.money import significant
 
-OTHER_USERS_LEAST: Final = 5
+OTHER_USERS_MIN: Final = 5
 """A figure made of other users' calls needs the calls of at least so many other users."""
 _DIGITS: Final = 2
 

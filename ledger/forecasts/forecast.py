@@ -19,8 +19,8 @@ from ledger.forecasts.intervals import ForecastInterval, forecast_interval
 from ledger.forecasts.rhythm import Rhythm, learn
 from schemas.alerts import SpendBasis
 
-HISTORY_DAYS_MOST: Final = 90
-LIMIT_DAYS_MOST: Final = 30
+HISTORY_DAYS_MAX: Final = 90
+LIMIT_DAYS_MAX: Final = 30
 """How far ahead a day is looked for that reaches a daily limit."""
 
 ForecastPeriod = Literal["daily", "weekly", "monthly"]
@@ -92,7 +92,7 @@ def learn_rhythms(
     learned from; `now` is in UTC.
     """
     today = now.date()
-    start = max(first_day or today, today - _DAY * HISTORY_DAYS_MOST)
+    start = max(first_day or today, today - _DAY * HISTORY_DAYS_MAX)
     known = {each.day: each for each in totals}
     days = [known.get(day, DayTotals(day)) for day in _days(start, today)]
     weekday = start.weekday()
@@ -165,8 +165,8 @@ def budget_forecast(known: LearnedRhythms, spend: CurrentSpend) -> BudgetForecas
 def _local_days(spend: CurrentSpend) -> Iterator[Period]:
     """Yield the present day of the user's zone and those after it, to the month's end at least."""
     day = spend.day
-    for number in range(LIMIT_DAYS_MOST + 1):
-        if number >= LIMIT_DAYS_MOST and day.end > spend.month.end:
+    for number in range(LIMIT_DAYS_MAX + 1):
+        if number >= LIMIT_DAYS_MAX and day.end > spend.month.end:
             return
         yield day
         day = period_of("daily", day.end, spend.limits.timezone)

@@ -20,9 +20,9 @@ from typing import Final, NamedTuple
 from ledger.forecasts.rhythm import Rhythm, RhythmState
 from ledger.forecasts.scale import ONE
 
-LEVEL_DAYS_MOST: Final = 14
+LEVEL_DAYS_MAX: Final = 14
 """A level is never better than one that is known from so many days."""
-TREND_DAYS_MOST: Final = 28
+TREND_DAYS_MAX: Final = 28
 """A slope is never better known than from so many days, because trends change."""
 GROWTH_PERCENT: Final = 1
 """By how much of the level users usually grow or fade a day, one standard deviation."""
@@ -62,7 +62,7 @@ def forecast_interval(rhythm: Rhythm, shares: Sequence[Fraction]) -> ForecastInt
 
 
 def _step(state: RhythmState, days: Fraction | int) -> int:
-    known_from = min(max(1, state.days), LEVEL_DAYS_MOST)
+    known_from = min(max(1, state.days), LEVEL_DAYS_MAX)
     by_chance = state.spread**2 * (days + Fraction(days * days, known_from))
     slope = Fraction(state.level.drift) ** 2 + _slope_variance(state)
     return isqrt(floor(by_chance + slope * (Fraction(days * days) / 2) ** 2))
@@ -74,7 +74,7 @@ def _slope_variance(state: RhythmState) -> Fraction:
     The variance of a least-squares slope through n days is 12 · spread² ÷ n³.
     """
     usual = Fraction(state.level.amount * GROWTH_PERCENT, 100) ** 2
-    known_from = min(max(1, state.days), TREND_DAYS_MOST)
+    known_from = min(max(1, state.days), TREND_DAYS_MAX)
     of_line = Fraction(12 * state.spread**2, known_from**3)
     return usual * of_line / (usual + of_line) if usual and of_line else Fraction(0)
 

@@ -16,18 +16,18 @@ from ledger.forecasts.scale import ONE, SCALE, WEEK
 SMOOTHINGS: Final = (7, 21, 90)
 """A level's newest day moves it by 1 ÷ this."""
 
-DAYS_AHEAD_MOST: Final = 64
+DAYS_AHEAD_MAX: Final = 64
 _DAMPING: Final = (31, 32)
 _ERROR_MEMORY: Final = 16
 _LINE_LEAST_DAYS: Final = 14
 _LINE_LEAST_LEVER: Final = 2 * ONE
-_WEEKS_LEAST: Final = WEEK
+_WEEKS_MIN: Final = WEEK
 _SMALLEST_SQUARE: Final = SCALE * SCALE >> 20
 
 
 def _damped() -> list[int]:
     shares = accumulate(
-        repeat(ONE, DAYS_AHEAD_MOST), lambda share, _: share * _DAMPING[0] // _DAMPING[1]
+        repeat(ONE, DAYS_AHEAD_MAX), lambda share, _: share * _DAMPING[0] // _DAMPING[1]
     )
     return list(accumulate(shares))
 
@@ -114,7 +114,7 @@ class Levels:
     def _mean(self, levels: list[Level]) -> Level:
         """Average with weights of 1 ÷ the square of each one's mean squared error."""
         weights = [1] * len(SMOOTHINGS) + [0]
-        if self._weeks >= _WEEKS_LEAST:
+        if self._weeks >= _WEEKS_MIN:
             weights = [
                 ((SCALE * SCALE << 20) // (square + _SMALLEST_SQUARE)) ** 2
                 for square in self._squares

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ledger.budgets.budgets import Budgets
-from ledger.forecasts.forecast import HISTORY_DAYS_MOST, CurrentSpend, DayTotals
+from ledger.forecasts.forecast import HISTORY_DAYS_MAX, CurrentSpend, DayTotals
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
 
@@ -31,7 +31,7 @@ async def history(
 
     A viewer who may not see the user is shown a user without days or limits.
     """
-    since = now.date() - timedelta(days=HISTORY_DAYS_MOST)
+    since = now.date() - timedelta(days=HISTORY_DAYS_MAX)
     async with readers.comparing(viewer) as connection:
         [row] = await connection.fetch(
             *_SQL.bind("days", user_id=user_id, **viewer.parameters, since=since)

@@ -14,7 +14,7 @@ RHYTHM_DAYS: Final = 14
 """From how many whole days on a weekly rhythm can be told from chance."""
 QUIET_DAYS: Final = 14
 UNSURE_BELOW: Final = Decimal("0.3")
-DOUBLED_NANO_LEAST: Final = NANO_PER_USD
+DOUBLED_NANO_MIN: Final = NANO_PER_USD
 """By how much spending must have risen, besides doubling, to be worth a warning; nano-dollars."""
 
 
@@ -48,7 +48,7 @@ def _of_growth(known: LearnedRhythms, spend: CurrentSpend) -> Iterator[str]:
     if len(amounts) < 2 * WEEK:
         return
     week, before = sum(amounts[-WEEK:]), sum(amounts[-2 * WEEK : -WEEK])
-    if before > 0 and week >= 2 * before and week - before >= DOUBLED_NANO_LEAST:
+    if before > 0 and week >= 2 * before and week - before >= DOUBLED_NANO_MIN:
         yield (
             f"Spending doubled compared with the week before: {usd_text(week)} USD in the last "
             f"7 days, {usd_text(before)} USD in the 7 days before."

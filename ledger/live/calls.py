@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Final, NamedTuple
 
 from ledger.calls.call import Call
-from ledger.calls.privacy import OTHER_USERS_LEAST
+from ledger.calls.privacy import OTHER_USERS_MIN
 from ledger.live.durations import PersonaDurations, UserDurations
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
@@ -88,8 +88,8 @@ class LiveStore:
                 *_READS.bind(
                     "durations",
                     personas=some,
-                    calls_most=COMPLETED_CALLS,
-                    users_least=OTHER_USERS_LEAST,
+                    calls_max=COMPLETED_CALLS,
+                    users_min=OTHER_USERS_MIN,
                 ),
             )
             for persona_id, group in groupby(rows, itemgetter("persona_id")):

@@ -39,9 +39,9 @@ SELECT (SELECT max(epoch) FROM ledger_epochs) AS epoch, call_id, user_id, person
    AND user_id IS NOT NULL
 
 -- name: durations
--- How long calls with each of :personas lasted, in milliseconds: the sum of the :calls_most that
+-- How long calls with each of :personas lasted, in milliseconds: the sum of the :calls_max that
 -- were completed last, `users` of them, and the sum of each user where these are at most
--- :users_least. `user_id` is null in the sum of all. Personas without any are left out.
+-- :users_min. `user_id` is null in the sum of all. Personas without any are left out.
 SELECT asked.persona_id, recent.users, recent.user_id, recent.calls, recent.duration_ms
   FROM unnest(:personas::text[]) AS asked (persona_id),
        LATERAL (SELECT user_id, count(*) AS calls, sum(duration_ms)::bigint AS duration_ms,
@@ -52,10 +52,10 @@ SELECT asked.persona_id, recent.users, recent.user_id, recent.calls, recent.dura
                            AND status = 'completed'
                            AND user_id IS NOT NULL
                          ORDER BY ended_at DESC
-                         LIMIT :calls_most) AS last_ones
+                         LIMIT :calls_max) AS last_ones
                  GROUP BY GROUPING SETS ((user_id), ())) AS recent
  WHERE recent.users > 0
-   AND (recent.user_id IS NULL OR recent.users <= :users_least)
+   AND (recent.user_id IS NULL OR recent.users <= :users_min)
  ORDER BY asked.persona_id
 
 -- name: once_services

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from ledger.calls.privacy import OTHER_USERS_LEAST, blurred
+from ledger.calls.privacy import OTHER_USERS_MIN, blurred
 from schemas.money import half_even
 
 
@@ -45,6 +45,6 @@ class PersonaDurations(NamedTuple):
         The mean of all calls where enough other users are among them, else of the user's own.
         """
         own = self.by_user.get(user_id)
-        if self.users - (own is not None) >= OTHER_USERS_LEAST:
+        if self.users - (own is not None) >= OTHER_USERS_MIN:
             return blurred(self.of_all.mean_ms)
         return None if own is None else own.mean_ms

@@ -16,15 +16,15 @@ from schemas.notices import ChannelType
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-EMAIL_CHARACTERS_MOST: Final = 254
-URL_CHARACTERS_MOST: Final = 1_024
+EMAIL_CHARACTERS_MAX: Final = 254
+URL_CHARACTERS_MAX: Final = 1_024
 WEBHOOK_PORTS: Final = (443, 8443)
 
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL: Final = re.compile(
     rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~-]+)*@{_LABEL}(?:\.{_LABEL})+"
 )
-_LOCAL_PART_MOST: Final = 64
+_LOCAL_PART_MAX: Final = 64
 _PHONE: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _URL: Final = re.compile(r"https?://[!-\[\]-~]+")
 _NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
@@ -54,7 +54,7 @@ class AddressError(Exception):
 
 
 def is_public(text: str) -> bool:
-    """Say whether an IP address belongs to the public internet; False for what is no address."""
+    """Return whether an IP address belongs to the public internet; False for what is no address."""
     try:
         address: Address = ipaddress.ip_address(text)
     except ValueError:
@@ -83,8 +83,8 @@ def checked(kind: ChannelType, address: str, *, allow_private: bool = False) -> 
 def _email(address: str) -> str:
     local, _, domain = address.rpartition("@")
     if (
-        len(address) > EMAIL_CHARACTERS_MOST
-        or len(local) > _LOCAL_PART_MOST
+        len(address) > EMAIL_CHARACTERS_MAX
+        or len(local) > _LOCAL_PART_MAX
         or not _EMAIL.fullmatch(address)
     ):
         raise AddressError("`address` must be an email address such as alice@example.com.")
@@ -104,7 +104,7 @@ _FORMS: Final[Mapping[str, Callable[[str], str]]] = {"email": _email, "sms": _ph
 
 
 def _webhook(address: str, *, allow_private: bool) -> str:
-    if len(address) > URL_CHARACTERS_MOST or not _URL.fullmatch(address):
+    if len(address) > URL_CHARACTERS_MAX or not _URL.fullmatch(address):
         raise AddressError("`address` must be an address such as https://example.com/alerts.")
     try:
         parts = urlsplit(address)

@@ -16,7 +16,7 @@ import msgspec
 from ledger.notifications.signatures import secret_text
 from ledger.notifications.verification_codes import (
     CODE_SECONDS,
-    GUESSES_MOST,
+    GUESSES_MAX,
     digest,
     matches,
     new_code,
@@ -27,7 +27,7 @@ from ledger.postgres.functions import reads
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
 from schemas.notices import (
-    CHANNELS_MOST,
+    CHANNELS_MAX,
     Attempt,
     Channel,
     ChannelType,
@@ -40,7 +40,7 @@ from schemas.notices import (
 _SQL: Final = statements("notifications/channels")
 _READS: Final = reads("notifications/channels")
 
-DELIVERIES_MOST: Final = 50
+DELIVERIES_MAX: Final = 50
 NEWEST: Final = 2**62
 MESSAGES_PER_HOUR: Final = 10
 MESSAGE_SECONDS: Final = 60
@@ -91,9 +91,9 @@ async def create_channel(
             "You have this channel already. Ask for a new code, or remove it first to get a new "
             "secret."
         )
-    if len(known) >= CHANNELS_MOST:
+    if len(known) >= CHANNELS_MAX:
         return ChannelRefusal(
-            f"You have {CHANNELS_MOST} channels, and more are not allowed: remove one."
+            f"You have {CHANNELS_MAX} channels, and more are not allowed: remove one."
         )
     return await _create(connection, viewer, user_id, wanted)
 
@@ -106,8 +106,8 @@ async def replace_channels(
     Returns them all, those that were made as NewChannel. The caller undoes its transaction where
     this is refused.
     """
-    if len(set(wanted)) > CHANNELS_MOST:
-        return ChannelRefusal(f"`channels` may name at most {CHANNELS_MOST} channels.")
+    if len(set(wanted)) > CHANNELS_MAX:
+        return ChannelRefusal(f"`channels` may name at most {CHANNELS_MAX} channels.")
     await _take_turn(connection, user_id)
     known = await list_channels(connection, viewer, user_id)
     kept = [channel for channel in known if (channel.type, channel.address) in wanted]
@@ -151,12 +151,12 @@ async def verify_channel(
     kept = await connection.fetchrow(*_SQL.bind("code", **of_channel))
     if kept is None:
         return ChannelRefusal("The code has expired. Ask for a new one.")
-    if kept["guesses"] >= GUESSES_MOST:
+    if kept["guesses"] >= GUESSES_MAX:
         return ChannelRefusal("Too many wrong codes were tried. Ask for a new one.")
     if not await asyncio.to_thread(matches, code, kept["digest"]):
         await connection.execute(*_SQL.bind("count_guess", **of_channel))
-        left = GUESSES_MOST - kept["guesses"] - 1
-        return ChannelRefusal(f"The code is wrong; {left} of {GUESSES_MOST} tries are left.")
+        left = GUESSES_MAX - kept["guesses"] - 1
+        return ChannelRefusal(f"The code is wrong; {left} of {GUESSES_MAX} tries are left.")
     await connection.execute(*_SQL.bind("drop_code", **of_channel))
     row = await connection.fetchrow(*_SQL.bind("verify", **of_channel))
     return Channel(**dict(row)) if row else ABSENT
@@ -204,9 +204,9 @@ async def list_deliveries(
     if await _one(connection, viewer, user_id, channel_id) is None:
         return ABSENT
     of_channel = _of_channel(viewer, user_id, channel_id)
-    deliveries = _SQL.bind("deliveries", **of_channel, before=before, most=DELIVERIES_MOST + 1)
+    deliveries = _SQL.bind("deliveries", **of_channel, before=before, most=DELIVERIES_MAX + 1)
     rows = await connection.fetch(*deliveries)
-    page = rows[:DELIVERIES_MOST]
+    page = rows[:DELIVERIES_MAX]
     return Deliveries(
         deliveries=[_delivery(row) for row in page],
         next_cursor=str(page[-1]["seq"]) if len(rows) > len(page) else None,

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from ledger.notifications.retry_policy import ERROR_CHARACTERS_MOST, DeliveryResult, NextAttempt
+from ledger.notifications.retry_policy import ERROR_CHARACTERS_MAX, DeliveryResult, NextAttempt
 from ledger.notifications.verification_codes import CODE_SECONDS
 from ledger.postgres.arrays import text_array
 from ledger.postgres.database import Connection, Pool, affected, borrowed, create_pool
@@ -20,19 +20,19 @@ from schemas.notices import ChannelType, NoticeKind
 
 _SQL: Final = statements("notifications/deliveries")
 
-CONNECTIONS_MOST: Final = 4
+CONNECTIONS_MAX: Final = 4
 STATEMENT_TIMEOUT_MS: Final = 30_000
 ACQUIRE_TIMEOUT_SECONDS: Final = 10
 SWEEP_SECONDS_BACK: Final = 3 * 86_400
-SWEEP_MOST: Final = 10_000
+SWEEP_MAX: Final = 10_000
 OLD_SECONDS: Final = 86_400
 """An alert that could not be sent for so long is not sent any more."""
 ORDER_SECONDS: Final = 900
 """So long an alert that waits for its next attempt holds back later alerts of its channel."""
-CLAIMS_MOST: Final = 30
+CLAIMS_MAX: Final = 30
 """After so many attempts, a delivery whose worker dies again is taken for the cause of it."""
 KEPT_DAYS: Final = 90
-PRUNE_MOST: Final = 10_000
+PRUNE_MAX: Final = 10_000
 
 
 class ClaimedDelivery(NamedTuple):
@@ -89,18 +89,18 @@ class DeliveryStore:
         async with self.connection() as connection:
             return affected(
                 await connection.execute(
-                    *_SQL.bind("sweep", seconds_back=SWEEP_SECONDS_BACK, most=SWEEP_MOST)
+                    *_SQL.bind("sweep", seconds_back=SWEEP_SECONDS_BACK, most=SWEEP_MAX)
                 )
             )
 
-    async def claim(self, most: int, ailing_most: int, lease_seconds: int) -> list[ClaimedDelivery]:
+    async def claim(self, most: int, ailing_max: int, lease_seconds: int) -> list[ClaimedDelivery]:
         """Take up to `most` deliveries that are due, of them few at channels that failed last.
 
         Whatever must not be sent any more is skipped, and what dead workers held is freed.
         """
         async with self.connection() as connection, connection.transaction():
             await connection.execute(_SQL["turn"])
-            await connection.execute(*_SQL.bind("release", claims_most=CLAIMS_MOST))
+            await connection.execute(*_SQL.bind("release", claims_max=CLAIMS_MAX))
             await connection.execute(
                 *_SQL.bind("skip", code_seconds=CODE_SECONDS, old_seconds=OLD_SECONDS)
             )
@@ -108,7 +108,7 @@ class DeliveryStore:
                 *_SQL.bind(
                     "claim",
                     most=most,
-                    ailing_most=ailing_most,
+                    ailing_max=ailing_max,
                     lease_seconds=lease_seconds,
                     order_seconds=ORDER_SECONDS,
                 )
@@ -153,7 +153,7 @@ class DeliveryStore:
         """
         attempt = {"delivery_id": claim.delivery_id, "number": claim.number}
         of_channel = attempt | {"channel_id": claim.channel_id}
-        error = None if result.error is None else result.error[:ERROR_CHARACTERS_MOST]
+        error = None if result.error is None else result.error[:ERROR_CHARACTERS_MAX]
         async with self.connection() as connection, connection.transaction():
             await connection.execute(
                 *_SQL.bind(
@@ -187,7 +187,7 @@ class DeliveryStore:
         """Forget what ended long ago; returns how many deliveries that were."""
         async with self.connection() as connection:
             return affected(
-                await connection.execute(*_SQL.bind("prune", days=KEPT_DAYS, most=PRUNE_MOST))
+                await connection.execute(*_SQL.bind("prune", days=KEPT_DAYS, most=PRUNE_MAX))
             )
 
     async def backlog(self) -> DeliveryBacklog:
@@ -207,7 +207,7 @@ async def delivery_store(url: str) -> AsyncIterator[DeliveryStore]:
     pool = await create_pool(
         url,
         name="cost-analytics notices",
-        most=CONNECTIONS_MOST,
+        most=CONNECTIONS_MAX,
         statement_timeout_ms=STATEMENT_TIMEOUT_MS,
     )
     try:

@@ -38,13 +38,13 @@ SELECT pg_advisory_xact_lock(7201905)
 
 -- name: release
 -- Deliveries whose worker has not said what became of them in time are due again, and the attempt
--- is closed. After :claims_most attempts that is taken for their own fault.
+-- is closed. After :claims_max attempts that is taken for their own fault.
 WITH dead AS (
     UPDATE notice_deliveries
-    SET state = CASE WHEN attempts < :claims_most THEN 'pending' ELSE 'failed' END,
-        next_attempt_at = CASE WHEN attempts < :claims_most THEN now() END,
-        code = CASE WHEN attempts < :claims_most THEN code END,
-        reason = CASE WHEN attempts >= :claims_most THEN 'Interrupted too often.' END,
+    SET state = CASE WHEN attempts < :claims_max THEN 'pending' ELSE 'failed' END,
+        next_attempt_at = CASE WHEN attempts < :claims_max THEN now() END,
+        code = CASE WHEN attempts < :claims_max THEN code END,
+        reason = CASE WHEN attempts >= :claims_max THEN 'Interrupted too often.' END,
         claimed_until = NULL
     WHERE state = 'delivering' AND claimed_until <= now()
     RETURNING delivery_id, attempts
@@ -79,7 +79,7 @@ WHERE d.delivery_id = due.delivery_id AND d.state = 'pending' AND due.reason IS 
 
 -- name: claim
 -- Takes deliveries that are due, for :lease_seconds seconds, and notes that an attempt begins: one
--- a channel, up to :most in all and up to :ailing_most to channels that failed last time. The
+-- a channel, up to :most in all and up to :ailing_max to channels that failed last time. The
 -- alerts of a channel go out in order: one that waits for its next attempt holds back those after
 -- it until it is :order_seconds seconds old. Codes and tests wait for no alert. Nothing is taken
 -- before a restored ledger knows from the journal what was delivered.
@@ -103,7 +103,7 @@ WITH free AS (
     FROM free
 ), chosen AS (
     SELECT delivery_id FROM ranked
-    WHERE NOT ailing OR place <= :ailing_most
+    WHERE NOT ailing OR place <= :ailing_max
     ORDER BY ailing, next_attempt_at, delivery_id LIMIT :most
 ), taken AS (
     UPDATE notice_deliveries AS d

@@ -12,9 +12,9 @@ from schemas.notices import ChannelType
 Verdict = Literal["delivered", "temporary", "permanent", "gone"]
 """What an attempt came to; `gone` means that the address itself is no use any more."""
 
-ERROR_CHARACTERS_MOST: Final = 500
-RETRY_AFTER_SECONDS_MOST: Final = 24 * 3_600
-PAUSE_MS_MOST: Final = 5 * 60_000
+ERROR_CHARACTERS_MAX: Final = 500
+RETRY_AFTER_SECONDS_MAX: Final = 24 * 3_600
+PAUSE_MS_MAX: Final = 5 * 60_000
 _JITTER_PERCENT: Final = 20
 
 
@@ -44,7 +44,7 @@ class RetrySchedule:
     delays_ms: tuple[int, ...]
 
     @property
-    def attempts_most(self) -> int:
+    def attempts_max(self) -> int:
         """How often a delivery is tried."""
         return len(self.delays_ms) + 1
 
@@ -55,13 +55,13 @@ class RetrySchedule:
         longer at random by up to a fifth, so that receivers that failed together are not called
         together, and as long as the receiver asked for.
         """
-        if result.verdict in {"permanent", "gone"} or number >= self.attempts_most:
+        if result.verdict in {"permanent", "gone"} or number >= self.attempts_max:
             return NextAttempt(None)
-        asked_ms = min(result.retry_after_seconds or 0, RETRY_AFTER_SECONDS_MOST) * 1_000
+        asked_ms = min(result.retry_after_seconds or 0, RETRY_AFTER_SECONDS_MAX) * 1_000
         pause_ms = self.delays_ms[min(failures, len(self.delays_ms) - 1)]
         return NextAttempt(
             max(_jittered(self.delays_ms[number - 1]), asked_ms),
-            max(min(pause_ms, PAUSE_MS_MOST), asked_ms),
+            max(min(pause_ms, PAUSE_MS_MAX), asked_ms),
         )
 
 
@@ -104,7 +104,7 @@ def printable(text: str, *hidden: str | None) -> str:
     for secret in hidden:
         if secret:
             text = text.replace(secret, "…")
-    return one_line(text)[:ERROR_CHARACTERS_MOST]
+    return one_line(text)[:ERROR_CHARACTERS_MAX]
 
 
 def one_line(text: str) -> str:

@@ -16,7 +16,7 @@ from schemas.notices import ChannelType
 
 CODE_DIGITS: Final = 6
 CODE_SECONDS: Final = 15 * 60
-GUESSES_MOST: Final = 5
+GUESSES_MAX: Final = 5
 
 _TOKEN_BYTES: Final = 24
 _SALT_BYTES: Final = 16
@@ -39,7 +39,7 @@ def digest(code: str, salt: bytes = b"") -> bytes:
 
 
 def matches(code: str, kept: bytes) -> bool:
-    """Say whether this is the code that was hashed; takes as long as `digest`."""
+    """Return whether this is the code that was hashed; takes as long as `digest`."""
     code = code.strip()
     if not _FORM.fullmatch(code):
         return False

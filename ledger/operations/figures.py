@@ -15,16 +15,16 @@ from ledger.postgres.viewers import ReaderPool, Viewer
 
 _READS: Final = reads("operations/figures")
 
-COUNTED_MOST: Final = 10_000
+COUNTED_MAX: Final = 10_000
 """Backlogs are counted up to here; more than this is alarming in the same way."""
 
-POSITIONS_MOST: Final = 1_000
+POSITIONS_MAX: Final = 1_000
 
 _EVERYBODY: Final = Viewer("", reads_all=True)
 
 
 class OutboxBacklog(NamedTuple):
-    """How many wait, at most COUNTED_MOST, and for how many seconds the first of them has."""
+    """How many wait, at most COUNTED_MAX, and for how many seconds the first of them has."""
 
     waiting: int
     oldest_seconds: int
@@ -82,8 +82,8 @@ async def read_product_status(readers: ReaderPool) -> ProductStatus:
     version = await readers.schema_version()
     if not await readers.schema_is_current():
         return ProductStatus(version, schema_is_current=False, figures=None)
-    [row] = await readers.read(_EVERYBODY, *_READS.bind("figures", most=COUNTED_MOST))
-    positions = await readers.read(_EVERYBODY, *_READS.bind("positions", most=POSITIONS_MOST))
+    [row] = await readers.read(_EVERYBODY, *_READS.bind("figures", most=COUNTED_MAX))
+    positions = await readers.read(_EVERYBODY, *_READS.bind("positions", most=POSITIONS_MAX))
     refusals = await readers.read(_EVERYBODY, _READS["refusals"])
     refused = {each["code"]: each["letters"] for each in refusals}
     retention = await readers.read(_EVERYBODY, _READS["retention"])

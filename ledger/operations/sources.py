@@ -16,7 +16,7 @@ from ledger.postgres.viewers import ReaderPool, Viewer
 
 _SQL: Final = statements("operations/sources")
 
-SOURCES_MOST: Final = 1_000
+SOURCES_MAX: Final = 1_000
 """So many sources one service may own; an operator may give it more."""
 LISTED_MAX: Final = 100_000
 
@@ -38,7 +38,7 @@ class SourceStore:
     async def owners(self, subject: str, sources: Collection[str]) -> dict[str, str]:
         """Return who owns each of the sources; those without an owner become the subject's.
 
-        Left out are sources that have none because the subject owns SOURCES_MOST already.
+        Left out are sources that have none because the subject owns SOURCES_MAX already.
         """
         async with self._readers.reading(Viewer(subject)) as connection:
             owners = await _owners(connection, sources)
@@ -47,7 +47,7 @@ class SourceStore:
             return owners
         async with self._readers.writing(Viewer(subject)) as connection:
             await connection.execute(
-                *_SQL.bind("claim", subject=subject, sources=new, most=SOURCES_MOST)
+                *_SQL.bind("claim", subject=subject, sources=new, most=SOURCES_MAX)
             )
             # Another service may have been first: this statement sees what that one committed.
             return owners | await _owners(connection, new)

@@ -39,7 +39,7 @@ __all__ = [
 
 _SQL: Final = statements("postgres/viewers")
 
-CONNECTIONS_MOST: Final = 10
+CONNECTIONS_MAX: Final = 10
 STATEMENT_TIMEOUT_MS: Final = 5_000
 ACQUIRE_TIMEOUT_SECONDS: Final = 2
 QUEUE_TIMEOUT_SECONDS: Final = 5
@@ -47,7 +47,7 @@ WORK_TIMEOUT_SECONDS: Final = 10
 SHARE_PERCENT: Final = 40
 """One viewer may hold so much of a pool, rounded up; viewers take turns."""
 
-PATIENT_CONNECTIONS_MOST: Final = 4
+PATIENT_CONNECTIONS_MAX: Final = 4
 PATIENT_STATEMENT_TIMEOUT_MS: Final = 60_000
 PATIENT_WORK_TIMEOUT_SECONDS: Final = 900
 
@@ -122,7 +122,7 @@ class ReaderPool:
             yield connection
 
     async def schema_is_current(self) -> bool:
-        """Say whether the database has the schema we know; raises StoreUnavailableError."""
+        """Return whether the database has the schema we know; raises StoreUnavailableError."""
         async with self._connection(_OPERATOR) as connection:
             return await schema_is_current(connection)
 
@@ -194,7 +194,7 @@ class ReaderPool:
 async def reader_pool(
     url: str,
     *,
-    connections_most: int = CONNECTIONS_MOST,
+    connections_max: int = CONNECTIONS_MAX,
     statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
     work_timeout_seconds: int = WORK_TIMEOUT_SECONDS,
 ) -> AsyncIterator[ReaderPool]:
@@ -206,7 +206,7 @@ async def reader_pool(
     pool = await create_pool(
         url,
         name="cost-analytics api",
-        most=connections_most,
+        most=connections_max,
         statement_timeout_ms=statement_timeout_ms,
     )
     try:
@@ -219,7 +219,7 @@ def patient_reader_pool(url: str) -> AbstractAsyncContextManager[ReaderPool]:
     """Open a small pool for reading much, for the length of a block; raises as `reader_pool`."""
     return reader_pool(
         url,
-        connections_most=PATIENT_CONNECTIONS_MOST,
+        connections_max=PATIENT_CONNECTIONS_MAX,
         statement_timeout_ms=PATIENT_STATEMENT_TIMEOUT_MS,
         work_timeout_seconds=PATIENT_WORK_TIMEOUT_SECONDS,
     )

@@ -150,7 +150,7 @@ class Catalogue:
         return self.tariffs[service, operation, None, unit].at(time)
 
     def knows(self, service: str) -> bool:
-        """Say whether a service has any price, and so a class."""
+        """Return whether a service has any price, and so a class."""
         return service in self._classes
 
     def infrastructure_nano(self, time: datetime) -> dict[str, int]:

@@ -21,7 +21,7 @@ STALE_AFTER: Final = timedelta(days=90)
 """A price that was not verified for so long is stale."""
 
 _PERCENT_DIGITS: Final = 2
-_PERCENT_DIGITS_MOST: Final = 24
+_PERCENT_DIGITS_MAX: Final = 24
 
 PriceKey = tuple[str, str, str, str]
 """Service, operation, model and unit: the prices of one key follow each other in time."""
@@ -79,11 +79,11 @@ def change_percent(new: PriceRow, old: PriceRow) -> Decimal | None:
     part = change(new, old)
     if part is None:
         return None
-    for digits in range(_PERCENT_DIGITS, _PERCENT_DIGITS_MOST):
+    for digits in range(_PERCENT_DIGITS, _PERCENT_DIGITS_MAX):
         percent = _percent(part, digits)
         if abs(percent) != APPROVAL_PERCENT or not is_large(new, old):
             return percent
-    return _percent(part, _PERCENT_DIGITS_MOST)
+    return _percent(part, _PERCENT_DIGITS_MAX)
 
 
 def _percent(part: Fraction, digits: int) -> Decimal:
@@ -91,7 +91,7 @@ def _percent(part: Fraction, digits: int) -> Decimal:
 
 
 def is_large(new: PriceRow, old: PriceRow) -> bool:
-    """Say whether a change has to wait for approval."""
+    """Return whether a change has to wait for approval."""
     part = change(new, old)
     return part is None or abs(part) * 100 > APPROVAL_PERCENT
 
@@ -129,7 +129,7 @@ def _same_row(known: PriceRow, row: PriceRow) -> bool:
 
 
 def _passes(new: PriceRow, old: PriceRow) -> bool:
-    """Say whether a row may be added; one that contradicts a known key is refused by adding it."""
+    """Return whether a row may be added; adding one that contradicts a known key fails later."""
     return _same_row(old, new) or not is_large(new, old)
 
 

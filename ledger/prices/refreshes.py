@@ -28,7 +28,7 @@ async def one_refresh_at_a_time(connection: Connection) -> bool:
 
 
 async def seen_since(connection: Connection, source: str, since: datetime) -> bool:
-    """Say whether a source was read successfully since a moment."""
+    """Return whether a source was read successfully since a moment."""
     return bool(await connection.fetchval(*_SQL.bind("seen_since", source=source, since=since)))
 
 

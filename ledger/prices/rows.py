@@ -66,7 +66,7 @@ class PriceRow(NamedTuple):
         return f"{self.service} {self.operation}{model} per {self.unit} from {since}"
 
     def same_price(self, other: PriceRow) -> bool:
-        """Say whether both ask the same, however it is written: 0.15 per 1000 or 0.00015 per 1."""
+        """Return whether both prices are equal, such as 0.15 per 1000 and 0.00015 per 1."""
         return self.price_usd * other.per_units == other.price_usd * self.per_units
 
 

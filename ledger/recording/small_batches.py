@@ -21,7 +21,7 @@ _json: Final = msgspec.json.Encoder(decimal_format="number")
 
 
 def are_few(folded: BatchChanges) -> bool:
-    """Say whether the rows of a batch are inserted with its totals, and not copied."""
+    """Return whether the rows of a batch are inserted with its totals, and not copied."""
     return max(len(folded.taken), len(folded.entries)) <= FEW_ROWS and not any(
         isinstance(row, RatedCost) and isinstance(row.row, bytes) for row in folded.entries
     )

@@ -22,10 +22,10 @@ AdviceKind = Literal["model_choice", "phrase_caching", "prepaid_bundle", "shorte
 ADVICE_DAYS: Final = 30
 BUNDLE_CALLS: Final = 10
 """For how many calls one charge of a prepaid bundle pays."""
-EXAMPLES_MOST: Final = 3
-EVENTS_LEAST: Final = 10
+EXAMPLES_MAX: Final = 3
+EVENTS_MIN: Final = 10
 """Fewer events, or charges, say little about what comes next."""
-SAVING_NANO_LEAST: Final = NANO_PER_USD // 10
+SAVING_NANO_MIN: Final = NANO_PER_USD // 10
 """A smaller saving in the period is not worth a recommendation; nano-dollars."""
 
 _REPLY_UNITS: Final = {"output_tokens": "output tokens", "characters": "characters"}
@@ -127,7 +127,7 @@ def advise(
     worthwhile = (
         each
         for each in found
-        if each.saving_nano >= SAVING_NANO_LEAST and each.evidence.events >= EVENTS_LEAST
+        if each.saving_nano >= SAVING_NANO_MIN and each.evidence.events >= EVENTS_MIN
     )
     return sorted(worthwhile, key=lambda each: (-each.saving_nano, each.kind, each.evidence[2:5]))
 
@@ -281,7 +281,7 @@ def _evidence(lines: Sequence[UsageSum]) -> SavingEvidence:
         max(line.calls for line in lines),
         *first[:3],
         {line.unit: line.usage for line in lines},
-        examples[:EXAMPLES_MOST],
+        examples[:EXAMPLES_MAX],
     )
 
 

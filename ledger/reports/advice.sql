@@ -3,14 +3,14 @@
 
 -- name: calls
 -- How many calls of :user_id began from :since to before :before: all of them, and the newest
--- :calls_most, which are the ones that advice looks at.
-SELECT count(*) AS calls, least(count(*), :calls_most::bigint) AS looked_at
+-- :calls_max, which are the ones that advice looks at.
+SELECT count(*) AS calls, least(count(*), :calls_max::bigint) AS looked_at
   FROM calls
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND first_at >= :since
    AND first_at < :before
 
 -- name: usages
--- What the newest :calls_most calls of :user_id that began from :since to before :before recorded,
+-- What the newest :calls_max calls of :user_id that began from :since to before :before recorded,
 -- by service, operation, model and unit, in one pass over their events; voided costs are left out.
 -- Each call's events are found by its id: LATERAL with OFFSET keeps the planner from reading whole
 -- months, and no event is older than its call, which keeps it out of earlier months. NOT IN is
@@ -23,7 +23,7 @@ WITH chosen AS MATERIALIZED (
      WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND first_at >= :since
        AND first_at < :before
      ORDER BY first_at DESC, call_id
-     LIMIT :calls_most
+     LIMIT :calls_max
 ), recorded AS MATERIALIZED (
     SELECT e.*
       FROM chosen AS c,
@@ -64,7 +64,7 @@ SELECT service, operation, model, unit, count(*) AS events, count(DISTINCT call_
        coalesce(sum(usage) FILTER (WHERE repeats), 0) AS repeated_usage,
        coalesce(sum(cost_nano) FILTER (WHERE repeats), 0) AS repeated_cost_nano,
        json_agg(json_build_array(source, event_id, call_id) ORDER BY place)
-           FILTER (WHERE place <= :examples_most) AS examples
+           FILTER (WHERE place <= :examples_max) AS examples
   FROM lines JOIN medians USING (service, operation, model, unit)
  GROUP BY service, operation, model, unit, median
  ORDER BY service COLLATE "C", operation COLLATE "C", model COLLATE "C", unit COLLATE "C"
@@ -78,7 +78,7 @@ WITH chosen AS MATERIALIZED (
      WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND first_at >= :since
        AND first_at < :before
      ORDER BY first_at DESC, call_id
-     LIMIT :calls_most
+     LIMIT :calls_max
 ), charged AS (
     SELECT e.*
       FROM chosen AS c,
@@ -98,7 +98,7 @@ WITH chosen AS MATERIALIZED (
 SELECT service AS processor, count(*) AS charges, count(DISTINCT call_id) AS calls,
        sum(amount_nano) AS amount_nano, sum(cost_nano) AS fee_nano,
        json_agg(json_build_array(source, event_id, call_id) ORDER BY place)
-           FILTER (WHERE place <= :examples_most) AS examples
+           FILTER (WHERE place <= :examples_max) AS examples
   FROM placed
  GROUP BY service
  ORDER BY service COLLATE "C"

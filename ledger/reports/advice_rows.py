@@ -12,12 +12,12 @@ from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
 from ledger.prices.catalogue import Catalogue
 from ledger.prices.reading import read_catalogue
-from ledger.reports.advice import EXAMPLES_MOST, ChargeSum, EventRef, UsageSum
+from ledger.reports.advice import EXAMPLES_MAX, ChargeSum, EventRef, UsageSum
 
 _SQL: Final = statements("reports/advice")
 _examples: Final = msgspec.json.Decoder(list[EventRef])
 
-CALLS_MOST: Final = 1_000
+CALLS_MAX: Final = 1_000
 """Of how many calls the events are read, the newest first."""
 
 
@@ -43,9 +43,9 @@ async def read_advice_input(
         **viewer.parameters,
         "since": since,
         "before": before,
-        "calls_most": CALLS_MOST,
+        "calls_max": CALLS_MAX,
     }
-    examples = calls | {"examples_most": EXAMPLES_MOST}
+    examples = calls | {"examples_max": EXAMPLES_MAX}
     async with readers.comparing(viewer) as connection:
         [counted] = await connection.fetch(*_SQL.bind("calls", **calls))
         usages = await connection.fetch(*_SQL.bind("usages", **examples))

@@ -159,7 +159,7 @@ async def spending_report(
     user_id: str,
     days: tuple[date, date],
     *,
-    personas_most: int,
+    personas_max: int,
     unnamed_persona: str,
 ) -> SpendingReport:
     """Return what a user spent on the UTC days from the first to the last, both included.
@@ -172,7 +172,7 @@ async def spending_report(
         **viewer.parameters,
         first_day=days[0],
         last_day=days[1],
-        personas_most=personas_most,
+        personas_max=personas_max,
         unnamed_persona=unnamed_persona,
     )
     [row] = await readers.read(viewer, *spending)

@@ -46,7 +46,7 @@ SELECT c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.c
 
 -- name: spending
 -- What :user_id spent from :first_day to :last_day, both included: sums, the cost and class of each
--- service, the :personas_most personas that cost most, and each day with anything on it. A persona
+-- service, the :personas_max personas that cost most, and each day with anything on it. A persona
 -- whose calls were all found to be another's is left out; one without a name is called
 -- :unnamed_persona.
 WITH day_rows AS MATERIALIZED (
@@ -74,7 +74,7 @@ WITH day_rows AS MATERIALIZED (
      GROUP BY persona_id
     HAVING sum(calls) <> 0 OR sum(cost_nano) <> 0
      ORDER BY cost_nano DESC, calls DESC, persona_id COLLATE "C"
-     LIMIT :personas_most
+     LIMIT :personas_max
 ), daily AS (
     SELECT day, coalesce(calls, 0) AS calls, coalesce(charged_nano, 0) AS charged_nano,
            coalesce(refunded_nano, 0) AS refunded_nano, coalesce(costs, '{}') AS costs

@@ -20,7 +20,7 @@ MARGIN_PERCENT: Final = 20
 CHANGE_PERCENT: Final = 10
 """From what change of the average cost of a call on it is worth a word."""
 
-DOUBLED_NANO_LEAST: Final = NANO_PER_USD
+DOUBLED_NANO_MIN: Final = NANO_PER_USD
 """By how much spending must have risen, besides doubling, to be worth a word; nano-dollars."""
 
 
@@ -93,7 +93,7 @@ def _on_the_margin(now: PeriodSums) -> Iterator[str]:
 
 def _on_growth(now: PeriodSums, before: PeriodSums, days: int) -> Iterator[str]:
     is_now, was = now.profit.cost_nano, before.profit.cost_nano
-    if was > 0 and is_now >= 2 * was and is_now - was >= DOUBLED_NANO_LEAST:
+    if was > 0 and is_now >= 2 * was and is_now - was >= DOUBLED_NANO_MIN:
         yield (
             f"Spending doubled compared with the {days} days before: {_usd(is_now)} after "
             f"{_usd(was)}."

@@ -131,7 +131,7 @@ async def list_calls(
 
 
 async def any_call(readers: ReaderPool, viewer: Viewer) -> bool:
-    """Say whether there is any call that a viewer may see; raises StoreUnavailableError."""
+    """Return whether there is any call that a viewer may see; raises StoreUnavailableError."""
     return bool(await readers.read_value(viewer, *_READS.bind("any_call", **viewer.parameters)))
 
 

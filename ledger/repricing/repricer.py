@@ -100,7 +100,7 @@ class Repricer:
         self,
         wanted: RepricingScope,
         *,
-        costs_most: int | None = None,
+        costs_max: int | None = None,
         stop: asyncio.Event | None = None,
         progress: Progress = lambda _: None,
     ) -> RepricingResult:
@@ -116,7 +116,7 @@ class Repricer:
             corrections = _Corrections(writing, rates, self._basis)
             spans = list(due_spans(rates, await used_prices(connection, wanted)))
             places: list[Place] = []
-            room = costs_most
+            room = costs_max
             async for cost in due_costs(connection, spans, wanted):
                 if room == 0 or (stop is not None and stop.is_set()):
                     break

@@ -22,7 +22,7 @@ from ledger.postgres.database import TRANSIENT_ERRORS
 from messaging.retries import Backoff
 from schemas.anomalies import LEGS, Leg
 
-HEARD_MOST: Final = 10_000
+HEARD_MAX: Final = 10_000
 _log: Final = logging.getLogger(__name__)
 
 
@@ -64,7 +64,7 @@ class AnomalyWatcher:
 
     def hear(self, call_id: str) -> None:
         """Remember to look at a call soon, unless there is too much to remember already."""
-        if len(self._heard) < HEARD_MOST:
+        if len(self._heard) < HEARD_MAX:
             self._heard.setdefault(call_id, time.monotonic_ns())
 
     async def run(self, stop: asyncio.Event) -> None:

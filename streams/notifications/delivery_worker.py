@@ -33,10 +33,10 @@ from streams.notifications.journal import DeliveryJournal
 from streams.notifications.message_templates import TemplateError, notification_of
 from streams.notifications.sender import ATTEMPT_MS, ChannelSender
 
-HEARD_MOST: Final = 1_000
+HEARD_MAX: Final = 1_000
 FINISH_SECONDS: Final = 20
 PRUNE_SECONDS: Final = 3_600
-RECORD_TRIES_MOST: Final = 40
+RECORD_TRIES_MAX: Final = 40
 """With pauses of up to 15 s that is about ten minutes without a database."""
 
 RETRYABLE_ERRORS: Final = (KafkaError, *TRANSIENT_ERRORS)
@@ -49,12 +49,12 @@ _log: Final = logging.getLogger(__name__)
 class DeliveryOptions:
     """How much is done at once, and how often is looked.
 
-    `ailing_most` of the `most` attempts at a time may go to channels that failed last time, so dead
+    `ailing_max` of the `most` attempts at a time may go to channels that failed last time, so dead
     receivers leave room for the others. A claim lasts `lease_seconds`.
     """
 
     most: int = 40
-    ailing_most: int = 20
+    ailing_max: int = 20
     lease_seconds: int = 60
     look_ms: int = 1_000
     sweep_ms: int = 10_000
@@ -84,7 +84,7 @@ class DeliveryWorker:
 
     def hear(self, alert_id: str) -> None:
         """Look for an alert's deliveries at once; what is too much to remember the sweep finds."""
-        if len(self._heard) < HEARD_MOST:
+        if len(self._heard) < HEARD_MAX:
             self._heard[alert_id] = None
         self._wake.set()
 
@@ -129,7 +129,7 @@ class DeliveryWorker:
         if room <= 0:
             return
         ailing = sum(claim.failures > 0 for claim in self._under_way.values())
-        ailing_room = max(0, min(room, self._options.ailing_most - ailing))
+        ailing_room = max(0, min(room, self._options.ailing_max - ailing))
         claims = await self._store.claim(room, ailing_room, self._options.lease_seconds)
         for claim in claims:
             task = asyncio.create_task(self._deliver(claim))
@@ -197,7 +197,7 @@ class DeliveryWorker:
             and await self._journal.write([_record_of(claim)])
         )
         backoff = Backoff()
-        for _ in range(RECORD_TRIES_MOST):
+        for _ in range(RECORD_TRIES_MAX):
             try:
                 await self._record(claim, result, duration_ms, is_journaled=is_journaled)
                 return

@@ -11,7 +11,7 @@ from aiohttp.abc import AbstractResolver
 from ledger.notifications.retry_policy import DeliveryResult, printable
 from streams.notifications.sender import ATTEMPT_MS
 
-CONNECTIONS_MOST: Final = 100
+CONNECTIONS_MAX: Final = 100
 CONNECT_SECONDS: Final = 5
 BUFFER_BYTES: Final = 16 * 1024
 """As much of an answer's body as is read at all."""
@@ -29,7 +29,7 @@ def make_session(resolver: AbstractResolver | None = None) -> aiohttp.ClientSess
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
-            resolver=resolver, use_dns_cache=False, limit=CONNECTIONS_MOST, force_close=True
+            resolver=resolver, use_dns_cache=False, limit=CONNECTIONS_MAX, force_close=True
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": USER_AGENT},

@@ -13,7 +13,7 @@ from ledger.notifications.retry_policy import DeliveryResult, printable, retry_a
 from streams.notifications.http import BUFFER_BYTES, FAILURES, failure_of, make_session
 from streams.notifications.sender import ATTEMPT_MS, Notification
 
-TEXT_CHARACTERS_MOST: Final = 480
+TEXT_CHARACTERS_MAX: Final = 480
 """Three messages' worth, which phones join to one."""
 
 _GONE_CODES: Final = frozenset({21211, 21610, 21614})
@@ -56,7 +56,7 @@ class SmsSender:
     async def send(self, notice: Notification) -> DeliveryResult:
         """Post once; what the provider refuses for good is not tried again."""
         provider = self._provider
-        form = {"To": notice.address, "Body": notice.text.strip()[:TEXT_CHARACTERS_MOST]}
+        form = {"To": notice.address, "Body": notice.text.strip()[:TEXT_CHARACTERS_MAX]}
         is_service = provider.sender.startswith(_SERVICE_PREFIX)
         form["MessagingServiceSid" if is_service else "From"] = provider.sender
         if self._session is None:

@@ -17,8 +17,8 @@ from yarl import URL
 
 from ledger.notifications.addresses import WEBHOOK_PORTS, is_public
 
-ADDRESSES_MOST: Final = 16
-LOOK_UPS_MOST: Final = 32
+ADDRESSES_MAX: Final = 16
+LOOK_UPS_MAX: Final = 32
 
 
 class RefusedTargetError(Exception):
@@ -33,7 +33,7 @@ class SystemResolver(AbstractResolver):
     """
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(LOOK_UPS_MOST, thread_name_prefix="look-up")
+        self._threads = ThreadPoolExecutor(LOOK_UPS_MAX, thread_name_prefix="look-up")
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -71,7 +71,7 @@ class GuardedResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """Return the addresses to connect to; raises OSError or RefusedTargetError."""
-        found = (await self._resolver.resolve(host, port, family))[:ADDRESSES_MOST]
+        found = (await self._resolver.resolve(host, port, family))[:ADDRESSES_MAX]
         if not self._allow_private and not all(is_public(result["host"]) for result in found):
             raise RefusedTargetError("The address leads into a private network.")
         return found

@@ -38,7 +38,7 @@ class PendingTotals:
         return len(self._entries)
 
     def __bool__(self) -> bool:
-        """Say whether calls wait to be published, or outbox rows to be deleted."""
+        """Return whether calls wait to be published, or outbox rows to be deleted."""
         return bool(self._entries or self._rows)
 
     def add(self, outbox_id: int, calls: Iterable[Call], at: datetime, epoch: int = 0) -> None:

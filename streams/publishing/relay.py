@@ -34,7 +34,7 @@ from messaging.producer import OutgoingRecord, RecoveringProducer
 from messaging.retries import Backoff
 from schemas.topics import ANOMALIES, BUDGET_ALERTS, CALL_COMMANDS
 
-MESSAGES_MOST: Final = 500
+MESSAGES_MAX: Final = 500
 LOOK_SECONDS: Final = 1
 FLUSH_SECONDS: Final = 5
 
@@ -103,7 +103,7 @@ class OutboxRelay:
 
     async def _drain(self) -> None:
         """Send what was in the outbox."""
-        while await self._send_some() == MESSAGES_MOST:
+        while await self._send_some() == MESSAGES_MAX:
             pass
 
     def _hang_up(self) -> None:
@@ -116,7 +116,7 @@ class OutboxRelay:
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._connect()
         async with publishing_lock(self._connection):
-            messages = await take_messages(self._connection, MESSAGES_MOST)
+            messages = await take_messages(self._connection, MESSAGES_MAX)
             if messages:
                 sending = self._producing.send_records(
                     _record(one, self._now()) for one in messages

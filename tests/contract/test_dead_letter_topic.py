@@ -104,7 +104,7 @@ async def test_where_most_is_refused_the_stream_stops_until_it_is_mended(
     events = [cost(service="vendor", time=NOW) for _ in range(100)]
     await stage.send(Sent(one.value, partition=0) for one in map(Sent.of, events))
     with caplog.at_level(logging.WARNING):
-        async with stage.worker(refused_least=5) as worker:
+        async with stage.worker(refused_min=5) as worker:
             await until(lambda: _tried_again(caplog, times=2))
             assert not worker.done()
             assert await read_totals(stage.database_url) == Totals()

@@ -14,12 +14,12 @@ from messaging.producer import RecoveringProducer
 from schemas.jsonio import encode
 from schemas.topics import BUDGET_ALERTS
 from streams.publishing import relay as relay_module
-from streams.publishing.relay import MESSAGES_MOST, OutboxRelay
+from streams.publishing.relay import MESSAGES_MAX, OutboxRelay
 from tests.support.alerting import an_alert
 from tests.support.recording import fetch, until
 from tests.support.streaming import Stage
 
-MESSAGES, USERS, RELAYS = 4 * MESSAGES_MOST + 100, 7, 3
+MESSAGES, USERS, RELAYS = 4 * MESSAGES_MAX + 100, 7, 3
 
 FILL = """
 INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload)

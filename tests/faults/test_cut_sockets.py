@@ -120,7 +120,7 @@ async def _load(stage: Stage, clients: list[Client]) -> int:
 
 
 async def _all_listen(clients: list[Client]) -> bool:
-    """Say whether everybody has heard something since the last cut."""
+    """Return whether everybody has heard something since the last cut."""
     return all(client.heard_here for client in clients)
 
 

@@ -24,10 +24,10 @@ _LATENCIES_MS = (0, 0, 1, 2, 5, 20, 100)
 class Chance:
     """The random choices of one run, and the record of everything that happened in it."""
 
-    def __init__(self, seed: int, faults_most: int | None = None) -> None:
-        """`faults_most` keeps all but the first faults from happening: that finds the one at fault."""
+    def __init__(self, seed: int, faults_max: int | None = None) -> None:
+        """`faults_max` keeps all but the first faults from happening: that finds the one at fault."""
         self._random = random.Random(seed)
-        self._faults_most = faults_most
+        self._faults_max = faults_max
         self._digest = hashlib.sha256()
         self._rates = {kind: self._random.choice(_RATES) for kind in FAULTS}
         self.lines: list[str] = []
@@ -55,7 +55,7 @@ class Chance:
 
     def happens(self, what: str) -> bool:
         """Count a fault; returns whether it may still happen."""
-        if self.calm or (self._faults_most is not None and self.faults >= self._faults_most):
+        if self.calm or (self._faults_max is not None and self.faults >= self._faults_max):
             return False
         self.faults += 1
         self.note(f"FAULT {self.faults} {what}")

@@ -255,14 +255,14 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 @contextmanager
-def started(server: Server, seed: int, faults_most: int | None = None) -> Iterator[Run]:
+def started(server: Server, seed: int, faults_max: int | None = None) -> Iterator[Run]:
     """Prepare the run of a seed: an empty database, virtual time, and clients that fail."""
     state = random.getstate()
     random.seed(seed)
     with ExitStack() as stack:
         loop = stack.enter_context(virtual_time())
         loop.on_task = adopt
-        chance = Chance(seed, faults_most)
+        chance = Chance(seed, faults_max)
         chance.now = loop.time
         run = Run(server, loop, chance)
         server.reset()

@@ -28,9 +28,9 @@ class Result:
     trace: tuple[str, ...] = ()
 
 
-def run_seed(server: Server, seed: int, faults_most: int | None = None) -> Result:
-    """Run a seed, with its first faults only where `faults_most` says so."""
-    with started(server, seed, faults_most) as run:
+def run_seed(server: Server, seed: int, faults_max: int | None = None) -> Result:
+    """Run a seed, with its first faults only where `faults_max` says so."""
+    with started(server, seed, faults_max) as run:
         chance = run.chance
         try:
             run.loop.run_until_complete(run.live())

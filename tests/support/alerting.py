@@ -44,7 +44,7 @@ async def change(
     database_url: str, user: str, basis: str = "charged", now: datetime | None = None, **what: Any
 ) -> BudgetStatus:
     """Change a user's settings as the API does."""
-    async with reader_pool(as_login(database_url, "api"), connections_most=1) as readers:
+    async with reader_pool(as_login(database_url, "api"), connections_max=1) as readers:
         budgets = Budgets(readers, basis, 80)  # type: ignore[arg-type]
         return await budgets.change(
             Viewer(user), user, LimitChange(**what), now or datetime.now(UTC)

@@ -70,7 +70,7 @@ async def test_many_are_judged_in_portions(
 async def test_what_is_too_much_to_remember_the_sweep_finds(
     store: AnomalyStore, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "HEARD_MOST", 1)
+    monkeypatch.setattr(module, "HEARD_MAX", 1)
     await sweep_from(database_url, NOW - HOUR)
     watcher = AnomalyWatcher(store, replace(OPTIONS, every=MINUTE), lambda: NOW)
     watcher.hear("dear-0")

@@ -16,7 +16,7 @@ from ledger.notifications.channels import (
 )
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
-from schemas.notices import CHANNELS_MOST, NewChannel
+from schemas.notices import CHANNELS_MAX, NewChannel
 from streams.notifications.webhook import WebhookSender
 from tests.support.api import Answer, Api, served_from, token
 from tests.support.logins import as_login
@@ -164,7 +164,7 @@ async def test_channels_can_be_replaced_as_a_whole(readers: ReaderPool, database
     async with readers.writing(ALICE) as connection:
         assert await replace_channels(connection, ALICE, "alice", [HOOK]) == [listed[1]]
         assert await replace_channels(connection, ALICE, "alice", []) == []
-        many = [ChannelRequest("email", f"a{n}@example.com") for n in range(CHANNELS_MOST + 1)]
+        many = [ChannelRequest("email", f"a{n}@example.com") for n in range(CHANNELS_MAX + 1)]
         assert isinstance(await replace_channels(connection, ALICE, "alice", many), ChannelRefusal)
         assert isinstance(await replace_channels(connection, BOB, "alice", [HOOK]), ChannelRefusal)
 

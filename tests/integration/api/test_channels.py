@@ -9,11 +9,11 @@ from standardwebhooks import Webhook
 
 from api.http.options import ApiOptions
 from ledger.notifications.channels import (
-    DELIVERIES_MOST,
+    DELIVERIES_MAX,
     MESSAGES_PER_HOUR,
 )
-from ledger.notifications.verification_codes import GUESSES_MOST
-from schemas.notices import CHANNELS_MOST
+from ledger.notifications.verification_codes import GUESSES_MAX
+from schemas.notices import CHANNELS_MAX
 from streams.notifications.email import EmailSender, SmtpServer
 from streams.notifications.sms import SmsProvider, SmsSender
 from tests.support.api import Answer, Api, served_from, token
@@ -115,10 +115,10 @@ async def test_wrong_codes_are_counted(api: Api, database_url: str) -> None:
     made = await make(api, "email", "alice@example.com")
     verify, code = f"/{made['channelId']}/verify", await code_of(database_url)
     wrong = "000000" if code != "000000" else "000001"
-    for left in range(GUESSES_MOST - 1, -1, -1):
+    for left in range(GUESSES_MAX - 1, -1, -1):
         refused = await post(api, verify, {"code": wrong})
         assert (refused.status, refused.code) == (400, "invalid_body")
-        assert f"{left} of {GUESSES_MOST} tries" in refused.json["error"]
+        assert f"{left} of {GUESSES_MAX} tries" in refused.json["error"]
     refused = await post(api, verify, {"code": code})
     assert "Too many wrong codes" in refused.json["error"]
     [row] = await fetch(database_url, "SELECT state FROM notice_channels")
@@ -141,7 +141,7 @@ async def test_parallel_guesses_are_counted_too(api: Api, database_url: str) -> 
         *(post(api, f"/{made['channelId']}/verify", {"code": guess}) for guess in guesses)
     )
     tried = [answer for answer in answers if "tries are left" in answer.json["error"]]
-    assert len(tried) == GUESSES_MOST
+    assert len(tried) == GUESSES_MAX
 
 
 async def test_a_code_expires(api: Api, database_url: str) -> None:
@@ -178,12 +178,12 @@ async def test_messages_cannot_be_asked_for_without_end(api: Api, database_url: 
 async def test_there_are_only_so_many_channels_even_for_parallel_requests(
     api: Api, database_url: str
 ) -> None:
-    for number in range(CHANNELS_MOST - 3):
+    for number in range(CHANNELS_MAX - 3):
         await write_channel(database_url, f"https://example.com/{number}")
     bodies = [{"type": "email", "address": f"a{number}@example.com"} for number in range(8)]
     answers = await asyncio.gather(*(post(api, body=body) for body in bodies))
     assert sorted(answer.status for answer in answers) == [200] * 3 + [400] * 5
-    assert len((await api.get(PATH, "alice")).data["channels"]) == CHANNELS_MOST
+    assert len((await api.get(PATH, "alice")).data["channels"]) == CHANNELS_MAX
 
 
 async def test_one_address_is_one_channel(api: Api) -> None:
@@ -260,7 +260,7 @@ async def test_every_attempt_is_listed(api: Api, database_url: str) -> None:
 
 async def test_deliveries_are_paged(api: Api, database_url: str) -> None:
     channel = await write_channel(database_url, "https://example.com/")
-    total = 2 * DELIVERIES_MOST + 3
+    total = 2 * DELIVERIES_MAX + 3
     await fetch(
         database_url,
         "INSERT INTO notice_deliveries (channel_id, user_id, kind)"

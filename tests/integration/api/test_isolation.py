@@ -120,7 +120,7 @@ VALUES: dict[str, Any] = {
     "user_id": "alice", "call_id": "call-of-alice", "first_day": LAST[0], "last_day": LAST[1],
     "day_start": NOW, "day_end": NOW + DAY, "month_start": NOW, "month_end": NOW + DAY,
     "since": NOW - DAY, "now": NOW, "by_cost": False, "unnamed_persona": "unknown",
-    "most": 10, "personas_most": 10, "calls_most": 10, "alerts_most": 10, **dict.fromkeys(ANY),
+    "most": 10, "personas_max": 10, "calls_max": 10, "alerts_max": 10, **dict.fromkeys(ANY),
     "daily_nano": 7, "monthly_nano": 7, "call_nano": 7, "daily_version": 1, "monthly_version": 1,
     "call_version": 1, "warning_percent": Decimal(80), "thresholds": [], "timezone": "UTC",
     "auto_cutoff": True, "spend_nano": 99, "until": NOW + DAY,
@@ -228,7 +228,7 @@ async def test_reports_for_those_who_may_not_see_are_empty(readers: ReaderPool) 
     assert await call_report(readers, ALICE, "held") is None
     assert await call_report(readers, ROOT, "held") is None
     report = await spending_report(
-        readers, BOB, "alice", LAST, personas_most=10, unnamed_persona="unknown"
+        readers, BOB, "alice", LAST, personas_max=10, unnamed_persona="unknown"
     )
     assert (report.calls, report.costs, report.personas) == (0, {}, [])
     budgets = Budgets(readers, "charged", 80)
@@ -242,7 +242,7 @@ async def test_reports_for_those_who_may_not_see_are_empty(readers: ReaderPool) 
 
 async def test_nothing_of_a_viewer_stays_on_a_connection(written: str) -> None:
     """One connection serves everyone in turn, administrators and failures in between."""
-    async with reader_pool(as_login(written, "api"), connections_most=1) as readers:
+    async with reader_pool(as_login(written, "api"), connections_max=1) as readers:
 
         async def seen(viewer: Viewer) -> list[str]:
             async with readers.reading(viewer) as connection:

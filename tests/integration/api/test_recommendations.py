@@ -45,8 +45,8 @@ def call(number: int, happened: datetime, *events: Plain) -> list[Plain]:
 async def recorded(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     wrong = thought(9_000_000)
     day = timedelta(days=1)
-    monkeypatch.setattr(rules, "EVENTS_LEAST", 1)
-    monkeypatch.setattr(rules, "SAVING_NANO_LEAST", 1)
+    monkeypatch.setattr(rules, "EVENTS_MIN", 1)
+    monkeypatch.setattr(rules, "SAVING_NANO_MIN", 1)
     calls = [
         call(1, NOW - day, thought(1_000_000), thought(2_000_000), wrong, voided(wrong), charged()),
         call(2, NOW - 2 * day, thought(500_000), spoken(100, "hello"), spoken(60), charged()),
@@ -123,7 +123,7 @@ async def test_admins_see_it_and_others_do_not(api: Api) -> None:
 async def test_of_very_many_calls_the_newest_are_looked_at(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(advice, "CALLS_MOST", 2)
+    monkeypatch.setattr(advice, "CALLS_MAX", 2)
     said = (await api.get(PATH, "alice")).data
     assert said["basedOnCalls"] == 2
     assert said["notes"] == ["Of 3 calls the newest 2 were looked at."]

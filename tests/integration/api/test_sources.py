@@ -89,7 +89,7 @@ async def test_of_services_that_race_for_a_source_one_gets_it(
 async def test_a_service_owns_a_limited_number_of_sources(
     api: Api, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "SOURCES_MOST", 3)
+    monkeypatch.setattr(sources, "SOURCES_MAX", 3)
     assert (await post(api, EVENTS, [event(f"/s/{n}") for n in range(3)], "first")).status == 202
     refused = await post(api, EVENTS, event("/s/4"), "first")
     assert (refused.status, refused.code) == (403, "foreign_source")

@@ -17,8 +17,8 @@ from tests.support.logins import as_login
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 ALICE, BOB, ROOT = Viewer("alice"), Viewer("bob"), Viewer("root", reads_all=True)
-CALLS = {"user_id": "alice", "since": NOW - DAY, "before": NOW + DAY, "calls_most": 10}
-EXAMPLES = CALLS | {"examples_most": 3}
+CALLS = {"user_id": "alice", "since": NOW - DAY, "before": NOW + DAY, "calls_max": 10}
+EXAMPLES = CALLS | {"examples_max": 3}
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ledger.notifications.deliveries import CLAIMS_MOST, delivery_store
+from ledger.notifications.deliveries import CLAIMS_MAX, delivery_store
 from ledger.notifications.retry_policy import DeliveryResult
 from schemas.notices import ChannelType
 from streams.notifications.sender import ChannelSender, Notification
@@ -133,7 +133,7 @@ async def test_a_delivery_that_kills_its_workers_is_given_up(database_url: str) 
     await write_alerts(database_url, alert())
     async with delivery_store(database_url) as store:
         await store.sweep()
-        for _ in range(CLAIMS_MOST):
+        for _ in range(CLAIMS_MAX):
             assert len(await store.claim(1, 1, 0)) == 1
         assert await store.claim(1, 1, 0) == []
     assert await states(database_url) == ["failed"]

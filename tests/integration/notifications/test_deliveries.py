@@ -6,7 +6,7 @@ import time
 import pytest
 from standardwebhooks import Webhook
 
-from ledger.notifications.retry_policy import ERROR_CHARACTERS_MOST
+from ledger.notifications.retry_policy import ERROR_CHARACTERS_MAX
 from schemas.notices import ChannelType
 from streams.notifications.email import EmailSender, SmtpServer
 from streams.notifications.sender import ChannelSender
@@ -89,7 +89,7 @@ async def test_a_receiver_that_asks_to_wait_is_left_alone_so_long(
 async def test_after_its_last_attempt_a_delivery_is_given_up_and_the_channel_disabled(
     database_url: str,
 ) -> None:
-    most = OPTIONS.schedules["webhook"].attempts_most
+    most = OPTIONS.schedules["webhook"].attempts_max
     async with receiver(then=Says(500)) as endpoint:
         await write_channel(database_url, endpoint.url)
         await write_alerts(database_url, alert())
@@ -170,7 +170,7 @@ async def test_who_has_much_to_say_about_a_refusal_is_not_asked_again(database_u
             assert await until_ended(database_url, 2) == ["failed", "failed"]
     assert (len(provider.got), len(server.refused)) == (1, 1)
     rows = await fetch(database_url, "SELECT error FROM notice_attempts ORDER BY length(error)")
-    assert {len(row[0]) for row in rows} == {ERROR_CHARACTERS_MOST}
+    assert {len(row[0]) for row in rows} == {ERROR_CHARACTERS_MAX}
     assert {row[0].split(":")[0] for row in rows} == {
         "The provider answered 400, error 21408", "The mail server answered 554",
     }  # fmt: skip
@@ -183,7 +183,7 @@ async def test_dead_receivers_hold_nobody_up(database_url: str) -> None:
             await write_channel(database_url, f"{dead.url}/{number}", user_id=f"dead-{number}")
         await write_channel(database_url, living.url, user_id="living")
         await write_alerts(database_url, *(alert(f"dead-{n}") for n in range(16) for _ in "123"))
-        async with courier(database_url, webhooks(ENDLESS), most=20, ailing_most=4):
+        async with courier(database_url, webhooks(ENDLESS), most=20, ailing_max=4):
             while len(dead.got) < 16:
                 await asyncio.sleep(0.01)
             began = time.monotonic()
@@ -205,7 +205,7 @@ async def test_those_that_failed_before_never_take_all_the_room(database_url: st
         await fetch(database_url, "UPDATE notice_channels SET failures = 1")
         await write_channel(database_url, living.url, user_id="living")
         await write_alerts(database_url, *(alert(f"dead-{n}") for n in range(8)))
-        async with courier(database_url, webhooks(ENDLESS), most=4, ailing_most=2):
+        async with courier(database_url, webhooks(ENDLESS), most=4, ailing_max=2):
             while len(dead.got) < 2:
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.3)  # ten more looks

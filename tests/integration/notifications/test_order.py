@@ -31,7 +31,7 @@ def order(endpoint: Receiver) -> list[str]:
 async def test_a_retried_alert_holds_back_the_later_ones_of_its_channel(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "PAUSE_MS_MOST", 20)
+    monkeypatch.setattr(rules, "PAUSE_MS_MAX", 20)
     async with receiver(Says(500)) as failing, receiver() as healthy:
         await write_channel(database_url, failing.url)
         await write_channel(database_url, healthy.url)

@@ -27,9 +27,9 @@ CALLS = {
     **ALICE.parameters,
     "since": SINCE,
     "before": NOW,
-    "calls_most": 2_000,
+    "calls_max": 2_000,
 }
-USAGES = ADVICE.bind("usages", **CALLS, examples_most=3)
+USAGES = ADVICE.bind("usages", **CALLS, examples_max=3)
 STANDING = statements("budgets/budgets").bind(
     "standing",
     user_id="alice",
@@ -40,8 +40,8 @@ STANDING = statements("budgets/budgets").bind(
     month_start=SINCE,
     month_end=NOW,
     since=SINCE,
-    calls_most=1_000,
-    alerts_most=10,
+    calls_max=1_000,
+    alerts_max=10,
 )
 READS: list[tuple[Any, ...]] = [
     STANDING,
@@ -50,7 +50,7 @@ READS: list[tuple[Any, ...]] = [
     ),
     ADVICE.bind("calls", **CALLS),
     USAGES,
-    ADVICE.bind("charges", **CALLS, examples_most=3),
+    ADVICE.bind("charges", **CALLS, examples_max=3),
 ]
 MANY = (
     """INSERT INTO calls (call_id, user_id, first_at, updated_at)

@@ -51,7 +51,7 @@ async def counted(written: str) -> AsyncIterator[tuple[Link, Api, LiveStore]]:
     """Serve over a wire that counts, and over one connection."""
     async with (
         linked(as_login(written, "api")) as (link, url),
-        reader_pool(url, connections_most=1) as readers,
+        reader_pool(url, connections_max=1) as readers,
         served(readers, today=NOW.date()) as api,
     ):
         yield link, api, LiveStore(readers)

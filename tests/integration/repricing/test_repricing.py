@@ -197,7 +197,7 @@ async def test_it_stops_and_goes_on(database_url: str, monkeypatch: pytest.Monke
     await recorded(database_url, 10)
     await add(database_url, a_twilio("1", BEGIN))
     rerater = Repricer(database_url)
-    assert await rerater.apply(ALL, costs_most=4) == (4, 0, False)
+    assert await rerater.apply(ALL, costs_max=4) == (4, 0, False)
     await assert_verified(database_url)
     stop = asyncio.Event()
     stopped = await rerater.apply(ALL, stop=stop, progress=lambda _: stop.set())

@@ -5,7 +5,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.anomalies.day_spikes import DAYS_LEAST, DaySpike, day_spikes, history_days, in_order
+from ledger.anomalies.day_spikes import DAYS_MIN, DaySpike, day_spikes, history_days, in_order
 from tests.support.anomalies import USD
 from tests.support.ledger_rows import CENT
 
@@ -31,8 +31,8 @@ def test_a_weekday_is_compared_with_its_like() -> None:
 
 def test_too_few_days_and_too_little_money_are_nothing() -> None:
     steady = days(*[USD] * 7)
-    assert not day({"tts": 50 * USD}, steady[: DAYS_LEAST - 1])
-    assert day({"tts": 50 * USD}, steady[:DAYS_LEAST])
+    assert not day({"tts": 50 * USD}, steady[: DAYS_MIN - 1])
+    assert day({"tts": 50 * USD}, steady[:DAYS_MIN])
     assert not day({"tts": 100 * CENT}, days(*[CENT] * 7))
     assert day({"tts": 102 * CENT}, days(*[CENT] * 7))
 
@@ -99,7 +99,7 @@ def test_days_before_are_counted_from_the_first() -> None:
     assert history_days(date(2026, 3, 3), date(2026, 3, 3)) == []
 
 
-@given(st.integers(1, 10 * USD), st.integers(DAYS_LEAST, 56))
+@given(st.integers(1, 10 * USD), st.integers(DAYS_MIN, 56))
 def test_a_constant_history_going_on_is_nothing(nano: int, number: int) -> None:
     assert not day({"a": nano}, [{"a": nano}] * number)
 

@@ -117,7 +117,7 @@ async def test_the_leeway_is_not_remembered() -> None:
 
 
 async def test_memory_is_bounded_and_forgets_the_oldest() -> None:
-    verifier = Authenticator(key_source(secret=SECRET), TokenRules(), remembered_most=2)
+    verifier = Authenticator(key_source(secret=SECRET), TokenRules(), remembered_max=2)
     tokens = [token(f"user{number}") for number in range(3)]
     for each in tokens:
         await verifier.verify(each)

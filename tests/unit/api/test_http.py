@@ -178,7 +178,7 @@ async def hanging() -> bool:
 
 
 async def test_ready_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "CHECK_SECONDS_MOST", 0)
+    monkeypatch.setattr(health, "CHECK_SECONDS_MAX", 0)
     checks = (
         ReadinessCheck("feed", held),
         ReadinessCheck("broker", not_held),

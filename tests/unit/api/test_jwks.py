@@ -11,7 +11,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from api.http.auth import Authenticator, TokenRules, key_from_jwk
-from api.http.jwks import BYTES_MOST, GRACE_SECONDS, KEYS_MOST, JwksKeys
+from api.http.jwks import BYTES_MAX, GRACE_SECONDS, KEYS_MAX, JwksKeys
 from api.http.problems import Problem
 from tests.support.api import claims
 from tests.support.attacks import AttackRecorder
@@ -87,7 +87,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def keys(provider: Provider, clock: Clock) -> AsyncIterator[JwksKeys]:
-    keys = JwksKeys(provider.url, ttl_seconds=TTL, refresh_seconds_least=LEAST, now=clock)
+    keys = JwksKeys(provider.url, ttl_seconds=TTL, refresh_seconds_min=LEAST, now=clock)
     yield keys
     await keys.close()
 
@@ -194,8 +194,8 @@ async def test_an_outage_is_bridged_for_a_while(
         web.Response(body=b"{}"),
         web.Response(body=b'{"keys": []}'),
         web.Response(body=b'{"keys": "all"}'),
-        web.Response(body=b'{"keys": [' + b" " * BYTES_MOST + b"]}"),
-        web.Response(body=json.dumps({"keys": [jwk(RSA)] * (KEYS_MOST + 1)}).encode()),
+        web.Response(body=b'{"keys": [' + b" " * BYTES_MAX + b"]}"),
+        web.Response(body=json.dumps({"keys": [jwk(RSA)] * (KEYS_MAX + 1)}).encode()),
         web.Response(body=json.dumps({"keys": [{"kty": "oct", "k": "AAAA"}]}).encode()),
     ],
     ids=[
@@ -221,7 +221,7 @@ async def test_what_is_no_key_set_leaves_us_without_keys(
 async def test_a_provider_that_is_not_there_is_asked_again_later(
     provider: Provider, clock: Clock
 ) -> None:
-    keys = JwksKeys("http://127.0.0.1:1/keys", refresh_seconds_least=LEAST, now=clock)
+    keys = JwksKeys("http://127.0.0.1:1/keys", refresh_seconds_min=LEAST, now=clock)
     verifier = Authenticator(keys, TokenRules())
     await refused(verifier, signed(RSA), status=503)
     await verifier.close()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.http.problems import Problem
-from api.routes.spending import CUSTOM_DAYS_MOST, DayRange, days_of
+from api.routes.spending import CUSTOM_DAYS_MAX, DayRange, days_of
 
 TODAY = date(2025, 11, 19)
 
@@ -61,7 +61,7 @@ def test_a_custom_period_is_labelled_by_its_days() -> None:
     assert named.label == "2025-11-01 to 2025-11-02"
 
 
-@given(start=st.dates(max_value=date(9000, 1, 1)), length=st.integers(0, CUSTOM_DAYS_MOST - 1))
+@given(start=st.dates(max_value=date(9000, 1, 1)), length=st.integers(0, CUSTOM_DAYS_MAX - 1))
 def test_up_to_the_most_days_will_do(start: date, length: int) -> None:
     end = date.fromordinal(start.toordinal() + length)
     assert custom(start.isoformat(), end.isoformat()) == (start, end)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from devkit.simulation.cast import DEMO_USER, PERSONAS, user_id
-from devkit.simulation.planning import AGE_DAYS_MOST, SimulationRequest, plan_for, sendings
+from devkit.simulation.planning import AGE_DAYS_MAX, SimulationRequest, plan_for, sendings
 from devkit.simulation.timeline import SimulationPlan, timeline
 from devkit.simulation.wire import ScheduledRecord
 from schemas.cloudevents import Window, decode
@@ -263,7 +263,7 @@ def test_a_past_of_one_user_is_all_the_demo_users() -> None:
 def test_a_past_that_is_not_over_or_too_old_is_refused() -> None:
     with pytest.raises(ValueError, match="45 days from --start on are not over"):
         plan_for(replace(PAST, start_ms=NOW_MS - 45 * DAY_MS + 1), NOW_MS)
-    oldest_ms = NOW_MS - AGE_DAYS_MOST * DAY_MS
+    oldest_ms = NOW_MS - AGE_DAYS_MAX * DAY_MS
     with pytest.raises(ValueError, match="more than 398 days back"):
         plan_for(replace(PAST, start_ms=oldest_ms - 1), NOW_MS)
     oldest = replace(PAST, start_ms=oldest_ms)

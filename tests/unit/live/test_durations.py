@@ -2,7 +2,7 @@
 
 import pytest
 
-from ledger.calls.privacy import OTHER_USERS_LEAST
+from ledger.calls.privacy import OTHER_USERS_MIN
 from ledger.live.durations import PersonaDurations, UserDurations
 
 
@@ -10,11 +10,11 @@ def durations(**users: int) -> PersonaDurations:
     """Return what the last calls of some users with a persona sum up to, one call each."""
     sums = [UserDurations(name, 1, duration_ms) for name, duration_ms in users.items()]
     everyone = UserDurations(None, len(users), sum(users.values()))
-    shown = sums if len(users) <= OTHER_USERS_LEAST else []
+    shown = sums if len(users) <= OTHER_USERS_MIN else []
     return PersonaDurations.of(len(users), [everyone, *shown])
 
 
-@pytest.mark.parametrize("others", range(OTHER_USERS_LEAST))
+@pytest.mark.parametrize("others", range(OTHER_USERS_MIN))
 def test_fewer_than_five_other_users_say_nothing(others: int) -> None:
     known = durations(**{f"u{number}": 61_234 for number in range(others)}) if others else None
     assert known is None or known.usual_ms("alice") is None

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.live.alerts import AGE_SECONDS_MOST, AlertReader
+from api.live.alerts import AGE_SECONDS_MAX, AlertReader
 from api.live.expectations import UsualDurations
 from api.live.frames import pong_frame, text_frame
-from api.live.projection import RATE_MS_LEAST, projected_nano
-from api.live.socket_outbox import ALERTS_MOST, CALL_INTERVAL_NS, SocketOutbox
+from api.live.projection import RATE_MS_MIN, projected_nano
+from api.live.socket_outbox import ALERTS_MAX, CALL_INTERVAL_NS, SocketOutbox
 from api.live.state import CallState, LiveCalls, read_head
 from api.live.view import CallViews, live_call
 from ledger.calls.call import Call
@@ -59,7 +59,7 @@ def test_the_projection_is_the_exact_line_and_never_below_what_it_has_cost(
     running: int, once: int, elapsed_ms: int, expected_ms: int
 ) -> None:
     projected = projected_nano(running + once, once, elapsed_ms, expected_ms)
-    lasting = max(elapsed_ms, RATE_MS_LEAST)
+    lasting = max(elapsed_ms, RATE_MS_MIN)
     exact = once + Fraction(running * max(expected_ms, lasting), lasting)
     assert abs(projected - exact) <= Fraction(1, 2)
     assert projected >= running + once
@@ -89,7 +89,7 @@ def test_frames_say_how_long_they_are(text: bytes) -> None:
 def test_whatever_order_states_come_in_versions_only_rise(
     arrivals: list[tuple[str, int, bool]],
 ) -> None:
-    calls = LiveCalls(calls_most=2, now=lambda: NOW)
+    calls = LiveCalls(calls_max=2, now=lambda: NOW)
     newest: dict[str, int] = {}
     for call_id, version, over in arrivals:
         status = "completed" if over else "active"
@@ -117,7 +117,7 @@ def test_an_ended_call_stays_for_a_while_and_does_not_come_back() -> None:
 
 
 def test_ended_calls_make_way_first_then_those_that_changed_longest_ago() -> None:
-    calls = LiveCalls(calls_most=2, now=lambda: NOW)
+    calls = LiveCalls(calls_max=2, now=lambda: NOW)
     for text in (total("a"), total("b", status="completed"), total("c")):
         calls.apply(text)
     assert [held.call_id for held in calls] == ["a", "c"]
@@ -143,8 +143,8 @@ def test_a_call_that_changes_hands_leaves_its_first_owner() -> None:
 # What one socket is told
 
 
-def frames_due(outbox: SocketOutbox, now_ns: int, bytes_most: int = 10**9) -> list[bytes]:
-    return outbox.take(now_ns, lambda s: f"{s.call_id}{s.version}".encode(), bytes_most)[0]
+def frames_due(outbox: SocketOutbox, now_ns: int, bytes_max: int = 10**9) -> list[bytes]:
+    return outbox.take(now_ns, lambda s: f"{s.call_id}{s.version}".encode(), bytes_max)[0]
 
 
 def test_of_many_changes_the_newest_is_told_at_most_ten_times_a_second() -> None:
@@ -181,20 +181,20 @@ def test_a_socket_that_takes_little_gets_the_longest_waiting_first() -> None:
     outbox = SocketOutbox()
     for name in "abcde":
         outbox.put(state(name))
-    assert frames_due(outbox, 0, bytes_most=3) == [b"a1", b"b1"]
+    assert frames_due(outbox, 0, bytes_max=3) == [b"a1", b"b1"]
     outbox.put(state("a", 2))
-    assert frames_due(outbox, CALL_INTERVAL_NS, bytes_most=7) == [b"c1", b"d1", b"e1", b"a2"]
+    assert frames_due(outbox, CALL_INTERVAL_NS, bytes_max=7) == [b"c1", b"d1", b"e1", b"a2"]
 
 
 def test_alerts_keep_their_order_and_budgets_their_newest() -> None:
     outbox = SocketOutbox()
-    for number in range(ALERTS_MOST + 5):
+    for number in range(ALERTS_MAX + 5):
         outbox.put_alert(b"alert %d" % number)
         outbox.put_budget(b"budget %d" % number)
     frames = frames_due(outbox, 0)
     assert frames[0] == b"alert 5"
     assert frames[-2:] == [b"alert 68", b"budget 68"]
-    assert len(frames) == ALERTS_MOST + 1
+    assert len(frames) == ALERTS_MAX + 1
     assert not outbox
 
 
@@ -273,7 +273,7 @@ def test_alerts_in_both_modes_pass_as_they_are() -> None:
     assert alert is not None
     assert alert.user_id == "alice"
     assert reader.read(data, headers, 0) is None
-    assert reader.read(data, [("ce_id", b"3"), ("ce_source", b"s")], AGE_SECONDS_MOST + 1) is None
+    assert reader.read(data, [("ce_id", b"3"), ("ce_source", b"s")], AGE_SECONDS_MAX + 1) is None
 
 
 @pytest.mark.parametrize(

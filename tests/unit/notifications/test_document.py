@@ -7,14 +7,14 @@ from typing import Any, get_args
 import msgspec
 from jsonschema import Draft202012Validator
 
-from ledger.notifications.channels import DELIVERIES_MOST, MESSAGES_PER_HOUR
+from ledger.notifications.channels import DELIVERIES_MAX, MESSAGES_PER_HOUR
 from ledger.notifications.deliveries import KEPT_DAYS
 from ledger.notifications.retry_policy import SCHEDULES
-from ledger.notifications.verification_codes import GUESSES_MOST
+from ledger.notifications.verification_codes import GUESSES_MAX
 from schemas import generate
 from schemas.jsonio import encode
 from schemas.notices import (
-    CHANNELS_MOST,
+    CHANNELS_MAX,
     AttemptOutcome,
     ChannelMessage,
     DeliveryState,
@@ -60,10 +60,10 @@ def test_what_webhooks_get_is_described() -> None:
 
 def test_limits_and_waits_are_those_of_the_code() -> None:
     words = " ".join(TEXT.split())
-    assert f"at most {CHANNELS_MOST} channels" in words
+    assert f"at most {CHANNELS_MAX} channels" in words
     assert f"{MESSAGES_PER_HOUR} verifications and {MESSAGES_PER_HOUR} tests an hour" in words
-    assert GUESSES_MOST == 5
-    assert DELIVERIES_MOST == 50
+    assert GUESSES_MAX == 5
+    assert DELIVERIES_MAX == 50
     assert "five wrong tries" in words
     assert "Fifty deliveries make a page" in words
     assert f"kept for {KEPT_DAYS} days" in words

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from ledger.notifications.deliveries import ClaimedDelivery
 from ledger.notifications.retry_policy import (
-    PAUSE_MS_MOST,
+    PAUSE_MS_MAX,
     SCHEDULES,
     DeliveryResult,
     RetrySchedule,
@@ -55,13 +55,13 @@ def test_a_wait_is_never_shorter_than_planned_or_asked_for(
 ) -> None:
     schedule = SCHEDULES["webhook"]
     step = schedule.step(number, failures, FAILED._replace(retry_after_seconds=asked_seconds))
-    if number >= schedule.attempts_most:
+    if number >= schedule.attempts_max:
         assert step.delay_ms is None
         return
     planned_ms, asked_ms = schedule.delays_ms[number - 1], min(asked_seconds, 86_400) * 1_000
     assert step.delay_ms is not None
     assert max(planned_ms, asked_ms) <= step.delay_ms <= max(planned_ms * 12 // 10, asked_ms)
-    assert asked_ms <= step.pause_ms <= max(PAUSE_MS_MOST, asked_ms)
+    assert asked_ms <= step.pause_ms <= max(PAUSE_MS_MAX, asked_ms)
 
 
 @pytest.mark.parametrize("verdict", ["permanent", "gone"])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.reports.advice import (
-    SAVING_NANO_LEAST,
+    SAVING_NANO_MIN,
     ChargeSum,
     EventRef,
     Recommendation,
@@ -202,7 +202,7 @@ def test_a_saving_is_exact_above_zero_and_never_more_than_was_paid(
     ]
     found = advise(lines, [charged(17, fee)], PRICES, NOW)
     for each in found:
-        assert SAVING_NANO_LEAST <= each.saving_nano <= each.current_nano
+        assert SAVING_NANO_MIN <= each.saving_nano <= each.current_nano
         assert each.saving_nano == each.current_nano - each.new_nano
     assert found == sorted(found, key=lambda each: -each.saving_nano)
     for line in lines:
