@@ -1,1 +1,1 @@
-"""The REST interface: who may see what, and how it is said over HTTP."""
+"""The REST interface and the live feed: authentication, access, limits, answers."""

@@ -1,4 +1,4 @@
-"""Assembles the REST interface: the one place that says which parts it is made of."""
+"""Assembles the REST application from its routes."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ from ledger.repricing.repricer import Repricer
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
 
 Application: TypeAlias = web.Application
-"""What `build_app` returns and `serving` serves."""
+"""Type of the application that `build_app` returns and `serving` serves."""
 
 METRICS_APP: Final = web.AppKey("metrics_app", web.Application)
-"""Where an application keeps the one for a port of its own, which serves `/metrics` only."""
+"""Key of the application for the separate metrics port, which serves `/metrics` only."""
 
 
 def utc_today() -> date:
-    """Return the present UTC day."""
+    """Return the current UTC day."""
     return datetime.now(UTC).date()
 
 
 def utc_now() -> datetime:
-    """Return the present moment."""
+    """Return the current UTC time."""
     return datetime.now(UTC)
 
 
@@ -65,44 +65,44 @@ def build_app(
     authenticator: Authenticator,
     options: ApiOptions | None = None,
     *,
-    patient: ReaderPool | None = None,
+    slow_readers: ReaderPool | None = None,
     events: EventStream | None = None,
     source_owners: SourceOwners | None = None,
-    rerater: Repricer | None = None,
+    repricer: Repricer | None = None,
     checks: Sequence[ReadinessCheck] = (),
     today: Callable[[], date] = utc_today,
     now: Callable[[], datetime] = utc_now,
-    feed_from: Mapping[str, Any] | None = None,
+    kafka: Mapping[str, Any] | None = None,
 ) -> web.Application:
-    """Return the application, which closes the authenticator when it is cleaned up.
+    """Return the application; it closes the authenticator during its cleanup.
 
-    `patient` readers serve what takes long, so that it cannot starve the rest; without them the
-    others do. `events` is where reported costs go; without it nothing is taken. Without
-    `source_owners` the database keeps whose sources they name. `checks` have to
-    hold, besides a current schema, for `/ready` to say yes. The caller closes what it passed.
-    Without `feed_from`, where brokers are, or `rerater`, for late prices, these routes answer 503.
+    `slow_readers` serve long queries, so that they cannot starve the others; the default is
+    `readers`. Reported costs go to `events`; without it the intake answers 503. `source_owners`
+    default to the database. `checks` must pass, and the schema must be current, before `/ready`
+    answers 200. The caller closes what it passed. The live feed answers 503 without `kafka`,
+    the settings of its consumers, and repricing answers 503 without `repricer`.
     """
     gate = RequestGate(authenticator, options := options or ApiOptions())
     budgets = Budgets(readers, options.budget_basis, DEFAULT_ALERT_THRESHOLD_PERCENT)
     budget_routes = BudgetRoutes(budgets, options, now)
-    live = live_routes(readers, budget_routes.body, options, feed_from)
+    live = live_routes(readers, budget_routes.body, options, kafka)
     health = HealthRoutes(readers, [*checks, *live.checks()])
-    metrics = _metrics(readers, patient, live, gate, options)
+    metrics = _metrics(readers, slow_readers, live, gate, options)
     routes = (
         *health.routes(),
-        *(() if options.metrics_apart else metrics.routes()),
+        *(() if options.separate_metrics_port else metrics.routes()),
         *DashboardRoutes(options.dashboard).routes(),
         *_costs(readers, today),
-        *_decisions(readers, patient or readers, budgets, now),
+        *_decisions(readers, slow_readers or readers, budgets, now),
         *budget_routes.routes(),
         *AuthorizationRoutes(budgets, options.limits, now).routes(),
-        *ExportRoutes(patient or readers, options.limits, today, gate.refusals.count).routes(),
+        *ExportRoutes(slow_readers or readers, options.limits, today, gate.refusals.count).routes(),
         *AllUsersRoutes(readers, today).routes(),
-        *ReconciliationRoutes(patient or readers, today).routes(),
+        *ReconciliationRoutes(slow_readers or readers, today).routes(),
         *IntakeRoutes(events, source_owners or SourceStore(readers), options.limits, now).routes(),
         *live.routes(),
         *_channels(readers, options),
-        *PriceRoutes(readers, rerater, options.limits, now).routes(),
+        *PriceRoutes(readers, repricer, options.limits, now).routes(),
     )
     app = _application((*routes, *OpenApiRoutes(routes).routes()), gate, options)
     app[METRICS_APP] = _application(metrics.routes(), gate, options)
@@ -114,25 +114,25 @@ def build_app(
 
 def _metrics(
     readers: ReaderPool,
-    patient: ReaderPool | None,
+    slow_readers: ReaderPool | None,
     live: LiveRoutes,
     gate: RequestGate,
     options: ApiOptions,
 ) -> MetricsRoutes:
-    """Return the route of what operators watch: what was answered, what is open, how all is."""
-    pools = {"requests": readers} | ({"patient": patient} if patient else {})
+    """Return the route of the metrics: answers, open connections, the product's figures."""
+    pools = {"requests": readers} | ({"patient": slow_readers} if slow_readers else {})
     meters = (gate.meter, gate.refusals)
     return MetricsRoutes(meters, pools, live.open_sockets, options.limits.sockets)
 
 
 def _channels(readers: ReaderPool, options: ApiOptions) -> tuple[Route, ...]:
-    """Return the routes of notification channels and of the links in their mails."""
+    """Return the routes of notification channels and of unsubscribe links."""
     unsubscribing = UnsubscribeRoutes(readers, options.limits)
     return (*ChannelRoutes(readers, options).routes(), *unsubscribing.routes())
 
 
 def _costs(readers: ReaderPool, today: Callable[[], date]) -> tuple[Route, ...]:
-    """Return the routes of what calls cost: one call, lists of them, a user's spending."""
+    """Return the routes of costs: one call, lists of calls, a user's spending."""
     return (
         *CallRoutes(readers).routes(),
         *CallLists(readers).routes(),
@@ -141,14 +141,14 @@ def _costs(readers: ReaderPool, today: Callable[[], date]) -> tuple[Route, ...]:
 
 
 def _decisions(
-    readers: ReaderPool, patient: ReaderPool, budgets: Budgets, now: Callable[[], datetime]
+    readers: ReaderPool, slow_readers: ReaderPool, budgets: Budgets, now: Callable[[], datetime]
 ) -> tuple[Route, ...]:
-    """Return the routes that tell users what to do: alerts, anomalies, the forecast, advice."""
+    """Return the routes of alerts, anomalies, forecasts and recommendations."""
     return (
         *AlertRoutes(budgets).routes(),
         *AnomalyRoutes(readers).routes(),
         *ForecastRoutes(readers, budgets, now).routes(),
-        *RecommendationRoutes(patient, now).routes(),
+        *RecommendationRoutes(slow_readers, now).routes(),
     )
 
 
@@ -159,7 +159,7 @@ def _application(
         middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes
     )
     for route in routes:
-        # By default the framework's parts of a path match neither `{` nor `}`.
+        # By default aiohttp's path variables match neither `{` nor `}`.
         path = route.path.replace("}", ":[^/]+}")
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
             app.router.add_route(method, path, gate.guard(route), expect_handler=reject_expectation)

@@ -1,8 +1,8 @@
-"""Serves the dashboard: the files that `tools/web` built from web/, held in memory.
+"""Serves the dashboard: the files that `tools/web` built from web/, cached in memory.
 
-One small page whose scripts and styles carry a hash of their content in their names: browsers keep
-them without expiry; the page itself is requested each time. No token is needed to get it, because
-it contains no data; it requests those from the API with the user's token.
+Scripts and styles carry a hash of their content in their names, so browsers cache them without
+expiry; the page itself is revalidated at each request. The files need no token, because they
+contain no data: the page requests data from the API with the user's token.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from api.http.access import Access, Route
-from api.http.files import ASK_EACH_TIME, FOR_EVER, CachedFile
+from api.http.files import IMMUTABLE, NO_CACHE, CachedFile
 
 PAGES: Final = (
     "/",
@@ -26,7 +26,7 @@ PAGES: Final = (
     "/prices",
     "/docs",
 )
-"""The addresses that the page itself makes sense of, so that each can be reloaded and shared."""
+"""The paths that the page handles itself, so that each can be reloaded and shared."""
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -51,7 +51,7 @@ class DashboardRoutes:
     """The routes of the page and of its parts."""
 
     def __init__(self, directory: Path) -> None:
-        """Read all files; where there are none, the page says how to make them."""
+        """Read all files into memory; without any, the page explains how to build them."""
         self._files = {
             path.relative_to(directory).as_posix(): _read(path, directory)
             for path in sorted(directory.rglob("*"))
@@ -63,7 +63,7 @@ class DashboardRoutes:
         return (*pages, Route("GET", "/assets/{name}", Access.ANYONE, self.asset))
 
     async def page(self, request: web.Request) -> web.Response:
-        """Answer with the page, whichever of its addresses was asked for."""
+        """Answer any of the page's paths with the page."""
         page = self._files.get("index.html")
         if page is None:
             return web.Response(
@@ -72,7 +72,7 @@ class DashboardRoutes:
         return page.answer(request, _HEADERS)
 
     async def asset(self, request: web.Request) -> web.Response:
-        """Answer with a script, a style or a picture of the page."""
+        """Answer with a script, a style or an image of the page."""
         asset = self._files.get(f"assets/{request.match_info['name']}")
         if asset is None:
             raise web.HTTPNotFound
@@ -84,5 +84,5 @@ def _read(path: Path, directory: Path) -> CachedFile:
     return CachedFile.of(
         path.read_bytes(),
         f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
-        FOR_EVER if path.parent != directory else ASK_EACH_TIME,
+        IMMUTABLE if path.parent != directory else NO_CACHE,
     )

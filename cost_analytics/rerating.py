@@ -20,7 +20,7 @@ _SHOWN: Final = 10
 
 
 async def rerate(
-    rerater: Repricer,
+    repricer: Repricer,
     wanted: RepricingScope,
     stop: asyncio.Event,
     *,
@@ -29,7 +29,7 @@ async def rerate(
 ) -> int:
     """Show and apply; returns the exit code. Raises CommandError where it is refused."""
     looking = Progress("costs looked at")
-    report = await rerater.preview(wanted, looking.set)
+    report = await repricer.preview(wanted, looking.set)
     looking.close()
     for line in described(report):
         say(line)
@@ -38,7 +38,7 @@ async def rerate(
         return 0
     correcting = Progress("costs corrected", report.total.costs)
     try:
-        applied = await rerater.apply(wanted, stop=stop, progress=correcting.set)
+        applied = await repricer.apply(wanted, stop=stop, progress=correcting.set)
     except RepricingBusyError:
         raise CommandError("Somebody else applies prices at the moment.", FAILED) from None
     except RepricingRefusedError as error:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import jwt
 
-from api.http.identifiers import flaw_of
+from api.http.identifiers import identifier_error
 from cost_analytics.configuration.tree import TokenSection
 from cost_analytics.failures import CommandError
 
@@ -36,7 +36,7 @@ def mint(
         )
     if not user.strip():
         raise CommandError("A token needs a user: --user NAME.")
-    if (flaw := flaw_of(user)) is not None:
+    if (flaw := identifier_error(user)) is not None:
         raise CommandError(f"The user of a token (--user) {flaw}.")
     if ttl_seconds > settings.lifetime_seconds_max:
         raise CommandError(

@@ -30,7 +30,7 @@ from schemas.events import (
     Text,
 )
 from schemas.identity import fingerprint_of, identity_of
-from schemas.jsonio import flaw_in_json
+from schemas.jsonio import json_error
 from schemas.numbers import read_number
 from schemas.refusals import Refused
 
@@ -157,7 +157,7 @@ def read(value: bytes | None, headers: Headers, window: Window) -> Envelope:
     except (msgspec.DecodeError, RecursionError) as error:
         if _is_not_finite(value):
             raise Refused("invalid_event", "A number is not finite: NaN or Infinity.") from None
-        message = f"The event is not JSON: {flaw_in_json(error)}."
+        message = f"The event is not JSON: {json_error(error)}."
         raise Refused("invalid_json", message) from None
     except (ValueError, ArithmeticError) as error:
         raise Refused("invalid_event", f"A value cannot be read: {error}.") from None

@@ -55,7 +55,7 @@ def decode(kind: type[T], text: bytes) -> T:
     return decoder.decode(text)
 
 
-def flaw_in_json(error: Exception) -> str:
+def json_error(error: Exception) -> str:
     """Say in a few words what an error of decoding found, such as `it ends too soon`."""
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"

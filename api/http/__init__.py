@@ -1,1 +1,1 @@
-"""What every request passes on its way to a route."""
+"""Request handling that all routes share: connections, authentication, limits, errors."""

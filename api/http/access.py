@@ -1,4 +1,4 @@
-"""Who may use a route: data on the route, checked in one place and walked by the tests."""
+"""Access rules of routes, declared as data and checked in one place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a verified token speaks for, and until when (seconds since 1970)."""
+    """The user and role of a verified token; `expires_at` in seconds since 1970."""
 
     user_id: str
     role: Role
@@ -26,7 +26,7 @@ class Caller:
 
     @property
     def viewer(self) -> Viewer:
-        """On whose behalf the database is read."""
+        """The identity that database reads use."""
         return Viewer(self.user_id, reads_all=self.role == "admin")
 
 
@@ -41,7 +41,7 @@ class Access(Enum):
     LISTENER = "users, each for what is their own, and admins"
 
     def permits(self, caller: Caller, user_id: str | None) -> bool:
-        """Return whether a caller may go on; `user_id` is the user whom the path names, if any."""
+        """Return whether a caller may use the route; `user_id` is the user in the path, if any."""
         if caller.role == "admin" or self is Access.ANYONE:
             return True
         if self is Access.EMITTER:
@@ -54,20 +54,20 @@ class Access(Enum):
 
 
 class CredentialSources(Protocol):
-    """How a request may say who is calling where it cannot set a header."""
+    """Other credentials than the Authorization header, for clients that cannot set one."""
 
     def authorization(self, request: web.Request) -> str | None:
-        """Return what to take for the header `Authorization`; None: the header itself."""
+        """Return a replacement for the `Authorization` header; None to use the header itself."""
 
     async def caller(self, request: web.Request) -> Caller | None:
-        """Return a caller who needs no token, None for a request that has to bring one."""
+        """Return a caller that needs no token; None if the request must bring one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method of one path, who may use it, what answers, and what the document says of it.
+    """A method and a path with access rule, handler and OpenAPI operation.
 
-    A route with other `ways_in` than the header is a socket's, and only pages of ours may open it.
+    A route with `credential_sources` is a WebSocket, which only pages of allowed origins may open.
     """
 
     method: str
@@ -75,17 +75,17 @@ class Route:
     access: Access
     handler: Handler
     operation: Operation | None = None
-    ways_in: CredentialSources | None = None
+    credential_sources: CredentialSources | None = None
 
 
 ROUTES: Final = web.AppKey("routes", tuple[Route, ...])
-"""Where an application keeps the routes it was built from."""
+"""Key of the routes that an application was built from."""
 
 ROUTE: Final = web.RequestKey("route", Route)
-"""Where a request keeps the guarded route that it takes."""
+"""Key of a request's guarded route."""
 
 CALLER: Final = web.RequestKey("caller", Caller)
-"""Where a request keeps its caller once the gate has let it through."""
+"""Key of a request's caller, set once the request is admitted."""
 
 ADDRESS: Final = web.RequestKey("address", str)
-"""Where a guarded request keeps the address that limits count it under."""
+"""Key of the client address that limits use for a request."""

@@ -1,8 +1,8 @@
-"""Who is calling: verifies bearer tokens (JWT), each key with algorithms of its own family only.
+"""Authentication: verifies bearer tokens (JWT), each key with algorithms of its own family only.
 
 Nothing in a token chooses how it is verified: the algorithms follow from the key, and headers that
-point to keys (`jku`, `x5u`, `jwk`) are never followed. A token that was verified is remembered
-until it expires, because verifying costs more than all else that a request does before its query.
+point to keys (`jku`, `x5u`, `jwk`) are never followed. Verified tokens are cached until they
+expire, because a verification costs more than all other work of a request before its query.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ LEEWAY_SECONDS_MAX: Final = 30
 TOKENS_REMEMBERED_MAX: Final = 10_000
 LIFETIME_SECONDS_MAX: Final = 400 * 86_400
 
-Turn: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
-"""Opens the block within which a signature is checked."""
+VerificationSlot: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
+"""Opens the block in which a signature is checked; may wait for its turn."""
 
 _BEARER: Final = re.compile(r"(?i:Bearer) +([A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]+)")
 _JWK_READERS: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
@@ -44,7 +44,7 @@ _ROLES: Final[Mapping[object, Role]] = {"admin": "admin", "service": "service"}
 
 @dataclass(frozen=True, slots=True)
 class TokenRules:
-    """What a token must say besides being signed; `user_claim` names the user it speaks for.
+    """Required claims of a token; `user_claim` names the user.
 
     A token is valid for at most `lifetime_seconds_max`, from `iat` to `exp`.
     """
@@ -63,7 +63,7 @@ class TokenRules:
 def key_from_jwk(entry: Mapping[str, Any]) -> VerificationKey | None:
     """Return the key of a JWKS entry, or None for one that may not verify tokens here.
 
-    A key that names its algorithm is held to it. Symmetric keys have no place in a public set.
+    A key that names its algorithm is used with that one only. Symmetric keys are refused.
     """
     read = _JWK_READERS.get(str(entry.get("kty")))
     if read is None or not _is_for_verifying(entry):
@@ -86,17 +86,17 @@ def _is_for_verifying(entry: Mapping[str, Any]) -> bool:
 
 
 def unix_now() -> int:
-    """Return the seconds since 1970."""
+    """Return the current time in seconds since 1970."""
     return time.time_ns() // 1_000_000_000
 
 
-def bearer_token(headers: MultiMapping[str], instead: str | None = None) -> str:
+def bearer_token(headers: MultiMapping[str], authorization: str | None = None) -> str:
     """Return the token of a request that carries exactly one; raises the 401 Problem.
 
-    `Bearer` may be in any case, and one space or more follow it (RFC 9110, section 11).
-    `instead` replaces the header where the token came by another way.
+    `Bearer` is case-insensitive and may be followed by several spaces (RFC 9110, section 11).
+    `authorization` replaces the header for tokens that arrived in another way.
     """
-    values = headers.getall(hdrs.AUTHORIZATION, []) if instead is None else [instead]
+    values = headers.getall(hdrs.AUTHORIZATION, []) if authorization is None else [authorization]
     if not values:
         raise unauthorized(
             "Send a token in the header `Authorization: Bearer …`.", sent_token=False
@@ -108,7 +108,7 @@ def bearer_token(headers: MultiMapping[str], instead: str | None = None) -> str:
 
 
 class Authenticator:
-    """Turns tokens into callers."""
+    """Turns bearer tokens into callers."""
 
     def __init__(
         self,
@@ -135,7 +135,7 @@ class Authenticator:
         await self._keys.close()
 
     def recall(self, token: str) -> Caller | None:
-        """Return the caller of a token verified before that has not expired since."""
+        """Return the caller of a verified token that is cached and has not expired."""
         digest = _digest(token)
         known = self._remembered.get(digest)
         if known is None:
@@ -146,13 +146,13 @@ class Authenticator:
             return None
         return caller
 
-    async def verify(self, token: str, turn: Turn = nullcontext) -> Caller:
-        """Verify a token and remember it; raises the 401 Problem, or 503 without any keys.
+    async def verify(self, token: str, slot: VerificationSlot = nullcontext) -> Caller:
+        """Verify a token and cache it; raises the Problem 401, or 503 without any keys.
 
-        The signature is checked within `turn`, which may make it wait.
+        The signature is checked inside `slot`, which may wait.
         """
         key = await self._keys.key_for(_key_id(token))
-        async with turn():
+        async with slot():
             if key is None:
                 raise unauthorized("The token is signed with a key that is not known here.")
             caller = self.recall(token) or self._caller(self._claims(token, key))
@@ -173,7 +173,7 @@ class Authenticator:
             raise _refusal(error) from None
 
     def _caller(self, claims: dict[str, Any]) -> Caller:
-        # The library takes numbers written as text; RFC 7519 does not.
+        # PyJWT accepts numbers written as text; RFC 7519 does not.
         if any(isinstance(claims.get(name), str | bool) for name in ("exp", "iat", "nbf")):
             raise unauthorized("The token's times are not numbers.")
         expires_at = int(claims["exp"])
@@ -204,7 +204,7 @@ class Authenticator:
 
 
 def _digest(token: str) -> bytes:
-    """The cache key of a token: of fixed size, and useless to a reader of our memory."""
+    """Return the cache key of a token: of fixed size, and useless to a reader of our memory."""
     return sha256(token.encode()).digest()
 
 
@@ -217,7 +217,7 @@ def _key_id(token: str) -> str | None:
 
 
 def _refusal(error: Exception) -> Problem:
-    """Say what is wrong with a token, in words that are the same for every token."""
+    """Return the 401 Problem, in words that quote nothing of the token."""
     if isinstance(error, jwt.ExpiredSignatureError):
         return unauthorized("The token has expired.")
     if isinstance(error, jwt.ImmatureSignatureError):

@@ -1,4 +1,4 @@
-"""Reads a JSON body into the shape a route expects, or says in a sentence what is wrong with it."""
+"""Decodes JSON bodies into the types that routes expect."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from aiohttp import web
 from api.http.limits import read_body
 from api.http.options import RequestLimits
 from api.http.problems import invalid_body
-from schemas.jsonio import decode, flaw_in_json
+from schemas.jsonio import decode, json_error
 
 T = TypeVar("T")
 
 
 async def read_json(request: web.Request, limits: RequestLimits, kind: type[T]) -> T:
-    """Return the body of a request as `kind`; raises the Problem that says what is wrong."""
+    """Return the decoded body of a request; raises the Problem 400, 408, 413 or 415."""
     return parsed(await read_body(request, limits), kind)
 
 
 def parsed(body: bytes, kind: type[T]) -> T:
-    """Return JSON as `kind`; raises the 400 Problem, naming the field."""
+    """Return decoded JSON; raises the 400 Problem, which names the field."""
     if not body.strip():
         raise invalid_body("The body is empty.")
     try:
@@ -29,6 +29,6 @@ def parsed(body: bytes, kind: type[T]) -> T:
     except msgspec.ValidationError as error:
         raise invalid_body(f"{error}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise invalid_body(f"The body is not JSON: {flaw_in_json(error)}.") from None
+        raise invalid_body(f"The body is not JSON: {json_error(error)}.") from None
     except (ValueError, ArithmeticError):
         raise invalid_body("A number in the body cannot be read.") from None

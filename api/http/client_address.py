@@ -1,8 +1,8 @@
-"""Which address a request is counted under, also behind trusted reverse proxies.
+"""The client address that limits use, also behind trusted reverse proxies.
 
-`Forwarded` (RFC 7239) and `X-Forwarded-For` are honoured only from a trusted proxy, and are read
-from right to left: each proxy appends the address that it was called from, so the first address
-that is not a trusted proxy is the client. What stands further left is the client's own claim.
+`Forwarded` (RFC 7239) and `X-Forwarded-For` are read only from a trusted proxy, from right to left:
+each proxy appends the address of its client, so the first address that is not a trusted proxy is
+the client's. Addresses further left are claims of the client.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ClientAddresses:
         self._find = lru_cache(_CACHED_MAX)(self._uncached)
 
     def of(self, request: web.Request) -> str:
-        """Return the address that limits count a request under."""
+        """Return the client address of a request, as counted by limits."""
         peer = request.remote or ""
         if not self._trusted:
             return self._find(peer, None, None)
@@ -84,7 +84,7 @@ class ClientAddresses:
                 found.add(self._walk(address, nodes, _node_address))
         except ValueError:
             return counted_as(address)
-        # Proxies pass on the header they do not write: if the two differ, one of them is a claim.
+        # Proxies forward the header they do not write: if both differ, one is the client's claim.
         return counted_as(found.pop() if len(found) == 1 else address)
 
     def _walk(
@@ -98,21 +98,21 @@ class ClientAddresses:
             if not self._trusts(nearest):
                 break
             address = read(node)
-            if address is None:  # hidden on purpose: the proxy that hides it is counted
+            if address is None:  # hidden on purpose: count the proxy that hides it
                 break
             nearest = address
         return nearest
 
 
 def counted_as(address: Address) -> str:
-    """Return the text that an address is counted under: an IPv4 address, or an IPv6 /64."""
+    """Return the key of an address in limits: the IPv4 address, or the IPv6 /64 network."""
     if isinstance(address, IPv4Address):
         return str(address)
     return str(ip_network((address.packed, IPV6_PREFIX_BITS), strict=False))
 
 
 def parsed_address(text: str) -> Address | None:
-    """Return an address, an IPv4-mapped one as IPv4, or None if it is not an address."""
+    """Return the address, an IPv4-mapped one as IPv4; None if the text is not an address."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -122,7 +122,7 @@ def parsed_address(text: str) -> Address | None:
 
 
 def peer_counted_as(peer: str) -> str:
-    """Return the text that the peer of a connection is counted under."""
+    """Return the key of a connection's peer in limits."""
     address = parsed_address(peer)
     return peer if address is None else counted_as(address)
 
@@ -132,7 +132,7 @@ def _joined(values: Sequence[str]) -> str | None:
 
 
 def _forwarded_nodes(header: str) -> list[str]:
-    """Return what the `for` of each element says; raises ValueError if malformed."""
+    """Return the `for` parameter of each element; raises ValueError if malformed."""
     nodes: list[str] = []
     parameters: dict[str, str] = {}
     position = 0
@@ -158,7 +158,7 @@ def _unquoted(value: str) -> str:
 
 
 def _forwarded_address(node: str) -> Address | None:
-    """Return an address of `Forwarded`, where IPv6 must stand in brackets."""
+    """Return an address of a `Forwarded` header, which requires brackets around IPv6."""
     if _HIDDEN.fullmatch(node):
         return None
     if ":" in node and not node.startswith("[") and node.count(":") > 1:

@@ -1,4 +1,4 @@
-"""The headers of every answer, whether a route makes it or the connection itself."""
+"""Headers of every response, from routes and from the connection handler."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = MappingProxyType(
         "X-Content-Type-Options": "nosniff",
     }
 )
-"""Defaults: a route may set its own."""
+"""Default values; a route may set its own."""
 
 SERVER_HEADER: Final[Mapping[str, str]] = MappingProxyType({hdrs.SERVER: "cost-analytics"})
-"""Replaces the framework's own name and version."""
+"""Replaces aiohttp's name and version."""

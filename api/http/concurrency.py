@@ -1,4 +1,4 @@
-"""Limits how many requests a client has under way at once."""
+"""Limits the concurrent requests of a client."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RETRY_SECONDS = 1
 
 
 class ConcurrencyLimit:
-    """Counts the requests that each client has under way; `limit` names it in the metrics."""
+    """Counts each client's concurrent requests; `limit` is the limit's name in the metrics."""
 
     def __init__(self, per_client: int, limit: LimitName, message: str) -> None:
         self._per_client = per_client
@@ -22,7 +22,7 @@ class ConcurrencyLimit:
 
     @contextmanager
     def taken(self, client: str) -> Iterator[None]:
-        """Count a request for the length of a block; raises the 429 Problem for one too many."""
+        """Count a request for the duration of the block; raises the 429 Problem over the limit."""
         if self._under_way[client] >= self._per_client:
             raise rate_limited(RETRY_SECONDS, self._limit, self._message)
         self._under_way[client] += 1

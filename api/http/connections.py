@@ -1,8 +1,8 @@
-"""Connections with limits: on their number, and on the time of each direction.
+"""HTTP connections with limits on their number and with timeouts in both directions.
 
-The framework bounds neither how slowly a request's head may arrive nor how slowly a client may take
-its answer, and it answers what is no HTTP with a page of its own and a trace that quotes the bytes,
-tokens and all. This subclass of its connection handler closes those gaps.
+aiohttp limits neither how slowly a request's head may arrive nor how slowly a client may read its
+response. It answers malformed HTTP with an HTML page and logs a traceback that quotes the request,
+tokens included. `GuardedConnection` fixes this.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from api.metrics.refusals import RefusalMeter
 
 _log: Final = logging.getLogger(__name__)
 
-_COME_BACK_SECONDS: Final = 5
+_RETRY_SECONDS: Final = 5
 _LINGER_SECONDS: Final = 2
 _HEADERS_MAX: Final = 64
 _LINE_BYTES_MAX: Final = 8_190
 
 
 class ConnectionFactory:
-    """Admits each new connection, until there are too many, in all or from one address."""
+    """Admits new connections up to the limits: in total and per address."""
 
     def __init__(
         self,
@@ -50,42 +50,42 @@ class ConnectionFactory:
         self._limits = limits
         self._addresses = ClientAddresses(limits.trusted_proxies)
         self._refusals = refusals
-        self._of_address: Counter[str] = Counter()
+        self._by_address: Counter[str] = Counter()
         self.open_connections = 0
 
     def __call__(self) -> asyncio.BaseProtocol:
-        """Return the protocol for a connection that was just accepted."""
+        """Return the protocol of a newly accepted connection."""
         return _Admission(self)
 
     def admit(self, peer: str) -> Problem | None:
-        """Count a connection; returns the Problem of one too many. Proxies bring many clients."""
+        """Count a connection, or return the Problem. Proxies have no limit per address."""
         limits, address = self._limits, peer_counted_as(peer)
         problem = None
         if self.open_connections >= limits.connections:
             problem = unavailable("Another connection", "connections")
         elif self._has_too_many(address) and not self._addresses.is_proxy(peer):
             problem = rate_limited(
-                _COME_BACK_SECONDS,
+                _RETRY_SECONDS,
                 "connections_per_address",
                 f"An address may have {limits.connections_per_address} open connections.",
             )
         if problem is None:
             self.open_connections += 1
-            self._of_address[address] += 1
+            self._by_address[address] += 1
         elif problem.limit is not None and self._refusals is not None:
             self._refusals.count(problem.limit)
         return problem
 
     def _has_too_many(self, address: str) -> bool:
-        return self._of_address[address] >= self._limits.connections_per_address
+        return self._by_address[address] >= self._limits.connections_per_address
 
     def closed(self, peer: str) -> None:
-        """Take a connection off the count."""
+        """Remove a connection from the counts."""
         address = peer_counted_as(peer)
         self.open_connections -= 1
-        self._of_address[address] -= 1
-        if not self._of_address[address]:
-            del self._of_address[address]
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
 
     def connection(self, peer: str) -> GuardedConnection:
         """Return the handler of an admitted connection."""
@@ -93,33 +93,33 @@ class ConnectionFactory:
 
 
 class _Admission(asyncio.Protocol):
-    """A new connection, until its peer is known."""
+    """A new connection before its peer is known."""
 
-    def __init__(self, door: ConnectionFactory) -> None:
-        self._door = door
+    def __init__(self, factory: ConnectionFactory) -> None:
+        self._factory = factory
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Hand the connection to its handler, or say why not and hang up."""
+        """Hand the connection to its handler, or answer with the Problem and close."""
         wire = cast(asyncio.Transport, transport)
         name = wire.get_extra_info("peername")
         peer = str(name[0]) if isinstance(name, tuple) else ""
-        problem = self._door.admit(peer)
+        problem = self._factory.admit(peer)
         if problem is not None:
             wire.write(_refusal(problem))
             wire.close()
             return
-        connection = self._door.connection(peer)
+        connection = self._factory.connection(peer)
         wire.set_protocol(connection)
         connection.connection_made(wire)
 
 
 class GuardedConnection(web.RequestHandler):
-    """The framework's connection handler with time limits and answers in our own form."""
+    """aiohttp's connection handler with timeouts and JSON errors."""
 
-    __slots__ = ("_door", "_head_timer", "_limits", "_peer", "_serving")
+    __slots__ = ("_factory", "_head_timer", "_limits", "_peer", "_serving")
 
     def __init__(
-        self, door: ConnectionFactory, peer: str, server: web.Server, limits: RequestLimits
+        self, factory: ConnectionFactory, peer: str, server: web.Server, limits: RequestLimits
     ) -> None:
         super().__init__(
             server,
@@ -132,25 +132,25 @@ class GuardedConnection(web.RequestHandler):
             max_field_size=_LINE_BYTES_MAX,
             auto_decompress=False,  # `read_body` does it
         )
-        self._door = door
+        self._factory = factory
         self._peer = peer
         self._limits = limits
         self._serving = False
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for the head of its first request."""
+        """Start the timeout for the head of the first request."""
         super().connection_made(transport)
         self._expect_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Take the connection off the count."""
-        self._door.closed(self._peer)
+        """Remove the connection from the counts."""
+        self._factory.closed(self._peer)
         self._stop_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Begin to wait for a whole head with its first byte."""
+        """Start the timeout for a request's head at its first byte."""
         if not self._serving and self._head_timer is None:
             self._expect_head()
         super().data_received(data)
@@ -158,23 +158,23 @@ class GuardedConnection(web.RequestHandler):
     def set_parser(
         self, parser: FrameParser, data_received_cb: Callable[[], None] | None = None
     ) -> None:
-        """Take the parser of a socket that was just opened."""
+        """Wrap the parser of a new WebSocket."""
         super().set_parser(cast(Any, MaskedFrames(parser)), data_received_cb)
 
     def request_began(self) -> None:
-        """Note that a head has arrived; called by whatever handles requests."""
+        """Record that a request's head has arrived; called by the middleware."""
         self._serving = True
         self._stop_timer()
 
     async def finish_response(self, *args: Any) -> tuple[web.StreamResponse, bool]:
-        """Send the answer, to a client that takes it in time."""
+        """Send the response; abort the connection of a client that does not read it in time."""
         try:
             async with asyncio.timeout(self._limits.send_seconds):
                 return await super().finish_response(*args)
         except TimeoutError:
             if self.transport is not None:
                 cast(asyncio.WriteTransport, self.transport).abort()
-            raise ConnectionError("the client did not take its answer in time") from None
+            raise ConnectionError("the client did not read its response in time") from None
         finally:
             self._serving = False
 
@@ -183,15 +183,15 @@ class GuardedConnection(web.RequestHandler):
         request: web.BaseRequest,
         status: int = 500,
         exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 - it quotes what the client sent
+        message: str | None = None,  # noqa: ARG002 - it quotes the request
     ) -> web.StreamResponse:
-        """Answer what is no HTTP, or what went wrong outside of any handler."""
+        """Answer malformed HTTP, and errors outside of handlers."""
         kind = type(exc).__name__
         _log.info("%d for %s: %s", status, request.remote, kind, extra={"action": "bad_request"})
         if request.writer.output_size > 0:
-            raise ConnectionError("the answer was on its way already")
+            raise ConnectionError("the response has already started")
         response = problem_of_status(status).response()
-        response.headers.update({**SECURITY_HEADERS, **SERVER_HEADER})  # the gate does not see it
+        response.headers.update({**SECURITY_HEADERS, **SERVER_HEADER})  # bypasses the gate
         response.force_close()
         return response
 
@@ -210,7 +210,7 @@ class GuardedConnection(web.RequestHandler):
 
 
 def _refusal(problem: Problem) -> bytes:
-    """Return the answer to a connection that is one too many."""
+    """Return the raw response to a refused connection."""
     body = problem.body()
     return (
         f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\nConnection: close\r\n"

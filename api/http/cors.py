@@ -1,4 +1,4 @@
-"""Which web pages may call us from a browser: exact origins, never with cookies."""
+"""CORS: which origins may call the API from a browser; exact origins, never with cookies."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _MAX_AGE_SECONDS: Final = "600"
 
 
 class Cors:
-    """Answers preflights and marks answers; `*` alone stands for every origin.
+    """Answers preflight requests and adds CORS headers; `*` allows every origin.
 
-    Credentials are never allowed: tokens travel in a header that a page has to set itself.
+    Credentials are never allowed: tokens travel in a header that a page must set itself.
     """
 
     def __init__(self, origins: Sequence[str]) -> None:
@@ -24,7 +24,7 @@ class Cors:
         self._origins = frozenset(origin.rstrip("/") for origin in origins)
 
     def preflight(self, request: web.Request) -> web.Response | None:
-        """Return the answer to a preflight, or None for any other request."""
+        """Return the response to a preflight request; None for any other request."""
         if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
             return None
         response = web.Response(status=204)
@@ -35,7 +35,7 @@ class Cors:
         return response
 
     def mark(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Let the page that asked read the answer, where its origin is one of ours."""
+        """Add the CORS headers if the request's origin is allowed."""
         if not self._origins:
             return
         if not self._any:

@@ -1,7 +1,7 @@
-"""Takes the encoding off a body (RFC 9110): bounded, and only off one that is whole.
+"""Decodes compressed bodies (RFC 9110), with a size limit, and only complete ones.
 
-The framework does not do it here: it takes an encoding that it does not know for none and a part of
-a body for all of it, and fails at bytes that are not what they are said to be.
+aiohttp's own decoding is off: it ignores unknown encodings, accepts truncated bodies, and fails on
+invalid data.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from api.http.problems import Problem, payload_too_large
 
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
 _PLAIN: Final = frozenset({"", "identity"})
-_TAKEN: Final = "gzip, deflate"
+_SUPPORTED: Final = "gzip, deflate"
 _ZLIB_METHOD: Final = 8
-"""The lower half of the first byte of whatever zlib has put its own head before."""
+"""The lower half of the first byte of a zlib header."""
 
 
 def encoding_of(request: web.Request) -> str:
-    """Return the encoding of a body, empty for a plain one; raises the 415 Problem."""
+    """Return a body's encoding, empty for none; raises the 415 Problem."""
     encoding = ",".join(request.headers.getall(hdrs.CONTENT_ENCODING, ())).strip().lower()
     if encoding in _PLAIN:
         return ""
@@ -31,33 +31,30 @@ def encoding_of(request: web.Request) -> str:
         415,
         "unsupported_media_type",
         "A body may be encoded as gzip or deflate; see the header `Content-Encoding`.",
-        {hdrs.ACCEPT_ENCODING: _TAKEN},
+        {hdrs.ACCEPT_ENCODING: _SUPPORTED},
     )
 
 
-def decoded(body: bytes, encoding: str, most: int) -> bytes:
-    """Return a body without its encoding; raises the Problem for one that is broken or too large.
-
-    `most` is the limit in bytes.
-    """
+def decoded(body: bytes, encoding: str, max_bytes: int) -> bytes:
+    """Return the decoded body; raises the Problem if it is invalid or over `max_bytes`."""
     if not encoding:
         return body
-    unpacking = zlib.decompressobj(_window(body, encoding))
+    decompressor = zlib.decompressobj(_window(body, encoding))
     try:
-        plain = unpacking.decompress(body, most + 1)
+        plain = decompressor.decompress(body, max_bytes + 1)
     except zlib.error:
-        raise _broken(f"The body is not {encoding}, as its `Content-Encoding` says.") from None
-    if len(plain) > most:
-        raise payload_too_large(most)
-    if not unpacking.eof:
-        raise _broken(f"The body is not whole: its {encoding} ends too soon.")
-    if unpacking.unused_data:
-        raise _broken(f"The body has bytes after the end of its {encoding}.")
+        raise _broken(f"The body is not valid {encoding}, as `Content-Encoding` says.") from None
+    if len(plain) > max_bytes:
+        raise payload_too_large(max_bytes)
+    if not decompressor.eof:
+        raise _broken(f"The body is incomplete: its {encoding} data ends too soon.")
+    if decompressor.unused_data:
+        raise _broken(f"The body has bytes after the end of its {encoding} data.")
     return plain
 
 
 def _window(body: bytes, encoding: str) -> int:
-    """Return what zlib has to expect: the head of gzip, its own, or none, as some clients send."""
+    """Return zlib's window bits for gzip, zlib, or raw deflate, which some clients send."""
     if encoding in _GZIP:
         return zlib.MAX_WBITS | 16
     return zlib.MAX_WBITS if body and body[0] & 15 == _ZLIB_METHOD else -zlib.MAX_WBITS

@@ -1,4 +1,4 @@
-"""Files that are served from memory: read once, packed once, and not sent twice."""
+"""Files served from memory, compressed once, with ETags."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Final
 
 from aiohttp import ETag, hdrs, web
 
-FOR_EVER: Final = "public, max-age=31536000, immutable"
-ASK_EACH_TIME: Final = "no-cache"
+IMMUTABLE: Final = "public, max-age=31536000, immutable"
+NO_CACHE: Final = "no-cache"
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class CachedFile:
-    """A file's content, as it is and packed, and what stands for it."""
+    """A file's content, also gzipped, with its ETag and cache policy."""
 
     content: bytes
     gzipped: bytes | None
@@ -27,8 +27,8 @@ class CachedFile:
     caching: str
 
     @classmethod
-    def of(cls, content: bytes, content_type: str, caching: str = ASK_EACH_TIME) -> CachedFile:
-        """Return a file; packed too, where that makes it smaller."""
+    def of(cls, content: bytes, content_type: str, caching: str = NO_CACHE) -> CachedFile:
+        """Return a file; with gzipped content if that is smaller."""
         gzipped = gzip.compress(content, mtime=0)
         return cls(
             content=content,
@@ -41,20 +41,20 @@ class CachedFile:
     def answer(
         self, request: web.Request, headers: Mapping[str, str] = _NO_HEADERS
     ) -> web.Response:
-        """Answer with the content, gzipped where that is welcome, or 304."""
-        said = {**headers, hdrs.CACHE_CONTROL: self.caching, hdrs.ETAG: f'"{self.tag}"'}
+        """Answer with the content, gzipped if the client accepts that, or with 304."""
+        sent_headers = {**headers, hdrs.CACHE_CONTROL: self.caching, hdrs.ETAG: f'"{self.tag}"'}
         if any(known.value in {self.tag, "*"} for known in _known(request)):
-            return web.Response(status=304, headers=said)
+            return web.Response(status=304, headers=sent_headers)
         body = self.content
-        said[hdrs.CONTENT_TYPE] = self.content_type
+        sent_headers[hdrs.CONTENT_TYPE] = self.content_type
         if self.gzipped is not None:
-            said[hdrs.VARY] = hdrs.ACCEPT_ENCODING
+            sent_headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
             if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower():
-                said[hdrs.CONTENT_ENCODING] = "gzip"
+                sent_headers[hdrs.CONTENT_ENCODING] = "gzip"
                 body = self.gzipped
-        return web.Response(body=body, headers=said)
+        return web.Response(body=body, headers=sent_headers)
 
 
 def _known(request: web.Request) -> tuple[ETag, ...]:
-    """Return the tags of what the client has already."""
+    """Return the ETags that the client has cached."""
     return (request.if_none_match or ()) if hdrs.IF_NONE_MATCH in request.headers else ()

@@ -1,6 +1,6 @@
-"""What every request passes: limits, CORS, who is calling, who may, and what goes wrong on the way.
+"""The checks that every request passes: limits, CORS, authentication, access, error handling.
 
-One middleware for all of it, because each one costs; the parts are small and stand elsewhere.
+One middleware does it all, because each middleware costs time.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ _log: Final = logging.getLogger(__name__)
 
 
 class RequestGate:
-    """Stands before all routes of one application.
+    """Guards all routes of one application.
 
-    Its `meter` counts what was answered, its `refusals` what limits refused.
+    Its `meter` counts responses, its `refusals` count requests refused by limits.
     """
 
     def __init__(self, authenticator: Authenticator, options: ApiOptions) -> None:
@@ -60,12 +60,12 @@ class RequestGate:
         self._rate = RateLimiter(limits.requests_per_second, limits.burst, limits.clients)
         self._tokens = verification_budget(limits)
         self._tickets = verification_budget(limits)
-        self._of_address = ConcurrencyLimit(
+        self._by_address = ConcurrencyLimit(
             limits.requests_per_address,
             "concurrent_requests_per_address",
             f"An address may have {limits.requests_per_address} requests under way.",
         )
-        self._of_user = ConcurrencyLimit(
+        self._by_user = ConcurrencyLimit(
             limits.requests_per_user,
             "concurrent_requests_per_user",
             f"A user may have {limits.requests_per_user} requests under way.",
@@ -80,21 +80,21 @@ class RequestGate:
         async def guarded(request: web.Request) -> web.StreamResponse:
             request[ROUTE] = route
             address = request[ADDRESS] = self._addresses.of(request)
-            if route.ways_in is not None:  # a socket stays, and has limits of its own
+            if route.credential_sources is not None:  # sockets stay open and have their own limits
                 await self._admit(request, route)
                 return await handler(request)
-            with self._of_address.taken(address):
+            with self._by_address.taken(address):
                 caller = await self._admit(request, route)
-                with self._of_user.taken(caller.user_id):
+                with self._by_user.taken(caller.user_id):
                     return await handler(request)
 
         return guarded
 
     def middleware(self) -> Middleware:
-        """Return the one middleware: turns whatever happens into an answer, and logs it."""
+        """Return the middleware, which answers all errors and logs each request."""
 
         @web.middleware
-        async def stand(request: web.Request, handler: NextHandler) -> web.StreamResponse:
+        async def handle(request: web.Request, handler: NextHandler) -> web.StreamResponse:
             started_ns = time.monotonic_ns()
             self.meter.began(request, started_ns)
             if isinstance(request.protocol, GuardedConnection):
@@ -103,10 +103,10 @@ class RequestGate:
             _log_access(request, response.status, time.monotonic_ns() - started_ns)
             return response
 
-        return stand
+        return handle
 
     async def _admit(self, request: web.Request, route: Route) -> Caller:
-        """Return the caller, and note it; raises the Problem 401, 429, 400 or 403."""
+        """Store and return the caller; raises the Problem 400, 401, 403 or 429."""
         caller = await self._identify(request, route)
         if wait_seconds := self._rate.take(caller.user_id):
             raise rate_limited(wait_seconds, "requests_per_user")
@@ -117,17 +117,17 @@ class RequestGate:
         return caller
 
     async def _identify(self, request: web.Request, route: Route) -> Caller:
-        instead = None
-        if route.ways_in is not None:
+        authorization = None
+        if route.credential_sources is not None:
             if not self._cors.may_open(request):
                 raise foreign_origin()
-            instead = route.ways_in.authorization(request)
+            authorization = route.credential_sources.authorization(request)
             if "ticket" in request.query:
                 async with self._tickets.turn(request[ADDRESS]):
-                    caller = await route.ways_in.caller(request)
+                    caller = await route.credential_sources.caller(request)
                 if caller is not None:
                     return caller
-        token = bearer_token(request.headers, instead)
+        token = bearer_token(request.headers, authorization)
         known = self._authenticator.recall(token)
         if known is not None:
             return known
@@ -152,13 +152,13 @@ class RequestGate:
             _log.warning("no database: %s", error, extra={"action": "store_unavailable"})
             return unavailable("The database").response()
         except Exception:
-            # Whatever it is, the caller gets an id and nothing else, and we get the trace.
+            # The client gets an id only; the log gets the traceback.
             error_id = uuid4().hex
             _log.exception("error id %s", error_id, extra={"action": "request_failed"})
             return internal_error(error_id).response()
 
     async def finish(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Add what every answer carries, as its head is about to be sent, and count it."""
+        """Add the common headers before a response's head is sent, and count the response."""
         for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers.update(SERVER_HEADER)
@@ -167,9 +167,9 @@ class RequestGate:
 
 
 def _checking_query(route: Route) -> Handler:
-    """Return the handler of a route that refuses parameters which its operation lacks."""
+    """Return the route's handler, which refuses undeclared query parameters."""
     operation = route.operation
-    if operation is None:  # a page of the dashboard, which reads its own
+    if operation is None:  # a page of the dashboard reads its query itself
         return route.handler
 
     async def checked(request: web.Request) -> web.StreamResponse:

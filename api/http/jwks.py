@@ -1,7 +1,7 @@
-"""Verification keys that an identity provider publishes: fetched, cached, and refreshed in time.
+"""JWKS: verification keys published by an identity provider, cached and refreshed.
 
-A token whose key is not known may be the first after a rotation, so it causes a fetch; but only one
-every few seconds, or anybody could make us hammer the provider.
+A token with an unknown key may be the first after a key rotation, so it triggers a fetch. Fetches
+are limited to one every few seconds, so that clients cannot make us overload the provider.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from api.http.problems import unavailable
 
 TTL_SECONDS: Final = 300
 GRACE_SECONDS: Final = 3_600
-"""How long keys are still used when a refresh fails."""
+"""How long keys stay in use when refreshes fail."""
 REFRESH_SECONDS_MIN: Final = 10
 FETCH_SECONDS_MAX: Final = 5
 BYTES_MAX: Final = 256 * 1024
@@ -52,7 +52,7 @@ def key_source(
 
 
 class JwksKeys:
-    """The keys found at an address, which is https, or http on this very machine.
+    """The keys at a JWKS address, which must be https, or http on this machine.
 
     Raises ValueError for any other address.
     """
@@ -78,11 +78,11 @@ class JwksKeys:
 
     @property
     def remember_seconds(self) -> int:
-        """A key that the provider has taken back is noticed within this time, twice at most."""
+        """A revoked key is rejected within this time, twice at most."""
         return self._ttl_seconds
 
     async def key_for(self, token_key_id: str | None) -> VerificationKey | None:
-        """Return the key of that name; a token without one means the only key there is.
+        """Return the key with that id; a token without a key id means the only key.
 
         Raises the 503 Problem while no key could be fetched.
         """
@@ -104,7 +104,7 @@ class JwksKeys:
         return self._keys.get(token_key_id)
 
     async def _refresh(self) -> bool:
-        """Fetch unless that was tried just now; returns whether the keys are new."""
+        """Fetch, unless a fetch was tried just now; returns whether the keys are new."""
         asked_at = self._now()
         async with self._fetching:
             if self._fetched_at and self._fetched_at >= asked_at:
@@ -144,7 +144,7 @@ class JwksKeys:
 
 
 def _keys_in(body: bytes) -> dict[str | None, VerificationKey]:
-    """Return the usable keys by name; raises ValueError where there is none."""
+    """Return the usable keys by id; raises ValueError if there is none."""
     entries = _decoder.decode(body).keys
     if len(entries) > KEYS_MAX:
         raise ValueError(f"more than {KEYS_MAX} keys")

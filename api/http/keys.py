@@ -1,4 +1,4 @@
-"""The keys that tokens are verified with, each bound to the algorithms of its own family.
+"""Verification keys, each bound to the algorithms of its own family.
 
 Nothing in a token chooses how it is verified: the algorithms follow from the type of the key.
 """
@@ -32,28 +32,28 @@ _EDWARDS_ALGORITHMS: Final = ("EdDSA",)
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """A key and the only algorithms that a token signed for it may name."""
+    """A key and the algorithms that a token signed with it may use."""
 
     material: PublicKey | bytes
     algorithms: tuple[str, ...]
 
 
 class KeySource(Protocol):
-    """Where verification keys come from."""
+    """A provider of verification keys."""
 
     @property
     def remember_seconds(self) -> int | None:
-        """How long a verification may be relied on at most; None: as long as the token lives."""
+        """How long a verification may be cached; None: as long as the token is valid."""
 
     async def key_for(self, token_key_id: str | None) -> VerificationKey | None:
-        """Return the key a token names, or None; raises Problem 503 where none can be had."""
+        """Return the key of a token, or None; raises the 503 Problem if no key is available."""
 
     async def close(self) -> None:
-        """Close what was opened."""
+        """Close connections."""
 
 
 class FixedKey:
-    """The one key of a service that is given its key at start."""
+    """The only key of a service that gets its key at start."""
 
     remember_seconds: int | None = None
 
@@ -61,11 +61,11 @@ class FixedKey:
         self._key = key
 
     async def key_for(self, token_key_id: str | None) -> VerificationKey:  # noqa: ARG002
-        """Return the key, whatever name a token gives it."""
+        """Return the key, whatever key id the token has."""
         return self._key
 
     async def close(self) -> None:
-        """Nothing was opened."""
+        """Do nothing; nothing was opened."""
 
 
 def secret_key(secret: str) -> VerificationKey:
@@ -74,7 +74,7 @@ def secret_key(secret: str) -> VerificationKey:
     if len(material) < SECRET_BYTES_MIN:
         raise ValueError(f"a JWT secret needs at least {SECRET_BYTES_MIN} bytes")
     if b"-----BEGIN" in material:
-        raise ValueError("a PEM key is no shared secret: anyone who has it could sign tokens")
+        raise ValueError("a PEM key is not a shared secret: anyone who has it could sign tokens")
     return VerificationKey(material, ("HS256",))
 
 

@@ -1,4 +1,4 @@
-"""What one client may ask of us: how often, how much, how slowly."""
+"""Limits of one client: request rate, body size, body time."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _CONTINUE: Final = "100-continue"
 
 
 class RateLimiter:
-    """Lets each client make a number of requests a second, and a number at once (GCRA).
+    """Limits each client's requests per second, with bursts (GCRA).
 
-    For each client it keeps one time: when the requests made so far would be used up if they had
-    come evenly. The table is bounded: the client that was quiet longest is forgotten first.
+    Stores one number per client, the theoretical arrival time of its next request. The table is
+    bounded: the client that was idle longest is removed first.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class RateLimiter:
         return len(self._used_up_at)
 
     def take(self, client: str) -> int:
-        """Count a request; returns 0, or the seconds to wait of one that is not admitted."""
+        """Count a request and return 0, or return the seconds to wait if it is refused."""
         if not self._interval_ns:
             return 0
         now = self._clock_ns()
@@ -57,7 +57,7 @@ class RateLimiter:
         return 0
 
     def has_room(self, client: str) -> bool:
-        """Return whether a request would be admitted, without counting one."""
+        """Return whether a request would be admitted, without counting it."""
         return not self._interval_ns or not self._state(client, self._clock_ns())[1]
 
     def _state(self, client: str, now: int) -> tuple[int, int]:
@@ -67,45 +67,47 @@ class RateLimiter:
 
 
 async def reject_expectation(request: web.Request) -> None:
-    """Leave an `Expect` header to `check_head` and `read_body`.
+    """Leave the `Expect` header to `check_head` and `read_body`.
 
-    The framework would ask for the body before anybody knows who is calling.
+    aiohttp would request the body before the client is authenticated.
     """
 
 
 def check_head(request: web.Request, limits: RequestLimits) -> None:
-    """Raise the Problem for a query that is too long, or an expectation that cannot be met."""
+    """Raise the Problem for a query that is too long, or for an unknown `Expect` header."""
     if len(request.rel_url.raw_query_string) > limits.query_bytes:
         raise problem_of_status(414)
     if request.headers.get(hdrs.EXPECT, _CONTINUE).lower() != _CONTINUE:
         raise problem_of_status(417)
 
 
-async def read_body(request: web.Request, limits: RequestLimits, most: int | None = None) -> bytes:
-    """Return the whole body, unpacked; raises the Problem for one too large, too slow or broken.
+async def read_body(
+    request: web.Request, limits: RequestLimits, max_bytes: int | None = None
+) -> bytes:
+    """Return the decoded body; raises the Problem if it is too large, too slow or invalid.
 
-    `most` bytes may come, and be in it, else as many as the limits say.
+    `max_bytes` limits both the compressed and the decoded body; by default the configured limit.
     """
-    most = limits.body_bytes if most is None else most
+    max_bytes = limits.body_bytes if max_bytes is None else max_bytes
     encoding = encoding_of(request)
-    if (request.content_length or 0) > most:
-        raise payload_too_large(most)
+    if (request.content_length or 0) > max_bytes:
+        raise payload_too_large(max_bytes)
     try:
         async with asyncio.timeout(limits.body_seconds):
             if hdrs.EXPECT in request.headers and request.version >= HttpVersion11:
                 await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-                # An interim answer is not yet the beginning of the answer.
+                # An interim response does not count as the start of the response.
                 request.writer.output_size = 0
-            body = await _read(request, most)
+            body = await _read(request, max_bytes)
     except TimeoutError:
         raise problem_of_status(408, {"Connection": "close"}) from None
-    return decoded(body, encoding, most)
+    return decoded(body, encoding, max_bytes)
 
 
-async def _read(request: web.Request, most: int) -> bytes:
+async def _read(request: web.Request, max_bytes: int) -> bytes:
     body = bytearray()
     while piece := await request.content.readany():
         body += piece
-        if len(body) > most:
-            raise payload_too_large(most)
+        if len(body) > max_bytes:
+            raise payload_too_large(max_bytes)
     return bytes(body)

@@ -1,7 +1,7 @@
-"""Refuses what a WebSocket client sends unmasked, which the framework's parser takes.
+"""Refuses unmasked WebSocket frames, which aiohttp's parser accepts.
 
-RFC 6455, section 5.1: a client masks all frames, and a server closes the connection (1002) upon one
-that is not. Masks keep pages from writing requests of their choice through old proxies.
+RFC 6455, section 5.1: clients mask all frames, and a server closes the connection (1002) upon an
+unmasked one. Masks stop web pages from sending chosen requests through old proxies.
 """
 
 from __future__ import annotations
@@ -9,25 +9,25 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 _LENGTH_BYTES: Final = {126: 2, 127: 8}
-"""How many bytes of length follow the header of a frame whose own length says so."""
+"""Length of the extended payload length, by the value of the short one."""
 _MASK_BYTES: Final = 4
 _MASKED: Final = 0x80
 _INVALID_FRAME: Final = b"\xf0\x80"
-"""A header with reserved bits, upon which the parser reports an error of the protocol: 1002."""
+"""A header with reserved bits, which makes the parser report a protocol error (1002)."""
 
 
 class FrameParser(Protocol):
-    """The framework's parser of frames."""
+    """aiohttp's parser of WebSocket frames."""
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Take bytes; returns whether there will be no more, and what was not taken."""
+        """Parse bytes; returns whether parsing has ended, and the unused rest."""
 
     def feed_eof(self) -> None:
-        """Take the end of the connection."""
+        """Handle the end of the connection."""
 
 
 class MaskedFrames:
-    """Hands frames on to a parser, each as soon as its header shows that it is masked."""
+    """Passes frames on to a parser once their headers show that they are masked."""
 
     def __init__(self, parser: FrameParser) -> None:
         self._parser = parser
@@ -36,7 +36,7 @@ class MaskedFrames:
         self._is_refused = False
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Take bytes of frames; upon one that is not masked the parser gets an invalid one."""
+        """Parse bytes of frames; replaces an unmasked frame with an invalid one."""
         if self._is_refused:
             return True, b""
         data = self._header + data
@@ -51,12 +51,12 @@ class MaskedFrames:
         return self._parser.feed_data(data[:place])
 
     def feed_eof(self) -> None:
-        """Take the end of the connection."""
+        """Handle the end of the connection."""
         self._parser.feed_eof()
 
 
 def _end_of_frame(data: bytes, start: int) -> int | None:
-    """Return where a masked frame ends that begins at `start`; None without its whole header."""
+    """Return the end of the masked frame at `start`; None if its header is incomplete."""
     if len(data) < start + 2 or not data[start + 1] & _MASKED:
         return None
     length = data[start + 1] & ~_MASKED

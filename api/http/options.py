@@ -1,4 +1,4 @@
-"""What an operator may set about the interface, and the limit on everything else."""
+"""Options and limits of the API."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from ledger.budgets.budgets import BudgetBasis
 from schemas.notices import ChannelType
 
 BUILT_DASHBOARD: Final = Path(__file__).parents[1] / "static"
-"""Where `tools/web` puts the dashboard: beside this module, in a checkout and in a wheel."""
+"""Where `tools/web` puts the built dashboard: beside this module, also in a wheel."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """No client may take more than this of one process. Sizes in bytes.
+    """Limits of one API process and of each client. Sizes in bytes.
 
-    `batch_bytes` and `batch_events` bound the events of one request.
+    `batch_bytes` and `batch_events` limit the events of one request.
 
-    `requests_per_second` counts the requests of each user, `failures_per_second` the failed
-    authentications of each address, `all_failures_per_second` those of all of them; a `burst` is
-    how many may come at once; None turns a rate off. `requests_per_user` and
-    `requests_per_address` may be under way at once, sockets apart. `trusted_proxies` are the
-    networks of reverse proxies, whose `Forwarded` or `X-Forwarded-For` names the client.
-    `exports` is how many files may be under way at once, `export_seconds` how long one may take,
-    and `export_bytes_per_second` the pace at which a client has to read it.
+    `requests_per_second` limits each user's requests, `failures_per_second` each address's failed
+    authentications, `all_failures_per_second` those of all addresses; a `burst` is the number
+    allowed at once; None turns a rate limit off. `requests_per_user` and `requests_per_address`
+    limit concurrent requests, without sockets. `trusted_proxies` are the networks of reverse
+    proxies, whose `Forwarded` or `X-Forwarded-For` names the client. `exports` limits concurrent
+    exports, `export_seconds` the duration of one, and `export_bytes_per_second` is the slowest
+    speed at which a client may read it.
     """
 
     connections: int = 4_096
@@ -66,15 +66,15 @@ class ApiOptions:
     """`cors_origins` are exact origins such as `https://app.example`, or the single `*`.
 
     `channel_types` are the types of notification channels that are available.
-    `webhook_allow_private` is unsafe: it lets webhooks reach whatever this network can reach.
-    With `metrics_apart` `/metrics` is served on a port of its own only.
-    `dashboard` is the folder with the built files of the dashboard.
+    `webhook_allow_private` is unsafe: it allows webhooks to private addresses.
+    With `separate_metrics_port` `/metrics` is served on its own port only.
+    `dashboard` is the folder of the built dashboard.
     """
 
     cors_origins: tuple[str, ...] = ()
     budget_basis: BudgetBasis = "charged"
     channel_types: tuple[ChannelType, ...] = ("webhook",)
     webhook_allow_private: bool = False
-    metrics_apart: bool = False
+    separate_metrics_port: bool = False
     limits: RequestLimits = field(default_factory=RequestLimits)
     dashboard: Path = BUILT_DASHBOARD

@@ -1,8 +1,7 @@
-"""Pages of a list: how many rows, and a cursor that says after which row the next page begins.
+"""Pagination: the page size, and opaque cursors.
 
-A cursor is an opaque position. It holds nothing but the
-time and the id of a row its reader was just shown, so it needs no signature: one that was tampered
-with only begins elsewhere in the same list, behind the same walls.
+A cursor contains the time and the id of the last row of a page. It needs no signature: a forged one
+starts elsewhere in the same list, under the same access rules.
 """
 
 from __future__ import annotations
@@ -29,15 +28,13 @@ ROWS_USUALLY: Final = 20
 NUMBER_DIGITS_MAX: Final = 18
 CURSOR_CHARACTERS_MAX: Final = 8 * ID_CHARACTERS_MAX
 
-CURSOR: Final = Parameter(
-    "cursor", "Where the page begins: the `nextCursor` of the page before, unchanged."
-)
+CURSOR: Final = Parameter("cursor", "The `nextCursor` of the previous page, unchanged.")
 
 
-def row_limit(usually: int = ROWS_USUALLY, most: int = ROWS_MAX) -> Parameter:
-    """Declare how many rows a page may have."""
-    schema = {"type": "integer", "minimum": 1, "maximum": most, "default": usually}
-    return Parameter("limit", "How many rows a page has.", schema)
+def row_limit(default: int = ROWS_USUALLY, maximum: int = ROWS_MAX) -> Parameter:
+    """Declare the page size of a list."""
+    schema = {"type": "integer", "minimum": 1, "maximum": maximum, "default": default}
+    return Parameter("limit", "The number of rows on a page.", schema)
 
 
 LIMIT: Final = row_limit()
@@ -48,21 +45,21 @@ _decoder: Final = msgspec.json.Decoder(tuple[int, str])
 
 
 def limit_of(request: web.Request, limit: Parameter = LIMIT) -> int:
-    """Return how many rows the query asks for; raises the 400 Problem."""
-    text, most = one_of(request, limit), int(limit.schema["maximum"])
+    """Return the requested page size; raises the 400 Problem."""
+    text, maximum = one_of(request, limit), int(limit.schema["maximum"])
     if text is None:
-        return int(limit.usually)
-    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and 1 <= int(text) <= most):
-        raise invalid_parameter("limit", f"must be a whole number from 1 to {most}")
+        return int(limit.default)
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and 1 <= int(text) <= maximum):
+        raise invalid_parameter("limit", f"must be a whole number from 1 to {maximum}")
     return int(text)
 
 
 def cursor_of(
     request: web.Request, is_key: Callable[[str], bool] = is_identifier
 ) -> PagePosition | None:
-    """Return where the page begins that the query asks for; raises the 400 Problem.
+    """Return the requested position in a list; raises the 400 Problem.
 
-    `is_key` says whether a text can be the id of a row.
+    `is_key` checks the id of a row.
     """
     text = one_of(request, CURSOR)
     if not text:
@@ -81,7 +78,7 @@ def cursor_of(
 
 
 def number_of(request: web.Request) -> int | None:
-    """Return where the page of a numbered list begins; raises the 400 Problem."""
+    """Return the requested position in a numbered list; raises the 400 Problem."""
     text = one_of(request, CURSOR)
     if text is None:
         return None
@@ -91,7 +88,7 @@ def number_of(request: web.Request) -> int | None:
 
 
 def cursor(position: PagePosition) -> str:
-    """Return a position as a query can carry it."""
+    """Return a position as an opaque cursor."""
     since_us = (position.time - _EPOCH) // _MICROSECOND
     text = msgspec.json.encode((since_us, position.key))
     return urlsafe_b64encode(text).decode().rstrip("=")
@@ -100,9 +97,9 @@ def cursor(position: PagePosition) -> str:
 def page(
     rows: Sequence[T], limit: int, position: Callable[[T], PagePosition]
 ) -> tuple[Sequence[T], str | None]:
-    """Return the rows of a page and the cursor of the next one, where there is one.
+    """Return the rows of a page and the cursor of the next page, if there is one.
 
-    `rows` are one more than the limit where there are more.
+    `rows` has one row more than `limit` if there is a next page.
     """
     if len(rows) <= limit:
         return rows, None

@@ -1,8 +1,8 @@
-"""Reads the parts of a path and a query, each refused by its name where it makes no sense.
+"""Reads parameters of paths and queries; errors name the parameter.
 
-A parameter is read by the object that declares it, and only where its route declares it too: so the
-document of the interface has all that is understood, and nothing else. What no route declares is
-refused, because a misspelt parameter that is ignored gives an answer to another question.
+A parameter is read through its declaration, and only if its route declares it, so the OpenAPI
+document lists all parameters. Undeclared parameters are refused: ignoring a misspelt one would
+answer another question.
 """
 
 from __future__ import annotations
@@ -16,51 +16,51 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 
 from api.http.access import ROUTE
-from api.http.identifiers import ID_CHARACTERS_MAX, NOT_UTF8, flaw_of, is_identifier
+from api.http.identifiers import ID_CHARACTERS_MAX, NOT_UTF8, identifier_error, is_identifier
 from api.http.problems import Problem, invalid_parameter
 from api.openapi.operations import Operation, Parameter
 
 NAME: Final[dict[str, Any]] = {"type": "string", "minLength": 1, "maxLength": ID_CHARACTERS_MAX}
-"""The schema of an id or a name."""
+"""JSON Schema of an id or a name."""
 MOMENT: Final[dict[str, Any]] = {
     "type": "string",
     "examples": ["2025-11-19", "2025-11-19T12:00:00Z"],
 }
-"""The schema of a date or an ISO time."""
+"""JSON Schema of a date or an ISO time."""
 _UNKNOWN_CHARACTERS_MAX: Final = 60
 _DATE: Final = "a date, or an ISO time whose UTC day counts"
 
-SERVICE: Final = Parameter("service", "Only what is about this service.", NAME)
+SERVICE: Final = Parameter("service", "Filters by service.", NAME)
 FIRST_DAY: Final = Parameter("startDate", f"The first UTC day: {_DATE}.", MOMENT)
 LAST_DAY: Final = Parameter("endDate", f"The last UTC day, included: {_DATE}.", MOMENT)
 
 
-def flag(name: str, says: str, *, usually: bool) -> Parameter:
-    """Declare a parameter that is true or false."""
-    return Parameter(name, says, {"type": "boolean", "default": usually})
+def flag(name: str, says: str, *, default: bool) -> Parameter:
+    """Declare a boolean parameter."""
+    return Parameter(name, says, {"type": "boolean", "default": default})
 
 
-def choice(name: str, says: str, choices: Sequence[str], usually: str | None = None) -> Parameter:
-    """Declare a parameter that is one of some words."""
+def choice(name: str, says: str, choices: Sequence[str], default: str | None = None) -> Parameter:
+    """Declare an enum parameter."""
     schema = {"type": "string", "enum": [*choices]}
-    return Parameter(name, says, schema | ({"default": usually} if usually else {}))
+    return Parameter(name, says, schema | ({"default": default} if default else {}))
 
 
 def check_path(request: web.Request) -> None:
-    """Raise the 400 Problem for the first variable part of the path that cannot be an id."""
+    """Raise the 400 Problem for the first path variable that is not a valid id."""
     broken = _broken_parts(request) if "%" in request.rel_url.raw_path else ()
     for name, value in request.match_info.items():
-        flaw = NOT_UTF8 if name in broken else flaw_of(value)
+        flaw = NOT_UTF8 if name in broken else identifier_error(value)
         if flaw is not None:
             raise invalid_parameter(name, flaw)
 
 
 def _broken_parts(request: web.Request) -> Sequence[str]:
-    """Return the names of the parts that are not UTF-8, of which the framework makes some text."""
+    """Return the names of path variables that are not UTF-8, which aiohttp decodes anyway."""
     resource = request.match_info.route.resource
     if resource is None or _is_utf8(request.rel_url.raw_path):
         return ()
-    # A part ends at a slash, and one within a part is quoted: the two have the same parts.
+    # Slashes inside a variable are percent-encoded, so both paths split into the same parts.
     parts = zip(resource.canonical.split("/"), request.rel_url.raw_path.split("/"), strict=True)
     return [name.strip("{}") for name, part in parts if not _is_utf8(part)]
 
@@ -74,7 +74,7 @@ def _is_utf8(quoted: str) -> bool:
 
 
 def check_query(request: web.Request, operation: Operation) -> None:
-    """Raise the 400 Problem for the first parameter that the operation does not declare."""
+    """Raise the 400 Problem for the first undeclared parameter."""
     if not request.rel_url.raw_query_string:
         return
     declared = [parameter.name for parameter in operation.query]
@@ -84,7 +84,7 @@ def check_query(request: web.Request, operation: Operation) -> None:
 
 
 def _way_out(name: str, declared: Sequence[str]) -> str:
-    """Return the end of a sentence that names the parameter which was probably meant."""
+    """Return the rest of the error sentence, with the closest declared parameter."""
     if not declared:
         return "is unknown; this route has no parameters"
     nearest = get_close_matches(name, declared, n=1)
@@ -95,9 +95,9 @@ def _way_out(name: str, declared: Sequence[str]) -> str:
 
 
 def one_of(request: web.Request, parameter: Parameter) -> str | None:
-    """Return a parameter of the query that may be given once; raises the 400 Problem.
+    """Return the value of a parameter that may be given once; raises the 400 Problem.
 
-    Raises LookupError for one that the route does not declare: that is a fault of ours.
+    Raises LookupError for a parameter that the route does not declare: a programming error.
     """
     _check_declared(request, parameter)
     values = request.query.getall(parameter.name, [])
@@ -119,27 +119,27 @@ def _check_declared(request: web.Request, parameter: Parameter) -> None:
 
 
 def choice_of(request: web.Request, parameter: Parameter) -> str | None:
-    """Return which of its words a parameter is, or usually is; raises the 400 Problem."""
+    """Return the value of an enum parameter, or its default; raises the 400 Problem."""
     text = one_of(request, parameter)
-    if text is None or (not text and parameter.usually):
-        return None if parameter.usually is None else str(parameter.usually)
+    if text is None or (not text and parameter.default):
+        return None if parameter.default is None else str(parameter.default)
     if text not in parameter.choices:
         raise invalid_parameter(parameter.name, f"must be one of {', '.join(parameter.choices)}")
     return text
 
 
 def flag_of(request: web.Request, parameter: Parameter) -> bool:
-    """Return whether a parameter is true, or usually is; raises the 400 Problem."""
+    """Return the value of a boolean parameter, or its default; raises the 400 Problem."""
     text = one_of(request, parameter)
     if text is None:
-        return bool(parameter.usually)
+        return bool(parameter.default)
     if text not in {"true", "false"}:
         raise invalid_parameter(parameter.name, "must be true or false")
     return text == "true"
 
 
 def service_of(request: web.Request) -> str | None:
-    """Return which service the query asks for; raises the 400 Problem."""
+    """Return the requested service; raises the 400 Problem."""
     service = one_of(request, SERVICE)
     if service is not None and not is_identifier(service):
         raise invalid_parameter(SERVICE.name, "must be the name of a service")
@@ -150,14 +150,14 @@ def day_of(request: web.Request, parameter: Parameter) -> date:
     """Return the UTC day of a required date or ISO time; raises the 400 Problem."""
     day = day_or_none(request, parameter)
     if day is None:
-        raise invalid_parameter(parameter.name, "is needed for a custom period")
+        raise invalid_parameter(parameter.name, "is required for a custom period")
     return day
 
 
 def day_or_none(request: web.Request, parameter: Parameter) -> date | None:
-    """Return the UTC day of a date or ISO time, where one is given; raises the 400 Problem.
+    """Return the UTC day of an optional date or ISO time; raises the 400 Problem.
 
-    A time without an offset is taken as UTC.
+    A time without an offset is read as UTC.
     """
     text = one_of(request, parameter)
     if not text:
@@ -170,17 +170,17 @@ def day_or_none(request: web.Request, parameter: Parameter) -> date | None:
 
 
 def no_moment(parameter: Parameter) -> Problem:
-    """400 for a text that is no date and no time."""
+    """Return the 400 Problem of a text that is neither a date nor a time."""
     return invalid_parameter(parameter.name, "must be a date such as 2025-11-19 or an ISO time")
 
 
 def start_of(day: date) -> datetime:
-    """Return the first moment of a UTC day."""
+    """Return the start of a UTC day."""
     return datetime.combine(day, time(tzinfo=UTC))
 
 
 def end_of(day: date) -> datetime:
-    """Return the first moment after a UTC day; of the last day there is, its last moment."""
+    """Return the end of a UTC day (exclusive); for the last possible day, its last moment."""
     if day == date.max:
         return datetime.max.replace(tzinfo=UTC)
     return start_of(day + timedelta(days=1))

@@ -1,4 +1,4 @@
-"""Everything that can go wrong with a request, as an exception and as the one body it becomes."""
+"""The errors of the API: exceptions with a status, a code, and a JSON body."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ LimitName = Literal[
     "sockets_per_address",
     "tickets",
 ]
-"""A limit of the API: requests that it refuses are counted under its name."""
+"""Names of the API's limits, as in the metrics of refused requests."""
 
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _CHALLENGE: Final = 'Bearer realm="cost-analytics"'
 
 
-class Problem(Exception):  # noqa: N818 - an answer, not a fault
-    """A request that ends in a failure body."""
+class Problem(Exception):  # noqa: N818 - a response, not a fault
+    """An error response, raised by handlers."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Problem(Exception):  # noqa: N818 - an answer, not a fault
         headers: Mapping[str, str] = _NO_HEADERS,
         limit: LimitName | None = None,
     ) -> None:
-        """`limit` names the limit that refuses the request."""
+        """`limit` names the limit that refused the request."""
         super().__init__(f"{status} {code}")
         self.status = status
         self.code: ProblemCode = code
@@ -58,11 +58,11 @@ class Problem(Exception):  # noqa: N818 - an answer, not a fault
         self.limit = limit
 
     def body(self) -> bytes:
-        """Return the JSON that says what went wrong."""
+        """Return the JSON body."""
         return encode(Failure(error=self.message, code=self.code))
 
     def response(self) -> web.Response:
-        """Return the answer; nothing may keep it."""
+        """Return the response, which must not be cached."""
         headers = {"Cache-Control": "no-store", **self.headers}
         return web.Response(
             status=self.status, body=self.body(), content_type=JSON_TYPE, headers=headers
@@ -70,62 +70,62 @@ class Problem(Exception):  # noqa: N818 - an answer, not a fault
 
 
 def unauthorized(message: str, *, sent_token: bool = True) -> Problem:
-    """401: `message` says what is wrong with the token, never what is in it."""
+    """Return a 401; `message` describes the token's error, without quoting the token."""
     error = f', error="invalid_token", error_description="{message}"' if sent_token else ""
     return Problem(401, "unauthorized", message, {"WWW-Authenticate": _CHALLENGE + error})
 
 
 def forbidden() -> Problem:
-    """403: word for word the same for what is another user's and for what does not exist."""
+    """Return a 403, identical for another user's resource and for a missing one."""
     return Problem(403, "forbidden", "This does not exist, or you may not see it.")
 
 
 def foreign_origin() -> Problem:
-    """403: a page opens a socket that is not among those that may."""
+    """Return a 403 for a WebSocket opened by a page of another origin."""
     return Problem(403, "forbidden", "No page of this origin may connect; see CORS_ORIGINS.")
 
 
 def invalid_parameter(name: str, why: str) -> Problem:
-    """400 for a part of the path or of the query."""
+    """Return a 400 for a parameter of the path or of the query."""
     return Problem(400, "invalid_parameter", f"`{name}` {why}.")
 
 
 def invalid_body(message: str) -> Problem:
-    """400 for a body, or for a field that `message` names."""
+    """Return a 400 for a body, or for a field that `message` names."""
     return Problem(400, "invalid_body", message)
 
 
 def refused(refusal: Refused) -> Problem:
-    """400 for an event that the stream would refuse, with the code under which it would."""
+    """Return a 400 for an event that the stream would refuse, with the refusal's code."""
     code = _OF_REFUSAL.get(refusal.code, "invalid_event")
     return Problem(400, code, refusal.message)
 
 
 def price_conflict(message: str) -> Problem:
-    """409: the catalogue has another price, or a proposal was decided otherwise."""
+    """Return a 409: another price is in force, or the proposal was decided differently."""
     return Problem(409, "price_conflict", message)
 
 
 def not_found(message: str) -> Problem:
-    """404 for something that only administrators may request."""
+    """Return a 404 for a resource that only administrators may request."""
     return Problem(404, "not_found", message)
 
 
 def rate_limited(
     retry_after_seconds: int, limit: LimitName | None = None, message: str = "Too many requests."
 ) -> Problem:
-    """429 with the time until the next request is welcome; `message` says which limit it is."""
+    """Return a 429 with `Retry-After`; `message` names the limit."""
     return Problem(
         429,
         "rate_limited",
-        f"{message} Come back in {retry_after_seconds} s.",
+        f"{message} Retry in {retry_after_seconds} s.",
         {"Retry-After": str(retry_after_seconds)},
         limit,
     )
 
 
 def unavailable(what: str, limit: LimitName | None = None) -> Problem:
-    """503: something that every answer depends on is gone."""
+    """Return a 503 for a dependency that is gone."""
     return Problem(
         503,
         "unavailable",
@@ -136,12 +136,12 @@ def unavailable(what: str, limit: LimitName | None = None) -> Problem:
 
 
 def internal_error(error_id: str) -> Problem:
-    """500: nothing but an id by which the log can be searched."""
+    """Return a 500 with only an error id, which the log can be searched for."""
     return Problem(500, "internal_error", f"Something went wrong on our side. Error id {error_id}.")
 
 
 def payload_too_large(bytes_max: int) -> Problem:
-    """413: the body is above the limit."""
+    """Return a 413 for a body over the limit."""
     return Problem(413, "payload_too_large", f"A body may have at most {bytes_max} bytes.")
 
 
@@ -156,23 +156,26 @@ _OF_REFUSAL: Final[Mapping[RefusalCode, ProblemCode]] = MappingProxyType(
 _OF_STATUS: Final[Mapping[int, tuple[ProblemCode, str]]] = MappingProxyType(
     {
         404: ("not_found", "There is no such route."),
-        405: ("method_not_allowed", "The route does not know this method; see the Allow header."),
+        405: (
+            "method_not_allowed",
+            "The route does not support this method; see the Allow header.",
+        ),
         408: ("request_timeout", "The request did not arrive in time."),
         413: ("payload_too_large", "The body has too many bytes."),
         414: ("uri_too_long", "The query is too long."),
-        417: ("expectation_failed", "The only expectation that can be met is 100-continue."),
+        417: ("expectation_failed", "The only supported expectation is 100-continue."),
     }
 )
 _MALFORMED: Final[tuple[ProblemCode, str]] = ("bad_request", "The request cannot be understood.")
 
 
 def problem_of_status(status: int, headers: Mapping[str, str] = _NO_HEADERS) -> Problem:
-    """Return the problem that a bare 4xx status stands for."""
+    """Return the Problem of a 4xx status."""
     code, message = _OF_STATUS.get(status, _MALFORMED)
     return Problem(status, code, message, headers)
 
 
 def problem_of(error: web.HTTPException) -> Problem:
-    """Return the problem that one of the framework's own 4xx answers stands for."""
+    """Return the Problem of an aiohttp 4xx error."""
     allow = error.headers.get("Allow")
     return problem_of_status(error.status, {"Allow": allow} if allow else _NO_HEADERS)

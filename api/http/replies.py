@@ -1,4 +1,4 @@
-"""Answers that went well: the success envelope, and an entity tag that spares unchanged bodies."""
+"""Success responses: the envelope, and ETags for conditional requests."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _TAG_BYTES: Final = 16
 
 
 def reply(data: Struct, status: int = 200) -> web.Response:
-    """Answer with a body that nothing may keep."""
+    """Return a success response that must not be cached."""
     return _response(encode(Success(data=data)), {"Cache-Control": "no-store"}, status)
 
 
 def tagged_reply(request: web.Request, data: Struct) -> web.Response:
-    """Answer 200 with an entity tag, or 304 where the client has this very body already.
+    """Return 200 with an ETag, or 304 if the client has the current body.
 
-    A client may keep the body for itself but has to ask each time whether it still holds.
+    A client may cache the body but must revalidate it at each request.
     """
     body = encode(Success(data=data))
     tag = blake2b(body, digest_size=_TAG_BYTES).hexdigest()

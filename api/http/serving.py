@@ -1,4 +1,4 @@
-"""Serves an application over TCP, and stops without dropping what is under way."""
+"""Serves an application over TCP, with graceful shutdown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from api.metrics.refusals import REFUSALS
 
 
 class Address(NamedTuple):
-    """Where an application is served; the port is the real one, even where 0 was asked for."""
+    """The address of a running server; the port is the actual one, even if 0 was requested."""
 
     host: str
     port: int
@@ -31,10 +31,10 @@ async def serving(
     *,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Address]:
-    """Serve for the length of a block; raises OSError where the address cannot be had.
+    """Serve for the duration of the block; raises OSError if the address cannot be bound.
 
-    At its end no connection is accepted any more, requests under way have
-    `limits.shutdown_seconds` to finish, and the application is cleaned up.
+    At its end the server stops accepting connections, lets requests finish for up to
+    `limits.shutdown_seconds`, and cleans up the application.
     """
     limits = limits or RequestLimits()
     runner = web.AppRunner(app, shutdown_timeout=limits.shutdown_seconds)
@@ -43,9 +43,9 @@ async def serving(
     try:
         if runner.server is None:
             raise RuntimeError("the application has no server")
-        door = ConnectionFactory(runner.server, limits, app.get(REFUSALS))
+        factory = ConnectionFactory(runner.server, limits, app.get(REFUSALS))
         listener = await asyncio.get_running_loop().create_server(
-            door,
+            factory,
             host,
             port,
             ssl=tls,

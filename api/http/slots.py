@@ -1,4 +1,4 @@
-"""How many pieces of long work may be under way at once, in all and for one client."""
+"""Limits concurrent long-running requests, in total, per user and per address."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ RETRY_SECONDS: Final = 5
 
 
 class SlotPool:
-    """Lends slots, never to be waited for."""
+    """A pool of slots; a request that finds none is refused, never queued."""
 
     def __init__(
-        self, most: int, most_per_user: int, most_per_address: int, limit: LimitName
+        self, total_max: int, per_user_max: int, per_address_max: int, limit: LimitName
     ) -> None:
-        self._most = most
-        self._most_per_user = most_per_user
-        self._most_per_address = most_per_address
+        self._total_max = total_max
+        self._per_user_max = per_user_max
+        self._per_address_max = per_address_max
         self._limit: LimitName = limit
         self._users: Counter[str] = Counter()
         self._addresses: Counter[str] = Counter()
 
     @contextmanager
     def taken(self, user_id: str, address: str) -> Iterator[None]:
-        """Take one for the length of a block; raises the 429 Problem where none is left."""
-        if self._users[user_id] >= self._most_per_user:
-            raise self._refusal(f"A user may have {self._most_per_user} of these under way.")
-        if self._addresses[address] >= self._most_per_address:
-            raise self._refusal(f"An address may have {self._most_per_address} of these under way.")
-        if self._users.total() >= self._most:
-            raise self._refusal(f"There are {self._most} of these under way already.")
+        """Take a slot for the duration of the block; raises the 429 Problem if none is free."""
+        if self._users[user_id] >= self._per_user_max:
+            raise self._refusal(f"A user may have {self._per_user_max} of these running.")
+        if self._addresses[address] >= self._per_address_max:
+            raise self._refusal(f"An address may have {self._per_address_max} of these running.")
+        if self._users.total() >= self._total_max:
+            raise self._refusal(f"There are {self._total_max} of these running already.")
         self._users[user_id] += 1
         self._addresses[address] += 1
         try:
@@ -41,7 +41,7 @@ class SlotPool:
         finally:
             self._users[user_id] -= 1
             self._addresses[address] -= 1
-            # Forgets clients that have none left.
+            # Drop zero counts.
             self._users += Counter()
             self._addresses += Counter()
 

@@ -1,9 +1,8 @@
-"""Bodies that are sent as they are made: at the client's pace, and never as if they were whole.
+"""Streamed response bodies: paced by the client, and never mistaken for complete.
 
-A slow client holds a slot and a database transaction, so there is a minimum pace: a client may be
-slower for `send_seconds` in all, and wins that time back by being faster.
-And a body that breaks off must be seen to: the connection is reset, so that neither a client nor a
-proxy before it takes a part of a file for the file.
+A slow client holds a slot and a database transaction, so there is a minimum speed: a client may
+fall behind by `send_seconds` in total, and catches up by reading faster. A body that is cut short
+resets the connection, so that neither a client nor a proxy takes a part of a file for the whole.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 class ClientGoneError(Exception):
-    """The client hung up, or does not take what it asked for."""
+    """The client disconnected, or does not read the response."""
 
 
 class ClientTooSlowError(ClientGoneError):
-    """The client takes what it asked for below the minimum pace."""
+    """The client reads the response below the minimum speed."""
 
 
 class StreamedBody:
-    """A body under way; nothing is sent before the first piece."""
+    """A streamed response; nothing is sent before the first chunk."""
 
     def __init__(
         self,
@@ -51,11 +50,11 @@ class StreamedBody:
         return self.response.prepared
 
     async def begin(self) -> None:
-        """Send the head; raises ClientGoneError."""
+        """Send the headers; raises ClientGoneError."""
         await self._paced(self._send_head(), 0)
 
     async def send(self, piece: bytes) -> None:
-        """Send a piece and wait until there is room for another; raises ClientGoneError."""
+        """Send data, and wait until there is room for more; raises ClientGoneError."""
         if not self.response.prepared:
             await self.begin()
         for start in range(0, len(piece), CHUNK_BYTES_MAX):
@@ -63,12 +62,12 @@ class StreamedBody:
             await self._paced(self.response.write(chunk), len(chunk))
 
     async def end(self) -> web.StreamResponse:
-        """Say that this was all; raises ClientGoneError."""
+        """Complete the response; raises ClientGoneError."""
         await self._paced(self.response.write_eof(), 0)
         return self.response
 
     def break_off(self) -> web.StreamResponse:
-        """Reset the connection and return what was begun."""
+        """Reset the connection and return the incomplete response."""
         transport = self._request.transport
         if transport is not None:
             wire = transport.get_extra_info("socket")
@@ -81,15 +80,15 @@ class StreamedBody:
         await self.response.prepare(self._request)
 
     async def _paced(self, sending: Awaitable[None], size: int) -> None:
-        """Wait until the client has taken `size` bytes, at the minimum pace or faster."""
+        """Wait until the client has read `size` bytes, at the minimum speed or faster."""
         self._credit_ns += size * self._ns_per_byte
         began_ns = time.monotonic_ns()
         try:
             async with asyncio.timeout(self._credit_ns / _NS_PER_SECOND):
                 await sending
         except ConnectionError as error:
-            raise ClientGoneError(str(error) or "the client hung up") from None
+            raise ClientGoneError(str(error) or "the client disconnected") from None
         except TimeoutError:
-            raise ClientTooSlowError("the client reads below the minimum pace") from None
+            raise ClientTooSlowError("the client reads below the minimum speed") from None
         took_ns = time.monotonic_ns() - began_ns
         self._credit_ns = min(self._credit_ns - took_ns, self._credit_ns_max)

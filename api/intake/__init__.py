@@ -1,1 +1,1 @@
-"""The way in over HTTP, for emitters without Kafka."""
+"""HTTP intake of events, for emitters without Kafka."""

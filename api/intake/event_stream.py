@@ -1,6 +1,6 @@
-"""The interface of an event stream; the application's composition provides one.
+"""The interface of an event stream, which keeps the API free of Kafka.
 
-So that nothing here knows Kafka: `cost_analytics/intake.py` does.
+`cost_analytics/intake.py` implements it.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from typing import NamedTuple, Protocol
 
 
 class OutgoingEvent(NamedTuple):
-    """An event on its way to the stream: `key` gives order, `value` is a CloudEvent in JSON."""
+    """An event to publish: the partition `key`, and a CloudEvent in JSON."""
 
     key: bytes
     value: bytes
 
 
 class StreamUnavailableError(Exception):
-    """The stream has not confirmed what it was given: some of it may be there all the same."""
+    """The stream did not confirm the events; some may be stored anyway."""
 
 
 class EventStream(Protocol):
     """A durable stream of events."""
 
     async def put(self, events: Sequence[OutgoingEvent]) -> None:
-        """Return once all events are durably there; raises StreamUnavailableError."""
+        """Return once all events are stored durably; raises StreamUnavailableError."""

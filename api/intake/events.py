@@ -1,8 +1,8 @@
-"""From the bodies of emitters to CloudEvents, checked as the worker will check them.
+"""Makes CloudEvents from request bodies, validated as the worker will validate them.
 
 An event's identity decides whether a repeat counts. With an `Idempotency-Key` the key is the
-identity; without one, a body that says when it happened is its own identity; a body that says
-neither is a new event each time it is sent. A call is finalized once, however often it is sent.
+identity. Without one, a body with a timestamp is its own identity, and a body without a timestamp
+is a new event each time it is sent. A call is finalized once, however often it is sent.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ledger.prices.names import standard_unit
 from schemas.cloudevents import RECEIVER, Window, decode
 from schemas.events import EventReference, Unit
 from schemas.intake import Finalize, Moment, Track
-from schemas.jsonio import flaw_in_json
+from schemas.jsonio import json_error
 from schemas.numbers import read_number
 from schemas.refusals import Refused
 
@@ -31,8 +31,8 @@ _TEXT_MAX: Final = 255
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _UNITS: Final[tuple[str, ...]] = get_args(Unit)
-_THEIR_NAMES: Final = {"`usage`": "`usageAmount`", "`time`": "`timestamp`"}
-"""Names in an event, and what a field is called in the bodies that become one."""
+_BODY_FIELD_NAMES: Final = {"`usage`": "`usageAmount`", "`time`": "`timestamp`"}
+"""Field names of events, and the corresponding names in request bodies."""
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 _track: Final = msgspec.json.Decoder(Track, dec_hook=read_number, float_hook=Decimal)
@@ -41,7 +41,7 @@ _batch: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class EventSender(NamedTuple):
-    """Who sends, with which `Idempotency-Key` if any, and the present moment."""
+    """The sending service, its `Idempotency-Key` if any, and the current time."""
 
     user_id: str
     key: str | None
@@ -49,59 +49,66 @@ class EventSender(NamedTuple):
 
 
 class CheckedEvent(NamedTuple):
-    """An event as it goes to the stream, and its identity."""
+    """A valid event, ready to publish, and its identity."""
 
     emitted: OutgoingEvent
     reference: EventReference
 
 
 def tracked(body: bytes, sender: EventSender) -> CheckedEvent:
-    """Return the `cost.recorded` that a body stands for; raises Refused."""
-    said = _decoded(_track, body)
-    unit = standard_unit(said.usage_unit)
+    """Return the `cost.recorded` event of a body; raises Refused."""
+    body_fields = _decoded(_track, body)
+    unit = standard_unit(body_fields.usage_unit)
     if unit not in _UNITS:
         raise Refused("invalid_event", f"`usageUnit` must be one of {', '.join(_UNITS)}.")
     data = {
-        "callId": said.call_id,
-        "userId": said.user_id,
-        "personaId": said.persona_id,
-        "service": said.service,
-        "operation": said.operation,
-        "model": said.model,
-        "usage": said.usage_amount,
+        "callId": body_fields.call_id,
+        "userId": body_fields.user_id,
+        "personaId": body_fields.persona_id,
+        "service": body_fields.service,
+        "operation": body_fields.operation,
+        "model": body_fields.model,
+        "usage": body_fields.usage_amount,
         "unit": unit,
-        "unitCost": said.unit_cost,
-        "totalCost": said.total_cost,
-        "estimated": said.estimated or None,
-        "metadata": said.metadata if bytes(said.metadata) else None,
+        "unitCost": body_fields.unit_cost,
+        "totalCost": body_fields.total_cost,
+        "estimated": body_fields.estimated or None,
+        "metadata": body_fields.metadata if bytes(body_fields.metadata) else None,
     }
-    at = _moment(said.timestamp)
+    at = _moment(body_fields.timestamp)
     event_id = sender.key or (_of_content("cost.recorded", at, data) if at else str(uuid4()))
     return _event("cost.recorded", "track", event_id, at, data, sender)
 
 
 def finalized(call_id: str, body: bytes, sender: EventSender) -> list[CheckedEvent]:
-    """Return the end of a call and its charge, where the body has one; raises Refused."""
-    said = _decoded(_finalize, body)
-    if said.call_id not in {None, call_id}:
-        raise Refused("invalid_event", "`callId` is not the call that the path names.")
-    if said.fee is not None and said.amount is None:
-        raise Refused("invalid_event", "`fee` goes with `amount` only.")
-    at, stem = _moment(said.timestamp), f"key/{sender.key}" if sender.key else f"call/{call_id}"
-    owner = {"callId": call_id, "userId": said.user_id}
-    charge = owner | {"amount": said.amount, "fee": said.fee, "processor": said.processor}
-    end = owner | {"status": said.status, "duration_seconds": said.duration_seconds}
+    """Return the end of a call and its charge, if the body has one; raises Refused."""
+    body_fields = _decoded(_finalize, body)
+    if body_fields.call_id not in {None, call_id}:
+        raise Refused("invalid_event", "`callId` differs from the call in the path.")
+    if body_fields.fee is not None and body_fields.amount is None:
+        raise Refused("invalid_event", "`fee` requires `amount`.")
+    at, stem = (
+        _moment(body_fields.timestamp),
+        f"key/{sender.key}" if sender.key else f"call/{call_id}",
+    )
+    owner = {"callId": call_id, "userId": body_fields.user_id}
+    charge = owner | {
+        "amount": body_fields.amount,
+        "fee": body_fields.fee,
+        "processor": body_fields.processor,
+    }
+    end = owner | {"status": body_fields.status, "duration_seconds": body_fields.duration_seconds}
     # The charge goes first: an end without a charge would get the default charge for a moment.
     charges = (
         [_event("call.charged", "finalize", f"{stem}/charged", at, charge, sender)]
-        if said.amount is not None
+        if body_fields.amount is not None
         else []
     )
     return [*charges, _event("call.ended", "finalize", f"{stem}/ended", at, end, sender)]
 
 
 def structured(value: bytes, now: datetime) -> CheckedEvent:
-    """Return a CloudEvent as it was sent, checked; raises Refused."""
+    """Return a CloudEvent in structured mode, validated; raises Refused."""
     _refuse_empty(value)
     event = decode(value, (), Window.around(now))
     key = event.data.user_id or event.data.call_id
@@ -109,7 +116,7 @@ def structured(value: bytes, now: datetime) -> CheckedEvent:
 
 
 def binary(attributes: dict[str, str], body: bytes, now: datetime) -> CheckedEvent:
-    """Return the CloudEvent of headers and a body in structured mode, checked; raises Refused."""
+    """Return a CloudEvent in binary mode as a structured one, validated; raises Refused."""
     _refuse_empty(body)
     try:
         headers = [(f"ce_{name}", text.encode()) for name, text in attributes.items()]
@@ -119,11 +126,13 @@ def binary(attributes: dict[str, str], body: bytes, now: datetime) -> CheckedEve
     return structured(_encode(attributes | {"data": msgspec.Raw(body)}), now)
 
 
-def batch(body: bytes, most: int, now: datetime) -> list[CheckedEvent]:
-    """Return the CloudEvents of an array, all of them checked; raises Refused, naming the place."""
+def batch(body: bytes, maximum: int, now: datetime) -> list[CheckedEvent]:
+    """Return the validated CloudEvents of a batch; raises Refused, naming the index."""
     values = _decoded(_batch, body)
-    if not 0 < len(values) <= most:
-        raise Refused("invalid_event", f"A batch must have 1 to {most} events, not {len(values)}.")
+    if not 0 < len(values) <= maximum:
+        raise Refused(
+            "invalid_event", f"A batch must have 1 to {maximum} events, not {len(values)}."
+        )
     return [_nth(number, bytes(value), now) for number, value in enumerate(values)]
 
 
@@ -135,7 +144,7 @@ def _nth(number: int, value: bytes, now: datetime) -> CheckedEvent:
 
 
 def _refuse_empty(body: bytes) -> None:
-    """Raise Refused for a body without anything in it."""
+    """Raise Refused for an empty body."""
     if not body.strip():
         raise Refused("invalid_json", "The body is empty.")
 
@@ -148,23 +157,23 @@ def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     except msgspec.ValidationError as error:
         raise Refused("invalid_event", f"{error}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        message = f"The body is not JSON: {flaw_in_json(error)}."
+        message = f"The body is not JSON: {json_error(error)}."
         raise Refused("invalid_json", message) from None
     except (ValueError, ArithmeticError):
         raise Refused("invalid_event", "A number in the body cannot be read.") from None
 
 
-def _moment(said: Moment | None) -> datetime | None:
-    if not isinstance(said, int):
-        return said
+def _moment(body_fields: Moment | None) -> datetime | None:
+    if not isinstance(body_fields, int):
+        return body_fields
     try:
-        return _EPOCH + said * _MILLISECOND
+        return _EPOCH + body_fields * _MILLISECOND
     except OverflowError:
         raise Refused("invalid_event", "`timestamp` is out of range.") from None
 
 
 def _of_content(kind: str, at: datetime, data: dict[str, Any]) -> str:
-    """Return an id that is the same for the same content, wherever and whenever it is sent."""
+    """Return an id derived from the content, the same each time it is sent."""
     return f"content/{_digest(_encode((kind, _utc(at), data)))}"
 
 
@@ -177,20 +186,20 @@ def _utc(at: datetime) -> datetime:
 
 def _event(
     kind: str,
-    way: str,
+    route_name: str,
     event_id: str,
     at: datetime | None,
     data: dict[str, Any],
     sender: EventSender,
 ) -> CheckedEvent:
-    """Return an event of a source that no other sender and no other way in has; raises Refused.
+    """Return an event whose source is unique to its sender and route; raises Refused.
 
-    Without a time it is now, which must not make a repeat look like a conflict.
+    Without `at` its time is now, marked so that a repeat with another time is no conflict.
     """
     envelope = {
         "specversion": "1.0",
         "id": _fitting(event_id),
-        "source": _fitting(source_of(way, sender.user_id)),
+        "source": _fitting(source_of(route_name, sender.user_id)),
         "type": kind,
         "subject": data["callId"],
         "time": sender.now if at is None else _utc(at),
@@ -202,13 +211,13 @@ def _event(
         return structured(_encode(envelope), sender.now)
     except Refused as refusal:
         message = refusal.message
-        for ours, theirs in _THEIR_NAMES.items():
-            message = message.replace(ours, theirs)
+        for event_name, body_name in _BODY_FIELD_NAMES.items():
+            message = message.replace(event_name, body_name)
         raise Refused(refusal.code, message) from None
 
 
 def _fitting(text: str) -> str:
-    """Return a text, or where it is too long for an id a digest that stands for it."""
+    """Return the text, or its digest if it is too long for an id."""
     return text if len(text) <= _TEXT_MAX else f"digest/{_digest(text.encode())}"
 
 

@@ -1,4 +1,4 @@
-"""The routes by which emitters without Kafka report costs: answered once Kafka has the events."""
+"""The intake routes: services report costs over HTTP; answered once Kafka has the events."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ _KEY_CHARACTERS_MAX: Final = 200
 
 IDEMPOTENCY_KEY: Final = Parameter(
     _KEY,
-    "What tells a repeat from something new: the same key counts once.",
+    "Identifies a request: repeats with the same key count once.",
     {"type": "string", "minLength": 1, "maxLength": _KEY_CHARACTERS_MAX},
 )
 ATTRIBUTES: Final = tuple(
     Parameter(
         f"{_ATTRIBUTE}{name}",
-        "In binary mode, where the body is the event's data alone: its attribute "
+        "In binary mode, where the body is the event's data only: the attribute "
         f"`{name}`, percent-encoded.",
     )
     for name in ("specversion", "id", "source", "type", "time", "subject")
@@ -87,7 +87,7 @@ _EVENTS: Final = Operation(
     takes={
         _ONE: Envelope,
         _MANY: list[Envelope],
-        # The event's data alone where its attributes are in headers.
+        # The event's data only, if its attributes are in headers.
         JSON: (Envelope, list[Envelope], *DATA_TYPES.values()),
     },
     headers=ATTRIBUTES,
@@ -128,21 +128,21 @@ class IntakeRoutes:
         )
 
     async def track(self, request: web.Request) -> web.Response:
-        """Take one cost."""
+        """Accept one cost."""
         sender = self._sender(request)
         body = await read_body(request, self._limits)
         return await self._accept(lambda: [tracked(body, sender)])
 
     async def finalize(self, request: web.Request) -> web.Response:
-        """Take the end of a call, and what the user was charged for it."""
+        """Accept the end of a call, and the charge of its user."""
         sender, call_id = self._sender(request), request.match_info["callId"]
         body = await read_body(request, self._limits)
         return await self._accept(lambda: finalized(call_id, body, sender))
 
     async def events(self, request: web.Request) -> web.Response:
-        """Take a CloudEvent or a batch of them, in any of the three content modes of HTTP.
+        """Accept a CloudEvent or a batch, in any of the three content modes of HTTP.
 
-        A source belongs to the service that first sent under it: 403 for any other service.
+        A source belongs to the service that used it first; other services get a 403.
         """
         body = await read_body(request, self._limits, self._limits.batch_bytes)
         return await self._accept(lambda: self._cloudevents(request, body), request[CALLER])
@@ -163,7 +163,7 @@ class IntakeRoutes:
     ) -> web.Response:
         """Answer 202 once the stream has every event; raises the Problem 400, 403 or 503.
 
-        `named_by` is the caller where the caller has named the sources.
+        `named_by` is the caller if the caller chose the sources.
         """
         if self._stream is None:
             raise unavailable("The event stream")
@@ -185,7 +185,7 @@ class IntakeRoutes:
 
 
 def _key(request: web.Request) -> str | None:
-    """Return the `Idempotency-Key`, with or without the quotes of a structured header."""
+    """Return the `Idempotency-Key`, with or without quotes."""
     values = request.headers.getall(_KEY, [])
     if not values:
         return None
@@ -204,7 +204,7 @@ def _is_plain(text: str) -> bool:
 
 
 def _attributes(request: web.Request) -> dict[str, str]:
-    """Return the CloudEvents attributes in the headers, whose values are percent-encoded."""
+    """Return the CloudEvents attributes in the headers, percent-decoded."""
     return {
         name[len(_ATTRIBUTE) :].lower(): unquote(value)
         for name, value in request.headers.items()

@@ -1,4 +1,4 @@
-"""Reads alerts off their topic: whose they are, and their content as it came."""
+"""Reads alerts from their topic."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from schemas.live import LiveAlert
 
 SEEN_MAX: Final = 10_000
 AGE_SECONDS_MAX: Final = 600
-"""An alert that has lain in the topic for longer is history: `/budget` tells of it, no socket."""
+"""Older alerts are not sent to sockets; `/budget` lists them."""
 
 
 class AlertMessage(NamedTuple):
@@ -38,7 +38,7 @@ _addressee: Final = msgspec.json.Decoder(_Addressee).decode
 
 
 class AlertReader:
-    """Turns records into alerts, each once however often it was published."""
+    """Decodes alerts, each one once however often it was published."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
@@ -46,10 +46,10 @@ class AlertReader:
     def read(
         self, value: bytes, headers: Sequence[tuple[str, bytes]], age_seconds: int
     ) -> AlertMessage | None:
-        """Return the alert in a CloudEvent, None for an old one or one that was read before.
+        """Return the alert of a CloudEvent; None for an old or repeated one.
 
-        Structured and binary mode are both read. Raises msgspec.DecodeError (or its
-        ValidationError) or UnicodeDecodeError where `data` is no object that names a user.
+        Reads structured and binary mode. Raises msgspec.DecodeError (or its ValidationError) or
+        UnicodeDecodeError if `data` is not an object with a user id.
         """
         attributes = {name: content.decode() for name, content in headers if name[:3] == "ce_"}
         if "ce_id" in attributes:

@@ -1,8 +1,7 @@
-"""How a socket says who it is for: by header, by ticket, or by subprotocol; by exactly one of them.
+"""Credentials of a WebSocket: exactly one of header, ticket and subprotocol.
 
-Pages in a browser can set no header on a socket. They send a ticket in the query, which is worth
-nothing afterwards, or the token among the subprotocols. A token in the query would be written into
-logs on its way; it is not looked at.
+A page in a browser cannot set headers on a socket. It sends a single-use ticket in the query, or
+its token among the subprotocols. A token in the query would appear in logs; it is ignored.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from api.openapi.operations import Parameter
 
 PROTOCOL: Final = "cost.v1"
 _BEARER: Final = "bearer."
-TICKET: Final = Parameter("ticket", "Who is calling, in place of a token; good for one socket.")
+TICKET: Final = Parameter("ticket", "A single-use ticket, in place of a token.")
 
 
 def offered_protocols(request: web.Request) -> list[str]:
@@ -29,27 +28,27 @@ def offered_protocols(request: web.Request) -> list[str]:
 
 
 class SocketCredentials:
-    """The ways in beside the header, for the gate to try."""
+    """Credentials of a WebSocket other than the header."""
 
     def __init__(self, tickets: TicketRegistry) -> None:
         self._tickets = tickets
 
     def authorization(self, request: web.Request) -> str | None:
-        """Return what stands for the header `Authorization`, None to use the header itself.
+        """Return a replacement for the `Authorization` header; None to use the header itself.
 
-        Raises the 401 Problem for more than one way in, the 400 Problem for subprotocols without
-        ours: the framework would write a list that it does not know to the log, token and all.
+        Raises the 401 Problem for more than one credential, and the 400 Problem for subprotocols
+        without ours: aiohttp would log an unknown list, with the token in it.
         """
         names = offered_protocols(request)
         tokens = [name.removeprefix(_BEARER) for name in names if name.startswith(_BEARER)]
         ways = len(tokens) + (hdrs.AUTHORIZATION in request.headers) + is_given(request, TICKET)
         if ways > 1:
-            raise unauthorized("Say who you are in one way only: header, ticket or subprotocol.")
+            raise unauthorized("Send one credential only: header, ticket or subprotocol.")
         if names and PROTOCOL not in names:
-            raise Problem(400, "bad_request", f"The subprotocol here is `{PROTOCOL}`.")
+            raise Problem(400, "bad_request", f"The supported subprotocol is `{PROTOCOL}`.")
         return f"Bearer {tokens[0]}" if tokens else None
 
     async def caller(self, request: web.Request) -> Caller | None:
-        """Return the caller whose ticket a request brings, None for a request without one."""
+        """Return the caller of the request's ticket; None without a ticket."""
         ticket = one_of(request, TICKET)
         return None if ticket is None else await self._tickets.redeem(ticket)

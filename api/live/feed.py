@@ -1,4 +1,4 @@
-"""The feed of one replica: its parts, what flows between them, and how long they run."""
+"""The live feed of one replica: its parts and their background tasks."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from ledger.live.calls import LiveStore
 from ledger.postgres.viewers import ReaderPool, StoreUnavailableError
 from ledger.recording.epochs import epoch_of
 
-_AT_ONCE: Final = 200
-_AGAIN_SECONDS: Final = 2
+_YIELD_EVERY: Final = 200
+_RETRY_SECONDS: Final = 2
 
 _log: Final = logging.getLogger(__name__)
 
 
 class Feed:
-    """Calls from topic and database on one side, sockets on the other.
+    """Connects the topics and the database with the open sockets.
 
-    `client_options` say how to reach the brokers; without any the feed never gets ready.
+    `client_options` are the settings of the Kafka consumers; without them it is never ready.
     """
 
     def __init__(
@@ -45,86 +45,90 @@ class Feed:
     ) -> None:
         store = LiveStore(readers)
         self._basis = basis
-        self.is_fed = client_options is not None
-        """Whether there are brokers to listen to."""
+        self.has_brokers = client_options is not None
+        """Whether the feed has brokers to read from."""
         self.calls = LiveCalls()
         self.sockets = SocketRegistry(limits)
         self._expectations = UsualDurations(store)
         self.views = CallViews(self._expectations)
         self._budgets = LiveBudgets(read_budget, self.sockets)
         self._reader = TopicFollower(
-            client_options or {}, self.take, self._alert, self.sockets.flush
+            client_options or {}, self.apply_total, self._alert, self.sockets.flush
         )
-        self._agreement = StateReconciler(
-            store, self.calls, self._expectations, self.take, lambda: self._reader.is_listening
+        self._reconciler = StateReconciler(
+            store,
+            self.calls,
+            self._expectations,
+            self.apply_total,
+            lambda: self._reader.is_listening,
         )
 
     @property
     def is_ready(self) -> bool:
-        """Return whether the calls that go on are known and followed."""
+        """Return whether the active calls are known and followed."""
         return self._reader.is_ready
 
-    async def holds(self) -> bool:
-        """Return the same for `/ready`."""
+    async def passes(self) -> bool:
+        """Return `is_ready`, for `/ready`."""
         return self.is_ready
 
-    def take(self, total: bytes) -> None:
-        """Take over a total, from the topic or from the database; raises msgspec.DecodeError."""
+    def apply_total(self, total: bytes) -> None:
+        """Apply a call's total from the topic or the database; raises msgspec.DecodeError."""
         change = self.calls.apply(total)
         if change is None:
             return
-        known = self._agreement.epoch
+        known = self._reconciler.epoch
         if known is not None and epoch_of(change.after.version) > known:
-            self._agreement.look_soon()
-        self.sockets.tell(change.after)
+            self._reconciler.request_full_check()
+        self.sockets.queue_call(change.after)
         if _moves_spend(change, self._basis):
-            self._budgets.moved(change.after.user_id)
+            self._budgets.mark_changed(change.after.user_id)
 
     def _alert(self, alert: AlertMessage) -> None:
-        self.sockets.tell_alert(alert)
-        self._budgets.moved(alert.user_id)
+        self.sockets.queue_alert(alert)
+        self._budgets.mark_changed(alert.user_id)
 
-    async def tell_snapshot(self, session: SocketSession) -> None:
-        """Read what the session is about and say it; raises StoreUnavailableError.
+    async def send_snapshot(self, session: SocketSession) -> None:
+        """Send the session a snapshot of its calls; raises StoreUnavailableError.
 
-        Between the last look at what is held and the first change that the session hears of
-        nothing else runs, so no change is missed and none comes first. That is why the budget is
-        read when all else is ready.
+        Nothing else runs between the last read of the calls and the first change offered to the
+        session, so no change is missed or sent before the snapshot. Therefore the budget is read
+        last.
         """
         user_id = session.caller.user_id
-        await self._agreement.reached(None if session.sees_all else user_id)
+        await self._reconciler.wait_until_current(None if session.sees_all else user_id)
         for number, state in enumerate(self._of(session)):
-            self.views.freshen(state)
+            self.views.discard_stale(state)
             self.views.body(state)
-            if number % _AT_ONCE == _AT_ONCE - 1:
+            if number % _YIELD_EVERY == _YIELD_EVERY - 1:
                 await asyncio.sleep(0)
         budget = await self._budgets.body(user_id)
-        session.tell_snapshot(self._of(session), budget)
+        session.send_snapshot(self._of(session), budget)
         self.sockets.touch(session)
         self.sockets.flush()
 
     def _of(self, session: SocketSession) -> list[CallState]:
-        """Return the calls that a session is about, whichever changed last at the end."""
+        """Return the calls of a session, ordered by last change."""
         if session.sees_all:
             states = list(self.calls)
         else:
             states = self.calls.of_user(session.caller.user_id)
             states.sort(key=lambda state: state.head.updated_at)
-        return [state for state in states if session.wants(state.call_id)]
+        return [state for state in states if session.subscribes_to(state.call_id)]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run the feed for the length of a block."""
+        """Run the feed for the duration of the block."""
         parts = [self.sockets.run, self.sockets.check]
-        if self.is_fed:
+        if self.has_brokers:
             parts += [
-                lambda: self._reader.run(self._agreement),
-                self._agreement.run,
+                lambda: self._reader.run(self._reconciler),
+                self._reconciler.run,
                 self._budgets.run,
                 self._reload,
                 self._refresh,
             ]
-        tasks = [asyncio.create_task(_for_ever(part)) for part in parts]
+        tasks = [asyncio.create_task(_run_with_restarts(part)) for part in parts]
         try:
             yield
         finally:
@@ -135,27 +139,27 @@ class Feed:
     async def _reload(self) -> None:
         """Send every socket a new snapshot after the ledger was restored or rebuilt."""
         while True:
-            await self._agreement.epoch_changed.wait()
-            self._agreement.epoch_changed.clear()
+            await self._reconciler.epoch_changed.wait()
+            self._reconciler.epoch_changed.clear()
             for session in self.sockets.sessions():
                 while True:
                     try:
-                        await self.tell_snapshot(session)
+                        await self.send_snapshot(session)
                         break
                     except StoreUnavailableError:
-                        await asyncio.sleep(_AGAIN_SECONDS)
+                        await asyncio.sleep(_RETRY_SECONDS)
 
     async def _refresh(self) -> None:
         while True:
             try:
                 await self._expectations.refresh()
-                await self._expectations.learn(REFRESH_SECONDS)
+                await self._expectations.read_new(REFRESH_SECONDS)
             except StoreUnavailableError:
-                await asyncio.sleep(_AGAIN_SECONDS)
+                await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def _for_ever(part: Callable[[], Awaitable[None]]) -> None:
-    """Run a part of the feed again whenever a fault of ours ends it: the others need it."""
+async def _run_with_restarts(part: Callable[[], Awaitable[None]]) -> None:
+    """Run a part of the feed, and restart it after an error."""
     while True:
         try:
             await part()
@@ -165,9 +169,9 @@ async def _for_ever(part: Callable[[], Awaitable[None]]) -> None:
                 raise
             _log.warning("a part of the feed was cut off", extra={"action": "feed_part_failed"})
         except Exception:
-            # Whatever it is: a feed that stands still unnoticed would be worse.
+            # Restart after any error: a feed that stops silently would be worse.
             _log.exception("a part of the feed failed", extra={"action": "feed_part_failed"})
-        await asyncio.sleep(_AGAIN_SECONDS)
+        await asyncio.sleep(_RETRY_SECONDS)
 
 
 def _moves_spend(change: CallStateChange, basis: BudgetBasis) -> bool:

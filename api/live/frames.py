@@ -1,7 +1,7 @@
-"""Frames of the WebSocket protocol (RFC 6455) as a server sends them: ready bytes, made once.
+"""WebSocket frames (RFC 6455) of a server, encoded once for all sockets.
 
-The same text goes to many sockets. Encoding it for each of them would cost more than all else, so
-a frame is made once and written to each connection as it is.
+Many sockets receive the same text. Encoding it for each one would dominate the cost, so a frame is
+encoded once and written to each connection as it is.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ _MEDIUM_MAX: Final = 0xFFFF
 _LONG: Final = 127
 
 PING: Final = b"\x89\x00"
-"""A ping without content."""
+"""A ping without payload."""
 
 PONG_BYTES_MAX: Final = _SHORT_MAX
 
 
 def text_frame(text: bytes) -> bytes:
-    """Return the frame of a whole text message in UTF-8."""
+    """Return the frame of a text message in UTF-8."""
     length = len(text)
     if length <= _SHORT_MAX:
         return struct.pack("!BB", _TEXT, length) + text
@@ -32,5 +32,5 @@ def text_frame(text: bytes) -> bytes:
 
 
 def pong_frame(content: bytes) -> bytes:
-    """Return the answer to a ping, which carries what the ping did: at most 125 bytes."""
+    """Return the pong with a ping's payload of at most 125 bytes."""
     return struct.pack("!BB", 0x8A, len(content)) + content

@@ -1,4 +1,4 @@
-"""What a call will have cost when it is hung up, from its own rate and how long it should last."""
+"""Projects the cost of an active call at hang-up, from its rate and its usual duration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from schemas.money import half_even
 
 RATE_MS_MIN: Final = 10_000
-"""No rate is taken over less than this: one early cost says little about the minutes to come."""
+"""The shortest duration for a rate: one early cost says little about the next minutes."""
 
 
 def projected_nano(
@@ -15,13 +15,13 @@ def projected_nano(
 ) -> int:
     """Return the projected cost at hang-up, in nano-dollars, rounded half-even.
 
-    `once_nano` of the cost is taken once a call, however long it lasts: infrastructure shares and
-    fees. The rest runs with the call, so far over `elapsed_ms`, and is taken to go on at that rate:
+    `once_nano` is the part of the cost that is paid once per call, whatever its duration:
+    infrastructure shares and fees. The rest grows at the rate measured over `elapsed_ms`:
     once + (total - once) * expected ÷ max(elapsed, 10 s).
 
-    Never less than what the call has cost already. A call that has lasted as long as expected, or
-    without a usual duration is projected to end now. A fee that is only
-    taken when the call is charged is no part of it before.
+    Never less than the current cost. A call that has lasted as long as expected, or has no usual
+    duration, is projected to end now. A fee that is due when the call is charged is not included
+    before.
     """
     lasting_ms = max(elapsed_ms, RATE_MS_MIN)
     if expected_ms is None or expected_ms <= lasting_ms:

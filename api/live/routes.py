@@ -1,4 +1,4 @@
-"""`GET /api/costs/live`, the socket, and `POST /api/costs/live/ticket`, which opens one later."""
+"""The WebSocket `GET /api/costs/live`, and `POST /api/costs/live/ticket`, its single-use ticket."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ _LISTEN: Final = Operation(
     topic=Tag.LIVE,
     summary="Open the live feed of active calls, alerts and the budget",
     answers=SocketMessages(
-        "The socket is open. Say who you are in exactly one way: by the header `Authorization`, by "
+        "The socket is open. Authenticate in exactly one way: by the header `Authorization`, by "
         "`ticket`, or by the subprotocols `cost.v1` and `bearer.<token>`, of which only `cost.v1` "
-        "is echoed. Each message is a JSON object with a `type`; a `snapshot` comes first.",
+        "is echoed. Each message is a JSON object with a `type`; the first one is a `snapshot`.",
         sent=LiveSnapshot | LiveChange | LiveAlert | LiveBudget | LivePong,
         taken=LiveSubscribe | LivePing,
     ),
@@ -61,21 +61,21 @@ class LiveRoutes:
     def __init__(self, feed: Feed, tickets: TicketRegistry) -> None:
         self._feed = feed
         self._tickets = tickets
-        self._entrance = SocketCredentials(tickets)
-        self._talks: set[SocketHandler] = set()
+        self._credentials = SocketCredentials(tickets)
+        self._handlers: set[SocketHandler] = set()
 
     def routes(self) -> tuple[Route, ...]:
         return (
-            Route("GET", _PATH, Access.LISTENER, self.listen, _LISTEN, self._entrance),
+            Route("GET", _PATH, Access.LISTENER, self.listen, _LISTEN, self._credentials),
             Route("POST", f"{_PATH}/ticket", Access.LISTENER, self.ticket, _TICKET),
         )
 
     async def ticket(self, request: web.Request) -> web.Response:
-        """Answer with a ticket for the caller."""
+        """Return a ticket for the caller."""
         return reply(await self._tickets.issue(request[CALLER]))
 
     async def listen(self, request: web.Request) -> web.StreamResponse:
-        """Serve the client until one of the two closes the socket."""
+        """Serve the client until either side closes the socket."""
         socket = web.WebSocketResponse(
             timeout=CLOSE_SECONDS,
             autoclose=False,
@@ -99,48 +99,48 @@ class LiveRoutes:
             if transport is None:
                 return socket
             session = SocketSession(request[CALLER], transport, self._feed.views)
-            talk = SocketHandler(socket, session, self._feed)
-            self._talks.add(talk)
+            handler = SocketHandler(socket, session, self._feed)
+            self._handlers.add(handler)
             try:
-                await talk.run()
+                await handler.run()
             finally:
-                self._talks.discard(talk)
+                self._handlers.discard(handler)
         return socket
 
     def open_sockets(self) -> int:
-        """Return how many sockets are open."""
+        """Return the number of open sockets."""
         return len(self._feed.sockets)
 
     def checks(self) -> tuple[ReadinessCheck, ...]:
-        """Return what has to hold for `/ready`; nothing where there is no feed to wait for."""
-        return (ReadinessCheck("feed", self._feed.holds),) if self._feed.is_fed else ()
+        """Return the readiness check of the feed; none without brokers."""
+        return (ReadinessCheck("feed", self._feed.passes),) if self._feed.has_brokers else ()
 
     def attach(self, app: web.Application) -> None:
-        """Let the feed run as long as the application, and say good-bye when that stops."""
+        """Run the feed as long as the application, and close all sockets at its shutdown."""
         app.cleanup_ctx.append(self._run)
-        app.on_shutdown.append(self._leave)
+        app.on_shutdown.append(self._stop_handlers)
 
     async def _run(self, _: web.Application) -> AsyncIterator[None]:
         async with self._feed.running():
             yield
 
-    async def _leave(self, _: web.Application) -> None:
-        for talk in list(self._talks):
-            talk.leave()
+    async def _stop_handlers(self, _: web.Application) -> None:
+        for handler in list(self._handlers):
+            handler.stop()
 
 
 def live_routes(
     readers: ReaderPool,
     budget: Callable[[Viewer, str], Awaitable[Budget]],
     options: ApiOptions,
-    feed_from: Mapping[str, Any] | None,
+    kafka: Mapping[str, Any] | None,
 ) -> LiveRoutes:
-    """Return the routes with a feed of their own; `budget` reads the body of a user's budget."""
+    """Return the routes of a new feed; `budget` reads a user's budget."""
     feed = Feed(
         readers,
         lambda user_id: budget(Viewer(user_id), user_id),
         options.limits,
         options.budget_basis,
-        feed_from,
+        kafka,
     )
     return LiveRoutes(feed, TicketRegistry(TicketStore(readers)))

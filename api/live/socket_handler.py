@@ -1,4 +1,4 @@
-"""The talk over one socket: the snapshot, what the client asks for, and how it ends."""
+"""Handles one socket: the snapshot, the client's messages, and the close."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from schemas.live import LivePing, LivePong, LiveSubscribe
 
 EXPIRED: Final = 4401
 GOING_AWAY: Final = 1001
-NOT_UNDERSTOOD: Final = 1008
-FAULT: Final = 1011
+POLICY_VIOLATION: Final = 1008
+INTERNAL_ERROR: Final = 1011
 TRY_AGAIN_LATER: Final = 1013
 
 MESSAGE_BYTES_MAX: Final = 64 * 1024
@@ -37,8 +37,8 @@ _decode: Final = msgspec.json.Decoder(LiveSubscribe | LivePing).decode
 _log: Final = logging.getLogger(__name__)
 
 
-class _CloseSocket(Exception):  # noqa: N818 - an end, not a fault
-    """The talk ends, with a code and a sentence of at most 123 bytes."""
+class _CloseSocket(Exception):  # noqa: N818 - an end, not an error
+    """Closes the socket with a code and a reason of at most 123 bytes."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -47,50 +47,50 @@ class _CloseSocket(Exception):  # noqa: N818 - an end, not a fault
 
 
 class SocketHandler:
-    """One socket from its snapshot to its end."""
+    """Handles one socket from its snapshot to its close."""
 
     def __init__(self, socket: web.WebSocketResponse, session: SocketSession, feed: Feed) -> None:
         self._socket = socket
         self._session = session
         self._feed = feed
         self._deadline = asyncio.timeout(session.caller.expires_at - unix_now())
-        self._leaving: _CloseSocket | None = None
-        self._is_over = False
+        self._stopping: _CloseSocket | None = None
+        self._is_closed = False
         self._second = 0
         self._messages = 0
 
     async def run(self) -> None:
-        """Serve until the client leaves, the token expires, or the socket has to be closed."""
+        """Serve until the client leaves, the token expires, or the socket must be closed."""
         end = _CloseSocket(WSCloseCode.OK, "")
         try:
             with self._feed.sockets.joined(self._session):
-                end = await self._until_the_end() or end
+                end = await self._serve() or end
         finally:
             await self._close(end)
 
-    def leave(self) -> None:
-        """End the talk because this process stops."""
-        if self._is_over:
+    def stop(self) -> None:
+        """Close the socket because the process stops."""
+        if self._is_closed:
             return
-        self._leaving = _CloseSocket(GOING_AWAY, "This server stops. Connect again.")
+        self._stopping = _CloseSocket(GOING_AWAY, "The server is stopping. Reconnect.")
         self._deadline.reschedule(asyncio.get_running_loop().time())
 
-    async def _until_the_end(self) -> _CloseSocket | None:
+    async def _serve(self) -> _CloseSocket | None:
         try:
             async with self._deadline:
-                await self._feed.tell_snapshot(self._session)
+                await self._feed.send_snapshot(self._session)
                 await self._listen()
         except TimeoutError:
-            return self._leaving or _CloseSocket(EXPIRED, "The token has expired.")
-        except _CloseSocket as leave:
-            return leave
+            return self._stopping or _CloseSocket(EXPIRED, "The token has expired.")
+        except _CloseSocket as stop:
+            return stop
         except StoreUnavailableError as error:
             _log.warning("no snapshot: %s", error, extra={"action": "snapshot_failed"})
             return _CloseSocket(TRY_AGAIN_LATER, "The database is not available right now.")
         except Exception:
-            # The answer has begun, so no caller can report it any more.
+            # The response has started, so the middleware cannot report the error.
             _log.exception("a socket failed", extra={"action": "socket_failed"})
-            return _CloseSocket(FAULT, "Something went wrong on our side.")
+            return _CloseSocket(INTERNAL_ERROR, "Something went wrong on our side.")
         return None
 
     async def _listen(self) -> None:
@@ -115,38 +115,40 @@ class SocketHandler:
             self._second, self._messages = second, 0
         self._messages += 1
         if self._messages > MESSAGES_PER_SECOND:
-            raise _CloseSocket(NOT_UNDERSTOOD, f"At most {MESSAGES_PER_SECOND} messages a second.")
+            raise _CloseSocket(
+                POLICY_VIOLATION, f"At most {MESSAGES_PER_SECOND} messages a second."
+            )
 
     async def _answer(self, message: WSMessage) -> None:
         try:
             if message.type is not WSMsgType.TEXT:
                 raise ValueError("binary")
-            asked = _decode(message.data)
+            requested = _decode(message.data)
         except (msgspec.DecodeError, ValueError, RecursionError):
             raise _CloseSocket(
-                NOT_UNDERSTOOD, 'Send {"type": "subscribe", "calls": […]} or {"type": "ping"}.'
+                POLICY_VIOLATION, 'Send {"type": "subscribe", "calls": […]} or {"type": "ping"}.'
             ) from None
-        if isinstance(asked, LivePing):
+        if isinstance(requested, LivePing):
             self._session.answer(_PONG)
             return
-        call_ids = asked.calls if isinstance(asked.calls, list) else None
+        call_ids = requested.calls if isinstance(requested.calls, list) else None
         if call_ids is not None and not _may_subscribe(call_ids):
             raise _CloseSocket(
-                NOT_UNDERSTOOD, f"`calls` may name {SUBSCRIBED_MAX} calls by their ids."
+                POLICY_VIOLATION, f"`calls` may name {SUBSCRIBED_MAX} calls by their ids."
             )
         self._session.subscribe(call_ids)
-        await self._feed.tell_snapshot(self._session)
+        await self._feed.send_snapshot(self._session)
 
     async def _close(self, end: _CloseSocket) -> None:
-        """Say good-bye to a client that listens, and hang up in any case."""
-        self._is_over = True
+        """Send a close frame to a client that reads, and close the connection in any case."""
+        self._is_closed = True
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._socket.close(code=end.code, message=end.reason.encode())
         except TimeoutError:
             self._session.abort()
         finally:
-            # Good-byes that were written get this long to leave the machine.
+            # Close frames get this long to leave the machine.
             asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._session.abort)
 
 

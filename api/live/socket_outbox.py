@@ -1,8 +1,8 @@
-"""Messages that wait for one socket: the newest state of each call, never a backlog.
+"""The pending messages of one socket: the newest state of each call, never a backlog.
 
-A call takes one place however often it changes, and is sent at most ten times a second. Alerts are
-kept in their order, the last of them only; of the budget the newest. So what waits for a client
-that does not read stays as small as the calls that the client is about.
+A call takes one entry however often it changes, and is sent at most ten times a second. Of alerts
+the last ones are kept, in order; of the budget the newest. So the memory of a client that does not
+read is bounded by the number of its calls.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from api.live.state import CallState
 
 CALL_INTERVAL_NS: Final = 100_000_000
 ALERTS_MAX: Final = 64
-_REMEMBERED_MIN: Final = 1_024
-_REMEMBERED_NS: Final = 60_000_000_000
+_SENT_MIN: Final = 1_024
+_SENT_NS: Final = 60_000_000_000
 
 
 class SocketOutbox:
-    """The messages that wait for one socket."""
+    """The pending messages of one socket."""
 
     __slots__ = ("_alerts", "_budget", "_pending", "_prune_at", "_sent")
 
     def __init__(self) -> None:
         self._pending: dict[str, CallState] = {}
         self._sent: dict[str, tuple[int, int]] = {}
-        self._prune_at = _REMEMBERED_MIN
+        self._prune_at = _SENT_MIN
         self._alerts: deque[bytes] = deque(maxlen=ALERTS_MAX)
         self._budget: bytes | None = None
 
@@ -35,7 +35,7 @@ class SocketOutbox:
         return len(self._pending) + len(self._alerts) + (self._budget is not None)
 
     def put(self, state: CallState) -> None:
-        """Let a state wait in the place of an older one of its call."""
+        """Queue a state; it replaces an older state of its call."""
         sent = self._sent.get(state.call_id)
         if sent is not None and sent[0] >= state.version:
             return
@@ -44,19 +44,19 @@ class SocketOutbox:
             self._pending[state.call_id] = state
 
     def put_alert(self, frame: bytes) -> None:
-        """Let an alert wait; the oldest of too many makes way."""
+        """Queue an alert; the oldest is dropped if there are too many."""
         self._alerts.append(frame)
 
     def put_budget(self, frame: bytes) -> None:
-        """Let a budget wait in the place of an older one."""
+        """Queue a budget; it replaces an older one."""
         self._budget = frame
 
     def drop_budget(self) -> None:
-        """Let no budget wait, because a newer one was said."""
+        """Discard the pending budget; a newer one was sent."""
         self._budget = None
 
     def note_sent(self, state: CallState, now_ns: int) -> None:
-        """Note that this state, or a newer one, was sent to the socket."""
+        """Record that this state, or a newer one, was sent."""
         self._sent[state.call_id] = (state.version, now_ns)
         waiting = self._pending.get(state.call_id)
         if waiting is not None and waiting.version <= state.version:
@@ -65,17 +65,17 @@ class SocketOutbox:
             self._prune(now_ns)
 
     def keep_only(self, call_ids: frozenset[str]) -> None:
-        """Drop what waits of other calls."""
+        """Discard pending states of other calls."""
         for call_id in self._pending.keys() - call_ids:
             del self._pending[call_id]
 
     def take(
         self, now_ns: int, frame_of: Callable[[CallState], bytes], bytes_max: int
     ) -> tuple[list[bytes], int | None]:
-        """Return the frames that may be sent now, noted as sent, and when to ask again.
+        """Return the frames that are due, recorded as sent, and the time of the next ones.
 
-        No more is taken once there are `bytes_max`; those that waited longest come first. The
-        time is None where nothing waits any more.
+        Stops adding frames once they exceed `bytes_max`; the oldest come first. The time is None if
+        nothing is pending.
         """
         frames = list(self._alerts)
         self._alerts.clear()
@@ -97,7 +97,7 @@ class SocketOutbox:
         return frames, ask_again
 
     def _prune(self, now_ns: int) -> None:
-        """Forget calls that were sent long ago: no older state of them can arrive any more."""
-        until = now_ns - _REMEMBERED_NS
+        """Remove calls that were sent long ago: no older state of them can arrive."""
+        until = now_ns - _SENT_NS
         self._sent = {name: sent for name, sent in self._sent.items() if sent[1] > until}
-        self._prune_at = max(_REMEMBERED_MIN, 2 * len(self._sent))
+        self._prune_at = max(_SENT_MIN, 2 * len(self._sent))

@@ -20,48 +20,48 @@ from api.live.state import CallState
 TICK_SECONDS: Final = 0.01
 CHECK_SECONDS: Final = 1
 _TICK_NS: Final = 10_000_000
-_COME_BACK_SECONDS: Final = 10
+_RETRY_SECONDS: Final = 10
 
 
 class SocketRegistry:
-    """Sessions by user. A change is offered at once; what may not be said yet waits its turn."""
+    """Sessions by user. Changes are queued immediately and written when they are due."""
 
     def __init__(self, limits: RequestLimits) -> None:
         self._limits = limits
-        self._places: Counter[str] = Counter()
-        self._places_by_address: Counter[str] = Counter()
-        self._of_user: dict[str, set[SocketSession]] = {}
+        self._sockets: Counter[str] = Counter()
+        self._sockets_by_address: Counter[str] = Counter()
+        self._by_user: dict[str, set[SocketSession]] = {}
         self._of_all: set[SocketSession] = set()
         self._touched: set[SocketSession] = set()
         self._later: dict[int, set[SocketSession]] = {}
         self._is_waiting = asyncio.Event()
 
     def __len__(self) -> int:
-        return self._places.total()
+        return self._sockets.total()
 
     @contextmanager
     def place(self, caller: Caller, address: str) -> Iterator[None]:
-        """Keep a place for a socket; raises the Problem 429 or 503 where there is none."""
+        """Count a socket for the duration of the block; raises the Problem 429 or 503."""
         limits = self._limits
-        if self._places[caller.user_id] >= limits.sockets_per_user:
+        if self._sockets[caller.user_id] >= limits.sockets_per_user:
             raise _too_many("A user", limits.sockets_per_user, "sockets_per_user")
-        if self._places_by_address[address] >= limits.sockets_per_address:
+        if self._sockets_by_address[address] >= limits.sockets_per_address:
             raise _too_many("An address", limits.sockets_per_address, "sockets_per_address")
-        if self._places.total() >= limits.sockets:
+        if self._sockets.total() >= limits.sockets:
             raise unavailable("Another socket", "sockets")
-        self._places[caller.user_id] += 1
-        self._places_by_address[address] += 1
+        self._sockets[caller.user_id] += 1
+        self._sockets_by_address[address] += 1
         try:
             yield
         finally:
-            _give_back(self._places, caller.user_id)
-            _give_back(self._places_by_address, address)
+            _decrement(self._sockets, caller.user_id)
+            _decrement(self._sockets_by_address, address)
 
     @contextmanager
     def joined(self, session: SocketSession) -> Iterator[None]:
-        """Let a session hear of changes for the length of a block."""
+        """Send changes to a session for the duration of the block."""
         user_id = session.caller.user_id
-        self._of_user.setdefault(user_id, set()).add(session)
+        self._by_user.setdefault(user_id, set()).add(session)
         if session.sees_all:
             self._of_all.add(session)
         try:
@@ -69,53 +69,53 @@ class SocketRegistry:
         finally:
             self._of_all.discard(session)
             self._touched.discard(session)
-            self._of_user[user_id].discard(session)
-            if not self._of_user[user_id]:
-                del self._of_user[user_id]
+            self._by_user[user_id].discard(session)
+            if not self._by_user[user_id]:
+                del self._by_user[user_id]
 
     def sessions(self) -> list[SocketSession]:
         """Return every session that receives changes."""
-        return [session for sessions in self._of_user.values() for session in sessions]
+        return [session for sessions in self._by_user.values() for session in sessions]
 
     def users(self) -> list[str]:
-        """Return the users who listen."""
-        return list(self._of_user)
+        """Return the connected users."""
+        return list(self._by_user)
 
-    def listens(self, user_id: str) -> bool:
-        """Return whether a user listens."""
-        return user_id in self._of_user
+    def is_connected(self, user_id: str) -> bool:
+        """Return whether a user is connected."""
+        return user_id in self._by_user
 
-    def tell(self, state: CallState) -> None:
-        """Offer a call to its owner and to administrators."""
+    def queue_call(self, state: CallState) -> None:
+        """Queue a call for its owner and for administrators."""
         for session in self._audience(state.user_id):
             session.offer(state)
             self._touched.add(session)
 
-    def tell_alert(self, alert: AlertMessage) -> None:
-        """Offer an alert to the user whom it is for and to administrators."""
+    def queue_alert(self, alert: AlertMessage) -> None:
+        """Queue an alert for its user and for administrators."""
         frame = text_frame(alert.text)
         for session in self._audience(alert.user_id):
             session.offer_alert(frame)
             self._touched.add(session)
 
-    def tell_budget(self, user_id: str, budget: bytes) -> None:
-        """Offer a user's budget to that user."""
+    def queue_budget(self, user_id: str, budget: bytes) -> None:
+        """Queue a user's budget for that user."""
         frame = text_frame(b'{"type":"budget","budget":' + budget + b"}")
-        for session in self._of_user.get(user_id, ()):
+        for session in self._by_user.get(user_id, ()):
             session.offer_budget(frame)
             self._touched.add(session)
 
     def _audience(self, user_id: str) -> set[SocketSession]:
-        own = self._of_user.get(user_id, set())
+        own = self._by_user.get(user_id, set())
         return own | self._of_all if self._of_all else own
 
     def flush(self) -> None:
-        """Write what was offered since, as far as its time has come."""
+        """Write the queued messages that are due."""
         touched, self._touched = self._touched, set()
         self._flush(touched)
 
     def touch(self, session: SocketSession) -> None:
-        """Look after a session with the next flush."""
+        """Include a session in the next flush."""
         self._touched.add(session)
 
     def _flush(self, sessions: set[SocketSession]) -> None:
@@ -123,7 +123,7 @@ class SocketRegistry:
         for session in sessions:
             due_ns = session.flush(now_ns)
             if due_ns is not None:
-                # At the end of its tick, so that it is due by then.
+                # At the end of its tick, when it is certainly due.
                 self._later.setdefault(due_ns // _TICK_NS + 1, set()).add(session)
                 self._is_waiting.set()
 
@@ -143,17 +143,17 @@ class SocketRegistry:
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             now_ns = monotonic_ns()
-            for sessions in list(self._of_user.values()):
+            for sessions in list(self._by_user.values()):
                 for session in sessions:
                     session.check(now_ns)
 
 
-def _too_many(whose: str, most: int, limit: LimitName) -> Problem:
-    message = f"{whose} may have {most} open sockets. Close one first."
-    return rate_limited(_COME_BACK_SECONDS, limit, message)
+def _too_many(whose: str, maximum: int, limit: LimitName) -> Problem:
+    message = f"{whose} may have {maximum} open sockets. Close one first."
+    return rate_limited(_RETRY_SECONDS, limit, message)
 
 
-def _give_back(places: Counter[str], name: str) -> None:
-    places[name] -= 1
-    if not places[name]:
-        del places[name]
+def _decrement(counts: Counter[str], name: str) -> None:
+    counts[name] -= 1
+    if not counts[name]:
+        del counts[name]

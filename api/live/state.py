@@ -1,9 +1,9 @@
-"""The newest state of each call that is going on, in bounded memory.
+"""The newest state of each active call, in bounded memory.
 
-States come from the topic and from the database, in any order and more than once; the version
-decides. Of a state only its head is read when it comes, because most are replaced before anybody
-asks for them. A call that has ended stays for a while, so that its end is seen, and when it leaves
-its version is remembered, so that an old state read again does not bring it back.
+States arrive from the topic and from the database, in any order and repeatedly; the version
+decides. Only the header of a state is decoded on arrival, because most states are replaced before
+they are sent. An ended call is kept for a while, so that its end is seen; after that its version is
+remembered, so that an old state does not bring it back.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from schemas.events import CallStatus
 from schemas.jsonio import wire_name
 
 CALLS_MAX: Final = 50_000
-"""So many calls take about 100 MB. Beyond them, those that changed longest ago make way."""
+"""So many calls take about 100 MB. Beyond it, the least recently changed calls are removed."""
 GRACE_SECONDS: Final = 30
-QUIET_HOURS_MAX: Final = 24
+STALE_HOURS: Final = 24
 """A call without an update for so long is not shown as active."""
-_LEFT_MAX: Final = 100_000
+_REMOVED_MAX: Final = 100_000
 _SECOND_NS: Final = 1_000_000_000
 
 
 class TotalHeader(msgspec.Struct, gc=False, rename=wire_name):
-    """What of a published total decides where it goes; amounts as they are written."""
+    """The fields of a published total that are decoded on arrival; amounts stay raw."""
 
     call_id: str
     user_id: str
@@ -45,7 +45,7 @@ read_head: Final = msgspec.json.Decoder(TotalHeader).decode
 
 
 class CallState:
-    """One call at one version. `text` is its published total; `body` and `frame` are made once."""
+    """A call at one version. `text` is its published total; `body` and `frame` are caches."""
 
     __slots__ = ("body", "body_at_ns", "call_id", "ended_at_ns", "frame", "head", "text")
 
@@ -70,12 +70,12 @@ class CallState:
 
     @property
     def is_active(self) -> bool:
-        """Return whether the call goes on."""
+        """Return whether the call is active."""
         return self.head.status == "active"
 
 
 class CallStateChange(NamedTuple):
-    """A call as it was, if it was held, and as it is."""
+    """A call before a change, if it was known, and after it."""
 
     before: CallState | None
     after: CallState
@@ -99,46 +99,46 @@ class LiveCalls:
         self._states: OrderedDict[str, CallState] = OrderedDict()
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._by_user: dict[str, set[str]] = {}
-        self._left: OrderedDict[str, int] = OrderedDict()
-        self.made_way = 0
+        self._removed_versions: OrderedDict[str, int] = OrderedDict()
+        self.evicted = 0
 
     def __len__(self) -> int:
         return len(self._states)
 
     def get(self, call_id: str) -> CallState | None:
-        """Return the newest state of a call that is held."""
+        """Return the newest state of a call; None if it is not known."""
         return self._states.get(call_id)
 
     def version(self, call_id: str) -> int:
         """Return the newest known version of a call, 0 for none."""
         state = self._states.get(call_id)
-        return self._left.get(call_id, 0) if state is None else state.version
+        return self._removed_versions.get(call_id, 0) if state is None else state.version
 
     def of_user(self, user_id: str) -> list[CallState]:
-        """Return the calls of a user, in no order."""
+        """Return the calls of a user, unordered."""
         return [self._states[call_id] for call_id in self._by_user.get(user_id, ())]
 
     def __iter__(self) -> Iterator[CallState]:
         return iter(list(self._states.values()))
 
     def active_ids(self) -> list[str]:
-        """Return the ids of the calls that go on."""
+        """Return the ids of active calls."""
         return [state.call_id for state in self._states.values() if state.is_active]
 
     def apply(self, text: bytes) -> CallStateChange | None:
-        """Take over a published total; returns what changed if it is news, else None.
+        """Apply a published total; returns the change, None if it is not newer.
 
-        Raises msgspec.DecodeError for what is no total.
+        Raises msgspec.DecodeError for anything but a total.
         """
         head = read_head(text)
-        if head.version <= self.version(head.call_id) or self._is_long_quiet(head):
+        if head.version <= self.version(head.call_id) or self._is_stale(head):
             return None
         before = self._states.pop(head.call_id, None)
         state = self._states[head.call_id] = CallState(head, text)
         if before is not None and before.user_id != head.user_id:
             self._forget_owner(before)
         self._by_user.setdefault(head.user_id, set()).add(head.call_id)
-        self._left.pop(head.call_id, None)
+        self._removed_versions.pop(head.call_id, None)
         self._ended.pop(head.call_id, None)
         if not state.is_active:
             state.ended_at_ns = self._clock_ns()
@@ -161,12 +161,12 @@ class LiveCalls:
                 return
             self._drop(call_id)
 
-    def _is_long_quiet(self, head: TotalHeader) -> bool:
-        return self._now() - head.updated_at > timedelta(hours=QUIET_HOURS_MAX)
+    def _is_stale(self, head: TotalHeader) -> bool:
+        return self._now() - head.updated_at > timedelta(hours=STALE_HOURS)
 
     def _make_room(self) -> None:
         while len(self._states) > self._calls_max:
-            self.made_way += 1
+            self.evicted += 1
             self._drop(next(iter(self._ended or self._states)))
 
     def _drop(self, call_id: str) -> None:
@@ -175,9 +175,9 @@ class LiveCalls:
             return
         self._ended.pop(call_id, None)
         self._forget_owner(state)
-        self._left[call_id] = state.version
-        if len(self._left) > _LEFT_MAX:
-            self._left.popitem(last=False)
+        self._removed_versions[call_id] = state.version
+        if len(self._removed_versions) > _REMOVED_MAX:
+            self._removed_versions.popitem(last=False)
 
     def _forget_owner(self, state: CallState) -> None:
         calls = self._by_user[state.user_id]

@@ -1,4 +1,4 @@
-"""Tickets for browsers, whose sockets cannot carry a header: good once, for thirty seconds."""
+"""Single-use tickets, valid for thirty seconds, for browsers: their sockets have no headers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from schemas.live import LiveTicket
 
 TICKET_SECONDS: Final = 30
 TICKETS_MAX: Final = 50
-"""So many unused tickets may a user have."""
+"""The maximum of a user's unused tickets."""
 TICKET_CHARACTERS_MAX: Final = 128
 _BYTES: Final = 32
 
 
 class TicketRegistry:
-    """Gives tickets out and takes them back. Both raise StoreUnavailableError."""
+    """Issues and redeems tickets. Both raise StoreUnavailableError."""
 
     def __init__(self, store: TicketStore) -> None:
         self._store = store
@@ -34,19 +34,19 @@ class TicketRegistry:
             raise rate_limited(
                 TICKET_SECONDS,
                 "tickets",
-                f"There are {TICKETS_MAX} tickets that nobody has used. Use one, or wait.",
+                f"You have {TICKETS_MAX} unused tickets. Use one, or wait.",
             )
         return LiveTicket(ticket=ticket, expires_in_seconds=TICKET_SECONDS)
 
     async def redeem(self, ticket: str) -> Caller:
-        """Return for whom a ticket was given out, once; raises the 401 Problem."""
+        """Return the caller of a ticket, once; raises the 401 Problem."""
         if len(ticket) <= TICKET_CHARACTERS_MAX:
             holder = await self._store.redeem(_digest(ticket))
             if holder is not None:
                 return Caller(holder.user_id, cast(Role, holder.role), holder.token_expires_at)
-        raise unauthorized("The ticket is not known, was used, or is too old. Ask for another one.")
+        raise unauthorized("The ticket is unknown, used or expired. Request another one.")
 
 
 def _digest(ticket: str) -> bytes:
-    """The stored digest of a ticket: useless to a reader of the database."""
+    """Return the stored digest of a ticket: useless to a reader of the database."""
     return sha256(ticket.encode()).digest()

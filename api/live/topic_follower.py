@@ -34,34 +34,36 @@ _log: Final = logging.getLogger(__name__)
 
 
 class TopicFollower:
-    """Hands on what the topics say. `is_ready` once it has ever followed them in agreement."""
+    """Dispatches records of the topics. `is_ready` once the live state was current."""
 
     def __init__(
         self,
         client_options: Mapping[str, Any],
-        take_total: Callable[[bytes], None],
-        take_alert: Callable[[AlertMessage], None],
+        on_total: Callable[[bytes], None],
+        on_alert: Callable[[AlertMessage], None],
         flush: Callable[[], None],
     ) -> None:
-        """`flush` is called after each poll whose records were handed on."""
+        """`flush` is called after each poll that dispatched records."""
         self._client_options = client_options
-        self._take_total = take_total
-        self._take_alert = take_alert
+        self._on_total = on_total
+        self._on_alert = on_alert
         self._flush = flush
         self._alerts = AlertReader()
-        self._resumed: dict[Place, int] = {}
+        self._alert_positions: dict[Place, int] = {}
         self._records = 0
         self.is_listening = False
         self.is_ready = False
 
-    async def run(self, agreement: StateReconciler) -> None:
+    async def run(self, reconciler: StateReconciler) -> None:
         """Read until cancelled; failures are logged and retried."""
         pause = 0
         while True:
             try:
-                async with open_topic_reader(self._client_options, _TOPICS, self._resumed) as log:
+                async with open_topic_reader(
+                    self._client_options, _TOPICS, self._alert_positions
+                ) as log:
                     pause = 0
-                    await self._follow(log, agreement)
+                    await self._follow(log, reconciler)
             except LOG_ERRORS as error:
                 pause = min(pause + 1, PAUSE_SECONDS_MAX)
                 what = str(error) or type(error).__name__
@@ -70,10 +72,10 @@ class TopicFollower:
                 self.is_listening = False
             await asyncio.sleep(pause)
 
-    async def _follow(self, log: TopicReader, agreement: StateReconciler) -> None:
-        """Hand on records; the database is asked after the position was taken, not before."""
+    async def _follow(self, log: TopicReader, reconciler: StateReconciler) -> None:
+        """Dispatch records; the database is read after the position was taken, not before."""
         self.is_listening = True
-        await _reach(agreement)
+        await _wait_until_current(reconciler)
         self.is_ready = True
         _log.info("the feed follows the topics", extra={"action": "feed_listening"})
         checked_ns, seen = time.monotonic_ns(), self._records
@@ -82,35 +84,35 @@ class TopicFollower:
             records = await log.poll()
             falls_silent, was_silent = not (records or was_silent), not records
             if records:
-                self._hand_on(records)
-            self._resumed = {
+                self._dispatch(records)
+            self._alert_positions = {
                 place: at for place, at in log.positions.items() if place[0] == BUDGET_ALERTS.name
             }
             due = time.monotonic_ns() - checked_ns > CHECK_SECONDS * 1_000_000_000
-            if due or falls_silent:  # an emptied topic is silent before anything else
+            if due or falls_silent:  # an emptied topic first shows as silence
                 checked_ns = time.monotonic_ns()
                 await log.check()
-                if agreement.late_rounds >= LATE_ROUNDS_MAX and seen == self._records:
-                    raise LogChangedError("nothing comes, though the database moves")
-                if not agreement.late_rounds:
+                if reconciler.late_rounds >= LATE_ROUNDS_MAX and seen == self._records:
+                    raise LogChangedError("no records, although the database changes")
+                if not reconciler.late_rounds:
                     seen = self._records
-            await asyncio.sleep(0)  # a full poll comes back without having waited
+            await asyncio.sleep(0)  # a full poll returns without waiting
 
-    def _hand_on(self, records: list[LogRecord]) -> None:
+    def _dispatch(self, records: list[LogRecord]) -> None:
         self._records += len(records)
         for record in records:
             if record.value is None:
                 continue
             try:
                 if record.topic == CALL_TOTALS.name:
-                    self._take_total(record.value)
+                    self._on_total(record.value)
                 else:
                     alert = self._alerts.read(record.value, record.headers, record.age_seconds)
                     if alert is not None:
-                        self._take_alert(alert)
+                        self._on_alert(alert)
             except _UNREADABLE as error:
                 _log.warning(
-                    "a record of %s cannot be read: %s",
+                    "cannot decode a record of %s: %s",
                     record.topic,
                     error,
                     extra={"action": "feed_record_unreadable"},
@@ -118,11 +120,11 @@ class TopicFollower:
         self._flush()
 
 
-async def _reach(agreement: StateReconciler) -> None:
-    """Wait until all that is held agrees with the database, however long it is away."""
+async def _wait_until_current(reconciler: StateReconciler) -> None:
+    """Wait until the live state agrees with the database, however long that is unavailable."""
     while True:
         try:
-            await agreement.reached(None)
+            await reconciler.wait_until_current(None)
         except StoreUnavailableError:
             await asyncio.sleep(1)
         else:

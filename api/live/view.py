@@ -1,4 +1,4 @@
-"""Makes a call's message for a socket from its published total."""
+"""Builds a call's message for sockets from its published total."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _decode: Final = msgspec.json.Decoder(CallTotal, dec_hook=_money, float_hook=Dec
 
 
 def elapsed_ms(total: CallTotal, now: datetime) -> int:
-    """Return how long a call has lasted by `now`, or lasted in all if it has ended."""
+    """Return how long a call has lasted at `now`, or its duration if it has ended."""
     if total.status != "active" and total.duration_seconds:
         return int(total.duration_seconds * 1000)
     until = now if total.status == "active" else total.ended_at or total.updated_at
@@ -44,9 +44,9 @@ def elapsed_ms(total: CallTotal, now: datetime) -> int:
 
 
 def live_call(total: CallTotal, expectations: UsualDurations, now: datetime) -> LiveCall:
-    """Return a call's message at the moment `now`.
+    """Return a call's message at the time `now`.
 
-    Its rate is taken up to its last change, so that a pause between two costs does not lower it.
+    Its rate is measured up to its last change, so that a pause between costs does not lower it.
     """
     return LiveCall(
         call_id=total.call_id,
@@ -83,7 +83,7 @@ def _projected(total: CallTotal, expectations: UsualDurations) -> int:
 
 
 class CallViews:
-    """Turns states into messages, once each."""
+    """Encodes the messages of states, each one once."""
 
     def __init__(
         self,
@@ -97,20 +97,20 @@ class CallViews:
         self._clock_ns = clock_ns
 
     def body(self, state: CallState) -> bytes:
-        """Return the JSON of a call, as it was written when first asked for."""
+        """Return the JSON of a call, cached."""
         if state.body is None:
             total = _decode(state.text)
             state.body = encode(live_call(total, self._expectations, self._now()))
             state.body_at_ns = self._clock_ns()
         return state.body
 
-    def freshen(self, state: CallState) -> None:
+    def discard_stale(self, state: CallState) -> None:
         """Discard the cached JSON of a call unless it is less than a second old."""
         if state.body is not None and self._clock_ns() - state.body_at_ns > _FRESH_NS:
             state.body = state.frame = None
 
     def frame(self, state: CallState) -> bytes:
-        """Return the message `call`, ready to be sent to any number of sockets."""
+        """Return the frame of a `call` message, cached for all sockets."""
         if state.frame is None:
             state.frame = text_frame(b'{"type":"call","call":' + self.body(state) + b"}")
         return state.frame

@@ -1,1 +1,1 @@
-"""What operators watch: figures of this process and of the whole product, for Prometheus."""
+"""Prometheus metrics of this process and of the whole product."""

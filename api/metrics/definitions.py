@@ -1,7 +1,7 @@
-"""Every metric of ours by name, with what it says: the one place where names and labels are made.
+"""The names, help texts and labels of all metrics.
 
-A label has few values, whatever strangers send: methods, templates of routes, statuses, pools,
-partitions and codes. None of them names a user or a call, and no figure is money.
+Labels have few values, whatever clients send: methods, route templates, statuses, pools, partitions
+and codes. They never name a user or a call, and no metric is an amount of money.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _NS_PER_SECOND: Final = 1_000_000_000
 
 
 class Definition(NamedTuple):
-    """A metric: its name, a sentence about it, and its labels; counters end in `_total`."""
+    """A metric: its name, help text and labels; counters end in `_total`."""
 
     name: str
     help: str
@@ -25,49 +25,49 @@ class Definition(NamedTuple):
 
 REQUESTS: Final = Definition(
     "cost_analytics_http_requests_total",
-    "Requests that were answered, by the route's template; `other` is no route of ours.",
+    "HTTP requests by method, route template and status; `other` is an unknown route.",
     ("method", "route", "status"),
 )
 DURATION: Final = Definition(
     "cost_analytics_http_request_duration_seconds",
-    "Time from a request's head to the head of its answer: for a socket until it is open, "
+    "Time from a request's head to the head of its response: for a socket until it is open, "
     "for a file until its first byte.",
     ("route",),
 )
 LIMIT_REFUSALS: Final = Definition(
     "cost_analytics_limit_refusals_total",
-    "Requests and connections that a limit refused or ended, by the limit's name.",
+    "Requests and connections refused or ended by a limit, by the limit's name.",
     ("limit",),
 )
 SOCKETS: Final = Definition(
     "cost_analytics_live_sockets",
-    "Sockets of the live feed that are open in this process.",
+    "Open sockets of the live feed in this process.",
 )
 SOCKETS_LIMIT: Final = Definition(
     "cost_analytics_live_sockets_limit",
-    "Sockets that this process may have open.",
+    "Maximum of open sockets in this process.",
 )
 CONNECTIONS: Final = Definition(
     "cost_analytics_database_connections",
-    "Connections to PostgreSQL by pool: `requests`, and `patient` for what takes long.",
+    "Connections to PostgreSQL by pool: `requests`, and `patient` for long-running queries.",
     ("pool", "state"),
 )
 CONNECTIONS_LIMIT: Final = Definition(
     "cost_analytics_database_connections_limit",
-    "Connections to PostgreSQL that a pool may have.",
+    "Maximum of connections to PostgreSQL, by pool.",
     ("pool",),
 )
 DATABASE_UP: Final = Definition(
     "cost_analytics_database_up",
-    "1 if PostgreSQL could be asked for this answer, else 0; then nothing is said that it knows.",
+    "1 if PostgreSQL answered this scrape, else 0; then metrics read from it are missing.",
 )
 SCHEMA_VERSION: Final = Definition(
     "cost_analytics_schema_version",
-    "Number of the newest migration that was applied.",
+    "Number of the newest applied migration.",
 )
 SCHEMA_CURRENT: Final = Definition(
     "cost_analytics_schema_current",
-    "1 if the schema is one that this process can read, else 0; then figures of it are missing.",
+    "1 if this process supports the schema, else 0; then metrics read from it are missing.",
 )
 WORKERS: Final = Definition(
     "cost_analytics_workers",
@@ -75,62 +75,62 @@ WORKERS: Final = Definition(
 )
 PARTITIONS_HELD: Final = Definition(
     "cost_analytics_partitions_held",
-    "Partitions of the events' topic that these workers read.",
+    "Partitions of the events topic that these workers read.",
 )
 CLOCK_SKEW: Final = Definition(
     "cost_analytics_worker_clock_skew_seconds",
-    "How far the clock of a worker is ahead of PostgreSQL's: of the one that is furthest from it.",
+    "The largest difference of a worker's clock from PostgreSQL's; positive if it is ahead.",
 )
 RECORDS: Final = Definition(
     "cost_analytics_stream_records_total",
-    "Records of a partition that are counted or refused: its offset in PostgreSQL.",
+    "Processed records of a partition, counted or refused: its offset in PostgreSQL.",
     ("cluster", "topic", "partition"),
 )
 DEAD_LETTERS: Final = Definition(
     "cost_analytics_dead_letters_total",
-    "Records that were refused, by the reason's code.",
+    "Refused records, by the code of the reason.",
     ("code",),
 )
 RETENTION_REMOVED: Final = Definition(
     "cost_analytics_retention_removed_total",
-    "Rows that were removed because their time was over, by what they are.",
+    "Rows removed by retention, by subject.",
     ("subject",),
 )
 RETENTION_AGE: Final = Definition(
     "cost_analytics_retention_age_seconds",
-    "How long ago old rows were last looked for, by what they are.",
+    "Time since retention last ran, by subject.",
     ("subject",),
 )
 HELD_EVENTS: Final = Definition(
     "cost_analytics_held_events",
-    "Events that wait for their call to be announced, counted up to 10,000.",
+    "Events held until their call is known, counted up to 10,000.",
 )
 OPEN_GAPS: Final = Definition(
     "cost_analytics_gaps_open",
-    "Ranges of records that Kafka lost before they were counted and that are not closed.",
+    "Open gaps: ranges of records that Kafka lost before they were counted.",
 )
 GAP_RECORDS: Final = Definition(
     "cost_analytics_gap_records",
-    "Records in the open gaps whose end is known.",
+    "Records in open gaps whose end is known.",
 )
 OUTBOX_WAITING: Final = Definition(
     "cost_analytics_outbox_waiting",
-    "What is not yet known to be in Kafka, counted up to 10,000: batches of `totals`, and "
+    "Outbox entries not yet confirmed by Kafka, counted up to 10,000: batches of `totals`, and "
     "`messages` (alerts, commands, anomalies).",
     ("outbox",),
 )
 OUTBOX_AGE: Final = Definition(
     "cost_analytics_outbox_oldest_age_seconds",
-    "How long the first of what waits in an outbox has waited; 0 where nothing does.",
+    "Age of the oldest entry in an outbox; 0 if it is empty.",
     ("outbox",),
 )
 NOTICES_WAITING: Final = Definition(
     "cost_analytics_notices_waiting",
-    "Notices that have to be sent, now or again later, counted up to 10,000.",
+    "Notifications to be delivered, now or at a later attempt, counted up to 10,000.",
 )
 NOTICES_OVERDUE: Final = Definition(
     "cost_analytics_notices_overdue_seconds",
-    "How long the notice that is due longest has been due; 0 where none is.",
+    "How long the most overdue notification has been due; 0 if none is.",
 )
 
 DEFINITIONS: Final = (
@@ -161,13 +161,15 @@ DEFINITIONS: Final = (
 )
 
 
-def one(definition: Definition, value: int) -> Metric:
-    """Return a metric that has no labels, with its value."""
-    return many(definition, [((), value)])
+def metric(definition: Definition, value: int) -> Metric:
+    """Return a metric without labels."""
+    return labelled_metric(definition, [((), value)])
 
 
-def many(definition: Definition, values: Iterable[tuple[tuple[str, ...], int]]) -> Metric:
-    """Return a metric with a value for each of some labels; a counter where its name says so."""
+def labelled_metric(
+    definition: Definition, values: Iterable[tuple[tuple[str, ...], int]]
+) -> Metric:
+    """Return a metric with labels; a counter if its name ends in `_total`."""
     counts = definition.name.endswith("_total")
     kind = CounterMetricFamily if counts else GaugeMetricFamily
     family = kind(definition.name, definition.help, labels=definition.labels)
@@ -181,9 +183,9 @@ def durations(
     bounds_ns: tuple[int, ...],
     values: Iterable[tuple[tuple[str, ...], list[int], int]],
 ) -> Metric:
-    """Return a histogram: for some labels the number in each bucket, and the sum, of nanoseconds.
+    """Return a histogram: bucket counts and the sum in nanoseconds, by labels.
 
-    There is one bucket more than bounds; each bound belongs to the bucket below it.
+    There is one bucket more than bounds; bounds are inclusive.
     """
     family = HistogramMetricFamily(definition.name, definition.help, labels=definition.labels)
     names = [*(str(bound / _NS_PER_SECOND) for bound in bounds_ns), "+Inf"]

@@ -1,4 +1,4 @@
-"""What this process has open: sockets of the live feed, and connections to PostgreSQL."""
+"""Metrics of this process: open sockets, and connections to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from api.metrics.definitions import (
     CONNECTIONS_LIMIT,
     SOCKETS,
     SOCKETS_LIMIT,
-    many,
-    one,
+    labelled_metric,
+    metric,
 )
 from ledger.postgres.viewers import ReaderPool
 
 
 class UsageCollector(Collector):
-    """Counts `sockets` and the connections that pools have lent, at each scrape."""
+    """Collects the number of `sockets` and the pools' connections, at each scrape."""
 
     def __init__(
         self, sockets: Callable[[], int], sockets_max: int, pools: Mapping[str, ReaderPool]
@@ -29,11 +29,11 @@ class UsageCollector(Collector):
         self._pools = pools
 
     def collect(self) -> Iterable[Metric]:
-        """Yield what is open, each with its limit."""
-        yield one(SOCKETS, self._sockets())
-        yield one(SOCKETS_LIMIT, self._sockets_max)
+        """Yield each number with its limit."""
+        yield metric(SOCKETS, self._sockets())
+        yield metric(SOCKETS_LIMIT, self._sockets_max)
         pools = {name: pool.connections() for name, pool in self._pools.items()}
-        yield many(
+        yield labelled_metric(
             CONNECTIONS,
             (
                 ((name, state), count)
@@ -41,4 +41,6 @@ class UsageCollector(Collector):
                 for state, count in (("busy", each.busy), ("idle", each.idle))
             ),
         )
-        yield many(CONNECTIONS_LIMIT, (((name,), each.most) for name, each in pools.items()))
+        yield labelled_metric(
+            CONNECTIONS_LIMIT, (((name,), each.most) for name, each in pools.items())
+        )

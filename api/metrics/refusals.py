@@ -1,4 +1,4 @@
-"""Counts what limits refuse, by the name of the limit."""
+"""Counts requests and connections refused by limits, by the name of the limit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from api.http.problems import LimitName
-from api.metrics.definitions import LIMIT_REFUSALS, many
+from api.metrics.definitions import LIMIT_REFUSALS, labelled_metric
 
 
 class RefusalMeter(Collector):
@@ -25,8 +25,10 @@ class RefusalMeter(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Yield the metric; limits that were never reached are 0."""
-        yield many(LIMIT_REFUSALS, (((name,), count) for name, count in self._counts.items()))
+        yield labelled_metric(
+            LIMIT_REFUSALS, (((name,), count) for name, count in self._counts.items())
+        )
 
 
 REFUSALS: Final = web.AppKey("refusals", RefusalMeter)
-"""Where an application keeps the meter of what its limits refuse."""
+"""Key of the application's refusal meter."""

@@ -1,8 +1,8 @@
-"""Counts what was answered, and how soon: two additions to integers for each request.
+"""Counts responses and measures their durations: two integer additions per request.
 
-The library's own counters take locks, and four times as long; here one event loop counts, and the
-library receives the sums at each scrape. What may be counted is bounded: methods that
-HTTP knows, the templates of our routes, and statuses.
+prometheus-client's own counters take locks and four times as long; here one event loop counts, and
+the library receives the sums at each scrape. The number of labels is bounded: HTTP methods, route
+templates and statuses.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from aiohttp import hdrs, web
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from api.metrics.definitions import DURATION, REQUESTS, durations, many
+from api.metrics.definitions import DURATION, REQUESTS, durations, labelled_metric
 
 OTHER: Final = "other"
-"""Whatever is no route of ours, or no method of HTTP."""
+"""Label of unknown routes and unknown methods."""
 
 _STARTED_NS: Final = web.RequestKey("started_ns", int)
 _BOUNDS_US: Final = (
@@ -46,11 +46,11 @@ class RequestMeter(Collector):
         self._durations: dict[str, _Durations] = {}
 
     def began(self, request: web.Request, started_ns: int) -> None:
-        """Note when a request began, in nanoseconds of the monotonic clock."""
+        """Record the start of a request, in nanoseconds of the monotonic clock."""
         request[_STARTED_NS] = started_ns
 
     def answered(self, request: web.Request, status: int) -> None:
-        """Count a request whose answer's head is about to be sent."""
+        """Count a request just before the head of its response is sent."""
         resource = request.match_info.route.resource
         method = request.method
         if resource is None:
@@ -75,7 +75,7 @@ class RequestMeter(Collector):
     def collect(self) -> Iterable[Metric]:
         """Yield both metrics."""
         requests = self._requests.items()
-        yield many(
+        yield labelled_metric(
             REQUESTS,
             (((method, route, str(status)), n) for (method, route, status), n in requests),
         )

@@ -1,7 +1,7 @@
-"""`GET /metrics`: the figures for operators, in the text format of Prometheus.
+"""`GET /metrics`: metrics for operators, in the text format of Prometheus.
 
-The route is public, so an answer is cached for a few seconds: a client that asks more
-often costs the database nothing, and this process no more than `/health`.
+The route is public, so a response is cached for a few seconds: frequent scrapes cost the database
+nothing, and this process no more than `/health`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ READ_SECONDS_MAX: Final = 3
 """The longest wait for the database: scrapers usually give up after ten seconds."""
 
 _REMEMBERED_NS: Final = 3_000_000_000
-# The format that each version of Prometheus reads.
+# The format that all versions of Prometheus read.
 _HEADERS: Final[Mapping[str, str]] = {
     "Content-Type": CONTENT_TYPE_PLAIN_0_0_4,
     "Cache-Control": "no-store",
@@ -45,10 +45,10 @@ _log: Final = logging.getLogger(__name__)
 
 
 class MetricsRoutes:
-    """The route, with a registry of its own.
+    """The metrics route, with its own registry.
 
-    `meters` count; `sockets` says how many are open, of `sockets_max`. `pools` are the readers by
-    name; the product is asked for through those named `requests`.
+    `meters` collect counts; `sockets` returns the number of open sockets, at most `sockets_max`.
+    `pools` are reader pools by name; the product's figures are read through `requests`.
     """
 
     def __init__(
@@ -75,21 +75,21 @@ class MetricsRoutes:
         return (Route("GET", "/metrics", Access.ANYONE, self.metrics, _OPERATION),)
 
     async def metrics(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """Answer 200 with whatever is known; what the database would say is missing without it."""
+        """Return all known metrics; those read from the database are missing without it."""
         async with self._lock:
             if self._monotonic_ns() >= self._until_ns:
-                self._product.condition = await self._condition()
+                self._product.status = await self._status()
                 self._text = generate_latest(self._registry)
                 self._until_ns = self._monotonic_ns() + _REMEMBERED_NS
             return web.Response(body=self._text, headers=_HEADERS)
 
-    async def _condition(self) -> ProductStatus | None:
+    async def _status(self) -> ProductStatus | None:
         try:
             async with asyncio.timeout(READ_SECONDS_MAX):
                 return await read_product_status(self._readers)
         except (StoreUnavailableError, TimeoutError) as error:
             _log.warning("no database: %s", error, extra={"action": "metrics_without_database"})
         except Exception:
-            # Whatever it is: the figures of the process are needed then more than ever.
-            _log.exception("figures were not read", extra={"action": "metrics_without_database"})
+            # After any error the process's own metrics must still be served.
+            _log.exception("metrics were not read", extra={"action": "metrics_without_database"})
         return None

@@ -1,1 +1,1 @@
-"""The document of the interface in OpenAPI's form, made from the routes and types that serve it."""
+"""The OpenAPI document, generated from the routes and the types they use."""

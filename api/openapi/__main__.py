@@ -1,4 +1,4 @@
-"""Prints the OpenAPI document: `python -m api.openapi`. Needs neither a database nor settings."""
+"""Prints the OpenAPI document: `python -m api.openapi`. Needs no database and no settings."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ledger.postgres.viewers import ReaderPool
 
 
 def api_document() -> dict[str, Any]:
-    """Return the document that `GET /openapi.json` answers by default."""
-    # An application that describes its routes and never serves them reads no database.
+    """Return the document that `GET /openapi.json` serves by default."""
+    # The routes are only described, never served, so no database is read.
     readers = ReaderPool(cast(Pool, None))
     authenticator = Authenticator(key_source(secret=secrets.token_hex()), TokenRules())
     routes = build_app(readers, authenticator)[ROUTES]

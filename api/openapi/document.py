@@ -1,7 +1,6 @@
-"""Makes the OpenAPI document from the routes that serve and the types that they encode and decode.
+"""Generates the OpenAPI document from the routes and the types they encode and decode.
 
-Left out are only routes without an operation: the pages of the dashboard and their parts, which are
-for browsers and are no interface.
+Routes without an operation are left out: the pages of the dashboard and their assets.
 """
 
 from __future__ import annotations
@@ -31,16 +30,16 @@ from schemas.replies import Success
 OPENAPI: Final = "3.1.0"
 _SCHEMAS: Final = "#/components/schemas/{name}"
 _ABOUT: Final = """\
-What AI phone calls cost and earn, exactly and as they go on.
+The costs and revenue of AI phone calls, exact and live.
 
 * A success is `{"success": true, "data": …}`, a failure is
   `{"success": false, "error": "a sentence", "code": "snake_case"}`.
 * Money is a number of US dollars, written exactly: a client that must not round reads JSON numbers
   as decimals. Fields that end in `_seconds`, `_percent` or `_usd` have that unit.
 * Times are UTC, days are UTC days.
-* Each `GET` may be a `HEAD`. A body with an `ETag` need not be sent again: `If-None-Match`.
-* Ids in paths are percent-encoded. A parameter that is not listed is refused (400).
-* Any answer to a token may be a 429 with `Retry-After`."""
+* Each `GET` also answers `HEAD`. Responses with an `ETag` support `If-None-Match`.
+* Ids in paths are percent-encoded. Unknown parameters are refused (400).
+* Any request with a token may be answered with 429 and `Retry-After`."""
 _BEARER: Final = {
     "type": "http",
     "scheme": "bearer",
@@ -52,21 +51,21 @@ _PATH_PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "userId": {"description": "The user.", "schema": NAME},
     "channelId": {"description": "The channel.", "schema": NAME},
     "proposalId": {
-        "description": "The number of the price that waits.",
+        "description": "The number of the proposal.",
         "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
     },
 }
 _IF_NONE_MATCH: Final = {
     "name": "If-None-Match",
     "in": "header",
-    "description": "The `ETag` of a body that is there already; 304 where it has not changed.",
+    "description": "The `ETag` of the cached body; 304 if it has not changed.",
     "schema": {"type": "string"},
 }
 
 
 @dataclass(frozen=True)
 class _Types:
-    """The schemas of all types that operations name, each made once."""
+    """The schemas of all types that operations use, each generated once."""
 
     known: Mapping[Way, dict[str, Any]]
     parts: Mapping[str, Any]
@@ -74,7 +73,7 @@ class _Types:
     @classmethod
     def of(cls, operations: Sequence[Operation]) -> _Types:
         ways = {Way(Failure, incoming=False), *(way for one in operations for way in _ways(one))}
-        # In an order that does not change from one start to the next.
+        # In an order that is the same at each start.
         ordered = sorted(ways, key=repr)
         schemas, parts = described(ordered, _SCHEMAS)
         known = dict(zip(ordered, schemas, strict=True))
@@ -90,7 +89,7 @@ class _Types:
 
 
 def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
-    """Return the document; `version` is that of the product."""
+    """Return the document; `version` is the product's version."""
     described_routes = [(route, route.operation) for route in routes if route.operation]
     types = _Types.of([operation for _, operation in described_routes])
     paths: dict[str, dict[str, Any]] = {}
@@ -116,7 +115,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
             "responses": {
                 **responses(),
                 "NotModified": {
-                    "description": "The body is the one that `If-None-Match` stands for.",
+                    "description": "The body has not changed since `If-None-Match`.",
                     "headers": headers("ETag"),
                 },
             },
@@ -125,7 +124,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
 
 
 def _ways(of: Operation) -> Iterator[Way]:
-    """Yield the types that an operation names, and which way they go."""
+    """Yield the types that an operation uses, and their direction."""
     answers = of.answers
     if isinstance(answers, SocketMessages):
         yield Way(answers.sent, incoming=False)
@@ -138,22 +137,22 @@ def _ways(of: Operation) -> Iterator[Way]:
 
 
 def _enveloped(kind: Any) -> Any:
-    """Return the type of a whole answer with such `data`."""
+    """Return the type of a response envelope with this `data`."""
     return cast(Any, Success)[kind]
 
 
 def _bodies(of: Operation) -> Mapping[str, Any]:
-    """Return what an operation takes, by media type."""
+    """Return the types of an operation's body, by media type."""
     if of.takes is None:
         return {}
     return of.takes if isinstance(of.takes, Mapping) else {JSON: of.takes}
 
 
 def _operation(route: Route, of: Operation, types: _Types) -> dict[str, Any]:
-    """Return the description of one route."""
+    """Return the OpenAPI description of a route."""
     is_guarded = route.access is not Access.ANYONE
     failures = statuses(guarded=is_guarded, has_body=of.takes is not None, others=of.fails)
-    said: dict[str, Any] = {
+    description: dict[str, Any] = {
         "operationId": of.name,
         "tags": [of.topic.title],
         "summary": of.summary,
@@ -168,22 +167,22 @@ def _operation(route: Route, of: Operation, types: _Types) -> dict[str, Any]:
     if of.takes is not None:
         content = {media: {"schema": types.taken(kind)} for media, kind in _bodies(of).items()}
         next(iter(content.values()))["example"] = of.example
-        said["requestBody"] = {"content": content, "required": not of.optional}
+        description["requestBody"] = {"content": content, "required": not of.optional}
     if not is_guarded:
-        said["security"] = []
-    elif route.ways_in is not None:
-        # A token, or one of the other ways in that the answer's description names.
-        said["security"] = [{"bearer": []}, {}]
+        description["security"] = []
+    elif route.credential_sources is not None:
+        # A token, or another credential that the response's description names.
+        description["security"] = [{"bearer": []}, {}]
     if isinstance(of.answers, SocketMessages):
-        said["x-websocket"] = {
+        description["x-websocket"] = {
             "sent": types.sent(of.answers.sent),
             "taken": types.taken(of.answers.taken),
         }
-    return {name: value for name, value in said.items() if value or name == "security"}
+    return {name: value for name, value in description.items() if value or name == "security"}
 
 
 def _successes(of: Operation, types: _Types) -> dict[str, Any]:
-    """Return the answers of a request that went well."""
+    """Return the success responses of an operation."""
     answers = of.answers
     if isinstance(answers, SocketMessages):
         return {"101": {"description": answers.says}}

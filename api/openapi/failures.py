@@ -1,4 +1,4 @@
-"""How each failure is described: its status, the codes it comes with, and what its head says."""
+"""Descriptions of error responses: status, codes and headers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.problems import ProblemCode
 
 
 class FailureStatus(NamedTuple):
-    """A status that tells of a failure."""
+    """An error status."""
 
     name: str
     says: str
@@ -21,7 +21,7 @@ class FailureStatus(NamedTuple):
 FAILURES: Final[Mapping[int, FailureStatus]] = {
     400: FailureStatus(
         "BadRequest",
-        "The request makes no sense; the sentence names the parameter or the field.",
+        "The request is invalid; `error` names the parameter or the field.",
         (
             "invalid_parameter",
             "invalid_body",
@@ -34,20 +34,20 @@ FAILURES: Final[Mapping[int, FailureStatus]] = {
     ),
     401: FailureStatus(
         "Unauthorized",
-        "There is no token, or it is not valid.",
+        "The token is missing or invalid.",
         ("unauthorized",),
         ("WWW-Authenticate",),
     ),
     403: FailureStatus(
         "Forbidden",
-        "It is somebody else's, or it does not exist: the two look alike.",
+        "The resource belongs to another user or does not exist; both get the same answer.",
         ("forbidden", "foreign_source"),
     ),
-    404: FailureStatus("NotFound", "There is no such thing.", ("not_found",)),
+    404: FailureStatus("NotFound", "The resource does not exist.", ("not_found",)),
     408: FailureStatus("RequestTimeout", "The body did not arrive in time.", ("request_timeout",)),
     409: FailureStatus(
         "Conflict",
-        "The call has ended, or the price was decided otherwise.",
+        "The call has ended, or another price or decision is in force.",
         ("call_finished", "price_conflict"),
     ),
     413: FailureStatus("PayloadTooLarge", "The body has too many bytes.", ("payload_too_large",)),
@@ -62,43 +62,43 @@ FAILURES: Final[Mapping[int, FailureStatus]] = {
     ),
     429: FailureStatus(
         "TooManyRequests",
-        "Too many requests; come back later.",
+        "Too many requests; retry later.",
         ("rate_limited",),
         ("Retry-After",),
     ),
     500: FailureStatus(
         "InternalError",
-        "A fault of the service; the sentence has the id it is logged with.",
+        "An internal error; `error` contains the id under which it is logged.",
         ("internal_error",),
     ),
     503: FailureStatus(
         "Unavailable",
-        "Something that the answer depends on is away; try again.",
+        "A dependency is unavailable; retry.",
         ("unavailable", "not_ready"),
         ("Retry-After",),
     ),
 }
 OF_EACH: Final = (400, 500)
-"""What any route may answer."""
+"""Error statuses of any route."""
 OF_GUARDED: Final = (401, 403, 429, 503)
-"""What any route that asks for a token may answer, too."""
+"""Further error statuses of any route that requires a token."""
 OF_BODIES: Final = (408, 413, 415)
-"""What any route with a body may answer, too."""
+"""Further error statuses of any route with a body."""
 OTHERWISE: Final = "Failure"
-"""The name of the answer to what is wrong before a route is found."""
+"""The name of the response to errors before routing."""
 
 HEADERS: Final[Mapping[str, dict[str, Any]]] = {
-    "Accept-Encoding": {"description": "What is taken.", "schema": {"type": "string"}},
+    "Accept-Encoding": {"description": "The supported encodings.", "schema": {"type": "string"}},
     "Content-Disposition": {"description": "The file's name.", "schema": {"type": "string"}},
     "ETag": {
-        "description": "Stands for the body: send it back as `If-None-Match`.",
+        "description": "Identifies the body; send it back as `If-None-Match`.",
         "schema": {"type": "string"},
     },
     "Retry-After": {
-        "description": "Seconds until the next request is welcome.",
+        "description": "Seconds to wait before the next request.",
         "schema": {"type": "integer", "minimum": 1},
     },
-    "Upgrade": {"description": "What to upgrade to.", "schema": {"const": "websocket"}},
+    "Upgrade": {"description": "The protocol to upgrade to.", "schema": {"const": "websocket"}},
     "WWW-Authenticate": {
         "description": "What is wrong with the token (RFC 6750).",
         "schema": {"type": "string"},
@@ -107,22 +107,22 @@ HEADERS: Final[Mapping[str, dict[str, Any]]] = {
 
 
 def headers(*names: str) -> dict[str, Any]:
-    """Return references to headers of answers."""
+    """Return references to response headers."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def statuses(*, guarded: bool, has_body: bool, others: tuple[int, ...]) -> list[int]:
-    """Return with which statuses a route may fail."""
+    """Return the error statuses of a route."""
     some = (*OF_EACH, *(OF_GUARDED if guarded else ()), *(OF_BODIES if has_body else ()), *others)
     return sorted({*some})
 
 
 def responses() -> dict[str, Any]:
-    """Return the shared answers to failures; their bodies differ in their codes only."""
+    """Return the shared error responses; their bodies differ in their codes only."""
     named = {one.name: _response(one) for one in FAILURES.values()}
     other = FailureStatus(
         OTHERWISE,
-        "Whatever else is wrong with a request, such as a query of more than 2 KiB (414).",
+        "Any other error, such as a query of more than 2 KiB (414).",
         get_args(ProblemCode),
     )
     return {**named, OTHERWISE: _response(other)}

@@ -1,8 +1,8 @@
-"""What the document says of a route beside its method, its path and who may use it.
+"""OpenAPI descriptions of routes.
 
-An operation stands in the same `Route` that the application is built from, and names the types that
-its handler encodes and decodes. A parameter of a query is declared once, as the object by which it
-is read, so that none can be read that the document does not know (`api/http/parameters.py`).
+An operation is part of the `Route` that the application is built from, and names the types that the
+handler encodes and decodes. A query parameter is declared once, by the object through which it is
+read, so that no undocumented parameter can be read (`api/http/parameters.py`).
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ class Tag(Enum):
 
     @property
     def title(self) -> str:
-        """Its name."""
+        """The group's name."""
         return self.value[0]
 
     @property
     def says(self) -> str:
-        """What its operations have in common."""
+        """The group's description."""
         return self.value[1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parameter:
-    """A part of a query or a header: its name, what it means, and a JSON Schema of its text."""
+    """A query parameter or header: its name, description and JSON Schema."""
 
     name: str
     says: str
@@ -50,19 +50,19 @@ class Parameter:
     required: bool = False
 
     @property
-    def usually(self) -> Any:
-        """What it is where it is not given; None where that is nothing."""
+    def default(self) -> Any:
+        """The default value; None without one."""
         return self.schema.get("default")
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The texts that it may have, where these are few."""
+        """The values of an enum parameter."""
         return tuple(self.schema.get("enum", ()))
 
 
 @dataclass(frozen=True, slots=True)
 class BareBody:
-    """An answer that is JSON without the envelope of the others."""
+    """A JSON response without the envelope."""
 
     says: str
     schema: Mapping[str, Any]
@@ -70,7 +70,7 @@ class BareBody:
 
 @dataclass(frozen=True, slots=True)
 class FileBody:
-    """An answer that is no JSON: a text, or where it is `named` a file to be saved."""
+    """A response that is not JSON: text, or a download if it is `named`."""
 
     says: str
     media: str
@@ -79,7 +79,7 @@ class FileBody:
 
 @dataclass(frozen=True, slots=True)
 class SocketMessages:
-    """An answer that is a WebSocket: the types of what the server says and of what it takes."""
+    """A WebSocket: the types of the messages that the server sends and takes."""
 
     says: str
     sent: Any
@@ -88,13 +88,13 @@ class SocketMessages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """What one route does.
+    """The OpenAPI operation of a route.
 
-    `name` is its `operationId`, from which clients make functions: it never changes. `answers` is
-    the type of the `data` of a success, or what is answered instead. A `tagged` answer carries an
-    `ETag`. `takes` is the type of a JSON body, or types by `Content-Type`; `example` is one of the
-    first of them, and an `optional` body may be left out. `fails` are the statuses of failures
-    beside those that each route has.
+    `name` is its `operationId`, from which clients generate functions: it never changes. `answers`
+    is the type of the `data` of a success, or another kind of response. A `tagged` response has an
+    `ETag`. `takes` is the type of a JSON body, or types by `Content-Type`; `example` is an example
+    of the first one, and an `optional` body may be left out. `fails` are error statuses in addition
+    to those of every route.
     """
 
     name: str

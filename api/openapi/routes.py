@@ -1,4 +1,4 @@
-"""`GET /openapi.json`: the document of the interface, made once and served from memory."""
+"""`GET /openapi.json`: the OpenAPI document, generated once and served from memory."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ _OPERATION: Final = Operation(
 
 
 class OpenApiRoutes:
-    """The route of the document about all others, and about itself."""
+    """The route of the OpenAPI document."""
 
     def __init__(self, others: Sequence[Route]) -> None:
         self._route = Route("GET", "/openapi.json", Access.ANYONE, self.read, _OPERATION)
-        said = document([*others, self._route], product_version())
-        content = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+        description = document([*others, self._route], product_version())
+        content = json.dumps(description, ensure_ascii=False, separators=(",", ":")).encode()
         self._file = CachedFile.of(content, JSON)
 
     def routes(self) -> tuple[Route, ...]:
         return (self._route,)
 
     async def read(self, request: web.Request) -> web.Response:
-        """Answer with the routes, types and failures of this interface, in OpenAPI's form."""
+        """Return the routes, types and errors of this API as an OpenAPI document."""
         return self._file.answer(request)
 
 
 def product_version() -> str:
-    """Return the version of the installed package, `0` where it runs without being installed."""
+    """Return the version of the installed package; `0` if it is not installed."""
     try:
         return version(_PACKAGE)
     except PackageNotFoundError:

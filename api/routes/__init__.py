@@ -1,1 +1,1 @@
-"""One module a resource."""
+"""The REST routes, one module per resource."""

@@ -1,4 +1,4 @@
-"""A user's alerts, sent ones and late ones: `/api/costs/user/{userId}/alerts`."""
+"""`GET /api/costs/user/{userId}/alerts`: a user's budget alerts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIMIT: Final = row_limit(50, 200)
 
 
 class AlertRoutes:
-    """The routes about alerts."""
+    """The route of budget alerts."""
 
     def __init__(self, budgets: Budgets) -> None:
         self._budgets = budgets
@@ -37,7 +37,7 @@ class AlertRoutes:
         return (Route("GET", path, Access.SELF, self.list, operation),)
 
     async def list(self, request: web.Request) -> web.Response:
-        """Answer with a page of a user's alerts, latest first."""
+        """Return a page of a user's alerts, latest first; those of closed periods are `late`."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
         page = await self._budgets.alerts(
             viewer, user_id, number_of(request), limit_of(request, LIMIT)

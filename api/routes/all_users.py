@@ -1,4 +1,4 @@
-"""Get the cost and revenue of all users: `GET /api/admin/costs/analytics`."""
+"""`GET /api/admin/costs/analytics`: cost and revenue of all users."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AVERAGE_PLACES: Final = 2
 
 
 class AllUsersRoutes:
-    """The routes about all users."""
+    """The route of analytics over all users."""
 
     def __init__(self, readers: ReaderPool, today: Callable[[], date]) -> None:
         self._readers = readers
@@ -43,7 +43,7 @@ class AllUsersRoutes:
         return (Route("GET", path, Access.ADMIN, self.analytics, operation),)
 
     async def analytics(self, request: web.Request) -> web.Response:
-        """Answer with what the period came to that the query names."""
+        """Return the analytics of the requested period."""
         days = days_of(request, self._today())
         span = (days.first, days.last)
         report = await all_users_report(self._readers, request[CALLER].viewer, span)
@@ -51,7 +51,7 @@ class AllUsersRoutes:
 
 
 def analytics(days: DayRange, report: AllUsersReport) -> Analytics:
-    """Return the body about everyone."""
+    """Return the response body."""
     users, costs, profit, calls = report.users, report.costs, report.now.profit, report.now.calls
     said = insights(report.now, report.before, (days.last - days.first).days + 1)
     return Analytics(

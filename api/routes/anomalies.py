@@ -1,4 +1,4 @@
-"""What was unusual about costs: `…/user/{userId}/anomalies`, and everyone's for administrators."""
+"""Anomalies in costs: `…/user/{userId}/anomalies`, and all users' for administrators."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ from schemas.anomalies import ANOMALY_KINDS, Anomaly, AnomalyList, ListedAnomaly
 from schemas.jsonio import decode
 
 LIMIT: Final = row_limit(50, 200)
-KIND: Final = choice("kind", "Only anomalies of this kind.", ANOMALY_KINDS)
+KIND: Final = choice("kind", "Filters by kind.", ANOMALY_KINDS)
 
 
 class AnomalyRoutes:
-    """The routes about anomalies."""
+    """The routes of anomalies."""
 
     def __init__(self, readers: ReaderPool) -> None:
         self._readers = readers
 
     def routes(self) -> tuple[Route, ...]:
         path, everyones = "/api/costs/user/{userId}/anomalies", "/api/admin/costs/anomalies"
-        of_user = _listing("listAnomalies", Tag.SPENDING, "What was unusual about a user's costs")
-        of_all = _listing("listAllAnomalies", Tag.EVERYONE, "What was unusual, over all users")
+        of_user = _listing("listAnomalies", Tag.SPENDING, "List a user's anomalies")
+        of_all = _listing("listAllAnomalies", Tag.EVERYONE, "List all users' anomalies")
         return (
             Route("GET", path, Access.SELF, self.of_user, of_user),
             Route("GET", everyones, Access.ADMIN, self.of_everyone, of_all),
         )
 
     async def of_user(self, request: web.Request) -> web.Response:
-        """Answer with a page of a user's anomalies, latest first."""
+        """Return a page of a user's anomalies, latest first."""
         return await self._page(request, request.match_info["userId"])
 
     async def of_everyone(self, request: web.Request) -> web.Response:
-        """Answer with a page of all users' anomalies, latest first."""
+        """Return a page of all users' anomalies, latest first."""
         return await self._page(request, None)
 
     async def _page(self, request: web.Request, user_id: str | None) -> web.Response:
@@ -81,7 +81,7 @@ def _listing(name: str, topic: Tag, summary: str) -> Operation:
 
 
 def filter_of(request: web.Request) -> AnomalyFilter:
-    """Return which anomalies the query asks for; raises the 400 Problem."""
+    """Return the requested filter; raises the 400 Problem."""
     first, last = day_or_none(request, FIRST_DAY), day_or_none(request, LAST_DAY)
     if first and last and last < first:
         raise invalid_parameter("endDate", "must not be before `startDate`")
@@ -89,6 +89,6 @@ def filter_of(request: web.Request) -> AnomalyFilter:
 
 
 def listed(row: AnomalyRow) -> ListedAnomaly:
-    """Return an anomaly as it stands."""
+    """Return a stored anomaly as a list item."""
     anomaly = decode(Anomaly, row.data.encode())
     return ListedAnomaly(**msgspec.structs.asdict(anomaly), resolved_at=row.resolved_at)

@@ -1,4 +1,4 @@
-"""Authorize a call `POST /api/costs/user/{userId}/authorize`, asked by the voice pipeline."""
+"""`POST /api/costs/user/{userId}/authorize`: authorizes a call before it starts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from api.http.access import Access, Route
 from api.http.bodies import read_json
-from api.http.identifiers import flaw_of
+from api.http.identifiers import identifier_error
 from api.http.options import RequestLimits
 from api.http.problems import Problem, invalid_body
 from api.http.replies import reply
@@ -27,7 +27,7 @@ _NAMES: Final = {"daily": "daily budget", "monthly": "monthly budget", "call": "
 
 
 class AuthorizationRoutes:
-    """The route that is asked before a call."""
+    """The route that authorizes calls."""
 
     def __init__(
         self, budgets: Budgets, limits: RequestLimits, now: Callable[[], datetime]
@@ -50,18 +50,18 @@ class AuthorizationRoutes:
         return (Route("POST", path, Access.EMITTER, self.authorize, operation),)
 
     async def authorize(self, request: web.Request) -> web.Response:
-        """Answer whether the call may start, and hold what it should spend if so."""
+        """Return whether the call may start, and reserve its expected spend if so."""
         user_id = request.match_info["userId"]
         wanted = request_of(await read_json(request, self._limits, AuthorizationRequest))
         answer = await authorize(self._budgets, user_id, wanted, self._now())
         if answer.finished:
-            raise Problem(409, "call_finished", f"Call {wanted.call_id} has ended already.")
+            raise Problem(409, "call_finished", f"Call {wanted.call_id} has already ended.")
         return reply(authorization(user_id, wanted.call_id, answer))
 
 
 def request_of(body: AuthorizationRequest) -> CallStartRequest:
-    """Return what a body asks; raises the 400 Problem, naming the field."""
-    if (flaw := flaw_of(body.call_id)) is not None:
+    """Return the request of a body; raises the 400 Problem, which names the field."""
+    if (flaw := identifier_error(body.call_id)) is not None:
         raise invalid_body(f"`callId` {flaw}.")
     cost, seconds = body.estimated_cost, body.expected_duration_seconds
     if cost is not UNSET and seconds is UNSET:
@@ -74,7 +74,7 @@ def request_of(body: AuthorizationRequest) -> CallStartRequest:
 
 
 def authorization(user_id: str, call_id: str, answer: CallStartDecision) -> Authorization:
-    """Return the body about a decision."""
+    """Return the response body of a decision."""
     denied_by, remaining = answer.verdict
     return Authorization(
         allowed=denied_by is None,

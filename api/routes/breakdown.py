@@ -1,4 +1,4 @@
-"""How costs are laid out in a body: by service, by class, and line by line with unit prices."""
+"""Builds the cost breakdowns of response bodies: by service, by class, and line by line."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ _IN_PRICE_UNITS: Final[Mapping[tuple[str | None, str], tuple[int, int]]] = {
     ("minutes", "seconds"): (1, 60),
     ("seconds", "minutes"): (60, 1),
 }
-"""(catalogue's unit, unit of the usage) to how many of the first one of the second is."""
+"""(catalogue's unit, unit of the usage) to the factor (numerator, denominator) between them."""
 
 
 def by_service(costs: ServiceCosts) -> dict[str, Usd]:
-    """Return what each service cost: the usual ones always, others where they cost anything."""
+    """Return the cost of each service: the standard services always, others if not zero."""
     return usual({service: cost.cost_nano for service, cost in costs.items()})
 
 
 def usual(sums: Mapping[str, int]) -> dict[str, Usd]:
-    """Return nano-dollars by service as a body shows them: the usual services always."""
+    """Return costs by service: the standard services always, others if not zero."""
     return {service: Usd(0) for service in USUAL_SERVICES} | costly(sums)
 
 
 def costly(sums: Mapping[str, int]) -> dict[str, Usd]:
-    """Return nano-dollars by service as a body shows them: only what is not nothing."""
+    """Return costs by service that are not zero."""
     return {service: Usd(nano) for service, nano in sums.items() if nano}
 
 
 def per_day(first: date, last: date, sums: Iterable[DaySum]) -> list[DayCost]:
-    """Return every day from the first to the last, so that a chart has no gaps."""
+    """Return every day from the first to the last, so that charts have no gaps."""
     known = {day.day: day for day in sums}
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))
     return [_day_cost(known.get(day) or DaySum(day)) for day in days]
@@ -59,7 +59,7 @@ def _day_cost(day: DaySum) -> DayCost:
 
 
 def of_class(costs: ServiceCosts, cost_class: CostClass, always: Iterable[str]) -> dict[str, Usd]:
-    """Return what each service of one class cost; those of `always` even if nothing."""
+    """Return the costs of one class by service; services in `always` even if zero."""
     return {service: Usd(0) for service in always} | {
         service: Usd(cost.cost_nano)
         for service, cost in costs.items()
@@ -68,7 +68,7 @@ def of_class(costs: ServiceCosts, cost_class: CostClass, always: Iterable[str]) 
 
 
 def api_costs(costs: ServiceCosts, lines: Iterable[UsageLine]) -> dict[str, list[CostLine]]:
-    """Return the lines of each API service, in their order: the usual services always."""
+    """Return the lines of each API service, in order; the standard services always."""
     listed: dict[str, list[CostLine]] = {service: [] for service in API_SERVICES}
     for line in lines:
         if costs[line.service].cost_class == "api":
@@ -91,8 +91,8 @@ def _cost_line(line: UsageLine) -> CostLine:
 def unit_cost(line: UsageLine) -> Decimal:
     """Return US dollars per unit of a usage, rounded half-even to 12 decimals.
 
-    That is the price it was counted at: the catalogue's, brought to the unit of the usage, else
-    the emitter's, else what its cost comes to per unit; 0 for no usage.
+    That is the price it was counted at: the catalogue's, converted to the unit of the usage, else
+    the emitter's, else the cost divided by the usage; 0 for no usage.
     """
     if line.price_usd is not None:
         times, parts = _IN_PRICE_UNITS.get((line.price_unit, line.unit), (1, 1))
@@ -111,5 +111,5 @@ def _rounded(numerator: int, denominator: int) -> Decimal:
 
 
 def _object(metadata: str | None) -> msgspec.Raw:
-    """Return metadata as it was sent, or an empty object where there was none."""
+    """Return metadata as it was sent, or an empty object without any."""
     return msgspec.Raw(b"{}" if metadata in {None, "null"} else str(metadata).encode())

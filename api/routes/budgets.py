@@ -1,4 +1,4 @@
-"""Get a user's budget: `/api/costs/user/{userId}/budget`."""
+"""A user's budget: `/api/costs/user/{userId}/budget`."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _CHANGE: Final = Operation(
 
 
 class BudgetRoutes:
-    """The routes about a user's budget."""
+    """The routes of a user's budget."""
 
     def __init__(self, budgets: Budgets, options: ApiOptions, now: Callable[[], datetime]) -> None:
         self._budgets = budgets
@@ -73,17 +73,17 @@ class BudgetRoutes:
         )
 
     async def read(self, request: web.Request) -> web.Response:
-        """Answer with the user's budget."""
+        """Return the user's budget."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
         return tagged_reply(request, await self.body(viewer, user_id))
 
     async def body(self, viewer: Viewer, user_id: str) -> Budget:
-        """Return the body about a user's budget as it is now; raises StoreUnavailableError."""
+        """Return the body of a user's current budget; raises StoreUnavailableError."""
         standing = await self._budgets.standing(viewer, user_id, self._now())
         return budget(user_id, standing)
 
     async def change(self, request: web.Request) -> web.Response:
-        """Change what the body names, and answer with the budget that results."""
+        """Change the fields in the body, and return the resulting budget."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
         body = await read_json(request, self._options.limits, BudgetChange)
         change, channels = change_of(body), self._channels(body)
@@ -94,70 +94,70 @@ class BudgetRoutes:
         return reply(budget(user_id, standing))
 
     def _channels(self, body: BudgetChange) -> list[ChannelRequest] | None:
-        """Return the channels that a body wants in place of those there are; raises a Problem."""
+        """Return the channels that replace the present ones; raises a Problem."""
         if body.channels is UNSET:
             return None
         return [wanted_of(one, self._options) for one in body.channels]
 
 
-def change_of(wanted: BudgetChange) -> LimitChange:
-    """Return what a body asks to change; raises the 400 Problem, naming the field."""
+def change_of(requested: BudgetChange) -> LimitChange:
+    """Return the requested change; raises the 400 Problem, which names the field."""
     return LimitChange(
-        daily_limit=_limit("dailyLimit_usd", wanted.daily_limit_usd),
-        monthly_limit=_limit("monthlyLimit_usd", wanted.monthly_limit_usd),
-        call_limit=_limit("maxCostPerCall_usd", wanted.max_cost_per_call_usd),
+        daily_limit=_limit("dailyLimit_usd", requested.daily_limit_usd),
+        monthly_limit=_limit("monthlyLimit_usd", requested.monthly_limit_usd),
+        call_limit=_limit("maxCostPerCall_usd", requested.max_cost_per_call_usd),
         alert_threshold_percent=(
             None
-            if wanted.alert_threshold_percent is UNSET
-            else _percent("alertThreshold_percent", wanted.alert_threshold_percent, 100)
+            if requested.alert_threshold_percent is UNSET
+            else _percent("alertThreshold_percent", requested.alert_threshold_percent, 100)
         ),
-        thresholds=_thresholds(wanted.thresholds),
-        timezone=_timezone(wanted.timezone),
-        auto_cutoff=None if wanted.auto_cutoff is UNSET else wanted.auto_cutoff,
+        thresholds=_thresholds(requested.thresholds),
+        timezone=_timezone(requested.timezone),
+        auto_cutoff=None if requested.auto_cutoff is UNSET else requested.auto_cutoff,
     )
 
 
-def _limit(name: str, wanted: Number | UnsetType | None) -> tuple[bool, int | None]:
-    if wanted is UNSET:
+def _limit(name: str, requested: Number | UnsetType | None) -> tuple[bool, int | None]:
+    if requested is UNSET:
         return False, None
-    if wanted is None:
+    if requested is None:
         return True, None
-    return True, nano_from_usd(bounded(name, wanted, MAX_LIMIT_USD))
+    return True, nano_from_usd(bounded(name, requested, MAX_LIMIT_USD))
 
 
-def _percent(name: str, wanted: Number, most: int) -> Decimal:
-    percent = bounded(name, wanted, most)
+def _percent(name: str, requested: Number, maximum: int) -> Decimal:
+    percent = bounded(name, requested, maximum)
     if not percent:
         raise invalid_body(f"`{name}` must be above 0.")
     return percent
 
 
-def _thresholds(wanted: Sequence[Number] | UnsetType) -> tuple[Decimal, ...] | None:
-    """Return further thresholds, each once and in order; 100 is always one and is left out."""
-    if wanted is UNSET:
+def _thresholds(requested: Sequence[Number] | UnsetType) -> tuple[Decimal, ...] | None:
+    """Return the additional thresholds, sorted and unique; 100 is implicit and left out."""
+    if requested is UNSET:
         return None
-    if len(wanted) > MAX_THRESHOLDS:
+    if len(requested) > MAX_THRESHOLDS:
         raise invalid_body(f"`thresholds` may hold at most {MAX_THRESHOLDS} percentages.")
-    percents = {_percent("thresholds", one, MAX_THRESHOLD_PERCENT) for one in wanted}
+    percents = {_percent("thresholds", one, MAX_THRESHOLD_PERCENT) for one in requested}
     return tuple(sorted(percents - {FULL}))
 
 
-def _timezone(wanted: str | UnsetType) -> str | None:
-    if wanted is UNSET:
+def _timezone(requested: str | UnsetType) -> str | None:
+    if requested is UNSET:
         return None
-    if wanted not in time_zones():
+    if requested not in time_zones():
         raise invalid_body("`timezone` must be an IANA time zone such as Europe/Berlin.")
-    return wanted
+    return requested
 
 
-def bounded(name: str, wanted: Number, most: int) -> Decimal:
-    """Return a number from 0 to `most` that is no finer than what can be kept.
+def bounded(name: str, requested: Number, maximum: int) -> Decimal:
+    """Return a number from 0 to `maximum` with the supported number of decimals.
 
-    Raises the 400 Problem, naming the field.
+    Raises the 400 Problem, which names the field.
     """
-    number = Decimal(wanted)
-    if not number.is_finite() or not 0 <= number <= most:
-        raise invalid_body(f"`{name}` must be a number from 0 to {most}.")
+    number = Decimal(requested)
+    if not number.is_finite() or not 0 <= number <= maximum:
+        raise invalid_body(f"`{name}` must be a number from 0 to {maximum}.")
     kept = number.quantize(_FINEST)
     if kept != number:
         raise invalid_body(f"`{name}` may have at most {MAX_DECIMALS} decimals.")
@@ -165,7 +165,7 @@ def bounded(name: str, wanted: Number, most: int) -> Decimal:
 
 
 def budget(user_id: str, standing: BudgetStatus) -> Budget:
-    """Return the body about a user's budget."""
+    """Return the response body."""
     limits, day_nano, month_nano = standing.limits, standing.day_nano, standing.month_nano
     daily, monthly, warning = limits.daily_nano, limits.monthly_nano, standing.warning_percent
     day_seconds = _seconds(standing, daily, day_nano, standing.day)
@@ -201,7 +201,7 @@ def budget(user_id: str, standing: BudgetStatus) -> Budget:
 
 
 def _seconds(standing: BudgetStatus, limit: int | None, spend: int, period: Period) -> int | None:
-    """Return the seconds to the next threshold of a period's limit, None if none is in sight."""
+    """Return the seconds to the next threshold of a period's limit; None if none is expected."""
     if limit is None:
         return None
     left = period.end - standing.now
@@ -219,5 +219,5 @@ def _remaining(limit: int | None, spend: int) -> Usd | None:
 
 
 def _reached(limit: int | None, spend: int, threshold_percent: Decimal) -> bool:
-    """Return whether the spend is at or above the share of the limit that calls for an alert."""
+    """Return whether the spend has reached the warning threshold of the limit."""
     return limit is not None and is_reached(spend, threshold_percent, limit)

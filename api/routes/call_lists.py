@@ -1,4 +1,4 @@
-"""Lists: a user's calls (`…/calls`), and what happened to one call (`…/call/{callId}/events`)."""
+"""Lists: a user's calls (`…/calls`), and the events of a call (`…/call/{callId}/events`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from api.http.access import CALLER, Access, Route
-from api.http.identifiers import flaw_of
+from api.http.identifiers import identifier_error
 from api.http.paging import CURSOR, LIMIT, cursor_of, limit_of, page
 from api.http.parameters import (
     FIRST_DAY,
@@ -45,9 +45,9 @@ from schemas.jsonio import decode, encode
 from schemas.money import Usd
 
 PERSONA: Final = Parameter(
-    "personaId", f"Only calls with this persona; `{UNKNOWN_PERSONA}` where nobody named one.", NAME
+    "personaId", f"Filters by persona; `{UNKNOWN_PERSONA}` for calls without one.", NAME
 )
-STATUS: Final = choice("status", "Only calls that stand like this.", CALL_STATUSES)
+STATUS: Final = choice("status", "Filters by status.", CALL_STATUSES)
 
 _LIST_CALLS: Final = Operation(
     name="listCalls",
@@ -68,7 +68,7 @@ _EVENTS: Final = Operation(
 
 
 class CallLists:
-    """The routes that list calls and their events."""
+    """The routes of calls and of their events."""
 
     def __init__(self, readers: ReaderPool) -> None:
         self._readers = readers
@@ -80,7 +80,7 @@ class CallLists:
         )
 
     async def calls(self, request: web.Request) -> web.Response:
-        """Answer with a page of the user's calls, newest first."""
+        """Return a page of the user's calls, newest first."""
         user_id, limit = request.match_info["userId"], limit_of(request)
         rows = await list_calls(
             self._readers,
@@ -96,7 +96,7 @@ class CallLists:
         return tagged_reply(request, CallPage(user_id=user_id, calls=calls, next_cursor=following))
 
     async def events(self, request: web.Request) -> web.Response:
-        """Answer with a page of what happened to a call; 403 as for the call itself."""
+        """Return a page of a call's events; 403 as for the call itself."""
         call_id, limit = request.match_info["callId"], limit_of(request)
         found = await list_events(
             self._readers,
@@ -117,12 +117,12 @@ class CallLists:
 
 
 def filter_of(request: web.Request) -> CallFilter:
-    """Return which calls the query asks for; raises the 400 Problem."""
+    """Return the requested filter; raises the 400 Problem."""
     first, last = day_or_none(request, FIRST_DAY), day_or_none(request, LAST_DAY)
     if first and last and last < first:
         raise invalid_parameter("endDate", "must not be before `startDate`")
     persona_id, status = one_of(request, PERSONA), choice_of(request, STATUS)
-    if persona_id is not None and (flaw := flaw_of(persona_id)) is not None:
+    if persona_id is not None and (flaw := identifier_error(persona_id)) is not None:
         raise invalid_parameter(PERSONA.name, flaw)
     return CallFilter(
         start_of(first) if first else None,
@@ -140,7 +140,7 @@ def _is_identity(text: str) -> bool:
 
 
 def summary(call: ListedCall) -> CallSummary:
-    """Return a call as a list shows it."""
+    """Return a call as a list item."""
     profit = call.profit
     return CallSummary(
         call_id=call.call_id,
@@ -163,7 +163,7 @@ def summary(call: ListedCall) -> CallSummary:
 
 
 def listed_event(event: EventRow) -> ListedEvent:
-    """Return an event as a list shows it."""
+    """Return an event as a list item."""
     costs, amount_nano = moved(event)
     return ListedEvent(
         source=event.source,
@@ -188,7 +188,7 @@ def listed_event(event: EventRow) -> ListedEvent:
 
 
 def moved(event: EventRow) -> tuple[dict[str, int], int]:
-    """Return the nano-dollars that an event costs by service, and what the user pays for it."""
+    """Return an event's costs by service, and the user's charge, in nano-dollars."""
     decided = event.decided()
     if decided is None:
         return ({event.service: event.cost_nano} if event.service else {}), event.amount_nano
@@ -198,7 +198,7 @@ def moved(event: EventRow) -> tuple[dict[str, int], int]:
 
 
 def data_of(event: EventRow) -> str | None:
-    """Return the data of an event as users see it: the ledger's own are in nano-dollars."""
+    """Return an event's data as shown to users; the ledger's own use nano-dollars."""
     decided = event.decided()
     if decided is None:
         return event.data

@@ -1,4 +1,4 @@
-"""What one call costs and earns: `GET /api/costs/call/{callId}`."""
+"""`GET /api/costs/call/{callId}`: the cost and revenue of one call."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from schemas.money import Usd
 
 
 class CallRoutes:
-    """The routes about single calls."""
+    """The route of a call's cost."""
 
     def __init__(self, readers: ReaderPool) -> None:
         self._readers = readers
@@ -43,7 +43,7 @@ class CallRoutes:
         return (Route("GET", path, Access.OWNER, self.cost, operation),)
 
     async def cost(self, request: web.Request) -> web.Response:
-        """Answer with one call; 403 for another user's and for one that does not exist."""
+        """Return a call's cost; 403 for another user's call and for one that does not exist."""
         viewer = request[CALLER].viewer
         report = await call_report(self._readers, viewer, request.match_info["callId"])
         if report is None:
@@ -52,7 +52,7 @@ class CallRoutes:
 
 
 def call_cost(report: CallReport) -> CallCost:
-    """Return the body about a call."""
+    """Return the response body."""
     costs, profit = report.costs, report.profit
     return CallCost(
         call_id=report.call_id,

@@ -77,7 +77,7 @@ _DELIVERIES: Final = Operation(
 
 
 class ChannelRoutes:
-    """The routes about a user's channels."""
+    """The routes of a user's notification channels."""
 
     def __init__(self, readers: ReaderPool, options: ApiOptions) -> None:
         self._readers = readers
@@ -94,13 +94,13 @@ class ChannelRoutes:
         )
 
     async def list(self, request: web.Request) -> web.Response:
-        """Answer with all channels."""
+        """Return all channels."""
         viewer, user_id = _about(request)
         channels = await read_channels(self._readers, viewer, user_id)
         return tagged_reply(request, Channels(channels=channels))
 
     async def create(self, request: web.Request) -> web.Response:
-        """Create a notification channel, and answer with it and its secret."""
+        """Create a notification channel; returns it with its secret."""
         viewer, user_id = _about(request)
         wanted = wanted_of(await self._body(request, WantedChannel), self._options)
         async with self._readers.writing(viewer) as connection:
@@ -108,14 +108,14 @@ class ChannelRoutes:
         return reply(granted(made))
 
     async def remove(self, request: web.Request) -> web.Response:
-        """Delete a notification channel, and answer with those that remain."""
+        """Delete a notification channel; returns the remaining ones."""
         viewer, user_id = _about(request)
         async with self._readers.writing(viewer) as connection:
             left = await remove_channel(connection, viewer, user_id, _channel(request))
         return reply(Channels(channels=granted(left)))
 
     async def verify(self, request: web.Request) -> web.Response:
-        """Verify a notification channel by its code; without a code, have a new one sent."""
+        """Verify a notification channel by its code; without a code, send a new one."""
         viewer, user_id = _about(request)
         code = (await self._body(request, Proof)).code
         async with self._readers.writing(viewer) as connection:
@@ -133,7 +133,7 @@ class ChannelRoutes:
         return reply(Requested(delivery_id=granted(asked)))
 
     async def deliveries(self, request: web.Request) -> web.Response:
-        """Answer with what was sent to a channel, newest first, and with every attempt."""
+        """Return the deliveries of a channel with all attempts, newest first."""
         viewer, user_id = _about(request)
         number = number_of(request)
         before = NEWEST if number is None else number
@@ -146,14 +146,12 @@ class ChannelRoutes:
 
 
 def wanted_of(body: WantedChannel, options: ApiOptions) -> ChannelRequest:
-    """Return the channel that a body asks for; raises the 400 Problem."""
+    """Return the requested channel; raises the 400 Problem."""
     if body.type not in options.channel_types:
-        ways = ", ".join(options.channel_types)
-        raise invalid_body(
-            f"`type` {body.type} is not set up on this server; it can deliver by {ways}."
-        )
+        types = ", ".join(options.channel_types)
+        raise invalid_body(f"`type` {body.type} is not set up on this server; it supports {types}.")
     if "\0" in body.address:
-        raise invalid_body("`address` has a character that no address has.")
+        raise invalid_body("`address` contains an invalid character.")
     try:
         address = checked(body.type, body.address, allow_private=options.webhook_allow_private)
     except AddressError as error:
@@ -170,18 +168,18 @@ def _channel(request: web.Request) -> str:
 
 
 def granted(answer: T | ChannelRefusal) -> T:
-    """Return what was asked for; raises the Problem that a refusal is."""
+    """Return the result; raises the Problem of a refusal."""
     if not isinstance(answer, ChannelRefusal):
         return answer
     raise problem_of(answer)
 
 
 def problem_of(refusal: ChannelRefusal) -> Problem:
-    """Return the problem of a refusal."""
+    """Return the Problem of a refusal."""
     if refusal.absent:
         return forbidden()
     if refusal.after_seconds is None:
         return invalid_body(refusal.message)
     problem = rate_limited(refusal.after_seconds)
-    problem.message = f"{refusal.message} Come back in {refusal.after_seconds} s."
+    problem.message = f"{refusal.message} Retry in {refusal.after_seconds} s."
     return problem

@@ -1,9 +1,9 @@
-"""What an export says: its columns, and the lines of each row, for RFC 4180 and spreadsheets.
+"""CSV exports: their columns, and the lines of each row, for RFC 4180 and spreadsheets.
 
 Money and other numbers are exact decimals. A spreadsheet may split a cell at `;`, a tab or a line
-break as well, so each of these begins a piece of its own. An apostrophe goes in front of a piece
-that a spreadsheet could take for a formula, or that begins with an apostrophe. Without the first
-apostrophe of each piece the text is what it was.
+break, so each part counts as a cell. An apostrophe is inserted before a part that a spreadsheet
+could run as a formula, or that begins with an apostrophe. Removing the first apostrophe of each
+part restores the text.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ COLUMNS: Final[Mapping[ExportKind, tuple[str, ...]]] = {
         "grossProfit_usd", *_SERVICES,
     ),
 }  # fmt: skip
-"""The first line of each kind of export."""
+"""The header line of each kind of export."""
 
 
 def header(kind: ExportKind) -> bytes:
-    """Return the line that names the columns."""
+    """Return the header line."""
     return _written([COLUMNS[kind]])
 
 
 def lines(rows: Iterable[Exported]) -> bytes:
-    """Return rows as lines of CSV."""
+    """Return rows as CSV lines."""
     return _written(line for row in rows for line in _cells(row))
 
 
@@ -64,7 +64,7 @@ def _written(cells: Iterable[Iterable[str]]) -> bytes:
 
 
 def text_cell(text: str | None) -> str:
-    """Return a text as a cell of which no spreadsheet takes a piece for a formula."""
+    """Return text as a cell that no spreadsheet runs as a formula."""
     return _GUARDED_PIECE.sub(r"\1'", text) if text else ""
 
 
@@ -76,9 +76,9 @@ def _cells(row: Exported) -> Iterator[tuple[str, ...]]:
 
 
 def _event(row: ExportedEvent) -> Iterator[tuple[str, ...]]:
-    """Yield a line for each service that an event costs something, so that a sum of a column holds.
+    """Yield a line for each service that an event costs something, so that column sums are right.
 
-    What the user pays stands on the last of them.
+    The user's charge is on the last line.
     """
     event = row.event
     if event.type != "call.settled":

@@ -1,4 +1,4 @@
-"""A user's data as a file: `GET /api/costs/user/{userId}/export.csv`, streamed row by row."""
+"""`GET /api/costs/user/{userId}/export.csv`: a user's data as CSV, streamed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ledger.reports.exports import ExportKind, exporting
 _KINDS: Final[tuple[ExportKind, ...]] = get_args(ExportKind)
 TYPE: Final = Parameter(
     "type",
-    "What a line is for: an event, a call or a day.",
+    "The rows: events, calls or days.",
     {"type": "string", "enum": [*_KINDS]},
     required=True,
 )
@@ -37,7 +37,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 class ExportRoutes:
-    """The route that exports; `readers` are its own, so that it cannot starve the others."""
+    """The export route; its `readers` are separate, so that it cannot starve other requests."""
 
     def __init__(
         self,
@@ -60,9 +60,9 @@ class ExportRoutes:
             topic=Tag.SPENDING,
             summary="Export a user's data as CSV",
             answers=FileBody(
-                "The file (RFC 4180, UTF-8, the first line names the columns). It is streamed, and "
-                "whole only if the transfer ends without an error. A client that reads it below "
-                "the minimum pace is disconnected.",
+                "The file (RFC 4180, UTF-8, with a header line). It is streamed, and complete only "
+                "if the transfer ends without an error. A client that reads it below the minimum "
+                "speed is disconnected.",
                 CSV,
             ),
             query=(TYPE, *SPAN),
@@ -71,7 +71,7 @@ class ExportRoutes:
         return (Route("GET", path, Access.SELF, self.export, operation),)
 
     async def export(self, request: web.Request) -> web.StreamResponse:
-        """Answer with the file, or only with its head where that is what is asked for."""
+        """Return the file; for a HEAD request only its headers."""
         user_id, caller = request.match_info["userId"], request[CALLER]
         kind, days = kind_of(request), export_days(request, self._today())
         file = StreamedBody(
@@ -92,9 +92,9 @@ class ExportRoutes:
                     self._count_refusal("export_pace")
                 if not file.has_begun:
                     raise StoreUnavailableError(str(error)) from error
-                _log.warning("export broken off: %s", error, extra={"action": "export_broken_off"})
+                _log.warning("export aborted: %s", error, extra={"action": "export_broken_off"})
                 return file.break_off()
-            except BaseException:  # a file that ends here, for whatever reason, is not whole
+            except BaseException:  # a file that ends here is incomplete, whatever the error
                 file.break_off()
                 raise
 
@@ -111,7 +111,7 @@ class ExportRoutes:
 
 
 def kind_of(request: web.Request) -> ExportKind:
-    """Return which rows the query asks for; raises the 400 Problem."""
+    """Return the requested kind of rows; raises the 400 Problem."""
     kind = one_of(request, TYPE)
     if kind not in _KINDS:
         raise invalid_parameter(TYPE.name, f"must be one of {', '.join(_KINDS)}")
@@ -119,7 +119,7 @@ def kind_of(request: web.Request) -> ExportKind:
 
 
 def export_days(request: web.Request, today: date) -> DayRange:
-    """Return the days that dates, or a `period`, name; raises the 400 Problem."""
+    """Return the days of the dates or the `period`; raises the 400 Problem."""
     dated = is_given(request, START_DATE) or is_given(request, END_DATE)
     if dated and not is_given(request, PERIOD):
         return custom_days(request)
@@ -127,7 +127,7 @@ def export_days(request: web.Request, today: date) -> DayRange:
 
 
 def headers_of(kind: ExportKind, user_id: str, days: DayRange) -> dict[str, str]:
-    """Return the head of a file whose name says what it is."""
+    """Return the headers of a file with a descriptive name."""
     user = _UNSAFE.sub("_", user_id)[:_NAME_CHARACTERS_MAX]
     name = f"cost-analytics-{kind}-{user}-{days.first}-{days.last}.csv"
     return {

@@ -46,7 +46,7 @@ _LAST_SECOND: Final = time(23, 59, 59, tzinfo=UTC)
 
 
 class ForecastRoutes:
-    """The routes about what is to come."""
+    """The route of a user's forecast."""
 
     def __init__(self, readers: ReaderPool, budgets: Budgets, now: Callable[[], datetime]) -> None:
         self._readers = readers
@@ -66,7 +66,7 @@ class ForecastRoutes:
         return (Route("GET", path, Access.SELF, self.read, operation),)
 
     async def read(self, request: web.Request) -> web.Response:
-        """Answer with the forecast over the period that the query names."""
+        """Return the forecast of the requested period."""
         period = cast(ForecastPeriod, choice_of(request, PERIOD))
         viewer, user_id, now = request[CALLER].viewer, request.match_info["userId"], self._now()
         found = await history(self._readers, self._budgets, viewer, user_id, now)
@@ -77,7 +77,7 @@ class ForecastRoutes:
 def forecast(
     user_id: str, period: ForecastPeriod, known: LearnedRhythms, spend: CurrentSpend
 ) -> Forecast:
-    """Return the body of a forecast."""
+    """Return the response body."""
     ahead, budget = period_forecast(known, period), budget_forecast(known, spend)
     today, days = known.today, known.days
     last = today.day + timedelta(days=PERIOD_DAYS[period] - 1)

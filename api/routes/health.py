@@ -1,7 +1,7 @@
 """Health checks: whether the process is alive, and whether it can serve; no token is needed.
 
-`/ready` answers from memory: the checks run in the background, so that however many requests come,
-they cost neither a connection nor a query. What was found is at most STALE_SECONDS old.
+`/ready` answers from memory: checks run in the background, so requests cost neither a connection
+nor a query. Results are at most STALE_SECONDS old.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ CHECK_SECONDS_MAX: Final = 3
 REFRESH_SECONDS: Final = 2
 REFRESH_SECONDS_UNREADY: Final = 0.5
 STALE_SECONDS: Final = 10
-"""An older finding counts as none: the checks themselves are stuck."""
+"""Older results are discarded: the checks themselves are stuck."""
 _NS_PER_SECOND: Final = 1_000_000_000
 
 _log: Final = logging.getLogger(__name__)
 
 
 class ReadinessCheck(NamedTuple):
-    """Something that must hold before the process can serve; `holds` may raise, which is a no."""
+    """A condition for serving; a check that raises has failed."""
 
     name: str
-    holds: Callable[[], Awaitable[bool]]
+    passes: Callable[[], Awaitable[bool]]
 
 
 class Status(Struct, omit_defaults=True):
-    """`ok`, or `ready` with what was checked."""
+    """`ok`, or `ready` with the names of the checks."""
 
     status: str
     checks: list[str] = []
@@ -80,7 +80,7 @@ class HealthRoutes:
         return reply(Status("ok"))
 
     async def ready(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """Answer 200 once everything holds, else 503 with the names of what does not."""
+        """Return 200 once all checks pass, else 503 with the names of those that fail."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CHECK_SECONDS_MAX + 1):
                 await self._has_checked.wait()
@@ -107,9 +107,9 @@ class HealthRoutes:
 
     async def _refresh(self) -> None:
         while True:
-            answers = await asyncio.gather(*map(self._holds, self._checks))
+            answers = await asyncio.gather(*map(self._passes, self._checks))
             found = zip(self._checks, answers, strict=True)
-            self._missing = [check.name for check, holds in found if not holds]
+            self._missing = [check.name for check, passes in found if not passes]
             self._checked_at_ns = time.monotonic_ns()
             self._has_checked.set()
             await asyncio.sleep(REFRESH_SECONDS_UNREADY if self._missing else REFRESH_SECONDS)
@@ -129,12 +129,12 @@ class HealthRoutes:
             )
         return not problems
 
-    async def _holds(self, check: ReadinessCheck) -> bool:
+    async def _passes(self, check: ReadinessCheck) -> bool:
         try:
             async with asyncio.timeout(CHECK_SECONDS_MAX):
-                return await check.holds()
+                return await check.passes()
         except Exception:
-            # A check that fails in whatever way does not hold; the trace is logged once.
+            # A check that raises has failed; the traceback is logged once.
             if check.name not in self._missing:
                 _log.exception("check %s", check.name, extra={"action": "check_failed"})
             return False

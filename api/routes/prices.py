@@ -33,7 +33,7 @@ from schemas.prices import PriceEntered, PriceEntry, PriceItem, PriceList, Price
 _PATH: Final = "/api/admin/prices"
 _ONE: Final = _PATH + "/{proposalId}"
 _ID_DIGITS_MAX: Final = 9
-ALL: Final = flag("all", "Whether to list prices that others replaced, too.", usually=False)
+ALL: Final = flag("all", "Whether to include superseded prices.", default=False)
 _LIST: Final = Operation(
     name="listPrices",
     topic=Tag.PRICES,
@@ -59,33 +59,33 @@ _ENTER: Final = Operation(
 
 
 class PriceRoutes:
-    """The routes about prices."""
+    """The routes of prices."""
 
     def __init__(
         self,
         readers: ReaderPool,
-        rerater: Repricer | None,
+        repricer: Repricer | None,
         limits: RequestLimits,
         now: Callable[[], datetime],
     ) -> None:
-        self._rerates = RepricingRoutes(rerater, now)
+        self._repricing = RepricingRoutes(repricer, now)
         self._readers = readers
         self._limits = limits
         self._now = now
 
     def routes(self) -> tuple[Route, ...]:
-        approve = _deciding("approvePrice", "Let a price that waits into the catalogue")
-        reject = _deciding("rejectPrice", "Keep a price that waits out of the catalogue")
+        approve = _deciding("approvePrice", "Approve a price proposal")
+        reject = _deciding("rejectPrice", "Reject a price proposal")
         return (
             Route("GET", _PATH, Access.ADMIN, self.list, _LIST),
             Route("POST", _PATH, Access.ADMIN, self.enter, _ENTER),
             Route("POST", f"{_ONE}/approve", Access.ADMIN, self.approve, approve),
             Route("POST", f"{_ONE}/reject", Access.ADMIN, self.reject, reject),
-            *self._rerates.routes(),
+            *self._repricing.routes(),
         )
 
     async def list(self, request: web.Request) -> web.Response:
-        """Answer with the catalogue and what waits for approval."""
+        """Return the catalogue and the pending proposals."""
         service, with_past = service_of(request), flag_of(request, ALL)
         now = self._now()
         async with self._readers.reading(request[CALLER].viewer) as connection:
@@ -95,7 +95,7 @@ class PriceRoutes:
         return tagged_reply(request, PriceList(prices=shown, pending=[*map(proposed, pending)]))
 
     async def enter(self, request: web.Request) -> web.Response:
-        """Submit a price, or let it wait where it differs much from the one in force."""
+        """Submit a price; it becomes a proposal if it differs much from the price in force."""
         entry = await read_json(request, self._limits, PriceEntry)
         caller = request[CALLER]
         row = _row(entry, caller.user_id, self._now())
@@ -116,11 +116,11 @@ class PriceRoutes:
         )
 
     async def approve(self, request: web.Request) -> web.Response:
-        """Let a price that waits into the catalogue."""
+        """Add a proposed price to the catalogue."""
         return await self._decide(request, "approved")
 
     async def reject(self, request: web.Request) -> web.Response:
-        """Keep a price that waits out of the catalogue."""
+        """Reject a proposed price."""
         return await self._decide(request, "rejected")
 
     async def _decide(self, request: web.Request, decision: Decision) -> web.Response:
@@ -131,9 +131,9 @@ class PriceRoutes:
                     connection, proposal_id, decision, decided_by=f"admin {caller.user_id}"
                 )
         except NoProposalError:
-            raise not_found(f"No price with the number {proposal_id} waits.") from None
+            raise not_found(f"There is no proposal {proposal_id}.") from None
         except (DecidedError, PriceConflictError) as error:
-            raise price_conflict(f"Price {proposal_id}: {error}.".replace("..", ".")) from None
+            raise price_conflict(f"Proposal {proposal_id}: {error}.".replace("..", ".")) from None
         return reply(proposed(decided))
 
 
@@ -146,12 +146,12 @@ def _deciding(name: str, summary: str) -> Operation:
 def _proposal_id(request: web.Request) -> int:
     text = request.match_info["proposalId"]
     if not (text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS_MAX):
-        raise invalid_parameter("proposalId", "must be the number of a price that waits")
+        raise invalid_parameter("proposalId", "must be the number of a proposal")
     return int(text)
 
 
 def _row(entry: PriceEntry, user_id: str, now: datetime) -> PriceRow:
-    """Return the checked row of a body; raises the 400 Problem with all that is wrong with it."""
+    """Return the validated row of a body; raises the 400 Problem with all errors."""
     fields = {
         "service": entry.service,
         "class": entry.service_class,
@@ -171,7 +171,7 @@ def _row(entry: PriceEntry, user_id: str, now: datetime) -> PriceRow:
 
 
 def item(price: ListedPrice, at: datetime) -> PriceItem:
-    """Return a row of the catalogue as it is answered."""
+    """Return a price as a list item."""
     row = price.row
     return PriceItem(
         id=price.price_id,
@@ -193,7 +193,7 @@ def item(price: ListedPrice, at: datetime) -> PriceItem:
 
 
 def proposed(proposal: Proposal) -> PriceProposal:
-    """Return a price that waits as it is answered."""
+    """Return a proposal as a list item."""
     row, percent = proposal.row, proposal.percent
     return PriceProposal(
         id=proposal.proposal_id,

@@ -1,4 +1,4 @@
-"""Get recommendations to spend less: `GET /api/costs/user/{userId}/recommendations`."""
+"""`GET /api/costs/user/{userId}/recommendations`: how a user could spend less."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from schemas.money import Usd
 
 
 class RecommendationRoutes:
-    """The routes about advice."""
+    """The route of recommendations."""
 
     def __init__(self, readers: ReaderPool, now: Callable[[], datetime]) -> None:
         self._readers = readers
@@ -45,7 +45,7 @@ class RecommendationRoutes:
         return (Route("GET", path, Access.SELF, self.read, operation),)
 
     async def read(self, request: web.Request) -> web.Response:
-        """Answer with what would have saved the user something in the last days."""
+        """Return recommendations based on the last days."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
         now = self._now().replace(microsecond=0)
         since = now - timedelta(days=ADVICE_DAYS)
@@ -56,10 +56,10 @@ class RecommendationRoutes:
 def recommendations(
     user_id: str, since: datetime, now: datetime, found: AdviceInput
 ) -> Recommendations:
-    """Return the body of advice."""
+    """Return the response body."""
     notes = advice_notes(found.usages)
     if found.looked_at < found.calls:
-        notes.append(f"Of {found.calls} calls the newest {found.looked_at} were looked at.")
+        notes.append(f"Based on the newest {found.looked_at} of {found.calls} calls.")
     return Recommendations(
         user_id=user_id,
         period=Period(start=since, end=now, label=f"Last {ADVICE_DAYS} days"),

@@ -1,4 +1,4 @@
-"""Whether everything adds up: `GET /api/admin/reconciliation`, for administrators."""
+"""`GET /api/admin/reconciliation`: compares all totals, and vendors' bills with recorded costs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PERIOD: Final = period_parameter("7d")
 
 
 class ReconciliationRoutes:
-    """The route that compares; it reads much, so its readers are not those of other requests."""
+    """The reconciliation route; its readers are separate, because it reads a lot."""
 
     def __init__(self, readers: ReaderPool, today: Callable[[], date]) -> None:
         self._readers = readers
@@ -59,7 +59,7 @@ class ReconciliationRoutes:
         return (Route("GET", path, Access.ADMIN, self.compare, operation),)
 
     async def compare(self, request: web.Request) -> web.Response:
-        """Answer with what each place says of the days that the query names."""
+        """Return the totals of each place for the requested days, and their differences."""
         caller = request[CALLER]
         days = days_of(request, self._today(), PERIOD)
         with self._slots.taken(caller.user_id, request[ADDRESS]):
@@ -69,7 +69,7 @@ class ReconciliationRoutes:
 
 
 def reconciliation(days: DayRange, found: Reconciliation) -> ReconciliationBody:
-    """Return the body about what was compared."""
+    """Return the response body."""
     compared = [_day(day, counts) for day, counts in found.days.items()]
     return ReconciliationBody(
         period=days.period(),

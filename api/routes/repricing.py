@@ -1,4 +1,4 @@
-"""What late prices would change, and applying them: `/api/admin/prices/rerate`."""
+"""`/api/admin/prices/rerate`: previews and applies price changes to recorded costs."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from schemas.money import Usd
 from schemas.prices import RerateAlert, RerateGroup, RerateReport, RerateSum, RerateUser
 
 COSTS_MAX: Final = 20_000
-"""Costs that one request corrects: the same request again goes on."""
+"""The maximum of costs that one request corrects; repeat the request to continue."""
 
-FROM: Final = Parameter("from", "Costs from this moment on.", MOMENT, required=True)
-TO: Final = Parameter("to", "Costs before this moment; now where it is not given.", MOMENT)
-DRY_RUN: Final = flag("dryRun", "Whether to look only, and correct nothing.", usually=True)
+FROM: Final = Parameter("from", "Costs since this time.", MOMENT, required=True)
+TO: Final = Parameter("to", "Costs before this time; by default now.", MOMENT)
+DRY_RUN: Final = flag("dryRun", "Whether to preview only.", default=True)
 
 
 class RepricingRoutes:
-    """The route about late prices."""
+    """The route that reprices recorded costs."""
 
-    def __init__(self, rerater: Repricer | None, now: Callable[[], datetime]) -> None:
-        self._rerater = rerater
+    def __init__(self, repricer: Repricer | None, now: Callable[[], datetime]) -> None:
+        self._repricer = repricer
         self._now = now
 
     def routes(self) -> tuple[Route, ...]:
@@ -55,19 +55,19 @@ class RepricingRoutes:
         return (Route("POST", path, Access.ADMIN, self.rerate, operation),)
 
     async def rerate(self, request: web.Request) -> web.Response:
-        """Answer with what late prices change; with `dryRun=false`, after changing it."""
+        """Return what late prices change; with `dryRun=false`, after applying it."""
         wanted, dry_run = self._wanted(request), flag_of(request, DRY_RUN)
-        if self._rerater is None:
-            raise unavailable("Applying prices")
+        if self._repricer is None:
+            raise unavailable("Repricing")
         try:
-            report = await self._rerater.preview(wanted)
+            report = await self._repricer.preview(wanted)
             applied = (
                 RepricingResult(0, 0, complete=False)
                 if dry_run
-                else await self._rerater.apply(wanted, costs_max=COSTS_MAX)
+                else await self._repricer.apply(wanted, costs_max=COSTS_MAX)
             )
         except RepricingBusyError:
-            raise price_conflict("Prices are being applied already; try again later.") from None
+            raise price_conflict("Repricing is already running; try again later.") from None
         except RepricingRefusedError as error:
             raise price_conflict(f"A correction was refused: {error}") from None
         except TRANSIENT_ERRORS as error:
@@ -77,7 +77,9 @@ class RepricingRoutes:
     def _wanted(self, request: web.Request) -> RepricingScope:
         since, until = _moment(request, FROM), _moment(request, TO) or self._now()
         if since is None:
-            raise invalid_parameter(FROM.name, "is needed: the time from which costs are looked at")
+            raise invalid_parameter(
+                FROM.name, "is required: the time since which costs are repriced"
+            )
         if since >= until:
             raise invalid_parameter(FROM.name, "must be before `to`")
         return RepricingScope(since, until, service_of(request))
@@ -95,7 +97,7 @@ def _moment(request: web.Request, parameter: Parameter) -> datetime | None:
 
 
 def body(report: RepricingReport, applied: RepricingResult, *, dry_run: bool) -> RerateReport:
-    """Return a report as it is answered."""
+    """Return the response body."""
     change = report.total.difference_nano
     return RerateReport(
         dry_run=dry_run,

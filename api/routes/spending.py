@@ -1,4 +1,4 @@
-"""What a user's calls cost over a period: `GET /api/costs/user/{userId}/spending`."""
+"""`GET /api/costs/user/{userId}/spending`: a user's spending over a period."""
 
 from __future__ import annotations
 
@@ -28,37 +28,37 @@ _DAYS_BACK: Final[Mapping[str, int]] = {"7d": 7, "30d": 30, "90d": 90}
 _LAST_SECOND: Final = time(23, 59, 59, tzinfo=UTC)
 
 
-def period_parameter(usually: str = _DEFAULT_PERIOD) -> Parameter:
-    """Declare the period's parameters; `usually` is the default."""
+def period_parameter(default: str = _DEFAULT_PERIOD) -> Parameter:
+    """Declare the `period` parameter."""
     says = (
-        "Whole UTC days: from that many days ago to today, or `custom`, from `startDate` to "
+        "Whole UTC days: from that many days ago to today, or `custom`: from `startDate` to "
         "`endDate`."
     )
-    return choice("period", says, [*_DAYS_BACK, "custom"], usually)
+    return choice("period", says, [*_DAYS_BACK, "custom"], default)
 
 
 PERIOD: Final = period_parameter()
 START_DATE: Final = Parameter(
-    "startDate", "Of a custom period the first UTC day: a date or an ISO time.", MOMENT
+    "startDate", "The first UTC day of a custom period: a date or an ISO time.", MOMENT
 )
 END_DATE: Final = Parameter(
     "endDate",
-    f"Of a custom period the last UTC day, included; at most {CUSTOM_DAYS_MAX} days in all.",
+    f"The last UTC day of a custom period, included; at most {CUSTOM_DAYS_MAX} days.",
     MOMENT,
 )
 SPAN: Final = (PERIOD, START_DATE, END_DATE)
-"""What `days_of` reads."""
+"""The parameters that `days_of` reads."""
 
 
 class DayRange(NamedTuple):
-    """UTC days from the first to the last, both included, and what to call them."""
+    """UTC days from the first to the last, both included, and their label."""
 
     first: date
     last: date
     label: str
 
     def period(self) -> Period:
-        """Return the part of a body that says which days these are."""
+        """Return the `period` of a response body."""
         return Period(
             start=datetime.combine(self.first, time(tzinfo=UTC)),
             end=datetime.combine(self.last, _LAST_SECOND),
@@ -67,7 +67,7 @@ class DayRange(NamedTuple):
 
 
 class SpendingRoutes:
-    """The routes about a user's spending."""
+    """The route of a user's spending."""
 
     def __init__(self, readers: ReaderPool, today: Callable[[], date]) -> None:
         self._readers = readers
@@ -86,7 +86,7 @@ class SpendingRoutes:
         return (Route("GET", path, Access.SELF, self.spending, operation),)
 
     async def spending(self, request: web.Request) -> web.Response:
-        """Answer with what the user spent in the period that the query names."""
+        """Return the user's spending in the requested period."""
         user_id = request.match_info["userId"]
         days = days_of(request, self._today())
         report = await spending_report(
@@ -101,8 +101,8 @@ class SpendingRoutes:
 
 
 def days_of(request: web.Request, today: date, asked: Parameter = PERIOD) -> DayRange:
-    """Return the days that `period`, `startDate` and `endDate` name; raises the 400 Problem."""
-    period = one_of(request, asked) or asked.usually
+    """Return the days of `period`, `startDate` and `endDate`; raises the 400 Problem."""
+    period = one_of(request, asked) or asked.default
     if period == "custom":
         return custom_days(request)
     back = _DAYS_BACK.get(period)
@@ -110,7 +110,7 @@ def days_of(request: web.Request, today: date, asked: Parameter = PERIOD) -> Day
         raise invalid_parameter("period", f"must be {', '.join(_DAYS_BACK)} or custom")
     for date_of in (START_DATE, END_DATE):
         if is_given(request, date_of):
-            raise invalid_parameter(date_of.name, "goes with period=custom only")
+            raise invalid_parameter(date_of.name, "requires period=custom")
     return DayRange(today - timedelta(days=back), today, f"Last {back} days")
 
 
@@ -125,7 +125,7 @@ def custom_days(request: web.Request) -> DayRange:
 
 
 def spending(user_id: str, days: DayRange, report: SpendingReport) -> Spending:
-    """Return the body about a user's spending."""
+    """Return the response body."""
     costs, profit, calls = report.costs, report.profit, report.calls
     return Spending(
         user_id=user_id,

@@ -1,8 +1,7 @@
-"""Turns a notification channel off by the link in its mails: `/unsubscribe?token=…` (RFC 8058).
+"""Unsubscribe links in emails: `/unsubscribe?token=…` (RFC 8058) turns a channel off.
 
-The token is the whole permission. It is in the query, which no log line holds. `GET` changes
-nothing, because mail scanners follow links; `POST` is what a mail program sends for "unsubscribe",
-and what the button on the page sends.
+The token is the only credential. It is in the query, which is never logged. `GET` changes nothing,
+because mail scanners follow links; mail programs and the button on the page send `POST`.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ verify the channel again on the page Budget.</p>""",
 
 
 class UnsubscribeRoutes:
-    """The routes of the link in a mail. Unknown tokens are limited as failed authentications.
+    """The routes of unsubscribe links. Unknown tokens are limited like failed authentications.
 
     They are pages for people and mail programs, so the OpenAPI document leaves them out.
     """
@@ -76,12 +75,12 @@ class UnsubscribeRoutes:
         )
 
     async def ask(self, request: web.Request) -> web.Response:
-        """Answer with a page that asks; nothing changes, and nothing about the token is said."""
+        """Return the confirmation page; changes nothing, and reveals nothing about the token."""
         _token_of(request)
         return _page(_QUESTION)
 
     async def turn_off(self, request: web.Request) -> web.Response:
-        """Turn the channel off; repeating it changes nothing. The body is ignored."""
+        """Turn the channel off; idempotent. The body is ignored."""
         token = _token_of(request)
         await read_body(request, self._limits)
         async with self._budget.turn(self._addresses.of(request)):
@@ -91,7 +90,7 @@ class UnsubscribeRoutes:
 
 
 def _token_of(request: web.Request) -> str:
-    """Return the token in the query, in its normal form; raises the Problem for none."""
+    """Return the token of the query in canonical form; raises the Problem if it is missing."""
     try:
         return str(UUID(one_of(request, _TOKEN) or ""))
     except ValueError:
@@ -99,7 +98,7 @@ def _token_of(request: web.Request) -> str:
 
 
 class _UnknownLinkProblem(Problem):
-    """A link without the token of a channel; it is answered with a page, which people read."""
+    """A link without a channel's token; answered with a page, because people read it."""
 
     def __init__(self, status: int, code: ProblemCode) -> None:
         super().__init__(status, code, "Its channel was removed, or the link is not complete.")

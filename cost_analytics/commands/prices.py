@@ -240,8 +240,8 @@ def _rerate(arguments: argparse.Namespace) -> int:
     )
     if wanted.since >= wanted.until:
         raise CommandError("--from must be before --to.", MISUSED)
-    rerater = Repricer(loaded.database_url.reveal(), loaded.budget_basis)
+    repricer = Repricer(loaded.database_url.reveal(), loaded.budget_basis)
     with using_database(loaded.database_url):
         return run_until_stopped(
-            lambda stop: rerate(rerater, wanted, stop, dry_run=arguments.dry_run, say=print)
+            lambda stop: rerate(repricer, wanted, stop, dry_run=arguments.dry_run, say=print)
         )

@@ -47,11 +47,11 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _give(arguments: argparse.Namespace) -> int:
-    from api.http.identifiers import flaw_of
+    from api.http.identifiers import identifier_error
     from ledger.operations.sources import give_source
 
     for name, text in (("SOURCE", arguments.source), ("--subject", arguments.subject)):
-        if (flaw := flaw_of(text)) is not None:
+        if (flaw := identifier_error(text)) is not None:
             raise CommandError(f"{name} {flaw}.")
     before = _ask(lambda db: give_source(db, arguments.source, arguments.subject))
     was = "" if before in {None, arguments.subject} else f"; it belonged to {before}"

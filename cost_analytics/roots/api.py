@@ -48,24 +48,24 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
         budget_basis=settings.budget_basis,
         channel_types=settings.delivery.channel_types(),
         webhook_allow_private=settings.delivery.webhook_allow_private,
-        metrics_apart=settings.api.metrics_port is not None,
+        separate_metrics_port=settings.api.metrics_port is not None,
         limits=RequestLimits(**asdict(settings.limits)),
     )
     url = settings.database_url.reveal()
     await _check_login(url)
     rerate_url = settings.rerate_url.reveal()
-    async with reader_pool(url) as readers, patient_reader_pool(url) as patient:
+    async with reader_pool(url) as readers, patient_reader_pool(url) as slow_readers:
         intake = KafkaIntake(settings.kafka.client())
-        checks = [ReadinessCheck("stream", StreamCheck(settings.database_url).holds)]
+        checks = [ReadinessCheck("stream", StreamCheck(settings.database_url).passes)]
         app = build_app(
             readers,
             authenticator,
             options,
-            patient=patient,
+            slow_readers=slow_readers,
             events=intake,
             checks=checks,
-            feed_from=settings.kafka.client().client_options(),
-            rerater=Repricer(rerate_url, settings.budget_basis) if rerate_url else None,
+            kafka=settings.kafka.client().client_options(),
+            repricer=Repricer(rerate_url, settings.budget_basis) if rerate_url else None,
         )
         try:
             async with AsyncExitStack() as stack:
@@ -123,7 +123,7 @@ class StreamCheck:
         self._until_ns = 0
         self._answer = False
 
-    async def holds(self) -> bool:
+    async def passes(self) -> bool:
         """Return the answer; raises OSError or a PostgreSQL error."""
         async with self._lock:
             if time.monotonic_ns() >= self._until_ns:

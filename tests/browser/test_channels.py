@@ -53,7 +53,7 @@ async def verify(page: Page, endpoint: Receiver) -> None:
     await expect(here.get_by_text("4 of 5 tries are left")).to_be_visible()
     await expect(code).to_be_focused()
     await here.get_by_role("button", name="Send a new code").click()
-    await expect(here.get_by_role("alert")).to_contain_text("Come back in")
+    await expect(here.get_by_role("alert")).to_contain_text("Retry in")
     await code.fill(endpoint.got[0].json["data"]["challenge"])
     await button.click()
     await expect(here.get_by_text("Verified", exact=True)).to_be_visible()

@@ -157,7 +157,7 @@ async def served(
     today: date | None = None,
     events: EventStream | None = None,
     source_owners: SourceOwners | None = None,
-    rerater: Repricer | None = None,
+    repricer: Repricer | None = None,
 ) -> AsyncIterator[Api]:
     """Serve the application; without readers nothing that it does may reach a database."""
     options = options or ApiOptions()
@@ -167,7 +167,7 @@ async def served(
         options,
         events=events,
         source_owners=source_owners or (None if readers else FirstOwners()),
-        rerater=rerater,
+        repricer=repricer,
         checks=checks,
         today=lambda: today or utc_today(),
         now=lambda: datetime.combine(today, NOON) if today else utc_now(),

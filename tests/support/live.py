@@ -164,9 +164,7 @@ class World:
             readers = await stack.enter_async_context(
                 reader_pool(as_login(self.database_url, "api"))
             )
-            app = build_app(
-                readers, authenticator(), options, feed_from=self.kafka.client_options()
-            )
+            app = build_app(readers, authenticator(), options, kafka=self.kafka.client_options())
             address = await stack.enter_async_context(serving(app, "127.0.0.1", port))
             session = await stack.enter_async_context(ClientSession())
             replica = Replica(session, address.port)

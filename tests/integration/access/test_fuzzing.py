@@ -81,7 +81,7 @@ def url(background: Background, database_url: str) -> Iterator[str]:
                 readers,
                 ApiOptions(limits=UNLIMITED),
                 events=Stream(),
-                rerater=Repricer(as_login(database_url, "worker")),
+                repricer=Repricer(as_login(database_url, "worker")),
             )
         )
         return api.port

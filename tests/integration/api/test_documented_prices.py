@@ -37,7 +37,9 @@ async def api(database_url: str) -> AsyncIterator[Api]:
             decode(structured(cost(time=COUNTED_AT)), (), Window.around(COUNTED_AT))
         )
         await desk.record(batch)
-    async with served_from(database_url, rerater=Repricer(as_login(database_url, "worker"))) as api:
+    async with served_from(
+        database_url, repricer=Repricer(as_login(database_url, "worker"))
+    ) as api:
         yield api
 
 

@@ -22,7 +22,9 @@ ENTRY = {"service": "twilio", "operation": "voice", "unit": "minutes", "price_us
 
 @pytest.fixture
 async def api(database_url: str) -> AsyncIterator[Api]:
-    async with served_from(database_url, rerater=Repricer(as_login(database_url, "worker"))) as api:
+    async with served_from(
+        database_url, repricer=Repricer(as_login(database_url, "worker"))
+    ) as api:
         yield api
 
 

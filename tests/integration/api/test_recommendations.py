@@ -126,5 +126,5 @@ async def test_of_very_many_calls_the_newest_are_looked_at(
     monkeypatch.setattr(advice, "CALLS_MAX", 2)
     said = (await api.get(PATH, "alice")).data
     assert said["basedOnCalls"] == 2
-    assert said["notes"] == ["Of 3 calls the newest 2 were looked at."]
+    assert said["notes"] == ["Based on the newest 2 of 3 calls."]
     assert said["recommendations"][0]["evidence"]["events"] == 3

@@ -44,7 +44,7 @@ async def test_a_source_belongs_to_the_first_service(api: Api, stream: Stream) -
     for body in (event("/emitters/7", "2"), [event("/mine"), event("/emitters/7", "3")]):
         refused = await post(api, EVENTS, body, "second")
         assert (refused.status, refused.code) == (403, "foreign_source")
-        assert "Send under a source of your own" in refused.json["error"]
+        assert "Use a source of your own" in refused.json["error"]
     assert len(stream.events) == 1, "nothing of a refused batch is sent"
     assert (await post(api, EVENTS, [event("/emitters/7", "4")], "first")).status == 202
     binary = {"ce_specversion": "1.0", "ce_type": "cost.recorded", "ce_id": "5", "ce_source": "/emitters/7",

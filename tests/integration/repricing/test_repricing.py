@@ -48,8 +48,8 @@ async def test_the_report_is_what_happens(database_url: str) -> None:
     await recorded(database_url)
     await recorded(database_url, 2, "bob")
     await add(database_url, a_twilio("0.114", NOW - timedelta(days=4)))
-    rerater = Repricer(database_url)
-    report = await rerater.preview(ALL)
+    repricer = Repricer(database_url)
+    report = await repricer.preview(ALL)
     assert (report.total.costs, report.users) == (7, 2)
     assert report.total.before_nano == 7 * 14_000_000
     assert report.total.difference_nano == 7 * 100_000_000
@@ -61,12 +61,12 @@ async def test_the_report_is_what_happens(database_url: str) -> None:
     assert (margin(bob.earned), margin(bob.earned, bob.sum.difference_nano)) == ("99.02%", "97.01%")
     assert await cost_nano(database_url, "bob") == bob.earned.cost_nano
 
-    applied = await rerater.apply(ALL)
+    applied = await repricer.apply(ALL)
     assert applied == (7, 0, True)
     assert await cost_nano(database_url, "bob") == bob.earned.cost_nano + 200_000_000
     await assert_verified(database_url)
-    assert await rerater.apply(ALL) == (0, 0, True)
-    assert (await rerater.preview(ALL)).total.costs == 0
+    assert await repricer.apply(ALL) == (0, 0, True)
+    assert (await repricer.preview(ALL)).total.costs == 0
 
 
 async def test_margins_are_of_the_days_that_were_asked_for(database_url: str) -> None:
@@ -150,8 +150,8 @@ async def test_the_alerts_foreseen_are_the_alerts_raised(database_url: str, basi
         await recorded(database_url, 3, user, basis)
     before = await raised(database_url)
     await add(database_url, a_twilio("0.85", BEGIN))
-    rerater = Repricer(database_url, basis)
-    report = await rerater.preview(ALL)
+    repricer = Repricer(database_url, basis)
+    report = await repricer.preview(ALL)
     foreseen: set[tuple[str, str, str, Fraction, bool]] = {
         (
             due.stand.user_id,
@@ -163,7 +163,7 @@ async def test_the_alerts_foreseen_are_the_alerts_raised(database_url: str, basi
         for due in report.first_alerts
     }
     assert report.alerts == len(foreseen) >= (6 if basis == "cost" else 3)
-    await rerater.apply(ALL)
+    await repricer.apply(ALL)
     new = {key: late for key, late in (await raised(database_url)).items() if key not in before}
     assert {(*key[:4], late) for key, late in new.items()} == foreseen
     await assert_verified(database_url)
@@ -196,13 +196,13 @@ async def test_it_stops_and_goes_on(database_url: str, monkeypatch: pytest.Monke
     monkeypatch.setattr("ledger.repricing.repricer.CHUNK_COSTS", 3)
     await recorded(database_url, 10)
     await add(database_url, a_twilio("1", BEGIN))
-    rerater = Repricer(database_url)
-    assert await rerater.apply(ALL, costs_max=4) == (4, 0, False)
+    repricer = Repricer(database_url)
+    assert await repricer.apply(ALL, costs_max=4) == (4, 0, False)
     await assert_verified(database_url)
     stop = asyncio.Event()
-    stopped = await rerater.apply(ALL, stop=stop, progress=lambda _: stop.set())
+    stopped = await repricer.apply(ALL, stop=stop, progress=lambda _: stop.set())
     assert (stopped.costs, stopped.complete) == (3, False)
-    assert await rerater.apply(ALL) == (3, 0, True)
+    assert await repricer.apply(ALL) == (3, 0, True)
     await assert_verified(database_url)
 
 

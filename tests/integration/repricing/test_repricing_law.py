@@ -94,7 +94,7 @@ async def test_forth_and_back_restores_every_total(
     if voids:
         first_one = events[0]
         events.append(voided(first_one, first_one["data"]["callId"], None, time=first_one["time"]))
-    rerater = Repricer(database_url)
+    repricer = Repricer(database_url)
     async with Desk(database_url) as desk:
         await desk.record(Log().batch(events))
     before = await totals(database_url, users)
@@ -104,20 +104,20 @@ async def test_forth_and_back_restores_every_total(
         for day, usd, model in changes
     }
     await add(database_url, *rows.values())
-    foreseen = await rerater.preview(ALL)
-    applied = await rerater.apply(ALL)
+    foreseen = await repricer.preview(ALL)
+    applied = await repricer.apply(ALL)
     assert (applied.costs, applied.complete) == (foreseen.total.costs, True)
     await assert_verified(database_url)
     after = await totals(database_url, users)
     assert spent(after) - spent(before) == foreseen.total.difference_nano
-    assert (await rerater.apply(ALL)).costs == 0
+    assert (await repricer.apply(ALL)).costs == 0
     assert await totals(database_url, users) == after
 
     back = [
         a_price(service, first, row.effective_from + TICK, model=row.model) for row in rows.values()
     ]
     await add(database_url, *back)
-    await rerater.apply(ALL)
+    await repricer.apply(ALL)
     await assert_verified(database_url)
     assert await totals(database_url, users) == before
 

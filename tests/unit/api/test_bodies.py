@@ -64,7 +64,7 @@ async def test_a_nul_is_refused(api: Api, role: str, method: str, path: str, bod
 async def test_a_call_that_cannot_be_one_is_named(api: Api) -> None:
     body = {"callId": NUL, "estimatedCost": 1}
     answer = await api.ask("POST", AUTHORIZE, bearer=token(role="service"), body=body)
-    assert answer.json["error"] == "`callId` holds a NUL character."
+    assert answer.json["error"] == "`callId` contains a NUL character."
 
 
 EMPTY = "The body is empty."

@@ -56,7 +56,7 @@ async def test_a_body_that_is_not_what_it_says_is_refused(api: Api, method: str,
     bearer = token() if path.startswith((BUDGET, CHANNELS)) else SERVICE
     for encoding in ("gzip", "deflate"):
         for body, said in (
-            (b"\xff{}", f"not {encoding}"),
+            (b"\xff{}", f"not valid {encoding}"),
             (PACKED[encoding][:-1], "ends too soon"),
             (PACKED[encoding] + b"x", "after the end"),
         ):

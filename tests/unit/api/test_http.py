@@ -87,7 +87,7 @@ async def test_the_process_is_alive_without_anything(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("part", "flaw"),
-    [("a" * 256, "must have 1 to 255 characters"), ("%00", "holds a NUL character"),
+    [("a" * 256, "must have 1 to 255 characters"), ("%00", "contains a NUL character"),
      ("%FF", "is not UTF-8"), ("%C3", "is not UTF-8"), ("a%2F%ff", "is not UTF-8")],
 )  # fmt: skip
 async def test_an_id_that_cannot_be_one_is_named(api: Api, part: str, flaw: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from api.http.access import Caller, Role
 from api.http.problems import Problem
-from api.intake.sources import REMEMBERED_SECONDS, SourceGuard
+from api.intake.sources import CACHE_SECONDS, SourceGuard
 from ledger.postgres.viewers import StoreUnavailableError
 from tests.support.api import FirstOwners
 
@@ -55,7 +55,7 @@ async def test_a_source_is_read_once_a_minute() -> None:
     for _ in range(3):
         await guard.check(caller("a"), ["one", "two", "one"])
     assert owners.reads == 1
-    clock.now_ns += REMEMBERED_SECONDS * SECOND_NS
+    clock.now_ns += CACHE_SECONDS * SECOND_NS
     await guard.check(caller("a"), ["one"])
     assert owners.reads == 2
 
@@ -95,7 +95,7 @@ async def test_an_outage_stops_new_sources_only() -> None:
 )
 async def test_sources_of_track_and_finalize_are_reserved(source: str) -> None:
     guard = SourceGuard(FirstOwners())
-    assert "kept for costs that come by /api/costs/track" in await refusal(guard, "a", "x", source)
+    assert "reserved for /api/costs/track" in await refusal(guard, "a", "x", source)
 
 
 async def test_admins_send_under_each_source_and_own_none() -> None:
@@ -106,5 +106,5 @@ async def test_admins_send_under_each_source_and_own_none() -> None:
 
 async def test_one_source_too_many_is_refused_with_the_way_out() -> None:
     message = await refusal(SourceGuard(Full()), "a", "one")
-    assert message.startswith("You own as many sources as one service may.")
+    assert message.startswith("You own the maximum number of sources.")
     assert "sources give" in message

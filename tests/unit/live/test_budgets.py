@@ -87,10 +87,10 @@ async def test_what_a_second_socket_is_shown_the_first_is_told(
     budgets = LiveBudgets(reads, sockets)
     (first, heard), (second, _) = a_session(views), a_session(views)
     with sockets.joined(first), sockets.joined(second):
-        first.tell_snapshot([], await budgets.body("alice"))
+        first.send_snapshot([], await budgets.body("alice"))
         reads.value = 2
-        budgets.moved("alice")
-        second.tell_snapshot([], await budgets.body("alice"))
+        budgets.mark_changed("alice")
+        second.send_snapshot([], await budgets.body("alice"))
         await a_round(budgets, monkeypatch)
     assert heard.budgets == [1, 2]
 
@@ -100,11 +100,11 @@ async def test_no_older_budget_follows_a_snapshot() -> None:
     budgets = LiveBudgets(reads, sockets)
     session, wire = a_session(views)
     with sockets.joined(session):
-        session.tell_snapshot([], await budgets.body("alice"))
-        sockets.tell_budget("alice", b"2")
+        session.send_snapshot([], await budgets.body("alice"))
+        sockets.queue_budget("alice", b"2")
         session.subscribe(None)
         reads.value = 3
-        session.tell_snapshot([], await budgets.body("alice"))
+        session.send_snapshot([], await budgets.body("alice"))
         sockets.touch(session)
         sockets.flush()
     assert wire.budgets[-1] == 3
@@ -119,18 +119,18 @@ async def test_a_snapshot_of_many_calls_has_the_budget_that_was_read_last(
     async def agreed(user_id: str | None) -> None:
         return None
 
-    monkeypatch.setattr(feed._agreement, "reached", agreed)
-    monkeypatch.setattr("api.live.feed._AT_ONCE", 2)
-    monkeypatch.setattr(feed.calls, "_is_long_quiet", lambda head: False)
+    monkeypatch.setattr(feed._reconciler, "wait_until_current", agreed)
+    monkeypatch.setattr("api.live.feed._YIELD_EVERY", 2)
+    monkeypatch.setattr(feed.calls, "_is_stale", lambda head: False)
     for number in range(20):
-        feed.take(total(f"c{number}"))
+        feed.apply_total(total(f"c{number}"))
     session, wire = a_session(feed.views)
     with feed.sockets.joined(session):
-        shown = asyncio.create_task(feed.tell_snapshot(session))
+        shown = asyncio.create_task(feed.send_snapshot(session))
         for _ in range(4):
             await asyncio.sleep(0)
         reads.value = 2
-        await feed._budgets._tell("alice")
+        await feed._budgets._send("alice")
         await shown
         await a_round(feed._budgets, monkeypatch)
     assert wire.budgets[-1] == 2

@@ -19,10 +19,10 @@ async def test_who_is_cancelled_leaves_no_task_behind(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(listening, "cluster_id", never)
     kafka = KafkaSettings("127.0.0.1:1")
-    listens = asyncio.create_task(listening.run_agents(kafka, lambda _: None, asyncio.Event()))
+    is_connected = asyncio.create_task(listening.run_agents(kafka, lambda _: None, asyncio.Event()))
     await asked.wait()
-    listens.cancel()
+    is_connected.cancel()
     with suppress(asyncio.CancelledError):
-        await listens
-    assert listens.cancelled()
+        await is_connected
+    assert is_connected.cancelled()
     assert asyncio.all_tasks() == {asyncio.current_task()}
