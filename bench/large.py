@@ -20,7 +20,7 @@ from bench.million import CALLS, EVENTS, EXPORTER, make_calls, make_events
 from bench.reads import running_api
 from bench.stage import InvalidRunError, Stage
 from cost_analytics.configuration.secret import Secret
-from cost_analytics.configuration.tree import TokenSection
+from cost_analytics.configuration.token_section import TokenSection
 from cost_analytics.tokens import Role, mint
 from devkit.embedded.ports import LOOPBACK
 

@@ -25,7 +25,7 @@ from bench.live_clients import Crowd, upgrade
 from bench.stage import InvalidRunError, Stage
 from bench.workers import running_workers
 from cost_analytics.configuration.secret import Secret
-from cost_analytics.configuration.tree import TokenSection
+from cost_analytics.configuration.token_section import TokenSection
 from cost_analytics.tokens import mint
 from devkit.dev.http import get
 from devkit.embedded.ports import LOOPBACK, choose_port

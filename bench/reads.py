@@ -21,7 +21,7 @@ from bench.http_load import Answers, offer, request_bytes, saturate
 from bench.stage import InvalidRunError, Stage
 from bench.workers import running_workers
 from cost_analytics.configuration.secret import Secret
-from cost_analytics.configuration.tree import TokenSection
+from cost_analytics.configuration.token_section import TokenSection
 from cost_analytics.tokens import mint
 from devkit.embedded.ports import LOOPBACK, choose_port, is_listening
 from schemas.topics import CALL_EVENTS

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import Final
 from urllib.parse import urlsplit
 
+from cost_analytics.configuration.kafka_section import KafkaSection
 from cost_analytics.configuration.secret import Secret
-from cost_analytics.configuration.tree import KafkaSection
 from cost_analytics.redaction import Redactor
 
 FAILED: Final = 1

@@ -6,7 +6,7 @@ import asyncio
 
 import msgspec
 
-from cost_analytics.configuration.tree import KafkaSection
+from cost_analytics.configuration.kafka_section import KafkaSection
 from cost_analytics.failures import CommandError
 from cost_analytics.publishing import open_lines, read_lines
 from cost_analytics.sending import Headers, open_sender

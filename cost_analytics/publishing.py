@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, Literal
 
 import msgspec
 
-from cost_analytics.configuration.tree import KafkaSection
+from cost_analytics.configuration.kafka_section import KafkaSection
 from cost_analytics.failures import CommandError
 from cost_analytics.progress import Progress
 from cost_analytics.sending import RecordSender, open_sender

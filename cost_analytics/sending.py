@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from cost_analytics.configuration.tree import KafkaSection
+from cost_analytics.configuration.kafka_section import KafkaSection
 from cost_analytics.failures import kafka_failure, using_kafka
 from messaging.kafka import AIOKafkaProducer, KafkaError, ensure_topics, make_producer
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from cost_analytics.configuration import sections
 from cost_analytics.configuration.database_section import (
     PROCESSES,
     Login,
@@ -22,32 +21,20 @@ from cost_analytics.configuration.database_section import (
 )
 from cost_analytics.configuration.dev_file import DEV_FILE, read_dev_file
 from cost_analytics.configuration.reader import Reader
-from cost_analytics.configuration.secret import Secret
-from cost_analytics.configuration.token_section import tokens
-from cost_analytics.configuration.tree import (
-    AnomalySection,
-    ApiSection,
-    DeliverySection,
-    DevSection,
-    KafkaSection,
-    LimitSection,
-    RetentionSection,
-    Settings,
-    TokenSection,
-    WorkerSection,
-)
+from cost_analytics.configuration.token_section import JWT_KEYS
+from cost_analytics.configuration.tree import SECTIONS, Settings
 from cost_analytics.configuration.variable import Need
 from cost_analytics.configuration.variables import SECRETS, VARIABLES
 
 _DATABASE_URLS: Final = frozenset(name for name in VARIABLES if "DATABASE_URL" in name)
-_JWT_KEYS: Final = frozenset({"JWT_SECRET", "JWT_SECRET_FILE", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"})
-_DEV_WISHES: Final = frozenset({"PORT", "SIMULATE", "BROKER_MEMORY_MB"})
-_DEV_OWN: Final = frozenset(
-    {"JWT_PUBLIC_KEY", "JWT_JWKS_URL"}
+_JWT_KEYS: Final = frozenset({"JWT_SECRET_FILE", *JWT_KEYS})
+_DEV_WISHES: Final = frozenset(
+    name for name, variable in VARIABLES.items() if variable.section == "dev"
+)
+_DEV_OWN: Final = (
+    frozenset({"JWT_PUBLIC_KEY", "JWT_JWKS_URL", "API_HOST", "API_PORT", "METRICS_PORT"})
     | _DEV_WISHES
-    | {name for name in VARIABLES if "DATABASE_" in name}
-    | {name for name in VARIABLES if name.startswith(("KAFKA_", "API_"))}
-    | {"METRICS_PORT"}
+    | {name for name, one in VARIABLES.items() if one.section in {"database", "kafka"}}
 )
 
 
@@ -87,26 +74,20 @@ def load(*needs: Need, login: Login = "operator", dev_file: Path = DEV_FILE) -> 
 def settings_from(values: Mapping[str, str], *needs: Need, login: Login = "operator") -> Settings:
     """Read the sections in `needs` from `values`; raises SettingsError as `load` does."""
     reader = Reader(values)
-    settings = Settings(
-        kafka=sections.kafka(reader) if "kafka" in needs else KafkaSection(),
-        database_url=database_url(reader, login) if "database" in needs else Secret(""),
-        rerate_url=rerate_url(reader) if login == "api" else Secret(""),
-        passwords=login_passwords(reader) if login == "admin" else {},
-        tokens=tokens(reader) if "tokens" in needs else TokenSection(),
-        api=sections.api(reader) if "api" in needs else ApiSection(),
-        limits=sections.limits(reader) if "limits" in needs else LimitSection(),
-        budget_basis=sections.budget_basis(reader) if "budget" in needs else "charged",
-        price_sources=sections.price_sources(reader) if "prices" in needs else None,
-        worker=sections.worker(reader) if "worker" in needs else WorkerSection(),
-        retention=sections.retention(reader) if "retention" in needs else RetentionSection(),
-        delivery=sections.delivery(reader) if "delivery" in needs else DeliverySection(),
-        anomalies=sections.anomalies(reader) if "anomalies" in needs else AnomalySection(),
-        dev=sections.dev(reader) if "dev" in needs else DevSection(),
-        logs=sections.logs(reader),
-    )
+    read: dict[str, Any] = {
+        name: section.read(reader)
+        for name, section in SECTIONS.items()
+        if name in needs or name == "logs"
+    }
+    if "database" in needs:
+        read["database_url"] = database_url(reader, login)
+    if login == "api":
+        read["rerate_url"] = rerate_url(reader)
+    elif login == "admin":
+        read["passwords"] = login_passwords(reader)
     if reader.errors:
         raise SettingsError(reader.errors)
-    return settings
+    return Settings(**read)
 
 
 def merged(environment: Mapping[str, str], beside: Mapping[str, str]) -> dict[str, str]:

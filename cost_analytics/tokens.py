@@ -11,7 +11,7 @@ from typing import Literal
 import jwt
 
 from api.http.identifiers import identifier_error
-from cost_analytics.configuration.tree import TokenSection
+from cost_analytics.configuration.token_section import TokenSection
 from cost_analytics.failures import CommandError
 
 Role = Literal["user", "admin", "service"]

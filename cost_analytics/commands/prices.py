@@ -177,12 +177,12 @@ def _refresh(arguments: argparse.Namespace) -> int:
     from streams.prices.configured import SourcesError, read_sources
     from streams.prices.refresh import refresh_prices
 
-    if loaded.price_sources is None:
+    if loaded.prices.sources is None:
         raise CommandError(
             "PRICE_SOURCES is not set: no source is known (docs/prices.md).", MISUSED
         )
     try:
-        sources = read_sources(loaded.price_sources)
+        sources = read_sources(loaded.prices.sources)
     except SourcesError as error:
         raise CommandError(str(error), MISUSED) from None
     if arguments.source is not None:
@@ -240,7 +240,7 @@ def _rerate(arguments: argparse.Namespace) -> int:
     )
     if wanted.since >= wanted.until:
         raise CommandError("--from must be before --to.", MISUSED)
-    repricer = Repricer(loaded.database_url.reveal(), loaded.budget_basis)
+    repricer = Repricer(loaded.database_url.reveal(), loaded.budget.basis)
     with using_database(loaded.database_url):
         return run_until_stopped(
             lambda stop: rerate(repricer, wanted, stop, dry_run=arguments.dry_run, say=print)

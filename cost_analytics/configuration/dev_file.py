@@ -9,6 +9,8 @@ from typing import Final
 
 DEV_FILE: Final = Path(".local") / "dev.env"
 """Relative to the directory in which a command is run."""
+DEV_FILE_HINT: Final = f"; beside a running `make run` it is taken from {DEV_FILE}"
+"""The end of the sentence that a setting is not set."""
 
 _HEAD: Final = "# Written by `cost-analytics dev`. Holds secrets: readable by its owner only.\n"
 

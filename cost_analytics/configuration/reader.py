@@ -23,7 +23,6 @@ _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 _SERVER: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
 _LONGEST_SHOWN: Final = 60
-DEV_FILE_HINT: Final = "; beside a running `make run` it is taken from .local/dev.env"
 
 
 class Reader:
@@ -35,8 +34,10 @@ class Reader:
         self.errors: list[str] = []
 
     def wrong(self, name: str, sentence: str) -> None:
-        """Note an error; `sentence` goes on after the name of the variable."""
-        self.errors.append(f"{name} {sentence}")
+        """Note an error once; `sentence` goes on after the name of the variable."""
+        error = f"{name} {sentence}"
+        if error not in self.errors:
+            self.errors.append(error)
 
     def is_set(self, name: str) -> bool:
         """Return whether the variable has a value that is not empty."""

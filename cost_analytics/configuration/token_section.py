@@ -1,54 +1,43 @@
-"""Reads how bearer tokens are verified."""
+"""Settings of bearer tokens: how they are verified."""
 
 from __future__ import annotations
 
 import ipaddress
-from typing import Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from cost_analytics.configuration.reader import DEV_FILE_HINT, Reader
-from cost_analytics.configuration.tree import TokenSection
+from cost_analytics.configuration.dev_file import DEV_FILE_HINT
+from cost_analytics.configuration.secret import Secret
+from cost_analytics.configuration.variable import Section, custom, integer, optional, text
+
+if TYPE_CHECKING:
+    from cost_analytics.configuration.reader import Reader
 
 SECRET_BYTES_MIN: Final = 32
-_KEYS: Final = ("JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")
+JWT_KEYS: Final = ("JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")
 _WAY_OUT: Final = "; `openssl rand -hex 32` makes a good one"
 
 
-def tokens(reader: Reader) -> TokenSection:
-    """Read how tokens are verified: by exactly one kind of key."""
-    given = [name for name in _KEYS if reader.is_set(name)]
-    if len(given) > 1:
-        reader.wrong(" and ".join(given), "are set; give exactly one of them.")
-    elif not given:
-        reader.wrong(" or ".join(_KEYS), f"is not set; exactly one is needed{DEV_FILE_HINT}.")
-    return TokenSection(
-        secret=reader.strong_secret("JWT_SECRET", SECRET_BYTES_MIN, _WAY_OUT),
-        public_key=_public_key(reader),
-        jwks_url=_jwks_url(reader),
-        issuer=reader.optional("JWT_ISSUER"),
-        audience=reader.optional("JWT_AUDIENCE"),
-        user_claim=reader.text("JWT_USER_CLAIM"),
-        lifetime_seconds_max=reader.integer("JWT_LIFETIME_MAX_SECONDS", 60, 100 * 366 * 86_400),
-    )
+def _secret(reader: Reader, name: str) -> Secret:
+    return reader.strong_secret(name, SECRET_BYTES_MIN, _WAY_OUT)
 
 
-def _public_key(reader: Reader) -> str | None:
+def _public_key(reader: Reader, name: str) -> str | None:
     """Return a public key that really is one; the library is only loaded where one is given."""
-    name = "JWT_PUBLIC_KEY"
-    text = reader.text(name).replace("\\n", "\n")
-    if not text:
+    key = reader.text(name).replace("\\n", "\n")
+    if not key:
         return None
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
-        load_pem_public_key(text.encode())
+        load_pem_public_key(key.encode())
     except (ValueError, UnsupportedAlgorithm):
         reader.wrong(name, "is not a public key in PEM form (-----BEGIN PUBLIC KEY-----).")
-    return text
+    return key
 
 
-def _jwks_url(reader: Reader) -> str | None:
-    name = "JWT_JWKS_URL"
+def _jwks_url(reader: Reader, name: str) -> str | None:
     parts = reader.url(name, ("https", "http"))
     if parts is None:
         return None
@@ -63,3 +52,56 @@ def is_local(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSection(Section):
+    """How bearer tokens are verified (one of the first three), and what they must say."""
+
+    secret: Secret = custom(
+        "JWT_SECRET",
+        Secret(""),
+        "Shared key of HS256 tokens: at least 32 bytes and 8 different characters, and no "
+        "repetition of a shorter text. Exactly one of this and the two below is needed by `api`; "
+        "`token` needs this one.",
+        _secret,
+        secret=True,
+    )
+    public_key: str | None = custom(
+        "JWT_PUBLIC_KEY",
+        None,
+        "Public key (PEM) of tokens that someone else signs. Its lines may be joined by `\\n`.",
+        _public_key,
+    )
+    jwks_url: str | None = custom(
+        "JWT_JWKS_URL",
+        None,
+        "Where the signer publishes its keys; `https`, or `http` on this machine.",
+        _jwks_url,
+    )
+    issuer: str | None = optional(
+        "JWT_ISSUER", "Where set, only tokens with this `iss` are accepted."
+    )
+    audience: str | None = optional("JWT_AUDIENCE", "Where set, only tokens with this `aud`.")
+    user_claim: str = text(
+        "JWT_USER_CLAIM",
+        "sub",
+        "The claim that names the user. `userId` for tokens of the original product.",
+    )
+    lifetime_seconds_max: int = integer(
+        "JWT_LIFETIME_MAX_SECONDS",
+        400 * 86_400,
+        (60, 100 * 366 * 86_400),
+        "A token that is valid for longer, from `iat` to `exp`, is refused, and `token` makes "
+        "none.",
+    )
+
+    def check(self, reader: Reader) -> None:
+        """Note where there is no key, or more than one."""
+        given = [name for name in JWT_KEYS if reader.is_set(name)]
+        if len(given) > 1:
+            reader.wrong(" and ".join(given), "are set; give exactly one of them.")
+        elif not given:
+            reader.wrong(
+                " or ".join(JWT_KEYS), f"is not set; exactly one is needed{DEV_FILE_HINT}."
+            )

@@ -1,7 +1,6 @@
-"""Every setting, in the order of `docs/settings.md`, from the tables in the modules beside it.
+"""Every setting, in the order of `docs/settings.md`, from the sections in the modules beside it.
 
-`cost_analytics.settings` reads no variable that is missing here, and the page is generated from
-the same tables, so neither can fall behind:
+The page is generated from the fields that are read, so it cannot fall behind:
 `python -m cost_analytics.configuration.variables >docs/settings.md`.
 """
 
@@ -9,14 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from cost_analytics.configuration.connection_variables import CONNECTION_VARIABLES
-from cost_analytics.configuration.limit_variables import LIMIT_VARIABLES
-from cost_analytics.configuration.login_variables import LOGIN_VARIABLES
-from cost_analytics.configuration.process_variables import PROCESS_VARIABLES
-from cost_analytics.configuration.retention_variables import RETENTION_VARIABLES
-from cost_analytics.configuration.variable import Section, Variable
+from cost_analytics.configuration.database_section import DATABASE_VARIABLES
+from cost_analytics.configuration.tree import SECTIONS
+from cost_analytics.configuration.variable import SectionName, Variable
 
-_TITLES: Final[dict[Section, str]] = {
+_TITLES: Final[dict[SectionName, str]] = {
     "kafka": "Kafka",
     "database": "PostgreSQL",
     "tokens": "Tokens",
@@ -32,19 +28,17 @@ _TITLES: Final[dict[Section, str]] = {
     "logs": "Logs",
 }
 
-_ALL: Final = (
-    *CONNECTION_VARIABLES,
-    *LOGIN_VARIABLES,
-    *LIMIT_VARIABLES,
-    *PROCESS_VARIABLES,
-    *RETENTION_VARIABLES,
+_ALL: Final = tuple(
+    variable._replace(section=name)
+    for name in _TITLES
+    for variable in (DATABASE_VARIABLES if name == "database" else SECTIONS[name].variables())
 )
 
 SECRETS: Final = {variable.name: variable for variable in _ALL if variable.secret}
 """Those that may be in a file, by name."""
 
 VARIABLES: Final = {variable.name: variable for variable in _ALL} | {
-    variable.file_name: Variable(variable.section, variable.file_name, "", "")
+    variable.file_name: Variable(variable.file_name, "", "", section=variable.section)
     for variable in SECRETS.values()
 }
 """All, by name: those that name the file of a secret, too."""
@@ -52,7 +46,7 @@ VARIABLES: Final = {variable.name: variable for variable in _ALL} | {
 _HEAD: Final = """\
 # Settings
 
-<!-- Made by `python -m cost_analytics.configuration.variables`: edit the tables beside it. -->
+<!-- Made by `python -m cost_analytics.configuration.variables`: edit the sections beside it. -->
 
 All settings are environment variables, read and checked once at start; whatever is wrong with
 them is reported together. An empty variable counts as unset. A command looks only at the sections

@@ -17,8 +17,10 @@ from api.http.options import ApiOptions, RequestLimits
 from api.http.serving import serving
 from api.routes.health import ReadinessCheck
 from cost_analytics import logs
+from cost_analytics.configuration.api_section import ApiSection
 from cost_analytics.configuration.secret import Secret
-from cost_analytics.configuration.tree import ApiSection, Settings, TokenSection
+from cost_analytics.configuration.token_section import TokenSection
+from cost_analytics.configuration.tree import Settings
 from cost_analytics.failures import MISUSED, CommandError, using_database
 from cost_analytics.intake import KafkaIntake
 from cost_analytics.running import serve_until_stopped
@@ -45,7 +47,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
     authenticator = Authenticator(_keys(settings.tokens), _rules(settings.tokens))
     options = ApiOptions(
         cors_origins=settings.api.cors_origins,
-        budget_basis=settings.budget_basis,
+        budget_basis=settings.budget.basis,
         channel_types=settings.delivery.channel_types(),
         webhook_allow_private=settings.delivery.webhook_allow_private,
         separate_metrics_port=settings.api.metrics_port is not None,
@@ -65,7 +67,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
             events=intake,
             checks=checks,
             kafka=settings.kafka.client().client_options(),
-            repricer=Repricer(rerate_url, settings.budget_basis) if rerate_url else None,
+            repricer=Repricer(rerate_url, settings.budget.basis) if rerate_url else None,
         )
         try:
             async with AsyncExitStack() as stack:

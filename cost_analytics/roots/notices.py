@@ -9,7 +9,8 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from cost_analytics import logs
-from cost_analytics.configuration.tree import DeliverySection, Settings
+from cost_analytics.configuration.delivery_sections import DeliverySection
+from cost_analytics.configuration.tree import Settings
 from cost_analytics.failures import FAILED, MISUSED, CommandError, using_database
 from cost_analytics.running import serve_until_stopped
 from ledger.postgres.session import warn_of_powerful_login
@@ -80,10 +81,10 @@ def _watch(settings: Settings) -> AnomalyWatcherOptions:
 
 def _daily(settings: Settings) -> DailyPrices | None:
     """Return the daily look at the sources of prices, None where none is known."""
-    if settings.price_sources is None:
+    if settings.prices.sources is None:
         return None
     try:
-        sources = read_sources(settings.price_sources)
+        sources = read_sources(settings.prices.sources)
     except SourcesError as error:
         raise CommandError(str(error), MISUSED) from None
     return DailyPrices(settings.database_url.reveal(), sources)

@@ -7,7 +7,8 @@ import logging
 from typing import Final
 
 from cost_analytics import logs
-from cost_analytics.configuration.tree import RetentionSection, Settings
+from cost_analytics.configuration.tree import Settings
+from cost_analytics.configuration.worker_sections import RetentionSection
 from cost_analytics.failures import FAILED, using_database, using_kafka
 from cost_analytics.running import serve_until_stopped
 from ledger.operations.retention import RetentionDays
@@ -42,7 +43,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> int:
         database_url=settings.database_url.reveal(),
         lanes=settings.worker.lanes,
         batch_max=settings.worker.batch_max,
-        budget_basis=settings.budget_basis,
+        budget_basis=settings.budget.basis,
         refusal_limit=RefusalLimit(percent=settings.worker.refusal_stop_percent),
         retention=_retention(settings.retention),
     )

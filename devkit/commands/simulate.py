@@ -16,7 +16,7 @@ from cost_analytics.commands.options import moment, percent, whole_number
 from cost_analytics.failures import CommandError
 
 if TYPE_CHECKING:
-    from cost_analytics.configuration.tree import KafkaSection
+    from cost_analytics.configuration.kafka_section import KafkaSection
     from devkit.simulation.planning import SimulationRequest
     from devkit.simulation.timeline import SimulationPlan
 

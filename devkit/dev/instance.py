@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cost_analytics.configuration.dev_file import DEV_FILE, write_dev_file
-from cost_analytics.configuration.tree import DevSection, Settings
+from cost_analytics.configuration.run_sections import DevSection
+from cost_analytics.configuration.tree import Settings
 from cost_analytics.failures import CommandError, using_database, using_kafka
 from cost_analytics.tokens import mint
 from devkit.dev.broker import DevBroker

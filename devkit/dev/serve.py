@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from cost_analytics import settings
 from cost_analytics.configuration.dev_file import DEV_FILE
-from cost_analytics.configuration.tree import DevSection
+from cost_analytics.configuration.run_sections import DevSection
 from cost_analytics.failures import CommandError
 from devkit.dev.lock import locked
 

@@ -12,7 +12,7 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from cost_analytics.configuration.secret import Secret
-from cost_analytics.configuration.tree import TokenSection
+from cost_analytics.configuration.token_section import TokenSection
 from cost_analytics.tokens import Role, mint
 from devkit.embedded.ports import choose_port
 from tests.support.command import COMMAND, environment

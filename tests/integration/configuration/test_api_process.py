@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from cost_analytics.configuration.secret import Secret
-from cost_analytics.configuration.tree import TokenSection
+from cost_analytics.configuration.token_section import TokenSection
 from cost_analytics.tokens import mint
 from devkit.embedded.ports import choose_port
 from tests.support.command import COMMAND, environment, run_command

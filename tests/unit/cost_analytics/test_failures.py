@@ -4,8 +4,8 @@ import asyncpg
 import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
+from cost_analytics.configuration.kafka_section import KafkaSection
 from cost_analytics.configuration.secret import Secret
-from cost_analytics.configuration.tree import KafkaSection
 from cost_analytics.failures import CommandError, using_database, using_kafka
 from ledger.postgres.migrate import UnknownSchemaError
 

@@ -4,7 +4,7 @@ import jwt
 import pytest
 
 from cost_analytics.configuration.secret import Secret
-from cost_analytics.configuration.tree import TokenSection
+from cost_analytics.configuration.token_section import TokenSection
 from cost_analytics.failures import CommandError
 from cost_analytics.tokens import mint
 

@@ -1,0 +1,51 @@
+"""Each setting is declared once: what is declared is read, and the page says what is checked."""
+
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from cost_analytics.configuration.variable import Need
+from cost_analytics.configuration.variables import VARIABLES, settings_page
+from cost_analytics.settings import Login, SettingsError, settings_from
+
+
+def test_the_page_of_settings_is_the_table_of_settings() -> None:
+    page = Path(__file__).parents[3] / "docs" / "settings.md"
+    assert page.read_text(encoding="utf-8") == settings_page(), (
+        "run: python -m cost_analytics.configuration.variables >docs/settings.md"
+    )
+
+
+class RecordingMapping(dict[str, str]):
+    """Remembers which keys were looked up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.read.add(key)
+        return super().get(key, default)
+
+
+def test_every_documented_setting_is_read_and_no_other() -> None:
+    values = RecordingMapping()
+    for login in get_args(Login):
+        with pytest.raises(SettingsError):
+            settings_from(values, *get_args(Need), login=login)
+    assert values.read == VARIABLES.keys()
+
+
+def test_the_page_gives_the_bounds_that_are_checked() -> None:
+    rows = re.findall(r"^\| `(\w+)` .* (\d+) to (\d+)\. \|$", settings_page(), re.MULTILINE)
+    assert len(rows) > 30
+    for name, least, most in rows:
+        section = VARIABLES[name].section
+        needs = () if section == "logs" else (section,)
+        for outside in (int(least) - 1, int(most) + 1):
+            with pytest.raises(SettingsError) as caught:
+                settings_from({name: str(outside)}, *needs)
+            expected = f'{name} must be a whole number from {least} to {most}, not "{outside}".'
+            assert expected in caught.value.errors
