@@ -1,7 +1,8 @@
-"""Writes the JSON Schemas in `schemas/json/` from the types that decode and encode these messages.
+"""Writes the JSON Schemas of events, topics, webhooks and live messages to `schemas/json/`.
 
-`python -m schemas.generate` writes them, `--check` only says which are out of date. How a type is
-described is said in `schemas.described`.
+They are made from the types that decode and encode these messages. The OpenAPI document describes
+the REST interface. `python -m schemas.generate` writes the files, `--check` only says which are out
+of date. `schemas.described` describes a type.
 """
 
 from __future__ import annotations
@@ -13,24 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, get_args
 
-from schemas.advice import Recommendations
 from schemas.alerts import PublishedAlert, PublishedCutoff
-from schemas.analytics import Analytics
-from schemas.anomalies import AnomalyList, PublishedAnomaly
-from schemas.budgets import (
-    AlertList,
-    Authorization,
-    AuthorizationRequest,
-    Budget,
-    BudgetChange,
-)
-from schemas.call_lists import CallPage, EventPage
+from schemas.anomalies import PublishedAnomaly
 from schemas.cloudevents import Envelope
-from schemas.costs import CallCost, Spending
 from schemas.deliveries import DeliveryRecord
 from schemas.described import Way, described
-from schemas.forecasts import Forecast
-from schemas.intake import Accepted, Finalize, Track
 from schemas.live import (
     LiveAlert,
     LiveBudget,
@@ -39,19 +27,8 @@ from schemas.live import (
     LivePong,
     LiveSnapshot,
     LiveSubscribe,
-    LiveTicket,
 )
-from schemas.notices import Channels, Deliveries, NewChannel, Proof, WantedChannel, WebhookEvent
-from schemas.prices import (
-    PriceEntered,
-    PriceEntry,
-    PriceList,
-    PriceProposal,
-    RerateReport,
-)
-from schemas.problems import Failure
-from schemas.reconciliation import ReconciliationBody
-from schemas.replies import Success
+from schemas.notices import WebhookEvent
 from schemas.totals import CallTotal
 
 FOLDER: Final = Path(__file__).parent / "json"
@@ -71,37 +48,14 @@ MESSAGES: Final[Mapping[str, Message]] = {
         for kind in get_args(Envelope)
     },
     "call-total": Message("A call's totals, on the topic cost.call-totals.v1", CallTotal, False),
-    "call-cost": Message("GET /api/costs/call/{callId}", Success[CallCost], False),
-    "spending": Message("GET /api/costs/user/{userId}/spending", Success[Spending], False),
-    "calls": Message("GET /api/costs/user/{userId}/calls", Success[CallPage], False),
-    "call-events": Message("GET /api/costs/call/{callId}/events", Success[EventPage], False),
-    "budget": Message("GET and PUT /api/costs/user/{userId}/budget", Success[Budget], False),
-    "budget-change": Message("What PUT /api/costs/user/{userId}/budget takes", BudgetChange, True),
-    "alerts": Message("GET /api/costs/user/{userId}/alerts", Success[AlertList], False),
-    "authorization-request": Message(
-        "What POST /api/costs/user/{userId}/authorize takes", AuthorizationRequest, True
-    ),
-    "authorization": Message(
-        "POST /api/costs/user/{userId}/authorize", Success[Authorization], False
-    ),
     "budget-alert": Message(
         "A budget alert, `data` on the topic cost.budget-alerts.v1", PublishedAlert, False
     ),
     "call-cutoff": Message(
         "A request to end a call, `data` on the topic cost.call-commands.v1", PublishedCutoff, False
     ),
-    "anomalies": Message("GET …/anomalies, of a user or everyone", Success[AnomalyList], False),
     "cost-anomaly": Message("An anomaly, `data` on cost.anomalies.v1", PublishedAnomaly, False),
     "delivery": Message("A delivery, on the topic cost.deliveries.v1", DeliveryRecord, False),
-    "forecast": Message("GET /api/costs/user/{userId}/forecast", Success[Forecast], False),
-    "recommendations": Message(
-        "GET /api/costs/user/{userId}/recommendations", Success[Recommendations], False
-    ),
-    "track": Message("What POST /api/costs/track takes", Track, True),
-    "finalize": Message("What POST /api/costs/call/{callId}/finalize takes", Finalize, True),
-    "accepted": Message("POST /api/costs/track, …/finalize and /events", Success[Accepted], False),
-    "analytics": Message("GET /api/admin/costs/analytics", Success[Analytics], False),
-    "reconciliation": Message("GET /api/admin/reconciliation", Success[ReconciliationBody], False),
     "live-snapshot": Message("GET /api/costs/live, the first message", LiveSnapshot, False),
     "live-call": Message("GET /api/costs/live, when a call has changed", LiveChange, False),
     "live-budget": Message("GET /api/costs/live, when the budget has moved", LiveBudget, False),
@@ -109,23 +63,7 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "live-pong": Message("GET /api/costs/live, the answer to a ping", LivePong, False),
     "live-subscribe": Message("What GET /api/costs/live takes", LiveSubscribe, True),
     "live-ping": Message("What GET /api/costs/live takes too", LivePing, True),
-    "live-ticket": Message("POST /api/costs/live/ticket", Success[LiveTicket], False),
-    "channels": Message("GET /api/costs/user/{userId}/channels", Success[Channels], False),
-    "channel-made": Message("What POST …/channels answers", Success[NewChannel], False),
-    "channel-wanted": Message("What POST …/channels takes", WantedChannel, True),
-    "channel-proof": Message("What POST …/channels/{channelId}/verify takes", Proof, True),
-    "channel-deliveries": Message(
-        "GET …/channels/{channelId}/deliveries", Success[Deliveries], False
-    ),
     "webhook": Message("What a webhook gets, signed by Standard Webhooks", WebhookEvent, False),
-    "prices": Message("GET /api/admin/prices", Success[PriceList], False),
-    "price-entry": Message("What POST /api/admin/prices takes", PriceEntry, True),
-    "price-entered": Message("POST /api/admin/prices", Success[PriceEntered], False),
-    "price-proposal": Message(
-        "POST /api/admin/prices/{proposalId}/approve and /reject", Success[PriceProposal], False
-    ),
-    "rerate": Message("POST /api/admin/prices/rerate", Success[RerateReport], False),
-    "failure": Message("Any answer of the REST interface but a success", Failure, False),
 }
 """By the name of the file, without `.schema.json`."""
 

@@ -65,6 +65,11 @@ def fits(body: bytes, schema: dict[str, Any]) -> None:
     _validator(json.dumps(schema)).validate(json.loads(body, parse_float=Decimal))
 
 
+def part(name: str) -> dict[str, Any]:
+    """Return the schema of a named part of the document."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
 def keep(method: str, path: str, sent: tuple[Mapping[str, str], bytes | None], got: Any) -> None:
     """Raise AssertionError or ValidationError where an answer was not promised."""
     said = operation(method, path.partition("?")[0])
