@@ -1,5 +1,4 @@
--- Reads and writes of the anomaly detector, which sees all users. Arrays arrive as text, see
--- `ledger/postgres/arrays.py`.
+-- Reads and writes of the anomaly detector, which sees all users.
 
 -- name: operations
 -- The operations of each service, and what kind of cost the service is: as the catalogue has them, and
@@ -13,14 +12,14 @@ SELECT processor, k.class, 'fee' FROM payment_processors, cost_class_of(processo
 SELECT call_id, user_id, persona_id, status, duration_ms, costs, charge_count > 0 AS charged,
        first_at, ended_at, updated_at
   FROM calls
- WHERE call_id = ANY (:call_ids::text::text[]) AND user_id IS NOT NULL AND first_at IS NOT NULL
+ WHERE call_id = ANY (:call_ids::text[]) AND user_id IS NOT NULL AND first_at IS NOT NULL
  ORDER BY call_id
 
 -- name: own_calls
 -- For each of the calls :call_ids, of :user_ids, that began at :first_at, by place: up to :most calls of the
 -- user that began before and have ended, latest first.
 SELECT asked.place, c.user_id, c.persona_id, c.duration_ms, c.costs
-  FROM unnest(:call_ids::text::text[], :user_ids::text::text[], :first_at::text::timestamptz[])
+  FROM unnest(:call_ids::text[], :user_ids::text[], :first_at::timestamptz[])
        WITH ORDINALITY AS asked (call_id, user_id, first_at, place),
        LATERAL (SELECT user_id, persona_id, duration_ms, costs
                   FROM calls
@@ -33,7 +32,7 @@ SELECT asked.place, c.user_id, c.persona_id, c.duration_ms, c.costs
 -- For each of :personas, :user_ids and the moments :ended_at, by place: up to :most completed calls
 -- of other users with the persona that ended before, latest first.
 SELECT asked.place, c.user_id, c.persona_id, c.duration_ms, c.costs
-  FROM unnest(:personas::text::text[], :user_ids::text::text[], :ended_at::text::timestamptz[])
+  FROM unnest(:personas::text[], :user_ids::text[], :ended_at::timestamptz[])
        WITH ORDINALITY AS asked (persona_id, user_id, ended_at, place),
        LATERAL (SELECT user_id, persona_id, duration_ms, costs
                   FROM calls
@@ -45,7 +44,7 @@ SELECT asked.place, c.user_id, c.persona_id, c.duration_ms, c.costs
 -- name: recorded_operations
 -- What was recorded of :call_ids and not voided, archived or not: services and operations.
 SELECT DISTINCT e.call_id, e.service, e.operation
-  FROM unnest(:call_ids::text::text[]) AS asked (call_id),
+  FROM unnest(:call_ids::text[]) AS asked (call_id),
        LATERAL (SELECT call_id, service, operation, identity
                   FROM call_cost_events
                  WHERE call_id = asked.call_id AND type = 'cost.recorded'
@@ -60,17 +59,17 @@ SELECT DISTINCT e.call_id, e.service, e.operation
 -- What was found about :call_ids and stands.
 SELECT anomaly_id::text, subject, kind, part
   FROM cost_anomalies
- WHERE subject = ANY (:call_ids::text::text[]) AND resolved_at IS NULL AND kind <> 'day_spike'
+ WHERE subject = ANY (:call_ids::text[]) AND resolved_at IS NULL AND kind <> 'day_spike'
 
 -- name: raise
 -- Records anomalies and hands the messages (:payloads) of those whose cause is new to the outbox, as
 -- :event_type of :aggregate_type; returns the ids of these.
 WITH asked AS (
     SELECT *
-    FROM unnest(:anomaly_ids::text::uuid[], :user_ids::text::text[], :kinds::text::text[],
-                :subjects::text::text[], :parts::text::text[], :days::text::date[],
-                :observed_nano::text::bigint[], :expected_nano::text::bigint[],
-                :detected_at::text::timestamptz[], :data::text::text[], :payloads::text::text[])
+    FROM unnest(:anomaly_ids::uuid[], :user_ids::text[], :kinds::text[],
+                :subjects::text[], :parts::text[], :days::date[],
+                :observed_nano::bigint[], :expected_nano::bigint[],
+                :detected_at::timestamptz[], :data::text[], :payloads::text[])
          AS t (anomaly_id, user_id, kind, subject, part, day, observed_nano, expected_nano, detected_at, data, payload)
 ), raised AS (
     INSERT INTO cost_anomalies (anomaly_id, user_id, kind, subject, part, day, observed_nano, expected_nano, detected_at, data)
@@ -87,22 +86,22 @@ RETURNING id::text
 -- name: resolve
 -- Marks the anomalies :anomaly_ids as resolved at :now.
 UPDATE cost_anomalies SET resolved_at = :now
- WHERE anomaly_id = ANY (:anomaly_ids::text::uuid[]) AND resolved_at IS NULL
+ WHERE anomaly_id = ANY (:anomaly_ids::uuid[]) AND resolved_at IS NULL
 
 -- name: reopen
 -- Reopens the anomalies :anomaly_ids: the cause is the same, so no message is sent.
 UPDATE cost_anomalies SET resolved_at = NULL
- WHERE anomaly_id = ANY (:anomaly_ids::text::uuid[]) AND resolved_at IS NOT NULL
+ WHERE anomaly_id = ANY (:anomaly_ids::uuid[]) AND resolved_at IS NOT NULL
 
 -- name: costly_days
 -- Which of :user_ids have cost at least :nano_min nano-dollars on :day, :other_services left out, or
 -- have a day's anomaly that stands; with the first day of each.
 SELECT a.user_id, a.first_day
   FROM user_activity AS a
- WHERE a.user_id = ANY (:user_ids::text::text[])
+ WHERE a.user_id = ANY (:user_ids::text[])
    AND ((SELECT sum(c.cost_nano) FROM user_day_costs AS c
           WHERE c.user_id = a.user_id AND c.day = :day
-            AND c.service <> ALL (:other_services::text::text[])) >= :nano_min
+            AND c.service <> ALL (:other_services::text[])) >= :nano_min
         OR EXISTS (SELECT FROM cost_anomalies AS o
                     WHERE o.user_id = a.user_id AND o.day = :day AND o.kind = 'day_spike'
                       AND o.resolved_at IS NULL))
@@ -112,8 +111,8 @@ SELECT a.user_id, a.first_day
 -- What the services cost :user_ids on each day from :first to :last, :other_services left out.
 SELECT user_id, day, service, sum(cost_nano) AS nano
   FROM user_day_costs
- WHERE user_id = ANY (:user_ids::text::text[]) AND day BETWEEN :first AND :last
-   AND service <> ALL (:other_services::text::text[])
+ WHERE user_id = ANY (:user_ids::text[]) AND day BETWEEN :first AND :last
+   AND service <> ALL (:other_services::text[])
  GROUP BY user_id, day, service
 
 -- name: found_on_day
@@ -121,7 +120,7 @@ SELECT user_id, day, service, sum(cost_nano) AS nano
 SELECT user_id, kind, part, anomaly_id::text, resolved_at IS NULL AS is_open,
        (observed_nano - expected_nano) AS excess_nano
   FROM cost_anomalies
- WHERE user_id = ANY (:user_ids::text::text[]) AND day = :day
+ WHERE user_id = ANY (:user_ids::text[]) AND day = :day
    AND (kind = 'day_spike' OR kind = 'call_spike' AND resolved_at IS NULL)
 
 -- name: take_turn
@@ -147,7 +146,7 @@ SELECT user_id FROM user_activity
 -- name: changed_calls
 -- The calls of :user_ids that began at :begun_since or later and last changed after :after, up to :until.
 SELECT c.call_id
-  FROM unnest(:user_ids::text::text[]) AS asked (user_id),
+  FROM unnest(:user_ids::text[]) AS asked (user_id),
        LATERAL (SELECT call_id FROM calls
                  WHERE user_id = asked.user_id AND first_at >= :begun_since AND updated_at > :after
                    AND updated_at <= :until

@@ -12,7 +12,6 @@ import msgspec
 from ledger.anomalies.call_spikes import OTHERS_MAX, OWN_MAX, CallHistory, EndedCall, PastCall
 from ledger.anomalies.findings import Finding, anomaly_event
 from ledger.budgets.alert_rows import ANOMALY
-from ledger.postgres.arrays import any_array, text_array
 from ledger.postgres.database import Connection, Pool, Record, borrowed, create_pool
 from ledger.postgres.statements import statements
 from schemas.anomalies import ANOMALY_TYPE, AnomalyKind
@@ -101,7 +100,7 @@ async def read_operations(connection: Connection) -> list[CatalogueOperation]:
 
 async def read_ended_calls(connection: Connection, call_ids: Sequence[str]) -> list[EndedCall]:
     """Return calls as they are now, those without a known user left out."""
-    rows = await connection.fetch(*_SQL.bind("calls", call_ids=text_array(call_ids)))
+    rows = await connection.fetch(*_SQL.bind("calls", call_ids=call_ids))
     return [EndedCall(**(dict(row) | {"costs": _costs(row)})) for row in rows]
 
 
@@ -113,16 +112,16 @@ async def read_histories(
         return {}
     own = _SQL.bind(
         "own_calls",
-        call_ids=any_array(call.call_id for call in calls),
-        user_ids=any_array(call.user_id for call in calls),
-        first_at=any_array(call.first_at for call in calls),
+        call_ids=[call.call_id for call in calls],
+        user_ids=[call.user_id for call in calls],
+        first_at=[call.first_at for call in calls],
         most=OWN_MAX,
     )
     others = _SQL.bind(
         "persona_calls",
-        personas=any_array(call.persona_id for call in calls),
-        user_ids=any_array(call.user_id for call in calls),
-        ended_at=any_array(call.ended_at or call.updated_at for call in calls),
+        personas=[call.persona_id for call in calls],
+        user_ids=[call.user_id for call in calls],
+        ended_at=[call.ended_at or call.updated_at for call in calls],
         most=OTHERS_MAX,
     )
     own_past, others_past = await _past(connection, own), await _past(connection, others)
@@ -154,9 +153,7 @@ async def read_recorded(
     """Return the services and operations that were recorded of calls and not voided."""
     found: dict[str, list[tuple[str, str]]] = {}
     if call_ids:
-        rows = await connection.fetch(
-            *_SQL.bind("recorded_operations", call_ids=text_array(call_ids))
-        )
+        rows = await connection.fetch(*_SQL.bind("recorded_operations", call_ids=call_ids))
         for call_id, service, operation in rows:
             found.setdefault(call_id, []).append((service, operation))
     return found
@@ -164,7 +161,7 @@ async def read_recorded(
 
 async def read_open(connection: Connection, call_ids: Sequence[str]) -> list[StoredAnomaly]:
     """Return what was found about calls and stands."""
-    rows = await connection.fetch(*_SQL.bind("open_of_calls", call_ids=text_array(call_ids)))
+    rows = await connection.fetch(*_SQL.bind("open_of_calls", call_ids=call_ids))
     return [StoredAnomaly(*row) for row in rows]
 
 
@@ -176,13 +173,14 @@ async def write_findings(connection: Connection, findings: Sequence[Finding]) ->
     if not findings:
         return set()
     ordered = sorted(findings, key=lambda one: one.anomaly.anomaly_id)
-    columns = {name: any_array(column) for name, column in _columns(ordered).items()}
-    findings_raised = _SQL.bind("raise", **columns, event_type=ANOMALY_TYPE, aggregate_type=ANOMALY)
-    rows = await connection.fetch(*findings_raised)
+    statement = _SQL.bind(
+        "raise", **_columns(ordered), event_type=ANOMALY_TYPE, aggregate_type=ANOMALY
+    )
+    rows = await connection.fetch(*statement)
     new = {row["id"] for row in rows}
     known = [one.anomaly.anomaly_id for one in ordered if one.anomaly.anomaly_id not in new]
     if known:
-        await connection.execute(*_SQL.bind("reopen", anomaly_ids=text_array(known)))
+        await connection.execute(*_SQL.bind("reopen", anomaly_ids=known))
     return new
 
 
@@ -210,9 +208,7 @@ async def resolve_anomalies(
 ) -> None:
     """Note that anomalies are in order after all."""
     if anomaly_ids:
-        await connection.execute(
-            *_SQL.bind("resolve", anomaly_ids=text_array(sorted(anomaly_ids)), now=now)
-        )
+        await connection.execute(*_SQL.bind("resolve", anomaly_ids=sorted(anomaly_ids), now=now))
 
 
 async def costly_days(
@@ -226,9 +222,9 @@ async def costly_days(
     rows = await connection.fetch(
         *_SQL.bind(
             "costly_days",
-            user_ids=text_array(user_ids),
+            user_ids=user_ids,
             day=day,
-            other_services=text_array(other_services),
+            other_services=other_services,
             nano_min=nano_min,
         )
     )
@@ -246,10 +242,10 @@ async def read_day_costs(
     rows = await connection.fetch(
         *_SQL.bind(
             "day_costs",
-            user_ids=text_array(user_ids),
+            user_ids=user_ids,
             first=first,
             last=last,
-            other_services=text_array(other_services),
+            other_services=other_services,
         )
     )
     return [
@@ -261,7 +257,5 @@ async def read_day_anomalies(
     connection: Connection, user_ids: Sequence[str], day: date
 ) -> list[StoredDayAnomaly]:
     """Return what was found about users' day."""
-    rows = await connection.fetch(
-        *_SQL.bind("found_on_day", user_ids=text_array(user_ids), day=day)
-    )
+    rows = await connection.fetch(*_SQL.bind("found_on_day", user_ids=user_ids, day=day))
     return [StoredDayAnomaly(*row) for row in rows]

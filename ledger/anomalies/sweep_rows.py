@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
-from ledger.postgres.arrays import text_array
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 
@@ -55,7 +54,7 @@ async def changed_calls(
     rows = await connection.fetch(
         *_SQL.bind(
             "changed_calls",
-            user_ids=text_array(user_ids),
+            user_ids=user_ids,
             begun_since=begun_since,
             after=after,
             until=until,

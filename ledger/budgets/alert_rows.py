@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 
 from ledger.budgets.alert_messages import AlertContext, alert_event, cutoff_event
 from ledger.budgets.limits import Limits
-from ledger.postgres.arrays import any_array, int_array, text_array
 from ledger.postgres.database import Connection, Record, affected
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import StoreUnavailableError
@@ -49,13 +48,9 @@ async def lock_budgets(
 
     The `unknown` among them may have no settings yet; they get a row to be locked by.
     """
-    rows = await connection.fetch(
-        *_SQL.bind("lock_budgets", user_ids=text_array(user_ids), unknown=text_array(unknown))
-    )
+    rows = await connection.fetch(*_SQL.bind("lock_budgets", user_ids=user_ids, unknown=unknown))
     if rows[0]["locked_count"] < len(user_ids):  # another session gave a user settings meanwhile
-        rows = await connection.fetch(
-            *_SQL.bind("lock_budgets", user_ids=text_array(user_ids), unknown=text_array(()))
-        )
+        rows = await connection.fetch(*_SQL.bind("lock_budgets", user_ids=user_ids, unknown=()))
     return {row["user_id"]: limits_of(row) for row in rows if row["user_id"] is not None}
 
 
@@ -94,9 +89,9 @@ async def read_spend(
     rows = await connection.fetch(
         *_SQL.bind(
             _SPEND[basis],
-            user_ids=text_array(users),
-            starts=any_array(starts),
-            ends=any_array(ends),
+            user_ids=users,
+            starts=starts,
+            ends=ends,
         )
     )
     return [int(row["nano"]) for row in rows]
@@ -109,9 +104,9 @@ async def read_alert_contexts(
     found: list[AlertContext] = [AlertContext({}, 0) for _ in spans]
     backgrounds = _SQL.bind(
         "backgrounds",
-        user_ids=any_array(span.user_id for span in spans),
-        first_days=any_array(span.start.date() for span in spans),
-        last_days=any_array(_last_day(span) for span in spans),
+        user_ids=[span.user_id for span in spans],
+        first_days=[span.start.date() for span in spans],
+        last_days=[_last_day(span) for span in spans],
         since=since,
         by_cost=basis == "cost",
     )
@@ -137,16 +132,16 @@ async def raise_alerts(connection: Connection, alerts: Sequence[BudgetAlert]) ->
     payloads = [None if a.late else encode(alert_event(a)).decode() for a in alerts]
     statement = _SQL.bind(
         "raise",
-        alert_ids=any_array(alert.alert_id for alert in alerts),
-        user_ids=any_array(alert.user_id for alert in alerts),
-        types=any_array(alert.type for alert in alerts),
-        periods=any_array(alert.period for alert in alerts),
-        thresholds=any_array(alert.threshold_percent.value for alert in alerts),
-        limit_versions=any_array(alert.limit_version for alert in alerts),
-        late=any_array(alert.late for alert in alerts),
-        triggered_at=any_array(alert.triggered_at for alert in alerts),
-        data=any_array(encode(alert).decode() for alert in alerts),
-        payloads=any_array(payloads),
+        alert_ids=[alert.alert_id for alert in alerts],
+        user_ids=[alert.user_id for alert in alerts],
+        types=[alert.type for alert in alerts],
+        periods=[alert.period for alert in alerts],
+        thresholds=[alert.threshold_percent.value for alert in alerts],
+        limit_versions=[alert.limit_version for alert in alerts],
+        late=[alert.late for alert in alerts],
+        triggered_at=[alert.triggered_at for alert in alerts],
+        data=[encode(alert).decode() for alert in alerts],
+        payloads=payloads,
         event_type=ALERT_TYPE,
         aggregate_type=BUDGET_ALERT,
     )
@@ -190,6 +185,4 @@ async def take_messages(connection: Connection, most: int) -> list[OutboxMessage
 
 async def drop_messages(connection: Connection, messages: Sequence[OutboxMessage]) -> None:
     """Drop messages that are known to be in Kafka."""
-    await connection.execute(
-        *_SQL.bind("sent", seqs=int_array(message.seq for message in messages))
-    )
+    await connection.execute(*_SQL.bind("sent", seqs=[message.seq for message in messages]))

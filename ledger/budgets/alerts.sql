@@ -1,5 +1,3 @@
--- Arrays arrive as text (:seqs::text::bigint[] and so on), see `ledger/postgres/arrays.py`.
-
 -- name: lock_budgets
 -- Locks the settings of :user_ids in the order given, which is that of their keys, to the end of
 -- the transaction, and returns those of users who have a limit. Those of :unknown are thought to
@@ -9,7 +7,7 @@
 WITH opened AS (
     INSERT INTO user_budget_settings (user_id)
     SELECT asked.user_id
-    FROM unnest(:unknown::text::text[]) AS asked (user_id)
+    FROM unnest(:unknown::text[]) AS asked (user_id)
     LEFT JOIN LATERAL (
         SELECT b.user_id FROM user_budget_settings AS b WHERE b.user_id = asked.user_id LIMIT 1
     ) AS known ON true
@@ -18,7 +16,7 @@ WITH opened AS (
     RETURNING user_id
 ), locked AS MATERIALIZED (
     SELECT known.*
-    FROM unnest(:user_ids::text::text[]) AS asked (user_id)
+    FROM unnest(:user_ids::text[]) AS asked (user_id)
     CROSS JOIN LATERAL (
         SELECT * FROM user_budget_settings AS b WHERE b.user_id = asked.user_id FOR NO KEY UPDATE
     ) AS known
@@ -34,7 +32,7 @@ LEFT JOIN locked ON coalesce(daily_limit_nano, monthly_limit_nano, call_limit_na
 -- What each of :user_ids was charged, refunds taken off, from :starts to before :ends, by place in
 -- :user_ids.
 SELECT asked.place, coalesce(sum(s.charged_nano - s.refunded_nano), 0) AS nano
-FROM unnest(:user_ids::text::text[], :starts::text::timestamptz[], :ends::text::timestamptz[])
+FROM unnest(:user_ids::text[], :starts::timestamptz[], :ends::timestamptz[])
      WITH ORDINALITY AS asked (user_id, starts, ends, place)
 LEFT JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= asked.starts AND s.quarter < asked.ends
 GROUP BY asked.place ORDER BY asked.place
@@ -42,7 +40,7 @@ GROUP BY asked.place ORDER BY asked.place
 -- name: spend_by_cost
 -- What the calls of each of :user_ids cost, from :starts to before :ends, by place in :user_ids.
 SELECT asked.place, coalesce(sum(s.cost_nano), 0) AS nano
-FROM unnest(:user_ids::text::text[], :starts::text::timestamptz[], :ends::text::timestamptz[])
+FROM unnest(:user_ids::text[], :starts::timestamptz[], :ends::timestamptz[])
      WITH ORDINALITY AS asked (user_id, starts, ends, place)
 LEFT JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= asked.starts AND s.quarter < asked.ends
 GROUP BY asked.place ORDER BY asked.place
@@ -52,7 +50,7 @@ GROUP BY asked.place ORDER BY asked.place
 -- :first_days to :last_days, and without a service what was spent since :since, by cost where
 -- :by_cost says so and else by charge.
 WITH asked AS (
-    SELECT * FROM unnest(:user_ids::text::text[], :first_days::text::date[], :last_days::text::date[])
+    SELECT * FROM unnest(:user_ids::text[], :first_days::date[], :last_days::date[])
                   WITH ORDINALITY AS t (user_id, first, last, place)
 )
 SELECT asked.place, c.service, sum(c.cost_nano) AS nano
@@ -69,10 +67,10 @@ GROUP BY asked.place
 -- the order in which they are to be published.
 WITH asked AS (
     SELECT *
-    FROM unnest(:alert_ids::text::uuid[], :user_ids::text::text[], :types::text::text[],
-                :periods::text::text[], :thresholds::text::numeric[],
-                :limit_versions::text::integer[], :late::text::boolean[],
-                :triggered_at::text::timestamptz[], :data::text::text[], :payloads::text::text[])
+    FROM unnest(:alert_ids::uuid[], :user_ids::text[], :types::text[],
+                :periods::text[], :thresholds::numeric[],
+                :limit_versions::integer[], :late::boolean[],
+                :triggered_at::timestamptz[], :data::text[], :payloads::text[])
          WITH ORDINALITY AS t (alert_id, user_id, type, period, threshold_percent,
                                limit_version, late, triggered_at, data, payload, place)
 ), raised AS (
@@ -115,7 +113,7 @@ SELECT seq, aggregatetype, aggregateid, payload, created_at FROM outbox ORDER BY
 
 -- name: sent
 -- Drops messages that are known to be in Kafka.
-DELETE FROM outbox WHERE seq = ANY (:seqs::text::bigint[])
+DELETE FROM outbox WHERE seq = ANY (:seqs::bigint[])
 
 -- name: epoch
 -- The ledger's epoch, which a restore raises; null while a restore is under way.

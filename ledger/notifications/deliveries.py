@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 
 from ledger.notifications.retry_policy import ERROR_CHARACTERS_MAX, DeliveryResult, NextAttempt
 from ledger.notifications.verification_codes import CODE_SECONDS
-from ledger.postgres.arrays import text_array
 from ledger.postgres.database import Connection, Pool, affected, borrowed, create_pool
 from ledger.postgres.statements import statements
 from schemas.notices import ChannelType, NoticeKind
@@ -78,9 +77,7 @@ class DeliveryStore:
         async with self.connection() as connection:
             return affected(
                 await connection.execute(
-                    *_SQL.bind(
-                        "queue", alert_ids=text_array(alert_ids), seconds_back=SWEEP_SECONDS_BACK
-                    )
+                    *_SQL.bind("queue", alert_ids=alert_ids, seconds_back=SWEEP_SECONDS_BACK)
                 )
             )
 

@@ -8,10 +8,10 @@
 INSERT INTO notice_deliveries (channel_id, user_id, kind, subject_id)
 SELECT c.channel_id, c.user_id, 'alert', a.alert_id
 FROM (SELECT user_id, max(seq) AS seq FROM budget_alerts
-      WHERE alert_id = ANY (:alert_ids::text::uuid[]) GROUP BY user_id) AS raised
+      WHERE alert_id = ANY (:alert_ids::uuid[]) GROUP BY user_id) AS raised
 JOIN budget_alerts AS a ON a.user_id = raised.user_id AND a.seq <= raised.seq
 JOIN notice_channels AS c ON c.user_id = a.user_id
-WHERE (a.alert_id = ANY (:alert_ids::text::uuid[])
+WHERE (a.alert_id = ANY (:alert_ids::uuid[])
        OR a.triggered_at > now() - make_interval(secs => :seconds_back))
   AND NOT a.late AND c.state = 'verified' AND c.verified_at <= a.triggered_at
   AND NOT EXISTS (SELECT FROM notice_deliveries AS d

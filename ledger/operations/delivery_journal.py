@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from ledger.postgres.arrays import text_array
 from ledger.postgres.database import Connection, affected
 from ledger.postgres.statements import statements
 from ledger.recording.epochs import LedgerClosedError
@@ -60,4 +59,4 @@ async def unjournaled(connection: Connection, limit: int) -> list[DeliveryRecord
 
 async def mark_journaled(connection: Connection, delivery_ids: Sequence[str]) -> None:
     """Note that deliveries are in the journal."""
-    await connection.execute(*_SQL.bind("mark_journaled", delivery_ids=text_array(delivery_ids)))
+    await connection.execute(*_SQL.bind("mark_journaled", delivery_ids=delivery_ids))

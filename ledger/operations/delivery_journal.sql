@@ -29,4 +29,4 @@ ORDER BY delivered_at LIMIT :most
 
 -- name: mark_journaled
 -- Notes that the deliveries :delivery_ids are in the journal.
-UPDATE notice_deliveries SET journaled_at = now() WHERE delivery_id = ANY (:delivery_ids::text::uuid[])
+UPDATE notice_deliveries SET journaled_at = now() WHERE delivery_id = ANY (:delivery_ids::uuid[])

@@ -40,16 +40,15 @@ class ReadFunction(NamedTuple):
     """A statement as a function; `call` is the statement that calls it, the viewer last."""
 
     name: str
-    statement: str
+    statement: Statement
     owner: str
-    parameters: tuple[str, ...]
 
     @property
     def call(self) -> Statement:
         """How the function is called; `bind` leaves the viewer out."""
-        places = ", ".join(f"${place}" for place in range(1, len(self.parameters) + 2))
+        places = ", ".join(f"${n}" for n in range(1, len(self.statement.parameters) + 2))
         text = _fill("call", name=f"{_SCHEMA}.{self.name}", arguments=places)
-        return Statement(text, self.parameters)
+        return self.statement._replace(text=text)
 
 
 @cache
@@ -65,10 +64,9 @@ def all_reads() -> list[ReadFunction]:
 
 
 def _read(topic: str, name: str, owner: str) -> ReadFunction:
-    statement = statements(topic)[name]
-    digest = _digest(statement)
-    parameters = statements(topic).parameters(name)
-    return ReadFunction(f"{topic.replace('/', '_')}_{name}_{digest}", statement, owner, parameters)
+    statement = statements(topic).statement(name)
+    digest = _digest(statement.text)
+    return ReadFunction(f"{topic.replace('/', '_')}_{name}_{digest}", statement, owner)
 
 
 async def functions_are_installed(connection: Connection) -> bool:
@@ -107,7 +105,7 @@ async def install_functions(connection: Connection) -> None:
 
 async def _definition(connection: Connection, read: ReadFunction) -> str:
     """Return the function's definition; types come from what PostgreSQL makes of the statement."""
-    prepared = await connection.prepare(read.statement)
+    prepared = await connection.prepare(read.statement.text)
     parameters = await _type_names(connection, [each.oid for each in prepared.get_parameters()])
     columns = prepared.get_attributes()
     types = await _type_names(connection, [column.type.oid for column in columns])
@@ -118,7 +116,7 @@ async def _definition(connection: Connection, read: ReadFunction) -> str:
         parameters=", ".join([*parameters, "text"]),
         columns=", ".join(f"{row['name']} {kind}" for row, kind in zip(names, types, strict=True)),
         viewer=str(len(parameters) + 1),
-        statement=read.statement,
+        statement=read.statement.text,
     )
 
 

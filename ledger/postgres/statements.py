@@ -1,7 +1,9 @@
 """Loads named SQL statements from `.sql` files; a capability keeps its file beside its modules.
 
 A file holds statements, each headed by `-- name: some_name` and a sentence or two of comment. A
-statement names its parameters, `:call_id`; they become `$1`, `$2` … when the file is loaded.
+statement names its parameters, `:call_id`; they become `$1`, `$2` … when the file is loaded. A
+parameter with an array type, `:call_ids::text[]`, takes any sequence of values; that cast is the
+one way to pass an array (`ledger.postgres.arrays`).
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
+
+from ledger.postgres.arrays import Encode, array_encoder, array_expression
 
 _HEADER: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _TOKEN: Final = re.compile(
@@ -24,16 +28,21 @@ _TOKEN: Final = re.compile(
     | (?P<unclosed>/\*|'|")
     | (?<![\w$])(?P<place>\$\d+)
     | (?<![:\w]):(?P<name>[A-Za-z_]\w*)               # no cast, no slice of an array
+      (?:::(?P<array>\w+)\[\])?
     """,
     re.VERBOSE | re.DOTALL,
 )
 
 
 class Statement(NamedTuple):
-    """The text of a statement as PostgreSQL takes it, and the names of its parameters in order."""
+    """The text of a statement as PostgreSQL takes it, and the names of its parameters in order.
+
+    `encoders` are those of array parameters, each with the place of its parameter, from 0.
+    """
 
     text: str
     parameters: tuple[str, ...] = ()
+    encoders: tuple[tuple[int, Encode], ...] = ()
 
 
 class Statements(Mapping[str, str]):
@@ -51,20 +60,22 @@ class Statements(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._statements)
 
-    def parameters(self, name: str) -> tuple[str, ...]:
-        """Return the names of a statement's parameters, in the order of their places."""
-        return self._statements[name].parameters
+    def statement(self, name: str) -> Statement:
+        """Return a statement with the names of its parameters, in the order of their places."""
+        return self._statements[name]
 
     def bind(self, name: str, /, **values: Any) -> tuple[Any, ...]:
         """Return the text of a statement and then its arguments, for `connection.fetch(*…)`.
 
         Raises TypeError unless each parameter of the statement has a value, and nothing else has.
         """
-        text, parameters = self._statements[name]
+        text, parameters, encoders = self._statements[name]
         arguments = [values[parameter] for parameter in parameters if parameter in values]
         if not len(arguments) == len(parameters) == len(values):
             wanted, given = ", ".join(parameters), ", ".join(values)
             raise TypeError(f"the statement {name} takes ({wanted}), not ({given})")
+        for place, encode in encoders:
+            arguments[place] = encode(arguments[place])
         return (text, *arguments)
 
 
@@ -83,10 +94,11 @@ def parse(text: str) -> dict[str, Statement]:
 def translate(text: str) -> Statement:
     """Give the named parameters of a statement places, in the order of their first appearance.
 
-    Raises ValueError where a text or a comment is not closed, a comment holds another one, or
-    parameters are partly named and partly `$1`.
+    Raises ValueError where a text or a comment is not closed, a comment holds another one,
+    parameters are partly named and partly `$1`, or one is an array in some places only.
     """
     places: dict[str, str] = {}
+    types: dict[str, str | None] = {}
     numbered: list[str] = []
 
     def replace(token: re.Match[str]) -> str:
@@ -94,13 +106,19 @@ def translate(text: str) -> Statement:
             raise ValueError(f"{unclosed} is not closed, or comments are nested: {text}")
         if place := token["place"]:
             numbered.append(place)
-        name = token["name"]
-        return places.setdefault(name, f"${len(places) + 1}") if name else token[0]
+        if not (name := token["name"]):
+            return token[0]
+        place, array = places.setdefault(name, f"${len(places) + 1}"), token["array"]
+        if types.setdefault(name, array) != array:
+            raise ValueError(f":{name} is an array of one type in some places only: {text}")
+        return array_expression(place, array) if array else place
 
     translated = _TOKEN.sub(replace, text)
     if places and numbered:
         raise ValueError(f"a statement has both :{next(iter(places))} and {numbered[0]}: {text}")
-    return Statement(translated, tuple(places))
+    arrays = enumerate(types.values())
+    encoders = tuple((place, array_encoder(array)) for place, array in arrays if array)
+    return Statement(translated, tuple(places), encoders)
 
 
 @cache

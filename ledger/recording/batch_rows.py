@@ -22,7 +22,6 @@ from ledger.calls.copy_rows import (
 )
 from ledger.calls.entries import Entry
 from ledger.calls.rating import RatedCost
-from ledger.postgres.arrays import any_array, int_array, joined_texts
 from ledger.postgres.database import Connection, UniqueViolation, affected
 from ledger.postgres.statements import statements
 from ledger.recording.small_batches import FEW_ROWS, are_few
@@ -52,15 +51,13 @@ async def known_identities(
     connection: Connection, identities: Sequence[str]
 ) -> list[tuple[int, int]]:
     """Return (index into `identities`, recorded fingerprint) of those recorded before."""
-    rows = await connection.fetch(
-        *_SQL.bind("known_identities", identities=joined_texts(identities))
-    )
+    rows = await connection.fetch(*_SQL.bind("known_identities", identities=identities))
     return [(row[0] - 1, row[1]) for row in rows]
 
 
 async def read_calls(connection: Connection, call_ids: Sequence[str]) -> dict[str, Call]:
     """Return those of the calls that exist, as last committed."""
-    rows = await connection.fetch(*_SQL.bind("calls", call_ids=joined_texts(call_ids)))
+    rows = await connection.fetch(*_SQL.bind("calls", call_ids=call_ids))
     return {row["call_id"]: call_of(dict(row)) for row in rows}
 
 
@@ -69,8 +66,8 @@ async def lock_calls(connection: Connection, call_ids: Sequence[str]) -> dict[st
 
     One that does not exist is made, with version 0, to be locked too.
     """
-    await connection.execute(*_SQL.bind("place_calls", call_ids=joined_texts(call_ids)))
-    rows = await connection.fetch(*_SQL.bind("lock_calls", call_ids=joined_texts(call_ids)))
+    await connection.execute(*_SQL.bind("place_calls", call_ids=call_ids))
+    rows = await connection.fetch(*_SQL.bind("lock_calls", call_ids=call_ids))
     return {row["call_id"]: call_of(dict(row)) for row in rows}
 
 
@@ -78,7 +75,7 @@ async def drop_unused(connection: Connection, known: Iterable[Call], folded: Bat
     """Remove calls that `lock_calls` made and no event changed."""
     unused = [c.call_id for c in known if c.version == 0 and c.call_id not in folded.changed]
     if unused:
-        await connection.execute(*_SQL.bind("drop_placed_calls", call_ids=joined_texts(unused)))
+        await connection.execute(*_SQL.bind("drop_placed_calls", call_ids=unused))
 
 
 def call_of(row: Mapping[str, Any]) -> Call:
@@ -97,7 +94,7 @@ def call_of(row: Mapping[str, Any]) -> Call:
 async def read_held(connection: Connection, call_ids: Sequence[str]) -> dict[str, list[Event]]:
     """Return the events held for these calls."""
     held: dict[str, list[Event]] = {}
-    for row in await connection.fetch(*_SQL.bind("held_events", call_ids=joined_texts(call_ids))):
+    for row in await connection.fetch(*_SQL.bind("held_events", call_ids=call_ids)):
         held.setdefault(row["call_id"], []).append(unpack(row["event"]))
     return held
 
@@ -110,9 +107,7 @@ async def read_voidable(
     `targets` are identities, each with a call: an identity of another call does not count.
     """
     identities, call_ids = zip(*targets, strict=True)
-    rows = await connection.fetch(
-        *_SQL.bind("voidable", identities=joined_texts(identities), call_ids=joined_texts(call_ids))
-    )
+    rows = await connection.fetch(*_SQL.bind("voidable", identities=identities, call_ids=call_ids))
     costs = {
         row["identity"]: CountedCost(
             row["call_id"], row["time"], row["service"], row["cost_nano"], row["estimated"]
@@ -126,9 +121,7 @@ async def read_calls_without_details(
     connection: Connection, call_ids: Iterable[str]
 ) -> frozenset[str]:
     """Return those of the calls with archived costs whose details are no longer kept."""
-    rows = await connection.fetch(
-        *_SQL.bind("calls_without_details", call_ids=joined_texts(list(call_ids)))
-    )
+    rows = await connection.fetch(*_SQL.bind("calls_without_details", call_ids=list(call_ids)))
     return frozenset(row["call_id"] for row in rows)
 
 
@@ -150,16 +143,16 @@ async def write(connection: Connection, folded: BatchChanges, recorded_at: datet
         await _copy(connection, "call_cost_events", ENTRY_COLUMNS, pieces)
     if folded.processors:
         await connection.execute(
-            *_SQL.bind("name_processors", processors=joined_texts(sorted(folded.processors)))
+            *_SQL.bind("name_processors", processors=sorted(folded.processors))
         )
     if folded.released:
-        await connection.execute(*_SQL.bind("release", identities=joined_texts(folded.released)))
+        await connection.execute(*_SQL.bind("release", identities=folded.released))
     if folded.held:
         hold = _SQL.bind(
             "hold",
-            call_ids=any_array(event.data.call_id for event in folded.held),
-            identities=any_array(event.identity for event in folded.held),
-            events=any_array(pack(event) for event in folded.held),
+            call_ids=[event.data.call_id for event in folded.held],
+            identities=[event.identity for event in folded.held],
+            events=[pack(event) for event in folded.held],
         )
         await connection.execute(*hold)
 
@@ -203,11 +196,11 @@ async def _write_calls(connection: Connection, folded: BatchChanges, recorded_at
         grown = [call for call in calls if call.call_id in folded.grown]
         update = _SQL.bind(
             "update_call_costs",
-            call_ids=joined_texts([call.call_id for call in grown]),
-            costs=joined_texts([_encode(call.costs).decode() for call in grown]),
-            estimated_counts=int_array(call.estimated_count for call in grown),
-            event_counts=int_array(call.event_count for call in grown),
-            versions=int_array(call.version for call in grown),
+            call_ids=[call.call_id for call in grown],
+            costs=[_encode(call.costs).decode() for call in grown],
+            estimated_counts=[call.estimated_count for call in grown],
+            event_counts=[call.event_count for call in grown],
+            versions=[call.version for call in grown],
             recorded_at=recorded_at,
         )
         _require(await connection.execute(*update), len(grown))

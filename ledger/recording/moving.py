@@ -6,15 +6,12 @@ A batch that is small pays for each statement as much as for its rows, and alert
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
 from ledger.budgets.alert_rows import SpendWindow
 from ledger.calls.batch_changes import BatchChanges
 from ledger.calls.movements import BatchMovements
 from ledger.calls.spend import SpendChanges
-from ledger.postgres.arrays import any_array, int_array, joined_texts
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.recording.batch_rows import RepeatedIdentityError
@@ -25,6 +22,8 @@ from schemas.alerts import SpendBasis
 
 _SQL: Final = statements("recording/recording")
 _NOTHING: Final = "[]"
+
+Columns = dict[str, Sequence[Any]]
 
 
 class ReadOffsets(Protocol):
@@ -73,12 +72,12 @@ async def move(
         **_spend_columns(folded.spend),
         **_done_columns(folded.done),
         **stream._asdict(),
-        partitions=int_array(partitions),
-        next_offsets=int_array(read.next_offsets[partition] for partition in partitions),
-        generations=int_array(mark.generation for mark in marks),
-        last_records=joined_texts([mark.last_record for mark in marks]),
+        partitions=partitions,
+        next_offsets=[read.next_offsets[partition] for partition in partitions],
+        generations=[mark.generation for mark in marks],
+        last_records=[mark.last_record for mark in marks],
         worker_id=worker_id,
-        changed_calls=joined_texts([call.call_id for call in folded.owned]),
+        changed_calls=[call.call_id for call in folded.owned],
         identities=identities_json(folded) if few else _NOTHING,
         entries=entries_json(folded) if few else _NOTHING,
         **_span_columns(spans),
@@ -92,59 +91,35 @@ async def move(
     return MoveResult(outbox_id, [int(nano) for nano in spent or ()], epoch)
 
 
-def _cost_columns(movements: BatchMovements) -> dict[str, str]:
-    keys, nano = _columns(sorted(movements.changed_costs().items()), 2)
-    users, days, personas, services = map(joined_texts, _columns(keys, 4))
-    return {
-        "cost_users": users,
-        "cost_days": days,
-        "cost_personas": personas,
-        "cost_services": services,
-        "cost_sums": int_array(nano),
-    }
+def _cost_columns(movements: BatchMovements) -> Columns:
+    keys, sums = _columns(sorted(movements.changed_costs().items()), 2)
+    names = ("cost_users", "cost_days", "cost_personas", "cost_services")
+    return {**_named(names, keys), "cost_sums": sums}
 
 
-def _day_columns(movements: BatchMovements) -> dict[str, str]:
+def _day_columns(movements: BatchMovements) -> Columns:
     keys, sums = _columns(sorted(movements.changed_days().items()), 2)
-    users, days, personas = map(joined_texts, _columns(keys, 3))
-    calls, durations, charges, refunds = map(int_array, _columns(sums, 4))
-    return {
-        "day_users": users,
-        "days": days,
-        "day_personas": personas,
-        "day_calls": calls,
-        "day_durations": durations,
-        "day_charges": charges,
-        "day_refunds": refunds,
-    }
+    names = ("day_calls", "day_durations", "day_charges", "day_refunds")
+    return {**_named(("day_users", "days", "day_personas"), keys), **_named(names, sums)}
 
 
-def _spend_columns(spend: SpendChanges) -> dict[str, str]:
+def _spend_columns(spend: SpendChanges) -> Columns:
     keys, sums = _columns(sorted(spend.changed().items()), 2)
-    users, quarters = _columns(keys, 2)
-    costs, charges, refunds = map(int_array, _columns(sums, 3))
-    return {
-        "spend_users": joined_texts(users),
-        "spend_quarters": joined_texts([_time_text(quarter) for quarter in quarters]),
-        "spend_costs": costs,
-        "spend_charges": charges,
-        "spend_refunds": refunds,
-    }
+    names = ("spend_costs", "spend_charges", "spend_refunds")
+    return {**_named(("spend_users", "spend_quarters"), keys), **_named(names, sums)}
 
 
-def _done_columns(done: Iterable[tuple[str, str]]) -> dict[str, str]:
-    users, calls = map(joined_texts, _columns(sorted(done), 2))
-    return {"done_users": users, "done_calls": calls}
+def _done_columns(done: Iterable[tuple[str, str]]) -> Columns:
+    return _named(("done_users", "done_calls"), sorted(done))
 
 
-def _span_columns(spans: Sequence[SpendWindow]) -> dict[str, str]:
-    users, starts, ends = map(any_array, _columns(spans, 3))
-    return {"span_users": users, "span_starts": starts, "span_ends": ends}
+def _span_columns(spans: Sequence[SpendWindow]) -> Columns:
+    return _named(("span_users", "span_starts", "span_ends"), spans)
 
 
-@lru_cache(maxsize=1024)
-def _time_text(moment: datetime) -> str:
-    return moment.isoformat()
+def _named(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Columns:
+    """Return the columns of rows by these names."""
+    return dict(zip(names, _columns(rows, len(names)), strict=True))
 
 
 def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[Sequence[Any]]:

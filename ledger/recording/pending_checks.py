@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
-from ledger.postgres.arrays import any_array, joined_texts
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 
@@ -47,12 +46,12 @@ async def read_due(connection: Connection, before: datetime, most: int) -> list[
 async def remove_checks(connection: Connection, checks: Sequence[PendingCheck]) -> None:
     """Remove checks that were made; one whose subject changed in the meantime stays."""
     if checks:
-        moments = any_array(check.changed_at for check in checks)
+        moments = [check.changed_at for check in checks]
         await connection.execute(
             *_SQL.bind("remove", **_columns([check.key for check in checks]), moments=moments)
         )
 
 
-def _columns(keys: Sequence[CheckKey]) -> dict[str, str]:
-    user_ids, kinds, subjects = map(joined_texts, zip(*keys, strict=True))
+def _columns(keys: Sequence[CheckKey]) -> dict[str, Sequence[str]]:
+    user_ids, kinds, subjects = zip(*keys, strict=True)
     return {"user_ids": user_ids, "kinds": kinds, "subjects": subjects}

@@ -1,12 +1,11 @@
--- Checks for anomalies that wait for the grace period to pass. Arrays arrive as text, see
--- `ledger/postgres/arrays.py`.
+-- Checks for anomalies that wait for the grace period to pass.
 
 -- name: add
 -- Adds checks of :user_ids, :kinds and :subjects that changed at :changed_at, or restarts their
 -- grace period. Rows are written in the order of their keys, so that two writers do not deadlock.
 INSERT INTO pending_anomaly_checks (user_id, kind, subject, changed_at)
 SELECT user_id, kind, subject, :changed_at::timestamptz
-FROM unnest(as_texts(:user_ids), as_texts(:kinds), as_texts(:subjects)) AS asked (user_id, kind, subject)
+FROM unnest(:user_ids::text[], :kinds::text[], :subjects::text[]) AS asked (user_id, kind, subject)
 ORDER BY user_id COLLATE "C", kind, subject COLLATE "C"
 ON CONFLICT (user_id, kind, subject)
 DO UPDATE SET changed_at = greatest(pending_anomaly_checks.changed_at, excluded.changed_at)
@@ -24,7 +23,7 @@ LIMIT :most
 -- Removes the checks of :user_ids, :kinds and :subjects, except those that changed after the moments
 -- in :moments.
 DELETE FROM pending_anomaly_checks AS p
-USING unnest(as_texts(:user_ids), as_texts(:kinds), as_texts(:subjects), :moments::text::timestamptz[])
+USING unnest(:user_ids::text[], :kinds::text[], :subjects::text[], :moments::timestamptz[])
       AS done (user_id, kind, subject, changed_at)
 WHERE (p.user_id, p.kind, p.subject, p.changed_at)
     = (done.user_id, done.kind, done.subject, done.changed_at)

@@ -1,10 +1,7 @@
--- Arrays arrive as text: :versions::text::bigint[] is a literal, as_texts(:costs) is split at a
--- separator; see `ledger/postgres/arrays.py`.
-
 -- name: known_identities
 -- Of :identities, the places (from 1) of those recorded before, with their fingerprints.
 SELECT asked.place, known.fingerprint
-FROM unnest(as_texts(:identities)::uuid[]) WITH ORDINALITY AS asked (identity, place)
+FROM unnest(:identities::uuid[]) WITH ORDINALITY AS asked (identity, place)
 JOIN event_identities AS known USING (identity)
 
 -- name: calls
@@ -14,7 +11,7 @@ SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, du
        costs, charges::text, infrastructure::text, pending_voids::text,
        charge_count, default_charge_nano, default_fee_nano,
        estimated_count, event_count, held_count, version
-FROM unnest(as_texts(:call_ids)) AS asked (call_id)
+FROM unnest(:call_ids::text[]) AS asked (call_id)
 JOIN calls USING (call_id)
 
 -- name: lock_calls
@@ -24,7 +21,7 @@ SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, du
        costs, charges::text, infrastructure::text, pending_voids::text,
        charge_count, default_charge_nano, default_fee_nano,
        estimated_count, event_count, held_count, version
-FROM unnest(as_texts(:call_ids)) AS asked (call_id)
+FROM unnest(:call_ids::text[]) AS asked (call_id)
 JOIN calls USING (call_id)
 ORDER BY call_id COLLATE "C"
 FOR NO KEY UPDATE OF calls
@@ -32,24 +29,24 @@ FOR NO KEY UPDATE OF calls
 -- name: place_calls
 -- Makes room for calls that may be new, so that they can be locked like the others.
 INSERT INTO calls (call_id, version, updated_at)
-SELECT call_id, 0, now() FROM unnest(as_texts(:call_ids)) AS asked (call_id)
+SELECT call_id, 0, now() FROM unnest(:call_ids::text[]) AS asked (call_id)
 ORDER BY call_id COLLATE "C"
 ON CONFLICT DO NOTHING
 
 -- name: drop_placed_calls
 -- Of :call_ids, removes the room that was made for nothing, because their events were refused.
-DELETE FROM calls USING unnest(as_texts(:call_ids)) AS asked (call_id)
+DELETE FROM calls USING unnest(:call_ids::text[]) AS asked (call_id)
 WHERE calls.call_id = asked.call_id AND calls.version = 0
 
 -- name: held_events
 -- The events that are held for the calls :call_ids.
-SELECT call_id, event FROM unnest(as_texts(:call_ids)) AS asked (call_id) JOIN held_events USING (call_id)
+SELECT call_id, event FROM unnest(:call_ids::text[]) AS asked (call_id) JOIN held_events USING (call_id)
 
 -- name: voidable
 -- Of :identities, each in the call beside it in :call_ids, the recorded costs, and whether voided.
 -- An archived one is locked, so that its details are kept while it is being voided.
 WITH asked AS MATERIALIZED (
-    SELECT * FROM unnest(as_texts(:identities)::uuid[], as_texts(:call_ids)) AS asked (identity, call_id)
+    SELECT * FROM unnest(:identities::uuid[], :call_ids::text[]) AS asked (identity, call_id)
 ), archived AS MATERIALIZED (
     SELECT a.identity, a.call_id, a.time, a.kind_id, a.cost_nano, a.estimated
     FROM asked JOIN archived_costs AS a USING (call_id, identity)
@@ -75,7 +72,7 @@ FROM found
 -- name: calls_without_details
 -- Those of :call_ids with archived costs whose details are no longer kept.
 SELECT DISTINCT call_id
-FROM unnest(as_texts(:call_ids)) AS asked (call_id)
+FROM unnest(:call_ids::text[]) AS asked (call_id)
 JOIN sealed_calls USING (call_id)
 JOIN month_seals USING (seal_id)
 WHERE costs_expired_at IS NOT NULL
@@ -122,23 +119,23 @@ SELECT set_config('log_min_messages', NULL, true) WHERE has_parameter_privilege(
 UPDATE calls AS c
 SET (costs, estimated_count, event_count, version, updated_at)
   = (t.costs, t.estimated_count, t.event_count, t.version, :recorded_at::timestamptz)
-FROM unnest(as_texts(:call_ids), as_texts(:costs), :estimated_counts::text::integer[],
-            :event_counts::text::integer[], :versions::text::bigint[])
+FROM unnest(:call_ids::text[], :costs::text[], :estimated_counts::integer[],
+            :event_counts::integer[], :versions::bigint[])
     AS t (call_id, costs, estimated_count, event_count, version)
 WHERE c.call_id = t.call_id AND c.version = t.version - 1
 
 -- name: hold
 -- Keeps back events whose call is not known yet.
 INSERT INTO held_events (call_id, identity, event)
-SELECT * FROM unnest(:call_ids::text::text[], :identities::text::uuid[], :events::text::text[])
+SELECT * FROM unnest(:call_ids::text[], :identities::uuid[], :events::text[])
 
 -- name: release
 -- Drops held events that are counted in this transaction.
-DELETE FROM held_events WHERE identity = ANY (as_texts(:identities)::uuid[])
+DELETE FROM held_events WHERE identity = ANY (:identities::uuid[])
 
 -- name: name_processors
 -- Adds the payment processors :processors, which charges name and the catalogue does not have.
-INSERT INTO payment_processors SELECT unnest(as_texts(:processors)) ON CONFLICT DO NOTHING
+INSERT INTO payment_processors SELECT unnest(:processors::text[]) ON CONFLICT DO NOTHING
 
 -- name: move
 -- Everything that a batch only adds to or lets go, in one round trip: identities and events, where
@@ -168,15 +165,15 @@ WITH identities AS (
     FROM json_populate_recordset(NULL::call_cost_events, :entries::text::json)
 ), moved_costs AS (
     INSERT INTO user_day_costs AS d (user_id, day, persona_id, service, cost_nano)
-    SELECT * FROM unnest(as_texts(:cost_users), as_texts(:cost_days)::date[], as_texts(:cost_personas),
-                         as_texts(:cost_services), :cost_sums::text::bigint[])
+    SELECT * FROM unnest(:cost_users::text[], :cost_days::date[], :cost_personas::text[],
+                         :cost_services::text[], :cost_sums::bigint[])
     ON CONFLICT (user_id, day, persona_id, service)
     DO UPDATE SET cost_nano = d.cost_nano + excluded.cost_nano
 ), moved_days AS (
     INSERT INTO user_days AS d (user_id, day, persona_id, calls, duration_ms, charged_nano, refunded_nano)
-    SELECT * FROM unnest(as_texts(:day_users), as_texts(:days)::date[], as_texts(:day_personas),
-                         :day_calls::text::integer[], :day_durations::text::bigint[],
-                         :day_charges::text::bigint[], :day_refunds::text::bigint[])
+    SELECT * FROM unnest(:day_users::text[], :days::date[], :day_personas::text[],
+                         :day_calls::integer[], :day_durations::bigint[],
+                         :day_charges::bigint[], :day_refunds::bigint[])
     ON CONFLICT (user_id, day, persona_id)
     DO UPDATE SET calls = d.calls + excluded.calls,
                   duration_ms = d.duration_ms + excluded.duration_ms,
@@ -184,34 +181,35 @@ WITH identities AS (
                   refunded_nano = d.refunded_nano + excluded.refunded_nano
 ), moved_spend AS (
     INSERT INTO user_spend AS s (user_id, quarter, cost_nano, charged_nano, refunded_nano)
-    SELECT * FROM unnest(as_texts(:spend_users), as_texts(:spend_quarters)::timestamptz[],
-                         :spend_costs::text::bigint[], :spend_charges::text::bigint[],
-                         :spend_refunds::text::bigint[])
+    SELECT * FROM unnest(:spend_users::text[], :spend_quarters::timestamptz[],
+                         :spend_costs::bigint[], :spend_charges::bigint[],
+                         :spend_refunds::bigint[])
     ON CONFLICT (user_id, quarter)
     DO UPDATE SET cost_nano = s.cost_nano + excluded.cost_nano,
                   charged_nano = s.charged_nano + excluded.charged_nano,
                   refunded_nano = s.refunded_nano + excluded.refunded_nano
 ), released_holds AS (
     DELETE FROM budget_holds AS h
-    USING unnest(as_texts(:done_users), as_texts(:done_calls)) AS done (user_id, call_id)
+    USING unnest(:done_users::text[], :done_calls::text[]) AS done (user_id, call_id)
     WHERE h.user_id = done.user_id AND h.call_id = done.call_id
 ), moved_offsets AS (
     INSERT INTO stream_offsets AS o (cluster, topic, "partition", next_offset, generation, last_record)
     SELECT :cluster, :topic, t."partition", t.next_offset, t.generation, nullif(t.last_record, '')
-    FROM unnest(:partitions::text::integer[], :next_offsets::text::bigint[],
-                :generations::text::integer[], as_texts(:last_records))
+    FROM unnest(:partitions::integer[], :next_offsets::bigint[],
+                :generations::integer[], :last_records::text[])
          AS t ("partition", next_offset, generation, last_record)
     ON CONFLICT (cluster, topic, "partition")
     DO UPDATE SET next_offset = excluded.next_offset, last_record = excluded.last_record, updated_at = now()
     WHERE o.generation = excluded.generation AND o.next_offset < excluded.next_offset
 ), to_publish AS (
     INSERT INTO totals_outbox (worker_id, call_ids)
-    SELECT :worker_id, call_ids FROM as_texts(:changed_calls) AS call_ids WHERE call_ids <> '{}'
+    SELECT :worker_id, call_ids FROM (SELECT :changed_calls::text[] AS call_ids OFFSET 0) AS changed
+    WHERE call_ids <> '{}'
     RETURNING id
 ), spent AS (
     SELECT asked.place, s.nano
-    FROM unnest(:span_users::text::text[], :span_starts::text::timestamptz[],
-                :span_ends::text::timestamptz[])
+    FROM unnest(:span_users::text[], :span_starts::timestamptz[],
+                :span_ends::timestamptz[])
          WITH ORDINALITY AS asked (user_id, starts, ends, place)
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(CASE WHEN :by_cost THEN cost_nano ELSE charged_nano - refunded_nano END), 0) AS nano

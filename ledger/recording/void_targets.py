@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from ledger.calls.batch_changes import KnownState
-from ledger.postgres.arrays import text_array
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.recording.batch_rows import read_calls_without_details, read_voidable
@@ -46,8 +45,8 @@ async def newest_replacements(
     rows = await connection.fetch(
         *_SQL.bind(
             "newest_replacements",
-            identities=text_array(identities),
-            call_ids=text_array(call_ids),
+            identities=identities,
+            call_ids=call_ids,
             source=RERATE_SOURCE,
         )
     )

@@ -4,7 +4,7 @@
 -- what it replaced.
 WITH RECURSIVE chain AS (
     SELECT asked.identity AS first, asked.call_id, asked.identity, NULL::text AS event_id, 0 AS depth
-    FROM unnest(:identities::text::uuid[], :call_ids::text::text[]) AS asked (identity, call_id)
+    FROM unnest(:identities::uuid[], :call_ids::text[]) AS asked (identity, call_id)
     UNION ALL
     SELECT chain.first, chain.call_id, e.identity, e.event_id, chain.depth + 1
     FROM chain, LATERAL (

@@ -46,7 +46,7 @@ SELECT FROM calls WHERE call_id = ANY (:call_ids::text[]) ORDER BY call_id FOR N
 -- Those of the costs :identities, each in the call beside it in :call_ids, that still count. The
 -- metadata of an archived one is in its file only.
 WITH asked AS MATERIALIZED (
-    SELECT * FROM unnest(:identities::text::uuid[], :call_ids::text::text[]) AS asked (identity, call_id)
+    SELECT * FROM unnest(:identities::uuid[], :call_ids::text[]) AS asked (identity, call_id)
 )
 SELECT replace(e.identity::text, '-', '') AS identity, e.source, e.event_id, e.time, e.user_id, e.call_id,
        e.service, e.operation, e.operation_sent, e.model, e.usage, e.unit, e.unit_cost, e.price_id,

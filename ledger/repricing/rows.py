@@ -9,7 +9,6 @@ from uuid import UUID
 
 from ledger.budgets.alert_rows import limits_of
 from ledger.budgets.limits import Limits
-from ledger.postgres.arrays import text_array
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.repricing.corrections import PriceSpan, RecordedCost, UsedPrice
@@ -95,9 +94,7 @@ async def counted_costs(
     """
     identities, call_ids = zip(*places, strict=True)
     await connection.execute(*_SQL.bind("lock_calls", call_ids=sorted(set(call_ids))))
-    rows = await connection.fetch(
-        *_SQL.bind("counted", identities=text_array(identities), call_ids=text_array(call_ids))
-    )
+    rows = await connection.fetch(*_SQL.bind("counted", identities=identities, call_ids=call_ids))
     return [RecordedCost(*row) for row in rows]
 
 

@@ -129,7 +129,9 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(written: str
     }  # fmt: skip
     try:
         for name in queries.keys() - {"turn"}:
-            wanted = {parameter: values[parameter] for parameter in queries.parameters(name)}
+            wanted = {
+                parameter: values[parameter] for parameter in queries.statement(name).parameters
+            }
             query = queries.bind(name, **wanted)
             if name == "recent":
                 [row] = await connection.fetch(*query)

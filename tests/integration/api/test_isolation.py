@@ -130,7 +130,7 @@ VALUES: dict[str, Any] = {
 def bound(queries: Statements, name: str, viewer: Viewer, **values: Any) -> tuple[Any, ...]:
     """Return a statement that asks a viewer for what is alice's."""
     values = VALUES | viewer.parameters | values
-    return queries.bind(name, **{each: values[each] for each in queries.parameters(name)})
+    return queries.bind(name, **{each: values[each] for each in queries.statement(name).parameters})
 
 
 async def test_the_queries_hide_other_users_where_no_policy_applies(

@@ -1,5 +1,6 @@
 """Values reach PostgreSQL and come back the same, by the ways of writing that a batch uses."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,9 +22,9 @@ from ledger.calls.copy_rows import (
     owner_cell,
 )
 from ledger.calls.entries import Entry
-from ledger.postgres.arrays import any_array, int_array, joined_texts, text_array
 from ledger.postgres.binary import use_fast_codecs
 from ledger.postgres.database import connect
+from ledger.postgres.statements import Statements, parse
 from ledger.recording.small_batches import entries_json
 from tests.support.background import Background
 from tests.support.databases import Databases
@@ -32,7 +33,6 @@ letters = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_siz
 awkward = st.sampled_from(
     ["\x1f", "a\x1f", "\x1fb\x1f", "{\x1f}", "", " ", "NULL", "null", '"', '\\"', "\\", "{}", "{", ",", '","', "a,b", "\n\t", "'", "💶", "\\u0000"]
 )  # fmt: skip
-texts = st.lists(letters | awkward, max_size=8)
 bigints = st.integers(-(2**63), 2**63 - 1)
 times = st.datetimes(
     datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)
@@ -91,34 +91,29 @@ def wire(background: Background, databases: Databases) -> Iterator[Wire]:
         wire.close()
 
 
+@pytest.mark.parametrize(
+    ("type_name", "values"),
+    [
+        ("text", letters | awkward),
+        ("bigint", bigints),
+        ("integer", st.integers(-(2**31), 2**31 - 1)),
+        ("boolean", st.booleans()),
+        ("numeric", numbers),
+        ("timestamptz", times),
+        ("date", times.map(datetime.date)),
+        ("uuid", st.uuids()),
+        ("bytea", st.binary(max_size=30)),
+        ("json", (letters | awkward).map(json.dumps)),
+    ],
+)
 @many
-@given(values=texts)
-def test_arrays_of_text(wire: Wire, values: list[str]) -> None:
-    assert wire.ask("SELECT $1::text::text[]", text_array(values)) == values
-
-
-@many
-@given(values=texts)
-def test_joined_texts(wire: Wire, values: list[str]) -> None:
-    assert wire.ask("SELECT as_texts($1)", joined_texts(values)) == values
-
-
-@many
-@given(values=st.lists(bigints, max_size=8))
-def test_arrays_of_integers(wire: Wire, values: list[int]) -> None:
-    assert wire.ask("SELECT $1::text::bigint[]", int_array(values)) == values
-
-
-@many
-@given(values=st.lists(st.none() | letters | awkward, max_size=8))
-def test_arrays_with_nulls(wire: Wire, values: list[str | None]) -> None:
-    assert wire.ask("SELECT $1::text::text[]", any_array(values)) == values
-
-
-@many
-@given(values=st.lists(st.none() | times, max_size=8))
-def test_arrays_of_times(wire: Wire, values: list[datetime | None]) -> None:
-    assert wire.ask("SELECT $1::text::timestamptz[]", any_array(values)) == values
+@given(data=st.data())
+def test_an_array_is_read_as_it_was_bound(
+    wire: Wire, type_name: str, values: st.SearchStrategy[Any], data: st.DataObject
+) -> None:
+    echo = Statements(parse(f"-- name: echo\nSELECT :given::{type_name}[]"))
+    given = data.draw(st.none() | st.lists(values, max_size=8) | st.lists(st.none() | values))
+    assert wire.ask(*echo.bind("echo", given=given)) == given
 
 
 @many

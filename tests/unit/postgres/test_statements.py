@@ -58,6 +58,8 @@ def test_a_statement_with_places_keeps_its_text() -> None:
         ('SELECT "open, :name', '" is not closed'),
         ("SELECT /* open :name", r"/\* is not closed"),
         ("SELECT /* a /* b */ ' */ :name", r"/\* is not closed, or comments are nested"),
+        ("SELECT :names::text[], :names", ":names is an array of one type in some places only"),
+        ("SELECT :ids::text[], :ids::uuid[]", ":ids is an array of one type in some places only"),
     ],
 )
 def test_a_statement_that_cannot_be_translated_is_refused(text: str, error: str) -> None:
@@ -76,7 +78,7 @@ SQL = Statements(parse("-- name: due\nSELECT :most, :before, :most\n-- name: all
 def test_arguments_are_given_by_name_and_come_in_the_order_of_the_places() -> None:
     assert SQL.bind("due", before=3, most=5) == ("SELECT $1, $2, $1", 5, 3)
     assert SQL.bind("all") == ("SELECT 1",)
-    assert SQL.parameters("due") == ("most", "before")
+    assert SQL.statement("due").parameters == ("most", "before")
 
 
 @pytest.mark.parametrize(
@@ -91,6 +93,16 @@ def test_a_missing_or_unknown_argument_is_refused(values: dict[str, int]) -> Non
 def test_an_argument_of_a_statement_without_parameters_is_refused() -> None:
     with pytest.raises(TypeError, match=r"all takes \(\), not \(most\)"):
         SQL.bind("all", most=1)
+
+
+def test_an_array_parameter_takes_any_sequence_and_reaches_postgresql_as_text() -> None:
+    sql = Statements(
+        parse("-- name: of\nSELECT :ids::bigint[], :day, :names::text[], :ids::bigint[]")
+    )
+    text, *arguments = sql.bind("of", ids=(1, None), day="today", names=["a", "b"])
+    assert text.startswith("SELECT $1::text::bigint[], $2, (CASE left($3::text, 1) WHEN")
+    assert text.endswith(", $1::text::bigint[]")
+    assert arguments == ["{1,NULL}", "today", "\x1fa\x1fb"]
 
 
 def test_the_text_of_a_statement_stays_the_same_object() -> None:
