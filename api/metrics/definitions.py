@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
-
-_NS_PER_SECOND: Final = 1_000_000_000
 
 
 class Definition(NamedTuple):
@@ -175,22 +173,4 @@ def labelled_metric(
     family = kind(definition.name, definition.help, labels=definition.labels)
     for labels, value in values:
         family.add_metric(labels, value)
-    return family
-
-
-def durations(
-    definition: Definition,
-    bounds_ns: tuple[int, ...],
-    values: Iterable[tuple[tuple[str, ...], list[int], int]],
-) -> Metric:
-    """Return a histogram: bucket counts and the sum in nanoseconds, by labels.
-
-    There is one bucket more than bounds; bounds are inclusive.
-    """
-    family = HistogramMetricFamily(definition.name, definition.help, labels=definition.labels)
-    names = [*(str(bound / _NS_PER_SECOND) for bound in bounds_ns), "+Inf"]
-    for labels, counts, sum_ns in values:
-        below = [sum(counts[: number + 1]) for number in range(len(counts))]
-        buckets = list(zip(names, below, strict=True))
-        family.add_metric(labels, buckets, sum_ns / _NS_PER_SECOND)
     return family
