@@ -155,7 +155,7 @@ class _User:
                 found.labels.append(Label("call_spike", call.call_id, service, size))
         elif rng.randrange(_LOST_LEG_OF) == 0:
             service = rng.choice(list(LEG_SERVICES))
-            talked = call.duration_ms >= call_rule.TALK_MS_MIN and call.status != "failed"
+            talked = call.duration_ms >= call_rule.CONVERSATION_MS_MIN and call.status != "failed"
             if service in call.costs and talked:
                 found.calls[place] = call._replace(
                     costs={name: nano for name, nano in call.costs.items() if name != service}
@@ -195,7 +195,7 @@ class _User:
         }
         # The context grows with each turn, and what it costs to think with it.
         costs["cerebras"] = round(costs["cerebras"] * (1 + min(minutes, 10.0) / 8))
-        if outcome == "failed" or duration_ms < call_rule.TALK_MS_MIN:
+        if outcome == "failed" or duration_ms < call_rule.CONVERSATION_MS_MIN:
             # Nobody may have said a word.
             costs = {name: nano for name, nano in costs.items() if rng.randrange(2)}
         return {name: nano for name, nano in costs.items() if nano}

@@ -1,1 +1,1 @@
-"""What an event costs and means (pure rules) and the store that keeps it (SQL)."""
+"""Rules of what an event costs, and their storage in PostgreSQL: a folder for each capability."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from ledger.operations.ended_totals import current_pass, next_ended_calls, note_removed
-from ledger.operations.retention import RetentionDays, remove_old, take_turn
+from ledger.operations.ended_totals import current_pass, next_ended_calls, store_tombstones
+from ledger.operations.retention import RetentionDays, lock_retention, remove_old
 from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.database import TRANSIENT_ERRORS, Connection
 from messaging.kafka import KafkaError
@@ -68,7 +68,7 @@ class Retention:
         """Remove what is due, if no other worker does or just did."""
         connection = await self._connect()
         try:
-            if not await take_turn(connection, self._options.interval_seconds):
+            if not await lock_retention(connection, self._options.interval_seconds):
                 return
             now = self._now()
             removed = await remove_old(connection, self._options.days, now, stop.is_set)
@@ -94,7 +94,7 @@ class Retention:
                     OutgoingRecord(CALL_TOTALS.name, call_id.encode(), None)
                     for call_id in ended.call_ids
                 )
-            await note_removed(connection, ended)
+            await store_tombstones(connection, ended)
             total += len(ended.call_ids)
             walk = ended.following
         return total

@@ -108,7 +108,7 @@ class Worker:
             self._connect,
             options.worker_id,
             clock,
-            [FrozenSessionWatch().look],
+            [FrozenSessionWatch().check],
         )
         self._log_watch = LogWatch(self._consumer, self._lanes, self._positions)
         self._retention = Retention(

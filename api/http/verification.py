@@ -55,7 +55,7 @@ class VerificationBudget:
                 yield
             return
         try:
-            async with self._queue.place(address, WAIT_SECONDS_MAX):
+            async with self._queue.slot(address, WAIT_SECONDS_MAX):
                 began_ns = self._clock_ns()
                 try:
                     async with self._counting(address):

@@ -93,7 +93,7 @@ class LiveRoutes:
             )
         if not self._feed.is_ready:
             raise unavailable("The live feed")
-        with self._feed.sockets.place(request[CALLER], request[ADDRESS]):
+        with self._feed.sockets.admit(request[CALLER], request[ADDRESS]):
             await socket.prepare(request)
             transport = request.transport
             if transport is None:

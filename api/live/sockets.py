@@ -40,7 +40,7 @@ class SocketRegistry:
         return self._sockets.total()
 
     @contextmanager
-    def place(self, caller: Caller, address: str) -> Iterator[None]:
+    def admit(self, caller: Caller, address: str) -> Iterator[None]:
         """Count a socket for the duration of the block; raises the Problem 429 or 503."""
         limits = self._limits
         if self._sockets[caller.user_id] >= limits.sockets_per_user:

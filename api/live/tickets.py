@@ -29,7 +29,7 @@ class TicketRegistry:
         ticket = token_urlsafe(_BYTES)
         holder = TicketHolder(caller.user_id, caller.role, caller.expires_at)
         if not await self._store.issue(
-            _digest(ticket), holder, seconds=TICKET_SECONDS, most=TICKETS_MAX
+            _digest(ticket), holder, seconds=TICKET_SECONDS, limit=TICKETS_MAX
         ):
             raise rate_limited(
                 TICKET_SECONDS,

@@ -86,7 +86,7 @@ class TopicFollower:
             if records:
                 self._dispatch(records)
             self._alert_positions = {
-                place: at for place, at in log.positions.items() if place[0] == BUDGET_ALERTS.name
+                admit: at for admit, at in log.positions.items() if admit[0] == BUDGET_ALERTS.name
             }
             due = time.monotonic_ns() - checked_ns > CHECK_SECONDS * 1_000_000_000
             if due or falls_silent:  # an emptied topic first shows as silence

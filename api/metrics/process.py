@@ -42,5 +42,5 @@ class UsageCollector(Collector):
             ),
         )
         yield labelled_metric(
-            CONNECTIONS_LIMIT, (((name,), each.most) for name, each in pools.items())
+            CONNECTIONS_LIMIT, (((name,), each.limit) for name, each in pools.items())
         )

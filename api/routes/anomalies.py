@@ -60,7 +60,7 @@ class AnomalyRoutes:
             user_id,
             filter_of(request),
             before=number_of(request),
-            most=limit_of(request, LIMIT),
+            limit=limit_of(request, LIMIT),
         )
         body = AnomalyList(
             anomalies=[*map(listed, page.rows)],

@@ -75,7 +75,7 @@ def request_of(body: AuthorizationRequest) -> CallStartRequest:
 
 def authorization(user_id: str, call_id: str, answer: CallStartDecision) -> Authorization:
     """Return the response body of a decision."""
-    denied_by, remaining = answer.verdict
+    denied_by, remaining = answer.decision
     return Authorization(
         allowed=denied_by is None,
         call_id=call_id,
@@ -89,7 +89,7 @@ def authorization(user_id: str, call_id: str, answer: CallStartDecision) -> Auth
 
 
 def _reason(answer: CallStartDecision) -> str:
-    denied_by, remaining = answer.verdict
+    denied_by, remaining = answer.decision
     if denied_by is None:
         return "The call may start."
     return f"The {_NAMES[denied_by]} leaves {usd_text(remaining or 0)} USD, which is not enough."

@@ -79,8 +79,8 @@ class BudgetRoutes:
 
     async def body(self, viewer: Viewer, user_id: str) -> Budget:
         """Return the body of a user's current budget; raises StoreUnavailableError."""
-        standing = await self._budgets.standing(viewer, user_id, self._now())
-        return budget(user_id, standing)
+        budget_status = await self._budgets.read_status(viewer, user_id, self._now())
+        return budget(user_id, budget_status)
 
     async def change(self, request: web.Request) -> web.Response:
         """Change the fields in the body, and return the resulting budget."""
@@ -88,10 +88,12 @@ class BudgetRoutes:
         body = await read_json(request, self._options.limits, BudgetChange)
         change, channels = change_of(body), self._channels(body)
         try:
-            standing = await self._budgets.change(viewer, user_id, change, self._now(), channels)
+            budget_status = await self._budgets.change(
+                viewer, user_id, change, self._now(), channels
+            )
         except ChannelsRefusedError as error:
             raise problem_of(error.refusal) from None
-        return reply(budget(user_id, standing))
+        return reply(budget(user_id, budget_status))
 
     def _channels(self, body: BudgetChange) -> list[ChannelRequest] | None:
         """Return the channels that replace the present ones; raises a Problem."""
@@ -164,22 +166,26 @@ def bounded(name: str, requested: Number, maximum: int) -> Decimal:
     return kept.normalize()
 
 
-def budget(user_id: str, standing: BudgetStatus) -> Budget:
+def budget(user_id: str, budget_status: BudgetStatus) -> Budget:
     """Return the response body."""
-    limits, day_nano, month_nano = standing.limits, standing.day_nano, standing.month_nano
-    daily, monthly, warning = limits.daily_nano, limits.monthly_nano, standing.warning_percent
-    day_seconds = _seconds(standing, daily, day_nano, standing.day)
-    month_seconds = _seconds(standing, monthly, month_nano, standing.month)
+    limits, day_nano, month_nano = (
+        budget_status.limits,
+        budget_status.day_nano,
+        budget_status.month_nano,
+    )
+    daily, monthly, warning = limits.daily_nano, limits.monthly_nano, budget_status.warning_percent
+    day_seconds = _seconds(budget_status, daily, day_nano, budget_status.day)
+    month_seconds = _seconds(budget_status, monthly, month_nano, budget_status.month)
     return Budget(
         user_id=user_id,
         daily_limit_usd=_usd(daily),
         monthly_limit_usd=_usd(monthly),
         max_cost_per_call_usd=_usd(limits.call_nano),
         alert_threshold_percent=Exact(warning),
-        thresholds=[Exact(percent) for percent in standing.thresholds],
+        thresholds=[Exact(percent) for percent in budget_status.thresholds],
         timezone=limits.timezone,
         auto_cutoff=limits.auto_cutoff,
-        channels=list(standing.channels),
+        channels=list(budget_status.channels),
         limit_versions=LimitVersions(
             daily=limits.daily_version, monthly=limits.monthly_version, call=limits.call_version
         ),
@@ -189,24 +195,30 @@ def budget(user_id: str, standing: BudgetStatus) -> Budget:
         monthly_remaining=_remaining(monthly, month_nano),
         alert_triggered=_reached(daily, day_nano, warning)
         or _reached(monthly, month_nano, warning),
-        burn_rate_per_hour=Usd(standing.burn_rate),
+        burn_rate_per_hour=Usd(budget_status.burn_rate),
         daily_time_to_threshold_seconds=day_seconds,
         monthly_time_to_threshold_seconds=month_seconds,
         time_to_threshold_seconds=min(
             (seconds for seconds in (day_seconds, month_seconds) if seconds is not None),
             default=None,
         ),
-        alerts=[decode(BudgetAlert, alert.encode()) for alert in standing.alerts],
+        alerts=[decode(BudgetAlert, alert.encode()) for alert in budget_status.alerts],
     )
 
 
-def _seconds(standing: BudgetStatus, limit: int | None, spend: int, period: Period) -> int | None:
+def _seconds(
+    budget_status: BudgetStatus, limit: int | None, spend: int, period: Period
+) -> int | None:
     """Return the seconds to the next threshold of a period's limit; None if none is expected."""
     if limit is None:
         return None
-    left = period.end - standing.now
+    left = period.end - budget_status.now
     return seconds_to_threshold(
-        limit, spend, standing.thresholds, standing.burn_rate, left.days * 86_400 + left.seconds
+        limit,
+        spend,
+        budget_status.thresholds,
+        budget_status.burn_rate,
+        left.days * 86_400 + left.seconds,
     )
 
 

@@ -89,7 +89,7 @@ class CallLists:
             filter_of(request),
             after=cursor_of(request),
             unnamed_persona=UNKNOWN_PERSONA,
-            most=limit + 1,
+            limit=limit + 1,
         )
         shown, following = page(rows, limit, lambda call: call.position)
         calls = [summary(call) for call in shown]
@@ -103,7 +103,7 @@ class CallLists:
             request[CALLER].viewer,
             call_id,
             after=cursor_of(request, _is_identity),
-            most=limit + 1,
+            limit=limit + 1,
         )
         if found is None:
             raise forbidden()
@@ -164,7 +164,7 @@ def summary(call: ListedCall) -> CallSummary:
 
 def listed_event(event: EventRow) -> ListedEvent:
     """Return an event as a list item."""
-    costs, amount_nano = moved(event)
+    costs, amount_nano = costs_and_amount(event)
     return ListedEvent(
         source=event.source,
         id=event.event_id,
@@ -187,25 +187,25 @@ def listed_event(event: EventRow) -> ListedEvent:
     )
 
 
-def moved(event: EventRow) -> tuple[dict[str, int], int]:
+def costs_and_amount(event: EventRow) -> tuple[dict[str, int], int]:
     """Return an event's costs by service, and the user's charge, in nano-dollars."""
-    decided = event.decided()
-    if decided is None:
+    settlement = event.settlement()
+    if settlement is None:
         return ({event.service: event.cost_nano} if event.service else {}), event.amount_nano
-    costs = dict(decided.infrastructure)
-    costs[DEFAULT_PROCESSOR] = costs.get(DEFAULT_PROCESSOR, 0) + decided.default_fee
-    return costs, decided.default_charge
+    costs = dict(settlement.infrastructure)
+    costs[DEFAULT_PROCESSOR] = costs.get(DEFAULT_PROCESSOR, 0) + settlement.default_fee
+    return costs, settlement.default_charge
 
 
 def data_of(event: EventRow) -> str | None:
     """Return an event's data as shown to users; the ledger's own use nano-dollars."""
-    decided = event.decided()
-    if decided is None:
+    settlement = event.settlement()
+    if settlement is None:
         return event.data
     settled = Settled(
-        infrastructure={service: Usd(nano) for service, nano in decided.infrastructure.items()},
-        default_charge=Usd(decided.default_charge),
-        default_fee=Usd(decided.default_fee),
+        infrastructure={service: Usd(nano) for service, nano in settlement.infrastructure.items()},
+        default_charge=Usd(settlement.default_charge),
+        default_fee=Usd(settlement.default_fee),
     )
     return encode(settled).decode()
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from api.routes.call_lists import data_of, moved
+from api.routes.call_lists import costs_and_amount, data_of
 from ledger.calls.settlement import DEFAULT_PROCESSOR
 from ledger.reports.exports import Exported, ExportedDay, ExportedEvent, ExportKind
 from ledger.reports.lists import ListedCall
@@ -84,7 +84,7 @@ def _event(row: ExportedEvent) -> Iterator[tuple[str, ...]]:
     if event.type != "call.settled":
         yield _line(row, event.service, event.cost_nano, event.amount_nano)
         return
-    costs, amount_nano = moved(event)
+    costs, amount_nano = costs_and_amount(event)
     last = costs.pop(DEFAULT_PROCESSOR, 0)
     for service, nano in costs.items():
         if nano:

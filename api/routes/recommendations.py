@@ -58,12 +58,12 @@ def recommendations(
 ) -> Recommendations:
     """Return the response body."""
     notes = advice_notes(found.usages)
-    if found.looked_at < found.calls:
-        notes.append(f"Based on the newest {found.looked_at} of {found.calls} calls.")
+    if found.calls_read < found.calls:
+        notes.append(f"Based on the newest {found.calls_read} of {found.calls} calls.")
     return Recommendations(
         user_id=user_id,
         period=Period(start=since, end=now, label=f"Last {ADVICE_DAYS} days"),
-        based_on_calls=found.looked_at,
+        based_on_calls=found.calls_read,
         based_on_events=sum(each.events for each in found.usages),
         recommendations=[
             _recommendation(each)

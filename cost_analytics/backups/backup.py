@@ -15,8 +15,8 @@ from ledger.operations.backups import (
     EPHEMERAL_TABLES,
     READS_SCHEMA,
     export_snapshot,
-    lift_limits,
     read_contents,
+    remove_time_limits,
     server_version,
 )
 from ledger.postgres.database import connected
@@ -38,7 +38,7 @@ async def take_backup(url: Secret, dump: Path, report: Report) -> archive.Backup
             connected(url.reveal(), name="cost-analytics backup") as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            await lift_limits(connection)
+            await remove_time_limits(connection)
             number = await server_version(connection)
             pg_dump = await programs.find("pg_dump", number)
             snapshot = await export_snapshot(connection)

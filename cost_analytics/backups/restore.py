@@ -16,8 +16,8 @@ from ledger.operations.backups import (
     check_counts,
     count_relations,
     empty_database,
-    lift_limits,
     open_ledger,
+    remove_time_limits,
     server_version,
 )
 from ledger.postgres.database import Connection, connected
@@ -66,7 +66,7 @@ async def restore_backup(
     )
     await migrate(url.reveal(), report=report)
     async with connected(url.reveal(), name="cost-analytics restore") as connection:
-        await lift_limits(connection)
+        await remove_time_limits(connection)
         report("counting")
         try:
             await check_counts(connection, contents)

@@ -74,7 +74,7 @@ def _import(arguments: argparse.Namespace) -> int:
 
 
 def _report(done: BillImport) -> str:
-    if done.again:
+    if done.was_withdrawn:
         return f"Bill {done.bill_id} was withdrawn; it counts again."
     if not done.lines:
         return f"This file is bill {done.bill_id} already; nothing was changed."

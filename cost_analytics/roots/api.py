@@ -25,9 +25,9 @@ from cost_analytics.failures import MISUSED, CommandError, using_database
 from cost_analytics.intake import KafkaIntake
 from cost_analytics.running import serve_until_stopped
 from ledger.postgres.database import connected
-from ledger.postgres.session import UnknownKeyError, check_signature, powerful_login
+from ledger.postgres.session import UnknownKeyError, check_signature, privileged_login
 from ledger.postgres.viewer import NoPasswordError
-from ledger.postgres.viewers import patient_reader_pool, reader_pool
+from ledger.postgres.viewers import reader_pool, slow_reader_pool
 from ledger.recording.workers import stream_is_read
 from ledger.repricing.repricer import Repricer
 
@@ -56,7 +56,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
     url = settings.database_url.reveal()
     await _check_login(url)
     rerate_url = settings.rerate_url.reveal()
-    async with reader_pool(url) as readers, patient_reader_pool(url) as slow_readers:
+    async with reader_pool(url) as readers, slow_reader_pool(url) as slow_readers:
         intake = KafkaIntake(settings.kafka.client())
         checks = [ReadinessCheck("stream", StreamCheck(settings.database_url).passes)]
         app = build_app(
@@ -100,7 +100,7 @@ async def _listen(
 async def _check_login(url: str) -> None:
     """Raise CommandError where the API's login has more rights than an API needs."""
     async with connected(url, name="cost-analytics api") as connection:
-        who = await powerful_login(connection)
+        who = await privileged_login(connection)
         if who is not None:
             raise CommandError(
                 f"The API does not start as {who}: SQL that got into a request could do anything. "

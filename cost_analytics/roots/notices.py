@@ -13,7 +13,7 @@ from cost_analytics.configuration.delivery_sections import DeliverySection
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.failures import FAILED, MISUSED, CommandError, using_database
 from cost_analytics.running import serve_until_stopped
-from ledger.postgres.session import warn_of_powerful_login
+from ledger.postgres.session import warn_of_privileged_login
 from schemas.notices import ChannelType
 from streams.anomalies.watcher import AnomalyWatcherOptions
 from streams.notifications.email import EmailSender, SmtpServer
@@ -38,7 +38,7 @@ def serve(settings: Settings) -> int:
 
 
 async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
-    await warn_of_powerful_login(settings.database_url.reveal(), "notifications")
+    await warn_of_privileged_login(settings.database_url.reveal(), "notifications")
     delivery = settings.delivery
     _log.info(
         "delivering by %s",

@@ -12,7 +12,7 @@ from cost_analytics.configuration.worker_sections import RetentionSection
 from cost_analytics.failures import FAILED, using_database, using_kafka
 from cost_analytics.running import serve_until_stopped
 from ledger.operations.retention import RetentionDays
-from ledger.postgres.session import warn_of_powerful_login
+from ledger.postgres.session import warn_of_privileged_login
 from messaging.kafka import ensure_topics
 from streams.dead_letters import RefusalLimit
 from streams.retention import RetentionOptions
@@ -37,7 +37,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> int:
             partitions=settings.kafka.topic_partitions,
             replication=settings.kafka.topic_replication,
         )
-    await warn_of_powerful_login(settings.database_url.reveal(), "worker")
+    await warn_of_privileged_login(settings.database_url.reveal(), "worker")
     options = WorkerOptions(
         kafka=kafka,
         database_url=settings.database_url.reveal(),

@@ -39,7 +39,7 @@ async def prepare_demo(settings: Settings) -> bool:
     demo, now = Viewer(DEMO_USER), datetime.now(UTC)
     async with reader_pool(settings.database_url.reveal(), connections_max=1) as readers:
         budgets = Budgets(readers, settings.budget.basis, DEFAULT_ALERT_THRESHOLD_PERCENT)
-        limits = (await budgets.standing(demo, DEMO_USER, now)).limits
+        limits = (await budgets.read_status(demo, DEMO_USER, now)).limits
         if not (limits.daily_version or limits.monthly_version or limits.call_version):
             await budgets.change(demo, DEMO_USER, _FIRST, now)
         return not await any_call(readers, Viewer(DEMO_USER, reads_all=True))

@@ -1,1 +1,1 @@
-"""What is unusual about costs: robust baselines, spikes of calls and days, missing legs."""
+"""Anomalies in costs: robust baselines, spikes of calls and days, missing legs."""

@@ -1,14 +1,14 @@
--- Reads and writes of the anomaly detector, which sees all users.
+-- Reads and writes of the anomaly detector, for all users.
 
 -- name: operations
--- The operations of each service, and what kind of cost the service is: as the catalogue has them, and
--- of payment processors that it does not know.
+-- The operations of each service and the service's cost class: those of the catalogue, and those of
+-- payment processors that it does not list.
 SELECT service, class, operation FROM service_prices
 UNION
 SELECT processor, k.class, 'fee' FROM payment_processors, cost_class_of(processor) AS k
 
 -- name: calls
--- The calls :call_ids of known users as they are now.
+-- The calls :call_ids of known users.
 SELECT call_id, user_id, persona_id, status, duration_ms, costs, charge_count > 0 AS charged,
        first_at, ended_at, updated_at
   FROM calls
@@ -16,8 +16,8 @@ SELECT call_id, user_id, persona_id, status, duration_ms, costs, charge_count > 
  ORDER BY call_id
 
 -- name: own_calls
--- For each of the calls :call_ids, of :user_ids, that began at :first_at, by place: up to :most calls of the
--- user that began before and have ended, latest first.
+-- For each of the calls :call_ids of :user_ids that began at :first_at, by its index: up to :limit ended
+-- calls of the user that began before it, latest first.
 SELECT asked.place, c.user_id, c.persona_id, c.duration_ms, c.costs
   FROM unnest(:call_ids::text[], :user_ids::text[], :first_at::timestamptz[])
        WITH ORDINALITY AS asked (call_id, user_id, first_at, place),
@@ -26,11 +26,11 @@ SELECT asked.place, c.user_id, c.persona_id, c.duration_ms, c.costs
                  WHERE user_id = asked.user_id AND first_at < asked.first_at
                    AND call_id <> asked.call_id AND status <> 'active'
                  ORDER BY first_at DESC, call_id
-                 LIMIT :most) AS c
+                 LIMIT :limit) AS c
 
 -- name: persona_calls
--- For each of :personas, :user_ids and the moments :ended_at, by place: up to :most completed calls
--- of other users with the persona that ended before, latest first.
+-- For each of :personas, :user_ids and :ended_at, by its index: up to :limit completed calls of other
+-- users with the persona that ended before, latest first.
 SELECT asked.place, c.user_id, c.persona_id, c.duration_ms, c.costs
   FROM unnest(:personas::text[], :user_ids::text[], :ended_at::timestamptz[])
        WITH ORDINALITY AS asked (persona_id, user_id, ended_at, place),
@@ -39,10 +39,10 @@ SELECT asked.place, c.user_id, c.persona_id, c.duration_ms, c.costs
                  WHERE persona_id = asked.persona_id AND status = 'completed'
                    AND ended_at < asked.ended_at AND user_id <> asked.user_id
                  ORDER BY ended_at DESC
-                 LIMIT :most) AS c
+                 LIMIT :limit) AS c
 
 -- name: recorded_operations
--- What was recorded of :call_ids and not voided, archived or not: services and operations.
+-- The services and operations recorded for :call_ids and not voided, including archived ones.
 SELECT DISTINCT e.call_id, e.service, e.operation
   FROM unnest(:call_ids::text[]) AS asked (call_id),
        LATERAL (SELECT call_id, service, operation, identity
@@ -56,14 +56,14 @@ SELECT DISTINCT e.call_id, e.service, e.operation
  WHERE NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = e.call_id AND v.voids = e.identity)
 
 -- name: open_of_calls
--- What was found about :call_ids and stands.
+-- The open anomalies of :call_ids.
 SELECT anomaly_id::text, subject, kind, part
   FROM cost_anomalies
  WHERE subject = ANY (:call_ids::text[]) AND resolved_at IS NULL AND kind <> 'day_spike'
 
 -- name: raise
--- Records anomalies and hands the messages (:payloads) of those whose cause is new to the outbox, as
--- :event_type of :aggregate_type; returns the ids of these.
+-- Inserts anomalies, and the messages (:payloads) of new ones into the outbox, as :event_type of
+-- :aggregate_type; returns the ids of the new ones.
 WITH asked AS (
     SELECT *
     FROM unnest(:anomaly_ids::uuid[], :user_ids::text[], :kinds::text[],
@@ -89,13 +89,13 @@ UPDATE cost_anomalies SET resolved_at = :now
  WHERE anomaly_id = ANY (:anomaly_ids::uuid[]) AND resolved_at IS NULL
 
 -- name: reopen
--- Reopens the anomalies :anomaly_ids: the cause is the same, so no message is sent.
+-- Reopens the anomalies :anomaly_ids; sends no message, because the cause is the same.
 UPDATE cost_anomalies SET resolved_at = NULL
  WHERE anomaly_id = ANY (:anomaly_ids::uuid[]) AND resolved_at IS NOT NULL
 
 -- name: costly_days
--- Which of :user_ids have cost at least :nano_min nano-dollars on :day, :other_services left out, or
--- have a day's anomaly that stands; with the first day of each.
+-- The users among :user_ids whose cost on :day is at least :nano_min nano-dollars, without
+-- :other_services, or who have an open anomaly of the day; with each user's first day.
 SELECT a.user_id, a.first_day
   FROM user_activity AS a
  WHERE a.user_id = ANY (:user_ids::text[])
@@ -108,7 +108,7 @@ SELECT a.user_id, a.first_day
  ORDER BY a.user_id
 
 -- name: day_costs
--- What the services cost :user_ids on each day from :first to :last, :other_services left out.
+-- The cost by service of :user_ids on each day from :first to :last, without :other_services.
 SELECT user_id, day, service, sum(cost_nano) AS nano
   FROM user_day_costs
  WHERE user_id = ANY (:user_ids::text[]) AND day BETWEEN :first AND :last
@@ -116,35 +116,35 @@ SELECT user_id, day, service, sum(cost_nano) AS nano
  GROUP BY user_id, day, service
 
 -- name: found_on_day
--- What was found about :user_ids on :day: spikes of calls that stand, and all of the day.
+-- The anomalies of :user_ids on :day: open spikes of calls, and all spikes of the day.
 SELECT user_id, kind, part, anomaly_id::text, resolved_at IS NULL AS is_open,
        (observed_nano - expected_nano) AS excess_nano
   FROM cost_anomalies
  WHERE user_id = ANY (:user_ids::text[]) AND day = :day
    AND (kind = 'day_spike' OR kind = 'call_spike' AND resolved_at IS NULL)
 
--- name: take_turn
--- How far the sweep has come, locked to the end of the transaction; nothing where another process
--- has its turn.
+-- name: lock_sweep
+-- The position of the sweep, locked to the end of the transaction; nothing if another process has
+-- locked it.
 SELECT swept_to, deep_to, closed_on, round_to, is_deep, user_id
   FROM anomaly_sweep
    FOR UPDATE SKIP LOCKED
 
--- name: note_sweep
--- Notes how far the sweep has come.
+-- name: store_position
+-- Stores the position of the sweep.
 UPDATE anomaly_sweep
    SET swept_to = :swept_to, deep_to = :deep_to, closed_on = :closed_on,
        round_to = :round_to, is_deep = :is_deep, user_id = :user_id
 
 -- name: next_users
--- Up to :most users after :after who had a call on the day :since or later, in order.
+-- Up to :limit users after :after with a call on or after the day :since, in order.
 SELECT user_id FROM user_activity
  WHERE user_id > :after AND last_day >= :since
  ORDER BY user_id
- LIMIT :most
+ LIMIT :limit
 
 -- name: changed_calls
--- The calls of :user_ids that began at :begun_since or later and last changed after :after, up to :until.
+-- The calls of :user_ids that began at or after :begun_since and changed after :after, up to :until.
 SELECT c.call_id
   FROM unnest(:user_ids::text[]) AS asked (user_id),
        LATERAL (SELECT call_id FROM calls
@@ -153,10 +153,10 @@ SELECT c.call_id
                 OFFSET 0) AS c
 
 -- name: changed_since_found
--- Calls with something that was found at :found_since or later and stands, and that changed after
--- :after; up to :most.
+-- Calls with an open anomaly detected at or after :found_since that changed after :after; up to
+-- :limit.
 SELECT DISTINCT a.subject
   FROM cost_anomalies AS a JOIN calls AS c ON c.call_id = a.subject
  WHERE a.resolved_at IS NULL AND a.kind <> 'day_spike' AND a.detected_at >= :found_since
    AND c.updated_at > :after
- LIMIT :most
+ LIMIT :limit

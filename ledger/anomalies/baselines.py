@@ -1,7 +1,7 @@
-"""What is usual, and how far something lies above it: the median, and how far values lie from it.
+"""Baselines: the median of values, and a robust measure of their spread.
 
-Neither changes while fewer than one value of ten is strange, so a spike does not raise the bar for
-the next one. Everything is integers.
+Neither changes as long as fewer than one value of ten is unusual, so a spike does not raise the
+threshold for the next one. All values are integers.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from schemas.money import half_even
 _MAD_TO_SIGMA: Final = (14_826, 10_000)
 """The median deviation of normal values is their standard deviation ÷ 1.4826 (Hampel, 1974)."""
 _SIGMA_TO_TENTH: Final = (12_816, 10_000)
-"""One normal value of ten lies more than 1.2816 standard deviations above the middle."""
+"""A tenth of normal values lies more than 1.2816 standard deviations above the mean."""
 _SCORE_MAX: Final = 1_000
 _PERCENT: Final = 100
 
 
 class Baseline(NamedTuple):
-    """What is usual and how much values differ from it, as `known` values say, in their unit."""
+    """The usual level and the spread of a number of `known` values, in their unit."""
 
     level: int
     spread: int
     known: int
 
     def score_hundredths(self, observed: int) -> int:
-        """Return by how many hundredths of a spread a value lies above the usual; 0 for below."""
+        """Return the distance above the level in hundredths of the spread; 0 if below it."""
         above = max(0, observed - self.level)
         return min(half_even(_PERCENT * above, max(1, self.spread)), _PERCENT * _SCORE_MAX)
 
 
 def median(values: Iterable[int]) -> int:
-    """Return the middle value, of two the mean rounded half-even; there must be one."""
+    """Return the median; of two middle values the mean, rounded half-even. Needs one value."""
     ordered = sorted(values)
     middle = len(ordered) // 2
     if len(ordered) % 2:
@@ -43,10 +43,10 @@ def median(values: Iterable[int]) -> int:
 
 
 def spread(values: Sequence[int], level: int) -> int:
-    """Return how far values lie from a level, scaled to a standard deviation.
+    """Return the spread of values around a level, scaled to a standard deviation.
 
-    It is the median distance, or that of the upper tenth where that is more: costs are skewed, and
-    what one day or call of ten comes to is no surprise.
+    It is the median distance, or that of the upper tenth if it is larger: costs are skewed, and
+    what happens on one day or call of ten is not unusual.
     """
     numerator, denominator = _MAD_TO_SIGMA
     middle = half_even(median(abs(value - level) for value in values) * numerator, denominator)
@@ -55,21 +55,21 @@ def spread(values: Sequence[int], level: int) -> int:
     return max(middle, half_even(upper * denominator, numerator))
 
 
-def baseline(values: Sequence[int], least_spread_percent: int) -> Baseline:
-    """Return what is usual of values, of which there must be one.
+def baseline(values: Sequence[int], spread_percent_min: int) -> Baseline:
+    """Return the baseline of values, of which there must be one.
 
-    Values that hardly differ have a spread of `least_spread_percent` of the level all the same.
+    The spread is at least `spread_percent_min` of the level, for values that hardly differ.
     """
     level = median(values)
-    least = half_even(level * least_spread_percent, _PERCENT)
-    return Baseline(level, max(spread(values, level), least), len(values))
+    minimum = half_even(level * spread_percent_min, _PERCENT)
+    return Baseline(level, max(spread(values, level), minimum), len(values))
 
 
 def precedent_count(values: Iterable[int], observed: int) -> int:
-    """Return how many values came to three quarters of what was observed, or to more."""
+    """Return how many values are at least three quarters of the observed one."""
     return sum(4 * value >= 3 * observed for value in values)
 
 
 def score_decimal(hundredths: int) -> Decimal:
-    """Return a score with its two decimals."""
+    """Return a score with two decimals."""
     return Decimal(hundredths).scaleb(-2)

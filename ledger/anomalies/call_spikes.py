@@ -1,9 +1,9 @@
-"""Which services cost unusually much in a call: its cost per minute against calls like it.
+"""Call spikes: services whose cost per minute is unusually high, compared with similar calls.
 
-The minutes are those begun, as telephones are billed, so a call of 61 seconds is no spike. A call
-is compared with the user's own latest calls with the same persona, because personas differ in
-model and voice; a user who has too few of them, with what the persona costs others. Where both are
-too little, nothing is said: a persona that costs sixty times another is no anomaly.
+Started minutes count, as telephony is billed, so a call of 61 seconds is not a spike. A call is
+compared with the user's own latest calls with the same persona, because personas differ in model
+and voice; if there are too few, with other users' calls with the persona. If those are too few as
+well, there is no comparison: a persona that costs sixty times another is not an anomaly.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from schemas.events import CallStatus
 from schemas.money import NANO_PER_USD
 
 SCORE_MIN: Final = 5
-"""Spreads above the usual; see docs/anomalies.md for what that misses and what it spares."""
+"""Spreads above the baseline; docs/anomalies.md gives the rates of missed and false alarms."""
 EXCESS_NANO_MIN: Final = NANO_PER_USD // 4
-"""What a spike has to cost beyond the usual, in nano-dollars: cents are no reason for an alarm."""
+"""The least amount above the expected cost, in nano-dollars, so that cents raise no alarm."""
 SPREAD_PERCENT_MIN: Final = 25
 PRECEDENTS_MAX: Final = 2
-"""What happened more often before is no surprise, however far above the median it lies."""
+"""A cost that occurred more often before is not unusual, however far above the median it is."""
 
 OWN_MAX: Final = 100
 OTHERS_MAX: Final = 100
-TALK_MS_MIN: Final = 30_000
-"""Shorter calls are not compared with: what is paid once outweighs their minute."""
+CONVERSATION_MS_MIN: Final = 30_000
+"""Shorter calls are not compared: costs paid once per call dominate their minutes."""
 _MINUTE_MS: Final = 60_000
 _OWN_PERSONA_MIN: Final = 8
 _OTHERS_MIN: Final = 20
 
 
 class EndedCall(NamedTuple):
-    """A call that has ended; `costs` are nano-dollars by service over all of its days."""
+    """A call that has ended; `costs` are nano-dollars by service over all days."""
 
     call_id: str
     user_id: str
@@ -60,14 +60,14 @@ class PastCall(NamedTuple):
 
 
 class CallHistory(NamedTuple):
-    """The user's own calls before, and other users' calls with the persona, latest first each."""
+    """The user's earlier calls, and other users' calls with the persona, each latest first."""
 
     own: Sequence[PastCall] = ()
     others: Sequence[PastCall] = ()
 
 
 class CallComparison(NamedTuple):
-    """What a minute usually costs in nano-dollars, in which calls, and what it cost in each."""
+    """The usual cost per minute in nano-dollars, and the calls and rates it is computed from."""
 
     usual: Baseline
     compared_with: ComparedWith
@@ -75,7 +75,7 @@ class CallComparison(NamedTuple):
 
 
 class CallSpike(NamedTuple):
-    """A service that cost unusually much in a call; money is nano-dollars."""
+    """A service with an unusually high cost in a call; money is nano-dollars."""
 
     service: str
     observed_nano: int
@@ -86,21 +86,21 @@ class CallSpike(NamedTuple):
 
 
 def minutes_of(duration_ms: int) -> int:
-    """Return the minutes begun, at least one."""
+    """Return the started minutes, at least one."""
     return max(1, -(-duration_ms // _MINUTE_MS))
 
 
-def may_be_spikes(call: EndedCall, services: Collection[str]) -> list[str]:
-    """Return which of these services cost enough in a call to be a spike at all, in order."""
+def spike_candidates(call: EndedCall, services: Collection[str]) -> list[str]:
+    """Return the services with enough cost in a call to be a spike, in order."""
     return [name for name in sorted(services) if call.costs.get(name, 0) >= EXCESS_NANO_MIN]
 
 
 def call_spikes(
     call: EndedCall, services: Collection[str], history: CallHistory
 ) -> Iterator[CallSpike]:
-    """Yield the services, out of those whose cost follows use, that cost unusually much."""
+    """Yield the services with unusually high cost, among those whose cost follows usage."""
     minutes = minutes_of(call.duration_ms)
-    for service in may_be_spikes(call, services):
+    for service in spike_candidates(call, services):
         compared = compare(call, service, history)
         if compared is None:
             continue
@@ -116,17 +116,17 @@ def call_spikes(
 
 
 def compare(call: EndedCall, service: str, history: CallHistory) -> CallComparison | None:
-    """Return what a minute of such a call usually costs at a service; None where it is unknown."""
+    """Return the comparison for a service's cost per minute; None if there are too few calls."""
     with_persona = [one for one in history.own if one.persona_id == call.persona_id]
     choices: tuple[tuple[ComparedWith, Sequence[PastCall], int], ...] = (
         ("own_persona_calls", with_persona, _OWN_PERSONA_MIN),
         ("persona_calls", _of_enough_users(history.others, service), _OTHERS_MIN),
     )
-    for name, calls, least in choices:
+    for name, calls, minimum in choices:
         rates = _rates(calls, service)
         if name == "persona_calls":
             rates = [blurred(rate) for rate in rates]
-        if len(rates) >= least:
+        if len(rates) >= minimum:
             return CallComparison(baseline(rates, SPREAD_PERCENT_MIN), name, rates)
     return None
 
@@ -137,7 +137,7 @@ def _of_enough_users(calls: Sequence[PastCall], service: str) -> Sequence[PastCa
 
 
 def _rates(calls: Sequence[PastCall], service: str) -> list[int]:
-    """Return what a minute cost at a service, in the calls that tell."""
+    """Return a service's cost per minute in the calls that have one."""
     return [
         one.costs[service] // minutes_of(one.duration_ms)
         for one in calls
@@ -146,5 +146,5 @@ def _rates(calls: Sequence[PastCall], service: str) -> list[int]:
 
 
 def _has_rate(call: PastCall, service: str) -> bool:
-    """Return whether a call tells what a minute costs: it used the service and was long enough."""
-    return call.duration_ms >= TALK_MS_MIN and call.costs.get(service, 0) > 0
+    """Return whether a call has a meaningful rate: it used the service and was long enough."""
+    return call.duration_ms >= CONVERSATION_MS_MIN and call.costs.get(service, 0) > 0

@@ -1,8 +1,7 @@
-"""Looks for anomalies: in calls that are named, and in everything that changed, a piece at a time.
+"""Detects anomalies in given calls, and in everything that changed, one step at a time.
 
-Each piece is one transaction: what is found is recorded, each cause once, together with the message
-that tells of it. So whoever looks, however often and however interrupted, nobody is told twice of a
-new cause, and of none not at all.
+Each step is one transaction: anomalies are stored, each cause once, with the messages that announce
+them. So each new cause is reported exactly once, whichever processes detect it and however often.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Final, NamedTuple
 
 from ledger.anomalies import day_spikes as day_rule
 from ledger.anomalies import rows as store
-from ledger.anomalies.call_spikes import CallHistory, EndedCall, call_spikes, may_be_spikes
+from ledger.anomalies.call_spikes import CallHistory, EndedCall, call_spikes, spike_candidates
 from ledger.anomalies.findings import Finding, call_finding, day_finding, leg_finding
 from ledger.anomalies.missing_legs import (
     ServiceLegs,
@@ -27,54 +26,54 @@ from ledger.postgres.database import Connection
 from schemas.anomalies import LEGS, Leg
 
 GRACE: Final = timedelta(minutes=15)
-"""After so long without news of a call its costs are taken for complete."""
+"""A call without changes for so long is taken to have all its costs."""
 CALLS_AT_ONCE: Final = 200
 
 
 class DetectionResult(NamedTuple):
-    """What a look came to: how many new anomalies, and how many were in order after all."""
+    """The number of new anomalies, and of resolved ones."""
 
     found: int = 0
     resolved: int = 0
 
     def plus(self, other: DetectionResult) -> DetectionResult:
-        """Return the sum of two looks."""
+        """Return the sum of two results."""
         return DetectionResult(self.found + other.found, self.resolved + other.resolved)
 
 
 class CatalogueFacts(NamedTuple):
-    """What the catalogue says: the legs of services, and services whose cost follows no use."""
+    """The catalogue's legs of services, and the services whose cost does not follow usage."""
 
     legs: ServiceLegs
     other_services: Sequence[str]
 
 
 class AnomalyDetector:
-    """Looks for anomalies in the caller's transactions; `legs` are those a call must have."""
+    """Detects anomalies in the caller's transactions; `legs` are those that a call must have."""
 
     def __init__(self, grace: timedelta = GRACE, legs: Sequence[Leg] = LEGS) -> None:
         self.grace = grace
         self._legs = legs
 
-    async def look_at_calls(
+    async def check_calls(
         self, connection: Connection, call_ids: Sequence[str], now: datetime
     ) -> DetectionResult:
-        """Judge calls as they are now, those that go on left out."""
-        looked = DetectionResult()
-        known = await _knowledge(connection)
+        """Check calls as they are now, without active ones."""
+        result = DetectionResult()
+        known = await _catalogue_facts(connection)
         for begin in range(0, len(call_ids), CALLS_AT_ONCE):
             some = call_ids[begin : begin + CALLS_AT_ONCE]
-            looked = looked.plus(await self._some_calls(connection, known, some, now))
-        return looked
+            result = result.plus(await self._some_calls(connection, known, some, now))
+        return result
 
     async def _some_calls(
         self, connection: Connection, known: CatalogueFacts, call_ids: Sequence[str], now: datetime
     ) -> DetectionResult:
         calls = await store.read_ended_calls(connection, call_ids)
-        stands = await store.read_open(connection, call_ids)
-        missed = {one.call_id for one in stands if one.kind == "missing_leg"}
-        missing_legs = await self._missing(connection, known, calls, missed, now)
-        costly = [call for call in calls if _may_be_spike(call, known)]
+        open_anomalies = await store.read_open(connection, call_ids)
+        known_missing = {one.call_id for one in open_anomalies if one.kind == "missing_leg"}
+        missing_legs = await self._missing(connection, known, calls, known_missing, now)
+        costly = [call for call in calls if _has_candidates(call, known)]
         compared = [call for call in calls if call in costly or missing_legs.get(call.call_id)]
         histories = await store.read_histories(connection, compared)
         findings = [one for call in costly for one in _spikes(call, known, histories, now)]
@@ -83,26 +82,28 @@ class AnomalyDetector:
             legs = missing_legs.get(call.call_id, ())
             findings += [leg_finding(call, leg, known.legs, history, now) for leg in legs]
         found_ids = {one.anomaly.anomaly_id for one in findings}
-        over = [one.anomaly_id for one in stands if one.anomaly_id not in found_ids]
-        return await _write(connection, findings, over, now)
+        resolved_ids = [one.anomaly_id for one in open_anomalies if one.anomaly_id not in found_ids]
+        return await _write(connection, findings, resolved_ids, now)
 
     async def _missing(
         self,
         connection: Connection,
         known: CatalogueFacts,
         calls: Sequence[EndedCall],
-        missed: set[str],
+        known_missing: set[str],
         now: datetime,
     ) -> dict[str, list[Leg]]:
-        """Return which legs are missing, of calls that are settled or were found to miss some."""
+        """Return the missing legs of settled calls, and of calls that missed some before."""
         suspects = [
             call
             for call in calls
             if is_finished(call)
-            and (call.call_id in missed or call.updated_at <= now - self.grace)
+            and (call.call_id in known_missing or call.updated_at <= now - self.grace)
             and missing_legs(self._legs, certain_legs(call, known.legs))
         ]
-        recorded = await store.read_recorded(connection, [call.call_id for call in suspects])
+        recorded = await store.read_recorded_operations(
+            connection, [call.call_id for call in suspects]
+        )
         return {
             call.call_id: missing_legs(
                 self._legs, present_legs(recorded.get(call.call_id, ()), known.legs)
@@ -110,27 +111,27 @@ class AnomalyDetector:
             for call in suspects
         }
 
-    async def look_at_day(
+    async def check_day(
         self, connection: Connection, user_ids: Sequence[str], day: date, now: datetime
     ) -> DetectionResult:
-        """Judge a UTC day of users, whether it is over or not."""
-        known = await _knowledge(connection)
-        others, least = known.other_services, day_rule.EXCESS_NANO_MIN
-        begun = await store.costly_days(connection, user_ids, day, others, least)
-        if not begun:
+        """Check a UTC day of users, whether it has ended or not."""
+        known = await _catalogue_facts(connection)
+        others, minimum = known.other_services, day_rule.EXCESS_NANO_MIN
+        first_days = await store.costly_days(connection, user_ids, day, others, minimum)
+        if not first_days:
             return DetectionResult()
-        users = sorted(begun)
+        users = sorted(first_days)
         since = day - timedelta(days=day_rule.WINDOW_DAYS)
         costs: dict[tuple[str, date], dict[str, int]] = {}
         for one in await store.read_day_costs(connection, users, since, day, others):
             costs.setdefault((one.user_id, one.day), {})[one.service] = one.nano
         before = await store.read_day_anomalies(connection, users, day)
         findings: list[Finding] = []
-        over: list[str] = []
+        resolved_ids: list[str] = []
         for user_id in users:
             past = [
                 costs.get((user_id, past_day), {})
-                for past_day in day_rule.history_days(begun[user_id], day)
+                for past_day in day_rule.history_days(first_days[user_id], day)
             ]
             of_user = [one for one in before if one.user_id == user_id]
             observed = costs.get((user_id, day), {})
@@ -138,17 +139,17 @@ class AnomalyDetector:
             parts = {one.part: one for one in of_user if one.kind == "day_spike"}
             spikes = day_rule.day_spikes(observed, past, explained, parts)
             findings += [day_finding(user_id, day, spike, now) for spike in spikes]
-            stands = [part for part, one in parts.items() if one.is_open]
-            over += [
+            open_anomalies = [part for part, one in parts.items() if one.is_open]
+            resolved_ids += [
                 parts[part].anomaly_id
-                for part in day_rule.in_order(stands, observed, past, explained)
+                for part in day_rule.resolved_parts(open_anomalies, observed, past, explained)
             ]
-        return await _write(connection, findings, over, now)
+        return await _write(connection, findings, resolved_ids, now)
 
 
-def _may_be_spike(call: EndedCall, known: CatalogueFacts) -> bool:
+def _has_candidates(call: EndedCall, known: CatalogueFacts) -> bool:
     used = call.costs.keys() - set(known.other_services)
-    return call.status != "active" and bool(may_be_spikes(call, used))
+    return call.status != "active" and bool(spike_candidates(call, used))
 
 
 def _spikes(
@@ -160,7 +161,7 @@ def _spikes(
 
 
 def _explained(found: Sequence[store.StoredDayAnomaly]) -> dict[str, int]:
-    """Return what spikes of calls cost beyond their usual, by service."""
+    """Return the excess of call spikes, by service."""
     nano: dict[str, int] = {}
     for one in found:
         if one.kind == "call_spike":
@@ -168,7 +169,7 @@ def _explained(found: Sequence[store.StoredDayAnomaly]) -> dict[str, int]:
     return nano
 
 
-async def _knowledge(connection: Connection) -> CatalogueFacts:
+async def _catalogue_facts(connection: Connection) -> CatalogueFacts:
     operations = await store.read_operations(connection)
     others = {one.service for one in operations if one.service_class != "api"}
     used = [one for one in operations if one.service_class == "api"]
@@ -179,8 +180,8 @@ async def _knowledge(connection: Connection) -> CatalogueFacts:
 
 
 async def _write(
-    connection: Connection, findings: Sequence[Finding], over: Sequence[str], now: datetime
+    connection: Connection, findings: Sequence[Finding], resolved_ids: Sequence[str], now: datetime
 ) -> DetectionResult:
     new = await store.write_findings(connection, findings)
-    await store.resolve_anomalies(connection, over, now)
-    return DetectionResult(len(new), len(over))
+    await store.resolve_anomalies(connection, resolved_ids, now)
+    return DetectionResult(len(new), len(resolved_ids))

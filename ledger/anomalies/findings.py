@@ -1,4 +1,4 @@
-"""Puts what was found into words, under an id that is always the same for the same cause."""
+"""Builds anomalies with their messages; the same cause always has the same id."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _LEG_NAMES: Final[dict[Leg, str]] = {
     "inference": "inference",
     "speech_synthesis": "speech synthesis",
 }
-_THAT_ARE_COMPARED: Final[dict[ComparedWith, str]] = {
+_COMPARED_CALLS: Final[dict[ComparedWith, str]] = {
     "own_persona_calls": "of your latest calls with this persona",
     "persona_calls": "of calls with this persona",
     "own_calls": "of your latest calls",
@@ -53,7 +53,7 @@ _SHOWN_DIGITS: Final = 3
 
 
 class Cause(NamedTuple):
-    """What an anomaly is about: it exists once for each cause.
+    """The cause of an anomaly, which exists once per cause.
 
     `subject` is the call or the day, `part` the service or the leg, empty for all services.
     """
@@ -65,7 +65,7 @@ class Cause(NamedTuple):
 
     @property
     def anomaly_id(self) -> UUID:
-        """The anomaly's id: always the same for the same cause."""
+        """The id derived from the cause."""
         key = "\0".join(("anomaly", *self))
         return UUID(bytes=blake2b(key.encode(), digest_size=16).digest())
 
@@ -78,12 +78,12 @@ class Finding(NamedTuple):
 
 
 def call_finding(call: EndedCall, spike: CallSpike, now: datetime) -> Finding:
-    """Return the anomaly about a service that cost unusually much in a call."""
+    """Return the anomaly of a service with an unusually high cost in a call."""
     compared = spike.compared
     rate, usual = spike.observed_nano // spike.minutes, compared.usual
     message = (
         f"This call cost {_usd(rate)} a minute at {spike.service}, {_times(rate, usual.level)} the "
-        f"{_usd(usual.level)} that are usual {_THAT_ARE_COMPARED[compared.compared_with]}."
+        f"{_usd(usual.level)} that are usual {_COMPARED_CALLS[compared.compared_with]}."
     )
     cause = Cause(call.user_id, "call_spike", call.call_id, spike.service)
     return Finding(
@@ -109,7 +109,7 @@ def call_finding(call: EndedCall, spike: CallSpike, now: datetime) -> Finding:
 
 
 def day_finding(user_id: str, day: date, spike: DaySpike, now: datetime) -> Finding:
-    """Return the anomaly about a day that cost unusually much."""
+    """Return the anomaly of a day with an unusually high cost."""
     what = spike.service or "all services together"
     verb = "has cost" if spike.service else "have cost"
     message = (
@@ -144,7 +144,7 @@ def day_finding(user_id: str, day: date, spike: DaySpike, now: datetime) -> Find
 def leg_finding(
     call: EndedCall, leg: Leg, legs: ServiceLegs, history: CallHistory, now: datetime
 ) -> Finding:
-    """Return the anomaly about a leg without a cost, with what is usual, if that is known."""
+    """Return the anomaly of a leg without a cost, with its usual cost if that is known."""
     minutes = minutes_of(call.duration_ms)
     compared_with, rates = _usual_leg(leg, legs, history)
     expected = median(rates) * minutes if rates and call.status != "active" else None
@@ -178,7 +178,7 @@ def leg_finding(
 def _usual_leg(
     leg: Leg, legs: ServiceLegs, history: CallHistory
 ) -> tuple[ComparedWith | None, list[int]]:
-    """Return what a minute of a leg cost in the user's own calls, else in those of others."""
+    """Return the cost per minute of a leg in the user's own calls, else in those of others."""
     own = _leg_rates(leg, legs, history.own)
     if len(own) >= _OWN_MIN:
         return "own_calls", list(own.values())
@@ -190,7 +190,7 @@ def _usual_leg(
 
 
 def _leg_rates(leg: Leg, legs: ServiceLegs, calls: Sequence[PastCall]) -> dict[int, int]:
-    """Return what a minute of a leg cost by the place of the call, where it cost anything."""
+    """Return the cost per minute of a leg, by index of the call, where it is not zero."""
     rates = {}
     for place, call in enumerate(calls):
         nano = sum(n for service, n in call.costs.items() if leg in legs.get(service, ()))
@@ -200,7 +200,7 @@ def _leg_rates(leg: Leg, legs: ServiceLegs, calls: Sequence[PastCall]) -> dict[i
 
 
 def anomaly_event(data: Anomaly) -> CloudEvent:
-    """Return an anomaly as it is published; the event's id is the anomaly's."""
+    """Return an anomaly as a CloudEvent; the event's id is the anomaly's."""
     return CloudEvent(
         id=data.anomaly_id,
         source=ANOMALY_SOURCE,
@@ -212,7 +212,7 @@ def anomaly_event(data: Anomaly) -> CloudEvent:
 
 
 def _usd(nano: int) -> str:
-    """Write an amount for people: cents, and below a dollar three digits that count."""
+    """Return an amount for people: cents, and below a dollar three significant digits."""
     cents = 10_000_000
     if abs(nano) >= 100 * cents:
         return f"{usd_text(half_even(nano, cents) * cents)} USD"
@@ -220,7 +220,7 @@ def _usd(nano: int) -> str:
 
 
 def _times(observed: int, expected: int) -> str:
-    """Write how many times the expected something is, to a tenth below ten."""
+    """Return the factor between two amounts, with one decimal below ten."""
     if expected <= 0:
         return "instead of"
     tenths = half_even(10 * observed, expected)

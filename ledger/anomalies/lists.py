@@ -1,4 +1,4 @@
-"""Lists what was unusual about costs, on behalf of one viewer."""
+"""Lists anomalies, on behalf of a viewer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _READS: Final = reads("anomalies/lists")
 
 
 class AnomalyFilter(NamedTuple):
-    """Which anomalies are wanted, None for any; days are UTC days, both included."""
+    """A filter of anomalies, None for any; days are UTC days, both included."""
 
     kind: str | None = None
     service: str | None = None
@@ -21,7 +21,7 @@ class AnomalyFilter(NamedTuple):
 
 
 class AnomalyRow(NamedTuple):
-    """An anomaly: its place, its JSON, and when it was found to be in order after all."""
+    """An anomaly: its position in the list, its JSON, and when it was resolved."""
 
     seq: int
     data: str
@@ -29,7 +29,7 @@ class AnomalyRow(NamedTuple):
 
 
 class AnomalyPage(NamedTuple):
-    """Anomalies, latest first, and where the next page begins, None after the last."""
+    """A page of anomalies, latest first, and the position of the next page, None after the last."""
 
     rows: list[AnomalyRow]
     before: int | None
@@ -39,14 +39,14 @@ async def list_anomalies(
     readers: ReaderPool,
     viewer: Viewer,
     user_id: str | None,
-    wanted: AnomalyFilter,
+    required: AnomalyFilter,
     *,
     before: int | None,
-    most: int,
+    limit: int,
 ) -> AnomalyPage:
-    """Return a page of a user's anomalies, of all users' without one.
+    """Return a page of a user's anomalies, or of all users' without a user.
 
-    A viewer who may not see them is shown none. Raises StoreUnavailableError.
+    Empty for a viewer without access. Raises StoreUnavailableError.
     """
     name = "of_everyone" if user_id is None else "of_user"
     page_of = _READS.bind(
@@ -54,9 +54,9 @@ async def list_anomalies(
         user_id=user_id,
         **viewer.parameters,
         before=before,
-        **wanted._asdict(),
-        most=most + 1,
+        **required._asdict(),
+        limit=limit + 1,
     )
     rows = await readers.read(viewer, *page_of)
-    page = [AnomalyRow(*row) for row in rows[:most]]
-    return AnomalyPage(page, page[-1].seq if len(rows) > most else None)
+    page = [AnomalyRow(*row) for row in rows[:limit]]
+    return AnomalyPage(page, page[-1].seq if len(rows) > limit else None)

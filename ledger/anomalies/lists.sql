@@ -1,8 +1,8 @@
--- Every statement names the viewer (:viewer_id) beside the user asked for (:user_id); :reads_all is
--- true for an administrator. The row policies would hide other users' rows all the same.
+-- Every statement checks the viewer (:viewer_id) beside the requested user (:user_id); :reads_all is
+-- true for an administrator. Row policies hide other users' rows in addition.
 
 -- name: of_user
--- Anomalies of :user_id before the place :before (null for the latest), at most :most, of a :kind, of
+-- Up to :limit anomalies of :user_id before the position :before (null for the latest), of a :kind, of
 -- a :service, from :first_day to :last_day; null for any.
 SELECT seq, data, resolved_at FROM cost_anomalies
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
@@ -11,10 +11,10 @@ SELECT seq, data, resolved_at FROM cost_anomalies
    AND (:service::text IS NULL OR part = :service AND kind <> 'missing_leg')
    AND day >= coalesce(:first_day::date, '-infinity') AND day <= coalesce(:last_day::date, 'infinity')
  ORDER BY seq DESC
- LIMIT :most
+ LIMIT :limit
 
 -- name: of_everyone
--- The same of all users, where :user_id is null; for administrators.
+-- The same for all users, with :user_id null; for administrators.
 SELECT seq, data, resolved_at FROM cost_anomalies
  WHERE :user_id::text IS NULL AND (user_id = :viewer_id OR :reads_all)
    AND (:before::bigint IS NULL OR seq < :before)
@@ -22,4 +22,4 @@ SELECT seq, data, resolved_at FROM cost_anomalies
    AND (:service::text IS NULL OR part = :service AND kind <> 'missing_leg')
    AND day >= coalesce(:first_day::date, '-infinity') AND day <= coalesce(:last_day::date, 'infinity')
  ORDER BY seq DESC
- LIMIT :most
+ LIMIT :limit

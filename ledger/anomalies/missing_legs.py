@@ -1,8 +1,8 @@
-"""Which parts of a finished call have cost nothing, although somebody talked.
+"""Missing legs: parts of a finished call without a cost, although the call had a conversation.
 
-A call stands on four legs: the telephone line, hearing, thinking and speaking. Each is paid to
-somebody, so a leg without a cost is a cost that was lost on its way. Which leg a service stands
-for follows from its operations in the price catalogue.
+A call has four legs: telephony, speech recognition, inference and speech synthesis. Each is paid
+for, so a leg without a cost means that its event was lost. The operations in the price catalogue
+define which legs a service covers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from ledger.anomalies.call_spikes import TALK_MS_MIN, EndedCall
+from ledger.anomalies.call_spikes import CONVERSATION_MS_MIN, EndedCall
 from schemas.anomalies import LEGS, Leg
 
 _OF_OPERATION: Final[Mapping[str, Leg]] = {
@@ -23,11 +23,11 @@ _OF_OPERATION: Final[Mapping[str, Leg]] = {
 }
 
 ServiceLegs = Mapping[str, frozenset[Leg]]
-"""The legs that each service may stand for."""
+"""The legs that each service may cover."""
 
 
 def service_legs(operations: Iterable[tuple[str, str]]) -> ServiceLegs:
-    """Return the legs of services, from pairs of a service and the name of an operation."""
+    """Return the legs of services, from pairs of a service and an operation."""
     legs: dict[str, set[Leg]] = {}
     for service, operation in operations:
         if leg := _OF_OPERATION.get(operation):
@@ -36,26 +36,26 @@ def service_legs(operations: Iterable[tuple[str, str]]) -> ServiceLegs:
 
 
 def is_finished(call: EndedCall) -> bool:
-    """Return whether a call that nothing more is heard of should have all of its legs.
+    """Return whether a call that does not change any more should have all of its legs.
 
-    It ended in order, or was ended, after a talk; or nobody said that it ended, and it was charged.
-    Failed calls and very short ones may well have cost nothing.
+    It ended after a conversation without failing, or it has no end but was charged. Failed calls
+    and very short ones may have cost nothing.
     """
     if call.status == "active":
         return call.charged
-    return call.status != "failed" and call.duration_ms >= TALK_MS_MIN
+    return call.status != "failed" and call.duration_ms >= CONVERSATION_MS_MIN
 
 
 def certain_legs(call: EndedCall, legs: ServiceLegs) -> frozenset[Leg]:
-    """Return the legs that a call's services show by themselves: those that stand for only one."""
+    """Return the legs that a call's services prove: those of services with only one leg."""
     shown = (legs.get(service, frozenset()) for service, nano in call.costs.items() if nano)
     return frozenset(leg for some in shown if len(some) == 1 for leg in some)
 
 
 def present_legs(operations: Collection[tuple[str, str]], legs: ServiceLegs) -> frozenset[Leg]:
-    """Return the legs that recorded operations, pairs of service and operation, show.
+    """Return the legs of recorded operations, pairs of service and operation.
 
-    An operation with a name of its own stands for what its service stands for, if that is one leg.
+    An unknown operation counts for its service's leg, if the service has exactly one.
     """
     found: set[Leg] = set()
     for service, operation in operations:
@@ -67,6 +67,6 @@ def present_legs(operations: Collection[tuple[str, str]], legs: ServiceLegs) -> 
     return frozenset(found)
 
 
-def missing_legs(wanted: Collection[Leg], found: Collection[Leg]) -> list[Leg]:
-    """Return the legs that are wanted and not found, in the order of a call."""
-    return [leg for leg in LEGS if leg in wanted and leg not in found]
+def missing_legs(required: Collection[Leg], found: Collection[Leg]) -> list[Leg]:
+    """Return the required legs that are not present, in the order of a call."""
+    return [leg for leg in LEGS if leg in required and leg not in found]

@@ -1,4 +1,4 @@
-"""Reads what anomalies are judged by, of all users, and writes what was found."""
+"""Reads the data of anomaly detection, of all users, and writes anomalies."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ACQUIRE_TIMEOUT_SECONDS: Final = 10
 
 
 class CatalogueOperation(NamedTuple):
-    """An operation that the catalogue has of a service, and the service's class."""
+    """An operation of a service in the catalogue, and the service's class."""
 
     service: str
     service_class: str
@@ -34,7 +34,7 @@ class CatalogueOperation(NamedTuple):
 
 
 class StoredAnomaly(NamedTuple):
-    """An anomaly that stands, about a call."""
+    """An open anomaly of a call."""
 
     anomaly_id: str
     call_id: str
@@ -43,7 +43,7 @@ class StoredAnomaly(NamedTuple):
 
 
 class StoredDayAnomaly(NamedTuple):
-    """An anomaly of a user's day: `excess_nano` is what it cost beyond the usual."""
+    """An anomaly of a user's day; `excess_nano` is the amount above the expected cost."""
 
     user_id: str
     kind: AnomalyKind
@@ -54,7 +54,7 @@ class StoredDayAnomaly(NamedTuple):
 
 
 class ServiceDayCost(NamedTuple):
-    """What a service cost a user on a UTC day."""
+    """The cost of a service for a user on a UTC day."""
 
     user_id: str
     day: date
@@ -63,14 +63,14 @@ class ServiceDayCost(NamedTuple):
 
 
 class AnomalyStore:
-    """Transactions of the anomaly detector, from a pool that the caller closes."""
+    """Opens transactions of anomaly detection, from a pool that the caller closes."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """Open a transaction; raises what `database.TRANSIENT_ERRORS` names."""
+        """Open a transaction; raises `database.TRANSIENT_ERRORS`."""
         async with (
             borrowed(self._pool, ACQUIRE_TIMEOUT_SECONDS) as connection,
             connection.transaction(),
@@ -80,11 +80,11 @@ class AnomalyStore:
 
 @asynccontextmanager
 async def anomaly_store(url: str) -> AsyncIterator[AnomalyStore]:
-    """Open a store for the length of a block; raises OSError or a PostgreSQL error."""
+    """Open a store for the duration of the block; raises OSError or a PostgreSQL error."""
     pool = await create_pool(
         url,
         name="cost-analytics anomalies",
-        most=CONNECTIONS_MAX,
+        connections_max=CONNECTIONS_MAX,
         statement_timeout_ms=STATEMENT_TIMEOUT_MS,
     )
     try:
@@ -94,12 +94,12 @@ async def anomaly_store(url: str) -> AsyncIterator[AnomalyStore]:
 
 
 async def read_operations(connection: Connection) -> list[CatalogueOperation]:
-    """Return the operations of all services that the catalogue knows."""
+    """Return the operations of all services in the catalogue."""
     return [CatalogueOperation(*row) for row in await connection.fetch(_SQL["operations"])]
 
 
 async def read_ended_calls(connection: Connection, call_ids: Sequence[str]) -> list[EndedCall]:
-    """Return calls as they are now, those without a known user left out."""
+    """Return the calls that have a known user."""
     rows = await connection.fetch(*_SQL.bind("calls", call_ids=call_ids))
     return [EndedCall(**(dict(row) | {"costs": _costs(row)})) for row in rows]
 
@@ -107,7 +107,7 @@ async def read_ended_calls(connection: Connection, call_ids: Sequence[str]) -> l
 async def read_histories(
     connection: Connection, calls: Sequence[EndedCall]
 ) -> dict[str, CallHistory]:
-    """Return what calls are compared with, by their ids."""
+    """Return the histories that calls are compared with, by call id."""
     if not calls:
         return {}
     own = _SQL.bind(
@@ -115,14 +115,14 @@ async def read_histories(
         call_ids=[call.call_id for call in calls],
         user_ids=[call.user_id for call in calls],
         first_at=[call.first_at for call in calls],
-        most=OWN_MAX,
+        limit=OWN_MAX,
     )
     others = _SQL.bind(
         "persona_calls",
         personas=[call.persona_id for call in calls],
         user_ids=[call.user_id for call in calls],
         ended_at=[call.ended_at or call.updated_at for call in calls],
-        most=OTHERS_MAX,
+        limit=OTHERS_MAX,
     )
     own_past, others_past = await _past(connection, own), await _past(connection, others)
     return {
@@ -147,10 +147,10 @@ def _costs(row: Record) -> dict[str, int]:
     return costs
 
 
-async def read_recorded(
+async def read_recorded_operations(
     connection: Connection, call_ids: Sequence[str]
 ) -> dict[str, list[tuple[str, str]]]:
-    """Return the services and operations that were recorded of calls and not voided."""
+    """Return the services and operations recorded for calls and not voided."""
     found: dict[str, list[tuple[str, str]]] = {}
     if call_ids:
         rows = await connection.fetch(*_SQL.bind("recorded_operations", call_ids=call_ids))
@@ -160,15 +160,15 @@ async def read_recorded(
 
 
 async def read_open(connection: Connection, call_ids: Sequence[str]) -> list[StoredAnomaly]:
-    """Return what was found about calls and stands."""
+    """Return the open anomalies of calls."""
     rows = await connection.fetch(*_SQL.bind("open_of_calls", call_ids=call_ids))
     return [StoredAnomaly(*row) for row in rows]
 
 
 async def write_findings(connection: Connection, findings: Sequence[Finding]) -> set[str]:
-    """Record anomalies, each cause once, with the messages about those that are new.
+    """Insert anomalies, each cause once, with messages about the new ones.
 
-    Returns the ids of the new ones. Those that were taken for resolved stand again.
+    Returns the ids of the new ones. Resolved ones are reopened.
     """
     if not findings:
         return set()
@@ -206,7 +206,7 @@ def _columns(findings: Sequence[Finding]) -> dict[str, list[object]]:
 async def resolve_anomalies(
     connection: Connection, anomaly_ids: Sequence[str], now: datetime
 ) -> None:
-    """Note that anomalies are in order after all."""
+    """Mark anomalies as resolved."""
     if anomaly_ids:
         await connection.execute(*_SQL.bind("resolve", anomaly_ids=sorted(anomaly_ids), now=now))
 
@@ -218,7 +218,7 @@ async def costly_days(
     other_services: Sequence[str],
     nano_min: int,
 ) -> dict[str, date]:
-    """Return the users whose day is worth a look, with the first day of each."""
+    """Return the users whose day is worth checking, with each user's first day."""
     rows = await connection.fetch(
         *_SQL.bind(
             "costly_days",
@@ -238,7 +238,7 @@ async def read_day_costs(
     last: date,
     other_services: Sequence[str],
 ) -> list[ServiceDayCost]:
-    """Return what services cost users on days, both included."""
+    """Return the cost of users by day and service, both days included."""
     rows = await connection.fetch(
         *_SQL.bind(
             "day_costs",
@@ -256,6 +256,6 @@ async def read_day_costs(
 async def read_day_anomalies(
     connection: Connection, user_ids: Sequence[str], day: date
 ) -> list[StoredDayAnomaly]:
-    """Return what was found about users' day."""
+    """Return the anomalies of users on a day."""
     rows = await connection.fetch(*_SQL.bind("found_on_day", user_ids=user_ids, day=day))
     return [StoredDayAnomaly(*row) for row in rows]

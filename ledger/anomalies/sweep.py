@@ -1,11 +1,11 @@
-"""Finds anomalies that no message announced: makes stored checks, and walks users in rounds.
+"""Detects anomalies without a message: makes pending checks, and sweeps users in rounds.
 
 Calls and days that change late have a stored check each, see `ledger.recording.late_changes`.
 
-A round judges the calls that changed since the last round began and were left alone for the grace,
-and the present day of their users. It walks users and the index of their calls, so that looking
-for anomalies adds nothing to what a batch of events writes. Most calls that change began within two
-hours; the first round of each UTC day looks days back, and judges the days that are over.
+A round checks the calls that changed since the last round began and then stayed unchanged for the
+grace period, and the current day of their users. It iterates over users and the index of their
+calls, so that detection adds nothing to the writes of event batches. Most calls that change began
+within two hours; the first round of each UTC day looks back several days, and checks ended days.
 """
 
 from __future__ import annotations
@@ -24,58 +24,56 @@ USERS_AT_ONCE: Final = 50
 LOOK_BACK: Final = timedelta(hours=2)
 LOOK_BACK_DEEP: Final = timedelta(days=3)
 CLOSED_DAYS: Final = 3
-"""So many days that are over are judged each day: what comes late counts for a while."""
+"""Ended days that are checked each day, because late events still count."""
 RESOLVED_WITHIN: Final = timedelta(days=35)
 CHANGED_MAX: Final = 1_000
 
 
 class SweepStep(NamedTuple):
-    """What a step came to; `more` says that the round goes on."""
+    """The result of a step; `more` says that the round continues."""
 
-    looked: DetectionResult
+    result: DetectionResult
     more: bool
 
 
 class AnomalySweep:
-    """Makes the steps of rounds, each in a transaction of the caller; any process may make any."""
+    """Makes the steps of rounds, each in the caller's transaction, in any process."""
 
     def __init__(self, detection: AnomalyDetector, every: timedelta = ROUND_EVERY) -> None:
         self._detection = detection
         self._every = every
 
     async def step(self, connection: Connection, now: datetime) -> SweepStep:
-        """Judge the next few users; nothing where it is another's turn or a round is not due."""
+        """Check the next users; nothing if another process does or no round is due."""
         sweep = await store.lock_sweep(connection)
         if sweep is None:
             return SweepStep(DetectionResult(), more=False)
         checks = await read_due(connection, now - self._detection.grace, CALLS_AT_ONCE)
-        looked = await self._make_checks(connection, checks, now)
+        result = await self._make_checks(connection, checks, now)
         step = await self._round_step(connection, sweep, now)
         more = step.more or len(checks) == CALLS_AT_ONCE
-        return SweepStep(looked.plus(step.looked), more)
+        return SweepStep(result.plus(step.result), more)
 
     async def _make_checks(
         self, connection: Connection, checks: list[PendingCheck], now: datetime
     ) -> DetectionResult:
-        """Make stored checks and remove them: calls first, because their spikes explain days."""
+        """Make pending checks and remove them; calls first, because their spikes explain days."""
         call_ids = [check.key.subject for check in checks if check.key.kind == "call"]
-        looked = await self._detection.look_at_calls(connection, call_ids, now)
+        result = await self._detection.check_calls(connection, call_ids, now)
         users_of: dict[str, list[str]] = {}
         for check in checks:
             if check.key.kind == "day":
                 users_of.setdefault(check.key.subject, []).append(check.key.user_id)
         for day, users in sorted(users_of.items()):
-            found = await self._detection.look_at_day(
-                connection, users, date.fromisoformat(day), now
-            )
-            looked = looked.plus(found)
+            found = await self._detection.check_day(connection, users, date.fromisoformat(day), now)
+            result = result.plus(found)
         await remove_checks(connection, checks)
-        return looked
+        return result
 
     async def _round_step(
         self, connection: Connection, sweep: SweepPosition, now: datetime
     ) -> SweepStep:
-        """Judge the next users of the round, if one is under way or due."""
+        """Check the next users of the round, if one is running or due."""
         begins = sweep.round_to is None
         if begins:
             round_to = now - self._detection.grace
@@ -83,24 +81,24 @@ class AnomalySweep:
                 return SweepStep(DetectionResult(), more=False)
             is_deep = sweep.closed_on < now.date()
             sweep = sweep._replace(round_to=round_to, is_deep=is_deep, user_id="")
-        looked = await self._changed(connection, sweep, now) if begins else DetectionResult()
+        result = await self._changed(connection, sweep, now) if begins else DetectionResult()
         users = await store.next_users(
             connection, sweep.user_id, _begun_since(sweep).date(), USERS_AT_ONCE
         )
-        looked = looked.plus(await self._users(connection, sweep, users, now))
+        result = result.plus(await self._check_users(connection, sweep, users, now))
         await store.store_sweep_position(connection, _after(sweep, users, now))
-        return SweepStep(looked, more=len(users) == USERS_AT_ONCE)
+        return SweepStep(result, more=len(users) == USERS_AT_ONCE)
 
     async def _changed(
         self, connection: Connection, sweep: SweepPosition, now: datetime
     ) -> DetectionResult:
-        """Judge again what was found about calls that changed since, however old they are."""
+        """Check again the open anomalies of calls that have changed, however old the calls are."""
         call_ids = await store.changed_since_found(
             connection, now - RESOLVED_WITHIN, sweep.swept_to, CHANGED_MAX
         )
-        return await self._detection.look_at_calls(connection, call_ids, now)
+        return await self._detection.check_calls(connection, call_ids, now)
 
-    async def _users(
+    async def _check_users(
         self, connection: Connection, sweep: SweepPosition, users: list[str], now: datetime
     ) -> DetectionResult:
         if not users:
@@ -108,25 +106,25 @@ class AnomalySweep:
         since = sweep.deep_to if sweep.is_deep else sweep.swept_to
         until = sweep.round_to or now
         call_ids = await store.changed_calls(connection, users, _begun_since(sweep), since, until)
-        looked = DetectionResult()
+        result = DetectionResult()
         for begin in range(0, len(call_ids), CALLS_AT_ONCE):
             some = call_ids[begin : begin + CALLS_AT_ONCE]
-            looked = looked.plus(await self._detection.look_at_calls(connection, some, now))
+            result = result.plus(await self._detection.check_calls(connection, some, now))
         for ago in range(CLOSED_DAYS if sweep.is_deep else 0, -1, -1):
             day = now.date() - timedelta(days=ago)
-            looked = looked.plus(await self._detection.look_at_day(connection, users, day, now))
-        return looked
+            result = result.plus(await self._detection.check_day(connection, users, day, now))
+        return result
 
 
 def _begun_since(sweep: SweepPosition) -> datetime:
-    """Return when calls began at the earliest that the round looks at."""
+    """Return the earliest start of the calls in the round."""
     if sweep.is_deep:
         return sweep.deep_to - LOOK_BACK_DEEP
     return sweep.swept_to - LOOK_BACK
 
 
 def _after(sweep: SweepPosition, users: list[str], now: datetime) -> SweepPosition:
-    """Return where the sweep stands after these users."""
+    """Return the position after these users."""
     if len(users) == USERS_AT_ONCE or sweep.round_to is None:
         return sweep._replace(user_id=users[-1])
     done = sweep._replace(swept_to=sweep.round_to, round_to=None, user_id="")

@@ -1,4 +1,4 @@
-"""How far calls and days were looked through for anomalies: one row, whose lock is the turn."""
+"""The position of the anomaly sweep: one row, whose lock lets one process sweep at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SQL: Final = statements("anomalies/anomalies")
 
 
 class SweepPosition(NamedTuple):
-    """Where the sweep stands; `round_to` is where the present round will have come to, if any."""
+    """The position of the sweep; `round_to` is the end of the current round, if any."""
 
     swept_to: datetime
     deep_to: datetime
@@ -24,22 +24,22 @@ class SweepPosition(NamedTuple):
 
 
 async def lock_sweep(connection: Connection) -> SweepPosition | None:
-    """Return where the sweep stands, None where another process has its turn.
+    """Lock and return the sweep's position; None if another process has locked it.
 
-    The turn lasts to the end of the caller's transaction.
+    The lock lasts to the end of the caller's transaction.
     """
-    row = await connection.fetchrow(_SQL["take_turn"])
+    row = await connection.fetchrow(_SQL["lock_sweep"])
     return None if row is None else SweepPosition(*row)
 
 
 async def store_sweep_position(connection: Connection, sweep: SweepPosition) -> None:
-    """Note where the sweep stands."""
-    await connection.execute(*_SQL.bind("note_sweep", **sweep._asdict()))
+    """Store the sweep's position."""
+    await connection.execute(*_SQL.bind("store_position", **sweep._asdict()))
 
 
-async def next_users(connection: Connection, after: str, since: date, most: int) -> list[str]:
-    """Return the next users who had a call on the day `since` or later."""
-    rows = await connection.fetch(*_SQL.bind("next_users", after=after, since=since, most=most))
+async def next_users(connection: Connection, after: str, since: date, limit: int) -> list[str]:
+    """Return the next users with a call on or after the day `since`."""
+    rows = await connection.fetch(*_SQL.bind("next_users", after=after, since=since, limit=limit))
     return [row["user_id"] for row in rows]
 
 
@@ -50,7 +50,7 @@ async def changed_calls(
     after: datetime,
     until: datetime,
 ) -> list[str]:
-    """Return the calls of users that last changed after a moment and not later than another."""
+    """Return the calls of users that last changed after `after`, up to `until`."""
     rows = await connection.fetch(
         *_SQL.bind(
             "changed_calls",
@@ -64,10 +64,10 @@ async def changed_calls(
 
 
 async def changed_since_found(
-    connection: Connection, found_since: datetime, after: datetime, most: int
+    connection: Connection, found_since: datetime, after: datetime, limit: int
 ) -> list[str]:
-    """Return calls with something that stands, found lately, that changed after a moment."""
+    """Return calls with a recent open anomaly that changed after `after`."""
     rows = await connection.fetch(
-        *_SQL.bind("changed_since_found", found_since=found_since, after=after, most=most)
+        *_SQL.bind("changed_since_found", found_since=found_since, after=after, limit=limit)
     )
     return [row["subject"] for row in rows]

@@ -1,1 +1,1 @@
-"""Limits, thresholds, alerts, holds and authorization."""
+"""Budgets: limits, thresholds, alerts, holds and authorization."""

@@ -1,4 +1,4 @@
-"""Puts a decided alert into words and into the messages that others receive."""
+"""Builds alerts with their messages, and the events that announce them."""
 
 from __future__ import annotations
 
@@ -30,20 +30,27 @@ DRIVERS_MAX: Final = 3
 
 
 class AlertContext(NamedTuple):
-    """What explains an alert: nano-dollars by service, and the user's spend of the last hour."""
+    """The context of an alert: nano-dollars by service, and the user's spend of the last hour."""
 
     costs: dict[str, int]
     last_hour_nano: int
 
 
-def alert_id(stand: BudgetPosition, percent: Decimal) -> UUID:
-    """Return the id of an alert: always the same for the same key."""
-    return _id("alert", stand.user_id, stand.limit.type, stand.period, percent, stand.limit.version)
+def alert_id(position: BudgetPosition, percent: Decimal) -> UUID:
+    """Return the id derived from the alert's key."""
+    return _id(
+        "alert",
+        position.user_id,
+        position.limit.type,
+        position.period,
+        percent,
+        position.limit.version,
+    )
 
 
-def command_id(stand: BudgetPosition) -> UUID:
+def command_id(position: BudgetPosition) -> UUID:
     """Return the id of the request to end a call."""
-    return _id("cutoff", stand.period, stand.limit.version)
+    return _id("cutoff", position.period, position.limit.version)
 
 
 def _id(*parts: object) -> UUID:
@@ -52,45 +59,49 @@ def _id(*parts: object) -> UUID:
 
 
 def alert(
-    stand: BudgetPosition,
+    position: BudgetPosition,
     percent: Decimal,
     crossed_by: Row | None,
-    background: AlertContext,
+    context: AlertContext,
     basis: SpendBasis,
     now: datetime,
 ) -> BudgetAlert:
-    """Return the alert about a threshold that a spend has reached."""
-    limit, spend = stand.limit, stand.after_nano
+    """Return the alert of a threshold that the spend has reached."""
+    limit, spend = position.limit, position.after_nano
     return BudgetAlert(
-        alert_id=str(alert_id(stand, percent)),
-        user_id=stand.user_id,
+        alert_id=str(alert_id(position, percent)),
+        user_id=position.user_id,
         type=limit.type,
         threshold_percent=Exact(percent),
         limit_usd=Usd(limit.nano),
         current_spend=Usd(spend),
         remaining=Usd(max(0, limit.nano - spend)),
-        message=_message(stand, percent),
+        message=_message(position, percent),
         triggered_at=now,
-        period=stand.period,
-        period_start=stand.start,
-        period_end=stand.end,
-        call_id=stand.call.call_id if stand.call else crossed_by.call_id if crossed_by else None,
+        period=position.period,
+        period_start=position.start,
+        period_end=position.end,
+        call_id=position.call.call_id
+        if position.call
+        else crossed_by.call_id
+        if crossed_by
+        else None,
         crossed_by=_crossing(crossed_by),
         limit_version=limit.version,
-        basis=basis if stand.call is None else "cost",
-        late=stand.closed,
-        drivers=_drivers(background.costs),
-        spent_last_hour=Usd(background.last_hour_nano),
+        basis=basis if position.call is None else "cost",
+        late=position.closed,
+        drivers=_drivers(context.costs),
+        spent_last_hour=Usd(context.last_hour_nano),
         event_time=crossed_by.time if crossed_by else None,
     )
 
 
-def cutoff(stand: BudgetPosition, full: BudgetAlert) -> CutoffRequest:
-    """Return the request to end the call whose cost `full`, its alert at 100 %, is about."""
+def cutoff(position: BudgetPosition, full: BudgetAlert) -> CutoffRequest:
+    """Return the request to end a call, from its alert at 100 %."""
     return CutoffRequest(
-        command_id=str(command_id(stand)),
-        call_id=stand.period,
-        user_id=stand.user_id,
+        command_id=str(command_id(position)),
+        call_id=position.period,
+        user_id=position.user_id,
         reason=full.message,
         limit_usd=full.limit_usd,
         current_cost=full.current_spend,
@@ -103,7 +114,7 @@ def cutoff(stand: BudgetPosition, full: BudgetAlert) -> CutoffRequest:
 
 
 def alert_event(data: BudgetAlert) -> CloudEvent:
-    """Return an alert as it is published; the event's id is the alert's."""
+    """Return an alert as a CloudEvent; the event's id is the alert's."""
     return CloudEvent(
         id=data.alert_id,
         source=SOURCE,
@@ -115,7 +126,7 @@ def alert_event(data: BudgetAlert) -> CloudEvent:
 
 
 def cutoff_event(data: CutoffRequest) -> CloudEvent:
-    """Return a request to end a call as it is published."""
+    """Return a request to end a call as a CloudEvent."""
     return CloudEvent(
         id=data.command_id,
         source=SOURCE,
@@ -126,16 +137,17 @@ def cutoff_event(data: CutoffRequest) -> CloudEvent:
     )
 
 
-def _message(stand: BudgetPosition, percent: Decimal) -> str:
-    limit, spend = usd_text(stand.limit.nano), usd_text(stand.after_nano)
+def _message(position: BudgetPosition, percent: Decimal) -> str:
+    limit, spend = usd_text(position.limit.nano), usd_text(position.after_nano)
     share = "" if percent == FULL else f"{exact_text(percent)} % of "
-    if stand.call is not None:
+    if position.call is not None:
         return (
-            f"Call {stand.period} has cost {spend} USD and reached {share}its cap of {limit} USD."
+            f"Call {position.period} has cost {spend} USD "
+            f"and reached {share}its cap of {limit} USD."
         )
     return (
-        f"The spend of {stand.period} is {spend} USD: "
-        f"it has reached {share}the {stand.limit.type} limit of {limit} USD."
+        f"The spend of {position.period} is {spend} USD: "
+        f"it has reached {share}the {position.limit.type} limit of {limit} USD."
     )
 
 
@@ -149,7 +161,7 @@ def _crossing(row: Row | None) -> Crossing | None:
 
 
 def _drivers(costs: dict[str, int]) -> list[Driver]:
-    """Return the largest costs, largest first, with their shares of all, to a hundredth."""
+    """Return the largest costs in descending order, with their shares of the total."""
     total = sum(costs.values())
     largest = sorted(costs.items(), key=lambda item: (-item[1], item[0]))[:DRIVERS_MAX]
     return [

@@ -1,4 +1,4 @@
-"""Reads and locks what budgets are decided by, and writes what was decided."""
+"""Reads and locks the data of budget decisions, and writes alerts and commands."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SpendWindow(NamedTuple):
 
 
 class OutboxMessage(NamedTuple):
-    """A message of the outbox; `kind` says which topic, `created_at` when it was decided."""
+    """A message of the outbox; `kind` selects the topic."""
 
     seq: int
     kind: str
@@ -44,26 +44,26 @@ class OutboxMessage(NamedTuple):
 async def lock_budgets(
     connection: Connection, user_ids: Sequence[str], unknown: Sequence[str]
 ) -> dict[str, Limits]:
-    """Lock the settings of users, and return the limits of those with any.
+    """Lock the settings of users, and return the limits of users that have any.
 
-    The `unknown` among them may have no settings yet; they get a row to be locked by.
+    The `unknown` users may have no settings yet; they get a row that can be locked.
     """
     rows = await connection.fetch(*_SQL.bind("lock_budgets", user_ids=user_ids, unknown=unknown))
-    if rows[0]["locked_count"] < len(user_ids):  # another session gave a user settings meanwhile
+    if rows[0]["locked_count"] < len(user_ids):  # another session inserted settings meanwhile
         rows = await connection.fetch(*_SQL.bind("lock_budgets", user_ids=user_ids, unknown=()))
     return {row["user_id"]: limits_of(row) for row in rows if row["user_id"] is not None}
 
 
 async def read_epoch(connection: Connection) -> int:
-    """Return the ledger's epoch; raises StoreUnavailableError while a restore is under way."""
+    """Return the ledger's epoch; raises StoreUnavailableError during a restore."""
     epoch: int | None = await connection.fetchval(_SQL["epoch"])
     if epoch is None:
-        raise StoreUnavailableError("a restore is under way")
+        raise StoreUnavailableError("a restore is running")
     return epoch
 
 
 def limits_of(row: Record) -> Limits:
-    """Return a row of settings as limits."""
+    """Return the limits of a settings row."""
     return Limits(
         user_id=row["user_id"],
         daily_nano=row["daily_limit_nano"],
@@ -82,7 +82,7 @@ def limits_of(row: Record) -> Limits:
 async def read_spend(
     connection: Connection, spans: Sequence[SpendWindow], basis: SpendBasis
 ) -> list[int]:
-    """Return what was spent in each span, in nano-dollars."""
+    """Return the spend of each window, in nano-dollars."""
     if not spans:
         return []
     users, starts, ends = zip(*spans, strict=True)
@@ -100,17 +100,17 @@ async def read_spend(
 async def read_alert_contexts(
     connection: Connection, spans: Sequence[SpendWindow], since: datetime, basis: SpendBasis
 ) -> list[AlertContext]:
-    """Return what each service cost on the UTC days of each span, and what was spent `since`."""
+    """Return each window's costs by service on its UTC days, and the spend `since`."""
     found: list[AlertContext] = [AlertContext({}, 0) for _ in spans]
-    backgrounds = _SQL.bind(
-        "backgrounds",
+    contexts = _SQL.bind(
+        "alert_contexts",
         user_ids=[span.user_id for span in spans],
         first_days=[span.start.date() for span in spans],
         last_days=[_last_day(span) for span in spans],
         since=since,
         by_cost=basis == "cost",
     )
-    rows = await connection.fetch(*backgrounds)
+    rows = await connection.fetch(*contexts)
     for row in rows:
         place = row["place"] - 1
         if row["service"] is None:
@@ -125,9 +125,9 @@ def _last_day(span: SpendWindow) -> date:
 
 
 async def raise_alerts(connection: Connection, alerts: Sequence[BudgetAlert]) -> int:
-    """Record alerts and hand those that are new, but not late, to the outbox in this order.
+    """Insert alerts, and the messages of new ones that are not late into the outbox, in order.
 
-    Returns how many messages that were.
+    Returns the number of messages.
     """
     payloads = [None if a.late else encode(alert_event(a)).decode() for a in alerts]
     statement = _SQL.bind(
@@ -149,7 +149,7 @@ async def raise_alerts(connection: Connection, alerts: Sequence[BudgetAlert]) ->
 
 
 async def request_cutoff(connection: Connection, request: CutoffRequest) -> bool:
-    """Record a request to end a call; returns whether it is the first at this limit version."""
+    """Insert a request to end a call; returns whether it is the first at this limit version."""
     status = await connection.execute(
         *_SQL.bind(
             "request_cutoff",
@@ -168,21 +168,21 @@ async def request_cutoff(connection: Connection, request: CutoffRequest) -> bool
 
 @asynccontextmanager
 async def publishing_lock(connection: Connection) -> AsyncIterator[None]:
-    """Hold the publishing lock for the length of the block, which is one transaction.
+    """Hold the publishing lock for the duration of the block, which is one transaction.
 
-    A connection on which the block fails has to be closed.
+    If the block fails, the connection must be closed.
     """
-    await connection.execute(_SQL["begin_turn"])
+    await connection.execute(_SQL["begin_publishing"])
     yield
-    await connection.execute(_SQL["end_turn"])
+    await connection.execute(_SQL["end_publishing"])
 
 
-async def take_messages(connection: Connection, most: int) -> list[OutboxMessage]:
-    """Return the oldest messages to publish."""
-    rows = await connection.fetch(*_SQL.bind("take", most=most))
+async def take_messages(connection: Connection, limit: int) -> list[OutboxMessage]:
+    """Return the oldest messages."""
+    rows = await connection.fetch(*_SQL.bind("take", limit=limit))
     return [OutboxMessage(*row) for row in rows]
 
 
 async def drop_messages(connection: Connection, messages: Sequence[OutboxMessage]) -> None:
-    """Drop messages that are known to be in Kafka."""
+    """Delete messages that are confirmed in Kafka."""
     await connection.execute(*_SQL.bind("sent", seqs=[message.seq for message in messages]))

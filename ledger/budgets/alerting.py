@@ -1,8 +1,8 @@
-"""Raises budget alerts inside the transaction that moved the spend: the use case.
+"""Raises budget alerts in the transaction that changes the spend.
 
-The settings row of each user in a batch is locked before its spend moves. A change of settings
-locks it too, so of a batch and a change that meet, the second sees all that the first did, and one
-of the two raises what is due. The unique key of an alert then makes it exist once.
+Each user's settings row is locked before the user's spend changes. A change of settings locks it
+too, so of a batch and a concurrent change the second one sees everything the first one did, and
+raises what is due. The unique key of an alert makes it exist once.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from ledger.postgres.database import Connection
 from schemas.alerts import SpendBasis
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
 
-USERS_REMEMBERED_MAX: Final = 200_000
-ALERTS_REMEMBERED_MAX: Final = 50_000
+USERS_CACHED_MAX: Final = 200_000
+ALERTS_CACHED_MAX: Final = 50_000
 
 _HOUR: Final = timedelta(hours=1)
 
 
 class SpendChange(NamedTuple):
-    """By how many nano-dollars the spend of a limited period moves."""
+    """The change of a limited period's spend, in nano-dollars."""
 
     user_id: str
     limit: Limit
@@ -49,43 +49,43 @@ class SpendChange(NamedTuple):
     nano: int
 
     def span(self) -> SpendWindow:
-        """Return the time in which the spend counts."""
+        """Return the time window of the spend."""
         return SpendWindow(self.user_id, self.period.start, self.period.end)
 
 
 class AlertReview(NamedTuple):
-    """What of a batch may call for alerts: the users who have limits, and what moves of them."""
+    """What a batch's alerts are decided from: the users' limits, and the changes of their spend."""
 
     budgets: dict[str, Limits]
     moves: list[SpendChange]
 
     def spans(self) -> list[SpendWindow]:
-        """Return in what times the spend moves."""
+        """Return the time windows of the changes."""
         return [move.span() for move in self.moves]
 
 
 class Alerting:
-    """Decides the alerts of one lane's batches, on one basis of what spend is."""
+    """Decides the alerts of one lane's batches, for one definition of spend."""
 
     def __init__(
         self,
         basis: SpendBasis = "charged",
         default_percent: int = DEFAULT_ALERT_THRESHOLD_PERCENT,
     ) -> None:
-        """Take what spend is, and the threshold of users who set none."""
+        """`basis` defines the spend, `default_percent` the threshold of users without one."""
         self.basis = basis
         self.default_percent = Decimal(default_percent)
-        self._users = _BoundedSet(USERS_REMEMBERED_MAX)
-        self._raised = _BoundedSet(ALERTS_REMEMBERED_MAX)
-        self._unsure: tuple[Sequence[str], Sequence[UUID]] = ((), ())
+        self._users = _BoundedSet(USERS_CACHED_MAX)
+        self._raised = _BoundedSet(ALERTS_CACHED_MAX)
+        self._uncommitted: tuple[Sequence[str], Sequence[UUID]] = ((), ())
 
     async def lock(self, connection: Connection, folded: BatchChanges) -> AlertReview:
-        """Lock the settings of a batch's users before their spend moves; returns what to review.
+        """Lock the settings of a batch's users, and return what to review.
 
-        Call it within the batch's transaction, then move, then `review_batch`.
+        Call it in the batch's transaction, then change the spend, then call `review_batch`.
         """
         users = sorted(folded.users)
-        self._unsure = users, ()
+        self._uncommitted = users, ()
         if not users:
             return AlertReview({}, [])
         unknown = [user for user in users if user not in self._users]
@@ -100,31 +100,31 @@ class Alerting:
         spent: Sequence[int],
         now: datetime,
     ) -> int:
-        """Raise what is due after the spend has moved; `spent` is what it was in each span before.
+        """Raise the alerts that are due after the change; `spent` is each window's spend before.
 
-        Returns how many alerts and commands are to be sent. Call `committed` after the commit.
+        Returns the number of alerts and commands to send. Call `committed` after the commit.
         """
         if not review.budgets:
             return 0
-        stands = [
-            _stand_of(move, before + move.nano, now)
+        positions = [
+            _position_of(move, before + move.nano, now)
             for move, before in zip(review.moves, spent, strict=True)
         ]
-        stands += _call_stands(review.budgets, folded.changed.values(), now)
-        return await self._raise(connection, review.budgets, stands, folded.entries, now)
+        positions += _call_positions(review.budgets, folded.changed.values(), now)
+        return await self._raise(connection, review.budgets, positions, folded.entries, now)
 
     def committed(self) -> None:
-        """Remember what is now certain to be in the database."""
-        users, alerts = self._unsure
+        """Remember what the commit has made certain."""
+        users, alerts = self._uncommitted
         self._users.add(users)
         self._raised.add(alerts)
 
     async def review_user(
         self, connection: Connection, limits: Limits, calls: Iterable[Call], now: datetime
     ) -> int:
-        """Raise what is due after a change of settings, whose row the caller has locked.
+        """Raise the alerts that are due after a change of settings; the caller has locked the row.
 
-        `calls` are the user's active ones. Returns how many alerts and commands are to be sent.
+        `calls` are the user's active ones. Returns the number of alerts and commands to send.
         """
         moves = [
             SpendChange(limits.user_id, limit, period_of(limit.type, now, limits.timezone), 0)
@@ -132,16 +132,16 @@ class Alerting:
             if limit.type != "call"
         ]
         spent = await read_spend(connection, [move.span() for move in moves], self.basis)
-        stands = [_stand_of(move, nano, now) for move, nano in zip(moves, spent, strict=True)]
-        stands += [
+        positions = [_position_of(move, nano, now) for move, nano in zip(moves, spent, strict=True)]
+        positions += [
             call_position(limit, call, call, now) for call in calls for limit in limits.of_calls()
         ]
-        return await self._raise(connection, {limits.user_id: limits}, stands, (), now)
+        return await self._raise(connection, {limits.user_id: limits}, positions, (), now)
 
     def _moves(
         self, budgets: Mapping[str, Limits], moved: Mapping[SpendKey, Sequence[int]]
     ) -> list[SpendChange]:
-        """Return by how much each limited period moves."""
+        """Return the change of each limited period."""
         sums: dict[tuple[str, Limit, Period], int] = {}
         for (user, quarter), (cost, charged, refunded) in moved.items():
             nano = cost if self.basis == "cost" else charged - refunded
@@ -158,80 +158,89 @@ class Alerting:
         self,
         connection: Connection,
         budgets: Mapping[str, Limits],
-        stands: Iterable[BudgetPosition],
+        positions: Iterable[BudgetPosition],
         entries: Sequence[Row],
         now: datetime,
     ) -> int:
         due: list[tuple[BudgetPosition, Decimal]] = [
-            (stand, percent)
-            for stand in stands
-            for percent in reached(stand, budgets[stand.user_id].thresholds(self.default_percent))
-            if alert_id(stand, percent) not in self._raised
+            (position, percent)
+            for position in positions
+            for percent in reached(
+                position, budgets[position.user_id].thresholds(self.default_percent)
+            )
+            if alert_id(position, percent) not in self._raised
         ]
         if not due:
             return 0
-        backgrounds = await self._backgrounds(connection, [stand for stand, _ in due], now)
+        contexts = await self._contexts(connection, [position for position, _ in due], now)
         alerts = [
             alert(
-                stand,
+                position,
                 percent,
-                crossing(stand, percent, entries, self.basis),
-                background,
+                crossing(position, percent, entries, self.basis),
+                context,
                 self.basis,
                 now,
             )
-            for (stand, percent), background in zip(due, backgrounds, strict=True)
+            for (position, percent), context in zip(due, contexts, strict=True)
         ]
         messages = await raise_alerts(connection, alerts)
-        self._unsure = self._unsure[0], [UUID(one.alert_id) for one in alerts]
-        for (stand, percent), one in zip(due, alerts, strict=True):
-            if percent == FULL and budgets[stand.user_id].auto_cutoff and _goes_on(stand):
-                messages += await request_cutoff(connection, cutoff(stand, one))
+        self._uncommitted = self._uncommitted[0], [UUID(one.alert_id) for one in alerts]
+        for (position, percent), one in zip(due, alerts, strict=True):
+            if (
+                percent == FULL
+                and budgets[position.user_id].auto_cutoff
+                and _is_active_call(position)
+            ):
+                messages += await request_cutoff(connection, cutoff(position, one))
         return messages
 
-    async def _backgrounds(
-        self, connection: Connection, stands: Sequence[BudgetPosition], now: datetime
+    async def _contexts(
+        self, connection: Connection, positions: Sequence[BudgetPosition], now: datetime
     ) -> list[AlertContext]:
-        """Gather what explains alerts; that happens seldom, so it may ask the database."""
+        """Read the contexts of alerts; alerts are rare, so this may query the database."""
         since = quarter_of(now.astimezone(UTC) - _HOUR)
-        periods = [SpendWindow(stand.user_id, stand.start, stand.end or now) for stand in stands]
+        periods = [
+            SpendWindow(position.user_id, position.start, position.end or now)
+            for position in positions
+        ]
         found = await read_alert_contexts(connection, periods, since, self.basis)
         return [
-            AlertContext(stand.call.costs_by_service(), of_period.last_hour_nano)
-            if stand.call
+            AlertContext(position.call.costs_by_service(), of_period.last_hour_nano)
+            if position.call
             else of_period
-            for stand, of_period in zip(stands, found, strict=True)
+            for position, of_period in zip(positions, found, strict=True)
         ]
 
 
-def _stand_of(move: SpendChange, after: int, now: datetime) -> BudgetPosition:
+def _position_of(move: SpendChange, after: int, now: datetime) -> BudgetPosition:
     return period_position(
         move.user_id, move.limit, move.period, moved_nano=move.nano, after_nano=after, now=now
     )
 
 
-def _goes_on(stand: BudgetPosition) -> bool:
-    """Return whether it is a call, above its cap, that can still be ended."""
-    return stand.call is not None and stand.call.status == "active" and not stand.closed
+def _is_active_call(position: BudgetPosition) -> bool:
+    """Return whether the position is that of an active call, which can still be ended."""
+    return position.call is not None and position.call.status == "active" and not position.closed
 
 
-def _call_stands(
+def _call_positions(
     budgets: Mapping[str, Limits], changed: Iterable[tuple[Call | None, Call]], now: datetime
 ) -> list[BudgetPosition]:
     return [
-        stand
+        position
         for before, call in changed
         if (limits := budgets.get(call.user_id or "")) is not None
         for limit in limits.of_calls()
-        if (stand := call_position(limit, before, call, now)).after_nano != stand.before_nano
+        if (position := call_position(limit, before, call, now)).after_nano != position.before_nano
     ]
 
 
 class _BoundedSet:
-    """A bounded set that forgets what was added or met longest ago."""
+    """A bounded set that drops the least recently added items."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, maximum: int) -> None:
+        self._maximum = maximum
         self._items: OrderedDict[object, None] = OrderedDict()
 
     def __contains__(self, item: object) -> bool:
@@ -241,5 +250,5 @@ class _BoundedSet:
         for item in items:
             self._items[item] = None
             self._items.move_to_end(item)
-        while len(self._items) > self._most:
+        while len(self._items) > self._maximum:
             self._items.popitem(last=False)

@@ -1,9 +1,9 @@
 -- name: lock_budgets
--- Locks the settings of :user_ids in the order given, which is that of their keys, to the end of
--- the transaction, and returns those of users who have a limit. Those of :unknown are thought to
--- have no settings yet and get some. How many users are locked is in each row, of which there is
--- one at least: it is too few where another transaction gave a user settings at the same time. Each
--- user is looked up by key, whatever the planner thinks of their number.
+-- Locks the settings of :user_ids in the given order (sorted) to the end of the transaction, and
+-- returns those of users with a limit. Users in :unknown probably have no settings yet and get a row.
+-- `locked_count` is in each row, of which there is at least one: it is too low if another transaction
+-- inserted settings at the same time. Each user is looked up by key, whatever number of rows the
+-- planner expects.
 WITH opened AS (
     INSERT INTO user_budget_settings (user_id)
     SELECT asked.user_id
@@ -29,7 +29,7 @@ FROM (VALUES (true)) AS always (is_limited)
 LEFT JOIN locked ON coalesce(daily_limit_nano, monthly_limit_nano, call_limit_nano) IS NOT NULL
 
 -- name: spend_by_charge
--- What each of :user_ids was charged, refunds taken off, from :starts to before :ends, by place in
+-- The charges of each of :user_ids minus refunds, from :starts to before :ends, by index in
 -- :user_ids.
 SELECT asked.place, coalesce(sum(s.charged_nano - s.refunded_nano), 0) AS nano
 FROM unnest(:user_ids::text[], :starts::timestamptz[], :ends::timestamptz[])
@@ -38,17 +38,17 @@ LEFT JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= asked.st
 GROUP BY asked.place ORDER BY asked.place
 
 -- name: spend_by_cost
--- What the calls of each of :user_ids cost, from :starts to before :ends, by place in :user_ids.
+-- The cost of the calls of each of :user_ids, from :starts to before :ends, by index in :user_ids.
 SELECT asked.place, coalesce(sum(s.cost_nano), 0) AS nano
 FROM unnest(:user_ids::text[], :starts::timestamptz[], :ends::timestamptz[])
      WITH ORDINALITY AS asked (user_id, starts, ends, place)
 LEFT JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= asked.starts AND s.quarter < asked.ends
 GROUP BY asked.place ORDER BY asked.place
 
--- name: backgrounds
--- What explains alerts of :user_ids, by place: what each service cost on the UTC days from
--- :first_days to :last_days, and without a service what was spent since :since, by cost where
--- :by_cost says so and else by charge.
+-- name: alert_contexts
+-- The contexts of alerts of :user_ids, by index: the cost by service on the UTC days from
+-- :first_days to :last_days, and without a service the spend since :since, by cost if :by_cost, else
+-- by charge.
 WITH asked AS (
     SELECT * FROM unnest(:user_ids::text[], :first_days::date[], :last_days::date[])
                   WITH ORDINALITY AS t (user_id, first, last, place)
@@ -63,8 +63,8 @@ FROM asked JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= :s
 GROUP BY asked.place
 
 -- name: raise
--- Records alerts and hands the messages of those that did not exist, and have one, to the outbox, in
--- the order in which they are to be published.
+-- Inserts alerts, and the messages of new alerts that have one into the outbox, in the order of
+-- publication.
 WITH asked AS (
     SELECT *
     FROM unnest(:alert_ids::uuid[], :user_ids::text[], :types::text[],
@@ -85,8 +85,8 @@ SELECT alert_id, :aggregate_type, user_id, :event_type, payload
 FROM asked JOIN raised USING (alert_id) WHERE payload IS NOT NULL ORDER BY place
 
 -- name: request_cutoff
--- Records the request to end :call_id at :limit_version, and hands its message to the outbox;
--- does nothing where it was made before.
+-- Inserts the request to end :call_id at :limit_version, and its message into the outbox; does
+-- nothing if the request exists.
 WITH requested AS (
     INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
     VALUES (:call_id, :limit_version, :command_id::text::uuid, :user_id, :requested_at)
@@ -96,25 +96,25 @@ WITH requested AS (
 INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload)
 SELECT command_id, :aggregate_type, call_id, :event_type, :payload FROM requested
 
--- name: begin_turn
--- Begins a transaction, and waits until it is its turn to publish: one relay at a time keeps each
--- user's order. Two statements in one round trip.
+-- name: begin_publishing
+-- Begins a transaction and waits for the publishing lock: one relay at a time keeps the order of each
+-- user's messages. Two statements in one round trip.
 BEGIN;
 SELECT pg_advisory_xact_lock(7201903)
 
--- name: end_turn
--- Ends the transaction of a turn, and the turn with it.
+-- name: end_publishing
+-- Commits the transaction, which releases the lock.
 COMMIT
 
 -- name: take
--- The oldest :most messages of the outbox; a statement of its own, to see what the turn before
--- left.
-SELECT seq, aggregatetype, aggregateid, payload, created_at FROM outbox ORDER BY seq LIMIT :most
+-- The oldest :limit messages of the outbox; a separate statement, so that it sees what the previous
+-- holder of the lock left.
+SELECT seq, aggregatetype, aggregateid, payload, created_at FROM outbox ORDER BY seq LIMIT :limit
 
 -- name: sent
--- Drops messages that are known to be in Kafka.
+-- Deletes messages that are confirmed in Kafka.
 DELETE FROM outbox WHERE seq = ANY (:seqs::bigint[])
 
 -- name: epoch
--- The ledger's epoch, which a restore raises; null while a restore is under way.
+-- The ledger's epoch, which a restore raises; null during a restore.
 SELECT max(epoch) FROM ledger_epochs

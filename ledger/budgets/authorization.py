@@ -1,4 +1,4 @@
-"""May this call start? Decided from what is spent, what is held for other calls, and the limits."""
+"""Decides whether a call may start, from the spend, the holds of other calls and the limits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ledger.budgets.limits import Limit
 from schemas.alerts import AlertType
 
 USUAL_COST_NANO_PER_MINUTE: Final = 100_000_000
-"""What a minute of a call costs a user of whom nothing is known: ten cents."""
+"""The assumed cost per minute for a user without past calls: ten cents."""
 
 HOLD: Final = timedelta(hours=1)
 HOLD_MARGIN: Final = timedelta(minutes=15)
@@ -18,7 +18,7 @@ HOLD_LONGEST: Final = timedelta(hours=24)
 
 
 class LimitUsage(NamedTuple):
-    """A limit, what is spent of it, and what other calls hold of it; nano-dollars."""
+    """A limit with its spend and the holds of other calls; nano-dollars."""
 
     limit: Limit
     spend_nano: int
@@ -26,29 +26,29 @@ class LimitUsage(NamedTuple):
 
     @property
     def remaining_nano(self) -> int:
-        """What a new call may still take, never below zero."""
+        """What a new call may spend, never below zero."""
         return max(0, self.limit.nano - self.spend_nano - self.held_nano)
 
 
 class AuthorizationDecision(NamedTuple):
-    """Whether a call may start: `denied_by` is the first budget that says no."""
+    """Whether a call may start: `denied_by` is the first budget that denies it."""
 
     denied_by: AlertType | None
     remaining_nano: int | None
 
 
 def decide_authorization(
-    rooms: Iterable[LimitUsage], call_limits: Iterable[Limit], spend: int, cost: int
+    usages: Iterable[LimitUsage], call_limits: Iterable[Limit], spend: int, cost: int
 ) -> AuthorizationDecision:
-    """Decide about a call expected to spend `spend` of each budget and to cost `cost` in all.
+    """Decide a call expected to add `spend` to each budget and to cost `cost`.
 
-    What remains is the least of all budgets, None where there is no limit.
+    `remaining_nano` is the lowest of all budgets, None without a limit.
     """
-    found = list(rooms)
-    remaining = min((room.remaining_nano for room in found), default=None)
-    for room in found:
-        if spend > room.limit.nano - room.spend_nano - room.held_nano:
-            return AuthorizationDecision(room.limit.type, room.remaining_nano)
+    found = list(usages)
+    remaining = min((usage.remaining_nano for usage in found), default=None)
+    for usage in found:
+        if spend > usage.limit.nano - usage.spend_nano - usage.held_nano:
+            return AuthorizationDecision(usage.limit.type, usage.remaining_nano)
     for limit in call_limits:
         if cost > limit.nano:
             return AuthorizationDecision(limit.type, limit.nano)
@@ -56,14 +56,14 @@ def decide_authorization(
 
 
 def hold_until(now: datetime, expected_ms: int | None) -> datetime:
-    """Return when a hold expires: an hour from now, or twice the expected duration and a margin."""
+    """Return when a hold expires: in an hour, or in twice the expected duration and a margin."""
     if expected_ms is None:
         return now + HOLD
     return now + min(HOLD_LONGEST, timedelta(milliseconds=2 * expected_ms) + HOLD_MARGIN)
 
 
 def expected_cost(duration_ms: int, past_cost_nano: int, past_duration_ms: int) -> int:
-    """Return what a call of this length should cost, in nano-dollars, by the user's own past."""
+    """Return the expected cost of a call in nano-dollars, from the user's past calls."""
     if past_duration_ms <= 0 or past_cost_nano <= 0:
         return USUAL_COST_NANO_PER_MINUTE * duration_ms // 60_000
     return past_cost_nano * duration_ms // past_duration_ms

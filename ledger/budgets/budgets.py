@@ -1,4 +1,4 @@
-"""Reads and changes what users allow themselves to spend, and says how much of it is spent."""
+"""Reads and changes users' budgets."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _SQL: Final = statements("budgets/budgets")
 _READS: Final = reads("budgets/budgets")
 
 BudgetBasis = Literal["charged", "cost"]
-"""Whether a user's spend is what the user is charged, or what the calls cost."""
+"""What counts as a user's spend: the user's charges, or the cost of the user's calls."""
 
 ACTIVE_CALLS_MAX: Final = 1_000
 LATEST_ALERTS_MAX: Final = 10
-ZONES_REMEMBERED_MAX: Final = 10_000
+ZONES_CACHED_MAX: Final = 10_000
 
 _SPEND: Final[dict[BudgetBasis, str]] = {"charged": "spend_by_charge", "cost": "spend_by_cost"}
 _decode_costs: Final = msgspec.json.Decoder(dict[str, dict[str, int]]).decode
@@ -44,9 +44,10 @@ _decode_channels: Final = msgspec.json.Decoder(list[Channel]).decode
 
 
 class BudgetStatus(NamedTuple):
-    """Where a user stands in the present day and month of the user's time zone.
+    """A user's budget with its spend in the current day and month of the user's time zone.
 
-    Spend in nano-dollars, the burn rate in nano-dollars an hour; `alerts` are JSON, latest first.
+    Spend is in nano-dollars, the burn rate in nano-dollars an hour; `alerts` are JSON, latest
+    first.
     """
 
     limits: Limits
@@ -63,7 +64,7 @@ class BudgetStatus(NamedTuple):
 
 
 class ChannelsRefusedError(Exception):
-    """The channels that were wanted cannot be had; nothing was changed."""
+    """The requested channels are refused; nothing was changed."""
 
     def __init__(self, refusal: ChannelRefusal) -> None:
         super().__init__(refusal.message)
@@ -71,14 +72,14 @@ class ChannelsRefusedError(Exception):
 
 
 class AlertPage(NamedTuple):
-    """Alerts as JSON, latest first, and where the next page begins, None after the last."""
+    """A page of alerts as JSON, latest first, and the position of the next page, if any."""
 
     alerts: list[str]
     before: int | None
 
 
 class Budgets:
-    """The budgets of all users, on one basis and with one default threshold."""
+    """The budgets of all users, with one definition of spend and one default threshold."""
 
     def __init__(
         self, readers: ReaderPool, basis: BudgetBasis, default_threshold_percent: int
@@ -88,19 +89,19 @@ class Budgets:
         self._default = default_threshold_percent
         self._zones: OrderedDict[str, str] = OrderedDict()
 
-    async def standing(self, viewer: Viewer, user_id: str, now: datetime) -> BudgetStatus:
-        """Return where a user stands at a moment; raises StoreUnavailableError.
+    async def read_status(self, viewer: Viewer, user_id: str, now: datetime) -> BudgetStatus:
+        """Return a user's budget; raises StoreUnavailableError.
 
-        A viewer who may not see the user is shown a user without limits or spend.
+        For a viewer without access, it has no limits and no spend.
         """
         zone = self._zones.get(user_id, "UTC")
         while True:
             arguments = self._arguments(viewer, user_id, zone, now)
-            [row] = await self._readers.read(viewer, *_READS.bind("standing", **arguments))
+            [row] = await self._readers.read(viewer, *_READS.bind("budget_status", **arguments))
             limits = _limits(user_id, row)
             if limits.timezone == zone:
-                return self._standing(row, limits, now)
-            # The periods of another time zone were asked for: once more, with the right ones.
+                return self._status(row, limits, now)
+            # The periods were those of another time zone: repeat with the right one.
             zone = limits.timezone
             self._remember(user_id, zone)
 
@@ -112,14 +113,13 @@ class Budgets:
         now: datetime,
         channels: Sequence[ChannelRequest] | None = None,
     ) -> BudgetStatus:
-        """Change a user's settings, raise the alerts that are due then, and return the standing.
+        """Change a user's settings, raise the alerts that are due, and return the budget.
 
-        `channels`, where given, take the place of the user's; new ones are returned with their
-        secrets. A viewer who may not see the user changes nothing. Raises StoreUnavailableError,
-        and ChannelsRefusedError.
+        `channels`, if given, replace the user's; new ones are returned with their secrets. A viewer
+        without access changes nothing. Raises StoreUnavailableError and ChannelsRefusedError.
         """
         if change == LimitChange() and channels is None:
-            return await self.standing(viewer, user_id, now)
+            return await self.read_status(viewer, user_id, now)
         async with self.locked(viewer, user_id) as (connection, before):
             limits = changed(before, change, await read_epoch(connection))
             made: Sequence[Channel] | None = None
@@ -134,22 +134,22 @@ class Budgets:
                 alerting = Alerting(self.basis, self._default)
                 await alerting.review_user(connection, limits, map(_call, calls), now)
             arguments = self._arguments(viewer, user_id, limits.timezone, now)
-            [row] = await connection.fetch(*_SQL.bind("standing", **arguments))
-            standing = self._standing(row, limits, now)
-            return standing if made is None else standing._replace(channels=made)
+            [row] = await connection.fetch(*_SQL.bind("budget_status", **arguments))
+            budget_status = self._status(row, limits, now)
+            return budget_status if made is None else budget_status._replace(channels=made)
 
     async def alerts(
-        self, viewer: Viewer, user_id: str, before: int | None, most: int
+        self, viewer: Viewer, user_id: str, before: int | None, limit: int
     ) -> AlertPage:
         """Return a page of a user's alerts; raises StoreUnavailableError."""
         rows = await self._readers.read(
             viewer,
             *_READS.bind(
-                "alerts_page", user_id=user_id, **viewer.parameters, before=before, most=most + 1
+                "alerts_page", user_id=user_id, **viewer.parameters, before=before, limit=limit + 1
             ),
         )
-        more = rows[most - 1]["seq"] if len(rows) > most else None
-        return AlertPage([row["data"] for row in rows[:most]], more)
+        more = rows[limit - 1]["seq"] if len(rows) > limit else None
+        return AlertPage([row["data"] for row in rows[:limit]], more)
 
     @asynccontextmanager
     async def locked(
@@ -170,7 +170,7 @@ class Budgets:
             yield connection, Limits(user_id=user_id) if row is None else limits_of(row)
 
     async def limits(self, connection: Connection, viewer: Viewer, user_id: str) -> Limits:
-        """Return what a user set, nothing where the viewer may not see it."""
+        """Return a user's limits; none for a viewer without access."""
         row = await connection.fetchrow(
             *_SQL.bind("settings", user_id=user_id, **viewer.parameters)
         )
@@ -179,7 +179,7 @@ class Budgets:
     async def spent(
         self, connection: Connection, viewer: Viewer, limits: Limits, now: datetime
     ) -> tuple[Period, Period, int, int]:
-        """Return the present day and month of a user, and what is spent in each."""
+        """Return a user's current day and month, and the spend in each."""
         day, month = _periods(now, limits.timezone)
         [row] = await connection.fetch(
             *_SQL.bind(
@@ -213,7 +213,7 @@ class Budgets:
     def _arguments(
         self, viewer: Viewer, user_id: str, zone: str, now: datetime
     ) -> dict[str, object]:
-        """Return the arguments of the statement `standing`, with the periods of a time zone."""
+        """Return the arguments of the statement `budget_status`, for periods in a time zone."""
         return {
             "user_id": user_id,
             **viewer.parameters,
@@ -224,7 +224,7 @@ class Budgets:
             "alerts_max": LATEST_ALERTS_MAX,
         }
 
-    def _standing(self, row: Record, limits: Limits, now: datetime) -> BudgetStatus:
+    def _status(self, row: Record, limits: Limits, now: datetime) -> BudgetStatus:
         default = Decimal(self._default)
         day, month = _periods(now, limits.timezone)
         calls = _decode_calls(row["active_calls"] or "[]")
@@ -249,7 +249,7 @@ class Budgets:
 
     def _remember(self, user_id: str, zone: str) -> None:
         self._zones[user_id] = zone
-        if len(self._zones) > ZONES_REMEMBERED_MAX:
+        if len(self._zones) > ZONES_CACHED_MAX:
             self._zones.popitem(last=False)
 
 
@@ -272,7 +272,7 @@ async def _active_calls(
             user_id=user_id,
             **viewer.parameters,
             since=since,
-            most=ACTIVE_CALLS_MAX,
+            limit=ACTIVE_CALLS_MAX,
         )
     )
     return list(rows)
@@ -296,5 +296,5 @@ def _periods(now: datetime, zone: str) -> tuple[Period, Period]:
 
 
 def _sum(costs: dict[str, dict[str, int]]) -> int:
-    """Return the sum of costs by day and service."""
+    """Return the total of costs by day and service."""
     return sum(nano for services in costs.values() for nano in services.values())

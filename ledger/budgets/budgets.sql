@@ -1,5 +1,5 @@
--- Every statement names the viewer (:viewer_id) beside the user asked for (:user_id); :reads_all is
--- true for an administrator. The row policies would hide other users' rows all the same.
+-- Every statement checks the viewer (:viewer_id) beside the requested user (:user_id); :reads_all is
+-- true for an administrator. Row policies hide other users' rows in addition.
 
 -- name: settings
 -- The settings of :user_id.
@@ -19,7 +19,7 @@ SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
    FOR NO KEY UPDATE
 
 -- name: open_settings
--- Adds the row to be locked, where :user_id has none.
+-- Inserts a row that can be locked, if :user_id has none.
 INSERT INTO user_budget_settings (user_id)
 SELECT :user_id WHERE :user_id = :viewer_id OR :reads_all
     ON CONFLICT DO NOTHING
@@ -36,8 +36,8 @@ UPDATE user_budget_settings
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 
 -- name: spend_by_charge
--- What :user_id was charged, refunds taken off: in the day from :day_start to before :day_end and
--- in the month from :month_start to before :month_end. Nano-dollars.
+-- The charges of :user_id minus refunds: in the day from :day_start to before :day_end and in the
+-- month from :month_start to before :month_end. Nano-dollars.
 SELECT coalesce(sum(charged_nano - refunded_nano) FILTER (WHERE quarter >= :day_start
 AND quarter < :day_end), 0) AS day_nano,
        coalesce(sum(charged_nano - refunded_nano), 0) AS month_nano
@@ -46,7 +46,7 @@ AND quarter < :day_end), 0) AS day_nano,
    AND quarter < :month_end
 
 -- name: spend_by_cost
--- The same where the spend of a user is what the calls cost.
+-- The same by the cost of the calls.
 SELECT coalesce(sum(cost_nano) FILTER (WHERE quarter >= :day_start AND quarter < :day_end), 0) AS day_nano,
        coalesce(sum(cost_nano), 0) AS month_nano
   FROM user_spend
@@ -54,28 +54,28 @@ SELECT coalesce(sum(cost_nano) FILTER (WHERE quarter >= :day_start AND quarter <
    AND quarter < :month_end
 
 -- name: active_calls
--- The calls of :user_id that go on and began after :since, newest first, at most :most.
+-- The active calls of :user_id that began after :since, newest first, at most :limit.
 SELECT call_id, user_id, first_at, costs::text AS costs
   FROM calls
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND first_at > :since
    AND status = 'active'
  ORDER BY first_at DESC
- LIMIT :most
+ LIMIT :limit
 
 -- name: default_charge
--- What a call is charged by default at present, in nano-dollars; nothing where no price is known.
+-- The default charge of a call now, in nano-dollars; nothing without a price.
 SELECT round(price_usd * 1000000000 / per_units)::bigint AS nano
   FROM service_prices
  WHERE class = 'revenue' AND effective_from <= now()
  ORDER BY effective_from DESC, price_id DESC
  LIMIT 1
 
--- name: standing
--- The budgets of :user_id, in one row. The user's settings, null where there are none. The spend, in
--- nano-dollars, by cost where :by_cost says so and else by charge: in the day from :day_start to
--- before :day_end and in the month from :month_start to before :month_end. The calls that go on and
--- began after :since, newest first, at most :calls_max, and what a call is charged by default. The
--- latest alerts that were not late, at most :alerts_max, and the channels, oldest first.
+-- name: budget_status
+-- The budget of :user_id, in one row. The user's settings, null if there are none. The spend in
+-- nano-dollars, by cost if :by_cost, else by charge: in the day from :day_start to before :day_end and
+-- in the month from :month_start to before :month_end. The active calls that began after :since,
+-- newest first, at most :calls_max, and the default charge of a call. The latest alerts that are not
+-- late, at most :alerts_max, and the channels, oldest first.
 SELECT settings.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
        alert_threshold_percent, thresholds, timezone, auto_cutoff,
@@ -116,17 +116,17 @@ SELECT settings.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
          ON settings.user_id = :user_id AND (settings.user_id = :viewer_id OR :reads_all)
 
 -- name: alerts_page
--- Alerts of :user_id before the place :before (null for the latest), at most :most, the late ones
--- too.
+-- Up to :limit alerts of :user_id before the position :before (null for the latest), including late
+-- ones.
 SELECT seq, data FROM budget_alerts
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
    AND (:before::bigint IS NULL OR seq < :before)
  ORDER BY seq DESC
- LIMIT :most
+ LIMIT :limit
 
 -- name: held
--- What calls of :user_id hold at :now, without :call_id itself; where :by_cost says
--- that spend is what calls cost, without what they have cost so far, which is spent. Nano-dollars.
+-- The holds of :user_id at :now, without that of :call_id; if :by_cost, without the cost of the
+-- calls so far, which is spent already. Nano-dollars.
 SELECT coalesce(sum(greatest(0, h.spend_nano - so_far.nano)), 0)
   FROM budget_holds AS h
  CROSS JOIN LATERAL (
@@ -137,8 +137,7 @@ SELECT coalesce(sum(greatest(0, h.spend_nano - so_far.nano)), 0)
    AND h.call_id <> :call_id
 
 -- name: hold
--- Holds :spend_nano nano-dollars for :call_id of :user_id until :until, in place of what it held
--- before.
+-- Holds :spend_nano nano-dollars for :call_id of :user_id until :until; replaces an earlier hold.
 INSERT INTO budget_holds AS h (user_id, call_id, spend_nano, expires_at)
 SELECT :user_id, :call_id, :spend_nano, :until WHERE :user_id = :viewer_id OR :reads_all
     ON CONFLICT (user_id, call_id) DO UPDATE
@@ -155,7 +154,7 @@ DELETE FROM budget_holds WHERE user_id = :user_id AND (user_id = :viewer_id OR :
 AND expires_at <= :now
 
 -- name: call_state
--- The status of :call_id of :user_id, whether it was charged, and what it has cost so far.
+-- The status of :call_id of :user_id, whether it was charged, and its cost so far.
 SELECT status, charge_count > 0 AS charged,
        (SELECT coalesce(sum(cost.value::numeric), 0)
           FROM jsonb_each(costs::jsonb) AS day, jsonb_each_text(day.value) AS cost) AS cost_nano
@@ -163,8 +162,7 @@ SELECT status, charge_count > 0 AS charged,
  WHERE call_id = :call_id AND user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 
 -- name: past_calls
--- What the calls of :user_id cost since the UTC :since_day, in nano-dollars, and how long they
--- took.
+-- The cost of the calls of :user_id since the UTC :since_day, in nano-dollars, and their duration.
 SELECT (SELECT coalesce(sum(cost_nano), 0) FROM user_day_costs
          WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
            AND day >= :since_day) AS cost_nano,

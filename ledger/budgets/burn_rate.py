@@ -1,7 +1,7 @@
-"""How fast a user spends while calls are active, and when a threshold will be reached at that rate.
+"""The burn rate of a user's active calls, and when they will reach a threshold.
 
-By cost, a call burns what it has cost so far over the time it has taken. By charge, it burns the
-default charge over the time it is expected to take, because a call is charged once, at its end.
+By cost, a call burns its cost so far over its duration so far. By charge, it burns the default
+charge over its expected duration, because a call is charged once, at its end.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PER_HOUR: Final = 3600
 
 
 class ActiveCall(NamedTuple):
-    """A call that goes on: since when, what it costs so far, and how long it should take."""
+    """An active call: its start, its cost so far, and its expected duration."""
 
     first_at: datetime
     cost_nano: int
@@ -36,7 +36,7 @@ class ActiveCall(NamedTuple):
 def burn_rate(
     calls: Iterable[ActiveCall], basis: SpendBasis, charge_nano: int, now: datetime
 ) -> int:
-    """Return nano-dollars an hour; `charge_nano` is what a call is charged by default."""
+    """Return nano-dollars an hour; `charge_nano` is the default charge of a call."""
     rate = 0
     for call in calls:
         elapsed = max(1, (now - call.first_at).seconds + (now - call.first_at).days * 86_400)
@@ -57,9 +57,9 @@ def seconds_to_threshold(
     rate_per_hour: int,
     within_seconds: int,
 ) -> int | None:
-    """Return whole seconds until the next threshold, at this rate; None where none is in sight.
+    """Return the seconds until the next threshold at this rate; None if it is not expected.
 
-    None is out of sight too: a threshold that the period ends before, or that was reached.
+    A threshold is not expected if the period ends before it, or if it was reached already.
     """
     ahead = [p for p in thresholds if not is_reached(spend_nano, p, limit_nano)]
     if not ahead or rate_per_hour <= 0:

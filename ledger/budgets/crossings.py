@@ -1,4 +1,4 @@
-"""Finds the event that carried a spend over a threshold, among the rows of one batch."""
+"""Finds the event with which a spend crossed a threshold, among the rows of a batch."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Row = Entry | RatedCost
 
 
 def crossing(
-    stand: BudgetPosition, percent: Decimal, entries: Sequence[Row], basis: SpendBasis
+    position: BudgetPosition, percent: Decimal, entries: Sequence[Row], basis: SpendBasis
 ) -> Row | None:
     """Return the row at which the running spend reaches `percent` of the limit.
 
-    Where no row does so by its own amount, the ledger settled something in its wake: a default
-    charge after the end of a call, a share of infrastructure after the first event of one.
+    If no row does so by its own amount, the ledger settled something after it: a default charge
+    after the end of a call, or a share of infrastructure after its first event.
     """
-    basis = basis if stand.call is None else "cost"
-    spend = stand.before_nano
+    basis = basis if position.call is None else "cost"
+    spend = position.before_nano
     settled: set[str] = set()
-    rows = list(_rows(stand, entries, settled))
+    rows = list(_rows(position, entries, settled))
     for row in rows:
         spend += _amount(row, basis)
-        if is_reached(spend, percent, stand.limit.nano):
+        if is_reached(spend, percent, position.limit.nano):
             return row
     wake = [row for row in rows if row.call_id in settled]
     ends = [row for row in wake if row.type == "call.ended"]
@@ -35,26 +35,26 @@ def crossing(
     return candidates[-1] if candidates else None
 
 
-def _rows(stand: BudgetPosition, entries: Sequence[Row], settled: set[str]) -> Iterator[Row]:
-    """Yield the rows that a stand is about; notes which calls were settled."""
+def _rows(position: BudgetPosition, entries: Sequence[Row], settled: set[str]) -> Iterator[Row]:
+    """Yield the rows of a budget position; adds settled calls to `settled`."""
     for entry in entries:
         owner = entry.owner if isinstance(entry, RatedCost) else entry.user_id
-        if owner != stand.user_id:
+        if owner != position.user_id:
             continue
-        if stand.call is not None and entry.call_id != stand.call.call_id:
+        if position.call is not None and entry.call_id != position.call.call_id:
             continue
         if entry.type == SETTLED_TYPE:
             settled.add(entry.call_id)
-        elif stand.call is not None or _within(stand, entry):
+        elif position.call is not None or _within(position, entry):
             yield entry
 
 
-def _within(stand: BudgetPosition, entry: Row) -> bool:
-    return stand.start <= entry.time and (stand.end is None or entry.time < stand.end)
+def _within(position: BudgetPosition, entry: Row) -> bool:
+    return position.start <= entry.time and (position.end is None or entry.time < position.end)
 
 
 def _amount(entry: Row, basis: SpendBasis) -> int:
-    """Return what a row by itself adds to a spend."""
+    """Return the amount that a row adds to the spend."""
     if basis == "cost":
         return entry.cost_nano
     return -entry.amount_nano if entry.type == "call.refunded" else entry.amount_nano

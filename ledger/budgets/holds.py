@@ -1,7 +1,7 @@
-"""Answers whether a call may start, and holds what an allowed one is expected to spend.
+"""Authorizes calls, and holds the expected spend of allowed ones.
 
-The user's settings are locked meanwhile, so parallel calls are judged one after another and cannot
-all pass on the same remainder.
+The user's settings are locked meanwhile, so concurrent calls are decided one after another and
+cannot all use the same remainder.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PAST: Final = timedelta(days=30)
 
 
 class CallStartRequest(NamedTuple):
-    """A call that wants to start: its expected cost, or else its expected duration."""
+    """A call to be authorized: its expected cost, or else its expected duration."""
 
     call_id: str
     cost_nano: int | None
@@ -35,12 +35,12 @@ class CallStartRequest(NamedTuple):
 
 
 class CallStartDecision(NamedTuple):
-    """What was decided: `held_nano` is kept for the call until `held_until`.
+    """The decision on a call: `held_nano` is held for it until `held_until`.
 
-    `finished` says that the call has ended or was charged, so that nothing is held for it.
+    `finished` means that the call has ended or was charged, so nothing is held for it.
     """
 
-    verdict: AuthorizationDecision
+    decision: AuthorizationDecision
     limits: Limits
     held_nano: int
     held_until: datetime | None
@@ -52,7 +52,7 @@ async def authorize(
 ) -> CallStartDecision:
     """Decide whether a user's call may start; raises StoreUnavailableError.
 
-    Asked again for the same call, the new answer takes the place of the old one.
+    A repeated request for the same call replaces the earlier decision.
     """
     viewer = Viewer(user_id)
     async with budgets.locked(viewer, user_id) as (connection, limits):
@@ -65,19 +65,19 @@ async def authorize(
             )
         spend, cost = await _expected(connection, budgets, viewer, request, now)
         spent = int(call["cost_nano"]) if call is not None and budgets.basis == "cost" else 0
-        to_come = max(0, spend - spent)
-        rooms = await _rooms(connection, budgets, limits, request, now)
-        verdict = decide_authorization(rooms, limits.of_calls(), to_come, cost)
+        left_to_spend = max(0, spend - spent)
+        usages = await _limit_usages(connection, budgets, limits, request, now)
+        decision = decide_authorization(usages, limits.of_calls(), left_to_spend, cost)
         await connection.execute(
             *_SQL.bind("drop_expired_holds", user_id=user_id, **viewer.parameters, now=now)
         )
-        if verdict.denied_by is not None:
+        if decision.denied_by is not None:
             await connection.execute(
                 *_SQL.bind(
                     "drop_hold", user_id=user_id, **viewer.parameters, call_id=request.call_id
                 )
             )
-            return CallStartDecision(verdict, limits, 0, None)
+            return CallStartDecision(decision, limits, 0, None)
         until = hold_until(now, request.duration_ms)
         await connection.execute(
             *_SQL.bind(
@@ -89,17 +89,17 @@ async def authorize(
                 until=until,
             )
         )
-        return CallStartDecision(verdict, limits, to_come, until)
+        return CallStartDecision(decision, limits, left_to_spend, until)
 
 
-async def _rooms(
+async def _limit_usages(
     connection: Connection,
     budgets: Budgets,
     limits: Limits,
     request: CallStartRequest,
     now: datetime,
 ) -> list[LimitUsage]:
-    """Return the limits of the present periods with what is spent and held of each."""
+    """Return the limits of the current periods with their spend and holds."""
     viewer = Viewer(limits.user_id)
     _, _, day_nano, month_nano = await budgets.spent(connection, viewer, limits, now)
     by_cost = budgets.basis == "cost"
@@ -124,7 +124,7 @@ async def _expected(
     request: CallStartRequest,
     now: datetime,
 ) -> tuple[int, int]:
-    """Return what a call should spend of the budgets, and what it should cost; nano-dollars."""
+    """Return the expected spend of a call, and its expected cost; nano-dollars."""
     if request.cost_nano is not None:
         return request.cost_nano, request.cost_nano
     [past] = await connection.fetch(

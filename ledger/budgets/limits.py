@@ -1,4 +1,4 @@
-"""The limits of a user, and what a change makes of them: the version of a limit rises with it."""
+"""A user's limits, and changes of them; each change of a limit increases its version."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from schemas.alerts import AlertType
 
 FULL: Final = Decimal(100)
-"""The threshold that every limit has: all of it."""
+"""The threshold of every limit: 100 %."""
 
 
 class Limit(NamedTuple):
-    """A limit in nano-dollars; `version` rises with each change of it."""
+    """A limit in nano-dollars; `version` increases with each change."""
 
     type: AlertType
     nano: int
@@ -23,9 +23,10 @@ class Limit(NamedTuple):
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What a user set: limits in nano-dollars, None for no limit, and thresholds in percent.
+    """A user's settings: limits in nano-dollars, None for no limit, and thresholds in percent.
 
-    A warning of None is the product's default; `further` are thresholds beside it and the full.
+    Without `warning_percent` the product's default applies; `extra_thresholds` are thresholds in
+    addition to it and to 100.
     """
 
     user_id: str
@@ -50,11 +51,11 @@ class Limits(Struct, frozen=True, kw_only=True):
         return _limit("call", self.call_nano, self.call_version)
 
     def warning(self, default: Decimal) -> Decimal:
-        """Return the percentage at which the user wants to be warned."""
+        """Return the warning threshold in percent."""
         return default if self.warning_percent is None else self.warning_percent
 
     def thresholds(self, default: Decimal) -> list[Decimal]:
-        """Return all percentages that count, in order."""
+        """Return all thresholds in percent, in order."""
         return sorted({self.warning(default), FULL, *self.further})
 
 
@@ -63,7 +64,7 @@ def _limit(kind: AlertType, nano: int | None, version: int) -> list[Limit]:
 
 
 class LimitChange(NamedTuple):
-    """What to change: a pair of whether, and to what; None leaves the others as they are."""
+    """A change of settings: limits as (whether to change, new value); None changes nothing."""
 
     daily_limit: tuple[bool, int | None] = (False, None)
     monthly_limit: tuple[bool, int | None] = (False, None)
@@ -75,10 +76,10 @@ class LimitChange(NamedTuple):
 
 
 def changed(limits: Limits, change: LimitChange, epoch: int) -> Limits:
-    """Return the limits after a change; the version of a limit that really changed rises.
+    """Return the changed limits; the version of a limit increases if its value changes.
 
-    A restore takes versions back and raises the ledger's epoch. A new version is at least the
-    epoch, so it is above every version that was lost, as long as no limit changed once a second.
+    A restore resets versions and raises the ledger's epoch. A new version is at least the epoch, so
+    it is above every lost version, as long as no limit changed more than once a second.
     """
     daily, daily_version = _changed(
         limits.daily_nano, limits.daily_version, change.daily_limit, epoch

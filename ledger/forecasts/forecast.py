@@ -1,8 +1,7 @@
 """A user's forecast: over days, by the month's end, and when limits are reached.
 
-Whole days before today are what is learned from. Today counts with what happened so far, and with
-the part of an ordinary day that is still to come. How a day is forecast: `ledger/forecasting/` and
-docs/forecast.md.
+Whole days before today are learned from. Today counts with what happened so far and with the
+remaining part of an average day. docs/forecast.md explains the method.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from schemas.alerts import SpendBasis
 
 HISTORY_DAYS_MAX: Final = 90
 LIMIT_DAYS_MAX: Final = 30
-"""How far ahead a day is looked for that reaches a daily limit."""
+"""How many days ahead are searched for one that reaches the daily limit."""
 
 ForecastPeriod = Literal["daily", "weekly", "monthly"]
 PERIOD_DAYS: Final[dict[ForecastPeriod, int]] = {"daily": 1, "weekly": 7, "monthly": 30}
-"""How many UTC days a forecast is about; today is the first of them."""
+"""The number of UTC days of a forecast, beginning with today."""
 
 _DAY: Final = timedelta(days=1)
 _HALF_KNOWN_DAYS: Final = 7
@@ -33,7 +32,7 @@ _HUNDREDTHS: Final = 100
 
 
 class DayTotals(NamedTuple):
-    """What a UTC day came to. Revenue is charges less refunds; money is nano-dollars."""
+    """The totals of a UTC day. Revenue is charges minus refunds; money is nano-dollars."""
 
     day: date
     calls: int = 0
@@ -42,7 +41,7 @@ class DayTotals(NamedTuple):
 
 
 class CurrentSpend(NamedTuple):
-    """Where a budget stands: what was spent in the present day and month of the user's zone."""
+    """The spend of a budget in the current day and month of the user's time zone."""
 
     limits: Limits
     basis: SpendBasis
@@ -53,9 +52,9 @@ class CurrentSpend(NamedTuple):
 
 
 class LearnedRhythms(NamedTuple):
-    """What was learned of a user up to yesterday; `today` is what happened today until `now`.
+    """What was learned from a user's days up to yesterday; `today` are the totals until `now`.
 
-    Calls are learned in hundredths, so that a call every other day is not rounded away.
+    Calls are learned in hundredths, so that a call every other day is not rounded to zero.
     """
 
     days: Sequence[DayTotals]
@@ -67,7 +66,7 @@ class LearnedRhythms(NamedTuple):
 
 
 class PeriodForecast(NamedTuple):
-    """The forecast of the next days; `confidence` is from 0 to 1."""
+    """The forecast of a period; `confidence` is from 0 to 1."""
 
     calls: Decimal
     cost: ForecastInterval
@@ -76,7 +75,7 @@ class PeriodForecast(NamedTuple):
 
 
 class BudgetForecast(NamedTuple):
-    """What the month will end with, and the local days on which limits are reached, if any."""
+    """The spend at the month's end, and the local days on which limits are reached, if any."""
 
     month_end: ForecastInterval
     daily_on: date | None
@@ -86,10 +85,10 @@ class BudgetForecast(NamedTuple):
 def learn_rhythms(
     totals: Sequence[DayTotals], first_day: date | None, now: datetime
 ) -> LearnedRhythms:
-    """Learn from days in order, of which those without anything may be missing.
+    """Learn from days in order; days without anything may be missing.
 
-    `first_day` is the first on which the user ever had anything. Today and later days are not
-    learned from; `now` is in UTC.
+    `first_day` is the user's first day ever. Today and later days are not learned from; `now` is
+    in UTC.
     """
     today = now.date()
     start = max(first_day or today, today - _DAY * HISTORY_DAYS_MAX)
@@ -122,7 +121,7 @@ def period_forecast(known: LearnedRhythms, period: ForecastPeriod) -> PeriodFore
 
 
 def _shares(start: datetime, end: datetime) -> list[Fraction]:
-    """Return how much of each UTC day from that of `start` on lies between two moments."""
+    """Return the fraction of each UTC day, from that of `start` on, between two times."""
     shares, midnight = [], datetime.combine(start.date(), time(), UTC)
     while midnight < end:
         inside = min(end, midnight + _DAY) - max(start, midnight)
@@ -140,10 +139,10 @@ def _confidence(days: int, seen: ForecastInterval) -> Decimal:
 
 
 def budget_forecast(known: LearnedRhythms, spend: CurrentSpend) -> BudgetForecast:
-    """Return how the user's month ends and when its limits are reached.
+    """Return the forecast of the user's month and of the days on which limits are reached.
 
-    A limit that is reached already is reached today. A monthly limit is looked for in the present
-    month, a daily one in the next days, each by what is expected, not by the interval.
+    A limit that is reached already is reached today. For a monthly limit the current month is
+    searched, for a daily one the next days, by the expected spend, not by the interval.
     """
     rhythm = known.revenue if spend.basis == "charged" else known.cost
     month_end = forecast_interval(rhythm, _shares(known.now, spend.month.end)).plus(
@@ -163,7 +162,7 @@ def budget_forecast(known: LearnedRhythms, spend: CurrentSpend) -> BudgetForecas
 
 
 def _local_days(spend: CurrentSpend) -> Iterator[Period]:
-    """Yield the present day of the user's zone and those after it, to the month's end at least."""
+    """Yield the user's current local day and those after it, at least to the month's end."""
     day = spend.day
     for number in range(LIMIT_DAYS_MAX + 1):
         if number >= LIMIT_DAYS_MAX and day.end > spend.month.end:
@@ -177,7 +176,7 @@ def _local_day(day: Period) -> date:
 
 
 def _expected(rhythm: Rhythm, now: datetime, day: Period) -> int:
-    """Return what is expected of what is still to come of a day."""
+    """Return the expected value of the rest of a day."""
     start = max(now, day.start)
     if start >= day.end:
         return 0

@@ -1,10 +1,9 @@
--- Every statement names the viewer (:viewer_id) beside the user asked for (:user_id); :reads_all is
--- true for an administrator. The row policies would hide other users' rows all the same.
+-- Every statement checks the viewer (:viewer_id) beside the requested user (:user_id); :reads_all is
+-- true for an administrator. Row policies hide other users' rows in addition.
 
 -- name: days
--- The first day on which :user_id had anything, and the sum of each UTC day from :since on, in
--- order; days without anything are left out. Both are ranges of primary keys. Money is
--- nano-dollars.
+-- The first day of :user_id, and the totals of each UTC day since :since, in order; days without
+-- anything are left out. Both are ranges of primary keys. Money is nano-dollars.
 WITH parts AS (
     SELECT day, sum(calls) AS calls, 0 AS cost_nano, sum(charged_nano - refunded_nano) AS revenue_nano
       FROM user_days

@@ -1,13 +1,13 @@
-"""The interval that the truth lies in four times of five, from how past forecasts went wrong.
+"""Prediction intervals with 80 % coverage, from the errors of past forecasts.
 
 The error of a sum over H days is measured in steps of
-√(spread² · (H + H² ÷ n) + (drift² + growth²) · (H² ÷ 2)²): what chance does on H days, how far off
-a level is that n days tell, a growth of `drift` a day that goes on or stops, and a growth that so
-few days cannot show, see `_slope_variance`. Growth compounds, so the interval reaches further up
-than down, by 1 + H ÷ 60. How many steps it reaches are the 10 % and 90 % quantiles of past errors
-over as many days, with the ranks of split conformal prediction (Vovk and others, 2005). Past spans
-overlap, so only their number ÷ H say something new; until there are many, a normal error stands in
-for `PRIOR_SPANS` of them.
+√(spread² · (H + H² ÷ n) + (drift² + growth²) · (H² ÷ 2)²): random variation over H days, the
+uncertainty of a level known from n days, a growth of `drift` a day that continues or stops, and the
+uncertainty of growth known from few days, see `_slope_variance`. Growth compounds, so the interval
+reaches further up than down, by 1 + H ÷ 60. Its width in steps is given by the 10 % and 90 %
+quantiles of past errors over as many days, ranked as in split conformal prediction (Vovk and
+others, 2005). Past spans overlap, so only their number ÷ H are independent; a normal error stands
+for `PRIOR_SPANS` of them until there are many.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ from ledger.forecasts.rhythm import Rhythm, RhythmState
 from ledger.forecasts.scale import ONE
 
 LEVEL_DAYS_MAX: Final = 14
-"""A level is never better than one that is known from so many days."""
+"""A level is never more certain than one known from this many days."""
 TREND_DAYS_MAX: Final = 28
-"""A slope is never better known than from so many days, because trends change."""
+"""A slope is never more certain than one known from this many days, because trends change."""
 GROWTH_PERCENT: Final = 1
-"""By how much of the level users usually grow or fade a day, one standard deviation."""
+"""Daily growth of typical users, in percent of the level: one standard deviation."""
 COMPOUNDING_DAYS: Final = 60
-"""Over so many days the interval reaches twice as far up as chance alone would."""
+"""Over this many days the interval reaches up twice as far as random variation alone would."""
 PRIOR_SPANS: Final = 4
 NORMAL_REACH: Final = Fraction(1_606, 1_000)
-"""80 % of a normal error lie within 1.2816 standard deviations; one is 1.2533 mean errors."""
+"""80 % of normal errors lie within 1.2816 standard deviations; one is 1.2533 mean errors."""
 
 _TAIL: Final = Fraction(1, 10)
 
 
 class ForecastInterval(NamedTuple):
-    """What is expected, and between what it lies four times of five; in the series' own unit."""
+    """The expected value and its 80 % interval, in the series' unit."""
 
     expected: int
     low: int
     high: int
 
     def plus(self, amount: int) -> ForecastInterval:
-        """Return the outlook on this and an amount that is certain."""
+        """Return the interval shifted by a certain amount."""
         return ForecastInterval(self.expected + amount, self.low + amount, self.high + amount)
 
 
 def forecast_interval(rhythm: Rhythm, shares: Sequence[Fraction]) -> ForecastInterval:
-    """Return the outlook on shares of the days that follow the last known one."""
+    """Return the interval for fractions of the days after the last known one."""
     expected, days = rhythm.expected(shares), sum(shares, Fraction(0))
     if not rhythm.largest or not days:
         return ForecastInterval(0, 0, 0)
@@ -69,7 +69,7 @@ def _step(state: RhythmState, days: Fraction | int) -> int:
 
 
 def _slope_variance(state: RhythmState) -> Fraction:
-    """Return how uncertain the growth a day is: what is usual, as far as days do not tell better.
+    """Return the variance of growth per day: the typical one, reduced by what the days show.
 
     The variance of a least-squares slope through n days is 12 · spread² ÷ n³.
     """
@@ -80,28 +80,28 @@ def _slope_variance(state: RhythmState) -> Fraction:
 
 
 def _reach(rhythm: Rhythm, days: int) -> tuple[Fraction, Fraction]:
-    """Return how many steps the interval goes down and up."""
+    """Return how many steps the interval reaches down and up."""
     errors = sorted(_past_errors(rhythm, days))
     if not errors:
         return NORMAL_REACH, NORMAL_REACH
     number, spans = len(errors), Fraction(len(errors), days)
     lowest = errors[max(0, floor((number + 1) * _TAIL) - 1)]
     highest = errors[min(number, ceil((number + 1) * (1 - _TAIL))) - 1]
-    return _believed(-lowest, spans), _believed(highest, spans)
+    return _with_prior(-lowest, spans), _with_prior(highest, spans)
 
 
-def _believed(error: int, spans: Fraction) -> Fraction:
+def _with_prior(error: int, spans: Fraction) -> Fraction:
     seen = Fraction(max(0, error), ONE)
     return (spans * seen + PRIOR_SPANS * NORMAL_REACH) / (spans + PRIOR_SPANS)
 
 
 def _past_errors(rhythm: Rhythm, days: int) -> list[int]:
-    """Return the errors of past forecasts over so many days, in steps of `ONE`."""
+    """Return the errors of past forecasts over this many days, in steps of `ONE`."""
     errors = []
     for state in rhythm.states[1 : max(1, len(rhythm.amounts) - days + 1)]:
         known, step = state.days, _step(state, days)
         if step:
             weekday = rhythm.weekday + known - 1
-            said = sum(state.ahead(ahead, weekday + ahead) for ahead in range(1, days + 1))
-            errors.append((sum(rhythm.amounts[known : known + days]) - said) * ONE // step)
+            forecast = sum(state.ahead(ahead, weekday + ahead) for ahead in range(1, days + 1))
+            errors.append((sum(rhythm.amounts[known : known + days]) - forecast) * ONE // step)
     return errors

@@ -1,9 +1,9 @@
-"""What an ordinary day amounts to at present, from levels that follow changes at several speeds.
+"""The current level of an average day, from levels that follow changes at several speeds.
 
 Each level is an exponentially weighted sum of amounts ÷ the same sum of their weekdays' factors. A
 line through the two slower ones (Brown's double smoothing, 1963) follows growth; it flattens with
-the days ahead (Gardner and McKenzie's damped trend, 1985). The four are averaged, the better ones
-counting more (Bates and Granger, 1969): each said a week ago what the mean of this week would be.
+the days ahead (Gardner and McKenzie's damped trend, 1985). The four are averaged, with more weight
+for the better ones (Bates and Granger, 1969), by their forecasts of this week's mean a week ago.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Final, NamedTuple
 from ledger.forecasts.scale import ONE, SCALE, WEEK
 
 SMOOTHINGS: Final = (7, 21, 90)
-"""A level's newest day moves it by 1 ÷ this."""
+"""A new day moves a level by 1 ÷ this number."""
 
 DAYS_AHEAD_MAX: Final = 64
 _DAMPING: Final = (31, 32)
 _ERROR_MEMORY: Final = 16
-_LINE_LEAST_DAYS: Final = 14
-_LINE_LEAST_LEVER: Final = 2 * ONE
+_LINE_DAYS_MIN: Final = 14
+_LINE_LEVER_MIN: Final = 2 * ONE
 _WEEKS_MIN: Final = WEEK
 _SMALLEST_SQUARE: Final = SCALE * SCALE >> 20
 
@@ -33,13 +33,13 @@ def _damped() -> list[int]:
 
 
 DAMPED: Final = _damped()
-"""How many days of growth, in units of `ONE`, are believed of 1, 2, 3 … days ahead."""
+"""The days of growth, in units of `ONE`, that count for 1, 2, 3 … days ahead."""
 
 
 class Level(NamedTuple):
-    """An ordinary day's amount, and by how much it grows a day, in units of `SCALE`.
+    """The amount of an average day, and its growth per day, in units of `SCALE`.
 
-    `drift` is how fast it lately changed, whether or not that is believed to go on.
+    `drift` is the recent rate of change, whether it is expected to continue or not.
     """
 
     amount: int = 0
@@ -47,12 +47,12 @@ class Level(NamedTuple):
     drift: int = 0
 
     def ahead(self, days: int) -> int:
-        """Return the amount so many days from now, never below 0."""
+        """Return the amount in this many days, never below 0."""
         return max(0, self.amount + self.slope * DAMPED[days - 1] // ONE)
 
 
 class _Average:
-    """One exponentially weighted level, and how old its days are on average."""
+    """An exponentially weighted level, and the average age of its days."""
 
     def __init__(self, smoothing: int) -> None:
         self._smoothing = smoothing
@@ -72,47 +72,47 @@ class _Average:
 
     @property
     def age(self) -> int:
-        """Days in units of `ONE`."""
+        """The average age in days, in units of `ONE`."""
         return self._ages * ONE // self._weight if self._weight else 0
 
 
 class Levels:
-    """The levels of one series, learned a day at a time."""
+    """The levels of a series, learned one day at a time."""
 
     def __init__(self) -> None:
         self._averages = [_Average(smoothing) for smoothing in SMOOTHINGS]
         self._squares = [0] * (len(SMOOTHINGS) + 1)
-        self._said: list[tuple[int, ...]] = []
+        self._forecasts: list[tuple[int, ...]] = []
         self._weeks = 0
 
     def learn(self, amount: int, factor: int, week_mean: int | None) -> Level:
-        """Take in one day, and the mean of the week that ends with it; return the new level."""
-        if week_mean is not None and len(self._said) >= WEEK:
-            self._judge(week_mean)
+        """Learn a day, and the mean of the week that ends with it; return the new level."""
+        if week_mean is not None and len(self._forecasts) >= WEEK:
+            self._measure_errors(week_mean)
         for average in self._averages:
             average.learn(amount, factor)
         levels = [Level(average.level) for average in self._averages]
         levels.append(self._line())
-        self._said.append(tuple(level.ahead((WEEK + 1) // 2) for level in levels))
+        self._forecasts.append(tuple(level.ahead((WEEK + 1) // 2) for level in levels))
         return self._mean(levels)
 
-    def _judge(self, week_mean: int) -> None:
+    def _measure_errors(self, week_mean: int) -> None:
         self._weeks += 1
-        for index, said in enumerate(self._said[-WEEK]):
-            square = (week_mean - said) ** 2
+        for index, forecast in enumerate(self._forecasts[-WEEK]):
+            square = (week_mean - forecast) ** 2
             self._squares[index] += (square - self._squares[index]) // _ERROR_MEMORY
 
     def _line(self) -> Level:
-        """Return where the line through the slower levels stands today, and its slope."""
+        """Return the line through the slower levels: its value today, and its slope."""
         near, far = self._averages[-2:]
         lever = far.age - near.age
-        if len(self._said) < _LINE_LEAST_DAYS or lever < _LINE_LEAST_LEVER:
+        if len(self._forecasts) < _LINE_DAYS_MIN or lever < _LINE_LEVER_MIN:
             return Level(far.level)
         slope = (near.level - far.level) * ONE // lever
         return Level(max(0, near.level + slope * near.age // ONE), slope, abs(slope))
 
     def _mean(self, levels: list[Level]) -> Level:
-        """Average with weights of 1 ÷ the square of each one's mean squared error."""
+        """Return the average, weighted by 1 ÷ the square of each level's mean squared error."""
         weights = [1] * len(SMOOTHINGS) + [0]
         if self._weeks >= _WEEKS_MIN:
             weights = [

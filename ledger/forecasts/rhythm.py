@@ -1,6 +1,6 @@
-"""How a user's days follow each other, learned in one pass over whole days, oldest first.
+"""Learns a user's days in one pass, oldest first.
 
-A day is forecast before it is learned from, so every past error is an honest one. What was known
+A day is forecast before it is learned from, so past errors are out-of-sample errors. The state
 after each day is kept: past forecasts over any span follow from it, and so do their errors.
 """
 
@@ -16,17 +16,17 @@ from ledger.forecasts.weekdays import EVEN, Weekdays
 from schemas.money import half_even
 
 PRIOR_ERRORS: Final = 2
-"""With how many errors as large as the level itself the spread begins."""
+"""The spread begins with this many errors as large as the level itself."""
 
 OUTLIER_DAYS: Final = 28
 OUTLIER_FACTOR: Final = 3
-"""A day moves levels as at most so many times the second largest of the last days."""
+"""A day counts as at most this many times the second largest of the last days."""
 
 _ERROR_MEMORY: Final = (31, 32)
 
 
 class RhythmState(NamedTuple):
-    """What is known after some days. `spread` is the mean absolute error of one day's forecast."""
+    """What is known after some days. `spread` is the mean absolute error of one-day forecasts."""
 
     days: int = 0
     level: Level = Level()
@@ -34,14 +34,14 @@ class RhythmState(NamedTuple):
     factors: tuple[int, ...] = EVEN
 
     def ahead(self, days: int, weekday: int) -> int:
-        """Return what is expected of the day that comes so many days later, a `weekday`."""
+        """Return the expected amount of the day this many days later, a `weekday`."""
         return self.level.ahead(days) * self.factors[weekday % WEEK] // ONE
 
 
 class Rhythm(NamedTuple):
     """A learned series: `amounts` in units of `SCALE`, where `largest` counts as `SCALE`.
 
-    `weekday` is that of the first day, Monday 0; `states[n]` is what was known after `n` days.
+    `weekday` is that of the first day, Monday is 0; `states[n]` is the state after `n` days.
     """
 
     amounts: Sequence[int]
@@ -51,13 +51,13 @@ class Rhythm(NamedTuple):
 
     @property
     def latest(self) -> RhythmState:
-        """What is known now."""
+        """The current state."""
         return self.states[-1]
 
     def expected(self, shares: Sequence[Fraction], first: int = 1) -> Fraction:
-        """Return what is expected of shares of the days to come, in units of `SCALE`.
+        """Return the expected sum of fractions of the next days, in units of `SCALE`.
 
-        The first share is of the day that comes `first` days after the last known one.
+        The first fraction is of the day that comes `first` days after the last known one.
         """
         state, after = self.latest, self.weekday + len(self.amounts) - 1
         return sum(
@@ -66,13 +66,13 @@ class Rhythm(NamedTuple):
         )
 
     def unscaled(self, amount: Fraction | int) -> int:
-        """Return an amount in the series' own unit, rounded half-even."""
+        """Return an amount in the series' unit, rounded half-even."""
         exact = Fraction(amount) * self.largest / SCALE
         return half_even(exact.numerator, exact.denominator)
 
 
 def learn(amounts: Sequence[int], weekday: int) -> Rhythm:
-    """Learn from whole days in order; `weekday` is that of the first, Monday 0."""
+    """Learn whole days in order; `weekday` is that of the first, Monday is 0."""
     largest = max((abs(amount) for amount in amounts), default=0)
     scaled = [half_even(amount * SCALE, largest) if largest else 0 for amount in amounts]
     levels, weekdays, errors = Levels(), Weekdays(), _Errors()
@@ -86,16 +86,16 @@ def learn(amounts: Sequence[int], weekday: int) -> Rhythm:
         factors = before.factors
         if mean is not None:
             weekdays.learn(today, amount, mean)
-        if number % WEEK == WEEK - 1:  # once a week is often enough, and spares most of the time
+        if number % WEEK == WEEK - 1:  # weekly is often enough, and saves most of the time
             factors = weekdays.factors()
-        counted = _believed(amount, scaled[max(0, number - OUTLIER_DAYS) : number])
+        counted = _without_outlier(amount, scaled[max(0, number - OUTLIER_DAYS) : number])
         level = levels.learn(counted, factors[today], mean)
         states.append(RhythmState(number + 1, level, errors.spread(level.amount), factors))
     return Rhythm(scaled, largest, weekday, states)
 
 
-def _believed(amount: int, before: Sequence[int]) -> int:
-    """Return a day's amount as far as it is believed until something like it happens again."""
+def _without_outlier(amount: int, before: Sequence[int]) -> int:
+    """Return a day's amount, limited if it is an outlier until a similar one occurs."""
     if len(before) < WEEK:
         return amount
     second = sorted([*before, amount])[-2]
@@ -103,7 +103,7 @@ def _believed(amount: int, before: Sequence[int]) -> int:
 
 
 class _Errors:
-    """The mean absolute error of forecasts for one day, newer ones counting a little more."""
+    """The mean absolute error of one-day forecasts; newer errors have slightly more weight."""
 
     def __init__(self) -> None:
         self._sum = 0
@@ -115,6 +115,6 @@ class _Errors:
         self._weight = self._weight * keep // of + ONE
 
     def spread(self, level: int) -> int:
-        """Return the mean; without past errors, a series is taken to err by its whole level."""
+        """Return the mean; a series without errors is assumed to err by its whole level."""
         weight = self._weight + PRIOR_ERRORS * ONE
         return (self._sum + PRIOR_ERRORS * level) * ONE // weight

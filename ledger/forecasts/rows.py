@@ -1,4 +1,4 @@
-"""Reads what a forecast rests on: a user's days, limits and spend, at one moment."""
+"""Reads the data of a forecast: a user's days, limits and spend, at one time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _days: Final = msgspec.json.Decoder(list[DayTotals])
 
 
 class DayHistory(NamedTuple):
-    """A user's days in order, those without anything left out, and where the budget stands."""
+    """A user's days in order, without empty ones, and the spend of the budget."""
 
     first_day: date | None
     days: list[DayTotals]
@@ -27,9 +27,9 @@ class DayHistory(NamedTuple):
 async def history(
     readers: ReaderPool, budgets: Budgets, viewer: Viewer, user_id: str, now: datetime
 ) -> DayHistory:
-    """Return what a forecast at a moment rests on; raises StoreUnavailableError.
+    """Return the data of a forecast; raises StoreUnavailableError.
 
-    A viewer who may not see the user is shown a user without days or limits.
+    Empty for a viewer without access to the user.
     """
     since = now.date() - timedelta(days=HISTORY_DAYS_MAX)
     async with readers.comparing(viewer) as connection:

@@ -1,7 +1,7 @@
-"""The fixed-point numbers that forecasts are computed with.
+"""Fixed-point numbers for forecasts.
 
-Amounts are first divided by the largest of their series. So money in a thousand times the amounts
-has the same rhythm, bit by bit, and no amount is ever a binary fraction.
+Amounts are divided by the largest of their series, so series that differ by a factor have the same
+rhythm, bit for bit, and no amount is ever a binary fraction.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 WEEK: Final = 7
 
 SCALE: Final = 1 << 40
-"""What the largest amount of a series counts as."""
+"""The scaled value of a series' largest amount."""
 
 ONE: Final = 1 << 40
 """The factor 1."""

@@ -1,4 +1,4 @@
-"""What a reader of a forecast has to know before believing it, as sentences."""
+"""Warnings about a forecast, as sentences."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from ledger.forecasts.scale import WEEK
 from schemas.money import NANO_PER_USD, usd_text
 
 RHYTHM_DAYS: Final = 14
-"""From how many whole days on a weekly rhythm can be told from chance."""
+"""The number of whole days from which a weekly rhythm can be recognized."""
 QUIET_DAYS: Final = 14
-UNSURE_BELOW: Final = Decimal("0.3")
+LOW_CONFIDENCE: Final = Decimal("0.3")
 DOUBLED_NANO_MIN: Final = NANO_PER_USD
-"""By how much spending must have risen, besides doubling, to be worth a warning; nano-dollars."""
+"""The least increase in spending, besides doubling, that causes a warning; nano-dollars."""
 
 
 def forecast_warnings(
     known: LearnedRhythms, forecast: PeriodForecast, spend: CurrentSpend, budget: BudgetForecast
 ) -> list[str]:
-    """Return what limits the forecast, then which limits of the budget will be reached."""
+    """Return warnings about the forecast's quality, then about limits that will be reached."""
     return [*_of_history(known, forecast), *_of_growth(known, spend), *_of_limits(spend, budget)]
 
 
 def _of_history(known: LearnedRhythms, forecast: PeriodForecast) -> Iterator[str]:
     days = len(known.days)
     if not days:
-        yield "There is no whole day of history yet, so nothing is expected beyond what is spent."
+        yield "There is no whole day of history yet, so the forecast is the present spend."
         return
     if days < RHYTHM_DAYS:
         whole = "1 whole day" if days == 1 else f"{days} whole days"
         yield f"Only {whole} of history: the weekly rhythm is not known yet."
-    quiet = next((n for n, day in enumerate(reversed(known.days)) if _busy(day)), days)
+    quiet = next((n for n, day in enumerate(reversed(known.days)) if _has_activity(day)), days)
     if quiet >= QUIET_DAYS and not known.today.calls:
-        yield f"No calls for {quiet} days: the forecast fades as days pass."
-    elif forecast.confidence < UNSURE_BELOW and days >= RHYTHM_DAYS:
-        yield "The days differ much from each other: look at the interval rather than the forecast."
+        yield f"No calls for {quiet} days: the forecast decreases from day to day."
+    elif forecast.confidence < LOW_CONFIDENCE and days >= RHYTHM_DAYS:
+        yield "The days vary a lot: rely on the interval rather than the forecast."
 
 
 def _of_growth(known: LearnedRhythms, spend: CurrentSpend) -> Iterator[str]:
-    """Compare the last seven whole days with the seven before them."""
+    """Compare the last seven whole days with the seven days before."""
     amounts = [
         day.revenue_nano if spend.basis == "charged" else day.cost_nano for day in known.days
     ]
@@ -55,7 +55,7 @@ def _of_growth(known: LearnedRhythms, spend: CurrentSpend) -> Iterator[str]:
         )
 
 
-def _busy(day: tuple[object, ...]) -> bool:
+def _has_activity(day: tuple[object, ...]) -> bool:
     return any(day[1:])
 
 

@@ -1,9 +1,9 @@
-"""How each weekday differs from its week, believed as far as weekdays differ more than days do.
+"""Weekday factors: how each weekday differs from its week, weighted by credibility.
 
 Bühlmann and Straub's credibility (1970). A day's ratio is its amount ÷ the mean of the week that
 ends with it, and that mean is its weight. A weekday's factor is 1 + Z · (its mean ratio - 1), where
 Z = w ÷ (w + variance within weekdays ÷ variance between them) and w is the weekday's weight. With
-few days or without a rhythm Z is about 0 and every factor about 1.
+few days or without a rhythm, Z is about 0 and every factor about 1.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Final
 from ledger.forecasts.scale import ONE, WEEK
 
 EVEN: Final = (ONE,) * WEEK
-"""The factors where all weekdays are alike."""
+"""The factors of a week without a rhythm."""
 
 PRIOR_DEGREES: Final = 3
-"""With how many degrees of freedom the variance of all days counts beside that within weekdays."""
+"""The degrees of freedom of the variance of all days, added to that within weekdays."""
 
 
 class Weekdays:
-    """Sums from which the factors of Monday to Sunday follow."""
+    """The sums that the factors of Monday to Sunday are computed from."""
 
     def __init__(self) -> None:
         self._counts = [0] * WEEK
@@ -29,7 +29,7 @@ class Weekdays:
         self._squares = [0] * WEEK
 
     def learn(self, weekday: int, amount: int, week_mean: int) -> None:
-        """Take in one day and the mean of the week that ends with it."""
+        """Learn a day, and the mean of the week that ends with it."""
         if week_mean > 0:
             self._counts[weekday] += 1
             self._weights[weekday] += week_mean
@@ -37,7 +37,7 @@ class Weekdays:
             self._squares[weekday] += amount * amount // week_mean
 
     def factors(self) -> tuple[int, ...]:
-        """Return the factors, none below 0; their mean is 1."""
+        """Return the factors, none below 0, with a mean of 1."""
         if min(self._counts) == 0:
             return EVEN
         weight = sum(self._weights)
@@ -49,15 +49,15 @@ class Weekdays:
         between = max(0, around - (WEEK - 1) * variance) // (weight - unevenness)
         if not between:
             return EVEN
-        believed = [
+        factors = [
             max(0, ONE + (m - mean) * w * between // (w * between + variance))
             for m, w in zip(means, self._weights, strict=True)
         ]
-        whole = sum(believed)
-        return tuple(factor * WEEK * ONE // whole for factor in believed) if whole else EVEN
+        whole = sum(factors)
+        return tuple(factor * WEEK * ONE // whole for factor in factors) if whole else EVEN
 
     def _variance(self, means: list[int], around: int) -> int:
-        """Return the variance within weekdays, helped out by that of all days."""
+        """Return the variance within weekdays, supplemented by that of all days."""
         columns = zip(self._squares, self._sums, self._weights, means, strict=True)
         within = sum(q * ONE * ONE - 2 * m * s * ONE + m * m * w for q, s, w, m in columns)
         within, days = max(0, within), sum(self._counts)

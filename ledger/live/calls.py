@@ -1,4 +1,4 @@
-"""Reads calls that are going on, for a feed that hands each of them to its owner only."""
+"""Reads active calls of all users; the live feed sends each call to its owner only."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _READS: Final = reads("live/calls")
 
 CALLS_AT_ONCE: Final = 500
 COMPLETED_CALLS: Final = 200
-"""So many of a persona's last calls make its usual duration."""
+"""How many of a persona's last completed calls its usual duration is computed from."""
 
-_EVERYBODY: Final = Viewer("", reads_all=True)
+_ALL_USERS: Final = Viewer("", reads_all=True)
 
 
 class ActiveCalls(NamedTuple):
@@ -33,32 +33,32 @@ class ActiveCalls(NamedTuple):
 
 
 class CommittedCall(NamedTuple):
-    """A call with its published version, and when its last change was recorded."""
+    """A call with its published version, and the time of its last change."""
 
     call: Call
     updated_at: datetime
 
 
 class LiveStore:
-    """The calls of everybody. Every method raises StoreUnavailableError."""
+    """The calls of all users. Every method raises StoreUnavailableError."""
 
     def __init__(self, readers: ReaderPool) -> None:
         self._readers = readers
 
-    async def active_calls(self, heard_after: datetime, most: int) -> ActiveCalls:
-        """Return the versions of the active calls, those that began last first."""
-        return await self._active("active_versions", heard_after=heard_after, most=most)
+    async def active_calls(self, updated_after: datetime, limit: int) -> ActiveCalls:
+        """Return the versions of active calls, latest started first."""
+        return await self._active("active_versions", updated_after=updated_after, limit=limit)
 
     async def active_calls_of(
-        self, users: Collection[str], heard_after: datetime, most: int
+        self, users: Collection[str], updated_after: datetime, limit: int
     ) -> ActiveCalls:
         """Return the versions of the active calls of some users."""
         return await self._active(
-            "active_versions_of", heard_after=heard_after, user_ids=list(users), most=most
+            "active_versions_of", updated_after=updated_after, user_ids=list(users), limit=limit
         )
 
     async def _active(self, name: str, **values: object) -> ActiveCalls:
-        rows = await self._readers.read(_EVERYBODY, *_READS.bind(name, **values))
+        rows = await self._readers.read(_ALL_USERS, *_READS.bind(name, **values))
         epoch = require_epoch(rows[0]["epoch"])
         versions = {
             row["call_id"]: published_version(epoch, row["version"])
@@ -68,11 +68,11 @@ class LiveStore:
         return ActiveCalls(epoch, versions)
 
     async def calls(self, call_ids: Collection[str]) -> list[CommittedCall]:
-        """Return those of the calls that exist and have an owner, as last committed."""
+        """Return the calls that exist and have an owner, as last committed."""
         found = []
-        for some in _parts(list(call_ids)):
+        for part in _parts(list(call_ids)):
             for row in map(
-                dict, await self._readers.read(_EVERYBODY, *_READS.bind("calls", call_ids=some))
+                dict, await self._readers.read(_ALL_USERS, *_READS.bind("calls", call_ids=part))
             ):
                 updated_at, epoch = row.pop("updated_at"), require_epoch(row.pop("epoch"))
                 row["version"] = published_version(epoch, row["version"])
@@ -80,14 +80,14 @@ class LiveStore:
         return found
 
     async def durations(self, personas: Collection[str]) -> dict[str, PersonaDurations]:
-        """Return how long the last completed calls with each of the personas lasted."""
+        """Return the durations of the last completed calls, by persona."""
         found: dict[str, PersonaDurations] = {}
-        for some in _parts(list(personas)):
+        for part in _parts(list(personas)):
             rows = await self._readers.read(
-                _EVERYBODY,
+                _ALL_USERS,
                 *_READS.bind(
                     "durations",
-                    personas=some,
+                    personas=part,
                     calls_max=COMPLETED_CALLS,
                     users_min=OTHER_USERS_MIN,
                 ),
@@ -104,8 +104,8 @@ class LiveStore:
         return found
 
     async def once_services(self) -> frozenset[str]:
-        """Return the services whose costs do not run with a call but are taken once."""
-        rows = await self._readers.read(_EVERYBODY, _READS["once_services"])
+        """Return the services whose costs are paid once per call."""
+        rows = await self._readers.read(_ALL_USERS, _READS["once_services"])
         return frozenset(row["service"] for row in rows)
 
 

@@ -1,31 +1,30 @@
--- What the live feed reads, of all users: it hands each call on to its owner
--- and to administrators only. A call is active while it has not ended and had an update
--- after :heard_after.
+-- Reads of the live feed, for all users: it sends each call to its owner and to administrators only. A
+-- call is active while it has not ended and was updated after :updated_after.
 
 -- name: active_versions
--- The ledger's epoch, and the versions of the :most calls that go on and began last: one row
--- without a call where there is none.
+-- The ledger's epoch, and the versions of up to :limit active calls, latest started first; one row
+-- without a call if there are none.
 SELECT epoch, call_id, version
   FROM (SELECT max(epoch) AS epoch FROM ledger_epochs) AS ledger
   LEFT JOIN (SELECT call_id, version
                FROM calls
               WHERE status = 'active'
                 AND user_id IS NOT NULL
-                AND updated_at > :heard_after
+                AND updated_at > :updated_after
               ORDER BY first_at DESC
-              LIMIT :most) AS active ON true
+              LIMIT :limit) AS active ON true
 
 -- name: active_versions_of
--- The same of those calls of :user_ids that go on, at most :most of them.
+-- The same for the active calls of :user_ids, up to :limit.
 SELECT epoch, call_id, version
   FROM (SELECT max(epoch) AS epoch FROM ledger_epochs) AS ledger
   LEFT JOIN (SELECT call_id, version
                FROM calls
               WHERE status = 'active'
                 AND user_id = ANY (:user_ids::text[])
-                AND updated_at > :heard_after
+                AND updated_at > :updated_after
               ORDER BY first_at DESC
-              LIMIT :most) AS active ON true
+              LIMIT :limit) AS active ON true
 
 -- name: calls
 -- The ledger's epoch, and :call_ids as last committed.
@@ -39,9 +38,9 @@ SELECT (SELECT max(epoch) FROM ledger_epochs) AS epoch, call_id, user_id, person
    AND user_id IS NOT NULL
 
 -- name: durations
--- How long calls with each of :personas lasted, in milliseconds: the sum of the :calls_max that
--- were completed last, `users` of them, and the sum of each user where these are at most
--- :users_min. `user_id` is null in the sum of all. Personas without any are left out.
+-- The durations of calls with each of :personas, in milliseconds: the sum of the last :calls_max
+-- completed calls, by `users` users, and the sums of each user if there are at most :users_min users.
+-- `user_id` is null in the sum of all. Personas without calls are left out.
 SELECT asked.persona_id, recent.users, recent.user_id, recent.calls, recent.duration_ms
   FROM unnest(:personas::text[]) AS asked (persona_id),
        LATERAL (SELECT user_id, count(*) AS calls, sum(duration_ms)::bigint AS duration_ms,
@@ -59,7 +58,7 @@ SELECT asked.persona_id, recent.users, recent.user_id, recent.calls, recent.dura
  ORDER BY asked.persona_id
 
 -- name: once_services
--- The services whose costs are taken once a call, however long it lasts.
+-- The services whose costs are paid once per call, whatever its duration.
 SELECT service FROM service_prices WHERE class IN ('infrastructure', 'transaction')
 UNION
 SELECT processor FROM payment_processors, cost_class_of(processor) AS k WHERE k.class = 'transaction'

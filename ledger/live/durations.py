@@ -1,4 +1,4 @@
-"""How long a call with a persona usually lasts, as far as its user may know."""
+"""The usual duration of calls with a persona, without revealing other users' data."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class UserDurations(NamedTuple):
 
 
 class PersonaDurations(NamedTuple):
-    """The last completed calls with a persona: of how many users, of all and of each.
+    """The last completed calls with a persona: number of users, durations of all and of each.
 
-    `by_user` is empty where the users are so many that each has enough other users.
+    `by_user` is empty if there are so many users that each has enough other users.
     """
 
     users: int
@@ -34,15 +34,15 @@ class PersonaDurations(NamedTuple):
 
     @classmethod
     def of(cls, users: int, sums: Iterable[UserDurations]) -> PersonaDurations:
-        """Return the durations in some sums, one of which is that of all users."""
+        """Return the durations from sums, one of which is that of all users."""
         by_user = {one.user_id: one for one in sums}
         of_all = by_user.pop(None)
         return cls(users, of_all, {name: one for name, one in by_user.items() if name is not None})
 
     def usual_ms(self, user_id: str) -> int | None:
-        """Return how long a call of a user usually lasts; None where the user may not know.
+        """Return the usual duration of a user's call; None if it would reveal other users' data.
 
-        The mean of all calls where enough other users are among them, else of the user's own.
+        The mean of all calls if enough other users are among them, else of the user's own.
         """
         own = self.by_user.get(user_id)
         if self.users - (own is not None) >= OTHER_USERS_MIN:

@@ -8,11 +8,11 @@ from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
 
 _SQL: Final = statements("live/tickets")
-_NOBODY: Final = Viewer("")
+_NO_VIEWER: Final = Viewer("")
 
 
 class TicketHolder(NamedTuple):
-    """For whom a ticket was given out, and when the token that asked for it ends."""
+    """The user of a ticket, and when the token that requested it expires."""
 
     user_id: str
     role: str
@@ -20,18 +20,18 @@ class TicketHolder(NamedTuple):
 
 
 class TicketStore:
-    """The tickets that were given out and not used. Raises StoreUnavailableError."""
+    """Unused tickets. Raises StoreUnavailableError."""
 
     def __init__(self, readers: ReaderPool) -> None:
         self._readers = readers
 
-    async def issue(self, digest: bytes, holder: TicketHolder, *, seconds: int, most: int) -> bool:
-        """Keep a ticket for `seconds`; False where its user has `most` already."""
+    async def issue(self, digest: bytes, holder: TicketHolder, *, seconds: int, limit: int) -> bool:
+        """Store a ticket for `seconds`; False if its user has `limit` already."""
         viewer = Viewer(holder.user_id, reads_all=holder.role == "admin")
-        arguments = (digest, *holder, seconds, most)
+        arguments = (digest, *holder, seconds, limit)
         return bool(await self._readers.read_value(viewer, _SQL["issue"], *arguments))
 
     async def redeem(self, digest: bytes) -> TicketHolder | None:
-        """Take a ticket: its holder, or None for one that is used, too old or not known."""
-        rows = await self._readers.read(_NOBODY, _SQL["redeem"], digest)
+        """Redeem a ticket: returns its holder, None if it is used, expired or unknown."""
+        rows = await self._readers.read(_NO_VIEWER, _SQL["redeem"], digest)
         return TicketHolder(**rows[0]) if rows else None

@@ -1,7 +1,7 @@
-"""Which addresses a notice may be sent to: the form of each, and networks that must not be reached.
+"""Validates addresses of notification channels, and refuses private networks.
 
-A webhook's address is chosen by a user and called by us, from inside our own network. So the rule
-what is public is strict, and holds for the address that is really connected to.
+A user chooses a webhook's address, and we call it from inside our own network. So the rule for
+public addresses is strict, and applies to the address that is connected to.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ _REFUSED: Final = tuple(
 
 
 class AddressError(Exception):
-    """An address cannot be used; the message is a sentence that names the way out."""
+    """An invalid address; the message is a sentence that tells how to fix it."""
 
 
 def is_public(text: str) -> bool:
-    """Return whether an IP address belongs to the public internet; False for what is no address."""
+    """Return whether an IP address is public; False if the text is not an address."""
     try:
         address: Address = ipaddress.ip_address(text)
     except ValueError:
@@ -70,9 +70,9 @@ def is_public(text: str) -> bool:
 
 
 def checked(kind: ChannelType, address: str, *, allow_private: bool = False) -> str:
-    """Return an address in its usual form; raises AddressError.
+    """Return an address in canonical form; raises AddressError.
 
-    `allow_private` lets webhooks be plain HTTP, on any port, in private networks.
+    `allow_private` allows webhooks with plain HTTP, on any port, in private networks.
     """
     address = address.strip()
     if kind == "webhook":
@@ -110,7 +110,7 @@ def _webhook(address: str, *, allow_private: bool) -> str:
         parts = urlsplit(address)
         port, host = parts.port, parts.hostname or ""
     except ValueError:
-        raise AddressError("`address` names a host or a port that makes no sense.") from None
+        raise AddressError("`address` has an invalid host or port.") from None
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise AddressError("`address` must have no user name, password or fragment.")
     if port == 0:

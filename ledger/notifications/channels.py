@@ -1,7 +1,7 @@
-"""A user's channels: made, verified, removed, and what became of what was sent there.
+"""A user's notification channels: create, verify, remove, and list their deliveries.
 
-All functions take a connection with an open transaction of the viewer's. A refusal is returned and
-not raised: wrong codes have to be counted.
+All functions take a connection with an open transaction of the viewer. They return refusals instead
+of raising them, because wrong codes must be counted.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ DELIVERIES_MAX: Final = 50
 NEWEST: Final = 2**62
 MESSAGES_PER_HOUR: Final = 10
 MESSAGE_SECONDS: Final = 60
-"""Between two messages of one kind to the same channel."""
+"""The least time between two messages of one kind to a channel."""
 
 _HOUR_SECONDS: Final = 3_600
 _attempts: Final = msgspec.json.Decoder(list[Attempt])
 
 
 class ChannelRequest(NamedTuple):
-    """A channel to have; the address is in its usual form."""
+    """A channel to create; the address is in canonical form."""
 
     type: ChannelType
     address: str
 
 
 class ChannelRefusal(NamedTuple):
-    """Why something is not done, when to ask again; `absent`: the viewer sees no such channel."""
+    """Why a request is refused, and when to retry; `absent`: the viewer has no such channel."""
 
     message: str = ""
     after_seconds: int | None = None
@@ -69,53 +69,51 @@ ABSENT: Final = ChannelRefusal(absent=True)
 
 
 async def read_channels(readers: ReaderPool, viewer: Viewer, user_id: str) -> list[Channel]:
-    """Return the channels of a user as `list_channels` does; raises StoreUnavailableError."""
+    """Return the channels of a user, like `list_channels`; raises StoreUnavailableError."""
     rows = await readers.read(viewer, *_READS.bind("list", user_id=user_id, **viewer.parameters))
     return [Channel(**dict(row)) for row in rows]
 
 
 async def list_channels(connection: Connection, viewer: Viewer, user_id: str) -> list[Channel]:
-    """Return the channels of a user, oldest first; none where the viewer may not see them."""
+    """Return the channels of a user, oldest first; none for a viewer without access."""
     rows = await connection.fetch(*_SQL.bind("list", user_id=user_id, **viewer.parameters))
     return [Channel(**dict(row)) for row in rows]
 
 
 async def create_channel(
-    connection: Connection, viewer: Viewer, user_id: str, wanted: ChannelRequest
+    connection: Connection, viewer: Viewer, user_id: str, requested: ChannelRequest
 ) -> NewChannel | ChannelRefusal:
-    """Make a channel, and ask for the message that verifies it."""
-    await _take_turn(connection, user_id)
+    """Create a channel, and send a verification message."""
+    await _lock_channels(connection, user_id)
     known = await list_channels(connection, viewer, user_id)
-    if wanted in {(channel.type, channel.address) for channel in known}:
+    if requested in {(channel.type, channel.address) for channel in known}:
         return ChannelRefusal(
-            "You have this channel already. Ask for a new code, or remove it first to get a new "
+            "You have this channel already. Request a new code, or remove it first to get a new "
             "secret."
         )
     if len(known) >= CHANNELS_MAX:
-        return ChannelRefusal(
-            f"You have {CHANNELS_MAX} channels, and more are not allowed: remove one."
-        )
-    return await _create(connection, viewer, user_id, wanted)
+        return ChannelRefusal(f"You have the maximum of {CHANNELS_MAX} channels. Remove one first.")
+    return await _create(connection, viewer, user_id, requested)
 
 
 async def replace_channels(
-    connection: Connection, viewer: Viewer, user_id: str, wanted: Sequence[ChannelRequest]
+    connection: Connection, viewer: Viewer, user_id: str, requested: Sequence[ChannelRequest]
 ) -> list[Channel] | ChannelRefusal:
-    """Make a user's channels those that are wanted: what is there already stays as it is.
+    """Replace a user's channels; existing ones stay unchanged.
 
-    Returns them all, those that were made as NewChannel. The caller undoes its transaction where
-    this is refused.
+    Returns all channels, new ones as NewChannel. If it is refused, the caller must roll back its
+    transaction.
     """
-    if len(set(wanted)) > CHANNELS_MAX:
-        return ChannelRefusal(f"`channels` may name at most {CHANNELS_MAX} channels.")
-    await _take_turn(connection, user_id)
+    if len(set(requested)) > CHANNELS_MAX:
+        return ChannelRefusal(f"`channels` may have at most {CHANNELS_MAX} channels.")
+    await _lock_channels(connection, user_id)
     known = await list_channels(connection, viewer, user_id)
-    kept = [channel for channel in known if (channel.type, channel.address) in wanted]
+    kept = [channel for channel in known if (channel.type, channel.address) in requested]
     for channel in known:
         if channel not in kept:
             await _remove(connection, viewer, user_id, channel.channel_id)
     made: list[Channel] = []
-    for one in dict.fromkeys(wanted):
+    for one in dict.fromkeys(requested):
         if one not in {(channel.type, channel.address) for channel in kept}:
             new = await _create(connection, viewer, user_id, one)
             if isinstance(new, ChannelRefusal):
@@ -127,8 +125,8 @@ async def replace_channels(
 async def remove_channel(
     connection: Connection, viewer: Viewer, user_id: str, channel_id: str
 ) -> list[Channel] | ChannelRefusal:
-    """Take a channel away, and return those that remain."""
-    await _take_turn(connection, user_id)
+    """Remove a channel, and return the remaining ones."""
+    await _lock_channels(connection, user_id)
     if not _is_id(channel_id) or not await _remove(connection, viewer, user_id, channel_id):
         return ABSENT
     return await list_channels(connection, viewer, user_id)
@@ -137,11 +135,11 @@ async def remove_channel(
 async def verify_channel(
     connection: Connection, viewer: Viewer, user_id: str, channel_id: str, code: str
 ) -> Channel | ChannelRefusal:
-    """Let a channel be used where this is its code; each wrong one is counted.
+    """Verify a channel by its code; wrong codes are counted.
 
-    A channel that is verified already stays so, whatever the code.
+    A channel that is already verified stays verified, whatever the code.
     """
-    await _take_turn(connection, user_id)
+    await _lock_channels(connection, user_id)
     of_channel = _of_channel(viewer, user_id, channel_id)
     channel = await _one(connection, viewer, user_id, channel_id)
     if channel is None:
@@ -150,9 +148,9 @@ async def verify_channel(
         return channel
     kept = await connection.fetchrow(*_SQL.bind("code", **of_channel))
     if kept is None:
-        return ChannelRefusal("The code has expired. Ask for a new one.")
+        return ChannelRefusal("The code has expired. Request a new one.")
     if kept["guesses"] >= GUESSES_MAX:
-        return ChannelRefusal("Too many wrong codes were tried. Ask for a new one.")
+        return ChannelRefusal("Too many wrong codes. Request a new one.")
     if not await asyncio.to_thread(matches, code, kept["digest"]):
         await connection.execute(*_SQL.bind("count_guess", **of_channel))
         left = GUESSES_MAX - kept["guesses"] - 1
@@ -165,8 +163,8 @@ async def verify_channel(
 async def request_code(
     connection: Connection, viewer: Viewer, user_id: str, channel_id: str
 ) -> Channel | ChannelRefusal:
-    """Have a new code sent to a channel that is not verified; the code before it is void."""
-    await _take_turn(connection, user_id)
+    """Send a new code to an unverified channel; the previous code becomes invalid."""
+    await _lock_channels(connection, user_id)
     channel = await _one(connection, viewer, user_id, channel_id)
     if channel is None:
         return ABSENT
@@ -182,8 +180,8 @@ async def request_code(
 async def request_test(
     connection: Connection, viewer: Viewer, user_id: str, channel_id: str
 ) -> str | ChannelRefusal:
-    """Have a test message sent to a verified channel; returns the delivery's id."""
-    await _take_turn(connection, user_id)
+    """Send a test message to a verified channel; returns the delivery's id."""
+    await _lock_channels(connection, user_id)
     channel = await _one(connection, viewer, user_id, channel_id)
     if channel is None:
         return ABSENT
@@ -194,17 +192,19 @@ async def request_test(
         return refusal
     of_channel = _of_channel(viewer, user_id, channel_id)
     await connection.execute(*_SQL.bind("resume", **of_channel))
-    return str(await connection.fetchval(*_SQL.bind("ask", **of_channel, kind="test", code=None)))
+    return str(
+        await connection.fetchval(*_SQL.bind("request", **of_channel, kind="test", code=None))
+    )
 
 
 async def list_deliveries(
     connection: Connection, viewer: Viewer, user_id: str, channel_id: str, before: int = NEWEST
 ) -> Deliveries | ChannelRefusal:
-    """Return the newest deliveries to a channel before a place, with all their attempts."""
+    """Return the newest deliveries to a channel before a position, with all attempts."""
     if await _one(connection, viewer, user_id, channel_id) is None:
         return ABSENT
     of_channel = _of_channel(viewer, user_id, channel_id)
-    deliveries = _SQL.bind("deliveries", **of_channel, before=before, most=DELIVERIES_MAX + 1)
+    deliveries = _SQL.bind("deliveries", **of_channel, before=before, limit=DELIVERIES_MAX + 1)
     rows = await connection.fetch(*deliveries)
     page = rows[:DELIVERIES_MAX]
     return Deliveries(
@@ -220,8 +220,8 @@ def _delivery(row: Record) -> Delivery:
     return Delivery(**fields, attempts=_attempts.decode(tried) if tried else [])
 
 
-async def _take_turn(connection: Connection, user_id: str) -> None:
-    await connection.execute(*_SQL.bind("turn", user_id=user_id))
+async def _lock_channels(connection: Connection, user_id: str) -> None:
+    await connection.execute(*_SQL.bind("lock", user_id=user_id))
 
 
 async def _one(
@@ -234,13 +234,13 @@ async def _one(
 
 
 async def _create(
-    connection: Connection, viewer: Viewer, user_id: str, wanted: ChannelRequest
+    connection: Connection, viewer: Viewer, user_id: str, requested: ChannelRequest
 ) -> NewChannel | ChannelRefusal:
     refusal = await _refuse_too_many(connection, viewer, user_id, "verification", None)
     if refusal is not None:
         return refusal
-    secret = secret_text(new_secret()) if wanted.type == "webhook" else None
-    values = {"user_id": user_id, **viewer.parameters, **wanted._asdict(), "secret": secret}
+    secret = secret_text(new_secret()) if requested.type == "webhook" else None
+    values = {"user_id": user_id, **viewer.parameters, **requested._asdict(), "secret": secret}
     row = await connection.fetchrow(*_SQL.bind("create", **values))
     if row is None:
         return ABSENT
@@ -252,7 +252,7 @@ async def _create(
 async def _challenge(
     connection: Connection, viewer: Viewer, user_id: str, channel: Channel
 ) -> None:
-    """Make a code, keep its digest, and have it sent; what was to be sent before is void."""
+    """Store a new code and send it; pending messages with an older code are skipped."""
     of_channel = _of_channel(viewer, user_id, channel.channel_id)
     code = new_code(channel.type)
     kept = await asyncio.to_thread(digest, code)
@@ -260,7 +260,7 @@ async def _challenge(
     set_code = _SQL.bind("set_code", **of_channel, digest=kept, seconds=CODE_SECONDS)
     await connection.execute(*set_code)
     await connection.execute(*_SQL.bind("resume", **of_channel))
-    await connection.execute(*_SQL.bind("ask", **of_channel, kind="verification", code=code))
+    await connection.execute(*_SQL.bind("request", **of_channel, kind="verification", code=code))
 
 
 async def _remove(connection: Connection, viewer: Viewer, user_id: str, channel_id: str) -> bool:
@@ -273,17 +273,17 @@ async def _remove(connection: Connection, viewer: Viewer, user_id: str, channel_
 async def _refuse_too_many(
     connection: Connection, viewer: Viewer, user_id: str, kind: NoticeKind, channel_id: str | None
 ) -> ChannelRefusal | None:
-    """Say so where a user asks for more messages than anybody needs: they may reach strangers."""
+    """Return a refusal if a user requests too many messages: they could reach strangers."""
     of_channel = _of_channel(viewer, user_id, channel_id)
     recent = _SQL.bind("recent", **of_channel, kind=kind, seconds=_HOUR_SECONDS)
     row = await connection.fetchrow(*recent)
     if row is None:
         return ABSENT
     if row["asked"] >= MESSAGES_PER_HOUR:
-        words = f"At most {MESSAGES_PER_HOUR} such messages an hour may be asked for."
+        words = f"At most {MESSAGES_PER_HOUR} such messages an hour are allowed."
         return ChannelRefusal(words, _HOUR_SECONDS // MESSAGES_PER_HOUR)
     if row["ago_seconds"] is not None and row["ago_seconds"] < MESSAGE_SECONDS:
-        return ChannelRefusal("One was asked for just now.", MESSAGE_SECONDS - row["ago_seconds"])
+        return ChannelRefusal("One was requested just now.", MESSAGE_SECONDS - row["ago_seconds"])
     return None
 
 

@@ -1,13 +1,13 @@
--- Every statement names the viewer (:viewer_id) beside the user asked for (:user_id); :reads_all is
--- true for an administrator. The row policies would hide other users' rows all the same.
+-- Every statement checks the viewer (:viewer_id) beside the requested user (:user_id); :reads_all is
+-- true for an administrator. Row policies hide other users' rows in addition.
 
--- name: turn
--- Changes of one user's channels wait for each other, to the end of the transaction: limits on how
--- many there are hold under parallel requests too.
+-- name: lock
+-- Serializes changes of a user's channels to the end of the transaction, so that limits on their
+-- number also hold for concurrent requests.
 SELECT pg_advisory_xact_lock(7201904, hashtext(:user_id))
 
 -- name: list
--- The channels of :user_id, in the order in which they were made.
+-- The channels of :user_id, oldest first.
 SELECT channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures
 FROM notice_channels
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
@@ -20,20 +20,20 @@ FROM notice_channels
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
 
 -- name: create
--- Adds a channel of :user_id with :type and :address, and for webhooks a :secret.
+-- Inserts a channel of :user_id with :type and :address, and for webhooks a :secret.
 INSERT INTO notice_channels (user_id, type, address, secret)
 SELECT :user_id, :type, :address, :secret WHERE :user_id = :viewer_id OR :reads_all
 RETURNING channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures
 
 -- name: remove
--- Removes :channel_id of :user_id, with its code; its deliveries stay on record.
+-- Removes :channel_id of :user_id with its code; its deliveries are kept.
 DELETE FROM notice_channels
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
 RETURNING channel_id::text
 
 -- name: set_code
--- Stores the :digest of the code that verifies :channel_id of :user_id, for :seconds seconds; the code
--- before it is void.
+-- Stores the :digest of the code that verifies :channel_id of :user_id, for :seconds seconds; replaces
+-- an earlier code.
 INSERT INTO notice_codes AS c (channel_id, user_id, digest, expires_at)
 SELECT :channel_id::text::uuid, :user_id, :digest::bytea, now() + make_interval(secs => :seconds)
 WHERE :user_id = :viewer_id OR :reads_all
@@ -41,19 +41,18 @@ ON CONFLICT (channel_id) DO UPDATE
 SET digest = excluded.digest, expires_at = excluded.expires_at, guesses = 0
 
 -- name: code
--- The digest of the code of :channel_id of :user_id that has not expired, and how often it was
--- guessed wrong.
+-- The digest of the valid code of :channel_id of :user_id, and the number of wrong guesses.
 SELECT digest, guesses FROM notice_codes
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
   AND channel_id = :channel_id::text::uuid AND expires_at > now()
 
 -- name: count_guess
--- Counts a wrong code that was tried for :channel_id of :user_id.
+-- Counts a wrong code for :channel_id of :user_id.
 UPDATE notice_codes SET guesses = guesses + 1
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
 
 -- name: drop_code
--- Removes the code of :channel_id of :user_id, which was used.
+-- Removes the used code of :channel_id of :user_id.
 DELETE FROM notice_codes
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
 
@@ -65,41 +64,41 @@ WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id
 RETURNING channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures
 
 -- name: resume
--- Ends a pause of :channel_id of :user_id: its owner asked for a message.
+-- Ends a pause of :channel_id of :user_id, because its owner requested a message.
 UPDATE notice_channels SET paused_until = NULL
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
 
 -- name: recent
--- How many messages of :kind were asked for by :user_id in the last :seconds seconds, and how many
--- seconds ago the last one to :channel_id; null for never.
+-- The number of messages of :kind that :user_id requested in the last :seconds seconds, and the
+-- seconds since the last one to :channel_id; null for never.
 SELECT count(*) FILTER (WHERE created_at > now() - make_interval(secs => :seconds::integer)) AS asked,
        extract(epoch FROM now() - max(created_at) FILTER (WHERE channel_id = :channel_id::text::uuid))::integer AS ago_seconds
 FROM notice_deliveries
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND kind = :kind
   AND created_at > now() - make_interval(secs => greatest(:seconds::integer, 3600))
 
--- name: ask
--- Asks for a message of :kind to :channel_id of :user_id; a verification has a :code.
+-- name: request
+-- Queues a message of :kind to :channel_id of :user_id; a verification has a :code.
 INSERT INTO notice_deliveries (channel_id, user_id, kind, code)
 SELECT :channel_id::text::uuid, :user_id, :kind, :code WHERE :user_id = :viewer_id OR :reads_all
 RETURNING delivery_id::text
 
 -- name: supersede
--- Verifications of :channel_id of :user_id that were not sent yet have a code that is void by now.
+-- Skips pending verifications of :channel_id of :user_id, whose code is no longer valid.
 UPDATE notice_deliveries
-SET state = 'skipped', reason = 'A newer code was asked for.', code = NULL, next_attempt_at = NULL
+SET state = 'skipped', reason = 'A newer code was requested.', code = NULL, next_attempt_at = NULL
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
   AND kind = 'verification' AND state = 'pending'
 
 -- name: withdraw
--- Nothing more is sent to :channel_id of :user_id, which was removed.
+-- Skips pending messages to the removed channel :channel_id of :user_id.
 UPDATE notice_deliveries
 SET state = 'skipped', reason = 'The channel was removed.', code = NULL, next_attempt_at = NULL
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
   AND channel_id = :channel_id::text::uuid AND state = 'pending'
 
 -- name: deliveries
--- The newest :most deliveries to :channel_id of :user_id before number :before, each with its
+-- The newest :limit deliveries to :channel_id of :user_id before number :before, each with its
 -- attempts.
 SELECT d.seq, d.delivery_id::text, d.kind, d.state, d.reason, d.created_at, d.next_attempt_at, d.delivered_at,
        CASE WHEN d.kind = 'alert' THEN d.subject_id::text END AS alert_id,
@@ -111,4 +110,4 @@ SELECT d.seq, d.delivery_id::text, d.kind, d.state, d.reason, d.created_at, d.ne
 FROM notice_deliveries AS d
 WHERE d.user_id = :user_id AND (d.user_id = :viewer_id OR :reads_all)
   AND d.channel_id = :channel_id::text::uuid AND d.seq < :before
-ORDER BY d.seq DESC LIMIT :most
+ORDER BY d.seq DESC LIMIT :limit

@@ -1,7 +1,7 @@
 """Reads and writes of the processes that deliver notifications: receivers and results.
 
-PostgreSQL's clock decides what is due and whose claim has run out, so the clocks of the machines
-that deliver need not agree.
+PostgreSQL's clock decides what is due and which claims have expired, so the clocks of the
+delivering machines need not agree.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ ACQUIRE_TIMEOUT_SECONDS: Final = 10
 SWEEP_SECONDS_BACK: Final = 3 * 86_400
 SWEEP_MAX: Final = 10_000
 OLD_SECONDS: Final = 86_400
-"""An alert that could not be sent for so long is not sent any more."""
+"""An alert that could not be sent for so long is skipped."""
 ORDER_SECONDS: Final = 900
-"""So long an alert that waits for its next attempt holds back later alerts of its channel."""
+"""An alert waiting for its next attempt holds back later alerts of its channel for so long."""
 CLAIMS_MAX: Final = 30
-"""After so many attempts, a delivery whose worker dies again is taken for the cause of it."""
+"""After so many interrupted attempts, the delivery itself is taken for the cause."""
 KEPT_DAYS: Final = 90
 PRUNE_MAX: Final = 10_000
 
 
 class ClaimedDelivery(NamedTuple):
-    """A delivery that is ours for a while. `alert` is its JSON, `code` what a verification tells.
+    """A delivery claimed by this process. `alert` is JSON; `code` is that of a verification.
 
-    `number` counts its attempts, this one included; `failures` those in a row at the channel.
+    `number` is the current attempt; `failures` counts the channel's consecutive failures.
     """
 
     delivery_id: str
@@ -57,7 +57,7 @@ class ClaimedDelivery(NamedTuple):
 
 
 class DeliveryBacklog(NamedTuple):
-    """Deliveries that are due and not begun, and since when the first of them is."""
+    """Deliveries that are due and not claimed, and how long the first of them has been due."""
 
     waiting: int
     overdue_seconds: int
@@ -66,14 +66,14 @@ class DeliveryBacklog(NamedTuple):
 class DeliveryStore:
     """Deliveries, from a pool that the caller closes.
 
-    Each method is a transaction of its own and raises what `database.TRANSIENT_ERRORS` names.
+    Each method is a transaction and raises `database.TRANSIENT_ERRORS`.
     """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def queue(self, alert_ids: Sequence[str]) -> int:
-        """Make the deliveries of these alerts and earlier ones of their users; returns how many."""
+        """Create deliveries of these and earlier alerts of their users; returns their number."""
         async with self.connection() as connection:
             return affected(
                 await connection.execute(
@@ -82,21 +82,23 @@ class DeliveryStore:
             )
 
     async def sweep(self) -> int:
-        """Create missing deliveries of recent alerts; returns how many."""
+        """Create missing deliveries of recent alerts; returns their number."""
         async with self.connection() as connection:
             return affected(
                 await connection.execute(
-                    *_SQL.bind("sweep", seconds_back=SWEEP_SECONDS_BACK, most=SWEEP_MAX)
+                    *_SQL.bind("sweep", seconds_back=SWEEP_SECONDS_BACK, limit=SWEEP_MAX)
                 )
             )
 
-    async def claim(self, most: int, ailing_max: int, lease_seconds: int) -> list[ClaimedDelivery]:
-        """Take up to `most` deliveries that are due, of them few at channels that failed last.
+    async def claim(
+        self, limit: int, failing_max: int, lease_seconds: int
+    ) -> list[ClaimedDelivery]:
+        """Claim up to `limit` due deliveries, of them few at channels that failed last time.
 
-        Whatever must not be sent any more is skipped, and what dead workers held is freed.
+        Deliveries that must not be sent any more are skipped, and expired claims are released.
         """
         async with self.connection() as connection, connection.transaction():
-            await connection.execute(_SQL["turn"])
+            await connection.execute(_SQL["lock_claims"])
             await connection.execute(*_SQL.bind("release", claims_max=CLAIMS_MAX))
             await connection.execute(
                 *_SQL.bind("skip", code_seconds=CODE_SECONDS, old_seconds=OLD_SECONDS)
@@ -104,8 +106,8 @@ class DeliveryStore:
             rows = await connection.fetch(
                 *_SQL.bind(
                     "claim",
-                    most=most,
-                    ailing_max=ailing_max,
+                    limit=limit,
+                    failing_max=failing_max,
                     lease_seconds=lease_seconds,
                     order_seconds=ORDER_SECONDS,
                 )
@@ -120,7 +122,7 @@ class DeliveryStore:
         *,
         is_journaled: bool = False,
     ) -> None:
-        """Record a success, and whether it is in the delivery journal."""
+        """Store a success, and whether it is in the delivery journal."""
         async with self.connection() as connection:
             await connection.execute(
                 *_SQL.bind(
@@ -142,11 +144,11 @@ class DeliveryStore:
         duration_ms: int,
         disable: str | None,
     ) -> bool:
-        """Record a failure and what follows; returns whether the channel was disabled.
+        """Store a failure and the next attempt; returns whether the channel was disabled.
 
-        `disable` is the reason for which it is, where the delivery is given up and the address is
-        gone or nothing was accepted there since the delivery was made. Of what a receiver had to
-        say as much is kept as there is room for, or its refusal would not be known of at all.
+        The channel is disabled for the reason `disable` if no attempt follows, and the address is
+        gone or has accepted nothing since the delivery was created. The error is truncated to fit
+        its column, so that the refusal itself is always stored.
         """
         attempt = {"delivery_id": claim.delivery_id, "number": claim.number}
         of_channel = attempt | {"channel_id": claim.channel_id}
@@ -181,30 +183,30 @@ class DeliveryStore:
             return disabled is not None
 
     async def prune(self) -> int:
-        """Forget what ended long ago; returns how many deliveries that were."""
+        """Delete deliveries that ended long ago; returns their number."""
         async with self.connection() as connection:
             return affected(
-                await connection.execute(*_SQL.bind("prune", days=KEPT_DAYS, most=PRUNE_MAX))
+                await connection.execute(*_SQL.bind("prune", days=KEPT_DAYS, limit=PRUNE_MAX))
             )
 
     async def backlog(self) -> DeliveryBacklog:
-        """Return what waits."""
+        """Return the deliveries that are due."""
         async with self.connection() as connection:
             [row] = await connection.fetch(_SQL["backlog"])
         return DeliveryBacklog(*row)
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
-        """Return a connection for the length of a block."""
+        """Return a connection for the duration of a block."""
         return borrowed(self._pool, ACQUIRE_TIMEOUT_SECONDS)
 
 
 @asynccontextmanager
 async def delivery_store(url: str) -> AsyncIterator[DeliveryStore]:
-    """Open a store for the length of a block; raises OSError or a PostgresError."""
+    """Open a store for the duration of a block; raises OSError or a PostgresError."""
     pool = await create_pool(
         url,
         name="cost-analytics notices",
-        most=CONNECTIONS_MAX,
+        connections_max=CONNECTIONS_MAX,
         statement_timeout_ms=STATEMENT_TIMEOUT_MS,
     )
     try:

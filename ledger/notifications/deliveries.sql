@@ -1,10 +1,9 @@
--- Statements of the processes that deliver notifications, which see all users.
+-- Statements of the processes that deliver notifications, for all users.
 
 -- name: queue
--- Adds the deliveries of :alert_ids, and of alerts of the same users raised before them in the
--- last :seconds_back seconds: to each channel of the user that was verified when the alert was
--- raised. Those that exist are left as they are. The `seq` of a channel's deliveries follows the
--- order of its alerts.
+-- Inserts the deliveries of :alert_ids, and of alerts of the same users raised before them in the last
+-- :seconds_back seconds: to each channel of the user that was verified when the alert was raised.
+-- Existing ones stay unchanged. The `seq` of a channel's deliveries follows the order of its alerts.
 INSERT INTO notice_deliveries (channel_id, user_id, kind, subject_id)
 SELECT c.channel_id, c.user_id, 'alert', a.alert_id
 FROM (SELECT user_id, max(seq) AS seq FROM budget_alerts
@@ -20,8 +19,7 @@ ORDER BY a.seq
 ON CONFLICT (channel_id, kind, subject_id) DO NOTHING
 
 -- name: sweep
--- The same for up to :most alerts of the last :seconds_back seconds that have none, whichever process failed
--- to hear of them.
+-- The same for up to :limit alerts of the last :seconds_back seconds without deliveries.
 INSERT INTO notice_deliveries (channel_id, user_id, kind, subject_id)
 SELECT c.channel_id, c.user_id, 'alert', a.alert_id
 FROM budget_alerts AS a JOIN notice_channels AS c USING (user_id)
@@ -29,16 +27,16 @@ WHERE NOT a.late AND a.triggered_at > now() - make_interval(secs => :seconds_bac
   AND c.state = 'verified' AND c.verified_at <= a.triggered_at
   AND NOT EXISTS (SELECT FROM notice_deliveries AS d
                   WHERE d.channel_id = c.channel_id AND d.kind = 'alert' AND d.subject_id = a.alert_id)
-ORDER BY a.seq LIMIT :most
+ORDER BY a.seq LIMIT :limit
 ON CONFLICT (channel_id, kind, subject_id) DO NOTHING
 
--- name: turn
--- Claims are made one after the other, so that each sees what those before it took.
+-- name: lock_claims
+-- Serializes claims, so that each one sees those before it.
 SELECT pg_advisory_xact_lock(7201905)
 
 -- name: release
--- Deliveries whose worker has not said what became of them in time are due again, and the attempt
--- is closed. After :claims_max attempts that is taken for their own fault.
+-- Releases deliveries whose claim has expired, and closes their attempt. After :claims_max attempts
+-- they fail, because they probably cause the interruptions.
 WITH dead AS (
     UPDATE notice_deliveries
     SET state = CASE WHEN attempts < :claims_max THEN 'pending' ELSE 'failed' END,
@@ -53,9 +51,9 @@ UPDATE notice_attempts AS a SET outcome = 'interrupted'
 FROM dead WHERE a.delivery_id = dead.delivery_id AND a.number = dead.attempts AND a.outcome IS NULL
 
 -- name: skip
--- Lets go what must not be sent any more: to channels that are gone, not verified or disabled;
--- codes of more than :code_seconds seconds, tests likewise; alerts that are older than :old_seconds
--- seconds before their first attempt.
+-- Skips deliveries that must not be sent any more: to channels that are removed, unverified or
+-- disabled; codes and tests older than :code_seconds seconds; alerts older than :old_seconds seconds
+-- before their first attempt.
 WITH due AS (
     SELECT d.delivery_id,
            CASE WHEN c.channel_id IS NULL THEN 'The channel was removed.'
@@ -78,13 +76,13 @@ FROM due
 WHERE d.delivery_id = due.delivery_id AND d.state = 'pending' AND due.reason IS NOT NULL
 
 -- name: claim
--- Takes deliveries that are due, for :lease_seconds seconds, and notes that an attempt begins: one
--- a channel, up to :most in all and up to :ailing_max to channels that failed last time. The
--- alerts of a channel go out in order: one that waits for its next attempt holds back those after
--- it until it is :order_seconds seconds old. Codes and tests wait for no alert. Nothing is taken
--- before a restored ledger knows from the journal what was delivered.
+-- Claims due deliveries for :lease_seconds seconds and stores the start of an attempt: one per channel,
+-- up to :limit in total and up to :failing_max to channels that failed last time. The alerts of a
+-- channel are sent in order: one waiting for its next attempt holds back later ones until it is
+-- :order_seconds seconds old. Codes and tests do not wait for alerts. Nothing is claimed before a
+-- restored ledger has read the delivery journal.
 WITH free AS (
-    SELECT DISTINCT ON (d.channel_id) d.delivery_id, d.next_attempt_at, c.failures > 0 AS ailing
+    SELECT DISTINCT ON (d.channel_id) d.delivery_id, d.next_attempt_at, c.failures > 0 AS failing
     FROM notice_deliveries AS d
     JOIN notice_channels AS c USING (channel_id)
     WHERE d.state = 'pending' AND d.next_attempt_at <= now()
@@ -98,13 +96,13 @@ WITH free AS (
             AND b.seq < d.seq AND b.created_at > now() - make_interval(secs => :order_seconds)))
     ORDER BY d.channel_id, d.kind = 'alert', d.seq
 ), ranked AS (
-    SELECT delivery_id, next_attempt_at, ailing,
-           row_number() OVER (PARTITION BY ailing ORDER BY next_attempt_at, delivery_id) AS place
+    SELECT delivery_id, next_attempt_at, failing,
+           row_number() OVER (PARTITION BY failing ORDER BY next_attempt_at, delivery_id) AS place
     FROM free
 ), chosen AS (
     SELECT delivery_id FROM ranked
-    WHERE NOT ailing OR place <= :ailing_max
-    ORDER BY ailing, next_attempt_at, delivery_id LIMIT :most
+    WHERE NOT failing OR place <= :failing_max
+    ORDER BY failing, next_attempt_at, delivery_id LIMIT :limit
 ), taken AS (
     UPDATE notice_deliveries AS d
     SET state = 'delivering', attempts = attempts + 1,
@@ -122,9 +120,9 @@ JOIN notice_channels AS c USING (channel_id)
 LEFT JOIN budget_alerts AS a ON t.kind = 'alert' AND a.alert_id = t.subject_id
 
 -- name: delivered
--- Delivery :delivery_id was accepted in attempt :number, which took :duration_ms ms, by
--- :channel_id, with the answer :status, and is in the journal if :is_journaled. That holds
--- whatever was thought of the attempt meanwhile.
+-- Stores the success of :delivery_id in attempt :number, which took :duration_ms ms, to :channel_id,
+-- with the response :status; it is in the journal if :is_journaled. Overrides any other outcome of the
+-- attempt.
 WITH attempt AS (
     UPDATE notice_attempts SET outcome = 'delivered', duration_ms = :duration_ms, status = :status
     WHERE delivery_id = :delivery_id::text::uuid AND number = :number
@@ -138,14 +136,14 @@ SET state = 'delivered', delivered_at = now(), reason = NULL, code = NULL, claim
 WHERE delivery_id = :delivery_id::text::uuid AND state <> 'delivered'
 
 -- name: attempt_failed
--- Attempt :number of :delivery_id took :duration_ms ms and failed with :outcome, the answer's :status
--- and the :error.
+-- Stores the failure of attempt :number of :delivery_id after :duration_ms ms, with its :outcome, the
+-- response's :status and the :error.
 UPDATE notice_attempts SET outcome = :outcome, duration_ms = :duration_ms, status = :status, error = :error
 WHERE delivery_id = :delivery_id::text::uuid AND number = :number
 
 -- name: postpone
--- Delivery :delivery_id, of which :number is still the last attempt, is tried again in :delay_ms
--- ms; nothing is tried at :channel_id for :pause_ms ms.
+-- Schedules the next attempt of :delivery_id in :delay_ms ms, if :number is still its last attempt;
+-- pauses :channel_id for :pause_ms ms.
 WITH own AS (
     UPDATE notice_deliveries
     SET state = 'pending', claimed_until = NULL,
@@ -158,8 +156,8 @@ SET failures = failures + 1, paused_until = now() + make_interval(secs => :pause
 FROM own WHERE c.channel_id = own.channel_id AND c.channel_id = :channel_id::text::uuid
 
 -- name: give_up
--- Delivery :delivery_id, of which :number is still the last attempt, has failed for good, for a
--- :reason; so has one attempt more at :channel_id.
+-- Marks :delivery_id as failed for a :reason, if :number is still its last attempt, and counts a
+-- failure of :channel_id.
 WITH own AS (
     UPDATE notice_deliveries
     SET state = 'failed', reason = :reason, code = NULL, claimed_until = NULL, next_attempt_at = NULL
@@ -170,8 +168,8 @@ UPDATE notice_channels AS c SET failures = failures + 1
 FROM own WHERE c.channel_id = own.channel_id AND c.channel_id = :channel_id::text::uuid
 
 -- name: disable
--- Disables :channel_id for a :reason, unless it took something since :delivery_id
--- was made, or :is_certain.
+-- Disables :channel_id for a :reason, if :is_certain or if it accepted nothing since :delivery_id was
+-- created.
 UPDATE notice_channels AS c SET state = 'disabled', reason = :reason
 FROM notice_deliveries AS d
 WHERE c.channel_id = :channel_id::text::uuid AND d.delivery_id = :delivery_id::text::uuid
@@ -180,16 +178,15 @@ WHERE c.channel_id = :channel_id::text::uuid AND d.delivery_id = :delivery_id::t
 RETURNING c.channel_id::text
 
 -- name: prune
--- Forgets deliveries, with their attempts, that ended more than :days days ago, up to :most of
--- them.
+-- Deletes up to :limit deliveries, with their attempts, that ended more than :days days ago.
 DELETE FROM notice_deliveries WHERE delivery_id IN (
     SELECT delivery_id FROM notice_deliveries
     WHERE created_at < now() - make_interval(days => :days) AND state IN ('delivered', 'failed', 'skipped')
-    ORDER BY created_at LIMIT :most
+    ORDER BY created_at LIMIT :limit
 )
 
 -- name: backlog
--- How many deliveries wait, and for how many seconds the one that is due longest has waited.
+-- The number of due deliveries, and for how many seconds the first of them has been due.
 SELECT count(*) AS waiting,
        coalesce(extract(epoch FROM now() - min(next_attempt_at)), 0)::integer AS overdue_seconds
 FROM notice_deliveries WHERE state = 'pending' AND next_attempt_at <= now()

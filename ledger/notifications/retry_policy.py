@@ -1,4 +1,4 @@
-"""When a notice is tried again and when it is given up: rules without a clock or a network."""
+"""When deliveries are retried and when they fail: rules without a clock or a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 from schemas.notices import ChannelType
 
 Verdict = Literal["delivered", "temporary", "permanent", "gone"]
-"""What an attempt came to; `gone` means that the address itself is no use any more."""
+"""The outcome of an attempt; `gone` means that the address itself is no longer valid."""
 
 ERROR_CHARACTERS_MAX: Final = 500
 RETRY_AFTER_SECONDS_MAX: Final = 24 * 3_600
@@ -19,7 +19,7 @@ _JITTER_PERCENT: Final = 20
 
 
 class DeliveryResult(NamedTuple):
-    """What an attempt came to; `retry_after_seconds` is when the receiver wants the next one."""
+    """The result of an attempt; `retry_after_seconds` is the receiver's requested wait."""
 
     verdict: Verdict
     status: str | None = None
@@ -28,9 +28,9 @@ class DeliveryResult(NamedTuple):
 
 
 class NextAttempt(NamedTuple):
-    """What follows a failed attempt: the next one in `delay_ms`, or None to give up.
+    """What follows a failed attempt: the next one in `delay_ms`, None for no further attempt.
 
-    Nothing else is tried at the channel for `pause_ms`.
+    The channel gets no other messages for `pause_ms`.
     """
 
     delay_ms: int | None
@@ -39,21 +39,21 @@ class NextAttempt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RetrySchedule:
-    """The waits before the second attempt, the third, and so on; after the last one it is over."""
+    """The delays before the second attempt, the third, and so on; after the last one it fails."""
 
     delays_ms: tuple[int, ...]
 
     @property
     def attempts_max(self) -> int:
-        """How often a delivery is tried."""
+        """The maximum number of attempts."""
         return len(self.delays_ms) + 1
 
     def step(self, number: int, failures: int, result: DeliveryResult) -> NextAttempt:
-        """Say what follows attempt `number`, the first being 1, which has failed.
+        """Return what follows the failed attempt `number`, the first being 1.
 
-        `failures` is how many attempts at the channel had failed in a row before. Waits are made
-        longer at random by up to a fifth, so that receivers that failed together are not called
-        together, and as long as the receiver asked for.
+        `failures` is the number of consecutive failures of the channel before. Delays get up to a
+        fifth of jitter, so that receivers that failed together are not retried together, and are at
+        least as long as the receiver requested.
         """
         if result.verdict in {"permanent", "gone"} or number >= self.attempts_max:
             return NextAttempt(None)
@@ -95,12 +95,12 @@ SCHEDULES: Final[Mapping[ChannelType, RetrySchedule]] = {
     "email": _PROVIDER,
     "sms": _PROVIDER,
 }
-"""Webhooks: as Standard Webhooks recommends, over three days. Mail and SMS: within nine hours,
-because our own provider is what fails then, and old news is worth less to a person."""
+"""Webhooks: as Standard Webhooks recommends, over three days. Email and SMS: within nine hours,
+because it is usually our own provider that fails, and people need less of old news."""
 
 
 def printable(text: str, *hidden: str | None) -> str:
-    """Return an error as it may be kept: one line, cut, without the texts that are to be hidden."""
+    """Return an error as it may be stored: one line, truncated, with secrets removed."""
     for secret in hidden:
         if secret:
             text = text.replace(secret, "…")
@@ -108,12 +108,12 @@ def printable(text: str, *hidden: str | None) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text on one line, with a space for whatever is not seen or moves what is seen."""
+    """Return a text on one line; control and invisible characters become spaces."""
     printable = "".join(letter if letter.isprintable() else " " for letter in text)
     return " ".join(printable.split())
 
 
 def retry_after_seconds(header: str | None) -> int | None:
-    """Return the seconds that a `Retry-After` header asks for; dates are not honoured."""
+    """Return the seconds of a `Retry-After` header; dates are not supported."""
     text = (header or "").strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None

@@ -1,4 +1,4 @@
-"""Signs webhooks by the specification Standard Webhooks (https://www.standardwebhooks.com), v1."""
+"""Signs webhooks according to Standard Webhooks (https://www.standardwebhooks.com), v1."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from schemas.notices import SECRET_PREFIX
 
 
 def secret_text(secret: bytes) -> str:
-    """Return a secret as its owner gets it: `whsec_` and base64."""
+    """Return a secret as shown to its owner: `whsec_` and base64."""
     return SECRET_PREFIX + base64.b64encode(secret).decode()
 
 
 def signature_headers(
     secret: str, message_id: str, timestamp_seconds: int, body: bytes
 ) -> dict[str, str]:
-    """Return the headers that prove where a webhook comes from: HMAC-SHA256 of id, time and body.
+    """Return the headers that authenticate a webhook: HMAC-SHA256 of id, timestamp and body.
 
-    `timestamp_seconds` is when it is sent, since 1970: receivers refuse what is older than they
-    like. Raises ValueError for a secret that is none of ours.
+    `timestamp_seconds` is the time of sending, since 1970; receivers refuse old messages. Raises
+    ValueError for an invalid secret.
     """
     key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     signed = f"{message_id}.{timestamp_seconds}.".encode() + body

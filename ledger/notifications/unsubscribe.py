@@ -1,4 +1,4 @@
-"""Turns off the notification channel that the link in a mail names."""
+"""Disables a notification channel through the unsubscribe link in a mail."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _REASON: Final = "Turned off by the link in a mail."
 
 
 async def turn_channel_off(readers: ReaderPool, token: str) -> bool:
-    """Disable the channel with this token, a UUID; False where there is none.
+    """Disable the channel with this token, a UUID; returns False if there is none.
 
-    Repeating it changes nothing. Raises StoreUnavailableError.
+    Idempotent. Raises StoreUnavailableError.
     """
     return bool(await readers.read_value(_NO_USER, _SQL["turn_off"], token, _REASON))

@@ -1,7 +1,7 @@
-"""Codes by which the owner of a channel proves to receive what is sent there.
+"""Verification codes, which prove that the owner of a channel receives its messages.
 
-People get six digits, programs a long token. Only a salted slow hash is kept: trying all codes
-against it takes longer than a code holds.
+People get six digits, programs a long token. Only a salted slow hash is stored: trying all codes
+takes longer than a code is valid.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _FORM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def new_code(kind: ChannelType) -> str:
-    """Return a code that cannot be guessed in the few allowed tries."""
+    """Return a code that cannot be guessed in the allowed number of tries."""
     if kind == "webhook":
         return secrets.token_urlsafe(_TOKEN_BYTES)
     return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
 
 
 def digest(code: str, salt: bytes = b"") -> bytes:
-    """Return the salt and the hash of a code; takes some 20 ms, so not on the event loop."""
+    """Return the salt and the hash of a code; takes about 20 ms, so not on the event loop."""
     salt = salt or secrets.token_bytes(_SALT_BYTES)
     return salt + hashlib.scrypt(code.encode(), salt=salt, n=_COST, r=8, p=1, dklen=32)
 
 
 def matches(code: str, kept: bytes) -> bool:
-    """Return whether this is the code that was hashed; takes as long as `digest`."""
+    """Return whether the code matches the stored hash; takes as long as `digest`."""
     code = code.strip()
     if not _FORM.fullmatch(code):
         return False
@@ -47,5 +47,5 @@ def matches(code: str, kept: bytes) -> bool:
 
 
 def new_secret() -> bytes:
-    """Return the bytes of a secret that webhooks are signed with."""
+    """Return a secret for signing webhooks."""
     return secrets.token_bytes(_SECRET_BYTES)

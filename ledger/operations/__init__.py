@@ -1,1 +1,1 @@
-"""Running the ledger: gaps, archives, retention, backups."""
+"""Operations: verification, reconciliation, gaps, dead letters, archives, retention, backups."""

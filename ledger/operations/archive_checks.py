@@ -1,4 +1,4 @@
-"""Checks seals against the files of the archive, and writes them again from there."""
+"""Verifies seals against the files of the archive, and rewrites seals from the files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CHECKS: Final = {
 
 
 class Seal(NamedTuple):
-    """A seal and the file that it stands for. `expired`: details of its costs are being removed."""
+    """A seal and its file. `expired`: details of its costs are being removed."""
 
     seal_id: int
     file: str
@@ -53,7 +53,7 @@ async def verify_archive(
                 try:
                     await _check(connection, directory, seal, result)
                 except ArchiveFileError as error:
-                    result.note(f"archive: {error}")
+                    result.add_difference(f"archive: {error}")
             result.checked["archive files"] = result.checked.get("archive files", 0) + 1
 
 
@@ -61,7 +61,7 @@ async def _check(connection: Connection, directory: Path, seal: Seal, result: Ve
     async with _loaded(connection, directory, seal) as manifest:
         sums = await read_sums(connection)
         if sums is None or sums.types != manifest.types:
-            raise ArchiveFileError(f"{seal.file} does not add up to what its manifest says")
+            raise ArchiveFileError(f"{seal.file} has other sums than its manifest")
         for check, what in _CHECKS.items():
             statement = SQL.bind(check, seal_id=seal.seal_id)
             await compare(connection, statement, f"{what} {seal.file}", result)
@@ -73,21 +73,21 @@ async def _check(connection: Connection, directory: Path, seal: Seal, result: Ve
 
 
 async def reseal(connection: Connection, directory: Path, report: Report = lambda _: None) -> None:
-    """Write every seal again from its file, within the caller's transaction.
+    """Rewrite every seal from its file, in the caller's transaction.
 
-    Raises ArchiveFileError where a file is not as it was sealed, ModuleNotFoundError without
+    Raises ArchiveFileError if a file differs from what was sealed, ModuleNotFoundError without
     pyarrow.
     """
     seals = await _seals(connection)
     for seal in seals:
-        report(f"sealing again from {seal.file}")
+        report(f"rewriting the seal from {seal.file}")
         async with _loaded(connection, directory, seal):
             await connection.execute(
                 *SQL.bind("clear_seal", seal_id=seal.seal_id), timeout=SECONDS_MAX
             )
             await write_seal(connection, seal.seal_id)
     for seal in seals:
-        if seal.removed:  # every void is back now, and tells what has to stay
+        if seal.removed:  # all voids are restored now, and determine which costs stay
             await connection.execute(
                 *SQL.bind("remove_costs", seal_id=seal.seal_id, source=RERATE_SOURCE),
                 timeout=SECONDS_MAX,
@@ -105,7 +105,7 @@ async def _seals(connection: Connection) -> list[Seal]:
 async def _loaded(
     connection: Connection, directory: Path, seal: Seal
 ) -> AsyncIterator[ArchiveManifest]:
-    """Lend the events of a file as `month_events`, with what follows from them."""
+    """Provide the events of a file as `month_events`, with their computed sums."""
     manifest = checked_manifest(directory, seal.file, seal.manifest)
     await connection.execute(SQL["create_loaded_month"])
     for rows in rows_of(directory / seal.file):

@@ -1,8 +1,8 @@
-"""Files of the archive: a month of events as Parquet, and the manifest beside it.
+"""Archive files: a month of events as Parquet, and its manifest.
 
-A file is written under a temporary name, synchronised and renamed, first the events and then the
+A file is written under a temporary name, synced and renamed, first the events and then the
 manifest, so that a manifest never describes half a file. The name contains the beginning of the
-digest: no file of the archive is ever overwritten by another one.
+digest, so no file of the archive is ever overwritten by another one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BLOCK_BYTES: Final = 1024 * 1024
 
 _WIDE: Final = (38, 25)
 _WIDEST: Final = (76, 30)
-"""Digits in all, and after the point; the bounds of events allow 43 and 30."""
+"""Total digits, and digits after the point; the bounds of events allow 43 and 30."""
 
 COLUMNS: Final = (
     "identity", "source", "event_id", "type", "time", "recorded_at", "user_id", "call_id",
@@ -39,11 +39,11 @@ _IDENTITIES: Final = frozenset({"identity", "voids"})
 
 
 class ArchiveFileError(Exception):
-    """A file of the archive is missing, damaged or not what its manifest says; a sentence."""
+    """An archive file is missing, damaged or differs from its manifest; a sentence."""
 
 
 class TypeSums(msgspec.Struct, rename="camel", frozen=True):
-    """How many rows of a type a file has, and their money in nano-dollars."""
+    """The number of rows of a type in a file, and their money in nano-dollars."""
 
     rows: int
     cost_nano: int
@@ -51,13 +51,13 @@ class TypeSums(msgspec.Struct, rename="camel", frozen=True):
 
 
 NO_FILE: Final = "none"
-"""The name of the file of a month that was sealed without one."""
+"""The file name of a month that was sealed without a file."""
 
 
 class ArchiveManifest(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
-    """What a file of the archive contains. `month` is `2026-01`; `sha256` is of the whole file.
+    """The manifest of an archive file. `month` is `2026-01`; `sha256` is of the whole file.
 
-    Of a month that was sealed without a file, `file` is NO_FILE and `bytes` is 0.
+    For a month sealed without a file, `file` is NO_FILE and `bytes` is 0.
     """
 
     format: int = FORMAT
@@ -76,7 +76,7 @@ class ArchiveManifest(msgspec.Struct, rename="camel", frozen=True, kw_only=True)
 
     @property
     def events(self) -> int:
-        """How many events that is, without the decisions of the ledger."""
+        """The number of events, without settlements made by the ledger."""
         return self.rows - (self.types["call.settled"].rows if "call.settled" in self.types else 0)
 
 
@@ -84,7 +84,7 @@ _manifest: Final = msgspec.json.Decoder(ArchiveManifest)
 
 
 class MonthSums(msgspec.Struct, frozen=True):
-    """A month's sums in the database; `scale` is the most digits after a point."""
+    """A month's sums in the database; `scale` is the maximum of digits after the point."""
 
     types: dict[str, TypeSums]
     scale: int
@@ -95,7 +95,7 @@ class MonthSums(msgspec.Struct, frozen=True):
 
     @property
     def rows(self) -> int:
-        """How many rows that is."""
+        """The number of rows."""
         return sum(of_type.rows for of_type in self.types.values())
 
 
@@ -120,7 +120,7 @@ def make_manifest(
 
 @contextmanager
 def _writing(directory: Path) -> Iterator[None]:
-    """Turn what the file system answers into an ArchiveFileError."""
+    """Turn errors of the file system into an ArchiveFileError."""
     try:
         yield
     except OSError as error:
@@ -130,9 +130,9 @@ def _writing(directory: Path) -> Iterator[None]:
 
 
 class MonthFile:
-    """A file that is being written: rows are added, then it is finished or discarded.
+    """A file that is being written: add rows, then finish or discard it.
 
-    Raises ModuleNotFoundError without pyarrow, ArchiveFileError where it cannot be written.
+    Raises ModuleNotFoundError without pyarrow, ArchiveFileError if it cannot be written.
     """
 
     def __init__(self, directory: Path, month: date, part: int, sums: MonthSums) -> None:
@@ -149,7 +149,7 @@ class MonthFile:
             )
 
     def add(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Add rows, whose values are in the order of COLUMNS."""
+        """Add rows with values in the order of COLUMNS."""
         import pyarrow
 
         columns = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True))
@@ -160,7 +160,7 @@ class MonthFile:
             self._writer.write_batch(pyarrow.RecordBatch.from_arrays(arrays, schema=self._schema))
 
     def finish(self) -> ArchiveManifest:
-        """Put the file and its manifest in their places; returns what the manifest says."""
+        """Move the file and its manifest to their final names; returns the manifest."""
         with _writing(self._directory):
             return self._finish()
 
@@ -203,7 +203,7 @@ def _schema(scale: int) -> Any:
 
 
 def _place(temporary: Path, path: Path) -> None:
-    """Rename a file to its place so that it is there whole, also after a power cut."""
+    """Rename a file to its final name so that it is complete even after a power failure."""
     for one in (temporary, temporary.parent):
         descriptor = os.open(one, os.O_RDONLY)
         try:
@@ -224,19 +224,19 @@ def digest_of(path: Path) -> str:
 
 
 def manifest_text(manifest: ArchiveManifest) -> str:
-    """Return a manifest as its file and its seal hold it."""
+    """Return a manifest as stored in its file and its seal."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n"
 
 
 def manifest_path(directory: Path, file: str) -> Path:
-    """Return where the manifest of a file lies."""
+    """Return the path of a file's manifest."""
     return (directory / file).with_suffix(".json")
 
 
 def checked_manifest(directory: Path, file: str, sealed: str) -> ArchiveManifest:
-    """Return the manifest of a file that is as it was sealed; raises ArchiveFileError.
+    """Return the manifest of a file that is unchanged since sealing; raises ArchiveFileError.
 
-    `sealed` is the manifest as the seal holds it. Reads the whole file for its digest.
+    `sealed` is the manifest stored in the seal. Reads the whole file to compute its digest.
     """
     manifest = _manifest.decode(sealed)
     if file == NO_FILE:
@@ -249,14 +249,14 @@ def checked_manifest(directory: Path, file: str, sealed: str) -> ArchiveManifest
     except (OSError, UnicodeDecodeError) as error:
         raise ArchiveFileError(f"{file} cannot be read: {error}") from None
     if beside != sealed:
-        raise ArchiveFileError(f"the manifest of {file} is not the one that was sealed")
+        raise ArchiveFileError(f"the manifest of {file} differs from the sealed one")
     if digest != manifest.sha256:
-        raise ArchiveFileError(f"{file} was changed: its digest is not the one that was sealed")
+        raise ArchiveFileError(f"{file} was changed: its digest differs from the sealed one")
     return manifest
 
 
 def rows_of(path: Path) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield the rows of a file, some thousand at a time, as `call_cost_events` holds them.
+    """Yield the rows of a file, some thousand at a time, as stored in `call_cost_events`.
 
     Raises ModuleNotFoundError without pyarrow.
     """
@@ -273,5 +273,5 @@ def rows_of(path: Path) -> Iterator[list[tuple[Any, ...]]]:
 
 
 def _shortened(value: Decimal | None) -> Decimal | None:
-    """Return a number without the zeros that a column's width added."""
+    """Return a number without the zeros added by a column's width."""
     return None if value is None else value.normalize()

@@ -1,9 +1,9 @@
-"""Archives months of recorded events: a file each, a seal in the ledger, no partition any more.
+"""Archives months of recorded events: a file each, a seal in the ledger, and no partition.
 
-For each month: the events are written to a file with its manifest, from one snapshot. Then one
+For each month the events are written to a file with its manifest, from one snapshot. Then one
 transaction computes the seal from the same rows and drops the partition. It commits only if the
-partition holds as many rows as the file: rows are only ever added, so nothing arrived in between.
-Whatever is interrupted before that commit has changed nothing and is done again.
+partition has as many rows as the file: rows are only ever added, so none arrived in between. An
+interruption before that commit has changed nothing, and the month is archived again.
 """
 
 from __future__ import annotations
@@ -38,30 +38,30 @@ _LOCK_PAUSE_SECONDS: Final = 2
 _PARTITION: Final = re.compile(r"call_cost_events_(\d{4})_(\d{2})")
 
 KEPT_DAYS: Final = 31
-"""Recommendations look at the details of the last 30 days."""
+"""Recommendations need the details of the last 30 days."""
 
 Report = Callable[[str], None]
 Progress = Callable[[int], None]
-"""Takes how many rows of the month are written."""
+"""Receives the number of written rows of the month."""
 
 
 class ArchiveBusyError(Exception):
-    """Another process archives, or the partition is in use; a sentence with the way out."""
+    """Another process is archiving, or the partition is in use; a sentence that says what to do."""
 
 
 class ArchiveRefusedError(Exception):
-    """The month cannot be sealed; a sentence says why."""
+    """The month cannot be sealed; a sentence that says why."""
 
 
 class ArchivedMonth(NamedTuple):
-    """A month that was archived; `manifest` is None where the partition was empty."""
+    """An archived month; `manifest` is None if the partition was empty."""
 
     month: date
     manifest: ArchiveManifest | None
 
 
 class Archiver:
-    """Archives all months before one, oldest first."""
+    """Archives all months before a given one, oldest first."""
 
     def __init__(
         self,
@@ -70,9 +70,10 @@ class Archiver:
         report: Report = lambda _: None,
         progress: Progress = lambda _: None,
     ) -> None:
-        """Take the address of the database and the directory of the files.
+        """`url` is the database, `directory` the place of the files.
 
-        Without a directory no file is written: the months' details are gone, their totals stay.
+        Without a directory no file is written: the details of the months are deleted, their totals
+        stay.
         """
         self._url = url
         self._directory = directory
@@ -80,14 +81,15 @@ class Archiver:
         self._progress = progress
 
     async def archive(self, before: date) -> list[ArchivedMonth]:
-        """Archive each month before the one that `before` begins; returns those that were.
+        """Archive each month before that of `before`; returns the archived months.
 
         Raises ArchiveBusyError, ArchiveRefusedError, ArchiveFileError, OSError or a PostgreSQL
-        error, and ModuleNotFoundError without pyarrow. Months archived before stay archived.
+        error, and ModuleNotFoundError without pyarrow. Months archived before the error stay
+        archived.
         """
         async with connected(self._url, name=NAME) as connection:
             if not await connection.fetchval(SQL["one_at_a_time"]):
-                raise ArchiveBusyError("Another process archives at the moment; wait for it.")
+                raise ArchiveBusyError("Another process is archiving; wait until it has finished.")
             months = [
                 month_of_partition(row["name"]) for row in await connection.fetch(SQL["months"])
             ]
@@ -105,13 +107,13 @@ class Archiver:
             self._report(f"{month:%Y-%m}: sealing the month and dropping its partition")
             if await self._seal(connection, month, manifest):
                 return ArchivedMonth(month, manifest)
-            self._report(f"{month:%Y-%m}: late events arrived, beginning again")
+            self._report(f"{month:%Y-%m}: late events arrived, starting again")
         raise ArchiveBusyError(
             f"Late events for {month:%Y-%m} keep arriving. Nothing was changed; run it again later."
         )
 
     async def _write(self, connection: Connection, month: date) -> ArchiveManifest | None:
-        """Write the file of a month and its manifest, from one snapshot; None for no rows."""
+        """Write the file of a month and its manifest, from one snapshot; None without rows."""
         async with connection.transaction(isolation="repeatable_read"):
             await connection.execute(SQL["no_limits"])
             await connection.execute(*_open_month(month))
@@ -141,9 +143,9 @@ class Archiver:
     async def _copy_rows(self, connection: Connection, file: MonthFile) -> None:
         cursor = await connection.cursor(SQL["events"], timeout=SECONDS_MAX)
         done = 0
-        while some := await cursor.fetch(ROWS_AT_ONCE, timeout=SECONDS_MAX):
-            file.add([tuple(row) for row in some])
-            done += len(some)
+        while rows_chunk := await cursor.fetch(ROWS_AT_ONCE, timeout=SECONDS_MAX):
+            file.add([tuple(row) for row in rows_chunk])
+            done += len(rows_chunk)
             self._progress(done)
 
     async def _seal(
@@ -151,7 +153,7 @@ class Archiver:
     ) -> bool:
         """Write the seal and drop the partition in one transaction, or change nothing.
 
-        Returns whether the partition held what the file holds.
+        Returns whether the partition had the same rows as the file.
         """
         transaction = connection.transaction()
         await transaction.start()
@@ -164,7 +166,7 @@ class Archiver:
                 await write_seal(connection, seal_id)
                 await connection.execute(SQL["close_month"])
             complete = await self._drop(connection, month, manifest.rows if manifest else 0)
-        except BaseException:  # a cancelled transaction has to be rolled back as well
+        except BaseException:  # a cancelled transaction must be rolled back as well
             await transaction.rollback()
             raise
         await (transaction.commit() if complete else transaction.rollback())
@@ -188,7 +190,7 @@ class Archiver:
         )
 
     async def _drop(self, connection: Connection, month: date, rows: int) -> bool:
-        """Drop the partition when no statement uses it; each attempt to lock it is short."""
+        """Drop the partition once no statement uses it; each attempt to lock it is short."""
         name = partition_name((month.year, month.month))
         for attempt in range(_LOCK_ATTEMPTS_MAX):
             try:
@@ -204,7 +206,7 @@ class Archiver:
                 await asyncio.sleep(_LOCK_PAUSE_SECONDS)
         raise ArchiveBusyError(
             f"The partition of {month:%Y-%m} is in use: an export, `verify` or a backup reads it. "
-            "Nothing was changed; run it again when that has ended."
+            "Nothing was changed; run it again afterwards."
         )
 
 
@@ -214,18 +216,18 @@ def _open_month(month: date) -> tuple[Any, ...]:
 
 
 def first_kept_month(now: datetime) -> date:
-    """Return the first month that holds details of the last KEPT_DAYS days."""
+    """Return the first month with details of the last KEPT_DAYS days."""
     return (now - timedelta(days=KEPT_DAYS)).date().replace(day=1)
 
 
 def month_of_partition(name: str) -> date | None:
-    """Return the month of a partition of `call_cost_events`, None for any other table."""
+    """Return the month of a partition of `call_cost_events`; None for any other table."""
     match = _PARTITION.fullmatch(name)
     return date(int(match[1]), int(match[2]), 1) if match else None
 
 
 async def read_sums(connection: Connection) -> MonthSums | None:
-    """Return the sums of the open month's rows; None where it has none."""
+    """Return the sums of the open month's rows; None if it has none."""
     rows = await connection.fetch(SQL["sums"], timeout=SECONDS_MAX)
     if not rows:
         return None
@@ -243,13 +245,13 @@ async def read_sums(connection: Connection) -> MonthSums | None:
 
 
 async def compute_sums(connection: Connection) -> None:
-    """Compute what the open month says, beside it; within a transaction."""
+    """Compute the sums of the open month into temporary tables; within a transaction."""
     for step in ("sum_calls", "sum_spend", "sum_voids"):
         await connection.execute(SQL[step], timeout=SECONDS_MAX)
 
 
 async def write_seal(connection: Connection, seal_id: int) -> None:
-    """Write what was computed of the open month as the content of a seal, and forget it."""
+    """Store the computed sums of the open month as the content of a seal, and drop them."""
     await connection.execute(SQL["add_cost_kinds"], timeout=SECONDS_MAX)
     for step in ("seal_calls", "seal_spend", "seal_voids", "keep_costs"):
         await connection.execute(*SQL.bind(step, seal_id=seal_id), timeout=SECONDS_MAX)

@@ -1,16 +1,16 @@
--- Archiving: a month of events to a file, a seal in its place. `month_events` is the month, read
--- from call_cost_events or loaded from a file: the same statements seal it and check the seal.
+-- Archiving: writes a month of events to a file and stores a seal in its place. `month_events` is the
+-- month, read from call_cost_events or loaded from a file: the same statements seal and verify it.
 
 -- name: one_at_a_time
--- Whether no other process archives; the lock lasts as long as the connection.
+-- Whether no other process is archiving; the lock lasts as long as the connection.
 SELECT pg_try_advisory_lock(hashtext('cost-analytics archive'))
 
 -- name: no_limits
--- A month takes longer than a statement usually may, and the file is written in between.
+-- Removes time limits: a month takes longer than a usual statement.
 SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true)
 
 -- name: short_lock_wait
--- Waiting for the partition holds up other readers and writers, so each attempt is short.
+-- Waiting for the partition blocks other readers and writers, so each attempt is short.
 SET LOCAL lock_timeout = '500ms'
 
 -- name: months
@@ -28,14 +28,14 @@ SELECT open_event_month(:since, :until)
 DROP VIEW month_events
 
 -- name: create_loaded_month
--- Room for the events of a file, as month_events.
+-- Creates month_events for the events of a file.
 CREATE TEMPORARY TABLE month_events (LIKE call_cost_events) ON COMMIT DROP
 
 -- name: drop_loaded_month
 DROP TABLE month_events
 
 -- name: sums
--- How many rows of each type the month has, and their money; the precision that its numbers need.
+-- The number of rows of each type in the month, their money, and the precision of its numbers.
 SELECT type, count(*) AS rows, sum(cost_nano) AS cost_nano, sum(amount_nano) AS amount_nano,
        min(time) AS first_time, max(time) AS last_time,
        min(recorded_at) AS first_recorded_at, max(recorded_at) AS last_recorded_at,
@@ -55,11 +55,11 @@ ORDER BY call_id, time, identity
 SELECT coalesce(max(part), 0) + 1 FROM month_seals WHERE month = :month
 
 -- name: shared_calls
--- Calls of the month with two owners: they cannot be sealed.
+-- Calls of the month with two owners, which cannot be sealed.
 SELECT call_id FROM month_events GROUP BY call_id HAVING count(DISTINCT user_id) > 1 ORDER BY 1 LIMIT 5
 
 -- name: sum_calls
--- What the month says of each call, see sealed_calls.
+-- The month's sums and facts of each call, see sealed_calls.
 CREATE TEMPORARY TABLE month_calls ON COMMIT DROP AS
 WITH facts AS (
     (SELECT DISTINCT ON (call_id) call_id, type, time, identity, persona_id, data
@@ -119,7 +119,7 @@ LEFT JOIN costs USING (call_id)
 LEFT JOIN charges USING (call_id)
 
 -- name: sum_spend
--- What the month says of each user's quarters of an hour, see sealed_spend.
+-- The month's sums of each user's quarters of an hour, see sealed_spend.
 CREATE TEMPORARY TABLE month_spend ON COMMIT DROP AS
 SELECT user_id, quarter_hour(time) AS quarter,
        coalesce(sum(cost_nano) FILTER (WHERE type IN ('cost.recorded', 'call.charged')), 0)::bigint AS cost_nano,
@@ -130,7 +130,7 @@ WHERE type IN ('cost.recorded', 'call.charged', 'call.refunded')
 GROUP BY user_id, quarter_hour(time)
 
 -- name: sum_voids
--- What the voids of the month name, see sealed_voids.
+-- The costs that the month's voids name, see sealed_voids.
 CREATE TEMPORARY TABLE month_voids ON COMMIT DROP AS
 SELECT DISTINCT call_id, voids FROM month_events WHERE type = 'cost.voided'
 
@@ -138,12 +138,12 @@ SELECT DISTINCT call_id, voids FROM month_events WHERE type = 'cost.voided'
 DROP TABLE month_calls, month_spend, month_voids
 
 -- name: add_seal
--- Adds the seal of :file, which is :part of :month, with its :manifest.
+-- Inserts the seal of :file, which is :part of :month, with its :manifest.
 INSERT INTO month_seals (month, part, file, manifest, events, last_recorded_at)
 VALUES (:month, :part, :file, :manifest, :events, :last_recorded_at) RETURNING seal_id
 
 -- name: clear_seal
--- Removes the content of the seal :seal_id, to write it again.
+-- Deletes the content of the seal :seal_id before it is rewritten.
 WITH calls AS (DELETE FROM sealed_calls WHERE seal_id = :seal_id),
      spend AS (DELETE FROM sealed_spend WHERE seal_id = :seal_id),
      voids AS (DELETE FROM sealed_voids WHERE seal_id = :seal_id)
@@ -168,7 +168,7 @@ FROM month_events WHERE type = 'cost.recorded'
 ON CONFLICT DO NOTHING
 
 -- name: keep_costs
--- Keeps what voids and late prices need of the costs of the seal :seal_id.
+-- Stores the details of the costs of the seal :seal_id that voids and late prices need.
 INSERT INTO archived_costs (call_id, identity, seal_id, kind_id, price_id, time, cost_nano, estimated, usage, unit_cost, event_id)
 SELECT e.call_id, e.identity, :seal_id, k.kind_id, e.price_id, e.time, e.cost_nano, e.estimated,
        trim_scale(e.usage), trim_scale(e.unit_cost), e.event_id
@@ -179,15 +179,15 @@ JOIN archived_cost_kinds AS k
 WHERE e.type = 'cost.recorded'
 
 -- name: remove_costs
--- Removes what was kept of the costs of the seal :seal_id, but for voided ones and
--- the corrections (:source).
+-- Deletes the stored details of the costs of the seal :seal_id, except those of voided costs and of
+-- corrections (:source).
 DELETE FROM archived_costs AS a
 WHERE seal_id = :seal_id
   AND kind_id NOT IN (SELECT kind_id FROM archived_cost_kinds WHERE source = :source)
   AND NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = a.call_id AND v.voids = a.identity)
 
 -- name: drop_partition
--- Drops the :partition if it holds :rows rows; returns how many it holds.
+-- Drops the :partition if it has :rows rows; returns how many it has.
 SELECT drop_event_partition(:partition, :rows)
 
 -- name: seals
@@ -196,7 +196,7 @@ SELECT seal_id, month, part, file, manifest, costs_expired_at IS NOT NULL AS exp
 FROM month_seals ORDER BY month, part
 
 -- name: call_differences
--- Calls of which the seal :seal_id does not say what its file says.
+-- Calls whose content in the seal :seal_id differs from its file.
 SELECT call_id AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM month_calls AS expected
 FULL JOIN (
@@ -207,7 +207,7 @@ WHERE to_jsonb(expected) IS DISTINCT FROM to_jsonb(actual)
 ORDER BY 1
 
 -- name: spend_differences
--- Quarters of an hour of which the seal :seal_id does not say what its file says.
+-- Quarters of an hour whose content in the seal :seal_id differs from its file.
 SELECT concat_ws(' ', user_id, quarter) AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM month_spend AS expected
 FULL JOIN (
@@ -217,7 +217,7 @@ WHERE to_jsonb(expected) IS DISTINCT FROM to_jsonb(actual)
 ORDER BY 1
 
 -- name: void_differences
--- Voids that the seal :seal_id has and its file has not, or the other way round.
+-- Voids that are in only one of the seal :seal_id and its file.
 SELECT concat_ws(' ', call_id, voids) AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM month_voids AS expected
 FULL JOIN (SELECT call_id, voids FROM sealed_voids WHERE seal_id = :seal_id) AS actual USING (call_id, voids)
@@ -225,8 +225,8 @@ WHERE expected IS NULL OR actual IS NULL
 ORDER BY 1
 
 -- name: cost_differences
--- Costs of the seal :seal_id that are not as in its file. Where their time is over (:expired), only
--- those that were voided and the corrections (:source) must be there.
+-- Costs of the seal :seal_id that differ from its file. If the details have :expired, only those of
+-- voided costs and of corrections (:source) are required.
 SELECT concat_ws(' ', call_id, identity) AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM (
     SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, source,

@@ -1,7 +1,7 @@
-"""What a backup notes about the ledger, and what a restore does to a database besides loading it.
+"""The ledger's state in a backup's manifest, and the steps of a restore besides loading the dump.
 
-The rows of `EPHEMERAL_TABLES` are in no dump. So a database that is being restored has no epoch: no
-process records or shows anything until the restore is complete and adds a new one.
+The rows of `EPHEMERAL_TABLES` are not in dumps. So a database that is being restored has no epoch:
+no process records or shows anything until the restore is complete and raises a new one.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from ledger.recording.epochs import Epoch, all_epochs, raise_epoch
 _SQL: Final = statements("operations/backups")
 
 EPHEMERAL_TABLES: Final = ("ledger_epochs", "stream_workers", "read_functions")
-"""Left out of dumps: the manifest has the epochs, workers of another time are none of now."""
+"""Not in dumps: the manifest has the epochs, and former workers are irrelevant."""
 READS_SCHEMA: Final = "cost_analytics_reads"
-"""Left out, too: `migrate` makes the functions that the API reads by, with the owner they need."""
+"""Not in dumps: `migrate` creates the API's read functions with the right owner."""
 ANALYZE_SECONDS_MAX: Final = 3_600
 DROP_ATTEMPTS_MAX: Final = 10
 
 
 class BackupPosition(msgspec.Struct, frozen=True):
-    """The next offset to count of a partition."""
+    """The next offset of a partition to count."""
 
     cluster: str
     topic: str
@@ -37,7 +37,7 @@ class BackupPosition(msgspec.Struct, frozen=True):
 
 
 class BackupContents(msgspec.Struct, frozen=True):
-    """What the ledger holds at one moment. `epoch` is the current one, `counts` are rows."""
+    """The ledger's contents at one time. `epoch` is the current one, `counts` are rows."""
 
     taken_at: datetime
     schema_version: int
@@ -48,26 +48,26 @@ class BackupContents(msgspec.Struct, frozen=True):
 
 
 class IncompleteRestoreError(Exception):
-    """The database does not hold what the manifest says."""
+    """The database differs from the manifest."""
 
 
 async def server_version(connection: Connection) -> int:
-    """Return the number of the server's version, such as 160014."""
+    """Return the server's version number, such as 160014."""
     return int(await connection.fetchval(_SQL["server_version"]))
 
 
-async def lift_limits(connection: Connection) -> None:
-    """Let statements and transactions of this session take as long as they need."""
+async def remove_time_limits(connection: Connection) -> None:
+    """Remove the time limits of statements and transactions in this session."""
     await connection.execute(_SQL["lift_limits"])
 
 
 async def export_snapshot(connection: Connection) -> str:
-    """Return the name by which another session can read what this transaction sees."""
+    """Return the name by which another session can share this transaction's snapshot."""
     return str(await connection.fetchval(_SQL["export_snapshot"]))
 
 
 async def read_contents(connection: Connection, now: datetime) -> BackupContents:
-    """Return what the ledger holds, in the caller's transaction."""
+    """Return the ledger's contents, in the caller's transaction."""
     epochs = await all_epochs(connection)
     return BackupContents(
         taken_at=now,
@@ -84,15 +84,15 @@ async def _counts(connection: Connection) -> dict[str, int]:
 
 
 async def count_relations(connection: Connection) -> int:
-    """Return how many tables and views the database holds."""
+    """Return the number of tables and views in the database."""
     return int(await connection.fetchval(_SQL["holds"]))
 
 
 async def empty_database(connection: Connection) -> None:
-    """Close the ledger, then drop whatever the schema of the database holds.
+    """Close the ledger, then drop everything in the schema.
 
-    Processes may be within a transaction that uses one table after another, as the drop does. The
-    server then ends one of the two as a deadlock; where it ends the drop, that begins again.
+    Running processes may lock tables in another order than the drop. PostgreSQL then ends one of
+    the two as a deadlock victim; if that is the drop, it is repeated.
     """
     await connection.execute(_SQL["close"])
     for _ in range(DROP_ATTEMPTS_MAX - 1):
@@ -103,7 +103,7 @@ async def empty_database(connection: Connection) -> None:
 
 
 async def check_counts(connection: Connection, contents: BackupContents) -> None:
-    """Raise IncompleteRestoreError unless there are as many rows as the backup had."""
+    """Raise IncompleteRestoreError unless the row counts are those of the backup."""
     counts = await _counts(connection)
     for what, expected in contents.counts.items():
         if counts.get(what) != expected:
@@ -113,7 +113,7 @@ async def check_counts(connection: Connection, contents: BackupContents) -> None
 
 
 async def open_ledger(connection: Connection, contents: BackupContents, reason: str) -> int:
-    """Keep the epochs of the backup and raise a new one, which opens the ledger; returns it."""
+    """Store the epochs of the backup and raise a new one, which opens the ledger; returns it."""
     async with connection.transaction():
         columns = [list(column) for column in zip(*contents.epochs, strict=True)]
         epoch, raised_at, reasons, published_at, journal_read_at = columns or [[]] * 5
@@ -131,5 +131,5 @@ async def open_ledger(connection: Connection, contents: BackupContents, reason: 
 
 
 async def analyze(connection: Connection) -> None:
-    """Collect the statistics that plans need."""
+    """Collect planner statistics."""
     await connection.execute(_SQL["analyze"], timeout=ANALYZE_SECONDS_MAX)

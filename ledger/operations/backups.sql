@@ -1,19 +1,19 @@
--- What a backup notes about the ledger, and what a restore asks of a database.
+-- The ledger's state in a backup's manifest, and the steps of a restore.
 
 -- name: lift_limits
--- Counting and collecting statistics take as long as the tables are large.
+-- Removes time limits: counting and collecting statistics take long on large tables.
 SELECT set_config('statement_timeout', '0', false), set_config('idle_in_transaction_session_timeout', '0', false)
 
 -- name: export_snapshot
--- Lets others read what this transaction sees.
+-- Exports the snapshot of this transaction.
 SELECT pg_export_snapshot()
 
 -- name: server_version
--- The number of the server's version, such as 160014.
+-- The server's version number, such as 160014.
 SELECT current_setting('server_version_num')::integer
 
 -- name: counts
--- How many rows there are of what matters most.
+-- The row counts of the most important tables.
 SELECT (SELECT count(*) FROM call_cost_events) AS events,
        (SELECT count(*) FROM event_identities) AS identities,
        (SELECT count(*) FROM calls) AS calls,
@@ -22,16 +22,16 @@ SELECT (SELECT count(*) FROM call_cost_events) AS events,
        (SELECT count(*) FROM notice_deliveries) AS deliveries
 
 -- name: positions
--- Where each partition stands.
+-- The position of each partition.
 SELECT cluster, topic, "partition", next_offset FROM stream_offsets ORDER BY 1, 2, 3
 
 -- name: holds
--- How many tables and views the schema holds.
+-- The number of tables and views in the schema.
 SELECT count(*) FROM pg_class
 WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
 
 -- name: close
--- Takes the epochs away, without which no process begins to record or show anything.
+-- Deletes the epochs, without which no process records or shows anything.
 DO $$
 BEGIN
     IF to_regclass('ledger_epochs') IS NOT NULL THEN
@@ -40,7 +40,7 @@ BEGIN
 END $$
 
 -- name: empty
--- Drops whatever the schema holds: views, tables, sequences and functions; and the functions of reads.
+-- Drops everything in the schema: views, tables, sequences and functions; and the read functions.
 DO $$
 DECLARE
     command text;
@@ -56,7 +56,7 @@ BEGIN
     LOOP
         EXECUTE command;
     END LOOP;
-    -- All at once: dropping one may drop others, whose names could not be written any more.
+    -- Names first, then drops: dropping one routine may drop others, whose names would be unknown.
     FOREACH command IN ARRAY ARRAY(
         SELECT format('DROP SEQUENCE IF EXISTS %I CASCADE', relname) FROM pg_class
         WHERE relnamespace = current_schema()::regnamespace AND relkind = 'S'
@@ -71,12 +71,12 @@ BEGIN
 END $$
 
 -- name: keep_epochs
--- Keeps the epochs that the backup knew: numbers, times, reasons, and what was done for each.
+-- Stores the epochs of the backup: numbers, times, reasons, and what was done for each.
 INSERT INTO ledger_epochs (epoch, raised_at, reason, published_at, journal_read_at)
 SELECT * FROM unnest(:epochs::bigint[], :raised_at::timestamptz[], :reasons::text[],
                      :published_at::timestamptz[], :journal_read_at::timestamptz[])
 ON CONFLICT (epoch) DO NOTHING
 
 -- name: analyze
--- A dump holds no statistics, without which plans are bad.
+-- Collects planner statistics, which are not in a dump.
 ANALYZE

@@ -1,4 +1,4 @@
-"""Keeps vendors' bills: each file once, with who imported it, until it is withdrawn."""
+"""Stores vendors' bills: each file once, with the user who imported it, until it is withdrawn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SQL: Final = statements("operations/bills")
 
 
 class BillLine(NamedTuple):
-    """What a vendor bills for a UTC day; a negative amount, in nano-dollars, is a credit."""
+    """A vendor's charge for a UTC day; a negative amount, in nano-dollars, is a credit."""
 
     line: int
     service: str
@@ -24,15 +24,15 @@ class BillLine(NamedTuple):
 
 
 class BillImport(NamedTuple):
-    """What became of a file: `lines` were added, 0 where it was kept already.
+    """The result of an import: the number of added `lines`, 0 if the file was imported before.
 
-    `again` says that it was withdrawn and counts again. On `shared_days` days of a service other
-    bills have lines too, and all of them add up.
+    `was_withdrawn` means that a withdrawn bill counts again. On `shared_days` days of a service
+    other bills have lines too, and all of them are added up.
     """
 
     bill_id: int
     lines: int
-    again: bool
+    was_withdrawn: bool
     shared_days: int
 
 
@@ -54,7 +54,7 @@ class ListedBill(NamedTuple):
 async def import_bill(
     connection: Connection, digest: bytes, name: str, lines: Sequence[BillLine], imported_by: str
 ) -> BillImport:
-    """Keep a bill, all of it or nothing; a file that is kept already changes nothing."""
+    """Store a bill, all of it or nothing; importing the same file again changes nothing."""
     async with connection.transaction():
         bill_id = await connection.fetchval(
             *_SQL.bind("add", digest=digest, name=name, imported_by=imported_by)
@@ -73,24 +73,24 @@ async def import_bill(
         )
         await connection.execute(*add_lines)
         shared = await connection.fetchval(*_SQL.bind("shared_days", bill_id=bill_id))
-        return BillImport(bill_id, len(lines), again=False, shared_days=shared)
+        return BillImport(bill_id, len(lines), was_withdrawn=False, shared_days=shared)
 
 
 async def _known(connection: Connection, digest: bytes) -> BillImport:
     [row] = await connection.fetch(*_SQL.bind("known", digest=digest))
-    bill_id, again = row["bill_id"], row["withdrawn_at"] is not None
-    if again:
+    bill_id, was_withdrawn = row["bill_id"], row["withdrawn_at"] is not None
+    if was_withdrawn:
         await connection.execute(*_SQL.bind("count_again", bill_id=bill_id))
     shared = await connection.fetchval(*_SQL.bind("shared_days", bill_id=bill_id))
-    return BillImport(bill_id, 0, again, shared)
+    return BillImport(bill_id, 0, was_withdrawn, shared)
 
 
 async def withdraw_bill(connection: Connection, bill_id: int) -> bool:
-    """Let a bill count no more; returns whether there was one that counted."""
+    """Withdraw a bill; returns whether there was one that counted."""
     return affected(await connection.execute(*_SQL.bind("withdraw", bill_id=bill_id))) == 1
 
 
 async def list_bills(connection: Connection) -> list[ListedBill]:
-    """Return all bills in the order in which they were imported."""
+    """Return all bills in the order of their import."""
     rows = await connection.fetch(_SQL["list"])
     return [ListedBill(**(dict(row) | {"amount_nano": int(row["amount_nano"])})) for row in rows]

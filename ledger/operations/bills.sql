@@ -3,19 +3,19 @@
 SELECT bill_id, imported_at, withdrawn_at FROM vendor_bills WHERE digest = :digest
 
 -- name: add
--- Keeps a bill: its digest, its name, and who imports it. Nothing where it is kept already.
+-- Inserts a bill: its digest, its name, and who imports it; nothing if it exists.
 INSERT INTO vendor_bills (digest, name, imported_by) VALUES (:digest, :name, :imported_by)
 ON CONFLICT (digest) DO NOTHING
 RETURNING bill_id
 
 -- name: add_lines
--- Stores the lines of the bill :bill_id.
+-- Inserts the lines of the bill :bill_id.
 INSERT INTO vendor_bill_lines (bill_id, line, service, day, quantity, amount_nano)
 SELECT :bill_id, * FROM unnest(:lines::integer[], :services::text[], :days::date[],
                                :quantities::numeric[], :amounts::bigint[])
 
 -- name: shared_days
--- On how many days of a service other bills overlap with the bill :bill_id: their amounts add up.
+-- The number of days of a service that other bills share with the bill :bill_id.
 SELECT count(*) FROM (
     SELECT DISTINCT day, service FROM vendor_bill_lines WHERE bill_id = :bill_id
     INTERSECT
@@ -24,11 +24,11 @@ SELECT count(*) FROM (
 ) AS shared
 
 -- name: count_again
--- Lets a withdrawn bill count again.
+-- Makes a withdrawn bill count again.
 UPDATE vendor_bills SET withdrawn_at = NULL WHERE bill_id = :bill_id
 
 -- name: withdraw
--- Withdraws the bill :bill_id; nothing where there is none, or it is withdrawn already.
+-- Withdraws the bill :bill_id; nothing if there is none or it is withdrawn already.
 UPDATE vendor_bills SET withdrawn_at = now() WHERE bill_id = :bill_id AND withdrawn_at IS NULL
 
 -- name: list

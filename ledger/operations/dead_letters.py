@@ -1,7 +1,7 @@
-"""Refused events for people: counting, listing, and sending them again once that makes sense.
+"""Dead letters: counts and lists refused events, and replays them.
 
-The table is the record of what was refused, and outlives the topic of dead letters. A replayed one
-stays in it, marked; should it be refused again, that is a new row with its new place in the topic.
+The table stores what was refused, and outlives the dead-letter topic. A replayed dead letter stays
+in it, marked; if it is refused again, that is a new row with its new position in the topic.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PAGE_ROWS: Final = 100
 
 
 class DeadLetterKey(NamedTuple):
-    """Where a record was read, and what tells it from others read there: names a dead letter."""
+    """The key of a dead letter: the record's position, and a digest of its content."""
 
     cluster: str
     topic: str
@@ -31,7 +31,7 @@ class DeadLetterKey(NamedTuple):
 
 
 class RefusedCount(NamedTuple):
-    """How many events were refused with a code, and how many of them wait to be sent again."""
+    """The number of events refused with a code, and how many of them were not replayed."""
 
     code: str
     total: int
@@ -39,7 +39,7 @@ class RefusedCount(NamedTuple):
 
 
 class RefusedEvent(NamedTuple):
-    """One line of the list. `start` is the beginning of the value, for a person to recognise it."""
+    """A refused event in a list. `start` is the beginning of its value."""
 
     place: DeadLetterKey
     code: str
@@ -60,18 +60,18 @@ class StoredDeadLetter(NamedTuple):
 
 
 async def count_by_code(connection: Connection) -> list[RefusedCount]:
-    """Return the codes there are, the most frequent first."""
+    """Return the codes with their counts, most frequent first."""
     return [RefusedCount(*row) for row in await connection.fetch(_SQL["counts"])]
 
 
 async def list_refusals(
     connection: Connection, *, code: str | None, replayed_too: bool
 ) -> AsyncIterator[RefusedEvent]:
-    """Yield refused events, the newest first, a page at a time."""
+    """Yield refused events, newest first, reading page by page."""
     place = _BEGINNING
     while True:
         rows = await connection.fetch(
-            *_SQL.bind("newest", code=code, replayed_too=replayed_too, **place, most=PAGE_ROWS)
+            *_SQL.bind("newest", code=code, replayed_too=replayed_too, **place, limit=PAGE_ROWS)
         )
         for row in rows:
             yield RefusedEvent(_place(row), *row[5:])
@@ -83,33 +83,33 @@ async def list_refusals(
 async def pending_pages(
     connection: Connection, *, code: str | None, limit: int | None
 ) -> AsyncIterator[list[StoredDeadLetter]]:
-    """Yield what waits to be sent again, the oldest first, in pages.
+    """Yield the dead letters to replay in pages, oldest first.
 
-    What is refused again in the meantime is left for the next replay, or replays would never end.
+    Those refused again meanwhile are left for the next replay; otherwise it would never end.
     """
     until = await connection.fetchval(_SQL["now"])
     place = _BEGINNING
     left = limit
     while left is None or left > 0:
-        most = PAGE_ROWS if left is None else min(left, PAGE_ROWS)
+        page_rows = PAGE_ROWS if left is None else min(left, PAGE_ROWS)
         rows = await connection.fetch(
-            *_SQL.bind("oldest_pending", code=code, until=until, **place, most=most)
+            *_SQL.bind("oldest_pending", code=code, until=until, **place, limit=page_rows)
         )
         if rows:
-            yield [_letter(row) for row in rows]
+            yield [_dead_letter(row) for row in rows]
             place = _page_after(rows[-1])
-        if len(rows) < most:
+        if len(rows) < page_rows:
             return
         left = None if left is None else left - len(rows)
 
 
 async def count_pending(connection: Connection, *, code: str | None) -> int:
-    """Return how many wait to be sent again."""
+    """Return how many are not replayed."""
     return int(await connection.fetchval(*_SQL.bind("count_pending", code=code)))
 
 
 async def mark_replayed(connection: Connection, places: Sequence[DeadLetterKey]) -> int:
-    """Note that Kafka has acknowledged them once more; returns how many were not noted before."""
+    """Mark dead letters as replayed; returns how many were not marked before."""
     if not places:
         return 0
     clusters, topics, partitions, offsets, digests = zip(*places, strict=True)
@@ -134,5 +134,5 @@ def _place(row: Record) -> DeadLetterKey:
     )
 
 
-def _letter(row: Record) -> StoredDeadLetter:
+def _dead_letter(row: Record) -> StoredDeadLetter:
     return StoredDeadLetter(_place(row), row["key"], row["value"], headers_of(row["headers"]))

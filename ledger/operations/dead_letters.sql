@@ -1,17 +1,17 @@
 -- name: now
--- The database's clock, by which refusals are dated.
+-- The current time of PostgreSQL, which dates refusals.
 SELECT clock_timestamp()
 
 -- name: counts
--- How many events were refused with each code, and how many wait to be sent again.
+-- The number of refused events by code, and of those not replayed.
 SELECT code, count(*), count(*) FILTER (WHERE replayed_at IS NULL)
 FROM dead_letters
 GROUP BY code
 ORDER BY count(*) DESC, code
 
 -- name: newest
--- A page of refused events before the place (:refused_at … :digest), newest first: with
--- the :code, or any where it is null; replayed ones only where :replayed_too.
+-- A page of refused events before the position (:refused_at … :digest), newest first: with the :code,
+-- null for any; replayed ones only if :replayed_too.
 SELECT cluster, topic, "partition", "offset", digest, code, message,
        coalesce(octet_length(value), 0), coalesce(substring(value FOR 200), ''), refused_at, replayed_at
 FROM dead_letters
@@ -22,10 +22,10 @@ WHERE (:code::text IS NULL OR code = :code)
            < (:refused_at, :cluster::text, :topic::text, :partition::integer, :offset::bigint,
               :digest::bytea))
 ORDER BY refused_at DESC, cluster DESC, topic DESC, "partition" DESC, "offset" DESC, digest DESC
-LIMIT :most
+LIMIT :limit
 
 -- name: oldest_pending
--- A page of what waits to be sent again after the place (:refused_at … :digest) and was refused by
+-- A page of dead letters that are not replayed, after the position (:refused_at … :digest), refused until
 -- :until.
 SELECT cluster, topic, "partition", "offset", digest, refused_at, key, value, headers::text
 FROM dead_letters
@@ -37,14 +37,14 @@ WHERE (:code::text IS NULL OR code = :code)
            > (:refused_at, :cluster::text, :topic::text, :partition::integer, :offset::bigint,
               :digest::bytea))
 ORDER BY refused_at, cluster, topic, "partition", "offset", digest
-LIMIT :most
+LIMIT :limit
 
 -- name: count_pending
--- How many events, of :code or of any, wait to be sent again.
+-- The number of dead letters with the :code (null for any) that are not replayed.
 SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL AND (:code::text IS NULL OR code = :code)
 
 -- name: mark_replayed
--- Notes that these were sent again.
+-- Marks dead letters as replayed.
 UPDATE dead_letters AS letter SET replayed_at = now()
 FROM unnest(:clusters::text[], :topics::text[], :partitions::integer[], :offsets::bigint[],
             :digests::bytea[])

@@ -1,6 +1,6 @@
-"""Which deliveries are in the delivery journal, and what a restored ledger takes over from it.
+"""The delivery journal: which deliveries are in it, and its import into a restored ledger.
 
-The methods of a pool's connections raise what `database.TRANSIENT_ERRORS` names.
+The functions raise `database.TRANSIENT_ERRORS`.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ _SQL: Final = statements("operations/delivery_journal")
 
 
 async def unread_epoch(connection: Connection) -> int | None:
-    """Return the current epoch if the journal was not read for it, else None.
+    """Return the current epoch if the journal was not imported for it, else None.
 
-    Raises LedgerClosedError while a restore is under way.
+    Raises LedgerClosedError during a restore.
     """
     row = await connection.fetchrow(_SQL["unread_epoch"])
     if row is None:
-        raise LedgerClosedError("a restore is under way")
+        raise LedgerClosedError("a restore is running")
     return None if row["unread"] is None else int(row["unread"])
 
 
 async def take_over(connection: Connection, records: Collection[DeliveryRecord]) -> int:
-    """Note deliveries as delivered, each once; returns how many were not known as such."""
+    """Mark deliveries as delivered, each one once; returns how many were not marked before."""
     if not records:
         return 0
     rows = [one.row() for one in {one.key: one for one in records}.values()]
@@ -47,16 +47,16 @@ async def take_over(connection: Connection, records: Collection[DeliveryRecord])
 
 
 async def mark_read(connection: Connection, epoch: int) -> None:
-    """Note that the journal was taken over for an epoch."""
+    """Store that the journal was imported for an epoch."""
     await connection.execute(*_SQL.bind("mark_read", epoch=epoch))
 
 
 async def unjournaled(connection: Connection, limit: int) -> list[DeliveryRecord]:
-    """Return deliveries that are not known to be in the journal, the first one first."""
-    rows = await connection.fetch(*_SQL.bind("unjournaled", most=limit))
+    """Return deliveries that are not known to be in the journal, oldest first."""
+    rows = await connection.fetch(*_SQL.bind("unjournaled", limit=limit))
     return [DeliveryRecord(*row) for row in rows]
 
 
 async def mark_journaled(connection: Connection, delivery_ids: Sequence[str]) -> None:
-    """Note that deliveries are in the journal."""
+    """Store that deliveries are in the journal."""
     await connection.execute(*_SQL.bind("mark_journaled", delivery_ids=delivery_ids))

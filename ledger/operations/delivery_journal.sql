@@ -1,11 +1,11 @@
--- The delivery journal: what was delivered, outside of the database, for a ledger that is restored.
+-- The delivery journal: stores deliveries outside of the database, for a ledger that is restored.
 
 -- name: unread_epoch
--- The current epoch if the journal was not read for it. No row while a restore is under way.
+-- The current epoch if the journal was not imported for it. No row during a restore.
 SELECT CASE WHEN journal_read_at IS NULL THEN epoch END AS unread FROM ledger_epochs ORDER BY epoch DESC LIMIT 1
 
 -- name: take_over
--- Notes deliveries that the journal knows, and changes those that are known and not delivered yet.
+-- Inserts deliveries of the journal, or marks existing ones as delivered.
 INSERT INTO notice_deliveries AS d (delivery_id, channel_id, user_id, kind, subject_id, state, attempts,
                                     created_at, next_attempt_at, delivered_at, journaled_at)
 SELECT delivery_id, channel_id, user_id, kind, subject_id, 'delivered', 1, created_at, NULL, delivered_at, now()
@@ -18,15 +18,15 @@ SET state = 'delivered', delivered_at = EXCLUDED.delivered_at, journaled_at = EX
 WHERE d.state <> 'delivered'
 
 -- name: mark_read
--- The deliveries that the journal knows were taken over for :epoch.
+-- Stores that the journal was imported for :epoch.
 UPDATE ledger_epochs SET journal_read_at = clock_timestamp() WHERE epoch = :epoch
 
 -- name: unjournaled
--- Up to :most deliveries that are not known to be in the journal, the first one first.
+-- Up to :limit deliveries that are not known to be in the journal, oldest first.
 SELECT delivery_id::text, channel_id::text, user_id, kind, subject_id::text, created_at, delivered_at
 FROM notice_deliveries WHERE state = 'delivered' AND journaled_at IS NULL
-ORDER BY delivered_at LIMIT :most
+ORDER BY delivered_at LIMIT :limit
 
 -- name: mark_journaled
--- Notes that the deliveries :delivery_ids are in the journal.
+-- Stores that the deliveries :delivery_ids are in the journal.
 UPDATE notice_deliveries SET journaled_at = now() WHERE delivery_id = ANY (:delivery_ids::uuid[])

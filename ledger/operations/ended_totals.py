@@ -1,7 +1,7 @@
-"""Which ended calls leave the totals topic: a walk through all calls, once a pass.
+"""Selects ended calls to remove from the totals topic, in passes over all calls.
 
-A pass takes the calls that last changed since the limit of the pass before, so that each call has
-one tombstone after each change. A new epoch publishes totals again, and begins at the beginning.
+A pass covers the calls that last changed since the limit of the previous pass, so that each call
+gets one tombstone after each change. A new epoch publishes totals again, and starts over.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ledger.operations.retention import note, position
+from ledger.operations.retention import read_progress, store_progress
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 
@@ -22,7 +22,7 @@ CALLS_AT_ONCE: Final = 2_000
 
 
 class TombstonePass(msgspec.Struct, frozen=True):
-    """A pass through all calls that changed last from `since` to before `until`."""
+    """A pass over all calls that last changed from `since` to before `until`."""
 
     epoch: int
     since: datetime = _EVER
@@ -31,12 +31,12 @@ class TombstonePass(msgspec.Struct, frozen=True):
 
     @property
     def is_over(self) -> bool:
-        """Whether no pass is under way."""
+        """Whether no pass is running."""
         return self.since == self.until
 
 
 class EndedCalls(NamedTuple):
-    """Ended calls as they were read, and the pass as it is after them."""
+    """Ended calls, and the state of the pass after them."""
 
     call_ids: list[str]
     versions: list[int]
@@ -47,32 +47,36 @@ _pass: Final = msgspec.json.Decoder(TombstonePass)
 
 
 async def current_pass(connection: Connection, epoch: int, until: datetime) -> TombstonePass:
-    """Return the pass that is under way, or begin the one up to `until`."""
-    stored = await position(connection, "totals")
+    """Return the running pass, or a new one up to `until`."""
+    stored = await read_progress(connection, "totals")
     known = _pass.decode(stored) if stored else TombstonePass(epoch)
     if known.epoch != epoch:
         known = TombstonePass(epoch)
     return msgspec.structs.replace(known, until=max(until, known.since)) if known.is_over else known
 
 
-async def next_ended_calls(connection: Connection, walk: TombstonePass) -> EndedCalls:
-    """Return the next ended calls of a pass, of up to CALLS_AT_ONCE calls."""
+async def next_ended_calls(connection: Connection, tombstone_pass: TombstonePass) -> EndedCalls:
+    """Return the next ended calls of a pass, among the next CALLS_AT_ONCE calls."""
     [row] = await connection.fetch(
         *_SQL.bind(
-            "ended_calls", after=walk.after, since=walk.since, until=walk.until, most=CALLS_AT_ONCE
+            "ended_calls",
+            after=tombstone_pass.after,
+            since=tombstone_pass.since,
+            until=tombstone_pass.until,
+            limit=CALLS_AT_ONCE,
         )
     )
-    following = TombstonePass(walk.epoch, walk.until, walk.until)
+    following = TombstonePass(tombstone_pass.epoch, tombstone_pass.until, tombstone_pass.until)
     if row["seen"] == CALLS_AT_ONCE:
-        following = msgspec.structs.replace(walk, after=row["last"])
+        following = msgspec.structs.replace(tombstone_pass, after=row["last"])
     return EndedCalls(row["call_ids"], row["versions"], following)
 
 
-async def note_removed(connection: Connection, ended: EndedCalls) -> None:
-    """Note that tombstones of these calls are in Kafka; a call that changed is published again."""
+async def store_tombstones(connection: Connection, ended: EndedCalls) -> None:
+    """Store that tombstones of these calls are in Kafka; queues totals that changed."""
     async with connection.transaction():
         await connection.execute(
             *_SQL.bind("publish_changed", call_ids=ended.call_ids, versions=ended.versions)
         )
         stored = msgspec.json.encode(ended.following).decode()
-        await note(connection, "totals", len(ended.call_ids), stored)
+        await store_progress(connection, "totals", len(ended.call_ids), stored)

@@ -1,7 +1,7 @@
-"""What operators want to know of the whole product, read by one process for all of them.
+"""Figures for operators about the whole product, read by one process for all.
 
-PostgreSQL knows it already, so workers need no server of their own to be watched. Nothing here is
-about a user, a call or money, and no figure takes longer to read the more there is to count.
+PostgreSQL has them already, so workers need no HTTP server of their own. No figure is about a user,
+a call or money, and none takes longer to read the more there is to count.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ledger.postgres.viewers import ReaderPool, Viewer
 _READS: Final = reads("operations/figures")
 
 COUNTED_MAX: Final = 10_000
-"""Backlogs are counted up to here; more than this is alarming in the same way."""
+"""Backlogs are counted up to this number; larger ones are equally alarming."""
 
 POSITIONS_MAX: Final = 1_000
 
@@ -24,14 +24,14 @@ _EVERYBODY: Final = Viewer("", reads_all=True)
 
 
 class OutboxBacklog(NamedTuple):
-    """How many wait, at most COUNTED_MAX, and for how many seconds the first of them has."""
+    """The number of entries, at most COUNTED_MAX, and the age of the oldest one in seconds."""
 
     waiting: int
     oldest_seconds: int
 
 
 class PartitionPosition(NamedTuple):
-    """How many records of a partition are counted: the next offset to count."""
+    """The next offset of a partition to count, which is the number of its processed records."""
 
     cluster: str
     topic: str
@@ -40,19 +40,19 @@ class PartitionPosition(NamedTuple):
 
 
 class RetentionResult(NamedTuple):
-    """How many rows retention has removed, and how many seconds ago it last ran."""
+    """The number of removed rows, and the seconds since the last run."""
 
     rows: int
     seconds: int
 
 
 class ProductFigures(NamedTuple):
-    """How the product is. `refused` has the records that were ever refused, by code.
+    """The product's figures. `refused` is the number of refused records by code.
 
-    `notices` are deliveries that wait; the age is that of the one that is due longest. `totals`
-    are batches whose totals, and `messages` alerts, commands and anomalies that are not yet known
-    to be in Kafka. `clock_skew_ms` is by how much the worker whose clock is furthest from
-    PostgreSQL's is ahead.
+    `notices` are due deliveries, with the age of the most overdue. `totals` are batches whose
+    totals, and `messages` alerts, commands and anomalies that are not confirmed in Kafka.
+    `clock_skew_ms` is the difference of the worker clock that is furthest from PostgreSQL's,
+    positive if it is ahead.
     """
 
     workers: int
@@ -70,7 +70,7 @@ class ProductFigures(NamedTuple):
 
 
 class ProductStatus(NamedTuple):
-    """The schema that the database has, and the figures where it is one that we know."""
+    """The version of the database's schema, and the figures if the schema is current."""
 
     schema_version: int
     schema_is_current: bool
@@ -78,12 +78,12 @@ class ProductStatus(NamedTuple):
 
 
 async def read_product_status(readers: ReaderPool) -> ProductStatus:
-    """Read how the product is, all of it in a few milliseconds; raises StoreUnavailableError."""
+    """Read the product's status, in a few milliseconds; raises StoreUnavailableError."""
     version = await readers.schema_version()
     if not await readers.schema_is_current():
         return ProductStatus(version, schema_is_current=False, figures=None)
-    [row] = await readers.read(_EVERYBODY, *_READS.bind("figures", most=COUNTED_MAX))
-    positions = await readers.read(_EVERYBODY, *_READS.bind("positions", most=POSITIONS_MAX))
+    [row] = await readers.read(_EVERYBODY, *_READS.bind("figures", limit=COUNTED_MAX))
+    positions = await readers.read(_EVERYBODY, *_READS.bind("positions", limit=POSITIONS_MAX))
     refusals = await readers.read(_EVERYBODY, _READS["refusals"])
     refused = {each["code"]: each["letters"] for each in refusals}
     retention = await readers.read(_EVERYBODY, _READS["retention"])
@@ -117,5 +117,5 @@ def _figures(
 
 
 def _backlog(row: Record, name: str) -> OutboxBacklog:
-    """Return a backlog; what is due later, or dated by another clock, has no age yet."""
+    """Return a backlog; entries due in the future, or dated by another clock, have no age."""
     return OutboxBacklog(row[name], max(0, row[f"{name}_seconds"]))

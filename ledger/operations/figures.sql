@@ -1,16 +1,16 @@
--- What operators watch. None of it names a user, a call or an amount.
+-- Figures for operators. None names a user, a call or an amount.
 
 -- name: figures
--- Who works, and how much waits. Nothing is counted beyond :most, and all that may be large is read
--- along an index, so a backlog does not make the question dear.
+-- The number of workers, and the size of backlogs. Nothing is counted beyond :limit, and every large
+-- table is read along an index, so that a backlog does not make the query slow.
 WITH totals AS MATERIALIZED (
-    SELECT created_at FROM totals_outbox ORDER BY id LIMIT :most
+    SELECT created_at FROM totals_outbox ORDER BY id LIMIT :limit
 ), messages AS MATERIALIZED (
-    SELECT created_at FROM outbox ORDER BY seq LIMIT :most
+    SELECT created_at FROM outbox ORDER BY seq LIMIT :limit
 ), held AS MATERIALIZED (
-    SELECT identity FROM held_events ORDER BY identity LIMIT :most
+    SELECT identity FROM held_events ORDER BY identity LIMIT :limit
 ), notices AS MATERIALIZED (
-    SELECT next_attempt_at FROM notice_deliveries WHERE state = 'pending' ORDER BY next_attempt_at LIMIT :most
+    SELECT next_attempt_at FROM notice_deliveries WHERE state = 'pending' ORDER BY next_attempt_at LIMIT :limit
 ), workers AS MATERIALIZED (
     SELECT partitions, clock_skew_ms FROM stream_workers WHERE heartbeat_at > now() - interval '15 seconds'
 )
@@ -28,15 +28,15 @@ SELECT (SELECT count(*) FROM workers) AS workers,
        (SELECT coalesce(sum(to_offset - from_offset), 0)::bigint FROM stream_gaps WHERE closed_at IS NULL) AS gap_records
 
 -- name: positions
--- Where each partition stands, those that moved last first, up to :most of them.
+-- The positions of up to :limit partitions, most recently moved first.
 SELECT cluster, topic, "partition", next_offset FROM stream_offsets
-ORDER BY updated_at DESC, cluster, topic, "partition" LIMIT :most
+ORDER BY updated_at DESC, cluster, topic, "partition" LIMIT :limit
 
 -- name: refusals
--- How many records were ever refused with each code.
+-- The number of refused records by code.
 SELECT code, sum(letters)::bigint AS letters FROM dead_letter_counts GROUP BY code
 
 -- name: retention
--- How much retention has removed of what, and how many seconds ago its last run for it ended.
+-- The number of rows removed by retention, and the seconds since its last run, by subject.
 SELECT subject, removed, greatest(0, extract(epoch FROM now() - ran_at))::bigint AS seconds
 FROM retention_progress

@@ -1,9 +1,10 @@
-"""Ends the sessions of workers whose process is frozen, all those of a process together.
+"""Ends the sessions of frozen workers, all sessions of a process together.
 
-PostgreSQL itself ends a transaction that is idle for too long. In the middle of a statement it
-waits for the client much longer, and where sessions of one frozen process wait for each other's
-locks, each would keep others waiting in turn. A working process starts a statement with each
-heartbeat. So each worker watches the others, and ends those that started none for some seconds.
+PostgreSQL ends a transaction that is idle for too long by itself. In the middle of a statement it
+waits for the client much longer, and if sessions of one frozen process wait for each other's locks,
+each would block others one after the other. A working process starts a statement with each
+heartbeat. So each worker watches the others, and ends those that have started none for some
+seconds.
 """
 
 from __future__ import annotations
@@ -20,31 +21,31 @@ from ledger.postgres.statements import statements
 _SQL: Final = statements("operations/frozen_sessions")
 
 SECONDS_WITHOUT_PROGRESS: Final = 8
-"""Three heartbeats, and less than the 10 seconds after which PostgreSQL ends an idle one."""
+"""Three heartbeats, and less than the 10 seconds after which PostgreSQL ends an idle session."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 class _Progress(NamedTuple):
-    """How far a worker has come: its newest statement, and the bytes that its COPYs have sent."""
+    """A worker's progress: its newest statement, and the bytes that its COPYs have sent."""
 
     newest_statement_at: datetime
     bytes: int
 
     def is_ahead_of(self, other: _Progress) -> bool:
-        """Return whether a statement or bytes came since; both fall when a session ends."""
+        """Return whether there was progress; both values fall when a session ends."""
         return self.newest_statement_at > other.newest_statement_at or self.bytes > other.bytes
 
 
 class FrozenSessionWatch:
-    """Remembers since when each worker with open transactions has made no progress."""
+    """Tracks since when each worker with open transactions has made no progress."""
 
     def __init__(self, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._now_ns = now_ns
         self._seen: dict[int, tuple[_Progress, int]] = {}
 
-    async def look(self, connection: Connection) -> None:
-        """Look at the other workers and end the frozen ones. Raises a PostgreSQL error."""
+    async def check(self, connection: Connection) -> None:
+        """Check other workers, and end sessions of frozen ones; raises a PostgreSQL error."""
         now_ns, before = self._now_ns(), self._seen
         self._seen = {}
         for worker, *found in await connection.fetch(*_SQL.bind("open_transactions")):
@@ -57,7 +58,7 @@ class FrozenSessionWatch:
 
 
 async def mark_session(connection: Connection, worker_id: str) -> None:
-    """Mark a session as one of a worker's, until it is closed. Raises a PostgreSQL error."""
+    """Mark a session as a worker's, until it is closed; raises a PostgreSQL error."""
     await connection.execute(*_SQL.bind("mark", worker_id=worker_id))
 
 

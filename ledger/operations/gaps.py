@@ -1,7 +1,7 @@
-"""Ranges of the stream that were never counted: what is open, and closing one by hand.
+"""Gaps: ranges of the stream that were never counted; lists them and closes them by hand.
 
-They are found by `ledger.recording.positions`. The ledger closes a gap itself once every record of
-it was sent again, under its old offset, and counted.
+`ledger.recording.positions` finds them. The ledger closes a gap itself once all its records were
+sent again under their old offsets and counted.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ LISTED_MAX: Final = 1_000
 class StreamGap(NamedTuple):
     """A range of records that was never counted.
 
-    `to_offset` is the offset after the last record, None where the end of the log is unknown.
-    `counted` is how many of its records were counted after a resend. The last three are None while
-    the gap is open.
+    `to_offset` is the offset after the last record, None if the end is unknown. `counted` is the
+    number of its records that were counted after a resend. The last three are None while the gap is
+    open.
     """
 
     gap_id: int
@@ -42,12 +42,12 @@ class StreamGap(NamedTuple):
 
     @property
     def records(self) -> int | None:
-        """How many offsets it spans, None where its end is unknown."""
+        """The number of offsets in the range, None if its end is unknown."""
         return None if self.to_offset is None else self.to_offset - self.from_offset
 
 
 class OpenGaps(NamedTuple):
-    """How many gaps are open, and how many offsets those with a known end span."""
+    """The number of open gaps, and the number of offsets in those with a known end."""
 
     gaps: int
     records: int
@@ -56,12 +56,12 @@ class OpenGaps(NamedTuple):
 GAP_REASONS: Final[dict[GapReason, str]] = {
     "records_removed": "Kafka removed the records before they were counted",
     "topic_recreated": "the topic was deleted and created again",
-    "log_truncated": "the log lost records that it had given",
+    "log_truncated": "the log lost records that it had served",
 }
 
 
 def describe_gap(gap: StreamGap) -> str:
-    """Return a gap as one line for a person."""
+    """Return a gap as one line for people."""
     end = "an unknown end" if gap.to_offset is None else str(gap.to_offset - 1)
     span = "" if gap.records is None else f", {gap.records:,} records"
     counted = f", {gap.counted:,} counted after a resend" if gap.counted else ""
@@ -76,11 +76,11 @@ def describe_gap(gap: StreamGap) -> str:
 
 
 async def list_gaps(connection: Connection, *, closed_too: bool = False) -> list[StreamGap]:
-    """Return gaps, the newest first, at most LISTED_MAX of them."""
+    """Return gaps, newest first, at most LISTED_MAX."""
     return [
         _gap(row)
         for row in await connection.fetch(
-            *_SQL.bind("list", closed_too=closed_too, most=LISTED_MAX)
+            *_SQL.bind("list", closed_too=closed_too, limit=LISTED_MAX)
         )
     ]
 
@@ -92,7 +92,7 @@ async def find_gap(connection: Connection, gap_id: int) -> StreamGap | None:
 
 
 async def count_open_gaps(connection: Connection) -> OpenGaps:
-    """Return how many gaps are open."""
+    """Return the number of open gaps and of their records."""
     row = await connection.fetchrow(_SQL["open"])
     return OpenGaps(0, 0) if row is None else OpenGaps(*row)
 

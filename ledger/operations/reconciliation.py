@@ -1,6 +1,6 @@
-"""Counts the same money in each of the places where it is kept, and beside what vendors billed.
+"""Reconciliation: compares the same money in all places that store it, and with vendors' bills.
 
-All of it in one snapshot, so that a batch which is committed meanwhile makes no difference.
+Everything is read from one snapshot, so batches that are committed meanwhile make no difference.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PLACES: Final[tuple[Place, ...]] = get_args(Place)
 
 
 class DayCount(NamedTuple):
-    """What one place says of one UTC day; money is nano-dollars."""
+    """The totals of a place for a UTC day; money is nano-dollars."""
 
     calls: int = 0
     cost_nano: int = 0
@@ -31,7 +31,7 @@ class DayCount(NamedTuple):
 
 
 class BilledServiceDay(NamedTuple):
-    """What vendors billed for a UTC day of a service, beside what was recorded, in nano-dollars."""
+    """What vendors billed for a service on a UTC day, and what was recorded; in nano-dollars."""
 
     day: date
     service: str
@@ -42,9 +42,9 @@ class BilledServiceDay(NamedTuple):
 
 
 class Reconciliation(NamedTuple):
-    """What each place says of each day on which any of them says something, bills and open gaps.
+    """The totals of each place by day, bills, and open gaps; days without any total are left out.
 
-    `archived_events` is how many events of the span's months are in the archive.
+    `archived_events` is the number of archived events in the span's months.
     """
 
     days: Mapping[date, Mapping[Place, DayCount]]
@@ -56,9 +56,9 @@ class Reconciliation(NamedTuple):
 async def reconcile(
     readers: ReaderPool, viewer: Viewer, span: tuple[datetime, datetime]
 ) -> Reconciliation:
-    """Count everything from the first moment of `span` to before the second, both midnights.
+    """Compare everything from the start of `span` to before its end, both midnights.
 
-    Nothing where the viewer may not read all users. Raises StoreUnavailableError.
+    Empty for a viewer who may not read all users. Raises StoreUnavailableError.
     """
     found: dict[date, dict[Place, DayCount]] = {}
     of_span = {"reads_all": viewer.reads_all, "since": span[0], "until": span[1]}

@@ -1,11 +1,11 @@
--- The same money counted in four places. For administrators only: :reads_all is true for one, and
--- nothing is found without. The row policies would hide everything all the same. The span is from
--- :since to before :until, both midnights in UTC.
+-- Counts the same money in four places. For administrators only: :reads_all is true for one, and
+-- without it nothing is found. Row policies hide everything in addition. The span is from :since to
+-- before :until, both midnights in UTC.
 
 -- name: from_events
--- Sums of the recorded events of the span, by UTC day, archived ones by the seals of their
--- months. A call counts on the day of its first event, with its share of infrastructure; a default
--- charge on the day of its last end.
+-- Sums of the recorded events of the span, by UTC day; archived ones through the seals of their months.
+-- A call counts on the day of its first event, with its share of infrastructure; a default charge on
+-- the day of its last end.
 WITH moved AS MATERIALIZED (
     SELECT identity, call_id, type, time, cost_nano, amount_nano
       FROM call_cost_events
@@ -126,7 +126,7 @@ SELECT day, sum(calls)::bigint AS calls, sum(cost_nano) AS cost_nano,
  GROUP BY day
 
 -- name: archived
--- How many events of the months of the span are in the archive; no row where none is.
+-- The number of archived events in the months of the span; no row if there are none.
 SELECT sum(events)::bigint
   FROM month_seals
  WHERE :reads_all AND month >= date_trunc('month', :since AT TIME ZONE 'UTC')
@@ -134,8 +134,8 @@ SELECT sum(events)::bigint
 HAVING count(*) > 0
 
 -- name: billed
--- What vendors billed for the span, by UTC day and service, beside what was recorded; a quantity
--- only where every line of the day has one.
+-- What vendors billed for the span, by UTC day and service, and what was recorded; a quantity only if
+-- every line of the day has one.
 SELECT b.day, b.service, b.quantity, b.billed_nano, b.bills, coalesce(r.recorded_nano, 0) AS recorded_nano
   FROM (SELECT l.day, l.service, CASE WHEN count(*) = count(quantity) THEN sum(quantity) END AS quantity,
                sum(amount_nano) AS billed_nano, array_agg(DISTINCT name ORDER BY name) AS bills

@@ -1,8 +1,8 @@
-"""Removes what no total needs any more: identities, dead letters, alerts and other old records.
+"""Retention: removes records that no total needs any more, such as identities and old alerts.
 
-One process does it at a time, in batches of a bounded size, each in a transaction of its own, so
-that it may be stopped at any moment and delays no other session. Totals and recorded events are
-never removed here: months of events are archived by command (`ledger.operations.archives`).
+One process runs it at a time, in batches of limited size, each in its own transaction, so that it
+can stop at any time and delays no other session. It never removes totals or recorded events: months
+of events are archived by command (`ledger.operations.archives`).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _SQL: Final = statements("operations/retention")
 
 BATCH_ROWS: Final = 5_000
 BATCHES_MAX: Final = 400
-"""Batches of one subject in one run; what is left waits for the next."""
+"""The maximum of batches of a subject per run; the rest waits for the next run."""
 PAGES_AT_ONCE: Final = 500
 RUNS_A_PASS: Final = 100
-"""The identities are looked through once in so many runs."""
+"""The identities are scanned completely once in this many runs."""
 
 Subject = Literal[
     "identities",
@@ -44,7 +44,7 @@ Stopped = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class RetentionDays:
-    """For how many days each kind of data is kept."""
+    """How many days each kind of data is kept."""
 
     identities: int = 430
     dead_letters: int = 400
@@ -66,9 +66,9 @@ class RetentionDays:
         yield "notifications", self.notifications
 
 
-async def take_turn(connection: Connection, interval_seconds: int) -> bool:
-    """Return whether a run is due and ours; the turn lasts as long as the connection."""
-    if not await connection.fetchval(_SQL["turn"]):
+async def lock_retention(connection: Connection, interval_seconds: int) -> bool:
+    """Return whether a run is due and this process may do it, until the connection is closed."""
+    if not await connection.fetchval(_SQL["lock_retention"]):
         return False
     return bool(await connection.fetchval(*_SQL.bind("is_due", interval_seconds=interval_seconds)))
 
@@ -76,9 +76,9 @@ async def take_turn(connection: Connection, interval_seconds: int) -> bool:
 async def remove_old(
     connection: Connection, days: RetentionDays, now: datetime, stopped: Stopped = lambda: False
 ) -> dict[Subject, int]:
-    """Remove what is older than its days, until `stopped`; returns how many rows of what.
+    """Remove what is older than its days, until `stopped`; returns the removed rows by subject.
 
-    Raises a PostgreSQL error; what was removed by then stays removed and is counted.
+    Raises a PostgreSQL error; what was removed before it stays removed and counted.
     """
     removed: dict[Subject, int] = {}
     for subject, kept in days.by_statement():
@@ -96,9 +96,9 @@ async def _batches(
     for _ in range(BATCHES_MAX):
         async with connection.transaction():
             removed = affected(
-                await connection.execute(*_SQL.bind(subject, before=before, most=BATCH_ROWS))
+                await connection.execute(*_SQL.bind(subject, before=before, limit=BATCH_ROWS))
             )
-            await note(connection, subject, removed)
+            await store_progress(connection, subject, removed)
         total += removed
         if removed < BATCH_ROWS or stopped():
             break
@@ -106,9 +106,9 @@ async def _batches(
 
 
 async def _identities(connection: Connection, before: datetime, stopped: Stopped) -> int:
-    """Look through a share of the pages: an index by age would cost every event that is counted."""
+    """Scan a share of the pages: an index by age would slow down every counted event."""
     pages = int(await connection.fetchval(_SQL["identity_pages"]))
-    start = int(await position(connection, "identities") or 0)
+    start = int(await read_progress(connection, "identities") or 0)
     if start >= pages:
         start = 0
     share = max(PAGES_AT_ONCE, pages // RUNS_A_PASS)
@@ -119,7 +119,7 @@ async def _identities(connection: Connection, before: datetime, stopped: Stopped
             status = await connection.execute(
                 *_SQL.bind("identities", before=before, first_page=start, next_page=following)
             )
-            await note(connection, "identities", affected(status), str(following))
+            await store_progress(connection, "identities", affected(status), str(following))
         total += affected(status)
         start = following
     return total
@@ -137,30 +137,34 @@ async def _archived_costs(connection: Connection, before: datetime, stopped: Sto
             if found < BATCH_ROWS:
                 await connection.execute(*_SQL.bind("costs_removed", seal_id=row["seal_id"]))
                 break
-    await note(connection, "archived_costs", 0)
+    await store_progress(connection, "archived_costs", 0)
     return total
 
 
 async def _remove_costs(connection: Connection, seal_id: int) -> tuple[int, int]:
     async with connection.transaction():
         rows = await connection.fetch(
-            *_SQL.bind("lock_expired_costs", seal_id=seal_id, most=BATCH_ROWS, source=RERATE_SOURCE)
+            *_SQL.bind(
+                "lock_expired_costs", seal_id=seal_id, limit=BATCH_ROWS, source=RERATE_SOURCE
+            )
         )
         identities, call_ids = [row["identity"] for row in rows], [row["call_id"] for row in rows]
         status = await connection.execute(
             *_SQL.bind("remove_expired_costs", identities=identities, call_ids=call_ids)
         )
-        await note(connection, "archived_costs", affected(status))
+        await store_progress(connection, "archived_costs", affected(status))
     return len(rows), affected(status)
 
 
-async def note(connection: Connection, subject: Subject, removed: int, position: str = "") -> None:
-    """Count what was removed, and keep where the next run continues."""
+async def store_progress(
+    connection: Connection, subject: Subject, removed: int, read_progress: str = ""
+) -> None:
+    """Count removed rows, and store where the next run continues."""
     await connection.execute(
-        *_SQL.bind("note", subject=subject, removed=removed, position=position)
+        *_SQL.bind("store_progress", subject=subject, removed=removed, read_progress=read_progress)
     )
 
 
-async def position(connection: Connection, subject: Subject) -> str:
+async def read_progress(connection: Connection, subject: Subject) -> str:
     """Return where the next run continues; empty at the beginning."""
     return str(await connection.fetchval(*_SQL.bind("position", subject=subject)) or "")

@@ -1,16 +1,15 @@
--- Removes what is older than its time. Each statement removes a batch at most: of what is older
--- than :before, up to :most rows.
+-- Removes old records. Each statement removes one batch: up to :limit rows that are older than :before.
 
--- name: turn
--- Whether no other process removes data; the turn lasts as long as the connection.
+-- name: lock_retention
+-- Whether no other process runs retention; the lock lasts as long as the connection.
 SELECT pg_try_advisory_lock(hashtext('cost-analytics retention'))
 
 -- name: is_due
 -- Whether no run has ended within the last :interval_seconds seconds.
 SELECT coalesce(max(ran_at) < now() - make_interval(secs => :interval_seconds), true) FROM retention_progress
 
--- name: note
--- Notes that :removed rows of :subject were removed, and where the next run continues.
+-- name: store_progress
+-- Adds :removed rows of :subject to those removed, and stores where the next run continues.
 INSERT INTO retention_progress AS p (subject, removed, position) VALUES (:subject, :removed, :position)
 ON CONFLICT (subject) DO UPDATE
 SET removed = p.removed + excluded.removed, position = excluded.position, ran_at = now()
@@ -20,52 +19,51 @@ SELECT position FROM retention_progress WHERE subject = :subject
 
 -- name: dead_letters
 DELETE FROM dead_letters WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM dead_letters WHERE refused_at < :before ORDER BY refused_at LIMIT :most))
+    SELECT ctid FROM dead_letters WHERE refused_at < :before ORDER BY refused_at LIMIT :limit))
 
 -- name: price_proposals
--- Those that were decided; a pending one stays.
+-- Decided proposals; pending ones stay.
 DELETE FROM price_proposals WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM price_proposals WHERE decided_at < :before LIMIT :most))
+    SELECT ctid FROM price_proposals WHERE decided_at < :before LIMIT :limit))
 
 -- name: price_refreshes
 DELETE FROM price_refreshes WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM price_refreshes WHERE started_at < :before LIMIT :most))
+    SELECT ctid FROM price_refreshes WHERE started_at < :before LIMIT :limit))
 
 -- name: alerts
--- Looks at the first :most alerts only, which are the oldest.
+-- Checks the first :limit alerts only, which are the oldest.
 DELETE FROM budget_alerts WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM (SELECT ctid, triggered_at FROM budget_alerts ORDER BY seq LIMIT :most) AS oldest
+    SELECT ctid FROM (SELECT ctid, triggered_at FROM budget_alerts ORDER BY seq LIMIT :limit) AS oldest
     WHERE triggered_at < :before))
 
 -- name: cutoffs
 DELETE FROM call_cutoffs WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM call_cutoffs WHERE requested_at < :before LIMIT :most))
+    SELECT ctid FROM call_cutoffs WHERE requested_at < :before LIMIT :limit))
 
 -- name: anomalies
--- Looks at the first :most anomalies only, which are the oldest.
+-- Checks the first :limit anomalies only, which are the oldest.
 DELETE FROM cost_anomalies WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM (SELECT ctid, detected_at FROM cost_anomalies ORDER BY seq LIMIT :most) AS oldest
+    SELECT ctid FROM (SELECT ctid, detected_at FROM cost_anomalies ORDER BY seq LIMIT :limit) AS oldest
     WHERE detected_at < :before))
 
 -- name: notifications
--- Finished deliveries, with their attempts; one that is to be tried again stays.
+-- Finished deliveries with their attempts; those with another attempt stay.
 DELETE FROM notice_deliveries WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM notice_deliveries
-    WHERE created_at < :before AND state IN ('delivered', 'failed', 'skipped') ORDER BY seq LIMIT :most))
+    WHERE created_at < :before AND state IN ('delivered', 'failed', 'skipped') ORDER BY seq LIMIT :limit))
 
 -- name: identity_pages
--- How many pages the identities take.
+-- The number of pages of the identities.
 SELECT pg_relation_size('event_identities') / current_setting('block_size')::integer
 
 -- name: identities
--- The identities on the pages from :first_page to before :next_page that were recorded before
--- :before.
+-- The identities on the pages from :first_page to before :next_page that were recorded before :before.
 DELETE FROM event_identities
 WHERE ctid >= format('(%s,0)', :first_page::bigint)::tid
   AND ctid < format('(%s,0)', :next_page::bigint)::tid AND recorded_at < :before
 
 -- name: expire_costs
--- From now on no void finds a cost of the seals whose events were all recorded before :before.
+-- Marks seals whose events were all recorded before :before: voids find no cost of them any more.
 UPDATE month_seals SET costs_expired_at = now() WHERE costs_expired_at IS NULL
 AND last_recorded_at < :before
 
@@ -74,18 +72,18 @@ AND last_recorded_at < :before
 SELECT seal_id FROM month_seals WHERE costs_expired_at IS NOT NULL AND costs_removed_at IS NULL ORDER BY seal_id
 
 -- name: lock_expired_costs
--- Up to :most costs of :seal_id that were not voided and are no correction (:source), locked: a
--- void that is just being recorded is waited for, and one that comes later finds nothing.
+-- Locks up to :limit costs of :seal_id that are neither voided nor a correction (:source): waits for a
+-- void that is being recorded, and a later one finds nothing.
 SELECT call_id, identity FROM archived_costs AS a
 WHERE seal_id = :seal_id
   AND kind_id NOT IN (SELECT kind_id FROM archived_cost_kinds WHERE source = :source)
   AND NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = a.call_id AND v.voids = a.identity)
-LIMIT :most
+LIMIT :limit
 FOR UPDATE OF a
 
 -- name: remove_expired_costs
--- Those of the locked costs :identities, each in the call beside it in :call_ids, that no void has
--- named meanwhile.
+-- Deletes those of the locked costs :identities, each of the call at the same index of :call_ids, that
+-- were not voided meanwhile.
 DELETE FROM archived_costs AS a USING unnest(:identities::uuid[],
                                              :call_ids::text[]) AS locked (identity, call_id)
 WHERE a.call_id = locked.call_id AND a.identity = locked.identity
@@ -95,14 +93,14 @@ WHERE a.call_id = locked.call_id AND a.identity = locked.identity
 UPDATE month_seals SET costs_removed_at = now() WHERE seal_id = :seal_id
 
 -- name: ended_calls
--- Of the next :most calls after :after: those that ended and changed last from :since to before :until,
--- with their versions; and the last of all of them.
+-- Among the next :limit calls after :after: those that ended and last changed from :since to before
+-- :until, with their versions; and the last of all.
 SELECT count(*) AS seen, max(call_id) AS last,
        coalesce(array_agg(call_id) FILTER (WHERE ended), '{}') AS call_ids,
        coalesce(array_agg(version) FILTER (WHERE ended), '{}') AS versions
 FROM (
     SELECT call_id, version, status <> 'active' AND updated_at >= :since AND updated_at < :until AS ended
-    FROM calls WHERE call_id > :after ORDER BY call_id LIMIT :most
+    FROM calls WHERE call_id > :after ORDER BY call_id LIMIT :limit
 ) AS next
 
 -- name: publish_changed

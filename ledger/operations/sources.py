@@ -1,7 +1,7 @@
-"""Who owns a source of events that come over HTTP: the service that first sent under it.
+"""Owners of the sources of events sent over HTTP: the service that used a source first.
 
 An identity is (source, id), and the first content of an identity counts. So a service that could
-write under another's source could keep that one's costs from being counted.
+use another's source could prevent that one's costs from being counted.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ledger.postgres.viewers import ReaderPool, Viewer
 _SQL: Final = statements("operations/sources")
 
 SOURCES_MAX: Final = 1_000
-"""So many sources one service may own; an operator may give it more."""
+"""The maximum of sources that a service may claim; an operator may give it more."""
 LISTED_MAX: Final = 100_000
 
 
 class OwnedSource(NamedTuple):
-    """A source, and the service that owns it."""
+    """A source and its owner."""
 
     source: str
     subject: str
@@ -36,9 +36,9 @@ class SourceStore:
         self._readers = readers
 
     async def owners(self, subject: str, sources: Collection[str]) -> dict[str, str]:
-        """Return who owns each of the sources; those without an owner become the subject's.
+        """Return the owner of each source; sources without an owner become the subject's.
 
-        Left out are sources that have none because the subject owns SOURCES_MAX already.
+        New sources are left out if the subject owns SOURCES_MAX already.
         """
         async with self._readers.reading(Viewer(subject)) as connection:
             owners = await _owners(connection, sources)
@@ -47,9 +47,9 @@ class SourceStore:
             return owners
         async with self._readers.writing(Viewer(subject)) as connection:
             await connection.execute(
-                *_SQL.bind("claim", subject=subject, sources=new, most=SOURCES_MAX)
+                *_SQL.bind("claim", subject=subject, sources=new, limit=SOURCES_MAX)
             )
-            # Another service may have been first: this statement sees what that one committed.
+            # Another service may have been faster: this statement sees what it committed.
             return owners | await _owners(connection, new)
 
 
@@ -59,13 +59,13 @@ async def _owners(connection: Connection, sources: Collection[str]) -> dict[str,
 
 
 async def list_sources(connection: Connection, subject: str | None = None) -> list[OwnedSource]:
-    """Return sources by their owners, at most LISTED_MAX of them; of one owner if it is named."""
-    rows = await connection.fetch(*_SQL.bind("list", subject=subject, most=LISTED_MAX))
+    """Return sources by owner, at most LISTED_MAX; only those of `subject` if given."""
+    rows = await connection.fetch(*_SQL.bind("list", subject=subject, limit=LISTED_MAX))
     return [OwnedSource(*row) for row in rows]
 
 
 async def give_source(connection: Connection, source: str, subject: str) -> str | None:
-    """Make a service the owner of a source; returns the owner before."""
+    """Make a service the owner of a source; returns the previous owner."""
     before: str | None = await connection.fetchval(
         *_SQL.bind("give", source=source, subject=subject)
     )

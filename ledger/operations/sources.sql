@@ -1,27 +1,26 @@
--- Which service owns a source of events that come over HTTP.
+-- The owners of sources of events sent over HTTP.
 
 -- name: owners
--- The owners of those of the sources :sources that have one.
+-- The owners of those of :sources that have one.
 SELECT source, subject FROM event_sources WHERE source = ANY (:sources::text[])
 
 -- name: claim
--- Makes :subject the owner of those of :sources that have none, as long as it owns at most :most
--- then.
+-- Makes :subject the owner of those of :sources without one, as long as it then owns at most :limit.
 INSERT INTO event_sources (source, subject)
 SELECT source, :subject FROM unnest(:sources::text[]) AS asked (source)
  WHERE (SELECT count(*) FROM event_sources WHERE subject = :subject)
-       + cardinality(:sources::text[]) <= :most
+       + cardinality(:sources::text[]) <= :limit
  ORDER BY source
     ON CONFLICT (source) DO NOTHING
 
 -- name: list
--- Sources and their owners, up to :most of them; those of one owner where :subject names it.
+-- Up to :limit sources with their owners; those of :subject if it is not null.
 SELECT source, subject, owned_since FROM event_sources
  WHERE :subject::text IS NULL OR subject = :subject
- ORDER BY subject, source LIMIT :most
+ ORDER BY subject, source LIMIT :limit
 
 -- name: give
--- Makes :subject the owner of :source, also where another one owned it; returns the owner before, null for none.
+-- Makes :subject the owner of :source; returns the previous owner, null for none.
 WITH before AS (SELECT subject FROM event_sources WHERE source = :source),
      given AS (INSERT INTO event_sources (source, subject) VALUES (:source, :subject)
                ON CONFLICT (source) DO UPDATE SET subject = :subject, owned_since = now())

@@ -1,4 +1,4 @@
-"""Publishes totals again, for a totals topic that has lost them."""
+"""Publishes totals again, if the totals topic has lost them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _CALLS_A_ROW: Final = 100
 
 
 async def publish_totals_again(connection: Connection, since: datetime) -> None:
-    """Queue the totals of all calls that changed since then; a worker publishes them."""
+    """Queue the totals of all calls that changed since `since`; a worker publishes them."""
     await connection.execute(*_SQL.bind("publish_again", since=since, calls_a_row=_CALLS_A_ROW))
 
 
 async def totals_are_published_again(connection: Connection) -> bool:
-    """Return whether everything that `publish_totals_again` queued is in Kafka."""
+    """Return whether everything queued by `publish_totals_again` is in Kafka."""
     return not await connection.fetchval(_SQL["is_publishing_again"])

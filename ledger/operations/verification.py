@@ -1,9 +1,9 @@
-"""Compares every total with the recorded events it must follow from, and can rewrite them.
+"""Verifies every total against the recorded events, and can rewrite them.
 
 Archived events are represented by the seals of their months, see `ledger.operations.archives`.
 
-The comparison is SQL over the events, set by set; it shares no code with the fold that keeps the
-totals, so that a fault in one shows against the other.
+The comparison is SQL over sets of events; it shares no code with the processing that maintains the
+totals, so that an error in one shows against the other.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ Restore = Callable[[Connection], Awaitable[None]]
 
 
 class Verification(msgspec.Struct):
-    """How many totals differ from the events, the first of them in words, and what was compared.
+    """The number of differences, descriptions of the first ones, and the row counts.
 
-    `gaps` are the open ones: events that no total can hold.
-    `access_problems` are what keeps processes from reading the database.
+    `gaps` are the open ones: events that no total contains.
+    `access_problems` prevent processes from reading the database.
     """
 
     differences: int = 0
@@ -71,8 +71,8 @@ class Verification(msgspec.Struct):
     checked: dict[str, int] = {}
     gaps: list[StreamGap] = []
 
-    def note(self, line: str) -> None:
-        """Count a difference; the first ones are kept in words."""
+    def add_difference(self, line: str) -> None:
+        """Count a difference; the first ones are stored."""
         self.differences += 1
         if len(self.lines) < _LINES_MAX:
             self.lines.append(line)
@@ -81,14 +81,14 @@ class Verification(msgspec.Struct):
 async def verify(url: str, report: Report = lambda _: None) -> Verification:
     """Recompute every total from the recorded events and count the differences.
 
-    Reads one snapshot, so it may run beside working writers. Raises OSError or a PostgreSQL error.
+    Reads one snapshot, so it may run beside active workers. Raises OSError or a PostgreSQL error.
     """
     async with connected(url, name="cost-analytics verify") as connection:
         return await verify_on(connection, report)
 
 
 async def verify_on(connection: Connection, report: Report = lambda _: None) -> Verification:
-    """Verify the database of a connection, which must have no transaction open."""
+    """Verify the database of a connection, which must not be in a transaction."""
     result = Verification()
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute(_SQL["no_time_limit"])
@@ -108,27 +108,34 @@ async def compare(
 ) -> None:
     """Add to `result` each row of a bound statement: `what`, `expected` and `actual`."""
     for row in await connection.fetch(*statement, timeout=_STATEMENT_SECONDS_MAX):
-        result.note(f"{what}: {row['what']}: {_in_words(row['expected'], row['actual'])}")
+        result.add_difference(f"{what}: {row['what']}: {_describe(row['expected'], row['actual'])}")
 
 
-def _in_words(expected: str | None, actual: str | None) -> str:
-    """Say what should be and what is, of a whole row only where they differ."""
-    should, does = (msgspec.json.decode(side or "null") for side in (expected, actual))
-    if isinstance(should, dict) and isinstance(does, dict):
-        names = [name for name in should | does if should.get(name) != does.get(name)]
-        return ", ".join(f"{n} should be {should.get(n)} and is {does.get(n)}" for n in names)
-    if should is None or does is None:
-        return "no event accounts for it" if should is None else "it is missing"
-    return f"should be {should} and is {does}"
+def _describe(expected: str | None, actual: str | None) -> str:
+    """Describe the difference; of a whole row only the fields that differ."""
+    expected_value, actual_value = (
+        msgspec.json.decode(side or "null") for side in (expected, actual)
+    )
+    if isinstance(expected_value, dict) and isinstance(actual_value, dict):
+        names = [
+            name
+            for name in expected_value | actual_value
+            if expected_value.get(name) != actual_value.get(name)
+        ]
+        return ", ".join(
+            f"{n} should be {expected_value.get(n)} and is {actual_value.get(n)}" for n in names
+        )
+    if expected_value is None or actual_value is None:
+        return "no event explains it" if expected_value is None else "it is missing"
+    return f"should be {expected_value} and is {actual_value}"
 
 
 async def rebuild(url: str, report: Report = lambda _: None, restore: Restore | None = None) -> int:
-    """Write every total again from the seals and the recorded events, in one transaction.
+    """Rewrite every total from the seals and the recorded events, in one transaction.
 
-    Raises the ledger's epoch, so that feeds are sent again and the totals topic is brought in line.
-    `restore` may write the seals again first, from the files of the archive.
-    Returns how many calls were written. Writers wait meanwhile. Raises OSError or a PostgreSQL
-    error, and leaves everything as it was then.
+    Raises the ledger's epoch, so that live feeds and the totals topic are updated. `restore` may
+    first rewrite the seals from the files of the archive. Returns the number of rewritten calls.
+    Writers wait meanwhile. Raises OSError or a PostgreSQL error, and then changes nothing.
     """
     calls = 0
     async with (

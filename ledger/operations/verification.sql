@@ -1,18 +1,18 @@
 -- name: no_time_limit
--- A whole ledger may take longer than a statement usually may.
+-- Removes the time limit: a whole ledger takes longer than a usual statement.
 SET LOCAL statement_timeout = 0
 
 -- name: stop_writers
--- Keeps the totals still while they are rebuilt; readers go on. Who locks rows first, to write them
--- later, waits here too: that would be a deadlock.
+-- Blocks writers while the totals are rebuilt; readers continue. Writers that lock rows before they
+-- write wait here too, which avoids a deadlock.
 LOCK TABLE calls, user_day_costs, user_days, user_spend IN EXCLUSIVE MODE
 
 -- name: keep_partitions
--- No month is archived meanwhile: the snapshot, which is taken after this, would miss its partition.
+-- Blocks archiving: the snapshot, which is taken after this, would miss an archived month's partition.
 LOCK TABLE call_cost_events IN ACCESS SHARE MODE
 
 -- name: counts
--- How much there is to compare.
+-- The row counts of what is compared.
 SELECT (SELECT count(*) FROM call_cost_events WHERE type <> 'call.settled') AS events,
        (SELECT coalesce(sum(events), 0)::bigint FROM month_seals) AS archived,
        (SELECT count(*) FROM calls WHERE user_id IS NOT NULL) AS calls,
@@ -22,7 +22,7 @@ SELECT (SELECT count(*) FROM call_cost_events WHERE type <> 'call.settled') AS e
        (SELECT count(*) FROM dead_letters) AS dead_letters
 
 -- name: fact_differences
--- Calls whose row does not say what their events say.
+-- Calls whose row differs from the facts in their events.
 SELECT call_id AS what, to_jsonb(expected) - 'users' AS expected, to_jsonb(actual) AS actual
 FROM call_facts AS expected
 FULL JOIN (
@@ -36,7 +36,7 @@ WHERE to_jsonb(expected) - 'users' IS DISTINCT FROM to_jsonb(actual) OR expected
 ORDER BY 1
 
 -- name: pending_void_differences
--- Calls that do not wait for just those costs that were voided and have not arrived.
+-- Calls whose pending voids are not exactly the voided costs that have not arrived.
 SELECT call_id AS what, expected.identities AS expected, actual.identities AS actual
 FROM waiting_voids AS expected
 FULL JOIN (
@@ -49,7 +49,7 @@ WHERE expected.identities IS DISTINCT FROM actual.identities
 ORDER BY 1
 
 -- name: decision_differences
--- Calls with a default charge that is not due, or without what is due and has a price.
+-- Calls with a default charge that is not due, or without a share or charge that is due and has a price.
 SELECT call_id AS what,
        jsonb_build_object('default charge due', status = 'completed' AND charge_count = 0) AS expected,
        jsonb_build_object('defaultCharge', default_charge_nano, 'infrastructure', infrastructure) AS actual
@@ -69,7 +69,7 @@ WHERE CASE WHEN status = 'completed' AND charge_count = 0
 ORDER BY 1
 
 -- name: call_cost_differences
--- Calls whose cost of a day and service is not the sum of what was recorded.
+-- Calls whose cost of a day and service differs from the sum of their events.
 SELECT concat_ws(' ', call_id, day, service) AS what, to_jsonb(expected.nano) AS expected, to_jsonb(actual.nano) AS actual
 FROM (
     SELECT call_id, day, service, sum(cost_nano) AS nano FROM cost_postings GROUP BY call_id, day, service
@@ -83,7 +83,7 @@ WHERE coalesce(expected.nano, 0) <> coalesce(actual.nano, 0)
 ORDER BY 1
 
 -- name: call_charge_differences
--- Calls whose charges and refunds of a day are not the sum of what was recorded.
+-- Calls whose charges and refunds of a day differ from the sum of their events.
 SELECT concat_ws(' ', call_id, day) AS what,
        jsonb_build_array(expected.charged, expected.refunded) AS expected,
        jsonb_build_array(actual.charged, actual.refunded) AS actual
@@ -101,7 +101,7 @@ WHERE coalesce(expected.charged, 0) <> coalesce(actual.charged, 0)
 ORDER BY 1
 
 -- name: user_day_cost_differences
--- Users' days whose cost by persona and service is not the sum over their calls' events.
+-- Users' days whose cost by persona and service differs from the sum of their calls' events.
 SELECT concat_ws(' ', user_id, day, persona_id, service) AS what, to_jsonb(expected.nano) AS expected, to_jsonb(actual.nano) AS actual
 FROM (
     SELECT f.user_id, p.day, coalesce(f.persona_id, '') AS persona_id, p.service, sum(p.cost_nano) AS nano
@@ -115,7 +115,7 @@ WHERE coalesce(expected.nano, 0) <> coalesce(actual.nano, 0)
 ORDER BY 1
 
 -- name: user_day_differences
--- Users' days whose calls, durations or charges are not the sum over their calls' events.
+-- Users' days whose calls, durations or charges differ from the sum of their calls' events.
 SELECT concat_ws(' ', user_id, day, persona_id) AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM (
     SELECT user_id, day, persona_id, sum(calls) AS calls, sum(duration_ms) AS duration_ms,
@@ -138,7 +138,7 @@ WHERE coalesce(expected.calls, 0) <> coalesce(actual.calls, 0)
 ORDER BY 1
 
 -- name: user_spend_differences
--- Users' quarters of an hour whose cost, charges or refunds are not the sum over their events.
+-- Users' quarters of an hour whose cost, charges or refunds differ from the sum of their events.
 SELECT concat_ws(' ', user_id, quarter) AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM (
     SELECT user_id, quarter_hour(at) AS quarter, sum(cost_nano) AS cost_nano,
@@ -152,8 +152,8 @@ WHERE coalesce(expected.cost_nano, 0) <> coalesce(actual.cost_nano, 0)
 ORDER BY 1
 
 -- name: rebuild_calls
--- Rewrites every call from its events; what is only held stays as it is. No version is below
--- one that a decision was recorded under, or a later decision would count as the earlier.
+-- Rewrites every call from its events; held events stay. A version is never below that of a recorded
+-- settlement, or a later settlement would count as the earlier one.
 INSERT INTO calls AS c (
     call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
     first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
@@ -201,13 +201,13 @@ ON CONFLICT (call_id) DO UPDATE SET
      excluded.estimated_count, excluded.event_count, excluded.pending_voids, greatest(c.version + 1, excluded.version), now())
 
 -- name: rebuild_pending_voids
--- Voids whose cost has not arrived wait with their call.
+-- Stores the voids whose cost has not arrived.
 UPDATE calls SET pending_voids = waiting.identities
 FROM waiting_voids AS waiting
 WHERE calls.call_id = waiting.call_id
 
 -- name: drop_lost_calls
--- Calls that no recorded event knows.
+-- Calls without any recorded event.
 DELETE FROM calls
 WHERE user_id IS NOT NULL
   AND NOT EXISTS (SELECT FROM call_cost_events AS e WHERE e.call_id = calls.call_id)
@@ -252,7 +252,7 @@ SELECT user_id, quarter_hour(at), sum(cost_nano), sum(charged_nano), sum(refunde
 FROM spend_postings GROUP BY user_id, quarter_hour(at)
 
 -- name: everyone_day_differences
--- Days of all users whose calls, durations or charges are not the sum over users' days.
+-- Days of all users whose calls, durations or charges differ from the sum of users' days.
 SELECT day::text AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM (
     SELECT day, sum(calls) AS calls, sum(duration_ms) AS duration_ms,
@@ -271,7 +271,7 @@ WHERE (coalesce(expected.calls, 0), coalesce(expected.duration_ms, 0),
 ORDER BY 1
 
 -- name: everyone_day_cost_differences
--- Days of all users whose cost by service is not the sum over users' days.
+-- Days of all users whose cost by service differs from the sum of users' days.
 SELECT concat_ws(' ', day, service) AS what, to_jsonb(expected.nano) AS expected, to_jsonb(actual.nano) AS actual
 FROM (SELECT day, service, sum(cost_nano) AS nano FROM user_day_costs GROUP BY day, service) AS expected
 FULL JOIN (
@@ -281,7 +281,7 @@ WHERE coalesce(expected.nano, 0) <> coalesce(actual.nano, 0)
 ORDER BY 1
 
 -- name: user_activity_differences
--- Users whose days with a call are not those of their days.
+-- Users whose days with a call differ from those in user_days.
 SELECT user_id AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM (
     SELECT user_id, min(day) AS first_day, max(day) AS last_day, range_agg(daterange(day, day, '[]')) AS days
@@ -293,7 +293,7 @@ WHERE (expected.first_day, expected.last_day, expected.days)
 ORDER BY 1
 
 -- name: clear_everyone_days
--- Rebuilding users' days has moved these by triggers, from whatever they were before.
+-- Triggers changed these while users' days were rebuilt, from whatever they were before.
 DELETE FROM everyone_days
 
 -- name: rebuild_everyone_days
@@ -313,7 +313,7 @@ SELECT day, service, 0, sum(cost_nano) FROM user_day_costs GROUP BY day, service
 DELETE FROM user_activity
 
 -- name: rebuild_user_activity
--- Looks up each user's days with a call.
+-- Collects each user's days with a call.
 INSERT INTO user_activity (user_id, first_day, last_day, days)
 SELECT user_id, min(day), max(day), range_agg(daterange(day, day, '[]'))
 FROM user_days WHERE calls > 0 GROUP BY user_id

@@ -1,1 +1,1 @@
-"""How we talk to PostgreSQL: which role may do what, and on whose behalf it reads."""
+"""PostgreSQL: connections, named statements, migrations, roles, rights and row policies."""

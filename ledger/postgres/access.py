@@ -1,7 +1,7 @@
-"""Finds and repairs roles, row policies and rights that a database lacks.
+"""Finds and repairs missing roles, row policies and rights.
 
-Roles belong to a server. A dump that is restored into a server without them loses every policy and
-every grant that names one, and with them every read. The migrations say what there has to be.
+Roles belong to a server. A dump that is restored on a server without them loses every policy and
+grant that names one, and with them every read. The migrations define what must exist.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Policy(NamedTuple):
 
 @cache
 def _statements() -> tuple[str, ...]:
-    """Return every statement of the migrations about policies and rights, in order."""
+    """Return the migrations' statements about policies and rights, in order."""
     folder = files("ledger.postgres") / "migrations"
     paths = [path for path in folder.iterdir() if path.name.endswith(".sql")]
     texts = sorted((path.name, path.read_text(encoding="utf-8")) for path in paths)
@@ -44,7 +44,7 @@ def _statements() -> tuple[str, ...]:
 
 @cache
 def _policies() -> frozenset[_Policy]:
-    """Return the policies that there have to be."""
+    """Return the required policies."""
     found: set[_Policy] = set()
     for statement in _statements():
         match = _POLICY.match(statement)
@@ -55,7 +55,7 @@ def _policies() -> frozenset[_Policy]:
 
 
 async def access_problems(connection: Connection) -> list[str]:
-    """Return what keeps processes from reading the database, a sentence each."""
+    """Return the problems that prevent processes from reading the database, as sentences."""
     roles = await connection.fetch(*_RIGHTS_SQL.bind("missing_roles", roles=list(ROLES)))
     tables, names = _columns(_policies())
     missing = _SQL.bind("missing_policies", relations=tables, policies=names)
@@ -75,7 +75,7 @@ async def access_problems(connection: Connection) -> list[str]:
 
 
 async def _rights(connection: Connection) -> list[tuple[str, str, str]]:
-    """Return relation, role and privilege (its name or first letter) of each right."""
+    """Return relation, role and privilege (name or first letter) of each required right."""
     found = [
         (relation.strip(), READER, privilege.strip())
         for statement in _statements()
@@ -90,9 +90,9 @@ async def _rights(connection: Connection) -> list[tuple[str, str, str]]:
 
 
 async def repair_access(connection: Connection) -> None:
-    """Make every policy, and the rights that migrations give, as the migrations made them.
+    """Create every policy and grant of the migrations again, in one transaction.
 
-    Expects the roles; what there is already is made again, in one transaction.
+    The roles must exist.
     """
     async with connection.transaction():
         for relation, name in _policies():

@@ -1,10 +1,10 @@
-"""Writes the values of an array parameter as one text, which PostgreSQL takes apart.
+"""Encodes the values of an array parameter as one text, which PostgreSQL splits.
 
-A batch passes its rows as one array a column. asyncpg's own array encoder looks at each element
-through an abstract base class, half a microsecond each; joining text costs a tenth of that.
-PostgreSQL in turn splits at a separator faster than it reads the quoted literal of an array.
+A batch passes its rows as one array per column. asyncpg's array encoder checks each element through
+an abstract base class, half a microsecond each; joining text costs a tenth of that. PostgreSQL
+splits a text at a separator faster than it parses the quoted literal of an array.
 
-`statements.bind` chooses the encoder by the type that a statement gives its parameter.
+`statements.bind` selects the encoder by the parameter's type in the statement.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ Encode = Callable[[Any], str | None]
 
 _SEPARATOR: Final = "\N{INFORMATION SEPARATOR ONE}"
 _LITERALS: Final = frozenset({"bigint", "boolean", "integer", "oid", "smallint"})
-"""Types whose values need no quotes: the literal of an array is as good as anything."""
+"""Types whose values need no quotes: an array literal is just as fast."""
 
 
 def array_expression(place: str, type_name: str) -> str:
-    """Return the SQL of a parameter whose value an encoder of the same type has written."""
+    """Return the SQL of a parameter whose value is encoded for the same type."""
     if type_name in _LITERALS:
         return f"{place}::text::{type_name}[]"
     array = f"(CASE left({place}::text, 1) WHEN '{{' THEN {place}::text[]"
@@ -31,7 +31,7 @@ def array_expression(place: str, type_name: str) -> str:
 
 
 def array_encoder(type_name: str) -> Encode:
-    """Return what writes the values of an array of a type; None is NULL, as value and as array."""
+    """Return the encoder for arrays of a type; None is NULL, as a value and as an array."""
     if type_name in _LITERALS:
         return _encode_plain
     return _ENCODERS.get(type_name, _encode_any)
@@ -44,10 +44,10 @@ def _encode_plain(values: Collection[object] | None) -> str | None:
 
 
 def _encode_texts(values: Sequence[str | None] | None) -> str | None:
-    """Write strings without a NUL character.
+    """Encode strings without a NUL character.
 
-    The separator comes first, so that PostgreSQL knows it. Where values hold it, or nothing but one
-    empty value is there to be split, or one is NULL, it is the literal of an array.
+    The text begins with the separator. If a value contains the separator or is NULL, or the only
+    value is empty, it is an array literal instead.
     """
     if values is None:
         return None

@@ -1,8 +1,8 @@
-"""Binary encoders for the two column types on which asyncpg spends most of a copied row.
+"""Binary encoders for the two column types that take most of asyncpg's time for a copied row.
 
-A time as microseconds and a number as PostgreSQL's own base-10000 digits: a few tenths of a
-microsecond each, where the general encoders take nearly two. A property test compares them with
-what PostgreSQL reads back.
+Times as microseconds and numbers as PostgreSQL's base-10000 digits: a few tenths of a microsecond
+each, where the general encoders take nearly two. A property test compares them with what PostgreSQL
+reads back.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _MICROSECONDS_PER_DAY: Final = 86_400_000_000
 
 
 def encode_time(moment: datetime) -> tuple[int]:
-    """Return microseconds since 2000, as asyncpg's `tuple` format of timestamptz wants them."""
+    """Return microseconds since 2000, for asyncpg's `tuple` format of timestamptz."""
     since = moment - _EPOCH
     return (since.days * _MICROSECONDS_PER_DAY + since.seconds * 1_000_000 + since.microseconds,)
 
 
 def decode_time(value: tuple[int]) -> datetime:
-    """Return the UTC time of microseconds since 2000."""
+    """Return the UTC time from microseconds since 2000."""
     return _EPOCH + timedelta(microseconds=value[0])
 
 

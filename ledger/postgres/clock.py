@@ -1,4 +1,4 @@
-"""The time by which events are judged: PostgreSQL's, whatever the clock of the host says."""
+"""The clock for events: PostgreSQL's, whatever the host's clock is."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _log: Final = logging.getLogger(__name__)
 
 
 def system_time() -> datetime:
-    """Return the time by the clock of this host."""
+    """Return the host's time."""
     return datetime.now(UTC)
 
 
 class DatabaseClock:
-    """PostgreSQL's clock, which the monotonic clock of this process continues between samples.
+    """PostgreSQL's clock, continued by the process's monotonic clock between samples.
 
-    `skew` is how far the clock of this host is ahead, negative where it is behind.
+    `skew` is the difference of the host's clock, positive if it is ahead.
     """
 
     def __init__(self) -> None:
@@ -39,16 +39,16 @@ class DatabaseClock:
         self._is_warned = False
 
     def now(self) -> datetime:
-        """Return PostgreSQL's time; that of the host before the first sample."""
+        """Return PostgreSQL's time; the host's before the first sample."""
         if self._sampled is None:
             return system_time()
         at, at_ns = self._sampled
         return at + _elapsed(time.monotonic_ns() - at_ns)
 
     async def sample(self, connection: Connection) -> None:
-        """Ask PostgreSQL for its time; raises a PostgreSQL error.
+        """Read PostgreSQL's time; raises a PostgreSQL error.
 
-        An answer that takes long says little, so it is only used where there is none yet.
+        A slow answer is imprecise, so it is only used as the first sample.
         """
         began, began_ns = system_time(), time.monotonic_ns()
         at = await connection.fetchval(_SQL["time"])
@@ -65,7 +65,7 @@ class DatabaseClock:
             self._is_warned = is_large
             _log.log(
                 logging.WARNING if is_large else logging.INFO,
-                "the clock of this host is %+.1f s from PostgreSQL's, whose time is used",
+                "this host's clock differs by %+.1f s from PostgreSQL's, which is used",
                 self.skew.total_seconds(),
                 extra={"action": "clock_skewed" if is_large else "clock_right_again"},
             )

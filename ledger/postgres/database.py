@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL with a limit on everything, and what its errors mean to a caller."""
+"""PostgreSQL connections with timeouts, and classes of their errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LIMITS: Final = {
     "idle_in_transaction_session_timeout": "10s",
     "timezone": "UTC",
 }
-"""The locks of a frozen process are free after the idle limit, see `wait_in_transaction`."""
+"""A frozen process's locks are released after the idle timeout, see `wait_in_transaction`."""
 
 UniqueViolation = asyncpg.UniqueViolationError
 Deadlock = asyncpg.DeadlockDetectedError
@@ -32,7 +32,7 @@ CheckViolation = asyncpg.CheckViolationError
 TRANSIENT_ERRORS: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # used while the server's farewell is half read
+    asyncpg.InternalClientError,  # used while the server's last message is half read
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,
@@ -44,27 +44,27 @@ TRANSIENT_ERRORS: Final = (
     OSError,
     TimeoutError,
 )
-"""The same work may succeed later: the database is away, busy or deadlocked."""
+"""Retryable errors: the database is unavailable, busy or deadlocked."""
 
 SCHEMA_ERRORS: Final = (
     asyncpg.InvalidSchemaNameError,
     asyncpg.UndefinedFunctionError,
     asyncpg.UndefinedTableError,
 )
-"""A table or a function is missing: `migrate` makes it."""
+"""A table or a function is missing: `migrate` creates it."""
 
 DATA_ERRORS: Final = (
     asyncpg.DataError,
     asyncpg.ProgramLimitExceededError,  # texts too long for an index, for example
 )
-"""Some value of the work itself is what PostgreSQL will never take.
+"""A value is one that PostgreSQL will never accept.
 
-A violated constraint is none: that is how a schema shows that it does not fit this program.
+Constraint violations are not included: they show that the schema does not fit this program.
 """
 
 
 async def connect(url: str, *, name: str) -> Connection:
-    """Open one connection; `name` shows in pg_stat_activity. Raises OSError or a PostgresError."""
+    """Open a connection; `name` shows in pg_stat_activity. Raises OSError or a PostgresError."""
     connection: Connection = await asyncpg.connect(
         url,
         timeout=CONNECT_TIMEOUT_SECONDS,
@@ -74,39 +74,41 @@ async def connect(url: str, *, name: str) -> Connection:
     return connection
 
 
-async def create_pool(url: str, *, name: str, most: int, statement_timeout_ms: int) -> Pool:
-    """Open a pool of up to `most` connections whose statements end after `statement_timeout_ms`.
+async def create_pool(
+    url: str, *, name: str, connections_max: int, statement_timeout_ms: int
+) -> Pool:
+    """Open a pool of connections; statements time out after `statement_timeout_ms`.
 
-    A borrower changes settings for the length of a transaction only: connections are lent
-    out again without the round trip that would reset them. An open transaction is rolled back.
+    Borrowers change settings for a transaction only: connections are reused without the round trip
+    that resets them. An open transaction is rolled back.
     """
     limits = _LIMITS | {"statement_timeout": str(statement_timeout_ms), "application_name": name}
     return await asyncpg.create_pool(
         url,
         min_size=1,
-        max_size=most,
+        max_size=connections_max,
         timeout=CONNECT_TIMEOUT_SECONDS,
         command_timeout=COMMAND_TIMEOUT_SECONDS,
         max_inactive_connection_lifetime=300,
-        reset=_leave_as_it_is,
+        reset=_reset_nothing,
         server_settings=limits,
     )
 
 
-async def _leave_as_it_is(_: Connection) -> None:
-    """Reset nothing: there is nothing to reset."""
+async def _reset_nothing(_: Connection) -> None:
+    """Do nothing: there is nothing to reset."""
 
 
 @asynccontextmanager
 async def borrowed(pool: Pool, timeout_seconds: int) -> AsyncIterator[Connection]:
-    """Borrow a connection for the length of a block, waiting so long for one to be free."""
+    """Borrow a connection for the duration of the block; waits up to `timeout_seconds` for one."""
     proxy = await pool.acquire(timeout=timeout_seconds)
     connection = cast(Connection, proxy)
     try:
         yield connection
     except BaseException:
-        # Whatever it was, its transaction must not reach the next borrower; and rolling
-        # back needs a server that answers, hanging up does not.
+        # The transaction must not reach the next borrower. A rollback needs a server that
+        # answers; closing the connection does not.
         connection.terminate()
         raise
     finally:
@@ -115,7 +117,7 @@ async def borrowed(pool: Pool, timeout_seconds: int) -> AsyncIterator[Connection
 
 @asynccontextmanager
 async def connected(url: str, *, name: str) -> AsyncIterator[Connection]:
-    """Open a connection for the length of a block."""
+    """Open a connection for the duration of the block."""
     connection = await connect(url, name=name)
     try:
         yield connection
@@ -125,9 +127,9 @@ async def connected(url: str, *, name: str) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def in_transaction(connection: Connection) -> AsyncIterator[None]:
-    """Work in the caller's transaction, or in one of our own where there is none.
+    """Use the caller's transaction, or open one if there is none.
 
-    An open transaction fails with whatever this block raises.
+    An open transaction fails with any error of this block.
     """
     if connection.is_in_transaction():
         yield
@@ -137,5 +139,5 @@ async def in_transaction(connection: Connection) -> AsyncIterator[None]:
 
 
 def affected(status: Any) -> int:
-    """Return how many rows a command touched, from its status such as `UPDATE 3`."""
+    """Return the number of rows in a command's status, such as `UPDATE 3`."""
     return int(str(status).rsplit(" ", 1)[-1])

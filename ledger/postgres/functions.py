@@ -1,8 +1,8 @@
-"""Makes functions of the statements that the API reads by, so that a read is one round trip.
+"""Creates functions from the statements that the API reads with, so that a read is one round trip.
 
 A function takes the parameters of its statement and a signed viewer, and runs the statement as a
-role that row policies restrict. Its name holds a digest of the statement: processes of the previous
-release go on calling theirs, which are dropped by the release after.
+role that row policies restrict. Its name contains a digest of the statement: processes of the
+previous release keep calling theirs, which the next release drops.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _READS: Final = {
     "reports/all_users": (_REPORTS, ("everyone",)),
     "anomalies/lists": (_REPORTS, ("of_user", "of_everyone")),
     "reports/lists": (_REPORTS, ("calls", "any_call", "archived_events", "events")),
-    "budgets/budgets": (_REPORTS, ("standing", "alerts_page")),
+    "budgets/budgets": (_REPORTS, ("budget_status", "alerts_page")),
     "notifications/channels": (_REPORTS, ("list",)),
     "live/calls": (
         _REPORTS,
@@ -33,11 +33,11 @@ _READS: Final = {
     ),
     "operations/figures": (_FIGURES, ("figures", "positions", "refusals", "retention")),
 }
-"""By topic: the role that owns the functions, and the statements they are made of."""
+"""By topic: the role that owns the functions, and the names of their statements."""
 
 
 class ReadFunction(NamedTuple):
-    """A statement as a function; `call` is the statement that calls it, the viewer last."""
+    """A statement as a function; `call` is the statement that calls it, with the viewer last."""
 
     name: str
     statement: Statement
@@ -45,7 +45,7 @@ class ReadFunction(NamedTuple):
 
     @property
     def call(self) -> Statement:
-        """How the function is called; `bind` leaves the viewer out."""
+        """The calling statement; `bind` leaves the viewer out."""
         places = ", ".join(f"${n}" for n in range(1, len(self.statement.parameters) + 2))
         text = _fill("call", name=f"{_SCHEMA}.{self.name}", arguments=places)
         return self.statement._replace(text=text)
@@ -53,13 +53,13 @@ class ReadFunction(NamedTuple):
 
 @cache
 def reads(topic: str) -> Statements:
-    """Return how the functions of a topic are called, by the name of their statement."""
+    """Return the calling statements of a topic, by the name of the original statement."""
     owner, names = _READS[topic]
     return Statements({name: _read(topic, name, owner).call for name in names})
 
 
 def all_reads() -> list[ReadFunction]:
-    """Return every function that this release calls."""
+    """Return every function of this release."""
     return [_read(topic, name, owner) for topic, (owner, names) in _READS.items() for name in names]
 
 
@@ -70,41 +70,41 @@ def _read(topic: str, name: str, owner: str) -> ReadFunction:
 
 
 async def functions_are_installed(connection: Connection) -> bool:
-    """Return whether the database has every function that this release calls."""
+    """Return whether the database has every function of this release."""
     names = [read.name for read in all_reads()]
     return bool(await connection.fetchval(*_SQL.bind("installed_count", names=names)) == len(names))
 
 
 async def install_functions(connection: Connection) -> None:
-    """Make the functions that are missing or differ, and drop those that no release calls."""
+    """Create missing or changed functions, and drop those that no release calls."""
     async with connection.transaction():
         await connection.execute(_SQL["create_schema"])
         for owner in (_REPORTS, _FIGURES):
-            await connection.execute(_fill("let_own", owner=owner))
+            await connection.execute(_fill("allow_ownership", owner=owner))
         installed = {row["name"]: row for row in await connection.fetch(_SQL["installed"])}
-        wanted = all_reads()
-        for read in wanted:
+        current = all_reads()
+        for read in current:
             definition = await _definition(connection, read)
-            digest, there = _digest(definition), installed.pop(read.name, None)
-            if there and (there["digest"], there["owner"]) == (digest, read.owner):
-                await connection.execute(*_SQL.bind("use_again", name=read.name))
+            digest, existing = _digest(definition), installed.pop(read.name, None)
+            if existing and (existing["digest"], existing["owner"]) == (digest, read.owner):
+                await connection.execute(*_SQL.bind("restore", name=read.name))
                 continue
-            if there:
-                await connection.execute(_fill("drop", signature=there["signature"]))
+            if existing:
+                await connection.execute(_fill("drop", signature=existing["signature"]))
             await _create(connection, read, definition, digest)
-        release = _digest(" ".join(sorted(read.name for read in wanted)))
+        release = _digest(" ".join(sorted(read.name for read in current)))
         for name, row in installed.items():
             if row["superseded_by"] in (None, release):
                 await connection.execute(*_SQL.bind("supersede", name=name, release=release))
             else:
                 await connection.execute(_fill("drop", signature=row["signature"]))
-                await connection.execute(*_SQL.bind("forget", name=name))
+                await connection.execute(*_SQL.bind("remove", name=name))
         for owner in (_REPORTS, _FIGURES):
-            await connection.execute(_fill("let_own_no_more", owner=owner))
+            await connection.execute(_fill("disallow_ownership", owner=owner))
 
 
 async def _definition(connection: Connection, read: ReadFunction) -> str:
-    """Return the function's definition; types come from what PostgreSQL makes of the statement."""
+    """Return the function's definition; the types are those that PostgreSQL infers."""
     prepared = await connection.prepare(read.statement.text)
     parameters = await _type_names(connection, [each.oid for each in prepared.get_parameters()])
     columns = prepared.get_attributes()
@@ -128,12 +128,12 @@ async def _create(connection: Connection, read: ReadFunction, definition: str, d
     await connection.execute(definition)
     parameters = await connection.fetch(_SQL["installed"])
     signature = next(row["signature"] for row in parameters if row["name"] == read.name)
-    await connection.execute(_fill("hand_over", signature=signature, owner=read.owner))
-    await connection.execute(*_SQL.bind("note", name=read.name, digest=digest))
+    await connection.execute(_fill("set_owner", signature=signature, owner=read.owner))
+    await connection.execute(*_SQL.bind("store_digest", name=read.name, digest=digest))
 
 
 def _fill(template: str, **values: str) -> str:
-    """Return a template with its braces filled in."""
+    """Return a template with its placeholders filled in."""
     text = _SQL[template]
     for name, value in values.items():
         text = text.replace("{" + name + "}", value)

@@ -1,9 +1,9 @@
--- Functions that read for a viewer in one round trip. Braces stand for names and types that
--- `functions.py` fills in; all of them come from our own files and from PostgreSQL itself.
+-- Functions that read for a viewer in one round trip. Braces are placeholders for names and types that
+-- `functions.py` fills in; all of them come from our own files and from PostgreSQL.
 
 -- name: definition
--- A function that runs a report for the viewer in its last parameter. It belongs to a role that row
--- policies restrict; being STABLE, it can change nothing.
+-- A function that runs a statement for the viewer in its last parameter. It is owned by a role that row
+-- policies restrict; being STABLE, it cannot change anything.
 CREATE FUNCTION {name}({parameters}) RETURNS TABLE ({columns})
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $report$
 #variable_conflict use_column
@@ -16,7 +16,7 @@ END
 $report$
 
 -- name: call
--- How the API calls it.
+-- The statement that calls the function.
 SELECT * FROM {name}({arguments})
 
 -- name: create_schema
@@ -29,50 +29,50 @@ SELECT format_type(type, NULL) AS name FROM unnest(:oids::oid[]) WITH ORDINALITY
                                                    place) ORDER BY place
 
 -- name: quoted
--- The names :names as SQL spells them, in their order.
+-- The names :names quoted as identifiers, in their order.
 SELECT quote_ident(name) AS name FROM unnest(:names::text[]) WITH ORDINALITY AS asked (name,
                                              place) ORDER BY place
 
 -- name: installed
--- The functions that are there: with the digest they were made from, what took their place, and
--- whether they still belong to the role that policies restrict.
+-- The existing functions: the digest of their definition, the release that superseded them, and their
+-- owner.
 SELECT p.proname AS name, p.oid::regprocedure::text AS signature, f.digest, f.superseded_by, pg_get_userbyid(p.proowner) AS owner
   FROM pg_proc AS p LEFT JOIN read_functions AS f ON f.name = p.proname
  WHERE p.pronamespace = to_regnamespace('cost_analytics_reads')
 
 -- name: installed_count
--- How many of the functions :names are there.
+-- How many of the functions :names exist.
 SELECT count(DISTINCT proname) FROM pg_proc
  WHERE pronamespace = to_regnamespace('cost_analytics_reads') AND proname = ANY (:names::text[])
 
 -- name: drop
 DROP FUNCTION {signature}
 
--- name: forget
+-- name: remove
 DELETE FROM read_functions WHERE name = :name
 
--- name: let_own
--- A role must be allowed to create functions at the moment in which it is given one.
+-- name: allow_ownership
+-- A role must be allowed to create functions while it is given one.
 GRANT CREATE ON SCHEMA cost_analytics_reads TO {owner}
 
--- name: let_own_no_more
+-- name: disallow_ownership
 REVOKE CREATE ON SCHEMA cost_analytics_reads FROM {owner}
 
--- name: hand_over
--- Lets the API alone call the function, and hands it to the role that policies restrict.
+-- name: set_owner
+-- Restricts the function to the API, and makes the restricted role its owner.
 REVOKE ALL ON FUNCTION {signature} FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION {signature} TO cost_analytics_api_rights;
 ALTER FUNCTION {signature} OWNER TO {owner}
 
--- name: note
--- Notes the :digest of the function :name.
+-- name: store_digest
+-- Stores the :digest of the function :name.
 INSERT INTO read_functions (name, digest) VALUES (:name, :digest)
 ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, installed_at = now(), superseded_by = NULL
 
 -- name: supersede
--- Notes that the release with the functions :release does not use the function :name: the release
--- before may.
+-- Marks the function :name as unused by the release with the functions :release; the previous release
+-- may still use it.
 UPDATE read_functions SET superseded_by = :release WHERE name = :name
 
--- name: use_again
+-- name: restore
 UPDATE read_functions SET superseded_by = NULL WHERE name = :name AND superseded_by IS NOT NULL

@@ -1,16 +1,16 @@
--- Who may do what. A role may do nothing that is not listed here, and each table and view has its
--- row: a test names those without one. `migrate` makes the database agree with this file.
+-- Rights of roles. A role may do nothing that is not listed here, and each table and view has its row: a
+-- test names those without one. `migrate` makes the database agree with this file.
 --
 --   S SELECT   I INSERT   U UPDATE   D DELETE   - nothing, or only what `of_columns` lists
 --
 --   worker         counts events and applies prices, for all users
---   notifications  delivers notices, finds anomalies, refreshes prices, for all users
+--   notifications  delivers notifications, detects anomalies, refreshes prices, for all users
 --   operator       the command line: verify, rebuild, prices, bills, dlq and so on, for all users
---   api            changes, exports and reads of several statements, for the viewer of its transaction
---   reports        owns the functions that the API reads by; for the viewer they are called for
---   figures        owns the functions behind `GET /metrics`
+--   api            changes, exports and reads of several statements, for its transaction's viewer
+--   reports        owns the API's read functions; reads for the viewer of each call
+--   figures        owns the functions of `GET /metrics`
 --
--- Rows of a user need row policies, too, for `api` and `reports`: see CONTRIBUTING.md.
+-- Rows of a user also need row policies for `api` and `reports`: see CONTRIBUTING.md.
 
 -- name: of_tables
 SELECT * FROM (VALUES
@@ -62,7 +62,7 @@ SELECT * FROM (VALUES
     ('ledger_epochs',          'SU',   'SU',   'SIU',  'S',    'S',    'S'),
     ('viewer_keys',            '-',    '-',    '-',    '-',    '-',    '-'),
     ('read_functions',         '-',    '-',    '-',    '-',    '-',    '-'),
-    -- Views read as their owner, whom no row policy restricts: never for `api` and `reports`.
+    -- Views read as their owner, whom row policies do not restrict: never for `api` and `reports`.
     ('counted_costs',          'S',    '-',    'S',    '-',    '-',    '-'),
     ('settled_calls',          'S',    '-',    'S',    '-',    '-',    '-'),
     ('call_facts',             'S',    '-',    'S',    '-',    '-',    '-'),
@@ -74,14 +74,14 @@ SELECT * FROM (VALUES
     ('revoked_costs',          'S',    '-',    'S',    '-',    '-',    '-'),
     ('repriceable_costs',      'S',    '-',    'S',    '-',    '-',    '-'),
     ('fact_events',            'S',    '-',    'S',    '-',    '-',    '-'),
-    -- These two read as whoever reads them.
+    -- These two read with the rights of their reader.
     ('sealed_decisions',       'S',    '-',    'S',    'S',    'S',    '-'),
     ('archived_lines',         'S',    '-',    'S',    'S',    '-',    '-')
 ) AS decided (relation, worker, notifications, operator, api, reports, figures)
 
 -- name: of_columns
--- Rights to some columns of a table. The secret that signs webhooks and the code that verifies a
--- channel can be written by the API and never read back.
+-- Rights to some columns of a table. The API can write the secret that signs webhooks and the code that
+-- verifies a channel, but never read them.
 SELECT * FROM (VALUES
     ('service_prices', 'api', 'UPDATE', 'verified_at'),
     ('month_seals', 'api', 'SELECT', 'seal_id, month, part, file, events, sealed_at'),

@@ -1,7 +1,7 @@
-"""Creates the roles that our processes log in as, each with the rights of its process.
+"""Creates the login roles of our processes, each with the rights of its process.
 
-An administrator runs it; it may be repeated at any time. Passwords reach the server as SCRAM
-verifiers, so that no log of statements holds one.
+An administrator runs it; it is idempotent. Passwords reach the server as SCRAM verifiers, so that
+no statement log contains one.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _SCRAM_SALT_BYTES: Final = 16
 
 
 class LoginsError(Exception):
-    """Login roles cannot be created as asked; the message is a sentence with the way out."""
+    """Login roles cannot be created; the message is a sentence that says what to do."""
 
 
 class LoginPlan(NamedTuple):
-    """What to create: `passwords` of new logins, and of those whose password is to change.
+    """The logins to create: `passwords` of new logins, and of those that get a new password.
 
-    `schema` says whether to bring the schema to the newest version, too; a database that is about
-    to be restored must stay empty.
+    `schema` says whether to migrate the schema as well; a database that will be restored must stay
+    empty.
     """
 
     passwords: Mapping[Process, str]
@@ -49,12 +49,12 @@ class LoginPlan(NamedTuple):
 
 
 def login_name(process: Process, prefix: str = PREFIX) -> str:
-    """Return the role that a process logs in as."""
+    """Return the login role of a process."""
     return f"{prefix}{process}"
 
 
 def login_url(url: str, process: Process, password: str, prefix: str = PREFIX) -> str:
-    """Return the address of the same database for another login."""
+    """Return the URL of the same database for another login."""
     parts = urlsplit(url)
     place = parts.netloc.rpartition("@")[2]
     user = f"{quote(login_name(process, prefix), safe='')}:{quote(password, safe='')}"
@@ -62,7 +62,7 @@ def login_url(url: str, process: Process, password: str, prefix: str = PREFIX) -
 
 
 async def known_logins(url: str, prefix: str = PREFIX) -> set[Process]:
-    """Return the processes whose login the server has; raises LoginsError for a powerful one."""
+    """Return the processes whose login exists; raises LoginsError for one with too many rights."""
     async with connected(url, name="cost-analytics roles") as connection:
         return {each for each in PROCESSES if await _is_known(connection, login_name(each, prefix))}
 
@@ -70,9 +70,9 @@ async def known_logins(url: str, prefix: str = PREFIX) -> set[Process]:
 async def create_logins(
     url: str, plan: LoginPlan, *, report: Callable[[str], None] = lambda _: None
 ) -> None:
-    """Create the login roles, their rights and, if wanted, the schema; `url` is an administrator's.
+    """Create the login roles, their rights and, if requested, the schema, as an administrator.
 
-    Raises LoginsError, OSError or a PostgreSQL error; the roles are created together or not at all.
+    Raises LoginsError, OSError or a PostgreSQL error; all roles are created or none.
     """
     async with connected(url, name="cost-analytics roles") as connection:
         async with connection.transaction():
@@ -100,7 +100,7 @@ async def _is_known(connection: Connection, name: str) -> bool:
     if row and row["is_powerful"]:
         raise LoginsError(
             f"The role {name} is more than a login: it may create roles or databases, or is a "
-            "superuser. Take these attributes away, or choose another --prefix."
+            "superuser. Remove these attributes, or choose another --prefix."
         )
     return row is not None
 
@@ -135,7 +135,7 @@ async def _open_database(connection: Connection, prefix: str) -> None:
 
 
 async def _keep_key(connection: Connection, plan: LoginPlan) -> None:
-    """Let the server know the key by which the API signs viewers."""
+    """Store the key with which the API signs viewers."""
     if not await connection.fetchval(_SQL["keeps_keys"]):
         return
     name, password = login_name("api", plan.prefix), plan.passwords.get("api")
@@ -146,13 +146,13 @@ async def _keep_key(connection: Connection, plan: LoginPlan) -> None:
         await connection.execute(*_SQL.bind("drop_old_keys", login=name))
     elif not await connection.fetchval(*_SQL.bind("has_key", login=name)):
         raise LoginsError(
-            f"This database does not know the key of {name}, which is made of its password. Give "
-            "the password, or make a new one with --rotate."
+            f"This database does not have the key of {name}, which is derived from its password. "
+            "Give the password, or create a new one with --rotate."
         )
 
 
 def scram_verifier(password: str) -> str:
-    """Return what PostgreSQL keeps of a password; raises LoginsError for one it could mistake."""
+    """Return PostgreSQL's SCRAM verifier; raises LoginsError for an unsupported password."""
     if not (password.isascii() and password.isprintable() and password):
         raise LoginsError("A password of a role must consist of printable ASCII characters.")
     salt = secrets.token_bytes(_SCRAM_SALT_BYTES)
@@ -164,7 +164,7 @@ def scram_verifier(password: str) -> str:
 
 
 async def _run(connection: Connection, statement: str, **values: object) -> None:
-    """Run the command that a statement writes, if it writes one."""
+    """Run the command that a statement returns, if it returns one."""
     command = await connection.fetchval(*_SQL.bind(statement, **values))
     if command is not None:
         await connection.execute(command)

@@ -1,12 +1,12 @@
--- Creates the roles that processes log in as. A command cannot take parameters, so these statements
--- write the commands, with every name and text quoted. Run by an administrator of the server.
+-- Creates login roles. Commands cannot take parameters, so these statements return the commands, with
+-- every name and text quoted. Run by an administrator of the server.
 
 -- name: lock
--- One at a time on this server: roles belong to all of its databases.
+-- One process at a time on this server: roles belong to all of its databases.
 SELECT pg_advisory_xact_lock(hashtext('cost-analytics roles'))
 
 -- name: known_login
--- The role :login, if the server has it, and whether it is more than a login of ours may be.
+-- The role :login, if it exists, and whether it has more rights than our logins may have.
 SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication AS is_powerful
   FROM pg_roles WHERE rolname = :login
 
@@ -19,7 +19,7 @@ SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', :login::text, :verifier::text)
 SELECT format('ALTER ROLE %I LOGIN PASSWORD %L', :login::text, :verifier::text)
 
 -- name: bypass_policies
--- The command that lets :login see the rows of all users. COPY needs it, too.
+-- The command that lets :login see the rows of all users, which COPY also needs.
 SELECT format('ALTER ROLE %I BYPASSRLS', :login::text)
 
 -- name: grant_rights
@@ -27,7 +27,7 @@ SELECT format('ALTER ROLE %I BYPASSRLS', :login::text)
 SELECT format('GRANT %I TO %I', :role::text, :login::text)
 
 -- name: grant_ownership
--- The command that lets :login make functions of :role, without having its rights.
+-- The command that lets :login create functions owned by :role, without having its rights.
 SELECT format('GRANT %I TO %I WITH INHERIT FALSE, SET TRUE', :role::text, :login::text)
 
 -- name: act_as
@@ -36,7 +36,7 @@ SELECT format('GRANT %I TO CURRENT_USER', :login::text) FROM pg_roles WHERE roln
 AND NOT rolsuper
 
 -- name: close_database
--- The command that lets only roles that are named use this database.
+-- The command that restricts this database to named roles.
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database())
 
 -- name: open_database
@@ -45,15 +45,15 @@ SELECT format('GRANT CONNECT ON DATABASE %I TO %s', current_database(),
               (SELECT string_agg(quote_ident(name), ', ') FROM unnest(:logins::text[]) AS name))
 
 -- name: allow_temporary_tables
--- The command that lets :login make temporary tables, which `archive` needs.
+-- The command that lets :login create temporary tables, which `archive` needs.
 SELECT format('GRANT TEMPORARY ON DATABASE %I TO %I', current_database(), :login::text)
 
 -- name: allow_schemas
--- The command that lets :login make schemas in this database.
+-- The command that lets :login create schemas in this database.
 SELECT format('GRANT CREATE ON DATABASE %I TO %I', current_database(), :login::text)
 
 -- name: allow_tables
--- The command that lets :login make tables in our schema.
+-- The command that lets :login create tables in our schema.
 SELECT format('GRANT USAGE, CREATE ON SCHEMA %I TO %I', current_schema(), :login::text)
 
 -- name: open_schema
@@ -62,8 +62,8 @@ SELECT format('GRANT USAGE ON SCHEMA %I TO %s', current_schema(),
               (SELECT string_agg(quote_ident(name), ', ') FROM unnest(:roles::text[]) AS name))
 
 -- name: allow_quiet
--- The command that lets :roles keep expected errors out of the server's log, which only a
--- superuser may allow.
+-- The command that lets :roles suppress expected errors in the server's log, which only a superuser
+-- may allow.
 SELECT format('GRANT SET ON PARAMETER log_min_messages TO %s',
               (SELECT string_agg(quote_ident(name), ', ') FROM unnest(:roles::text[]) AS name))
 FROM pg_roles WHERE rolname = current_user AND rolsuper
@@ -83,14 +83,14 @@ SELECT format('ALTER SCHEMA %I OWNER TO %I', nspname, :owner::text)
   FROM pg_namespace WHERE nspname = 'cost_analytics_reads' AND pg_get_userbyid(nspowner) <> :owner
 
 -- name: set_role
--- Continues as :login.
+-- Continues as the role :login.
 SELECT set_config('role', :login, false)
 
 -- name: reset_role
 SELECT set_config('role', 'none', false)
 
 -- name: keeps_keys
--- Whether the schema is there that keeps the keys of viewers.
+-- Whether the schema with the keys of viewers exists.
 SELECT to_regclass('viewer_keys') IS NOT NULL
 
 -- name: has_key
@@ -103,7 +103,7 @@ INSERT INTO viewer_keys (login, inner_pad, outer_pad) VALUES (:login, :inner_pad
 ON CONFLICT (login, inner_pad) DO UPDATE SET created_at = now()
 
 -- name: drop_old_keys
--- Forgets all keys of :login but the newest two: a process that runs may sign with the older.
+-- Deletes all keys of :login except the newest two: a running process may sign with the older one.
 DELETE FROM viewer_keys AS k
  WHERE login = :login AND (SELECT count(*) FROM viewer_keys AS n WHERE n.login = k.login
    AND n.created_at > k.created_at) >= 2

@@ -1,4 +1,4 @@
-"""Brings a database to the newest schema: numbered SQL files, forwards only, one at a time."""
+"""Migrates a database to the newest schema: numbered SQL files, forward only, one at a time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STEP_TIMEOUT_SECONDS: Final = 3600
 
 
 class Migration(NamedTuple):
-    """One step of the schema; `version` is the number its file name begins with."""
+    """A step of the schema; `version` is the number at the start of its file name."""
 
     version: int
     name: str
@@ -32,7 +32,7 @@ class UnknownSchemaError(Exception):
 
 
 def migrations() -> list[Migration]:
-    """Return all steps in order; raises ValueError where the numbering has a gap."""
+    """Return all steps in order; raises ValueError if the numbering has a gap."""
     folder = files("ledger.postgres") / "migrations"
     found = sorted(
         Migration(int(path.name.split("_", 1)[0]), path.name, path.read_text(encoding="utf-8"))
@@ -45,11 +45,11 @@ def migrations() -> list[Migration]:
 
 
 async def migrate(url: str, *, report: Callable[[str], None] = lambda _: None) -> int:
-    """Apply what is missing and create the partitions of this and the coming months.
+    """Apply missing migrations, and create the partitions of this month and the next ones.
 
-    Roles, row policies and rights that are missing are made again. Returns how many steps were
-    applied. Safe to run many times and from several machines at once: an advisory lock lets one in.
-    Raises UnknownSchemaError where the database is ahead of us, and MissingRolesError where the
+    Missing roles, row policies and rights are restored. Returns the number of applied migrations.
+    Safe to run repeatedly and concurrently: an advisory lock admits one process at a time. Raises
+    UnknownSchemaError if the database is newer than this program, and MissingRolesError if the
     server lacks our roles and this session may not create them.
     """
     async with connected(url, name="cost-analytics migrate") as connection:
@@ -57,7 +57,7 @@ async def migrate(url: str, *, report: Callable[[str], None] = lambda _: None) -
 
 
 async def migrate_on(connection: Connection, report: Callable[[str], None]) -> int:
-    """Do the same on a connection, as the role that is to own the schema."""
+    """Do the same on a connection, as the role that will own the schema."""
     await connection.execute(_SQL["lock"])
     try:
         return await _migrate(connection, report)
@@ -100,19 +100,19 @@ def _month_after(moment: datetime, months: int) -> tuple[int, int]:
 
 
 async def schema_version(connection: Connection) -> int:
-    """Return the version of the schema that the database has; 0 where it has none of ours."""
+    """Return the version of the database's schema; 0 without one."""
     if not await connection.fetchval(_SQL["has_history"]):
         return 0
     return int(await connection.fetchval(_SQL["newest_version"]))
 
 
 def known_version() -> int:
-    """Return the version of the schema that this program was made for."""
+    """Return the schema version of this program."""
     return len(migrations())
 
 
 async def schema_is_current(connection: Connection) -> bool:
-    """Return whether every migration and every function this program knows is there."""
+    """Return whether all migrations and functions of this program are applied."""
     if await schema_version(connection) < known_version():
         return False
     return await functions_are_installed(connection)

@@ -1,4 +1,4 @@
-"""The binary form of PostgreSQL's numeric: a header, then digits to the base of 10 000."""
+"""PostgreSQL's binary format of numeric: a header, then base-10000 digits."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _BASE_DIGITS: Final = 4
 
 
 def encode_numeric(value: int | Decimal) -> bytes:
-    """Return the binary form of a finite numeric: header, then base-10000 digits."""
+    """Return the binary form of a finite number."""
     text = str(value)
     if "E" in text:
         text = f"{value:f}"
     whole, _, fraction = text.partition(".")
     scale = len(fraction)
     after = -(-scale // _BASE_DIGITS)
-    # The point falls between two base-10000 digits.
+    # The decimal point lies between two base-10000 digits.
     number = abs(int(whole + fraction.ljust(after * _BASE_DIGITS, "0")))
     groups: list[int] = []
     while number:
@@ -30,7 +30,7 @@ def encode_numeric(value: int | Decimal) -> bytes:
 
 
 def decode_numeric(value: bytes) -> Decimal:
-    """Return the decimal that equals PostgreSQL's binary form; raises ValueError for NaN."""
+    """Return the decimal of PostgreSQL's binary form; raises ValueError for NaN."""
     count, weight, sign, _ = struct.unpack_from("!hhHH", value)
     if sign not in (0, 0x4000):
         raise ValueError("not a finite number")

@@ -1,4 +1,4 @@
-"""Monthly partitions of `call_cost_events`: made ahead of time, and when a late event needs one."""
+"""Monthly partitions of `call_cost_events`, created in advance and on demand for late events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Month = tuple[int, int]
 
 
 def month_of(moment: datetime) -> Month:
-    """Return the month that a UTC time falls into."""
+    """Return the month of a UTC time."""
     return moment.year, moment.month
 
 
@@ -35,7 +35,7 @@ def partition_name(month: Month) -> str:
 
 
 def month_bounds(month: Month) -> tuple[str, str]:
-    """Return the first moment of a month and of the next one, as ISO texts."""
+    """Return the start of a month and of the next one, as ISO texts."""
     return _start(month).isoformat(), _start(_following(month)).isoformat()
 
 
@@ -45,7 +45,7 @@ def lacks_partition(error: CheckViolation) -> bool:
 
 
 async def ensure_months(connection: Connection, months: Iterable[Month]) -> None:
-    """Create the partitions that are missing; must run outside the caller's transaction.
+    """Create missing partitions; must run outside the caller's transaction.
 
     A partition is built beside the table and then attached, which does not block its writers.
     """

@@ -3,5 +3,5 @@
 SELECT pg_advisory_xact_lock(hashtext('cost-analytics partitions'))
 
 -- name: create
--- Builds the :partition for times from :since to before :until beside the table, then attaches it.
+-- Builds the :partition for times from :since to before :until, then attaches it.
 SELECT create_event_partition(:partition, :since, :until)

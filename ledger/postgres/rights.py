@@ -1,7 +1,7 @@
 """Makes the roles that hold rights, and the rights themselves, agree with `grants.sql`.
 
-Roles belong to a server and rights to a database. These roles cannot log in: login roles
-are members of them (`ledger/postgres/logins.py`).
+Roles belong to a server, rights to a database. These roles cannot log in; login roles are members
+of them (`ledger/postgres/logins.py`).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ RIGHTS: Final = {
 """The role that holds the rights of each column of `grants.sql`."""
 
 VIEWER: Final = "cost_analytics_viewer"
-"""Holds no rights. Row policies are made for it, and for its members: `_VIEWERS`."""
+"""Holds no rights. Row policies name it, so they apply to its members: `_VIEWERS`."""
 
 READER: Final = "cost_analytics_reader"
-"""What the previous release reads as; the next release drops it."""
+"""The role of the previous release; the next release drops it."""
 
 ROLES: Final = (VIEWER, READER, *RIGHTS.values())
 _VIEWERS: Final = (READER, RIGHTS["api"], RIGHTS["reports"], RIGHTS["figures"])
@@ -39,7 +39,7 @@ class MissingRolesError(Exception):
 
 
 async def ensure_roles(connection: Connection) -> None:
-    """Create the roles that the server lacks; raises MissingRolesError where it may not."""
+    """Create missing roles; raises MissingRolesError if this session may not create them."""
     missing = [
         row["name"]
         for row in await connection.fetch(*_SQL.bind("missing_roles", roles=list(ROLES)))
@@ -57,7 +57,7 @@ async def ensure_roles(connection: Connection) -> None:
 
 
 async def apply_grants(connection: Connection) -> None:
-    """Give each role what `grants.sql` lists for our tables and views, and nothing else."""
+    """Give each role the rights that `grants.sql` lists on our tables and views, and no others."""
     present = {row["relname"] for row in await connection.fetch(_SQL["relations"])}
     async with connection.transaction():
         for row in await connection.fetch(_GRANTS["of_tables"]):
@@ -88,5 +88,5 @@ def without_roles(text: str) -> str:
 
 
 async def _run(connection: Connection, statement: str, **values: object) -> None:
-    """Run the command that a statement writes."""
+    """Run the command that a statement returns."""
     await connection.execute(await connection.fetchval(*_SQL.bind(statement, **values)))

@@ -1,4 +1,4 @@
-"""Checks, when a process starts, that it logs in as the role that is meant for it."""
+"""Checks at the start of a process that it logs in with its own role."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _log: Final = logging.getLogger(__name__)
 
 
 class UnknownKeyError(Exception):
-    """The server does not know the key by which this process signs viewers."""
+    """The server does not have the key with which this process signs viewers."""
 
 
-async def powerful_login(connection: Connection) -> str | None:
-    """Return a superuser's or the owner's name, None for a login that is neither."""
-    name: str | None = await connection.fetchval(_SQL["powerful_login"])
+async def privileged_login(connection: Connection) -> str | None:
+    """Return the name of a superuser or table owner; None for any other login."""
+    name: str | None = await connection.fetchval(_SQL["privileged_login"])
     return name
 
 
-async def warn_of_powerful_login(url: str, process: str) -> None:
-    """Log a warning where a process logs in as a superuser or as the owner of the tables."""
+async def warn_of_privileged_login(url: str, process: str) -> None:
+    """Log a warning if a process logs in as a superuser or as the owner of the tables."""
     async with connected(url, name=f"cost-analytics {process}") as connection:
-        who = await powerful_login(connection)
+        who = await privileged_login(connection)
     if who is not None:
         _log.warning(
-            "logged in to the database as %s; give this process the login `%s` that "
-            "`cost-analytics roles create` makes",
+            "logged in to the database as %s; use the login `%s` for this process, which "
+            "`cost-analytics roles create` creates",
             who,
             process,
             extra={"action": "database_login_powerful"},
@@ -39,7 +39,7 @@ async def warn_of_powerful_login(url: str, process: str) -> None:
 
 
 async def check_signature(connection: Connection, url: str) -> None:
-    """Raise UnknownKeyError or NoPasswordError where row policies would not believe our viewers."""
+    """Raise UnknownKeyError or NoPasswordError if row policies would not accept our viewers."""
     token = signer_of(url).sign(_CHECKED)
     if not await connection.fetchval(_SQL["keeps_keys"]):
         return
@@ -49,6 +49,6 @@ async def check_signature(connection: Connection, url: str) -> None:
             await connection.fetchval(_SQL["signed"])
     except UnknownAuthorization:
         raise UnknownKeyError(
-            "The database does not know the key of this login, which is made of its password: "
-            "the password was changed by other means. Run `cost-analytics roles create`."
+            "The database does not have the key of this login, which is derived from its password: "
+            "the password was changed in another way. Run `cost-analytics roles create`."
         ) from None

@@ -1,7 +1,7 @@
 """Loads named SQL statements from `.sql` files; a capability keeps its file beside its modules.
 
-A file holds statements, each headed by `-- name: some_name` and a sentence or two of comment. A
-statement names its parameters, `:call_id`; they become `$1`, `$2` … when the file is loaded. A
+A file contains statements, each with a header `-- name: some_name` and a comment that describes it.
+A statement names its parameters, `:call_id`; they become `$1`, `$2` … when the file is loaded. A
 parameter with an array type, `:call_ids::text[]`, takes any sequence of values; that cast is the
 one way to pass an array (`ledger.postgres.arrays`).
 """
@@ -35,7 +35,7 @@ _TOKEN: Final = re.compile(
 
 
 class Statement(NamedTuple):
-    """The text of a statement as PostgreSQL takes it, and the names of its parameters in order.
+    """A statement with numbered parameters, and their names in order.
 
     `encoders` are those of array parameters, each with the place of its parameter, from 0.
     """
@@ -46,7 +46,7 @@ class Statement(NamedTuple):
 
 
 class Statements(Mapping[str, str]):
-    """The texts of statements by name."""
+    """Statements by name."""
 
     def __init__(self, statements: Mapping[str, Statement]) -> None:
         self._statements = dict(statements)
@@ -61,13 +61,13 @@ class Statements(Mapping[str, str]):
         return len(self._statements)
 
     def statement(self, name: str) -> Statement:
-        """Return a statement with the names of its parameters, in the order of their places."""
+        """Return a statement with the names of its parameters, in order."""
         return self._statements[name]
 
     def bind(self, name: str, /, **values: Any) -> tuple[Any, ...]:
-        """Return the text of a statement and then its arguments, for `connection.fetch(*…)`.
+        """Return a statement's text and its arguments, for `connection.fetch(*…)`.
 
-        Raises TypeError unless each parameter of the statement has a value, and nothing else has.
+        Raises TypeError unless exactly the parameters of the statement have values.
         """
         text, parameters, encoders = self._statements[name]
         arguments = [values[parameter] for parameter in parameters if parameter in values]
@@ -82,7 +82,7 @@ class Statements(Mapping[str, str]):
 def parse(text: str) -> dict[str, Statement]:
     """Split the text of a file into statements by name.
 
-    Raises ValueError for a doubled name and for a statement that cannot be translated.
+    Raises ValueError for a repeated name and for a statement that cannot be translated.
     """
     _, *parts = _HEADER.split(text)
     names, bodies = parts[::2], parts[1::2]
@@ -92,10 +92,10 @@ def parse(text: str) -> dict[str, Statement]:
 
 
 def translate(text: str) -> Statement:
-    """Give the named parameters of a statement places, in the order of their first appearance.
+    """Number the named parameters of a statement, in the order of their first use.
 
-    Raises ValueError where a text or a comment is not closed, a comment holds another one,
-    parameters are partly named and partly `$1`, or one is an array in some places only.
+    Raises ValueError for an unclosed text or comment, for nested comments, for a mix of named and
+    numbered parameters, and for a parameter that is an array in some places only.
     """
     places: dict[str, str] = {}
     types: dict[str, str | None] = {}

@@ -1,8 +1,8 @@
-"""Reads and changes on behalf of one viewer, whose rows alone PostgreSQL shows.
+"""Reads and writes on behalf of a viewer, to whom PostgreSQL shows only permitted rows.
 
-A report of one statement is a function and one round trip; what takes several statements gets a
-transaction. Both carry the viewer, signed, to the row policies. Each query names the viewer too, so
-either wall would do alone.
+A report of one statement is a function and one round trip; several statements run in a transaction.
+Both pass the signed viewer to the row policies. Each query names the viewer as well, so either
+check would be sufficient.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ __all__ = [
     "ReaderPool",
     "StoreUnavailableError",
     "Viewer",
-    "patient_reader_pool",
     "reader_pool",
+    "slow_reader_pool",
 ]
 
 _SQL: Final = statements("postgres/viewers")
@@ -45,36 +45,36 @@ ACQUIRE_TIMEOUT_SECONDS: Final = 2
 QUEUE_TIMEOUT_SECONDS: Final = 5
 WORK_TIMEOUT_SECONDS: Final = 10
 SHARE_PERCENT: Final = 40
-"""One viewer may hold so much of a pool, rounded up; viewers take turns."""
+"""The percentage of a pool that one viewer may hold, rounded up; viewers take turns."""
 
-PATIENT_CONNECTIONS_MAX: Final = 4
-PATIENT_STATEMENT_TIMEOUT_MS: Final = 60_000
-PATIENT_WORK_TIMEOUT_SECONDS: Final = 900
+SLOW_CONNECTIONS_MAX: Final = 4
+SLOW_STATEMENT_TIMEOUT_MS: Final = 60_000
+SLOW_WORK_TIMEOUT_SECONDS: Final = 900
 
 
 class StoreUnavailableError(Exception):
-    """PostgreSQL is away, busy or too slow: the same request may succeed later."""
+    """PostgreSQL is unavailable, busy or too slow: a retry may succeed."""
 
 
 class ShareUsedUpError(StoreUnavailableError):
-    """Other requests of the same viewer hold or await all connections that it may have."""
+    """Other requests of the viewer hold or await all connections that it may have."""
 
 
 _OPERATOR: Final = Viewer("", reads_all=True)
 
 
 class PoolUsage(NamedTuple):
-    """How many connections a pool has lent, how many wait to be lent, and how many it may have."""
+    """The busy and the idle connections of a pool, and its maximum."""
 
     busy: int
     idle: int
-    most: int
+    limit: int
 
 
 class ReaderPool:
     """Reads and transactions for viewers, from a pool that the caller closes.
 
-    Without a signer it can name no viewer, and no row of a user is shown.
+    Without a signer no viewer can be named, so no row of a user is visible.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class ReaderPool:
             return rows
 
     async def read_value(self, viewer: Viewer, call: str, *arguments: Any) -> Any:
-        """Return the first value of a report's first row; raises StoreUnavailableError."""
+        """Return the first value of a report's only row; raises StoreUnavailableError."""
         [row] = await self.read(viewer, call, *arguments)
         return row[0]
 
@@ -111,23 +111,23 @@ class ReaderPool:
 
     @asynccontextmanager
     async def comparing(self, viewer: Viewer) -> AsyncIterator[Connection]:
-        """Open a read-only transaction that sees one moment; raises StoreUnavailableError."""
+        """Open a read-only transaction on one snapshot; raises StoreUnavailableError."""
         async with self._transaction("begin_comparing", viewer) as connection:
             yield connection
 
     @asynccontextmanager
     async def writing(self, viewer: Viewer) -> AsyncIterator[Connection]:
-        """Open a transaction for what a viewer may change; raises StoreUnavailableError."""
+        """Open a read-write transaction for a viewer; raises StoreUnavailableError."""
         async with self._transaction("begin_writing", viewer) as connection:
             yield connection
 
     async def schema_is_current(self) -> bool:
-        """Return whether the database has the schema we know; raises StoreUnavailableError."""
+        """Return whether the database has our schema; raises StoreUnavailableError."""
         async with self._connection(_OPERATOR) as connection:
             return await schema_is_current(connection)
 
     async def access_problems(self) -> list[str]:
-        """Return what keeps processes from reading the database; raises StoreUnavailableError."""
+        """Return what prevents processes from reading; raises StoreUnavailableError."""
         async with self._connection(_OPERATOR) as connection:
             return await access_problems(connection)
 
@@ -137,7 +137,7 @@ class ReaderPool:
             return await schema_version(connection)
 
     def connections(self) -> PoolUsage:
-        """Return how the pool's connections are used at this moment."""
+        """Return the current usage of the pool."""
         idle = self._pool.get_idle_size()
         return PoolUsage(self._pool.get_size() - idle, idle, self._pool.get_max_size())
 
@@ -154,14 +154,14 @@ class ReaderPool:
 
     @cached_property
     def _queue(self) -> FairQueue:
-        places = self._pool.get_max_size()
-        return FairQueue(places, -(-places * SHARE_PERCENT // 100))
+        slots = self._pool.get_max_size()
+        return FairQueue(slots, -(-slots * SHARE_PERCENT // 100))
 
     @asynccontextmanager
     async def _connection(self, viewer: Viewer) -> AsyncIterator[Connection]:
         try:
             async with (
-                self._turn(viewer),
+                self._slot(viewer),
                 borrowed(self._pool, self._acquire_timeout_seconds) as connection,
                 asyncio.timeout(self._work_timeout_seconds),
             ):
@@ -174,15 +174,15 @@ class ReaderPool:
             ) from error
 
     @asynccontextmanager
-    async def _turn(self, viewer: Viewer) -> AsyncIterator[None]:
+    async def _slot(self, viewer: Viewer) -> AsyncIterator[None]:
         """Wait for the viewer's turn; raises ShareUsedUpError or StoreUnavailableError."""
         async with AsyncExitStack() as stack:
             try:
                 await stack.enter_async_context(
-                    self._queue.place(viewer, self._queue_timeout_seconds)
+                    self._queue.slot(viewer, self._queue_timeout_seconds)
                 )
             except QueueFullError:
-                raise ShareUsedUpError("too many requests wait") from None
+                raise ShareUsedUpError("too many requests are waiting") from None
             except TimeoutError:
                 if self._queue.has_full_share(viewer):
                     raise ShareUsedUpError("earlier requests take too long") from None
@@ -198,7 +198,7 @@ async def reader_pool(
     statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
     work_timeout_seconds: int = WORK_TIMEOUT_SECONDS,
 ) -> AsyncIterator[ReaderPool]:
-    """Open a pool of readers for the length of a block.
+    """Open a pool of readers for the duration of the block.
 
     Raises NoPasswordError, OSError or a PostgresError.
     """
@@ -206,7 +206,7 @@ async def reader_pool(
     pool = await create_pool(
         url,
         name="cost-analytics api",
-        most=connections_max,
+        connections_max=connections_max,
         statement_timeout_ms=statement_timeout_ms,
     )
     try:
@@ -215,11 +215,11 @@ async def reader_pool(
         await pool.close()
 
 
-def patient_reader_pool(url: str) -> AbstractAsyncContextManager[ReaderPool]:
-    """Open a small pool for reading much, for the length of a block; raises as `reader_pool`."""
+def slow_reader_pool(url: str) -> AbstractAsyncContextManager[ReaderPool]:
+    """Open a small pool for long reads, for the duration of the block; raises as `reader_pool`."""
     return reader_pool(
         url,
-        connections_max=PATIENT_CONNECTIONS_MAX,
-        statement_timeout_ms=PATIENT_STATEMENT_TIMEOUT_MS,
-        work_timeout_seconds=PATIENT_WORK_TIMEOUT_SECONDS,
+        connections_max=SLOW_CONNECTIONS_MAX,
+        statement_timeout_ms=SLOW_STATEMENT_TIMEOUT_MS,
+        work_timeout_seconds=SLOW_WORK_TIMEOUT_SECONDS,
     )

@@ -1,11 +1,11 @@
 -- name: begin_reading
--- What follows sees one viewer's rows and can change nothing.
--- It may wait for its reader: no other session waits for its locks.
+-- Begins a read-only transaction. It may stay idle while its client reads: it holds no locks that
+-- other sessions wait for.
 BEGIN READ ONLY;
 SET LOCAL idle_in_transaction_session_timeout = '60s'
 
 -- name: begin_comparing
--- The same, and all that follows sees the same moment.
+-- The same on one snapshot.
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SET LOCAL idle_in_transaction_session_timeout = '60s'
 
@@ -13,7 +13,7 @@ SET LOCAL idle_in_transaction_session_timeout = '60s'
 BEGIN
 
 -- name: identify
--- Tells the row policies on whose behalf the transaction reads (:signed_viewer).
+-- Sets the viewer (:signed_viewer) for row policies.
 SELECT set_config('cost_analytics.viewer', :signed_viewer, true)
 
 -- name: commit

@@ -1,4 +1,4 @@
-"""Waits for something else within a transaction, which PostgreSQL would end if it were idle."""
+"""Waits inside a transaction, which PostgreSQL would otherwise end as idle."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ KEEP_ALIVE_SECONDS: Final = 3
 
 
 async def wait_in_transaction(connection: Connection, work: Awaitable[T]) -> T:
-    """Return the result of `work`, and meanwhile show PostgreSQL that this process is not frozen.
+    """Return the result of `work`, and meanwhile keep the transaction from timing out.
 
-    Nothing else may use the connection meanwhile. Raises what `work` raises, and a PostgreSQL error
-    where the connection is lost.
+    Nothing else may use the connection meanwhile. Raises the errors of `work`, and a PostgreSQL
+    error if the connection is lost.
     """
     task = asyncio.ensure_future(work)
     try:

@@ -1,1 +1,1 @@
-"""The price catalog: rows, lookups, submitted prices and their approval."""
+"""Prices: the catalogue, its rows and lookups, submitted prices and their approval."""

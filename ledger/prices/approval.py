@@ -1,4 +1,4 @@
-"""Decides prices that wait: an approved one enters the catalogue in the same transaction."""
+"""Decides price proposals: an approved one enters the catalogue in the same transaction."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from ledger.prices.proposals import (
     Decision,
     Proposal,
     lock_proposal,
-    note_decision,
     read_proposal,
     replace_known,
+    store_decision,
 )
 
 
 class DecidedError(Exception):
-    """The proposal was decided before; `state` says how."""
+    """The proposal was already decided; `state` is the decision."""
 
     def __init__(self, state: str) -> None:
-        super().__init__(f"it is {state} already")
+        super().__init__(f"it is already {state}")
         self.state = state
 
 
 async def decide(
     connection: Connection, proposal_id: int, decision: Decision, *, decided_by: str
 ) -> Proposal:
-    """Approve a proposal, which enters its price into the catalogue, or reject it.
+    """Approve a proposal, which adds its price to the catalogue, or reject it.
 
-    Other proposals of an approved price that it makes superfluous are replaced.
+    An approved price replaces other proposals that it makes superfluous.
 
-    Deciding the same again changes nothing. Raises NoProposalError, DecidedError where it was
-    decided otherwise, and PriceConflictError where the catalogue has another price by now.
+    Repeating a decision changes nothing. Raises NoProposalError, DecidedError for a different
+    decision, and PriceConflictError if the catalogue has another price by now.
     """
     async with in_transaction(connection):
         proposal = await lock_proposal(connection, proposal_id)
@@ -41,7 +41,7 @@ async def decide(
         if decision == "approved":
             by = f"{proposal.set_by}, approved by {decided_by}"
             await add_prices(connection, [proposal.row], set_by=by)
-        await note_decision(connection, proposal_id, decision, decided_by)
+        await store_decision(connection, proposal_id, decision, decided_by)
         if decision == "approved":
             await replace_known(connection, [proposal.row], decided_by)
         return await read_proposal(connection, proposal_id)

@@ -1,7 +1,7 @@
-"""The price catalogue: which price was in force for a service, operation, model and unit at a time.
+"""The price catalogue: the price in force for a service, operation, model and unit at a time.
 
-A row is a price in USD for a number of units, valid from a moment until the next row of the same
-key begins. Rates are kept as exact fractions of nano-dollars, so that pricing is integer work.
+A row is a price in USD for a number of units, valid until the next row of the same key begins.
+Rates are stored as exact fractions of nano-dollars, so that pricing uses integers only.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _OTHER_UNITS: Final[dict[str, tuple[tuple[str, int, int], ...]]] = {
     "input_tokens": (("tokens", 1, 1),),
     "output_tokens": (("tokens", 1, 1),),
 }
-"""Unit of an event to (catalogue unit, multiplier, divisor) that may stand in for it."""
+"""Unit of an event to (catalogue unit, multiplier, divisor) that may replace it."""
 
 
 class Price(NamedTuple):
-    """A row of the catalogue: `price_usd` for `per_units` of `unit`, from `effective_from` on."""
+    """A row of the catalogue: `price_usd` for `per_units` of `unit`, since `effective_from`."""
 
     price_id: int
     service: str
@@ -44,14 +44,14 @@ class Price(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """Nano-dollars per unit as a reduced fraction, and the catalogue row it comes from."""
+    """Nano-dollars per unit as a reduced fraction, and the id of the catalogue row."""
 
     price_id: int
     numerator: int
     denominator: int
 
     def cost_nano(self, usage: int | Decimal) -> int:
-        """Return the price of a usage in nano-dollars, rounded half-even once, at the end."""
+        """Return the cost of a usage in nano-dollars, rounded half-even once, at the end."""
         if isinstance(usage, int):
             if self.denominator == 1:
                 return usage * self.numerator
@@ -67,9 +67,9 @@ def _rate(price: Price, multiplier: int = 1, divisor: int = 1) -> Rate:
 
 
 class Tariff(NamedTuple):
-    """What the catalogue says of one kind of usage: its standard names and its rates, best first.
+    """The catalogue's entry for a kind of usage: standard names, and rates with the best first.
 
-    `operation_sent` is the name as sent where it differs from the standard one.
+    `operation_sent` is the name as sent if it differs from the standard one.
     """
 
     operation: str
@@ -89,7 +89,7 @@ _Key = tuple[str, str, str, str]
 
 
 class Catalogue:
-    """All prices known at one moment; immutable, replaced whole when prices change."""
+    """All prices at one time; immutable, replaced as a whole when prices change."""
 
     def __init__(self, prices: Iterable[Price]) -> None:
         """Index the rows by key, newest first."""
@@ -101,12 +101,12 @@ class Catalogue:
             self._rows.setdefault(key, []).append(price)
             self._classes.setdefault(price.service, price.service_class)
         self.tariffs: Final = _Tariffs(self)
-        """What there is for a service, operation, model and unit, worked out once."""
+        """Tariffs by service, operation, model and unit, cached."""
 
     def tariff(self, service: str, operation: str, model: str | None, unit: str) -> Tariff:
-        """Work out what there is for a usage; operation and model may be as sent.
+        """Return the tariff of a usage; operation and model may be as sent.
 
-        An exact model goes before `*`, the unit as sent before one it can be converted to.
+        An exact model has priority over `*`, the unit as sent over a convertible one.
         """
         name, known_model = standard_operation(service, operation), standard_model(model)
         return Tariff(
@@ -119,9 +119,9 @@ class Catalogue:
     def _rates(
         self, service: str, operation: str, model: str, unit: str
     ) -> Iterator[tuple[datetime, Rate]]:
-        """Yield the rates of every key that fits, the best key first.
+        """Yield the rates of all matching keys, best key first.
 
-        Before the best key has a price in force, the next one counts.
+        Before the best key has a price in force, the next one applies.
         """
         for known_model in (model, ANY_MODEL):
             yield from self._model_rates(service, operation, known_model, unit)
@@ -134,19 +134,19 @@ class Catalogue:
                 yield row.effective_from, _rate(row, multiplier, divisor)
 
     def models(self, service: str, operation: str) -> list[str]:
-        """Return the models that have prices of their own for an operation, in order."""
+        """Return the models with their own prices for an operation, in order."""
         keys = {key[2] for key in self._rows if key[:2] == (service, operation)}
         return sorted(keys - {"", ANY_MODEL})
 
     def model_rate(
         self, service: str, operation: str, model: str, unit: str, time: datetime
     ) -> Rate | None:
-        """Return the rate of just this model, in force at `time`; names are the standard ones."""
+        """Return the rate of exactly this model in force at `time`; names are standard ones."""
         rates = self._model_rates(service, operation, model, unit)
         return next((rate for since, rate in rates if since <= time), None)
 
     def rate(self, service: str, operation: str, unit: str, time: datetime) -> Rate | None:
-        """Return the rate of something that has no model, in force at `time`."""
+        """Return the rate in force at `time` of something without a model."""
         return self.tariffs[service, operation, None, unit].at(time)
 
     def knows(self, service: str) -> bool:
@@ -154,7 +154,7 @@ class Catalogue:
         return service in self._classes
 
     def infrastructure_nano(self, time: datetime) -> dict[str, int]:
-        """Return one call's share of each infrastructure service: monthly cost ÷ calls a month."""
+        """Return a call's share of each infrastructure service: monthly cost ÷ calls a month."""
         shares = {
             service: self.rate(service, "share", "calls", time)
             for service, kind in self._classes.items()
@@ -163,7 +163,7 @@ class Catalogue:
         return {name: rate.cost_nano(1) for name, rate in sorted(shares.items()) if rate}
 
     def fee_nano(self, processor: str, amount_nano: int, time: datetime) -> int | None:
-        """Return a processor's fee for a charge: percentage + fixed; None where it is unknown."""
+        """Return a processor's fee for a charge: percentage + fixed; None if it is unknown."""
         if amount_nano == 0:
             return 0
         percentage = self.rate(processor, "fee", "usd", time)
@@ -174,13 +174,13 @@ class Catalogue:
         return share + fixed.cost_nano(1)
 
     def default_charge_nano(self, time: datetime) -> int:
-        """Return what a completed call without a charge costs its user; 0 if not set."""
+        """Return the default charge of a completed call; 0 if not set."""
         rate = self.rate("call", "charge", "calls", time)
         return rate.cost_nano(1) if rate else 0
 
 
 class _Tariffs(dict[tuple[str, str, str | None, str], Tariff]):
-    """The tariffs that were asked for before."""
+    """A cache of tariffs."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         super().__init__()

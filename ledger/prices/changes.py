@@ -1,7 +1,7 @@
-"""Classifies a submitted price: known, accepted or pending approval.
+"""Classifies submitted prices: known, accepted or pending approval.
 
-A mistyped or misread price would quietly bend every total, so one that differs by more than a
-quarter from the price that would be in force without it waits until a person approves it.
+A mistyped price would distort every total, so one that differs by more than a quarter from the
+price that would be in force without it waits for a person's approval.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ledger.prices.rows import PriceRow
 from schemas.money import half_even
 
 APPROVAL_PERCENT: Final = 25
-"""A change by more than this waits for approval, up and down alike."""
+"""A larger change waits for approval, up or down."""
 STALE_AFTER: Final = timedelta(days=90)
 """A price that was not verified for so long is stale."""
 
@@ -24,7 +24,7 @@ _PERCENT_DIGITS: Final = 2
 _PERCENT_DIGITS_MAX: Final = 24
 
 PriceKey = tuple[str, str, str, str]
-"""Service, operation, model and unit: the prices of one key follow each other in time."""
+"""Service, operation, model and unit: prices of a key replace each other over time."""
 
 
 class KnownPrice(NamedTuple):
@@ -35,7 +35,7 @@ class KnownPrice(NamedTuple):
 
 
 class LargeChange(NamedTuple):
-    """A change that has to wait: the new row, and the price that is in force without it."""
+    """A change that needs approval: the new row, and the price in force without it."""
 
     row: PriceRow
     in_force: KnownPrice
@@ -53,18 +53,18 @@ class ClassifiedRows(NamedTuple):
 
 
 def key_of(row: PriceRow) -> PriceKey:
-    """Return what the rows share that follow each other in time."""
+    """Return the key of a row."""
     return row.service, row.operation, row.model, row.unit
 
 
 def in_force(known: Iterable[KnownPrice], at: datetime) -> KnownPrice | None:
-    """Return the price of one key that is in force at a moment, if any."""
+    """Return the price of a key in force at a time, if any."""
     before = [price for price in known if price.row.effective_from <= at]
     return max(before, key=lambda price: price.row.effective_from, default=None)
 
 
 def change(new: PriceRow, old: PriceRow) -> Fraction | None:
-    """Return by which part of the old price the new one differs; None from nothing to something."""
+    """Return the change relative to the old price; None if the old price is zero."""
     was, is_ = _per_unit(old), _per_unit(new)
     if was == is_:
         return Fraction(0)
@@ -72,9 +72,9 @@ def change(new: PriceRow, old: PriceRow) -> Fraction | None:
 
 
 def change_percent(new: PriceRow, old: PriceRow) -> Decimal | None:
-    """Return the change in percent, to a hundredth; None from nothing to something.
+    """Return the change in percent, with two decimals; None if the old price is zero.
 
-    A change just above `APPROVAL_PERCENT` has as many digits as show that it is more.
+    A change just above `APPROVAL_PERCENT` has as many decimals as it needs to show that.
     """
     part = change(new, old)
     if part is None:
@@ -91,7 +91,7 @@ def _percent(part: Fraction, digits: int) -> Decimal:
 
 
 def is_large(new: PriceRow, old: PriceRow) -> bool:
-    """Return whether a change has to wait for approval."""
+    """Return whether a change needs approval."""
     part = change(new, old)
     return part is None or abs(part) * 100 > APPROVAL_PERCENT
 
@@ -103,10 +103,10 @@ def classify_rows(
     approved: bool = False,
     confirms: bool = False,
 ) -> ClassifiedRows:
-    """Classify rows, each compared with those of the catalogue and before it.
+    """Classify rows, each compared with the catalogue and with earlier rows.
 
-    `confirms` is for a source that says what is asked now: where that is the price in force it
-    is verified rather than added. `approved` lets large changes through.
+    `confirms` is for a source of current prices: a row equal to the price in force verifies it
+    instead of being added. `approved` accepts large changes.
     """
     result = ClassifiedRows([], [], [])
     timeline = {key: list(prices) for key, prices in known.items()}

@@ -1,4 +1,4 @@
-"""The price catalogue for people: what is in it, and adding rows to it, all of them or none."""
+"""Lists and adds prices: all rows of a request, or none."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ State = Literal["in force", "future", "past"]
 
 
 class ListedPrice(NamedTuple):
-    """A row of the catalogue, whether it is in force, who entered it, and when it was verified."""
+    """A row of the catalogue with its state, who entered it, and when it was verified."""
 
     row: PriceRow
     state: State
@@ -36,12 +36,12 @@ class ListedPrice(NamedTuple):
     verified_at: datetime
 
     def stale(self, at: datetime) -> bool:
-        """Return whether a price in force was not verified for long."""
+        """Return whether a price in force or a future one was not verified for too long."""
         return self.state != "past" and self.verified_at + STALE_AFTER < at
 
 
 class EntryResult(NamedTuple):
-    """What entering rows came to.
+    """The result of entering rows.
 
     `added` and `verified` count rows; `waiting` are proposals, of which `proposed` are new.
     """
@@ -63,7 +63,7 @@ class PriceConflictError(Exception):
 async def list_prices(
     connection: Connection, *, at: datetime, service: str | None = None
 ) -> list[ListedPrice]:
-    """Return all prices of a service, or of all, with their state at the time `at`."""
+    """Return the prices of a service, or of all, with their state at the time `at`."""
     rows = await connection.fetch(*_SQL.bind("list", at=at, service=service))
     return [
         ListedPrice(
@@ -90,32 +90,32 @@ async def enter_prices(
     approved: bool = False,
     confirms: bool = False,
 ) -> EntryResult:
-    """Add rows, verify those that are known, and let large changes wait, in one transaction.
+    """Add rows, verify known ones and propose large changes, in one transaction.
 
-    `approved` lets large changes through; `confirms` is for sources, see
-    `ledger.prices.changes.classify_rows`. Raises PriceConflictError as `add_prices` does.
+    `approved` accepts large changes; `confirms` is for sources, see
+    `ledger.prices.changes.classify_rows`. Raises PriceConflictError like `add_prices`.
     """
     async with in_transaction(connection):
         await connection.execute(_SQL["one_at_a_time"])
-        sorted_out = await _sort_out(connection, rows, approved=approved, confirms=confirms)
-        added = await add_prices(connection, sorted_out.add, set_by=set_by)
-        await replace_known(connection, sorted_out.add, set_by)
-        if sorted_out.verified:
-            ids = [known.price_id for known in sorted_out.verified]
+        classified = await _classify(connection, rows, approved=approved, confirms=confirms)
+        added = await add_prices(connection, classified.add, set_by=set_by)
+        await replace_known(connection, classified.add, set_by)
+        if classified.verified:
+            ids = [known.price_id for known in classified.verified]
             await connection.execute(*_SQL.bind("verify", price_ids=ids))
-        wait = await _beside_entered(connection, sorted_out.wait)
+        wait = await _with_current_rows(connection, classified.wait)
         waiting, proposed = await propose(
             connection, wait, rows, set_by=set_by, supersedes=confirms
         )
-    return EntryResult(added, len(sorted_out.verified), waiting, proposed)
+    return EntryResult(added, len(classified.verified), waiting, proposed)
 
 
 async def review_prices(connection: Connection, rows: Sequence[PriceRow]) -> ClassifiedRows:
-    """Say what `enter_prices` would do with what a source says, and change nothing."""
-    return await _sort_out(connection, rows, approved=False, confirms=True)
+    """Return what `enter_prices` would do with a source's prices, without changing anything."""
+    return await _classify(connection, rows, approved=False, confirms=True)
 
 
-async def _sort_out(
+async def _classify(
     connection: Connection, rows: Sequence[PriceRow], *, approved: bool, confirms: bool
 ) -> ClassifiedRows:
     known: dict[PriceKey, list[KnownPrice]] = {}
@@ -125,27 +125,27 @@ async def _sort_out(
 
 
 async def _known(connection: Connection, rows: Iterable[PriceRow]) -> list[KnownPrice]:
-    """Return the catalogue's prices of the keys of some rows."""
+    """Return the catalogue's prices of the rows' keys."""
     found = await connection.fetch(*_SQL.bind("known", **key_columns(list(rows))))
     return [KnownPrice(row["price_id"], _price_row(row)) for row in found]
 
 
-async def _beside_entered(
+async def _with_current_rows(
     connection: Connection, large: Sequence[LargeChange]
 ) -> list[LargeChange]:
-    """Return large changes, each beside the row of the catalogue that is in force without it.
+    """Return large changes, each with the row of the catalogue in force without it.
 
-    That may be one which was entered together with it, and has its id only since.
+    That row may have been entered just now, and has its id only since then.
     """
     entered = {price.row.key: price for price in await _known(connection, [w.row for w in large])}
     return [LargeChange(row, entered[current.row.key]) for row, current in large]
 
 
 async def add_prices(connection: Connection, rows: Sequence[PriceRow], *, set_by: str) -> int:
-    """Add rows in one transaction and return how many were new; one that is there already is none.
+    """Add rows in one transaction; returns how many were new.
 
-    Raises PriceConflictError where the catalogue has another price under the same key, or knows a
-    service as one of another class: prices are added, never changed.
+    Raises PriceConflictError if the catalogue has another price under the same key, or another
+    class for a service: prices are added, never changed.
     """
     if not rows:
         return 0
@@ -165,6 +165,6 @@ async def add_prices(connection: Connection, rows: Sequence[PriceRow], *, set_by
 
 def _conflict(row: PriceRow, known: str) -> str:
     return (
-        f"{row.name}: the catalogue has {known} already, not {row.price_usd} per {row.per_units}; "
+        f"{row.name}: the catalogue already has {known}, not {row.price_usd} per {row.per_units}; "
         "a changed price needs another effective_from."
     )

@@ -14,7 +14,7 @@ ORDER BY array_position(ARRAY['api', 'infrastructure', 'transaction', 'revenue']
          service, operation, model, unit, effective_from
 
 -- name: one_at_a_time
--- Prices are entered one after the other: what is large depends on what was entered before.
+-- Serializes entries: whether a change is large depends on earlier entries.
 SELECT pg_advisory_xact_lock(hashtext('cost-analytics prices'))
 
 -- name: known
@@ -25,11 +25,11 @@ FROM unnest(:service::text[], :operation::text[], :model::text[], :unit::text[])
 JOIN service_prices AS p USING (service, operation, model, unit)
 
 -- name: verify
--- These prices were confirmed again.
+-- Marks these prices as verified now.
 UPDATE service_prices SET verified_at = now() WHERE price_id = ANY (:price_ids::integer[])
 
 -- name: add
--- Adds the rows that are not there yet; :set_by is who enters them.
+-- Inserts new rows; :set_by is who enters them.
 INSERT INTO service_prices (service, class, operation, model, unit, price_usd, per_units, effective_from, source, set_by)
 SELECT t.*, :set_by
 FROM unnest(:service::text[], :class::text[], :operation::text[], :model::text[], :unit::text[],
@@ -39,7 +39,7 @@ ON CONFLICT (service, operation, model, unit, effective_from) DO NOTHING
 RETURNING price_id
 
 -- name: conflicts
--- The places (from 1) of rows whose key has another price in the catalogue, and which.
+-- The indexes (from 1) of rows whose key has another price in the catalogue, and that price.
 SELECT asked.place, known.price_usd || ' per ' || known.per_units AS known
 FROM unnest(:service::text[], :class::text[], :operation::text[], :model::text[], :unit::text[],
             :price_usd::numeric[], :per_units::bigint[], :effective_from::timestamptz[],
@@ -50,8 +50,7 @@ WHERE known.price_usd * asked.per_units <> asked.price_usd * known.per_units
 ORDER BY asked.place
 
 -- name: other_classes
--- The services among :services that the catalogue knows as of another class than the one beside
--- them in :classes.
+-- Those of :services whose class in the catalogue differs from the one at the same index of :classes.
 SELECT DISTINCT known.service, known.class
 FROM unnest(:services::text[], :classes::text[]) AS asked (service, class)
 JOIN service_prices AS known USING (service)

@@ -1,4 +1,4 @@
-"""Emitters use many names for one thing; these are the standard ones."""
+"""Standard names of operations, units and models, for which emitters use many aliases."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ _STANDARD_UNITS: Final = {
 
 
 def standard_unit(unit: str) -> str:
-    """Return the standard name of a unit; an unlisted one keeps its own."""
+    """Return the standard name of a unit; an unlisted one is unchanged."""
     name = unit.strip().lower().replace("-", "_").replace(" ", "_")
     return _STANDARD_UNITS.get(name, name)
 
 
 def standard_operation(service: str, operation: str) -> str:
-    """Return the standard name of an operation; an unlisted one keeps its own."""
+    """Return the standard name of an operation; an unlisted one is unchanged."""
     name = operation.strip().lower().replace("-", "_")
     return _STANDARD.get((service, name), name)
 
 
 def standard_model(model: str | None) -> str:
-    """Return a model's standard name; empty where none is named.
+    """Return a model's standard name; empty without a model.
 
-    Vendors and their clients differ in case and in the dash of `llama-3.1`.
+    Vendors and clients differ in case and in the dash of `llama-3.1`.
     """
     return (model or "").strip().lower().replace("llama-3", "llama3")

@@ -1,4 +1,4 @@
-"""Keeps the price catalogue in memory and notices when rows were added to it."""
+"""Caches the price catalogue in memory and notices new rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REFRESH_SECONDS: Final = 5
 
 
 class PriceBook:
-    """The catalogue that all lanes of a worker share."""
+    """The catalogue, shared by all lanes of a worker."""
 
     def __init__(self) -> None:
         """Start empty; the first refresh reads the catalogue."""
@@ -24,7 +24,7 @@ class PriceBook:
         self._lock = asyncio.Lock()
 
     async def refresh(self, connection: Connection, *, at_once: bool = False) -> None:
-        """Read the catalogue again if it grew, looking every few seconds.
+        """Read the catalogue again if it has new rows, checking every few seconds.
 
         Raises a PostgreSQL error or OSError.
         """
@@ -32,7 +32,7 @@ class PriceBook:
         due = now - self._looked_at >= REFRESH_SECONDS * 1_000_000_000
         if not due and not at_once and self._version >= 0:
             return
-        async with self._lock:  # or the slower of two lanes would put older prices back
+        async with self._lock:  # otherwise a slower lane could put back older prices
             version = await catalogue_version(connection)
             if version != self._version:
                 self.catalogue = await read_catalogue(connection)

@@ -4,5 +4,5 @@ SELECT price_id, service, class, operation, model, unit, price_usd, per_units, e
 FROM service_prices
 
 -- name: catalogue_version
--- Rows are only ever added, so their number tells whether there are new ones.
+-- A number that increases with new rows: rows are only ever added.
 SELECT count(*) FROM service_prices

@@ -1,4 +1,4 @@
-"""What a recorded cost amounts to: the emitter's own price, else the catalogue's."""
+"""Prices recorded costs: by the emitter's own price, else by the catalogue's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _metadata: Final = msgspec.json.Decoder(_Metadata)
 
 
 def _model_in_metadata(data: CostRecorded) -> str | None:
-    """Return the model that early emitters wrote into the metadata."""
+    """Return the model that early emitters sent in the metadata."""
     if b'"model"' not in bytes(data.metadata):
         return None
     try:
@@ -31,7 +31,7 @@ def _model_in_metadata(data: CostRecorded) -> str | None:
 
 
 def tariff_of(catalogue: Catalogue, data: CostRecorded) -> Tariff:
-    """Return what the catalogue says of a recorded usage."""
+    """Return the tariff of a recorded usage."""
     model = data.model
     if model is None:
         model = _model_in_metadata(data)
@@ -41,9 +41,9 @@ def tariff_of(catalogue: Catalogue, data: CostRecorded) -> Tariff:
 def price(data: CostRecorded, tariff: Tariff, time: datetime) -> tuple[int, int | None]:
     """Price a usage at `time`, rounded half-even to nano-dollars.
 
-    Returns the cost and the id of the catalogue row it follows from, if any. The emitter's
-    `total_cost` counts before the catalogue, and its `unit_cost` only where the catalogue has no
-    row. Raises Refused `unknown_price`, or `invalid_event` above the limit.
+    Returns the cost and the id of the catalogue row it is based on, if any. The emitter's
+    `total_cost` has priority over the catalogue; its `unit_cost` applies only if the catalogue has
+    no row. Raises Refused `unknown_price`, or `invalid_event` above the limit.
     """
     price_id = None
     if data.total_cost is not None:
@@ -51,7 +51,7 @@ def price(data: CostRecorded, tariff: Tariff, time: datetime) -> tuple[int, int 
     elif (rate := tariff.at(time)) is not None:
         price_id, numerator, denominator = rate
         usage = data.usage
-        if denominator == 1 and type(usage) is int:  # most prices are whole nano-dollars a unit
+        if denominator == 1 and type(usage) is int:  # most prices are whole nano-dollars per unit
             cost_nano = usage * numerator
         else:
             cost_nano = rate.cost_nano(usage)

@@ -1,4 +1,4 @@
-"""Prices that wait for approval: kept apart from the catalogue, so that none prices an event."""
+"""Price proposals, stored apart from the catalogue, so that they price no event."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Decision = Literal["approved", "rejected"]
 
 
 class Proposal(NamedTuple):
-    """A price that waits, or waited, beside the one that would be in force without it.
+    """A proposed price, with the price in force without it.
 
     `price_id` is the row of the catalogue that it became.
     """
@@ -34,16 +34,16 @@ class Proposal(NamedTuple):
 
     @property
     def percent(self) -> Decimal | None:
-        """By how much it differs; None where the price in force is nothing."""
+        """The change in percent; None if the price in force is zero."""
         return change_percent(self.row, self.in_force)
 
 
 class NoProposalError(Exception):
-    """There is no proposal of that number."""
+    """There is no proposal with that number."""
 
 
 async def list_proposals(connection: Connection, service: str | None = None) -> list[Proposal]:
-    """Return what waits for approval, of a service or of all, the oldest first."""
+    """Return pending proposals of a service or of all, oldest first."""
     return [
         _proposal(row) for row in await connection.fetch(*_SQL.bind("pending", service=service))
     ]
@@ -55,10 +55,10 @@ async def lock_proposal(connection: Connection, proposal_id: int) -> Proposal:
     return await read_proposal(connection, proposal_id)
 
 
-async def note_decision(
+async def store_decision(
     connection: Connection, proposal_id: int, decision: Decision, decided_by: str
 ) -> None:
-    """Note what was decided, and the row of the catalogue that an approved price became."""
+    """Store a decision, and the row of the catalogue that an approved price became."""
     await connection.execute(
         *_SQL.bind("decide", proposal_id=proposal_id, decision=decision, decided_by=decided_by)
     )
@@ -67,15 +67,15 @@ async def note_decision(
 async def propose(
     connection: Connection,
     large: Iterable[LargeChange],
-    said: Sequence[PriceRow],
+    rows: Sequence[PriceRow],
     *,
     set_by: str,
     supersedes: bool,
 ) -> tuple[list[Proposal], int]:
-    """Let large changes wait; returns what waits of them, and how many of those are new.
+    """Propose large changes; returns the pending ones, and how many of them are new.
 
-    What waits already is not proposed twice, and what was rejected beside the same price in force
-    not again. With `supersedes`, whatever else `set_by` proposed for the keys `said` is replaced.
+    A pending price is not proposed twice, and one rejected beside the same price in force not
+    again. With `supersedes`, other proposals by `set_by` for the keys of `rows` are replaced.
     """
     waiting: list[Proposal] = []
     new = 0
@@ -98,9 +98,9 @@ async def propose(
         kept.append(known["proposal_id"])
         if known["state"] == "pending":
             waiting.append(await read_proposal(connection, known["proposal_id"]))
-    if supersedes and said:
+    if supersedes and rows:
         await connection.execute(
-            *_SQL.bind("replace", **key_columns(said), kept=kept, set_by=set_by)
+            *_SQL.bind("replace", **key_columns(rows), kept=kept, set_by=set_by)
         )
     return waiting, new
 
@@ -108,7 +108,7 @@ async def propose(
 async def replace_known(
     connection: Connection, entered: Sequence[PriceRow], entered_by: str
 ) -> None:
-    """Replace pending proposals that the entered rows have made superfluous."""
+    """Replace pending proposals that entered rows have made superfluous."""
     if entered:
         await connection.execute(
             *_SQL.bind("replace_known", **key_columns(entered), entered_by=entered_by)
@@ -116,7 +116,7 @@ async def replace_known(
 
 
 def key_columns(rows: Sequence[PriceRow]) -> dict[str, list[str]]:
-    """Return the keys of rows as the arguments of a statement, a column each."""
+    """Return the keys of rows as arguments of a statement, one column each."""
     return {
         "service": [row.service for row in rows],
         "operation": [row.operation for row in rows],

@@ -1,5 +1,5 @@
 -- name: pending
--- What waits for approval, of :service or of all, beside the price that is in force without it.
+-- Pending proposals of :service or of all, with the price in force without them.
 SELECT p.*, f.price_usd AS in_force_usd, f.per_units AS in_force_per,
        f.effective_from AS in_force_from, f.source AS in_force_source
 FROM price_proposals AS p
@@ -8,7 +8,7 @@ WHERE p.state = 'pending' AND (:service::text IS NULL OR p.service = :service)
 ORDER BY p.proposal_id
 
 -- name: proposal
--- One proposal, likewise.
+-- A proposal, with the same columns.
 SELECT p.*, f.price_usd AS in_force_usd, f.per_units AS in_force_per,
        f.effective_from AS in_force_from, f.source AS in_force_source
 FROM price_proposals AS p
@@ -16,13 +16,13 @@ JOIN service_prices AS f ON f.price_id = p.in_force_price_id
 WHERE p.proposal_id = :proposal_id
 
 -- name: lock
--- Keeps two people from deciding at once.
+-- Locks a proposal, so that two people do not decide at once.
 SELECT FROM price_proposals WHERE proposal_id = :proposal_id FOR UPDATE
 
 -- name: known
--- The same price proposed before and not replaced: by the source :refreshed_by for whatever moment,
--- by people (:refreshed_by is null) for :effective_from; what was rejected counts beside the same
--- price in force, :in_force_price_id.
+-- The same price proposed before and not replaced: by the source :refreshed_by at any time, by people
+-- (:refreshed_by is null) for :effective_from; rejected ones count only beside the same price in force,
+-- :in_force_price_id.
 SELECT proposal_id, state
 FROM price_proposals
 WHERE (service, class, operation, model, unit) = (:service, :class, :operation, :model, :unit)
@@ -36,7 +36,7 @@ ORDER BY proposal_id DESC
 LIMIT 1
 
 -- name: propose
--- Lets a price wait.
+-- Inserts a proposal.
 INSERT INTO price_proposals (service, class, operation, model, unit, price_usd, per_units, effective_from, source,
                              set_by, in_force_price_id)
 VALUES (:service, :class, :operation, :model, :unit, :price_usd, :per_units, :effective_from, :source,
@@ -44,8 +44,7 @@ VALUES (:service, :class, :operation, :model, :unit, :price_usd, :per_units, :ef
 RETURNING proposal_id, state
 
 -- name: replace
--- What :set_by proposed before for the keys :service to :unit no longer holds, but for the
--- proposals :kept.
+-- Replaces earlier proposals of :set_by for the keys :service to :unit, except the proposals :kept.
 UPDATE price_proposals AS p
 SET state = 'replaced', decided_at = now(), decided_by = :set_by
 FROM unnest(:service::text[], :operation::text[], :model::text[], :unit::text[]) AS said (service,
@@ -54,8 +53,8 @@ WHERE (p.service, p.operation, p.model, p.unit) = (said.service, said.operation,
   AND p.state = 'pending' AND p.set_by = :set_by AND p.proposal_id <> ALL (:kept::integer[])
 
 -- name: replace_known
--- Of the keys :service to :unit, proposals that the catalogue has made superfluous: without them
--- the same price is in force at their moment. :entered_by is who entered it.
+-- Replaces proposals of the keys :service to :unit that the catalogue has made superfluous: the same
+-- price is in force without them. :entered_by is who entered it.
 UPDATE price_proposals AS p
 SET state = 'replaced', decided_at = now(), decided_by = :entered_by
 FROM unnest(:service::text[], :operation::text[], :model::text[], :unit::text[]) AS entered (service,
@@ -72,7 +71,7 @@ WHERE (p.service, p.operation, p.model, p.unit)
        LIMIT 1)
 
 -- name: decide
--- Notes the :decision by :decided_by, and which row of the catalogue an approved price became.
+-- Stores the :decision by :decided_by, and the row of the catalogue that an approved price became.
 UPDATE price_proposals AS p
 SET state = :decision, decided_at = now(), decided_by = :decided_by,
     price_id = CASE WHEN :decision = 'approved' THEN (

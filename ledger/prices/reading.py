@@ -12,10 +12,10 @@ _SQL: Final = statements("prices/prices")
 
 
 async def read_catalogue(connection: Connection) -> Catalogue:
-    """Return all prices there are."""
+    """Return the catalogue with all prices."""
     return Catalogue(Price(*row) for row in await connection.fetch(_SQL["catalogue"]))
 
 
 async def catalogue_version(connection: Connection) -> int:
-    """Return a number that rises with every row added."""
+    """Return a number that increases with every added row."""
     return int(await connection.fetchval(_SQL["catalogue_version"]))

@@ -1,4 +1,4 @@
-"""Keeps what each look at a source of prices came to, and lets one look at a time happen."""
+"""Stores the results of price refreshes, and allows one refresh at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SQL: Final = statements("prices/refreshes")
 
 
 class RefreshAttempt(NamedTuple):
-    """A look at a source that is over; `error` is a sentence where it failed."""
+    """A finished refresh from a source; `error` is a sentence if it failed."""
 
     source: str
     started_at: datetime
@@ -22,16 +22,16 @@ class RefreshAttempt(NamedTuple):
     error: str | None
 
 
-async def one_refresh_at_a_time(connection: Connection) -> bool:
-    """Return whether no other session refreshes; the lock lasts as long as the connection."""
-    return bool(await connection.fetchval(_SQL["one_at_a_time"]))
+async def lock_refreshes(connection: Connection) -> bool:
+    """Return whether no other session refreshes prices, until the connection is closed."""
+    return bool(await connection.fetchval(_SQL["lock"]))
 
 
-async def seen_since(connection: Connection, source: str, since: datetime) -> bool:
-    """Return whether a source was read successfully since a moment."""
-    return bool(await connection.fetchval(*_SQL.bind("seen_since", source=source, since=since)))
+async def was_read_since(connection: Connection, source: str, since: datetime) -> bool:
+    """Return whether a source was read successfully since a time."""
+    return bool(await connection.fetchval(*_SQL.bind("was_read_since", source=source, since=since)))
 
 
-async def note_look(connection: Connection, look: RefreshAttempt) -> None:
-    """Keep what a look came to."""
-    await connection.execute(*_SQL.bind("note", **look._asdict()))
+async def store_attempt(connection: Connection, attempt: RefreshAttempt) -> None:
+    """Store the result of a refresh."""
+    await connection.execute(*_SQL.bind("store_attempt", **attempt._asdict()))

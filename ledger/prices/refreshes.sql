@@ -1,14 +1,14 @@
--- name: one_at_a_time
+-- name: lock
 -- Whether no other session refreshes prices; the lock is held until the connection is closed.
 SELECT pg_try_advisory_lock(hashtext('cost-analytics price refresh'))
 
--- name: seen_since
+-- name: was_read_since
 -- Whether :source was read successfully since :since.
 SELECT EXISTS (SELECT FROM price_refreshes WHERE source = :source AND outcome = 'done'
 AND started_at >= :since)
 
--- name: note
--- The result of a refresh from :source, begun at :started_at.
+-- name: store_attempt
+-- Inserts the result of a refresh from :source, begun at :started_at.
 INSERT INTO price_refreshes (source, started_at, finished_at, outcome, verified, added, proposed, error)
 VALUES (:source, :started_at, clock_timestamp(), CASE WHEN :error::text IS NULL THEN 'done' ELSE 'failed' END,
         :verified, :added, :proposed, :error)

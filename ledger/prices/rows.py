@@ -1,7 +1,7 @@
-"""What a new row of the price catalogue must look like, and the names it is kept under.
+"""Validates and normalises new rows of the price catalogue.
 
 Prices are only ever added: a row that was in force has priced events, which point to it. So this
-module knows how to check and normalise a row, and nothing knows how to change one.
+module checks rows, and no module changes one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FIELDS: Final = (
     "service", "class", "operation", "model", "unit",
     "price_usd", "per_units", "effective_from", "source",
 )  # fmt: skip
-"""The names of a row's fields, in the order in which they are written."""
+"""The names of a row's fields, in their order."""
 
 _DECIMALS_MAX: Final = 18
 _TEXT_MAX: Final = 255
@@ -41,7 +41,7 @@ _OPERATIONS: Final[Mapping[str, str]] = {
 
 
 class PriceRow(NamedTuple):
-    """A checked row: `price_usd` for `per_units` of `unit`, from `effective_from` (UTC) on."""
+    """A valid row: `price_usd` for `per_units` of `unit`, since `effective_from` (UTC)."""
 
     service: str
     service_class: ServiceClass
@@ -55,12 +55,12 @@ class PriceRow(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str, str, str, datetime]:
-        """What two rows may not share."""
+        """The key, which is unique in the catalogue."""
         return self.service, self.operation, self.model, self.unit, self.effective_from
 
     @property
     def name(self) -> str:
-        """How a person calls the row."""
+        """The row's name for people."""
         model = f" ({self.model})" if self.model not in {"", ANY_MODEL} else ""
         since = self.effective_from.isoformat().replace("+00:00", "Z")
         return f"{self.service} {self.operation}{model} per {self.unit} from {since}"
@@ -71,7 +71,7 @@ class PriceRow(NamedTuple):
 
 
 class InvalidPriceError(Exception):
-    """A row cannot be used; `reasons` has a sentence for each thing that is wrong with it."""
+    """An invalid row; `reasons` has a sentence for each error."""
 
     def __init__(self, reasons: list[str]) -> None:
         super().__init__(" ".join(reasons))
@@ -79,7 +79,7 @@ class InvalidPriceError(Exception):
 
 
 def price_row(fields: Mapping[str, str], *, source: str) -> PriceRow:
-    """Check a row of text fields and normalise its names; `source` is for rows that name none.
+    """Validate a row of text fields and normalise its names; `source` is the default source.
 
     `model` and `per_units` may be missing: any model, and one unit. Raises InvalidPriceError.
     """
@@ -106,7 +106,7 @@ def price_row(fields: Mapping[str, str], *, source: str) -> PriceRow:
 
 
 class _Checks:
-    """Reads the fields of one row, noting what is wrong; an unusable field gets a stand-in."""
+    """Reads the fields of a row and collects errors; an invalid field gets a placeholder."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         self._fields = fields

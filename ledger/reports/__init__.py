@@ -1,1 +1,1 @@
-"""Reads for people: a call, spending, lists, exports, all users, advice."""
+"""Reports for people: a call, spending, lists, exports, all users, recommendations."""

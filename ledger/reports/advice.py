@@ -1,8 +1,8 @@
-"""What would have cost a user less, computed from what the user's own calls recorded.
+"""Recommendations: what would have cost a user less, computed from the user's own calls.
 
-Each saving is recorded cost less what the same usage would have cost another way, at the prices in
-force now. Savings are looked at one at a time and do not add up: shorter replies save less from a
-cheaper model. How each is computed, and what it cannot know: docs/advice.md.
+A saving is the recorded cost minus the cost of the same usage in another way, at the prices now in
+force. Savings are computed independently and do not add up: shorter replies save less with a
+cheaper model. docs/advice.md explains each computation and its limits.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ AdviceKind = Literal["model_choice", "phrase_caching", "prepaid_bundle", "shorte
 
 ADVICE_DAYS: Final = 30
 BUNDLE_CALLS: Final = 10
-"""For how many calls one charge of a prepaid bundle pays."""
+"""The number of calls that one charge of a prepaid bundle pays for."""
 EXAMPLES_MAX: Final = 3
 EVENTS_MIN: Final = 10
-"""Fewer events, or charges, say little about what comes next."""
+"""Fewer events, or charges, are not representative."""
 SAVING_NANO_MIN: Final = NANO_PER_USD // 10
-"""A smaller saving in the period is not worth a recommendation; nano-dollars."""
+"""A smaller saving in the period is not recommended; nano-dollars."""
 
 _REPLY_UNITS: Final = {"output_tokens": "output tokens", "characters": "characters"}
 """Units whose usage is the length of a reply."""
@@ -41,11 +41,11 @@ class EventRef(NamedTuple):
 
 
 class UsageSum(NamedTuple):
-    """What was recorded of one service, operation, model and unit; money is nano-dollars.
+    """The recorded usage of a service, operation, model and unit; money is nano-dollars.
 
-    `above_median` is the usage by which events exceed the median of all of them. `phrases` are
-    events that name their phrase, `repeats` those of them whose phrase had been used before.
-    `examples` are the dearest events.
+    `above_median` is the sum by which events exceed the median usage. `phrases` counts events with
+    a phrase hash, `repeats` those whose phrase was used before. `examples` are the most expensive
+    events.
     """
 
     service: str
@@ -67,7 +67,7 @@ class UsageSum(NamedTuple):
 
 
 class ChargeSum(NamedTuple):
-    """What calls were charged through one processor, and the fees paid to it; nano-dollars."""
+    """Charges through a processor, and the fees paid to it; nano-dollars."""
 
     processor: str
     charges: int
@@ -78,7 +78,7 @@ class ChargeSum(NamedTuple):
 
 
 class SavingEvidence(NamedTuple):
-    """What a saving rests on: how many events of how many calls, and their usage by unit."""
+    """The evidence of a saving: the number of events and calls, and their usage by unit."""
 
     events: int
     calls: int
@@ -98,7 +98,7 @@ class Alternative(NamedTuple):
 
 
 class Recommendation(NamedTuple):
-    """A saving: what it is, from which cost to which, how computed, and from what."""
+    """A recommendation with its saving, computation and evidence."""
 
     kind: AdviceKind
     sentence: str
@@ -110,14 +110,14 @@ class Recommendation(NamedTuple):
 
     @property
     def saving_nano(self) -> int:
-        """Nano-dollars less."""
+        """The saving in nano-dollars."""
         return self.current_nano - self.new_nano
 
 
 def advise(
     usages: Sequence[UsageSum], charges: Sequence[ChargeSum], catalogue: Catalogue, now: datetime
 ) -> list[Recommendation]:
-    """Return what would have saved enough, on enough evidence, the largest saving first."""
+    """Return recommendations with sufficient savings and evidence, largest saving first."""
     found = [
         *_models(usages, catalogue, now),
         *_phrases(usages),
@@ -133,12 +133,12 @@ def advise(
 
 
 def advice_notes(usages: Sequence[UsageSum]) -> list[str]:
-    """Return what could not be judged, and why."""
+    """Return what could not be assessed, and why."""
     speech = [each for each in usages if each.operation == "tts"]
     if speech and not any(each.phrases for each in speech):
         return [
-            "Whether phrases repeat is not recorded: no text-to-speech event has a "
-            "`phraseHash` in its metadata, so nothing is said about caching them."
+            "Repeated phrases are not recorded: no text-to-speech event has a "
+            "`phraseHash` in its metadata, so there is no recommendation to cache them."
         ]
     return []
 
@@ -146,7 +146,7 @@ def advice_notes(usages: Sequence[UsageSum]) -> list[str]:
 def _models(
     usages: Sequence[UsageSum], catalogue: Catalogue, now: datetime
 ) -> Iterator[Recommendation]:
-    """Compare each model with the others that the catalogue has for the same operation."""
+    """Compare each model with the others in the catalogue for the same operation."""
     named = sorted((each for each in usages if each.model), key=lambda each: each[:4])
     for (service, operation, model), group in groupby(named, key=lambda each: each[:3]):
         lines = list(group)
@@ -167,7 +167,7 @@ def _models(
 def _cost_with(
     catalogue: Catalogue, lines: Sequence[UsageSum], model: str, now: datetime
 ) -> int | None:
-    """Return what the usage costs with another model; None where it has no price of its own."""
+    """Return the cost of the usage with another model; None if it has no price of its own."""
     cost = 0
     for line in lines:
         rate = catalogue.model_rate(line.service, line.operation, model, line.unit, now)
@@ -181,12 +181,12 @@ def _other_model(
     lines: Sequence[UsageSum], current: int, cheaper: Sequence[Alternative]
 ) -> Recommendation:
     model, best = lines[0].model, cheaper[0]
-    used = " and ".join(f"{exact_text(line.usage)} {_words(line.unit)}" for line in lines)
+    used = " and ".join(f"{exact_text(line.usage)} {_unit_name(line.unit)}" for line in lines)
     return Recommendation(
         "model_choice",
         f"{best.model} instead of {model} would have saved {usd_text(best.saving_nano)} USD "
         f"in {ADVICE_DAYS} days.",
-        f"{used} were recorded with {model} for {usd_text(current)} USD; at the prices of now they "
+        f"{used} were recorded with {model} for {usd_text(current)} USD; at present prices they "
         f"cost {usd_text(best.cost_nano)} USD with {best.model}.",
         current,
         best.cost_nano,
@@ -196,7 +196,7 @@ def _other_model(
 
 
 def _phrases(usages: Sequence[UsageSum]) -> Iterator[Recommendation]:
-    """Count what was spoken again although it had been spoken before, by its recorded hash."""
+    """Add up repeated phrases, by their recorded hash."""
     for line in usages:
         if line.operation != "tts" or not line.repeats:
             continue
@@ -204,11 +204,11 @@ def _phrases(usages: Sequence[UsageSum]) -> Iterator[Recommendation]:
         name = f"{line.service} {line.model}".strip()
         yield Recommendation(
             "phrase_caching",
-            f"Keeping the sound of phrases that {name} speaks again would have saved {saving} USD "
+            f"Caching repeated phrases of {name} would have saved {saving} USD "
             f"in {ADVICE_DAYS} days.",
-            f"{line.phrases} of {line.events} events name their phrase; {line.repeats} of them "
-            f"repeat an earlier one, with {exact_text(line.repeated_usage)} {_words(line.unit)} "
-            f"recorded for {saving} USD.",
+            f"{line.phrases} of {line.events} events have a phrase hash; {line.repeats} of them "
+            f"repeat an earlier one, with {exact_text(line.repeated_usage)} "
+            f"{_unit_name(line.unit)} recorded for {saving} USD.",
             line.cost_nano,
             line.cost_nano - line.repeated_cost_nano,
             _evidence([line]),
@@ -216,7 +216,7 @@ def _phrases(usages: Sequence[UsageSum]) -> Iterator[Recommendation]:
 
 
 def _replies(usages: Sequence[UsageSum]) -> Iterator[Recommendation]:
-    """Cut each reply that is longer than the user's own median one down to it."""
+    """Cut each reply that is longer than the user's median to that length."""
     for line in usages:
         if line.unit not in _REPLY_UNITS or not line.usage or line.cost_nano <= 0:
             continue
@@ -240,9 +240,9 @@ def _replies(usages: Sequence[UsageSum]) -> Iterator[Recommendation]:
 def _bundles(
     charges: Sequence[ChargeSum], catalogue: Catalogue, now: datetime
 ) -> Iterator[Recommendation]:
-    """Charge once for several calls: the processor's fixed part is then due once for them.
+    """Charge once for several calls, so that the processor's fixed fee is due once for all.
 
-    No more is saved than the fees that the spared charges paid.
+    The saving is at most the fees paid for the saved charges.
     """
     for each in charges:
         fixed = catalogue.rate(each.processor, "fee", "charges", now)
@@ -256,7 +256,7 @@ def _bundles(
             f"Bundles of {BUNDLE_CALLS} prepaid calls instead of a charge for each would have "
             f"saved {usd_text(saving)} USD of {each.processor}'s fees in {ADVICE_DAYS} days.",
             f"{each.charges} charges paid {usd_text(each.fee_nano)} USD of fees; {bundles} of "
-            f"{BUNDLE_CALLS} calls each spare {fewer} charges the fixed fee, which is "
+            f"{BUNDLE_CALLS} calls each save {fewer} times the fixed fee, which is "
             f"{usd_text(fixed.cost_nano(1))} USD and never more than they paid. "
             "The percentage stays the same.",
             each.fee_nano,
@@ -285,5 +285,5 @@ def _evidence(lines: Sequence[UsageSum]) -> SavingEvidence:
     )
 
 
-def _words(unit: str) -> str:
+def _unit_name(unit: str) -> str:
     return unit.replace("_", " ")

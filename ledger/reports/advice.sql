@@ -1,22 +1,21 @@
--- Every statement names the viewer (:viewer_id) beside the user asked for (:user_id); :reads_all is
--- true for an administrator. The row policies would hide other users' rows all the same.
+-- Every statement checks the viewer (:viewer_id) beside the requested user (:user_id); :reads_all is
+-- true for an administrator. Row policies hide other users' rows in addition.
 
 -- name: calls
--- How many calls of :user_id began from :since to before :before: all of them, and the newest
--- :calls_max, which are the ones that advice looks at.
-SELECT count(*) AS calls, least(count(*), :calls_max::bigint) AS looked_at
+-- The number of calls of :user_id that began from :since to before :before, and the number of them that
+-- recommendations are based on: the newest :calls_max.
+SELECT count(*) AS calls, least(count(*), :calls_max::bigint) AS calls_read
   FROM calls
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND first_at >= :since
    AND first_at < :before
 
 -- name: usages
--- What the newest :calls_max calls of :user_id that began from :since to before :before recorded,
--- by service, operation, model and unit, in one pass over their events; voided costs are left out.
--- Each call's events are found by its id: LATERAL with OFFSET keeps the planner from reading whole
--- months, and no event is older than its call, which keeps it out of earlier months. NOT IN is
--- looked up in a hash, however few rows the planner expects. `phrase` is what the metadata calls
--- phraseHash or phrase_hash; found by pattern, because jsonb refuses some strings that are good
--- JSON.
+-- The usage of the newest :calls_max calls of :user_id that began from :since to before :before, by
+-- service, operation, model and unit, in one pass over their events; without voided costs. Each call's
+-- events are found by its id: LATERAL with OFFSET keeps the planner from reading whole months, and no
+-- event is older than its call, which excludes earlier months. NOT IN is looked up in a hash, whatever
+-- number of rows the planner expects. `phrase` is the metadata's phraseHash or phrase_hash; found by
+-- pattern, because jsonb refuses some valid JSON strings.
 WITH chosen AS MATERIALIZED (
     SELECT call_id
       FROM calls
@@ -70,8 +69,8 @@ SELECT service, operation, model, unit, count(*) AS events, count(DISTINCT call_
  ORDER BY service COLLATE "C", operation COLLATE "C", model COLLATE "C", unit COLLATE "C"
 
 -- name: charges
--- What the same calls were charged through each processor, and the fees it kept. Only reported charges
--- with a fee count: the ledger's own default charges have no fee.
+-- The charges of the same calls through each processor, and its fees. Only reported charges with a fee
+-- count: the ledger's own default charges have none.
 WITH chosen AS MATERIALIZED (
     SELECT call_id
       FROM calls

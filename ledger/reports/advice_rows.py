@@ -1,4 +1,4 @@
-"""Reads what advice rests on: a user's usage and charges of the last days, summed by PostgreSQL."""
+"""Reads the data of recommendations: a user's usage and charges, summed by PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ _SQL: Final = statements("reports/advice")
 _examples: Final = msgspec.json.Decoder(list[EventRef])
 
 CALLS_MAX: Final = 1_000
-"""Of how many calls the events are read, the newest first."""
+"""The maximum of calls whose events are read, newest first."""
 
 
 class AdviceInput(NamedTuple):
-    """The sums, the catalogue to compare them with, and how many of how many calls they are of."""
+    """The sums, the catalogue, and how many of how many calls they cover."""
 
     usages: list[UsageSum]
     charges: list[ChargeSum]
     catalogue: Catalogue
-    looked_at: int
+    calls_read: int
     calls: int
 
 
 async def read_advice_input(
     readers: ReaderPool, viewer: Viewer, user_id: str, since: datetime, before: datetime
 ) -> AdviceInput:
-    """Return what the calls that began from `since` to before `before` recorded.
+    """Return the data of the calls that began from `since` to before `before`.
 
-    A viewer who may not see the user is shown a user without calls. Raises StoreUnavailableError.
+    Empty for a viewer without access to the user. Raises StoreUnavailableError.
     """
     calls = {
         "user_id": user_id,
@@ -55,12 +55,12 @@ async def read_advice_input(
         [UsageSum(**_fields(row)) for row in usages],
         [ChargeSum(**_fields(row)) for row in charges],
         catalogue,
-        counted["looked_at"],
+        counted["calls_read"],
         counted["calls"],
     )
 
 
 def _fields(row: Record) -> dict[str, Any]:
-    """Return a row by the names of its columns; sums of whole nano-dollars come as decimals."""
+    """Return a row by column name; sums of nano-dollars arrive as decimals."""
     fields = {name: int(value) if name.endswith("_nano") else value for name, value in row.items()}
     return fields | {"examples": _examples.decode(row["examples"])}

@@ -1,4 +1,4 @@
-"""Reads what all users' calls cost and earned, from running totals of whole days."""
+"""Reads the costs and revenue of all users, from running totals of days."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _READS: Final = reads("reports/all_users")
 
 
 class AllUsersDay(DaySum, rename="camel"):
-    """What one UTC day's calls of all users came to."""
+    """The totals of all users for a UTC day."""
 
     duration_ms: int = 0
 
@@ -25,7 +25,7 @@ _days: Final = msgspec.json.Decoder(list[AllUsersDay])
 
 
 class UserCounts(NamedTuple):
-    """How many users there are by the end of a period, began in it, and made calls in it."""
+    """Users: in total at the end of a period, new in it, and active in it."""
 
     total: int
     began: int
@@ -33,7 +33,7 @@ class UserCounts(NamedTuple):
 
 
 class AllUsersReport(NamedTuple):
-    """What a period came to, in sum and day by day, and the equal period before it in sum."""
+    """The totals of a period and of each day, and those of the equal period before it."""
 
     users: UserCounts
     now: PeriodSums
@@ -46,9 +46,9 @@ class AllUsersReport(NamedTuple):
 async def all_users_report(
     readers: ReaderPool, viewer: Viewer, days: tuple[date, date]
 ) -> AllUsersReport:
-    """Return what all users' calls came to from the first to the last UTC day, both included.
+    """Return the totals of all users from the first to the last UTC day, both included.
 
-    Zeros where the viewer may not read all users. Raises StoreUnavailableError.
+    Zeros for a viewer who may not read all users. Raises StoreUnavailableError.
     """
     first, last = days
     before = _days_before(first, (last - first).days + 1)
@@ -76,7 +76,7 @@ async def all_users_report(
 
 
 def _days_before(first: date, count: int) -> tuple[date, date]:
-    """Return the days before the first, as many, or as many as there are."""
+    """Return `count` days before the first, or as many as there are."""
     if first == date.min:
         return first, first
     room = min(count, (first - date.min).days)

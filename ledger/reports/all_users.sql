@@ -1,11 +1,9 @@
--- About all users, so for administrators only: :reads_all is true for one, and nothing is found
--- without.
--- The row policies would hide everything all the same.
+-- For administrators only: :reads_all is true for one, and without it nothing is found. Row policies hide
+-- everything in addition.
 
 -- name: everyone
--- The sums of all users' calls from :first_day to :last_day, both included, day by day, and each
--- service's class; the same sums for the days :compared_from to :compared_to, to compare with; and
--- how many users there are, began or were active.
+-- The totals of all users from :first_day to :last_day, both included, by day, and each service's class;
+-- the same for the days :compared_from to :compared_to; and the number of users: total, new and active.
 WITH day_sums AS (
     SELECT day, sum(calls) AS calls, sum(duration_ms) AS duration_ms,
            sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano

@@ -1,4 +1,4 @@
-"""Reads what calls cost: one call in detail, and a user's spending over a range of days."""
+"""Reads the cost of one call in detail, and a user's spending over a range of days."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CostClass = Literal["api", "infrastructure", "transaction"]
 
 
 class ServiceCost(NamedTuple):
-    """What one service cost, in nano-dollars, and what kind of cost it is."""
+    """A service's cost in nano-dollars, and its class."""
 
     cost_nano: int
     cost_class: CostClass
@@ -41,7 +41,7 @@ class UsageLine(msgspec.Struct, gc=False, rename="camel"):
     """A recorded usage, and the price it was counted at.
 
     `unit_cost` is the emitter's, in US dollars; `price_usd` for `per_units` of `price_unit` is the
-    catalogue's, where that is what priced it. `metadata` is a JSON text.
+    catalogue's, if it priced the usage. `metadata` is JSON.
     """
 
     service: str
@@ -57,7 +57,7 @@ class UsageLine(msgspec.Struct, gc=False, rename="camel"):
 
 
 class CallReport(NamedTuple):
-    """A call as recorded so far."""
+    """A call with its cost so far."""
 
     call_id: str
     user_id: str
@@ -76,7 +76,7 @@ class CallReport(NamedTuple):
 
 
 class PersonaSum(msgspec.Struct, gc=False, rename="camel"):
-    """What the calls with one persona cost, in nano-dollars."""
+    """The cost of calls with a persona, in nano-dollars."""
 
     persona_id: str
     calls: int
@@ -84,7 +84,7 @@ class PersonaSum(msgspec.Struct, gc=False, rename="camel"):
 
 
 class DaySum(msgspec.Struct, gc=False, rename="camel"):
-    """What one UTC day's calls cost and earned, in nano-dollars."""
+    """The costs and charges of a UTC day, in nano-dollars."""
 
     day: date
     calls: int = 0
@@ -94,12 +94,12 @@ class DaySum(msgspec.Struct, gc=False, rename="camel"):
 
     @property
     def profit(self) -> Profit:
-        """What is left of the day's money; its transaction cost is not told apart."""
+        """The day's profit; its transaction cost is not known separately."""
         return Profit(self.charged_nano, self.refunded_nano, sum(self.costs.values()), 0)
 
 
 class SpendingReport(NamedTuple):
-    """What a user's calls cost and earned on a range of days; `daily` lacks days without any."""
+    """A user's spending on a range of days; `daily` lacks empty days."""
 
     calls: int
     duration_ms: int
@@ -124,7 +124,7 @@ _days: Final = msgspec.json.Decoder(list[DaySum])
 
 
 async def call_report(readers: ReaderPool, viewer: Viewer, call_id: str) -> CallReport | None:
-    """Return a call that the viewer may see, else None; raises StoreUnavailableError."""
+    """Return a call if the viewer may see it, else None; raises StoreUnavailableError."""
     rows = await readers.read(viewer, *_READS.bind("call", call_id=call_id, **viewer.parameters))
     if not rows:
         return None
@@ -162,9 +162,9 @@ async def spending_report(
     personas_max: int,
     unnamed_persona: str,
 ) -> SpendingReport:
-    """Return what a user spent on the UTC days from the first to the last, both included.
+    """Return a user's spending from the first to the last UTC day, both included.
 
-    A viewer who may not see the user is shown nothing but zeros. Raises StoreUnavailableError.
+    Zeros for a viewer without access to the user. Raises StoreUnavailableError.
     """
     spending = _READS.bind(
         "spending",
@@ -188,7 +188,7 @@ async def spending_report(
 
 
 def classified(by_service: Mapping[str, int], classes_json: str | None) -> ServiceCosts:
-    """Join sums with their classes; whatever is neither of the other two is API usage."""
+    """Add the classes to sums by service; the default class is API usage."""
     classes = _classes.decode(classes_json or "{}")
     return ServiceCosts(
         (service, ServiceCost(nano, _OTHER_CLASSES.get(classes.get(service, ""), "api")))
@@ -197,5 +197,5 @@ def classified(by_service: Mapping[str, int], classes_json: str | None) -> Servi
 
 
 def profit_of(charged_nano: int, refunded_nano: int, costs: ServiceCosts) -> Profit:
-    """Return what is left of the money."""
+    """Return the profit."""
     return Profit(charged_nano, refunded_nano, costs.total_nano(), costs.total_nano("transaction"))

@@ -1,12 +1,11 @@
--- Every statement names the viewer (:viewer_id) beside what is asked for; :reads_all is true for an
--- administrator. The row policies would hide other users' rows all the same.
+-- Every statement checks the viewer (:viewer_id); :reads_all is true for an administrator. Row policies
+-- hide other users' rows in addition.
 
 -- name: call
--- One call with the class of each of its services and the lines that make up its usage. Voided
--- lines are left out, so that the rest sums to the totals, but for archived lines, which only their
--- number stands for. Nothing of a call is older than its first event, which keeps the search out of
--- earlier partitions. Events are found by :call_id, not by c.call_id, whose collation differs from
--- that of their index. Money is nano-dollars.
+-- A call with the class of each of its services and its usage lines. Voided lines are left out, so that
+-- the rest sums up to the totals, except for archived lines, of which there is only a count. No event is
+-- older than the call's first one, which excludes earlier partitions. Events are found by :call_id, not
+-- by c.call_id, whose collation differs from that of their index. Money is nano-dollars.
 SELECT c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.charges,
        c.estimated_count > 0 AS estimated, c.first_at, c.started_at, c.ended_at, c.updated_at,
        (SELECT coalesce(sum(event_count), 0)
@@ -45,10 +44,9 @@ SELECT c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.c
    AND c.user_id IS NOT NULL
 
 -- name: spending
--- What :user_id spent from :first_day to :last_day, both included: sums, the cost and class of each
--- service, the :personas_max personas that cost most, and each day with anything on it. A persona
--- whose calls were all found to be another's is left out; one without a name is called
--- :unnamed_persona.
+-- The spending of :user_id from :first_day to :last_day, both included: sums, the cost and class of each
+-- service, the :personas_max most expensive personas, and each day with anything on it. A persona whose
+-- calls were all reassigned to another is left out; calls without one count as :unnamed_persona.
 WITH day_rows AS MATERIALIZED (
     SELECT day, coalesce(nullif(persona_id, ''), :unnamed_persona) AS persona_id, calls, duration_ms,
            charged_nano, refunded_nano

@@ -1,6 +1,6 @@
-"""Reads any number of rows a few at a time: a cursor on the server, inside one transaction.
+"""Reads any number of rows in chunks: a server-side cursor inside one transaction.
 
-One statement sees one moment of the database, so an export is consistent however long it takes.
+A statement sees one snapshot of the database, so an export is consistent however long it takes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _sums: Final = msgspec.json.Decoder(dict[str, int])
 
 
 class ExportedEvent(NamedTuple):
-    """An entry with what is not shown elsewhere: its persona, and the operation as it was sent."""
+    """An event with export-only columns: its persona, and the operation as it was sent."""
 
     event: EventRow
     call_id: str
@@ -37,7 +37,7 @@ class ExportedEvent(NamedTuple):
 
 
 class ExportedDay(NamedTuple):
-    """What one UTC day came to; `costs` are nano-dollars by service."""
+    """The totals of a UTC day; `costs` are nano-dollars by service."""
 
     day: date
     calls: int
@@ -57,10 +57,10 @@ async def exporting(
     kind: ExportKind,
     span: tuple[datetime, datetime],
 ) -> AsyncIterator[AsyncIterator[list[Exported]]]:
-    """Lend the rows of an export, up to ROWS_AT_ONCE at a time, for the length of a block.
+    """Provide the rows of an export in lists of up to ROWS_AT_ONCE, for the duration of the block.
 
-    `span` begins with its first moment and ends before its second. Raises StoreUnavailableError,
-    also for an error of the network that the block lets out.
+    `span` is from its first time to before its second. Raises StoreUnavailableError, also for
+    network errors raised in the block.
     """
     async with readers.reading(viewer) as connection:
         since, until = span

@@ -1,12 +1,12 @@
--- Every statement names the viewer (:viewer_id) beside the user asked for (:user_id); :reads_all is
--- true for an administrator. The row policies would hide other users' rows all the same. They are
--- read through a cursor, so none of them sorts what it can walk in order: memory stays flat.
+-- Every statement checks the viewer (:viewer_id) beside the requested user (:user_id); :reads_all is
+-- true for an administrator. Row policies hide other users' rows in addition. The rows are read through
+-- a cursor, and read in index order where possible instead of sorted, so that memory stays constant.
 
 -- name: events
--- What happened to the cost of :user_id's calls from :since to before :until, call by call, newest
--- call first, in order of time within a call. What is archived of a call is one line for each day
--- and service, so that the columns still sum to the totals. Walks the index of calls and looks up
--- the events of each, with what was voided and which decision of the ledger is the last.
+-- The events of :user_id's calls from :since to before :until, newest call first, in order of time
+-- within a call. The archived events of a call are one line per day and service, so that column sums
+-- still equal the totals. Walks the index of calls and looks up the events of each, with the voided ones
+-- and the last settlement.
 SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.operation,
        e.operation_sent, e.model, e.usage, e.unit, e.unit_cost, e.cost_nano, e.amount_nano,
        e.estimated,
@@ -62,8 +62,7 @@ SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
  ORDER BY first_at DESC, call_id
 
 -- name: daily
--- Each day of :user_id from :since to before :until that has anything on it, with its costs by
--- service.
+-- Each non-empty day of :user_id from :since to before :until, with its costs by service.
 SELECT day, coalesce(calls, 0) AS calls, coalesce(duration_ms, 0) AS duration_ms,
        coalesce(charged_nano, 0) AS charged_nano, coalesce(refunded_nano, 0) AS refunded_nano,
        coalesce(costs, '{}')::text AS costs

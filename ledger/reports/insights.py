@@ -1,4 +1,4 @@
-"""What the figures over everyone say in words: sentences that follow from sums and nothing else.
+"""Insights: sentences about the totals of all users, computed from sums only.
 
 The same sums always give the same sentences, in the same order.
 """
@@ -12,20 +12,20 @@ from ledger.reports.profit import Profit
 from schemas.money import NANO_PER_USD, half_even, percent_text, usd_text
 
 LARGE_PERCENT: Final = 30
-"""From what share of all cost on a service is worth a word."""
+"""The share of all costs from which a service is mentioned."""
 FEE_PERCENT: Final = 10
-"""From what share of revenue on payment processors' fees are worth a word."""
+"""The share of revenue from which payment processors' fees are mentioned."""
 MARGIN_PERCENT: Final = 20
-"""Below what margin the margin is worth a word."""
+"""The margin below which it is mentioned."""
 CHANGE_PERCENT: Final = 10
-"""From what change of the average cost of a call on it is worth a word."""
+"""The change in the average cost of a call from which it is mentioned."""
 
 DOUBLED_NANO_MIN: Final = NANO_PER_USD
-"""By how much spending must have risen, besides doubling, to be worth a word; nano-dollars."""
+"""The least increase in spending, besides doubling, that is mentioned; nano-dollars."""
 
 
 class PeriodSums(NamedTuple):
-    """What calls came to in a period; `costs` are nano-dollars by service."""
+    """The totals of a period; `costs` are nano-dollars by service."""
 
     calls: int
     costs: Mapping[str, int]
@@ -33,7 +33,7 @@ class PeriodSums(NamedTuple):
 
 
 class Insights(NamedTuple):
-    """The service that costs most, if any costs anything, its share, and sentences."""
+    """The service with the highest cost, if any, its share, and sentences."""
 
     largest: str | None
     largest_percent: str
@@ -41,23 +41,23 @@ class Insights(NamedTuple):
 
 
 def insights(now: PeriodSums, before: PeriodSums, days: int) -> Insights:
-    """Return what is worth a word about a period of so many days and the equal one before it."""
+    """Return the insights about a period of `days` days and the equal one before it."""
     cost_nano = now.profit.cost_nano
     largest = max(sorted(now.costs), key=lambda name: now.costs[name], default=None)
     if largest is None or now.costs[largest] <= 0:
         return Insights(None, "0.00%", [])
     share = percent_text(now.costs[largest], cost_nano)
     sentences = [
-        *_on_the_largest(largest, now),
-        *_on_fees(now),
-        *_on_the_margin(now),
-        *_on_growth(now, before, days),
-        *_on_the_change(now, before, days),
+        *_about_largest(largest, now),
+        *_about_fees(now),
+        *_about_margin(now),
+        *_about_growth(now, before, days),
+        *_about_change(now, before, days),
     ]
     return Insights(largest, share, sentences)
 
 
-def _on_the_largest(service: str, now: PeriodSums) -> Iterator[str]:
+def _about_largest(service: str, now: PeriodSums) -> Iterator[str]:
     nano, all_nano = now.costs[service], now.profit.cost_nano
     if nano * 100 >= LARGE_PERCENT * all_nano > 0:
         yield (
@@ -67,7 +67,7 @@ def _on_the_largest(service: str, now: PeriodSums) -> Iterator[str]:
         )
 
 
-def _on_fees(now: PeriodSums) -> Iterator[str]:
+def _about_fees(now: PeriodSums) -> Iterator[str]:
     fees, charged = now.profit.transaction_nano, now.profit.charged_nano
     if charged > 0 and fees * 100 >= FEE_PERCENT * charged and now.calls > 0:
         yield (
@@ -77,7 +77,7 @@ def _on_fees(now: PeriodSums) -> Iterator[str]:
         )
 
 
-def _on_the_margin(now: PeriodSums) -> Iterator[str]:
+def _about_margin(now: PeriodSums) -> Iterator[str]:
     gross, charged = now.profit.gross_nano, now.profit.charged_nano
     if gross < 0:
         yield (
@@ -91,7 +91,7 @@ def _on_the_margin(now: PeriodSums) -> Iterator[str]:
         )
 
 
-def _on_growth(now: PeriodSums, before: PeriodSums, days: int) -> Iterator[str]:
+def _about_growth(now: PeriodSums, before: PeriodSums, days: int) -> Iterator[str]:
     is_now, was = now.profit.cost_nano, before.profit.cost_nano
     if was > 0 and is_now >= 2 * was and is_now - was >= DOUBLED_NANO_MIN:
         yield (
@@ -100,10 +100,10 @@ def _on_growth(now: PeriodSums, before: PeriodSums, days: int) -> Iterator[str]:
         )
 
 
-def _on_the_change(now: PeriodSums, before: PeriodSums, days: int) -> Iterator[str]:
+def _about_change(now: PeriodSums, before: PeriodSums, days: int) -> Iterator[str]:
     if not now.calls or not before.calls or before.profit.cost_nano <= 0:
         return
-    # Averages are compared as fractions over one denominator, so that nothing is rounded first.
+    # Averages are compared as fractions with one denominator, without rounding.
     is_now = now.profit.cost_nano * before.calls
     was = before.profit.cost_nano * now.calls
     if abs(is_now - was) * 100 < CHANGE_PERCENT * was:
@@ -118,7 +118,7 @@ def _on_the_change(now: PeriodSums, before: PeriodSums, days: int) -> Iterator[s
 
 
 def _mover(now: PeriodSums, before: PeriodSums, *, rising: bool) -> str:
-    """Return the service whose cost a call changed most in that direction."""
+    """Return the service whose cost per call changed most in that direction."""
     sign = 1 if rising else -1
 
     def change(service: str) -> int:

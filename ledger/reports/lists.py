@@ -1,7 +1,7 @@
-"""Reads lists page by page: a user's calls, newest first, and the events of one call.
+"""Reads lists page by page: a user's calls, newest first, and the events of a call.
 
-A page begins after a position, not at a number: what is added meanwhile moves nothing that a
-reader has yet to see.
+A page begins after a position, not at a number, so that rows added meanwhile do not shift rows that
+the reader has not seen.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _charges_by_day: Final = msgspec.json.Decoder(dict[str, tuple[int, int]])
 
 
 class PagePosition(NamedTuple):
-    """After which row a page begins: its time, and the id that tells rows of one time apart."""
+    """The last row before a page: its time, and its id for rows with the same time."""
 
     time: datetime
     key: str
 
 
 class CallFilter(NamedTuple):
-    """Which calls to list: first events from `earliest` to before `before`; None for any."""
+    """A filter of calls: first events from `earliest` to before `before`; None for any."""
 
     earliest: datetime | None = None
     before: datetime | None = None
@@ -57,23 +57,23 @@ class ListedCall(NamedTuple):
 
     @property
     def position(self) -> PagePosition:
-        """Where a page that follows this call begins."""
+        """The position after this call."""
         return PagePosition(self.first_at, self.call_id)
 
 
 class SettlementDetails(msgspec.Struct, rename="camel"):
-    """What the ledger decided about a call, in nano-dollars: shares, default charge and fee."""
+    """A settlement in nano-dollars: infrastructure shares, default charge and fee."""
 
     infrastructure: dict[str, int] = {}
     default_charge: int = 0
     default_fee: int = 0
 
 
-_decided: Final = msgspec.json.Decoder(SettlementDetails)
+_settlement: Final = msgspec.json.Decoder(SettlementDetails)
 
 
 class EventRow(NamedTuple):
-    """An entry of a call; `data` is a JSON text or None."""
+    """An event of a call; `data` is JSON or None."""
 
     identity: str
     source: str
@@ -95,12 +95,12 @@ class EventRow(NamedTuple):
 
     @property
     def position(self) -> PagePosition:
-        """Where a page that follows this event begins."""
+        """The position after this event."""
         return PagePosition(self.time, self.identity)
 
-    def decided(self) -> SettlementDetails | None:
-        """Return what the ledger decided, where this row says it."""
-        return _decided.decode(self.data or "{}") if self.type == "call.settled" else None
+    def settlement(self) -> SettlementDetails | None:
+        """Return the settlement, if this row is one."""
+        return _settlement.decode(self.data or "{}") if self.type == "call.settled" else None
 
 
 async def list_calls(
@@ -111,11 +111,11 @@ async def list_calls(
     *,
     after: PagePosition | None,
     unnamed_persona: str,
-    most: int,
+    limit: int,
 ) -> list[ListedCall]:
-    """Return up to `most` calls of a user, newest first; raises StoreUnavailableError.
+    """Return up to `limit` calls of a user, newest first; raises StoreUnavailableError.
 
-    A viewer who may not see the user is shown none.
+    Empty for a viewer without access to the user.
     """
     calls = _READS.bind(
         "calls",
@@ -124,14 +124,14 @@ async def list_calls(
         **wanted._asdict(),
         **_after(after),
         unnamed_persona=unnamed_persona,
-        most=most,
+        limit=limit,
     )
     rows = await readers.read(viewer, *calls)
     return [listed_call(row) for row in rows]
 
 
 async def any_call(readers: ReaderPool, viewer: Viewer) -> bool:
-    """Return whether there is any call that a viewer may see; raises StoreUnavailableError."""
+    """Return whether the viewer may see any call; raises StoreUnavailableError."""
     return bool(await readers.read_value(viewer, *_READS.bind("any_call", **viewer.parameters)))
 
 
@@ -141,7 +141,7 @@ def _after(position: PagePosition | None) -> dict[str, object]:
 
 
 def listed_call(row: Record) -> ListedCall:
-    """Return a row of `calls` with its sums over all of its days."""
+    """Return a row of `calls` with its sums over all days."""
     values: dict[str, Any] = dict(row)
     costs: dict[str, int] = {}
     for services in _costs_by_day.decode(values["costs"]).values():
@@ -154,13 +154,15 @@ def listed_call(row: Record) -> ListedCall:
 
 
 async def list_events(
-    readers: ReaderPool, viewer: Viewer, call_id: str, *, after: PagePosition | None, most: int
+    readers: ReaderPool, viewer: Viewer, call_id: str, *, after: PagePosition | None, limit: int
 ) -> tuple[list[EventRow], int] | None:
-    """Return up to `most` events of a call in order of time, and how many are in the archive.
+    """Return up to `limit` events of a call in order of time, and the number of archived ones.
 
-    None where there is no call that the viewer may see. Raises StoreUnavailableError.
+    None if there is no call that the viewer may see. Raises StoreUnavailableError.
     """
-    events = _READS.bind("events", call_id=call_id, **viewer.parameters, **_after(after), most=most)
+    events = _READS.bind(
+        "events", call_id=call_id, **viewer.parameters, **_after(after), limit=limit
+    )
     rows = await readers.read(viewer, *events)
     if rows:
         return [_event_row(row) for row in rows], rows[0]["archived_events"]

@@ -1,11 +1,10 @@
--- Every statement names the viewer (:viewer_id) beside what is asked for; :reads_all is true for an
--- administrator. The row policies would hide other users' rows all the same.
+-- Every statement checks the viewer (:viewer_id); :reads_all is true for an administrator. Row policies
+-- hide other users' rows in addition.
 
 -- name: calls
--- A page of the calls of :user_id, newest first, with a first event from :earliest to before
--- :before, a :persona_id and a :status (null for any), and after the call :after_key of
--- :after_time. A missing persona is called :unnamed_persona. At most :most calls. The times
--- bound the walk along the index; the rest is a filter.
+-- Up to :limit calls of :user_id, newest first, with a first event from :earliest to before :before, a
+-- :persona_id and a :status (null for any), and after the call :after_key of :after_time. Calls without
+-- a persona count as :unnamed_persona. The times limit the index scan; the rest is a filter.
 SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
        estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at
   FROM calls
@@ -18,24 +17,22 @@ SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
    AND (:persona_id::text IS NULL OR coalesce(persona_id, :unnamed_persona) = :persona_id)
    AND (:status::text IS NULL OR status = :status)
  ORDER BY first_at DESC, call_id
- LIMIT :most
+ LIMIT :limit
 
 -- name: any_call
--- Whether there is any call that the viewer (:viewer_id) may see; :reads_all is true for an
--- administrator.
+-- Whether the viewer (:viewer_id) may see any call; :reads_all is true for an administrator.
 SELECT EXISTS (SELECT FROM calls WHERE user_id = :viewer_id OR :reads_all)
 
 -- name: archived_events
--- How many events of :call_id are in the archive; null for a call that the viewer may not see.
+-- The number of archived events of :call_id; null for a call that the viewer may not see.
 SELECT (SELECT (SELECT coalesce(sum(event_count), 0)::bigint
                   FROM sealed_calls WHERE call_id = :call_id AND (user_id = :viewer_id OR :reads_all))
           FROM calls WHERE call_id = :call_id AND (user_id = :viewer_id OR :reads_all)
           AND user_id IS NOT NULL) AS archived_events
 
 -- name: events
--- A page of what happened to :call_id, in order of time, after the event :after_key of :after_time;
--- at most :most of it. Of what the ledger decided only the last decision is shown, which replaced
--- the others.
+-- Up to :limit events of :call_id, in order of time, after the event :after_key of :after_time. Of
+-- settlements only the last one is included, which replaces the others.
 
 SELECT e.identity::text AS identity, e.source, e.event_id, e.type, e.time, e.recorded_at, e.service,
        e.operation, e.model, e.usage, e.unit, e.unit_cost, e.cost_nano, e.amount_nano, e.estimated,
@@ -66,4 +63,4 @@ SELECT e.identity::text AS identity, e.source, e.event_id, e.type, e.time, e.rec
                 WHERE d.call_id = :call_id AND (d.user_id = :viewer_id OR :reads_all)
                   AND d.version > (e.data::jsonb ->> 'version')::bigint))
  ORDER BY e.time, e.identity
- LIMIT :most
+ LIMIT :limit

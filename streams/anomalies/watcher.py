@@ -92,7 +92,7 @@ class AnomalyWatcher:
         if due:
             try:
                 async with self._store.transaction() as connection:
-                    looked = await self._detection.look_at_calls(connection, due, self._now())
+                    looked = await self._detection.check_calls(connection, due, self._now())
             except TRANSIENT_ERRORS:
                 for call_id in due:
                     self.hear(call_id)
@@ -100,7 +100,7 @@ class AnomalyWatcher:
             _say("heard", looked)
         async with self._store.transaction() as connection:
             step = await self._sweeping.step(connection, self._now())
-        _say("swept", step.looked)
+        _say("swept", step.result)
         return step.more or len(due) == CALLS_AT_ONCE
 
 

@@ -49,12 +49,12 @@ _log: Final = logging.getLogger(__name__)
 class DeliveryOptions:
     """How much is done at once, and how often is looked.
 
-    `ailing_max` of the `most` attempts at a time may go to channels that failed last time, so dead
-    receivers leave room for the others. A claim lasts `lease_seconds`.
+    `failing_max` of the `concurrent_max` attempts at a time may go to channels that failed last
+    time, so dead receivers leave room for the others. A claim lasts `lease_seconds`.
     """
 
-    most: int = 40
-    ailing_max: int = 20
+    concurrent_max: int = 40
+    failing_max: int = 20
     lease_seconds: int = 60
     look_ms: int = 1_000
     sweep_ms: int = 10_000
@@ -125,11 +125,11 @@ class DeliveryWorker:
             for alert_id in heard:
                 self._heard.pop(alert_id, None)
         await self._sweep()
-        room = self._options.most - len(self._under_way)
+        room = self._options.concurrent_max - len(self._under_way)
         if room <= 0:
             return
-        ailing = sum(claim.failures > 0 for claim in self._under_way.values())
-        ailing_room = max(0, min(room, self._options.ailing_max - ailing))
+        failing = sum(claim.failures > 0 for claim in self._under_way.values())
+        ailing_room = max(0, min(room, self._options.failing_max - failing))
         claims = await self._store.claim(room, ailing_room, self._options.lease_seconds)
         for claim in claims:
             task = asyncio.create_task(self._deliver(claim))

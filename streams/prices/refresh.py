@@ -15,9 +15,9 @@ from ledger.postgres.database import Connection, connected
 from ledger.prices.entry import PriceConflictError, enter_prices, review_prices
 from ledger.prices.refreshes import (
     RefreshAttempt,
-    note_look,
-    one_refresh_at_a_time,
-    seen_since,
+    lock_refreshes,
+    store_attempt,
+    was_read_since,
 )
 from streams.prices.fetching import (
     FETCH_SECONDS_MAX,
@@ -63,11 +63,11 @@ async def refresh_prices(
         connected(database_url, name="cost-analytics prices") as connection,
         price_session(fetch_seconds_max) as session,
     ):
-        if not dry_run and not await one_refresh_at_a_time(connection):
+        if not dry_run and not await lock_refreshes(connection):
             return None
         results: list[RefreshResult] = []
         for source in sources:
-            if unless_within is not None and await seen_since(
+            if unless_within is not None and await was_read_since(
                 connection, source.name, datetime.now(UTC) - unless_within
             ):
                 continue
@@ -94,7 +94,7 @@ async def _look(
         look = RefreshAttempt(
             source.name, started_at, result.verified, result.added, result.proposed, result.error
         )
-        await note_look(connection, look)
+        await store_attempt(connection, look)
     return result
 
 

@@ -11,4 +11,4 @@ async def look(database_url: str, call_ids: Sequence[str]) -> None:
     """Judge calls an hour from now: by then all of their costs should have come."""
     later = datetime.now(UTC) + timedelta(hours=1)
     async with anomaly_store(database_url) as store, store.transaction() as connection:
-        await AnomalyDetector().look_at_calls(connection, call_ids, later)
+        await AnomalyDetector().check_calls(connection, call_ids, later)

@@ -85,13 +85,13 @@ async def look(
 ) -> DetectionResult:
     """Judge calls."""
     async with anomaly_store(url) as store, store.transaction() as connection:
-        return await AnomalyDetector(legs=legs).look_at_calls(connection, call_ids, now)
+        return await AnomalyDetector(legs=legs).check_calls(connection, call_ids, now)
 
 
-async def look_at_day(url: str, *user_ids: str, now: datetime = NOW) -> DetectionResult:
+async def check_day(url: str, *user_ids: str, now: datetime = NOW) -> DetectionResult:
     """Judge users' present day."""
     async with anomaly_store(url) as store, store.transaction() as connection:
-        return await AnomalyDetector().look_at_day(connection, user_ids, now.date(), now)
+        return await AnomalyDetector().check_day(connection, user_ids, now.date(), now)
 
 
 async def sweep_from(url: str, moment: datetime) -> None:
@@ -113,7 +113,7 @@ async def sweep(url: str, now: datetime = NOW) -> DetectionResult:
         while more:
             async with store.transaction() as connection:
                 step = await sweeping.step(connection, now)
-            looked, more = looked.plus(step.looked), step.more
+            looked, more = looked.plus(step.result), step.more
     return looked
 
 

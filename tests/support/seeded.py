@@ -48,12 +48,12 @@ def seeded(events: int = EVENTS) -> Seeded:
     wish = SimulationRequest(users=40, calls=-(-events // EVENTS_A_CALL), rate=0, seed=SEED)
     plan = plan_for(wish, time.time_ns() // 1_000_000)
     repeated = with_repeats(timeline(plan), TEN_PERCENT, SEED)
-    in_order = list(with_malformed(repeated, ONE_PERCENT, SEED))
-    bad = [sending.value for sending in in_order if not sending.good]
+    resolved_parts = list(with_malformed(repeated, ONE_PERCENT, SEED))
+    bad = [sending.value for sending in resolved_parts if not sending.good]
     broken = {
         value: MALFORMATIONS[number % len(MALFORMATIONS)].code for number, value in enumerate(bad)
     }
     assert len(broken) == len(bad)
-    good = [json.loads(s.value, parse_float=Decimal) for s in in_order if s.good]
-    sent = [Sent(s.value, s.key) for s in shuffled(in_order, WINDOW_US, SEED)]
+    good = [json.loads(s.value, parse_float=Decimal) for s in resolved_parts if s.good]
+    sent = [Sent(s.value, s.key) for s in shuffled(resolved_parts, WINDOW_US, SEED)]
     return Seeded(sent, good, broken, expect(good))

@@ -13,7 +13,7 @@ from aiohttp import WSServerHandshakeError
 
 from api.http.options import ApiOptions, RequestLimits
 from devkit.embedded.tansu import EmbeddedTansu
-from ledger.postgres.viewers import patient_reader_pool
+from ledger.postgres.viewers import slow_reader_pool
 from tests.support.api import Api, served, token
 from tests.support.attacks import OTHER_ADDRESS, AttackRecorder, client_at, other_client
 from tests.support.ledger_rows import LiveCallRow, rows
@@ -130,7 +130,7 @@ async def exporting(database_url: str) -> AsyncIterator[Api]:
             )
     limits = RequestLimits(send_seconds=2, export_bytes_per_second=1_000_000)
     async with (
-        patient_reader_pool(database_url) as readers,
+        slow_reader_pool(database_url) as readers,
         served(readers, ApiOptions(limits=limits), today=NOW.date()) as api,
     ):
         yield api

@@ -17,9 +17,9 @@ from tests.support.anomalies import (
     NOW,
     USD,
     announced,
+    check_day,
     found,
     look,
-    look_at_day,
     row,
     sweep,
     sweep_from,
@@ -70,7 +70,7 @@ async def test_a_transaction_that_fails_leaves_nothing_and_is_made_up_for(
 
     async def cut_off() -> None:
         async with anomaly_store(database_url) as store, store.transaction() as connection:
-            assert (await AnomalyDetector().look_at_calls(connection, ["dear"], NOW)).found == 1
+            assert (await AnomalyDetector().check_calls(connection, ["dear"], NOW)).found == 1
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -234,8 +234,8 @@ async def write_days(url: str, days: int, today: int, elevenlabs: int = 50 * CEN
 
 async def test_a_day_with_many_more_calls_is_one_anomaly(database_url: str) -> None:
     await write_days(database_url, 35, 16)
-    assert await look_at_day(database_url, "alice", "bob") == DetectionResult(1, 0)
-    assert await look_at_day(database_url, "alice", now=NOW + HOUR) == DetectionResult(0, 0)
+    assert await check_day(database_url, "alice", "bob") == DetectionResult(1, 0)
+    assert await check_day(database_url, "alice", now=NOW + HOUR) == DetectionResult(0, 0)
     assert await found(database_url) == [("day_spike", "2026-03-15", "", True)]
     [(message,)] = await fetch(database_url, "SELECT data::jsonb ->> 'message' FROM cost_anomalies")
     assert message == (
@@ -243,12 +243,12 @@ async def test_a_day_with_many_more_calls_is_one_anomaly(database_url: str) -> N
         "usual on a Sunday; elevenlabs rose most."
     )
     await fetch(database_url, "DELETE FROM user_day_costs WHERE day = '2026-03-15'")
-    assert await look_at_day(database_url, "alice") == DetectionResult(0, 1)
+    assert await check_day(database_url, "alice") == DetectionResult(0, 1)
 
 
 async def test_a_day_that_a_service_made_dear_names_it(database_url: str) -> None:
     await write_days(database_url, 35, 2, elevenlabs=4 * USD)
-    assert (await look_at_day(database_url, "alice")).found == 1
+    assert (await check_day(database_url, "alice")).found == 1
     assert await found(database_url) == [("day_spike", "2026-03-15", "elevenlabs", True)]
 
 
@@ -256,7 +256,7 @@ async def test_a_day_that_one_call_made_dear_is_that_calls_anomaly(database_url:
     await write_days(database_url, 35, 2)
     await write_calls(database_url, row("dear", NOW - MINUTE, elevenlabs=9 * USD))
     assert (await look(database_url, "dear")).found == 1
-    assert (await look_at_day(database_url, "alice")).found == 0
+    assert (await check_day(database_url, "alice")).found == 0
 
 
 async def test_the_sweep_judges_the_day_and_days_that_are_over(database_url: str) -> None:

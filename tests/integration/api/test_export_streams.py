@@ -13,7 +13,7 @@ import pytest
 from aiohttp import ClientOSError, ClientPayloadError, ClientSession
 
 from api.http.options import ApiOptions, RequestLimits
-from ledger.postgres.viewers import ReaderPool, patient_reader_pool, reader_pool
+from ledger.postgres.viewers import ReaderPool, reader_pool, slow_reader_pool
 from tests.support.api import Api, served, token
 from tests.support.ledger_rows import LiveCallRow, Rows, rows
 from tests.support.links import Link, linked
@@ -72,7 +72,7 @@ async def exporting_api(
             yield api
         return
     async with (
-        patient_reader_pool(as_login(database_url, "api")) as patient,
+        slow_reader_pool(as_login(database_url, "api")) as patient,
         served(patient, options, today=NOW.date()) as api,
     ):
         yield api

@@ -119,7 +119,7 @@ async def test_somebody_new_and_somebody_gone(api: Api) -> None:
     assert len(new["warnings"]) == 1
     gone = (await api.get("/api/costs/user/bob/forecast", "bob")).data
     assert (gone["basedOnDays"], gone["forecastedCost"]) == (90, 0)
-    assert gone["warnings"] == ["No calls for 90 days: the forecast fades as days pass."]
+    assert gone["warnings"] == ["No calls for 90 days: the forecast decreases from day to day."]
 
 
 async def test_admins_see_it_and_others_do_not(api: Api) -> None:

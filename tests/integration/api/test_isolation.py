@@ -232,12 +232,12 @@ async def test_reports_for_those_who_may_not_see_are_empty(readers: ReaderPool) 
     )
     assert (report.calls, report.costs, report.personas) == (0, {}, [])
     budgets = Budgets(readers, "charged", 80)
-    standing = await budgets.standing(BOB, "alice", NOW)
+    standing = await budgets.read_status(BOB, "alice", NOW)
     assert standing.limits == Limits(user_id="alice")
     assert (standing.day_nano, standing.month_nano, standing.alerts) == (0, 0, [])
     assert (await budgets.alerts(BOB, "alice", None, 10)).alerts == []
     await budgets.change(BOB, "alice", LimitChange(daily_limit=(True, 5)), NOW)
-    assert (await budgets.standing(ALICE, "alice", NOW)).limits.daily_nano == 1
+    assert (await budgets.read_status(ALICE, "alice", NOW)).limits.daily_nano == 1
 
 
 async def test_nothing_of_a_viewer_stays_on_a_connection(written: str) -> None:

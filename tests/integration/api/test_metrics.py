@@ -145,7 +145,7 @@ async def test_workers_outboxes_and_notices(api: Api, database_url: str) -> None
 async def test_a_database_that_goes_away_and_comes_back(database_url: str) -> None:
     async with linked(database_url) as (link, url):
         pool = await create_pool(
-            as_login(url, "api"), name="tests", most=2, statement_timeout_ms=5_000
+            as_login(url, "api"), name="tests", connections_max=2, statement_timeout_ms=5_000
         )
         async with served(ReaderPool(pool, SIGNER, acquire_timeout_seconds=1)) as api:
             everything = (await scrape(api)).names

@@ -22,7 +22,7 @@ GIVE_UP_SECONDS = 1
 async def served_over_a_link(database_url: str) -> AsyncIterator[tuple[Link, Api]]:
     async with linked(database_url) as (link, url):
         pool = await create_pool(
-            as_login(url, "api"), name="tests", most=2, statement_timeout_ms=5_000
+            as_login(url, "api"), name="tests", connections_max=2, statement_timeout_ms=5_000
         )
         readers = ReaderPool(
             pool,
@@ -82,7 +82,7 @@ async def test_a_database_that_hangs(database_url: str) -> None:
 
 async def test_a_pool_that_is_used_up(database_url: str) -> None:
     pool = await create_pool(
-        as_login(database_url, "api"), name="tests", most=1, statement_timeout_ms=5_000
+        as_login(database_url, "api"), name="tests", connections_max=1, statement_timeout_ms=5_000
     )
     readers = ReaderPool(pool, SIGNER, acquire_timeout_seconds=GIVE_UP_SECONDS)
     async with served(readers) as api:
@@ -94,7 +94,7 @@ async def test_a_pool_that_is_used_up(database_url: str) -> None:
 
 async def test_a_query_that_waits_too_long(database_url: str) -> None:
     pool = await create_pool(
-        as_login(database_url, "api"), name="tests", most=1, statement_timeout_ms=200
+        as_login(database_url, "api"), name="tests", connections_max=1, statement_timeout_ms=200
     )
     blocker = await asyncpg.connect(database_url)
     async with served(ReaderPool(pool, SIGNER)) as api:
@@ -112,7 +112,7 @@ async def test_a_database_without_our_schema_is_not_ready(database_url: str) -> 
     await connection.execute("DELETE FROM schema_migrations")
     await connection.close()
     pool = await create_pool(
-        as_login(database_url, "api"), name="tests", most=1, statement_timeout_ms=5_000
+        as_login(database_url, "api"), name="tests", connections_max=1, statement_timeout_ms=5_000
     )
     async with served(ReaderPool(pool, SIGNER)) as api:
         answer = await api.get("/ready")

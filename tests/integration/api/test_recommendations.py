@@ -87,7 +87,7 @@ async def test_every_saving_follows_from_what_was_recorded(api: Api) -> None:
 
     phrases = found["phrase_caching"]  # 100 characters spoken again, at 0.15 a thousand
     assert phrases["saving"] == Decimal("0.015")
-    assert "3 of 4 events name their phrase; 1 of them repeat" in phrases["computation"]
+    assert "3 of 4 events have a phrase hash; 1 of them repeat" in phrases["computation"]
 
     replies = found["shorter_replies"]  # 60, 100, 100, 300: the median is 100
     assert replies["saving"] == Decimal("0.03")

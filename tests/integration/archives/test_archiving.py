@@ -173,8 +173,8 @@ async def test_decision_about_a_call_that_began_in_an_archived_month_is_recorded
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        ("file", "digest is not the one that was sealed"),
-        ("manifest", "is not the one that was sealed"),
+        ("file", "digest differs from the sealed one"),
+        ("manifest", "differs from the sealed one"),
         ("missing file", "is missing"),
         ("missing manifest", "is missing"),
     ],

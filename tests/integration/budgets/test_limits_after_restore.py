@@ -41,5 +41,5 @@ async def test_a_limit_set_again_after_a_restore_reports_its_thresholds(database
 
 async def test_no_limit_changes_while_a_restore_is_under_way(database_url: str) -> None:
     await fetch(database_url, "DELETE FROM ledger_epochs")
-    with pytest.raises(StoreUnavailableError, match="restore is under way"):
+    with pytest.raises(StoreUnavailableError, match="restore is running"):
         await change(database_url, "alice", daily_limit=(True, USD))

@@ -65,7 +65,7 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
     assert (row["first_day"] is not None) is (row["days"] is not None) is bool(seen)
     row = await superuser.fetchrow(*advice.bind("calls", **viewer.parameters, **CALLS))
     assert row is not None
-    assert (row["calls"], row["looked_at"]) == (seen, seen)
+    assert (row["calls"], row["calls_read"]) == (seen, seen)
     usages = await superuser.fetch(*advice.bind("usages", **viewer.parameters, **EXAMPLES))
     assert [row["events"] for row in usages] == [1] * seen
     charges = await superuser.fetch(*advice.bind("charges", **viewer.parameters, **EXAMPLES))
@@ -98,4 +98,4 @@ async def test_reports_for_those_who_may_not_see_are_empty(written: str) -> None
                 bool(seen),
             )
             sums = await read_advice_input(readers, viewer, "alice", NOW - DAY, NOW + DAY)
-            assert [len(sums.usages), len(sums.charges), sums.calls, sums.looked_at] == [seen] * 4
+            assert [len(sums.usages), len(sums.charges), sums.calls, sums.calls_read] == [seen] * 4

@@ -183,7 +183,7 @@ async def test_dead_receivers_hold_nobody_up(database_url: str) -> None:
             await write_channel(database_url, f"{dead.url}/{number}", user_id=f"dead-{number}")
         await write_channel(database_url, living.url, user_id="living")
         await write_alerts(database_url, *(alert(f"dead-{n}") for n in range(16) for _ in "123"))
-        async with courier(database_url, webhooks(ENDLESS), most=20, ailing_max=4):
+        async with courier(database_url, webhooks(ENDLESS), concurrent_max=20, failing_max=4):
             while len(dead.got) < 16:
                 await asyncio.sleep(0.01)
             began = time.monotonic()
@@ -205,7 +205,7 @@ async def test_those_that_failed_before_never_take_all_the_room(database_url: st
         await fetch(database_url, "UPDATE notice_channels SET failures = 1")
         await write_channel(database_url, living.url, user_id="living")
         await write_alerts(database_url, *(alert(f"dead-{n}") for n in range(8)))
-        async with courier(database_url, webhooks(ENDLESS), most=4, ailing_max=2):
+        async with courier(database_url, webhooks(ENDLESS), concurrent_max=4, failing_max=2):
             while len(dead.got) < 2:
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.3)  # ten more looks

@@ -37,7 +37,7 @@ class Watch:
         self.seconds = 0
 
     async def look(self) -> None:
-        await self._watch.look(self._connection)
+        await self._watch.check(self._connection)
         self.seconds += 1
 
 

@@ -75,7 +75,7 @@ async def test_a_changed_price_is_refused_and_nothing_is_added(
     done = run_command("prices", "import", "-", values=values, cwd=tmp_path, stdin=text.encode())
     assert done.returncode == 1
     assert "not even in part" in done.stderr
-    assert "the catalogue has 4.99 per 1 already, not 5.99 per 1" in done.stderr
+    assert "the catalogue already has 4.99 per 1, not 5.99 per 1" in done.stderr
     assert "stripe is of class transaction" in done.stderr
     assert await rows(values["DATABASE_URL"]) == before
 

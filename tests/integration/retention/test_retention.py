@@ -9,8 +9,8 @@ import pytest
 
 from ledger.operations import retention
 from ledger.operations.archive_checks import verify_archive
-from ledger.operations.ended_totals import current_pass, next_ended_calls, note_removed
-from ledger.operations.retention import RetentionDays, remove_old, take_turn
+from ledger.operations.ended_totals import current_pass, next_ended_calls, store_tombstones
+from ledger.operations.retention import RetentionDays, lock_retention, remove_old
 from ledger.operations.verification import rebuild, verify
 from ledger.postgres.database import Connection, connected
 from tests.integration.archives.test_archiving import calls, record
@@ -113,13 +113,13 @@ async def test_one_process_removes_once_an_interval(database_url: str) -> None:
         connected(database_url, name="one") as one,
         connected(database_url, name="other") as other,
     ):
-        assert await take_turn(one, 60)
-        assert not await take_turn(other, 60)
+        assert await lock_retention(one, 60)
+        assert not await lock_retention(other, 60)
         await remove_old(one, DAYS, NOW)
         await one.close()
-        assert not await take_turn(other, 60)
+        assert not await lock_retention(other, 60)
         await fetch(database_url, "UPDATE retention_progress SET ran_at = now() - interval '61 s'")
-        assert await take_turn(other, 60)
+        assert await lock_retention(other, 60)
 
 
 async def test_void_of_a_cost_without_details_is_refused_and_totals_stay(
@@ -176,7 +176,7 @@ async def walked(connection: Connection, until: datetime, epoch: int = 1) -> lis
     walk = await current_pass(connection, epoch, until)
     while not walk.is_over:
         ended_calls = await next_ended_calls(connection, walk)
-        await note_removed(connection, ended_calls)
+        await store_tombstones(connection, ended_calls)
         found += ended_calls.call_ids
         walk = ended_calls.following
     return found
@@ -210,7 +210,7 @@ async def test_call_that_changed_beside_its_tombstone_is_published_again(
         ended_calls = await next_ended_calls(connection, walk)
         await record(database_url, [cost(time=NOW)])
         await fetch(database_url, "DELETE FROM totals_outbox")
-        await note_removed(connection, ended_calls)
+        await store_tombstones(connection, ended_calls)
     assert [row[0] for row in await fetch(database_url, "SELECT call_ids FROM totals_outbox")] == [
         ["call-1"]
     ]

@@ -167,7 +167,7 @@ async def test_no_viewer_stays_after_a_read(readers: ReaderPool) -> None:
 
 async def test_a_ticket_is_issued_to_the_viewer_alone(readers: ReaderPool) -> None:
     tickets = TicketStore(readers)
-    assert await tickets.issue(b"1", TicketHolder("alice", "user", 9), seconds=60, most=2)
+    assert await tickets.issue(b"1", TicketHolder("alice", "user", 9), seconds=60, limit=2)
     assert await tickets.redeem(b"1") == TicketHolder("alice", "user", 9)
     assert await tickets.redeem(b"1") is None
     statement = "SELECT issue_ticket('2', $1, $2, 9, 60, 2)"

@@ -9,7 +9,7 @@ from cost_analytics.configuration.dev_file import read_dev_file
 from devkit.embedded.postgres import EmbeddedPostgres
 from ledger.operations.verification import verify
 from ledger.postgres.database import connected
-from ledger.postgres.session import check_signature, powerful_login
+from ledger.postgres.session import check_signature, privileged_login
 from tests.support.command import run_command
 from tests.support.recording import fetch
 
@@ -61,10 +61,10 @@ async def test_logins_are_made_kept_and_changed(admin_url: str, tmp_path: Path) 
 
 async def works(urls: dict[str, str]) -> None:
     async with connected(urls["API_DATABASE_URL"], name="tests") as connection:
-        assert await powerful_login(connection) is None
+        assert await privileged_login(connection) is None
         await check_signature(connection, urls["API_DATABASE_URL"])
     async with connected(urls["MIGRATE_DATABASE_URL"], name="tests") as connection:
-        assert "owner" in (await powerful_login(connection) or "")
+        assert "owner" in (await privileged_login(connection) or "")
     await verify(urls["OPERATOR_DATABASE_URL"])
 
 

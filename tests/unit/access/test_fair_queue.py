@@ -20,7 +20,7 @@ class Work:
         self.go_on = asyncio.Event()
 
     async def one(self, client: str, timeout_seconds: int = 60) -> None:
-        async with self.queue.place(client, timeout_seconds):
+        async with self.queue.slot(client, timeout_seconds):
             self.entered.append(client)
             self.held[client] += 1
             await self.go_on.wait()
@@ -57,7 +57,7 @@ async def test_clients_take_turns() -> None:
 
 async def test_waiting_ends_in_time_and_leaves_no_trace() -> None:
     queue = FairQueue(1, 1)
-    async with queue.place("a", 1):
+    async with queue.slot("a", 1):
         with pytest.raises(TimeoutError):
             await Work(queue).one("b", timeout_seconds=0)
         waiting = asyncio.create_task(Work(queue).one("c"))
@@ -65,7 +65,7 @@ async def test_waiting_ends_in_time_and_leaves_no_trace() -> None:
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-    async with queue.place("d", 0):
+    async with queue.slot("d", 0):
         pass
 
 

@@ -5,7 +5,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.anomalies.day_spikes import DAYS_MIN, DaySpike, day_spikes, history_days, in_order
+from ledger.anomalies.day_spikes import DAYS_MIN, DaySpike, day_spikes, history_days, resolved_parts
 from tests.support.anomalies import USD
 from tests.support.ledger_rows import CENT
 
@@ -66,10 +66,10 @@ def test_what_calls_explain_is_no_spike_of_the_day() -> None:
     week = days(*[4 * USD] * 7)
     assert day({"tts": 40 * USD}, week)
     assert not day({"tts": 40 * USD}, week, explained={"tts": 36 * USD})
-    assert in_order(["tts", ""], {"tts": 40 * USD}, week, {"tts": 36 * USD}) == ["tts", ""]
-    assert in_order(["tts", ""], {"tts": 40 * USD}, week, {}) == []
-    assert in_order(["tts"], {}, week, {}) == ["tts"]
-    assert in_order(["tts"], {}, week[:3], {}) == []
+    assert resolved_parts(["tts", ""], {"tts": 40 * USD}, week, {"tts": 36 * USD}) == ["tts", ""]
+    assert resolved_parts(["tts", ""], {"tts": 40 * USD}, week, {}) == []
+    assert resolved_parts(["tts"], {}, week, {}) == ["tts"]
+    assert resolved_parts(["tts"], {}, week[:3], {}) == []
 
 
 def test_growth_is_followed() -> None:

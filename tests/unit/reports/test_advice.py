@@ -119,7 +119,9 @@ def test_phrases_that_were_spoken_before() -> None:
     advice = only(speech)
     assert advice.kind == "phrase_caching"
     assert (advice.saving_nano, advice.new_nano) == (450_000_000, 1_050_000_000)
-    assert "8 of 10 events name their phrase; 5 of them repeat an earlier one" in advice.computation
+    assert (
+        "8 of 10 events have a phrase hash; 5 of them repeat an earlier one" in advice.computation
+    )
     assert advice_notes([speech]) == []
     [note] = advice_notes([speech._replace(phrases=0, repeats=0)])
     assert "phraseHash" in note
