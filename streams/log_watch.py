@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
+from ledger.recording.positions import StoredPosition
 from messaging.kafka import AIOKafkaConsumer, KafkaError
 from streams.lane import Lane
 from streams.positions import Positions
@@ -44,7 +45,10 @@ class LogWatch:
 
         Raises ClusterReplacedError.
         """
-        counted = [(lane, lane.assignment, dict(lane.next_offsets)) for lane in self._lanes]
+        # All of a lane at once: a rebalance while we wait gives it other positions and offsets.
+        counted = [
+            (lane, lane.assignment, lane.positions, dict(lane.next_offsets)) for lane in self._lanes
+        ]
         partitions = [partition for lane in self._lanes for partition in lane.partitions]
         if not partitions:
             self._positions.look_for_topic()
@@ -58,13 +62,11 @@ class LogWatch:
                 extra={"action": "log_unchecked"},
             )
             return []
-        unchanged = [
-            (lane, offsets) for lane, number, offsets in counted if number == lane.assignment
-        ]
+        unchanged = [one for one in counted if one[1] == one[0].assignment]
         others = []
-        for lane, next_offsets in unchanged:
-            if _is_read_from(lane, identity.topic_id):
-                await self._positions.confirm(lane.positions, next_offsets)
+        for lane, _, positions, next_offsets in unchanged:
+            if _are_of(positions, identity.topic_id):
+                await self._positions.confirm(positions, next_offsets)
             else:
                 others.append(lane)
         return others
@@ -90,6 +92,6 @@ class LogWatch:
         )
 
 
-def _is_read_from(lane: Lane, topic_id: str | None) -> bool:
-    """Return whether a lane reads all its partitions from this incarnation of their topic."""
-    return topic_id is None or all(one.incarnation == topic_id for one in lane.positions.values())
+def _are_of(positions: Mapping[int, StoredPosition], topic_id: str | None) -> bool:
+    """Return whether positions are all of this incarnation of their topic."""
+    return topic_id is None or all(one.incarnation == topic_id for one in positions.values())
