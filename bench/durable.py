@@ -21,7 +21,7 @@ from bench.stage import InvalidRunError, Stage
 from bench.workers import Workers, running_workers
 from ledger.operations.verification import verify
 from ledger.postgres.database import Connection
-from ledger.recording.recorder import BATCHES_BEFORE_TRUST
+from ledger.recording.ledger import BATCHES_BEFORE_TRUST
 from schemas.topics import CALL_EVENTS
 
 _LOOK_SECONDS: Final = 0.01

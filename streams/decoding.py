@@ -11,11 +11,10 @@ from hashlib import blake2b
 from typing import Final
 
 from ledger.calls.fast_path import FastPathRater
-from ledger.calls.rating import RatedCost, rated_or_original
+from ledger.calls.rating import FastPathCost, rated_or_original
 from ledger.prices.catalogue import Catalogue
-from ledger.recording.batch import Batch, dead_letter
+from ledger.recording.batch import SMALL_BATCH_MAX, Batch, dead_letter
 from ledger.recording.offsets import ResentRecord
-from ledger.recording.small_batches import FEW_ROWS
 from messaging.kafka import ConsumerRecord, TopicPartition
 from schemas.cloudevents import Window, decode
 from schemas.refusals import Refused
@@ -30,18 +29,17 @@ async def decode_records(
 ) -> Batch:
     """Decode what one poll returned, giving way to other tasks every few hundred records.
 
-    Costs that the catalogue can price are rated at once. Where records are many, plain costs take
-    the short way.
+    Costs that the catalogue can price are rated at once. In a large batch, plain costs take the
+    fast path.
     """
-    batch = Batch()
-    many = sum(map(len, polled.values())) > FEW_ROWS
+    batch = Batch(is_large=sum(map(len, polled.values())) > SMALL_BATCH_MAX)
     window = Window.around(now)
     for partition, records in polled.items():
         if not records:
             continue
         for start in range(0, len(records), RECORDS_PER_SLICE):
             some = records[start : start + RECORDS_PER_SLICE]
-            plain = _plain_costs(some, window, catalogue) if many else [None] * len(some)
+            plain = _plain_costs(some, window, catalogue) if batch.is_large else [None] * len(some)
             _decode_slice(batch, some, plain, window, catalogue)
             batch.size_bytes += _bytes_of(some)
             await asyncio.sleep(0)
@@ -76,7 +74,7 @@ def _bytes_of(records: Sequence[ConsumerRecord]) -> int:
 
 def _plain_costs(
     records: Sequence[ConsumerRecord], window: Window, catalogue: Catalogue
-) -> list[RatedCost | None]:
+) -> list[FastPathCost | None]:
     values = [None if record.headers else record.value for record in records]
     return _rater(catalogue).rate(values, window)
 
@@ -89,7 +87,7 @@ def _rater(catalogue: Catalogue) -> FastPathRater:
 def _decode_slice(
     batch: Batch,
     records: Sequence[ConsumerRecord],
-    plain: Sequence[RatedCost | None],
+    plain: Sequence[FastPathCost | None],
     window: Window,
     catalogue: Catalogue,
 ) -> None:

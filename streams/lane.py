@@ -13,14 +13,12 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
-from ledger.calls.rating import Incoming
 from ledger.postgres.database import DATA_ERRORS, TRANSIENT_ERRORS
-from ledger.recording.batch import Batch, BatchOutcome, ReceivedRecord, dead_letter
+from ledger.recording.batch import Batch, BatchOutcome
 from ledger.recording.batch_rows import StaleCallError
-from ledger.recording.offsets import DeadLetter, PositionMark
+from ledger.recording.offsets import PositionMark
 from ledger.recording.positions import StoredPosition
 from ledger.recording.recorder import Recorder
-from ledger.recording.small_batches import FEW_ROWS
 from messaging.kafka import (
     AIOKafkaConsumer,
     ConsumerRecord,
@@ -30,9 +28,9 @@ from messaging.kafka import (
     TopicPartition,
 )
 from messaging.retries import Backoff
-from schemas.refusals import Refused
 from streams.dead_letters import TooManyRefusedError
 from streams.decoding import decode_records, describe_record
+from streams.isolation import record_what_fits
 
 POLL_MS: Final = 500
 IDLE_SECONDS: Final = 1
@@ -113,13 +111,13 @@ class Lane:
         batch: Batch | None = None
         try:
             while not stop.is_set():
-                if recording is not None and batch is not None and batch.size <= FEW_ROWS:
+                if recording is not None and batch is not None and not batch.is_large:
                     # Polled meanwhile, a stream without a backlog would come in many small pieces,
                     # each of which costs worker and broker as much as all of them together.
                     await recording
                     recording = None
                 assignment, batch = await self._next_batch()
-                if batch is not None and (recording is not None or batch.size > FEW_ROWS):
+                if batch is not None and (recording is not None or batch.is_large):
                     await self._fill(batch, assignment, recording)
                 if recording is not None:
                     await recording
@@ -237,51 +235,12 @@ class Lane:
 
     async def _record_whole(self, batch: Batch) -> None:
         try:
-            outcome = await self._recorder.record(batch)
+            await self._commit(batch)
         except DATA_ERRORS as error:
-            await self._isolate(batch, error)
-            return
-        self._committed(outcome, batch.next_offsets)
+            await record_what_fits(batch, error, self._commit)
 
-    async def _isolate(self, batch: Batch, error: Exception) -> None:
-        """Record what PostgreSQL can take of a batch, and refuse the rest of it together.
-
-        So the limit of refusals sees whether it is one event or the whole stream that does not fit.
-        The offsets move only with the refusal, so a crash in between replays harmlessly.
-        """
-        letters = await self._poison(batch.events, batch.records, batch.size, error)
-        refused = Batch(
-            [],
-            [],
-            [*batch.letters, *letters],
-            batch.next_offsets,
-            batch.marks,
-            batch.resent,
-            part_of=batch.size,
-        )
-        self._committed(await self._recorder.record(refused), batch.next_offsets)
-
-    async def _poison(
-        self, events: list[Incoming], records: list[ReceivedRecord], part_of: int, error: Exception
-    ) -> list[DeadLetter]:
-        """Record events half by half, and return the letters of those that cannot be.
-
-        Raises `error` where there are no events: then the fault is ours.
-        """
-        if not events:
-            raise error
-        if len(events) == 1:
-            reason = f"The ledger cannot hold a value of this event: {error}"
-            return [dead_letter(records[0], Refused("invalid_event", reason))]
-        letters: list[DeadLetter] = []
-        middle = len(events) // 2
-        for half in (slice(middle), slice(middle, None)):
-            part = Batch(events[half], records[half], part_of=part_of)
-            try:
-                self._committed(await self._recorder.record(part), {})
-            except DATA_ERRORS as reason:
-                letters += await self._poison(part.events, part.records, part_of, reason)
-        return letters
+    async def _commit(self, batch: Batch) -> None:
+        self._committed(await self._recorder.record(batch), batch.next_offsets)
 
 
 def _is_old(polled: Mapping[TopicPartition, Sequence[ConsumerRecord]], now: datetime) -> bool:

@@ -8,10 +8,9 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from ledger.budgets.crossings import Row
 from ledger.budgets.limits import FULL
 from ledger.budgets.thresholds import BudgetPosition
-from ledger.calls.rating import RatedCost
+from ledger.calls.event_rows import EventRow
 from schemas.alerts import (
     ALERT_TYPE,
     CUTOFF_TYPE,
@@ -61,7 +60,7 @@ def _id(*parts: object) -> UUID:
 def alert(
     position: BudgetPosition,
     percent: Decimal,
-    crossed_by: Row | None,
+    crossed_by: EventRow | None,
     context: AlertContext,
     basis: SpendBasis,
     now: datetime,
@@ -151,13 +150,11 @@ def _message(position: BudgetPosition, percent: Decimal) -> str:
     )
 
 
-def _crossing(row: Row | None) -> Crossing | None:
+def _crossing(row: EventRow | None) -> Crossing | None:
     if row is None:
         return None
-    if isinstance(row, RatedCost):
-        event = row.event()
-        return Crossing(source=event.source, id=event.id, service=row.service)
-    return Crossing(source=row.source, id=row.event_id, service=row.service)
+    named = row.reference()
+    return Crossing(source=named.source, id=named.id, service=row.service)
 
 
 def _drivers(costs: dict[str, int]) -> list[Driver]:

@@ -23,11 +23,12 @@ from ledger.budgets.alert_rows import (
     read_spend,
     request_cutoff,
 )
-from ledger.budgets.crossings import Row, crossing
+from ledger.budgets.crossings import crossing
 from ledger.budgets.limits import FULL, Limit, Limits
 from ledger.budgets.thresholds import BudgetPosition, call_position, period_position, reached
 from ledger.calls.batch_changes import BatchChanges
 from ledger.calls.call import Call
+from ledger.calls.event_rows import EventRow
 from ledger.calls.periods import Period, period_of, quarter_of
 from ledger.calls.spend import SpendKey
 from ledger.postgres.database import Connection
@@ -159,7 +160,7 @@ class Alerting:
         connection: Connection,
         budgets: Mapping[str, Limits],
         positions: Iterable[BudgetPosition],
-        entries: Sequence[Row],
+        entries: Sequence[EventRow],
         now: datetime,
     ) -> int:
         due: list[tuple[BudgetPosition, Decimal]] = [

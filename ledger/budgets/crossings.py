@@ -6,16 +6,14 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from ledger.budgets.thresholds import BudgetPosition, is_reached
-from ledger.calls.entries import SETTLED_TYPE, Entry
-from ledger.calls.rating import RatedCost
+from ledger.calls.entries import SETTLED_TYPE
+from ledger.calls.event_rows import EventRow
 from schemas.alerts import SpendBasis
-
-Row = Entry | RatedCost
 
 
 def crossing(
-    position: BudgetPosition, percent: Decimal, entries: Sequence[Row], basis: SpendBasis
-) -> Row | None:
+    position: BudgetPosition, percent: Decimal, entries: Sequence[EventRow], basis: SpendBasis
+) -> EventRow | None:
     """Return the row at which the running spend reaches `percent` of the limit.
 
     If no row does so by its own amount, the ledger settled something after it: a default charge
@@ -35,11 +33,12 @@ def crossing(
     return candidates[-1] if candidates else None
 
 
-def _rows(position: BudgetPosition, entries: Sequence[Row], settled: set[str]) -> Iterator[Row]:
+def _rows(
+    position: BudgetPosition, entries: Sequence[EventRow], settled: set[str]
+) -> Iterator[EventRow]:
     """Yield the rows of a budget position; adds settled calls to `settled`."""
     for entry in entries:
-        owner = entry.owner if isinstance(entry, RatedCost) else entry.user_id
-        if owner != position.user_id:
+        if entry.owner != position.user_id:
             continue
         if position.call is not None and entry.call_id != position.call.call_id:
             continue
@@ -49,11 +48,11 @@ def _rows(position: BudgetPosition, entries: Sequence[Row], settled: set[str]) -
             yield entry
 
 
-def _within(position: BudgetPosition, entry: Row) -> bool:
+def _within(position: BudgetPosition, entry: EventRow) -> bool:
     return position.start <= entry.time and (position.end is None or entry.time < position.end)
 
 
-def _amount(entry: Row, basis: SpendBasis) -> int:
+def _amount(entry: EventRow, basis: SpendBasis) -> int:
     """Return the amount that a row adds to the spend."""
     if basis == "cost":
         return entry.cost_nano

@@ -20,6 +20,7 @@ from ledger.calls.entries import (
     settled_entry,
     void_entry,
 )
+from ledger.calls.event_rows import EventRow
 from ledger.calls.open_call import OpenCall
 from ledger.calls.periods import day_of
 from ledger.calls.rating import Incoming, RatedCost, original_events, rate, voids_among
@@ -77,7 +78,7 @@ class _Fold:
         known, catalogue = self._opened, self._catalogue
         entries, taken = self._out.entries, self._out.taken
         for event in events:
-            if type(event) is RatedCost and event.catalogue is catalogue:
+            if isinstance(event, RatedCost) and event.catalogue is catalogue:
                 opened = known.get(event.call_id) or self._open(event.call_id)
                 if opened.grows_by(event):
                     event.owner = opened.owner or ""
@@ -163,7 +164,7 @@ class _Fold:
         if owner is None or opened.call.held_count:
             self._release(opened)
 
-    def _count(self, event: Incoming, opened: OpenCall, owner: str) -> Entry | RatedCost:
+    def _count(self, event: Incoming, opened: OpenCall, owner: str) -> EventRow:
         """Count an event. What can refuse it comes before any change, here and below."""
         if isinstance(event, RatedCost) and event.catalogue is self._catalogue:
             return self._cost(event, opened, owner)

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import msgspec
 
 from ledger.calls.call import Call
-from ledger.calls.entries import Entry
+from ledger.calls.event_rows import EventRow
 from ledger.calls.movements import BatchMovements
-from ledger.calls.rating import Incoming, RatedCost
+from ledger.calls.rating import Incoming
 from ledger.calls.spend import SpendChanges
 from schemas.events import Event
 from schemas.refusals import Refused
@@ -61,7 +61,7 @@ class BatchChanges(msgspec.Struct):
     users: set[str] = set()
     done: list[tuple[str, str]] = []
     processors: set[str] = set()
-    entries: list[Entry | RatedCost] = []
+    entries: list[EventRow] = []
     taken: list[Incoming] = []
     movements: BatchMovements = msgspec.field(default_factory=BatchMovements)
     spend: SpendChanges = msgspec.field(default_factory=SpendChanges)

@@ -16,11 +16,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ledger.calls.entries import Entry
 from ledger.postgres.numeric import encode_numeric
 from schemas.identity import KEY_BYTES
+
+if TYPE_CHECKING:
+    from ledger.calls.entries import Entry
 
 ENTRY_COLUMNS: Final = (
     "identity",
@@ -176,7 +178,7 @@ def cost_row(
     )
 
 
-def entry_row(entry: Entry) -> bytes:
+def row_cells(entry: Entry) -> bytes:
     """Return the row of an entry up to its owner."""
     moment = (entry.time - EPOCH) // MICROSECOND
     return b"".join(

@@ -12,8 +12,16 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from ledger.calls.call import Call
+from ledger.calls.copy_rows import row_cells
 from ledger.prices.catalogue import Tariff
-from schemas.events import LEDGER_SOURCE, CallCharged, CostRecorded, CostVoided, Event
+from schemas.events import (
+    LEDGER_SOURCE,
+    CallCharged,
+    CostRecorded,
+    CostVoided,
+    Event,
+    EventReference,
+)
 from schemas.identity import identity_of
 from schemas.money import nano_from_usd
 
@@ -46,6 +54,23 @@ class Entry(NamedTuple):
     estimated: bool = False
     voids: str | None = None
     data: str | None = None
+
+    @property
+    def owner(self) -> str:
+        """The user whose row it is."""
+        return self.user_id
+
+    def copy_cells(self) -> bytes:
+        """Return the row as COPY reads it, up to the cell of its owner."""
+        return row_cells(self)
+
+    def columns(self) -> dict[str, object]:
+        """Return the values of the row by column."""
+        return self._asdict()
+
+    def reference(self) -> EventReference:
+        """Return which event it was made of."""
+        return EventReference(self.source, self.event_id)
 
 
 _entry: Final[Callable[[tuple[Any, ...]], Entry]] = partial(tuple.__new__, Entry)

@@ -19,7 +19,7 @@ from msgspec.structs import astuple
 from ledger.calls.copy_rows import EPOCH, MICROSECOND, cost_row, kind_cells
 from ledger.calls.entries import Entry
 from ledger.calls.periods import Day, day_of
-from ledger.calls.rating import RatedCost
+from ledger.calls.rating import FastPathCost
 from ledger.prices.catalogue import Catalogue, Rate
 from schemas.bounds import are_bounded
 from schemas.cloudevents import MAX_EVENT_BYTES, Recorded, Window, content_of, is_text, parse
@@ -100,18 +100,18 @@ class FastPathRater:
         self._midnight = self._next_midnight = _NEVER
         self._midnight_us = 0
 
-    def rate(self, values: Sequence[bytes | None], window: Window) -> list[RatedCost | None]:
+    def rate(self, values: Sequence[bytes | None], window: Window) -> list[FastPathCost | None]:
         """Return the plain costs among structured events, None in the place of any other."""
         places, envelopes = _read(values, window)
         keys = keys_of([(envelope.source, envelope.id) for envelope in envelopes])
-        rated: list[RatedCost | None] = [None] * len(values)
+        rated: list[FastPathCost | None] = [None] * len(values)
         start = 0
         for place, envelope in zip(places, envelopes, strict=True):
             rated[place] = self._rated(values[place], envelope, keys[start : start + KEY_BYTES])
             start += KEY_BYTES
         return rated
 
-    def _rated(self, value: bytes | None, envelope: Recorded, key: bytes) -> RatedCost | None:
+    def _rated(self, value: bytes | None, envelope: Recorded, key: bytes) -> FastPathCost | None:
         # One call for all fields takes as long as three fields do one by one.
         (
             service, operation, usage, unit, persona_id, model, unit_cost, total_cost, estimated,
@@ -142,13 +142,13 @@ class FastPathRater:
             self._begin_day(time)
         passed = time - self._midnight
         moment = self._midnight_us + passed.seconds * 1_000_000 + passed.microseconds
-        row = cost_row(
+        written = cost_row(
             key, moment, cost_nano, estimated, usage, unit_cost, envelope.id, metadata, call_id,
             cells,
         )  # fmt: skip
-        return RatedCost(
+        return FastPathCost(
             key.hex(), fingerprint_of(content_of(envelope)), call_id, user_id, persona_id, service,
-            time, self._day, cost_nano, estimated, row, self._catalogue, value or b"",
+            time, self._day, cost_nano, estimated, self._catalogue, value or b"", "", written,
         )  # fmt: skip
 
     def _begin_day(self, time: datetime) -> None:

@@ -18,18 +18,17 @@ from ledger.calls.periods import Day, day_of
 from ledger.prices.catalogue import Catalogue
 from ledger.prices.pricing import price, tariff_of
 from schemas.cloudevents import Window, decode
-from schemas.events import CostRecorded, Event
+from schemas.events import CostRecorded, Event, EventReference
 from schemas.refusals import Refused
 
 _ANY_TIME: Final = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 class RatedCost(msgspec.Struct, gc=False):
-    """A recorded cost with its price in nano-dollars, by one catalogue.
+    """A recorded cost with its price in nano-dollars, by one catalogue: an `EventRow`.
 
-    `row` is its row but for the owner, whom the fold that counts it fills in; of a plain cost, as
-    COPY reads it. `user_id` is what the event says. `made_of` is the event or its bytes, for the
-    rare need of the rest.
+    `user_id` is what the event says, `owner` whom the fold found it to belong to. `made_of` is the
+    event or its bytes, for the rare need of the rest.
     """
 
     type: ClassVar = "cost.recorded"
@@ -45,15 +44,54 @@ class RatedCost(msgspec.Struct, gc=False):
     day: Day
     cost_nano: int
     estimated: bool
-    row: Entry | bytes
     catalogue: Catalogue
     made_of: Event | bytes
-    owner: str = ""
+    owner: str
 
     def event(self) -> Event:
         """Return the whole event."""
         made_of = self.made_of
         return made_of if isinstance(made_of, Event) else decode(made_of, (), _ANY_TIME)
+
+    def reference(self) -> EventReference:
+        """Return which event it is."""
+        event = self.event()
+        return EventReference(event.source, event.id)
+
+    def copy_cells(self) -> bytes:
+        """Return the row as COPY reads it, up to the cell of its owner."""
+        raise NotImplementedError
+
+    def columns(self) -> dict[str, object]:
+        """Return the values of the row by column."""
+        raise NotImplementedError
+
+
+class DetailedCost(RatedCost, gc=False):
+    """A cost that keeps the columns of its row, but for the owner."""
+
+    entry: Entry
+
+    def copy_cells(self) -> bytes:
+        return self.entry.copy_cells()
+
+    def columns(self) -> dict[str, object]:
+        return self.entry._asdict() | {"user_id": self.owner}
+
+
+class FastPathCost(RatedCost, gc=False):
+    """A cost whose row was written as it was decoded."""
+
+    cells: bytes
+
+    def copy_cells(self) -> bytes:
+        return self.cells
+
+    def columns(self) -> dict[str, object]:
+        event = self.event()
+        if not isinstance(event.data, CostRecorded):
+            raise TypeError("a rated cost was made of another event")
+        return rate(event, event.data, self.catalogue).columns() | {"user_id": self.owner}
 
 
 Incoming = Event | RatedCost
@@ -62,11 +100,11 @@ Incoming = Event | RatedCost
 
 def rate(
     event: Event, data: CostRecorded, catalogue: Catalogue, made_of: bytes | None = None
-) -> RatedCost:
+) -> DetailedCost:
     """Price a recorded cost that had these bytes; raises `Refused` as `price` does."""
     tariff = tariff_of(catalogue, data)
     cost_nano, price_id = price(data, tariff, event.time)
-    return RatedCost(
+    return DetailedCost(
         event.identity,
         event.fingerprint,
         intern(data.call_id),
@@ -77,9 +115,10 @@ def rate(
         day_of(event.time),
         cost_nano,
         data.estimated,
-        cost_entry(event, data, tariff, cost_nano, price_id),
         catalogue,
         event if made_of is None else made_of,
+        "",
+        cost_entry(event, data, tariff, cost_nano, price_id),
     )
 
 

@@ -16,15 +16,12 @@ from ledger.calls.copy_rows import (
     ENTRY_COLUMNS,
     IDENTITY_COLUMNS,
     copied,
-    entry_row,
     identity_rows,
     owner_cell,
 )
-from ledger.calls.entries import Entry
-from ledger.calls.rating import RatedCost
+from ledger.calls.event_rows import EventRow
 from ledger.postgres.database import Connection, UniqueViolation, affected
 from ledger.postgres.statements import statements
-from ledger.recording.small_batches import FEW_ROWS, are_few
 from schemas.events import Event
 from schemas.stored import pack, unpack
 
@@ -71,9 +68,9 @@ async def lock_calls(connection: Connection, call_ids: Sequence[str]) -> dict[st
     return {row["call_id"]: call_of(dict(row)) for row in rows}
 
 
-async def drop_unused(connection: Connection, known: Iterable[Call], folded: BatchChanges) -> None:
+async def drop_unused(connection: Connection, known: Iterable[Call], changes: BatchChanges) -> None:
     """Remove calls that `lock_calls` made and no event changed."""
-    unused = [c.call_id for c in known if c.version == 0 and c.call_id not in folded.changed]
+    unused = [c.call_id for c in known if c.version == 0 and c.call_id not in changes.changed]
     if unused:
         await connection.execute(*_SQL.bind("drop_placed_calls", call_ids=unused))
 
@@ -125,45 +122,47 @@ async def read_calls_without_details(
     return frozenset(row["call_id"] for row in rows)
 
 
-async def write(connection: Connection, folded: BatchChanges, recorded_at: datetime) -> None:
-    """Write the calls and the events of a batch; few events are left to `move`.
+async def write(
+    connection: Connection, changes: BatchChanges, recorded_at: datetime, *, is_large: bool
+) -> None:
+    """Write the calls and the events of a batch; the events of a small one are left to `move`.
 
     Calls come first and rows in the order of their keys, so that writers seldom deadlock. Raises
     StaleCallError, or RepeatedIdentityError where an identity is not new.
     """
-    if folded.changed:
-        await _write_calls(connection, folded, recorded_at)
-    if not are_few(folded):
-        rows = identity_rows(
-            [event.identity for event in folded.taken],
-            [event.fingerprint for event in folded.taken],
-        )
-        await _copy_identities(connection, rows)
-        pieces = chain.from_iterable(map(_row, folded.entries))
-        await _copy(connection, "call_cost_events", ENTRY_COLUMNS, pieces)
-    if folded.processors:
+    if changes.changed:
+        await _write_calls(connection, changes, recorded_at, is_large=is_large)
+    if is_large:
+        await _copy_events(connection, changes)
+    if changes.processors:
         await connection.execute(
-            *_SQL.bind("name_processors", processors=sorted(folded.processors))
+            *_SQL.bind("name_processors", processors=sorted(changes.processors))
         )
-    if folded.released:
-        await connection.execute(*_SQL.bind("release", identities=folded.released))
-    if folded.held:
+    if changes.released:
+        await connection.execute(*_SQL.bind("release", identities=changes.released))
+    if changes.held:
         hold = _SQL.bind(
             "hold",
-            call_ids=[event.data.call_id for event in folded.held],
-            identities=[event.identity for event in folded.held],
-            events=[pack(event) for event in folded.held],
+            call_ids=[event.data.call_id for event in changes.held],
+            identities=[event.identity for event in changes.held],
+            events=[pack(event) for event in changes.held],
         )
         await connection.execute(*hold)
 
 
-async def _copy_identities(connection: Connection, rows: Iterable[bytes]) -> None:
+async def _copy_events(connection: Connection, changes: BatchChanges) -> None:
+    identities = identity_rows(
+        [event.identity for event in changes.taken],
+        [event.fingerprint for event in changes.taken],
+    )
     await connection.execute(_SQL["log_no_repeat"])
     try:
-        await _copy(connection, "event_identities", IDENTITY_COLUMNS, rows)
+        await _copy(connection, "event_identities", IDENTITY_COLUMNS, identities)
     except UniqueViolation:
         raise RepeatedIdentityError from None
     await connection.execute(_SQL["log_as_usual"])
+    pieces = chain.from_iterable(map(_pieces, changes.entries))
+    await _copy(connection, "call_cost_events", ENTRY_COLUMNS, pieces)
 
 
 async def _copy(
@@ -172,17 +171,16 @@ async def _copy(
     await connection.copy_to_table(table, columns=columns, source=copied(pieces), format="binary")
 
 
-def _row(entry: Entry | RatedCost) -> tuple[bytes, bytes]:
-    if isinstance(entry, Entry):
-        return entry_row(entry), owner_cell(entry.user_id)
-    row = entry.row
-    return row if isinstance(row, bytes) else entry_row(row), owner_cell(entry.owner)
+def _pieces(row: EventRow) -> tuple[bytes, bytes]:
+    return row.copy_cells(), owner_cell(row.owner)
 
 
-async def _write_calls(connection: Connection, folded: BatchChanges, recorded_at: datetime) -> None:
-    calls = [call for _, (_, call) in sorted(folded.changed.items(), key=_CALL_ID)]
-    whole = [call for call in calls if call.call_id not in folded.grown]
-    if whole and len(calls) <= FEW_ROWS:
+async def _write_calls(
+    connection: Connection, changes: BatchChanges, recorded_at: datetime, *, is_large: bool
+) -> None:
+    calls = [call for _, (_, call) in sorted(changes.changed.items(), key=_CALL_ID)]
+    whole = [call for call in calls if call.call_id not in changes.grown]
+    if whole and not is_large:
         whole = calls  # narrow columns save less than a statement of their own costs
     if whole:
         written = _encode(whole).decode()
@@ -193,7 +191,7 @@ async def _write_calls(connection: Connection, folded: BatchChanges, recorded_at
             len(whole),
         )
     if len(whole) < len(calls):
-        grown = [call for call in calls if call.call_id in folded.grown]
+        grown = [call for call in calls if call.call_id in changes.grown]
         update = _SQL.bind(
             "update_call_costs",
             call_ids=[call.call_id for call in grown],

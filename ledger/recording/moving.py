@@ -6,7 +6,7 @@ A batch that is small pays for each statement as much as for its rows, and alert
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from ledger.budgets.alert_rows import SpendWindow
 from ledger.calls.batch_changes import BatchChanges
@@ -16,21 +16,14 @@ from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.recording.batch_rows import RepeatedIdentityError
 from ledger.recording.epochs import require_epoch
-from ledger.recording.offsets import PositionMark, Stream
-from ledger.recording.small_batches import are_few, entries_json, identities_json
+from ledger.recording.offsets import PositionMark, StreamPosition
+from ledger.recording.small_batches import entries_json, identities_json
 from schemas.alerts import SpendBasis
 
 _SQL: Final = statements("recording/recording")
 _NOTHING: Final = "[]"
 
 Columns = dict[str, Sequence[Any]]
-
-
-class ReadOffsets(Protocol):
-    """How far a batch goes in each of its partitions."""
-
-    next_offsets: dict[int, int]
-    marks: dict[int, PositionMark]
 
 
 class MoveResult(NamedTuple):
@@ -48,47 +41,52 @@ class MoveResult(NamedTuple):
 
 async def move(
     connection: Connection,
-    folded: BatchChanges,
-    stream: Stream,
-    read: ReadOffsets,
-    worker_id: str,
+    changes: BatchChanges,
+    position: StreamPosition,
     spans: Sequence[SpendWindow],
     basis: SpendBasis,
-    expected_epoch: int | None = None,
+    *,
+    worker_id: str,
+    expected_epoch: int | None,
+    is_large: bool,
 ) -> MoveResult:
     """Move the totals of users and the offsets, and let go the holds of calls that are done.
 
-    Inserts the events, too, where they are few. Writers lock the settings of the users first
-    (`ledger.budgets.alerting`). Raises RepeatedIdentityError where an identity is not
-    new, LedgerClosedError during a restore, and EpochChangedError where the epoch is another.
+    Inserts the events of a small batch, too. Writers lock the settings of the users first
+    (`ledger.budgets.alerting`). Raises RepeatedIdentityError where an identity is not new,
+    LedgerClosedError during a restore, and EpochChangedError where the epoch is another.
     """
-    partitions = sorted(read.next_offsets)
-    marks = [read.marks.get(partition, PositionMark()) for partition in partitions]
-    few = are_few(folded)
     statement = _SQL.bind(
         "move",
-        **_cost_columns(folded.movements),
-        **_day_columns(folded.movements),
-        **_spend_columns(folded.spend),
-        **_done_columns(folded.done),
-        **stream._asdict(),
-        partitions=partitions,
-        next_offsets=[read.next_offsets[partition] for partition in partitions],
-        generations=[mark.generation for mark in marks],
-        last_records=[mark.last_record for mark in marks],
+        **_cost_columns(changes.movements),
+        **_day_columns(changes.movements),
+        **_spend_columns(changes.spend),
+        **_done_columns(changes.done),
+        **position.stream._asdict(),
+        **_offset_columns(position),
         worker_id=worker_id,
-        changed_calls=[call.call_id for call in folded.owned],
-        identities=identities_json(folded) if few else _NOTHING,
-        entries=entries_json(folded) if few else _NOTHING,
+        changed_calls=[call.call_id for call in changes.owned],
+        identities=_NOTHING if is_large else identities_json(changes),
+        entries=_NOTHING if is_large else entries_json(changes),
         **_span_columns(spans),
         by_cost=basis == "cost",
     )
     row = await connection.fetchrow(*statement)
     outbox_id, spent, epoch, recorded = row or (None, None, None, None)
     epoch = require_epoch(epoch, expected_epoch)
-    if few and recorded != len(folded.taken):
+    if not is_large and recorded != len(changes.taken):
         raise RepeatedIdentityError
     return MoveResult(outbox_id, [int(nano) for nano in spent or ()], epoch)
+
+
+def _offset_columns(position: StreamPosition) -> Columns:
+    partitions = sorted(position.next_offsets)
+    marks = [position.marks.get(partition, PositionMark()) for partition in partitions]
+    return {
+        "partitions": partitions,
+        "next_offsets": [position.next_offsets[partition] for partition in partitions],
+        **_named(("generations", "last_records"), marks),
+    }
 
 
 def _cost_columns(movements: BatchMovements) -> Columns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from ledger.postgres.database import Connection
@@ -44,6 +44,18 @@ class PositionMark(NamedTuple):
 
     generation: int = 0
     last_record: str = ""
+
+
+class StreamPosition(NamedTuple):
+    """How far events bring their stream: the next offset and its mark, by partition."""
+
+    stream: Stream
+    next_offsets: Mapping[int, int]
+    marks: Mapping[int, PositionMark]
+
+
+NO_POSITION: Final = StreamPosition(Stream("", ""), {}, {})
+"""Of events that come from no stream."""
 
 
 class ResentRecord(NamedTuple):

@@ -2,7 +2,7 @@
 
 A look first: what would change, for whom, and which alerts would be due. Then the correction, a
 chunk of costs at a time, each in one transaction that voids the costs and records them again. It
-goes through the recorder, like a batch of events, so totals, versions and alerts follow the same
+is applied to the ledger like a batch of events, so totals, versions and alerts follow the same
 rules. A chunk locks its calls and looks again at which of its costs still count, so it can meet
 any other writer; after a stop, starting again continues it.
 """
@@ -12,19 +12,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from ledger.budgets.alerting import Alerting
-from ledger.postgres.database import Connection, Deadlock, connected
-from ledger.prices.catalogue import Catalogue
-from ledger.prices.price_book import PriceBook
+from ledger.calls.rating import Incoming
+from ledger.postgres.binary import use_fast_codecs
+from ledger.postgres.clock import system_time
+from ledger.postgres.database import Connection, connected
+from ledger.postgres.partitions import ensure_months
 from ledger.prices.reading import read_catalogue
-from ledger.recording.batch import Batch, ReceivedRecord
-from ledger.recording.batch_rows import StaleCallError
-from ledger.recording.offsets import DeadLetter, Stream
-from ledger.recording.recorder import Recorder
+from ledger.recording.batch import SMALL_BATCH_MAX
+from ledger.recording.ledger import RETRYABLE_ERRORS, Ledger, MissingPartitionError
 from ledger.repricing.alert_preview import AlertPreview, Due
 from ledger.repricing.corrections import Rates, correcting_events, due_spans
 from ledger.repricing.rows import (
@@ -44,7 +43,6 @@ CHUNK_COSTS: Final = 1_000
 ATTEMPTS_MAX: Final = 5
 _TICK: Final = timedelta(microseconds=1)
 _NAME: Final = "cost-analytics rerate"
-_STREAM: Final = Stream("ledger", "rerate")
 
 Progress = Callable[[int], None]
 Place = tuple[str, str]
@@ -110,6 +108,7 @@ class Repricer:
         may have been corrected then; starting again continues after them.
         """
         async with self._looking() as connection, connected(self._url, name=_NAME) as writing:
+            await use_fast_codecs(writing)
             if not await lock_repricing(writing):
                 raise RepricingBusyError
             rates = Rates(await read_catalogue(connection))
@@ -176,83 +175,47 @@ async def _report(
     )
 
 
-class _FixedPrices(PriceBook):
-    """The catalogue by which the corrections were chosen, so that they are priced by it too."""
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        super().__init__()
-        self.catalogue = catalogue
-
-    async def refresh(self, connection: Connection, *, at_once: bool = False) -> None:
-        del connection, at_once
-
-
-@dataclass(slots=True)
-class _NoRecord:
-    """Takes the place of the Kafka record of an event that came from no broker."""
-
-    partition: int = 0
-    offset: int = -1
-    key: bytes | None = None
-    value: bytes | None = None
-    headers: Sequence[tuple[str, bytes | None]] = ()
-
-
 class _Corrections:
     """Corrects chunks of costs, each in a transaction of its own."""
 
     def __init__(self, connection: Connection, rates: Rates, basis: SpendBasis) -> None:
         self._connection = connection
         self._rates = rates
-        self._basis = basis
-        self._recorder = self._new_recorder()
+        self._ledger = Ledger(Alerting(basis))
         self.costs = 0
         self.alerts = 0
-
-    def _new_recorder(self) -> Recorder:
-        return Recorder(
-            self._lend,
-            _STREAM,
-            _FixedPrices(self._rates.catalogue),
-            _refuse,
-            alerting=Alerting(self._basis),
-        )
-
-    async def _lend(self) -> Connection:
-        """Give the recorder our connection, so that it works within our transaction."""
-        return self._connection
 
     async def chunk(self, places: Sequence[Place]) -> None:
         """Correct those costs that still count; raises as `Repricer.apply` does."""
         for attempt in range(ATTEMPTS_MAX if places else 0):
             try:
-                async with self._connection.transaction():
+                async with self._ledger.transaction(self._connection):
                     costs, alerts = await self._correct(places)
-            except (StaleCallError, Deadlock):
-                # What the recorder remembers of a transaction that failed is not true.
-                self._recorder = self._new_recorder()
+            except (*RETRYABLE_ERRORS, MissingPartitionError) as error:
                 if attempt == ATTEMPTS_MAX - 1:
                     raise
+                if isinstance(error, MissingPartitionError):
+                    await ensure_months(self._connection, error.months)
             else:
                 self.costs += costs
                 self.alerts += alerts
                 return
 
     async def _correct(self, places: Sequence[Place]) -> tuple[int, int]:
-        batch = Batch()
+        events: list[Incoming] = []
         for cost in await counted_costs(self._connection, places):
             rate = self._rates.correction(cost)
             if rate is not None:
-                batch.events += correcting_events(cost, rate)
-        if not batch.events:
+                events += correcting_events(cost, rate)
+        if not events:
             return 0, 0
-        record: ReceivedRecord = _NoRecord()
-        batch.records = [record] * len(batch.events)
-        outcome = await self._recorder.record(batch)
-        return len(batch.events) // 2, outcome.alerts
-
-
-async def _refuse(letters: Sequence[DeadLetter], size: int) -> None:
-    """Stop a chunk of which something is refused: half a correction is none."""
-    del size
-    raise RepricingRefusedError(f"{letters[0].code}: {letters[0].message}")
+        result = await self._ledger.apply(
+            self._connection,
+            events,
+            system_time(),
+            self._rates.catalogue,
+            is_large=len(events) > SMALL_BATCH_MAX,
+        )
+        for _, why in result.refused:  # half a correction is none
+            raise RepricingRefusedError(f"{why.code}: {why.message}")
+        return len(events) // 2, result.alerts

@@ -13,6 +13,7 @@ from ledger.budgets import alert_rows as alerts
 from ledger.calls.totals import call_total_json
 from ledger.recording.batch import Batch, BatchOutcome
 from ledger.recording.epochs import published_version
+from ledger.recording.ledger import Ledger
 from ledger.recording.recorder import Recorder
 from schemas.topics import CALL_TOTALS
 from streams.publishing.relay import OutboxRelay, _record
@@ -117,17 +118,17 @@ def _publishing_before_the_commit() -> Any:
         prepare(self)
         runs.append(self)
 
-    async def publish(self: Recorder, connection: Any, work: Any, folded: Any) -> Any:
+    async def publish(self: Ledger, connection: Any, changes: Any, *rest: Any, **more: Any) -> Any:
         run = runs[-1]
-        for call in folded.owned:
+        for call in changes.owned:
             value = call_total_json(call, run.loop.now(), published_version(0, call.version))
             run.broker.append(CALL_TOTALS.name, 0, call.call_id.encode(), value)
-        return await _move(self, connection, work, folded)
+        return await _move(self, connection, changes, *rest, **more)
 
-    return patch.object(Run, "__post_init__", remember), patch.object(Recorder, "_move", publish)
+    return patch.object(Run, "__post_init__", remember), patch.object(Ledger, "_move", publish)
 
 
-_move = Recorder._move
+_move = Ledger._move
 
 
 @pytest.mark.timeout(600)
@@ -136,7 +137,7 @@ _move = Recorder._move
     [
         (lambda: [patch.object(Recorder, "_record", _offset_before_totals)], ""),
         (
-            lambda: [patch("ledger.recording.recorder.known_identities", _no_known_identities)],
+            lambda: [patch("ledger.recording.ledger.known_identities", _no_known_identities)],
             "ALTER TABLE event_identities DROP CONSTRAINT event_identities_pkey",
         ),
         (_publishing_before_the_commit, ""),

@@ -14,14 +14,13 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from ledger.postgres.clock import DatabaseClock
-from ledger.recording import batch_rows as batches
-from ledger.recording import recorder as recording
-from ledger.recording import small_batches as inserts
+from ledger.recording import batch as batches
+from ledger.recording import ledger as recording
 from ledger.recording.offsets import Stream
 from messaging.kafka import KafkaSettings, partition_of
 from messaging.topic_ids import TopicIdentity
 from schemas.topics import CALL_EVENTS
-from streams import decoding, lane, positions
+from streams import decoding, positions
 from streams import worker as worker_module
 from streams.watchdog import StalledError
 from streams.worker import Worker, WorkerOptions
@@ -71,7 +70,7 @@ class Run:
         self.batch_max = rng.choice([2, 5, 20, 100])
         self.keyed_by_user = rng.random() < 0.6
         self.basis: Any = rng.choice(["charged", "cost"])
-        self.few_rows = rng.choice([0, 3, 100])
+        self.small_batch_max = rng.choice([0, 3, 100])
         self.trust = rng.choice([1, 2, 20])
         self.upsets = rng.choice([0, 1, 3, 8])
 
@@ -267,8 +266,8 @@ def started(server: Server, seed: int, faults_max: int | None = None) -> Iterato
         run = Run(server, loop, chance)
         server.reset()
         stack.callback(random.setstate, state)
-        for module in (inserts, batches, decoding, lane):
-            stack.enter_context(patch.object(module, "FEW_ROWS", run.few_rows))
+        for module in (batches, decoding):
+            stack.enter_context(patch.object(module, "SMALL_BATCH_MAX", run.small_batch_max))
         stack.enter_context(patch.object(recording, "BATCHES_BEFORE_TRUST", run.trust))
         stack.enter_context(patch.multiple(worker_module, **_clients(run)))
         stack.enter_context(patch.object(positions, "ask_identity", _identity))

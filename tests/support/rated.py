@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable
 
-from ledger.calls.copy_rows import entry_row
-from ledger.calls.entries import Entry, cost_entry
+from ledger.calls.entries import Entry
+from ledger.calls.event_rows import EventRow
 from ledger.calls.rating import Incoming, RatedCost, rated_or_original
 from ledger.prices.catalogue import Catalogue
-from ledger.prices.pricing import price, tariff_of
-from schemas.events import CostRecorded
 
 
 def some_rated(events: Iterable[Incoming], catalogue: Catalogue) -> list[Incoming]:
@@ -23,24 +21,10 @@ def some_rated(events: Iterable[Incoming], catalogue: Catalogue) -> list[Incomin
     ]
 
 
-def write_rows(events: Iterable[Incoming]) -> None:
-    """Make of rated costs what they are if they are plain, short of parsing.
-
-    A batch that holds one is copied, however few it holds.
-    """
-    for event in events:
-        if isinstance(event, RatedCost) and isinstance(event.row, Entry):
-            event.row = entry_row(event.row)
-
-
-def as_entry(row: Entry | RatedCost) -> Entry:
-    """Return a row in the form that has names; of a rated cost, what its bytes were made from."""
-    if isinstance(row, Entry):
-        return row
-    event = row.event()
-    assert isinstance(event.data, CostRecorded)
-    tariff = tariff_of(row.catalogue, event.data)
-    entry = cost_entry(event, event.data, tariff, *price(event.data, tariff, event.time))
-    assert row.row in (entry, entry_row(entry))
+def as_entry(row: EventRow) -> Entry:
+    """Return a row in the form that has names; what COPY reads has to say the same."""
+    entry = Entry(**row.columns())  # type: ignore[arg-type]
+    assert row.copy_cells() == entry.copy_cells()
     assert (entry.cost_nano, entry.time, entry.call_id) == (row.cost_nano, row.time, row.call_id)
-    return entry._replace(user_id=row.owner)
+    assert entry.owner == row.owner
+    return entry

@@ -20,7 +20,7 @@ from ledger.recording.recorder import Recorder
 from schemas.cloudevents import Window, decode
 from schemas.refusals import Refused
 from tests.support.events import Plain, structured
-from tests.support.rated import some_rated, write_rows
+from tests.support.rated import some_rated
 
 STREAM = Stream("cluster-of-the-tests", "cost.call-events.v1")
 
@@ -72,8 +72,8 @@ def batch_of(records: Iterable[Arrived]) -> Batch:
 class Desk:
     """A recorder with its own connection; `letters` are what it was told is refused.
 
-    Where it `copies`, the rows of its batches are written beforehand, so that they are copied as
-    those of large batches are; unless it is told, it does so every other time.
+    Where it `copies`, the rows of its batches are copied as those of large batches are; without it,
+    those of every other batch are.
     """
 
     _numbers = itertools.count(1)
@@ -104,8 +104,7 @@ class Desk:
 
     async def record(self, batch: Batch) -> BatchOutcome:
         batch.events = some_rated(batch.events, self.recorder.catalogue)
-        if next(self._copies):
-            write_rows(batch.events)
+        batch.is_large = next(self._copies)
         return await self.recorder.record(batch)
 
     async def __aenter__(self) -> Self:

@@ -8,7 +8,7 @@ import pytest
 from devkit.embedded.postgres import EmbeddedPostgres
 from ledger.postgres.rights import RIGHTS
 from ledger.recording import recorder
-from ledger.recording.small_batches import FEW_ROWS
+from ledger.recording.batch import SMALL_BATCH_MAX
 from tests.support.events import Plain, cost
 from tests.support.logins import as_login
 from tests.support.recording import Desk, Log, assert_verified, batch_of, fetch
@@ -47,7 +47,7 @@ async def test_a_repeat_leaves_no_error(
     postgres: EmbeddedPostgres, database_url: str, size: int
 ) -> None:
     server_log, log, repeated = ServerLog(postgres), Log(), some(5)
-    async with Desk(as_login(database_url, "worker"), copies=size > FEW_ROWS) as desk:
+    async with Desk(as_login(database_url, "worker"), copies=size > SMALL_BATCH_MAX) as desk:
         for events in (repeated, some(size), some(size)):
             await desk.record(log.batch(events))
         outcome = await desk.record(log.batch([*repeated, *some(size)]))
@@ -61,7 +61,10 @@ async def test_two_workers_that_record_the_same_leave_no_error(
     postgres: EmbeddedPostgres, database_url: str, size: int
 ) -> None:
     server_log, log, url = ServerLog(postgres), Log(), as_login(database_url, "worker")
-    async with Desk(url, copies=size > FEW_ROWS) as one, Desk(url, copies=size > FEW_ROWS) as other:
+    async with (
+        Desk(url, copies=size > SMALL_BATCH_MAX) as one,
+        Desk(url, copies=size > SMALL_BATCH_MAX) as other,
+    ):
         for desk in (one, other):
             for _ in range(2):
                 await desk.record(log.batch(some(size)))

@@ -17,7 +17,6 @@ from ledger.calls.copy_rows import (
     ENTRY_COLUMNS,
     IDENTITY_COLUMNS,
     copied,
-    entry_row,
     identity_rows,
     owner_cell,
 )
@@ -166,7 +165,7 @@ def as_read(entry: Entry) -> dict[str, object]:
 @many
 @given(written=st.lists(entries, max_size=8))
 def test_rows_of_events(wire: Wire, written: list[Entry]) -> None:
-    pieces = [piece for one in written for piece in (entry_row(one), owner_cell(one.user_id))]
+    pieces = [piece for one in written for piece in (one.copy_cells(), owner_cell(one.owner))]
     wire.copy_rows("new_call_cost_events", ENTRY_COLUMNS, copied(pieces))
     read = wire.rows(f"SELECT {COLUMNS} FROM new_call_cost_events")
     assert [dict(row) for row in read] == list(map(as_read, written))

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from ledger.recording.small_batches import FEW_ROWS
+from ledger.recording.batch import SMALL_BATCH_MAX
 from tests.support.events import cost, started
 from tests.support.expected import expect
 from tests.support.recording import Desk, Log, assert_verified
@@ -13,7 +13,9 @@ NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 
 async def test_many_held_events_are_released_by_a_batch_of_one(database_url: str) -> None:
     log = Log()
-    waiting = [cost(user=None, time=NOW + timedelta(seconds=n)) for n in range(FEW_ROWS + 50)]
+    waiting = [
+        cost(user=None, time=NOW + timedelta(seconds=n)) for n in range(SMALL_BATCH_MAX + 50)
+    ]
     start = started(time=NOW + timedelta(minutes=1))
     async with Desk(database_url, copies=False) as desk:
         assert (await desk.record(log.batch(waiting))).held == len(waiting)

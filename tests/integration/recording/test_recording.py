@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ledger.recording import recorder as recording
+from ledger.recording import ledger as recording
 from ledger.recording.batch_rows import known_identities
 from tests.support.events import Plain, charged, cost, ended, refunded, started, voided
 from tests.support.expected import expect

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
+from ledger.recording import ledger
 from ledger.recording import recorder as recording
 from ledger.recording.batch import Batch
 from ledger.recording.offsets import DeadLetter
@@ -64,7 +65,7 @@ def _void_of(target: Plain, time: datetime) -> Plain:
 async def test_many_writers_of_the_same_calls(
     database_url: str, trust: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recording, "BATCHES_BEFORE_TRUST", trust)
+    monkeypatch.setattr(ledger, "BATCHES_BEFORE_TRUST", trust)
     monkeypatch.setattr(recording, "ATTEMPTS_MAX", 100)
     rng, log = random.Random(3), Log()
     events = mixed_events(480, rng)

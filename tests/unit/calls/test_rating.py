@@ -9,13 +9,12 @@ from ledger.calls.accrual import fold
 from ledger.calls.batch_changes import BatchChanges, KnownState
 from ledger.calls.call import Call
 from ledger.calls.rating import RatedCost, original_events, rated_or_original
-from ledger.recording.batch import Batch, BatchWork
+from ledger.recording.new_events import NewEvents
 from schemas.cloudevents import decode
 from schemas.events import CallStarted
 from tests.support.events import NOW, WINDOW, Plain, cost, decoded, started, structured
 from tests.support.prices import DEFAULTS, Row, catalogue
 from tests.support.rated import as_entry
-from tests.support.recording import Arrived
 
 PRICES = catalogue()
 
@@ -51,15 +50,16 @@ def test_what_cannot_be_priced_stays_whole() -> None:
         assert original_events(event) is event
 
 
-def test_a_waiting_cost_that_newer_prices_make_too_dear_is_refused_with_its_record() -> None:
+def test_a_waiting_cost_that_newer_prices_make_too_dear_is_refused_as_it_came() -> None:
     """What is refused is the event of the batch, not what was decoded of it once more."""
     dearer = catalogue([*DEFAULTS, Row("elevenlabs", "tts", "*", "characters", "1", since=NOW)])
     plain = cost(user=None, service="elevenlabs", operation="tts", unit="characters", usage=10**12)
-    batch = Batch([rated(plain)], [Arrived(0, 7, structured(plain))])
-    work = BatchWork(batch, NOW)
-    work.drop_repeats_within()
-    work.refuse(fold(list(work.new.values()), KnownState(), dearer).refused)
-    assert [(letter.offset, letter.code) for letter in work.letters] == [(7, "invalid_event")]
+    cost_of_batch = rated(plain)
+    new = NewEvents([cost_of_batch])
+    new.refuse(fold(list(new.by_identity.values()), KnownState(), dearer).refused)
+    [(refused, why)] = new.refused
+    assert refused is cost_of_batch
+    assert why.code == "invalid_event"
 
 
 @given(usage=st.integers(0, 10**6) | st.decimals(0, 10**6, places=3))

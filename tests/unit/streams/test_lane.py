@@ -8,8 +8,7 @@ import asyncio
 import asyncpg
 import pytest
 
-from ledger.recording.batch import Batch, BatchOutcome
-from ledger.recording.small_batches import FEW_ROWS
+from ledger.recording.batch import SMALL_BATCH_MAX, Batch, BatchOutcome
 from messaging.kafka import TopicPartition
 from streams import lane
 from streams.dead_letters import TooManyRefusedError
@@ -24,7 +23,7 @@ from tests.support.lane_parts import (
     until_recorded,
 )
 
-MANY = FEW_ROWS + 1
+MANY = SMALL_BATCH_MAX + 1
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from ledger.recording.batch import Batch
+from ledger.recording.batch import SMALL_BATCH_MAX, Batch
 from ledger.recording.positions import StoredPosition
-from ledger.recording.small_batches import FEW_ROWS
 from streams import lane
 from streams.decoding import decode_records
 from tests.support.events import Plain, cost
@@ -68,7 +67,7 @@ async def test_what_is_decoded_after_its_partition_was_given_up_is_not_said_to_w
 
 
 KIB_3 = 3 * 1024
-MANY = FEW_ROWS + 1
+MANY = SMALL_BATCH_MAX + 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,43 @@
+"""What the ledger keeps of an event: a row of `call_cost_events`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from schemas.events import EventReference
+
+
+class EventRow(Protocol):
+    """A row that can be copied, inserted and looked at; money is nano-dollars."""
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def time(self) -> datetime: ...
+
+    @property
+    def call_id(self) -> str: ...
+
+    @property
+    def service(self) -> str | None: ...
+
+    @property
+    def cost_nano(self) -> int: ...
+
+    @property
+    def amount_nano(self) -> int: ...
+
+    @property
+    def owner(self) -> str:
+        """The user whose row it is."""
+
+    def copy_cells(self) -> bytes:
+        """Return the row as COPY reads it, up to the cell of its owner."""
+
+    def columns(self) -> dict[str, object]:
+        """Return the values of the row by column."""
+
+    def reference(self) -> EventReference:
+        """Return which event it was made of."""

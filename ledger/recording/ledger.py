@@ -1,0 +1,241 @@
+"""The core of recording: applies events to the ledger within the caller's transaction.
+
+Events become rows, exact totals and decided alerts. Where they come from does not matter: a stream,
+a correction of prices, a replay. A repeat is harmless because its identity is recorded.
+
+There are two modes. Normally the identities of a batch are looked up first. After some batches
+without a repeat the look-up is left out and the unique index finds repeats: the batch is then
+applied again with the look-up. Calls are read once and cached; each update checks that the version
+in the cache is the newest. If it is not, the batch is applied again with its calls locked, as are
+the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from itertools import islice
+from typing import Final, NamedTuple
+
+from ledger.budgets.alerting import Alerting
+from ledger.calls.accrual import fold
+from ledger.calls.batch_changes import BatchChanges, KnownState
+from ledger.calls.call import Call
+from ledger.calls.periods import day_of
+from ledger.calls.rating import Incoming, voids_among
+from ledger.postgres.database import CheckViolation, Connection, Deadlock
+from ledger.postgres.partitions import Month, lacks_partition, month_of
+from ledger.prices.catalogue import Catalogue
+from ledger.recording.batch_rows import (
+    RepeatedIdentityError,
+    StaleCallError,
+    drop_unused,
+    known_identities,
+    lock_calls,
+    read_calls,
+    read_held,
+    write,
+)
+from ledger.recording.late_changes import is_late_change
+from ledger.recording.moving import MoveResult, move
+from ledger.recording.new_events import NewEvents
+from ledger.recording.offsets import NO_POSITION, StreamPosition
+from ledger.recording.pending_checks import CheckKey, add_checks
+from ledger.recording.void_targets import resolve_voids
+from schemas.refusals import Refused
+
+CACHED_CALLS_MAX: Final = 50_000
+BATCHES_BEFORE_TRUST: Final = 20
+"""Batches without a repeat, or without another writer, before the faster mode is tried again."""
+
+RETRYABLE_ERRORS: Final = (RepeatedIdentityError, StaleCallError, Deadlock)
+"""The same events can be applied in a new transaction."""
+
+
+class MissingPartitionError(Exception):
+    """A month has no partition; make those of `months` and apply the events again."""
+
+    def __init__(self, months: set[Month]) -> None:
+        super().__init__(f"partitions are missing, of {sorted(months)} at most")
+        self.months = months
+
+
+class ApplyResult(NamedTuple):
+    """What events changed, and which of them did not count.
+
+    `repeated` is how many were recorded before. `outbox_id` is the row by which the totals of calls
+    are published, None where none changed; `alerts` and commands wait to be sent. `epoch` is the
+    ledger's.
+    """
+
+    changes: BatchChanges
+    repeated: int
+    refused: list[tuple[Incoming, Refused]]
+    outbox_id: int | None
+    epoch: int
+    alerts: int
+
+
+class Ledger:
+    """Applies events, and remembers calls as last committed: one instance for each writer."""
+
+    def __init__(
+        self, alerting: Alerting, *, worker_id: str = "", epoch: int | None = None
+    ) -> None:
+        """`worker_id` is who publishes the totals; without one, the next worker with leftovers.
+
+        `epoch` is the one that the events' position was read in; None applies events in any.
+        """
+        self._alerting = alerting
+        self._worker_id = worker_id
+        self._epoch = epoch
+        self._calls: dict[str, Call] = {}
+        self._result: ApplyResult | None = None
+        self._batches_without_repeat = 0
+        self._batches_without_rival = BATCHES_BEFORE_TRUST
+
+    def expect_repeats(self) -> None:
+        """Look up the identities of the next batches: their events may have been applied."""
+        self._batches_without_repeat = 0
+
+    @asynccontextmanager
+    async def transaction(self, connection: Connection) -> AsyncIterator[None]:
+        """Open a transaction in which to call `apply` once; remembers the result if it commits."""
+        try:
+            async with connection.transaction():
+                yield
+        except BaseException as error:  # whatever it was, what was read may not be true
+            self._result = None
+            self._calls.clear()
+            if isinstance(error, RepeatedIdentityError):
+                self._batches_without_repeat = 0
+            if isinstance(error, RETRYABLE_ERRORS):
+                self._batches_without_rival = 0
+            raise
+        result, self._result = self._result, None
+        if result is not None:
+            self._remember(result)
+
+    async def apply(
+        self,
+        connection: Connection,
+        events: Sequence[Incoming],
+        now: datetime,
+        catalogue: Catalogue,
+        *,
+        position: StreamPosition = NO_POSITION,
+        is_large: bool,
+    ) -> ApplyResult:
+        """Apply events by a catalogue, and move the position of their stream.
+
+        A large batch is copied, a small one travels with its totals. Raises one of
+        RETRYABLE_ERRORS, MissingPartitionError, LedgerClosedError during a restore,
+        EpochChangedError, or a PostgreSQL error; the transaction has to be rolled back then.
+        """
+        new = NewEvents(events)
+        await self._drop_recorded(connection, new)
+        changes = await self._fold(connection, new, catalogue)
+        new.refuse(changes.refused)
+        try:
+            await write(connection, changes, now, is_large=is_large)
+            await add_checks(connection, _late_checks(changes, now), now)
+            moved, alerts = await self._move(connection, changes, now, position, is_large=is_large)
+        except CheckViolation as error:
+            if not lacks_partition(error):
+                raise
+            raise MissingPartitionError({month_of(row.time) for row in changes.entries}) from error
+        self._result = ApplyResult(
+            changes, new.repeated, new.refused, moved.outbox_id, moved.epoch, alerts
+        )
+        return self._result
+
+    async def _drop_recorded(self, connection: Connection, new: NewEvents) -> None:
+        """Drop what was recorded before, where repeats are expected."""
+        if new.by_identity and self._batches_without_repeat < BATCHES_BEFORE_TRUST:
+            identities = list(new.by_identity)
+            for index, fingerprint in await known_identities(connection, identities):
+                new.drop_recorded(identities[index], fingerprint)
+
+    async def _fold(
+        self, connection: Connection, new: NewEvents, catalogue: Catalogue
+    ) -> BatchChanges:
+        seen: dict[str, Call] = {}
+        while True:
+            events = list(new.by_identity.values())
+            known = await self._known(connection, events)
+            seen |= known.calls
+            changes = fold(events, known, catalogue)
+            if not new.replace(changes.refused):
+                await drop_unused(connection, seen.values(), changes)
+                return changes
+
+    async def _known(self, connection: Connection, events: Sequence[Incoming]) -> KnownState:
+        """Gather what the fold needs to know, mostly from memory."""
+        calls = await self._read(connection, {event.call_id for event in events})
+        known = KnownState(calls)
+        holding = [name for name, call in calls.items() if call.held_count]
+        if holding:
+            known.held = await read_held(connection, holding)
+        voids = voids_among(events)
+        if voids:
+            await resolve_voids(connection, voids, known)
+        return known
+
+    async def _read(self, connection: Connection, call_ids: set[str]) -> dict[str, Call]:
+        """Return the calls of a batch: mostly from memory, locked where there are rivals."""
+        if self._batches_without_rival < BATCHES_BEFORE_TRUST:
+            return await lock_calls(connection, list(call_ids))
+        cached = self._calls
+        calls = {name: cached[name] for name in call_ids if name in cached}
+        missing = call_ids - calls.keys()
+        if missing:
+            calls |= await read_calls(connection, list(missing))
+        return calls
+
+    async def _move(
+        self,
+        connection: Connection,
+        changes: BatchChanges,
+        now: datetime,
+        position: StreamPosition,
+        *,
+        is_large: bool,
+    ) -> tuple[MoveResult, int]:
+        """Move totals and offsets; returns what has moved and how many alerts follow."""
+        alerting = self._alerting
+        review = await alerting.lock(connection, changes)
+        moved = await move(
+            connection,
+            changes,
+            position,
+            review.spans(),
+            alerting.basis,
+            worker_id=self._worker_id,
+            expected_epoch=self._epoch,
+            is_large=is_large,
+        )
+        alerts = await alerting.review_batch(connection, changes, review, moved.spent, now)
+        return moved, alerts
+
+    def _remember(self, result: ApplyResult) -> None:
+        """Keep changed calls as committed; the least recently changed make way."""
+        self._alerting.committed()
+        self._batches_without_repeat = 0 if result.repeated else self._batches_without_repeat + 1
+        self._batches_without_rival += 1
+        for call_id, (_, call) in result.changes.changed.items():
+            self._calls.pop(call_id, None)
+            self._calls[call_id] = call
+        for call_id in tuple(islice(self._calls, max(0, len(self._calls) - CACHED_CALLS_MAX))):
+            del self._calls[call_id]
+
+
+def _late_checks(changes: BatchChanges, now: datetime) -> set[CheckKey]:
+    """Return the calls and days to check for anomalies after a late change; mostly none."""
+    checks = {
+        CheckKey(call.user_id or "", "call", call.call_id)
+        for call in changes.owned
+        if is_late_change(call, now)
+    }
+    days = changes.movements.cost_days_before(day_of(now))
+    return checks | {CheckKey(user_id, "day", day) for user_id, day in days}

@@ -1,0 +1,66 @@
+"""Which events of a batch are new: neither repeats nor in conflict with what was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ledger.calls.rating import Incoming, original_events
+from schemas.refusals import Refused
+
+
+class NewEvents:
+    """Sorts the events of a batch out, and remembers how many repeat and which are refused.
+
+    Of the events of one identity the first is tried first. Only when that one was recorded or
+    refused is it known whether the later ones are repeats, in conflict, or mended.
+    """
+
+    def __init__(self, events: Sequence[Incoming]) -> None:
+        """Keep the first event of each identity as new."""
+        self.by_identity = {event.identity: event for event in events}
+        self.repeated = 0
+        self.refused: list[tuple[Incoming, Refused]] = []
+        self._later: dict[str, list[Incoming]] = {}
+        if len(self.by_identity) < len(events):
+            self.by_identity.clear()
+            for event in events:
+                if self.by_identity.setdefault(event.identity, event) is not event:
+                    self._later.setdefault(event.identity, []).append(event)
+
+    def drop_recorded(self, identity: str, fingerprint: int) -> None:
+        """Drop the events of an identity that was recorded with this digest of its content."""
+        for event in (self.by_identity.pop(identity), *self._later.pop(identity, ())):
+            self._compare(event, fingerprint)
+
+    def _compare(self, event: Incoming, fingerprint: int) -> None:
+        if event.fingerprint == fingerprint:
+            self.repeated += 1
+        else:
+            named = original_events(event)
+            message = f"Event {named.id} of {named.source} was recorded with other content."
+            self.refused.append((event, Refused("id_conflict", message)))
+
+    def replace(self, refused: Sequence[tuple[Incoming, Refused]]) -> bool:
+        """Let mended events take the place of refused ones; returns whether there were any.
+
+        A refused event takes no identity: the next with the same and other content is tried.
+        """
+        replaced = False
+        for event, why in refused:
+            later = self._later.get(event.identity, [])
+            mended = [other for other in later if other.fingerprint != event.fingerprint]
+            if mended:
+                same = [other for other in later if other.fingerprint == event.fingerprint]
+                self.refused += [(one, why) for one in (event, *same)]
+                self.by_identity[event.identity], *self._later[event.identity] = mended
+                replaced = True
+        return replaced
+
+    def refuse(self, refused: Sequence[tuple[Incoming, Refused]]) -> None:
+        """Note the events that stay refused, each with those of the same content, and the rest."""
+        for event, why in refused:
+            same = self._later.pop(event.identity, [])
+            self.refused += [(one, why) for one in (event, *same)]
+        for identity, later in self._later.items():
+            for event in later:
+                self._compare(event, self.by_identity[identity].fingerprint)
