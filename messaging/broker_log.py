@@ -1,7 +1,7 @@
-"""Reads and writes one broker's log directly, as raw record batches.
+"""Reads and writes the log of a single broker directly, as raw record batches.
 
-An ordinary client follows the address that its broker advertises. These connections stay with the
-broker that they were opened to, so two brokers that advertise the same address can be told apart.
+A usual client connects to the address that its broker advertises. These connections stay with the
+broker they were opened to, so two brokers that advertise the same address can be distinguished.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from schemas.topics import ALL_TOPICS
 
 _ANSWER_MS: Final = 10_000
 _WAIT_MS: Final = 10
-"""How long a broker may wait for records. Without a wait the embedded one answers nothing."""
+"""How long a broker may wait for records; without it the embedded broker returns none."""
 _PIECE_BYTES: Final = 1024 * 1024
 _READ_COMMITTED: Final = 1
 _ALL_REPLICAS: Final = -1
 _HEADER: Final = struct.Struct(">qi")
-"""Base offset, and length of what follows."""
+"""Base offset, and the length of the rest."""
 _LAST_OFFSET: Final = struct.Struct(">i")
 _LAST_OFFSET_AT: Final = 23
 
 Place = tuple[str, int]
-"""A topic and one of its partitions."""
+"""A topic and a partition."""
 
 
 class RecordBatches(NamedTuple):
-    """Whole record batches, the offset after them, and the end of the log (high watermark)."""
+    """Complete record batches, the offset after them, and the end of the log (high watermark)."""
 
     batches: bytes
     next_offset: int
@@ -43,7 +43,7 @@ class RecordBatches(NamedTuple):
 
 
 class BrokerLog:
-    """One connection to one broker."""
+    """A connection to one broker."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -66,8 +66,8 @@ class BrokerLog:
     async def read(self, offsets: Mapping[Place, int]) -> dict[Place, RecordBatches]:
         """Return the batches of each partition from its offset on; raises KafkaError.
 
-        They are cut off at about 1 MiB in all. The end of a log is exact, which what a broker
-        reports as its end offset need not be.
+        Returns at most about 1 MiB in total. `end` is exact, which a broker's reported end offset
+        need not be.
         """
         by_topic: dict[str, list[tuple[int, int, int]]] = {}
         for (topic, partition), offset in offsets.items():
@@ -100,14 +100,14 @@ class BrokerLog:
                 _raise_for(code, (topic, partition))
 
     async def lag(self, offsets: Mapping[Place, int]) -> int:
-        """Return how many records lie at or after these offsets, in all of them together."""
+        """Return the number of records at or after these offsets, over all partitions."""
         pieces = await self.read(offsets)
         return sum(max(0, piece.end - offsets[place]) for place, piece in pieces.items())
 
 
 @asynccontextmanager
 async def broker_log(host: str, port: int) -> AsyncIterator[BrokerLog]:
-    """Connect to the broker at this address; raises KafkaError or OSError."""
+    """Connect to the broker at an address; raises KafkaError or OSError."""
     connection = await create_conn(host, port, request_timeout_ms=_ANSWER_MS)
     try:
         yield BrokerLog(connection)
@@ -116,9 +116,9 @@ async def broker_log(host: str, port: int) -> AsyncIterator[BrokerLog]:
 
 
 async def copy_tails(source: BrokerLog, target: BrokerLog, starts: Mapping[Place, int]) -> int:
-    """Append what lies in `source` from these offsets on to `target`; returns how many offsets.
+    """Append the records of `source` from these offsets on to `target`; returns their number.
 
-    Whole batches are copied: the first ones may begin before. What is appended to `source`
+    Whole batches are copied: the first ones may begin earlier. Records appended to `source`
     meanwhile may be copied or not.
     """
     offsets = dict(starts)
@@ -136,9 +136,9 @@ async def copy_tails(source: BrokerLog, target: BrokerLog, starts: Mapping[Place
 
 
 def _whole_batches(data: bytes, offset: int) -> tuple[bytes, int]:
-    """Return the batches that reach `offset` or beyond, and the offset after them.
+    """Return the batches that contain `offset` or later ones, and the offset after them.
 
-    A broker cuts off the last batch where the answer is full.
+    A broker truncates the last batch when the response is full.
     """
     begin, position = 0, 0
     while position + _HEADER.size <= len(data):

@@ -1,7 +1,7 @@
-"""The one owner of aiokafka: clients with the defaults overridden that would lose or stall money.
+"""Kafka clients with defaults that neither lose events nor stall.
 
-No auto-commit, `earliest` where no offset is known, `acks=all`, bounded requests. Idempotent
-producing is a setting, because the embedded broker does not offer it.
+No auto-commit, `earliest` without a stored offset, `acks=all`, limited requests. Idempotent
+producing is a setting, because the embedded broker does not support it.
 """
 
 from __future__ import annotations
@@ -60,22 +60,22 @@ __all__ = [
 
 REQUEST_TIMEOUT_MS: Final = 30_000
 METADATA_AGE_MS: Final = 30_000
-"""A group learns this late of partitions that were added; five minutes are the library's own."""
+"""How soon a group notices added partitions; the library's default is five minutes."""
 TOPICS_SECONDS: Final = 30
-TOPICS_LOOK_SECONDS: Final = 0.05
+TOPICS_POLL_SECONDS: Final = 0.05
 MAX_FETCH_BYTES: Final = 4 * 1024 * 1024
 MAX_RECORD_BYTES: Final = 2 * 1024 * 1024
-"""No producer sends more at once; most topics take half of it."""
-KEYS_REMEMBERED_MAX: Final = 65_536
+"""The maximum of a producer's request; most topics allow half of it."""
+KEYS_CACHED_MAX: Final = 65_536
 
 Start = Literal["earliest", "none"]
 
-_by_the_library: Final = DefaultPartitioner()
+_default_partitioner: Final = DefaultPartitioner()
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
-    """How to reach a cluster. `idempotent` asks for a producer that the broker de-duplicates."""
+    """Connection settings of a cluster. `idempotent` requires an idempotent producer."""
 
     bootstrap_servers: str
     security_protocol: str = "PLAINTEXT"
@@ -90,7 +90,7 @@ class KafkaSettings:
     fetch_max_wait_ms: int = 100
 
     def client_options(self) -> dict[str, Any]:
-        """Return what every aiokafka client needs to connect."""
+        """Return the options of every aiokafka client."""
         options: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap_servers,
             "request_timeout_ms": REQUEST_TIMEOUT_MS,
@@ -109,10 +109,10 @@ class KafkaSettings:
 def make_consumer(
     settings: KafkaSettings, *topics: str, group: str | None, start: Start = "earliest"
 ) -> AIOKafkaConsumer:
-    """Return an unstarted consumer that commits only when told to; no group reads on its own.
+    """Return an unstarted consumer without auto-commit; without a group it reads all partitions.
 
-    `start` is where it reads where no offset is stored and where the log does not hold its offset.
-    With `none` that raises OffsetOutOfRangeError or NoOffsetForPartitionError: it never skips.
+    `start` applies without a stored offset, or if the log does not contain the offset: `none`
+    raises OffsetOutOfRangeError or NoOffsetForPartitionError and never skips records.
     """
     read_any_header_name()
     return AIOKafkaConsumer(
@@ -120,7 +120,7 @@ def make_consumer(
         **settings.client_options(),
         group_id=group,
         enable_auto_commit=False,
-        isolation_level="read_committed",  # what an emitter took back never happened
+        isolation_level="read_committed",  # aborted transactions never happened
         auto_offset_reset=start,
         partition_assignment_strategy=(RoundRobinPartitionAssignor,),
         fetch_min_bytes=1,
@@ -134,7 +134,7 @@ def make_consumer(
 
 
 def make_producer(settings: KafkaSettings, *, linger_ms: int = 0) -> AIOKafkaProducer:
-    """Return an unstarted producer whose sends are acknowledged by every in-sync replica."""
+    """Return an unstarted producer whose sends are acknowledged by all in-sync replicas."""
     return AIOKafkaProducer(
         **settings.client_options(),
         acks="all",
@@ -147,24 +147,24 @@ def make_producer(settings: KafkaSettings, *, linger_ms: int = 0) -> AIOKafkaPro
 
 
 def _partition_of(key: bytes | None, all_partitions: Sequence[int], free: Sequence[int]) -> int:
-    """Choose the partition that every Kafka client chooses for a key, remembering its hash."""
+    """Return the partition of a key as all Kafka clients choose it, with a cached hash."""
     if key is None:
-        return int(_by_the_library(key, all_partitions, free))
+        return int(_default_partitioner(key, all_partitions, free))
     return partition_of(key, all_partitions)
 
 
 def partition_of(key: bytes, partitions: Sequence[int]) -> int:
-    """Return which of all partitions of a topic, in order, every Kafka client chooses for a key."""
+    """Return the partition of a key, among all partitions in order, as all Kafka clients do."""
     return partitions[_hash_of(key) % len(partitions)]
 
 
-@lru_cache(KEYS_REMEMBERED_MAX)
+@lru_cache(KEYS_CACHED_MAX)
 def _hash_of(key: bytes) -> int:
     return int(murmur2(key)) & 0x7FFFFFFF
 
 
 async def cluster_id(settings: KafkaSettings) -> str:
-    """Return the cluster's own id, by which stored offsets are kept apart."""
+    """Return the cluster's id, which separates stored offsets of different clusters."""
     admin = AIOKafkaAdminClient(**settings.client_options())
     await admin.start()
     try:
@@ -177,10 +177,10 @@ async def cluster_id(settings: KafkaSettings) -> str:
 async def ensure_topics(
     settings: KafkaSettings, *, partitions: int = DEFAULT_PARTITIONS, replication: int = 1
 ) -> list[str]:
-    """Create the topics that do not exist; returns their names. Existing ones are left alone.
+    """Create missing topics; returns their names. Existing topics stay unchanged.
 
-    Returns when the new ones can be used. Raises KafkaError where the broker refuses one, and
-    TimeoutError where it does not serve them in time.
+    Returns when the new topics are usable. Raises KafkaError if the broker refuses one, and
+    TimeoutError if it does not serve them in time.
     """
     admin = AIOKafkaAdminClient(**settings.client_options())
     await admin.start()
@@ -210,10 +210,10 @@ async def ensure_topics(
 async def _until_served(admin: AIOKafkaAdminClient, names: list[str]) -> None:
     """Wait until the broker knows a leader for each partition of these topics.
 
-    It creates before it serves, and a group joined in between would own no partition at all.
+    It creates topics before it serves them; a group that joins in between gets no partition.
     """
-    while not all(map(_is_served, await admin.describe_topics(names))):  # noqa: ASYNC110 - no event for it
-        await asyncio.sleep(TOPICS_LOOK_SECONDS)
+    while not all(map(_is_served, await admin.describe_topics(names))):  # noqa: ASYNC110 - there is no event
+        await asyncio.sleep(TOPICS_POLL_SECONDS)
 
 
 def _is_served(topic: Any) -> bool:
@@ -222,7 +222,7 @@ def _is_served(topic: Any) -> bool:
 
 
 def raise_for_topics(answer: Any) -> None:
-    """Raise the first error of a CreateTopics answer; a topic made meanwhile is no error."""
+    """Raise the first error of a CreateTopics response; an existing topic is no error."""
     for name, code, *detail in answer.topic_errors:
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:

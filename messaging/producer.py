@@ -1,4 +1,4 @@
-"""A producer that is replaced when it fails: its retries can hang, so every wait has a limit."""
+"""A producer that is replaced after a failure: retries can hang, so every wait has a timeout."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ RECORDS_PER_SLICE: Final = 500
 RECORDS_PER_TURN: Final = 25
 GATHERED_PER_SLICE: Final = 2_000
 GATHERED_PER_TURN: Final = 100
-"""A turn, during which nothing else runs, takes about a millisecond."""
+"""Sending so many records without yielding takes about a millisecond."""
 HEADER_FRAME_BYTES: Final = 10
-"""A header takes up to so much more than its name and value; there may be very many tiny ones."""
+"""The maximum of a header's size besides its name and value; there may be many small headers."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,20 +44,20 @@ class OutgoingRecord(NamedTuple):
 
 
 def record_size(key: bytes | None, value: bytes | None, headers: Headers) -> int:
-    """Return how many bytes a record takes at most, but for what its batch adds."""
+    """Return the maximum size of a record in bytes, without its batch's overhead."""
     framed = (len(name.encode()) + len(text or b"") + HEADER_FRAME_BYTES for name, text in headers)
     return len(key or b"") + len(value or b"") + sum(framed)
 
 
 class RecoveringProducer:
-    """Owns one producer at a time, made by `make` when it is first needed."""
+    """Owns one producer at a time, created by `make` when it is first needed."""
 
     def __init__(
         self,
         make: Callable[[], AIOKafkaProducer],
         timeout_seconds: int | None = None,
     ) -> None:
-        """Keep the maker, and how long it may take to start and to be acknowledged."""
+        """`timeout_seconds` limits the start and each acknowledgement."""
         self._make = make
         self._timeout_seconds = timeout_seconds or SEND_TIMEOUT_SECONDS
         self._producer: AIOKafkaProducer | None = None
@@ -66,7 +66,7 @@ class RecoveringProducer:
     async def send(
         self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers | None = None
     ) -> Awaitable[Any]:
-        """Queue a record; returns what resolves once it is acknowledged.
+        """Queue a record; returns an awaitable for its acknowledgement.
 
         Raises KafkaError or TimeoutError.
         """
@@ -74,49 +74,49 @@ class RecoveringProducer:
         return await self._limited(producer.send(topic, value, key=key, headers=headers))
 
     async def send_all(self, topic: str, records: Iterable[KeyAndValue]) -> int:
-        """Send keys and values, wait until all are acknowledged, and return how many they were.
+        """Send keys and values, wait for their acknowledgement, and return their number.
 
-        Raises KafkaError or TimeoutError; some may have been sent then.
+        Raises KafkaError or TimeoutError; then some may have been sent.
         """
-        return await self._in_slices(_send, topic, records, RECORDS_PER_SLICE)
+        return await self._send_slices(_send, topic, records, RECORDS_PER_SLICE)
 
     async def send_gathered(self, topic: str, records: Iterable[KeyAndValue]) -> int:
-        """Do as `send_all` does, with records gathered by partition.
+        """Send like `send_all`, with records grouped by partition.
 
-        That takes a fraction of the time, but other senders to a partition then wait in line:
-        for a producer with one such sender.
+        It takes a fraction of the time, but blocks other senders to a partition: for a producer
+        with a single such sender.
         """
-        return await self._in_slices(_send_gathered, topic, records, GATHERED_PER_SLICE)
+        return await self._send_slices(_send_gathered, topic, records, GATHERED_PER_SLICE)
 
-    async def _in_slices(
+    async def _send_slices(
         self,
         send: Callable[[AIOKafkaProducer, str, Iterable[KeyAndValue]], Awaitable[int]],
         topic: str,
         records: Iterable[KeyAndValue],
-        most: int,
+        slice_size: int,
     ) -> int:
-        """Send up to `most` records at a time, each with its own time limit."""
+        """Send up to `slice_size` records at a time, each slice with its own timeout."""
         producer = await self._open()
         count = 0
         remaining = iter(records)
-        while sent := await self._limited(send(producer, topic, islice(remaining, most))):
+        while sent := await self._limited(send(producer, topic, islice(remaining, slice_size))):
             count += sent
         return count
 
     async def send_records(self, records: Iterable[OutgoingRecord]) -> None:
-        """Send records of any topics in order, and wait until all are acknowledged.
+        """Send records of any topics in order, and wait for their acknowledgement.
 
-        Raises KafkaError or TimeoutError; some may have been sent then.
+        Raises KafkaError or TimeoutError; then some may have been sent.
         """
         producer = await self._open()
         await self._limited(_send_in_order(producer, records))
 
     async def acknowledged(self, sent: Awaitable[T]) -> T:
-        """Wait for acknowledgements; a failure makes the next send use a new producer."""
+        """Wait for acknowledgements; after a failure the next send uses a new producer."""
         return await self._limited(sent)
 
     async def close(self) -> None:
-        """Stop the producer, giving up on what it cannot send in time."""
+        """Stop the producer; records that cannot be sent in time are dropped."""
         producer, self._producer = self._producer, None
         if producer is not None:
             with suppress(KafkaError, TimeoutError):
@@ -128,7 +128,7 @@ class RecoveringProducer:
                 producer = self._make()
                 try:
                     await asyncio.wait_for(producer.start(), self._timeout_seconds)
-                except BaseException:  # whatever ends the start, cancelling it too
+                except BaseException:  # any error or cancellation of the start
                     await _abandon(producer)
                     raise
                 self._producer = producer
@@ -149,7 +149,7 @@ class RecoveringProducer:
 
 
 async def _send(producer: AIOKafkaProducer, topic: str, records: Iterable[KeyAndValue]) -> int:
-    """Send records, letting others have their turn in between, and return how many they were."""
+    """Send records, yielding to other tasks in between, and return their number."""
     sent = []
     for key, value in records:
         sent.append(await producer.send(topic, value, key=key))
@@ -162,10 +162,10 @@ async def _send(producer: AIOKafkaProducer, topic: str, records: Iterable[KeyAnd
 async def _send_gathered(
     producer: AIOKafkaProducer, topic: str, records: Iterable[KeyAndValue]
 ) -> int:
-    """Send records in few batches, letting others have their turn; return how many they were.
+    """Send records in few batches, yielding to other tasks; return their number.
 
-    One larger than a batch is a batch of its own. One that is too large for the topic fails them
-    all; the size that nothing may have is looked at here, because for a batch nothing else does.
+    A record larger than a batch is a batch of its own. One that is too large for the topic fails
+    all; the maximum size is checked here, because nothing else checks it for batches.
     """
     partitions = sorted(await producer.partitions_for(topic))
     batches: dict[int, Any] = {}

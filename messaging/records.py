@@ -1,12 +1,12 @@
-"""Reads records whose headers have names that are not UTF-8, which aiokafka does not.
+"""Makes aiokafka read records whose header names are not UTF-8.
 
-To a broker the name of a header is bytes, and clients in other languages send any. aiokafka's
-parser raises at such a name out of `getmany`. It does so each time: a fetch begins with the whole
-batch that the position lies in, so the records before and after the one in that batch cannot be
-reached either. And what the same poll had taken from other partitions is gone, their positions
-moved on. Nothing after it can mend that, and no option of a consumer comes before it. So the class
-is replaced by which aiokafka reads what a broker returned; only a batch that it cannot read is read
-again, by its slower parser in Python, which takes the names as they are.
+To a broker a header's name is bytes, and clients in other languages send any. aiokafka's parser
+raises an error at such a name, out of `getmany`, and does so each time: a fetch begins with the
+whole batch that contains the position, so other records of that batch cannot be reached either.
+Records polled from other partitions are lost, because their positions have moved. No option of a
+consumer prevents this. So this module replaces the class with which aiokafka parses fetched data;
+only a batch that the fast parser cannot read is read again, by the slower Python parser, which
+keeps the names as they are.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _OFFSET_AND_LENGTH: Final = Struct(">qi")
 
 
 def read_any_header_name() -> None:
-    """Let all consumers of this process read such names, with surrogates for what is no UTF-8."""
+    """Make all consumers of this process read such names, with surrogates for invalid UTF-8."""
     fetcher.MemoryRecords = FetchedRecords
 
 
 class FetchedRecords:
-    """The batches of records that a broker returned for one partition."""
+    """The record batches that a broker returned for one partition."""
 
     def __init__(self, fetched: bytes) -> None:
-        """Take them as they came; nothing is parsed yet."""
+        """Store the data; nothing is parsed yet."""
         self._fetched = fetched
         self._records = MemoryRecords(fetched)
         self._start = 0
@@ -40,7 +40,7 @@ class FetchedRecords:
         self.size_in_bytes = self._records.size_in_bytes
 
     def next_batch(self) -> _Batch:
-        """Return the next batch, where there is one."""
+        """Return the next batch, if there is one."""
         batch, start = self._records.next_batch(), self._start
         _, length = _OFFSET_AND_LENGTH.unpack_from(self._fetched, start)
         self._start += _OFFSET_AND_LENGTH.size + length
@@ -48,7 +48,7 @@ class FetchedRecords:
 
 
 class _Batch:
-    """A batch of aiokafka's, read as a whole: by its fast parser if that can read all of it."""
+    """A batch, read as a whole: by aiokafka's fast parser if possible."""
 
     __slots__ = ("_batch", "_fetched", "_start", "_stop")
 
@@ -59,7 +59,7 @@ class _Batch:
         return getattr(self._batch, name)
 
     def __next__(self) -> Any:
-        return next(self._batch)  # how aiokafka looks at the marker of a transaction
+        return next(self._batch)  # aiokafka reads transaction markers this way
 
     def __iter__(self) -> Iterator[Any]:
         try:
@@ -69,15 +69,15 @@ class _Batch:
 
 
 def _read_slowly(data: bytes) -> list[Any]:
-    """Read a batch that has such names; raises CorruptRecordException where it has other faults."""
+    """Read a batch with such names; raises CorruptRecordException for other errors."""
     batch = SlowBatch(data)
     batch._maybe_uncompress()  # noqa: SLF001 - it decodes names with a method of its buffer
-    batch._buffer = _AnyText(batch._buffer)  # noqa: SLF001 - and only there can be told how
+    batch._buffer = _AnyText(batch._buffer)  # noqa: SLF001 - which can only be replaced here
     return list(batch)
 
 
 class _AnyText(bytearray):
-    """Bytes whose slices can be decoded whatever they are, and encoded to the same bytes again."""
+    """Bytes whose slices decode to text that encodes to the same bytes again."""
 
     def __getitem__(self, at: SupportsIndex | slice) -> Any:
         found = super().__getitem__(at)

@@ -1,4 +1,4 @@
-"""Backoff between attempts: longer each time, with a limit, and with jitter."""
+"""Exponential backoff with a limit and jitter."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Backoff:
-    """Delays that double from `first_ms` to `most_ms`, each cut by up to half at random."""
+    """Delays that double from `first_ms` to `max_ms`, each reduced by up to half at random."""
 
     first_ms: int = 100
-    most_ms: int = 15_000
+    max_ms: int = 15_000
     _next_ms: int = 0
 
     def delay_ms(self) -> int:
         """Return the next delay."""
-        self._next_ms = min(self.most_ms, self._next_ms * 2 or self.first_ms)
+        self._next_ms = min(self.max_ms, self._next_ms * 2 or self.first_ms)
         return random.randint(self._next_ms // 2, self._next_ms)  # noqa: S311 - not a secret
 
     def reset(self) -> None:

@@ -1,7 +1,7 @@
-"""Asks brokers for the id of a topic, which aiokafka's own requests do not return.
+"""Requests the id of a topic, which aiokafka's own requests do not return.
 
-A topic that is deleted and created again has another id. Metadata has it from version 10 on;
-aiokafka 0.14 speaks versions up to 5.
+A topic that is deleted and created again has another id. Metadata includes it from version 10 on;
+aiokafka 0.14 supports versions up to 5.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NO_ID: Final = uuid.UUID(int=0)
 
 
 class TopicIdentity(NamedTuple):
-    """The cluster that answers, and the id of the topic there; None where brokers give none."""
+    """The cluster's id and the topic's id; None if brokers do not support topic ids."""
 
     cluster: str
     topic_id: str | None
@@ -123,13 +123,13 @@ class _TopicIdRequest(Request[_MetadataRequest]):  # type: ignore[misc]
 async def ask_identity(
     consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition], cluster: str
 ) -> TopicIdentity:
-    """Ask the brokers that lead these partitions of one topic which topic it is.
+    """Request the topic's id from the leaders of these partitions of one topic.
 
-    A broker learns of a new topic before it serves records of it. So records that were read before
-    the question are of the topic that the answer names. Where brokers give no ids, the answer is
-    `cluster` without one. Raises KafkaError, also where the topic does not exist at present.
+    A broker learns of a new topic before it serves its records, so records read before this request
+    belong to the topic of the response. Without topic ids the result is `cluster` and None. Raises
+    KafkaError, also if the topic does not exist at present.
     """
-    client: Any = consumer._client  # noqa: SLF001 - it sends requests of ours over its connections
+    client: Any = consumer._client  # noqa: SLF001 - sends our requests over its connections
     request = _TopicIdRequest(partitions[0].topic)
     leaders = {client.cluster.leader_for_partition(partition) for partition in partitions}
     if leaders & {None, -1}:
@@ -137,10 +137,10 @@ async def ask_identity(
         raise LeaderNotAvailableError(f"{request.topic} has partitions without a leader")
     try:
         answers = [_identity(await client.send(node, request)) for node in leaders]
-    except NotImplementedError:  # what aiokafka raises for a version that the broker does not speak
+    except NotImplementedError:  # raised by aiokafka for versions that the broker does not support
         return TopicIdentity(cluster, None)
     if len(set(answers)) > 1:
-        raise LeaderNotAvailableError(f"the brokers know {request.topic} by different ids yet")
+        raise LeaderNotAvailableError(f"the brokers still have different ids for {request.topic}")
     return answers[0]
 
 

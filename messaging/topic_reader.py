@@ -1,8 +1,8 @@
-"""The one module of the API that knows aiokafka: reads whole topics on its own, without a group.
+"""Reads whole topics without a consumer group, for the live feed.
 
-Every replica reads everything. Partitions are assigned and positions taken by hand, so that the
-moment from which nothing is missed is known; a position that does not exist any more is an error
-and never silently another one.
+Every replica reads everything. Partitions are assigned and positioned manually, so that the
+position from which nothing is missed is known; a position that no longer exists is an error, never
+silently replaced.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _RETRY_MS: Final = 500
 
 
 class LogChangedError(Exception):
-    """The topics do not hold what was being read: start again, and ask the database."""
+    """The topics have changed: start again, and read the database."""
 
 
 LOG_ERRORS: Final = (KafkaError, LogChangedError, OSError, TimeoutError)
-"""Errors that a new start may resolve."""
+"""Errors that a restart of the reader may resolve."""
 
 T = TypeVar("T")
 
 Place = tuple[str, int]
-"""A topic and one of its partitions."""
+"""A topic and a partition."""
 
 
 class LogRecord(NamedTuple):
-    """One record; a compacted topic's record without a value says that its key is gone."""
+    """A record; in a compacted topic, one without a value is a tombstone."""
 
     topic: str
     value: bytes | None
@@ -48,14 +48,14 @@ class LogRecord(NamedTuple):
 
 
 class TopicReader:
-    """Some topics, read from a position on."""
+    """Reads topics from given positions."""
 
     def __init__(self, consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> None:
         self._consumer = consumer
         self._partitions = partitions
         self._ends: dict[TopicPartition, int] = {}
         self.positions: dict[Place, int] = {}
-        """The next offset to be read."""
+        """The next offset to read."""
 
     async def poll(self) -> list[LogRecord]:
         """Return the next records, an empty list after a second without any; raises LOG_ERRORS."""
@@ -70,10 +70,10 @@ class TopicReader:
         return found
 
     async def check(self) -> None:
-        """Raise GapError where the topics were emptied or widened; else LOG_ERRORS.
+        """Raise LogChangedError if the topics were emptied or got more partitions; else LOG_ERRORS.
 
-        An end is compared with itself, not with a position: the embedded broker names one that
-        lies behind, within its last batch.
+        An end offset is compared with its earlier value, not with a position: the embedded broker
+        reports one that is too low, within its last batch.
         """
         ends = await _limited(self._consumer.end_offsets(self._partitions))
         for partition, end in ends.items():
@@ -88,7 +88,7 @@ class TopicReader:
                 raise LogChangedError(f"{topic} has more partitions now")
 
     async def begin(self, resumed: Mapping[Place, int]) -> None:
-        """Take up the positions in `resumed` that still exist, else the ends of the topics."""
+        """Seek to the positions in `resumed` that still exist, else to the ends of the topics."""
         begins = await _limited(self._consumer.beginning_offsets(self._partitions))
         ends = await _limited(self._consumer.end_offsets(self._partitions))
         self._ends = ends
@@ -106,9 +106,9 @@ class TopicReader:
 async def open_topic_reader(
     client_options: Mapping[str, Any], topics: Sequence[str], resumed: Mapping[Place, int]
 ) -> AsyncIterator[TopicReader]:
-    """Read topics for the length of a block, from their ends or from where they were read to.
+    """Read topics for the duration of the block, from their ends or from `resumed`.
 
-    `client_options` say how to reach the brokers. Raises LOG_ERRORS.
+    `client_options` are the connection settings. Raises LOG_ERRORS.
     """
     partitions = await _partitions(client_options, topics)
     consumer = AIOKafkaConsumer(
@@ -151,10 +151,10 @@ async def _partitions(
 
 
 async def _limited(work: Coroutine[Any, Any, T]) -> T:
-    """Wait for a client's answer within a limit; raises TimeoutError.
+    """Wait for a client with a timeout; raises TimeoutError.
 
-    A client whose broker has gone may not take its cancellation, and is left to itself then; or it
-    ends in one of its own, which must not be taken for ours.
+    A client whose broker is gone may ignore its cancellation, and is then left behind; or it raises
+    a cancellation of its own, which must not be mistaken for ours.
     """
     task = asyncio.create_task(work)
     try:

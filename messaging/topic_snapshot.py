@@ -1,4 +1,4 @@
-"""Reads what a topic holds at the moment, from its beginning to its end, without a group."""
+"""Reads the present contents of a topic, from its beginning to its end, without a group."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from messaging.kafka import (
 POLL_MS: Final = 500
 _MILLISECOND_NS: Final = 1_000_000
 _SLACK_MS: Final = 1_000
-"""How far the clocks of brokers, producers and this process may differ."""
+"""The assumed maximum difference between the clocks of brokers, producers and this process."""
 
 
 async def read_topic(
     settings: KafkaSettings, topic: str
 ) -> AsyncGenerator[list[ConsumerRecord], None]:
-    """Yield all records that a topic held when this began; each list is of one partition, in order.
+    """Yield all records present when this began; each list is of one partition, in order.
 
-    The end offsets that a broker reports are only a lower bound (the embedded broker reports too
-    low ones). Reading ends after them, with an empty poll or a record written since this began.
-    Raises KafkaError or TimeoutError.
+    Reported end offsets are only a lower bound (the embedded broker reports too low ones). So
+    reading ends after them, with an empty poll or with a record written since this began. Raises
+    KafkaError or TimeoutError.
     """
     consumer = make_consumer(settings, topic, group=None)
     await consumer.start()
@@ -59,7 +59,7 @@ def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
 
 
 async def end_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
-    """Return where each partition of a topic ends; raises KafkaError or TimeoutError."""
+    """Return the end offset of each partition of a topic; raises KafkaError or TimeoutError."""
     consumer = make_consumer(settings, topic, group=None)
     await consumer.start()
     try:
@@ -71,17 +71,17 @@ async def end_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
 
 
 async def newest_values(
-    settings: KafkaSettings, topic: str, most: int
+    settings: KafkaSettings, topic: str, keys_max: int
 ) -> AsyncGenerator[dict[bytes, bytes | None], None]:
-    """Yield the keys of a topic with their newest values, up to `most` keys at a time.
+    """Yield the keys of a topic with their newest values, about `keys_max` keys at a time.
 
-    A key may come again with a later value. Raises KafkaError or TimeoutError.
+    A key may be repeated with a later value. Raises KafkaError or TimeoutError.
     """
     newest: dict[bytes, bytes | None] = {}
     async with aclosing(read_topic(settings, topic)) as reading:
         async for records in reading:
             newest |= {record.key: record.value for record in records if record.key is not None}
-            if len(newest) >= most:
+            if len(newest) >= keys_max:
                 yield newest
                 newest = {}
     if newest:

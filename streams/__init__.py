@@ -1,1 +1,1 @@
-"""The stream side: the exact money path from Kafka to the ledger, and what is published from it."""
+"""The worker, from Kafka to the ledger and back to topics; anomalies, notifications, prices."""

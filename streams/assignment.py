@@ -1,4 +1,4 @@
-"""Which partitions this worker has, from where it reads them, and that others can see it reads."""
+"""Follows the consumer group: assigns partitions to lanes, and sends heartbeats."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Follows the group's rebalances: sets positions from PostgreSQL and shares partitions out."""
+    """Handles rebalances: reads positions from PostgreSQL and assigns partitions to lanes."""
 
     def __init__(
         self,
@@ -35,10 +35,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         clock: DatabaseClock,
         duties: Sequence[Callable[[Connection], Awaitable[None]]] = (),
     ) -> None:
-        """Take what is shared out, to whom, and what finds positions.
-
-        Each heartbeat sets the `clock`, and then does the `duties` on its connection.
-        """
+        """Each heartbeat sets the `clock`, then runs the `duties` on its connection."""
         self._consumer = consumer
         self._lanes = lanes
         self._positions = positions
@@ -51,49 +48,49 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self._failure: Exception | None = None
 
     async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - all of them
-        """Stop reading; what is being recorded gets a moment to finish."""
+        """Stop reading; a batch that is being recorded gets some time to finish."""
         await asyncio.gather(*(lane.revoke(REVOKE_WAIT_SECONDS) for lane in self._lanes))
-        self._hold([])
+        self._set_partitions([])
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
-        """Read on from the stored positions, after they were compared with the log.
+        """Continue from the stored positions, after they were compared with the log.
 
-        What goes wrong is raised by `run`: aiokafka only logs it, and the partitions would be this
-        worker's and not read at all.
+        `run` raises any error: aiokafka only logs it, and the partitions would be assigned but not
+        read.
         """
         try:
-            await self._take_over(sorted(assigned))
-        except Exception as error:  # whatever it is, the worker cannot go on without partitions
+            await self._assign(sorted(assigned))
+        except Exception as error:  # without partitions the worker cannot continue
             self._failure = error
             self._changed.set()
             raise
 
-    async def _take_over(self, partitions: Sequence[TopicPartition]) -> None:
+    async def _assign(self, partitions: Sequence[TopicPartition]) -> None:
         positions = await self._positions.resolve(partitions)
         for partition in partitions:
             self._consumer.seek(partition, positions[partition.partition].next_offset)
         for lane, share in zip(self._lanes, share_out(partitions, len(self._lanes)), strict=True):
             lane.assign(share, {p.partition: positions[p.partition] for p in share})
-        self._hold(partitions)
+        self._set_partitions(partitions)
         _log.info(
             "reading partitions %s", self._partitions, extra={"action": "partitions_assigned"}
         )
 
-    def _hold(self, partitions: Sequence[TopicPartition]) -> None:
+    def _set_partitions(self, partitions: Sequence[TopicPartition]) -> None:
         self._partitions = [partition.partition for partition in partitions]
         self._changed.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Renew this worker's entry until `stop`; an outage of the database is not its concern.
+        """Send heartbeats until `stop`; ignores outages of the database.
 
-        Raises what kept partitions from being taken over.
+        Raises errors of `on_partitions_assigned`.
         """
         while not stop.is_set():
             self._changed.clear()
             if self._failure is not None:
                 raise self._failure
             await self._connection.ask(self._renew)
-            await _first(stop, self._changed, HEARTBEAT_SECONDS)
+            await _wait_for_either(stop, self._changed, HEARTBEAT_SECONDS)
 
     async def _renew(self, connection: Connection) -> None:
         await self._clock.sample(connection)
@@ -102,13 +99,13 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             await duty(connection)
 
     async def leave(self) -> None:
-        """Take this worker's entry away."""
+        """Remove this worker's entry."""
         await self._connection.ask(leave, self._worker_id)
         await self._connection.close()
 
 
-async def _first(one: asyncio.Event, other: asyncio.Event, seconds: int) -> None:
-    """Wait until either event is set or the time is over."""
+async def _wait_for_either(one: asyncio.Event, other: asyncio.Event, seconds: int) -> None:
+    """Wait until either event is set, or for `seconds`."""
     waits = [asyncio.create_task(event.wait()) for event in (one, other)]
     await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:

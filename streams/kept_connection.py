@@ -1,4 +1,4 @@
-"""A connection for small statements now and then, opened again after a failure."""
+"""A connection for occasional small statements, opened again after a failure."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from ledger.postgres.database import TRANSIENT_ERRORS, Connection
 
 
 class KeptConnection:
-    """Runs statements one after another; what an outage of the database prevents is left out."""
+    """Runs statements one at a time; skips them while the database is unavailable."""
 
     def __init__(self, connect: Callable[[], Awaitable[Connection]]) -> None:
-        """Take what opens the connection, which happens with the first statement."""
+        """`connect` is called for the first statement."""
         self._connect = connect
         self._connection: Connection | None = None
 
     async def ask(self, statement: Callable[..., Awaitable[None]], *arguments: Any) -> None:
-        """Run a statement; raises what is no outage."""
+        """Run a statement; raises errors other than outages."""
         try:
             if self._connection is None:
                 self._connection = await self._connect()
             await statement(self._connection, *arguments)
-        except BaseException as error:  # an interrupted connection cannot be used again
+        except BaseException as error:  # a connection cannot be used after an interruption
             connection, self._connection = self._connection, None
             if connection is not None:
                 connection.terminate()

@@ -1,4 +1,4 @@
-"""Notices while a worker runs that the log is not the one that it has counted."""
+"""Notices that the topic has changed while a worker runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 class LogWatch:
-    """Asks each second which topic the lanes read, and has positions compared where it matters."""
+    """Requests the topic's id every second, and compares positions again if it has changed."""
 
     def __init__(
         self, consumer: AIOKafkaConsumer, lanes: Sequence[Lane], positions: Positions
@@ -30,7 +30,7 @@ class LogWatch:
         self._positions = positions
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Check until `stop`; raises ClusterReplacedError, and what prevents a new position."""
+        """Check until `stop`; raises ClusterReplacedError, and errors of new positions."""
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), CHECK_SECONDS)
@@ -41,7 +41,7 @@ class LogWatch:
                 await self._reposition(lane)
 
     async def confirm(self) -> list[Lane]:
-        """Confirm what was counted of the topic that the brokers name; return lanes of others.
+        """Confirm the counted offsets of the present topic; returns lanes that read another one.
 
         Raises ClusterReplacedError.
         """
@@ -51,13 +51,13 @@ class LogWatch:
         ]
         partitions = [partition for lane in self._lanes for partition in lane.partitions]
         if not partitions:
-            self._positions.look_for_topic()
+            self._positions.refresh_metadata()
             return []
         try:
             identity = await self._positions.identity(partitions)
         except (KafkaError, TimeoutError) as error:
             _log.warning(
-                "the brokers do not say which topic this is: %s",
+                "the topic's id is unknown: %s",
                 str(error) or type(error).__name__,
                 extra={"action": "log_unchecked"},
             )
@@ -72,10 +72,10 @@ class LogWatch:
         return others
 
     async def _reposition(self, lane: Lane) -> None:
-        """Let a lane read on from where its positions are found to be.
+        """Make a lane continue from newly compared positions.
 
-        Its batch under way is finished first, or its records would be taken for uncounted ones. A
-        rebalance meanwhile finds the positions itself.
+        Its current batch is finished first; otherwise its records would seem uncounted. A rebalance
+        meanwhile finds the positions itself.
         """
         partitions, assignment = lane.partitions, lane.assignment + 1
         await lane.revoke(None)

@@ -1,4 +1,4 @@
-"""Tells Kafka how far the ledger has come, for tools that show lag; nothing depends on it."""
+"""Commits offsets to Kafka, for tools that show lag; nothing depends on them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class KafkaOffsets:
     """Commits the newest offsets about once a second."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
-        """Take the consumer whose group's offsets these are."""
+        """`consumer` is the one whose group's offsets are committed."""
         self._consumer = consumer
         self._due: dict[TopicPartition, int] = {}
 
     def note(self, next_offsets: Mapping[int, int]) -> None:
-        """Remember how far partitions have been counted."""
+        """Store the offsets to commit."""
         for partition, offset in next_offsets.items():
             self._due[TopicPartition(CALL_EVENTS.name, partition)] = offset
 
@@ -38,7 +38,7 @@ class KafkaOffsets:
             await self.commit()
 
     async def commit(self) -> None:
-        """Commit what is due now; a failure is no harm."""
+        """Commit the pending offsets; failures are ignored."""
         owned = self._consumer.assignment()
         due = {partition: offset for partition, offset in self._due.items() if partition in owned}
         self._due.clear()

@@ -1,4 +1,4 @@
-"""Where partitions are read from: what PostgreSQL stores, compared with what the brokers hold."""
+"""Positions of partitions: those stored in PostgreSQL, compared with the brokers' logs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 class ClusterReplacedError(Exception):
-    """Another cluster answers at the addresses of the one that is read; its offsets are others."""
+    """Another cluster responds at the same addresses; stored offsets do not apply to it."""
 
 
 class PositionChangedError(Exception):
@@ -47,7 +47,7 @@ class PositionChangedError(Exception):
 
 
 class Positions:
-    """Finds where to read partitions of one topic, and stores what was skipped as gaps."""
+    """Determines where to read partitions of a topic, and stores skipped ranges as gaps."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Positions:
         stream: Stream,
         connect: Callable[[], Awaitable[Connection]],
     ) -> None:
-        """Take the consumer to ask with, a maker of others to read with, and what is read."""
+        """`make_reader` creates consumers that read single records."""
         self._consumer = consumer
         self._make_reader = make_reader
         self._stream = stream
@@ -64,14 +64,14 @@ class Positions:
         self._connection = KeptConnection(connect)
         self._confirmed: dict[int, tuple[int, int]] = {}
 
-    def look_for_topic(self) -> None:
-        """Ask for metadata at once where the topic is missing: it may be created again."""
+    def refresh_metadata(self) -> None:
+        """Refresh the metadata if the topic is missing: it may have been created again."""
         if not self._consumer.partitions_for_topic(self._stream.topic):
-            client: Any = self._consumer._client  # noqa: SLF001 - no public call asks for metadata
+            client: Any = self._consumer._client  # noqa: SLF001 - there is no public way
             client.force_metadata_update()
 
     async def identity(self, partitions: Sequence[TopicPartition]) -> TopicIdentity:
-        """Ask which topic the partitions are of.
+        """Return the identity of the partitions' topic.
 
         Raises KafkaError, TimeoutError, and ClusterReplacedError.
         """
@@ -79,15 +79,15 @@ class Positions:
             identity = await ask_identity(self._consumer, partitions, self._stream.cluster)
         if identity.cluster != self._stream.cluster:
             raise ClusterReplacedError(
-                f"cluster {identity.cluster} answers instead of {self._stream.cluster}: "
-                "the worker ends, to be started again for the other cluster"
+                f"cluster {identity.cluster} responds instead of {self._stream.cluster}: "
+                "the worker stops and must be restarted"
             )
         return identity
 
     async def resolve(self, partitions: Sequence[TopicPartition]) -> dict[int, StoredPosition]:
-        """Return from where to read each partition, waiting for brokers and database.
+        """Return the positions to read partitions from; retries while brokers or database are away.
 
-        Raises ClusterReplacedError, and errors that waiting does not help against.
+        Raises ClusterReplacedError, and errors that are not retryable.
         """
         backoff = Backoff()
         while True:
@@ -97,7 +97,7 @@ class Positions:
                 if _is_lasting(error):
                     raise
                 _log.warning(
-                    "positions are not known yet, trying again: %s",
+                    "positions are unknown, retrying: %s",
                     str(error) or type(error).__name__,
                     extra={"action": "positions_retry"},
                 )
@@ -106,9 +106,9 @@ class Positions:
     async def confirm(
         self, positions: Mapping[int, StoredPosition], next_offsets: Mapping[int, int]
     ) -> None:
-        """Store that what was counted from these positions is of their incarnation.
+        """Store that the offsets counted from these positions belong to their incarnation.
 
-        Without a database it is left out: then the next gap may begin too early.
+        Skipped while the database is unavailable: the next gap may then begin too early.
         """
         counted = {
             number: (position.generation, next_offsets[number])
@@ -150,10 +150,10 @@ class Positions:
         stored: Mapping[int, StoredPosition],
         identity: TopicIdentity,
     ) -> None:
-        """Store where counting begins of partitions that have no position.
+        """Store the first positions of partitions without one.
 
-        A topic that is new to the ledger is counted from what its log holds: all partitions are
-        stored together. A partition that is added later is counted from offset 0.
+        A new topic is counted from the beginning of its log: all partitions are stored together. A
+        partition added later is counted from offset 0.
         """
         if any(position.incarnation for position in stored.values()):
             first_offsets = {p.partition: 0 for p in partitions if p.partition not in stored}
@@ -186,7 +186,7 @@ class Positions:
     async def _read_last(
         self, partition: TopicPartition, stored: StoredPosition, log: PartitionLog
     ) -> LastRecord:
-        """Compare the last counted record with what the log holds in its place."""
+        """Compare the last counted record with the record at its offset in the log."""
         place = stored.next_offset - 1
         if stored.last_record:
             place = int(stored.last_record.partition(":")[0])
@@ -211,7 +211,7 @@ class Positions:
     async def _apply(
         self, connection: Connection, number: int, stored: StoredPosition, log: PartitionLog
     ) -> StoredPosition:
-        """Store what was decided of a partition and report it."""
+        """Store and report the decision on a partition."""
         decision = decide_position(stored, log)
         gaps = await apply_decision(connection, self._stream, number, stored, decision)
         if gaps is None:
@@ -246,8 +246,8 @@ class Positions:
             )
         if stored.next_offset and log.incarnation is None and log.last_record == "unknown":
             _log.warning(
-                "whether partition %d of %s is still the topic that was counted is unknown: the "
-                "brokers give no topic ids, and its last counted record is gone",
+                "cannot tell whether partition %d of %s is still the counted topic: the "
+                "brokers have no topic ids, and its last counted record is gone",
                 number,
                 self._stream.topic,
                 extra={"action": "incarnation_unknown"},
@@ -255,15 +255,15 @@ class Positions:
 
 
 def _is_lasting(error: Exception) -> bool:
-    """Return whether waiting does not help."""
+    """Return whether the error is not retryable."""
     is_refusal = isinstance(error, KafkaError) and not error.retriable
     return is_refusal and not isinstance(error, KafkaTimeoutError)
 
 
 def _is_doubtful(stored: StoredPosition, log: PartitionLog) -> bool:
-    """Return whether the last counted record has to be compared.
+    """Return whether the last counted record must be compared.
 
-    An end before the stored offset is not believed alone: the embedded broker reports wrong ones.
+    An end before the stored offset alone is no proof: the embedded broker reports wrong ends.
     """
     is_nameless = stored.incarnation is None or log.incarnation is None
     has_record = stored.last_record is not None

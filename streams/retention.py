@@ -1,4 +1,4 @@
-"""Removes old data by a timer, in one of the workers, and writes tombstones for ended calls."""
+"""Removes old data by a timer, in one of the workers, and writes tombstones of ended calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from messaging.producer import OutgoingRecord, RecoveringProducer
 from schemas.topics import CALL_TOTALS
 
 CHUNKS_MAX: Final = 500
-"""Chunks of calls in one run; the next run continues with the pass."""
+"""The maximum of chunks of calls per run; the next run continues the pass."""
 _CHECKS_AN_INTERVAL: Final = 4
 
 RETRYABLE_ERRORS: Final = (KafkaError, *TRANSIENT_ERRORS)
@@ -29,7 +29,7 @@ _log: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RetentionOptions:
-    """How often old data are removed, and for how many days they are kept."""
+    """How often old data are removed, and how many days they are kept."""
 
     interval_seconds: int = 3_600
     days: RetentionDays = field(default_factory=RetentionDays)
@@ -42,19 +42,19 @@ class Retention:
         self,
         options: RetentionOptions,
         connect: Callable[[], Awaitable[Connection]],
-        producing: RecoveringProducer,
+        producer: RecoveringProducer,
         epoch: int,
         now: Clock = system_time,
     ) -> None:
-        """Take how to reach PostgreSQL and Kafka, the ledger's epoch, and the time."""
+        """`epoch` is the ledger's."""
         self._now = now
         self._options = options
         self._connect = connect
-        self._producing = producing
+        self._producer = producer
         self._epoch = epoch
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Remove what is due, again and again, until `stop`."""
+        """Remove old data periodically until `stop`."""
         while not stop.is_set():
             try:
                 await self.run_once(stop)
@@ -65,7 +65,7 @@ class Retention:
                 await asyncio.wait_for(stop.wait(), pause)
 
     async def run_once(self, stop: asyncio.Event) -> None:
-        """Remove what is due, if no other worker does or just did."""
+        """Remove old data, unless another worker does or just did."""
         connection = await self._connect()
         try:
             if not await lock_retention(connection, self._options.interval_seconds):
@@ -76,25 +76,25 @@ class Retention:
             found = {what: count for what, count in removed.items() if count}
             _log.info("removed %s", found or "nothing", extra={"action": "retention_ended"})
         finally:
-            connection.terminate()  # waits for no server, and ends the turn
+            connection.terminate()  # waits for no server, and releases the lock
 
     async def _write_tombstones(
         self, connection: Connection, now: datetime, stop: asyncio.Event
     ) -> int:
-        """Let compaction remove the totals of calls that ended long ago; returns how many."""
+        """Write tombstones for totals of calls that ended long ago; returns their number."""
         until = now - timedelta(days=self._options.days.totals)
-        walk = await current_pass(connection, self._epoch, until)
+        tombstone_pass = await current_pass(connection, self._epoch, until)
         total = 0
         for _ in range(CHUNKS_MAX):
-            if walk.is_over or stop.is_set():
+            if tombstone_pass.is_over or stop.is_set():
                 break
-            ended = await next_ended_calls(connection, walk)
+            ended = await next_ended_calls(connection, tombstone_pass)
             if ended.call_ids:
-                await self._producing.send_records(
+                await self._producer.send_records(
                     OutgoingRecord(CALL_TOTALS.name, call_id.encode(), None)
                     for call_id in ended.call_ids
                 )
             await store_tombstones(connection, ended)
             total += len(ended.call_ids)
-            walk = ended.following
+            tombstone_pass = ended.following
         return total

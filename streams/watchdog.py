@@ -1,7 +1,7 @@
-"""Ends a worker that has records to read but reads none, so that its supervisor starts a new one.
+"""Ends a worker that reads no records although there are some, so that its supervisor restarts it.
 
-A consumer can get stuck after a broker restart or a blocked event loop. Waiting for the database
-or at the refusal limit is not being stuck: the lane says so, and is left alone.
+A consumer can get stuck after a restart of brokers or a blocked event loop. A lane that waits for
+the database or at the refusal limit is not stuck: it reports that, and is ignored.
 """
 
 from __future__ import annotations
@@ -16,43 +16,43 @@ from typing import Final
 from messaging.kafka import AIOKafkaConsumer, KafkaError, TopicPartition
 from streams.lane import Lane
 
-LOOK_SECONDS: Final = 10
+CHECK_SECONDS: Final = 10
 ASK_TIMEOUT_SECONDS: Final = 10
 
 _log = logging.getLogger(__name__)
 
 
 class StalledError(Exception):
-    """There are records to read, and none has been counted for too long."""
+    """There are records to read, but none was counted for too long."""
 
 
 class Watchdog:
-    """Compares what the brokers hold with what the lanes have counted."""
+    """Compares the brokers' logs with what the lanes have counted."""
 
     def __init__(
         self, consumer: AIOKafkaConsumer, lanes: Sequence[Lane], stall_seconds: int
     ) -> None:
-        """Take whom to watch, and how long no progress is bearable."""
+        """`stall_seconds` is how long a lane may make no progress."""
         self._consumer = consumer
         self._lanes = lanes
         self._stall_seconds = stall_seconds
         self._waiting: dict[Lane, tuple[int, int]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look every few seconds until `stop`; raises StalledError."""
+        """Check every few seconds until `stop`; raises StalledError."""
         while not stop.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+                await asyncio.wait_for(stop.wait(), CHECK_SECONDS)
             for lane in self._lanes:
-                await self._look(lane)
+                await self._check(lane)
 
-    async def _look(self, lane: Lane) -> None:
-        """Count the time since records were first seen waiting while nothing was counted."""
+    async def _check(self, lane: Lane) -> None:
+        """Measure the time during which records wait and none is counted."""
         since, progress = self._waiting.get(lane, (0, -1))
         if lane.failing or not lane.partitions or progress != lane.batches:
             self._waiting[lane] = (time.monotonic_ns(), lane.batches)
             return
-        reason = self._beyond_the_end(lane) or await self._behind(lane)
+        reason = self._end_before_counted(lane) or await self._count_waiting(lane)
         if reason is None:
             self._waiting[lane] = (time.monotonic_ns(), lane.batches)
             return
@@ -60,10 +60,10 @@ class Watchdog:
         if stalled_seconds >= self._stall_seconds:
             raise StalledError(f"{reason} and none was counted for {stalled_seconds} seconds")
 
-    def _beyond_the_end(self, lane: Lane) -> str | None:
-        """Say that a log ends before what was counted of it: it was emptied under a living worker.
+    def _end_before_counted(self, lane: Lane) -> str | None:
+        """Return that a log ends before the counted offset, so it was emptied while we read it.
 
-        Not every broker reports that; some let a reader wait without end.
+        Not every broker reports this; some let a consumer wait without end.
         """
         for partition in lane.partitions:
             end = self._consumer.highwater(partition)
@@ -72,11 +72,11 @@ class Watchdog:
                 return f"{partition} ends at {end}, {counted} of its records were counted before"
         return None
 
-    async def _behind(self, lane: Lane) -> str | None:
-        """Return how many records wait to be read or counted; unknown ones are 0.
+    async def _count_waiting(self, lane: Lane) -> str | None:
+        """Return how many records wait to be read or counted; unknown numbers count as 0.
 
-        The end is compared with how far was read, not with the last record that was: offsets have
-        gaps, where transactions leave their markers and retention takes records away.
+        The end is compared with the read position, not with the last read record: offsets have gaps
+        at transaction markers and where retention has removed records.
         """
         ends: dict[TopicPartition, int]
         try:
@@ -85,7 +85,7 @@ class Watchdog:
                 unread = [end - await self._consumer.position(p) for p, end in ends.items()]
         except (KafkaError, TimeoutError) as error:
             _log.warning(
-                "the brokers do not say how far they are: %s",
+                "the end offsets are unknown: %s",
                 error,
                 extra={"action": "watchdog_blind"},
             )

@@ -1,6 +1,6 @@
-"""The stream worker: joins the consumer group, runs the lanes, and stops in order.
+"""The stream worker: joins the consumer group, runs lanes, and shuts down gracefully.
 
-Offsets come from PostgreSQL, where they moved with the totals; Kafka's own offsets are committed
+Offsets are stored in PostgreSQL together with the totals; Kafka's own offsets are committed
 afterwards, for tools that show lag. Several workers share the partitions of the topic.
 """
 
@@ -53,7 +53,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """Options of a worker. `batch_max` is how many records a lane polls at once."""
+    """Options of a worker. `batch_max` is the maximum of records per poll of a lane."""
 
     kafka: KafkaSettings
     database_url: str
@@ -69,21 +69,21 @@ class WorkerOptions:
 
 
 class Worker:
-    """Everything one worker process runs."""
+    """Everything that a worker process runs."""
 
     def __init__(
         self, options: WorkerOptions, stream: Stream, epoch: int, clock: DatabaseClock
     ) -> None:
-        """Build the parts for one epoch of the ledger; nothing is opened yet."""
+        """Create the parts for one epoch of the ledger; opens nothing."""
         self._options = options
         self._clock = clock
         self._consumer = make_consumer(options.kafka, group=GROUP, start="none")
-        self._producing = RecoveringProducer(lambda: make_producer(options.kafka))
+        self._producer = RecoveringProducer(lambda: make_producer(options.kafka))
         self._totals_producing = RecoveringProducer(lambda: make_producer(options.kafka))
         self._publisher = TotalsPublisher(
             self._totals_producing, self._connect, self._is_behind, options.worker_id, clock.now
         )
-        self._relay = OutboxRelay(self._producing, self._connect, clock.now)
+        self._relay = OutboxRelay(self._producer, self._connect, clock.now)
         self._offsets = KafkaOffsets(self._consumer)
         self._lanes = self._make_lanes(stream, epoch)
         self._positions = Positions(
@@ -117,7 +117,7 @@ class Worker:
         self._watchdog = Watchdog(self._consumer, self._lanes, options.stall_seconds)
 
     def _make_lanes(self, stream: Stream, epoch: int) -> list[Lane]:
-        letters = DeadLetterTopic(self._producing, stream, self._options.refusal_limit)
+        dead_letters = DeadLetterTopic(self._producer, stream, self._options.refusal_limit)
         prices = PriceBook()
         return [
             Lane(
@@ -126,7 +126,7 @@ class Worker:
                     self._connect,
                     stream,
                     prices,
-                    letters.acknowledge,
+                    dead_letters.acknowledge,
                     worker_id=self._options.worker_id,
                     alerting=Alerting(self._options.budget_basis),
                     epoch=epoch,
@@ -149,13 +149,13 @@ class Worker:
     def _on_commit(self, outcome: BatchOutcome, next_offsets: Mapping[int, int]) -> None:
         self._offsets.note(next_offsets)
         if outcome.alerts:
-            self._relay.wake()  # first: alerts are the most urgent
+            self._relay.wake()  # first, because alerts are most urgent
         self._publisher.submit(outcome)
         if outcome.refused:
             _log.warning("refused %s", dict(outcome.refused), extra={"action": "events_refused"})
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set or a part fails; raises what made it fail."""
+        """Run until `stop` is set or a part fails; raises the part's error."""
         publishing_ends = asyncio.Event()
         await self._consumer.start()
         self._consumer.subscribe([CALL_EVENTS.name], listener=self._assignment)
@@ -178,13 +178,13 @@ class Worker:
                 parts.create_task(_within(0, stop, asyncio.shield(publishing)))
         finally:
             publishing_ends.set()
-            await asyncio.gather(publishing, self._leave(), return_exceptions=True)
-            await asyncio.gather(self._producing.close(), self._totals_producing.close())
+            await asyncio.gather(publishing, self._leave_group(), return_exceptions=True)
+            await asyncio.gather(self._producer.close(), self._totals_producing.close())
 
-    async def _leave(self) -> None:
-        """Leave the group and report the end of this worker, as far as servers answer.
+    async def _leave_group(self) -> None:
+        """Leave the group and remove this worker's entry, if the servers respond.
 
-        A broker that was away may keep a consumer from ever leaving; its session then expires.
+        A broker that was unreachable may prevent a consumer from leaving; its session then expires.
         """
         await self._offsets.commit()
         try:
@@ -194,13 +194,13 @@ class Worker:
                 await asyncio.gather(self._assignment.leave(), self._positions.close())
                 await self._consumer.stop()
         except TimeoutError:
-            _log.warning("the group was not told of the leave", extra={"action": "leave_timeout"})
+            _log.warning("could not leave the group in time", extra={"action": "leave_timeout"})
 
 
 async def _within(seconds: int, stop: asyncio.Event, work: Awaitable[object]) -> None:
-    """Do `work`, cut off so many seconds after `stop`; raises what it raises.
+    """Run `work`, and cancel it so many seconds after `stop`; raises its errors.
 
-    What is cut off is done again by the next reader, so a stop need not wait.
+    Cancelled work is repeated by the next reader, so a stop need not wait.
     """
     task = asyncio.ensure_future(work)
     stopping = asyncio.create_task(stop.wait())
@@ -216,27 +216,27 @@ async def _within(seconds: int, stop: asyncio.Event, work: Awaitable[object]) ->
 
 
 async def run_worker(options: WorkerOptions, stop: asyncio.Event) -> None:
-    """Run one worker until `stop` is set.
+    """Run a worker until `stop` is set.
 
-    Raises KafkaError or OSError where the broker cannot be reached at the start, a PostgreSQL
-    error where the database cannot, and an ExceptionGroup where a part fails on the way.
+    Raises KafkaError or OSError if the broker is unreachable at the start, a PostgreSQL error if
+    the database is, and an ExceptionGroup if a part fails later.
     """
     async with connected(options.database_url, name="cost-analytics worker"):
-        pass  # a wrong address should be reported at the start, not by the first event
+        pass  # a wrong URL is reported at the start, not with the first event
     stream = Stream(await cluster_id(options.kafka), CALL_EVENTS.name)
     clock = DatabaseClock()
-    _calm_the_collector()
+    _tune_garbage_collection()
     while not stop.is_set():
-        # Read before any position is: what is restored in between changes the epoch.
+        # Read before the positions: a restore in between changes the epoch.
         epoch = await _epoch(options.database_url, clock, stop)
         if epoch is not None:
             worker = Worker(options, stream, epoch, clock)
-            if await _works_to_the_end(worker, stop):
+            if await _run_one(worker, stop):
                 return
 
 
-async def _works_to_the_end(worker: Worker, stop: asyncio.Event) -> bool:
-    """Run a worker; returns False where the ledger was restored or rebuilt meanwhile."""
+async def _run_one(worker: Worker, stop: asyncio.Event) -> bool:
+    """Run a worker; returns False if the ledger was restored or rebuilt meanwhile."""
     try:
         await worker.run(stop)
     except ExceptionGroup as group:
@@ -244,7 +244,7 @@ async def _works_to_the_end(worker: Worker, stop: asyncio.Event) -> bool:
         if other is not None or changed is None:
             raise
         _log.warning(
-            "starting again from the stored offsets: %s",
+            "restarting from the stored offsets: %s",
             changed.exceptions[0],
             extra={"action": "epoch_changed"},
         )
@@ -255,7 +255,7 @@ async def _works_to_the_end(worker: Worker, stop: asyncio.Event) -> bool:
 async def _epoch(url: str, clock: DatabaseClock, stop: asyncio.Event) -> int | None:
     """Return the ledger's epoch and set the clock; None after `stop`.
 
-    Waits for the database, and for a restore to end.
+    Waits for the database, and for the end of a restore.
     """
     backoff = Backoff()
     while not stop.is_set():
@@ -264,13 +264,15 @@ async def _epoch(url: str, clock: DatabaseClock, stop: asyncio.Event) -> int | N
                 await clock.sample(connection)
                 return (await current_epoch(connection)).epoch
         except TRANSIENT_ERRORS as error:
-            _log.warning("the epoch is not known yet: %s", error, extra={"action": "epoch_retry"})
+            _log.warning(
+                "the epoch is unknown, retrying: %s", error, extra={"action": "epoch_retry"}
+            )
             await backoff.wait(stop)
     return None
 
 
-def _calm_the_collector() -> None:
-    """Keep cyclic collection away from the batches: they hold much and form no cycles."""
+def _tune_garbage_collection() -> None:
+    """Tune garbage collection for batches: they are large and have no cycles."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(2_000_000, 20, 100)

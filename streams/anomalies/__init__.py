@@ -1,1 +1,1 @@
-"""Looks for anomalies as the stream runs."""
+"""Detects anomalies while events are processed."""

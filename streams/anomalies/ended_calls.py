@@ -1,4 +1,4 @@
-"""The agent that receives ended calls: it notes their ids and does nothing else."""
+"""The Faust agent for ended calls: passes on their ids and does nothing else."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from schemas.events import CallStatus
 from schemas.jsonio import wire_name
 from schemas.topics import CALL_TOTALS
 
-_GOES_ON: Final = b'"status":"active"'
+_ACTIVE: Final = b'"status":"active"'
 _log: Final = logging.getLogger(__name__)
 
 
 class _EndedTotal(msgspec.Struct, rename=wire_name):
-    """As much of a total as is needed to find the call."""
+    """The fields of a total that identify an ended call."""
 
     call_id: str
     status: CallStatus
@@ -26,8 +26,8 @@ class _EndedTotal(msgspec.Struct, rename=wire_name):
 _decoder: Final = msgspec.json.Decoder(_EndedTotal)
 
 
-def add_agent(app: Any, hear: Callable[[str], None]) -> None:
-    """Give a Faust app an agent that passes on the id of each call that has ended."""
+def add_agent(app: Any, on_ended: Callable[[str], None]) -> None:
+    """Add an agent to a Faust app that calls `on_ended` with the id of each ended call."""
     topic = app.topic(
         CALL_TOTALS.name, key_serializer="raw", value_type=bytes, value_serializer="raw"
     )
@@ -36,21 +36,21 @@ def add_agent(app: Any, hear: Callable[[str], None]) -> None:
         async for value in stream:
             call_id = ended_call_of(value)
             if call_id is not None:
-                hear(call_id)
+                on_ended(call_id)
 
     app.agent(topic, name="ended")(ended)
 
 
 def ended_call_of(value: bytes | None) -> str | None:
-    """Return the id of the call that a record says has ended, None where it says none has.
+    """Return the call id of an ended call's total; None for any other record.
 
     Most records are of active calls; they are recognized by their bytes, without decoding.
     """
-    if value is None or _GOES_ON in value:
+    if value is None or _ACTIVE in value:
         return None
     try:
         ended = _decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        _log.warning("a record is no total", extra={"action": "total_unreadable"})
+        _log.warning("a record is not a total", extra={"action": "total_unreadable"})
         return None
     return None if ended.status == "active" else ended.call_id

@@ -1,7 +1,7 @@
-"""Looks for anomalies: immediately in calls reported as ended, in all others by a periodic sweep.
+"""Detects anomalies: soon in calls reported as ended, in all others in a periodic sweep.
 
-What is kept in memory only says where to look first, up to a limit. Everything that must not be
-lost is in PostgreSQL: recent calls are found by the sweep, late changes have a stored check each.
+The ids in memory only tell where to look first, up to a limit. Everything that must not be lost is
+in PostgreSQL: the sweep finds recent calls, and late changes have a stored check each.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from ledger.postgres.database import TRANSIENT_ERRORS
 from messaging.retries import Backoff
 from schemas.anomalies import LEGS, Leg
 
-HEARD_MAX: Final = 10_000
+PENDING_MAX: Final = 10_000
 _log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class AnomalyWatcherOptions:
-    """When is looked. `legs` are those that a call must have cost something at.
+    """Timing of detection; `legs` are those that a call must have a cost for.
 
-    A call is judged for spikes `settle_ms` after it was first heard to have ended, and for missing
-    legs once it did not change for the `grace` period. Rounds begin at most `every` so often.
+    A call is checked for spikes `settle_ms` after it was reported as ended, and for missing legs
+    once it has not changed for the `grace` period. Rounds begin at least `every` apart.
     """
 
     grace: timedelta = GRACE
     legs: tuple[Leg, ...] = LEGS
     settle_ms: int = 5_000
-    look_ms: int = 1_000
+    poll_ms: int = 1_000
     every: timedelta = ROUND_EVERY
 
 
 def utc_now() -> datetime:
-    """Return the present moment."""
+    """Return the current UTC time."""
     return datetime.now(UTC)
 
 
 class AnomalyWatcher:
-    """Looks for anomalies until it is stopped."""
+    """Detects anomalies until it is stopped."""
 
     def __init__(
         self,
@@ -60,54 +60,54 @@ class AnomalyWatcher:
         self._now = now
         self._detection = AnomalyDetector(self._options.grace, self._options.legs)
         self._sweeping = AnomalySweep(self._detection, self._options.every)
-        self._heard: dict[str, int] = {}
+        self._pending: dict[str, int] = {}
 
-    def hear(self, call_id: str) -> None:
-        """Remember to look at a call soon, unless there is too much to remember already."""
-        if len(self._heard) < HEARD_MAX:
-            self._heard.setdefault(call_id, time.monotonic_ns())
+    def notify(self, call_id: str) -> None:
+        """Schedule a check of an ended call, unless too many are scheduled already."""
+        if len(self._pending) < PENDING_MAX:
+            self._pending.setdefault(call_id, time.monotonic_ns())
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look until `stop`; a database that is away is tried again after a while."""
+        """Run until `stop`; retries with backoff while the database is unavailable."""
         backoff = Backoff()
         while not stop.is_set():
             try:
-                again = await self.look()
+                has_more = await self.step()
                 backoff.reset()
             except TRANSIENT_ERRORS as error:
                 _log.warning(
-                    "anomalies are not looked for: %s",
+                    "anomaly detection failed: %s",
                     str(error) or type(error).__name__,
                     extra={"action": "anomalies_retry"},
                 )
                 await backoff.wait(stop)
                 continue
-            if not again:
+            if not has_more:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), self._options.look_ms / 1000)
+                    await asyncio.wait_for(stop.wait(), self._options.poll_ms / 1000)
 
-    async def look(self) -> bool:
-        """Judge some of what was heard, and take a step of the sweep; says if there is more."""
-        due = _take_due(self._heard, self._options.settle_ms * 1_000_000)
+    async def step(self) -> bool:
+        """Check some ended calls and make a step of the sweep; returns whether there is more."""
+        due = _take_due(self._pending, self._options.settle_ms * 1_000_000)
         if due:
             try:
                 async with self._store.transaction() as connection:
-                    looked = await self._detection.check_calls(connection, due, self._now())
+                    result = await self._detection.check_calls(connection, due, self._now())
             except TRANSIENT_ERRORS:
                 for call_id in due:
-                    self.hear(call_id)
+                    self.notify(call_id)
                 raise
-            _say("heard", looked)
+            _log_result("heard", result)
         async with self._store.transaction() as connection:
             step = await self._sweeping.step(connection, self._now())
-        _say("swept", step.result)
+        _log_result("swept", step.result)
         return step.more or len(due) == CALLS_AT_ONCE
 
 
 def _take_due(waiting: dict[str, int], wait_ns: int) -> list[str]:
-    """Take the calls that were put there first, and long enough ago.
+    """Remove and return the calls that have waited long enough, oldest first.
 
-    They are removed before they are judged, so that a change meanwhile is judged again.
+    They are removed before they are checked, so that a change meanwhile causes another check.
     """
     before_ns = time.monotonic_ns() - wait_ns
     due: list[str] = []
@@ -120,11 +120,11 @@ def _take_due(waiting: dict[str, int], wait_ns: int) -> list[str]:
     return due
 
 
-def _say(how: str, looked: DetectionResult) -> None:
-    if looked != DetectionResult():
+def _log_result(how: str, result: DetectionResult) -> None:
+    if result != DetectionResult():
         _log.info(
-            "%d anomalies found, %d in order after all (%s)",
-            *looked,
+            "%d anomalies found, %d resolved (%s)",
+            *result,
             how,
-            extra={"action": "anomalies_found", "how": how, **looked._asdict()},
+            extra={"action": "anomalies_found", "how": how, **result._asdict()},
         )

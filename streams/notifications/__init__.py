@@ -1,1 +1,1 @@
-"""Tells people of their alerts: by email, by SMS and by signed webhooks."""
+"""Notifies people of alerts: by email, SMS and signed webhooks."""

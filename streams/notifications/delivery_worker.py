@@ -1,8 +1,8 @@
-"""Sends due deliveries: claims them in PostgreSQL, sends them, and records each result.
+"""Sends due deliveries: claims them in PostgreSQL, sends them, and stores each result.
 
 PostgreSQL holds the state; messages from Kafka only wake this worker. A delivery is claimed for a
-limited time: after a crash its attempt is repeated under the same id. Recording a success is
-retried without a limit, because an unrecorded success is sent again.
+limited time: after a crash its attempt is repeated under the same id. Storing a success is retried
+many times, because an unrecorded success is sent again.
 """
 
 from __future__ import annotations
@@ -33,36 +33,36 @@ from streams.notifications.journal import DeliveryJournal
 from streams.notifications.message_templates import TemplateError, notification_of
 from streams.notifications.sender import ATTEMPT_MS, ChannelSender
 
-HEARD_MAX: Final = 1_000
+PENDING_MAX: Final = 1_000
 FINISH_SECONDS: Final = 20
 PRUNE_SECONDS: Final = 3_600
-RECORD_TRIES_MAX: Final = 40
-"""With pauses of up to 15 s that is about ten minutes without a database."""
+STORE_ATTEMPTS_MAX: Final = 40
+"""With pauses of up to 15 s, about ten minutes without a database."""
 
 RETRYABLE_ERRORS: Final = (KafkaError, *TRANSIENT_ERRORS)
 
-_DISABLED: Final = "Nothing was accepted here for too long."
+_DISABLED: Final = "No message was accepted for too long."
 _log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOptions:
-    """How much is done at once, and how often is looked.
+    """How many attempts run concurrently, and how often due deliveries are claimed.
 
     `failing_max` of the `concurrent_max` attempts at a time may go to channels that failed last
-    time, so dead receivers leave room for the others. A claim lasts `lease_seconds`.
+    time, so that dead receivers leave room for others. A claim lasts `lease_seconds`.
     """
 
     concurrent_max: int = 40
     failing_max: int = 20
     lease_seconds: int = 60
-    look_ms: int = 1_000
+    poll_ms: int = 1_000
     sweep_ms: int = 10_000
     schedules: Mapping[ChannelType, RetrySchedule] = field(default_factory=lambda: SCHEDULES)
 
 
 class DeliveryWorker:
-    """Delivers notices by the ways that there are senders for."""
+    """Delivers notifications through the configured senders."""
 
     def __init__(
         self,
@@ -71,70 +71,68 @@ class DeliveryWorker:
         options: DeliveryOptions | None = None,
         journal: DeliveryJournal | None = None,
     ) -> None:
-        """Take where deliveries are recorded, how they are sent, and where they are journaled."""
+        """Without a `journal` deliveries are not journaled."""
         self._store = store
         self._journal = journal
         self._senders = senders
         self._options = options or DeliveryOptions()
-        self._heard: dict[str, None] = {}
+        self._pending: dict[str, None] = {}
         self._wake = asyncio.Event()
-        self._under_way: dict[asyncio.Task[None], ClaimedDelivery] = {}
+        self._running: dict[asyncio.Task[None], ClaimedDelivery] = {}
         self._sweep_at_ns = 0
         self._prune_at_ns = 0
 
-    def hear(self, alert_id: str) -> None:
-        """Look for an alert's deliveries at once; what is too much to remember the sweep finds."""
-        if len(self._heard) < HEARD_MAX:
-            self._heard[alert_id] = None
+    def notify(self, alert_id: str) -> None:
+        """Queue an alert's deliveries soon; the sweep finds those over the limit."""
+        if len(self._pending) < PENDING_MAX:
+            self._pending[alert_id] = None
         self._wake.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Deliver until `stop`; attempts under way get a moment to end."""
+        """Deliver until `stop`; running attempts get some time to finish."""
         backoff = Backoff()
         try:
             while not stop.is_set():
                 try:
                     await self._read_journal(stop)
-                    await self._look()
+                    await self._claim_due()
                     backoff.reset()
                 except RETRYABLE_ERRORS as error:
-                    _log.warning(
-                        "nothing is delivered: %s", error, extra={"action": "notices_retry"}
-                    )
+                    _log.warning("deliveries failed: %s", error, extra={"action": "notices_retry"})
                     await backoff.wait(stop)
-                await self._rest(stop)
+                await self._wait(stop)
         finally:
             await self._finish()
 
     async def _read_journal(self, stop: asyncio.Event) -> None:
-        """Read the delivery journal where the ledger was taken back; until then nothing is sent."""
+        """Import the delivery journal if the ledger was restored; nothing is sent before."""
         if self._journal is None:
             return
         epoch = await self._journal.unread_epoch()
         if epoch is not None:
-            if self._under_way:  # they may be in the journal when they have ended
-                await asyncio.wait(self._under_way)
+            if self._running:  # they may be in the journal once they have ended
+                await asyncio.wait(self._running)
             await self._journal.take_over(epoch, stop)
 
-    async def _look(self) -> None:
-        """Make deliveries of what was heard or missed, and begin what is due."""
+    async def _claim_due(self) -> None:
+        """Queue deliveries of new and missed alerts, and start those that are due."""
         self._wake.clear()
-        heard = list(self._heard)
-        if heard:
-            await self._store.queue(heard)
-            for alert_id in heard:
-                self._heard.pop(alert_id, None)
+        alert_ids = list(self._pending)
+        if alert_ids:
+            await self._store.queue(alert_ids)
+            for alert_id in alert_ids:
+                self._pending.pop(alert_id, None)
         await self._sweep()
-        room = self._options.concurrent_max - len(self._under_way)
-        if room <= 0:
+        free = self._options.concurrent_max - len(self._running)
+        if free <= 0:
             return
-        failing = sum(claim.failures > 0 for claim in self._under_way.values())
-        ailing_room = max(0, min(room, self._options.failing_max - failing))
-        claims = await self._store.claim(room, ailing_room, self._options.lease_seconds)
+        failing = sum(claim.failures > 0 for claim in self._running.values())
+        failing_free = max(0, min(free, self._options.failing_max - failing))
+        claims = await self._store.claim(free, failing_free, self._options.lease_seconds)
         for claim in claims:
             task = asyncio.create_task(self._deliver(claim))
-            self._under_way[task] = claim
-            task.add_done_callback(self._ended)
+            self._running[task] = claim
+            task.add_done_callback(self._on_done)
 
     async def _sweep(self) -> None:
         now_ns = time.monotonic_ns()
@@ -143,7 +141,7 @@ class DeliveryWorker:
             self._sweep_at_ns = now_ns + self._options.sweep_ms * 1_000_000
             if missed:
                 _log.info(
-                    "%d deliveries of alerts that were not heard",
+                    "%d missing deliveries were queued",
                     missed,
                     extra={"action": "notices_swept", "deliveries": missed},
                 )
@@ -160,8 +158,8 @@ class DeliveryWorker:
             await self._store.prune()
             self._prune_at_ns = now_ns + PRUNE_SECONDS * 1_000_000_000
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._under_way.pop(task, None)
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._running.pop(task, None)
         self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error(
@@ -170,22 +168,22 @@ class DeliveryWorker:
                 extra={"action": "notice_lost_track"},
             )
 
-    async def _rest(self, stop: asyncio.Event) -> None:
-        """Wait until something happens, or it is time to look again."""
+    async def _wait(self, stop: asyncio.Event) -> None:
+        """Wait for an event, or until the next check."""
         waits = [asyncio.create_task(event.wait()) for event in (stop, self._wake)]
         await asyncio.wait(
-            waits, timeout=self._options.look_ms / 1000, return_when=asyncio.FIRST_COMPLETED
+            waits, timeout=self._options.poll_ms / 1000, return_when=asyncio.FIRST_COMPLETED
         )
         for wait in waits:
             wait.cancel()
         await asyncio.gather(*waits, return_exceptions=True)
 
     async def _finish(self) -> None:
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=FINISH_SECONDS)
-        for task in list(self._under_way):
+        if self._running:
+            await asyncio.wait(self._running, timeout=FINISH_SECONDS)
+        for task in list(self._running):
             task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _deliver(self, claim: ClaimedDelivery) -> None:
         began_ns = time.monotonic_ns()
@@ -197,7 +195,7 @@ class DeliveryWorker:
             and await self._journal.write([_record_of(claim)])
         )
         backoff = Backoff()
-        for _ in range(RECORD_TRIES_MAX):
+        for _ in range(STORE_ATTEMPTS_MAX):
             try:
                 await self._record(claim, result, duration_ms, is_journaled=is_journaled)
                 return
@@ -210,18 +208,19 @@ class DeliveryWorker:
     async def _send(self, claim: ClaimedDelivery) -> DeliveryResult:
         sender = self._senders.get(claim.type)
         if sender is None:
-            return DeliveryResult("temporary", error=f"No {claim.type} is set up here.")
+            return DeliveryResult("temporary", error=f"{claim.type} is not configured.")
         try:
             async with asyncio.timeout(ATTEMPT_MS / 1000 + 1):
                 return await sender.send(notification_of(claim))
         except TemplateError as error:
             return DeliveryResult("permanent", error=printable(str(error)))
         except TimeoutError:
-            return DeliveryResult("temporary", error="It took too long.")
+            return DeliveryResult("temporary", error="The attempt took too long.")
         except Exception as error:
-            # A fault of a sender must not lose the delivery: it is tried again, and we get a trace.
+            # An error of a sender must not lose the delivery: it is retried, and the traceback
+            # logged.
             _log.exception("the sender of %s failed", claim.type, extra={"action": "sender_failed"})
-            return DeliveryResult("temporary", error=f"A fault of ours: {type(error).__name__}.")
+            return DeliveryResult("temporary", error=f"An internal error: {type(error).__name__}.")
 
     async def _record(
         self,
@@ -270,18 +269,18 @@ def _record_of(claim: ClaimedDelivery) -> DeliveryRecord:
 
 
 def _disable(claim: ClaimedDelivery, result: DeliveryResult, step: NextAttempt) -> str | None:
-    """Return why the channel is to be disabled, where its last word was not about one message."""
+    """Return the reason to disable the channel, if its last failure was not about one message."""
     if step.delay_ms is not None:
         return None
     if result.verdict == "gone":
         return result.error
-    # Mail and SMS fail for a time because of our own provider, which is no fault of the address.
-    is_theirs = claim.type == "webhook" and result.verdict == "temporary"
-    return _DISABLED if is_theirs and claim.kind == "alert" else None
+    # Temporary failures of email and SMS come from our own provider, not from the address.
+    is_receivers_fault = claim.type == "webhook" and result.verdict == "temporary"
+    return _DISABLED if is_receivers_fault and claim.kind == "alert" else None
 
 
 async def close_all(senders: Mapping[ChannelType, ChannelSender]) -> None:
-    """Let all senders go, whatever one of them says to that."""
+    """Close all senders, ignoring network errors."""
     for sender in senders.values():
         with suppress(OSError):
             await sender.close()

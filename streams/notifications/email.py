@@ -1,4 +1,4 @@
-"""The one owner of aiosmtplib: a notice as an email, over a connection of its own."""
+"""Sends notifications as email, each over its own connection; the only module with aiosmtplib."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from streams.notifications.sender import ATTEMPT_MS, Notification
 
 _PERMANENT: Final = range(500, 600)
 _POLICY: Final = SMTP.clone(max_line_length=998, cte_type="7bit")
-"""Lines may be as long as SMTP allows. A link that is folded turns into encoded words (RFC 2047),
-which mail programs do not read."""
+"""Lines may be as long as SMTP allows. A folded link becomes encoded words (RFC 2047), which mail
+programs do not understand."""
 
 
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
-    """How to hand mail in; `sender` is the address that it comes from.
+    """Connection settings of an SMTP server; `sender` is the From address.
 
-    `tls` speaks TLS from the start. Otherwise STARTTLS is used where the server offers it, and is
-    demanded where there is a password to keep. `trusted` replaces the system's authorities.
+    `tls` uses TLS from the start. Otherwise STARTTLS is used if the server offers it, and required
+    if there is a password. `trusted` replaces the system's certificate authorities.
     """
 
     host: str
@@ -41,7 +41,7 @@ class SmtpServer:
 
 
 class EmailSender:
-    """Sends by one SMTP server. Mails can be turned off by a link to `public_url`, our address."""
+    """Sends through one SMTP server, with unsubscribe links to `public_url`."""
 
     def __init__(
         self, server: SmtpServer, *, public_url: str | None = None, timeout_ms: int = ATTEMPT_MS
@@ -51,7 +51,7 @@ class EmailSender:
         self._timeout_ms = timeout_ms
 
     async def send(self, notice: Notification) -> DeliveryResult:
-        """Hand one mail in; what the server refuses for good is not tried again."""
+        """Send a mail once; permanent refusals of the server are not retried."""
         server = self._server
         start_tls = True if server.password and not server.tls else None
         try:
@@ -77,7 +77,7 @@ class EmailSender:
             return DeliveryResult(
                 "temporary", error=self._tidy(f"{type(error).__name__}: {error}", notice)
             )
-        if refused:  # one recipient only: aiosmtplib raises, but does not promise to
+        if refused:  # for a single recipient aiosmtplib raises, but does not document it
             return DeliveryResult("permanent", error="The mail server refused the recipient.")
         return DeliveryResult("delivered", printable(reply, notice.address) or "250")
 
@@ -86,7 +86,8 @@ class EmailSender:
             error = error.recipients[0]
         if not isinstance(error, aiosmtplib.SMTPResponseException):
             return DeliveryResult("temporary", error=self._tidy(error.message, notice))
-        # What a server says of our own account or name is ours to mend, and no word on the mail.
+        # Errors about our own account or host name are ours to fix, not permanent failures of the
+        # mail.
         ours = isinstance(
             error,
             aiosmtplib.SMTPAuthenticationError
@@ -104,13 +105,13 @@ class EmailSender:
         return printable(text, notice.address, self._server.password)
 
     async def close(self) -> None:
-        """Do nothing: each mail has a connection of its own."""
+        """Do nothing: each mail has its own connection."""
 
 
 def message_of(notice: Notification, sender: str, public_url: str | None = None) -> EmailMessage:
     """Return the mail; its Message-ID is the same in all attempts.
 
-    With our `public_url` mail programs can offer to turn the channel off (RFC 8058).
+    With `public_url` mail programs can offer to unsubscribe (RFC 8058).
     """
     message = EmailMessage(policy=_POLICY)
     message["From"] = Address(PRODUCT, addr_spec=sender)

@@ -1,7 +1,7 @@
-"""The Faust app: its agents hear alerts and calls that end; its crontab looks at prices daily.
+"""The Faust app: its agents receive alerts and ended calls; its crontab refreshes prices daily.
 
-It keeps no table and sends nothing. Whatever it misses the courier's sweep finds in PostgreSQL, so
-an app that fails is logged and restarted after a while; nothing waits for it.
+It has no tables and sends nothing. The periodic sweeps find in PostgreSQL whatever it misses, so an
+app that fails is logged and restarted after a while; nothing depends on it.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from streams.prices.daily import HOUR
 GROUP: Final = "cost-analytics-notices"
 START_SECONDS: Final = 60
 REQUEST_SECONDS: Final = 90
-"""Faust wants this to be no shorter than a session."""
+"""Faust requires this to be at least the session timeout."""
 STOP_SECONDS: Final = 10
 THREAD_STOP_SECONDS: Final = 3
-LOOK_SECONDS: Final = 1
+CHECK_SECONDS: Final = 1
 
 Daily = Callable[[], Awaitable[None]]
-Hear = Callable[[str], None]
+OnId = Callable[[str], None]
 
 _log: Final = logging.getLogger(__name__)
 
 
 class _AlertHeader(msgspec.Struct):
-    """As much of an alert's CloudEvent as is needed to find the alert."""
+    """The field of an alert's CloudEvent that identifies the alert."""
 
     id: str
 
@@ -47,7 +47,7 @@ _decoder: Final = msgspec.json.Decoder(_AlertHeader)
 
 
 def broker_credentials(kafka: KafkaSettings) -> Any:
-    """Return how Faust proves who it is and keeps the line private; None for plain text."""
+    """Return Faust's credentials and TLS settings; None for plain text."""
     context: ssl.SSLContext | None = None
     if kafka.security_protocol.endswith("SSL"):
         context = ssl.create_default_context(cafile=kafka.ssl_ca_file)
@@ -63,13 +63,13 @@ def broker_credentials(kafka: KafkaSettings) -> Any:
 
 def make_app(
     kafka: KafkaSettings,
-    hear: Hear,
+    on_alert: OnId,
     daily: Daily | None = None,
-    hear_ended: Hear | None = None,
+    on_ended: OnId | None = None,
 ) -> Any:
-    """Return an app that was not started; its agent passes the id of each alert on to `hear`.
+    """Return an unstarted app; its agent calls `on_alert` with the id of each alert.
 
-    `daily` is what it does once a day; `hear_ended` is told the id of each call that has ended.
+    `daily` is called once a day, `on_ended` with the id of each ended call.
     """
     servers = kafka.bootstrap_servers.split(",")
     app: Any = faust.App(
@@ -95,49 +95,49 @@ def make_app(
         async for value in stream:
             alert_id = alert_id_of(value)
             if alert_id is not None:
-                hear(alert_id)
+                on_alert(alert_id)
 
     app.agent(topic, name="wake")(wake)
-    if hear_ended is not None:
-        add_agent(app, hear_ended)
+    if on_ended is not None:
+        add_agent(app, on_ended)
     if daily is not None:
         app.crontab(HOUR)(daily)
     return app
 
 
 def alert_id_of(value: bytes | None) -> str | None:
-    """Return the id of the alert that a record is about, or None where it is about none."""
+    """Return the alert's id of a record, or None if it is not an alert."""
     try:
         return str(UUID(_decoder.decode(value or b"").id))
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
-        _log.warning("a record is no alert", extra={"action": "alert_unreadable"})
+        _log.warning("a record is not an alert", extra={"action": "alert_unreadable"})
         return None
 
 
 async def run_agents(
     kafka: KafkaSettings,
-    hear: Hear,
+    on_alert: OnId,
     stop: asyncio.Event,
     daily: Daily | None = None,
-    hear_ended: Hear | None = None,
+    on_ended: OnId | None = None,
 ) -> None:
-    """Listen until `stop`, with a new app each time one fails; raises nothing of Faust's."""
-    # Faust waits a minute for a consumer that cannot say goodbye to a broker that is gone.
+    """Run agents until `stop`, with a new app after each failure; raises no errors of Faust."""
+    # Faust waits a minute for a consumer that cannot leave the group of an unreachable broker.
     AIOKafkaConsumerThread.shutdown_timeout = THREAD_STOP_SECONDS
-    backoff = Backoff(first_ms=1_000, most_ms=60_000)
+    backoff = Backoff(first_ms=1_000, max_ms=60_000)
     while not stop.is_set():
-        listening = asyncio.create_task(_run_agents(kafka, hear, daily, hear_ended, backoff))
+        running = asyncio.create_task(_run_agents(kafka, on_alert, daily, on_ended, backoff))
         stopping = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:  # also on cancellation: nothing may keep running
-            listening.cancel()
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:  # also after a cancellation, so that nothing keeps running
+            running.cancel()
             stopping.cancel()
-            [error] = await asyncio.gather(listening, return_exceptions=True)
+            [error] = await asyncio.gather(running, return_exceptions=True)
         if stop.is_set():
             return
         _log.warning(
-            "nothing is heard; the sweeps find it: %s",
+            "the Faust app failed; the sweeps find what it misses: %s",
             str(error) or type(error).__name__,
             extra={"action": "faust_failed"},
         )
@@ -146,16 +146,16 @@ async def run_agents(
 
 async def _run_agents(
     kafka: KafkaSettings,
-    hear: Hear,
+    on_alert: OnId,
     daily: Daily | None,
-    hear_ended: Hear | None,
+    on_ended: OnId | None,
     backoff: Backoff,
 ) -> None:
-    """Run one app until it fails; raises what it fails with."""
+    """Run one app until it fails; raises its error."""
     async with asyncio.timeout(START_SECONDS):
-        # An app that cannot reach a broker is slow to say so, and leaves things lying about.
+        # An app without a broker takes long to fail, and leaves tasks behind.
         await cluster_id(kafka)
-    app = make_app(kafka, hear, daily, hear_ended)
+    app = make_app(kafka, on_alert, daily, on_ended)
     app.loop = asyncio.get_running_loop()
     app.finalize()
     try:
@@ -164,7 +164,7 @@ async def _run_agents(
         _log.info("listening to alerts", extra={"action": "faust_started"})
         backoff.reset()
         while not (app.crashed or app.should_stop):  # noqa: ASYNC110 - Faust has no event for both
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS)
         raise RuntimeError("the Faust app has ended")
     finally:
         await _stop(app)
@@ -175,5 +175,5 @@ async def _stop(app: Any) -> None:
         async with asyncio.timeout(STOP_SECONDS):
             await app.stop()
     except Exception as error:
-        # Whatever Faust raises: an app that cannot even stop is left to itself.
+        # After any error of Faust: an app that cannot stop is left behind.
         _log.warning("the Faust app did not stop: %s", error, extra={"action": "faust_failed"})

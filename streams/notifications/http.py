@@ -1,4 +1,4 @@
-"""What the two ways of sending over HTTP share: a careful session and words for what goes wrong."""
+"""The HTTP session and the error texts of senders."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from streams.notifications.sender import ATTEMPT_MS
 CONNECTIONS_MAX: Final = 100
 CONNECT_SECONDS: Final = 5
 BUFFER_BYTES: Final = 16 * 1024
-"""As much of an answer's body as is read at all."""
+"""The maximum of a response's body that is read."""
 USER_AGENT: Final = "cost-analytics"
 
 FAILURES: Final = (aiohttp.ClientError, OSError, TimeoutError, ValueError, ssl.CertificateError)
-"""What an attempt may raise; UnicodeError, from host names, is a ValueError."""
+"""Errors of an attempt; UnicodeError, for host names, is a ValueError."""
 
 
 def make_session(resolver: AbstractResolver | None = None) -> aiohttp.ClientSession:
-    """Return a session with a limit on everything and no memory: no cookies, proxies, kept lines.
+    """Return a session with limits and without state: no cookies, proxies or kept connections.
 
-    Names are resolved for each request, by `resolver` where one is given. Call it within an
-    event loop.
+    Names are resolved for each request, by `resolver` if given. Call it within an event loop.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
@@ -41,8 +40,8 @@ def make_session(resolver: AbstractResolver | None = None) -> aiohttp.ClientSess
 
 
 def failure_of(error: Exception, *hidden: str | None) -> DeliveryResult:
-    """Return what an attempt came to that got no answer."""
+    """Return the result of an attempt without a response."""
     if isinstance(error, TimeoutError):
-        return DeliveryResult("temporary", error="No answer came in time.")
+        return DeliveryResult("temporary", error="There was no response in time.")
     words = printable(f"{type(error).__name__}: {error}", *hidden)
     return DeliveryResult("temporary", error=words)

@@ -1,9 +1,9 @@
-"""Writes each delivery to the delivery journal, and reads it when the ledger was taken back.
+"""Writes each delivery to the delivery journal, and imports it after a restore of the ledger.
 
-A restored ledger does not know what was delivered after its backup, and decides the same alerts
-again. The journal is a topic, so a restore of PostgreSQL does not touch it. A delivery is written
-to it before PostgreSQL records it, so the journal is never behind a backup; where the brokers do
-not answer, deliveries go on and are written later.
+A restored ledger does not know the deliveries after its backup, and decides the same alerts again.
+The journal is a topic, so restoring PostgreSQL does not affect it. A delivery is written to it
+before PostgreSQL stores it, so the journal is never behind a backup; while the brokers do not
+respond, deliveries continue and are journaled later.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from schemas.topics import DELIVERIES
 
 WRITE_SECONDS_MAX: Final = 3
 PAUSE_SECONDS: Final = 30
-"""After a failure nothing is written for so long: each attempt holds up a delivery."""
+"""After a failure the journal pauses for so long, because each attempt delays a delivery."""
 RECORDS_AT_ONCE: Final = 500
 
 _decoder: Final = msgspec.json.Decoder(DeliveryRecord)
@@ -43,22 +43,22 @@ _log: Final = logging.getLogger(__name__)
 
 
 class DeliveryJournal:
-    """The topic of deliveries, for one process that delivers."""
+    """The journal topic, for one delivering process."""
 
     def __init__(self, kafka: KafkaSettings, store: DeliveryStore) -> None:
-        """Take the brokers, and where deliveries are recorded."""
+        """`store` is where deliveries are stored."""
         self._kafka = kafka
         self._store = store
-        self._producing = RecoveringProducer(lambda: make_producer(kafka), WRITE_SECONDS_MAX)
+        self._producer = RecoveringProducer(lambda: make_producer(kafka), WRITE_SECONDS_MAX)
         self._pause_until_ns = 0
 
     async def write(self, records: Iterable[DeliveryRecord]) -> bool:
-        """Write deliveries; returns whether the brokers have acknowledged them."""
+        """Write deliveries; returns whether the brokers acknowledged them."""
         if time.monotonic_ns() < self._pause_until_ns:
             return False
         try:
             async with asyncio.timeout(WRITE_SECONDS_MAX):
-                await self._producing.send_records(
+                await self._producer.send_records(
                     OutgoingRecord(DELIVERIES.name, one.key.encode(), _encode(one))
                     for one in records
                 )
@@ -73,7 +73,7 @@ class DeliveryJournal:
         return True
 
     async def write_missing(self) -> None:
-        """Write recorded deliveries that are not known to be in the journal."""
+        """Write stored deliveries that are not known to be in the journal."""
         while True:
             async with self._store.connection() as connection:
                 records = await unjournaled(connection, RECORDS_AT_ONCE)
@@ -83,15 +83,15 @@ class DeliveryJournal:
                 await mark_journaled(connection, [one.delivery_id for one in records])
 
     async def unread_epoch(self) -> int | None:
-        """Return the ledger's epoch if the journal has to be read before anything is delivered.
+        """Return the ledger's epoch if the journal must be imported before deliveries.
 
-        Raises LedgerClosedError while a restore is under way.
+        Raises LedgerClosedError during a restore.
         """
         async with self._store.connection() as connection:
             return await unread_epoch(connection)
 
     async def take_over(self, epoch: int, stop: asyncio.Event) -> None:
-        """Note as delivered what the journal holds up to its end, unless `stop` is set before.
+        """Mark the journal's deliveries as delivered, up to its end, unless `stop` is set before.
 
         Raises KafkaError, TimeoutError or a database error.
         """
@@ -115,14 +115,14 @@ class DeliveryJournal:
 
     async def close(self) -> None:
         """Stop the producer."""
-        await self._producing.close()
+        await self._producer.close()
 
 
 @asynccontextmanager
 async def delivery_journal(
     kafka: KafkaSettings | None, store: DeliveryStore
 ) -> AsyncIterator[DeliveryJournal | None]:
-    """Open a journal for the length of a block; None without brokers."""
+    """Open a journal for the duration of the block; None without brokers."""
     if kafka is None:
         yield None
         return
@@ -134,11 +134,11 @@ async def delivery_journal(
 
 
 def _decoded(value: bytes | None) -> DeliveryRecord | None:
-    """Return a delivery, None for a record that is none."""
+    """Return a delivery; None if the record is not one."""
     try:
         record = _decoder.decode(value or b"")
         record.row()
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
-        _log.warning("a record is no delivery", extra={"action": "delivery_unreadable"})
+        _log.warning("a record is not a delivery", extra={"action": "delivery_unreadable"})
         return None
     return record

@@ -1,4 +1,4 @@
-"""What a notice says: to people in sentences, to programs in JSON, the same in every attempt."""
+"""The texts of notifications: sentences for people, JSON for programs, equal in every attempt."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Driver(msgspec.Struct):
 
 
 class _Alert(msgspec.Struct):
-    """The parts of an alert that a message to a person has."""
+    """The fields of an alert that appear in a message to a person."""
 
     type: str
     threshold_percent: Decimal
@@ -47,15 +47,15 @@ _decoder: Final = msgspec.json.Decoder(_Alert)
 
 
 class TemplateError(Exception):
-    """A delivery does not say what it is about."""
+    """A delivery lacks what its message needs."""
 
 
 def notification_of(claim: ClaimedDelivery) -> Notification:
-    """Return the message of a delivery; raises WordingError."""
+    """Return the message of a delivery; raises TemplateError."""
     if claim.kind == "alert":
         return _alert(claim)
     if claim.kind == "test":
-        sentence = f"This is a test. Alerts of {PRODUCT} will reach you here."
+        sentence = f"This is a test. You will receive alerts of {PRODUCT} here."
         return _of_channel(claim, "A test", sentence, TEST_TYPE)
     return _verification(claim)
 
@@ -79,7 +79,7 @@ def _alert(claim: ClaimedDelivery) -> Notification:
 
 
 def _position(alert: _Alert) -> str:
-    """Return how much of the limit is used, under the name of what the budget counts."""
+    """Return how much of the limit is used, labelled by the budget's definition of spend."""
     spend, limit, remaining = map(
         exact_text, (alert.current_spend, alert.limit_usd, alert.remaining)
     )
@@ -88,22 +88,22 @@ def _position(alert: _Alert) -> str:
 
 
 def _largest_costs(alert: _Alert) -> str:
-    """Return the largest costs; where the budget counts charges, they are not part of these."""
+    """Return the largest costs; a budget of charges does not include them."""
     costs = ", ".join(f"{one.service} {exact_text(one.cost)} USD" for one in alert.drivers)
     if alert.basis == "charged":
-        return f"Cost (what vendors charge; this budget does not count it): {costs}."
+        return f"Cost (vendors' charges, not part of this budget): {costs}."
     return f"Largest costs: {costs}."
 
 
 def _verification(claim: ClaimedDelivery) -> Notification:
     if claim.code is None:
-        raise TemplateError("the code has been forgotten")
+        raise TemplateError("the code is no longer stored")
     if claim.type == "webhook":
         sentence = "Post `challenge` as `code` to the channel's route verify, within 15 minutes."
         return _of_channel(claim, "Your code", sentence, VERIFICATION_TYPE)
     sentence = (
-        f"Your code for {PRODUCT} is {claim.code}. It holds for 15 minutes. "
-        "If you did not ask for it, do nothing."
+        f"Your code for {PRODUCT} is {claim.code}. It is valid for 15 minutes. "
+        "If you did not request it, ignore this message."
     )
     return _of_channel(claim, f"Your code is {claim.code}", sentence, VERIFICATION_TYPE)
 
@@ -117,7 +117,7 @@ def _of_channel(claim: ClaimedDelivery, subject: str, sentence: str, kind: str) 
 def _notification(
     claim: ClaimedDelivery, subject: str, lines: list[str], event: WebhookEvent
 ) -> Notification:
-    # Ids and names of emitters are in them, which must not write lines of their own.
+    # They contain ids and names from emitters, which must not add lines.
     lines = [one_line(line) for line in lines]
     paragraphs = "".join(f"<p>{escape(line)}</p>\n" for line in lines)
     return Notification(

@@ -1,4 +1,4 @@
-"""What every way of sending has in common, so that deliveries need not know which one it is."""
+"""The interface of senders."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Final, NamedTuple, Protocol
 from ledger.notifications.retry_policy import DeliveryResult
 
 ATTEMPT_MS: Final = 15_000
-"""The most that one attempt may take, from the first look at the address to the last answer."""
+"""The maximum duration of an attempt, including name resolution."""
 
 
 class Notification(NamedTuple):
-    """One message to one address. `message_id` is the same in all attempts.
+    """A message to one address. `message_id` is the same in all attempts.
 
-    `text` and `html` are for people, `body` is the JSON for programs, signed with `secret`.
-    `unsubscribe_token` names the channel in links that turn it off.
+    `text` and `html` are for people, `body` is JSON for programs, signed with `secret`.
+    `unsubscribe_token` identifies the channel in unsubscribe links.
     """
 
     message_id: str
@@ -30,10 +30,10 @@ class Notification(NamedTuple):
 
 
 class ChannelSender(Protocol):
-    """A way of sending. It may be used for several notices at the same time."""
+    """Sends notifications; may be used concurrently."""
 
     async def send(self, notice: Notification) -> DeliveryResult:
-        """Try once, within ATTEMPT_MS, and say what came of it; raises nothing of its own."""
+        """Try once, within ATTEMPT_MS, and return the result; raises no errors of its own."""
 
     async def close(self) -> None:
         """Close connections."""

@@ -1,4 +1,4 @@
-"""One process for what follows from totals and alerts: notices, anomalies, and what wakes them."""
+"""One process for notifications, anomaly detection and daily prices."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from streams.prices.daily import DailyPrices
 class NotificationOptions:
     """Options of the process; without `kafka` only the periodic sweeps find alerts.
 
-    `daily` is done at the start, and once a day. Without `watch` anomalies are not detected.
+    `daily` runs at the start and once a day. Without `watch` anomalies are not detected.
     """
 
     database_url: str
     senders: Mapping[ChannelType, ChannelSender]
     kafka: KafkaSettings | None = None
-    courier: DeliveryOptions = field(default_factory=DeliveryOptions)
+    deliveries: DeliveryOptions = field(default_factory=DeliveryOptions)
     daily: DailyPrices | None = None
     watch: AnomalyWatcherOptions | None = None
 
 
 async def run_notifications(options: NotificationOptions, stop: asyncio.Event) -> None:
-    """Deliver until `stop` is set, and close the senders.
+    """Run until `stop` is set, then close the senders.
 
-    Raises OSError or a PostgreSQL error where the database cannot be reached at the start.
+    Raises OSError or a PostgreSQL error if the database is unavailable at the start.
     """
     try:
         async with (
@@ -44,18 +44,18 @@ async def run_notifications(options: NotificationOptions, stop: asyncio.Event) -
             anomaly_store(options.database_url) as anomalies,
             delivery_journal(options.kafka, store) as journal,
         ):
-            courier = DeliveryWorker(store, options.senders, options.courier, journal)
+            deliveries = DeliveryWorker(store, options.senders, options.deliveries, journal)
             watcher = AnomalyWatcher(anomalies, options.watch)
             async with asyncio.TaskGroup() as parts:
-                parts.create_task(courier.run(stop))
+                parts.create_task(deliveries.run(stop))
                 if options.watch is not None:
                     parts.create_task(watcher.run(stop))
                 if options.daily is not None:
                     parts.create_task(options.daily())
                 if options.kafka is not None:
-                    hear_ended = None if options.watch is None else watcher.hear
+                    on_ended = None if options.watch is None else watcher.notify
                     parts.create_task(
-                        run_agents(options.kafka, courier.hear, stop, options.daily, hear_ended)
+                        run_agents(options.kafka, deliveries.notify, stop, options.daily, on_ended)
                     )
     finally:
         await close_all(options.senders)

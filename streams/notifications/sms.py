@@ -1,4 +1,4 @@
-"""Sends a notice as an SMS by an HTTP provider: Twilio's Messages API, and what speaks like it."""
+"""Sends SMS through an HTTP provider: Twilio's Messages API or a compatible one."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from streams.notifications.http import BUFFER_BYTES, FAILURES, failure_of, make_
 from streams.notifications.sender import ATTEMPT_MS, Notification
 
 TEXT_CHARACTERS_MAX: Final = 480
-"""Three messages' worth, which phones join to one."""
+"""The length of three messages, which phones join."""
 
 _GONE_CODES: Final = frozenset({21211, 21610, 21614})
-"""The number does not exist, has unsubscribed, or cannot take an SMS."""
+"""The number does not exist, has unsubscribed, or cannot receive SMS."""
 _OURS: Final = frozenset({401, 403, 408, 429})
-"""Answers about our account or our haste, which may be another the next time."""
+"""Statuses about our account or rate, which may differ at the next attempt."""
 _SERVICE_PREFIX: Final = "MG"
-"""Marks Twilio's messaging services, which choose the number that a message comes from."""
+"""The prefix of Twilio's messaging services, which select the sending number."""
 
 
 @dataclass(frozen=True, slots=True)
 class SmsProvider:
-    """Where messages are posted, on whose account, and the number or name that they come from."""
+    """The provider's URL and account, and the sending number or name."""
 
     url: str
     username: str
@@ -35,7 +35,7 @@ class SmsProvider:
 
 
 class _Answer(msgspec.Struct):
-    """What a provider says: the message's id, or an error's number and words."""
+    """A provider's response: the message's id, or an error's code and text."""
 
     sid: str = ""
     code: int = 0
@@ -46,7 +46,7 @@ _decoder: Final = msgspec.json.Decoder(_Answer)
 
 
 class SmsSender:
-    """Posts messages to one provider."""
+    """Sends through one provider."""
 
     def __init__(self, provider: SmsProvider, *, timeout_ms: int = ATTEMPT_MS) -> None:
         self._provider = provider
@@ -54,7 +54,7 @@ class SmsSender:
         self._session: ClientSession | None = None
 
     async def send(self, notice: Notification) -> DeliveryResult:
-        """Post once; what the provider refuses for good is not tried again."""
+        """Send once; permanent refusals of the provider are not retried."""
         provider = self._provider
         form = {"To": notice.address, "Body": notice.text.strip()[:TEXT_CHARACTERS_MAX]}
         is_service = provider.sender.startswith(_SERVICE_PREFIX)
@@ -69,7 +69,7 @@ class SmsSender:
                     data=form,
                     headers={
                         "Authorization": encode_basic_auth(provider.username, provider.password),
-                        # Twilio does not look at it; providers that do will not send twice.
+                        # Twilio ignores it; providers that support it will not send twice.
                         "Idempotency-Key": notice.message_id,
                     },
                     allow_redirects=False,
@@ -85,22 +85,22 @@ class SmsSender:
             return DeliveryResult("delivered", str(status))
         answer = await _answer(response)
         words = printable(answer.message, notice.address, self._provider.password)
-        said = f"The provider answered {status}, error {answer.code}: {words}"
+        text = f"The provider answered {status}, error {answer.code}: {words}"
         if answer.code in _GONE_CODES:
-            return DeliveryResult("gone", str(status), said)
+            return DeliveryResult("gone", str(status), text)
         if status >= 500 or status < 400 or status in _OURS:
             after = retry_after_seconds(response.headers.get("Retry-After"))
-            return DeliveryResult("temporary", str(status), said, after)
-        return DeliveryResult("permanent", str(status), said)
+            return DeliveryResult("temporary", str(status), text, after)
+        return DeliveryResult("permanent", str(status), text)
 
     async def close(self) -> None:
-        """Close what is open."""
+        """Close the session."""
         if self._session is not None:
             await self._session.close()
 
 
 async def _answer(response: ClientResponse) -> _Answer:
-    """Read what was said, as far as it can be read."""
+    """Return the response's error, as far as it can be decoded."""
     body = b""
     while len(body) < BUFFER_BYTES and (more := await response.content.read(BUFFER_BYTES)):
         body += more

@@ -1,7 +1,7 @@
-"""Keeps webhooks out of private networks: looks a name up, checks what it found, uses only that.
+"""Keeps webhooks out of private networks: resolves a name, checks its addresses, uses only those.
 
-The connection goes to the very addresses that were checked, so a name that answers differently the
-next time gains nothing.
+The connection goes to the addresses that were checked, so a name that resolves differently the next
+time gains nothing.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ LOOK_UPS_MAX: Final = 32
 
 
 class RefusedTargetError(Exception):
-    """A webhook leads where it must not lead; the message is a sentence without the address."""
+    """A webhook's address is not allowed; the message is a sentence without the address."""
 
 
 class SystemResolver(AbstractResolver):
-    """Asks the system, in threads of its own.
+    """Resolves names through the system, in its own threads.
 
-    The event loop has only a few threads for all look-ups; names that no server answers for would
-    hold up all others.
+    The event loop has few threads for all look-ups; names whose servers do not respond would block
+    all others.
     """
 
     def __init__(self) -> None:
@@ -54,12 +54,12 @@ class SystemResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Let the threads end; a look-up under way is left to its own time limit."""
+        """Shut the threads down; running look-ups end by their own timeout."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class GuardedResolver(AbstractResolver):
-    """Finds the addresses of a host, and refuses it where any of them is not public."""
+    """Resolves a host, and refuses it if any address is not public."""
 
     def __init__(
         self, *, allow_private: bool = False, resolver: AbstractResolver | None = None
@@ -82,9 +82,9 @@ class GuardedResolver(AbstractResolver):
 
 
 def check_url(url: URL, *, allow_private: bool) -> None:
-    """Check what no look-up tells, of the address as it is really called.
+    """Check the parts of a URL that are not resolved; raises RefusedTargetError.
 
-    Raises RefusedTargetError. A host that is written as a number is never looked up.
+    A host written as a number is never resolved.
     """
     if allow_private:
         return

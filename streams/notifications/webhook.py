@@ -1,4 +1,4 @@
-"""Sends a notice as a signed webhook by the specification Standard Webhooks."""
+"""Sends notifications as signed webhooks according to Standard Webhooks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ID_PREFIX: Final = "msg_"
 
 
 class WebhookSender:
-    """Posts notices to addresses that users have chosen."""
+    """Posts notifications to addresses chosen by users."""
 
     def __init__(
         self,
@@ -31,14 +31,14 @@ class WebhookSender:
         resolver: AbstractResolver | None = None,
         timeout_ms: int = ATTEMPT_MS,
     ) -> None:
-        """`allow_private` is unsafe: it lets webhooks reach whatever this machine can reach."""
+        """`allow_private` is unsafe: it allows webhooks to private addresses."""
         self._allow_private = allow_private
         self._resolver = GuardedResolver(allow_private=allow_private, resolver=resolver)
         self._timeout_ms = timeout_ms
         self._session: ClientSession | None = None
 
     async def send(self, notice: Notification) -> DeliveryResult:
-        """Post once; whatever is not a 2xx has failed, a redirect too."""
+        """Post once; any response but 2xx is a failure, also a redirect."""
         try:
             async with asyncio.timeout(self._timeout_ms / 1000):
                 return await self._post(notice)
@@ -56,7 +56,7 @@ class WebhookSender:
         now_seconds = int(time.time())
         headers = signature_headers(notice.secret or "", message_id, now_seconds, notice.body)
         headers["Content-Type"] = "application/json"
-        # The body of an answer is not needed: it is left unread, and the connection is closed.
+        # The response's body is not needed: it is not read, and the connection is closed.
         async with self._open().post(
             url, data=notice.body, headers=headers, allow_redirects=False
         ) as response:
@@ -68,7 +68,7 @@ class WebhookSender:
         return self._session
 
     async def close(self) -> None:
-        """Close what is open."""
+        """Close the session and the resolver."""
         if self._session is not None:
             await self._session.close()
         await self._resolver.close()

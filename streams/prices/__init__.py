@@ -1,1 +1,1 @@
-"""Sources of prices: where vendors publish what they ask, read behind one small interface."""
+"""Sources of prices: where vendors publish prices, read through one interface."""

@@ -1,4 +1,4 @@
-"""Reads the file of price sources that `PRICE_SOURCES` names, and says what is wrong with it."""
+"""Reads and validates the file of price sources named by `PRICE_SOURCES`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LOCAL: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class SourcesError(Exception):
-    """The file of sources cannot be used; the message says why."""
+    """The file of sources is invalid; the message says why."""
 
 
 class _File(Struct, forbid_unknown_fields=True):
@@ -39,7 +39,7 @@ def read_sources(file: str) -> list[AnySource]:
         raise SourcesError(f"{file}: {error}.") from None
     names = [source.name for source in sources]
     if len(set(names)) != len(names) or not all(map(_is_name, names)):
-        raise SourcesError(f"{file}: each source needs a name of its own, of 1 to 100 characters.")
+        raise SourcesError(f"{file}: each source needs a unique name of 1 to 100 characters.")
     for source in sources:
         _check(source, file)
     return sources
@@ -57,10 +57,10 @@ def _check(source: AnySource, file: str) -> None:
     if url.scheme != "https" and not (url.scheme == "http" and url.host in _LOCAL):
         raise SourcesError(f"{file}: the url of {source.name} must be https.")
     if url.user or url.password:
-        raise SourcesError(f"{file}: {source.name}: a password stands in passwordFile, not in url.")
+        raise SourcesError(f"{file}: {source.name}: put the password in passwordFile, not in url.")
     if (source.username is None) != (source.password_file is None):
         raise SourcesError(f"{file}: {source.name} needs username and passwordFile, or neither.")
     if ":" in (source.username or ""):
-        raise SourcesError(f"{file}: the username of {source.name} must not hold a colon.")
+        raise SourcesError(f"{file}: the username of {source.name} must not contain a colon.")
     if not isinstance(source, TwilioVoice) and not source.prices:
-        raise SourcesError(f"{file}: {source.name} names no prices.")
+        raise SourcesError(f"{file}: {source.name} has no prices.")

@@ -1,7 +1,7 @@
-"""What is done once a day: the look at the sources of prices.
+"""The daily price refresh.
 
-Faust's crontab calls it in every process; the table of looks lets one of them do it, and one that
-was down at the hour makes up for it when it starts.
+Faust's crontab calls it in every process; the table of refreshes makes sure that only one does it,
+and a process that was down at the time catches up when it starts.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from streams.prices.reading import AnySource
 from streams.prices.refresh import TIMER_PAUSE, refresh_prices
 
 HOUR: Final = "17 4 * * *"
-"""At 04:17 UTC, when few calls go on."""
+"""At 04:17 UTC, when few calls are active."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class DailyPrices:
-    """Looks at these sources when it is called."""
+    """Refreshes prices from these sources when it is called."""
 
     database_url: str
     sources: Sequence[AnySource]
 
     async def __call__(self) -> None:
-        """Look at sources that were not read for most of a day; a failure waits for tomorrow."""
+        """Refresh sources not read for most of a day; failures are retried the next day."""
         try:
             await refresh_prices(self.database_url, self.sources, unless_within=TIMER_PAUSE)
         except TRANSIENT_ERRORS as error:
             _log.warning(
-                "prices are not refreshed: %s",
+                "price refresh failed: %s",
                 str(error) or type(error).__name__,
                 extra={"action": "price_refresh_failed"},
             )

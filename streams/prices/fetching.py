@@ -1,4 +1,4 @@
-"""Asks a source over HTTP: with limits on time and size, no redirects, a sentence for errors."""
+"""Fetches a price source over HTTP, with limits on time and size and without redirects."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ PriceSession: TypeAlias = ClientSession
 
 
 class FetchError(Exception):
-    """A source did not answer with its prices; the message says why, without any secret."""
+    """A source did not return its prices; the message says why, without secrets."""
 
 
 def price_session(seconds_max: int = FETCH_SECONDS_MAX) -> PriceSession:
-    """Return a session for asking sources; call it within an event loop."""
+    """Return a session for price sources; call it within an event loop."""
     return ClientSession(
         timeout=ClientTimeout(total=seconds_max, connect=CONNECT_SECONDS_MAX),
         cookie_jar=DummyCookieJar(),
@@ -38,7 +38,7 @@ def price_session(seconds_max: int = FETCH_SECONDS_MAX) -> PriceSession:
 
 
 async def fetch(session: PriceSession, source: PriceSource) -> bytes:
-    """Return what a source answers; raises FetchError."""
+    """Return a source's response body; raises FetchError."""
     try:
         async with session.get(
             source.url, headers=_credentials(source), allow_redirects=False

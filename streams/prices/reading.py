@@ -1,7 +1,7 @@
-"""Reads prices out of what a vendor published: Twilio's voice pricing, or any JSON by pointers.
+"""Extracts prices from published documents: Twilio's voice pricing, or any JSON by pointers.
 
-Pure: text in, rows of the catalogue out. A source says what is asked now, so its rows are in force
-from the moment of the look on.
+Pure functions: text in, rows of the catalogue out. A source publishes current prices, so its rows
+are in force from the time of the refresh.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _CURRENCY: Final = "usd"
 
 
 class UnreadablePricesError(Exception):
-    """What was published is not what the source's settings describe; the message says how."""
+    """A published document does not match the source's settings; the message says how."""
 
 
 class PriceSource(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True):
-    """Where prices are published, and who asks: a name and a file with the password, if needed."""
+    """A price source: its URL, and a user name and password file if needed."""
 
     name: str
     url: str
@@ -34,7 +34,7 @@ class PriceSource(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_un
     password_file: str | None = None
 
     def rows(self, text: bytes, at: datetime) -> list[PriceRow]:
-        """Return the prices in an answer, in force from `at` on; raises UnreadablePricesError."""
+        """Return the prices in a response, in force from `at` on; raises UnreadablePricesError."""
         try:
             published = _decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
@@ -75,10 +75,10 @@ class _Country(Struct):
 class TwilioVoice(
     PriceSource, kw_only=True, frozen=True, rename=wire_name, tag_field="kind", tag="twilio-voice"
 ):
-    """Twilio's Pricing API, a country's voice prices (versions 1 and 2): USD a minute.
+    """Twilio's Pricing API: the voice prices of a country (versions 1 and 2), USD a minute.
 
-    `outbound_prefix` is the destination whose price counts for calls, `inbound_number_type` the
-    kind of our own number (`local`, `mobile`, `national`, `toll free`).
+    `outbound_prefix` is the destination whose price is used, `inbound_number_type` the type of our
+    own number (`local`, `mobile`, `national`, `toll free`).
     """
 
     outbound_prefix: str = "1"
@@ -96,7 +96,7 @@ class TwilioVoice(
         yield self._per_minute("inbound_call", self._inbound(country).current_price)
 
     def _outbound(self, country: _Country) -> _Outbound:
-        """Return the price for the prefix, that from anywhere before those of some origins."""
+        """Return the price of the prefix; that for any origin has priority over specific ones."""
         matching = [
             price
             for price in country.outbound_prefix_prices
@@ -108,7 +108,9 @@ class TwilioVoice(
                     return price
         if len(matching) == 1 and not matching[0].origination_prefixes:
             return matching[0]
-        raise UnreadablePricesError(f"no one price for calls to the prefix {self.outbound_prefix}")
+        raise UnreadablePricesError(
+            f"no single price for calls to the prefix {self.outbound_prefix}"
+        )
 
     def _inbound(self, country: _Country) -> _Inbound:
         for price in country.inbound_call_prices:
@@ -127,7 +129,7 @@ class TwilioVoice(
 
 
 class PointedPrice(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True):
-    """A price of the catalogue, and where its figure stands: `pointer` is an RFC 6901 pointer."""
+    """A price of the catalogue, and the RFC 6901 `pointer` to its number."""
 
     service: str
     operation: str
@@ -140,7 +142,7 @@ class PointedPrice(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_u
 class JsonPrices(
     PriceSource, kw_only=True, frozen=True, rename=wire_name, tag_field="kind", tag="json"
 ):
-    """Any JSON document with figures in USD, each found by a pointer."""
+    """Any JSON document with numbers in USD, each located by a pointer."""
 
     prices: list[PointedPrice]
     currency_pointer: str | None = None
@@ -169,7 +171,7 @@ AnySource = TwilioVoice | JsonPrices
 
 
 def value_at(document: Any, pointer: str) -> Any:
-    """Return what an RFC 6901 pointer names; raises UnreadablePricesError."""
+    """Return the value at an RFC 6901 pointer; raises UnreadablePricesError."""
     if pointer and not pointer.startswith("/"):
         raise UnreadablePricesError(f"{pointer} is not a JSON pointer: it begins with /")
     value = document

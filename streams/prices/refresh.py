@@ -1,7 +1,8 @@
-"""Looks at the sources of prices: what is unchanged is verified, what changed is entered or waits.
+"""Refreshes prices from sources: unchanged ones are verified, changed ones entered or proposed.
 
-Run by a timer in workers and by `cost-analytics prices refresh`. An advisory lock lets one do it at
-a time, and the table of looks keeps the timers of several workers from doing it one after another.
+Run daily by the notification process and by `cost-analytics prices refresh`. An advisory lock
+admits one at a time, and the table of refreshes keeps the timers of several processes from
+repeating it.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ from streams.prices.fetching import (
 from streams.prices.reading import AnySource, UnreadablePricesError
 
 TIMER_PAUSE: Final = timedelta(hours=20)
-"""What a daily timer passes as `unless_within`: who fires a little later finds nothing to do."""
+"""The `unless_within` of a daily timer: a later timer finds nothing to do."""
 
 _log = logging.getLogger(__name__)
 
 
 class RefreshResult(NamedTuple):
-    """What a look at a source came to; `error` is a sentence where it failed."""
+    """The result of refreshing a source; `error` is a sentence if it failed."""
 
     source: str
     verified: int = 0
@@ -53,11 +54,11 @@ async def refresh_prices(
     unless_within: timedelta | None = None,
     fetch_seconds_max: int = FETCH_SECONDS_MAX,
 ) -> list[RefreshResult] | None:
-    """Look at each source once; one that fails stops none of the others.
+    """Refresh prices from each source once; a failing source does not stop the others.
 
-    Returns what came of each, or None where another process does. Sources that were read
-    successfully `unless_within` the time before now are passed over. A dry run writes nothing.
-    Raises OSError or a PostgreSQL error where the database is away.
+    Returns the result of each source, or None if another process is refreshing. Sources that were
+    read successfully `unless_within` this time are skipped. A dry run writes nothing. Raises
+    OSError or a PostgreSQL error if the database is unavailable.
     """
     async with (
         connected(database_url, name="cost-analytics prices") as connection,
@@ -71,11 +72,11 @@ async def refresh_prices(
                 connection, source.name, datetime.now(UTC) - unless_within
             ):
                 continue
-            results.append(await _look(connection, session, source, dry_run=dry_run))
+            results.append(await _refresh(connection, session, source, dry_run=dry_run))
         return results
 
 
-async def _look(
+async def _refresh(
     connection: Connection, session: PriceSession, source: AnySource, *, dry_run: bool
 ) -> RefreshResult:
     started_at = datetime.now(UTC)
@@ -91,10 +92,10 @@ async def _look(
         extra={"action": "price_refresh_failed" if result.error else "prices_refreshed"},
     )
     if not dry_run:
-        look = RefreshAttempt(
+        attempt = RefreshAttempt(
             source.name, started_at, result.verified, result.added, result.proposed, result.error
         )
-        await store_attempt(connection, look)
+        await store_attempt(connection, attempt)
     return result
 
 
@@ -104,9 +105,9 @@ async def _read(
     text = await fetch(session, source)
     rows = source.rows(text, datetime.now(UTC))
     if dry_run:
-        would = await review_prices(connection, rows)
-        waits = len(would.wait)
-        return RefreshResult(source.name, len(would.verified), len(would.add), waits, waits)
+        review = await review_prices(connection, rows)
+        waits = len(review.wait)
+        return RefreshResult(source.name, len(review.verified), len(review.add), waits, waits)
     entered = await enter_prices(connection, rows, set_by=f"source {source.name}", confirms=True)
     return RefreshResult(
         source.name, entered.verified, entered.added, entered.proposed, len(entered.waiting)

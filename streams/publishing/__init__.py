@@ -1,1 +1,1 @@
-"""Publishes totals and alerts that were committed."""
+"""Publishes committed totals and alerts."""

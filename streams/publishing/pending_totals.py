@@ -1,4 +1,4 @@
-"""The calls whose newest totals are not yet in Kafka, and the outbox rows that stand for them."""
+"""Calls whose newest totals are not yet in Kafka, and the outbox rows that represent them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ledger.recording.epochs import published_version
 
 
 class PendingTotal(msgspec.Struct, frozen=True, gc=False):
-    """A call as of its newest commit at `at`; `batch` is the oldest one it still waits for.
+    """A call as of its newest commit at `at`; `batch` is its oldest unpublished one.
 
     `version` is the published one.
     """
@@ -25,24 +25,24 @@ class PendingTotal(msgspec.Struct, frozen=True, gc=False):
 
 
 class PendingTotals:
-    """Calls in the order of their last change, each in its newest state."""
+    """Pending calls in the order of their last change, each in its newest state."""
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start empty."""
         self._entries: dict[str, PendingTotal] = {}
         self._rows: list[tuple[int, int]] = []
         self._batches = 0
 
     def __len__(self) -> int:
-        """Return how many calls wait."""
+        """Return the number of pending calls."""
         return len(self._entries)
 
     def __bool__(self) -> bool:
-        """Return whether calls wait to be published, or outbox rows to be deleted."""
+        """Return whether calls are pending, or outbox rows are to be deleted."""
         return bool(self._entries or self._rows)
 
     def add(self, outbox_id: int, calls: Iterable[Call], at: datetime, epoch: int = 0) -> None:
-        """Take over the calls of one batch, committed in an epoch of the ledger."""
+        """Add the calls of a batch, committed in an epoch of the ledger."""
         self._batches += 1
         self._rows.append((self._batches, outbox_id))
         waiting, batch = self._entries, self._batches
@@ -52,34 +52,34 @@ class PendingTotals:
             entry = PendingTotal(call, published_version(epoch, call.version), at, batch)
             waiting[call_id] = entry if known is None else _merged(known, entry)
 
-    def take(self, most: int) -> list[PendingTotal]:
-        """Remove and return up to `most` calls: half the latest, half those waiting longest."""
-        latest = [self._entries.popitem()[1] for _ in range(min(most // 2, len(self._entries)))]
-        oldest = list(islice(self._entries, most - len(latest)))
+    def take(self, limit: int) -> list[PendingTotal]:
+        """Remove and return up to `limit` calls: half the latest, half those waiting longest."""
+        latest = [self._entries.popitem()[1] for _ in range(min(limit // 2, len(self._entries)))]
+        oldest = list(islice(self._entries, limit - len(latest)))
         return latest + [self._entries.pop(call_id) for call_id in oldest]
 
     def put_back(self, entries: Iterable[PendingTotal]) -> None:
-        """Let calls wait on that could not be published; newer states of them stay."""
+        """Add calls again that could not be published; newer states of them stay."""
         for entry in entries:
             known = self._entries.pop(entry.call.call_id, entry)
             self._entries[entry.call.call_id] = _merged(known, entry)
 
     def rows(self) -> list[int]:
-        """Return all outbox rows that stand for calls that wait."""
+        """Return the outbox rows of pending calls."""
         return [row for _, row in self._rows]
 
     def settled(self) -> list[int]:
-        """Return the outbox rows whose calls have all been published; looks at all that wait."""
+        """Return the outbox rows whose calls have all been published."""
         oldest = min((entry.batch for entry in self._entries.values()), default=self._batches + 1)
         return [row for batch, row in self._rows if batch < oldest]
 
     def forget(self, outbox_ids: Iterable[int]) -> None:
-        """Drop rows that have been deleted."""
+        """Remove deleted rows."""
         gone = set(outbox_ids)
         self._rows = [(batch, row) for batch, row in self._rows if row not in gone]
 
 
 def _merged(known: PendingTotal, entry: PendingTotal) -> PendingTotal:
-    """Return the newest state of a call, which waits since the older batch."""
+    """Return the newest state of a call, pending since the older batch."""
     newest = known if known.version > entry.version else entry
     return PendingTotal(newest.call, newest.version, newest.at, min(known.batch, entry.batch))

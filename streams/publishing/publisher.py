@@ -1,16 +1,17 @@
 """Publishes the running totals of calls after their commit, newest state first.
 
-What a batch changed is remembered twice: here in memory, to be published at once, and in the outbox
-that its transaction wrote, which is deleted once the brokers have acknowledged. If this process
-dies in between, another worker finds the row and publishes the calls as they are by then.
+A batch's changes are remembered twice: in memory, to be published soon, and in the outbox written
+by its transaction, whose row is deleted once the brokers have acknowledged. If this process dies in
+between, another worker finds the row and publishes the calls as they are by then.
 
 A call that changes faster than it is published is published in its newest state only. Rounds are
-small and paced, so that publishing leaves the processor to the recording; while a backlog is worked
-off they are further apart, because those states are history already. Half of a round are the calls
-that changed last, so that new changes are published now, and half those that have waited longest.
+small and paced, so that publishing leaves processor time for recording; while the worker catches up
+with a backlog they are further apart, because those states are old already. Half of a round are the
+calls that changed last, so that new changes are published now, and half those that have waited
+longest.
 
-A total that is too large for its topic is left out, and says so in the log; the call is told from
-the database then. If it were retried without end, no other would be published any more.
+A total that is too large for its topic is skipped and logged; the live feed then reads the call
+from the database. Retrying it without end would block all other totals.
 """
 
 from __future__ import annotations
@@ -38,20 +39,20 @@ from schemas.topics import CALL_TOTALS
 from streams.publishing.pending_totals import PendingTotals
 
 ROUND_CALLS_MAX: Final = 2_000
-REST_SECONDS: Final = 0.02
-"""Fewer, larger requests leave brokers and worker free for alerts; totals, too, arrive sooner."""
+PAUSE_SECONDS: Final = 0.02
+"""Fewer, larger requests leave brokers and worker free for alerts, and totals arrive sooner too."""
 ROUND_CALLS_MAX_BEHIND: Final = 400
-REST_SECONDS_BEHIND: Final = 0.2
+PAUSE_SECONDS_BEHIND: Final = 0.2
 DIRTY_CALLS_MAX: Final = 100_000
-"""With so many calls in memory they are published at any rate."""
-SETTLE_NS: Final = 1_000_000_000
+"""With so many pending calls the publisher no longer pauses."""
+DELETE_NS: Final = 1_000_000_000
 ORPHAN_AGE_SECONDS: Final = 10
 ORPHANS_PER_ROUND: Final = 50
 RELAY_SECONDS: Final = 5
 FLUSH_SECONDS: Final = 5
 
-WAITING: Final = (KafkaError, *TRANSIENT_ERRORS)
-"""Failures that waiting may mend."""
+RETRYABLE_ERRORS: Final = (KafkaError, *TRANSIENT_ERRORS)
+"""Retryable errors."""
 
 _log = logging.getLogger(__name__)
 
@@ -64,47 +65,47 @@ class VersionedCall(NamedTuple):
     at: datetime
 
     def record(self) -> tuple[bytes, bytes]:
-        """Return the key and the value of the record."""
+        """Return the record's key and value."""
         return self.call.call_id.encode(), call_total_json(self.call, self.at, self.version)
 
 
 class TotalsPublisher:
-    """Takes what lanes have committed and keeps the totals topic up to date."""
+    """Publishes the totals of calls that lanes have committed."""
 
     def __init__(
         self,
-        producing: RecoveringProducer,
+        producer: RecoveringProducer,
         connect: Callable[[], Awaitable[Connection]],
-        behind: Callable[[], bool],
+        is_behind: Callable[[], bool],
         worker_id: str = "",
         now: Clock = system_time,
     ) -> None:
-        """Take the producer, how to reach the outbox, and who knows whether there is a backlog.
+        """`is_behind` returns whether the worker has a backlog.
 
-        `worker_id` is under what name this worker leaves rows in the outbox.
+        `worker_id` is the name of this worker's rows in the outbox.
         """
         self._worker_id = worker_id
         self._now = now
-        self._behind = behind
-        self._producing = producing
+        self._is_behind = is_behind
+        self._producer = producer
         self._connect = connect
         self._connection: Connection | None = None
-        self._waiting = PendingTotals()
+        self._pending = PendingTotals()
         self._wake = asyncio.Event()
         self._backoff = Backoff()
-        self._settled_at = 0
+        self._deleted_at = 0
         self._bytes_max = MAX_RECORD_BYTES
 
     def submit(self, outcome: BatchOutcome) -> None:
-        """Take over the calls of a committed batch."""
+        """Add the calls of a committed batch."""
         if outcome.outbox_id is None:
             return
         at = outcome.committed_at or self._now()
-        self._waiting.add(outcome.outbox_id, outcome.changed, at, outcome.epoch)
+        self._pending.add(outcome.outbox_id, outcome.changed, at, outcome.epoch)
         self._wake.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Publish until `stop`, then flush what is left within a limit."""
+        """Publish until `stop`, then flush the rest within a time limit."""
         relay = asyncio.create_task(self._relay(stop))
         try:
             while not stop.is_set():
@@ -114,7 +115,7 @@ class TotalsPublisher:
                 await self._catch_up(stop)
             with suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_SECONDS):
-                    while self._waiting:
+                    while self._pending:
                         await self._round(stop, ROUND_CALLS_MAX)
         finally:
             relay.cancel()
@@ -123,51 +124,49 @@ class TotalsPublisher:
                 await self._connection.close()
 
     async def _catch_up(self, stop: asyncio.Event) -> None:
-        """Publish round by round until nothing waits, resting after each."""
-        while self._waiting and not stop.is_set():
-            behind = self._behind() and len(self._waiting) < DIRTY_CALLS_MAX
+        """Publish round by round until nothing is pending, with pauses."""
+        while self._pending and not stop.is_set():
+            behind = self._is_behind() and len(self._pending) < DIRTY_CALLS_MAX
             await self._round(stop, ROUND_CALLS_MAX_BEHIND if behind else ROUND_CALLS_MAX)
-            if len(self._waiting) < DIRTY_CALLS_MAX:
-                rest = REST_SECONDS_BEHIND if behind else REST_SECONDS
+            if len(self._pending) < DIRTY_CALLS_MAX:
+                rest = PAUSE_SECONDS_BEHIND if behind else PAUSE_SECONDS
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), rest)
 
-    async def _round(self, stop: asyncio.Event, most: int) -> None:
-        """Publish up to `most` calls of what waits; on failure they wait on."""
-        some = self._waiting.take(most)
+    async def _round(self, stop: asyncio.Event, limit: int) -> None:
+        """Publish up to `limit` pending calls; after a failure they stay pending."""
+        some = self._pending.take(limit)
         try:
             await self.publish(
                 [VersionedCall(entry.call, entry.version, entry.at) for entry in some]
             )
-            await self._settle()
-        except WAITING as error:
-            self._waiting.put_back(some)
-            _log.warning(
-                "totals are late, trying again: %s", error, extra={"action": "totals_retry"}
-            )
+            await self._delete_rows()
+        except RETRYABLE_ERRORS as error:
+            self._pending.put_back(some)
+            _log.warning("totals are late, retrying: %s", error, extra={"action": "totals_retry"})
             await self._backoff.wait(stop)
             return
         self._backoff.reset()
 
-    async def _settle(self) -> None:
-        """Delete the outbox rows that are done with: about once a second, and when all are."""
+    async def _delete_rows(self) -> None:
+        """Delete the outbox rows of published calls, about once a second."""
         now = time.monotonic_ns()
-        if len(self._waiting) and now - self._settled_at < SETTLE_NS:
+        if len(self._pending) and now - self._deleted_at < DELETE_NS:
             return
-        settled = self._waiting.settled()
+        settled = self._pending.settled()
         if settled:
             await settle(await self._open(), settled)
-            self._waiting.forget(settled)
-        self._settled_at = now
+            self._pending.forget(settled)
+        self._deleted_at = now
 
     async def publish(self, states: Sequence[VersionedCall]) -> None:
-        """Send totals and wait for their acknowledgement, but for those too large for the topic.
+        """Send totals and wait for their acknowledgement, except those too large for the topic.
 
-        Brokers do not say which one it was: half by half it is found. Each try costs a producer, so
-        what is as large is not tried again.
+        Brokers do not report which one is too large, so it is found by bisection. Each attempt
+        costs a producer, so later totals of that size are not tried.
         """
         try:
-            await self._producing.send_gathered(CALL_TOTALS.name, self._records(states))
+            await self._producer.send_gathered(CALL_TOTALS.name, self._records(states))
         except MessageSizeTooLargeError:
             middle = len(states) // 2
             if not middle:
@@ -177,14 +176,14 @@ class TotalsPublisher:
                 await self.publish(half)
 
     def _records(self, states: Sequence[VersionedCall]) -> Iterator[tuple[bytes, bytes]]:
-        """Yield what is to be sent, and log what is too large for that."""
+        """Yield the records to send, and log those that are too large."""
         for total in states:
             key, value = total.record()
             if len(key) + len(value) <= self._bytes_max:
                 yield key, value
                 continue
             _log.error(
-                "the total of call %s is not published: its topic does not take %d bytes",
+                "the total of call %s is not published: %d bytes are too many for its topic",
                 total.call.call_id,
                 len(value),
                 extra={"action": "total_too_large"},
@@ -196,25 +195,25 @@ class TotalsPublisher:
         return self._connection
 
     async def _relay(self, stop: asyncio.Event) -> None:
-        """Publish what a dead publisher left in the outbox, and unknown rows."""
+        """Publish the outbox rows of dead publishers, and unknown rows."""
         while not stop.is_set():
             try:
                 while await self._relay_once():
                     pass
-            except WAITING as error:
+            except RETRYABLE_ERRORS as error:
                 _log.warning("relay: %s", error, extra={"action": "totals_relay_retry"})
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), RELAY_SECONDS)
 
     async def _relay_once(self) -> bool:
-        """Publish one lot of orphans; returns whether there were any."""
+        """Publish some orphaned rows; returns whether there were any."""
         connection = await self._connect()
         try:
             async with connection.transaction():
                 orphans = await claim_orphans(
                     connection,
                     self._worker_id,
-                    self._waiting.rows(),
+                    self._pending.rows(),
                     age_seconds=ORPHAN_AGE_SECONDS,
                     most=ORPHANS_PER_ROUND,
                 )
@@ -234,5 +233,5 @@ class TotalsPublisher:
 
 
 def totals_of(calls: Iterable[Call], epoch: int, at: datetime) -> list[VersionedCall]:
-    """Return the totals of calls as they were read in an epoch."""
+    """Return the totals of calls read in an epoch."""
     return [VersionedCall(call, published_version(epoch, call.version), at) for call in calls]

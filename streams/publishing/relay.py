@@ -1,9 +1,9 @@
-"""Publishes what the outbox holds: alerts, call commands, anomalies; in order, at least once.
+"""Publishes the outbox: alerts, call commands and anomalies; in order, at least once.
 
 The transaction that decides a message writes it to the outbox. Any worker's relay may publish it,
-but only one has its turn at a time, so the messages of a user keep their order. A message leaves
-the outbox once the brokers have acknowledged it; a crash in between publishes it again under the
-same id.
+but only one at a time, so the messages of a user stay in order. A message is deleted from the
+outbox once the brokers have acknowledged it; a crash in between publishes it again under the same
+id.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from messaging.retries import Backoff
 from schemas.topics import ANOMALIES, BUDGET_ALERTS, CALL_COMMANDS
 
 MESSAGES_MAX: Final = 500
-LOOK_SECONDS: Final = 1
+POLL_SECONDS: Final = 1
 FLUSH_SECONDS: Final = 5
 
 TOPICS: Final = {
@@ -45,8 +45,8 @@ TOPICS: Final = {
 }
 HEADERS: Final = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 
-WAITING: Final = (KafkaError, *TRANSIENT_ERRORS)
-"""Failures that waiting may mend."""
+RETRYABLE_ERRORS: Final = (KafkaError, *TRANSIENT_ERRORS)
+"""Retryable errors."""
 
 _RAW: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode: Final = msgspec.json.Encoder().encode
@@ -55,72 +55,70 @@ _log = logging.getLogger(__name__)
 
 
 class OutboxRelay:
-    """Sends the messages of the outbox, woken by each commit that wrote some."""
+    """Publishes the messages of the outbox, woken by each commit that wrote some."""
 
     def __init__(
         self,
-        producing: RecoveringProducer,
+        producer: RecoveringProducer,
         connect: Callable[[], Awaitable[Connection]],
         now: Clock = system_time,
     ) -> None:
-        """Take the producer, how to reach the outbox, and the time to stamp messages with."""
+        """`now` is the clock that stamps messages."""
         self._now = now
-        self._producing = producing
+        self._producer = producer
         self._connect = connect
         self._connection: Connection | None = None
         self._wake = asyncio.Event()
         self._backoff = Backoff()
 
     def wake(self) -> None:
-        """Tell that there is something to send."""
+        """Wake the relay, because the outbox has new messages."""
         self._wake.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Send until `stop`, and then once more what is there, within a limit."""
+        """Publish until `stop`, then once more within a time limit."""
         try:
             while not stop.is_set():
                 await self._attempt(stop)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), LOOK_SECONDS)
-            with suppress(*WAITING):
+                    await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+            with suppress(*RETRYABLE_ERRORS):
                 async with asyncio.timeout(FLUSH_SECONDS):
                     await self._drain()
         finally:
-            self._hang_up()
+            self._disconnect()
 
     async def _attempt(self, stop: asyncio.Event) -> None:
-        """Send what is there; a failure is tried again after a while."""
+        """Publish the messages in the outbox; retries with backoff after a failure."""
         self._wake.clear()
         try:
             await self._drain()
-        except WAITING as error:
+        except RETRYABLE_ERRORS as error:
             _log.warning("alerts are late: %s", error, extra={"action": "relay_retry"})
-            self._hang_up()
+            self._disconnect()
             self._wake.set()
             await self._backoff.wait(stop)
         else:
             self._backoff.reset()
 
     async def _drain(self) -> None:
-        """Send what was in the outbox."""
+        """Publish until the outbox is empty."""
         while await self._send_some() == MESSAGES_MAX:
             pass
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
 
     async def _send_some(self) -> int:
-        """Send the oldest messages when it is our turn; returns how many."""
+        """Publish the oldest messages under the publishing lock; returns their number."""
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._connect()
         async with publishing_lock(self._connection):
             messages = await take_messages(self._connection, MESSAGES_MAX)
             if messages:
-                sending = self._producing.send_records(
-                    _record(one, self._now()) for one in messages
-                )
+                sending = self._producer.send_records(_record(one, self._now()) for one in messages)
                 await wait_in_transaction(self._connection, sending)
                 await drop_messages(self._connection, messages)
         return len(messages)
@@ -136,7 +134,7 @@ def _record(message: OutboxMessage, now: datetime) -> OutgoingRecord:
 
 
 def stamped(payload: str, committed_at: datetime, published_at: datetime) -> bytes:
-    """Return a CloudEvent with the two stamps in its data that only the relay knows."""
+    """Return a CloudEvent with the two timestamps that only the relay knows."""
     event = _RAW.decode(payload)
     data = _RAW.decode(event["data"])
     data["committedAt"] = msgspec.Raw(_encode(committed_at))

@@ -1,9 +1,9 @@
-"""Follows the ledger's epoch: ends a worker of an earlier one, and brings the totals topic in line.
+"""Follows the ledger's epoch: ends a worker of an earlier one, and republishes totals.
 
-After a restore the totals topic holds totals that the ledger no longer knows: newer ones, and those
-of calls that were never counted again. Once the workers have counted what Kafka still holds, one of
-them reads the topic, publishes every call again in the new epoch, and removes those that do not
-exist.
+After a restore the totals topic contains totals that the ledger no longer has: newer ones, and
+those of calls that were not counted again. Once the workers have counted what Kafka still holds,
+one of them reads the topic, publishes every call again in the new epoch, and removes calls that do
+not exist.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from messaging.topic_snapshot import end_offsets, newest_values
 from schemas.topics import CALL_TOTALS
 from streams.publishing.publisher import TotalsPublisher, totals_of
 
-LOOK_SECONDS: Final = 2
+POLL_SECONDS: Final = 2
 STALLED_SECONDS: Final = 60
-"""Without progress for so long the wait ends: a later commit publishes its calls in any case."""
+"""Without progress for so long the wait ends: later commits publish their calls in any case."""
 KEYS_PER_ROUND: Final = 20_000
 CALLS_PER_READ: Final = 500
 REPEATS_MAX: Final = 20
@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 
 
 class _VersionedTotal(msgspec.Struct):
-    """As much of a published total as is needed to compare it."""
+    """The field of a published total that is compared."""
 
     version: int
 
@@ -57,24 +57,24 @@ _decoder: Final = msgspec.json.Decoder(_VersionedTotal)
 
 
 class EpochFollower:
-    """Checks the epoch every few seconds, and republishes totals where that is due."""
+    """Checks the epoch every few seconds, and republishes totals if that is due."""
 
     def __init__(
         self,
         kafka: KafkaSettings,
         stream: Stream,
         connect: Callable[[], Awaitable[Connection]],
-        producing: RecoveringProducer,
+        producer: RecoveringProducer,
         publisher: TotalsPublisher,
         epoch: int,
         now: Clock,
     ) -> None:
-        """Take the brokers, how to reach the database, the worker's epoch and clock."""
+        """`epoch` is the worker's."""
         self._now = now
         self._kafka = kafka
         self._stream = stream
         self._connect = connect
-        self._producing = producing
+        self._producer = producer
         self._publisher = publisher
         self._epoch = epoch
         self._connection: Connection | None = None
@@ -83,18 +83,16 @@ class EpochFollower:
         self._moved_ns = 0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Follow until `stop`; raises EpochChangedError where the epoch is another one."""
+        """Follow until `stop`; raises EpochChangedError if the epoch has changed."""
         try:
             while not stop.is_set():
                 try:
-                    await self._look()
+                    await self._check()
                 except RETRYABLE_ERRORS as error:
-                    _log.warning(
-                        "the epoch cannot be followed: %s", error, extra={"action": "epoch_retry"}
-                    )
+                    _log.warning("the epoch is unknown: %s", error, extra={"action": "epoch_retry"})
                     self._disconnect()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+                    await asyncio.wait_for(stop.wait(), POLL_SECONDS)
         finally:
             self._disconnect()
 
@@ -103,7 +101,7 @@ class EpochFollower:
         if connection is not None:
             connection.terminate()
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._connect()
         connection = self._connection
@@ -114,10 +112,10 @@ class EpochFollower:
             return
         if await self._is_counted(connection):
             await self._republish(connection)
-            self._disconnect()  # which gives the turn back
+            self._disconnect()  # which releases the lock
 
     async def _is_counted(self, connection: Connection) -> bool:
-        """Return whether everything is counted that the stream held when this was first asked."""
+        """Return whether everything was counted that the stream held at the first call."""
         if self._ends is None:
             self._ends = await end_offsets(self._kafka, self._stream.topic)
             self._moved_ns = time.monotonic_ns()
@@ -141,7 +139,7 @@ class EpochFollower:
                     removed += len(call_ids) - found
         await mark_published(connection, self._epoch)
         _log.warning(
-            "the totals topic is in line with epoch %d: %d calls published, %d removed",
+            "the totals topic agrees with epoch %d: %d calls published, %d removed",
             self._epoch,
             published,
             removed,
@@ -158,10 +156,10 @@ class EpochFollower:
             return False
 
     async def _publish(self, connection: Connection, call_ids: Collection[str]) -> int:
-        """Publish calls as they are, removing those that do not exist; returns how many exist.
+        """Publish calls as they are, and remove those that do not exist; returns how many exist.
 
-        A worker may publish a newer total meanwhile, which ours must not stay behind of: what has
-        changed by the time that ours is acknowledged is published again.
+        A worker may publish a newer total meanwhile, and ours must not replace it: calls that have
+        changed when ours is acknowledged are published again.
         """
         found: set[str] = set()
         remaining = set(call_ids)
@@ -169,7 +167,7 @@ class EpochFollower:
             some = await _owned(connection, remaining)
             await self._publisher.publish(totals_of(some.values(), self._epoch, self._now()))
             missing = remaining - some.keys()
-            await self._producing.send_records(
+            await self._producer.send_records(
                 OutgoingRecord(CALL_TOTALS.name, call_id.encode(), None) for call_id in missing
             )
             found |= some.keys()
@@ -185,7 +183,7 @@ class EpochFollower:
 
 
 async def _owned(connection: Connection, call_ids: Collection[str]) -> dict[str, Call]:
-    """Return those of the calls that exist and whose owner is known."""
+    """Return the calls that exist and have an owner."""
     found = await read_calls(connection, sorted(call_ids))
     return {call_id: call for call_id, call in found.items() if call.user_id is not None}
 

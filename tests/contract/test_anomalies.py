@@ -41,7 +41,7 @@ def call(name: str, at: datetime, characters: int = 3_000) -> list[Plain]:
 async def test_a_dear_call_is_heard_and_published_once(stage: Stage) -> None:
     """The sweep never looks here: whatever is found was heard."""
     stop, now = asyncio.Event(), datetime.now(UTC)
-    watch = AnomalyWatcherOptions(settle_ms=100, look_ms=50, every=NEVER)
+    watch = AnomalyWatcherOptions(settle_ms=100, poll_ms=50, every=NEVER)
     usual = [e for n in range(1, 12) for e in call(f"usual-{n}", now - timedelta(hours=n))]
     async with stage.worker() as worker:
         await stage.send(usual)
@@ -80,7 +80,7 @@ async def test_calls_that_end_are_heard_and_those_that_go_on_are_not(stage: Stag
     heard: list[str] = []
     stop, now = asyncio.Event(), datetime.now(UTC)
     listening = asyncio.create_task(
-        run_agents(stage.kafka, lambda _: None, stop, hear_ended=heard.append)
+        run_agents(stage.kafka, lambda _: None, stop, on_ended=heard.append)
     )
     async with stage.worker():
         sent = 0

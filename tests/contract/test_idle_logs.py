@@ -34,7 +34,7 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the watchdog look often."""
-    monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(watchdog, "CHECK_SECONDS", 0.1)
 
 
 async def stays_calm(worker: asyncio.Task[None]) -> None:

@@ -27,7 +27,7 @@ from tests.support.receivers import receiver
 from tests.support.streaming import Stage
 
 START_SECONDS = 60
-SLEEPY = {"look_ms": 600_000, "sweep_ms": 600_000}
+SLEEPY = {"poll_ms": 600_000, "sweep_ms": 600_000}
 """Nothing is found by looking: what is delivered was heard."""
 
 

@@ -33,7 +33,7 @@ async def test_more_than_one_lot_is_published_once_and_in_order(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of them are woken at once; whoever has its turn goes on until the outbox is empty."""
-    monkeypatch.setattr(relay_module, "LOOK_SECONDS", 3_600)
+    monkeypatch.setattr(relay_module, "POLL_SECONDS", 3_600)
 
     async def connection() -> Connection:
         return await connect(stage.database_url, name="relay")

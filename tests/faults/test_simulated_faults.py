@@ -88,7 +88,7 @@ async def _send_after_dropping(self: OutboxRelay) -> int:
     finally:
         await connection.close()
     if messages:
-        await self._producing.send_records(_record(one, self._now()) for one in messages)
+        await self._producer.send_records(_record(one, self._now()) for one in messages)
     return len(messages)
 
 

@@ -46,7 +46,7 @@ class Heard:
                 message = await self.socket.receive()
                 if message.type is not WSMsgType.TEXT:
                     raise ConnectionError(f"{message.type.name} {self.socket.close_code}")
-                promises.hear(message.data)
+                promises.notify(message.data)
                 said: dict[str, Any] = json.loads(message.data, parse_float=Decimal)
                 self._note(said)
                 if kind in {None, said["type"]}:

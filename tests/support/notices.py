@@ -28,7 +28,7 @@ from tests.support.recording import fetch
 SECRET = secret_text(b"a secret of the tests, 32 bytes.")
 FAST = RetrySchedule((20, 40, 60, 80, 100, 100, 100))
 SCHEDULES: Mapping[ChannelType, RetrySchedule] = {"email": FAST, "sms": FAST, "webhook": FAST}
-OPTIONS = DeliveryOptions(lease_seconds=2, look_ms=30, sweep_ms=100, schedules=SCHEDULES)
+OPTIONS = DeliveryOptions(lease_seconds=2, poll_ms=30, sweep_ms=100, schedules=SCHEDULES)
 SHORT_MS = 300
 """How long an attempt of a sender may take in these tests."""
 ID = "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a1"

@@ -95,7 +95,7 @@ def keep(method: str, path: str, sent: tuple[Mapping[str, str], bytes | None], g
             fits(got.body, content[media]["schema"])
 
 
-def hear(message: str) -> None:
+def notify(message: str) -> None:
     """Raise ValidationError for what a live socket says and was not promised."""
     said = operation("GET", "/api/costs/live")
     assert said

@@ -180,7 +180,7 @@ class Stage:
 
     def options(self, **changes: Any) -> WorkerOptions:
         """Return what a worker of this stage is told."""
-        limit = RefusalLimit(least=changes.pop("refused_min", 1000))
+        limit = RefusalLimit(records_min=changes.pop("refused_min", 1000))
         return WorkerOptions(self.kafka, self.database_url, refusal_limit=limit, **changes)
 
     @asynccontextmanager

@@ -52,11 +52,11 @@ async def restart(url: str, call_ids: list[str], begin: datetime) -> None:
     async with anomaly_store(url) as store:
         first = AnomalyWatcher(store, options, lambda: begin + GRACE - timedelta(seconds=5))
         for call_id in call_ids:
-            first.hear(call_id)
-        while await first.look():
+            first.notify(call_id)
+        while await first.step():
             pass
         second = AnomalyWatcher(store, options, lambda: begin + GRACE + timedelta(minutes=2))
-        while await second.look():
+        while await second.step():
             pass
 
 

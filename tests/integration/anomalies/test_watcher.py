@@ -24,7 +24,7 @@ from tests.support.anomalies import (
 )
 from tests.support.recording import fetch, until
 
-OPTIONS = AnomalyWatcherOptions(settle_ms=0, look_ms=20, every=timedelta(days=1))
+OPTIONS = AnomalyWatcherOptions(settle_ms=0, poll_ms=20, every=timedelta(days=1))
 
 
 @pytest.fixture
@@ -41,16 +41,16 @@ async def test_what_is_heard_is_judged_once_it_has_settled(
     store: AnomalyStore, database_url: str
 ) -> None:
     watcher = AnomalyWatcher(store, replace(OPTIONS, settle_ms=100_000), lambda: NOW)
-    watcher.hear("dear-0")
-    assert not await watcher.look()
+    watcher.notify("dear-0")
+    assert not await watcher.step()
     assert await found(database_url) == []
     ready = AnomalyWatcher(store, OPTIONS, lambda: NOW)
     for _ in range(3):
-        ready.hear("dear-0")
-    assert not await ready.look()
+        ready.notify("dear-0")
+    assert not await ready.step()
     assert len(await found(database_url)) == 1
     await fetch(database_url, "DELETE FROM cost_anomalies")
-    await ready.look()
+    await ready.step()
     assert await found(database_url) == []  # it is forgotten
 
 
@@ -60,25 +60,25 @@ async def test_many_are_judged_in_portions(
     monkeypatch.setattr(module, "CALLS_AT_ONCE", 2)
     watcher = AnomalyWatcher(store, OPTIONS, lambda: NOW)
     for n in range(3):
-        watcher.hear(f"dear-{n}")
-    assert await watcher.look()
+        watcher.notify(f"dear-{n}")
+    assert await watcher.step()
     assert len(await found(database_url)) == 2
-    assert not await watcher.look()
+    assert not await watcher.step()
     assert len(await found(database_url)) == 3
 
 
 async def test_what_is_too_much_to_remember_the_sweep_finds(
     store: AnomalyStore, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "HEARD_MAX", 1)
+    monkeypatch.setattr(module, "PENDING_MAX", 1)
     await sweep_from(database_url, NOW - HOUR)
     watcher = AnomalyWatcher(store, replace(OPTIONS, every=MINUTE), lambda: NOW)
-    watcher.hear("dear-0")
-    watcher.hear("dear-1")
-    await watcher.look()
+    watcher.notify("dear-0")
+    watcher.notify("dear-1")
+    await watcher.step()
     assert [one[1] for one in await found(database_url)] == ["dear-0"]
     later = AnomalyWatcher(store, replace(OPTIONS, every=MINUTE), lambda: NOW + HOUR)
-    await later.look()
+    await later.step()
     assert len(await found(database_url)) == 3
     assert await announced(database_url) == 3
 
@@ -90,7 +90,7 @@ async def test_a_database_that_hangs_up_is_asked_again(
     watcher = AnomalyWatcher(store, OPTIONS, lambda: NOW)
     running = asyncio.create_task(watcher.run(stop))
     for n in range(3):
-        watcher.hear(f"dear-{n}")
+        watcher.notify(f"dear-{n}")
         await fetch(
             database_url,
             """SELECT pg_terminate_backend(pid) FROM pg_stat_activity

@@ -55,10 +55,10 @@ async def test_what_is_heard_is_delivered_at_once_and_once(database_url: str) ->
         async with courier(database_url, look_ms=60_000, sweep_ms=60_000) as running:
             await asyncio.sleep(0.2)
             for alert_id in (ids := await write_alerts(database_url, alert(), alert())) * 3:
-                running.hear(alert_id)
+                running.notify(alert_id)
             assert await until_ended(database_url, 2) == ["delivered", "delivered"]
             for alert_id in ids:
-                running.hear(alert_id)
+                running.notify(alert_id)
             await asyncio.sleep(0.2)
     assert [got.json["data"]["alertId"] for got in endpoint.got] == ids
 
@@ -69,7 +69,7 @@ async def test_alerts_from_before_a_channel_was_verified_are_not_told(database_u
         channel = await write_channel(database_url, endpoint.url)
         await fetch(database_url, "UPDATE notice_channels SET verified_at = now()")
         async with courier(database_url) as running:
-            running.hear((await write_alerts(database_url, alert()))[0])
+            running.notify((await write_alerts(database_url, alert()))[0])
             assert await until_ended(database_url, 1) == ["delivered"]
             await asyncio.sleep(0.2)
     assert len(endpoint.got) == 1

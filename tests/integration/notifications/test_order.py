@@ -56,9 +56,9 @@ async def test_an_announced_alert_does_not_overtake_one_that_was_not_announced(
             await asyncio.sleep(0.2)
             ids = await write_alerts(database_url, *(alert() for _ in range(6)))
             for alert_id in (ids[3], ids[1]):
-                running.hear(alert_id)
+                running.notify(alert_id)
                 await asyncio.sleep(0.1)
-            running.hear(ids[5])
+            running.notify(ids[5])
             await until_ended(database_url, 6)
     assert order(endpoint) == ids
 

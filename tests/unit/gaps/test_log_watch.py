@@ -24,7 +24,7 @@ async def test_a_worker_that_waits_for_its_first_partitions_goes_on(monkeypatch:
         LogWatch(cast(AIOKafkaConsumer, None), [lane], positions).run(stop)
     )
     async with asyncio.timeout(5):
-        while positions.look_for_topic.call_count < 2:
+        while positions.refresh_metadata.call_count < 2:
             assert not watching.done(), watching.exception()
             await asyncio.sleep(0.01)
         stop.set()

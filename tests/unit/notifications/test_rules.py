@@ -128,7 +128,7 @@ def test_an_alert_in_words_and_in_json() -> None:
     assert sent.text == (
         f"{one.message}\n\n"
         "Charged: 8.5 USD of 10 USD. Remaining: 1.5 USD.\n\n"
-        "Cost (what vendors charge; this budget does not count it): twilio 5 USD.\n"
+        "Cost (vendors' charges, not part of this budget): twilio 5 USD.\n"
     )
     body = json.loads(sent.body)
     assert body["type"] == "budget.threshold.reached"

@@ -28,7 +28,7 @@ TOPIC = "events"
 
 @given(st.integers(1, 40))
 def test_delays_double_up_to_a_limit_and_are_never_in_step(attempts: int) -> None:
-    backoff = Backoff(first_ms=100, most_ms=15_000)
+    backoff = Backoff(first_ms=100, max_ms=15_000)
     delays = [backoff.delay_ms() for _ in range(attempts)]
     for attempt, delay in enumerate(delays):
         original_events = min(15_000, 100 * 2**attempt)
@@ -41,7 +41,7 @@ async def test_a_wait_ends_at_once_when_it_is_time_to_stop() -> None:
     stop = asyncio.Event()
     stop.set()
     async with asyncio.timeout(5):
-        await Backoff(first_ms=60_000, most_ms=60_000).wait(stop)
+        await Backoff(first_ms=60_000, max_ms=60_000).wait(stop)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ async def test_a_wait_ends_at_once_when_it_is_time_to_stop() -> None:
 )
 def test_the_limit_of_refusals(refused: int, size: int, stops: bool) -> None:
     """A systemic fault refuses most of a large batch; a few bad events never stop the stream."""
-    limit = RefusalLimit(least=1000, percent=50)
+    limit = RefusalLimit(records_min=1000, percent=50)
     letters = [
         DeadLetter(0, n, "unknown_price", "No price.", None, b"", "[]") for n in range(refused)
     ]

@@ -57,7 +57,7 @@ class Watched:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(watchdog, "CHECK_SECONDS", 0.01)
 
 
 async def _watch(brokers: Brokers, lane: Watched) -> None:
