@@ -125,7 +125,7 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(written: str
     values = {
         "user_id": "alice", **BOB.parameters, "channel_id": channel, "type": "email",
         "address": "a@b.c", "secret": None, "digest": b"x", "seconds": 3600, "kind": "test",
-        "code": None, "before": 2**62, "most": 10,
+        "code": None, "before": 2**62, "limit": 10,
     }  # fmt: skip
     try:
         for name in queries.keys() - {"lock"}:

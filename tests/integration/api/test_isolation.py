@@ -120,7 +120,7 @@ VALUES: dict[str, Any] = {
     "user_id": "alice", "call_id": "call-of-alice", "first_day": LAST[0], "last_day": LAST[1],
     "day_start": NOW, "day_end": NOW + DAY, "month_start": NOW, "month_end": NOW + DAY,
     "since": NOW - DAY, "now": NOW, "by_cost": False, "unnamed_persona": "unknown",
-    "most": 10, "personas_max": 10, "calls_max": 10, "alerts_max": 10, **dict.fromkeys(ANY),
+    "most": 10, "limit": 10, "personas_max": 10, "calls_max": 10, "alerts_max": 10, **dict.fromkeys(ANY),
     "daily_nano": 7, "monthly_nano": 7, "call_nano": 7, "daily_version": 1, "monthly_version": 1,
     "call_version": 1, "warning_percent": Decimal(80), "thresholds": [], "timezone": "UTC",
     "auto_cutoff": True, "spend_nano": 99, "until": NOW + DAY,
@@ -156,7 +156,7 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
             [row] = await superuser.fetch(*bound(BUDGETS, spend, viewer))
             assert (row["day_nano"] > 0, row["month_nano"] > 0) == (seen, seen)
         for by_cost in (False, True):
-            [row] = await superuser.fetch(*bound(BUDGETS, "standing", viewer, by_cost=by_cost))
+            [row] = await superuser.fetch(*bound(BUDGETS, "budget_status", viewer, by_cost=by_cost))
             assert {bool(row[name]) for name in OF_STANDING} == {seen}
         for name in OF_BUDGETS:
             assert bool(await superuser.fetch(*bound(BUDGETS, name, viewer))) is seen

@@ -31,7 +31,7 @@ CALLS = {
 }
 USAGES = ADVICE.bind("usages", **CALLS, examples_max=3)
 STANDING = statements("budgets/budgets").bind(
-    "standing",
+    "budget_status",
     user_id="alice",
     **ALICE.parameters,
     by_cost=False,
