@@ -1,1 +1,1 @@
-"""Every shape that crosses a boundary: events, totals, REST bodies; nothing here does I/O."""
+"""The shape of every message that crosses a boundary: events, totals and REST bodies. No I/O."""

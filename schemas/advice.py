@@ -1,4 +1,4 @@
-"""The body of advice: what would have cost a user less, and the events it is computed from."""
+"""Body of the recommendations: possible savings and the events they are computed from."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class EventId(Body):
 
 
 class UnitSum(Body):
-    """How much of a unit was used."""
+    """The total usage in one unit."""
 
     unit: str
     usage: Exact
 
 
 class EvidenceBody(Body):
-    """What a saving rests on. `example_events` are the dearest of the events."""
+    """The events behind a recommendation. `example_events` are the most expensive ones."""
 
     events: int
     calls: int
@@ -38,7 +38,7 @@ class EvidenceBody(Body):
 
 
 class AlternativeBody(Body):
-    """A cheaper model, what the same usage costs with it, and what that saves."""
+    """A cheaper model: what the same usage costs with it, and the saving."""
 
     model: str
     cost: Usd
@@ -46,7 +46,7 @@ class AlternativeBody(Body):
 
 
 class RecommendationBody(Body):
-    """One way to spend less. `saving` is `current_cost` less `new_cost`, and above 0."""
+    """One possible saving. `saving` is `current_cost` minus `new_cost`, and above 0."""
 
     kind: Literal["model_choice", "phrase_caching", "prepaid_bundle", "shorter_replies"]
     recommendation: str
@@ -59,11 +59,11 @@ class RecommendationBody(Body):
 
 
 class Recommendations(Body):
-    """What would have cost a user less in a period, the largest saving first.
+    """Possible savings for a user in a period, the largest first.
 
-    Each saving is computed by itself; together they save less than their sum. `based_on_calls` are
-    the calls that began in the period, the newest ones where there are very many. `notes` say what
-    could not be judged.
+    Each saving is computed independently, so all of them together save less than their sum.
+    `based_on_calls` counts the calls that began in the period and were analyzed: the newest ones if
+    there are very many. `notes` says what could not be analyzed, and why.
     """
 
     user_id: str

@@ -1,4 +1,4 @@
-"""Budget alerts and call commands: what is published when a threshold of a budget is reached."""
+"""Budget alerts and call commands, published when spend reaches a threshold of a budget."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SpendBasis = Literal["charged", "cost"]
 
 
 def _alert_name(name: str) -> str:
-    """Translate a field name; the alert's `current_spend` is published as it is written here."""
+    """Return the JSON name of a field. The alert's `current_spend` stays in snake_case."""
     return name if name == "current_spend" else wire_name(name)
 
 
 class Crossing(Struct, kw_only=True, rename=wire_name):
-    """The event that carried a spend over a threshold; `service` is null where it names none."""
+    """The event that raised spend to a threshold; `service` is null if the event has none."""
 
     source: str
     id: str
@@ -34,7 +34,7 @@ class Crossing(Struct, kw_only=True, rename=wire_name):
 
 
 class Driver(Struct, kw_only=True, rename=wire_name):
-    """One of the largest costs of a period: its sum in USD and its share of all."""
+    """One of the largest costs of a period: its sum in USD and its share of the total."""
 
     service: str
     cost: Usd
@@ -42,11 +42,11 @@ class Driver(Struct, kw_only=True, rename=wire_name):
 
 
 class BudgetAlert(Struct, kw_only=True, rename=_alert_name):
-    """A spend has reached a threshold of its limit. Money is US dollars, times are UTC.
+    """Spend has reached a threshold of a limit. Money is US dollars, times are UTC.
 
-    `period` is the day, the month or the call that the limit is about. `crossed_by` is null where
-    a change of the settings raised the alert. `drivers` are the largest costs of the period's UTC
-    days, `spent_last_hour` is the user's spend since the quarter of an hour an hour ago.
+    `period` is the day, month or call that the limit applies to. `crossed_by` is null if a change
+    of the settings raised the alert. `drivers` are the largest costs of the UTC days in the period.
+    `spent_last_hour` is the user's spend since the last quarter-hour mark at least an hour ago.
     """
 
     alert_id: str
@@ -72,14 +72,14 @@ class BudgetAlert(Struct, kw_only=True, rename=_alert_name):
 
 
 class PublishedAlert(BudgetAlert, kw_only=True, rename=_alert_name):
-    """An alert as consumers receive it: with when it was decided and when it was sent."""
+    """An alert as consumers receive it, with its commit time and its publishing time."""
 
     committed_at: datetime
     published_at: datetime
 
 
 class CutoffRequest(Struct, kw_only=True, rename=wire_name):
-    """The voice pipeline should end a call, whose cost has reached its cap. Money is US dollars."""
+    """Asks the voice pipeline to end a call whose cost reached its limit. Money is US dollars."""
 
     command_id: str
     call_id: str
@@ -95,14 +95,14 @@ class CutoffRequest(Struct, kw_only=True, rename=wire_name):
 
 
 class PublishedCutoff(CutoffRequest, kw_only=True, rename=wire_name):
-    """A request as consumers receive it: with when it was decided and when it was sent."""
+    """A request as consumers receive it, with its commit time and its publishing time."""
 
     committed_at: datetime
     published_at: datetime
 
 
 class CloudEvent(Struct, kw_only=True):
-    """The envelope of what is published; `data` says what happened."""
+    """The CloudEvents envelope of a published message; `data` is its content."""
 
     id: str
     source: str

@@ -1,4 +1,4 @@
-"""The body about everyone: what all users' calls cost and earned in a period."""
+"""Body of the analytics: cost and revenue of all users' calls in a period."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from schemas.money import Usd
 
 
 class CostBreakdown(Body):
-    """All cost by class."""
+    """The total cost, divided by service class."""
 
     api: Usd
     infrastructure: Usd
@@ -19,7 +19,7 @@ class CostBreakdown(Body):
 
 
 class InsightsBody(Body):
-    """The service that costs most, null where nothing costs anything, and what figures say."""
+    """The service with the highest cost (null without costs), and recommendations."""
 
     largest_cost_component: str | None
     largest_cost_component_percent: str = field(name="largestCostComponentPercent")
@@ -27,9 +27,11 @@ class InsightsBody(Body):
 
 
 class Analytics(Body):
-    """All users. `total_users` had a call by the end of the period, `new_users` their first in it.
+    """Totals of all users.
 
-    `total_revenue` is what was charged, `total_profit` what is left of it after refunds and cost.
+    `total_users` counts users with a call by the end of the period, `new_users` those whose first
+    call is in it. `total_revenue` is the sum of charges, `total_profit` is `total_revenue` minus
+    refunds and cost.
     """
 
     period: Period

@@ -1,4 +1,4 @@
-"""Anomalies: spikes of calls and of days, and costs that are missing; published and listed."""
+"""Anomalies: cost spikes of calls and days, and missing costs; as published and as listed."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ ANOMALY_KINDS: Final[tuple[AnomalyKind, ...]] = get_args(AnomalyKind)
 
 Leg = Literal["telephony", "speech_recognition", "inference", "speech_synthesis"]
 LEGS: Final[tuple[Leg, ...]] = get_args(Leg)
-"""The parts of a call that each have to cost something."""
+"""The parts of a call that must each have a cost."""
 
 ComparedWith = Literal["own_persona_calls", "persona_calls", "own_calls", "own_days"]
 
 
 class Anomaly(Struct, kw_only=True, rename=wire_name):
-    """Something unusual about a cost. Money is US dollars, times are UTC.
+    """An unusual cost. Money is US dollars, times are UTC.
 
-    `service` is null where all services rose together, and for a missing leg, which `leg` names.
-    `call_id` is null for a day. `observed_usd` was recorded where `expected_usd` is usual, null
-    where nothing is known to be usual; `score` says how many spreads it lies above that, null for
-    a missing leg. `compared_with` and `compared_count` say what the usual was learned from.
+    `service` is null if all services rose together, and for a missing leg, which `leg` names.
+    `call_id` is null for a day. `observed_usd` is the recorded cost. `expected_usd` is the
+    baseline, null if there is none. `score` is the distance from the baseline in units of its
+    spread, null for a missing leg. `compared_with` and `compared_count` describe the sample behind
+    the baseline.
     """
 
     anomaly_id: str
@@ -51,20 +52,20 @@ class Anomaly(Struct, kw_only=True, rename=wire_name):
 
 
 class PublishedAnomaly(Anomaly, kw_only=True, rename=wire_name):
-    """An anomaly as consumers receive it: with when it was committed and when it was sent."""
+    """An anomaly as consumers receive it, with its commit time and its publishing time."""
 
     committed_at: datetime
     published_at: datetime
 
 
 class ListedAnomaly(Anomaly, kw_only=True, rename=wire_name):
-    """An anomaly as it stands: `resolved_at` is when it was found to be in order after all."""
+    """An anomaly in its present state; `resolved_at` is when it turned out not to be one."""
 
     resolved_at: datetime | None
 
 
 class AnomalyList(Struct, kw_only=True, rename=wire_name):
-    """A page of anomalies, latest first; `next_cursor` is null on the last page."""
+    """A page of anomalies, newest first; `next_cursor` is null on the last page."""
 
     anomalies: list[ListedAnomaly]
     next_cursor: str | None

@@ -1,4 +1,4 @@
-"""What all bodies of answers have in common: keyword fields under their names on the wire."""
+"""The base class of response bodies: keyword fields with camelCase JSON names."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ from schemas.jsonio import wire_name
 
 
 class Body(Struct, kw_only=True, rename=wire_name):
-    """A part of an answer."""
+    """A response body, or a part of one."""

@@ -1,4 +1,4 @@
-"""What an event may say at most: bounds of its numbers and of its metadata, beyond its shape."""
+"""Bounds of an event's numbers and metadata, checked after its shape."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _BRACKETS: Final = re.compile(rb"[\[\]{}]")
 
 
-def _bounded(value: Number | None, name: str, most: int) -> None:
-    """Refuse a number that is not finite, negative, above `most`, or written absurdly long."""
-    if value is None or _fits(value, most):
+def _check_number(value: Number | None, name: str, maximum: int) -> None:
+    """Refuse a number that is not finite, negative, above `maximum` or has too many digits."""
+    if value is None or _fits(value, maximum):
         return
     if isinstance(value, Decimal):
         if not value.is_finite():
@@ -34,33 +34,33 @@ def _bounded(value: Number | None, name: str, most: int) -> None:
             raise Refused("invalid_event", f"`{name}` has too many digits.")
     if value < 0:
         raise Refused("invalid_event", f"`{name}` is negative.")
-    if value > most:
-        raise Refused("invalid_event", f"`{name}` is above {most}.")
+    if value > maximum:
+        raise Refused("invalid_event", f"`{name}` is above {maximum}.")
 
 
-def _fits(value: Number, most: int) -> bool:
-    """Return whether a number is a few digits with at most a point, and not above `most`.
+def _fits(value: Number, maximum: int) -> bool:
+    """Return whether a number is written in a few plain digits and is not above `maximum`.
 
-    So are nearly all, and this tells much sooner than looking for what may be wrong.
+    Fast path: nearly all numbers are like this, and it is much faster than the full check.
     """
     if type(value) is int:
-        return 0 <= value <= most
+        return 0 <= value <= maximum
     text = str(value)
     short = len(text) <= MAX_DECIMAL_PLACES and text.replace(".", "", 1).isdigit()
-    return short and value <= most
+    return short and value <= maximum
 
 
 def are_bounded(
     usage: Number, unit_cost: Number | None, total_cost: Number | None, metadata: bytes
 ) -> bool:
-    """Return whether a recorded cost may say this."""
+    """Return whether the numbers and the metadata of a recorded cost are within bounds."""
     if (
         _fits(usage, MAX_USAGE)
         and (unit_cost is None or _fits(unit_cost, MAX_AMOUNT_USD))
         and (total_cost is None or _fits(total_cost, MAX_AMOUNT_USD))
         and (not metadata or (len(metadata) <= MAX_METADATA_DEPTH and metadata.startswith(b"{")))
     ):
-        return True  # nothing so short can be nested too deep
+        return True  # metadata this short cannot be nested too deep
     try:
         _check_cost(usage, unit_cost, total_cost, metadata)
     except Refused:
@@ -69,7 +69,7 @@ def are_bounded(
 
 
 def _check_started(data: Any) -> None:
-    _bounded(data.expected_duration_seconds, "expectedDuration_seconds", MAX_DURATION_SECONDS)
+    _check_number(data.expected_duration_seconds, "expectedDuration_seconds", MAX_DURATION_SECONDS)
 
 
 def _check_recorded(data: Any) -> None:
@@ -79,9 +79,9 @@ def _check_recorded(data: Any) -> None:
 def _check_cost(
     usage: Number, unit_cost: Number | None, total_cost: Number | None, metadata: bytes
 ) -> None:
-    _bounded(usage, "usage", MAX_USAGE)
-    _bounded(unit_cost, "unitCost", MAX_AMOUNT_USD)
-    _bounded(total_cost, "totalCost", MAX_AMOUNT_USD)
+    _check_number(usage, "usage", MAX_USAGE)
+    _check_number(unit_cost, "unitCost", MAX_AMOUNT_USD)
+    _check_number(total_cost, "totalCost", MAX_AMOUNT_USD)
     if metadata:
         _check_metadata(metadata)
 
@@ -96,9 +96,9 @@ def _check_metadata(metadata: bytes) -> None:
 
 
 def _is_deep(json: bytes) -> bool:
-    """Return whether arrays and objects lie too deep in each other.
+    """Return whether arrays and objects are nested too deep.
 
-    Metadata is parsed again later, on a deeper stack: what just passed here would fail there.
+    The metadata is parsed again later, on a deeper stack, where deeper nesting would fail.
     """
     if json.count(b"[") + json.count(b"{") <= MAX_METADATA_DEPTH:
         return False
@@ -111,16 +111,16 @@ def _is_deep(json: bytes) -> bool:
 
 
 def _check_amount(data: Any) -> None:
-    _bounded(data.amount, "amount", MAX_AMOUNT_USD)
-    _bounded(getattr(data, "fee", None), "fee", MAX_AMOUNT_USD)
+    _check_number(data.amount, "amount", MAX_AMOUNT_USD)
+    _check_number(getattr(data, "fee", None), "fee", MAX_AMOUNT_USD)
 
 
 def _check_ended(data: Any) -> None:
-    _bounded(data.duration_seconds, "duration_seconds", MAX_DURATION_SECONDS)
+    _check_number(data.duration_seconds, "duration_seconds", MAX_DURATION_SECONDS)
 
 
 def _check_nothing(data: Any) -> None:
-    """Accept: the shape alone says all there is to say."""
+    """Accept the event: its type has no bounds beyond its shape."""
 
 
 CHECKS: Final = {
@@ -131,4 +131,4 @@ CHECKS: Final = {
     "call.refunded": _check_amount,
     "call.ended": _check_ended,
 }
-"""The check of each kind of event; raises `Refused`."""
+"""The check for each event type; raises `Refused`."""

@@ -1,4 +1,4 @@
-"""Bodies of a user's budget: where it stands, and what a user may change about it."""
+"""Bodies of a user's budget: its status and its settings."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from schemas.notices import Channel, WantedChannel
 from schemas.numbers import Number
 
 DEFAULT_ALERT_THRESHOLD_PERCENT: Final = 80
-"""The share of a limit at which a user who set nothing else is alerted."""
+"""The default alert threshold, as a share of a limit."""
 
 MAX_LIMIT_USD: Final = 1_000_000_000
 MAX_THRESHOLD_PERCENT: Final = 1_000
 MAX_THRESHOLDS: Final = 20
 MAX_DECIMALS: Final = 9
-"""A nano-dollar: finer limits cannot be kept, so they are refused rather than rounded."""
+"""Nano-dollars. Limits with more decimals are refused, not rounded."""
 
 
 class LimitVersions(Struct, kw_only=True, rename=wire_name):
-    """Rises with each change of a limit: an alert exists once for each version."""
+    """Increases with each change of a limit: each version can raise its alerts once."""
 
     daily: int
     monthly: int
@@ -34,12 +34,12 @@ class LimitVersions(Struct, kw_only=True, rename=wire_name):
 
 
 class Budget(Struct, kw_only=True, rename=wire_name):
-    """Where a user stands in the present day and month of the user's time zone, in US dollars.
+    """A user's spend in the present day and month of the user's time zone, in US dollars.
 
-    A limit of null is no limit, and leaves nothing to say about what remains of it; what remains
-    is never below zero. `time_to_threshold_seconds` is when the next threshold will be reached at
-    `burn_rate_per_hour`, at which active calls spend now; null where none is in sight. `alerts`
-    are the latest.
+    A limit of null means no limit; the remaining amount is then null too. A remaining amount is
+    never below zero. `time_to_threshold_seconds` is the time until the next threshold at the
+    present `burn_rate_per_hour` of active calls, null if none will be reached. `alerts` are the
+    newest.
     """
 
     user_id: str
@@ -65,7 +65,7 @@ class Budget(Struct, kw_only=True, rename=wire_name):
 
 
 class BudgetChange(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """What to change; a field that is absent stays as it is, a limit of null is taken away."""
+    """Settings to change: an absent field keeps its value, null removes a limit."""
 
     daily_limit_usd: Number | UnsetType | None = UNSET
     monthly_limit_usd: Number | UnsetType | None = UNSET
@@ -78,14 +78,14 @@ class BudgetChange(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields
 
 
 class AlertList(Struct, kw_only=True, rename=wire_name):
-    """A page of a user's alerts, latest first; `next_cursor` is null on the last page."""
+    """A page of a user's alerts, newest first; `next_cursor` is null on the last page."""
 
     alerts: list[BudgetAlert]
     next_cursor: str | None
 
 
 class AuthorizationRequest(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """A call that wants to start, with what it should cost in USD or how long it should take."""
+    """A call that is about to start, with its estimated cost in USD or its expected duration."""
 
     call_id: Text
     estimated_cost: Number | UnsetType = UNSET
@@ -95,9 +95,9 @@ class AuthorizationRequest(Struct, kw_only=True, rename=wire_name, forbid_unknow
 class Authorization(Struct, kw_only=True, rename=wire_name):
     """Whether a call may start. Money is US dollars.
 
-    `budget` is the one that says no, null where the call is allowed. `remaining` is what that
-    budget leaves, or of an allowed call what the tightest budget left before it; null without
-    limits. `held` is kept for the call until `held_until`.
+    `budget` is the budget that does not allow it, null if the call is allowed. `remaining` is what
+    that budget has left; for an allowed call, what the tightest budget had left before it; null
+    without limits. `held` is reserved for the call until `held_until`.
     """
 
     allowed: bool

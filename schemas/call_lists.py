@@ -1,4 +1,4 @@
-"""Bodies that list things page by page: a user's calls, and what happened to one call."""
+"""Bodies of paged lists: a user's calls and a call's events."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ ListedType = Literal[
     "call.ended",
     "call.settled",
 ]
-"""The types of events, and what the ledger itself decided about the call."""
+"""The event types, and `call.settled`, which the ledger itself records."""
 
 
 class CallSummary(Body):
-    """One call of a list. `created_at` is the time of its first event, by which lists are sorted.
+    """One call of a list. `created_at` is the time of its first event; lists are sorted by it.
 
-    `cost_by_service` sums to `total_cost`, exactly. `calculated_at` is when totals last changed.
+    `cost_by_service` sums to `total_cost`, exactly. `calculated_at` is when the totals last
+    changed.
     """
 
     call_id: str
@@ -51,7 +52,7 @@ class CallSummary(Body):
 
 
 class CallPage(Body):
-    """Some of a user's calls, newest first; `next_cursor` asks for those after them, if any."""
+    """A page of a user's calls, newest first; `next_cursor` is null on the last page."""
 
     user_id: str
     calls: list[CallSummary]
@@ -59,7 +60,7 @@ class CallPage(Body):
 
 
 class Settled(Body):
-    """The `data` of a `call.settled`: what was decided about a call, in US dollars."""
+    """The `data` of a `call.settled`: infrastructure share and default charge, in US dollars."""
 
     infrastructure: dict[str, Usd]
     default_charge: Usd
@@ -67,11 +68,11 @@ class Settled(Body):
 
 
 class ListedEvent(Body):
-    """Something that happened to the cost of a call, and by how much it moved it.
+    """An event of a call and its effect on the cost.
 
-    `unit_cost` is what the emitter gave, in US dollars. `amount` is what the user was charged
-    (`call.charged`, `call.settled`) or given back (`call.refunded`). A voided cost is still listed.
-    `data` is a cost's metadata, or the data of any other type.
+    `unit_cost` is the emitter's own price in US dollars. `amount` is what the user was charged
+    (`call.charged`, `call.settled`) or refunded (`call.refunded`). Voided costs are listed, too.
+    `data` is the metadata of a cost, or the `data` of any other type.
     """
 
     source: str
@@ -95,9 +96,9 @@ class ListedEvent(Body):
 
 
 class EventPage(Body):
-    """Some of a call's events in order of time; `next_cursor` asks for those after them, if any.
+    """A page of a call's events by time; `next_cursor` is null on the last page.
 
-    `archived_events` is how many more the call has in the archive, which are not listed.
+    `archived_events` counts the call's events in the archive, which are not listed.
     """
 
     call_id: str

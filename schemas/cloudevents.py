@@ -1,8 +1,8 @@
-"""From the bytes of a Kafka record to a validated event, or to a refusal with its reason.
+"""Decodes a Kafka record into a validated event, or refuses it with a reason.
 
-CloudEvents 1.0 in both Kafka content modes: structured (the value is the whole event) and binary
-(attributes in `ce_*` headers, the value is `data`). Every byte string ends either as an `Event` or
-as `Refused`; nothing else is ever raised, which a property test holds.
+Supports CloudEvents 1.0 in both Kafka content modes: structured (the value is the whole event) and
+binary (attributes in `ce_*` headers, the value is `data`). Any byte string results in an `Event` or
+in `Refused` and in no other exception; a property test checks this.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ MAX_AHEAD: Final = timedelta(minutes=10)
 MAX_AGE: Final = timedelta(days=400)
 
 RECEIVER: Final = "receiver"
-"""`timesource` of an event whose `time` was set by its receiver: no repeat has the same."""
+"""The `timesource` of an event whose receiver set `time`: repeats have different times."""
 
 Headers = Sequence[tuple[str, bytes | None]]
 Time = Annotated[datetime, Meta(tz=True)]
 
 
 class Window(Struct, frozen=True):
-    """The times at which an accepted event may have happened, both UTC and inclusive."""
+    """The range of times that an event may have to be accepted, both UTC and inclusive."""
 
     earliest: datetime
     latest: datetime
 
     @classmethod
     def around(cls, now: datetime) -> Window:
-        """Return what is acceptable at the moment `now`."""
+        """Return the window for events that arrive at `now`."""
         return cls(now - MAX_AGE, now + MAX_AHEAD)
 
 
@@ -98,7 +98,7 @@ class _Ended(_Envelope, tag="call.ended"):
 
 
 class _Attributes(Struct, kw_only=True):
-    """What the headers of binary mode carry."""
+    """The CloudEvents attributes in the headers of a record in binary mode."""
 
     specversion: Literal["1.0"]
     id: Text
@@ -110,17 +110,17 @@ class _Attributes(Struct, kw_only=True):
 
 
 Recorded = _Recorded
-"""The envelope of a recorded cost."""
+"""The envelope of a `cost.recorded`."""
 
 Envelope = _Started | _Recorded | _Voided | _Charged | _Refunded | _Ended
 parse: Final = msgspec.json.Decoder(Envelope, dec_hook=read_number, float_hook=Decimal).decode
-"""Returns the envelope in a structured event, unchecked; raises msgspec errors and ValueError."""
+"""Decodes a structured event without checking it; raises msgspec errors and ValueError."""
 _envelopes: Final[dict[str, Any]] = {kind.kind: kind for kind in get_args(Envelope)}
 decoders_of_data: Final = {
     name: msgspec.json.Decoder(kind, dec_hook=read_number, float_hook=Decimal)
     for name, kind in DATA_TYPES.items()
 }
-"""What decodes the `data` of each type of event."""
+"""The decoders of `data`, by event type."""
 _encode_canonical: Final = msgspec.json.Encoder().encode
 
 
@@ -131,9 +131,9 @@ def decode(value: bytes | None, headers: Headers, window: Window) -> Event:
 
 
 def read(value: bytes | None, headers: Headers, window: Window) -> Envelope:
-    """Parse and check one record whose `time` must lie in `window`; raises `Refused`.
+    """Parse and check a record whose `time` must lie in `window`; raises `Refused`.
 
-    The rest of decoding cannot fail: `event_of`, given the identity of `source` and `id`.
+    The rest of decoding, `event_of`, cannot fail.
     """
     if not value:
         raise Refused("invalid_json", "The record has no value.")
@@ -143,13 +143,13 @@ def read(value: bytes | None, headers: Headers, window: Window) -> Envelope:
         )
     try:
         if not value.isascii():
-            value.decode("utf-8")  # what is skipped while decoding has to be text too
+            value.decode("utf-8")  # the decoder skips unknown fields; they must be text, too
         attributes = _attributes(headers) if headers else None
         if attributes:
-            return _checked(_binary(value, attributes), window)
+            return _check(_binary(value, attributes), window)
         envelope = parse(value)
         _refuse_nul(value)
-        return _checked(envelope, window)
+        return _check(envelope, window)
     except UnicodeDecodeError as error:
         raise Refused("invalid_json", f"The event is not UTF-8: {error.reason}.") from None
     except msgspec.ValidationError as error:
@@ -164,7 +164,7 @@ def read(value: bytes | None, headers: Headers, window: Window) -> Envelope:
 
 
 def event_of(envelope: Envelope, identity: str) -> Event:
-    """Return the event in an envelope that `read` has checked."""
+    """Return the event of an envelope that `read` has checked."""
     fingerprint = fingerprint_of(content_of(envelope))
     return Event(
         identity,
@@ -178,9 +178,9 @@ def event_of(envelope: Envelope, identity: str) -> Event:
 
 
 def content_of(envelope: Envelope) -> bytes:
-    """Return what an event says in one form, however it was written: the same for each repeat."""
-    told = None if envelope.timesource == RECEIVER else envelope.time
-    return _encode_canonical((envelope.kind, told, envelope.data))
+    """Return the canonical form of an event's content: the same for each repeat."""
+    time = None if envelope.timesource == RECEIVER else envelope.time
+    return _encode_canonical((envelope.kind, time, envelope.data))
 
 
 def _binary(value: bytes, attributes: dict[str, str]) -> Envelope:
@@ -205,10 +205,10 @@ def _binary(value: bytes, attributes: dict[str, str]) -> Envelope:
 
 
 def _attributes(headers: Headers) -> dict[str, str]:
-    """Return the CloudEvents attributes in the headers; none of them means structured mode."""
+    """Return the CloudEvents attributes in the headers; without any, the mode is structured."""
     for key, _ in headers:
         if not key.isascii():
-            _refuse_no_text(key)
+            _check_header_name(key)
     return {
         key[3:].lower(): (raw or b"").decode("utf-8")
         for key, raw in headers
@@ -216,10 +216,10 @@ def _attributes(headers: Headers) -> dict[str, str]:
     }
 
 
-def _refuse_no_text(key: str) -> None:
-    """Refuse the name of a header that was read with surrogates for what is no UTF-8.
+def _check_header_name(key: str) -> None:
+    """Refuse a record with a header name that is not UTF-8 (it was decoded with surrogates).
 
-    Whether it is one of ours nobody can say; without it the event might be read as another.
+    The name could be an attribute's; ignoring it could turn the record into another event.
     """
     try:
         key.encode("utf-8")
@@ -236,9 +236,9 @@ def is_text(value: bytes) -> bool:
 
 
 def _holds_nul(value: bytes) -> bool:
-    """Return whether there is a NUL character, escaped or not, which PostgreSQL's text cannot hold.
+    """Return whether JSON holds a NUL character, escaped or not; PostgreSQL cannot store one.
 
-    An escaped backslash before `u0000` is plain text, so pairs of backslashes are taken out first.
+    An escaped backslash before `u0000` is plain text, so pairs of backslashes are removed first.
     """
     if b"\\" not in value:
         return b"\0" in value
@@ -246,7 +246,7 @@ def _holds_nul(value: bytes) -> bool:
 
 
 def _is_not_finite(value: bytes) -> bool:
-    """Return whether it would be JSON if that had the numbers which some libraries write."""
+    """Return whether the value is JSON but for `NaN` or `Infinity`, which some libraries write."""
     if b"NaN" not in value and b"Infinity" not in value:
         return False
     try:
@@ -261,14 +261,14 @@ def _refuse_nul(value: bytes) -> None:
         raise Refused("invalid_event", "The event holds a NUL character.")
 
 
-def _checked(envelope: Envelope, window: Window) -> Envelope:
+def _check(envelope: Envelope, window: Window) -> Envelope:
     time, data = envelope.time, envelope.data
     if envelope.source in RESERVED_SOURCES:
-        raise Refused("invalid_event", f"The source {envelope.source} is the ledger's own.")
+        raise Refused("invalid_event", f"The source {envelope.source} is reserved for the ledger.")
     if time.tzinfo is not UTC:
         time = envelope.time = _in_utc(time)
     if not window.earliest <= time <= window.latest:
-        raise _untimely(time, window)
+        raise _time_error(time, window)
     subject = envelope.subject
     if subject is not None and subject != data.call_id:
         raise Refused("invalid_event", "`subject` and `data.callId` name different calls.")
@@ -276,7 +276,7 @@ def _checked(envelope: Envelope, window: Window) -> Envelope:
     return envelope
 
 
-def _untimely(time: datetime, window: Window) -> Refused:
+def _time_error(time: datetime, window: Window) -> Refused:
     if time > window.latest:
         return Refused("invalid_event", "`time` is more than 10 minutes ahead.")
     return Refused("too_old", "`time` is more than 400 days back.")

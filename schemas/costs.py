@@ -1,4 +1,4 @@
-"""Bodies that say what calls cost: one call in detail, and a user's spending over a period.
+"""Bodies of costs: one call in detail, and a user's spending in a period.
 
 Field names become camelCase and keep their unit (`schemas.jsonio`). Money is US dollars.
 """
@@ -19,10 +19,10 @@ API_SERVICES: Final = ("twilio", "deepgram", "cerebras", "elevenlabs")
 INFRASTRUCTURE_SERVICES: Final = ("raindrop", "vultr", "vercel")
 TRANSACTION_SERVICES: Final = ("stripe",)
 USUAL_SERVICES: Final = (*API_SERVICES, *INFRASTRUCTURE_SERVICES, *TRANSACTION_SERVICES)
-"""The services that a body always names, so that a client need not ask whether they are there."""
+"""The services that a body always contains, even at zero, so that clients need no check."""
 
 UNKNOWN_PERSONA: Final = "unknown"
-"""What a body calls the persona of calls for which nobody named one."""
+"""The persona of calls without one, in bodies."""
 
 
 class CostLine(Body):
@@ -38,25 +38,25 @@ class CostLine(Body):
 
 
 class InfrastructureCost(Body):
-    """What one infrastructure service costs the call."""
+    """The cost of one infrastructure service for the call."""
 
     cost_per_call: Usd
 
 
 class TransactionCost(Body):
-    """What one payment processor keeps of the call's charges."""
+    """The fees of one payment processor for the call's charges."""
 
     total_fee: Usd
 
 
 class CallCost(Body):
-    """What one call costs and earns. `cost_by_service` sums to `total_cost`, exactly.
+    """Cost and revenue of one call. `cost_by_service` sums to `total_cost`, exactly.
 
-    `net_revenue` and `gross_profit` are what was charged, less refunds and less the transaction
-    cost or the total cost; `gross_margin` is gross profit ÷ charged. `estimated` says that some
-    cost is a guess still to be replaced. `calculated_at` is when the totals last changed.
-    `archived_events` is how many of the call's events are in the archive: the totals contain them,
-    `api_costs` does not list them.
+    `net_revenue` is charges minus refunds and transaction cost, `gross_profit` is charges minus
+    refunds and total cost, `gross_margin` is gross profit ÷ charges. `estimated` means that a cost
+    is an estimate until its final event arrives. `calculated_at` is when the totals last changed.
+    `archived_events` counts the call's events in the archive: the totals contain them, `api_costs`
+    does not list them.
     """
 
     call_id: str
@@ -87,7 +87,7 @@ class CallCost(Body):
 
 
 class Period(Body):
-    """A span of whole UTC days; both ends are part of it."""
+    """A range of whole UTC days, both ends included."""
 
     start: datetime
     end: datetime
@@ -95,7 +95,7 @@ class Period(Body):
 
 
 class PersonaCost(Body):
-    """What the calls with one persona cost."""
+    """The cost of the calls with one persona."""
 
     persona_id: str
     calls: int
@@ -103,7 +103,7 @@ class PersonaCost(Body):
 
 
 class DayCost(Body):
-    """One UTC day of a period; `cost_by_service` holds the services that cost anything on it."""
+    """One UTC day of a period; `cost_by_service` contains the services with a cost on that day."""
 
     date: date
     calls: int
@@ -114,7 +114,7 @@ class DayCost(Body):
 
 
 class Spending(Body):
-    """What a user's calls cost and earned in a period, in all and on each of its days."""
+    """Cost and revenue of a user's calls in a period, in total and by day."""
 
     user_id: str
     period: Period

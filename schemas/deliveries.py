@@ -14,7 +14,7 @@ from schemas.notices import NoticeKind
 class DeliveryRecord(Struct, frozen=True, rename=wire_name):
     """A notification that a receiver accepted. Times are UTC.
 
-    `subject_id` is the alert's id, or the delivery's own subject for verifications and tests.
+    `subject_id` is the alert's id; verifications and tests have an id of their own.
     """
 
     delivery_id: str
@@ -27,10 +27,10 @@ class DeliveryRecord(Struct, frozen=True, rename=wire_name):
 
     @property
     def key(self) -> str:
-        """Return what is the same before and after a restore: channel, kind and subject."""
+        """Return channel, kind and subject, which stay the same after a restore."""
         return f"{self.channel_id}/{self.kind}/{self.subject_id}"
 
     def row(self) -> tuple[UUID, UUID, str, str, UUID, datetime, datetime]:
-        """Return the values as PostgreSQL takes them; raises ValueError for ids that are none."""
+        """Return the values for PostgreSQL; raises ValueError for an id that is no UUID."""
         ids = UUID(self.delivery_id), UUID(self.channel_id), UUID(self.subject_id)
         return ids[0], ids[1], self.user_id, self.kind, ids[2], self.created_at, self.delivered_at

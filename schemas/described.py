@@ -1,8 +1,8 @@
-"""Describes the types that decode and encode messages as JSON Schema, as they stand on the wire.
+"""Describes types as JSON Schema, as they appear in JSON.
 
-An exact number is a JSON number (an emitter may also send it as text), raw JSON is an object, and
-the bounds are those that `schemas.cloudevents` and the interface hold others to. What a schema
-cannot say (how large the metadata is, when `time` lies) is checked there alone.
+An exact number is a JSON number (emitters may also send it as text), raw JSON is an object. The
+bounds are those that `schemas.cloudevents` and the API check. What JSON Schema cannot express (the
+size of the metadata, the range of `time`) is only checked there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from schemas.money import Usd
 from schemas.numbers import UNSIGNED, Number
 from schemas.prices import PRICE_USD_MAX
 
-MOST: Final[Mapping[str, int]] = {
+MAXIMA: Final[Mapping[str, int]] = {
     "usage": MAX_USAGE,
     "usageAmount": MAX_USAGE,
     "unitCost": MAX_AMOUNT_USD,
@@ -44,29 +44,29 @@ MOST: Final[Mapping[str, int]] = {
     "alertThreshold_percent": 100,
     "thresholds": MAX_THRESHOLD_PERCENT,
 }
-"""The largest number that a field takes from others; the smallest is 0."""
+"""The maximum of each number that a client or an emitter sends; the minimum is 0."""
 ABOVE_ZERO: Final = frozenset({"alertThreshold_percent", "thresholds"})
-"""Fields that do not take the 0 either."""
+"""Fields that must be above 0."""
 
-_NAMED: Final = re.compile(r"`(\w+)`")
+_FIELD_NAME: Final = re.compile(r"`(\w+)`")
 
 
 class _Number:
-    """A number that goes out: exact, and never text."""
+    """A number in a response: exact, and never text."""
 
     schema: Mapping[str, Any] = {"type": "number"}
 
 
 class _Object:
-    """JSON that is passed on as it came."""
+    """JSON that is passed on unchanged."""
 
     schema: Mapping[str, Any] = {"type": ["object", "null"]}
 
 
-def _taken(field: str) -> type:
-    """Return the stand-in for a number that comes in under this name; bounds hold for numbers."""
-    least = "exclusiveMinimum" if field in ABOVE_ZERO else "minimum"
-    bounds = {least: 0, "maximum": MOST[field], "pattern": rf"^\+?{UNSIGNED}$"}
+def _received_number(field: str) -> type:
+    """Return the stand-in for a number in a request's field; the bounds apply to numbers."""
+    lower = "exclusiveMinimum" if field in ABOVE_ZERO else "minimum"
+    bounds = {lower: 0, "maximum": MAXIMA[field], "pattern": rf"^\+?{UNSIGNED}$"}
     return type("_Taken", (), {"schema": {"type": ["number", "string"], **bounds}})
 
 
@@ -80,36 +80,38 @@ _STAND_INS: Final[Mapping[Any, Any]] = {
 }
 
 
-class Way(NamedTuple):
-    """A type and which way it goes: what comes in may leave out what has a default."""
+class DescribedType(NamedTuple):
+    """A type, and whether it is received or sent: received fields with a default are optional."""
 
     kind: Any
     incoming: bool
 
 
-def described(ways: Sequence[Way], template: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the schema of each type, and the parts that these refer to by their names.
+def describe_types(
+    types: Sequence[DescribedType], template: str
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the schema of each type, and the schemas that these refer to by name.
 
-    `template` says where a part stands: `{name}` in it is the part's name.
+    `template` is the reference to a named schema, with `{name}` for its name.
     """
-    shown = [_shown(kind, "", incoming) for kind, incoming in ways]
+    shown = [_stand_in(kind, "", incoming) for kind, incoming in types]
     schemas, parts = msgspec.json.schema_components(
         shown, schema_hook=lambda one: dict(vars(one)["schema"]), ref_template=template
     )
     return list(schemas), parts
 
 
-def _shown(kind: Any, field: str, incoming: bool) -> Any:
-    """Return a type that msgspec describes as what `kind` looks like in JSON."""
+def _stand_in(kind: Any, field: str, incoming: bool) -> Any:
+    """Return a type for msgspec to describe: what `kind` looks like in JSON."""
     if kind is Number and incoming:
-        return _taken(field)
+        return _received_number(field)
     if kind in _STAND_INS:
         return _STAND_INS[kind]
     origin, parts = get_origin(kind), get_args(kind)
     if origin in {Union, UnionType}:
-        return reduce(or_, (_shown(part, field, incoming) for part in parts))
+        return reduce(or_, (_stand_in(part, field, incoming) for part in parts))
     if origin in {list, dict}:
-        return origin[tuple(_shown(part, field, incoming) for part in parts)]
+        return origin[tuple(_stand_in(part, field, incoming) for part in parts)]
     if isinstance(origin or kind, type) and issubclass(origin or kind, Struct):
         return _twin(kind, incoming)
     return kind
@@ -117,10 +119,10 @@ def _shown(kind: Any, field: str, incoming: bool) -> Any:
 
 @cache
 def _twin(kind: Any, incoming: bool) -> type[Struct]:
-    """Return a struct with the fields of `kind` as they are shown; the same one each time.
+    """Return a struct with the stand-ins of `kind`'s fields; the same one each time.
 
-    What goes out has all of its fields, whether or not its constructor asks for them, but those
-    that its type leaves out.
+    Sent structs contain all their fields, with a default or without, except if the type omits
+    defaults.
     """
     fields = _fields(kind, incoming)
     if incoming and fields == _fields(kind, False):
@@ -129,7 +131,7 @@ def _twin(kind: Any, incoming: bool) -> type[Struct]:
     config = original.__struct_config__
     names = {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
     return msgspec.defstruct(
-        # A body in an envelope: `CallCostSuccess`.
+        # The name of a body in an envelope: `CallCostSuccess`.
         "".join(one.__name__.strip("_") for one in (*get_args(kind), original)),
         fields,
         kw_only=True,
@@ -137,16 +139,16 @@ def _twin(kind: Any, incoming: bool) -> type[Struct]:
         tag=config.tag,
         forbid_unknown_fields=config.forbid_unknown_fields,
         rename=names,
-        namespace={"__doc__": _said(original, names)},
+        namespace={"__doc__": _description(original, names)},
     )
 
 
 def _fields(kind: Any, incoming: bool) -> list[tuple[str, Any] | tuple[str, Any, Any]]:
-    """Return the names of fields, their types as they are shown, and what they are by default."""
+    """Return the name, stand-in type and default of each field."""
     may_lack = (get_origin(kind) or kind).__struct_config__.omit_defaults
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
     for field in msgspec.structs.fields(kind):
-        shown = _shown(field.type, field.encode_name, incoming)
+        shown = _stand_in(field.type, field.encode_name, incoming)
         if field.name == "success":
             shown = Annotated[bool, Meta(extra_json_schema={"const": field.default})]
         default = None if isinstance(field.default, Raw) else field.default
@@ -157,7 +159,7 @@ def _fields(kind: Any, incoming: bool) -> list[tuple[str, Any] | tuple[str, Any,
     return fields
 
 
-def _said(original: Any, names: Mapping[str, str]) -> str:
-    """Return what a type says of itself, with its fields under their names on the wire."""
+def _description(original: Any, names: Mapping[str, str]) -> str:
+    """Return the docstring of a type, with its fields by their JSON names."""
     text = cleandoc(original.__doc__ or "")
-    return _NAMED.sub(lambda found: f"`{names.get(found[1], found[1])}`", text)
+    return _FIELD_NAME.sub(lambda found: f"`{names.get(found[1], found[1])}`", text)

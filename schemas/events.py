@@ -1,7 +1,7 @@
-"""The six events that happen to a call's cost, as emitters write them.
+"""The six event types, as emitters send them.
 
-Each is the `data` of a CloudEvent; `schemas.cloudevents` owns the envelope. Unknown fields are
-ignored, so that emitters may add some before we read them.
+Each is the `data` of a CloudEvent; `schemas.cloudevents` defines the envelope. Unknown fields are
+ignored, so that emitters may add fields before the stream reads them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Data(Struct, gc=False, kw_only=True, rename=wire_name, omit_defaults=True
 
 
 class CallStarted(_Data):
-    """A call was placed or answered: whose it is and which persona speaks."""
+    """A call was placed or answered, for a user and with a persona."""
 
     user_id: Text
     persona_id: Text
@@ -41,7 +41,7 @@ class CallStarted(_Data):
 
 
 class CostRecorded(_Data):
-    """A vendor's usage during a call; `total_cost`, where given, is its own price in USD."""
+    """A vendor's usage during a call; `total_cost`, if given, is the vendor's own price in USD."""
 
     service: Text
     operation: Text
@@ -63,14 +63,14 @@ class EventReference(Struct, gc=False, frozen=True):
 
 
 class CostVoided(_Data):
-    """A recorded cost should never have been counted."""
+    """A recorded cost was wrong and must not be counted."""
 
     voids: EventReference
     reason: Annotated[str, Meta(max_length=255)]
 
 
 class CallCharged(_Data):
-    """The user was charged `amount` USD; `fee` is what the processor really took."""
+    """The user was charged `amount` USD; `fee` is what the processor actually kept."""
 
     amount: Number
     fee: Number | None = None
@@ -78,7 +78,7 @@ class CallCharged(_Data):
 
 
 class CallRefunded(_Data):
-    """`amount` USD went back to the user; the processor keeps its fee."""
+    """`amount` USD were refunded to the user; the processor keeps its fee."""
 
     amount: Number
 
@@ -91,13 +91,13 @@ class CallEnded(_Data):
 
 
 LEDGER_SOURCE = "ledger"
-"""The source of what the ledger decides by itself about a call."""
+"""The source of the events that the ledger itself records about a call."""
 
 RERATE_SOURCE = "/cost-analytics/rerate"
-"""The source of the costs and voids by which late prices correct what was counted."""
+"""The source of the costs and voids that correct recorded costs after a price change."""
 
 RESERVED_SOURCES = frozenset({LEDGER_SOURCE, RERATE_SOURCE})
-"""No emitter may use these: its identities could be those of the ledger's own events."""
+"""Emitters may not use these sources: they belong to the ledger's own events."""
 
 EventData = CallStarted | CostRecorded | CostVoided | CallCharged | CallRefunded | CallEnded
 
@@ -109,14 +109,14 @@ DATA_TYPES: dict[str, type[EventData]] = {
     "call.refunded": CallRefunded,
     "call.ended": CallEnded,
 }
-"""CloudEvents `type` to the shape of its `data`."""
+"""CloudEvents `type` to the type of its `data`."""
 
 
 class Event(Struct, gc=False):
     """A decoded, validated event.
 
-    `identity` is 32 hexadecimal digits standing for (source, id); `fingerprint` is a signed 64-bit
-    digest of the content, which tells a repeat from a conflict; `time` is in UTC.
+    `identity` is 32 hexadecimal digits for (source, id). `fingerprint` is a signed 64-bit digest of
+    the content, which distinguishes a repeat from a conflict. `time` is in UTC.
     """
 
     identity: str
@@ -129,10 +129,10 @@ class Event(Struct, gc=False):
 
     @property
     def call_id(self) -> str:
-        """The call that it happened to."""
+        """The call of the event."""
         return self.data.call_id
 
     @property
     def user_id(self) -> str | None:
-        """Whose call it is, where the event says so."""
+        """The owner of the call, if the event contains it."""
         return self.data.user_id

@@ -1,4 +1,4 @@
-"""Numbers that are no money, written in JSON exactly: no exponent, no padding zeros."""
+"""Exact numbers other than money in JSON: without exponent and padding zeros."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MILLISECOND_PLACES: Final = 3
 
 
 class Exact:
-    """A finite number in a JSON body: a duration, a usage, a price per unit, a ratio."""
+    """A finite number in a JSON body: a duration, a usage, a price per unit or a ratio."""
 
     __slots__ = ("value",)
 
@@ -33,14 +33,14 @@ class Exact:
         return f"Exact({exact_text(self.value)})"
 
     def raw(self) -> msgspec.Raw:
-        """Return the number as a piece of JSON, ready to be embedded in a larger message."""
+        """Return the number as JSON, ready to be embedded in a larger message."""
         return msgspec.Raw(exact_text(self.value).encode())
 
 
 def exact_text(value: Decimal) -> str:
-    """Write a finite number in plain digits: `0.0000001` rather than `1E-7`, `5` rather than `5.0`.
+    """Return a finite number in plain digits: `0.0000001`, not `1E-7`; `5`, not `5.0`.
 
-    The caller bounds the exponent; raises ValueError for a number that is not finite.
+    The caller limits the exponent; raises ValueError for a number that is not finite.
     """
     if not value.is_finite():
         raise ValueError(f"{value} has no JSON form")

@@ -1,4 +1,4 @@
-"""The body of a forecast: what the next days, the month and the limits will come to."""
+"""Body of a forecast: the expected spend of the next days and the month, and the limits."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from schemas.jsonio import wire_name
 from schemas.money import Usd
 
 INTERVAL_PERCENT: Final = 80
-"""How many of a hundred forecasts should have the truth inside their interval."""
+"""The share of forecasts, in percent, whose interval should contain the actual value."""
 
 
 class Interval(Struct, kw_only=True, rename=wire_name):
-    """Between what an amount will lie, `interval_percent` times of a hundred."""
+    """The range that contains the actual amount with a probability of `interval_percent`."""
 
     low: Usd
     high: Usd
 
 
 class TodaySoFar(Struct, kw_only=True, rename=wire_name):
-    """What happened on the present UTC day; part of what is forecast."""
+    """Calls and money of the present UTC day; part of the forecast."""
 
     calls: int
     cost: Usd
@@ -32,7 +32,7 @@ class TodaySoFar(Struct, kw_only=True, rename=wire_name):
 
 
 class MonthEnd(Struct, kw_only=True, rename=wire_name):
-    """What the budget's present month will end with, by the basis that the budget counts."""
+    """The expected spend of the present month, on the same basis as the budget."""
 
     month: str
     spend_so_far: Usd
@@ -42,9 +42,9 @@ class MonthEnd(Struct, kw_only=True, rename=wire_name):
 
 
 class LimitForecast(Struct, kw_only=True, rename=wire_name):
-    """A limit, and the day of the user's time zone on which it is expected to be reached.
+    """A limit and the day, in the user's time zone, on which it should be reached.
 
-    `reached_on` is null where that is not to be expected, and today where it `is_reached` already.
+    `reached_on` is null if the limit should not be reached, and today if it `is_reached` already.
     """
 
     limit_usd: Usd
@@ -53,18 +53,18 @@ class LimitForecast(Struct, kw_only=True, rename=wire_name):
 
 
 class LimitForecasts(Struct, kw_only=True, rename=wire_name):
-    """The limits of the day and the month; null where there is none."""
+    """The limits of the day and the month; null without a limit."""
 
     daily: LimitForecast | None
     monthly: LimitForecast | None
 
 
 class Forecast(Struct, kw_only=True, rename=wire_name):
-    """What is expected of a user's calls; the period begins with today, a UTC day.
+    """The forecast of a user's calls; the period begins with the present UTC day.
 
-    `historical_` fields are sums of the `based_on_days` whole days before today, `forecasted_` ones
-    include what happened today. Revenue is charges less refunds, profit is revenue less cost.
-    `confidence` is from 0 to 1. `budget_basis` says what limits and the month's spend count.
+    `historical_` fields are sums of the `based_on_days` whole days before today, `forecasted_`
+    fields include today so far. Revenue is charges minus refunds, profit is revenue minus cost.
+    `confidence` is from 0 to 1. `budget_basis` is what limits and the month's spend count.
     """
 
     user_id: str

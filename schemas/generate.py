@@ -1,8 +1,8 @@
 """Writes the JSON Schemas of events, topics, webhooks and live messages to `schemas/json/`.
 
-They are made from the types that decode and encode these messages. The OpenAPI document describes
-the REST interface. `python -m schemas.generate` writes the files, `--check` only says which are out
-of date. `schemas.described` describes a type.
+They are generated from the types that decode and encode these messages. The REST API is described
+by the OpenAPI document. `python -m schemas.generate` writes the files, `--check` only lists those
+that are out of date. `schemas.described` describes a type.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from schemas.alerts import PublishedAlert, PublishedCutoff
 from schemas.anomalies import PublishedAnomaly
 from schemas.cloudevents import Envelope
 from schemas.deliveries import DeliveryRecord
-from schemas.described import Way, described
+from schemas.described import DescribedType, describe_types
 from schemas.live import (
     LiveAlert,
     LiveBudget,
@@ -35,7 +35,7 @@ FOLDER: Final = Path(__file__).parent / "json"
 
 
 class Message(NamedTuple):
-    """A message that crosses a boundary: what is said of it, its type, and which way it goes."""
+    """A message that crosses a boundary: its title, its type and whether it is received or sent."""
 
     title: str
     kind: Any
@@ -58,20 +58,22 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "delivery": Message("A delivery, on the topic cost.deliveries.v1", DeliveryRecord, False),
     "live-snapshot": Message("GET /api/costs/live, the first message", LiveSnapshot, False),
     "live-call": Message("GET /api/costs/live, when a call has changed", LiveChange, False),
-    "live-budget": Message("GET /api/costs/live, when the budget has moved", LiveBudget, False),
+    "live-budget": Message("GET /api/costs/live, when the budget has changed", LiveBudget, False),
     "live-alert": Message("GET /api/costs/live, when an alert was raised", LiveAlert, False),
-    "live-pong": Message("GET /api/costs/live, the answer to a ping", LivePong, False),
-    "live-subscribe": Message("What GET /api/costs/live takes", LiveSubscribe, True),
-    "live-ping": Message("What GET /api/costs/live takes too", LivePing, True),
-    "webhook": Message("What a webhook gets, signed by Standard Webhooks", WebhookEvent, False),
+    "live-pong": Message("GET /api/costs/live, the reply to a ping", LivePong, False),
+    "live-subscribe": Message("GET /api/costs/live, a client's subscription", LiveSubscribe, True),
+    "live-ping": Message("GET /api/costs/live, a client's ping", LivePing, True),
+    "webhook": Message("The body of a webhook, signed by Standard Webhooks", WebhookEvent, False),
 }
-"""By the name of the file, without `.schema.json`."""
+"""The messages, by file name without `.schema.json`."""
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """Return the JSON Schema of a message; raises KeyError for a name that is none."""
+    """Return the JSON Schema of a message; raises KeyError for an unknown name."""
     message = MESSAGES[name]
-    (schema,), parts = described([Way(message.kind, message.incoming)], "#/$defs/{name}")
+    (schema,), parts = describe_types(
+        [DescribedType(message.kind, message.incoming)], "#/$defs/{name}"
+    )
     whole = parts.pop(schema["$ref"].rsplit("/", 1)[-1])
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -80,8 +82,8 @@ def schema_of(name: str) -> dict[str, Any]:
     return {**head, **whole, "title": message.title} | ({"$defs": parts} if parts else {})
 
 
-def files() -> dict[Path, str]:
-    """Return the content of every schema file."""
+def expected_files() -> dict[Path, str]:
+    """Return the expected content of each schema file."""
     return {
         FOLDER / f"{name}.schema.json": json.dumps(schema_of(name), indent=2, ensure_ascii=False)
         + "\n"
@@ -89,9 +91,9 @@ def files() -> dict[Path, str]:
     }
 
 
-def out_of_date() -> list[str]:
-    """Return the names of files that are missing, that differ, or that should not be there."""
-    expected = files()
+def find_stale_files() -> list[str]:
+    """Return the names of files that are missing, changed or superfluous."""
+    expected = expected_files()
     found = {path: path.read_text(encoding="utf-8") for path in FOLDER.glob("*")}
     return sorted(
         path.name
@@ -101,14 +103,14 @@ def out_of_date() -> list[str]:
 
 
 def main() -> int:
-    """Write the files, or with `--check` compare them; returns the exit code."""
+    """Write the files, or compare them with `--check`; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m schemas.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, only compare")
-    stale = out_of_date()
+    stale = find_stale_files()
     if parser.parse_args().check:
         sys.stdout.writelines(f"{name} is out of date\n" for name in stale)
         return 1 if stale else 0
-    expected = files()
+    expected = expected_files()
     FOLDER.mkdir(exist_ok=True)
     for name in stale:
         path = FOLDER / name

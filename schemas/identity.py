@@ -1,11 +1,11 @@
 """The identity of an event as a 128-bit key, and a digest of its content.
 
-(`source`, `id`) are two strings of any form; the ledger keeps one UUID-sized key instead, which is
-what makes its unique index small. An id that is a UUID keeps its bits, the low 80 of them mixed
-with a salt of its source: within one source no two UUIDs can collide, and the leading 48 bits of a
-version 7 UUID, its time, stay in front, so that keys arrive nearly in order and the index grows at
-its right edge. Any other id is hashed whole. Should two identities ever share a key, the digest of
-the content turns the second into a refused event, never into a silently dropped one.
+(`source`, `id`) are two arbitrary strings; the ledger stores one UUID-sized key instead, which
+keeps its unique index small. An id that is a UUID keeps its bits, with the low 80 XORed with a salt
+of the source: two UUIDs of one source cannot collide. The first 48 bits of a version 7 UUID, its
+time, are unchanged, so that keys arrive nearly in order and the index grows at its right edge. Any
+other id is hashed. If two identities ever shared a key, the digest of the content would differ: the
+second event would be refused, not silently dropped.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ def _salt(source: str) -> int:
 
 
 def _uuid_bits(event_id: str) -> int | None:
-    """Return the bits of a canonical lower-case UUID, or None for any other string."""
+    """Return the bits of a canonical lower-case UUID, None for any other string."""
     if len(event_id) != _UUID_LENGTH or event_id[8:24:5] != "----" or not event_id.islower():
         return None
     try:
         key = bytes.fromhex(event_id.replace("-", ""))
     except ValueError:
         return None
-    # Spaces between bytes are passed over there, and more dashes leave fewer digits.
+    # `fromhex` ignores spaces between bytes, and additional dashes leave fewer digits.
     return int.from_bytes(key, "big") if len(key) == KEY_BYTES else None
 
 
 def identity_of(source: str, event_id: str) -> str:
-    """Return the key of (source, id): 32 hexadecimal digits. A NUL in neither string is assumed."""
+    """Return the key of (source, id): 32 hexadecimal digits. Neither string may contain a NUL."""
     bits = _uuid_bits(event_id)
     if bits is None:
         return blake2b(f"{source}\0{event_id}".encode(), digest_size=KEY_BYTES).hexdigest()
@@ -50,9 +50,9 @@ def identity_of(source: str, event_id: str) -> str:
 
 
 def keys_of(named: Sequence[tuple[str, str]]) -> bytes:
-    """Return the 16 bytes of `identity_of` each (source, id), one key after the other.
+    """Return the 16 bytes of `identity_of` each (source, id), concatenated.
 
-    Much sooner where all ids are UUIDs: their digits are then read and salted as one number.
+    Fast path: if all ids are UUIDs, their digits are parsed and salted as one number.
     """
     ids = [event_id for _, event_id in named]
     bits = _bits_of_all(ids)
@@ -68,7 +68,7 @@ def _salt_bytes(source: str) -> bytes:
 
 
 def _bits_of_all(ids: Sequence[str]) -> int | None:
-    """Return the bits of one UUID after the other, or None where `_uuid_bits` would of any."""
+    """Return the concatenated bits of UUIDs, or None if `_uuid_bits` would for any of them."""
     together = "".join(ids)
     dashes = "-" * len(ids)
     if (
@@ -87,7 +87,7 @@ def _bits_of_all(ids: Sequence[str]) -> int | None:
 def fingerprint_of(content: bytes) -> int:
     """Return a signed 64-bit digest of an event's canonical content.
 
-    It only names the reason why an event with a known identity is not counted again, so two
-    checksums are enough; no money depends on their strength.
+    It only decides whether an event with a known identity is a repeat or a conflict. Neither is
+    counted, so two checksums suffice: no money depends on their strength.
     """
     return ((crc32(content) << _CRC_BITS) | adler32(content)) - _SIGNED_OFFSET

@@ -1,6 +1,6 @@
-"""What emitters without Kafka may send over HTTP, and what they are told once Kafka has it.
+"""What emitters without Kafka send over HTTP, and the reply once the events are in Kafka.
 
-Names are those of the original product's emitters. Unknown fields are ignored, as in events.
+The names are those of the original product's emitters. Unknown fields are ignored, as in events.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from schemas.jsonio import wire_name
 from schemas.numbers import Number
 
 Moment = Annotated[datetime, Meta(tz=True)] | int
-"""An ISO time with an offset, or whole milliseconds since 1970."""
+"""An ISO time with an offset, or milliseconds since 1970 as an integer."""
 
 
 class Track(Struct, kw_only=True, rename=wire_name):
-    """A vendor's usage during a call: what `POST /api/costs/track` takes."""
+    """A vendor's usage during a call: the body of `POST /api/costs/track`."""
 
     call_id: Text
     user_id: Text | None = None
@@ -38,7 +38,7 @@ class Track(Struct, kw_only=True, rename=wire_name):
 
 
 class Finalize(Struct, kw_only=True, rename=wire_name):
-    """A call is over, and charged where `amount` (US dollars) is given."""
+    """The end of a call, and a charge if `amount` (US dollars) is given."""
 
     call_id: Text | None = None
     user_id: Text | None = None
@@ -51,6 +51,6 @@ class Finalize(Struct, kw_only=True, rename=wire_name):
 
 
 class Accepted(Body):
-    """The identities of the events that are in Kafka now, in the order in which they were sent."""
+    """The identities of the events, now stored in Kafka, in the order in which they were sent."""
 
     accepted: list[EventReference]

@@ -1,4 +1,4 @@
-"""How our bodies become JSON: camelCase names that keep their unit, money as exact numbers."""
+"""Encoding and decoding of JSON bodies: camelCase names, money as exact numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNIT_SUFFIXES: Final = ("_seconds", "_usd", "_percent")
 
 
 def wire_name(name: str) -> str:
-    """Translate a field name: `daily_limit_usd` is `dailyLimit_usd`, `call_id` is `callId`."""
+    """Return the JSON name of a field: `dailyLimit_usd` for `daily_limit_usd`."""
     suffix = next((unit for unit in _UNIT_SUFFIXES if name.endswith(unit)), "")
     head, *rest = name.removesuffix(suffix).split("_")
     return head + "".join(word.capitalize() for word in rest) + suffix
@@ -56,7 +56,7 @@ def decode(kind: type[T], text: bytes) -> T:
 
 
 def json_error(error: Exception) -> str:
-    """Say in a few words what an error of decoding found, such as `it ends too soon`."""
+    """Return a short description of a decoding error, such as `it ends too soon`."""
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
     if isinstance(error, RecursionError):

@@ -1,4 +1,4 @@
-"""What travels over a live socket: the running totals of calls that are going on, and what for."""
+"""Messages of the live WebSocket: running totals, the budget, alerts, and subscriptions."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from schemas.money import Usd
 
 
 class LiveCall(Struct, kw_only=True, rename=wire_name):
-    """A call as of `version`; a higher version is newer, whichever socket it came by.
+    """A call as of `version`; a higher version is newer, on any connection.
 
-    `version` rises with every commit that changes the call, and by far more with a restore.
+    `version` increases with every commit that changes the call, and by far more with a restore.
 
-    `elapsed_seconds` is how long the call had lasted when this was written: until then for one that
-    goes on, in all for one that has ended. `projected_cost` is what the call will have cost when it
-    is hung up. Money is US dollars.
+    `elapsed_seconds` is the duration of the call: until now if it is active, in total if it has
+    ended. `projected_cost` is the expected cost of the call at hang-up. Money is US dollars.
     """
 
     call_id: str
@@ -38,7 +37,7 @@ class LiveCall(Struct, kw_only=True, rename=wire_name):
 
 
 class LiveSnapshot(Struct, kw_only=True, rename=wire_name, tag="snapshot"):
-    """All calls that a socket is about, and its caller's budget; what was said before is over."""
+    """All calls of the subscription and the caller's budget; replaces everything sent before."""
 
     calls: list[LiveCall]
     budget: Budget
@@ -51,25 +50,25 @@ class LiveChange(Struct, kw_only=True, rename=wire_name, tag="call"):
 
 
 class LiveAlert(Struct, kw_only=True, rename=wire_name, tag="alert"):
-    """An alert, as it stands in `data` on the topic of alerts."""
+    """An alert, as in `data` on the topic of alerts."""
 
     alert: Raw
 
 
 class LiveBudget(Struct, kw_only=True, rename=wire_name, tag="budget"):
-    """Where the caller's own budget stands now."""
+    """The caller's budget in its present state."""
 
     budget: Budget
 
 
 class LivePong(Struct, kw_only=True, rename=wire_name, tag="pong"):
-    """The answer to a ping."""
+    """The reply to a ping."""
 
 
 class LiveSubscribe(
     Struct, kw_only=True, rename=wire_name, tag="subscribe", forbid_unknown_fields=True
 ):
-    """Asks to hear of these calls only, or of all again; a snapshot answers."""
+    """Restricts the subscription to these calls, or to all of the user; a snapshot follows."""
 
     calls: list[str] | UnsetType | None = UNSET
 
@@ -79,7 +78,7 @@ class LivePing(Struct, kw_only=True, rename=wire_name, tag="ping", forbid_unknow
 
 
 class LiveTicket(Struct, kw_only=True, rename=wire_name):
-    """Opens one socket within `expires_in_seconds`, in place of a token."""
+    """Opens one live connection within `expires_in_seconds`, instead of a token."""
 
     ticket: str
     expires_in_seconds: int

@@ -1,8 +1,8 @@
-"""Money is an integer of nano-dollars; this is the one place that turns it into text and back.
+"""Money as an integer of nano-dollars, and its conversion to and from text.
 
-A nano-dollar (1e-9 USD) is fine enough for a single token's price and an integer never drifts,
-so a total is the same for every order of addition. JSON gets a number written exactly, without
-padding zeros: 900_000_000 nano is `0.9`.
+A nano-dollar (1e-9 USD) is fine enough for the price of a single token, and a sum of integers is
+exact: a total is the same in every order of addition. In JSON, money is an exact number without
+padding zeros: 900_000_000 nano-dollars are `0.9`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NANO_PER_USD: Final = 1_000_000_000
 _NANO_DIGITS: Final = 9
 
 MAX_EVENT_NANO: Final = 10**18
-"""The most one event may carry: a billion dollars, safely inside a signed 64-bit integer."""
+"""The maximum of one event: a billion dollars, which fits into a signed 64-bit integer."""
 
 
 class Usd:
@@ -40,7 +40,7 @@ class Usd:
 
 
 def usd_text(nano: int) -> str:
-    """Write nano-dollars as an exact decimal number of dollars: no exponent, no padding zeros."""
+    """Return nano-dollars as an exact decimal number of dollars, without exponent and padding."""
     if nano < 0:
         return "-" + usd_text(-nano)
     digits = str(nano).zfill(_NANO_DIGITS + 1)
@@ -59,13 +59,13 @@ def half_even(numerator: int, denominator: int) -> int:
 
 
 def significant(value: int, digits: int) -> int:
-    """Return a value rounded half-even to so many significant digits."""
+    """Return a value rounded half-even to a number of significant digits."""
     step = int(10 ** max(0, len(str(abs(value))) - digits))
     return half_even(value, step) * step
 
 
 def nano_from_usd(amount: int | Decimal) -> int:
-    """Convert finite dollars to nano-dollars, rounded half-even; the caller bounds the exponent."""
+    """Convert finite dollars to nano-dollars, rounded half-even; the caller limits the exponent."""
     if isinstance(amount, int):
         return amount * NANO_PER_USD
     numerator, denominator = amount.as_integer_ratio()
@@ -73,7 +73,7 @@ def nano_from_usd(amount: int | Decimal) -> int:
 
 
 def percent_text(part: int, whole: int) -> str:
-    """Write part ÷ whole as a percentage with two decimals; `0.00%` where the whole is zero."""
+    """Return part ÷ whole as a percentage with two decimals; `0.00%` if the whole is zero."""
     if whole == 0:
         return "0.00%"
     if whole < 0:
@@ -85,7 +85,7 @@ def percent_text(part: int, whole: int) -> str:
 
 
 def ratio_decimal(part: int, whole: int, places: int = 6) -> Decimal:
-    """Return part ÷ whole rounded half-even to `places` decimals; 0 where the whole is zero."""
+    """Return part ÷ whole rounded half-even to `places` decimals; 0 if the whole is zero."""
     if whole == 0:
         return Decimal(0)
     if whole < 0:
@@ -94,5 +94,5 @@ def ratio_decimal(part: int, whole: int, places: int = 6) -> Decimal:
 
 
 def raw_number(nano: int) -> msgspec.Raw:
-    """Return the amount as a piece of JSON, ready to be embedded in a larger message."""
+    """Return the amount as JSON, ready to be embedded in a larger message."""
     return msgspec.Raw(usd_text(nano).encode())

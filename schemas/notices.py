@@ -1,4 +1,4 @@
-"""Bodies about notices: where a user wants to be told, what became of it, and what webhooks get."""
+"""Bodies of notifications: a user's channels, their deliveries, and the body of a webhook."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DeliveryState = Literal["pending", "delivering", "delivered", "failed", "skipped
 AttemptOutcome = Literal["under way", "delivered", "temporary", "permanent", "gone", "interrupted"]
 
 CHANNELS_MAX: Final = 10
-"""Channels that one user may have."""
+"""The maximum number of channels of a user."""
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how Standard Webhooks marks a secret
 VERIFICATION_TYPE: Final = "channel.verification"
@@ -24,14 +24,14 @@ TEST_TYPE: Final = "channel.test"
 
 
 def _milliseconds_name(name: str) -> str:
-    """Translate a field name; a duration in milliseconds keeps its unit."""
+    """Return the JSON name of a field; a duration in milliseconds keeps its unit."""
     return name if name.endswith("_ms") else wire_name(name)
 
 
 class Channel(Struct, kw_only=True, rename=wire_name):
-    """Where a user wants to be told of alerts. Times are UTC.
+    """An address that receives a user's alerts. Times are UTC.
 
-    `reason` says why it is disabled. `failures` counts attempts since the last success.
+    `reason` is why it is disabled. `failures` counts the attempts since the last success.
     """
 
     channel_id: str
@@ -46,7 +46,7 @@ class Channel(Struct, kw_only=True, rename=wire_name):
 
 
 class NewChannel(Channel, kw_only=True, rename=wire_name):
-    """A channel that was just made. `secret`, which signs webhooks, is never shown again."""
+    """A new channel. `secret` signs its webhooks and is never shown again."""
 
     secret: str | None
 
@@ -58,20 +58,20 @@ class Channels(Struct, kw_only=True, rename=wire_name):
 
 
 class WantedChannel(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """A channel to make."""
+    """A channel to create."""
 
     type: ChannelType
     address: str
 
 
 class Proof(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """The code that was sent to a channel; without one, a new code is asked for."""
+    """The code that was sent to a channel; without it, a new code is sent."""
 
     code: str | UnsetType = UNSET
 
 
 class Attempt(Struct, kw_only=True, rename=_milliseconds_name):
-    """One attempt to deliver a notice; `status` is the HTTP status or the SMTP reply."""
+    """One attempt to deliver a notification; `status` is the HTTP status or the SMTP reply."""
 
     number: int
     at: datetime
@@ -82,7 +82,7 @@ class Attempt(Struct, kw_only=True, rename=_milliseconds_name):
 
 
 class Delivery(Struct, kw_only=True, rename=wire_name):
-    """One notice to one channel. `delivery_id` is the same in all attempts."""
+    """One notification to one channel. `delivery_id` is the same in all attempts."""
 
     delivery_id: str
     kind: NoticeKind
@@ -96,20 +96,20 @@ class Delivery(Struct, kw_only=True, rename=wire_name):
 
 
 class Deliveries(Struct, kw_only=True, rename=wire_name):
-    """The newest deliveries to a channel; `next_cursor` is null where there are no older ones."""
+    """A page of deliveries to a channel, newest first; `next_cursor` is null on the last page."""
 
     deliveries: list[Delivery]
     next_cursor: str | None
 
 
 class Requested(Struct, kw_only=True, rename=wire_name):
-    """A message that will be sent in a moment."""
+    """A message that will be sent shortly."""
 
     delivery_id: str
 
 
 class ChannelMessage(Struct, kw_only=True, rename=wire_name):
-    """What a webhook is told of its own channel; `challenge` verifies it and is null in tests."""
+    """A webhook about its own channel; `challenge` verifies the channel, null in tests."""
 
     channel_id: str
     message: str
@@ -117,7 +117,7 @@ class ChannelMessage(Struct, kw_only=True, rename=wire_name):
 
 
 class WebhookEvent(Struct, kw_only=True):
-    """The body of a webhook: `data` is a BudgetAlert, or a ChannelMessage on the channel itself."""
+    """The body of a webhook: `data` is a BudgetAlert, or a ChannelMessage about the channel."""
 
     type: str
     timestamp: datetime

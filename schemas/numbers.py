@@ -1,7 +1,7 @@
-"""Numbers as they come in: JSON numbers, or text that is written like one.
+"""Numbers in requests and events: JSON numbers, or text that is written like one.
 
-`Decimal` itself also reads `1_000`, blanks around a number and the digits of every script. These
-are refused: a figure that two readers may read differently is no figure.
+`Decimal` also accepts `1_000`, surrounding blanks and the digits of every script. These are
+refused, because two readers could read them differently.
 """
 
 from __future__ import annotations
@@ -14,26 +14,27 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 if TYPE_CHECKING:
     Number: TypeAlias = int | Decimal
 else:
-    # No type that msgspec reads itself, so that it asks `read_number`; ints and decimals both are.
+    # A type that msgspec cannot decode itself, so that it calls `read_number`; int and Decimal
+    # match.
     Number = numbers.Number
 
 UNSIGNED: Final = r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
-"""The text of a number without its sign, as a regular expression that JSON Schema has, too."""
+"""The pattern of a number without its sign, in the syntax that JSON Schema supports, too."""
 
 _is_numeric: Final = re.compile(f"[+-]?{UNSIGNED}").fullmatch
 _JSON_NAMES: Final[dict[type, str]] = {type(None): "null", list: "array", dict: "object"}
 
 
 def decimal_from(text: str) -> Decimal:
-    """Return the number that a text is; raises ValueError for any other text."""
+    """Return the number written in a text; raises ValueError for any other text."""
     if not _is_numeric(text):
         raise ValueError("Expected a number in plain digits such as `12.5`")
     return Decimal(text)
 
 
 def number_from(value: Any) -> int | Decimal:
-    """Return a decoded JSON value as a number; raises ValueError for what is none."""
-    if isinstance(value, Decimal) or type(value) is int:  # `true` is an int, too
+    """Return a decoded JSON value as a number; raises ValueError for any other value."""
+    if isinstance(value, Decimal) or type(value) is int:  # `true` is an int
         return value
     if isinstance(value, str):
         return decimal_from(value)
@@ -42,9 +43,9 @@ def number_from(value: Any) -> int | Decimal:
 
 
 def read_number(kind: Any, value: Any) -> int | Decimal:
-    """Return a value as a `Number`: the `dec_hook` of decoders, with `float_hook=Decimal`.
+    """Return a value as a `Number`: the `dec_hook` of decoders that have `float_hook=Decimal`.
 
-    Raises ValueError for what is no number, NotImplementedError for another kind.
+    Raises ValueError for any other value, NotImplementedError for another type.
     """
     if kind is not Number:
         raise NotImplementedError(kind.__name__)

@@ -1,4 +1,4 @@
-"""Bodies of the price catalogue: what is in it, what waits for approval, and entering a price."""
+"""Bodies of the price catalogue: its prices, pending proposals, and new prices."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ PER_UNITS_MAX: Final = 10**12
 
 
 class PriceItem(Struct, kw_only=True, rename=wire_name):
-    """A row of the catalogue: `price_usd` for `perUnits` of `unit`, from `effectiveFrom` on.
+    """A price in the catalogue: `price_usd` for `per_units` of `unit`, from `effective_from` on.
 
-    A model of `*` is any, an empty one none named. `stale`: unverified for 90 days.
+    The model `*` matches any model, an empty one only usage without a model. `stale` means that the
+    price was not verified for 90 days.
     """
 
     id: int
@@ -40,10 +41,10 @@ class PriceItem(Struct, kw_only=True, rename=wire_name):
 
 
 class PriceProposal(Struct, kw_only=True, rename=wire_name):
-    """A price that differs so much from the one in force that it waits for approval.
+    """A price that needs approval, because it differs strongly from the one in force.
 
-    `change_percent` is null where the price in force is 0. `priceId` is the row of the catalogue
-    that an approved one became.
+    `change_percent` is null if the price in force is 0. `price_id` is the catalogue entry of an
+    approved proposal.
     """
 
     id: int
@@ -67,16 +68,16 @@ class PriceProposal(Struct, kw_only=True, rename=wire_name):
 
 
 class PriceList(Struct, kw_only=True, rename=wire_name):
-    """The catalogue, and what waits beside it."""
+    """The prices in the catalogue, and the pending proposals."""
 
     prices: list[PriceItem]
     pending: list[PriceProposal]
 
 
 class PriceEntry(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """A price to enter. Without `effectiveFrom` it is in force from now on.
+    """A new price. Without `effective_from` it takes effect immediately.
 
-    `approve` lets a large change through that would otherwise wait.
+    `approve` accepts a large change that would otherwise need approval.
     """
 
     service: str
@@ -92,9 +93,9 @@ class PriceEntry(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=T
 
 
 class PriceEntered(Struct, kw_only=True, rename=wire_name):
-    """What became of a price: `known` was in the catalogue already and counts as verified.
+    """The result of a new price: `known` was in the catalogue already and is now verified.
 
-    `proposal` is set where it waits.
+    `proposal` is set if the price needs approval.
     """
 
     result: Literal["entered", "known", "pending"]
@@ -102,7 +103,7 @@ class PriceEntered(Struct, kw_only=True, rename=wire_name):
 
 
 class RerateSum(Struct, kw_only=True, rename=wire_name):
-    """Costs that other prices would change: their sum as recorded, and as it would be."""
+    """Costs that a price change affects: their sum as recorded and as it would be."""
 
     costs: int
     cost_before: Usd
@@ -111,13 +112,13 @@ class RerateSum(Struct, kw_only=True, rename=wire_name):
 
 
 class RerateGroup(RerateSum, kw_only=True, rename=wire_name):
-    """The same of one service, or of one UTC day."""
+    """The affected costs of one service or one UTC day."""
 
     name: str
 
 
 class RerateUser(RerateSum, kw_only=True, rename=wire_name):
-    """The same of one user, with all that the user's calls cost and earned on the days asked for.
+    """The affected costs of one user, with the user's total cost and revenue on these days.
 
     A margin is (charged - refunded - cost) / charged.
     """
@@ -132,7 +133,7 @@ class RerateUser(RerateSum, kw_only=True, rename=wire_name):
 
 
 class RerateAlert(Struct, kw_only=True, rename=wire_name):
-    """An alert that would be due; a late one is recorded, and nobody is told."""
+    """An alert that the new costs would raise; a late alert is recorded but not sent."""
 
     user_id: str
     type: Literal["daily", "monthly", "call"]
@@ -145,10 +146,12 @@ class RerateAlert(Struct, kw_only=True, rename=wire_name):
 
 
 class RerateReport(Struct, kw_only=True, rename=wire_name):
-    """What late prices change from `from` to before `to`, or changed where `dryRun` is false.
+    """The effect of a price change on the time from `from` until before `to`.
 
-    Sums over all users; of users and alerts the largest and the first, and how many there are.
-    `complete` is false where an application stopped at its limit: the same again goes on.
+    It is a preview if `dry_run` is true, otherwise the corrections are recorded. Sums are of all
+    users. `top_users` are the most affected ones and `first_alerts` the earliest; `users` and
+    `alerts` count all. `complete` is false if the run stopped at its limit: repeat the request to
+    continue.
     """
 
     dry_run: bool

@@ -1,4 +1,4 @@
-"""The body that compares: the same money in four places, and vendors' bills with our records."""
+"""Body of the reconciliation: the same money in four places, and bills against records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schemas.money import Usd
 
 
 class CountedCalls(Body):
-    """How many calls each place knows."""
+    """The number of calls in each place."""
 
     events: int
     calls: int
@@ -23,7 +23,7 @@ class CountedCalls(Body):
 
 
 class CountedMoney(Body):
-    """What an amount is in each place: events, totals of calls, of users' days, of everyone."""
+    """An amount in each place: events, totals of calls, of users' days, and of all users."""
 
     events: Usd
     calls: Usd
@@ -32,7 +32,7 @@ class CountedMoney(Body):
 
 
 class ReconciledDay(Body):
-    """One UTC day; `differences` is how many of the four figures are not the same in all places."""
+    """One UTC day; `differences` counts the figures (of four) that differ between the places."""
 
     date: datetime.date
     differences: int
@@ -43,9 +43,9 @@ class ReconciledDay(Body):
 
 
 class BilledService(Body):
-    """What vendors billed for a service on the days that they billed at all, and what we recorded.
+    """The billed cost of a service against the recorded cost, on the days that were billed.
 
-    `variance` is billed less recorded; its percentage is of what was recorded.
+    `variance` is billed minus recorded; `variance_percent` is relative to recorded.
     """
 
     service: str
@@ -57,7 +57,7 @@ class BilledService(Body):
 
 
 class BilledDay(Body):
-    """The same for one UTC day; `bills` are the files that it comes from."""
+    """The billed and recorded cost of one UTC day; `bills` are the names of the bill files."""
 
     date: datetime.date
     service: str
@@ -70,7 +70,7 @@ class BilledDay(Body):
 
 
 class BillsBody(Body):
-    """Vendors' bills beside what was recorded."""
+    """Vendors' bills against recorded costs."""
 
     services: list[BilledService]
     days: list[BilledDay]
@@ -79,8 +79,8 @@ class BillsBody(Body):
 class GapBody(Body):
     """A range of records that Kafka lost before they were counted.
 
-    `to_offset` is the offset after the last record; with it `records` is null where the end of the
-    log is unknown. `counted` is how many of them were counted after they were sent again.
+    `to_offset` is the offset after the last lost record. It and `records` are null if the end of
+    the log is unknown. `counted` is how many of the records were sent again and counted.
     """
 
     id: int
@@ -97,11 +97,11 @@ class GapBody(Body):
 
 
 class ReconciliationBody(Body):
-    """`differences` must be 0: then every place says the same of every day.
+    """`differences` must be 0: then all places agree on every day.
 
-    `archived_events` is how many events of the period's months are in the archive: their days are
-    compared by the seals of the months. `gaps` are the open ones, whatever the period: events that
-    no place can know.
+    `archived_events` counts the events of the period's months that are in the archive; their days
+    are compared with the seals of the months. `gaps` are the open gaps of all periods: their events
+    are missing in every place.
     """
 
     period: Period

@@ -1,4 +1,4 @@
-"""What every successful answer of the REST interface is wrapped in."""
+"""The envelope of every successful response of the REST API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a decoded event is kept as text while it waits, and read back the same."""
+"""Stores a decoded event as text, for instance while it is parked, and reads it back."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def pack(event: Event) -> str:
 
 
 def unpack(text: str) -> Event:
-    """Return the event that `pack` wrote."""
+    """Return the event that `pack` encoded."""
     stored = _decoder.decode(text)
     data = decoders_of_data[stored.type].decode(stored.data)
     return Event(

@@ -1,4 +1,4 @@
-"""The names of the Kafka topics, and how each is laid out."""
+"""The Kafka topics: their names and settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 
 class Topic(NamedTuple):
-    """A topic; a compacted one keeps only the newest value of each key."""
+    """A topic; a compacted one keeps only the newest record of each key."""
 
     name: str
     compacted: bool = False
@@ -31,6 +31,6 @@ ALL_TOPICS: Final = (
 )
 GAP_ID: Final = "gap.id"
 GAP_OFFSET: Final = "gap.offset"
-"""Headers of a record that is sent again to fill a gap: the gap, and the record's offset there."""
+"""Headers of a record that is sent again to fill a gap: the gap's id and the record's offset."""
 
 DEFAULT_PARTITIONS: Final = 8

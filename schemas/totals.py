@@ -1,4 +1,4 @@
-"""The running total of a call, as published on the totals topic after each commit."""
+"""The running totals of a call, as published on the totals topic after each commit."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from schemas.money import Usd
 
 
 class CallTotal(msgspec.Struct, kw_only=True, rename=wire_name):
-    """A call's totals as of `version`; a higher version is newer, whenever it comes.
+    """A call's totals as of `version`; a higher version is newer, in any order of arrival.
 
-    `version` rises with every commit that changes the call, and by far more with a restore.
-    `refunded` has been given back of `charged_to_user`. Times are UTC.
+    `version` increases with every commit that changes the call, and by far more with a restore.
+    `refunded` is the part of `charged_to_user` that was refunded. Times are UTC.
     """
 
     call_id: str

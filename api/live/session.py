@@ -46,7 +46,7 @@ class SocketSession:
         self._subscribed: frozenset[str] | None = None
         self._awaits_snapshot = True
         self._written = 0
-        self._taken = 0
+        self._received_number = 0
         self._taken_at_ns = self._active_at_ns = self._pinged_at_ns = monotonic_ns()
         _bound_kernel_buffer(transport)
 
@@ -120,8 +120,8 @@ class SocketSession:
         """Disconnect a client that is stuck or silent; ping one that has been idle."""
         waiting = self._transport.get_write_buffer_size()
         taken = self._written - waiting
-        if taken > self._taken or not waiting:
-            self._taken, self._taken_at_ns = taken, now_ns
+        if taken > self._received_number or not waiting:
+            self._received_number, self._taken_at_ns = taken, now_ns
         stuck = now_ns - self._taken_at_ns > STUCK_SECONDS * _SECOND_NS
         if stuck or now_ns - self._active_at_ns > SILENT_SECONDS * _SECOND_NS:
             self._disconnect()

@@ -23,7 +23,7 @@ from api.openapi.operations import (
     SocketMessages,
     Tag,
 )
-from schemas.described import Way, described
+from schemas.described import DescribedType, describe_types
 from schemas.problems import Failure
 from schemas.replies import Success
 
@@ -67,25 +67,28 @@ _IF_NONE_MATCH: Final = {
 class _Types:
     """The schemas of all types that operations use, each generated once."""
 
-    known: Mapping[Way, dict[str, Any]]
+    known: Mapping[DescribedType, dict[str, Any]]
     parts: Mapping[str, Any]
 
     @classmethod
     def of(cls, operations: Sequence[Operation]) -> _Types:
-        ways = {Way(Failure, incoming=False), *(way for one in operations for way in _ways(one))}
+        ways = {
+            DescribedType(Failure, incoming=False),
+            *(way for one in operations for way in _ways(one)),
+        }
         # In an order that is the same at each start.
         ordered = sorted(ways, key=repr)
-        schemas, parts = described(ordered, _SCHEMAS)
+        schemas, parts = describe_types(ordered, _SCHEMAS)
         known = dict(zip(ordered, schemas, strict=True))
         return cls(known, dict(sorted(parts.items())))
 
     def sent(self, kind: Any) -> dict[str, Any]:
-        return self.known[Way(kind, incoming=False)]
+        return self.known[DescribedType(kind, incoming=False)]
 
     def taken(self, kind: Any) -> dict[str, Any]:
         if isinstance(kind, tuple):
             return {"anyOf": [self.taken(one) for one in kind]}
-        return self.known[Way(kind, incoming=True)]
+        return self.known[DescribedType(kind, incoming=True)]
 
 
 def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
@@ -123,17 +126,17 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
     }
 
 
-def _ways(of: Operation) -> Iterator[Way]:
+def _ways(of: Operation) -> Iterator[DescribedType]:
     """Yield the types that an operation uses, and their direction."""
     answers = of.answers
     if isinstance(answers, SocketMessages):
-        yield Way(answers.sent, incoming=False)
-        yield Way(answers.taken, incoming=True)
+        yield DescribedType(answers.sent, incoming=False)
+        yield DescribedType(answers.taken, incoming=True)
     elif not isinstance(answers, BareBody | FileBody):
-        yield Way(_enveloped(answers), incoming=False)
+        yield DescribedType(_enveloped(answers), incoming=False)
     for kind in _bodies(of).values():
         for one in kind if isinstance(kind, tuple) else (kind,):
-            yield Way(one, incoming=True)
+            yield DescribedType(one, incoming=True)
 
 
 def _enveloped(kind: Any) -> Any:

@@ -128,19 +128,19 @@ async def _tried_again(caplog: pytest.LogCaptureFixture, times: int) -> bool:
     return len(said) >= times and "refused" in said[-1].getMessage()
 
 
-MOST = KIB * KIB - 300
+MAXIMA = KIB * KIB - 300
 """About as much as a topic takes, with what is around it."""
 
 
 @pytest.mark.parametrize(
     ("code", "sent", "key"),
     [
-        pytest.param("too_large", Sent(b"x" * MOST, b"key"), b"key", id="value"),
-        pytest.param("too_large", Sent(b"x" * MOST), None, id="value without key"),
-        pytest.param("invalid_json", Sent(b"{", b"k" * MOST), None, id="key"),
-        pytest.param("invalid_json", Sent(b"{", b"k", [("n" * MOST, b"")]), b"k", id="name"),
+        pytest.param("too_large", Sent(b"x" * MAXIMA, b"key"), b"key", id="value"),
+        pytest.param("too_large", Sent(b"x" * MAXIMA), None, id="value without key"),
+        pytest.param("invalid_json", Sent(b"{", b"k" * MAXIMA), None, id="key"),
+        pytest.param("invalid_json", Sent(b"{", b"k", [("n" * MAXIMA, b"")]), b"k", id="name"),
         pytest.param(
-            "invalid_json", Sent(b"{", b"k", [("n", b"")] * (MOST // 3)), b"k", id="many headers"
+            "invalid_json", Sent(b"{", b"k", [("n", b"")] * (MAXIMA // 3)), b"k", id="many headers"
         ),
     ],
 )

@@ -82,7 +82,7 @@ async def test_fifty_cuts_of_every_socket_under_load(
             truth = await _truth(stage)
 
             async def agreed() -> bool:
-                return all(_shown(client) == _wanted(client, truth) for client in clients)
+                return all(_stand_in(client) == _wanted(client, truth) for client in clients)
 
             try:
                 await until(agreed, 30)
@@ -144,7 +144,7 @@ def _wanted(client: Client, truth: list[Any]) -> Shown:
     }
 
 
-def _shown(client: Client) -> Shown:
+def _stand_in(client: Client) -> Shown:
     return {
         name: (call["version"], call["status"], int(call["totalCost"] * 10**9))
         for name, call in client.calls.items()
@@ -163,7 +163,7 @@ def _say(stage: Stage, clients: list[Client], sent: int) -> None:
 def _difference_nano(clients: list[Client], truth: list[Any]) -> int:
     """Return by how many nano-dollars the clients' calls differ from the database's."""
     return sum(
-        abs(_shown(client).get(name, (0, "", 0))[2] - nano)
+        abs(_stand_in(client).get(name, (0, "", 0))[2] - nano)
         for client in clients
         for name, (_, _, nano) in _wanted(client, truth).items()
     )

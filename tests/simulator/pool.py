@@ -45,10 +45,10 @@ def open_database(urls: "Queue[Any]") -> None:
 
 def run_lot(seeds: Sequence[int]) -> list[tuple[Result, str]]:
     """Run seeds one after another; with each that fails comes how to repeat it."""
-    return [_shown(run_seed(_server, seed)) for seed in seeds]
+    return [_stand_in(run_seed(_server, seed)) for seed in seeds]
 
 
-def _shown(result: Result) -> tuple[Result, str]:
+def _stand_in(result: Result) -> tuple[Result, str]:
     how = ""
     if result.failure:
         faults, result = smallest(_server, result)

@@ -50,11 +50,11 @@ class Broker:
             async with asyncio.timeout(timeout_ms / 1000), self._arrived:
                 await self._arrived.wait_for(lambda: self._waiting.keys() & set(partitions))
                 most = min(max_records, self.most_per_poll) // len(partitions)
-                return {p: self._taken(p, most) for p in partitions if p in self._waiting}
+                return {p: self._received_number(p, most) for p in partitions if p in self._waiting}
         except TimeoutError:
             return {}
 
-    def _taken(self, partition: TopicPartition, most: int) -> list[Any]:
+    def _received_number(self, partition: TopicPartition, most: int) -> list[Any]:
         waiting = self._waiting.pop(partition)
         if len(waiting) > most:
             self._waiting[partition] = waiting[most:]

@@ -20,7 +20,7 @@ from schemas.budgets import BudgetChange
 from schemas.exact import Exact
 from schemas.money import NANO_PER_USD, Usd, usd_text
 
-MOST = 1_000_000_000 * NANO_PER_USD
+MAXIMA = 1_000_000_000 * NANO_PER_USD
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
@@ -41,7 +41,7 @@ def standing(
     return BudgetStatus(limits, percent, thresholds, *periods, today, month, rate, [], NOW)
 
 
-@given(st.integers(0, MOST))
+@given(st.integers(0, MAXIMA))
 def test_every_amount_that_can_be_kept_is_kept_exactly(nano: int) -> None:
     text = usd_text(nano)
     for body in (f'{{"dailyLimit_usd": {text}}}', f'{{"dailyLimit_usd": "{text}"}}'):
@@ -118,8 +118,8 @@ def test_no_body_whatever_breaks_reading_it(body: bytes) -> None:
     assert status == 400
 
 
-limits = st.none() | st.integers(0, MOST)
-spends = st.integers(-MOST, MOST)
+limits = st.none() | st.integers(0, MAXIMA)
+spends = st.integers(-MAXIMA, MAXIMA)
 percents = st.decimals("0.000000001", 100, places=9)
 
 

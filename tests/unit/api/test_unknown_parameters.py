@@ -17,7 +17,7 @@ SPENDING = "/api/costs/user/alice/spending"
 CALLS = "/api/costs/user/alice/calls"
 
 
-def described() -> Iterator[Any]:
+def describe_types() -> Iterator[Any]:
     for route in build_app(ReaderPool(cast(Pool, None)), authenticator())[ROUTES]:
         if route.operation:
             yield pytest.param(route, route.operation, id=route.operation.name)
@@ -29,7 +29,7 @@ async def api() -> AsyncIterator[Api]:
         yield api
 
 
-@pytest.mark.parametrize(("route", "operation"), [*described()])
+@pytest.mark.parametrize(("route", "operation"), [*describe_types()])
 async def test_every_documented_route_refuses_an_unknown_parameter(
     api: Api, route: Route, operation: Operation
 ) -> None:

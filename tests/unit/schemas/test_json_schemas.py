@@ -24,7 +24,7 @@ from ledger.calls.totals import call_total
 from schemas import generate
 from schemas.budgets import BudgetChange
 from schemas.cloudevents import Headers, Window, decode
-from schemas.described import MOST
+from schemas.described import MAXIMA
 from schemas.events import DATA_TYPES, Event
 from schemas.jsonio import decode as decode_body
 from schemas.jsonio import encode
@@ -78,7 +78,7 @@ def simulated() -> Iterator[bytes]:
 
 
 def test_the_files_are_up_to_date() -> None:
-    assert not generate.out_of_date(), "run: python -m schemas.generate"
+    assert not generate.find_stale_files(), "run: python -m schemas.generate"
 
 
 @pytest.mark.parametrize("name", generate.MESSAGES)
@@ -117,7 +117,7 @@ def test_examples_in_binary_mode(example: str) -> None:
 def test_the_page_names_every_code_and_every_bound() -> None:
     for code in REFUSAL_CODES:
         assert f"| `{code}` |" in PAGE
-    for most in set(MOST.values()) - {100}:
+    for most in set(MAXIMA.values()) - {100}:
         assert f"{most:,}".replace(",", " ") in PAGE
 
 
@@ -140,7 +140,7 @@ def test_refused_events_are_not_valid(number: int) -> None:
         validator("cost.recorded").validate(json.loads(value))
 
 
-@pytest.mark.parametrize("field", MOST)
+@pytest.mark.parametrize("field", MAXIMA)
 def test_bounds_are_those_of_the_decoder(field: str) -> None:
     """What a schema says of a number is what happens to it: at the bound, above it and below 0."""
     examples = [json.loads(text) for text in STRUCTURED]
@@ -148,7 +148,7 @@ def test_bounds_are_those_of_the_decoder(field: str) -> None:
         parts = schema(event["type"])["$defs"]
         if field not in parts[DATA_TYPES[event["type"]].__name__]["properties"]:
             continue
-        most = MOST[field]
+        most = MAXIMA[field]
         for good in (most, 0, "0.5"):
             changed = _with(event, field, good)
             validator(event["type"]).validate(changed)

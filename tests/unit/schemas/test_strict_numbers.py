@@ -20,7 +20,7 @@ from cost_analytics.failures import CommandError
 from ledger.prices.rows import InvalidPriceError, price_row
 from schemas.budgets import AuthorizationRequest, BudgetChange
 from schemas.cloudevents import decode
-from schemas.described import Way, described
+from schemas.described import DescribedType, describe_types
 from schemas.events import CostRecorded
 from schemas.numbers import decimal_from
 from schemas.prices import PriceEntry
@@ -130,7 +130,7 @@ def test_settings_take_no_loose_number(number: str) -> None:
 
 
 def test_the_published_schemas_say_the_same() -> None:
-    _, parts = described([Way(BudgetChange, incoming=True)], "#/{name}")
+    _, parts = describe_types([DescribedType(BudgetChange, incoming=True)], "#/{name}")
     patterns = set(re.findall(r'"pattern": "(.*?)"', json.dumps(parts)))
     assert len(patterns) == 1
     [pattern] = map(json.loads, (f'"{pattern}"' for pattern in patterns))
