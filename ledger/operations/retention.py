@@ -157,11 +157,11 @@ async def _remove_costs(connection: Connection, seal_id: int) -> tuple[int, int]
 
 
 async def store_progress(
-    connection: Connection, subject: Subject, removed: int, read_progress: str = ""
+    connection: Connection, subject: Subject, removed: int, position: str = ""
 ) -> None:
     """Count removed rows, and store where the next run continues."""
     await connection.execute(
-        *_SQL.bind("store_progress", subject=subject, removed=removed, read_progress=read_progress)
+        *_SQL.bind("store_progress", subject=subject, removed=removed, position=position)
     )
 
 

@@ -52,7 +52,7 @@ async def test_what_was_not_heard_is_found_and_what_must_not_be_told_is_not(
 async def test_what_is_heard_is_delivered_at_once_and_once(database_url: str) -> None:
     async with receiver() as endpoint:
         await write_channel(database_url, endpoint.url)
-        async with courier(database_url, look_ms=60_000, sweep_ms=60_000) as running:
+        async with courier(database_url, poll_ms=60_000, sweep_ms=60_000) as running:
             await asyncio.sleep(0.2)
             for alert_id in (ids := await write_alerts(database_url, alert(), alert())) * 3:
                 running.notify(alert_id)

@@ -52,7 +52,7 @@ async def test_an_announced_alert_does_not_overtake_one_that_was_not_announced(
 ) -> None:
     async with receiver() as endpoint:
         await write_channel(database_url, endpoint.url)
-        async with courier(database_url, look_ms=60_000, sweep_ms=60_000) as running:
+        async with courier(database_url, poll_ms=60_000, sweep_ms=60_000) as running:
             await asyncio.sleep(0.2)
             ids = await write_alerts(database_url, *(alert() for _ in range(6)))
             for alert_id in (ids[3], ids[1]):
