@@ -17,8 +17,8 @@ from api.http.problems import Problem, invalid_body
 from api.http.replies import reply
 from api.openapi.operations import Operation, Tag
 from api.routes.budgets import bounded
+from ledger.budgets.authorizing import CallStartDecision, CallStartRequest, authorize
 from ledger.budgets.budgets import Budgets
-from ledger.budgets.holds import CallStartDecision, CallStartRequest, authorize
 from schemas.bounds import MAX_DURATION_SECONDS
 from schemas.budgets import MAX_LIMIT_USD, Authorization, AuthorizationRequest
 from schemas.money import Usd, nano_from_usd, usd_text

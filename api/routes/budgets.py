@@ -17,8 +17,9 @@ from api.http.problems import invalid_body
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
 from api.routes.channels import problem_of, wanted_of
-from ledger.budgets.budgets import Budgets, BudgetStatus, ChannelsRefusedError
+from ledger.budgets.budgets import Budgets, BudgetStatus
 from ledger.budgets.burn_rate import seconds_to_threshold
+from ledger.budgets.changing import ChannelsRefusedError, change_budget
 from ledger.budgets.limits import FULL, LimitChange
 from ledger.budgets.thresholds import is_reached
 from ledger.calls.periods import Period, time_zones
@@ -88,8 +89,8 @@ class BudgetRoutes:
         body = await read_json(request, self._options.limits, BudgetChange)
         change, channels = change_of(body), self._channels(body)
         try:
-            budget_status = await self._budgets.change(
-                viewer, user_id, change, self._now(), channels
+            budget_status = await change_budget(
+                self._budgets, viewer, user_id, change, self._now(), channels
             )
         except ChannelsRefusedError as error:
             raise problem_of(error.refusal) from None

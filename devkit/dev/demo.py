@@ -17,6 +17,7 @@ from typing import Final
 from cost_analytics.configuration.tree import Settings
 from devkit.simulation.cast import DEMO_USER
 from ledger.budgets.budgets import Budgets
+from ledger.budgets.changing import change_budget
 from ledger.budgets.limits import LimitChange
 from ledger.postgres.viewers import Viewer, reader_pool
 from ledger.reports.lists import any_call
@@ -41,5 +42,5 @@ async def prepare_demo(settings: Settings) -> bool:
         budgets = Budgets(readers, settings.budget.basis, DEFAULT_ALERT_THRESHOLD_PERCENT)
         limits = (await budgets.read_status(demo, DEMO_USER, now)).limits
         if not (limits.daily_version or limits.monthly_version or limits.call_version):
-            await budgets.change(demo, DEMO_USER, _FIRST, now)
+            await change_budget(budgets, demo, DEMO_USER, _FIRST, now)
         return not await any_call(readers, Viewer(DEMO_USER, reads_all=True))

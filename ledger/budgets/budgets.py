@@ -1,4 +1,4 @@
-"""Reads and changes users' budgets."""
+"""Stores users' budgets: their settings, and their status at a time."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from ledger.budgets.alert_rows import limits_of, read_epoch
-from ledger.budgets.alerting import Alerting
+from ledger.budgets.alert_rows import limits_of
 from ledger.budgets.burn_rate import ActiveCall, burn_rate
-from ledger.budgets.limits import LimitChange, Limits, changed
+from ledger.budgets.limits import Limits
 from ledger.budgets.thresholds import CALL_CLOSES_AFTER
 from ledger.calls.call import Call
 from ledger.calls.periods import Period, period_of
-from ledger.notifications.channels import ChannelRefusal, ChannelRequest, replace_channels
 from ledger.postgres.database import Connection, Record
 from ledger.postgres.functions import reads
 from ledger.postgres.statements import statements
@@ -63,14 +61,6 @@ class BudgetStatus(NamedTuple):
     channels: Sequence[Channel] = ()
 
 
-class ChannelsRefusedError(Exception):
-    """The requested channels are refused; nothing was changed."""
-
-    def __init__(self, refusal: ChannelRefusal) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
-
-
 class AlertPage(NamedTuple):
     """A page of alerts as JSON, latest first, and the position of the next page, if any."""
 
@@ -86,7 +76,7 @@ class Budgets:
     ) -> None:
         self._readers = readers
         self.basis: BudgetBasis = basis
-        self._default = default_threshold_percent
+        self.default_threshold_percent = default_threshold_percent
         self._zones: OrderedDict[str, str] = OrderedDict()
 
     async def read_status(self, viewer: Viewer, user_id: str, now: datetime) -> BudgetStatus:
@@ -104,39 +94,6 @@ class Budgets:
             # The periods were those of another time zone: repeat with the right one.
             zone = limits.timezone
             self._remember(user_id, zone)
-
-    async def change(
-        self,
-        viewer: Viewer,
-        user_id: str,
-        change: LimitChange,
-        now: datetime,
-        channels: Sequence[ChannelRequest] | None = None,
-    ) -> BudgetStatus:
-        """Change a user's settings, raise the alerts that are due, and return the budget.
-
-        `channels`, if given, replace the user's; new ones are returned with their secrets. A viewer
-        without access changes nothing. Raises StoreUnavailableError and ChannelsRefusedError.
-        """
-        if change == LimitChange() and channels is None:
-            return await self.read_status(viewer, user_id, now)
-        async with self.locked(viewer, user_id) as (connection, before):
-            limits = changed(before, change, await read_epoch(connection))
-            made: Sequence[Channel] | None = None
-            if channels is not None:
-                answer = await replace_channels(connection, viewer, user_id, channels)
-                if isinstance(answer, ChannelRefusal):
-                    raise ChannelsRefusedError(answer)
-                made = answer
-            if limits != before:
-                await self._write(connection, viewer, limits)
-                calls = await _active_calls(connection, viewer, user_id, now)
-                alerting = Alerting(self.basis, self._default)
-                await alerting.review_user(connection, limits, map(_call, calls), now)
-            arguments = self._arguments(viewer, user_id, limits.timezone, now)
-            [row] = await connection.fetch(*_SQL.bind("budget_status", **arguments))
-            budget_status = self._status(row, limits, now)
-            return budget_status if made is None else budget_status._replace(channels=made)
 
     async def alerts(
         self, viewer: Viewer, user_id: str, before: int | None, limit: int
@@ -169,6 +126,49 @@ class Budgets:
                 )
             yield connection, Limits(user_id=user_id) if row is None else limits_of(row)
 
+    async def write(self, connection: Connection, viewer: Viewer, limits: Limits) -> None:
+        """Store a user's settings, which the caller has locked."""
+        await connection.execute(
+            *_SQL.bind(
+                "change_settings",
+                user_id=limits.user_id,
+                **viewer.parameters,
+                daily_nano=limits.daily_nano,
+                monthly_nano=limits.monthly_nano,
+                call_nano=limits.call_nano,
+                daily_version=limits.daily_version,
+                monthly_version=limits.monthly_version,
+                call_version=limits.call_version,
+                warning_percent=limits.warning_percent,
+                thresholds=list(limits.further),
+                timezone=limits.timezone,
+                auto_cutoff=limits.auto_cutoff,
+            ),
+        )
+
+    async def read_locked_status(
+        self, connection: Connection, viewer: Viewer, limits: Limits, now: datetime
+    ) -> BudgetStatus:
+        """Return the budget of a user with these limits, within the caller's transaction."""
+        arguments = self._arguments(viewer, limits.user_id, limits.timezone, now)
+        [row] = await connection.fetch(*_SQL.bind("budget_status", **arguments))
+        return self._status(row, limits, now)
+
+    async def active_calls(
+        self, connection: Connection, viewer: Viewer, user_id: str, now: datetime
+    ) -> list[Call]:
+        """Return a user's active calls, the latest first."""
+        rows = await connection.fetch(
+            *_SQL.bind(
+                "active_calls",
+                user_id=user_id,
+                **viewer.parameters,
+                since=now - CALL_CLOSES_AFTER,
+                limit=ACTIVE_CALLS_MAX,
+            )
+        )
+        return [_call(row) for row in rows]
+
     async def limits(self, connection: Connection, viewer: Viewer, user_id: str) -> Limits:
         """Return a user's limits; none for a viewer without access."""
         row = await connection.fetchrow(
@@ -191,25 +191,6 @@ class Budgets:
         )
         return day, month, int(row["day_nano"]), int(row["month_nano"])
 
-    async def _write(self, connection: Connection, viewer: Viewer, limits: Limits) -> None:
-        await connection.execute(
-            *_SQL.bind(
-                "change_settings",
-                user_id=limits.user_id,
-                **viewer.parameters,
-                daily_nano=limits.daily_nano,
-                monthly_nano=limits.monthly_nano,
-                call_nano=limits.call_nano,
-                daily_version=limits.daily_version,
-                monthly_version=limits.monthly_version,
-                call_version=limits.call_version,
-                warning_percent=limits.warning_percent,
-                thresholds=list(limits.further),
-                timezone=limits.timezone,
-                auto_cutoff=limits.auto_cutoff,
-            ),
-        )
-
     def _arguments(
         self, viewer: Viewer, user_id: str, zone: str, now: datetime
     ) -> dict[str, object]:
@@ -225,7 +206,7 @@ class Budgets:
         }
 
     def _status(self, row: Record, limits: Limits, now: datetime) -> BudgetStatus:
-        default = Decimal(self._default)
+        default = Decimal(self.default_threshold_percent)
         day, month = _periods(now, limits.timezone)
         calls = _decode_calls(row["active_calls"] or "[]")
         return BudgetStatus(
@@ -260,22 +241,6 @@ def _span_parameters(day: Period, month: Period) -> dict[str, datetime]:
         "month_start": month.start,
         "month_end": month.end,
     }
-
-
-async def _active_calls(
-    connection: Connection, viewer: Viewer, user_id: str, now: datetime
-) -> list[Record]:
-    since = now - CALL_CLOSES_AFTER
-    rows = await connection.fetch(
-        *_SQL.bind(
-            "active_calls",
-            user_id=user_id,
-            **viewer.parameters,
-            since=since,
-            limit=ACTIVE_CALLS_MAX,
-        )
-    )
-    return list(rows)
 
 
 def _call(row: Record) -> Call:

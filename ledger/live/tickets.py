@@ -28,10 +28,10 @@ class TicketStore:
     async def issue(self, digest: bytes, holder: TicketHolder, *, seconds: int, limit: int) -> bool:
         """Store a ticket for `seconds`; False if its user has `limit` already."""
         viewer = Viewer(holder.user_id, reads_all=holder.role == "admin")
-        arguments = (digest, *holder, seconds, limit)
-        return bool(await self._readers.read_value(viewer, _SQL["issue"], *arguments))
+        issue = _SQL.bind("issue", digest=digest, **holder._asdict(), seconds=seconds, limit=limit)
+        return bool(await self._readers.read_value(viewer, *issue))
 
     async def redeem(self, digest: bytes) -> TicketHolder | None:
         """Redeem a ticket: returns its holder, None if it is used, expired or unknown."""
-        rows = await self._readers.read(_NO_VIEWER, _SQL["redeem"], digest)
+        rows = await self._readers.read(_NO_VIEWER, *_SQL.bind("redeem", digest=digest))
         return TicketHolder(**rows[0]) if rows else None

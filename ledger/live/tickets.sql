@@ -1,11 +1,11 @@
--- Only the functions access tickets. The viewer is the last parameter, signed, and set before they
--- run: `ReaderPool.read` appends it, so the parameters here are numbered, not named.
+-- Only the functions access tickets. The viewer is set before they run.
 
 -- name: issue
--- Stores a ticket by its digest $1 for user $2 with role $3, whose token expires at $4 (seconds since
--- 1970), for $5 seconds; false if the user has $6 tickets already.
-SELECT issue_ticket($1, $2, $3, $4, $5, $6) FROM set_config('cost_analytics.viewer', $7, true)
+-- Stores a ticket by its :digest for the user :user_id with the :role, whose token expires at
+-- :token_expires_at (seconds since 1970), for :seconds; false if the user has :limit tickets already.
+SELECT issue_ticket(:digest, :user_id, :role, :token_expires_at, :seconds, :limit)
+FROM set_config('cost_analytics.viewer', :viewer, true)
 
 -- name: redeem
--- Redeems the ticket with the digest $1, without a viewer ($2).
-SELECT t.* FROM set_config('cost_analytics.viewer', $2, true), redeem_ticket($1) AS t
+-- Redeems the ticket with the :digest.
+SELECT t.* FROM set_config('cost_analytics.viewer', :viewer, true), redeem_ticket(:digest) AS t

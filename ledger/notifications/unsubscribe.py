@@ -17,4 +17,5 @@ async def turn_channel_off(readers: ReaderPool, token: str) -> bool:
 
     Idempotent. Raises StoreUnavailableError.
     """
-    return bool(await readers.read_value(_NO_USER, _SQL["turn_off"], token, _REASON))
+    turn_off = _SQL.bind("turn_off", token=token, reason=_REASON)
+    return bool(await readers.read_value(_NO_USER, *turn_off))

@@ -3,7 +3,8 @@
 A file contains statements, each with a header `-- name: some_name` and a comment that describes it.
 A statement names its parameters, `:call_id`; they become `$1`, `$2` … when the file is loaded. A
 parameter with an array type, `:call_ids::text[]`, takes any sequence of values; that cast is the
-one way to pass an array (`ledger.postgres.arrays`).
+one way to pass an array (`ledger.postgres.arrays`). `:viewer` is the signed viewer, which a
+`ReaderPool` passes after all others.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from ledger.postgres.arrays import Encode, array_encoder, array_expression
 
+_VIEWER: Final = "viewer"
 _HEADER: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _TOKEN: Final = re.compile(
     r"""
@@ -94,31 +96,30 @@ def parse(text: str) -> dict[str, Statement]:
 def translate(text: str) -> Statement:
     """Number the named parameters of a statement, in the order of their first use.
 
-    Raises ValueError for an unclosed text or comment, for nested comments, for a mix of named and
-    numbered parameters, and for a parameter that is an array in some places only.
+    Raises ValueError for an unclosed text or comment, for nested comments, for a numbered
+    parameter, and for a parameter that is an array in some places only.
     """
-    places: dict[str, str] = {}
+    names = dict.fromkeys(token["name"] for token in _TOKEN.finditer(text) if token["name"])
+    parameters = tuple(name for name in names if name != _VIEWER)
+    places = {name: f"${number}" for number, name in enumerate((*parameters, _VIEWER), start=1)}
     types: dict[str, str | None] = {}
-    numbered: list[str] = []
 
     def replace(token: re.Match[str]) -> str:
         if unclosed := token["unclosed"]:
             raise ValueError(f"{unclosed} is not closed, or comments are nested: {text}")
         if place := token["place"]:
-            numbered.append(place)
+            raise ValueError(f"{place} has no name: {text}")
         if not (name := token["name"]):
             return token[0]
-        place, array = places.setdefault(name, f"${len(places) + 1}"), token["array"]
+        array = token["array"]
         if types.setdefault(name, array) != array:
             raise ValueError(f":{name} is an array of one type in some places only: {text}")
-        return array_expression(place, array) if array else place
+        return array_expression(places[name], array) if array else places[name]
 
     translated = _TOKEN.sub(replace, text)
-    if places and numbered:
-        raise ValueError(f"a statement has both :{next(iter(places))} and {numbered[0]}: {text}")
-    arrays = enumerate(types.values())
+    arrays = ((place, types[name]) for place, name in enumerate(parameters))
     encoders = tuple((place, array_encoder(array)) for place, array in arrays if array)
-    return Statement(translated, tuple(places), encoders)
+    return Statement(translated, parameters, encoders)
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ledger.budgets.alert_messages import AlertContext, alert
 from ledger.budgets.budgets import Budgets, BudgetStatus
+from ledger.budgets.changing import change_budget
 from ledger.budgets.limits import Limit, LimitChange
 from ledger.budgets.thresholds import period_position
 from ledger.calls.entries import Entry
@@ -46,8 +47,8 @@ async def change(
     """Change a user's settings as the API does."""
     async with reader_pool(as_login(database_url, "api"), connections_max=1) as readers:
         budgets = Budgets(readers, basis, 80)  # type: ignore[arg-type]
-        return await budgets.change(
-            Viewer(user), user, LimitChange(**what), now or datetime.now(UTC)
+        return await change_budget(
+            budgets, Viewer(user), user, LimitChange(**what), now or datetime.now(UTC)
         )
 
 

@@ -15,6 +15,7 @@ import asyncpg
 import pytest
 
 from ledger.budgets.budgets import Budgets
+from ledger.budgets.changing import change_budget
 from ledger.budgets.limits import LimitChange, Limits
 from ledger.postgres.rights import RIGHTS
 from ledger.postgres.statements import Statements, statements
@@ -236,7 +237,7 @@ async def test_reports_for_those_who_may_not_see_are_empty(readers: ReaderPool) 
     assert standing.limits == Limits(user_id="alice")
     assert (standing.day_nano, standing.month_nano, standing.alerts) == (0, 0, [])
     assert (await budgets.alerts(BOB, "alice", None, 10)).alerts == []
-    await budgets.change(BOB, "alice", LimitChange(daily_limit=(True, 5)), NOW)
+    await change_budget(budgets, BOB, "alice", LimitChange(daily_limit=(True, 5)), NOW)
     assert (await budgets.read_status(ALICE, "alice", NOW)).limits.daily_nano == 1
 
 

@@ -46,14 +46,16 @@ def test_what_is_no_parameter_stays(text: str, translated: str) -> None:
     assert translate(text) == Statement(translated, ("ids",))
 
 
-def test_a_statement_with_places_keeps_its_text() -> None:
-    assert translate("SELECT $2::text, $1") == Statement("SELECT $2::text, $1")
+def test_the_viewer_comes_after_all_other_parameters() -> None:
+    assert translate("SELECT :viewer, :digest, :role") == Statement(
+        "SELECT $3, $1, $2", ("digest", "role")
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("SELECT $1, :name", r"both :name and \$1"),
+        ("SELECT $1, :name", r"\$1 has no name"),
         ("SELECT 'open, :name", "' is not closed"),
         ('SELECT "open, :name', '" is not closed'),
         ("SELECT /* open :name", r"/\* is not closed"),

@@ -1,0 +1,98 @@
+"""Authorizes calls, and holds the expected spend of allowed ones: the use case.
+
+The user's settings are locked meanwhile, so concurrent calls are decided one after another and
+cannot all use the same remainder.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from ledger.budgets.authorization import (
+    AuthorizationDecision,
+    LimitUsage,
+    decide_authorization,
+    expected_cost,
+    hold_until,
+)
+from ledger.budgets.budgets import Budgets
+from ledger.budgets.holds import (
+    drop_expired_holds,
+    drop_hold,
+    hold,
+    read_call_state,
+    read_default_charge,
+    read_held,
+    read_past_calls,
+)
+from ledger.budgets.limits import Limits
+from ledger.postgres.database import Connection
+from ledger.postgres.viewers import Viewer
+
+_PAST: Final = timedelta(days=30)
+
+
+class CallStartRequest(NamedTuple):
+    """A call to be authorized: its expected cost, or else its expected duration."""
+
+    call_id: str
+    cost_nano: int | None
+    duration_ms: int | None
+
+
+class CallStartDecision(NamedTuple):
+    """The decision on a call: `held_nano` is held for it until `held_until`.
+
+    `finished` means that the call has ended or was charged, so nothing is held for it.
+    """
+
+    decision: AuthorizationDecision
+    limits: Limits
+    held_nano: int
+    held_until: datetime | None
+    finished: bool = False
+
+
+async def authorize(
+    budgets: Budgets, user_id: str, request: CallStartRequest, now: datetime
+) -> CallStartDecision:
+    """Decide whether a user's call may start; raises StoreUnavailableError.
+
+    A repeated request for the same call replaces the earlier decision.
+    """
+    viewer, call_id = Viewer(user_id), request.call_id
+    by_cost = budgets.basis == "cost"
+    async with budgets.locked(viewer, user_id) as (connection, limits):
+        call = await read_call_state(connection, viewer, call_id)
+        if call is not None and call.is_finished:
+            allowed = AuthorizationDecision(None, None)
+            return CallStartDecision(allowed, limits, 0, None, finished=True)
+        cost = await _expected_cost(connection, viewer, request, now)
+        spend = cost
+        if request.cost_nano is None and not by_cost:
+            spend = await read_default_charge(connection)
+        spent = call.cost_nano if call is not None and by_cost else 0
+        left_to_spend = max(0, spend - spent)
+        _, _, day_nano, month_nano = await budgets.spent(connection, viewer, limits, now)
+        held = await read_held(connection, viewer, call_id, now, by_cost=by_cost)
+        spent_in = {"daily": day_nano, "monthly": month_nano}
+        usages = [LimitUsage(limit, spent_in[limit.type], held) for limit in limits.periodic()]
+        decision = decide_authorization(usages, limits.of_calls(), left_to_spend, cost)
+        await drop_expired_holds(connection, viewer, now)
+        if decision.denied_by is not None:
+            await drop_hold(connection, viewer, call_id)
+            return CallStartDecision(decision, limits, 0, None)
+        until = hold_until(now, request.duration_ms)
+        await hold(connection, viewer, call_id, spend, until)
+        return CallStartDecision(decision, limits, left_to_spend, until)
+
+
+async def _expected_cost(
+    connection: Connection, viewer: Viewer, request: CallStartRequest, now: datetime
+) -> int:
+    """Return the expected cost of a call in nano-dollars: as requested, else by past calls."""
+    if request.cost_nano is not None:
+        return request.cost_nano
+    past = await read_past_calls(connection, viewer, (now - _PAST).date())
+    return expected_cost(request.duration_ms or 0, past.cost_nano, past.duration_ms)

@@ -1,0 +1,54 @@
+"""Changes users' budgets, and raises the alerts that are due by the new limits: the use case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from ledger.budgets.alert_rows import read_epoch
+from ledger.budgets.alerting import Alerting
+from ledger.budgets.budgets import Budgets, BudgetStatus
+from ledger.budgets.limits import LimitChange, changed
+from ledger.notifications.channels import ChannelRefusal, ChannelRequest, replace_channels
+from ledger.postgres.viewers import Viewer
+from schemas.notices import Channel
+
+
+class ChannelsRefusedError(Exception):
+    """The requested channels are refused; nothing was changed."""
+
+    def __init__(self, refusal: ChannelRefusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+async def change_budget(
+    budgets: Budgets,
+    viewer: Viewer,
+    user_id: str,
+    change: LimitChange,
+    now: datetime,
+    channels: Sequence[ChannelRequest] | None = None,
+) -> BudgetStatus:
+    """Change a user's settings, raise the alerts that are due, and return the budget.
+
+    `channels`, if given, replace the user's; new ones are returned with their secrets. A viewer
+    without access changes nothing. Raises StoreUnavailableError and ChannelsRefusedError.
+    """
+    if change == LimitChange() and channels is None:
+        return await budgets.read_status(viewer, user_id, now)
+    async with budgets.locked(viewer, user_id) as (connection, before):
+        limits = changed(before, change, await read_epoch(connection))
+        made: Sequence[Channel] | None = None
+        if channels is not None:
+            answer = await replace_channels(connection, viewer, user_id, channels)
+            if isinstance(answer, ChannelRefusal):
+                raise ChannelsRefusedError(answer)
+            made = answer
+        if limits != before:
+            await budgets.write(connection, viewer, limits)
+            calls = await budgets.active_calls(connection, viewer, user_id, now)
+            alerting = Alerting(budgets.basis, budgets.default_threshold_percent)
+            await alerting.review_user(connection, limits, calls, now)
+        status = await budgets.read_locked_status(connection, viewer, limits, now)
+        return status if made is None else status._replace(channels=made)
