@@ -1,1 +1,1 @@
-"""Composition roots and the command line: what reads settings, builds the parts and runs them."""
+"""Composition roots and the command line: reads settings, builds the parts and runs them."""

@@ -1,4 +1,4 @@
-"""Lets `python -m cost_analytics` do what the console command `cost-analytics` does."""
+"""Entry point of `python -m cost_analytics`, the same as the command `cost-analytics`."""
 
 import sys
 

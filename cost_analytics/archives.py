@@ -1,4 +1,4 @@
-"""Words what may go wrong with the files of the archive."""
+"""Turns errors of archive files into `CommandError`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INSTALL = "pip install 'cost-analytics[archive]'"
 
 @contextmanager
 def using_archive() -> Iterator[None]:
-    """Turn a missing pyarrow, and a file that fails, into a CommandError."""
+    """Raise CommandError for a missing pyarrow and for an archive file that cannot be used."""
     from ledger.operations.archive_files import ArchiveFileError
 
     try:
@@ -22,4 +22,4 @@ def using_archive() -> Iterator[None]:
             raise
         raise CommandError(f"The archive needs pyarrow: {INSTALL}") from None
     except ArchiveFileError as error:
-        raise CommandError(f"Nothing was changed: {error}.") from None
+        raise CommandError(f"No changes were made: {error}.") from None

@@ -1,4 +1,4 @@
-"""A vendor's bill as a CSV file: read and checked as a whole, every error with its line."""
+"""A vendor's bill as a CSV file: all of it is checked, each error is reported with its line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NEEDED: Final = ("date", "amount_usd")
 
 
 def read_bill(text: str, name: str) -> list[BillLine]:
-    """Read the lines of a bill called `name`; raises CommandError with every error in it."""
+    """Read the lines of the bill `name`; raises CommandError with all its errors."""
     lines: list[BillLine] = []
     errors: list[str] = []
     for number, fields in _rows(text):
@@ -34,7 +34,7 @@ def read_bill(text: str, name: str) -> list[BillLine]:
             errors.append(f"line {number}: {error}.")
     refuse(errors, name)
     if not lines:
-        raise CommandError(f"{name} holds no lines.")
+        raise CommandError(f"{name} has no lines.")
     return lines
 
 
@@ -42,9 +42,9 @@ def _rows(text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     reader.fieldnames = names = [name.strip().lower() for name in reader.fieldnames or ()]
     if missing := [column for column in _NEEDED if column not in names]:
-        raise CommandError(f"The first line must name the columns; it lacks {', '.join(missing)}.")
+        raise CommandError(f"The first line must name the columns; {', '.join(missing)} missing.")
     if len({"service", "vendor"} & set(names)) != 1:
-        raise CommandError("The first line must name a column service, or a column vendor.")
+        raise CommandError("The first line must name a column service or vendor, not both.")
     try:
         for count, row in enumerate(reader):
             if count >= LINES_MAX:
@@ -52,12 +52,12 @@ def _rows(text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
             whole = None not in row and None not in row.values()
             yield reader.line_num, row if whole else {}
     except csv.Error as error:
-        raise CommandError(f"line {reader.line_num} is no CSV: {error}.") from None
+        raise CommandError(f"line {reader.line_num} is not CSV: {error}.") from None
 
 
 def _line(number: int, fields: Mapping[str, str]) -> BillLine:
     if not fields:
-        raise ValueError("it has not as many columns as the first line")
+        raise ValueError("it has fewer or more columns than the first line")
     service = (fields.get("service") or fields.get("vendor") or "").strip().lower()
     if not 0 < len(service) <= _TEXT_MAX or "\0" in service:
         raise ValueError(f"service must have 1 to {_TEXT_MAX} characters")
@@ -81,13 +81,13 @@ def _day(text: str) -> date:
         raise ValueError("date must be a date such as 2026-01-31") from None
 
 
-def _number(name: str, text: str, most: int) -> Decimal:
-    form = f"{name} must be a number up to {most} with at most {_DECIMALS_MAX} decimals"
+def _number(name: str, text: str, maximum: int) -> Decimal:
+    form = f"{name} must be a number up to {maximum} with at most {_DECIMALS_MAX} decimals"
     try:
         number = decimal_from(text.strip())
     except ValueError:
         raise ValueError(form) from None
-    if abs(number) > most:
+    if abs(number) > maximum:
         raise ValueError(form)
     if number != round(number, _DECIMALS_MAX):
         raise ValueError(form)

@@ -1,7 +1,7 @@
-"""The console command `cost-analytics`: finds the subcommand, runs it, and words what goes wrong.
+"""The console command `cost-analytics`: finds the subcommand, runs it and reports errors.
 
-Only the module of the subcommand that is asked for is imported, and that one imports what it needs
-when it runs, so that `--help` and `token` answer at once.
+Only the module of the given subcommand is imported, and it imports most modules when it runs, so
+that `--help` and `token` respond quickly.
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ from cost_analytics.failures import (
 from cost_analytics.settings import SettingsError
 
 COMMANDS: Final = {
-    "dev": "run the whole product on this machine: broker, database, worker, API, calls",
-    "worker": "count events: Kafka in, exact totals in PostgreSQL",
-    "notices": "tell people of their alerts: email, SMS, signed webhooks",
+    "dev": "run the whole product on this machine: broker, database, worker, API, demo calls",
+    "worker": "count events from Kafka into exact totals in PostgreSQL",
+    "notices": "send alerts by email, SMS and signed webhooks",
     "api": "serve the REST API and the live feed",
-    "roles": "create the logins of our processes in PostgreSQL, each with its own rights",
-    "migrate": "bring the database to the newest schema",
+    "roles": "create a PostgreSQL login with its own rights for each process",
+    "migrate": "migrate the database to the newest schema",
     "token": "print a bearer token for a user",
     "publish": "send events from a file or from standard input to Kafka",
-    "simulate": "send believable calls to Kafka, or write them to a file",
+    "simulate": "send realistic calls to Kafka, or write them to a file",
     "verify": "recompute every total from the recorded events and count the differences",
-    "rebuild": "write every total anew from the recorded events",
+    "rebuild": "rewrite every total from the recorded events",
     "archive": "move old months of events to Parquet files; totals stay exact",
     "backup": "write a consistent copy of the ledger to a file",
     "restore": "load a backup into an empty database",
     "epoch": "show the ledger's epochs, or raise it after a point-in-time recovery",
     "prices": "show the price catalogue, or add to it from a file",
-    "bills": "keep vendors' bills, to be compared with what was recorded",
-    "sources": "show which service may send events of a source over HTTP, or change it",
+    "bills": "import vendors' bills, to compare them with recorded costs",
+    "sources": "show or change which service may send events of a source over HTTP",
     "gaps": "show records that Kafka lost before they were counted, or send them again",
     "dlq": "show the refused events, or send them again",
 }
 DEVELOPMENT: Final = frozenset({"dev", "simulate"})
-"""The commands of `devkit`, which the production image does not have."""
+"""The commands of `devkit`, which is not part of the production image."""
 _CLOSING: Final = """\
-Settings come from environment variables, and beside a running `dev` from .local/dev.env of the
-current directory; docs/settings.md lists them. `cost-analytics COMMAND --help` says more.
+Settings come from environment variables, and while `dev` runs, also from .local/dev.env of the
+current directory; docs/settings.md lists them. Run `cost-analytics COMMAND --help` for details.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line (default: that of this process) and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    # Commands speak in sentences; libraries are heard only where a service configures its logs.
+    # Commands print their results; logs of libraries appear only if a service configures logging.
     logging.getLogger().addHandler(logging.NullHandler())
     try:
         arguments = _parser(words).parse_args(words)
@@ -66,11 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             code: int = _module(arguments.command).run(arguments)
             sys.stdout.flush()
     except SettingsError as error:
-        for sentence in error.errors:
-            _say(sentence)
+        for message in error.errors:
+            _print_error(message)
         return MISUSED
     except CommandError as error:
-        _say(str(error))
+        _print_error(str(error))
         return error.code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -88,12 +88,12 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    asked_for = next((word for word in words if not word.startswith("-")), None)
+    given = next((word for word in words if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
         subparser = commands.add_parser(
             name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        if name == asked_for:
+        if name == given:
             module = _module(name)
             subparser.description = module.DESCRIPTION
             module.configure(subparser)
@@ -101,7 +101,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
 
 
 class Command(Protocol):
-    """What every module in `cost_analytics.commands` has."""
+    """The interface of every module in `cost_analytics.commands`."""
 
     DESCRIPTION: str
 
@@ -109,7 +109,7 @@ class Command(Protocol):
         """Declare the arguments."""
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """Do the work and return the exit code; raises CommandError or SettingsError."""
+        """Run the command and return its exit code; raises CommandError or SettingsError."""
 
 
 def _module(name: str) -> Command:
@@ -122,12 +122,12 @@ def _module(name: str) -> Command:
     return cast("Command", import_module(f"devkit.commands.{name}"))
 
 
-def _say(sentence: str) -> None:
-    print(f"cost-analytics: {sentence}", file=sys.stderr)
+def _print_error(message: str) -> None:
+    print(f"cost-analytics: {message}", file=sys.stderr)
 
 
 class _Output:
-    """Standard output whose closed pipe is not mistaken for a closed connection.
+    """Standard output that distinguishes a closed pipe from a closed connection.
 
     BrokenPipeError is an OSError, which commands report as a failure of PostgreSQL or Kafka.
     """
@@ -158,5 +158,5 @@ def _output_errors() -> Iterator[None]:
 
 
 def _drop_output() -> None:
-    """Keep the interpreter from reporting a closed output at exit."""
+    """Prevent the interpreter from reporting the closed output at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

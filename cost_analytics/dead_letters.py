@@ -1,4 +1,4 @@
-"""Shows refused events, and sends them to their topic again as they were received."""
+"""Lists refused events, and sends them to their topic again, unchanged."""
 
 from __future__ import annotations
 
@@ -25,30 +25,37 @@ from messaging.producer import record_size
 _NAME: Final = "cost-analytics dlq"
 _START_SHOWN: Final = 120
 _SENT_BYTES_MAX: Final = 1024 * 1024 - 512
-"""What a topic takes by default. A larger record came compressed, and we send as it is."""
+"""A topic's default limit. Larger records arrived compressed, but are sent uncompressed."""
 
 
 async def show(
-    url: Secret, *, code: str | None, limit: int, replayed_too: bool, say: Callable[[str], None]
+    url: Secret,
+    *,
+    code: str | None,
+    limit: int,
+    replayed_too: bool,
+    print_line: Callable[[str], None],
 ) -> None:
-    """Say how many events were refused with each code, and describe the newest `limit` of them."""
+    """Print how many events were refused with each code, and the newest `limit` events."""
     async with connected(url.reveal(), name=_NAME) as connection:
         counts = await count_by_code(connection)
         if not counts:
-            say("No event was refused.")
+            print_line("No event was refused.")
             return
         for refused in counts:
-            say(f"{refused.total:>9,}  {refused.code:<15} {refused.pending:,} not sent again yet")
+            print_line(
+                f"{refused.total:>9,}  {refused.code:<15} {refused.pending:,} not sent again"
+            )
         shown = 0
         async for refusal in list_refusals(connection, code=code, replayed_too=replayed_too):
             if shown >= limit:
                 break
             shown += 1
-            for line in _described(refusal):
-                say(line)
+            for line in _description_lines(refusal):
+                print_line(line)
 
 
-def _described(refusal: RefusedEvent) -> Sequence[str]:
+def _description_lines(refusal: RefusedEvent) -> Sequence[str]:
     place = refusal.place
     refused_at = refusal.refused_at.isoformat(timespec="seconds").replace("+00:00", "Z")
     again = ", sent again" if refusal.replayed_at else ""
@@ -69,7 +76,7 @@ def _one_line(text: str) -> str:
 
 
 async def count(url: Secret, *, code: str | None) -> int:
-    """Return how many events wait to be sent again."""
+    """Return the number of events that were not sent again."""
     async with connected(url.reveal(), name=_NAME) as connection:
         return await count_pending(connection, code=code)
 
@@ -77,10 +84,10 @@ async def count(url: Secret, *, code: str | None) -> int:
 async def replay(
     settings: Settings, code: str | None, limit: int | None, stop: asyncio.Event
 ) -> str:
-    """Send refused events again until `stop`; returns a sentence with their number."""
+    """Send refused events again until `stop`; returns a summary."""
     async with connected(settings.database_url.reveal(), name=_NAME) as connection:
-        waiting = await count_pending(connection, code=code)
-        progress = Progress("events", min(waiting, limit or waiting))
+        pending = await count_pending(connection, code=code)
+        progress = Progress("events", min(pending, limit or pending))
         done = sent = 0
         async with open_sender(settings.kafka) as sender:
             async for letters in pending_pages(connection, code=code, limit=limit):
@@ -91,16 +98,17 @@ async def replay(
                     break
         progress.close()
     stopped = ", stopped before the end" if stop.is_set() else ""
-    left = f" {done - sent} are too large for the topic and wait on." if sent < done else ""
+    left = f" {done - sent} are too large for the topic and were not sent." if sent < done else ""
     return f"Sent {sent} events again{stopped}.{left}"
 
 
 async def _send_page(
     sender: RecordSender, connection: Connection, letters: Sequence[StoredDeadLetter]
 ) -> int:
-    """Send a page and mark it once all of it is acknowledged: a crash in between sends twice.
+    """Send a page and mark it once all of it is acknowledged: after a crash it is sent twice.
 
-    Returns how many they were. One too large for the topic would keep all after it from being sent.
+    Returns the number of sent events. Events too large for the topic are skipped, so that they do
+    not block those after them.
     """
     fitting = [
         letter
@@ -108,7 +116,8 @@ async def _send_page(
         if record_size(letter.key, letter.value, letter.headers) <= _SENT_BYTES_MAX
     ]
     for letter in fitting:
-        # Without key and value no client sends a record; an empty value is refused just the same.
+        # Kafka clients cannot send a record without key and value; an empty value is refused as
+        # well.
         value = b"" if letter.key is None and letter.value is None else letter.value
         await sender.send(letter.place.topic, value, letter.key, letter.headers)
     await sender.flush()

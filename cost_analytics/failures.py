@@ -1,8 +1,7 @@
-"""Turns what may go wrong on any day into one plain sentence with the way out, never a traceback.
+"""Reports expected errors as one sentence with a remedy instead of a traceback.
 
-Commands raise `CommandError` for what they find out themselves, and wrap their work with
-`using_database` or `using_kafka` for what these services answer. Any other exception is a fault of
-ours and keeps its traceback.
+Commands raise `CommandError` themselves, and wrap calls of PostgreSQL and Kafka with
+`using_database` and `using_kafka`. Any other exception is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -25,18 +24,18 @@ INTERRUPTED: Final = 130
 
 _BY_SQLSTATE: Final = {
     "3D000": "the database does not exist; create it first",
-    "28000": "it refuses the user; check DATABASE_URL",
-    "28P01": "it refuses the password; check DATABASE_URL",
-    "42P01": "the database has no schema yet; run `cost-analytics migrate` first",
+    "28000": "the user was refused; check DATABASE_URL",
+    "28P01": "the password was refused; check DATABASE_URL",
+    "42P01": "the database has no schema; run `cost-analytics migrate` first",
     "42703": "the database has an older schema; run `cost-analytics migrate` first",
-    "42501": "the user of DATABASE_URL may not do this",
-    "53300": "it has no connection to spare",
-    "57P03": "it is starting up; try again in a moment",
+    "42501": "the user of DATABASE_URL lacks the right to do this",
+    "53300": "there are no free connections",
+    "57P03": "it is starting up; try again shortly",
 }
 
 
 class CommandError(Exception):
-    """A command cannot go on; the message is one sentence for a person."""
+    """A command failed; the message is one sentence for people."""
 
     def __init__(self, message: str, code: int = FAILED) -> None:
         super().__init__(message)
@@ -44,17 +43,17 @@ class CommandError(Exception):
 
 
 class OutputClosedError(Exception):
-    """The reader of standard output has gone, as `head` does once it has its lines."""
+    """The reader of standard output closed it, as `head` does after its last line."""
 
 
 @contextmanager
 def using_database(url: Secret) -> Iterator[None]:
-    """Raise CommandError for whatever PostgreSQL, or the way to it, answers in this block."""
+    """Raise CommandError for errors of PostgreSQL, or of the connection to it, in this block."""
     try:
         yield
     except CommandError:
         raise
-    except Exception as error:  # sorted below: what we do not know is raised again
+    except Exception as error:  # unknown errors are raised again
         reason = _database_reason(error)
         if reason is None:
             raise
@@ -63,7 +62,7 @@ def using_database(url: Secret) -> Iterator[None]:
 
 
 def _database_reason(error: Exception) -> str | None:
-    """Return what is wrong with the database, None where something else is."""
+    """Return the description of a database error, None for any other error."""
     from ledger.postgres.database import DATA_ERRORS, TRANSIENT_ERRORS
     from ledger.postgres.migrate import UnknownSchemaError
     from ledger.postgres.rights import MissingRolesError
@@ -74,16 +73,16 @@ def _database_reason(error: Exception) -> str | None:
     if isinstance(error, UnknownSchemaError | MissingRolesError):
         return str(error).rstrip(".")
     if isinstance(error, TimeoutError):
-        return "it does not answer in time; see whether it is running, and not overloaded"
+        return "no response in time; check that it is running and not overloaded"
     if isinstance(error, OSError):
-        return f"it cannot be reached ({error.strerror or error}); see whether it is running"
+        return f"it cannot be reached ({error.strerror or error}); check that it is running"
     if isinstance(error, TRANSIENT_ERRORS) and not isinstance(error, DATA_ERRORS):
-        return f"it cannot do this now ({error})"
+        return f"it is not able to do this at the moment ({error})"
     return None
 
 
 def _place(url: Secret) -> str:
-    """Return host and port of an address, and nothing else of it."""
+    """Return only the host and the port of an address."""
     try:
         parts = urlsplit(url.reveal())
         return f"{parts.hostname or 'a local socket'}:{parts.port or 5432}"
@@ -92,33 +91,34 @@ def _place(url: Secret) -> str:
 
 
 @contextmanager
-def using_kafka(kafka: KafkaSection, *, its_own_only: bool = False) -> Iterator[None]:
-    """Raise CommandError for whatever the brokers, or the way to them, answer in this block.
+def using_kafka(kafka: KafkaSection, *, kafka_errors_only: bool = False) -> Iterator[None]:
+    """Raise CommandError for errors of the brokers, or of the connection to them, in this block.
 
-    `its_own_only` leaves an error of the operating system alone, which may come from elsewhere.
+    With `kafka_errors_only`, an error of the operating system is raised unchanged: it may have
+    other causes.
     """
     from messaging.kafka import KafkaError
 
     try:
         yield
     except (KafkaError, OSError) as error:  # TimeoutError is an OSError
-        if its_own_only and not isinstance(error, KafkaError):
+        if kafka_errors_only and not isinstance(error, KafkaError):
             raise
         raise kafka_failure(kafka, error) from None
 
 
 def kafka_failure(kafka: KafkaSection, error: Exception) -> CommandError:
-    """Return the error to raise instead of one of Kafka's or of the way to it."""
+    """Return a CommandError for an error of Kafka or of the connection to it."""
     reason = Redactor([kafka.sasl_password.reveal()]).redact(_kafka_reason(error))
     return CommandError(
-        f"Kafka at {kafka.bootstrap_servers}: {reason}; see whether it is running, and whether "
-        "the KAFKA_* settings fit it."
+        f"Kafka at {kafka.bootstrap_servers}: {reason}; check that it is running, and that the "
+        "KAFKA_* settings are right."
     )
 
 
 def _kafka_reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
-        return "it does not answer in time"
+        return "no response in time"
     name = type(error).__name__
     if name in {"KafkaConnectionError", "NodeNotReadyError"}:
         return "it cannot be reached"

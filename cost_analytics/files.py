@@ -1,4 +1,4 @@
-"""Files that commands read, and the name of the user who runs one."""
+"""Reads the input files of commands, and the name of the account that runs a command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sends the records of a gap again from a copy, in the format of `kcat -J`."""
+"""Sends the records of a gap again from a copy in the format of `kcat -J`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.topics import GAP_ID, GAP_OFFSET
 
 
 class CopiedRecord(msgspec.Struct):
-    """A line of `kcat -J`; `headers` are names and values in turn."""
+    """A line of `kcat -J`; `headers` are alternating names and values."""
 
     topic: str
     partition: int
@@ -26,9 +26,9 @@ class CopiedRecord(msgspec.Struct):
 
 
 async def resend(kafka: KafkaSection, gap: StreamGap, file: str, stop: asyncio.Event) -> str:
-    """Send those lines of a file that belong to a gap; returns a sentence with their number.
+    """Send the lines of a file that belong to a gap; returns a summary.
 
-    Raises CommandError for a line that is no such record, and where Kafka cannot be reached.
+    Raises CommandError for an invalid line, and if Kafka cannot be reached.
     """
     number = other = 0
     with open_lines(file) as source:
@@ -46,15 +46,17 @@ async def resend(kafka: KafkaSection, gap: StreamGap, file: str, stop: asyncio.E
                 await sender.send(gap.topic, value, key, _headers(record, gap))
             await sender.flush()
             sent = sender.acknowledged
-    left_out = f" {other} lines of other places were left out." if other else ""
-    return f"Sent {sent} records of gap {gap.gap_id} again.{left_out}"
+    skipped = f" {other} records outside the gap were skipped." if other else ""
+    return f"Sent {sent} records of gap {gap.gap_id} again.{skipped}"
 
 
 def _record(line: bytes, number: int) -> CopiedRecord:
     try:
         return msgspec.json.decode(line, type=CopiedRecord)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CommandError(f"Line {number} is no record as `kcat -J` prints it: {error}") from None
+        raise CommandError(
+            f"Line {number} is not a record as printed by `kcat -J`: {error}"
+        ) from None
 
 
 def _belongs(record: CopiedRecord, gap: StreamGap) -> bool:
@@ -64,7 +66,7 @@ def _belongs(record: CopiedRecord, gap: StreamGap) -> bool:
 
 
 def _headers(record: CopiedRecord, gap: StreamGap) -> Headers:
-    """Return the headers of a copy, and those by which the ledger counts it off."""
+    """Return the headers of the copy, and those that identify its offset in the gap."""
     names, values = record.headers[::2], record.headers[1::2]
     kept = [
         (name or "", None if value is None else value.encode())

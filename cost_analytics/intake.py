@@ -1,4 +1,4 @@
-"""Puts events that came over HTTP into Kafka, within limits of time and of number."""
+"""Puts events from HTTP requests into Kafka, with limits of time and number."""
 
 from __future__ import annotations
 
@@ -18,28 +18,27 @@ _LINGER_MS: Final = 2
 
 
 class KafkaIntake:
-    """One producer for all requests of a process; opened when the first event comes."""
+    """One producer for all requests of a process; it connects with the first event."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
-        self._producing = RecoveringProducer(
+        self._producer = RecoveringProducer(
             lambda: make_producer(kafka, linger_ms=_LINGER_MS), ACKNOWLEDGED_SECONDS_MAX
         )
         self._waiting = 0
 
     async def put(self, events: Sequence[OutgoingEvent]) -> None:
-        """Return once every in-sync replica has the events; raises StreamUnavailableError."""
+        """Return once all in-sync replicas have the events; raises StreamUnavailableError."""
         if self._waiting >= WAITING_MAX:
-            raise StreamUnavailableError("too many requests wait for Kafka already")
+            raise StreamUnavailableError("too many requests are waiting for Kafka")
         self._waiting += 1
         try:
-            # Longer than one acknowledgement may take: a producer that hangs is replaced by then.
+            # Longer than the acknowledgement timeout, after which a hanging producer is replaced.
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                await self._producing.send_all(CALL_EVENTS.name, events)
+                await self._producer.send_all(CALL_EVENTS.name, events)
         except (KafkaError, OSError, TimeoutError) as error:
             raise StreamUnavailableError(str(error) or type(error).__name__) from error
         finally:
             self._waiting -= 1
 
     async def close(self) -> None:
-        """Close the producer."""
-        await self._producing.close()
+        await self._producer.close()

@@ -1,9 +1,9 @@
-"""Structured logs: each line has a time, a level, a logger, a stable `action` and a sentence.
+"""Structured logs: each line has a time, a level, a logger, a stable `action` and a message.
 
-Modules log with `logger.info("a sentence", extra={"action": "batch_committed", "events": 4000})`;
-everything in `extra` becomes a field of the line. `action` is what alarms and searches hang on, so
-it never changes with the wording; a line of a library that gives none has its logger's name. Every
-field passes the redactor: secrets never reach a line.
+Modules log with `logger.info("message", extra={"action": "batch_committed", "events": 4000})`; all
+values in `extra` become fields. Alarms and searches rely on `action`, which never changes with the
+wording; lines of libraries without one have the logger's name instead. Every field passes the
+redactor, so that secrets never reach a line.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 _encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 _SECRET_NAME: Final = re.compile(r"(?i)password|passwd|secret|(^|_)token$|authorization")
 _CHATTY: Final = ("aiokafka", "aiohttp", "asyncio", "faust", "kafka", "mode")
-"""Libraries whose INFO lines tell an operator nothing; shown with LOG_LEVEL=DEBUG."""
+"""Libraries with INFO lines that do not help an operator; shown with LOG_LEVEL=DEBUG."""
 
 
 def configure(settings: Settings, stream: TextIO | None = None) -> None:
-    """Send all logs of this process to `stream` (standard error), in the form that is set."""
+    """Send all logs of this process to `stream` (standard error) in the configured format."""
     stream = stream or sys.stderr
-    shape = settings.logs.format or ("text" if stream.isatty() else "json")
+    log_format = settings.logs.format or ("text" if stream.isatty() else "json")
     redactor = Redactor(settings.secrets())
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(TextLines(redactor) if shape == "text" else JsonLines(redactor))
+    handler.setFormatter(TextLines(redactor) if log_format == "text" else JsonLines(redactor))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.logs.level)
@@ -41,14 +41,14 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
     for name in _CHATTY:
         logging.getLogger(name).setLevel(quiet)
     logging.captureWarnings(True)
-    # Not shown, so not worth finding out for each line.
+    # These fields are not shown, so save the time to collect them for each line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 class _Lines(logging.Formatter):
-    """What both forms share: the fields of a record, free of secrets.
+    """Base class of both formats: returns the fields of a record without secrets.
 
-    Every request is logged, so this is on the way of each: it does no more than it must.
+    Every request is logged, so this must be fast.
     """
 
     def __init__(self, redactor: Redactor) -> None:
@@ -71,7 +71,7 @@ class _Lines(logging.Formatter):
         return fields
 
     def _clean(self, name: str, value: object) -> Any:
-        """Return a value that JSON knows, with every text in it redacted."""
+        """Return a value that JSON supports, with all texts redacted."""
         if _is_secret(name):
             return STARS
         if value is None or isinstance(value, int | float):
@@ -85,7 +85,7 @@ class _Lines(logging.Formatter):
 
 @lru_cache(maxsize=4_096)
 def _is_secret(name: str) -> bool:
-    """Return whether a field is a secret by its name alone."""
+    """Return whether the name of a field marks a secret."""
     return _SECRET_NAME.search(name) is not None
 
 
@@ -95,22 +95,22 @@ def _second(seconds: int) -> str:
 
 
 def _time_of(record: logging.LogRecord) -> str:
-    """Return when it was logged, UTC, to the millisecond."""
+    """Return the time of the record in UTC, in milliseconds."""
     return f"{_second(int(record.created))}.{int(record.msecs):03d}Z"
 
 
 class JsonLines(_Lines):
-    """One JSON object a line."""
+    """Formats a record as one JSON object on a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         return _encode(self._fields(record))
 
 
 class TextLines(_Lines):
-    """For a person: the time of day, the level, the sentence, then the other fields."""
+    """Formats a record for people: the time of day, the level, the message, the other fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line; only an exception makes it several."""
+        """Return the line, several with an exception."""
         fields = self._fields(record)
         time, level, logger = fields.pop("time"), fields.pop("level"), fields.pop("logger")
         message, error = fields.pop("message"), fields.pop("error", None)

@@ -1,4 +1,4 @@
-"""Price lists as files: CSV or JSON in, every error with its line; CSV out."""
+"""Price lists as files: reads CSV or JSON, reporting errors with their lines; writes CSV."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _ROWS_MAX: Final = 100_000
 _ERRORS_SHOWN: Final = 50
 
 _Entry = tuple[str, Mapping[str, str] | str]
-"""Where a price stands in a file, and its fields, or a sentence on why it has none."""
+"""The position of a price in a file; and its fields, or an error."""
 
 
 def read_prices(text: str, name: str) -> list[PriceRow]:
-    """Read and check the rows of a file called `name`; JSON is told by its first character.
+    """Read and check the rows of the file `name`; its first character distinguishes JSON from CSV.
 
-    Raises CommandError with every error in it, each with its line.
+    Raises CommandError with all errors, each with its line.
     """
     entries = _json_entries(text, name) if text.lstrip()[:1] in {"[", "{"} else _csv_entries(text)
     rows: dict[tuple[object, ...], tuple[str, PriceRow]] = {}
@@ -39,21 +39,21 @@ def read_prices(text: str, name: str) -> list[PriceRow]:
             continue
         first_where, first = rows.setdefault(row.key, (where, row))
         if not first.same_price(row):
-            errors.append(f"{where}: another price for {row.name} than {first_where}.")
+            errors.append(f"{where}: the price for {row.name} differs from that in {first_where}.")
     refuse(errors, name)
     if not rows:
-        raise CommandError(f"{name} holds no prices.")
+        raise CommandError(f"{name} has no prices.")
     return [row for _, row in rows.values()]
 
 
 def refuse(errors: list[str], name: str) -> None:
-    """Raise CommandError where there are errors, naming them all up to a limit."""
+    """Raise CommandError if there are errors; lists them up to a limit."""
     if not errors:
         return
     shown = errors[:_ERRORS_SHOWN]
     if len(errors) > len(shown):
         shown.append(f"… and {len(errors) - len(shown)} more.")
-    raise CommandError("\n  ".join([f"{name} was not imported, not even in part:", *shown]))
+    raise CommandError("\n  ".join([f"{name} was not imported at all:", *shown]))
 
 
 def _csv_entries(text: str) -> Iterator[_Entry]:
@@ -63,37 +63,41 @@ def _csv_entries(text: str) -> Iterator[_Entry]:
     if missing:
         raise CommandError(
             f"The first line must name the columns ({', '.join(FIELDS)}); "
-            f"it lacks {', '.join(missing)}."
+            f"{', '.join(missing)} missing."
         )
     reader.fieldnames = names
     try:
         for number, row in enumerate(reader):
             _limit(number)
             where = f"line {reader.line_num}"
-            # The reader keeps what is too much under None, and puts None for what is missing.
-            many = len(names) - list(row.values()).count(None) + len(row.pop(None, ()))
-            if many == len(names):
+            # The reader has surplus cells under the key None, and None as the value of missing
+            # ones.
+            count = len(names) - list(row.values()).count(None) + len(row.pop(None, ()))
+            if count == len(names):
                 yield where, row
             else:
-                yield where, f"The row has {many} columns, the first line has {len(names)}."
+                yield where, f"The row has {count} columns, the first line has {len(names)}."
     except csv.Error as error:
-        raise CommandError(f"line {reader.line_num} is no CSV: {error}.") from None
+        raise CommandError(f"line {reader.line_num} is not CSV: {error}.") from None
 
 
 def _json_entries(text: str, name: str) -> Iterator[_Entry]:
     try:
         entries = json.loads(text, parse_float=Decimal, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise CommandError(f"{name} is no JSON: {error}.") from None
+        raise CommandError(f"{name} is not JSON: {error}.") from None
     if not isinstance(entries, list):
         raise CommandError(f"{name} must be a list of objects: [{{…}}, …].")
     for number, entry in enumerate(entries, start=1):
         _limit(number)
-        yield f"entry {number}", _texts(entry) if isinstance(entry, dict) else "This is no object."
+        yield (
+            f"entry {number}",
+            _texts(entry) if isinstance(entry, dict) else "It is not an object.",
+        )
 
 
 def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")
 
 
 def _texts(entry: Mapping[str, Any]) -> dict[str, str]:
@@ -110,7 +114,7 @@ def _limit(number: int) -> None:
 
 
 def as_csv(prices: Iterable[ListedPrice]) -> str:
-    """Return prices in the form that can be imported again."""
+    """Return prices as CSV that can be imported again."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(FIELDS)

@@ -1,4 +1,4 @@
-"""Prices, and what waits beside them, in columns for a person."""
+"""Prices and pending proposals as text tables."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _PROPOSAL_RIGHT: Final = frozenset({0, 2, 3, 4, 5, 6})
 
 
 def as_table(prices: Iterable[ListedPrice], now: datetime) -> str:
-    """Return prices in columns; `stale` stands beside the day of those unverified for long."""
+    """Return prices as a table; prices not verified for long are marked `stale`."""
     return columns([_HEADINGS, *(_cells(price, now) for price in prices)], _RIGHT)
 
 
 def proposals_table(proposals: Iterable[Proposal]) -> str:
-    """Return what waits in columns, beside the price that is in force."""
+    """Return pending proposals as a table, with the prices in force."""
     lines = [_PROPOSAL_HEADINGS, *(_proposal_cells(proposal) for proposal in proposals)]
     return columns(lines, _PROPOSAL_RIGHT)
 
 
 def columns(lines: Sequence[Sequence[str]], right: frozenset[int]) -> str:
-    """Return lines with their cells below each other, those of the columns `right` to the right."""
+    """Return lines as aligned columns; the columns in `right` are right-aligned."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
         "  ".join(
@@ -48,7 +48,7 @@ def _cells(price: ListedPrice, now: datetime) -> tuple[str, ...]:
     row = price.row
     stale = ", stale" if price.stale(now) else ""
     return (
-        row.service, row.operation, row.model or "(none named)", row.unit,
+        row.service, row.operation, row.model or "(no model)", row.unit,
         f"{row.price_usd:f}", f"{row.per_units:,}", _since(row),
         price.state, f"{price.verified_at:%Y-%m-%d}{stale}", row.source,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Shows how a long operation goes on: a line that renews itself on a terminal, lines elsewhere."""
+"""Shows the progress of a long operation: one updated line on a terminal, else several lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LINE_SECONDS: Final = 5.0
 
 
 class Progress:
-    """Counts things. `what` names them: `events`. Says nothing about what is over at once."""
+    """Counts items of a kind (`what`, such as `events`). Short operations print nothing."""
 
     def __init__(self, what: str, total: int | None = None, stream: TextIO | None = None) -> None:
         self.count = 0
@@ -26,7 +26,7 @@ class Progress:
         self._shown = False
 
     def set(self, count: int) -> None:
-        """Say how many are done by now; cheap enough to be called for each."""
+        """Set the number of finished items; fast enough to be called for each item."""
         self.count = count
         now = time.monotonic()
         if now >= self._next:
@@ -34,14 +34,14 @@ class Progress:
             self._show(now)
 
     def close(self) -> None:
-        """End the line that renews itself, so that others can follow."""
+        """Clear the updated line, so that other output can follow."""
         if self._shown and self._terminal:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
         self._shown = False
 
     def rate(self) -> int:
-        """Return how many were done in each second since the start."""
+        """Return the number of items per second since the start."""
         return round(self.count / max(time.monotonic() - self._started, 1e-3))
 
     def _show(self, now: float) -> None:
@@ -54,9 +54,9 @@ class Progress:
 
 
 def plain_reporter() -> Callable[[str], None]:
-    """Return what prints a line of progress, on standard error and at once."""
+    """Return a function that prints a line of progress to standard error immediately."""
 
     def report(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)  # noqa: T201 - the command line speaks here
+        print(line, file=sys.stderr, flush=True)  # noqa: T201 - output of the command
 
     return report

@@ -1,7 +1,7 @@
-"""Sends the lines of a file to the topic of events, untouched: judging them is the consumer's work.
+"""Sends the lines of a file to the topic of events, unchanged: the consumer validates them.
 
-So a line that is no JSON is sent all the same and ends among the refused events, where somebody
-sees it; nothing is dropped on the way.
+A line that is not JSON is sent as well and appears among the refused events: no line is dropped
+silently.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cost_analytics.sending import RecordSender, open_sender
 from schemas.topics import CALL_EVENTS
 
 LINE_BYTES_MAX: Final = 900 * 1024
-"""Kafka's own limit for a record is a megabyte; an event has at most 64 KiB anyway."""
+"""Below Kafka's default limit of one megabyte; an event has at most 64 KiB anyway."""
 _READ_BYTES: Final = 256 * 1024
 
 
@@ -44,9 +44,9 @@ _subject: Final = msgspec.json.Decoder(_Subject)
 
 
 def key_of(line: bytes) -> bytes | None:
-    """Return the Kafka key of a line: the user, else the subject; None where neither can be read.
+    """Return the Kafka key of a line: the user, else the subject; None if neither can be read.
 
-    The key is only for order and even load: correctness never depends on it.
+    The key only affects order and balanced load, never correctness.
     """
     key: str | None
     try:
@@ -61,10 +61,10 @@ def key_of(line: bytes) -> bytes | None:
 
 
 async def publish(kafka: KafkaSection, file: str, stop: asyncio.Event) -> str:
-    """Send the lines of `file` ("-": standard input); returns a sentence with their number.
+    """Send the lines of `file` ("-": standard input); returns a summary.
 
-    Raises CommandError for a file that cannot be read, a line that Kafka would not take, and where
-    Kafka cannot be reached; it says how many events had been acknowledged by then.
+    Raises CommandError for a file that cannot be read, for a line too long for Kafka, and if Kafka
+    cannot be reached; the message contains the number of acknowledged events.
     """
     progress = Progress("events")
     with open_lines(file) as source:
@@ -84,7 +84,7 @@ async def publish(kafka: KafkaSection, file: str, stop: asyncio.Event) -> str:
 async def _send_lines(
     source: BinaryIO, sender: RecordSender, progress: Progress, stop: asyncio.Event
 ) -> int:
-    """Send every line and wait for Kafka; returns how many were empty and left out."""
+    """Send all lines and wait for Kafka; returns the number of empty lines, which are skipped."""
     number = skipped = 0
     async for line in read_lines(source, stop):
         number += 1
@@ -93,7 +93,7 @@ async def _send_lines(
             continue
         if len(line) > LINE_BYTES_MAX:
             await sender.flush()
-            # How many more is not known: it may have been read in part only.
+            # The total number of lines is unknown: the file may have been read only partly.
             raise CommandError(
                 f"Line {number} has more than {LINE_BYTES_MAX} bytes, which is too long for Kafka."
             )
@@ -123,21 +123,21 @@ def open_lines(file: str) -> BinaryIO:
 
 
 async def read_lines(source: BinaryIO, stop: asyncio.Event) -> AsyncIterator[bytes]:
-    """Yield the lines of a file or a pipe as they come, without their end, until `stop`."""
+    """Yield the lines of a file or a pipe as they arrive, without line ends, until `stop`."""
     rest = b""
     async for piece in _pieces(source, stop):
         *whole, rest = (rest + piece).split(b"\n")
         for line in whole:
             yield line
         if len(rest) > LINE_BYTES_MAX:
-            break  # said of this line what is said of any that is too long
+            break  # yields the incomplete line, which the caller refuses as too long
     if rest and not stop.is_set():
         yield rest
 
 
 async def _pieces(source: BinaryIO, stop: asyncio.Event) -> AsyncIterator[bytes]:
-    """Yield what can be read; a pipe or a terminal is waited for without blocking the loop."""
-    if not _makes_wait(source):
+    """Yield available data; waits for a pipe or terminal without blocking the loop."""
+    if not _may_block(source):
         while not stop.is_set() and (piece := source.read(_READ_BYTES)):
             yield piece
             await asyncio.sleep(0)
@@ -151,18 +151,18 @@ async def _pieces(source: BinaryIO, stop: asyncio.Event) -> AsyncIterator[bytes]
             yield piece
     finally:
         stopped.cancel()
-        # A terminal's other users, such as the shell, expect it to block.
+        # Other users of a terminal, such as the shell, expect it to be blocking.
         os.set_blocking(source.fileno(), True)
         pipe.close()
 
 
-def _makes_wait(source: BinaryIO) -> bool:
+def _may_block(source: BinaryIO) -> bool:
     mode = os.fstat(source.fileno()).st_mode
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or source.isatty()
 
 
 async def _read(reader: asyncio.StreamReader, stopped: asyncio.Task[Literal[True]]) -> bytes:
-    """Return what has come; nothing at the end of the input or once we are to stop."""
+    """Return available data; nothing at the end of the input or after `stop`."""
     reading = asyncio.ensure_future(reader.read(_READ_BYTES))
     await asyncio.wait({reading, stopped}, return_when=asyncio.FIRST_COMPLETED)
     if stopped.done():

@@ -1,7 +1,7 @@
-"""Takes secrets out of text that is about to be seen: in a log line or in an error message.
+"""Removes secrets from text before it is shown in a log line or an error message.
 
-Known secrets are replaced wherever they stand; what looks like a secret (a password in an address,
-a bearer token, a JSON Web Token) is replaced too, whatever it belongs to.
+Known secrets are replaced wherever they occur. Everything that looks like a secret (a password in
+an address, a bearer token, a JSON Web Token) is replaced, too.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 STARS: Final = "***"
-_SHORTEST: Final = 6
-"""Shorter secrets are not searched for: they would star out ordinary words."""
+_LENGTH_MIN: Final = 6
+"""Shorter secrets are not replaced: they would match ordinary words."""
 
 _PATTERNS: Final = (
     # A password between user and host. The last @ before the path ends it, as in libpq.
@@ -27,21 +27,21 @@ _PATTERNS: Final = (
 )
 
 _SUSPICIOUS: Final = ("://", "eyj", "bearer", "passw", "secret", "token", "ticket")
-"""In lower case, a part of all that the patterns find: most texts have none, and are many."""
+"""Every match of a pattern contains one of these in lower case. Fast check for most texts."""
 
 
 class Redactor:
-    """Knows the secrets of one process."""
+    """Replaces the secrets of one process."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        """`secrets` may hold addresses: of these only the password is one."""
+        """Take secrets, or addresses, of which only the password is secret."""
         known: set[str] = set()
         for secret in secrets:
             known.update(_passwords(secret) if "://" in secret else {secret})
-        self._known = sorted((text for text in known if len(text) >= _SHORTEST), key=len)[::-1]
+        self._known = sorted((text for text in known if len(text) >= _LENGTH_MIN), key=len)[::-1]
 
     def redact(self, text: str) -> str:
-        """Return `text` with stars for every secret in it."""
+        """Return `text` with its secrets replaced by stars."""
         for secret in self._known:
             if secret in text:
                 text = text.replace(secret, STARS)
@@ -53,7 +53,7 @@ class Redactor:
 
 
 def _passwords(text: str) -> list[str]:
-    """Return the password in an address, as written and decoded."""
+    """Return the password in an address, encoded and decoded."""
     try:
         password = urlsplit(text).password
     except ValueError:

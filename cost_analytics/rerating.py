@@ -1,4 +1,4 @@
-"""Shows what late prices change, then applies it: the work behind `prices rerate`."""
+"""Previews and applies a repricing, for `prices rerate`."""
 
 from __future__ import annotations
 
@@ -21,47 +21,47 @@ _SHOWN: Final = 10
 
 async def rerate(
     repricer: Repricer,
-    wanted: RepricingScope,
+    scope: RepricingScope,
     stop: asyncio.Event,
     *,
     dry_run: bool,
-    say: Callable[[str], None],
+    print_line: Callable[[str], None],
 ) -> int:
-    """Show and apply; returns the exit code. Raises CommandError where it is refused."""
-    looking = Progress("costs looked at")
-    report = await repricer.preview(wanted, looking.set)
-    looking.close()
-    for line in described(report):
-        say(line)
+    """Preview and apply; returns the exit code. Raises CommandError if it is refused."""
+    reading = Progress("costs read")
+    report = await repricer.preview(scope, reading.set)
+    reading.close()
+    for line in report_lines(report):
+        print_line(line)
     if dry_run or not report.total.costs:
-        say("Nothing was changed." if report.total.costs else "Every cost has its price.")
+        print_line("No changes were made." if report.total.costs else "No costs to correct.")
         return 0
     correcting = Progress("costs corrected", report.total.costs)
     try:
-        applied = await repricer.apply(wanted, stop=stop, progress=correcting.set)
+        applied = await repricer.apply(scope, stop=stop, progress=correcting.set)
     except RepricingBusyError:
-        raise CommandError("Somebody else applies prices at the moment.", FAILED) from None
+        raise CommandError(
+            "Another process is repricing costs; try again in a minute.", FAILED
+        ) from None
     except RepricingRefusedError as error:
         raise CommandError(f"A correction was refused: {error}") from None
     finally:
         correcting.close()
-    say(
-        f"Corrected {applied.costs:,} costs; {applied.alerts} alerts and commands are on their way."
-    )
+    print_line(f"Corrected {applied.costs:,} costs; {applied.alerts} alerts and commands follow.")
     if not applied.complete:
-        say("Stopped before the end: the same command goes on.")
+        print_line("Stopped before the end; repeat the command to continue.")
         return INTERRUPTED
     return 0
 
 
-def described(report: RepricingReport) -> list[str]:
-    """Return a report as lines."""
+def report_lines(report: RepricingReport) -> list[str]:
+    """Return a report as lines of text."""
     change = report.total.difference_nano
     lines = [
         f"Costs to correct: {report.total.costs:,} of {report.users:,} users.",
-        f"Cost of all calls on these days: {usd_text(report.earned.cost_nano)} USD, would be "
-        f"{usd_text(report.earned.cost_nano + change)} USD; margin {margin(report.earned)}, "
-        f"would be {margin(report.earned, change)}.",
+        f"Cost of all calls on these days: {usd_text(report.earned.cost_nano)} USD, after "
+        f"correction {usd_text(report.earned.cost_nano + change)} USD; margin "
+        f"{margin(report.earned)}, after correction {margin(report.earned, change)}.",
     ]
     if not report.total.costs:
         return lines[:1]
@@ -84,7 +84,7 @@ def described(report: RepricingReport) -> list[str]:
 def _table(
     what: str, sums: dict[str, CostChange], margins: dict[str, tuple[str, str]] | None = None
 ) -> str:
-    headings = (what, *_SUM_HEADINGS, *(("margin", "would be") if margins else ()))
+    headings = (what, *_SUM_HEADINGS, *(("margin", "after") if margins else ()))
     shown = list(sums.items())[:_SHOWN]
     lines = [
         headings,

@@ -1,8 +1,8 @@
-"""Runs the main coroutine of a command: on uvloop, ended by signals in an orderly way.
+"""Runs the main coroutine of a command on uvloop, and stops it on signals.
 
-A stop has a limit, whatever hangs. First the work is asked to end (ORDERLY_SECONDS), then it is
-cancelled, so that each part gives up what it waits for (CANCEL_SECONDS), and then the process ends.
-Nothing is lost by that: what is true is committed in PostgreSQL, and the rest is done again.
+Stopping has a time limit, whatever hangs. The work is first asked to end (ORDERLY_SECONDS), then
+cancelled (CANCEL_SECONDS), then the process exits. Nothing is lost: all state is committed in
+PostgreSQL, and everything else is repeated.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end; Ctrl-C cancels it and raises KeyboardInterrupt."""
+    """Run a coroutine until it ends; Ctrl-C cancels it and raises KeyboardInterrupt."""
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -38,7 +38,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
     """Run `work`, whose event is set by Ctrl-C or SIGTERM; a second signal cancels it.
 
-    Raises CommandError where it was cancelled, also because it did not end in time.
+    Raises CommandError if it was cancelled, also if it did not end in time.
     """
     with _Deadline(INTERRUPTED) as deadline:
         return run(_stoppable(work, deadline))
@@ -47,7 +47,7 @@ def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
 def serve_until_stopped(work: Callable[[asyncio.Event], Awaitable[int]]) -> int:
     """Run a service until Ctrl-C or SIGTERM and return its exit code.
 
-    A stop that was asked for ends with 0, also where a part had to be given up.
+    A requested stop returns 0, even if a part had to be cancelled.
     """
     with _Deadline(0) as deadline:
         try:
@@ -59,7 +59,7 @@ def serve_until_stopped(work: Callable[[asyncio.Event], Awaitable[int]]) -> int:
 
 
 class _Deadline:
-    """Ends the process some seconds after a stop was asked for, from a thread of its own."""
+    """Ends the process some seconds after a stop was requested, from its own thread."""
 
     def __init__(self, exit_code: int) -> None:
         self._exit_code = exit_code
@@ -74,22 +74,22 @@ class _Deadline:
 
     @property
     def has_begun(self) -> bool:
-        """Whether a stop was asked for."""
+        """Whether a stop was requested."""
         return self._timer is not None
 
     def begin(self) -> None:
-        """Count from now on; only the first call matters."""
+        """Start the deadline; later calls have no effect."""
         if self._timer is None:
             self._timer = threading.Timer(ORDERLY_SECONDS + CANCEL_SECONDS, self._end)
             self._timer.daemon = True
             self._timer.start()
 
     def _end(self) -> None:
-        # The interpreter ends its main thread before it waits for those of libraries.
+        # The interpreter ends the main thread before it waits for threads of libraries.
         if self._work_ended and threading.main_thread().is_alive():
             return
         _log.warning(
-            "the process is ended: a part neither stopped nor could be cancelled",
+            "the process exits: a part did not stop and could not be cancelled",
             extra={"action": "stop_forced"},
         )
         for stream in (sys.stdout, sys.stderr):
@@ -102,9 +102,9 @@ async def _stoppable(work: Callable[[asyncio.Event], Awaitable[T]], deadline: _D
     task = asyncio.ensure_future(work(stop))
     loop = asyncio.get_running_loop()
 
-    def give_up() -> None:
+    def cancel_overdue() -> None:
         _log.warning(
-            "not stopped after %d s: what is waited for is given up",
+            "not stopped after %d s: cancelling",
             ORDERLY_SECONDS,
             extra={"action": "stop_overdue"},
         )
@@ -115,7 +115,7 @@ async def _stoppable(work: Callable[[asyncio.Event], Awaitable[T]], deadline: _D
             task.cancel()
         else:
             deadline.begin()
-            overdue = loop.call_later(ORDERLY_SECONDS, give_up)
+            overdue = loop.call_later(ORDERLY_SECONDS, cancel_overdue)
             task.add_done_callback(lambda _: overdue.cancel())
         stop.set()
 

@@ -1,7 +1,7 @@
-"""Sends many records to Kafka: as many on their way at once as is good, each acknowledged.
+"""Sends many records to Kafka: a limited number in flight, each acknowledged.
 
-With an idempotent producer a record never expires, so a broker that went away would be waited for
-without limit; everything here has a time limit instead.
+With an idempotent producer a record never expires: an unreachable broker would be waited for
+without limit. So everything here has a timeout.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 class RecordSender:
-    """Sends records in order and counts those that Kafka has acknowledged."""
+    """Sends records in order and counts the acknowledged ones."""
 
     def __init__(self, producer: AIOKafkaProducer, kafka: KafkaSection) -> None:
         self._producer = producer
         self._kafka = kafka
-        self._on_their_way: deque[Awaitable[object]] = deque()
+        self._in_flight: deque[Awaitable[object]] = deque()
         self.acknowledged = 0
 
     async def send(
@@ -39,43 +39,43 @@ class RecordSender:
         key: bytes | None = None,
         headers: Headers | None = None,
     ) -> None:
-        """Hand a record over; waits while too many are on their way.
+        """Send a record; waits while too many are in flight.
 
-        Raises CommandError where Kafka does not take it, or an earlier one.
+        Raises CommandError if Kafka refuses this record or an earlier one.
         """
         try:
-            # Has a time limit of its own, the request timeout.
+            # Limited by the request timeout.
             sent = await self._producer.send(topic, value, key=key, headers=headers)
         except (KafkaError, OSError) as error:
             raise kafka_failure(self._kafka, error) from None
-        self._on_their_way.append(sent)
-        if len(self._on_their_way) >= IN_FLIGHT_MAX:
-            await self._settle(IN_FLIGHT_MAX // 2)
+        self._in_flight.append(sent)
+        if len(self._in_flight) >= IN_FLIGHT_MAX:
+            await self._await_acknowledgements(IN_FLIGHT_MAX // 2)
 
     async def flush(self) -> None:
-        """Wait until everything is acknowledged; raises as `send` does."""
-        await self._settle(0)
+        """Wait until all records are acknowledged; raises as `send` does."""
+        await self._await_acknowledgements(0)
 
-    async def _settle(self, rest: int) -> None:
+    async def _await_acknowledgements(self, remaining: int) -> None:
         with using_kafka(self._kafka):
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                while len(self._on_their_way) > rest:
-                    await self._on_their_way.popleft()
+                while len(self._in_flight) > remaining:
+                    await self._in_flight.popleft()
                     self.acknowledged += 1
 
-    def give_up(self) -> None:
-        """Forget what is still on its way."""
-        for sent in self._on_their_way:
+    def discard(self) -> None:
+        """Discard the records in flight."""
+        for sent in self._in_flight:
             asyncio.ensure_future(sent).cancel()
-        self._on_their_way.clear()
+        self._in_flight.clear()
 
 
 @asynccontextmanager
 async def open_sender(kafka: KafkaSection, *, linger_ms: int = 5) -> AsyncIterator[RecordSender]:
-    """Connect, create the topics that are missing, and close everything at the end of the block.
+    """Connect and create missing topics; close everything at the end of the block.
 
-    The caller flushes; what is not acknowledged when the block ends is given up. Raises
-    CommandError where Kafka cannot be reached.
+    The caller flushes; records that are not acknowledged at the end of the block are discarded.
+    Raises CommandError if Kafka cannot be reached.
     """
     with using_kafka(kafka):
         settings = kafka.client()
@@ -89,7 +89,7 @@ async def open_sender(kafka: KafkaSection, *, linger_ms: int = 5) -> AsyncIterat
             await producer.start()
         yield sender
     finally:
-        sender.give_up()
+        sender.discard()
         with suppress(TimeoutError, KafkaError):
             async with asyncio.timeout(_STOP_SECONDS_MAX):
                 await producer.stop()

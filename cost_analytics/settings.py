@@ -1,8 +1,8 @@
-"""The only reader of the environment: settings are read and checked once, when a command starts.
+"""Reads and validates settings once, when a command starts. Nothing else reads the environment.
 
-The environment comes first; what it leaves unset is taken from `.local/dev.env` of the current
-directory, which a running `make run` writes. Two things are never mixed between them, because half
-of each would be worse than nothing: the settings of one Kafka cluster, and keys of two kinds.
+Settings missing in the environment are taken from `.local/dev.env` of the current directory, which
+a running `make run` writes. Two kinds of settings are never combined from both, because half of
+each would not work: the settings of a Kafka cluster, and the keys of tokens.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from cost_analytics.configuration.variables import SECRETS, VARIABLES
 
 _DATABASE_URLS: Final = frozenset(name for name in VARIABLES if "DATABASE_URL" in name)
 _JWT_KEYS: Final = frozenset({"JWT_SECRET_FILE", *JWT_KEYS})
-_DEV_WISHES: Final = frozenset(
+_DEV_OPTIONS: Final = frozenset(
     name for name, variable in VARIABLES.items() if variable.section == "dev"
 )
 _DEV_OWN: Final = (
     frozenset({"JWT_PUBLIC_KEY", "JWT_JWKS_URL", "API_HOST", "API_PORT", "METRICS_PORT"})
-    | _DEV_WISHES
+    | _DEV_OPTIONS
     | {name for name, one in VARIABLES.items() if one.section in {"database", "kafka"}}
 )
 
@@ -43,16 +43,16 @@ __all__ = [
     "Login",
     "SettingsError",
     "child_environment",
-    "kept_by_dev",
+    "ignored_by_dev",
     "load",
     "merged",
-    "set_but_not_for_dev",
+    "passed_on_by_dev",
     "settings_from",
 ]
 
 
 class SettingsError(Exception):
-    """The settings are wrong; `errors` has a sentence for each of them."""
+    """Invalid settings; `errors` has a sentence for each."""
 
     def __init__(self, errors: list[str]) -> None:
         super().__init__("\n".join(errors))
@@ -62,13 +62,13 @@ class SettingsError(Exception):
 def load(*needs: Need, login: Login = "operator", dev_file: Path = DEV_FILE) -> Settings:
     """Read the sections in `needs` for a process that logs in to the database as `login`.
 
-    Raises SettingsError with everything that is wrong.
+    Raises SettingsError with all errors.
     """
     try:
-        beside = read_dev_file(dev_file)
+        dev_values = read_dev_file(dev_file)
     except (OSError, UnicodeDecodeError):
-        raise SettingsError([f"{dev_file} is there but cannot be read."]) from None
-    return settings_from(merged(os.environ, beside), *needs, login=login)
+        raise SettingsError([f"{dev_file} exists but cannot be read."]) from None
+    return settings_from(merged(os.environ, dev_values), *needs, login=login)
 
 
 def settings_from(values: Mapping[str, str], *needs: Need, login: Login = "operator") -> Settings:
@@ -90,15 +90,15 @@ def settings_from(values: Mapping[str, str], *needs: Need, login: Login = "opera
     return Settings(**read)
 
 
-def merged(environment: Mapping[str, str], beside: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings in `environment`, completed by those in `beside`."""
+def merged(environment: Mapping[str, str], dev_values: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings in `environment`, completed by those in `dev_values`."""
     given = {name: environment[name] for name in VARIABLES if environment.get(name, "").strip()}
     dropped: set[str] = set()
     if given.get("KAFKA_BOOTSTRAP_SERVERS", "").strip() not in {
         "",
-        beside.get("KAFKA_BOOTSTRAP_SERVERS", ""),
+        dev_values.get("KAFKA_BOOTSTRAP_SERVERS", ""),
     }:
-        dropped.update(name for name in beside if name.startswith("KAFKA_"))
+        dropped.update(name for name in dev_values if name.startswith("KAFKA_"))
     for secret in SECRETS.values():
         if {secret.name, secret.file_name} & given.keys():
             dropped.update({secret.name, secret.file_name})
@@ -106,16 +106,16 @@ def merged(environment: Mapping[str, str], beside: Mapping[str, str]) -> dict[st
         dropped.update(_DATABASE_URLS)
     if _JWT_KEYS & given.keys():
         dropped.update(_JWT_KEYS)
-    return {name: beside[name] for name in beside if name not in dropped} | given
+    return {name: dev_values[name] for name in dev_values if name not in dropped} | given
 
 
-def set_but_not_for_dev() -> list[str]:
-    """Return the variables of our environment that `dev` decides by itself, sorted."""
-    return sorted(name for name in _DEV_OWN - _DEV_WISHES if os.environ.get(name, "").strip())
+def ignored_by_dev() -> list[str]:
+    """Return the variables of our environment that `dev` ignores because it sets them, sorted."""
+    return sorted(name for name in _DEV_OWN - _DEV_OPTIONS if os.environ.get(name, "").strip())
 
 
-def kept_by_dev() -> dict[str, str]:
-    """Return the settings of our environment that `dev` passes on to its parts as they are."""
+def passed_on_by_dev() -> dict[str, str]:
+    """Return the settings of our environment that `dev` passes on to its processes."""
     return {
         name: os.environ[name].strip()
         for name in VARIABLES
@@ -124,6 +124,6 @@ def kept_by_dev() -> dict[str, str]:
 
 
 def child_environment(values: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a child: ours, but of all settings only `values`."""
+    """Return the environment of a child process: ours, but with only `values` as settings."""
     others = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     return others | dict(values)

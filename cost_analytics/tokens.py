@@ -1,6 +1,6 @@
-"""Mints the tokens that the API accepts: for the demo user, for services, for curl and for tests.
+"""Signs tokens for the API: for the demo user, for services, for curl and for tests.
 
-Only the shared key (HS256) can sign; with a public key or a JWKS address the signer is elsewhere.
+Only the shared key (HS256) can sign; with a public key or a JWKS address, the issuer signs them.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def mint(
 ) -> str:
     """Return a token for `user` that expires `ttl_seconds` after `now` (seconds since 1970).
 
-    Raises CommandError where there is no key to sign with, or the API would refuse the token.
+    Raises CommandError if there is no key to sign with, or if the API would refuse the token.
     """
     if not settings.secret:
         raise CommandError(
-            "Only JWT_SECRET can sign tokens; with JWT_PUBLIC_KEY or JWT_JWKS_URL they come from "
-            "whoever holds the private key."
+            "Only JWT_SECRET can sign tokens; with JWT_PUBLIC_KEY or JWT_JWKS_URL the issuer "
+            "signs them."
         )
     if not user.strip():
         raise CommandError("A token needs a user: --user NAME.")
@@ -40,7 +40,7 @@ def mint(
         raise CommandError(f"The user of a token (--user) {flaw}.")
     if ttl_seconds > settings.lifetime_seconds_max:
         raise CommandError(
-            f"A token may be valid for at most {settings.lifetime_seconds_max} s "
+            f"A token can be valid for at most {settings.lifetime_seconds_max} s "
             "(JWT_LIFETIME_MAX_SECONDS); give a smaller --ttl."
         )
     issued_at = int(time.time()) if now is None else now

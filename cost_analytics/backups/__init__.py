@@ -1,1 +1,1 @@
-"""Backs the ledger up and restores it, by PostgreSQL's own `pg_dump` and `pg_restore`."""
+"""Backs up and restores the ledger with PostgreSQL's `pg_dump` and `pg_restore`."""

@@ -1,7 +1,6 @@
-"""A backup on disk: a dump in PostgreSQL's custom format, and a manifest beside it.
+"""A backup on disk: a dump in PostgreSQL's custom format and its manifest.
 
-The manifest is written last, under another name first: a backup is complete exactly when it has
-one.
+The manifest is written last and renamed into place: a backup with a manifest is complete.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _ENDING: Final = ".dump"
 
 
 class BackupManifest(msgspec.Struct, frozen=True):
-    """What a backup holds. `digest` is the SHA-256 of the dump, `server_version` such as 160014."""
+    """Describes a backup. `digest` is the dump's SHA-256, `server_version` is such as 160014."""
 
     format: int
     program_version: str
@@ -36,9 +35,9 @@ class BackupManifest(msgspec.Struct, frozen=True):
 
 
 def choose_path(to: str, now: datetime) -> Path:
-    """Return where the dump goes: a file, or a new name in a directory; raises CommandError.
+    """Return the path of a new dump: a file, or a new name in a directory; raises CommandError.
 
-    Nothing that exists is replaced.
+    An existing file is never replaced.
     """
     path = Path(to)
     if path.is_dir() or to.endswith(os.sep):
@@ -46,24 +45,24 @@ def choose_path(to: str, now: datetime) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CommandError(f"{path.parent} cannot be made: {error.strerror}.") from None
+        raise CommandError(f"{path.parent} cannot be created: {error.strerror}.") from None
     if path.exists() or manifest_path(path).exists():
         raise CommandError(f"{path} exists already; choose another name.")
     return path
 
 
 def manifest_path(dump: Path) -> Path:
-    """Return where the manifest of a dump is."""
+    """Return the path of a dump's manifest."""
     return dump.with_name(f"{dump.name}.json")
 
 
 def unfinished_path(dump: Path) -> Path:
-    """Return under what name a dump is written before it is complete."""
+    """Return the name of a dump while it is being written."""
     return dump.with_name(f".{dump.name}.unfinished")
 
 
 def digest_of(path: Path, on_bytes: Callable[[int], None]) -> str:
-    """Return the SHA-256 of a file; `on_bytes` receives how many were read so far."""
+    """Return the SHA-256 of a file; `on_bytes` receives the number of bytes read so far."""
     digest, read = hashlib.sha256(), 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
@@ -74,7 +73,7 @@ def digest_of(path: Path, on_bytes: Callable[[int], None]) -> str:
 
 
 def write_manifest(dump: Path, manifest: BackupManifest) -> None:
-    """Write the manifest of a dump, whole or not at all."""
+    """Write the manifest of a dump atomically."""
     unfinished = unfinished_path(manifest_path(dump))
     with unfinished.open("wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
@@ -84,28 +83,28 @@ def write_manifest(dump: Path, manifest: BackupManifest) -> None:
 
 
 def read_manifest(dump: Path) -> BackupManifest:
-    """Return the manifest of a dump; raises CommandError for what is no complete backup."""
+    """Return the manifest of a dump; raises CommandError if the backup is not complete."""
     path = manifest_path(dump)
     if not dump.is_file():
-        raise CommandError(f"{dump} is not there; name the dump that `backup` wrote.")
+        raise CommandError(f"{dump} does not exist; name the dump that `backup` wrote.")
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=BackupManifest)
     except OSError as error:
         raise CommandError(
-            f"{path} cannot be read ({error.strerror}): without it a backup is not complete."
+            f"{path} cannot be read ({error.strerror}); a backup without it is not complete."
         ) from None
     except msgspec.DecodeError as error:
-        raise CommandError(f"{path} is no manifest of a backup: {error}.") from None
+        raise CommandError(f"{path} is not the manifest of a backup: {error}.") from None
     if manifest.format != FORMAT:
-        raise CommandError(f"{path} has format {manifest.format}; this program knows {FORMAT}.")
+        raise CommandError(f"{path} has format {manifest.format}; this program supports {FORMAT}.")
     return manifest
 
 
 def check_dump(dump: Path, manifest: BackupManifest, on_bytes: Callable[[int], None]) -> None:
-    """Raise CommandError unless the dump is what its manifest says."""
+    """Raise CommandError if the dump does not match its manifest."""
     size = dump.stat().st_size
     if size != manifest.dump_bytes or digest_of(dump, on_bytes) != manifest.digest:
         raise CommandError(
-            f"{dump} is damaged: its {size:,} bytes are not those that its manifest describes. "
+            f"{dump} is damaged: its {size:,} bytes do not match its manifest. "
             "Restore another backup."
         )

@@ -1,4 +1,4 @@
-"""Takes a backup: one consistent state of the ledger, while writers go on."""
+"""Takes a backup: one consistent state of the ledger, without blocking writers."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ Report = Callable[[str], None]
 async def take_backup(url: Secret, dump: Path, report: Report) -> archive.BackupManifest:
     """Write a dump and its manifest; returns the manifest.
 
-    The manifest counts what the dump holds, by the same snapshot. Raises CommandError, OSError or a
-    PostgreSQL error, and leaves no file then.
+    The counts in the manifest are from the same snapshot as the dump. Raises CommandError, OSError
+    or a PostgreSQL error, and removes its files then.
     """
     unfinished = archive.unfinished_path(dump)
     try:
@@ -55,7 +55,7 @@ async def take_backup(url: Secret, dump: Path, report: Report) -> archive.Backup
                     *(f"--exclude-table-data={table}" for table in EPHEMERAL_TABLES),
                 ],
                 url,
-                lambda line: _tell(line, report),
+                lambda line: _report_table(line, report),
             )
         size = unfinished.stat().st_size
         progress = Progress("bytes digested", size)
@@ -76,7 +76,7 @@ async def take_backup(url: Secret, dump: Path, report: Report) -> archive.Backup
     return manifest
 
 
-def _tell(line: str, report: Report) -> None:
+def _report_table(line: str, report: Report) -> None:
     _, found, table = line.partition(_SAVING)
     if found:
         report(f"saving {table.strip(chr(34)).removeprefix('public.')}")

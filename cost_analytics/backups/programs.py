@@ -1,4 +1,4 @@
-"""Finds and runs PostgreSQL's client programs: those on PATH, or those of the embedded server."""
+"""Finds and runs PostgreSQL's client programs, on PATH or of the embedded server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LINES_KEPT: Final = 5
 async def find(name: str, server_version: int) -> str:
     """Return the path of a program that is at least as new as the server's major version.
 
-    `server_version` is a number such as 160014. Raises CommandError where there is none.
+    `server_version` is a number such as 160014. Raises CommandError if there is none.
     """
     wanted = server_version // 10_000
     found = []
@@ -35,9 +35,9 @@ async def find(name: str, server_version: int) -> str:
             return path
         found.append(f"{path} is version {major}")
     raise CommandError(
-        f"{name} of PostgreSQL {wanted} or newer is needed "
+        f"This needs {name} of PostgreSQL {wanted} or newer "
         f"({', '.join(found) or 'none was found'}). "
-        f"Install PostgreSQL's client programs, or cost-analytics[dev], which brings version 16."
+        f"Install PostgreSQL's client programs, or cost-analytics[dev], which contains version 16."
     )
 
 
@@ -58,10 +58,10 @@ async def _major(path: str) -> int:
 async def run(
     path: str, arguments: Sequence[str], url: Secret, on_line: Callable[[str], None]
 ) -> None:
-    """Run a program on a database; `on_line` receives each line that it writes to standard error.
+    """Run a program on a database; `on_line` receives each line of its standard error.
 
-    The password travels in the environment, which other users cannot see. Raises CommandError with
-    the program's last words where it fails; it is stopped when this is cancelled.
+    The password is passed in the environment, which other users cannot see. If the program fails,
+    this raises CommandError with its error lines. If this is cancelled, the program is stopped.
     """
     address, password = _split(url.reveal())
     secret = {} if password is None else {"PGPASSWORD": password}
@@ -95,7 +95,7 @@ async def run(
 
 
 def _split(url: str) -> tuple[str, str | None]:
-    """Return an address without its password, and the password."""
+    """Return a database address without its password, and the password."""
     parts = urlsplit(url)
     if parts.password is None:
         return url, None

@@ -1,4 +1,4 @@
-"""Restores a backup: all of it or nothing, closed to every process until it is complete."""
+"""Restores a backup, completely or not at all; no process can use the ledger meanwhile."""
 
 from __future__ import annotations
 
@@ -34,14 +34,15 @@ async def restore_backup(
 ) -> tuple[archive.BackupManifest, int]:
     """Load a backup into an empty database; returns its manifest and the ledger's new epoch.
 
-    With `replace` what the database holds is dropped first. The schema is brought to the newest
-    version. Raises CommandError, OSError or a PostgreSQL error; the ledger is closed then.
+    With `replace`, the contents of the database are dropped first. The schema is migrated to the
+    newest version. Raises CommandError, OSError or a PostgreSQL error; the ledger stays closed
+    then.
     """
     manifest = archive.read_manifest(dump)
     contents = manifest.contents
     if contents.schema_version > known_version():
         raise CommandError(
-            f"{dump} has schema version {contents.schema_version}; this program knows "
+            f"{dump} has schema version {contents.schema_version}; this program supports "
             f"{known_version()}. Restore it with a newer version of cost-analytics."
         )
     progress = Progress("bytes checked", manifest.dump_bytes)
@@ -56,13 +57,13 @@ async def restore_backup(
         [
             "--verbose",
             "--no-owner",
-            "--no-privileges",  # they name roles that may not be here; `migrate` gives them again
+            "--no-privileges",  # `migrate` grants them, also to roles that are missing here
             "--single-transaction",
             "--exit-on-error",
             str(dump),
         ],
         url,
-        lambda line: _tell(line, report),
+        lambda line: _report_table(line, report),
     )
     await migrate(url.reveal(), report=report)
     async with connected(url.reveal(), name="cost-analytics restore") as connection:
@@ -93,7 +94,7 @@ async def _prepare(connection: Connection, *, replace: bool) -> None:
         await empty_database(connection)
 
 
-def _tell(line: str, report: Report) -> None:
+def _report_table(line: str, report: Report) -> None:
     _, found, table = line.partition(_LOADING)
     if found:
         report(f"loading {table.strip(chr(34)).removeprefix('public.')}")

@@ -1,1 +1,1 @@
-"""One module a subcommand: its help, its arguments, and `run`. Heavy imports happen in `run`."""
+"""One module for each subcommand: its help, its arguments and `run`, with lazy imports."""

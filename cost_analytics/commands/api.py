@@ -1,4 +1,4 @@
-"""`cost-analytics api`: one API process, until it is stopped."""
+"""`cost-analytics api`: one API process."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from cost_analytics import settings
 
 DESCRIPTION: Final = """\
 Serves the REST API and the live feed on API_HOST:API_PORT. Start as many replicas as the load
-needs: none has any state of its own. /health says whether the process lives, /ready whether it can
-serve. SIGTERM or Ctrl-C lets requests under way finish and ends with code 0.
+needs; they are stateless. /health shows whether the process is alive, /ready whether it can serve.
+SIGTERM or Ctrl-C lets active requests finish and exits with code 0.
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare nothing: the API is configured by settings alone."""
+    """Declare no arguments: the API is configured by settings only."""
     del parser
 
 

@@ -1,4 +1,4 @@
-"""`cost-analytics archive`: moves old months of events from PostgreSQL to Parquet files."""
+"""`cost-analytics archive`: moves months of events from PostgreSQL to Parquet files."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from ledger.operations.archives import ArchivedMonth
 
 DESCRIPTION: Final = """\
-Writes each whole month of recorded events before MONTH to a Parquet file with a manifest, keeps
-what totals, voids and late prices need of it as the month's seal, and drops its partition. Totals
-stay as they are; `verify` and `rebuild` start from the seals. Workers and the API may go on. Run it
-again after it was interrupted: nothing is lost and nothing is archived twice. Events that arrive
-later for an archived month count as usual, and the next run archives them as another part.
+Writes each whole month of recorded events before MONTH to a Parquet file with a manifest, stores
+what totals, voids and repricing need of it in the month's seal, and drops its partition. Totals do
+not change; `verify` and `rebuild` start from the seals. Workers and the API can keep running. After
+an interruption, run it again: nothing is lost and nothing is archived twice. Events that arrive
+later for an archived month count as usual; the next run archives them as another part.
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare which months and where to."""
+    """Declare the months and the directory."""
     parser.add_argument(
-        "--before", metavar="MONTH", type=month, required=True, help="the first month that stays"
+        "--before", metavar="MONTH", type=month, required=True, help="the first month to keep"
     )
     parser.add_argument(
         "--to",
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     newest = first_kept_month(datetime.now(UTC))
     if arguments.before > newest:
         raise CommandError(
-            f"The last {KEPT_DAYS} days stay: --before may be {newest:%Y-%m} at the latest."
+            f"The last {KEPT_DAYS} days are kept: --before can be {newest:%Y-%m} at the latest."
         )
     archived = _archive(settings.load("database"), arguments.before, arguments.to)
     for each in archived:
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _archive(loaded: Settings, before: date, directory: Path) -> list[ArchivedMonth]:
-    """Archive, and word what may go wrong."""
+    """Archive; raises CommandError for the errors that may be expected."""
     from cost_analytics.progress import Progress, plain_reporter
     from cost_analytics.running import run as run_loop
     from ledger.operations.archives import ArchiveBusyError, Archiver, ArchiveRefusedError

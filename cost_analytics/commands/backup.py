@@ -1,4 +1,4 @@
-"""`cost-analytics backup`: a consistent copy of the ledger, while everything goes on."""
+"""`cost-analytics backup`: a consistent copy of the ledger while all processes keep running."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from cost_analytics import settings
 from cost_analytics.failures import using_database
 
 DESCRIPTION: Final = """\
-Writes a dump of the ledger in PostgreSQL's custom format, and a manifest beside it (FILE.json) with
-versions, the ledger's epoch, counts, the stream's position and a digest. Writers go on meanwhile.
-Files appear whole or not at all, and nothing is replaced. Needs pg_dump, from PATH or from
-cost-analytics[dev], at least as new as the server. ADMIN_DATABASE_URL, or DATABASE_URL without it,
-has to name the owner of the tables or a superuser. `cost-analytics restore` reads it;
+Writes a dump of the ledger in PostgreSQL's custom format, and a manifest (FILE.json) with versions,
+the ledger's epoch, counts, the stream's position and a digest. Writers are not blocked. Files
+appear only when complete, and existing ones are never replaced. Needs pg_dump, from PATH or from
+cost-analytics[dev], at least as new as the server. ADMIN_DATABASE_URL (default: DATABASE_URL) must
+name the owner of the tables or a superuser. `cost-analytics restore` restores it;
 docs/operations.md has the procedure.
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare where the backup goes."""
+    """Declare the destination."""
     parser.add_argument(
         "--to",
         required=True,
         metavar="FILE|DIR",
-        help="the dump's file, or a directory in which it gets a name with the time",
+        help="the file of the dump, or a directory for a file named by the time",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Take a backup and say what it holds."""
+    """Take a backup and report its contents."""
     loaded = settings.load("database", login="admin")
     from cost_analytics.backups.archive import choose_path
     from cost_analytics.backups.backup import take_backup

@@ -1,4 +1,4 @@
-"""`cost-analytics bills`: what vendors have billed, to be compared with what was recorded."""
+"""`cost-analytics bills`: the bills of vendors, to compare them with recorded costs."""
 
 from __future__ import annotations
 
@@ -21,36 +21,37 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DESCRIPTION: Final = """\
-Vendors' bills. GET /api/admin/reconciliation compares them with what was recorded, day by day and
-service by service.
+Vendors' bills. GET /api/admin/reconciliation compares them with recorded costs by day and service.
 """
 _IMPORT: Final = """\
-Keeps the bill in FILE (or standard input: -), all of it or nothing. The same file is never counted
-twice: importing it again changes nothing.
+Imports the bill in FILE (or standard input: -), all of it or nothing. The same file is never
+counted twice: importing it again changes nothing.
 
 CSV with a first line of column names, in any order; other columns are ignored:
 
-  service     twilio, deepgram, … as events name it; a column called vendor will do
-  date        2026-01-31, the UTC day that is billed
-  amount_usd  what is billed for it; a negative amount is a credit
-  quantity    optional: how much of the vendor's unit
-  currency    optional; only USD can be compared
+  service     twilio, deepgram, … as in events; the column may also be called vendor
+  date        2026-01-31, the billed UTC day
+  amount_usd  the billed amount; a negative amount is a credit
+  quantity    optional; in the vendor's unit
+  currency    optional; only USD is supported
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare `import`, `list` and `withdraw`."""
+    """Declare the actions."""
     raw = argparse.RawDescriptionHelpFormatter
     actions = parser.add_subparsers(dest="action", metavar="import|list|withdraw", required=True)
     adding = actions.add_parser(
-        "import", help="keep a bill", description=_IMPORT, formatter_class=raw
+        "import", help="import a bill", description=_IMPORT, formatter_class=raw
     )
     adding.add_argument("file", metavar="FILE", help="CSV, or - for standard input")
     adding.add_argument(
         "--set-by", metavar="NAME", help="who imports it (default: the account's name)"
     )
-    actions.add_parser("list", help="show the bills that are kept")
-    taking = actions.add_parser("withdraw", help="let a bill count no more; it stays in the list")
+    actions.add_parser("list", help="show the imported bills")
+    taking = actions.add_parser(
+        "withdraw", help="exclude a bill from the comparison; it stays in the list"
+    )
     taking.add_argument("bill", metavar="ID", type=whole_number(1, 2**63 - 1), help="its number")
 
 
@@ -68,23 +69,24 @@ def _import(arguments: argparse.Namespace) -> int:
     text = read_text(arguments.file)
     lines = read_bill(text, name)
     digest, by = sha256(text.encode()).digest(), arguments.set_by or account()
-    done = _asked(loaded, lambda db: import_bill(db, digest, name, lines, by))
+    done = _with_database(loaded, lambda db: import_bill(db, digest, name, lines, by))
     print(_report(done))
     return 0
 
 
 def _report(done: BillImport) -> str:
     if done.was_withdrawn:
-        return f"Bill {done.bill_id} was withdrawn; it counts again."
+        return f"Bill {done.bill_id} was withdrawn; it is now included again."
     if not done.lines:
-        return f"This file is bill {done.bill_id} already; nothing was changed."
-    said = f"Bill {done.bill_id}: {done.lines} lines."
+        return f"This file was imported as bill {done.bill_id} already; no changes were made."
+    report = f"Bill {done.bill_id}: {done.lines} lines."
     if done.shared_days:
-        said += (
-            f" On {done.shared_days} days of a service other bills have lines too; they add up. If "
-            "this bill replaces another, withdraw the other one: cost-analytics bills list."
+        report += (
+            f" Other bills have lines for {done.shared_days} of its days and services, too; the "
+            "amounts are added up. If this bill replaces another, withdraw that one: "
+            "cost-analytics bills list."
         )
-    return said
+    return report
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -93,7 +95,7 @@ def _list(arguments: argparse.Namespace) -> int:
     from ledger.operations.bills import list_bills
     from schemas.money import usd_text
 
-    bills = _asked(loaded, list_bills)
+    bills = _with_database(loaded, list_bills)
     for bill in bills:
         state = " (withdrawn)" if bill.withdrawn else ""
         print(
@@ -110,20 +112,22 @@ def _withdraw(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database")
     from ledger.operations.bills import withdraw_bill
 
-    if not _asked(loaded, lambda db: withdraw_bill(db, arguments.bill)):
-        raise CommandError(f"There is no bill {arguments.bill} that counts; see bills list.")
-    print(f"Bill {arguments.bill} counts no more. Importing its file again takes that back.")
+    if not _with_database(loaded, lambda db: withdraw_bill(db, arguments.bill)):
+        raise CommandError(
+            f"There is no bill {arguments.bill} to withdraw; see cost-analytics bills list."
+        )
+    print(f"Bill {arguments.bill} is withdrawn. Import its file again to include it again.")
     return 0
 
 
-def _asked(loaded: Settings, work: Callable[[Connection], Awaitable[T]]) -> T:
-    """Return what `work` makes of a connection to the database."""
+def _with_database(loaded: Settings, work: Callable[[Connection], Awaitable[T]]) -> T:
+    """Return the result of `work` on a connection to the database."""
     from cost_analytics.running import run as run_loop
     from ledger.postgres.database import connected
 
-    async def ask() -> T:
+    async def connect_and_work() -> T:
         async with connected(loaded.database_url.reveal(), name="cost-analytics bills") as db:
             return await work(db)
 
     with using_database(loaded.database_url):
-        return run_loop(ask())
+        return run_loop(connect_and_work())

@@ -1,4 +1,4 @@
-"""`cost-analytics dlq`: what was refused and why, and sending it again once that is mended."""
+"""`cost-analytics dlq`: lists refused events and sends them again."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from cost_analytics.commands.options import whole_number
 from schemas.refusals import REFUSAL_CODES
 
 DESCRIPTION: Final = f"""\
-Refused events. Each is kept with its original bytes, key and headers and the reason, in the
-database and on the topic cost.call-events.v1.dlq. Codes: {", ".join(REFUSAL_CODES)}.
+Refused events. Each is stored with its original bytes, key, headers and the reason, in the
+database and on the topic cost.call-events.v1.dlq.
+
+Codes: {", ".join(REFUSAL_CODES)}.
 """
 _LIST: Final = """\
-Shows how many events were refused with each code, then the newest of them. Ends with code 0, also
-when there are some.
+Shows how many events were refused with each code, then the newest ones. Exits with code 0, with
+or without refused events.
 """
 _REPLAY: Final = """\
-Sends refused events to their topic again, unchanged, the oldest first, and marks each as soon as
-Kafka has acknowledged it. Worth it after what was wrong is mended: after a missing price was
-imported, say (--code unknown_price). One that is refused again comes back to the list. Sending an
+Sends refused events to their topic again, unchanged, oldest first, and marks each as soon as Kafka
+has acknowledged it. Use it after the cause was fixed, for example after a missing price was
+imported (--code unknown_price). An event that is refused again reappears in the list. Sending an
 event twice is harmless.
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare `list` and `replay`."""
+    """Declare the actions."""
     raw = argparse.RawDescriptionHelpFormatter
     actions = parser.add_subparsers(dest="action", metavar="list|replay", required=True)
     listing = actions.add_parser(
@@ -44,11 +46,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="show at most N events (default: 20)",
     )
-    listing.add_argument("--all", action="store_true", help="also those that were sent again")
+    listing.add_argument("--all", action="store_true", help="also events that were sent again")
     replay.add_argument(
         "--limit", type=whole_number(1, 10**9), metavar="N", help="send at most N (default: all)"
     )
-    replay.add_argument("--dry-run", action="store_true", help="only say how many would be sent")
+    replay.add_argument("--dry-run", action="store_true", help="only show how many would be sent")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -69,7 +71,7 @@ def _list(arguments: argparse.Namespace) -> int:
                 code=arguments.code,
                 limit=arguments.limit,
                 replayed_too=arguments.all,
-                say=print,
+                print_line=print,
             )
         )
     return 0

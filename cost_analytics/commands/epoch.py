@@ -1,4 +1,4 @@
-"""`cost-analytics epoch`: shows the ledger's epochs, or raises it after a recovery."""
+"""`cost-analytics epoch`: shows the ledger's epochs, or raises the epoch after a recovery."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from cost_analytics import settings
 from cost_analytics.failures import using_database
 
 DESCRIPTION: Final = """\
-The ledger's epoch rises when its totals are replaced by other means than counting events. `restore`
+The ledger's epoch increases when its totals change by other means than counting events. `restore`
 and `rebuild` raise it themselves. Raise it yourself after a point-in-time recovery, after the
-promotion of a standby that may lack commits, or after pg_restore was run by hand: before workers
-and API replicas connect. Raising it needlessly costs one publication of every total.
+promotion of a standby that may lack commits, or after running pg_restore by hand, before workers
+and API replicas connect. An unnecessary increase only publishes every total once more.
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare `list` and `raise`."""
+    """Declare the actions."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("list", help="show every epoch")
-    raising = actions.add_parser("raise", help="raise the epoch: the database was taken back")
-    raising.add_argument("--reason", required=True, help="what happened, for the record")
+    actions.add_parser("list", help="show all epochs")
+    raising = actions.add_parser("raise", help="raise the epoch after a recovery")
+    raising.add_argument("--reason", required=True, help="what happened; stored with the epoch")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,7 +35,12 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.action == "raise":
             print(f"The ledger's epoch is {run_loop(raise_epoch_at(url, arguments.reason))}.")
             return 0
-        for one in run_loop(list_epochs(url)):
-            done = f"{one.published_at:%Y-%m-%d %H:%M:%S}" if one.published_at else "not yet"
-            print(f"{one.epoch}  {one.raised_at:%Y-%m-%d %H:%M:%S}  published {done}  {one.reason}")
+        for entry in run_loop(list_epochs(url)):
+            published = (
+                f"{entry.published_at:%Y-%m-%d %H:%M:%S}" if entry.published_at else "not yet"
+            )
+            print(
+                f"{entry.epoch}  {entry.raised_at:%Y-%m-%d %H:%M:%S}  published {published}  "
+                f"{entry.reason}"
+            )
     return 0

@@ -19,34 +19,37 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DESCRIPTION: Final = """\
-Gaps: records that Kafka no longer had before they were counted. `verify` fails while one is open.
+Gaps: records that Kafka lost before they were counted. `verify` fails while a gap is open.
 """
 _RESEND: Final = """\
-Sends the records of a gap again from a copy, each with the gap and its old offset in its headers.
-The ledger closes the gap once every offset of it was counted. Sending twice is harmless.
+Sends the records of a gap again from a copy, with the gap's id and their old offset as headers. The
+gap is closed once all its offsets were counted. Sending twice is harmless.
 
-FILE has a JSON object a line, as `kcat -J` prints them: topic, partition, offset, key, payload and
-headers. Lines of other places are left out. A gap without a known end is never closed by a resend.
+FILE has one JSON object per line, as printed by `kcat -J`: topic, partition, offset, key, payload
+and headers. Records outside the gap are skipped. A gap without a known end is never closed by a
+resend.
 """
 _ID_MAX: Final = 2**63 - 1
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare `list`, `resend` and `close`."""
+    """Declare the actions."""
     raw = argparse.RawDescriptionHelpFormatter
     actions = parser.add_subparsers(dest="action", metavar="list|resend|close", required=True)
     listing = actions.add_parser("list", help="show open gaps")
-    listing.add_argument("--all", action="store_true", help="also closed ones")
+    listing.add_argument("--all", action="store_true", help="also closed gaps")
     resend = actions.add_parser(
         "resend", help="send the records of a gap again", description=_RESEND, formatter_class=raw
     )
     resend.add_argument("gap", metavar="ID", type=whole_number(1, _ID_MAX), help="its number")
     resend.add_argument("file", metavar="FILE", help="its records, or - for standard input")
-    closing = actions.add_parser("close", help="accept that records are lost, or counted otherwise")
+    closing = actions.add_parser(
+        "close", help="close a gap whose records are lost for good or counted in another way"
+    )
     closing.add_argument(
         "gaps", metavar="ID", nargs="+", type=whole_number(1, _ID_MAX), help="their numbers"
     )
-    closing.add_argument("--reason", required=True, metavar="TEXT", help="why; it is kept")
+    closing.add_argument("--reason", required=True, metavar="TEXT", help="why; it is stored")
     closing.add_argument("--set-by", metavar="NAME", help="who does it (default: the account)")
 
 
@@ -59,7 +62,7 @@ def _list(arguments: argparse.Namespace) -> int:
     from ledger.operations.gaps import describe_gap, list_gaps
 
     loaded = settings.load("database")
-    gaps = _ask(loaded, lambda db: list_gaps(db, closed_too=arguments.all))
+    gaps = _with_database(loaded, lambda db: list_gaps(db, closed_too=arguments.all))
     for gap in gaps:
         print(describe_gap(gap))
     if not gaps:
@@ -76,7 +79,7 @@ def _close(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database")
     by = arguments.set_by or account()
     for gap_id in arguments.gaps:
-        if not _ask(loaded, partial(close_gap, gap_id=gap_id, by=by, reason=reason)):
+        if not _with_database(loaded, partial(close_gap, gap_id=gap_id, by=by, reason=reason)):
             raise CommandError(f"There is no open gap {gap_id}; see cost-analytics gaps list.")
         print(f"Gap {gap_id} is closed.")
     return 0
@@ -88,21 +91,21 @@ def _resend(arguments: argparse.Namespace) -> int:
     from ledger.operations.gaps import find_gap
 
     loaded = settings.load("database", "kafka")
-    gap = _ask(loaded, lambda db: find_gap(db, arguments.gap))
+    gap = _with_database(loaded, lambda db: find_gap(db, arguments.gap))
     if gap is None or gap.closed_at is not None:
         raise CommandError(f"There is no open gap {arguments.gap}; see cost-analytics gaps list.")
     print(run_until_stopped(lambda stop: resend(loaded.kafka, gap, arguments.file, stop)))
     return 0
 
 
-def _ask(loaded: Settings, work: Callable[[Connection], Awaitable[T]]) -> T:
-    """Return what `work` makes of a connection to the database."""
+def _with_database(loaded: Settings, work: Callable[[Connection], Awaitable[T]]) -> T:
+    """Return the result of `work` on a connection to the database."""
     from cost_analytics.running import run as run_loop
     from ledger.postgres.database import connected
 
-    async def ask() -> T:
+    async def connect_and_work() -> T:
         async with connected(loaded.database_url.reveal(), name="cost-analytics gaps") as db:
             return await work(db)
 
     with using_database(loaded.database_url):
-        return run_loop(ask())
+        return run_loop(connect_and_work())

@@ -1,4 +1,4 @@
-"""`cost-analytics migrate`: the newest schema; may be repeated, and run from many sides at once."""
+"""`cost-analytics migrate`: migrates the schema; can be repeated and run concurrently."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from cost_analytics import settings
 from cost_analytics.failures import using_database
 
 DESCRIPTION: Final = """\
-Brings the database at DATABASE_URL to the newest schema and creates the monthly partitions of the
-coming months. Does nothing where nothing is missing. Several may run at once: one does the work
-and the others wait for it. Run it before a new version of `worker` and `api` starts.
+Migrates the database at DATABASE_URL to the newest schema and creates the monthly partitions of the
+coming months. Does nothing if the schema is up to date. Concurrent runs are safe: one does the
+work, the others wait for it. Run it before a new version of `worker` and `api` starts.
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare nothing: there is nothing to choose."""
+    """Declare no arguments."""
     del parser
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Apply what is missing and say what was applied."""
+    """Apply the missing migrations and report them."""
     del arguments
     loaded = settings.load("database", login="migrate")
     from cost_analytics.running import run as run_loop

@@ -1,4 +1,4 @@
-"""`cost-analytics notices`: one process that delivers notifications, until it is stopped."""
+"""`cost-analytics notices`: one process that delivers notifications."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Final
 from cost_analytics import settings
 
 DESCRIPTION: Final = """\
-Tells people of their budget alerts: by email (SMTP_URL), by SMS (SMS_URL) and by signed webhooks.
-Wakes on cost.budget-alerts.v1; what is to be delivered, and every attempt, is in PostgreSQL, so a
-message that is lost or a process that dies loses no notice. Start several: they share the work.
-It also looks for anomalies in calls and days, and once a day at the sources of prices
-(PRICE_SOURCES).
-SIGTERM or Ctrl-C lets attempts under way end and ends with code 0.
+Delivers budget alerts by email (SMTP_URL), by SMS (SMS_URL) and by signed webhooks. The topic
+cost.budget-alerts.v1 triggers it, but deliveries and attempts are stored in PostgreSQL: neither a
+lost message nor a crash loses a notification. Several processes share the work.
+
+It also detects anomalies in calls and days, and refreshes prices once a day (PRICE_SOURCES).
+SIGTERM or Ctrl-C lets active attempts finish and exits with code 0.
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare nothing: notices are configured by settings alone."""
+    """Declare no arguments: the process is configured by settings only."""
     del parser
 
 

@@ -10,14 +10,14 @@ from datetime import UTC, date, datetime
 from schemas.numbers import decimal_from
 
 
-def whole_number(least: int, most: int) -> Callable[[str], int]:
-    """Return a type that accepts whole numbers from `least` to `most`, both included."""
+def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
+    """Return a type that accepts whole numbers from `minimum` to `maximum`, both included."""
 
     def parse(text: str) -> int:
-        number = int(text) if re.fullmatch(r"[+-]?[0-9]{1,20}", text) else least - 1
-        if not least <= number <= most:
+        number = int(text) if re.fullmatch(r"[+-]?[0-9]{1,20}", text) else minimum - 1
+        if not minimum <= number <= maximum:
             raise argparse.ArgumentTypeError(
-                f"{text!r} is not a whole number from {least} to {most}"
+                f"{text!r} is not a whole number from {minimum} to {maximum}"
             )
         return number
 
@@ -25,7 +25,7 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
 
 
 def percent(text: str) -> int:
-    """Accept a percentage from 0 to 100 with up to two decimals; returns hundredths of it."""
+    """Parse a percentage from 0 to 100 with up to two decimals; returns hundredths of a percent."""
     try:
         hundredths = decimal_from(text) * 100
         if 0 <= hundredths <= 10_000 and hundredths == int(hundredths):
@@ -38,7 +38,7 @@ def percent(text: str) -> int:
 
 
 def month(text: str) -> date:
-    """Accept a month such as 2026-01; returns its first day."""
+    """Parse a month such as 2026-01; returns its first day."""
     try:
         return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date()
     except ValueError:
@@ -46,7 +46,7 @@ def month(text: str) -> date:
 
 
 def moment(text: str) -> datetime:
-    """Accept an ISO 8601 time, UTC where it names no zone; returns it in UTC."""
+    """Parse an ISO 8601 time, UTC if it has no zone; returns it in UTC."""
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:

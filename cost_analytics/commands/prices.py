@@ -1,4 +1,4 @@
-"""`cost-analytics prices`: the catalogue that API usage, infrastructure and fees are priced by."""
+"""`cost-analytics prices`: the price catalogue for API usage, infrastructure and fees."""
 
 from __future__ import annotations
 
@@ -17,83 +17,89 @@ _NAME: Final = "cost-analytics prices"
 
 DESCRIPTION: Final = """\
 The price catalogue. A price is in force from its effective_from until the next one of the same
-service, operation, model and unit; events are priced by what was in force at their own time.
+service, operation, model and unit; events are priced by the price in force at their own time.
 """
 _LIST: Final = """\
-Shows the prices in force now and those to come. `prices list --csv >prices.csv` writes a file that
-`prices import` reads; importing it again verifies all of them. A price that nobody has verified for
-90 days is stale. What waits for approval is listed below the prices.
+Shows present and future prices. `prices list --csv >prices.csv` writes a file that `prices import`
+reads; importing it again verifies all its prices. A price is stale if it was not verified for
+90 days. Proposals that need approval are listed below the prices.
 """
 _IMPORT: Final = """\
-Adds the prices in FILE (or standard input: -), all of them or none. A price that is there already
-counts as verified, so the same file may be imported twice. One that differs by more than 25 % from
-the price in force waits for approval (`prices approve`), unless --approve is given. A changed price
-is a new row with a later effective_from: what was in force has priced events, and stays.
+Adds the prices in FILE (or standard input: -), all of them or none. A price that exists already
+is verified by it, so the same file can be imported repeatedly. A price that differs by more than
+25 % from the price in force needs approval (`prices approve`), unless --approve is given. To change
+a price, add a row with a later effective_from: prices that have priced events are never changed.
 
 CSV with a first line of column names, or a JSON list of objects with these fields:
 
-  service         twilio, deepgram, … as events name it
+  service         twilio, deepgram, … as in events
   class           api (default), infrastructure, transaction or revenue
   operation       outbound_call, streaming_stt, inference, tts, …
-  model           a model; * for any; empty for events that name none (column missing: any)
+  model           a model; * for any; empty for events without one (column missing: any)
   unit            minutes, seconds, tokens, input_tokens, output_tokens, characters, requests
   price_usd       for per_units of the unit
   per_units       1 (default), 1000, 1000000, …
   effective_from  2026-01-31 or 2026-01-31T12:00:00Z
   source          where the price was published (default: the name of the file)
 
-Running workers notice within seconds. Events that were recorded before keep the price they got,
-until `prices rerate` corrects them.
+Running workers use new prices within seconds. Recorded events keep their price until
+`prices rerate` corrects them.
 """
 _REFRESH: Final = """\
-Asks the sources in the file PRICE_SOURCES. A price that is unchanged counts as verified, a small
-change is entered from now on, a change of more than 25 % waits for approval. A source that fails
-stops none of the others, and makes the exit code 1. docs/prices.md describes the file.
+Reads prices from the sources in the file PRICE_SOURCES. An unchanged price is verified, a small
+change takes effect immediately, a change of more than 25 % needs approval. If a source fails, the
+others continue and the exit code is 1. docs/prices.md describes the file.
 """
 _DECIDE: Final = """\
-Decides a price that waits, by its number in `prices list`. An approved one enters the catalogue,
-with the effective_from it was proposed with; a rejected one never counts.
+Approves or rejects a proposal by its ID in `prices list`. An approved price enters the catalogue
+with its effective_from; a rejected one never counts.
 """
 _RERATE: Final = """\
-Corrects recorded costs for which another price of the catalogue is in force now, because it was
-entered later: each is voided and recorded anew at its own time, and nothing is rewritten. Shows
-first what changes: sums by service, day and user, margins, and alerts that become due. With
---dry-run that is all. It may be stopped and started again at any time; applied twice it changes
-nothing. Costs that emitters priced themselves stay, and so do fees, shares and default charges.
+Corrects recorded costs after a price was entered late: each affected cost is voided and recorded
+again with its own time and the new price; nothing is rewritten. First shows the changes: sums by
+service, day and user, margins, and alerts that become due. With --dry-run it stops there. It can be
+interrupted and repeated at any time; a second run changes nothing. Costs that emitters priced
+themselves do not change, nor do fees, infrastructure shares and default charges.
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare what can be done with prices."""
+    """Declare the actions."""
     raw = argparse.RawDescriptionHelpFormatter
     metavar = "list|import|refresh|approve|reject|rerate"
     actions = parser.add_subparsers(dest="action", metavar=metavar, required=True)
     listing = actions.add_parser("list", help="show prices", description=_LIST, formatter_class=raw)
     listing.add_argument("--service", metavar="S", help="only the prices of this service")
-    listing.add_argument("--all", action="store_true", help="also prices that others replaced")
+    listing.add_argument("--all", action="store_true", help="also past prices")
     listing.add_argument("--csv", action="store_true", help="write CSV that can be imported")
     adding = actions.add_parser(
         "import", help="add prices from a file", description=_IMPORT, formatter_class=raw
     )
     adding.add_argument("file", metavar="FILE", help="CSV or JSON, or - for standard input")
-    adding.add_argument("--approve", action="store_true", help="enter large changes at once")
+    adding.add_argument("--approve", action="store_true", help="approve large changes")
     refresh = actions.add_parser(
-        "refresh", help="ask the sources of prices", description=_REFRESH, formatter_class=raw
+        "refresh",
+        help="refresh prices from their sources",
+        description=_REFRESH,
+        formatter_class=raw,
     )
     refresh.add_argument("--source", metavar="NAME", help="only this source")
-    refresh.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    for name, what in (("approve", "let a price in"), ("reject", "keep a price out")):
+    refresh.add_argument("--dry-run", action="store_true", help="only show what would be done")
+    for name, what in (("approve", "approve a proposal"), ("reject", "reject a proposal")):
         deciding = actions.add_parser(name, help=what, description=_DECIDE, formatter_class=raw)
         deciding.add_argument("id", metavar="ID", type=whole_number(1, 2**31 - 1))
         _add_set_by(deciding)
     _add_set_by(adding)
     rerate = actions.add_parser(
-        "rerate", help="correct costs by late prices", description=_RERATE, formatter_class=raw
+        "rerate",
+        help="correct recorded costs after a price change",
+        description=_RERATE,
+        formatter_class=raw,
     )
     rerate.add_argument("--from", dest="since", type=moment, metavar="TIME", required=True)
     rerate.add_argument("--to", dest="until", type=moment, metavar="TIME", help="default: now")
     rerate.add_argument("--service", metavar="S", help="only costs of this service")
-    rerate.add_argument("--dry-run", action="store_true", help="only say what would change")
+    rerate.add_argument("--dry-run", action="store_true", help="only show what would change")
 
 
 def _add_set_by(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +107,7 @@ def _add_set_by(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what is asked for."""
+    """Run the action."""
     actions = {
         "list": _list,
         "import": _import,
@@ -130,14 +136,14 @@ def _list(arguments: argparse.Namespace) -> int:
             return prices, await list_proposals(db, arguments.service)
 
     with using_database(loaded.database_url):
-        prices, waiting = run_loop(read())
+        prices, pending = run_loop(read())
     shown = [price for price in prices if arguments.all or price.state != "past"]
     if arguments.csv:
         sys.stdout.write(as_csv(shown))
         return 0
     print(as_table(shown, now) if shown else "No prices.")
-    if waiting:
-        print(f"\nWaiting for approval:\n{proposals_table(waiting)}")
+    if pending:
+        print(f"\nPending approval:\n{proposals_table(pending)}")
     return 0
 
 
@@ -163,11 +169,11 @@ def _import(arguments: argparse.Namespace) -> int:
     except PriceConflictError as error:
         refuse(error.reasons, name)
         return FAILED
-    print(f"{entered.added} prices added, {entered.verified} were there already.")
+    print(f"{entered.added} prices added, {entered.verified} existed already.")
     if entered.waiting:
-        print(f"Waiting for approval:\n{proposals_table(entered.waiting)}")
+        print(f"Pending approval:\n{proposals_table(entered.waiting)}")
     if entered.added and any(row.effective_from <= datetime.now(UTC) for row in rows):
-        print("Those in force price events from now on; `prices rerate` corrects recorded ones.")
+        print("Prices in force apply to new events; `prices rerate` corrects recorded ones.")
     return 0
 
 
@@ -179,7 +185,7 @@ def _refresh(arguments: argparse.Namespace) -> int:
 
     if loaded.prices.sources is None:
         raise CommandError(
-            "PRICE_SOURCES is not set: no source is known (docs/prices.md).", MISUSED
+            "PRICE_SOURCES is not set, so there are no sources (docs/prices.md).", MISUSED
         )
     try:
         sources = read_sources(loaded.prices.sources)
@@ -193,13 +199,14 @@ def _refresh(arguments: argparse.Namespace) -> int:
     with using_database(loaded.database_url):
         results = run_loop(refresh_prices(url, sources, dry_run=arguments.dry_run))
     if results is None:
-        raise CommandError("Somebody else refreshes prices at the moment.")
-    for one in results:
+        raise CommandError("Another process is refreshing prices; try again in a minute.")
+    for result in results:
         print(
-            one.error
-            or f"{one.source}: {one.verified} verified, {one.added} added, {one.waiting} wait."
+            result.error
+            or f"{result.source}: {result.verified} verified, {result.added} added, "
+            f"{result.waiting} pending."
         )
-    return FAILED if any(one.error for one in results) else 0
+    return FAILED if any(result.error for result in results) else 0
 
 
 def _decide(arguments: argparse.Namespace) -> int:
@@ -221,9 +228,11 @@ def _decide(arguments: argparse.Namespace) -> int:
         with using_database(loaded.database_url):
             decided = run_loop(write())
     except NoProposalError:
-        raise CommandError(f"No price with the number {arguments.id} waits.") from None
+        raise CommandError(
+            f"There is no pending proposal {arguments.id}; see `prices list`."
+        ) from None
     except (DecidedError, PriceConflictError) as error:
-        raise CommandError(f"Price {arguments.id}: {error}".rstrip(".") + ".") from None
+        raise CommandError(f"Proposal {arguments.id}: {error}".rstrip(".") + ".") from None
     print(f"{decision.capitalize()}: {decided.row.name}.")
     return 0
 
@@ -235,13 +244,11 @@ def _rerate(arguments: argparse.Namespace) -> int:
     from ledger.repricing.repricer import Repricer
     from ledger.repricing.rows import RepricingScope
 
-    wanted = RepricingScope(
-        arguments.since, arguments.until or datetime.now(UTC), arguments.service
-    )
-    if wanted.since >= wanted.until:
+    scope = RepricingScope(arguments.since, arguments.until or datetime.now(UTC), arguments.service)
+    if scope.since >= scope.until:
         raise CommandError("--from must be before --to.", MISUSED)
     repricer = Repricer(loaded.database_url.reveal(), loaded.budget.basis)
     with using_database(loaded.database_url):
         return run_until_stopped(
-            lambda stop: rerate(repricer, wanted, stop, dry_run=arguments.dry_run, say=print)
+            lambda stop: rerate(repricer, scope, stop, dry_run=arguments.dry_run, print_line=print)
         )

@@ -1,4 +1,4 @@
-"""`cost-analytics rebuild`: rewrites all totals after a fault; no part of normal work."""
+"""`cost-analytics rebuild`: rewrites all totals; only needed after a fault."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from cost_analytics.commands.verify import ARCHIVE_HELP
 from cost_analytics.failures import using_database
 
 DESCRIPTION: Final = """\
-Writes every total anew from the recorded events, in one transaction. Stop the workers first; the
-API may go on and shows the old totals until the new ones are committed. Afterwards `verify` finds
-no differences. Archived months are represented by their seals; with --archive the seals are first
-written again from the files.
+Rewrites every total from the recorded events, in one transaction. Stop the workers first; the API
+can keep running and shows the old totals until the commit. Afterwards `verify` finds no
+differences. Archived months are represented by their seals; with --archive the seals are first
+recomputed from the files.
 """
 
 
@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Rebuild and say how much that was."""
+    """Rebuild and report the number of calls."""
     loaded = settings.load("database")
     from cost_analytics.progress import plain_reporter
     from cost_analytics.running import run as run_loop

@@ -1,4 +1,4 @@
-"""`cost-analytics restore`: loads a backup into an empty database and raises the ledger's epoch."""
+"""`cost-analytics restore`: loads a backup into an empty database and raises the epoch."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from cost_analytics import settings
 from cost_analytics.failures import using_database
 
 DESCRIPTION: Final = """\
-Loads a backup into the database at ADMIN_DATABASE_URL, or DATABASE_URL without it, which has to be
-empty. Roles that the server lacks
-are created, the schema is brought to this program's version, and the ledger's epoch is raised, so
-that workers, the live feed and the totals topic follow. Until that is done no process records or
-shows anything. Workers then count what Kafka still holds since the backup. Needs pg_restore, from
-PATH or from cost-analytics[dev]. After a point-in-time recovery, which needs no restore, run
+Loads a backup into the database at ADMIN_DATABASE_URL (default: DATABASE_URL), which must be empty.
+Creates missing roles, migrates the schema to this program's version and raises the ledger's epoch,
+so that workers, the live feed and the totals topic follow. No process can record or read anything
+until it is complete. Workers then count the events since the backup, as far as Kafka still has
+them. Needs pg_restore, from PATH or from cost-analytics[dev]. After a point-in-time recovery, run
 `cost-analytics epoch raise` instead.
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare what is restored, and over what."""
-    parser.add_argument("dump", metavar="FROM", help="the dump that `cost-analytics backup` wrote")
-    parser.add_argument("--replace", action="store_true", help="drop what the database holds first")
+    """Declare the backup and the options."""
+    parser.add_argument("dump", metavar="FROM", help="the dump written by `cost-analytics backup`")
+    parser.add_argument(
+        "--replace", action="store_true", help="drop the contents of the database first"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Restore and say what there is now."""
+    """Restore and report the contents."""
     loaded = settings.load("database", login="admin")
     from cost_analytics.backups.restore import restore_backup
     from cost_analytics.progress import plain_reporter
@@ -45,5 +46,5 @@ def run(arguments: argparse.Namespace) -> int:
     contents = manifest.contents
     counts = ", ".join(f"{count:,} {what}" for what, count in contents.counts.items())
     print(f"Restored {counts}, as of {contents.taken_at:%Y-%m-%d %H:%M:%S} UTC.")
-    print(f"The ledger's epoch is {epoch}. Workers count what came since, if Kafka still has it.")
+    print(f"The ledger's epoch is {epoch}. Workers count later events if Kafka still has them.")
     return 0

@@ -1,4 +1,4 @@
-"""`cost-analytics roles`: the logins of our processes in PostgreSQL, each with its own rights."""
+"""`cost-analytics roles`: creates a PostgreSQL login with its own rights for each process."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
     from ledger.postgres.logins import Process
 
 DESCRIPTION: Final = """\
-Logins for PostgreSQL: `migrate` owns the tables, and `operator`, `worker`, `api` and
-`notifications` have just the rights that their process needs (docs/operations.md).
+PostgreSQL logins: `migrate` owns the tables; `operator`, `worker`, `api` and `notifications` have
+only the rights that their process needs (docs/operations.md).
 """
 _CREATE: Final = """\
-Creates the logins cost_analytics_migrate, cost_analytics_operator and so on, gives them their
-rights, makes `migrate` the owner of the tables, and brings the schema to the newest version. It
-logs in with ADMIN_DATABASE_URL, or DATABASE_URL: as a superuser. It may be repeated at any time.
+Creates the logins cost_analytics_migrate, cost_analytics_operator and so on, grants their rights,
+makes `migrate` the owner of the tables, and migrates the schema to the newest version. It logs in
+with ADMIN_DATABASE_URL (default: DATABASE_URL), as a superuser. It can be repeated at any time.
 
-A password comes from API_DATABASE_PASSWORD and so on; else the one in FILE is kept; else, for a
-login that is new and with --rotate, a new one is made. FILE receives the address for each process
-and is readable by its owner only: give each process its own line. Processes that run go on with
-the previous password until they connect again, so restart them after --rotate.
+A password is taken from API_DATABASE_PASSWORD and so on, or else from FILE. For a new login, and
+with --rotate, a new password is generated. The address for each process is written to FILE, which
+only its owner can read: give each process only its own line. Running processes keep their
+connections after --rotate but cannot reconnect, so restart them.
 """
 _PASSWORD_BYTES: Final = 24
 _PREFIX: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare `create`."""
+    """Declare the action."""
     actions = parser.add_subparsers(dest="action", metavar="create", required=True)
     creating = actions.add_parser(
         "create",
-        help="create the logins, or bring them up to date",
+        help="create the logins, or update them",
         description=_CREATE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -48,20 +48,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--write", metavar="FILE", type=Path, help="where to write the addresses, mode 600"
     )
     creating.add_argument(
-        "--rotate", action="store_true", help="make new passwords where none is given"
+        "--rotate",
+        action="store_true",
+        help="generate new passwords for logins without a given one",
     )
     creating.add_argument(
         "--prefix",
         metavar="P",
         type=_prefix,
         default="cost_analytics_",
-        help="how the names of the logins begin, for several installations on one server "
+        help="the prefix of the login names, for several installations on one server "
         "(default: cost_analytics_)",
     )
     creating.add_argument(
         "--without-schema",
         action="store_true",
-        help="leave the database as it is, for a backup to be restored into it",
+        help="do not migrate the schema, so that a backup can be restored",
     )
 
 
@@ -83,15 +85,19 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with using_database(loaded.database_url):
             known = run_loop(known_logins(url, arguments.prefix))
-            made = _made(set(settings.PROCESSES) if arguments.rotate else _new(known), given | kept)
+            made = _generate_passwords(
+                set(settings.PROCESSES) if arguments.rotate else _new(known), given | kept
+            )
             passwords: Mapping[Process, str] = made | kept | given  # type: ignore[assignment]
             if made and arguments.write is None:
                 raise CommandError(
-                    f"The passwords of {', '.join(sorted(made))} are to be made: say with --write "
-                    "where to, or give them as WORKER_DATABASE_PASSWORD and so on.",
+                    f"Passwords must be generated for {', '.join(sorted(made))}: choose a file "
+                    "with --write, or set WORKER_DATABASE_PASSWORD and so on.",
                     MISUSED,
                 )
-            if arguments.write is not None:  # before they count: they must not be lost
+            if (
+                arguments.write is not None
+            ):  # before the logins change: the passwords must not be lost
                 urls = {
                     f"{process.upper()}_DATABASE_URL": login_url(
                         url, process, password, arguments.prefix
@@ -114,9 +120,9 @@ def _new(known: set[Process]) -> set[str]:
     return set(settings.PROCESSES) - known
 
 
-def _made(wanted: set[str], there: Mapping[str, str]) -> dict[str, str]:
-    """Return a new password for each of the logins that has none yet."""
-    return {each: secrets.token_urlsafe(_PASSWORD_BYTES) for each in sorted(wanted - there.keys())}
+def _generate_passwords(wanted: set[str], given: Mapping[str, str]) -> dict[str, str]:
+    """Return a new password for each login without a given one."""
+    return {each: secrets.token_urlsafe(_PASSWORD_BYTES) for each in sorted(wanted - given.keys())}
 
 
 def _kept(path: Path | None) -> dict[str, str]:
@@ -135,6 +141,6 @@ def _kept(path: Path | None) -> dict[str, str]:
 def _prefix(text: str) -> str:
     if not _PREFIX.fullmatch(text):
         raise argparse.ArgumentTypeError(
-            "use small letters, digits and _, a letter first, up to 40"
+            "use up to 40 lower-case letters, digits and _, beginning with a letter"
         )
     return text

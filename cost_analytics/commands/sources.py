@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DESCRIPTION: Final = """\
-A source of events belongs to the service that first sent under it to POST /api/costs/events; a
-service is the user of its token. Emitters that write to Kafka themselves are not checked.
+A source of events belongs to the service that first sent it to POST /api/costs/events; a service is
+the user of its token. Emitters that write to Kafka directly are not checked.
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare `list` and `give`."""
+    """Declare the actions."""
     actions = parser.add_subparsers(dest="action", metavar="list|give", required=True)
     listing = actions.add_parser("list", help="show sources and the services that own them")
-    listing.add_argument("--subject", metavar="NAME", help="those of one service only")
+    listing.add_argument("--subject", metavar="NAME", help="only those of this service")
     giving = actions.add_parser("give", help="make a service the owner of a source")
     giving.add_argument("source", metavar="SOURCE", help="the `source` of the events")
     giving.add_argument("--subject", required=True, metavar="NAME", help="the user of its token")
@@ -38,9 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _list(arguments: argparse.Namespace) -> int:
     from ledger.operations.sources import list_sources
 
-    sources = _ask(lambda db: list_sources(db, arguments.subject))
-    for one in sources:
-        print(f"{one.source}  {one.subject}  since {one.owned_since:%Y-%m-%d %H:%M}Z")
+    sources = _with_database(lambda db: list_sources(db, arguments.subject))
+    for owned in sources:
+        print(f"{owned.source}  {owned.subject}  since {owned.owned_since:%Y-%m-%d %H:%M}Z")
     if not sources:
         print("No sources.")
     return 0
@@ -53,22 +53,22 @@ def _give(arguments: argparse.Namespace) -> int:
     for name, text in (("SOURCE", arguments.source), ("--subject", arguments.subject)):
         if (flaw := identifier_error(text)) is not None:
             raise CommandError(f"{name} {flaw}.")
-    before = _ask(lambda db: give_source(db, arguments.source, arguments.subject))
+    before = _with_database(lambda db: give_source(db, arguments.source, arguments.subject))
     was = "" if before in {None, arguments.subject} else f"; it belonged to {before}"
     print(f"{arguments.source} belongs to {arguments.subject}{was}.")
     return 0
 
 
-def _ask(work: Callable[[Connection], Awaitable[T]]) -> T:
-    """Return what `work` makes of a connection to the database."""
+def _with_database(work: Callable[[Connection], Awaitable[T]]) -> T:
+    """Return the result of `work` on a connection to the database."""
     from cost_analytics.running import run as run_loop
     from ledger.postgres.database import connected
 
     url = settings.load("database").database_url
 
-    async def ask() -> T:
+    async def connect_and_work() -> T:
         async with connected(url.reveal(), name="cost-analytics sources") as db:
             return await work(db)
 
     with using_database(url):
-        return run_loop(ask())
+        return run_loop(connect_and_work())

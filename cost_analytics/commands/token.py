@@ -1,4 +1,4 @@
-"""`cost-analytics token`: a bearer token for curl, for a service, or for a test."""
+"""`cost-analytics token`: prints a bearer token, for curl, for a service or for a test."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from cost_analytics import settings
 from cost_analytics.commands.options import whole_number
 
 DESCRIPTION: Final = """\
-Prints a signed token (HS256) for use as `Authorization: Bearer TOKEN`. It needs JWT_SECRET, the
-same as the API's; where the API trusts someone else's keys, tokens come from there.
+Prints a signed token (HS256) to send as `Authorization: Bearer TOKEN`. It needs JWT_SECRET, the
+same as the API's. If the API verifies tokens with other keys, their issuer signs the tokens.
 
   curl -H "Authorization: Bearer $(cost-analytics token --user alice)" \\
        http://127.0.0.1:8080/api/costs/user/alice/spending
@@ -19,13 +19,13 @@ _TTL_SECONDS_MAX: Final = 100 * 366 * 86_400
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare whose token it is and what it may do."""
+    """Declare the claims of the token."""
     parser.add_argument("--user", required=True, metavar="U", help="the user it is issued to")
     parser.add_argument(
         "--role",
         choices=("user", "admin", "service"),
         default="user",
-        help="user: own data; admin: everybody's; service: may send events (default: user)",
+        help="user: own data; admin: all users' data; service: may send events (default: user)",
     )
     parser.add_argument(
         "--ttl",
@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the token and nothing else, so that it can be used in a command substitution."""
+    """Print the token and nothing else, for use in a command substitution."""
     from cost_analytics.tokens import mint
 
     loaded = settings.load("tokens")

@@ -1,4 +1,4 @@
-"""`cost-analytics verify`: whether every total is what the recorded events add up to."""
+"""`cost-analytics verify`: compares every total with the sum of the recorded events."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from cost_analytics.archives import using_archive
 from cost_analytics.failures import FAILED, using_database
 
 DESCRIPTION: Final = """\
-Recomputes every total from the recorded events and compares it with what is kept. Prints what was
-checked, the first differences and their number, and the open gaps: records that Kafka lost before
-they were counted. Ends with code 0 only when there is none of either, and when no role, row policy
-or right is missing that processes read the database by. It reads one consistent state
-of the database and changes nothing, so it may run at any time, beside running workers. Archived
-months are represented by their seals; with --archive each seal is recomputed from its file, and the
-file's digest is checked. Differences are mended with `cost-analytics rebuild`, gaps with
+Recomputes every total from the recorded events and compares it with the stored total. Prints what
+was checked, the number of differences and the first ones, and the open gaps: records that Kafka
+lost before they were counted. Exits with code 0 only if there are no differences, no open gaps and
+no missing roles, row policies or rights of our processes in the database. It reads one consistent
+state of the database and changes nothing, so it can run at any time, beside running workers.
+Archived months are represented by their seals; with --archive each seal is recomputed from its
+file, and the file's digest is checked. Repair differences with `cost-analytics rebuild`, gaps with
 `cost-analytics gaps`.
 """
 ARCHIVE_HELP: Final = "the directory of the archived months: recompute their seals from the files"
@@ -65,5 +65,5 @@ def run(arguments: argparse.Namespace) -> int:
     for problem in found.access_problems[:_PROBLEMS_MAX]:
         print(problem)
     if found.access_problems:
-        print("The database cannot be read by every process; run `cost-analytics migrate`.")
+        print("Not every process can read the database; run `cost-analytics migrate`.")
     return FAILED if found.differences or found.gaps or found.access_problems else 0

@@ -1,4 +1,4 @@
-"""`cost-analytics worker`: one stream worker, until it is stopped."""
+"""`cost-analytics worker`: one stream worker."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Final
 from cost_analytics import settings
 
 DESCRIPTION: Final = """\
-Reads cost.call-events.v1, records each event once and moves the totals, in one transaction a batch.
-Start as many as the topic has partitions; they share them. SIGTERM or Ctrl-C finishes the batch
-under way and ends with code 0. When a part fails beyond mending it ends with code 1, for a
-supervisor to start it again: nothing is lost and nothing counts twice.
+Reads cost.call-events.v1 and records each batch of events and the new totals in one transaction.
+Start at most as many workers as the topic has partitions. SIGTERM or Ctrl-C finishes the present
+batch and exits with code 0. After an unrecoverable error it exits with code 1, so that a supervisor
+restarts it: nothing is lost and nothing counts twice.
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare nothing: a worker is configured by settings alone."""
+    """Declare no arguments: a worker is configured by settings only."""
     del parser
 
 

@@ -1,1 +1,1 @@
-"""Composition roots: each builds the parts of one process, hands them to each other, runs them."""
+"""Composition roots: each builds the parts of one process and runs them."""

@@ -1,4 +1,4 @@
-"""Builds and runs an API process: settings in, exit code out."""
+"""Builds and runs an API process."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 def serve(settings: Settings) -> int:
-    """Serve until a signal comes; returns the exit code."""
+    """Serve until a signal arrives; returns the exit code."""
     logs.configure(settings)
     with using_database(settings.database_url):
         return serve_until_stopped(lambda stop: _serve(settings, stop))
@@ -82,7 +82,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
 async def _listen(
     stack: AsyncExitStack, app: Application, api: ApiSection, limits: RequestLimits
 ) -> None:
-    """Serve on API_PORT, and `/metrics` on METRICS_PORT where it is set; raises CommandError."""
+    """Serve on API_PORT, and `/metrics` on METRICS_PORT if it is set; raises CommandError."""
     ports = [("API_PORT", api.port, app, "api_started")]
     if api.metrics_port is not None:
         ports.append(("METRICS_PORT", api.metrics_port, app[METRICS_APP], "metrics_started"))
@@ -91,20 +91,20 @@ async def _listen(
             address = await stack.enter_async_context(serving(served, api.host, port, limits))
         except OSError as error:
             raise CommandError(
-                f"{api.host} port {port} cannot be listened on: {error.strerror or error}. "
+                f"{api.host} port {port} cannot be opened: {error.strerror or error}. "
                 f"Choose another API_HOST or {name}."
             ) from None
         _log.info("listening on %s port %d", *address, extra={"action": action})
 
 
 async def _check_login(url: str) -> None:
-    """Raise CommandError where the API's login has more rights than an API needs."""
+    """Raise CommandError if the API's login has more rights than an API needs."""
     async with connected(url, name="cost-analytics api") as connection:
         who = await privileged_login(connection)
         if who is not None:
             raise CommandError(
-                f"The API does not start as {who}: SQL that got into a request could do anything. "
-                "Run `cost-analytics roles create` and give it the login `api`.",
+                f"The API does not start as {who}: an SQL injection could do anything. "
+                "Run `cost-analytics roles create` and use the login `api`.",
                 MISUSED,
             )
         try:
@@ -114,9 +114,9 @@ async def _check_login(url: str) -> None:
 
 
 class StreamCheck:
-    """Whether a worker reads the stream; asked at most once a second.
+    """Checks whether a worker reads the stream, at most once a second.
 
-    It has a connection of its own, for a moment: that no reader is free says nothing of the stream.
+    It opens a connection of its own: a busy connection pool says nothing about the stream.
     """
 
     def __init__(self, url: Secret) -> None:
@@ -126,7 +126,7 @@ class StreamCheck:
         self._answer = False
 
     async def passes(self) -> bool:
-        """Return the answer; raises OSError or a PostgreSQL error."""
+        """Return the result; raises OSError or a PostgreSQL error."""
         async with self._lock:
             if time.monotonic_ns() >= self._until_ns:
                 self._answer = False

@@ -1,4 +1,4 @@
-"""Builds and runs a process that delivers notices: settings in, exit code out."""
+"""Builds and runs a process that delivers notifications."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 def serve(settings: Settings) -> int:
-    """Deliver until a signal comes; returns the exit code."""
+    """Deliver until a signal arrives; returns the exit code."""
     logs.configure(settings)
     with using_database(settings.database_url):
         return serve_until_stopped(lambda stop: _deliver(settings, stop))
@@ -64,7 +64,7 @@ async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
         if hasattr(error, "sqlstate"):  # PostgreSQL's, which the command puts into a sentence
             raise error from None
         _log.error(
-            "a part that delivers notices failed",
+            "a part of the notification service failed",
             exc_info=error,
             extra={"action": "notices_failed"},
         )
@@ -74,13 +74,13 @@ async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
 
 
 def _watch(settings: Settings) -> AnomalyWatcherOptions:
-    """Return how anomalies are looked for."""
+    """Return the options of anomaly detection."""
     wanted = settings.anomalies
     return AnomalyWatcherOptions(grace=timedelta(minutes=wanted.grace_minutes), legs=wanted.legs)
 
 
 def _daily(settings: Settings) -> DailyPrices | None:
-    """Return the daily look at the sources of prices, None where none is known."""
+    """Return the daily refresh of prices, None without sources."""
     if settings.prices.sources is None:
         return None
     try:
@@ -91,7 +91,7 @@ def _daily(settings: Settings) -> DailyPrices | None:
 
 
 def senders_of(delivery: DeliverySection) -> dict[ChannelType, ChannelSender]:
-    """Return a sender for each way that is set up."""
+    """Return a sender for each configured channel type."""
     senders: dict[ChannelType, ChannelSender] = {
         "webhook": WebhookSender(allow_private=delivery.webhook_allow_private)
     }
@@ -110,7 +110,7 @@ def senders_of(delivery: DeliverySection) -> dict[ChannelType, ChannelSender]:
 
 
 def smtp_server(delivery: DeliverySection) -> SmtpServer:
-    """Return the server that SMTP_URL names, which was checked when it was read."""
+    """Return the server in SMTP_URL, which was validated when settings were read."""
     parts = urlsplit(delivery.smtp_url.reveal())
     tls = parts.scheme == "smtps"
     return SmtpServer(
@@ -124,6 +124,6 @@ def smtp_server(delivery: DeliverySection) -> SmtpServer:
 
 
 def _first(group: ExceptionGroup[Exception]) -> Exception:
-    """Return what began it: the failure of one part ends the others."""
+    """Return the first error, which ended the other parts."""
     error = group.exceptions[0]
     return _first(error) if isinstance(error, ExceptionGroup) else error

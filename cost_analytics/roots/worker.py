@@ -1,4 +1,4 @@
-"""Builds and runs a stream worker: settings in, exit code out."""
+"""Builds and runs a stream worker."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _log: Final = logging.getLogger(__name__)
 
 
 def serve(settings: Settings) -> int:
-    """Work until a signal comes; returns the exit code, 1 where a part has failed."""
+    """Work until a signal arrives; returns the exit code, 1 if a part failed."""
     logs.configure(settings)
-    with using_database(settings.database_url), using_kafka(settings.kafka, its_own_only=True):
+    with using_database(settings.database_url), using_kafka(settings.kafka, kafka_errors_only=True):
         return serve_until_stopped(lambda stop: _work(settings, stop))
 
 
@@ -78,7 +78,7 @@ def _retention(section: RetentionSection) -> RetentionOptions:
 
 
 def _log_failures(group: ExceptionGroup[Exception]) -> None:
-    """Give each part that failed a line of its own; only a fault of ours needs a trace."""
+    """Log each failed part on its own line; a stall needs no traceback."""
     for error in group.exceptions:
         if isinstance(error, ExceptionGroup):
             _log_failures(error)

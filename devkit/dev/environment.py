@@ -68,7 +68,7 @@ def dev_values(
         last = read_dev_file(dev_file)
     except (OSError, UnicodeDecodeError):
         raise CommandError(f"{dev_file} cannot be read; remove it.") from None
-    kept = settings.kept_by_dev()
+    kept = settings.passed_on_by_dev()
     if "JWT_SECRET_FILE" not in kept:
         kept = {"JWT_SECRET": last.get("JWT_SECRET") or secrets.token_urlsafe(_SECRET_BYTES)} | kept
     return {

@@ -49,7 +49,7 @@ def serve(wanted: DevSection) -> int:
 def _say_what_is_ignored() -> None:
     from devkit.embedded.foreground import say
 
-    ignored = settings.set_but_not_for_dev()
+    ignored = settings.ignored_by_dev()
     if ignored:
         say(f"Set in the environment, but decided here: {', '.join(ignored)}.")
 

@@ -39,7 +39,7 @@ async def test_months_are_archived_and_checked(database_url: str, tmp_path: Path
     assert rebuilt.stdout.startswith("Rebuilt the totals of 12 calls."), rebuilt.stderr
     assert (await run(database_url, tmp_path, "verify", "--archive", "old")).returncode == 0
     missing = await run(database_url, tmp_path, "rebuild", "--archive", "elsewhere")
-    assert (missing.returncode, "Nothing was changed: " in missing.stderr) == (1, True)
+    assert (missing.returncode, "No changes were made: " in missing.stderr) == (1, True)
 
 
 async def test_what_is_asked_wrongly_is_answered_in_a_sentence(
@@ -48,7 +48,7 @@ async def test_what_is_asked_wrongly_is_answered_in_a_sentence(
     newest = (NOW - timedelta(days=31)).replace(day=1)
     young = await run(database_url, tmp_path, "archive", "--before", f"{NOW.year + 1}-01")
     assert young.returncode == 1
-    assert f"--before may be {newest:%Y-%m} at the latest" in young.stderr
+    assert f"--before can be {newest:%Y-%m} at the latest" in young.stderr
     odd = await run(database_url, tmp_path, "archive", "--before", "2026-13")
     assert odd.returncode == 2
     assert "'2026-13' is not a month like 2026-01" in odd.stderr

@@ -184,7 +184,7 @@ async def test_a_bill_is_compared_with_what_was_recorded(
     ]
     assert body["days"][0]["bills"] == ["october.csv"]
     again = bills(values, tmp_path, "import", "october.csv")
-    assert again.stdout == "This file is bill 1 already; nothing was changed.\n"
+    assert again.stdout == "This file was imported as bill 1 already; no changes were made.\n"
     assert (await said(api))["bills"] == body
     listed = bills(values, tmp_path, "list").stdout
     assert "1  october.csv: 5 lines, 2020-01-01 to" in listed
@@ -198,30 +198,30 @@ async def test_bills_add_up_until_one_is_withdrawn(
     first, second = f"{BILL}{TODAY},twilio,1,,\n", f"{BILL}{TODAY},twilio,-0.25,,credit\n"
     bills(values, tmp_path, "import", "-", text=first)
     more = bills(values, tmp_path, "import", "-", text=second).stdout
-    assert "On 1 days of a service other bills have lines too" in more
+    assert "Other bills have lines for 1 of its days and services, too" in more
     assert (await said(api))["bills"]["days"][0]["billed"] == Decimal("0.75")
     assert bills(values, tmp_path, "withdraw", "1").returncode == 0
     assert (await said(api))["bills"]["days"][0]["billed"] == Decimal("-0.25")
     assert "(withdrawn)" in bills(values, tmp_path, "list").stdout
     assert bills(values, tmp_path, "withdraw", "1").returncode == 1
-    assert "counts again" in bills(values, tmp_path, "import", "-", text=first).stdout
+    assert "included again" in bills(values, tmp_path, "import", "-", text=first).stdout
     assert (await said(api))["bills"]["days"][0]["billed"] == Decimal("0.75")
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "lacks date, amount_usd"),
+        ("", "date, amount_usd missing"),
         ("date,amount_usd\n", "a column service"),
         ("date,amount_usd,service,vendor\n", "a column service"),
-        (BILL, "holds no lines"),
+        (BILL, "has no lines"),
         (f"{BILL}tomorrow,twilio,1,,\n,twilio,1,,\n", "line 3: date must be"),
         (f"{BILL}2026-01-31,twilio,NaN,,\n", "line 2: amount_usd must be a number"),
         (f"{BILL}2026-01-31,twilio,1e-10,,\n", "line 2: amount_usd must be a number"),
         (f"{BILL}2026-01-31,twilio,1e99,,\n", "line 2: amount_usd must be a number"),
         (f"{BILL}2026-01-31,twilio,1,many,\n", "line 2: quantity must be a number"),
         (f"{BILL}2026-01-31,,1,,\n", "line 2: service must have"),
-        (f"{BILL}2026-01-31,twilio\n", "line 2: it has not as many columns"),
+        (f"{BILL}2026-01-31,twilio\n", "line 2: it has fewer or more columns"),
         ("date,service,amount_usd,currency\n2026-01-31,twilio,1,EUR\n", "only USD can be compared"),
     ],
 )

@@ -37,9 +37,9 @@ def test_import_adds_once(values: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text(HEAD + NEW)
     first = run_command("prices", "import", "new.csv", values=values, cwd=tmp_path)
     assert (first.returncode, first.stderr) == (0, "")
-    assert "2 prices added, 0 were there already." in first.stdout
+    assert "2 prices added, 0 existed already." in first.stdout
     again = run_command("prices", "import", "new.csv", values=values, cwd=tmp_path)
-    assert "0 prices added, 2 were there already." in again.stdout
+    assert "0 prices added, 2 existed already." in again.stdout
     listed = run_command("prices", "list", values=values, cwd=tmp_path).stdout
     assert "outbound_call" in listed
     assert "future" in listed
@@ -56,13 +56,13 @@ def test_a_large_change_within_one_file_waits_beside_what_came_with_it(
     for added, known in ((1, 0), (0, 1)):
         done = run_command("prices", "import", "new.csv", values=values, cwd=tmp_path)
         assert (done.returncode, done.stderr) == (0, "")
-        assert f"{added} prices added, {known} were there already." in done.stdout
-        assert "Waiting for approval" in done.stdout
+        assert f"{added} prices added, {known} existed already." in done.stdout
+        assert "Pending approval" in done.stdout
         assert "0.0003" in done.stdout
     approved = run_command("prices", "approve", "1", values=values, cwd=tmp_path)
     assert approved.returncode == 0
     again = run_command("prices", "import", "new.csv", values=values, cwd=tmp_path)
-    assert "0 prices added, 2 were there already." in again.stdout
+    assert "0 prices added, 2 existed already." in again.stdout
 
 
 async def test_a_changed_price_is_refused_and_nothing_is_added(
@@ -74,7 +74,7 @@ async def test_a_changed_price_is_refused_and_nothing_is_added(
     text = HEAD + NEW + changed + other_class
     done = run_command("prices", "import", "-", values=values, cwd=tmp_path, stdin=text.encode())
     assert done.returncode == 1
-    assert "not even in part" in done.stderr
+    assert "not imported at all" in done.stderr
     assert "the catalogue already has 4.99 per 1, not 5.99 per 1" in done.stderr
     assert "stripe is of class transaction" in done.stderr
     assert await rows(values["DATABASE_URL"]) == before
@@ -117,12 +117,12 @@ async def test_a_large_change_waits_until_somebody_approves_it(
     for _ in range(2):
         done = run_command("prices", "import", "-", values=values, cwd=tmp_path, stdin=text)
         assert (done.returncode, done.stderr) == (0, "")
-        assert "Waiting for approval:" in done.stdout
+        assert "Pending approval:" in done.stdout
         assert "+971.43 %" in done.stdout
     assert await rows(values["DATABASE_URL"]) == before + 1
     words = ["prices", "import", "-", "--approve"]
     done = run_command(*words, values=values, cwd=tmp_path, stdin=text)
-    assert done.stdout.startswith("1 prices added, 1 were there already.")
+    assert done.stdout.startswith("1 prices added, 1 existed already.")
     assert await rows(values["DATABASE_URL"]) == before + 2
 
 

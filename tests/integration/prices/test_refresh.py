@@ -193,11 +193,11 @@ async def test_the_command(database_url: str, twilio: Vendor, tmp_path: Path) ->
         return await asyncio.to_thread(run_command, "prices", *words, values=values, cwd=tmp_path)
 
     dry = await run("refresh", "--dry-run")
-    assert dry.stdout == "twilio: 0 verified, 1 added, 1 wait.\n"
+    assert dry.stdout == "twilio: 0 verified, 1 added, 1 pending.\n"
     done = await run("refresh", "--source", "twilio")
     assert (done.returncode, done.stdout) == (0, dry.stdout)
     listed = (await run("list")).stdout
-    assert "Waiting for approval:" in listed
+    assert "Pending approval:" in listed
     assert "+900.00 %" in listed
     number = (await fetch(database_url, "SELECT proposal_id FROM price_proposals"))[0][0]
     approved = await run("approve", str(number), "--set-by", "carla")
@@ -205,7 +205,7 @@ async def test_the_command(database_url: str, twilio: Vendor, tmp_path: Path) ->
     assert (await run("reject", str(number))).returncode == 1
     assert (
         await run("approve", "999")
-    ).stderr == "cost-analytics: No price with the number 999 waits.\n"
+    ).stderr == "cost-analytics: There is no pending proposal 999; see `prices list`.\n"
     assert (await run("refresh", "--source", "none")).returncode == 2
     twilio.status = 500
     failed = await run("refresh")

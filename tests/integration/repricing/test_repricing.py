@@ -240,10 +240,10 @@ async def test_the_command(database_url: str, tmp_path: Path) -> None:
     dry = await run("--dry-run")
     assert dry.returncode == 0
     assert "Costs to correct: 3 of 1 users." in dry.stdout
-    assert "alice      3       0.042      0.342         0.3  99.02%    97.01%" in dry.stdout
-    assert dry.stdout.endswith("Nothing was changed.\n")
+    assert "alice      3       0.042      0.342         0.3  99.02%  97.01%" in dry.stdout
+    assert dry.stdout.endswith("No changes were made.\n")
     done = await run()
     assert "Corrected 3 costs;" in done.stdout
-    assert (await run()).stdout.endswith("Every cost has its price.\n")
+    assert (await run()).stdout.endswith("No costs to correct.\n")
     assert (await run("--to", "2020-01-01")).returncode == 2
     await assert_verified(database_url)

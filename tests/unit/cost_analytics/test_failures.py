@@ -17,12 +17,12 @@ KAFKA = KafkaSection(bootstrap_servers="broker:9092", sasl_password=Secret("corr
     ("error", "words"),
     [
         (ConnectionRefusedError(111, "Connection refused"), "cannot be reached"),
-        (TimeoutError(), "does not answer in time"),
+        (TimeoutError(), "no response in time"),
         (asyncpg.InvalidCatalogNameError("no"), "does not exist"),
-        (asyncpg.InvalidPasswordError("no"), "refuses the password"),
+        (asyncpg.InvalidPasswordError("no"), "the password was refused"),
         (asyncpg.UndefinedTableError("no"), "cost-analytics migrate"),
         (asyncpg.UndefinedColumnError("no"), "cost-analytics migrate"),
-        (asyncpg.TooManyConnectionsError("no"), "no connection to spare"),
+        (asyncpg.TooManyConnectionsError("no"), "no free connections"),
         (asyncpg.AdminShutdownError("shutting correct-horse down"), "shutting *** down"),
         (UnknownSchemaError("The database has schema version 9."), "schema version 9"),
     ],
@@ -41,7 +41,7 @@ def test_the_database(error: Exception, words: str) -> None:
     ("error", "words"),
     [
         (KafkaConnectionError("correct-horse"), "it cannot be reached"),
-        (TimeoutError(), "does not answer in time"),
+        (TimeoutError(), "no response in time"),
         (TopicAuthorizationFailedError("a-topic"), "TopicAuthorizationFailedError"),
         (FileNotFoundError(2, "No such file"), "No such file"),
     ],
@@ -66,5 +66,5 @@ def test_a_sentence_passes_through() -> None:
 
 
 def test_an_error_of_the_system_may_be_left_to_others() -> None:
-    with pytest.raises(OSError, match="disk"), using_kafka(KAFKA, its_own_only=True):
+    with pytest.raises(OSError, match="disk"), using_kafka(KAFKA, kafka_errors_only=True):
         raise OSError("disk")

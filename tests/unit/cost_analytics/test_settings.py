@@ -253,8 +253,8 @@ def test_dev_decides_some_settings_itself(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DATABASE_URL", "postgresql://production/db")
     monkeypatch.setenv("JWT_ISSUER", "us")
-    assert settings.set_but_not_for_dev() == ["DATABASE_URL"]
-    assert settings.kept_by_dev() == {"JWT_ISSUER": "us"}
+    assert settings.ignored_by_dev() == ["DATABASE_URL"]
+    assert settings.passed_on_by_dev() == {"JWT_ISSUER": "us"}
     child = settings.child_environment({"API_PORT": "1"})
     assert "DATABASE_URL" not in child
     assert child["API_PORT"] == "1"

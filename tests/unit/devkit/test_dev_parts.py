@@ -77,7 +77,7 @@ def test_settings_of_the_environment_hold_where_they_can(
     assert values["JWT_SECRET"] == KEY
     assert values["BUDGET_BASIS"] == "cost"
     assert values["DATABASE_URL"] == "postgresql://u:p@h/d"
-    assert settings.set_but_not_for_dev() == ["DATABASE_URL"]
+    assert settings.ignored_by_dev() == ["DATABASE_URL"]
     monkeypatch.setenv("JWT_SECRET", "short")
     with pytest.raises(SettingsError, match="32 bytes"):
         checked(values_of(tmp_path / "dev.env"))

@@ -103,7 +103,7 @@ def test_of_a_row_that_is_too_short_or_too_long_nothing_else_is_said(
 def test_two_prices_for_one_key_contradict_each_other() -> None:
     line = "a,b,*,minutes,{},1,2026-01-01\n"
     assert len(read_prices(HEAD + line.format(1) + line.format("1.0"), "f")) == 1
-    with pytest.raises(CommandError, match=r"line 3: another price .* than line 2"):
+    with pytest.raises(CommandError, match=r"line 3: the price .* differs from that in line 2"):
         read_prices(HEAD + line.format(1) + line.format(2), "f")
 
 
@@ -111,13 +111,13 @@ def test_two_prices_for_one_key_contradict_each_other() -> None:
     ("text", "word"),
     [
         ("", "first line must name"),
-        ("service,price\n", "lacks"),
+        ("service,price\n", "missing"),
         (HEAD, "no prices"),
-        ("[{]", "no JSON"),
+        ("[{]", "not JSON"),
         ("{}", "list of objects"),
-        ("[1]", "entry 1: This is no object"),
-        ('[{"price_usd": NaN}]', "no JSON"),
-        (HEAD + 'a,"b', "no CSV"),
+        ("[1]", "entry 1: It is not an object"),
+        ('[{"price_usd": NaN}]', "not JSON"),
+        (HEAD + 'a,"b', "not CSV"),
     ],
 )
 def test_files_that_are_no_price_lists(text: str, word: str) -> None:
@@ -141,5 +141,5 @@ def test_what_is_written_can_be_read_again() -> None:
     listed = [ListedPrice(row, "in force", "me", 1, now, now) for row in rows]
     assert read_prices(as_csv(listed), "f") == rows
     table = as_table(listed, now)
-    assert "(none named)" in table
+    assert "(no model)" in table
     assert "0.000001" in table

@@ -61,7 +61,7 @@ def test_a_countrys_voice_prices(published: Any) -> None:
         ({"inbound_call_prices": [{"number_type": "local"}]}, "current_price"),
         (
             {"outbound_prefix_prices": [{"prefixes": ["1"], "current_price": "1"}] * 2},
-            "no one price",
+            "no single price",
         ),
     ],
 )
@@ -140,8 +140,8 @@ GOOD = {"kind": "twilio-voice", "name": "t", "url": "https://x"}
         ({"sources": [{**GOOD, "url": "https://u:p@x"}]}, "passwordFile"),
         ({"sources": [{**GOOD, "username": "u"}]}, "passwordFile"),
         ({"sources": [{**GOOD, "surprise": 1}]}, "surprise"),
-        ({"sources": [GOOD, GOOD]}, "name of its own"),
-        ({"sources": [{**GOOD, "name": ""}]}, "name of its own"),
+        ({"sources": [GOOD, GOOD]}, "unique name"),
+        ({"sources": [{**GOOD, "name": ""}]}, "unique name"),
         ({"sources": [{**GOOD, "kind": "json", "prices": []}]}, "no prices"),
         ({}, "sources"),
     ],
