@@ -18,6 +18,7 @@ SOURCE: Final = "/cost-analytics/budgets"
 
 AlertType = Literal["daily", "monthly", "call"]
 SpendBasis = Literal["charged", "cost"]
+"""What counts as a user's spend: charges minus refunds, or the cost of the user's calls."""
 
 
 def _alert_name(name: str) -> str:

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Final
 
-from ledger.budgets.budgets import BudgetBasis
+from schemas.alerts import SpendBasis
 from schemas.notices import ChannelType
 
 BUILT_DASHBOARD: Final = Path(__file__).parents[1] / "static"
@@ -72,7 +72,7 @@ class ApiOptions:
     """
 
     cors_origins: tuple[str, ...] = ()
-    budget_basis: BudgetBasis = "charged"
+    budget_basis: SpendBasis = "charged"
     channel_types: tuple[ChannelType, ...] = ("webhook",)
     webhook_allow_private: bool = False
     separate_metrics_port: bool = False

@@ -18,10 +18,10 @@ from api.live.sockets import SocketRegistry
 from api.live.state import CallState, CallStateChange, LiveCalls
 from api.live.topic_follower import TopicFollower
 from api.live.view import CallViews
-from ledger.budgets.budgets import BudgetBasis
 from ledger.live.calls import LiveStore
 from ledger.postgres.viewers import ReaderPool, StoreUnavailableError
 from ledger.recording.epochs import epoch_of
+from schemas.alerts import SpendBasis
 
 _YIELD_EVERY: Final = 200
 _RETRY_SECONDS: Final = 2
@@ -40,7 +40,7 @@ class Feed:
         readers: ReaderPool,
         read_budget: ReadBudget,
         limits: RequestLimits,
-        basis: BudgetBasis,
+        basis: SpendBasis,
         client_options: Mapping[str, Any] | None = None,
     ) -> None:
         store = LiveStore(readers)
@@ -174,7 +174,7 @@ async def _run_with_restarts(part: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(_RETRY_SECONDS)
 
 
-def _moves_spend(change: CallStateChange, basis: BudgetBasis) -> bool:
+def _moves_spend(change: CallStateChange, basis: SpendBasis) -> bool:
     before, after = change.before, change.after.head
     if before is None:
         return True

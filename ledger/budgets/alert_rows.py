@@ -16,7 +16,6 @@ from schemas.alerts import ALERT_TYPE, CUTOFF_TYPE, BudgetAlert, CutoffRequest, 
 from schemas.jsonio import encode
 
 _SQL: Final = statements("budgets/alerts")
-_SPEND: Final[dict[SpendBasis, str]] = {"charged": "spend_by_charge", "cost": "spend_by_cost"}
 
 BUDGET_ALERT: Final = "budget-alert"
 CALL_COMMAND: Final = "call-command"
@@ -87,12 +86,7 @@ async def read_spend(
         return []
     users, starts, ends = zip(*spans, strict=True)
     rows = await connection.fetch(
-        *_SQL.bind(
-            _SPEND[basis],
-            user_ids=users,
-            starts=starts,
-            ends=ends,
-        )
+        *_SQL.bind("spend", user_ids=users, starts=starts, ends=ends, by_cost=basis == "cost")
     )
     return [int(row["nano"]) for row in rows]
 

@@ -28,18 +28,11 @@ SELECT (SELECT count(*) FROM opened) + (SELECT count(*) FROM locked) AS locked_c
 FROM (VALUES (true)) AS always (is_limited)
 LEFT JOIN locked ON coalesce(daily_limit_nano, monthly_limit_nano, call_limit_nano) IS NOT NULL
 
--- name: spend_by_charge
--- The charges of each of :user_ids minus refunds, from :starts to before :ends, by index in
--- :user_ids.
-SELECT asked.place, coalesce(sum(s.charged_nano - s.refunded_nano), 0) AS nano
-FROM unnest(:user_ids::text[], :starts::timestamptz[], :ends::timestamptz[])
-     WITH ORDINALITY AS asked (user_id, starts, ends, place)
-LEFT JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= asked.starts AND s.quarter < asked.ends
-GROUP BY asked.place ORDER BY asked.place
-
--- name: spend_by_cost
--- The cost of the calls of each of :user_ids, from :starts to before :ends, by index in :user_ids.
-SELECT asked.place, coalesce(sum(s.cost_nano), 0) AS nano
+-- name: spend
+-- The spend of each of :user_ids from :starts to before :ends, by index in :user_ids: by cost if
+-- :by_cost, else by charge.
+SELECT asked.place,
+       coalesce(sum(CASE WHEN :by_cost THEN s.cost_nano ELSE s.charged_nano - s.refunded_nano END), 0) AS nano
 FROM unnest(:user_ids::text[], :starts::timestamptz[], :ends::timestamptz[])
      WITH ORDINALITY AS asked (user_id, starts, ends, place)
 LEFT JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= asked.starts AND s.quarter < asked.ends

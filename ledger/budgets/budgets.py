@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -21,19 +21,16 @@ from ledger.postgres.database import Connection, Record
 from ledger.postgres.functions import reads
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
+from schemas.alerts import SpendBasis
 from schemas.notices import Channel
 
 _SQL: Final = statements("budgets/budgets")
 _READS: Final = reads("budgets/budgets")
 
-BudgetBasis = Literal["charged", "cost"]
-"""What counts as a user's spend: the user's charges, or the cost of the user's calls."""
-
 ACTIVE_CALLS_MAX: Final = 1_000
 LATEST_ALERTS_MAX: Final = 10
 ZONES_CACHED_MAX: Final = 10_000
 
-_SPEND: Final[dict[BudgetBasis, str]] = {"charged": "spend_by_charge", "cost": "spend_by_cost"}
 _decode_costs: Final = msgspec.json.Decoder(dict[str, dict[str, int]]).decode
 _decode_calls: Final = msgspec.json.Decoder(
     list[tuple[datetime, dict[str, dict[str, int]], int | None]]
@@ -72,10 +69,10 @@ class Budgets:
     """The budgets of all users, with one definition of spend and one default threshold."""
 
     def __init__(
-        self, readers: ReaderPool, basis: BudgetBasis, default_threshold_percent: int
+        self, readers: ReaderPool, basis: SpendBasis, default_threshold_percent: int
     ) -> None:
         self._readers = readers
-        self.basis: BudgetBasis = basis
+        self.basis = basis
         self.default_threshold_percent = default_threshold_percent
         self._zones: OrderedDict[str, str] = OrderedDict()
 
@@ -183,9 +180,10 @@ class Budgets:
         day, month = _periods(now, limits.timezone)
         [row] = await connection.fetch(
             *_SQL.bind(
-                _SPEND[self.basis],
+                "spend",
                 user_id=limits.user_id,
                 **viewer.parameters,
+                by_cost=self.basis == "cost",
                 **_span_parameters(day, month),
             )
         )

@@ -35,21 +35,14 @@ UPDATE user_budget_settings
        updated_at = now()
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 
--- name: spend_by_charge
--- The charges of :user_id minus refunds: in the day from :day_start to before :day_end and in the
--- month from :month_start to before :month_end. Nano-dollars.
-SELECT coalesce(sum(charged_nano - refunded_nano) FILTER (WHERE quarter >= :day_start
-AND quarter < :day_end), 0) AS day_nano,
-       coalesce(sum(charged_nano - refunded_nano), 0) AS month_nano
-  FROM user_spend
- WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND quarter >= :month_start
-   AND quarter < :month_end
-
--- name: spend_by_cost
--- The same by the cost of the calls.
-SELECT coalesce(sum(cost_nano) FILTER (WHERE quarter >= :day_start AND quarter < :day_end), 0) AS day_nano,
-       coalesce(sum(cost_nano), 0) AS month_nano
-  FROM user_spend
+-- name: spend
+-- The spend of :user_id, by cost if :by_cost, else by charge: in the day from :day_start to before
+-- :day_end and in the month from :month_start to before :month_end. Nano-dollars.
+SELECT coalesce(sum(nano) FILTER (WHERE quarter >= :day_start AND quarter < :day_end), 0) AS day_nano,
+       coalesce(sum(nano), 0) AS month_nano
+  FROM user_spend,
+       LATERAL (SELECT CASE WHEN :by_cost THEN cost_nano ELSE charged_nano - refunded_nano END)
+       AS basis (nano)
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND quarter >= :month_start
    AND quarter < :month_end
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.http.options import ApiOptions
-from ledger.budgets.budgets import BudgetBasis
+from schemas.alerts import SpendBasis
 from tests.support.api import Answer, Api, served_from, token
 from tests.support.events import charged, cost, started
 from tests.support.ledger_rows import CENT, LiveCallRow, Rows, rows
@@ -90,7 +90,7 @@ async def test_a_refused_change_changes_nothing(api: Api) -> None:
     [("charged", "2.99", "7.98"), ("cost", "0.9", "1.8")],
 )
 async def test_days_and_months_are_those_of_the_calendar(
-    database_url: str, ledger: Rows, basis: BudgetBasis, day: str, month: str
+    database_url: str, ledger: Rows, basis: SpendBasis, day: str, month: str
 ) -> None:
     moments = [(2028, 1, 31), (2028, 2, 1), (2028, 2, 29), (2028, 3, 1), (2027, 2, 28)]
     for number, moment in enumerate(moments):
