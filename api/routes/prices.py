@@ -17,7 +17,7 @@ from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
 from api.routes.repricing import RepricingRoutes
 from ledger.postgres.viewers import ReaderPool
-from ledger.prices.approval import DecidedError, decide
+from ledger.prices.approval import decide
 from ledger.prices.entry import (
     ListedPrice,
     PriceConflictError,
@@ -132,7 +132,7 @@ class PriceRoutes:
                 )
         except NoProposalError:
             raise not_found(f"There is no proposal {proposal_id}.") from None
-        except (DecidedError, PriceConflictError) as error:
+        except PriceConflictError as error:
             raise price_conflict(f"Proposal {proposal_id}: {error}.".replace("..", ".")) from None
         return reply(proposed(decided))
 

@@ -66,14 +66,14 @@ def _archive(loaded: Settings, before: date, directory: Path) -> list[ArchivedMo
     """Archive; raises CommandError for the errors that may be expected."""
     from cost_analytics.progress import Progress, plain_reporter
     from cost_analytics.running import run as run_loop
-    from ledger.operations.archives import ArchiveBusyError, Archiver, ArchiveRefusedError
+    from ledger.operations.archives import Archiver, ArchiveRefusedError
 
     written = Progress("rows")
     archiver = Archiver(loaded.database_url.reveal(), directory, plain_reporter(), written.set)
     try:
         with using_archive(), using_database(loaded.database_url):
             return run_loop(archiver.archive(before))
-    except (ArchiveBusyError, ArchiveRefusedError) as error:
+    except ArchiveRefusedError as error:
         raise CommandError(str(error)) from None
     finally:
         written.close()

@@ -213,7 +213,7 @@ def _decide(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database")
     from cost_analytics.running import run as run_loop
     from ledger.postgres.database import connected
-    from ledger.prices.approval import DecidedError, decide
+    from ledger.prices.approval import decide
     from ledger.prices.entry import PriceConflictError
     from ledger.prices.proposals import Decision, NoProposalError, Proposal
 
@@ -231,7 +231,7 @@ def _decide(arguments: argparse.Namespace) -> int:
         raise CommandError(
             f"There is no pending proposal {arguments.id}; see `prices list`."
         ) from None
-    except (DecidedError, PriceConflictError) as error:
+    except PriceConflictError as error:
         raise CommandError(f"Proposal {arguments.id}: {error}".rstrip(".") + ".") from None
     print(f"{decision.capitalize()}: {decided.row.name}.")
     return 0

@@ -25,8 +25,8 @@ from cost_analytics.failures import MISUSED, CommandError, using_database
 from cost_analytics.intake import KafkaIntake
 from cost_analytics.running import serve_until_stopped
 from ledger.postgres.database import connected
-from ledger.postgres.session import UnknownKeyError, check_signature, privileged_login
-from ledger.postgres.viewer import NoPasswordError
+from ledger.postgres.session import check_signature, privileged_login
+from ledger.postgres.viewer import SigningKeyError
 from ledger.postgres.viewers import reader_pool, slow_reader_pool
 from ledger.recording.workers import stream_is_read
 from ledger.repricing.repricer import Repricer
@@ -109,7 +109,7 @@ async def _check_login(url: str) -> None:
             )
         try:
             await check_signature(connection, url)
-        except (NoPasswordError, UnknownKeyError) as error:
+        except SigningKeyError as error:
             raise CommandError(str(error), MISUSED) from None
 
 

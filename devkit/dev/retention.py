@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 
 from devkit.embedded.foreground import say
 from ledger.operations.archives import (
-    ArchiveBusyError,
     Archiver,
     ArchiveRefusedError,
     first_kept_month,
@@ -25,7 +24,7 @@ async def drop_old_months(database_url: str) -> None:
     """
     try:
         dropped = await Archiver(database_url, None).archive(first_kept_month(datetime.now(UTC)))
-    except (ArchiveBusyError, ArchiveRefusedError, *TRANSIENT_ERRORS) as error:
+    except (ArchiveRefusedError, *TRANSIENT_ERRORS) as error:
         say(f"Old months were not dropped: {str(error) or type(error).__name__}")
         return
     for one in dropped:

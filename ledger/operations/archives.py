@@ -45,12 +45,8 @@ Progress = Callable[[int], None]
 """Receives the number of written rows of the month."""
 
 
-class ArchiveBusyError(Exception):
-    """Another process is archiving, or the partition is in use; a sentence that says what to do."""
-
-
 class ArchiveRefusedError(Exception):
-    """The month cannot be sealed; a sentence that says why."""
+    """A month cannot be sealed, or not now; a sentence that says why."""
 
 
 class ArchivedMonth(NamedTuple):
@@ -83,13 +79,15 @@ class Archiver:
     async def archive(self, before: date) -> list[ArchivedMonth]:
         """Archive each month before that of `before`; returns the archived months.
 
-        Raises ArchiveBusyError, ArchiveRefusedError, ArchiveFileError, OSError or a PostgreSQL
+        Raises ArchiveRefusedError, ArchiveFileError, OSError or a PostgreSQL
         error, and ModuleNotFoundError without pyarrow. Months archived before the error stay
         archived.
         """
         async with connected(self._url, name=NAME) as connection:
             if not await connection.fetchval(SQL["one_at_a_time"]):
-                raise ArchiveBusyError("Another process is archiving; wait until it has finished.")
+                raise ArchiveRefusedError(
+                    "Another process is archiving; wait until it has finished."
+                )
             months = [
                 month_of_partition(row["name"]) for row in await connection.fetch(SQL["months"])
             ]
@@ -108,7 +106,7 @@ class Archiver:
             if await self._seal(connection, month, manifest):
                 return ArchivedMonth(month, manifest)
             self._report(f"{month:%Y-%m}: late events arrived, starting again")
-        raise ArchiveBusyError(
+        raise ArchiveRefusedError(
             f"Late events for {month:%Y-%m} keep arriving. Nothing was changed; run it again later."
         )
 
@@ -204,7 +202,7 @@ class Archiver:
                 if attempt == 0:
                     self._report(f"{month:%Y-%m}: waiting for readers of the partition")
                 await asyncio.sleep(_LOCK_PAUSE_SECONDS)
-        raise ArchiveBusyError(
+        raise ArchiveRefusedError(
             f"The partition of {month:%Y-%m} is in use: an export, `verify` or a backup reads it. "
             "Nothing was changed; run it again afterwards."
         )

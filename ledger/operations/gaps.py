@@ -46,13 +46,6 @@ class StreamGap(NamedTuple):
         return None if self.to_offset is None else self.to_offset - self.from_offset
 
 
-class OpenGaps(NamedTuple):
-    """The number of open gaps, and the number of offsets in those with a known end."""
-
-    gaps: int
-    records: int
-
-
 GAP_REASONS: Final[dict[GapReason, str]] = {
     "records_removed": "Kafka removed the records before they were counted",
     "topic_recreated": "the topic was deleted and created again",
@@ -89,12 +82,6 @@ async def find_gap(connection: Connection, gap_id: int) -> StreamGap | None:
     """Return a gap by its number."""
     row = await connection.fetchrow(*_SQL.bind("find", gap_id=gap_id))
     return None if row is None else _gap(row)
-
-
-async def count_open_gaps(connection: Connection) -> OpenGaps:
-    """Return the number of open gaps and of their records."""
-    row = await connection.fetchrow(_SQL["open"])
-    return OpenGaps(0, 0) if row is None else OpenGaps(*row)
 
 
 async def close_gap(connection: Connection, gap_id: int, *, by: str, reason: str) -> bool:

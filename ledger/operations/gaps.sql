@@ -21,8 +21,3 @@ FROM stream_gaps WHERE gap_id = :gap_id
 UPDATE stream_gaps SET closed_at = now(), closed_by = :closed_by, closed_why = :reason
 WHERE gap_id = :gap_id AND closed_at IS NULL
 RETURNING gap_id
-
--- name: open
--- The number of open gaps, and of records in those with a known end.
-SELECT count(*) AS gaps, coalesce(sum(to_offset - from_offset), 0)::bigint AS records
-FROM stream_gaps WHERE closed_at IS NULL

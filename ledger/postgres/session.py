@@ -7,15 +7,11 @@ from typing import Final
 
 from ledger.postgres.database import Connection, UnknownAuthorization, connected
 from ledger.postgres.statements import statements
-from ledger.postgres.viewer import Viewer, signer_of
+from ledger.postgres.viewer import SigningKeyError, Viewer, signer_of
 
 _SQL: Final = statements("postgres/session")
 _CHECKED: Final = Viewer("check")
 _log: Final = logging.getLogger(__name__)
-
-
-class UnknownKeyError(Exception):
-    """The server does not have the key with which this process signs viewers."""
 
 
 async def privileged_login(connection: Connection) -> str | None:
@@ -39,7 +35,7 @@ async def warn_of_privileged_login(url: str, process: str) -> None:
 
 
 async def check_signature(connection: Connection, url: str) -> None:
-    """Raise UnknownKeyError or NoPasswordError if row policies would not accept our viewers."""
+    """Raise SigningKeyError if row policies would not accept our viewers."""
     token = signer_of(url).sign(_CHECKED)
     if not await connection.fetchval(_SQL["keeps_keys"]):
         return
@@ -48,7 +44,7 @@ async def check_signature(connection: Connection, url: str) -> None:
             await connection.execute(*_SQL.bind("sign", token=token))
             await connection.fetchval(_SQL["signed"])
     except UnknownAuthorization:
-        raise UnknownKeyError(
+        raise SigningKeyError(
             "The database does not have the key of this login, which is derived from its password: "
             "the password was changed in another way. Run `cost-analytics roles create`."
         ) from None

@@ -31,8 +31,8 @@ class Viewer(NamedTuple):
         return {"viewer_id": self.user_id, "reads_all": self.reads_all}
 
 
-class NoPasswordError(Exception):
-    """The database URL has no password, so no viewer can be signed."""
+class SigningKeyError(Exception):
+    """Row policies would not trust the viewers of this process; a sentence says why."""
 
 
 class ViewerSigner:
@@ -53,10 +53,10 @@ class ViewerSigner:
 
 
 def signer_of(url: str) -> ViewerSigner:
-    """Return the signer for a database URL; raises NoPasswordError."""
+    """Return the signer for a database URL; raises SigningKeyError."""
     password = urlsplit(url).password
     if not password:
-        raise NoPasswordError(
+        raise SigningKeyError(
             "The API's database URL has no password, which it needs to sign viewers."
         )
     return ViewerSigner(unquote(password))

@@ -200,7 +200,7 @@ async def reader_pool(
 ) -> AsyncIterator[ReaderPool]:
     """Open a pool of readers for the duration of the block.
 
-    Raises NoPasswordError, OSError or a PostgresError.
+    Raises SigningKeyError, OSError or a PostgresError.
     """
     signer = signer_of(url)
     pool = await create_pool(

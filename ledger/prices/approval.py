@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ledger.postgres.database import Connection, in_transaction
-from ledger.prices.entry import add_prices
+from ledger.prices.entry import PriceConflictError, add_prices
 from ledger.prices.proposals import (
     Decision,
     Proposal,
@@ -14,14 +14,6 @@ from ledger.prices.proposals import (
 )
 
 
-class DecidedError(Exception):
-    """The proposal was already decided; `state` is the decision."""
-
-    def __init__(self, state: str) -> None:
-        super().__init__(f"it is already {state}")
-        self.state = state
-
-
 async def decide(
     connection: Connection, proposal_id: int, decision: Decision, *, decided_by: str
 ) -> Proposal:
@@ -29,15 +21,15 @@ async def decide(
 
     An approved price replaces other proposals that it makes superfluous.
 
-    Repeating a decision changes nothing. Raises NoProposalError, DecidedError for a different
-    decision, and PriceConflictError if the catalogue has another price by now.
+    Repeating a decision changes nothing. Raises NoProposalError, and PriceConflictError
+    for a different decision or if the catalogue has another price by now.
     """
     async with in_transaction(connection):
         proposal = await lock_proposal(connection, proposal_id)
         if proposal.state == decision:
             return proposal
         if proposal.state != "pending":
-            raise DecidedError(proposal.state)
+            raise PriceConflictError([f"it is already {proposal.state}"])
         if decision == "approved":
             by = f"{proposal.set_by}, approved by {decided_by}"
             await add_prices(connection, [proposal.row], set_by=by)

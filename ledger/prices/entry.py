@@ -53,7 +53,7 @@ class EntryResult(NamedTuple):
 
 
 class PriceConflictError(Exception):
-    """Rows contradict the catalogue; `reasons` has a sentence for each. Nothing was added."""
+    """Prices contradict what was entered or decided; `reasons` are sentences. Nothing changed."""
 
     def __init__(self, reasons: list[str]) -> None:
         super().__init__(" ".join(reasons))

@@ -13,7 +13,7 @@ from aiohttp import (
     encode_basic_auth,
 )
 
-from streams.prices.reading import PriceSource
+from streams.prices.reading import PriceSource, PriceSourceError
 
 FETCH_SECONDS_MAX: Final = 20
 CONNECT_SECONDS_MAX: Final = 5
@@ -22,10 +22,6 @@ _PASSWORD_BYTES_MAX: Final = 1_024
 
 
 PriceSession: TypeAlias = ClientSession
-
-
-class FetchError(Exception):
-    """A source did not return its prices; the message says why, without secrets."""
 
 
 def price_session(seconds_max: int = FETCH_SECONDS_MAX) -> PriceSession:
@@ -38,22 +34,22 @@ def price_session(seconds_max: int = FETCH_SECONDS_MAX) -> PriceSession:
 
 
 async def fetch(session: PriceSession, source: PriceSource) -> bytes:
-    """Return a source's response body; raises FetchError."""
+    """Return a source's response body; raises PriceSourceError."""
     try:
         async with session.get(
             source.url, headers=_credentials(source), allow_redirects=False
         ) as answer:
             if answer.status != 200:
-                raise FetchError(f"it answered with status {answer.status}")
+                raise PriceSourceError(f"it answered with status {answer.status}")
             text = await answer.content.read(BYTES_MAX + 1)
             while len(text) <= BYTES_MAX and (piece := await answer.content.read(BYTES_MAX)):
                 text += piece
     except TimeoutError:
-        raise FetchError("it did not answer in time") from None
+        raise PriceSourceError("it did not answer in time") from None
     except (ClientError, OSError, ValueError) as error:
-        raise FetchError(f"it cannot be reached ({type(error).__name__})") from None
+        raise PriceSourceError(f"it cannot be reached ({type(error).__name__})") from None
     if len(text) > BYTES_MAX:
-        raise FetchError(f"its answer has more than {BYTES_MAX} bytes")
+        raise PriceSourceError(f"its answer has more than {BYTES_MAX} bytes")
     return text
 
 
@@ -64,5 +60,5 @@ def _credentials(source: PriceSource) -> dict[str, str]:
         with Path(source.password_file).open(encoding="utf-8") as opened:
             password = opened.read(_PASSWORD_BYTES_MAX).strip()
     except (OSError, UnicodeDecodeError):
-        raise FetchError(f"its password file {source.password_file} cannot be read") from None
+        raise PriceSourceError(f"its password file {source.password_file} cannot be read") from None
     return {"Authorization": encode_basic_auth(source.username, password, "utf-8")}

@@ -21,8 +21,8 @@ _decode: Final = msgspec.json.Decoder(Any, float_hook=Decimal).decode
 _CURRENCY: Final = "usd"
 
 
-class UnreadablePricesError(Exception):
-    """A published document does not match the source's settings; the message says how."""
+class PriceSourceError(Exception):
+    """A source gave no prices that can be read; the message says why, without any secret."""
 
 
 class PriceSource(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True):
@@ -34,15 +34,15 @@ class PriceSource(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_un
     password_file: str | None = None
 
     def rows(self, text: bytes, at: datetime) -> list[PriceRow]:
-        """Return the prices in a response, in force from `at` on; raises UnreadablePricesError."""
+        """Return the prices in a response, in force from `at` on; raises PriceSourceError."""
         try:
             published = _decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
-            raise UnreadablePricesError("the answer is not JSON") from None
+            raise PriceSourceError("the answer is not JSON") from None
         return [self._row(fields, at) for fields in self.found(published)]
 
     def found(self, published: Any) -> Iterable[Mapping[str, str]]:
-        """Yield the fields of each price; raises UnreadablePricesError."""
+        """Yield the fields of each price; raises PriceSourceError."""
         raise NotImplementedError
 
     def _row(self, fields: Mapping[str, str], at: datetime) -> PriceRow:
@@ -51,7 +51,7 @@ class PriceSource(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_un
             return price_row({**fields, "effective_from": since}, source=f"{self.name}: {self.url}")
         except InvalidPriceError as error:
             what = f"{fields.get('service')} {fields.get('operation')}"
-            raise UnreadablePricesError(f"{what}: {error}") from None
+            raise PriceSourceError(f"{what}: {error}") from None
 
 
 class _Outbound(Struct):
@@ -89,9 +89,9 @@ class TwilioVoice(
         try:
             country = msgspec.convert(published, _Country)
         except msgspec.ValidationError as error:
-            raise UnreadablePricesError(f"not a country's voice prices: {error}") from None
+            raise PriceSourceError(f"not a country's voice prices: {error}") from None
         if country.price_unit.lower() != _CURRENCY:
-            raise UnreadablePricesError(f"prices are in {country.price_unit}, not in USD")
+            raise PriceSourceError(f"prices are in {country.price_unit}, not in USD")
         yield self._per_minute("outbound_call", self._outbound(country).current_price)
         yield self._per_minute("inbound_call", self._inbound(country).current_price)
 
@@ -108,15 +108,13 @@ class TwilioVoice(
                     return price
         if len(matching) == 1 and not matching[0].origination_prefixes:
             return matching[0]
-        raise UnreadablePricesError(
-            f"no single price for calls to the prefix {self.outbound_prefix}"
-        )
+        raise PriceSourceError(f"no single price for calls to the prefix {self.outbound_prefix}")
 
     def _inbound(self, country: _Country) -> _Inbound:
         for price in country.inbound_call_prices:
             if price.number_type.lower() == self.inbound_number_type.lower():
                 return price
-        raise UnreadablePricesError(f"no price for {self.inbound_number_type} numbers")
+        raise PriceSourceError(f"no price for {self.inbound_number_type} numbers")
 
     @staticmethod
     def _per_minute(operation: str, price: object) -> Mapping[str, str]:
@@ -152,11 +150,11 @@ class JsonPrices(
         if self.currency_pointer is not None:
             currency = value_at(published, self.currency_pointer)
             if not isinstance(currency, str) or currency.lower() != _CURRENCY:
-                raise UnreadablePricesError(f"prices are in {currency!s:.20}, not in USD")
+                raise PriceSourceError(f"prices are in {currency!s:.20}, not in USD")
         for price in self.prices:
             figure = value_at(published, price.pointer)
             if isinstance(figure, bool) or not isinstance(figure, int | str | Decimal):
-                raise UnreadablePricesError(f"{price.pointer} is not a number")
+                raise PriceSourceError(f"{price.pointer} is not a number")
             fields = {
                 "service": price.service,
                 "operation": price.operation,
@@ -171,9 +169,9 @@ AnySource = TwilioVoice | JsonPrices
 
 
 def value_at(document: Any, pointer: str) -> Any:
-    """Return the value at an RFC 6901 pointer; raises UnreadablePricesError."""
+    """Return the value at an RFC 6901 pointer; raises PriceSourceError."""
     if pointer and not pointer.startswith("/"):
-        raise UnreadablePricesError(f"{pointer} is not a JSON pointer: it begins with /")
+        raise PriceSourceError(f"{pointer} is not a JSON pointer: it begins with /")
     value = document
     for token in pointer.split("/")[1:]:
         name = token.replace("~1", "/").replace("~0", "~")
@@ -181,5 +179,5 @@ def value_at(document: Any, pointer: str) -> Any:
         try:
             value = value[int(name[:9])] if is_index else value[name]
         except (KeyError, IndexError, TypeError):
-            raise UnreadablePricesError(f"there is nothing at {pointer}") from None
+            raise PriceSourceError(f"there is nothing at {pointer}") from None
     return value

@@ -22,12 +22,11 @@ from ledger.prices.refreshes import (
 )
 from streams.prices.fetching import (
     FETCH_SECONDS_MAX,
-    FetchError,
     PriceSession,
     fetch,
     price_session,
 )
-from streams.prices.reading import AnySource, UnreadablePricesError
+from streams.prices.reading import AnySource, PriceSourceError
 
 TIMER_PAUSE: Final = timedelta(hours=20)
 """The `unless_within` of a daily timer: a later timer finds nothing to do."""
@@ -82,7 +81,7 @@ async def _refresh(
     started_at = datetime.now(UTC)
     try:
         result = await _read(connection, session, source, dry_run=dry_run)
-    except (FetchError, UnreadablePricesError, PriceConflictError) as error:
+    except (PriceSourceError, PriceConflictError) as error:
         result = RefreshResult(source.name, error=f"{source.name}: {error}."[:1_000])
     _log.log(
         logging.WARNING if result.error else logging.INFO,

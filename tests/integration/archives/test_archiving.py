@@ -261,9 +261,9 @@ async def test_late_events_during_archiving_are_never_lost(
 
 
 async def test_only_one_process_archives(database_url: str, tmp_path: Path) -> None:
-    from ledger.operations.archives import SQL, ArchiveBusyError
+    from ledger.operations.archives import SQL, ArchiveRefusedError
 
     async with connected(database_url, name="test") as other:
         assert await other.fetchval(SQL["one_at_a_time"])
-        with pytest.raises(ArchiveBusyError, match="Another process"):
+        with pytest.raises(ArchiveRefusedError, match="Another process"):
             await archive(database_url, tmp_path)

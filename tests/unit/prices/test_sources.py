@@ -15,8 +15,8 @@ from streams.prices.reading import (
     AnySource,
     JsonPrices,
     PointedPrice,
+    PriceSourceError,
     TwilioVoice,
-    UnreadablePricesError,
     value_at,
 )
 from tests.support.price_servers import COUNTRY_V1, COUNTRY_V2
@@ -66,19 +66,19 @@ def test_a_countrys_voice_prices(published: Any) -> None:
     ],
 )
 def test_what_is_no_country_is_told(changes: dict[str, Any], word: str) -> None:
-    with pytest.raises(UnreadablePricesError, match=word):
+    with pytest.raises(PriceSourceError, match=word):
         read(TWILIO, {**COUNTRY_V2, **changes})
 
 
 @pytest.mark.parametrize("text", [b"", b"<html>", b'{"a": NaN}', b"\xff", b"[" * 100_000, b"[]"])
 def test_what_is_no_json_is_told(text: bytes) -> None:
-    with pytest.raises(UnreadablePricesError):
+    with pytest.raises(PriceSourceError):
         TWILIO.rows(text, NOW)
 
 
 @given(text=st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_any_bytes_are_prices_or_unreadable(text: bytes) -> None:
-    with pytest.raises(UnreadablePricesError):
+    with pytest.raises(PriceSourceError):
         TWILIO.rows(text, NOW)
 
 
@@ -107,7 +107,7 @@ def test_any_json_by_pointers() -> None:
         "cerebras inference llama3.1-8b": Decimal("0.1"),
         "cerebras inference llama3.1-70b": Decimal("0.60"),
     }
-    with pytest.raises(UnreadablePricesError, match="not in USD"):
+    with pytest.raises(PriceSourceError, match="not in USD"):
         read(source, {**MODELS, "currency": "eur"})
 
 
@@ -116,7 +116,7 @@ def test_any_json_by_pointers() -> None:
 )
 def test_pointers_that_lead_nowhere(pointer: str) -> None:
     source = JsonPrices(name="j", url="https://x", prices=[pointed(pointer)])
-    with pytest.raises(UnreadablePricesError):
+    with pytest.raises(PriceSourceError):
         read(source, MODELS)
 
 
