@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Final, TextIO
+from typing import Final
 
 _TERMINAL_SECONDS: Final = 0.2
 _LINE_SECONDS: Final = 5.0
@@ -14,11 +14,11 @@ _LINE_SECONDS: Final = 5.0
 class Progress:
     """Counts items of a kind (`what`, such as `events`). Short operations print nothing."""
 
-    def __init__(self, what: str, total: int | None = None, stream: TextIO | None = None) -> None:
+    def __init__(self, what: str, total: int | None = None) -> None:
         self.count = 0
         self._what = what
         self._total = total
-        self._stream = stream or sys.stderr
+        self._stream = sys.stderr
         self._terminal = self._stream.isatty()
         self._pause = _TERMINAL_SECONDS if self._terminal else _LINE_SECONDS
         self._started = self._next = time.monotonic()

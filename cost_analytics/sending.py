@@ -19,6 +19,7 @@ from messaging.kafka import AIOKafkaProducer, KafkaError, ensure_topics, make_pr
 IN_FLIGHT_MAX: Final = 5_000
 ANSWER_SECONDS_MAX: Final = 30
 _STOP_SECONDS_MAX: Final = 5
+_LINGER_MS: Final = 5
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -71,7 +72,7 @@ class RecordSender:
 
 
 @asynccontextmanager
-async def open_sender(kafka: KafkaSection, *, linger_ms: int = 5) -> AsyncIterator[RecordSender]:
+async def open_sender(kafka: KafkaSection) -> AsyncIterator[RecordSender]:
     """Connect and create missing topics; close everything at the end of the block.
 
     The caller flushes; records that are not acknowledged at the end of the block are discarded.
@@ -82,7 +83,7 @@ async def open_sender(kafka: KafkaSection, *, linger_ms: int = 5) -> AsyncIterat
         await ensure_topics(
             settings, partitions=kafka.topic_partitions, replication=kafka.topic_replication
         )
-    producer = make_producer(settings, linger_ms=linger_ms)
+    producer = make_producer(settings, linger_ms=_LINGER_MS)
     sender = RecordSender(producer, kafka)
     try:
         with using_kafka(kafka):

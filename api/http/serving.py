@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -24,12 +23,7 @@ class Address(NamedTuple):
 
 @asynccontextmanager
 async def serving(
-    app: web.Application,
-    host: str,
-    port: int,
-    limits: RequestLimits | None = None,
-    *,
-    tls: ssl.SSLContext | None = None,
+    app: web.Application, host: str, port: int, limits: RequestLimits | None = None
 ) -> AsyncIterator[Address]:
     """Serve for the duration of the block; raises OSError if the address cannot be bound.
 
@@ -45,11 +39,7 @@ async def serving(
             raise RuntimeError("the application has no server")
         factory = ConnectionFactory(runner.server, limits, app.get(REFUSALS))
         listener = await asyncio.get_running_loop().create_server(
-            factory,
-            host,
-            port,
-            ssl=tls,
-            backlog=limits.backlog,
+            factory, host, port, backlog=limits.backlog
         )
         bound_host, bound_port = listener.sockets[0].getsockname()[:2]
         yield Address(bound_host, bound_port)

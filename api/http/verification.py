@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -30,16 +30,10 @@ _NS_PER_SECOND: Final = 1_000_000_000
 class VerificationBudget:
     """Decides when an unknown credential is checked."""
 
-    def __init__(
-        self,
-        failures: RateLimiter,
-        all_failures: RateLimiter,
-        clock_ns: Callable[[], int] = time.perf_counter_ns,
-    ) -> None:
+    def __init__(self, failures: RateLimiter, all_failures: RateLimiter) -> None:
         """`failures` are limited per address, `all_failures` over all addresses."""
         self._failures = failures
         self._all_failures = all_failures
-        self._clock_ns = clock_ns
         self._queue = FairQueue(1, 1, WAITING_PER_ADDRESS_MAX)
         self._owed_ns = 0
 
@@ -56,12 +50,12 @@ class VerificationBudget:
             return
         try:
             async with self._queue.slot(address, WAIT_SECONDS_MAX):
-                began_ns = self._clock_ns()
+                began_ns = time.perf_counter_ns()
                 try:
                     async with self._counting(address):
                         yield
                 finally:
-                    await self._pause(self._clock_ns() - began_ns)
+                    await self._pause(time.perf_counter_ns() - began_ns)
         except (QueueFullError, TimeoutError):
             raise rate_limited(
                 1, "signature_checks", "Too many tokens of this address wait to be checked."

@@ -90,23 +90,21 @@ class CallViews:
         expectations: UsualDurations,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        clock_ns: Callable[[], int] = monotonic_ns,
     ) -> None:
         self._expectations = expectations
         self._now = now
-        self._clock_ns = clock_ns
 
     def body(self, state: CallState) -> bytes:
         """Return the JSON of a call, cached."""
         if state.body is None:
             total = _decode(state.text)
             state.body = encode(live_call(total, self._expectations, self._now()))
-            state.body_at_ns = self._clock_ns()
+            state.body_at_ns = monotonic_ns()
         return state.body
 
     def discard_stale(self, state: CallState) -> None:
         """Discard the cached JSON of a call unless it is less than a second old."""
-        if state.body is not None and self._clock_ns() - state.body_at_ns > _FRESH_NS:
+        if state.body is not None and monotonic_ns() - state.body_at_ns > _FRESH_NS:
             state.body = state.frame = None
 
     def frame(self, state: CallState) -> bytes:

@@ -30,10 +30,10 @@ def choose_port(wanted: int | None = None) -> int:
         return port
 
 
-def is_listening(port: int, timeout_seconds: int = 1) -> bool:
+def is_listening(port: int) -> bool:
     """Tell whether something accepts connections on a loopback port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.settimeout(timeout_seconds)
+        probe.settimeout(1)
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 

@@ -84,11 +84,9 @@ class ReaderPool:
         *,
         acquire_timeout_seconds: int = ACQUIRE_TIMEOUT_SECONDS,
         work_timeout_seconds: int = WORK_TIMEOUT_SECONDS,
-        queue_timeout_seconds: int = QUEUE_TIMEOUT_SECONDS,
     ) -> None:
         self._pool = pool
         self._signer = signer
-        self._queue_timeout_seconds = queue_timeout_seconds
         self._acquire_timeout_seconds = acquire_timeout_seconds
         self._work_timeout_seconds = work_timeout_seconds
 
@@ -178,9 +176,7 @@ class ReaderPool:
         """Wait for the viewer's turn; raises ShareUsedUpError or StoreUnavailableError."""
         async with AsyncExitStack() as stack:
             try:
-                await stack.enter_async_context(
-                    self._queue.slot(viewer, self._queue_timeout_seconds)
-                )
+                await stack.enter_async_context(self._queue.slot(viewer, QUEUE_TIMEOUT_SECONDS))
             except QueueFullError:
                 raise ShareUsedUpError("too many requests are waiting") from None
             except TimeoutError:
