@@ -19,8 +19,9 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from messaging.kafka import MAX_FETCH_BYTES, KafkaSettings, cluster_id
 from messaging.retries import Backoff
-from schemas.topics import BUDGET_ALERTS
-from streams.anomalies.ended_calls import add_agent
+from schemas.events import CallStatus
+from schemas.jsonio import wire_name
+from schemas.topics import BUDGET_ALERTS, CALL_TOTALS, Topic
 from streams.prices.daily import HOUR
 
 GROUP: Final = "cost-analytics-notices"
@@ -30,6 +31,7 @@ REQUEST_SECONDS: Final = 90
 STOP_SECONDS: Final = 10
 THREAD_STOP_SECONDS: Final = 3
 CHECK_SECONDS: Final = 1
+_ACTIVE: Final = b'"status":"active"'
 
 Daily = Callable[[], Awaitable[None]]
 OnId = Callable[[str], None]
@@ -43,7 +45,15 @@ class _AlertHeader(msgspec.Struct):
     id: str
 
 
-_decoder: Final = msgspec.json.Decoder(_AlertHeader)
+class _EndedTotal(msgspec.Struct, rename=wire_name):
+    """As much of a total as is needed to find the call."""
+
+    call_id: str
+    status: CallStatus
+
+
+_decode_alert: Final = msgspec.json.Decoder(_AlertHeader).decode
+_decode_total: Final = msgspec.json.Decoder(_EndedTotal).decode
 
 
 def broker_credentials(kafka: KafkaSettings) -> Any:
@@ -87,31 +97,51 @@ def make_app(
         topic_disable_leader=True,
         web_enabled=False,
     )
-    topic = app.topic(
-        BUDGET_ALERTS.name, key_serializer="raw", value_type=bytes, value_serializer="raw"
-    )
-
-    async def wake(stream: AsyncIterable[bytes]) -> None:
-        async for value in stream:
-            alert_id = alert_id_of(value)
-            if alert_id is not None:
-                on_alert(alert_id)
-
-    app.agent(topic, name="wake")(wake)
+    _add_agent(app, "wake", BUDGET_ALERTS, alert_id_of, on_alert)
     if on_ended is not None:
-        add_agent(app, on_ended)
+        _add_agent(app, "ended", CALL_TOTALS, ended_call_of, on_ended)
     if daily is not None:
         app.crontab(HOUR)(daily)
     return app
 
 
+def _add_agent(
+    app: Any, name: str, topic: Topic, id_of: Callable[[bytes | None], str | None], on_id: OnId
+) -> None:
+    """Add an agent that calls `on_id` with the id that `id_of` finds in a record."""
+    records = app.topic(topic.name, key_serializer="raw", value_type=bytes, value_serializer="raw")
+
+    async def agent(stream: AsyncIterable[bytes]) -> None:
+        async for value in stream:
+            found = id_of(value)
+            if found is not None:
+                on_id(found)
+
+    app.agent(records, name=name)(agent)
+
+
 def alert_id_of(value: bytes | None) -> str | None:
     """Return the alert's id of a record, or None if it is not an alert."""
     try:
-        return str(UUID(_decoder.decode(value or b"").id))
+        return str(UUID(_decode_alert(value or b"").id))
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
         _log.warning("a record is not an alert", extra={"action": "alert_unreadable"})
         return None
+
+
+def ended_call_of(value: bytes | None) -> str | None:
+    """Return the id of a record's call if it has ended, else None.
+
+    Most records are of active calls; they are recognized by their bytes, without decoding.
+    """
+    if value is None or _ACTIVE in value:
+        return None
+    try:
+        total = _decode_total(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        _log.warning("a record is not a total", extra={"action": "total_unreadable"})
+        return None
+    return None if total.status == "active" else total.call_id
 
 
 async def run_agents(

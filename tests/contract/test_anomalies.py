@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from schemas.topics import ANOMALIES, CALL_TOTALS
-from streams.anomalies.ended_calls import ended_call_of
 from streams.anomalies.watcher import AnomalyWatcherOptions
-from streams.notifications.faust_agents import run_agents
+from streams.notifications.faust_agents import ended_call_of, run_agents
 from streams.notifications.service import NotificationOptions, run_notifications
 from tests.support.events import Plain, cost, ended, started
 from tests.support.recording import until
