@@ -100,7 +100,6 @@ class LiveCalls:
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._by_user: dict[str, set[str]] = {}
         self._removed_versions: OrderedDict[str, int] = OrderedDict()
-        self.evicted = 0
 
     def __len__(self) -> int:
         return len(self._states)
@@ -166,7 +165,6 @@ class LiveCalls:
 
     def _make_room(self) -> None:
         while len(self._states) > self._calls_max:
-            self.evicted += 1
             self._drop(next(iter(self._ended or self._states)))
 
     def _drop(self, call_id: str) -> None:
