@@ -81,16 +81,13 @@ class AnomalyStore:
 @asynccontextmanager
 async def anomaly_store(url: str) -> AsyncIterator[AnomalyStore]:
     """Open a store for the duration of the block; raises OSError or a PostgreSQL error."""
-    pool = await create_pool(
+    async with await create_pool(
         url,
         name="cost-analytics anomalies",
         connections_max=CONNECTIONS_MAX,
         statement_timeout_ms=STATEMENT_TIMEOUT_MS,
-    )
-    try:
+    ) as pool:
         yield AnomalyStore(pool)
-    finally:
-        await pool.close()
 
 
 async def read_operations(connection: Connection) -> list[CatalogueOperation]:

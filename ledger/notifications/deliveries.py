@@ -203,13 +203,10 @@ class DeliveryStore:
 @asynccontextmanager
 async def delivery_store(url: str) -> AsyncIterator[DeliveryStore]:
     """Open a store for the duration of a block; raises OSError or a PostgresError."""
-    pool = await create_pool(
+    async with await create_pool(
         url,
         name="cost-analytics notices",
         connections_max=CONNECTIONS_MAX,
         statement_timeout_ms=STATEMENT_TIMEOUT_MS,
-    )
-    try:
+    ) as pool:
         yield DeliveryStore(pool)
-    finally:
-        await pool.close()

@@ -199,16 +199,13 @@ async def reader_pool(
     Raises SigningKeyError, OSError or a PostgresError.
     """
     signer = signer_of(url)
-    pool = await create_pool(
+    async with await create_pool(
         url,
         name="cost-analytics api",
         connections_max=connections_max,
         statement_timeout_ms=statement_timeout_ms,
-    )
-    try:
+    ) as pool:
         yield ReaderPool(pool, signer, work_timeout_seconds=work_timeout_seconds)
-    finally:
-        await pool.close()
 
 
 def slow_reader_pool(url: str) -> AbstractAsyncContextManager[ReaderPool]:
