@@ -27,15 +27,3 @@ def encode_numeric(value: int | Decimal) -> bytes:
     count = len(groups)
     sign = 0x4000 if text[0] == "-" else 0
     return struct.pack(f"!hhHH{count}h", count, count - after - 1, sign, scale, *reversed(groups))
-
-
-def decode_numeric(value: bytes) -> Decimal:
-    """Return the decimal of PostgreSQL's binary form; raises ValueError for NaN."""
-    count, weight, sign, _ = struct.unpack_from("!hhHH", value)
-    if sign not in (0, 0x4000):
-        raise ValueError("not a finite number")
-    number = 0
-    for group in struct.unpack_from(f"!{count}h", value, 8):
-        number = number * _BASE + group
-    shift = (weight + 1 - count) * _BASE_DIGITS
-    return Decimal(f"{'-' if sign else ''}{number}E{shift}")

@@ -13,7 +13,6 @@ from typing import Final
 
 from ledger.budgets.alerting import Alerting
 from ledger.calls.rating import Incoming
-from ledger.postgres.binary import use_fast_codecs
 from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.database import TRANSIENT_ERRORS, Connection
 from ledger.postgres.partitions import Month, ensure_months
@@ -116,7 +115,6 @@ class Recorder:
     async def _open(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._connect()
-            await use_fast_codecs(self._connection)
         return self._connection
 
     async def _record(self, batch: Batch) -> BatchOutcome:

@@ -17,7 +17,6 @@ from typing import Final, NamedTuple
 
 from ledger.budgets.alerting import Alerting
 from ledger.calls.rating import Incoming
-from ledger.postgres.binary import use_fast_codecs
 from ledger.postgres.clock import system_time
 from ledger.postgres.database import Connection, connected
 from ledger.postgres.partitions import ensure_months
@@ -108,7 +107,6 @@ class Repricer:
         may have been corrected then; starting again continues after them.
         """
         async with self._looking() as connection, connected(self._url, name=_NAME) as writing:
-            await use_fast_codecs(writing)
             if not await lock_repricing(writing):
                 raise RepricingBusyError
             rates = Rates(await read_catalogue(connection))

@@ -72,7 +72,6 @@ class SimulatedConnection:
         self._database = database
         self._process = process
         self._backend: Backend | None = None
-        self._is_fast = False
         self._is_open = True
         self._is_lost = False
 
@@ -103,11 +102,6 @@ class SimulatedConnection:
         return await self._operate(
             f"COPY {table}", lambda real: real.copy_to_table(table, source=source(), **more)
         )
-
-    async def set_type_codec(self, *_: Any, **__: Any) -> None:
-        """Use a backend that has the product's codecs: it sets them on new connections only."""
-        assert self._backend is None
-        self._is_fast = True
 
     def transaction(self, *, isolation: str | None = None, readonly: bool = False) -> "_Block":
         begin = f"BEGIN ISOLATION LEVEL {isolation.replace('_', ' ')}" if isolation else "BEGIN"
@@ -175,7 +169,7 @@ class SimulatedConnection:
     async def _perform(self, query: str, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         database = self._database
         if self._backend is None:
-            self._backend = database.server.lend(self._is_fast)
+            self._backend = database.server.lend()
         backend = self._backend
         database.server.set_clock(database.loop.time(), database.loop.now())
         transaction = database.server.run(database.committed(backend)) if _commits(query) else None

@@ -21,7 +21,6 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from ledger.postgres.binary import use_fast_codecs
 from ledger.postgres.partitions import ensure_months, month_of
 from tests.simulator.clock import START
 from tests.support.background import Background
@@ -89,9 +88,8 @@ _CLOCK_STEP_SECONDS = 0.1
 class Backend:
     """A real connection, lent to one simulated connection at a time."""
 
-    def __init__(self, connection: asyncpg.Connection, is_fast: bool) -> None:
+    def __init__(self, connection: asyncpg.Connection) -> None:
         self.connection = connection
-        self.is_fast = is_fast
         self.pid = connection.get_server_pid()
 
 
@@ -102,7 +100,7 @@ class Server:
         """Prepare a migrated database; it must be this server's own."""
         self._background = background
         self._url = url
-        self._free: dict[bool, list[Backend]] = {True: [], False: []}
+        self._free: list[Backend] = []
         self._lent: dict[int, Backend] = {}
         self._parked: dict[int, tuple[Future[Any], asyncio.Future[None]]] = {}
         self._deadlocked: set[int] = set()
@@ -123,9 +121,8 @@ class Server:
 
     def close(self) -> None:
         """Close every connection."""
-        for some in self._free.values():
-            for backend in some:
-                self.run(backend.connection.close())
+        for backend in self._free:
+            self.run(backend.connection.close())
         self.run(self.monitor.close())
 
     async def _connect(self) -> asyncpg.Connection:
@@ -164,18 +161,14 @@ class Server:
                 self.monitor.execute("UPDATE simulator.clock SET at = $1", now + self.clock_ahead)
             )
 
-    def lend(self, is_fast: bool) -> Backend:
-        """Lend a backend, with the product's own codecs if it `is_fast`."""
-        free = self._free[is_fast]
-        backend = free.pop() if free else self.run(self._open(is_fast))
+    def lend(self) -> Backend:
+        """Lend a backend."""
+        backend = self._free.pop() if self._free else self.run(self._open())
         self._lent[backend.pid] = backend
         return backend
 
-    async def _open(self, is_fast: bool) -> Backend:
-        connection = await self._connect()
-        if is_fast:
-            await use_fast_codecs(connection)
-        return Backend(connection, is_fast)
+    async def _open(self) -> Backend:
+        return Backend(await self._connect())
 
     def take_back(self, backend: Backend) -> None:
         """Roll back the work of a lost connection, and make its backend available again."""
@@ -183,7 +176,7 @@ class Server:
         self._deadlocked.discard(backend.pid)
         self.run(_roll_back(backend.connection))
         del self._lent[backend.pid]
-        self._free[backend.is_fast].append(backend)
+        self._free.append(backend)
         self.settle()
 
     async def perform(

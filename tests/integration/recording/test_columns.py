@@ -21,7 +21,6 @@ from ledger.calls.copy_rows import (
     owner_cell,
 )
 from ledger.calls.entries import Entry
-from ledger.postgres.binary import use_fast_codecs
 from ledger.postgres.database import connect
 from ledger.postgres.statements import Statements, parse
 from ledger.recording.small_batches import entries_json
@@ -53,8 +52,6 @@ class Wire:
     def __init__(self, background: Background, url: str) -> None:
         self._background = background
         self._connection = background.run(connect(url, name="columns"))
-        background.run(self._connection.execute("CREATE TEMP TABLE t (n numeric, at timestamptz)"))
-        background.run(use_fast_codecs(self._connection))
         for table in ("call_cost_events", "event_identities"):
             background.run(
                 self._connection.execute(
@@ -73,10 +70,6 @@ class Wire:
         self._background.run(
             self._connection.copy_to_table(table, columns=columns, source=rows, format="binary")
         )
-
-    def copy(self, records: list[tuple[Any, ...]]) -> None:
-        self._background.run(self._connection.execute("TRUNCATE t"))
-        self._background.run(self._connection.copy_records_to_table("t", records=records))
 
     def close(self) -> None:
         self._background.run(self._connection.close())
@@ -113,16 +106,6 @@ def test_an_array_is_read_as_it_was_bound(
     echo = Statements(parse(f"-- name: echo\nSELECT :given::{type_name}[]"))
     given = data.draw(st.none() | st.lists(values, max_size=8) | st.lists(st.none() | values))
     assert wire.ask(*echo.bind("echo", given=given)) == given
-
-
-@many
-@given(rows=st.lists(st.tuples(st.none() | numbers, times), max_size=8))
-def test_copied_numbers_and_times(wire: Wire, rows: list[tuple[Any, datetime]]) -> None:
-    """By encoders of our own, which nobody but PostgreSQL itself can check."""
-    wire.copy(rows)
-    assert [tuple(row) for row in wire.rows("SELECT n, at FROM t")] == rows
-    as_text = [row[0] for row in wire.rows("SELECT n::text FROM t")]
-    assert [None if text is None else Decimal(text) for text in as_text] == [n for n, _ in rows]
 
 
 keys = st.uuids().map(lambda key: key.hex)
