@@ -46,6 +46,8 @@ from streams.watchdog import Watchdog
 GROUP: Final = "cost-analytics-ledger"
 FINISH_SECONDS: Final = 10
 LEAVE_SECONDS: Final = 5
+PUBLISH_SECONDS: Final = 6
+"""A little more than publishers need for their last messages; a server may never answer."""
 CANCEL_SECONDS: Final = 3
 
 _log = logging.getLogger(__name__)
@@ -160,7 +162,10 @@ class Worker:
         await self._consumer.start()
         self._consumer.subscribe([CALL_EVENTS.name], listener=self._assignment)
         publishing = asyncio.gather(
-            self._publisher.run(publishing_ends), self._relay.run(publishing_ends)
+            *(
+                _within(PUBLISH_SECONDS, publishing_ends, part.run(publishing_ends))
+                for part in (self._publisher, self._relay)
+            )
         )
         try:
             async with asyncio.TaskGroup() as parts:
