@@ -40,7 +40,7 @@ check: setup-all ## formatter, linter, strict types, import contracts, house rul
 	$(BIN)/lint-imports
 	tools/web types --check
 	tools/web run check
-	$(BIN)/python -m pytest --quiet tests/unit/house/test_house.py
+	$(BIN)/python -m pytest --quiet tests/unit/house/test_house.py tests/unit/house/test_tests.py
 
 bench: setup-all ## the benchmark: rates, ratios and latencies as a table
 	@exec $(BIN)/python -m bench $(ARGS)

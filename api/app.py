@@ -122,7 +122,9 @@ def _metrics(
     """Return the route of the metrics: answers, open connections, the product's figures."""
     pools = {"requests": readers} | ({"patient": slow_readers} if slow_readers else {})
     meters = (gate.meter, gate.refusals)
-    return MetricsRoutes(meters, pools, live.open_sockets, options.limits.sockets)
+    return MetricsRoutes(
+        meters, pools, live.open_sockets, options.limits.sockets, options.metrics_cache_seconds
+    )
 
 
 def _channels(readers: ReaderPool, options: ApiOptions) -> tuple[Route, ...]:

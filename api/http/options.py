@@ -68,6 +68,7 @@ class ApiOptions:
     `channel_types` are the types of notification channels that are available.
     `webhook_allow_private` is unsafe: it allows webhooks to private addresses.
     With `separate_metrics_port` `/metrics` is served on its own port only.
+    An answer of `/metrics` is reused for `metrics_cache_seconds`.
     `dashboard` is the folder of the built dashboard.
     """
 
@@ -76,5 +77,6 @@ class ApiOptions:
     channel_types: tuple[ChannelType, ...] = ("webhook",)
     webhook_allow_private: bool = False
     separate_metrics_port: bool = False
+    metrics_cache_seconds: int = 3
     limits: RequestLimits = field(default_factory=RequestLimits)
     dashboard: Path = BUILT_DASHBOARD

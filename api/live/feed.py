@@ -51,7 +51,7 @@ class Feed:
         self.sockets = SocketRegistry(limits)
         self._expectations = UsualDurations(store)
         self.views = CallViews(self._expectations)
-        self._budgets = LiveBudgets(read_budget, self.sockets)
+        self.budgets = LiveBudgets(read_budget, self.sockets)
         self._reader = TopicFollower(
             client_options or {}, self.apply_total, self._alert, self.sockets.flush
         )
@@ -82,11 +82,11 @@ class Feed:
             self._reconciler.request_full_check()
         self.sockets.queue_call(change.after)
         if _moves_spend(change, self._basis):
-            self._budgets.mark_changed(change.after.user_id)
+            self.budgets.mark_changed(change.after.user_id)
 
     def _alert(self, alert: AlertMessage) -> None:
         self.sockets.queue_alert(alert)
-        self._budgets.mark_changed(alert.user_id)
+        self.budgets.mark_changed(alert.user_id)
 
     async def send_snapshot(self, session: SocketSession) -> None:
         """Send the session a snapshot of its calls; raises StoreUnavailableError.
@@ -102,7 +102,7 @@ class Feed:
             self.views.body(state)
             if number % _YIELD_EVERY == _YIELD_EVERY - 1:
                 await asyncio.sleep(0)
-        budget = await self._budgets.body(user_id)
+        budget = await self.budgets.body(user_id)
         session.send_snapshot(self._of(session), budget)
         self.sockets.touch(session)
         self.sockets.flush()
@@ -124,7 +124,7 @@ class Feed:
             parts += [
                 lambda: self._reader.run(self._reconciler),
                 self._reconciler.run,
-                self._budgets.run,
+                self.budgets.run,
                 self._reload,
                 self._refresh,
             ]

@@ -27,7 +27,7 @@ from ledger.postgres.viewers import ReaderPool, StoreUnavailableError
 READ_SECONDS_MAX: Final = 3
 """The longest wait for the database: scrapers usually give up after ten seconds."""
 
-_REMEMBERED_NS: Final = 3_000_000_000
+_SECOND_NS: Final = 1_000_000_000
 # The format that all versions of Prometheus read.
 _HEADERS: Final[Mapping[str, str]] = {
     "Content-Type": CONTENT_TYPE_PLAIN_0_0_4,
@@ -49,6 +49,7 @@ class MetricsRoutes:
 
     `meters` collect counts; `sockets` returns the number of open sockets, at most `sockets_max`.
     `pools` are reader pools by name; the product's figures are read through `requests`.
+    An answer is reused for `cache_seconds`.
     """
 
     def __init__(
@@ -57,9 +58,11 @@ class MetricsRoutes:
         pools: Mapping[str, ReaderPool],
         sockets: Callable[[], int],
         sockets_max: int,
+        cache_seconds: int,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._readers = pools["requests"]
+        self._cache_ns = cache_seconds * _SECOND_NS
         self._monotonic_ns = monotonic_ns
         self._product = ProductCollector()
         self._registry = CollectorRegistry()
@@ -80,7 +83,7 @@ class MetricsRoutes:
             if self._monotonic_ns() >= self._until_ns:
                 self._product.status = await self._status()
                 self._text = generate_latest(self._registry)
-                self._until_ns = self._monotonic_ns() + _REMEMBERED_NS
+                self._until_ns = self._monotonic_ns() + self._cache_ns
             return web.Response(body=self._text, headers=_HEADERS)
 
     async def _status(self) -> ProductStatus | None:

@@ -27,8 +27,6 @@ _OWNER: Final = "cost_analytics"
 _MAKE_SECONDS_MAX: Final = 120
 # A start after a crash first replays up to max_wal_size of log.
 _READY_SECONDS_MAX: Final = 300
-# A server whose parent was killed, and the sessions of a server that was, end within moments.
-_LEFTOVER_SECONDS_MAX: Final = 6
 _LEFTOVERS: Final = "is still in use"
 _AS_ROOT: Final = (
     "As root, the embedded database runs under another account, which this system keeps out of "
@@ -60,12 +58,22 @@ class EmbeddedPostgres(EmbeddedServer):
     _stop_seconds_max = 60
 
     def __init__(
-        self, data: Path, port: int | None = None, settings: dict[str, str] | None = None
+        self,
+        data: Path,
+        port: int | None = None,
+        settings: dict[str, str] | None = None,
+        *,
+        leftover_seconds_max: int = 6,
     ) -> None:
-        """`settings` are PostgreSQL's own, over the ones chosen here."""
+        """`settings` are PostgreSQL's own, over the ones chosen here.
+
+        `leftover_seconds_max` bounds the wait for a server whose parent was killed, and for the
+        sessions of a killed server: both end within moments.
+        """
         super().__init__(data, port)
         self._settings = {**_SETTINGS, **(settings or {})}
         self._password = ""
+        self._leftover_seconds_max = leftover_seconds_max
 
     @property
     def url(self) -> str:
@@ -116,7 +124,7 @@ class EmbeddedPostgres(EmbeddedServer):
 
     async def _wait_for_leftovers(self) -> None:
         """Wait for a server whose parent was killed to end; refuse one that stays."""
-        deadline = time.monotonic() + _LEFTOVER_SECONDS_MAX
+        deadline = time.monotonic() + self._leftover_seconds_max
         while pid := files.running_server(self.directory):
             if time.monotonic() > deadline:
                 raise ServerError(f"process {pid} has {self.directory} open: is it running twice?")
@@ -124,7 +132,7 @@ class EmbeddedPostgres(EmbeddedServer):
 
     async def _serve(self) -> None:
         """Start, again and again while sessions of a killed server still hold its memory."""
-        deadline = time.monotonic() + _LEFTOVER_SECONDS_MAX
+        deadline = time.monotonic() + self._leftover_seconds_max
         while True:
             try:
                 return await self._serve_once()

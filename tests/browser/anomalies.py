@@ -1,4 +1,4 @@
-"""Looks for anomalies in calls that were just recorded, as if some time had passed since."""
+"""Checks recently recorded calls for anomalies, as if some time had passed."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ from ledger.anomalies.rows import anomaly_store
 
 
 async def look(database_url: str, call_ids: Sequence[str]) -> None:
-    """Judge calls an hour from now: by then all of their costs should have come."""
+    """Check calls as an hour from now, when all of their costs should have arrived."""
     later = datetime.now(UTC) + timedelta(hours=1)
     async with anomaly_store(database_url) as store, store.transaction() as connection:
         await AnomalyDetector().check_calls(connection, call_ids, later)

@@ -1,4 +1,4 @@
-"""Asks axe whether a page shuts anybody out."""
+"""Checks the accessibility of a page with axe."""
 
 from playwright.async_api import Page
 
@@ -8,7 +8,7 @@ AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 async def faults(page: Page) -> list[str]:
-    """Return what axe holds against a page: everything that it calls serious or worse."""
+    """Return what axe reports about a page as serious or worse."""
     await page.evaluate(AXE.read_text(encoding="utf-8"))
     found = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
     return [

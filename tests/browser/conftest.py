@@ -1,4 +1,4 @@
-"""A headless browser of the machine, and the whole product for it to look at, once for each module."""
+"""A headless browser of the machine, and the whole product, once for each module."""
 
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,11 +12,11 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from api.http.options import BUILT_DASHBOARD
 from cost_analytics.tokens import Role
 from devkit.embedded.tansu import EmbeddedTansu
-from tests.support.background import Background
-from tests.support.databases import Databases
+from tests.support.background import BackgroundLoop
+from tests.support.databases import DatabaseCloner
 from tests.support.parts import lack
 from tests.support.product import Product
-from tests.support.streaming import Stage
+from tests.support.streaming import Pipeline
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
@@ -28,7 +28,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# A step in the browser takes this long at most, or it has failed. Milliseconds.
+# The longest time of a step in the browser, in milliseconds.
 PATIENCE_MS = 15_000
 
 Open: TypeAlias = Callable[..., AbstractAsyncContextManager[Page]]
@@ -36,7 +36,7 @@ Open: TypeAlias = Callable[..., AbstractAsyncContextManager[Page]]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    """Chromium, as the machine has it; nothing is ever downloaded."""
+    """The Chromium of the machine; nothing is downloaded."""
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         lack("Chromium", "it is the package `chromium` on Debian")
@@ -50,23 +50,25 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def stage(
-    background: Background, databases: Databases, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stage]:
+def pipeline(
+    background: BackgroundLoop, databases: DatabaseCloner, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pipeline]:
     """A broker and a database of the module's own."""
     server = EmbeddedTansu(tmp_path_factory.mktemp("broker"))
     background.run(server.start())
     with databases.clone() as url:
-        yield Stage(server.bootstrap, idempotent=False, database_url=url)
+        yield Pipeline(server.bootstrap, idempotent=False, database_url=url)
     background.run(server.stop())
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def product(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
+async def product(
+    pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Product]:
     """The running product."""
-    product = Product(stage, tmp_path_factory.mktemp("product"))
+    product = Product(pipeline, tmp_path_factory.mktemp("product"))
     try:
-        await stage.reset_topics()
+        await pipeline.reset_topics()
         product.start("worker")
         product.start("api")
         await product.until_ready()
@@ -77,7 +79,7 @@ async def product(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Asy
 
 @pytest.fixture
 def open_page(browser: Browser, product: Product) -> Open:
-    """Open pages, each in a browser profile of its own; whatever the console complains of fails."""
+    """Open pages, each in its own browser profile; console errors fail the test."""
 
     @asynccontextmanager
     async def open_page(

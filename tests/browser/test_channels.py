@@ -1,4 +1,4 @@
-"""Where to be told, on the Budget page: over the real API, the real courier and a real receiver."""
+"""Notification channels on the Budget page, with the real API, worker and a real receiver."""
 
 import pytest
 from playwright.async_api import Locator, Page, expect
@@ -7,7 +7,7 @@ from standardwebhooks import Webhook
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
 from tests.support.product import Product
-from tests.support.receivers import Receiver, receiver
+from tests.support.receivers import HttpReceiver, receiver
 
 pytestmark = [
     pytest.mark.browser,
@@ -22,8 +22,8 @@ def card(page: Page) -> Locator:
     return page.get_by_role("region", name="Where to tell me")
 
 
-async def add(page: Page, endpoint: Receiver) -> None:
-    """Add a webhook, and take its secret along: it is shown once."""
+async def add(page: Page, endpoint: HttpReceiver) -> None:
+    """Add a webhook and keep its secret, which is shown once."""
     here = card(page)
     await expect(here.get_by_text("Nobody is told yet.")).to_be_visible()
     await here.get_by_label("Address that is called").fill(endpoint.url)
@@ -37,15 +37,15 @@ async def add(page: Page, endpoint: Receiver) -> None:
     await here.get_by_role("button", name="Copy").click()
     await expect(here.get_by_text("Copied.")).to_be_visible()
     copied = await page.evaluate("navigator.clipboard.readText()")
-    [got] = endpoint.got
+    [got] = endpoint.requests
     Webhook(copied).verify(got.body, dict(got.headers))
     await here.get_by_role("button", name="Hide").click()
     await expect(secret).to_have_count(0)
     await expect(here.get_by_text("The secret is hidden.")).to_be_focused()
 
 
-async def verify(page: Page, endpoint: Receiver) -> None:
-    """Enter a wrong code, ask for another too soon, and enter the one that came."""
+async def verify(page: Page, endpoint: HttpReceiver) -> None:
+    """Enter a wrong code, request another one too soon, and enter the correct one."""
     here = card(page)
     code, button = here.get_by_label("Code", exact=True), here.get_by_role("button", name="Verify")
     await code.fill("wrong")
@@ -54,24 +54,27 @@ async def verify(page: Page, endpoint: Receiver) -> None:
     await expect(code).to_be_focused()
     await here.get_by_role("button", name="Send a new code").click()
     await expect(here.get_by_role("alert")).to_contain_text("Retry in")
-    await code.fill(endpoint.got[0].json["data"]["challenge"])
+    await code.fill(endpoint.requests[0].json["data"]["challenge"])
     await button.click()
     await expect(here.get_by_text("Verified", exact=True)).to_be_visible()
     await expect(here.get_by_role("heading", name=endpoint.url)).to_be_focused()
     await expect(code).to_have_count(0)
 
 
-async def send_a_test(page: Page, endpoint: Receiver) -> None:
-    """Have a test sent, and see what becomes of it."""
+async def send_a_test(page: Page, endpoint: HttpReceiver) -> None:
+    """Send a test message, and see its result."""
     here = card(page)
     await here.get_by_role("button", name="Send a test to").click()
     await expect(here.get_by_text("The test was delivered.")).to_be_visible(timeout=SOON_MS)
     await expect(here.get_by_text("Last delivered")).to_be_visible()
-    assert [got.json["type"] for got in endpoint.got] == ["channel.verification", "channel.test"]
+    assert [got.json["type"] for got in endpoint.requests] == [
+        "channel.verification",
+        "channel.test",
+    ]
 
 
-async def remove(page: Page, endpoint: Receiver) -> None:
-    """Change one's mind by keyboard, and then remove the channel."""
+async def remove(page: Page, endpoint: HttpReceiver) -> None:
+    """Cancel the removal by keyboard, and then remove the channel."""
     here = card(page)
     button = here.get_by_role("button", name=f"Remove {endpoint.url}")
     await button.click()
@@ -100,7 +103,7 @@ async def test_a_webhook_is_added_verified_tested_and_removed(
         await remove(page, endpoint)
 
 
-async def test_what_is_refused_is_said_at_its_field(open_page: Open) -> None:
+async def test_form_shows_each_error_at_its_field(open_page: Open) -> None:
     async with open_page("/budget", "max") as page:
         here = card(page)
         way, add = here.get_by_label("Tell me by"), here.get_by_role("button", name="Add channel")
@@ -120,7 +123,7 @@ async def test_what_is_refused_is_said_at_its_field(open_page: Open) -> None:
         await expect(here.get_by_text("address must be an address such as")).to_be_visible()
 
 
-async def test_what_cannot_be_loaded_can_be_tried_again(open_page: Open) -> None:
+async def test_failed_load_can_be_retried(open_page: Open) -> None:
     async with open_page("/", "ned") as page:
         await page.route("**/channels", lambda route: route.abort())
         await page.get_by_role("link", name="Budget").click()

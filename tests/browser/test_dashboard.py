@@ -31,7 +31,7 @@ async def live(page: Page) -> None:
     await expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=SOON_MS)
 
 
-async def test_the_address_signs_in_and_keeps_the_token_to_itself(open_page: Open) -> None:
+async def test_address_signs_in_and_hides_the_token(open_page: Open) -> None:
     async with open_page("/", "ann") as page:
         await heading(page, "Now")
         await live(page)
@@ -45,7 +45,7 @@ async def test_the_address_signs_in_and_keeps_the_token_to_itself(open_page: Ope
         await heading(page, "Cost Analytics")
 
 
-async def test_a_token_can_be_pasted(open_page: Open, product: Product) -> None:
+async def test_token_can_be_pasted(open_page: Open, product: Product) -> None:
     async with open_page("/spending") as page:
         await page.get_by_label("Token").fill("nonsense")
         await page.get_by_role("button", name="Sign in").click()
@@ -55,7 +55,7 @@ async def test_a_token_can_be_pasted(open_page: Open, product: Product) -> None:
         await heading(page, "Spending")
 
 
-async def test_a_token_that_expires_leads_back_with_a_reason(
+async def test_expired_token_leads_to_sign_in_with_a_reason(
     open_page: Open, product: Product
 ) -> None:
     async with open_page() as page:
@@ -67,7 +67,7 @@ async def test_a_token_that_expires_leads_back_with_a_reason(
         await heading(page, "Cost Analytics")
 
 
-async def test_a_call_starts_ticks_and_ends(open_page: Open, product: Product) -> None:
+async def test_call_appears_grows_and_ends(open_page: Open, product: Product) -> None:
     async with open_page("/", "bea") as page:
         await live(page)
         await expect(page.get_by_text("No call is going on.")).to_be_visible()
@@ -96,7 +96,7 @@ async def test_a_call_starts_ticks_and_ends(open_page: Open, product: Product) -
         await expect(events).to_have_count(1 + 5)  # started, two costs, ended, settled
 
 
-async def test_the_cost_of_what_is_seen_grows_by_service(open_page: Open, product: Product) -> None:
+async def test_cost_of_a_call_grows_by_service(open_page: Open, product: Product) -> None:
     async with open_page("/", "cleo") as page:
         await live(page)
         await product.send(started("cleo-1", "cleo", **now()), cost("cleo-1", "cleo", **now()))
@@ -108,7 +108,7 @@ async def test_the_cost_of_what_is_seen_grows_by_service(open_page: Open, produc
         await expect(table.get_by_role("columnheader", name="Twilio")).to_be_visible()
 
 
-async def test_a_limit_is_set_and_an_alert_appears(open_page: Open, product: Product) -> None:
+async def test_reached_limit_shows_an_alert(open_page: Open, product: Product) -> None:
     async with open_page("/budget", "dora") as page:
         day = page.get_by_label("A day, in US dollars")
         await day.fill("-1")
@@ -133,7 +133,7 @@ async def test_a_limit_is_set_and_an_alert_appears(open_page: Open, product: Pro
         await expect(listed).to_contain_text("Daily budget: 80 % reached", timeout=SOON_MS)
 
 
-async def test_figures_are_downloaded(open_page: Open, product: Product, tmp_path: Path) -> None:
+async def test_exports_are_downloaded(open_page: Open, product: Product, tmp_path: Path) -> None:
     await product.send(
         started("eve-1", "eve", **now()),
         cost("eve-1", "eve", usage="0.123456789", totalCost="0.123456789", **now()),
@@ -154,7 +154,7 @@ async def test_figures_are_downloaded(open_page: Open, product: Product, tmp_pat
         assert "eve-1" in lines[1]
 
 
-async def test_periods_are_chosen(open_page: Open, product: Product) -> None:
+async def test_period_can_be_chosen(open_page: Open, product: Product) -> None:
     async with open_page("/spending", "fay") as page:
         await expect(page.get_by_text("Nothing was spent in this period.")).to_be_visible()
         for name, days in (("7 days", 7), ("90 days", 90)):
@@ -166,7 +166,7 @@ async def test_periods_are_chosen(open_page: Open, product: Product) -> None:
             await page.keyboard.press("Tab")
 
 
-async def test_colours_follow_the_system_and_the_choice(open_page: Open) -> None:
+async def test_theme_follows_the_system_or_the_user(open_page: Open) -> None:
     paper = "getComputedStyle(document.documentElement).backgroundColor"
     async with open_page("/", "gil", color_scheme="dark") as page:
         await heading(page, "Now")
@@ -181,7 +181,7 @@ async def test_colours_follow_the_system_and_the_choice(open_page: Open) -> None
         assert await page.evaluate(paper) == dark
 
 
-async def test_it_is_used_by_keyboard(open_page: Open) -> None:
+async def test_dashboard_works_by_keyboard(open_page: Open) -> None:
     async with open_page("/", "hal") as page:
         await heading(page, "Now")
         await page.keyboard.press("Tab")
@@ -194,7 +194,7 @@ async def test_it_is_used_by_keyboard(open_page: Open) -> None:
         await expect(page.get_by_role("heading", level=1, name="Spending")).to_be_focused()
 
 
-async def test_only_administrators_see_everyone(open_page: Open) -> None:
+async def test_only_admins_see_all_users(open_page: Open) -> None:
     async with open_page("/everyone", "ida") as page:
         await expect(page.get_by_role("alert")).to_be_visible()
         await expect(page.get_by_role("link", name="Everyone")).to_have_count(0)
@@ -205,7 +205,7 @@ async def test_only_administrators_see_everyone(open_page: Open) -> None:
         await expect(page.get_by_text("Everything adds up.")).to_be_visible(timeout=SOON_MS)
 
 
-async def test_somebody_elses_call_is_no_call(open_page: Open, product: Product) -> None:
+async def test_call_of_another_user_looks_nonexistent(open_page: Open, product: Product) -> None:
     await product.send(started("secret-1", "jon", **now()))
     async with open_page("/calls/secret-1", "kim") as page:
         await expect(page.get_by_role("alert")).to_contain_text("you may not see it")

@@ -1,4 +1,4 @@
-"""The page about the interface: for everybody to read, and for whoever is signed in to try."""
+"""The page of the API document: readable without a token, usable when signed in."""
 
 import json
 
@@ -19,7 +19,7 @@ SPENDING = "Get a user's spending"
 
 
 async def open_all(page: Page) -> int:
-    """Open every operation, and return how many there are."""
+    """Open every operation; returns their number."""
     await expect(page.get_by_role("heading", name="Spending", exact=True)).to_be_visible()
     await page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
     lines = page.get_by_role("region", name="Line for a shell")
@@ -27,7 +27,7 @@ async def open_all(page: Page) -> int:
     return await lines.count()
 
 
-async def test_everybody_may_read_it(open_page: Open) -> None:
+async def test_page_needs_no_token(open_page: Open) -> None:
     async with open_page("/docs") as page:
         operations = await page.evaluate(
             "fetch('/openapi.json').then((answer) => answer.json())"
@@ -44,7 +44,7 @@ async def test_everybody_may_read_it(open_page: Open) -> None:
         await expect(page.get_by_role("button", name="Sign in")).to_be_visible()
 
 
-async def test_nothing_sticks_out_on_a_phone_in_the_dark(open_page: Open) -> None:
+async def test_page_fits_a_phone_in_dark_mode(open_page: Open) -> None:
     phone = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
     async with open_page("/docs", color_scheme="dark", **phone) as page:
         await open_all(page)
@@ -52,7 +52,7 @@ async def test_nothing_sticks_out_on_a_phone_in_the_dark(open_page: Open) -> Non
         assert not await faults(page)
 
 
-async def test_a_request_is_sent_as_whoever_is_signed_in(open_page: Open) -> None:
+async def test_request_uses_the_token_of_the_session(open_page: Open) -> None:
     async with open_page("/docs", "alice") as page:
         await page.get_by_text(SPENDING).click()
         one = page.locator("#getSpending")
@@ -69,7 +69,7 @@ async def test_a_request_is_sent_as_whoever_is_signed_in(open_page: Open) -> Non
         await expect(one.get_by_text("403", exact=True).last).to_be_visible()
 
 
-async def test_a_body_is_sent_as_it_was_filled_in(open_page: Open) -> None:
+async def test_request_body_is_sent_as_entered(open_page: Open) -> None:
     async with open_page("/", "dora") as page:
         await page.goto("/docs#changeBudget")
         one = page.locator("#changeBudget")
@@ -79,7 +79,7 @@ async def test_a_body_is_sent_as_it_was_filled_in(open_page: Open) -> None:
         await expect(answer).to_contain_text('"dailyLimit_usd": 12.000000001')
 
 
-async def test_operations_are_found_by_words(open_page: Open) -> None:
+async def test_operations_can_be_searched(open_page: Open) -> None:
     async with open_page("/docs") as page:
         await page.get_by_label("Find").fill("delete channel")
         await expect(page.locator("details")).to_have_count(1)
@@ -87,7 +87,7 @@ async def test_operations_are_found_by_words(open_page: Open) -> None:
         await expect(page.get_by_text("Nothing is called like that")).to_be_visible()
 
 
-async def test_the_dashboard_leads_to_it(open_page: Open) -> None:
+async def test_dashboard_links_to_the_page(open_page: Open) -> None:
     async with open_page("/budget", "alice") as page:
         await page.get_by_role("link", name="API", exact=True).click()
         await expect(page.get_by_role("heading", name="API", exact=True)).to_be_visible()

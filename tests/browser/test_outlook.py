@@ -1,4 +1,4 @@
-"""The page Outlook over a real ledger: what is to come, what stands out, what to save."""
+"""The Outlook page over a real ledger: forecast, anomalies, recommendations."""
 
 import json
 import re
@@ -74,7 +74,7 @@ def brief(amount: Decimal) -> str:
 
 @asynccontextmanager
 async def answers(page: Page, name: str) -> AsyncIterator[dict[str, Any]]:
-    """Collect what the API says of one route to this page, by period."""
+    """Collect the API's answers of one route on this page, by period."""
     found: dict[str, Any] = {}
 
     async def take(response: Response) -> None:
@@ -87,7 +87,7 @@ async def answers(page: Page, name: str) -> AsyncIterator[dict[str, Any]]:
     page.remove_listener("response", take)
 
 
-async def test_a_forecast_and_its_interval(open_page: Open, product: Product) -> None:
+async def test_forecast_is_shown_with_its_interval(open_page: Open, product: Product) -> None:
     budget = b'{"dailyLimit_usd": 4.5, "monthlyLimit_usd": 900000}'
     await product.put("/api/costs/user/una/budget", budget, "una")
     noon = datetime.now(UTC).replace(hour=12, minute=0)
@@ -111,7 +111,7 @@ async def test_a_forecast_and_its_interval(open_page: Open, product: Product) ->
             await expect(tile).to_contain_text(shown(said[period]["forecastedCost"]))
             await expect(tile).to_contain_text(f"{brief(interval['low'])} to ")
             await expect(tile).to_contain_text(f" to {brief(interval['high'])}")
-        # Every day was alike, so is every day to come; of today only what is left of it.
+        # All days are equal, also the coming ones; of today only the rest is forecast.
         assert 29 * A_CALL <= said["monthly"]["forecastedCost"] <= 30 * A_CALL
         await expect(page.get_by_text(f"{DAYS} whole days")).to_be_visible()
 
@@ -132,8 +132,8 @@ async def test_a_forecast_and_its_interval(open_page: Open, product: Product) ->
         assert not await faults(page)
 
 
-async def test_the_first_day_is_honest(open_page: Open, product: Product) -> None:
-    # Advice is of the whole seconds that are over: a call of this one may be shown before it counts.
+async def test_first_day_shows_no_forecast(open_page: Open, product: Product) -> None:
+    # Recommendations include whole past seconds, so a call may be shown before it counts.
     await product.send(*call_of("ute", "ute-1", now(1), telephony("0.10")))
     await recorded(product, "ute", 1)
     async with open_page("/outlook", "ute") as page:
@@ -147,13 +147,13 @@ async def test_the_first_day_is_honest(open_page: Open, product: Product) -> Non
         assert not await faults(page)
 
 
-async def test_somebody_without_calls_sees_no_figures_made_up(open_page: Open) -> None:
+async def test_user_without_calls_sees_no_figures(open_page: Open) -> None:
     async with open_page("/outlook", "uwe") as page:
         await expect(page.get_by_text("The first forecast comes tomorrow.")).to_be_visible()
         await expect(page.get_by_text("Nothing to look at yet.")).to_be_visible()
 
 
-async def test_savings_and_what_they_rest_on(open_page: Open, product: Product) -> None:
+async def test_recommendations_show_their_basis(open_page: Open, product: Product) -> None:
     tokens = {
         "service": "cerebras",
         "operation": "inference",
@@ -184,7 +184,7 @@ async def test_savings_and_what_they_rest_on(open_page: Open, product: Product) 
         await expect(page).to_have_url(f"{product.url}/calls/vic-10")
 
 
-async def test_what_is_out_of_the_ordinary(open_page: Open, product: Product) -> None:
+async def test_anomalies_are_shown(open_page: Open, product: Product) -> None:
     def legs(speech_usd: str, *, without: str = "") -> list[dict[str, Any]]:
         return [
             {
@@ -203,7 +203,7 @@ async def test_what_is_out_of_the_ordinary(open_page: Open, product: Product) ->
         await product.send(*call_of("xia", f"xia-{number}", at, *legs("0.10")))
     await product.send(*call_of("xia", "xia-odd", now(600), *legs("5.00", without="twilio")))
     await recorded(product, "xia", 13)
-    url = product.stage.database_url
+    url = product.pipeline.database_url
     await look(url, ["xia-odd"])
 
     async with open_page("/outlook", "xia") as page:
@@ -234,7 +234,7 @@ async def test_what_is_out_of_the_ordinary(open_page: Open, product: Product) ->
 
 
 async def until_called(product: Product, call: str, service: str) -> None:
-    """Wait until a call has a cost at a service."""
+    """Wait until a call has a cost of a service."""
 
     async def is_there() -> bool:
         found = await product.ask("GET", f"/api/costs/call/{call}", None, "boss", "admin")
@@ -243,7 +243,7 @@ async def until_called(product: Product, call: str, service: str) -> None:
     await until(is_there)
 
 
-async def test_what_cannot_be_loaded_can_be_tried_again(open_page: Open) -> None:
+async def test_failed_load_can_be_retried(open_page: Open) -> None:
     async with open_page("/", "zoe") as page:
         await page.route("**/recommendations", lambda route: route.abort())
         await page.get_by_role("link", name="Outlook").click()

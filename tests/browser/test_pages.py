@@ -1,4 +1,4 @@
-"""Every page in light, dark and on a phone: nobody is shut out, nothing sticks out; and pictures.
+"""Every page in light and dark mode and on a phone: accessible, and within its width.
 
 `make screenshots` runs this with SCREENSHOTS=docs/screenshots and keeps the pictures.
 """
@@ -25,7 +25,7 @@ from tests.support.events import cost, ended, started
 from tests.support.notices import write_channel
 from tests.support.product import Product
 from tests.support.recording import until
-from tests.support.streaming import Sent
+from tests.support.streaming import SentRecord
 
 pytestmark = [
     pytest.mark.browser,
@@ -50,13 +50,13 @@ LOOKS: dict[str, dict[str, Any]] = {
 PAGES = ["sign-in", "now", "spending", "outlook", "call", "budget", "everyone", "prices", "docs"]
 FOR_ADMINS = {"everyone", "prices"}
 LONG = {"spending", "outlook", "call", "prices", "docs"}
-"""Of these pages the pictures show what one sees without scrolling."""
+"""The pictures of these pages show the part that is visible without scrolling."""
 CALLS = f"/api/costs/user/{DEMO_USER}/calls"
 ODD_CALL = "01a2041c-5b1e-7d30-9c44-7f0e5a9b2c11"
-"""In this order: the pictures of the first come before anything is signed in."""
+"""In this order: the first pictures need a browser that is not signed in."""
 
 
-def of_day(days_ago: int) -> list[Sent]:
+def of_day(days_ago: int) -> list[SentRecord]:
     """Return the events of some simulated calls on one day."""
     start = datetime.now(UTC).replace(hour=8, minute=0) - timedelta(days=days_ago)
     calls = 14 + (days_ago * 5) % 11
@@ -64,15 +64,15 @@ def of_day(days_ago: int) -> list[Sent]:
         users=4, calls=calls, rate=0, seed=days_ago, start_ms=round(start.timestamp() * 1_000)
     )
     plan = plan_for(wish, time.time_ns() // 1_000_000)
-    return [Sent(one.value, one.key) for one in timeline(plan)]
+    return [SentRecord(one.value, one.key) for one in timeline(plan)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lived_in(product: Product) -> AsyncIterator[Product]:
-    """The product with some days behind it, calls going on, a budget nearly spent, and channels."""
+    """The product with some days of calls, active calls, a budget nearly spent, and channels."""
     body = b'{"dailyLimit_usd": 40, "monthlyLimit_usd": 4000, "thresholds": [50], "maxCostPerCall_usd": 25}'
     await product.put(f"/api/costs/user/{DEMO_USER}/budget", body, DEMO_USER)
-    database, web = product.stage.database_url, "https://example.com/alerts"
+    database, web = product.pipeline.database_url, "https://example.com/alerts"
     await write_channel(database, "demo@example.com", user_id=DEMO_USER, kind="email")
     await write_channel(database, web, user_id=DEMO_USER, state="unverified")
     for days_ago in range(DAYS, 0, -1):
@@ -84,7 +84,7 @@ async def lived_in(product: Product) -> AsyncIterator[Product]:
 
 
 async def be_odd(product: Product) -> None:
-    """Let a call of yesterday cost far more than others, and lack its telephony."""
+    """Make a call of yesterday far more expensive than others, without telephony."""
     at = {"time": datetime.now(UTC) - timedelta(hours=20)}
     speech = {"service": "elevenlabs", "operation": "tts", "unit": "characters", "usage": 9_000}
     inference = {"service": "cerebras", "operation": "inference", "unit": "tokens", "usage": 10}
@@ -104,11 +104,13 @@ async def be_odd(product: Product) -> None:
 
     await until(is_there)
     listed = await product.ask("GET", f"{CALLS}?limit=100", None, DEMO_USER)
-    await look_for_anomalies(product.stage.database_url, [one["callId"] for one in listed["calls"]])
+    await look_for_anomalies(
+        product.pipeline.database_url, [one["callId"] for one in listed["calls"]]
+    )
 
 
 async def change_prices(product: Product) -> None:
-    """Let two prices wait, and enter one that is late for some recorded costs."""
+    """Propose two prices, and enter one that is late for some recorded costs."""
     late = datetime.now(UTC) - timedelta(days=2)
     for service, operation, model, unit, per, usd in (
         ("elevenlabs", "tts", "eleven_turbo_v2_5", "characters", 1_000, "0.22"),
@@ -130,7 +132,7 @@ async def change_prices(product: Product) -> None:
 
 
 async def arrive(page: Page, name: str) -> None:
-    """Go to a page and wait until what it shows is there."""
+    """Go to a page and wait for its content."""
     if name == "sign-in":
         await expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     elif name == "now":
@@ -162,7 +164,7 @@ async def arrive(page: Page, name: str) -> None:
 
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("name", PAGES)
-async def test_a_page(
+async def test_page_fits_its_screen_and_is_accessible(
     open_page: Open, lived_in: Product, tmp_path: Path, name: str, look: str
 ) -> None:
     path = {"sign-in": "/", "now": "/", "call": "/spending"}.get(name, f"/{name}")
@@ -170,7 +172,7 @@ async def test_a_page(
     role = "admin" if name in FOR_ADMINS else "user"
     async with open_page(path, who, role=role, **LOOKS[look]) as page:
         await arrive(page, name)
-        # Not of `innerWidth`: a browser of a phone makes that as wide as what sticks out.
+        # Not `innerWidth`: mobile browsers enlarge it to the width of the content.
         across = await page.evaluate("document.documentElement.scrollWidth")
         wide = across - LOOKS[look]["viewport"]["width"]
         assert wide <= 0, f"{wide} pixels stick out"

@@ -1,4 +1,4 @@
-"""The page Prices over a real catalogue: what waits is decided, what is late is applied."""
+"""The Prices page over a real price catalog: proposals are decided, late prices applied."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ pytestmark = [
 
 
 async def enter(product: Product, usd: str, **key: Any) -> str:
-    """Enter a price that is in force for two days already; returns what became of it."""
+    """Enter a price that has been in force for two days; returns the result."""
     since = datetime.now(UTC) - timedelta(days=2)
     said = {**key, "price_usd": usd, "effectiveFrom": since.isoformat(), "source": "a contract"}
     body = json.dumps(said).encode()
@@ -35,12 +35,12 @@ def part(page: Page, name: str) -> Locator:
 
 
 async def total(product: Product, call: str) -> Decimal:
-    """Return what a call costs."""
+    """Return the total cost of a call."""
     found = await product.ask("GET", f"/api/costs/call/{call}", None, "boss", "admin")
     return Decimal(found["totalCost"])
 
 
-async def test_a_price_is_approved_and_another_rejected(open_page: Open, product: Product) -> None:
+async def test_proposed_prices_are_approved_or_rejected(open_page: Open, product: Product) -> None:
     voice = {"operation": "tts", "model": "eleven_turbo_v2_5", "unit": "characters"}
     model = {"operation": "inference", "model": "llama3.1-70b", "unit": "tokens"}
     dearer = await enter(product, "0.22", service="elevenlabs", perUnits=1_000, **voice)
@@ -79,7 +79,7 @@ async def test_a_price_is_approved_and_another_rejected(open_page: Open, product
         await expect(row.filter(has_text="Past")).to_contain_text("$0.15")
 
 
-async def test_a_decision_that_comes_second_is_refused(open_page: Open, product: Product) -> None:
+async def test_second_decision_is_refused(open_page: Open, product: Product) -> None:
     key = {"operation": "inference", "model": "gpt-4-turbo", "unit": "input_tokens"}
     assert await enter(product, "20", service="openai", perUnits=1_000_000, **key) == "pending"
     async with open_page("/prices", "boss", role="admin") as page:
@@ -93,7 +93,7 @@ async def test_a_decision_that_comes_second_is_refused(open_page: Open, product:
         await expect(waiting.get_by_role("alert")).to_contain_text("approved already")
 
 
-async def test_a_late_price_is_looked_at_and_applied(open_page: Open, product: Product) -> None:
+async def test_late_price_is_previewed_and_applied(open_page: Open, product: Product) -> None:
     speech = {"service": "deepgram", "operation": "streaming_stt", "model": "nova-2"}
     await product.send(
         started("yan-1", "yan", **now(60)),
@@ -138,7 +138,7 @@ async def test_a_late_price_is_looked_at_and_applied(open_page: Open, product: P
 
 async def test_stale_prices_are_marked(open_page: Open, product: Product) -> None:
     await fetch(
-        product.stage.database_url,
+        product.pipeline.database_url,
         "UPDATE service_prices SET verified_at = now() - interval '91 days'"
         " WHERE service = 'vultr'",
     )
@@ -148,7 +148,7 @@ async def test_stale_prices_are_marked(open_page: Open, product: Product) -> Non
         await expect(page.get_by_text("1 of them stale")).to_be_visible()
 
 
-async def test_only_administrators_see_prices(open_page: Open) -> None:
+async def test_only_admins_see_prices(open_page: Open) -> None:
     async with open_page("/prices", "ida") as page:
         await expect(page.get_by_role("alert")).to_be_visible()
         await expect(page.get_by_role("link", name="Prices")).to_have_count(0)

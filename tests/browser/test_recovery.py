@@ -1,4 +1,4 @@
-"""What a person in front of the dashboard sees when the worker, then the API, is killed."""
+"""The dashboard while the worker, then the API, is killed."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ pytestmark = [
 
 RECOVERED_MS = 10_000
 OUTAGE_SECONDS = 3
-# Notes every cost that the row of the call ever shows.
+# Records every cost that the row of the call shows.
 WATCH = """() => {
   window.seen = [];
   const look = () => {
@@ -36,7 +36,7 @@ WATCH = """() => {
 
 @asynccontextmanager
 async def talking(product: Product, call: str, user: str) -> AsyncIterator[list[int]]:
-    """Keep a call going on: a minute of telephony three times a second; counts what was sent."""
+    """Keep a call active: a minute of telephony three times a second; counts the events."""
     sent = [0]
 
     async def talk() -> None:
@@ -56,7 +56,7 @@ async def talking(product: Product, call: str, user: str) -> AsyncIterator[list[
 
 
 async def shows_at_least(page: Page, minutes: int) -> None:
-    """Wait until the row of the call shows the cost of so many minutes or more."""
+    """Wait until the row of the call shows the cost of at least this many minutes."""
     await page.wait_for_function(
         """(least) => {
           const amount = document.querySelector(".calls .amount");
@@ -68,7 +68,7 @@ async def shows_at_least(page: Page, minutes: int) -> None:
 
 
 @pytest.mark.parametrize("part", ["worker", "api"])
-async def test_the_dashboard_recovers_by_itself(
+async def test_dashboard_recovers_without_a_reload(
     open_page: Open, product: Product, part: str
 ) -> None:
     user, call = f"user-{part}", f"call-{part}"

@@ -1,4 +1,4 @@
-"""The product's documented JavaScript, run as it stands: its service with axios, its component."""
+"""The documented JavaScript of the product, unchanged: its service with axios, its component."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support import parts
-from tests.support.api import Api, served_from, token
+from tests.support.api import ApiClient, served_from, token
 from tests.support.house import ROOT
 from tests.support.ledger_rows import LiveCallRow, rows
 
@@ -25,7 +25,7 @@ RUN_SECONDS_MAX = 30
 
 @pytest.fixture(scope="session")
 def seed() -> Path:
-    """The scripts beside what they import, installed once from the lock file."""
+    """The scripts with their packages, installed once from the lock file."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             parts.lack("Node.js", f"{program} is not installed")
@@ -63,8 +63,8 @@ async def written(database_url: str) -> str:
     return database_url
 
 
-async def run(seed: Path, api: Api, **values: str) -> dict[str, Any]:
-    """Run the service for alice and return what it returned."""
+async def run(seed: Path, api: ApiClient, **values: str) -> dict[str, Any]:
+    """Run the service for alice and return its result."""
     environment = {
         "PATH": str(Path(shutil.which("node") or "").parent),
         "API": f"http://127.0.0.1:{api.port}",
@@ -83,12 +83,12 @@ async def run(seed: Path, api: Api, **values: str) -> dict[str, Any]:
 
 
 def as_javascript(body: Mapping[str, Any]) -> Any:
-    """Return a body with the numbers that JavaScript makes of exact ones."""
+    """Return a body with JavaScript numbers instead of exact ones."""
     text = json.dumps(body, default=lambda number: float(number) if isinstance(number, Decimal) else number)  # fmt: skip
     return json.loads(text)
 
 
-async def test_the_service_returns_the_documented_bodies(seed: Path, written: str) -> None:
+async def test_service_returns_the_documented_bodies(seed: Path, written: str) -> None:
     async with served_from(written) as api:
         answers = await run(seed, api)
         for name, path in {
@@ -106,7 +106,7 @@ async def test_the_service_returns_the_documented_bodies(seed: Path, written: st
     assert answers["refused"]["data"]["code"] == "forbidden"
 
 
-async def test_the_component_polls_and_shows_its_alert(seed: Path, written: str) -> None:
+async def test_component_polls_and_shows_its_alert(seed: Path, written: str) -> None:
     async with served_from(written) as api:
         answers = await run(seed, api, UNWRAP="1")
     assert answers["before"] is None

@@ -1,4 +1,4 @@
-"""A broker with empty topics for each test, of both kinds in turn, and a database beside it."""
+"""For each test a broker of each kind, with empty topics, and an empty database."""
 
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -8,8 +8,8 @@ import pytest
 
 from devkit.embedded.tansu import EmbeddedTansu
 from tests.support import parts
-from tests.support.background import Background
-from tests.support.streaming import Stage
+from tests.support.background import BackgroundLoop
+from tests.support.streaming import Pipeline
 
 
 @pytest.fixture(
@@ -19,9 +19,9 @@ from tests.support.streaming import Stage
     ]
 )
 def bootstrap(
-    request: pytest.FixtureRequest, background: Background, tmp_path: Path
+    request: pytest.FixtureRequest, background: BackgroundLoop, tmp_path: Path
 ) -> Iterator[str]:
-    """A new embedded broker, which is there at once; or the shared Apache Kafka."""
+    """A new embedded broker, which starts at once; or the shared Apache Kafka."""
     if request.param == "apache":
         yield request.getfixturevalue("apache_kafka").bootstrap
         return
@@ -33,9 +33,9 @@ def bootstrap(
 
 
 @pytest.fixture
-async def stage(request: pytest.FixtureRequest, bootstrap: str, database_url: str) -> Stage:
+async def pipeline(request: pytest.FixtureRequest, bootstrap: str, database_url: str) -> Pipeline:
     """Everything a worker needs: empty topics and an empty ledger."""
     is_apache = "apache" in request.node.callspec.id
-    stage = Stage(bootstrap, is_apache, database_url)
-    await stage.reset_topics()
-    return stage
+    pipeline = Pipeline(bootstrap, is_apache, database_url)
+    await pipeline.reset_topics()
+    return pipeline

@@ -1,4 +1,4 @@
-"""From an event to the topic of anomalies, on every broker: heard by an agent, published once."""
+"""From an event to the anomalies topic, on every broker: found by an agent, published once."""
 
 import asyncio
 import json
@@ -11,14 +11,14 @@ from streams.notifications.faust_agents import ended_call_of, run_agents
 from streams.notifications.service import NotificationOptions, run_notifications
 from tests.support.events import Plain, cost, ended, started
 from tests.support.recording import until
-from tests.support.streaming import Stage
+from tests.support.streaming import Pipeline
 
 START_SECONDS = 60
 NEVER = timedelta(days=1)
 
 
 def call(name: str, at: datetime, characters: int = 3_000) -> list[Plain]:
-    """Return a call of five minutes: five cents of telephony, and so much speech."""
+    """Return a call of five minutes: five cents of telephony, and speech of this cost."""
     line: dict[str, Any] = {"time": at}
     usages = (
         ("twilio", "voice", 5, "minutes"),
@@ -37,35 +37,35 @@ def call(name: str, at: datetime, characters: int = 3_000) -> list[Plain]:
     return [started(name, **line), *costs, ended(name, time=at + timedelta(minutes=5))]
 
 
-async def test_a_dear_call_is_heard_and_published_once(stage: Stage) -> None:
-    """The sweep never looks here: whatever is found was heard."""
+async def test_expensive_call_is_published_once(pipeline: Pipeline) -> None:
+    """The sweep is off, so the agent must find the call."""
     stop, now = asyncio.Event(), datetime.now(UTC)
     watch = AnomalyWatcherOptions(settle_ms=100, poll_ms=50, every=NEVER)
     usual = [e for n in range(1, 12) for e in call(f"usual-{n}", now - timedelta(hours=n))]
-    async with stage.worker() as worker:
-        await stage.send(usual)
-        await stage.until_counted(len(usual), worker)
-        options = NotificationOptions(stage.database_url, {}, stage.kafka, watch=watch)
+    async with pipeline.worker() as worker:
+        await pipeline.send(usual)
+        await pipeline.until_counted(len(usual), worker)
+        options = NotificationOptions(pipeline.database_url, {}, pipeline.kafka, watch=watch)
         running = asyncio.create_task(run_notifications(options, stop))
         sent = 0
 
         async def published() -> bool:
-            nonlocal sent  # the agent begins at the end of the topic, wherever that is by then
+            nonlocal sent  # the agent starts at the current end of the topic
             sent += 1
-            await stage.send(call(f"dear-{sent}", now - timedelta(minutes=6), 90_000))
-            return bool(await stage.read_all(ANOMALIES.name))
+            await pipeline.send(call(f"dear-{sent}", now - timedelta(minutes=6), 90_000))
+            return bool(await pipeline.read_all(ANOMALIES.name))
 
         await until(published, START_SECONDS)
-        await stage.send(call("last", now - timedelta(minutes=6), 900_000))
+        await pipeline.send(call("last", now - timedelta(minutes=6), 900_000))
 
         async def heard_last() -> bool:
-            records = await stage.read_all(ANOMALIES.name)
+            records = await pipeline.read_all(ANOMALIES.name)
             return any(json.loads(record.value)["data"]["callId"] == "last" for record in records)
 
         await until(heard_last, START_SECONDS)
         stop.set()
         await running
-    records = await stage.read_all(ANOMALIES.name)
+    records = await pipeline.read_all(ANOMALIES.name)
     events = [json.loads(record.value) for record in records]
     assert len({event["id"] for event in events}) == len(events)
     assert {record.key for record in records} == {b"alice"}
@@ -75,37 +75,37 @@ async def test_a_dear_call_is_heard_and_published_once(stage: Stage) -> None:
     assert last["data"]["publishedAt"] >= last["data"]["committedAt"]
 
 
-async def test_calls_that_end_are_heard_and_those_that_go_on_are_not(stage: Stage) -> None:
-    heard: list[str] = []
+async def test_agent_checks_ended_calls_only(pipeline: Pipeline) -> None:
+    received: list[str] = []
     stop, now = asyncio.Event(), datetime.now(UTC)
     listening = asyncio.create_task(
-        run_agents(stage.kafka, lambda _: None, stop, on_ended=heard.append)
+        run_agents(pipeline.kafka, lambda _: None, stop, on_ended=received.append)
     )
-    async with stage.worker():
+    async with pipeline.worker():
         sent = 0
 
         async def any_heard() -> bool:
             nonlocal sent
             sent += 1
-            await stage.send([*call(f"over-{sent}", now), started(f"goes-on-{sent}", time=now)])
-            return bool(heard)
+            await pipeline.send([*call(f"over-{sent}", now), started(f"goes-on-{sent}", time=now)])
+            return bool(received)
 
         await until(any_heard, START_SECONDS)
-        await stage.send([started("goes-on", time=now), *call("over", now)])
+        await pipeline.send([started("goes-on", time=now), *call("over", now)])
 
         async def heard_last() -> bool:
-            return "over" in heard
+            return "over" in received
 
         await until(heard_last, START_SECONDS)
         stop.set()
         await listening
-    assert not [name for name in heard if name.startswith("goes-on")]
+    assert not [name for name in received if name.startswith("goes-on")]
     assert b'"status":"active"' in b"".join(
-        record.value or b"" for record in await stage.read_all(CALL_TOTALS.name)
+        record.value or b"" for record in await pipeline.read_all(CALL_TOTALS.name)
     )
 
 
-def test_what_a_record_is_about() -> None:
+def test_only_totals_of_ended_calls_name_a_call() -> None:
     for value in (None, b"", b"[]", b"{}", b"\xff", b'{"callId":1,"status":"completed"}'):
         assert ended_call_of(value) is None
     assert ended_call_of(b'{"callId":"a","status":"active"}') is None

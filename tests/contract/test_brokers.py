@@ -1,4 +1,4 @@
-"""What this product asks of a broker, on the embedded one and on the real Apache Kafka alike."""
+"""What the product needs of a broker, on the embedded one and on Apache Kafka."""
 
 import asyncio
 import uuid
@@ -12,7 +12,7 @@ from devkit.embedded.apache_kafka import ApacheKafka
 from devkit.embedded.tansu import EmbeddedTansu
 
 Broker: TypeAlias = EmbeddedTansu | ApacheKafka
-Record: TypeAlias = ConsumerRecord  # of bytes: nothing is decoded here
+Record: TypeAlias = ConsumerRecord  # of bytes, not decoded
 PARTITIONS = 4
 RECORDS = 200
 FAR_PAST_THE_END = 1_000_000
@@ -31,7 +31,7 @@ async def topic(broker: Broker) -> str:
     return name
 
 
-async def test_the_cluster_has_an_id(broker: Broker) -> None:
+async def test_cluster_has_an_id(broker: Broker) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
     await admin.start()
     try:
@@ -41,9 +41,7 @@ async def test_the_cluster_has_an_id(broker: Broker) -> None:
     assert cluster["cluster_id"]
 
 
-async def test_keyed_records_come_back_in_order_with_their_headers(
-    broker: Broker, topic: str
-) -> None:
+async def test_records_of_a_key_keep_order_and_headers(broker: Broker, topic: str) -> None:
     await produce(broker, topic, compression=None)
     records = await consume(broker, topic, group=None)
     assert len(records) == RECORDS
@@ -53,12 +51,12 @@ async def test_keyed_records_come_back_in_order_with_their_headers(
     assert all(dict(record.headers)["ce_id"] == record.value for record in records)
 
 
-async def test_compressed_batches(broker: Broker, topic: str) -> None:
+async def test_compressed_batches_are_read(broker: Broker, topic: str) -> None:
     await produce(broker, topic, compression="gzip")
     assert len(await consume(broker, topic, group=None)) == RECORDS
 
 
-async def test_a_group_goes_on_where_it_committed(broker: Broker, topic: str) -> None:
+async def test_group_resumes_at_its_committed_offset(broker: Broker, topic: str) -> None:
     group = f"group-{uuid.uuid4().hex[:8]}"
     await produce(broker, topic)
     assert len(await consume(broker, topic, group)) == RECORDS
@@ -66,7 +64,7 @@ async def test_a_group_goes_on_where_it_committed(broker: Broker, topic: str) ->
     assert len(await consume(broker, topic, group)) == RECORDS
 
 
-async def test_the_members_of_a_group_share_the_partitions(broker: Broker, topic: str) -> None:
+async def test_group_members_share_the_partitions(broker: Broker, topic: str) -> None:
     group = f"group-{uuid.uuid4().hex[:8]}"
     first, second = group_consumer(broker, topic, group), group_consumer(broker, topic, group)
     await first.start()
@@ -86,11 +84,11 @@ async def test_the_members_of_a_group_share_the_partitions(broker: Broker, topic
         await second.stop()
 
 
-async def test_a_position_past_the_end_can_be_noticed(broker: Broker, topic: str) -> None:
-    """So it is when a broker lost its log: a stored offset lies where nothing is.
+async def test_position_past_the_end_is_detected(broker: Broker, topic: str) -> None:
+    """After a broker lost its log, the stored offset is past the end.
 
-    Apache Kafka refuses the fetch, and the client starts again from the earliest record. The
-    embedded broker answers with nothing, for ever; but its high watermark, in every answer, tells.
+    Apache Kafka refuses the fetch, and the client restarts at the earliest record. The embedded
+    broker returns nothing, but each answer has its high watermark.
     """
     await produce(broker, topic)
     partition = TopicPartition(topic, 0)
@@ -138,7 +136,7 @@ def group_consumer(broker: Broker, topic: str, group: str | None) -> AIOKafkaCon
         group_id=group,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
-        # The embedded broker answers a join after half of this, and forgets a member after all.
+        # The embedded broker answers a join after half of this, and drops a member after all of it.
         session_timeout_ms=1000,
         heartbeat_interval_ms=200,
         rebalance_timeout_ms=3000,
@@ -164,6 +162,6 @@ async def drain(consumer: AIOKafkaConsumer) -> list[Record]:
         while len(records) < RECORDS:
             for batch in (await consumer.getmany(timeout_ms=500)).values():
                 records.extend(batch)
-    # Nothing more may come.
+    # No further record may come.
     assert not await consumer.getmany(timeout_ms=200)
     return records

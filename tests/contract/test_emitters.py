@@ -1,4 +1,4 @@
-"""What emitters of every kind send: compressed as they like, or taken back before it was final."""
+"""Records as emitters send them: compressed, or in transactions."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.topics import CALL_EVENTS
 from tests.support.events import Plain, cost, started, structured
 from tests.support.expected import expect
-from tests.support.streaming import Stage
+from tests.support.streaming import Pipeline
 from tests.support.totals import read_totals
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
@@ -23,25 +23,22 @@ async def emit(producer: Any, events: Sequence[Plain]) -> None:
 
 
 @pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
-async def test_records_may_be_compressed(stage: Stage, compression: str) -> None:
+async def test_compressed_records_are_counted(pipeline: Pipeline, compression: str) -> None:
     events = [started(time=NOW), *(cost(time=NOW, usage=number) for number in range(1, 6))]
-    producer = AIOKafkaProducer(bootstrap_servers=stage.bootstrap, compression_type=compression)
-    async with producer, stage.worker() as worker:
+    producer = AIOKafkaProducer(bootstrap_servers=pipeline.bootstrap, compression_type=compression)
+    async with producer, pipeline.worker() as worker:
         await emit(producer, events)
-        await stage.until_counted(len(events), worker)
-    assert await read_totals(stage.database_url) == expect(events).totals
+        await pipeline.until_counted(len(events), worker)
+    assert await read_totals(pipeline.database_url) == expect(events).totals
 
 
 @pytest.mark.apache
 @pytest.mark.parametrize("bootstrap", ["apache"], ids=["apache"], indirect=True)
-async def test_what_an_emitter_took_back_never_happened(stage: Stage) -> None:
-    """Its records stay in the log, and a marker after them says that they do not count.
-
-    The embedded broker knows no transactions.
-    """
+async def test_aborted_transaction_is_not_counted(pipeline: Pipeline) -> None:
+    """Its records stay in the log, followed by an abort marker. Only Apache Kafka has transactions."""
     kept, final = [started(time=NOW), cost(time=NOW)], cost(time=NOW, usage=7)
-    producer = AIOKafkaProducer(bootstrap_servers=stage.bootstrap, transactional_id="emitter-1")
-    async with producer, stage.worker() as worker:
+    producer = AIOKafkaProducer(bootstrap_servers=pipeline.bootstrap, transactional_id="emitter-1")
+    async with producer, pipeline.worker() as worker:
         async with producer.transaction():
             await emit(producer, kept)
         await producer.begin_transaction()
@@ -49,6 +46,6 @@ async def test_what_an_emitter_took_back_never_happened(stage: Stage) -> None:
         await producer.abort_transaction()
         async with producer.transaction():
             await emit(producer, [final])
-        # The markers take offsets of their own; nothing follows the last.
-        await stage.until_counted(len(kept) + 1 + 2 + 1 + 1, worker)
-    assert await read_totals(stage.database_url) == expect([*kept, final]).totals
+        # Markers have offsets; nothing follows the last one.
+        await pipeline.until_counted(len(kept) + 1 + 2 + 1 + 1, worker)
+    assert await read_totals(pipeline.database_url) == expect([*kept, final]).totals

@@ -1,4 +1,4 @@
-"""Events that come over HTTP are in Kafka when they are answered, and count once however often sent."""
+"""Events accepted over HTTP are in Kafka, and repeated requests count once."""
 
 import asyncio
 import json
@@ -17,10 +17,10 @@ from devkit.embedded.tansu import EmbeddedTansu
 from messaging.kafka import KafkaSettings
 from schemas.topics import CALL_EVENTS
 from tests.support import parts
-from tests.support.api import Answer, Api, served, token
+from tests.support.api import ApiAnswer, ApiClient, served, token
 from tests.support.events import cost, structured
 from tests.support.recording import assert_verified, codes, fetch
-from tests.support.streaming import Stage
+from tests.support.streaming import Pipeline
 
 SENDS = 1_000
 REPEATS = 300
@@ -30,8 +30,8 @@ NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 
 
 @asynccontextmanager
-async def taking(kafka: KafkaSettings) -> AsyncIterator[Api]:
-    """Serve the way in on a broker; it needs no database."""
+async def taking(kafka: KafkaSettings) -> AsyncIterator[ApiClient]:
+    """Serve the HTTP intake on a broker, without a database."""
     intake = KafkaIntake(kafka)
     try:
         async with served(events=intake) as api:
@@ -41,7 +41,7 @@ async def taking(kafka: KafkaSettings) -> AsyncIterator[Api]:
 
 
 def body(number: int) -> dict[str, Any]:
-    """Return what the original product's emitter sends: a minute of telephony."""
+    """Return a body of the original product's emitter: a minute of telephony."""
     return {
         "callId": f"call-{number % 50}",
         "userId": f"user-{number % 5}",
@@ -54,8 +54,8 @@ def body(number: int) -> dict[str, Any]:
     }
 
 
-async def send(api: Api, number: int) -> Answer:
-    """Send one: with a key and no time, or with a time and no key."""
+async def send(api: ApiClient, number: int) -> ApiAnswer:
+    """Send one cost: with a key and no time, or with a time and no key."""
     said, headers = body(number), {}
     if number % 2:
         headers = {"Idempotency-Key": f"key-{number}"}
@@ -64,7 +64,7 @@ async def send(api: Api, number: int) -> Answer:
     return await api.ask("POST", "/api/costs/track", bearer=SERVICE, body=said, headers=headers)
 
 
-async def test_the_original_body_sent_a_thousand_times_with_repeats(stage: Stage) -> None:
+async def test_repeated_track_requests_count_once(pipeline: Pipeline) -> None:
     rng = Random(7)
     numbers = list(range(SENDS - REPEATS))
     sends = numbers + rng.choices(numbers, k=REPEATS)
@@ -75,26 +75,26 @@ async def test_the_original_body_sent_a_thousand_times_with_repeats(stage: Stage
         async with gate:
             return (await send(api, number)).status
 
-    async with taking(stage.kafka) as api:
+    async with taking(pipeline.kafka) as api:
         answers = await asyncio.gather(*map(one, sends))
     assert set(answers) == {202}
-    async with stage.worker() as worker:
-        await stage.until_counted(SENDS, worker)
+    async with pipeline.worker() as worker:
+        await pipeline.until_counted(SENDS, worker)
     [row] = await fetch(
-        stage.database_url,
+        pipeline.database_url,
         "SELECT count(*) AS events, sum(cost_nano)::bigint AS nano FROM call_cost_events WHERE type = 'cost.recorded'",
     )
     parts.figures.append(
-        f"HTTP way in on {stage.broker}: sent {SENDS}, of them different {len(numbers)}, counted "
+        f"HTTP way in on {pipeline.broker}: sent {SENDS}, of them different {len(numbers)}, counted "
         f"{row['events']}, difference {row['events'] - len(numbers)}"
     )
     assert row["events"] == len(numbers)
     assert row["nano"] == len(numbers) * 14_000_000
-    assert await codes(stage.database_url) == []
-    await assert_verified(stage.database_url)
+    assert await codes(pipeline.database_url) == []
+    await assert_verified(pipeline.database_url)
 
 
-async def test_a_call_from_its_start_to_its_end_over_http(stage: Stage) -> None:
+async def test_whole_call_can_be_reported_over_http(pipeline: Pipeline) -> None:
     start = {
         "specversion": "1.0", "id": "s", "source": "/app", "type": "call.started",
         "time": NOW.isoformat(),
@@ -102,7 +102,7 @@ async def test_a_call_from_its_start_to_its_end_over_http(stage: Stage) -> None:
     }  # fmt: skip
     costs = b"[" + b",".join(structured(cost(time=NOW, id=f"c{n}")) for n in range(3)) + b"]"
     end = {"userId": "alice", "duration_seconds": 180, "amount": "4.99", "fee": "0.44"}
-    async with taking(stage.kafka) as api:
+    async with taking(pipeline.kafka) as api:
         for path, said in (
             ("/api/costs/events", start),
             ("/api/costs/events", costs),
@@ -110,34 +110,34 @@ async def test_a_call_from_its_start_to_its_end_over_http(stage: Stage) -> None:
         ) * 2:
             answer = await api.ask("POST", path, bearer=SERVICE, body=said)
             assert answer.status == 202, answer.body
-    async with stage.worker() as worker:
-        await stage.until_counted(12, worker)
-    [call] = await fetch(stage.database_url, "SELECT * FROM calls")
+    async with pipeline.worker() as worker:
+        await pipeline.until_counted(12, worker)
+    [call] = await fetch(pipeline.database_url, "SELECT * FROM calls")
     assert (call["status"], call["user_id"], call["duration_ms"]) == ("completed", "alice", 180_000)
     [days] = await fetch(
-        stage.database_url,
+        pipeline.database_url,
         "SELECT sum(calls) AS calls, sum(charged_nano) AS charged_nano FROM user_days",
     )
     assert (days["calls"], days["charged_nano"]) == (1, 4_990_000_000)
-    assert await codes(stage.database_url) == []
-    await assert_verified(stage.database_url)
+    assert await codes(pipeline.database_url) == []
+    await assert_verified(pipeline.database_url)
 
 
-async def test_what_is_answered_is_in_kafka(stage: Stage) -> None:
-    async with taking(stage.kafka) as api:
+async def test_accepted_events_are_in_kafka(pipeline: Pipeline) -> None:
+    async with taking(pipeline.kafka) as api:
         answer = await send(api, 0)
-        [record] = await stage.read(CALL_EVENTS.name, 1)
+        [record] = await pipeline.read(CALL_EVENTS.name, 1)
     [reference] = answer.json["data"]["accepted"]
     event = json.loads(record.value)
     assert (event["source"], event["id"]) == (reference["source"], reference["id"])
     assert record.key == b"user-0"
 
 
-async def test_a_broker_that_goes_away_and_comes_back(tmp_path: Path) -> None:
+async def test_intake_recovers_after_a_broker_outage(tmp_path: Path) -> None:
     async with EmbeddedTansu(tmp_path) as broker:
-        stage = Stage(broker.bootstrap, idempotent=False, database_url="")
-        await stage.reset_topics()
-        async with taking(stage.kafka) as api:
+        pipeline = Pipeline(broker.bootstrap, idempotent=False, database_url="")
+        await pipeline.reset_topics()
+        async with taking(pipeline.kafka) as api:
             assert (await send(api, 1)).status == 202
             await broker.kill()
             began = monotonic()
@@ -146,15 +146,15 @@ async def test_a_broker_that_goes_away_and_comes_back(tmp_path: Path) -> None:
             assert {answer.code for answer in gone} == {"unavailable"}
             assert monotonic() - began < 2 * ANSWER_SECONDS_MAX
             await broker.start()
-            await stage.reset_topics()
-            # The embedded broker refuses some first requests after its start.
+            await pipeline.reset_topics()
+            # The embedded broker may refuse the first requests after its start.
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
                 while (answer := await send(api, 2)).status == 503:
                     assert answer.headers["Retry-After"]
             assert answer.status == 202
 
 
-async def test_a_broker_that_was_never_there(unused_tcp_port: int) -> None:
+async def test_intake_answers_503_without_a_broker(unused_tcp_port: int) -> None:
     async with taking(KafkaSettings(f"127.0.0.1:{unused_tcp_port}", idempotent=False)) as api:
         began = monotonic()
         answer = await send(api, 1)
@@ -162,7 +162,7 @@ async def test_a_broker_that_was_never_there(unused_tcp_port: int) -> None:
         assert monotonic() - began < 2 * ANSWER_SECONDS_MAX
 
 
-async def test_too_many_at_once_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_excess_parallel_requests_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cost_analytics.intake.WAITING_MAX", 0)
     async with taking(KafkaSettings("127.0.0.1:9", idempotent=False)) as api:
         assert (await send(api, 1)).status == 503

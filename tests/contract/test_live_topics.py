@@ -1,4 +1,4 @@
-"""How the API reads topics on its own: from when on, up to where, and that it notices a gap."""
+"""How the API reads topics without a group: start position, end, gaps."""
 
 import asyncio
 
@@ -8,13 +8,13 @@ from messaging.kafka import make_producer
 from messaging.producer import RecoveringProducer
 from messaging.topic_reader import LOG_ERRORS, LogRecord, Place, TopicReader, open_topic_reader
 from schemas.topics import BUDGET_ALERTS, CALL_TOTALS
-from tests.support.streaming import PARTITIONS, Stage
+from tests.support.streaming import PARTITIONS, Pipeline
 
 TOPICS = (CALL_TOTALS.name, BUDGET_ALERTS.name)
 
 
-async def send(stage: Stage, topic: str, *values: bytes) -> None:
-    producing = RecoveringProducer(lambda: make_producer(stage.kafka))
+async def send(pipeline: Pipeline, topic: str, *values: bytes) -> None:
+    producing = RecoveringProducer(lambda: make_producer(pipeline.kafka))
     await producing.send_all(topic, [(value, value) for value in values])
     await producing.close()
 
@@ -42,9 +42,9 @@ async def follow(log: TopicReader) -> None:
         await log.poll()
 
 
-async def test_everything_after_the_position_and_nothing_before_it(stage: Stage) -> None:
-    options = stage.kafka.client_options()
-    await send(stage, CALL_TOTALS.name, b"before")
+async def test_reader_starts_at_its_position(pipeline: Pipeline) -> None:
+    options = pipeline.kafka.client_options()
+    await send(pipeline, CALL_TOTALS.name, b"before")
     resumed: dict[Place, int] = {}
     async with (
         open_topic_reader(options, TOPICS, resumed) as log,
@@ -52,8 +52,8 @@ async def test_everything_after_the_position_and_nothing_before_it(stage: Stage)
     ):
         assert len(log.positions) == 2 * PARTITIONS
         values = {b"%d" % number for number in range(100)}
-        await send(stage, CALL_TOTALS.name, *values)
-        await send(stage, BUDGET_ALERTS.name, b"alert")
+        await send(pipeline, CALL_TOTALS.name, *values)
+        await send(pipeline, BUDGET_ALERTS.name, b"alert")
         for each in (log, other):
             found = await read(each, 101)
             assert {record.value for record in found} == values | {b"alert"}
@@ -61,25 +61,25 @@ async def test_everything_after_the_position_and_nothing_before_it(stage: Stage)
             assert max(record.age_seconds for record in found) < 20
         await log.check()
         resumed = {place: at for place, at in log.positions.items() if place[0] == TOPICS[1]}
-    await send(stage, BUDGET_ALERTS.name, b"missed")
-    await send(stage, CALL_TOTALS.name, b"missed")
+    await send(pipeline, BUDGET_ALERTS.name, b"missed")
+    await send(pipeline, CALL_TOTALS.name, b"missed")
     async with open_topic_reader(options, TOPICS, resumed) as log:
         found = await until_missed(log)
-        # A broker that is not sure of its end lets some records be read a second time.
-        assert len(found) == 1 or not stage.idempotent
+        # A broker without a reliable end lets some records be read twice.
+        assert len(found) == 1 or not pipeline.idempotent
 
 
-async def test_a_topic_that_was_emptied_is_a_gap(stage: Stage) -> None:
-    await send(stage, CALL_TOTALS.name, *(b"%d" % number for number in range(50)))
-    async with open_topic_reader(stage.kafka.client_options(), TOPICS, {}) as log:
-        await stage.reset_topics()
+async def test_emptied_topic_is_a_gap(pipeline: Pipeline) -> None:
+    await send(pipeline, CALL_TOTALS.name, *(b"%d" % number for number in range(50)))
+    async with open_topic_reader(pipeline.kafka.client_options(), TOPICS, {}) as log:
+        await pipeline.reset_topics()
         with pytest.raises(LOG_ERRORS):
             await follow(log)
 
 
-async def test_a_position_that_is_not_there_any_more_is_none(stage: Stage) -> None:
-    """A log that began anew is read from its beginning."""
+async def test_lost_position_restarts_at_the_beginning(pipeline: Pipeline) -> None:
+    """A log that was recreated is read from its beginning."""
     resumed: dict[Place, int] = {(BUDGET_ALERTS.name, n): 1_000 for n in range(PARTITIONS)}
-    await send(stage, BUDGET_ALERTS.name, b"new")
-    async with open_topic_reader(stage.kafka.client_options(), TOPICS, resumed) as log:
+    await send(pipeline, BUDGET_ALERTS.name, b"new")
+    async with open_topic_reader(pipeline.kafka.client_options(), TOPICS, resumed) as log:
         assert [record.value for record in await read(log, 1)] == [b"new"]

@@ -1,4 +1,4 @@
-"""A broker that gives topics no ids: the last counted record tells whether it is the same topic."""
+"""For brokers without topic ids the last counted record identifies a topic."""
 
 import logging
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from messaging.topic_ids import TopicIdentity
 from streams import positions
 from tests.contract.test_gaps import ON_APACHE, costs, gaps, report, until_events
-from tests.support.streaming import Stage
+from tests.support.streaming import Pipeline
 from tests.support.topic_logs import PARTITION, delete_records, in_partition, recreate_topic
 
 
@@ -20,39 +20,39 @@ def _no_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(positions, "ask_identity", ask_identity)
 
 
-async def count_a_hundred(stage: Stage) -> None:
-    async with stage.worker() as worker:
-        await stage.send(in_partition(costs(100)))
-        await stage.until_counted(100, worker)
+async def count_a_hundred(pipeline: Pipeline) -> None:
+    async with pipeline.worker() as worker:
+        await pipeline.send(in_partition(costs(100)))
+        await pipeline.until_counted(100, worker)
 
 
-async def test_a_topic_created_again_is_recognised_by_its_last_counted_record(
-    stage: Stage,
+async def test_last_counted_record_identifies_a_recreated_topic(
+    pipeline: Pipeline,
 ) -> None:
-    await count_a_hundred(stage)
-    async with stage.worker() as worker:
-        await stage.send(in_partition(costs(1)))
-        await stage.until_counted(101, worker)
-    assert await gaps(stage) == []
-    await recreate_topic(stage)
-    await stage.send(in_partition(costs(300)))
-    async with stage.worker():
-        await until_events(stage, 401)
-    await report(stage, "topic without an id created again", 401, 0)
-    [(partition, *_, end, reason)] = await gaps(stage)
+    await count_a_hundred(pipeline)
+    async with pipeline.worker() as worker:
+        await pipeline.send(in_partition(costs(1)))
+        await pipeline.until_counted(101, worker)
+    assert await gaps(pipeline) == []
+    await recreate_topic(pipeline)
+    await pipeline.send(in_partition(costs(300)))
+    async with pipeline.worker():
+        await until_events(pipeline, 401)
+    await report(pipeline, "topic without an id created again", 401, 0)
+    [(partition, *_, end, reason)] = await gaps(pipeline)
     assert (partition, end, reason) == (PARTITION, None, "topic_recreated")
 
 
 @ON_APACHE
-async def test_a_last_counted_record_that_is_gone_is_reported(
-    stage: Stage, caplog: pytest.LogCaptureFixture
+async def test_missing_last_counted_record_is_reported(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await count_a_hundred(stage)
-    await stage.send(in_partition(costs(20)))
-    await delete_records(stage, 110)
+    await count_a_hundred(pipeline)
+    await pipeline.send(in_partition(costs(20)))
+    await delete_records(pipeline, 110)
     caplog.set_level(logging.WARNING)
-    async with stage.worker():
-        await until_events(stage, 110)
-    await report(stage, "records of a topic without an id removed", 120, 10)
-    assert await gaps(stage) == [(PARTITION, 100, 110, "records_removed")]
+    async with pipeline.worker():
+        await until_events(pipeline, 110)
+    await report(pipeline, "records of a topic without an id removed", 120, 10)
+    assert await gaps(pipeline) == [(PARTITION, 100, 110, "records_removed")]
     assert "incarnation_unknown" in {getattr(one, "action", "") for one in caplog.records}

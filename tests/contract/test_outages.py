@@ -1,4 +1,4 @@
-"""The database goes away for a while: the worker waits, and afterwards everything is counted."""
+"""During a database outage the worker waits, and afterwards everything is counted."""
 
 import dataclasses
 import logging
@@ -12,7 +12,7 @@ from ledger.postgres.migrate import migrate
 from tests.support.events import Plain, cost, ended, started
 from tests.support.expected import expect
 from tests.support.recording import assert_verified, fetch, until
-from tests.support.streaming import Stage
+from tests.support.streaming import Pipeline
 from tests.support.totals import read_totals
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
@@ -30,18 +30,18 @@ def calls(prefix: str) -> list[Plain]:
     ]
 
 
-async def test_postgresql_stops_and_comes_back(
-    stage: Stage, tmp_path: Path, caplog: pytest.LogCaptureFixture
+async def test_worker_counts_everything_after_a_database_outage(
+    pipeline: Pipeline, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     before, during = calls("before"), calls("during")
     caplog.set_level(logging.WARNING)
     async with EmbeddedPostgres(tmp_path / "postgres") as postgres:
         await migrate(postgres.url)
-        stage = dataclasses.replace(stage, database_url=postgres.url)
-        async with stage.worker() as worker:
-            await stage.until_counted(len(await stage.send(before)), worker)
+        pipeline = dataclasses.replace(pipeline, database_url=postgres.url)
+        async with pipeline.worker() as worker:
+            await pipeline.until_counted(len(await pipeline.send(before)), worker)
             await postgres.stop()
-            await stage.send([*during, b"{"])
+            await pipeline.send([*during, b"{"])
 
             async def tried_again() -> bool:
                 actions = [getattr(record, "action", "") for record in caplog.records]
@@ -50,8 +50,8 @@ async def test_postgresql_stops_and_comes_back(
             await until(tried_again)
             assert not worker.done()
             await postgres.start()
-            await stage.until_counted(len(before) + len(during) + 1, worker)
-        await stage.dead_letters(1)
-        assert len(await fetch(stage.database_url, "SELECT FROM dead_letters")) == 1
-        assert await read_totals(stage.database_url) == expect(before + during).totals
-        await assert_verified(stage.database_url)
+            await pipeline.until_counted(len(before) + len(during) + 1, worker)
+        await pipeline.dead_letters(1)
+        assert len(await fetch(pipeline.database_url, "SELECT FROM dead_letters")) == 1
+        assert await read_totals(pipeline.database_url) == expect(before + during).totals
+        await assert_verified(pipeline.database_url)

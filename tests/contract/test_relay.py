@@ -17,7 +17,7 @@ from streams.publishing import relay as relay_module
 from streams.publishing.relay import MESSAGES_MAX, OutboxRelay
 from tests.support.alerting import an_alert
 from tests.support.recording import fetch, until
-from tests.support.streaming import Stage
+from tests.support.streaming import Pipeline
 
 MESSAGES, USERS, RELAYS = 4 * MESSAGES_MAX + 100, 7, 3
 
@@ -29,18 +29,18 @@ FROM generate_series(1, $3) AS number
 """
 
 
-async def test_more_than_one_lot_is_published_once_and_in_order(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+async def test_several_lots_are_published_once_and_in_order(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All of them are woken at once; whoever has its turn goes on until the outbox is empty."""
+    """All relays wake at once; the one that holds the lock empties the outbox."""
     monkeypatch.setattr(relay_module, "POLL_SECONDS", 3_600)
 
     async def connection() -> Connection:
-        return await connect(stage.database_url, name="relay")
+        return await connect(pipeline.database_url, name="relay")
 
     payload = encode(alert_event(an_alert())).decode()
-    await fetch(stage.database_url, FILL, BUDGET_ALERT, payload, MESSAGES, USERS)
-    producings = [RecoveringProducer(lambda: make_producer(stage.kafka)) for _ in range(RELAYS)]
+    await fetch(pipeline.database_url, FILL, BUDGET_ALERT, payload, MESSAGES, USERS)
+    producings = [RecoveringProducer(lambda: make_producer(pipeline.kafka)) for _ in range(RELAYS)]
     relays = [OutboxRelay(producing, connection) for producing in producings]
     stop = asyncio.Event()
     running = asyncio.gather(*(relay.run(stop) for relay in relays))
@@ -48,7 +48,7 @@ async def test_more_than_one_lot_is_published_once_and_in_order(
         relay.wake()
 
     async def is_empty() -> bool:
-        return not await fetch(stage.database_url, "SELECT FROM outbox")
+        return not await fetch(pipeline.database_url, "SELECT FROM outbox")
 
     await until(is_empty)
     stop.set()
@@ -57,7 +57,7 @@ async def test_more_than_one_lot_is_published_once_and_in_order(
     await running
     await asyncio.gather(*(producing.close() for producing in producings))
     published: defaultdict[bytes | None, list[int]] = defaultdict(list)
-    for record in await stage.read_all(BUDGET_ALERTS.name):
+    for record in await pipeline.read_all(BUDGET_ALERTS.name):
         published[record.key].append(json.loads(record.value)["data"]["number"])
     expected = {
         f"user-{user}".encode(): list(range(user or USERS, MESSAGES + 1, USERS))

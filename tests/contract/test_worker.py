@@ -1,4 +1,4 @@
-"""The worker over a real broker: what is sent is counted, once, and said to those who listen."""
+"""The worker with a real broker: events are counted once and published."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from streams.worker import run_worker
 from tests.support.events import Plain, binary, charged, cost, ended, started
 from tests.support.expected import expect
 from tests.support.recording import assert_verified, fetch, until
-from tests.support.streaming import Record, Sent, Stage
+from tests.support.streaming import Pipeline, Record, SentRecord
 from tests.support.totals import Totals, read_totals
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
@@ -37,13 +37,13 @@ def calls(count: int, prefix: str = "call") -> list[Plain]:
     return events
 
 
-async def versions_of(stage: Stage) -> dict[str, int]:
+async def versions_of(pipeline: Pipeline) -> dict[str, int]:
     query = "SELECT call_id, version FROM calls WHERE user_id IS NOT NULL"
-    return {row[0]: row[1] for row in await fetch(stage.database_url, query)}
+    return {row[0]: row[1] for row in await fetch(pipeline.database_url, query)}
 
 
 def check_published(newest: dict[str, Record], totals: Totals) -> None:
-    """Compare what listeners hear last with what is kept."""
+    """Assert that the newest published totals are those of the ledger."""
     assert newest.keys() == totals.calls.keys()
     for call_id, record in newest.items():
         said, kept = json.loads(record.value, parse_float=Decimal), totals.calls[call_id]
@@ -54,72 +54,74 @@ def check_published(newest: dict[str, Record], totals: Totals) -> None:
         assert said["chargedToUser"] * 10**9 == sum(sums[0] for sums in kept.charges.values())
 
 
-async def test_what_is_sent_is_counted_once_and_published(stage: Stage) -> None:
+async def test_events_are_counted_once_and_published(pipeline: Pipeline) -> None:
     events = calls(20)
-    sent = await stage.send([*events, *events])
-    async with stage.worker() as worker:
-        await stage.until_counted(len(sent), worker)
-    totals = await read_totals(stage.database_url)
+    sent = await pipeline.send([*events, *events])
+    async with pipeline.worker() as worker:
+        await pipeline.until_counted(len(sent), worker)
+    totals = await read_totals(pipeline.database_url)
     assert totals == expect(events).totals
-    check_published(await stage.newest_totals(await versions_of(stage)), totals)
-    await assert_verified(stage.database_url)
-    assert await fetch(stage.database_url, "SELECT FROM totals_outbox") == []
-    assert await stage.holders() == []
+    check_published(await pipeline.newest_totals(await versions_of(pipeline)), totals)
+    await assert_verified(pipeline.database_url)
+    assert await fetch(pipeline.database_url, "SELECT FROM totals_outbox") == []
+    assert await pipeline.holders() == []
 
 
-async def test_both_content_modes_are_read(stage: Stage) -> None:
+async def test_both_content_modes_are_read(pipeline: Pipeline) -> None:
     events = calls(4)
     in_headers = [binary_mode(plain) for plain in events]
-    async with stage.worker() as worker:
-        await stage.until_counted(len(await stage.send(in_headers)), worker)
-        await stage.send(events)  # the same in the other mode: repeats
-        await stage.until_counted(2 * len(events), worker)
-    assert await read_totals(stage.database_url) == expect(events).totals
-    assert await fetch(stage.database_url, "SELECT FROM dead_letters") == []
+    async with pipeline.worker() as worker:
+        await pipeline.until_counted(len(await pipeline.send(in_headers)), worker)
+        await pipeline.send(events)  # the same events in the other mode are repeats
+        await pipeline.until_counted(2 * len(events), worker)
+    assert await read_totals(pipeline.database_url) == expect(events).totals
+    assert await fetch(pipeline.database_url, "SELECT FROM dead_letters") == []
 
 
-def binary_mode(plain: Plain) -> Sent:
+def binary_mode(plain: Plain) -> SentRecord:
     value, headers = binary(plain)
-    return Sent(value, plain["data"]["userId"].encode(), headers)
+    return SentRecord(value, plain["data"]["userId"].encode(), headers)
 
 
-async def test_a_restart_goes_on_where_the_ledger_stands(stage: Stage) -> None:
+async def test_restarted_worker_resumes_at_the_stored_offset(pipeline: Pipeline) -> None:
     first, second = calls(5, "first"), calls(5, "second")
-    async with stage.worker() as worker:
-        await stage.until_counted(len(await stage.send(first)), worker)
-    await stage.send(second)
-    async with stage.worker() as worker:
-        await stage.until_counted(len(first) + len(second), worker)
-    totals = await read_totals(stage.database_url)
+    async with pipeline.worker() as worker:
+        await pipeline.until_counted(len(await pipeline.send(first)), worker)
+    await pipeline.send(second)
+    async with pipeline.worker() as worker:
+        await pipeline.until_counted(len(first) + len(second), worker)
+    totals = await read_totals(pipeline.database_url)
     assert totals == expect(first + second).totals
     assert totals.events == len(first) + len(second)
 
 
-async def test_positions_come_from_the_database(stage: Stage) -> None:
-    """Only there do they move with the totals; what Kafka remembers is for tools that show lag."""
+async def test_stored_offsets_win_over_those_of_kafka(pipeline: Pipeline) -> None:
+    """Only stored offsets move with the totals; Kafka's own are for lag tools."""
     events = [cost(time=NOW) for _ in range(10)]
-    await stage.send(Sent(sent.value, partition=1) for sent in map(Sent.of, events))
+    await pipeline.send(SentRecord(sent.value, partition=1) for sent in map(SentRecord.of, events))
     await fetch(
-        stage.database_url,
+        pipeline.database_url,
         'INSERT INTO stream_offsets (cluster, topic, "partition", next_offset) VALUES ($1, $2, 1, 6)',
-        await cluster_id(stage.kafka),
+        await cluster_id(pipeline.kafka),
         CALL_EVENTS.name,
     )
-    async with stage.worker() as worker:
-        await stage.until_counted(10, worker)
-    assert await read_totals(stage.database_url) == expect(events[6:]).totals
+    async with pipeline.worker() as worker:
+        await pipeline.until_counted(10, worker)
+    assert await read_totals(pipeline.database_url) == expect(events[6:]).totals
 
 
-async def test_stopping_finishes_the_batch_under_way(stage: Stage) -> None:
+async def test_stop_finishes_the_batch_in_progress(pipeline: Pipeline) -> None:
     events = calls(5)
     stop = asyncio.Event()
-    blocker = await asyncpg.connect(stage.database_url)
-    worker = asyncio.create_task(run_worker(stage.options(lanes=1), stop))
+    blocker = await asyncpg.connect(pipeline.database_url)
+    worker = asyncio.create_task(run_worker(pipeline.options(lanes=1), stop))
     try:
         await until(lambda: _any(blocker, "SELECT FROM stream_workers WHERE partitions <> '{}'"))
         async with blocker.transaction():
             await blocker.execute("LOCK TABLE stream_offsets IN EXCLUSIVE MODE")
-            await stage.send(Sent(sent.value, partition=0) for sent in map(Sent.of, events))
+            await pipeline.send(
+                SentRecord(sent.value, partition=0) for sent in map(SentRecord.of, events)
+            )
             waiting = (
                 "SELECT FROM pg_locks WHERE NOT granted AND relation = 'stream_offsets'::regclass"
             )
@@ -133,51 +135,51 @@ async def test_stopping_finishes_the_batch_under_way(stage: Stage) -> None:
         stop.set()
         await asyncio.gather(worker, return_exceptions=True)
         await blocker.close()
-    counted = await stage.counted()
+    counted = await pipeline.counted()
     assert counted > 0
-    totals = await read_totals(stage.database_url)
+    totals = await read_totals(pipeline.database_url)
     assert totals == expect(events[:counted]).totals
-    check_published(await stage.newest_totals(await versions_of(stage)), totals)
+    check_published(await pipeline.newest_totals(await versions_of(pipeline)), totals)
 
 
 async def _any(connection: asyncpg.Connection, query: str) -> bool:
     return bool(await connection.fetch(query))
 
 
-async def test_what_a_dead_publisher_left_is_published_by_another(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+async def test_next_worker_publishes_what_a_dead_one_left(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its batches are in the outbox, which the transaction itself wrote."""
+    """The outbox rows were written by the transaction itself."""
     events = calls(6)
     with monkeypatch.context() as patch:
         patch.setattr(TotalsPublisher, "submit", lambda *_: None)
-        async with stage.worker() as worker:
-            await stage.until_counted(len(await stage.send(events)), worker)
-    assert await stage.newest_totals({}) == {}
+        async with pipeline.worker() as worker:
+            await pipeline.until_counted(len(await pipeline.send(events)), worker)
+    assert await pipeline.newest_totals({}) == {}
     backdate = "UPDATE totals_outbox SET created_at = created_at - interval '1 minute' RETURNING 1"
-    assert await fetch(stage.database_url, backdate)
-    async with stage.worker():
-        newest = await stage.newest_totals(await versions_of(stage))
-        await until(lambda: _is_empty(stage, "totals_outbox"))
-    check_published(newest, await read_totals(stage.database_url))
+    assert await fetch(pipeline.database_url, backdate)
+    async with pipeline.worker():
+        newest = await pipeline.newest_totals(await versions_of(pipeline))
+        await until(lambda: _is_empty(pipeline, "totals_outbox"))
+    check_published(newest, await read_totals(pipeline.database_url))
 
 
-async def test_totals_of_a_commit_that_nobody_heard_of_are_published(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+async def test_totals_of_an_unacknowledged_commit_are_published(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer was lost, and done again there was nothing new: only the outbox knows of it."""
+    """The answer was lost, and the repeat found nothing new: only the outbox has the row."""
     monkeypatch.setattr("streams.publishing.publisher.RELAY_SECONDS", 1)
-    async with stage.worker() as worker:
+    async with pipeline.worker() as worker:
         with monkeypatch.context() as patch:
             patch.setattr(TotalsPublisher, "submit", lambda *_: None)
-            await stage.until_counted(len(await stage.send(calls(3))), worker)
-        assert not await _is_empty(stage, "totals_outbox")
+            await pipeline.until_counted(len(await pipeline.send(calls(3))), worker)
+        assert not await _is_empty(pipeline, "totals_outbox")
         backdate = "UPDATE totals_outbox SET created_at = created_at - interval '1 minute'"
-        await fetch(stage.database_url, backdate)
-        newest = await stage.newest_totals(await versions_of(stage))
-        await until(lambda: _is_empty(stage, "totals_outbox"))
-    check_published(newest, await read_totals(stage.database_url))
+        await fetch(pipeline.database_url, backdate)
+        newest = await pipeline.newest_totals(await versions_of(pipeline))
+        await until(lambda: _is_empty(pipeline, "totals_outbox"))
+    check_published(newest, await read_totals(pipeline.database_url))
 
 
-async def _is_empty(stage: Stage, table: str) -> bool:
-    return not await fetch(stage.database_url, f"SELECT FROM {table}")
+async def _is_empty(pipeline: Pipeline, table: str) -> bool:
+    return not await fetch(pipeline.database_url, f"SELECT FROM {table}")

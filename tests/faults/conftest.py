@@ -1,5 +1,5 @@
-"""The same stage as the contract's: an emptied broker of each kind and a database beside it."""
+"""The same pipeline as in the contract tests, on each broker."""
 
-from tests.contract.conftest import bootstrap, stage
+from tests.contract.conftest import bootstrap, pipeline
 
-__all__ = ["bootstrap", "stage"]
+__all__ = ["bootstrap", "pipeline"]

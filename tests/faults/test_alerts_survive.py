@@ -1,6 +1,6 @@
-"""Three workers share one user and are killed every two seconds: each alert exists exactly once.
+"""Three workers share a user and are killed every two seconds: each alert exists once.
 
-The events lie in all partitions, so that several workers move the same budget at the same time.
+The events are in all partitions, so that several workers move the same budget at the same time.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from schemas.topics import BUDGET_ALERTS
 from tests.support.fault_load import FaultLoad
 from tests.support.fault_table import FaultRecorder
 from tests.support.recording import fetch, until
-from tests.support.streaming import Stage
+from tests.support.streaming import Pipeline
 from tests.support.worker_process import WorkerProcess
 
 EVENTS = 10_000
@@ -25,31 +25,31 @@ SECONDS_MAX = 240
 
 
 @pytest.mark.timeout(SECONDS_MAX)
-async def test_each_alert_exists_once_whatever_dies(
-    stage: Stage, tmp_path: Path, record_fault: FaultRecorder
+async def test_each_alert_exists_once_despite_killed_workers(
+    pipeline: Pipeline, tmp_path: Path, record_fault: FaultRecorder
 ) -> None:
-    load = FaultLoad(stage, EVENTS)
+    load = FaultLoad(pipeline, EVENTS)
     await load.set_limits()
     await load.send()
     workers = [
-        WorkerProcess(stage, tmp_path / str(number), batch_max=BATCH_MAX)
+        WorkerProcess(pipeline, tmp_path / str(number), batch_max=BATCH_MAX)
         for number in range(WORKERS)
     ]
     kills = await _run_and_kill(load, workers, random.Random(33))
-    await load.report(
-        f"{WORKERS} workers killed {kills} times, alerts, {stage.broker}", record_fault
+    await load.assert_all_counted(
+        f"{WORKERS} workers killed {kills} times, alerts, {pipeline.broker}", record_fault
     )
-    await _check_topic(stage)
+    await _check_topic(pipeline)
 
 
 async def _run_and_kill(load: FaultLoad, workers: list[WorkerProcess], rng: random.Random) -> int:
-    """Kill a worker every two seconds until all is counted; returns how many times."""
+    """Kill a worker every two seconds until everything is counted; returns the number of kills."""
     kills = 0
     try:
         for worker in workers:
             worker.directory.mkdir()
             worker.start()
-        while await load.stage.counted() < EVENTS:
+        while await load.pipeline.counted() < EVENTS:
             await asyncio.sleep(KILL_SECONDS)
             victim = rng.choice(workers)
             victim.kill()
@@ -62,13 +62,13 @@ async def _run_and_kill(load: FaultLoad, workers: list[WorkerProcess], rng: rand
     return kills
 
 
-async def _check_topic(stage: Stage) -> None:
-    """The topic holds every alert that is not late, under its own id, and nothing else."""
+async def _check_topic(pipeline: Pipeline) -> None:
+    """Assert that the topic has every alert that is not late, under its own id, and no other."""
     rows = await fetch(
-        stage.database_url, "SELECT alert_id::text FROM budget_alerts WHERE NOT late"
+        pipeline.database_url, "SELECT alert_id::text FROM budget_alerts WHERE NOT late"
     )
     told = {row[0] for row in rows}
-    records = await stage.read_all(BUDGET_ALERTS.name)
+    records = await pipeline.read_all(BUDGET_ALERTS.name)
     events = [json.loads(record.value) for record in records]
     assert {event["id"] for event in events} == told
     for event in events:

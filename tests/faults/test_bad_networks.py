@@ -1,4 +1,4 @@
-"""Networks that delay, stall, break and lose answers: every event counts once, every alert exists once."""
+"""Networks with delays, stalls, cuts and lost answers: every event and alert counts once."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ from tests.support.fault_table import FaultRecorder
 from tests.support.links import Fate, Link, carried, linked
 from tests.support.logins import as_login
 from tests.support.recording import fetch
-from tests.support.streaming import Stage
+from tests.support.streaming import Pipeline
 from tests.support.worker_process import WorkerProcess
 
 DELAYS_MS = (0, 5, 20, 60)
@@ -47,7 +47,7 @@ async def disturb(links: list[Link]) -> None:
 async def test_delayed_networks_lose_and_double_nothing(
     database_url: str, tmp_path: Path, record_fault: FaultRecorder
 ) -> None:
-    """The worker and the emitters reach the broker over a bad link, the worker PostgreSQL, too."""
+    """The links of worker and emitters to the broker, and of the worker to PostgreSQL, are bad."""
     rng = random.Random(7)
     broker_port = choose_port()
 
@@ -61,17 +61,17 @@ async def test_delayed_networks_lose_and_double_nothing(
         EmbeddedTansu(tmp_path, broker_port, f"127.0.0.1:{port}"),
     ):
         to_database.delay_seconds = delay_seconds
-        stage = Stage(f"127.0.0.1:{port}", False, database_url)
-        await stage.reset_topics()
-        load = FaultLoad(stage)
+        pipeline = Pipeline(f"127.0.0.1:{port}", False, database_url)
+        await pipeline.reset_topics()
+        load = FaultLoad(pipeline)
         await load.set_limits()
-        worker = WorkerProcess(stage, tmp_path, database_url=worker_url)
+        worker = WorkerProcess(pipeline, tmp_path, database_url=worker_url)
         worker.start()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(load.send(seconds=30))
                 tasks.create_task(disturb([to_broker, to_database]))
-            await load.report(
+            await load.assert_all_counted(
                 f"networks delayed by {DELAYS_MS[-1]} ms, stalled {STALLS}, cut {CUTS} times",
                 record_fault,
             )
@@ -81,10 +81,10 @@ async def test_delayed_networks_lose_and_double_nothing(
 
 
 @pytest.mark.parametrize("fate", ["request lost", "answer lost"])
-async def test_a_commit_without_an_answer_counts_once(
-    fate: Fate, stage: Stage, tmp_path: Path, record_fault: FaultRecorder
+async def test_commit_without_an_answer_counts_once(
+    fate: Fate, pipeline: Pipeline, tmp_path: Path, record_fault: FaultRecorder
 ) -> None:
-    """The worker cannot know whether its COMMIT took place."""
+    """The worker cannot know whether its COMMIT succeeded."""
     commits, lost = 0, 0
 
     def fate_of(data: bytes) -> Fate:
@@ -97,16 +97,16 @@ async def test_a_commit_without_an_answer_counts_once(
         lost += 1
         return fate
 
-    async with linked(as_login(stage.database_url, "worker")) as (link, worker_url):
+    async with linked(as_login(pipeline.database_url, "worker")) as (link, worker_url):
         link.fate_of = fate_of
-        await _count_while(stage, tmp_path, worker_url, record_fault, f"COMMIT: {fate}")
+        await _count_while(pipeline, tmp_path, worker_url, record_fault, f"COMMIT: {fate}")
     assert lost == COMMITS_LOST
 
 
-async def test_a_backend_that_is_ended_in_its_commit_counts_once(
-    stage: Stage, tmp_path: Path, record_fault: FaultRecorder
+async def test_backend_terminated_during_commit_counts_once(
+    pipeline: Pipeline, tmp_path: Path, record_fault: FaultRecorder
 ) -> None:
-    """PostgreSQL ends the worker's sessions while their COMMITs arrive."""
+    """PostgreSQL terminates the worker's sessions while their COMMITs arrive."""
     commits, ended = 0, 0
     endings = set[asyncio.Task[None]]()
     rng = random.Random(5)
@@ -116,7 +116,7 @@ async def test_a_backend_that_is_ended_in_its_commit_counts_once(
         await asyncio.sleep(rng.random() / 1000)
         # After the last one the worker may still be connecting.
         while not await fetch(
-            stage.database_url,
+            pipeline.database_url,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND usename = $1",
             login_name("worker"),
@@ -132,23 +132,25 @@ async def test_a_backend_that_is_ended_in_its_commit_counts_once(
                 endings.add(asyncio.create_task(end_backends()))
         return "delivered"
 
-    async with linked(as_login(stage.database_url, "worker")) as (link, worker_url):
+    async with linked(as_login(pipeline.database_url, "worker")) as (link, worker_url):
         link.fate_of = fate_of
-        await _count_while(stage, tmp_path, worker_url, record_fault, "backends ended in COMMIT")
+        await _count_while(pipeline, tmp_path, worker_url, record_fault, "backends ended in COMMIT")
         await asyncio.gather(*endings)
     assert ended == COMMITS_LOST
 
 
 async def _count_while(
-    stage: Stage, directory: Path, worker_url: str, record_fault: FaultRecorder, what: str
+    pipeline: Pipeline, directory: Path, worker_url: str, record_fault: FaultRecorder, what: str
 ) -> None:
-    load = FaultLoad(stage)
+    load = FaultLoad(pipeline)
     await load.set_limits()
-    worker = WorkerProcess(stage, directory, batch_max=50, database_url=worker_url)
+    worker = WorkerProcess(pipeline, directory, batch_max=50, database_url=worker_url)
     worker.start()
     try:
         await load.send(seconds=10)
-        await load.report(f"{what} {COMMITS_LOST} times, {stage.broker}", record_fault)
+        await load.assert_all_counted(
+            f"{what} {COMMITS_LOST} times, {pipeline.broker}", record_fault
+        )
         await worker.stop()
     finally:
         worker.abandon()

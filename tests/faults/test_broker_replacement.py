@@ -1,4 +1,4 @@
-"""`make run` replaces its broker while events come in: none is lost, doubled or late."""
+"""`make run` replaces its broker under load: no event is lost, doubled or late."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from ledger.postgres.database import connected
 from schemas.topics import CALL_EVENTS
 from tests.support import parts
 from tests.support.command import run_command
-from tests.support.dev_instance import Dev, dev
+from tests.support.dev_instance import DevInstance, dev
 from tests.support.events import Plain, cost, structured
 from tests.support.expected import expect
 from tests.support.fault_table import FaultRecorder, difference_nano
@@ -32,8 +32,8 @@ SILENT_SECONDS = 10
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(SECONDS_MAX)]
 
 
-class Emitters:
-    """Events sent over Kafka and over HTTP, when each was accepted, and when it was counted."""
+class EventEmitters:
+    """Events sent over Kafka and HTTP: when each was accepted, and when it was counted."""
 
     def __init__(self, values: dict[str, str], directory: Path) -> None:
         self._values = values
@@ -92,7 +92,7 @@ class Emitters:
             return False
 
     async def watch_socket(self, stop: asyncio.Event, token: str) -> None:
-        """Note the longest time without news on one socket, which must never close."""
+        """Measure the longest silence of one socket, which must never close."""
         headers = {"Authorization": f"Bearer {token}"}
         async with (
             ClientSession(headers=headers) as session,
@@ -107,7 +107,7 @@ class Emitters:
                     self.silence, last = max(self.silence, now - last), now
 
     async def watch_database(self, stop: asyncio.Event) -> None:
-        """Note when each event was first seen as committed."""
+        """Record when each event was first seen as committed."""
         async with connected(self._values["DATABASE_URL"], name="test") as connection:
             while not (stop.is_set() and self.counted.keys() >= self.accepted.keys()):
                 rows = await connection.fetch(
@@ -122,19 +122,19 @@ class Emitters:
         return max(self.counted[call] - at for call, at in self.accepted.items())
 
 
-def replacements(running: Dev) -> int:
+def replacements(running: DevInstance) -> int:
     assert running.running(), running.said()
     return running.said().count("was replaced")
 
 
-async def test_events_go_on_being_counted_while_the_broker_is_replaced(
+async def test_broker_replacement_loses_doubles_and_delays_nothing(
     tmp_path: Path, record_fault: FaultRecorder
 ) -> None:
     port = str(choose_port())
     with dev(tmp_path, PORT=port, SIMULATE="0", BROKER_MEMORY_MB="2") as running:
         await asyncio.to_thread(running.curl)
         values = read_dev_file(tmp_path / ".local" / "dev.env")
-        emitters, stop = Emitters(values, tmp_path), asyncio.Event()
+        emitters, stop = EventEmitters(values, tmp_path), asyncio.Event()
         service, admin = emitters.token("service"), emitters.token("admin")
         async with asyncio.timeout(SECONDS_MAX), asyncio.TaskGroup() as tasks:
             tasks.create_task(emitters.over_kafka(stop))

@@ -15,12 +15,12 @@ import pytest
 
 from ledger.postgres.viewers import StoreUnavailableError
 from tests.support import parts
-from tests.support.alerting import USD, Key, alert_rows, change
+from tests.support.alerting import USD, AlertKey, alert_rows, change
 from tests.support.events import Plain, charged
 from tests.support.expected import expect
 from tests.support.fault_table import AlertFigures, FaultRecorder, difference_nano
 from tests.support.recording import assert_verified, fetch, until
-from tests.support.streaming import PARTITIONS, Sent, Stage
+from tests.support.streaming import PARTITIONS, Pipeline, SentRecord
 from tests.support.totals import read_totals
 from tests.support.worker_process import WorkerProcess
 
@@ -42,8 +42,8 @@ WHERE application_name = 'cost-analytics worker' AND state = $1
 pytestmark = pytest.mark.timeout(240)
 
 
-class Moment(NamedTuple):
-    """When a worker is frozen: while one of its sessions is found by a query."""
+class FreezePoint(NamedTuple):
+    """When a worker is frozen: while a query finds one of its sessions."""
 
     name: str
     query: str
@@ -52,35 +52,35 @@ class Moment(NamedTuple):
 
 
 MOMENTS = (
-    Moment("idle in transaction", IN_TRANSACTION, "idle in transaction", 7),
-    Moment("in the middle of COPY", IN_TRANSACTION, "active", 7),
-    Moment("holding the publisher's turn", IN_TURN, "idle in transaction", EVENTS // 4),
+    FreezePoint("idle in transaction", IN_TRANSACTION, "idle in transaction", 7),
+    FreezePoint("in the middle of COPY", IN_TRANSACTION, "active", 7),
+    FreezePoint("holding the publisher's turn", IN_TURN, "idle in transaction", EVENTS // 4),
 )
 
 
-def user_of(number: int, moment: Moment) -> str:
+def user_of(number: int, moment: FreezePoint) -> str:
     return f"user-{number % moment.users}"
 
 
-def events_of(count: int, moment: Moment) -> list[Plain]:
+def events_of(count: int, moment: FreezePoint) -> list[Plain]:
     return [
         charged(f"call-of-{user}", user, time=NOW, amount="0.001", fee=0)
         for user in (user_of(number, moment) for number in range(count))
     ]
 
 
-def spread(events: list[Plain]) -> list[Sent]:
-    """Return events in all partitions, so that workers meet at the same calls and users."""
+def spread(events: list[Plain]) -> list[SentRecord]:
+    """Return events in all partitions, so that workers share calls and users."""
     return [
-        Sent(Sent.of(event).value, partition=number % PARTITIONS)
+        SentRecord(SentRecord.of(event).value, partition=number % PARTITIONS)
         for number, event in enumerate(events)
     ]
 
 
-async def limit_spending(stage: Stage, moment: Moment) -> None:
-    """Give every user a daily limit that the first event exceeds."""
+async def limit_spending(pipeline: Pipeline, moment: FreezePoint) -> None:
+    """Give each user a daily limit that the first event exceeds."""
     await fetch(
-        stage.database_url,
+        pipeline.database_url,
         "INSERT INTO user_budget_settings (user_id, daily_limit_nano, daily_limit_version)"
         " SELECT unnest($1::text[]), 1, 1",
         [user_of(number, moment) for number in range(moment.users)],
@@ -91,46 +91,46 @@ def ports_of(pid: int) -> set[int]:
     return {one.laddr.port for one in psutil.Process(pid).net_connections()}
 
 
-async def freeze(stage: Stage, pid: int, moment: Moment) -> None:
-    """Freeze a process at a moment, which may take several attempts."""
+async def freeze(pipeline: Pipeline, pid: int, moment: FreezePoint) -> None:
+    """Freeze a process at a point, which may take several attempts."""
     ports = ports_of(pid)
     while True:
         os.kill(pid, signal.SIGSTOP)
-        await asyncio.sleep(0.02)  # until PostgreSQL has done what it was sent
-        rows = await fetch(stage.database_url, moment.query, moment.state)
+        await asyncio.sleep(0.02)  # until PostgreSQL has executed what it received
+        rows = await fetch(pipeline.database_url, moment.query, moment.state)
         if ports & {row["client_port"] for row in rows}:
             return
         os.kill(pid, signal.SIGCONT)
         await asyncio.sleep(0.005)
 
 
-async def _share(stage: Stage) -> bool:
-    held = await stage.holders()
+async def _share(pipeline: Pipeline) -> bool:
+    held = await pipeline.holders()
     return len(held) == 2 and all(held)
 
 
-class Pauses(NamedTuple):
-    """For how many seconds others made no progress: at counting, at publishing, in the API."""
+class BlockedSeconds(NamedTuple):
+    """For how many seconds others made no progress: counting, publishing, in the API."""
 
     counting: float
     publishing: float
     api_write: float
 
 
-async def _oldest_message(stage: Stage) -> int | None:
-    [row] = await fetch(stage.database_url, "SELECT min(seq) FROM outbox")
+async def _oldest_message(pipeline: Pipeline) -> int | None:
+    [row] = await fetch(pipeline.database_url, "SELECT min(seq) FROM outbox")
     return int(row[0]) if row[0] is not None else None
 
 
-async def longest_pauses(stage: Stage) -> tuple[float, float]:
-    """Return for how long no offset moved, and for how long a message waited to be published."""
-    counted, message = await stage.counted(), await _oldest_message(stage)
+async def longest_pauses(pipeline: Pipeline) -> tuple[float, float]:
+    """Return for how long no offset moved, and for how long a message waited in the outbox."""
+    counted, message = await pipeline.counted(), await _oldest_message(pipeline)
     counted_at = message_at = time.monotonic()
     counting = publishing = 0.0
     async with asyncio.timeout(180):
         while counted < EVENTS or message is not None:
             await asyncio.sleep(0.05)
-            found, oldest = await stage.counted(), await _oldest_message(stage)
+            found, oldest = await pipeline.counted(), await _oldest_message(pipeline)
             now = time.monotonic()
             counting = max(counting, now - counted_at if counted < EVENTS else 0)
             publishing = max(publishing, now - message_at if message is not None else 0)
@@ -141,14 +141,14 @@ async def longest_pauses(stage: Stage) -> tuple[float, float]:
     return counting, publishing
 
 
-async def write_limits(stage: Stage, moment: Moment) -> float:
-    """Change settings as clients of the API do, which repeat what got a 503; returns seconds."""
+async def write_limits(pipeline: Pipeline, moment: FreezePoint) -> float:
+    """Change settings as API clients that repeat after a 503; returns the seconds."""
     began = time.monotonic()
 
     async def write(user: str) -> None:
         while True:
             with suppress(StoreUnavailableError):
-                await change(stage.database_url, user, monthly_limit=(True, USD))
+                await change(pipeline.database_url, user, monthly_limit=(True, USD))
                 return
             await asyncio.sleep(0.1)
 
@@ -156,49 +156,51 @@ async def write_limits(stage: Stage, moment: Moment) -> float:
     return time.monotonic() - began
 
 
-def expected_alerts(moment: Moment) -> set[Key]:
+def expected_alerts(moment: FreezePoint) -> set[AlertKey]:
     return {
-        Key(user_of(number, moment), "daily", f"{NOW:%Y-%m-%d}", Fraction(percent), 1)
+        AlertKey(user_of(number, moment), "daily", f"{NOW:%Y-%m-%d}", Fraction(percent), 1)
         for number in range(moment.users)
         for percent in (80, 100)
     }
 
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: moment.name)
-async def test_a_frozen_worker_blocks_others_for_fifteen_seconds_at_most(
-    stage: Stage, tmp_path: Path, record_fault: FaultRecorder, moment: Moment
+async def test_frozen_worker_blocks_others_for_at_most_fifteen_seconds(
+    pipeline: Pipeline, tmp_path: Path, record_fault: FaultRecorder, moment: FreezePoint
 ) -> None:
     events, more = events_of(EVENTS, moment), events_of(100, moment)
-    await limit_spending(stage, moment)
-    workers = [WorkerProcess(stage, tmp_path / name, batch_max=400) for name in ("one", "two")]
+    await limit_spending(pipeline, moment)
+    workers = [WorkerProcess(pipeline, tmp_path / name, batch_max=400) for name in ("one", "two")]
     try:
         for worker in workers:
             worker.directory.mkdir()
             worker.start()
-        await until(lambda: _share(stage))
-        await stage.send(spread(events))
+        await until(lambda: _share(pipeline))
+        await pipeline.send(spread(events))
         async with asyncio.timeout(60):
-            await freeze(stage, workers[0].pid, moment)
-        paused, written = await asyncio.gather(longest_pauses(stage), write_limits(stage, moment))
-        pauses = Pauses(*paused, written)
+            await freeze(pipeline, workers[0].pid, moment)
+        paused, written = await asyncio.gather(
+            longest_pauses(pipeline), write_limits(pipeline, moment)
+        )
+        pauses = BlockedSeconds(*paused, written)
         os.kill(workers[0].pid, signal.SIGCONT)
-        await stage.send(spread(more))
-        await stage.until_counted(len(events) + len(more))
+        await pipeline.send(spread(more))
+        await pipeline.until_counted(len(events) + len(more))
         for worker in workers:
             await worker.stop()
     finally:
         for worker in workers:
             worker.abandon()
-    expected, totals = expect(events + more).totals, await read_totals(stage.database_url)
-    found = [key for key, _ in await alert_rows(stage.database_url) if key.type == "daily"]
-    parts.figures.append(f"a worker frozen {moment.name}, {stage.broker}: {pauses}")
+    expected, totals = expect(events + more).totals, await read_totals(pipeline.database_url)
+    found = [key for key, _ in await alert_rows(pipeline.database_url) if key.type == "daily"]
+    parts.figures.append(f"a worker frozen {moment.name}, {pipeline.broker}: {pauses}")
     record_fault(
-        f"worker frozen {moment.name}, {stage.broker}",
+        f"worker frozen {moment.name}, {pipeline.broker}",
         sent=expected.events,
         counted=totals.events,
         difference=difference_nano(expected, totals),
         alerts=AlertFigures.of(expected_alerts(moment), found),
     )
     assert totals == expected
-    await assert_verified(stage.database_url)
+    await assert_verified(pipeline.database_url)
     assert max(pauses) < BLOCKED_SECONDS_MAX

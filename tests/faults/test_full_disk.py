@@ -1,4 +1,4 @@
-"""PostgreSQL's disk is full under load: nothing is lost or doubled once there is space again."""
+"""PostgreSQL's disk is full under load: nothing is lost or doubled once it has space again."""
 
 import asyncio
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.support.fault_load import FaultLoad
 from tests.support.fault_table import FaultRecorder
 from tests.support.logins import create_test_logins
 from tests.support.small_disk import small_disk
-from tests.support.streaming import Stage
+from tests.support.streaming import Pipeline
 from tests.support.worker_process import WorkerProcess
 
 DISK_MB = 256
@@ -22,21 +22,21 @@ SMALL_LOG = {"min_wal_size": "32MB", "max_wal_size": "48MB", "shared_buffers": "
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-async def test_a_full_disk_loses_and_doubles_nothing(
+async def test_full_disk_loses_and_doubles_nothing(
     tmp_path: Path, record_fault: FaultRecorder
 ) -> None:
-    """PostgreSQL may refuse statements or end; a supervisor starts it again."""
+    """PostgreSQL may refuse statements or end; a supervisor restarts it."""
     with small_disk(tmp_path / "disk", DISK_MB) as disk:
         async with (
             EmbeddedPostgres(disk.path / "data", settings=SMALL_LOG) as postgres,
             EmbeddedTansu(tmp_path) as broker,
         ):
             await create_test_logins(postgres.url)
-            stage = Stage(broker.bootstrap, False, postgres.url)
-            await stage.reset_topics()
-            load = FaultLoad(stage, 8_000)
+            pipeline = Pipeline(broker.bootstrap, False, postgres.url)
+            await pipeline.reset_topics()
+            load = FaultLoad(pipeline, 8_000)
             await load.set_limits()
-            worker = WorkerProcess(stage, tmp_path)
+            worker = WorkerProcess(pipeline, tmp_path)
             worker.start()
             log = disk.path / "data.log"
             try:
@@ -47,7 +47,7 @@ async def test_a_full_disk_loses_and_doubles_nothing(
                     await asyncio.sleep(FULL_SECONDS)
                     disk.free()
                 refused = log.read_text().count("No space left on device")
-                await load.report("disk of PostgreSQL full", record_fault)
+                await load.assert_all_counted("disk of PostgreSQL full", record_fault)
                 await worker.stop()
             finally:
                 worker.abandon()

@@ -13,6 +13,7 @@ from tests.integration.archives.test_archiving import calls, record
 from tests.support.archives import archive, partitions
 from tests.support.expected import expect
 from tests.support.fault_table import FaultRecorder, difference_nano
+from tests.support.killed_archiver import AFTER_DROP
 from tests.support.recording import fetch
 from tests.support.totals import read_totals
 
@@ -22,8 +23,8 @@ STEPS = {
     "between file and manifest": "ledger.operations.archive_files.manifest_text",
     "between manifest and seal": "ledger.operations.archives.compute_sums",
     "within the seal": "ledger.operations.archives.write_seal",
-    "before the partition is dropped": "ledger.operations.archives.Archiver._drop",
-    "between drop and commit": "tests.support.killed_archiver.before_commit",
+    "before the partition is dropped": "ledger.operations.archives.partition_name",
+    "between drop and commit": AFTER_DROP,
 }
 
 

@@ -1,7 +1,7 @@
-"""Processes that deliver notices are killed in mid-delivery: every notice still arrives.
+"""Processes that deliver notifications are killed during deliveries: each one still arrives.
 
-A kill between the receiver's success and its recording makes the notice come twice, under the same
-id: that is what at least once means, and what the id is for.
+A kill after the receiver's success, before it is recorded, sends the notification again under the
+same id: delivery is at least once, and the id identifies repeats.
 """
 
 import asyncio
@@ -14,14 +14,14 @@ from tests.support import parts
 from tests.support.fault_table import AlertFigures, FaultRecorder
 from tests.support.notices import alert, states, write_alerts, write_channel
 from tests.support.notices_process import NoticesProcess
-from tests.support.receivers import Receiver, Says, receiver
+from tests.support.receivers import HttpReceiver, ScriptedResponse, receiver
 from tests.support.recording import fetch
 
 CHANNELS = 8
 ALERTS = 40
 KILLS = 3
 NOBODY = "127.0.0.1:1"
-"""No broker: what is delivered here is what the sweep has found."""
+"""Without a broker the sweep finds every alert."""
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def processes(tmp_path: Path, database_url: str) -> Iterator[list[NoticesProcess
 
 
 async def free_what_is_held(database_url: str) -> None:
-    """Let the minute pass that a dead process's claims last; no attempt here takes three seconds."""
+    """Expire the claims of dead processes at once; no attempt here takes three seconds."""
     await fetch(
         database_url,
         """UPDATE notice_deliveries SET claimed_until = now()
@@ -42,7 +42,7 @@ async def free_what_is_held(database_url: str) -> None:
     )
 
 
-async def until_more(endpoint: Receiver, accepted: int, database_url: str) -> None:
+async def until_more(endpoint: HttpReceiver, accepted: int, database_url: str) -> None:
     async with asyncio.timeout(60):
         while len(endpoint.accepted) <= accepted:
             for _ in range(40):
@@ -61,10 +61,12 @@ async def until_delivered(database_url: str, count: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-async def test_kills_in_mid_delivery_lose_nothing(
+async def test_kills_during_delivery_lose_no_notification(
     database_url: str, processes: list[NoticesProcess], record_fault: FaultRecorder
 ) -> None:
-    async with receiver(Says(500), Says(500), delay_seconds=0.02) as endpoint:
+    async with receiver(
+        ScriptedResponse(500), ScriptedResponse(500), delay_seconds=0.02
+    ) as endpoint:
         for number in range(CHANNELS):
             await write_channel(database_url, f"{endpoint.url}/{number}")
         await write_alerts(database_url, *(alert() for _ in range(ALERTS)))
@@ -78,7 +80,7 @@ async def test_kills_in_mid_delivery_lose_nothing(
         await until_delivered(database_url, CHANNELS * ALERTS)
         for process in processes:
             await process.stop()
-        ids = [got.id for got in endpoint.accepted]
+        ids = [request.id for request in endpoint.accepted]
     known = await fetch(database_url, "SELECT 'msg_' || delivery_id FROM notice_deliveries")
     assert set(ids) == {row[0] for row in known}
     interrupted = await fetch(
@@ -86,7 +88,7 @@ async def test_kills_in_mid_delivery_lose_nothing(
         "SELECT count(DISTINCT (delivery_id, number)) FROM notice_attempts WHERE outcome = 'interrupted'",
     )
     duplicates = len(ids) - len(set(ids))
-    # Only an attempt that was cut off may have been heard and not recorded.
+    # Only an interrupted attempt may have been received and not recorded.
     assert duplicates <= interrupted[0][0]
     parts.figures.append(
         f"{KILLS} kills of two processes that deliver notices: sent {len(ids)}, "

@@ -1,4 +1,4 @@
-"""Processes that look for anomalies are killed again and again: each cause is found, and told once."""
+"""Processes that look for anomalies are killed repeatedly: each cause is found and published once."""
 
 import asyncio
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.support.recording import until
 USERS = 400
 KILLS = 4
 NOBODY = "127.0.0.1:1"
-"""No broker: what is found here is what the sweep has found."""
+"""Without a broker the sweep finds every anomaly."""
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ async def until_found(database_url: str, count: int, seconds: int = 60) -> None:
 
 
 async def until_started(process: NoticesProcess, before: int) -> None:
-    """Wait until a process can be stopped in order."""
+    """Wait until a process has installed its signal handlers."""
 
     async def more() -> bool:
         return process.said("notices_started") > before
@@ -44,7 +44,7 @@ async def until_started(process: NoticesProcess, before: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-async def test_kills_in_mid_sweep_lose_nothing_and_tell_nothing_twice(
+async def test_kills_during_a_sweep_lose_and_repeat_no_anomaly(
     database_url: str, processes: list[NoticesProcess], record_fault: FaultRecorder
 ) -> None:
     now = datetime.now(UTC)

@@ -1,7 +1,7 @@
-"""A worker is killed again and again in mid-stream: every event still counts exactly once.
+"""A worker is killed repeatedly: every event still counts exactly once.
 
-The whole stream lies in the topic before the first kill and batches are small, so that each kill
-hits a worker that is recording: between two statements, before a commit, or just after one.
+The whole stream is in the topic before the first kill and batches are small, so each kill hits a
+worker that is recording: between two statements, before a commit, or just after one.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import pytest
 from tests.support.fault_table import FaultRecorder, difference_nano
 from tests.support.recording import assert_verified, fetch
 from tests.support.seeded import seeded
-from tests.support.streaming import Stage
+from tests.support.streaming import Pipeline
 from tests.support.totals import read_totals
 from tests.support.worker_process import WorkerProcess
 
@@ -25,46 +25,48 @@ SECONDS_MAX = 240
 
 
 @pytest.fixture
-def worker(stage: Stage, tmp_path: Path) -> Iterator[WorkerProcess]:
-    process = WorkerProcess(stage, tmp_path, batch_max=BATCH_MAX)
+def worker(pipeline: Pipeline, tmp_path: Path) -> Iterator[WorkerProcess]:
+    process = WorkerProcess(pipeline, tmp_path, batch_max=BATCH_MAX)
     yield process
     process.abandon()
 
 
-async def kill_in_mid_stream(stage: Stage, worker: WorkerProcess, share: int, sent: int) -> int:
-    """Let a worker count about `share` more records and kill it; returns how many are counted."""
-    before = await stage.counted()
+async def kill_in_mid_stream(
+    pipeline: Pipeline, worker: WorkerProcess, share: int, sent: int
+) -> int:
+    """Let a worker count about `share` more records and kill it; returns the counted ones."""
+    before = await pipeline.counted()
     worker.start()
-    await stage.until_more_than(before + share)
+    await pipeline.until_more_than(before + share)
     await asyncio.sleep(random.random() * 0.02)  # not always just after a commit
     worker.kill()
-    counted = await stage.counted()
+    counted = await pipeline.counted()
     assert counted < sent, "the worker had nothing to do any more when it was killed"
     return counted - before
 
 
 @pytest.mark.timeout(SECONDS_MAX)
 async def test_ten_kills_change_no_total(
-    stage: Stage, worker: WorkerProcess, record_fault: FaultRecorder
+    pipeline: Pipeline, worker: WorkerProcess, record_fault: FaultRecorder
 ) -> None:
     stream = seeded(EVENTS)
-    sent = len(await stage.send(stream.sent))
+    sent = len(await pipeline.send(stream.sent))
     for _ in range(KILLS):
-        assert await kill_in_mid_stream(stage, worker, sent // 20, sent) > 0
+        assert await kill_in_mid_stream(pipeline, worker, sent // 20, sent) > 0
     worker.start()
-    await stage.until_counted(sent)
+    await pipeline.until_counted(sent)
     await worker.stop()
 
-    totals = await read_totals(stage.database_url)
+    totals = await read_totals(pipeline.database_url)
     expected = stream.expected.totals
     record_fault(
-        f"worker killed {KILLS} times, {stage.broker}",
+        f"worker killed {KILLS} times, {pipeline.broker}",
         sent=expected.events,
         counted=totals.events,
         difference=difference_nano(expected, totals),
     )
     assert totals == expected
-    letters = await fetch(stage.database_url, "SELECT value, code FROM dead_letters")
+    letters = await fetch(pipeline.database_url, "SELECT value, code FROM dead_letters")
     assert {bytes(row[0]): row[1] for row in letters} == stream.broken
     assert len(letters) == len(stream.broken)
-    await assert_verified(stage.database_url)
+    await assert_verified(pipeline.database_url)

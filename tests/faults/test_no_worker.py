@@ -1,4 +1,4 @@
-"""Without a worker the API goes on, says so, and events wait in Kafka until a worker runs again."""
+"""Without a worker the API still reads and reports it, and events wait in Kafka."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -13,14 +13,14 @@ from tests.support.expected import expect
 from tests.support.fault_table import FaultRecorder, difference_nano
 from tests.support.product import Product
 from tests.support.recording import until
-from tests.support.streaming import Stage
+from tests.support.streaming import Pipeline
 from tests.support.totals import read_totals
 
 MISSED_SECONDS_MAX = 40
 
 
 def readiness(product: Product) -> str:
-    """Return what `/ready` answers."""
+    """Return the answer of `/ready`."""
     try:
         with urlopen(f"{product.url}/ready", timeout=5) as answer:
             return str(answer.read().decode())
@@ -29,11 +29,11 @@ def readiness(product: Product) -> str:
 
 
 @pytest.mark.timeout(240)
-async def test_without_a_worker_reads_go_on_and_events_wait(
-    stage: Stage, tmp_path: Path, record_fault: FaultRecorder
+async def test_without_a_worker_the_api_reads_and_events_wait(
+    pipeline: Pipeline, tmp_path: Path, record_fault: FaultRecorder
 ) -> None:
     events = [cost("call-1", "alice", time=datetime.now(UTC)) for _ in range(20)]
-    product = Product(stage, tmp_path)
+    product = Product(pipeline, tmp_path)
 
     async def misses_the_worker() -> bool:
         found = await asyncio.to_thread(readiness, product)
@@ -43,21 +43,21 @@ async def test_without_a_worker_reads_go_on_and_events_wait(
         product.start("worker")
         product.start("api")
         await product.until_ready()
-        await stage.send(events[:10])
-        await stage.until_counted(10)
+        await pipeline.send(events[:10])
+        await pipeline.until_counted(10)
         product.kill("worker")
         await until(misses_the_worker, MISSED_SECONDS_MAX)
-        await stage.send(events[10:])
+        await pipeline.send(events[10:])
         found = await product.ask("GET", "/api/costs/call/call-1", None, "alice")
         assert sum(map(len, found["apiCosts"].values())) == 10
         product.start("worker")
-        await stage.until_counted(20)
+        await pipeline.until_counted(20)
         await product.until_ready()
     finally:
         product.close()
-    expected, totals = expect(events).totals, await read_totals(stage.database_url)
+    expected, totals = expect(events).totals, await read_totals(pipeline.database_url)
     record_fault(
-        f"no worker for a while, {stage.broker}",
+        f"no worker for a while, {pipeline.broker}",
         sent=expected.events,
         counted=totals.events,
         difference=difference_nano(expected, totals),

@@ -1,4 +1,4 @@
-"""Partitions are added to the topic under load: workers find them, and nothing is lost or doubled."""
+"""Partitions are added under load: workers find them, and nothing is lost or doubled."""
 
 import asyncio
 from pathlib import Path
@@ -11,7 +11,7 @@ from schemas.topics import CALL_EVENTS
 from tests.support.fault_load import FaultLoad
 from tests.support.fault_table import FaultRecorder
 from tests.support.recording import fetch
-from tests.support.streaming import PARTITIONS, Stage
+from tests.support.streaming import PARTITIONS, Pipeline
 from tests.support.worker_process import WorkerProcess
 
 WORKERS = 2
@@ -23,12 +23,12 @@ WORKERS = 2
 async def test_added_partitions_lose_and_double_nothing(
     apache_kafka: ApacheKafka, database_url: str, tmp_path: Path, record_fault: FaultRecorder
 ) -> None:
-    """Two workers learn of the partitions from the metadata, which they renew every 30 seconds."""
-    stage = Stage(apache_kafka.bootstrap, True, database_url)
-    await stage.reset_topics()
-    load = FaultLoad(stage)
+    """Two workers learn of the partitions by the metadata, refreshed every 30 seconds."""
+    pipeline = Pipeline(apache_kafka.bootstrap, True, database_url)
+    await pipeline.reset_topics()
+    load = FaultLoad(pipeline)
     await load.set_limits()
-    workers = [WorkerProcess(stage, tmp_path / str(number)) for number in range(WORKERS)]
+    workers = [WorkerProcess(pipeline, tmp_path / str(number)) for number in range(WORKERS)]
     try:
         for worker in workers:
             worker.directory.mkdir()
@@ -36,9 +36,9 @@ async def test_added_partitions_lose_and_double_nothing(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(load.send(seconds=20))
             await load.until_recorded(0.1)
-            await add_partitions(stage)
+            await add_partitions(pipeline)
             load.partitions = 2 * PARTITIONS
-        await load.report(
+        await load.assert_all_counted(
             f"partitions {PARTITIONS} to {2 * PARTITIONS} under load, {WORKERS} workers",
             record_fault,
         )
@@ -51,9 +51,9 @@ async def test_added_partitions_lose_and_double_nothing(
     assert rows[0][0] == 2 * PARTITIONS
 
 
-async def add_partitions(stage: Stage) -> None:
+async def add_partitions(pipeline: Pipeline) -> None:
     """Double the partitions of the topic of call events."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=stage.bootstrap)
+    admin = AIOKafkaAdminClient(bootstrap_servers=pipeline.bootstrap)
     await admin.start()
     try:
         await admin.create_partitions({CALL_EVENTS.name: NewPartitions(2 * PARTITIONS)})

@@ -1,7 +1,8 @@
-"""A restore by the commands of docs/operations.md, word by word, while events keep coming.
+"""A restore with the literal commands of docs/operations.md, while events keep coming.
 
 PostgreSQL is lost; worker, API and notifications keep running and find the restored server behind
-the same address. No total differs, no notification comes twice, no open socket sees a version fall.
+the same address. No total differs, no notification is sent twice, no open socket sees a version
+fall.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from ledger.recording.epochs import epoch_of
 from schemas.topics import DELIVERIES
 from tests.conftest import UNSAFE_BUT_FAST
 from tests.support import parts
-from tests.support.alerting import USD, Key, change, just_now, spend_of
+from tests.support.alerting import USD, AlertKey, change, just_now, spend_of
 from tests.support.documented import blocks_of, run_block
 from tests.support.events import Plain, charged, cost, ended, started
 from tests.support.expected import expect
@@ -32,9 +33,9 @@ from tests.support.logins import PASSWORDS
 from tests.support.notices import write_channel
 from tests.support.product import Product
 from tests.support.published import topic_differences
-from tests.support.receivers import Receiver, receiver
+from tests.support.receivers import HttpReceiver, receiver
 from tests.support.recording import fetch, until
-from tests.support.streaming import Stage
+from tests.support.streaming import Pipeline
 from tests.support.totals import read_totals
 
 SECONDS_MAX = 300
@@ -43,16 +44,16 @@ USERS = 4
 LIMIT_USD = 100
 THRESHOLDS = (80, 100)
 CALL_LIMIT_NANO = USD // 100
-"""Below what a call costs, so that each call raises its two alerts."""
+"""Below the cost of a call, so that each call raises its two alerts."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(SECONDS_MAX)]
 
 
-class Emitter:
-    """Sends whole calls until it is stopped; `events` are those that the broker has."""
+class CallEmitter:
+    """Sends whole calls until stopped; `events` are those that the broker has acknowledged."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
         self.events: list[Plain] = []
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -71,22 +72,22 @@ class Emitter:
                 charged(**whose, amount="7.25"),
                 ended(**whose),
             ]
-            await self._stage.send([*some, some[1]])
+            await self._pipeline.send([*some, some[1]])
             self.events += some
             number += 1
             await asyncio.sleep(1 / CALLS_A_SECOND)
 
-    def expected_alerts(self) -> set[Key]:
-        """Return an alert for each threshold that a day or a call reaches; nothing is given back."""
+    def expected_alerts(self) -> set[AlertKey]:
+        """Return an alert for each threshold that a day or a call reaches; nothing is refunded."""
         spend = spend_of(self.events)
         days = {
-            Key(user, kind, period, Fraction(percent), 1)
+            AlertKey(user, kind, period, Fraction(percent), 1)
             for (user, kind, period), nano in spend.periods.items()
             for percent in THRESHOLDS
             if kind == "daily" and nano * 100 >= percent * LIMIT_USD * USD
         }
         calls = {
-            Key(user, "call", call, Fraction(percent), 1)
+            AlertKey(user, "call", call, Fraction(percent), 1)
             for (user, call), nano in spend.calls.items()
             for percent in THRESHOLDS
             if nano * 100 >= percent * CALL_LIMIT_NANO
@@ -94,7 +95,7 @@ class Emitter:
         return days | calls
 
 
-class Watcher:
+class VersionWatcher:
     """An open socket: how often a version fell, over all its messages."""
 
     def __init__(self) -> None:
@@ -125,11 +126,11 @@ class Watcher:
             self.versions[call["callId"]] = max(before, call["version"])
 
 
-def keys_of(endpoint: Receiver) -> list[Key]:
-    """Return the alerts that a receiver has accepted."""
-    alerts = [got.json["data"] for got in endpoint.accepted]
+def keys_of(endpoint: HttpReceiver) -> list[AlertKey]:
+    """Return the alerts that a receiver accepted."""
+    alerts = [request.json["data"] for request in endpoint.accepted]
     return [
-        Key(
+        AlertKey(
             one["userId"], one["type"], one["period"],
             Fraction(str(one["threshold_percent"])), one["limitVersion"],
         )
@@ -139,16 +140,16 @@ def keys_of(endpoint: Receiver) -> list[Key]:
 
 @pytest.fixture
 async def new_server(tmp_path: Path) -> AsyncIterator[EmbeddedPostgres]:
-    """A server without roles and databases of ours but the superuser's own."""
+    """A server with the superuser's database only, without our roles."""
     server = EmbeddedPostgres(tmp_path / "new" / "data", settings=UNSAFE_BUT_FAST)
     async with server:
         yield server
 
 
 @asynccontextmanager
-async def running(stage: Stage, directory: Path) -> AsyncIterator[Product]:
+async def running(pipeline: Pipeline, directory: Path) -> AsyncIterator[Product]:
     """Run a worker, an API and the notifications for the length of a block."""
-    product = Product(stage, directory)
+    product = Product(pipeline, directory)
     try:
         for name in ("worker", "notices", "api"):
             product.start(name)
@@ -159,28 +160,28 @@ async def running(stage: Stage, directory: Path) -> AsyncIterator[Product]:
 
 
 @dataclass
-class Drill:
-    """One restore: the lost server behind `link`, the new one, and what was seen."""
+class RestoreDrill:
+    """One restore: the lost server behind `link`, the new one, and the observations."""
 
-    stage: Stage
+    pipeline: Pipeline
     new_server: EmbeddedPostgres
     directory: Path
     link: Link
-    endpoint: Receiver
-    emitter: Emitter
-    watchers: list[Watcher]
+    endpoint: HttpReceiver
+    emitter: CallEmitter
+    watchers: list[VersionWatcher]
     after: int = 0
     """Notifications between the backup and the loss."""
 
     @property
-    def fresh(self) -> Stage:
-        """The stage with the new server."""
-        database = urlsplit(self.stage.database_url).path[1:]
-        return replace(self.stage, database_url=self.new_server.url_of(database))
+    def fresh(self) -> Pipeline:
+        """The pipeline with the new server."""
+        database = urlsplit(self.pipeline.database_url).path[1:]
+        return replace(self.pipeline, database_url=self.new_server.url_of(database))
 
     async def prepare(self) -> None:
         """Give each user limits and a channel."""
-        url = self.stage.database_url
+        url = self.pipeline.database_url
         limits: dict[str, Any] = {
             "daily_limit": (True, LIMIT_USD * USD),
             "call_limit": (True, CALL_LIMIT_NANO),
@@ -211,9 +212,9 @@ class Drill:
                 socket.cancel()
 
     async def lose_what_came_after_the_backup(self) -> None:
-        """Back up, let notifications follow, and lose the server."""
+        """Back up, let more notifications follow, and lose the server."""
         await until_accepted(self.endpoint, 20)
-        await self.run_documented(0, ADMIN_DATABASE_URL=self.stage.database_url)
+        await self.run_documented(0, ADMIN_DATABASE_URL=self.pipeline.database_url)
         before = len(self.endpoint.accepted)
         await until_accepted(self.endpoint, before + 40)
         self.link.cut()
@@ -226,13 +227,13 @@ class Drill:
         await fetch(admin_url, f"DROP DATABASE {own}")
         passwords = {f"{name.upper()}_DATABASE_PASSWORD": text for name, text in PASSWORDS.items()}
         await self.run_documented(1, NEW_SERVER=admin_url.removesuffix("/postgres"), **passwords)
-        # The tests' processes look for a database of this name.
-        name = urlsplit(self.stage.database_url).path[1:]
+        # The processes use a database of this name.
+        name = urlsplit(self.pipeline.database_url).path[1:]
         await fetch(admin_url, f"ALTER DATABASE {own} RENAME TO {name}")
         self.link.port, self.link.refuses = self.new_server.port, False
 
     async def run_documented(self, number: int, **values: str) -> str:
-        """Run a block of the document as it stands; returns what it printed."""
+        """Run a block of the document unchanged; returns its output."""
         blocks = blocks_of("operations.md", "Backup and restore")
         backups = self.directory / "backups"
         backups.mkdir(exist_ok=True)
@@ -252,26 +253,28 @@ class Drill:
         return not await topic_differences(self.fresh)
 
 
-async def test_a_restore_by_the_documented_commands_under_load(
-    stage: Stage, new_server: EmbeddedPostgres, tmp_path: Path, record_fault: FaultRecorder
+async def test_documented_restore_works_under_load(
+    pipeline: Pipeline, new_server: EmbeddedPostgres, tmp_path: Path, record_fault: FaultRecorder
 ) -> None:
-    async with receiver() as endpoint, linked(stage.database_url) as (link, url):
-        watchers = [Watcher() for _ in range(2)]
-        drill = Drill(stage, new_server, tmp_path, link, endpoint, Emitter(stage), watchers)
+    async with receiver() as endpoint, linked(pipeline.database_url) as (link, url):
+        watchers = [VersionWatcher() for _ in range(2)]
+        drill = RestoreDrill(
+            pipeline, new_server, tmp_path, link, endpoint, CallEmitter(pipeline), watchers
+        )
         await drill.prepare()
-        async with running(replace(stage, database_url=url), tmp_path) as product:
+        async with running(replace(pipeline, database_url=url), tmp_path) as product:
             await drill.run(product)
         verified = await drill.run_documented(2, DATABASE_URL=drill.fresh.database_url)
     events, found = drill.emitter.events, keys_of(endpoint)
     totals, expected = await read_totals(drill.fresh.database_url), expect(events).totals
     falls = [fall for watcher in watchers for fall in watcher.falls]
     parts.figures.append(
-        f"restore under load, {stage.broker}: {len(events)} events, {len(found)} notifications "
+        f"restore under load, {pipeline.broker}: {len(events)} events, {len(found)} notifications "
         f"({drill.after} between backup and loss), {len(found) - len(set(found))} twice, "
         f"{len(falls)} falls of a version in {sum(one.messages for one in watchers)} messages"
     )
     record_fault(
-        f"restore by the documented commands under load, {stage.broker}",
+        f"restore by the documented commands under load, {pipeline.broker}",
         sent=expected.events,
         counted=totals.events,
         difference=difference_nano(expected, totals),
@@ -281,11 +284,11 @@ async def test_a_restore_by_the_documented_commands_under_load(
     assert falls == []
     assert all(epoch_of(max(watcher.versions.values())) > 0 for watcher in watchers)
     assert "Differences: 0" in verified
-    assert len(await stage.read_all(DELIVERIES.name)) >= len(found)
+    assert len(await pipeline.read_all(DELIVERIES.name)) >= len(found)
     assert "journal_read" in (tmp_path / "notices.log").read_text()
 
 
-async def until_accepted(endpoint: Receiver, count: int) -> None:
+async def until_accepted(endpoint: HttpReceiver, count: int) -> None:
     """Wait until so many notifications were accepted."""
     async with asyncio.timeout(90):
         while len(endpoint.accepted) < count:

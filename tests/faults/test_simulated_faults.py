@@ -1,4 +1,4 @@
-"""The simulator: seeded runs of the whole write path, and whether it can fail at all."""
+"""The simulator: seeded runs of the write path, and planted faults that it must find."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from streams.publishing.relay import OutboxRelay, _record
 from tests.simulator.run import Run
 from tests.simulator.seeds import run_seed, server_on
 from tests.simulator.server import Server
-from tests.support.background import Background
+from tests.support.background import BackgroundLoop
 from tests.support.fault_table import AlertFigures, FaultRecorder
 
 SEEDS = 200
@@ -28,7 +28,7 @@ SEEDS_UNTIL_FOUND_MAX = 200
 
 
 @pytest.mark.timeout(600)
-async def test_every_seed_keeps_every_promise(record_fault: FaultRecorder) -> None:
+async def test_simulated_runs_lose_and_double_nothing(record_fault: FaultRecorder) -> None:
     command = ["-m", "tests.simulator", "--seeds", str(SEEDS), "--jobs", "2", "--json"]
     process = await asyncio.create_subprocess_exec(
         sys.executable, *command, stdout=asyncio.subprocess.PIPE
@@ -50,12 +50,12 @@ async def test_every_seed_keeps_every_promise(record_fault: FaultRecorder) -> No
 
 
 @pytest.fixture
-def server(background: Background, database_url: str) -> Iterator[Server]:
+def server(background: BackgroundLoop, database_url: str) -> Iterator[Server]:
     with server_on(background, database_url) as server:
         yield server
 
 
-def test_a_seed_replays_exactly(server: Server) -> None:
+def test_seed_replays_exactly(server: Server) -> None:
     for seed in range(20, 30):
         once, again = run_seed(server, seed), run_seed(server, seed)
         assert not once.failure
@@ -110,7 +110,7 @@ async def _letters_after_the_commit(self: Recorder, batch: Batch) -> BatchOutcom
 
 
 def _publishing_before_the_commit() -> Any:
-    """Publish calls as they are written, whether or not they are ever committed."""
+    """Publish calls as they are written, before they are committed."""
     runs: list[Run] = []
     prepare = Run.__post_init__
 
@@ -152,8 +152,10 @@ _move = Ledger._move
         "dead letters are sent after their commit",
     ],
 )
-def test_the_simulator_finds(server: Server, make_patches: Callable[[], Any], schema: str) -> None:
-    """Each of these faults would lose or double something; some seed has to show it."""
+def test_simulator_finds_planted_faults(
+    server: Server, make_patches: Callable[[], Any], schema: str
+) -> None:
+    """Each planted fault would lose or double something; some seed must show it."""
     if schema:
         server.run(server.monitor.execute(schema))
     patches = list(make_patches())

@@ -1,7 +1,7 @@
 """A newer release migrates the database and replaces the workers while they count.
 
-The release that runs is this one. The newer one has two more migrations: columns, a table, an index
-and a constraint, as migrations add them that are safe while the previous release runs.
+The running release is this one. The newer one has two more migrations: columns, a table, an index
+and a constraint, added safely while the previous release runs.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from ledger.postgres.migrate import Migration, migrate, migrations
 from tests.support.fault_load import FaultLoad
 from tests.support.fault_table import FaultRecorder
 from tests.support.recording import fetch
-from tests.support.streaming import Stage
+from tests.support.streaming import Pipeline
 from tests.support.worker_process import WorkerProcess
 
 WORKERS = 2
@@ -35,24 +35,24 @@ NEWER = (
 )
 
 
-async def apply_newer(stage: Stage) -> int:
-    """Migrate as the newer release does; returns how many steps were applied."""
+async def apply_newer(pipeline: Pipeline) -> int:
+    """Migrate as the newer release does; returns the number of applied migrations."""
     known = migrations()
     newer = [
         Migration(len(known) + place, f"{len(known) + place:04}_newer.sql", text)
         for place, text in enumerate(NEWER, 1)
     ]
     with patch.object(migrating, "migrations", lambda: [*known, *newer]):
-        return await migrate(stage.database_url)
+        return await migrate(pipeline.database_url)
 
 
 @pytest.mark.timeout(240)
-async def test_an_upgrade_under_load_loses_and_doubles_nothing(
-    stage: Stage, tmp_path: Path, record_fault: FaultRecorder
+async def test_upgrade_under_load_loses_and_doubles_nothing(
+    pipeline: Pipeline, tmp_path: Path, record_fault: FaultRecorder
 ) -> None:
-    load = FaultLoad(stage)
+    load = FaultLoad(pipeline)
     await load.set_limits()
-    workers = [WorkerProcess(stage, tmp_path / str(number)) for number in range(WORKERS)]
+    workers = [WorkerProcess(pipeline, tmp_path / str(number)) for number in range(WORKERS)]
     try:
         for worker in workers:
             worker.directory.mkdir()
@@ -60,15 +60,15 @@ async def test_an_upgrade_under_load_loses_and_doubles_nothing(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(load.send(SECONDS))
             await load.until_recorded(0.2)
-            assert await apply_newer(stage) == len(NEWER)
+            assert await apply_newer(pipeline) == len(NEWER)
             at_migration = await load.recorded()
-            await load.until_recorded(at_migration / load.different + 0.1)  # the old ones go on
+            await load.until_recorded(at_migration / load.different + 0.1)  # the old workers go on
             for worker in workers:
                 await worker.stop()
                 worker.start()
         assert at_migration < load.different
-        await load.report(
-            f"{len(NEWER)} migrations, then {WORKERS} workers replaced, {stage.broker}",
+        await load.assert_all_counted(
+            f"{len(NEWER)} migrations, then {WORKERS} workers replaced, {pipeline.broker}",
             record_fault,
         )
         for worker in workers:
@@ -76,5 +76,5 @@ async def test_an_upgrade_under_load_loses_and_doubles_nothing(
     finally:
         for worker in workers:
             worker.abandon()
-    rows = await fetch(stage.database_url, "SELECT count(*) FROM calls WHERE region IS NULL")
+    rows = await fetch(pipeline.database_url, "SELECT count(*) FROM calls WHERE region IS NULL")
     assert rows[0][0] == load.different

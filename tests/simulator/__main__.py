@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from tests.simulator.pool import databases, open_database, run_lot
 from tests.simulator.seeds import run_seed, server_on
-from tests.support.background import Background
+from tests.support.background import BackgroundLoop
 
 SEEDS_PER_LOT = 20
 _SUMMED = ("faults", "sent", "counted", "difference", "alerts_expected", "alerts_missing", "alerts_doubled")  # fmt: skip
@@ -49,7 +49,11 @@ def _parse() -> argparse.Namespace:
 
 
 def _repeat(seed: int, faults: int | None) -> int:
-    with databases(1) as (url,), Background() as background, server_on(background, url) as server:
+    with (
+        databases(1) as (url,),
+        BackgroundLoop() as background,
+        server_on(background, url) as server,
+    ):
         result = run_seed(server, seed, faults)
     print(*result.trace, sep="\n")
     print(result.failure or f"seed {seed} keeps every promise")

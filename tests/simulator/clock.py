@@ -43,10 +43,10 @@ class _VirtualSelector(selectors.SelectSelector):
 class _Task(asyncio.Task[Any]):
     """A task whose place in a set does not depend on its address."""
 
-    _numbers = itertools.count()
+    numbers = itertools.count()
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
-        self._number = next(self._numbers)
+        self._number = next(self.numbers)
         super().__init__(*arguments, **more)
 
     def __hash__(self) -> int:
@@ -60,7 +60,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now_seconds = 0.0
         self.on_task: Callable[[asyncio.Task[Any], Context | None], None] = lambda *_: None
         super().__init__(_VirtualSelector(self._pass))
-        _Task._numbers = itertools.count()
+        _Task.numbers = itertools.count()
         self.set_task_factory(self._make_task)
 
     def time(self) -> float:

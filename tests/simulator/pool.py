@@ -12,8 +12,8 @@ from typing import Any
 from devkit.embedded.postgres import EmbeddedPostgres
 from tests.simulator.seeds import Result, run_seed, smallest
 from tests.simulator.server import Server
-from tests.support.background import Background
-from tests.support.databases import Databases
+from tests.support.background import BackgroundLoop
+from tests.support.databases import DatabaseCloner
 
 UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
 """Nothing that the simulation writes has to survive the machine."""
@@ -26,11 +26,11 @@ def databases(count: int) -> Iterator[list[str]]:
     """Start a server, and lend so many migrated databases on it."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        background = stack.enter_context(Background())
+        background = stack.enter_context(BackgroundLoop())
         postgres = EmbeddedPostgres(directory / "data", settings=UNSAFE_BUT_FAST)
         background.run(postgres.start())
         stack.callback(lambda: background.run(postgres.stop()))
-        made = Databases(background, postgres)
+        made = DatabaseCloner(background, postgres)
         yield [stack.enter_context(made.clone()) for _ in range(count)]
 
 
@@ -38,7 +38,7 @@ def open_database(urls: "Queue[Any]") -> None:
     """Prepare a process of the pool: it keeps one database."""
     global _server
     logging.disable(logging.CRITICAL)
-    background = Background()
+    background = BackgroundLoop()
     background.__enter__()
     _server = Server(background, urls.get())
 

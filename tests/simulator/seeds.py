@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tests.simulator.checks import Figures
 from tests.simulator.run import started
 from tests.simulator.server import Server
-from tests.support.background import Background
+from tests.support.background import BackgroundLoop
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def smallest(server: Server, failed: Result) -> tuple[int, Result]:
 
 
 @contextmanager
-def server_on(background: Background, url: str) -> Iterator[Server]:
+def server_on(background: BackgroundLoop, url: str) -> Iterator[Server]:
     """Use a migrated database for the simulation."""
     server = Server(background, url)
     try:

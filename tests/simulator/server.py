@@ -23,7 +23,7 @@ import asyncpg
 
 from ledger.postgres.partitions import ensure_months, month_of
 from tests.simulator.clock import START
-from tests.support.background import Background
+from tests.support.background import BackgroundLoop
 
 T = TypeVar("T")
 _SETUP = """
@@ -96,7 +96,7 @@ class Backend:
 class Server:
     """Lends backends, runs one statement after another, and knows who waits for whom."""
 
-    def __init__(self, background: Background, url: str) -> None:
+    def __init__(self, background: BackgroundLoop, url: str) -> None:
         """Prepare a migrated database; it must be this server's own."""
         self._background = background
         self._url = url

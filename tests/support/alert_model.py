@@ -1,7 +1,7 @@
-"""The alerts that must exist, by the plain definition of the documentation.
+"""An independent model of the alerts that must exist, by the documented definition.
 
 After each commit there is an alert for every threshold that a spend has reached. Alerts depend on
-what was committed together and in which order; totals do not.
+which events were committed together and in which order; totals do not.
 """
 
 from collections.abc import Iterable
@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from tests.support.alerting import Key, PeriodSpend, spend_of
+from tests.support.alerting import AlertKey, PeriodSpend, spend_of
 from tests.support.events import Plain
 
 _ALWAYS = (Decimal(80), Decimal(100))
-"""The thresholds of every limit: the default warning, and the limit itself."""
+"""The thresholds of every limit: the default warning, and 100 %."""
 
 
 class AlertModel:
-    """The alerts of one user; `alerts` says of each whether it is late."""
+    """The alerts of one user; `alerts` maps each to whether it is late."""
 
     def __init__(self, user: str, basis: str, now: datetime) -> None:
         self.user, self.basis, self.now = user, basis, now
@@ -26,20 +26,20 @@ class AlertModel:
             ("daily", "monthly", "call"), (None, 0)
         )
         self.further: tuple[Decimal, ...] = ()
-        self.alerts: dict[Key, bool] = {}
+        self.alerts: dict[AlertKey, bool] = {}
 
     def change_limits(self) -> None:
-        """Raise what is due after a change of the limits or thresholds."""
+        """Raise the alerts that are due after a change of limits or thresholds."""
         self._look(spend_of(self.events, self.basis), None)
 
     def commit(self, events: Iterable[Plain]) -> None:
-        """Raise what is due after these events were committed together."""
+        """Raise the alerts that are due after these events were committed together."""
         before = spend_of(self.events, self.basis)
         self.events += events
         self._look(spend_of(self.events, self.basis), before)
 
     def _look(self, now: PeriodSpend, before: PeriodSpend | None) -> None:
-        """Look at all that may have been reached; `before` is None after a change of settings."""
+        """Check all thresholds; `before` is None after a change of settings."""
         today, month = f"{self.now:%Y-%m-%d}", f"{self.now:%Y-%m}"
         present = {
             place: now.periods.get(place, 0)
@@ -64,11 +64,11 @@ class AlertModel:
         for percent in {*_ALWAYS, *self.further}:
             goal = Fraction(percent) * nano
             if spend * 100 >= goal and not (closed and was * 100 >= goal):
-                key = Key(self.user, kind, period, Fraction(percent), version)
+                key = AlertKey(self.user, kind, period, Fraction(percent), version)
                 self.alerts.setdefault(key, closed)
 
     def _closed_calls(self) -> dict[str, bool | None]:
-        """Return of each call whether its costs are old news; None while it may go on."""
+        """Return for each call whether its alerts are late; None while it may be active."""
         closed: dict[str, bool | None] = {}
         for call in {event["data"]["callId"] for event in self.events}:
             of_call = [event for event in self.events if event["data"]["callId"] == call]

@@ -1,4 +1,4 @@
-"""What the alert table must hold, by the plain definition and an independent computation."""
+"""The expected alerts, by an independent computation, and the alerts in the database."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -24,8 +24,8 @@ from tests.support.recording import fetch
 USD = 10**9
 
 
-class Key(NamedTuple):
-    """What makes an alert exist once."""
+class AlertKey(NamedTuple):
+    """The identity of an alert, which exists once."""
 
     user: str
     type: str
@@ -35,7 +35,7 @@ class Key(NamedTuple):
 
 
 def just_now() -> datetime:
-    """Return a moment of the present day: tests may run long after they were collected."""
+    """Return a time of today: tests may run long after they were collected."""
     now = datetime.now(UTC).replace(microsecond=0)
     midnight = now.replace(hour=0, minute=0, second=0)
     return max(midnight, now - timedelta(seconds=5))
@@ -52,31 +52,31 @@ async def change(
         )
 
 
-async def raised(database_url: str, user: str | None = None) -> dict[Key, bool]:
-    """Return the alerts that exist, and whether each is late."""
+async def raised(database_url: str, user: str | None = None) -> dict[AlertKey, bool]:
+    """Return the existing alerts, and whether each is late."""
     return dict(await alert_rows(database_url, user))
 
 
-async def alert_rows(database_url: str, user: str | None = None) -> list[tuple[Key, bool]]:
-    """Return every row of the alerts, and whether it is late."""
+async def alert_rows(database_url: str, user: str | None = None) -> list[tuple[AlertKey, bool]]:
+    """Return every alert row, and whether it is late."""
     rows = await fetch(
         database_url,
         "SELECT user_id, type, period, threshold_percent, limit_version, late FROM budget_alerts "
         "WHERE $1::text IS NULL OR user_id = $1",
         user,
     )
-    return [(Key(r[0], r[1], r[2], Fraction(r[3]), r[4]), r[5]) for r in rows]
+    return [(AlertKey(r[0], r[1], r[2], Fraction(r[3]), r[4]), r[5]) for r in rows]
 
 
 class PeriodSpend(NamedTuple):
-    """What users spent by UTC day and month, and what each call cost: nano-dollars."""
+    """The spend of users by UTC day and month, and the cost of each call: nano-dollars."""
 
     periods: dict[tuple[str, str, str], int]
     calls: dict[tuple[str, str], int]
 
 
 def spend_of(events: Iterable[Plain], basis: str = "charged") -> PeriodSpend:
-    """Return what a set of events comes to, by the documentation's rules."""
+    """Return the spend of a set of events, by the documented rules."""
     totals = expect(events).totals
     periods: dict[tuple[str, str, str], int] = defaultdict(int)
     if basis == "charged":
@@ -96,7 +96,7 @@ def spend_of(events: Iterable[Plain], basis: str = "charged") -> PeriodSpend:
 
 
 def an_alert(user: str = "alice") -> BudgetAlert:
-    """Return an alert about a day, with everything that explains it."""
+    """Return an alert about a day, with all explanations."""
     limit = Limit("daily", 10**10, 1)
     period = period_of("daily", NOW, "Asia/Kathmandu")
     stand = period_position(user, limit, period, moved_nano=1, after_nano=8 * 10**9, now=NOW)

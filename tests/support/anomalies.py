@@ -1,4 +1,4 @@
-"""Calls and days for the tests of anomalies, as the ledger would have left them."""
+"""Calls and days for the tests of anomalies, as the ledger would have written them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ USUAL: Mapping[str, int] = {
     "cerebras": 1 * CENT,
     "elevenlabs": 50 * CENT,
 }
-"""What a call of five minutes usually costs here."""
+"""The usual costs of a call of five minutes."""
 
 
 def judged(**changes: Any) -> EndedCall:
@@ -37,12 +37,12 @@ def judged(**changes: Any) -> EndedCall:
 
 
 def past(number: int = 20, user_id: str = "alice", **changes: Any) -> list[PastCall]:
-    """Return so many usual calls."""
+    """Return usual calls."""
     return [PastCall(user_id, "brad_001", 300_000, USUAL)._replace(**changes)] * number
 
 
 def row(call_id: str, at: datetime, user_id: str = "alice", **costs: int) -> LiveCallRow:
-    """Return a call to be written, with other costs at some services; 0 for none."""
+    """Return a call to be written, with changed costs of some services; 0 for none."""
     both = {**USUAL, **costs}
     return LiveCallRow(
         call_id=call_id,
@@ -53,7 +53,7 @@ def row(call_id: str, at: datetime, user_id: str = "alice", **costs: int) -> Liv
 
 
 async def write_calls(url: str, *calls: LiveCallRow) -> None:
-    """Write calls and what was recorded of them."""
+    """Write calls and their recorded events."""
     operations = {
         "twilio": "outbound_call",
         "deepgram": "streaming_stt",
@@ -75,7 +75,7 @@ async def write_calls(url: str, *calls: LiveCallRow) -> None:
 
 
 async def write_history(url: str, number: int = 10, user_id: str = "alice") -> None:
-    """Write usual calls of the days before, one a day."""
+    """Write usual calls of earlier days, one a day."""
     calls = [row(f"{user_id}-past-{n}", NOW - n * DAY, user_id) for n in range(1, number + 1)]
     await write_calls(url, *calls)
 
@@ -83,7 +83,7 @@ async def write_history(url: str, number: int = 10, user_id: str = "alice") -> N
 async def look(
     url: str, *call_ids: str, now: datetime = NOW, legs: Sequence[Leg] = LEGS
 ) -> DetectionResult:
-    """Judge calls."""
+    """Check calls for anomalies."""
     async with anomaly_store(url) as store, store.transaction() as connection:
         return await AnomalyDetector(legs=legs).check_calls(connection, call_ids, now)
 
@@ -95,7 +95,7 @@ async def check_day(url: str, *user_ids: str, now: datetime = NOW) -> DetectionR
 
 
 async def sweep_from(url: str, moment: datetime) -> None:
-    """Let the sweep stand at a moment, whose day was closed."""
+    """Set the sweep to a time whose day is closed."""
     await fetch(
         url,
         "UPDATE anomaly_sweep SET swept_to = $1, deep_to = $1, closed_on = $2, round_to = NULL",
@@ -105,7 +105,7 @@ async def sweep_from(url: str, moment: datetime) -> None:
 
 
 async def sweep(url: str, now: datetime = NOW) -> DetectionResult:
-    """Make the steps of a round."""
+    """Run one whole sweep."""
     looked = DetectionResult()
     sweeping = AnomalySweep(AnomalyDetector())
     async with anomaly_store(url) as store:
@@ -118,12 +118,12 @@ async def sweep(url: str, now: datetime = NOW) -> DetectionResult:
 
 
 async def found(url: str) -> list[tuple[str, str, str, bool]]:
-    """Return kind, subject, part of every anomaly and whether it stands, in order."""
+    """Return kind, subject, part and whether it is unresolved, of every anomaly in order."""
     query = "SELECT kind, subject, part, resolved_at IS NULL FROM cost_anomalies ORDER BY kind, subject, part"
     return [tuple(one) for one in await fetch(url, query)]
 
 
 async def announced(url: str) -> int:
-    """Return how many messages about anomalies wait in the outbox."""
+    """Return the number of anomaly messages in the outbox."""
     query = "SELECT count(*) FROM outbox WHERE aggregatetype = 'cost-anomaly'"
     return int((await fetch(url, query))[0][0])

@@ -1,6 +1,6 @@
-"""The interface as its clients meet it: served on a real port, asked over HTTP with real tokens.
+"""A client of the API, served on a real port and used over HTTP with real tokens.
 
-Whatever is asked, the answer is held against the interface's own document.
+Every answer is checked against the OpenAPI document.
 """
 
 import asyncio
@@ -34,15 +34,15 @@ from tests.support.logins import as_login
 
 SECRET = "a secret of the tests, and long enough"
 TOKEN_SECONDS = 6 * 3600
-"""Tokens are made when tests are collected, and the last of them runs much later."""
+"""Tokens are created when tests are collected, long before the last test runs."""
 
 
 NOON = time(12, tzinfo=UTC)
-"""When tests that name a day ask."""
+"""The time of day of tests with a fixed day."""
 
 
 def claims(user: str = "alice", **changes: Any) -> dict[str, Any]:
-    """Return what a good token of a user says; a change to None leaves a claim out."""
+    """Return the claims of a valid token of a user; a change to None removes a claim."""
     now = int(clock.time())
     said = {"sub": user, "iat": now, "exp": now + TOKEN_SECONDS, **changes}
     return {name: value for name, value in said.items() if value is not None}
@@ -56,12 +56,12 @@ def token(
 
 
 def authenticator(**rules: Any) -> Authenticator:
-    """Return what accepts the tokens above."""
+    """Return an authenticator that accepts the tokens above."""
     return Authenticator(key_source(secret=SECRET), TokenRules(**rules))
 
 
-class FirstOwners:
-    """Keeps in memory who first sent under a source."""
+class MemorySourceOwners:
+    """Keeps in memory which service used a source first."""
 
     def __init__(self, **owned: str) -> None:
         self.owned = owned
@@ -73,8 +73,8 @@ class FirstOwners:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back."""
+class ApiAnswer:
+    """An answer of the API."""
 
     status: int
     headers: CIMultiDictProxy[str]
@@ -103,7 +103,7 @@ class Answer:
         return str(content["code"])
 
 
-class Api:
+class ApiClient:
     """A client of one served application."""
 
     def __init__(self, session: ClientSession, port: int) -> None:
@@ -118,8 +118,8 @@ class Api:
         bearer: str | None = None,
         headers: Mapping[str, str] | None = None,
         body: Any = None,
-    ) -> Answer:
-        """Send one request; the path goes out exactly as it is given."""
+    ) -> ApiAnswer:
+        """Send one request, with the path unchanged."""
         sent = dict(headers or {})
         if bearer is not None:
             sent["Authorization"] = f"Bearer {bearer}"
@@ -128,12 +128,12 @@ class Api:
         async with self._session.request(
             method, url, headers=sent, data=data, allow_redirects=False
         ) as response:
-            answer = Answer(response.status, response.headers, await response.read())
+            answer = ApiAnswer(response.status, response.headers, await response.read())
         promises.keep(method, path, (sent, data), answer)
         return answer
 
     async def raw(self, sent: bytes) -> bytes:
-        """Send bytes on a connection of their own; return all that comes until it is closed."""
+        """Send bytes on a new connection; returns everything received until it is closed."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             writer.write(sent)
@@ -141,8 +141,8 @@ class Api:
         finally:
             writer.close()
 
-    async def get(self, path: str, user: str | None = None, **options: Any) -> Answer:
-        """Ask for a path, with a token of `user` where one is given."""
+    async def get(self, path: str, user: str | None = None, **options: Any) -> ApiAnswer:
+        """Send a GET request, with a token of `user` if there is one."""
         bearer = token(user) if user else None
         return await self.ask("GET", path, bearer=bearer, **options)
 
@@ -158,15 +158,15 @@ async def served(
     events: EventStream | None = None,
     source_owners: SourceOwners | None = None,
     repricer: Repricer | None = None,
-) -> AsyncIterator[Api]:
-    """Serve the application; without readers nothing that it does may reach a database."""
+) -> AsyncIterator[ApiClient]:
+    """Serve the application; without readers it must not need a database."""
     options = options or ApiOptions()
     app = build_app(
         readers or ReaderPool(cast(Pool, None)),
         verifier or authenticator(),
         options,
         events=events,
-        source_owners=source_owners or (None if readers else FirstOwners()),
+        source_owners=source_owners or (None if readers else MemorySourceOwners()),
         repricer=repricer,
         checks=checks,
         today=lambda: today or utc_today(),
@@ -176,11 +176,11 @@ async def served(
         serving(app, "127.0.0.1", 0, options.limits) as address,
         ClientSession() as session,
     ):
-        yield Api(session, address.port)
+        yield ApiClient(session, address.port)
 
 
 @asynccontextmanager
-async def served_from(database_url: str, **options: Any) -> AsyncIterator[Api]:
+async def served_from(database_url: str, **options: Any) -> AsyncIterator[ApiClient]:
     """Serve the application on a database."""
     async with (
         reader_pool(as_login(database_url, "api")) as readers,

@@ -10,13 +10,13 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 def month_start(months_ago: int) -> datetime:
-    """Return the first moment of a month before this one."""
+    """Return the first moment of an earlier month."""
     years, month = divmod(NOW.month - 1 - months_ago, 12)
     return datetime(NOW.year + years, month + 1, 1, tzinfo=UTC)
 
 
 async def archive(database_url: str, directory: Path, months_ago: int = 2) -> list[ArchivedMonth]:
-    """Archive the months before the one that was `months_ago` before this one."""
+    """Archive the months before the one `months_ago`."""
     return await Archiver(database_url, directory).archive(month_start(months_ago).date())
 
 

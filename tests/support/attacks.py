@@ -1,6 +1,6 @@
-"""The table of attacks: what was tried against the product, and how often it worked.
+"""The table of attacks: attempts against the product, and how many succeeded.
 
-Rows of the same case are added up, so one case may be tried on many routes by many tests.
+Rows of the same case are added up, so several tests may try a case on many routes.
 """
 
 import time
@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import ClientSession, TCPConnector
 
-from tests.support.api import Api
+from tests.support.api import ApiClient
 from tests.support.result_table import Properties, ResultTable
 
 OTHER_ADDRESS = "127.0.0.2"
@@ -18,10 +18,10 @@ OTHER_ADDRESS = "127.0.0.2"
 
 @dataclass(frozen=True)
 class AttackFigures:
-    """One attack: what was tried, and how much of it was refused.
+    """One attack: attempts, and how many were refused.
 
-    `victims` are requests of those who do nothing wrong meanwhile, None where there are none.
-    `breaches` are attempts that worked, or victims that were harmed.
+    `victims` are requests of legitimate clients meanwhile, None without any. `breaches` are
+    successful attempts and harmed victims.
     """
 
     case: str
@@ -32,7 +32,7 @@ class AttackFigures:
     seconds: float
 
     def broken_promises(self) -> list[str]:
-        """Name the breaches, and a case that tried nothing."""
+        """Name the breaches, and a case without attempts."""
         flaws = [f"breaches: {self.breaches}"] if self.breaches else []
         return flaws if self.attempts else [*flaws, "nothing was tried"]
 
@@ -44,7 +44,7 @@ class AttackFigures:
 
 
 def _rows(reported: list[dict[str, Any]]) -> list[list[str]]:
-    """Return a row a case, and a last one that adds up all."""
+    """Return a row for each case, and a last one with the sums."""
     sums: dict[str, AttackFigures] = {}
     for figures in (AttackFigures(**value) for value in reported):
         for case in (figures.case, "all attacks"):
@@ -75,7 +75,7 @@ ATTACKS = ResultTable(
 
 
 class AttackRecorder:
-    """Takes the figures of one test; `seconds` of a row run from the one before it."""
+    """Records the figures of a test; `seconds` of a row start with the previous row."""
 
     def __init__(self, properties: Properties) -> None:
         self._properties = properties
@@ -90,7 +90,7 @@ class AttackRecorder:
         breaches: int | None = None,
         victims: int | None = None,
     ) -> None:
-        """Add a row, then fail the test unless nothing worked and no victim was harmed.
+        """Add a row, then fail the test if it has breaches.
 
         Without `breaches`, each attempt that was not refused is one.
         """
@@ -102,10 +102,10 @@ class AttackRecorder:
 
 
 def client_at(address: str) -> ClientSession:
-    """Return a session that connects from an address of this machine."""
+    """Return a session that connects from another address of this machine."""
     return ClientSession(connector=TCPConnector(local_addr=(address, 0), limit=0))
 
 
-def other_client(session: ClientSession, api: Api) -> Api:
-    """Return a client of the same application that uses another session."""
-    return Api(session, api.port)
+def other_client(session: ClientSession, api: ApiClient) -> ApiClient:
+    """Return a client of the same application with another session."""
+    return ApiClient(session, api.port)

@@ -1,7 +1,7 @@
-"""An event loop in a thread of its own, for the servers that a whole test session shares.
+"""An event loop in its own thread, for the servers that a whole test session shares.
 
 Each test has its own event loop, and an asynchronous fixture belongs to one loop. The shared
-servers are therefore ordinary fixtures that drive this loop, and tests see only their addresses.
+servers are therefore ordinary fixtures that use this loop; tests see only their addresses.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ from typing import Any, Self, TypeVar
 T = TypeVar("T")
 
 
-class Background:
-    """`with Background() as background: background.run(coroutine)`, from any thread."""
+class BackgroundLoop:
+    """`with BackgroundLoop() as background: background.run(coroutine)`, from any thread."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        # A daemon: a process that only borrows servers ends without waiting for it.
+        # A daemon: a process that only uses shared servers ends without waiting for it.
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="shared servers", daemon=True
         )
@@ -40,9 +40,9 @@ class Background:
         self._loop.close()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work` on the loop and return, or raise, what it does."""
+        """Run `work` on the loop; returns its result or raises its error."""
         return self.begin(work).result()
 
     def begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Begin `work` on the loop and return at once."""
+        """Start `work` on the loop and return at once."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)

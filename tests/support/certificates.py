@@ -14,7 +14,7 @@ from tests.support.keys import P256
 
 
 def certificate(directory: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return what serves `localhost` and 127.0.0.1 over TLS, and what trusts it."""
+    """Return contexts that serve `localhost` and 127.0.0.1 over TLS, and that trust it."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
     names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]

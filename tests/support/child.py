@@ -1,4 +1,4 @@
-"""One of the product's own commands as a process of its own, to be killed without warning."""
+"""A command of the product as a process, to be killed without warning."""
 
 import asyncio
 import subprocess
@@ -9,7 +9,7 @@ from tests.support.command import COMMAND, environment
 from tests.support.logins import as_process
 
 
-class Child:
+class CommandProcess:
     """`cost-analytics COMMAND`, started with `values` as its settings; its log is kept."""
 
     def __init__(
@@ -34,35 +34,35 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Return the id of the process that was started last."""
+        """Return the id of the latest process."""
         assert self._process is not None
         return self._process.pid
 
     def has_ended(self) -> bool:
-        """Return whether the process that was started last is gone."""
+        """Return whether the latest process has ended."""
         assert self._process is not None
         return self._process.poll() is not None
 
     def kill(self) -> None:
-        """End it as a power cut would: SIGKILL, nothing is finished."""
+        """Kill it as a power failure would: SIGKILL."""
         assert self._process is not None
         assert self._process.poll() is None, self.log.read_text()[-2000:]
         self._process.kill()
         self._process.wait(10)
 
     async def stop(self, seconds: int = 40) -> None:
-        """Stop it in order and require that it ends well."""
+        """Stop it with SIGTERM and require exit status 0."""
         assert self._process is not None
         self._process.terminate()
         code = await asyncio.to_thread(self._process.wait, seconds)
         assert code == 0, self.log.read_text()[-2000:]
 
     def abandon(self) -> None:
-        """Leave nothing behind, whatever became of the test."""
+        """Kill a process that still runs, after any result of the test."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait(10)
 
     def said(self, action: str) -> int:
-        """Return how often its log has an action."""
+        """Return how often an action is in its log."""
         return self.log.read_text().count(f'"action": "{action}"')

@@ -1,4 +1,4 @@
-"""Gives the product's modules another clock than the system's."""
+"""Other clocks for the product's modules, and clocks that a test sets."""
 
 import sys
 import time
@@ -12,17 +12,17 @@ from unittest.mock import patch
 _PACKAGES = ("ledger", "schemas", "streams")
 
 
-class _Class(type):
-    """Makes real times instances of the class that stands in for theirs."""
+class _DatetimeType(type):
+    """Makes real datetimes instances of the class that replaces `datetime`."""
 
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, datetime)
 
 
 def datetime_by(now: Callable[[], datetime]) -> type:
-    """Return a class like `datetime` with another `now`; what it makes are plain times."""
+    """Return a class like `datetime` with another `now`; its objects are plain datetimes."""
 
-    class OtherDatetime(datetime, metaclass=_Class):
+    class ShiftedDatetime(datetime, metaclass=_DatetimeType):
         def __new__(cls, *arguments: Any, **more: Any) -> Self:
             return datetime(*arguments, **more)  # type: ignore[return-value]
 
@@ -30,12 +30,12 @@ def datetime_by(now: Callable[[], datetime]) -> type:
         def now(cls, tz: tzinfo | None = None) -> Self:
             return now().astimezone(tz)  # type: ignore[return-value]
 
-    return OtherDatetime
+    return ShiftedDatetime
 
 
 @contextmanager
 def replaced(**stand_ins: tuple[Any, Any]) -> Iterator[None]:
-    """Replace what each module of the write path knows by these names: what it is, and by what."""
+    """Replace objects in all modules of the write path: name = (original, replacement)."""
     packages = [m for name, m in sys.modules.items() if name.partition(".")[0] in _PACKAGES]
     with ExitStack() as stack:
         for module in packages:
@@ -47,7 +47,7 @@ def replaced(**stand_ins: tuple[Any, Any]) -> Iterator[None]:
 
 @contextmanager
 def system_clock_ahead(by: timedelta) -> Iterator[None]:
-    """Let the product's modules see a system clock that is fast, or slow if `by` is negative."""
+    """Let the product's modules see a fast system clock, or a slow one if `by` is negative."""
     by_ns = by // timedelta(microseconds=1) * 1_000
     fast = SimpleNamespace(**vars(time))
     fast.time_ns = lambda: time.time_ns() + by_ns
@@ -56,3 +56,13 @@ def system_clock_ahead(by: timedelta) -> Iterator[None]:
         datetime=(datetime, datetime_by(lambda: datetime.now(UTC) + by)), time=(time, fast)
     ):
         yield
+
+
+class NanosecondClock:
+    """A monotonic clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+
+    def __call__(self) -> int:
+        return self.now_ns

@@ -1,4 +1,4 @@
-"""Runs the command line as a person would: as a process, with settings in its environment."""
+"""Runs the command line as a process, with settings in its environment."""
 
 import subprocess
 import sys
@@ -13,14 +13,14 @@ COMMAND = [sys.executable, "-P", "-m", "cost_analytics"]
 
 
 def environment(values: Mapping[str, str]) -> dict[str, str]:
-    """Return our environment with no settings in it but `values`."""
+    """Return our environment with no settings but `values`."""
     return settings.child_environment(values) | {"PYTHONPATH": str(ROOT)}
 
 
 def run_command(
     *words: str, values: Mapping[str, str], cwd: Path, stdin: bytes = b"", seconds: int = 60
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a subcommand to its end and return its exit code and what it printed."""
+    """Run a subcommand; returns its exit code and output."""
     done = subprocess.run(
         [*COMMAND, *words],
         capture_output=True,

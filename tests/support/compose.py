@@ -1,4 +1,4 @@
-"""The file `docker-compose.yml` as Compose sees it without variables: no engine runs here."""
+"""The file `docker-compose.yml` as Compose reads it without variables; no engine is needed."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ DEFAULT: Final = re.compile(r"\$\{(\w+):-([^}]*)\}")
 
 
 def interpolated() -> dict[str, Any]:
-    """Return the file as Compose would see it without variables."""
+    """Return the file with the defaults of its variables."""
 
     def filled(part: Any) -> Any:
         if isinstance(part, dict):
@@ -55,4 +55,4 @@ LOGINS: Final[dict[str, settings.Login]] = {
     "notices": "notifications",
     "api": "api",
 }
-"""As whom each service logs in to the database."""
+"""The database login of each service."""

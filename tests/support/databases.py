@@ -7,16 +7,16 @@ from contextlib import contextmanager
 import asyncpg
 
 from devkit.embedded.postgres import EmbeddedPostgres
-from tests.support.background import Background
+from tests.support.background import BackgroundLoop
 
 _TEMPLATE = "migrated"
 
 
-class Databases:
+class DatabaseCloner:
     """Clones of the migrated template on one shared server."""
 
-    def __init__(self, background: Background, server: EmbeddedPostgres) -> None:
-        """Make and migrate the template."""
+    def __init__(self, background: BackgroundLoop, server: EmbeddedPostgres) -> None:
+        """Create and migrate the template."""
         self._background = background
         self._server = server
         self._numbers = itertools.count(1)
@@ -24,9 +24,9 @@ class Databases:
 
     @contextmanager
     def clone(self) -> Iterator[str]:
-        """Lend the address of a migrated, empty database, and drop it afterwards."""
+        """Yield the address of a migrated, empty database, and drop it afterwards."""
         name = f"test_{next(self._numbers)}"
-        # Copying files takes an eighth of the time of writing it all to the log first.
+        # Copying files takes an eighth of the time of writing everything to the WAL.
         create = f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY FILE_COPY"
         self._background.run(self._execute(create))
         try:
@@ -35,7 +35,7 @@ class Databases:
             self._background.run(self._execute(f"DROP DATABASE {name} WITH (FORCE)"))
 
     async def _make_template(self) -> None:
-        # Imported here: tests that need no database need not be able to import it.
+        # Imported here, so that tests without a database do not need it.
         from tests.support.logins import create_test_logins
 
         await self._execute(f"CREATE DATABASE {_TEMPLATE}")

@@ -1,4 +1,4 @@
-"""A running `dev` as a person starts it, and what it has printed."""
+"""A running `dev` process and its output."""
 
 import signal
 import subprocess
@@ -13,8 +13,8 @@ READY_SECONDS = 90
 STOP_SECONDS = 20
 
 
-class Dev:
-    """A running `dev` and what it has said."""
+class DevInstance:
+    """A running `dev` and its output."""
 
     def __init__(self, directory: Path, values: Mapping[str, str]) -> None:
         self._out = (directory / "out.txt").open("w+b")
@@ -43,7 +43,7 @@ class Dev:
         return self.process.poll() is None
 
     def end(self, number: signal.Signals) -> int:
-        """Send a signal, check that nothing stays behind, and return the exit code."""
+        """Send a signal, check that no process remains, and return the exit code."""
         everyone = family(self.process.pid)
         self.process.send_signal(number)
         code = self.process.wait(STOP_SECONDS)
@@ -58,8 +58,8 @@ class Dev:
 
 
 @contextmanager
-def dev(directory: Path, **values: str) -> Iterator[Dev]:
-    running = Dev(directory, values)
+def dev(directory: Path, **values: str) -> Iterator[DevInstance]:
+    running = DevInstance(directory, values)
     try:
         yield running
     finally:

@@ -1,4 +1,4 @@
-"""The commands of a section of a document, to be run as they stand."""
+"""Runs the commands of a section of a document unchanged."""
 
 import os
 import re
@@ -15,7 +15,7 @@ _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks_of(document: str, heading: str) -> list[str]:
-    """Return the shell blocks between a heading of the second level and the next one."""
+    """Return the shell blocks of a section of the second level."""
     text = (ROOT / "docs" / document).read_text()
     _, _, rest = text.partition(f"\n## {heading}\n")
     assert rest, f"{document} has no heading {heading}"
@@ -23,7 +23,7 @@ def blocks_of(document: str, heading: str) -> list[str]:
 
 
 def run_block(block: str, values: Mapping[str, str], cwd: Path) -> str:
-    """Run a block in a shell, with our commands and PostgreSQL's on PATH; returns what it printed."""
+    """Run a block in a shell, with our commands and PostgreSQL's on PATH; returns its output."""
     programs = [Path(sys.executable).parent, Path(find_program("createdb")).parent]
     path = ":".join([*map(str, programs), os.environ["PATH"]])
     done = subprocess.run(

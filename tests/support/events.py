@@ -1,6 +1,6 @@
-"""Writes events as emitters send them: plain values first, then bytes in either content mode.
+"""Writes events as emitters send them: first as plain values, then as bytes in either content mode.
 
-A test keeps the plain form, for whatever it computes by itself, and hands over the bytes.
+A test keeps the plain form for its own computations and sends the bytes.
 """
 
 import itertools
@@ -14,19 +14,19 @@ from schemas.cloudevents import Window, decode
 from schemas.events import Event
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
-"""The present of tests that need no clock."""
+"""The current time of tests without a clock."""
 WINDOW = Window.around(NOW)
 SOURCE = "/tests/emitter"
 
 Plain: TypeAlias = dict[str, Any]
-"""A CloudEvent in structured mode, as values that JSON knows, decimals exact."""
+"""A CloudEvent in structured mode, as JSON values with exact decimals."""
 
 _numbers = itertools.count(1)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 def event(kind: str, data: Mapping[str, Any], **attributes: Any) -> Plain:
-    """Return an event with an identity of its own; an attribute or field that is None is left out.
+    """Return an event with its own identity; attributes and fields that are None are left out.
 
     `data` needs no `callId` where the test does not care.
     """
@@ -103,5 +103,5 @@ def _text(value: object) -> str:
 
 
 def decoded(plain: Plain, window: Window = WINDOW) -> Event:
-    """Return the event as the service understands it; raises Refused."""
+    """Return the decoded event; raises Refused."""
     return decode(structured(plain), (), window)

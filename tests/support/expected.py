@@ -1,8 +1,8 @@
-"""What the totals must be, computed from the events alone by the rules of the documentation.
+"""The expected totals, computed from the events alone by the documented rules.
 
-The other side of every comparison, so it shares nothing with the ledger: fractions of a dollar
-instead of integers, one look at the finished set of events instead of a fold. Taken over is only
-the key by which events of the very same time are ordered.
+It shares nothing with the ledger that it is compared with: fractions of a dollar instead of
+integers, the whole set of events instead of a fold. Only the key that orders events of the same
+time is reused.
 """
 
 from collections import defaultdict
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from schemas.identity import identity_of
 from tests.support.events import Plain
-from tests.support.prices import DEFAULTS, Row
+from tests.support.prices import DEFAULTS, SamplePrice
 from tests.support.totals import CallFigures, Totals
 
 _ALIASES = {
@@ -38,15 +38,15 @@ _DEFAULT_CHARGE = Fraction("4.99")
 
 
 class Expectation(NamedTuple):
-    """The totals, and the events that count for nothing: without a price, or without an owner."""
+    """The totals, and the events that do not count: without a price, or without an owner."""
 
     totals: Totals
     unpriced: list[Plain]
     held: list[Plain]
 
 
-def expect(events: Iterable[Plain], prices: Sequence[Row] = DEFAULTS) -> Expectation:
-    """Return what a set of well-formed events comes to; repeats may be among them."""
+def expect(events: Iterable[Plain], prices: Sequence[SamplePrice] = DEFAULTS) -> Expectation:
+    """Return the totals of a set of well-formed events, which may contain repeats."""
     unique: dict[tuple[str, str], Plain] = {}
     for event in events:
         unique.setdefault((event["source"], event["id"]), event)
@@ -68,12 +68,12 @@ def expect(events: Iterable[Plain], prices: Sequence[Row] = DEFAULTS) -> Expecta
 
 
 def nano(dollars: Fraction) -> int:
-    """Return dollars as nano-dollars, half to even."""
+    """Return dollars as nano-dollars, rounded half to even."""
     return round(dollars * 10**9)
 
 
-def cost_nano(event: Plain, prices: Sequence[Row] = DEFAULTS) -> int | None:
-    """Return what a recorded cost amounts to, or None where nobody knows."""
+def cost_nano(event: Plain, prices: Sequence[SamplePrice] = DEFAULTS) -> int | None:
+    """Return the amount of a recorded cost, or None without a price."""
     data, at = event["data"], time_of(event)
     if data.get("totalCost") is not None:
         return nano(_dollars(data["totalCost"]))
@@ -87,8 +87,8 @@ def _dollars(number: object) -> Fraction:
     return Fraction(str(number))
 
 
-def _price(data: dict[str, Any], at: datetime, prices: Sequence[Row]) -> Fraction | None:
-    """Return dollars per unit as sent: an exact model and the unit as sent come first."""
+def _price(data: dict[str, Any], at: datetime, prices: Sequence[SamplePrice]) -> Fraction | None:
+    """Return dollars per unit: an exact model and the unit as sent come first."""
     service, operation, unit = data["service"], data["operation"], data["unit"]
     operation = operation.strip().lower().replace("-", "_")
     operation = _ALIASES.get(service, {}).get(operation, operation)
@@ -116,12 +116,12 @@ def _model(data: dict[str, Any]) -> str:
 
 
 def fee_nano(amount: Fraction) -> int:
-    """Return what the processor keeps of a charge by its list prices."""
+    """Return the processor's fee of a charge by its list prices."""
     return nano(amount * Fraction("0.029")) + nano(Fraction("0.30")) if amount else 0
 
 
 def time_of(event: Plain) -> datetime:
-    """Return when an event happened, in UTC."""
+    """Return the time of an event, in UTC."""
     time = event["time"]
     return (time if isinstance(time, datetime) else datetime.fromisoformat(time)).astimezone(UTC)
 
@@ -138,7 +138,7 @@ def _milliseconds(seconds: object) -> int:
     return round(Fraction(str(seconds)) * 1000)
 
 
-def _call(events: list[Plain], prices: Sequence[Row]) -> CallFigures:
+def _call(events: list[Plain], prices: Sequence[SamplePrice]) -> CallFigures:
     of: dict[str, list[Plain]] = defaultdict(list)
     for event in sorted(events, key=_moment):
         of[event["type"]].append(event)
@@ -174,7 +174,7 @@ def _costs(
     charges: list[Plain],
     default: tuple[Plain, Fraction] | None,
     first_at: datetime,
-    prices: Sequence[Row],
+    prices: Sequence[SamplePrice],
 ) -> dict[tuple[str, str], int]:
     """Sum usage, infrastructure and processors' fees by day and service."""
     sums = _Sums()
@@ -195,7 +195,7 @@ def _costs(
 def _charges(
     charges: list[Plain], refunds: list[Plain], default: tuple[Plain, Fraction] | None
 ) -> dict[str, tuple[int, int]]:
-    """Sum what was charged and what was given back by day."""
+    """Sum charges and refunds by day."""
     charged, refunded = _Sums(), _Sums()
     for event in charges:
         charged.add(_day(time_of(event)), nano(_dollars(event["data"]["amount"])))
@@ -225,7 +225,7 @@ class _Sums(dict[Any, int]):
 
 
 def _add_days(totals: Totals) -> None:
-    """Sum the calls into the days of their users."""
+    """Add the calls to the days of their users."""
     costs = _Sums()
     sums: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for call in totals.calls.values():

@@ -1,7 +1,7 @@
-"""The load under which faults happen: charges of one user, sent evenly while something fails.
+"""The load during faults: charges of one user, sent evenly.
 
-They lie in all partitions, so that several lanes and workers move the same budget at once. What the
-totals and alerts must be follows from the set of events alone, whatever their order and repeats.
+They are in all partitions, so that several lanes and workers move the same budget at once. The
+expected totals and alerts follow from the set of events alone, in any order and with repeats.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ from fractions import Fraction
 
 from aiokafka.errors import KafkaError
 
-from tests.support.alerting import USD, Key, alert_rows, change, spend_of
+from tests.support.alerting import USD, AlertKey, alert_rows, change, spend_of
 from tests.support.events import Plain, charged
 from tests.support.expected import expect
 from tests.support.fault_table import AlertFigures, FaultRecorder, difference_nano
 from tests.support.recording import assert_verified, fetch
-from tests.support.streaming import PARTITIONS, Sent, Stage
+from tests.support.streaming import PARTITIONS, Pipeline, SentRecord
 from tests.support.totals import read_totals
 
 USER = "alice"
@@ -50,10 +50,10 @@ def charges(count: int, seed: int) -> list[Plain]:
     return events
 
 
-def expected_alerts(events: Iterable[Plain]) -> set[Key]:
-    """Return an alert for each threshold that a period's spend reaches in the end."""
+def expected_alerts(events: Iterable[Plain]) -> set[AlertKey]:
+    """Return an alert for each threshold that the final spend of a period reaches."""
     return {
-        Key(user, kind, period, Fraction(percent), 1)
+        AlertKey(user, kind, period, Fraction(percent), 1)
         for (user, kind, period), spend in spend_of(events).periods.items()
         for percent in THRESHOLDS
         if spend * 100 >= percent * LIMITS[kind]
@@ -62,9 +62,9 @@ def expected_alerts(events: Iterable[Plain]) -> set[Key]:
 
 @dataclass
 class FaultLoad:
-    """Charges for a stage, to be sent beside a fault, and what they must come to."""
+    """Charges for a pipeline, sent during a fault, and their expected result."""
 
-    stage: Stage
+    pipeline: Pipeline
     count: int = 4_000
     seed: int = 33
     partitions: int = PARTITIONS
@@ -74,9 +74,9 @@ class FaultLoad:
         self.events = charges(self.count, self.seed)
 
     async def set_limits(self) -> None:
-        """Give the user the limits that alerts are about."""
+        """Set the limits of the user."""
         await change(
-            self.stage.database_url,
+            self.pipeline.database_url,
             USER,
             daily_limit=(True, LIMITS["daily"]),
             monthly_limit=(True, LIMITS["monthly"]),
@@ -84,19 +84,19 @@ class FaultLoad:
         )
 
     async def send(self, seconds: float = 0) -> None:
-        """Send everything over so many seconds; a refused chunk is sent again, whole."""
+        """Send everything over this many seconds; a refused chunk is sent again, whole."""
         for start in range(0, len(self.events), CHUNK):
             await self._send_chunk(
-                Sent(Sent.of(event).value, partition=place % self.partitions)
+                SentRecord(SentRecord.of(event).value, partition=place % self.partitions)
                 for place, event in enumerate(self.events[start : start + CHUNK])
             )
             await asyncio.sleep(seconds * CHUNK / len(self.events))
 
-    async def _send_chunk(self, chunk: Iterable[Sent]) -> None:
+    async def _send_chunk(self, chunk: Iterable[SentRecord]) -> None:
         records = list(chunk)
         while True:
             try:
-                await self.stage.send(records)
+                await self.pipeline.send(records)
             except (KafkaError, OSError, TimeoutError):
                 await asyncio.sleep(0.2)
             else:
@@ -104,12 +104,12 @@ class FaultLoad:
 
     @property
     def different(self) -> int:
-        """Return how many different events there are."""
+        """Return the number of different events."""
         return len({event["id"] for event in self.events})
 
     async def recorded(self) -> int:
-        """Return how many different events are recorded."""
-        rows = await fetch(self.stage.database_url, "SELECT count(*) FROM event_identities")
+        """Return the number of different recorded events."""
+        rows = await fetch(self.pipeline.database_url, "SELECT count(*) FROM event_identities")
         return int(rows[0][0])
 
     async def until_recorded(self, share: float) -> None:
@@ -118,12 +118,12 @@ class FaultLoad:
             while await self.recorded() < share * self.different:
                 await asyncio.sleep(0.1)
 
-    async def report(
+    async def assert_all_counted(
         self, case: str, record_fault: FaultRecorder, seconds_max: int = SECONDS_MAX
     ) -> None:
-        """Wait until everything is recorded and published, compare and report the figures.
+        """Wait until everything is recorded and published, then compare and record the figures.
 
-        What is not recorded within `seconds_max` is in the figures, which then fail the test.
+        Events that are not recorded within `seconds_max` fail the test by their figures.
         """
         expected = expect(self.events).totals
         try:
@@ -132,8 +132,8 @@ class FaultLoad:
                     await asyncio.sleep(0.2)
         except TimeoutError:
             case = f"{case} (not finished after {seconds_max} s)"
-        totals = await read_totals(self.stage.database_url)
-        found = [key for key, _ in await alert_rows(self.stage.database_url)]
+        totals = await read_totals(self.pipeline.database_url)
+        found = [key for key, _ in await alert_rows(self.pipeline.database_url)]
         record_fault(
             case,
             sent=expected.events,
@@ -142,11 +142,11 @@ class FaultLoad:
             alerts=AlertFigures.of(expected_alerts(self.events), found),
         )
         assert totals == expected
-        await assert_verified(self.stage.database_url)
+        await assert_verified(self.pipeline.database_url)
 
     async def is_done(self) -> bool:
-        """Return whether every event is recorded, and everything published that is to be."""
+        """Return whether all events are recorded and both outboxes are empty."""
         if await self.recorded() < self.different:
             return False
         outboxes = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM totals_outbox)"
-        return not (await fetch(self.stage.database_url, outboxes))[0][0]
+        return not (await fetch(self.pipeline.database_url, outboxes))[0][0]

@@ -1,4 +1,4 @@
-"""The table of faults: a row for each case that a test has put the product through."""
+"""The table of faults: a row for each case."""
 
 import time
 from collections import Counter
@@ -12,7 +12,7 @@ from tests.support.totals import Totals
 
 @dataclass(frozen=True)
 class AlertFigures:
-    """How many alerts a case must raise, how many of them are missing, how many are too many."""
+    """How many alerts a case must raise, how many are missing, how many are doubled."""
 
     expected: int
     missing: int
@@ -20,17 +20,17 @@ class AlertFigures:
 
     @classmethod
     def of(cls, expected: Iterable[Any], found: Iterable[Any]) -> "AlertFigures":
-        """Compare keys of alerts; one that is found twice, or was not expected, is doubled."""
+        """Compare keys of alerts; repeated and unexpected ones are doubled."""
         wanted, got = Counter(set(expected)), Counter(found)
         return cls(wanted.total(), (wanted - got).total(), (got - wanted).total())
 
 
 @dataclass(frozen=True)
 class FaultFigures:
-    """One case: a dash in the table where a figure is None.
+    """One case; None is a dash in the table.
 
-    `sent` and `counted` are different events. `gap` is how many events a durable row reports as
-    never counted. `difference` is in nano-dollars, between all totals and an independent model.
+    `sent` and `counted` are different events. `gap` is how many events are reported as lost before
+    they were counted. `difference` is in nano-dollars, between all totals and an independent model.
     """
 
     case: str
@@ -92,7 +92,7 @@ FAULTS = ResultTable(
 
 
 class FaultRecorder:
-    """Takes the figures of one test; `seconds` of a row run from the one before it."""
+    """Records the figures of a test; `seconds` of a row start with the previous row."""
 
     def __init__(self, properties: Properties) -> None:
         self._properties = properties
@@ -108,7 +108,7 @@ class FaultRecorder:
         difference: int | None = None,
         alerts: AlertFigures | None = None,
     ) -> None:
-        """Add a row, then fail the test unless zeros stand where zero is promised."""
+        """Add a row, then fail the test if a figure that must be zero is not."""
         assert (sent is None) == (counted is None), "report what was sent with what was counted"
         now = time.monotonic()
         figures = FaultFigures(
@@ -119,7 +119,7 @@ class FaultRecorder:
 
 
 def difference_nano(expected: Totals, found: Totals) -> int:
-    """Return by how many nano-dollars all totals differ: of calls, and of users by day."""
+    """Return the difference of all totals in nano-dollars: of calls, and of users by day."""
     return sum(
         abs(one.get(key, 0) - other.get(key, 0))
         for one, other in zip(_amounts(expected), _amounts(found), strict=True)

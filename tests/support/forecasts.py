@@ -1,4 +1,4 @@
-"""Histories to forecast from, and where a budget stands, as the store would hand them over."""
+"""Histories to forecast from, and budgets, as the store would return them."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -9,7 +9,7 @@ from ledger.forecasts.forecast import CurrentSpend, DayTotals, LearnedRhythms, l
 from schemas.alerts import SpendBasis
 
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
-"""A Wednesday; half of the day is still to come."""
+"""Noon of a Wednesday."""
 USD = 10**9
 
 
@@ -30,7 +30,7 @@ def rhythms(
     scale: int = 1,
     first_day: date | None = None,
 ) -> LearnedRhythms:
-    """Return what is learned of such days; `today` is what today cost so far."""
+    """Return the rhythms learned from such days; `today` is the cost of today so far."""
     days = totals(costs, now, scale)
     days.append(DayTotals(now.date(), int(today > 0), today * scale, 2 * today * scale))
     return learn_rhythms(days, first_day or days[0].day, now)
@@ -46,7 +46,7 @@ def spend(
     zone: str = "UTC",
     basis: SpendBasis = "cost",
 ) -> CurrentSpend:
-    """Return a budget's standing."""
+    """Return the status of a budget."""
     limits = Limits(user_id="alice", daily_nano=daily, monthly_nano=monthly, timezone=zone)
     periods = (period_of("daily", now, zone), period_of("monthly", now, zone))
     return CurrentSpend(limits, basis, *periods, day, month)

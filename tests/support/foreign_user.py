@@ -1,4 +1,4 @@
-"""A user whose data is recognised in any answer: every text and every amount of it is a marker."""
+"""A user whose data is recognised in any answer: every text and amount is a marker."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ from tests.support.ledger_rows import LiveCallRow, rows
 USER, CALL, CHANNEL, EVENT = "victor", "call-of-victor", "marker@victor.example", "marker-event"
 NANO = 7_654_321_987
 MARKERS = (b"marker", b"7.654321987", b"7654321987", CHANNEL.encode())
-"""None of these is part of a request that a test sends."""
+"""No request of a test contains any of these."""
 
 _ROWS = (
     """INSERT INTO user_budget_settings (user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano)
@@ -86,5 +86,5 @@ def _anomaly(at: datetime) -> Anomaly:
 
 
 def shows_foreign_data(body: bytes) -> bool:
-    """Return whether an answer holds anything of the user that its request did not name."""
+    """Return whether an answer has data of the user that its request did not contain."""
     return any(marker in body for marker in MARKERS)

@@ -1,4 +1,4 @@
-"""Header names that are no text, as clients in other languages send them and aiokafka would not."""
+"""Header names that are not UTF-8, as clients in other languages can send them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from aiokafka.producer import message_accumulator, producer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy as BatchBuilder
 
 
-class RawName(str):
-    """A name whose bytes are given; only aiokafka's builder in Python takes it."""
+class RawHeaderName(str):
+    """A name with given bytes; only aiokafka's builder in Python accepts it."""
 
     __slots__ = ("raw",)
 
@@ -22,12 +22,12 @@ class RawName(str):
         return name
 
     def encode(self, *_: str) -> bytes:
-        """Return its bytes, whatever encoding is asked for."""
+        """Return the bytes, whatever the encoding."""
         return self.raw
 
 
 def let_producers_send_them(patch: pytest.MonkeyPatch) -> None:
-    """Let the producers of this process take such names."""
+    """Let the producers of this process accept such names."""
     for user in (producer, message_accumulator):
         patch.setattr(user, "DefaultRecordBatchBuilder", BatchBuilder)
 
@@ -35,7 +35,7 @@ def let_producers_send_them(patch: pytest.MonkeyPatch) -> None:
 def batch_bytes(
     headers: list[list[tuple[str, bytes | None]]], compression: int = 0, producer_id: int = -1
 ) -> bytes:
-    """Return a batch as a broker keeps it, of one record for each of these lists of headers."""
+    """Return a stored batch with one record for each of these lists of headers."""
     builder = BatchBuilder(2, compression, 0, producer_id, 0, 0, 1_000_000)
     for offset, of_one in enumerate(headers):
         builder.append(offset, 1_000 + offset, b"key", b"v" * 100, of_one)

@@ -1,4 +1,4 @@
-"""Reads this project's own sources, for the rules that no formatter or type checker knows."""
+"""Reads the project's own sources, for rules that no formatter or type checker knows."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ _BROAD = {"Exception", "BaseException"}
 
 
 @dataclass(frozen=True)
-class Module:
+class SourceFile:
     """One Python file: `path` is relative to the project."""
 
     path: str
@@ -35,11 +35,11 @@ class Module:
         return list(ast.walk(self.tree))
 
     def docstring(self) -> str:
-        """Return what the module says of itself."""
+        """Return the docstring of the module."""
         return ast.get_docstring(self.tree) or ""
 
     def imports(self) -> set[str]:
-        """Return the top names of all packages that the module imports, wherever in it."""
+        """Return the top names of all imported packages."""
         names = [name.name for node in self._all(ast.Import) for name in node.names]
         names += [node.module or "" for node in self._all(ast.ImportFrom)]
         return {name.split(".")[0] for name in names}
@@ -66,7 +66,7 @@ class Module:
                 yield node.lineno, node.name, (node.end_lineno or 0) - node.lineno + 1
 
     def broad_excepts(self) -> Iterator[tuple[int, str]]:
-        """Yield the line number, and the line and the next, of handlers that take anything."""
+        """Yield the line, with its text and the next line, of handlers that catch everything."""
         for node in self._all(ast.ExceptHandler):
             caught = [getattr(part, "id", "") for part in ast.walk(node.type)] if node.type else []
             if node.type is None or _BROAD.intersection(caught):
@@ -76,11 +76,11 @@ class Module:
         return (node for node in self.nodes if isinstance(node, kind))
 
 
-def modules(*directories: str) -> list[Module]:
+def modules(*directories: str) -> list[SourceFile]:
     """Return the Python modules below some directories of the project."""
     found = (path for name in directories for path in sorted((ROOT / name).rglob("*.py")))
     return [
-        Module(path.relative_to(ROOT).as_posix())
+        SourceFile(path.relative_to(ROOT).as_posix())
         for path in found
         if not _NOT_OURS.intersection(path.relative_to(ROOT).parts)
     ]
@@ -110,7 +110,7 @@ def _files(directory: Path) -> Iterator[Path]:
         if path.is_symlink() or path.name in _NOT_OURS:
             continue
         if path.is_dir():
-            # Caches, virtual environments, Git: what begins with a dot is a tool's own.
+            # Directories that start with a dot belong to tools: caches, environments, Git.
             if not path.name.startswith(".") or path.name in _HIDDEN_BUT_OURS:
                 yield from _files(path)
         elif path.is_file():

@@ -1,4 +1,4 @@
-"""The way in over HTTP before a stream in memory, as an emitter meets it."""
+"""The HTTP intake with an event stream in memory."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -7,15 +7,15 @@ from typing import Any
 from api.intake.event_stream import OutgoingEvent, StreamUnavailableError
 from schemas.cloudevents import Window, decode
 from schemas.events import Event
-from tests.support.api import Answer, Api, token
+from tests.support.api import ApiAnswer, ApiClient, token
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 SERVICE = token("pipeline", role="service")
 TRACK, FINALIZE, EVENTS = "/api/costs/track", "/api/costs/call/call-1/finalize", "/api/costs/events"
 
 
-class Stream:
-    """Keeps what it is given, or fails."""
+class MemoryEventStream:
+    """Keeps the events, or fails."""
 
     def __init__(self) -> None:
         self.events: list[OutgoingEvent] = []
@@ -31,10 +31,10 @@ class Stream:
         return [decode(event.value, (), window) for event in self.events]
 
 
-async def send(api: Api, path: str, body: Any, **headers: str) -> Answer:
+async def send(api: ApiClient, path: str, body: Any, **headers: str) -> ApiAnswer:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return await api.ask("POST", path, bearer=SERVICE, body=body, headers=named)
 
 
-def identities(stream: Stream) -> set[str]:
+def identities(stream: MemoryEventStream) -> set[str]:
     return {event.identity for event in stream.decoded()}

@@ -1,4 +1,4 @@
-"""Signing keys of each family, made once, and the public halves as PEM."""
+"""Signing keys of each family, created once, and their public keys as PEM."""
 
 from functools import cache
 
@@ -9,7 +9,7 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519Pri
 
 
 def pem_of(key: PrivateKey) -> str:
-    """Return the public half of a key as PEM."""
+    """Return the public key of a key as PEM."""
     public = key.public_key()
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
@@ -30,10 +30,10 @@ def public_pem(curve: str) -> str:
 
 @cache
 def small_rsa_key() -> rsa.RSAPrivateKey:
-    """Return an RSA key that is too small to be trusted."""
+    """Return an RSA key that is too small to be accepted."""
     return rsa.generate_private_key(public_exponent=65537, key_size=1024)
 
 
 def small_rsa_pem() -> str:
-    """Return its public half as PEM."""
+    """Return its public key as PEM."""
     return pem_of(small_rsa_key())

@@ -1,4 +1,4 @@
-"""What a lane works with, in memory: a broker that records arrive at, and a ledger."""
+"""In-memory parts of a lane: a consumer with a log, and a recorder."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from streams.lane import Lane
 from tests.support.events import Plain, cost
 from tests.support.lanes import record
 from tests.support.prices import catalogue
-from tests.support.recording import Log
+from tests.support.recording import TopicLog
 
 BATCH_MAX = 1_000
 FIRST, OTHER = TopicPartition("events", 0), TopicPartition("events", 1)
@@ -23,7 +23,7 @@ class Broker:
     """A consumer whose polls wait for records, across a rebalance too, as aiokafka's do."""
 
     def __init__(self) -> None:
-        self.log, self._arrived = Log(), asyncio.Condition()
+        self.log, self._arrived = TopicLog(), asyncio.Condition()
         self._waiting: dict[TopicPartition, list[Any]] = {}
         self.polls = 0
         self.most_per_poll = 10_000
@@ -34,7 +34,7 @@ class Broker:
         value: bytes | Plain | None = None,
         headers: Sequence[tuple[str, bytes | None]] = (),
     ) -> int:
-        """Let a record arrive, and return its offset."""
+        """Append a record; returns its offset."""
         sent = self.log.append(cost() if value is None else value, partition.partition)
         sent.headers = headers
         async with self._arrived:
@@ -62,7 +62,7 @@ class Broker:
 
 
 class Ledger:
-    """A recorder that writes down offsets; each batch waits until it may be recorded."""
+    """A recorder that keeps offsets; each batch waits for `may_record`."""
 
     def __init__(self) -> None:
         self.recorded: list[tuple[int, int]] = []
@@ -74,7 +74,7 @@ class Ledger:
         self.catalogue = catalogue()
 
     def expect_repeats(self) -> None:
-        """Expect nothing."""
+        """Do nothing."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -92,7 +92,7 @@ class Ledger:
 
 @asynccontextmanager
 async def running(broker: Broker, ledger: Ledger) -> AsyncIterator[Lane]:
-    """Run a lane that has the first partition, and stop it in order."""
+    """Run a lane that has the first partition, and stop it afterwards."""
     own = Lane(
         cast(AIOKafkaConsumer, broker),
         cast(Recorder, ledger),

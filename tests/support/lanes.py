@@ -1,4 +1,4 @@
-"""A lane of the worker over records in memory and a real database."""
+"""Runs a lane of the worker over records in memory and a real database."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,15 +8,15 @@ from ledger.recording.batch import BatchOutcome
 from ledger.recording.positions import StoredPosition
 from messaging.kafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from streams.lane import Lane
-from tests.support.recording import Arrived, Desk
+from tests.support.recording import BatchWriter, ConsumedRecord
 
 TOPIC = "cost.call-events.v1"
 
 
-class Polls:
-    """A consumer whose polls were prepared; then it waits."""
+class ScriptedConsumer:
+    """A consumer with prepared polls; then it returns nothing."""
 
-    def __init__(self, polls: Iterable[Sequence[Arrived]]) -> None:
+    def __init__(self, polls: Iterable[Sequence[ConsumedRecord]]) -> None:
         self._polls = list(polls)
 
     async def getmany(self, *_: object, timeout_ms: int, **__: object) -> Mapping[Any, Any]:
@@ -29,7 +29,7 @@ class Polls:
         return records
 
 
-def record(one: Arrived) -> ConsumerRecord:
+def record(one: ConsumedRecord) -> ConsumerRecord:
     """Return a record as aiokafka would."""
     headers = tuple(one.headers)
     return ConsumerRecord(
@@ -48,12 +48,12 @@ def record(one: Arrived) -> ConsumerRecord:
 
 
 async def run_lane(
-    desk: Desk,
-    polls: Iterable[Sequence[Arrived]],
+    writer: BatchWriter,
+    polls: Iterable[Sequence[ConsumedRecord]],
     positions: Mapping[int, StoredPosition] | None = None,
     seconds: int = 60,
 ) -> list[BatchOutcome]:
-    """Run a lane until all that was polled is committed; returns what its batches came to."""
+    """Run a lane until all polled records are committed; returns the outcomes of its batches."""
     polls = list(polls)
     last = {one.partition: one.offset + 1 for poll in polls for one in poll}
     stop, outcomes, done = asyncio.Event(), [], dict[int, int]()
@@ -64,8 +64,8 @@ async def run_lane(
         if done == last:
             stop.set()
 
-    consumer = cast(AIOKafkaConsumer, Polls(polls))
-    lane = Lane(consumer, desk.recorder, 1000, committed)
+    consumer = cast(AIOKafkaConsumer, ScriptedConsumer(polls))
+    lane = Lane(consumer, writer.recorder, 1000, committed)
     lane.assign([TopicPartition(TOPIC, partition) for partition in last], positions or {})
     async with asyncio.timeout(seconds):
         await lane.run(stop)

@@ -1,4 +1,4 @@
-"""Writes rows of the ledger as its recorder would leave them, for tests of what reads them."""
+"""Writes ledger rows as the recorder would, for tests of reads."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -25,12 +25,12 @@ SEED_COSTS = {
     "vercel": 5_000_000,
     "stripe": 475_000_000,
 }
-"""What one call of the product's documentation costs: 0.90 USD, 0.475 of it the processor's fee."""
+"""The costs of the documented call: 0.90 USD, 0.475 of it the processor's fee."""
 
 
 @dataclass(kw_only=True)
 class LiveCallRow:
-    """A call with everything on one UTC day. Money is nano-dollars."""
+    """A call with all facts on one UTC day. Money is nano-dollars."""
 
     call_id: str
     user_id: str | None
@@ -48,8 +48,8 @@ class LiveCallRow:
         return self.at.date().isoformat()
 
 
-class Rows:
-    """Writes through one connection that no policy restricts."""
+class LedgerRowWriter:
+    """Writes through one connection without row policies."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self.connection = connection
@@ -144,10 +144,10 @@ class Rows:
 
 
 @asynccontextmanager
-async def rows(database_url: str) -> AsyncIterator[Rows]:
+async def rows(database_url: str) -> AsyncIterator[LedgerRowWriter]:
     """Open a connection to write rows through."""
     connection = await asyncpg.connect(database_url)
     try:
-        yield Rows(connection)
+        yield LedgerRowWriter(connection)
     finally:
         await connection.close()

@@ -1,4 +1,4 @@
-"""A network link that a test can cut, silence or delay, and that can lose what it carries."""
+"""A network link that a test can cut, stall or delay, and that can lose data."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -14,8 +14,8 @@ Fate = Literal["delivered", "request lost", "answer lost"]
 class Link:
     """Connections to a server; a lost request or answer also ends its connection.
 
-    `requests` counts what was sent to the server: for a client that waits for each answer, its
-    round trips.
+    `requests` counts the pieces of data sent to the server: for a client that waits for each
+    answer, its round trips.
     """
 
     host: str
@@ -25,12 +25,12 @@ class Link:
     refuses: bool = False
     requests: int = 0
     delay_seconds: Callable[[], float] = lambda: 0.0
-    """How long each piece of data takes."""
+    """The delay of each piece of data."""
     fate_of: Callable[[bytes], Fate] = lambda _: "delivered"
-    """What happens to a piece of data that a client sends."""
+    """Decides the fate of each piece of data from a client."""
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry a connection of a client until one side ends it."""
+        """Forward a connection of a client until one side ends it."""
         if self.refuses:
             writer.close()
             return
@@ -76,7 +76,7 @@ class Link:
         writer.write(data)
 
     def cut(self) -> None:
-        """End all connections and accept no others until `refuses` is false again."""
+        """End all connections and refuse new ones until `refuses` is false again."""
         self.refuses = True
         for writer in self.writers:
             writer.close()
@@ -85,7 +85,7 @@ class Link:
 
 @asynccontextmanager
 async def carried(link: Link, port: int = 0) -> AsyncIterator[int]:
-    """Open a link; yields the port where clients reach it."""
+    """Open a link; yields the port for clients."""
     link.flows.set()
     server = await asyncio.start_server(link.carry, "127.0.0.1", port)
     try:
@@ -99,7 +99,7 @@ async def carried(link: Link, port: int = 0) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def linked(database_url: str) -> AsyncIterator[tuple[Link, str]]:
-    """Open a link to a database; yields it and the address of the database behind it."""
+    """Open a link to a database; yields it and the address of the database through it."""
     parts = urlsplit(database_url)
     link = Link(parts.hostname or "127.0.0.1", parts.port or 5432)
     netloc = parts.netloc.rsplit("@", 1)

@@ -1,4 +1,4 @@
-"""The live feed as its clients meet it, and a ledger beside it in which calls happen."""
+"""Clients of the live feed, and a ledger beside it in which calls are recorded."""
 
 import asyncio
 import json
@@ -23,17 +23,17 @@ from messaging.producer import RecoveringProducer
 from schemas.jsonio import encode
 from schemas.topics import BUDGET_ALERTS, CALL_TOTALS
 from tests.support import promises
-from tests.support.api import Api, authenticator, token
+from tests.support.api import ApiClient, authenticator, token
 from tests.support.events import Plain
 from tests.support.logins import as_login
-from tests.support.recording import Desk, Log
+from tests.support.recording import BatchWriter, TopicLog
 
 STEP_SECONDS = 20
 
 
 @dataclass
-class Heard:
-    """What one client was told on one socket, and the newest it knows of each call."""
+class SocketClient:
+    """A client of one socket: its received messages, and the newest state of each call."""
 
     socket: ClientWebSocketResponse
     messages: list[dict[str, Any]] = field(default_factory=list)
@@ -63,27 +63,27 @@ class Heard:
             self.calls[call["callId"]] = call
 
     async def until(self, call_id: str, **fields: Any) -> dict[str, Any]:
-        """Listen until a call is known with these fields, and return it."""
+        """Receive until a call has these fields; returns it."""
         wanted = {"callId": call_id, **fields}
         while not wanted.items() <= _plain(self.calls.get(call_id, {})).items():
             await self.next()
         return self.calls[call_id]
 
     async def alerts(self, count: int) -> list[dict[str, Any]]:
-        """Listen until so many alerts were told, and return them."""
+        """Receive until there are so many alerts; returns them."""
         while len(told := [m["alert"] for m in self.messages if m["type"] == "alert"]) < count:
             await self.next()
         return told
 
     async def closed(self) -> int | None:
-        """Listen until the socket is closed and return the code."""
+        """Receive until the socket is closed; returns the code."""
         try:
             while True:
                 await self.next()
         except ConnectionError:
             return self.socket.close_code
 
-    async def say(self, **message: Any) -> None:
+    async def send(self, **message: Any) -> None:
         await self.socket.send_str(json.dumps(message))
 
 
@@ -91,8 +91,8 @@ def _plain(call: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in call.items() if not isinstance(value, dict)}
 
 
-class Replica(Api):
-    """One served application with its feed."""
+class Replica(ApiClient):
+    """A served application with its own feed."""
 
     @asynccontextmanager
     async def listening(
@@ -103,8 +103,8 @@ class Replica(Api):
         headers: Mapping[str, str] | None = None,
         protocols: tuple[str, ...] = (),
         **claims: Any,
-    ) -> AsyncIterator[Heard]:
-        """Open a socket with a token of a user; with None for a user without any."""
+    ) -> AsyncIterator[SocketClient]:
+        """Open a socket with a token of a user, or without a token for None."""
         sent = dict(headers or {})
         if user is not None:
             sent["Authorization"] = f"Bearer {token(user, **claims)}"
@@ -112,28 +112,28 @@ class Replica(Api):
         async with self._session.ws_connect(
             url, headers=sent, protocols=protocols, max_msg_size=0
         ) as socket:
-            yield Heard(socket)
+            yield SocketClient(socket)
 
     async def until_ready(self, *, ready: bool = True) -> None:
-        """Wait until `/ready` says yes, or no."""
+        """Wait until `/ready` answers 200, or any other status."""
         async with asyncio.timeout(STEP_SECONDS):
             while ((await self.get("/ready")).status == 200) is not ready:
                 await asyncio.sleep(0.02)
 
 
-class World:
-    """A broker, a database, and what happens to calls in them."""
+class LiveSystem:
+    """A broker and a database in which calls are recorded and published."""
 
     def __init__(self, bootstrap: str, database_url: str, *, idempotent: bool = False) -> None:
         self.kafka = KafkaSettings(bootstrap, idempotent=idempotent)
         self.database_url = database_url
         self._producing = RecoveringProducer(lambda: make_producer(self.kafka))
-        self._desk = Desk(database_url)
-        self._log = Log()
+        self._writer = BatchWriter(database_url)
+        self._log = TopicLog()
 
-    async def happen(self, *events: Plain, published: bool = True) -> list[Call]:
-        """Record events as a worker does, and publish the calls that changed."""
-        outcome = await self._desk.record(self._log.batch(events))
+    async def record(self, *events: Plain, published: bool = True) -> list[Call]:
+        """Record events as a worker does, and publish the changed calls."""
+        outcome = await self._writer.record(self._log.batch(events))
         assert not outcome.refused, outcome.refused
         if published:
             await self.publish(outcome.changed)
@@ -146,7 +146,7 @@ class World:
         await self._producing.send_all(CALL_TOTALS.name, totals)
 
     async def send(self, topic: str, value: bytes) -> None:
-        """Put anything into a topic."""
+        """Produce a value to a topic."""
         await self._producing.send_all(topic, [(b"key", value)])
 
     async def alert(self, user: str, number: int) -> None:
@@ -159,7 +159,7 @@ class World:
     async def replica(
         self, options: ApiOptions | None = None, *, ready: bool = True, port: int = 0
     ) -> AsyncIterator[Replica]:
-        """Serve an application with a feed of its own."""
+        """Serve an application with its own feed."""
         async with AsyncExitStack() as stack:
             readers = await stack.enter_async_context(
                 reader_pool(as_login(self.database_url, "api"))
@@ -174,27 +174,27 @@ class World:
 
     async def close(self) -> None:
         await self._producing.close()
-        await self._desk.recorder.close()
+        await self._writer.recorder.close()
 
 
 @asynccontextmanager
 async def world_on(
     bootstrap: str, database_url: str, *, idempotent: bool = False
-) -> AsyncIterator[World]:
-    """Make the topics where they are missing, and let calls happen for the length of a block."""
-    world = World(bootstrap, database_url, idempotent=idempotent)
-    await ensure_topics(world.kafka, partitions=4)
+) -> AsyncIterator[LiveSystem]:
+    """Create missing topics; yields the system."""
+    system = LiveSystem(bootstrap, database_url, idempotent=idempotent)
+    await ensure_topics(system.kafka, partitions=4)
     try:
-        yield world
+        yield system
     finally:
-        await world.close()
+        await system.close()
 
 
-async def restart(broker: EmbeddedTansu, world: World) -> None:
-    """Kill the embedded broker, which loses everything, and start it again with empty topics."""
+async def restart(broker: EmbeddedTansu, system: LiveSystem) -> None:
+    """Kill the embedded broker, which loses its data, and restart it with empty topics."""
     await broker.kill()
     await broker.start()
-    await ensure_topics(world.kafka, partitions=4)
+    await ensure_topics(system.kafka, partitions=4)
 
 
 def ago(**span: int) -> datetime:

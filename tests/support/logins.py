@@ -1,4 +1,4 @@
-"""The logins of the tests' servers: addresses of a database for each of our processes."""
+"""The logins of the test servers: database addresses for each process."""
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -9,7 +9,7 @@ from ledger.postgres.viewer import ViewerSigner
 PASSWORDS: dict[Process, str] = {each: f"the tests' password of {each}" for each in PROCESSES}
 
 SIGNER = ViewerSigner(PASSWORDS["api"])
-"""Signs viewers as the tests' API does."""
+"""Signs viewers as the API of the tests does."""
 
 
 async def create_test_logins(admin_url: str) -> None:
@@ -26,10 +26,9 @@ _LOGINS: dict[str, Process] = {"worker": "worker", "api": "api", "notices": "not
 
 
 def as_process(command: str, values: Mapping[str, str]) -> dict[str, str]:
-    """Return settings in which a command logs in to the tests' server as it does in production.
+    """Return settings in which a command logs in to the test server as in production.
 
-    Only the administrator's address of a database from the template is replaced: a test that
-    gives another means it.
+    Only the administrator's address of a cloned database is replaced; any other address stays.
     """
     url = values.get("DATABASE_URL", "")
     parts = urlsplit(url)

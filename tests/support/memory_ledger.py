@@ -1,4 +1,4 @@
-"""A ledger without a database: applies what the fold returns as the store would write it."""
+"""A ledger without a database: applies the result of the fold as the store would."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ from tests.support.totals import Totals, totals_of
 
 
 class MemoryLedger:
-    """Records batches one after another; what a transaction writes is what its attributes hold."""
+    """Records batches one after another; its attributes are the written state."""
 
     def __init__(self, prices: Catalogue | None = None) -> None:
         self._prices = prices or catalogue()
@@ -28,11 +28,11 @@ class MemoryLedger:
         self.user_day_costs: dict[CostKey, int] = {}
         self.user_days: dict[DayKey, tuple[int, ...]] = {}
         self.refused: list[tuple[str, str]] = []
-        """Identity and code of whatever was refused."""
+        """Identity and code of each refused event."""
         self.conflicts = 0
 
     def record(self, batch: Sequence[Event]) -> BatchChanges:
-        """Record a batch: drop what is known, fold the rest, write all of it."""
+        """Record a batch: drop known events, fold the rest, apply the result."""
         new: dict[str, Event] = {}
         for event in batch:
             known = self.identities.get(event.identity)
@@ -45,7 +45,7 @@ class MemoryLedger:
         return folded
 
     def totals(self) -> Totals:
-        """Return everything that must not depend on order."""
+        """Return everything that must not depend on the order of events."""
         return totals_of(self.calls.values(), self.user_day_costs, self.user_days)
 
     def _known(self, events: Sequence[Incoming]) -> KnownState:
@@ -98,7 +98,7 @@ class MemoryLedger:
 
 
 def entry_of(event: Event, prices: Catalogue | None = None) -> Entry:
-    """Return the row that an event is recorded as when it comes first; raises what refuses it."""
+    """Return the row of an event that is recorded first; raises Refused."""
     ledger = MemoryLedger(prices)
     for _, refusal in ledger.record([event]).refused:
         raise refusal

@@ -1,4 +1,4 @@
-"""Reads what `GET /metrics` answers, as a scraper would."""
+"""Reads `GET /metrics` as a scraper does."""
 
 from collections.abc import Iterator
 from typing import TypeAlias
@@ -6,7 +6,7 @@ from typing import TypeAlias
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from tests.support.api import Answer, Api
+from tests.support.api import ApiAnswer, ApiClient
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -16,7 +16,7 @@ FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 class Scrape:
     """The samples of one answer, by name and labels."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: ApiAnswer) -> None:
         assert answer.status == 200, answer.body
         assert answer.headers["Content-Type"] == FORMAT
         assert answer.headers["Cache-Control"] == "no-store"
@@ -30,11 +30,11 @@ class Scrape:
         return {each.name for each in self.samples}
 
     def __getitem__(self, name: str) -> float:
-        """Return the value of what has no labels."""
+        """Return the value of a sample without labels."""
         return self._values[name, ()]
 
     def labelled(self, name: str, **labels: str) -> float:
-        """Return the value of a sample with these labels, and with no others."""
+        """Return the value of a sample with exactly these labels."""
         return self._values[name, tuple(sorted(labels.items()))]
 
     def of(self, name: str) -> dict[Labels, float]:
@@ -53,6 +53,6 @@ def _labels(sample: Sample) -> Labels:
     return tuple(sorted(sample.labels.items()))
 
 
-async def scrape(api: Api) -> Scrape:
-    """Ask for the metrics."""
+async def scrape(api: ApiClient) -> Scrape:
+    """Read the metrics."""
     return Scrape(await api.get("/metrics"))

@@ -1,4 +1,4 @@
-"""Alerts, channels and couriers for the tests of notices, with schedules of milliseconds."""
+"""Alerts, channels and delivery workers for tests, with retries after milliseconds."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -30,15 +30,15 @@ FAST = RetrySchedule((20, 40, 60, 80, 100, 100, 100))
 SCHEDULES: Mapping[ChannelType, RetrySchedule] = {"email": FAST, "sms": FAST, "webhook": FAST}
 OPTIONS = DeliveryOptions(lease_seconds=2, poll_ms=30, sweep_ms=100, schedules=SCHEDULES)
 SHORT_MS = 300
-"""How long an attempt of a sender may take in these tests."""
+"""The timeout of an attempt in these tests."""
 ID = "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a1"
 TOKEN = "3d9c4c0e-6f9e-4b8c-9a51-0d5d1a1f2b3c"
 STEP_SECONDS = 20
-"""No single step of a test takes longer, or something is stuck."""
+"""The longest time of a step of a test."""
 
 
 def notice(address: str, **changes: Any) -> Notification:
-    """Return a message for a sender."""
+    """Return a notification for a sender."""
     made = Notification(
         ID, address, SECRET, TOKEN, datetime.now(UTC), "A subject", "Some text, é\n", "<p>Some text</p>",
         b'{"type":"channel.test"}',
@@ -77,7 +77,7 @@ def alert(user_id: str = "alice", **changes: Any) -> BudgetAlert:
 
 
 async def write_alerts(url: str, *alerts: BudgetAlert) -> list[str]:
-    """Write alerts as the transaction that raises them does; returns their ids."""
+    """Write alerts as their transaction does; returns their ids."""
     connection = await asyncpg.connect(url)
     try:
         await connection.executemany(
@@ -112,7 +112,7 @@ async def write_channel(
     kind: ChannelType = "webhook",
     state: str = "verified",
 ) -> str:
-    """Write a channel that was verified a day and an hour ago, and return its id."""
+    """Write a channel that was verified six days ago; returns its id."""
     [row] = await fetch(
         url,
         """INSERT INTO notice_channels (user_id, type, address, secret, state, verified_at)
@@ -128,13 +128,13 @@ async def write_channel(
 
 
 @asynccontextmanager
-async def courier(
+async def delivery_worker(
     url: str,
     senders: Mapping[ChannelType, ChannelSender] | None = None,
     journal: DeliveryJournal | None = None,
     **changes: Any,
 ) -> AsyncIterator[DeliveryWorker]:
-    """Run a courier for the length of a block; webhooks may go to this machine."""
+    """Run a delivery worker for the length of a block; webhooks may use this machine."""
     senders = senders or {"webhook": WebhookSender(allow_private=True)}
     async with delivery_store(url) as store:
         running = DeliveryWorker(store, senders, replace(OPTIONS, **changes), journal)
@@ -150,12 +150,12 @@ async def courier(
 
 
 async def states(url: str) -> list[str]:
-    """Return the state of every delivery, in the order in which they were made."""
+    """Return the state of every delivery, in order of creation."""
     return [row[0] for row in await fetch(url, "SELECT state FROM notice_deliveries ORDER BY seq")]
 
 
 async def until_ended(url: str, count: int, seconds: int = STEP_SECONDS) -> list[str]:
-    """Wait until there are so many deliveries and all have ended; returns their states."""
+    """Wait until there are `count` deliveries and all have ended; returns their states."""
     async with asyncio.timeout(seconds):
         while True:
             found = await states(url)

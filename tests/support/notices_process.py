@@ -1,13 +1,13 @@
-"""The process that delivers notices, as production runs it, to be killed without warning."""
+"""The process that delivers notifications, to be killed without warning."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.child import Child
+from tests.support.child import CommandProcess
 
 
-class NoticesProcess(Child):
-    """`cost-analytics notices`, which may send to this machine; its log is kept in `directory`."""
+class NoticesProcess(CommandProcess):
+    """`cost-analytics notices`, which may send to this machine; its log is in `directory`."""
 
     def __init__(self, directory: Path, values: Mapping[str, str], name: str = "notices") -> None:
         super().__init__("notices", directory, {"WEBHOOK_ALLOW_PRIVATE": "true", **values}, name)

@@ -1,7 +1,7 @@
-"""Parts that a machine may lack: what tests do then, and what the report says of it at the end.
+"""Parts that a machine may lack, and the summary at the end of a test run.
 
-On a developer's machine a missing part skips its tests by name. Where CI=true it fails them: there
-nothing may go untested unnoticed.
+On a developer's machine a missing part skips its tests by name. With CI=true it fails them: nothing
+may be left untested silently.
 """
 
 import os
@@ -10,30 +10,30 @@ from typing import Any, NoReturn
 import pytest
 
 brokers_run: dict[str, str] = {}
-"""The brokers that this session ran tests on: name, version."""
+"""The brokers that this session used: name, version."""
 
 figures: list[str] = []
-"""What was sent and counted in the tests of whole streams, a line each."""
+"""Figures of the tests, a line each."""
 
 
 def of_this_process() -> dict[str, Any]:
-    """Return what a process that runs a part of the tests hands over at its end."""
+    """Return the report data of an xdist worker."""
     return {"brokers_run": brokers_run, "figures": figures}
 
 
 def add(told: dict[str, Any]) -> None:
-    """Take over what another process has handed over."""
+    """Add the report data of an xdist worker."""
     brokers_run.update(told.get("brokers_run", {}))
     figures.extend(told.get("figures", ()))
 
 
 def is_ci() -> bool:
-    """Tell whether everything has to be there."""
+    """Return whether every part must be present."""
     return os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 
 def lack(part: str, reason: str) -> NoReturn:
-    """Skip the test for want of `part`, or fail it where everything has to be there."""
+    """Skip the test for a missing part, or fail it with CI=true."""
     message = reason if part in reason else f"{part}: {reason}"
     if is_ci():
         pytest.fail(f"CI=true, and a part is missing: {message}", pytrace=False)
@@ -41,7 +41,7 @@ def lack(part: str, reason: str) -> NoReturn:
 
 
 def summarise(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which brokers were run, what was counted, and by name what was not run and why."""
+    """Print the used brokers, the figures, and the skipped tests with their reasons."""
     if brokers_run:
         names = ", ".join(f"{name} {version}" for name, version in sorted(brokers_run.items()))
         terminalreporter.write_sep("=", "brokers run")

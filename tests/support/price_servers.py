@@ -1,4 +1,4 @@
-"""Vendors who publish prices over HTTP, well or badly."""
+"""HTTP servers of vendors that publish prices, correctly or not."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ COUNTRY_V2: dict[str, Any] = {
         },
     ],
 }
-"""In the shape of version 2 of Twilio's Pricing API."""
+"""In the format of version 2 of Twilio's Pricing API."""
 
 COUNTRY_V1: dict[str, Any] = {
     **COUNTRY_V2,
@@ -56,11 +56,11 @@ COUNTRY_V1: dict[str, Any] = {
         if price["origination_prefixes"] == ["ALL"]
     ],
 }
-"""In the shape of version 1."""
+"""In the format of version 1."""
 
 
 def country(outbound: str, inbound: str = "0.0085") -> dict[str, Any]:
-    """Return a country with these prices."""
+    """Return the prices of a country, in the vendor's format."""
     return {
         "price_unit": "USD",
         "outbound_prefix_prices": [{"prefixes": ["1"], "current_price": outbound}],
@@ -69,8 +69,8 @@ def country(outbound: str, inbound: str = "0.0085") -> dict[str, Any]:
 
 
 @dataclass
-class Vendor:
-    """A server that answers every path with `answer`, or misbehaves as it is told."""
+class VendorServer:
+    """A server that answers every path with `answer`, or misbehaves as configured."""
 
     port: int = 0
     answer: Any = None
@@ -95,9 +95,9 @@ class Vendor:
 
 
 @asynccontextmanager
-async def vendor(answer: Any) -> AsyncIterator[Vendor]:
-    """Serve a vendor on a port of its own."""
-    one = Vendor(answer=answer)
+async def vendor(answer: Any) -> AsyncIterator[VendorServer]:
+    """Serve a vendor on its own port."""
+    one = VendorServer(answer=answer)
     app = web.Application()
     app.router.add_route("GET", "/{path:.*}", one.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)

@@ -1,4 +1,4 @@
-"""The default prices as the product's documentation states them, and catalogues for tests."""
+"""The documented default prices, and price catalogs for tests."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -10,8 +10,8 @@ from ledger.prices.catalogue import Catalogue, Price, ServiceClass
 ALWAYS = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-class Row(NamedTuple):
-    """A price: `usd` for `per` of `unit`."""
+class SamplePrice(NamedTuple):
+    """A price: `usd` per `per` units."""
 
     service: str
     operation: str
@@ -24,31 +24,31 @@ class Row(NamedTuple):
 
 
 DEFAULTS = (
-    Row("twilio", "outbound_call", "*", "minutes", "0.014"),
-    Row("twilio", "inbound_call", "*", "minutes", "0.0085"),
-    Row("deepgram", "streaming_stt", "nova-2", "minutes", "0.0059"),
-    Row("deepgram", "streaming_stt", "", "minutes", "0.0059"),
-    Row("deepgram", "prerecorded_stt", "nova-2", "minutes", "0.0043"),
-    Row("deepgram", "prerecorded_stt", "", "minutes", "0.0043"),
-    Row("cerebras", "inference", "llama3.1-8b", "tokens", "0.10", 1_000_000),
-    Row("cerebras", "inference", "llama3.1-70b", "tokens", "0.60", 1_000_000),
-    Row("cerebras", "inference", "llama3.1-405b", "input_tokens", "6.00", 1_000_000),
-    Row("cerebras", "inference", "llama3.1-405b", "output_tokens", "12.00", 1_000_000),
-    Row("elevenlabs", "tts", "eleven_turbo_v2_5", "characters", "0.15", 1_000),
-    Row("elevenlabs", "tts", "*", "characters", "0.30", 1_000),
-    Row("openai", "inference", "gpt-4-turbo", "input_tokens", "10.00", 1_000_000),
-    Row("openai", "inference", "gpt-4-turbo", "output_tokens", "30.00", 1_000_000),
-    Row("raindrop", "share", "*", "calls", "20", 1_000, "infrastructure"),
-    Row("vultr", "share", "*", "calls", "10", 1_000, "infrastructure"),
-    Row("vercel", "share", "*", "calls", "5", 1_000, "infrastructure"),
-    Row("stripe", "fee", "*", "usd", "2.9", 100, "transaction"),
-    Row("stripe", "fee", "*", "charges", "0.30", 1, "transaction"),
-    Row("call", "charge", "*", "calls", "4.99", 1, "revenue"),
+    SamplePrice("twilio", "outbound_call", "*", "minutes", "0.014"),
+    SamplePrice("twilio", "inbound_call", "*", "minutes", "0.0085"),
+    SamplePrice("deepgram", "streaming_stt", "nova-2", "minutes", "0.0059"),
+    SamplePrice("deepgram", "streaming_stt", "", "minutes", "0.0059"),
+    SamplePrice("deepgram", "prerecorded_stt", "nova-2", "minutes", "0.0043"),
+    SamplePrice("deepgram", "prerecorded_stt", "", "minutes", "0.0043"),
+    SamplePrice("cerebras", "inference", "llama3.1-8b", "tokens", "0.10", 1_000_000),
+    SamplePrice("cerebras", "inference", "llama3.1-70b", "tokens", "0.60", 1_000_000),
+    SamplePrice("cerebras", "inference", "llama3.1-405b", "input_tokens", "6.00", 1_000_000),
+    SamplePrice("cerebras", "inference", "llama3.1-405b", "output_tokens", "12.00", 1_000_000),
+    SamplePrice("elevenlabs", "tts", "eleven_turbo_v2_5", "characters", "0.15", 1_000),
+    SamplePrice("elevenlabs", "tts", "*", "characters", "0.30", 1_000),
+    SamplePrice("openai", "inference", "gpt-4-turbo", "input_tokens", "10.00", 1_000_000),
+    SamplePrice("openai", "inference", "gpt-4-turbo", "output_tokens", "30.00", 1_000_000),
+    SamplePrice("raindrop", "share", "*", "calls", "20", 1_000, "infrastructure"),
+    SamplePrice("vultr", "share", "*", "calls", "10", 1_000, "infrastructure"),
+    SamplePrice("vercel", "share", "*", "calls", "5", 1_000, "infrastructure"),
+    SamplePrice("stripe", "fee", "*", "usd", "2.9", 100, "transaction"),
+    SamplePrice("stripe", "fee", "*", "charges", "0.30", 1, "transaction"),
+    SamplePrice("call", "charge", "*", "calls", "4.99", 1, "revenue"),
 )
 
 
-def catalogue(rows: Iterable[Row] = DEFAULTS) -> Catalogue:
-    """Return a catalogue of rows whose ids are their places, counted from 1."""
+def catalogue(rows: Iterable[SamplePrice] = DEFAULTS) -> Catalogue:
+    """Return a catalog of rows whose ids are their positions, counted from 1."""
     return Catalogue(
         Price(
             number,

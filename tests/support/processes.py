@@ -1,4 +1,4 @@
-"""What tests ask the system about processes: who is alive, who is below whom."""
+"""Queries of the operating system about processes."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import psutil
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process runs; one that ended and was not yet fetched does not."""
+    """Return whether a process runs; zombies do not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -24,7 +24,7 @@ def with_in_command_line(text: str) -> list[int]:
 
 
 def family(pid: int) -> list[int]:
-    """Return a process id and those of everything below it."""
+    """Return a process id and those of its descendants."""
     return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
 
 

@@ -1,4 +1,4 @@
-"""The product as processes that a test can kill: a worker and an API beside a broker and a database."""
+"""Worker and API as processes that a test can kill, with a broker and a database."""
 
 import asyncio
 import json
@@ -19,35 +19,35 @@ from tests.support.command import COMMAND, environment
 from tests.support.events import Plain
 from tests.support.logins import as_process
 from tests.support.processes import wait_for
-from tests.support.streaming import Sent, Stage
+from tests.support.streaming import Pipeline, SentRecord
 
 SECRET = "a secret of the tests, and long enough"
 READY_SECONDS = 60
 
 
 class Product:
-    """`cost-analytics worker` and `cost-analytics api` on a stage; logs are kept in `directory`."""
+    """`cost-analytics worker` and `cost-analytics api` on a pipeline; logs are in `directory`."""
 
-    def __init__(self, stage: Stage, directory: Path) -> None:
-        self.stage = stage
+    def __init__(self, pipeline: Pipeline, directory: Path) -> None:
+        self.pipeline = pipeline
         self.directory = directory
         self.port = choose_port()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
     def url(self) -> str:
-        """Where the dashboard and the API are."""
+        """The address of the dashboard and the API."""
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, name: str, *arguments: str) -> None:
-        """Start the `worker`, the `api` or another command that stays."""
+        """Start the `worker`, the `api` or another long-running command."""
         values = {
-            "KAFKA_BOOTSTRAP_SERVERS": self.stage.bootstrap,
-            "KAFKA_IDEMPOTENT": str(self.stage.idempotent).lower(),
+            "KAFKA_BOOTSTRAP_SERVERS": self.pipeline.bootstrap,
+            "KAFKA_IDEMPOTENT": str(self.pipeline.idempotent).lower(),
             "KAFKA_SESSION_TIMEOUT_MS": "1500",
             "KAFKA_HEARTBEAT_INTERVAL_MS": "300",
             "KAFKA_REBALANCE_TIMEOUT_MS": "1500",
-            "DATABASE_URL": self.stage.database_url,
+            "DATABASE_URL": self.pipeline.database_url,
             "JWT_SECRET": SECRET,
             "API_PORT": str(self.port),
             "WEBHOOK_ALLOW_PRIVATE": "true",
@@ -63,33 +63,33 @@ class Product:
             )
 
     def simulate(self) -> None:
-        """Start calls that go on."""
+        """Start endless simulated calls."""
         self.start("simulate", "--calls", "0", "--users", "6", "--rate", "8", "--seed", "7")
 
     def process(self, name: str) -> subprocess.Popen[bytes]:
-        """Return a process that was started."""
+        """Return a started process."""
         return self._processes[name]
 
     def kill(self, name: str) -> None:
-        """End a process as a power cut would."""
+        """Kill a process as a power failure would."""
         process = self._processes[name]
         assert process.poll() is None, self.log(name)
         process.kill()
         process.wait(10)
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Stop everything."""
         for process in self._processes.values():
             if process.poll() is None:
                 process.kill()
                 process.wait(10)
 
     def log(self, name: str) -> str:
-        """Return what a process said last."""
+        """Return the end of a process's log."""
         return (self.directory / f"{name}.log").read_text()[-3000:]
 
     def is_ready(self) -> bool:
-        """Tell whether the API says that it can serve."""
+        """Return whether the API is ready."""
         try:
             with urlopen(f"{self.url}/ready", timeout=5) as answer:
                 return bool(answer.status == 200)
@@ -97,7 +97,7 @@ class Product:
             return False
 
     async def until_ready(self) -> None:
-        """Wait until the API says that it can serve."""
+        """Wait until the API is ready."""
         ready = await asyncio.to_thread(wait_for, self.is_ready, READY_SECONDS)
         assert ready, self.log("api") + self.log("worker")
 
@@ -107,24 +107,24 @@ class Product:
         return mint(section, user, role=role, ttl_seconds=seconds)
 
     async def put(self, path: str, body: bytes, user: str) -> None:
-        """Send a change on behalf of a user."""
+        """Send a PUT request of a user."""
         await self.ask("PUT", path, body, user)
 
     async def ask(
         self, method: str, path: str, body: bytes | None, user: str, role: Role = "user"
     ) -> Any:
-        """Return what the API answers to a user, numbers exact; it has to be a success."""
+        """Return the answer to a user's request, with exact numbers; it must be a success."""
         headers = {"Authorization": f"Bearer {self.token(user, role)}"}
         request = Request(f"{self.url}{path}", data=body, headers=headers, method=method)
         with await asyncio.to_thread(urlopen, request, timeout=10) as answer:
             assert answer.status == 200
             return json.loads(answer.read(), parse_float=Decimal)["data"]
 
-    async def send(self, *events: Plain | Sent) -> None:
-        """Send events to the worker and wait until the broker has them."""
-        await self.stage.send(events)
+    async def send(self, *events: Plain | SentRecord) -> None:
+        """Send events and wait until the broker has acknowledged them."""
+        await self.pipeline.send(events)
 
 
 def now(seconds_ago: float = 0) -> dict[str, Any]:
-    """Return the attribute that says that an event happens now, or a while ago."""
+    """Return the `time` attribute of an event of now, or of a while ago."""
     return {"time": datetime.fromtimestamp(time.time() - seconds_ago, UTC)}

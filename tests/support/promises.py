@@ -1,8 +1,7 @@
-"""Holds what the interface really does against its document, for every request of every test.
+"""Checks every answer of every test against the OpenAPI document.
 
-So no test has to think of it: an answer that the document does not know, a body that does not fit
-its schema or a head that is missing fails the test that got it, and so does a body that is taken
-though it does not fit.
+An undocumented answer, a body that does not fit its schema, a missing header, and an accepted
+request body that does not fit all fail the test that caused them.
 """
 
 import json
@@ -20,18 +19,18 @@ from api.openapi.__main__ import api_document
 
 JSON: Final = "application/json"
 BEFORE_A_ROUTE: Final = {405, 414, 417}
-"""What is wrong with a request before a route is found, which no operation lists."""
+"""Statuses before a route is found, which no operation documents."""
 _URI: Final = "urn:openapi"
 
 
 @cache
 def promised() -> dict[str, Any]:
-    """Return the document."""
+    """Return the OpenAPI document."""
     return api_document()
 
 
 def resolved(part: dict[str, Any]) -> dict[str, Any]:
-    """Return a part of the document, or what it refers to."""
+    """Return a part of the document, following its references."""
     while "$ref" in part:
         found: Any = promised()
         for name in part["$ref"].removeprefix("#/").split("/"):
@@ -42,7 +41,7 @@ def resolved(part: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def operation(method: str, path: str) -> dict[str, Any] | None:
-    """Return what the document says of a method of a path, as it is sent; None: nothing."""
+    """Return the operation of a method and a path, or None without one."""
     for template, methods in promised()["paths"].items():
         if re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path):
             found: dict[str, Any] | None = methods.get(
@@ -60,8 +59,8 @@ def _validator(text: str) -> Draft202012Validator:
     return Draft202012Validator(whole, registry=registry, format_checker=checker)
 
 
-def fits(body: bytes, schema: dict[str, Any]) -> None:
-    """Raise ValidationError for a body that is not what a schema says."""
+def assert_fits(body: bytes, schema: dict[str, Any]) -> None:
+    """Raise ValidationError for a body that does not fit a schema."""
     _validator(json.dumps(schema)).validate(json.loads(body, parse_float=Decimal))
 
 
@@ -71,7 +70,7 @@ def part(name: str) -> dict[str, Any]:
 
 
 def keep(method: str, path: str, sent: tuple[Mapping[str, str], bytes | None], got: Any) -> None:
-    """Raise AssertionError or ValidationError where an answer was not promised."""
+    """Raise AssertionError or ValidationError for an undocumented answer."""
     said = operation(method, path.partition("?")[0])
     if said is None:
         return
@@ -92,22 +91,22 @@ def keep(method: str, path: str, sent: tuple[Mapping[str, str], bytes | None], g
     if method != "HEAD" and content:
         assert media in content, f"{method} {path} answers {media}"
         if media == JSON:
-            fits(got.body, content[media]["schema"])
+            assert_fits(got.body, content[media]["schema"])
 
 
 def notify(message: str) -> None:
     """Raise ValidationError for what a live socket says and was not promised."""
     said = operation("GET", "/api/costs/live")
     assert said
-    fits(message.encode(), said["x-websocket"]["sent"])
+    assert_fits(message.encode(), said["x-websocket"]["sent"])
 
 
 def _keep_taken(said: dict[str, Any], headers: Mapping[str, str], body: bytes | None) -> None:
-    """Raise ValidationError for a body that was taken and does not fit."""
+    """Raise ValidationError for an accepted request body that does not fit."""
     takes = said.get("requestBody", {}).get("content", {})
     if takes and not body:
         assert not said["requestBody"]["required"], f"{said['operationId']} takes no body, too"
     if not takes or not body or "Content-Encoding" in headers:
         return
     media = headers.get("Content-Type", JSON).partition(";")[0]
-    fits(body, takes.get(media, takes[JSON])["schema"])
+    assert_fits(body, takes.get(media, takes[JSON])["schema"])

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.topics import CALL_TOTALS
 from tests.support.recording import fetch
-from tests.support.streaming import Stage
+from tests.support.streaming import Pipeline
 
 _CALLS = """
 SELECT call_id, status, (SELECT max(epoch) FROM ledger_epochs) * 4194304 + version AS version,
@@ -17,20 +17,20 @@ FROM calls WHERE user_id IS NOT NULL
 """
 
 
-async def topic_totals(stage: Stage) -> dict[str, dict[str, Any] | None]:
-    """Return the newest total of each call on the topic, None for one that was removed."""
+async def topic_totals(pipeline: Pipeline) -> dict[str, dict[str, Any] | None]:
+    """Return the newest total of each call on the topic, None for a tombstone."""
     newest: dict[str, dict[str, Any] | None] = {}
-    for record in await stage.read_all(CALL_TOTALS.name):
+    for record in await pipeline.read_all(CALL_TOTALS.name):
         value = record.value
         newest[record.key.decode()] = value and json.loads(value, parse_float=Decimal)
     return newest
 
 
-async def topic_differences(stage: Stage) -> list[str]:
-    """Return each call of which topic and database say something else."""
+async def topic_differences(pipeline: Pipeline) -> list[str]:
+    """Return each call for which topic and database differ."""
     topic = {
         call: (one["status"], one["version"], one["totalCost"], one["chargedToUser"])
-        for call, one in (await topic_totals(stage)).items()
+        for call, one in (await topic_totals(pipeline)).items()
         if one is not None
     }
     database = {
@@ -40,7 +40,7 @@ async def topic_differences(stage: Stage) -> list[str]:
             row["cost_nano"] / 10**9,
             row["charged_nano"] / 10**9,
         )
-        for row in await fetch(stage.database_url, _CALLS)
+        for row in await fetch(pipeline.database_url, _CALLS)
     }
     return [
         f"{call}: the topic has {topic.get(call)}, the database {database.get(call)}"

@@ -1,4 +1,4 @@
-"""Costs as the stream rates them, and rows of rated costs as one can look at them."""
+"""Costs that are rated as the stream does, and their rows in a readable form."""
 
 from collections.abc import Iterable
 
@@ -9,9 +9,9 @@ from ledger.prices.catalogue import Catalogue
 
 
 def some_rated(events: Iterable[Incoming], catalogue: Catalogue) -> list[Incoming]:
-    """Rate about half of the costs, as the stream would; the others stay whole, as corrections do.
+    """Rate about half of the costs, as the stream does; the others stay unrated.
 
-    What becomes of a cost must not depend on it.
+    The result must not depend on it.
     """
     return [
         event
@@ -22,7 +22,7 @@ def some_rated(events: Iterable[Incoming], catalogue: Catalogue) -> list[Incomin
 
 
 def as_entry(row: EventRow) -> Entry:
-    """Return a row in the form that has names; what COPY reads has to say the same."""
+    """Return a row with named fields; of a rated cost, the one that its bytes were made from."""
     entry = Entry(**row.columns())  # type: ignore[arg-type]
     assert row.copy_cells() == entry.copy_cells()
     assert (entry.cost_nano, entry.time, entry.call_id) == (row.cost_nano, row.time, row.call_id)

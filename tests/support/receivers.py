@@ -1,4 +1,4 @@
-"""Receivers that misbehave on demand: an HTTP endpoint and an SMTP server, each by a script."""
+"""An HTTP endpoint and an SMTP server that follow a script."""
 
 import asyncio
 import json
@@ -15,34 +15,34 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 @dataclass(frozen=True)
-class Says:
-    """An answer to give."""
+class ScriptedResponse:
+    """An answer of the endpoint."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
 
 
-Act: TypeAlias = Says | Literal["hang", "close"]
-OK = Says(200)
+Action: TypeAlias = ScriptedResponse | Literal["hang", "close"]
+OK = ScriptedResponse(200)
 
 
 @dataclass(frozen=True)
-class Got:
-    """A request that arrived whole, and what it was answered."""
+class ReceivedRequest:
+    """A complete request, and the action that followed."""
 
     head: str
     headers: Mapping[str, str]
     body: bytes
-    act: Act
+    action: Action
 
     @property
     def accepted(self) -> bool:
-        return isinstance(self.act, Says) and 200 <= self.act.status < 300
+        return isinstance(self.action, ScriptedResponse) and 200 <= self.action.status < 300
 
     @property
     def id(self) -> str:
-        """Return the id by which repeats are known."""
+        """Return the id that identifies repeats."""
         return self.headers.get("webhook-id") or self.headers["idempotency-key"]
 
     @property
@@ -54,13 +54,13 @@ class Got:
         return {name: value for name, [value] in parse_qs(self.body.decode()).items()}
 
 
-class Receiver:
-    """An HTTP endpoint on this machine that does what it is told, and then the same for ever."""
+class HttpReceiver:
+    """An HTTP endpoint on this machine that follows its script, then repeats one action."""
 
     def __init__(
-        self, script: Iterable[Act] = (), then: Act = OK, delay_seconds: float = 0
+        self, script: Iterable[Action] = (), then: Action = OK, delay_seconds: float = 0
     ) -> None:
-        self.got: list[Got] = []
+        self.requests: list[ReceivedRequest] = []
         self.connections = 0
         self.port = 0
         self._script = list(script)
@@ -72,8 +72,8 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}/hook"
 
     @property
-    def accepted(self) -> list[Got]:
-        return [got for got in self.got if got.accepted]
+    def accepted(self) -> list[ReceivedRequest]:
+        return [request for request in self.requests if request.accepted]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -82,32 +82,35 @@ class Receiver:
             head, *lines = raw.decode().strip().split("\r\n")
             headers = {n.lower(): v.strip() for n, _, v in (line.partition(":") for line in lines)}
             body = await reader.readexactly(int(headers.get("content-length", 0)))
-            act = self._script.pop(0) if self._script else self._then
-            self.got.append(Got(head, headers, body, act))
-            if act == "hang":
+            action = self._script.pop(0) if self._script else self._then
+            self.requests.append(ReceivedRequest(head, headers, body, action))
+            if action == "hang":
                 await reader.read()
-            elif isinstance(act, Says):
+            elif isinstance(action, ScriptedResponse):
                 await asyncio.sleep(self._delay_seconds)
-                writer.write(_answer(act))
+                writer.write(_answer(action))
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # whoever called has gone, killed perhaps
+            pass  # the client has disconnected
         finally:
             writer.close()
 
 
-def _answer(act: Says) -> bytes:
-    headers = {"Content-Length": str(len(act.body)), "Connection": "close", **act.headers}
-    lines = [f"HTTP/1.1 {act.status} So", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + act.body
+def _answer(action: ScriptedResponse) -> bytes:
+    headers = {"Content-Length": str(len(action.body)), "Connection": "close", **action.headers}
+    lines = [
+        f"HTTP/1.1 {action.status} So",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + action.body
 
 
 @asynccontextmanager
 async def receiver(
-    *script: Act, then: Act = OK, delay_seconds: float = 0
-) -> AsyncIterator[Receiver]:
+    *script: Action, then: Action = OK, delay_seconds: float = 0
+) -> AsyncIterator[HttpReceiver]:
     """Serve an endpoint for the length of a block."""
-    endpoint = Receiver(script, then, delay_seconds)
+    endpoint = HttpReceiver(script, then, delay_seconds)
     server = await asyncio.start_server(endpoint.serve, "127.0.0.1", 0)
     endpoint.port = server.sockets[0].getsockname()[1]
     try:
@@ -117,7 +120,7 @@ async def receiver(
 
 
 class MailServer:
-    """An SMTP server (aiosmtpd) that answers each mail by a script of replies, then takes it."""
+    """An SMTP server (aiosmtpd) that answers mails by a script of replies, then accepts them."""
 
     def __init__(self, replies: Iterable[str] = (), recipient_replies: Iterable[str] = ()) -> None:
         self.mails: list[EmailMessage] = []
@@ -143,7 +146,7 @@ class MailServer:
         mail = message_from_bytes(content, policy=default)
         reply = self._replies.pop(0) if self._replies else "250 Taken"
         if reply == "close":
-            # The mail was read, and nobody is told so.
+            # The mail was received, and the client gets no answer.
             self.refused.append(mail)
             assert server.transport is not None
             server.transport.close()

@@ -1,4 +1,4 @@
-"""Events recorded at a moment of their own, for tests of what is then read back."""
+"""Records events as one batch, for tests of reads."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,8 +13,8 @@ from tests.support import events
 from tests.support.events import Plain
 
 
-class Record(NamedTuple):
-    """A record of Kafka as far as the recorder looks at it."""
+class MinimalRecord(NamedTuple):
+    """The fields of a Kafka record that the recorder uses."""
 
     offset: int
     value: bytes | None
@@ -32,7 +32,7 @@ async def record(database_url: str, plain: list[Plain]) -> None:
     recorder = Recorder(
         lambda: connect(database_url, name="tests"), Stream("c", "t"), PriceBook(), no_letters
     )
-    records: list[Any] = [Record(n, events.structured(each)) for n, each in enumerate(plain)]
+    records: list[Any] = [MinimalRecord(n, events.structured(each)) for n, each in enumerate(plain)]
     decoded: list[Incoming] = [events.decoded(each) for each in plain]
     await recorder.record(Batch(decoded, records, next_offsets={0: len(plain)}))
     await recorder.close()

@@ -26,8 +26,8 @@ STREAM = Stream("cluster-of-the-tests", "cost.call-events.v1")
 
 
 @dataclass
-class Arrived:
-    """A record as a consumer hands it over."""
+class ConsumedRecord:
+    """A record as a consumer returns it."""
 
     partition: int
     offset: int
@@ -37,24 +37,24 @@ class Arrived:
 
 
 @dataclass
-class Log:
-    """A topic in memory: gives records their offsets, and keeps them to be read again."""
+class TopicLog:
+    """A topic in memory: assigns offsets, and keeps its records."""
 
-    records: dict[int, list[Arrived]] = field(default_factory=dict)
+    records: dict[int, list[ConsumedRecord]] = field(default_factory=dict)
 
-    def append(self, value: bytes | Plain, partition: int = 0) -> Arrived:
-        """Add a record and return it."""
+    def append(self, value: bytes | Plain, partition: int = 0) -> ConsumedRecord:
+        """Append a record and return it."""
         known = self.records.setdefault(partition, [])
         text = value if isinstance(value, bytes) else structured(value)
-        known.append(Arrived(partition, len(known), text))
+        known.append(ConsumedRecord(partition, len(known), text))
         return known[-1]
 
     def batch(self, values: Iterable[bytes | Plain], partition: int = 0) -> Batch:
-        """Add records and return them as the batch that a poll would be."""
+        """Append records and return them as a polled batch."""
         return batch_of([self.append(value, partition) for value in values])
 
 
-def batch_of(records: Iterable[Arrived]) -> Batch:
+def batch_of(records: Iterable[ConsumedRecord]) -> Batch:
     """Decode records as the stream does."""
     batch, window = Batch(), Window.around(datetime.now(UTC))
     for record in records:
@@ -69,11 +69,11 @@ def batch_of(records: Iterable[Arrived]) -> Batch:
     return batch
 
 
-class Desk:
-    """A recorder with its own connection; `letters` are what it was told is refused.
+class BatchWriter:
+    """A recorder with its own connection; `letters` are the refused records.
 
-    Where it `copies`, the rows of its batches are copied as those of large batches are; without it,
-    those of every other batch are.
+    With `copies` the rows of a batch are encoded beforehand, so that they are copied as those of
+    large batches are; by default it alternates.
     """
 
     _numbers = itertools.count(1)
@@ -86,7 +86,7 @@ class Desk:
         *,
         copies: bool | None = None,
     ) -> None:
-        self.name = f"desk {next(self._numbers)}"
+        self.name = f"writer {next(self._numbers)}"
         self.letters: list[DeadLetter] = []
         self.batch_sizes: list[int] = []
         self._copies = itertools.cycle([False, True] if copies is None else [copies])
@@ -120,7 +120,7 @@ class Desk:
 
 
 async def fetch(database_url: str, query: str, *arguments: Any) -> list[asyncpg.Record]:
-    """Ask a database one thing."""
+    """Return the rows of one query."""
     connection = await asyncpg.connect(database_url)
     try:
         rows: list[asyncpg.Record] = await connection.fetch(query, *arguments)
@@ -130,25 +130,36 @@ async def fetch(database_url: str, query: str, *arguments: Any) -> list[asyncpg.
 
 
 async def offsets(database_url: str) -> dict[int, int]:
-    """Return the stored offsets of the tests' stream."""
+    """Return the stored offsets of the test stream."""
     query = 'SELECT "partition", next_offset FROM stream_offsets WHERE (cluster, topic) = ($1, $2)'
     return {row[0]: row[1] for row in await fetch(database_url, query, *STREAM)}
 
 
 async def codes(database_url: str) -> list[str]:
-    """Return the codes of the dead letters that are kept, in the order of their places."""
+    """Return the codes of the stored dead letters, in order of partition and offset."""
     query = 'SELECT code FROM dead_letters ORDER BY "partition", "offset"'
     return [row[0] for row in await fetch(database_url, query)]
 
 
 async def assert_verified(database_url: str) -> None:
-    """The product's own verification has to agree that every total follows from its events."""
+    """Assert that `verify` finds no difference."""
     found = await verify(database_url)
     assert found.differences == 0, found.lines
 
 
+async def until_blocked(database_url: str) -> None:
+    """Wait until a session of this database and this login waits for a lock."""
+
+    async def is_blocked() -> bool:
+        query = """SELECT FROM pg_stat_activity
+                   WHERE wait_event_type = 'Lock' AND datname = current_database()"""
+        return bool(await fetch(database_url, query))
+
+    await until(is_blocked)
+
+
 async def until(condition: Callable[[], Awaitable[bool]], seconds: int = 30) -> None:
-    """Wait until a condition of the outside world holds; raises TimeoutError."""
+    """Wait until a condition holds; raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.02)

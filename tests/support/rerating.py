@@ -1,4 +1,4 @@
-"""Costs, late prices and totals for tests of corrections."""
+"""Costs, late prices and totals for tests of repricing."""
 
 import json
 from collections.abc import Iterable
@@ -15,12 +15,12 @@ from tests.support.recording import fetch
 def a_price(
     service: str, usd: str | Decimal, since: datetime, *, model: str = "*", unit: str = "minutes"
 ) -> PriceRow:
-    """Return a row of the catalogue."""
+    """Return a row of the price catalog."""
     return PriceRow(service, "api", "talk", model, unit, Decimal(usd), 1, since, "tests")
 
 
 async def add(database_url: str, *rows: PriceRow) -> None:
-    """Enter prices, however much they change."""
+    """Enter prices, whatever the size of the change."""
     async with connected(database_url, name="tests") as connection:
         await add_prices(connection, rows, set_by="tests")
 
@@ -35,7 +35,7 @@ TOTALS = (
 
 
 async def totals(database_url: str, users: Iterable[str]) -> list[list[Any]]:
-    """Return every total of some users; costs of nothing are left out."""
+    """Return every total of some users, without zero costs."""
     found = [list(map(tuple, await fetch(database_url, query, list(users)))) for query in TOTALS]
     found[0] = [(call, _without_zeros(costs), *rest) for call, costs, *rest in found[0]]
     found[1] = [row for row in found[1] if row[-1]]
@@ -52,7 +52,7 @@ def _without_zeros(costs: str) -> dict[str, dict[str, int]]:
 
 
 async def cost_nano(database_url: str, user: str) -> int:
-    """Return what a user's calls cost in all."""
+    """Return the cost of all calls of a user."""
     rows = await fetch(
         database_url, "SELECT sum(cost_nano) FROM user_day_costs WHERE user_id = $1", user
     )

@@ -1,7 +1,7 @@
-"""Tables at the end of a run: tests report rows, and a figure that must be zero fails its test.
+"""Tables at the end of a run: tests add rows, and a nonzero figure that must be zero fails its test.
 
-A test takes the fixture of its table and reports figures with it. They travel with pytest's own
-report of the test, so they arrive from every process that runs a part of the tests.
+A test uses the fixture of its table to add figures. They travel with pytest's own report of the
+test, so they arrive from every xdist worker.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ import pytest
 Properties = list[tuple[str, Any]]
 
 
-class Figures(Protocol):
+class CaseFigures(Protocol):
     """The figures of one case; a dataclass."""
 
     case: str
@@ -27,10 +27,10 @@ class Figures(Protocol):
 
 @dataclass(frozen=True)
 class ResultTable:
-    """One table. Tests are in it if they take the fixture `record_{mark}`, and carry the mark.
+    """One table, of tests that use the fixture `record_{mark}` and have the mark.
 
-    `rows` makes the rows, in order, of what all tests reported: dicts of the figures. `headings`
-    end with the seconds of a case.
+    `rows` builds the ordered rows from the reported figures of all tests, as dicts. `headings` end
+    with the seconds of a case.
     """
 
     mark: str
@@ -39,23 +39,23 @@ class ResultTable:
     rows: Callable[[list[dict[str, Any]]], list[list[str]]]
 
     def add(self, properties: Properties, figures: Any) -> None:
-        """Add a row, then fail the test unless zeros stand where zero is promised."""
+        """Add a row, then fail the test if a figure that must be zero is not."""
         properties.append((self.mark, asdict(figures)))
         assert not figures.broken_promises(), f"{figures.case}: {figures.broken_promises()}"
 
     def mark_test(self, item: pytest.Item) -> None:
-        """Mark a test that reports to the table, so that it can be selected."""
+        """Mark a test that uses the fixture, so that it can be selected."""
         if f"record_{self.mark}" in getattr(item, "fixturenames", ()):
             item.add_marker(self.mark)
 
     def require_figures(self, item: pytest.Item) -> None:
-        """Fail a test that took the fixture and reported nothing."""
+        """Fail a test that used the fixture and added no row."""
         if self.mark in item.keywords:
             reported = self.mark in dict(item.user_properties)
             assert reported, f"the test reports no figures: record_{self.mark}"
 
     def summarise(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print the table; a test that failed without figures has a row that says so."""
+        """Print the table; a failed test without figures has a row that names it."""
         reports = list(self._reports(terminalreporter))
         reported: list[dict[str, Any]] = [
             value
@@ -93,7 +93,7 @@ class ResultTable:
 
 
 def _not_collected(terminalreporter: pytest.TerminalReporter) -> Iterator[pytest.CollectReport]:
-    """Return the files that cannot be imported: no table knows which cases they hold."""
+    """Return the files that cannot be imported: their cases are unknown."""
     for report in terminalreporter.stats.get("error", []):
         if isinstance(report, pytest.CollectReport):
             yield report

@@ -1,6 +1,6 @@
-"""A seeded stream of simulated calls with repeats, disorder and broken events, and what it means.
+"""A seeded stream of simulated calls with repeats, disorder and malformed events.
 
-Its size is 20 000 events, or what the environment's STREAM_EVENTS says.
+It has 20 000 events, or STREAM_EVENTS of the environment.
 """
 
 import json
@@ -19,7 +19,7 @@ from devkit.simulation.planning import SimulationRequest, plan_for
 from devkit.simulation.timeline import timeline
 from tests.support.events import Plain
 from tests.support.expected import Expectation, expect
-from tests.support.streaming import Sent
+from tests.support.streaming import SentRecord
 
 EVENTS = int(os.environ.get("STREAM_EVENTS") or 20_000)
 SEED = 2026
@@ -28,23 +28,23 @@ WINDOW_US = 3 * 60 * 1_000_000
 
 
 @dataclass(frozen=True)
-class Seeded:
-    """What is sent, in order; its good events, each once or more; the code of each broken one."""
+class SeededStream:
+    """The records in order, the good events, the malformed ones by code, and the expected totals."""
 
-    sent: list[Sent]
+    sent: list[SentRecord]
     good: list[Plain]
     broken: Mapping[bytes, str]
     expected: Expectation
 
     @property
     def codes(self) -> Counter[str]:
-        """Count the broken events by code."""
+        """Count the malformed events by code."""
         return Counter(self.broken.values())
 
 
 @cache
-def seeded(events: int = EVENTS) -> Seeded:
-    """Return a stream of about so many different good events over the last 24 hours."""
+def seeded(events: int = EVENTS) -> SeededStream:
+    """Return a stream of about this many good events over the last 24 hours."""
     wish = SimulationRequest(users=40, calls=-(-events // EVENTS_A_CALL), rate=0, seed=SEED)
     plan = plan_for(wish, time.time_ns() // 1_000_000)
     repeated = with_repeats(timeline(plan), TEN_PERCENT, SEED)
@@ -55,5 +55,5 @@ def seeded(events: int = EVENTS) -> Seeded:
     }
     assert len(broken) == len(bad)
     good = [json.loads(s.value, parse_float=Decimal) for s in resolved_parts if s.good]
-    sent = [Sent(s.value, s.key) for s in shuffled(resolved_parts, WINDOW_US, SEED)]
-    return Seeded(sent, good, broken, expect(good))
+    sent = [SentRecord(s.value, s.key) for s in shuffled(resolved_parts, WINDOW_US, SEED)]
+    return SeededStream(sent, good, broken, expect(good))

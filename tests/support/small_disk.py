@@ -1,4 +1,4 @@
-"""A file system of a few megabytes, to be filled until a server gets ENOSPC."""
+"""A file system of a few megabytes that a test fills, so that a server gets ENOSPC."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ class SmallDisk:
         self._ballast = path / "ballast"
 
     def fill(self) -> None:
-        """Take every block that is free."""
+        """Fill every free block."""
         with self._ballast.open("ab", buffering=0) as file:
             size = len(_BLOCK)
             while size:
@@ -29,13 +29,13 @@ class SmallDisk:
                     size //= 2
 
     def free(self) -> None:
-        """Give the space back."""
+        """Free the space again."""
         self._ballast.unlink(missing_ok=True)
 
 
 @contextmanager
 def small_disk(path: Path, megabytes: int) -> Iterator[SmallDisk]:
-    """Mount a file system in memory; a machine that does not allow it lacks a part."""
+    """Mount a file system in memory; the test needs a machine that allows it."""
     path.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(path)]
     reason = "it takes root" if os.geteuid() else ""

@@ -1,7 +1,7 @@
-"""Random streams of events for property tests: several calls, over midnights and ties.
+"""Random streams of events for property tests: several calls, across midnights, with equal times.
 
-What happens is taken from a menu and times from a short list, so that an event is a few choices,
-many examples take little time, and what decides between events of one moment is decided often.
+Events come from a menu and times from a short list: an event is a few choices, examples are fast,
+and events of the same time are frequent.
 """
 
 from datetime import timedelta
@@ -40,7 +40,9 @@ COSTS = (
     _cost("elevenlabs", "tts_streaming", 140, "characters", model="eleven_turbo_v2_5"),
     _cost("elevenlabs", "tts", 33, "characters", metadata={"model": "another"}),
     _cost("elevenlabs", "tts", 33, "characters", totalCost="0.0000000015", personaId="sarah_001"),
-    _cost("openai", "inference", 5, "tokens", model="gpt-4-turbo"),  # priced by in and out only
+    _cost(
+        "openai", "inference", 5, "tokens", model="gpt-4-turbo"
+    ),  # has prices for input and output tokens only
     _cost("a-new-one", "sing", 7, "requests", unitCost="0.0000000035"),
     _cost("stripe", "payout", 0, "requests", totalCost=0),
 )
@@ -109,7 +111,7 @@ def _event(number: int, choice: _Choice) -> Plain:
 
 
 def _void(number: int, void: _Void, among: list[Plain]) -> Plain:
-    """Return a void: mostly of a cost in its own call, now and then of something else."""
+    """Return a void: mostly of a cost of its own call, sometimes of another event."""
     target = among[void.target % len(among)]
     call = void.elsewhere or target["data"]["callId"]
     voids = {"source": target["source"], "id": target["id"]}
@@ -119,7 +121,7 @@ def _void(number: int, void: _Void, among: list[Plain]) -> Plain:
 
 
 def _identity(number: int) -> dict[str, str]:
-    """Return an identity nobody else has: a UUID or not, in no order."""
+    """Return a unique identity: a UUID or not, in no order."""
     mixed = number * 7919 % 101
     name = f"{mixed:08x}-0000-7000-8000-00000000000f" if number % 2 else f"{mixed}/{number}"
     return {"id": name, "source": SOURCES[number % 3 == 0]}
@@ -133,7 +135,7 @@ streams = st.tuples(
 
 @st.composite
 def arrivals(draw: st.DrawFn, events: list[Plain]) -> list[list[Plain]]:
-    """Draw a way for events to arrive: any order, any repeats, cut into any batches."""
+    """Draw the arrival of events: any order, repeats and batches."""
     repeats = draw(st.lists(st.sampled_from(events), max_size=3))
     order = draw(st.permutations(events + repeats))
     cuts = sorted(draw(st.sets(st.integers(1, len(order)), max_size=5)))

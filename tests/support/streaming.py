@@ -1,4 +1,4 @@
-"""A broker with the product's topics, a database, and workers between the two."""
+"""A broker with the product's topics, a database, and workers between them."""
 
 import asyncio
 import json
@@ -18,15 +18,15 @@ from streams.worker import WorkerOptions, run_worker
 from tests.support.events import Plain, structured
 from tests.support.recording import fetch, until
 
-Record: TypeAlias = ConsumerRecord  # of bytes: nothing is decoded here
+Record: TypeAlias = ConsumerRecord  # of bytes, not decoded
 PARTITIONS = 4
 STEP_SECONDS = 60
-"""No single step of a test takes longer, or something is stuck."""
+"""The longest time of a step of a test."""
 
 
 @dataclass(frozen=True)
-class Sent:
-    """A record to be produced; without a key or a partition any will do."""
+class SentRecord:
+    """A record to be produced; without a key or a partition the producer chooses."""
 
     value: bytes | None
     key: bytes | None = None
@@ -34,8 +34,8 @@ class Sent:
     partition: int | None = None
 
     @classmethod
-    def of(cls, one: "Plain | bytes | Sent") -> Self:
-        """Return an event keyed by its user, bytes as they are."""
+    def of(cls, one: "Plain | bytes | SentRecord") -> Self:
+        """Return a record of an event keyed by its user, or of bytes."""
         if isinstance(one, cls):
             return one
         if isinstance(one, bytes):
@@ -46,8 +46,8 @@ class Sent:
 
 
 @dataclass
-class Stage:
-    """`bootstrap` is where the broker is; `idempotent` whether it can drop repeated sends."""
+class Pipeline:
+    """`bootstrap` is the broker's address; `idempotent` whether it drops repeated sends."""
 
     bootstrap: str
     idempotent: bool
@@ -60,7 +60,7 @@ class Stage:
 
     @property
     def kafka(self) -> KafkaSettings:
-        """Return settings under which a lost member of a group is missed within seconds."""
+        """Return settings by which a lost group member is detected within seconds."""
         return KafkaSettings(
             self.bootstrap,
             idempotent=self.idempotent,
@@ -71,7 +71,7 @@ class Stage:
         )
 
     async def reset_topics(self) -> None:
-        """Make all topics anew and empty."""
+        """Recreate all topics, empty."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         names = {topic.name for topic in ALL_TOPICS}
@@ -87,9 +87,9 @@ class Stage:
             await ensure_topics(self.kafka, partitions=PARTITIONS)
 
     async def send(
-        self, values: Iterable[Plain | bytes | Sent], seconds: int = STEP_SECONDS
+        self, values: Iterable[Plain | bytes | SentRecord], seconds: int = STEP_SECONDS
     ) -> list[RecordMetadata]:
-        """Produce events in order, wait for their acknowledgement and return their places."""
+        """Produce events in order; returns their places after their acknowledgement."""
         producer = AIOKafkaProducer(
             bootstrap_servers=self.bootstrap,
             acks="all",
@@ -107,7 +107,7 @@ class Stage:
                     headers=list(one.headers),
                     partition=one.partition,
                 )
-                for one in map(Sent.of, values)
+                for one in map(SentRecord.of, values)
             ]
             async with asyncio.timeout(seconds):
                 return await asyncio.gather(*acknowledgements)
@@ -124,7 +124,7 @@ class Stage:
             await producer.stop()
 
     async def read(self, topic: str, count: int) -> list[Record]:
-        """Return all records of a topic, of which there must be exactly `count`."""
+        """Return all records of a topic, which must be exactly `count`."""
         consumer = AIOKafkaConsumer(
             topic,
             bootstrap_servers=self.bootstrap,
@@ -146,7 +146,7 @@ class Stage:
         return found
 
     async def read_all(self, topic: str) -> list[Record]:
-        """Return all records that a topic holds by now."""
+        """Return all records that a topic has now."""
         consumer = AIOKafkaConsumer(
             topic, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
         )
@@ -163,7 +163,7 @@ class Stage:
         return await self.read(DEAD_LETTERS.name, count)
 
     async def newest_totals(self, versions: Mapping[str, int]) -> dict[str, Record]:
-        """Return the newest published total of each call, once it has the version expected."""
+        """Return the newest published total of each call, once it has the expected version."""
         newest: dict[str, Record] = {}
         consumer = AIOKafkaConsumer(
             CALL_TOTALS.name, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
@@ -179,13 +179,13 @@ class Stage:
         return newest
 
     def options(self, **changes: Any) -> WorkerOptions:
-        """Return what a worker of this stage is told."""
+        """Return the options of a worker of this pipeline."""
         limit = RefusalLimit(records_min=changes.pop("refused_min", 1000))
         return WorkerOptions(self.kafka, self.database_url, refusal_limit=limit, **changes)
 
     @asynccontextmanager
     async def worker(self, **changes: Any) -> AsyncIterator[asyncio.Task[None]]:
-        """Run a worker for the length of a block, and stop it in order at its end."""
+        """Run a worker for the length of a block, and stop it afterwards."""
         stop = asyncio.Event()
         task = asyncio.create_task(run_worker(self.options(**changes), stop))
         try:
@@ -206,7 +206,7 @@ class Stage:
         worker: asyncio.Task[None] | None = None,
         seconds: int = STEP_SECONDS,
     ) -> None:
-        """Wait until so many records are counted; raises at once what ended the worker."""
+        """Wait until this many records are counted; raises at once the error of the worker."""
 
         async def done() -> bool:
             if worker is not None and worker.done():
@@ -232,5 +232,5 @@ class Stage:
 
 
 def version_of(record: Record) -> int:
-    """Return the version that a published total has."""
+    """Return the version of a published total."""
     return int(json.loads(record.value)["version"])

@@ -1,4 +1,4 @@
-"""A seeded stream of whole calls with repeats, shuffled: what the fault tests send."""
+"""A seeded stream of whole calls with repeats, shuffled, for the fault tests."""
 
 import random
 from datetime import UTC, datetime, timedelta

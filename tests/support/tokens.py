@@ -1,4 +1,4 @@
-"""Tokens that must not be believed, for whatever key a service trusts."""
+"""Tokens that must be refused, for any accepted key."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ from tests.support.api import SECRET, claims, token
 from tests.support.keys import ED, OTHER_RSA, P256, RSA, RSA_PEM
 
 NOW = int(time.time())
-"""When the tests were collected, which may be long before one of them runs."""
+"""The time of collection, which may be long before a test runs."""
 A_DAY = 86_400
 INFINITE = json.loads("1e999")
 
@@ -32,22 +32,22 @@ def unsigned(header: dict[str, Any], **changes: Any) -> str:
 
 
 def tampered(good: str, **changes: Any) -> str:
-    """Return a good token whose claims were exchanged."""
+    """Return a valid token with replaced claims."""
     head, _, signature = good.split(".")
     return f"{head}.{segment(claims(**changes))}.{signature}"
 
 
 def signed_with_the_public_key(**changes: Any) -> str:
-    """HS256 with the text of the public key as the secret: the classic confusion of families."""
+    """HS256 with the public key as the secret: the classic confusion of key families."""
     signed = f"{segment({'alg': 'HS256', 'typ': 'JWT'})}.{segment(claims(**changes))}"
     mac = hmac.new(RSA_PEM.encode(), signed.encode(), hashlib.sha256).digest()
     return f"{signed}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
 
 
 def forged(key: Any, algorithm: str, **said: Any) -> dict[str, str]:
-    """Return tokens that a service trusting `key` for `algorithm` must refuse, by what is wrong.
+    """Return tokens that a service with `key` for `algorithm` must refuse, by what is wrong.
 
-    Each says what a good token says, except for the one thing that it is named after.
+    Each has the claims of a valid token, except for the one difference in its name.
     """
 
     def signed(**changes: Any) -> str:
@@ -80,7 +80,7 @@ def forged(key: Any, algorithm: str, **said: Any) -> dict[str, str]:
 
 
 def _ill_said(signed: Any) -> dict[str, str]:
-    """Return tokens whose signature is good and whose claims are not."""
+    """Return correctly signed tokens with invalid claims."""
     return {
         "expired": signed(iat=NOW - 900, exp=NOW - 60),
         "not yet valid": signed(nbf=NOW + A_DAY),

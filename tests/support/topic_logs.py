@@ -1,4 +1,4 @@
-"""Does to the events' topic what operators and retention do to one."""
+"""Changes the log of the events topic as operators and retention do."""
 
 import asyncio
 import json
@@ -12,37 +12,37 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from messaging.kafka import ensure_topics
 from schemas.topics import CALL_EVENTS
 from tests.support.events import Plain
-from tests.support.streaming import PARTITIONS, STEP_SECONDS, Sent, Stage
+from tests.support.streaming import PARTITIONS, STEP_SECONDS, Pipeline, SentRecord
 
 PARTITION = 1
 
 
-def in_partition(events: Iterable[Plain], partition: int = PARTITION) -> list[Sent]:
+def in_partition(events: Iterable[Plain], partition: int = PARTITION) -> list[SentRecord]:
     """Return these events as records of one partition."""
-    return [Sent(Sent.of(event).value, partition=partition) for event in events]
+    return [SentRecord(SentRecord.of(event).value, partition=partition) for event in events]
 
 
-async def delete_records(stage: Stage, before: int, partition: int = PARTITION) -> None:
+async def delete_records(pipeline: Pipeline, before: int, partition: int = PARTITION) -> None:
     """Remove the records of a partition before an offset, as retention does."""
-    async with _admin(stage) as admin:
+    async with _admin(pipeline) as admin:
         place = TopicPartition(CALL_EVENTS.name, partition)
         await admin.delete_records({place: RecordsToDelete(before_offset=before)})
 
 
-async def recreate_topic(stage: Stage) -> None:
-    """Delete the events' topic and create it again, empty."""
-    async with _admin(stage) as admin:
+async def recreate_topic(pipeline: Pipeline) -> None:
+    """Delete the events topic and create it again, empty."""
+    async with _admin(pipeline) as admin:
         await admin.delete_topics([CALL_EVENTS.name])
         async with asyncio.timeout(STEP_SECONDS):
             while CALL_EVENTS.name in await admin.list_topics():
                 await asyncio.sleep(0.05)
     async with asyncio.timeout(STEP_SECONDS):
-        await ensure_topics(stage.kafka, partitions=PARTITIONS)
+        await ensure_topics(pipeline.kafka, partitions=PARTITIONS)
 
 
-async def copy_partition(stage: Stage, count: int, partition: int = PARTITION) -> list[str]:
+async def copy_partition(pipeline: Pipeline, count: int, partition: int = PARTITION) -> list[str]:
     """Return the records of a partition as `kcat -J` prints them, a line each."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=stage.bootstrap)
+    consumer = AIOKafkaConsumer(bootstrap_servers=pipeline.bootstrap)
     await consumer.start()
     lines: list[str] = []
     try:
@@ -70,9 +70,9 @@ def _kcat_line(record: ConsumerRecord) -> str:
 
 
 @asynccontextmanager
-async def recording_blocked(stage: Stage) -> AsyncIterator[None]:
-    """Let no batch be committed for the length of a block."""
-    blocker = await asyncpg.connect(stage.database_url)
+async def recording_blocked(pipeline: Pipeline) -> AsyncIterator[None]:
+    """Block all commits of batches for the length of a block."""
+    blocker = await asyncpg.connect(pipeline.database_url)
     try:
         async with blocker.transaction():
             await blocker.execute("LOCK TABLE event_identities IN ACCESS EXCLUSIVE MODE")
@@ -82,8 +82,8 @@ async def recording_blocked(stage: Stage) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _admin(stage: Stage) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=stage.bootstrap)
+async def _admin(pipeline: Pipeline) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=pipeline.bootstrap)
     await admin.start()
     try:
         yield admin

@@ -1,4 +1,4 @@
-"""Reads topics back, the way tests look at what was sent."""
+"""Reads records of a topic."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ async def read_records(
     wanted: Callable[[ConsumerRecord], bool] = lambda _: True,
     seconds: int = 30,
 ) -> list[ConsumerRecord]:
-    """Return the first `count` wanted records of a topic; raises TimeoutError if fewer come."""
+    """Return the first `count` wanted records of a topic; raises TimeoutError if there are fewer."""
     consumer = make_consumer(KafkaSettings(bootstrap), topic, group=None)
     await consumer.start()
     found: list[ConsumerRecord] = []

@@ -1,6 +1,6 @@
-"""All totals of a ledger in one form that can be compared, wherever they come from.
+"""All totals of a ledger in one comparable form, from the model or the database.
 
-Sums that are zero are left out: whether a row of nothing is kept is nobody's business.
+Zero sums are left out, as rows of zeros may exist or not.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ DaySums: TypeAlias = dict[tuple[str, Day, str], tuple[int, int, int, int]]
 
 
 class CallFigures(NamedTuple):
-    """What a call came to; `costs` in nano-dollars by day and service, `charges` by day."""
+    """The totals of a call; `costs` in nano-dollars by day and service, `charges` by day."""
 
     user_id: str
     persona_id: str | None
@@ -43,7 +43,7 @@ class CallFigures(NamedTuple):
 
 @dataclass
 class Totals:
-    """Calls whose owner is known, and the days of their users."""
+    """Calls with a known owner, and the days of their users."""
 
     calls: dict[str, CallFigures] = field(default_factory=dict)
     user_day_costs: DayCosts = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Totals:
 
     @property
     def events(self) -> int:
-        """How many events were counted."""
+        """The number of counted events."""
         return sum(call.event_count for call in self.calls.values())
 
     @property
@@ -68,7 +68,7 @@ def totals_of(
     user_day_costs: Mapping[tuple[str, Day, str, str], int],
     user_days: Mapping[tuple[str, Day, str], tuple[int, ...]],
 ) -> Totals:
-    """Return the totals of calls and days as the ledger holds them."""
+    """Return the totals of calls and days as the ledger has them."""
     return Totals(
         {call.call_id: figures(call) for call in calls if call.user_id is not None},
         {key: nano for key, nano in user_day_costs.items() if nano},
@@ -82,7 +82,7 @@ def _four(sums: tuple[int, ...]) -> tuple[int, int, int, int]:
 
 
 def figures(call: Call) -> CallFigures:
-    """Return the figures of a call whose owner is known."""
+    """Return the figures of a call with a known owner."""
     assert call.user_id is not None
     assert call.first_at is not None
     return CallFigures(
@@ -124,7 +124,7 @@ _DAYS = """
 
 
 async def read_totals(database_url: str) -> Totals:
-    """Return what a database holds, as of one moment."""
+    """Return the totals of a database, from one snapshot."""
     connection = await asyncpg.connect(database_url)
     try:
         return await totals_on(connection)
@@ -133,7 +133,7 @@ async def read_totals(database_url: str) -> Totals:
 
 
 async def totals_on(connection: asyncpg.Connection) -> Totals:
-    """Return what the database of a connection holds, as of one moment."""
+    """Return the totals of a connection's database, from one snapshot."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         calls = [_call(row) for row in await connection.fetch(_CALLS)]
         costs = {tuple(row)[:4]: row[4] for row in await connection.fetch(_COSTS)}

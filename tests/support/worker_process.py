@@ -1,25 +1,25 @@
-"""A worker as the process that production runs, to be killed without warning."""
+"""A worker as a process, to be killed without warning."""
 
 from pathlib import Path
 
-from tests.support.child import Child
-from tests.support.streaming import Stage
+from tests.support.child import CommandProcess
+from tests.support.streaming import Pipeline
 
 
-class WorkerProcess(Child):
-    """`cost-analytics worker` beside a stage; its log is kept in `directory`."""
+class WorkerProcess(CommandProcess):
+    """`cost-analytics worker` on a pipeline; its log is in `directory`."""
 
     def __init__(
-        self, stage: Stage, directory: Path, batch_max: int = 500, database_url: str = ""
+        self, pipeline: Pipeline, directory: Path, batch_max: int = 500, database_url: str = ""
     ) -> None:
-        """`database_url` is another way to the stage's database, as its worker logs in."""
+        """`database_url` is another address of the pipeline's database, for the worker's login."""
         values = {
-            "KAFKA_BOOTSTRAP_SERVERS": stage.bootstrap,
-            "KAFKA_IDEMPOTENT": str(stage.idempotent).lower(),
+            "KAFKA_BOOTSTRAP_SERVERS": pipeline.bootstrap,
+            "KAFKA_IDEMPOTENT": str(pipeline.idempotent).lower(),
             "KAFKA_SESSION_TIMEOUT_MS": "1500",
             "KAFKA_HEARTBEAT_INTERVAL_MS": "300",
             "KAFKA_REBALANCE_TIMEOUT_MS": "1500",
-            "DATABASE_URL": database_url or stage.database_url,
+            "DATABASE_URL": database_url or pipeline.database_url,
             "WORKER_BATCH_MAX": str(batch_max),
         }
         super().__init__("worker", directory, values)

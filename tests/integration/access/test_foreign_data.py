@@ -1,4 +1,4 @@
-"""Every route, asked for the data of another user: nothing of it is in any answer."""
+"""Every route, requested for the data of another user: no answer has any of it."""
 
 from collections.abc import AsyncIterator
 from typing import Any, cast
@@ -9,10 +9,10 @@ from api.app import build_app
 from api.http.access import ROUTES, Access, Route
 from ledger.postgres.database import Pool
 from ledger.postgres.viewers import ReaderPool
-from tests.support.api import Answer, Api, authenticator, served_from, token
+from tests.support.api import ApiAnswer, ApiClient, authenticator, served_from, token
 from tests.support.attacks import AttackRecorder
 from tests.support.foreign_user import CALL, USER, shows_foreign_data, write_foreign_user
-from tests.support.intake import Stream
+from tests.support.intake import MemoryEventStream
 
 ALL = build_app(ReaderPool(cast(Pool, None)), authenticator())[ROUTES]
 ABOUT_USERS = [route for route in ALL if route.access in {Access.SELF, Access.OWNER}]
@@ -27,21 +27,21 @@ ATTACKERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
+async def api(database_url: str) -> AsyncIterator[ApiClient]:
     await write_foreign_user(database_url)
-    async with served_from(database_url, events=Stream()) as api:
+    async with served_from(database_url, events=MemoryEventStream()) as api:
         yield api
 
 
-async def ask(api: Api, route: Route, query: str, bearer: str) -> Answer:
+async def ask(api: ApiClient, route: Route, query: str, bearer: str) -> ApiAnswer:
     path = route.path.replace("{userId}", USER).replace("{callId}", CALL)
     path = path.replace("{channelId}", "00000000-0000-4000-8000-000000000000")
     body: Any = {} if route.method in {"PUT", "POST"} else None
     return await api.ask(route.method, f"{path}{query}", bearer=bearer, body=body)
 
 
-async def test_the_markers_are_shown_to_their_user(api: Api) -> None:
-    """Else the tests below would search for what no answer holds."""
+async def test_markers_are_shown_to_their_user(api: ApiClient) -> None:
+    """Otherwise the tests below would search for texts that no answer has."""
     shown = {
         route.path
         for route in ABOUT_USERS
@@ -51,14 +51,14 @@ async def test_the_markers_are_shown_to_their_user(api: Api) -> None:
     }
     silent = {route.path for route in ABOUT_USERS if route.method == "GET"} - shown
     assert silent <= {
-        "/api/costs/user/{userId}/channels/{channelId}/deliveries",  # has none
+        "/api/costs/user/{userId}/channels/{channelId}/deliveries",  # has no data
         "/api/costs/user/{userId}/recommendations",  # needs more calls
     }
 
 
 @pytest.mark.parametrize("attacker", ATTACKERS)
-async def test_no_route_shows_or_changes_what_is_another_users(
-    api: Api, attacker: str, record_attack: AttackRecorder
+async def test_no_route_shows_or_changes_data_of_another_user(
+    api: ApiClient, attacker: str, record_attack: AttackRecorder
 ) -> None:
     bearer = token(**ATTACKERS[attacker])
     before = await api.get(f"/api/costs/user/{USER}/budget", USER)
@@ -67,7 +67,7 @@ async def test_no_route_shows_or_changes_what_is_another_users(
         for query in QUERIES if route.method == "GET" else QUERIES[:1]:
             answer = await ask(api, route, query, bearer)
             attempts += 1
-            # A parameter that a route does not know is refused before the database is asked.
+            # Unknown parameters are refused before the database is queried.
             expected = {403} if not query else {400, 403}
             refused += answer.status in expected and not shows_foreign_data(answer.body)
     assert (await api.get(f"/api/costs/user/{USER}/budget", USER)).body == before.body

@@ -1,4 +1,4 @@
-"""Forged tokens: they cost little, and lock no valid client out, not even at their own address."""
+"""Forged tokens cost little and lock out no valid client, not even at their own address."""
 
 import asyncio
 import secrets
@@ -10,7 +10,7 @@ import pytest
 from api.http.auth import Authenticator, TokenRules
 from api.http.jwks import key_source
 from api.http.options import ApiOptions, RequestLimits
-from tests.support.api import Api, served, token
+from tests.support.api import ApiClient, served, token
 from tests.support.attacks import AttackRecorder
 from tests.support.keys import P256, P256_PEM, RSA, RSA_PEM
 
@@ -26,14 +26,14 @@ ALGORITHMS: dict[str, tuple[dict[str, str], Any]] = {
 
 
 def forgeries(good: str) -> list[str]:
-    """Return tokens with the claims of a good one and a signature of its form."""
+    """Return tokens with the claims of a valid one and a random signature."""
     head, body, signature = good.split(".")
     size = len(signature) * 3 // 4
     return [f"{head}.{body}.{secrets.token_urlsafe(size)}" for _ in range(FORGED)]
 
 
-async def flood(api: Api, tokens: list[str]) -> list[int]:
-    """Send each token, many at once; return the statuses."""
+async def flood(api: ApiClient, tokens: list[str]) -> list[int]:
+    """Send each token, in parallel; returns the statuses."""
     statuses = []
     room = asyncio.Semaphore(AT_ONCE)
 
@@ -46,7 +46,7 @@ async def flood(api: Api, tokens: list[str]) -> list[int]:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-async def test_forged_tokens_lock_out_no_valid_token_of_the_same_address(
+async def test_forged_tokens_lock_out_no_valid_token_of_their_address(
     algorithm: str, record_attack: AttackRecorder
 ) -> None:
     settings, key = ALGORITHMS[algorithm]
@@ -70,11 +70,12 @@ async def test_forged_tokens_lock_out_no_valid_token_of_the_same_address(
         attempts=FORGED,
         refused=statuses.count(401) + statuses.count(429),
         victims=len(valid),
-        breaches=len(valid) - valid.count(403),  # admitted, then refused another user's budget
+        breaches=len(valid)
+        - valid.count(403),  # authenticated, then refused the budget of another user
     )
 
 
-async def test_failures_of_one_client_behind_a_proxy_slow_no_other_client() -> None:
+async def test_failures_behind_a_proxy_slow_no_other_client() -> None:
     limits = RequestLimits(
         trusted_proxies=(ip_network("127.0.0.0/8"),), failures_per_second=1, failures_burst=5
     )

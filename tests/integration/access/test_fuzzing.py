@@ -1,7 +1,7 @@
-"""Requests that schemathesis makes of the interface's own document, in each role.
+"""Requests that schemathesis generates from the OpenAPI document, in each role.
 
-No answer is an error of the server, each is one that the document promises, and none shows what
-belongs to a user whom the token does not speak for.
+No answer is a server error, each is documented, and none shows data of a user whom the token does
+not permit.
 """
 
 import logging
@@ -25,9 +25,9 @@ from ledger.repricing.repricer import Repricer
 from tests.support import promises
 from tests.support.api import served, token
 from tests.support.attacks import AttackRecorder
-from tests.support.background import Background
+from tests.support.background import BackgroundLoop
 from tests.support.foreign_user import CALL, USER, shows_foreign_data, write_foreign_user
-from tests.support.intake import Stream
+from tests.support.intake import MemoryEventStream
 from tests.support.logins import as_login
 
 UNLIMITED = RequestLimits(
@@ -35,7 +35,7 @@ UNLIMITED = RequestLimits(
 )
 ROLES = ("user", "service", "admin")
 FEW, MANY = 2, 25
-"""Requests to each operation, that fit its schema and that do not; many in `make security`."""
+"""Valid and invalid requests to each operation; more of them in `make security`."""
 
 DOCUMENT = promises.promised()
 OPERATIONS = [
@@ -47,12 +47,12 @@ IDS = {
     "userId": st.sampled_from(["mallory", USER]),
     "callId": st.sampled_from([CALL, "unknown"]),
 }
-"""Beside what the schema allows: else no request would ever name a user who exists."""
+"""Known ids: random ones would never name an existing user."""
 
 
 @dataclass
-class Answer:
-    """What came back."""
+class FuzzAnswer:
+    """An answer to a generated request."""
 
     status: int
     headers: CIMultiDict[str]
@@ -60,8 +60,8 @@ class Answer:
 
 
 @dataclass
-class Findings:
-    """What was sent in one role, and which answers must not be."""
+class FuzzResult:
+    """The requests of one role, and the answers that are wrong."""
 
     attempts: int = 0
     refused: int = 0
@@ -69,7 +69,7 @@ class Findings:
 
 
 @pytest.fixture
-def url(background: Background, database_url: str) -> Iterator[str]:
+def url(background: BackgroundLoop, database_url: str) -> Iterator[str]:
     """The application over a database, on the loop of the shared servers."""
     stack = AsyncExitStack()
 
@@ -80,7 +80,7 @@ def url(background: Background, database_url: str) -> Iterator[str]:
             served(
                 readers,
                 ApiOptions(limits=UNLIMITED),
-                events=Stream(),
+                events=MemoryEventStream(),
                 repricer=Repricer(as_login(database_url, "worker")),
             )
         )
@@ -91,7 +91,7 @@ def url(background: Background, database_url: str) -> Iterator[str]:
     background.run(stack.aclose())
 
 
-def flaw_of(method: str, path: str, sent: Any, role: str, answer: Answer) -> str | None:
+def flaw_of(method: str, path: str, sent: Any, role: str, answer: FuzzAnswer) -> str | None:
     """Return what is wrong with an answer."""
     if answer.status >= 500 and not is_foreseen(path, answer):
         return f"status {answer.status}: {answer.body[:200]!r}"
@@ -99,19 +99,19 @@ def flaw_of(method: str, path: str, sent: Any, role: str, answer: Answer) -> str
         return "shows another user's data"
     try:
         promises.keep(method, path, sent, answer)
-    except Exception as error:  # whatever is wrong, the request belongs to it
+    except Exception as error:  # any failure is reported with its request
         return f"not as documented: {error}"
     return None
 
 
-def is_foreseen(path: str, answer: Answer) -> bool:
-    """Return whether an answer is that of a part that this test does without: broker and feed."""
+def is_foreseen(path: str, answer: FuzzAnswer) -> bool:
+    """Return whether an answer comes from a missing part of this test: broker or feed."""
     return answer.status == 503 and path.startswith(("/ready", "/api/costs/live"))
 
 
-def fuzz(operation: Any, url: str, role: str, mode: GenerationMode, most: int) -> Findings:
+def fuzz(operation: Any, url: str, role: str, mode: GenerationMode, most: int) -> FuzzResult:
     """Send requests to an operation; failures are collected, not raised."""
-    found = Findings()
+    found = FuzzResult()
     bearer = token("mallory", role=role)
     ids = {name: IDS[name] | st.none() for name in IDS if f"{{{name}}}" in operation.path}
 
@@ -131,7 +131,7 @@ def fuzz(operation: Any, url: str, role: str, mode: GenerationMode, most: int) -
         case.headers = {**(case.headers or {}), "Authorization": f"Bearer {bearer}"}
         got = case.call(base_url=url, allow_redirects=False, timeout=30)
         pairs = [(name, text) for name, texts in got.headers.items() for text in texts]
-        answer = Answer(got.status_code, CIMultiDict(pairs), got.content)
+        answer = FuzzAnswer(got.status_code, CIMultiDict(pairs), got.content)
         body = got.request.body
         sent = (got.request.headers, body.encode() if isinstance(body, str) else body)
         path = str(got.request.path_url)
@@ -141,7 +141,7 @@ def fuzz(operation: Any, url: str, role: str, mode: GenerationMode, most: int) -
         if flaw is not None:
             found.flaws.append(f"{role} {case.method.upper()} {path} {sent[1]!r}: {flaw}")
 
-    with suppress(Unsatisfiable):  # nothing can be wrong where nothing can be sent
+    with suppress(Unsatisfiable):  # the request could not be generated
         send()
     return found
 
@@ -149,7 +149,7 @@ def fuzz(operation: Any, url: str, role: str, mode: GenerationMode, most: int) -
 @pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("most", [FEW, pytest.param(MANY, marks=pytest.mark.long)])
-def test_no_request_made_of_the_document_breaks_a_promise(
+def test_generated_requests_get_documented_answers(
     url: str, role: str, most: int, record_attack: AttackRecorder
 ) -> None:
     assert len(OPERATIONS) == sum(map(len, DOCUMENT["paths"].values()))

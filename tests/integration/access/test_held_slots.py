@@ -1,4 +1,4 @@
-"""One client holds on to what it can get: others still find connections, sockets and exports."""
+"""One client holds as many slots as it can: others still get connections, sockets and exports."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,10 +14,10 @@ from aiohttp import WSServerHandshakeError
 from api.http.options import ApiOptions, RequestLimits
 from devkit.embedded.tansu import EmbeddedTansu
 from ledger.postgres.viewers import slow_reader_pool
-from tests.support.api import Api, served, token
+from tests.support.api import ApiClient, served, token
 from tests.support.attacks import OTHER_ADDRESS, AttackRecorder, client_at, other_client
 from tests.support.ledger_rows import LiveCallRow, rows
-from tests.support.live import Replica, World, world_on
+from tests.support.live import LiveSystem, Replica, world_on
 from tests.support.parts import figures
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
@@ -27,7 +27,7 @@ USERS = ("mallory-1", "mallory-2", "mallory-3")
 
 
 async def was_answered(reader: asyncio.StreamReader) -> bool:
-    """Take the first byte of a refusal, where there is one."""
+    """Return whether a refusal arrived, by its first byte."""
     try:
         async with asyncio.timeout(0.02):
             return bool(await reader.read(1))
@@ -60,7 +60,7 @@ async def test_one_address_cannot_take_all_connections(record_attack: AttackReco
     )
 
 
-async def test_a_closed_connection_makes_room() -> None:
+async def test_closed_connection_frees_its_slot() -> None:
     close = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     async with served(options=ApiOptions(limits=RequestLimits(connections_per_address=1))) as api:
         for _ in range(3):
@@ -68,7 +68,7 @@ async def test_a_closed_connection_makes_room() -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_a_trusted_proxy_may_have_all_connections() -> None:
+async def test_trusted_proxy_may_use_all_connections() -> None:
     limits = RequestLimits(connections_per_address=1, trusted_proxies=(ip_network("127.0.0.1/32"),))
     async with served(options=ApiOptions(limits=limits)) as api, AsyncExitStack() as stack:
         for _ in range(3):
@@ -77,21 +77,21 @@ async def test_a_trusted_proxy_may_have_all_connections() -> None:
 
 
 @pytest.fixture
-async def world(tansu: EmbeddedTansu, database_url: str) -> AsyncIterator[World]:
-    async with world_on(tansu.bootstrap, database_url) as world:
-        yield world
+async def system(tansu: EmbeddedTansu, database_url: str) -> AsyncIterator[LiveSystem]:
+    async with world_on(tansu.bootstrap, database_url) as system:
+        yield system
 
 
 async def test_one_address_cannot_take_all_sockets(
-    world: World, record_attack: AttackRecorder
+    system: LiveSystem, record_attack: AttackRecorder
 ) -> None:
     limits = RequestLimits(sockets=8, sockets_per_user=3, sockets_per_address=6)
     refused = 0
-    async with world.replica(ApiOptions(limits=limits)) as replica, AsyncExitStack() as stack:
+    async with system.replica(ApiOptions(limits=limits)) as replica, AsyncExitStack() as stack:
         for number in range(9):
             try:
-                heard = await stack.enter_async_context(replica.listening(f"mallory-{number % 3}"))
-                await heard.next()
+                client = await stack.enter_async_context(replica.listening(f"mallory-{number % 3}"))
+                await client.next()
             except WSServerHandshakeError as error:
                 assert error.status == 429
                 refused += 1
@@ -107,8 +107,8 @@ async def test_one_address_cannot_take_all_sockets(
 
 
 @pytest.fixture
-async def exporting(database_url: str) -> AsyncIterator[Api]:
-    """The application over a database in which some users have much to export."""
+async def exporting(database_url: str) -> AsyncIterator[ApiClient]:
+    """The application over a database in which some users have large exports."""
     async with rows(database_url) as ledger:
         for user in USERS:
             call = LiveCallRow(call_id=f"call-of-{user}", user_id=user, at=NOW)
@@ -144,8 +144,8 @@ class HeldExport(NamedTuple):
     writer: asyncio.StreamWriter
 
 
-async def hold_export(api: Api, user: str) -> HeldExport:
-    """Ask for an export and read its status line only."""
+async def hold_export(api: ApiClient, user: str) -> HeldExport:
+    """Request an export and read its status line only."""
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port, limit=1024)
     path = f"/api/costs/user/{user}/export.csv?type=events&{SPAN}"
     bearer = token(user)
@@ -162,7 +162,7 @@ async def read_slowly(reader: asyncio.StreamReader) -> None:
 
 
 async def test_one_address_cannot_hold_all_exports(
-    exporting: Api, record_attack: AttackRecorder
+    exporting: ApiClient, record_attack: AttackRecorder
 ) -> None:
     held = [await hold_export(exporting, user) for user in USERS]
     async with client_at(OTHER_ADDRESS) as session:
@@ -179,8 +179,8 @@ async def test_one_address_cannot_hold_all_exports(
     )
 
 
-async def test_a_slow_reader_of_an_export_is_disconnected_and_notices(exporting: Api) -> None:
-    """It reads all the time, so no single piece is late: only the pace gives it away."""
+async def test_slow_export_reader_is_disconnected_visibly(exporting: ApiClient) -> None:
+    """The client reads all the time, so only the average rate is too low."""
     began = monotonic()
     held = await hold_export(exporting, USERS[0])
     assert held.status == 200

@@ -1,4 +1,4 @@
-"""One user asks for much at once: others are served as if nothing had happened."""
+"""Many parallel requests of one user do not affect other users."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from ledger.postgres.viewers import reader_pool
-from tests.support.api import Api, served, token
+from tests.support.api import ApiClient, served, token
 from tests.support.attacks import AttackRecorder, client_at, other_client
 
 MANY = 200
@@ -17,7 +17,7 @@ OTHERS = 20
 
 @asynccontextmanager
 async def holding(database_url: str, statement: str) -> AsyncIterator[None]:
-    """Hold what a statement locks for the length of a block."""
+    """Hold the locks of a statement for the length of a block."""
     connection = await asyncpg.connect(database_url)
     try:
         async with connection.transaction():
@@ -28,26 +28,26 @@ async def holding(database_url: str, statement: str) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
+async def api(database_url: str) -> AsyncIterator[ApiClient]:
     async with reader_pool(database_url) as readers, served(readers) as api:
         yield api
 
 
 @pytest.fixture
-async def attacker(api: Api) -> AsyncIterator[Api]:
-    """A client with as many connections as it likes."""
+async def attacker(api: ApiClient) -> AsyncIterator[ApiClient]:
+    """A client without a limit of connections."""
     async with client_at("127.0.0.1") as session:
         yield other_client(session, api)
 
 
-async def spendings(api: Api) -> list[int]:
+async def spendings(api: ApiClient) -> list[int]:
     """Return the statuses of requests of other users."""
     asked = (api.get(f"/api/costs/user/user{n}/spending", f"user{n}") for n in range(OTHERS))
     return [answer.status for answer in await asyncio.gather(*asked)]
 
 
-async def test_200_slow_requests_of_one_user_harm_no_other_user(
-    api: Api, attacker: Api, database_url: str, record_attack: AttackRecorder
+async def test_200_slow_requests_of_one_user_delay_no_other_user(
+    api: ApiClient, attacker: ApiClient, database_url: str, record_attack: AttackRecorder
 ) -> None:
     path = "/api/costs/user/mallory/budget"
     change = {"dailyLimit_usd": 1}
@@ -71,8 +71,8 @@ async def test_200_slow_requests_of_one_user_harm_no_other_user(
     )
 
 
-async def test_200_parallel_requests_of_one_user_are_all_served_in_turn(
-    api: Api, attacker: Api, record_attack: AttackRecorder
+async def test_200_parallel_requests_of_one_user_are_all_served(
+    api: ApiClient, attacker: ApiClient, record_attack: AttackRecorder
 ) -> None:
     path = "/api/costs/user/alice/spending"
     own = [asyncio.create_task(attacker.get(path, "alice")) for _ in range(MANY)]
@@ -89,10 +89,10 @@ async def test_200_parallel_requests_of_one_user_are_all_served_in_turn(
     )
 
 
-async def test_many_readiness_checks_take_one_connection_at_most(
+async def test_readiness_checks_use_at_most_one_connection(
     database_url: str, record_attack: AttackRecorder
 ) -> None:
-    """The schema's version cannot be read meanwhile, so a check takes as long as it may."""
+    """The schema version cannot be read meanwhile, so a check takes its maximum time."""
     async with (
         reader_pool(database_url) as readers,
         served(readers) as api,

@@ -1,7 +1,7 @@
-"""Secrets of known value go through every process that stays, in good times and in bad ones.
+"""Known secrets go through every long-running process, in normal operation and in trouble.
 
-Then each is searched for, as it is and as it may be written, in every log line, in `/metrics` and in
-every answer but the one that is meant to hold it.
+Then each is searched for, also encoded, in every log line, in `/metrics` and in every answer but
+the one that contains it on purpose.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from aiohttp import ClientSession
 from devkit.embedded.ports import choose_port
 from devkit.embedded.tansu import EmbeddedTansu
 from ledger.postgres.logins import login_url
-from tests.support.api import Api, token
+from tests.support.api import ApiClient, token
 from tests.support.attacks import AttackRecorder
-from tests.support.child import Child
+from tests.support.child import CommandProcess
 from tests.support.logins import PASSWORDS, as_login
 from tests.support.notices import SECRET as WEBHOOK_SECRET
 from tests.support.notices import alert, write_alerts, write_channel
@@ -41,7 +41,7 @@ SECRETS = {
 COMMANDS = ("worker", "api", "notices")
 AWAY = "127.0.0.1:1"
 TROUBLE_SECONDS = 5
-"""So long each process tries to reach what it cannot."""
+"""For how long each process tries to reach unreachable servers."""
 
 
 def spellings(secret: str) -> set[bytes]:
@@ -79,7 +79,7 @@ def values_of(command: str, database_url: str, broker: str) -> dict[str, str]:
 
 
 def troubles(database_url: str) -> list[dict[str, str]]:
-    """Return settings with which processes fail: servers that are away, and what is wrong."""
+    """Return settings with which processes fail: unreachable servers and invalid values."""
     password = quote(SECRETS["a password that is wrong"], safe="")
     mail = quote(SECRETS["SMTP_URL"], safe="")
     away = as_login(database_url, "api").replace(f":{urlsplit(database_url).port}/", ":1/")
@@ -101,15 +101,15 @@ def troubles(database_url: str) -> list[dict[str, str]]:
     ]
 
 
-class Search:
-    """Collects what processes say, and counts secrets in it."""
+class SecretSearch:
+    """Collects the output of processes, and counts secrets in it."""
 
     def __init__(self) -> None:
         self.lines = 0
         self.leaks: list[str] = []
 
     def look(self, where: str, text: bytes, more: Mapping[str, str]) -> None:
-        """Search a text line by line for all secrets, and for those that were made on the way."""
+        """Search a text line by line for all known and created secrets."""
         wanted = {name: spellings(secret) for name, secret in {**SECRETS, **more}.items()}
         for line in text.splitlines():
             self.lines += 1
@@ -124,7 +124,8 @@ async def running(
 ) -> AsyncIterator[None]:
     """Run processes for the length of a block, and end them after it."""
     children = [
-        Child(command, directory, {**values[command], "LOG_FORMAT": shape}) for command in values
+        CommandProcess(command, directory, {**values[command], "LOG_FORMAT": shape})
+        for command in values
     ]
     try:
         for child in children:
@@ -135,7 +136,7 @@ async def running(
             child.abandon()
 
 
-async def until_ready(api: Api) -> None:
+async def until_ready(api: ApiClient) -> None:
     async with asyncio.timeout(60):
         while True:
             try:
@@ -146,8 +147,8 @@ async def until_ready(api: Api) -> None:
             await asyncio.sleep(0.2)
 
 
-async def drive(api: Api, database_url: str) -> tuple[dict[str, str], list[bytes]]:
-    """Ask for much, rightly and wrongly; return the secrets that were made, and the answers."""
+async def drive(api: ApiClient, database_url: str) -> tuple[dict[str, str], list[bytes]]:
+    """Send valid and invalid requests; returns the created secrets and the answers."""
     made: dict[str, str] = {}
     answers: list[bytes] = []
 
@@ -189,7 +190,7 @@ async def drive(api: Api, database_url: str) -> tuple[dict[str, str], list[bytes
 
 
 async def attempted(database_url: str) -> None:
-    """Wait until a notice was tried by each way, and failed."""
+    """Wait until a notification was attempted on each channel type, and failed."""
     query = "SELECT count(DISTINCT type) FROM notice_attempts JOIN notice_deliveries USING (delivery_id) JOIN notice_channels USING (channel_id)"
     async with asyncio.timeout(60):
         while (await fetch(database_url, query))[0][0] < 3:
@@ -197,8 +198,8 @@ async def attempted(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_the_search_finds_a_secret_however_it_is_written(secret: str) -> None:
-    search = Search()
+def test_search_finds_encoded_secrets(secret: str) -> None:
+    search = SecretSearch()
     for number, form in enumerate(spellings(SECRETS[secret]), 1):
         search.look("here", b"a line\nand " + form + b" in one\n", {})
         assert (search.lines, search.leaks) == (2 * number, [f"here: {secret}"] * number)
@@ -206,14 +207,14 @@ def test_the_search_finds_a_secret_however_it_is_written(secret: str) -> None:
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("shape", ["json", "text"])
-async def test_no_secret_is_in_a_log_line_an_answer_or_a_metric(
+async def test_no_secret_is_in_logs_answers_or_metrics(
     tansu: EmbeddedTansu,
     database_url: str,
     tmp_path: Path,
     shape: str,
     record_attack: AttackRecorder,
 ) -> None:
-    search, port = Search(), choose_port()
+    search, port = SecretSearch(), choose_port()
     values = {
         command: {
             **values_of(command, database_url, tansu.bootstrap),
@@ -222,7 +223,7 @@ async def test_no_secret_is_in_a_log_line_an_answer_or_a_metric(
         for command in COMMANDS
     }
     async with running(tmp_path, values, shape), ClientSession() as session:
-        api = Api(session, port)
+        api = ApiClient(session, port)
         await until_ready(api)
         made, answers = await drive(api, database_url)
         await attempted(database_url)

@@ -1,4 +1,4 @@
-"""What is unusual is found in a real database, each cause once, whoever looks and however often."""
+"""Anomalies are found in a real database, each cause once, by any number of detectors."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ from tests.support.recording import fetch
 SPIKE = ("call_spike", "dear", "elevenlabs", True)
 
 
-async def test_a_spike_is_found_once_and_announced_with_it(database_url: str) -> None:
+async def test_spike_is_found_and_announced_once(database_url: str) -> None:
     await write_history(database_url)
     await write_calls(database_url, row("dear", NOW - MINUTE, elevenlabs=5 * USD))
     assert await look(database_url, "dear", "dear", "nobody's") == DetectionResult(1, 0)
@@ -51,7 +51,7 @@ async def test_a_spike_is_found_once_and_announced_with_it(database_url: str) ->
     )
 
 
-async def test_many_that_look_at_once_find_it_once(database_url: str) -> None:
+async def test_parallel_detectors_find_an_anomaly_once(database_url: str) -> None:
     await write_history(database_url)
     names = [f"dear-{n}" for n in range(5)]
     await write_calls(
@@ -62,7 +62,7 @@ async def test_many_that_look_at_once_find_it_once(database_url: str) -> None:
     assert await announced(database_url) == 5
 
 
-async def test_a_transaction_that_fails_leaves_nothing_and_is_made_up_for(
+async def test_failed_transaction_leaves_nothing_and_is_repeated(
     database_url: str,
 ) -> None:
     await write_history(database_url)
@@ -80,7 +80,7 @@ async def test_a_transaction_that_fails_leaves_nothing_and_is_made_up_for(
     assert await announced(database_url) == 1
 
 
-async def test_a_spike_that_is_taken_back_is_resolved_and_never_told_again(
+async def test_withdrawn_spike_is_resolved_and_not_announced_again(
     database_url: str,
 ) -> None:
     await write_history(database_url)
@@ -98,7 +98,7 @@ async def test_a_spike_that_is_taken_back_is_resolved_and_never_told_again(
     assert await announced(database_url) == 1
 
 
-async def test_missing_legs_are_named_after_the_grace_and_resolved_by_a_late_cost(
+async def test_missing_legs_are_found_after_the_grace_period_and_resolved(
     database_url: str,
 ) -> None:
     await write_history(database_url)
@@ -142,7 +142,7 @@ async def test_missing_legs_are_named_after_the_grace_and_resolved_by_a_late_cos
         ({"status": "active"}, 0),
     ],
 )
-async def test_which_calls_need_legs(
+async def test_only_ended_calls_of_some_length_need_legs(
     database_url: str, changes: dict[str, object], count: int
 ) -> None:
     call = row("bare", NOW - HOUR, twilio=0, deepgram=0, cerebras=0, elevenlabs=0)
@@ -152,7 +152,7 @@ async def test_which_calls_need_legs(
     assert (await look(database_url, "bare")).found == count
 
 
-async def test_a_service_with_several_operations_shows_what_was_recorded(database_url: str) -> None:
+async def test_recorded_operations_decide_which_legs_are_present(database_url: str) -> None:
     await fetch(
         database_url,
         """INSERT INTO service_prices (service, class, operation, unit, price_usd, effective_from, source, set_by)
@@ -168,7 +168,7 @@ async def test_a_service_with_several_operations_shows_what_was_recorded(databas
     assert await found(database_url) == [("missing_leg", "talk", "inference", True)]
 
 
-async def test_the_sweep_finds_what_nobody_heard(database_url: str) -> None:
+async def test_sweep_finds_calls_that_were_not_heard(database_url: str) -> None:
     await write_history(database_url)
     await write_calls(
         database_url,
@@ -185,14 +185,14 @@ async def test_the_sweep_finds_what_nobody_heard(database_url: str) -> None:
     assert await announced(database_url) == 3
 
 
-async def test_a_round_goes_through_all_users_in_steps(database_url: str) -> None:
+async def test_sweep_covers_all_users_in_steps(database_url: str) -> None:
     users = [f"user-{n:03}" for n in range(120)]
     await write_calls(database_url, *(row(f"of {u}", NOW - HOUR, u, twilio=0) for u in users))
     await sweep_from(database_url, NOW - 2 * HOUR)
     assert (await sweep(database_url)).found == 120
 
 
-async def test_only_one_has_its_turn(database_url: str) -> None:
+async def test_only_one_process_sweeps(database_url: str) -> None:
     await write_calls(database_url, row("lost", NOW - HOUR, twilio=0))
     await sweep_from(database_url, NOW - 2 * HOUR)
     async with anomaly_store(database_url) as store, store.transaction() as connection:
@@ -201,8 +201,8 @@ async def test_only_one_has_its_turn(database_url: str) -> None:
     assert (await sweep(database_url)).found == 1
 
 
-async def test_the_first_round_of_a_day_looks_days_back(database_url: str) -> None:
-    """What came a day late while nobody listened, and what resolves what was found long ago."""
+async def test_first_sweep_of_a_day_checks_earlier_days(database_url: str) -> None:
+    """It finds what arrived a day late, and resolves old anomalies."""
     await write_calls(
         database_url,
         row("late", NOW - 30 * HOUR, twilio=0),
@@ -222,7 +222,7 @@ async def test_the_first_round_of_a_day_looks_days_back(database_url: str) -> No
 
 
 async def write_days(url: str, days: int, today: int, elevenlabs: int = 50 * CENT) -> None:
-    """Write two calls on each day before, and so many today."""
+    """Write two calls on each earlier day, and this many today."""
     calls = [
         row(f"past-{d}-{n}", NOW - d * DAY - n * HOUR) for d in range(1, days + 1) for n in (0, 1)
     ]
@@ -232,7 +232,7 @@ async def write_days(url: str, days: int, today: int, elevenlabs: int = 50 * CEN
     await write_calls(url, *calls)
 
 
-async def test_a_day_with_many_more_calls_is_one_anomaly(database_url: str) -> None:
+async def test_day_with_many_more_calls_is_one_anomaly(database_url: str) -> None:
     await write_days(database_url, 35, 16)
     assert await check_day(database_url, "alice", "bob") == DetectionResult(1, 0)
     assert await check_day(database_url, "alice", now=NOW + HOUR) == DetectionResult(0, 0)
@@ -246,20 +246,20 @@ async def test_a_day_with_many_more_calls_is_one_anomaly(database_url: str) -> N
     assert await check_day(database_url, "alice") == DetectionResult(0, 1)
 
 
-async def test_a_day_that_a_service_made_dear_names_it(database_url: str) -> None:
+async def test_expensive_day_names_its_service(database_url: str) -> None:
     await write_days(database_url, 35, 2, elevenlabs=4 * USD)
     assert (await check_day(database_url, "alice")).found == 1
     assert await found(database_url) == [("day_spike", "2026-03-15", "elevenlabs", True)]
 
 
-async def test_a_day_that_one_call_made_dear_is_that_calls_anomaly(database_url: str) -> None:
+async def test_day_explained_by_one_call_is_no_anomaly_of_its_own(database_url: str) -> None:
     await write_days(database_url, 35, 2)
     await write_calls(database_url, row("dear", NOW - MINUTE, elevenlabs=9 * USD))
     assert (await look(database_url, "dear")).found == 1
     assert (await check_day(database_url, "alice")).found == 0
 
 
-async def test_the_sweep_judges_the_day_and_days_that_are_over(database_url: str) -> None:
+async def test_sweep_checks_the_current_day_and_past_days(database_url: str) -> None:
     await write_days(database_url, 35, 16)
     await sweep_from(database_url, NOW - HOUR)
     await sweep(database_url)
@@ -273,8 +273,8 @@ async def test_the_sweep_judges_the_day_and_days_that_are_over(database_url: str
     assert closed_on == tomorrow.date()
 
 
-async def test_the_database_takes_no_cause_twice(database_url: str) -> None:
-    """The unique key is the guarantee, whatever id somebody makes up."""
+async def test_database_refuses_a_second_anomaly_of_a_cause(database_url: str) -> None:
+    """The unique key guarantees it, whatever the id."""
     insert = """INSERT INTO cost_anomalies (anomaly_id, user_id, kind, subject, part, day, observed_nano, detected_at, data)
                 VALUES (gen_random_uuid(), 'alice', 'missing_leg', 'call-1', 'telephony', '2026-03-15', 0, now(), '{}')"""
     await fetch(database_url, insert)
@@ -282,7 +282,7 @@ async def test_the_database_takes_no_cause_twice(database_url: str) -> None:
         await fetch(database_url, insert)
 
 
-async def test_users_of_other_personas_are_compared_with_others(database_url: str) -> None:
+async def test_new_persona_is_compared_with_other_users(database_url: str) -> None:
     calls = [row(f"{n}", NOW - timedelta(hours=n + 1), f"user-{n % 6}") for n in range(30)]
     await write_calls(database_url, *calls, row("dear", NOW, "newcomer", elevenlabs=5 * USD))
     assert (await look(database_url, "dear")).found == 1

@@ -8,7 +8,7 @@ from ledger.anomalies.rows import anomaly_store
 from streams.anomalies.watcher import AnomalyWatcher, AnomalyWatcherOptions
 from tests.support.anomalies import announced, found, row, sweep_from, write_calls
 from tests.support.events import Plain, charged, cost, ended, started
-from tests.support.recording import Desk, Log, fetch
+from tests.support.recording import BatchWriter, TopicLog, fetch
 
 GRACE = timedelta(minutes=15)
 HOUR = timedelta(hours=1)
@@ -18,7 +18,7 @@ SERVICES = [
     ("cerebras", "inference", 1000, "tokens"),
     ("elevenlabs", "tts", 1000, "characters"),
 ]
-"""Every leg of a call but the telephone line."""
+"""The services of every leg but telephony."""
 
 
 def without_telephone(call: str, at: datetime) -> list[Plain]:
@@ -38,9 +38,9 @@ def without_telephone(call: str, at: datetime) -> list[Plain]:
 
 
 async def record(url: str, *events: Plain) -> datetime:
-    async with Desk(url) as desk:
-        outcome = await desk.record(Log().batch(events))
-    assert not desk.letters
+    async with BatchWriter(url) as writer:
+        outcome = await writer.record(TopicLog().batch(events))
+    assert not writer.letters
     assert outcome.committed_at is not None
     return outcome.committed_at
 
@@ -60,7 +60,7 @@ async def restart(url: str, call_ids: list[str], begin: datetime) -> None:
             pass
 
 
-async def test_legs_of_late_calls_are_missed_across_a_restart(database_url: str) -> None:
+async def test_missing_legs_of_late_calls_are_found_after_a_restart(database_url: str) -> None:
     at = datetime.now(UTC) - 5 * HOUR
     calls = [f"late-{n}" for n in range(10)]
     events = [
@@ -80,7 +80,7 @@ async def test_legs_of_late_calls_are_missed_across_a_restart(database_url: str)
     assert await fetch(database_url, "SELECT FROM pending_anomaly_checks") == []
 
 
-async def test_legs_of_charged_calls_that_never_ended_are_missed(database_url: str) -> None:
+async def test_missing_legs_of_charged_calls_without_an_end_are_found(database_url: str) -> None:
     at = datetime.now(UTC) - 5 * HOUR
     calls = [f"open-{n}" for n in range(10)]
     events = [
@@ -89,13 +89,13 @@ async def test_legs_of_charged_calls_that_never_ended_are_missed(database_url: s
         for one in (started(call, time=at), *without_telephone(call, at), charged(call, time=at))
     ]
     begin = await record(database_url, *events)
-    await restart(database_url, [], begin)  # a total of such a call says that it is active
+    await restart(database_url, [], begin)  # the total of such a call is still active
     missed = [one for one in await found(database_url) if one[0] == "missing_leg"]
     assert len(missed) == len(calls)
 
 
 @pytest.mark.parametrize("days_ago", [1, 6, 20])
-async def test_a_late_cost_makes_its_day_a_spike(database_url: str, days_ago: int) -> None:
+async def test_late_cost_makes_its_day_a_spike(database_url: str, days_ago: int) -> None:
     now = datetime.now(UTC)
     noon = now.replace(hour=12) - days_ago * DAY
     await write_calls(
@@ -134,7 +134,7 @@ async def test_each_change_starts_the_grace_period_again(database_url: str) -> N
     assert [one for one in await found(database_url) if one[0] == "missing_leg"] == []
 
 
-async def test_present_calls_need_no_stored_check(database_url: str) -> None:
+async def test_current_calls_store_no_check(database_url: str) -> None:
     """The sweep finds them, so an ordinary batch writes nothing more."""
     at = datetime.now(UTC)
     await record(

@@ -1,4 +1,4 @@
-"""The watcher: judges what it hears once it settles, forgets nothing on a failure, keeps its limit."""
+"""The watcher checks heard calls after the settling time, loses none on failures, and is bounded."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -37,7 +37,7 @@ async def store(database_url: str) -> AsyncIterator[AnomalyStore]:
         yield store
 
 
-async def test_what_is_heard_is_judged_once_it_has_settled(
+async def test_heard_call_is_checked_after_the_settling_time(
     store: AnomalyStore, database_url: str
 ) -> None:
     watcher = AnomalyWatcher(store, replace(OPTIONS, settle_ms=100_000), lambda: NOW)
@@ -51,10 +51,10 @@ async def test_what_is_heard_is_judged_once_it_has_settled(
     assert len(await found(database_url)) == 1
     await fetch(database_url, "DELETE FROM cost_anomalies")
     await ready.step()
-    assert await found(database_url) == []  # it is forgotten
+    assert await found(database_url) == []  # it is dropped
 
 
-async def test_many_are_judged_in_portions(
+async def test_many_calls_are_checked_in_batches(
     store: AnomalyStore, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "CALLS_AT_ONCE", 2)
@@ -67,7 +67,7 @@ async def test_many_are_judged_in_portions(
     assert len(await found(database_url)) == 3
 
 
-async def test_what_is_too_much_to_remember_the_sweep_finds(
+async def test_sweep_finds_calls_beyond_the_memory_limit(
     store: AnomalyStore, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PENDING_MAX", 1)
@@ -83,7 +83,7 @@ async def test_what_is_too_much_to_remember_the_sweep_finds(
     assert await announced(database_url) == 3
 
 
-async def test_a_database_that_hangs_up_is_asked_again(
+async def test_closed_database_connections_are_replaced(
     store: AnomalyStore, database_url: str
 ) -> None:
     stop = asyncio.Event()

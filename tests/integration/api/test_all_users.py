@@ -1,4 +1,4 @@
-"""The view over everyone: sums that follow every write, seen by administrators alone."""
+"""Analytics over all users: sums follow every write, and only admins see them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,11 +12,11 @@ import pytest
 
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import Viewer, reader_pool
-from tests.support.api import Api, served_from, token
+from tests.support.api import ApiClient, served_from, token
 from tests.support.events import cost, ended, started
-from tests.support.ledger_rows import CENT, LiveCallRow, Rows, rows
+from tests.support.ledger_rows import CENT, LedgerRowWriter, LiveCallRow, rows
 from tests.support.logins import as_login
-from tests.support.recording import Desk, Log, assert_verified, fetch
+from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
 from tests.support.seeded import seeded
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
@@ -25,18 +25,18 @@ ROOT = token("root", role="admin")
 
 
 @pytest.fixture
-async def ledger(database_url: str) -> AsyncIterator[Rows]:
+async def ledger(database_url: str) -> AsyncIterator[LedgerRowWriter]:
     async with rows(database_url) as ledger:
         yield ledger
 
 
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
+async def api(database_url: str) -> AsyncIterator[ApiClient]:
     async with served_from(database_url, today=NOW.date()) as api:
         yield api
 
 
-async def said(api: Api, query: str = "") -> dict[str, Any]:
+async def said(api: ApiClient, query: str = "") -> dict[str, Any]:
     data: dict[str, Any] = (await api.ask("GET", f"{PATH}?{query}", bearer=ROOT)).data
     return data
 
@@ -85,7 +85,7 @@ SEVEN_DAYS = {
 }
 
 
-async def test_everyone(api: Api, ledger: Rows) -> None:
+async def test_analytics_cover_all_users(api: ApiClient, ledger: LedgerRowWriter) -> None:
     for number, (user, days_ago) in enumerate(
         [("alice", 0), ("alice", 1), ("bob", 7), ("carol", 40), ("carol", 2), ("dave", 50)]
     ):
@@ -98,7 +98,7 @@ async def test_everyone(api: Api, ledger: Rows) -> None:
     assert sum(day["totalCost"] for day in daily) == body["totalCost"]
 
 
-async def test_without_a_single_call(api: Api) -> None:
+async def test_analytics_without_calls_are_zero(api: ApiClient) -> None:
     body = await said(api)
     assert body["totalUsers"] == body["totalCalls"] == body["averageCallsPerUser"] == 0
     assert body["insights"]["largestCostComponent"] is None
@@ -107,7 +107,9 @@ async def test_without_a_single_call(api: Api) -> None:
     ] == 0
 
 
-async def test_only_administrators_see_everyone(api: Api, ledger: Rows, database_url: str) -> None:
+async def test_only_admins_see_all_users(
+    api: ApiClient, ledger: LedgerRowWriter, database_url: str
+) -> None:
     await ledger.call(LiveCallRow(call_id="c", user_id="alice", at=NOW))
     for role in ("user", "service"):
         assert (await api.ask("GET", PATH, bearer=token("alice", role=role))).code == "forbidden"
@@ -118,7 +120,7 @@ async def test_only_administrators_see_everyone(api: Api, ledger: Rows, database
                     assert await connection.fetchval(f"SELECT count(*) FROM {table}") == seen
     first, last = date(2025, 11, 1), date(2025, 11, 30)
     days = {"first_day": first, "last_day": last, "compared_from": first, "compared_to": last}
-    for reads_all in (True, False):  # where no policy applies
+    for reads_all in (True, False):  # without row policies
         [row] = await fetch(
             database_url,
             *statements("reports/all_users").bind("everyone", reads_all=reads_all, **days),
@@ -126,18 +128,18 @@ async def test_only_administrators_see_everyone(api: Api, ledger: Rows, database
         assert (row["total"], bool(row["daily"])) == (int(reads_all), reads_all)
 
 
-async def test_a_recorded_stream_by_several_writers(database_url: str) -> None:
-    """Whatever order and whoever writes: the sums over everyone are those of users' days."""
-    log, stream = Log(), seeded(4_000)
+async def test_totals_agree_after_parallel_writers(database_url: str) -> None:
+    """The sums over all users equal those of the users' days, in any order of writes."""
+    log, stream = TopicLog(), seeded(4_000)
     batches = [
         log.batch([one.value for one in stream.sent[n::40] if one.value], n) for n in range(40)
     ]
-    desks = [Desk(database_url) for _ in range(4)]
+    desks = [BatchWriter(database_url) for _ in range(4)]
 
     async def work(number: int) -> None:
-        async with desks[number] as desk:
+        async with desks[number] as writer:
             for batch in batches[number::4]:
-                await desk.record(batch)
+                await writer.record(batch)
 
     await asyncio.gather(*map(work, range(4)))
     await assert_verified(database_url)
@@ -152,14 +154,14 @@ def days_text(first: date, after: date) -> str:
     return f"{{[{first},{after})}}"
 
 
-async def test_a_late_event_moves_a_users_only_call_to_another_day(database_url: str) -> None:
+async def test_late_event_moves_the_only_call_of_a_user_to_another_day(database_url: str) -> None:
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     after, before = midnight - timedelta(days=1), midnight - timedelta(days=1, minutes=1)
-    log = Log()
+    log = TopicLog()
     activity = "SELECT user_id, first_day, last_day, days::text FROM user_activity"
     next_day = after.date() + timedelta(days=1)
-    async with Desk(database_url) as desk:
-        await desk.record(
+    async with BatchWriter(database_url) as writer:
+        await writer.record(
             log.batch([cost("one", "alice", time=after), ended("one", "alice", time=after)])
         )
         [row] = await fetch(database_url, activity)
@@ -169,19 +171,19 @@ async def test_a_late_event_moves_a_users_only_call_to_another_day(database_url:
             after.date(),
             days_text(after.date(), next_day),
         )
-        await desk.record(log.batch([started("one", "alice", time=before)]))
+        await writer.record(log.batch([started("one", "alice", time=before)]))
         [row] = await fetch(database_url, activity)
         days = days_text(before.date(), after.date())
         assert tuple(row) == ("alice", before.date(), before.date(), days)
-        await desk.record(log.batch([started("two", "alice", time=after)]))
+        await writer.record(log.batch([started("two", "alice", time=after)]))
         [row] = await fetch(database_url, activity)
         days = days_text(before.date(), next_day)
         assert tuple(row) == ("alice", before.date(), after.date(), days)
     await assert_verified(database_url)
 
 
-async def test_users_of_any_period_are_counted_as_their_days_say(
-    database_url: str, api: Api, ledger: Rows
+async def test_active_users_of_a_period_agree_with_their_days(
+    database_url: str, api: ApiClient, ledger: LedgerRowWriter
 ) -> None:
     for user in range(6):
         for day in range(6):
@@ -203,20 +205,20 @@ async def test_users_of_any_period_are_counted_as_their_days_say(
         assert found == (row["active"], row["total"], row["began"]), (first, last)
 
 
-async def test_deadlocks_do_not_come_of_it(database_url: str) -> None:
-    """Writers of the same users and days, in opposite orders of arrival, all get through."""
+async def test_writers_of_the_same_days_do_not_deadlock(database_url: str) -> None:
+    """The writers update the same users and days in opposite orders."""
     at = datetime.now(UTC) - timedelta(hours=1)
 
     async def work(number: int) -> None:
-        log = Log()
-        async with Desk(database_url) as desk:
+        log = TopicLog()
+        async with BatchWriter(database_url) as writer:
             for turn in range(10):
                 users = [f"u{user}" for user in range(8)]
                 events = [
                     cost(f"{number}-{turn}-{user}", user, time=at)
                     for user in (users if number % 2 else users[::-1])
                 ]
-                await desk.record(log.batch(events, partition=number))
+                await writer.record(log.batch(events, partition=number))
 
     await asyncio.gather(*map(work, range(4)))
     await assert_verified(database_url)

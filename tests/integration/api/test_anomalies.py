@@ -1,4 +1,4 @@
-"""Anomalies as they are listed: a user's own, everyone's for administrators, page by page."""
+"""Lists of anomalies: a user's own, those of all users for admins, paged."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -16,7 +16,7 @@ from tests.support.anomalies import (
     write_calls,
     write_history,
 )
-from tests.support.api import Api, served_from, token
+from tests.support.api import ApiClient, served_from, token
 from tests.support.recording import fetch
 
 OWN = "/api/costs/user/alice/anomalies"
@@ -26,7 +26,7 @@ ADMIN = token("root", role="admin")
 
 @pytest.fixture
 async def written(database_url: str) -> str:
-    """A dear call and three calls without a telephone of alice, one of bob."""
+    """An expensive call and three calls without telephony of alice, one of bob."""
     await write_history(database_url)
     late = [row(f"lost-{n}", NOW - n * DAY - MINUTE, twilio=0) for n in range(3)]
     await write_calls(
@@ -41,12 +41,12 @@ async def written(database_url: str) -> str:
 
 
 @pytest.fixture
-async def api(written: str) -> AsyncIterator[Api]:
+async def api(written: str) -> AsyncIterator[ApiClient]:
     async with served_from(written, today=NOW.date()) as api:
         yield api
 
 
-async def test_what_an_anomaly_says(api: Api) -> None:
+async def test_anomaly_has_all_fields(api: ApiClient) -> None:
     said = (await api.get(OWN, "alice")).data
     assert said["nextCursor"] is None
     assert [one["callId"] for one in said["anomalies"]] == ["lost-2", "lost-1", "lost-0", "dear"]
@@ -76,7 +76,7 @@ async def test_what_an_anomaly_says(api: Api) -> None:
     assert (lost["leg"], lost["service"], lost["score"]) == ("telephony", None, None)
 
 
-async def test_pages_follow_one_another(api: Api) -> None:
+async def test_pages_are_complete_and_in_order(api: ApiClient) -> None:
     seen, cursor = [], ""
     while True:
         page = (await api.get(f"{OWN}?limit=2{cursor}", "alice")).data
@@ -100,7 +100,7 @@ async def test_pages_follow_one_another(api: Api) -> None:
         ("kind=missing_leg&startDate=2026-03-14&endDate=2026-03-14", ["lost-1"]),
     ],
 )
-async def test_filters(api: Api, query: str, calls: list[str]) -> None:
+async def test_anomalies_are_filtered(api: ApiClient, query: str, calls: list[str]) -> None:
     said = (await api.get(f"{OWN}?{query}", "alice")).data
     assert [one["callId"] for one in said["anomalies"]] == calls
 
@@ -118,14 +118,14 @@ async def test_filters(api: Api, query: str, calls: list[str]) -> None:
         ("kind=missing_leg&kind=day_spike", "kind"),
     ],
 )
-async def test_what_makes_no_sense_is_named(api: Api, query: str, named: str) -> None:
+async def test_invalid_parameter_is_named(api: ApiClient, query: str, named: str) -> None:
     for path in (OWN, EVERYONES):
         answer = await api.ask("GET", f"{path}?{query}", bearer=ADMIN)
         assert (answer.status, answer.code) == (400, "invalid_parameter")
         assert f"`{named}`" in answer.json["error"]
 
 
-async def test_who_sees_what(api: Api) -> None:
+async def test_users_see_their_own_anomalies_and_admins_all(api: ApiClient) -> None:
     everyones = (await api.ask("GET", EVERYONES, bearer=ADMIN)).data["anomalies"]
     assert [one["userId"] for one in everyones] == ["bob", *["alice"] * 4]
     limited = (await api.ask("GET", f"{EVERYONES}?limit=1&kind=missing_leg", bearer=ADMIN)).data
@@ -136,7 +136,7 @@ async def test_who_sees_what(api: Api) -> None:
     assert len((await api.get("/api/costs/user/bob/anomalies", "bob")).data["anomalies"]) == 1
 
 
-async def test_what_is_in_order_after_all_says_so(api: Api, written: str) -> None:
+async def test_resolved_anomaly_shows_when_it_was_resolved(api: ApiClient, written: str) -> None:
     await fetch(written, "UPDATE calls SET duration_ms = 1 WHERE call_id = 'lost-1'")
     await look(written, "lost-1", now=NOW + timedelta(hours=2))
     found = (await api.get(f"{OWN}?kind=missing_leg", "alice")).data["anomalies"]

@@ -1,4 +1,4 @@
-"""May this call start? Parallel calls cannot all pass on the same remainder."""
+"""Authorization of calls: parallel calls cannot all use the same remaining budget."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,9 +10,9 @@ import pytest
 
 from api.http.options import ApiOptions
 from tests.support.alerting import USD, change, just_now
-from tests.support.api import Answer, Api, served_from, token
+from tests.support.api import ApiAnswer, ApiClient, served_from, token
 from tests.support.events import charged, cost, ended, started
-from tests.support.recording import Desk, Log, fetch
+from tests.support.recording import BatchWriter, TopicLog, fetch
 
 PATH = "/api/costs/user/alice/authorize"
 NOW = just_now()
@@ -21,22 +21,24 @@ SERVICE = token("voice-pipeline", role="service")
 
 @pytest.fixture(autouse=True)
 def present() -> None:
-    """Begin each test in its own present, or its day might be over by now."""
+    """Set the current time for each test, as the day may have changed since collection."""
     global NOW
     NOW = just_now()
 
 
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
+async def api(database_url: str) -> AsyncIterator[ApiClient]:
     async with served_from(database_url) as api:
         yield api
 
 
-async def ask(api: Api, call: str, **body: Any) -> Answer:
+async def ask(api: ApiClient, call: str, **body: Any) -> ApiAnswer:
     return await api.ask("POST", PATH, bearer=SERVICE, body={"callId": call, **body})
 
 
-async def test_a_hundred_at_once_share_what_remains(api: Api, database_url: str) -> None:
+async def test_hundred_parallel_calls_share_the_remaining_budget(
+    api: ApiClient, database_url: str
+) -> None:
     await change(database_url, "alice", daily_limit=(True, 10 * USD))
     await _record(database_url, charged("earlier", time=NOW, amount="2.90", fee=0))
     answers = await asyncio.gather(
@@ -53,12 +55,12 @@ async def test_a_hundred_at_once_share_what_remains(api: Api, database_url: str)
 
 
 async def _record(database_url: str, *events: Any) -> None:
-    async with Desk(database_url) as desk:
-        await desk.record(Log().batch(events))
+    async with BatchWriter(database_url) as writer:
+        await writer.record(TopicLog().batch(events))
 
 
-async def test_a_hold_ends_with_the_call_its_charge_or_its_time(
-    api: Api, database_url: str
+async def test_hold_ends_with_the_call_the_charge_or_its_expiry(
+    api: ApiClient, database_url: str
 ) -> None:
     await change(database_url, "alice", monthly_limit=(True, 10 * USD))
 
@@ -83,8 +85,8 @@ async def test_a_hold_ends_with_the_call_its_charge_or_its_time(
     ]
 
 
-async def test_by_cost_a_call_holds_what_it_has_not_spent_yet(database_url: str) -> None:
-    """What it has spent counts already, and must not be kept from other calls once more."""
+async def test_hold_shrinks_by_what_the_call_has_spent(database_url: str) -> None:
+    """Spent amounts already count, so holding them as well would count them twice."""
     await change(database_url, "alice", "cost", daily_limit=(True, 10 * USD))
     async with served_from(database_url, options=ApiOptions(budget_basis="cost")) as api:
         assert (await ask(api, "call-1", estimatedCost=6)).data["remaining"] == 10
@@ -95,7 +97,7 @@ async def test_by_cost_a_call_holds_what_it_has_not_spent_yet(database_url: str)
         assert (said["allowed"], said["remaining"]) == (True, 4)
         said = (await ask(api, "call-1", estimatedCost=6)).data
         assert (said["allowed"], said["held"]) == (True, 6 - Decimal(spent[0]).scaleb(-9))
-        await _record(database_url, cost(time=NOW, totalCost="2"))  # more than it was to spend
+        await _record(database_url, cost(time=NOW, totalCost="2"))  # more than the estimate
         said = (await ask(api, "call-3", estimatedCost="0.1")).data
         assert not said["allowed"]
         assert (await ask(api, "call-2", estimatedCost="0.1")).data["remaining"] == 10 - Decimal(
@@ -103,13 +105,13 @@ async def test_by_cost_a_call_holds_what_it_has_not_spent_yet(database_url: str)
         ).scaleb(-9).normalize()
 
 
-async def test_a_finished_call_cannot_start_again(api: Api, database_url: str) -> None:
+async def test_finished_call_cannot_be_authorized(api: ApiClient, database_url: str) -> None:
     await _record(database_url, started(time=NOW), ended(time=NOW))
     answer = await ask(api, "call-1", estimatedCost=1)
     assert (answer.status, answer.code) == (409, "call_finished")
 
 
-async def test_an_expected_duration_is_turned_into_money(api: Api, database_url: str) -> None:
+async def test_expected_duration_is_priced(api: ApiClient, database_url: str) -> None:
     before = datetime.now(UTC)
     said = (await ask(api, "call-1", expectedDuration_seconds=600)).data
     assert (said["allowed"], said["held"], said["remaining"]) == (True, Decimal("4.99"), None)
@@ -136,12 +138,12 @@ async def test_an_expected_duration_is_turned_into_money(api: Api, database_url:
      {"callId": "c", "estimatedCost": 1, "expectedDuration_seconds": 1}, {"callId": "c", "cost": 1},
      {"callId": "c", "expectedDuration_seconds": "long"}, {"estimatedCost": 1}],
 )  # fmt: skip
-async def test_what_cannot_be_asked_is_refused(api: Api, body: Any) -> None:
+async def test_invalid_request_is_refused(api: ApiClient, body: Any) -> None:
     answer = await api.ask("POST", PATH, bearer=SERVICE, body=body)
     assert (answer.status, answer.code) == (400, "invalid_body")
 
 
-async def test_only_services_and_admins_may_ask(api: Api) -> None:
+async def test_only_services_and_admins_may_authorize(api: ApiClient) -> None:
     body = {"callId": "c", "estimatedCost": 1}
     for bearer, status in (
         (token("alice"), 403),

@@ -1,4 +1,4 @@
-"""Budgets over HTTP: what is kept, what is counted, and when."""
+"""Budgets over HTTP: settings, spend and alerts."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
@@ -9,32 +9,32 @@ import pytest
 
 from api.http.options import ApiOptions
 from schemas.alerts import SpendBasis
-from tests.support.api import Answer, Api, served_from, token
+from tests.support.api import ApiAnswer, ApiClient, served_from, token
 from tests.support.events import charged, cost, started
-from tests.support.ledger_rows import CENT, LiveCallRow, Rows, rows
-from tests.support.recording import Desk, Log
+from tests.support.ledger_rows import CENT, LedgerRowWriter, LiveCallRow, rows
+from tests.support.recording import BatchWriter, TopicLog
 
 PATH = "/api/costs/user/alice/budget"
 LEAP_DAY = date(2028, 2, 29)
 
 
 @pytest.fixture
-async def ledger(database_url: str) -> AsyncIterator[Rows]:
+async def ledger(database_url: str) -> AsyncIterator[LedgerRowWriter]:
     async with rows(database_url) as ledger:
         yield ledger
 
 
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
+async def api(database_url: str) -> AsyncIterator[ApiClient]:
     async with served_from(database_url, today=LEAP_DAY) as api:
         yield api
 
 
-async def put(api: Api, body: Any) -> Answer:
+async def put(api: ApiClient, body: Any) -> ApiAnswer:
     return await api.ask("PUT", PATH, bearer=token("alice"), body=body)
 
 
-async def test_who_set_nothing_has_no_limits(api: Api, ledger: Rows) -> None:
+async def test_user_without_settings_has_no_limits(api: ApiClient, ledger: LedgerRowWriter) -> None:
     said = (await api.get(PATH, "alice")).data
     assert said == {
         "userId": "alice",
@@ -62,8 +62,8 @@ async def test_who_set_nothing_has_no_limits(api: Api, ledger: Rows) -> None:
     assert await ledger.connection.fetchval("SELECT count(*) FROM user_budget_settings") == 0
 
 
-async def test_what_is_not_named_stays(api: Api) -> None:
-    def settings(answer: Answer) -> tuple[Any, ...]:
+async def test_omitted_settings_stay_unchanged(api: ApiClient) -> None:
+    def settings(answer: ApiAnswer) -> tuple[Any, ...]:
         said = answer.data
         return said["dailyLimit_usd"], said["monthlyLimit_usd"], said["alertThreshold_percent"]
 
@@ -76,7 +76,7 @@ async def test_what_is_not_named_stays(api: Api) -> None:
     assert changed.headers["Cache-Control"] == "no-store"
 
 
-async def test_a_refused_change_changes_nothing(api: Api) -> None:
+async def test_refused_change_changes_nothing(api: ApiClient) -> None:
     await put(api, {"dailyLimit_usd": 5})
     for body in ({"dailyLimit_usd": 1, "monthlyLimit_usd": -1}, {"dailyLimit_usd": 1, "color": 1},
                  b"{", [1]):  # fmt: skip
@@ -89,8 +89,8 @@ async def test_a_refused_change_changes_nothing(api: Api) -> None:
     ("basis", "day", "month"),
     [("charged", "2.99", "7.98"), ("cost", "0.9", "1.8")],
 )
-async def test_days_and_months_are_those_of_the_calendar(
-    database_url: str, ledger: Rows, basis: SpendBasis, day: str, month: str
+async def test_days_and_months_follow_the_calendar(
+    database_url: str, ledger: LedgerRowWriter, basis: SpendBasis, day: str, month: str
 ) -> None:
     moments = [(2028, 1, 31), (2028, 2, 1), (2028, 2, 29), (2028, 3, 1), (2027, 2, 28)]
     for number, moment in enumerate(moments):
@@ -108,7 +108,7 @@ async def test_days_and_months_are_those_of_the_calendar(
     )
 
 
-async def test_what_remains_is_never_below_nothing(api: Api, ledger: Rows) -> None:
+async def test_remaining_budget_is_never_negative(api: ApiClient, ledger: LedgerRowWriter) -> None:
     at = datetime(2028, 2, 29, 12, tzinfo=UTC)
     await ledger.call(LiveCallRow(call_id="1", user_id="alice", at=at))
     said = (await put(api, {"dailyLimit_usd": 4, "monthlyLimit_usd": 1000})).data
@@ -118,14 +118,14 @@ async def test_what_remains_is_never_below_nothing(api: Api, ledger: Rows) -> No
     assert said["alertTriggered"] is False
 
 
-async def test_an_unchanged_budget_is_not_sent_again(api: Api) -> None:
+async def test_unchanged_budget_answers_304(api: ApiClient) -> None:
     tag = (await api.get(PATH, "alice")).headers["ETag"]
     assert (await api.get(PATH, "alice", headers={"If-None-Match": tag})).status == 304
     await put(api, {"dailyLimit_usd": 1})
     assert (await api.get(PATH, "alice", headers={"If-None-Match": tag})).status == 200
 
 
-async def test_every_setting_can_be_set_and_is_said(database_url: str) -> None:
+async def test_every_setting_can_be_set_and_read(database_url: str) -> None:
     wanted = {
         "maxCostPerCall_usd": "2.50",
         "thresholds": [50, "90.5", 100, 50],
@@ -149,19 +149,19 @@ async def test_every_setting_can_be_set_and_is_said(database_url: str) -> None:
      ({"thresholds": list(range(1, 30))}, "thresholds"), ({"thresholds": 50}, "thresholds"),
      ({"autoCutoff": "yes"}, "autoCutoff"), ({"maxCostPerCall_usd": -1}, "maxCostPerCall_usd")],
 )  # fmt: skip
-async def test_a_wrong_setting_is_refused_by_name(api: Api, body: Any, named: str) -> None:
+async def test_invalid_setting_is_refused_by_name(api: ApiClient, body: Any, named: str) -> None:
     answer = await put(api, body)
     assert answer.code == "invalid_body"
     assert named in answer.json["error"]
 
 
-async def test_alerts_come_in_pages_latest_first(database_url: str) -> None:
+async def test_alerts_are_paged_latest_first(database_url: str) -> None:
     now = datetime.now(UTC)
-    async with Desk(database_url) as desk, served_from(database_url) as api:
+    async with BatchWriter(database_url) as writer, served_from(database_url) as api:
         await put(api, {"dailyLimit_usd": 10, "thresholds": [10, 20, 30, 40]})
         for number in range(5):
             event = charged(f"call-{number}", time=now, amount=2, fee=0)
-            await desk.record(Log().batch([event], partition=number))
+            await writer.record(TopicLog().batch([event], partition=number))
         path = "/api/costs/user/alice/alerts"
         seen: list[Any] = []
         cursor: str | None = ""
@@ -177,14 +177,14 @@ async def test_alerts_come_in_pages_latest_first(database_url: str) -> None:
     assert budget["alertTriggered"] is True
 
 
-async def test_active_calls_say_when_the_next_threshold_is_reached(database_url: str) -> None:
+async def test_active_calls_project_the_next_threshold(database_url: str) -> None:
     began = datetime.now(UTC) - timedelta(seconds=100)
     events = [
         started(time=began, expectedDuration_seconds=499),
         cost(time=began, totalCost="0.965"),
     ]
-    async with Desk(database_url) as desk:
-        await desk.record(Log().batch(events))
+    async with BatchWriter(database_url) as writer:
+        await writer.record(TopicLog().batch(events))
     async with served_from(database_url) as api:
         said = (await put(api, {"monthlyLimit_usd": 20})).data
         assert said["burnRatePerHour"] == 36
@@ -195,7 +195,7 @@ async def test_active_calls_say_when_the_next_threshold_is_reached(database_url:
         assert Decimal(34) <= said["burnRatePerHour"] <= 36
 
 
-async def test_channels_can_be_set_with_the_limits(database_url: str) -> None:
+async def test_channels_can_be_set_with_the_budget(database_url: str) -> None:
     hook = {"type": "webhook", "address": "https://example.com/hook"}
     async with served_from(database_url, options=ApiOptions(channel_types=("webhook",))) as api:
         [made] = (await put(api, {"dailyLimit_usd": 5, "channels": [hook]})).data["channels"]

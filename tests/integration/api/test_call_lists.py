@@ -1,4 +1,4 @@
-"""Lists page by page: nothing is left out or shown twice, whatever is written meanwhile."""
+"""Paged lists: no row is missing or repeated, whatever is written meanwhile."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.support import events
-from tests.support.api import Api, served_from, token
+from tests.support.api import ApiClient, served_from, token
 from tests.support.events import Plain
-from tests.support.ledger_rows import CENT, LiveCallRow, Rows, rows
+from tests.support.ledger_rows import CENT, LedgerRowWriter, LiveCallRow, rows
 from tests.support.recorded import record, tts
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
@@ -20,13 +20,13 @@ EVENTS = "/api/costs/call/call-1/events"
 
 
 @pytest.fixture
-async def ledger(database_url: str) -> AsyncIterator[Rows]:
+async def ledger(database_url: str) -> AsyncIterator[LedgerRowWriter]:
     async with rows(database_url) as ledger:
         yield ledger
 
 
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
+async def api(database_url: str) -> AsyncIterator[ApiClient]:
     async with served_from(database_url, today=NOW.date()) as api:
         yield api
 
@@ -36,8 +36,8 @@ def call(name: str, hours_ago: int = 0, **changes: Any) -> LiveCallRow:
     return LiveCallRow(**{"call_id": name, "user_id": "alice", "at": at, **changes})
 
 
-async def listed(api: Api, query: str = "", path: str = CALLS) -> list[dict[str, Any]]:
-    """Return everything that a list holds, page by page."""
+async def listed(api: ApiClient, query: str = "", path: str = CALLS) -> list[dict[str, Any]]:
+    """Return all rows of a list, page by page."""
     found: list[dict[str, Any]] = []
     following: str | None = ""
     while following is not None:
@@ -49,11 +49,11 @@ async def listed(api: Api, query: str = "", path: str = CALLS) -> list[dict[str,
     return found
 
 
-async def names(api: Api, query: str = "") -> list[str]:
+async def names(api: ApiClient, query: str = "") -> list[str]:
     return [one["callId"] for one in await listed(api, query)]
 
 
-async def test_a_call_of_the_list(api: Api, ledger: Rows) -> None:
+async def test_listed_call_has_all_fields(api: ApiClient, ledger: LedgerRowWriter) -> None:
     await ledger.call(call("one", refunded=CENT, estimated_count=1))
     await ledger.call(call("bobs", user_id="bob"))
     page = (await api.get(CALLS, "alice")).data
@@ -80,17 +80,15 @@ async def test_a_call_of_the_list(api: Api, ledger: Rows) -> None:
     assert sum(one["costByService"].values()) == one["totalCost"]
 
 
-async def test_pages_hold_every_call_once_newest_first_and_ties_by_name(
-    api: Api, ledger: Rows
+async def test_pages_hold_each_call_once_newest_first_then_by_id(
+    api: ApiClient, ledger: LedgerRowWriter
 ) -> None:
     for number in range(10):
         await ledger.call(call(f"call-{number}", hours_ago=number // 4))
     assert await names(api) == [f"call-{number}" for number in range(10)]
 
 
-async def test_a_page_goes_on_where_the_last_one_ended_whatever_comes_meanwhile(
-    api: Api, ledger: Rows
-) -> None:
+async def test_cursor_resumes_despite_new_calls(api: ApiClient, ledger: LedgerRowWriter) -> None:
     for number in range(6):
         await ledger.call(call(f"call-{number}", hours_ago=number))
     first = (await api.get(f"{CALLS}?limit=3", "alice")).data
@@ -101,7 +99,7 @@ async def test_a_page_goes_on_where_the_last_one_ended_whatever_comes_meanwhile(
     assert shown == ["call-0", "call-1", "call-2", "between", "call-3", "call-4"]
 
 
-async def test_calls_are_filtered(api: Api, ledger: Rows) -> None:
+async def test_calls_are_filtered(api: ApiClient, ledger: LedgerRowWriter) -> None:
     await ledger.call(call("brad", status="active"))
     await ledger.call(call("sarah", 24, persona_id="sarah_001", status="failed"))
     await ledger.call(call("nobody", 48, persona_id=None))
@@ -153,14 +151,16 @@ def written(position: str) -> str:
         ),
     ],
 )
-async def test_what_makes_no_sense_is_named(api: Api, query: str, named: str) -> None:
+async def test_invalid_parameter_is_named(api: ApiClient, query: str, named: str) -> None:
     answer = await api.get(f"{CALLS}?{query}", "alice")
     assert (answer.status, answer.code) == (400, "invalid_parameter")
     assert f"`{named}`" in answer.json["error"]
 
 
-async def test_a_foreign_cursor_leads_nowhere_else(api: Api, ledger: Rows) -> None:
-    """Whoever makes one up, or takes somebody else's, still sees his own rows only."""
+async def test_cursor_of_another_user_shows_no_foreign_calls(
+    api: ApiClient, ledger: LedgerRowWriter
+) -> None:
+    """With any cursor users see their own rows only."""
     for user in ("alice", "bob"):
         for number in range(2):
             await ledger.call(call(f"{user}-{number}", number, user_id=user))
@@ -173,7 +173,7 @@ async def test_a_foreign_cursor_leads_nowhere_else(api: Api, ledger: Rows) -> No
 
 
 def happened() -> list[Plain]:
-    """A call with something of everything, its first event arriving last."""
+    """A call with every type of event, its first event arriving last."""
     at = events.NOW
     wrong = tts(usage=9_000, time=at + timedelta(seconds=3))
     return [
@@ -187,7 +187,7 @@ def happened() -> list[Plain]:
     ]
 
 
-async def test_the_events_of_a_call_in_order_of_time(database_url: str, api: Api) -> None:
+async def test_events_of_a_call_are_ordered_by_time(database_url: str, api: ApiClient) -> None:
     for one in happened():
         await record(database_url, [one])
     said = await listed(api, path=EVENTS)
@@ -208,7 +208,7 @@ async def test_the_events_of_a_call_in_order_of_time(database_url: str, api: Api
     assert void["voids"] == {"source": voided["source"], "id": voided["id"]}
 
 
-async def test_what_is_listed_of_a_call_adds_up_to_it(database_url: str, api: Api) -> None:
+async def test_events_of_a_call_add_up_to_its_total(database_url: str, api: ApiClient) -> None:
     for one in happened():
         await record(database_url, [one])
     said = await listed(api, path=EVENTS)
@@ -223,7 +223,9 @@ async def test_what_is_listed_of_a_call_adds_up_to_it(database_url: str, api: Ap
     assert paid == whole["chargedToUser"] == Decimal("4.99")
 
 
-async def test_events_of_a_call_are_its_owners(database_url: str, api: Api, ledger: Rows) -> None:
+async def test_only_the_owner_sees_the_events_of_a_call(
+    database_url: str, api: ApiClient, ledger: LedgerRowWriter
+) -> None:
     await record(database_url, happened())
     held = call("held", user_id=None)
     await ledger.call(held)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ledger.postgres.statements import statements
-from tests.support.api import Api, served_from, token
-from tests.support.ledger_rows import CENT, LiveCallRow, Rows, rows
+from tests.support.api import ApiClient, served_from, token
+from tests.support.ledger_rows import CENT, LedgerRowWriter, LiveCallRow, rows
 
 AT = datetime(2025, 10, 31, 23, 30, tzinfo=UTC)
 PATH = "/api/costs/call/a%2Fcall"
@@ -20,18 +20,18 @@ def call(**changes: object) -> LiveCallRow:
 
 
 @pytest.fixture
-async def ledger(database_url: str) -> AsyncIterator[Rows]:
+async def ledger(database_url: str) -> AsyncIterator[LedgerRowWriter]:
     async with rows(database_url) as ledger:
         yield ledger
 
 
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
+async def api(database_url: str) -> AsyncIterator[ApiClient]:
     async with served_from(database_url) as api:
         yield api
 
 
-async def test_voided_lines_are_left_out_and_only_those(api: Api, ledger: Rows) -> None:
+async def test_only_voided_lines_are_left_out(api: ApiClient, ledger: LedgerRowWriter) -> None:
     row = call(costs={"twilio": 3 * CENT})
     await ledger.call(row)
     spoken: dict[str, Any] = {
@@ -57,7 +57,7 @@ async def test_voided_lines_are_left_out_and_only_those(api: Api, ledger: Rows) 
     assert later != kept
 
 
-async def test_a_call_over_several_days_is_one_call(api: Api, ledger: Rows) -> None:
+async def test_call_over_several_days_is_one_call(api: ApiClient, ledger: LedgerRowWriter) -> None:
     await ledger.call(call())
     await ledger.connection.execute(
         "UPDATE calls SET costs = $1, charges = $2",
@@ -74,7 +74,9 @@ async def test_a_call_over_several_days_is_one_call(api: Api, ledger: Rows) -> N
     assert b"1.5E" not in (await api.get(PATH, "alice")).body
 
 
-async def test_a_service_is_whatever_the_catalogue_says_it_is(api: Api, ledger: Rows) -> None:
+async def test_price_catalog_decides_the_class_of_a_service(
+    api: ApiClient, ledger: LedgerRowWriter
+) -> None:
     await ledger.connection.executemany(
         """
         INSERT INTO service_prices
@@ -94,7 +96,7 @@ async def test_a_service_is_whatever_the_catalogue_says_it_is(api: Api, ledger: 
     assert said["totalCost"] == 15 * nano
 
 
-async def test_a_call_of_which_little_is_known_yet(api: Api, ledger: Rows) -> None:
+async def test_call_with_few_known_facts_is_shown(api: ApiClient, ledger: LedgerRowWriter) -> None:
     row = call(costs={}, charged=0, persona_id=None, duration_ms=1_500, status="active",
                estimated_count=2)  # fmt: skip
     await ledger.call(row)
@@ -108,7 +110,7 @@ async def test_a_call_of_which_little_is_known_yet(api: Api, ledger: Rows) -> No
     assert said["createdAt"] == "2025-10-31T23:30:00Z"
 
 
-async def test_what_has_not_changed_is_not_sent_again(api: Api, ledger: Rows) -> None:
+async def test_unchanged_call_answers_304(api: ApiClient, ledger: LedgerRowWriter) -> None:
     await ledger.call(call())
     first = await api.get(PATH, "alice")
     tag = first.headers["ETag"]
@@ -128,7 +130,9 @@ async def test_what_has_not_changed_is_not_sent_again(api: Api, ledger: Rows) ->
     assert stranger.status == 403
 
 
-async def test_a_head_request_says_the_same_without_the_body(api: Api, ledger: Rows) -> None:
+async def test_head_answers_like_get_without_a_body(
+    api: ApiClient, ledger: LedgerRowWriter
+) -> None:
     await ledger.call(call())
     whole = await api.get(PATH, "alice")
     head = await api.ask("HEAD", PATH, bearer=token("alice"))
@@ -137,7 +141,7 @@ async def test_a_head_request_says_the_same_without_the_body(api: Api, ledger: R
     assert head.headers["Content-Length"] == str(len(whole.body))
 
 
-async def test_lines_are_found_by_an_index(ledger: Rows) -> None:
+async def test_lines_of_a_call_are_read_by_an_index(ledger: LedgerRowWriter) -> None:
     """The key of a call has another collation than its events: compared, no index would serve."""
     await ledger.call(call())
     await ledger.event(call(), service="twilio", cost_nano=1)

@@ -1,4 +1,4 @@
-"""Nobody meets another user's channels: not over HTTP, not by policy, not by query."""
+"""Users cannot reach channels of other users: by HTTP, by row policy, by query."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -18,16 +18,16 @@ from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
 from schemas.notices import CHANNELS_MAX, NewChannel
 from streams.notifications.webhook import WebhookSender
-from tests.support.api import Answer, Api, served_from, token
+from tests.support.api import ApiAnswer, ApiClient, served_from, token
 from tests.support.logins import as_login
 from tests.support.notices import (
     alert,
-    courier,
+    delivery_worker,
     until_ended,
     write_alerts,
     write_channel,
 )
-from tests.support.receivers import Says, receiver
+from tests.support.receivers import ScriptedResponse, receiver
 from tests.support.recording import fetch
 
 PATH = "/api/costs/user/alice/channels"
@@ -38,7 +38,7 @@ ALL_TYPES = ApiOptions(channel_types=("email", "sms", "webhook"), webhook_allow_
 
 
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
+async def api(database_url: str) -> AsyncIterator[ApiClient]:
     async with served_from(database_url, options=ALL_TYPES) as api:
         yield api
 
@@ -49,11 +49,11 @@ async def readers(database_url: str) -> AsyncIterator[ReaderPool]:
         yield readers
 
 
-async def post(api: Api, path: str = "", body: Any = None, user: str = "alice") -> Answer:
+async def post(api: ApiClient, path: str = "", body: Any = None, user: str = "alice") -> ApiAnswer:
     return await api.ask("POST", PATH + path, bearer=token(user), body=body or {})
 
 
-async def test_other_users_channels_and_none_look_alike(api: Api, database_url: str) -> None:
+async def test_channel_of_another_user_looks_nonexistent(api: ApiClient, database_url: str) -> None:
     theirs = await write_channel(database_url, "https://example.com/", user_id="bob")
     answers = []
     for channel in (theirs, str(uuid4()), "nonsense"):
@@ -94,7 +94,7 @@ async def written(database_url: str) -> str:
 
 
 @pytest.mark.parametrize("table", TABLES)
-async def test_the_policies_hide_other_users(written: str, table: str) -> None:
+async def test_row_policies_hide_channels_of_other_users(written: str, table: str) -> None:
     forgetful = f"SELECT user_id FROM {table} ORDER BY 1"
     async with reader_pool(as_login(written, "api")) as readers:
         for viewer, seen in ((ALICE, ["alice"]), (Viewer("no"), []), (ROOT, ["alice", "bob"])):
@@ -102,7 +102,7 @@ async def test_the_policies_hide_other_users(written: str, table: str) -> None:
                 assert [row[0] for row in await connection.fetch(forgetful)] == seen
 
 
-async def test_the_api_reads_no_secret_and_no_code_back(written: str) -> None:
+async def test_api_cannot_read_secrets_and_codes(written: str) -> None:
     for query in ("SELECT secret FROM notice_channels", "SELECT code FROM notice_deliveries",
                   "SELECT unsubscribe_token FROM notice_channels",
                   "UPDATE notice_channels SET unsubscribe_token = gen_random_uuid()",
@@ -115,8 +115,8 @@ async def test_the_api_reads_no_secret_and_no_code_back(written: str) -> None:
                     await connection.execute(query)
 
 
-async def test_the_queries_hide_other_users_where_no_policy_applies(written: str) -> None:
-    """Every statement about a channel of alice's, run as a superuser for a viewer who may not."""
+async def test_queries_hide_other_users_without_row_policies(written: str) -> None:
+    """Every statement about a channel of alice, run as a superuser for another viewer."""
     queries = statements("notifications/channels")
     connection = await asyncpg.connect(written)
     channel = await connection.fetchval(
@@ -147,7 +147,7 @@ EMAIL, SMS = ChannelRequest("email", "a@example.com"), ChannelRequest("sms", "+1
 HOOK = ChannelRequest("webhook", "https://example.com/")
 
 
-async def test_channels_can_be_replaced_as_a_whole(readers: ReaderPool, database_url: str) -> None:
+async def test_all_channels_can_be_replaced_at_once(readers: ReaderPool, database_url: str) -> None:
     kept = await write_channel(database_url, EMAIL.address, kind="email")
     await write_channel(database_url, SMS.address, kind="sms")
     async with readers.writing(ALICE) as connection:
@@ -171,17 +171,17 @@ async def test_channels_can_be_replaced_as_a_whole(readers: ReaderPool, database
         assert isinstance(await replace_channels(connection, BOB, "alice", [HOOK]), ChannelRefusal)
 
 
-async def test_disabled_channels_are_verified_anew(api: Api, database_url: str) -> None:
-    async with receiver(Says(410)) as endpoint:
+async def test_disabled_channel_must_be_verified_again(api: ApiClient, database_url: str) -> None:
+    async with receiver(ScriptedResponse(410)) as endpoint:
         channel = await write_channel(database_url, endpoint.url)
         await write_alerts(database_url, alert())
-        async with courier(database_url, {"webhook": WebhookSender(allow_private=True)}):
+        async with delivery_worker(database_url, {"webhook": WebhookSender(allow_private=True)}):
             await until_ended(database_url, 1)
             assert (await api.get(PATH, "alice")).data["channels"][0]["state"] == "disabled"
             asked = await api.ask("POST", f"{PATH}/{channel}/verify", bearer=token("alice"))
-            assert asked.data["state"] == "disabled"  # without any body, too
+            assert asked.data["state"] == "disabled"  # also without a body
             await until_ended(database_url, 2)
-            code = endpoint.got[1].json["data"]["challenge"]
+            code = endpoint.requests[1].json["data"]["challenge"]
             verified = (await post(api, f"/{channel}/verify", {"code": code})).data
             assert (verified["state"], verified["reason"]) == ("verified", None)
             await write_alerts(database_url, alert())

@@ -1,4 +1,4 @@
-"""Channels over HTTP: verified before they are used, limited, and nobody else's business."""
+"""Notification channels over HTTP: verified before use, limited, and private."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,16 +16,16 @@ from ledger.notifications.verification_codes import GUESSES_MAX
 from schemas.notices import CHANNELS_MAX
 from streams.notifications.email import EmailSender, SmtpServer
 from streams.notifications.sms import SmsProvider, SmsSender
-from tests.support.api import Answer, Api, served_from, token
+from tests.support.api import ApiAnswer, ApiClient, served_from, token
 from tests.support.notices import (
     alert,
-    courier,
+    delivery_worker,
     states,
     until_ended,
     write_alerts,
     write_channel,
 )
-from tests.support.receivers import Says, mail_server, receiver
+from tests.support.receivers import ScriptedResponse, mail_server, receiver
 from tests.support.recording import fetch
 
 PATH = "/api/costs/user/alice/channels"
@@ -33,39 +33,38 @@ ALL_TYPES = ApiOptions(channel_types=("email", "sms", "webhook"), webhook_allow_
 
 
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
+async def api(database_url: str) -> AsyncIterator[ApiClient]:
     async with served_from(database_url, options=ALL_TYPES) as api:
         yield api
 
 
-async def post(api: Api, path: str = "", body: Any = None, user: str = "alice") -> Answer:
+async def post(api: ApiClient, path: str = "", body: Any = None, user: str = "alice") -> ApiAnswer:
     return await api.ask("POST", PATH + path, bearer=token(user), body=body or {})
 
 
-async def make(api: Api, kind: str, address: str) -> dict[str, Any]:
+async def make(api: ApiClient, kind: str, address: str) -> dict[str, Any]:
     made: dict[str, Any] = (await post(api, body={"type": kind, "address": address})).data
     return made
 
 
 async def forget_when(database_url: str) -> None:
-    """Let an hour and a minute pass, as far as limits are concerned."""
+    """Age the deliveries by an hour and a minute, so that limits have room again."""
     await fetch(
         database_url,
         "UPDATE notice_deliveries SET created_at = created_at - interval '61 minutes'",
     )
 
 
-async def test_a_webhook_is_verified_by_what_it_got(api: Api, database_url: str) -> None:
+async def test_webhook_is_verified_by_its_challenge(api: ApiClient, database_url: str) -> None:
     async with receiver() as endpoint:
         made = await make(api, "webhook", endpoint.url)
         assert (made["state"], made["address"]) == ("unverified", endpoint.url)
         assert made["secret"].startswith("whsec_")
         await write_alerts(database_url, alert())
-        async with courier(database_url):
+        async with delivery_worker(database_url):
             await until_ended(database_url, 1)
-            await asyncio.sleep(0.2)
-            [got] = endpoint.got
-            said = Webhook(made["secret"]).verify(got.body, dict(got.headers))
+            [request] = endpoint.requests
+            said = Webhook(made["secret"]).verify(request.body, dict(request.headers))
             assert said["type"] == "channel.verification"
             assert said["data"]["channelId"] == made["channelId"]
             one = f"/{made['channelId']}"
@@ -75,15 +74,15 @@ async def test_a_webhook_is_verified_by_what_it_got(api: Api, database_url: str)
             assert "secret" not in verified
             await write_alerts(database_url, alert())
             await until_ended(database_url, 2)
-    assert len(endpoint.got) == 2
-    assert endpoint.got[1].json["type"] == "budget.threshold.reached"
+    assert len(endpoint.requests) == 2
+    assert endpoint.requests[1].json["type"] == "budget.threshold.reached"
     [listed] = (await api.get(PATH, "alice")).data["channels"]
     assert listed | {"deliveredAt": verified["deliveredAt"]} == verified
     assert listed["deliveredAt"] > verified["deliveredAt"]
 
 
-async def test_mail_and_sms_are_verified_by_six_digits(api: Api, database_url: str) -> None:
-    async with mail_server() as mail, receiver(then=Says(201)) as provider:
+async def test_mail_and_sms_are_verified_by_a_code(api: ApiClient, database_url: str) -> None:
+    async with mail_server() as mail, receiver(then=ScriptedResponse(201)) as provider:
         email = await make(api, "email", "Alice@Example.com")
         sms = await make(api, "sms", "+1 (415) 555-0123")
         assert (email["address"], sms["address"]) == ("Alice@example.com", "+14155550123")
@@ -92,10 +91,10 @@ async def test_mail_and_sms_are_verified_by_six_digits(api: Api, database_url: s
             "email": EmailSender(SmtpServer("127.0.0.1", mail.port, "costs@example.org")),
             "sms": SmsSender(SmsProvider(provider.url, "AC1", "key", "+14155550100")),
         }
-        async with courier(database_url, senders):  # type: ignore[arg-type]
+        async with delivery_worker(database_url, senders):  # type: ignore[arg-type]
             await until_ended(database_url, 2)
     subject = str(mail.mails[0]["Subject"])
-    texts = {email["channelId"]: subject, sms["channelId"]: provider.got[0].form["Body"]}
+    texts = {email["channelId"]: subject, sms["channelId"]: provider.requests[0].form["Body"]}
     for channel, text in texts.items():
         code = next(word.strip(".") for word in text.split() if word.strip(".").isdigit())
         assert len(code) == 6
@@ -111,7 +110,7 @@ async def code_of(database_url: str) -> str:
     return str(row[0])
 
 
-async def test_wrong_codes_are_counted(api: Api, database_url: str) -> None:
+async def test_wrong_codes_are_limited(api: ApiClient, database_url: str) -> None:
     made = await make(api, "email", "alice@example.com")
     verify, code = f"/{made['channelId']}/verify", await code_of(database_url)
     wrong = "000000" if code != "000000" else "000001"
@@ -133,7 +132,7 @@ async def test_wrong_codes_are_counted(api: Api, database_url: str) -> None:
     assert "is verified" in (await post(api, verify)).json["error"]
 
 
-async def test_parallel_guesses_are_counted_too(api: Api, database_url: str) -> None:
+async def test_parallel_wrong_codes_are_limited(api: ApiClient, database_url: str) -> None:
     made = await make(api, "email", "alice@example.com")
     code = await code_of(database_url)
     guesses = [f"{n:06d}" for n in range(30) if f"{n:06d}" != code]
@@ -144,7 +143,7 @@ async def test_parallel_guesses_are_counted_too(api: Api, database_url: str) -> 
     assert len(tried) == GUESSES_MAX
 
 
-async def test_a_code_expires(api: Api, database_url: str) -> None:
+async def test_verification_code_expires(api: ApiClient, database_url: str) -> None:
     made = await make(api, "email", "alice@example.com")
     code = await code_of(database_url)
     await fetch(database_url, "UPDATE notice_codes SET expires_at = now()")
@@ -154,12 +153,14 @@ async def test_a_code_expires(api: Api, database_url: str) -> None:
         database_url,
         "UPDATE notice_deliveries SET created_at = now() - interval '16 minutes'",
     )
-    async with courier(database_url):
+    async with delivery_worker(database_url):
         assert await until_ended(database_url, 1) == ["skipped"]
 
 
-async def test_messages_cannot_be_asked_for_without_end(api: Api, database_url: str) -> None:
-    """They may reach strangers, until somebody has proved to be none."""
+async def test_verification_and_test_messages_are_limited(
+    api: ApiClient, database_url: str
+) -> None:
+    """An unverified address may belong to another person."""
     made = await make(api, "email", "alice@example.com")
     verify = f"/{made['channelId']}/verify"
     too_soon = await post(api, verify)
@@ -175,8 +176,8 @@ async def test_messages_cannot_be_asked_for_without_end(api: Api, database_url: 
     assert (await post(api, verify)).status == 200
 
 
-async def test_there_are_only_so_many_channels_even_for_parallel_requests(
-    api: Api, database_url: str
+async def test_parallel_requests_cannot_exceed_the_channel_limit(
+    api: ApiClient, database_url: str
 ) -> None:
     for number in range(CHANNELS_MAX - 3):
         await write_channel(database_url, f"https://example.com/{number}")
@@ -186,7 +187,7 @@ async def test_there_are_only_so_many_channels_even_for_parallel_requests(
     assert len((await api.get(PATH, "alice")).data["channels"]) == CHANNELS_MAX
 
 
-async def test_one_address_is_one_channel(api: Api) -> None:
+async def test_address_has_one_channel(api: ApiClient) -> None:
     await make(api, "email", "alice@example.com")
     again = await post(api, body={"type": "email", "address": " alice@EXAMPLE.com"})
     assert (again.status, again.code) == (400, "invalid_body")
@@ -206,13 +207,15 @@ async def test_one_address_is_one_channel(api: Api) -> None:
         (b"[]", "object"),
     ],
 )
-async def test_wrong_bodies(api: Api, body: Any, named: str) -> None:
+async def test_invalid_body_is_refused(api: ApiClient, body: Any, named: str) -> None:
     refused = await post(api, body=body)
     assert (refused.status, refused.code) == (400, "invalid_body")
     assert named in refused.json["error"]
 
 
-async def test_what_is_not_set_up_is_refused_with_what_is(database_url: str) -> None:
+async def test_unavailable_channel_type_is_refused_with_the_available_ones(
+    database_url: str,
+) -> None:
     async with served_from(database_url) as api:
         for kind, address in (("email", "alice@example.com"), ("sms", "+14155550123")):
             refused = await post(api, body={"type": kind, "address": address})
@@ -224,7 +227,7 @@ async def test_what_is_not_set_up_is_refused_with_what_is(database_url: str) -> 
             assert refused.code == "invalid_body"
 
 
-async def test_a_test_message(api: Api, database_url: str) -> None:
+async def test_test_message_is_delivered(api: ApiClient, database_url: str) -> None:
     async with receiver() as endpoint:
         channel = await write_channel(database_url, endpoint.url)
         unverified = await write_channel(database_url, f"{endpoint.url}/2", state="unverified")
@@ -233,19 +236,19 @@ async def test_a_test_message(api: Api, database_url: str) -> None:
         too_soon = await post(api, f"/{channel}/test")
         assert (too_soon.status, too_soon.code) == (429, "rate_limited")
         assert "not verified" in (await post(api, f"/{unverified}/test")).json["error"]
-        async with courier(database_url):
+        async with delivery_worker(database_url):
             await until_ended(database_url, 1)
-    assert endpoint.got[0].json["type"] == "channel.test"
+    assert endpoint.requests[0].json["type"] == "channel.test"
     [delivery] = (await api.get(f"{PATH}/{channel}/deliveries", "alice")).data["deliveries"]
     assert delivery["deliveryId"] == asked.data["deliveryId"]
     assert (delivery["kind"], delivery["state"], delivery["alertId"]) == ("test", "delivered", None)
 
 
-async def test_every_attempt_is_listed(api: Api, database_url: str) -> None:
-    async with receiver(Says(500), Says(503)) as endpoint:
+async def test_each_attempt_is_listed(api: ApiClient, database_url: str) -> None:
+    async with receiver(ScriptedResponse(500), ScriptedResponse(503)) as endpoint:
         channel = await write_channel(database_url, endpoint.url)
         [alert_id] = await write_alerts(database_url, alert())
-        async with courier(database_url):
+        async with delivery_worker(database_url):
             await until_ended(database_url, 1)
     page = (await api.get(f"{PATH}/{channel}/deliveries", "alice")).data
     [delivery] = page["deliveries"]
@@ -258,7 +261,7 @@ async def test_every_attempt_is_listed(api: Api, database_url: str) -> None:
     assert endpoint.url not in str(page)
 
 
-async def test_deliveries_are_paged(api: Api, database_url: str) -> None:
+async def test_deliveries_are_paged(api: ApiClient, database_url: str) -> None:
     channel = await write_channel(database_url, "https://example.com/")
     total = 2 * DELIVERIES_MAX + 3
     await fetch(
@@ -284,7 +287,7 @@ async def test_deliveries_are_paged(api: Api, database_url: str) -> None:
         assert refused.code == "invalid_parameter"
 
 
-async def test_removing_a_channel_withdraws_what_waits(api: Api, database_url: str) -> None:
+async def test_removing_a_channel_cancels_deliveries(api: ApiClient, database_url: str) -> None:
     made = await make(api, "email", "alice@example.com")
     kept = await make(api, "webhook", "https://example.com/")
     left = await api.ask("DELETE", f"{PATH}/{made['channelId']}", bearer=token())

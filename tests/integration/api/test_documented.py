@@ -1,4 +1,4 @@
-"""The example of the product's documentation, to the cent: twelve calls of one user in a month."""
+"""The example of the product's documentation, to the cent: twelve calls of a user in a month."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from api.http.options import ApiOptions
-from tests.support.api import Api, served_from, token
+from tests.support.api import ApiClient, served_from, token
 from tests.support.ledger_rows import CENT, LiveCallRow, rows
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
@@ -16,7 +16,7 @@ CALLS = [
         call_id=f"call-{number}",
         user_id="alice",
         persona_id="brad_001" if number < 8 else "sarah_001",
-        # One of them today, all of them this month.
+        # One call today, all of them this month.
         at=NOW - timedelta(days=number),
     )
     for number in range(12)
@@ -49,7 +49,7 @@ async def written(database_url: str) -> str:
 
 
 @pytest.fixture
-async def api(written: str) -> AsyncIterator[Api]:
+async def api(written: str) -> AsyncIterator[ApiClient]:
     async with served_from(written, today=NOW.date()) as api:
         yield api
 
@@ -111,13 +111,13 @@ DOCUMENTED_CALL = {
 }
 
 
-async def test_the_call(api: Api) -> None:
+async def test_call_equals_the_documented_example(api: ApiClient) -> None:
     answer = await api.get(CALL, "alice")
     assert answer.data == DOCUMENTED_CALL
     assert b'"totalCost":0.9,' in answer.body
 
 
-async def test_the_spending(api: Api) -> None:
+async def test_spending_equals_the_documented_example(api: ApiClient) -> None:
     said = (await api.get(SPENDING, "alice")).data
     daily = said.pop("daily")
     assert said == {
@@ -182,14 +182,14 @@ DOCUMENTED_BUDGET = {
 }
 
 
-async def test_the_budget(api: Api) -> None:
+async def test_budget_equals_the_documented_example(api: ApiClient) -> None:
     limits = {"dailyLimit_usd": 10.00, "monthlyLimit_usd": "100.00"}
     put = await api.ask("PUT", BUDGET, bearer=token("alice"), body=limits)
     for said in (put.data, (await api.get(BUDGET, "alice")).data):
         assert {name: said[name] for name in DOCUMENTED_BUDGET} == DOCUMENTED_BUDGET
 
 
-async def test_the_budget_where_spend_is_what_calls_cost(written: str) -> None:
+async def test_budget_by_cost_counts_costs_instead_of_charges(written: str) -> None:
     options = ApiOptions(budget_basis="cost")
     async with served_from(written, today=NOW.date(), options=options) as api:
         said = (await api.get(BUDGET, "alice")).data

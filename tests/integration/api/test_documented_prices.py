@@ -1,4 +1,4 @@
-"""The price examples of docs/api.md: each is sent as it stands, and its answer is the one shown."""
+"""Each price example of docs/api.md gets the documented answer."""
 
 import json
 import re
@@ -14,11 +14,11 @@ import pytest
 from ledger.recording.batch import Batch
 from ledger.repricing.repricer import Repricer
 from schemas.cloudevents import Window, decode
-from tests.support.api import Api, served_from, token
+from tests.support.api import ApiClient, served_from, token
 from tests.support.command import ROOT
 from tests.support.events import cost, structured
 from tests.support.logins import as_login
-from tests.support.recording import Desk
+from tests.support.recording import BatchWriter
 
 TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 SECTIONS = [part for part in TEXT.split("\n## ") if "/api/admin/prices" in part.partition("\n")[0]]
@@ -30,13 +30,13 @@ MOMENTS = {"verifiedAt", "createdAt", "proposedAt"}
 
 
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with Desk(database_url) as desk:
+async def api(database_url: str) -> AsyncIterator[ApiClient]:
+    async with BatchWriter(database_url) as writer:
         batch = Batch()
         batch.events.append(
             decode(structured(cost(time=COUNTED_AT)), (), Window.around(COUNTED_AT))
         )
-        await desk.record(batch)
+        await writer.record(batch)
     async with served_from(
         database_url, repricer=Repricer(as_login(database_url, "worker"))
     ) as api:
@@ -44,7 +44,7 @@ async def api(database_url: str) -> AsyncIterator[Api]:
 
 
 def request_of(command: str) -> tuple[str, str, bytes | None]:
-    """Return method, path and body of a curl command of the page."""
+    """Return method, path and body of a curl command on the page."""
     curl, *words = shlex.split(command.replace("\\\n", " "))
     assert curl == "curl", command
     options = dict(pairwise(words))
@@ -55,13 +55,13 @@ def request_of(command: str) -> tuple[str, str, bytes | None]:
 
 
 def without_moments(value: Any) -> Any:
-    """Return a body without the times that are of the moment of a request."""
+    """Return a body without the times that depend on the request."""
     if isinstance(value, dict):
         return {name: without_moments(one) for name, one in value.items() if name not in MOMENTS}
     return [*map(without_moments, value)] if isinstance(value, list) else value
 
 
-async def test_each_example_is_answered_as_the_page_shows(api: Api) -> None:
+async def test_each_example_gets_the_documented_answer(api: ApiClient) -> None:
     for command, shown in EXAMPLES:
         method, path, body = request_of(command)
         answer = await api.ask(method, path, bearer=ADMIN, body=body)

@@ -1,4 +1,4 @@
-"""Long files: at the client's pace, within limits, and never cut off unnoticed."""
+"""Long exports: at the client's rate, within limits, and never truncated silently."""
 
 import asyncio
 import csv
@@ -14,8 +14,8 @@ from aiohttp import ClientOSError, ClientPayloadError, ClientSession
 
 from api.http.options import ApiOptions, RequestLimits
 from ledger.postgres.viewers import ReaderPool, reader_pool, slow_reader_pool
-from tests.support.api import Api, served, token
-from tests.support.ledger_rows import LiveCallRow, Rows, rows
+from tests.support.api import ApiClient, served, token
+from tests.support.ledger_rows import LedgerRowWriter, LiveCallRow, rows
 from tests.support.links import Link, linked
 from tests.support.logins import as_login
 from tests.support.recording import fetch
@@ -26,12 +26,12 @@ SPAN = "startDate=2025-11-01&endDate=2025-11-30"
 
 
 @pytest.fixture
-async def ledger(database_url: str) -> AsyncIterator[Rows]:
+async def ledger(database_url: str) -> AsyncIterator[LedgerRowWriter]:
     async with rows(database_url) as ledger:
         yield ledger
 
 
-async def exported(api: Api, query: str) -> list[dict[str, str]]:
+async def exported(api: ApiClient, query: str) -> list[dict[str, str]]:
     answer = await api.get(f"{PATH}?{query}", "alice")
     assert answer.status == 200, answer.body
     return list(csv.DictReader(io.StringIO(answer.body.decode(), newline=""), strict=True))
@@ -42,7 +42,7 @@ WIDE = "x" * 500
 
 
 @pytest.fixture
-async def much(ledger: Rows) -> int:
+async def much(ledger: LedgerRowWriter) -> int:
     """Write more events than fit into all buffers between the database and a client."""
     call = LiveCallRow(call_id="long", user_id="alice", at=NOW)
     await ledger.call(call)
@@ -65,7 +65,7 @@ async def much(ledger: Rows) -> int:
 @asynccontextmanager
 async def exporting_api(
     database_url: str, readers: ReaderPool | None = None, **limits: Any
-) -> AsyncIterator[Api]:
+) -> AsyncIterator[ApiClient]:
     options = ApiOptions(limits=RequestLimits(**limits))
     if readers is not None:
         async with served(readers, options, today=NOW.date()) as api:
@@ -78,7 +78,7 @@ async def exporting_api(
         yield api
 
 
-async def test_a_long_file_arrives_whole(database_url: str, much: int) -> None:
+async def test_long_file_is_complete(database_url: str, much: int) -> None:
     async with exporting_api(database_url) as api:
         lines = await exported(api, f"type=events&{SPAN}")
         assert len({line["id"] for line in lines}) == len(lines) == much
@@ -93,7 +93,7 @@ async def open_transactions(database_url: str) -> int:
     return int(count)
 
 
-async def ask_and_read_nothing(api: Api, version: str = "1.1") -> tuple[
+async def ask_and_read_nothing(api: ApiClient, version: str = "1.1") -> tuple[
     asyncio.StreamReader, asyncio.StreamWriter
 ]:  # fmt: skip
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port, limit=1024)
@@ -115,7 +115,7 @@ async def until_none_is_open(database_url: str, seconds: int = 10) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
-async def test_a_client_that_does_not_read_holds_no_transaction(
+async def test_client_that_does_not_read_holds_no_transaction(
     database_url: str, much: int, version: str
 ) -> None:
     async with exporting_api(database_url, send_seconds=1) as api:
@@ -130,7 +130,7 @@ async def test_a_client_that_does_not_read_holds_no_transaction(
         assert len(await exported(api, f"type=events&{SPAN}")) == much
 
 
-async def test_a_client_that_hangs_up_holds_no_transaction(database_url: str, much: int) -> None:
+async def test_disconnected_client_holds_no_transaction(database_url: str, much: int) -> None:
     async with exporting_api(database_url) as api:
         _, writer = await ask_and_read_nothing(api)
         writer.transport.abort()
@@ -138,7 +138,7 @@ async def test_a_client_that_hangs_up_holds_no_transaction(database_url: str, mu
         assert len(await exported(api, f"type=events&{SPAN}")) == much
 
 
-async def test_a_file_that_takes_too_long_is_broken_off(database_url: str, much: int) -> None:
+async def test_slow_file_is_aborted(database_url: str, much: int) -> None:
     async with exporting_api(database_url, export_seconds=1) as api:
         reader, writer = await ask_and_read_nothing(api)
         await until_none_is_open(database_url)
@@ -148,7 +148,7 @@ async def test_a_file_that_takes_too_long_is_broken_off(database_url: str, much:
 
 
 @asynccontextmanager
-async def exporting_over_a_link(database_url: str) -> AsyncIterator[tuple[Link, Api]]:
+async def exporting_over_a_link(database_url: str) -> AsyncIterator[tuple[Link, ApiClient]]:
     async with (
         linked(database_url) as (link, url),
         reader_pool(as_login(url, "api")) as readers,
@@ -157,7 +157,7 @@ async def exporting_over_a_link(database_url: str) -> AsyncIterator[tuple[Link, 
         yield link, api
 
 
-async def test_a_database_that_goes_away_breaks_the_file_off(database_url: str, much: int) -> None:
+async def test_database_outage_aborts_the_file(database_url: str, much: int) -> None:
     async with exporting_over_a_link(database_url) as (link, api):
         reader, writer = await ask_and_read_nothing(api)
         link.cut()
@@ -168,9 +168,7 @@ async def test_a_database_that_goes_away_breaks_the_file_off(database_url: str, 
         assert (answer.status, answer.code) == (503, "unavailable")
 
 
-async def test_a_clients_library_notices_that_a_file_is_not_whole(
-    database_url: str, much: int
-) -> None:
+async def test_client_library_detects_an_incomplete_file(database_url: str, much: int) -> None:
     async with exporting_over_a_link(database_url) as (link, api), ClientSession() as session:
         url = f"http://127.0.0.1:{api.port}{PATH}?type=events&{SPAN}"
         headers = {"Authorization": f"Bearer {token('alice')}"}
@@ -182,7 +180,7 @@ async def test_a_clients_library_notices_that_a_file_is_not_whole(
                 await response.read()
 
 
-async def test_files_on_their_way_are_counted(database_url: str, much: int) -> None:
+async def test_open_exports_are_counted(database_url: str, much: int) -> None:
     async with exporting_api(database_url, exports=2) as api:
         reader, writer = await ask_and_read_nothing(api)
         second = await api.get(f"{PATH}?type=calls", "alice")

@@ -1,4 +1,4 @@
-"""Files of a user's data: whole and exact, at the client's pace, and never cut off unnoticed."""
+"""Exports of a user's data are complete and exact."""
 
 import csv
 import io
@@ -9,9 +9,9 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
-from tests.support.api import Api, served_from, token
-from tests.support.ledger_rows import CENT, LiveCallRow, Rows, rows
-from tests.support.recording import Desk, Log, fetch
+from tests.support.api import ApiClient, served_from, token
+from tests.support.ledger_rows import CENT, LedgerRowWriter, LiveCallRow, rows
+from tests.support.recording import BatchWriter, TopicLog, fetch
 from tests.support.seeded import seeded
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
@@ -20,13 +20,13 @@ SPAN = "startDate=2025-11-01&endDate=2025-11-30"
 
 
 @pytest.fixture
-async def ledger(database_url: str) -> AsyncIterator[Rows]:
+async def ledger(database_url: str) -> AsyncIterator[LedgerRowWriter]:
     async with rows(database_url) as ledger:
         yield ledger
 
 
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
+async def api(database_url: str) -> AsyncIterator[ApiClient]:
     async with served_from(database_url, today=NOW.date()) as api:
         yield api
 
@@ -35,7 +35,7 @@ def read(body: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(body.decode(), newline=""), strict=True))
 
 
-async def exported(api: Api, query: str, user: str = "alice") -> list[dict[str, str]]:
+async def exported(api: ApiClient, query: str, user: str = "alice") -> list[dict[str, str]]:
     answer = await api.get(f"/api/costs/user/{user}/export.csv?{query}", user)
     assert answer.status == 200, answer.body
     return read(answer.body)
@@ -45,7 +45,7 @@ def nano(cells: list[str]) -> int:
     return int(sum((Decimal(cell) for cell in cells), Decimal(0)).scaleb(9))
 
 
-async def test_a_file_says_what_it_is(api: Api) -> None:
+async def test_file_has_its_name_and_type(api: ApiClient) -> None:
     answer = await api.get(f"{PATH}?type=daily&{SPAN}", "alice")
     assert answer.headers["Content-Disposition"] == (
         'attachment; filename="cost-analytics-daily-alice-2025-11-01-2025-11-30.csv"'
@@ -74,13 +74,15 @@ async def test_a_file_says_what_it_is(api: Api) -> None:
         ("type=calls&period=7d&startDate=2025-11-01", "startDate"),
     ],
 )
-async def test_what_makes_no_sense_is_named(api: Api, query: str, named: str) -> None:
+async def test_invalid_parameter_is_named(api: ApiClient, query: str, named: str) -> None:
     answer = await api.get(f"{PATH}?{query}", "alice")
     assert answer.code == "invalid_parameter"
     assert f"`{named}`" in answer.json["error"]
 
 
-async def test_only_the_days_asked_for_and_only_ones_own(api: Api, ledger: Rows) -> None:
+async def test_file_holds_only_the_requested_days_of_its_user(
+    api: ApiClient, ledger: LedgerRowWriter
+) -> None:
     for number, (user, days_ago) in enumerate(
         [("alice", 0), ("alice", 19), ("alice", 18), ("alice", -12), ("bob", 1)]
     ):
@@ -95,11 +97,11 @@ async def test_only_the_days_asked_for_and_only_ones_own(api: Api, ledger: Rows)
     assert (await api.get(f"{PATH}?type=calls", "bob")).code == "forbidden"
 
 
-async def test_a_file_of_a_recorded_stream_equals_the_ledger(database_url: str, api: Api) -> None:
-    """Late and repeated events, voids, refunds: every sum of every file is that of the ledger."""
-    log, stream = Log(), seeded(2_000)
-    async with Desk(database_url) as desk:
-        await desk.record(log.batch(one.value for one in stream.sent if one.value))
+async def test_file_agrees_with_the_ledger(database_url: str, api: ApiClient) -> None:
+    """With late and repeated events, voids and refunds: each sum is that of the ledger."""
+    log, stream = TopicLog(), seeded(2_000)
+    async with BatchWriter(database_url) as writer:
+        await writer.record(log.batch(one.value for one in stream.sent if one.value))
     today = datetime.now(UTC).date()
     span = f"startDate={today - timedelta(days=3)}&endDate={today}"
     users = [row[0] for row in await fetch(database_url, "SELECT DISTINCT user_id FROM user_days")]
@@ -137,13 +139,13 @@ async def test_a_file_of_a_recorded_stream_equals_the_ledger(database_url: str, 
         assert nano(of_service) == cost, service
 
 
-async def test_the_longest_span_is_that_of_spending(api: Api) -> None:
+async def test_longest_period_is_that_of_spending(api: ApiClient) -> None:
     first = date(2025, 11, 19) - timedelta(days=399)
     query = f"type=calls&startDate={first}&endDate=2025-11-19"
     assert (await api.get(f"{PATH}?{query}", "alice")).status == 200
 
 
-async def test_amounts_that_are_numbers_stay_numbers(api: Api, ledger: Rows) -> None:
+async def test_amounts_stay_numbers(api: ApiClient, ledger: LedgerRowWriter) -> None:
     await ledger.call(
         LiveCallRow(
             call_id="=1+1", user_id="alice", at=NOW, costs={"twilio": 3 * CENT}, charged=CENT
@@ -153,7 +155,7 @@ async def test_amounts_that_are_numbers_stay_numbers(api: Api, ledger: Rows) -> 
     assert (line["callId"], line["grossProfit_usd"]) == ("'=1+1", "-0.02")
 
 
-async def test_the_policies_hold_for_exports(database_url: str, ledger: Rows) -> None:
+async def test_row_policies_apply_to_exports(database_url: str, ledger: LedgerRowWriter) -> None:
     from ledger.postgres.statements import statements
 
     call = LiveCallRow(call_id="bobs", user_id="bob", at=NOW)

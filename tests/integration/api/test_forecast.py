@@ -1,4 +1,4 @@
-"""Forecasts over HTTP: from days in the database, exact in JSON, held to their schema."""
+"""Forecasts over HTTP: exact in JSON, and valid by their schema."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from api.http.options import ApiOptions
-from tests.support.api import Api, served_from, token
+from tests.support.api import ApiClient, served_from, token
 from tests.support.ledger_rows import CENT, LiveCallRow, rows
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
@@ -36,12 +36,12 @@ async def written(database_url: str) -> str:
 
 
 @pytest.fixture
-async def api(written: str) -> AsyncIterator[Api]:
+async def api(written: str) -> AsyncIterator[ApiClient]:
     async with served_from(written, today=NOW.date()) as api:
         yield api
 
 
-async def test_a_week(api: Api) -> None:
+async def test_weekly_forecast_has_all_fields(api: ApiClient) -> None:
     answer = await api.get(f"{PATH}?period=weekly", "alice")
     said = answer.data
     assert (said["periodStart"], said["periodEnd"]) == (
@@ -56,7 +56,7 @@ async def test_a_week(api: Api) -> None:
         "cost": Decimal("0.9"),
         "revenue": Decimal("4.99"),
     }
-    # A call today, the half of a day to come, and six days.
+    # A call today, the remaining half day, and six days.
     assert said["forecastedCalls"] == 14
     assert said["forecastedCost"] == pytest.approx(Decimal("12.6"), abs=Decimal("1e-8"))
     assert said["forecastedRevenue"] == pytest.approx(Decimal("69.86"), abs=Decimal("1e-7"))
@@ -69,21 +69,21 @@ async def test_a_week(api: Api) -> None:
 
 
 @pytest.mark.parametrize(("period", "calls"), [("daily", 2), ("weekly", 14), ("monthly", 60)])
-async def test_each_period(api: Api, period: str, calls: int) -> None:
+async def test_each_period_has_its_own_forecast(api: ApiClient, period: str, calls: int) -> None:
     assert (await api.get(f"{PATH}?period={period}", "alice")).data["forecastedCalls"] == calls
     if period == "monthly":
         assert (await api.get(PATH, "alice")).data["period"] == "monthly"
 
 
-async def test_a_period_that_makes_no_sense_is_named(api: Api) -> None:
+async def test_invalid_period_is_named(api: ApiClient) -> None:
     for query in ("period=yearly", "period=daily&period=weekly"):
         answer = await api.get(f"{PATH}?{query}", "alice")
         assert (answer.status, answer.code) == (400, "invalid_parameter")
         assert "`period`" in answer.json["error"]
 
 
-async def test_the_month_and_its_limits(api: Api) -> None:
-    """By noon of the 19th 37 calls were charged; two are to come each day."""
+async def test_forecast_includes_the_monthly_limit(api: ApiClient) -> None:
+    """By noon of the 19th 37 calls were charged, and two a day are expected."""
     limits = {"dailyLimit_usd": 9, "monthlyLimit_usd": 200, "timezone": "Europe/Berlin"}
     await api.ask("PUT", "/api/costs/user/alice/budget", bearer=token("alice"), body=limits)
     said = (await api.get(PATH, "alice")).data
@@ -105,7 +105,7 @@ async def test_the_month_and_its_limits(api: Api) -> None:
     ]
 
 
-async def test_spend_may_be_what_calls_cost(written: str) -> None:
+async def test_spend_follows_the_budget_basis(written: str) -> None:
     options = ApiOptions(budget_basis="cost")
     async with served_from(written, today=NOW.date(), options=options) as api:
         said = (await api.get(PATH, "alice")).data
@@ -113,7 +113,7 @@ async def test_spend_may_be_what_calls_cost(written: str) -> None:
     assert said["monthEnd"]["spendSoFar"] == Decimal("33.3")
 
 
-async def test_somebody_new_and_somebody_gone(api: Api) -> None:
+async def test_new_and_inactive_users_get_warnings(api: ApiClient) -> None:
     new = (await api.get("/api/costs/user/carol/forecast", "carol")).data
     assert (new["basedOnDays"], new["forecastedCost"], new["confidence"]) == (0, 0, 0)
     assert len(new["warnings"]) == 1
@@ -122,18 +122,18 @@ async def test_somebody_new_and_somebody_gone(api: Api) -> None:
     assert gone["warnings"] == ["No calls for 90 days: the forecast decreases from day to day."]
 
 
-async def test_admins_see_it_and_others_do_not(api: Api) -> None:
+async def test_admins_see_forecasts_and_other_users_do_not(api: ApiClient) -> None:
     admin = await api.ask("GET", PATH, bearer=token("root", role="admin"))
     assert admin.data == (await api.get(PATH, "alice")).data
     assert (await api.get(PATH, "bob")).status == 403
 
 
-async def test_an_unchanged_forecast_is_not_sent_again(api: Api) -> None:
+async def test_unchanged_forecast_answers_304(api: ApiClient) -> None:
     tag = (await api.get(PATH, "alice")).headers["ETag"]
     assert (await api.get(PATH, "alice", headers={"If-None-Match": tag})).status == 304
 
 
-async def test_sums_beyond_any_integer_column(database_url: str) -> None:
+async def test_sums_may_exceed_a_bigint(database_url: str) -> None:
     most = 2**63 - 1
     async with rows(database_url) as ledger:
         for number in range(2):

@@ -1,7 +1,7 @@
-"""Nobody sees what is somebody else's: each of the two walls alone would do, and is tested alone.
+"""Users never see data of other users: queries and row policies each suffice, tested apart.
 
-The first wall is the user id in every query, tested as a superuser whom no policy restricts. The
-second one is the row policies, tested with queries that forget the user.
+The user id in every query is tested as a superuser, whom no policy restricts. The row policies are
+tested with queries that lack the user id.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
 from ledger.reports.costs import call_report, spending_report
 from schemas.jsonio import encode
 from tests.support.alerting import an_alert
-from tests.support.api import Api, served_from, token
+from tests.support.api import ApiClient, served_from, token
 from tests.support.ledger_rows import LiveCallRow, rows
 from tests.support.logins import SIGNER, as_login
 
@@ -50,7 +50,7 @@ OF_USER = (
        VALUES (gen_random_uuid(), $1, 'missing_leg', 'call-of-' || $1, 'telephony', '2025-11-19', 0,
                now(), '{}')""",
 )
-"""What else each of the two has."""
+"""Further rows of each of the two users."""
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ async def written(database_url: str) -> str:
             await ledger.call(call)
             line: dict[str, Any] = {"operation": "x", "usage": 1, "unit": "minutes", "cost_nano": 1}
             await ledger.event(call, service="twilio", **line)
-            # Never written like this; were it, the line would still be hidden.
+            # No writer creates this row; it must be hidden nevertheless.
             await ledger.event(call, service="twilio", user_id="mallory", **line)
             await ledger.connection.execute(
                 "INSERT INTO user_budget_settings VALUES ($1, 1, 2, 50)", user
@@ -89,7 +89,7 @@ async def superuser(written: str) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.mark.parametrize("role", [RIGHTS["api"], RIGHTS["reports"]])
 @pytest.mark.parametrize("table", TABLES)
-async def test_the_policies_hide_other_users_from_queries_that_forget_the_user(
+async def test_row_policies_hide_other_users_from_unfiltered_queries(
     superuser: asyncpg.Connection, table: str, role: str
 ) -> None:
     if not await superuser.fetchval("SELECT has_table_privilege($1, $2, 'SELECT')", role, table):
@@ -111,7 +111,7 @@ async def test_the_policies_hide_other_users_from_queries_that_forget_the_user(
 
 
 UNREADABLE = {(RIGHTS["api"], "cost_anomalies"), (RIGHTS["reports"], "call_cutoffs")}
-"""Tables that one of the two roles does not read at all."""
+"""Tables that one of the two roles never reads."""
 
 REPORTS, BUDGETS = statements("reports/costs"), statements("budgets/budgets")
 LISTS, ANOMALIES = statements("reports/lists"), statements("anomalies/lists")
@@ -129,15 +129,15 @@ VALUES: dict[str, Any] = {
 
 
 def bound(queries: Statements, name: str, viewer: Viewer, **values: Any) -> tuple[Any, ...]:
-    """Return a statement that asks a viewer for what is alice's."""
+    """Return a statement that requests data of alice for a viewer."""
     values = VALUES | viewer.parameters | values
     return queries.bind(name, **{each: values[each] for each in queries.statement(name).parameters})
 
 
-async def test_the_queries_hide_other_users_where_no_policy_applies(
+async def test_queries_hide_other_users_without_row_policies(
     superuser: asyncpg.Connection,
 ) -> None:
-    """Every statement that reads money, run as a superuser for a viewer who may not."""
+    """Every statement that reads money, run as a superuser for another viewer."""
     await superuser.execute("UPDATE calls SET status = 'active'")
     for viewer, seen in ((ALICE, True), (BOB, False), (ROOT, True)):
         row = await superuser.fetchrow(*bound(REPORTS, "call", viewer))
@@ -169,10 +169,10 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
 ANY_DAY = {"first_day": None, "last_day": None}
 OF_STANDING = ("user_id", "day_nano", "month_nano", "active_calls", "alerts", "channels")
 OF_BUDGETS = ("settings", "lock_settings", "active_calls", "alerts_page", "call_state")
-"""The statements about budgets that return a row of alice's."""
+"""The statements about budgets that return a row of alice."""
 
 
-async def test_the_queries_change_nobody_elses_budget_where_no_policy_applies(
+async def test_queries_change_only_the_own_budget_without_row_policies(
     superuser: asyncpg.Connection,
 ) -> None:
     settings = "SELECT daily_limit_nano FROM user_budget_settings WHERE user_id = 'alice'"
@@ -192,7 +192,7 @@ async def test_the_queries_change_nobody_elses_budget_where_no_policy_applies(
     assert await superuser.fetchval("SELECT count(*) FROM user_budget_settings") == 3
 
 
-async def test_a_viewer_can_change_nothing_but_budgets(readers: ReaderPool) -> None:
+async def test_viewer_can_change_budgets_only(readers: ReaderPool) -> None:
     for statement in ("UPDATE calls SET duration_ms = 0", "DELETE FROM user_days",
                       "DELETE FROM budget_alerts", "UPDATE user_spend SET cost_nano = 0",
                       "DELETE FROM cost_anomalies", "SELECT FROM anomaly_sweep",
@@ -209,7 +209,7 @@ async def test_a_viewer_can_change_nothing_but_budgets(readers: ReaderPool) -> N
             await connection.execute("UPDATE user_budget_settings SET daily_limit_nano = 0")
 
 
-async def test_a_forgetful_change_touches_only_ones_own_budget(
+async def test_unfiltered_change_affects_the_own_budget_only(
     readers: ReaderPool, superuser: asyncpg.Connection
 ) -> None:
     async with readers.writing(ALICE) as connection:
@@ -223,7 +223,7 @@ async def test_a_forgetful_change_touches_only_ones_own_budget(
             await connection.execute("INSERT INTO user_budget_settings VALUES ('carol')")
 
 
-async def test_reports_for_those_who_may_not_see_are_empty(readers: ReaderPool) -> None:
+async def test_reports_are_empty_without_permission(readers: ReaderPool) -> None:
     assert await call_report(readers, BOB, "call-of-alice") is None
     assert await call_report(readers, ALICE, "held") is None
     assert await call_report(readers, ROOT, "held") is None
@@ -240,8 +240,8 @@ async def test_reports_for_those_who_may_not_see_are_empty(readers: ReaderPool) 
     assert (await budgets.read_status(ALICE, "alice", NOW)).limits.daily_nano == 1
 
 
-async def test_nothing_of_a_viewer_stays_on_a_connection(written: str) -> None:
-    """One connection serves everyone in turn, administrators and failures in between."""
+async def test_connection_keeps_no_viewer(written: str) -> None:
+    """One connection serves several viewers in turn, with admins and failures between them."""
     async with reader_pool(as_login(written, "api"), connections_max=1) as readers:
 
         async def seen(viewer: Viewer) -> list[str]:
@@ -264,12 +264,12 @@ async def test_nothing_of_a_viewer_stays_on_a_connection(written: str) -> None:
 
 
 @pytest.fixture
-async def api(written: str) -> AsyncIterator[Api]:
+async def api(written: str) -> AsyncIterator[ApiClient]:
     async with served_from(written, today=TODAY) as api:
         yield api
 
 
-async def test_another_users_call_and_no_call_look_alike(api: Api) -> None:
+async def test_call_of_another_user_looks_nonexistent(api: ApiClient) -> None:
     others = await api.get("/api/costs/call/call-of-bob", "alice")
     nobodys = await api.get("/api/costs/call/there-is-none", "alice")
     held = await api.get("/api/costs/call/held", "alice")
@@ -278,7 +278,7 @@ async def test_another_users_call_and_no_call_look_alike(api: Api) -> None:
     assert set(others.headers) == set(nobodys.headers)
 
 
-async def test_owners_and_admins_see_and_services_do_not(api: Api) -> None:
+async def test_owners_and_admins_can_read_and_services_cannot(api: ApiClient) -> None:
     for path in ("/api/costs/call/call-of-bob", "/api/costs/user/bob/spending",
                  "/api/costs/user/bob/budget", "/api/costs/user/bob/forecast",
                  "/api/costs/user/bob/recommendations"):  # fmt: skip
@@ -290,7 +290,7 @@ async def test_owners_and_admins_see_and_services_do_not(api: Api) -> None:
         assert (await api.get(path, "alice")).status == 403
 
 
-async def test_an_admin_may_set_a_budget_and_a_stranger_may_not(api: Api) -> None:
+async def test_admin_can_set_a_budget_and_another_user_cannot(api: ApiClient) -> None:
     path, body = "/api/costs/user/bob/budget", {"dailyLimit_usd": 3}
     refused = await api.ask("PUT", path, bearer=token("alice"), body=body)
     assert refused.code == "forbidden"

@@ -1,4 +1,4 @@
-"""What PostgreSQL knows of the product is told right, soon, and without a word about anybody."""
+"""Metrics from PostgreSQL are correct, fast to read, and contain no user data."""
 
 import asyncio
 import json
@@ -8,6 +8,7 @@ from time import monotonic
 
 import pytest
 
+from api.http.options import ApiOptions
 from devkit.embedded.tansu import EmbeddedTansu
 from ledger.operations.figures import COUNTED_MAX
 from ledger.postgres.database import connected, create_pool
@@ -18,27 +19,25 @@ from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
 from ledger.recording.workers import heartbeat, leave
 from schemas.refusals import REFUSAL_CODES
 from tests.integration.recording.test_indexed_reads import nodes
-from tests.support.api import Api, served
+from tests.support.api import ApiClient, served
 from tests.support.events import cost, started
 from tests.support.links import linked
 from tests.support.live import world_on
 from tests.support.logins import SIGNER, as_login
 from tests.support.metrics import Scrape, scrape
-from tests.support.recording import STREAM, Desk, Log, fetch
+from tests.support.recording import STREAM, BatchWriter, TopicLog, fetch
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+UNCACHED = ApiOptions(metrics_cache_seconds=0)
 WHERE = {"cluster": STREAM.cluster, "topic": STREAM.topic}
 
 
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make each answer anew."""
-    monkeypatch.setattr("api.metrics.routes._REMEMBERED_NS", 0)
-
-
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with reader_pool(as_login(database_url, "api")) as readers, served(readers) as api:
+async def api(database_url: str) -> AsyncIterator[ApiClient]:
+    async with (
+        reader_pool(as_login(database_url, "api")) as readers,
+        served(readers, UNCACHED) as api,
+    ):
         yield api
 
 
@@ -47,7 +46,7 @@ def refused(seen: Scrape) -> dict[str, float]:
     return {dict(labels)["code"]: count for labels, count in found.items()}
 
 
-async def test_an_empty_database_has_figures_of_zero(api: Api) -> None:
+async def test_metrics_of_an_empty_database_are_zero(api: ApiClient) -> None:
     seen = await scrape(api)
     assert seen["cost_analytics_database_up"] == 1
     assert seen["cost_analytics_schema_current"] == 1
@@ -62,13 +61,15 @@ async def test_an_empty_database_has_figures_of_zero(api: Api) -> None:
     assert seen.of("cost_analytics_stream_records_total") == {}
 
 
-async def test_what_was_recorded_refused_and_held(api: Api, database_url: str) -> None:
-    log = Log()
-    async with Desk(database_url) as desk:
+async def test_recorded_refused_and_held_events_are_counted(
+    api: ApiClient, database_url: str
+) -> None:
+    log = TopicLog()
+    async with BatchWriter(database_url) as writer:
         known = [started(time=NOW), cost(time=NOW)]
-        await desk.record(log.batch([*known, b"rubbish", b"{}"]))
-        await desk.record(log.batch([b"more rubbish"], partition=3))
-        await desk.record(log.batch([cost(user=None, call="unheard", time=NOW)], partition=3))
+        await writer.record(log.batch([*known, b"rubbish", b"{}"]))
+        await writer.record(log.batch([b"more rubbish"], partition=3))
+        await writer.record(log.batch([cost(user=None, call="unheard", time=NOW)], partition=3))
     seen = await scrape(api)
     name = "cost_analytics_stream_records_total"
     assert seen.labelled(name, **WHERE, partition="0") == 4
@@ -83,9 +84,7 @@ async def test_what_was_recorded_refused_and_held(api: Api, database_url: str) -
         assert secret not in seen.text.lower()
 
 
-async def test_refused_records_are_counted_once_however_often_they_are_kept(
-    api: Api, database_url: str
-) -> None:
+async def test_refused_records_are_counted_once(api: ApiClient, database_url: str) -> None:
     again = """INSERT INTO dead_letters (cluster, topic, "partition", "offset", code, message)
                SELECT cluster, topic, "partition", "offset", code, message FROM dead_letters
                UNION ALL SELECT 'c', 't', 0, n, 'too_large', '' FROM generate_series(1, 3) AS n
@@ -103,7 +102,9 @@ async def test_refused_records_are_counted_once_however_often_they_are_kept(
     assert refused(await scrape(api))["too_large"] == 3
 
 
-async def test_workers_outboxes_and_notices(api: Api, database_url: str) -> None:
+async def test_workers_outboxes_and_notifications_are_measured(
+    api: ApiClient, database_url: str
+) -> None:
     async with connected(database_url, name="tests") as connection:
         await heartbeat(connection, "w-1", [0, 1, 2], timedelta(minutes=-2))
         await heartbeat(connection, "w-2", [], timedelta(seconds=90))
@@ -142,12 +143,12 @@ async def test_workers_outboxes_and_notices(api: Api, database_url: str) -> None
         assert (await scrape(api))["cost_analytics_partitions_held"] == 0
 
 
-async def test_a_database_that_goes_away_and_comes_back(database_url: str) -> None:
+async def test_metrics_report_a_database_outage(database_url: str) -> None:
     async with linked(database_url) as (link, url):
         pool = await create_pool(
             as_login(url, "api"), name="tests", connections_max=2, statement_timeout_ms=5_000
         )
-        async with served(ReaderPool(pool, SIGNER, acquire_timeout_seconds=1)) as api:
+        async with served(ReaderPool(pool, SIGNER, acquire_timeout_seconds=1), UNCACHED) as api:
             everything = (await scrape(api)).names
             link.cut()
             await asyncio.sleep(0.05)
@@ -167,7 +168,9 @@ async def test_a_database_that_goes_away_and_comes_back(database_url: str) -> No
         pool.terminate()
 
 
-async def test_a_database_with_an_older_schema_says_only_that(api: Api, database_url: str) -> None:
+async def test_older_schema_is_reported_without_other_figures(
+    api: ApiClient, database_url: str
+) -> None:
     await fetch(database_url, "DELETE FROM schema_migrations WHERE version >= 15")
     seen = await scrape(api)
     assert seen["cost_analytics_database_up"] == 1
@@ -176,15 +179,15 @@ async def test_a_database_with_an_older_schema_says_only_that(api: Api, database
     assert "cost_analytics_workers" not in seen.names
 
 
-async def test_a_socket_counts_as_open_and_not_as_hours(
+async def test_open_socket_does_not_count_into_durations(
     tansu: EmbeddedTansu, database_url: str
 ) -> None:
     async with (
-        world_on(tansu.bootstrap, database_url) as world,
-        world.replica() as replica,
+        world_on(tansu.bootstrap, database_url) as system,
+        system.replica(UNCACHED) as replica,
     ):
-        async with replica.listening("alice") as heard:
-            await heard.next()
+        async with replica.listening("alice") as client:
+            await client.next()
             await asyncio.sleep(0.6)
             seen = await scrape(replica)
             assert seen["cost_analytics_live_sockets"] == 1
@@ -215,7 +218,7 @@ MANY = (
 BIG = {"held_events", "totals_outbox", "outbox", "notice_deliveries"}
 
 
-async def test_nothing_large_is_read_whole(api: Api, database_url: str) -> None:
+async def test_metrics_read_large_tables_by_index(api: ApiClient, database_url: str) -> None:
     async with connected(database_url, name="tests") as connection:
         for statement in MANY:
             await connection.execute(statement)

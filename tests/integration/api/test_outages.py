@@ -1,4 +1,4 @@
-"""PostgreSQL goes away, or hangs: requests end soon with a 503, and all is well once it is back."""
+"""During PostgreSQL outages requests answer 503 soon, and afterwards everything works."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ import asyncpg
 from api.routes.health import STALE_SECONDS
 from ledger.postgres.database import create_pool
 from ledger.postgres.viewers import ReaderPool
-from tests.support.api import Answer, Api, served, served_from
+from tests.support.api import ApiAnswer, ApiClient, served, served_from
 from tests.support.links import Link, linked
 from tests.support.logins import SIGNER, as_login
 
@@ -19,7 +19,7 @@ GIVE_UP_SECONDS = 1
 
 
 @asynccontextmanager
-async def served_over_a_link(database_url: str) -> AsyncIterator[tuple[Link, Api]]:
+async def served_over_a_link(database_url: str) -> AsyncIterator[tuple[Link, ApiClient]]:
     async with linked(database_url) as (link, url):
         pool = await create_pool(
             as_login(url, "api"), name="tests", connections_max=2, statement_timeout_ms=5_000
@@ -35,20 +35,20 @@ async def served_over_a_link(database_url: str) -> AsyncIterator[tuple[Link, Api
         pool.terminate()
 
 
-async def ready(api: Api, status: int) -> Answer:
-    """Return the answer of `/ready` once it has this status, which is within seconds."""
+async def ready(api: ApiClient, status: int) -> ApiAnswer:
+    """Return the answer of `/ready` once it has this status, within seconds."""
     async with asyncio.timeout(STALE_SECONDS):
         while (answer := await api.get("/ready")).status != status:
             await asyncio.sleep(0.1)
     return answer
 
 
-async def check_that_it_works(api: Api) -> None:
+async def assert_serves(api: ApiClient) -> None:
     assert [(await api.get(path, "alice")).status for path in PATHS] == [403, 200, 200]
     assert (await ready(api, 200)).json["data"]["status"] == "ready"
 
 
-async def check_that_it_says_so(api: Api) -> None:
+async def assert_reports_outage(api: ApiClient) -> None:
     for path in PATHS:
         began = monotonic()
         answer = await api.get(path, "alice")
@@ -61,38 +61,38 @@ async def check_that_it_says_so(api: Api) -> None:
     assert (await api.get("/health")).status == 200
 
 
-async def test_a_database_that_goes_away_and_comes_back(database_url: str) -> None:
+async def test_api_recovers_after_a_database_outage(database_url: str) -> None:
     async with served_over_a_link(database_url) as (link, api):
-        await check_that_it_works(api)
+        await assert_serves(api)
         link.cut()
         await asyncio.sleep(0.05)
-        await check_that_it_says_so(api)
+        await assert_reports_outage(api)
         link.refuses = False
-        await check_that_it_works(api)
+        await assert_serves(api)
 
 
-async def test_a_database_that_hangs(database_url: str) -> None:
+async def test_api_recovers_after_a_hanging_database(database_url: str) -> None:
     async with served_over_a_link(database_url) as (link, api):
-        await check_that_it_works(api)
+        await assert_serves(api)
         link.flows.clear()
-        await check_that_it_says_so(api)
+        await assert_reports_outage(api)
         link.flows.set()
-        await check_that_it_works(api)
+        await assert_serves(api)
 
 
-async def test_a_pool_that_is_used_up(database_url: str) -> None:
+async def test_exhausted_pool_answers_503(database_url: str) -> None:
     pool = await create_pool(
         as_login(database_url, "api"), name="tests", connections_max=1, statement_timeout_ms=5_000
     )
     readers = ReaderPool(pool, SIGNER, acquire_timeout_seconds=GIVE_UP_SECONDS)
     async with served(readers) as api:
         async with pool.acquire():
-            await check_that_it_says_so(api)
-        await check_that_it_works(api)
+            await assert_reports_outage(api)
+        await assert_serves(api)
     await pool.close()
 
 
-async def test_a_query_that_waits_too_long(database_url: str) -> None:
+async def test_statement_timeout_answers_503(database_url: str) -> None:
     pool = await create_pool(
         as_login(database_url, "api"), name="tests", connections_max=1, statement_timeout_ms=200
     )
@@ -102,12 +102,12 @@ async def test_a_query_that_waits_too_long(database_url: str) -> None:
             await blocker.execute("LOCK TABLE user_days IN ACCESS EXCLUSIVE MODE")
             answer = await api.get("/api/costs/user/alice/spending", "alice")
             assert (answer.status, answer.code) == (503, "unavailable")
-        await check_that_it_works(api)
+        await assert_serves(api)
     await blocker.close()
     await pool.close()
 
 
-async def test_a_database_without_our_schema_is_not_ready(database_url: str) -> None:
+async def test_database_without_the_schema_is_not_ready(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
     await connection.execute("DELETE FROM schema_migrations")
     await connection.close()
@@ -120,7 +120,7 @@ async def test_a_database_without_our_schema_is_not_ready(database_url: str) -> 
     await pool.close()
 
 
-async def test_connections_say_whose_they_are(database_url: str) -> None:
+async def test_connections_have_an_application_name(database_url: str) -> None:
     async with served_from(database_url):
         connection = await asyncpg.connect(database_url)
         names = await connection.fetch("SELECT application_name FROM pg_stat_activity")

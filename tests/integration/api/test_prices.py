@@ -1,4 +1,4 @@
-"""Prices over HTTP: for administrators alone, with provenance, approval and corrections."""
+"""Prices over HTTP: for admins only, with provenance, approval and repricing."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -10,10 +10,10 @@ import pytest
 
 from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
 from ledger.repricing.repricer import Repricer
-from tests.support.api import Answer, Api, served_from, token
+from tests.support.api import ApiAnswer, ApiClient, served_from, token
 from tests.support.events import cost
 from tests.support.logins import as_login
-from tests.support.recording import Desk, Log, assert_verified, fetch
+from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
 
 PRICES = "/api/admin/prices"
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -21,18 +21,18 @@ ENTRY = {"service": "twilio", "operation": "voice", "unit": "minutes", "price_us
 
 
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
+async def api(database_url: str) -> AsyncIterator[ApiClient]:
     async with served_from(
         database_url, repricer=Repricer(as_login(database_url, "worker"))
     ) as api:
         yield api
 
 
-async def admin(api: Api, method: str, path: str = PRICES, body: Any = None) -> Answer:
+async def admin(api: ApiClient, method: str, path: str = PRICES, body: Any = None) -> ApiAnswer:
     return await api.ask(method, path, bearer=token("root", role="admin"), body=body)
 
 
-async def test_the_catalogue_with_where_it_comes_from(api: Api, database_url: str) -> None:
+async def test_price_catalog_shows_provenance(api: ApiClient, database_url: str) -> None:
     await fetch(
         database_url,
         "UPDATE service_prices SET verified_at = now() - interval '91 days' WHERE price_id = 1",
@@ -48,7 +48,7 @@ async def test_the_catalogue_with_where_it_comes_from(api: Api, database_url: st
     assert listed["prices"][0]["source"] == "built-in default"
 
 
-async def test_a_price_is_entered_from_now_on(api: Api) -> None:
+async def test_entered_price_applies_from_now_on(api: ApiClient) -> None:
     assert (await admin(api, "POST", body=ENTRY)).data == {"result": "entered", "proposal": None}
     newest = (await admin(api, "GET", f"{PRICES}?service=twilio")).data["prices"][-1]
     assert (newest["price_usd"], newest["setBy"], newest["source"]) == (
@@ -58,15 +58,15 @@ async def test_a_price_is_entered_from_now_on(api: Api) -> None:
     assert [one["state"] for one in past].count("past") == 1
 
 
-async def test_a_large_change_waits_and_prices_nothing_before(api: Api, database_url: str) -> None:
+async def test_large_change_waits_for_approval(api: ApiClient, database_url: str) -> None:
     entry = {**ENTRY, "price_usd": 0.14, "effectiveFrom": (NOW - timedelta(hours=1)).isoformat()}
     waiting = (await admin(api, "POST", body=entry)).data
     assert (waiting["result"], waiting["proposal"]["change_percent"]) == ("pending", 900)
     assert (await admin(api, "POST", body=entry)).data["proposal"]["id"] == waiting["proposal"][
         "id"
     ]
-    async with Desk(database_url) as desk:
-        await desk.record(Log().batch([cost(time=NOW)]))
+    async with BatchWriter(database_url) as writer:
+        await writer.record(TopicLog().batch([cost(time=NOW)]))
     assert (await fetch(database_url, "SELECT cost_nano FROM counted_costs"))[0][0] == 14_000_000
     path = f"{PRICES}/{waiting['proposal']['id']}"
     approved = (await admin(api, "POST", f"{path}/approve")).data
@@ -93,7 +93,7 @@ async def test_a_large_change_waits_and_prices_nothing_before(api: Api, database
     await assert_verified(database_url)
 
 
-async def test_who_is_sure_enters_at_once_and_what_is_known_is_verified(api: Api) -> None:
+async def test_approved_price_is_entered_at_once_and_known_price_verified(api: ApiClient) -> None:
     entry = {**ENTRY, "price_usd": 5, "approve": True, "effectiveFrom": "2030-01-01T00:00:00Z"}
     assert (await admin(api, "POST", body=entry)).data["result"] == "entered"
     assert (await admin(api, "POST", body=entry)).data["result"] == "known"
@@ -111,7 +111,7 @@ async def test_who_is_sure_enters_at_once_and_what_is_known_is_verified(api: Api
         {"effectiveFrom": "1970-01-01T00:00:00Z"}, {"surprise": 1}, {"operation": "x" * 256},
     ],
 )  # fmt: skip
-async def test_what_is_no_price_is_refused(api: Api, changes: dict[str, Any]) -> None:
+async def test_invalid_price_is_refused(api: ApiClient, changes: dict[str, Any]) -> None:
     refused = await admin(api, "POST", body={**ENTRY, **changes})
     assert (refused.status, refused.code) == (400, "invalid_body")
 
@@ -121,12 +121,12 @@ async def test_what_is_no_price_is_refused(api: Api, changes: dict[str, Any]) ->
     ["", "from=soon", "from=2026-01-02&to=2026-01-01", "from=2026-01-01&dryRun=maybe",
      "from=2026-01-01&service=", "from=2026-01-01&from=2026-01-02"],
 )  # fmt: skip
-async def test_a_correction_needs_sense(api: Api, query: str) -> None:
+async def test_invalid_repricing_is_refused(api: ApiClient, query: str) -> None:
     refused = await admin(api, "POST", f"{PRICES}/rerate?{query}")
     assert (refused.status, refused.code) == (400, "invalid_parameter")
 
 
-async def test_nobody_else_comes_near(api: Api, database_url: str) -> None:
+async def test_only_admins_reach_the_price_routes(api: ApiClient, database_url: str) -> None:
     paths = [("GET", PRICES), ("POST", PRICES), ("POST", f"{PRICES}/1/approve"),
              ("POST", f"{PRICES}/1/reject"), ("POST", f"{PRICES}/rerate?from=2020-01-01&dryRun=false")]  # fmt: skip
     for role in ("user", "service"):
@@ -145,7 +145,7 @@ ATTACKS = (
 )
 
 
-async def test_the_policies_keep_users_away_from_prices(database_url: str) -> None:
+async def test_users_cannot_change_prices_or_proposals(database_url: str) -> None:
     async with reader_pool(as_login(database_url, "api")) as readers:
         for attack in ATTACKS:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -173,7 +173,7 @@ async def _write(readers: ReaderPool, viewer: Viewer, statement: str) -> str:
         return str(await connection.execute(statement))
 
 
-async def test_without_the_owners_connection_nothing_is_corrected(database_url: str) -> None:
+async def test_repricing_needs_the_worker_connection(database_url: str) -> None:
     async with served_from(database_url) as api:
         refused = await admin(api, "POST", f"{PRICES}/rerate?from=2026-01-01")
         assert (refused.status, refused.code) == (503, "unavailable")

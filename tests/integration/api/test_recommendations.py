@@ -1,4 +1,4 @@
-"""Advice from events as they were really recorded: counted, priced, voided, held to its schema."""
+"""Recommendations from recorded events: counted, priced, voided, valid by their schema."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -9,9 +9,9 @@ import pytest
 
 from ledger.reports import advice as rules
 from ledger.reports import advice_rows as advice
-from tests.support.api import Api, served_from, token
+from tests.support.api import ApiClient, served_from, token
 from tests.support.events import Plain, charged, cost, ended, started, voided
-from tests.support.recording import Desk, Log, assert_verified
+from tests.support.recording import BatchWriter, TopicLog, assert_verified
 
 PATH = "/api/costs/user/alice/recommendations"
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -29,7 +29,7 @@ def spoken(characters: int, phrase: str | None = None, **more: Any) -> Plain:
 
 
 def call(number: int, happened: datetime, *events: Plain) -> list[Plain]:
-    """Return a call's events, moved to the call and its time."""
+    """Return the events of a call, moved to the call and its time."""
     whole = [started(), *events, ended()]
     for event in whole:
         event["data"]["callId"] = f"call-{number}"
@@ -49,23 +49,23 @@ async def recorded(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
         call(3, NOW - 3 * day, spoken(100, "hello"), spoken(300, "bye")),
         call(4, NOW - 31 * day, thought(50_000_000), spoken(5_000, "hello"), charged()),
     ]
-    async with Desk(database_url) as desk:
-        await desk.record(Log().batch(event for events in calls for event in events))
+    async with BatchWriter(database_url) as writer:
+        await writer.record(TopicLog().batch(event for events in calls for event in events))
         others = call(9, NOW - day, thought(7_000_000, userId="bob"))
         for event in others:
             event["data"]["userId"] = "bob"
-        await desk.record(Log().batch(others))
+        await writer.record(TopicLog().batch(others))
     await assert_verified(database_url)
     return database_url
 
 
 @pytest.fixture
-async def api(recorded: str) -> AsyncIterator[Api]:
+async def api(recorded: str) -> AsyncIterator[ApiClient]:
     async with served_from(recorded) as api:
         yield api
 
 
-async def test_every_saving_follows_from_what_was_recorded(api: Api) -> None:
+async def test_each_saving_follows_from_recorded_events(api: ApiClient) -> None:
     answer = await api.get(PATH, "alice")
     said = answer.data
     assert (said["userId"], said["basedOnCalls"], said["notes"]) == ("alice", 3, [])
@@ -80,7 +80,7 @@ async def test_every_saving_follows_from_what_was_recorded(api: Api) -> None:
     assert (model["evidence"]["events"], model["evidence"]["calls"]) == (3, 2)
     assert len(model["evidence"]["exampleEvents"]) == 3
 
-    bundle = found["prepaid_bundle"]  # two reported charges; nobody paid a fee for the third
+    bundle = found["prepaid_bundle"]  # two reported charges; the third had no fee
     assert bundle["saving"] == Decimal("0.3")
     assert bundle["evidence"]["usage"] == [{"unit": "charges", "usage": 2}]
     assert len(bundle["evidence"]["exampleEvents"]) == 2
@@ -93,7 +93,7 @@ async def test_every_saving_follows_from_what_was_recorded(api: Api) -> None:
     assert replies["saving"] == Decimal("0.03")
 
 
-async def test_examples_are_the_dearest_events_and_can_be_found(api: Api) -> None:
+async def test_examples_are_the_most_expensive_events(api: ApiClient) -> None:
     said = (await api.get(PATH, "alice")).data["recommendations"][0]
     listed = (await api.get("/api/costs/call/call-1/events?limit=50", "alice")).data["events"]
     known = {(event["source"], event["id"]): event for event in listed if event["usage"]}
@@ -102,12 +102,12 @@ async def test_examples_are_the_dearest_events_and_can_be_found(api: Api) -> Non
     assert known[dearest["source"], dearest["id"]]["usage"] == 2_000_000
 
 
-async def test_nothing_is_recommended_to_somebody_without_calls(api: Api) -> None:
+async def test_user_without_calls_gets_no_recommendation(api: ApiClient) -> None:
     said = (await api.get("/api/costs/user/carol/recommendations", "carol")).data
     assert (said["basedOnCalls"], said["recommendations"], said["notes"]) == (0, [], [])
 
 
-async def test_admins_see_it_and_others_do_not(api: Api) -> None:
+async def test_admins_see_recommendations_and_other_users_do_not(api: ApiClient) -> None:
     admin = await api.ask("GET", PATH, bearer=token("root", role="admin"))
     assert admin.data["recommendations"] == (await api.get(PATH, "alice")).data["recommendations"]
     assert (await api.get(PATH, "bob")).status == 403
@@ -115,8 +115,8 @@ async def test_admins_see_it_and_others_do_not(api: Api) -> None:
     assert [each["saving"] for each in theirs["recommendations"]] == [Decimal("3.5")]
 
 
-async def test_of_very_many_calls_the_newest_are_looked_at(
-    api: Api, monkeypatch: pytest.MonkeyPatch
+async def test_only_the_newest_calls_are_analysed(
+    api: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(advice, "CALLS_MAX", 2)
     said = (await api.get(PATH, "alice")).data

@@ -1,4 +1,4 @@
-"""From events to answers: what the recorder leaves in the database is what the interface says."""
+"""From events to answers: the API reports what the recorder wrote."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -8,7 +8,7 @@ import pytest
 
 from ledger.postgres.statements import statements
 from tests.support import events
-from tests.support.api import Api, served_from, token
+from tests.support.api import ApiClient, served_from, token
 from tests.support.events import NOW
 from tests.support.recorded import record, tts
 from tests.support.recording import fetch
@@ -22,12 +22,12 @@ VALUES ('another', 'api', 'sing', '*', 'requests', 1, now(), 'a test', 'a test')
 
 
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
+async def api(database_url: str) -> AsyncIterator[ApiClient]:
     async with served_from(database_url, today=NOW.date()) as api:
         yield api
 
 
-async def test_a_whole_call(database_url: str, api: Api) -> None:
+async def test_recorded_call_is_reported_exactly(database_url: str, api: ApiClient) -> None:
     wrong = tts(usage=9_000)
     happened = [
         events.started(),
@@ -67,8 +67,10 @@ async def test_a_whole_call(database_url: str, api: Api) -> None:
     assert said["endedAt"] == "2026-03-15T12:05:00Z"
 
 
-async def test_what_an_unknown_processor_kept_is_a_transaction(database_url: str, api: Api) -> None:
-    """Until the catalogue says otherwise."""
+async def test_fee_of_an_unknown_processor_is_a_transaction_cost(
+    database_url: str, api: ApiClient
+) -> None:
+    """Unless the price catalog assigns another class."""
     charge = events.charged(processor="another", fee="0.25", time=NOW + timedelta(minutes=1))
     await record(database_url, [events.started(), charge])
     call, spending = [(await api.get(path, "alice")).data for path in (CALL, SPENDING)]
@@ -87,7 +89,7 @@ async def test_what_an_unknown_processor_kept_is_a_transaction(database_url: str
     assert (await api.get(CALL, "alice")).data["totalTransactionCost"] == 0
 
 
-async def test_spending_and_budget_are_the_sum_of_the_calls(database_url: str, api: Api) -> None:
+async def test_spending_and_budget_are_sums_of_the_calls(database_url: str, api: ApiClient) -> None:
     happened = []
     for call in ("call-1", "call-2", "call-3"):
         happened += [events.started(call), events.cost(call), events.ended(call)]
@@ -109,7 +111,7 @@ async def test_spending_and_budget_are_the_sum_of_the_calls(database_url: str, a
     assert spending["totalCalls"] == 3
 
 
-async def test_a_call_that_is_still_held_is_nobodys(database_url: str, api: Api) -> None:
+async def test_held_call_has_no_owner(database_url: str, api: ApiClient) -> None:
     await record(database_url, [events.cost(user=None)])
     assert (await api.get(CALL, "alice")).status == 403
     await record(database_url, [events.started()])

@@ -1,4 +1,4 @@
-"""No service writes under another's source or idempotency keys, and an operator can change owners."""
+"""Services cannot use sources or idempotency keys of others, and operators can change owners."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,9 +7,9 @@ import pytest
 
 from cost_analytics.cli import main
 from ledger.operations import sources
-from tests.support.api import Answer, Api, served_from, token
+from tests.support.api import ApiAnswer, ApiClient, served_from, token
 from tests.support.events import Plain, cost
-from tests.support.intake import EVENTS, FINALIZE, TRACK, Stream, identities
+from tests.support.intake import EVENTS, FINALIZE, TRACK, MemoryEventStream, identities
 from tests.support.ledger_rows import rows
 from tests.support.live import ago
 
@@ -18,17 +18,17 @@ TRACKED = {"callId": "c", "userId": "u", "service": "twilio", "operation": "voic
 
 
 @pytest.fixture
-def stream() -> Stream:
-    return Stream()
+def stream() -> MemoryEventStream:
+    return MemoryEventStream()
 
 
 @pytest.fixture
-async def api(stream: Stream, database_url: str) -> AsyncIterator[Api]:
+async def api(stream: MemoryEventStream, database_url: str) -> AsyncIterator[ApiClient]:
     async with served_from(database_url, events=stream) as api:
         yield api
 
 
-async def post(api: Api, path: str, body: object, service: str, **headers: str) -> Answer:
+async def post(api: ApiClient, path: str, body: object, service: str, **headers: str) -> ApiAnswer:
     bearer = token(service, role="service")
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return await api.ask("POST", path, bearer=bearer, body=body, headers=named)
@@ -39,7 +39,9 @@ def event(source: str, event_id: str = "1") -> Plain:
     return {**plain, "time": plain["time"].isoformat()}
 
 
-async def test_a_source_belongs_to_the_first_service(api: Api, stream: Stream) -> None:
+async def test_source_belongs_to_its_first_service(
+    api: ApiClient, stream: MemoryEventStream
+) -> None:
     assert (await post(api, EVENTS, event("/emitters/7"), "first")).status == 202
     for body in (event("/emitters/7", "2"), [event("/mine"), event("/emitters/7", "3")]):
         refused = await post(api, EVENTS, body, "second")
@@ -56,7 +58,9 @@ async def test_a_source_belongs_to_the_first_service(api: Api, stream: Stream) -
     assert admin.status == 202
 
 
-async def test_keys_of_two_services_never_meet(api: Api, stream: Stream) -> None:
+async def test_idempotency_keys_of_services_are_separate(
+    api: ApiClient, stream: MemoryEventStream
+) -> None:
     for service in ("first", "second"):
         for path, body in ((TRACK, TRACKED), (FINALIZE, {"duration_seconds": 1})):
             answer = await post(api, path, body, service, Idempotency_Key="k")
@@ -68,8 +72,8 @@ async def test_keys_of_two_services_never_meet(api: Api, stream: Stream) -> None
     assert len(stream.events) == 4
 
 
-async def test_of_services_that_race_for_a_source_one_gets_it(
-    stream: Stream, database_url: str
+async def test_one_of_racing_services_gets_the_source(
+    stream: MemoryEventStream, database_url: str
 ) -> None:
     async with (
         served_from(database_url, events=stream) as one,
@@ -86,8 +90,8 @@ async def test_of_services_that_race_for_a_source_one_gets_it(
     assert len(stream.events) == 10
 
 
-async def test_a_service_owns_a_limited_number_of_sources(
-    api: Api, stream: Stream, monkeypatch: pytest.MonkeyPatch
+async def test_service_owns_a_limited_number_of_sources(
+    api: ApiClient, stream: MemoryEventStream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "SOURCES_MAX", 3)
     assert (await post(api, EVENTS, [event(f"/s/{n}") for n in range(3)], "first")).status == 202
@@ -98,8 +102,11 @@ async def test_a_service_owns_a_limited_number_of_sources(
     assert len(stream.events) == 5
 
 
-async def test_an_operator_shows_and_changes_owners(
-    api: Api, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+async def test_operator_can_list_and_change_owners(
+    api: ApiClient,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)
 

@@ -6,27 +6,27 @@ from decimal import Decimal
 
 import pytest
 
-from tests.support.api import Api, served_from
-from tests.support.ledger_rows import CENT, LiveCallRow, Rows, rows
+from tests.support.api import ApiClient, served_from
+from tests.support.ledger_rows import CENT, LedgerRowWriter, LiveCallRow, rows
 
 TODAY = datetime(2025, 11, 19, tzinfo=UTC)
 PATH = "/api/costs/user/alice/spending"
 
 
 @pytest.fixture
-async def ledger(database_url: str) -> AsyncIterator[Rows]:
+async def ledger(database_url: str) -> AsyncIterator[LedgerRowWriter]:
     async with rows(database_url) as ledger:
         yield ledger
 
 
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
+async def api(database_url: str) -> AsyncIterator[ApiClient]:
     async with served_from(database_url, today=TODAY.date()) as api:
         yield api
 
 
 async def write(
-    ledger: Rows, days_ago: int, persona: str | None = "brad_001", **changes: object
+    ledger: LedgerRowWriter, days_ago: int, persona: str | None = "brad_001", **changes: object
 ) -> None:
     number = await ledger.connection.fetchval("SELECT count(*) FROM calls")
     at = TODAY - timedelta(days=days_ago)
@@ -35,11 +35,11 @@ async def write(
     )
 
 
-async def calls_in(api: Api, query: str) -> int:
+async def calls_in(api: ApiClient, query: str) -> int:
     return int((await api.get(f"{PATH}?{query}", "alice")).data["totalCalls"])
 
 
-async def test_the_days_at_both_ends_count_and_those_beyond_do_not(api: Api, ledger: Rows) -> None:
+async def test_period_includes_both_end_days(api: ApiClient, ledger: LedgerRowWriter) -> None:
     for days_ago in (-1, 0, 7, 8, 30, 31, 90, 91):
         await write(ledger, days_ago)
     assert [await calls_in(api, f"period={name}") for name in ("7d", "30d", "90d")] == [2, 4, 6]
@@ -51,7 +51,7 @@ async def test_the_days_at_both_ends_count_and_those_beyond_do_not(api: Api, led
     assert await calls_in(api, custom("0001-01-01", "0001-01-01")) == 0
 
 
-async def test_somebody_without_calls_has_spent_nothing(api: Api) -> None:
+async def test_user_without_calls_has_no_spending(api: ApiClient) -> None:
     said = (await api.get(PATH, "alice")).data
     assert said["totalCalls"] == said["totalCost"] == said["averageCostPerCall"] == 0
     assert said["averageDuration_seconds"] == 0
@@ -60,9 +60,7 @@ async def test_somebody_without_calls_has_spent_nothing(api: Api) -> None:
     assert set(said["costByService"].values()) == {0}
 
 
-async def test_personas_are_ranked_and_ties_broken_the_same_way_each_time(
-    api: Api, ledger: Rows
-) -> None:
+async def test_personas_have_a_stable_order(api: ApiClient, ledger: LedgerRowWriter) -> None:
     for number in range(12):
         await write(ledger, 1, f"p{number:02}", costs={"twilio": CENT})
     await write(ledger, 1, "dearest", costs={"twilio": 9 * CENT})
@@ -78,7 +76,9 @@ async def test_personas_are_ranked_and_ties_broken_the_same_way_each_time(
     assert said["totalCalls"] == 17
 
 
-async def test_classes_and_services_sum_to_the_total(api: Api, ledger: Rows) -> None:
+async def test_classes_and_services_add_up_to_the_total(
+    api: ApiClient, ledger: LedgerRowWriter
+) -> None:
     await write(ledger, 1, costs={"twilio": 1, "vultr": 2, "stripe": 4, "unheard-of": 8, "zero": 0})
     await write(ledger, 2, costs={"twilio": 1, "unheard-of": -16}, charged=5, refunded=7)
     said = (await api.get(PATH, "alice")).data
@@ -92,7 +92,9 @@ async def test_classes_and_services_sum_to_the_total(api: Api, ledger: Rows) -> 
     assert said["totalRefunded"] == 7 * nano
 
 
-async def test_averages_are_rounded_and_not_padded(api: Api, ledger: Rows) -> None:
+async def test_averages_are_rounded_without_padding(
+    api: ApiClient, ledger: LedgerRowWriter
+) -> None:
     for milliseconds in (1_000, 1_000, 1_500):
         await write(ledger, 1, costs={"twilio": 10_000_000}, duration_ms=milliseconds)
     answer = await api.get(PATH, "alice")
@@ -101,7 +103,7 @@ async def test_averages_are_rounded_and_not_padded(api: Api, ledger: Rows) -> No
     assert b'"totalDuration_seconds":3.5,' in answer.body
 
 
-async def test_each_day_of_the_period_is_there_with_what_it_cost(api: Api, ledger: Rows) -> None:
+async def test_each_day_of_the_period_is_listed(api: ApiClient, ledger: LedgerRowWriter) -> None:
     await write(ledger, 7, costs={"twilio": CENT, "zero": 0}, charged=3 * CENT, refunded=CENT)
     await write(ledger, 7, "another", costs={"twilio": CENT, "stripe": CENT}, charged=0)
     await write(ledger, 8)
@@ -119,7 +121,7 @@ async def test_each_day_of_the_period_is_there_with_what_it_cost(api: Api, ledge
     assert daily[1]["costByService"] == {}
 
 
-async def test_the_longest_period_has_a_day_for_each_of_its_days(api: Api) -> None:
+async def test_longest_period_lists_each_day(api: ApiClient) -> None:
     whole = await api.get(f"{PATH}?period=custom&startDate=2024-10-16&endDate=2025-11-19", "alice")
     assert len(whole.data["daily"]) == 400
     assert len(whole.body) < 64 * 1024
@@ -127,13 +129,13 @@ async def test_the_longest_period_has_a_day_for_each_of_its_days(api: Api) -> No
     assert (await api.get(f"{PATH}?{longer}", "alice")).code == "invalid_parameter"
 
 
-async def test_a_parameter_that_makes_no_sense_is_named(api: Api) -> None:
+async def test_invalid_parameter_is_named(api: ApiClient) -> None:
     answer = await api.get(f"{PATH}?period=forever", "alice")
     assert (answer.status, answer.code) == (400, "invalid_parameter")
     assert "`period`" in answer.json["error"]
 
 
-async def test_sums_beyond_any_integer_column(api: Api, ledger: Rows) -> None:
+async def test_sums_may_exceed_a_bigint(api: ApiClient, ledger: LedgerRowWriter) -> None:
     most = 2**63 - 1
     for days_ago in (1, 2, 3):
         await write(ledger, days_ago, costs={"twilio": most}, charged=most)

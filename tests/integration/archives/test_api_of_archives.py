@@ -1,4 +1,4 @@
-"""What the API says of archived calls: totals are exact, missing details are said to be archived."""
+"""The API for archived calls: totals are exact, and missing details are marked as archived."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from typing import Any
 
 from ledger.postgres.statements import statements
 from tests.integration.archives.test_archiving import OLD, calls, record
-from tests.support.api import Api, served_from, token
+from tests.support.api import ApiClient, served_from, token
 from tests.support.archives import NOW, archive, month_start
 from tests.support.events import cost, voided
 from tests.support.recording import fetch
@@ -19,8 +19,8 @@ from tests.support.recording import fetch
 DAYS = f"startDate={month_start(3):%Y-%m-%d}&endDate={NOW + timedelta(days=1):%Y-%m-%d}"
 
 
-async def bodies(api: Api) -> dict[str, object]:
-    """Return the totals that a user and an administrator see, wherever there are any."""
+async def bodies(api: ApiClient) -> dict[str, object]:
+    """Return the totals that users and admins see."""
     call = (await api.get("/api/costs/call/call-0", "user-0")).data
     shown = {
         name: value for name, value in call.items() if name not in ("apiCosts", "archivedEvents")
@@ -31,8 +31,8 @@ async def bodies(api: Api) -> dict[str, object]:
     return {"call": shown, "spending": spending, "export": await exported_sums(api)}
 
 
-async def exported_sums(api: Api) -> dict[tuple[str, str], Decimal]:
-    """Return what an export of events comes to, by call and service, voided lines left out."""
+async def exported_sums(api: ApiClient) -> dict[tuple[str, str], Decimal]:
+    """Return the sums of an export of events, by call and service, without voided lines."""
     answer = await api.get(f"/api/costs/user/user-0/export.csv?type=events&{DAYS}", "user-0")
     sums: dict[tuple[str, str], Decimal] = {}
     for line in csv.DictReader(io.StringIO(answer.body.decode(), newline=""), strict=True):
@@ -45,7 +45,7 @@ async def exported_sums(api: Api) -> dict[tuple[str, str], Decimal]:
     return {key: amount for key, amount in sums.items() if amount}
 
 
-async def test_api_shows_the_same_totals_and_says_what_is_archived(
+async def test_api_shows_exact_totals_and_marks_archived_details(
     database_url: str, tmp_path: Path
 ) -> None:
     happened = calls()
@@ -82,8 +82,8 @@ async def test_api_shows_the_same_totals_and_says_what_is_archived(
         assert (await api.ask("GET", path, bearer=root)).data["differences"] == 0
 
 
-async def test_export_finds_archived_lines_call_by_call(database_url: str, tmp_path: Path) -> None:
-    """However much is archived, an export of one user reads that user's seals by an index."""
+async def test_export_marks_archived_lines_of_each_call(database_url: str, tmp_path: Path) -> None:
+    """An export reads only the seals of its user, by an index."""
     await record(database_url, calls())
     await archive(database_url, tmp_path)
     await fetch(
@@ -107,7 +107,7 @@ async def test_export_finds_archived_lines_call_by_call(database_url: str, tmp_p
 
 
 def scanned(node: dict[str, Any]) -> Iterator[str]:
-    """Yield the tables that a plan reads from beginning to end."""
+    """Yield the tables that a plan scans completely."""
     if node["Node Type"] == "Seq Scan":
         yield node["Relation Name"]
     for inner in node.get("Plans", ()):

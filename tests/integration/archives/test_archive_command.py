@@ -1,4 +1,4 @@
-"""The command `archive`, and `verify` and `rebuild` with its files, as a person runs them."""
+"""The command `archive`, and `verify` and `rebuild` with its files, run as processes."""
 
 import asyncio
 import sys
@@ -42,9 +42,7 @@ async def test_months_are_archived_and_checked(database_url: str, tmp_path: Path
     assert (missing.returncode, "No changes were made: " in missing.stderr) == (1, True)
 
 
-async def test_what_is_asked_wrongly_is_answered_in_a_sentence(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_invalid_arguments_get_a_clear_error(database_url: str, tmp_path: Path) -> None:
     newest = (NOW - timedelta(days=31)).replace(day=1)
     young = await run(database_url, tmp_path, "archive", "--before", f"{NOW.year + 1}-01")
     assert young.returncode == 1
@@ -60,7 +58,7 @@ async def test_what_is_asked_wrongly_is_answered_in_a_sentence(
     assert (taken.returncode, "file cannot be written: " in taken.stderr) == (1, True), taken.stderr
 
 
-def test_without_pyarrow_the_command_says_what_to_install(
+def test_missing_pyarrow_names_the_extra_to_install(
     database_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

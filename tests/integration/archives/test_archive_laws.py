@@ -1,4 +1,4 @@
-"""However archiving, late events, voids and late prices alternate, totals are those without it."""
+"""Any sequence of archiving, late events, voids and late prices gives the totals without archiving."""
 
 import asyncio
 import json
@@ -16,9 +16,9 @@ from ledger.operations.verification import rebuild, verify
 from ledger.repricing.repricer import Repricer
 from ledger.repricing.rows import RepricingScope
 from tests.support.archives import NOW, archive, month_start
-from tests.support.databases import Databases
+from tests.support.databases import DatabaseCloner
 from tests.support.events import Plain, charged, cost, ended, refunded, started, voided
-from tests.support.recording import Desk, Log
+from tests.support.recording import BatchWriter, TopicLog
 from tests.support.rerating import a_price, add, totals
 
 BOUNDARY = month_start(2)
@@ -64,7 +64,7 @@ steps = st.lists(_costs | _costs | _facts | _voids | _others, min_size=6, max_si
 
 
 def play(chosen: list[tuple[Any, ...]]) -> list[Any]:
-    """Turn choices into events and operations; a void may come before the cost that it names."""
+    """Turn choices into events and operations; a void may come before its cost."""
     costs = [
         cost(call, CALLS[call], time=TIMES[at], **COSTS[what])
         for kind, call, at, what in chosen
@@ -88,12 +88,12 @@ def play(chosen: list[tuple[Any, ...]]) -> list[Any]:
 
 
 async def run(database_url: str, played: list[Any], files: Path | None) -> list[list[Any]]:
-    """Play to a ledger, with archives or without; returns its totals."""
-    log, price = Log(), 0
-    async with Desk(database_url) as desk:
+    """Play to a ledger, with or without archiving; returns its totals."""
+    log, price = TopicLog(), 0
+    async with BatchWriter(database_url) as writer:
         for step in played:
             if isinstance(step, dict):
-                await desk.record(log.batch([step]))
+                await writer.record(log.batch([step]))
             elif step[0] == "price":
                 price += 1
                 row = a_price("twilio", f"0.0{price:02}", TIMES[0] - timedelta(hours=30 - price))
@@ -105,13 +105,13 @@ async def run(database_url: str, played: list[Any], files: Path | None) -> list[
                 await archive(database_url, files, step[1])
             elif files is not None:
                 await rebuild(database_url)
-        assert not desk.letters
+        assert not writer.letters
     found = await verify(database_url)
     if files is not None:
         await verify_archive(database_url, files, found)
     assert (found.differences, found.lines) == (0, [])
     found_totals = await totals(database_url, CALLS.values())
-    # A day that a call has left stays as zeros until all is rebuilt.
+    # The former day of a moved call keeps zeros until a rebuild.
     found_totals[0] = [
         (call_id, costs, _days_with_money(revenue), *rest)
         for call_id, costs, revenue, *rest in found_totals[0]
@@ -134,7 +134,7 @@ def _days_with_money(revenue: str) -> dict[str, list[int]]:
 )
 @given(chosen=steps)
 def test_totals_do_not_depend_on_archiving(
-    databases: Databases, tmp_path: Path, chosen: list[tuple[Any, ...]]
+    databases: DatabaseCloner, tmp_path: Path, chosen: list[tuple[Any, ...]]
 ) -> None:
     played = play(chosen)
     with databases.clone() as archived, databases.clone() as kept:

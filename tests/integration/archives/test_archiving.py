@@ -1,7 +1,9 @@
-"""Archived months: totals stay exact, whatever arrives later for them; files can be checked."""
+"""Archived months: totals stay exact with late events, and files can be verified."""
 
+import asyncio
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from ledger.postgres.database import connected
 from tests.support.archives import NOW, archive, month_start, partitions
 from tests.support.events import Plain, charged, cost, ended, refunded, started, voided
 from tests.support.expected import expect
-from tests.support.recording import Desk, Log, assert_verified, fetch
+from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
 from tests.support.totals import read_totals
 
 OLD = month_start(3) + timedelta(days=12, hours=3)
@@ -22,7 +24,7 @@ BOUNDARY = month_start(2)
 
 
 def calls(count: int = 12) -> list[Plain]:
-    """Return calls of an old month, of the present, and over the end of the archived month."""
+    """Return calls of an old month, of the present, and across the end of the archived month."""
     events: list[Plain] = []
     for number in range(count):
         at = (OLD, BOUNDARY - timedelta(seconds=1), NOW - timedelta(hours=1))[number % 3]
@@ -45,11 +47,11 @@ def calls(count: int = 12) -> list[Plain]:
 
 
 async def record(database_url: str, events: Sequence[Plain]) -> None:
-    log = Log()
-    async with Desk(database_url) as desk:
+    log = TopicLog()
+    async with BatchWriter(database_url) as writer:
         for start in range(0, len(events), 17):
-            await desk.record(log.batch(events[start : start + 17]))
-        assert not desk.letters
+            await writer.record(log.batch(events[start : start + 17]))
+        assert not writer.letters
 
 
 async def verified_with_files(database_url: str, directory: Path) -> Verification:
@@ -58,7 +60,7 @@ async def verified_with_files(database_url: str, directory: Path) -> Verificatio
     return found
 
 
-async def test_archiving_leaves_every_total_as_it_was(database_url: str, tmp_path: Path) -> None:
+async def test_archiving_changes_no_total(database_url: str, tmp_path: Path) -> None:
     happened = calls()
     await record(database_url, happened)
     before = await read_totals(database_url)
@@ -81,7 +83,7 @@ async def test_archiving_leaves_every_total_as_it_was(database_url: str, tmp_pat
     assert await archive(database_url, tmp_path) == []
 
 
-async def test_a_month_sealed_without_a_file_keeps_every_total(
+async def test_month_sealed_without_a_file_keeps_its_totals(
     database_url: str, tmp_path: Path
 ) -> None:
     happened = calls()
@@ -110,9 +112,7 @@ async def test_rebuild_starts_from_the_seals(database_url: str, tmp_path: Path) 
     assert await read_totals(database_url) == expect(happened).totals
 
 
-async def test_what_comes_later_for_an_archived_month_counts_as_ever(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_late_events_of_an_archived_month_count(database_url: str, tmp_path: Path) -> None:
     happened = calls()
     await record(database_url, happened)
     await archive(database_url, tmp_path)
@@ -139,32 +139,32 @@ async def test_what_comes_later_for_an_archived_month_counts_as_ever(
     assert await read_totals(database_url) == expect([*happened, *late]).totals
 
 
-async def test_worker_that_knew_a_month_records_late_events_for_it_after_archiving(
+async def test_running_worker_records_late_events_of_an_archived_month(
     database_url: str, tmp_path: Path
 ) -> None:
-    """The worker has seen the partition, and does not know that it was dropped."""
-    log = Log()
-    async with Desk(database_url) as desk:
+    """The worker has cached the partition and does not know that it was dropped."""
+    log = TopicLog()
+    async with BatchWriter(database_url) as writer:
         for events in ([cost(time=OLD)], [cost(time=OLD), cost(time=OLD)]):
-            await desk.record(log.batch(events))
+            await writer.record(log.batch(events))
             await archive(database_url, tmp_path)
-        outcome = await desk.record(log.batch([cost(time=OLD)]))
+        outcome = await writer.record(log.batch([cost(time=OLD)]))
     assert outcome.recorded == 1
     await assert_verified(database_url)
 
 
-async def test_decision_about_a_call_that_began_in_an_archived_month_is_recorded(
+async def test_settlement_of_a_call_of_an_archived_month_is_recorded(
     database_url: str, tmp_path: Path
 ) -> None:
-    """It stands at the call's first event, whose month has no partition; so does a held event."""
+    """Its time is that of the first event, in a month without a partition; also a held event."""
     happened = [cost(time=OLD), cost("call-2", None, time=OLD)]
     later = [ended(time=NOW), started("call-2", "bob", time=NOW)]
-    log = Log()
-    async with Desk(database_url) as desk:
-        await desk.record(log.batch(happened))
+    log = TopicLog()
+    async with BatchWriter(database_url) as writer:
+        await writer.record(log.batch(happened))
         await archive(database_url, tmp_path)
         for event in later:
-            await desk.record(log.batch([event]))
+            await writer.record(log.batch([event]))
             await archive(database_url, tmp_path)
     assert await read_totals(database_url) == expect([*happened, *later]).totals
     assert (await verified_with_files(database_url, tmp_path)).differences == 0
@@ -179,7 +179,7 @@ async def test_decision_about_a_call_that_began_in_an_archived_month_is_recorded
         ("missing manifest", "is missing"),
     ],
 )
-async def test_changed_file_is_noticed(
+async def test_changed_file_is_detected(
     database_url: str, tmp_path: Path, damage: str, told: str
 ) -> None:
     await record(database_url, calls())
@@ -211,7 +211,7 @@ SEAL_DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", SEAL_DAMAGE.values(), ids=SEAL_DAMAGE.keys())
-async def test_damaged_seal_is_noticed_and_written_again_from_the_files(
+async def test_damaged_seal_is_detected_and_rebuilt_from_the_files(
     database_url: str, tmp_path: Path, damage: str
 ) -> None:
     from ledger.operations.archive_checks import reseal
@@ -235,25 +235,23 @@ async def test_files_have_every_column_of_the_events(database_url: str) -> None:
 
 
 async def test_late_events_during_archiving_are_never_lost(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, tmp_path: Path
 ) -> None:
-    """An event that arrives between the file and the seal makes the archiver begin again."""
-    from ledger.operations.archives import Archiver
-
+    """An event between the file and the seal makes the archiver start again."""
     happened = calls()
     await record(database_url, happened)
     late: list[Plain] = []
-    write = Archiver._write
 
-    async def write_and_wait(self: Archiver, *arguments: object) -> object:
-        manifest = await write(self, *arguments)  # type: ignore[arg-type]
-        if len(late) < 2:
-            late.append(cost("call-0", "user-0", time=OLD))
-            await record(database_url, late[-1:])
-        return manifest
+    with ThreadPoolExecutor(1) as other_thread:
 
-    monkeypatch.setattr(Archiver, "_write", write_and_wait)
-    [archived] = await archive(database_url, tmp_path)
+        def record_late_event(report: str) -> None:
+            if "sealing the month" in report and len(late) < 2:
+                late.append(cost("call-0", "user-0", time=OLD))
+                # The archiver waits meanwhile, between its two transactions.
+                other_thread.submit(asyncio.run, record(database_url, late[-1:])).result()
+
+        archiver = Archiver(database_url, tmp_path, record_late_event)
+        [archived] = await archiver.archive(BOUNDARY.date())
     assert archived.manifest is not None
     assert len(late) == 2
     assert await read_totals(database_url) == expect([*happened, *late]).totals

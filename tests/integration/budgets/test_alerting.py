@@ -1,4 +1,4 @@
-"""Alerts over a real database: each exists once, when it is due, and says why."""
+"""Alerts in a real database: each exists once, when it is due, with its reason."""
 
 import asyncio
 import json
@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.alerting import USD, Key, change, just_now, raised
+from tests.support.alerting import USD, AlertKey, change, just_now, raised
 from tests.support.events import Plain, charged, cost, ended, refunded, started
-from tests.support.recording import Desk, Log, assert_verified, batch_of, fetch
+from tests.support.recording import BatchWriter, TopicLog, assert_verified, batch_of, fetch
 
 NOW = just_now()
 TODAY, MONTH = f"{NOW:%Y-%m-%d}", f"{NOW:%Y-%m}"
@@ -20,16 +20,16 @@ YESTERDAY = NOW - timedelta(days=1)
 
 @pytest.fixture(autouse=True)
 def present() -> None:
-    """Begin each test in its own present, or its day might be over by now."""
+    """Set the current time for each test, as the day may have changed since collection."""
     global NOW, TODAY, MONTH, YESTERDAY
     NOW = just_now()
     TODAY, MONTH = f"{NOW:%Y-%m-%d}", f"{NOW:%Y-%m}"
     YESTERDAY = NOW - timedelta(days=1)
 
 
-def key(percent: int, kind: str = "daily", version: int = 1, period: str | None = None) -> Key:
+def key(percent: int, kind: str = "daily", version: int = 1, period: str | None = None) -> AlertKey:
     by_type = {"daily": TODAY, "monthly": MONTH, "call": "call-1"}
-    return Key("alice", kind, period or by_type[kind], Fraction(percent), version)
+    return AlertKey("alice", kind, period or by_type[kind], Fraction(percent), version)
 
 
 def charge(amount: object, at: datetime | None = None, **more: Any) -> Plain:
@@ -38,8 +38,8 @@ def charge(amount: object, at: datetime | None = None, **more: Any) -> Plain:
 
 async def record(database_url: str, *events: Plain) -> None:
     """Record events as one batch."""
-    async with Desk(database_url) as desk:
-        await desk.record(Log().batch(events))
+    async with BatchWriter(database_url) as writer:
+        await writer.record(TopicLog().batch(events))
 
 
 async def outbox(database_url: str) -> list[dict[str, Any]]:
@@ -47,7 +47,7 @@ async def outbox(database_url: str) -> list[dict[str, Any]]:
     return [json.loads(row[0], parse_float=Decimal) for row in rows]
 
 
-async def test_each_threshold_is_told_once_and_with_its_reason(database_url: str) -> None:
+async def test_each_threshold_raises_one_alert_with_its_reason(database_url: str) -> None:
     await change(database_url, "alice", daily_limit=(True, 10 * USD), thresholds=(Decimal(50),))
     first, second, third = charge(4), charge("4.5", call="call-2"), charge(3)
     await record(database_url, first)
@@ -83,7 +83,7 @@ async def test_each_threshold_is_told_once_and_with_its_reason(database_url: str
     assert told[2]["data"]["remaining"] == 0
 
 
-async def test_the_default_charge_of_a_call_names_the_end_of_the_call(database_url: str) -> None:
+async def test_alert_by_default_charge_names_the_end_of_the_call(database_url: str) -> None:
     await change(database_url, "alice", monthly_limit=(True, 4 * USD))
     end = ended(time=NOW)
     await record(database_url, started(time=NOW), cost(time=NOW), end, cost("call-2", time=NOW))
@@ -99,7 +99,9 @@ async def test_the_default_charge_of_a_call_names_the_end_of_the_call(database_u
         assert event["data"]["drivers"][0]["service"] == "stripe"
 
 
-async def test_a_changed_limit_alerts_anew_and_a_lowered_one_at_once(database_url: str) -> None:
+async def test_changed_limit_rearms_alerts_and_lowered_limit_alerts_at_once(
+    database_url: str,
+) -> None:
     await change(database_url, "alice", daily_limit=(True, 10 * USD))
     await record(database_url, charge(9))
     await change(database_url, "alice", daily_limit=(True, 10 * USD))
@@ -117,7 +119,7 @@ async def test_a_changed_limit_alerts_anew_and_a_lowered_one_at_once(database_ur
     assert len(await raised(database_url)) == 4
 
 
-async def test_repeats_refunds_and_voids_alert_nobody_twice(database_url: str) -> None:
+async def test_repeats_refunds_and_voids_raise_no_second_alert(database_url: str) -> None:
     await change(database_url, "alice", daily_limit=(True, 10 * USD))
     events = [charge(10), refunded(time=NOW, amount=10), charge(10, call="call-2")]
     for event in [*events, *events]:
@@ -126,7 +128,7 @@ async def test_repeats_refunds_and_voids_alert_nobody_twice(database_url: str) -
     assert len(await outbox(database_url)) == 2
 
 
-async def test_a_late_event_is_recorded_as_late_and_nobody_is_told(database_url: str) -> None:
+async def test_late_alert_is_recorded_and_not_notified(database_url: str) -> None:
     await change(database_url, "alice", daily_limit=(True, 10 * USD))
     await record(database_url, charge(12, YESTERDAY), charge(1))
     late = {
@@ -137,7 +139,7 @@ async def test_a_late_event_is_recorded_as_late_and_nobody_is_told(database_url:
     assert await outbox(database_url) == []
 
 
-async def test_days_are_those_of_the_users_time_zone(database_url: str) -> None:
+async def test_days_follow_the_time_zone_of_the_user(database_url: str) -> None:
     zone = "Pacific/Kiritimati"
     here = datetime.now(UTC) + timedelta(hours=14)
     before = datetime.combine(here.date(), datetime.min.time(), UTC) - timedelta(
@@ -153,7 +155,7 @@ async def test_days_are_those_of_the_users_time_zone(database_url: str) -> None:
     assert days == {(yesterday, Fraction(80)): True, (f"{here:%Y-%m-%d}", Fraction(80)): False}
 
 
-async def test_a_call_at_its_cap_is_to_be_ended_once_for_each_limit(database_url: str) -> None:
+async def test_call_at_its_cap_is_cut_off_once_per_limit(database_url: str) -> None:
     await change(database_url, "alice", call_limit=(True, USD))
     await record(database_url, started(time=NOW), cost(time=NOW, totalCost="0.8"))
     await record(database_url, cost(time=NOW, totalCost="0.3"), cost(time=NOW, totalCost="0.3"))
@@ -176,8 +178,8 @@ async def test_a_call_at_its_cap_is_to_be_ended_once_for_each_limit(database_url
     assert len(await outbox(database_url)) == 6
 
 
-async def test_a_lowered_cap_ends_a_call_that_has_lasted_for_hours(database_url: str) -> None:
-    """What such a call costs is still news, and it costs the most."""
+async def test_lowered_cap_cuts_off_a_long_call(database_url: str) -> None:
+    """A long call still costs money, and the most."""
     begun = NOW - timedelta(hours=23)
     await record(database_url, started(time=begun), cost(time=begun, totalCost="7"))
     await change(database_url, "alice", call_limit=(True, 5 * USD))
@@ -186,7 +188,7 @@ async def test_a_lowered_cap_ends_a_call_that_has_lasted_for_hours(database_url:
     assert told == ["budget.threshold.reached"] * 2 + ["call.cutoff.requested"]
 
 
-async def test_without_cutoff_a_cap_only_alerts_and_switched_on_it_ends_the_call(
+async def test_cap_without_auto_cutoff_only_alerts(
     database_url: str,
 ) -> None:
     await change(database_url, "alice", call_limit=(True, USD), auto_cutoff=False)
@@ -198,8 +200,8 @@ async def test_without_cutoff_a_cap_only_alerts_and_switched_on_it_ends_the_call
     assert [event["type"] for event in await outbox(database_url)][2:] == ["call.cutoff.requested"]
 
 
-async def test_a_clock_that_is_behind_does_not_close_a_call(database_url: str) -> None:
-    """An announced call goes on for a day from its start, whatever happened before that."""
+async def test_slow_clock_does_not_close_a_call(database_url: str) -> None:
+    """A started call is active for a day from its start, whatever happened before."""
     await change(database_url, "alice", call_limit=(True, USD))
     behind = cost(time=NOW - timedelta(days=2), totalCost="0.001")
     await record(database_url, started(time=NOW), behind)
@@ -209,7 +211,7 @@ async def test_a_clock_that_is_behind_does_not_close_a_call(database_url: str) -
     assert told == ["budget.threshold.reached"] * 2 + ["call.cutoff.requested"]
 
 
-async def test_an_ended_call_is_not_to_be_ended(database_url: str) -> None:
+async def test_ended_call_is_not_cut_off(database_url: str) -> None:
     await change(database_url, "alice", call_limit=(True, USD))
     await record(database_url, started(time=NOW), ended(time=NOW), cost(time=NOW, totalCost="3"))
     assert [event["type"] for event in await outbox(database_url)] == [
@@ -221,29 +223,29 @@ async def test_an_ended_call_is_not_to_be_ended(database_url: str) -> None:
     assert late == {"old"}
 
 
-async def test_a_batch_and_a_change_that_meet_miss_nothing(database_url: str) -> None:
-    """Whichever commits first, the other sees it: the locked row keeps them apart."""
+async def test_concurrent_batch_and_limit_change_miss_no_alert(database_url: str) -> None:
+    """Whichever commits first, the other sees it, because both lock the row."""
     for number in range(20):
         user = f"user-{number}"
         event = charged(f"call-{number}", user, time=NOW, amount=9, fee=0)
-        async with Desk(database_url) as desk:
+        async with BatchWriter(database_url) as writer:
             await asyncio.gather(
-                desk.record(Log().batch([event])),
+                writer.record(TopicLog().batch([event])),
                 change(database_url, user, daily_limit=(True, 10 * USD)),
             )
         assert len(await raised(database_url, user)) == 1
 
 
-async def test_writers_that_meet_over_a_new_user_know_its_limit(database_url: str) -> None:
-    """Each thinks that the user has no settings; they get there while one of them waits."""
+async def test_concurrent_writers_know_the_limit_of_a_new_user(database_url: str) -> None:
+    """Each cached that the user has no settings, which arrive while one of them waits."""
     for number in range(20):
         user = f"user-{number}"
-        log = Log()
+        log = TopicLog()
         batches = [
             log.batch([charged(f"call-{number}-{one}", user, time=NOW, amount=5, fee=0)])
             for one in range(2)
         ]
-        async with Desk(database_url) as first, Desk(database_url) as second:
+        async with BatchWriter(database_url) as first, BatchWriter(database_url) as second:
             await asyncio.gather(
                 first.record(batches[0]),
                 change(database_url, user, daily_limit=(True, 10 * USD)),
@@ -253,19 +255,19 @@ async def test_writers_that_meet_over_a_new_user_know_its_limit(database_url: st
     await assert_verified(database_url)
 
 
-async def test_writers_that_share_a_user_raise_each_alert_once(database_url: str) -> None:
+async def test_concurrent_writers_of_a_user_raise_each_alert_once(database_url: str) -> None:
     await change(
         database_url, "alice", daily_limit=(True, 100 * USD), thresholds=(Decimal(1), Decimal(50))
     )
     events = [charge(1, call=f"call-{number}") for number in range(120)]
-    log = Log()
+    log = TopicLog()
     records = [log.append(event, partition=number % 3) for number, event in enumerate(events)]
 
     async def lane(partition: int) -> None:
         own = [record for record in records if record.partition == partition]
-        async with Desk(database_url) as desk:
+        async with BatchWriter(database_url) as writer:
             for start in range(0, len(own), 4):
-                await desk.record(batch_of(own[start : start + 4]))
+                await writer.record(batch_of(own[start : start + 4]))
 
     await asyncio.gather(*(lane(partition) for partition in range(3)))
     assert set(await raised(database_url)) == {key(1), key(50), key(80), key(100)}

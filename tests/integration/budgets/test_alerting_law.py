@@ -1,4 +1,4 @@
-"""The law of alerts: after each commit they are exactly those of the plain definition."""
+"""After each commit the alerts are exactly those of an independent model."""
 
 import itertools
 from datetime import timedelta
@@ -13,7 +13,7 @@ from ledger.budgets.alerting import Alerting
 from tests.support.alert_model import AlertModel
 from tests.support.alerting import USD, change, just_now, raised
 from tests.support.events import Plain, charged, cost, ended, refunded, voided
-from tests.support.recording import Desk, Log
+from tests.support.recording import BatchWriter, TopicLog
 
 users = (f"user-{number}" for number in itertools.count())
 amounts = st.integers(0, 12).map(lambda cents: Decimal(cents) / 2)
@@ -40,24 +40,24 @@ steps = st.lists(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps=steps)
-async def test_alerts_are_exactly_those_of_the_plain_definition(
+async def test_alerts_agree_with_an_independent_model(
     database_url: str, basis: str, steps: list[Any]
 ) -> None:
     user = next(users)
-    plain = _Plain(user, basis)
-    log = Log()
-    async with Desk(database_url, alerting=Alerting(basis)) as desk:  # type: ignore[arg-type]
+    plain = _ModelRun(user, basis)
+    log = TopicLog()
+    async with BatchWriter(database_url, alerting=Alerting(basis)) as writer:  # type: ignore[arg-type]
         for step in steps:
             if isinstance(step, dict):
                 await change(database_url, user, basis, **step)
                 plain.change(step)
             else:
                 batch = plain.batch(step)
-                await desk.record(log.batch(batch))
+                await writer.record(log.batch(batch))
             assert await raised(database_url, user) == plain.alerts
 
 
-class _Plain(AlertModel):
+class _ModelRun(AlertModel):
     """The model, with the changes and events of this test."""
 
     def __init__(self, user: str, basis: str) -> None:

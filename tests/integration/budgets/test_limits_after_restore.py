@@ -1,4 +1,4 @@
-"""Limits that are set again after a restore: no alert of theirs has the id of a lost one."""
+"""Alerts of limits set after a restore never reuse the id of a lost alert."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from ledger.postgres.viewers import StoreUnavailableError
 from ledger.recording.epochs import raise_epoch_at
 from tests.support.alerting import USD, change, just_now, raised
 from tests.support.events import charged
-from tests.support.recording import Desk, Log, fetch
+from tests.support.recording import BatchWriter, TopicLog, fetch
 
 
 async def alert_ids(database_url: str) -> set[str]:
@@ -14,14 +14,14 @@ async def alert_ids(database_url: str) -> set[str]:
     return {row[0] for row in rows}
 
 
-async def test_a_limit_set_again_after_a_restore_reports_its_thresholds(database_url: str) -> None:
-    """The delivery journal knows the lost alerts by id: an alert that has such an id is not sent."""
-    async with Desk(database_url) as desk:
-        await desk.record(Log().batch([charged(time=just_now(), amount=9, fee=0)]))
+async def test_limit_set_after_a_restore_raises_its_alerts(database_url: str) -> None:
+    """The delivery journal knows the lost alerts by id, and an alert with such an id is not sent."""
+    async with BatchWriter(database_url) as writer:
+        await writer.record(TopicLog().batch([charged(time=just_now(), amount=9, fee=0)]))
     await change(database_url, "alice", daily_limit=(True, 100 * USD), call_limit=(True, USD))
     await change(database_url, "alice", daily_limit=(True, 10 * USD))
     lost = await alert_ids(database_url)
-    # What the backup of the time between the two changes has.
+    # The state of a backup between the two changes.
     await fetch(
         database_url,
         "UPDATE user_budget_settings SET daily_limit_nano = 100000000000, daily_limit_version = 1",
@@ -39,7 +39,7 @@ async def test_a_limit_set_again_after_a_restore_reports_its_thresholds(database
     assert (limits.daily_version, limits.call_version, limits.monthly_version) == (epoch + 1, 1, 0)
 
 
-async def test_no_limit_changes_while_a_restore_is_under_way(database_url: str) -> None:
+async def test_limits_cannot_change_during_a_restore(database_url: str) -> None:
     await fetch(database_url, "DELETE FROM ledger_epochs")
     with pytest.raises(StoreUnavailableError, match="restore is running"):
         await change(database_url, "alice", daily_limit=(True, USD))

@@ -1,4 +1,4 @@
-"""A reader that stops reading, such as `head`, is no failure of a server."""
+"""A reader that closes early, such as `head`, causes no error."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ from tests.support.command import COMMAND, environment
     ],
     ids=" ".join,
 )
-def test_a_command_whose_output_is_closed_ends_quietly(
+def test_command_with_closed_output_ends_quietly(
     words: list[str], database_url: str, tmp_path: Path
 ) -> None:
     reading, writing = os.pipe()

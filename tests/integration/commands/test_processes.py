@@ -1,4 +1,4 @@
-"""Children are started, watched and ended, and none is ever left behind."""
+"""Child processes are started, watched and stopped, and none is left behind."""
 
 import asyncio
 import signal
@@ -15,12 +15,12 @@ from tests.support import processes
 
 
 def python(directory: Path, code: str) -> Program:
-    """A program that is a few lines of Python."""
+    """Return a program of a few lines of Python."""
     command = [sys.executable, "-u", "-c", textwrap.dedent(code)]
     return Program("the child", command, directory / "log", environment=child_environment())
 
 
-async def test_the_exit_status_and_the_last_lines_tell_of_a_death(tmp_path: Path) -> None:
+async def test_exit_report_has_status_and_last_lines(tmp_path: Path) -> None:
     child = ServerProcess(python(tmp_path, "print('one'); print('two'); raise SystemExit(3)"))
     await child.start()
     assert await child.wait() == 3
@@ -29,7 +29,7 @@ async def test_the_exit_status_and_the_last_lines_tell_of_a_death(tmp_path: Path
     assert child.exit_report() == "the child ended with status 3; it said:\n  one\n  two"
 
 
-async def test_a_killed_child_is_noticed(tmp_path: Path) -> None:
+async def test_killed_child_is_detected(tmp_path: Path) -> None:
     child = ServerProcess(python(tmp_path, "import time; time.sleep(60)"))
     await child.start()
     child.send(signal.SIGKILL)
@@ -37,7 +37,7 @@ async def test_a_killed_child_is_noticed(tmp_path: Path) -> None:
     assert child.exit_report() == "the child ended by signal SIGKILL, without a word"
 
 
-async def test_only_what_this_start_wrote_is_quoted(tmp_path: Path) -> None:
+async def test_exit_report_quotes_the_current_run_only(tmp_path: Path) -> None:
     program = python(tmp_path, "print('again')")
     for _ in range(2):
         child = ServerProcess(program)
@@ -47,14 +47,14 @@ async def test_only_what_this_start_wrote_is_quoted(tmp_path: Path) -> None:
     assert program.log.read_text() == "again\nagain\n"
 
 
-async def test_a_large_log_is_set_aside(tmp_path: Path) -> None:
+async def test_large_log_is_rotated(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(b"x" * (4 * 1024 * 1024 + 1))
     await run_to_end(python(tmp_path, "print('new')"), timeout_seconds=20)
     assert (tmp_path / "log").read_text() == "new\n"
     assert (tmp_path / "log.1").exists()
 
 
-async def test_a_log_is_set_aside_while_it_is_written(tmp_path: Path) -> None:
+async def test_log_is_rotated_while_it_is_written(tmp_path: Path) -> None:
     code = """
         import time
         for number in range(6):
@@ -76,7 +76,7 @@ async def test_a_log_is_set_aside_while_it_is_written(tmp_path: Path) -> None:
     await child.kill()
 
 
-async def test_only_the_owner_reads_a_log_and_what_is_set_aside(tmp_path: Path) -> None:
+async def test_only_the_owner_can_read_logs(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_bytes(b"x" * (4 * 1024 * 1024 + 1))
     log.chmod(0o644)
@@ -89,7 +89,7 @@ async def test_only_the_owner_reads_a_log_and_what_is_set_aside(tmp_path: Path) 
     await child.kill()
 
 
-async def test_stopping_asks_first(tmp_path: Path) -> None:
+async def test_stop_sends_sigterm_first(tmp_path: Path) -> None:
     code = """
         import signal, time
         signal.signal(signal.SIGTERM, lambda *_: exit(0))
@@ -104,7 +104,7 @@ async def test_stopping_asks_first(tmp_path: Path) -> None:
     await child.stop()
 
 
-async def test_a_deaf_child_is_killed_with_its_own_children(tmp_path: Path) -> None:
+async def test_child_that_ignores_sigterm_is_killed_with_its_children(tmp_path: Path) -> None:
     code = """
         import signal, subprocess, sys, time
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -120,7 +120,7 @@ async def test_a_deaf_child_is_killed_with_its_own_children(tmp_path: Path) -> N
     assert processes.wait_for(lambda: not processes.alive(grandchild))
 
 
-async def test_waiting_for_a_child_that_dies_or_never_gets_ready(tmp_path: Path) -> None:
+async def test_waiting_fails_when_a_child_ends_or_times_out(tmp_path: Path) -> None:
     dying = ServerProcess(python(tmp_path, "raise SystemExit('no disk')"))
     await dying.start()
     with pytest.raises(ServerError, match="ended with status 1; it said:\n  no disk"):
@@ -132,7 +132,7 @@ async def test_waiting_for_a_child_that_dies_or_never_gets_ready(tmp_path: Path)
     await slow.kill()
 
 
-async def test_running_to_the_end(tmp_path: Path) -> None:
+async def test_run_to_end_returns_output_or_fails(tmp_path: Path) -> None:
     assert await run_to_end(python(tmp_path, "print('done')"), timeout_seconds=20) == "done"
     with pytest.raises(ServerError, match="ended with status 2"):
         await run_to_end(python(tmp_path, "raise SystemExit(2)"), timeout_seconds=20)
@@ -140,21 +140,19 @@ async def test_running_to_the_end(tmp_path: Path) -> None:
         await run_to_end(python(tmp_path, "import time; time.sleep(60)"), timeout_seconds=0)
 
 
-async def test_a_program_that_does_not_exist(tmp_path: Path) -> None:
+async def test_missing_program_is_named(tmp_path: Path) -> None:
     missing = Program("the child", [str(tmp_path / "missing")], tmp_path / "log")
     with pytest.raises(ServerError, match=r"cannot start .*missing: No such file"):
         await run_to_end(missing, timeout_seconds=20)
 
 
-async def test_no_secret_of_ours_reaches_a_child(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_child_inherits_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JWT_SECRET", "a secret")
     program = python(tmp_path, "import os; print(sorted(os.environ))")
     assert "JWT_SECRET" not in await run_to_end(program, timeout_seconds=20)
 
 
-async def test_a_child_before_its_start() -> None:
+async def test_child_that_was_not_started_has_no_pid() -> None:
     child = ServerProcess(Program("the child", [], Path("log")))
     assert not child.running
     with pytest.raises(ServerError, match="has not been started"):

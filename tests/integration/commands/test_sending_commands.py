@@ -1,4 +1,4 @@
-"""`publish` and `simulate`: everything arrives in Kafka, as it was, and is acknowledged."""
+"""`publish` and `simulate`: all events arrive in Kafka unchanged and are acknowledged."""
 
 import json
 import signal
@@ -29,7 +29,7 @@ def line(number: int, mark: str) -> bytes:
     return json.dumps(event).encode()
 
 
-async def test_publish_sends_every_line_as_it_is(
+async def test_publish_sends_each_line_unchanged(
     values: dict[str, str], broker: Broker, tmp_path: Path
 ) -> None:
     mark = f"publish-{broker.port}-{time.monotonic_ns()}"
@@ -51,12 +51,12 @@ async def test_publish_sends_every_line_as_it_is(
     assert keys[odd[0]] is None
 
 
-def test_publish_from_standard_input(values: dict[str, str], tmp_path: Path) -> None:
+def test_publish_reads_standard_input(values: dict[str, str], tmp_path: Path) -> None:
     done = run_command("publish", "-", values=values, cwd=tmp_path, stdin=b"{}\n{}")
     assert done.stdout.startswith("Sent 2 events")
 
 
-def test_a_line_that_kafka_would_not_take_is_told(values: dict[str, str], tmp_path: Path) -> None:
+def test_line_too_long_for_kafka_is_named(values: dict[str, str], tmp_path: Path) -> None:
     stdin = b"{}\n" + b"x" * 1_000_000
     done = run_command("publish", "-", values=values, cwd=tmp_path, stdin=stdin)
     assert done.returncode == 1
@@ -64,7 +64,7 @@ def test_a_line_that_kafka_would_not_take_is_told(values: dict[str, str], tmp_pa
     assert "1 events were acknowledged before that" in done.stderr
 
 
-async def test_simulate_sends_what_it_would_write(
+async def test_simulate_sends_the_events_it_would_write(
     values: dict[str, str], broker: Broker, tmp_path: Path
 ) -> None:
     seed = str(time.monotonic_ns() % 10**9)
@@ -82,7 +82,7 @@ async def test_simulate_sends_what_it_would_write(
     assert sorted(record.value for record in records) == sorted(lines)
 
 
-def test_endless_calls_end_in_order_when_told(values: dict[str, str], tmp_path: Path) -> None:
+def test_endless_simulation_stops_on_sigterm(values: dict[str, str], tmp_path: Path) -> None:
     started = time.monotonic()
     process = subprocess.Popen(
         [*COMMAND, "simulate", "--calls", "0", "--rate", "50"],

@@ -1,4 +1,4 @@
-"""The process `cost-analytics api` as it is deployed: secrets in files, metrics on their own port."""
+"""The deployed process `cost-analytics api`: secret files, and metrics on a separate port."""
 
 import subprocess
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ SECRET = "a secret of the tests, and long enough"
 
 
 def status_of(url: str, token: str | None = None) -> int:
-    """Return the status of an answer, 0 for none."""
+    """Return the status of an answer, 0 for no answer."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         with urlopen(Request(url, headers=headers), timeout=5) as answer:
@@ -68,7 +68,7 @@ def api(values: dict[str, str], tmp_path: Path) -> Iterator[str]:
     assert process.returncode == 0
 
 
-def test_secrets_come_from_files_and_metrics_have_their_own_port(
+def test_api_reads_secret_files_and_serves_metrics_separately(
     api: str, values: dict[str, str], tmp_path: Path
 ) -> None:
     port, metrics_port = values["API_PORT"], values["METRICS_PORT"]
@@ -84,7 +84,7 @@ def test_secrets_come_from_files_and_metrics_have_their_own_port(
     assert PASSWORDS["api"] not in log
 
 
-def test_the_token_command_reads_the_file_and_keeps_to_the_lifetime(
+def test_token_command_reads_the_secret_file_and_limits_the_lifetime(
     values: dict[str, str], tmp_path: Path
 ) -> None:
     command = ("token", "--user", "alice", "--ttl")
@@ -96,9 +96,7 @@ def test_the_token_command_reads_the_file_and_keeps_to_the_lifetime(
 
 
 @pytest.mark.parametrize("name", ["API_PORT", "METRICS_PORT"])
-def test_a_port_that_is_taken_is_named(
-    name: str, api: str, values: dict[str, str], tmp_path: Path
-) -> None:
+def test_taken_port_is_named(name: str, api: str, values: dict[str, str], tmp_path: Path) -> None:
     ports = {"API_PORT": str(choose_port()), "METRICS_PORT": str(choose_port())}
     done = run_command("api", values=values | ports | {name: values[name]}, cwd=tmp_path)
     assert done.returncode != 0

@@ -1,4 +1,4 @@
-"""`dev`, from an empty directory: it serves, counts, stops without a trace and keeps its data."""
+"""`dev` from an empty directory: it serves, counts, stops cleanly and keeps its data."""
 
 import json
 import shlex
@@ -27,7 +27,7 @@ def port() -> str:
 
 
 def fetch(curl: str) -> dict[str, int]:
-    """Do what the `curl` line says, without curl, and return the demo user's totals."""
+    """Send the request of the `curl` line; returns the demo user's totals."""
     words = shlex.split(curl)
     name, _, value = words[words.index("-H") + 1].partition(": ")
     with urlopen(Request(words[-1], headers={name: value}), timeout=10) as answer:
@@ -46,21 +46,21 @@ def alerts_of(curl: str) -> list[dict[str, object]]:
 
 
 def events_of(directory: Path) -> int:
-    """Return how many events `verify` has checked; it must find no difference."""
+    """Return the number of events that `verify` checked, without any difference."""
     done = run_command("verify", values={}, cwd=directory)
     assert done.returncode == 0, done.stdout + done.stderr
     checked = next(line for line in done.stdout.splitlines() if line.startswith("Checked "))
     return int(checked.split()[1].replace(",", ""))
 
 
-def test_it_serves_grows_stops_and_goes_on(tmp_path: Path, port: str) -> None:
+def test_dev_serves_stops_and_resumes_with_its_data(tmp_path: Path, port: str) -> None:
     with dev(tmp_path, PORT=port) as first:
         curl = first.curl()
         assert f"http://127.0.0.1:{port}/" in first.said()
         assert f"\nhttp://127.0.0.1:{port}/#token=ey" in first.said()
         assert (tmp_path / ".local" / "dev.env").stat().st_mode & 0o777 == 0o600
         assert wait_for(lambda: fetch(curl)["totalCalls"] > 0)
-        # The past: about 110 of its calls are the demo user's in the 30 days that are asked for.
+        # The demo user has about 110 calls of the past in the requested 30 days.
         assert ", and a past of 45 days…" in first.said()
         assert wait_for(lambda: fetch(curl)["totalCalls"] > 90)
         assert len([one for one in alerts_of(curl) if one["late"]]) < 4
@@ -89,12 +89,12 @@ def test_it_serves_grows_stops_and_goes_on(tmp_path: Path, port: str) -> None:
         assert fetch(again.curl())["totalCalls"] > 0
         assert time.monotonic() - started < 30
         assert events_of(tmp_path) >= events > 0
-        # The token of the first run is good in the second: the secret was kept.
+        # The token of the first run is valid in the second: the secret was kept.
         assert fetch(curl)["totalCalls"] > 0
         assert again.end(signal.SIGTERM) == 0
 
 
-def test_events_published_beside_it_are_counted(tmp_path: Path, port: str) -> None:
+def test_published_events_are_counted(tmp_path: Path, port: str) -> None:
     with dev(tmp_path, PORT=port, SIMULATE="0") as running:
         running.curl()
         assert "`demo`; no calls are simulated:" in running.said()
@@ -115,7 +115,7 @@ def test_events_published_beside_it_are_counted(tmp_path: Path, port: str) -> No
         assert running.end(signal.SIGTERM) == 0
 
 
-def test_details_of_old_months_are_dropped_and_their_totals_stay(tmp_path: Path, port: str) -> None:
+def test_old_details_are_dropped_and_their_totals_stay(tmp_path: Path, port: str) -> None:
     old = datetime.now(UTC) - timedelta(days=100)
     file = tmp_path / "old.jsonl"
     with dev(tmp_path, PORT=port, SIMULATE="0") as running:
@@ -142,7 +142,7 @@ def test_details_of_old_months_are_dropped_and_their_totals_stay(tmp_path: Path,
 
 
 @pytest.mark.parametrize("part", ["worker", "notices", "api", "tansu", "postgres"])
-def test_when_a_part_dies_the_rest_is_stopped(tmp_path: Path, port: str, part: str) -> None:
+def test_dead_part_stops_the_others(tmp_path: Path, port: str, part: str) -> None:
     with dev(tmp_path, PORT=port, SIMULATE="0") as running:
         running.curl()
         everyone = family(running.process.pid)
@@ -154,7 +154,7 @@ def test_when_a_part_dies_the_rest_is_stopped(tmp_path: Path, port: str, part: s
         assert wait_for(lambda: not any(map(alive, everyone)), 10)
 
 
-def test_when_it_is_killed_the_kernel_ends_its_parts(tmp_path: Path, port: str) -> None:
+def test_killed_dev_leaves_no_process(tmp_path: Path, port: str) -> None:
     with dev(tmp_path, PORT=port, SIMULATE="0") as running:
         running.curl()
         running.end(signal.SIGKILL)
@@ -163,14 +163,14 @@ def test_when_it_is_killed_the_kernel_ends_its_parts(tmp_path: Path, port: str) 
         assert again.end(signal.SIGINT) == 0
 
 
-def test_a_stop_while_it_starts(tmp_path: Path, port: str) -> None:
+def test_dev_can_be_stopped_while_it_starts(tmp_path: Path, port: str) -> None:
     with dev(tmp_path, PORT=port) as running:
         assert wait_for(lambda: len(family(running.process.pid)) > 1)
         assert running.end(signal.SIGINT) == 0
         assert "Traceback" not in running.said()
 
 
-def test_a_taken_port_is_told_plainly(tmp_path: Path, port: str) -> None:
+def test_taken_port_is_named(tmp_path: Path, port: str) -> None:
     with socket.create_server(("127.0.0.1", int(port))):
         done = run_command("dev", values={"PORT": port}, cwd=tmp_path)
     assert done.returncode == 1

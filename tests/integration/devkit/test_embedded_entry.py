@@ -1,4 +1,4 @@
-"""An entry keeps its address while the server behind it is exchanged."""
+"""A TCP entry keeps its address while the server behind it is replaced."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ async def echo(name: bytes) -> AsyncIterator[int]:
         server.close()
 
 
-class Client:
+class EntryClient:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
 
@@ -41,10 +41,10 @@ class Client:
 
 
 @asynccontextmanager
-async def client_of(entry: TcpEntry) -> AsyncIterator[Client]:
+async def client_of(entry: TcpEntry) -> AsyncIterator[EntryClient]:
     reader, writer = await asyncio.open_connection(LOOPBACK, entry.port)
     try:
-        yield Client(reader, writer)
+        yield EntryClient(reader, writer)
     finally:
         writer.close()
 
@@ -57,7 +57,7 @@ async def entry() -> AsyncIterator[TcpEntry]:
     await entry.stop()
 
 
-async def test_open_connections_go_on_and_new_ones_wait_for_the_next_server(
+async def test_new_connections_wait_for_the_next_server(
     entry: TcpEntry,
 ) -> None:
     async with echo(b"one ") as first, echo(b"two ") as second:
@@ -70,14 +70,14 @@ async def test_open_connections_go_on_and_new_ones_wait_for_the_next_server(
                 await asyncio.wait_for(entry.has_waiting.wait(), SECONDS_MAX)
                 assert await old.ask(b"c") == b"one c"
                 await entry.cut()
-                assert await old.answer() == b""  # hung up
+                assert await old.answer() == b""  # disconnected
                 entry.open_to(second)
                 assert await new.answer() == b"two b"
         async with client_of(entry) as newest:
             assert await newest.ask(b"d") == b"two d"
 
 
-async def test_a_server_that_is_gone_ends_the_connection(entry: TcpEntry) -> None:
+async def test_lost_server_closes_the_connection(entry: TcpEntry) -> None:
     async with echo(b"") as gone:
         pass
     entry.open_to(gone)
@@ -85,7 +85,7 @@ async def test_a_server_that_is_gone_ends_the_connection(entry: TcpEntry) -> Non
         assert await client.answer() == b""
 
 
-async def test_stopping_ends_those_that_wait_too(entry: TcpEntry) -> None:
+async def test_stop_closes_waiting_connections(entry: TcpEntry) -> None:
     async with client_of(entry) as waiting:
         await asyncio.wait_for(entry.has_waiting.wait(), SECONDS_MAX)
         await entry.stop()

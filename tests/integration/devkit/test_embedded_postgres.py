@@ -1,4 +1,4 @@
-"""The embedded database keeps what was committed, and leaves nothing else behind."""
+"""The embedded database keeps committed data and leaves nothing else behind."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it is about 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory in which the database has been made once and stopped; tests work on copies."""
+    """A data directory after a first start and stop; tests work on copies."""
     directory = tmp_path_factory.mktemp("made")
 
     async def make() -> None:
@@ -41,8 +41,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data(made: Path, tmp_path: Path) -> Iterator[Path]:
-    """A data directory of the test's own, below which no server may be left."""
-    # With `cp`, for it keeps the owners; the database is not ours when we are root.
+    """A data directory of the test, which no server may use afterwards."""
+    # `cp` keeps the owner, which is another account when the tests run as root.
     subprocess.run(["cp", "-a", f"{made}/.", str(tmp_path)], check=True)
     yield tmp_path / "data"
     assert processes.wait_for(lambda: not processes.with_in_command_line(str(tmp_path)))
@@ -69,9 +69,9 @@ async def count_kept(server: EmbeddedPostgres) -> object:
     return await ask(server.url, "SELECT count(*) FROM kept")
 
 
-async def test_a_new_database(tmp_path: Path) -> None:
+async def test_new_database_has_the_expected_settings(tmp_path: Path) -> None:
     data = tmp_path / "below" / "postgres"
-    # What an interrupted first start leaves.
+    # The remains of an interrupted first start.
     (tmp_path / "below" / "postgres.new").mkdir(parents=True)
     (tmp_path / "below" / "postgres.new" / "PG_VERSION").write_text("16\n")
     async with EmbeddedPostgres(data) as server:
@@ -85,7 +85,7 @@ async def test_a_new_database(tmp_path: Path) -> None:
     assert not processes.with_in_command_line(str(data))
 
 
-async def test_a_second_start_finds_the_data(data: Path) -> None:
+async def test_second_start_finds_the_data(data: Path) -> None:
     server = EmbeddedPostgres(data)
     for times in (1, 2):
         async with server:
@@ -94,7 +94,7 @@ async def test_a_second_start_finds_the_data(data: Path) -> None:
     assert "database system is shut down" in Path(f"{data}.log").read_text()
 
 
-async def test_what_was_committed_survives_a_crash(data: Path) -> None:
+async def test_committed_data_survives_a_crash(data: Path) -> None:
     async with EmbeddedPostgres(data) as server:
         port, connection = server.port, await asyncpg.connect(server.url)
         await connection.execute("INSERT INTO kept VALUES (2)")
@@ -106,7 +106,7 @@ async def test_what_was_committed_survives_a_crash(data: Path) -> None:
         connection.terminate()
 
 
-async def test_its_death_is_noticed(data: Path) -> None:
+async def test_death_of_the_server_is_detected(data: Path) -> None:
     async with EmbeddedPostgres(data) as server:
         noticing = asyncio.create_task(server.process.wait())
         os.kill(server.process.pid, 9)
@@ -115,12 +115,12 @@ async def test_its_death_is_noticed(data: Path) -> None:
         assert "ready to accept connections" in server.process.exit_report()
 
 
-async def test_a_failing_start_says_why(data: Path) -> None:
+async def test_failed_start_reports_its_reason(data: Path) -> None:
     with pytest.raises(ServerError, match='invalid value for parameter "shared_buffers"'):
         await EmbeddedPostgres(data, settings={"shared_buffers": "much"}).start()
 
 
-async def test_a_cancelled_start_leaves_nothing(tmp_path: Path) -> None:
+async def test_cancelled_start_leaves_no_process(tmp_path: Path) -> None:
     starting = asyncio.create_task(EmbeddedPostgres(tmp_path / "data").start())
     await asyncio.sleep(0.3)
     starting.cancel()
@@ -129,35 +129,34 @@ async def test_a_cancelled_start_leaves_nothing(tmp_path: Path) -> None:
     assert processes.wait_for(lambda: not processes.with_in_command_line(str(tmp_path)))
 
 
-async def test_a_taken_port_is_said_plainly(data: Path) -> None:
+async def test_taken_port_is_named(data: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PortTakenError, match=f"port {port} is in use by another program"):
             await EmbeddedPostgres(data, port).start()
 
 
-async def test_data_in_use_are_left_alone(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("devkit.embedded.postgres._LEFTOVER_SECONDS_MAX", 1)
+async def test_data_in_use_are_refused(data: Path) -> None:
     async with EmbeddedPostgres(data) as first:
         with pytest.raises(ServerError, match=f"process {first.process.pid} has .* open"):
-            await EmbeddedPostgres(data).start()
+            await EmbeddedPostgres(data, leftover_seconds_max=1).start()
         assert await count_kept(first) == 1
 
 
-async def test_a_note_of_a_dead_server_stops_nobody(data: Path) -> None:
-    """In a container the same few process ids come again: the noted one is now somebody else."""
+async def test_stale_pid_file_does_not_prevent_a_start(data: Path) -> None:
+    """Containers reuse process ids: the id in the file belongs to another process now."""
     (data / "postmaster.pid").write_text(f"{os.getpid()}\n{data}\n")
     async with EmbeddedPostgres(data) as server:
         assert await count_kept(server) == 1
 
 
-async def test_data_of_another_version(data: Path) -> None:
+async def test_data_of_another_version_are_refused(data: Path) -> None:
     (data / "PG_VERSION").write_text("15\n")
     with pytest.raises(ServerError, match="was made by PostgreSQL 15, this is 16"):
         await EmbeddedPostgres(data).start()
 
 
-async def test_nobody_gets_in_without_the_password(data: Path) -> None:
+async def test_wrong_password_is_refused(data: Path) -> None:
     password = Path(f"{data}.password")
     assert stat.S_IMODE(password.stat().st_mode) == 0o600
     async with EmbeddedPostgres(data) as server:
@@ -167,7 +166,7 @@ async def test_nobody_gets_in_without_the_password(data: Path) -> None:
 
 
 @as_root
-async def test_as_root_below_a_private_directory(tmp_path: Path) -> None:
+async def test_root_can_use_a_private_directory(tmp_path: Path) -> None:
     private = tmp_path / "private"
     private.mkdir(mode=0o700)
     async with EmbeddedPostgres(private / "data") as server:
@@ -176,8 +175,8 @@ async def test_as_root_below_a_private_directory(tmp_path: Path) -> None:
 
 
 @as_root
-async def test_as_an_ordinary_user(tmp_path: Path) -> None:
-    """Run in a process of another account, which cannot become anyone else."""
+async def test_server_runs_as_an_ordinary_user(tmp_path: Path) -> None:
+    """The server runs in a process of an account that cannot change to another one."""
     account = postgres_files.server_account(tmp_path / "data")
     assert account is not None
     home = tmp_path / "home"
@@ -207,7 +206,7 @@ async def test_as_an_ordinary_user(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux: PR_SET_PDEATHSIG")
-def test_nothing_is_left_when_its_parent_is_killed(data: Path) -> None:
+def test_killed_parent_leaves_no_process(data: Path) -> None:
     code = f"""
         import asyncio
         from pathlib import Path
@@ -231,23 +230,25 @@ def test_nothing_is_left_when_its_parent_is_killed(data: Path) -> None:
         async with EmbeddedPostgres(data) as server:
             return await count_kept(server)
 
-    # At once: it waits for the one that is about to end.
+    # At once: it waits for the server that is about to end.
     assert asyncio.run(start_again()) == 1
     assert processes.wait_for(lambda: not any(processes.alive(pid) for pid in family))
 
 
-def test_a_machine_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wheel_programs, "find_spec", lambda name: None)
     with pytest.raises(ServerError, match=r"pip install 'cost-analytics\[dev\]'"):
         postgres_files.find_program("postgres")
 
 
-def test_the_programs_are_those_of_the_package() -> None:
+def test_programs_come_from_the_package() -> None:
     assert shutil.which(postgres_files.find_program("postgres")) is not None
 
 
-def test_data_of_another_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Made as root, then run as an ordinary user: a sentence, and no traceback."""
+def test_data_of_another_account_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Created as root and then used as an ordinary user: a clear error without a traceback."""
 
     def forbid(path: Path) -> str:
         raise PermissionError(13, "Permission denied", str(path))

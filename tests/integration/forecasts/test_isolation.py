@@ -1,4 +1,4 @@
-"""Neither the forecast nor the advice rests on anything of another user, behind either wall."""
+"""Forecasts and recommendations use no data of other users, by queries and by row policies."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ async def written(database_url: str) -> str:
         for user in ("alice", "bob"):
             call = LiveCallRow(call_id=f"call-of-{user}", user_id=user, at=NOW)
             await ledger.call(call)
-            for owner in (user, "mallory"):  # never written like this; were it, it would not count
+            for owner in (user, "mallory"):  # no writer creates this row; it must not count
                 await ledger.event(
                     call, user_id=owner, service="twilio", operation="x", usage=1, unit="minutes"
                 )
@@ -54,7 +54,7 @@ async def superuser(written: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 @pytest.mark.parametrize(("viewer", "seen"), [(ALICE, 1), (BOB, 0), (ROOT, 1)])
-async def test_the_queries_hide_other_users_where_no_policy_applies(
+async def test_queries_hide_other_users_without_row_policies(
     superuser: asyncpg.Connection, viewer: Viewer, seen: int
 ) -> None:
     forecast, advice = statements("forecasts/forecast"), statements("reports/advice")
@@ -73,10 +73,8 @@ async def test_the_queries_hide_other_users_where_no_policy_applies(
 
 
 @pytest.mark.parametrize("name", ["calls", "usages", "charges"])
-async def test_the_policies_hide_other_users_from_a_viewer_who_claims_to_be_an_admin(
-    written: str, name: str
-) -> None:
-    """The query is told to show everything; the transaction knows better."""
+async def test_row_policies_hide_other_users_from_a_false_admin(written: str, name: str) -> None:
+    """The query claims to see everything; the signed viewer of the transaction decides."""
     values = CALLS if name == "calls" else EXAMPLES
     advice = statements("reports/advice")
     async with reader_pool(as_login(written, "api")) as readers:
@@ -87,7 +85,7 @@ async def test_the_policies_hide_other_users_from_a_viewer_who_claims_to_be_an_a
             assert (found[0]["calls"] if found else 0) == seen
 
 
-async def test_reports_for_those_who_may_not_see_are_empty(written: str) -> None:
+async def test_reports_are_empty_without_permission(written: str) -> None:
     async with reader_pool(as_login(written, "api")) as readers:
         budgets = Budgets(readers, "charged", 80)
         for viewer, seen in ((BOB, 0), (ALICE, 1), (ROOT, 1)):

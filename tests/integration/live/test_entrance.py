@@ -1,4 +1,4 @@
-"""Who may open a socket, by which way, from which page, how often, and for how long."""
+"""Who may open a socket: credentials, origins, limits and lifetime."""
 
 import asyncio
 import select
@@ -18,7 +18,7 @@ from devkit.embedded.tansu import EmbeddedTansu
 from tests.support.api import SECRET, token
 from tests.support.attacks import AttackRecorder
 from tests.support.events import cost
-from tests.support.live import Replica, World, ago, world_on
+from tests.support.live import LiveSystem, Replica, ago, world_on
 from tests.support.recording import fetch
 from tests.support.tokens import forged
 
@@ -27,53 +27,53 @@ TICKET = "/api/costs/live/ticket"
 
 
 @pytest.fixture
-async def world(tansu: EmbeddedTansu, database_url: str) -> AsyncIterator[World]:
-    async with world_on(tansu.bootstrap, database_url) as world:
-        yield world
+async def system(tansu: EmbeddedTansu, database_url: str) -> AsyncIterator[LiveSystem]:
+    async with world_on(tansu.bootstrap, database_url) as system:
+        yield system
 
 
 @pytest.fixture
-async def replica(world: World) -> AsyncIterator[Replica]:
-    async with world.replica(ApiOptions(cors_origins=(ORIGIN,))) as replica:
+async def replica(system: LiveSystem) -> AsyncIterator[Replica]:
+    async with system.replica(ApiOptions(cors_origins=(ORIGIN,))) as replica:
         yield replica
 
 
 async def refused(replica: Replica, *arguments: Any, **options: Any) -> int:
-    """Return the status that a socket is refused with."""
+    """Return the status of a refused socket."""
     with pytest.raises(WSServerHandshakeError) as refusal:
         async with replica.listening(*arguments, **options):
             pass
     return refusal.value.status
 
 
-async def test_by_header_by_subprotocol_and_by_ticket(replica: Replica) -> None:
-    async with replica.listening("alice") as heard:
-        assert (await heard.next())["budget"]["userId"] == "alice"
-        assert heard.socket.protocol is None
+async def test_socket_accepts_header_subprotocol_and_ticket(replica: Replica) -> None:
+    async with replica.listening("alice") as client:
+        assert (await client.next())["budget"]["userId"] == "alice"
+        assert client.socket.protocol is None
     protocols = ("cost.v1", f"bearer.{token('bob')}")
-    async with replica.listening(None, protocols=protocols) as heard:
-        assert heard.socket.protocol == "cost.v1"
-        assert (await heard.next())["budget"]["userId"] == "bob"
+    async with replica.listening(None, protocols=protocols) as client:
+        assert client.socket.protocol == "cost.v1"
+        assert (await client.next())["budget"]["userId"] == "bob"
     answer = await replica.ask("POST", TICKET, bearer=token("carol"))
     assert answer.data["expiresIn_seconds"] == 30
     assert answer.headers["Cache-Control"] == "no-store"
     query = f"?ticket={answer.data['ticket']}"
-    async with replica.listening(None, query=query, protocols=("cost.v1",)) as heard:
-        assert heard.socket.protocol == "cost.v1"
-        assert (await heard.next())["budget"]["userId"] == "carol"
+    async with replica.listening(None, query=query, protocols=("cost.v1",)) as client:
+        assert client.socket.protocol == "cost.v1"
+        assert (await client.next())["budget"]["userId"] == "carol"
     assert await refused(replica, None, query=query) == 401
 
 
-async def test_a_ticket_is_good_once_on_whatever_replica(world: World, replica: Replica) -> None:
-    async with world.replica() as other:
+async def test_ticket_is_valid_once_on_any_replica(system: LiveSystem, replica: Replica) -> None:
+    async with system.replica() as other:
         for _ in range(5):
             ticket = (await replica.ask("POST", TICKET, bearer=token("alice"))).data["ticket"]
             path = f"?ticket={ticket}"
 
             async def opened(at: Replica, query: str = path) -> bool:
                 try:
-                    async with at.listening(None, query=query) as heard:
-                        return bool((await heard.next())["budget"]["userId"] == "alice")
+                    async with at.listening(None, query=query) as client:
+                        return bool((await client.next())["budget"]["userId"] == "alice")
                 except WSServerHandshakeError as error:
                     assert error.status == 401
                     return False
@@ -82,22 +82,22 @@ async def test_a_ticket_is_good_once_on_whatever_replica(world: World, replica: 
             assert sum(answers) == 1
 
 
-async def test_a_ticket_is_kept_as_a_digest_and_not_for_long(
-    world: World, replica: Replica
+async def test_ticket_is_stored_as_a_digest_and_expires(
+    system: LiveSystem, replica: Replica
 ) -> None:
     ticket = (await replica.ask("POST", TICKET, bearer=token("alice"))).data["ticket"]
-    [row] = await fetch(world.database_url, "SELECT * FROM live_tickets")
+    [row] = await fetch(system.database_url, "SELECT * FROM live_tickets")
     assert ticket.encode() not in bytes(row["ticket_hash"])
     assert len(row["ticket_hash"]) == 32
-    await fetch(world.database_url, "UPDATE live_tickets SET expires_at = now()")
+    await fetch(system.database_url, "UPDATE live_tickets SET expires_at = now()")
     assert await refused(replica, None, query=f"?ticket={ticket}") == 401
     for number in range(51):
         answer = await replica.ask("POST", TICKET, bearer=token("alice"))
         assert answer.status == (200 if number < 50 else 429)
-    assert len(await fetch(world.database_url, "SELECT FROM live_tickets")) == 50
+    assert len(await fetch(system.database_url, "SELECT FROM live_tickets")) == 50
 
 
-async def test_services_and_strangers_stay_outside(replica: Replica) -> None:
+async def test_services_and_unauthenticated_clients_are_refused(replica: Replica) -> None:
     assert await refused(replica, "alice", role="service") == 403
     assert (await replica.ask("POST", TICKET, bearer=token(role="service"))).status == 403
     assert await refused(replica, None) == 401
@@ -113,12 +113,12 @@ async def test_services_and_strangers_stay_outside(replica: Replica) -> None:
     assert await refused(replica, "alice", query="?ticket=x") == 401
 
 
-async def test_no_forged_token_opens_a_socket_by_subprotocol(
+async def test_forged_token_in_a_subprotocol_is_refused(
     replica: Replica, record_attack: AttackRecorder
 ) -> None:
     for name, bad in forged(SECRET, "HS256").items():
         if name in {"another issuer", "no issuer", "no audience", "another audience"}:
-            continue  # nothing is asked of them here
+            continue  # without credentials
         if not set(bad) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."):
             continue
         protocols = ("cost.v1", f"bearer.{bad}")
@@ -126,7 +126,7 @@ async def test_no_forged_token_opens_a_socket_by_subprotocol(
         record_attack("token: forged, as a subprotocol of a socket", attempts=1, refused=1)
 
 
-async def test_no_token_and_no_ticket_reaches_the_log(
+async def test_tokens_and_tickets_are_not_logged(
     replica: Replica, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
@@ -134,8 +134,8 @@ async def test_no_token_and_no_ticket_reaches_the_log(
     await refused(replica, None, query=f"?ticket={secrets[1]}")
     await refused(replica, None, protocols=(f"bearer.{secrets[0]}",))
     await refused(replica, None, protocols=("other", f"bearer.{secrets[0]}"))
-    async with replica.listening(None, protocols=("cost.v1", f"bearer.{secrets[0]}")) as heard:
-        await heard.next()
+    async with replica.listening(None, protocols=("cost.v1", f"bearer.{secrets[0]}")) as client:
+        await client.next()
     ours = [r.getMessage() for r in caplog.records if r.name != "aiohttp.client"]
     assert not [line for line in ours if any(secret in line for secret in secrets)]
 
@@ -145,7 +145,7 @@ async def test_no_token_and_no_ticket_reaches_the_log(
     [(ORIGIN, True), (None, True), ("https://evil.example", False), ("null", False),
      ("https://app.example.evil.example", False), ("http://app.example", False), ("own", True)],
 )  # fmt: skip
-async def test_only_pages_of_ours_open_sockets(
+async def test_only_allowed_origins_open_sockets(
     replica: Replica, origin: str | None, opens: bool
 ) -> None:
     own = f"http://127.0.0.1:{replica.port}"
@@ -153,25 +153,25 @@ async def test_only_pages_of_ours_open_sockets(
     if not opens:
         assert await refused(replica, headers=headers) == 403
         return
-    async with replica.listening(headers=headers) as heard:
-        await heard.next()
+    async with replica.listening(headers=headers) as client:
+        await client.next()
 
 
-async def test_a_socket_ends_with_its_token(replica: Replica) -> None:
+async def test_socket_closes_when_its_token_expires(replica: Replica) -> None:
     began, now = time.monotonic(), int(time.time())
-    async with replica.listening(exp=now + 2) as heard:
-        await heard.next()
-        assert await heard.closed() == 4401
+    async with replica.listening(exp=now + 2) as client:
+        await client.next()
+        assert await client.closed() == 4401
     assert time.monotonic() - began < 4
     bearer = token("alice", exp=int(time.time()) + 2)
     ticket = (await replica.ask("POST", TICKET, bearer=bearer)).data["ticket"]
-    async with replica.listening(None, query=f"?ticket={ticket}") as heard:
-        assert await heard.closed() == 4401
+    async with replica.listening(None, query=f"?ticket={ticket}") as client:
+        assert await client.closed() == 4401
 
 
-async def test_there_is_a_limit_to_sockets(world: World) -> None:
+async def test_sockets_are_limited(system: LiveSystem) -> None:
     limits = RequestLimits(sockets=5, sockets_per_user=3)
-    async with world.replica(ApiOptions(limits=limits)) as replica, AsyncExitStack() as stack:
+    async with system.replica(ApiOptions(limits=limits)) as replica, AsyncExitStack() as stack:
         for user in ("alice", "alice", "alice"):
             await (await stack.enter_async_context(replica.listening(user))).next()
         assert await refused(replica, "alice") == 429
@@ -179,47 +179,47 @@ async def test_there_is_a_limit_to_sockets(world: World) -> None:
             await (await stack.enter_async_context(replica.listening(user))).next()
         assert await refused(replica, "dave") == 503
         await stack.aclose()
-        async with replica.listening("alice") as heard:
-            await heard.next()
+        async with replica.listening("alice") as client:
+            await client.next()
 
 
-async def test_what_is_no_websocket_is_told_so(replica: Replica) -> None:
+async def test_request_without_upgrade_answers_426(replica: Replica) -> None:
     answer = await replica.get("/api/costs/live", "alice")
     assert (answer.status, answer.code) == (426, "upgrade_required")
 
 
-async def test_a_server_that_stops_says_good_bye(world: World) -> None:
+async def test_stopping_server_closes_its_sockets(system: LiveSystem) -> None:
     async with AsyncExitStack() as stack, ClientSession() as session:
-        replica = await stack.enter_async_context(world.replica())
-        async with Replica(session, replica.port).listening() as heard:
-            await heard.next()
+        replica = await stack.enter_async_context(system.replica())
+        async with Replica(session, replica.port).listening() as client:
+            await client.next()
             began = time.monotonic()
             stopping = asyncio.create_task(stack.aclose())
-            assert await heard.closed() == 1001
+            assert await client.closed() == 1001
             await stopping
             assert time.monotonic() - began < 5
 
 
-async def test_one_that_never_reads_is_cut_off_and_delays_nobody(
-    world: World, monkeypatch: pytest.MonkeyPatch
+async def test_client_that_never_reads_is_disconnected_and_delays_no_other(
+    system: LiveSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is told of 150 calls at a time, far more than lies in the kernel's buffers."""
+    """It is sent 150 calls at a time, far more than the kernel's buffers hold."""
     monkeypatch.setattr("api.live.session.STUCK_SECONDS", 3)
-    async with world.replica() as replica:
+    async with system.replica() as replica:
         stuck = socket.create_connection(("127.0.0.1", replica.port))
         stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         stuck.sendall(_upgrade(replica, token("root", role="admin")))
         hung_up = select.poll()
         hung_up.register(stuck, 0)
-        async with replica.listening() as heard:
-            await heard.next()
+        async with replica.listening() as client:
+            await client.next()
             before = psutil.Process().memory_info().rss
             waits: list[float] = []
             while not hung_up.poll(0) and sum(waits) < 30:
                 began = time.monotonic()
-                await world.happen(*(cost(f"c{call}", time=ago(seconds=1)) for call in range(150)))
+                await system.record(*(cost(f"c{call}", time=ago(seconds=1)) for call in range(150)))
                 for call in range(150):
-                    await heard.until(f"c{call}", version=len(waits) + 1)
+                    await client.until(f"c{call}", version=len(waits) + 1)
                 waits.append(time.monotonic() - began)
             assert hung_up.poll(0), "it was never cut off"
             assert max(waits) < 3

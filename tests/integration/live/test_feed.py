@@ -1,4 +1,4 @@
-"""The live feed end to end: what a socket is told, to whom, and that it agrees with the ledger."""
+"""The live feed end to end: what a socket receives, and that it agrees with the ledger."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from schemas import generate
 from schemas.topics import BUDGET_ALERTS, CALL_TOTALS
 from tests.support.api import token
 from tests.support.events import charged, cost, ended, started
-from tests.support.live import World, ago, restart, world_on
+from tests.support.live import LiveSystem, ago, restart, world_on
 
 FIELDS = ["callId", "userId", "personaId", "status", "startedAt", "elapsed_seconds", "totalCost",
           "costByService", "chargedToUser", "projectedCost", "version", "updatedAt"]  # fmt: skip
@@ -23,71 +23,71 @@ FIELDS = ["callId", "userId", "personaId", "status", "startedAt", "elapsed_secon
 
 @pytest.fixture
 async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedTansu]:
-    """A broker of the test's own, to be restarted."""
+    """A broker of the test, to be restarted."""
     async with EmbeddedTansu(tmp_path) as server:
         yield server
 
 
 @pytest.fixture
-async def world(broker: EmbeddedTansu, database_url: str) -> AsyncIterator[World]:
-    async with world_on(broker.bootstrap, database_url) as world:
-        yield world
+async def system(broker: EmbeddedTansu, database_url: str) -> AsyncIterator[LiveSystem]:
+    async with world_on(broker.bootstrap, database_url) as system:
+        yield system
 
 
-async def test_a_call_is_seen_to_start_to_tick_and_to_end(world: World) -> None:
-    async with world.replica() as replica, replica.listening() as heard:
-        snapshot = await heard.next()
+async def test_socket_shows_a_call_from_start_to_end(system: LiveSystem) -> None:
+    async with system.replica() as replica, replica.listening() as client:
+        snapshot = await client.next()
         assert snapshot["type"] == "snapshot"
         assert snapshot["calls"] == []
         budget = (await replica.get("/api/costs/user/alice/budget", "alice")).data
         assert snapshot["budget"] == budget
-        await world.happen(started("c1", "alice", time=ago(seconds=60)))
-        first = await heard.until("c1")
+        await system.record(started("c1", "alice", time=ago(seconds=60)))
+        first = await client.until("c1")
         assert list(first) == FIELDS
         assert first["status"] == "active"
         assert 60 <= first["elapsed_seconds"] < 75
-        await world.happen(cost("c1", "alice", time=ago(seconds=30)))
-        ticked = await heard.until("c1", version=2)
+        await system.record(cost("c1", "alice", time=ago(seconds=30)))
+        ticked = await client.until("c1", version=2)
         assert ticked["costByService"]["twilio"] == Decimal("0.014")
         assert ticked["totalCost"] == sum(ticked["costByService"].values())
-        await world.happen(ended("c1", "alice", time=ago(seconds=0)))
-        over = await heard.until("c1", status="completed")
+        await system.record(ended("c1", "alice", time=ago(seconds=0)))
+        over = await client.until("c1", status="completed")
         assert over["elapsed_seconds"] == 300
         assert over["projectedCost"] == over["totalCost"]
         shown = (await replica.get("/api/costs/call/c1", "alice")).data
         assert over["totalCost"] == shown["totalCost"]
         assert over["chargedToUser"] == shown["chargedToUser"] == Decimal("4.99")
-        pushed = await heard.next("budget")
+        pushed = await client.next("budget")
         assert pushed["budget"]["currentDailySpend"] == Decimal("4.99")
-        await world.alert("alice", 1)
-        await heard.alerts(1)
-        await heard.say(type="ping")
-        await heard.next("pong")
-        for said in heard.messages:
+        await system.alert("alice", 1)
+        await client.alerts(1)
+        await client.send(type="ping")
+        await client.next("pong")
+        for said in client.messages:
             validator(said["type"]).validate(said)
-        assert {said["type"] for said in heard.messages} == {
+        assert {said["type"] for said in client.messages} == {
             "snapshot", "call", "budget", "alert", "pong",
         }  # fmt: skip
 
 
 def validator(kind: str) -> Draft202012Validator:
-    """Return what checks a message by the schema that clients have."""
+    """Return the validator of messages that clients use."""
     text = (generate.FOLDER / f"live-{kind}.schema.json").read_text()
     return Draft202012Validator(json.loads(text))
 
 
-async def test_nobody_hears_of_somebody_elses_calls_but_admins_of_all(world: World) -> None:
+async def test_users_receive_their_own_calls_and_admins_all(system: LiveSystem) -> None:
     async with (
-        world.replica() as replica,
+        system.replica() as replica,
         replica.listening("alice") as alice,
         replica.listening("bob") as bob,
         replica.listening("root", role="admin") as admin,
     ):
-        for heard in (alice, bob, admin):
-            await heard.next("snapshot")
+        for client in (alice, bob, admin):
+            await client.next("snapshot")
         for number, user in enumerate(("alice", "bob", "alice")):
-            await world.happen(cost(f"c{number}", user, time=ago(seconds=1)))
-            await world.alert(user, number)
+            await system.record(cost(f"c{number}", user, time=ago(seconds=1)))
+            await system.alert(user, number)
         for number in range(3):
             await admin.until(f"c{number}")
         await alice.until("c0")
@@ -103,68 +103,69 @@ async def test_nobody_hears_of_somebody_elses_calls_but_admins_of_all(world: Wor
         assert admin.calls.keys() == {"c0", "c1", "c2"}
 
 
-async def test_a_replica_that_starts_in_mid_call_knows_the_call(world: World) -> None:
-    await world.happen(started("c1", "alice", time=ago(seconds=9)), cost("c1", time=ago(seconds=5)))
-    await world.happen(cost("over", time=ago(seconds=9)), ended("over", time=ago(seconds=8)))
-    await world.happen(cost("held", None, time=ago(seconds=9)))
-    async with world.replica() as replica, replica.listening() as heard:
-        snapshot = await heard.next()
+async def test_new_replica_knows_active_calls(system: LiveSystem) -> None:
+    await system.record(
+        started("c1", "alice", time=ago(seconds=9)), cost("c1", time=ago(seconds=5))
+    )
+    await system.record(cost("over", time=ago(seconds=9)), ended("over", time=ago(seconds=8)))
+    await system.record(cost("held", None, time=ago(seconds=9)))
+    async with system.replica() as replica, replica.listening() as client:
+        snapshot = await client.next()
         assert [(call["callId"], call["version"]) for call in snapshot["calls"]] == [("c1", 1)]
-        await world.happen(cost("c1", time=ago(seconds=1)))
-        await heard.until("c1", version=2)
+        await system.record(cost("c1", time=ago(seconds=1)))
+        await client.until("c1", version=2)
 
 
 @pytest.mark.parametrize("role", ["user", "admin"])
-async def test_a_snapshot_is_as_new_as_the_database_though_the_topic_is_late(
-    world: World, role: str
-) -> None:
-    """Another replica may have told the newer state already."""
-    async with world.replica() as replica:
-        [first] = await world.happen(cost("c1", time=ago(seconds=9)))
-        await world.happen(cost("c1", time=ago(seconds=5)), published=False)
-        await world.happen(cost("c2", time=ago(seconds=5)), published=False)
-        async with replica.listening(role=role) as heard:
-            snapshot = await heard.next()
+async def test_snapshot_is_as_new_as_the_database(system: LiveSystem, role: str) -> None:
+    """Another replica may already have sent the newer state."""
+    async with system.replica() as replica:
+        [first] = await system.record(cost("c1", time=ago(seconds=9)))
+        await system.record(cost("c1", time=ago(seconds=5)), published=False)
+        await system.record(cost("c2", time=ago(seconds=5)), published=False)
+        async with replica.listening(role=role) as client:
+            snapshot = await client.next()
             versions = {call["callId"]: call["version"] for call in snapshot["calls"]}
             assert versions == {"c1": 2, "c2": 1}
-            await world.publish([first])  # late, and older than what was told
-            await world.happen(cost("c1", time=ago(seconds=1)))
-            assert (await heard.until("c1", version=3))["version"] == 3
-        await world.happen(ended("c1", time=ago(seconds=0)), published=False)
-        async with replica.listening(role=role) as heard:
-            await heard.next()
-            assert heard.calls["c1"]["status"] == "completed"
-            assert heard.calls["c2"]["status"] == "active"
+            await system.publish([first])  # late, and older than the sent state
+            await system.record(cost("c1", time=ago(seconds=1)))
+            assert (await client.until("c1", version=3))["version"] == 3
+        await system.record(ended("c1", time=ago(seconds=0)), published=False)
+        async with replica.listening(role=role) as client:
+            await client.next()
+            assert client.calls["c1"]["status"] == "completed"
+            assert client.calls["c2"]["status"] == "active"
 
 
-async def test_what_the_topic_keeps_back_comes_from_the_database(world: World) -> None:
-    async with world.replica() as replica, replica.listening() as heard:
-        await heard.next()
-        await world.happen(cost("c1", time=ago(seconds=5)))
-        await heard.until("c1")
-        await world.happen(ended("c1", time=ago(seconds=0)), published=False)
-        await world.happen(cost("c2", time=ago(seconds=5)), published=False)
-        await heard.until("c1", status="completed")
-        await heard.until("c2")
+async def test_unpublished_changes_are_read_from_the_database(system: LiveSystem) -> None:
+    async with system.replica() as replica, replica.listening() as client:
+        await client.next()
+        await system.record(cost("c1", time=ago(seconds=5)))
+        await client.until("c1")
+        await system.record(ended("c1", time=ago(seconds=0)), published=False)
+        await system.record(cost("c2", time=ago(seconds=5)), published=False)
+        await client.until("c1", status="completed")
+        await client.until("c2")
+    assert client.calls.keys() == {"c1", "c2"}
 
 
-async def test_one_who_asks_for_some_calls_hears_of_them_only(world: World) -> None:
-    await world.happen(*(cost(f"c{number}", time=ago(seconds=9)) for number in range(3)))
-    await world.happen(cost("of-bob", "bob", time=ago(seconds=9)))
-    async with world.replica() as replica, replica.listening() as heard:
-        assert len((await heard.next())["calls"]) == 3
-        await heard.say(type="subscribe", calls=["c1", "of-bob", "none"])
-        assert [call["callId"] for call in (await heard.next("snapshot"))["calls"]] == ["c1"]
-        await world.happen(*(cost(f"c{number}", time=ago(seconds=1)) for number in range(3)))
-        await heard.until("c1", version=2)
-        assert heard.calls.keys() == {"c1"}
-        await heard.say(type="subscribe")
-        calls = (await heard.next("snapshot"))["calls"]
+async def test_subscription_restricts_the_calls(system: LiveSystem) -> None:
+    await system.record(*(cost(f"c{number}", time=ago(seconds=9)) for number in range(3)))
+    await system.record(cost("of-bob", "bob", time=ago(seconds=9)))
+    async with system.replica() as replica, replica.listening() as client:
+        assert len((await client.next())["calls"]) == 3
+        await client.send(type="subscribe", calls=["c1", "of-bob", "none"])
+        assert [call["callId"] for call in (await client.next("snapshot"))["calls"]] == ["c1"]
+        await system.record(*(cost(f"c{number}", time=ago(seconds=1)) for number in range(3)))
+        await client.until("c1", version=2)
+        assert client.calls.keys() == {"c1"}
+        await client.send(type="subscribe")
+        calls = (await client.next("snapshot"))["calls"]
         assert {(call["callId"], call["version"]) for call in calls} == {
             ("c0", 2), ("c1", 2), ("c2", 2),
         }  # fmt: skip
-        await heard.say(type="ping")
-        assert await heard.next("pong") == {"type": "pong"}
+        await client.send(type="ping")
+        assert await client.next("pong") == {"type": "pong"}
 
 
 @pytest.mark.parametrize(
@@ -173,75 +174,77 @@ async def test_one_who_asks_for_some_calls_hears_of_them_only(world: World) -> N
      '{"type": "subscribe", "calls": ["\\u0000"]}', '{"type": "ping", "x": 1}',
      json.dumps({"type": "subscribe", "calls": ["c"] * 201}), b"\x00"],
 )  # fmt: skip
-async def test_what_makes_no_sense_ends_the_talk(world: World, said: str | bytes) -> None:
-    async with world.replica() as replica, replica.listening() as heard:
-        await heard.next()
+async def test_invalid_message_closes_the_socket(system: LiveSystem, said: str | bytes) -> None:
+    async with system.replica() as replica, replica.listening() as client:
+        await client.next()
         if isinstance(said, bytes):
-            await heard.socket.send_bytes(said)
+            await client.socket.send_bytes(said)
         else:
-            await heard.socket.send_str(said)
-        assert await heard.closed() == 1008
+            await client.socket.send_str(said)
+        assert await client.closed() == 1008
 
 
-async def test_who_talks_too_much_is_shown_the_door(world: World) -> None:
-    async with world.replica() as replica, replica.listening() as heard:
+async def test_too_many_messages_close_the_socket(system: LiveSystem) -> None:
+    async with system.replica() as replica, replica.listening() as client:
         for _ in range(60):
-            await heard.say(type="ping")
-        assert await heard.closed() == 1008
+            await client.send(type="ping")
+        assert await client.closed() == 1008
 
 
-async def test_unreadable_records_are_passed_over(world: World) -> None:
-    async with world.replica() as replica, replica.listening() as heard:
-        await heard.next()
+async def test_unreadable_records_are_skipped(system: LiveSystem) -> None:
+    async with system.replica() as replica, replica.listening() as client:
+        await client.next()
         for rubbish in (b"", b"{", b"[]", b'{"callId": 5}', b"\xff"):
-            await world.send(CALL_TOTALS.name, rubbish)
+            await system.send(CALL_TOTALS.name, rubbish)
         for rubbish in (b"{}", b'{"id":"1","source":"s","data":[]}', b"\xff",
                         b'{"id":"1","source":"s","data":{"userId":5}}'):  # fmt: skip
-            await world.send(BUDGET_ALERTS.name, rubbish)
-        await world.happen(cost("c1", time=ago(seconds=1)))
-        await heard.until("c1")
+            await system.send(BUDGET_ALERTS.name, rubbish)
+        await system.record(cost("c1", time=ago(seconds=1)))
+        await client.until("c1")
+    assert client.calls.keys() == {"c1"}
+    assert {message["type"] for message in client.messages} <= {"snapshot", "call", "budget"}
 
 
-async def test_an_alert_that_is_published_twice_is_told_once(world: World) -> None:
-    async with world.replica() as replica, replica.listening() as heard:
-        await heard.next()
+async def test_alert_published_twice_is_sent_once(system: LiveSystem) -> None:
+    async with system.replica() as replica, replica.listening() as client:
+        await client.next()
         for number in (1, 1, 2):
-            await world.alert("alice", number)
-        told = [alert["alertId"] for alert in await heard.alerts(2)]
+            await system.alert("alice", number)
+        told = [alert["alertId"] for alert in await client.alerts(2)]
         assert told == ["a-1", "a-2"]
 
 
-async def test_the_broker_loses_its_log_and_nobody_notices(
-    world: World, broker: EmbeddedTansu
+async def test_feed_survives_a_broker_that_lost_its_log(
+    system: LiveSystem, broker: EmbeddedTansu
 ) -> None:
-    async with world.replica() as replica, replica.listening() as heard:
-        await heard.next()
-        await world.happen(cost("c1", time=ago(seconds=5)))
-        await heard.until("c1")
+    async with system.replica() as replica, replica.listening() as client:
+        await client.next()
+        await system.record(cost("c1", time=ago(seconds=5)))
+        await client.until("c1")
         await broker.kill()
-        # REST goes on, and the feed goes on from the database alone.
-        await world.happen(cost("c1", time=ago(seconds=4)), published=False)
-        await heard.until("c1", version=2)
+        # REST works, and the feed continues from the database alone.
+        await system.record(cost("c1", time=ago(seconds=4)), published=False)
+        await client.until("c1", version=2)
         assert (await replica.get("/api/costs/call/c1", "alice")).status == 200
         assert (await replica.get("/ready")).status == 200
-        await restart(broker, world)
-        await world.happen(cost("c1", time=ago(seconds=3)))
-        await heard.until("c1", version=3)
+        await restart(broker, system)
+        await system.record(cost("c1", time=ago(seconds=3)))
+        await client.until("c1", version=3)
         async with asyncio.timeout(30):
             number = 0
-            while not any(said["type"] == "alert" for said in heard.messages):
+            while not any(said["type"] == "alert" for said in client.messages):
                 number += 1
-                await world.alert("alice", number)
-                await world.happen(cost("c1", time=ago(seconds=1)))
-                await heard.next()
+                await system.alert("alice", number)
+                await system.record(cost("c1", time=ago(seconds=1)))
+                await client.next()
 
 
-async def test_without_a_broker_there_is_rest_but_no_feed(
+async def test_without_a_broker_rest_works_and_the_feed_does_not(
     broker: EmbeddedTansu, database_url: str
 ) -> None:
-    async with world_on(broker.bootstrap, database_url) as world:
+    async with world_on(broker.bootstrap, database_url) as system:
         await broker.kill()
-        async with world.replica(ready=False) as replica:
+        async with system.replica(ready=False) as replica:
             answer = await replica.get("/ready")
             assert answer.status == 503
             assert "feed" in answer.json["error"]
@@ -252,20 +255,20 @@ async def test_without_a_broker_there_is_rest_but_no_feed(
             refused = await replica.ask("GET", "/api/costs/live", bearer=bearer, headers=upgrade)
             assert (refused.status, refused.code) == (503, "unavailable")
             assert (await replica.get("/api/costs/user/alice/budget", "alice")).status == 200
-            await restart(broker, world)
+            await restart(broker, system)
             await replica.until_ready()
-            async with replica.listening() as heard:
-                assert (await heard.next())["calls"] == []
+            async with replica.listening() as client:
+                assert (await client.next())["calls"] == []
 
 
-async def test_a_charge_moves_the_budget_once_a_second_at_most(world: World) -> None:
-    async with world.replica() as replica, replica.listening() as heard:
-        await heard.next()
+async def test_budget_is_sent_at_most_once_a_second(system: LiveSystem) -> None:
+    async with system.replica() as replica, replica.listening() as client:
+        await client.next()
         for number in range(30):
-            await world.happen(charged(f"c{number}", time=ago(seconds=1)))
+            await system.record(charged(f"c{number}", time=ago(seconds=1)))
         async with asyncio.timeout(10):
             budgets: list[dict[str, Any]] = []
             while not budgets or budgets[-1]["currentDailySpend"] != Decimal("149.7"):
-                budgets.append((await heard.next("budget"))["budget"])
+                budgets.append((await client.next("budget"))["budget"])
         assert len(budgets) <= 6
         assert budgets[-1] == (await replica.get("/api/costs/user/alice/budget", "alice")).data

@@ -1,4 +1,4 @@
-"""A persona's mean duration is read exactly, and used only where enough users are behind it."""
+"""A persona's mean duration is exact, and used only with enough other users."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -12,40 +12,40 @@ from ledger.live.calls import LiveStore
 from ledger.postgres.viewers import reader_pool
 from tests.support.events import cost, ended, started
 from tests.support.ledger_rows import LiveCallRow, rows
-from tests.support.live import World, ago, world_on
+from tests.support.live import LiveSystem, ago, world_on
 from tests.support.logins import as_login
 
 NOON = datetime(2025, 11, 19, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-async def world(tmp_path: Path, database_url: str) -> AsyncIterator[World]:
+async def system(tmp_path: Path, database_url: str) -> AsyncIterator[LiveSystem]:
     async with (
         EmbeddedTansu(tmp_path) as broker,
-        world_on(broker.bootstrap, database_url) as world,
+        world_on(broker.bootstrap, database_url) as system,
     ):
-        yield world
+        yield system
 
 
-async def test_a_projection_does_not_show_the_only_call_of_another_user(world: World) -> None:
-    async with world.replica() as replica, replica.listening("bob") as heard:
-        await heard.next("snapshot")
+async def test_projection_does_not_reveal_the_only_call_of_another_user(system: LiveSystem) -> None:
+    async with system.replica() as replica, replica.listening("bob") as client:
+        await client.next("snapshot")
         for event in (
             started("of-alice", "alice", persona="shared", time=ago(seconds=3_600)),
             cost("of-alice", "alice", time=ago(seconds=3_500)),
             ended("of-alice", "alice", duration_seconds=1_234, time=ago(seconds=2_300)),
             started("of-bob", "bob", persona="shared", time=ago(seconds=60)),
         ):
-            await world.happen(event)
-        await heard.until("of-bob")
+            await system.record(event)
+        await client.until("of-bob")
         for minute in range(3):
-            await world.happen(cost("of-bob", "bob", time=ago(seconds=30 - minute)))
-            said = await heard.until("of-bob", version=2 + minute)
+            await system.record(cost("of-bob", "bob", time=ago(seconds=30 - minute)))
+            said = await client.until("of-bob", version=2 + minute)
         assert said["totalCost"] > Decimal("0.04")
         assert said["projectedCost"] == said["totalCost"]
 
 
-async def test_durations_are_those_of_the_last_calls_by_user(database_url: str) -> None:
+async def test_durations_are_means_of_the_last_calls_by_user(database_url: str) -> None:
     async with rows(database_url) as ledger:
         for number in range(7):
             for persona, users in (("one", 1), ("five", 5), ("many", 7)):

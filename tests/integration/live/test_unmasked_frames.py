@@ -1,4 +1,4 @@
-"""A client that sends a frame without a mask is hung up on (RFC 6455, section 5.1)."""
+"""An unmasked frame of a client closes its connection (RFC 6455, section 5.1)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,14 +20,14 @@ MASKED = bytes([0x81, 0x80 | len(PING)]) + bytes(4) + PING
 async def replica(tmp_path: Path, database_url: str) -> AsyncIterator[Replica]:
     async with (
         EmbeddedTansu(tmp_path) as broker,
-        world_on(broker.bootstrap, database_url) as world,
-        world.replica() as replica,
+        world_on(broker.bootstrap, database_url) as system,
+        system.replica() as replica,
     ):
         yield replica
 
 
 async def opened(replica: Replica) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Return an open socket that has been sent its snapshot."""
+    """Return an open socket that has received its snapshot."""
     reader, writer = await asyncio.open_connection("127.0.0.1", replica.port)
     writer.write(
         f"GET /api/costs/live HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token()}\r\n"
@@ -45,7 +45,7 @@ async def opened(replica: Replica) -> tuple[asyncio.StreamReader, asyncio.Stream
     [bytes([0x81, len(PING)]) + PING, bytes([0x89, 0]), bytes([0x88, 0]), bytes([0x01, 1]) + b"a"],
     ids=["text", "ping", "close", "fragment"],
 )
-async def test_an_unmasked_frame_closes_the_socket_with_1002(
+async def test_unmasked_frame_closes_the_socket_with_1002(
     replica: Replica, unmasked: bytes
 ) -> None:
     async with asyncio.timeout(20):
@@ -58,7 +58,7 @@ async def test_an_unmasked_frame_closes_the_socket_with_1002(
     writer.close()
 
 
-async def test_masked_frames_are_answered_however_they_are_cut(replica: Replica) -> None:
+async def test_masked_frames_split_into_bytes_are_answered(replica: Replica) -> None:
     async with asyncio.timeout(20):
         reader, writer = await opened(replica)
         for byte in MASKED * 2:
@@ -66,5 +66,5 @@ async def test_masked_frames_are_answered_however_they_are_cut(replica: Replica)
             await writer.drain()
             await asyncio.sleep(0)
         for _ in range(2):
-            await reader.readuntil(PONG)
+            assert (await reader.readuntil(PONG)).endswith(PONG)
     writer.close()

@@ -1,4 +1,4 @@
-"""Who is told of what, and whose turn it is: found or heard, claimed, recorded, forgotten."""
+"""Notification deliveries: found by sweep or announcement, claimed, recorded, removed."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from tests.support.notices import (
     OPTIONS,
     alert,
     attempts,
-    courier,
+    delivery_worker,
     states,
     until_ended,
     write_alerts,
@@ -29,7 +29,7 @@ def webhooks(timeout_ms: int = 400) -> dict[ChannelType, ChannelSender]:
     return {"webhook": WebhookSender(allow_private=True, timeout_ms=timeout_ms)}
 
 
-async def test_what_was_not_heard_is_found_and_what_must_not_be_told_is_not(
+async def test_sweep_sends_missed_alerts_and_skips_stale_ones(
     database_url: str,
 ) -> None:
     now = datetime.now(UTC)
@@ -39,51 +39,56 @@ async def test_what_was_not_heard_is_found_and_what_must_not_be_told_is_not(
         fresh, old = alert(), alert(triggered_at=now - timedelta(hours=25))
         late, ancient = alert(late=True), alert(triggered_at=now - timedelta(days=7))
         await write_alerts(database_url, fresh, old, late, ancient, alert("bob"))
-        async with courier(database_url):
+        async with delivery_worker(database_url):
             assert sorted(await until_ended(database_url, 2)) == ["delivered", "skipped"]
-            await asyncio.sleep(0.3)
-        assert len(await states(database_url)) == 2
-    assert [got.json["data"]["alertId"] for got in endpoint.got] == [fresh.alert_id]
+            # A later sweep finds this alert, and would find the others first.
+            [last] = await write_alerts(database_url, alert())
+            assert sorted(await until_ended(database_url, 3)) == [*["delivered"] * 2, "skipped"]
+    assert [request.json["data"]["alertId"] for request in endpoint.requests] == [
+        fresh.alert_id,
+        last,
+    ]
     [row] = await fetch(database_url, "SELECT * FROM notice_deliveries WHERE state = 'skipped'")
     assert str(row["subject_id"]) == old.alert_id
     assert row["reason"] == "The alert was too old when it could be sent."
 
 
-async def test_what_is_heard_is_delivered_at_once_and_once(database_url: str) -> None:
+async def test_announced_alerts_are_delivered_at_once_and_only_once(database_url: str) -> None:
     async with receiver() as endpoint:
         await write_channel(database_url, endpoint.url)
-        async with courier(database_url, poll_ms=60_000, sweep_ms=60_000) as running:
+        async with delivery_worker(database_url, poll_ms=60_000, sweep_ms=60_000) as running:
             await asyncio.sleep(0.2)
             for alert_id in (ids := await write_alerts(database_url, alert(), alert())) * 3:
                 running.notify(alert_id)
             assert await until_ended(database_url, 2) == ["delivered", "delivered"]
+            ids += await write_alerts(database_url, alert())
             for alert_id in ids:
                 running.notify(alert_id)
-            await asyncio.sleep(0.2)
-    assert [got.json["data"]["alertId"] for got in endpoint.got] == ids
+            assert await until_ended(database_url, 3) == ["delivered"] * 3
+    assert [request.json["data"]["alertId"] for request in endpoint.requests] == ids
 
 
-async def test_alerts_from_before_a_channel_was_verified_are_not_told(database_url: str) -> None:
+async def test_alerts_before_the_verification_are_not_sent(database_url: str) -> None:
     async with receiver() as endpoint:
         await write_alerts(database_url, alert())
-        channel = await write_channel(database_url, endpoint.url)
+        await write_channel(database_url, endpoint.url)
         await fetch(database_url, "UPDATE notice_channels SET verified_at = now()")
-        async with courier(database_url) as running:
+        async with delivery_worker(database_url) as running:
             running.notify((await write_alerts(database_url, alert()))[0])
             assert await until_ended(database_url, 1) == ["delivered"]
-            await asyncio.sleep(0.2)
-    assert len(endpoint.got) == 1
-    assert channel
+            await write_alerts(database_url, alert())  # a sweep finds every missed alert
+            assert await until_ended(database_url, 2) == ["delivered"] * 2
+    assert len(endpoint.requests) == 2
 
 
-async def test_two_couriers_share_the_work(database_url: str) -> None:
+async def test_two_workers_deliver_each_notification_once(database_url: str) -> None:
     async with receiver(delay_seconds=0.002) as endpoint:
         for number in range(8):
             await write_channel(database_url, f"{endpoint.url}/{number}")
         await write_alerts(database_url, *(alert() for _ in range(40)))
-        async with courier(database_url), courier(database_url):
+        async with delivery_worker(database_url), delivery_worker(database_url):
             await until_ended(database_url, 320)
-    ids = [got.id for got in endpoint.accepted]
+    ids = [request.id for request in endpoint.accepted]
     duplicates = len(ids) - len(set(ids))
     parts.figures.append(
         f"two couriers: deliveries 320, delivered {len(set(ids))}, duplicates {duplicates}"
@@ -92,7 +97,7 @@ async def test_two_couriers_share_the_work(database_url: str) -> None:
     assert len(await attempts(database_url)) == 320
 
 
-async def test_a_claim_that_nobody_keeps_is_taken_again(database_url: str) -> None:
+async def test_expired_claim_is_taken_again(database_url: str) -> None:
     async with receiver() as endpoint:
         await write_channel(database_url, endpoint.url)
         await write_alerts(database_url, alert())
@@ -100,17 +105,17 @@ async def test_a_claim_that_nobody_keeps_is_taken_again(database_url: str) -> No
             await store.sweep()
             [claim] = await store.claim(10, 10, 1)
             assert await store.claim(10, 10, 1) == []
-        async with courier(database_url):
+        async with delivery_worker(database_url):
             assert await until_ended(database_url, 1) == ["delivered"]
-    assert [got.id for got in endpoint.got] == [f"msg_{claim.delivery_id}"]
+    assert [request.id for request in endpoint.requests] == [f"msg_{claim.delivery_id}"]
     assert [row[:2] for row in await attempts(database_url)] == [
         (1, "interrupted"),
         (2, "delivered"),
     ]
 
 
-async def test_a_success_that_is_told_late_still_holds(database_url: str) -> None:
-    """The first attempt got through while everybody took its worker for dead."""
+async def test_late_success_of_an_expired_claim_counts(database_url: str) -> None:
+    """The first attempt succeeded after its claim had expired."""
     await write_channel(database_url, "https://example.com/")
     await write_alerts(database_url, alert())
     async with delivery_store(database_url) as store:
@@ -128,7 +133,7 @@ async def test_a_success_that_is_told_late_still_holds(database_url: str) -> Non
     assert [row[1] for row in await attempts(database_url)] == ["delivered", "temporary"]
 
 
-async def test_a_delivery_that_kills_its_workers_is_given_up(database_url: str) -> None:
+async def test_delivery_that_kills_its_workers_is_given_up(database_url: str) -> None:
     await write_channel(database_url, "https://example.com/")
     await write_alerts(database_url, alert())
     async with delivery_store(database_url) as store:
@@ -139,8 +144,8 @@ async def test_a_delivery_that_kills_its_workers_is_given_up(database_url: str) 
     assert await states(database_url) == ["failed"]
 
 
-class Faulty:
-    """A sender with a fault of its own."""
+class FaultySender:
+    """A sender that raises an unexpected error."""
 
     def __init__(self) -> None:
         self.tries = 0
@@ -155,28 +160,28 @@ class Faulty:
         pass
 
 
-async def test_a_fault_of_a_sender_and_a_way_that_is_not_set_up_lose_nothing(
+async def test_faulty_and_missing_senders_lose_no_delivery(
     database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     await write_channel(database_url, "https://example.com/")
     await write_channel(database_url, "+14155550123", kind="sms")
     await write_alerts(database_url, alert())
-    async with courier(database_url, {"webhook": Faulty()}):
+    async with delivery_worker(database_url, {"webhook": FaultySender()}):
         while len(await attempts(database_url)) < 5 or "delivered" not in await states(
             database_url
         ):
             await asyncio.sleep(0.02)
     assert any(getattr(record, "action", "") == "sender_failed" for record in caplog.records)
-    async with courier(database_url, {"webhook": Faulty(), "sms": Faulty()}):
+    async with delivery_worker(database_url, {"webhook": FaultySender(), "sms": FaultySender()}):
         assert await until_ended(database_url, 2) == ["delivered", "delivered"]
 
 
-async def test_a_lost_connection_loses_no_outcome(database_url: str) -> None:
+async def test_lost_connection_loses_no_result(database_url: str) -> None:
     async with receiver(delay_seconds=0.3) as endpoint:
         await write_channel(database_url, endpoint.url)
         await write_alerts(database_url, alert())
-        async with courier(database_url, lease_seconds=30):
-            while not endpoint.got:
+        async with delivery_worker(database_url, lease_seconds=30):
+            while not endpoint.requests:
                 await asyncio.sleep(0.01)
             await fetch(
                 database_url,
@@ -184,10 +189,10 @@ async def test_a_lost_connection_loses_no_outcome(database_url: str) -> None:
                 " WHERE application_name = 'cost-analytics notices' AND datname = current_database()",
             )
             assert await until_ended(database_url, 1) == ["delivered"]
-    assert len(endpoint.got) == 1
+    assert len(endpoint.requests) == 1
 
 
-async def test_what_ended_long_ago_is_forgotten(database_url: str) -> None:
+async def test_old_deliveries_are_removed(database_url: str) -> None:
     await write_channel(database_url, "https://example.com/")
     await write_alerts(database_url, alert(), alert())
     async with delivery_store(database_url) as store:

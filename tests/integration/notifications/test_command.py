@@ -1,4 +1,4 @@
-"""`cost-analytics notices` as a person meets it where something is missing."""
+"""`cost-analytics notices` with missing or invalid settings."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from devkit.embedded.postgres import EmbeddedPostgres
 from tests.support.command import run_command
 
 
-def test_a_database_without_a_schema(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
+def test_database_without_a_schema_is_reported(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
     values = {"DATABASE_URL": postgres.admin_url, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
     done = run_command("notices", values=values, cwd=tmp_path)
     assert done.returncode == 1
@@ -24,7 +24,7 @@ def test_a_database_without_a_schema(postgres: EmbeddedPostgres, tmp_path: Path)
         ({"DATABASE_URL": "postgresql://u@h/d", "SMTP_URL": "smtp://u:hush@h"}, 2, "SMTP_FROM"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_sentence(
+def test_startup_errors_are_explained(
     values: dict[str, str], code: int, words: str, tmp_path: Path
 ) -> None:
     given = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", **values}

@@ -1,4 +1,4 @@
-"""The delivery journal: what was delivered is known also to a ledger that was taken back."""
+"""The delivery journal: a restored ledger knows what was delivered after its backup."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,21 +15,21 @@ from messaging.kafka import KafkaSettings, ensure_topics
 from schemas.topics import DELIVERIES
 from streams.notifications import journal as journals
 from streams.notifications.journal import DeliveryJournal, delivery_journal
-from tests.support.notices import alert, courier, until_ended, write_alerts, write_channel
+from tests.support.notices import alert, delivery_worker, until_ended, write_alerts, write_channel
 from tests.support.receivers import receiver
 from tests.support.recording import fetch, until
-from tests.support.streaming import Stage
+from tests.support.streaming import Pipeline
 
 NO_BROKER = KafkaSettings("127.0.0.1:1", idempotent=False)
 
 
 @pytest.fixture
-async def stage(tmp_path: Path, database_url: str) -> AsyncIterator[Stage]:
-    """A broker with empty topics of its own."""
+async def pipeline(tmp_path: Path, database_url: str) -> AsyncIterator[Pipeline]:
+    """A broker of its own with empty topics."""
     async with EmbeddedTansu(tmp_path) as tansu:
-        stage = Stage(tansu.bootstrap, False, database_url)
-        await ensure_topics(stage.kafka)
-        yield stage
+        pipeline = Pipeline(tansu.bootstrap, False, database_url)
+        await ensure_topics(pipeline.kafka)
+        yield pipeline
 
 
 @asynccontextmanager
@@ -54,17 +54,17 @@ async def unjournaled(url: str) -> int:
     return len(rows)
 
 
-async def test_a_restored_ledger_sends_nothing_that_the_journal_knows(stage: Stage) -> None:
-    url = stage.database_url
-    async with receiver() as endpoint, journal_on(stage.kafka, url) as journal:
+async def test_restored_ledger_sends_no_journaled_delivery_again(pipeline: Pipeline) -> None:
+    url = pipeline.database_url
+    async with receiver() as endpoint, journal_on(pipeline.kafka, url) as journal:
         await write_channel(url, endpoint.url)
         waiting, later = alert(), alert()
         await write_alerts(url, waiting, later)
-        async with courier(url, journal=journal):
+        async with delivery_worker(url, journal=journal):
             await until_ended(url, 2)
         assert len(endpoint.accepted) == 2
         assert await unjournaled(url) == 0
-        # The backup held the first one as pending, and nothing of the second.
+        # The backup has the first delivery as pending, and not the second.
         await fetch(
             url,
             """UPDATE notice_deliveries SET state = 'pending', delivered_at = NULL, next_attempt_at = now(),
@@ -75,29 +75,32 @@ async def test_a_restored_ledger_sends_nothing_that_the_journal_knows(stage: Sta
         await take_back(url)
         new = alert()
         await write_alerts(url, new)
-        async with courier(url, journal=journal):
+        async with delivery_worker(url, journal=journal):
             assert await until_ended(url, 3) == ["delivered"] * 3
-        sent = [got.json["data"]["alertId"] for got in endpoint.accepted]
+        sent = [request.json["data"]["alertId"] for request in endpoint.accepted]
         assert sent == [waiting.alert_id, later.alert_id, new.alert_id]
 
 
-async def test_nothing_is_sent_before_the_journal_was_read(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_no_delivery_starts_before_the_journal_is_read(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    url = stage.database_url
+    url = pipeline.database_url
     monkeypatch.setattr(journals, "WRITE_SECONDS_MAX", 1)
     async with receiver() as endpoint:
         await write_channel(url, endpoint.url)
         await write_alerts(url, alert())
         await take_back(url)
-        async with journal_on(NO_BROKER, url) as journal, courier(url, journal=journal):
+        async with journal_on(NO_BROKER, url) as journal, delivery_worker(url, journal=journal):
             async with asyncio.timeout(20):
                 while "deliveries failed" not in caplog.text:
                     await asyncio.sleep(0.05)
-        async with courier(url):  # nor by a process without a journal
+        async with delivery_worker(url):  # also not by a process without a journal
             await until(lambda: is_queued(url))
-        assert endpoint.got == []
-        async with journal_on(stage.kafka, url) as journal, courier(url, journal=journal):
+        assert endpoint.requests == []
+        async with (
+            journal_on(pipeline.kafka, url) as journal,
+            delivery_worker(url, journal=journal),
+        ):
             await until_ended(url, 1)
         assert len(endpoint.accepted) == 1
 
@@ -106,36 +109,39 @@ async def is_queued(url: str) -> bool:
     return bool(await fetch(url, "SELECT FROM notice_deliveries"))
 
 
-async def test_deliveries_go_on_without_brokers_and_are_journaled_later(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+async def test_deliveries_continue_without_brokers_and_are_journaled_later(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = stage.database_url
+    url = pipeline.database_url
     monkeypatch.setattr(journals, "WRITE_SECONDS_MAX", 1)
     async with receiver() as endpoint:
         await write_channel(url, endpoint.url)
         await write_alerts(url, *(alert() for _ in range(3)))
-        async with journal_on(NO_BROKER, url) as journal, courier(url, journal=journal):
+        async with journal_on(NO_BROKER, url) as journal, delivery_worker(url, journal=journal):
             await until_ended(url, 3)
         assert await unjournaled(url) == 3
 
         async def are_journaled() -> bool:
             return await unjournaled(url) == 0
 
-        async with journal_on(stage.kafka, url) as journal, courier(url, journal=journal):
+        async with (
+            journal_on(pipeline.kafka, url) as journal,
+            delivery_worker(url, journal=journal),
+        ):
             await until(are_journaled)
         rows = await fetch(url, "SELECT delivery_id::text AS id FROM notice_deliveries")
-    journaled = {str(record.value) for record in await stage.read_all(DELIVERIES.name)}
+    journaled = {str(record.value) for record in await pipeline.read_all(DELIVERIES.name)}
     assert all(any(row["id"] in one for one in journaled) for row in rows)
 
 
-async def test_a_record_that_is_no_delivery_is_passed_over(stage: Stage) -> None:
-    url = stage.database_url
+async def test_invalid_journal_record_is_skipped(pipeline: Pipeline) -> None:
+    url = pipeline.database_url
     await take_back(url)
-    async with receiver() as endpoint, journal_on(stage.kafka, url) as journal:
+    async with receiver() as endpoint, journal_on(pipeline.kafka, url) as journal:
         await write_channel(url, endpoint.url)
         await write_alerts(url, alert())
         for value in (b"", b"no JSON", b'{"deliveryId":"1"}'):
-            await stage.send_to(DELIVERIES.name, value)
-        async with courier(url, journal=journal):
+            await pipeline.send_to(DELIVERIES.name, value)
+        async with delivery_worker(url, journal=journal):
             await until_ended(url, 1)
         assert len(endpoint.accepted) == 1

@@ -1,4 +1,4 @@
-"""The alerts of a channel go out in the order in which they were raised; other channels do not wait."""
+"""Alerts of a channel are sent in the order in which they were raised; channels are independent."""
 
 import asyncio
 from datetime import timedelta
@@ -10,54 +10,57 @@ from ledger.notifications import retry_policy as rules
 from ledger.notifications.retry_policy import RetrySchedule
 from tests.support.notices import (
     SCHEDULES,
+    STEP_SECONDS,
     alert,
-    courier,
+    delivery_worker,
     states,
     until_ended,
     write_alerts,
     write_channel,
 )
-from tests.support.receivers import Receiver, Says, receiver
+from tests.support.receivers import HttpReceiver, ScriptedResponse, receiver
 from tests.support.recording import fetch, until
 
 SLOWER = {**SCHEDULES, "webhook": RetrySchedule((600, 600))}
-"""The pause of a channel, cut below, ends long before the second attempt."""
+"""The first retry comes long after the pause of the channel, shortened below."""
 
 
-def order(endpoint: Receiver) -> list[str]:
-    return [got.json["data"]["alertId"] for got in endpoint.accepted]
+def order(endpoint: HttpReceiver) -> list[str]:
+    return [request.json["data"]["alertId"] for request in endpoint.accepted]
 
 
-async def test_a_retried_alert_holds_back_the_later_ones_of_its_channel(
+async def test_retried_alert_delays_later_alerts_of_its_channel(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rules, "PAUSE_MS_MAX", 20)
-    async with receiver(Says(500)) as failing, receiver() as healthy:
+    async with receiver(ScriptedResponse(500)) as failing, receiver() as healthy:
         await write_channel(database_url, failing.url)
         await write_channel(database_url, healthy.url)
         ids = await write_alerts(database_url, *(alert() for _ in range(5)))
-        async with courier(database_url, schedules=SLOWER):
+        async with delivery_worker(database_url, schedules=SLOWER):
             while len(healthy.accepted) < 5:
                 await asyncio.sleep(0.01)
             assert (
                 failing.accepted == []
-            )  # it waits for its second attempt, and the other channel does not
+            )  # waits for its second attempt; the other channel does not
             assert await until_ended(database_url, 10) == ["delivered"] * 10
     assert order(failing) == ids
     assert order(healthy) == ids
 
 
-async def test_an_announced_alert_does_not_overtake_one_that_was_not_announced(
+async def test_announced_alert_does_not_overtake_earlier_ones(
     database_url: str,
 ) -> None:
     async with receiver() as endpoint:
         await write_channel(database_url, endpoint.url)
-        async with courier(database_url, poll_ms=60_000, sweep_ms=60_000) as running:
+        async with delivery_worker(database_url, poll_ms=60_000, sweep_ms=60_000) as running:
             await asyncio.sleep(0.2)
             ids = await write_alerts(database_url, *(alert() for _ in range(6)))
-            for alert_id in (ids[3], ids[1]):
-                running.notify(alert_id)
-                await asyncio.sleep(0.1)
+            running.notify(ids[3])
+            async with asyncio.timeout(STEP_SECONDS):
+                while len(endpoint.accepted) < 4:
+                    await asyncio.sleep(0.01)
+            running.notify(ids[1])
             running.notify(ids[5])
             await until_ended(database_url, 6)
     assert order(endpoint) == ids
@@ -66,14 +69,14 @@ async def test_an_announced_alert_does_not_overtake_one_that_was_not_announced(
 LONG = {**SCHEDULES, "webhook": RetrySchedule((600_000, 600_000))}
 
 
-async def test_an_alert_that_is_never_accepted_holds_others_back_for_a_while_only(
+async def test_failing_alert_delays_later_ones_for_a_limited_time(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "ORDER_SECONDS", 1)
-    async with receiver(Says(500)) as endpoint:
+    async with receiver(ScriptedResponse(500)) as endpoint:
         await write_channel(database_url, endpoint.url)
         ids = await write_alerts(database_url, alert(), alert())
-        async with courier(database_url, schedules=LONG):
+        async with delivery_worker(database_url, schedules=LONG):
             await end_the_pause(database_url)
             await until(lambda: is_accepted(endpoint))
     assert order(endpoint) == ids[1:]
@@ -82,11 +85,11 @@ async def test_an_alert_that_is_never_accepted_holds_others_back_for_a_while_onl
     assert (await fetch(database_url, query))[0][0] >= timedelta(seconds=1)
 
 
-async def test_a_code_waits_for_no_alert(database_url: str) -> None:
-    async with receiver(Says(500)) as endpoint:
+async def test_verification_code_does_not_wait_for_alerts(database_url: str) -> None:
+    async with receiver(ScriptedResponse(500)) as endpoint:
         channel = await write_channel(database_url, endpoint.url)
         await write_alerts(database_url, alert())
-        async with courier(database_url, schedules=LONG):
+        async with delivery_worker(database_url, schedules=LONG):
             await end_the_pause(database_url)
             await fetch(
                 database_url,
@@ -98,12 +101,12 @@ async def test_a_code_waits_for_no_alert(database_url: str) -> None:
     assert endpoint.accepted[0].json["type"] == "channel.verification"
 
 
-async def is_accepted(endpoint: Receiver) -> bool:
+async def is_accepted(endpoint: HttpReceiver) -> bool:
     return bool(endpoint.accepted)
 
 
 async def end_the_pause(url: str) -> None:
-    """Let the channel be tried again once an attempt has failed, whose own retry is far away."""
+    """End the pause of a channel after a failed attempt, long before its retry."""
 
     async def has_failed() -> bool:
         paused = await fetch(

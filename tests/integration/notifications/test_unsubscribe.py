@@ -1,4 +1,4 @@
-"""A mail program turns a channel off by the headers of a mail (RFC 2369, RFC 8058)."""
+"""Mail programs turn a channel off by the headers of a mail (RFC 2369, RFC 8058)."""
 
 import re
 from email.message import EmailMessage
@@ -10,8 +10,8 @@ from api.http.options import ApiOptions, RequestLimits
 from schemas.notices import ChannelType
 from streams.notifications.email import EmailSender, SmtpServer
 from streams.notifications.sender import ChannelSender
-from tests.support.api import Api, served_from
-from tests.support.notices import alert, courier, until_ended, write_alerts, write_channel
+from tests.support.api import ApiClient, served_from
+from tests.support.notices import alert, delivery_worker, until_ended, write_alerts, write_channel
 from tests.support.receivers import MailServer, mail_server
 from tests.support.recording import fetch
 
@@ -30,16 +30,16 @@ def mails_to(
 async def mail_about_an_alert(
     url: str, server: MailServer, *, ended: int, public_url: str | None = PUBLIC_URL
 ) -> EmailMessage | None:
-    """Raise an alert for alice and return her mail, None where no mail was sent."""
+    """Raise an alert for alice; returns her mail, or None without one."""
     before = len(server.mails)
     await write_alerts(url, alert())
-    async with courier(url, mails_to(server, public_url)):
+    async with delivery_worker(url, mails_to(server, public_url)):
         await until_ended(url, ended)
     return server.mails[-1] if len(server.mails) > before else None
 
 
 def path_of(mail: EmailMessage, public_url: str = PUBLIC_URL) -> str:
-    """Return the path of the link, as a mail program reads it."""
+    """Return the path of the unsubscribe link, as a mail program reads it."""
     found = re.fullmatch(rf"<{re.escape(public_url)}(/\S+)>", str(mail["List-Unsubscribe"]))
     assert found is not None, mail["List-Unsubscribe"]
     return found[1]
@@ -54,11 +54,11 @@ async def state_of(url: str, channel_id: str) -> tuple[str, str | None]:
     return row[0], row[1]
 
 
-async def post(api: Api, path: str) -> int:
+async def post(api: ApiClient, path: str) -> int:
     return (await api.ask("POST", path, body=ONE_CLICK.encode(), headers=FORM)).status
 
 
-async def test_one_click_turns_exactly_one_channel_off(database_url: str) -> None:
+async def test_one_click_unsubscribes_one_channel(database_url: str) -> None:
     channel = await write_channel(database_url, "alice@example.com", kind="email")
     other = await write_channel(database_url, "https://example.com/hook")
     await fetch(
@@ -76,7 +76,7 @@ async def test_one_click_turns_exactly_one_channel_off(database_url: str) -> Non
             assert "form-action 'self'" in page.headers["Content-Security-Policy"]
             assert await state_of(database_url, channel) == ("verified", None)
             assert await post(api, path) == 200
-        # Repeated after a restart of the API, it changes nothing.
+        # A repeat after a restart of the API changes nothing.
         async with served_from(database_url) as api:
             assert await post(api, path) == 200
         off = ("disabled", "Turned off by the link in a mail.")
@@ -86,7 +86,7 @@ async def test_one_click_turns_exactly_one_channel_off(database_url: str) -> Non
         assert len(server.mails) == 1
 
 
-async def test_the_link_of_a_mail_is_the_same_in_every_process(database_url: str) -> None:
+async def test_unsubscribe_link_is_the_same_in_every_process(database_url: str) -> None:
     await write_channel(database_url, "alice@example.com", kind="email")
     async with mail_server() as server:
         mails = [await mail_about_an_alert(database_url, server, ended=n) for n in (1, 2)]
@@ -94,7 +94,7 @@ async def test_the_link_of_a_mail_is_the_same_in_every_process(database_url: str
     assert first == second
 
 
-async def test_without_a_public_address_mails_have_no_link(database_url: str) -> None:
+async def test_mails_have_no_link_without_a_public_url(database_url: str) -> None:
     await write_channel(database_url, "alice@example.com", kind="email")
     async with mail_server() as server:
         mail = await mail_about_an_alert(database_url, server, ended=1, public_url=None)
@@ -102,14 +102,14 @@ async def test_without_a_public_address_mails_have_no_link(database_url: str) ->
     assert not [name for name in mail if name.startswith("List-")]
 
 
-async def test_a_forged_link_turns_nothing_off_and_is_limited(database_url: str) -> None:
+async def test_forged_links_are_refused_and_limited(database_url: str) -> None:
     channel = await write_channel(database_url, "alice@example.com", kind="email")
     options = ApiOptions(limits=RequestLimits(failures_per_second=1, failures_burst=5))
     async with served_from(database_url, options=options) as api:
         for token in ("", "x", channel[:-1]):
             assert await post(api, f"/unsubscribe?token={token}") == 400
         assert await post(api, "/unsubscribe") == 400
-        # The id of a channel, which its owner knows, is no token.
+        # The id of a channel is no token.
         statuses = [await post(api, f"/unsubscribe?token={channel}")]
         statuses += [await post(api, f"/unsubscribe?token={uuid4()}") for _ in range(40)]
     assert set(statuses) == {401, 429}
@@ -117,7 +117,7 @@ async def test_a_forged_link_turns_nothing_off_and_is_limited(database_url: str)
     assert await state_of(database_url, channel) == ("verified", None)
 
 
-async def test_a_channel_that_failed_keeps_its_reason(database_url: str) -> None:
+async def test_unsubscribing_keeps_the_reason_of_a_disabled_channel(database_url: str) -> None:
     channel = await write_channel(database_url, "alice@example.com", kind="email", state="disabled")
     await fetch(database_url, "UPDATE notice_channels SET reason = 'It bounced.'")
     [row] = await fetch(database_url, "SELECT unsubscribe_token::text FROM notice_channels")
@@ -126,7 +126,7 @@ async def test_a_channel_that_failed_keeps_its_reason(database_url: str) -> None
     assert await state_of(database_url, channel) == ("disabled", "It bounced.")
 
 
-async def test_no_log_line_holds_the_token(
+async def test_unsubscribe_tokens_are_not_logged(
     database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
@@ -144,8 +144,8 @@ async def test_no_log_line_holds_the_token(
 
 
 @pytest.mark.parametrize("length", [1, 20, 800])
-async def test_a_long_address_stays_in_one_piece(database_url: str, length: int) -> None:
-    """Python folds long header values into encoded words, which no mail program reads as a link."""
+async def test_long_unsubscribe_link_is_not_folded(database_url: str, length: int) -> None:
+    """Python folds long header values into encoded words, which mail programs do not read as links."""
     await write_channel(database_url, "alice@example.com", kind="email")
     public_url = f"{PUBLIC_URL}/{'a' * length}"
     async with mail_server() as server:

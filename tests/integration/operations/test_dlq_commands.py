@@ -1,4 +1,4 @@
-"""`dlq`: refused events are listed for people and sent again exactly as they were received."""
+"""`dlq`: refused events are listed and sent again exactly as received."""
 
 import json
 from base64 import b64encode
@@ -17,7 +17,7 @@ from ledger.operations.dead_letters import (
 from ledger.postgres.database import Connection, connected
 from ledger.recording.offsets import DeadLetter, Stream, record_dead_letters
 from schemas.topics import CALL_EVENTS
-from tests.support.background import Background
+from tests.support.background import BackgroundLoop
 from tests.support.command import run_command
 from tests.support.topics import read_records
 
@@ -26,8 +26,8 @@ STREAM = Stream("a cluster", CALL_EVENTS.name)
 
 
 @pytest.fixture
-def own_broker(background: Background, tmp_path: Path) -> Iterator[EmbeddedTansu]:
-    """A broker whose topics nobody else writes to."""
+def own_broker(background: BackgroundLoop, tmp_path: Path) -> Iterator[EmbeddedTansu]:
+    """A broker with topics that only this module uses."""
     server = EmbeddedTansu(tmp_path / "tansu")
     background.run(server.start())
     yield server
@@ -67,14 +67,16 @@ async def pending(connection: Connection) -> int:
     )
 
 
-def test_an_empty_list(values: dict[str, str], tmp_path: Path) -> None:
+def test_empty_list_is_reported(values: dict[str, str], tmp_path: Path) -> None:
     done = run_command("dlq", "list", values=values, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "No event was refused.\n")
     again = run_command("dlq", "replay", values=values, cwd=tmp_path)
     assert (again.returncode, again.stdout) == (0, "Sent 0 events again.\n")
 
 
-async def test_list(values: dict[str, str], tmp_path: Path, connection: Connection) -> None:
+async def test_list_shows_refused_events(
+    values: dict[str, str], tmp_path: Path, connection: Connection
+) -> None:
     await refuse(connection, 130)
     await refuse(connection, 2, "unknown_price")
     done = run_command("dlq", "list", values=values, cwd=tmp_path)
@@ -108,10 +110,10 @@ async def test_replay_sends_the_original_and_marks_it(
     assert "sent again" in run_command("dlq", "list", "--all", values=values, cwd=tmp_path).stdout
 
 
-async def test_replay_of_a_record_with_nothing_in_it(
+async def test_replay_sends_records_without_key_or_value(
     values: dict[str, str], tmp_path: Path, connection: Connection
 ) -> None:
-    """No client sends it as it was, and it must not keep the others from being sent."""
+    """Such a record cannot be sent unchanged, and must not block the others."""
     nothing = DeadLetter(1, 0, "invalid_json", "The record has no value.", None, None, "[]")
     await record_dead_letters(connection, STREAM, [nothing])
     await refuse(connection, 1)
@@ -122,10 +124,10 @@ async def test_replay_of_a_record_with_nothing_in_it(
     assert await pending(connection) == 0
 
 
-async def test_records_that_had_the_same_place_are_told_apart(
+async def test_records_of_the_same_offset_are_distinguished(
     values: dict[str, str], tmp_path: Path, connection: Connection
 ) -> None:
-    """A log that was emptied gives its offsets anew. Whoever retries adds nothing all the same."""
+    """A recreated log reuses offsets. Recording a repeat adds nothing."""
     first = DeadLetter(1, 0, "invalid_json", "It is no JSON.", b"k", BYTES, "[]")
     others = [
         first._replace(key=None),
@@ -149,8 +151,8 @@ async def test_records_that_had_the_same_place_are_told_apart(
     assert await pending(connection) == 0
 
 
-async def test_pages_of_records_that_had_the_same_place(connection: Connection) -> None:
-    """All of them refused at once: a page ends between two of them."""
+async def test_records_of_the_same_offset_are_paged(connection: Connection) -> None:
+    """All were refused at the same time: a page ends between two of them."""
     first = DeadLetter(1, 0, "invalid_json", "It is no JSON.", b"k", BYTES, "[]")
     count = 2 * PAGE_ROWS + 1
     letters = [first._replace(key=b"%d" % number) for number in range(count)]
@@ -162,10 +164,10 @@ async def test_pages_of_records_that_had_the_same_place(connection: Connection) 
     assert len({refusal.place async for refusal in listed}) == count
 
 
-async def test_replay_leaves_what_no_topic_takes(
+async def test_replay_skips_records_that_are_too_large(
     values: dict[str, str], tmp_path: Path, connection: Connection
 ) -> None:
-    """It came compressed, and must not keep the others from being sent."""
+    """The record came compressed, and must not block the others."""
     large = DeadLetter(1, 0, "too_large", "The event is large.", b"k", b"x" * 3 * 2**20, "[]")
     await record_dead_letters(connection, STREAM, [large])
     await refuse(connection, 1)
@@ -175,7 +177,7 @@ async def test_replay_leaves_what_no_topic_takes(
     assert await pending(connection) == 1
 
 
-async def test_replay_of_some(
+async def test_replay_can_be_restricted(
     values: dict[str, str], tmp_path: Path, connection: Connection
 ) -> None:
     await refuse(connection, 5)
@@ -196,7 +198,7 @@ async def test_replay_of_some(
     )
 
 
-async def test_nothing_is_marked_without_an_acknowledgement(
+async def test_unacknowledged_replay_marks_nothing(
     values: dict[str, str], tmp_path: Path, connection: Connection
 ) -> None:
     await refuse(connection, 3)
@@ -207,7 +209,7 @@ async def test_nothing_is_marked_without_an_acknowledgement(
     assert await pending(connection) == 3
 
 
-async def test_a_database_without_schema_is_told_plainly(
+async def test_database_without_a_schema_is_reported(
     values: dict[str, str], tmp_path: Path, connection: Connection
 ) -> None:
     await connection.execute("DROP TABLE dead_letters")

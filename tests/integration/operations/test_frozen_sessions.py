@@ -1,4 +1,4 @@
-"""Sessions of frozen workers are ended, those of slow workers are not."""
+"""Sessions of frozen workers are terminated, those of slow workers are not."""
 
 import asyncio
 import time
@@ -21,15 +21,15 @@ from ledger.recording.offsets import DeadLetter
 from ledger.recording.recorder import Recorder
 from tests.support.events import cost
 from tests.support.logins import as_login
-from tests.support.recording import STREAM, Log, assert_verified, fetch
+from tests.support.recording import STREAM, TopicLog, assert_verified, fetch, until_blocked
 
 IDLE_SECONDS_MAX = 10
 
 Sending = Callable[[], Awaitable[None]]
 
 
-class Watch:
-    """A watch that looks once a second by a clock of its own."""
+class SteppedWatch:
+    """A watch that checks once a second by its own clock."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -56,7 +56,7 @@ async def session_of(worker_url: str, worker_id: str) -> AsyncIterator[Connectio
 
 @asynccontextmanager
 async def copying(connection: Connection) -> AsyncIterator[tuple[Sending, asyncio.Task[str]]]:
-    """Run a COPY that is given a row whenever the test sends one."""
+    """Run a COPY that gets a row whenever the test sends one."""
     queue: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def rows() -> AsyncIterator[bytes]:
@@ -65,7 +65,7 @@ async def copying(connection: Connection) -> AsyncIterator[tuple[Sending, asynci
 
     async def send() -> None:
         queue.put_nowait(f"{uuid.uuid4()},1\n".encode())
-        await asyncio.sleep(0.05)  # until the server has taken it
+        await asyncio.sleep(0.05)  # until the server has received it
 
     copy = asyncio.create_task(
         connection.copy_to_table(
@@ -79,9 +79,9 @@ async def copying(connection: Connection) -> AsyncIterator[tuple[Sending, asynci
         await asyncio.gather(copy, return_exceptions=True)
 
 
-async def test_a_copy_without_progress_is_ended_and_a_slow_one_is_not(worker_url: str) -> None:
+async def test_stalled_copy_is_terminated_and_slow_one_is_not(worker_url: str) -> None:
     async with session_of(worker_url, "one") as one, session_of(worker_url, "other") as other:
-        watch = Watch(other)
+        watch = SteppedWatch(other)
         async with copying(one) as (send, copy):
             for _ in range(SECONDS_WITHOUT_PROGRESS * 3):
                 await send()
@@ -94,19 +94,19 @@ async def test_a_copy_without_progress_is_ended_and_a_slow_one_is_not(worker_url
                 await asyncio.wait_for(copy, 5)
 
 
-async def test_all_sessions_of_a_frozen_worker_are_ended_together(worker_url: str) -> None:
-    """Else a session that waits for another one's locks would hold them next."""
+async def test_all_sessions_of_a_frozen_worker_are_terminated(worker_url: str) -> None:
+    """Otherwise a session that waits for another one's locks would hold them next."""
     async with (
         session_of(worker_url, "one") as first,
         session_of(worker_url, "one") as second,
         session_of(worker_url, "other") as other,
     ):
-        watch = Watch(other)
+        watch = SteppedWatch(other)
         for session in (first, second):
             await session.execute("BEGIN")
         await first.execute("SELECT pg_advisory_xact_lock(1)")
         waiting = asyncio.create_task(second.execute("SELECT pg_advisory_xact_lock(1)"))
-        await asyncio.sleep(0.2)
+        await until_blocked(worker_url)
         for _ in range(SECONDS_WITHOUT_PROGRESS):
             await watch.look()
         assert not waiting.done()
@@ -116,16 +116,16 @@ async def test_all_sessions_of_a_frozen_worker_are_ended_together(worker_url: st
             await asyncio.wait_for(waiting, 5)
 
 
-async def test_an_end_of_the_session_with_the_newest_statement_is_no_progress(
+async def test_terminated_session_is_no_progress(
     worker_url: str,
 ) -> None:
-    """PostgreSQL ends it first where it is idle; a session that waited for its locks is next."""
+    """PostgreSQL terminates the idle session first; one that waited for its locks is next."""
     async with (
         session_of(worker_url, "one") as waiting,
         session_of(worker_url, "one") as idle,
         session_of(worker_url, "other") as other,
     ):
-        watch = Watch(other)
+        watch = SteppedWatch(other)
         for session in (waiting, idle):
             await session.execute("BEGIN")
         for _ in range(SECONDS_WITHOUT_PROGRESS):
@@ -136,26 +136,26 @@ async def test_an_end_of_the_session_with_the_newest_statement_is_no_progress(
             await waiting.execute("COMMIT")
 
 
-async def test_a_worker_that_starts_statements_is_left_alone(worker_url: str) -> None:
+async def test_worker_that_starts_statements_is_not_frozen(worker_url: str) -> None:
     async with (
         session_of(worker_url, "one") as lane,
         session_of(worker_url, "one") as heartbeat,
         session_of(worker_url, "other") as other,
     ):
-        watch = Watch(other)
+        watch = SteppedWatch(other)
         await lane.execute("BEGIN")
         for _ in range(SECONDS_WITHOUT_PROGRESS * 3):
             await heartbeat.execute("SELECT 1")
             await watch.look()
-        await lane.execute("COMMIT")
+        assert await lane.execute("COMMIT") == "COMMIT"
 
 
-async def test_sessions_of_other_programs_are_left_alone(worker_url: str) -> None:
+async def test_sessions_of_other_programs_are_ignored(worker_url: str) -> None:
     async with (
         connected(worker_url, name="cost-analytics notices") as one,
         session_of(worker_url, "other") as other,
     ):
-        watch = Watch(other)
+        watch = SteppedWatch(other)
         async with copying(one) as (send, copy):
             await send()
             for _ in range(SECONDS_WITHOUT_PROGRESS * 2):
@@ -164,7 +164,7 @@ async def test_sessions_of_other_programs_are_left_alone(worker_url: str) -> Non
         assert copy.result() == "COPY 1"
 
 
-async def test_a_slow_acknowledgement_does_not_end_the_transaction(
+async def test_slow_acknowledgement_keeps_the_transaction(
     database_url: str, worker_url: str
 ) -> None:
     attempts: list[float] = []
@@ -180,14 +180,14 @@ async def test_a_slow_acknowledgement_does_not_end_the_transaction(
             return connection
 
         recorder = Recorder(lend, STREAM, PriceBook(), acknowledge, alerting=Alerting())
-        await recorder.record(Log().batch([cost("call-1", "alice"), b"no event"]))
+        await recorder.record(TopicLog().batch([cost("call-1", "alice"), b"no event"]))
     assert len(attempts) == 1
     [row] = await fetch(database_url, "SELECT count(*) FROM dead_letters")
     assert row[0] == 1
     await assert_verified(database_url)
 
 
-async def test_an_idle_transaction_is_ended_after_ten_seconds(worker_url: str) -> None:
+async def test_idle_transaction_is_terminated_after_ten_seconds(worker_url: str) -> None:
     async with connected(worker_url, name="cost-analytics worker") as connection:
         await connection.execute("BEGIN")
         await asyncio.sleep(IDLE_SECONDS_MAX + 1)

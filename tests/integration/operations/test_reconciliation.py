@@ -1,4 +1,4 @@
-"""Events, calls, users' days and everyone's days say the same; a vendor's bill may say otherwise."""
+"""Reconciliation: events, calls, users' days and totals of all users agree; vendor bills may not."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from ledger.postgres.statements import statements
-from tests.support.api import Api, served_from, token
+from tests.support.api import ApiClient, served_from, token
 from tests.support.command import run_command
 from tests.support.events import charged, cost, ended, refunded, started, voided
 from tests.support.ledger_rows import CENT, LiveCallRow, rows
-from tests.support.recording import Desk, Log, fetch
+from tests.support.recording import BatchWriter, TopicLog, fetch
 from tests.support.seeded import seeded
 
 PATH = "/api/admin/reconciliation"
@@ -23,26 +23,26 @@ MIDNIGHT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
+async def api(database_url: str) -> AsyncIterator[ApiClient]:
     async with served_from(database_url, today=TODAY) as api:
         yield api
 
 
-async def said(api: Api, query: str = "") -> dict[str, Any]:
+async def said(api: ApiClient, query: str = "") -> dict[str, Any]:
     data: dict[str, Any] = (await api.ask("GET", f"{PATH}?{query}", bearer=ROOT)).data
     return data
 
 
 async def record(database_url: str, *batches: list[Any]) -> None:
-    log = Log()
-    async with Desk(database_url) as desk:
+    log = TopicLog()
+    async with BatchWriter(database_url) as writer:
         for batch in batches:
-            await desk.record(log.batch(batch))
+            await writer.record(log.batch(batch))
 
 
-async def test_a_recorded_stream_adds_up(database_url: str) -> None:
+async def test_recorded_stream_has_no_difference(database_url: str) -> None:
     await record(database_url, [one.value for one in seeded(3_000).sent if one.value])
-    async with served_from(database_url) as api:  # of the present day, whatever that is by now
+    async with served_from(database_url) as api:  # of today
         body = await said(api)
     assert body["differences"] == 0
     assert len(body["days"]) >= 1
@@ -55,7 +55,7 @@ async def test_a_recorded_stream_adds_up(database_url: str) -> None:
 
 
 def over_midnight() -> list[Any]:
-    """Calls that begin, end, are charged, voided and refunded on different days."""
+    """Calls that start, end, are charged, voided and refunded on different days."""
     before, after = MIDNIGHT - timedelta(days=1, minutes=1), MIDNIGHT - timedelta(hours=23)
     wrong = cost("one", "alice", time=before, usage=50)
     return [
@@ -72,8 +72,8 @@ def over_midnight() -> list[Any]:
 
 
 @pytest.mark.parametrize("size", [1, 3, 9])
-async def test_every_span_adds_up_wherever_it_cuts_a_call(
-    database_url: str, api: Api, size: int
+async def test_every_period_adds_up_across_midnight(
+    database_url: str, api: ApiClient, size: int
 ) -> None:
     events = over_midnight()
     parts = [events[start : start + size] for start in range(0, len(events), size)]
@@ -102,8 +102,8 @@ TAMPERING = {
 @pytest.mark.parametrize(
     ("statement", "where"), list(TAMPERING.items()), ids=[" ".join(w) for w in TAMPERING.values()]
 )
-async def test_a_difference_is_shown_where_it_is(
-    database_url: str, api: Api, statement: str, where: tuple[str, str]
+async def test_difference_is_shown_at_its_place(
+    database_url: str, api: ApiClient, statement: str, where: tuple[str, str]
 ) -> None:
     await record(database_url, over_midnight())
     await fetch(database_url, statement)
@@ -119,15 +119,17 @@ async def test_a_difference_is_shown_where_it_is(
     pytest.fail("no day shows it")
 
 
-async def test_users_days_are_a_place_of_their_own(database_url: str, api: Api) -> None:
-    """Whatever moves them moves everyone's days too, so both are odd together."""
+async def test_difference_of_user_days_is_shown_separately(
+    database_url: str, api: ApiClient
+) -> None:
+    """A change of user days also changes the sums of all users, so both differ."""
     await record(database_url, over_midnight())
     await fetch(database_url, "UPDATE user_days SET charged_nano = charged_nano + 1")
     day = (await said(api))["days"][0]
     assert day["charged"]["userDays"] == day["charged"]["everyone"] != day["charged"]["events"]
 
 
-async def test_only_administrators_compare(database_url: str, api: Api) -> None:
+async def test_only_admins_see_the_reconciliation(database_url: str, api: ApiClient) -> None:
     await record(database_url, over_midnight())
     for role in ("user", "service"):
         assert (await api.ask("GET", PATH, bearer=token("alice", role=role))).code == "forbidden"
@@ -151,8 +153,8 @@ def bills(values: dict[str, str], directory: Path, *words: str, text: str = "") 
     return run_command("bills", *words, values=values, cwd=directory, stdin=text.encode())
 
 
-async def test_a_bill_is_compared_with_what_was_recorded(
-    values: dict[str, str], tmp_path: Path, api: Api
+async def test_bill_is_compared_with_recorded_costs(
+    values: dict[str, str], tmp_path: Path, api: ApiClient
 ) -> None:
     yesterday = TODAY - timedelta(days=1)
     async with rows(values["DATABASE_URL"]) as ledger:
@@ -192,8 +194,8 @@ async def test_a_bill_is_compared_with_what_was_recorded(
     assert "by carla" in listed
 
 
-async def test_bills_add_up_until_one_is_withdrawn(
-    values: dict[str, str], tmp_path: Path, api: Api
+async def test_withdrawn_bill_no_longer_counts(
+    values: dict[str, str], tmp_path: Path, api: ApiClient
 ) -> None:
     first, second = f"{BILL}{TODAY},twilio,1,,\n", f"{BILL}{TODAY},twilio,-0.25,,credit\n"
     bills(values, tmp_path, "import", "-", text=first)
@@ -225,7 +227,7 @@ async def test_bills_add_up_until_one_is_withdrawn(
         ("date,service,amount_usd,currency\n2026-01-31,twilio,1,EUR\n", "only USD can be compared"),
     ],
 )
-async def test_a_bill_with_an_error_is_not_kept(
+async def test_invalid_bill_is_not_stored(
     values: dict[str, str], tmp_path: Path, text: str, told: str
 ) -> None:
     done = bills(values, tmp_path, "import", "-", text=text)

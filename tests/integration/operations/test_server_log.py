@@ -1,4 +1,4 @@
-"""Repeats that are expected leave no error in PostgreSQL's log."""
+"""Expected repeats leave no error in PostgreSQL's log."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -11,20 +11,20 @@ from ledger.recording import recorder
 from ledger.recording.batch import SMALL_BATCH_MAX
 from tests.support.events import Plain, cost
 from tests.support.logins import as_login
-from tests.support.recording import Desk, Log, assert_verified, batch_of, fetch
+from tests.support.recording import BatchWriter, TopicLog, assert_verified, batch_of, fetch
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
 
 
 class ServerLog:
-    """What the server has logged since this was made."""
+    """The server's log lines since the creation of this object."""
 
     def __init__(self, postgres: EmbeddedPostgres) -> None:
         self._path = postgres.directory.with_name(f"{postgres.directory.name}.log")
         self._start = self._path.stat().st_size
 
     def errors(self) -> list[str]:
-        """Return the lines about errors, and about the statements that raised them."""
+        """Return the lines of errors, and of the statements that raised them."""
         lines = self._path.read_bytes()[self._start :].decode(errors="replace").splitlines()
         return [line for line in lines if "ERROR:" in line or "STATEMENT:" in line]
 
@@ -35,7 +35,7 @@ def some(count: int) -> list[Plain]:
 
 @pytest.fixture(autouse=True)
 def _soon_trusting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stop looking identities up after two batches without a repeat."""
+    """Skip the identity lookup after two batches without a repeat."""
     monkeypatch.setattr(recorder, "BATCHES_BEFORE_TRUST", 2)
 
 
@@ -43,48 +43,52 @@ SIZES = pytest.mark.parametrize("size", [10, 300], ids=["inserted", "copied"])
 
 
 @SIZES
-async def test_a_repeat_leaves_no_error(
+async def test_repeat_logs_no_error(
     postgres: EmbeddedPostgres, database_url: str, size: int
 ) -> None:
-    server_log, log, repeated = ServerLog(postgres), Log(), some(5)
-    async with Desk(as_login(database_url, "worker"), copies=size > SMALL_BATCH_MAX) as desk:
+    server_log, log, repeated = ServerLog(postgres), TopicLog(), some(5)
+    async with BatchWriter(
+        as_login(database_url, "worker"), copies=size > SMALL_BATCH_MAX
+    ) as writer:
         for events in (repeated, some(size), some(size)):
-            await desk.record(log.batch(events))
-        outcome = await desk.record(log.batch([*repeated, *some(size)]))
+            await writer.record(log.batch(events))
+        outcome = await writer.record(log.batch([*repeated, *some(size)]))
     assert (outcome.repeated, outcome.recorded) == (5, size)
     assert server_log.errors() == []
     await assert_verified(database_url)
 
 
 @SIZES
-async def test_two_workers_that_record_the_same_leave_no_error(
+async def test_parallel_repeats_log_no_error(
     postgres: EmbeddedPostgres, database_url: str, size: int
 ) -> None:
-    server_log, log, url = ServerLog(postgres), Log(), as_login(database_url, "worker")
+    server_log, log, url = ServerLog(postgres), TopicLog(), as_login(database_url, "worker")
     async with (
-        Desk(url, copies=size > SMALL_BATCH_MAX) as one,
-        Desk(url, copies=size > SMALL_BATCH_MAX) as other,
+        BatchWriter(url, copies=size > SMALL_BATCH_MAX) as one,
+        BatchWriter(url, copies=size > SMALL_BATCH_MAX) as other,
     ):
-        for desk in (one, other):
+        for writer in (one, other):
             for _ in range(2):
-                await desk.record(log.batch(some(size)))
+                await writer.record(log.batch(some(size)))
         records = [log.append(event) for event in some(size)]
-        outcomes = await asyncio.gather(*(desk.record(batch_of(records)) for desk in (one, other)))
+        outcomes = await asyncio.gather(
+            *(writer.record(batch_of(records)) for writer in (one, other))
+        )
     assert sorted((each.recorded, each.repeated) for each in outcomes) == [(0, size), (size, 0)]
     assert server_log.errors() == []
     await assert_verified(database_url)
 
 
-async def test_a_login_without_the_right_to_keep_errors_out_records_all_the_same(
+async def test_login_without_the_log_privilege_can_record(
     database_url: str,
 ) -> None:
-    log, repeated = Log(), some(5)
+    log, repeated = TopicLog(), some(5)
     rights = RIGHTS["worker"]
     await fetch(database_url, f"REVOKE SET ON PARAMETER log_min_messages FROM {rights}")
     try:
-        async with Desk(as_login(database_url, "worker"), copies=True) as desk:
+        async with BatchWriter(as_login(database_url, "worker"), copies=True) as writer:
             for events in (repeated, some(300), some(300), [*repeated, *some(300)]):
-                outcome = await desk.record(log.batch(events))
+                outcome = await writer.record(log.batch(events))
     finally:
         await fetch(database_url, f"GRANT SET ON PARAMETER log_min_messages TO {rights}")
     assert (outcome.repeated, outcome.recorded) == (5, 300)

@@ -1,7 +1,6 @@
-"""`verify` notices any total that does not follow from the recorded events; `rebuild` mends it.
+"""`verify` detects any total that does not follow from the events; `rebuild` corrects it.
 
-Every other test of the money path leans on this one: a verification that finds nothing must have
-looked everywhere.
+Tests of the money path rely on it: a verification without differences must have checked everything.
 """
 
 import asyncio
@@ -14,7 +13,7 @@ from ledger.postgres.database import connected
 from schemas.identity import identity_of
 from tests.support.events import SOURCE, Plain, charged, cost, ended, refunded, started, voided
 from tests.support.expected import expect
-from tests.support.recording import Desk, Log, fetch
+from tests.support.recording import BatchWriter, TopicLog, fetch, until_blocked
 from tests.support.totals import Totals, read_totals
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
@@ -22,7 +21,7 @@ YESTERDAY = NOW - timedelta(days=1)
 
 
 def events() -> list[Plain]:
-    """Return calls that have everything: charged or not, voided, refunded, held, over midnight."""
+    """Return calls with every feature: charges, voids, refunds, held events, midnight."""
     wrong, early = cost("call-1", time=NOW, totalCost="0.5"), cost("call-2", "bob", time=NOW)
     return [
         started("call-1", time=NOW, direction="inbound", expectedDuration_seconds="90.5"),
@@ -43,15 +42,15 @@ def events() -> list[Plain]:
 @pytest.fixture
 async def recorded(database_url: str) -> list[Plain]:
     """The events above, recorded a few at a time."""
-    happened, log = events(), Log()
-    async with Desk(database_url) as desk:
+    happened, log = events(), TopicLog()
+    async with BatchWriter(database_url) as batch_writer:
         for start in range(0, len(happened), 3):
-            await desk.record(log.batch(happened[start : start + 3]))
+            await batch_writer.record(log.batch(happened[start : start + 3]))
     assert await read_totals(database_url) == expect(happened).totals
     return happened
 
 
-async def test_what_was_recorded_is_right_and_was_looked_at(
+async def test_verify_checks_all_events_and_finds_no_difference(
     database_url: str, recorded: list[Plain]
 ) -> None:
     reports: list[str] = []
@@ -103,7 +102,7 @@ TAMPERING = {
 
 
 @pytest.mark.parametrize("statement", TAMPERING.values(), ids=TAMPERING.keys())
-async def test_whatever_is_changed_is_noticed(
+async def test_verify_detects_each_changed_value(
     database_url: str, recorded: list[Plain], statement: str
 ) -> None:
     await fetch(database_url, statement)
@@ -114,7 +113,7 @@ async def test_whatever_is_changed_is_noticed(
 
 
 VOIDS_WAIT = f"""UPDATE calls SET pending_voids = '["{identity_of(SOURCE, "yet to come")}"]' WHERE user_id IS NOT NULL"""
-"""For a cost that will come after the damage, and has to count."""
+"""A call whose cost arrives after the damage, and must count."""
 
 
 @pytest.mark.parametrize(
@@ -138,7 +137,7 @@ VOIDS_WAIT = f"""UPDATE calls SET pending_voids = '["{identity_of(SOURCE, "yet t
         "voids that never were",
     ],
 )
-async def test_all_totals_can_be_made_anew_and_moved_on_from_there(
+async def test_rebuilt_totals_are_exact_and_accept_new_events(
     database_url: str, recorded: list[Plain], damage: str
 ) -> None:
     late = voided(cost("call-1", id="to come", time=NOW), "call-1", time=NOW)
@@ -148,33 +147,31 @@ async def test_all_totals_can_be_made_anew_and_moved_on_from_there(
         started("call-held", "carol", time=NOW),
         charged("call-2", "bob", time=NOW),
     ]
-    log = Log()
-    async with Desk(database_url) as desk:
-        await desk.record(log.batch([late]))  # waits for a cost that comes after the damage
+    log = TopicLog()
+    async with BatchWriter(database_url) as batch_writer:
+        await batch_writer.record(log.batch([late]))  # held until a cost arrives after the damage
         await fetch(database_url, damage)
         assert (await verify(database_url)).differences > 0
         assert await rebuild(database_url) == 2
         assert (await verify(database_url)).differences == 0
         assert await read_totals(database_url) == expect([*recorded, late]).totals
-        await desk.record(log.batch(more))
+        await batch_writer.record(log.batch(more))
     assert await read_totals(database_url) == expect([*recorded, late, *more]).totals
     assert (await verify(database_url)).differences == 0
 
 
-async def test_rebuilding_waits_for_who_has_locked_calls_to_write_them(
-    database_url: str, recorded: list[Plain]
-) -> None:
-    """As the correction of prices does, chunk by chunk."""
+async def test_rebuild_waits_for_locked_calls(database_url: str, recorded: list[Plain]) -> None:
+    """Repricing locks calls in the same way, chunk by chunk."""
     del recorded
     async with connected(database_url, name="test") as writer, writer.transaction():
         await writer.execute("SELECT FROM calls WHERE call_id = 'call-1' FOR NO KEY UPDATE")
         rebuilding = asyncio.create_task(rebuild(database_url))
-        await asyncio.sleep(0.5)
+        await until_blocked(database_url)
         await writer.execute("UPDATE calls SET version = version + 1 WHERE call_id = 'call-1'")
     assert await rebuilding == 2
     assert (await verify(database_url)).differences == 0
 
 
-async def test_rebuilding_nothing(database_url: str) -> None:
+async def test_rebuild_of_an_empty_ledger_changes_nothing(database_url: str) -> None:
     assert await rebuild(database_url) == 0
     assert await read_totals(database_url) == Totals()

@@ -1,4 +1,4 @@
-"""The schema is all migrations applied, whoever applies them, and holds the default prices."""
+"""All migrations give the schema, in any number of runs, with the default prices."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -41,7 +41,7 @@ _REST = """
 
 @pytest.fixture
 def empty(postgres: EmbeddedPostgres) -> Empty:
-    """A maker of databases with nothing in them."""
+    """A factory of empty databases."""
 
     @asynccontextmanager
     async def database(name: str) -> AsyncIterator[str]:
@@ -63,11 +63,11 @@ async def fetch_admin(postgres: EmbeddedPostgres, statement: str) -> None:
 
 
 async def schema_of(url: str) -> list[list[tuple[object, ...]]]:
-    """Return everything that makes up the schema, but for the monthly partitions."""
+    """Return the whole schema without the monthly partitions."""
     return [[tuple(row) for row in await fetch(url, query)] for query in (_COLUMNS, _REST)]
 
 
-async def test_applied_one_by_one_and_all_at_once_is_the_same(
+async def test_migrations_one_by_one_and_at_once_agree(
     empty: Empty, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = migrations()
@@ -75,7 +75,7 @@ async def test_applied_one_by_one_and_all_at_once_is_the_same(
         for count in range(1, len(steps) + 1):
             with monkeypatch.context() as patch:
                 patch.setattr("ledger.postgres.migrate.migrations", lambda: steps[:count])
-                if count < len(steps):  # rights and functions are those of the whole schema
+                if count < len(steps):  # grants and functions need the whole schema
                     patch.setattr("ledger.postgres.migrate.apply_grants", _apply_nothing)
                     patch.setattr("ledger.postgres.migrate.install_functions", _apply_nothing)
                     patch.setattr("ledger.postgres.migrate.access_problems", _apply_nothing)
@@ -85,10 +85,10 @@ async def test_applied_one_by_one_and_all_at_once_is_the_same(
 
 
 async def _apply_nothing(_: Connection) -> None:
-    """Stand in for what needs the whole schema."""
+    """Replace a step that needs the whole schema."""
 
 
-async def test_applying_again_changes_nothing(database_url: str) -> None:
+async def test_second_migration_changes_nothing(database_url: str) -> None:
     before = await schema_of(database_url)
     reports: list[str] = []
     assert await migrate(database_url, report=reports.append) == 0
@@ -98,7 +98,7 @@ async def test_applying_again_changes_nothing(database_url: str) -> None:
     assert [tuple(row) for row in names] == [(step.version, step.name) for step in migrations()]
 
 
-async def test_many_runners_apply_each_step_once(empty: Empty) -> None:
+async def test_parallel_runs_apply_each_migration_once(empty: Empty) -> None:
     async with empty("many_runners") as url:
         applied = await asyncio.gather(*(migrate(url) for _ in range(5)))
         assert sorted(applied) == [0, 0, 0, 0, len(migrations())]
@@ -106,7 +106,7 @@ async def test_many_runners_apply_each_step_once(empty: Empty) -> None:
             assert await schema_is_current(connection)
 
 
-async def test_a_step_that_fails_leaves_nothing_and_can_be_tried_again(
+async def test_failed_migration_is_rolled_back_and_can_be_retried(
     empty: Empty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = migrations()
@@ -121,14 +121,14 @@ async def test_a_step_that_fails_leaves_nothing_and_can_be_tried_again(
         assert await migrate(url) == 1
 
 
-async def test_a_newer_schema_is_left_alone(database_url: str) -> None:
+async def test_newer_schema_is_left_unchanged(database_url: str) -> None:
     await fetch(database_url, "INSERT INTO schema_migrations VALUES (9999, '9999_future.sql')")
     with pytest.raises(UnknownSchemaError, match="9999"):
         await migrate(database_url)
 
 
-async def test_months_are_made_ahead(database_url: str) -> None:
-    """A month must not begin without its partition: events of its first second need one."""
+async def test_monthly_partitions_are_created_ahead(database_url: str) -> None:
+    """The first event of a month needs its partition."""
     now = datetime.now(UTC)
     months = [now.year * 12 + now.month - 1 + ahead for ahead in range(3)]
     names = {f"call_cost_events_{month // 12:04d}_{month % 12 + 1:02d}" for month in months}
@@ -136,7 +136,7 @@ async def test_months_are_made_ahead(database_url: str) -> None:
     assert {row[0] for row in await fetch(database_url, query)} >= names
 
 
-async def test_the_default_prices_are_those_of_the_documentation(database_url: str) -> None:
+async def test_default_prices_are_those_of_the_documentation(database_url: str) -> None:
     rows = await fetch(
         database_url,
         """SELECT service, operation, model, unit, price_usd, per_units, class, effective_from

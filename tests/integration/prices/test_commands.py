@@ -1,4 +1,4 @@
-"""`prices`: what is in the catalogue, and adding to it, all or nothing and never by changing."""
+"""`prices`: the price catalog is listed and extended, all or nothing, never changed."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ async def rows(url: str) -> int:
         return int(await connection.fetchval("SELECT count(*) FROM service_prices"))
 
 
-def test_list_shows_what_is_in_force(values: dict[str, str], tmp_path: Path) -> None:
+def test_list_shows_prices_in_force(values: dict[str, str], tmp_path: Path) -> None:
     done = run_command("prices", "list", values=values, cwd=tmp_path)
     assert done.returncode == 0
     assert "elevenlabs  tts              eleven_turbo_v2_5  characters          0.15" in done.stdout
@@ -33,7 +33,7 @@ def test_list_shows_what_is_in_force(values: dict[str, str], tmp_path: Path) -> 
     assert only.stdout.count("in force") == only.stdout.count("stripe") == 2
 
 
-def test_import_adds_once(values: dict[str, str], tmp_path: Path) -> None:
+def test_repeated_import_adds_nothing(values: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text(HEAD + NEW)
     first = run_command("prices", "import", "new.csv", values=values, cwd=tmp_path)
     assert (first.returncode, first.stderr) == (0, "")
@@ -46,7 +46,7 @@ def test_import_adds_once(values: dict[str, str], tmp_path: Path) -> None:
     assert "whisper" in listed
 
 
-def test_a_large_change_within_one_file_waits_beside_what_came_with_it(
+def test_large_change_of_a_file_waits_and_the_rest_is_added(
     values: dict[str, str], tmp_path: Path
 ) -> None:
     row = "whisper,api,transcribe,large,seconds,{},1,{},price page\n"
@@ -65,7 +65,7 @@ def test_a_large_change_within_one_file_waits_beside_what_came_with_it(
     assert "0 prices added, 2 existed already." in again.stdout
 
 
-async def test_a_changed_price_is_refused_and_nothing_is_added(
+async def test_changed_price_is_refused_and_nothing_is_added(
     values: dict[str, str], tmp_path: Path
 ) -> None:
     before = await rows(values["DATABASE_URL"])
@@ -80,7 +80,7 @@ async def test_a_changed_price_is_refused_and_nothing_is_added(
     assert await rows(values["DATABASE_URL"]) == before
 
 
-async def test_every_error_of_a_file_is_told_and_nothing_is_added(
+async def test_all_errors_of_a_file_are_reported_and_nothing_is_added(
     values: dict[str, str], tmp_path: Path
 ) -> None:
     before = await rows(values["DATABASE_URL"])
@@ -92,13 +92,13 @@ async def test_every_error_of_a_file_is_told_and_nothing_is_added(
     assert await rows(values["DATABASE_URL"]) == before
 
 
-def test_what_is_listed_as_csv_can_be_imported(values: dict[str, str], tmp_path: Path) -> None:
+def test_csv_list_can_be_imported(values: dict[str, str], tmp_path: Path) -> None:
     csv = run_command("prices", "list", "--all", "--csv", values=values, cwd=tmp_path).stdout
     done = run_command("prices", "import", "-", values=values, cwd=tmp_path, stdin=csv.encode())
     assert done.stdout.startswith("0 prices added")
 
 
-def test_who_entered_a_price_is_kept(values: dict[str, str], tmp_path: Path) -> None:
+def test_author_of_a_price_is_stored(values: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "new.json").write_text(
         '[{"service": "openai", "operation": "inference", "model": "gpt-5", "unit": "tokens",'
         ' "price_usd": 1.25, "per_units": 1000000, "effective_from": "2026-01-01"}]'
@@ -109,9 +109,7 @@ def test_who_entered_a_price_is_kept(values: dict[str, str], tmp_path: Path) -> 
     assert "new.json" in listed.stdout
 
 
-async def test_a_large_change_waits_until_somebody_approves_it(
-    values: dict[str, str], tmp_path: Path
-) -> None:
+async def test_large_change_waits_for_approval(values: dict[str, str], tmp_path: Path) -> None:
     before = await rows(values["DATABASE_URL"])
     text = (HEAD + NEW.replace("0.015", "0.15")).encode()
     for _ in range(2):
@@ -126,7 +124,7 @@ async def test_a_large_change_waits_until_somebody_approves_it(
     assert await rows(values["DATABASE_URL"]) == before + 2
 
 
-async def test_prices_are_never_changed_or_removed(database_url: str) -> None:
+async def test_prices_cannot_be_changed_or_removed(database_url: str) -> None:
     async with connected(database_url, name="test") as connection:
         for statement in (
             "UPDATE service_prices SET price_usd = 1",

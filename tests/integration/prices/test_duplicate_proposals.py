@@ -1,4 +1,4 @@
-"""A price that is in force leaves no proposal of the same price waiting."""
+"""No proposal stays pending for a price that is in force."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -26,7 +26,7 @@ async def pending(connection: Connection) -> list[int]:
     return [one.proposal_id for one in await list_proposals(connection)]
 
 
-async def test_approving_a_price_replaces_the_same_proposal_of_another_source(
+async def test_approval_closes_the_same_proposal_of_another_source(
     database_url: str,
 ) -> None:
     async with connected(database_url, name="tests") as connection:
@@ -40,14 +40,14 @@ async def test_approving_a_price_replaces_the_same_proposal_of_another_source(
         assert (await decide(connection, first, "approved", decided_by="root")).state == "approved"
 
 
-async def test_entering_a_price_without_a_proposal_replaces_those_of_it(database_url: str) -> None:
+async def test_entered_price_closes_proposals_of_the_same_price(database_url: str) -> None:
     async with connected(database_url, name="tests") as connection:
         await wait(connection, price("0.14"), "source twilio")
         await enter_prices(connection, [price("0.14", NOW - HOUR)], set_by="root", approved=True)
         assert await pending(connection) == []
 
 
-async def test_a_rejected_price_leaves_the_others_waiting(database_url: str) -> None:
+async def test_rejection_leaves_other_proposals_pending(database_url: str) -> None:
     async with connected(database_url, name="tests") as connection:
         first = await wait(connection, price("0.14"), "source twilio")
         second = await wait(connection, price("0.14", NOW + HOUR), "root")

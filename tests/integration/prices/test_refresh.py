@@ -1,4 +1,4 @@
-"""Looking at sources: unchanged, small and large changes, bad answers, and two lookers at once."""
+"""Refreshing prices from sources: unchanged, small and large changes, errors, parallel runs."""
 
 import asyncio
 import json
@@ -19,19 +19,19 @@ from streams.prices.daily import DailyPrices
 from streams.prices.reading import TwilioVoice
 from streams.prices.refresh import TIMER_PAUSE, RefreshResult, refresh_prices
 from tests.support.command import run_command
-from tests.support.price_servers import COUNTRY_V2, Vendor, country, vendor
+from tests.support.price_servers import COUNTRY_V2, VendorServer, country, vendor
 from tests.support.recording import fetch
 
 WAITING = "SELECT state, price_usd::text FROM price_proposals ORDER BY 1, 2"
 
 
 @pytest.fixture
-async def twilio() -> AsyncIterator[Vendor]:
+async def twilio() -> AsyncIterator[VendorServer]:
     async with vendor(COUNTRY_V2) as one:
         yield one
 
 
-def source(of: Vendor, name: str = "twilio", **more: Any) -> TwilioVoice:
+def source(of: VendorServer, name: str = "twilio", **more: Any) -> TwilioVoice:
     return TwilioVoice(name=name, url=of.url(name), **more)
 
 
@@ -49,7 +49,7 @@ async def catalogue(url: str) -> dict[str, list[str]]:
     return found
 
 
-async def test_unchanged_prices_are_verified(database_url: str, twilio: Vendor) -> None:
+async def test_unchanged_prices_are_verified(database_url: str, twilio: VendorServer) -> None:
     age = "UPDATE service_prices SET verified_at = now() - interval '1 year'"
     await fetch(database_url, age)
     before = await catalogue(database_url)
@@ -59,8 +59,8 @@ async def test_unchanged_prices_are_verified(database_url: str, twilio: Vendor) 
     assert (await fetch(database_url, query))[0][0] == 2
 
 
-async def test_a_small_change_is_entered_with_where_it_comes_from(
-    database_url: str, twilio: Vendor
+async def test_small_change_is_entered_with_its_provenance(
+    database_url: str, twilio: VendorServer
 ) -> None:
     twilio.answer = country("0.0150")
     assert await one(database_url, source(twilio)) == RefreshResult("twilio", verified=1, added=1)
@@ -73,9 +73,7 @@ async def test_a_small_change_is_entered_with_where_it_comes_from(
     assert (await catalogue(database_url))["outbound_call"] == ["0.014", "0.0150"]
 
 
-async def test_a_large_change_waits_and_is_asked_about_once(
-    database_url: str, twilio: Vendor
-) -> None:
+async def test_large_change_is_proposed_once(database_url: str, twilio: VendorServer) -> None:
     twilio.answer = country("0.14")
     before = await catalogue(database_url)
     first = await one(database_url, source(twilio))
@@ -94,8 +92,8 @@ async def test_a_large_change_waits_and_is_asked_about_once(
     assert {r[0] for r in await fetch(database_url, WAITING)} == {"replaced"}
 
 
-async def test_what_was_rejected_is_not_asked_again_and_what_was_approved_counts(
-    database_url: str, twilio: Vendor
+async def test_rejected_price_is_not_proposed_again_and_approved_one_applies(
+    database_url: str, twilio: VendorServer
 ) -> None:
     twilio.answer = country("0.14")
     await one(database_url, source(twilio))
@@ -113,7 +111,7 @@ async def test_what_was_rejected_is_not_asked_again_and_what_was_approved_counts
     assert await one(database_url, source(twilio)) == RefreshResult("twilio", verified=2)
 
 
-async def test_a_dry_run_writes_nothing(database_url: str, twilio: Vendor) -> None:
+async def test_dry_run_writes_nothing(database_url: str, twilio: VendorServer) -> None:
     twilio.answer = country("0.14", "0.009")
     result = await one(database_url, source(twilio), dry_run=True)
     assert (result.added, result.waiting) == (1, 1)
@@ -133,8 +131,8 @@ async def test_a_dry_run_writes_nothing(database_url: str, twilio: Vendor) -> No
         ({"port": 1}, "cannot be reached"),
     ],
 )
-async def test_a_source_that_fails_stops_none_of_the_others(
-    database_url: str, twilio: Vendor, changes: dict[str, Any], word: str
+async def test_failing_source_does_not_affect_the_others(
+    database_url: str, twilio: VendorServer, changes: dict[str, Any], word: str
 ) -> None:
     async with vendor(None) as bad:
         for name, value in changes.items():
@@ -156,7 +154,7 @@ async def test_a_source_that_fails_stops_none_of_the_others(
     ]
 
 
-async def test_two_timers_look_once(database_url: str, twilio: Vendor) -> None:
+async def test_parallel_timers_refresh_once(database_url: str, twilio: VendorServer) -> None:
     async def timer() -> list[RefreshResult] | None:
         return await refresh_prices(database_url, [source(twilio)], unless_within=TIMER_PAUSE)
 
@@ -168,8 +166,8 @@ async def test_two_timers_look_once(database_url: str, twilio: Vendor) -> None:
     assert again == [RefreshResult("twilio", verified=2)]
 
 
-async def test_the_password_comes_from_a_file_and_shows_nowhere(
-    database_url: str, twilio: Vendor, tmp_path: Path
+async def test_password_comes_from_a_file_and_is_never_shown(
+    database_url: str, twilio: VendorServer, tmp_path: Path
 ) -> None:
     secret = tmp_path / "secret"
     secret.write_text("open-sesame\n")
@@ -182,7 +180,9 @@ async def test_the_password_comes_from_a_file_and_shows_nowhere(
     assert "password file" in ((await one(database_url, of)).error or "")
 
 
-async def test_the_command(database_url: str, twilio: Vendor, tmp_path: Path) -> None:
+async def test_command_reports_the_result(
+    database_url: str, twilio: VendorServer, tmp_path: Path
+) -> None:
     twilio.answer = country("0.14", "0.009")
     file = tmp_path / "sources.json"
     said = {"kind": "twilio-voice", "name": "twilio", "url": twilio.url()}
@@ -212,8 +212,8 @@ async def test_the_command(database_url: str, twilio: Vendor, tmp_path: Path) ->
     assert (failed.returncode, "status 500" in failed.stdout) == (1, True)
 
 
-async def test_the_daily_look_is_one_look_and_survives_an_outage(
-    database_url: str, twilio: Vendor, caplog: pytest.LogCaptureFixture
+async def test_daily_refresh_runs_once_and_survives_an_outage(
+    database_url: str, twilio: VendorServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     daily = DailyPrices(database_url, [source(twilio)])
     await asyncio.gather(daily(), daily())
@@ -224,7 +224,7 @@ async def test_the_daily_look_is_one_look_and_survives_an_outage(
     assert "price refresh failed" in caplog.text
 
 
-def test_the_crontab_is_fausts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_daily_refresh_is_scheduled_with_faust(monkeypatch: pytest.MonkeyPatch) -> None:
     planned: list[tuple[str, object]] = []
 
     def crontab(_: faust.App, form: str) -> Callable[[object], None]:

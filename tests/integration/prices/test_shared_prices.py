@@ -1,4 +1,4 @@
-"""Lanes share one catalogue in memory: whoever reads it anew, all count by it at once."""
+"""Lanes share one price catalog in memory: a reload by one lane applies to all."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +7,7 @@ import pytest
 from ledger.postgres.database import Connection
 from ledger.prices.price_book import PriceBook
 from tests.support.events import cost, started
-from tests.support.recording import Desk, Log, codes, fetch
+from tests.support.recording import BatchWriter, TopicLog, codes, fetch
 from tests.support.totals import read_totals
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
@@ -18,22 +18,22 @@ A_NEW_PRICE = """
 """
 
 
-async def test_a_price_that_another_lane_has_just_read_counts(
+async def test_price_read_by_another_lane_applies(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first lane misses a price and looks for it, but the second one was sooner."""
-    prices, log = PriceBook(), Log()
+    """The first lane misses a price and reloads, but the second one was faster."""
+    prices, log = PriceBook(), TopicLog()
     really = PriceBook.refresh
 
     async def beaten(book: PriceBook, connection: Connection, *, at_once: bool = False) -> None:
-        await really(book, connection, at_once=at_once)  # the other lane's
+        await really(book, connection, at_once=at_once)  # by the other lane
         await really(book, connection, at_once=at_once)
 
-    async with Desk(database_url, prices) as desk:
-        await desk.record(log.batch([started(time=NOW)]))
+    async with BatchWriter(database_url, prices) as writer:
+        await writer.record(log.batch([started(time=NOW)]))
         await fetch(database_url, A_NEW_PRICE, NOW - timedelta(days=1))
         monkeypatch.setattr(PriceBook, "refresh", beaten)
-        outcome = await desk.record(
+        outcome = await writer.record(
             log.batch([cost(service="vendor", operation="voice", time=NOW, usage=3)])
         )
     assert outcome.recorded == 1

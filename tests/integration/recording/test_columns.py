@@ -1,4 +1,4 @@
-"""Values reach PostgreSQL and come back the same, by the ways of writing that a batch uses."""
+"""Values written to PostgreSQL come back the same, on each way that a batch uses."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -24,8 +24,8 @@ from ledger.calls.entries import Entry
 from ledger.postgres.database import connect
 from ledger.postgres.statements import Statements, parse
 from ledger.recording.small_batches import entries_json
-from tests.support.background import Background
-from tests.support.databases import Databases
+from tests.support.background import BackgroundLoop
+from tests.support.databases import DatabaseCloner
 
 letters = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
 awkward = st.sampled_from(
@@ -34,7 +34,7 @@ awkward = st.sampled_from(
 bigints = st.integers(-(2**63), 2**63 - 1)
 times = st.datetimes(
     datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)
-)  # what an accepted event may say lies well inside
+)  # accepted events are well within these bounds
 numbers = st.one_of(
     st.integers(0, 10**12),
     st.decimals(-(10**12), 10**12, places=6),
@@ -46,10 +46,10 @@ many = settings(
 )
 
 
-class Wire:
+class ColumnConnection:
     """One connection for many examples, on the loop of the shared servers."""
 
-    def __init__(self, background: Background, url: str) -> None:
+    def __init__(self, background: BackgroundLoop, url: str) -> None:
         self._background = background
         self._connection = background.run(connect(url, name="columns"))
         for table in ("call_cost_events", "event_identities"):
@@ -76,9 +76,9 @@ class Wire:
 
 
 @pytest.fixture(scope="module")
-def wire(background: Background, databases: Databases) -> Iterator[Wire]:
+def wire(background: BackgroundLoop, databases: DatabaseCloner) -> Iterator[ColumnConnection]:
     with databases.clone() as url:
-        wire = Wire(background, url)
+        wire = ColumnConnection(background, url)
         yield wire
         wire.close()
 
@@ -101,7 +101,7 @@ def wire(background: Background, databases: Databases) -> Iterator[Wire]:
 @many
 @given(data=st.data())
 def test_an_array_is_read_as_it_was_bound(
-    wire: Wire, type_name: str, values: st.SearchStrategy[Any], data: st.DataObject
+    wire: ColumnConnection, type_name: str, values: st.SearchStrategy[Any], data: st.DataObject
 ) -> None:
     echo = Statements(parse(f"-- name: echo\nSELECT :given::{type_name}[]"))
     given = data.draw(st.none() | st.lists(values, max_size=8) | st.lists(st.none() | values))
@@ -140,14 +140,14 @@ COLUMNS = ", ".join(Entry._fields)
 
 
 def as_read(entry: Entry) -> dict[str, object]:
-    """Return an entry as PostgreSQL gives it back."""
+    """Return an entry as PostgreSQL returns it."""
     keys = {"identity": UUID(entry.identity), "voids": entry.voids and UUID(entry.voids)}
     return entry._asdict() | keys
 
 
 @many
 @given(written=st.lists(entries, max_size=8))
-def test_rows_of_events(wire: Wire, written: list[Entry]) -> None:
+def test_copied_event_rows_come_back_the_same(wire: ColumnConnection, written: list[Entry]) -> None:
     pieces = [piece for one in written for piece in (one.copy_cells(), owner_cell(one.owner))]
     wire.copy_rows("new_call_cost_events", ENTRY_COLUMNS, copied(pieces))
     read = wire.rows(f"SELECT {COLUMNS} FROM new_call_cost_events")
@@ -156,7 +156,9 @@ def test_rows_of_events(wire: Wire, written: list[Entry]) -> None:
 
 @many
 @given(written=st.lists(entries, max_size=8))
-def test_few_rows_of_events(wire: Wire, written: list[Entry]) -> None:
+def test_inserted_event_rows_come_back_the_same(
+    wire: ColumnConnection, written: list[Entry]
+) -> None:
     read = wire.rows(
         f"SELECT {COLUMNS} FROM json_populate_recordset(NULL::call_cost_events, $1::text::json)",
         entries_json(BatchChanges(entries=[*written])),
@@ -166,7 +168,9 @@ def test_few_rows_of_events(wire: Wire, written: list[Entry]) -> None:
 
 @many
 @given(written=st.lists(st.tuples(keys, bigints), max_size=8))
-def test_rows_of_identities(wire: Wire, written: list[tuple[str, int]]) -> None:
+def test_identity_rows_come_back_the_same(
+    wire: ColumnConnection, written: list[tuple[str, int]]
+) -> None:
     rows = identity_rows([one[0] for one in written], [one[1] for one in written])
     wire.copy_rows("new_event_identities", IDENTITY_COLUMNS, copied(rows))
     read = wire.rows("SELECT identity, fingerprint FROM new_event_identities")

@@ -1,6 +1,6 @@
-"""What is read for one user is found by indexes, however much others have.
+"""Reads for one user use indexes, however much data others have.
 
-Plans are those of a database with many users and calls, as the restricted role under its policies.
+Plans are made in a database with many users and calls, by the restricted role under its policies.
 """
 
 import json
@@ -87,7 +87,7 @@ def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return [plan, *(node for part in plan.get("Plans", []) for node in nodes(part))]
 
 
-async def test_no_table_is_read_whole(readers: ReaderPool) -> None:
+async def test_no_read_scans_a_whole_table(readers: ReaderPool) -> None:
     for statement, *arguments in READS:
         async with readers.reading(ALICE) as connection:
             explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
@@ -104,8 +104,8 @@ async def test_no_table_is_read_whole(readers: ReaderPool) -> None:
         )
 
 
-async def test_other_users_events_are_not_even_looked_at(readers: ReaderPool) -> None:
-    """Alice has 40 calls of 4,000; what is read of the events is about hers."""
+async def test_reads_touch_no_events_of_other_users(readers: ReaderPool) -> None:
+    """Alice has 40 of 4,000 calls; event rows that are read are hers."""
     async with readers.reading(ALICE) as connection:
         statement, *arguments = USAGES
         explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"

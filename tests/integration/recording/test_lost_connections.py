@@ -1,7 +1,7 @@
-"""The connection may be lost at any moment of a batch: trying again leaves the totals exact.
+"""The connection may be lost at any point of a batch: the repeat leaves totals exact.
 
-At each statement of the transaction in turn, before it or after it, the commit included; and with
-backends ended at random under several writers.
+At each statement of the transaction in turn, before or after it, the commit included; and with
+backends terminated at random under several writers.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from ledger.recording.batch import Batch, BatchOutcome
 from streams.lane import WAITING
 from tests.support.events import Plain, charged, cost, ended, started, voided
 from tests.support.expected import expect
-from tests.support.fuse import Fuse
-from tests.support.recording import Desk, Log, assert_verified, codes, offsets
+from tests.support.failing_proxy import FailingProxy
+from tests.support.recording import BatchWriter, TopicLog, assert_verified, codes, offsets
 from tests.support.totals import read_totals
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
@@ -26,9 +26,9 @@ BOTH_WAYS = pytest.mark.parametrize("copies", [False, True], ids=["inserting", "
 
 
 def a_batch(
-    log: Log, number: int, late: timedelta, partition: int = 0
+    log: TopicLog, number: int, late: timedelta, partition: int = 0
 ) -> tuple[Batch, list[Plain]]:
-    """Return a batch that makes use of every statement there is, and its good events."""
+    """Return a batch that needs every statement, and its valid events."""
     call, old = f"call-{number}", cost(f"call-{number - 1}", "alice", time=NOW)
     held = cost(f"waiting-{number}", None, time=NOW)
     events = [
@@ -46,33 +46,33 @@ def a_batch(
     return log.batch(values, partition), events
 
 
-async def record_until_done(desk: Desk, batch: Batch) -> tuple[BatchOutcome, int]:
-    """Try again as a lane does, for failures that it would wait for; returns how many there were."""
+async def record_until_done(writer: BatchWriter, batch: Batch) -> tuple[BatchOutcome, int]:
+    """Retry as a lane does; returns the outcome and the number of retryable errors."""
     failures = 0
     async with asyncio.timeout(60):
         while True:
             try:
-                return await desk.record(batch), failures
+                return await writer.record(batch), failures
             except WAITING:
                 failures += 1
 
 
-async def break_at_every_statement(database_url: str, *, answered: bool, copies: bool) -> None:
-    log, events, refused, number = Log(), list[Plain](), 0, 0
-    async with Fuse(database_url) as fuse, Desk(fuse.url, copies=copies) as desk:
+async def assert_exact_after_breaks(database_url: str, *, answered: bool, copies: bool) -> None:
+    log, events, refused, number = TopicLog(), list[Plain](), 0, 0
+    async with FailingProxy(database_url) as proxy, BatchWriter(proxy.url, copies=copies) as writer:
         blown = True
         while blown:
             number += 1
             batch, more = a_batch(log, number, timedelta(days=number))
             events += more
             refused += 2
-            fuse.set(number, answered=answered)
-            _, failures = await record_until_done(desk, batch)
-            blown = fuse.blown
+            proxy.set(number, answered=answered)
+            _, failures = await record_until_done(writer, batch)
+            blown = proxy.blown
             assert failures == blown
             assert await offsets(database_url) == {0: len(log.records[0])}
     assert number > (15 if copies else 13), (
-        "the fuse was expected to break at more statements than that"
+        "the proxy was expected to fail at more statements than that"
     )
     assert await read_totals(database_url) == expect(events).totals
     assert len(await codes(database_url)) == refused
@@ -80,25 +80,25 @@ async def break_at_every_statement(database_url: str, *, answered: bool, copies:
 
 
 @BOTH_WAYS
-async def test_a_statement_that_never_arrives(database_url: str, copies: bool) -> None:
-    await break_at_every_statement(database_url, answered=False, copies=copies)
+async def test_lost_statements_leave_totals_exact(database_url: str, copies: bool) -> None:
+    await assert_exact_after_breaks(database_url, answered=False, copies=copies)
 
 
 @BOTH_WAYS
-async def test_an_answer_that_never_comes_back(database_url: str, copies: bool) -> None:
-    """The server has done it, or will; a commit that nobody heard of is a commit."""
-    await break_at_every_statement(database_url, answered=True, copies=copies)
+async def test_lost_answers_leave_totals_exact(database_url: str, copies: bool) -> None:
+    """The server executes the statement; a commit without an answer is a commit."""
+    await assert_exact_after_breaks(database_url, answered=True, copies=copies)
 
 
 async def kill_at_random(database_url: str, enough: asyncio.Event) -> None:
-    """End backends of the writers, now one, now another, at any moment."""
+    """Terminate random backends of the writers at random times."""
     connection, killed = await asyncpg.connect(database_url), 0
     while killed < KILLS:
         await asyncio.sleep(random.random() * 0.03)
         killed += await connection.fetchval(
             """SELECT count(pg_terminate_backend(pid)) FROM (
                    SELECT pid FROM pg_stat_activity
-                   WHERE application_name LIKE 'desk %' AND datname = current_database()
+                   WHERE application_name LIKE 'writer %' AND datname = current_database()
                    ORDER BY random() LIMIT 1
                ) AS chosen"""
         )
@@ -106,19 +106,19 @@ async def kill_at_random(database_url: str, enough: asyncio.Event) -> None:
     enough.set()
 
 
-async def test_backends_that_end_at_any_moment(database_url: str) -> None:
-    log, numbers, events = Log(), itertools.count(), list[Plain]()
+async def test_terminated_backends_leave_totals_exact(database_url: str) -> None:
+    log, numbers, events = TopicLog(), itertools.count(), list[Plain]()
     enough = asyncio.Event()
 
     async def write(partition: int) -> int:
-        """Record one batch after another until enough backends were ended."""
+        """Record batches until enough backends were terminated."""
         failures = 0
-        async with Desk(database_url) as desk:
+        async with BatchWriter(database_url) as writer:
             while not enough.is_set():
                 number = next(numbers)
                 batch, more = a_batch(log, number % 10, timedelta(days=number % 3), partition)
                 events.extend(more)
-                failures += (await record_until_done(desk, batch))[1]
+                failures += (await record_until_done(writer, batch))[1]
         return failures
 
     killer = asyncio.create_task(kill_at_random(database_url, enough))

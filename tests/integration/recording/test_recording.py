@@ -1,4 +1,4 @@
-"""A batch becomes exact totals once, whatever repeats, contradicts or comes late in it."""
+"""A batch becomes exact totals once, with repeats, conflicts and late events."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -10,8 +10,8 @@ from ledger.recording.batch_rows import known_identities
 from tests.support.events import Plain, charged, cost, ended, refunded, started, voided
 from tests.support.expected import expect
 from tests.support.recording import (
-    Desk,
-    Log,
+    BatchWriter,
+    TopicLog,
     assert_verified,
     batch_of,
     codes,
@@ -26,14 +26,14 @@ A_YEAR_AGO = NOW - timedelta(days=365)
 
 
 @pytest.fixture
-async def desk(database_url: str) -> AsyncIterator[Desk]:
-    """A recorder on a database of the test's own."""
-    async with Desk(database_url) as desk:
-        yield desk
+async def writer(database_url: str) -> AsyncIterator[BatchWriter]:
+    """A writer to the database of the test."""
+    async with BatchWriter(database_url) as writer:
+        yield writer
 
 
 def a_call(call: str = "call-1", user: str = "alice", at: datetime = NOW) -> list[Plain]:
-    """Return one of each of the six types."""
+    """Return one event of each of the six types."""
     wrong = cost(call, user, time=at, totalCost="0.5")
     return [
         started(call, user, time=at, direction="outbound", expectedDuration_seconds="90.5"),
@@ -47,29 +47,29 @@ def a_call(call: str = "call-1", user: str = "alice", at: datetime = NOW) -> lis
     ]
 
 
-async def check(database_url: str, events: list[Plain]) -> Totals:
-    """Compare everything with the independent computation, and with the product's own."""
+async def assert_totals(database_url: str, events: list[Plain]) -> Totals:
+    """Compare the totals with the independent computation, and run `verify`."""
     totals = await read_totals(database_url)
     assert totals == expect(events).totals
     await assert_verified(database_url)
     return totals
 
 
-async def test_a_batch_is_recorded(database_url: str, desk: Desk) -> None:
+async def test_batch_becomes_exact_totals(database_url: str, writer: BatchWriter) -> None:
     events = a_call() + a_call("call-2", "bob")
-    outcome = await desk.record(Log().batch(events))
+    outcome = await writer.record(TopicLog().batch(events))
     assert (outcome.recorded, outcome.repeated, outcome.held) == (len(events), 0, 0)
     assert {call.call_id for call in outcome.changed} == {"call-1", "call-2"}
     assert not outcome.refused
-    totals = await check(database_url, events)
+    totals = await assert_totals(database_url, events)
     assert totals.events == len(events)
     assert await offsets(database_url) == {0: len(events)}
 
 
-async def test_a_row_keeps_what_was_sent(database_url: str, desk: Desk) -> None:
+async def test_event_row_keeps_the_sent_values(database_url: str, writer: BatchWriter) -> None:
     plain = cost(usage="1.250", operation="Voice-Call", unitCost="0.0200", time=NOW)
     plain["data"]["metadata"] = {"sid": "CA1", "said": '{"\\'}
-    await desk.record(Log().batch([plain]))
+    await writer.record(TopicLog().batch([plain]))
     (row,) = await fetch(
         database_url, "SELECT * FROM call_cost_events WHERE type = 'cost.recorded'"
     )
@@ -79,26 +79,26 @@ async def test_a_row_keeps_what_was_sent(database_url: str, desk: Desk) -> None:
     assert row["data"] == '{"sid":"CA1","said":"{\\"\\\\"}'
 
 
-async def test_repeats_count_once(database_url: str, desk: Desk) -> None:
+async def test_repeats_count_once(database_url: str, writer: BatchWriter) -> None:
     """In their batch, in a later one, in another partition, and read again after a crash."""
-    log, events = Log(), a_call()
-    outcome = await desk.record(log.batch(events + events))
+    log, events = TopicLog(), a_call()
+    outcome = await writer.record(log.batch(events + events))
     assert (outcome.recorded, outcome.repeated) == (len(events), len(events))
-    outcome = await desk.record(log.batch(events))
+    outcome = await writer.record(log.batch(events))
     assert (outcome.recorded, outcome.repeated, outcome.changed) == (0, len(events), [])
-    outcome = await desk.record(log.batch(events, partition=3))
+    outcome = await writer.record(log.batch(events, partition=3))
     assert outcome.repeated == len(events)
-    async with Desk(database_url) as another:
+    async with BatchWriter(database_url) as another:
         outcome = await another.record(batch_of(log.records[0]))
     assert outcome.repeated == 3 * len(events)
-    totals = await check(database_url, events)
+    totals = await assert_totals(database_url, events)
     assert totals.events == len(events)
     assert await offsets(database_url) == {0: 3 * len(events), 3: len(events)}
     assert await codes(database_url) == []
 
 
-async def test_contradictions_are_refused_and_change_nothing(database_url: str, desk: Desk) -> None:
-    """The same identity with other content, in another month too, is never a second event."""
+async def test_id_conflicts_change_nothing(database_url: str, writer: BatchWriter) -> None:
+    """The same identity with other content is never a second event, also in another month."""
     first = cost(id="one", time=NOW)
     others = [
         cost(id="one", time=LAST_MONTH),
@@ -107,54 +107,54 @@ async def test_contradictions_are_refused_and_change_nothing(database_url: str, 
         cost("call-2", "bob", id="one", time=NOW),
         refunded(id="one", time=NOW),
     ]
-    outcome = await desk.record(Log().batch([first, others[0]]))
+    outcome = await writer.record(TopicLog().batch([first, others[0]]))
     assert outcome.refused == {"id_conflict": 1}
-    log = Log()
+    log = TopicLog()
     for plain in others:
-        outcome = await desk.record(log.batch([plain], partition=1))
+        outcome = await writer.record(log.batch([plain], partition=1))
         assert (outcome.recorded, outcome.changed) == (0, [])
         assert outcome.refused == {"id_conflict": 1}
-    await check(database_url, [first])
+    await assert_totals(database_url, [first])
     assert await codes(database_url) == ["id_conflict"] * 6
     rows = await fetch(database_url, "SELECT * FROM call_cost_events WHERE event_id = 'one'")
     assert len(rows) == 1
 
 
-async def test_a_mended_event_counts_beside_its_refused_predecessors(
-    database_url: str, desk: Desk
+async def test_corrected_event_counts_after_a_refused_one(
+    database_url: str, writer: BatchWriter
 ) -> None:
-    """A refused event takes no identity, within its batch as little as between two."""
+    """A refused event takes no identity, neither within its batch nor between batches."""
     wrong = cost(id="one", service="nobody", time=NOW)
     worse = cost("call-2", "alice", id="one", service="no-one", time=NOW)
     mended = cost(id="one", time=NOW)
     late = cost(id="one", usage=2, time=NOW)
     events = [wrong, worse, wrong, mended, late, worse, mended]
-    outcome = await desk.record(Log().batch(events))
+    outcome = await writer.record(TopicLog().batch(events))
     assert (outcome.recorded, outcome.repeated) == (1, 1)
     assert outcome.refused == {"unknown_price": 4, "id_conflict": 1}
-    await check(database_url, [mended])
-    again = await desk.record(Log().batch([wrong, mended], partition=1))
+    await assert_totals(database_url, [mended])
+    again = await writer.record(TopicLog().batch([wrong, mended], partition=1))
     assert (again.recorded, again.repeated) == (0, 1)
     assert again.refused == {"id_conflict": 1}
 
 
-async def test_what_was_held_and_has_lost_its_price_stays_held(
-    database_url: str, desk: Desk
+async def test_held_event_without_a_price_stays_held(
+    database_url: str, writer: BatchWriter
 ) -> None:
-    """It has no record to be refused with, so it waits for a price and for its call's next event."""
+    """It has no record to refuse, so it waits for a price and the next event of its call."""
     held, first, second = cost(user=None), cost(), cost()
-    log = Log()
-    assert (await desk.record(log.batch([held]))).held == 1
-    # The database refuses this by itself, so the price is lost in a way that should not exist.
+    log = TopicLog()
+    assert (await writer.record(log.batch([held]))).held == 1
+    # A trigger prevents this, so it is disabled to lose the price.
     await fetch(database_url, "ALTER TABLE service_prices DISABLE TRIGGER keep_prices")
     await fetch(database_url, "UPDATE service_prices SET effective_from = '2100-01-01'")
     without = {**first, "data": {**first["data"], "totalCost": "0.5"}}
-    async with Desk(database_url) as late:
+    async with BatchWriter(database_url) as late:
         outcome = await late.record(log.batch([without]))
         assert (outcome.recorded, outcome.refused) == (1, {})
         assert len(await fetch(database_url, "SELECT FROM held_events")) == 1
     await fetch(database_url, "UPDATE service_prices SET effective_from = '2020-01-01'")
-    async with Desk(database_url) as later:
+    async with BatchWriter(database_url) as later:
         outcome = await later.record(log.batch([second]))
     assert outcome.recorded == 1
     rows = await fetch(database_url, "SELECT FROM call_cost_events WHERE type = 'cost.recorded'")
@@ -163,52 +163,54 @@ async def test_what_was_held_and_has_lost_its_price_stays_held(
     await assert_verified(database_url)
 
 
-async def test_late_events_get_their_month(database_url: str, desk: Desk) -> None:
-    """Partitions are made ahead; for a late event they are made when it comes."""
+async def test_late_events_create_their_partition(database_url: str, writer: BatchWriter) -> None:
+    """Partitions are created ahead; for a late event on demand."""
     name = f"call_cost_events_{A_YEAR_AGO:%Y_%m}"
     (missing,) = await fetch(database_url, "SELECT to_regclass($1)::text", name)
     assert missing[0] is None
     events = [started(time=NOW), cost(time=A_YEAR_AGO), cost(time=LAST_MONTH)]
-    await desk.record(Log().batch(events))
+    await writer.record(TopicLog().batch(events))
     (late,) = await fetch(database_url, f"SELECT count(*) FROM {name} WHERE service = 'twilio'")
     assert late[0] == 1
-    totals = await check(database_url, events)
+    totals = await assert_totals(database_url, events)
     assert totals.calls["call-1"].first_at == A_YEAR_AGO
 
 
-async def test_events_are_held_until_their_call_is_known(database_url: str, desk: Desk) -> None:
-    log = Log()
+async def test_events_are_held_until_their_call_is_known(
+    database_url: str, writer: BatchWriter
+) -> None:
+    log = TopicLog()
     waiting = [cost(user=None, time=NOW), ended(user=None, time=NOW)]
-    outcome = await desk.record(log.batch(waiting))
+    outcome = await writer.record(log.batch(waiting))
     assert (outcome.recorded, outcome.held, outcome.changed) == (0, 2, [])
     assert await read_totals(database_url) == Totals()
-    outcome = await desk.record(log.batch(waiting))
+    outcome = await writer.record(log.batch(waiting))
     assert outcome.repeated == 2
     start = started(time=NOW + timedelta(minutes=1))
-    async with Desk(database_url) as another:
+    async with BatchWriter(database_url) as another:
         outcome = await another.record(log.batch([start]))
     assert outcome.recorded == 1
-    await check(database_url, [*waiting, start])
+    await assert_totals(database_url, [*waiting, start])
     assert await fetch(database_url, "SELECT FROM held_events") == []
 
 
-async def test_a_void_finds_its_cost_in_the_database(database_url: str, desk: Desk) -> None:
+async def test_void_finds_its_cost_in_the_database(database_url: str, writer: BatchWriter) -> None:
     """Also beside another call's void of the same cost, and beside one voided already."""
     costs = [cost(time=LAST_MONTH, estimated=True), cost(time=NOW), cost(time=NOW)]
     voids = [voided(one, time=NOW) for one in costs[:2]]
     elsewhere = [voided(one, "call-2", "bob", time=NOW) for one in costs]
-    log = Log()
-    await desk.record(log.batch(costs))
+    log = TopicLog()
+    await writer.record(log.batch(costs))
     for batch in ([voids[0], elsewhere[0]], [elsewhere[1], voids[1], elsewhere[2]]):
-        await desk.record(log.batch(batch))
+        await writer.record(log.batch(batch))
     again = [voided(one, time=NOW) for one in costs[:2]]
-    await desk.record(log.batch(again))
-    await check(database_url, [*costs, *voids, *elsewhere, *again])
+    await writer.record(log.batch(again))
+    await assert_totals(database_url, [*costs, *voids, *elsewhere, *again])
 
 
-async def test_a_price_that_comes_later_counts_on_replay(database_url: str, desk: Desk) -> None:
-    log, unpriced = Log(), cost(service="vendor", operation="sing", unit="requests", time=NOW)
-    outcome = await desk.record(log.batch([started(time=NOW), unpriced]))
+async def test_later_price_applies_on_replay(database_url: str, writer: BatchWriter) -> None:
+    log, unpriced = TopicLog(), cost(service="vendor", operation="sing", unit="requests", time=NOW)
+    outcome = await writer.record(log.batch([started(time=NOW), unpriced]))
     assert outcome.refused == {"unknown_price": 1}
     await fetch(
         database_url,
@@ -217,7 +219,7 @@ async def test_a_price_that_comes_later_counts_on_replay(database_url: str, desk
            VALUES ('vendor', 'api', 'sing', 'requests', 0.25, $1, 'list', 'tests')""",
         NOW - timedelta(days=1),
     )
-    outcome = await desk.record(log.batch([unpriced]))
+    outcome = await writer.record(log.batch([unpriced]))
     assert (outcome.recorded, outcome.refused) == (1, {})
     assert (await read_totals(database_url)).calls["call-1"].costs[
         NOW.date().isoformat(), "vendor"
@@ -225,8 +227,10 @@ async def test_a_price_that_comes_later_counts_on_replay(database_url: str, desk
     await assert_verified(database_url)
 
 
-async def test_refused_events_are_kept_once_with_their_bytes(database_url: str, desk: Desk) -> None:
-    log = Log()
+async def test_refused_events_are_kept_once_with_their_bytes(
+    database_url: str, writer: BatchWriter
+) -> None:
+    log = TopicLog()
     values: list[bytes | Plain] = [
         b"{",
         started(time=NOW),
@@ -234,11 +238,11 @@ async def test_refused_events_are_kept_once_with_their_bytes(database_url: str, 
         b"\xff",
     ]
     batch = log.batch(values)
-    outcome = await desk.record(batch)
+    outcome = await writer.record(batch)
     assert outcome.refused == {"invalid_json": 2, "unknown_price": 1}
-    assert sorted(letter.offset for letter in desk.letters) == [0, 2, 3]
-    assert desk.batch_sizes == [4]
-    await desk.record(batch_of(log.records[0]))
+    assert sorted(letter.offset for letter in writer.letters) == [0, 2, 3]
+    assert writer.batch_sizes == [4]
+    await writer.record(batch_of(log.records[0]))
     rows = await fetch(
         database_url, 'SELECT "offset", code, key, value, message FROM dead_letters ORDER BY 1'
     )
@@ -247,30 +251,32 @@ async def test_refused_events_are_kept_once_with_their_bytes(database_url: str, 
     assert all(row["key"] == b"key" and row["message"] for row in rows)
 
 
-async def test_what_is_refused_is_refused_each_time_it_comes(database_url: str, desk: Desk) -> None:
-    """Nothing of it is recorded, so the next one in the same batch is no repeat of anything."""
+async def test_refused_event_is_refused_on_each_repeat(
+    database_url: str, writer: BatchWriter
+) -> None:
+    """It is not recorded, so the next one in the batch is no repeat."""
     unpriced = cost(service="vendor", time=NOW)
     foreign = cost(user="bob", time=NOW)
     first = [started(time=NOW), unpriced, foreign, unpriced, unpriced, foreign]
-    outcome = await desk.record(Log().batch(first))
+    outcome = await writer.record(TopicLog().batch(first))
     assert outcome.refused == {"unknown_price": 3, "owner_mismatch": 2}
     assert (outcome.recorded, outcome.repeated) == (1, 0)
     assert sorted(await codes(database_url)) == ["owner_mismatch"] * 2 + ["unknown_price"] * 3
 
 
-async def test_a_batch_of_nothing_but_refusals_moves_its_offsets(
-    database_url: str, desk: Desk
+async def test_batch_of_refused_events_moves_its_offsets(
+    database_url: str, writer: BatchWriter
 ) -> None:
-    outcome = await desk.record(Log().batch([b"", b"{"]))
+    outcome = await writer.record(TopicLog().batch([b"", b"{"]))
     assert (outcome.recorded, outcome.outbox_id) == (0, None)
     assert await offsets(database_url) == {0: 2}
     assert await read_totals(database_url) == Totals()
 
 
-async def test_the_fast_gear_finds_repeats_too(
-    database_url: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+async def test_repeats_are_found_without_the_lookup(
+    database_url: str, writer: BatchWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the look-up the unique index stands guard, and the batch is done again with it."""
+    """The unique index raises, and the batch is repeated with the lookup."""
     looked_up = []
 
     async def counting(connection: object, identities: list[str]) -> object:
@@ -278,17 +284,17 @@ async def test_the_fast_gear_finds_repeats_too(
         return await known_identities(connection, identities)  # type: ignore[arg-type]
 
     monkeypatch.setattr(recording, "known_identities", counting)
-    log, events = Log(), []
+    log, events = TopicLog(), []
     for number in range(recording.BATCHES_BEFORE_TRUST + 5):
         events.append(cost(f"call-{number % 3}", time=NOW))
-        outcome = await desk.record(log.batch(events[-1:]))
+        outcome = await writer.record(log.batch(events[-1:]))
         assert outcome.repeated == 0
     assert len(looked_up) == recording.BATCHES_BEFORE_TRUST
     new = cost("call-1", time=NOW)
-    outcome = await desk.record(log.batch([events[0], new, cost("call-2", id="none", time=NOW)]))
+    outcome = await writer.record(log.batch([events[0], new, cost("call-2", id="none", time=NOW)]))
     assert (outcome.recorded, outcome.repeated) == (2, 1)
     assert looked_up[-1] == 3
     conflict = {**events[1], "time": LAST_MONTH}
-    outcome = await desk.record(log.batch([conflict]))
+    outcome = await writer.record(log.batch([conflict]))
     assert outcome.refused == {"id_conflict": 1}
-    await check(database_url, [*events, new, cost("call-2", id="none", time=NOW)])
+    await assert_totals(database_url, [*events, new, cost("call-2", id="none", time=NOW)])

@@ -1,7 +1,6 @@
-"""Several recorders write the same calls and users at once: no update is lost, nothing counts twice.
+"""Parallel recorders of the same calls and users lose no update and count nothing twice.
 
-In normal operation a call has one writer; after a rebalance, or where emitters choose their keys
-otherwise, it has several.
+Normally a call has one writer; after a rebalance, or with other keys, it has several.
 """
 
 import asyncio
@@ -21,8 +20,8 @@ from tests.support.events import Plain, charged, cost, ended, refunded, started,
 from tests.support.expected import expect
 from tests.support.recording import (
     STREAM,
-    Desk,
-    Log,
+    BatchWriter,
+    TopicLog,
     assert_verified,
     batch_of,
     codes,
@@ -37,7 +36,7 @@ OWNERS = {f"call-{number}": f"user-{number % 2}" for number in range(6)}
 
 
 def mixed_events(count: int, rng: random.Random) -> list[Plain]:
-    """Return events of a few calls of two users over three days, in no order."""
+    """Return events of a few calls of two users over three days, shuffled."""
     events: list[Plain] = []
     for _ in range(count):
         call, user = rng.choice(sorted(OWNERS.items()))
@@ -62,24 +61,24 @@ def _void_of(target: Plain, time: datetime) -> Plain:
 
 
 @pytest.mark.parametrize("trust", [1, 20], ids=["in the fast gears", "in the safe gears"])
-async def test_many_writers_of_the_same_calls(
+async def test_parallel_writers_of_the_same_calls_are_exact(
     database_url: str, trust: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger, "BATCHES_BEFORE_TRUST", trust)
     monkeypatch.setattr(recording, "ATTEMPTS_MAX", 100)
-    rng, log = random.Random(3), Log()
+    rng, log = random.Random(3), TopicLog()
     events = mixed_events(480, rng)
     shares: list[list[Batch]] = []
     for partition in range(3):
-        own = [*events[partition::3], *rng.sample(events, 40)]  # what another one records too
+        own = [*events[partition::3], *rng.sample(events, 40)]  # also recorded by another one
         rng.shuffle(own)
         shares.append(
             [log.batch(own[start : start + 20], partition) for start in range(0, len(own), 20)]
         )
 
     async def write(batches: list[Batch]) -> list[int]:
-        async with Desk(database_url) as desk:
-            return [(await desk.record(batch)).repeated for batch in batches]
+        async with BatchWriter(database_url) as writer:
+            return [(await writer.record(batch)).repeated for batch in batches]
 
     repeated = await asyncio.gather(*map(write, shares))
     assert sum(map(sum, repeated)) == 3 * 40
@@ -89,25 +88,25 @@ async def test_many_writers_of_the_same_calls(
     await assert_verified(database_url)
 
 
-async def test_a_stale_memory_of_a_call_is_noticed(database_url: str) -> None:
-    """One recorder remembers a call that another has changed since."""
-    log, events = Log(), [cost(time=NOW) for _ in range(8)]
-    async with Desk(database_url) as one, Desk(database_url) as other:
+async def test_stale_call_state_is_detected(database_url: str) -> None:
+    """A recorder caches a call that another one has changed since."""
+    log, events = TopicLog(), [cost(time=NOW) for _ in range(8)]
+    async with BatchWriter(database_url) as one, BatchWriter(database_url) as other:
         for number, event in enumerate(events):
-            desk = one if number % 2 else other
-            outcome = await desk.record(log.batch([event]))
+            writer = one if number % 2 else other
+            outcome = await writer.record(log.batch([event]))
             assert outcome.changed[0].version == number + 1
     assert await read_totals(database_url) == expect(events).totals
 
 
-async def test_a_writer_waits_for_the_one_before_it(database_url: str) -> None:
-    """Where a call is known to have rivals its row is locked: nobody adds to what is being added."""
-    log, events = Log(), [cost(time=NOW) for _ in range(4)]
+async def test_writer_of_a_contended_call_waits_for_its_lock(database_url: str) -> None:
+    """A call with several writers is locked, so that updates follow one another."""
+    log, events = TopicLog(), [cost(time=NOW) for _ in range(4)]
     blocker = await asyncpg.connect(database_url)
-    async with Desk(database_url) as one, Desk(database_url) as other:
+    async with BatchWriter(database_url) as one, BatchWriter(database_url) as other:
         await one.record(log.batch(events[:1]))
         await other.record(log.batch(events[1:2]))
-        await one.record(log.batch(events[2:3]))  # stale: from now on it locks
+        await one.record(log.batch(events[2:3]))  # stale: the call is locked from now on
         async with blocker.transaction():
             await blocker.execute("SELECT FROM calls WHERE call_id = 'call-1' FOR UPDATE")
             last = asyncio.create_task(one.record(log.batch(events[3:])))
@@ -124,28 +123,28 @@ async def _waits(connection: asyncpg.Connection, name: str) -> bool:
     return bool(await connection.fetchval(query, name))
 
 
-async def test_offsets_move_with_the_totals_or_not_at_all(
+async def test_offsets_and_totals_move_together(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where dead letters are not acknowledged nothing of their batch counts, and no offset moves."""
-    log, good = Log(), [cost(time=NOW), started(time=NOW)]
+    """If dead letters are not acknowledged, nothing of their batch counts and no offset moves."""
+    log, good = TopicLog(), [cost(time=NOW), started(time=NOW)]
     batch = log.batch([*good, b"{", cost(user="bob", time=NOW)])
-    async with Desk(database_url) as desk:
+    async with BatchWriter(database_url) as writer:
 
         async def refuse(letters: Sequence[DeadLetter], batch_size: int) -> None:
             assert (len(letters), batch_size) == (2, 4)
             raise TooManyRefusedError("the limit is reached")
 
-        monkeypatch.setattr(desk.recorder, "_acknowledge", refuse)
+        monkeypatch.setattr(writer.recorder, "_acknowledge", refuse)
         for _ in range(2):
             with pytest.raises(TooManyRefusedError):
-                await desk.record(batch)
+                await writer.record(batch)
         assert await read_totals(database_url) == Totals()
         assert await offsets(database_url) == {}
         assert await codes(database_url) == []
         assert await fetch(database_url, "SELECT FROM totals_outbox") == []
         monkeypatch.undo()
-        outcome = await desk.record(batch)
+        outcome = await writer.record(batch)
     assert outcome.refused == {"invalid_json": 1, "owner_mismatch": 1}
     assert await codes(database_url) == ["invalid_json", "owner_mismatch"]
     assert await read_totals(database_url) == expect(good).totals
@@ -154,11 +153,11 @@ async def test_offsets_move_with_the_totals_or_not_at_all(
     assert (row["id"], row["call_ids"]) == (outcome.outbox_id, ["call-1"])
 
 
-async def test_an_offset_never_goes_back(database_url: str) -> None:
-    """A worker that lost a partition may still finish a batch; its successor is further already."""
-    log = Log()
+async def test_offset_never_moves_backwards(database_url: str) -> None:
+    """A worker that lost a partition may finish a batch after its successor went further."""
+    log = TopicLog()
     early, late = (log.batch([cost(time=NOW) for _ in range(3)]) for _ in range(2))
-    async with Desk(database_url) as successor, Desk(database_url) as straggler:
+    async with BatchWriter(database_url) as successor, BatchWriter(database_url) as straggler:
         await successor.record(batch_of(log.records[0]))
         outcome = await straggler.record(early)
     assert outcome.repeated == 3
@@ -166,7 +165,7 @@ async def test_an_offset_never_goes_back(database_url: str) -> None:
 
 
 async def test_offsets_belong_to_one_cluster(database_url: str) -> None:
-    async with Desk(database_url) as desk:
-        await desk.record(Log().batch([cost(time=NOW)]))
+    async with BatchWriter(database_url) as writer:
+        await writer.record(TopicLog().batch([cost(time=NOW)]))
     rows = await fetch(database_url, "SELECT cluster, topic FROM stream_offsets")
     assert [tuple(row) for row in rows] == [STREAM]

@@ -1,4 +1,4 @@
-"""`backup` and `restore` as an operator runs them, into another server that knows no role."""
+"""`backup` and `restore` as processes, into another server without our roles."""
 
 import json
 import os
@@ -17,9 +17,9 @@ from ledger.postgres.viewers import Viewer, reader_pool
 from ledger.recording.epochs import current_epoch
 from tests.conftest import UNSAFE_BUT_FAST
 from tests.support import parts
-from tests.support.api import Api, served_from
+from tests.support.api import ApiClient, served_from
 from tests.support.command import COMMAND, environment
-from tests.support.recording import Desk, Log, fetch, until
+from tests.support.recording import BatchWriter, TopicLog, fetch, until
 from tests.support.streams_of_calls import stream_of_calls
 from tests.support.totals import read_totals
 
@@ -32,7 +32,7 @@ async def other_server(tmp_path: Path) -> AsyncIterator[EmbeddedPostgres]:
 
 
 def run(url: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a command on a database and return what it said."""
+    """Run a command on a database; returns the finished process."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         env=environment({"DATABASE_URL": url}),
@@ -45,11 +45,11 @@ def run(url: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 async def count_calls(database_url: str) -> None:
     """Record some calls."""
-    async with Desk(database_url) as desk:
-        log = Log()
+    async with BatchWriter(database_url) as writer:
+        log = TopicLog()
         events = stream_of_calls(20, 5, seed=4)
         for start in range(0, len(events), 50):
-            await desk.record(log.batch(events[start : start + 50]))
+            await writer.record(log.batch(events[start : start + 50]))
 
 
 async def readable_calls(url: str) -> int:
@@ -61,7 +61,7 @@ async def readable_calls(url: str) -> int:
         return int(await connection.fetchval("SELECT count(*) FROM calls"))
 
 
-async def test_a_backup_is_restored_on_a_new_server(
+async def test_backup_is_restored_on_a_new_server(
     database_url: str, other_server: EmbeddedPostgres, tmp_path: Path
 ) -> None:
     await count_calls(database_url)
@@ -94,14 +94,14 @@ async def test_a_backup_is_restored_on_a_new_server(
 
 
 async def count_later(database_url: str) -> None:
-    """Record a call that the backup does not hold."""
+    """Record a call that the backup does not have."""
     await fetch(
         database_url,
         "INSERT INTO calls (call_id, user_id, version, updated_at) VALUES ('later', 'u', 1, now())",
     )
 
 
-async def test_a_damaged_or_unfinished_backup_is_refused(database_url: str, tmp_path: Path) -> None:
+async def test_damaged_or_incomplete_backup_is_refused(database_url: str, tmp_path: Path) -> None:
     dump = tmp_path / "ledger.dump"
     assert run(database_url, "backup", "--to", dump).returncode == 0
     refused = run(database_url, "backup", "--to", dump)
@@ -117,10 +117,10 @@ async def test_a_damaged_or_unfinished_backup_is_refused(database_url: str, tmp_
     assert (await verify(database_url)).differences == 0
 
 
-async def test_a_failed_restore_leaves_nothing_behind(
+async def test_failed_restore_leaves_nothing_behind(
     database_url: str, other_server: EmbeddedPostgres, tmp_path: Path
 ) -> None:
-    """A type of the target stands in the way of the dump, which shows only while it is loaded."""
+    """A type in the target conflicts with the dump, which is found only while loading."""
     dump = tmp_path / "ledger.dump"
     assert run(database_url, "backup", "--to", dump).returncode == 0
     await fetch(other_server.url, "CREATE DOMAIN calls AS text")
@@ -133,7 +133,7 @@ async def test_a_failed_restore_leaves_nothing_behind(
     assert tables == []
 
 
-async def test_a_dump_restored_by_hand_without_roles_is_noticed_and_repaired(
+async def test_manual_restore_without_roles_is_detected_and_repaired(
     database_url: str, other_server: EmbeddedPostgres, tmp_path: Path
 ) -> None:
     await count_calls(database_url)
@@ -167,7 +167,7 @@ _GRANTEES = """grantee ~ '^cost_analytics_(reader|viewer|reports|figures|[a-z]+_
 
 
 async def access_of(url: str) -> list[tuple[str, ...]]:
-    """Return every policy and every right of our roles, as text."""
+    """Return every policy and grant of our roles, as text."""
     queries = (
         """SELECT tablename, policyname, cmd, roles::text, qual, with_check
            FROM pg_policies ORDER BY 1, 2""",
@@ -185,30 +185,30 @@ async def access_of(url: str) -> list[tuple[str, ...]]:
     return [tuple(map(str, row)) for query in queries for row in await fetch(url, query)]
 
 
-async def test_a_schema_that_cannot_be_read_answers_503_and_is_not_ready(
+async def test_unreadable_schema_is_not_ready(
     database_url: str,
 ) -> None:
     await count_calls(database_url)
     async with served_from(database_url) as api:
-        await until_readiness_is(api, 200)
+        await assert_readiness_becomes(api, 200)
         await fetch(database_url, "DROP POLICY own_rows ON calls")
-        await until_readiness_is(api, 503)
+        await assert_readiness_becomes(api, 503)
         await migrate(database_url)
-        await until_readiness_is(api, 200)
+        await assert_readiness_becomes(api, 200)
 
 
 async def test_reads_without_their_functions_answer_503(database_url: str) -> None:
     async with served_from(database_url) as api:
         await fetch(database_url, "DROP SCHEMA cost_analytics_reads CASCADE")
         assert (await api.get("/api/costs/user/alice/spending", "alice")).status == 503
-        await until_readiness_is(api, 503)
+        await assert_readiness_becomes(api, 503)
         await migrate(database_url)
         assert (await api.get("/api/costs/user/alice/spending", "alice")).status == 200
-        await until_readiness_is(api, 200)
+        await assert_readiness_becomes(api, 200)
 
 
-async def until_readiness_is(api: Api, status: int) -> None:
-    """Wait for `/ready`, which answers from memory and is refreshed in the background."""
+async def assert_readiness_becomes(api: ApiClient, status: int) -> None:
+    """Wait until `/ready`, which is refreshed in the background, has this status."""
 
     async def answers() -> bool:
         return (await api.get("/ready")).status == status
@@ -216,7 +216,7 @@ async def until_readiness_is(api: Api, status: int) -> None:
     await until(answers)
 
 
-async def test_raising_the_epoch_by_command(database_url: str) -> None:
+async def test_epoch_can_be_raised_by_command(database_url: str) -> None:
     raised = run(database_url, "epoch", "raise", "--reason", "recovered to 12:00")
     assert raised.returncode == 0, raised.stderr
     epoch = raised.stdout.split()[-1].rstrip(".")

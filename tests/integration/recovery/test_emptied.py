@@ -1,4 +1,4 @@
-"""A database is emptied for a restore although processes still use its tables."""
+"""A database is emptied for a restore while processes still use its tables."""
 
 import asyncio
 
@@ -19,20 +19,20 @@ WHERE mode = 'AccessExclusiveLock' AND granted AND relkind = 'r'
 
 
 async def lock_what_the_drop_has(writer: Connection, monitor: Connection) -> None:
-    """Complete a deadlock, in which the drop has waited longer and is therefore ended."""
+    """Complete a deadlock in which the drop has waited longer and is the victim."""
     async with asyncio.timeout(10):
         while not (table := await monitor.fetchval(LOCKED_BY_THE_DROP)):
             await asyncio.sleep(0.01)
     await writer.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
 
 
-async def test_a_drop_that_is_ended_as_a_deadlock_begins_again(database_url: str) -> None:
+async def test_drop_is_retried_after_a_deadlock(database_url: str) -> None:
     async with (
         connected(database_url, name="monitor") as monitor,
         connected(database_url, name="writer") as writer,
         connected(database_url, name="restore") as restore,
     ):
-        # The session that waits for longer than its own limit is ended: that has to be the drop.
+        # The session that reaches its deadlock timeout first is the victim: it must be the drop.
         await writer.execute("SET deadlock_timeout = '20s'")
         async with writer.transaction():
             newest = await writer.fetchval(NEWEST_TABLE)

@@ -1,4 +1,4 @@
-"""The ledger's epoch in the database: it only rises, and batches are recorded in one of them."""
+"""The epoch of the ledger only rises, and each batch is recorded in one epoch."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from ledger.recording.epochs import (
 )
 from ledger.recording.recorder import Recorder
 from tests.support.events import cost, started
-from tests.support.recording import STREAM, Desk, Log, fetch, offsets
+from tests.support.recording import STREAM, BatchWriter, TopicLog, fetch, offsets
 
 
 async def test_two_restores_of_one_backup_get_two_epochs(database_url: str) -> None:
@@ -26,14 +26,14 @@ async def test_two_restores_of_one_backup_get_two_epochs(database_url: str) -> N
         assert (await current_epoch(connection)).epoch == newest > first
 
 
-async def test_a_batch_read_in_an_earlier_epoch_is_not_recorded(database_url: str) -> None:
-    log = Log()
+async def test_batch_of_an_earlier_epoch_is_not_recorded(database_url: str) -> None:
+    log = TopicLog()
 
     async def open_connection() -> Connection:
         return await connect(database_url, name="test")
 
     async def acknowledge(*_: object) -> None:
-        """Acknowledge nothing: there are no dead letters."""
+        """Accept that there are no dead letters."""
 
     recorder = Recorder(open_connection, STREAM, PriceBook(), acknowledge, epoch=0)
     await recorder.record(log.batch([started()]))
@@ -45,9 +45,9 @@ async def test_a_batch_read_in_an_earlier_epoch_is_not_recorded(database_url: st
     await recorder.close()
 
 
-async def test_nothing_is_recorded_while_a_restore_is_under_way(database_url: str) -> None:
+async def test_nothing_is_recorded_during_a_restore(database_url: str) -> None:
     await fetch(database_url, "DELETE FROM ledger_epochs")
-    async with Desk(database_url) as desk:
+    async with BatchWriter(database_url) as writer:
         with pytest.raises(LedgerClosedError):
-            await desk.record(Log().batch([started()]))
+            await writer.record(TopicLog().batch([started()]))
     assert await offsets(database_url) == {}

@@ -8,7 +8,7 @@ import pytest
 
 from ledger.live.calls import LiveStore
 from ledger.postgres.viewers import reader_pool
-from tests.support.api import Api, served, token
+from tests.support.api import ApiClient, served, token
 from tests.support.ledger_rows import LiveCallRow, rows
 from tests.support.links import Link, linked
 from tests.support.logins import as_login
@@ -32,7 +32,7 @@ TRIPS = {
     f"{USER}/recommendations": 7,
     f"{ADMIN}/reconciliation?period=7d": 10,
 }
-"""Round trips of each read. Those of more statements are transactions: BEGIN, viewer, COMMIT."""
+"""Round trips of each read. Reads of several statements are transactions: BEGIN, viewer, COMMIT."""
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ async def written(database_url: str) -> str:
 
 
 @asynccontextmanager
-async def counted(written: str) -> AsyncIterator[tuple[Link, Api, LiveStore]]:
-    """Serve over a wire that counts, and over one connection."""
+async def counted(written: str) -> AsyncIterator[tuple[Link, ApiClient, LiveStore]]:
+    """Serve over one connection through a link that counts."""
     async with (
         linked(as_login(written, "api")) as (link, url),
         reader_pool(url, connections_max=1) as readers,
@@ -58,7 +58,7 @@ async def counted(written: str) -> AsyncIterator[tuple[Link, Api, LiveStore]]:
 
 
 async def trips_of(link: Link, read: Callable[[], Awaitable[object]]) -> int:
-    """Return the round trips of a read when nothing else is read and its statements are prepared."""
+    """Return the round trips of a read whose statements are prepared."""
     trips = []
     for _ in range(5):
         before = link.requests
@@ -68,7 +68,7 @@ async def trips_of(link: Link, read: Callable[[], Awaitable[object]]) -> int:
 
 
 @pytest.mark.parametrize("path", TRIPS)
-async def test_a_read_takes_as_many_round_trips_as_it_has_to(written: str, path: str) -> None:
+async def test_each_read_takes_its_minimum_of_round_trips(written: str, path: str) -> None:
     bearer = token("root", role="admin")
     async with counted(written) as (link, api, _):
 
@@ -81,7 +81,7 @@ async def test_a_read_takes_as_many_round_trips_as_it_has_to(written: str, path:
     assert trips == TRIPS[path]
 
 
-async def test_a_budget_in_another_time_zone_is_as_cheap_once_it_is_known(written: str) -> None:
+async def test_budget_in_any_time_zone_takes_one_round_trip(written: str) -> None:
     path = f"{USER}/budget"
     async with counted(written) as (link, api, _):
         for zone in ("Pacific/Auckland", "UTC"):
@@ -95,7 +95,7 @@ async def test_a_budget_in_another_time_zone_is_as_cheap_once_it_is_known(writte
             assert await trips_of(link, read) == 1
 
 
-async def test_the_feed_reads_active_calls_in_one_round_trip(written: str) -> None:
+async def test_feed_reads_active_calls_in_one_round_trip(written: str) -> None:
     since = NOW - timedelta(days=1)
     async with counted(written) as (link, _, store):
         assert await trips_of(link, lambda: store.active_calls(since, 10)) == 1

@@ -1,4 +1,4 @@
-"""Applying late prices: what is foreseen is what comes, beside other writers, over the command line."""
+"""Repricing: the preview agrees with the result, also beside other writers and by command."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from schemas.identity import identity_of
 from tests.support.alerting import USD, change, raised
 from tests.support.command import run_command
 from tests.support.events import charged, cost, ended, started, voided
-from tests.support.recording import Desk, Log, assert_verified, fetch
+from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
 from tests.support.rerating import a_price, add, cost_nano
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
@@ -31,7 +31,7 @@ ALL = RepricingScope(BEGIN, NOW + timedelta(minutes=1))
 async def recorded(
     database_url: str, count: int = 10, user: str = "alice", basis: Any = "charged", **more: Any
 ) -> None:
-    """Record calls of a user with one minute of telephony each, one a day, charged 4.99."""
+    """Record calls of a user with a minute of telephony each, one a day, charged 4.99."""
     events = []
     for day in range(count):
         where: dict[str, Any] = {
@@ -40,11 +40,11 @@ async def recorded(
             "time": NOW - timedelta(days=day),
         }
         events += [started(**where), cost(**where, **more), ended(**where), charged(**where, fee=0)]
-    async with Desk(database_url, alerting=Alerting(basis)) as desk:
-        await desk.record(Log().batch(events))
+    async with BatchWriter(database_url, alerting=Alerting(basis)) as writer:
+        await writer.record(TopicLog().batch(events))
 
 
-async def test_the_report_is_what_happens(database_url: str) -> None:
+async def test_preview_agrees_with_the_result(database_url: str) -> None:
     await recorded(database_url)
     await recorded(database_url, 2, "bob")
     await add(database_url, a_twilio("0.114", NOW - timedelta(days=4)))
@@ -69,7 +69,7 @@ async def test_the_report_is_what_happens(database_url: str) -> None:
     assert (await repricer.preview(ALL)).total.costs == 0
 
 
-async def test_margins_are_of_the_days_that_were_asked_for(database_url: str) -> None:
+async def test_margins_cover_the_requested_days(database_url: str) -> None:
     await recorded(database_url, 3)
     await add(database_url, a_twilio("0.114", BEGIN))
     midnight = NOW.replace(hour=0, minute=0, second=0)
@@ -88,7 +88,7 @@ def a_twilio(usd: str, since: datetime) -> Any:
     return a_price("twilio", usd, since)._replace(operation="outbound_call")
 
 
-async def test_history_stays_and_the_new_cost_names_the_old(database_url: str) -> None:
+async def test_history_stays_and_new_costs_name_the_old_ones(database_url: str) -> None:
     metadata = {"sid": "CA1", "n": Decimal("1.50")}
     await recorded(database_url, 1, metadata=metadata, model="premium", estimated=True, usage="2.5")
     before = await fetch(database_url, "SELECT * FROM call_cost_events ORDER BY identity")
@@ -128,7 +128,7 @@ async def test_history_stays_and_the_new_cost_names_the_old(database_url: str) -
     await assert_verified(database_url)
 
 
-async def test_what_is_not_to_be_corrected_stays(database_url: str) -> None:
+async def test_costs_outside_the_scope_stay(database_url: str) -> None:
     await recorded(database_url, 1, totalCost="0.5")
     await recorded(database_url, 1, "bob")
     await add(database_url, a_twilio("0.014", BEGIN), a_twilio("0.5", NOW + timedelta(days=1)))
@@ -141,7 +141,7 @@ async def test_what_is_not_to_be_corrected_stays(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("basis", ["cost", "charged"])
-async def test_the_alerts_foreseen_are_the_alerts_raised(database_url: str, basis: Any) -> None:
+async def test_previewed_alerts_are_the_raised_alerts(database_url: str, basis: Any) -> None:
     await change(
         database_url, "alice", basis, daily_limit=(True, USD), monthly_limit=(True, 90 * USD)
     )
@@ -169,22 +169,22 @@ async def test_the_alerts_foreseen_are_the_alerts_raised(database_url: str, basi
     await assert_verified(database_url)
 
 
-async def test_workers_go_on_meanwhile(database_url: str) -> None:
-    """New costs, and voids of the very costs that are corrected, in between."""
+async def test_repricing_is_exact_beside_running_workers(database_url: str) -> None:
+    """New costs, and voids of costs that are being corrected, arrive meanwhile."""
     await recorded(database_url, 40)
     await add(database_url, a_twilio("1", BEGIN))
     originals = await fetch(
         database_url,
         "SELECT source, event_id, call_id FROM call_cost_events WHERE service = 'twilio'",
     )
-    log = Log()
+    log = TopicLog()
 
     async def work() -> None:
-        async with Desk(database_url, alerting=Alerting("cost")) as desk:
+        async with BatchWriter(database_url, alerting=Alerting("cost")) as writer:
             for source, event_id, call in originals[::2]:
                 void = voided({"source": source, "id": event_id}, call, "alice", time=NOW)
                 more = cost(call, "alice", time=NOW, totalCost="0.1")
-                await desk.record(log.batch([void, more]))
+                await writer.record(log.batch([void, more]))
 
     await asyncio.gather(Repricer(database_url).apply(ALL), work(), work())
     await assert_verified(database_url)
@@ -192,7 +192,9 @@ async def test_workers_go_on_meanwhile(database_url: str) -> None:
     assert tuple((await fetch(database_url, query))[0]) == (20 * 10**9, 20)
 
 
-async def test_it_stops_and_goes_on(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_repricing_can_be_stopped_and_resumed(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ledger.repricing.repricer.CHUNK_COSTS", 3)
     await recorded(database_url, 10)
     await add(database_url, a_twilio("1", BEGIN))
@@ -206,7 +208,7 @@ async def test_it_stops_and_goes_on(database_url: str, monkeypatch: pytest.Monke
     await assert_verified(database_url)
 
 
-async def test_one_at_a_time_and_all_or_nothing_of_a_chunk(database_url: str) -> None:
+async def test_one_repricing_runs_and_chunks_are_atomic(database_url: str) -> None:
     await recorded(database_url, 2)
     await add(database_url, a_twilio("1000000", BEGIN), a_twilio("1", NOW - timedelta(hours=1)))
     async with connected(database_url, name="tests") as other:
@@ -228,7 +230,7 @@ async def test_one_at_a_time_and_all_or_nothing_of_a_chunk(database_url: str) ->
     assert await fetch(database_url, "SELECT FROM dead_letters") == []
 
 
-async def test_the_command(database_url: str, tmp_path: Path) -> None:
+async def test_command_previews_and_applies(database_url: str, tmp_path: Path) -> None:
     await recorded(database_url, 3)
     await add(database_url, a_twilio("0.114", BEGIN))
     values = {"DATABASE_URL": database_url}

@@ -1,4 +1,4 @@
-"""The laws of corrections: forth and back restores every total, and no order changes the end."""
+"""Laws of repricing: reverting restores every total, and the order does not matter."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ledger.repricing.repricer import Repricer
 from ledger.repricing.rows import RepricingScope
 from tests.support.events import Plain, charged, cost, ended, started, voided
-from tests.support.recording import Desk, Log, assert_verified
+from tests.support.recording import BatchWriter, TopicLog, assert_verified
 from tests.support.rerating import a_price, add, totals
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
@@ -40,7 +40,7 @@ late = st.tuples(days, prices, st.sampled_from(["*", "*", "big"]))
 
 
 def events_of(service: str, said: list[dict[str, Any]], ends: bool) -> list[Plain]:
-    """Return the events of some calls, of two users with different ids."""
+    """Return the events of some calls of two users, with distinct ids."""
     events: list[Plain] = []
     for place, one in enumerate(said):
         call, user = f"{service}/{one['user']}/{one['call']}", f"{service}-{one['user']}"
@@ -71,7 +71,7 @@ def events_of(service: str, said: list[dict[str, Any]], ends: bool) -> list[Plai
 slow = settings(
     max_examples=10,
     deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # examples take a while, so no shrinking
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # no shrinking, as examples take a while
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
@@ -79,7 +79,7 @@ slow = settings(
 @slow
 @given(said=st.lists(costs, min_size=1, max_size=8), changes=st.lists(late, min_size=1, max_size=3),
        first=prices, voids=st.booleans(), ends=st.booleans())  # fmt: skip
-async def test_forth_and_back_restores_every_total(
+async def test_reverting_a_correction_restores_every_total(
     database_url: str,
     said: list[dict[str, Any]],
     changes: list[tuple[int, Decimal, str]],
@@ -95,8 +95,8 @@ async def test_forth_and_back_restores_every_total(
         first_one = events[0]
         events.append(voided(first_one, first_one["data"]["callId"], None, time=first_one["time"]))
     repricer = Repricer(database_url)
-    async with Desk(database_url) as desk:
-        await desk.record(Log().batch(events))
+    async with BatchWriter(database_url) as writer:
+        await writer.record(TopicLog().batch(events))
     before = await totals(database_url, users)
 
     rows = {
@@ -129,7 +129,7 @@ def spent(of: list[list[Any]]) -> int:
 @slow
 @given(said=st.lists(costs, min_size=2, max_size=6), usd=prices, again=st.none() | prices,
        which=st.sets(st.integers(0, 5)))  # fmt: skip
-async def test_a_void_counts_the_same_before_and_after_a_correction(
+async def test_void_has_the_same_effect_before_and_after_a_correction(
     database_url: str,
     said: list[dict[str, Any]],
     usd: Decimal,
@@ -148,14 +148,16 @@ async def test_a_void_counts_the_same_before_and_after_a_correction(
             for place, event in enumerate(recorded)
             if place in which
         ]
-        async with Desk(database_url) as desk:
-            await desk.record(Log().batch(events + (voids if voids_first else [])))
+        async with BatchWriter(database_url) as writer:
+            await writer.record(TopicLog().batch(events + (voids if voids_first else [])))
             for turn, price in enumerate(filter(lambda one: one is not None, (usd, again))):
                 await add(database_url, a_price(service, price or "0", BEGIN + turn * TICK + TICK))
                 await Repricer(database_url).apply(ALL)
-            await desk.record(Log().batch([] if voids_first else voids))
-            # The same void under another id takes nothing back a second time.
-            await desk.record(Log().batch([{**void, "id": f"{void['id']}-2"} for void in voids]))
+            await writer.record(TopicLog().batch([] if voids_first else voids))
+            # The same void under another id reverses nothing a second time.
+            await writer.record(
+                TopicLog().batch([{**void, "id": f"{void['id']}-2"} for void in voids])
+            )
         await assert_verified(database_url)
         found = await totals(database_url, users)
         ends.append(

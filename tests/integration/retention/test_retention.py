@@ -1,4 +1,4 @@
-"""Retention removes what is old and nothing else, in batches, by one process at a time."""
+"""Retention removes old rows only, in batches, by one process at a time."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,14 @@ from ledger.postgres.database import Connection, connected
 from tests.integration.archives.test_archiving import calls, record
 from tests.support.archives import OLD_CALL, archive
 from tests.support.events import cost, ended, voided
-from tests.support.recording import Desk, Log, assert_verified, codes, fetch
+from tests.support.recording import (
+    BatchWriter,
+    TopicLog,
+    assert_verified,
+    codes,
+    fetch,
+    until_blocked,
+)
 from tests.support.totals import read_totals
 
 NOW = datetime.now(UTC)
@@ -75,25 +82,25 @@ async def test_old_rows_are_removed_in_batches_and_counted(database_url: str, su
     assert (await fetch(database_url, noted, subject))[0][0] == 12
 
 
-async def test_identities_are_removed_by_the_age_of_their_recording(database_url: str) -> None:
-    log = Log()
+async def test_identities_are_removed_by_recording_age(database_url: str) -> None:
+    log = TopicLog()
     old = cost(time=NOW - timedelta(days=399))
-    async with Desk(database_url) as desk:
-        await desk.record(log.batch([old, cost()]))
+    async with BatchWriter(database_url) as writer:
+        await writer.record(log.batch([old, cost()]))
         await fetch(
             database_url,
             "UPDATE event_identities SET recorded_at = now() - interval '429 days'"
             " WHERE identity = (SELECT identity FROM call_cost_events ORDER BY time LIMIT 1)",
         )
         assert (await removed(database_url))["identities"] == 0
-        assert (await desk.record(log.batch([old]))).repeated == 1
+        assert (await writer.record(log.batch([old]))).repeated == 1
         later = NOW + timedelta(days=2)
         assert (await removed(database_url, later))["identities"] == 1
     assert (await fetch(database_url, "SELECT count(*) FROM event_identities"))[0][0] == 1
     await assert_verified(database_url)
 
 
-async def test_identities_are_looked_through_share_by_share(
+async def test_identities_are_scanned_in_parts(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "PAGES_AT_ONCE", 2)
@@ -108,7 +115,7 @@ async def test_identities_are_looked_through_share_by_share(
     assert (await fetch(database_url, "SELECT count(*) FROM event_identities"))[0][0] == 0
 
 
-async def test_one_process_removes_once_an_interval(database_url: str) -> None:
+async def test_one_process_removes_once_per_interval(database_url: str) -> None:
     async with (
         connected(database_url, name="one") as one,
         connected(database_url, name="other") as other,
@@ -137,10 +144,10 @@ async def test_void_of_a_cost_without_details_is_refused_and_totals_stay(
     await verify_archive(database_url, tmp_path, found)
     assert (found.differences, found.lines) == (0, [])
 
-    log, target = Log(), happened[1]
+    log, target = TopicLog(), happened[1]
     again = voided(happened[3], OLD_CALL, "user-0", time=NOW)
-    async with Desk(database_url) as desk:
-        await desk.record(log.batch([voided(target, OLD_CALL, "user-0", time=NOW), again]))
+    async with BatchWriter(database_url) as writer:
+        await writer.record(log.batch([voided(target, OLD_CALL, "user-0", time=NOW), again]))
     assert await codes(database_url) == ["too_old"]
     after = await read_totals(database_url)
     assert (after.user_day_costs, after.user_days) == (before.user_day_costs, before.user_days)
@@ -148,7 +155,7 @@ async def test_void_of_a_cost_without_details_is_refused_and_totals_stay(
     await assert_verified(database_url)
 
 
-async def test_void_that_is_being_recorded_keeps_the_details_of_its_cost(
+async def test_void_in_progress_keeps_the_details_of_its_cost(
     database_url: str, tmp_path: Path
 ) -> None:
     happened = calls()
@@ -159,8 +166,7 @@ async def test_void_that_is_being_recorded_keeps_the_details_of_its_cost(
         await transaction.start()
         await worker.execute("SELECT FROM archived_costs WHERE call_id = 'call-0' FOR SHARE")
         removing = asyncio.create_task(removed(database_url, NOW + timedelta(days=431)))
-        await asyncio.sleep(0.5)
-        assert not removing.done()
+        await until_blocked(database_url)
         await worker.execute(
             "INSERT INTO sealed_voids SELECT call_id, identity, seal_id FROM archived_costs WHERE call_id = 'call-0' ON CONFLICT DO NOTHING"
         )
@@ -200,7 +206,7 @@ async def test_ended_calls_get_one_tombstone_after_each_change(
         assert len(await walked(connection, later + timedelta(hours=2), epoch=2)) == 4
 
 
-async def test_call_that_changed_beside_its_tombstone_is_published_again(
+async def test_call_changed_beside_its_tombstone_is_published_again(
     database_url: str,
 ) -> None:
     await record(database_url, [ended(time=NOW)])

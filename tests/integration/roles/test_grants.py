@@ -1,4 +1,4 @@
-"""Every table has decided rights, and no role has any that are not listed."""
+"""Every table has listed grants, and no role has any others."""
 
 import pytest
 
@@ -31,7 +31,7 @@ _OPEN = """
 """
 
 
-async def test_each_table_has_decided_rights(database_url: str) -> None:
+async def test_each_table_has_listed_grants(database_url: str) -> None:
     present = {row["relname"] for row in await fetch(database_url, SQL["relations"])}
     decided = [row["relation"] for row in await fetch(database_url, GRANTS["of_tables"])]
     assert len(decided) == len(set(decided))
@@ -47,7 +47,7 @@ async def test_each_table_has_decided_rights(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("column", RIGHTS)
-async def test_a_role_holds_just_the_rights_that_are_listed(
+async def test_roles_hold_only_listed_privileges(
     database_url: str, column: str, record_attack: AttackRecorder
 ) -> None:
     names = {"SELECT": "S", "INSERT": "I", "UPDATE": "U", "DELETE": "D"}
@@ -64,7 +64,7 @@ async def test_a_role_holds_just_the_rights_that_are_listed(
     record_attack(f"database: rights of {column}, compared", attempts=rights, refused=rights)
 
 
-async def test_rows_of_users_have_policies_for_those_who_read_for_a_viewer(
+async def test_user_tables_have_row_policies(
     database_url: str,
 ) -> None:
     unguarded = [row[0] for row in await fetch(database_url, _OPEN)]
@@ -77,7 +77,7 @@ async def test_rows_of_users_have_policies_for_those_who_read_for_a_viewer(
     assert not others, f"These policies hold for other roles than {VIEWER}: {', '.join(others)}"
 
 
-def test_the_first_migration_makes_no_role_by_itself() -> None:
+def test_first_migration_creates_no_role() -> None:
     assert "CREATE ROLE" in migrations()[0].text
     assert "CREATE ROLE" not in without_roles(migrations()[0].text)
     assert "TO CURRENT_USER" not in without_roles(migrations()[0].text)

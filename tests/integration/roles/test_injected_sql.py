@@ -1,4 +1,4 @@
-"""What SQL that gets into a statement of the API can reach: the rows of its own viewer."""
+"""SQL injected into a statement of the API reaches only the rows of its own viewer."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from ledger.live.tickets import TicketHolder, TicketStore
-from ledger.postgres.database import connected
+from ledger.postgres.database import connected, create_pool
 from ledger.postgres.functions import all_reads, install_functions, reads
 from ledger.postgres.logins import PROCESSES, Process
 from ledger.postgres.viewer import ViewerSigner
@@ -55,7 +55,7 @@ OF_OWNERS = (
     "ALTER TABLE calls OWNER TO CURRENT_USER", "DELETE FROM schema_migrations",
     "UPDATE call_cost_events SET cost_nano = 0", "DELETE FROM user_budget_settings",
 )  # fmt: skip
-"""What only the login `migrate`, which owns all, may do."""
+"""Statements that only the login `migrate`, the owner, may run."""
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ async def readers(written: str) -> AsyncIterator[ReaderPool]:
 
 
 @pytest.mark.parametrize("statement", FORGED)
-async def test_a_session_cannot_make_itself_another_viewer(
+async def test_injected_sql_cannot_change_the_viewer(
     readers: ReaderPool, statement: str, record_attack: AttackRecorder
 ) -> None:
     async with readers.reading(ALICE) as connection:
@@ -90,7 +90,7 @@ async def test_a_session_cannot_make_itself_another_viewer(
 
 
 @pytest.mark.parametrize("statement", REFUSED)
-async def test_a_session_cannot_leave_its_login(
+async def test_session_of_the_api_cannot_change_its_role(
     readers: ReaderPool, statement: str, record_attack: AttackRecorder
 ) -> None:
     refused = False
@@ -104,7 +104,7 @@ async def test_a_session_cannot_leave_its_login(
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-async def test_no_login_can_become_more_than_it_is(
+async def test_no_login_can_gain_privileges(
     written: str, process: Process, record_attack: AttackRecorder
 ) -> None:
     statements = [*OF_SUPERUSERS, *(() if process == "migrate" else OF_OWNERS)]
@@ -122,7 +122,7 @@ async def test_no_login_can_become_more_than_it_is(
     record_attack(case, attempts=len(statements), refused=len(refused))
 
 
-async def test_a_report_cannot_be_called_for_another_viewer_than_the_signed_one(
+async def test_reports_need_a_signed_viewer(
     written: str,
 ) -> None:
     call = reads("reports/costs")["call"]
@@ -135,8 +135,8 @@ async def test_a_report_cannot_be_called_for_another_viewer_than_the_signed_one(
             await connection.fetch(call, *arguments, ViewerSigner("a guess").sign(ROOT))
 
 
-async def test_sql_inside_a_report_cannot_change_its_viewer(written: str) -> None:
-    """A report's own body, were text ever built into it, runs as a role that is restricted."""
+async def test_injected_sql_in_a_report_cannot_change_its_viewer(written: str) -> None:
+    """The body of a report runs as a restricted role."""
     body = """
         CREATE FUNCTION cost_analytics_reads.injected(text) RETURNS SETOF text
         LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$ BEGIN
@@ -154,18 +154,23 @@ async def test_sql_inside_a_report_cannot_change_its_viewer(written: str) -> Non
         assert [row[0] for row in await connection.fetch(query, SIGNER.sign(ALICE))] == ["alice"]
 
 
-async def test_no_viewer_stays_after_a_read(readers: ReaderPool) -> None:
+async def test_connection_keeps_no_viewer_after_a_read(written: str) -> None:
+    pool = await create_pool(
+        as_login(written, "api"), name="tests", connections_max=1, statement_timeout_ms=5_000
+    )
+    readers = ReaderPool(pool, SIGNER)
     async with readers.reading(Viewer("nobody")) as connection:
         assert await connection.fetch(USERS) == []
     assert await readers.read_value(ROOT, reads("reports/lists")["any_call"], "x", True) is True
-    async with readers._connection(Viewer("nobody")) as connection:
+    async with pool.acquire() as connection:
         assert not await connection.fetchval(
             "SELECT current_setting('cost_analytics.viewer', true)"
         )
         assert await connection.fetch(USERS) == []
+    await pool.close()
 
 
-async def test_a_ticket_is_issued_to_the_viewer_alone(readers: ReaderPool) -> None:
+async def test_ticket_is_issued_to_the_viewer_only(readers: ReaderPool) -> None:
     tickets = TicketStore(readers)
     assert await tickets.issue(b"1", TicketHolder("alice", "user", 9), seconds=60, limit=2)
     assert await tickets.redeem(b"1") == TicketHolder("alice", "user", 9)
@@ -182,7 +187,7 @@ async def test_a_ticket_is_issued_to_the_viewer_alone(readers: ReaderPool) -> No
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-async def test_no_login_of_ours_is_powerful(database_url: str, process: str) -> None:
+async def test_no_login_has_superuser_attributes(database_url: str, process: str) -> None:
     [role] = await fetch(
         database_url,
         "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls "
@@ -195,7 +200,7 @@ async def test_no_login_of_ours_is_powerful(database_url: str, process: str) -> 
     assert (await fetch(database_url, owned))[0][0] == "cost_analytics_migrate"
 
 
-async def test_functions_of_the_release_before_stay_for_one_release(database_url: str) -> None:
+async def test_functions_of_the_previous_release_remain_for_one_release(database_url: str) -> None:
     names = "SELECT proname FROM pg_proc WHERE pronamespace = 'cost_analytics_reads'::regnamespace"
     async with connected(database_url, name="tests") as connection:
         await connection.execute(

@@ -1,4 +1,4 @@
-"""`cost-analytics roles create`: logins with passwords, again and again, for several installations."""
+"""`cost-analytics roles create`: logins with passwords, repeatable, for several installations."""
 
 import stat
 from pathlib import Path
@@ -31,7 +31,7 @@ def create(admin_url: str, directory: Path, *words: str, **values: str) -> str:
     return done.stdout
 
 
-async def test_logins_are_made_kept_and_changed(admin_url: str, tmp_path: Path) -> None:
+async def test_logins_are_created_kept_and_changed(admin_url: str, tmp_path: Path) -> None:
     file = tmp_path / "logins.env"
     said = create(admin_url, tmp_path, "--write", str(file))
     assert "second_api: created, password new" in said
@@ -68,9 +68,7 @@ async def works(urls: dict[str, str]) -> None:
     await verify(urls["OPERATOR_DATABASE_URL"])
 
 
-async def test_a_new_login_without_a_place_for_its_password_is_refused(
-    admin_url: str, tmp_path: Path
-) -> None:
+async def test_new_login_needs_a_place_for_its_password(admin_url: str, tmp_path: Path) -> None:
     done = run_command(
         "roles", "create", "--prefix", "third_",
         values={"ADMIN_DATABASE_URL": admin_url}, cwd=tmp_path,
@@ -79,7 +77,7 @@ async def test_a_new_login_without_a_place_for_its_password_is_refused(
     assert "--write" in done.stderr
 
 
-async def test_the_api_does_not_start_as_a_superuser(admin_url: str, tmp_path: Path) -> None:
+async def test_api_does_not_start_as_a_superuser(admin_url: str, tmp_path: Path) -> None:
     values = {
         "DATABASE_URL": admin_url, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
         "JWT_SECRET": "a-key-of-more-than-thirty-two-bytes",

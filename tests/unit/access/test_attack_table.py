@@ -1,4 +1,4 @@
-"""The table of attacks fails a test whose attack worked, and adds up what many tests tried."""
+"""The table of attacks: a successful attack fails its test; rows of a case are summed."""
 
 from dataclasses import asdict
 from typing import Any
@@ -17,7 +17,7 @@ from tests.support.attacks import ATTACKS, AttackFigures, AttackRecorder
         {"attempts": 0, "refused": 0},
     ],
 )
-def test_an_attack_that_worked_or_was_not_tried_fails_the_test_and_stays_in_the_table(
+def test_successful_or_untried_attack_fails_and_stays_in_the_table(
     figures: dict[str, Any],
 ) -> None:
     properties: list[tuple[str, Any]] = []
@@ -26,11 +26,13 @@ def test_an_attack_that_worked_or_was_not_tried_fails_the_test_and_stays_in_the_
     assert [name for name, _ in properties] == ["attack"]
 
 
-def test_what_was_not_refused_may_be_expected() -> None:
-    AttackRecorder([])("a flood", attempts=3, refused=0, victims=2, breaches=0)
+def test_unrefused_attempts_may_be_expected() -> None:
+    properties: list[tuple[str, Any]] = []
+    AttackRecorder(properties)("a flood", attempts=3, refused=0, victims=2, breaches=0)
+    assert [name for name, _ in properties] == ["attack"]
 
 
-def test_rows_of_a_case_are_added_up_and_the_last_row_adds_up_all() -> None:
+def test_rows_of_a_case_are_summed_and_the_last_row_sums_all() -> None:
     rows = ATTACKS.rows(
         [
             asdict(AttackFigures("b", 2, 2, None, 0, 1)),

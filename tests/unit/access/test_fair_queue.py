@@ -1,4 +1,4 @@
-"""Places are lent in turns: nobody holds more than a share, nobody waits behind another's backlog."""
+"""The fair queue: no client exceeds its share or waits behind the backlog of another client."""
 
 import asyncio
 from collections import Counter
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from ledger.postgres.fair_queue import FairQueue, QueueFullError
 
 
-class Work:
-    """Clients at a queue, and in which order they were let in."""
+class QueueClients:
+    """Clients at a queue, and the order in which they were admitted."""
 
     def __init__(self, queue: FairQueue) -> None:
         self.queue = queue
@@ -35,8 +35,8 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_client_never_holds_more_than_its_share() -> None:
-    work = Work(FairQueue(5, 2))
+async def test_client_never_holds_more_than_its_share() -> None:
+    work = QueueClients(FairQueue(5, 2))
     tasks = work.start("aaaabc")
     await settle()
     assert work.held == {"a": 2, "b": 1, "c": 1}
@@ -47,7 +47,7 @@ async def test_a_client_never_holds_more_than_its_share() -> None:
 
 
 async def test_clients_take_turns() -> None:
-    work = Work(FairQueue(1, 1))
+    work = QueueClients(FairQueue(1, 1))
     tasks = work.start("aaaaabbc")
     await settle()
     work.go_on.set()
@@ -55,12 +55,12 @@ async def test_clients_take_turns() -> None:
     assert "".join(work.entered) == "aabcabaa"
 
 
-async def test_waiting_ends_in_time_and_leaves_no_trace() -> None:
+async def test_timed_out_wait_leaves_no_trace() -> None:
     queue = FairQueue(1, 1)
     async with queue.slot("a", 1):
         with pytest.raises(TimeoutError):
-            await Work(queue).one("b", timeout_seconds=0)
-        waiting = asyncio.create_task(Work(queue).one("c"))
+            await QueueClients(queue).one("b", timeout_seconds=0)
+        waiting = asyncio.create_task(QueueClients(queue).one("c"))
         await settle()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -69,8 +69,8 @@ async def test_waiting_ends_in_time_and_leaves_no_trace() -> None:
         pass
 
 
-async def test_the_number_that_wait_is_bounded() -> None:
-    work = Work(FairQueue(1, 1, waiting_per_client_max=2))
+async def test_number_of_waiting_clients_is_bounded() -> None:
+    work = QueueClients(FairQueue(1, 1, waiting_per_client_max=2))
     tasks = work.start("aaab")
     await settle()
     with pytest.raises(QueueFullError):
@@ -89,7 +89,7 @@ def test_places_are_neither_lost_nor_lent_twice(
     clients: str, cancelled: set[int], places: int, share: int
 ) -> None:
     async def run() -> None:
-        work = Work(FairQueue(places, share))
+        work = QueueClients(FairQueue(places, share))
         tasks = work.start(clients)
         await settle()
         for number in cancelled:
@@ -101,7 +101,7 @@ def test_places_are_neither_lost_nor_lent_twice(
         assert sum(work.held.values()) <= places + len(cancelled)
         work.go_on.set()
         await asyncio.gather(*tasks, return_exceptions=True)
-        again = Work(work.queue)
+        again = QueueClients(work.queue)
         fresh = again.start("wxyz"[:places])
         await settle()
         assert again.held.total() == min(places, len(fresh))

@@ -1,4 +1,4 @@
-"""Texts that start formulas, in every text of an export, read as spreadsheets may split it."""
+"""Every exported text that starts like a formula is escaped, however a spreadsheet splits it."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ NOW = datetime(2025, 11, 19, tzinfo=UTC)
 
 
 def exported(text: str) -> ExportedEvent:
-    """Return an event that has a text wherever it may have one."""
+    """Return an event that has a text in each text field."""
     event = EventRow(
         identity="",
         source=text,
@@ -43,7 +43,7 @@ def exported(text: str) -> ExportedEvent:
 
 
 def is_formula(cell: str) -> bool:
-    """Return whether a spreadsheet may evaluate a cell: it begins as a formula and is no number."""
+    """Return whether a spreadsheet may evaluate a cell: it starts like a formula and is no number."""
     if not cell.strip().startswith(tuple(STARTS)):
         return False
     try:
@@ -53,7 +53,7 @@ def is_formula(cell: str) -> bool:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
-def test_no_text_becomes_a_formula(delimiter: str, record_attack: AttackRecorder) -> None:
+def test_no_exported_text_becomes_a_formula(delimiter: str, record_attack: AttackRecorder) -> None:
     texts = [f"{before}{FORMULA.format(start)}" for before in BEFORE for start in STARTS]
     written = (header("events") + lines(map(exported, texts))).decode()
     cells = [

@@ -1,4 +1,4 @@
-"""The rules on simulated users: what they find is right, and large spikes are found."""
+"""The anomaly rules on simulated users: findings are real, and large spikes are found."""
 
 import pytest
 
@@ -31,14 +31,14 @@ def test_simulated_users_follow_from_the_seed() -> None:
     assert list(simulate(kind, 2, 1)) == list(simulate(kind, 2, 1)) != list(simulate(kind, 2, 2))
 
 
-def test_what_is_found_is_right(every: Tally) -> None:
+def test_found_anomalies_are_real(every: Tally) -> None:
     assert share(every.right["call_spike"], every.found["call_spike"]) >= 0.85
     assert share(every.right["missing_leg"], every.found["missing_leg"]) == 1
     found = sum(every.found[rule] for rule in RULES)
     assert share(sum(every.right[rule] for rule in RULES), found) >= 0.9
 
 
-def test_what_is_large_is_found_and_what_is_larger_more_often(every: Tally) -> None:
+def test_large_spikes_are_found_and_larger_ones_more_often(every: Tally) -> None:
     recall = [
         share(every.recalled["call_spike", size], every.put_in["call_spike", size])
         for size in SIZES
@@ -51,11 +51,11 @@ def test_what_is_large_is_found_and_what_is_larger_more_often(every: Tally) -> N
     assert days >= 0.5
 
 
-def test_few_days_are_called_unusual(every: Tally) -> None:
+def test_few_days_are_reported(every: Tally) -> None:
     assert share(every.found["day_spike"] - every.right["day_spike"], every.judged["days"]) < 0.005
 
 
-def test_the_report_has_a_table_for_each_rule(tallies: dict[str, Tally]) -> None:
+def test_report_has_a_table_for_each_rule(tallies: dict[str, Tally]) -> None:
     text = "\n".join(report(tallies, USERS, 7))
     assert text.count("###") == len(RULES)
     assert text.count("| all ") == len(RULES)

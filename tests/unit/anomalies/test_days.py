@@ -1,4 +1,4 @@
-"""Which days are unusual: weekdays, growth, what calls explain, and laws."""
+"""Which days are unusual: weekdays, growth, days explained by their calls; laws of the rules."""
 
 from datetime import date
 
@@ -20,7 +20,7 @@ def day(
     return list(day_spikes(observed, past_days, **known))  # type: ignore[arg-type]
 
 
-def test_a_weekday_is_compared_with_its_like() -> None:
+def test_day_is_compared_with_the_same_weekday() -> None:
     week = days(9 * USD, 9 * USD, 9 * USD, 9 * USD, 9 * USD, 2 * USD, 2 * USD)
     assert not day({"tts": 9 * USD}, week)  # a Monday
     assert not day({"tts": 2 * USD}, week[:-2])  # a Saturday
@@ -29,7 +29,7 @@ def test_a_weekday_is_compared_with_its_like() -> None:
     assert abs(spike.expected_nano - 2 * USD) < 10**6  # its square root is whole
 
 
-def test_too_few_days_and_too_little_money_are_nothing() -> None:
+def test_few_days_or_small_amounts_are_no_spike() -> None:
     steady = days(*[USD] * 7)
     assert not day({"tts": 50 * USD}, steady[: DAYS_MIN - 1])
     assert day({"tts": 50 * USD}, steady[:DAYS_MIN])
@@ -37,7 +37,7 @@ def test_too_few_days_and_too_little_money_are_nothing() -> None:
     assert day({"tts": 102 * CENT}, days(*[CENT] * 7))
 
 
-def test_what_there_was_before_is_no_surprise() -> None:
+def test_repeated_high_day_is_no_spike() -> None:
     steady = days(*[USD] * 7)
     steady[10] = {"tts": 40 * USD}
     assert day({"tts": 50 * USD}, steady)
@@ -45,14 +45,14 @@ def test_what_there_was_before_is_no_surprise() -> None:
     assert not day({"tts": 50 * USD}, steady)
 
 
-def test_who_calls_seldom_is_compared_with_days_of_calls() -> None:
+def test_infrequent_user_is_compared_with_days_of_calls() -> None:
     weekends = days(0, 0, 0, 0, 0, 4 * USD, 4 * USD)
     assert not day({"tts": 4 * USD}, weekends)
     assert day({"tts": 20 * USD}, weekends)
     assert not day({"tts": 20 * USD}, days(0, 0, 0, 0, 0, 0, 4 * USD))  # too seldom
 
 
-def test_a_rise_of_everything_is_one_spike() -> None:
+def test_rise_of_all_services_is_one_spike() -> None:
     week = [{"tts": 4 * USD, "stt": USD, "line": USD}] * 56
     [spike] = day({"tts": 40 * USD, "stt": 10 * USD, "line": 10 * USD}, week)
     assert (spike.service, spike.driver) == (None, "tts")
@@ -62,7 +62,7 @@ def test_a_rise_of_everything_is_one_spike() -> None:
     assert not day({"tts": 40 * USD, "stt": USD, "line": USD}, week, raised={"tts"})
 
 
-def test_what_calls_explain_is_no_spike_of_the_day() -> None:
+def test_day_explained_by_its_calls_is_no_spike() -> None:
     week = days(*[4 * USD] * 7)
     assert day({"tts": 40 * USD}, week)
     assert not day({"tts": 40 * USD}, week, explained={"tts": 36 * USD})
@@ -72,7 +72,7 @@ def test_what_calls_explain_is_no_spike_of_the_day() -> None:
     assert resolved_parts(["tts"], {}, week[:3], {}) == []
 
 
-def test_growth_is_followed() -> None:
+def test_steady_growth_is_no_spike() -> None:
     growing = [{"tts": USD * (100 + 3 * n) // 10} for n in range(56)]
     assert not day({"tts": USD * (100 + 3 * 56) // 10}, growing)
 
@@ -81,7 +81,7 @@ roots = st.lists(st.integers(0, 200_000), min_size=28, max_size=56)
 
 
 @given(roots, st.integers(0, 500_000), st.integers(2, 30))
-def test_more_money_of_the_same_shape_is_the_same_to_a_day(
+def test_score_of_a_day_does_not_depend_on_scale(
     history: list[int], today: int, scale: int
 ) -> None:
     one = day({"a": today**2}, [{"a": root**2} for root in history])
@@ -93,19 +93,19 @@ def test_more_money_of_the_same_shape_is_the_same_to_a_day(
         )
 
 
-def test_days_before_are_counted_from_the_first() -> None:
+def test_history_starts_at_the_first_day() -> None:
     assert history_days(date(2026, 3, 1), date(2026, 3, 3)) == [date(2026, 3, 1), date(2026, 3, 2)]
     assert len(history_days(date(2020, 1, 1), date(2026, 3, 3))) == 56
     assert history_days(date(2026, 3, 3), date(2026, 3, 3)) == []
 
 
 @given(st.integers(1, 10 * USD), st.integers(DAYS_MIN, 56))
-def test_a_constant_history_going_on_is_nothing(nano: int, number: int) -> None:
+def test_constant_history_has_no_spike(nano: int, number: int) -> None:
     assert not day({"a": nano}, [{"a": nano}] * number)
 
 
 @given(roots, st.integers(0, 500_000), st.integers(1, 500_000))
-def test_costing_more_is_no_less_of_a_spike(history: list[int], today: int, more: int) -> None:
+def test_higher_cost_is_never_less_of_a_spike(history: list[int], today: int, more: int) -> None:
     past_days = [{"a": root**2} for root in history]
     if day({"a": today**2}, past_days):
         assert day({"a": (today + more) ** 2}, past_days)

@@ -1,4 +1,4 @@
-"""What is unusual: medians that spikes do not move, calls and legs, sentences; laws of the rules."""
+"""Which calls are unusual: baselines, legs, messages; laws of the rules."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -54,7 +54,7 @@ def dear(nano: int) -> EndedCall:
     return judged(costs={**USUAL, "elevenlabs": nano})
 
 
-def test_the_middle_and_how_far_from_it() -> None:
+def test_baseline_uses_median_and_spread() -> None:
     assert median([5]) == 5
     assert median([4, 1, 100]) == 4
     assert median([1, 2, 4, 5]) == 3
@@ -69,16 +69,14 @@ def test_the_middle_and_how_far_from_it() -> None:
 
 
 @given(st.lists(amounts, min_size=10), amounts)
-def test_one_wild_value_moves_the_middle_no_further_than_its_neighbours(
-    values: list[int], wild: int
-) -> None:
+def test_outlier_moves_the_median_at_most_to_its_neighbours(values: list[int], wild: int) -> None:
     ordered = sorted(values)
     middle = len(ordered) // 2
     upper = ordered[middle + len(ordered) % 2]
     assert ordered[middle - 1] <= median([*values, wild]) <= upper
 
 
-def test_a_spike_is_told_by_the_users_own_calls_with_the_persona() -> None:
+def test_call_is_compared_with_own_calls_of_the_persona() -> None:
     [spike] = spikes(dear(5 * USD), CallHistory(past(8)))
     assert spike.service == "elevenlabs"
     assert (spike.observed_nano, spike.expected_nano) == (5 * USD, USD // 2)
@@ -87,7 +85,7 @@ def test_a_spike_is_told_by_the_users_own_calls_with_the_persona() -> None:
 
 
 def _short_calls_of_others(users: int) -> list[PastCall]:
-    """Return calls that count for nothing, so that their users are nobody to hide behind."""
+    """Return calls that are too short to count, so their users do not count either."""
     return [call for n in range(users) for call in past(1, f"user-{n}", duration_ms=29_999)]
 
 
@@ -105,15 +103,17 @@ def _short_calls_of_others(users: int) -> list[PastCall]:
         (CallHistory(), None),
     ],
 )
-def test_what_a_call_is_compared_with(history: CallHistory, compared_with: str | None) -> None:
+def test_comparison_group_depends_on_the_history(
+    history: CallHistory, compared_with: str | None
+) -> None:
     found = spikes(dear(5 * USD), history)
     assert [one.compared.compared_with for one in found] == (
         [compared_with] if compared_with else []
     )
 
 
-def test_no_other_users_figure_can_be_read_off_an_anomaly() -> None:
-    """Neither what is expected nor the score changes with what rounding hides."""
+def test_anomaly_reveals_no_figure_of_another_user() -> None:
+    """Rounding hides small differences from both the expected amount and the score."""
     told = []
     for more in (0, 3_999_999):
         costs = {"elevenlabs": 5 * (121_000_000 + more), "twilio": CENT}
@@ -127,7 +127,7 @@ def test_no_other_users_figure_can_be_read_off_an_anomaly() -> None:
     assert told[0][0] == 5 * 120_000_000
 
 
-def test_cents_and_what_happened_before_alarm_nobody() -> None:
+def test_small_amounts_and_repeated_costs_are_no_spike() -> None:
     cheap = {"cerebras": CENT // 10}
     call = judged(costs={"cerebras": 24 * CENT})
     assert not spikes(call, CallHistory(past(costs=cheap)))
@@ -137,7 +137,7 @@ def test_cents_and_what_happened_before_alarm_nobody() -> None:
     assert spikes(dear(5 * USD), CallHistory(often[:-1]))
 
 
-def test_minutes_are_those_begun() -> None:
+def test_started_minutes_count_whole() -> None:
     assert [minutes_of(ms) for ms in (0, 1, 60_000, 60_001)] == [1, 1, 1, 2]
     short = judged(duration_ms=61_000, costs={"twilio": 2 * 140 * CENT})
     assert not spikes(short, CallHistory(past(duration_ms=600_000, costs={"twilio": 1_400 * CENT})))
@@ -147,7 +147,7 @@ calls = st.lists(st.integers(1, 5 * USD), min_size=8, max_size=40)
 
 
 @given(calls, st.randoms(use_true_random=False), st.integers(1, 50 * USD))
-def test_the_order_of_history_does_not_matter(
+def test_order_of_the_history_does_not_matter(
     costs: list[int], chance: Random, observed: int
 ) -> None:
     own = [past(1, costs={"elevenlabs": nano})[0] for nano in costs]
@@ -162,9 +162,7 @@ def test_the_order_of_history_does_not_matter(
     st.integers(20, 50),
     st.integers(2, 1_000),
 )
-def test_more_money_of_the_same_shape_is_the_same_to_a_call(
-    costs: list[int], times: int, scale: int
-) -> None:
+def test_score_of_a_call_does_not_depend_on_scale(costs: list[int], times: int, scale: int) -> None:
     def score(unit: int) -> list[int]:
         own = [past(1, costs={"elevenlabs": 5 * nano * unit})[0] for nano in costs]
         call = dear(5 * median(costs) * times * unit)
@@ -172,18 +170,18 @@ def test_more_money_of_the_same_shape_is_the_same_to_a_call(
 
     small, large = score(CENT), score(CENT * scale)
     assert small
-    # Typical values are whole nano-dollars, so what is left over weighs a little more in small ones.
+    # Typical values are whole nano-dollars, so remainders matter more for small ones.
     assert all(abs(one - other) <= 1 for one, other in zip(small, large, strict=True))
 
 
 @given(st.integers(1, 10 * USD), st.integers(8, 60))
-def test_a_constant_history_going_on_is_nothing(nano: int, number: int) -> None:
+def test_constant_history_has_no_spike(nano: int, number: int) -> None:
     own = past(number, costs={"elevenlabs": nano})
     assert not spikes(judged(costs={"elevenlabs": nano}), CallHistory(own))
 
 
 @given(calls, st.integers(1, 50 * USD), st.integers(1, 50 * USD))
-def test_costing_more_is_no_less_of_a_spike(costs: list[int], observed: int, more: int) -> None:
+def test_higher_cost_is_never_less_of_a_spike(costs: list[int], observed: int, more: int) -> None:
     own = CallHistory([past(1, costs={"elevenlabs": nano})[0] for nano in costs])
     if spikes(dear(observed), own):
         assert spikes(dear(observed + more), own)
@@ -200,11 +198,13 @@ def test_costing_more_is_no_less_of_a_spike(costs: list[int], observed: int, mor
         ({"status": "active", "charged": False}, False),
     ],
 )
-def test_which_calls_need_all_legs(changes: dict[str, object], finished: bool) -> None:
+def test_ended_calls_of_some_length_need_all_legs(
+    changes: dict[str, object], finished: bool
+) -> None:
     assert is_finished(judged(**changes)) is finished
 
 
-def test_legs_are_told_by_services_that_stand_for_one() -> None:
+def test_services_and_operations_identify_legs() -> None:
     assert certain_legs(judged(), LEGS_OF) == set(LEGS)
     assert certain_legs(judged(costs={"openai": 1, "odd": 1, "twilio": 0}), LEGS_OF) == set()
     assert present_legs([("openai", "tts"), ("new", "inbound_call")], LEGS_OF) == {
@@ -228,12 +228,12 @@ causes = st.builds(Cause, texts, st.sampled_from(["call_spike", "day_spike"]), t
 
 
 @given(causes, causes)
-def test_a_cause_has_one_id_and_no_other_cause_has_it(one: Cause, other: Cause) -> None:
+def test_each_cause_has_its_own_stable_id(one: Cause, other: Cause) -> None:
     assume("\0" not in "".join((*one, *other)))
     assert (one.anomaly_id == other.anomaly_id) == (one == other)
 
 
-def test_sentences() -> None:
+def test_messages_have_the_documented_wording() -> None:
     [spike] = spikes(dear(5 * USD), CallHistory(past(8)))
     said = call_finding(judged(), spike, NOW).anomaly
     assert said.message == (
@@ -261,7 +261,7 @@ def test_sentences() -> None:
     assert (usual_leg.compared_with, usual_leg.compared_count) == ("persona_calls", 20)
 
 
-def test_an_anomaly_as_it_is_published() -> None:
+def test_published_anomaly_has_all_fields() -> None:
     spike = DaySpike(None, 9 * USD, USD, 712, 56, "tts")
     event = anomaly_event(day_finding("alice", date(2026, 3, 15), spike, NOW).anomaly)
     assert (event.type, event.source) == ("cost.anomaly.detected", "/cost-analytics/anomalies")

@@ -1,4 +1,4 @@
-"""How costs are laid out: classes that sum to the whole, and the price of one unit."""
+"""The layout of costs: classes that add up to the total, and unit costs."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -53,7 +53,7 @@ def line(**changes: object) -> UsageLine:
 
 
 @given(whole_costs)
-def test_services_and_classes_both_sum_to_the_whole(costs: ServiceCosts) -> None:
+def test_services_and_classes_both_add_up_to_the_total(costs: ServiceCosts) -> None:
     total = costs.total_nano()
     assert sum(each.nano for each in by_service(costs).values()) == total
     assert sum(costs.total_nano(each) for each in CLASSES) == total
@@ -69,7 +69,7 @@ def test_services_and_classes_both_sum_to_the_whole(costs: ServiceCosts) -> None
 
 
 @given(whole_costs)
-def test_the_usual_services_are_always_named_and_others_only_if_they_cost(
+def test_usual_services_are_always_listed(
     costs: ServiceCosts,
 ) -> None:
     named = by_service(costs)
@@ -119,7 +119,7 @@ PER_MINUTE = {"price_usd": Decimal("0.0059"), "per_units": 1, "price_unit": "min
         ({"usage": Decimal("0.0000000000000000000000000001"), "cost_nano": 0}, "0"),
     ],
 )  # fmt: skip
-def test_the_price_of_one_unit(changes: dict[str, object], price: str) -> None:
+def test_unit_cost_is_the_price_of_one_unit(changes: dict[str, object], price: str) -> None:
     assert unit_cost(line(**changes)) == Decimal(price)
 
 
@@ -128,7 +128,7 @@ def test_the_price_of_one_unit(changes: dict[str, object], price: str) -> None:
     cost=st.integers(0, 10**18),
     unit=st.sampled_from(["minutes", "seconds", "tokens"]),
 )
-def test_a_price_that_was_not_given_is_the_cost_per_unit(usage: int, cost: int, unit: str) -> None:
+def test_missing_unit_cost_is_computed(usage: int, cost: int, unit: str) -> None:
     price = unit_cost(line(usage=Decimal(usage), cost_nano=cost, unit=unit))
     assert abs(Fraction(price) - Fraction(cost, usage * 10**9)) <= Fraction(1, 2 * 10**12)
 
@@ -141,7 +141,7 @@ def test_profit_adds_up(charged: int, refunded: int, cost: int, fee: int) -> Non
         assert (profit.margin, profit.margin_percent) == (Decimal(0), "0.00%")
 
 
-def test_the_margin_of_the_documented_call() -> None:
+def test_margin_of_the_documented_call_is_exact() -> None:
     profit = Profit(4_990_000_000, 0, 900_000_000, 475_000_000)
     assert (profit.margin, profit.margin_percent) == (Decimal("0.819639"), "81.96%")
     assert profit.net_revenue_nano == 4_515_000_000

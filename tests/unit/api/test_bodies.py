@@ -1,12 +1,12 @@
-"""Bodies with what PostgreSQL cannot hold, or with nothing: refused before anything is asked."""
+"""Invalid request bodies are refused before the database is queried."""
 
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.support.api import Api, served, token
-from tests.support.intake import EVENTS, FINALIZE, TRACK, Stream
+from tests.support.api import ApiClient, served, token
+from tests.support.intake import EVENTS, FINALIZE, TRACK, MemoryEventStream
 
 USER = "/api/costs/user/alice"
 AUTHORIZE = f"{USER}/authorize"
@@ -14,9 +14,9 @@ NUL = "a\0b"
 
 
 @pytest.fixture
-async def api() -> AsyncIterator[Api]:
-    """Serve without a database: whoever asked it would get a 500."""
-    async with served(events=Stream()) as api:
+async def api() -> AsyncIterator[ApiClient]:
+    """Serve without a database: a query would answer 500."""
+    async with served(events=MemoryEventStream()) as api:
         yield api
 
 
@@ -55,13 +55,15 @@ WITH_NUL: list[tuple[str, str, str, Any]] = [
 
 
 @pytest.mark.parametrize(("role", "method", "path", "body"), WITH_NUL)
-async def test_a_nul_is_refused(api: Api, role: str, method: str, path: str, body: Any) -> None:
+async def test_nul_character_is_refused(
+    api: ApiClient, role: str, method: str, path: str, body: Any
+) -> None:
     answer = await api.ask(method, path, bearer=token(role=role), body=body)
     assert answer.status == 400, answer.body
     assert answer.code in {"invalid_body", "invalid_event"}
 
 
-async def test_a_call_that_cannot_be_one_is_named(api: Api) -> None:
+async def test_invalid_call_id_is_named(api: ApiClient) -> None:
     body = {"callId": NUL, "estimatedCost": 1}
     answer = await api.ask("POST", AUTHORIZE, bearer=token(role="service"), body=body)
     assert answer.json["error"] == "`callId` contains a NUL character."
@@ -82,7 +84,7 @@ TAKERS = [
 
 
 @pytest.mark.parametrize(("body", "said"), JSON.items())
-async def test_a_body_that_is_no_json_is_told_so(api: Api, body: bytes, said: str) -> None:
+async def test_invalid_json_body_is_refused(api: ApiClient, body: bytes, said: str) -> None:
     for role, method, path in TAKERS:
         answer = await api.ask(method, path, bearer=token(role=role), body=body)
         assert (answer.status, answer.code) in {(400, "invalid_body"), (400, "invalid_json")}
@@ -90,7 +92,7 @@ async def test_a_body_that_is_no_json_is_told_so(api: Api, body: bytes, said: st
 
 
 @pytest.mark.parametrize(("body", "said"), [(b"", EMPTY), (b"[", CUT), (b"wrong", BROKEN)])
-async def test_a_batch_that_is_no_json_is_told_so(api: Api, body: bytes, said: str) -> None:
+async def test_invalid_json_batch_is_refused(api: ApiClient, body: bytes, said: str) -> None:
     for kind in ("application/cloudevents-batch+json", "application/json"):
         headers = {"Content-Type": kind}
         bearer = token(role="service")
@@ -99,7 +101,7 @@ async def test_a_batch_that_is_no_json_is_told_so(api: Api, body: bytes, said: s
         assert said in answer.json["error"]
 
 
-async def test_a_channel_needs_what_its_body_says(api: Api) -> None:
+async def test_incomplete_channel_is_refused(api: ApiClient) -> None:
     for body, said in ((b"", "`type`"), (b"{", CUT), (b"wrong", BROKEN)):
         answer = await api.ask("POST", f"{USER}/channels", bearer=token(), body=body)
         assert answer.code == "invalid_body"

@@ -1,4 +1,4 @@
-"""What a body may ask to change about a budget, and what a budget then says."""
+"""Budget changes in request bodies, and the budget in answers."""
 
 import json
 from datetime import UTC, datetime
@@ -25,14 +25,14 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def change_of(body: bytes) -> LimitChange:
-    """Return what a body asks, as the route reads it."""
+    """Return the change that a body requests, as the route reads it."""
     return change_of_body(parsed(body, BudgetChange))
 
 
 def standing(
     daily: int | None, monthly: int | None, percent: Decimal, today: int, month: int, rate: int = 0
 ) -> BudgetStatus:
-    """Return where a user stands at NOW."""
+    """Return the budget status of a user at NOW."""
     limits = Limits(
         user_id="alice", daily_nano=daily, monthly_nano=monthly, warning_percent=percent
     )
@@ -42,7 +42,7 @@ def standing(
 
 
 @given(st.integers(0, MAXIMA))
-def test_every_amount_that_can_be_kept_is_kept_exactly(nano: int) -> None:
+def test_every_storable_amount_is_kept_exactly(nano: int) -> None:
     text = usd_text(nano)
     for body in (f'{{"dailyLimit_usd": {text}}}', f'{{"dailyLimit_usd": "{text}"}}'):
         assert change_of(body.encode()) == LimitChange(daily_limit=(True, nano))
@@ -61,7 +61,7 @@ def test_every_amount_that_can_be_kept_is_kept_exactly(nano: int) -> None:
         ('{"alertThreshold_percent": 100}', LimitChange(alert_threshold_percent=Decimal(100))),
     ],
 )  # fmt: skip
-def test_any_part_can_be_changed(body: str, change: LimitChange) -> None:
+def test_each_setting_can_be_changed_alone(body: str, change: LimitChange) -> None:
     assert change_of(body.encode()) == change
 
 
@@ -74,7 +74,7 @@ NO_AMOUNT = [
 
 @pytest.mark.parametrize("name", ["dailyLimit_usd", "monthlyLimit_usd", "alertThreshold_percent"])
 @pytest.mark.parametrize("value", NO_AMOUNT, ids=lambda value: value[:20])
-def test_what_is_no_amount_is_refused_by_name(name: str, value: str) -> None:
+def test_invalid_amount_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(Problem) as refused:
         change_of(f'{{"{name}": {value}}}'.encode())
     assert (refused.value.status, refused.value.code) == (400, "invalid_body")
@@ -99,7 +99,7 @@ def test_what_is_no_amount_is_refused_by_name(name: str, value: str) -> None:
     ],
     ids=lambda text: text[:24],
 )
-def test_what_is_no_change_is_refused_by_name(body: str, named: str) -> None:
+def test_invalid_change_is_refused_by_name(body: str, named: str) -> None:
     with pytest.raises(Problem) as refused:
         change_of(body.encode())
     assert refused.value.status == 400
@@ -108,7 +108,7 @@ def test_what_is_no_change_is_refused_by_name(body: str, named: str) -> None:
 
 @given(st.binary(max_size=60) | st.recursive(st.none() | st.text(max_size=5), st.lists).map(
     lambda value: json.dumps({"dailyLimit_usd": value}).encode()))  # fmt: skip
-def test_no_body_whatever_breaks_reading_it(body: bytes) -> None:
+def test_any_body_is_read_or_refused(body: bytes) -> None:
     try:
         assert isinstance(change_of(body), LimitChange)
     except Problem as problem:
@@ -124,7 +124,7 @@ percents = st.decimals("0.000000001", 100, places=9)
 
 
 @given(daily=limits, monthly=limits, percent=percents, today=spends, month=spends)
-def test_what_a_budget_says(
+def test_budget_shows_limits_spend_and_remainder(
     daily: int | None, monthly: int | None, percent: Decimal, today: int, month: int
 ) -> None:
     said = budget("alice", standing(daily, monthly, percent, today, month))
@@ -146,12 +146,12 @@ def test_what_a_budget_says(
 
 
 @pytest.mark.parametrize(("spend", "triggered"), [(7_999_999_999, False), (8_000_000_000, True)])
-def test_an_alert_begins_at_the_threshold_itself(spend: int, triggered: bool) -> None:
+def test_alert_starts_at_the_threshold_itself(spend: int, triggered: bool) -> None:
     stands = standing(10_000_000_000, None, Decimal(80), spend, spend)
     assert budget("alice", stands).alert_triggered is triggered
 
 
-def test_an_alert_begins_there_beyond_the_digits_of_a_decimal() -> None:
+def test_alert_threshold_is_exact_beyond_decimal_precision() -> None:
     limit, percent, below = (
         900_000_099_999_999_997,
         Decimal("33.333333333"),

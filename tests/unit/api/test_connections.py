@@ -1,4 +1,4 @@
-"""Connections: how many, how slow, and what happens to what is no HTTP."""
+"""Connections: limits, timeouts, and invalid HTTP."""
 
 import asyncio
 import logging
@@ -11,14 +11,14 @@ from aiohttp import web
 from api.http.connections import GuardedConnection
 from api.http.options import ApiOptions, RequestLimits
 from api.http.serving import serving
-from tests.support.api import Api, served, token
+from tests.support.api import ApiClient, served, token
 
 ANSWER_BYTES = 64 * 1024 * 1024
 GET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @asynccontextmanager
-async def limited(limits: RequestLimits) -> AsyncIterator[Api]:
+async def limited(limits: RequestLimits) -> AsyncIterator[ApiClient]:
     async with served(options=ApiOptions(limits=limits)) as api:
         yield api
 
@@ -40,14 +40,14 @@ async def answering(
         yield address.port
 
 
-async def test_a_head_has_to_arrive_in_time() -> None:
+async def test_request_head_has_a_timeout() -> None:
     async with limited(RequestLimits(head_seconds=0)) as api:
         assert await api.raw(b"") == b""
     async with limited(RequestLimits(head_seconds=1)) as api, asyncio.timeout(5):
         assert await api.raw(b"GET / HTTP/1.1\r\nHost:") == b""
 
 
-async def test_the_head_of_a_later_request_has_to_arrive_in_time_too() -> None:
+async def test_later_request_head_has_a_timeout() -> None:
     async with limited(RequestLimits(head_seconds=1)) as api:
         reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
         for _ in range(2):
@@ -68,7 +68,7 @@ async def test_idle_connections_are_closed() -> None:
         assert answer.startswith(b"HTTP/1.1 200 ")
 
 
-async def test_there_is_a_most_of_connections() -> None:
+async def test_connections_are_limited() -> None:
     async with limited(RequestLimits(connections=1)) as api:
         _, writer = await asyncio.open_connection("127.0.0.1", api.port)
         await asyncio.sleep(0.05)
@@ -95,7 +95,7 @@ async def test_there_is_a_most_of_connections() -> None:
     ],
     ids=["TLS", "control character", "long line", "many lines", "bad line", "two lengths"],
 )
-async def test_what_is_no_http_is_answered_in_our_words_and_logged_in_none(
+async def test_invalid_http_gets_our_error_and_is_not_logged(
     garbage: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     bearer = token("alice")
@@ -119,7 +119,7 @@ async def test_what_is_no_http_is_answered_in_our_words_and_logged_in_none(
     assert not [entry for entry in logged if entry.levelno >= logging.WARNING]
 
 
-async def test_a_client_that_does_not_take_its_answer_is_let_go() -> None:
+async def test_client_that_does_not_read_is_disconnected() -> None:
     async def much() -> web.Response:
         return web.Response(body=bytes(ANSWER_BYTES))
 
@@ -135,7 +135,7 @@ async def test_a_client_that_does_not_take_its_answer_is_let_go() -> None:
         writer.close()
 
 
-async def test_what_is_under_way_is_finished_before_the_end() -> None:
+async def test_stop_finishes_requests_in_progress() -> None:
     begun = asyncio.Event()
 
     async def slow() -> web.Response:
@@ -154,7 +154,7 @@ async def test_what_is_under_way_is_finished_before_the_end() -> None:
         await asyncio.open_connection("127.0.0.1", port)
 
 
-async def test_a_port_that_is_taken_is_an_error() -> None:
+async def test_taken_port_is_an_error() -> None:
     async with limited(RequestLimits()) as api:
         with pytest.raises(OSError, match=r"."):
             async with serving(web.Application(), "127.0.0.1", api.port):

@@ -1,4 +1,4 @@
-"""Which pages may read our answers."""
+"""Which origins may read answers."""
 
 from typing import cast
 
@@ -9,20 +9,22 @@ from api.http.access import ROUTES
 from api.http.options import ApiOptions
 from ledger.postgres.database import Pool
 from ledger.postgres.viewers import ReaderPool
-from tests.support.api import Answer, authenticator, served
+from tests.support.api import ApiAnswer, authenticator, served
 
 OURS, OTHER = "https://app.example", "https://evil.example"
 BUDGET = "/api/costs/user/alice/budget"
 PREFLIGHT = {"Access-Control-Request-Method": "PUT"}
 
 
-async def ask(origins: tuple[str, ...], origin: str | None, *, preflight: bool = False) -> Answer:
+async def ask(
+    origins: tuple[str, ...], origin: str | None, *, preflight: bool = False
+) -> ApiAnswer:
     headers = ({} if origin is None else {"Origin": origin}) | (PREFLIGHT if preflight else {})
     async with served(options=ApiOptions(cors_origins=origins)) as api:
         return await api.ask("OPTIONS" if preflight else "GET", BUDGET, headers=headers)
 
 
-async def test_our_page_may_read_even_a_failure() -> None:
+async def test_allowed_origin_may_read_errors() -> None:
     answer = await ask((OURS,), OURS)
     assert answer.status == 401
     assert answer.headers["Access-Control-Allow-Origin"] == OURS
@@ -30,7 +32,7 @@ async def test_our_page_may_read_even_a_failure() -> None:
     assert "Origin" in answer.headers["Vary"]
 
 
-async def test_our_page_may_ask_what_it_may_do() -> None:
+async def test_allowed_origin_gets_a_preflight_answer() -> None:
     answer = await ask((OURS, OTHER), OURS, preflight=True)
     assert (answer.status, answer.body) == (204, b"")
     assert answer.headers["Access-Control-Allow-Origin"] == OURS
@@ -38,14 +40,14 @@ async def test_our_page_may_ask_what_it_may_do() -> None:
     assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
 
 
-async def test_our_page_may_do_whatever_a_route_does() -> None:
+async def test_allowed_origin_may_use_each_method() -> None:
     answer = await ask((OURS,), OURS, preflight=True)
     allowed = set(answer.headers["Access-Control-Allow-Methods"].split(", "))
     routes = build_app(ReaderPool(cast(Pool, None)), authenticator())[ROUTES]
     assert {route.method for route in routes} <= allowed
 
 
-async def test_our_page_may_read_under_which_name_a_file_is_saved() -> None:
+async def test_allowed_origin_may_read_the_file_name() -> None:
     answer = await ask((OURS,), OURS)
     assert "Content-Disposition" in answer.headers["Access-Control-Expose-Headers"]
 
@@ -54,20 +56,20 @@ async def test_our_page_may_read_under_which_name_a_file_is_saved() -> None:
     "origin", [OTHER, "null", f"{OURS}.evil.example", f"{OURS}:8443", OURS.upper(), "", None]
 )
 @pytest.mark.parametrize("preflight", [False, True])
-async def test_other_pages_may_not(origin: str | None, preflight: bool) -> None:
+async def test_other_origins_get_no_cors_headers(origin: str | None, preflight: bool) -> None:
     answer = await ask((OURS,), origin, preflight=preflight)
     assert not [name for name in answer.headers if name.startswith("Access-Control")]
     assert "Origin" in answer.headers["Vary"]
 
 
-async def test_nobody_may_where_nobody_was_named() -> None:
+async def test_without_origins_no_cors_headers_are_sent() -> None:
     answer = await ask((), OURS)
     assert not [name for name in answer.headers if name.startswith("Access-Control")]
     assert "Vary" not in answer.headers
 
 
 @pytest.mark.parametrize("preflight", [False, True])
-async def test_everybody_may_without_credentials(preflight: bool) -> None:
+async def test_wildcard_allows_every_origin_without_credentials(preflight: bool) -> None:
     answer = await ask(("*",), OTHER, preflight=preflight)
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "Access-Control-Allow-Credentials" not in answer.headers

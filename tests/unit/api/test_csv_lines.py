@@ -1,4 +1,4 @@
-"""A file of CSV read back is what was written, to the last digit, and no cell of it is a formula."""
+"""CSV files read back exactly, and no cell is a formula."""
 
 import csv
 import io
@@ -68,12 +68,12 @@ calls = st.builds(
 days = st.builds(ExportedDay, st.dates(), st.integers(0, 10**9), durations, by_service, profits)
 
 
-# Rows have many cells; on a busy machine it takes a while to think of them.
+# Rows have many cells, so generating them takes a while on a busy machine.
 many = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def read(kind: ExportKind, rows: list[Any]) -> list[dict[str, str]]:
-    """Read a file as any program would."""
+    """Read a CSV file as a spreadsheet does."""
     written = header(kind) + lines(rows)
     text = written.decode()
     assert text.endswith("\r\n")
@@ -81,7 +81,7 @@ def read(kind: ExportKind, rows: list[Any]) -> list[dict[str, str]]:
 
 
 def text(cell: str) -> str | None:
-    """Return the text that a cell stands for."""
+    """Return the text that a cell represents."""
     return re.sub(r"(^|[;\t\r\n])'", r"\1", cell) or None
 
 
@@ -111,7 +111,7 @@ def said_data(data: str | None, kind: str) -> object:
 
 
 def expected_data(event: EventRow) -> object:
-    """Return what users are told; what the ledger decided, in dollars."""
+    """Return the expected `data` column; amounts of settlements are in dollars."""
     if event.type != "call.settled":
         return event.data or None
     decided = json.loads(event.data or "")
@@ -240,5 +240,5 @@ def test_no_cell_is_a_formula(rows: list[Exported]) -> None:
         ("\t=1", "'\t'=1"),
     ],
 )
-def test_a_guarded_text(sent: str | None, cell: str) -> None:
+def test_formula_starts_are_escaped(sent: str | None, cell: str) -> None:
     assert text_cell(sent) == cell

@@ -1,4 +1,4 @@
-"""The dashboard's files as a browser gets them, and what is said where they were not built."""
+"""The files of the dashboard, and the answer where they were not built."""
 
 import gzip
 import re
@@ -9,7 +9,7 @@ import pytest
 
 from api.dashboard import PAGES
 from api.http.options import BUILT_DASHBOARD, ApiOptions
-from tests.support.api import Api, served
+from tests.support.api import ApiClient, served
 from tests.support.house import ROOT
 from tests.support.parts import lack
 
@@ -18,7 +18,7 @@ SCRIPT = b"console.log('a script that is long enough to be worth packing');" * 2
 
 
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Api]:
+async def api(tmp_path: Path) -> AsyncIterator[ApiClient]:
     (tmp_path / "assets").mkdir()
     (tmp_path / "index.html").write_bytes(PAGE)
     (tmp_path / "assets" / "app-1a2b.js").write_bytes(SCRIPT)
@@ -31,9 +31,7 @@ PLAIN = {"Accept-Encoding": "identity"}
 
 
 @pytest.mark.parametrize("page", PAGES)
-async def test_each_page_is_served_without_a_token_and_asked_for_each_time(
-    api: Api, page: str
-) -> None:
+async def test_pages_need_no_token_and_are_revalidated(api: ApiClient, page: str) -> None:
     answer = await api.get(page.replace("{callId}", "a%2Fb"), headers=PLAIN)
     assert (answer.status, answer.body) == (200, PAGE)
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -42,7 +40,7 @@ async def test_each_page_is_served_without_a_token_and_asked_for_each_time(
     assert (again.status, again.body) == (304, b"")
 
 
-async def test_the_policy_lets_nothing_in_from_elsewhere(api: Api) -> None:
+async def test_content_security_policy_allows_no_other_origin(api: ApiClient) -> None:
     headers = (await api.get("/")).headers
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == "'none'"
@@ -53,7 +51,7 @@ async def test_the_policy_lets_nothing_in_from_elsewhere(api: Api) -> None:
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
 
 
-async def test_assets_are_kept_for_ever_and_packed_where_that_is_welcome(api: Api) -> None:
+async def test_assets_are_immutable_and_compressed(api: ApiClient) -> None:
     plain = await api.get("/assets/app-1a2b.js", headers=PLAIN)
     assert (plain.status, plain.body) == (200, SCRIPT)
     assert "immutable" in plain.headers["Cache-Control"]
@@ -74,12 +72,12 @@ async def test_assets_are_kept_for_ever_and_packed_where_that_is_welcome(api: Ap
 @pytest.mark.parametrize(
     "path", ["/assets/none.js", "/assets/..%2Findex.html", "/assets/%2e%2e", "/index.html", "/no"]
 )
-async def test_nothing_else_is_served(api: Api, path: str) -> None:
+async def test_other_paths_are_not_served(api: ApiClient, path: str) -> None:
     answer = await api.get(path)
     assert (answer.status, answer.code) == (404, "not_found")
 
 
-async def test_where_it_was_not_built_the_page_says_how(tmp_path: Path) -> None:
+async def test_missing_build_is_explained(tmp_path: Path) -> None:
     async with served(options=ApiOptions(dashboard=tmp_path / "nowhere")) as api:
         answer = await api.get("/")
         assert answer.status == 503
@@ -88,13 +86,13 @@ async def test_where_it_was_not_built_the_page_says_how(tmp_path: Path) -> None:
         assert (await api.get("/health")).status == 200
 
 
-def test_the_pages_are_those_of_the_router() -> None:
+def test_pages_match_the_routes_of_the_dashboard() -> None:
     router = (ROOT / "web" / "src" / "app" / "router.ts").read_text(encoding="utf-8")
     paths = re.findall(r'path: "(/[^:"]*(?::callId)?)"', router)
     assert [path.replace(":callId", "{callId}") for path in paths] == list(PAGES)
 
 
-def test_the_built_page_has_nothing_inline() -> None:
+def test_built_page_has_no_inline_code() -> None:
     page = BUILT_DASHBOARD / "index.html"
     if not page.exists():
         lack("the built dashboard", "it is made by `tools/web build`")

@@ -1,4 +1,4 @@
-"""The document of the REST interface shows what is built: its routes and its bodies."""
+"""docs/api.md agrees with the routes, errors and bodies of the API."""
 
 import json
 import re
@@ -79,11 +79,11 @@ def test_every_failure_is_listed() -> None:
 
 
 @pytest.mark.parametrize(("body", "shape"), list(zip(BODIES, SHAPES, strict=True)))
-def test_every_body_has_the_fields_that_are_sent(body: Any, shape: type[msgspec.Struct]) -> None:
+def test_each_documented_body_has_the_sent_fields(body: Any, shape: type[msgspec.Struct]) -> None:
     assert list(body) == names(shape)
 
 
-def test_the_parts_of_bodies_have_the_fields_that_are_sent() -> None:
+def test_documented_parts_of_bodies_have_the_sent_fields() -> None:
     bodies = dict(zip(SHAPES, BODIES, strict=True))
     assert list(bodies[CallCost]["apiCosts"]["twilio"][0]) == names(CostLine)
     for (shape, field), part in PARTS.items():
@@ -92,7 +92,7 @@ def test_the_parts_of_bodies_have_the_fields_that_are_sent() -> None:
 
 
 @pytest.mark.parametrize("body", BODIES[:2], ids=["call", "spending"])
-def test_the_documented_figures_add_up(body: Any) -> None:
+def test_documented_figures_add_up(body: Any) -> None:
     cents = {name: round(cost * 1000) for name, cost in body["costByService"].items()}
     assert sum(cents.values()) == round(body["totalCost"] * 1000)
     classes = ("totalApiCost", "totalInfrastructureCost", "totalTransactionCost")

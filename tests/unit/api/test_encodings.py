@@ -1,4 +1,4 @@
-"""Bodies that are packed: taken off their encoding, within the limit, and refused where broken."""
+"""Compressed request bodies: decoded within the limit, and refused where broken."""
 
 import gzip
 import json
@@ -9,14 +9,14 @@ import pytest
 
 from api.http.encodings import decoded
 from api.http.problems import Problem
-from tests.support.api import Api, served, token
+from tests.support.api import ApiClient, served, token
 from tests.support.intake import EVENTS, FINALIZE, TRACK
 
 BUDGET = "/api/costs/user/alice/budget"
 CHANNELS = "/api/costs/user/alice/channels"
 SERVICE = token("pipeline", role="service")
 PLAIN = json.dumps({"dailyLimit_usd": -1}).encode()
-"""Understood, and then refused by its field, so that no database is needed."""
+"""A valid body with an unknown field: it is refused without a database."""
 PACKED = {
     "gzip": gzip.compress(PLAIN),
     "X-GZIP": gzip.compress(PLAIN),
@@ -28,7 +28,7 @@ PACKED = {
 
 
 @pytest.fixture
-async def api() -> AsyncIterator[Api]:
+async def api() -> AsyncIterator[ApiClient]:
     async with served() as api:
         yield api
 
@@ -38,7 +38,7 @@ def sent_as(encoding: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("encoding", PACKED)
-async def test_a_packed_body_is_read(api: Api, encoding: str) -> None:
+async def test_compressed_body_is_read(api: ApiClient, encoding: str) -> None:
     answer = await api.ask(
         "PUT", BUDGET, bearer=token(), headers=sent_as(encoding), body=PACKED[encoding]
     )
@@ -52,7 +52,7 @@ async def test_a_packed_body_is_read(api: Api, encoding: str) -> None:
      ("POST", "/api/costs/user/alice/authorize"), ("POST", TRACK), ("POST", FINALIZE),
      ("POST", EVENTS)],
 )  # fmt: skip
-async def test_a_body_that_is_not_what_it_says_is_refused(api: Api, method: str, path: str) -> None:
+async def test_broken_compressed_body_is_refused(api: ApiClient, method: str, path: str) -> None:
     bearer = token() if path.startswith((BUDGET, CHANNELS)) else SERVICE
     for encoding in ("gzip", "deflate"):
         for body, said in (
@@ -68,19 +68,19 @@ async def test_a_body_that_is_not_what_it_says_is_refused(api: Api, method: str,
 
 
 @pytest.mark.parametrize("encoding", ["foo", "br", "gzip, gzip", "gzip,identity"])
-async def test_an_encoding_that_is_not_known_is_refused(api: Api, encoding: str) -> None:
+async def test_unknown_encoding_is_refused(api: ApiClient, encoding: str) -> None:
     answer = await api.ask("PUT", BUDGET, bearer=token(), headers=sent_as(encoding), body=PLAIN)
     assert (answer.status, answer.code) == (415, "unsupported_media_type")
     assert answer.headers["Accept-Encoding"] == "gzip, deflate"
 
 
-async def test_a_body_may_not_grow_beyond_the_limit(api: Api) -> None:
+async def test_decompressed_body_is_limited(api: ApiClient) -> None:
     large = gzip.compress(b" " * (64 * 1024 + 1))
     answer = await api.ask("PUT", BUDGET, bearer=token(), headers=sent_as("gzip"), body=large)
     assert (answer.status, answer.code) == (413, "payload_too_large")
 
 
-def test_what_is_just_within_the_limit_is_whole() -> None:
+def test_body_at_the_limit_is_read() -> None:
     for size in (0, 1, 999, 1_000):
         assert decoded(gzip.compress(b"x" * size), "gzip", 1_000) == b"x" * size
     with pytest.raises(Problem) as refused:

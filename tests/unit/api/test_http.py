@@ -1,4 +1,4 @@
-"""What every answer has in common, whatever was asked and whatever went wrong."""
+"""What all answers have in common, successes and errors."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from api.routes import health
 from api.routes.health import ReadinessCheck
 from ledger.postgres.database import Pool
 from ledger.postgres.viewers import ReaderPool
-from tests.support.api import Answer, Api, served, token
+from tests.support.api import ApiAnswer, ApiClient, served, token
 
 BUDGET = "/api/costs/user/alice/budget"
 SPENDING = "/api/costs/user/alice/spending"
@@ -21,8 +21,8 @@ HEAD = (
 )
 
 
-class NoDatabase:
-    """A pool whose server is away, or that is broken in a way nobody foresaw."""
+class FailingPool:
+    """A pool whose server is unreachable, or that raises an unexpected error."""
 
     def __init__(self, error: BaseException) -> None:
         self._error = error
@@ -35,16 +35,16 @@ class NoDatabase:
 
 
 def broken(error: BaseException) -> ReaderPool:
-    return ReaderPool(cast(Pool, NoDatabase(error)))
+    return ReaderPool(cast(Pool, FailingPool(error)))
 
 
 @pytest.fixture
-async def api() -> AsyncIterator[Api]:
+async def api() -> AsyncIterator[ApiClient]:
     async with served() as api:
         yield api
 
 
-def check_common(answer: Answer) -> None:
+def check_common(answer: ApiAnswer) -> None:
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
@@ -56,7 +56,7 @@ def check_common(answer: Answer) -> None:
         assert answer.code
 
 
-async def test_failures_look_alike_and_carry_the_same_headers(api: Api) -> None:
+async def test_errors_have_the_same_form_and_headers(api: ApiClient) -> None:
     asked: list[tuple[str, str, int, str]] = [
         ("GET", "/nothing", 404, "not_found"),
         ("GET", "/api/costs/nothing", 404, "not_found"),
@@ -73,12 +73,12 @@ async def test_failures_look_alike_and_carry_the_same_headers(api: Api) -> None:
         check_common(answer)
 
 
-async def test_a_wrong_method_is_told_the_right_ones(api: Api) -> None:
+async def test_wrong_method_names_the_allowed_ones(api: ApiClient) -> None:
     answer = await api.ask("POST", BUDGET)
     assert set(answer.headers["Allow"].replace(" ", "").split(",")) == {"GET", "HEAD", "PUT"}
 
 
-async def test_the_process_is_alive_without_anything(api: Api) -> None:
+async def test_health_needs_no_dependency(api: ApiClient) -> None:
     answer = await api.get("/health")
     assert answer.data == {"status": "ok"}
     check_common(answer)
@@ -90,7 +90,7 @@ async def test_the_process_is_alive_without_anything(api: Api) -> None:
     [("a" * 256, "must have 1 to 255 characters"), ("%00", "contains a NUL character"),
      ("%FF", "is not UTF-8"), ("%C3", "is not UTF-8"), ("a%2F%ff", "is not UTF-8")],
 )  # fmt: skip
-async def test_an_id_that_cannot_be_one_is_named(api: Api, part: str, flaw: str) -> None:
+async def test_invalid_id_is_named(api: ApiClient, part: str, flaw: str) -> None:
     channels = "/api/costs/user/%61lice/channels"
     for method, path, name in (
         ("GET", f"/api/costs/user/{part}/budget", "userId"),
@@ -120,7 +120,7 @@ async def test_ids_are_decoded_exactly_once(user: str, path: str) -> None:
 
 
 @pytest.mark.parametrize("error", [OSError("refused"), TimeoutError()])
-async def test_without_a_database_the_caller_is_asked_to_come_back(error: BaseException) -> None:
+async def test_without_a_database_the_answer_is_503_with_retry_after(error: BaseException) -> None:
     async with served(broken(error)) as api:
         for path in (BUDGET, SPENDING, "/api/costs/call/some"):
             answer = await api.get(path, "alice")
@@ -130,7 +130,7 @@ async def test_without_a_database_the_caller_is_asked_to_come_back(error: BaseEx
             check_common(answer)
 
 
-async def test_a_fault_of_ours_is_an_id_outside_and_a_trace_inside(
+async def test_internal_error_shows_an_id_and_logs_a_trace(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with served(broken(ZeroDivisionError("inner secret"))) as api:
@@ -144,7 +144,7 @@ async def test_a_fault_of_ours_is_an_id_outside_and_a_trace_inside(
 
 
 async def test_neither_tokens_nor_queries_are_logged(
-    api: Api, caplog: pytest.LogCaptureFixture
+    api: ApiClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     bearer = token("bob")
@@ -153,7 +153,7 @@ async def test_neither_tokens_nor_queries_are_logged(
     [line] = [entry for entry in caplog.records if entry.name == "api.http.access"][:1]
     assert f"GET {BUDGET} 403" in line.getMessage()
     assert line.__dict__["action"] == "request"
-    # What the tests' own client logs is none of our business.
+    # Ignore what the client of the tests logs.
     ours = [entry for entry in caplog.records if entry.name.startswith(("api", "aiohttp.s"))]
     everything = "".join(f"{entry.getMessage()}{entry.__dict__}" for entry in ours)
     assert "query-secret" not in everything
@@ -177,7 +177,7 @@ async def hanging() -> bool:
     return True
 
 
-async def test_ready_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_readiness_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "CHECK_SECONDS_MAX", 0)
     checks = (
         ReadinessCheck("feed", held),
@@ -193,21 +193,21 @@ async def test_ready_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> N
         assert (await api.get("/health")).status == 200
 
 
-async def test_a_body_has_a_limit(api: Api) -> None:
+async def test_body_size_is_limited(api: ApiClient) -> None:
     too_long = b"{" + b" " * 64 * 1024 + b"}"
     answer = await api.ask("PUT", BUDGET, bearer=token(), body=too_long)
     assert (answer.status, answer.code) == (413, "payload_too_large")
     check_common(answer)
 
 
-async def test_a_body_that_does_not_say_how_long_it_is_has_the_same_limit(api: Api) -> None:
+async def test_body_of_unknown_length_is_limited(api: ApiClient) -> None:
     sent = f"{HEAD}Transfer-Encoding: chunked\r\n\r\n10001\r\n{' ' * 0x10001}\r\n0\r\n\r\n"
     answer = await api.raw(sent.encode())
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert answer.endswith(b'"code":"payload_too_large"}')
 
 
-async def test_a_body_has_to_arrive() -> None:
+async def test_body_has_a_timeout() -> None:
     limits = RequestLimits(body_seconds=0)
     async with served(options=ApiOptions(limits=limits)) as api:
         answer = await api.raw(f"{HEAD}Content-Length: 10\r\n\r\n{{".encode())
@@ -215,7 +215,7 @@ async def test_a_body_has_to_arrive() -> None:
         assert b'"request_timeout"' in answer
 
 
-async def test_only_those_who_may_are_told_to_go_on_with_a_body(api: Api) -> None:
+async def test_expect_continue_is_answered_after_authorization(api: ApiClient) -> None:
     tail = "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n[]"
     answer = await api.raw(f"{HEAD}{tail}".encode())
     assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 400 ")
@@ -225,7 +225,7 @@ async def test_only_those_who_may_are_told_to_go_on_with_a_body(api: Api) -> Non
     assert stranger.startswith(b"HTTP/1.1 403 ")
 
 
-async def test_an_expectation_other_than_to_continue_fails(api: Api) -> None:
+async def test_other_expectations_answer_417(api: ApiClient) -> None:
     answer = await api.ask("PUT", BUDGET, bearer=token(), body={}, headers={"Expect": "more"})
     assert (answer.status, answer.code) == (417, "expectation_failed")
     check_common(answer)

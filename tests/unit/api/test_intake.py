@@ -1,4 +1,4 @@
-"""The way in over HTTP: what becomes of a body, who may send it, and when it is answered how."""
+"""The HTTP intake of tracked costs and finalized calls: events, identities, access."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -14,8 +14,8 @@ from api.intake.events import EventSender, batch, binary, finalized, structured,
 from schemas.cloudevents import Window, decode
 from schemas.events import CallCharged, CallEnded, CostRecorded
 from schemas.refusals import Refused
-from tests.support.api import Api, served, token
-from tests.support.intake import EVENTS, FINALIZE, NOW, TRACK, Stream, identities, send
+from tests.support.api import ApiClient, served, token
+from tests.support.intake import EVENTS, FINALIZE, NOW, TRACK, MemoryEventStream, identities, send
 
 BODY: Mapping[str, Any] = {
     "callId": "call-1",
@@ -30,17 +30,17 @@ BODY: Mapping[str, Any] = {
 
 
 @pytest.fixture
-def stream() -> Stream:
-    return Stream()
+def stream() -> MemoryEventStream:
+    return MemoryEventStream()
 
 
 @pytest.fixture
-async def api(stream: Stream) -> AsyncIterator[Api]:
+async def api(stream: MemoryEventStream) -> AsyncIterator[ApiClient]:
     async with served(events=stream) as api:
         yield api
 
 
-async def test_a_tracked_cost(api: Api, stream: Stream) -> None:
+async def test_tracked_cost_becomes_an_event(api: ApiClient, stream: MemoryEventStream) -> None:
     at = NOW - timedelta(minutes=5)
     answer = await send(api, TRACK, {**BODY, "timestamp": at.isoformat(), "unknown": [1]})
     assert answer.status == 202
@@ -66,13 +66,15 @@ async def test_a_tracked_cost(api: Api, stream: Stream) -> None:
     [("Minutes", "minutes"), ("sec", "seconds"), ("inputTokens", "input_tokens"),
      ("prompt_tokens", "input_tokens"), ("chars", "characters"), ("request", "requests")],
 )  # fmt: skip
-async def test_names_of_units(api: Api, stream: Stream, unit: str, standard: str) -> None:
+async def test_unit_names_are_normalised(
+    api: ApiClient, stream: MemoryEventStream, unit: str, standard: str
+) -> None:
     assert (await send(api, TRACK, {**BODY, "usageUnit": unit})).status == 202
     assert getattr(stream.decoded()[0].data, "unit") == standard  # noqa: B009
 
 
-async def test_a_repeat_with_a_key_counts_once_with_or_without_a_time(
-    api: Api, stream: Stream
+async def test_repeat_with_an_idempotency_key_is_the_same_event(
+    api: ApiClient, stream: MemoryEventStream
 ) -> None:
     for body in (BODY, {**BODY, "timestamp": NOW.isoformat()}):
         stream.events.clear()
@@ -85,7 +87,7 @@ async def test_a_repeat_with_a_key_counts_once_with_or_without_a_time(
         assert one.id == "k-1"
 
 
-def test_a_repeat_at_another_moment_is_no_conflict_and_other_content_is_one() -> None:
+def test_other_content_under_a_key_is_a_conflict() -> None:
     body = json.dumps(BODY).encode()
     first, later = (
         decode(tracked(body, EventSender("p", "k", at)).emitted.value, (), Window.around(NOW))
@@ -101,21 +103,27 @@ def test_a_repeat_at_another_moment_is_no_conflict_and_other_content_is_one() ->
     assert conflict.fingerprint != first.fingerprint
 
 
-async def test_quotes_around_a_key_are_not_part_of_it(api: Api, stream: Stream) -> None:
+async def test_quotes_are_not_part_of_an_idempotency_key(
+    api: ApiClient, stream: MemoryEventStream
+) -> None:
     for key in ("abc", '"abc"'):
         await send(api, TRACK, BODY, Idempotency_Key=key)
     assert len(identities(stream)) == 1
 
 
 @pytest.mark.parametrize("key", ["", " ", '""', "x" * 201, "a\tb", "ä"])
-async def test_a_key_that_is_none(api: Api, stream: Stream, key: str) -> None:
+async def test_invalid_idempotency_key_is_refused(
+    api: ApiClient, stream: MemoryEventStream, key: str
+) -> None:
     answer = await send(api, TRACK, BODY, Idempotency_Key=key)
     assert (answer.status, answer.code) == (400, "invalid_parameter")
     assert "Idempotency-Key" in answer.json["error"]
     assert not stream.events
 
 
-async def test_a_body_that_says_when_is_its_own_identity(api: Api, stream: Stream) -> None:
+async def test_body_with_a_timestamp_is_its_own_identity(
+    api: ApiClient, stream: MemoryEventStream
+) -> None:
     at = NOW - timedelta(minutes=5)
     same = [
         {**BODY, "timestamp": at.isoformat()},
@@ -131,13 +139,17 @@ async def test_a_body_that_says_when_is_its_own_identity(api: Api, stream: Strea
     assert len(identities(stream)) == 4
 
 
-async def test_a_body_that_says_neither_is_new_each_time(api: Api, stream: Stream) -> None:
+async def test_body_without_key_and_timestamp_is_always_new(
+    api: ApiClient, stream: MemoryEventStream
+) -> None:
     for _ in range(3):
         await send(api, TRACK, BODY)
     assert len(identities(stream)) == 3
 
 
-async def test_one_senders_key_is_not_anothers(api: Api, stream: Stream) -> None:
+async def test_idempotency_keys_of_senders_are_separate(
+    api: ApiClient, stream: MemoryEventStream
+) -> None:
     for user in ("pipeline", "other", "other/../pipeline", "ä" * 255):
         bearer = token(user, role="service")
         headers = {"Idempotency-Key": "k"}
@@ -171,8 +183,8 @@ async def test_one_senders_key_is_not_anothers(api: Api, stream: Stream) -> None
         ({"timestamp": -(10**30)}, "invalid_event", "timestamp"),
     ],
 )
-async def test_what_the_stream_would_refuse_is_refused_at_once(
-    api: Api, stream: Stream, change: Any, code: str, named: str
+async def test_events_that_the_stream_would_refuse_are_refused(
+    api: ApiClient, stream: MemoryEventStream, change: Any, code: str, named: str
 ) -> None:
     answer = await send(api, TRACK, {**BODY, **change})
     assert (answer.status, answer.code) == (400, code)
@@ -181,14 +193,16 @@ async def test_what_the_stream_would_refuse_is_refused_at_once(
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff"])
-async def test_what_is_no_json(api: Api, stream: Stream, body: bytes) -> None:
+async def test_invalid_json_is_refused(
+    api: ApiClient, stream: MemoryEventStream, body: bytes
+) -> None:
     for path in (TRACK, FINALIZE, EVENTS):
         answer = await send(api, path, body)
         assert (answer.status, answer.code) == (400, "invalid_json"), path
     assert not stream.events
 
 
-async def test_a_finalized_call(api: Api, stream: Stream) -> None:
+async def test_finalized_call_becomes_events(api: ApiClient, stream: MemoryEventStream) -> None:
     body = {"userId": "alice", "duration_seconds": 61.5, "amount": "4.99", "fee": 0.45}
     assert (await send(api, FINALIZE, body)).status == 202
     charge, end = stream.decoded()
@@ -203,7 +217,7 @@ async def test_a_finalized_call(api: Api, stream: Stream) -> None:
     assert getattr(failed.data, "status") == "failed"  # noqa: B009
 
 
-async def test_a_call_is_finalized_once_whoever_repeats_it(api: Api, stream: Stream) -> None:
+async def test_repeated_finalization_counts_once(api: ApiClient, stream: MemoryEventStream) -> None:
     body = {"duration_seconds": 60, "amount": 4.99}
     for _ in range(3):
         await send(api, FINALIZE, body)
@@ -223,8 +237,8 @@ async def test_a_call_is_finalized_once_whoever_repeats_it(api: Api, stream: Str
         ({"duration_seconds": 1, "callId": "call-2"}, "`callId`"),
     ],
 )
-async def test_a_finalization_that_makes_no_sense(
-    api: Api, stream: Stream, body: Any, named: str
+async def test_invalid_finalization_is_refused(
+    api: ApiClient, stream: MemoryEventStream, body: Any, named: str
 ) -> None:
     answer = await send(api, FINALIZE, body)
     assert (answer.status, answer.code) == (400, "invalid_event")
@@ -232,7 +246,9 @@ async def test_a_finalization_that_makes_no_sense(
     assert not stream.events
 
 
-async def test_only_services_and_administrators_report(api: Api, stream: Stream) -> None:
+async def test_only_services_and_admins_may_report(
+    api: ApiClient, stream: MemoryEventStream
+) -> None:
     for path in (TRACK, FINALIZE, EVENTS):
         for bearer in (token("alice"), token("alice", role="editor")):
             answer = await api.ask("POST", path, bearer=bearer, body=BODY)
@@ -243,7 +259,7 @@ async def test_only_services_and_administrators_report(api: Api, stream: Stream)
 
 
 @given(st.binary(max_size=80), st.dictionaries(st.text(max_size=8), st.text(max_size=8)))
-def test_any_body_is_taken_or_refused(body: bytes, attributes: dict[str, str]) -> None:
+def test_any_body_is_accepted_or_refused(body: bytes, attributes: dict[str, str]) -> None:
     sender = EventSender("pipeline", None, NOW)
     for take in (
         lambda: tracked(body, sender),

@@ -1,4 +1,4 @@
-"""CloudEvents over HTTP: single, in batches, in binary mode, within limits."""
+"""The HTTP intake of CloudEvents: single, in batches, in binary mode, within limits."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -8,10 +8,10 @@ import pytest
 
 from api.http.options import ApiOptions, RequestLimits
 from schemas.cloudevents import Window, decode
-from tests.support.api import Api, served
+from tests.support.api import ApiClient, served
 from tests.support.events import Plain, cost
 from tests.support.events import structured as written
-from tests.support.intake import EVENTS, FINALIZE, NOW, SERVICE, TRACK, Stream, send
+from tests.support.intake import EVENTS, FINALIZE, NOW, SERVICE, TRACK, MemoryEventStream, send
 
 BODY: Mapping[str, Any] = {
     "callId": "call-1",
@@ -23,12 +23,12 @@ BODY: Mapping[str, Any] = {
 
 
 @pytest.fixture
-def stream() -> Stream:
-    return Stream()
+def stream() -> MemoryEventStream:
+    return MemoryEventStream()
 
 
 @pytest.fixture
-async def api(stream: Stream) -> AsyncIterator[Api]:
+async def api(stream: MemoryEventStream) -> AsyncIterator[ApiClient]:
     async with served(events=stream) as api:
         yield api
 
@@ -41,7 +41,7 @@ ONE = {"Content_Type": "application/cloudevents+json"}
 MANY = {"Content_Type": "application/cloudevents-batch+json; charset=utf-8"}
 
 
-async def test_an_event_goes_on_as_it_came(api: Api, stream: Stream) -> None:
+async def test_event_is_forwarded_unchanged(api: ApiClient, stream: MemoryEventStream) -> None:
     sent = written(plain(source="/their/own", id="7"))
     for headers in (ONE, {"Content_Type": "application/json"}, {}):
         answer = await send(api, EVENTS, sent, **headers)
@@ -50,7 +50,9 @@ async def test_an_event_goes_on_as_it_came(api: Api, stream: Stream) -> None:
     assert [event.value for event in stream.events] == [sent] * 3
 
 
-async def test_a_batch_is_taken_whole_or_not_at_all(api: Api, stream: Stream) -> None:
+async def test_batch_is_accepted_whole_or_refused(
+    api: ApiClient, stream: MemoryEventStream
+) -> None:
     events = [plain(id=f"{number}") for number in range(500)]
     body = b"[" + b",".join(map(written, events)) + b"]"
     for headers in (MANY, {}):
@@ -67,7 +69,7 @@ async def test_a_batch_is_taken_whole_or_not_at_all(api: Api, stream: Stream) ->
     assert not stream.events
 
 
-async def test_limits_of_a_batch(api: Api, stream: Stream) -> None:
+async def test_batches_are_limited(api: ApiClient, stream: MemoryEventStream) -> None:
     one = written(plain())
     for body, code, status in (
         (b"[]", "invalid_event", 400),
@@ -89,7 +91,7 @@ async def test_limits_of_a_batch(api: Api, stream: Stream) -> None:
     assert not stream.events
 
 
-async def chunked(api: Api, path: str, piece: bytes, count: int) -> bytes:
+async def chunked(api: ApiClient, path: str, piece: bytes, count: int) -> bytes:
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n"
     body = (f"{len(piece):x}\r\n".encode() + piece + b"\r\n") * count
     return await api.raw(
@@ -97,13 +99,13 @@ async def chunked(api: Api, path: str, piece: bytes, count: int) -> bytes:
     )
 
 
-async def test_a_body_of_unknown_length_is_bounded_too(api: Api) -> None:
+async def test_batch_of_unknown_length_is_limited(api: ApiClient) -> None:
     assert b" 413 " in await chunked(api, TRACK, b" " * 4096, 17)
     assert b" 413 " in await chunked(api, EVENTS, b" " * 65_536, 17)
     assert b" 400 " in await chunked(api, EVENTS, b" " * 4096, 17)
 
 
-async def test_binary_mode(api: Api, stream: Stream) -> None:
+async def test_binary_mode_is_accepted(api: ApiClient, stream: MemoryEventStream) -> None:
     sent = plain(id="é 7", subject="call-1")
     headers = {
         "Ce_Specversion": "1.0",
@@ -129,7 +131,7 @@ async def test_binary_mode(api: Api, stream: Stream) -> None:
     assert not stream.events
 
 
-async def test_a_header_that_is_not_utf_8(api: Api) -> None:
+async def test_header_that_is_not_utf_8_is_refused(api: ApiClient) -> None:
     body = json.dumps(plain()["data"]).encode()
     head = (
         f"POST {EVENTS} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(body)}\r\n"
@@ -138,7 +140,9 @@ async def test_a_header_that_is_not_utf_8(api: Api) -> None:
     assert b" 400 " in await api.raw(head.encode() + b"\xff\r\n\r\n" + body)
 
 
-async def test_without_a_stream_senders_are_asked_to_come_back(api: Api, stream: Stream) -> None:
+async def test_without_a_stream_the_answer_is_503(
+    api: ApiClient, stream: MemoryEventStream
+) -> None:
     stream.gone = True
     for path, body in ((TRACK, BODY), (FINALIZE, {"duration_seconds": 1}), (EVENTS, plain_json())):
         answer = await send(api, path, body)

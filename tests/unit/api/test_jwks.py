@@ -1,4 +1,4 @@
-"""Keys that an identity provider publishes, and every way in which it can let us down."""
+"""Keys of an identity provider: rotation, outages and invalid key sets."""
 
 import asyncio
 import json
@@ -36,8 +36,8 @@ def signed(key: Any, algorithm: str = "RS256", kid: str | None = None, user: str
     return jwt.encode(claims(user), key, algorithm, headers={} if kid is None else {"kid": kid})
 
 
-class Provider:
-    """A provider that answers whatever `answer` says, and counts how often it was asked."""
+class KeyProvider:
+    """A provider that answers with `answer` and counts the requests."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -57,8 +57,8 @@ class Provider:
 
 
 @pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
-    provider = Provider()
+async def provider() -> AsyncIterator[KeyProvider]:
+    provider = KeyProvider()
     app = web.Application()
     app.router.add_get("/keys", provider.serve)
     runner = web.AppRunner(app)
@@ -70,8 +70,8 @@ async def provider() -> AsyncIterator[Provider]:
     await runner.cleanup()
 
 
-class Clock:
-    """A time that moves when it is told to."""
+class SecondsClock:
+    """A clock in seconds that the test sets."""
 
     def __init__(self) -> None:
         self.now = 1_000_000
@@ -81,12 +81,12 @@ class Clock:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> SecondsClock:
+    return SecondsClock()
 
 
 @pytest.fixture
-async def keys(provider: Provider, clock: Clock) -> AsyncIterator[JwksKeys]:
+async def keys(provider: KeyProvider, clock: SecondsClock) -> AsyncIterator[JwksKeys]:
     keys = JwksKeys(provider.url, ttl_seconds=TTL, refresh_seconds_min=LEAST, now=clock)
     yield keys
     await keys.close()
@@ -97,35 +97,35 @@ def verifier(keys: JwksKeys) -> Authenticator:
     return Authenticator(keys, TokenRules())
 
 
-async def refused(verifier: Authenticator, token: str, status: int = 401) -> None:
+async def assert_refused(verifier: Authenticator, token: str, status: int = 401) -> None:
     with pytest.raises(Problem) as problem:
         await verifier.verify(token)
     assert problem.value.status == status
 
 
-async def test_each_token_is_verified_with_the_key_it_names(
-    provider: Provider, verifier: Authenticator
+async def test_token_is_verified_with_the_key_it_names(
+    provider: KeyProvider, verifier: Authenticator
 ) -> None:
     provider.keys = [jwk(RSA, "r"), jwk(P256, "p"), jwk(ED, "e")]
     for key, algorithm, kid in ((RSA, "RS256", "r"), (P256, "ES256", "p"), (ED, "EdDSA", "e")):
         assert (await verifier.verify(signed(key, algorithm, kid))).user_id == "alice"
-    await refused(verifier, signed(RSA, "RS256", "p"))
-    await refused(verifier, signed(OTHER_RSA, "RS256", "r"))
-    await refused(verifier, signed("x" * 32, "HS256", "r"))
+    await assert_refused(verifier, signed(RSA, "RS256", "p"))
+    await assert_refused(verifier, signed(OTHER_RSA, "RS256", "r"))
+    await assert_refused(verifier, signed("x" * 32, "HS256", "r"))
     assert provider.asked == 1
 
 
-async def test_a_token_without_a_key_name_means_the_only_key(
-    provider: Provider, verifier: Authenticator, clock: Clock
+async def test_token_without_a_key_id_uses_the_only_key(
+    provider: KeyProvider, verifier: Authenticator, clock: SecondsClock
 ) -> None:
     assert (await verifier.verify(signed(RSA))).user_id == "alice"
     provider.keys = [jwk(RSA, "a"), jwk(OTHER_RSA, "b")]
     clock.now += TTL
-    await refused(verifier, signed(RSA))
+    await assert_refused(verifier, signed(RSA))
 
 
-async def test_rotation_is_noticed_at_once_but_not_at_any_price(
-    provider: Provider, verifier: Authenticator, clock: Clock
+async def test_rotation_is_detected_and_fetches_are_limited(
+    provider: KeyProvider, verifier: Authenticator, clock: SecondsClock
 ) -> None:
     await verifier.verify(signed(RSA, kid="first"))
     provider.keys = [jwk(OTHER_RSA, "second")]
@@ -134,21 +134,23 @@ async def test_rotation_is_noticed_at_once_but_not_at_any_price(
     assert provider.asked == 2
     for number in range(LEAST - 1):
         clock.now += 1
-        await refused(verifier, signed(RSA, kid=f"made up {number}"))
+        await assert_refused(verifier, signed(RSA, kid=f"made up {number}"))
     assert provider.asked == 2
     clock.now += 1
-    await refused(verifier, signed(RSA, kid="made up"))
+    await assert_refused(verifier, signed(RSA, kid="made up"))
     assert provider.asked == 3
 
 
-async def test_keys_are_fetched_once_for_many_who_wait(provider: Provider, keys: JwksKeys) -> None:
+async def test_keys_are_fetched_once_for_parallel_requests(
+    provider: KeyProvider, keys: JwksKeys
+) -> None:
     found = await asyncio.gather(*(keys.key_for("first") for _ in range(50)))
     assert all(found)
     assert provider.asked == 1
 
 
-async def test_all_who_come_at_a_rotation_get_in(
-    provider: Provider, keys: JwksKeys, clock: Clock
+async def test_parallel_requests_during_a_rotation_are_accepted(
+    provider: KeyProvider, keys: JwksKeys, clock: SecondsClock
 ) -> None:
     await keys.key_for("first")
     provider.keys = [jwk(OTHER_RSA, "second")]
@@ -158,10 +160,10 @@ async def test_all_who_come_at_a_rotation_get_in(
     assert provider.asked == 2
 
 
-async def test_a_key_that_was_taken_back_is_forgotten(
-    provider: Provider,
+async def test_withdrawn_key_is_dropped(
+    provider: KeyProvider,
     verifier: Authenticator,
-    clock: Clock,
+    clock: SecondsClock,
     keys: JwksKeys,
     record_attack: AttackRecorder,
 ) -> None:
@@ -169,20 +171,20 @@ async def test_a_key_that_was_taken_back_is_forgotten(
     await verifier.verify(token)
     provider.keys = [jwk(OTHER_RSA, "second")]
     clock.now += TTL
-    await refused(verifier, token)
+    await assert_refused(verifier, token)
     record_attack("token: of a key that was revoked", attempts=1, refused=1)
     assert keys.remember_seconds == TTL
 
 
-async def test_an_outage_is_bridged_for_a_while(
-    provider: Provider, verifier: Authenticator, clock: Clock
+async def test_cached_keys_bridge_a_short_outage(
+    provider: KeyProvider, verifier: Authenticator, clock: SecondsClock
 ) -> None:
     await verifier.verify(signed(RSA, kid="first"))
     provider.answer = web.Response(status=500)
     clock.now += TTL + GRACE_SECONDS - 1
     assert (await verifier.verify(signed(RSA, kid="first"))).user_id == "alice"
     clock.now += 1
-    await refused(verifier, signed(RSA, kid="first"), status=503)
+    await assert_refused(verifier, signed(RSA, kid="first"), status=503)
 
 
 @pytest.mark.parametrize(
@@ -210,20 +212,18 @@ async def test_an_outage_is_bridged_for_a_while(
         "secret",
     ],
 )
-async def test_what_is_no_key_set_leaves_us_without_keys(
-    provider: Provider, verifier: Authenticator, answer: web.Response
+async def test_invalid_key_set_gives_no_keys(
+    provider: KeyProvider, verifier: Authenticator, answer: web.Response
 ) -> None:
     provider.answer = answer
-    await refused(verifier, signed(RSA, kid="first"), status=503)
+    await assert_refused(verifier, signed(RSA, kid="first"), status=503)
     assert provider.asked == 1
 
 
-async def test_a_provider_that_is_not_there_is_asked_again_later(
-    provider: Provider, clock: Clock
-) -> None:
+async def test_unreachable_provider_answers_503(provider: KeyProvider, clock: SecondsClock) -> None:
     keys = JwksKeys("http://127.0.0.1:1/keys", refresh_seconds_min=LEAST, now=clock)
     verifier = Authenticator(keys, TokenRules())
-    await refused(verifier, signed(RSA), status=503)
+    await assert_refused(verifier, signed(RSA), status=503)
     await verifier.close()
 
 
@@ -249,11 +249,11 @@ async def test_a_provider_that_is_not_there_is_asked_again_later(
         jwk(RSA, d="AAAA"),
     ],
 )
-def test_entries_that_verify_nothing(entry: dict[str, Any]) -> None:
+def test_unusable_keys_are_ignored(entry: dict[str, Any]) -> None:
     assert key_from_jwk(entry) is None
 
 
-def test_a_key_is_held_to_the_algorithm_it_names() -> None:
+def test_key_is_restricted_to_its_algorithm() -> None:
     key = key_from_jwk(jwk(RSA, alg="RS512"))
     assert key is not None
     assert key.algorithms == ("RS512",)
@@ -262,14 +262,16 @@ def test_a_key_is_held_to_the_algorithm_it_names() -> None:
 @pytest.mark.parametrize(
     "url", ["https://id.example/keys", "http://localhost/k", "http://127.8.8.8/k", "http://[::1]/k"]
 )
-async def test_addresses_that_will_do(url: str) -> None:
-    await JwksKeys(url).close()
+async def test_safe_addresses_are_accepted(url: str) -> None:
+    keys = JwksKeys(url)
+    assert isinstance(keys, JwksKeys)
+    await keys.close()
 
 
 @pytest.mark.parametrize(
     "url",
     ["http://id.example/k", "http://10.0.0.1/k", "file:///k", "https://", "//id.example/k", ""],
 )
-async def test_addresses_that_will_not(url: str) -> None:
+async def test_unsafe_addresses_are_refused(url: str) -> None:
     with pytest.raises(ValueError, match="https"):
         JwksKeys(url)

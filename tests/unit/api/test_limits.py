@@ -1,4 +1,4 @@
-"""How often a client may come."""
+"""Rate limits of clients."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,18 +6,9 @@ from hypothesis import strategies as st
 from api.http.limits import RateLimiter
 from api.http.options import ApiOptions, RequestLimits
 from tests.support.api import served, token
+from tests.support.clocks import NanosecondClock
 
 SECOND_NS = 1_000_000_000
-
-
-class Clock:
-    """A time that moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.now_ns = 0
-
-    def __call__(self) -> int:
-        return self.now_ns
 
 
 CLIENTS = 1_000
@@ -28,10 +19,8 @@ CLIENTS = 1_000
     burst=st.integers(1, 50),
     pauses_ms=st.lists(st.integers(0, 2_000), max_size=200),
 )
-def test_no_stretch_of_time_sees_more_than_burst_and_rate_allow(
-    rate: int, burst: int, pauses_ms: list[int]
-) -> None:
-    clock = Clock()
+def test_requests_never_exceed_burst_and_rate(rate: int, burst: int, pauses_ms: list[int]) -> None:
+    clock = NanosecondClock()
     limiter = RateLimiter(rate, burst, CLIENTS, clock)
     times: list[int] = []
     for pause in pauses_ms:
@@ -45,8 +34,8 @@ def test_no_stretch_of_time_sees_more_than_burst_and_rate_allow(
 
 
 @given(rate=st.integers(1, 1_000), burst=st.integers(1, 100), spent=st.integers(0, 300))
-def test_whoever_waits_as_told_is_admitted(rate: int, burst: int, spent: int) -> None:
-    clock = Clock()
+def test_client_that_waits_retry_after_is_admitted(rate: int, burst: int, spent: int) -> None:
+    clock = NanosecondClock()
     limiter = RateLimiter(rate, burst, CLIENTS, clock)
     waits = [limiter.take("alice") for _ in range(spent)]
     assert waits[:burst] == [0] * min(burst, spent)
@@ -56,31 +45,31 @@ def test_whoever_waits_as_told_is_admitted(rate: int, burst: int, spent: int) ->
         assert not limiter.take("alice")
 
 
-def test_clients_do_not_share() -> None:
-    limiter = RateLimiter(1, 1, CLIENTS, Clock())
+def test_clients_have_separate_limits() -> None:
+    limiter = RateLimiter(1, 1, CLIENTS, NanosecondClock())
     assert [limiter.take(name) for name in ("alice", "bob", "alice")] == [0, 0, 1]
 
 
-def test_the_table_is_bounded() -> None:
-    limiter = RateLimiter(1, 1, 3, Clock())
+def test_table_of_clients_is_bounded() -> None:
+    limiter = RateLimiter(1, 1, 3, NanosecondClock())
     assert not any(limiter.take(f"user{number}") for number in range(100))
     assert len(limiter) == 3
 
 
 def test_no_rate_is_no_limit() -> None:
-    limiter = RateLimiter(None, 1, CLIENTS, Clock())
+    limiter = RateLimiter(None, 1, CLIENTS, NanosecondClock())
     assert not any(limiter.take("alice") for _ in range(1_000))
     assert len(limiter) == 0
 
 
-def test_asking_for_room_counts_nothing() -> None:
-    limiter = RateLimiter(1, 2, CLIENTS, Clock())
+def test_checking_for_room_does_not_count() -> None:
+    limiter = RateLimiter(1, 2, CLIENTS, NanosecondClock())
     assert all(limiter.has_room("alice") for _ in range(5))
     assert [limiter.take("alice") for _ in range(3)] == [0, 0, 1]
     assert not limiter.has_room("alice")
 
 
-async def test_a_user_who_asks_too_often_is_told_when_to_come_back() -> None:
+async def test_limited_user_gets_retry_after() -> None:
     limits = RequestLimits(requests_per_second=1, burst=3)
     async with served(options=ApiOptions(limits=limits)) as api:
         path = "/api/costs/user/bob/budget"
@@ -93,7 +82,7 @@ async def test_a_user_who_asks_too_often_is_told_when_to_come_back() -> None:
         assert (await api.ask("GET", "/health")).status == 200
 
 
-async def test_guessing_tokens_is_slowed_down_and_known_users_go_on() -> None:
+async def test_token_guesses_are_limited_and_known_users_are_not() -> None:
     limits = RequestLimits(failures_per_second=1, failures_burst=3)
     async with served(options=ApiOptions(limits=limits)) as api:
         path = "/api/costs/user/bob/budget"
@@ -105,7 +94,7 @@ async def test_guessing_tokens_is_slowed_down_and_known_users_go_on() -> None:
         assert (await api.ask("GET", path, bearer=bearer)).status == 403
 
 
-async def test_many_new_tokens_of_one_address_are_no_failures() -> None:
+async def test_new_valid_tokens_are_no_failures() -> None:
     limits = RequestLimits(failures_per_second=1, failures_burst=1)
     async with served(options=ApiOptions(limits=limits)) as api:
         path = "/api/costs/user/nobody/budget"

@@ -1,4 +1,4 @@
-"""Frames reach the parser only if they are masked, however the bytes of the wire are cut."""
+"""Only masked WebSocket frames reach the parser, however the bytes arrive."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,8 +8,8 @@ from api.http.masked_frames import MaskedFrames
 INVALID = b"\xf0\x80"
 
 
-class Recorder:
-    """A parser that keeps what it is given."""
+class CapturingParser:
+    """A parser that keeps its input."""
 
     def __init__(self) -> None:
         self.taken = b""
@@ -40,7 +40,7 @@ cuts = st.lists(st.integers(1, 400), max_size=40)
 
 
 def feed(frames: MaskedFrames, data: bytes, sizes: list[int]) -> bool:
-    """Hand data over in pieces; returns whether the last one ended it."""
+    """Feed data in pieces; returns whether the last one ended the stream."""
     over = False
     for size in [*sizes, len(data) or 1]:
         piece, data = data[:size], data[size:]
@@ -51,8 +51,8 @@ def feed(frames: MaskedFrames, data: bytes, sizes: list[int]) -> bool:
 
 
 @given(st.lists(payloads, max_size=5), cuts)
-def test_masked_frames_pass_as_they_are(sent: list[bytes], sizes: list[int]) -> None:
-    parser, data = Recorder(), b"".join(map(frame, sent))
+def test_masked_frames_pass_unchanged(sent: list[bytes], sizes: list[int]) -> None:
+    parser, data = CapturingParser(), b"".join(map(frame, sent))
     frames = MaskedFrames(parser)
     assert not feed(frames, data, sizes)
     assert parser.taken == data
@@ -61,10 +61,10 @@ def test_masked_frames_pass_as_they_are(sent: list[bytes], sizes: list[int]) -> 
 
 
 @given(st.lists(payloads, max_size=5), payloads, st.sampled_from([0x81, 0x82, 0x88, 0x89, 0x01]), cuts)  # fmt: skip
-def test_an_unmasked_frame_ends_what_passes(
+def test_nothing_passes_after_an_unmasked_frame(
     before: list[bytes], payload: bytes, first: int, sizes: list[int]
 ) -> None:
-    parser, good = Recorder(), b"".join(map(frame, before))
+    parser, good = CapturingParser(), b"".join(map(frame, before))
     frames = MaskedFrames(parser)
     feed(frames, good + frame(payload, masked=False, first=first), sizes)
     assert parser.taken == good + INVALID

@@ -1,4 +1,4 @@
-"""What is measured of requests, how it is told, and that nobody can make it grow or cost much."""
+"""`GET /metrics`: requests are measured, and no client can make the metrics grow or cost much."""
 
 import asyncio
 import re
@@ -12,12 +12,13 @@ import pytest
 from aiohttp import web
 from prometheus_client import REGISTRY
 
+from api.http.options import ApiOptions
 from api.metrics.definitions import DEFINITIONS, DURATION
 from api.metrics.requests import RequestMeter
 from api.metrics.routes import MetricsRoutes
 from ledger.postgres.database import Pool
 from ledger.postgres.viewers import ReaderPool
-from tests.support.api import Api, served, token
+from tests.support.api import ApiClient, served, token
 from tests.support.house import ROOT
 from tests.support.metrics import scrape
 
@@ -25,8 +26,8 @@ DATABASE = {"cost_analytics_schema_version", "cost_analytics_workers", "cost_ana
             "cost_analytics_dead_letters_total", "cost_analytics_stream_records_total"}  # fmt: skip
 
 
-class AwayPool:
-    """A pool whose server is away; counts how often it was asked."""
+class UnreachablePool:
+    """A pool whose server is unreachable; counts the attempts."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.asked = 0
@@ -48,20 +49,20 @@ class AwayPool:
 
 
 @asynccontextmanager
-async def serving_without_database(pool: AwayPool | None = None) -> AsyncIterator[Api]:
-    async with served(ReaderPool(cast(Pool, pool or AwayPool()))) as api:
+async def serving_without_database(pool: UnreachablePool | None = None) -> AsyncIterator[ApiClient]:
+    """Serve an application that reuses no answer of `/metrics`."""
+    readers = ReaderPool(cast(Pool, pool or UnreachablePool()))
+    async with served(readers, ApiOptions(metrics_cache_seconds=0)) as api:
         yield api
 
 
 @pytest.fixture
-async def api(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
-    """An application that makes each answer anew."""
-    monkeypatch.setattr("api.metrics.routes._REMEMBERED_NS", 0)
+async def api() -> AsyncIterator[ApiClient]:
     async with serving_without_database() as api:
         yield api
 
 
-async def test_without_a_database_the_process_tells_of_itself(api: Api) -> None:
+async def test_without_a_database_process_metrics_remain(api: ApiClient) -> None:
     seen = await scrape(api)
     assert seen["cost_analytics_database_up"] == 0
     assert not seen.names & DATABASE
@@ -79,12 +80,12 @@ async def test_without_a_database_the_process_tells_of_itself(api: Api) -> None:
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), OSError("away"), TimeoutError()])
-async def test_whatever_is_wrong_with_the_database_it_is_an_answer(error: Exception) -> None:
-    async with serving_without_database(AwayPool(error)) as api:
+async def test_any_database_error_still_gives_an_answer(error: Exception) -> None:
+    async with serving_without_database(UnreachablePool(error)) as api:
         assert (await scrape(api))["cost_analytics_database_up"] == 0
 
 
-async def test_requests_are_counted_by_template_and_status(api: Api) -> None:
+async def test_requests_are_counted_by_template_and_status(api: ApiClient) -> None:
     for path in ("alice/spending", "bob/spending", "alice/nothing"):
         await api.get(f"/api/costs/user/{path}")
     await api.ask("HEAD", "/health")
@@ -106,7 +107,7 @@ async def test_requests_are_counted_by_template_and_status(api: Api) -> None:
     assert again.labelled(name, method="GET", route="/metrics", status="200") == 1
 
 
-async def test_strangers_cannot_make_it_grow(api: Api) -> None:
+async def test_unknown_paths_do_not_add_series(api: ApiClient) -> None:
     await api.get("/nothing")
     await scrape(api)
     before = await scrape(api)
@@ -128,10 +129,10 @@ async def test_strangers_cannot_make_it_grow(api: Api) -> None:
     assert len(after.of(name)) == len(before.of(name)) + 4
 
 
-async def test_an_answer_is_remembered_for_a_moment_and_made_once() -> None:
-    pool, now = AwayPool(), SimpleNamespace(ns=1)
+async def test_answer_is_cached_and_computed_once() -> None:
+    pool, now = UnreachablePool(), SimpleNamespace(ns=1)
     readers = {"requests": ReaderPool(cast(Pool, pool))}
-    metrics = MetricsRoutes([RequestMeter()], readers, lambda: 0, 1, lambda: now.ns)
+    metrics = MetricsRoutes([RequestMeter()], readers, lambda: 0, 1, 3, lambda: now.ns)
     request = cast(web.Request, None)
     answers = await asyncio.gather(*(metrics.metrics(request) for _ in range(50)))
     assert pool.asked == 1
@@ -144,16 +145,16 @@ async def test_an_answer_is_remembered_for_a_moment_and_made_once() -> None:
     assert pool.asked == 2
 
 
-async def test_two_applications_count_each_for_itself(api: Api) -> None:
-    known = set(REGISTRY._names_to_collectors)
+async def test_applications_count_separately(api: ApiClient) -> None:
+    known = {metric.name for metric in REGISTRY.collect()}
     async with serving_without_database() as other:
         await other.get("/health")
         assert len((await scrape(other)).of("cost_analytics_http_requests_total")) == 1
     assert (await scrape(api)).of("cost_analytics_http_requests_total") == {}
-    assert set(REGISTRY._names_to_collectors) == known
+    assert {metric.name for metric in REGISTRY.collect()} == known
 
 
-async def test_it_is_public_and_can_be_asked_for_the_head_alone(api: Api) -> None:
+async def test_metrics_are_public_and_support_head(api: ApiClient) -> None:
     answer = await api.ask("HEAD", "/metrics")
     assert (answer.status, answer.body) == (200, b"")
     assert int(answer.headers["Content-Length"]) > 1_000
@@ -165,14 +166,14 @@ def requests_of(route: str | None) -> Iterator[Any]:
     resource = route and SimpleNamespace(canonical=route)
     info = SimpleNamespace(route=SimpleNamespace(resource=resource))
 
-    class Asked(dict[Any, Any]):
+    class FakeRequest(dict[Any, Any]):
         match_info, method = info, "GET"
 
     while True:
-        yield Asked()
+        yield FakeRequest()
 
 
-def test_a_bucket_holds_what_took_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bucket_counts_durations_up_to_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     meter = RequestMeter()
     for request, took_us in zip(
         requests_of("/x"), (499, 500, 501, 10_000_000, 10_000_001), strict=False
@@ -189,7 +190,7 @@ def test_a_bucket_holds_what_took_no_longer(monkeypatch: pytest.MonkeyPatch) -> 
     assert total == pytest.approx(20.001501)
 
 
-def test_names_and_sentences_are_in_order() -> None:
+def test_metric_names_and_descriptions_follow_conventions() -> None:
     assert len({each.name for each in DEFINITIONS}) == len(DEFINITIONS)
     for each in DEFINITIONS:
         assert re.fullmatch(r"cost_analytics(_[a-z]+)+", each.name)
@@ -197,7 +198,7 @@ def test_names_and_sentences_are_in_order() -> None:
         assert not {"user", "call", "persona"} & set(each.labels)
 
 
-def test_operators_can_look_every_metric_up() -> None:
+def test_every_metric_is_documented() -> None:
     text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     rows = dict(
         re.findall(r"^\| `(cost_analytics_[a-z_]+)`(?: by ([^|]+))? \|", text, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The document of the interface: valid, whole, and of what is really read and answered."""
+"""The OpenAPI document is valid, complete, and agrees with the routes."""
 
 import gzip
 import json
@@ -23,41 +23,41 @@ from ledger.postgres.database import Pool
 from ledger.postgres.viewers import ReaderPool
 from schemas.problems import ProblemCode
 from tests.support import promises
-from tests.support.api import Api, authenticator, served, token
+from tests.support.api import ApiClient, authenticator, served, token
 from tests.support.house import ROOT, modules
 
 ALL = build_app(ReaderPool(cast(Pool, None)), authenticator())[ROUTES]
 DESCRIBED = [(route, route.operation) for route in ALL if route.operation]
 TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 GIVEN = {"from": "2025-11-01", "type": "calls"}
-"""What the required parameters may be."""
+"""Valid values of the required parameters."""
 
 
 @pytest.fixture
-async def api() -> AsyncIterator[Api]:
+async def api() -> AsyncIterator[ApiClient]:
     async with served(options=ApiOptions(cors_origins=("https://app.example",))) as api:
         yield api
 
 
 @pytest.fixture
-async def said(api: Api) -> Any:
+async def said(api: ApiClient) -> Any:
     return json.loads((await api.get("/openapi.json")).body)
 
 
-async def test_it_is_valid(said: Any) -> None:
+async def test_document_is_valid(said: Any) -> None:
     OpenAPIV31SpecValidator(said).validate()
     assert said["openapi"].startswith("3.1.")
     assert said["info"]["version"] == product_version() != "0"
     assert said["servers"] == [{"url": "/"}]
 
 
-async def test_the_command_prints_the_served_document_without_any_setting(said: Any) -> None:
+async def test_command_prints_the_served_document_without_settings(said: Any) -> None:
     command = [sys.executable, "-m", "api.openapi"]
     done = subprocess.run(command, capture_output=True, check=True, cwd=ROOT, env={}, timeout=60)
     assert json.loads(done.stdout) == said
 
 
-async def test_every_route_is_in_it_and_nothing_else(said: Any) -> None:
+async def test_document_lists_exactly_the_routes(said: Any) -> None:
     listed = {(method.upper(), path) for path in said["paths"] for method in said["paths"][path]}
     assert listed == {(route.method, route.path) for route, _ in DESCRIBED}
     left_out = {route.path for route in ALL if not route.operation}
@@ -65,7 +65,7 @@ async def test_every_route_is_in_it_and_nothing_else(said: Any) -> None:
     assert not left_out & {"/health", "/ready", "/metrics", "/openapi.json"}
 
 
-async def test_who_may_do_what_is_said(said: Any) -> None:
+async def test_access_of_each_route_is_described(said: Any) -> None:
     for route, operation in DESCRIBED:
         there = said["paths"][route.path][route.method.lower()]
         assert there["operationId"] == operation.name
@@ -75,7 +75,7 @@ async def test_who_may_do_what_is_said(said: Any) -> None:
         assert ("401" in there["responses"]) is (route.access is not Access.ANYONE)
 
 
-def test_names_are_those_of_functions_and_each_is_there_once() -> None:
+def test_operation_names_are_unique_identifiers() -> None:
     names = [operation.name for _, operation in DESCRIBED]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch("[a-z][A-Za-z]+", name) for name in names)
@@ -99,10 +99,10 @@ def parameters() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("route", "operation", "parameter"), [*parameters()])
-async def test_every_parameter_is_understood(
-    api: Api, route: Route, operation: Operation, parameter: Parameter
+async def test_every_documented_parameter_is_read(
+    api: ApiClient, route: Route, operation: Operation, parameter: Parameter
 ) -> None:
-    """Given twice it is refused by its name; so it was read, and under this name."""
+    """A repeated parameter is refused by name, so the route reads it under this name."""
     path = re.sub(r"{\w+}", "alice", route.path)
     query = {one.name: GIVEN[one.name] for one in operation.query if one.required}
     if {"period", "startDate"} <= {
@@ -118,7 +118,7 @@ async def test_every_parameter_is_understood(
     assert f"`{parameter.name}` may be given only once" in refused.json["error"]
 
 
-def test_a_parameter_that_a_route_does_not_declare_cannot_be_read() -> None:
+def test_undeclared_parameter_cannot_be_read() -> None:
     request = make_mocked_request("GET", "/?limit=1")
     route, operation = DESCRIBED[0]
     request[ROUTE] = route
@@ -128,13 +128,13 @@ def test_a_parameter_that_a_route_does_not_declare_cannot_be_read() -> None:
         one_of(request, stranger)
 
 
-def test_a_query_is_read_in_one_place() -> None:
-    """The gate only asks whether there is a ticket, to count those who try."""
+def test_queries_are_read_in_one_place() -> None:
+    """The gate reads only whether there is a ticket, to count authentication attempts."""
     readers = {module.path for module in modules("api") if "request.query" in "".join(module.lines)}
     assert readers == {"api/http/parameters.py", "api/http/gate.py"}
 
 
-async def test_the_document_is_not_sent_twice_and_packed_where_that_is_welcome(api: Api) -> None:
+async def test_document_is_cached_and_compressed(api: ApiClient) -> None:
     origin = {"Origin": "https://app.example"}
     answer = await api.get("/openapi.json", headers=origin | {"Accept-Encoding": "identity"})
     assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
@@ -151,7 +151,7 @@ async def test_the_document_is_not_sent_twice_and_packed_where_that_is_welcome(a
 
 
 def examples() -> Iterator[Any]:
-    """Yield each example of an answer in the document, with the route under whose heading it is."""
+    """Yield each example answer of docs/api.md with its route."""
     for section in re.split(r"^## ", TEXT, flags=re.MULTILINE):
         heading = re.match(r"([A-Z]+) (/\S+?)(,|$)", section.splitlines()[0])
         for block in re.findall(r"```json\n(.*?)```", section, re.DOTALL):
@@ -160,7 +160,7 @@ def examples() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("method", "path", "block"), [*examples()])
-def test_the_documented_answers_fit(method: str, path: str, block: str) -> None:
+def test_documented_answers_fit_their_schemas(method: str, path: str, block: str) -> None:
     said = promises.operation(method, re.sub(r"{\w+}", "x", path))
     assert said
     code = json.loads(block).get("code")
@@ -168,24 +168,24 @@ def test_the_documented_answers_fit(method: str, path: str, block: str) -> None:
     [status] = statuses or [status for status in said["responses"] if status[0] == "2"]
     answer = said["responses"][status]
     content = promises.resolved(answer)["content"]
-    promises.fits(block.encode(), content["application/json"]["schema"])
+    promises.assert_fits(block.encode(), content["application/json"]["schema"])
 
 
-def test_the_promises_are_held() -> None:
-    """What the tests' client would say of answers that nobody promised."""
+def test_undocumented_answers_fail_the_test_client() -> None:
+    """The client of the tests raises for each answer that is not documented."""
 
-    class Got:
+    class FakeAnswer:
         def __init__(self, status: int, body: Any, **headers: str) -> None:
             self.status, self.body = status, json.dumps(body).encode()
             self.headers = {"Content-Type": "application/json", **headers}
 
     path, good = "/health", {"success": True, "data": {"status": "ok"}}
-    promises.keep("GET", path, ({}, None), Got(200, good))
+    promises.keep("GET", path, ({}, None), FakeAnswer(200, good))
     for wrong in (
-        Got(201, good),
-        Got(200, {"success": True, "data": {}}),
-        Got(200, good, ETag='"1"'),
-        Got(500, {"success": False, "error": "", "code": "no_such_code"}),
+        FakeAnswer(201, good),
+        FakeAnswer(200, {"success": True, "data": {}}),
+        FakeAnswer(200, good, ETag='"1"'),
+        FakeAnswer(500, {"success": False, "error": "", "code": "no_such_code"}),
     ):
         with pytest.raises(Exception, match=r"\w"):
             promises.keep("GET", path, ({}, None), wrong)
@@ -194,16 +194,16 @@ def test_the_promises_are_held() -> None:
             "GET",
             "/ready",
             ({}, None),
-            Got(503, {"success": False, "error": "", "code": "not_ready"}),
+            FakeAnswer(503, {"success": False, "error": "", "code": "not_ready"}),
         )
-    accepted = Got(202, {"success": True, "data": {"accepted": []}})
+    accepted = FakeAnswer(202, {"success": True, "data": {"accepted": []}})
     with pytest.raises(Exception, match="required property"):
         promises.keep("POST", "/api/costs/track", ({}, b'{"nonsense": 1}'), accepted)
 
 
 @pytest.mark.parametrize("name", [one.name for _, one in DESCRIBED if one.takes is not None])
-def test_the_examples_of_bodies_fit(name: str) -> None:
+def test_examples_of_bodies_fit_their_schemas(name: str) -> None:
     methods = [method for path in promises.promised()["paths"].values() for method in path.values()]
     takes = next(one["requestBody"]["content"] for one in methods if one["operationId"] == name)
     first = next(iter(takes.values()))
-    promises.fits(json.dumps(first["example"]).encode(), first["schema"])
+    promises.assert_fits(json.dumps(first["example"]).encode(), first["schema"])

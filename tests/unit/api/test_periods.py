@@ -1,4 +1,4 @@
-"""Which days a query names."""
+"""The days of a requested period."""
 
 from datetime import date
 
@@ -35,7 +35,7 @@ def test_named_periods_end_today(query: str, first: date, label: str) -> None:
     assert days(query) == (first, TODAY, label)
 
 
-def test_a_period_is_whole_days() -> None:
+def test_period_consists_of_whole_days() -> None:
     period = days("").period()
     assert period.start.isoformat() == "2025-10-20T00:00:00+00:00"
     assert period.end.isoformat() == "2025-11-19T23:59:59+00:00"
@@ -56,13 +56,13 @@ def test_days_are_utc(text: str, day: date) -> None:
     assert custom(text, "2025-11-02") == (day, date(2025, 11, 2))
 
 
-def test_a_custom_period_is_labelled_by_its_days() -> None:
+def test_custom_period_is_labelled_by_its_days() -> None:
     named = days("period=custom&startDate=2025-11-01&endDate=2025-11-02T12:00:00Z")
     assert named.label == "2025-11-01 to 2025-11-02"
 
 
 @given(start=st.dates(max_value=date(9000, 1, 1)), length=st.integers(0, CUSTOM_DAYS_MAX - 1))
-def test_up_to_the_most_days_will_do(start: date, length: int) -> None:
+def test_longest_period_is_accepted(start: date, length: int) -> None:
     end = date.fromordinal(start.toordinal() + length)
     assert custom(start.isoformat(), end.isoformat()) == (start, end)
 
@@ -89,7 +89,7 @@ def test_up_to_the_most_days_will_do(start: date, length: int) -> None:
         ("period=custom&startDate=\u0662025-11-01&endDate=2025-11-02", "startDate"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_name(query: str, name: str) -> None:
+def test_invalid_parameter_is_refused_by_name(query: str, name: str) -> None:
     with pytest.raises(Problem) as refused:
         days(query)
     assert refused.value.status == 400
@@ -99,7 +99,7 @@ def test_what_makes_no_sense_is_refused_by_name(query: str, name: str) -> None:
 
 
 @given(st.text(max_size=40))
-def test_no_text_whatever_breaks_a_date(text: str) -> None:
+def test_any_date_is_read_or_refused(text: str) -> None:
     request = make_mocked_request("GET", "/spending")
     url = request.rel_url.with_query({"period": "custom", "startDate": text, "endDate": text})
     try:

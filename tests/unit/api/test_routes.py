@@ -1,7 +1,7 @@
-"""Every route that the application really has is asked by everyone who must not be answered.
+"""Every route of the application refuses requests without the necessary rights.
 
-The list is taken from the built application, so a route added later is tested without a word here.
-There is no database: a request that passes the gate would get a 500.
+The routes come from the built application, so new routes are tested without a change here. There is
+no database: a request that passes the gate answers 500.
 """
 
 import re
@@ -17,7 +17,7 @@ from api.http.auth import Authenticator, TokenRules
 from api.http.jwks import key_source
 from ledger.postgres.database import Pool
 from ledger.postgres.viewers import ReaderPool
-from tests.support.api import SECRET, Answer, Api, authenticator, served, token
+from tests.support.api import SECRET, ApiAnswer, ApiClient, authenticator, served, token
 from tests.support.attacks import AttackRecorder
 from tests.support.keys import P256, P256_PEM, RSA, RSA_PEM
 from tests.support.tokens import AUDIENCE, ISSUER, MEANT_FOR_US, forged
@@ -42,17 +42,17 @@ def path_of(route: Route, user: str = "alice") -> str:
 
 
 @pytest.fixture
-async def api() -> AsyncIterator[Api]:
+async def api() -> AsyncIterator[ApiClient]:
     async with served() as api:
         yield api
 
 
-async def ask(api: Api, route: Route, path: str, **options: Any) -> Answer:
+async def ask(api: ApiClient, route: Route, path: str, **options: Any) -> ApiAnswer:
     body: dict[str, str] | None = {} if route.method in {"PUT", "POST"} else None
     return await api.ask(route.method, path, body=body, **options)
 
 
-def test_the_list_is_the_whole_list() -> None:
+def test_route_list_is_complete() -> None:
     app = application()
     served = {(r.method, r.resource.canonical) for r in app.router.routes() if r.resource}
     listed = {(route.method, route.path) for route in app[ROUTES]}
@@ -60,7 +60,7 @@ def test_the_list_is_the_whole_list() -> None:
     assert {path for method, path in served if method == "HEAD"} <= {path for _, path in listed}
 
 
-def test_whatever_is_about_money_is_guarded() -> None:
+def test_routes_about_money_need_a_token() -> None:
     assert {route.path for route in ALL} >= {
         "/api/costs/call/{callId}",
         "/api/costs/user/{userId}/spending",
@@ -83,8 +83,8 @@ WITHOUT = {
 }
 
 
-def is_refused(answer: Answer) -> bool:
-    """Return whether an answer is the one to those without a good token."""
+def is_refused(answer: ApiAnswer) -> bool:
+    """Return whether an answer is the one to a request without a valid token."""
     return (
         (answer.status, answer.code) == (401, "unauthorized")
         and answer.headers["WWW-Authenticate"].startswith('Bearer realm="cost-analytics"')
@@ -93,8 +93,8 @@ def is_refused(answer: Answer) -> bool:
 
 
 @each(GUARDED)
-async def test_no_route_answers_without_a_good_token(
-    api: Api, route: Route, record_attack: AttackRecorder
+async def test_no_route_answers_without_a_valid_token(
+    api: ApiClient, route: Route, record_attack: AttackRecorder
 ) -> None:
     path = path_of(route)
     for name, headers in WITHOUT.items():
@@ -102,7 +102,7 @@ async def test_no_route_answers_without_a_good_token(
         record_attack(f"token: {name}", attempts=1, refused=is_refused(refused))
     query = await ask(api, route, f"{path}?token={token()}&access_token={token()}")
     record_attack("token: in the query", attempts=1, refused=query.status == 401)
-    # One good token beside another one might be read differently by a proxy before us.
+    # A proxy in front of the API might read another one of two tokens.
     good = f"Authorization: Bearer {token()}\r\n"
     head = f"{route.method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
     raw = await api.raw(f"{head}{good}{good}\r\n".encode())
@@ -114,14 +114,14 @@ TRUSTED: dict[str, tuple[dict[str, str], Any]] = {
     "RS256": ({"public_key_pem": RSA_PEM}, RSA),
     "ES256": ({"public_key_pem": P256_PEM}, P256),
 }
-"""What a service may trust, and what signs good tokens for it."""
+"""Key settings by name, with the key and algorithm that sign valid tokens for them."""
 GENUINE = {"ES256": "another family, elliptic"}
-"""Forgeries that are none, where their family is the one that is trusted."""
+"""Names of forgeries that are valid tokens for their own key family."""
 
 
 @each(GUARDED)
 @pytest.mark.parametrize("algorithm", TRUSTED)
-async def test_no_forged_token_opens_any_route(
+async def test_no_route_accepts_a_forged_token(
     route: Route, algorithm: str, record_attack: AttackRecorder
 ) -> None:
     settings, key = TRUSTED[algorithm]
@@ -137,16 +137,16 @@ async def test_no_forged_token_opens_any_route(
 
 
 @each([route for route in GUARDED if route.method == "GET"])
-async def test_a_head_request_is_guarded_as_well(
-    api: Api, route: Route, record_attack: AttackRecorder
+async def test_head_requests_need_a_token(
+    api: ApiClient, route: Route, record_attack: AttackRecorder
 ) -> None:
     status = (await api.ask("HEAD", path_of(route))).status
     record_attack("token: none, by HEAD", attempts=1, refused=status == 401)
 
 
 @each(WITH_USER)
-async def test_no_user_gets_what_is_another_users(
-    api: Api, route: Route, record_attack: AttackRecorder
+async def test_no_user_reads_data_of_another_user(
+    api: ApiClient, route: Route, record_attack: AttackRecorder
 ) -> None:
     spellings = ("bob", "Alice", "alice%20", "%61lice%00", "alice%2F", "ALICE")
     found = [
@@ -167,10 +167,10 @@ FRAMEWORK = re.compile(rb"aiohttp|python|uvloop|asyncpg|Traceback", re.IGNORECAS
 
 
 @each(ALL)
-async def test_each_answer_has_the_headers_that_protect_it(
-    api: Api, route: Route, record_attack: AttackRecorder
+async def test_each_answer_has_security_headers(
+    api: ApiClient, route: Route, record_attack: AttackRecorder
 ) -> None:
-    """Good and bad: an answer is not sniffed, not cached by others, and names no framework."""
+    """Successes and errors are not sniffed, not cached by others, and name no framework."""
     path, attempts, sound = path_of(route), 0, 0
     for method, query, bearer in (
         (route.method, "", None),
@@ -190,8 +190,8 @@ async def test_each_answer_has_the_headers_that_protect_it(
     record_attack("headers: answers of every route", attempts=attempts, refused=sound)
 
 
-def without_texts(answer: Answer) -> bytes:
-    """Return the body of a failure; what a route shows may name anything."""
+def without_texts(answer: ApiAnswer) -> bytes:
+    """Return the body of an error; the body of a success may contain any name."""
     return answer.body if answer.status >= 400 else b""
 
 
@@ -202,14 +202,14 @@ WHO_MAY = {
     Access.EMITTER: {"service", "admin"},
     Access.ADMIN: {"admin"},
 }
-"""Said once more, apart from the code that decides it."""
+"""The access rules, repeated independently of the code that decides."""
 
 
 @each(GUARDED)
-async def test_a_role_that_may_not_is_refused(
-    api: Api, route: Route, record_attack: AttackRecorder
+async def test_insufficient_role_is_refused(
+    api: ApiClient, route: Route, record_attack: AttackRecorder
 ) -> None:
-    """Also with words that are no role: only two words give more rights than a user's."""
+    """Also with unknown role names: only two roles give more rights than a user has."""
     for said in ("service", "user", None, "Admin", "ADMIN", "administrator", ["admin"], True):
         role = said if said == "service" else "user"
         if role not in WHO_MAY[route.access]:
@@ -234,13 +234,13 @@ async def test_a_role_that_may_not_is_refused(
         *((access, "admin", True) for access in Access),
     ],
 )
-def test_who_may_what(access: Access, role: Role, permitted: bool) -> None:
+def test_each_access_level_permits_its_roles(access: Access, role: Role, permitted: bool) -> None:
     caller = Caller("alice", role, 0)
     assert access.permits(caller, "alice") is permitted
     assert caller.viewer == ("alice", role == "admin")
 
 
-def test_a_user_is_only_that_user() -> None:
+def test_user_may_only_access_their_own_data() -> None:
     assert not Access.SELF.permits(Caller("alice", "user", 0), "bob")
     assert not Access.SELF.permits(Caller("alice", "user", 0), None)
     assert Access.SELF.permits(Caller("root", "admin", 0), "bob")

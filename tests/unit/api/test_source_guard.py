@@ -1,4 +1,4 @@
-"""Which sources a service may send under: its own, remembered for a minute, also in an outage."""
+"""Which sources a service may send under: its own ones, cached for a minute."""
 
 from collections.abc import Collection, Mapping
 
@@ -8,20 +8,14 @@ from api.http.access import Caller, Role
 from api.http.problems import Problem
 from api.intake.sources import CACHE_SECONDS, SourceGuard
 from ledger.postgres.viewers import StoreUnavailableError
-from tests.support.api import FirstOwners
+from tests.support.api import MemorySourceOwners
+from tests.support.clocks import NanosecondClock
 
 SECOND_NS = 10**9
 
 
-class Clock:
-    now_ns = 0
-
-    def __call__(self) -> int:
-        return self.now_ns
-
-
-class Outage(FirstOwners):
-    """Owners in a database that can go away."""
+class FailingSourceOwners(MemorySourceOwners):
+    """Source owners in a database that can become unreachable."""
 
     is_away = False
 
@@ -31,8 +25,8 @@ class Outage(FirstOwners):
         return await super().owners(subject, sources)
 
 
-class Full:
-    """Gives no service another one's source."""
+class FullSourceOwners:
+    """Source owners that refuse every new source."""
 
     async def owners(self, subject: str, sources: Collection[str]) -> Mapping[str, str]:
         return {}
@@ -49,8 +43,8 @@ async def refusal(guard: SourceGuard, name: str, *sources: str) -> str:
     return problem.value.message
 
 
-async def test_a_source_is_read_once_a_minute() -> None:
-    owners, clock = FirstOwners(), Clock()
+async def test_owner_of_a_source_is_read_once_a_minute() -> None:
+    owners, clock = MemorySourceOwners(), NanosecondClock()
     guard = SourceGuard(owners, clock_ns=clock)
     for _ in range(3):
         await guard.check(caller("a"), ["one", "two", "one"])
@@ -60,8 +54,8 @@ async def test_a_source_is_read_once_a_minute() -> None:
     assert owners.reads == 2
 
 
-async def test_a_source_that_was_given_away_is_refused_within_a_minute() -> None:
-    owners, clock = FirstOwners(), Clock()
+async def test_transferred_source_is_refused_within_a_minute() -> None:
+    owners, clock = MemorySourceOwners(), NanosecondClock()
     guard = SourceGuard(owners, clock_ns=clock)
     await guard.check(caller("a"), ["one"])
     owners.owned["one"] = "b"
@@ -69,16 +63,16 @@ async def test_a_source_that_was_given_away_is_refused_within_a_minute() -> None
     assert "belongs to another service" in await refusal(guard, "a", "one")
 
 
-async def test_who_is_refused_is_let_in_as_soon_as_it_owns_the_source() -> None:
-    owners = FirstOwners(one="a")
+async def test_new_owner_of_a_source_is_accepted_at_once() -> None:
+    owners = MemorySourceOwners(one="a")
     guard = SourceGuard(owners)
     assert "cost-analytics sources give SOURCE --subject NAME" in await refusal(guard, "b", "one")
     owners.owned["one"] = "b"
     await guard.check(caller("b"), ["one"])
 
 
-async def test_an_outage_stops_new_sources_only() -> None:
-    owners, clock = Outage(theirs="b"), Clock()
+async def test_outage_affects_new_sources_only() -> None:
+    owners, clock = FailingSourceOwners(theirs="b"), NanosecondClock()
     guard = SourceGuard(owners, clock_ns=clock)
     await guard.check(caller("a"), ["one"])
     await guard.check(caller("b"), ["theirs"])
@@ -94,17 +88,17 @@ async def test_an_outage_stops_new_sources_only() -> None:
     "source", ["/api/costs/track/b", "/api/costs/track/a", "/api/costs/finalize/b", "digest/00"]
 )
 async def test_sources_of_track_and_finalize_are_reserved(source: str) -> None:
-    guard = SourceGuard(FirstOwners())
+    guard = SourceGuard(MemorySourceOwners())
     assert "reserved for /api/costs/track" in await refusal(guard, "a", "x", source)
 
 
-async def test_admins_send_under_each_source_and_own_none() -> None:
-    owners = FirstOwners(one="a")
+async def test_admins_may_use_any_source_and_own_none() -> None:
+    owners = MemorySourceOwners(one="a")
     await SourceGuard(owners).check(caller("root", "admin"), ["one", "new", "/api/costs/track/a"])
     assert owners.owned == {"one": "a"}
 
 
-async def test_one_source_too_many_is_refused_with_the_way_out() -> None:
-    message = await refusal(SourceGuard(Full()), "a", "one")
+async def test_source_over_the_limit_is_refused_with_a_hint() -> None:
+    message = await refusal(SourceGuard(FullSourceOwners()), "a", "one")
     assert message.startswith("You own the maximum number of sources.")
     assert "sources give" in message

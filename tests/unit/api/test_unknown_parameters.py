@@ -1,4 +1,4 @@
-"""A query parameter that a route does not have is refused, and the nearest one is named."""
+"""Unknown query parameters are refused, and the nearest known one is suggested."""
 
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -11,7 +11,7 @@ from api.http.access import ROUTES, Route
 from api.openapi.operations import Operation, SocketMessages
 from ledger.postgres.database import Pool
 from ledger.postgres.viewers import ReaderPool
-from tests.support.api import Api, authenticator, served, token
+from tests.support.api import ApiClient, authenticator, served, token
 
 SPENDING = "/api/costs/user/alice/spending"
 CALLS = "/api/costs/user/alice/calls"
@@ -24,14 +24,14 @@ def describe_types() -> Iterator[Any]:
 
 
 @pytest.fixture
-async def api() -> AsyncIterator[Api]:
+async def api() -> AsyncIterator[ApiClient]:
     async with served() as api:
         yield api
 
 
 @pytest.mark.parametrize(("route", "operation"), [*describe_types()])
-async def test_every_documented_route_refuses_an_unknown_parameter(
-    api: Api, route: Route, operation: Operation
+async def test_each_route_refuses_an_unknown_parameter(
+    api: ApiClient, route: Route, operation: Operation
 ) -> None:
     path = re.sub(r"{\w+}", "alice", route.path)
     headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
@@ -58,7 +58,7 @@ async def test_every_documented_route_refuses_an_unknown_parameter(
         ("x" * 1000, f"`{'x' * 60}` is unknown; the parameters of this route are `period`, `startDate`, `endDate`."),
     ],
 )  # fmt: skip
-async def test_the_nearest_parameter_is_named(api: Api, query: str, error: str) -> None:
+async def test_nearest_parameter_is_suggested(api: ApiClient, query: str, error: str) -> None:
     for method in ("GET", "HEAD"):
         answer = await api.ask(method, f"{SPENDING}?{query}", bearer=token("alice"))
         assert answer.status == 400
@@ -66,11 +66,11 @@ async def test_the_nearest_parameter_is_named(api: Api, query: str, error: str) 
             assert answer.json["error"] == error
 
 
-async def test_who_is_calling_is_decided_before_the_query_is_read(api: Api) -> None:
+async def test_authentication_comes_before_the_query(api: ApiClient) -> None:
     assert (await api.ask("GET", f"{CALLS}?limits=1")).status == 401
     assert (await api.get(f"{CALLS}?limits=1", "bob")).status == 403
     assert (await api.get(f"{CALLS}?limits=1", "alice")).status == 400
 
 
-async def test_pages_of_the_dashboard_keep_queries_of_their_own(api: Api) -> None:
+async def test_dashboard_pages_accept_any_query(api: ApiClient) -> None:
     assert (await api.ask("GET", "/spending?user=alice&perid=7d")).status in {200, 404, 503}

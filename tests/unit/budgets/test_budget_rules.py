@@ -1,4 +1,4 @@
-"""The pure rules about budgets: thresholds, burn rate, changes and what a call may take."""
+"""The rules of budgets: thresholds, burn rate, limit changes and authorization."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -27,7 +27,7 @@ def stand(before: int, after: int, limit: int, *, closed: bool = False) -> Budge
 
 @given(before=st.integers(-(10**12), 10**12), after=st.integers(-(10**12), 10**12), limit=nanos,
        percent=percents, closed=st.booleans())  # fmt: skip
-def test_a_threshold_is_reached_at_its_share_of_the_limit_and_not_before(
+def test_threshold_is_reached_exactly_at_its_share(
     before: int, after: int, limit: int, percent: Decimal, closed: bool
 ) -> None:
     goal = Fraction(percent) * limit / 100
@@ -35,21 +35,21 @@ def test_a_threshold_is_reached_at_its_share_of_the_limit_and_not_before(
     assert reached(stand(before, after, limit, closed=closed), [percent]) == [percent] * due
 
 
-def test_a_threshold_is_exact_beyond_the_digits_of_a_decimal() -> None:
-    """A product of decimals keeps 28 digits where nobody says otherwise."""
+def test_threshold_is_exact_beyond_decimal_precision() -> None:
+    """By default a product of decimals keeps 28 digits only."""
     limit, percent = 10**18 - 1, Decimal("99.999999999")
     goal = -(-limit * 99_999_999_999 // (100 * 10**9))
     assert reached(stand(0, goal, limit), [percent]) == [percent]
     assert reached(stand(0, goal - 1, limit), [percent]) == []
 
 
-def test_the_exact_nano_dollar_decides() -> None:
+def test_threshold_is_exact_to_the_nano_dollar() -> None:
     limit = 3 * USD
     assert reached(stand(0, 999_999_999, limit), [Decimal("33.3333333")]) == [Decimal("33.3333333")]
     assert reached(stand(0, 999_999_998, limit), [Decimal("33.3333333")]) == []
 
 
-def test_versions_rise_only_where_a_limit_really_changes() -> None:
+def test_limit_version_rises_only_with_a_real_change() -> None:
     limits = Limits(user_id="alice", daily_nano=5, daily_version=3)
     same = changed(limits, LimitChange(daily_limit=(True, 5), timezone="UTC"), epoch=0)
     assert same == limits
@@ -60,7 +60,7 @@ def test_versions_rise_only_where_a_limit_really_changes() -> None:
     assert changed(limits, further, epoch=0).further == (Decimal(5),)
 
 
-def test_new_versions_are_at_least_the_epoch() -> None:
+def test_new_limit_versions_are_at_least_the_epoch() -> None:
     first = Limits(user_id="alice", daily_nano=5, daily_version=3, monthly_nano=5)
     second = changed(first, LimitChange(daily_limit=(True, 6)), epoch=100)
     assert (second.daily_version, second.monthly_version) == (100, 0)
@@ -78,13 +78,15 @@ def call(seconds: int, cost: int, expected_seconds: int | None = None) -> Active
         ([], 0, 0),
         ([call(60, USD, 600)], 60 * USD, 6 * 5 * USD),
         ([call(60, USD)], 60 * USD, 12 * 5 * USD),
-        ([call(600, USD, 60)], 6 * USD, 6 * 5 * USD),  # it takes longer than expected
+        ([call(600, USD, 60)], 6 * USD, 6 * 5 * USD),  # the call is longer than expected
         ([call(0, 5)], 5 * 3600, 12 * 5 * USD),
-        ([call(5 * 3600, USD)], 0, 0),  # its end was lost
+        ([call(5 * 3600, USD)], 0, 0),  # the end event was lost
         ([call(60, USD, 600), call(120, USD, 300)], 90 * USD, 18 * 5 * USD),
     ],
 )
-def test_the_burn_rate(calls: list[ActiveCall], by_cost: int, by_charge: int) -> None:
+def test_burn_rate_is_the_spend_of_the_last_hour(
+    calls: list[ActiveCall], by_cost: int, by_charge: int
+) -> None:
     assert burn_rate(calls, "cost", 5 * USD, NOW) == by_cost
     assert burn_rate(calls, "charged", 5 * USD, NOW) == by_charge
 
@@ -93,26 +95,28 @@ def test_the_burn_rate(calls: list[ActiveCall], by_cost: int, by_charge: int) ->
     ("spend", "rate", "within", "seconds"),
     [
         (0, 36 * USD, 3600, 800),
-        (8 * USD, 36 * USD, 3600, 200),  # the next threshold is all of it
-        (8 * USD - 1, 36 * USD, 3600, 1),  # never said to be now before it is reached
+        (8 * USD, 36 * USD, 3600, 200),  # the next threshold is 100 %
+        (8 * USD - 1, 36 * USD, 3600, 1),  # never "now" before it is reached
         (10 * USD, 36 * USD, 3600, None),
         (0, 0, 3600, None),
-        (0, 36 * USD, 799, None),  # the period ends before
+        (0, 36 * USD, 799, None),  # the period ends first
     ],
 )
-def test_the_time_to_a_threshold(spend: int, rate: int, within: int, seconds: int | None) -> None:
+def test_time_to_a_threshold_follows_the_burn_rate(
+    spend: int, rate: int, within: int, seconds: int | None
+) -> None:
     thresholds = [Decimal(80), Decimal(100)]
     assert seconds_to_threshold(10 * USD, spend, thresholds, rate, within) == seconds
 
 
-def test_a_threshold_that_a_nano_dollar_misses_is_still_ahead() -> None:
+def test_threshold_missed_by_a_nano_dollar_is_not_reached() -> None:
     limit, below = 900_000_099_999_999_997, 300_000_033_330_333_332
     assert seconds_to_threshold(limit, below, [Decimal("33.333333333")], USD, 3600) == 1
     assert seconds_to_threshold(limit, below + 1, [Decimal("33.333333333")], USD, 3600) is None
 
 
 @given(spend=nanos, held=nanos, limit=nanos, wanted=nanos)
-def test_a_call_may_take_what_is_left_and_no_more(
+def test_call_may_use_the_remaining_budget_and_no_more(
     spend: int, held: int, limit: int, wanted: int
 ) -> None:
     room = LimitUsage(Limit("monthly", limit, 1), spend, held)
@@ -121,7 +125,7 @@ def test_a_call_may_take_what_is_left_and_no_more(
     assert verdict.remaining_nano == max(0, limit - spend - held)
 
 
-def test_the_tightest_budget_decides() -> None:
+def test_tightest_limit_decides() -> None:
     rooms = [LimitUsage(Limit("daily", 10, 1), 0, 0), LimitUsage(Limit("monthly", 100, 1), 95, 0)]
     assert decide_authorization(rooms, [], 5, 5) == (None, 5)
     assert decide_authorization(rooms, [], 6, 6) == ("monthly", 5)
@@ -135,6 +139,6 @@ def test_holds_expire() -> None:
     assert hold_until(NOW, 10**9) - NOW == timedelta(hours=24)
 
 
-def test_the_expected_cost_follows_the_users_own_past() -> None:
+def test_expected_cost_follows_the_history_of_the_user() -> None:
     assert expected_cost(90_000, 0, 0) == 150_000_000
     assert expected_cost(90_000, 500_000_000, 60_000) == 750_000_000

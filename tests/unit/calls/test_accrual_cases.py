@@ -1,7 +1,4 @@
-"""Single steps of the fold that are easily got wrong, each by itself.
-
-The laws beside this module hold for random streams; these are the cases behind them.
-"""
+"""Single steps of the fold that are easy to get wrong; test_accrual_laws has the general laws."""
 
 from datetime import timedelta
 
@@ -33,7 +30,7 @@ def after(*batches: list[Plain]) -> MemoryLedger:
 
 
 def usage_nano(ledger: MemoryLedger, call: str = "call-1") -> int:
-    """Return what a call's telephony comes to."""
+    """Return the telephony cost of a call."""
     return ledger.calls[call].costs_by_service().get("twilio", 0)
 
 
@@ -68,8 +65,8 @@ QUIET_COST = cost(id="wanted", user=None, estimated=True)
         [[QUIET_COST, QUIET], [START, AGAIN]],
     ],
 )
-def test_a_voided_cost_does_not_count(batches: list[list[Plain]]) -> None:
-    """Before, after, with, or twice; known call or not; in whichever batch."""
+def test_voided_cost_does_not_count(batches: list[list[Plain]]) -> None:
+    """The void may come before, after, with its cost, or twice, in any batch."""
     ledger = after(*batches)
     call = ledger.calls["call-1"]
     assert usage_nano(ledger) == 0
@@ -79,7 +76,7 @@ def test_a_voided_cost_does_not_count(batches: list[list[Plain]]) -> None:
     assert not ledger.held
 
 
-def test_a_void_takes_back_what_was_counted_on_that_day() -> None:
+def test_void_reverses_the_cost_on_its_day() -> None:
     yesterday = cost(id="old", time=NOW - timedelta(days=1))
     ledger = after([yesterday], [voided(yesterday)])
     assert {key[1:] for key in ledger.totals().user_day_costs} == {
@@ -87,7 +84,7 @@ def test_a_void_takes_back_what_was_counted_on_that_day() -> None:
     }
 
 
-def test_a_void_counts_only_in_its_own_call() -> None:
+def test_void_applies_to_its_own_call_only() -> None:
     elsewhere = voided(WANTED, call="call-2")
     for batches in ([[WANTED], [elsewhere]], [[elsewhere], [WANTED]], [[elsewhere, WANTED]]):
         ledger = after(*batches)
@@ -104,12 +101,12 @@ def test_only_costs_can_be_voided() -> None:
     assert ledger.calls["call-1"].costs_by_service()["stripe"] == 300_000_000
 
 
-def test_a_void_of_what_never_comes_changes_nothing() -> None:
+def test_void_of_an_unknown_cost_changes_nothing() -> None:
     ledger = after([started()], [voided(cost())])
     assert ledger.totals().cost_nano == INFRASTRUCTURE
 
 
-def test_a_cost_that_was_refused_can_be_sent_again_and_voided() -> None:
+def test_refused_cost_can_be_resent_and_voided() -> None:
     unpriced = cost(id="x", service="vendor")
     priced = cost(id="x", service="vendor", totalCost=1)
     ledger = after([unpriced], [priced])
@@ -118,7 +115,7 @@ def test_a_cost_that_was_refused_can_be_sent_again_and_voided() -> None:
     assert ledger.conflicts == 0
 
 
-def test_what_nobody_can_place_is_held_and_counts_once() -> None:
+def test_events_of_unknown_calls_are_held_and_count_once() -> None:
     waiting = [cost(user=None), charged(user=None), refunded(user=None), ended(user=None)]
     ledger = after(waiting, waiting)
     assert len(ledger.held) == 4
@@ -136,20 +133,20 @@ def test_what_nobody_can_place_is_held_and_counts_once() -> None:
     assert ledger.totals().events == 5
 
 
-def test_what_has_no_price_is_refused_at_once_and_not_held() -> None:
+def test_cost_without_a_price_is_refused_instead_of_held() -> None:
     ledger = after([cost(user=None, service="vendor"), charged(user=None, processor="vendor")])
     assert [code for _, code in ledger.refused] == ["unknown_price"] * 2
     assert ledger.held == {}
     assert ledger.calls == {}
 
 
-def test_a_refused_event_does_not_make_its_call_known() -> None:
+def test_refused_event_does_not_create_its_call() -> None:
     ledger = after([cost(user=None)], [cost(user="mallory", service="vendor")], [started()])
     assert ledger.calls["call-1"].user_id == "alice"
     assert usage_nano(ledger) == A_MINUTE
 
 
-def test_the_first_who_is_named_owns_the_call() -> None:
+def test_first_named_user_owns_the_call() -> None:
     ledger = after([cost(user="alice")], [started(user="bob"), cost(user="bob")])
     assert ledger.calls["call-1"].user_id == "alice"
     assert ledger.calls["call-1"].persona_id is None
@@ -157,7 +154,7 @@ def test_the_first_who_is_named_owns_the_call() -> None:
     assert {key[0] for key in ledger.totals().user_days} == {"alice"}
 
 
-def test_the_earliest_start_says_what_the_call_is() -> None:
+def test_earliest_start_describes_the_call() -> None:
     first = started(persona="sarah_001", direction="inbound", time=NOW)
     second = started(persona="brad_001", expectedDuration_seconds=60, time=LATER)
     for batches in ([[first], [second]], [[second], [first]], [[second, first]]):
@@ -167,7 +164,7 @@ def test_the_earliest_start_says_what_the_call_is() -> None:
         assert call.started_at == NOW
 
 
-def test_a_cost_names_the_persona_until_the_call_is_announced() -> None:
+def test_cost_names_the_persona_until_the_call_starts() -> None:
     early = cost(personaId="early", time=NOW - timedelta(minutes=1))
     late = cost(personaId="late", time=LATER)
     assert after([late], [early]).calls["call-1"].persona_id == "early"
@@ -176,7 +173,7 @@ def test_a_cost_names_the_persona_until_the_call_is_announced() -> None:
     assert announced.calls["call-1"].persona_id == "announced"
 
 
-def test_a_changed_persona_takes_all_its_days_with_it() -> None:
+def test_changed_persona_moves_all_days_of_the_call() -> None:
     ledger = after(
         [cost(personaId="first", time=NOW)],
         [charged(time=NOW - timedelta(days=1)), ended(time=LATER)],
@@ -187,15 +184,15 @@ def test_a_changed_persona_takes_all_its_days_with_it() -> None:
     assert {key[1:] for key in totals.user_days} == {("2026-03-14", "announced")}
 
 
-def test_the_same_identity_with_other_content_never_counts() -> None:
+def test_id_conflict_never_counts() -> None:
     ledger = after([WANTED], [{**WANTED, "time": LATER}, cost(id="wanted", usage=2)])
     assert ledger.conflicts == 2
     assert usage_nano(ledger) == A_MINUTE
     assert ledger.totals().events == 1
 
 
-def test_only_a_cost_is_ever_an_estimate() -> None:
-    """A fee that the catalogue works out is no guess that an emitter has yet to replace."""
+def test_only_costs_can_be_estimates() -> None:
+    """A computed processor fee is no estimate that an emitter has yet to replace."""
     ledger = after([WANTED, charged()])
     estimates = {entry.type for entry in ledger.entries if entry.estimated}
     assert estimates == {"cost.recorded"}

@@ -1,7 +1,7 @@
-"""The end state of the ledger depends on the set of events only, and is what it must be.
+"""The end state of the ledger depends only on the set of events, and is exact.
 
-Any order, any cut into batches and any repeats leave the same calls and the same days behind, equal
-to an independent computation from the finished set.
+Any order, batching and repeats give the same calls and days, equal to an independent computation
+from the whole set.
 """
 
 import msgspec
@@ -26,7 +26,7 @@ def recorded(batches: list[list[Plain]]) -> MemoryLedger:
 
 
 def essence(call: Call) -> Call:
-    """Return a call without what may differ: how many commits it took, and sums of nothing."""
+    """Return a call without its version and without zero sums, which may differ."""
     return msgspec.structs.replace(
         call,
         version=0,
@@ -42,7 +42,7 @@ def essence(call: Call) -> Call:
 
 @many
 @given(st.data())
-def test_the_totals_are_those_of_the_finished_set(data: st.DataObject) -> None:
+def test_totals_agree_with_an_independent_model(data: st.DataObject) -> None:
     stream = data.draw(streams)
     ledger = recorded(data.draw(arrivals(stream)))
     expected = expect(stream)
@@ -55,7 +55,7 @@ def test_the_totals_are_those_of_the_finished_set(data: st.DataObject) -> None:
 
 @many
 @given(st.data())
-def test_calls_end_the_same_however_their_events_arrive(data: st.DataObject) -> None:
+def test_totals_do_not_depend_on_the_order_of_events(data: st.DataObject) -> None:
     stream = data.draw(streams)
     one_by_one = recorded([[plain] for plain in stream])
     otherwise = recorded(data.draw(arrivals(stream)))
@@ -67,7 +67,7 @@ def test_calls_end_the_same_however_their_events_arrive(data: st.DataObject) -> 
 
 @many
 @given(st.data())
-def test_a_replay_changes_nothing(data: st.DataObject) -> None:
+def test_replay_changes_nothing(data: st.DataObject) -> None:
     stream = data.draw(streams)
     ledger = recorded(data.draw(arrivals(stream)))
     calls, entries = dict(ledger.calls), len(ledger.entries)
@@ -81,8 +81,8 @@ def test_a_replay_changes_nothing(data: st.DataObject) -> None:
 
 @many
 @given(st.data())
-def test_another_users_events_change_nothing(data: st.DataObject) -> None:
-    """Whoever names another user than the owner is refused, whatever the event would do."""
+def test_events_of_another_user_change_nothing(data: st.DataObject) -> None:
+    """An event that names another user than the owner is refused, whatever its type."""
     stream = data.draw(streams)
     ledger = recorded(data.draw(arrivals(stream)))
     owned = {name for name, call in ledger.calls.items() if call.user_id}
@@ -104,8 +104,8 @@ def stranger(plain: Plain) -> Event:
 
 @many
 @given(st.data())
-def test_what_is_recorded_adds_up_to_the_totals(data: st.DataObject) -> None:
-    """Every event that counts has one row, and the days of users are sums of their calls."""
+def test_recorded_entries_add_up_to_the_totals(data: st.DataObject) -> None:
+    """Each counted event has one row, and the days of users are sums over their calls."""
     stream = data.draw(streams)
     ledger = recorded(data.draw(arrivals(stream)))
     totals = ledger.totals()

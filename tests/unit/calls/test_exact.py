@@ -1,4 +1,4 @@
-"""Numbers that are no money are written exactly, in plain digits."""
+"""Numbers other than money are written exactly, in plain digits."""
 
 import json
 from decimal import Decimal
@@ -16,7 +16,7 @@ bounded = st.decimals(
 
 
 @given(bounded)
-def test_nothing_is_lost_and_nothing_padded(value: Decimal) -> None:
+def test_numbers_are_exact_without_padding(value: Decimal) -> None:
     text = exact_text(value)
     assert Decimal(text) == value
     assert "e" not in text.lower()
@@ -28,17 +28,17 @@ def test_nothing_is_lost_and_nothing_padded(value: Decimal) -> None:
     ("value", "text"),
     [("1E-7", "0.0000001"), ("80.000", "80"), ("1E+3", "1000"), ("-0", "0"), ("0E-9", "0")],
 )
-def test_plain_digits(value: str, text: str) -> None:
+def test_numbers_are_written_in_plain_digits(value: str, text: str) -> None:
     assert exact_text(Decimal(value)) == text
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
-def test_what_is_no_number_is_no_number(value: str) -> None:
+def test_nan_and_infinity_are_refused(value: str) -> None:
     with pytest.raises(ValueError, match="no JSON form"):
         exact_text(Decimal(value))
 
 
-def test_milliseconds_are_seconds() -> None:
+def test_milliseconds_are_written_as_seconds() -> None:
     assert [encode(Exact.of_milliseconds(ms)) for ms in (300_000, 1_500, 1)] == [
         b"300",
         b"1.5",

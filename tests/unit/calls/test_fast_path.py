@@ -1,4 +1,4 @@
-"""Plain costs take a short way; whatever takes it must come to what the general way makes of it."""
+"""The fast path for ordinary cost events gives the same result as the general path."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -16,16 +16,18 @@ from schemas.cloudevents import MAX_EVENT_BYTES, RECEIVER, decode
 from schemas.events import RESERVED_SOURCES
 from schemas.refusals import Refused
 from tests.support.events import NOW, WINDOW, Plain, cost, event, structured
-from tests.support.prices import DEFAULTS, Row, catalogue
+from tests.support.prices import DEFAULTS, SamplePrice, catalogue
 from tests.unit.schemas.test_event_decoding import EXAMPLES
 
 LATER = NOW + timedelta(minutes=1)
-PRICES = catalogue([*DEFAULTS, Row("twilio", "outbound_call", "*", "minutes", "0.02", since=LATER)])
+PRICES = catalogue(
+    [*DEFAULTS, SamplePrice("twilio", "outbound_call", "*", "minutes", "0.02", since=LATER)]
+)
 UUID = "0192f3a4-5b6c-7000-8000-0123456789ab"
 
 
 def generally(value: bytes) -> DetailedCost | None:
-    """Return what the general way makes of a value."""
+    """Return the result of the general path, with its row as COPY reads it."""
     try:
         found = rated_or_original(decode(value, (), WINDOW), PRICES, value)
     except Refused:
@@ -44,7 +46,7 @@ def facts(cost: RatedCost) -> dict[str, object]:
 
 
 def assert_alike(values: Sequence[bytes | None]) -> list[FastPathCost | None]:
-    """What is plain is what it would be otherwise, each in its place."""
+    """Assert that each result of the fast path equals that of the general path."""
     found = plainly(values)
     assert len(found) == len(values)
     for value, one in zip(values, found, strict=True):
@@ -136,13 +138,13 @@ values = st.one_of(
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(values, max_size=6))
-def test_both_ways_come_to_the_same(values: list[bytes | None]) -> None:
+def test_fast_path_agrees_with_the_general_path(values: list[bytes | None]) -> None:
     assert_alike(values)
 
 
 @settings(max_examples=200, deadline=None)
 @given(costs.map(structured), st.data())
-def test_a_damaged_cost_is_what_it_would_be_otherwise(value: bytes, data: st.DataObject) -> None:
+def test_damaged_costs_get_the_same_result(value: bytes, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(value)))
     end = data.draw(st.integers(start, min(start + 8, len(value))))
     damaged = value[:start] + data.draw(st.binary(max_size=8)) + value[end:]
@@ -168,7 +170,7 @@ def test_a_damaged_cost_is_what_it_would_be_otherwise(value: bytes, data: st.Dat
         cost(time=LATER, metadata={"said": 'a\nb \\ "\\u0000"'}, source="a\tb"),
     ],
 )
-def test_what_emitters_usually_write_is_plain(plain: Plain) -> None:
+def test_usual_costs_take_the_fast_path(plain: Plain) -> None:
     [found] = assert_alike([structured(plain)])
     assert isinstance(found, FastPathCost)
 
@@ -196,12 +198,12 @@ def test_what_emitters_usually_write_is_plain(plain: Plain) -> None:
         cost(time=NOW + timedelta(hours=1)),
     ],
 )  # fmt: skip
-def test_what_is_out_of_the_ordinary_takes_the_general_way(plain: Plain) -> None:
+def test_unusual_events_take_the_general_path(plain: Plain) -> None:
     assert plainly([structured(plain)]) == [None]
 
 
-def test_days_may_take_turns() -> None:
-    """A slice holds events of several days, and each is of its own."""
+def test_events_of_several_days_keep_their_days() -> None:
+    """A slice may hold events of several days."""
     moments = ["14T23:59:59.999999", "15T00:00:00", "14T00:00:00", "13T12:00:00.5", "15T11:59:59"]
     found = assert_alike(
         [
@@ -213,41 +215,40 @@ def test_days_may_take_turns() -> None:
     assert days == [f"2026-03-{moment[:2]}" for moment in moments]
 
 
-def test_too_much_for_an_event_is_never_plain() -> None:
+def test_oversized_event_never_takes_the_fast_path() -> None:
     value = structured(cost(time=LATER))
     assert plainly([value.ljust(MAX_EVENT_BYTES)]) != [None]
     assert plainly([value.ljust(MAX_EVENT_BYTES + 1)]) == [None]
 
 
 @pytest.mark.parametrize("said", [b"\xff", b"\xc3", b"\\ud800", b"\\x", b"\0", b"\\u0000"])
-def test_what_is_no_text_is_never_plain(said: bytes) -> None:
-    """Wherever it stands; it may be what PostgreSQL cannot hold, or no JSON at all."""
+def test_invalid_text_never_takes_the_fast_path(said: bytes) -> None:
+    """In any field: text that PostgreSQL cannot store, or invalid JSON."""
     for plain in (cost(time=LATER, metadata={"said": "@@"}), cost(time=LATER, call="@@")):
         assert assert_alike([structured(plain).replace(b"@@", said)]) == [None]
 
 
-def test_too_deep_is_never_plain() -> None:
+def test_deep_metadata_never_takes_the_fast_path() -> None:
     deep: object = 1
     for _ in range(MAX_METADATA_DEPTH):
         deep = [deep]
     assert plainly([structured(cost(time=LATER, metadata={"deep": deep}))]) == [None]
 
 
-def test_one_odd_record_leaves_the_others_plain() -> None:
+def test_unusual_record_leaves_the_others_on_the_fast_path() -> None:
     good = structured(cost(time=LATER))
     odd = structured(cost(time=LATER, metadata={"said": "\0"}))
     found = assert_alike([good, odd, None, b"", b"{", good])
     assert [one is not None for one in found] == [True, False, False, False, False, True]
 
 
-def test_a_new_kind_of_usage_makes_room_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kinds that are remembered are bounded; what was forgotten is worked out again."""
-    monkeypatch.setattr("ledger.calls.fast_path._KINDS_MAX", 3)
-    values = [structured(cost(time=LATER, personaId=f"p-{n % 7}")) for n in range(40)]
+def test_cache_of_usage_kinds_is_bounded() -> None:
+    """The cache of kinds holds 10 000 of them; a kind that was dropped is computed again."""
+    values = [structured(cost(time=LATER, personaId=f"p-{n % 10_007}")) for n in range(10_020)]
     assert None not in assert_alike(values)
 
 
 @pytest.mark.parametrize("source", sorted(RESERVED_SOURCES))
 @pytest.mark.parametrize("more", [{}, {"totalCost": "0.01"}])
-def test_a_source_of_the_ledger_is_never_plain(source: str, more: Plain) -> None:
+def test_reserved_source_never_takes_the_fast_path(source: str, more: Plain) -> None:
     assert assert_alike([structured(cost(time=LATER, source=source, **more))]) == [None]

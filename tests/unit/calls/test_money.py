@@ -1,4 +1,4 @@
-"""Money is exact: written, read back and rounded as arithmetic with decimals says."""
+"""Money is exact: written, read back and rounded as with decimals."""
 
 import re
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
@@ -25,7 +25,7 @@ positive = st.integers(1, 10**20)
 
 
 def rounded(number: Fraction, places: int) -> Decimal:
-    """Round as the decimal module does, with room for every digit."""
+    """Round with the decimal module, without losing digits before."""
     with localcontext(prec=200):
         quotient = Decimal(number.numerator) / Decimal(number.denominator)
         return quotient.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
@@ -45,12 +45,12 @@ def rounded(number: Fraction, places: int) -> Decimal:
         (10**18 + 10, "1000000000.00000001"),
     ],
 )
-def test_money_as_text(nano: int, text: str) -> None:
+def test_money_is_written_as_text(nano: int, text: str) -> None:
     assert usd_text(nano) == text
 
 
 @given(nanos)
-def test_text_is_exact_plain_and_reads_back(nano: int) -> None:
+def test_money_text_is_exact_and_can_be_read_back(nano: int) -> None:
     text = usd_text(nano)
     assert PLAIN_NUMBER.fullmatch(text)
     assert Fraction(text) == Fraction(nano, 10**9)
@@ -58,31 +58,31 @@ def test_text_is_exact_plain_and_reads_back(nano: int) -> None:
 
 
 @given(nanos)
-def test_json_carries_money_as_an_exact_number(nano: int) -> None:
+def test_money_is_an_exact_json_number(nano: int) -> None:
     body = encode({"total": Usd(nano)})
     assert body == f'{{"total":{usd_text(nano)}}}'.encode()
     assert decode(dict[str, Usd], body) == {"total": Usd(nano)}
 
 
 @given(nanos, positive)
-def test_halves_go_to_even_as_with_decimals(numerator: int, denominator: int) -> None:
+def test_rounding_agrees_with_decimals(numerator: int, denominator: int) -> None:
     assert half_even(numerator, denominator) == rounded(Fraction(numerator, denominator), 0)
 
 
 @given(st.integers(-(10**18), 10**18), positive)
-def test_exact_halves_go_to_even(whole: int, denominator: int) -> None:
-    """Random quotients are hardly ever halves: these all are."""
+def test_halves_are_rounded_to_even(whole: int, denominator: int) -> None:
+    """Random quotients are rarely halves; these all are."""
     result = half_even((2 * whole + 1) * denominator, 2 * denominator)
     assert result % 2 == 0
     assert abs(Fraction(result) - Fraction(2 * whole + 1, 2)) == Fraction(1, 2)
 
 
 @given(st.decimals(0, 10**9, allow_nan=False, allow_infinity=False) | st.integers(0, 10**9))
-def test_dollars_become_nano_dollars(dollars: int | Decimal) -> None:
+def test_dollars_are_converted_to_nano_dollars(dollars: int | Decimal) -> None:
     assert nano_from_usd(dollars) == rounded(Fraction(dollars) * 10**9, 0)
 
 
-def test_the_largest_amount_of_one_event_fits_a_bigint() -> None:
+def test_largest_amount_of_an_event_fits_a_bigint() -> None:
     assert nano_from_usd(10**9) == MAX_EVENT_NANO < 2**63
 
 
@@ -102,12 +102,12 @@ def test_the_largest_amount_of_one_event_fits_a_bigint() -> None:
         (10, 1, "1000.00%"),
     ],
 )
-def test_a_share_as_text(part: int, whole: int, text: str) -> None:
+def test_percentage_is_written_as_text(part: int, whole: int, text: str) -> None:
     assert percent_text(part, whole) == text
 
 
 @given(nanos, nanos.filter(bool))
-def test_shares_are_rounded_half_even_once(part: int, whole: int) -> None:
+def test_percentages_are_rounded_half_even_once(part: int, whole: int) -> None:
     hundredths = rounded(Fraction(part, whole) * 10_000, 0)
     expected = (hundredths.scaleb(-2) or Decimal(0)).quantize(Decimal("0.01"))
     assert percent_text(part, whole) == f"{expected}%"

@@ -1,4 +1,4 @@
-"""Days and months of any time zone, as sums of quarters of an hour."""
+"""Days and months in any time zone, as sums of quarter hours."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -17,14 +17,14 @@ kinds: st.SearchStrategy[PeriodType] = st.sampled_from(["daily", "monthly"])
 
 
 @given(moment=moments)
-def test_a_quarter_holds_its_moment(moment: datetime) -> None:
+def test_quarter_hour_contains_its_moment(moment: datetime) -> None:
     start = quarter_of(moment)
     assert start <= moment < start + timedelta(minutes=15)
     assert start.timestamp() % 900 == 0
 
 
-def test_every_zone_keeps_to_quarters_of_an_hour() -> None:
-    """Over all the time that an event may lie back, and some years to come."""
+def test_every_time_zone_aligns_to_quarter_hours() -> None:
+    """For all times that an event may have, and some future years."""
     for name in time_zones():
         zone = ZoneInfo(name)
         for month in range(12 * 6):
@@ -35,9 +35,7 @@ def test_every_zone_keeps_to_quarters_of_an_hour() -> None:
 
 
 @given(kind=kinds, moment=moments, zone=zones)
-def test_a_period_holds_its_moment_and_meets_the_next(
-    kind: PeriodType, moment: datetime, zone: str
-) -> None:
+def test_periods_are_contiguous(kind: PeriodType, moment: datetime, zone: str) -> None:
     period = period_of(kind, moment, zone)
     assert period.start <= moment < period.end
     assert quarter_of(period.start) == period.start
@@ -58,6 +56,6 @@ def test_a_period_holds_its_moment_and_meets_the_next(
         (datetime(2026, 6, 1, 12, tzinfo=UTC), "Asia/Kathmandu", 24),
     ],
 )
-def test_days_are_as_long_as_the_clocks_make_them(moment: datetime, zone: str, hours: int) -> None:
+def test_days_have_the_length_of_their_time_zone(moment: datetime, zone: str, hours: int) -> None:
     day = period_of("daily", moment, zone)
     assert day.end - day.start == timedelta(hours=hours)

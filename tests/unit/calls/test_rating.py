@@ -1,4 +1,4 @@
-"""Costs that were priced as soon as they were decoded: they must count as if they had not been."""
+"""Costs that are rated while decoding count the same as costs rated while recording."""
 
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ from ledger.recording.new_events import NewEvents
 from schemas.cloudevents import decode
 from schemas.events import CallStarted
 from tests.support.events import NOW, WINDOW, Plain, cost, decoded, started, structured
-from tests.support.prices import DEFAULTS, Row, catalogue
+from tests.support.prices import DEFAULTS, SamplePrice, catalogue
 from tests.support.rated import as_entry
 
 PRICES = catalogue()
@@ -27,7 +27,7 @@ def rated(plain: Plain) -> RatedCost:
 
 
 def owned_by(user: str) -> KnownState:
-    """Know a call that was announced."""
+    """Return known calls: one that has started and belongs to this user."""
     call = Call(call_id="call-1", user_id=user, first_at=NOW, event_count=1, version=1)
     call.start(CallStarted(call_id="call-1", user_id=user, persona_id="brad_001"), NOW, "0" * 32)
     return KnownState({"call-1": call})
@@ -38,12 +38,12 @@ def only_row(folded: BatchChanges) -> tuple[str, int]:
     return row.user_id, row.cost_nano
 
 
-def test_the_whole_event_can_be_had_again() -> None:
+def test_rated_cost_restores_its_event() -> None:
     plain = cost(model="nova-2", service="deepgram", operation="streaming_stt", unit_cost=None)
     assert rated(plain).event() == decoded(plain)
 
 
-def test_what_cannot_be_priced_stays_whole() -> None:
+def test_unpriced_event_stays_unchanged() -> None:
     for plain in (started(), cost(service="nobody-knows-it")):
         event = decoded(plain)
         assert rated_or_original(event, PRICES) is event
@@ -52,7 +52,9 @@ def test_what_cannot_be_priced_stays_whole() -> None:
 
 def test_a_waiting_cost_that_newer_prices_make_too_dear_is_refused_as_it_came() -> None:
     """What is refused is the event of the batch, not what was decoded of it once more."""
-    dearer = catalogue([*DEFAULTS, Row("elevenlabs", "tts", "*", "characters", "1", since=NOW)])
+    dearer = catalogue(
+        [*DEFAULTS, SamplePrice("elevenlabs", "tts", "*", "characters", "1", since=NOW)]
+    )
     plain = cost(user=None, service="elevenlabs", operation="tts", unit="characters", usage=10**12)
     cost_of_batch = rated(plain)
     new = NewEvents([cost_of_batch])
@@ -63,9 +65,11 @@ def test_a_waiting_cost_that_newer_prices_make_too_dear_is_refused_as_it_came() 
 
 
 @given(usage=st.integers(0, 10**6) | st.decimals(0, 10**6, places=3))
-def test_prices_that_became_known_meanwhile_count(usage: int | Decimal) -> None:
-    """Between decoding and recording the catalogue may grow; what is recorded is by the newer."""
-    dearer = catalogue([*DEFAULTS, Row("twilio", "outbound_call", "*", "minutes", "1", since=NOW)])
+def test_newer_prices_apply_to_rated_costs(usage: int | Decimal) -> None:
+    """The price catalog may grow between decoding and recording; the newer prices apply."""
+    dearer = catalogue(
+        [*DEFAULTS, SamplePrice("twilio", "outbound_call", "*", "minutes", "1", since=NOW)]
+    )
     plain = cost(usage=usage)
     early = fold([rated(plain)], owned_by("alice"), dearer)
     whole_event = fold([decoded(plain)], owned_by("alice"), dearer)
@@ -74,21 +78,21 @@ def test_prices_that_became_known_meanwhile_count(usage: int | Decimal) -> None:
     assert early.movements.changed_costs() == whole_event.movements.changed_costs()
 
 
-def test_a_cost_that_names_nobody_is_the_owners_whenever_it_is_folded() -> None:
-    """A batch may be redone after it was seen that the call belongs to another."""
+def test_cost_without_a_user_belongs_to_the_owner_of_the_call() -> None:
+    """A batch may be repeated after the call turned out to have another owner."""
     one = rated(cost(user=None))
     assert only_row(fold([one], owned_by("alice"), PRICES)) == ("alice", 14_000_000)
     assert only_row(fold([one], owned_by("bob"), PRICES)) == ("bob", 14_000_000)
 
 
-def test_a_cost_of_another_user_is_refused_either_way() -> None:
+def test_cost_of_another_user_is_refused_on_both_paths() -> None:
     for event in (rated(cost(user="mallory")), decoded(cost(user="mallory"))):
         folded = fold([event], owned_by("alice"), PRICES)
         assert not folded.entries
         assert [refusal.code for _, refusal in folded.refused] == ["owner_mismatch"]
 
 
-def test_costs_that_only_let_a_call_grow_count_like_any_others() -> None:
+def test_costs_that_only_add_to_a_call_count_like_others() -> None:
     plains = [cost(usage=usage, estimated=usage % 2 == 0) for usage in range(1, 6)]
     grown = fold([rated(plain) for plain in plains], owned_by("alice"), PRICES)
     others = fold([decoded(plain) for plain in plains], owned_by("alice"), PRICES)

@@ -1,6 +1,6 @@
-"""What the ledger decides by itself: a share of infrastructure, and a default charge.
+"""The entries that the ledger adds by itself: infrastructure shares and default charges.
 
-Both follow from the facts of a call and are taken back when a late event changes the facts.
+Both follow from the facts of a call and are reversed when a late event changes the facts.
 """
 
 from datetime import timedelta
@@ -12,7 +12,7 @@ import pytest
 from ledger.calls.call import Call
 from tests.support.events import NOW, Plain, charged, cost, decoded, ended, refunded, started
 from tests.support.memory_ledger import MemoryLedger
-from tests.support.prices import DEFAULTS, Row, catalogue
+from tests.support.prices import DEFAULTS, SamplePrice, catalogue
 
 TODAY, YESTERDAY = "2026-03-15", "2026-03-14"
 A_DAY = timedelta(days=1)
@@ -21,8 +21,8 @@ DEFAULT_CHARGE = 4_990_000_000
 DEFAULT_FEE = 444_710_000  # 2.9 % of 4.99, and 0.30
 
 
-def after(*batches: list[Plain], rows: tuple[Row, ...] = DEFAULTS) -> Call:
-    """Return the only call there is after some batches."""
+def after(*batches: list[Plain], rows: tuple[SamplePrice, ...] = DEFAULTS) -> Call:
+    """Return the only call after some batches."""
     ledger = MemoryLedger(catalogue(rows))
     for batch in batches:
         ledger.record([decoded(plain) for plain in batch])
@@ -31,28 +31,28 @@ def after(*batches: list[Plain], rows: tuple[Row, ...] = DEFAULTS) -> Call:
 
 
 def costs_of(call: Call) -> dict[str, dict[str, int]]:
-    """Return costs by day without sums of nothing."""
+    """Return costs by day without zero sums."""
     kept = {day: {s: n for s, n in services.items() if n} for day, services in call.costs.items()}
     return {day: services for day, services in kept.items() if services}
 
 
 @pytest.mark.parametrize("first", [started(), cost(totalCost=0), charged(amount=0), refunded()])
-def test_infrastructure_is_taken_once_with_the_first_event(first: Plain) -> None:
+def test_infrastructure_is_charged_once_with_the_first_event(first: Plain) -> None:
     call = after([first], [cost(totalCost=0)], [started(time=NOW + timedelta(minutes=1))])
     assert costs_of(call) == {TODAY: SHARE}
     assert call.infrastructure == SHARE
 
 
-def test_infrastructure_counts_on_the_day_of_the_earliest_event_whenever_it_comes() -> None:
+def test_infrastructure_counts_on_the_day_of_the_earliest_event() -> None:
     call = after([started()], [cost(totalCost=0, time=NOW - A_DAY)])
     assert costs_of(call) == {YESTERDAY: SHARE}
     later = after([cost(totalCost=0, time=NOW - A_DAY)], [started()])
     assert costs_of(later) == costs_of(call)
 
 
-def test_infrastructure_costs_what_it_cost_then() -> None:
-    dearer = Row("vultr", "share", "*", "calls", "90", 1_000, "infrastructure", since=NOW)
-    added = Row("another", "share", "*", "calls", "1", 1_000, "infrastructure", since=NOW)
+def test_infrastructure_uses_the_price_of_its_time() -> None:
+    dearer = SamplePrice("vultr", "share", "*", "calls", "90", 1_000, "infrastructure", since=NOW)
+    added = SamplePrice("another", "share", "*", "calls", "1", 1_000, "infrastructure", since=NOW)
     rows = (*DEFAULTS, dearer, added)
     now = {"another": 1_000_000, **SHARE, "vultr": 90_000_000}
     assert costs_of(after([started()], rows=rows)) == {TODAY: now}
@@ -60,13 +60,13 @@ def test_infrastructure_costs_what_it_cost_then() -> None:
     assert costs_of(after([started()], [earlier], rows=rows)) == {TODAY: SHARE}
 
 
-def test_a_call_nobody_can_place_costs_nothing_yet() -> None:
+def test_unknown_call_costs_nothing_yet() -> None:
     call = after([cost(user=None)])
     assert costs_of(call) == {}
     assert call.infrastructure == {}
 
 
-def test_a_completed_call_that_nobody_charged_is_charged_the_default() -> None:
+def test_uncharged_completed_call_gets_the_default_charge() -> None:
     call = after([started(), ended()])
     assert call.charges == {TODAY: [DEFAULT_CHARGE, 0]}
     assert costs_of(call)[TODAY]["stripe"] == DEFAULT_FEE
@@ -74,19 +74,19 @@ def test_a_completed_call_that_nobody_charged_is_charged_the_default() -> None:
 
 
 @pytest.mark.parametrize("status", ["failed", "terminated"])
-def test_a_call_that_was_not_completed_is_not_charged(status: str) -> None:
+def test_uncompleted_call_is_not_charged(status: str) -> None:
     call = after([started(), ended(status=status)])
     assert call.charged_nano() == call.default_charge_nano == 0
     assert "stripe" not in call.costs_by_service()
 
 
-def test_a_call_that_goes_on_is_not_charged() -> None:
+def test_active_call_is_not_charged() -> None:
     assert after([started(), cost()]).charged_nano() == 0
 
 
 @pytest.mark.parametrize("amount", [2, 0])
-def test_a_charge_takes_the_place_of_the_default_before_and_after_the_end(amount: int) -> None:
-    """A charge of nothing is a charge: somebody decided that the call is free."""
+def test_charge_replaces_the_default_before_and_after_the_end(amount: int) -> None:
+    """A charge of zero is a charge: the call is free on purpose."""
     charge = charged(amount=amount, fee="0.25", time=NOW - A_DAY)
     before = after([charge], [ended()])
     behind = after([ended()], [charge])
@@ -97,7 +97,7 @@ def test_a_charge_takes_the_place_of_the_default_before_and_after_the_end(amount
         assert (call.default_charge_nano, call.default_fee_nano) == (0, 0)
 
 
-def test_the_default_charge_follows_the_latest_end() -> None:
+def test_default_charge_follows_the_latest_end() -> None:
     completed = ended(time=NOW - A_DAY)
     failed_later = ended(status="failed", time=NOW)
     completed_last = ended(time=NOW + timedelta(minutes=1))
@@ -110,7 +110,7 @@ def test_the_default_charge_follows_the_latest_end() -> None:
     }
 
 
-def test_a_refund_leaves_the_default_charge_and_its_fee() -> None:
+def test_refund_keeps_the_default_charge_and_its_fee() -> None:
     call = after([ended()], [refunded(amount=1)])
     assert call.charges == {TODAY: [DEFAULT_CHARGE, 10**9]}
     assert costs_of(call)[TODAY]["stripe"] == DEFAULT_FEE
@@ -128,21 +128,21 @@ def test_a_refund_leaves_the_default_charge_and_its_fee() -> None:
         ({"amount": 5, "fee": "0.1", "processor": "another"}, 100_000_000),
     ],
 )
-def test_the_processors_fee(said: dict[str, Any], fee: int) -> None:
-    """What it really took where the event says so, else percentage + fixed."""
+def test_processor_fee_is_exact(said: dict[str, Any], fee: int) -> None:
+    """The fee of the event where it has one, else percentage plus fixed part."""
     services = after([charged(**said)]).costs_by_service()
     assert services.get(said.get("processor", "stripe"), 0) == fee
 
 
-def test_an_unknown_processor_without_a_fee_is_refused() -> None:
+def test_unknown_processor_without_a_fee_is_refused() -> None:
     ledger = MemoryLedger()
     ledger.record([decoded(charged(processor="another"))])
     assert [code for _, code in ledger.refused] == ["unknown_price"]
     assert not ledger.calls
 
 
-def test_what_was_decided_is_recorded_each_time_it_changes() -> None:
-    """`call.settled` rows are how every total can be recomputed from the rows alone."""
+def test_each_changed_settlement_is_recorded() -> None:
+    """From `call.settled` rows every total can be recomputed from the rows alone."""
     ledger = MemoryLedger()
     for plain in (started(), cost(), ended(), charged(), charged()):
         ledger.record([decoded(plain)])

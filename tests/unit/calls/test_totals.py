@@ -1,4 +1,4 @@
-"""The published total of a call: what is written directly is what the described body says."""
+"""The published total of a call: the direct JSON encoding agrees with the schema type."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -36,5 +36,5 @@ calls = st.builds(
 
 
 @given(calls)
-def test_the_json_of_a_total_is_that_of_its_body(call: Call) -> None:
+def test_total_json_agrees_with_its_schema_type(call: Call) -> None:
     assert call_total_json(call, AT) == encode(call_total(call, AT))

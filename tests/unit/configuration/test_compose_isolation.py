@@ -1,4 +1,4 @@
-"""In Compose, secrets are files, networks keep data from the edge, and each container is limited."""
+"""Compose keeps secrets in files, isolates networks, and limits each container."""
 
 import re
 import shutil
@@ -18,12 +18,12 @@ from tests.support.parts import lack
 MOUNT: Final = "/run/secrets/"
 
 LOGIN_ADDRESSES: Final = frozenset({"DATABASE_URL", "ADMIN_DATABASE_URL", "RERATE_DATABASE_URL"})
-"""Secrets that are given by value: the password in them is what is secret, and it is apart."""
+"""URLs that are given by value; their passwords are in files."""
 
 
 @pytest.fixture(scope="module")
 def secret_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the secrets by the commands that the file and the README give."""
+    """Create the secrets with the commands of the file and the README."""
     bash = shutil.which("bash")
     if bash is None or shutil.which("openssl") is None:
         lack("bash and openssl", "the commands that make the secrets are written for them")
@@ -37,7 +37,7 @@ def secret_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def test_secrets_are_files_that_only_their_owner_can_reach(secret_files: Path) -> None:
+def test_secret_files_are_private(secret_files: Path) -> None:
     declared = {name: what["file"] for name, what in FILE["secrets"].items()}
     assert declared == {name: f"./secrets/{name}" for name in declared}
     made = {path.name: path.read_text() for path in (secret_files / "secrets").iterdir()}
@@ -50,7 +50,7 @@ def test_secrets_are_files_that_only_their_owner_can_reach(secret_files: Path) -
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_gets_the_secrets_that_it_reads_and_none_by_value(name: str) -> None:
+def test_services_get_only_their_secrets_and_none_by_value(name: str) -> None:
     environment = texts(SERVICES[name].get("environment", {}))
     assert not SECRETS.keys() - LOGIN_ADDRESSES & environment.keys()
     read = {text.removeprefix(MOUNT) for text in environment.values() if text.startswith(MOUNT)}
@@ -60,10 +60,10 @@ def test_a_service_gets_the_secrets_that_it_reads_and_none_by_value(name: str) -
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_our_services_get_settings_that_exist_and_suffice(name: str, secret_files: Path) -> None:
+def test_services_get_existing_and_sufficient_settings(name: str, secret_files: Path) -> None:
     environment = texts(OURS[name]["environment"])
     assert environment.keys() <= VARIABLES.keys()
-    # `operator` is for every command that is run by hand.
+    # `operator` runs commands by hand.
     needs: tuple[Need, ...] = ("database", "kafka") if name == "operator" else sections_of(name)
     login = LOGINS[name]
     mounted = {
@@ -83,7 +83,7 @@ def test_our_services_get_settings_that_exist_and_suffice(name: str, secret_file
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_may_take_a_limited_share_of_the_machine(name: str) -> None:
+def test_each_service_has_resource_limits(name: str) -> None:
     service = SERVICES[name]
     assert re.fullmatch(r"[1-9]\d*[mg]", service["mem_limit"])
     assert 0 < service["pids_limit"] <= 4_096
@@ -93,7 +93,7 @@ def test_a_service_may_take_a_limited_share_of_the_machine(name: str) -> None:
     }
 
 
-def test_networks_keep_data_away_from_the_edge() -> None:
+def test_networks_isolate_data_from_the_edge() -> None:
     members = {
         network: {name for name, service in SERVICES.items() if network in service["networks"]}
         for network in FILE["networks"]
@@ -112,7 +112,7 @@ def test_networks_keep_data_away_from_the_edge() -> None:
     assert members["stream"] == {"kafka", "topics", "operator", "worker", "notices", "api"}
     internal = {name for name, what in FILE["networks"].items() if what and what.get("internal")}
     assert internal == {"metrics", "data", "stream"}
-    # What a service waits for, and what its settings name, is in a network with it.
+    # A service shares a network with its dependencies and with the hosts in its settings.
     for name, service in SERVICES.items():
         others = set(service.get("depends_on", ()))
         words = " ".join(texts(service.get("environment", {})).values())
@@ -122,6 +122,6 @@ def test_networks_keep_data_away_from_the_edge() -> None:
             assert reachable, (name, other)
 
 
-def test_only_the_api_is_published_and_its_metrics_are_not() -> None:
+def test_only_the_api_is_published_without_its_metrics() -> None:
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["api"]
     assert str(SERVICES["api"]["environment"]["METRICS_PORT"]) not in str(SERVICES["api"]["ports"])

@@ -1,4 +1,4 @@
-"""Each setting is declared once: what is declared is read, and the page says what is checked."""
+"""Each setting is declared once: declared settings are read and documented."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ def test_the_page_of_settings_is_the_table_of_settings() -> None:
 
 
 class RecordingMapping(dict[str, str]):
-    """Remembers which keys were looked up."""
+    """A mapping that records the keys that were looked up."""
 
     def __init__(self) -> None:
         super().__init__()

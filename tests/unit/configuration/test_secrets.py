@@ -18,7 +18,7 @@ URL = "postgresql://{user}@db/costs"
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start without settings."""
+    """Remove all settings from the environment."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
@@ -35,7 +35,7 @@ def file_with(directory: Path, content: str | bytes) -> str:
     return str(path)
 
 
-def test_the_secrets() -> None:
+def test_secret_settings_are_known() -> None:
     logins = {login.upper() for login in get_args(Login)}
     assert SECRETS.keys() == {
         "DATABASE_URL",
@@ -68,7 +68,7 @@ def test_an_empty_file_counts_as_unset(content: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_a_secret_is_given_once(name: str, tmp_path: Path) -> None:
+def test_secret_by_value_and_file_is_refused(name: str, tmp_path: Path) -> None:
     reader = Reader({name: "hush-hush", f"{name}_FILE": file_with(tmp_path, "hush-hush")})
     reader.required(name)
     reader.secret(name)
@@ -86,7 +86,7 @@ def test_a_secret_is_given_once(name: str, tmp_path: Path) -> None:
         ("directory", "cannot be read: Is a directory"),
     ],
 )
-def test_a_file_that_cannot_be_used(
+def test_unusable_secret_file_is_refused(
     content: bytes | str | None, reason: str, tmp_path: Path
 ) -> None:
     path = str(tmp_path / "hush-hush")
@@ -97,16 +97,17 @@ def test_a_file_that_cannot_be_used(
     [error] = errors_of({"JWT_SECRET_FILE": path}, "tokens")
     assert error.startswith("JWT_SECRET_FILE names a ")
     assert reason in error
-    # The secret may have been given in place of the path.
+    # The variable may hold the secret by mistake.
     assert "hush" not in error
 
 
-def test_an_unreadable_file_of_a_section_that_is_not_needed_does_not_matter() -> None:
+def test_unreadable_file_of_an_unused_section_is_ignored() -> None:
     values = {"JWT_SECRET_FILE": "/nowhere", "API_DATABASE_PASSWORD_FILE": "/nowhere"}
-    settings_from({**values, "DATABASE_URL": URL.format(user="u:p")}, "database")
+    url = URL.format(user="u:p")
+    assert settings_from({**values, "DATABASE_URL": url}, "database").database_url.reveal() == url
 
 
-def test_the_address_of_a_login_may_be_in_a_file(tmp_path: Path) -> None:
+def test_address_of_a_login_may_be_in_a_file(tmp_path: Path) -> None:
     values = {
         "DATABASE_URL": URL.format(user="other"),
         "API_DATABASE_URL_FILE": file_with(tmp_path, URL.format(user="api:pw") + "\n"),
@@ -126,14 +127,14 @@ def test_the_address_of_a_login_may_be_in_a_file(tmp_path: Path) -> None:
         ("postgresql://db/costs", "postgresql://db/costs"),
     ],
 )
-def test_a_password_may_be_apart_from_its_address(url: str, expected: str, tmp_path: Path) -> None:
+def test_password_may_be_separate_from_its_address(url: str, expected: str, tmp_path: Path) -> None:
     values = {"DATABASE_URL": url, "API_DATABASE_PASSWORD_FILE": file_with(tmp_path, "p@/%:\n")}
     loaded = settings_from(values, "database", login="api")
     assert loaded.database_url.reveal() == expected
     assert settings_from(values, "database").database_url.reveal() == url
 
 
-def test_the_api_applies_late_prices_as_the_worker() -> None:
+def test_api_reprices_with_the_worker_login() -> None:
     values = {
         "DATABASE_URL": URL.format(user="api:pw"),
         "RERATE_DATABASE_URL": URL.format(user="worker"),
@@ -144,14 +145,14 @@ def test_the_api_applies_late_prices_as_the_worker() -> None:
     assert URL.format(user="worker:its-own") in loaded.secrets()
 
 
-def test_a_file_is_not_mixed_with_the_dev_file() -> None:
+def test_secret_files_are_not_mixed_with_the_dev_file() -> None:
     beside = {"JWT_SECRET": KEY, "DATABASE_URL": "dev", "SMTP_URL": "dev"}
     given = {"JWT_SECRET_FILE": "a", "API_DATABASE_URL_FILE": "b", "SMTP_URL_FILE": "c"}
     assert merged(given, beside) == given
     assert merged({"JWT_SECRET": "k"}, {"JWT_SECRET_FILE": "f"}) == {"JWT_SECRET": "k"}
 
 
-def test_a_command_reads_the_file_that_its_environment_names(
+def test_command_reads_the_file_named_by_its_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JWT_SECRET_FILE", file_with(tmp_path, f"{KEY}\n"))
@@ -169,7 +170,7 @@ def test_a_command_reads_the_file_that_its_environment_names(
         ("correct horse battery", "at least 32 bytes"),
     ],
 )
-def test_a_weak_secret_is_refused_with_the_way_out(secret: str, reason: str) -> None:
+def test_weak_secret_is_refused_with_a_hint(secret: str, reason: str) -> None:
     [error] = errors_of({"JWT_SECRET": secret}, "tokens")
     assert error.startswith("JWT_SECRET must")
     assert reason in error
@@ -178,7 +179,7 @@ def test_a_weak_secret_is_refused_with_the_way_out(secret: str, reason: str) -> 
 
 
 @pytest.mark.parametrize("login", ["api", "migrate", "notifications", "operator", "worker"])
-def test_roles_create_gives_no_login_a_weak_password(login: str) -> None:
+def test_roles_create_refuses_weak_passwords(login: str) -> None:
     name = f"{login.upper()}_DATABASE_PASSWORD"
     values = {"DATABASE_URL": URL.format(user="root:pw"), name: "x" * 40}
     [error] = errors_of(values, "database", login="admin")

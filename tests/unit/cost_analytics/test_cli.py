@@ -1,4 +1,4 @@
-"""The command line: every subcommand explains itself, starts fast and fails in sentences."""
+"""The command line: help for each command, a fast start, and clear errors."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ NOWHERE = "127.0.0.1:1"
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Start without settings, in a directory without a running instance."""
+    """Remove all settings from the environment, in a directory without a running instance."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -35,7 +35,7 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_of_a_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([name, "--help"])
     assert ended.value.code == 0
@@ -60,7 +60,7 @@ def test_help_of_a_command(name: str, capsys: pytest.CaptureFixture[str]) -> Non
         ["dev", "--port", "0"],
     ],
 )
-def test_misuse_is_code_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_misuse_exits_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == 2
@@ -83,7 +83,7 @@ def test_misuse_is_code_2(words: list[str], capsys: pytest.CaptureFixture[str]) 
         (["dlq", "replay"], ["KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL"]),
     ],
 )
-def test_missing_settings_are_told_together(
+def test_missing_settings_are_reported_together(
     words: list[str], lacks: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(words) == 2
@@ -102,7 +102,7 @@ AWAY = {
 @pytest.mark.parametrize(
     "words", [["migrate"], ["verify"], ["rebuild"], ["prices", "list"], ["dlq", "list"], ["api"]]
 )
-def test_a_database_that_is_away(words: list[str], tmp_path: Path) -> None:
+def test_unreachable_database_is_reported(words: list[str], tmp_path: Path) -> None:
     done = run_command(*words, values=AWAY, cwd=tmp_path)
     assert done.returncode == 1
     assert f"PostgreSQL at {NOWHERE}: it cannot be reached" in done.stderr
@@ -111,14 +111,14 @@ def test_a_database_that_is_away(words: list[str], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [["publish", "-"], ["simulate"], ["worker"]])
-def test_a_broker_that_is_away(words: list[str], tmp_path: Path) -> None:
+def test_unreachable_broker_is_reported(words: list[str], tmp_path: Path) -> None:
     done = run_command(*words, values=AWAY, cwd=tmp_path, stdin=b"{}")
     assert done.returncode == 1
     assert f"Kafka at {NOWHERE}: it cannot be reached" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_token_is_all_that_is_printed(
+def test_token_command_prints_only_the_token(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("JWT_SECRET", KEY)
@@ -129,7 +129,7 @@ def test_a_token_is_all_that_is_printed(
     assert captured.err == ""
 
 
-def test_a_file_that_is_not_there(
+def test_missing_file_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", NOWHERE)
@@ -137,7 +137,7 @@ def test_a_file_that_is_not_there(
     assert "missing.jsonl cannot be read" in capsys.readouterr().err
 
 
-def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path) -> None:
+def test_closed_output_is_no_error(tmp_path: Path) -> None:
     command = f"{' '.join(COMMAND)} simulate --rate 0 --out - | head -c 100"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
@@ -170,7 +170,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stderr.strip() == "[]"
 
 
-def test_types_of_arguments() -> None:
+def test_invalid_arguments_are_refused() -> None:
     assert percent("1.25") == 125
     assert percent("100") == 10_000
     assert moment("2026-01-31").isoformat() == "2026-01-31T00:00:00+00:00"
@@ -178,7 +178,7 @@ def test_types_of_arguments() -> None:
     assert whole_number(1, 5)("5") == 5
 
 
-def test_calls_without_end_need_a_rate() -> None:
+def test_endless_calls_need_a_rate() -> None:
     arguments = Namespace(calls=0, rate=0, out=None)
     with pytest.raises(CommandError, match="never ends"):
         simulate.run(arguments)
@@ -192,7 +192,7 @@ def test_calls_without_end_need_a_rate() -> None:
         (["--start", "2020-01-01"], "--start is more than 398 days back"),
     ],
 )
-def test_a_past_that_cannot_be_is_told_plainly(
+def test_impossible_past_is_refused(
     words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", NOWHERE)
@@ -200,7 +200,7 @@ def test_a_past_that_cannot_be_is_told_plainly(
     assert said in capsys.readouterr().err
 
 
-def test_a_past_is_written_again_by_what_was_announced(
+def test_announced_arguments_reproduce_the_past(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["simulate", "--calls", "9", "--rate", "0", "--past-days", "3", "--out"]

@@ -1,4 +1,4 @@
-"""What goes wrong outside becomes a sentence with the way out; what is our fault stays a fault."""
+"""External failures get clear messages with a hint; internal errors stay errors."""
 
 import asyncpg
 import pytest
@@ -27,7 +27,7 @@ KAFKA = KafkaSection(bootstrap_servers="broker:9092", sasl_password=Secret("corr
         (UnknownSchemaError("The database has schema version 9."), "schema version 9"),
     ],
 )
-def test_the_database(error: Exception, words: str) -> None:
+def test_database_errors_get_a_clear_message(error: Exception, words: str) -> None:
     with pytest.raises(CommandError) as caught, using_database(URL):
         raise error
     message = str(caught.value)
@@ -46,7 +46,7 @@ def test_the_database(error: Exception, words: str) -> None:
         (FileNotFoundError(2, "No such file"), "No such file"),
     ],
 )
-def test_kafka(error: Exception, words: str) -> None:
+def test_kafka_errors_get_a_clear_message(error: Exception, words: str) -> None:
     with pytest.raises(CommandError) as caught, using_kafka(KAFKA):
         raise error
     message = str(caught.value)
@@ -55,16 +55,16 @@ def test_kafka(error: Exception, words: str) -> None:
     assert "correct-horse" not in message
 
 
-def test_a_fault_of_ours_is_not_hidden() -> None:
+def test_internal_errors_are_not_hidden() -> None:
     with pytest.raises(KeyError), using_database(URL), using_kafka(KAFKA):
         raise KeyError("ours")
 
 
-def test_a_sentence_passes_through() -> None:
+def test_command_errors_pass_through() -> None:
     with pytest.raises(CommandError, match="said"), using_database(URL):
         raise CommandError("said")
 
 
-def test_an_error_of_the_system_may_be_left_to_others() -> None:
+def test_other_system_errors_pass_through() -> None:
     with pytest.raises(OSError, match="disk"), using_kafka(KAFKA, kafka_errors_only=True):
         raise OSError("disk")

@@ -1,4 +1,4 @@
-"""Logs: one line an event, a stable action in each, and no secret in any."""
+"""Logs: one line an event, a stable action in each, and no secret."""
 
 import io
 import json
@@ -19,7 +19,7 @@ URL = f"postgresql://user:{PASSWORD}@db/costs"
 
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
-    """Where the lines go; the root logger is left as it was."""
+    """Return the stream of the log lines, and restore the root logger afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield io.StringIO()
@@ -34,7 +34,7 @@ def configure(stream: io.StringIO, shape: str) -> logging.Logger:
     return logging.getLogger("test.logs")
 
 
-def test_json_lines(stream: io.StringIO) -> None:
+def test_json_lines_have_all_fields(stream: io.StringIO) -> None:
     log = configure(stream, "json")
     log.info("committed %d", 7, extra={"action": "batch_committed", "events": 7, "slow": None})
     log.info("nothing else")
@@ -50,13 +50,13 @@ def test_json_lines(stream: io.StringIO) -> None:
     assert second["action"] == "test.logs"
 
 
-def test_text_lines(stream: io.StringIO) -> None:
+def test_text_lines_are_readable(stream: io.StringIO) -> None:
     configure(stream, "text").warning("two words", extra={"action": "said", "who": "a b"})
     line = stream.getvalue().rstrip("\n")
     assert line.endswith('WARNING test.logs: two words  action=said who="a b"')
 
 
-def test_what_is_no_terminal_gets_json(stream: io.StringIO) -> None:
+def test_output_other_than_a_terminal_is_json(stream: io.StringIO) -> None:
     configure(stream, "").info("said")
     assert json.loads(stream.getvalue())["message"] == "said"
 
@@ -78,7 +78,7 @@ def test_no_secret_reaches_a_line(stream: io.StringIO, shape: str) -> None:
     assert "user" in text
 
 
-def test_chatty_libraries_are_heard_only_when_debugging(stream: io.StringIO) -> None:
+def test_chatty_libraries_log_only_when_debugging(stream: io.StringIO) -> None:
     configure(stream, "text")
     logging.getLogger("aiokafka.consumer").info("hello")
     assert stream.getvalue() == ""
@@ -95,10 +95,10 @@ def test_chatty_libraries_are_heard_only_when_debugging(stream: io.StringIO) -> 
         ('{"password": "x y", "a": 1}', '{"password": "*** y", "a": 1}'),
     ],
 )
-def test_what_looks_like_a_secret_goes_too(text: str, clean: str) -> None:
+def test_text_that_looks_like_a_secret_is_redacted(text: str, clean: str) -> None:
     assert Redactor().redact(text) == clean
 
 
-def test_an_encoded_password_is_known_in_both_forms() -> None:
+def test_encoded_passwords_are_redacted_in_both_forms() -> None:
     redactor = Redactor(["postgresql://u:p%40ssword@h/d"])
     assert redactor.redact("p%40ssword, p@ssword") == "***, ***"

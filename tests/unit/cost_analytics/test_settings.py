@@ -1,4 +1,4 @@
-"""Settings: all errors at once and in sentences, nothing secret ever shown, nothing mixed."""
+"""Settings: all errors at once, no secret in a message, no mixed sources."""
 
 import pickle
 from dataclasses import asdict
@@ -32,7 +32,7 @@ def errors_of(values: dict[str, str], *needs: Need) -> list[str]:
     return caught.value.errors
 
 
-def test_defaults() -> None:
+def test_settings_have_defaults() -> None:
     loaded = settings_from(GOOD, "kafka", "database", "tokens", "api", "budget", "worker", "dev")
     assert loaded.kafka.bootstrap_servers == "one:9092,two:9093"
     assert loaded.kafka.idempotent
@@ -44,18 +44,18 @@ def test_defaults() -> None:
 
 
 @pytest.mark.parametrize(("given", "times"), [("0", 0), ("no", 0), ("true", 1), ("10", 10)])
-def test_simulated_calls_are_switched_off_or_multiplied(given: str, times: int) -> None:
+def test_simulation_can_be_disabled_or_scaled(given: str, times: int) -> None:
     assert settings_from({"SIMULATE": given}, "dev").dev.simulate == times
 
 
-def test_a_simulation_that_is_neither_a_number_nor_a_word() -> None:
+def test_invalid_simulation_setting_is_refused() -> None:
     assert errors_of({"SIMULATE": "101"}, "dev") == [
         'SIMULATE must be a whole number from 0 to 100, not "101".'
     ]
     assert errors_of({"SIMULATE": "lots"}, "dev") == ['SIMULATE must be true or false, not "lots".']
 
 
-def test_kafka_client_settings() -> None:
+def test_kafka_client_settings_are_read() -> None:
     given = {
         **GOOD,
         "KAFKA_SECURITY_PROTOCOL": "sasl_ssl",
@@ -75,7 +75,7 @@ def test_kafka_client_settings() -> None:
     assert client.fetch_max_wait_ms == 20
 
 
-def test_every_error_is_told_at_once_in_sentences_without_values_of_secrets() -> None:
+def test_all_errors_are_reported_at_once_without_secrets() -> None:
     wrong = {
         "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
         "KAFKA_SSL_CA_FILE": "/nowhere/ca.pem",
@@ -102,13 +102,13 @@ def test_every_error_is_told_at_once_in_sentences_without_values_of_secrets() ->
     assert "too short" not in " ".join(errors)
 
 
-def test_only_what_a_command_needs_is_looked_at() -> None:
+def test_only_needed_sections_are_checked() -> None:
     assert settings_from({"API_PORT": "nonsense"}).api.port == 8080
     assert "JWT_SECRET" not in " ".join(errors_of({}, "kafka", "database", "worker"))
 
 
 @pytest.mark.parametrize("servers", ["broker", "broker:0", "broker:99999", "a b:1", "one:1,two"])
-def test_wrong_servers(servers: str) -> None:
+def test_invalid_bootstrap_servers_are_refused(servers: str) -> None:
     assert "host:port" in errors_of({"KAFKA_BOOTSTRAP_SERVERS": servers}, "kafka")[0]
 
 
@@ -122,16 +122,16 @@ def test_wrong_servers(servers: str) -> None:
         "host/db",
     ],
 )
-def test_wrong_database_addresses(url: str) -> None:
+def test_invalid_database_urls_are_refused(url: str) -> None:
     assert errors_of({"DATABASE_URL": url}, "database")[0].startswith("DATABASE_URL")
 
 
-def test_a_local_socket_is_an_address_too() -> None:
+def test_local_socket_is_a_valid_address() -> None:
     url = "postgresql:///costs?host=/run/pg"
     assert settings_from({"DATABASE_URL": url}, "database").database_url.reveal() == url
 
 
-def test_a_public_key_may_be_one_line() -> None:
+def test_public_key_may_be_one_line() -> None:
     one_line = PUBLIC_KEY.replace("\n", "\\n")
     assert settings_from({"JWT_PUBLIC_KEY": one_line}, "tokens").tokens.public_key == PUBLIC_KEY
 
@@ -144,20 +144,20 @@ def test_a_public_key_may_be_one_line() -> None:
         ({}, None),
     ],
 )
-def test_mail_comes_from_somebody(given: dict[str, str], sender: str | None) -> None:
+def test_mail_sender_is_set_or_derived(given: dict[str, str], sender: str | None) -> None:
     loaded = settings_from(given, "delivery").delivery
     assert loaded.smtp_from == sender
     assert ("email" in loaded.channel_types()) == bool(given)
 
 
 @pytest.mark.parametrize("name", ["SMTP_URL", "SMS_URL"])
-def test_an_address_with_port_0_is_refused(name: str) -> None:
+def test_port_0_is_refused(name: str) -> None:
     scheme = name.partition("_")[0].lower().replace("sms", "https")
     errors = errors_of({name: f"{scheme}://costs.example:0"}, "delivery")
     assert any(error.startswith(f"{name} must be an address like") for error in errors)
 
 
-def test_how_alerts_reach_people() -> None:
+def test_channel_settings_are_checked() -> None:
     sms = {"SMS_URL": "https://sms.example/", "SMS_USERNAME": "AC1", "SMS_PASSWORD": "hush-hush"}
     assert errors_of(sms, "delivery") == ["SMS_FROM is not set, but another SMS setting is."]
     assert "SMTP_FROM" in errors_of({"SMTP_URL": "smtp://user:pw@mail"}, "delivery")[0]
@@ -183,7 +183,7 @@ def test_trusted_proxies_are_networks() -> None:
 
 
 @pytest.mark.parametrize("network", ["proxy", "10.0.0.1/8", "10.0.0.0/33", "0.0.0.0/0", "::/0"])
-def test_wrong_trusted_proxies(network: str) -> None:
+def test_invalid_trusted_proxies_are_refused(network: str) -> None:
     [error] = errors_of({"TRUSTED_PROXIES": f"10.0.0.0/8, {network}"}, "limits")
     assert error.startswith("TRUSTED_PROXIES must")
     assert network in error
@@ -206,7 +206,7 @@ def test_secrets_are_never_shown() -> None:
         pickle.dumps(loaded.tokens.secret)
 
 
-def test_the_environment_comes_before_the_dev_file() -> None:
+def test_environment_overrides_the_dev_file() -> None:
     beside = {"DATABASE_URL": "there", "API_PORT": "1"}
     assert merged({"DATABASE_URL": "here", "API_PORT": " "}, beside) == {
         "DATABASE_URL": "here",
@@ -230,7 +230,7 @@ def test_keys_of_two_kinds_are_not_mixed() -> None:
     }
 
 
-def test_the_dev_file_is_private_and_read_by_other_commands(
+def test_dev_file_is_private_and_read_by_other_commands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / ".local" / "dev.env"
@@ -243,7 +243,7 @@ def test_the_dev_file_is_private_and_read_by_other_commands(
     assert settings.load("database", dev_file=path).database_url.reveal().endswith("p=q@h/d")
 
 
-def test_a_dev_file_that_cannot_be_read_is_told_plainly(tmp_path: Path) -> None:
+def test_unreadable_dev_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         settings.load(dev_file=tmp_path)
 
@@ -261,7 +261,7 @@ def test_dev_decides_some_settings_itself(monkeypatch: pytest.MonkeyPatch) -> No
     assert "PATH" in child
 
 
-def test_retention_never_forgets_an_identity_that_may_come_again() -> None:
+def test_retention_keeps_identities_that_may_repeat() -> None:
     kept = settings_from(GOOD, "retention").retention
     assert (kept.identity_days, kept.alert_days, kept.interval_minutes) == (430, 800, 60)
     longer = settings_from({**GOOD, "RETENTION_IDENTITY_DAYS": "1000"}, "retention")

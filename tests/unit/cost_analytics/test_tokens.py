@@ -1,4 +1,4 @@
-"""Tokens that the command line mints: what they say, and when there can be none."""
+"""Tokens of the command line: their claims, and when none is created."""
 
 import jwt
 import pytest
@@ -18,12 +18,12 @@ def claims(token: str) -> dict[str, object]:
     return decoded
 
 
-def test_a_plain_token() -> None:
+def test_token_has_default_claims() -> None:
     token = mint(TokenSection(secret=Secret(KEY)), "alice", ttl_seconds=60, now=1_000)
     assert claims(token) == {"sub": "alice", "role": "user", "iat": 1_000, "exp": 1_060}
 
 
-def test_a_token_as_the_settings_want_it() -> None:
+def test_token_follows_the_settings() -> None:
     settings = TokenSection(secret=Secret(KEY), issuer="us", audience="costs", user_claim="userId")
     token = mint(settings, "alice", role="admin", ttl_seconds=60, now=1_000)
     assert claims(token) == {
@@ -45,18 +45,18 @@ def test_only_a_shared_key_can_sign() -> None:
     ("user", "flaw"),
     [("u" * 256, "must have 1 to 255 characters"), ("a\0", "NUL"), ("a\udcff", "not UTF-8")],
 )
-def test_no_token_is_made_that_would_be_refused(user: str, flaw: str) -> None:
+def test_token_that_would_be_refused_is_not_created(user: str, flaw: str) -> None:
     with pytest.raises(CommandError, match=flaw):
         mint(TokenSection(secret=Secret(KEY)), user, ttl_seconds=60)
     assert mint(TokenSection(secret=Secret(KEY)), "u" * 255, ttl_seconds=60)
 
 
-def test_somebody_must_be_named() -> None:
+def test_token_needs_a_user() -> None:
     with pytest.raises(CommandError, match="--user"):
         mint(TokenSection(secret=Secret(KEY)), " ", ttl_seconds=60)
 
 
-def test_no_token_is_made_for_longer_than_the_api_accepts() -> None:
+def test_token_lifetime_is_limited() -> None:
     section = TokenSection(secret=Secret(KEY), lifetime_seconds_max=60)
     assert mint(section, "alice", ttl_seconds=60)
     with pytest.raises(CommandError, match=r"at most 60 s \(JWT_LIFETIME_MAX_SECONDS\)"):

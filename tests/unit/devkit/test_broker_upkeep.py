@@ -8,8 +8,8 @@ MAX = 1_000
 
 
 @dataclass
-class Broker:
-    """Grows by what is sent, and by the totals that each new one gets."""
+class GrowingBroker:
+    """A broker whose log grows by sent bytes, and by republished totals after a replacement."""
 
     totals_bytes: int
     growth_bytes: int = 0
@@ -34,30 +34,30 @@ class Broker:
         return self.refilled
 
     async def send(self, size: int) -> int:
-        """Send so many bytes and tend the broker twice; returns how often it was replaced."""
+        """Send bytes and run the upkeep twice; returns the number of replacements."""
         self.growth_bytes += size
         for _ in range(2):
             await self.upkeep.tend()
         return self.replaced
 
 
-async def test_a_broker_is_replaced_once_its_log_has_grown_by_more_than_allowed() -> None:
-    broker = Broker(totals_bytes=0)
+async def test_broker_is_replaced_when_its_log_grows_too_large() -> None:
+    broker = GrowingBroker(totals_bytes=0)
     assert await broker.send(MAX) == 0
     assert await broker.send(1) == 1
     assert await broker.send(MAX) == 1
     assert await broker.send(1) == 2
 
 
-async def test_totals_that_are_published_again_do_not_cause_the_next_replacement() -> None:
-    broker = Broker(totals_bytes=5 * MAX)
+async def test_republished_totals_do_not_cause_a_replacement() -> None:
+    broker = GrowingBroker(totals_bytes=5 * MAX)
     assert await broker.send(MAX + 1) == 1
     assert await broker.send(MAX) == 1
     assert await broker.send(1) == 2
 
 
-async def test_no_broker_is_replaced_while_totals_are_being_published_again() -> None:
-    broker = Broker(totals_bytes=5 * MAX, refilled=False)
+async def test_broker_is_not_replaced_while_totals_are_republished() -> None:
+    broker = GrowingBroker(totals_bytes=5 * MAX, refilled=False)
     assert await broker.send(MAX + 1) == 1
     assert await broker.send(MAX) == 1
     broker.refilled = True
@@ -65,8 +65,8 @@ async def test_no_broker_is_replaced_while_totals_are_being_published_again() ->
     assert await broker.send(MAX + 1) == 2
 
 
-async def test_a_replacement_that_was_not_done_is_tried_again() -> None:
-    broker = Broker(totals_bytes=0, replaceable=False)
+async def test_failed_replacement_is_retried() -> None:
+    broker = GrowingBroker(totals_bytes=0, replaceable=False)
     assert await broker.send(MAX + 1) == 0
     broker.replaceable = True
     assert await broker.send(0) == 1

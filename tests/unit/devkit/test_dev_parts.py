@@ -1,4 +1,4 @@
-"""Pieces of the development instance: its lock, its settings, its way of asking the API."""
+"""Parts of the development instance: its lock, its settings, its API requests."""
 
 import asyncio
 from pathlib import Path
@@ -20,7 +20,7 @@ KEY = "a-key-of-more-than-thirty-two-bytes"
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start without settings."""
+    """Remove all settings from the environment."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
@@ -31,7 +31,7 @@ def values_of(path: Path) -> dict[str, str]:
     )
 
 
-def test_one_at_a_time(tmp_path: Path) -> None:
+def test_lock_admits_one_process(tmp_path: Path) -> None:
     path = tmp_path / ".local" / "dev.lock"
     refused = pytest.raises(CommandError, match="the first")
     with locked(path, "the first"), refused, locked(path, "the second"):
@@ -40,14 +40,14 @@ def test_one_at_a_time(tmp_path: Path) -> None:
         assert path.read_text() == "the third\n"
 
 
-async def test_only_the_owner_enters_the_directory_of_the_logs(tmp_path: Path) -> None:
+async def test_log_directory_is_private(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir(mode=0o755)
     for directory in (tmp_path / "logs", tmp_path / "new" / "logs"):
         RunningParts(directory, {})
         assert directory.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_secret_in_a_file_is_used_and_none_is_made(
+def test_secret_file_is_used_instead_of_a_new_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "secret").write_text(f"{KEY}\n")
@@ -67,7 +67,7 @@ def test_settings_are_complete_and_the_secret_is_kept(tmp_path: Path) -> None:
     assert values_of(path) == first
 
 
-def test_settings_of_the_environment_hold_where_they_can(
+def test_usable_settings_of_the_environment_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JWT_SECRET", KEY)
@@ -92,7 +92,7 @@ def test_settings_of_the_environment_hold_where_they_can(
         (b"SSH-2.0-whatever\r\n", (0, "")),
     ],
 )
-async def test_asking_for_a_status(answer: bytes, expected: tuple[int, str]) -> None:
+async def test_status_of_an_answer_is_read(answer: bytes, expected: tuple[int, str]) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
@@ -103,5 +103,5 @@ async def test_asking_for_a_status(answer: bytes, expected: tuple[int, str]) -> 
         assert await get(server.sockets[0].getsockname()[1], "/ready") == expected
 
 
-async def test_nobody_answers() -> None:
+async def test_closed_port_has_status_0() -> None:
     assert await get(1, "/ready") == (0, "")

@@ -1,4 +1,4 @@
-"""A machine that cannot run Apache Kafka is told why, in a sentence."""
+"""A machine that cannot run Apache Kafka gets a clear reason."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from devkit.embedded.processes import ServerError
 
 
 def install(directory: Path, name: str, script: str) -> None:
-    """Put a program of a few lines of shell into a directory."""
+    """Write a small shell program into a directory."""
     program = directory / name
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
@@ -18,35 +18,35 @@ def install(directory: Path, name: str, script: str) -> None:
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine without any program; its PATH."""
+    """Set PATH to a directory without any program."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)
     return tmp_path
 
 
-def test_the_version_is_the_one_of_the_pom() -> None:
+def test_version_is_that_of_the_pom() -> None:
     assert re.fullmatch(r"4\.\d+\.\d+", kafka_jars.version())
 
 
-def test_no_java(machine: Path) -> None:
+def test_missing_java_is_explained(machine: Path) -> None:
     reason = kafka_jars.missing(machine / "lib")
     assert reason == "Apache Kafka needs Java 17 or newer, and no java is installed"
 
 
 @pytest.mark.parametrize("told", ['java version "1.8.0_292"', 'openjdk version "11.0.2"', "?"])
-def test_an_old_java(machine: Path, told: str) -> None:
+def test_old_java_is_explained(machine: Path, told: str) -> None:
     install(machine, "java", f"echo '{told}' >&2")
     assert (kafka_jars.missing(machine / "lib") or "").endswith(f"java is {told}")
 
 
-def test_java_without_maven(machine: Path) -> None:
+def test_missing_maven_is_explained(machine: Path) -> None:
     install(machine, "java", """echo 'openjdk version "21" 2023-09-19' >&2""")
     assert "Maven (mvn)" in (kafka_jars.missing(machine / "lib") or "")
     install(machine, "mvn", "exit 1")
     assert kafka_jars.missing(machine / "lib") is None
 
 
-def test_java_home_goes_first(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_java_home_has_priority(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(machine, "java", """echo 'openjdk version "11"' >&2""")
     home = machine / "jdk"
     (home / "bin").mkdir(parents=True)
@@ -55,7 +55,7 @@ def test_java_home_goes_first(machine: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert kafka_jars.find_java() == str(home / "bin" / "java")
 
 
-async def test_the_jars_are_fetched_once(machine: Path) -> None:
+async def test_jars_are_fetched_once(machine: Path) -> None:
     install(machine, "java", """echo 'openjdk version "21"' >&2""")
     # Its fourth argument is the directory to fill.
     install(machine, "mvn", '/bin/mkdir -p "${4#*=}"; echo jar >"${4#*=}/kafka.jar"; echo once')
@@ -69,7 +69,7 @@ async def test_the_jars_are_fetched_once(machine: Path) -> None:
     assert len(said) == 1
 
 
-async def test_a_failing_maven_leaves_no_half_of_kafka(machine: Path) -> None:
+async def test_failed_maven_leaves_no_partial_kafka(machine: Path) -> None:
     install(machine, "mvn", "echo 'Could not resolve'; exit 1")
     with pytest.raises(ServerError, match="Maven ended with status 1; it said:\n  Could not res"):
         await kafka_jars.fetch(machine / "kafka" / "lib", kafka_jars.say_nothing)

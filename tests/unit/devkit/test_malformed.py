@@ -1,4 +1,4 @@
-"""Broken events that the simulation makes: each is refused, with the code it says."""
+"""Malformed events of the simulation are refused with the expected codes."""
 
 from datetime import UTC, datetime
 from random import Random
@@ -22,7 +22,7 @@ GOOD = [one.value for one in timeline(PLAN) if b'"type":"cost.recorded"' in one.
 @pytest.mark.parametrize(
     "number", range(len(MALFORMATIONS)), ids=[way.name for way in MALFORMATIONS]
 )
-def test_each_is_refused_with_its_code(number: int) -> None:
+def test_each_malformed_event_is_refused_with_its_code(number: int) -> None:
     for good in GOOD[::7]:
         value, way = malform(good, number, Random(1))
         assert way is MALFORMATIONS[number]
@@ -37,6 +37,6 @@ def test_each_is_refused_with_its_code(number: int) -> None:
         assert refused.value.code == way.code, refused.value.message
 
 
-def test_there_are_enough_ways_and_each_has_a_name() -> None:
+def test_malformations_are_many_and_named() -> None:
     assert len({way.name for way in MALFORMATIONS}) == len(MALFORMATIONS) >= 10
     assert {way.code for way in MALFORMATIONS} <= set(REFUSAL_CODES)

@@ -1,4 +1,4 @@
-"""Ports are chosen, and refused, plainly."""
+"""How ports are chosen and refused."""
 
 import socket
 
@@ -10,18 +10,18 @@ from devkit.embedded.processes import ServerError
 
 
 @pytest.mark.parametrize("wanted", [None, 0])
-def test_a_free_port(wanted: int | None) -> None:
+def test_free_port_is_chosen(wanted: int | None) -> None:
     port = choose_port(wanted)
     assert 1024 <= port <= 65535
     assert not is_listening(port)
 
 
-def test_a_given_port() -> None:
+def test_given_port_is_used() -> None:
     port = choose_port()
     assert choose_port(port) == port
 
 
-def test_a_taken_port() -> None:
+def test_taken_port_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert is_listening(port)
@@ -29,8 +29,8 @@ def test_a_taken_port() -> None:
             choose_port(port)
 
 
-def test_a_port_that_was_just_left_is_free() -> None:
-    """Connections that wait out their time after a stop must not keep a restart away."""
+def test_just_closed_port_is_free() -> None:
+    """Connections in TIME_WAIT after a stop must not prevent a restart."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)):
@@ -39,7 +39,7 @@ def test_a_port_that_was_just_left_is_free() -> None:
     assert choose_port(port) == port
 
 
-def test_a_port_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_port_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PORT", raising=False)
     assert wanted_port(9092) == 9092
     monkeypatch.setenv("PORT", "")
@@ -49,7 +49,7 @@ def test_a_port_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "http", "9²"])
-def test_a_port_that_is_none(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_invalid_port_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("PORT", text)
     with pytest.raises(ServerError, match=f"PORT={text} is no port"):
         wanted_port(9092)

@@ -1,4 +1,4 @@
-"""Simulated calls: the same for the same plan, believable, and never ahead of their time."""
+"""Simulated calls: reproducible, realistic, and never in the future."""
 
 import json
 from collections import Counter
@@ -37,7 +37,7 @@ def events() -> list[Event]:
     return decoded(everything(SimulationRequest(users=30, calls=400, rate=0, seed=7)))
 
 
-def test_the_same_plan_gives_the_same_bytes() -> None:
+def test_same_request_gives_the_same_bytes() -> None:
     wish = SimulationRequest(
         users=5, calls=20, rate=0, seed=3, repeats=500, malformed=500, shuffle_minutes=30
     )
@@ -48,7 +48,7 @@ def test_the_same_plan_gives_the_same_bytes() -> None:
     assert not {one.value for one in everything(wish)} & {one.value for one in everything(other)}
 
 
-def test_a_later_start_gives_other_identities() -> None:
+def test_later_start_gives_other_identities() -> None:
     plan = SimulationPlan(seed=3, users=5, calls=10, start_ms=NOW_MS, spacing_us=1_000)
     later = SimulationPlan(seed=3, users=5, calls=10, start_ms=NOW_MS + 1, spacing_us=1_000)
     first, second = ({event.id for event in decoded(list(timeline(one)))} for one in (plan, later))
@@ -64,7 +64,7 @@ def test_identities_are_lower_case_version_7_uuids_of_their_time(events: list[Ev
         assert int(event.id.replace("-", "")[:12], 16) == round(event.time.timestamp() * 1_000)
 
 
-def test_every_kind_of_event_happens(events: list[Event]) -> None:
+def test_every_type_of_event_occurs(events: list[Event]) -> None:
     kinds = Counter(event.type for event in events)
     assert kinds["call.started"] == kinds["call.ended"] == 400
     assert 200 < kinds["call.charged"] < 330
@@ -86,7 +86,7 @@ def test_services_operations_and_outcomes_are_varied(events: list[Event]) -> Non
     assert ends["terminated"] > 0
 
 
-def test_what_is_voided_was_recorded_in_the_same_call(events: list[Event]) -> None:
+def test_voids_name_costs_of_the_same_call(events: list[Event]) -> None:
     recorded = {(event.source, event.id): event.data.call_id for event in events}
     voids = [event.data for event in events if isinstance(event.data, CostVoided)]
     assert voids
@@ -94,14 +94,14 @@ def test_what_is_voided_was_recorded_in_the_same_call(events: list[Event]) -> No
         assert recorded[void.voids.source, void.voids.id] == void.call_id
 
 
-def test_users(events: list[Event]) -> None:
+def test_calls_are_shared_out_among_users(events: list[Event]) -> None:
     users = Counter(event.data.user_id for event in events if event.type == "call.started")
     assert users[DEMO_USER] > 20
     assert 20 < len(users) <= 30
     assert len({user_id(index) for index in range(100)}) == 100
 
 
-def test_some_calls_are_told_a_day_late() -> None:
+def test_some_calls_are_reported_a_day_late() -> None:
     stream = everything(SimulationRequest(users=30, calls=400, rate=1_000, seed=7))
     started = [event for event in decoded(stream) if event.type == "call.started"]
     late = [one for one in started if (NOW - one.time).total_seconds() > 80_000]
@@ -111,13 +111,13 @@ def test_some_calls_are_told_a_day_late() -> None:
 
 @pytest.mark.parametrize("rate", [0, 20, 5_000])
 @pytest.mark.parametrize("calls", [1, 3, 150])
-def test_so_many_calls_lie_in_the_past(rate: int, calls: int) -> None:
+def test_requested_number_of_calls_lies_in_the_past(rate: int, calls: int) -> None:
     stream = decoded(everything(SimulationRequest(users=9, calls=calls, rate=rate, seed=1)))
     assert max(event.time for event in stream) <= NOW
     assert len({event.data.call_id for event in stream}) == calls
 
 
-def test_the_rate_is_exact() -> None:
+def test_rate_is_exact() -> None:
     stream = everything(SimulationRequest(users=9, calls=150, rate=500, seed=1))
     gaps = {after.at_us - before.at_us for before, after in pairwise(stream)}
     assert gaps == {2_000}
@@ -140,7 +140,7 @@ def test_endless_calls_run_in_real_time() -> None:
     assert sending.at_us - NOW_MS * 1_000 < 1_300 * 1_000_000
 
 
-def test_the_demo_user_always_has_calls_going() -> None:
+def test_demo_user_always_has_active_calls() -> None:
     going: set[str] = set()
     seen_going = []
     for number, (_, event) in enumerate(live(6, 1_200)):
@@ -154,7 +154,7 @@ def test_the_demo_user_always_has_calls_going() -> None:
     assert min(seen_going) >= 1
 
 
-def test_disturbances_leave_good_events_as_they_are() -> None:
+def test_disturbances_leave_valid_events_unchanged() -> None:
     plain = SimulationRequest(users=9, calls=50, rate=0, seed=2, start_ms=NOW_MS - 2 * DAY_MS)
     rough = SimulationRequest(
         users=9, calls=50, rate=0, seed=2, start_ms=NOW_MS - 2 * DAY_MS,
@@ -169,7 +169,7 @@ def test_disturbances_leave_good_events_as_they_are() -> None:
     assert [one.value for one in loud if one.good] != [one.value for one in quiet]
 
 
-def test_odd_calls_lose_a_cost_or_pay_too_much_and_nothing_else_changes() -> None:
+def test_anomalous_calls_differ_in_one_cost_only() -> None:
     wish = SimulationRequest(users=5, calls=60, rate=0, seed=3, start_ms=1_700_000_000_000)
     plan = plan_for(wish, 1_800_000_000_000)
     usual = {(e["source"], e["id"]): e for e in map(_event, sendings(wish, plan))}
@@ -194,7 +194,7 @@ PAST = SimulationRequest(users=12, calls=330, rate=0, seed=11, past_days=45, rep
 
 
 def begun(wish: SimulationRequest) -> list[tuple[datetime, str]]:
-    """Return when each call of a past was begun, as it was reported, and whose it is."""
+    """Return the start of each call of a past, as reported, and its user."""
     first = {
         event.data.call_id: event
         for event in decoded(everything(replace(wish, repeats=0)))
@@ -203,7 +203,7 @@ def begun(wish: SimulationRequest) -> list[tuple[datetime, str]]:
     return [(one.time, one.data.user_id or "") for one in first.values()]
 
 
-def test_a_past_is_reproducible_and_its_rate_changes_only_the_pace() -> None:
+def test_past_is_reproducible_at_any_rate() -> None:
     assert everything(PAST) == everything(PAST)
     paced = everything(replace(PAST, rate=1_000, repeats=0))
     assert [one.value for one in paced] == [
@@ -219,15 +219,15 @@ def test_a_past_is_reproducible_and_its_rate_changes_only_the_pace() -> None:
 
 @pytest.mark.parametrize("days", [1, 2, 45, 366])
 @pytest.mark.parametrize("calls", [1, 7, 330])
-def test_a_past_lies_in_its_days(days: int, calls: int) -> None:
+def test_past_lies_within_its_days(days: int, calls: int) -> None:
     events = decoded(everything(replace(PAST, past_days=days, calls=calls)))
     assert len({event.data.call_id for event in events}) == calls
     assert max(event.time for event in events) <= NOW
-    # What is told a day late may have happened a day before.
+    # An event that is reported a day late may have happened a day before.
     assert min(event.time for event in events) >= NOW - timedelta(days=days + 1)
 
 
-def test_a_past_is_sent_in_the_order_of_its_reports() -> None:
+def test_past_is_sent_in_order_of_reporting() -> None:
     reported = [event.time for event in decoded(everything(replace(PAST, repeats=0)))]
     behind = [(latest - time).total_seconds() for latest, time in zip(
         accumulate(reported, max), reported, strict=True
@@ -236,7 +236,7 @@ def test_a_past_is_sent_in_the_order_of_its_reports() -> None:
     assert max(behind) <= 86_400 + 120
 
 
-def test_a_past_has_the_rhythm_of_a_week_and_every_second_call_is_the_demo_users() -> None:
+def test_past_has_a_weekly_rhythm_and_half_its_calls_are_the_demo_users() -> None:
     calls = begun(PAST)
     assert sum(user == DEMO_USER for _, user in calls) == 165
     assert len({user for _, user in calls}) > 8
@@ -247,7 +247,7 @@ def test_a_past_has_the_rhythm_of_a_week_and_every_second_call_is_the_demo_users
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_past_reaches_into_a_day_that_has_just_begun(seed: int) -> None:
+def test_past_includes_a_day_that_just_started(seed: int) -> None:
     midnight_ms = NOW_MS - DAY_MS // 2
     wish = replace(PAST, seed=seed)
     events = map(_event, sendings(wish, plan_for(wish, midnight_ms + 30 * 60_000)))
@@ -256,11 +256,11 @@ def test_a_past_reaches_into_a_day_that_has_just_begun(seed: int) -> None:
     assert 1 <= today[DEMO_USER] <= 3
 
 
-def test_a_past_of_one_user_is_all_the_demo_users() -> None:
+def test_past_of_one_user_belongs_to_the_demo_user() -> None:
     assert {user for _, user in begun(replace(PAST, users=1, calls=20))} == {DEMO_USER}
 
 
-def test_a_past_that_is_not_over_or_too_old_is_refused() -> None:
+def test_past_in_the_future_or_too_old_is_refused() -> None:
     with pytest.raises(ValueError, match="45 days from --start on are not over"):
         plan_for(replace(PAST, start_ms=NOW_MS - 45 * DAY_MS + 1), NOW_MS)
     oldest_ms = NOW_MS - AGE_DAYS_MAX * DAY_MS

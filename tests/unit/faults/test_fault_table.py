@@ -1,4 +1,4 @@
-"""The table of faults fails a case whose figures are not those that are promised."""
+"""The table of faults: unexpected figures fail their test."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ from tests.support.totals import Totals
         {"alerts": AlertFigures(3, missing=0, doubled=1)},
     ],
 )
-def test_a_figure_that_must_be_zero_fails_the_case_and_stays_in_the_table(
+def test_nonzero_figure_fails_and_stays_in_the_table(
     figures: dict[str, Any],
 ) -> None:
     properties: list[tuple[str, Any]] = []
@@ -49,11 +49,11 @@ def test_figures_as_promised_pass() -> None:
     ]
 
 
-def test_an_alert_that_nothing_calls_for_is_doubled() -> None:
+def test_unexpected_alert_counts_as_doubled() -> None:
     assert AlertFigures.of("abc", "aabx") == AlertFigures(3, missing=1, doubled=2)
 
 
-def test_a_difference_is_summed_without_cancelling_out() -> None:
+def test_differences_do_not_cancel_out() -> None:
     one = Totals(
         user_day_costs={("u", "d", "p", "s"): 5}, user_days={("u", "d", "p"): (1, 1, 7, 2)}
     )
@@ -64,7 +64,7 @@ def test_a_difference_is_summed_without_cancelling_out() -> None:
     assert difference_nano(one, one) == 0
 
 
-def test_a_file_that_cannot_be_imported_is_named_with_its_error(tmp_path: Path) -> None:
+def test_file_that_cannot_be_imported_is_named_with_its_error(tmp_path: Path) -> None:
     broken = tmp_path / "test_broken.py"
     broken.write_text("import a_module_that_does_not_exist")
     options = [f"--rootdir={tmp_path}", "-p", "tests.conftest", "-m", "fault"]

@@ -1,4 +1,4 @@
-"""The forecast on simulated users: better than what is simple, and intervals that hold."""
+"""The forecast on simulated users: better than simple methods, with reliable intervals."""
 
 from statistics import mean
 
@@ -22,7 +22,7 @@ def test_simulated_users_follow_from_the_seed() -> None:
 
 
 @pytest.mark.parametrize("horizon", HORIZONS)
-def test_over_all_kinds_it_errs_least(scores: Scores, horizon: int) -> None:
+def test_forecast_has_the_smallest_error_overall(scores: Scores, horizon: int) -> None:
     errors = {
         name: mean(scores[kind.name, horizon, name].error_ratio for kind in KINDS)
         for name in CONTENDERS
@@ -31,22 +31,20 @@ def test_over_all_kinds_it_errs_least(scores: Scores, horizon: int) -> None:
 
 
 @pytest.mark.parametrize("horizon", HORIZONS)
-def test_intervals_have_the_truth_inside_about_as_often_as_they_say(
-    scores: Scores, horizon: int
-) -> None:
+def test_intervals_contain_the_truth_as_often_as_promised(scores: Scores, horizon: int) -> None:
     inside = [scores[kind.name, horizon, OURS].coverage_percent for kind in KINDS]
     assert 72 <= mean(inside) <= 95, inside
 
 
 @pytest.mark.parametrize("horizon", HORIZONS)
-def test_intervals_hold_what_growing_users_spend(horizon: int) -> None:
-    """They cover 80 %, also where a few weeks of growth are all that is known."""
+def test_intervals_contain_the_spending_of_growing_users(horizon: int) -> None:
+    """They cover 80 %, even after a few weeks of growth only."""
     growing = [kind for kind in KINDS if kind.name == "growing"]
     scores = measure({OURS: CONTENDERS[OURS]}, 25, SEED, growing)[0]
     assert scores["growing", horizon, OURS].coverage_percent >= 78
 
 
-def test_the_report_has_a_table_for_each_horizon(scores: Scores) -> None:
+def test_report_has_a_table_for_each_horizon(scores: Scores) -> None:
     text = "\n".join(report(scores, list(CONTENDERS), USERS, 1.0))
     assert text.count("### Error ratio") == len(HORIZONS)
     assert text.count("| **mean**") == len(HORIZONS)

@@ -1,4 +1,4 @@
-"""Forecasts of histories whose continuation is plain: none, a day, steady days, weeks, growth."""
+"""Forecasts of simple histories: none, one day, steady days, weeks, growth."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -28,7 +28,7 @@ def expected(
     return period_forecast(rhythms(costs, now, **more), period).cost.expected  # type: ignore[arg-type]
 
 
-def test_nothing_is_expected_of_somebody_new() -> None:
+def test_new_user_has_no_forecast() -> None:
     known = learn_rhythms([], None, NOON)
     ahead = period_forecast(known, "monthly")
     nothing = ForecastInterval(0, 0, 0)
@@ -39,13 +39,13 @@ def test_nothing_is_expected_of_somebody_new() -> None:
     assert "no whole day" in warning
 
 
-def test_what_is_spent_on_the_first_day_counts_and_is_no_forecast() -> None:
+def test_spend_of_the_first_day_is_no_forecast() -> None:
     ahead = period_forecast(rhythms([], today=3 * USD), "daily")
     assert ahead.cost == ForecastInterval(3 * USD, 3 * USD, 3 * USD)
     assert ahead.confidence == 0
 
 
-def test_after_one_day_the_next_ones_are_expected_to_be_like_it() -> None:
+def test_one_day_is_repeated() -> None:
     ahead = period_forecast(rhythms([2 * USD], MIDNIGHT), "weekly")
     assert ahead.cost.expected == 14 * USD
     assert ahead.cost.low == 0
@@ -54,7 +54,7 @@ def test_after_one_day_the_next_ones_are_expected_to_be_like_it() -> None:
 
 
 @pytest.mark.parametrize("days", [3, 14, 90])
-def test_steady_days_go_on_and_are_surer_the_more_there_are(days: int) -> None:
+def test_confidence_grows_with_steady_days(days: int) -> None:
     ahead = period_forecast(rhythms([2 * USD] * days, MIDNIGHT), "monthly")
     assert abs(ahead.cost.expected - 60 * USD) < 100
     assert ahead.revenue.expected == pytest.approx(2 * ahead.cost.expected, abs=2)
@@ -70,8 +70,8 @@ def test_confidence_falls_with_spread() -> None:
     assert calm > Decimal("0.8") > Decimal("0.6") > wild
 
 
-def test_a_weekly_rhythm_is_found() -> None:
-    """Before midnight of a Wednesday: three busy days, a quiet weekend, two busy days."""
+def test_weekly_rhythm_is_found() -> None:
+    """From Thursday on: three busy days, a quiet weekend, two busy days."""
     history = [0, 0, *OFFICE * 8, 8 * USD, 8 * USD][-58:]
     assert rhythms(history, MIDNIGHT).days[-1].cost_nano == 8 * USD
     assert expected(history, "daily") == pytest.approx(8 * USD, rel=0.1)
@@ -80,18 +80,18 @@ def test_a_weekly_rhythm_is_found() -> None:
     assert expected(history, "weekly") == pytest.approx(40 * USD, rel=0.05)
 
 
-def test_without_a_rhythm_no_weekday_is_special() -> None:
+def test_days_without_a_rhythm_have_equal_weekdays() -> None:
     factors = rhythms([USD, 3 * USD, 2 * USD] * 25).cost.latest.factors
     assert max(factors) - min(factors) < max(factors) // 20
 
 
-def test_growth_is_followed_and_damped() -> None:
+def test_growth_is_continued_and_damped() -> None:
     grown = [USD + number * USD // 10 for number in range(90)]
     ahead = expected(grown, "monthly")
     assert 30 * grown[-1] * 95 // 100 < ahead < sum(USD + n * USD // 10 for n in range(90, 120))
 
 
-def test_one_strange_day_does_not_set_the_level() -> None:
+def test_outlier_does_not_set_the_level() -> None:
     calm = [USD] * 40
     strange = [*calm[:30], 50 * USD, *calm[31:]]
     assert expected(calm) <= expected(strange) < expected(calm) * 3 // 2
@@ -103,8 +103,8 @@ def test_forecasts_fade_when_calls_stop() -> None:
     assert fading[-1] < fading[0] // 10
 
 
-def test_days_without_calls_are_days() -> None:
-    """A user who calls every tenth day is not one who calls daily."""
+def test_days_without_calls_count() -> None:
+    """A user who calls every tenth day differs from one who calls daily."""
     known = learn_rhythms(totals([USD])[:1], NOON.date() - timedelta(days=10), NOON)
     assert len(known.days) == 10
     sparse = period_forecast(rhythms(([0] * 9 + [10 * USD]) * 9, MIDNIGHT), "monthly")
@@ -112,7 +112,7 @@ def test_days_without_calls_are_days() -> None:
     assert Decimal(1) < sparse.calls < Decimal(6)
 
 
-def test_today_is_what_happened_and_the_rest_of_an_ordinary_day() -> None:
+def test_today_is_its_spend_plus_the_rest_of_a_usual_day() -> None:
     steady = [2 * USD] * 30
     assert expected(steady, "daily", NOON, today=0) == pytest.approx(USD, abs=9)
     assert expected(steady, "daily", NOON, today=5 * USD) == pytest.approx(6 * USD, abs=9)
@@ -120,14 +120,14 @@ def test_today_is_what_happened_and_the_rest_of_an_ordinary_day() -> None:
     assert 5 * USD < expected(steady, "daily", evening, today=5 * USD) < 5 * USD + USD // 1000
 
 
-def test_only_the_last_ninety_days_count_and_tomorrow_does_not() -> None:
+def test_only_the_last_ninety_days_count() -> None:
     known = rhythms([100 * USD, *[USD] * 90])
     assert len(known.days) == 90
     future = DayTotals(NOON.date() + timedelta(days=1), 9, 9, 9)
     assert learn_rhythms([*totals([USD] * 90), future], date(2020, 1, 1), NOON).cost == known.cost
 
 
-def test_the_month_ends_with_what_is_spent_and_what_is_still_to_come() -> None:
+def test_month_is_its_spend_plus_the_forecast_of_the_rest() -> None:
     """From noon of the 18th there are twelve and a half days left in November."""
     known, standing = rhythms([2 * USD] * 60), spend(month=35 * USD)
     end = budget_forecast(known, standing).month_end
@@ -141,14 +141,14 @@ def test_the_month_ends_with_what_is_spent_and_what_is_still_to_come() -> None:
     ("monthly", "on"),
     [(35, 18), (36, 18), (37, 19), (38, 19), (39, 20), (59, 30), (61, None), (0, 18)],
 )
-def test_the_day_that_a_monthly_limit_is_reached(monthly: int, on: int | None) -> None:
+def test_day_of_reaching_the_monthly_limit_is_forecast(monthly: int, on: int | None) -> None:
     """By noon of the 18th 35 are spent; each whole day adds 2, with a little to spare."""
     known = rhythms([2 * USD + 10_000] * 60)
     day = budget_forecast(known, spend(month=35 * USD, monthly=monthly * USD)).monthly_on
     assert day == (None if on is None else date(2026, 11, on))
 
 
-def test_a_daily_limit_is_reached_on_the_first_day_that_is_expected_to_reach_it() -> None:
+def test_first_day_over_the_daily_limit_is_forecast() -> None:
     history = [0, 0, *OFFICE * 8, 8 * USD, 8 * USD][-58:]
     now = MIDNIGHT + timedelta(days=3)
     known = rhythms([*history, *[8 * USD] * 3], now)
@@ -158,7 +158,7 @@ def test_a_daily_limit_is_reached_on_the_first_day_that_is_expected_to_reach_it(
     assert budget_forecast(known, spend(now, day=7 * USD, daily=6 * USD)).daily_on == now.date()
 
 
-def test_days_are_those_of_the_users_zone() -> None:
+def test_days_follow_the_time_zone_of_the_user() -> None:
     """At noon in London it is the 19th already on Kiritimati, and ten hours of it are over 2."""
     standing = spend(day=0, monthly=36 * USD, month=35 * USD, zone="Pacific/Kiritimati")
     reached = budget_forecast(rhythms([2 * USD + 10_000] * 60), standing)
@@ -166,7 +166,7 @@ def test_days_are_those_of_the_users_zone() -> None:
     assert standing.month.end == datetime(2026, 11, 30, 10, tzinfo=UTC)
 
 
-def test_what_a_reader_is_warned_of() -> None:
+def test_uncertain_forecasts_have_warnings() -> None:
     def warnings(costs: list[int], **standing: int) -> list[str]:
         known, at = rhythms(costs), spend(**standing)  # type: ignore[arg-type]
         ahead = period_forecast(known, "monthly")
@@ -187,7 +187,7 @@ def test_what_a_reader_is_warned_of() -> None:
     ]
 
 
-def test_refunds_of_earlier_days_do_not_make_revenue_negative() -> None:
+def test_refunds_do_not_make_revenue_negative() -> None:
     days = [each._replace(revenue_nano=-USD) for each in totals([USD] * 20)]
     ahead = period_forecast(learn_rhythms(days, days[0].day, NOON), "monthly")
     assert ahead.revenue.expected == ahead.revenue.low == 0

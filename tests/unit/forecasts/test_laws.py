@@ -1,4 +1,4 @@
-"""What holds of every forecast, whatever the history: generated days, amounts and moments."""
+"""Laws of every forecast, over generated days, amounts and times."""
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -25,7 +25,7 @@ def assert_sound(seen: ForecastInterval, least: int = 0) -> None:
 
 
 @given(HISTORIES, AMOUNTS, PERIODS, MOMENTS)
-def test_forecasts_are_never_negative_and_lie_in_their_interval(
+def test_forecast_is_not_negative_and_within_its_interval(
     costs: list[int], today: int, period: str, now: datetime
 ) -> None:
     ahead = period_forecast(rhythms(costs, now, today=today), period)  # type: ignore[arg-type]
@@ -36,10 +36,10 @@ def test_forecasts_are_never_negative_and_lie_in_their_interval(
 
 
 @given(HISTORIES, st.integers(2, 10**6), PERIODS, MOMENTS)
-def test_money_in_other_units_has_the_same_forecast(
+def test_forecast_does_not_depend_on_scale(
     costs: list[int], times: int, period: str, now: datetime
 ) -> None:
-    """In all but the last rounding, which is to half of the smallest unit."""
+    """Up to the final rounding, to half of the smallest unit."""
     one = period_forecast(rhythms(costs, now), period)  # type: ignore[arg-type]
     many = period_forecast(rhythms(costs, now, scale=times), period)  # type: ignore[arg-type]
     for small, large in ((one.cost, many.cost), (one.revenue, many.revenue)):
@@ -49,24 +49,26 @@ def test_money_in_other_units_has_the_same_forecast(
 
 
 @given(HISTORIES, st.integers(0, 40), st.integers(0, 40))
-def test_days_without_calls_keep_all_bounds(costs: list[int], before: int, after: int) -> None:
+def test_days_without_calls_keep_forecasts_within_bounds(
+    costs: list[int], before: int, after: int
+) -> None:
     shares = [Fraction(1)] * 30
     padded = forecast_interval(learn([0] * before + costs + [0] * after, 0), shares)
     assert_sound(padded)
-    # An ordinary day may be the largest one, on its weekday seven times that, and grow for a while.
+    # A day may be the largest, seven times that on its weekday, and grow for a while.
     assert padded.expected <= 30 * WEEK * 3 * max(costs, default=0)
 
 
 @given(HISTORIES, st.integers(0, 6))
-def test_factors_are_a_weeks(costs: list[int], weekday: int) -> None:
+def test_weekday_factors_add_up_to_a_week(costs: list[int], weekday: int) -> None:
     for state in learn(costs, weekday).states:
         assert min(state.factors) >= 0
         assert abs(sum(state.factors) - WEEK * ONE) <= WEEK
 
 
 @given(HISTORIES, st.lists(AMOUNTS, max_size=30))
-def test_the_past_does_not_know_the_future(costs: list[int], later: list[int]) -> None:
-    """What was known after some days is what would have been learned from them alone."""
+def test_earlier_states_do_not_depend_on_later_days(costs: list[int], later: list[int]) -> None:
+    """The state after some days is the state learned from those days alone."""
     largest = max([*costs, 1])
     whole = learn([largest, *costs, *(min(amount, largest) for amount in later)], 3)
     part = learn([largest, *costs], 3)
@@ -74,7 +76,7 @@ def test_the_past_does_not_know_the_future(costs: list[int], later: list[int]) -
 
 
 @given(HISTORIES, AMOUNTS, MOMENTS, ZONES, st.integers(0, 10**12))
-def test_a_month_never_ends_below_what_is_spent(
+def test_month_forecast_is_at_least_its_spend(
     costs: list[int], spent: int, now: datetime, zone: str, limit: int
 ) -> None:
     known = rhythms(costs, now)

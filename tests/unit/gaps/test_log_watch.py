@@ -1,4 +1,4 @@
-"""The watch over the log confirms what was counted of each lane."""
+"""The watch over the log while a worker has no partitions yet."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from streams.log_watch import LogWatch
 from streams.positions import Positions
 
 
-async def test_a_worker_that_waits_for_its_first_partitions_goes_on(monkeypatch: Any) -> None:
+async def test_worker_without_partitions_keeps_watching(monkeypatch: Any) -> None:
     """A group may take longer than a second to give a new member its partitions."""
     monkeypatch.setattr(log_watch, "CHECK_SECONDS", 0.01)
     positions = Mock(spec=Positions)

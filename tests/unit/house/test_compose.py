@@ -1,4 +1,4 @@
-"""The production files against the code: no engine runs here, so what they name must exist."""
+"""docker-compose.yml agrees with the code; no container engine is needed."""
 
 import re
 import shlex
@@ -25,31 +25,31 @@ HEALTHY: Final = "service_healthy"
 
 
 def topics_created() -> dict[str, list[str]]:
-    """Return the topics that the service `topics` makes, with the options of each."""
+    """Return the topics that the service `topics` creates, with their options."""
     [script] = SERVICES["topics"]["command"]
     calls = [shlex.split(line)[1:] for line in script.splitlines() if line.startswith("create ")]
     return {name: options for name, *options in calls}
 
 
-def test_services() -> None:
+def test_services_are_the_expected_ones() -> None:
     assert set(SERVICES) == {"kafka", "topics", "postgres", *OURS}
     assert set(OURS) == {"roles", "operator", "backup", "worker", "notices", "api"}
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_our_services_run_commands_that_exist(name: str) -> None:
+def test_services_run_existing_commands(name: str) -> None:
     command = OURS[name]["command"][0]
     assert command in COMMANDS
     image = "cost-analytics-backup" if name == "backup" else "cost-analytics"
     assert OURS[name]["image"] == f"{image}:{PROJECT['project']['version']}"
 
 
-def test_the_worker_gets_every_setting_of_retention() -> None:
+def test_worker_gets_every_setting_of_retention() -> None:
     names = {name for name, one in VARIABLES.items() if one.section == "retention"}
     assert names <= SERVICES["worker"]["environment"].keys()
 
 
-def test_backups_run_beside_the_programs_of_the_database_that_runs() -> None:
+def test_backups_use_the_version_of_the_database() -> None:
     """An older `pg_dump` refuses a newer server."""
     assert SERVICES["backup"]["build"] == {"context": ".", "target": "backup"}
     [base] = re.findall(r"^FROM (\S+) AS backup$", DOCKERFILE, re.MULTILINE)
@@ -62,7 +62,7 @@ def test_backups_run_beside_the_programs_of_the_database_that_runs() -> None:
 def test_defaults_are_those_of_the_settings() -> None:
     assert set(re.findall(r"\$\{([^}]*)\}", TEXT)) == {
         *(f"{name}:-{default}" for name, default in DEFAULT.findall(TEXT)),
-        "name",  # of the shell, in the head
+        "name",  # a variable of the shell
         "NAME:-…",
     }
     for name, default in DEFAULT.findall(TEXT):
@@ -71,7 +71,7 @@ def test_defaults_are_those_of_the_settings() -> None:
     assert int(VARIABLES["KAFKA_TOPIC_PARTITIONS"].default) == DEFAULT_PARTITIONS
 
 
-def test_the_topics_are_ours_with_their_compaction() -> None:
+def test_topics_match_the_schemas() -> None:
     expected = {
         topic.name: ["--config", "cleanup.policy=compact"] if topic.compacted else []
         for topic in ALL_TOPICS
@@ -81,7 +81,7 @@ def test_the_topics_are_ours_with_their_compaction() -> None:
 
 
 def test_topics_are_created_in_a_shell(tmp_path: Path) -> None:
-    """The script is run with a stand-in for Kafka's tool, which writes down how it was called."""
+    """The script runs with a fake Kafka tool that records its arguments."""
     bash = shutil.which("bash")
     if bash is None:
         lack("bash", "the script that creates the topics is written for it")
@@ -99,7 +99,7 @@ def test_topics_are_created_in_a_shell(tmp_path: Path) -> None:
         assert call.rstrip().endswith("cleanup.policy=compact") is topic.compacted
 
 
-def test_kafka_is_the_one_that_the_tests_run_on() -> None:
+def test_kafka_version_is_that_of_the_tests() -> None:
     pom = ElementTree.parse(ROOT / "devkit" / "embedded" / "kafka" / "pom.xml").getroot()
     namespace = pom.tag.removesuffix("project")
     versions = {
@@ -110,7 +110,7 @@ def test_kafka_is_the_one_that_the_tests_run_on() -> None:
         assert SERVICES[name]["image"] == f"apache/kafka:{versions['kafka_2.13']}"
 
 
-def test_nothing_starts_before_what_it_needs() -> None:
+def test_services_wait_for_their_dependencies() -> None:
     assert _conditions("topics") == {"kafka": HEALTHY}
     assert _conditions("roles") == _conditions("backup") == {"postgres": HEALTHY}
     assert _conditions("worker") == {"kafka": HEALTHY, "topics": DONE, "roles": DONE}
@@ -122,27 +122,27 @@ def _conditions(name: str) -> dict[str, str]:
     return {other: what["condition"] for other, what in SERVICES[name]["depends_on"].items()}
 
 
-def test_what_is_waited_for_says_how_it_is() -> None:
+def test_dependencies_have_health_checks() -> None:
     for name in ("kafka", "postgres", "api"):
         assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
     for name in ("topics", "roles", "operator", "backup", "worker", "notices"):
         assert SERVICES[name]["healthcheck"] == {"disable": True}
 
 
-def test_what_runs_for_ever_is_started_again_and_the_rest_is_not() -> None:
+def test_only_long_running_services_are_restarted() -> None:
     for name, service in SERVICES.items():
         once = name in {"topics", "roles", "operator", "backup"}
         assert service["restart"] == ("no" if once else "unless-stopped")
 
 
-def test_data_outlive_their_containers() -> None:
+def test_data_are_kept_in_volumes() -> None:
     kept = {volume.split(":")[0] for s in SERVICES.values() for volume in s.get("volumes", ())}
     assert kept == set(FILE["volumes"]) == {"kafka", "postgres", "backups"}
     log_dirs = SERVICES["kafka"]["environment"]["KAFKA_LOG_DIRS"]
     assert SERVICES["kafka"]["volumes"] == [f"kafka:{log_dirs}"]
 
 
-def test_there_is_a_port_for_each_replica_on_this_machine_only() -> None:
+def test_each_replica_has_a_local_port() -> None:
     [published] = SERVICES["api"]["ports"]
     found = re.fullmatch(r"127\.0\.0\.1:(\d+)-(\d+):(\d+)", published)
     assert found is not None
@@ -151,16 +151,16 @@ def test_there_is_a_port_for_each_replica_on_this_machine_only() -> None:
     assert int(SERVICES["worker"]["deploy"]["replicas"]) <= DEFAULT_PARTITIONS
 
 
-async def test_what_health_checks_ask_for_exists() -> None:
+async def test_health_checks_use_existing_routes() -> None:
     checks = re.findall(r"urlopen\((.+?), timeout", DOCKERFILE + TEXT)
     paths = [re.findall(r"/\w+", check)[-1] for check in checks]
     assert sorted(paths) == ["/health", "/ready"]
     async with served() as api:
         for path in paths:
-            assert (await api.get(path)).status in {200, 503}  # no database is behind it
+            assert (await api.get(path)).status in {200, 503}  # without a database
 
 
-def test_the_image_holds_everything_the_wheel_is_built_from() -> None:
+def test_image_contains_all_sources_of_the_wheel() -> None:
     copied = set(re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE))
     names = {name for words in copied for name in words.split()}
     packages = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
@@ -172,7 +172,7 @@ def test_the_image_holds_everything_the_wheel_is_built_from() -> None:
     assert all((ROOT / name).exists() for name in names)
 
 
-def test_the_image_is_small_pinned_and_not_root() -> None:
+def test_image_is_small_pinned_and_not_root() -> None:
     assert re.search(r"^USER 10001:10001$", DOCKERFILE, re.MULTILINE)
     assert re.search(r"^ARG PYTHON=python:3\.\d+-slim-\w+$", DOCKERFILE, re.MULTILINE)
     for line in re.findall(r"pip .*install.*(?:\n.*)*?-r \S+", DOCKERFILE):

@@ -1,4 +1,4 @@
-"""The documents against the code: links lead somewhere, and what they name exists."""
+"""The documents agree with the code: links are valid, and named things exist."""
 
 import ast
 import re
@@ -35,7 +35,7 @@ _SETTING: Final = re.compile(
 
 
 BUILT = {"api/static"}
-"""What is there only once `tools/web` has made it."""
+"""Files that exist only after `tools/web build`."""
 
 
 def text_of(page: str) -> str:
@@ -43,7 +43,7 @@ def text_of(page: str) -> str:
 
 
 def paths_in(page: str) -> Iterator[str]:
-    """Yield what stands in backticks, or in the diagram, and looks like a file of this project."""
+    """Yield texts in backticks, or in the diagram, that look like files of this project."""
     text = text_of(page)
     words = [word for code in _CODE.findall(text) for word in code.split()]
     words += re.findall(r"[a-z_]+/[a-z_/]+\.py", "".join(_FENCED.findall(text)))
@@ -54,20 +54,20 @@ def paths_in(page: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links_lead_somewhere(page: str) -> None:
+def test_links_are_valid(page: str) -> None:
     for target in _LINK.findall(_FENCED.sub("", text_of(page))):
         if not target.startswith("http"):
             assert ((ROOT / page).parent / target).exists(), target
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_files_that_are_named_exist(page: str) -> None:
+def test_named_files_exist(page: str) -> None:
     missing = [path for path in paths_in(page) if not list(ROOT.glob(path.rstrip("/")))]
     assert set(missing) <= BUILT
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_commands_and_settings_that_are_named_exist(page: str) -> None:
+def test_named_commands_and_settings_exist(page: str) -> None:
     text = text_of(page)
     code = "\n".join([*_CODE.findall(text), *_FENCED.findall(text)])
     assert set(_COMMAND.findall(code)) <= COMMANDS.keys()
@@ -81,7 +81,7 @@ def test_every_command_is_listed() -> None:
     assert named - {"cost-analytics"} >= COMMANDS.keys()
 
 
-def test_the_readme_is_short() -> None:
+def test_readme_is_short() -> None:
     assert len(text_of("README.md").splitlines()) < README_LINES_MAX
 
 
@@ -98,7 +98,7 @@ def _stand_in(route: Route, section: str) -> bool:
     return any(route.method in line for line in lines)
 
 
-def test_functions_that_the_architecture_names_exist() -> None:
+def test_functions_named_in_the_architecture_exist() -> None:
     """Each `name` in `file.py` of the table of questions is a function of that file."""
     section = (
         text_of("docs/architecture.md").split("## Where to find what happens")[1].split("\n## ")[0]
@@ -121,7 +121,7 @@ def test_operations_and_events_explain_every_refusal() -> None:
             assert f"`{code}`" in text_of(page), f"{code} in {page}"
 
 
-def test_topics_that_are_named_exist() -> None:
+def test_named_topics_exist() -> None:
     names = {topic.name for topic in ALL_TOPICS}
     for page in PAGES:
         for name in re.findall(r"\bcost\.[a-z-]+\.v\d(?:\.dlq)?", text_of(page)):

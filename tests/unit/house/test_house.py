@@ -1,22 +1,22 @@
-"""The house rules: what a reader of this project may rely on without looking.
+"""The house rules of the code.
 
-Each technology has one owner, each shape one place, and no module grows past reading. A rule that
-stands in the way is changed here, with a reason, and not gone around.
+Each technology has one owner, each shape one place, and modules stay short. Change a rule here,
+with a reason, if it is in the way.
 """
 
 import re
 
 import pytest
 
-from tests.support.house import PACKAGES, Module, found, modules
+from tests.support.house import PACKAGES, SourceFile, found, modules
 
 CODE = modules(*PACKAGES)
 EVERYTHING = modules(*PACKAGES, "tests", "bench")
 
 OWNERS = {
-    # Serving is the API's; calling others is what notices do, and fetching keys.
+    # The API serves; notifications and key fetching send requests.
     "aiohttp": ("api/", "streams/notifications/", "streams/prices/"),
-    # Its parser of records is mended beside its owner; raw batches need its protocol.
+    # Fixes of its record parser are beside its owner; raw batches need its protocol.
     "aiokafka": (
         "messaging/broker_log.py",
         "messaging/kafka.py",
@@ -46,26 +46,26 @@ FUNCTION_LINES_MAX = 50
 SQL = re.compile(
     r"^\s*(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE|WITH \w+ AS)\b", re.IGNORECASE
 )
-# In brackets, so as not to be found itself.
+# In brackets, so that this line does not match itself.
 LEFT_NOTES = re.compile(r"\b([T]ODO|[F]IXME|[X]XX|[H]ACK)\b")
 # Lock files must install from whatever mirror the machine has.
 REGISTRY_HOSTS = re.compile(
     r"\b((registry|repo\d?|files|proxy|deb|index)\.[a-z-]+\.(com|dev|io|net|org)|(pypi|crates)\.[a-z]+\b)"
 )
-# The absolute paths of somebody's machine.
+# Absolute paths of a developer's machine.
 PLACES = re.compile(r"(?<![\w.~-])/(home/\w+|root|work)/\w[\w./-]*")
 
 
-def each(of: list[Module]) -> pytest.MarkDecorator:
+def each(of: list[SourceFile]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("module", of, ids=[module.path for module in of])
 
 
-def test_there_is_a_house() -> None:
+def test_all_packages_are_checked() -> None:
     assert {module.path.split("/")[0] for module in CODE} == set(PACKAGES)
 
 
 @each(CODE)
-def test_technology_has_owners(module: Module) -> None:
+def test_each_technology_has_owners(module: SourceFile) -> None:
     strangers = {
         name
         for name in module.imports() & OWNERS.keys()
@@ -75,40 +75,40 @@ def test_technology_has_owners(module: Module) -> None:
 
 
 @each(CODE)
-def test_the_environment_is_read_in_one_place(module: Module) -> None:
+def test_environment_is_read_in_one_place(module: SourceFile) -> None:
     if module.path not in READERS_OF_THE_ENVIRONMENT:
         assert not [line for line, name in module.names() if name in {"environ", "getenv"}]
 
 
 @each(CODE)
-def test_sql_lives_in_sql_files(module: Module) -> None:
+def test_sql_is_in_sql_files(module: SourceFile) -> None:
     assert not [(line, text) for line, text in module.texts() if SQL.match(text)]
 
 
 @each([module for module in CODE if module.path.startswith(NEAR_MONEY)])
-def test_no_binary_fractions_near_money(module: Module) -> None:
+def test_no_binary_floats_near_money(module: SourceFile) -> None:
     assert not [line for line, name in module.names() if name == "float"]
 
 
 @each(CODE)
-def test_whoever_catches_everything_says_why_beside_it(module: Module) -> None:
+def test_broad_excepts_have_a_reason(module: SourceFile) -> None:
     silent = [line for line, text in module.broad_excepts() if not re.search(r"#.*\w+ \w+", text)]
     assert not silent, f"{module.path}: lines {silent}"
 
 
 @each(EVERYTHING)
-def test_modules_say_why_they_exist(module: Module) -> None:
+def test_modules_have_docstrings(module: SourceFile) -> None:
     assert module.docstring(), f"{module.path} has no docstring"
 
 
 @each(EVERYTHING)
-def test_modules_and_functions_can_be_read_at_once(module: Module) -> None:
+def test_modules_and_functions_are_short(module: SourceFile) -> None:
     assert len(module.lines) <= MODULE_LINES_MAX
     long = [(name, size) for _, name, size in module.functions() if size > FUNCTION_LINES_MAX]
     assert not long, f"{module.path}: {long}"
 
 
-def test_nothing_is_left_for_later() -> None:
+def test_no_todo_is_left() -> None:
     assert not found(LEFT_NOTES)
 
 
@@ -116,5 +116,5 @@ def test_no_file_names_a_package_registry() -> None:
     assert not found(REGISTRY_HOSTS)
 
 
-def test_no_file_names_a_place_on_somebodys_machine() -> None:
+def test_no_file_names_a_path_of_a_developer() -> None:
     assert not found(PLACES)

@@ -1,7 +1,8 @@
-"""The budgets of the live feed: every socket of a user ends up with what was read last."""
+"""Budgets of the live feed: every socket of a user ends with the latest budget."""
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import cast
 
 import pytest
@@ -11,6 +12,7 @@ from api.http.options import RequestLimits
 from api.live.budgets import LiveBudgets
 from api.live.expectations import UsualDurations
 from api.live.feed import Feed
+from api.live.reconciler import StateReconciler
 from api.live.session import SocketSession
 from api.live.sockets import SocketRegistry
 from api.live.view import CallViews
@@ -19,9 +21,12 @@ from ledger.postgres.viewers import ReaderPool
 from schemas.budgets import Budget
 from tests.unit.live.test_rules import total
 
+CALLS = 5_000
+"""Enough calls to let other tasks run during a snapshot."""
 
-class Wire:
-    """A connection that takes everything, and the texts that were written to it."""
+
+class FakeTransport:
+    """A connection that accepts everything, and the budgets that were written to it."""
 
     def __init__(self) -> None:
         self.budgets: list[int] = []
@@ -48,8 +53,8 @@ class Wire:
             frames = frames[head + length :]
 
 
-class Reads:
-    """What the database says of a budget: a number, each time as it is when it is asked."""
+class BudgetReads:
+    """Reads of the budget: each returns the value at the time of the read."""
 
     def __init__(self) -> None:
         self.value = 1
@@ -60,8 +65,8 @@ class Reads:
         return cast(Budget, value)
 
 
-def a_session(views: CallViews) -> tuple[SocketSession, Wire]:
-    wire = Wire()
+def a_session(views: CallViews) -> tuple[SocketSession, FakeTransport]:
+    wire = FakeTransport()
     session = SocketSession(Caller("alice", "user", 2**33), cast(asyncio.Transport, wire), views)
     return session, wire
 
@@ -71,7 +76,7 @@ def the_views() -> CallViews:
 
 
 async def a_round(budgets: LiveBudgets, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let budgets that moved be told, as once a second."""
+    """Send changed budgets, as the feed does once a second."""
     monkeypatch.setattr("api.live.budgets.ROUND_SECONDS", 0)
     rounds = asyncio.create_task(budgets.run())
     for _ in range(20):
@@ -80,23 +85,23 @@ async def a_round(budgets: LiveBudgets, monkeypatch: pytest.MonkeyPatch) -> None
     await asyncio.gather(rounds, return_exceptions=True)
 
 
-async def test_what_a_second_socket_is_shown_the_first_is_told(
+async def test_budget_read_for_one_socket_reaches_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    reads, sockets, views = Reads(), SocketRegistry(RequestLimits()), the_views()
+    reads, sockets, views = BudgetReads(), SocketRegistry(RequestLimits()), the_views()
     budgets = LiveBudgets(reads, sockets)
-    (first, heard), (second, _) = a_session(views), a_session(views)
+    (first, transport), (second, _) = a_session(views), a_session(views)
     with sockets.joined(first), sockets.joined(second):
         first.send_snapshot([], await budgets.body("alice"))
         reads.value = 2
         budgets.mark_changed("alice")
         second.send_snapshot([], await budgets.body("alice"))
         await a_round(budgets, monkeypatch)
-    assert heard.budgets == [1, 2]
+    assert transport.budgets == [1, 2]
 
 
-async def test_no_older_budget_follows_a_snapshot() -> None:
-    reads, sockets, views = Reads(), SocketRegistry(RequestLimits()), the_views()
+async def test_older_budget_never_follows_a_snapshot() -> None:
+    reads, sockets, views = BudgetReads(), SocketRegistry(RequestLimits()), the_views()
     budgets = LiveBudgets(reads, sockets)
     session, wire = a_session(views)
     with sockets.joined(session):
@@ -110,27 +115,25 @@ async def test_no_older_budget_follows_a_snapshot() -> None:
     assert wire.budgets[-1] == 3
 
 
-async def test_a_snapshot_of_many_calls_has_the_budget_that_was_read_last(
+async def test_slow_snapshot_has_the_latest_budget(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    reads = Reads()
+    reads = BudgetReads()
     feed = Feed(cast(ReaderPool, None), reads, RequestLimits(), "charged")
 
-    async def agreed(user_id: str | None) -> None:
+    async def agreed(self: StateReconciler, user_id: str | None) -> None:
         return None
 
-    monkeypatch.setattr(feed._reconciler, "wait_until_current", agreed)
-    monkeypatch.setattr("api.live.feed._YIELD_EVERY", 2)
-    monkeypatch.setattr(feed.calls, "_is_stale", lambda head: False)
-    for number in range(20):
-        feed.apply_total(total(f"c{number}"))
+    monkeypatch.setattr(StateReconciler, "wait_until_current", agreed)
+    for number in range(CALLS):
+        feed.apply_total(total(f"c{number}", updated_at=datetime.now(UTC)))
     session, wire = a_session(feed.views)
     with feed.sockets.joined(session):
         shown = asyncio.create_task(feed.send_snapshot(session))
-        for _ in range(4):
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)
         reads.value = 2
-        await feed._budgets._send("alice")
+        feed.budgets.mark_changed("alice")
+        await a_round(feed.budgets, monkeypatch)
         await shown
-        await a_round(feed._budgets, monkeypatch)
+        await a_round(feed.budgets, monkeypatch)
     assert wire.budgets[-1] == 2

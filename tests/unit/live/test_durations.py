@@ -1,4 +1,4 @@
-"""Whose calls stand behind how long a call usually lasts."""
+"""Which calls decide the usual duration of a call."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from ledger.live.durations import PersonaDurations, UserDurations
 
 
 def durations(**users: int) -> PersonaDurations:
-    """Return what the last calls of some users with a persona sum up to, one call each."""
+    """Return the sums of the last calls of some users with a persona, one call each."""
     sums = [UserDurations(name, 1, duration_ms) for name, duration_ms in users.items()]
     everyone = UserDurations(None, len(users), sum(users.values()))
     shown = sums if len(users) <= OTHER_USERS_MIN else []
@@ -15,7 +15,7 @@ def durations(**users: int) -> PersonaDurations:
 
 
 @pytest.mark.parametrize("others", range(OTHER_USERS_MIN))
-def test_fewer_than_five_other_users_say_nothing(others: int) -> None:
+def test_fewer_than_five_other_users_give_no_mean(others: int) -> None:
     known = durations(**{f"u{number}": 61_234 for number in range(others)}) if others else None
     assert known is None or known.usual_ms("alice") is None
 
@@ -26,11 +26,11 @@ def test_five_other_users_give_a_rough_mean() -> None:
     assert known.usual_ms("a") == 61_234, "with four others it is the user's own, exactly"
 
 
-def test_own_calls_are_known_exactly() -> None:
+def test_own_calls_give_an_exact_mean() -> None:
     assert durations(alice=61_234, bob=1).usual_ms("alice") == 61_234
     assert durations(alice=61_234, bob=1).usual_ms("carol") is None
 
 
-def test_a_user_among_many_has_five_others() -> None:
+def test_user_is_not_counted_among_the_others() -> None:
     known = durations(a=10_000, b=20_000, c=30_000, d=40_000, e=50_000, f=60_000)
     assert known.usual_ms("a") == known.usual_ms("stranger") == 35_000

@@ -1,4 +1,4 @@
-"""The pure parts of the live feed: what is projected, held, conflated, framed and read."""
+"""The rules of the live feed: projection, state, outbox, frames and messages."""
 
 import asyncio
 import json
@@ -46,16 +46,18 @@ def state(call_id: str = "c1", version: int = 1) -> CallState:
 # Projection
 
 
-def test_what_runs_with_the_call_goes_on_and_what_is_paid_once_does_not() -> None:
+def test_projection_extends_running_costs_only() -> None:
     assert projected_nano(1_035, 35, 60_000, 300_000) == 35 + 5_000
     assert projected_nano(1_000, 0, 60_000, None) == 1_000
     assert projected_nano(1_000, 0, 300_000, 300_000) == 1_000
     assert projected_nano(1_000, 0, 400_000, 300_000) == 1_000
-    assert projected_nano(1_000, 0, 1, 100_000) == 10_000  # one cost in the first second is no rate
+    assert (
+        projected_nano(1_000, 0, 1, 100_000) == 10_000
+    )  # one cost in the first second gives no rate
 
 
 @given(st.integers(0, 10**15), st.integers(0, 10**15), st.integers(0, 10**9), st.integers(0, 10**9))
-def test_the_projection_is_the_exact_line_and_never_below_what_it_has_cost(
+def test_projection_is_linear_and_at_least_the_cost_so_far(
     running: int, once: int, elapsed_ms: int, expected_ms: int
 ) -> None:
     projected = projected_nano(running + once, once, elapsed_ms, expected_ms)
@@ -69,7 +71,7 @@ def test_the_projection_is_the_exact_line_and_never_below_what_it_has_cost(
 
 
 @given(st.binary(max_size=300) | st.sampled_from([b"x" * n for n in (125, 126, 65_535, 65_536)]))
-def test_frames_say_how_long_they_are(text: bytes) -> None:
+def test_frames_have_their_length(text: bytes) -> None:
     frame = text_frame(text)
     assert frame[0] == 0x81
     length, head = frame[1], 2
@@ -82,11 +84,11 @@ def test_frames_say_how_long_they_are(text: bytes) -> None:
     assert pong_frame(b"abc") == b"\x8a\x03abc"
 
 
-# What is held
+# State
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 6), st.booleans()), max_size=40))
-def test_whatever_order_states_come_in_versions_only_rise(
+def test_versions_only_rise_in_any_order_of_states(
     arrivals: list[tuple[str, int, bool]],
 ) -> None:
     calls = LiveCalls(calls_max=2, now=lambda: NOW)
@@ -101,7 +103,7 @@ def test_whatever_order_states_come_in_versions_only_rise(
         assert {held.call_id for held in calls.of_user("alice")} == {h.call_id for h in calls}
 
 
-def test_an_ended_call_stays_for_a_while_and_does_not_come_back() -> None:
+def test_ended_call_stays_for_a_while_and_does_not_return() -> None:
     clock = [0]
     calls = LiveCalls(grace_seconds=30, clock_ns=lambda: clock[0], now=lambda: NOW)
     calls.apply(total("over", 5, status="completed"))
@@ -116,7 +118,7 @@ def test_an_ended_call_stays_for_a_while_and_does_not_come_back() -> None:
     assert calls.apply(total("over", 6, status="completed")) is not None
 
 
-def test_ended_calls_make_way_first_then_those_that_changed_longest_ago() -> None:
+def test_ended_and_oldest_calls_are_evicted_first() -> None:
     calls = LiveCalls(calls_max=2, now=lambda: NOW)
     for text in (total("a"), total("b", status="completed"), total("c")):
         calls.apply(text)
@@ -126,27 +128,27 @@ def test_ended_calls_make_way_first_then_those_that_changed_longest_ago() -> Non
     assert [held.call_id for held in calls] == ["a", "d"]
 
 
-def test_a_call_that_nobody_heard_of_for_a_day_does_not_go_on() -> None:
+def test_call_unchanged_for_a_day_is_not_active() -> None:
     calls = LiveCalls(now=lambda: NOW)
     assert calls.apply(total(updated_at=NOW - timedelta(hours=25))) is None
     assert calls.apply(total(updated_at=NOW - timedelta(hours=23))) is not None
 
 
-def test_a_call_that_changes_hands_leaves_its_first_owner() -> None:
+def test_call_with_a_new_owner_leaves_the_old_one() -> None:
     calls = LiveCalls(now=lambda: NOW)
     calls.apply(total(user="alice"))
     calls.apply(total(user="bob", version=2))
     assert (calls.of_user("alice"), len(calls.of_user("bob"))) == ([], 1)
 
 
-# What one socket is told
+# Outbox of a socket
 
 
 def frames_due(outbox: SocketOutbox, now_ns: int, bytes_max: int = 10**9) -> list[bytes]:
     return outbox.take(now_ns, lambda s: f"{s.call_id}{s.version}".encode(), bytes_max)[0]
 
 
-def test_of_many_changes_the_newest_is_told_at_most_ten_times_a_second() -> None:
+def test_newest_state_is_sent_at_most_ten_times_a_second() -> None:
     outbox, frames = SocketOutbox(), []
     for millisecond in range(1_000):
         outbox.put(state("a", millisecond + 1))
@@ -159,7 +161,7 @@ def test_of_many_changes_the_newest_is_told_at_most_ten_times_a_second() -> None
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 9), st.integers(0, 300)), max_size=50)
 )
-def test_versions_rise_on_a_socket_and_the_last_is_the_newest(
+def test_socket_versions_rise_and_end_with_the_newest(
     steps: list[tuple[str, int, int]],
 ) -> None:
     outbox, now_ns = SocketOutbox(), 0
@@ -176,7 +178,7 @@ def test_versions_rise_on_a_socket_and_the_last_is_the_newest(
     assert {call_id: versions[-1] for call_id, versions in heard.items()} == newest
 
 
-def test_a_socket_that_takes_little_gets_the_longest_waiting_first() -> None:
+def test_slow_socket_gets_the_longest_waiting_first() -> None:
     outbox = SocketOutbox()
     for name in "abcde":
         outbox.put(state(name))
@@ -185,7 +187,7 @@ def test_a_socket_that_takes_little_gets_the_longest_waiting_first() -> None:
     assert frames_due(outbox, CALL_INTERVAL_NS, bytes_max=7) == [b"c1", b"d1", b"e1", b"a2"]
 
 
-def test_alerts_keep_their_order_and_budgets_their_newest() -> None:
+def test_alerts_keep_order_and_only_the_newest_budget_is_sent() -> None:
     outbox = SocketOutbox()
     for number in range(ALERTS_MAX + 5):
         outbox.put_alert(b"alert %d" % number)
@@ -197,18 +199,21 @@ def test_alerts_keep_their_order_and_budgets_their_newest() -> None:
     assert not outbox
 
 
-def test_what_was_told_long_ago_is_forgotten() -> None:
+def test_old_sent_versions_are_dropped() -> None:
     outbox = SocketOutbox()
-    for number in range(50_000):
-        outbox.put(state(f"c{number}"))
+    calls = [state(f"c{number}") for number in range(50_000)]
+    for number, call in enumerate(calls):
+        outbox.put(call)
         frames_due(outbox, number * SECOND_NS)
-    assert len(outbox._sent) < 3_000
+    for call in calls:
+        outbox.put(call)  # waits again only where the outbox has forgotten that it was sent
+    assert len(calls) - 3_000 < len(outbox) < len(calls)
 
 
-# What is said of a call
+# Messages of a call
 
 
-def test_a_live_call_says_what_its_total_says() -> None:
+def test_live_call_agrees_with_its_total() -> None:
     expectations = UsualDurations(cast(LiveStore, None))
     call = Call(
         call_id="c1", user_id="alice", persona_id="brad", version=3, first_at=NOW, started_at=NOW,
@@ -231,10 +236,10 @@ def test_a_live_call_says_what_its_total_says() -> None:
     assert said.projected_cost == said.total_cost
 
 
-def test_a_persona_that_nobody_knows_is_asked_for_once() -> None:
+def test_unknown_persona_is_queried_once() -> None:
     asked: list[list[str]] = []
 
-    class Store:
+    class FakeDurationStore:
         async def durations(self, personas: list[str]) -> dict[str, PersonaDurations]:
             asked.append(sorted(personas))
             sums = [UserDurations(name, 2, 120_000) for name in (None, "alice")]
@@ -244,7 +249,7 @@ def test_a_persona_that_nobody_knows_is_asked_for_once() -> None:
             return frozenset({"raindrop"})
 
     async def ask() -> None:
-        expectations = UsualDurations(cast(LiveStore, Store()))
+        expectations = UsualDurations(cast(LiveStore, FakeDurationStore()))
         assert expectations.usual_ms(None, "alice") is None
         assert expectations.usual_ms("brad", "alice") is None
         assert expectations.usual_ms("new", "alice") is None
@@ -261,7 +266,7 @@ def test_a_persona_that_nobody_knows_is_asked_for_once() -> None:
 # Alerts
 
 
-def test_alerts_in_both_modes_pass_as_they_are() -> None:
+def test_alerts_in_both_modes_pass_unchanged() -> None:
     reader = AlertReader()
     data = b'{"userId": "alice", "limit_usd": 0.1000, "x": [1e400]}'
     alert = reader.read(b'{"id": "1", "source": "s", "data": %s}' % data, (), 0)
@@ -279,6 +284,6 @@ def test_alerts_in_both_modes_pass_as_they_are() -> None:
     "value", [b"", b"{}", b'{"id":"1","source":"s"}', b'{"id":"1","source":"s","data":[]}',
               b'{"id":"1","source":"s","data":{"userId":null}}'],
 )  # fmt: skip
-def test_what_names_no_user_is_no_alert(value: bytes) -> None:
+def test_record_without_a_user_is_no_alert(value: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         AlertReader().read(value, (), 0)

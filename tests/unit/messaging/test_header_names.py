@@ -1,4 +1,4 @@
-"""A header name that is not UTF-8 keeps no record from being read, and its own from being counted."""
+"""Records with a header name that is not UTF-8 are read, and refused as events."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,19 +13,19 @@ from messaging.records import FetchedRecords
 from schemas.cloudevents import Window, decode
 from schemas.refusals import Refused
 from tests.support.events import binary, cost, structured
-from tests.support.header_names import RawName, batch_bytes
-from tests.support.recording import Arrived
+from tests.support.header_names import RawHeaderName, batch_bytes
+from tests.support.recording import ConsumedRecord
 
 RAW = b"na\xffme-\xc3\xa4"
 READ = "na\udcffme-ä"
 WINDOW = Window.around(datetime.now(UTC))
 Headers = list[list[tuple[str, bytes | None]]]
 SOUND: Headers = [[], [("a", b"1"), ("ä", None)], []]
-POISON: Headers = [[], [("a", b"1"), (RawName(RAW), None)], [("b", b"")]]
+POISON: Headers = [[], [("a", b"1"), (RawHeaderName(RAW), None)], [("b", b"")]]
 
 
 def records_of(fetched: bytes, kind: Any = FetchedRecords) -> Iterator[tuple[Any, ...]]:
-    """Read what a broker returned, as aiokafka's fetcher does."""
+    """Read the bytes of a fetch as aiokafka does."""
     records = kind(fetched)
     while records.has_next():
         batch = records.next_batch()
@@ -47,7 +47,7 @@ def records_of(fetched: bytes, kind: Any = FetchedRecords) -> Iterator[tuple[Any
 
 
 @pytest.mark.parametrize("compression", range(5))
-def test_records_are_read_as_by_the_library(compression: int) -> None:
+def test_records_are_read_as_by_aiokafka(compression: int) -> None:
     fetched = batch_bytes(SOUND, compression, producer_id=7) + batch_bytes(SOUND) + b"cut off"
     assert list(records_of(fetched)) == list(records_of(fetched, MemoryRecords))
     assert FetchedRecords(fetched).size_in_bytes() == len(fetched)
@@ -55,7 +55,7 @@ def test_records_are_read_as_by_the_library(compression: int) -> None:
 
 
 @pytest.mark.parametrize("compression", range(5))
-def test_a_name_that_is_no_text_keeps_nothing_from_being_read(compression: int) -> None:
+def test_invalid_header_name_does_not_prevent_reading(compression: int) -> None:
     fetched = batch_bytes(SOUND) + batch_bytes(POISON, compression) + batch_bytes(SOUND)
     with pytest.raises(UnicodeDecodeError):
         list(records_of(fetched, MemoryRecords))
@@ -66,17 +66,17 @@ def test_a_name_that_is_no_text_keeps_nothing_from_being_read(compression: int) 
     assert list(records_of(fetched)) == expected
 
 
-def test_other_faults_of_a_batch_are_faults_still() -> None:
+def test_other_corruption_is_still_an_error() -> None:
     broken = bytearray(batch_bytes(POISON))
-    broken[60] -= 1  # says that there is one record fewer
+    broken[60] -= 1  # claims one record fewer
     batch = FetchedRecords(bytes(broken)).next_batch()
     assert not batch.validate_crc()
     with pytest.raises(CorruptRecordException):
         list(batch)
 
 
-def test_an_event_with_such_a_name_is_refused() -> None:
-    """It may be the name of an attribute: nobody can say what the event would be with it."""
+def test_event_with_an_invalid_header_name_is_refused() -> None:
+    """The name may be that of an attribute, so the event would be ambiguous."""
     value, headers = binary(cost())
     for broken in ([(READ, b"1")], [*headers, (READ, b"1")], [("ce_\udcff", b"1")]):
         with pytest.raises(Refused) as refused:
@@ -86,8 +86,8 @@ def test_an_event_with_such_a_name_is_refused() -> None:
     assert decode(value, [*headers, ("ä", b"1")], WINDOW) == decode(value, headers, WINDOW)
 
 
-def test_its_letter_has_the_name_written_out() -> None:
-    """Neither PostgreSQL's text nor a producer takes half a character."""
-    record = Arrived(0, 7, b"{}", headers=[(READ, b"1"), ("ä", b"2")])
+def test_dead_letter_has_the_escaped_name() -> None:
+    """Neither PostgreSQL nor a producer accepts half a character."""
+    record = ConsumedRecord(0, 7, b"{}", headers=[(READ, b"1"), ("ä", b"2")])
     letter = dead_letter(record, Refused("invalid_json", "no text"))
     assert letter.headers == '[["na\\\\xffme-\\u00e4", "MQ=="], ["\\u00e4", "Mg=="]]'

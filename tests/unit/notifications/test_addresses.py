@@ -1,4 +1,4 @@
-"""Which addresses may be told: forms of each kind, and no way into a private network."""
+"""Addresses of channels: their forms, and no access to private networks."""
 
 import ipaddress
 
@@ -30,17 +30,17 @@ PUBLIC = [
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_what_is_not_public(address: str) -> None:
+def test_non_public_addresses_are_recognised(address: str) -> None:
     assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_what_is_public(address: str) -> None:
+def test_public_addresses_are_recognised(address: str) -> None:
     assert is_public(address)
 
 
 @given(st.ip_addresses(v=4))
-def test_no_address_gets_in_by_being_mapped(address: ipaddress.IPv4Address) -> None:
+def test_mapped_addresses_are_judged_by_their_ipv4_part(address: ipaddress.IPv4Address) -> None:
     assert not is_public(f"::ffff:{address}")
     assert is_public(f"64:ff9b::{address}") == is_public(str(address))
     if is_public(str(address)):
@@ -80,19 +80,19 @@ BAD: list[tuple[ChannelType, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "address", "usual"), GOOD)
-def test_good_addresses(kind: ChannelType, address: str, usual: str) -> None:
+def test_valid_addresses_are_normalised(kind: ChannelType, address: str, usual: str) -> None:
     assert checked(kind, address) == usual
     assert checked(kind, usual) == usual
 
 
 @pytest.mark.parametrize(("kind", "address"), BAD)
-def test_bad_addresses_are_refused_with_the_way_out(kind: ChannelType, address: str) -> None:
+def test_invalid_addresses_are_refused_with_a_hint(kind: ChannelType, address: str) -> None:
     with pytest.raises(AddressError, match=r"^`address` .*\.$"):
         checked(kind, address)
 
 
 @given(st.sampled_from(["email", "sms", "webhook"]), st.text(max_size=80))
-def test_whatever_is_written_is_an_address_or_refused(kind: ChannelType, text: str) -> None:
+def test_any_text_is_an_address_or_refused(kind: ChannelType, text: str) -> None:
     try:
         address = checked(kind, text)
     except AddressError:
@@ -104,7 +104,7 @@ def test_whatever_is_written_is_an_address_or_refused(kind: ChannelType, text: s
 @pytest.mark.parametrize(
     "address", ["http://127.0.0.1:9000/hook", "http://receiver:8000/", "https://10.0.0.1/"]
 )
-def test_private_targets_are_for_development_only(address: str) -> None:
+def test_private_targets_need_the_unsafe_setting(address: str) -> None:
     assert checked("webhook", address, allow_private=True) == address
     with pytest.raises(AddressError):
         checked("webhook", address)

@@ -1,4 +1,4 @@
-"""The page about notices shows what is built: bodies, limits, waits and states."""
+"""docs/notices.md agrees with the code: bodies, limits, delays and states."""
 
 import json
 import re
@@ -31,43 +31,43 @@ TEXT = (ROOT / "docs" / "notices.md").read_text(encoding="utf-8")
 MADE, LISTED = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL))
 
 
-def checked(name: str, body: object) -> None:
-    """Raise ValidationError for a body that is not what the OpenAPI document says."""
-    promises.fits(json.dumps(body).encode(), promises.part(name))
+def assert_valid(name: str, body: object) -> None:
+    """Raise ValidationError for a body that does not fit the OpenAPI document."""
+    promises.assert_fits(json.dumps(body).encode(), promises.part(name))
 
 
-def test_the_bodies_are_those_that_are_sent() -> None:
-    checked("NewChannelSuccess", MADE)
-    checked("DeliveriesSuccess", LISTED)
+def test_documented_bodies_are_those_sent() -> None:
+    assert_valid("NewChannelSuccess", MADE)
+    assert_valid("DeliveriesSuccess", LISTED)
     assert list(MADE["data"]) == [f.encode_name for f in msgspec.structs.fields(NewChannel)]
     channel = {name: value for name, value in MADE["data"].items() if name != "secret"}
-    checked("ChannelsSuccess", {"success": True, "data": {"channels": [channel]}})
+    assert_valid("ChannelsSuccess", {"success": True, "data": {"channels": [channel]}})
     with pytest.raises(ValidationError):
-        checked("ChannelsSuccess", {"success": True, "data": {"channels": [{}]}})
+        assert_valid("ChannelsSuccess", {"success": True, "data": {"channels": [{}]}})
 
 
-def test_what_clients_send_is_described() -> None:
-    checked("WantedChannel", {"type": "sms", "address": "+14155550123"})
-    checked("Proof", {})
+def test_request_bodies_are_described() -> None:
+    assert_valid("WantedChannel", {"type": "sms", "address": "+14155550123"})
+    assert_valid("Proof", {})
     for name, wrong in (
         ("WantedChannel", {"type": "fax", "address": "+1"}),
         ("Proof", {"code": 1}),
     ):
         with pytest.raises(ValidationError):
-            checked(name, wrong)
+            assert_valid(name, wrong)
 
 
-def test_what_webhooks_get_is_described() -> None:
+def test_webhook_bodies_are_described() -> None:
     message = ChannelMessage(channel_id="c", message="A test.", challenge=None)
     for data in (alert(), message):
         event = WebhookEvent(
             type="x", timestamp=alert().triggered_at, data=msgspec.Raw(encode(data))
         )
         schema = json.loads((generate.FOLDER / "webhook.schema.json").read_text(encoding="utf-8"))
-        Draft202012Validator(schema).validate(json.loads(encode(event)))
+        assert Draft202012Validator(schema).is_valid(json.loads(encode(event)))
 
 
-def test_limits_and_waits_are_those_of_the_code() -> None:
+def test_documented_limits_and_delays_are_those_of_the_code() -> None:
     words = " ".join(TEXT.split())
     assert f"at most {CHANNELS_MAX} channels" in words
     assert f"{MESSAGES_PER_HOUR} verifications and {MESSAGES_PER_HOUR} tests an hour" in words
@@ -92,6 +92,6 @@ def _words(delay_ms: int) -> str:
     return f"{seconds // 60} min" if seconds < 3_600 else f"{seconds // 3_600} h"
 
 
-def test_every_state_and_outcome_is_explained() -> None:
+def test_every_state_and_outcome_is_documented() -> None:
     for name in (*get_args(DeliveryState), *get_args(AttemptOutcome)):
         assert f"| `{name}` | " in TEXT

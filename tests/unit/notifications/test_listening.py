@@ -1,4 +1,4 @@
-"""Who stops listening leaves nothing behind that still reaches for a broker."""
+"""Cancelled agents leave no task behind that uses the broker."""
 
 import asyncio
 from contextlib import suppress
@@ -9,7 +9,7 @@ from messaging.kafka import KafkaSettings
 from streams.notifications import faust_agents as listening
 
 
-async def test_who_is_cancelled_leaves_no_task_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_cancelled_agents_leave_no_task_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = asyncio.Event()
 
     async def never(_: KafkaSettings) -> str:

@@ -1,4 +1,4 @@
-"""SMS and email against a provider and a server that misbehave in every way they can."""
+"""SMS and email senders against providers and servers that misbehave."""
 
 import ssl
 from pathlib import Path
@@ -10,26 +10,26 @@ from streams.notifications.email import EmailSender, SmtpServer, message_of
 from streams.notifications.sms import SmsProvider, SmsSender
 from tests.support.certificates import certificate
 from tests.support.notices import ID, SHORT_MS, notice
-from tests.support.receivers import Act, MailServer, Says, mail_server, receiver
+from tests.support.receivers import Action, MailServer, ScriptedResponse, mail_server, receiver
 
 PROVIDER_ANSWERS = [
-    (Says(201, body=b'{"sid": "SM1"}'), "delivered"),
-    (Says(400, body=b'{"code": 21211, "message": "Invalid"}'), "gone"),
-    (Says(400, body=b'{"code": 21610, "message": "Unsubscribed"}'), "gone"),
-    (Says(400, body=b'{"code": 21408, "message": "Region"}'), "permanent"),
-    (Says(401, body=b'{"code": 20003, "message": "Authenticate"}'), "temporary"),
-    (Says(404, body=b"<html>"), "permanent"),
-    (Says(429, {"Retry-After": "3"}, b'{"code": 20429}'), "temporary"),
-    (Says(500, body=b"x" * 100_000), "temporary"),
-    (Says(503, body=b'{"code": "text"}'), "temporary"),
-    (Says(307, {"Location": "http://127.0.0.1:1/"}), "temporary"),
+    (ScriptedResponse(201, body=b'{"sid": "SM1"}'), "delivered"),
+    (ScriptedResponse(400, body=b'{"code": 21211, "message": "Invalid"}'), "gone"),
+    (ScriptedResponse(400, body=b'{"code": 21610, "message": "Unsubscribed"}'), "gone"),
+    (ScriptedResponse(400, body=b'{"code": 21408, "message": "Region"}'), "permanent"),
+    (ScriptedResponse(401, body=b'{"code": 20003, "message": "Authenticate"}'), "temporary"),
+    (ScriptedResponse(404, body=b"<html>"), "permanent"),
+    (ScriptedResponse(429, {"Retry-After": "3"}, b'{"code": 20429}'), "temporary"),
+    (ScriptedResponse(500, body=b"x" * 100_000), "temporary"),
+    (ScriptedResponse(503, body=b'{"code": "text"}'), "temporary"),
+    (ScriptedResponse(307, {"Location": "http://127.0.0.1:1/"}), "temporary"),
     ("hang", "temporary"),
     ("close", "temporary"),
 ]
 
 
 @pytest.mark.parametrize(("act", "verdict"), PROVIDER_ANSWERS)
-async def test_what_a_provider_may_answer(act: Act, verdict: str) -> None:
+async def test_answer_of_an_sms_provider_decides_the_result(act: Action, verdict: str) -> None:
     async with receiver(act) as provider:
         account = SmsProvider(provider.url, "AC1", "a secret key", "+14155550100")
         sender = SmsSender(account, timeout_ms=SHORT_MS)
@@ -37,20 +37,20 @@ async def test_what_a_provider_may_answer(act: Act, verdict: str) -> None:
         await sender.close()
     assert result.verdict == verdict
     assert provider.connections == 1
-    [got] = provider.got
-    assert got.form == {"To": "+14155550123", "From": "+14155550100", "Body": "Some text, é"}
-    assert got.headers["authorization"] == "Basic QUMxOmEgc2VjcmV0IGtleQ=="
-    assert got.headers["idempotency-key"] == ID
+    [request] = provider.requests
+    assert request.form == {"To": "+14155550123", "From": "+14155550100", "Body": "Some text, é"}
+    assert request.headers["authorization"] == "Basic QUMxOmEgc2VjcmV0IGtleQ=="
+    assert request.headers["idempotency-key"] == ID
     assert result.retry_after_seconds == (3 if act == PROVIDER_ANSWERS[6][0] else None)
     assert "secret" not in repr(account)
 
 
-async def test_a_messaging_service_chooses_the_number() -> None:
-    async with receiver(Says(201)) as provider:
+async def test_messaging_service_chooses_the_number() -> None:
+    async with receiver(ScriptedResponse(201)) as provider:
         sender = SmsSender(SmsProvider(provider.url, "AC1", "key", "MG1"))
         await sender.send(notice("+14155550123", text="x" * 1000))
         await sender.close()
-    form = provider.got[0].form
+    form = provider.requests[0].form
     assert form["MessagingServiceSid"] == "MG1"
     assert "From" not in form
     assert len(form["Body"]) == 480
@@ -70,7 +70,9 @@ def smtp(server: MailServer, **changes: object) -> EmailSender:
         ("close", "temporary", None),
     ],
 )
-async def test_what_a_mail_server_may_answer(reply: str, verdict: str, status: str | None) -> None:
+async def test_answer_of_a_mail_server_decides_the_result(
+    reply: str, verdict: str, status: str | None
+) -> None:
     async with mail_server(reply) as server:
         result = await smtp(server).send(notice("alice@example.com"))
     assert (result.verdict, result.status) == (verdict, status)
@@ -79,7 +81,7 @@ async def test_what_a_mail_server_may_answer(reply: str, verdict: str, status: s
 @pytest.mark.parametrize(
     ("reply", "verdict"), [("550 Unknown", "permanent"), ("450 Grey", "temporary")]
 )
-async def test_what_a_mail_server_may_say_of_a_recipient(reply: str, verdict: str) -> None:
+async def test_answer_about_a_recipient_decides_the_result(reply: str, verdict: str) -> None:
     async with mail_server(recipient_replies=[reply]) as server:
         result = await smtp(server).send(notice("alice@example.com"))
     assert result.verdict == verdict
@@ -87,7 +89,7 @@ async def test_what_a_mail_server_may_say_of_a_recipient(reply: str, verdict: st
     assert "alice" not in (result.error or "")
 
 
-async def test_a_mail_is_complete_and_says_the_same_each_time() -> None:
+async def test_mail_is_complete_and_the_same_on_each_attempt() -> None:
     one = notice("alice@example.com")
     async with mail_server() as server:
         for _ in range(2):
@@ -103,18 +105,18 @@ async def test_a_mail_is_complete_and_says_the_same_each_time() -> None:
     assert "<p>" in html.get_content()
 
 
-def test_no_line_gets_into_the_head_of_a_mail() -> None:
+def test_mail_headers_cannot_be_injected() -> None:
     with pytest.raises(ValueError, match=r".+"):
         message_of(notice("alice@example.com\r\nBcc: bob@example.com"), "costs@example.org")
 
 
-async def test_no_mail_server() -> None:
+async def test_unreachable_mail_server_is_a_temporary_error() -> None:
     sender = EmailSender(SmtpServer("127.0.0.1", 1, "costs@example.org"))
     assert (await sender.send(notice("alice@example.com"))).verdict == "temporary"
     await sender.close()
 
 
-async def test_a_password_travels_over_tls_only(tmp_path: Path) -> None:
+async def test_password_is_sent_over_tls_only(tmp_path: Path) -> None:
     given: list[object] = []
 
     def authenticate(*arguments: object) -> AuthResult:

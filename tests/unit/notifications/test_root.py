@@ -1,4 +1,4 @@
-"""What the settings make of the ways of sending."""
+"""Senders are built from the settings."""
 
 import pytest
 
@@ -18,12 +18,12 @@ from streams.notifications.email import SmtpServer
         ),
     ],
 )
-def test_the_mail_server(url: str, expected: SmtpServer) -> None:
+def test_mail_server_follows_the_settings(url: str, expected: SmtpServer) -> None:
     given = {"SMTP_URL": url, "SMTP_FROM": "costs@example.org"}
     assert smtp_server(settings_from(given, "delivery").delivery) == expected
 
 
-async def test_there_is_a_sender_for_each_way_that_is_set_up() -> None:
+async def test_each_configured_channel_type_has_a_sender() -> None:
     given = {
         "SMTP_URL": "smtp://mail.example",
         "SMTP_FROM": "costs@example.org",

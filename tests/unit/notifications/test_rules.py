@@ -1,4 +1,4 @@
-"""Codes, schedules, signatures and words of notices, without a server."""
+"""Verification codes, schedules, signatures and texts of notifications."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -41,7 +41,7 @@ def claim(kind: NoticeKind, way: ChannelType, **changes: Any) -> ClaimedDelivery
     return made._replace(**changes)
 
 
-def test_webhooks_are_tried_as_the_specification_recommends() -> None:
+def test_webhook_schedule_follows_the_specification() -> None:
     hours = [delay / 3_600_000 for delay in SCHEDULES["webhook"].delays_ms]
     assert hours == [5 / 3600, 5 / 60, 0.5, 2, 5, 10, 14, 20, 24]
     for way in ("email", "sms"):
@@ -50,7 +50,7 @@ def test_webhooks_are_tried_as_the_specification_recommends() -> None:
 
 
 @given(st.integers(1, 12), st.integers(0, 20), st.integers(0, 200_000))
-def test_a_wait_is_never_shorter_than_planned_or_asked_for(
+def test_delay_is_never_shorter_than_planned_or_requested(
     number: int, failures: int, asked_seconds: int
 ) -> None:
     schedule = SCHEDULES["webhook"]
@@ -65,7 +65,7 @@ def test_a_wait_is_never_shorter_than_planned_or_asked_for(
 
 
 @pytest.mark.parametrize("verdict", ["permanent", "gone"])
-def test_what_fails_for_good_is_not_tried_again(verdict: str) -> None:
+def test_permanent_failures_are_not_retried(verdict: str) -> None:
     assert RetrySchedule((1, 2)).step(1, 0, DeliveryResult(verdict)).delay_ms is None  # type: ignore[arg-type]
 
 
@@ -74,7 +74,7 @@ def test_what_fails_for_good_is_not_tried_again(verdict: str) -> None:
     [("120", 120), (" 0 ", 0), (None, None), ("", None), ("-1", None), ("1.5", None), ("²", None),
      ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("9" * 30, None)],
 )  # fmt: skip
-def test_what_retry_after_asks_for(header: str | None, seconds: int | None) -> None:
+def test_retry_after_is_read(header: str | None, seconds: int | None) -> None:
     assert retry_after_seconds(header) == seconds
 
 
@@ -84,7 +84,7 @@ def test_errors_are_kept_short_in_one_line_and_without_secrets() -> None:
     assert len(printable("é" * 1000)) == 500
 
 
-def test_codes() -> None:
+def test_verification_codes_have_six_digits() -> None:
     codes = {new_code("email") for _ in range(100)}
     assert len(codes) > 90
     assert all(len(code) == 6 and code.isdigit() for code in codes)
@@ -107,7 +107,7 @@ def test_signatures_are_those_of_the_specification(body: bytes, at_seconds: int)
         assert headers["webhook-signature"] == expected
 
 
-def test_a_receiver_verifies_what_is_signed_and_refuses_the_rest() -> None:
+def test_receiver_verifies_signatures_and_refuses_forgeries() -> None:
     secret, body = secret_text(new_secret()), b'{"type":"x","amount":0.10}'
     headers = signature_headers(secret, "msg_1", int(datetime.now(UTC).timestamp()), body)
     assert Webhook(secret).verify(body, headers) == {"type": "x", "amount": 0.1}
@@ -120,7 +120,7 @@ def test_a_receiver_verifies_what_is_signed_and_refuses_the_rest() -> None:
         signature_headers("whsec_no base64!", "msg_1", 1, body)
 
 
-def test_an_alert_in_words_and_in_json() -> None:
+def test_alert_notification_has_text_and_json() -> None:
     one = alert(threshold_percent=Exact(Decimal("87.5")), type="monthly")
     data = encode(one).decode()
     sent = notification_of(claim("alert", "webhook", alert=data))
@@ -136,7 +136,7 @@ def test_an_alert_in_words_and_in_json() -> None:
     assert notification_of(claim("alert", "webhook", alert=data)) == sent
 
 
-def test_an_alert_about_cost_names_no_charge() -> None:
+def test_alert_by_cost_mentions_no_charge() -> None:
     one = alert(basis="cost")
     sent = notification_of(claim("alert", "email", alert=encode(one).decode()))
     assert sent.text == (
@@ -153,8 +153,8 @@ def test_html_is_escaped() -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; co" in sent.html
 
 
-def test_no_id_writes_lines_of_its_own() -> None:
-    """An id may have any letter but NUL: line breaks, colours of a terminal, another direction."""
+def test_ids_cannot_add_lines_to_a_notification() -> None:
+    """An id may contain line breaks, terminal colours and direction marks."""
     name = "call-1\r\n\nYour account is closed.\u2028\x1b[31m\u202e"
     one = alert(
         message=f"Call {name} has cost 3 USD.",
@@ -168,13 +168,13 @@ def test_no_id_writes_lines_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("way", ["email", "sms"])
-def test_a_code_in_words(way: ChannelType) -> None:
+def test_verification_message_has_the_code(way: ChannelType) -> None:
     sent = notification_of(claim("verification", way, code="012345"))
     assert "012345" in sent.text
     assert "15 minutes" in sent.text
 
 
-def test_what_a_webhook_is_told_of_its_channel() -> None:
+def test_channel_message_of_a_webhook_has_its_fields() -> None:
     said = json.loads(notification_of(claim("verification", "webhook", code="token")).body)
     assert said["type"] == "channel.verification"
     assert said["data"]["challenge"] == "token"
@@ -187,6 +187,6 @@ def test_what_a_webhook_is_told_of_its_channel() -> None:
     "broken",
     [claim("alert", "email", alert="{}"), claim("alert", "email"), claim("verification", "sms")],
 )
-def test_a_delivery_that_says_nothing_is_no_notice(broken: ClaimedDelivery) -> None:
+def test_delivery_without_content_is_refused(broken: ClaimedDelivery) -> None:
     with pytest.raises(TemplateError):
         notification_of(broken)

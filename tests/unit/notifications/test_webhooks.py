@@ -1,4 +1,4 @@
-"""Webhooks against endpoints that misbehave, and against names that lead astray."""
+"""Webhooks against misbehaving endpoints and misleading host names."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -18,11 +18,11 @@ from streams.notifications.targets import (
 )
 from streams.notifications.webhook import WebhookSender
 from tests.support.notices import ID, SECRET, SHORT_MS, notice
-from tests.support.receivers import Act, Receiver, Says, receiver
+from tests.support.receivers import Action, HttpReceiver, ScriptedResponse, receiver
 
 
-class Fixed(AbstractResolver):
-    """A name server under the control of whoever owns the name: answers in turn."""
+class FixedResolver(AbstractResolver):
+    """A name server of an attacker: returns prepared answers in turn."""
 
     def __init__(self, *answers: list[str], port: int = 0) -> None:
         self.asked: list[str] = []
@@ -51,40 +51,42 @@ class Fixed(AbstractResolver):
 
 
 @asynccontextmanager
-async def posting(*script: Act) -> AsyncIterator[tuple[Receiver, WebhookSender]]:
+async def posting(*script: Action) -> AsyncIterator[tuple[HttpReceiver, WebhookSender]]:
     async with receiver(*script) as endpoint:
         sender = WebhookSender(allow_private=True, timeout_ms=SHORT_MS)
         yield endpoint, sender
         await sender.close()
 
 
-async def test_a_webhook_is_signed_and_verifies() -> None:
+async def test_webhook_signature_can_be_verified() -> None:
     async with posting() as (endpoint, sender):
         assert await sender.send(notice(endpoint.url)) == DeliveryResult("delivered", "200")
-    [got] = endpoint.got
-    assert got.head == "POST /hook HTTP/1.1"
-    assert got.headers["webhook-id"] == f"msg_{ID}"
-    assert got.headers["content-type"] == "application/json"
-    assert Webhook(SECRET).verify(got.body, dict(got.headers)) == {"type": "channel.test"}
+    [request] = endpoint.requests
+    assert request.head == "POST /hook HTTP/1.1"
+    assert request.headers["webhook-id"] == f"msg_{ID}"
+    assert request.headers["content-type"] == "application/json"
+    assert Webhook(SECRET).verify(request.body, dict(request.headers)) == {"type": "channel.test"}
 
 
 @pytest.mark.parametrize(
     ("act", "verdict", "status"),
     [
-        (Says(200), "delivered", "200"),
-        (Says(202, {"Content-Length": "1000000000"}), "delivered", "202"),
-        (Says(204), "delivered", "204"),
-        (Says(302, {"Location": "http://127.0.0.1:1/"}), "temporary", "302"),
-        (Says(400), "temporary", "400"),
-        (Says(404), "temporary", "404"),
-        (Says(410), "gone", "410"),
-        (Says(500), "temporary", "500"),
-        (Says(200, {"X": "y" * 100_000}), "temporary", None),
+        (ScriptedResponse(200), "delivered", "200"),
+        (ScriptedResponse(202, {"Content-Length": "1000000000"}), "delivered", "202"),
+        (ScriptedResponse(204), "delivered", "204"),
+        (ScriptedResponse(302, {"Location": "http://127.0.0.1:1/"}), "temporary", "302"),
+        (ScriptedResponse(400), "temporary", "400"),
+        (ScriptedResponse(404), "temporary", "404"),
+        (ScriptedResponse(410), "gone", "410"),
+        (ScriptedResponse(500), "temporary", "500"),
+        (ScriptedResponse(200, {"X": "y" * 100_000}), "temporary", None),
         ("hang", "temporary", None),
         ("close", "temporary", None),
     ],
 )
-async def test_what_an_endpoint_may_answer(act: Act, verdict: str, status: str | None) -> None:
+async def test_answer_of_an_endpoint_decides_the_result(
+    act: Action, verdict: str, status: str | None
+) -> None:
     async with posting(act) as (endpoint, sender):
         result = await sender.send(notice(endpoint.url))
     assert (result.verdict, result.status) == (verdict, status)
@@ -92,14 +94,18 @@ async def test_what_an_endpoint_may_answer(act: Act, verdict: str, status: str |
     assert endpoint.connections == 1  # no redirect is followed, nothing is sent twice
 
 
-async def test_an_endpoint_that_asks_to_wait() -> None:
+async def test_retry_after_of_an_endpoint_is_read() -> None:
     waiting = {"Retry-After": "7"}
-    async with posting(Says(429, waiting), Says(503, waiting), Says(500, waiting)) as (end, sender):
+    async with posting(
+        ScriptedResponse(429, waiting),
+        ScriptedResponse(503, waiting),
+        ScriptedResponse(500, waiting),
+    ) as (end, sender):
         asked = [(await sender.send(notice(end.url))).retry_after_seconds for _ in range(3)]
     assert asked == [7, 7, None]
 
 
-async def test_nobody_listens_and_no_error_names_the_address() -> None:
+async def test_connection_errors_do_not_reveal_the_address() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     sender = WebhookSender(allow_private=True, timeout_ms=SHORT_MS)
@@ -116,9 +122,11 @@ async def test_nobody_listens_and_no_error_names_the_address() -> None:
     [["127.0.0.1"], ["::1"], ["10.0.0.1"], ["169.254.169.254"], ["::ffff:127.0.0.1"],
      ["100.64.0.1"], ["fd00::1"], ["224.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["0.0.0.0"]],
 )  # fmt: skip
-async def test_a_name_that_leads_into_a_private_network_is_refused(answer: list[str]) -> None:
+async def test_host_name_of_a_private_network_is_refused(answer: list[str]) -> None:
     async with receiver() as endpoint:
-        sender = WebhookSender(resolver=Fixed(answer, port=endpoint.port), timeout_ms=SHORT_MS)
+        sender = WebhookSender(
+            resolver=FixedResolver(answer, port=endpoint.port), timeout_ms=SHORT_MS
+        )
         result = await sender.send(notice("https://hook.example/"))
         await sender.close()
     assert result == DeliveryResult("permanent", error="The address leads into a private network.")
@@ -131,20 +139,20 @@ async def test_a_name_that_leads_into_a_private_network_is_refused(answer: list[
      "https://127.1/", "https://2130706433/", "https://0x7f.0.0.1/", "https://127.0.0.1./",
      "http://93.184.216.34/", "https://93.184.216.34:22/", "https://169.254.169.254/latest"],
 )  # fmt: skip
-async def test_an_address_that_is_written_as_a_number_is_checked_as_well(address: str) -> None:
+async def test_numeric_addresses_are_checked(address: str) -> None:
     sender = WebhookSender(timeout_ms=SHORT_MS)
     result = await sender.send(notice(address))
     await sender.close()
     assert result.verdict != "delivered"
-    if "0x" not in address:  # the system's own reading of such a form is refused, if it has one
+    if "0x" not in address:  # refused if the system's resolver accepts this form
         assert result.error is not None
         assert "private" in result.error or "HTTPS" in result.error or "canonical" in result.error
 
 
-async def test_a_name_that_changes_its_answer_gains_nothing() -> None:
-    """Rebinding: public when it is checked, private when it is used. It is looked up once only."""
+async def test_dns_rebinding_is_refused() -> None:
+    """A name is public when checked and private when used: it is resolved only once."""
     async with receiver() as endpoint:
-        names = Fixed(["192.0.2.1"], ["127.0.0.1"], port=endpoint.port)
+        names = FixedResolver(["192.0.2.1"], ["127.0.0.1"], port=endpoint.port)
         guard = GuardedResolver(resolver=names)
         with pytest.raises(RefusedTargetError):
             await guard.resolve("hook.example", 443)
@@ -155,18 +163,18 @@ async def test_a_name_that_changes_its_answer_gains_nothing() -> None:
     assert endpoint.connections == 0
 
 
-async def test_the_connection_goes_to_the_address_that_was_checked() -> None:
+async def test_connection_uses_the_checked_address() -> None:
     async with receiver() as endpoint:
-        names = Fixed(["127.0.0.1"], ["192.0.2.1"], port=endpoint.port)
+        names = FixedResolver(["127.0.0.1"], ["192.0.2.1"], port=endpoint.port)
         sender = WebhookSender(allow_private=True, resolver=names, timeout_ms=SHORT_MS)
         result = await sender.send(notice(f"http://hook.example:{endpoint.port}/"))
         await sender.close()
     assert result.verdict == "delivered"
     assert names.asked == ["hook.example"]
-    assert endpoint.got[0].headers["host"] == f"hook.example:{endpoint.port}"
+    assert endpoint.requests[0].headers["host"] == f"hook.example:{endpoint.port}"
 
 
-async def test_the_system_is_asked_for_names() -> None:
+async def test_system_resolver_resolves_names() -> None:
     resolver = SystemResolver()
     found = await resolver.resolve("localhost", 80, socket.AF_INET)
     assert found[0]["host"] == "127.0.0.1"

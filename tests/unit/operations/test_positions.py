@@ -1,4 +1,4 @@
-"""Where to read on, and what was never counted, of a stored position and what the log holds."""
+"""Where to resume and which records are a gap, by the stored position and the log."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ LOG = PartitionLog(0, 200, "a")
     ],
     ids=["goes on", "of an earlier release", "no ids", "all before is gone", "wrong end", "unsure"],
 )
-def test_a_log_that_holds_the_stored_offset_is_read_on(
+def test_log_with_the_stored_offset_is_continued(
     stored: StoredPosition, log: PartitionLog, decision: StartDecision
 ) -> None:
     assert decide_position(stored, log) == decision
@@ -41,8 +41,8 @@ def test_removed_records_are_a_gap() -> None:
 
 
 @pytest.mark.parametrize("change", [{"incarnation": "b"}, {"last_record": "other"}])
-def test_another_topic_is_read_from_its_start(change: dict[str, Any]) -> None:
-    """The gap begins where the counted records are not known any more to be of the old topic."""
+def test_recreated_topic_is_read_from_its_start(change: dict[str, Any]) -> None:
+    """The gap starts where the counted records can no longer be identified."""
     stored = STORED if "incarnation" in change else STORED._replace(incarnation=None)
     log = LOG._replace(first_offset=7, **change)
     assert decide_position(stored, log) == StartDecision(
@@ -56,7 +56,7 @@ def test_another_topic_is_read_from_its_start(change: dict[str, Any]) -> None:
     )
 
 
-def test_a_log_that_lost_counted_records_is_read_from_its_start() -> None:
+def test_truncated_log_is_read_from_its_start() -> None:
     log = LOG._replace(end_offset=50, last_record="beyond the end")
     gap = Gap("a", 100, None, "log_truncated")
     assert decide_position(STORED, log) == StartDecision(0, "a", [gap], is_moved=True)

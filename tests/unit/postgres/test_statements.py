@@ -1,4 +1,4 @@
-"""Statements name their parameters, which become places when a file is loaded."""
+"""Named parameters of statements are numbered when a file is loaded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from ledger.postgres.statements import Statement, Statements, parse, statements, translate
 
 
-def test_names_take_places_in_the_order_of_their_first_appearance() -> None:
+def test_parameters_are_numbered_by_first_appearance() -> None:
     text = "SELECT :late, :early WHERE call_id = ANY (:call_ids) AND at BETWEEN :early AND :late"
     assert translate(text) == Statement(
         "SELECT $1, $2 WHERE call_id = ANY ($3) AND at BETWEEN $2 AND $1",
@@ -18,7 +18,7 @@ def test_names_take_places_in_the_order_of_their_first_appearance() -> None:
     )
 
 
-def test_a_name_that_begins_like_another_one_is_another_parameter() -> None:
+def test_names_with_a_common_prefix_are_distinct() -> None:
     assert translate("SELECT :day, :day_2, :days") == Statement(
         "SELECT $1, $2, $3", ("day", "day_2", "days")
     )
@@ -42,7 +42,7 @@ def test_a_name_that_begins_like_another_one_is_another_parameter() -> None:
         ("SELECT a[1:two], a[one:two], :ids", "SELECT a[1:two], a[one:two], $1"),
     ],
 )
-def test_what_is_no_parameter_stays(text: str, translated: str) -> None:
+def test_casts_and_literals_are_left_unchanged(text: str, translated: str) -> None:
     assert translate(text) == Statement(translated, ("ids",))
 
 
@@ -64,12 +64,12 @@ def test_the_viewer_comes_after_all_other_parameters() -> None:
         ("SELECT :ids::text[], :ids::uuid[]", ":ids is an array of one type in some places only"),
     ],
 )
-def test_a_statement_that_cannot_be_translated_is_refused(text: str, error: str) -> None:
+def test_untranslatable_statement_is_refused(text: str, error: str) -> None:
     with pytest.raises(ValueError, match=error):
         translate(text)
 
 
-def test_a_file_holds_no_name_twice() -> None:
+def test_duplicate_statement_name_is_refused() -> None:
     with pytest.raises(ValueError, match="same name"):
         parse("-- name: one\nSELECT 1\n-- name: one\nSELECT 2")
 
@@ -77,7 +77,7 @@ def test_a_file_holds_no_name_twice() -> None:
 SQL = Statements(parse("-- name: due\nSELECT :most, :before, :most\n-- name: all\nSELECT 1"))
 
 
-def test_arguments_are_given_by_name_and_come_in_the_order_of_the_places() -> None:
+def test_named_arguments_are_ordered_by_parameter() -> None:
     assert SQL.bind("due", before=3, most=5) == ("SELECT $1, $2, $1", 5, 3)
     assert SQL.bind("all") == ("SELECT 1",)
     assert SQL.statement("due").parameters == ("most", "before")
@@ -86,13 +86,13 @@ def test_arguments_are_given_by_name_and_come_in_the_order_of_the_places() -> No
 @pytest.mark.parametrize(
     "values", [{}, {"most": 1}, {"most": 1, "since": 2}, {"most": 1, "before": 2, "since": 3}]
 )
-def test_a_missing_or_unknown_argument_is_refused(values: dict[str, int]) -> None:
+def test_missing_or_unknown_argument_is_refused(values: dict[str, int]) -> None:
     given = ", ".join(values)
     with pytest.raises(TypeError, match=rf"due takes \(most, before\), not \({given}\)"):
         SQL.bind("due", **values)
 
 
-def test_an_argument_of_a_statement_without_parameters_is_refused() -> None:
+def test_argument_of_a_statement_without_parameters_is_refused() -> None:
     with pytest.raises(TypeError, match=r"all takes \(\), not \(most\)"):
         SQL.bind("all", most=1)
 
@@ -107,7 +107,7 @@ def test_an_array_parameter_takes_any_sequence_and_reaches_postgresql_as_text() 
     assert arguments == ["{1,NULL}", "today", "\x1fa\x1fb"]
 
 
-def test_the_text_of_a_statement_stays_the_same_object() -> None:
+def test_statement_text_stays_the_same_object() -> None:
     first, *_ = SQL.bind("due", before=1, most=2)
     second, *_ = SQL.bind("due", before=3, most=4)
     assert first is second is SQL["due"]

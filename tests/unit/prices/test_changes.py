@@ -1,4 +1,4 @@
-"""What becomes of a price that somebody says, measured against the one in force without it."""
+"""How a submitted price is classified against the price in force."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -46,19 +46,19 @@ CATALOGUE = {key_of(KNOWN.row): [KNOWN]}
         ("0", 1, True, "-100.00"),
     ],
 )
-def test_a_quarter_is_the_limit(usd: str, per: int, large: bool, percent: str) -> None:
+def test_change_above_a_quarter_is_large(usd: str, per: int, large: bool, percent: str) -> None:
     assert is_large(row(usd, per=per), KNOWN.row) is large
     assert change_percent(row(usd, per=per), KNOWN.row) == Decimal(percent)
 
 
-def test_from_nothing_to_something_is_large() -> None:
+def test_change_from_zero_is_large() -> None:
     free = row("0", START)
     assert is_large(row("0.000001"), free)
     assert change_percent(row("0.000001"), free) is None
     assert not is_large(row("0"), free)
 
 
-def test_small_changes_enter_and_large_ones_wait() -> None:
+def test_small_changes_are_added_and_large_ones_wait() -> None:
     small, large = row("0.015"), row("0.15", NOW + timedelta(days=1))
     found = classify_rows([large, small], CATALOGUE)
     assert found.add == [small]
@@ -66,30 +66,30 @@ def test_small_changes_enter_and_large_ones_wait() -> None:
     assert classify_rows([large], CATALOGUE, approved=True).add == [large]
 
 
-def test_what_is_in_force_at_its_time_is_what_counts() -> None:
+def test_change_is_measured_against_the_price_in_force() -> None:
     later = KnownPrice(2, row("1", NOW + timedelta(days=5)))
     known = {key_of(KNOWN.row): [later, KNOWN]}
     assert classify_rows([row("0.015")], known).wait == []
     assert classify_rows([row("0.015", NOW + timedelta(days=6))], known).wait[0].in_force == later
 
 
-def test_a_price_of_something_unknown_enters() -> None:
+def test_first_price_of_an_operation_is_added() -> None:
     new = row("9", service="whisper")
     assert classify_rows([new], CATALOGUE).add == [new]
 
 
-def test_a_source_verifies_what_is_in_force_and_a_file_adds_it() -> None:
+def test_source_verifies_known_prices_and_file_adds_them() -> None:
     same = row("0.0140")
     assert classify_rows([same], CATALOGUE, confirms=True).verified == [KNOWN]
     assert classify_rows([same], CATALOGUE).add == [same]
     assert classify_rows([KNOWN.row], CATALOGUE).verified == [KNOWN]
 
 
-def test_a_contradiction_is_left_to_the_catalogue_to_refuse() -> None:
+def test_contradicting_price_is_passed_to_the_catalogue() -> None:
     assert classify_rows([row("5", START)], CATALOGUE).add == [row("5", START)]
 
 
-def test_stale_is_what_nobody_verified_for_ninety_days() -> None:
+def test_price_unverified_for_ninety_days_is_stale() -> None:
     def listed(state: Any, verified_at: datetime) -> ListedPrice:
         return ListedPrice(KNOWN.row, state, "me", 1, START, verified_at)
 
@@ -103,7 +103,7 @@ prices = st.decimals(0, 100, places=6)
 
 
 @given(said=st.lists(st.tuples(prices, st.integers(1, 50)), max_size=8))
-def test_each_row_is_sorted_once_and_none_in_force_is_large(
+def test_each_row_is_classified_once(
     said: list[tuple[Decimal, int]],
 ) -> None:
     rows = {day: row(str(usd), START + timedelta(days=day)) for usd, day in said}

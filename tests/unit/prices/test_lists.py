@@ -1,4 +1,4 @@
-"""Price lists: what a row must look like, under which names it is kept, and how errors are told."""
+"""Price lists: the form of a row, standard names, and error messages."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -27,7 +27,7 @@ def reasons(**changes: str) -> list[str]:
     return caught.value.reasons
 
 
-def test_a_row_is_kept_under_standard_names() -> None:
+def test_row_is_stored_under_standard_names() -> None:
     row = price_row(GOOD | {"source": "vendor page"}, source="file")
     assert row.key == ("twilio", "outbound_call", "*", "minutes", datetime(2026, 1, 31, tzinfo=UTC))
     assert (row.service_class, row.per_units, row.source) == ("api", 1, "vendor page")
@@ -61,22 +61,22 @@ def test_a_row_is_kept_under_standard_names() -> None:
         ({"surprise": "x"}, "surprise"),
     ],
 )
-def test_what_is_wrong_with_a_row_is_said(changes: dict[str, str], word: str) -> None:
+def test_error_of_a_row_is_explained(changes: dict[str, str], word: str) -> None:
     assert any(word in reason for reason in reasons(**changes))
 
 
-def test_everything_wrong_is_said_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     assert len(reasons(service="", price_usd="x", per_units="x", effective_from="x")) == 4
 
 
-def test_the_same_price_may_be_written_in_two_ways() -> None:
+def test_equal_prices_may_be_written_differently() -> None:
     thousand = price_row(GOOD | {"price_usd": "0.15", "per_units": "1000"}, source="")
     one = price_row(GOOD | {"price_usd": "0.00015"}, source="")
     assert thousand.same_price(one)
     assert not thousand.same_price(price_row(GOOD, source=""))
 
 
-def test_csv_errors_carry_their_line() -> None:
+def test_csv_errors_name_their_line() -> None:
     text = HEAD + "a,b,*,minutes,1,1,2026-01-01\nb,c,*,lightyears,1,1,2026-01-01\nc,d,*,minutes\n"
     with pytest.raises(CommandError) as caught:
         read_prices(text, "list.csv")
@@ -91,9 +91,7 @@ def test_csv_errors_carry_their_line() -> None:
     [("c,d,*,minutes", 4), ("c", 1), ("c,d,*,minutes,1,1,2026-01-01,x", 8),
      ("c,d,*,minutes,1,1,2026-01-01,x,y", 9)],
 )  # fmt: skip
-def test_of_a_row_that_is_too_short_or_too_long_nothing_else_is_said(
-    row: str, columns: int
-) -> None:
+def test_row_of_wrong_length_has_one_error(row: str, columns: int) -> None:
     with pytest.raises(CommandError) as caught:
         read_prices(f"{HEAD}{row}\n", "list.csv")
     [error] = str(caught.value).splitlines()[1:]
@@ -120,7 +118,7 @@ def test_two_prices_for_one_key_contradict_each_other() -> None:
         (HEAD + 'a,"b', "not CSV"),
     ],
 )
-def test_files_that_are_no_price_lists(text: str, word: str) -> None:
+def test_invalid_price_list_is_refused(text: str, word: str) -> None:
     with pytest.raises(CommandError, match=word):
         read_prices(text, "list")
 
@@ -135,7 +133,7 @@ def test_json_numbers_stay_exact() -> None:
     assert row.effective_from == datetime(2026, 1, 1, 11, tzinfo=UTC)
 
 
-def test_what_is_written_can_be_read_again() -> None:
+def test_written_list_can_be_read_back() -> None:
     rows = read_prices(HEAD + 'a,"b, c",,minutes,0.000001,1000,2026-01-01\n', "f")
     now = datetime(2026, 1, 1, tzinfo=UTC)
     listed = [ListedPrice(row, "in force", "me", 1, now, now) for row in rows]

@@ -1,4 +1,4 @@
-"""What a recorded usage costs: the documentation's prices, names, units and dates."""
+"""The cost of a recorded usage: default prices, names, units and dates."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -10,13 +10,15 @@ from ledger.calls.entries import Entry
 from schemas.refusals import Refused
 from tests.support.events import NOW, cost, decoded
 from tests.support.memory_ledger import entry_of
-from tests.support.prices import DEFAULTS, Row, catalogue
+from tests.support.prices import DEFAULTS, SamplePrice, catalogue
 
 TOMORROW, YESTERDAY = NOW + timedelta(days=1), NOW - timedelta(days=1)
 
 
-def priced(service: str, operation: str, usage: Any, unit: str, *rows: Row, **more: Any) -> Entry:
-    """Record one usage by the default prices and some more rows."""
+def priced(
+    service: str, operation: str, usage: Any, unit: str, *rows: SamplePrice, **more: Any
+) -> Entry:
+    """Record one usage with the default prices and some more rows."""
     plain = cost(service=service, operation=operation, usage=usage, unit=unit, **more)
     return entry_of(decoded(plain), catalogue([*DEFAULTS, *rows]))
 
@@ -50,7 +52,7 @@ def refusal(*arguments: Any, **more: Any) -> str:
         ("twilio", "outbound_call", 0, "minutes", None, 0),
     ],
 )
-def test_the_default_prices(
+def test_default_prices_are_exact(
     service: str, operation: str, usage: int, unit: str, model: str | None, nano: int
 ) -> None:
     entry = priced(service, operation, usage, unit, model=model)
@@ -83,10 +85,10 @@ def test_the_default_prices(
         ("elevenlabs", "tts", ["tts_generation", "tts_streaming", "tts"], {"unit": "characters"}),
     ],
 )
-def test_the_names_of_an_operation(
+def test_operation_names_are_normalised(
     service: str, standard: str, names: list[str], usage: dict[str, str]
 ) -> None:
-    """They cost the same; the row keeps the standard name, and the name as sent beside it."""
+    """The row keeps both the standard name and the name as sent."""
     entries = [priced(service, name, 60, **usage) for name in names]
     assert len({entry.cost_nano for entry in entries}) == 1
     assert {entry.operation for entry in entries} == {standard}
@@ -96,12 +98,12 @@ def test_the_names_of_an_operation(
 
 
 @pytest.mark.parametrize("model", ["llama3.1-8b", "Llama3.1-8B", "llama-3.1-8b", " llama3.1-8b "])
-def test_the_names_of_a_model(model: str) -> None:
+def test_model_names_are_normalised(model: str) -> None:
     entry = priced("cerebras", "inference", 10, "tokens", model=model)
     assert (entry.cost_nano, entry.model) == (1000, "llama3.1-8b")
 
 
-def test_early_emitters_named_the_model_in_the_metadata() -> None:
+def test_model_may_be_in_the_metadata() -> None:
     written = {"model": "llama3.1-70b", "turn": 3}
     assert priced("cerebras", "inference", 10, "tokens", metadata=written).cost_nano == 6000
     both = {"model": "llama3.1-8b", "metadata": written}
@@ -110,27 +112,27 @@ def test_early_emitters_named_the_model_in_the_metadata() -> None:
     assert refusal("cerebras", "inference", 10, "tokens", metadata=nonsense) == "unknown_price"
 
 
-def test_a_minute_price_prices_seconds_and_a_second_price_minutes() -> None:
-    per_second = Row("vendor", "talk", "*", "seconds", "0.001")
+def test_minute_and_second_prices_are_interchangeable() -> None:
+    per_second = SamplePrice("vendor", "talk", "*", "seconds", "0.001")
     assert priced("vendor", "talk", 2, "minutes", per_second).cost_nano == 120_000_000
     assert priced("vendor", "talk", 2, "seconds", per_second).cost_nano == 2_000_000
-    per_minute = Row("vendor", "talk", "*", "minutes", "0.07")
+    per_minute = SamplePrice("vendor", "talk", "*", "minutes", "0.07")
     both = (per_second, per_minute)
     assert priced("vendor", "talk", 1, "seconds", per_minute).cost_nano == 1_166_667
     assert priced("vendor", "talk", 60, "seconds", *both).cost_nano == 60_000_000
     assert priced("vendor", "talk", 1, "minutes", *both).cost_nano == 70_000_000
 
 
-def test_rounding_is_once_at_the_end_and_half_to_even() -> None:
-    row = Row("vendor", "talk", "*", "requests", "0.0000000005")
+def test_cost_is_rounded_once_half_to_even() -> None:
+    row = SamplePrice("vendor", "talk", "*", "requests", "0.0000000005")
     costs = [priced("vendor", "talk", usage, "requests", row).cost_nano for usage in range(6)]
     assert costs == [0, 0, 1, 2, 2, 2]
     many = priced("vendor", "talk", Decimal("1000000.5"), "requests", row)
     assert many.cost_nano == 500_000
 
 
-def test_what_the_emitter_says_of_the_price() -> None:
-    """Its total counts before the catalogue; its unit price only where the catalogue has none."""
+def test_total_and_unit_cost_of_the_emitter_are_used() -> None:
+    """The emitter's total comes first; its unit cost applies only without a known price."""
     total = priced("twilio", "voice", 1, "minutes", totalCost="0.02", unitCost="9")
     assert (total.cost_nano, total.price_id, total.unit_cost) == (20_000_000, None, 9)
     known = priced("twilio", "voice", 1, "minutes", unitCost="9")
@@ -154,36 +156,38 @@ def test_what_the_emitter_says_of_the_price() -> None:
         ("Twilio", "voice", 1, "minutes"),
     ],
 )
-def test_without_a_price_an_event_is_refused(usage: tuple[Any, ...]) -> None:
+def test_event_without_a_price_is_refused(usage: tuple[Any, ...]) -> None:
     arguments, more = usage[:4], dict(usage[4]) if usage[4:] else {}
     assert refusal(*arguments, **more) == "unknown_price"
 
 
-def test_a_cost_of_more_than_a_billion_is_refused() -> None:
-    costly = Row("vendor", "talk", "*", "requests", "0.001")
+def test_cost_above_a_billion_is_refused() -> None:
+    costly = SamplePrice("vendor", "talk", "*", "requests", "0.001")
     assert priced("vendor", "talk", 10**12, "requests", costly).cost_nano == 10**18
-    costlier = Row("vendor", "talk", "*", "requests", "0.0010000000001")
+    costlier = SamplePrice("vendor", "talk", "*", "requests", "0.0010000000001")
     assert refusal("vendor", "talk", 10**12, "requests", costlier) == "invalid_event"
     assert refusal("vendor", "talk", 10**12, "requests", unitCost=1) == "invalid_event"
 
 
-def test_the_price_in_force_when_it_happened_counts() -> None:
-    dearer = Row("twilio", "outbound_call", "*", "minutes", "0.02", since=NOW)
+def test_price_in_force_at_the_event_time_applies() -> None:
+    dearer = SamplePrice("twilio", "outbound_call", "*", "minutes", "0.02", since=NOW)
     before = NOW - timedelta(microseconds=1)
     assert priced("twilio", "voice", 1, "minutes", dearer, time=before).cost_nano == 14_000_000
     assert priced("twilio", "voice", 1, "minutes", dearer, time=NOW).cost_nano == 20_000_000
     cheaper = dearer._replace(usd="0.01", since=YESTERDAY)
     assert priced("twilio", "voice", 1, "minutes", dearer, cheaper).cost_nano == 20_000_000
-    first = Row("vendor", "talk", "*", "requests", "1", since=NOW)
+    first = SamplePrice("vendor", "talk", "*", "requests", "1", since=NOW)
     assert refusal("vendor", "talk", 1, "requests", first, time=before) == "unknown_price"
 
 
-def test_a_special_price_to_come_leaves_the_general_one_in_force() -> None:
-    """Announcing a model's own price for tomorrow must not leave today without any."""
-    own = Row("elevenlabs", "tts", "eleven_new", "characters", "0.10", 1_000, since=TOMORROW)
+def test_future_special_price_leaves_the_general_one_in_force() -> None:
+    """A model's own price of tomorrow must not leave today without a price."""
+    own = SamplePrice(
+        "elevenlabs", "tts", "eleven_new", "characters", "0.10", 1_000, since=TOMORROW
+    )
     entry = priced("elevenlabs", "tts", 1_000, "characters", own, model="eleven_new")
     assert entry.cost_nano == 300_000_000
-    by_second = Row("twilio", "outbound_call", "*", "seconds", "0.0001", since=TOMORROW)
+    by_second = SamplePrice("twilio", "outbound_call", "*", "seconds", "0.0001", since=TOMORROW)
     assert priced("twilio", "voice", 60, "seconds", by_second).cost_nano == 14_000_000
     in_force = own._replace(since=YESTERDAY)
     entry = priced("elevenlabs", "tts", 1_000, "characters", in_force, model="eleven_new")

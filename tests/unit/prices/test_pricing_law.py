@@ -1,4 +1,4 @@
-"""Pricing in integers is exact: it agrees with fractions of a dollar over any catalogue."""
+"""Pricing in integers agrees with fractions of a dollar for any price catalog."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,14 +11,14 @@ from schemas.refusals import Refused
 from tests.support.events import NOW, cost, decoded
 from tests.support.expected import cost_nano
 from tests.support.memory_ledger import entry_of
-from tests.support.prices import Row, catalogue
+from tests.support.prices import SamplePrice, catalogue
 
 UNITS = ["minutes", "seconds", "tokens", "input_tokens", "output_tokens", "characters", "requests"]
 MODELS = ["a", "b"]
 
 prices = st.decimals(0, 1000, allow_nan=False, allow_infinity=False, places=9).map(str)
 rows = st.builds(
-    Row,
+    SamplePrice,
     service=st.sampled_from(["twilio", "vendor"]),
     operation=st.sampled_from(["outbound_call", "talk"]),
     model=st.sampled_from(["*", "", *MODELS]),
@@ -49,15 +49,17 @@ costs = st.fixed_dictionaries(
 )
 
 
-def no_twins(found: list[Row]) -> list[Row]:
-    """Keep one row of each key and date, as the database does."""
+def no_twins(found: list[SamplePrice]) -> list[SamplePrice]:
+    """Keep one row for each key and date, as the database does."""
     keyed = {(r.service, r.operation, r.model, r.unit, r.since): r for r in found}
     return list(keyed.values())
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(rows, max_size=12).map(no_twins), costs)
-def test_integers_price_as_fractions_do(found: list[Row], said: dict[str, Any]) -> None:
+def test_integer_pricing_agrees_with_fractions(
+    found: list[SamplePrice], said: dict[str, Any]
+) -> None:
     plain = cost(**said)
     expected = cost_nano(plain, found)
     outcome: int | str

@@ -1,4 +1,4 @@
-"""What vendors publish, read into rows of the catalogue, and the file that names them."""
+"""Published vendor prices are read into catalog rows; the file of price sources."""
 
 import json
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ def read(source: AnySource, published: Any) -> dict[str, Decimal]:
 
 
 @pytest.mark.parametrize("published", [COUNTRY_V1, COUNTRY_V2], ids=["v1", "v2"])
-def test_a_countrys_voice_prices(published: Any) -> None:
+def test_voice_prices_of_a_country_are_read(published: Any) -> None:
     assert read(TWILIO, published) == {
         "twilio outbound_call *": Decimal("0.0140"),
         "twilio inbound_call *": Decimal("0.0085"),
@@ -65,13 +65,13 @@ def test_a_countrys_voice_prices(published: Any) -> None:
         ),
     ],
 )
-def test_what_is_no_country_is_told(changes: dict[str, Any], word: str) -> None:
+def test_invalid_country_is_refused(changes: dict[str, Any], word: str) -> None:
     with pytest.raises(PriceSourceError, match=word):
         read(TWILIO, {**COUNTRY_V2, **changes})
 
 
 @pytest.mark.parametrize("text", [b"", b"<html>", b'{"a": NaN}', b"\xff", b"[" * 100_000, b"[]"])
-def test_what_is_no_json_is_told(text: bytes) -> None:
+def test_invalid_json_is_refused(text: bytes) -> None:
     with pytest.raises(PriceSourceError):
         TWILIO.rows(text, NOW)
 
@@ -93,7 +93,7 @@ def pointed(pointer: str, **changes: Any) -> PointedPrice:
     return PointedPrice(pointer=pointer, per_units=1_000_000, **said)
 
 
-def test_any_json_by_pointers() -> None:
+def test_prices_are_read_by_json_pointers() -> None:
     source = JsonPrices(
         name="j",
         url="https://x",
@@ -114,13 +114,13 @@ def test_any_json_by_pointers() -> None:
 @pytest.mark.parametrize(
     "pointer", ["x", "/nothing", "/models/7", "/models/x", "/currency/a", "/models", ""]
 )
-def test_pointers_that_lead_nowhere(pointer: str) -> None:
+def test_pointer_without_a_price_is_refused(pointer: str) -> None:
     source = JsonPrices(name="j", url="https://x", prices=[pointed(pointer)])
     with pytest.raises(PriceSourceError):
         read(source, MODELS)
 
 
-def test_the_examples_of_the_standard() -> None:
+def test_json_pointer_follows_the_standard() -> None:
     document = {"foo": ["bar"], "": 0, "a/b": 1, "m~n": 8, "k": {"0": 5}}
     pointers = ("/foo/0", "/", "/a~1b", "/m~0n", "/k/0")
     assert [value_at(document, pointer) for pointer in pointers] == ["bar", 0, 1, 8, 5]
@@ -146,19 +146,19 @@ GOOD = {"kind": "twilio-voice", "name": "t", "url": "https://x"}
         ({}, "sources"),
     ],
 )
-def test_files_that_cannot_be_used(tmp_path: Path, content: Any, word: str) -> None:
+def test_invalid_sources_file_is_refused(tmp_path: Path, content: Any, word: str) -> None:
     file = tmp_path / "sources.json"
     file.write_text(content if isinstance(content, str) else json.dumps(content))
     with pytest.raises(SourcesError, match=word):
         read_sources(str(file))
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_sources_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourcesError, match="cannot be read"):
         read_sources(str(tmp_path / "none.json"))
 
 
-def test_the_documented_example_can_be_read(tmp_path: Path) -> None:
+def test_documented_example_can_be_read(tmp_path: Path) -> None:
     page = (Path(__file__).parents[3] / "docs" / "prices.md").read_text(encoding="utf-8")
     example = page.split("```json\n", 1)[1].split("```", 1)[0]
     file = tmp_path / "sources.json"

@@ -1,4 +1,4 @@
-"""Published versions: they rise with every commit and with every epoch, and JSON holds them."""
+"""Published versions rise with each commit and each epoch, and fit JSON numbers."""
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ commits = st.integers(1, 2**22 - 1)
 
 
 @given(epochs, commits, epochs, commits)
-def test_the_order_is_that_of_epoch_and_commits(
+def test_versions_are_ordered_by_epoch_and_commit(
     epoch: int, number: int, other_epoch: int, other: int
 ) -> None:
     versions = published_version(epoch, number), published_version(other_epoch, other)
@@ -28,11 +28,11 @@ def test_the_order_is_that_of_epoch_and_commits(
     assert versions[0] < 2**53
 
 
-def test_versions_of_a_ledger_that_was_never_restored_are_its_commits() -> None:
+def test_versions_without_a_restore_are_commit_numbers() -> None:
     assert published_version(0, 7) == 7
 
 
-def test_a_batch_of_another_epoch_is_refused_and_one_during_a_restore_waits() -> None:
+def test_batch_of_another_epoch_is_refused_or_waits_for_a_restore() -> None:
     assert require_epoch(3, 3) == 3
     assert require_epoch(3, None) == 3
     with pytest.raises(EpochChangedError, match="is 4 instead of 3"):

@@ -1,4 +1,4 @@
-"""Advice: each saving against an independent computation, and silence where nothing is saved."""
+"""Recommendations: each saving agrees with an independent computation."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,7 +18,7 @@ from ledger.reports.advice import (
     advice_notes,
     advise,
 )
-from tests.support.prices import DEFAULTS, Row, catalogue
+from tests.support.prices import DEFAULTS, SamplePrice, catalogue
 
 NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)
 USD = 10**9
@@ -27,7 +27,7 @@ PRICES = catalogue()
 
 
 def used(service: str, operation: str, model: str, unit: str, **more: Any) -> UsageSum:
-    """Return a sum of ten events of two calls, none longer than the median, no phrases known."""
+    """Return usage of ten events of two calls, none above the median, without known phrases."""
     usual: dict[str, Any] = {
         "events": 10, "calls": 2, "usage": Decimal(1000), "cost_nano": USD, "median": Decimal(100),
         "longer": 0, "above_median": Decimal(0), "phrases": 0, "repeats": 0,
@@ -49,7 +49,7 @@ def only(*usages: UsageSum, charges: list[ChargeSum] | None = None) -> Recommend
     return one
 
 
-def test_a_smaller_model() -> None:
+def test_smaller_model_is_recommended() -> None:
     """2.46 million tokens: 1.476 USD with 70b at 0.60 a million, 0.246 with 8b at 0.10."""
     advice = only(inference("llama3.1-70b", usage=Decimal(2_460_000), cost_nano=1_476_000_000))
     assert advice.kind == "model_choice"
@@ -64,7 +64,7 @@ def test_a_smaller_model() -> None:
     assert advice.evidence.examples == EXAMPLES
 
 
-def test_a_model_with_two_prices_is_compared_as_a_whole() -> None:
+def test_model_with_two_prices_is_compared_as_a_whole() -> None:
     """Million in, million out: 18 USD with 405b; 1.20 with 70b; 0.20 with 8b."""
     million = Decimal(1_000_000)
     advice = only(
@@ -79,7 +79,7 @@ def test_a_model_with_two_prices_is_compared_as_a_whole() -> None:
     assert advice.evidence.events == 20
 
 
-def test_a_voice_without_a_price_of_its_own_may_be_dearer_than_one_with() -> None:
+def test_voice_with_a_cheaper_price_is_recommended() -> None:
     advice = only(used("elevenlabs", "tts", "eleven_multilingual_v2", "characters",
                        usage=Decimal(10_000), cost_nano=3 * USD))  # fmt: skip
     assert advice.saving_nano == USD * 3 // 2
@@ -99,13 +99,13 @@ def test_a_voice_without_a_price_of_its_own_may_be_dearer_than_one_with() -> Non
     ],
     ids=["cheapest", "free", "unit", "none", "alone", "no-model", "cheapest-voice"],
 )
-def test_no_model_is_recommended_where_none_would_have_been_cheaper(line: UsageSum) -> None:
+def test_no_model_is_recommended_without_a_saving(line: UsageSum) -> None:
     cheapest = line._replace(cost_nano=min(line.cost_nano, 150_000_000))
     assert advise([cheapest], [], PRICES, NOW) == []
 
 
-def test_prices_are_those_of_now() -> None:
-    later = Row("cerebras", "inference", "llama3.1-8b", "tokens", "0.70", 1_000_000,
+def test_recommendations_use_current_prices() -> None:
+    later = SamplePrice("cerebras", "inference", "llama3.1-8b", "tokens", "0.70", 1_000_000,
                 since=datetime(2026, 11, 1, tzinfo=UTC))  # fmt: skip
     ahead = later._replace(since=datetime(2026, 12, 1, tzinfo=UTC))
     line = inference("llama3.1-70b", usage=Decimal(1_000_000), cost_nano=600_000_000)
@@ -113,7 +113,7 @@ def test_prices_are_those_of_now() -> None:
     assert len(advise([line], [], catalogue([*DEFAULTS, ahead]), NOW)) == 1
 
 
-def test_phrases_that_were_spoken_before() -> None:
+def test_repeated_phrases_are_recommended_for_caching() -> None:
     speech = used("elevenlabs", "tts", "eleven_turbo_v2_5", "characters", cost_nano=1_500_000_000,
                   phrases=8, repeats=5, repeated_usage=Decimal(300), repeated_cost_nano=450_000_000)  # fmt: skip
     advice = only(speech)
@@ -128,7 +128,7 @@ def test_phrases_that_were_spoken_before() -> None:
     assert advice_notes([inference("llama3.1-8b")]) == []
 
 
-def test_replies_longer_than_the_median() -> None:
+def test_long_replies_are_recommended_for_shortening() -> None:
     """Of 1000 characters for 1.50 USD, 250 are above what half of the replies need."""
     speech = used("elevenlabs", "tts", "eleven_turbo_v2_5", "characters", cost_nano=1_500_000_000,
                   median=Decimal(80), longer=4, above_median=Decimal(250))  # fmt: skip
@@ -139,8 +139,8 @@ def test_replies_longer_than_the_median() -> None:
     assert advise([heard], [], PRICES, NOW) == []
 
 
-def test_bundles_instead_of_single_charges() -> None:
-    """23 charges become 3, which spares 20 times the fixed 0.30."""
+def test_bundles_are_recommended_for_single_charges() -> None:
+    """23 charges become 3, which saves 20 times the fixed 0.30."""
     advice = only(charges=[charged(23, 23 * 444_710_000)])
     assert (advice.kind, advice.saving_nano) == ("prepaid_bundle", 6 * USD)
     assert advice.evidence.usage == {"charges": Decimal(23)}
@@ -150,7 +150,7 @@ def test_bundles_instead_of_single_charges() -> None:
     assert advise([], [unknown], PRICES, NOW) == []
 
 
-def test_bundles_save_no_more_than_the_spared_charges_paid() -> None:
+def test_saving_by_bundles_is_at_most_the_avoided_fees() -> None:
     """20 charges with fees of 0.05 each: 18 of them paid 0.90 together, not 18 times 0.30."""
     advice = only(charges=[charged(20, USD)])
     assert advice.saving_nano == 9 * USD // 10
@@ -160,7 +160,7 @@ def test_bundles_save_no_more_than_the_spared_charges_paid() -> None:
     ("events", "saving", "count"),
     [(9, USD, 0), (10, USD, 1), (10, USD // 10 - 1, 0), (10, USD // 10, 1)],
 )
-def test_advice_needs_enough_events_and_a_saving_worth_it(
+def test_recommendation_needs_enough_events_and_a_minimum_saving(
     events: int, saving: int, count: int
 ) -> None:
     speech = used("elevenlabs", "tts", "eleven_turbo_v2_5", "characters", cost_nano=2 * USD,
@@ -169,7 +169,7 @@ def test_advice_needs_enough_events_and_a_saving_worth_it(
     assert advise([], [charged(9, 4 * USD)], PRICES, NOW) == []
 
 
-def test_the_largest_saving_comes_first_and_the_order_is_always_the_same() -> None:
+def test_recommendations_are_ordered_by_saving() -> None:
     speech = used("elevenlabs", "tts", "eleven_multilingual_v2", "characters", cost_nano=410_000_000,
                   above_median=Decimal(250), repeats=1, phrases=2, repeated_cost_nano=270_000_000)  # fmt: skip
     thought = inference("llama3.1-70b", usage=Decimal(300_000), cost_nano=180_000_000)
@@ -192,9 +192,7 @@ LINES = st.builds(
 
 
 @given(st.lists(LINES, max_size=5, unique_by=lambda line: line[:4]), st.integers(0, 10**12))
-def test_a_saving_is_exact_above_zero_and_never_more_than_was_paid(
-    lines: list[UsageSum], fee: int
-) -> None:
+def test_saving_is_positive_and_at_most_the_amount_paid(lines: list[UsageSum], fee: int) -> None:
     lines = [
         line._replace(
             above_median=min(line.above_median, line.usage),

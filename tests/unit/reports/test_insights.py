@@ -1,4 +1,4 @@
-"""What is said about everyone's figures follows from them, word for word."""
+"""Insights about all users follow from the figures, word for word."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +11,7 @@ NOTHING = PeriodSums(0, {}, Profit(0, 0, 0, 0))
 
 
 def sums(calls: int, charged: int, refunded: int = 0, **costs: int) -> PeriodSums:
-    """Return sums; money is cents."""
+    """Return sums; amounts are in cents."""
     nano = {service: cent * NANO_PER_USD // 100 for service, cent in costs.items()}
     profit = Profit(
         charged * NANO_PER_USD // 100,
@@ -22,12 +22,12 @@ def sums(calls: int, charged: int, refunded: int = 0, **costs: int) -> PeriodSum
     return PeriodSums(calls, nano, profit)
 
 
-def test_nothing_is_said_of_nothing() -> None:
+def test_no_calls_give_no_insight() -> None:
     assert insights(NOTHING, NOTHING, 30) == Insights(None, "0.00%", [])
     assert insights(sums(1, 100, twilio=0), NOTHING, 30).largest is None
 
 
-def test_the_documented_month() -> None:
+def test_documented_month_has_its_insights() -> None:
     costs = {"twilio": 168, "deepgram": 72, "cerebras": 12, "elevenlabs": 216, "raindrop": 24,
              "vultr": 12, "vercel": 6, "stripe": 570}  # fmt: skip
     said = insights(sums(12, 5988, **costs), NOTHING, 30)
@@ -38,7 +38,7 @@ def test_the_documented_month() -> None:
     ]
 
 
-def test_fees_losses_and_thin_margins_have_a_word() -> None:
+def test_fees_losses_and_thin_margins_are_mentioned() -> None:
     fees = insights(sums(2, 100, stripe=10, twilio=50), NOTHING, 7)
     assert fees.recommendations[-1] == (
         "Payment processors kept 0.1 USD, 10.00% of revenue and 0.05 USD a call. Charging several "
@@ -52,7 +52,7 @@ def test_fees_losses_and_thin_margins_have_a_word() -> None:
     assert thin.recommendations[-1] == "The margin is 10.00%: 0.1 USD is left of 1 USD charged."
 
 
-def test_a_change_names_what_moved() -> None:
+def test_change_names_its_cause() -> None:
     before = sums(4, 1000, twilio=40, deepgram=40)
     rising = insights(sums(2, 1000, twilio=24, deepgram=20), before, 8)
     assert rising.recommendations[-1] == (
@@ -77,7 +77,7 @@ anything = st.builds(
 
 
 @given(anything, anything, st.integers(1, 400))
-def test_the_same_figures_always_say_the_same(
+def test_same_figures_give_the_same_insights(
     now: PeriodSums, before: PeriodSums, days: int
 ) -> None:
     said = insights(now, before, days)
@@ -88,7 +88,7 @@ def test_the_same_figures_always_say_the_same(
         assert now.costs[said.largest] == max(now.costs.values())
 
 
-def test_doubled_spending_has_a_word() -> None:
+def test_doubled_spending_is_mentioned() -> None:
     before = sums(4, 10_000, twilio=300)
     assert (
         "Spending doubled compared with the 7 days before: 6 USD after 3 USD."

@@ -1,4 +1,4 @@
-"""What is refused, with which code: every bound of the documentation, on both of its sides."""
+"""Every documented bound of an event, on both sides, with its refusal code."""
 
 from datetime import timedelta
 from typing import Any
@@ -46,7 +46,7 @@ def padded(size: int) -> bytes:
     return structured({**plain, "padding": "p" * missing})
 
 
-def test_there_are_six_types() -> None:
+def test_there_are_six_event_types() -> None:
     assert DATA_TYPES.keys() == {
         "call.started",
         "cost.recorded",
@@ -81,13 +81,13 @@ ALLOWED: dict[str, Plain] = {
 
 
 @pytest.mark.parametrize("plain", ALLOWED.values(), ids=ALLOWED.keys())
-def test_allowed(plain: Plain) -> None:
+def test_values_at_the_bounds_are_accepted(plain: Plain) -> None:
     assert decoded(plain).id == plain["id"]
     value, headers = binary(plain)
     assert decode(value, headers, WINDOW) == decoded(plain)
 
 
-def test_an_event_of_64_kib_is_allowed_and_a_byte_more_is_not() -> None:
+def test_event_of_64_kib_is_the_largest() -> None:
     assert decode(padded(64 * KIB), (), WINDOW).type == "cost.recorded"
     assert code_of(padded(64 * KIB + 1)) == "too_large"
     assert code_of(b"x" * (64 * KIB + 1)) == "too_large"
@@ -168,7 +168,7 @@ REFUSED: dict[str, Plain] = {
 
 
 @pytest.mark.parametrize("plain", REFUSED.values(), ids=REFUSED.keys())
-def test_refused(plain: Plain) -> None:
+def test_values_beyond_the_bounds_are_refused(plain: Plain) -> None:
     assert code_of(structured(plain)) == "invalid_event"
 
 
@@ -178,12 +178,12 @@ def test_event_older_than_400_days_is_too_old(age: timedelta) -> None:
 
 
 @pytest.mark.parametrize("plain", REFUSED.values(), ids=REFUSED.keys())
-def test_refused_in_binary_mode_too(plain: Plain) -> None:
+def test_bounds_apply_in_binary_mode(plain: Plain) -> None:
     value, headers = binary({"data": None, **plain})
     assert code_of(value, headers) == "invalid_event"
 
 
-def test_metadata_may_be_wide_and_32_deep() -> None:
+def test_metadata_may_be_wide_and_32_levels_deep() -> None:
     deep = {"a": eval("[" * 31 + "]" * 31)}
     assert decoded(cost(metadata=deep)).type == "cost.recorded"
     wide = {"[": ["{[" * 20, '"\\', {}] * 50}

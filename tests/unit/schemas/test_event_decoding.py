@@ -1,4 +1,4 @@
-"""Events as emitters write them are understood, in both content modes, to the last digit."""
+"""Events are decoded exactly, in both content modes."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -50,12 +50,12 @@ def in_binary_mode(plain: Plain) -> Event:
 
 
 @each
-def test_both_content_modes_say_the_same(plain: Plain) -> None:
+def test_content_modes_decode_the_same_event(plain: Plain) -> None:
     assert in_binary_mode(plain) == decode(structured(plain), (), WINDOW)
 
 
 @each
-def test_what_the_envelope_says(plain: Plain) -> None:
+def test_envelope_attributes_are_decoded(plain: Plain) -> None:
     event = decoded(plain)
     assert (event.source, event.id, event.type) == (plain["source"], plain["id"], plain["type"])
     assert event.time == NOW
@@ -65,12 +65,12 @@ def test_what_the_envelope_says(plain: Plain) -> None:
 
 
 @each
-def test_an_event_that_waits_is_read_back_the_same(plain: Plain) -> None:
+def test_stored_event_is_read_back_the_same(plain: Plain) -> None:
     event = decoded(plain)
     assert unpack(pack(event)) == event
 
 
-def test_names_are_those_of_the_emitters() -> None:
+def test_field_names_are_those_of_the_emitters() -> None:
     data = decoded(EXAMPLES["call.started"]).data
     assert isinstance(data, CallStarted)
     assert (data.user_id, data.persona_id, data.direction) == ("alice", "brad_001", "inbound")
@@ -100,9 +100,7 @@ def test_names_are_those_of_the_emitters() -> None:
         ("-0", 0),
     ],
 )
-def test_numbers_may_be_strings_and_are_never_binary_fractions(
-    written: object, meant: int | Decimal
-) -> None:
+def test_numbers_may_be_strings_and_are_never_floats(written: object, meant: int | Decimal) -> None:
     data = decoded(cost(usage=written)).data
     assert isinstance(data, CostRecorded)
     assert data.usage == meant
@@ -119,33 +117,33 @@ def test_numbers_may_be_strings_and_are_never_binary_fractions(
         ("2026-03-15T12:00:00.000001Z", NOW.replace(microsecond=1)),
     ],
 )
-def test_times_are_taken_to_utc(text: str, utc: datetime) -> None:
+def test_times_are_converted_to_utc(text: str, utc: datetime) -> None:
     event = decoded(cost(time=text))
     assert event.time == utc
     assert event.time.tzinfo is UTC
 
 
-def test_unknown_fields_and_attributes_are_left_aside() -> None:
-    """An emitter may add some before we read them; `subject` is the call where it is given."""
+def test_unknown_fields_and_attributes_are_ignored() -> None:
+    """Emitters may add fields at any time; `subject` is the call id where present."""
     plain = cost(subject="call-1", mood="good")
     more = {**plain, "datacontenttype": "application/json", "traceparent": "00-ab-01"}
     assert decoded(more).fingerprint == decoded(plain).fingerprint
 
 
-def test_headers_are_found_in_any_case_and_beside_others() -> None:
+def test_header_names_are_case_insensitive() -> None:
     value, headers = binary(cost())
     shouted = [("traceparent", b"\xff"), *((name.upper(), text) for name, text in headers)]
     assert decode(value, shouted, WINDOW) == decode(value, headers, WINDOW)
 
 
-def test_headers_that_are_no_cloudevents_attributes_leave_structured_mode() -> None:
+def test_other_headers_leave_structured_mode() -> None:
     plain = cost()
     assert (
         decode(structured(plain), [("ce-id", b"other"), ("x", b"\xff")], WINDOW).id == plain["id"]
     )
 
 
-def test_the_same_content_has_the_same_fingerprint_and_any_other_another() -> None:
+def test_fingerprint_identifies_the_content() -> None:
     plain = cost(id="one", time="2026-03-15T12:00:00Z")
     same = [plain, {**plain, "time": "2026-03-15T13:00:00+01:00"}, {**plain, "subject": "call-1"}]
     assert len({decoded(one).fingerprint for one in same}) == 1

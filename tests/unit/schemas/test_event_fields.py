@@ -1,4 +1,4 @@
-"""The table of required fields in docs/events.md against the schemas, and events that lack one."""
+"""The required fields in docs/events.md agree with the schemas."""
 
 import json
 import re
@@ -21,7 +21,7 @@ def names(cell: str) -> set[str]:
     return set(re.findall(r"`(\w+)`", cell))
 
 
-def test_the_table_is_that_of_the_schemas() -> None:
+def test_documented_fields_are_those_of_the_schemas() -> None:
     listed = {kind: (names(required), names(optional)) for kind, required, optional in ROWS}
     for kind in {example["type"] for example in EXAMPLES}:
         content = json.loads((generate.FOLDER / f"{kind}.schema.json").read_text())
@@ -33,7 +33,7 @@ def test_the_table_is_that_of_the_schemas() -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example["type"] for example in EXAMPLES])
-def test_an_event_without_a_required_field_is_refused(example: dict[str, Any]) -> None:
+def test_event_without_a_required_field_is_refused(example: dict[str, Any]) -> None:
     [required] = [names(cell) for kind, cell, _ in ROWS if kind == example["type"]]
     for field in required:
         data = {name: value for name, value in example["data"].items() if name != field}

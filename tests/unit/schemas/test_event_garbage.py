@@ -1,7 +1,7 @@
-"""Whatever bytes arrive, they end as an event or as a refusal, and nothing else happens.
+"""Any bytes become an event or a refusal.
 
-What is accepted can then be kept while it waits, counted, and written to PostgreSQL: an event that
-passes here and fails later would stop its partition for good.
+An accepted event can be stored, counted and written to PostgreSQL: one that failed later would stop
+its partition for good.
 """
 
 from decimal import Decimal
@@ -45,8 +45,8 @@ headers_with = st.lists(
 )
 
 
-def outcome(value: bytes | None, headers: Headers) -> Event | None:
-    """Decode; what is accepted must survive all that follows, what is refused has a known code."""
+def assert_event_or_refusal(value: bytes | None, headers: Headers) -> Event | None:
+    """Decode; an accepted event can be recorded, a refused one has a known code."""
     try:
         event = decode(value, headers, WINDOW)
     except Refused as refusal:
@@ -71,55 +71,61 @@ def assert_can_be_written(entry: Entry) -> None:
         elif isinstance(column, int):
             assert column in BIGINT or column is entry.usage
         elif isinstance(column, Decimal):
-            # What PostgreSQL's numeric, and asyncpg's way to it, hold with ease.
+            # Well within the limits of PostgreSQL's numeric and of asyncpg.
             assert column.is_finite()
             assert -100 < column.adjusted() < 100
 
 
 @many
 @given(st.none() | st.binary(max_size=300), headers_with)
-def test_any_bytes(value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
-    outcome(value, headers)
+def test_any_bytes_are_an_event_or_refused(
+    value: bytes | None, headers: list[tuple[str, bytes]]
+) -> None:
+    assert_event_or_refusal(value, headers)
 
 
 @many
 @given(values)
-def test_any_json(value: object) -> None:
-    outcome(as_json(value), ())
+def test_any_json_is_an_event_or_refused(value: object) -> None:
+    assert_event_or_refusal(as_json(value), ())
 
 
 @many
 @given(examples, st.data())
-def test_an_event_with_bytes_put_in_or_cut_out(plain: Plain, data: st.DataObject) -> None:
+def test_event_with_changed_bytes_is_an_event_or_refused(plain: Plain, data: st.DataObject) -> None:
     value = structured(plain)
     start = data.draw(st.integers(0, len(value)))
     end = data.draw(st.integers(start, min(start + 8, len(value))))
-    outcome(value[:start] + data.draw(st.binary(max_size=8)) + value[end:], ())
+    assert_event_or_refusal(value[:start] + data.draw(st.binary(max_size=8)) + value[end:], ())
 
 
 @many
 @given(examples, st.data())
-def test_an_event_with_another_value_somewhere(plain: Plain, data: st.DataObject) -> None:
+def test_event_with_changed_values_is_an_event_or_refused(
+    plain: Plain, data: st.DataObject
+) -> None:
     changed: Plain = {**plain, "data": {**plain["data"]}}
     for _ in range(data.draw(st.integers(1, 2))):
         part = data.draw(st.sampled_from([changed, changed["data"]]))
         if isinstance(part, dict):
             part[data.draw(st.sampled_from(sorted(part) or ["id"]) | texts)] = data.draw(values)
-    outcome(as_json(changed), ())
+    assert_event_or_refusal(as_json(changed), ())
     if isinstance(changed.get("data"), dict):
-        outcome(as_json(changed["data"]), binary(plain)[1])
+        assert_event_or_refusal(as_json(changed["data"]), binary(plain)[1])
 
 
 @many
 @given(examples, headers_with)
-def test_binary_mode_with_other_headers(plain: Plain, others: list[tuple[str, bytes]]) -> None:
+def test_binary_mode_with_other_headers_is_an_event_or_refused(
+    plain: Plain, others: list[tuple[str, bytes]]
+) -> None:
     value, headers = binary(plain)
-    outcome(value, headers + others)
-    outcome(value, others + headers[2:])
+    assert_event_or_refusal(value, headers + others)
+    assert_event_or_refusal(value, others + headers[2:])
 
 
 def as_json(value: object) -> bytes:
-    """Write any value, numbers and half surrogates too, as somebody's JSON library may."""
+    """Encode any value, including numbers and half surrogates, as a lenient JSON library does."""
     try:
         return msgspec.json.Encoder(decimal_format="number").encode(value)
     except (UnicodeEncodeError, OverflowError, msgspec.MsgspecError):
@@ -195,7 +201,7 @@ CASES = (
 
 
 @pytest.mark.parametrize(("value", "code"), CASES, ids=range(len(CASES)))
-def test_known_garbage_and_its_code(value: bytes | None, code: str) -> None:
+def test_known_garbage_is_refused_with_its_code(value: bytes | None, code: str) -> None:
     with pytest.raises(Refused) as refused:
         decode(value, (), WINDOW)
     assert refused.value.code == code

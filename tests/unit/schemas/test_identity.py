@@ -1,6 +1,6 @@
-"""The key of an event: the same for the same (source, id), another for any other.
+"""The key of an event: equal for equal (source, id), different otherwise.
 
-What emitters use are UUIDs and names; both have to be told apart to the last letter.
+Emitters use UUIDs and names; both are compared exactly.
 """
 
 import re
@@ -18,7 +18,7 @@ pairs = st.tuples(names, names | uuids)
 
 
 @given(pairs, pairs)
-def test_keys_are_equal_where_source_and_id_are(
+def test_keys_are_equal_for_equal_source_and_id(
     one: tuple[str, str], other: tuple[str, str]
 ) -> None:
     assert KEY.fullmatch(identity_of(*one))
@@ -35,7 +35,7 @@ many = st.lists(st.tuples(names, uuids), max_size=12)
 
 
 @given(many, st.none() | st.tuples(names, names | almost), st.integers(0, 12))
-def test_keys_of_many_are_the_keys_of_each(
+def test_keys_of_a_batch_are_the_keys_of_each_event(
     named: list[tuple[str, str]], odd: tuple[str, str] | None, place: int
 ) -> None:
     if odd is not None:
@@ -44,31 +44,31 @@ def test_keys_of_many_are_the_keys_of_each(
 
 
 @given(names, names)
-def test_source_and_id_do_not_run_into_each_other(source: str, event_id: str) -> None:
+def test_source_and_id_are_separated(source: str, event_id: str) -> None:
     assert identity_of(source + event_id, event_id) != identity_of(source, event_id + event_id)
 
 
 @given(st.sets(uuids, min_size=2, max_size=20), names)
-def test_uuids_of_one_source_never_share_a_key(ids: set[str], source: str) -> None:
+def test_uuids_of_a_source_have_distinct_keys(ids: set[str], source: str) -> None:
     assert len({identity_of(source, one) for one in ids}) == len(ids)
 
 
 @given(uuids, names, names)
-def test_one_uuid_of_two_sources_is_two_events(event_id: str, one: str, other: str) -> None:
+def test_uuid_of_two_sources_is_two_events(event_id: str, one: str, other: str) -> None:
     assume(one != other)
     assert identity_of(one, event_id) != identity_of(other, event_id)
 
 
-def test_keys_of_uuids_keep_their_time_in_front() -> None:
-    """Keys that arrive nearly in order keep the unique index small where it is written."""
+def test_keys_of_uuids_start_with_their_time() -> None:
+    """Keys that arrive nearly in order keep the unique index small."""
     first = identity_of("/voice", "0192f3a4-5b6c-7000-8000-0123456789ab")
     later = identity_of("/other", "0192f3a4-5b6d-7fff-bfff-0123456789ab")
     assert first[:12] == "0192f3a45b6c"
     assert first < later
 
 
-def test_other_ways_to_write_a_uuid_are_other_ids() -> None:
-    """An id is a string: nobody promised that its case or its dashes mean nothing."""
+def test_differently_written_uuids_are_other_ids() -> None:
+    """An id is a string: case and dashes matter."""
     written = str(uuid.uuid4())
     while not re.search("[a-f]", written):
         written = str(uuid.uuid4())
@@ -85,13 +85,13 @@ def test_other_ways_to_write_a_uuid_are_other_ids() -> None:
     assert len(keys) == len(others) + 1
 
 
-def test_digits_alone_are_an_id_like_any_other() -> None:
+def test_digits_are_an_ordinary_id() -> None:
     digits = "01234567-0123-7123-8123-012345678901"
     assert KEY.fullmatch(identity_of("/voice", digits))
     assert identity_of("/voice", digits) != identity_of("/voice", digits[:-1] + "2")
 
 
 @given(st.binary(), st.binary())
-def test_fingerprints_tell_contents_apart_and_fit_a_bigint(one: bytes, other: bytes) -> None:
+def test_fingerprints_differ_by_content_and_fit_a_bigint(one: bytes, other: bytes) -> None:
     assert -(2**63) <= fingerprint_of(one) < 2**63
     assert (fingerprint_of(one) == fingerprint_of(other)) == (one == other)

@@ -1,4 +1,4 @@
-"""The JSON Schemas: made from the types, and saying what the decoder and the API really do."""
+"""The JSON Schemas are generated from the types and agree with the decoder."""
 
 import json
 import re
@@ -56,14 +56,18 @@ def validator(name: str) -> Draft202012Validator:
     return Draft202012Validator(schema(name))
 
 
+def assert_valid(name: str, body: object) -> None:
+    validator(name).validate(body)
+
+
 def data_validator(name: str) -> Draft202012Validator:
-    """Return what checks the `data` of an event alone, which is the value in binary mode."""
+    """Return a validator of the `data` of an event, which is the value in binary mode."""
     whole = schema(name)
     return Draft202012Validator(whole["properties"]["data"] | {"$defs": whole["$defs"]})
 
 
 def decoded(value: bytes, headers: Headers = ()) -> Event:
-    """Decode as if it had just happened."""
+    """Decode an example as if it had just happened."""
     return decode(value, headers, WINDOW)
 
 
@@ -77,12 +81,12 @@ def simulated() -> Iterator[bytes]:
     return (one.value for one in timeline(PLAN))
 
 
-def test_the_files_are_up_to_date() -> None:
+def test_schema_files_are_current() -> None:
     assert not generate.find_stale_files(), "run: python -m schemas.generate"
 
 
 @pytest.mark.parametrize("name", generate.MESSAGES)
-def test_each_is_a_json_schema_with_a_name(name: str) -> None:
+def test_each_schema_is_valid_and_named(name: str) -> None:
     content = schema(name)
     Draft202012Validator.check_schema(content)
     assert content["$id"].endswith(f":{name}:1")
@@ -93,13 +97,13 @@ def test_every_event_has_a_schema() -> None:
     assert generate.MESSAGES.keys() >= DATA_TYPES.keys()
 
 
-def test_the_page_shows_every_event_in_both_modes() -> None:
+def test_documentation_shows_every_event_in_both_modes() -> None:
     assert [json.loads(text)["type"] for text in STRUCTURED] == list(DATA_TYPES)
     assert [parts_of(text)[0]["ce_type"] for text in BINARY] == list(DATA_TYPES)
 
 
 @pytest.mark.parametrize("example", STRUCTURED, ids=list(DATA_TYPES))
-def test_examples_in_structured_mode(example: str) -> None:
+def test_structured_examples_are_valid(example: str) -> None:
     event = json.loads(example)
     validator(event["type"]).validate(event)
     taken = decoded(example.encode())
@@ -107,14 +111,14 @@ def test_examples_in_structured_mode(example: str) -> None:
 
 
 @pytest.mark.parametrize("example", BINARY, ids=list(DATA_TYPES))
-def test_examples_in_binary_mode(example: str) -> None:
+def test_binary_examples_are_valid(example: str) -> None:
     headers, value = parts_of(example)
     data_validator(headers["ce_type"]).validate(json.loads(value))
     sent = [(name, text.encode()) for name, text in headers.items()]
     assert decoded(value.encode(), sent).type == headers["ce_type"]
 
 
-def test_the_page_names_every_code_and_every_bound() -> None:
+def test_documentation_names_every_code_and_bound() -> None:
     for code in REFUSAL_CODES:
         assert f"| `{code}` |" in PAGE
     for most in set(MAXIMA.values()) - {100}:
@@ -142,7 +146,7 @@ def test_refused_events_are_not_valid(number: int) -> None:
 
 @pytest.mark.parametrize("field", MAXIMA)
 def test_bounds_are_those_of_the_decoder(field: str) -> None:
-    """What a schema says of a number is what happens to it: at the bound, above it and below 0."""
+    """Numbers at the bound, above it and below zero get the same result from both."""
     examples = [json.loads(text) for text in STRUCTURED]
     for event in examples:
         parts = schema(event["type"])["$defs"]
@@ -167,27 +171,27 @@ def _with(event: dict[str, Any], field: str, value: object) -> dict[str, Any]:
 stamps = {"committedAt": "2026-03-15T12:00:00Z", "publishedAt": "2026-03-15T12:00:00Z"}
 
 
-def test_an_alert_is_valid() -> None:
+def test_alert_fits_its_schema() -> None:
     said = _sent(an_alert())
     assert said["crossedBy"] == {"source": "/emitter", "id": "event-1", "service": None}
     assert [driver["service"] for driver in said["drivers"]] == ["twilio", "deepgram"]
     assert said["drivers"][0]["share_percent"] == 66.67
     assert said["current_spend"] == 8
-    validator("budget-alert").validate(said | stamps)
+    assert_valid("budget-alert", said | stamps)
     assert not validator("budget-alert").is_valid(said)
 
 
-def test_a_request_to_end_a_call_is_valid() -> None:
+def test_cutoff_request_fits_its_schema() -> None:
     call = Call(call_id="call-1", user_id="alice", costs={"2026-03-15": {"twilio": 10**9}})
     stand = call_position(Limit("call", 10**9, 3), None, call, NOW)
     full = alert(stand, FULL, None, AlertContext({}, 0), "charged", NOW)
-    validator("call-cutoff").validate(_sent(cutoff(stand, full)) | stamps)
+    assert_valid("call-cutoff", _sent(cutoff(stand, full)) | stamps)
 
 
-def test_a_total_is_valid() -> None:
+def test_call_total_fits_its_schema() -> None:
     call = Call(call_id="call-0001", user_id="alice", costs={"2026-11-19": {"twilio": 73_500_000}})
     total = _sent(call_total(call, START))
-    validator("call-total").validate(total)
+    assert_valid("call-total", total)
     assert not validator("call-total").is_valid(total | {"totalCost": "0.0735"})
 
 
@@ -199,20 +203,20 @@ def _sent(body: object) -> Any:
     "change",
     [{}, {"dailyLimit_usd": 10.5, "monthlyLimit_usd": None}, {"alertThreshold_percent": "75"}],
 )
-def test_changes_of_a_budget(change: dict[str, Any]) -> None:
-    promises.fits(json.dumps(change).encode(), promises.part("BudgetChange"))
+def test_valid_budget_changes_fit_the_schema(change: dict[str, Any]) -> None:
+    promises.assert_fits(json.dumps(change).encode(), promises.part("BudgetChange"))
     decode_body(BudgetChange, json.dumps(change).encode())
 
 
 @pytest.mark.parametrize("change", [{"dailyLimit": 10}, {"alertThreshold_percent": None}])
-def test_wrong_changes_of_a_budget(change: dict[str, Any]) -> None:
+def test_invalid_budget_changes_do_not_fit_the_schema(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        promises.fits(json.dumps(change).encode(), promises.part("BudgetChange"))
+        promises.assert_fits(json.dumps(change).encode(), promises.part("BudgetChange"))
     with pytest.raises(msgspec.ValidationError):
         decode_body(BudgetChange, json.dumps(change).encode())
 
 
-def test_titles_name_topics_that_exist() -> None:
+def test_schema_titles_name_existing_topics() -> None:
     names = {topic.name for topic in ALL_TOPICS}
     for message in generate.MESSAGES.values():
         assert set(re.findall(r"cost\.[\w.-]+\.v1\S*", message.title)) <= names

@@ -1,4 +1,4 @@
-"""A number is JSON's number or text written like one; every way in refuses anything looser."""
+"""A number is a JSON number or a string of the same form; anything looser is refused."""
 
 import argparse
 import json
@@ -52,7 +52,7 @@ PRICE = {"service": "s", "class": "api", "operation": "o", "unit": "minutes", "p
 
 @each_loose
 @pytest.mark.parametrize("event", EVENTS)
-def test_events_take_no_loose_number(event: Callable[[str], dict[str, Any]], text: str) -> None:
+def test_events_refuse_loose_numbers(event: Callable[[str], dict[str, Any]], text: str) -> None:
     plain = event(text)
     for value, headers in ((structured(plain), ()), binary(plain)):
         with pytest.raises(Refused) as refused:
@@ -62,7 +62,7 @@ def test_events_take_no_loose_number(event: Callable[[str], dict[str, Any]], tex
 
 
 @pytest.mark.parametrize("text", STRICT)
-def test_events_take_numbers_as_text(text: str) -> None:
+def test_events_accept_numbers_as_text(text: str) -> None:
     for event in EVENTS:
         decode(structured(event(text)), (), WINDOW)
     decoded = decode(structured(cost(usage=text)), (), WINDOW).data
@@ -83,7 +83,7 @@ BODIES = [
 
 @each_loose
 @pytest.mark.parametrize(("kind", "body"), BODIES)
-def test_bodies_take_no_loose_number(kind: type, body: dict[str, Any], text: str) -> None:
+def test_bodies_refuse_loose_numbers(kind: type, body: dict[str, Any], text: str) -> None:
     sent = json.dumps(body).replace('"?"', json.dumps(text))
     with pytest.raises(Problem) as problem:
         parsed(sent.encode(), kind)
@@ -93,7 +93,7 @@ def test_bodies_take_no_loose_number(kind: type, body: dict[str, Any], text: str
 
 
 @each_loose
-def test_reported_costs_take_no_loose_number(text: str) -> None:
+def test_reported_costs_refuse_loose_numbers(text: str) -> None:
     track = {
         "callId": "c",
         "service": "s",
@@ -110,7 +110,7 @@ def test_reported_costs_take_no_loose_number(text: str) -> None:
 
 
 @each_loose
-def test_files_and_arguments_take_no_loose_number(text: str) -> None:
+def test_files_and_arguments_refuse_loose_numbers(text: str) -> None:
     if text.strip() == text or not text.strip():  # cells of files are trimmed
         with pytest.raises(InvalidPriceError, match="price_usd must be a number"):
             price_row(PRICE | {"price_usd": text}, source="file")
@@ -122,14 +122,14 @@ def test_files_and_arguments_take_no_loose_number(text: str) -> None:
 
 
 @pytest.mark.parametrize("number", ["9_092", "٩\u0660٩٢", "\uff19\uff10\uff19\uff12"])
-def test_settings_take_no_loose_number(number: str) -> None:
+def test_settings_refuse_loose_numbers(number: str) -> None:
     reader = Reader({"KAFKA_BOOTSTRAP_SERVERS": f"broker:{number}", "API_PORT": number})
     reader.servers("KAFKA_BOOTSTRAP_SERVERS")
     reader.integer("API_PORT", 1, 65_535)
     assert [error.split()[0] for error in reader.errors] == ["KAFKA_BOOTSTRAP_SERVERS", "API_PORT"]
 
 
-def test_the_published_schemas_say_the_same() -> None:
+def test_published_schemas_refuse_loose_numbers() -> None:
     _, parts = describe_types([DescribedType(BudgetChange, incoming=True)], "#/{name}")
     patterns = set(re.findall(r'"pattern": "(.*?)"', json.dumps(parts)))
     assert len(patterns) == 1

@@ -1,4 +1,4 @@
-"""A worker that cannot take over its partitions ends, for its supervisor to start it again."""
+"""A worker that cannot take over its partitions ends, and its supervisor restarts it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,8 +21,8 @@ from streams.positions import Positions
 PARTITION = TopicPartition("events", 3)
 
 
-class Database:
-    """Connections that are asked for the time only."""
+class ClockConnection:
+    """A connection that returns the time only."""
 
     async def fetchval(self, _: object) -> datetime:
         return datetime.now(UTC)
@@ -31,8 +31,8 @@ class Database:
         """Close nothing."""
 
 
-class Consumer:
-    """Takes positions, or fails to."""
+class SeekingConsumer:
+    """A consumer that accepts positions, or fails."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
@@ -43,7 +43,7 @@ class Consumer:
 
 
 class FakePositions:
-    """Finds what was prepared, or fails as prepared."""
+    """Returns the prepared positions, or raises the prepared error."""
 
     def __init__(self, answer: dict[int, StoredPosition] | Exception) -> None:
         self.answer = answer
@@ -54,8 +54,8 @@ class FakePositions:
         return self.answer
 
 
-class Holder:
-    """A lane as far as it is told what it has."""
+class AssignedLane:
+    """The part of a lane that receives its partitions."""
 
     partitions: tuple[TopicPartition, ...] = ()
 
@@ -64,7 +64,7 @@ class Holder:
 
 
 async def connect() -> Connection:
-    return cast(Connection, Database())
+    return cast(Connection, ClockConnection())
 
 
 async def heartbeat(*_: object) -> None:
@@ -79,7 +79,7 @@ def _silent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def running(
-    consumer: Consumer, lane: Holder, answer: dict[int, StoredPosition] | Exception
+    consumer: SeekingConsumer, lane: AssignedLane, answer: dict[int, StoredPosition] | Exception
 ) -> AsyncIterator[tuple[Assignment, Any]]:
     own = Assignment(
         cast(AIOKafkaConsumer, consumer),
@@ -106,20 +106,20 @@ async def running(
     ],
     ids=["no table", "no privilege", "no position"],
 )
-async def test_what_keeps_partitions_from_being_taken_over_ends_the_worker(
+async def test_failed_takeover_of_partitions_ends_the_worker(
     answer: Any, broken: Exception | None
 ) -> None:
     error = broken or answer
-    async with running(Consumer(broken), Holder(), answer) as (own, task):
+    async with running(SeekingConsumer(broken), AssignedLane(), answer) as (own, task):
         with pytest.raises(type(error)):
             await own.on_partitions_assigned({PARTITION})  # aiokafka logs this one
         with pytest.raises(type(error)):
             await asyncio.wait_for(task, 1)
 
 
-async def test_a_lane_takes_over_the_positions_that_were_found() -> None:
-    lane = Holder()
-    async with running(Consumer(), lane, {3: StoredPosition(7)}) as (own, task):
+async def test_lane_starts_at_the_found_positions() -> None:
+    lane = AssignedLane()
+    async with running(SeekingConsumer(), lane, {3: StoredPosition(7)}) as (own, task):
         await own.on_partitions_assigned({PARTITION})
         assert lane.partitions == (PARTITION,)
         assert not task.done()

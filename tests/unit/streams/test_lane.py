@@ -49,9 +49,7 @@ async def send_many(broker: Broker) -> None:
         await broker.send(FIRST)
 
 
-async def test_what_comes_while_a_large_batch_is_recorded_is_one_batch(
-    broker: Broker, ledger: Ledger
-) -> None:
+async def test_records_during_a_large_batch_form_one_batch(broker: Broker, ledger: Ledger) -> None:
     """As much of it as a batch may hold; nothing waits any longer for that."""
     ledger.may_record.clear()
     await send_many(broker)
@@ -68,9 +66,7 @@ async def test_what_comes_while_a_large_batch_is_recorded_is_one_batch(
     assert ledger.recorded[MANY:] == [(0, MANY), (1, 0), (0, MANY + 1)]
 
 
-async def test_a_backlog_is_polled_until_none_of_it_is_there(
-    broker: Broker, ledger: Ledger
-) -> None:
+async def test_backlog_is_polled_into_one_batch(broker: Broker, ledger: Ledger) -> None:
     """The larger a batch, the less each of its events costs; the last one is not waited for."""
     for _ in range(3):
         await send_many(broker)
@@ -80,7 +76,7 @@ async def test_a_backlog_is_polled_until_none_of_it_is_there(
     assert ledger.sizes == [3 * MANY]
 
 
-async def test_a_batch_never_holds_more_than_it_may(broker: Broker, ledger: Ledger) -> None:
+async def test_batch_size_is_limited(broker: Broker, ledger: Ledger) -> None:
     for _ in range(14):
         await send_many(broker)
     async with running(broker, ledger):
@@ -90,7 +86,7 @@ async def test_a_batch_never_holds_more_than_it_may(broker: Broker, ledger: Ledg
     assert ledger.recorded == [(0, offset) for offset in range(14 * MANY)]
 
 
-async def test_a_small_batch_does_not_wait_for_more(broker: Broker, ledger: Ledger) -> None:
+async def test_small_batch_does_not_wait_for_more(broker: Broker, ledger: Ledger) -> None:
     for _ in range(3):
         await broker.send(FIRST)
     broker.most_per_poll = 2
@@ -99,7 +95,7 @@ async def test_a_small_batch_does_not_wait_for_more(broker: Broker, ledger: Ledg
     assert ledger.sizes == [2, 1]
 
 
-async def test_what_comes_while_a_small_batch_is_recorded_is_polled_at_once_after_it(
+async def test_records_during_a_small_batch_are_polled_together(
     broker: Broker, ledger: Ledger
 ) -> None:
     """Polled one by one meanwhile, it would cost worker and broker several times as much."""
@@ -118,7 +114,7 @@ async def test_what_comes_while_a_small_batch_is_recorded_is_polled_at_once_afte
 
 
 @pytest.mark.parametrize("later", [[FIRST], [FIRST, OTHER]], ids=["the same", "one more"])
-async def test_a_poll_from_before_a_rebalance_takes_nothing_after_it(
+async def test_poll_before_a_rebalance_takes_no_later_records(
     broker: Broker, ledger: Ledger, later: list[TopicPartition]
 ) -> None:
     async with running(broker, ledger) as own:
@@ -131,9 +127,7 @@ async def test_a_poll_from_before_a_rebalance_takes_nothing_after_it(
     assert ledger.recorded == [(0, 0), (0, 1), (0, 2)]
 
 
-async def test_giving_partitions_up_waits_for_the_batch_under_way(
-    broker: Broker, ledger: Ledger
-) -> None:
+async def test_revoke_waits_for_the_batch_in_progress(broker: Broker, ledger: Ledger) -> None:
     ledger.may_record.clear()
     async with running(broker, ledger) as own:
         await broker.send(FIRST)
@@ -147,7 +141,7 @@ async def test_giving_partitions_up_waits_for_the_batch_under_way(
         assert own.partitions == ()
 
 
-async def test_giving_partitions_up_does_not_wait_for_ever(broker: Broker, ledger: Ledger) -> None:
+async def test_revoke_has_a_time_limit(broker: Broker, ledger: Ledger) -> None:
     ledger.may_record.clear()
     async with running(broker, ledger) as own:
         await broker.send(FIRST)
@@ -157,7 +151,7 @@ async def test_giving_partitions_up_does_not_wait_for_ever(broker: Broker, ledge
         ledger.may_record.set()
 
 
-async def test_what_was_read_for_another_assignment_is_not_recorded(
+async def test_records_of_an_earlier_assignment_are_not_recorded(
     broker: Broker, ledger: Ledger
 ) -> None:
     """Whoever has the partition now reads it from the stored offset, which is before it."""
@@ -176,7 +170,7 @@ async def test_what_was_read_for_another_assignment_is_not_recorded(
     assert ledger.recorded[MANY:] == [(1, 0)]
 
 
-async def test_a_database_that_takes_nothing_drains_nothing(
+async def test_database_outage_consumes_no_records(
     broker: Broker, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where no event can be held the fault is no event's: the limit of refusals sees all of them."""
@@ -200,9 +194,12 @@ async def test_a_database_that_takes_nothing_drains_nothing(
     assert own.next_offsets == {}
 
 
-async def test_a_lane_without_partitions_waits_for_some(broker: Broker, ledger: Ledger) -> None:
+async def test_lane_without_partitions_waits_for_an_assignment(
+    broker: Broker, ledger: Ledger
+) -> None:
     async with running(broker, ledger) as own:
         await own.revoke(wait_seconds=1)
         await broker.send(FIRST)
         own.assign([FIRST], {})
         await until_recorded(ledger, 1)
+    assert ledger.recorded == [(0, 0)]

@@ -22,7 +22,7 @@ from tests.support.lane_parts import (
 )
 from tests.support.lanes import record
 from tests.support.prices import catalogue
-from tests.support.recording import Arrived
+from tests.support.recording import ConsumedRecord
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ class SlowDecoding:
 @pytest.mark.parametrize(
     "counted", [{}, {0: 5}], ids=["a log that goes on", "one that was cut off"]
 )
-async def test_what_is_decoded_after_its_partition_was_given_up_is_not_said_to_wait(
+async def test_revoked_partition_has_no_waiting_records(
     counted: dict[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It never will be counted here, and a watchdog would end the worker for that."""
@@ -79,7 +79,7 @@ MANY = SMALL_BATCH_MAX + 1
     ],
     ids=["accepted", "accepted with headers", "refused"],
 )
-async def test_a_batch_stops_growing_at_so_many_bytes(
+async def test_batch_bytes_are_limited(
     value: Plain | bytes, headers: list[tuple[str, bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long the one before is being recorded: as many records may be gigabytes."""
@@ -100,17 +100,17 @@ async def test_a_batch_stops_growing_at_so_many_bytes(
     assert ledger.sizes == [2 * MANY] * 3
 
 
-def test_the_bytes_of_a_batch_are_those_of_all_its_records() -> None:
+def test_bytes_of_batches_are_added() -> None:
     batch = Batch(size_bytes=3)
     batch.add(Batch(size_bytes=4))
     assert batch.size_bytes == 7
 
 
-async def test_what_a_poll_brought_is_measured_with_keys_and_headers() -> None:
+async def test_batch_bytes_include_keys_and_headers() -> None:
     sent = [
-        Arrived(0, 0, b"12345"),
-        Arrived(0, 1, None),
-        Arrived(0, 2, b"1", headers=[("ab", b"3")]),
+        ConsumedRecord(0, 0, b"12345"),
+        ConsumedRecord(0, 1, None),
+        ConsumedRecord(0, 2, b"1", headers=[("ab", b"3")]),
     ]
     batch = await decode_records(
         {FIRST: [record(one) for one in sent]}, catalogue(), datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""What waits to be published: the newest state of each call, and no outbox row gone too early."""
+"""Pending totals: the newest state of each call, and no outbox row deleted too early."""
 
 from datetime import UTC, datetime
 
@@ -18,10 +18,10 @@ def _call(number: int, version: int) -> Call:
 
 
 @given(batches, rounds)
-def test_rows_go_once_their_calls_are_published(
+def test_outbox_rows_are_deleted_after_publication(
     found: list[list[int]], takes: list[tuple[int, bool]]
 ) -> None:
-    """Whatever is taken, fails and comes again: a deleted row's calls are out in that state."""
+    """A row is deleted only after the state of each of its calls was published."""
     waiting, version, published, deleted = PendingTotals(), 0, dict[str, int](), set[int]()
     needs: dict[int, dict[str, int]] = {}
     turns = [*takes, *[(3, True)] * 40]
@@ -47,7 +47,7 @@ def test_rows_go_once_their_calls_are_published(
         assert deleted == set(needs)
 
 
-def test_half_of_a_round_is_what_changed_last() -> None:
+def test_half_of_a_round_is_the_latest_changes() -> None:
     waiting = PendingTotals()
     for number in range(10):
         waiting.add(number, [_call(number, 1)], AT)
@@ -55,7 +55,7 @@ def test_half_of_a_round_is_what_changed_last() -> None:
     assert taken == {"call-9", "call-8", "call-0", "call-1"}
 
 
-def test_an_older_state_never_takes_the_place_of_a_newer() -> None:
+def test_older_state_never_replaces_a_newer_one() -> None:
     waiting = PendingTotals()
     waiting.add(1, [_call(1, 5)], AT)
     some = waiting.take(1)

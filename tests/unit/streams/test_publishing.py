@@ -1,18 +1,18 @@
-"""Publishing: the key of a line, and how lines are cut out of what is read."""
+"""`publish`: the key of a line, and how the input is split into lines."""
 
 import asyncio
 import io
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from cost_analytics import publishing
+from cost_analytics.configuration.kafka_section import KafkaSection
 from cost_analytics.failures import CommandError
-from cost_analytics.progress import Progress
 from cost_analytics.publishing import key_of
-from cost_analytics.sending import RecordSender
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from cost_analytics.sending import RecordSender
         (b"[" * 100_000, None),
     ],
 )
-def test_key(line: bytes, key: bytes | None) -> None:
+def test_key_is_the_user_or_the_subject(line: bytes, key: bytes | None) -> None:
     assert key_of(line) == key
 
 
@@ -40,22 +40,24 @@ async def lines_of(path: Path) -> list[bytes]:
         return [line async for line in publishing.read_lines(source, asyncio.Event())]
 
 
-async def test_lines_are_cut_at_newlines_only(tmp_path: Path) -> None:
+async def test_lines_are_split_at_newlines_only(tmp_path: Path) -> None:
     path = tmp_path / "events"
-    long = b"x" * (publishing._READ_BYTES + 10)
+    long = b"x" * publishing.LINE_BYTES_MAX
     path.write_bytes(b"one\r\n\n" + long + b"\ntwo\x0bthree\nlast")
     assert await lines_of(path) == [b"one\r", b"", long, b"two\x0bthree", b"last"]
 
 
-async def test_a_line_without_end_is_given_up(tmp_path: Path) -> None:
+async def test_endless_line_is_given_up(tmp_path: Path) -> None:
     path = tmp_path / "events"
     path.write_bytes(b"y" * (3 * publishing.LINE_BYTES_MAX))
     (only,) = await lines_of(path)
     assert publishing.LINE_BYTES_MAX < len(only) < 2 * publishing.LINE_BYTES_MAX
 
 
-class Taker:
-    """Takes what is sent."""
+class AcceptingSender:
+    """A sender that accepts everything."""
+
+    acknowledged = 0
 
     async def send(self, *_: object) -> None:
         """Take a record."""
@@ -65,16 +67,19 @@ class Taker:
 
 
 @pytest.mark.parametrize("size", [1_000_000, 1_100_000, 3_000_000])
-async def test_no_size_is_made_up_of_a_line_that_is_too_long(tmp_path: Path, size: int) -> None:
-    path, sender = tmp_path / "events", cast(RecordSender, Taker())
+async def test_error_of_a_long_line_names_only_the_limit(
+    tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "events"
     path.write_bytes(b"{}\n" + b"x" * size + b"\n{}")
-    with path.open("rb") as source, pytest.raises(CommandError) as refused:
-        await publishing._send_lines(source, sender, Progress("events"), asyncio.Event())
+    monkeypatch.setattr(publishing, "open_sender", lambda _: nullcontext(AcceptingSender()))
+    with pytest.raises(CommandError) as refused:
+        await publishing.publish(cast(KafkaSection, None), str(path), asyncio.Event())
     assert "Line 2 has more than 921600 bytes" in str(refused.value)
     assert str(size) not in str(refused.value)
 
 
-async def test_a_pipe_is_read_as_it_comes_and_left_when_we_are_to_stop() -> None:
+async def test_pipe_is_read_as_it_comes_until_stop() -> None:
     reading, writing = os.pipe()
     stop = asyncio.Event()
     with io.FileIO(reading) as source:

@@ -1,4 +1,4 @@
-"""A worker that has records to read and reads none ends; one that waits for others does not."""
+"""The watchdog ends a worker that has records to read but reads none."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,10 +13,11 @@ from streams.lane import Lane
 from streams.watchdog import StalledError, Watchdog
 
 PARTITION = TopicPartition(CALL_EVENTS.name, 3)
+LOOKS = 30
 
 
-class Brokers:
-    """What a consumer says of its partitions' ends."""
+class WatchedConsumer:
+    """What a consumer reports of the ends of its partitions."""
 
     def __init__(
         self, end: int, highwater: int | None = None, *, read: int = 10, away: bool = False
@@ -35,8 +36,8 @@ class Brokers:
         return self.high
 
 
-class Watched:
-    """A lane as the watchdog sees it; `steps` batches are counted, one a look."""
+class WatchedLane:
+    """A lane as the watchdog sees it; one batch is counted in each of the first `steps` checks."""
 
     def __init__(
         self, counted: int, *, read: int | None = None, failing: bool = False, steps: int = 0
@@ -44,8 +45,17 @@ class Watched:
         self.partitions = (PARTITION,)
         self.next_offsets = {PARTITION.partition: counted}
         self.read_offsets = {PARTITION.partition: counted if read is None else read}
-        self.failing = failing
+        self.stop, self.looks = asyncio.Event(), 0
+        self._is_failing = failing
         self._batches, self._steps = 0, steps
+
+    @property
+    def failing(self) -> bool:
+        """Return whether the database fails; each check starts here, and the last one stops it."""
+        self.looks += 1
+        if self.looks == LOOKS:
+            self.stop.set()
+        return self._is_failing
 
     @property
     def batches(self) -> int:
@@ -57,48 +67,53 @@ class Watched:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watchdog, "CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(watchdog, "CHECK_SECONDS", 0.001)
 
 
-async def _watch(brokers: Brokers, lane: Watched) -> None:
-    """Watch for some thirty looks; without a moment's patience once nothing moves."""
+async def _watch(brokers: WatchedConsumer, lane: WatchedLane) -> None:
+    """Watch a lane for LOOKS checks; a check without progress since the previous one is a stall."""
     watching = Watchdog(cast("AIOKafkaConsumer", brokers), [cast("Lane", lane)], 0)
-    stop = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.3, stop.set)
-    await watching.run(stop)
+    async with asyncio.timeout(20):
+        await watching.run(lane.stop)
 
 
-async def test_records_that_nobody_counts_end_the_worker() -> None:
+async def assert_no_stall(brokers: WatchedConsumer, lane: WatchedLane) -> None:
+    """Fail if the watchdog ends the worker, or if it checked the lane less than LOOKS times."""
+    await _watch(brokers, lane)
+    assert lane.looks == LOOKS
+
+
+async def test_uncounted_records_end_the_worker() -> None:
     with pytest.raises(StalledError, match="7 records wait"):
-        await _watch(Brokers(end=17), Watched(counted=10))
+        await _watch(WatchedConsumer(end=17), WatchedLane(counted=10))
 
 
-async def test_records_that_were_read_and_never_counted_end_the_worker() -> None:
+async def test_read_but_uncounted_records_end_the_worker() -> None:
     with pytest.raises(StalledError, match="5 records wait"):
-        await _watch(Brokers(end=17, read=17), Watched(counted=10, read=15))
+        await _watch(WatchedConsumer(end=17, read=17), WatchedLane(counted=10, read=15))
 
 
-async def test_a_gap_at_the_end_of_the_log_is_no_stall() -> None:
-    """A transaction's marker, or records that retention took: nothing that waits."""
-    await _watch(Brokers(end=17, read=17), Watched(counted=10))
+async def test_gap_at_the_end_of_the_log_is_no_stall() -> None:
+    """Transaction markers and removed records are nothing to read."""
+    await assert_no_stall(WatchedConsumer(end=17, read=17), WatchedLane(counted=10))
 
 
-async def test_a_log_that_was_emptied_under_the_worker_ends_it() -> None:
+async def test_emptied_log_ends_the_worker() -> None:
     with pytest.raises(StalledError, match="ends at 2, 10 of its records"):
-        await _watch(Brokers(end=2, highwater=2), Watched(counted=10))
+        await _watch(WatchedConsumer(end=2, highwater=2), WatchedLane(counted=10))
 
 
-async def test_having_read_everything_is_no_stall() -> None:
-    await _watch(Brokers(end=10, highwater=10), Watched(counted=10))
+async def test_reading_everything_is_no_stall() -> None:
+    await assert_no_stall(WatchedConsumer(end=10, highwater=10), WatchedLane(counted=10))
 
 
 async def test_progress_is_no_stall() -> None:
-    await _watch(Brokers(end=1_000), Watched(counted=10, steps=10_000))
+    await assert_no_stall(WatchedConsumer(end=1_000), WatchedLane(counted=10, steps=10_000))
 
 
 async def test_waiting_for_the_database_is_no_stall() -> None:
-    await _watch(Brokers(end=17), Watched(counted=10, failing=True))
+    await assert_no_stall(WatchedConsumer(end=17), WatchedLane(counted=10, failing=True))
 
 
-async def test_brokers_that_do_not_answer_are_no_stall() -> None:
-    await _watch(Brokers(end=17, away=True), Watched(counted=10))
+async def test_unanswered_requests_are_no_stall() -> None:
+    await assert_no_stall(WatchedConsumer(end=17, away=True), WatchedLane(counted=10))

@@ -1,7 +1,7 @@
-"""A wire to PostgreSQL that breaks at a chosen round trip, on the way there or on the way back.
+"""A proxy to PostgreSQL that fails at a chosen round trip, before or after the server.
 
-Broken on the way back, the server has done what it was asked and nobody hears of it; where that was
-a COMMIT, the transaction counts although its writer was told of a failure.
+If it fails after the server, the statement was executed and its answer is lost; a COMMIT then
+counts although its writer gets an error.
 """
 
 import asyncio
@@ -11,14 +11,14 @@ from typing import Self
 from urllib.parse import urlsplit
 
 _ASKS = frozenset(b"QSc")
-"""Messages that a client sends and waits: a query, a sync, the end of a COPY."""
+"""Messages after which a client waits: a query, a sync, the end of a COPY."""
 _ANSWERS = frozenset(b"ZG")
-"""What ends the wait: ready for the next query, or for the rows of a COPY."""
+"""Messages that end the wait: ready for the next query, or for the rows of a COPY."""
 _HEADER_BYTES = 5
 
 
-class Fuse:
-    """`async with Fuse(database_url) as fuse: connect(fuse.url)`."""
+class FailingProxy:
+    """`async with FailingProxy(database_url) as proxy: connect(proxy.url)`."""
 
     def __init__(self, database_url: str) -> None:
         parts = urlsplit(database_url)
@@ -31,7 +31,7 @@ class Fuse:
 
     @property
     def url(self) -> str:
-        """Where to connect instead."""
+        """The address of the proxy, with the original credentials."""
         assert self._server is not None
         port = self._server.sockets[0].getsockname()[1]
         user, _, _ = self._form.netloc.rpartition("@")
@@ -39,15 +39,15 @@ class Fuse:
 
     @property
     def blown(self) -> bool:
-        """Whether it broke since it was set."""
+        """Whether it has failed since it was set."""
         return self._left is None
 
     def set(self, at: int, *, answered: bool) -> None:
-        """Break once, at round trip `at` from now, counted from 1; before or after the answer."""
+        """Fail once, at round trip `at` from now, counted from 1; before or after the answer."""
         self._left, self._answered = at, answered
 
     def reset(self) -> None:
-        """Break no more."""
+        """Do not fail any more."""
         self._left = None
 
     async def __aenter__(self) -> Self:
