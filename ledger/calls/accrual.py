@@ -1,7 +1,7 @@
 """Folds a batch of new events into what the transaction writes: changed calls, rows, movements.
 
-Pure: it is given the calls as last committed and touches copies of them. The outcome for a call
-depends on the set of its events only; a property test shuffles and splits them to hold that.
+Pure: it takes the calls as last committed and changes copies. The result for a call depends only
+on the set of its events; a property test shuffles and splits them.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ from schemas.refusals import Refused
 
 
 def fold(events: Sequence[Incoming], known: KnownState, catalogue: Catalogue) -> BatchChanges:
-    """Fold events that have never been recorded, each identity once.
+    """Fold new events, each identity once.
 
-    A cost that was rated by another catalogue is rated again. The catalogue must price whatever it
-    priced when an event was held: it only ever grows.
+    A cost that was rated by another catalogue is rated again. A catalogue only grows, so it can
+    price every event that was held.
     """
     return _Fold(known, catalogue).run(events)
 
@@ -74,7 +74,7 @@ class _Fold:
         return self._out
 
     def _count_all(self, events: Sequence[Incoming]) -> None:
-        """Count what lets its call only grow, which are most events; `_take` all others."""
+        """Count most events, costs that only let their call grow, here; all others in `_take`."""
         known, catalogue = self._opened, self._catalogue
         entries, taken = self._out.entries, self._out.taken
         for event in events:
@@ -91,7 +91,7 @@ class _Fold:
             self._take(event, new=True)
 
     def _hold(self, call_id: str, waiting: list[Incoming]) -> None:
-        """Keep events back, but not those that could not be priced either way."""
+        """Hold events until their call is known; refuse those without a price."""
         for incoming in waiting:
             event = original_events(incoming)
             try:
@@ -112,7 +112,7 @@ class _Fold:
             self._fee(event.data, event.time)
 
     def _close(self, opened: OpenCall) -> None:
-        """Settle a call that was changed, and let the days of its user follow."""
+        """Settle a changed call, and add the changes of its user's days."""
         before, call = opened.before, opened.call
         opened.add_costs()
         self._out.spend.add_costs(call.user_id or "", opened.costs)
@@ -134,7 +134,7 @@ class _Fold:
         self._out.change(before, call)
 
     def _open(self, call_id: str) -> OpenCall:
-        """Return the call to change: a copy of the known one, or a new one."""
+        """Return the call to change: a copy of the stored one, or a new one."""
         opened = self._opened.get(call_id)
         if opened is None:
             opened = self._opened[call_id] = OpenCall(call_id, self._known.calls.get(call_id))
@@ -165,7 +165,7 @@ class _Fold:
             self._release(opened)
 
     def _count(self, event: Incoming, opened: OpenCall, owner: str) -> EventRow:
-        """Count an event. What can refuse it comes before any change, here and below."""
+        """Count an event. Here and below, every check comes before any change."""
         if isinstance(event, RatedCost) and event.catalogue is self._catalogue:
             return self._cost(event, opened, owner)
         full = original_events(event)
@@ -175,7 +175,7 @@ class _Fold:
         return self._rest(full, opened.call, owner)
 
     def _release(self, opened: OpenCall) -> None:
-        """Count what was held for a call that is known now."""
+        """Count the held events of a call whose owner is now known."""
         opened.grows = False
         for held in self._held.pop(opened.call.call_id, []):
             self._take(held, new=False)
@@ -183,7 +183,7 @@ class _Fold:
             self._take(waiting, new=True)
 
     def _cost(self, cost: RatedCost, opened: OpenCall, owner: str) -> RatedCost:
-        """Count a recorded cost, whatever else of its call it may change."""
+        """Count a recorded cost that may change other facts of its call."""
         call = opened.call
         opened.grows = False
         _see(call, owner, cost.time)
@@ -193,7 +193,7 @@ class _Fold:
         return cost
 
     def _add(self, cost: RatedCost, opened: OpenCall) -> None:
-        """Let a cost count, unless it was voided before it came."""
+        """Add a cost, unless its void arrived first."""
         call = opened.call
         cost.owner = call.user_id or ""
         if call.pending_voids and cost.identity in call.pending_voids:
@@ -206,7 +206,7 @@ class _Fold:
             self._note_voidable(cost)
 
     def _note_voidable(self, cost: RatedCost) -> None:
-        """Let a void of this batch find a cost of it."""
+        """Remember a cost for voids in the same batch."""
         self._voidable[cost.identity] = CountedCost(
             cost.call_id, cost.time, cost.service, cost.cost_nano, cost.estimated
         )
@@ -248,7 +248,7 @@ class _Fold:
         return charge_entry(event, data, call, fee)
 
     def _fee(self, data: CallCharged, time: datetime) -> int:
-        """Return what the processor took: as it says itself, else by the catalogue."""
+        """Return the processor's fee: from the event, or else from the catalogue."""
         if data.fee is not None:
             return nano_from_usd(data.fee)
         fee = self._catalogue.fee_nano(data.processor, nano_from_usd(data.amount), time)
@@ -257,7 +257,7 @@ class _Fold:
         return fee
 
     def _require_details(self, data: CostVoided, call: Call) -> None:
-        """Refuse the void of an archived cost of which no details are kept any more."""
+        """Refuse the void of an archived cost whose details have expired."""
         if call.call_id in self._known.without_details:
             cost = self._voidable.get(identity_of(data.voids.source, data.voids.id))
             if cost is None or cost.call_id != call.call_id:
@@ -266,7 +266,7 @@ class _Fold:
                 )
 
     def _void(self, event: Event, data: CostVoided, call: Call) -> Entry:
-        """Take a recorded cost back on the day it was counted, or remember to when it arrives."""
+        """Subtract a recorded cost on its day, or remember the void until the cost arrives."""
         entry = void_entry(event, data, call)
         target = entry.voids or ""
         cost = self._voidable.get(target)
@@ -282,7 +282,7 @@ class _Fold:
 
 
 def _see(call: Call, owner: str, time: datetime) -> None:
-    """Note when something happened to a call, and whose it is."""
+    """Update the owner and the first time of a call."""
     call.user_id = owner
     if call.first_at is None or time < call.first_at:
         call.first_at = time

@@ -18,7 +18,7 @@ from schemas.refusals import Refused
 
 
 class CountedCost(NamedTuple):
-    """A recorded cost as a void needs to know it."""
+    """The facts of a recorded cost that a void needs."""
 
     call_id: str
     time: datetime
@@ -28,12 +28,12 @@ class CountedCost(NamedTuple):
 
 
 class KnownState(msgspec.Struct):
-    """What the store knows of a batch before it is folded.
+    """The stored state that a batch depends on.
 
-    `calls` are the calls the batch names, as last committed; `held` the events kept back for them;
-    `voidable` the recorded costs that voids of this batch name; `voided` those voided already.
-    `without_details` are calls with archived costs whose details are no longer kept: a void of one
-    of these cannot be counted.
+    `calls` are the calls of the batch as last committed, `held` their held events. `voidable` are
+    the recorded costs that voids of the batch name, `voided` those that are already voided.
+    `without_details` are calls with archived costs whose details have expired: a void of such a
+    cost is refused.
     """
 
     calls: Mapping[str, Call] = {}
@@ -46,13 +46,12 @@ class KnownState(msgspec.Struct):
 class BatchChanges(msgspec.Struct):
     """What one transaction writes for a batch.
 
-    `changed` are calls as last committed and as they are now; of those that are also in `grown`
-    nothing changed but costs and counts. `owned` are those of them whose owner is known, `users`
-    their owners; `done` names owner and call of those that have ended or were charged, which hold
-    no budget any more. The identities of `taken` are recorded from now on. `processors` are payment
-    processors that charges name and the catalogue does not have.
-    `unreleased` were held and cannot be counted even now that their call is known, because prices
-    changed meanwhile: they stay held.
+    `changed` are calls as last committed and as they are now; in those of `grown` only costs and
+    counts changed. `owned` are the changed calls with a known owner, `users` their owners. `done`
+    are owner and call of those that have ended or were charged, so their budget holds are released.
+    `taken` are the events whose identities are recorded. `processors` are payment processors of
+    charges that the catalogue does not have. `unreleased` are held events that still cannot be
+    counted, because they have no price; they stay held.
     """
 
     changed: dict[str, tuple[Call | None, Call]] = {}
@@ -72,11 +71,11 @@ class BatchChanges(msgspec.Struct):
 
     @property
     def lacks_price(self) -> bool:
-        """Whether an event could not be counted for want of a price."""
+        """Whether an event was not counted because it has no price."""
         return any(why.code == "unknown_price" for _, why in (*self.refused, *self.unreleased))
 
     def change(self, before: Call | None, call: Call) -> None:
-        """Take a call as last committed and as it is now."""
+        """Add a call as last committed and as it is now."""
         self.changed[call.call_id] = (before, call)
         if call.user_id is not None:
             self.owned.append(call)

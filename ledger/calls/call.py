@@ -1,9 +1,8 @@
-"""One call: everything its totals depend on, and how each event changes it.
+"""One call: the state that its totals follow from, and how each event changes it.
 
-A call's state is a function of the *set* of its events, never of their order: sums are sums, and
-every fact that several events could claim goes to the earliest or the latest claim by (time,
-identity). What the ledger itself decides (the infrastructure share, the default charge) is settled
-afterwards from that state, see `ledger.calls.settlement`.
+A call's state depends on the *set* of its events, never on their order: amounts are summed, and of
+several events that state the same fact the earliest or the latest by (time, identity) wins. The
+infrastructure share and the default charge are settled afterwards (`ledger.calls.settlement`).
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ class Call(msgspec.Struct, kw_only=True):
     version: int = 0
 
     def copy(self) -> Call:
-        """Return a copy to change: only `costs` is ever changed in place, the rest is replaced."""
+        """Return a copy to change. Only `costs` is changed in place; all else is replaced."""
         call = copy(self)
         call.costs = {day: services.copy() for day, services in self.costs.items()}
         return call
@@ -70,28 +69,28 @@ class Call(msgspec.Struct, kw_only=True):
         return {service: nano for service, nano in sorted(totals.items()) if nano}
 
     def charged_nano(self) -> int:
-        """Return all that the user was charged, refunds not taken off."""
+        """Return the sum of charges, before refunds."""
         return sum(sums[CHARGED] for sums in self.charges.values())
 
     def refunded_nano(self) -> int:
-        """Return all that the user was given back."""
+        """Return the sum of refunds."""
         return sum(sums[REFUNDED] for sums in self.charges.values())
 
     def add_cost(self, day: Day, service: str, nano: int) -> None:
-        """Move the cost of a service on a day by `nano`, which may be negative."""
+        """Add `nano`, which may be negative, to the cost of a service on a day."""
         services = self.costs.get(day)
         if services is None:
             services = self.costs[day] = {}
         services[service] = services.get(service, 0) + nano
 
     def add_charge(self, day: Day, kind: int, nano: int) -> None:
-        """Move the sum that was CHARGED or REFUNDED on a day."""
+        """Add to the sum CHARGED or REFUNDED on a day."""
         sums = list(self.charges.get(day, (0, 0)))
         sums[kind] += nano
         self.charges = self.charges | {day: sums}
 
     def start(self, data: CallStarted, time: datetime, identity: str) -> None:
-        """Take over what the earliest announcement of the call says."""
+        """Take the facts of the earliest `call.started`."""
         if _precedes(time, identity, self.started_at, self.started_by):
             self.started_at, self.started_by = time, identity
             self.persona_id = data.persona_id
@@ -100,13 +99,13 @@ class Call(msgspec.Struct, kw_only=True):
             self.persona_at = self.persona_by = None
 
     def name_persona(self, persona_id: str, time: datetime, identity: str) -> None:
-        """Take the persona from the earliest cost that names one, until the call is announced."""
+        """Take the persona of the earliest cost that has one, until `call.started` arrives."""
         if self.started_by is None and _precedes(time, identity, self.persona_at, self.persona_by):
             self.persona_at, self.persona_by = time, identity
             self.persona_id = persona_id
 
     def end(self, data: CallEnded, time: datetime, identity: str) -> None:
-        """Take over what the latest end of the call says."""
+        """Take the facts of the latest `call.ended`."""
         if self.ended_by is None or not _precedes(time, identity, self.ended_at, self.ended_by):
             self.ended_at, self.ended_by = time, identity
             self.status = data.status
@@ -114,7 +113,7 @@ class Call(msgspec.Struct, kw_only=True):
 
 
 def _precedes(time: datetime, identity: str, at: datetime | None, by: str | None) -> bool:
-    """Return whether a claim comes before the one known so far; anything precedes none."""
+    """Return whether an event precedes the known one; True if there is none."""
     return at is None or by is None or (time, identity) < (at, by)
 
 
@@ -126,5 +125,5 @@ def _milliseconds(seconds: int | Decimal | None) -> int | None:
 
 
 def first_day(call: Call) -> Day | None:
-    """Return the day a call counts on: that of its first event."""
+    """Return the day on which a call counts: the day of its first event."""
     return None if call.first_at is None else day_of(call.first_at)

@@ -1,11 +1,11 @@
-"""Rows of the two large tables, in the binary form that COPY reads.
+"""Encodes rows of the two large tables in the binary format of COPY.
 
-Half of what a batch costs us is writing these rows. asyncpg encodes any column of any table, one
-cell at a time; here the columns are known, and most of their texts are seen again and again. A test
-compares what PostgreSQL reads with what was written.
+Encoding is half the work of a batch. asyncpg encodes any column of any table, one cell at a time;
+here the columns are known, and most of their texts repeat, so their cells are cached. A test
+compares what PostgreSQL reads with what was encoded.
 
-A row is the number of its columns, then for each column the length of its value and the value, all
-in network byte order; NULL has the length -1.
+A row is the number of its columns, and for each column the length of its value and the value, in
+network byte order; NULL has the length -1.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ ENTRY_COLUMNS: Final = (
 )
 """The columns of an entry in the order in which they are written.
 
-First what differs from event to event, then what many costs have in common, and last whose it is,
-which may become known only when the event is counted.
+Columns that differ from event to event come first, then those that many costs share, and last the
+owner, who may become known only when the event is counted.
 """
 
 IDENTITY_COLUMNS: Final = ("identity", "fingerprint")
@@ -75,7 +75,7 @@ MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class _Cells(dict[str | None, bytes]):
-    """The cells of texts that come again: names of services, units and so on."""
+    """A cache of the cells of repeated texts: names of services, units and so on."""
 
     def __missing__(self, text: str | None) -> bytes:
         cell = _NULL if text is None else _text_cell(text)
@@ -101,7 +101,7 @@ def _numeric_cell(value: int | Decimal) -> bytes:
 
 
 def identity_rows(identities: Sequence[str], fingerprints: Iterable[int]) -> list[bytes]:
-    """Return rows of `event_identities`, in the order of their keys."""
+    """Return rows of `event_identities`, sorted by key."""
     keys = bytes.fromhex("".join(identities))
     starts = range(0, len(keys), KEY_BYTES)
     rows = [
@@ -113,7 +113,7 @@ def identity_rows(identities: Sequence[str], fingerprints: Iterable[int]) -> lis
 
 
 async def copied(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """Yield what COPY reads for rows, or pieces of them, some hundred at a time."""
+    """Yield the input of COPY for pieces of rows, some hundred at a time."""
     yield _HEADER
     remaining = iter(pieces)
     while some := b"".join(islice(remaining, _PIECES_PER_CHUNK)):
@@ -122,12 +122,12 @@ async def copied(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
 
 
 def owner_cell(user_id: str) -> bytes:
-    """Return what ends the row of an entry that belongs to this user."""
+    """Return the last cell of a row, its owner."""
     return _owners[user_id]
 
 
 def kind_cells(entry: Entry) -> bytes:
-    """Return the cells that all costs of one kind have in common."""
+    """Return the cells that all costs of one kind share."""
     cells = _cells
     return b"".join(
         (
@@ -157,9 +157,10 @@ def cost_row(
     call_id: str,
     kind: bytes,
 ) -> bytes:
-    """Return the row of a recorded cost up to its owner.
+    """Return the row of a recorded cost up to the cell of its owner.
 
-    `moment` is in microseconds since `EPOCH`; texts have at most 255 characters; `kind` is cells.
+    `moment` is in microseconds since `EPOCH`; texts have at most 255 characters; `kind` is the
+    result of `kind_cells`.
     """
     event, call = event_id.encode(), call_id.encode()
     return b"".join(
@@ -179,7 +180,7 @@ def cost_row(
 
 
 def row_cells(entry: Entry) -> bytes:
-    """Return the row of an entry up to its owner."""
+    """Return the row of an entry up to the cell of its owner."""
     moment = (entry.time - EPOCH) // MICROSECOND
     return b"".join(
         (

@@ -1,4 +1,4 @@
-"""One row of `call_cost_events`: what is recorded of an event, from which every total follows."""
+"""Rows of `call_cost_events`, from which every total follows, one for each event."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Entry(NamedTuple):
 
     @property
     def owner(self) -> str:
-        """The user whose row it is."""
+        """The user that the row belongs to."""
         return self.user_id
 
     def copy_cells(self) -> bytes:
@@ -69,12 +69,12 @@ class Entry(NamedTuple):
         return self._asdict()
 
     def reference(self) -> EventReference:
-        """Return which event it was made of."""
+        """Return the event that the row was made from."""
         return EventReference(self.source, self.event_id)
 
 
 _entry: Final[Callable[[tuple[Any, ...]], Entry]] = partial(tuple.__new__, Entry)
-"""A third of the cost of calling the class, which the one row of most events should not pay."""
+"""Takes a third of the time that calling the class takes."""
 
 
 def cost_entry(
@@ -84,7 +84,7 @@ def cost_entry(
     cost_nano: int,
     price_id: int | None,
 ) -> Entry:
-    """Return the row of a recorded cost, but for its owner, whom only the call knows."""
+    """Return the row of a recorded cost without its owner, who is known by the call."""
     columns = (
         event.identity,
         event.source,
@@ -125,13 +125,13 @@ def _plain(event: Event, call: Call) -> Entry:
 
 
 def fact_entry(event: Event, call: Call) -> Entry:
-    """Return the row of an event that states a fact and moves no money by itself."""
+    """Return the row of an event that moves no money by itself."""
     persona_id = getattr(event.data, "persona_id", None)
     return _plain(event, call)._replace(persona_id=persona_id)
 
 
 def charge_entry(event: Event, data: CallCharged, call: Call, fee_nano: int) -> Entry:
-    """Return the row of a charge and the processor's fee for it."""
+    """Return the row of a charge with the processor's fee."""
     return _plain(event, call)._replace(
         service=data.processor,
         cost_nano=fee_nano,
@@ -145,13 +145,13 @@ def refund_entry(event: Event, call: Call, amount_nano: int) -> Entry:
 
 
 def void_entry(event: Event, data: CostVoided, call: Call) -> Entry:
-    """Return the row of a void, which names the identity it voids."""
+    """Return the row of a void with the identity of the voided cost."""
     target = identity_of(data.voids.source, data.voids.id)
     return _plain(event, call)._replace(voids=target)
 
 
 def settled_entry(call: Call, first_at: datetime) -> Entry:
-    """Return the row that keeps what the ledger decided about a call, as of its new version."""
+    """Return the row with the ledger's own decisions on a call, as of its new version."""
     version = call.version + 1
     event_id = f"{call.call_id}/{version}"
     decided = {

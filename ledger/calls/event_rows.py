@@ -1,4 +1,4 @@
-"""What the ledger keeps of an event: a row of `call_cost_events`."""
+"""The interface of every row of `call_cost_events`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from schemas.events import EventReference
 
 
 class EventRow(Protocol):
-    """A row that can be copied, inserted and looked at; money is nano-dollars."""
+    """A row that can be copied, inserted and read. Money is nano-dollars."""
 
     @property
     def type(self) -> str: ...
@@ -31,7 +31,7 @@ class EventRow(Protocol):
 
     @property
     def owner(self) -> str:
-        """The user whose row it is."""
+        """The user that the row belongs to."""
 
     def copy_cells(self) -> bytes:
         """Return the row as COPY reads it, up to the cell of its owner."""
@@ -40,4 +40,4 @@ class EventRow(Protocol):
         """Return the values of the row by column."""
 
     def reference(self) -> EventReference:
-        """Return which event it was made of."""
+        """Return the event that the row was made from."""

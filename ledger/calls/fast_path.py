@@ -1,10 +1,9 @@
-"""The short way of what a busy stream is full of: costs with nothing special about them.
+"""The fast path for plain costs, which are most events of a busy stream.
 
-A plain cost is in structured mode, and its price is its own or that of the newest row of the
-catalogue. Plain costs are parsed, checked, priced and made into rows some hundred at a time, while
-they are in the processor's caches. Whatever is not plain takes the general way
-(`schemas.cloudevents`, `ledger.calls.rating`), as every event could: a test holds that both give
-the same.
+A plain cost is in structured mode and has its own price, or the one of the newest row of the
+catalogue. Plain costs are parsed, checked, priced and encoded some hundred at a time, while they
+are in the processor's caches. All other events take the general path (`schemas.cloudevents`,
+`ledger.calls.rating`). A test holds that both have the same result for plain costs.
 """
 
 from __future__ import annotations
@@ -37,10 +36,10 @@ _KindKey = tuple[str, str, str, str | None, str, str | None, bool]
 
 
 class _CostKind(NamedTuple):
-    """What the costs of one source, persona and usage have in common, if they are of `since` on.
+    """What the costs of one source, persona and usage share, from the time `since` on.
 
-    `rate` is None where each brings its own price, or none is known. `nano` are whole
-    nano-dollars a unit, None where the rate is a fraction. `cells` are of their row.
+    `rate` is None if each cost has its own price, or if no price is known. `nano` is the price of
+    a unit in nano-dollars, None if it is a fraction. `cells` are those of `kind_cells`.
     """
 
     since: datetime
@@ -52,7 +51,7 @@ class _CostKind(NamedTuple):
 
 
 class _CostKinds(dict[_KindKey, _CostKind]):
-    """The kinds that were seen before."""
+    """A cache of kinds of costs."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         super().__init__()
@@ -63,7 +62,7 @@ class _CostKinds(dict[_KindKey, _CostKind]):
         tariff = self._catalogue.tariffs[service, operation, model, unit]
         since, rate = _EVER, None
         if source in RESERVED_SOURCES:
-            since = _NEVER  # so that the general way refuses it
+            since = _NEVER  # so that the general path refuses it
         elif tariff.rates and not has_own_price:
             since, rate = tariff.rates[0]
         common = Entry(
@@ -93,7 +92,7 @@ class FastPathRater:
     """Rates plain costs by one catalogue."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        """Take the prices."""
+        """Rate by the prices of this catalogue."""
         self._catalogue = catalogue
         self._kinds = _CostKinds(catalogue)
         self._day: Day = ""
@@ -101,7 +100,7 @@ class FastPathRater:
         self._midnight_us = 0
 
     def rate(self, values: Sequence[bytes | None], window: Window) -> list[FastPathCost | None]:
-        """Return the plain costs among structured events, None in the place of any other."""
+        """Return the plain costs among structured events, None in place of any other event."""
         places, envelopes = _read(values, window)
         keys = keys_of([(envelope.source, envelope.id) for envelope in envelopes])
         rated: list[FastPathCost | None] = [None] * len(values)
@@ -112,7 +111,7 @@ class FastPathRater:
         return rated
 
     def _rated(self, value: bytes | None, envelope: Recorded, key: bytes) -> FastPathCost | None:
-        # One call for all fields takes as long as three fields do one by one.
+        # One call for all fields takes as long as reading three fields.
         (
             service, operation, usage, unit, persona_id, model, unit_cost, total_cost, estimated,
             raw, call_id, user_id,
@@ -159,11 +158,11 @@ class FastPathRater:
 
 
 def _read(values: Sequence[bytes | None], window: Window) -> tuple[list[int], list[Recorded]]:
-    """Return the places and the envelopes of what may be plain costs."""
+    """Return the places and the envelopes of events that may be plain costs."""
     places: list[int] = []
     envelopes: list[Recorded] = []
     earliest, latest = window.earliest, window.latest
-    # Nearly always this one look at all of them saves a look at each.
+    # One check of all values nearly always makes a check of each unnecessary.
     together = b"".join(filter(None, values))
     all_text = together.isascii() and b"\\" not in together and b"\0" not in together
     for place, value in enumerate(values):

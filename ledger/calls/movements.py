@@ -1,4 +1,4 @@
-"""How a changed call moves the totals of its user's days: what it adds now, less what it added."""
+"""Changes of the totals of users' days: what a call adds now, less what it added before."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DayKey = tuple[str, Day, str]
 
 
 class UserDayChange(NamedTuple):
-    """What a row of `user_days` moves by: calls, milliseconds, nano-dollars twice."""
+    """The change of a row of `user_days`: calls, milliseconds, and nano-dollars twice."""
 
     calls: int = 0
     duration_ms: int = 0
@@ -26,7 +26,7 @@ class UserDayChange(NamedTuple):
 
 
 class BatchMovements:
-    """The sum of all movements of one batch."""
+    """The sum of the changes of one batch."""
 
     def __init__(self) -> None:
         """Start with none."""
@@ -43,7 +43,7 @@ class BatchMovements:
             self._add_days(after, 1)
 
     def add_costs(self, call: Call, costs: Iterable[RatedCost]) -> None:
-        """Add costs that came to a call whose owner and persona stay."""
+        """Add costs of a call whose owner and persona do not change."""
         sums: dict[str, int] = {}
         day = ""
         for cost in costs:
@@ -77,15 +77,15 @@ class BatchMovements:
         )
 
     def cost_days_before(self, day: Day) -> set[tuple[str, Day]]:
-        """Return user and day of costs that moved on earlier days than this."""
+        """Return user and day of the costs that changed before a day."""
         return {key[:2] for key in self._costs if key[1] < day}
 
     def changed_days(self) -> dict[DayKey, UserDayChange]:
-        """Return the rows of `user_days` that really move."""
+        """Return the changes of `user_days` that are not zero."""
         return {key: sums for key, sums in self.days.items() if any(sums)}
 
     def changed_costs(self) -> dict[CostKey, int]:
-        """Return the rows of `user_day_costs` that really move."""
+        """Return the changes of `user_day_costs` that are not zero."""
         return {
             (*key, service): nano
             for key, services in self._costs.items()

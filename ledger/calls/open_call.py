@@ -1,8 +1,7 @@
 """A call while a batch is folded into it.
 
-Most calls of most batches only grow: costs are added that bear on nothing else of the call. As long
-as that is so, these costs are all there is to know about what has changed, and nothing has to be
-settled or compared.
+Most calls of a batch only grow: costs are added that change no other fact of the call. Then nothing
+has to be settled or compared with the previous state.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class OpenCall:
-    """A call as last committed, as it is now, and recorded costs that are still to be added to it.
+    """A call as last committed and as it is now, and the recorded costs still to be added to it.
 
-    These costs are all that changed it as long as it `grows`.
+    While it `grows`, nothing but these costs changed it.
     """
 
     __slots__ = ("before", "call", "costs", "grows", "is_announced", "owner", "since")
 
     def __init__(self, call_id: str, before: Call | None) -> None:
-        """Take a call as last committed; None is an unknown one."""
+        """`before` is the call as last committed, None if it is unknown."""
         self.before = before
         self.call = Call(call_id=call_id) if before is None else before.copy()
         self.costs: list[RatedCost] = []
@@ -35,10 +34,10 @@ class OpenCall:
         self.is_announced = self.call.started_by is not None
 
     def grows_by(self, cost: RatedCost) -> bool:
-        """Return whether a cost bears on nothing of the call but its costs and counts.
+        """Return whether a cost changes only the costs and counts of the call.
 
-        It is no earlier than all others, does not name the persona of a call that is still to be
-        announced, and names the owner, or no user and so the owner.
+        Such a cost is not earlier than the first event, has no persona unless `call.started` was
+        seen, and has the owner as its user, or no user.
         """
         return (
             self.grows

@@ -1,8 +1,8 @@
 """Calendar periods: the UTC day of a moment, and the days and months of a budget in its own zone.
 
-Spend is kept by quarters of an hour, the finest step that a calendar day needs: the offset of every
-time zone in use is a whole number of them, which a test holds. So any zone's day is a sum of
-quarters, and a user who moves to another zone needs no other totals.
+Spend is stored by quarter of an hour. The UTC offset of every time zone in use is a whole number of
+quarters, which a test holds. So a day in any zone is a sum of quarters, and a user who changes the
+zone needs no other totals.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Period(NamedTuple):
 
 
 def day_of(moment: datetime) -> Day:
-    """Return the day of a moment that is given in UTC."""
+    """Return the UTC day of a time in UTC."""
     return _written(moment.date())
 
 
@@ -40,13 +40,13 @@ def _written(day: date) -> Day:
 
 
 def quarter_of(moment: datetime) -> datetime:
-    """Return the start of the quarter of an hour that a moment in UTC belongs to."""
+    """Return the start of the quarter of an hour of a time in UTC."""
     minute = moment.minute
     return moment.replace(minute=minute - minute % QUARTER_MINUTES, second=0, microsecond=0)
 
 
 def period_of(kind: PeriodType, moment: datetime, zone: str) -> Period:
-    """Return the calendar period of a moment in an IANA time zone, its bounds in UTC."""
+    """Return the calendar period of a time in an IANA time zone, with its bounds in UTC."""
     return _period(kind, moment.astimezone(_zone(zone)).date(), zone)
 
 
@@ -64,7 +64,7 @@ def _next(day: date, days: int = 1) -> date:
 
 
 def _midnight(day: date, zone: str) -> datetime:
-    """Return when a day begins; where the clocks skip midnight, at the first moment after it."""
+    """Return the start of a day; if clocks skip midnight, the first time after it."""
     return datetime.combine(day, time(), _zone(zone)).astimezone(UTC)
 
 
@@ -75,5 +75,5 @@ def _zone(name: str) -> ZoneInfo:
 
 @lru_cache(maxsize=1)
 def time_zones() -> frozenset[str]:
-    """Return the names of all time zones that a budget may follow."""
+    """Return the names of the time zones that a budget may use."""
     return frozenset(available_timezones() - {"localtime", "posixrules", "Factory"})

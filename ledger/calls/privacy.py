@@ -1,4 +1,4 @@
-"""What a user may learn from other users' calls: figures of several users, and only roughly."""
+"""Protects other users' figures that a user's reports are based on."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ _DIGITS: Final = 2
 
 
 def blurred(value: int) -> int:
-    """Return a figure of other users to two significant digits: exact, it may be one user's own."""
+    """Return a figure of other users rounded to two significant digits."""
     return significant(value, _DIGITS)

@@ -1,7 +1,6 @@
-"""Prices a recorded cost and makes its row as soon as it is decoded.
+"""Rates recorded costs as soon as they are decoded: finds their price and makes their row.
 
-Neither depends on what the ledger knows, only on the catalogue. "Rating" is what billing calls the
-pricing of a usage.
+This depends only on the catalogue, not on the ledger's state.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ _ANY_TIME: Final = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace
 class RatedCost(msgspec.Struct, gc=False):
     """A recorded cost with its price in nano-dollars, by one catalogue: an `EventRow`.
 
-    `user_id` is what the event says, `owner` whom the fold found it to belong to. `made_of` is the
-    event or its bytes, for the rare need of the rest.
+    `user_id` is the user of the event, `owner` the owner of its call, set by the fold. `made_of` is
+    the event or its bytes, from which the other fields are decoded when they are needed.
     """
 
     type: ClassVar = "cost.recorded"
@@ -54,7 +53,7 @@ class RatedCost(msgspec.Struct, gc=False):
         return made_of if isinstance(made_of, Event) else decode(made_of, (), _ANY_TIME)
 
     def reference(self) -> EventReference:
-        """Return which event it is."""
+        """Return the event that the row was made from."""
         event = self.event()
         return EventReference(event.source, event.id)
 
@@ -68,7 +67,7 @@ class RatedCost(msgspec.Struct, gc=False):
 
 
 class DetailedCost(RatedCost, gc=False):
-    """A cost that keeps the columns of its row, but for the owner."""
+    """A cost with the columns of its row, except for the owner."""
 
     entry: Entry
 
@@ -80,7 +79,7 @@ class DetailedCost(RatedCost, gc=False):
 
 
 class FastPathCost(RatedCost, gc=False):
-    """A cost whose row was written as it was decoded."""
+    """A cost whose row was encoded by the fast path."""
 
     cells: bytes
 
@@ -95,13 +94,13 @@ class FastPathCost(RatedCost, gc=False):
 
 
 Incoming = Event | RatedCost
-"""What a batch holds: costs that could be priced at once, and all other events whole."""
+"""An event of a batch: a rated cost, or any other event as decoded."""
 
 
 def rate(
     event: Event, data: CostRecorded, catalogue: Catalogue, made_of: bytes | None = None
 ) -> DetailedCost:
-    """Price a recorded cost that had these bytes; raises `Refused` as `price` does."""
+    """Rate a recorded cost that was decoded from `made_of`; raises `Refused` as `price` does."""
     tariff = tariff_of(catalogue, data)
     cost_nano, price_id = price(data, tariff, event.time)
     return DetailedCost(
@@ -123,7 +122,7 @@ def rate(
 
 
 def rated_or_original(event: Event, catalogue: Catalogue, made_of: bytes | None = None) -> Incoming:
-    """Return an event as a batch holds it; a cost that cannot be priced is left to the fold."""
+    """Return a cost rated, if it has a price, and any other event unchanged."""
     if not isinstance(event.data, CostRecorded):
         return event
     try:
@@ -133,10 +132,10 @@ def rated_or_original(event: Event, catalogue: Catalogue, made_of: bytes | None 
 
 
 def original_events(incoming: Incoming) -> Event:
-    """Return the event, whatever form it has."""
+    """Return the original event."""
     return incoming.event() if isinstance(incoming, RatedCost) else incoming
 
 
 def voids_among(events: Iterable[Incoming]) -> list[Event]:
-    """Return those that take a recorded cost back."""
+    """Return the voids among events."""
     return [event for event in events if type(event) is Event and event.type == "cost.voided"]

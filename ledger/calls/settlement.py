@@ -1,8 +1,7 @@
-"""What the ledger itself decides about a call: its share of infrastructure, and a default charge.
+"""Settles calls: adds the infrastructure share and the default charge.
 
-Both follow from the call's facts, so they are undone and done again when a late event changes a
-fact: an earlier first event moves the share, a charge that arrives after the end takes the place
-of the default one.
+Both follow from the call's facts, so they change when a late event changes a fact: an earlier first
+event moves the share, and a charge that arrives after the end replaces the default charge.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ DEFAULT_PROCESSOR: Final = "stripe"
 
 
 def settle(before: Call | None, call: Call, catalogue: Catalogue) -> bool:
-    """Bring a call's own entries in line with its facts; `before` is the call as last committed.
+    """Settle a call by its facts; `before` is the call as last committed.
 
-    Returns whether anything changed. Prices are taken once: as long as the facts stay, so do they.
+    Returns whether anything changed. A newer price changes nothing while the facts are the same.
     """
     moved_first = _settle_infrastructure(before, call, catalogue)
     moved_default = _settle_default_charge(before, call, catalogue)
@@ -28,7 +27,7 @@ def settle(before: Call | None, call: Call, catalogue: Catalogue) -> bool:
 
 
 def _settle_infrastructure(before: Call | None, call: Call, catalogue: Catalogue) -> bool:
-    """Take the share once per call, on the day and at the price of its first event."""
+    """Add the share once per call, on the day and at the price of its first event."""
     settled_at = before.first_at if before else None
     if call.first_at is None or call.first_at == settled_at:
         return False
@@ -42,7 +41,7 @@ def _settle_infrastructure(before: Call | None, call: Call, catalogue: Catalogue
 
 
 def _default_due_at(call: Call | None) -> datetime | None:
-    """Return when the default charge falls due: a completed call's end, if it was not charged."""
+    """Return when the default charge is due: at the end of a completed call without a charge."""
     if call is None or call.status != "completed" or call.charge_count:
         return None
     return call.ended_at

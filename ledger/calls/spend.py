@@ -1,8 +1,7 @@
-"""How a batch moves what users have spent, by the quarter of an hour it happened in.
+"""Changes of users' spend by quarter of an hour, from which budgets are summed.
 
-Budgets are summed from these quarters, whatever the user's time zone. Each movement counts at the
-time of its own event; what the ledger decides itself counts where the call's rules put it: shares
-of infrastructure at the first event, the default charge at the end.
+Each change counts at the time of its event, the infrastructure share at the call's first event, and
+the default charge at its end.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SpendChanges:
-    """The sum of all movements of one batch: nano-dollars of cost, charged and refunded."""
+    """The sum of the changes of one batch: nano-dollars of cost, charges and refunds."""
 
     def __init__(self) -> None:
         """Start with none."""
@@ -31,11 +30,11 @@ class SpendChanges:
         self._quarter = self._until = _LONG_AGO
 
     def cost(self, user_id: str, at: datetime, nano: int) -> None:
-        """Move the cost of a user's calls by `nano`, which may be negative."""
+        """Add `nano`, which may be negative, to the cost of a user's calls."""
         self._sums(user_id, at)[0] += nano
 
     def add_costs(self, user_id: str, costs: Iterable[RatedCost]) -> None:
-        """Move the cost of a user's calls by recorded costs."""
+        """Add recorded costs to the cost of a user's calls."""
         quarter = until = _LONG_AGO
         sums = [0, 0, 0]
         for cost in costs:
@@ -45,11 +44,11 @@ class SpendChanges:
             sums[0] += cost.cost_nano
 
     def charge(self, user_id: str, at: datetime, nano: int) -> None:
-        """Move what a user was charged."""
+        """Add a charge."""
         self._sums(user_id, at)[1] += nano
 
     def refund(self, user_id: str, at: datetime, nano: int) -> None:
-        """Move what a user was given back."""
+        """Add a refund."""
         self._sums(user_id, at)[2] += nano
 
     def _sums(self, user_id: str, at: datetime) -> list[int]:
@@ -63,7 +62,7 @@ class SpendChanges:
         return sums
 
     def resettle(self, before: Call | None, call: Call) -> None:
-        """Take back what was settled for a call before, and count what is settled now."""
+        """Subtract what was settled for a call before, and add what is settled now."""
         if before is not None and before.user_id is not None:
             self._settled(before, -1)
         self._settled(call, 1)
@@ -77,5 +76,5 @@ class SpendChanges:
             self.cost(user_id, call.ended_at, sign * call.default_fee_nano)
 
     def changed(self) -> dict[SpendKey, list[int]]:
-        """Return the rows that really move."""
+        """Return the changes that are not zero."""
         return {key: sums for key, sums in self.sums.items() if any(sums)}

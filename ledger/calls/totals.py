@@ -1,6 +1,6 @@
-"""From a call's state to the total that others see.
+"""Makes the published total of a call from its state.
 
-Each commit publishes the total of every call it changed, so its JSON is also written directly.
+Each commit publishes the total of every changed call, so its JSON is also written directly.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NAMES_MAX: Final = 10_000
 
 
 class _Names(dict[str, str]):
-    """Services as the names of a JSON object."""
+    """A cache of services as names in a JSON object."""
 
     def __missing__(self, service: str) -> str:
         if len(self) >= _NAMES_MAX:
@@ -38,7 +38,7 @@ _names: Final = _Names()
 
 
 class _EncodedTotal(msgspec.Struct, rename=wire_name, gc=False):
-    """A `CallTotal` whose money is JSON already."""
+    """A `CallTotal` whose amounts are already JSON."""
 
     call_id: str
     user_id: str
@@ -65,7 +65,7 @@ def seconds(milliseconds: int) -> Decimal | int:
 
 
 def call_total(call: Call, updated_at: datetime) -> CallTotal:
-    """Return what is published of a call whose owner is known."""
+    """Return the total of a call whose owner is known."""
     by_service = call.costs_by_service()
     expected = call.expected_duration_ms
     return CallTotal(
@@ -89,9 +89,9 @@ def call_total(call: Call, updated_at: datetime) -> CallTotal:
 
 
 def call_total_json(call: Call, updated_at: datetime, version: int | None = None) -> bytes:
-    """Return the JSON of `call_total` in half the time: each commit needs many.
+    """Return the JSON of `call_total`, in half the time.
 
-    `version` is the published one; without it the call's own is taken.
+    `version` is the published version, by default the one of the call.
     """
     by_service = call.costs_by_service()
     written = ",".join([_names[service] + usd_text(nano) for service, nano in by_service.items()])

@@ -1,1 +1,1 @@
-"""Late prices: which recorded costs change, preview and apply."""
+"""Late prices: which recorded costs they change, a preview, and the correction."""

@@ -1,4 +1,4 @@
-"""Foresees the budget alerts that late prices would make due, by the rules that raise real ones."""
+"""Previews the budget alerts that late prices would raise, by the rules of real alerts."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Due = tuple[BudgetPosition, Decimal]
 
 
 class AlertPreview:
-    """Gathers how spends would move, user by user, and finds the alerts that follow."""
+    """Collects the changes of spend, user by user, and finds the alerts that follow."""
 
     def __init__(self, connection: Connection, basis: SpendBasis, now: datetime) -> None:
-        """Take the connection to look things up on, and on what budgets are based."""
+        """Read on this connection; `basis` is the spend basis of budgets."""
         self._connection = connection
         self._basis = basis
         self._now = now
@@ -36,7 +36,7 @@ class AlertPreview:
         self._last: tuple[str, str] = ("", "")
 
     async def add(self, cost: DueCost, change_nano: int) -> list[Due]:
-        """Note a change; returns alerts from time to time."""
+        """Add a change; returns the alerts of calls and users that are complete."""
         place = (cost.user_id, cost.call_id)
         found = await self._look_between(place)
         self._last = place
@@ -48,7 +48,7 @@ class AlertPreview:
         return found
 
     async def _look_between(self, place: tuple[str, str]) -> list[Due]:
-        """Look at what is complete: calls when another follows, quarters when another user does."""
+        """Return the alerts of the previous call or user, when another one follows."""
         found: list[Due] = []
         if place != self._last and len(self._calls) >= MOVES_MAX:
             found += await self._look_at_calls()
@@ -57,7 +57,7 @@ class AlertPreview:
         return found
 
     async def rest(self) -> list[Due]:
-        """Return the alerts of what is left."""
+        """Return the alerts of the last call and user."""
         return await self._look_at_calls() + await self._look_at_periods()
 
     async def _look_at_calls(self) -> list[Due]:
@@ -87,7 +87,7 @@ class AlertPreview:
     async def _look_at_periods(self) -> list[Due]:
         moved, self._quarters = self._quarters, {}
         if self._basis != "cost":
-            return []  # what users are charged stays as it is
+            return []  # charges do not change
         limits = await limits_among(self._connection, {user_id for user_id, _ in moved})
         sums: dict[tuple[str, Limit, Period], int] = {}
         for (user_id, quarter), nano in moved.items():

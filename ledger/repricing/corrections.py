@@ -1,8 +1,8 @@
-"""Which recorded costs a late price changes, and the ledger entries that correct them: pure.
+"""Which recorded costs a late price changes, and the events that correct them: pure.
 
 A price may become known after costs of its time were recorded. History is not rewritten: such a
-cost is voided, and recorded again at the price that was in force at its time. Both events have ids
-that follow from the cost and the new price, so a correction exists once, however often it is made.
+cost is voided, and recorded again at the price in force at its time. The ids of both events follow
+from the cost and the new price, so applying a correction again changes nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class UsedPrice(NamedTuple):
-    """A kind of usage, the price that counted for it, and the first and last time it did."""
+    """A kind of usage, a price that costs were recorded at, and the first and last such time."""
 
     service: str
     operation: str
@@ -47,7 +47,7 @@ class UsedPrice(NamedTuple):
 
 
 class PriceSpan(NamedTuple):
-    """Costs of a kind and price whose time lies from `starts` to before `ends`."""
+    """Costs of one kind and price, from `starts` to before `ends`."""
 
     service: str
     operation: str
@@ -59,7 +59,7 @@ class PriceSpan(NamedTuple):
 
 
 class RecordedCost(NamedTuple):
-    """A recorded cost as it stands in the ledger."""
+    """A recorded cost as stored."""
 
     identity: str
     source: str
@@ -80,15 +80,15 @@ class RecordedCost(NamedTuple):
 
 
 class Rates:
-    """Which price is in force for a kind of usage; remembers the kinds that it was asked for."""
+    """The prices in force for each kind of usage, with a cache of tariffs."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        """Take the catalogue, which stays as it is."""
+        """Use the prices of this catalogue."""
         self.catalogue = catalogue
         self._tariffs: dict[tuple[str, str, str, str], Tariff] = {}
 
     def tariff(self, service: str, operation: str, model: str, unit: str) -> Tariff:
-        """Return what the catalogue says of a kind of usage; an empty model is none."""
+        """Return the tariff of a kind of usage; an empty model is none."""
         key = (service, operation, model, unit)
         known = self._tariffs.get(key)
         if known is None:
@@ -98,7 +98,7 @@ class Rates:
         return known
 
     def correction(self, cost: RecordedCost) -> Rate | None:
-        """Return the rate that should have counted for a cost, None where the right one did."""
+        """Return the rate that a cost must be corrected to; None if its rate is right."""
         tariff = self.tariff(cost.service, cost.operation, cost.model or "", cost.unit)
         return _correction(tariff, cost.price_id, cost.time)
 
@@ -114,7 +114,7 @@ def _correction(tariff: Tariff, price_id: int, time: datetime) -> Rate | None:
 def due_spans(rates: Rates, used: Iterable[UsedPrice]) -> Iterator[PriceSpan]:
     """Yield the spans of costs for which another rate is in force now.
 
-    A newer row that asks the same corrects nothing and is passed over.
+    A newer row with the same rate corrects nothing and is skipped.
     """
     for kind in used:
         tariff = rates.tariff(*kind[:4])
@@ -127,8 +127,7 @@ def due_spans(rates: Rates, used: Iterable[UsedPrice]) -> Iterator[PriceSpan]:
 def correcting_events(cost: RecordedCost, rate: Rate) -> tuple[Event, Event]:
     """Return the void of a cost, and the cost at another price of the catalogue.
 
-    Both count at the time of the cost. The new one names no persona: what a call's costs say of it
-    stays as it was said.
+    Both count at the time of the cost. The new cost has no persona, so the call keeps its own.
     """
     event_id = f"{cost.identity}/{rate.price_id}"
     void = CostVoided(

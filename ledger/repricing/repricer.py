@@ -1,10 +1,10 @@
 """Applies late prices to costs that were recorded before them: the use case.
 
-A look first: what would change, for whom, and which alerts would be due. Then the correction, a
-chunk of costs at a time, each in one transaction that voids the costs and records them again. It
+The preview says what would change, for which users, and which alerts would be raised. The
+correction voids costs and records them again, a chunk at a time, each in one transaction. A chunk
 is applied to the ledger like a batch of events, so totals, versions and alerts follow the same
-rules. A chunk locks its calls and looks again at which of its costs still count, so it can meet
-any other writer; after a stop, starting again continues it.
+rules. It locks its calls and checks which of its costs still count, so other writers may change
+them concurrently. A stopped correction is continued by starting it again.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Place = tuple[str, str]
 
 
 class RepricingBusyError(Exception):
-    """Another process applies prices at the moment."""
+    """Another process is applying prices."""
 
 
 class RepricingRefusedError(Exception):
@@ -57,7 +57,7 @@ class RepricingRefusedError(Exception):
 
 
 class RepricingResult(NamedTuple):
-    """How many costs were corrected, how many alerts raised, and whether nothing is left."""
+    """The number of corrected costs and of raised alerts, and whether all is corrected."""
 
     costs: int
     alerts: int
@@ -65,17 +65,17 @@ class RepricingResult(NamedTuple):
 
 
 class Repricer:
-    """Looks at what late prices change, and applies them."""
+    """Previews and applies late prices."""
 
     def __init__(self, url: str, basis: SpendBasis = "charged") -> None:
-        """Take the address of the database, as its owner, and on what budgets are based."""
+        """`url` logs in as the owner of the database; `basis` is the spend basis of budgets."""
         self._url = url
         self._basis = basis
 
     async def preview(
         self, wanted: RepricingScope, progress: Progress = lambda _: None
     ) -> RepricingReport:
-        """Say what applying would change; raises OSError or a PostgreSQL error."""
+        """Return what applying would change; raises OSError or a PostgreSQL error."""
         async with self._looking() as connection:
             rates = Rates(await read_catalogue(connection))
             sums, foresight = (
@@ -103,8 +103,8 @@ class Repricer:
     ) -> RepricingResult:
         """Correct the costs that late prices change, up to a number or until `stop`.
 
-        Raises RerateBusyError, RerateRefusedError, OSError or a PostgreSQL error; whole chunks
-        may have been corrected then; starting again continues after them.
+        Raises RepricingBusyError, RepricingRefusedError, OSError or a PostgreSQL error; whole
+        chunks may have been corrected then, and starting again continues after them.
         """
         async with self._looking() as connection, connected(self._url, name=_NAME) as writing:
             if not await lock_repricing(writing):
@@ -131,7 +131,7 @@ class Repricer:
 
     @asynccontextmanager
     async def _looking(self) -> AsyncIterator[Connection]:
-        """Lend one consistent state of the database."""
+        """Open a read-only transaction on one snapshot."""
         async with (
             connected(self._url, name=_NAME) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
@@ -140,7 +140,7 @@ class Repricer:
 
 
 class _Alerts:
-    """Counts alerts that would be due, and keeps the first."""
+    """Counts the alerts of a preview, and keeps the first ones."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -1,4 +1,4 @@
-"""Finds the costs that late prices change, and reads what is needed to correct and to report."""
+"""Reads the costs that late prices change, and the data of the report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PREFETCH: Final = 2_000
 
 
 class RepricingScope(NamedTuple):
-    """Which costs are asked for: from `since` to before `until`, of a service or of all."""
+    """The costs to correct: from `since` to before `until`, of one service or of all."""
 
     since: datetime
     until: datetime
@@ -27,7 +27,7 @@ class RepricingScope(NamedTuple):
 
 
 class DueCost(NamedTuple):
-    """A counted cost whose price another one replaces; usage in `unit`, cost in nano-dollars."""
+    """A counted cost whose price changes; usage in `unit`, cost in nano-dollars."""
 
     user_id: str
     call_id: str
@@ -42,7 +42,7 @@ class DueCost(NamedTuple):
 
 
 class EarnedSums(NamedTuple):
-    """What calls cost and earned on some days, in nano-dollars."""
+    """The cost, charges and refunds of some days, in nano-dollars."""
 
     cost_nano: int = 0
     charged_nano: int = 0
@@ -50,12 +50,12 @@ class EarnedSums(NamedTuple):
 
 
 async def lock_repricing(connection: Connection) -> bool:
-    """Return whether no other session applies prices; the lock lasts as long as the connection."""
+    """Lock the correction for this connection; returns False if another one has the lock."""
     return bool(await connection.fetchval(_SQL["one_at_a_time"]))
 
 
 async def used_prices(connection: Connection, wanted: RepricingScope) -> list[UsedPrice]:
-    """Return which prices counted for which kinds of usage; within a transaction."""
+    """Return the prices that costs were recorded at, by kind of usage; in a transaction."""
     await connection.execute(_SQL["no_time_limit"])
     rows = await connection.fetch(*_SQL.bind("used", **wanted._asdict()), timeout=_SECONDS_MAX)
     return [UsedPrice(*row) for row in rows]
@@ -64,7 +64,7 @@ async def used_prices(connection: Connection, wanted: RepricingScope) -> list[Us
 async def due_costs(
     connection: Connection, spans: Sequence[PriceSpan], wanted: RepricingScope
 ) -> AsyncIterator[DueCost]:
-    """Yield the counted costs within the spans, call by call; within a transaction."""
+    """Yield the counted costs of spans, call by call; in a transaction."""
     if not spans:
         return
     services, operations, models, units, price_ids, starts, ends = zip(*spans, strict=True)
@@ -88,9 +88,9 @@ async def due_costs(
 async def counted_costs(
     connection: Connection, places: Collection[tuple[str, str]]
 ) -> list[RecordedCost]:
-    """Return those costs, each an identity and its call, that still count.
+    """Return the costs that still count among `places`, each an identity and its call.
 
-    Their calls are locked to the end of the transaction, so that they go on counting.
+    Their calls are locked to the end of the transaction.
     """
     identities, call_ids = zip(*places, strict=True)
     await connection.execute(*_SQL.bind("lock_calls", call_ids=sorted(set(call_ids))))
@@ -99,19 +99,19 @@ async def counted_costs(
 
 
 async def limits_among(connection: Connection, user_ids: Collection[str]) -> dict[str, Limits]:
-    """Return the limits of those users who have any, without locking them."""
+    """Return the limits of users, without locking them."""
     rows = await connection.fetch(*_SQL.bind("limits", user_ids=list(user_ids)))
     return {row["user_id"]: limits_of(row) for row in rows}
 
 
 async def raised_among(connection: Connection, alert_ids: Collection[UUID]) -> set[UUID]:
-    """Return those alerts that exist."""
+    """Return the alerts that exist already."""
     rows = await connection.fetch(*_SQL.bind("raised", alert_ids=list(alert_ids)))
     return {UUID(bytes=row["alert_id"].bytes) for row in rows}
 
 
 async def earned_by_all(connection: Connection, first: date, last: date) -> EarnedSums:
-    """Return what all calls cost and earned on some UTC days, both included."""
+    """Return the sums of all users on UTC days, both included."""
     row = await connection.fetchrow(
         *_SQL.bind("everything", first=first, last=last), timeout=_SECONDS_MAX
     )
@@ -121,7 +121,7 @@ async def earned_by_all(connection: Connection, first: date, last: date) -> Earn
 async def earned_by(
     connection: Connection, first: date, last: date, user_ids: Sequence[str]
 ) -> dict[str, EarnedSums]:
-    """Return the same of some users."""
+    """Return the sums of some users on UTC days, both included."""
     rows = await connection.fetch(
         *_SQL.bind("of_users", first=first, last=last, user_ids=list(user_ids))
     )

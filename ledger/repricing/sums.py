@@ -1,4 +1,4 @@
-"""Sums up what late prices would change, as costs pass by one after the other: pure, bounded."""
+"""Sums what late prices would change, cost by cost: pure, with bounded memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALERTS_SHOWN: Final = 100
 
 
 class CostChange:
-    """How many costs, and their sum before and after, in nano-dollars."""
+    """The number of costs, and their sums before and after, in nano-dollars."""
 
     __slots__ = ("after_nano", "before_nano", "costs")
 
@@ -31,12 +31,12 @@ class CostChange:
 
     @property
     def difference_nano(self) -> int:
-        """By how much the sum changes."""
+        """The change of the sum."""
         return self.after_nano - self.before_nano
 
 
 class UserSum(NamedTuple):
-    """What changes for a user, and all that the user's calls cost and earned on the days."""
+    """The change for a user, and the user's sums on the days."""
 
     user_id: str
     sum: CostChange
@@ -44,14 +44,14 @@ class UserSum(NamedTuple):
 
 
 class AlertDue(NamedTuple):
-    """An alert that would be raised: where its spend would stand, and the percentage reached."""
+    """An alert that would be raised: the budget position, and the percentage reached."""
 
     stand: BudgetPosition
     percent: Decimal
 
 
 class RepricingReport(NamedTuple):
-    """What late prices change: in all, by service and UTC day, and for whom most."""
+    """What late prices change: in total, by service, by UTC day, and for the top users."""
 
     wanted: RepricingScope
     total: CostChange
@@ -65,7 +65,7 @@ class RepricingReport(NamedTuple):
 
 
 class RepricingSums:
-    """Adds up costs that come user by user; of the users only those that change most are kept."""
+    """Sums costs that arrive user by user; keeps only the users with the largest changes."""
 
     def __init__(self) -> None:
         """Start with none."""
@@ -77,7 +77,7 @@ class RepricingSums:
         self._user: tuple[str, CostChange] | None = None
 
     def add(self, cost: DueCost, after_nano: int) -> None:
-        """Add a cost and what it would be."""
+        """Add a cost, with its amount after the change."""
         if self._user is None or self._user[0] != cost.user_id:
             self._finish_user()
             self._user = cost.user_id, CostChange()
@@ -87,7 +87,7 @@ class RepricingSums:
             one.add(cost.cost_nano, after_nano)
 
     def top(self) -> list[tuple[str, CostChange]]:
-        """Return the users for whom most changes, most first; nothing may be added any more."""
+        """Return the users with the largest changes, largest first; add nothing after it."""
         self._finish_user()
         self._user = None
         return [(user_id, one) for _, user_id, one in sorted(self._top, key=_most_first)]
@@ -108,6 +108,6 @@ def _most_first(entry: tuple[int, str, CostChange]) -> tuple[int, str]:
 
 
 def margin(earned: EarnedSums, change_nano: int = 0) -> str:
-    """Return (charged - refunded - cost) / charged in percent, the cost changed by so much."""
+    """Return (charged - refunded - cost) / charged in percent, after a change of the cost."""
     profit = earned.charged_nano - earned.refunded_nano - earned.cost_nano - change_nano
     return percent_text(profit, earned.charged_nano)
