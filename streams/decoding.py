@@ -1,4 +1,4 @@
-"""From polled Kafka records to a batch for the ledger: decoded events, dead letters, offsets."""
+"""Decodes polled Kafka records into a batch: events, dead letters and offsets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PLACE: Final = re.compile(rb"[0-9]{1,18}")
 async def decode_records(
     polled: Mapping[TopicPartition, Sequence[ConsumerRecord]], catalogue: Catalogue, now: datetime
 ) -> Batch:
-    """Decode what one poll returned, giving way to other tasks every few hundred records.
+    """Decode the records of one poll; other tasks may run after every few hundred records.
 
     Costs that the catalogue can price are rated at once. In a large batch, plain costs take the
     fast path.
@@ -48,7 +48,7 @@ async def decode_records(
 
 
 def describe_record(record: ConsumerRecord) -> str:
-    """Return the offset and a digest of a record, by which it is recognised: `offset:digest`."""
+    """Return the offset and a digest of a record, as `offset:digest`."""
     digest = blake2b(digest_size=16)
     for part in (record.key or b"", record.value or b"", str(record.timestamp).encode()):
         digest.update(len(part).to_bytes(8, "big") + part)
@@ -56,7 +56,7 @@ def describe_record(record: ConsumerRecord) -> str:
 
 
 def _note_resent(batch: Batch, record: ConsumerRecord) -> None:
-    """Note which place of a gap a record fills, if its headers name one."""
+    """Add a record to `resent` if its headers name a place in a gap."""
     headers = dict(record.headers)
     place = (headers.get(GAP_ID), headers.get(GAP_OFFSET))
     if all(number is not None and _PLACE.fullmatch(number) for number in place):
@@ -65,7 +65,7 @@ def _note_resent(batch: Batch, record: ConsumerRecord) -> None:
 
 def _bytes_of(records: Sequence[ConsumerRecord]) -> int:
     size = 0
-    for record in records:  # what is missing counts -1, which is as good as nothing
+    for record in records:  # a missing key or value counts -1, which does not matter
         size += record.serialized_value_size + record.serialized_key_size
         if record.headers:
             size += sum([len(name) + len(value or b"") for name, value in record.headers])

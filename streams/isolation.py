@@ -1,4 +1,4 @@
-"""Finds the events of a batch that PostgreSQL cannot take, and refuses them together."""
+"""Finds the events of a batch that PostgreSQL cannot store, and refuses them together."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Record = Callable[[Batch], Awaitable[None]]
 
 
 async def record_what_fits(batch: Batch, error: Exception, record: Record) -> None:
-    """Record what PostgreSQL can take of a batch that failed with `error`, and refuse the rest.
+    """Record the events of a failed batch that PostgreSQL can store, and refuse the others.
 
-    The rest is refused together, so the limit of refusals sees whether it is one event or the
-    whole stream that does not fit. Offsets move only with the refusal, so a crash in between
-    replays harmlessly. Raises `error` where there are no events: then the fault is ours.
+    All others are refused in one batch, so that the limit of refusals applies to their number. The
+    offsets move with it, so after a crash in between the records are read again. Raises `error` if
+    the batch has no events.
     """
     letters = await _poison(batch, batch.events, batch.records, error, record)
     await record(
@@ -37,7 +37,7 @@ async def _poison(
     error: Exception,
     record: Record,
 ) -> list[DeadLetter]:
-    """Record events half by half, and return the letters of those that cannot be."""
+    """Record events half by half; returns the dead letters of those that cannot be stored."""
     if not events:
         raise error
     if len(events) == 1:

@@ -1,7 +1,7 @@
-"""One lane: some partitions, one connection, one batch after another.
+"""A lane reads some partitions and records one batch after another on one connection.
 
-Partitions are shared out among lanes so that the batches of a partition can never commit out of
-order. While PostgreSQL commits a large batch the lane polls and decodes the next one.
+Each partition belongs to one lane, so its batches commit in order. While PostgreSQL commits a large
+batch, the lane polls and decodes the next one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 
 class Lane:
-    """Reads its partitions in order and records what they hold."""
+    """Reads its partitions in order and records their events."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Lane:
         batch_max: int,
         committed: Callable[[BatchOutcome, Mapping[int, int]], None],
     ) -> None:
-        """Take what the lane works with; `committed` is called for each committed batch."""
+        """`committed` is called with the outcome and next offsets of each committed batch."""
         self._consumer = consumer
         self._recorder = recorder
         self._batch_max = batch_max
@@ -76,7 +76,7 @@ class Lane:
     def assign(
         self, partitions: Iterable[TopicPartition], positions: Mapping[int, StoredPosition]
     ) -> None:
-        """Take over partitions whose positions have been set; `positions` are by partition."""
+        """Read these partitions, whose consumer positions are set; `positions` are by partition."""
         self.assignment += 1
         self._recorder.expect_repeats()
         self.partitions = tuple(partitions)
@@ -89,12 +89,11 @@ class Lane:
             self._assigned.set()
 
     async def revoke(self, wait_seconds: int | None) -> None:
-        """Give all partitions up, letting the batch under way finish if it can do so in time.
+        """Give up all partitions, after waiting up to `wait_seconds` for the current batch.
 
-        Without a time it waits until that is done.
-
-        One that does not is harmless: its events are then known to the next reader. A
-        poll under way is given up, or it would take records of the next assignment and drop them.
+        None waits without limit. A batch that takes longer is harmless: the next reader recognises
+        its events as repeats. The current poll is cancelled, or it would take records of the next
+        assignment and drop them.
         """
         self.assignment += 1
         self.partitions = ()
@@ -106,14 +105,14 @@ class Lane:
             await asyncio.wait_for(self._idle.wait(), wait_seconds)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Record batches until `stop`; the batch under way is finished first."""
+        """Record batches until `stop`; the current batch is finished first."""
         recording: asyncio.Task[None] | None = None
         batch: Batch | None = None
         try:
             while not stop.is_set():
                 if recording is not None and batch is not None and not batch.is_large:
-                    # Polled meanwhile, a stream without a backlog would come in many small pieces,
-                    # each of which costs worker and broker as much as all of them together.
+                    # Polling now would split a stream without a backlog into many small
+                    # batches, each as expensive as one with all their records.
                     await recording
                     recording = None
                 assignment, batch = await self._next_batch()
@@ -134,7 +133,7 @@ class Lane:
             await self._recorder.close()
 
     async def _next_batch(self) -> tuple[int, Batch | None]:
-        """Poll and decode; returns the assignment it was polled under."""
+        """Poll and decode a batch; returns also the number of its assignment."""
         assignment = self.assignment
         if not self.partitions or self.is_out_of_range:
             with suppress(TimeoutError):
@@ -147,10 +146,10 @@ class Lane:
     async def _fill(
         self, batch: Batch, assignment: int, recording: asyncio.Task[None] | None
     ) -> None:
-        """Add to a batch what comes while the one before is being recorded, and what is there.
+        """Add records to a batch while the previous one is being recorded, and those available.
 
-        The larger it is, the less each of its events costs. It never waits for anything else: only
-        a backlog, which comes in faster than it is decoded, fills it.
+        An event of a larger batch costs less. The batch waits for nothing else, so only a backlog
+        fills it.
         """
         while assignment == self.assignment and not self.is_out_of_range:
             room = self._batch_max - batch.size
@@ -166,9 +165,9 @@ class Lane:
     async def _decoded(
         self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]], assignment: int
     ) -> Batch:
-        """Decode what was polled under an assignment, and note how far was read if it still holds.
+        """Decode polled records, and store the read offsets if the assignment is still current.
 
-        After another it belongs to none: noted, it would look like records that are never counted.
+        Offsets of an earlier assignment would look like records that are never counted.
         """
         batch = await decode_records(polled, self._recorder.catalogue, self._recorder.now())
         if assignment == self.assignment:
@@ -179,10 +178,10 @@ class Lane:
     async def _polled(
         self, most: int, until: asyncio.Task[None] | None, wait_ms: int
     ) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
-        """Return up to `most` records, or none where the partitions are given up meanwhile.
+        """Return up to `most` records; none if the partitions are revoked meanwhile.
 
-        With `until` it also gives up when that is done. Where the log does not hold what is to be
-        read next, nothing more is read until the position was compared with the log.
+        Returns also when `until` is done. If the log does not have the next record, nothing is read
+        until the position is compared with the log.
         """
         poll = self._poll = asyncio.create_task(
             self._consumer.getmany(*self.partitions, timeout_ms=wait_ms, max_records=most)
@@ -192,7 +191,7 @@ class Lane:
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if not poll.done():
                 poll.cancel()
-                await asyncio.wait({poll})  # it may have taken records all the same
+                await asyncio.wait({poll})  # it may have taken records before
         finally:
             poll.cancel()
         try:
@@ -203,13 +202,13 @@ class Lane:
             return {}
 
     def _mark(self, partition: TopicPartition, records: Sequence[ConsumerRecord]) -> PositionMark:
-        """Return what is stored beside the next offset of a partition after these records."""
+        """Return the mark of a partition after these records."""
         position = self.positions.get(partition.partition, StoredPosition(0))
         last_record = "" if position.incarnation else describe_record(records[-1])
         return PositionMark(position.generation, last_record)
 
     async def _record(self, batch: Batch, stop: asyncio.Event) -> None:
-        """Record a batch, for as long as it takes; only `stop` or a fault of ours ends it."""
+        """Record a batch, with retries until `stop`; raises errors that a retry does not help."""
         backoff = Backoff()
         try:
             while True:
@@ -244,13 +243,13 @@ class Lane:
 
 
 def _is_old(polled: Mapping[TopicPartition, Sequence[ConsumerRecord]], now: datetime) -> bool:
-    """Return whether the newest of these records was written some seconds ago."""
+    """Return whether the newest of these records is some seconds old."""
     newest_ms = max((records[-1].timestamp for records in polled.values() if records), default=None)
     return newest_ms is not None and int(now.timestamp() * 1000) - newest_ms > BEHIND_MS
 
 
 def share_out(partitions: Sequence[TopicPartition], lanes: int) -> list[list[TopicPartition]]:
-    """Deal partitions out to lanes, as evenly as their number allows."""
+    """Assign partitions to lanes as evenly as possible."""
     shares: list[list[TopicPartition]] = [[] for _ in range(lanes)]
     for place, partition in enumerate(sorted(partitions)):
         shares[place % lanes].append(partition)

@@ -1,1 +1,1 @@
-"""One batch, one transaction: events, totals, alerts and offsets."""
+"""Records a batch in one transaction: events, totals, alerts and offsets."""

@@ -19,7 +19,7 @@ from schemas.refusals import Refused
 SMALL_BATCH_MAX: Final = 100
 """Records up to which a batch is small: its rows are inserted, and not copied."""
 REASON_LENGTH_MAX: Final = 1_000
-"""A reason may quote what was sent, at any length; all of that is in the record itself."""
+"""Longer reasons are cut: they may quote the record, which is stored whole."""
 
 
 class ReceivedRecord(Protocol):
@@ -33,12 +33,12 @@ class ReceivedRecord(Protocol):
 
 
 class Batch(msgspec.Struct):
-    """Decoded events with the records they came in, what was refused already, and how far it goes.
+    """Decoded events with their records, the dead letters of refused records, and the offsets.
 
-    `events` and `records` run in parallel; `next_offsets` and `marks` are by partition. `resent`
-    are those records that fill a gap. `part_of` is the size of the batch that it was taken out of;
-    `size_bytes` are those of its records, with keys and headers. `is_large` says how its rows are
-    made and written.
+    `events` and `records` correspond by index; `next_offsets` and `marks` are by partition.
+    `resent` are records that fill a gap. `part_of` is the size of the batch that this one is a part
+    of. `size_bytes` counts records with keys and headers. `is_large` decides how rows are encoded
+    and written.
     """
 
     events: list[Incoming] = []
@@ -53,11 +53,11 @@ class Batch(msgspec.Struct):
 
     @property
     def size(self) -> int:
-        """How many records the batch stands for."""
+        """The number of records of the batch, or of the one that it is a part of."""
         return self.part_of or len(self.events) + len(self.letters)
 
     def add(self, later: Batch) -> None:
-        """Take over what came after it from the same partitions."""
+        """Append a later batch of the same partitions."""
         self.events += later.events
         self.records += later.records
         self.letters += later.letters
@@ -69,10 +69,10 @@ class Batch(msgspec.Struct):
 
 
 class BatchOutcome(msgspec.Struct):
-    """What a committed batch came to.
+    """The outcome of a committed batch.
 
-    `changed` are calls as committed, `outbox_id` their row; `alerts` and commands wait to be sent.
-    `epoch` is the ledger's at the commit.
+    `changed` are the changed calls, and `outbox_id` is their row in the totals outbox. `alerts` is
+    the number of alerts and commands to publish. `epoch` is that of the ledger.
     """
 
     recorded: int = 0
@@ -89,8 +89,8 @@ class BatchOutcome(msgspec.Struct):
 def dead_letter(record: ReceivedRecord, refusal: Refused) -> DeadLetter:
     """Return the dead letter of a record.
 
-    Its reason may quote the record, in part, and its headers have any name: what PostgreSQL's text
-    cannot hold must not keep a letter from being written.
+    Characters that PostgreSQL cannot store are replaced in the reason, which may quote the record,
+    and in the names of headers, so that every dead letter can be stored.
     """
     headers = [
         (_without_nul(_text(name)), None if value is None else base64.b64encode(value).decode())
@@ -108,7 +108,7 @@ def dead_letter(record: ReceivedRecord, refusal: Refused) -> DeadLetter:
 
 
 def _text(name: str) -> str:
-    """Return a name with its bytes that are no UTF-8, which come as surrogates, written out."""
+    """Return a name with invalid UTF-8 bytes, decoded as surrogates, in escaped form."""
     if name.isascii():
         return name
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""Reads what a batch needs to know and writes what it came to, inside the caller's transaction."""
+"""Reads the stored state that a batch depends on, and writes its changes, in a transaction."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ _decode_identities: Final = msgspec.json.Decoder(list[str]).decode
 
 
 class StaleCallError(Exception):
-    """Another writer changed a call since it was read; read again and redo the batch."""
+    """Another writer changed a call since it was read; apply the batch again."""
 
 
 class RepeatedIdentityError(Exception):
-    """An identity was recorded before; look all of them up and redo the batch."""
+    """An identity was recorded before; look identities up and apply the batch again."""
 
 
 async def known_identities(
     connection: Connection, identities: Sequence[str]
 ) -> list[tuple[int, int]]:
-    """Return (index into `identities`, recorded fingerprint) of those recorded before."""
+    """Return the recorded ones among `identities`, each as (index, recorded fingerprint)."""
     rows = await connection.fetch(*_SQL.bind("known_identities", identities=identities))
     return [(row[0] - 1, row[1]) for row in rows]
 
 
 async def read_calls(connection: Connection, call_ids: Sequence[str]) -> dict[str, Call]:
-    """Return those of the calls that exist, as last committed."""
+    """Return the existing calls among `call_ids`, as last committed."""
     rows = await connection.fetch(*_SQL.bind("calls", call_ids=call_ids))
     return {row["call_id"]: call_of(dict(row)) for row in rows}
 
@@ -61,7 +61,7 @@ async def read_calls(connection: Connection, call_ids: Sequence[str]) -> dict[st
 async def lock_calls(connection: Connection, call_ids: Sequence[str]) -> dict[str, Call]:
     """Return the calls as last committed, locked to the end of the transaction.
 
-    One that does not exist is made, with version 0, to be locked too.
+    A missing call is inserted with version 0, so that it can be locked too.
     """
     await connection.execute(*_SQL.bind("place_calls", call_ids=call_ids))
     rows = await connection.fetch(*_SQL.bind("lock_calls", call_ids=call_ids))
@@ -69,14 +69,14 @@ async def lock_calls(connection: Connection, call_ids: Sequence[str]) -> dict[st
 
 
 async def drop_unused(connection: Connection, known: Iterable[Call], changes: BatchChanges) -> None:
-    """Remove calls that `lock_calls` made and no event changed."""
+    """Remove calls that `lock_calls` inserted and no event changed."""
     unused = [c.call_id for c in known if c.version == 0 and c.call_id not in changes.changed]
     if unused:
         await connection.execute(*_SQL.bind("drop_placed_calls", call_ids=unused))
 
 
 def call_of(row: Mapping[str, Any]) -> Call:
-    """Return a call as its row says."""
+    """Return the call of a row."""
     return Call(
         **{
             **row,
@@ -89,7 +89,7 @@ def call_of(row: Mapping[str, Any]) -> Call:
 
 
 async def read_held(connection: Connection, call_ids: Sequence[str]) -> dict[str, list[Event]]:
-    """Return the events held for these calls."""
+    """Return the held events of calls."""
     held: dict[str, list[Event]] = {}
     for row in await connection.fetch(*_SQL.bind("held_events", call_ids=call_ids)):
         held.setdefault(row["call_id"], []).append(unpack(row["event"]))
@@ -99,9 +99,9 @@ async def read_held(connection: Connection, call_ids: Sequence[str]) -> dict[str
 async def read_voidable(
     connection: Connection, targets: Iterable[tuple[str, str]]
 ) -> tuple[dict[str, CountedCost], frozenset[str]]:
-    """Return the recorded costs among `targets`, and which of them have been voided.
+    """Return the recorded costs among `targets`, and which of them are voided.
 
-    `targets` are identities, each with a call: an identity of another call does not count.
+    A target is an identity and its call; an identity of another call is left out.
     """
     identities, call_ids = zip(*targets, strict=True)
     rows = await connection.fetch(*_SQL.bind("voidable", identities=identities, call_ids=call_ids))
@@ -117,7 +117,7 @@ async def read_voidable(
 async def read_calls_without_details(
     connection: Connection, call_ids: Iterable[str]
 ) -> frozenset[str]:
-    """Return those of the calls with archived costs whose details are no longer kept."""
+    """Return the calls with archived costs whose details have expired."""
     rows = await connection.fetch(*_SQL.bind("calls_without_details", call_ids=list(call_ids)))
     return frozenset(row["call_id"] for row in rows)
 
@@ -127,8 +127,8 @@ async def write(
 ) -> None:
     """Write the calls and the events of a batch; the events of a small one are left to `move`.
 
-    Calls come first and rows in the order of their keys, so that writers seldom deadlock. Raises
-    StaleCallError, or RepeatedIdentityError where an identity is not new.
+    Calls are written first, and rows in the order of their keys, so that deadlocks are rare. Raises
+    StaleCallError, and RepeatedIdentityError if an identity is not new.
     """
     if changes.changed:
         await _write_calls(connection, changes, recorded_at, is_large=is_large)
@@ -181,7 +181,7 @@ async def _write_calls(
     calls = [call for _, (_, call) in sorted(changes.changed.items(), key=_CALL_ID)]
     whole = [call for call in calls if call.call_id not in changes.grown]
     if whole and not is_large:
-        whole = calls  # narrow columns save less than a statement of their own costs
+        whole = calls  # a second statement costs more than narrow columns save
     if whole:
         written = _encode(whole).decode()
         _require(

@@ -1,13 +1,12 @@
-"""The ledger's epoch: versions of calls are compared within it, and a restore raises it.
+"""The ledger's epoch, which a restore raises so that published versions never fall.
 
-A restore takes the ledger back, so a call's number of commits falls. Its published version must
-not: clients keep the highest one that they saw. A published version therefore holds the epoch in
-its high part and the number of commits in its low part. It stays below 2^53, which JSON numbers
-hold exactly.
+A restore sets a call's number of commits back. Its published version must still rise, because
+clients keep the highest version that they received. So the high part of a published version is the
+epoch, and the low part the number of commits. It stays below 2^53, which JSON numbers hold exactly.
 
-An epoch is at least the number of seconds since 2026 when it was raised. So it is above every
-earlier one even if the database that knew the earlier one is lost, and above every version that was
-published before, as long as no call changes four million times a second.
+An epoch is at least the number of seconds since 2026 at the time it was raised. So it is above
+every earlier epoch, even if the database with the earlier ones is lost, as long as no call changes
+four million times a second.
 """
 
 from __future__ import annotations
@@ -28,21 +27,21 @@ class LedgerClosedError(ConnectionError):
 
 
 class EpochChangedError(Exception):
-    """The ledger was restored or rebuilt: positions and calls in memory are out of date."""
+    """The ledger was restored or rebuilt, so positions and calls in memory are out of date."""
 
     def __init__(self, expected: int, found: int) -> None:
         super().__init__(f"the ledger's epoch is {found} instead of {expected}")
 
 
 class CurrentEpoch(NamedTuple):
-    """The current epoch, and whether the totals topic is in line with it."""
+    """The current epoch, and whether the totals of its ledger are in the totals topic."""
 
     epoch: int
     is_published: bool
 
 
 class Epoch(NamedTuple):
-    """An epoch as it is stored; a time is None for what was not done yet."""
+    """A stored epoch; a time is None if its step is not done yet."""
 
     epoch: int
     raised_at: datetime
@@ -52,7 +51,7 @@ class Epoch(NamedTuple):
 
 
 def published_version(epoch: int, commits: int) -> int:
-    """Return the version of a call that others see, from the number of its commits."""
+    """Return the published version of a call from the number of its commits."""
     return (epoch << COMMIT_BITS) + commits
 
 
@@ -62,9 +61,9 @@ def epoch_of(version: int) -> int:
 
 
 def require_epoch(found: int | None, expected: int | None = None) -> int:
-    """Return the epoch that was found.
+    """Return the epoch found.
 
-    Raises LedgerClosedError where there is none and EpochChangedError where another was expected.
+    Raises LedgerClosedError if there is none, and EpochChangedError if another one is expected.
     """
     if found is None:
         raise LedgerClosedError("a restore is under way")
@@ -82,7 +81,7 @@ async def current_epoch(connection: Connection) -> CurrentEpoch:
 
 
 async def all_epochs(connection: Connection) -> list[Epoch]:
-    """Return every epoch, the first one first."""
+    """Return every epoch, the oldest first."""
     return [Epoch(*row) for row in await connection.fetch(_SQL["all"])]
 
 
@@ -91,7 +90,7 @@ async def raise_epoch(
 ) -> int:
     """Add an epoch above `above` and every stored one, and return it.
 
-    Unless the ledger `keeps_deliveries`, nothing is delivered before the delivery journal was read.
+    Unless the ledger `keeps_deliveries`, the delivery journal is read before the next delivery.
     """
     return int(
         await connection.fetchval(
@@ -101,12 +100,12 @@ async def raise_epoch(
 
 
 async def take_publishing_turn(connection: Connection) -> bool:
-    """Return whether this session may bring the totals topic in line; others wait until it ends."""
+    """Lock the totals topic for this session; returns False if another session has the lock."""
     return bool(await connection.fetchval(_SQL["publishing_turn"]))
 
 
 async def mark_published(connection: Connection, epoch: int) -> None:
-    """Note that the totals topic is in line with an epoch."""
+    """Store that all totals of an epoch are published."""
     await connection.execute(*_SQL.bind("published", epoch=epoch))
 
 

@@ -1,11 +1,11 @@
 -- The ledger's epoch, which rises when totals are replaced by a restore or a rebuild.
 
 -- name: current
--- The current epoch, and whether the totals topic is in line with it; no row while a restore is under way.
+-- The current epoch, and whether its totals are published; no row during a restore.
 SELECT epoch, published_at IS NOT NULL AS is_published FROM ledger_epochs ORDER BY epoch DESC LIMIT 1
 
 -- name: all
--- Every epoch, the first one first.
+-- Every epoch, the oldest first.
 SELECT epoch, raised_at, reason, published_at, journal_read_at FROM ledger_epochs ORDER BY epoch
 
 -- name: raise
@@ -26,9 +26,9 @@ FROM turn
 RETURNING epoch
 
 -- name: published
--- The totals topic is in line with :epoch.
+-- Stores that all totals of :epoch are published.
 UPDATE ledger_epochs SET published_at = clock_timestamp() WHERE epoch = :epoch
 
 -- name: publishing_turn
--- Whether this session may bring the totals topic in line; only one does at a time.
+-- Locks the totals topic for this session; false if another session has the lock.
 SELECT pg_try_advisory_lock(hashtext('cost-analytics totals topic'))

@@ -1,4 +1,4 @@
-"""Which changes of calls come too late for the periodic sweep, which looks at recent calls."""
+"""Changes of calls that are too late for the periodic sweep of recent calls."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ LATE_AFTER: Final = timedelta(hours=1)
 
 
 def is_late_change(call: Call, changed_at: datetime) -> bool:
-    """Return whether a changed call must be checked by itself.
+    """Return whether a changed call needs a check of its own.
 
-    That holds for a call that has ended or was charged, once its first event is an hour old.
+    That is a call that has ended or was charged and whose first event is at least an hour old.
     """
     if call.user_id is None or call.first_at is None or call.first_at >= changed_at - LATE_AFTER:
         return False

@@ -1,13 +1,12 @@
 """The core of recording: applies events to the ledger within the caller's transaction.
 
-Events become rows, exact totals and decided alerts. Where they come from does not matter: a stream,
-a correction of prices, a replay. A repeat is harmless because its identity is recorded.
+Events become rows, exact totals and alerts. They may come from a stream, from a correction of
+prices or from a replay. Each identity counts once.
 
 There are two modes. Normally the identities of a batch are looked up first. After some batches
-without a repeat the look-up is left out and the unique index finds repeats: the batch is then
-applied again with the look-up. Calls are read once and cached; each update checks that the version
-in the cache is the newest. If it is not, the batch is applied again with its calls locked, as are
-the next.
+without a repeat the look-up is omitted, and the unique index finds repeats: the batch is then
+applied again with the look-up. Calls are read once and cached, and each update checks that the
+cached version is the newest. If it is not, this batch and the next ones lock their calls.
 """
 
 from __future__ import annotations
@@ -47,14 +46,14 @@ from schemas.refusals import Refused
 
 CACHED_CALLS_MAX: Final = 50_000
 BATCHES_BEFORE_TRUST: Final = 20
-"""Batches without a repeat, or without another writer, before the faster mode is tried again."""
+"""Batches without a repeat, or without a conflict, before the faster mode is tried again."""
 
 RETRYABLE_ERRORS: Final = (RepeatedIdentityError, StaleCallError, Deadlock)
 """The same events can be applied in a new transaction."""
 
 
 class MissingPartitionError(Exception):
-    """A month has no partition; make those of `months` and apply the events again."""
+    """A month has no partition; create those of `months` and apply the events again."""
 
     def __init__(self, months: set[Month]) -> None:
         super().__init__(f"partitions are missing, of {sorted(months)} at most")
@@ -62,11 +61,11 @@ class MissingPartitionError(Exception):
 
 
 class ApplyResult(NamedTuple):
-    """What events changed, and which of them did not count.
+    """The changes by events, and the events that did not count.
 
-    `repeated` is how many were recorded before. `outbox_id` is the row by which the totals of calls
-    are published, None where none changed; `alerts` and commands wait to be sent. `epoch` is the
-    ledger's.
+    `repeated` is the number of events recorded before. `outbox_id` is the row in the totals outbox,
+    None if no call changed. `alerts` is the number of alerts and commands to publish. `epoch` is
+    that of the ledger.
     """
 
     changes: BatchChanges
@@ -78,14 +77,14 @@ class ApplyResult(NamedTuple):
 
 
 class Ledger:
-    """Applies events, and remembers calls as last committed: one instance for each writer."""
+    """Applies events, with a cache of calls as last committed: one instance for each writer."""
 
     def __init__(
         self, alerting: Alerting, *, worker_id: str = "", epoch: int | None = None
     ) -> None:
-        """`worker_id` is who publishes the totals; without one, the next worker with leftovers.
+        """`worker_id` is the worker that publishes the totals; without one, any worker does.
 
-        `epoch` is the one that the events' position was read in; None applies events in any.
+        `epoch` is the expected epoch of the ledger; None accepts any.
         """
         self._alerting = alerting
         self._worker_id = worker_id
@@ -96,16 +95,16 @@ class Ledger:
         self._batches_without_rival = BATCHES_BEFORE_TRUST
 
     def expect_repeats(self) -> None:
-        """Look up the identities of the next batches: their events may have been applied."""
+        """Look up the identities of the next batches, because they may repeat events."""
         self._batches_without_repeat = 0
 
     @asynccontextmanager
     async def transaction(self, connection: Connection) -> AsyncIterator[None]:
-        """Open a transaction in which to call `apply` once; remembers the result if it commits."""
+        """Open a transaction for one call of `apply`; updates the cache when it commits."""
         try:
             async with connection.transaction():
                 yield
-        except BaseException as error:  # whatever it was, what was read may not be true
+        except BaseException as error:  # whatever it was, cached calls may be wrong
             self._result = None
             self._calls.clear()
             if isinstance(error, RepeatedIdentityError):
@@ -127,11 +126,11 @@ class Ledger:
         position: StreamPosition = NO_POSITION,
         is_large: bool,
     ) -> ApplyResult:
-        """Apply events by a catalogue, and move the position of their stream.
+        """Apply events, priced by a catalogue, and store the position of their stream.
 
-        A large batch is copied, a small one travels with its totals. Raises one of
-        RETRYABLE_ERRORS, MissingPartitionError, LedgerClosedError during a restore,
-        EpochChangedError, or a PostgreSQL error; the transaction has to be rolled back then.
+        The rows of a large batch are copied, those of a small one inserted with its totals. Raises
+        one of RETRYABLE_ERRORS, MissingPartitionError, LedgerClosedError during a restore,
+        EpochChangedError, or a PostgreSQL error; then roll the transaction back.
         """
         new = NewEvents(events)
         await self._drop_recorded(connection, new)
@@ -151,7 +150,7 @@ class Ledger:
         return self._result
 
     async def _drop_recorded(self, connection: Connection, new: NewEvents) -> None:
-        """Drop what was recorded before, where repeats are expected."""
+        """Drop events that were recorded before, if repeats are expected."""
         if new.by_identity and self._batches_without_repeat < BATCHES_BEFORE_TRUST:
             identities = list(new.by_identity)
             for index, fingerprint in await known_identities(connection, identities):
@@ -171,7 +170,7 @@ class Ledger:
                 return changes
 
     async def _known(self, connection: Connection, events: Sequence[Incoming]) -> KnownState:
-        """Gather what the fold needs to know, mostly from memory."""
+        """Read the state that the fold depends on, mostly from the cache."""
         calls = await self._read(connection, {event.call_id for event in events})
         known = KnownState(calls)
         holding = [name for name, call in calls.items() if call.held_count]
@@ -183,7 +182,7 @@ class Ledger:
         return known
 
     async def _read(self, connection: Connection, call_ids: set[str]) -> dict[str, Call]:
-        """Return the calls of a batch: mostly from memory, locked where there are rivals."""
+        """Return the calls of a batch: from the cache, or locked if there are other writers."""
         if self._batches_without_rival < BATCHES_BEFORE_TRUST:
             return await lock_calls(connection, list(call_ids))
         cached = self._calls
@@ -202,7 +201,7 @@ class Ledger:
         *,
         is_large: bool,
     ) -> tuple[MoveResult, int]:
-        """Move totals and offsets; returns what has moved and how many alerts follow."""
+        """Move totals and offsets, and raise alerts; returns the number of alerts too."""
         alerting = self._alerting
         review = await alerting.lock(connection, changes)
         moved = await move(
@@ -219,7 +218,7 @@ class Ledger:
         return moved, alerts
 
     def _remember(self, result: ApplyResult) -> None:
-        """Keep changed calls as committed; the least recently changed make way."""
+        """Cache the changed calls as committed; drops the least recently changed ones."""
         self._alerting.committed()
         self._batches_without_repeat = 0 if result.repeated else self._batches_without_repeat + 1
         self._batches_without_rival += 1
@@ -231,7 +230,7 @@ class Ledger:
 
 
 def _late_checks(changes: BatchChanges, now: datetime) -> set[CheckKey]:
-    """Return the calls and days to check for anomalies after a late change; mostly none."""
+    """Return the calls and days to check for anomalies after a late change."""
     checks = {
         CheckKey(call.user_id or "", "call", call.call_id)
         for call in changes.owned

@@ -1,6 +1,6 @@
-"""Moves everything that a batch only adds to, in one round trip.
+"""Moves totals, holds and offsets of a batch in one round trip.
 
-A batch that is small pays for each statement as much as for its rows, and alerts wait for it.
+In a small batch each statement takes as long as its rows, and alerts wait for it.
 """
 
 from __future__ import annotations
@@ -27,11 +27,10 @@ Columns = dict[str, Sequence[Any]]
 
 
 class MoveResult(NamedTuple):
-    """What is to be done after a batch has moved.
+    """The result of moving a batch.
 
-    `outbox_id` is the row by which the worker publishes the totals of calls, None where none
-    changed; `spent` is what had been spent before it in each span that was asked for; `epoch` is
-    the ledger's.
+    `outbox_id` is the row in the totals outbox, None if no call changed. `spent` is the spend in
+    each requested window before the batch. `epoch` is that of the ledger.
     """
 
     outbox_id: int | None
@@ -50,11 +49,11 @@ async def move(
     expected_epoch: int | None,
     is_large: bool,
 ) -> MoveResult:
-    """Move the totals of users and the offsets, and let go the holds of calls that are done.
+    """Move the totals of users and the offsets, and release the holds of finished calls.
 
-    Inserts the events of a small batch, too. Writers lock the settings of the users first
-    (`ledger.budgets.alerting`). Raises RepeatedIdentityError where an identity is not new,
-    LedgerClosedError during a restore, and EpochChangedError where the epoch is another.
+    Inserts the events of a small batch, too. The caller has locked the settings of the users
+    (`ledger.budgets.alerting`). Raises RepeatedIdentityError if an identity is not new,
+    LedgerClosedError during a restore, and EpochChangedError if the epoch is not the expected one.
     """
     statement = _SQL.bind(
         "move",
@@ -116,10 +115,10 @@ def _span_columns(spans: Sequence[SpendWindow]) -> Columns:
 
 
 def _named(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Columns:
-    """Return the columns of rows by these names."""
+    """Return the columns of rows by name."""
     return dict(zip(names, _columns(rows, len(names)), strict=True))
 
 
 def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[Sequence[Any]]:
-    """Turn rows into so many columns."""
+    """Return rows as `width` columns."""
     return list(zip(*rows, strict=True)) if rows else [()] * width

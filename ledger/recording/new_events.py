@@ -1,4 +1,4 @@
-"""Which events of a batch are new: neither repeats nor in conflict with what was recorded."""
+"""Finds the new events of a batch: neither repeats nor conflicts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from schemas.refusals import Refused
 
 
 class NewEvents:
-    """Sorts the events of a batch out, and remembers how many repeat and which are refused.
+    """The new events of a batch by identity, the number of repeats, and the refused events.
 
-    Of the events of one identity the first is tried first. Only when that one was recorded or
-    refused is it known whether the later ones are repeats, in conflict, or mended.
+    Of events with the same identity, the first is applied first. Whether it is recorded or refused
+    decides whether later ones are repeats, conflicts or corrected versions.
     """
 
     def __init__(self, events: Sequence[Incoming]) -> None:
@@ -28,7 +28,7 @@ class NewEvents:
                     self._later.setdefault(event.identity, []).append(event)
 
     def drop_recorded(self, identity: str, fingerprint: int) -> None:
-        """Drop the events of an identity that was recorded with this digest of its content."""
+        """Drop the events of an identity that was recorded with this fingerprint."""
         for event in (self.by_identity.pop(identity), *self._later.pop(identity, ())):
             self._compare(event, fingerprint)
 
@@ -41,9 +41,9 @@ class NewEvents:
             self.refused.append((event, Refused("id_conflict", message)))
 
     def replace(self, refused: Sequence[tuple[Incoming, Refused]]) -> bool:
-        """Let mended events take the place of refused ones; returns whether there were any.
+        """Replace refused events by later ones of the same identity with other content.
 
-        A refused event takes no identity: the next with the same and other content is tried.
+        Returns whether there were any. A refused event does not use its identity up.
         """
         replaced = False
         for event, why in refused:
@@ -57,7 +57,7 @@ class NewEvents:
         return replaced
 
     def refuse(self, refused: Sequence[tuple[Incoming, Refused]]) -> None:
-        """Note the events that stay refused, each with those of the same content, and the rest."""
+        """Add the finally refused events with their repeats, and compare all other later events."""
         for event, why in refused:
             same = self._later.pop(event.identity, [])
             self.refused += [(one, why) for one in (event, *same)]

@@ -1,4 +1,4 @@
-"""Where each partition stands, and what was refused on the way: both moved with the totals."""
+"""Stores the offsets of a stream and its dead letters, in the transaction of the totals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SQL: Final = statements("recording/offsets")
 
 
 class Stream(NamedTuple):
-    """A topic on a cluster; offsets mean nothing without both."""
+    """A topic on a cluster, which offsets belong to."""
 
     cluster: str
     topic: str
@@ -36,10 +36,10 @@ class DeadLetter(NamedTuple):
 
 
 class PositionMark(NamedTuple):
-    """What is stored beside the next offset of a partition.
+    """Stored with the next offset of a partition.
 
-    `generation` is that of the position which the partition is read from; `last_record` is the
-    offset and digest of the last record, empty where the topic has an id.
+    `generation` is that of the position that reading started from. `last_record` is the offset and
+    digest of the last record, empty if the topic has an id.
     """
 
     generation: int = 0
@@ -47,7 +47,7 @@ class PositionMark(NamedTuple):
 
 
 class StreamPosition(NamedTuple):
-    """How far events bring their stream: the next offset and its mark, by partition."""
+    """The position of a stream after a batch: the next offset and its mark, by partition."""
 
     stream: Stream
     next_offsets: Mapping[int, int]
@@ -55,7 +55,7 @@ class StreamPosition(NamedTuple):
 
 
 NO_POSITION: Final = StreamPosition(Stream("", ""), {}, {})
-"""Of events that come from no stream."""
+"""The position of events that come from no stream."""
 
 
 class ResentRecord(NamedTuple):
@@ -74,7 +74,7 @@ def headers_of(letter_headers: str) -> list[tuple[str, bytes | None]]:
 
 
 async def read_offsets(connection: Connection, stream: Stream) -> dict[int, int]:
-    """Return the next offset to count of each partition that has one."""
+    """Return the next offset of each partition that has one."""
     rows = await connection.fetch(*_SQL.bind("read", **stream._asdict()))
     return {row["partition"]: row["next_offset"] for row in rows}
 
@@ -82,7 +82,7 @@ async def read_offsets(connection: Connection, stream: Stream) -> dict[int, int]
 async def record_dead_letters(
     connection: Connection, stream: Stream, letters: Sequence[DeadLetter]
 ) -> None:
-    """Keep refused records; one that is kept already is left as it is."""
+    """Store dead letters; one that is stored already is not changed."""
     partitions, offsets, codes, messages, keys, values, headers = zip(*letters, strict=True)
     refuse = _SQL.bind(
         "refuse",
@@ -99,6 +99,6 @@ async def record_dead_letters(
 
 
 async def count_resent(connection: Connection, resent: Sequence[ResentRecord]) -> None:
-    """Count records that were sent again off against the gaps they come from."""
+    """Count resent records in the gaps that they fill."""
     gaps, offsets = zip(*resent, strict=True)
     await connection.execute(*_SQL.bind("count_resent", gap_ids=gaps, offsets=offsets))

@@ -1,9 +1,9 @@
 -- name: read
--- Where each partition of :topic on :cluster stands.
+-- The next offset of each partition of :topic on :cluster.
 SELECT "partition", next_offset FROM stream_offsets WHERE cluster = :cluster AND topic = :topic
 
 -- name: refuse
--- Keeps refused records once each, however often it is retried; another record at the same place is one more.
+-- Stores each dead letter once, also after retries; another record at the same offset is stored too.
 INSERT INTO dead_letters (cluster, topic, "partition", "offset", code, message, key, value, headers)
 SELECT :cluster, :topic, t.* FROM unnest(:partitions::integer[], :offsets::bigint[], :codes::text[],
                                          :messages::text[], :keys::bytea[], :values::bytea[],
@@ -11,7 +11,7 @@ SELECT :cluster, :topic, t.* FROM unnest(:partitions::integer[], :offsets::bigin
 ON CONFLICT DO NOTHING
 
 -- name: count_resent
--- Counts :offsets off against :gap_ids, in parallel. A gap of which all is counted is closed.
+-- Counts :offsets in :gap_ids, by index. A gap that is counted completely is closed.
 UPDATE stream_gaps AS g
 SET counted = g.counted + resent.offsets * int8multirange(int8range(g.from_offset, g.to_offset)),
     (closed_at, closed_by, closed_why) = (

@@ -1,4 +1,4 @@
-"""The totals outbox: batches whose calls still have to be published, surviving any crash."""
+"""The totals outbox: batches whose totals are not published yet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SQL: Final = statements("recording/outbox")
 
 
 class UnpublishedTotals(NamedTuple):
-    """Unpublished outbox rows, and their calls as they are now, in the ledger's epoch."""
+    """Unpublished outbox rows with their calls as they are now, and the ledger's epoch."""
 
     ids: list[int]
     calls: list[Call]
@@ -23,7 +23,7 @@ class UnpublishedTotals(NamedTuple):
 
 
 async def settle(connection: Connection, ids: Sequence[int]) -> None:
-    """Forget batches whose totals are in Kafka."""
+    """Delete the rows of batches whose totals are in Kafka."""
     await connection.execute(*_SQL.bind("settle", ids=list(ids)))
 
 
@@ -32,8 +32,8 @@ async def claim_orphans(
 ) -> UnpublishedTotals:
     """Lock up to `most` rows older than `age_seconds`, to the end of the caller's transaction.
 
-    They are those of dead workers, and those of this worker but the `known` ones. Raises
-    LedgerClosedError while a restore is under way.
+    These are rows of dead workers, and rows of this worker except the `known` ones. Raises
+    LedgerClosedError during a restore.
     """
     epoch = (await current_epoch(connection)).epoch
     rows = await connection.fetch(

@@ -1,10 +1,10 @@
 -- name: settle
--- The totals of these batches are known to be in Kafka.
+-- Deletes the rows of batches whose totals are in Kafka.
 DELETE FROM totals_outbox WHERE id = ANY (:ids::bigint[])
 
 -- name: claim
--- Batches whose worker sends no heartbeat any more, and those of :worker_id that it does not know of
--- (:known), because the answer to their commit was lost; another relay's rows are passed over.
+-- Rows of workers without a heartbeat, and rows of :worker_id except :known, because the answer to
+-- their commit was lost. Rows that another relay has locked are skipped.
 SELECT id, call_ids FROM totals_outbox AS o
 WHERE created_at < now() - make_interval(secs => :age_seconds)
   AND (

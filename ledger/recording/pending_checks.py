@@ -1,4 +1,4 @@
-"""Stores checks for anomalies until they are due, so that a restart loses none of them."""
+"""Stores checks for anomalies until they are due, so that a restart loses none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CheckKind = Literal["call", "day"]
 
 
 class CheckKey(NamedTuple):
-    """What is to be checked: `subject` is a call's id or a UTC day (2026-11-22)."""
+    """The call or the user's day to check: `subject` is a call id or a UTC day (2026-11-22)."""
 
     user_id: str
     kind: CheckKind
@@ -32,7 +32,7 @@ class PendingCheck(NamedTuple):
 async def add_checks(
     connection: Connection, checks: Collection[CheckKey], changed_at: datetime
 ) -> None:
-    """Store checks, each of which becomes due a grace period after its last change."""
+    """Store checks, each due a grace period after the last change of its subject."""
     if checks:
         await connection.execute(*_SQL.bind("add", **_columns(list(checks)), changed_at=changed_at))
 
@@ -44,7 +44,7 @@ async def read_due(connection: Connection, before: datetime, most: int) -> list[
 
 
 async def remove_checks(connection: Connection, checks: Sequence[PendingCheck]) -> None:
-    """Remove checks that were made; one whose subject changed in the meantime stays."""
+    """Remove completed checks, except those whose subject has changed since."""
     if checks:
         moments = [check.changed_at for check in checks]
         await connection.execute(

@@ -1,8 +1,8 @@
-"""Where each partition of a stream is read from, and which records were never counted.
+"""Positions of partitions, and gaps: ranges of records that were never counted.
 
 Kafka removes records by its own rules, and a topic can be deleted and created again. So a stored
-offset is compared with the log before it is used. What the log no longer holds is a gap: it is
-stored in the transaction that sets the offset past it.
+offset is compared with the log before it is used. A range that the log no longer has is a gap,
+stored in the transaction that sets the offset behind it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ LastRecord = Literal["same", "other", "beyond the end", "unknown"]
 class StoredPosition(NamedTuple):
     """The stored position of a partition.
 
-    `generation` rises when the offset is set instead of moved. `confirmed_offset` is how far the
-    counted records are known to be of `incarnation`; None is how far they are counted.
+    `generation` rises when the offset is set and not moved. Records below `confirmed_offset` are
+    known to be of `incarnation`; None means all counted records.
     """
 
     next_offset: int
@@ -36,7 +36,7 @@ class StoredPosition(NamedTuple):
 
 
 class PartitionLog(NamedTuple):
-    """What the brokers hold of a partition: from `first_offset` to before `end_offset`."""
+    """The log of a partition: from `first_offset` to before `end_offset`."""
 
     first_offset: int
     end_offset: int
@@ -45,7 +45,7 @@ class PartitionLog(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """A range that was never counted; `to_offset` is None where the end of the log is unknown."""
+    """A range that was never counted; `to_offset` is None if the end of the log is unknown."""
 
     incarnation: str | None
     from_offset: int
@@ -54,7 +54,7 @@ class Gap(NamedTuple):
 
 
 class StartDecision(NamedTuple):
-    """Where to read on, and what was skipped. `is_moved`: the stored offset has to be set."""
+    """The offset to read from, and the gaps. `is_moved`: the stored offset must be set."""
 
     next_offset: int
     incarnation: str | None
@@ -65,9 +65,9 @@ class StartDecision(NamedTuple):
 def decide_position(stored: StoredPosition, log: PartitionLog) -> StartDecision:
     """Compare a stored position with the log.
 
-    A new incarnation, and a log that ends before the stored offset, are read from their start:
-    identities absorb what is read twice. The rest of the log that is gone was perhaps never
-    counted, and nothing says how far it went, so its gap has no known end.
+    A new incarnation, and a log that ends before the stored offset, are read from their start;
+    events that were counted are recognised by identity. The rest of the lost log may never have
+    been counted, and its end is unknown, so its gap has no end.
     """
     if _is_other_incarnation(stored, log):
         counted = stored.confirmed_offset
@@ -110,7 +110,7 @@ async def begin_positions(
     first_offsets: Mapping[int, int],
     incarnation: str | None,
 ) -> None:
-    """Store where counting begins of partitions that have no position yet."""
+    """Store the first position of partitions that have none."""
     partitions = sorted(first_offsets)
     offsets = [first_offsets[partition] for partition in partitions]
     await connection.execute(
@@ -127,7 +127,7 @@ async def begin_positions(
 async def confirm_positions(
     connection: Connection, stream: Stream, counted: Mapping[int, tuple[int, int]]
 ) -> None:
-    """Note the generation and offset of partitions up to which their incarnation is certain."""
+    """Store up to which offset, in which generation, records are known to be of the incarnation."""
     generations, offsets = zip(*counted.values(), strict=True)
     await connection.execute(
         *_SQL.bind(
@@ -147,10 +147,10 @@ async def apply_decision(
     stored: StoredPosition,
     decision: StartDecision,
 ) -> list[int] | None:
-    """Set a position and keep its gaps, together; returns the gaps' numbers.
+    """Set a position and store its gaps in one transaction; returns the gaps' numbers.
 
-    None where the stored position is not `stored` any more: another worker, or a batch, was first,
-    so it has to be read and compared again. That is why each gap is kept once.
+    Returns None if the stored position is no longer `stored`, because another worker or a batch
+    changed it: then read and compare again. So each gap is stored once.
     """
     if not decision.is_moved:
         await _adopt(connection, stream, partition, stored, decision)
@@ -184,7 +184,7 @@ async def _adopt(
     stored: StoredPosition,
     decision: StartDecision,
 ) -> None:
-    """Note the incarnation of an offset that an earlier release stored."""
+    """Store the incarnation of an offset that an earlier release stored without one."""
     if stored.incarnation is None and decision.incarnation is not None:
         await connection.execute(
             *_SQL.bind(

@@ -1,4 +1,4 @@
--- Where each partition of a stream is read from, and what was skipped.
+-- Positions of partitions, and gaps.
 
 -- name: read
 -- The stored position of each partition of :topic on :cluster.
@@ -7,15 +7,15 @@ SELECT "partition", next_offset, incarnation, generation,
 FROM stream_offsets WHERE cluster = :cluster AND topic = :topic
 
 -- name: begin
--- Stores where counting begins: :partitions from :first_offsets of :incarnation. Stored ones stay.
+-- Stores first positions: :partitions from :first_offsets of :incarnation. Existing ones do not change.
 INSERT INTO stream_offsets (cluster, topic, "partition", next_offset, incarnation, confirmed_offset)
 SELECT :cluster, :topic, t."partition", t.first_offset, :incarnation, t.first_offset
 FROM unnest(:partitions::integer[], :first_offsets::bigint[]) AS t ("partition", first_offset)
 ON CONFLICT DO NOTHING
 
 -- name: set
--- Sets the offset of :partition to :next_offset of :incarnation, where it still has :generation and
--- :stored_offset. Batches of the generation before move it no more.
+-- Sets the offset of :partition to :next_offset of :incarnation, if it still has :generation and
+-- :stored_offset. Batches of the previous generation cannot move it any more.
 UPDATE stream_offsets
 SET next_offset = :next_offset, incarnation = :incarnation, generation = generation + 1,
     confirmed_offset = :next_offset, last_record = NULL, updated_at = now()
@@ -30,15 +30,13 @@ WHERE cluster = :cluster AND topic = :topic AND "partition" = :partition AND inc
   AND generation = :generation
 
 -- name: add_gap
--- Keeps a range of :partition that was never counted: of :incarnation, from :from_offset
--- to before :to_offset.
+-- Stores a gap of :partition: of :incarnation, from :from_offset to before :to_offset.
 INSERT INTO stream_gaps (cluster, topic, "partition", incarnation, from_offset, to_offset, reason)
 VALUES (:cluster, :topic, :partition, :incarnation, :from_offset, :to_offset, :reason)
 RETURNING gap_id
 
 -- name: confirm
--- Notes that :partitions are of their incarnation up to :offsets, where they have generation
--- :generations.
+-- Stores that :partitions are of their incarnation up to :offsets, if they still have :generations.
 WITH counted AS (
     SELECT o."partition", t.confirmed_offset
     FROM unnest(:partitions::integer[], :generations::integer[], :offsets::bigint[])

@@ -1,7 +1,7 @@
 """Records the batches of a stream: events, dead letters and offsets in one transaction.
 
-All of a batch becomes true together or not at all. A crash is harmless because nothing is true
-before the commit, and everything before it is done again.
+A batch is recorded whole or not at all. After a crash before the commit, the batch is read and
+recorded again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Acknowledge = Callable[[Sequence[DeadLetter], int], Awaitable[None]]
 
 
 class _NewPricesError(Exception):
-    """A price that a batch lacks may be among newer ones, which were read meanwhile."""
+    """There are newer prices, which may include the one that a batch lacks."""
 
 
 class Recorder:
@@ -55,10 +55,10 @@ class Recorder:
         epoch: int | None = None,
         now: Clock = system_time,
     ) -> None:
-        """Prepare; the connection is opened with the first batch and again after it is lost.
+        """The connection is opened for the first batch, and again after it is lost.
 
-        `worker_id` and `epoch` are those of `Ledger`; `now` is the time by which events are judged
-        and dated.
+        `worker_id` and `epoch` are those of `Ledger`; `now` is the clock that events are checked
+        against.
         """
         self.now = now
         self._ledger = Ledger(alerting or Alerting(), worker_id=worker_id, epoch=epoch)
@@ -69,14 +69,14 @@ class Recorder:
         self._connection: Connection | None = None
         self._months: set[Month] = set()
         self._more_months: set[Month] = set()
-        """Months of decisions and released events, which may be older than a batch's events."""
+        """Months of settlements and released events, which may be older than a batch's events."""
 
     async def record(self, batch: Batch) -> BatchOutcome:
         """Record a batch and return its outcome.
 
-        Raises EpochChangedError where the ledger was restored or rebuilt, and whatever PostgreSQL
-        or the acknowledgement raised; nothing is recorded then, except that an error during the
-        commit may hide a success, which recording it again will find.
+        Raises EpochChangedError if the ledger was restored or rebuilt, and the errors of PostgreSQL
+        and of the acknowledgement. Then nothing is recorded, unless the answer to the commit was
+        lost; recording the batch again finds its events as repeats.
         """
         for _ in range(ATTEMPTS_MAX):
             try:
@@ -94,11 +94,11 @@ class Recorder:
 
     @property
     def catalogue(self) -> Catalogue:
-        """The prices by which costs had best be rated before they are recorded."""
+        """The prices to rate costs by while they are decoded."""
         return self._prices.catalogue
 
     def expect_repeats(self) -> None:
-        """Look up the identities of the next batches: their records may be read again."""
+        """Look up the identities of the next batches, because records may be read again."""
         self._ledger.expect_repeats()
 
     async def close(self) -> None:
@@ -107,7 +107,7 @@ class Recorder:
             await self._connection.close()
 
     def _drop_connection(self) -> None:
-        """Forget a connection that failed: it may hang between two messages and not know it."""
+        """Drop a failed connection: it may hang in the middle of a message."""
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
@@ -138,7 +138,7 @@ class Recorder:
         return _outcome(result, letters, self.now())
 
     async def _ensure_months(self, connection: Connection, events: Sequence[Incoming]) -> None:
-        """Make the partitions that late events need; a new one may not be made inside the batch."""
+        """Create the partitions of late events, before the transaction of the batch."""
         days = {event.time.date() for event in events}
         missing = ({(day.year, day.month) for day in days} | self._more_months) - self._months
         if missing:
@@ -146,7 +146,7 @@ class Recorder:
             self._months |= missing
 
     async def _look_for_prices(self, connection: Connection) -> None:
-        """Read prices again; raises _NewPricesError where there are newer ones."""
+        """Read prices again; raises _NewPricesError if there are newer ones."""
         catalogue = self._prices.catalogue
         await self._prices.refresh(connection, at_once=True)
         if self._prices.catalogue is not catalogue:
@@ -155,7 +155,7 @@ class Recorder:
     async def _refuse(
         self, connection: Connection, batch: Batch, result: ApplyResult
     ) -> list[DeadLetter]:
-        """Keep dead letters, and have them acknowledged before the commit moves their offset."""
+        """Store dead letters, and wait for Kafka's acknowledgement before the commit."""
         letters = list(batch.letters)
         if result.refused:
             pairs = zip(batch.events, batch.records, strict=True)

@@ -1,5 +1,5 @@
 -- name: known_identities
--- Of :identities, the places (from 1) of those recorded before, with their fingerprints.
+-- The recorded ones among :identities: their index, from 1, and their fingerprint.
 SELECT asked.place, known.fingerprint
 FROM unnest(:identities::uuid[]) WITH ORDINALITY AS asked (identity, place)
 JOIN event_identities AS known USING (identity)
@@ -15,7 +15,7 @@ FROM unnest(:call_ids::text[]) AS asked (call_id)
 JOIN calls USING (call_id)
 
 -- name: lock_calls
--- The same, locked in the order of their keys: for a stream whose calls have several writers.
+-- The same, locked in the order of their keys, if other writers change the same calls.
 SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
        costs, charges::text, infrastructure::text, pending_voids::text,
@@ -27,24 +27,24 @@ ORDER BY call_id COLLATE "C"
 FOR NO KEY UPDATE OF calls
 
 -- name: place_calls
--- Makes room for calls that may be new, so that they can be locked like the others.
+-- Inserts missing calls with version 0, so that they can be locked.
 INSERT INTO calls (call_id, version, updated_at)
 SELECT call_id, 0, now() FROM unnest(:call_ids::text[]) AS asked (call_id)
 ORDER BY call_id COLLATE "C"
 ON CONFLICT DO NOTHING
 
 -- name: drop_placed_calls
--- Of :call_ids, removes the room that was made for nothing, because their events were refused.
+-- Deletes those of :call_ids that were inserted with version 0 and have no event.
 DELETE FROM calls USING unnest(:call_ids::text[]) AS asked (call_id)
 WHERE calls.call_id = asked.call_id AND calls.version = 0
 
 -- name: held_events
--- The events that are held for the calls :call_ids.
+-- The held events of the calls :call_ids.
 SELECT call_id, event FROM unnest(:call_ids::text[]) AS asked (call_id) JOIN held_events USING (call_id)
 
 -- name: voidable
--- Of :identities, each in the call beside it in :call_ids, the recorded costs, and whether voided.
--- An archived one is locked, so that its details are kept while it is being voided.
+-- The recorded costs among :identities, each of the call in :call_ids at the same index, and whether
+-- they are voided. Archived costs are locked, so that their details do not expire meanwhile.
 WITH asked AS MATERIALIZED (
     SELECT * FROM unnest(:identities::uuid[], :call_ids::text[]) AS asked (identity, call_id)
 ), archived AS MATERIALIZED (
@@ -70,7 +70,7 @@ SELECT replace(identity::text, '-', '') AS identity, call_id, time, service, cos
 FROM found
 
 -- name: calls_without_details
--- Those of :call_ids with archived costs whose details are no longer kept.
+-- Those of :call_ids with archived costs whose details have expired.
 SELECT DISTINCT call_id
 FROM unnest(:call_ids::text[]) AS asked (call_id)
 JOIN sealed_calls USING (call_id)
@@ -78,8 +78,7 @@ JOIN month_seals USING (seal_id)
 WHERE costs_expired_at IS NOT NULL
 
 -- name: put_calls
--- New calls and calls whose facts changed; an existing row is touched only
--- where it still has the version that was read.
+-- Inserts new calls and updates changed ones, if they still have the version that was read.
 INSERT INTO calls AS c (
     call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
     first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
@@ -115,7 +114,7 @@ SELECT set_config('log_min_messages', 'fatal', true) WHERE has_parameter_privile
 SELECT set_config('log_min_messages', NULL, true) WHERE has_parameter_privilege('log_min_messages', 'SET')
 
 -- name: update_call_costs
--- Calls that only got more costs, which most events do; the same guard, fewer columns.
+-- Updates calls that only grew: the same check of the version, with fewer columns.
 UPDATE calls AS c
 SET (costs, estimated_count, event_count, version, updated_at)
   = (t.costs, t.estimated_count, t.event_count, t.version, :recorded_at::timestamptz)
@@ -125,28 +124,25 @@ FROM unnest(:call_ids::text[], :costs::text[], :estimated_counts::integer[],
 WHERE c.call_id = t.call_id AND c.version = t.version - 1
 
 -- name: hold
--- Keeps back events whose call is not known yet.
+-- Holds events whose call is not known yet.
 INSERT INTO held_events (call_id, identity, event)
 SELECT * FROM unnest(:call_ids::text[], :identities::uuid[], :events::text[])
 
 -- name: release
--- Drops held events that are counted in this transaction.
+-- Deletes held events that are counted in this transaction.
 DELETE FROM held_events WHERE identity = ANY (:identities::uuid[])
 
 -- name: name_processors
--- Adds the payment processors :processors, which charges name and the catalogue does not have.
+-- Adds the payment processors :processors, which the catalogue does not have.
 INSERT INTO payment_processors SELECT unnest(:processors::text[]) ON CONFLICT DO NOTHING
 
 -- name: move
--- Everything that a batch only adds to or lets go, in one round trip: identities and events, where
--- they are too few for COPY; the running costs and days of users and the spend of their quarters of
--- an hour, each in the order given, which is sorted by key; the holds of calls that are done;
--- offsets, forwards only and within their generation: a worker that lost a partition cannot take
--- its successor back, and one that read another incarnation of the topic cannot skip. Returns the
--- row that remembers which totals have to be published, and what each of :span_users had spent from
--- :span_starts to before :span_ends until now, in the order given, by cost where :by_cost says so
--- and else by charge; and the ledger's epoch, null while a restore is under way; and how many of the
--- identities were new.
+-- Moves totals and offsets in one round trip: inserts the identities and events of a small batch; adds to the costs,
+-- days and spend of users, in the given order, which is sorted by key; releases the holds of finished calls; and moves
+-- offsets, forwards only and within their generation, so that a worker that lost a partition, or read another
+-- incarnation of the topic, cannot move them. Returns the row of the totals outbox; the spend of each of :span_users
+-- from :span_starts to before :span_ends before this batch, by cost if :by_cost and else by charge; the ledger's epoch,
+-- null during a restore; and the number of new identities.
 WITH identities AS (
     INSERT INTO event_identities (identity, fingerprint)
     SELECT identity, fingerprint

@@ -1,8 +1,7 @@
-"""Rows of small batches, which are inserted with the totals and not copied.
+"""Rows of small batches as JSON, inserted together with the totals.
 
-COPY is the fastest way for many rows, but it costs two round trips of its own for each table, which
-a batch of a dozen events waits for longer than for its rows. Those travel as JSON, with everything
-else that such a batch only adds to.
+COPY is the fastest way to write many rows, but takes two round trips for each table. For a dozen
+events the round trips take longer than the rows.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _json: Final = msgspec.json.Encoder(decimal_format="number")
 
 
 def identities_json(changes: BatchChanges) -> str:
-    """Return the rows of `event_identities` in the order of their keys."""
+    """Return the rows of `event_identities`, sorted by key."""
     rows = [
         {"identity": identity, "fingerprint": fingerprint}
         for identity, fingerprint in sorted(

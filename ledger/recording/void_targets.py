@@ -1,4 +1,4 @@
-"""Finds what the voids of a batch name: recorded costs, archived ones, or costs yet to arrive."""
+"""Finds the targets of voids: recorded costs, archived costs, or costs that will arrive later."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SQL: Final = statements("recording/voids")
 
 
 async def resolve_voids(connection: Connection, voids: Sequence[Event], known: KnownState) -> None:
-    """Tell `known` which costs the voids name; a corrected cost is replaced by its correction."""
+    """Add the targets of voids to `known`; a corrected cost is replaced by its correction."""
     foreign = foreign_voids(voids)
     redirect_voids(foreign, await newest_replacements(connection, _targets(foreign)))
     targets = _targets(voids)
@@ -27,7 +27,7 @@ async def resolve_voids(connection: Connection, voids: Sequence[Event], known: K
 
 
 def _targets(voids: Sequence[Event]) -> set[tuple[str, str]]:
-    """Return the identity that each void names, with the void's call."""
+    """Return the identities that voids name, each with the void's call."""
     return {
         (identity_of(event.data.voids.source, event.data.voids.id), event.data.call_id)
         for event in voids
@@ -38,7 +38,7 @@ def _targets(voids: Sequence[Event]) -> set[tuple[str, str]]:
 async def newest_replacements(
     connection: Connection, places: Collection[tuple[str, str]]
 ) -> dict[str, str]:
-    """Return, by identity, which correcting event stands for a cost, where one was corrected."""
+    """Return the newest correction of each corrected cost, by the identity of the cost."""
     if not places:
         return {}
     identities, call_ids = zip(*places, strict=True)
@@ -54,7 +54,7 @@ async def newest_replacements(
 
 
 def foreign_voids(events: Iterable[Event]) -> list[Event]:
-    """Return the voids that do not come from corrections, which know what they void."""
+    """Return the voids that are not part of a correction."""
     return [
         event
         for event in events
@@ -63,9 +63,9 @@ def foreign_voids(events: Iterable[Event]) -> list[Event]:
 
 
 def redirect_voids(events: Iterable[Event], newest: Mapping[str, str]) -> None:
-    """Let voids of costs that were corrected take back what stands for them now.
+    """Let voids of corrected costs name the newest correction, which emitters do not know.
 
-    `newest` is by the identity that a void names. An emitter knows nothing of corrections.
+    `newest` is by the identity that a void names.
     """
     for event in events:
         if isinstance(event.data, CostVoided):

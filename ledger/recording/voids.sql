@@ -1,7 +1,6 @@
 -- name: newest_replacements
--- Of the costs :identities, each in the call beside it in :call_ids, those that later prices
--- replaced, each with the id of the event that stands for it now. A replacement's id begins with
--- what it replaced.
+-- The corrected costs among :identities, each of the call in :call_ids at the same index, with the id of the newest
+-- correction. The id of a correction begins with the identity that it replaced.
 WITH RECURSIVE chain AS (
     SELECT asked.identity AS first, asked.call_id, asked.identity, NULL::text AS event_id, 0 AS depth
     FROM unnest(:identities::uuid[], :call_ids::text[]) AS asked (identity, call_id)

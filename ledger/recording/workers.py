@@ -1,4 +1,4 @@
-"""How the rest of the system sees that the stream is being read."""
+"""Heartbeats of stream workers, by which other processes see that the stream is read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def heartbeat(
     partitions: Sequence[int],
     clock_skew: timedelta = timedelta(),
 ) -> None:
-    """Say that a worker lives, holds these partitions, and how far its clock is ahead."""
+    """Store that a worker is alive, its partitions, and how far its clock is ahead."""
     skew_ms = clock_skew // timedelta(milliseconds=1)
     await connection.execute(
         *_SQL.bind(
@@ -28,7 +28,7 @@ async def heartbeat(
 
 
 async def leave(connection: Connection, worker_id: str) -> None:
-    """Say that a worker has stopped."""
+    """Delete the entry of a stopped worker."""
     await connection.execute(*_SQL.bind("leave", worker_id=worker_id))
 
 

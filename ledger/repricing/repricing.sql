@@ -1,14 +1,13 @@
 -- name: no_time_limit
--- A look at a year of costs may take longer than a statement usually may, and wait for corrections.
+-- Allows statements that read a year of costs, and the wait for corrections.
 SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '60s', true)
 
 -- name: one_at_a_time
--- Whether no other session applies prices; the lock is held until the connection is closed.
+-- Locks the correction for this session until it ends; false if another session has the lock.
 SELECT pg_try_advisory_lock(hashtext('cost-analytics rerate'))
 
 -- name: used
--- Which prices counted for costs from :since to before :until, of :service or of all, for which
--- usage.
+-- The prices that costs from :since to before :until were recorded at, of :service or of all, by kind of usage.
 SELECT service, operation, model, unit, price_id, min(time) AS first, max(time) AS last
 FROM (
     SELECT service, operation, coalesce(model, '') AS model, unit, price_id, time
@@ -39,12 +38,12 @@ WHERE e.time >= :since AND e.time < :until
 ORDER BY e.user_id, e.call_id, e.identity
 
 -- name: lock_calls
--- Keeps all other writers away from :call_ids to the end of the transaction.
+-- Locks :call_ids against all other writers to the end of the transaction.
 SELECT FROM calls WHERE call_id = ANY (:call_ids::text[]) ORDER BY call_id FOR NO KEY UPDATE
 
 -- name: counted
--- Those of the costs :identities, each in the call beside it in :call_ids, that still count. The
--- metadata of an archived one is in its file only.
+-- The costs among :identities, each of the call in :call_ids at the same index, that still count. The
+-- metadata of an archived cost is only in its file.
 WITH asked AS MATERIALIZED (
     SELECT * FROM unnest(:identities::uuid[], :call_ids::text[]) AS asked (identity, call_id)
 )
@@ -63,7 +62,7 @@ JOIN sealed_calls AS c ON c.call_id = a.call_id AND c.seal_id = a.seal_id
 WHERE NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = a.call_id AND v.voids = a.identity)
 
 -- name: limits
--- The limits of those of :user_ids who have any.
+-- The limits of those of :user_ids that have any.
 SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
        alert_threshold_percent, thresholds, timezone, auto_cutoff
@@ -76,14 +75,14 @@ WHERE user_id = ANY (:user_ids::text[])
 SELECT alert_id FROM budget_alerts WHERE alert_id = ANY (:alert_ids::uuid[])
 
 -- name: everything
--- What all calls cost and earned on the UTC days from :first to :last.
+-- The cost, charges and refunds of all users on the UTC days from :first to :last.
 SELECT (SELECT coalesce(sum(cost_nano), 0) FROM user_day_costs WHERE day BETWEEN :first AND :last) AS cost_nano,
        coalesce(sum(charged_nano), 0) AS charged_nano,
        coalesce(sum(refunded_nano), 0) AS refunded_nano
 FROM user_days WHERE day BETWEEN :first AND :last
 
 -- name: of_users
--- What the calls of :user_ids cost and earned on the UTC days from :first to :last.
+-- The cost, charges and refunds of :user_ids on the UTC days from :first to :last.
 SELECT asked.user_id,
        (SELECT coalesce(sum(c.cost_nano), 0) FROM user_day_costs AS c
          WHERE c.user_id = asked.user_id AND c.day BETWEEN :first AND :last) AS cost_nano,
