@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Final
 
+from api.http.options import RequestLimits
 from cost_analytics.configuration.variable import Section, custom, integer, text
 
 if TYPE_CHECKING:
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 _PORTS: Final = (1, 65_535)
 _COUNTS: Final = (1, 1_000_000)
 _EXPORTS: Final = (1, 4)
+_API: Final = RequestLimits()
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
+
+
+def _limit(name: str, default: int | None, meaning: str, bounds: tuple[int, int] = _COUNTS) -> int:
+    return integer(name, default or 0, bounds, meaning)
 
 
 def _metrics_port(reader: Reader, name: str) -> int | None:
@@ -72,50 +78,50 @@ class LimitSection(Section):
         "client is counted under the address that it connects from.",
         lambda reader, name: reader.networks(name),
     )
-    requests_per_second: int = integer(
-        "LIMIT_REQUESTS_PER_SECOND", 200, _COUNTS, "Requests of one user, on average."
+    requests_per_second: int = _limit(
+        "LIMIT_REQUESTS_PER_SECOND", _API.requests_per_second, "Requests of one user, on average."
     )
-    burst: int = integer(
-        "LIMIT_BURST", 1_000, _COUNTS, "Requests of one user that may come at once."
-    )
-    failures_per_second: int = integer(
+    burst: int = _limit("LIMIT_BURST", _API.burst, "Requests of one user that may come at once.")
+    failures_per_second: int = _limit(
         "LIMIT_FAILURES_PER_SECOND",
-        10,
-        _COUNTS,
+        _API.failures_per_second,
         "Failed authentications of one address, on average.",
     )
-    requests_per_user: int = integer(
+    requests_per_user: int = _limit(
         "LIMIT_REQUESTS_PER_USER",
-        256,
-        _COUNTS,
+        _API.requests_per_user,
         "Requests of one user that may be under way at once.",
     )
-    requests_per_address: int = integer(
-        "LIMIT_REQUESTS_PER_ADDRESS", 1_024, _COUNTS, "The same of one address."
+    requests_per_address: int = _limit(
+        "LIMIT_REQUESTS_PER_ADDRESS", _API.requests_per_address, "The same of one address."
     )
-    connections: int = integer(
-        "LIMIT_CONNECTIONS", 4_096, _COUNTS, "Open connections of one process."
+    connections: int = _limit(
+        "LIMIT_CONNECTIONS", _API.connections, "Open connections of one process."
     )
-    connections_per_address: int = integer(
+    connections_per_address: int = _limit(
         "LIMIT_CONNECTIONS_PER_ADDRESS",
-        1_024,
-        _COUNTS,
+        _API.connections_per_address,
         "Those of one address; a proxy in `TRUSTED_PROXIES` may have all.",
     )
-    sockets: int = integer("LIMIT_SOCKETS", 3_000, _COUNTS, "Open WebSockets of one process.")
-    sockets_per_user: int = integer("LIMIT_SOCKETS_PER_USER", 20, _COUNTS, "Those of one user.")
-    sockets_per_address: int = integer(
-        "LIMIT_SOCKETS_PER_ADDRESS", 500, _COUNTS, "Those of one address."
+    sockets: int = _limit("LIMIT_SOCKETS", _API.sockets, "Open WebSockets of one process.")
+    sockets_per_user: int = _limit(
+        "LIMIT_SOCKETS_PER_USER", _API.sockets_per_user, "Those of one user."
     )
-    exports: int = integer(
-        "LIMIT_EXPORTS", 3, _EXPORTS, "Exports of one process at once, one for each user."
+    sockets_per_address: int = _limit(
+        "LIMIT_SOCKETS_PER_ADDRESS", _API.sockets_per_address, "Those of one address."
     )
-    exports_per_address: int = integer(
-        "LIMIT_EXPORTS_PER_ADDRESS", 2, _EXPORTS, "Those of one address."
+    exports: int = _limit(
+        "LIMIT_EXPORTS",
+        _API.exports,
+        "Exports of one process at once, one for each user.",
+        _EXPORTS,
     )
-    export_bytes_per_second: int = integer(
+    exports_per_address: int = _limit(
+        "LIMIT_EXPORTS_PER_ADDRESS", _API.exports_per_address, "Those of one address.", _EXPORTS
+    )
+    export_bytes_per_second: int = _limit(
         "LIMIT_EXPORT_BYTES_PER_SECOND",
-        16_384,
-        (1, 1_000_000_000),
+        _API.export_bytes_per_second,
         "The pace below which the reader of an export is disconnected, after 30 s in arrears.",
+        (1, 1_000_000_000),
     )
