@@ -1,4 +1,4 @@
-"""`cost-analytics dev`: the whole product on this machine; `make run` calls it."""
+"""`cost-analytics dev`: the whole product on this machine; used by `make run`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from cost_analytics import settings
 from cost_analytics.commands.options import whole_number
 
 DESCRIPTION: Final = """\
-Runs everything on this machine: a broker, PostgreSQL, the schema, one worker, one process that
-delivers notices, one API, and simulated calls. Nothing needs to be installed beside this package
-(with its extra `dev`). Prints where to look and a `curl` line that works as it stands. Data are
-kept under .local/ of the current directory; the addresses and the secret are in .local/dev.env,
-where the other commands find them.
+Runs the whole product on this machine: a broker, PostgreSQL, one worker, one notification process,
+one API, and simulated calls. Nothing else needs to be installed beside this package with its extra
+`dev`. Prints the address of the dashboard and a `curl` command that works as it is. Data are kept
+in .local/ of the current directory; addresses and secrets are in .local/dev.env, where the other
+commands find them.
 
-Ctrl-C stops everything. When a part ends by itself, the others are stopped too and its last lines
-are shown.
+Ctrl-C stops everything. If a process ends by itself, the others are stopped, too, and its last
+lines are shown.
 """
 
 
@@ -27,22 +27,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--port",
         type=whole_number(1, 65_535),
         metavar="N",
-        help="serve here (default: PORT of the environment, else 8080)",
+        help="the port of the API (default: PORT of the environment, else 8080)",
     )
     parser.add_argument(
         "--no-simulation",
         action="store_true",
-        help="without simulated calls (as SIMULATE=0 in the environment)",
+        help="do not simulate calls (same as SIMULATE=0 in the environment)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until stopped."""
-    wanted = settings.load("dev").dev
+    options = settings.load("dev").dev
     if arguments.port:
-        wanted = replace(wanted, port=arguments.port)
+        options = replace(options, port=arguments.port)
     if arguments.no_simulation:
-        wanted = replace(wanted, simulate=0)
+        options = replace(options, simulate=0)
     from devkit.dev.serve import serve
 
-    return serve(wanted)
+    return serve(options)

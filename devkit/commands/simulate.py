@@ -1,4 +1,4 @@
-"""`cost-analytics simulate`: believable calls, for a demonstration, a test or a measurement."""
+"""`cost-analytics simulate`: realistic calls, for a demonstration, a test or a measurement."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from devkit.simulation.timeline import SimulationPlan
 
 DESCRIPTION: Final = """\
-Sends the events of simulated calls to cost.call-events.v1: calls begin, users and personas take
-turns, vendors bill, most calls are charged, some fail, some money goes back, some events are sent
-twice, late or by a day late. The user `demo` always has calls going on.
+Sends the events of simulated calls to cost.call-events.v1: calls begin, people talk, vendors bill,
+most calls are charged, some fail, some are refunded, some events are repeated, late, or late by a
+day. The user `demo` always has active calls.
 
-The same --users, --calls, --rate, --seed and --start give the same events with the same identities.
-Sending them twice is harmless. With --calls 0 it goes on, in real time, until it is stopped.
+The same --users, --calls, --rate, --seed and --start produce the same events with the same
+identities; sending them twice is harmless. With --calls 0 it runs in real time until it is stopped.
 
-With --past-days N the calls lie in the N days before now, or in the N days from --start on: fewer
-of them at weekends, and every second one is the user `demo`'s. A dashboard has a past to show then.
+With --past-days N, the calls are spread over the N days before now, or from --start on, with fewer
+calls at weekends; every second call is of the user `demo`. A dashboard then has a history to show.
 
   cost-analytics simulate --calls 0 --users 12 --rate 6
   cost-analytics simulate --users 50 --calls 200 --rate 0 --out events.jsonl
@@ -40,7 +40,7 @@ _PAST_DAYS_MAX: Final = 366
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare how much is simulated, how fast, and what goes wrong on the way."""
+    """Declare the amount, the rate and the disturbances."""
     number = whole_number
     parser.add_argument(
         "--users", type=number(1, 1_000_000), default=20, metavar="N", help="default: 20"
@@ -50,28 +50,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=number(0, 100_000_000),
         default=100,
         metavar="N",
-        help="how many calls (default: 100); 0: without end, in real time",
+        help="number of calls (default: 100); 0: endless, in real time",
     )
     parser.add_argument(
         "--rate",
         type=number(0, _RATE_MAX),
         default=20,
         metavar="R",
-        help="events offered in each second (default: 20); 0: as fast as possible",
+        help="events per second (default: 20); 0: as fast as possible",
     )
     parser.add_argument("--seed", type=number(0, 2**63), default=1, metavar="S", help="default: 1")
     parser.add_argument(
         "--start",
         type=moment,
         metavar="TIME",
-        help="when the first call begins (default: so that no event lies ahead of now)",
+        help="start of the first call (default: early enough to have no event in the future)",
     )
     parser.add_argument(
         "--past-days",
         type=number(1, _PAST_DAYS_MAX),
         default=0,
         metavar="N",
-        help="spread the calls over N days that are over, by the rhythm of a week",
+        help="spread the calls over the last N days, with fewer at weekends",
     )
     parser.add_argument(
         "--out", metavar="FILE", help="write JSON lines to FILE (-: standard output), send nothing"
@@ -85,57 +85,57 @@ def _configure_disturbances(parser: argparse.ArgumentParser) -> None:
         type=percent,
         default=100,
         metavar="PERCENT",
-        help="events to send a second time, the same bytes (default: 1)",
+        help="share of events to send twice, unchanged (default: 1)",
     )
     parser.add_argument(
         "--malformed",
         type=percent,
         default=0,
         metavar="PERCENT",
-        help="broken events to add, in many ways, all of which must be refused (default: 0)",
+        help="share of additional events with errors of many kinds, all to be refused (default: 0)",
     )
     parser.add_argument(
         "--odd-calls",
         type=percent,
         default=0,
         metavar="PERCENT",
-        help="calls that are anomalies: a cost is missing, or one is far too high (default: 0)",
+        help="share of calls with an anomaly: a cost is missing or far too high (default: 0)",
     )
     parser.add_argument(
         "--shuffle-minutes",
         type=whole_number(0, 24 * 60),
         default=0,
         metavar="M",
-        help="mix the order within M minutes (default: 0)",
+        help="shuffle the order within M minutes (default: 0)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Send or write, and say how much that was."""
+    """Send or write, and report the number of events."""
     if arguments.calls == 0 and (arguments.rate == 0 or arguments.out):
-        raise CommandError("--calls 0 never ends: give it a --rate, and no --out.", 2)
+        raise CommandError("--calls 0 never ends: give a --rate, and no --out.", 2)
     if arguments.calls == 0 and arguments.past_days:
-        raise CommandError("--past-days has an end: say how many --calls it has.", 2)
+        raise CommandError("--past-days needs a number of --calls above 0.", 2)
     loaded = None if arguments.out else settings.load("kafka")
     from devkit.simulation.planning import plan_for
 
-    wish = _wish(arguments)
+    request = _request(arguments)
     try:
-        plan = plan_for(wish, time.time_ns() // 1_000_000)
+        plan = plan_for(request, time.time_ns() // 1_000_000)
     except ValueError as error:
         raise CommandError(str(error), 2) from None
-    _announce(wish, plan)
+    _announce(request, plan)
     if loaded is None:
-        _write(arguments.out, wish, plan)
+        _write(arguments.out, request, plan)
     else:
         from cost_analytics.running import run_until_stopped
 
         kafka = loaded.kafka
-        print(run_until_stopped(lambda stop: _send(kafka, wish, plan, stop)))
+        print(run_until_stopped(lambda stop: _send(kafka, request, plan, stop)))
     return 0
 
 
-def _wish(arguments: argparse.Namespace) -> SimulationRequest:
+def _request(arguments: argparse.Namespace) -> SimulationRequest:
     from devkit.simulation.planning import SimulationRequest
 
     start: datetime | None = arguments.start
@@ -153,28 +153,28 @@ def _wish(arguments: argparse.Namespace) -> SimulationRequest:
     )
 
 
-def _announce(wish: SimulationRequest, plan: SimulationPlan) -> None:
-    """Say what is simulated, and what to type to have exactly the same again."""
+def _announce(request: SimulationRequest, plan: SimulationPlan) -> None:
+    """Print what is simulated, and the options that repeat it exactly."""
     start = datetime.fromtimestamp(plan.start_ms / 1_000, UTC)
     text = start.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    past = f" --past-days {wish.past_days}" if wish.past_days else ""
-    calls = f"{wish.calls:,} calls" if wish.calls else "calls without end"
+    past = f" --past-days {request.past_days}" if request.past_days else ""
+    calls = f"{request.calls:,} calls" if request.calls else "endless calls"
     print(
-        f"Simulating {calls} of {wish.users:,} users; the same again: --users {wish.users} "
-        f"--calls {wish.calls} --rate {wish.rate} --seed {wish.seed} --start {text}{past}",
+        f"Simulating {calls} of {request.users:,} users; to repeat: --users {request.users} "
+        f"--calls {request.calls} --rate {request.rate} --seed {request.seed} --start {text}{past}",
         file=sys.stderr,
         flush=True,
     )
 
 
-def _write(file: str, wish: SimulationRequest, plan: SimulationPlan) -> None:
+def _write(file: str, request: SimulationRequest, plan: SimulationPlan) -> None:
     from cost_analytics.progress import Progress
     from devkit.simulation.pacing import write_all
-    from devkit.simulation.planning import sendings
+    from devkit.simulation.planning import scheduled_records
 
     progress = Progress("events")
     with ExitStack() as stack:
-        written = write_all(sendings(wish, plan), _open(file, stack), progress)
+        written = write_all(scheduled_records(request, plan), _open(file, stack), progress)
     progress.close()
     print(f"Wrote {written} events.", file=sys.stderr)
 
@@ -189,17 +189,19 @@ def _open(file: str, stack: ExitStack) -> BinaryIO:
 
 
 async def _send(
-    kafka: KafkaSection, wish: SimulationRequest, plan: SimulationPlan, stop: asyncio.Event
+    kafka: KafkaSection, request: SimulationRequest, plan: SimulationPlan, stop: asyncio.Event
 ) -> str:
     from cost_analytics.progress import Progress
     from cost_analytics.sending import open_sender
     from devkit.simulation.pacing import send_all
-    from devkit.simulation.planning import sendings
+    from devkit.simulation.planning import scheduled_records
 
     progress = Progress("events")
     async with open_sender(kafka) as sender:
         try:
-            await send_all(sendings(wish, plan), sender, progress, stop, paced=wish.rate > 0)
+            await send_all(
+                scheduled_records(request, plan), sender, progress, stop, paced=request.rate > 0
+            )
         finally:
             progress.close()
         return f"Sent {sender.acknowledged} events ({progress.rate():,}/s)."

@@ -1,1 +1,1 @@
-"""The development instance: the whole product on one machine, as one command that cleans up."""
+"""The development instance: the whole product on one machine, run by one command."""

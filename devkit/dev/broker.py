@@ -1,42 +1,42 @@
-"""The broker of the development instance, behind an address that outlives it."""
+"""The broker of the development instance, behind a constant address."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from devkit.embedded.entry import TcpEntry
 from devkit.embedded.processes import ServerProcess
+from devkit.embedded.proxy import TcpProxy
 from devkit.embedded.tansu import EmbeddedTansu
 
 
 class DevBroker:
-    """An embedded broker that another can replace: `async with DevBroker(directory)`."""
+    """An embedded broker that can be replaced: `async with DevBroker(directory)`."""
 
     def __init__(self, directory: Path) -> None:
         """`directory` receives its log file."""
-        self.entry = TcpEntry()
+        self.proxy = TcpProxy()
         self._directory = directory
         self._brokers: list[EmbeddedTansu] = []
         self._bytes_at_start = 0
 
     async def __aenter__(self) -> DevBroker:
-        await self.entry.start()
+        await self.proxy.start()
         self.use(await self.start_another())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.entry.stop()
+        await self.proxy.stop()
         for broker in self._brokers:
             await broker.stop()
 
     @property
     def bootstrap(self) -> str:
-        """`host:port` for clients; the same as long as the instance runs."""
-        return self.entry.address
+        """`host:port` for clients; constant while the instance runs."""
+        return self.proxy.address
 
     @property
     def current(self) -> EmbeddedTansu:
-        """The broker that serves; valid while the block runs."""
+        """The broker that clients use; valid while the block runs."""
         return self._brokers[0]
 
     @property
@@ -45,7 +45,7 @@ class DevBroker:
 
     @property
     def growth_bytes(self) -> int:
-        """By how much its memory has grown since it began to serve, or since `restart_growth`."""
+        """How much its memory has grown since clients use it, or since `restart_growth`."""
         return self.process.memory_bytes() - self._bytes_at_start
 
     def restart_growth(self) -> None:
@@ -60,11 +60,11 @@ class DevBroker:
         return broker
 
     def use(self, broker: EmbeddedTansu) -> None:
-        """Let clients reach this broker."""
+        """Direct clients to this broker."""
         self._brokers.remove(broker)
         self._brokers.insert(0, broker)
         self.restart_growth()
-        self.entry.open_to(broker.port)
+        self.proxy.open_to(broker.port)
 
     async def discard(self, broker: EmbeddedTansu) -> None:
         """Stop a broker without clients."""

@@ -1,11 +1,11 @@
-"""Gives the demo user a budget that fits the past which the first start gives (`_PAST`).
+"""Gives the demo user a budget that fits the history generated at the first start (`_PAST`).
 
-In that past the user has three to seven calls on a working day and one to three at weekends, most
-of them charged 4.99 USD: about 20 USD a day and 530 USD a month. Late events count into their own
-day and month and may raise alerts there, so half of a limit, the lowest threshold, lies above what
-a past day or month comes to, and half of the cap of a call above what a call costs: the past raises
-next to no alerts. On the first look the day and the month are partly full; the calls that go on
-reach half of the day's limit within minutes, and one that is an anomaly reaches the cap.
+In that history the user has three to seven calls on a working day and one to three at weekends,
+most of them charged 4.99 USD: about 20 USD a day and 530 USD a month. Late events count for their
+own day and month and can raise alerts there. So the lowest threshold, half of a limit, is above the
+spend of a past day or month, and half of the limit of a call is above the cost of a call: the
+history raises hardly any alerts. At first sight the day and the month are partly used; the live
+calls reach half of the daily limit within minutes, and an anomalous call reaches the call limit.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _FIRST: Final = LimitChange(
 
 
 async def prepare_demo(settings: Settings) -> bool:
-    """Give the demo user a budget; say whether there is no call yet, of anybody.
+    """Give the demo user a budget; return whether there are no calls yet, of any user.
 
-    Limits are set for a user who has never had any; later changes are left alone.
+    Limits are only set if the user never had any; later changes are kept.
     """
     demo, now = Viewer(DEMO_USER), datetime.now(UTC)
     async with reader_pool(settings.database_url.reveal(), connections_max=1) as readers:

@@ -1,4 +1,4 @@
-"""Settings of the parts of the development instance, and of commands beside it."""
+"""Settings of the processes of the development instance, and of commands beside it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _HOST: Final = "127.0.0.1"
 _SECRET_BYTES: Final = 48
 _PASSWORD_BYTES: Final = 24
 _KAFKA: Final = {
-    # What the embedded broker cannot do, and timings for a group of one: it hands out partitions
-    # for the first time only after half of the session timeout.
+    # What the embedded broker does not support, and timeouts for a group of one member: the broker
+    # assigns partitions for the first time after half of the session timeout.
     "KAFKA_IDEMPOTENT": "false",
     "KAFKA_SESSION_TIMEOUT_MS": "2000",
     "KAFKA_HEARTBEAT_INTERVAL_MS": "500",
     "KAFKA_REBALANCE_TIMEOUT_MS": "2000",
 }
 _RETENTION: Final = {
-    # An instance may run for weeks. What totals, repeats and late events need stays for as long as
-    # in production.
+    # An instance may run for weeks. The data behind totals, repeats and late events are kept as
+    # long as in production.
     "RETENTION_INTERVAL_MINUTES": "10",
     "RETENTION_DEAD_LETTER_DAYS": "7",
     "RETENTION_PRICE_PROPOSAL_DAYS": "7",
@@ -39,7 +39,7 @@ _RETENTION: Final = {
 
 
 def new_passwords() -> dict[Process, str]:
-    """Return a password for each login: every start makes new ones."""
+    """Return a new password for each login; every start generates new ones."""
     from ledger.postgres.logins import PROCESSES
 
     return {process: secrets.token_urlsafe(_PASSWORD_BYTES) for process in PROCESSES}
@@ -48,7 +48,7 @@ def new_passwords() -> dict[Process, str]:
 def database_urls(url: str, passwords: Mapping[Process, str]) -> dict[str, str]:
     """Return the addresses of a database by the names of their settings.
 
-    Other programs that read the file find the operator's as DATABASE_URL.
+    DATABASE_URL, for other programs that read the file, is the operator's.
     """
     from ledger.postgres.logins import login_url
 
@@ -62,7 +62,7 @@ def dev_values(
 ) -> dict[str, str]:
     """Return all settings of the instance; the secret for tokens is kept from the last run.
 
-    Raises CommandError where the file of the last run cannot be read.
+    Raises CommandError if the file of the last run cannot be read.
     """
     try:
         last = read_dev_file(dev_file)
@@ -72,9 +72,9 @@ def dev_values(
     if "JWT_SECRET_FILE" not in kept:
         kept = {"JWT_SECRET": last.get("JWT_SECRET") or secrets.token_urlsafe(_SECRET_BYTES)} | kept
     return {
-        # Receivers of webhooks are on this machine here.
+        # In development, webhook receivers are on this machine.
         "WEBHOOK_ALLOW_PRIVATE": "true",
-        # Simulated costs are at most a minute late; a shorter grace shows anomalies sooner.
+        # Simulated costs are at most a minute late; a shorter grace period shows anomalies sooner.
         "ANOMALY_GRACE_MINUTES": "3",
         **_RETENTION,
         "PUBLIC_URL": f"http://{_HOST}:{port}",
@@ -87,8 +87,8 @@ def dev_values(
     }
 
 
-def checked(values: Mapping[str, str], login: settings.Login = "operator") -> Settings:
-    """Return the settings of a process; raises SettingsError where the environment spoils them."""
+def validate_settings(values: Mapping[str, str], login: settings.Login = "operator") -> Settings:
+    """Return the settings of a process; raises SettingsError for wrong variables."""
     return settings.settings_from(
         values,
         "kafka",

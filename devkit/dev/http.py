@@ -1,4 +1,4 @@
-"""Asks the API whether it is ready, without a client library: one request, one status."""
+"""Asks the API whether it is ready, without a client library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SECONDS_MAX = 5
 
 
 async def get(port: int, path: str) -> tuple[int, str]:
-    """Return the status and the body of an answer on this machine; 0 where there is none."""
+    """Return the status and the body of a response on this machine; 0 without a response."""
     try:
         async with asyncio.timeout(_SECONDS_MAX):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -19,7 +19,7 @@ async def get(port: int, path: str) -> tuple[int, str]:
                 answer = await reader.read(_ANSWER_BYTES_MAX)
             finally:
                 writer.close()
-    except OSError:  # no listener yet, or no answer in time
+    except OSError:  # no listener yet, or no response in time
         return 0, ""
     head, _, body = answer.decode(errors="replace").partition("\r\n\r\n")
     words = head.split(" ", 2)

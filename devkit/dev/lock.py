@@ -1,7 +1,6 @@
-"""Lets one development instance at a time run in a directory.
+"""Prevents two development instances in one directory.
 
-The kernel releases the lock when its holder ends, however that happens, so nothing stale can ever
-stand in the way.
+The kernel releases the lock when its holder ends in any way, so there are no stale locks.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from cost_analytics.failures import CommandError
 
 @contextmanager
 def locked(path: Path, note: str) -> Iterator[None]:
-    """Hold the lock for the length of a block; `note` tells others who holds it.
+    """Hold the lock during a block; `note` describes the holder to others.
 
-    Raises CommandError, with the holder's note, where another process holds it.
+    Raises CommandError with the holder's note if another process holds the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

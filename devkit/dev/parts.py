@@ -1,7 +1,7 @@
-"""The parts of the development instance as child processes: started, watched, stopped in order.
+"""The processes of the development instance: started, watched and stopped in order.
 
-Our own parts are the same commands that production runs. When any part ends by itself, the whole
-instance ends: half a product would only puzzle people.
+They are the same commands as in production. If one ends by itself, the whole instance ends: an
+incomplete product would be confusing.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _PACKAGES: Final = Path(cost_analytics.__file__).parent.parent
 
 
 class PartEndedError(Exception):
-    """A part ended by itself; the message says which, how, and what it said last."""
+    """A process ended by itself; the message contains its name, exit status and last lines."""
 
 
 class RunningParts:
-    """The running children, in the order in which they were started."""
+    """The child processes in the order in which they were started."""
 
     def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
-        """`directory` receives a log for each part; `environment` holds their settings."""
+        """Take the directory of the logs and the settings of the processes."""
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory.chmod(0o700)  # it may be there from an earlier release
+        directory.chmod(0o700)  # an earlier release may have created it
         self._environment = _child_environment(environment)
         self._processes: list[ServerProcess] = []
         self._newest: dict[str, ServerProcess] = {}
@@ -44,23 +44,23 @@ class RunningParts:
         self._stopping = False
 
     async def start(self, name: str, *arguments: str) -> ServerProcess:
-        """Start one of our own commands, such as `worker`, that goes on until it is stopped."""
+        """Start one of our commands, such as `worker`, that runs until it is stopped."""
         process = await self._start(name, arguments)
         self.watch(process)
         return process
 
     def process(self, name: str) -> ServerProcess:
-        """Return the process of this name that was started last."""
+        """Return the last started process of this name."""
         return self._newest[name]
 
     async def retire(self, process: ServerProcess, grace_seconds: int) -> None:
-        """Stop one of our own commands, whose end is not the end of everything."""
+        """Stop one of our commands without ending the instance."""
         self.release(process)
         await process.stop(grace_seconds)
         self._processes.remove(process)
 
     async def finish(self, name: str, *arguments: str) -> None:
-        """Run one of our own commands to its end; a failure is the end of everything."""
+        """Run one of our commands to its end; a failure ends the instance."""
         process = await self._start(name, arguments)
         if await process.wait() != 0:
             self._end(process)
@@ -80,15 +80,15 @@ class RunningParts:
         return process
 
     def watch(self, process: ServerProcess) -> None:
-        """Treat the unexpected end of a process as the end of everything."""
+        """End the instance if this process ends."""
         self._watchers[process] = asyncio.create_task(self._watch(process))
 
     def release(self, process: ServerProcess) -> None:
-        """Stop watching a process that is going to be stopped."""
+        """Stop watching a process that will be stopped."""
         self._watchers.pop(process).cancel()
 
     def rotate_logs(self) -> None:
-        """Set aside the logs that have grown large, of all processes."""
+        """Rotate the large logs of all processes."""
         for process in {*self._processes, *self._watchers}:
             process.rotate_log()
 
@@ -110,9 +110,9 @@ class RunningParts:
         )
 
     async def stop(self) -> None:
-        """Stop our own parts: what sends events first, then the others together.
+        """Stop our commands: the simulation first, then the others together.
 
-        Each gets a moment for what it is at and is killed then, within 6 s in all.
+        Each has some time to finish and is killed then, within 6 s in total.
         """
         self._stopping = True
         if SIMULATION in self._newest:
@@ -123,7 +123,7 @@ class RunningParts:
         self._ended.cancel()
 
     def kill(self) -> None:
-        """End our own parts at once."""
+        """Kill our commands immediately."""
         self._stopping = True
         for process in self._processes:
             process.send(signal.SIGKILL)
@@ -134,7 +134,7 @@ def _last(process: ServerProcess) -> Sequence[str]:
 
 
 def _child_environment(values: Mapping[str, str]) -> dict[str, str]:
-    """Return a child's environment, in which our packages are found however we were started."""
+    """Return a child's environment, with our packages on the path in any installation."""
     environment = settings.child_environment(values)
     paths = [str(_PACKAGES), *filter(None, [environment.get("PYTHONPATH")])]
     return environment | {"PYTHONPATH": ":".join(paths)}

@@ -1,19 +1,18 @@
-"""Replaces the broker of the development instance when its log has grown large.
+"""Replaces the broker of the development instance when its log has become large.
 
-The embedded broker keeps its log in memory, never shortens it, and reads it the slower the longer
-it is. So another broker takes its place, behind the same address. What was acknowledged and not
-yet counted goes over with it:
+The embedded broker keeps its log in memory, never truncates it, and reads more slowly as it grows.
+So another broker replaces it behind the same address, and takes over acknowledged events that were
+not counted yet:
 
-1. A new broker starts and gets its topics. New connections wait; those that are open go on.
+1. A new broker starts and gets its topics. New connections wait; open ones continue.
 2. A new worker starts and waits for its connection. The old one finishes its batch and ends.
-3. All connections to the old broker are cut, so it acknowledges nothing any more.
-4. The events from the stored offsets on are copied, and the newest alerts, commands and the like.
-5. The new broker takes the address. Producers connect again and send again what was not
-   acknowledged; an event that arrives twice counts once.
+3. All connections to the old broker are closed, so that it acknowledges nothing more.
+4. The events after the stored offsets are copied, and the newest alerts, commands and so on.
+5. The address leads to the new broker. Producers reconnect and resend what was not acknowledged;
+   an event that arrives twice counts once.
 
-Nothing is lost wherever this ends early: until step 5 the old broker keeps everything and its
-address. The new one has another cluster id, for which no offset is stored, so its log is read from
-the start.
+A failure at any point loses nothing: until step 5, the old broker keeps all data and its address.
+The new one has another cluster id without stored offsets, so its log is read from the start.
 """
 
 from __future__ import annotations
@@ -37,17 +36,17 @@ from schemas.topics import ALL_TOPICS, CALL_EVENTS
 
 WORKER: Final = "worker"
 LAG_MAX: Final = 10_000
-"""Records that may be left to copy; with more the replacement waits until they are counted."""
+"""The maximum number of records to copy; with more, the replacement waits."""
 START_SECONDS_MAX: Final = 10
 FINISH_SECONDS_MAX: Final = 1
-"""The old worker is killed then: its batch is counted by the new one, and events wait meanwhile."""
+"""Then the old worker is killed; the new one counts its batch. Events wait meanwhile."""
 _SHORT_LOG: Final = 1_000
 _KEPT_OF_A_LONG_LOG: Final = 100
 _NAME: Final = "cost-analytics dev"
 
 
 class Replacement(NamedTuple):
-    """How many records were copied, and for how long no client was served."""
+    """The number of copied records, and the time without service for clients."""
 
     records: int
     pause_ms: int
@@ -56,9 +55,9 @@ class Replacement(NamedTuple):
 async def replace_broker(
     broker: DevBroker, parts: RunningParts, settings: Settings
 ) -> Replacement | None:
-    """Replace the broker and the worker; None, and nothing is done, while too much is uncounted.
+    """Replace broker and worker; returns None, without changes, if too many events are uncounted.
 
-    Raises KafkaError, ServerError or a database error; the old broker serves on then.
+    Raises KafkaError, ServerError or a database error; the old broker then stays in use.
     """
     old, partitions = broker.current, settings.kafka.topic_partitions
     database_url = settings.database_url.reveal()
@@ -69,14 +68,14 @@ async def replace_broker(
         try:
             async with broker_log(LOOPBACK, new.port) as target:
                 await target.create_topics(partitions)
-                broker.entry.close()
+                broker.proxy.close()
                 await _replace_worker(broker, parts)
                 cut_ns = time.monotonic_ns()
-                await broker.entry.cut()
+                await broker.proxy.cut()
                 starts = await _uncounted_from(old, database_url, partitions)
                 records = await _copy(source, target, starts, partitions)
-        except BaseException:  # whatever it was, clients go on with the old broker
-            broker.entry.open_to(old.port)
+        except BaseException:  # in any case, clients return to the old broker
+            broker.proxy.open_to(old.port)
             await broker.discard(new)
             raise
     parts.release(old.process)
@@ -91,18 +90,18 @@ async def replace_broker(
 
 
 async def _replace_worker(broker: DevBroker, parts: RunningParts) -> None:
-    """Start a worker, which waits for the new broker, and then end the old one in order."""
+    """Start a worker, which waits for the new broker, then stop the old one in order."""
     old = parts.process(WORKER)
     await parts.start(WORKER, WORKER)
-    with suppress(TimeoutError):  # a slow one only lets the events wait for longer
-        await asyncio.wait_for(broker.entry.has_waiting.wait(), START_SECONDS_MAX)
+    with suppress(TimeoutError):  # if it is slow, events only wait longer
+        await asyncio.wait_for(broker.proxy.has_waiting.wait(), START_SECONDS_MAX)
     await parts.retire(old, FINISH_SECONDS_MAX)
 
 
 async def _uncounted_from(
     broker: EmbeddedTansu, database_url: str, partitions: int
 ) -> dict[Place, int]:
-    """Return from where the events of each partition are not counted yet."""
+    """Return the first uncounted offset of each partition."""
     async with connected(database_url, name=_NAME) as connection:
         stored = await read_offsets(connection, Stream(broker.cluster_id, CALL_EVENTS.name))
     return {(CALL_EVENTS.name, one): stored.get(one, 0) for one in range(partitions)}
@@ -111,9 +110,9 @@ async def _uncounted_from(
 async def _copy(
     source: BrokerLog, target: BrokerLog, starts: dict[Place, int], partitions: int
 ) -> int:
-    """Copy uncounted events, and the end of each log that others read; returns how many records.
+    """Copy uncounted events and the tail of every other log; returns the number of records.
 
-    Totals are published again instead: of a call only the newest one matters.
+    Totals are not copied but published again, because only the newest total of a call matters.
     """
     others = {
         (topic.name, partition): 0
@@ -122,6 +121,6 @@ async def _copy(
         for partition in range(partitions)
     }
     for place, piece in (await source.read(others)).items():
-        # A short log keeps its offsets, so its readers go on where they are.
+        # A short log is copied completely and keeps its offsets, so that consumers can continue.
         others[place] = 0 if piece.end <= _SHORT_LOG else piece.end - _KEPT_OF_A_LONG_LOG
     return await copy_tails(source, target, {**starts, **others})

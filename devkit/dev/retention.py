@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from devkit.embedded.foreground import say
+from devkit.embedded.foreground import print_line
 from ledger.operations.archives import (
     Archiver,
     ArchiveRefusedError,
@@ -18,18 +18,18 @@ from ledger.postgres.database import TRANSIENT_ERRORS
 
 
 async def drop_old_months(database_url: str) -> None:
-    """Seal and drop the months that hold no detail of the last 31 days.
+    """Seal and drop the months without events of the last 31 days.
 
-    What prevents that is reported; the next call tries again.
+    An error is reported; the next call tries again.
     """
     try:
         dropped = await Archiver(database_url, None).archive(first_kept_month(datetime.now(UTC)))
     except (ArchiveRefusedError, *TRANSIENT_ERRORS) as error:
-        say(f"Old months were not dropped: {str(error) or type(error).__name__}")
+        print_line(f"Old months were not dropped: {str(error) or type(error).__name__}")
         return
-    for one in dropped:
-        if one.manifest is not None:
-            say(
-                f"The details of {one.manifest.events:,} events of {one.month:%Y-%m} were dropped; "
-                "their totals stay."
+    for month in dropped:
+        if month.manifest is not None:
+            print_line(
+                f"The details of {month.manifest.events:,} events of {month.month:%Y-%m} were "
+                "dropped; their totals stay."
             )

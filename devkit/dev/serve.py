@@ -1,4 +1,4 @@
-"""Runs the development instance: one at a time in a directory, ended by signals, always tidily."""
+"""Runs the development instance: one per directory, ended by signals without leftovers."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 _STOPPERS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def serve(wanted: DevSection) -> int:
-    """Run until a signal comes; returns 0 for an orderly end.
+def serve(options: DevSection) -> int:
+    """Run until a signal arrives; returns 0 for an orderly end.
 
-    Raises CommandError where it cannot start or a part ended by itself.
+    Raises CommandError if it cannot start or a process ended by itself.
     """
     try:
         from devkit.dev.instance import Instance
@@ -34,11 +34,11 @@ def serve(wanted: DevSection) -> int:
         ) from None
 
     directory = DEV_FILE.parent.absolute()
-    with locked(directory / "dev.lock", f"http://127.0.0.1:{wanted.port}/"):
+    with locked(directory / "dev.lock", f"http://127.0.0.1:{options.port}/"):
         try:
-            choose_port(wanted.port)
-            _say_what_is_ignored()
-            asyncio.run(_until_stopped(Instance(wanted, directory)))
+            choose_port(options.port)
+            _report_ignored_settings()
+            asyncio.run(_until_stopped(Instance(options, directory)))
         except PortTakenError as error:
             raise CommandError(f"{error}, for instance: make run PORT=9000") from None
         except (ServerError, PartEndedError) as error:
@@ -46,16 +46,16 @@ def serve(wanted: DevSection) -> int:
     return 0
 
 
-def _say_what_is_ignored() -> None:
-    from devkit.embedded.foreground import say
+def _report_ignored_settings() -> None:
+    from devkit.embedded.foreground import print_line
 
     ignored = settings.ignored_by_dev()
     if ignored:
-        say(f"Set in the environment, but decided here: {', '.join(ignored)}.")
+        print_line(f"Ignored variables of the environment: {', '.join(ignored)}.")
 
 
 async def _until_stopped(instance: Instance) -> None:
-    """Run the instance; a first signal stops it in order, a second one kills its parts."""
+    """Run the instance; the first signal stops it in order, the second one kills its processes."""
     stop = asyncio.Event()
 
     def on_signal() -> None:

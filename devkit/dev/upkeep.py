@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 
-class Growing(Protocol):
+class GrowingBroker(Protocol):
     """A broker whose log grows in memory."""
 
     @property
@@ -17,29 +17,29 @@ class Growing(Protocol):
 
 
 class BrokerUpkeep:
-    """Has a broker replaced whenever events have made its log large.
+    """Replaces a broker whenever events have made its log large.
 
-    The totals that are published again after a replacement do not count: they are as large for
-    each new broker, and where there are many calls it would be replaced again and again.
+    The growth by totals that are published again after a replacement does not count: it is the same
+    for each new broker, and with many calls the broker would be replaced over and over.
     """
 
     def __init__(
         self,
-        broker: Growing,
+        broker: GrowingBroker,
         growth_max_bytes: int,
         *,
         replace: Callable[[], Awaitable[bool]],
         is_refilled: Callable[[], Awaitable[bool]],
     ) -> None:
-        """`replace` says whether it was done; `is_refilled` whether all totals are published."""
+        """`replace` returns whether it was done, `is_refilled` whether all totals are published."""
         self._broker = broker
         self._growth_max_bytes = growth_max_bytes
         self._replace = replace
         self._is_refilled = is_refilled
         self._refilling = False
 
-    async def tend(self) -> None:
-        """Replace the broker if that is due."""
+    async def run_once(self) -> None:
+        """Replace the broker if necessary."""
         if self._refilling and await self._is_refilled():
             self._broker.restart_growth()
             self._refilling = False

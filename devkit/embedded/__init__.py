@@ -1,5 +1,5 @@
-"""Servers that a developer's machine need not have: a broker and a database run as children.
+"""Embedded servers: a broker and a database as child processes.
 
-`make run`, the tests and the benchmark start their Kafka and their PostgreSQL from here, so that a
-machine with nothing but Python can run the whole product. Production never imports this package.
+`make run`, the tests and the benchmark start their Kafka and PostgreSQL from here, so that the
+whole product runs on a machine with only Python. Production never imports this package.
 """

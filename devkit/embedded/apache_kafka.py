@@ -1,7 +1,7 @@
-"""The real Apache Kafka on one machine without Docker: one process, broker and controller (KRaft).
+"""Apache Kafka on one machine without Docker: one process as broker and controller (KRaft).
 
-What the product must work with in production. The tests run on it beside the small embedded
-broker, and `make kafka` (this module as a program) runs it in the foreground.
+Production runs on it. Tests use it beside the small embedded broker, and `make kafka` (this module
+as a program) runs it in the foreground.
 """
 
 import base64
@@ -12,8 +12,8 @@ from typing import Final
 
 from cost_analytics.child_environment import child_environment
 from devkit.embedded import kafka_jars
-from devkit.embedded.environment import wanted_port
-from devkit.embedded.foreground import run_in_foreground, say
+from devkit.embedded.environment import port_from_environment
+from devkit.embedded.foreground import print_line, run_in_foreground
 from devkit.embedded.ports import LOOPBACK, choose_port
 from devkit.embedded.processes import Program, ServerError, ServerProcess, run_to_end
 from devkit.embedded.server import EmbeddedServer
@@ -26,12 +26,12 @@ _COMPILE_LITTLE: Final = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
 _KAFKA_PORT: Final = 9092
 _SETTINGS: Final = {
     "auto.create.topics.enable": "false",
-    # After a kill the node waits for its former self to be given up: by default nine seconds.
+    # After a kill, the node waits until its previous session expires: nine seconds by default.
     "broker.heartbeat.interval.ms": "500",
     "broker.session.timeout.ms": "3000",
     "controller.listener.names": "CONTROLLER",
     "group.initial.rebalance.delay.ms": "0",
-    # Tests let a member be missed within a second; Kafka's own minimum is six.
+    # Tests detect a missing member within a second; Kafka's own minimum is six.
     "group.min.session.timeout.ms": "500",
     "node.id": "1",
     "offsets.topic.num.partitions": "8",
@@ -49,8 +49,8 @@ _SETTINGS: Final = {
 class ApacheKafka(EmbeddedServer):
     """A single Kafka node: `async with ApacheKafka(directory) as kafka: kafka.bootstrap`.
 
-    `directory` keeps its data and its log. A later start in the same directory is the same cluster
-    with the same topics.
+    `directory` contains its data and its log. A later start in the same directory is the same
+    cluster with the same topics.
     """
 
     _stop_seconds_max = 30
@@ -60,17 +60,17 @@ class ApacheKafka(EmbeddedServer):
         directory: Path,
         port: int | None = None,
         jars: Path | None = None,
-        say: kafka_jars.Say = kafka_jars.say_nothing,
+        print_line: kafka_jars.PrintLine = kafka_jars.ignore_line,
         short_lived: bool = False,
     ) -> None:
-        """`jars` is where Kafka's jars are kept or fetched to (default: `lib` in `directory`).
+        """`jars` is the directory of Kafka's jars (default: `lib` in `directory`).
 
-        A `short_lived` one starts with half the work, and never gets as fast as the other.
+        With `short_lived`, it starts with half the work but never becomes as fast.
         """
         super().__init__(directory, port)
         self._compiling = _COMPILE_LITTLE if short_lived else []
         self.jars = (jars or directory / "lib").absolute()
-        self._say = say
+        self._print_line = print_line
 
     @property
     def bootstrap(self) -> str:
@@ -78,12 +78,12 @@ class ApacheKafka(EmbeddedServer):
         return self.address
 
     def available(self) -> str | None:
-        """Say why Kafka cannot be run on this machine, None if it can."""
+        """Return why Kafka cannot run on this machine, None if it can."""
         return kafka_jars.missing(self.jars)
 
     async def _start(self) -> None:
-        await kafka_jars.fetch(self.jars, self._say)
-        self._say(f"Starting Apache Kafka {kafka_jars.version()}…")
+        await kafka_jars.fetch(self.jars, self._print_line)
+        self._print_line(f"Starting Apache Kafka {kafka_jars.version()}…")
         self._write_settings()
         if not (self._data / "meta.properties").exists():
             await run_to_end(self._format(), _FORMAT_SECONDS_MAX)
@@ -155,7 +155,9 @@ def _new_cluster_id() -> str:
 def main() -> int:
     """Run Kafka in `.local/kafka` on port 9092, or PORT, until Ctrl-C; return the exit status."""
     try:
-        kafka = ApacheKafka(Path(".local/kafka"), wanted_port(_KAFKA_PORT), say=say)
+        kafka = ApacheKafka(
+            Path(".local/kafka"), port_from_environment(_KAFKA_PORT), print_line=print_line
+        )
     except ServerError as error:
         sys.stderr.write(f"{error}\n")
         return 2

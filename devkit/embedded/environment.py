@@ -1,4 +1,4 @@
-"""The environment of tools that a person sets up by variables (Maven: mirrors, certificates)."""
+"""The environment of tools that users configure by variables (Maven: mirrors, certificates)."""
 
 import os
 from typing import Final
@@ -13,12 +13,12 @@ def whole_environment() -> dict[str, str]:
     return dict(os.environ)
 
 
-def wanted_port(default: int) -> int:
-    """Return the TCP port in PORT, or `default` where PORT is unset or empty.
+def port_from_environment(default: int) -> int:
+    """Return the TCP port in PORT, or `default` if PORT is unset or empty.
 
-    Raises ServerError if PORT is no port.
+    Raises ServerError if PORT is invalid.
     """
     text = os.environ.get("PORT") or str(default)
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= _PORT_MAX):
-        raise ServerError(f"PORT={text} is no port: a number from 1 to {_PORT_MAX} is needed")
+        raise ServerError(f"PORT={text} is not a port: use a number from 1 to {_PORT_MAX}")
     return int(text)

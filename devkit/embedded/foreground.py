@@ -1,4 +1,4 @@
-"""Runs one embedded server in a terminal until it is asked to stop or dies."""
+"""Runs one embedded server in a terminal until it is stopped or ends."""
 
 import asyncio
 import contextlib
@@ -11,18 +11,18 @@ from devkit.embedded.processes import ServerError
 from devkit.embedded.server import EmbeddedServer
 
 
-def say(line: str) -> None:
-    """Write one line for the person at the terminal, who may have closed it by now."""
+def print_line(line: str) -> None:
+    """Print a line to the terminal, which may be closed by now."""
     with contextlib.suppress(OSError):
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
 
 def run_in_foreground(server: EmbeddedServer, announcement: Callable[[], str]) -> int:
-    """Run `server` until Ctrl-C, SIGTERM, a closed terminal or its death.
+    """Run `server` until Ctrl-C, SIGTERM, a closed terminal or its end.
 
-    `announcement` is asked once it serves. Returns the exit status for this program: 0 after an
-    orderly stop; otherwise the reason is on standard error.
+    `announcement` is called once it serves. Returns the exit status: 0 after an orderly stop;
+    otherwise the reason is on standard error.
     """
     try:
         return asyncio.run(_run(server, announcement))
@@ -37,12 +37,12 @@ async def _run(server: EmbeddedServer, announcement: Callable[[], str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stopped.set)
     serving = asyncio.create_task(_serve(server, announcement))
-    asked = asyncio.create_task(stopped.wait())
-    await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
+    stopping = asyncio.create_task(stopped.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
     if serving.done():
         return serving.result()
-    say("Stopping…")
+    print_line("Stopping…")
     serving.cancel()
     await asyncio.wait({serving})
     return 0
@@ -50,6 +50,6 @@ async def _run(server: EmbeddedServer, announcement: Callable[[], str]) -> int:
 
 async def _serve(server: EmbeddedServer, announcement: Callable[[], str]) -> int:
     async with server:
-        say(announcement())
+        print_line(announcement())
         await server.process.wait()
         raise ServerError(server.process.exit_report())

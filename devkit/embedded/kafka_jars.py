@@ -1,8 +1,8 @@
-"""Apache Kafka's jars and a Java to run them: found on this machine, or fetched once with Maven.
+"""Apache Kafka's jars and a Java to run them: found on this machine, or fetched with Maven.
 
-Kafka's own distribution is an archive on a web site, and its images need Docker. Its jars are
-ordinary Maven artifacts, so `kafka/pom.xml` pins them and Maven, with whatever mirror it is set up
-for here, copies them into a directory.
+Kafka's distribution is an archive on a web site, and its images need Docker. Its jars are ordinary
+Maven artifacts: `kafka/pom.xml` pins them, and Maven, with the mirrors configured on this machine,
+copies them into a directory.
 """
 
 import asyncio
@@ -25,24 +25,24 @@ _JAVA_VERSION_MIN: Final = 17
 _FETCH_SECONDS_MAX: Final = 900
 _REPORT_SECONDS: Final = 3
 
-Say = Callable[[str], None]
-"""Receives one line of progress for a person."""
+PrintLine = Callable[[str], None]
+"""Receives a line of progress."""
 
 
-def say_nothing(line: str) -> None:
-    """Be the `Say` of those who want no progress."""
+def ignore_line(line: str) -> None:
+    """Ignore the progress."""
 
 
 def version() -> str:
     """Return the version of Apache Kafka that the POM pins."""
     found = re.search(r"<artifactId>kafka_[\d.]+</artifactId>\s*<version>([^<]+)", _POM.read_text())
     if found is None:
-        raise ServerError(f"{_POM} names no version of Kafka")
+        raise ServerError(f"{_POM} contains no version of Kafka")
     return found.group(1)
 
 
 def missing(jars: Path) -> str | None:
-    """Say why Kafka cannot be run here, None if it can; `jars` is where its jars are kept."""
+    """Return why Kafka cannot run here, None if it can; `jars` is the directory of its jars."""
     try:
         find_java()
     except ServerError as error:
@@ -64,34 +64,34 @@ def find_java() -> str:
     if java is None:
         raise ServerError(f"{needed}, and no java is installed")
     try:
-        told = subprocess.run(
+        output = subprocess.run(
             [java, "-version"], check=False, capture_output=True, text=True, timeout=30
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ServerError(f"{needed}, and {java} does not run: {error}") from error
-    found = re.search(r'version "(\d+)', told.stderr)
+    found = re.search(r'version "(\d+)', output.stderr)
     if found is None or int(found.group(1)) < _JAVA_VERSION_MIN:
-        raise ServerError(f"{needed}; {java} is {told.stderr.split(chr(10), 1)[0]}")
+        raise ServerError(f"{needed}; {java} is {output.stderr.split(chr(10), 1)[0]}")
     return java
 
 
-async def fetch(jars: Path, say: Say) -> None:
-    """Make `jars` hold what the POM pins; does nothing if it does already.
+async def fetch(jars: Path, print_line: PrintLine) -> None:
+    """Fetch the jars that the POM pins into `jars`, unless they are there.
 
-    Raises ServerError with Maven's last words if they cannot be fetched.
+    Raises ServerError with Maven's last lines if they cannot be fetched.
     """
     if _is_complete(jars):
         return
     maven = shutil.which("mvn")
     if maven is None:
         raise ServerError("Maven (mvn), which fetches Apache Kafka, is not installed")
-    async with _alone(jars):
+    async with _fetch_lock(jars):
         if _is_complete(jars):
             return
-        say(f"Fetching Apache Kafka {version()} with Maven (first run only)…")
+        print_line(f"Fetching Apache Kafka {version()} with Maven (first run only)…")
         unfinished = jars.with_name(f"{jars.name}.{os.getpid()}")
         try:
-            await _copy_dependencies(maven, unfinished, say)
+            await _copy_dependencies(maven, unfinished, print_line)
             (unfinished / "complete").write_text(_fingerprint())
             shutil.rmtree(jars, ignore_errors=True)
             unfinished.rename(jars)
@@ -100,15 +100,15 @@ async def fetch(jars: Path, say: Say) -> None:
 
 
 @asynccontextmanager
-async def _alone(jars: Path) -> AsyncIterator[None]:
-    """Keep other processes from fetching the same jars at once: Maven's own store is shared."""
+async def _fetch_lock(jars: Path) -> AsyncIterator[None]:
+    """Prevent concurrent fetches: processes share Maven's own store."""
     jars.parent.mkdir(parents=True, exist_ok=True)
     with jars.with_name(f"{jars.name}.lock").open("w") as lock:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         yield
 
 
-async def _copy_dependencies(maven: str, target: Path, say: Say) -> None:
+async def _copy_dependencies(maven: str, target: Path, print_line: PrintLine) -> None:
     log = target.with_name("maven.log")
     log.unlink(missing_ok=True)
     copying = Program(
@@ -121,23 +121,23 @@ async def _copy_dependencies(maven: str, target: Path, say: Say) -> None:
             f"-DoutputDirectory={target}",
         ],
         log=log,
-        # Its proxies, mirrors and certificates are set up there.
+        # Users configure Maven's proxies, mirrors and certificates by variables.
         environment=whole_environment(),
     )
-    reports = asyncio.create_task(_report(log, say))
+    reports = asyncio.create_task(_report(log, print_line))
     try:
         await run_to_end(copying, _FETCH_SECONDS_MAX)
     finally:
         reports.cancel()
 
 
-async def _report(log: Path, say: Say) -> None:
-    """Say every few seconds how many files Maven has fetched, until cancelled."""
+async def _report(log: Path, print_line: PrintLine) -> None:
+    """Report every few seconds how many files Maven has fetched, until cancelled."""
     while True:
         await asyncio.sleep(_REPORT_SECONDS)
         fetched = _count_fetched(log)
         if fetched:
-            say(f"  {fetched} files so far")
+            print_line(f"  {fetched} files so far")
 
 
 def _count_fetched(maven_log: Path) -> int:

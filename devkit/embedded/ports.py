@@ -1,4 +1,4 @@
-"""TCP ports for embedded servers: one in use is said plainly, and not by a child's log."""
+"""TCP ports for embedded servers; a port in use is reported clearly."""
 
 import errno
 import socket
@@ -7,18 +7,18 @@ LOOPBACK = "127.0.0.1"
 
 
 class PortTakenError(RuntimeError):
-    """Another program listens on the port that was asked for; the message is for a person."""
+    """Another program listens on the requested port; the message is for people."""
 
 
 def choose_port(wanted: int | None = None) -> int:
     """Return `wanted` if it is free, or a free loopback port if `wanted` is None or 0.
 
-    A free port is not reserved: its user has to take it soon.
+    A free port is not reserved: use it soon.
 
-    Raises PortTakenError if `wanted` is in use or may not be used by this account.
+    Raises PortTakenError if `wanted` is in use or this account may not use it.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # The servers set this too: connections of an earlier run in TIME_WAIT do not count as use.
+        # The servers set this, too: connections of an earlier run in TIME_WAIT are not a conflict.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, wanted or 0))
@@ -31,7 +31,7 @@ def choose_port(wanted: int | None = None) -> int:
 
 
 def is_listening(port: int) -> bool:
-    """Tell whether something accepts connections on a loopback port."""
+    """Return whether a server accepts connections on a loopback port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
         return probe.connect_ex((LOOPBACK, port)) == 0

@@ -1,13 +1,12 @@
-"""PostgreSQL 16 from a Python package, as a child process with its data in a directory of ours.
+"""PostgreSQL 16 from a Python package, as a child process with its own data directory.
 
-Only the programs inside the package are used. Its own server wrapper is not: as root it creates a
-system account and opens every directory above the data to everybody, its servers outlive us, and
-they let anybody in without a password.
+Only the programs inside the package are used. Its server wrapper is not: as root it creates a
+system account and makes every directory above the data accessible to all, its servers outlive the
+parent, and they accept connections without a password.
 
-As root, which PostgreSQL refuses to be, the server runs under the account `nobody` and the data
-belongs to it; `launch.py` says how it reaches them below a private directory all the same. It
-listens on the loopback address only and asks for a random password, kept beside the data in a
-file that only its owner may read.
+PostgreSQL refuses to run as root, so as root the server runs as the account `nobody`, which owns
+the data; `launch.py` describes how it reaches them below a private directory. It listens on the
+loopback address only, with a random password in a file that only its owner may read.
 """
 
 import asyncio
@@ -25,12 +24,12 @@ from devkit.embedded.server import EmbeddedServer
 DATABASE: Final = "cost_analytics"
 _OWNER: Final = "cost_analytics"
 _MAKE_SECONDS_MAX: Final = 120
-# A start after a crash first replays up to max_wal_size of log.
+# A start after a crash first replays up to max_wal_size of WAL.
 _READY_SECONDS_MAX: Final = 300
 _LEFTOVERS: Final = "is still in use"
 _AS_ROOT: Final = (
-    "As root, the embedded database runs under another account, which this system keeps out of "
-    "here: move the project to where everybody may read, or run it as an ordinary user."
+    "As root, the embedded database runs as another account, which cannot access this directory: "
+    "move the project to a directory that everybody may read, or run it as an ordinary user."
 )
 _SETTINGS: Final = {
     "checkpoint_timeout": "15min",
@@ -51,8 +50,8 @@ _SETTINGS: Final = {
 class EmbeddedPostgres(EmbeddedServer):
     """A database server: `async with EmbeddedPostgres(directory / "postgres") as pg: pg.url`.
 
-    The data directory is made on first use; the log and the password lie beside it. What is
-    committed is there again at the next start, also after a crash or a `kill`.
+    The data directory is created on first use; the log and the password are beside it. Committed
+    data survive restarts, crashes and `kill`.
     """
 
     _stop_seconds_max = 60
@@ -65,7 +64,7 @@ class EmbeddedPostgres(EmbeddedServer):
         *,
         leftover_seconds_max: int = 6,
     ) -> None:
-        """`settings` are PostgreSQL's own, over the ones chosen here.
+        """`settings` are PostgreSQL's; they override the defaults.
 
         `leftover_seconds_max` bounds the wait for a server whose parent was killed, and for the
         sessions of a killed server: both end within moments.
@@ -77,12 +76,12 @@ class EmbeddedPostgres(EmbeddedServer):
 
     @property
     def url(self) -> str:
-        """Where the database `cost_analytics` is, for DATABASE_URL; holds the password."""
+        """The address of the database `cost_analytics` with its password, for DATABASE_URL."""
         return self.url_of(DATABASE)
 
     @property
     def admin_url(self) -> str:
-        """The same for the database `postgres`, from which others are made and dropped."""
+        """The address of the database `postgres`, for creating and dropping other databases."""
         return self.url_of("postgres")
 
     def url_of(self, database: str) -> str:
@@ -100,11 +99,11 @@ class EmbeddedPostgres(EmbeddedServer):
         await self._make_database()
 
     async def _make_data(self) -> None:
-        """Make the data directory under another name first: it exists whole or not at all."""
+        """Create the data directory under a temporary name, so that it is never incomplete."""
         unfinished = self._beside("new")
         account = files.server_account(self.directory)
         files.empty_directory(unfinished, account)
-        files.give(self._beside("password"), account)
+        files.set_owner(self._beside("password"), account)
         initdb = self._program(
             "initdb",
             f"--pgdata={unfinished}",
@@ -123,15 +122,15 @@ class EmbeddedPostgres(EmbeddedServer):
         unfinished.rename(self.directory)
 
     async def _wait_for_leftovers(self) -> None:
-        """Wait for a server whose parent was killed to end; refuse one that stays."""
+        """Wait for a server whose parent was killed to end; raises ServerError if it does not."""
         deadline = time.monotonic() + self._leftover_seconds_max
         while pid := files.running_server(self.directory):
             if time.monotonic() > deadline:
-                raise ServerError(f"process {pid} has {self.directory} open: is it running twice?")
+                raise ServerError(f"process {pid} uses {self.directory}: stop the other instance")
             await asyncio.sleep(0.1)
 
     async def _serve(self) -> None:
-        """Start, again and again while sessions of a killed server still hold its memory."""
+        """Start the server, repeatedly while sessions of a killed server hold its memory."""
         deadline = time.monotonic() + self._leftover_seconds_max
         while True:
             try:
@@ -153,7 +152,7 @@ class EmbeddedPostgres(EmbeddedServer):
         )
 
     async def _make_database(self) -> None:
-        """Make our database after the first start, and after one that was interrupted here."""
+        """Create the database after the first start, also if that was interrupted."""
         done = self.directory / "database_made"
         if done.exists():
             return

@@ -1,4 +1,4 @@
-"""What the embedded PostgreSQL has on disk: its programs, its data directory, its password."""
+"""The files of the embedded PostgreSQL: its programs, its data directory, its password."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ _UNPRIVILEGED: Final = "nobody"
 def find_program(name: str) -> str:
     """Return the path of one of PostgreSQL's programs.
 
-    Raises ServerError where the package that brings them is missing.
+    Raises ServerError if the package with the programs is missing.
     """
     path = wheel_program(name)
     if path is None:
@@ -31,7 +31,7 @@ def find_program(name: str) -> str:
 
 
 def server_account(data: Path) -> Account | None:
-    """Return the account that the server has to run under, None for our own.
+    """Return the account to run the server as, None for our own.
 
     Raises ServerError as root on a system without an unprivileged account.
     """
@@ -50,9 +50,9 @@ def server_account(data: Path) -> Account | None:
 
 
 def password(path: Path) -> str:
-    """Return the password kept in a file that only its owner may read; make one on first use.
+    """Return the password in a file that only its owner may read; create it on first use.
 
-    Raises ServerError if the owner is another account.
+    Raises ServerError if it belongs to another account.
     """
     if not path.exists():
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -65,17 +65,17 @@ def password(path: Path) -> str:
 
 
 def empty_directory(path: Path, account: Account | None) -> None:
-    """Make an empty private directory for `account`, in the place of an unfinished one."""
+    """Create an empty private directory for `account`, replacing an unfinished one."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True, mode=0o700)
-    give(path, account)
+    set_owner(path, account)
 
 
-def give(path: Path, account: Account | None) -> None:
-    """Make `account` the owner of a file or directory, where that is possible.
+def set_owner(path: Path, account: Account | None) -> None:
+    """Make `account` the owner of a file or directory, if possible.
 
-    A root that may not give files away may not become that account either: `launch.py` then only
-    calls it so, and what is ours is its.
+    A root that cannot change owners cannot change its account either: `launch.py` then only renames
+    its own account, which owns the files already.
     """
     if account is not None:
         with contextlib.suppress(OSError):
@@ -89,14 +89,16 @@ def check_usable(data: Path) -> None:
     except PermissionError as error:
         raise _not_ours(data) from error
     if version != VERSION:
-        raise ServerError(f"{data} was made by PostgreSQL {version}, this is {VERSION}; remove it")
+        raise ServerError(
+            f"{data} was created by PostgreSQL {version}, this is {VERSION}; remove it"
+        )
 
 
 def running_server(data: Path) -> int | None:
-    """Return the process id of the server that has the data open; forget one that was killed.
+    """Return the process id of the server that uses the data; remove the file of a killed one.
 
-    PostgreSQL itself only asks whether a process with the noted id exists, which after a crash may
-    be any program, and above all in a container, where the same few ids come again.
+    PostgreSQL itself only checks whether a process with the stored id exists. After a crash that
+    may be any program, especially in a container, where the same few ids are reused.
     """
     note = data / "postmaster.pid"
     try:
@@ -112,7 +114,7 @@ def running_server(data: Path) -> int | None:
 
 
 def is_ready(data: Path, pid: int) -> bool:
-    """Tell whether the server with this process id has noted that it accepts connections."""
+    """Return whether the server with this process id has reported that it accepts connections."""
     try:
         lines = (data / "postmaster.pid").read_text().split("\n")
     except FileNotFoundError:
@@ -121,4 +123,4 @@ def is_ready(data: Path, pid: int) -> bool:
 
 
 def _not_ours(path: Path) -> ServerError:
-    return ServerError(f"{path} belongs to another account; run as that one, or remove it")
+    return ServerError(f"{path} belongs to another account; run as that account, or remove it")

@@ -1,11 +1,11 @@
-"""One embedded server as a child process: started, watched, stopped, and never left behind.
+"""A program as a child process: started, watched, stopped, and never left behind.
 
-The child writes straight into its log file, so a busy or blocked parent never stalls it and its
-last words are there however it died. It runs in a session of its own: Ctrl-C in the terminal
-reaches only us, and we stop our children in the right order.
+The child writes directly to its log file, so that a blocked parent never stalls it, and its last
+lines are there after any kind of end. It runs in its own session: Ctrl-C in the terminal reaches
+only the parent, which stops its children in the right order.
 
-The kernel ends a child when the *thread* that started it ends: start from the thread that runs the
-event loop, as these classes do, and keep that thread while the child is needed.
+The kernel ends a child when the *thread* that started it ends. So start it from the thread of the
+event loop, as these classes do, and keep that thread running.
 """
 
 import asyncio
@@ -32,38 +32,38 @@ _POLL_SECONDS: Final = 0.01
 
 
 class Account(NamedTuple):
-    """A system account to run a child under."""
+    """A system account for a child."""
 
     uid: int
     gid: int
 
 
 class ServerError(RuntimeError):
-    """An embedded server could not be started or has died; the message is for a person."""
+    """An embedded server failed to start or has ended; the message is for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run and how to end it."""
+    """A program to run, and how to stop it."""
 
     name: str
-    """What a person calls it, in messages."""
+    """Its name in messages."""
     command: Sequence[str]
     """Absolute path of the program, then its arguments."""
     log: Path
-    """Where its output goes; appended to, and set aside as `<name>.1` when large (`rotate_log`).
+    """Its output; appended to, and rotated to `<name>.1` when large (`rotate_log`).
 
     Only our own account may read it.
     """
     environment: Mapping[str, str] = field(default_factory=dict)
-    """The child's whole environment: nothing of ours (and no secret in it) is passed on."""
+    """The child's whole environment: ours, with its secrets, is not passed on."""
     directory: Path | None = None
     stop_signal: signal.Signals = signal.SIGTERM
-    """Asks it to finish its work and end."""
+    """Requests an orderly end."""
     orphan_signal: signal.Signals = signal.SIGKILL
-    """What the kernel sends it when we die without a word."""
+    """Sent by the kernel when the parent dies."""
     account: Account | None = None
-    """The account to drop root for; None keeps ours."""
+    """The account to change to from root; None keeps ours."""
 
 
 class ServerProcess:
@@ -90,9 +90,9 @@ class ServerProcess:
         return self._process is not None and self._process.returncode is None
 
     async def start(self) -> None:
-        """Start the program; returns at once, when it may not be ready to serve.
+        """Start the program; returns immediately, before it is ready.
 
-        Raises ServerError if this object has started it already.
+        Raises ServerError if it is running already.
         """
         if self.running:
             raise ServerError(f"{self.program.name} is running already")
@@ -108,13 +108,13 @@ class ServerProcess:
             )
 
     async def wait(self) -> int:
-        """Return the exit status once the program has ended, for whatever reason."""
+        """Return the exit status once the program has ended."""
         return await self._child.wait()
 
     async def wait_until(self, ready: Callable[[], bool], timeout_seconds: int) -> None:
-        """Return once `ready()` is true; it is asked every 10 ms and must not block.
+        """Return once `ready()` is true; it is called every 10 ms and must not block.
 
-        Raises ServerError, with the server's last words, if the program ends first or time is up.
+        Raises ServerError with the last lines if the program ends first or time is up.
         """
         deadline = time.monotonic() + timeout_seconds
         while not ready():
@@ -122,12 +122,13 @@ class ServerProcess:
                 raise ServerError(self.exit_report())
             if time.monotonic() > deadline:
                 raise ServerError(
-                    f"{self.program.name} was not ready after {timeout_seconds} s{self._words()}"
+                    f"{self.program.name} was not ready after {timeout_seconds} s"
+                    f"{self._output_tail()}"
                 )
             await asyncio.sleep(_POLL_SECONDS)
 
     async def stop(self, grace_seconds: int = 10) -> None:
-        """End the program: ask, wait for at most `grace_seconds`, then kill. Safe to repeat."""
+        """Send the stop signal, wait for at most `grace_seconds`, then kill. Safe to repeat."""
         if not self.running:
             return
         self.send(self.program.stop_signal)
@@ -138,13 +139,13 @@ class ServerProcess:
             await self.kill()
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the program; nothing happens if it has ended."""
+        """Send a signal to the program; does nothing if it has ended."""
         if self.running:
             with contextlib.suppress(ProcessLookupError):
                 self._child.send_signal(number)
 
     async def kill(self) -> None:
-        """End the program and what it started in its session, at once and without ceremony."""
+        """Kill the program and the processes of its session immediately."""
         if self.running:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
@@ -161,10 +162,10 @@ class ServerProcess:
             return []
 
     def rotate_log(self) -> None:
-        """Set the log aside if it is large, also while the program writes to it.
+        """Rotate the log if it is large, also while the program writes to it.
 
-        Its content is copied and the file is emptied, since the program keeps the file open; what
-        it writes between the two is lost.
+        The content is copied and the file is truncated, because the program keeps the file open.
+        Lines written between the two steps are lost.
         """
         path = self.program.log
         try:
@@ -181,19 +182,19 @@ class ServerProcess:
         self._log_start_bytes = 0
 
     def memory_bytes(self) -> int:
-        """Return how much memory the program holds; 0 if it has ended."""
+        """Return the resident memory of the program; 0 if it has ended."""
         try:
             return int(psutil.Process(self.pid).memory_info().rss)
         except psutil.NoSuchProcess:
             return 0
 
     def exit_report(self) -> str:
-        """Say how the program ended and what its last lines were."""
+        """Return how the program ended, and its last lines."""
         code = self.returncode
         if code is None:
             return f"{self.program.name} is running"
         how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
-        return f"{self.program.name} ended {how}{self._words()}"
+        return f"{self.program.name} ended {how}{self._output_tail()}"
 
     @property
     def _child(self) -> asyncio.subprocess.Process:
@@ -201,9 +202,9 @@ class ServerProcess:
             raise ServerError(f"{self.program.name} has not been started")
         return self._process
 
-    def _words(self) -> str:
+    def _output_tail(self) -> str:
         lines = self.last_lines()
-        return "\n  ".join(["; it said:", *lines]) if lines else ", without a word"
+        return "\n  ".join(["; last lines:", *lines]) if lines else ", without output"
 
     def _launch_command(self) -> list[str]:
         account = self.program.account or Account(0, 0)
@@ -219,7 +220,7 @@ class ServerProcess:
 
 
 def _open_private(path: Path, how: int) -> BinaryIO:
-    """Open a file for writing that only our own account may read, also if others could before."""
+    """Open a file for writing that only our account may read, also if it was readable before."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, _LOG_MODE)
     os.fchmod(descriptor, _LOG_MODE)
     return os.fdopen(descriptor, "wb")
@@ -232,7 +233,7 @@ def _aside(path: Path, number: int) -> Path:
 async def run_to_end(program: Program, timeout_seconds: int) -> str:
     """Run a program that ends by itself and return the last lines of its output.
 
-    Raises ServerError, with those lines, if it fails or is still running after `timeout_seconds`.
+    Raises ServerError with those lines if it fails or runs for more than `timeout_seconds`.
     """
     process = ServerProcess(program)
     await process.start()

@@ -1,4 +1,4 @@
-"""What the embedded servers have in common: a directory, a loopback port, a start and an end."""
+"""The base class of embedded servers: a directory, a loopback port, start and stop."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -10,13 +10,13 @@ from devkit.embedded.processes import ServerError, ServerProcess
 
 
 class EmbeddedServer(ABC):
-    """A server that lives as long as an `async with` block, or from `start()` to `stop()`.
+    """A server that runs during an `async with` block, or from `start()` to `stop()`.
 
-    It may be started again after `stop()` or `kill()`, and then keeps its port.
+    It can be started again after `stop()` or `kill()`, and keeps its port.
     """
 
     def __init__(self, directory: Path, port: int | None = None) -> None:
-        """`directory` holds what it writes; `port` None or 0 takes a free one."""
+        """`directory` contains its files; `port` None or 0 takes a free port."""
         self.directory = directory.absolute()
         self.port = port or 0
         self._process: ServerProcess | None = None
@@ -28,7 +28,7 @@ class EmbeddedServer(ABC):
 
     @property
     def process(self) -> ServerProcess:
-        """The running child; `await process.wait()` returns when it dies, `obituary()` says why."""
+        """The running child; its `exit_report()` describes how it ended."""
         if self._process is None:
             raise ServerError("the server has not been started")
         return self._process
@@ -53,24 +53,24 @@ class EmbeddedServer(ABC):
         self.port = choose_port(self.port)
         try:
             await self._start()
-        except BaseException:  # whatever ends the start, a cancellation too: no child stays behind
+        except BaseException:  # also a cancellation: no child may be left behind
             await self.kill()
             raise
 
     async def stop(self, grace_seconds: int | None = None) -> None:
-        """Stop the server in an orderly way, and kill it after a while. Safe to repeat."""
+        """Stop the server in order; kill it if that takes too long. Safe to repeat."""
         if self._process is not None:
             await self._process.stop(grace_seconds or self._stop_seconds_max)
 
     async def kill(self) -> None:
-        """End the server at once, as a crash would. Safe to repeat."""
+        """Kill the server immediately, like a crash. Safe to repeat."""
         if self._process is not None:
             await self._process.kill()
 
     @property
     @abstractmethod
     def _stop_seconds_max(self) -> int:
-        """How long an orderly stop may take before the server is killed."""
+        """The time for an orderly stop before the server is killed."""
 
     @abstractmethod
     async def _start(self) -> None:

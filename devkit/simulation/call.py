@@ -1,4 +1,4 @@
-"""The script of one simulated call, from the first ring to the charge, as emitters report it."""
+"""The events of one simulated call, from call start to charge, as emitters send them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from devkit.simulation.cast import DEMO_USER, Persona, pick_persona
 from devkit.simulation.wire import SimulatedEvent, tenths, uuid7
 
 EVENTS_A_CALL: Final = 46
-"""About how many events a call has, and …"""
+"""The average number of events of a call."""
 EVENTS_A_THOUSAND_CALLS_SECOND: Final = 370
-"""… how many a thousand going calls cause together in each second."""
+"""The number of events per second of a thousand active calls."""
 
 VOICE: Final = "/call-me-back/voice-pipeline"
 TELEPHONY: Final = "/call-me-back/telephony"
@@ -27,24 +27,24 @@ _DAY_MS: Final = 86_400_000
 
 
 class CallScript:
-    """Writes the happenings of one call; everything about it follows from `rng`."""
+    """Generates the events of one call; `rng` determines all of them."""
 
     def __init__(self, rng: Random, user: str, start_ms: int) -> None:
         self._rng = rng
         self._user = user
-        # Some calls are only reported a day later; the demo user's are there to be watched.
+        # Some calls are reported a day late, but not the demo user's, which are shown live.
         self._late_ms = 0 if rng.randrange(150) or user == DEMO_USER else _DAY_MS
         self._start_ms = start_ms - self._late_ms
         self._call_id = uuid7(self._start_ms, rng)
         self._persona: Persona = pick_persona(rng)
         self._outbound = rng.randrange(100) < 82
-        # One emitter in ten has never been told whose call it listens to.
-        self._anonymous_listener = rng.randrange(10) == 0
+        # One of ten speech recognition emitters does not know the user.
+        self._recognition_is_anonymous = rng.randrange(10) == 0
         self._operations = [rng.choice(names) for names in (_LISTEN, _THINK, _SPEAK, _OUTBOUND)]
-        self._happenings: list[SimulatedEvent] = []
+        self._events: list[SimulatedEvent] = []
 
     def write(self) -> tuple[list[SimulatedEvent], int]:
-        """Return the happenings in the order of their times, and until when the call is on (ms)."""
+        """Return the events in order of their times, and the end of the call (ms)."""
         rng = self._rng
         expected = rng.choice(_EXPECTED_SECONDS)
         outcome = rng.choices(("completed", "failed", "terminated"), (88, 5, 7))[0]
@@ -61,7 +61,7 @@ class CallScript:
     def _add(self, offset_ms: int, source: str, kind: str, **data: Any) -> None:
         time_ms = self._start_ms + offset_ms
         event_id = uuid7(time_ms, self._rng)
-        self._happenings.append(
+        self._events.append(
             SimulatedEvent(time_ms, event_id, source, kind, {"callId": self._call_id, **data})
         )
 
@@ -80,14 +80,14 @@ class CallScript:
         self, offset_ms: int, service: str, operation: str, usage: object, unit: str, **more: Any
     ) -> None:
         source = TELEPHONY if service == "twilio" else VOICE
-        whose = {"userId": self._user, "personaId": self._persona.id}
-        if service == "deepgram" and self._anonymous_listener:
-            whose = {}
+        owner = {"userId": self._user, "personaId": self._persona.id}
+        if service == "deepgram" and self._recognition_is_anonymous:
+            owner = {}
         self._add(
             offset_ms,
             source,
             "cost.recorded",
-            **whose,
+            **owner,
             service=service,
             operation=operation,
             usage=usage,
@@ -96,13 +96,13 @@ class CallScript:
         )
 
     def _talk(self, duration_ms: int) -> None:
-        """Take turns every few seconds: the user speaks, the model thinks, the persona answers."""
+        """Alternate every few seconds: the user speaks, the model thinks, the persona answers."""
         rng, turn, offset_ms = self._rng, 0, 1_200
         while offset_ms < duration_ms:
             turn += 1
-            heard = rng.randrange(10, 45)
-            offset_ms += heard * 100
-            self._listen(min(offset_ms, duration_ms), heard)
+            spoken = rng.randrange(10, 45)
+            offset_ms += spoken * 100
+            self._listen(min(offset_ms, duration_ms), spoken)
             offset_ms += rng.randrange(200, 700)
             if offset_ms >= duration_ms:
                 return
@@ -111,17 +111,17 @@ class CallScript:
             self._speak(offset_ms + rng.randrange(60, 180), characters)
             offset_ms += characters * 55 + rng.randrange(100, 900)
 
-    def _listen(self, offset_ms: int, heard_tenths: int) -> None:
+    def _listen(self, offset_ms: int, spoken_tenths: int) -> None:
         model = {"model": "nova-2"} if self._rng.randrange(4) else {}
         self._cost(
-            offset_ms, "deepgram", self._operations[0], tenths(heard_tenths), "seconds", **model
+            offset_ms, "deepgram", self._operations[0], tenths(spoken_tenths), "seconds", **model
         )
 
     def _think(self, offset_ms: int, turn: int) -> None:
         rng, persona = self._rng, self._persona
         asked = 220 + min(turn, 40) * 35 + rng.randrange(60)
         answered = rng.randrange(12, 90)
-        about = {"turn": turn, "latency_ms": rng.randrange(90, 480)}
+        metadata = {"turn": turn, "latency_ms": rng.randrange(90, 480)}
         usages = {"tokens": asked + answered}
         if persona.split_tokens:
             usages = {"input_tokens": asked, "output_tokens": answered}
@@ -133,13 +133,13 @@ class CallScript:
                 usage,
                 unit,
                 model=persona.model,
-                metadata=about,
+                metadata=metadata,
             )
 
     def _speak(self, offset_ms: int, characters: int) -> None:
         own_price: dict[str, Any] = {}
         if self._rng.randrange(40) == 0:
-            # An emitter that prices by itself, by its plan's rate of 0.15 for 1000 characters.
+            # An emitter with its own prices, at a rate of 0.15 USD for 1000 characters.
             cost = (15 * tenths(characters)).scaleb(-4)
             own_price = {"unitCost": tenths(15).scaleb(-4), "totalCost": cost, "estimated": True}
         self._cost(
@@ -178,7 +178,7 @@ class CallScript:
             self._cost(offset_ms, "cerebras", "extraction", tokens, "tokens", model="llama3.1-8b")
 
     def _billing(self, duration_ms: int, outcome: str) -> None:
-        """Charge most calls; a completed one that is not charged gets the default price."""
+        """Charge most calls; a completed call without a charge gets the default charge."""
         rng = self._rng
         charged = {"completed": 75, "terminated": 40, "failed": 0}[outcome]
         if rng.randrange(100) >= charged:
@@ -195,21 +195,21 @@ class CallScript:
             **(fee if rng.randrange(2) else {}),
         )
         if rng.randrange(50) == 0:
-            back = cents if rng.randrange(2) else cents // 2
+            refunded = cents if rng.randrange(2) else cents // 2
             self._add(
                 charged_ms + rng.randrange(20_000, 90_000),
                 BILLING,
                 "call.refunded",
                 userId=self._user,
-                amount=tenths(back).scaleb(-1),
+                amount=tenths(refunded).scaleb(-1),
             )
 
     def _corrections(self, duration_ms: int) -> None:
-        """Take back, in one call of forty, a cost that should never have been counted."""
+        """Void a cost in one of forty calls."""
         rng = self._rng
         if rng.randrange(40):
             return
-        wrong = rng.choice([one for one in self._happenings if one.type == "cost.recorded"])
+        wrong = rng.choice([one for one in self._events if one.type == "cost.recorded"])
         self._add(
             duration_ms + rng.randrange(3_000, 30_000),
             BILLING,
@@ -219,9 +219,9 @@ class CallScript:
         )
 
     def _reported(self) -> list[SimulatedEvent]:
-        """Let some reports be late: one of thirty by up to a minute, a late call's by a day."""
+        """Delay some events: one of thirty by up to a minute, all of a late call by a day."""
         rng, late_ms = self._rng, self._late_ms
         return [
             one._replace(delay_ms=late_ms + (0 if rng.randrange(30) else rng.randrange(60_000)))
-            for one in self._happenings
+            for one in self._events
         ]

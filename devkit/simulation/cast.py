@@ -1,4 +1,4 @@
-"""Who takes part in simulated calls: the users who phone and the personas who answer."""
+"""The users and the personas of simulated calls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 DEMO_USER: Final = "demo"
-"""The user as whom `make run` signs in; calls of this one are always going on."""
+"""The user of `make run`, who always has active calls."""
 
 _NAMES: Final = (
     "alice", "bruno", "carla", "david", "elena", "farid", "grace", "henry", "ines", "jonas",
@@ -15,7 +15,7 @@ _NAMES: Final = (
 
 
 class Persona(NamedTuple):
-    """A voice with a character. `split_tokens`: its model is priced by input and output."""
+    """A voice with a character. `split_tokens`: input and output tokens have separate prices."""
 
     id: str
     model: str
@@ -38,7 +38,7 @@ _POPULARITY: Final = (30, 24, 12, 10, 8, 7, 4, 5)
 
 
 def user_id(index: int) -> str:
-    """Return the name of the user number `index`; number 0 is the demo user."""
+    """Return the name of a user by number; number 0 is the demo user."""
     if index == 0:
         return DEMO_USER
     round_number, name = divmod(index - 1, len(_NAMES))
@@ -46,15 +46,15 @@ def user_id(index: int) -> str:
 
 
 def pick_user(rng: Random, users: int) -> str:
-    """Return one of the first `users` users; those with low numbers phone more often."""
+    """Return one of the first `users` users; lower numbers are more frequent."""
     return user_id(min(rng.randrange(users), rng.randrange(users)))
 
 
 def pick_other(rng: Random, users: int) -> str:
-    """Return one of the first `users` users but the demo user, unless there is no other."""
+    """Return one of the first `users` users except the demo user, if there are others."""
     return user_id(1 + min(rng.randrange(users - 1), rng.randrange(users - 1)) if users > 1 else 0)
 
 
 def pick_persona(rng: Random) -> Persona:
-    """Return a persona, the popular ones more often."""
+    """Return a persona; popular ones are more frequent."""
     return rng.choices(PERSONAS, _POPULARITY)[0]

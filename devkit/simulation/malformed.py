@@ -1,7 +1,7 @@
-"""Events that must be refused, one way each, with the code that the refusal must carry.
+"""Events that must be refused, one for each kind of error, with the expected refusal code.
 
-Each is made from a good `cost.recorded` event and has an identity of its own, so that whatever
-becomes of it, the good one counts unchanged.
+Each is made from a valid `cost.recorded` event and has its own identity, so that it cannot affect
+the valid one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _KIB: Final = 1024
 
 
 class Malformation(NamedTuple):
-    """One way of being wrong. `by_ledger`: the shape is right, only counting it is refused."""
+    """A kind of error. `by_ledger`: the event is well-formed, but the ledger cannot count it."""
 
     name: str
     code: RefusalCode
@@ -77,8 +77,8 @@ MALFORMATIONS: Final = (
 
 
 def malform(good: bytes, number: int, rng: Random) -> tuple[bytes, Malformation]:
-    """Return a broken relative of a good cost event, in the way number `number` (modulo all)."""
+    """Return a malformed copy of a valid cost event with error number `number` (modulo all)."""
     event: dict[str, Any] = msgspec.json.decode(good)
     event |= {"id": uuid7(rng.getrandbits(40), rng), "source": SOURCE}
-    way = MALFORMATIONS[number % len(MALFORMATIONS)]
-    return way.make(event), way
+    malformation = MALFORMATIONS[number % len(MALFORMATIONS)]
+    return malformation.make(event), malformation

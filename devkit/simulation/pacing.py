@@ -1,4 +1,4 @@
-"""Sends a simulation to Kafka at its pace, or writes it to a file."""
+"""Sends a simulation to Kafka at its rate, or writes it to a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from devkit.simulation.wire import ScheduledRecord
 from schemas.topics import CALL_EVENTS
 
 _EARLY_US: Final = 2_000
-"""Shorter waits are not worth a turn of the event loop."""
+"""Shorter waits are not worth an iteration of the event loop."""
 
 
 async def send_all(
@@ -24,29 +24,29 @@ async def send_all(
     *,
     paced: bool,
 ) -> None:
-    """Send everything until `stop` is set, and wait until Kafka has acknowledged it."""
+    """Send all records until `stop` is set, and wait until Kafka has acknowledged them."""
     loop = asyncio.get_running_loop()
     started = loop.time()
     first_us: int | None = None
-    for number, sending in enumerate(stream, start=1):
+    for number, record in enumerate(stream, start=1):
         if first_us is None:
-            first_us = sending.at_us
-        early_us = sending.at_us - first_us - round((loop.time() - started) * 1_000_000)
+            first_us = record.at_us
+        early_us = record.at_us - first_us - round((loop.time() - started) * 1_000_000)
         if paced and early_us > _EARLY_US:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), early_us / 1_000_000)
         if stop.is_set():
             break
-        await sender.send(CALL_EVENTS.name, sending.value, sending.key)
+        await sender.send(CALL_EVENTS.name, record.value, record.key)
         progress.set(number)
     await sender.flush()
 
 
 def write_all(stream: Iterable[ScheduledRecord], out: BinaryIO, progress: Progress) -> int:
-    """Write everything as JSON lines; returns how many there were."""
+    """Write all records as JSON lines; returns their number."""
     number = 0
-    for number, sending in enumerate(stream, start=1):
-        out.write(sending.value)
+    for number, record in enumerate(stream, start=1):
+        out.write(record.value)
         out.write(b"\n")
         progress.set(number)
     return number

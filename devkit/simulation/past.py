@@ -1,8 +1,8 @@
-"""Fills days that are over with calls, as many as a week has rhythm: a history to look back on.
+"""Spreads calls over past days with a weekly pattern: a history for reports and forecasts.
 
-Every second call is the demo user's, so that one user has enough of them to learn from; the others
-share the rest. Weekends are quieter, days differ by chance, and hours are alike, because users are
-in all time zones. Everything follows from the plan, as it does for a timeline.
+Every second call is the demo user's, so that this user has enough history; the others share the
+rest. Weekends have fewer calls, days vary at random, and hours do not differ, because users are in
+all time zones. Like a timeline, it is determined by the plan.
 """
 
 from __future__ import annotations
@@ -19,49 +19,51 @@ from devkit.simulation.wire import ScheduledRecord
 
 _DAY_MS: Final = 86_400_000
 _THURSDAY: Final = 3
-"""The weekday of the first of January 1970; Monday is 0."""
+"""The weekday of 1 January 1970; Monday is 0."""
 _WEEK: Final = (10, 11, 11, 10, 10, 4, 4)
 _BUSY_PERCENT: Final = (75, 126)
-"""How busy a day is, of what its weekday is usually."""
+"""The number of calls of a day in percent of its weekday's average: minimum and maximum."""
 _LAST_WEIGHT_MIN: Final = 10 * 100 * _DAY_MS // 3
-"""What the last day, mostly today, weighs at least, however early it is: a third of a working day.
-So there are calls of today shortly after midnight UTC, too."""
+"""The minimum weight of the last day, usually today: a third of a working day.
+
+So there are calls of today shortly after midnight UTC, too.
+"""
 
 
 def past(plan: SimulationPlan) -> Iterator[ScheduledRecord]:
-    """Yield the events of a plan that names its last moment, in the order of their reports."""
+    """Yield the events of a plan with `latest_ms`, in order of their reports."""
     waiting: list[ScheduledEvent] = []
     at_us = plan.start_ms * 1_000
     for start_ms, reports in _calls(plan):
         while waiting and waiting[0].due_ms < start_ms:
-            yield _sending(heapq.heappop(waiting), at_us)
+            yield _scheduled(heapq.heappop(waiting), at_us)
             at_us += plan.spacing_us
         for report in reports:
             heapq.heappush(waiting, report)
     while waiting:
-        yield _sending(heapq.heappop(waiting), at_us)
+        yield _scheduled(heapq.heappop(waiting), at_us)
         at_us += plan.spacing_us
 
 
-def _sending(report: ScheduledEvent, at_us: int) -> ScheduledRecord:
+def _scheduled(report: ScheduledEvent, at_us: int) -> ScheduledRecord:
     return ScheduledRecord(at_us, report.key, report.value)
 
 
 def _calls(plan: SimulationPlan) -> Iterator[tuple[int, list[ScheduledEvent]]]:
-    """Yield when each call begins, in order, and what is reported of it."""
+    """Yield the start of each call, in order, and its events."""
     picker = Random(f"{plan.seed}:users")  # noqa: S311 - reproducible, not secret
     for number, start_ms in enumerate(_starts(plan)):
         user = pick_other(picker, plan.users) if number % 2 else DEMO_USER
         rng = Random(f"{plan.seed}:{plan.start_ms}:{number}")  # noqa: S311 - reproducible
-        happenings, _ = CallScript(rng, user, start_ms).write()
-        yield start_ms, reports_of(happenings)
+        events, _ = CallScript(rng, user, start_ms).write()
+        yield start_ms, reports_of(events)
 
 
 def _starts(plan: SimulationPlan) -> Iterator[int]:
-    """Yield when calls begin: one for each equal share of the days' weight, at random within it.
+    """Yield the starts of calls: one at random in each equal share of the days' total weight.
 
-    So a day has as many calls as its weight asks for, give or take one, and none is empty by bad
-    luck.
+    So the number of calls of a day matches its weight (plus or minus one), and no day is empty by
+    chance.
     """
     rng = Random(f"{plan.seed}:{plan.start_ms}:days")  # noqa: S311 - reproducible, not secret
     days = list(_days(plan, rng))
@@ -78,7 +80,7 @@ def _starts(plan: SimulationPlan) -> Iterator[int]:
 
 
 def _days(plan: SimulationPlan, rng: Random) -> Iterator[tuple[int, int, int]]:
-    """Yield the beginning and the length of each UTC day of the plan, in ms, and its weight."""
+    """Yield start and length (ms) and the weight of each UTC day of the plan."""
     begins_ms, end_ms = plan.start_ms, plan.latest_ms or plan.start_ms
     while begins_ms <= end_ms:
         day = begins_ms // _DAY_MS

@@ -1,4 +1,4 @@
-"""From what a person asks for to a plan, and from a plan to everything that is sent."""
+"""Turns a request into a plan, and a plan into records to send."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from devkit.simulation.wire import ScheduledRecord
 
 _MINUTE_MS: Final = 60_000
 _LONGEST_CALL_MS: Final = 10 * _MINUTE_MS
-"""From the first event of a call to the last report of it, and some more."""
+"""The maximum time from the first event of a call to the last report, with some margin."""
 _DAY_MS: Final = 24 * 60 * _MINUTE_MS
 AGE_DAYS_MAX: Final = 398
-"""How far back a past may begin: events above 400 days are refused, some are a day late."""
+"""How far back a history may begin: events older than 400 days are refused, some are a day late."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimulationRequest:
     """What to simulate.
 
-    `rate` is events a second, 0 as fast as possible; `calls` 0 is without end; shares are in
-    hundredths of a percent; `start_ms` None lets the plan fit the present; `past_days`, where not
-    0, spreads the calls over so many days that are over.
+    `rate` is in events per second, 0 means as fast as possible; `calls` 0 is endless; shares are in
+    hundredths of a percent; `start_ms` None chooses a start; `past_days` above 0 spreads the calls
+    over that many past days.
     """
 
     users: int
@@ -46,61 +46,68 @@ class SimulationRequest:
     past_days: int = 0
 
 
-def plan_for(wish: SimulationRequest, now_ms: int) -> SimulationPlan:
-    """Return the plan for a wish; it has no event after `now_ms` where it chooses its own start.
+def plan_for(request: SimulationRequest, now_ms: int) -> SimulationPlan:
+    """Return the plan for a request; with its own start, it has no event after `now_ms`.
 
-    Without end it starts now and is sent as it happens. So many calls at a rate are sent faster
-    than they happen, so they start a little earlier; without a rate they fill the last 24 hours.
-    A past ends now, or so many days after its start; the rate is only that of sending. Raises
-    ValueError, with a sentence for a person, where a past would not be over or begins too early.
+    An endless plan starts now and is sent in real time. With a number of calls and a rate, events
+    are sent faster than they happen, so the plan starts a little earlier; without a rate it fills
+    the last 24 hours. A history ends now, or `past_days` after its start, and the rate only affects
+    sending. Raises ValueError, with a sentence for users, if a history is in the future or begins
+    too early.
     """
-    if wish.past_days:
-        return _past_plan(wish, now_ms)
-    spacing_us = 1_000_000 // wish.rate if wish.rate else 0
-    earlier_ms = wish.shuffle_minutes * _MINUTE_MS
+    if request.past_days:
+        return _past_plan(request, now_ms)
+    spacing_us = 1_000_000 // request.rate if request.rate else 0
+    earlier_ms = request.shuffle_minutes * _MINUTE_MS
     latest_ms = None
-    if wish.calls and wish.rate:
+    if request.calls and request.rate:
         earlier_ms += _LONGEST_CALL_MS
-    elif wish.calls:
+    elif request.calls:
         earlier_ms += _DAY_MS
-        spacing_us = _even_spacing_us(wish, _DAY_MS)
-    start_ms = now_ms - earlier_ms if wish.start_ms is None else wish.start_ms
-    if wish.calls and not wish.rate:
+        spacing_us = _even_spacing_us(request, _DAY_MS)
+    start_ms = now_ms - earlier_ms if request.start_ms is None else request.start_ms
+    if request.calls and not request.rate:
         latest_ms = start_ms + _DAY_MS - _LONGEST_CALL_MS
     return SimulationPlan(
-        wish.seed, wish.users, wish.calls, start_ms, max(1, spacing_us), latest_ms
+        request.seed, request.users, request.calls, start_ms, max(1, spacing_us), latest_ms
     )
 
 
-def _past_plan(wish: SimulationRequest, now_ms: int) -> SimulationPlan:
-    length_ms = wish.past_days * _DAY_MS
-    start_ms = now_ms - length_ms if wish.start_ms is None else wish.start_ms
+def _past_plan(request: SimulationRequest, now_ms: int) -> SimulationPlan:
+    length_ms = request.past_days * _DAY_MS
+    start_ms = now_ms - length_ms if request.start_ms is None else request.start_ms
     if start_ms + length_ms > now_ms:
-        raise ValueError(f"{wish.past_days} days from --start on are not over: start earlier.")
+        raise ValueError(
+            f"{request.past_days} days after --start are not over yet: use an earlier --start."
+        )
     if start_ms < now_ms - AGE_DAYS_MAX * _DAY_MS:
         raise ValueError(
-            f"--start is more than {AGE_DAYS_MAX} days back, and older events are refused: "
-            "start later."
+            f"--start is more than {AGE_DAYS_MAX} days ago, and older events are refused: "
+            "use a later --start."
         )
-    spacing_us = 1_000_000 // wish.rate if wish.rate else _even_spacing_us(wish, length_ms)
+    spacing_us = 1_000_000 // request.rate if request.rate else _even_spacing_us(request, length_ms)
     latest_ms = start_ms + length_ms - _LONGEST_CALL_MS
-    return SimulationPlan(wish.seed, wish.users, wish.calls, start_ms, spacing_us, latest_ms)
+    return SimulationPlan(
+        request.seed, request.users, request.calls, start_ms, spacing_us, latest_ms
+    )
 
 
-def _even_spacing_us(wish: SimulationRequest, length_ms: int) -> int:
-    """Return how far apart the events of so many calls are where they fill a time."""
-    return max(1, (length_ms - _LONGEST_CALL_MS) * 1_000 // (wish.calls * EVENTS_A_CALL))
+def _even_spacing_us(request: SimulationRequest, length_ms: int) -> int:
+    """Return the distance of events if the calls fill a time span."""
+    return max(1, (length_ms - _LONGEST_CALL_MS) * 1_000 // (request.calls * EVENTS_A_CALL))
 
 
-def sendings(wish: SimulationRequest, plan: SimulationPlan) -> Iterator[ScheduledRecord]:
-    """Yield everything that is sent for a wish, disturbances included."""
-    stream = past(plan) if wish.past_days else timeline(plan)
-    if wish.odd_calls:
-        stream = with_odd_calls(stream, wish.odd_calls, wish.seed)
-    if wish.repeats:
-        stream = with_repeats(stream, wish.repeats, wish.seed)
-    if wish.malformed:
-        stream = with_malformed(stream, wish.malformed, wish.seed)
-    if wish.shuffle_minutes:
-        stream = shuffled(stream, wish.shuffle_minutes * _MINUTE_MS * 1_000, wish.seed)
+def scheduled_records(
+    request: SimulationRequest, plan: SimulationPlan
+) -> Iterator[ScheduledRecord]:
+    """Yield all records of a request, disturbances included."""
+    stream = past(plan) if request.past_days else timeline(plan)
+    if request.odd_calls:
+        stream = with_odd_calls(stream, request.odd_calls, request.seed)
+    if request.repeats:
+        stream = with_repeats(stream, request.repeats, request.seed)
+    if request.malformed:
+        stream = with_malformed(stream, request.malformed, request.seed)
+    if request.shuffle_minutes:
+        stream = shuffled(stream, request.shuffle_minutes * _MINUTE_MS * 1_000, request.seed)
     return stream

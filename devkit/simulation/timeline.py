@@ -1,13 +1,13 @@
-"""Puts many calls beside each other: which event is sent when, at an even rate.
+"""Interleaves many calls: decides which event is sent when, at a constant rate.
 
-Sending time is divided into slots, one event each. A slot takes the event that has been due for
-longest; where none is due, a new call begins. So no event is sent before it happens, and how many
-calls go on at once follows from the rate. Everything follows from the plan: the same plan gives the
-same bytes, whatever the clock says meanwhile.
+Sending time is divided into slots of one event. A slot takes the event that has been due longest;
+if none is due, a new call begins. So no event is sent before it happens, and the rate determines
+the number of concurrent calls. The plan determines everything: the same plan produces the same
+bytes at any time.
 
-An endless plan runs in real time: a slot in which nothing happens stays empty. A plan of so many
-calls fills every slot; where nothing is due and no call may begin, its calls run faster than the
-clock from there on, which is why such a plan should start in the past.
+An endless plan runs in real time: slots without a due event stay empty. A plan with a number of
+calls fills every slot. When nothing is due and no call can begin, its calls run faster than real
+time, so such a plan should start in the past.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from devkit.simulation.wire import ScheduledRecord, SimulatedEvent, encode, enve
 
 _US: Final = 1_000_000
 _DEMO_CALLS: Final = 2
-"""So many calls of the demo user go on at once, where there is room for them."""
+"""The number of concurrent calls of the demo user, if there are enough calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimulationPlan:
-    """What to simulate. `calls` 0 has no end; a call begins at `latest_ms` at the latest."""
+    """What to simulate. `calls` 0 is endless; calls begin at `latest_ms` at the latest."""
 
     seed: int
     users: int
@@ -40,13 +40,13 @@ class SimulationPlan:
 
     @property
     def concurrency(self) -> int:
-        """How many calls go on at once to fill the slots, a tenth above what just does."""
+        """The number of concurrent calls that fills the slots, plus 10 %."""
         per_slot = self.spacing_us * EVENTS_A_THOUSAND_CALLS_SECOND
         return max(2, -(-1_100 * _US // per_slot))
 
 
 class ScheduledEvent(NamedTuple):
-    """An encoded event that waits for its moment (ms), in the order of waiting."""
+    """An encoded event and the time at which it is due (ms), ordered by it."""
 
     due_ms: int
     id: str
@@ -54,26 +54,26 @@ class ScheduledEvent(NamedTuple):
     value: bytes
 
 
-def reports_of(happenings: Iterable[SimulatedEvent]) -> list[ScheduledEvent]:
-    """Return what is reported of the happenings of a call."""
+def reports_of(events: Iterable[SimulatedEvent]) -> list[ScheduledEvent]:
+    """Return the encoded events of a call."""
     return [
         ScheduledEvent(one.time_ms + one.delay_ms, one.id, key_of(one.data), encode(envelope(one)))
-        for one in happenings
+        for one in events
     ]
 
 
 def timeline(plan: SimulationPlan) -> Iterator[ScheduledRecord]:
     """Yield the events of a plan in the order in which they are sent."""
-    stage = _ActiveCalls(plan)
+    active_calls = _ActiveCalls(plan)
     at_us = plan.start_ms * 1_000
     ahead_us = 0
     while True:
-        report = stage.next_at((at_us + ahead_us) // 1_000)
+        report = active_calls.next_at((at_us + ahead_us) // 1_000)
         if report is not None:
             yield ScheduledRecord(at_us, report.key, report.value)
             at_us += plan.spacing_us
             continue
-        due_ms = stage.next_due_ms()
+        due_ms = active_calls.next_due_ms()
         if due_ms is None:
             return
         wait_us = due_ms * 1_000 - at_us - ahead_us
@@ -84,12 +84,12 @@ def timeline(plan: SimulationPlan) -> Iterator[ScheduledRecord]:
 
 
 class _ActiveCalls:
-    """The calls that go on, and what they have still to report."""
+    """The active calls and their pending events."""
 
     def __init__(self, plan: SimulationPlan) -> None:
         self._plan = plan
         self._room = plan.concurrency
-        # Of a few concurrent calls the others get most, unless the demo user is watched.
+        # With few concurrent calls, most are of other users, except in an endless (live) plan.
         self._demo_room = min(_DEMO_CALLS, self._room // (8 if plan.calls else 2))
         self._begun = 0
         self._due: list[ScheduledEvent] = []
@@ -98,14 +98,14 @@ class _ActiveCalls:
         self._picker = Random(f"{plan.seed}:users")  # noqa: S311 - reproducible, not secret
 
     def next_at(self, now_ms: int) -> ScheduledEvent | None:
-        """Return what is reported at a moment, beginning a call where nothing is due."""
+        """Return the event due at a time; begins a call if none is due."""
         self._forget_ended(now_ms)
         if self._demo_is_missing() or (not self._is_due(now_ms) and self._has_room()):
             self._begin_call(now_ms)
         return heapq.heappop(self._due) if self._is_due(now_ms) else None
 
     def next_due_ms(self) -> int | None:
-        """Return when something will be reported, or None when all has been."""
+        """Return the time of the next event, or None after the last one."""
         return self._due[0].due_ms if self._due else None
 
     def _is_due(self, now_ms: int) -> bool:
@@ -130,9 +130,9 @@ class _ActiveCalls:
         user = DEMO_USER if self._demo_is_missing() else pick_user(self._picker, plan.users)
         start_ms = now_ms if plan.latest_ms is None else min(now_ms, plan.latest_ms)
         rng = Random(f"{plan.seed}:{plan.start_ms}:{self._begun}")  # noqa: S311 - reproducible
-        happenings, end_ms = CallScript(rng, user, start_ms).write()
+        events, end_ms = CallScript(rng, user, start_ms).write()
         self._begun += 1
-        for report in reports_of(happenings):
+        for report in reports_of(events):
             heapq.heappush(self._due, report)
         heapq.heappush(self._ends_ms, end_ms)
         if user == DEMO_USER:

@@ -1,4 +1,4 @@
-"""A simulated event on its way: what is known of it, and its bytes as they would be sent."""
+"""A simulated event, and its encoding as a record."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _encoder: Final = msgspec.json.Encoder(decimal_format="number")
 
 
 class SimulatedEvent(NamedTuple):
-    """One thing that happens in a call: when (UTC, in milliseconds), and what is said of it.
+    """An event of a call, with its time (UTC, in milliseconds) and content.
 
-    `delay_ms` is how long its emitter takes to send it.
+    `delay_ms` is the time until its emitter sends it.
     """
 
     time_ms: int
@@ -28,7 +28,7 @@ class SimulatedEvent(NamedTuple):
 
 
 class ScheduledRecord(NamedTuple):
-    """One record for the topic; `at_us` is when to send it, in microseconds since 1970."""
+    """A record for the topic; `at_us` is its sending time, in microseconds since 1970."""
 
     at_us: int
     key: bytes
@@ -37,7 +37,7 @@ class ScheduledRecord(NamedTuple):
 
 
 def uuid7(time_ms: int, rng: Random) -> str:
-    """Return a version 7 UUID of that time whose other bits come from `rng`."""
+    """Return a version 7 UUID for a time, with the other bits from `rng`."""
     high, low = rng.getrandbits(12), rng.getrandbits(62)
     number = (time_ms << 80) | (0x7 << 76) | (high << 64) | (0b10 << 62) | low
     text = f"{number:032x}"
@@ -45,22 +45,22 @@ def uuid7(time_ms: int, rng: Random) -> str:
 
 
 def time_text(time_ms: int) -> str:
-    """Write a time as CloudEvents do, to the millisecond."""
+    """Return a time in CloudEvents format, with milliseconds."""
     moment = _EPOCH + timedelta(milliseconds=time_ms)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def envelope(happening: SimulatedEvent) -> dict[str, Any]:
-    """Return the CloudEvent, in structured mode, as plain values."""
+def envelope(event: SimulatedEvent) -> dict[str, Any]:
+    """Return the CloudEvent in structured mode as a dict."""
     return {
         "specversion": "1.0",
-        "id": happening.id,
-        "source": happening.source,
-        "type": happening.type,
-        "subject": happening.data["callId"],
-        "time": time_text(happening.time_ms),
+        "id": event.id,
+        "source": event.source,
+        "type": event.type,
+        "subject": event.data["callId"],
+        "time": time_text(event.time_ms),
         "datacontenttype": "application/json",
-        "data": happening.data,
+        "data": event.data,
     }
 
 
@@ -70,7 +70,7 @@ def encode(event: dict[str, Any]) -> bytes:
 
 
 def key_of(data: dict[str, Any]) -> bytes:
-    """Return the Kafka key: the user where the emitter knows it, else the call."""
+    """Return the Kafka key: the user if the emitter knows it, else the call."""
     return str(data.get("userId") or data["callId"]).encode()
 
 

@@ -34,7 +34,7 @@ async def test_killed_child_is_detected(tmp_path: Path) -> None:
     await child.start()
     child.send(signal.SIGKILL)
     assert await asyncio.wait_for(child.wait(), 10) == -signal.SIGKILL
-    assert child.exit_report() == "the child ended by signal SIGKILL, without a word"
+    assert child.exit_report() == "the child ended by signal SIGKILL, without output"
 
 
 async def test_exit_report_quotes_the_current_run_only(tmp_path: Path) -> None:

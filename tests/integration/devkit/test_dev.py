@@ -61,7 +61,7 @@ def test_dev_serves_stops_and_resumes_with_its_data(tmp_path: Path, port: str) -
         assert (tmp_path / ".local" / "dev.env").stat().st_mode & 0o777 == 0o600
         assert wait_for(lambda: fetch(curl)["totalCalls"] > 0)
         # The demo user has about 110 calls of the past in the requested 30 days.
-        assert ", and a past of 45 days…" in first.said()
+        assert " and a history of 45 days…" in first.said()
         assert wait_for(lambda: fetch(curl)["totalCalls"] > 90)
         assert len([one for one in alerts_of(curl) if one["late"]]) < 4
         cost = fetch(curl)["totalCost"]
@@ -97,8 +97,8 @@ def test_dev_serves_stops_and_resumes_with_its_data(tmp_path: Path, port: str) -
 def test_published_events_are_counted(tmp_path: Path, port: str) -> None:
     with dev(tmp_path, PORT=port, SIMULATE="0") as running:
         running.curl()
-        assert "`demo`; no calls are simulated:" in running.said()
-        assert "calls are going on" not in running.said()
+        assert "`demo` (calls are not simulated):" in running.said()
+        assert "active calls" not in running.said()
         done = run_command(
             "simulate", "--calls", "15", "--users", "3", "--rate", "0", "--malformed", "5",
             values={}, cwd=tmp_path,

@@ -113,4 +113,4 @@ def test_invalid_port_is_named() -> None:
     environment = {**os.environ, "PORT": "http"}
     told = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
     assert told.returncode == 2
-    assert told.stderr == "PORT=http is no port: a number from 1 to 65535 is needed\n"
+    assert told.stderr == "PORT=http is not a port: use a number from 1 to 65535\n"

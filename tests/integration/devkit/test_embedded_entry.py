@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from devkit.embedded.entry import TcpEntry
 from devkit.embedded.ports import LOOPBACK
+from devkit.embedded.proxy import TcpProxy
 
 SECONDS_MAX = 10
 
@@ -41,7 +41,7 @@ class EntryClient:
 
 
 @asynccontextmanager
-async def client_of(entry: TcpEntry) -> AsyncIterator[EntryClient]:
+async def client_of(entry: TcpProxy) -> AsyncIterator[EntryClient]:
     reader, writer = await asyncio.open_connection(LOOPBACK, entry.port)
     try:
         yield EntryClient(reader, writer)
@@ -50,15 +50,15 @@ async def client_of(entry: TcpEntry) -> AsyncIterator[EntryClient]:
 
 
 @pytest.fixture
-async def entry() -> AsyncIterator[TcpEntry]:
-    entry = TcpEntry()
+async def entry() -> AsyncIterator[TcpProxy]:
+    entry = TcpProxy()
     await entry.start()
     yield entry
     await entry.stop()
 
 
 async def test_new_connections_wait_for_the_next_server(
-    entry: TcpEntry,
+    entry: TcpProxy,
 ) -> None:
     async with echo(b"one ") as first, echo(b"two ") as second:
         entry.open_to(first)
@@ -77,7 +77,7 @@ async def test_new_connections_wait_for_the_next_server(
             assert await newest.ask(b"d") == b"two d"
 
 
-async def test_lost_server_closes_the_connection(entry: TcpEntry) -> None:
+async def test_lost_server_closes_the_connection(entry: TcpProxy) -> None:
     async with echo(b"") as gone:
         pass
     entry.open_to(gone)
@@ -85,7 +85,7 @@ async def test_lost_server_closes_the_connection(entry: TcpEntry) -> None:
         assert await client.answer() == b""
 
 
-async def test_stop_closes_waiting_connections(entry: TcpEntry) -> None:
+async def test_stop_closes_waiting_connections(entry: TcpProxy) -> None:
     async with client_of(entry) as waiting:
         await asyncio.wait_for(entry.has_waiting.wait(), SECONDS_MAX)
         await entry.stop()

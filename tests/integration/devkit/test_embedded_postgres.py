@@ -152,7 +152,7 @@ async def test_stale_pid_file_does_not_prevent_a_start(data: Path) -> None:
 
 async def test_data_of_another_version_are_refused(data: Path) -> None:
     (data / "PG_VERSION").write_text("15\n")
-    with pytest.raises(ServerError, match="was made by PostgreSQL 15, this is 16"):
+    with pytest.raises(ServerError, match="was created by PostgreSQL 15, this is 16"):
         await EmbeddedPostgres(data).start()
 
 
@@ -181,7 +181,7 @@ async def test_server_runs_as_an_ordinary_user(tmp_path: Path) -> None:
     assert account is not None
     home = tmp_path / "home"
     home.mkdir()
-    postgres_files.give(home, account)
+    postgres_files.set_owner(home, account)
     code = """
         import asyncio
         from pathlib import Path

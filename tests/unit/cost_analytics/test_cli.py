@@ -187,8 +187,8 @@ def test_endless_calls_need_a_rate() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--calls", "0", "--rate", "6"], "--past-days has an end: say how many --calls"),
-        (["--start", "2099-01-01"], "45 days from --start on are not over"),
+        (["--calls", "0", "--rate", "6"], "--past-days needs a number of --calls"),
+        (["--start", "2099-01-01"], "45 days after --start are not over"),
         (["--start", "2020-01-01"], "--start is more than 398 days back"),
     ],
 )

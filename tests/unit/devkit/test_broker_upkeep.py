@@ -37,7 +37,7 @@ class GrowingBroker:
         """Send bytes and run the upkeep twice; returns the number of replacements."""
         self.growth_bytes += size
         for _ in range(2):
-            await self.upkeep.tend()
+            await self.upkeep.run_once()
         return self.replaced
 
 

@@ -10,7 +10,7 @@ from cost_analytics.configuration.dev_file import write_dev_file
 from cost_analytics.configuration.variables import VARIABLES
 from cost_analytics.failures import CommandError
 from cost_analytics.settings import SettingsError
-from devkit.dev.environment import checked, dev_values
+from devkit.dev.environment import dev_values, validate_settings
 from devkit.dev.http import get
 from devkit.dev.lock import locked
 from devkit.dev.parts import RunningParts
@@ -54,13 +54,13 @@ def test_secret_file_is_used_instead_of_a_new_secret(
     monkeypatch.setenv("JWT_SECRET_FILE", str(tmp_path / "secret"))
     values = values_of(tmp_path / "dev.env")
     assert "JWT_SECRET" not in values
-    assert checked(values).tokens.secret.reveal() == KEY
+    assert validate_settings(values).tokens.secret.reveal() == KEY
 
 
 def test_settings_are_complete_and_the_secret_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "dev.env"
     first = values_of(path)
-    assert checked(first).api.port == 81
+    assert validate_settings(first).api.port == 81
     assert len(first["JWT_SECRET"]) >= 32
     assert values_of(path)["JWT_SECRET"] != first["JWT_SECRET"]
     write_dev_file(path, first)
@@ -80,7 +80,7 @@ def test_usable_settings_of_the_environment_are_kept(
     assert settings.ignored_by_dev() == ["DATABASE_URL"]
     monkeypatch.setenv("JWT_SECRET", "short")
     with pytest.raises(SettingsError, match="32 bytes"):
-        checked(values_of(tmp_path / "dev.env"))
+        validate_settings(values_of(tmp_path / "dev.env"))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from devkit.embedded.environment import wanted_port
+from devkit.embedded.environment import port_from_environment
 from devkit.embedded.ports import PortTakenError, choose_port, is_listening
 from devkit.embedded.processes import ServerError
 
@@ -41,15 +41,15 @@ def test_just_closed_port_is_free() -> None:
 
 def test_port_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PORT", raising=False)
-    assert wanted_port(9092) == 9092
+    assert port_from_environment(9092) == 9092
     monkeypatch.setenv("PORT", "")
-    assert wanted_port(9092) == 9092
+    assert port_from_environment(9092) == 9092
     monkeypatch.setenv("PORT", "12345")
-    assert wanted_port(9092) == 12345
+    assert port_from_environment(9092) == 12345
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "http", "9²"])
 def test_invalid_port_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("PORT", text)
     with pytest.raises(ServerError, match=f"PORT={text} is no port"):
-        wanted_port(9092)
+        port_from_environment(9092)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from devkit.simulation.cast import DEMO_USER, PERSONAS, user_id
-from devkit.simulation.planning import AGE_DAYS_MAX, SimulationRequest, plan_for, sendings
+from devkit.simulation.planning import AGE_DAYS_MAX, SimulationRequest, plan_for, scheduled_records
 from devkit.simulation.timeline import SimulationPlan, timeline
 from devkit.simulation.wire import ScheduledRecord
 from schemas.cloudevents import Window, decode
@@ -23,7 +23,7 @@ DAY_MS = 86_400_000
 
 
 def everything(wish: SimulationRequest) -> list[ScheduledRecord]:
-    return list(sendings(wish, plan_for(wish, NOW_MS)))
+    return list(scheduled_records(wish, plan_for(wish, NOW_MS)))
 
 
 def decoded(stream: list[ScheduledRecord]) -> list[Event]:
@@ -125,7 +125,7 @@ def test_rate_is_exact() -> None:
 
 def live(rate: int, seconds: int) -> Iterator[tuple[ScheduledRecord, dict[str, Any]]]:
     wish = SimulationRequest(users=12, calls=0, rate=rate, seed=5)
-    for sending in islice(sendings(wish, plan_for(wish, NOW_MS)), rate * seconds):
+    for sending in islice(scheduled_records(wish, plan_for(wish, NOW_MS)), rate * seconds):
         yield sending, json.loads(sending.value)
 
 
@@ -172,10 +172,10 @@ def test_disturbances_leave_valid_events_unchanged() -> None:
 def test_anomalous_calls_differ_in_one_cost_only() -> None:
     wish = SimulationRequest(users=5, calls=60, rate=0, seed=3, start_ms=1_700_000_000_000)
     plan = plan_for(wish, 1_800_000_000_000)
-    usual = {(e["source"], e["id"]): e for e in map(_event, sendings(wish, plan))}
+    usual = {(e["source"], e["id"]): e for e in map(_event, scheduled_records(wish, plan))}
     odd = {
         (e["source"], e["id"]): e
-        for e in map(_event, sendings(replace(wish, odd_calls=5_000), plan))
+        for e in map(_event, scheduled_records(replace(wish, odd_calls=5_000), plan))
     }
     lost = {usual[key]["data"]["callId"] for key in usual.keys() - odd.keys()}
     dear = {odd[key]["data"]["callId"] for key in odd if odd[key] != usual[key]}
@@ -212,7 +212,7 @@ def test_past_is_reproducible_at_any_rate() -> None:
     assert {after.at_us - before.at_us for before, after in pairwise(paced)} == {1_000}
     start_ms = plan_for(PAST, NOW_MS).start_ms
     later = plan_for(replace(PAST, start_ms=start_ms), NOW_MS + DAY_MS)
-    assert list(sendings(PAST, later)) == everything(PAST)
+    assert list(scheduled_records(PAST, later)) == everything(PAST)
     others = {one.value for one in everything(replace(PAST, seed=12))}
     assert not {one.value for one in everything(PAST)} & others
 
@@ -250,7 +250,7 @@ def test_past_has_a_weekly_rhythm_and_half_its_calls_are_the_demo_users() -> Non
 def test_past_includes_a_day_that_just_started(seed: int) -> None:
     midnight_ms = NOW_MS - DAY_MS // 2
     wish = replace(PAST, seed=seed)
-    events = map(_event, sendings(wish, plan_for(wish, midnight_ms + 30 * 60_000)))
+    events = map(_event, scheduled_records(wish, plan_for(wish, midnight_ms + 30 * 60_000)))
     started = [event for event in events if event["type"] == "call.started"]
     today = Counter(one["data"]["userId"] for one in started if one["time"] >= "2026-03-01")
     assert 1 <= today[DEMO_USER] <= 3
@@ -261,13 +261,13 @@ def test_past_of_one_user_belongs_to_the_demo_user() -> None:
 
 
 def test_past_in_the_future_or_too_old_is_refused() -> None:
-    with pytest.raises(ValueError, match="45 days from --start on are not over"):
+    with pytest.raises(ValueError, match="45 days after --start are not over"):
         plan_for(replace(PAST, start_ms=NOW_MS - 45 * DAY_MS + 1), NOW_MS)
     oldest_ms = NOW_MS - AGE_DAYS_MAX * DAY_MS
     with pytest.raises(ValueError, match="more than 398 days back"):
         plan_for(replace(PAST, start_ms=oldest_ms - 1), NOW_MS)
     oldest = replace(PAST, start_ms=oldest_ms)
-    assert decoded(list(sendings(oldest, plan_for(oldest, NOW_MS))))
+    assert decoded(list(scheduled_records(oldest, plan_for(oldest, NOW_MS))))
 
 
 def _event(sending: ScheduledRecord) -> Any:

@@ -1,7 +1,6 @@
-"""A loopback address that stays the same while the server behind it is exchanged.
+"""A loopback address that stays the same while the server behind it is replaced.
 
-Clients keep the address; their connections are passed on as bytes, in both directions. The server
-has to advertise this address as its own.
+Bytes are forwarded in both directions. The server must advertise this address as its own.
 """
 
 import asyncio
@@ -12,17 +11,17 @@ from devkit.embedded.ports import LOOPBACK
 _READ_BYTES = 256 * 1024
 
 
-class TcpEntry:
-    """Passes connections on to one server at a time.
+class TcpProxy:
+    """Forwards connections to one server at a time.
 
-    While it is closed, new connections are accepted and wait; nothing of them is lost.
+    While it is closed, new connections are accepted and wait; no data is lost.
     """
 
     def __init__(self) -> None:
-        """Start closed; `start` takes a free port."""
+        """Create it closed; `start` takes a free port."""
         self.port = 0
         self.has_waiting = asyncio.Event()
-        """Set when a connection waits for the entry to open."""
+        """Set when a connection waits."""
         self._target_port = 0
         self._is_open = asyncio.Event()
         self._server: asyncio.Server | None = None
@@ -35,28 +34,28 @@ class TcpEntry:
         return f"{LOOPBACK}:{self.port}"
 
     async def start(self) -> None:
-        """Accept connections, which wait until the entry opens; raises OSError."""
+        """Accept connections, which wait until it opens; raises OSError."""
         self._server = await asyncio.start_server(self._accept, LOOPBACK, 0, limit=_READ_BYTES)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        """Accept no connection any more and end those that there are. Safe to repeat."""
+        """Accept no more connections and close the existing ones. Safe to repeat."""
         if self._server is not None:
             self._server.close()
         await _cancel(self._waiting | self._connected)
 
     def open_to(self, port: int) -> None:
-        """Pass waiting and new connections on to a server on this machine."""
+        """Forward waiting and new connections to a server on this machine."""
         self._target_port = port
         self._is_open.set()
 
     def close(self) -> None:
-        """Let new connections wait. Those that are open stay open."""
+        """Let new connections wait. Open ones continue."""
         self.has_waiting.clear()
         self._is_open.clear()
 
     async def cut(self) -> None:
-        """End all open connections; what has not reached a client by now never will."""
+        """Close all open connections; data in flight is discarded."""
         await _cancel(self._connected)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -69,17 +68,17 @@ class TcpEntry:
             await self._is_open.wait()
             self._waiting.discard(task)
             self._connected.add(task)
-            await _pass_on(reader, writer, self._target_port)
+            await _forward(reader, writer, self._target_port)
         except (OSError, asyncio.CancelledError):
-            pass  # either side hung up, or we did
+            pass  # one side closed the connection, or we did
         finally:
             self._waiting.discard(task)
             self._connected.discard(task)
             writer.transport.abort()
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
-    """Pass bytes on in both directions until either side hangs up; raises OSError."""
+async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+    """Forward bytes in both directions until one side closes; raises OSError."""
     server_reader, server_writer = await asyncio.open_connection(LOOPBACK, port, limit=_READ_BYTES)
     directions = {
         asyncio.create_task(_pump(reader, server_writer)),
