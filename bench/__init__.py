@@ -1,6 +1,6 @@
-"""What this design reaches on the machine at hand, beside the limit and beside what it replaces.
+"""What this design reaches on this machine, relative to the limit and to what it replaces.
 
-`python -m bench` (`make bench`) starts its own broker and database, throws both away at the end,
-and prints ratios of figures that were measured in turn, because one figure alone says little about
-a design and much about the machine and the hour.
+`python -m bench` (`make bench`) starts its own broker and database, discards both at the end, and
+prints ratios of figures that were measured alternately: a single figure says little about a design
+and much about the machine and the time.
 """

@@ -1,4 +1,4 @@
-"""`python -m bench`: starts servers of its own, lets all contenders run, prints tables."""
+"""`python -m bench`: starts its own servers, measures all contenders, prints tables."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Final
 
 from bench.alerts import measure_alerts
 from bench.broker import missing, version_of
+from bench.context import BenchContext, InvalidRunError
 from bench.databases import Databases
 from bench.delivery import measure_delivery
 from bench.events import make_load
@@ -21,12 +22,11 @@ from bench.latency import measure_latencies
 from bench.live import measure_live
 from bench.loss import measure_loss
 from bench.machine import CpuMeter, describe
-from bench.narration import Narrator
 from bench.options import Options, parse
+from bench.progress import StepProgress
 from bench.reads import measure_reads
 from bench.report import Report
 from bench.rounds import run_rounds
-from bench.stage import InvalidRunError, Stage
 from cost_analytics.running import run
 from devkit.embedded.postgres import EmbeddedPostgres
 from devkit.embedded.processes import ServerError
@@ -37,54 +37,54 @@ _OLDEST: Final = timedelta(days=1)
 
 
 async def _measure(options: Options, directory: Path) -> Report:
-    narrator = Narrator()
+    progress = StepProgress()
     meter = CpuMeter({})
-    narrator.title("preparing")
-    narrator.say("PostgreSQL")
+    progress.title("preparing")
+    progress.update("PostgreSQL")
     async with EmbeddedPostgres(directory / "postgres") as server:
         databases = Databases(server)
         now = datetime.now(UTC)
         postgres = await databases.prepare(now, now - _OLDEST)
-        narrator.say("seeded events")
+        progress.update("seeded events")
         load = make_load(options.seed, options.events, time.time_ns() // 1_000_000)
         gc.collect()
-        gc.freeze()  # so many events would make every collection of ours long
-        stage = Stage(options, directory, databases, load, narrator)
+        gc.freeze()  # so many objects would make every garbage collection slow
+        context = BenchContext(options, directory, databases, load, progress)
         report = Report(describe(f"PostgreSQL {postgres}", version_of(options.broker)))
-        await _run_parts(stage, report)
-    # All our children have ended by now, so whatever else was busy was not ours.
-    report.strangers_percent = meter.read().strangers_percent
+        await _run_parts(context, report)
+    # All child processes have ended, so all other CPU use was by other programs.
+    report.others_percent = meter.read().others_percent
     return report
 
 
-async def _run_parts(stage: Stage, report: Report) -> None:
-    options, narrator = stage.options, stage.narrator
+async def _run_parts(context: BenchContext, report: Report) -> None:
+    options, progress = context.options, context.progress
     if {"durable", "repeats", "varied", "random", "faust"} & set(options.parts):
-        rounds = await run_rounds(stage, options.parts)
-        report.throughput(rounds, options, stage.load)
+        rounds = await run_rounds(context, options.parts)
+        report.throughput(rounds, options, context.load)
     if "latency" in options.parts:
-        report.latencies(await measure_latencies(stage))
+        report.latencies(await measure_latencies(context))
     if "delivery" in options.parts:
-        report.delivery(await measure_delivery(stage))
+        report.delivery(await measure_delivery(context))
     if "alerts" in options.parts:
-        report.alerts(await measure_alerts(stage))
+        report.alerts(await measure_alerts(context))
     if "live" in options.parts:
-        report.live(await measure_live(stage))
+        report.live(await measure_live(context))
     if "reads" in options.parts:
-        report.reads(await measure_reads(stage))
+        report.reads(await measure_reads(context))
     if "export" in options.parts:
-        report.export(await measure_export(stage))
+        report.export(await measure_export(context))
     if "everyone" in options.parts:
-        report.everyone(await measure_everyone(stage))
+        report.everyone(await measure_everyone(context))
     if "loss" in options.parts:
-        narrator.title("failures in a Faust agent")
-        one_by_one = await measure_loss(stage, "fails")
-        in_batches = await measure_loss(stage, "fails-take")
+        progress.title("failures in a Faust agent")
+        one_by_one = await measure_loss(context, "fails")
+        in_batches = await measure_loss(context, "fails-take")
         report.loss({"event by event": one_by_one, "`take(100)`": in_batches})
 
 
 def main() -> int:
-    """Measure and print; returns the exit code, 1 where a run was not valid."""
+    """Measure and print; returns the exit code, 1 if a run was not valid."""
     options = parse()
     lack = missing(options.broker)
     if lack is not None:
@@ -95,9 +95,7 @@ def main() -> int:
     try:
         report = run(_measure(options, directory))
     except (InvalidRunError, ServerError, KafkaError) as error:
-        print(
-            f"\n{error}\nNothing was measured. What the parts wrote: {directory}", file=sys.stderr
-        )
+        print(f"\n{error}\nThere are no results. The logs are in {directory}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         shutil.rmtree(directory)

@@ -1,9 +1,9 @@
-"""How long an alert takes: from the event that crosses a threshold to the topic of alerts.
+"""Alert latency: from the event that crosses a threshold to the topic of alerts.
 
-The load is that of the latency part, but each hundredth event charges a user to the limit, which
-raises two alerts: more than so many calls would raise. One worker that has no backlog; the clock
-starts at the event's own `time`. Each round has a broker and a database of its own, and some
-seconds that do not count: they let everything get warm.
+The load is that of the latency part, but every hundredth event charges a user up to the limit,
+which raises two alerts: more than this many calls would raise. There is one worker without a
+backlog; the clock starts at the event's own `time`. Each round has its own broker and database, and
+an unmeasured warm-up of some seconds.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import asyncpg
 import msgspec
 
 from bench.broker import Broker
+from bench.context import BenchContext, InvalidRunError
 from bench.databases import open_database
 from bench.durable import wait_counted, warm_up
 from bench.events import CALLS, Emitter, Record, partition_of
 from bench.figures import percentile
 from bench.latency import LINGER_MS
-from bench.stage import InvalidRunError, Stage
 from bench.workers import running_workers
 from devkit.simulation.wire import time_text, uuid7
 from messaging.kafka import AIOKafkaConsumer, make_consumer, make_producer
@@ -32,7 +32,7 @@ from schemas.topics import BUDGET_ALERTS, CALL_EVENTS
 EVENTS_PER_SECOND: Final = 1_000
 ALERTS_PER_SECOND: Final = 20
 EVENTS: Final = 10 * EVENTS_PER_SECOND
-"""How many are offered in a round."""
+"""The number of events in a round."""
 _WARM_EVENTS: Final = 5 * EVENTS_PER_SECOND
 _EVERY: Final = 100
 _ALERTS_EACH: Final = 2
@@ -60,7 +60,7 @@ _decode: Final = msgspec.json.Decoder(_Alert).decode
 
 
 class Offer(NamedTuple):
-    """Events of one round, `before` of which were offered already."""
+    """The events of one round; `before` is how many were sent already."""
 
     number: int
     events: int
@@ -68,40 +68,40 @@ class Offer(NamedTuple):
 
 
 class AlertLatencies(NamedTuple):
-    """Milliseconds from each event's time to its alert's commit, sending and arrival."""
+    """Milliseconds from each event's time to its alert's commit, publishing and arrival."""
 
     committed_ms: list[float]
     published_ms: list[float]
     arrived_ms: list[float]
 
 
-async def measure_alerts(stage: Stage) -> list[AlertLatencies]:
-    """Offer a fixed load to one worker, again and again; raises InvalidRunError."""
+async def measure_alerts(context: BenchContext) -> list[AlertLatencies]:
+    """Send a fixed load to one worker repeatedly; raises InvalidRunError."""
     runs = []
-    for number in range(1, stage.options.runs + 1):
-        stage.narrator.title(f"alerts, round {number} of {stage.options.runs}")
-        runs.append(await _round(stage, number))
-        stage.narrator.result(f"{percentile(runs[-1].arrived_ms, 50):.0f} ms to the topic")
+    for number in range(1, context.options.runs + 1):
+        context.progress.title(f"alerts, round {number} of {context.options.runs}")
+        runs.append(await _round(context, number))
+        context.progress.result(f"{percentile(runs[-1].arrived_ms, 50):.0f} ms to the topic")
     return runs
 
 
-async def _round(stage: Stage, number: int) -> AlertLatencies:
+async def _round(context: BenchContext, number: int) -> AlertLatencies:
     async with AsyncExitStack() as stack:
-        broker = await stack.enter_async_context(stage.broker())
-        url = await stack.enter_async_context(stage.databases.fresh())
+        broker = await stack.enter_async_context(context.broker())
+        url = await stack.enter_async_context(context.databases.fresh())
         connection = await stack.enter_async_context(open_database(url))
         await connection.execute(_SETTINGS, (_WARM_EVENTS + EVENTS) // _EVERY)
-        workers = await stack.enter_async_context(running_workers(stage, 1, broker, url))
-        stage.narrator.say("the worker starts, and is told of the calls")
+        workers = await stack.enter_async_context(running_workers(context, 1, broker, url))
+        context.progress.update("the worker starts and reads the warm-up")
         await workers.wait_assigned(connection)
-        await warm_up(stage, broker, connection, workers)
+        await warm_up(context, broker, connection, workers)
         consumer = make_consumer(broker.kafka, BUDGET_ALERTS.name, group=None)
         await consumer.start()
         stack.push_async_callback(consumer.stop)
-        stage.narrator.say(f"{EVENTS_PER_SECOND:,} events/s for a while, and then for the clock")
-        await _measure(stage, broker, consumer, Offer(number, _WARM_EVENTS))
-        measured = await _measure(stage, broker, consumer, Offer(number, EVENTS, _WARM_EVENTS))
-        await wait_counted(connection, workers, len(stage.load.warm_up) + _WARM_EVENTS + EVENTS)
+        context.progress.update(f"{EVENTS_PER_SECOND:,} events/s, first unmeasured, then measured")
+        await _measure(context, broker, consumer, Offer(number, _WARM_EVENTS))
+        measured = await _measure(context, broker, consumer, Offer(number, EVENTS, _WARM_EVENTS))
+        await wait_counted(connection, workers, len(context.load.warm_up) + _WARM_EVENTS + EVENTS)
         await _check(connection, (_WARM_EVENTS + EVENTS) // _EVERY * _ALERTS_EACH)
         await workers.stop()
     return measured
@@ -114,12 +114,12 @@ async def _check(connection: asyncpg.Connection, expected: int) -> None:
 
 
 async def _measure(
-    stage: Stage, broker: Broker, consumer: AIOKafkaConsumer, offered: Offer
+    context: BenchContext, broker: Broker, consumer: AIOKafkaConsumer, offered: Offer
 ) -> AlertLatencies:
     expected = offered.events // _EVERY * _ALERTS_EACH
     try:
         reading = asyncio.create_task(_read(consumer, expected))
-        await offer(stage, broker, offered)
+        await offer(context, broker, offered)
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             return await reading
     except TimeoutError:
@@ -140,15 +140,15 @@ async def _read(consumer: AIOKafkaConsumer, expected: int) -> AlertLatencies:
     return found
 
 
-async def offer(stage: Stage, broker: Broker, offered: Offer) -> None:
-    """Send events on schedule, each hundredth of them one that reaches a limit."""
+async def offer(context: BenchContext, broker: Broker, offered: Offer) -> None:
+    """Send events on schedule; every hundredth one reaches a limit."""
     producer: Any = make_producer(broker.kafka, linger_ms=LINGER_MS)
     await producer.start()
     try:
         began = time.monotonic() + _WRITING_SECONDS
         began_ms = time.time_ns() // 1_000_000 + _WRITING_SECONDS * 1_000
         sent = []
-        for place, record in enumerate(_write(stage, offered, began_ms)):
+        for place, record in enumerate(_write(context, offered, began_ms)):
             await _until(began + place / EVENTS_PER_SECOND)
             sent.append(
                 await producer.send(
@@ -159,12 +159,12 @@ async def offer(stage: Stage, broker: Broker, offered: Offer) -> None:
     finally:
         await producer.stop()
     if time.monotonic() - began > 2 * offered.events / EVENTS_PER_SECOND:
-        raise InvalidRunError("the load could not be offered in time")
+        raise InvalidRunError("the load could not be sent in time")
 
 
-def _write(stage: Stage, offered: Offer, began_ms: int) -> list[Record]:
-    """Write the events of a round beforehand: what offers them takes less from what is measured."""
-    emitter = Emitter(stage.options.seed + 100 * offered.number + offered.before, 0)
+def _write(context: BenchContext, offered: Offer, began_ms: int) -> list[Record]:
+    """Encode the events of a round in advance, to use less CPU while measuring."""
+    emitter = Emitter(context.options.seed + 100 * offered.number + offered.before, 0)
     records = []
     for place in range(offered.events):
         due_ms = began_ms + place * 1_000 // EVENTS_PER_SECOND
@@ -177,7 +177,7 @@ def _write(stage: Stage, offered: Offer, began_ms: int) -> list[Record]:
 
 
 def _charge(emitter: Emitter, user: int, time_ms: int) -> Record:
-    """Charge a user as much as the user's limit of a day."""
+    """Return a charge of the user's daily limit."""
     key = f"alerted-{user}".encode()
     value = (
         f'{{"specversion":"1.0","id":"{uuid7(time_ms, emitter.rng)}","source":"billing",'

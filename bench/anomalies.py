@@ -1,7 +1,7 @@
-"""`python -m bench.anomalies`: what the rules find of what was put into simulated users' calls.
+"""`python -m bench.anomalies`: precision and recall of the anomaly rules on simulated users.
 
-Nothing is started: calls are made day by day, spikes and losses are put in under labels, and the
-rules that the service runs judge each call and each day by what came before.
+Nothing is started: calls are generated day by day with labelled spikes and losses, and the rules of
+the service check each call and each day against the history before it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from bench.anomaly_users import KINDS, OPERATIONS, SIZES, Kind, Label, SimulatedDay, simulate
+from bench.anomaly_users import (
+    KINDS,
+    OPERATIONS,
+    SIZES,
+    AnomalyUserKind,
+    Label,
+    SimulatedDay,
+    simulate,
+)
 from bench.figures import table
 from ledger.anomalies.call_spikes import (
     OTHERS_MAX,
@@ -31,7 +39,7 @@ from schemas.anomalies import LEGS
 
 USERS: Final = 40
 SEED: Final = 20_260_202
-"""The rules were tuned on users of the seed 1."""
+"""The rules were tuned on users of seed 1."""
 RULES: Final = ("call_spike", "day_spike", "missing_leg")
 _LEGS_OF: Final = service_legs(OPERATIONS)
 _OF_SERVICE: Final = dict(OPERATIONS)
@@ -39,13 +47,13 @@ _OF_SERVICE: Final = dict(OPERATIONS)
 
 @dataclass(slots=True)
 class Tally:
-    """Counts for one kind of user: found and right by rule; put in and found by rule and size."""
+    """Counts for one kind of user: findings by rule; injected and found labels by rule and size."""
 
     found: Counter[str] = field(default_factory=Counter)
     right: Counter[str] = field(default_factory=Counter)
     put_in: Counter[tuple[str, int]] = field(default_factory=Counter)
     recalled: Counter[tuple[str, int]] = field(default_factory=Counter)
-    judged: Counter[str] = field(default_factory=Counter)
+    checked: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Tally) -> None:
         """Add the counts of another kind."""
@@ -53,14 +61,14 @@ class Tally:
         self.right += other.right
         self.put_in += other.put_in
         self.recalled += other.recalled
-        self.judged += other.judged
+        self.checked += other.checked
 
     def precision(self, rule: str) -> str:
-        """Return the share of right ones of what was found."""
+        """Return the share of correct findings."""
         return _share(self.right[rule], self.found[rule])
 
     def recall(self, rule: str, size: int | None = None) -> str:
-        """Return the share of found ones of what was put in."""
+        """Return the share of labels that were found."""
         keys = [key for key in self.put_in if key[0] == rule and size in (None, key[1])]
         return _share(
             sum(self.recalled[key] for key in keys), sum(self.put_in[key] for key in keys)
@@ -71,8 +79,8 @@ def _share(part: int, whole: int) -> str:
     return f"{part / whole:.2f} ({part} of {whole})" if whole else "-"
 
 
-class _Judge:
-    """Judges the calls and days of users of one kind in order, as the service would."""
+class _RuleCheck:
+    """Checks the calls and days of users of one kind in order, like the service."""
 
     def __init__(self) -> None:
         self.tally = Tally()
@@ -82,7 +90,7 @@ class _Judge:
         self._first: dict[str, date] = {}
 
     def day(self, one: SimulatedDay) -> None:
-        """Judge a user's day."""
+        """Check a user's day."""
         found: list[tuple[str, str, str]] = []
         explained: Counter[str] = Counter()
         for call in one.calls:
@@ -95,7 +103,7 @@ class _Judge:
             ("day_spike", one.day.isoformat(), spike.service or "")
             for spike in self._day_spikes(one, explained)
         ]
-        self.tally.judged.update(calls=len(one.calls), days=1)
+        self.tally.checked.update(calls=len(one.calls), days=1)
         self._count(one, found)
 
     def _history(self, call: EndedCall) -> CallHistory:
@@ -146,39 +154,39 @@ def _missing(call: EndedCall) -> list[str]:
 
 
 def _finds(found: tuple[str, str, str], label: Label) -> bool:
-    """Return whether a finding matches a label; a day's rise may be found as all services'."""
+    """Return whether a finding matches a label; a day's rise may be found for all services."""
     kind, what, part = found
     same = (kind, what) == (label.kind, label.what)
     return same and (part == label.service or (kind == "day_spike" and not part))
 
 
 def _is_call_of(found: tuple[str, str, str], one: SimulatedDay, service: str) -> bool:
-    """Return whether a spike of a call tells of a day on which a service cost more in each call."""
+    """Return whether a call spike explains a day on which each call had a higher cost."""
     kind, what, part = found
     is_call = kind == "call_spike" and any(call.call_id == what for call in one.calls)
     return is_call and part == service
 
 
 def _explains(label: Label, found: tuple[str, str, str]) -> bool:
-    """Return whether something put in that day is the reason for what was found."""
+    """Return whether a label of that day explains a finding."""
     if _finds(found, label):
         return True
     kind, _, part = found
     if kind == "day_spike":
-        # More calls are more of everything; and a call's spike that was missed is the day's too.
+        # More calls raise every service; and a missed call spike raises the day, too.
         return label.kind != "missing_leg" and (label.service in ("", part) or not part)
-    # Each call of a day on which a service cost more is a spike of that service.
+    # Each call of a day with a higher cost of a service is a spike of that service.
     return kind == "call_spike" and label.kind == "day_spike" and label.service == part
 
 
 def measure(number: int, seed: int) -> dict[str, Tally]:
-    """Judge so many users of each kind; returns the counts by kind."""
+    """Check `number` users of each kind; returns the counts by kind."""
     return {kind.name: _measure(kind, number, seed) for kind in KINDS}
 
 
-def _measure(kind: Kind, number: int, seed: int) -> Tally:
+def _measure(kind: AnomalyUserKind, number: int, seed: int) -> Tally:
     print(f"{kind.name} …", file=sys.stderr, flush=True)
-    judge = _Judge()
+    judge = _RuleCheck()
     for days in simulate(kind, number, seed):
         for one in days:
             judge.day(one)
@@ -191,8 +199,8 @@ def report(tallies: dict[str, Tally], number: int, seed: int) -> list[str]:
     for tally in tallies.values():
         every.add(tally)
     lines = [
-        f"{number} users of each kind, seed {seed}: {every.judged['calls']:,} calls on "
-        f"{every.judged['days']:,} days."
+        f"{number} users of each kind, seed {seed}: {every.checked['calls']:,} calls on "
+        f"{every.checked['days']:,} days."
     ]
     for rule, title in zip(
         RULES, ("Spikes of calls", "Spikes of days", "Missing legs"), strict=True
@@ -212,9 +220,11 @@ def _row(name: str, tally: Tally, rule: str, sizes: Sequence[int]) -> list[str]:
 def main() -> int:
     """Measure and print; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.anomalies", description=__doc__)
-    parser.add_argument("--users", type=int, default=USERS, help="users of each kind")
-    parser.add_argument("--seed", type=int, default=SEED, help="other users of the same kinds")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there too")
+    parser.add_argument("--users", type=int, default=USERS, help="number of users of each kind")
+    parser.add_argument("--seed", type=int, default=SEED, help="seed of the random users")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="also write the tables to this file"
+    )
     given = parser.parse_args()
     if given.users < 1:
         parser.error("--users must be at least 1")

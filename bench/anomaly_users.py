@@ -1,7 +1,7 @@
-"""Simulated users whose anomalies are known: calls as they come, with spikes and losses put in.
+"""Simulated users with known anomalies: calls with injected spikes and losses.
 
-Each kind of user has a rhythm of its own; each call has a persona, a length, and costs that differ
-by chance as real ones do. What is put in is labelled. Everything follows from the seed.
+Each kind of user has its own rhythm; each call has a persona, a length, and costs with realistic
+variation. Injected anomalies are labelled. The seed determines everything.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MICRO: Final = NANO_PER_USD // 1_000_000
 _WORKING_WEEK: Final = (1.4, 1.5, 1.5, 1.4, 1.0, 0.1, 0.1)
 _WEEKENDS: Final = (0.3, 0.3, 0.3, 0.4, 1.0, 2.6, 2.1)
 SIZES: Final = (2, 3, 5, 10)
-"""How many times the usual an injected spike costs."""
+"""The factors of injected spikes over the usual cost."""
 _CALL_SPIKE_OF: Final = 60
 _DAY_SPIKE_OF: Final = 25
 _LOST_LEG_OF: Final = 50
@@ -46,8 +46,8 @@ OPERATIONS: Final = (
 )
 
 
-class Kind(NamedTuple):
-    """A kind of user: the calls to be expected on a day, by its number and a drawing of chance."""
+class AnomalyUserKind(NamedTuple):
+    """A kind of user, with its expected number of calls on a day."""
 
     name: str
     expected: Callable[[int, Random], float]
@@ -55,19 +55,19 @@ class Kind(NamedTuple):
 
 
 KINDS: Final = (
-    Kind("steady", lambda _day, _rng: 6.0),
-    Kind("working week", lambda day, _rng: 5.0 * _WORKING_WEEK[day % 7]),
-    Kind("weekends", lambda day, _rng: 4.0 * _WEEKENDS[day % 7]),
-    Kind("growing", lambda day, _rng: 2.0 * exp(0.015 * day)),
-    Kind("fading", lambda day, _rng: 8.0 * exp(-0.015 * day)),
-    Kind("bursty", lambda _day, rng: 14.0 if rng.random() < 0.08 else 1.5),
-    Kind("sparse", lambda _day, _rng: 0.25),
-    Kind("new", lambda day, _rng: 5.0 * _WORKING_WEEK[day % 7], NEW_DAYS),
+    AnomalyUserKind("steady", lambda _day, _rng: 6.0),
+    AnomalyUserKind("working week", lambda day, _rng: 5.0 * _WORKING_WEEK[day % 7]),
+    AnomalyUserKind("weekends", lambda day, _rng: 4.0 * _WEEKENDS[day % 7]),
+    AnomalyUserKind("growing", lambda day, _rng: 2.0 * exp(0.015 * day)),
+    AnomalyUserKind("fading", lambda day, _rng: 8.0 * exp(-0.015 * day)),
+    AnomalyUserKind("bursty", lambda _day, rng: 14.0 if rng.random() < 0.08 else 1.5),
+    AnomalyUserKind("sparse", lambda _day, _rng: 0.25),
+    AnomalyUserKind("new", lambda day, _rng: 5.0 * _WORKING_WEEK[day % 7], NEW_DAYS),
 )
 
 
 class _Persona(NamedTuple):
-    """What a minute of speaking and of thinking costs about, in micro-dollars."""
+    """The approximate cost of a minute of speech and of inference, in micro-dollars."""
 
     name: str
     speaking: int
@@ -83,7 +83,7 @@ _PERSONAS: Final = (
 
 
 class Label(NamedTuple):
-    """Something that was put in: `what` is the call, the day or the lost leg, `size` how much."""
+    """An injected anomaly: `what` is the call, the day or the lost leg, `size` the factor."""
 
     kind: str
     what: str
@@ -93,7 +93,7 @@ class Label(NamedTuple):
 
 @dataclass(slots=True)
 class SimulatedDay:
-    """A user's calls of a day, in order, and what was put into them."""
+    """A user's calls of a day, in order, and the labels of its anomalies."""
 
     user_id: str
     day: date
@@ -101,19 +101,19 @@ class SimulatedDay:
     labels: list[Label] = field(default_factory=list)
 
 
-def simulate(kind: Kind, number: int, seed: int) -> Iterator[list[SimulatedDay]]:
-    """Yield day after day what all users of a kind did."""
+def simulate(kind: AnomalyUserKind, number: int, seed: int) -> Iterator[list[SimulatedDay]]:
+    """Yield the days of all users of a kind, day by day."""
     users = [_User(kind, f"{kind.name} {index}", seed) for index in range(number)]
     for day in range(kind.days):
         yield [user.day(day) for user in users]
 
 
 class _User:
-    def __init__(self, kind: Kind, user_id: str, seed: int) -> None:
+    def __init__(self, kind: AnomalyUserKind, user_id: str, seed: int) -> None:
         rng = self._rng = Random(f"{seed} {user_id}")
         self._kind, self._user_id = kind, user_id
         self._weekday, self._busy = rng.randrange(7), rng.uniform(0.5, 2.0)
-        # Most calls are with a favourite, some with others.
+        # Most calls are with one or two personas.
         self._favourites = rng.sample(_PERSONAS, 2)
 
     def day(self, number: int) -> SimulatedDay:
@@ -132,7 +132,7 @@ class _User:
         return found
 
     def _label_day(self, found: SimulatedDay, service: str, times: int) -> None:
-        """Make the calls of a day cost more at a service, or keep that there are more of them."""
+        """Raise the cost of a service in the calls of a day, and label the day."""
         if service:
             for call in found.calls:
                 if service in call.costs:
@@ -193,10 +193,10 @@ class _User:
             "cerebras": round(persona.thinking * _MICRO * minutes * rng.uniform(0.7, 1.4)),
             "elevenlabs": round(persona.speaking * _MICRO * minutes * rng.lognormvariate(0, 0.3)),
         }
-        # The context grows with each turn, and what it costs to think with it.
+        # The context grows with each turn, and the cost of inference with it.
         costs["cerebras"] = round(costs["cerebras"] * (1 + min(minutes, 10.0) / 8))
         if outcome == "failed" or duration_ms < call_rule.CONVERSATION_MS_MIN:
-            # Nobody may have said a word.
+            # Possibly nothing was said.
             costs = {name: nano for name, nano in costs.items() if rng.randrange(2)}
         return {name: nano for name, nano in costs.items() if nano}
 
@@ -208,7 +208,7 @@ def _multiply(call: call_rule.EndedCall, service: str, times: int) -> None:
 
 
 def _poisson(rng: Random, mean: float) -> int:
-    """Return a number of calls: arrivals in a day at random moments (Knuth's way)."""
+    """Return a Poisson-distributed number of calls (Knuth's algorithm)."""
     limit, product, calls = exp(-mean), rng.random(), 0
     while product > limit:
         product *= rng.random()

@@ -1,6 +1,6 @@
-"""A handler that does nothing, on the very server that the API runs on: what there is to lose.
+"""A handler that does nothing on the API's own server: the baseline of the API.
 
-A program of its own: `python -m bench.bare_server`. Its settings are API_HOST and API_PORT.
+A separate program: `python -m bench.bare_server`. Its settings are API_HOST and API_PORT.
 """
 
 from __future__ import annotations

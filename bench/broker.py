@@ -1,4 +1,4 @@
-"""A fresh broker for each run, and the events put into it before the clock starts."""
+"""A new broker for each run, and the events that are stored in it before measuring."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from devkit.embedded.tansu import EmbeddedTansu
 from messaging.kafka import KafkaSettings, ensure_topics, make_producer
 
 SESSION_TIMEOUT_MS: Final = 10_000
-"""Workers are frozen while events are put into the topic; nobody may take them for dead. The
-embedded broker lets a new group wait for half of this, so it is not longer than it has to be."""
+"""Workers are frozen while the topic is filled and must not lose their session. The embedded
+broker lets a new group wait for half of this time, so it is no longer than necessary."""
 _HEARTBEAT_INTERVAL_MS: Final = 1_000
 _REBALANCE_TIMEOUT_MS: Final = 3_000
 FETCH_MAX_WAIT_MS: Final[dict[BrokerName, int]] = {"apache": 100, "tansu": 20}
-"""The embedded broker looks for records after a half of the wait, three quarters, and so on. Nobody
-should wait so little where it runs for hours: its log gets long, and each look takes longer."""
+"""The embedded broker polls for records after a half of the wait, three quarters, and so on. Such a
+short wait is unsuitable for long runs: as the log grows, each poll takes longer."""
 _RECORDS_PER_BATCH: Final = 100
-"""What an emitter that lingers a few milliseconds sends at once."""
+"""The batch of an emitter with a linger time of some milliseconds."""
 _APACHE_JARS: Final = Path(".local/kafka/lib")
 
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """A running broker with the product's topics: how to reach it, and its process."""
+    """A running broker with the product's topics: its address and its process."""
 
     kafka: KafkaSettings
     pid: int
 
     def variables(self) -> dict[str, str]:
-        """Return the settings by which the product's commands reach it."""
+        """Return the settings of commands that use this broker."""
         return {
             "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
             "KAFKA_IDEMPOTENT": str(self.kafka.idempotent).lower(),
@@ -49,21 +49,21 @@ class Broker:
 
 
 def version_of(name: BrokerName) -> str:
-    """Return what to call a broker in a report."""
+    """Return the name of a broker in a report."""
     return f"Apache Kafka {kafka_jars.version()}" if name == "apache" else "Tansu (in memory)"
 
 
 def missing(name: BrokerName) -> str | None:
-    """Say why this broker cannot run here, None if it can."""
+    """Return why this broker cannot run here, None if it can."""
     return kafka_jars.missing(_APACHE_JARS.absolute()) if name == "apache" else None
 
 
 @asynccontextmanager
 async def fresh_broker(name: BrokerName, directory: Path) -> AsyncIterator[Broker]:
-    """Run an empty broker with the product's topics for the length of a block.
+    """Run an empty broker with the product's topics during a block.
 
-    Apache Kafka compiles little: a broker that has just started would otherwise go on compiling
-    for minutes, and take a core from the others for up to a third of a second each time.
+    Apache Kafka runs with little JIT compilation: otherwise a new broker compiles for minutes, and
+    takes a core for up to a third of a second each time.
     """
     server = (
         ApacheKafka(directory, jars=_APACHE_JARS, short_lived=True)
@@ -84,7 +84,7 @@ async def fresh_broker(name: BrokerName, directory: Path) -> AsyncIterator[Broke
 
 
 async def fill(broker: Broker, topic: str, records: Sequence[Record]) -> None:
-    """Put records into a topic, each in its partition and in order, and wait until all are there.
+    """Store records in a topic, each in its partition and in order, and wait until all are stored.
 
     Raises KafkaError.
     """

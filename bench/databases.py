@@ -1,4 +1,4 @@
-"""Databases for the runs: each begins as a copy of one that is migrated and empty."""
+"""Databases for the runs: each starts as a copy of a migrated, empty one."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Databases:
 
     @property
     def server_pid(self) -> int:
-        """The id of the server's first process."""
+        """The process id of the server's main process."""
         return self._server.process.pid
 
     async def prepare(self, *moments: datetime) -> str:
-        """Make the template, with partitions for these moments; returns PostgreSQL's version."""
+        """Create the template, with partitions for these times; returns PostgreSQL's version."""
         url = self._server.url_of(_TEMPLATE)
         await self._administer(f"CREATE DATABASE {_TEMPLATE}")
         await create_logins(url, LoginPlan(_PASSWORDS))
@@ -45,7 +45,7 @@ class Databases:
 
     @asynccontextmanager
     async def fresh(self) -> AsyncIterator[str]:
-        """Lend the address of a migrated, empty database; it is dropped at the end."""
+        """Yield the address of a migrated, empty database; it is dropped at the end."""
         name = f"bench_{next(self._numbers)}"
         await self._administer(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY FILE_COPY")
         try:
@@ -54,7 +54,7 @@ class Databases:
             await self._administer(f"DROP DATABASE {name} WITH (FORCE)")
 
     async def checkpoint(self) -> None:
-        """Write everything out, so that each run begins with the same debts: none."""
+        """Run a checkpoint, so that each run starts in the same state."""
         await self._administer("CHECKPOINT")
 
     async def _administer(self, statement: str) -> None:
@@ -64,7 +64,7 @@ class Databases:
 
 @asynccontextmanager
 async def open_database(url: str) -> AsyncIterator[Connection]:
-    """Open a connection without the time limits of production; what is measured is not in it."""
+    """Open a connection without the time limits of production, for use outside measurements."""
     async with connected(url, name="cost-analytics bench") as connection:
         await connection.execute("SET statement_timeout = 0")
         yield connection

@@ -1,7 +1,7 @@
-"""How long the broker alone takes: from an event's time to a consumer that does nothing else.
+"""Broker latency: from an event's time to a consumer that does nothing else.
 
-The load is that of the part about alerts, and no worker runs. What an alert takes beyond this is
-ours. The rounds share one log: what the broker takes in each shows whether a longer one costs more.
+The load is that of the alerts part, without a worker. The difference to the alerts part is our own
+time. The rounds share one log: their broker times show whether a longer log costs more.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import msgspec
 
 from bench.alerts import ANSWER_SECONDS_MAX, EVENTS, READ_MS, Offer, offer
 from bench.broker import fill
+from bench.context import BenchContext, InvalidRunError
 from bench.figures import percentile
 from bench.machine import CpuMeter
-from bench.stage import InvalidRunError, Stage
 from messaging.kafka import AIOKafkaConsumer, make_consumer
 from schemas.topics import CALL_EVENTS
 
@@ -30,31 +30,31 @@ class _Event(msgspec.Struct):
 _decode: Final = msgspec.json.Decoder(_Event).decode
 
 
-class Delivery(NamedTuple):
-    """One round: milliseconds from event to consumer, and the broker's processor time, seconds."""
+class BrokerLatency(NamedTuple):
+    """One round: milliseconds from event to consumer, and CPU seconds of the broker."""
 
     milliseconds: list[float]
     broker_seconds: float
 
 
-async def measure_delivery(stage: Stage) -> list[Delivery]:
-    """Let a consumer read a fixed load, again and again; raises InvalidRunError."""
+async def measure_delivery(context: BenchContext) -> list[BrokerLatency]:
+    """Read a fixed load with a consumer repeatedly; raises InvalidRunError."""
     runs = []
-    async with stage.broker() as broker:
-        await fill(broker, CALL_EVENTS.name, stage.load.warm_up)
+    async with context.broker() as broker:
+        await fill(broker, CALL_EVENTS.name, context.load.warm_up)
         consumer = make_consumer(broker.kafka, CALL_EVENTS.name, group=None)
         await consumer.start()
         try:
-            await _read(consumer, len(stage.load.warm_up))
-            for number in range(1 + stage.options.runs):
-                stage.narrator.title(f"delivery, round {number} of {stage.options.runs}")
+            await _read(consumer, len(context.load.warm_up))
+            for number in range(1 + context.options.runs):
+                context.progress.title(f"delivery, round {number} of {context.options.runs}")
                 meter = CpuMeter({"broker": [broker.pid]})
                 reading = asyncio.create_task(_read(consumer, EVENTS))
-                await offer(stage, broker, Offer(number, EVENTS))
+                await offer(context, broker, Offer(number, EVENTS))
                 async with asyncio.timeout(ANSWER_SECONDS_MAX):
                     found = await reading
-                runs.append(Delivery(found, meter.read().seconds["broker"]))
-                stage.narrator.result(f"{percentile(found, 50):.0f} ms to a consumer")
+                runs.append(BrokerLatency(found, meter.read().seconds["broker"]))
+                context.progress.result(f"{percentile(found, 50):.0f} ms to a consumer")
         except TimeoutError:
             raise InvalidRunError("not every event was delivered") from None
         finally:

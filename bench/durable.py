@@ -1,7 +1,7 @@
-"""Durable events a second: from the thaw of the workers to the last stored offset.
+"""Durable events per second: from resuming the workers to the last stored offset.
 
-A run counts only if every event is a row, nothing was refused, all totals have been published, the
-workers ended well, and `verify` finds no difference.
+A run is valid only if every event is stored, none was refused, all totals were published, the
+workers ended normally, and `verify` finds no differences.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from bench.broker import SESSION_TIMEOUT_MS, Broker, fill
+from bench.context import BenchContext, InvalidRunError
 from bench.databases import open_database
 from bench.events import Record
 from bench.machine import CpuMeter, CpuUse
-from bench.stage import InvalidRunError, Stage
 from bench.workers import Workers, running_workers
 from ledger.operations.verification import verify
 from ledger.postgres.database import Connection
 from ledger.recording.ledger import BATCHES_BEFORE_TRUST
 from schemas.topics import CALL_EVENTS
 
-_LOOK_SECONDS: Final = 0.01
+_POLL_SECONDS: Final = 0.01
 _SLOWEST_EVENTS_PER_SECOND: Final = 500
 _TRUST_SLICES: Final = BATCHES_BEFORE_TRUST + 4
-"""The end of the warm-up comes in as many small parts, waited for one by one, so that each lane
+"""The number of small parts at the end of the warm-up. They are sent one by one, so that each lane
 records enough batches without a repeat to trust its stream."""
 _TRUST_SLICE_EVENTS: Final = 100
 _FROZEN_MS_MAX: Final = SESSION_TIMEOUT_MS - 2_000
@@ -50,10 +50,10 @@ SELECT (SELECT count(*) FROM call_cost_events WHERE type <> 'call.settled') AS e
 
 
 class DurableRun(NamedTuple):
-    """What a run came to. `since` is when it began, by which its rows are known.
+    """The result of a run. Rows recorded after `since` belong to the measured part.
 
-    `logged_bytes` and `kept_bytes` are those of write-ahead log, and of recorded events and their
-    indexes, for each event.
+    `logged_bytes` are the bytes of WAL per event, `kept_bytes` those of stored events and their
+    indexes.
     """
 
     events: int
@@ -65,52 +65,54 @@ class DurableRun(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """Durable events a second."""
+        """Durable events per second."""
         return self.events / self.seconds
 
 
 async def measure_workers(
-    stage: Stage, number: int, database_url: str, measured: Sequence[Record]
+    context: BenchContext, number: int, database_url: str, measured: Sequence[Record]
 ) -> DurableRun:
-    """Let so many workers record the load; the warm-up before the clock starts.
+    """Let `number` workers record the load; the warm-up is not measured.
 
     Raises InvalidRunError.
     """
     async with (
-        stage.broker() as broker,
+        context.broker() as broker,
         open_database(database_url) as connection,
-        running_workers(stage, number, broker, database_url) as workers,
+        running_workers(context, number, broker, database_url) as workers,
     ):
-        stage.narrator.say("workers join their group")
+        context.progress.update("workers join their group")
         await workers.wait_assigned(connection)
-        stage.narrator.say("warm-up: calls are announced")
-        await warm_up(stage, broker, connection, workers)
-        await stage.databases.checkpoint()
-        await _fill_unseen(stage, broker, workers, measured)
-        run = await _timed(stage, broker, connection, workers, len(measured))
-        stage.narrator.say(f"{run.rate:,.0f} events/s; workers stop, totals are verified")
+        context.progress.update("warm-up: calls are announced")
+        await warm_up(context, broker, connection, workers)
+        await context.databases.checkpoint()
+        await _fill_frozen(context, broker, workers, measured)
+        run = await _timed(context, broker, connection, workers, len(measured))
+        context.progress.update(f"{run.rate:,.0f} events/s; workers stop, totals are verified")
         await workers.stop()
-        expected = len({record.value for record in (*stage.load.warm_up, *measured)})
-        await _require_whole(connection, database_url, expected)
+        expected = len({record.value for record in (*context.load.warm_up, *measured)})
+        await _require_complete(connection, database_url, expected)
         kept = int(await connection.fetchval(_KEPT_BYTES))
     return run._replace(kept_bytes=kept // expected)
 
 
-async def _fill_unseen(
-    stage: Stage, broker: Broker, workers: Workers, measured: Sequence[Record]
+async def _fill_frozen(
+    context: BenchContext, broker: Broker, workers: Workers, measured: Sequence[Record]
 ) -> None:
-    """Put the measured events into the topic while the workers are frozen."""
-    stage.narrator.say("workers are frozen while events are put into the topic")
+    """Fill the topic with the measured events while the workers are frozen."""
+    context.progress.update("workers are frozen while events are put into the topic")
     began = time.monotonic()
     workers.freeze()
     await fill(broker, CALL_EVENTS.name, measured)
     if (time.monotonic() - began) * 1_000 > _FROZEN_MS_MAX:
-        raise InvalidRunError("putting events into the topic took too long: lessen --events")
+        raise InvalidRunError("filling the topic took too long: reduce --events")
 
 
-async def warm_up(stage: Stage, broker: Broker, connection: Connection, workers: Workers) -> None:
+async def warm_up(
+    context: BenchContext, broker: Broker, connection: Connection, workers: Workers
+) -> None:
     """Let the workers record the warm-up until all of it is counted and they trust the stream."""
-    records = stage.load.warm_up
+    records = context.load.warm_up
     first = len(records) - _TRUST_SLICES * _TRUST_SLICE_EVENTS
     ends = [*range(first, len(records), _TRUST_SLICE_EVENTS), len(records)]
     for start, end in pairwise([0, *ends]):
@@ -119,45 +121,45 @@ async def warm_up(stage: Stage, broker: Broker, connection: Connection, workers:
 
 
 async def wait_counted(connection: Connection, workers: Workers, events: int) -> None:
-    """Wait until so many events are counted; raises InvalidRunError where that takes for ever."""
+    """Wait until this many events are counted; raises InvalidRunError on timeout."""
     statement = await connection.prepare(_COUNTED)
     deadline = time.monotonic() + 30 + events / _SLOWEST_EVENTS_PER_SECOND
     while (counted := await statement.fetchval()) < events:
         workers.check_alive()
         if time.monotonic() > deadline:
             raise InvalidRunError(f"{counted} of {events} events were counted in time")
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _timed(
-    stage: Stage, broker: Broker, connection: Connection, workers: Workers, events: int
+    context: BenchContext, broker: Broker, connection: Connection, workers: Workers, events: int
 ) -> DurableRun:
-    """Thaw the workers and wait for the last offset."""
-    stage.narrator.say("measuring")
+    """Resume the workers and wait for the last offset."""
+    context.progress.update("measuring")
     parts = {
         "Python": workers.pids,
-        "PostgreSQL": [stage.databases.server_pid],
+        "PostgreSQL": [context.databases.server_pid],
         "broker": [broker.pid],
     }
     start = await connection.fetchrow(_START)
     if start is None:
-        raise InvalidRunError("PostgreSQL does not say what time it is")
+        raise InvalidRunError("PostgreSQL returned no time")
     meter = CpuMeter(parts)
     began = time.monotonic()
-    workers.thaw()
-    await wait_counted(connection, workers, len(stage.load.warm_up) + events)
+    workers.resume()
+    await wait_counted(connection, workers, len(context.load.warm_up) + events)
     seconds = time.monotonic() - began
     cpu = meter.read()
     logged = int(await connection.fetchval(_LOGGED, start["log"]))
     return DurableRun(events, seconds, start["since"], cpu, logged // events, 0)
 
 
-async def _require_whole(connection: Connection, database_url: str, events: int) -> None:
-    """Raise InvalidRunError unless the database holds exactly what the events say."""
+async def _require_complete(connection: Connection, database_url: str, events: int) -> None:
+    """Raise InvalidRunError if the database does not match the events exactly."""
     kept = dict(await connection.fetchrow(_KEPT) or {})
     wanted = {"events": events, "identities": events, "refused": 0, "held": 0, "unpublished": 0}
     if kept != wanted:
-        raise InvalidRunError(f"the database holds {kept}, and not {wanted}")
+        raise InvalidRunError(f"the database holds {kept} instead of {wanted}")
     found = await verify(database_url)
     if found.differences:
         raise InvalidRunError(f"{found.differences} differences: {found.lines[:3]}")

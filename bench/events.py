@@ -1,9 +1,9 @@
-"""The seeded events that every contender is given: believable calls, many at once.
+"""The seeded events for all contenders: realistic calls, many at a time.
 
-2 000 users have 20 000 calls in progress. A warm-up announces each call and records its first cost;
-the measured part goes on with those calls in random order, as turns of many conversations reach a
-topic: costs of four services, and now and then a call that is charged and ends while another
-begins. Ids are version 7 UUIDs and times rise with the events, as emitters write them.
+2 000 users have 20 000 active calls. A warm-up starts each call and records its first cost. The
+measured part continues these calls in random order, as turns of many conversations reach a topic:
+costs of four services, and sometimes a call that is charged and ends while another begins. Ids are
+version 7 UUIDs, and times increase with the events, as emitters write them.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ CALLS: Final = 20_000
 WARM_UP_EVENTS: Final = 2 * CALLS
 _PERSONAS: Final = ("brad_001", "sarah_001", "alex_002", "maria_003")
 _TURNOVER_PER_MILLE: Final = 5
-"""Of a thousand measured events this many each start a call, charge one and end one."""
+"""Of a thousand measured events, the number that start a call, charge one, and end one, each."""
 _EVENTS_PER_SECOND: Final = 400
-"""How fast the events' own times rise: so many calls are a few hundred events a second."""
+"""The rate of the events' own times: this many calls cause a few hundred events per second."""
 _REPEAT_DISTANCE_MAX: Final = 5_000
 _WHOLE_SECONDS: Final = re.compile(rb'"usage":(\d+),("unit":"seconds")')
 _ID: Final = re.compile(rb'"id":"[^"]*"')
@@ -41,7 +41,7 @@ _USAGE: Final = (
 
 
 class Record(NamedTuple):
-    """One record for the topic, with the partition that its key leads to."""
+    """A record for the topic, with the partition of its key."""
 
     partition: int
     key: bytes
@@ -49,7 +49,7 @@ class Record(NamedTuple):
 
 
 class Load(NamedTuple):
-    """What is recorded before the clock starts, and what is measured."""
+    """The records of the warm-up and those of the measured part."""
 
     warm_up: list[Record]
     measured: list[Record]
@@ -61,7 +61,7 @@ def partition_of(key: bytes) -> int:
 
 
 class Emitter:
-    """Writes events, each a little later than the one before."""
+    """Writes events with increasing times."""
 
     def __init__(self, seed: int, start_ms: int) -> None:
         self.rng = Random(seed)
@@ -72,7 +72,7 @@ class Emitter:
         self._turns: dict[int, int] = {}
 
     def user_of(self, call: int) -> str:
-        """Return whose call it is."""
+        """Return the owner of a call."""
         return self._keys[call % USERS]
 
     def call_id(self, call: int) -> str:
@@ -80,21 +80,21 @@ class Emitter:
         return f"call-{call:08d}"
 
     def started(self, call: int) -> Record:
-        """Announce a call."""
+        """Return the start of a call."""
         persona = _PERSONAS[call % len(_PERSONAS)]
         data = f'"personaId":"{persona}","direction":"outbound","expectedDuration_seconds":300'
         return self._record("call.started", "voice-gateway", call, data)
 
     def cost_at(self, call: int, time_ms: int) -> Record:
-        """Record what one service did in a turn of a call at a certain time."""
+        """Return the cost of one service in a turn of a call at a given time."""
         self._count, self._start_ms = 0, time_ms
         return self.cost(call)
 
     def cost(self, call: int) -> Record:
-        """Record what one service did in one turn of a call."""
+        """Return the cost of one service in a turn of a call."""
         turn = self._turns[call] = self._turns.get(call, 0) + 1
-        service, operation, model, unit, most = _USAGE[turn % len(_USAGE)]
-        usage = self.rng.randint(1, most)
+        service, operation, model, unit, usage_max = _USAGE[turn % len(_USAGE)]
+        usage = self.rng.randint(1, usage_max)
         data = (
             f'"service":"{service}","operation":"{operation}",{model}"usage":{usage},'
             f'"unit":"{unit}","metadata":{{"turn":{turn}}}'
@@ -102,12 +102,12 @@ class Emitter:
         return self._record("cost.recorded", f"{service}-adapter", call, data)
 
     def charged(self, call: int) -> Record:
-        """Charge the user for a call."""
+        """Return the charge of a call."""
         data = '"amount":4.99,"fee":0.445,"processor":"stripe"'
         return self._record("call.charged", "billing", call, data)
 
     def ended(self, call: int) -> Record:
-        """End a call."""
+        """Return the end of a call."""
         data = f'"status":"completed","duration_seconds":{self.rng.randint(60, 600)}'
         return self._record("call.ended", "voice-gateway", call, data)
 
@@ -125,7 +125,7 @@ class Emitter:
 
 
 def make_load(seed: int, events: int, end_ms: int) -> Load:
-    """Return the same load for the same arguments; its last event happened at about `end_ms`."""
+    """Return the load for these arguments; its last event is at about `end_ms`."""
     total_ms = (WARM_UP_EVENTS + events) * 1_000 // _EVENTS_PER_SECOND
     emitter = Emitter(seed, end_ms - total_ms)
     warm_up = [emitter.started(call) for call in range(CALLS)]
@@ -134,7 +134,7 @@ def make_load(seed: int, events: int, end_ms: int) -> Load:
 
 
 def _conversations(emitter: Emitter, events: int) -> Iterator[Record]:
-    """Yield the turns of many calls, a few of which end while as many begin."""
+    """Yield the turns of many calls, of which a few end while as many begin."""
     rng, calls = emitter.rng, list(range(CALLS))
     newest = CALLS
     left = events
@@ -153,7 +153,7 @@ def _conversations(emitter: Emitter, events: int) -> Iterator[Record]:
 
 
 def with_repeats(records: Sequence[Record], percent: int, seed: int) -> list[Record]:
-    """Return the records with so many of a hundred sent a second time, some thousand later."""
+    """Return the records with `percent` of them repeated, up to some thousand records later."""
     rng = Random(seed)
     due: dict[int, list[Record]] = {}
     result: list[Record] = []
@@ -167,9 +167,9 @@ def with_repeats(records: Sequence[Record], percent: int, seed: int) -> list[Rec
 
 
 def as_varied(records: Sequence[Record], seed: int) -> list[Record]:
-    """Return the records with costs as different emitters write them.
+    """Return the records with costs in the style of various emitters.
 
-    Seconds have a fraction; one cost in four names no user, and one in ten brings its own price.
+    Seconds have a fraction; one of four costs has no user, one of ten has its own price.
     """
     rng = Random(seed)
     return [
@@ -191,7 +191,7 @@ def _varied(cost: bytes, rng: Random) -> bytes:
 
 
 def with_random_ids(records: Sequence[Record], seed: int) -> list[Record]:
-    """Return the records with version 4 UUIDs as ids: keys then come in no order."""
+    """Return the records with version 4 UUIDs as ids, which makes keys unordered."""
     rng = Random(seed)
 
     def random_id(_: re.Match[bytes]) -> bytes:
@@ -201,6 +201,6 @@ def with_random_ids(records: Sequence[Record], seed: int) -> list[Record]:
 
 
 def mean_bytes(records: Iterable[Record]) -> int:
-    """Return how long an event is on average."""
+    """Return the average size of an event."""
     sizes = [len(record.value) for record in records]
     return sum(sizes) // max(1, len(sizes))

@@ -1,12 +1,12 @@
-"""What this design replaces: an agent of the Faust library, as its documentation writes one.
+"""What this design replaces: an agent of the Faust library, written as in its documentation.
 
-A program of its own, started by the benchmark: `python -m bench.faust_agent ROLE …`. Where it can,
-it is helped: our fast JSON decoder, batches of thousands, COPY into the same tables, totals in a
+A separate program that the benchmark starts: `python -m bench.faust_agent ROLE …`. It is optimized
+where possible: our fast JSON decoder, batches of thousands, COPY into the same tables, totals in a
 dictionary. It keeps no totals in PostgreSQL, drops no repeats, and stores no offsets.
 
-noop: decodes event by event. take: batches, decoded, priced, summed up, copied. fails: raises for
-some events. fails-take: raises for batches with such an event. heals: counts whatever it is given.
-Its words are one JSON object in a file, written when all is done and at its end.
+noop: decodes event by event. take: decodes, prices, sums up and copies batches. fails: raises for
+some events. fails-take: raises for batches with such an event. heals: counts all events. Its result
+is one JSON object in a file, written when all is done and at its end.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import msgspec
 from schemas.topics import CALL_EVENTS
 
 FAILS: Final = b"-fails"
-"""In an event's id: processing it raises."""
+"""Part of an event's id: processing it raises."""
 _TAKE_FAILING_EVENTS: Final = 100
 _TAKE_EVENTS: Final = 4_000
 _TAKE_SECONDS: Final = 0.5
@@ -46,8 +46,8 @@ _NANO_PER_UNIT: Final = {
 _decode: Final = msgspec.json.Decoder().decode
 
 
-class Tally:
-    """Counts what the agent has finished, and writes it down when that is all."""
+class AgentCounter:
+    """Counts finished events, and writes the result when all are finished."""
 
     def __init__(self, report: Path, expected: int) -> None:
         self._report = report
@@ -58,7 +58,7 @@ class Tally:
         self.failed = 0
 
     def add(self, number: int) -> None:
-        """Count events as done; the first lot starts the clock and is not timed."""
+        """Count finished events; the first batch starts the clock and is not measured."""
         self.done += number
         if not self._began:
             self._began, self._first = time.monotonic(), number
@@ -66,20 +66,20 @@ class Tally:
             self.write()
 
     def write(self) -> None:
-        """Write down what has been done so far."""
-        words = {
+        """Write the present result."""
+        result = {
             "events": self.done - self._first,
             "seconds": time.monotonic() - self._began,
             "done": self.done,
             "failed": self.failed,
         }
         unfinished = self._report.with_suffix(".new")
-        unfinished.write_text(json.dumps(words))
+        unfinished.write_text(json.dumps(result))
         unfinished.replace(self._report)
 
 
 class Totals:
-    """Running totals by call and by user and day, as an agent keeps them in memory."""
+    """Running totals by call and by user and day, in memory as in an agent."""
 
     def __init__(self) -> None:
         self.calls: dict[str, int] = {}
@@ -102,7 +102,7 @@ class Totals:
         )  # fmt: skip
 
 
-def build(role: str, bootstrap: str, group: str, database_url: str, tally: Tally) -> Any:
+def build(role: str, bootstrap: str, group: str, database_url: str, counter: AgentCounter) -> Any:
     """Return a Faust app with one agent on the topic of events."""
     app: Any = faust.App(
         group,
@@ -118,11 +118,11 @@ def build(role: str, bootstrap: str, group: str, database_url: str, tally: Tally
     )
     topic = app.topic(CALL_EVENTS.name, value_type=bytes, value_serializer="raw")
     agents: dict[str, Callable[[Any], Awaitable[None]]] = {
-        "noop": lambda stream: _noop(stream, tally),
-        "take": lambda stream: _take(stream, tally, database_url),
-        "fails": lambda stream: _fails(stream, tally),
-        "fails-take": lambda stream: _fails_take(stream, tally),
-        "heals": lambda stream: _heals(stream, tally),
+        "noop": lambda stream: _noop(stream, counter),
+        "take": lambda stream: _take(stream, counter, database_url),
+        "fails": lambda stream: _fails(stream, counter),
+        "fails-take": lambda stream: _fails_take(stream, counter),
+        "heals": lambda stream: _heals(stream, counter),
     }
     work = agents[role]
 
@@ -133,42 +133,42 @@ def build(role: str, bootstrap: str, group: str, database_url: str, tally: Tally
     return app
 
 
-async def _noop(stream: AsyncIterable[bytes], tally: Tally) -> None:
+async def _noop(stream: AsyncIterable[bytes], counter: AgentCounter) -> None:
     async for value in stream:
         _decode(value)
-        tally.add(1)
+        counter.add(1)
 
 
-async def _take(stream: Any, tally: Tally, database_url: str) -> None:
+async def _take(stream: Any, counter: AgentCounter, database_url: str) -> None:
     totals = Totals()
     connection = await asyncpg.connect(database_url)
     async for values in stream.take(_TAKE_EVENTS, within=_TAKE_SECONDS):
         rows = [totals.row(_decode(value)) for value in values]
         await _copy(connection, rows)
-        tally.add(len(rows))
+        counter.add(len(rows))
 
 
-async def _fails(stream: AsyncIterable[bytes], tally: Tally) -> None:
+async def _fails(stream: AsyncIterable[bytes], counter: AgentCounter) -> None:
     async for value in stream:
-        _process([value], tally)
+        _process([value], counter)
 
 
-async def _fails_take(stream: Any, tally: Tally) -> None:
+async def _fails_take(stream: Any, counter: AgentCounter) -> None:
     async for values in stream.take(_TAKE_FAILING_EVENTS, within=_TAKE_SECONDS):
-        _process(values, tally)
+        _process(values, counter)
 
 
-async def _heals(stream: AsyncIterable[bytes], tally: Tally) -> None:
+async def _heals(stream: AsyncIterable[bytes], counter: AgentCounter) -> None:
     async for _ in stream:
-        tally.add(1)
+        counter.add(1)
 
 
-def _process(values: Sequence[bytes], tally: Tally) -> None:
-    """Stand for what goes wrong in a process now and then: a database that is away for a moment."""
+def _process(values: Sequence[bytes], counter: AgentCounter) -> None:
+    """Simulate a sporadic error: a database that is unavailable for a moment."""
     if any(FAILS in value for value in values):
-        tally.failed += 1
-        raise ConnectionError("the database is away for a moment")
-    tally.add(len(values))
+        counter.failed += 1
+        raise ConnectionError("the database is unavailable")
+    counter.add(len(values))
 
 
 async def _copy(connection: asyncpg.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -183,7 +183,7 @@ async def _copy(connection: asyncpg.Connection, rows: Sequence[tuple[Any, ...]])
 
 
 def main() -> None:
-    """Run the agent until a signal comes."""
+    """Run the agent until a signal arrives."""
     parser = argparse.ArgumentParser()
     parser.add_argument("role", choices=("noop", "take", "fails", "fails-take", "heals"))
     parser.add_argument("bootstrap")
@@ -192,12 +192,12 @@ def main() -> None:
     parser.add_argument("--database-url", default="")
     parser.add_argument("--expected", type=int, default=0)
     given = parser.parse_args()
-    tally = Tally(given.report, given.expected)
-    app = build(given.role, given.bootstrap, given.group, given.database_url, tally)
+    counter = AgentCounter(given.report, given.expected)
+    app = build(given.role, given.bootstrap, given.group, given.database_url, counter)
     try:
         faust.Worker(app, loglevel=logging.WARNING).execute_from_commandline()
     finally:
-        tally.write()
+        counter.write()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How figures are summed up and written: the median of the runs, with the least and the most."""
+"""Summarizes and formats figures: the median of the runs with minimum and maximum."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ PARTS = ("Python", "PostgreSQL", "broker")
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
-    """Write a median with the range of the values; digits below zero round to tens and more."""
+    """Return a median with the range of the values; negative digits round to tens and more."""
     if not values:
         return ""
-    middle, least, most = (
+    middle, minimum, maximum = (
         _number(value, digits) for value in (median(values), min(values), max(values))
     )
-    return middle if least == most else f"{middle} ({least} to {most})"
+    return middle if minimum == maximum else f"{middle} ({minimum} to {maximum})"
 
 
 def _number(value: float, digits: int) -> str:
@@ -26,13 +26,13 @@ def _number(value: float, digits: int) -> str:
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """Return the value that so many of a hundred do not exceed."""
+    """Return the value that `percent` percent of the values do not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
 
 
-class Timed(NamedTuple):
-    """One run: how many events in how many seconds, and of what COPY does it was how much."""
+class TimedRun(NamedTuple):
+    """One run: events, seconds, and the ratio to plain COPY."""
 
     events: int
     seconds: float
@@ -41,32 +41,32 @@ class Timed(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """Events a second."""
+        """Events per second."""
         return self.events / self.seconds
 
     def microseconds(self) -> Mapping[str, float]:
-        """Return the processor time of each part for one event."""
+        """Return the CPU time of each part per event."""
         if self.cpu is None:
             return {}
         return {name: used * 1e6 / self.events for name, used in self.cpu.seconds.items()}
 
 
-def cpu_text(runs: Sequence[Timed]) -> str:
-    """Write the processor time an event takes: Python, PostgreSQL and the broker."""
+def cpu_text(runs: Sequence[TimedRun]) -> str:
+    """Return the CPU time per event: Python, PostgreSQL and the broker."""
     measured = [run.microseconds() for run in runs if run.cpu is not None]
     if not measured:
         return ""
     return " / ".join(f"{median([run[part] for run in measured]):.1f}" for part in PARTS)
 
 
-def strangers_text(runs: Sequence[Timed]) -> str:
-    """Say which share of the machine other programs took while these runs were timed."""
-    shares = [run.cpu.strangers_percent for run in runs if run.cpu is not None]
+def others_text(runs: Sequence[TimedRun]) -> str:
+    """Return the CPU share of other programs during these runs."""
+    shares = [run.cpu.others_percent for run in runs if run.cpu is not None]
     return f"{min(shares)} to {max(shares)} %" if shares else "an unknown share"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a Markdown table whose columns also line up in a terminal."""
+    """Return the lines of a Markdown table with aligned columns."""
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     lines = [_row(header, widths), _row(["-" * width for width in widths], widths)]
     return lines + [_row(row, widths) for row in rows]

@@ -1,7 +1,7 @@
-"""`python -m bench.forecast`: the forecast against simpler ones and a library, on simulated users.
+"""`python -m bench.forecast`: compares the forecast with simpler ones and a library.
 
-Nothing is started: histories are made, each contender is given the same days, and what it says of
-the following 1, 7 and 30 days is held against what they came to.
+Nothing is started: histories of simulated users are generated, each contender forecasts the same
+days, and its forecasts for 1, 7 and 30 days are compared with the actual sums.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from bench.figures import percentile, table
-from bench.forecast_users import KINDS, Kind, User, users
+from bench.forecast_users import KINDS, ForecastUserKind, User, users
 from ledger.forecasts.intervals import forecast_interval
 from ledger.forecasts.rhythm import learn
 
@@ -27,42 +27,46 @@ SEED: Final = 20_260_101
 OURS: Final = "ours"
 LIBRARY: Final = "AutoETS"
 _WEEK: Final = 7
-_LIBRARY_LEAST_DAYS: Final = 5
+_LIBRARY_DAYS_MIN: Final = 5
 
 
-class Said(NamedTuple):
-    """The sum that is expected of the days of a horizon, and its 80 % interval, if any."""
+class Prediction(NamedTuple):
+    """The expected sum of a horizon, and its 80 % interval, if any."""
 
     expected: float
     low: float | None = None
     high: float | None = None
 
 
-Contender = Callable[[User, Sequence[int]], Mapping[int, Said]]
-"""From a user and the days so far to what is said of each horizon."""
+Contender = Callable[[User, Sequence[int]], Mapping[int, Prediction]]
+"""Returns the prediction for each horizon from a user and the days so far."""
 
 
-def _ours(user: User, days: Sequence[int]) -> Mapping[int, Said]:
+def _ours(user: User, days: Sequence[int]) -> Mapping[int, Prediction]:
     rhythm = learn(days, user.weekday)
     return {
-        horizon: Said(*forecast_interval(rhythm, [Fraction(1)] * horizon)) for horizon in HORIZONS
+        horizon: Prediction(*forecast_interval(rhythm, [Fraction(1)] * horizon))
+        for horizon in HORIZONS
     }
 
 
-def _last(_user: User, days: Sequence[int]) -> Mapping[int, Said]:
-    return {horizon: Said(days[-1] * horizon) for horizon in HORIZONS}
+def _last(_user: User, days: Sequence[int]) -> Mapping[int, Prediction]:
+    return {horizon: Prediction(days[-1] * horizon) for horizon in HORIZONS}
 
 
-def _mean(_user: User, days: Sequence[int]) -> Mapping[int, Said]:
-    return {horizon: Said(sum(days) * horizon / len(days)) for horizon in HORIZONS}
+def _mean(_user: User, days: Sequence[int]) -> Mapping[int, Prediction]:
+    return {horizon: Prediction(sum(days) * horizon / len(days)) for horizon in HORIZONS}
 
 
-def _seasonal(user: User, days: Sequence[int]) -> Mapping[int, Said]:
-    """Each day is like the same weekday a week ago; before there is a week, like the mean."""
+def _seasonal(user: User, days: Sequence[int]) -> Mapping[int, Prediction]:
+    """Predict each day as the same weekday a week ago; with less than a week, as the mean."""
     if len(days) < _WEEK:
         return _mean(user, days)
     week = days[-_WEEK:]
-    return {horizon: Said(sum(week[day % _WEEK] for day in range(horizon))) for horizon in HORIZONS}
+    return {
+        horizon: Prediction(sum(week[day % _WEEK] for day in range(horizon)))
+        for horizon in HORIZONS
+    }
 
 
 CONTENDERS: Final[Mapping[str, Contender]] = {
@@ -74,40 +78,40 @@ CONTENDERS: Final[Mapping[str, Contender]] = {
 
 
 def _library() -> Contender | None:
-    """Return exponential smoothing chosen by AICc, of statsforecast; None where it is missing."""
+    """Return AutoETS of statsforecast as a contender; None if it is not installed."""
     try:
         import numpy
         from statsforecast.models import AutoETS
     except ImportError:
         return None
 
-    def said(user: User, days: Sequence[int]) -> Mapping[int, Said]:
-        if len(days) < _LIBRARY_LEAST_DAYS or not any(days):
+    def predict(user: User, days: Sequence[int]) -> Mapping[int, Prediction]:
+        if len(days) < _LIBRARY_DAYS_MIN or not any(days):
             return _mean(user, days)
         season = _WEEK if len(days) >= 2 * _WEEK else 1
         known = numpy.array(days, dtype=float)
         model: Any = AutoETS(season_length=season)
         try:
             ahead = model.forecast(y=known, h=max(HORIZONS), level=[80])
-        except Exception:  # of many kinds, where no model of it fits the days
+        except Exception:  # of many types, if no model fits the days
             return _mean(user, days)
         return {horizon: _summed(ahead, horizon) for horizon in HORIZONS}
 
-    return said
+    return predict
 
 
-def _summed(ahead: Mapping[str, Any], horizon: int) -> Said:
-    """Add days up; its intervals are of single days, so they are added as independent errors."""
+def _summed(ahead: Mapping[str, Any], horizon: int) -> Prediction:
+    """Add days up. Its intervals are of single days, so they are added as independent errors."""
     mean = [max(0.0, float(each)) for each in ahead["mean"][:horizon]]
     low, high = (
         sqrt(sum((float(edge) - day) ** 2 for edge, day in zip(ahead[name], mean, strict=False)))
         for name in ("lo-80", "hi-80")
     )
-    return Said(sum(mean), max(0.0, sum(mean) - low), sum(mean) + high)
+    return Prediction(sum(mean), max(0.0, sum(mean) - low), sum(mean) + high)
 
 
 class Score(NamedTuple):
-    """Sums over forecasts of one kind of user and one horizon."""
+    """Sums over the forecasts of one kind of user and one horizon."""
 
     error: float = 0.0
     actual: float = 0.0
@@ -115,23 +119,23 @@ class Score(NamedTuple):
     width: float = 0.0
     intervals: int = 0
 
-    def and_one(self, said: Said, actual: int) -> Score:
-        """Return the sums with one more forecast."""
-        error, total = self.error + abs(said.expected - actual), self.actual + actual
-        if said.low is None or said.high is None:
+    def add(self, prediction: Prediction, actual: int) -> Score:
+        """Return the sums including one more forecast."""
+        error, total = self.error + abs(prediction.expected - actual), self.actual + actual
+        if prediction.low is None or prediction.high is None:
             return self._replace(error=error, actual=total)
-        inside = self.inside + (said.low <= actual <= said.high)
-        width = self.width + said.high - said.low
+        inside = self.inside + (prediction.low <= actual <= prediction.high)
+        width = self.width + prediction.high - prediction.low
         return Score(error, total, inside, width, self.intervals + 1)
 
     @property
     def error_ratio(self) -> float:
-        """The sum of absolute errors ÷ the sum of what really came."""
+        """The sum of absolute errors ÷ the sum of actual values."""
         return self.error / self.actual
 
     @property
     def coverage_percent(self) -> float:
-        """How many of a hundred intervals had the truth inside."""
+        """The percentage of intervals that contain the actual value."""
         return 100 * self.inside / self.intervals
 
 
@@ -139,16 +143,19 @@ Scores = dict[tuple[str, int, str], Score]
 """By kind of user, horizon and contender."""
 
 
-def _histories(kind: Kind, number: int, seed: int) -> Iterator[tuple[User, int]]:
+def _histories(kind: ForecastUserKind, number: int, seed: int) -> Iterator[tuple[User, int]]:
     for user in users(kind, number, seed):
         for days in kind.history_days:
             yield user, days
 
 
 def measure(
-    contenders: Mapping[str, Contender], number: int, seed: int, kinds: Sequence[Kind] = KINDS
+    contenders: Mapping[str, Contender],
+    number: int,
+    seed: int,
+    kinds: Sequence[ForecastUserKind] = KINDS,
 ) -> tuple[Scores, float]:
-    """Let all forecast the same; return their scores and the median time of ours in ms."""
+    """Let all contenders forecast; returns their scores and our median time in ms."""
     scores: Scores = {}
     times_ms = []
     for kind in kinds:
@@ -156,13 +163,13 @@ def measure(
         for user, known in _histories(kind, number, seed):
             for name, contender in contenders.items():
                 begun = time.process_time()
-                said = contender(user, user.days[:known])
+                predictions = contender(user, user.days[:known])
                 if name == OURS:
                     times_ms.append((time.process_time() - begun) * 1000)
                 for horizon in HORIZONS:
                     key = (kind.name, horizon, name)
                     actual = sum(user.days[known : known + horizon])
-                    scores[key] = scores.get(key, Score()).and_one(said[horizon], actual)
+                    scores[key] = scores.get(key, Score()).add(predictions[horizon], actual)
     return scores, percentile(times_ms, 50)
 
 
@@ -211,9 +218,11 @@ def _rows(
 def main() -> int:
     """Measure and print; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.forecast", description=__doc__)
-    parser.add_argument("--users", type=int, default=USERS, help="users of each kind")
-    parser.add_argument("--seed", type=int, default=SEED, help="other users of the same kinds")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there too")
+    parser.add_argument("--users", type=int, default=USERS, help="number of users of each kind")
+    parser.add_argument("--seed", type=int, default=SEED, help="seed of the random users")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="also write the tables to this file"
+    )
     given = parser.parse_args()
     if given.users < 1:
         parser.error("--users must be at least 1")
@@ -222,18 +231,18 @@ def main() -> int:
         contenders[LIBRARY] = library
     scores, milliseconds = measure(contenders, given.users, given.seed)
     lines = report(scores, list(contenders), given.users, milliseconds)
-    lines += ["", _about_the_library()]
+    lines += ["", _library_note()]
     print("\n".join(lines))
     if given.markdown:
         given.markdown.write_text("\n".join([*lines, ""]), encoding="utf-8")
     return 0
 
 
-def _about_the_library() -> str:
+def _library_note() -> str:
     try:
         return f"{LIBRARY} is that of statsforecast {version('statsforecast')}."
     except PackageNotFoundError:
-        return f"{LIBRARY} of statsforecast is missing here: `make forecast` installs it."
+        return f"{LIBRARY} of statsforecast is not installed: `make forecast` installs it."
 
 
 if __name__ == "__main__":

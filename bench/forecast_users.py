@@ -1,7 +1,7 @@
-"""Simulated users whose days are forecast: what each kind does, a day at a time.
+"""Simulated users for forecasts: the cost of each day, by kind of user.
 
-A day's calls are random around what the user is about to do; each call costs what such calls cost,
-give or take half. Everything follows from the seed.
+The number of calls of a day is random around the user's rhythm; the cost of a call varies around a
+typical cost. The seed determines everything.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from schemas.money import NANO_PER_USD
 
 DAYS: Final = 90 + 30
-"""Days of history at most, and the days after them that are forecast."""
+"""The maximum number of days of history, and the forecast days after them."""
 NEW_DAYS: Final = (3, 12)
 
 _CENT: Final = NANO_PER_USD // 100
@@ -23,8 +23,8 @@ _WORKING_WEEK: Final = (1.4, 1.5, 1.5, 1.4, 1.0, 0.1, 0.1)
 _WEEKENDS: Final = (0.3, 0.3, 0.3, 0.4, 1.0, 2.6, 2.1)
 
 
-class Kind(NamedTuple):
-    """A kind of user: the calls to be expected on a day, by its number and a drawing of chance."""
+class ForecastUserKind(NamedTuple):
+    """A kind of user, with its expected number of calls on a day."""
 
     name: str
     expected: Callable[[int, Random], float]
@@ -61,30 +61,30 @@ def _sparse(_day: int, _rng: Random) -> float:
 
 _GROWN: Final = (14, 28, 60, 90)
 KINDS: Final = (
-    Kind("steady", _steady, _GROWN),
-    Kind("working week", _working_week, _GROWN),
-    Kind("weekends", _weekends, _GROWN),
-    Kind("growing", _growing, _GROWN),
-    Kind("fading", _fading, _GROWN),
-    Kind("bursty", _bursty, _GROWN),
-    Kind("sparse", _sparse, _GROWN),
-    Kind("new", _working_week, (1, 3, 7, 10)),
+    ForecastUserKind("steady", _steady, _GROWN),
+    ForecastUserKind("working week", _working_week, _GROWN),
+    ForecastUserKind("weekends", _weekends, _GROWN),
+    ForecastUserKind("growing", _growing, _GROWN),
+    ForecastUserKind("fading", _fading, _GROWN),
+    ForecastUserKind("bursty", _bursty, _GROWN),
+    ForecastUserKind("sparse", _sparse, _GROWN),
+    ForecastUserKind("new", _working_week, (1, 3, 7, 10)),
 )
 
 
 class User(NamedTuple):
-    """One simulated user: nano-dollars of each day; the first day is a Monday plus `weekday`."""
+    """A simulated user: nano-dollars of each day; the first day is a Monday plus `weekday`."""
 
     weekday: int
     days: list[int]
 
 
-def users(kind: Kind, number: int, seed: int) -> list[User]:
-    """Return so many users of a kind."""
+def users(kind: ForecastUserKind, number: int, seed: int) -> list[User]:
+    """Return `number` users of a kind."""
     return [_user(kind, Random(f"{seed} {kind.name} {index}")) for index in range(number)]
 
 
-def _user(kind: Kind, rng: Random) -> User:
+def _user(kind: ForecastUserKind, rng: Random) -> User:
     weekday, busy = rng.randrange(7), rng.uniform(0.5, 2.0)
     days = []
     for day in range(DAYS):
@@ -94,7 +94,7 @@ def _user(kind: Kind, rng: Random) -> User:
 
 
 def _poisson(rng: Random, mean: float) -> int:
-    """Return a number of calls: arrivals in a day at random moments (Knuth's way)."""
+    """Return a Poisson-distributed number of calls (Knuth's algorithm)."""
     limit, product, calls = exp(-mean), rng.random(), 0
     while product > limit:
         product *= rng.random()

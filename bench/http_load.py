@@ -1,7 +1,7 @@
-"""Requests over loopback, as many as a server takes or on a fixed schedule, from a small client.
+"""HTTP load over loopback, unlimited or on a fixed schedule, from a small client.
 
-Small, because it shares the machine with what it measures: requests are ready-made bytes, one
-connection has one request under way, and of an answer only status and length are read.
+It is small because it shares the machine with the server: requests are prepared bytes, a connection
+has one request at a time, and only status and length of a response are read.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ _LENGTH: Final = b"content-length:"
 _ANSWER_SECONDS_MAX: Final = 30
 
 
-class Answers(NamedTuple):
-    """How many requests were answered in how many seconds, and how long each took."""
+class LoadResult(NamedTuple):
+    """The results of a load: duration, latencies, and the number of failed requests."""
 
     seconds: float
     milliseconds: list[float]
@@ -26,7 +26,7 @@ class Answers(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Responses per second."""
         return len(self.milliseconds) / self.seconds
 
 
@@ -38,8 +38,8 @@ def request_bytes(path: str, token: str = "") -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-class Connection(asyncio.Protocol):
-    """One connection: a request, its answer, the next request."""
+class HttpConnection(asyncio.Protocol):
+    """One connection, with one request at a time."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -47,11 +47,11 @@ class Connection(asyncio.Protocol):
         self._received = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Store the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Collect an answer; once it is whole, say whether it was a good one."""
+        """Collect a response; once it is complete, report whether its status is 200."""
         self._received += data
         head_end = self._received.find(b"\r\n\r\n")
         if head_end < 0:
@@ -66,41 +66,41 @@ class Connection(asyncio.Protocol):
             self._answer.set_result(head.startswith(b"http/1.1 200"))
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Fail whoever waits for an answer."""
+        """Fail the pending request."""
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error or ConnectionError("the server hung up"))
+            self._answer.set_exception(error or ConnectionError("the server closed the connection"))
 
     async def get(self, request: bytes) -> bool:
-        """Send a request and return whether the answer was 200."""
+        """Send a request and return whether the response was 200."""
         if self._transport is None or self._transport.is_closing():
-            raise ConnectionError("the server hung up")
+            raise ConnectionError("the server closed the connection")
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._answer
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._transport is not None:
             self._transport.close()
 
 
-async def _connect(port: int, number: int) -> list[Connection]:
+async def _connect(port: int, number: int) -> list[HttpConnection]:
     loop = asyncio.get_running_loop()
-    opened = [await loop.create_connection(Connection, LOOPBACK, port) for _ in range(number)]
+    opened = [await loop.create_connection(HttpConnection, LOOPBACK, port) for _ in range(number)]
     return [connection for _, connection in opened]
 
 
 async def saturate(
     port: int, requests: Sequence[bytes], *, connections: int, seconds: int
-) -> Answers:
-    """Ask as fast as answers come, over so many connections."""
+) -> LoadResult:
+    """Send requests as fast as responses arrive, over `connections` connections."""
     opened = await _connect(port, connections)
     began = time.monotonic()
     end = began + seconds
     took: list[float] = []
     refused = 0
 
-    async def ask(connection: Connection, place: int) -> None:
+    async def ask(connection: HttpConnection, place: int) -> None:
         nonlocal refused
         now = time.monotonic()
         while now < end:
@@ -112,7 +112,7 @@ async def saturate(
     try:
         async with asyncio.timeout(seconds + _ANSWER_SECONDS_MAX):
             await asyncio.gather(*(ask(each, place) for place, each in enumerate(opened)))
-        return Answers(time.monotonic() - began, took, refused)
+        return LoadResult(time.monotonic() - began, took, refused)
     finally:
         for connection in opened:
             connection.close()
@@ -120,16 +120,16 @@ async def saturate(
 
 async def offer(
     port: int, requests: Sequence[bytes], *, connections: int, rate: int, seconds: int
-) -> Answers:
-    """Ask on a fixed schedule; the time of each counts from when it was due, sent or not."""
+) -> LoadResult:
+    """Send requests on a fixed schedule; each latency counts from the scheduled time."""
     opened = await _connect(port, connections)
-    free: asyncio.Queue[Connection] = asyncio.Queue()
+    free: asyncio.Queue[HttpConnection] = asyncio.Queue()
     for connection in opened:
         free.put_nowait(connection)
     took: list[float] = []
     refused = 0
 
-    async def ask(connection: Connection, request: bytes, due: float) -> None:
+    async def ask(connection: HttpConnection, request: bytes, due: float) -> None:
         nonlocal refused
         refused += not await connection.get(request)
         took.append((time.monotonic() - due) * 1_000)
@@ -145,7 +145,7 @@ async def offer(
                     await asyncio.sleep(rest)
                 request = requests[place % len(requests)]
                 asking.create_task(ask(await free.get(), request, due))
-        return Answers(time.monotonic() - began, took, refused)
+        return LoadResult(time.monotonic() - began, took, refused)
     finally:
         for connection in opened:
             connection.close()

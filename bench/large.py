@@ -1,6 +1,6 @@
-"""What must not grow with the number of rows: a file's memory, and the view over everyone.
+"""Tests whose memory or time must not grow with the number of rows: an export, and analytics.
 
-The API as production runs it, a process of its own, over a million calls and a million events.
+They use the API as in production, in its own process, with a million calls and a million events.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 
 from aiohttp import ClientSession, ClientTimeout
 
-from bench.http_load import Answers, request_bytes, saturate
+from bench.context import BenchContext, InvalidRunError
+from bench.http_load import LoadResult, request_bytes, saturate
 from bench.million import CALLS, EVENTS, EXPORTER, make_calls, make_events
 from bench.reads import running_api
-from bench.stage import InvalidRunError, Stage
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.token_section import TokenSection
 from cost_analytics.tokens import Role, mint
@@ -26,34 +26,34 @@ from devkit.embedded.ports import LOOPBACK
 
 _SECONDS: Final = 3
 _ADMINISTRATORS: Final = 50
-"""Taking turns, so that none of them comes near the limit of requests that each has."""
+"""The number of administrators; requests alternate, so that none reaches the request limit."""
 _TOKEN_SECONDS: Final = 3_600
 _FILE_SECONDS_MAX: Final = 600
 _PERIODS: Final = ("7d", "30d", "90d")
 
 
 class Export(NamedTuple):
-    """One file: its lines and bytes, how long it took, and the API's memory before and at most."""
+    """One export: its size, its duration, and the API's memory before and at its maximum."""
 
     lines: int
     size_bytes: int
     seconds: float
     before_bytes: int
-    most_bytes: int
+    peak_bytes: int
 
 
-async def measure_export(stage: Stage) -> list[Export]:
-    """Return the exports of a million events; raises InvalidRunError."""
-    stage.narrator.title("a file of a million events")
+async def measure_export(context: BenchContext) -> list[Export]:
+    """Export a million events repeatedly; raises InvalidRunError."""
+    context.progress.title("an export of a million events")
     runs: list[Export] = []
-    async with stage.databases.fresh() as url:
-        stage.narrator.say("writing the events")
+    async with context.databases.fresh() as url:
+        context.progress.update("writing the events")
         await make_events(url)
-        await stage.databases.checkpoint()
-        for _ in range(stage.options.runs):
-            async with _api(stage, url) as (port, pid, tokens):
+        await context.databases.checkpoint()
+        for _ in range(context.options.runs):
+            async with _api(context, url) as (port, pid, tokens):
                 runs.append(await _export(port, pid, mint(tokens, EXPORTER, ttl_seconds=900)))
-            stage.narrator.result(f"{runs[-1].lines:,} lines in {runs[-1].seconds:.1f} s")
+            context.progress.result(f"{runs[-1].lines:,} lines in {runs[-1].seconds:.1f} s")
     return runs
 
 
@@ -62,7 +62,7 @@ async def _export(port: int, pid: int, token: str) -> Export:
     headers = {"Authorization": f"Bearer {token}"}
     limit = ClientTimeout(total=_FILE_SECONDS_MAX)
     async with ClientSession(headers=headers, timeout=limit, auto_decompress=False) as session:
-        # A short one first, so that what any request needs is there before the clock starts.
+        # A short export first, so that everything is warmed up before measuring.
         async with session.get(f"{base}?type=daily&period=7d") as response:
             await response.read()
         before = _memory(pid, "VmRSS")
@@ -78,22 +78,22 @@ async def _export(port: int, pid: int, token: str) -> Export:
 
 
 def _memory(pid: int, name: str) -> int:
-    """Return how much memory a process has (VmRSS) or had at most (VmHWM), in bytes."""
+    """Return the present (VmRSS) or maximum (VmHWM) memory of a process, in bytes."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     [line] = [line for line in status.splitlines() if line.startswith(f"{name}:")]
     return int(line.split()[1]) * 1024
 
 
-async def measure_everyone(stage: Stage) -> dict[str, list[Answers]]:
-    """Return how long the view over everyone and a page of calls take with a million calls."""
-    stage.narrator.title("the view over everyone")
-    runs: dict[str, list[Answers]] = {}
-    async with stage.databases.fresh() as url:
-        stage.narrator.say(f"writing {CALLS:,} calls")
+async def measure_everyone(context: BenchContext) -> dict[str, list[LoadResult]]:
+    """Measure analytics of all users and a page of calls with a million calls."""
+    context.progress.title("analytics of all users")
+    runs: dict[str, list[LoadResult]] = {}
+    async with context.databases.fresh() as url:
+        context.progress.update(f"writing {CALLS:,} calls")
         await make_calls(url)
-        await stage.databases.checkpoint()
-        async with _api(stage, url) as (port, _, tokens):
-            for _ in range(stage.options.runs):
+        await context.databases.checkpoint()
+        async with _api(context, url) as (port, _, tokens):
+            for _ in range(context.options.runs):
                 for name, path in _paths().items():
                     requests = [
                         request_bytes(path, _administrator(tokens, number))
@@ -102,9 +102,9 @@ async def measure_everyone(stage: Stage) -> dict[str, list[Answers]]:
                     await saturate(port, requests, connections=1, seconds=1)
                     answers = await saturate(port, requests, connections=1, seconds=_SECONDS)
                     if answers.refused:
-                        raise InvalidRunError(f"{name}: {answers.refused} were not answered")
+                        raise InvalidRunError(f"{name}: {answers.refused} requests failed")
                     runs.setdefault(name, []).append(answers)
-                    stage.narrator.result(f"{name}: {answers.rate:,.0f}/s")
+                    context.progress.result(f"{name}: {answers.rate:,.0f}/s")
     return runs
 
 
@@ -130,8 +130,8 @@ def _administrator(tokens: TokenSection, number: int) -> str:
 
 
 @asynccontextmanager
-async def _api(stage: Stage, url: str) -> AsyncIterator[tuple[int, int, TokenSection]]:
+async def _api(context: BenchContext, url: str) -> AsyncIterator[tuple[int, int, TokenSection]]:
     secret = secrets.token_urlsafe(48)
-    async with running_api(stage, url, secret) as (port, pid):
+    async with running_api(context, url, secret) as (port, pid):
         await asyncio.sleep(0.5)
         yield port, pid, TokenSection(secret=Secret(secret))

@@ -1,10 +1,10 @@
-"""How long an event takes to its commit, and to the topic of totals, at fixed offered loads.
+"""Latency from an event to its commit and to the topic of totals, at fixed loads.
 
-One worker that has no backlog, and in each round a broker of its own, because the embedded one is
-slower the longer its log is; events sent on a fixed schedule, whatever happens to the ones before.
-Some of them are the only ones of their calls in the run, so the first total of such a call that was
-made after its event contains it. The clock starts at the event's own `time`, which is the moment it
-was due to be sent: a late sender would show, and not be left out.
+There is one worker without a backlog. Each round has its own broker, because the embedded one slows
+down as its log grows. Events are sent on a fixed schedule, independently of earlier ones. Some are
+the only events of their calls in the run: the first total of such a call after its event contains
+it. The clock starts at the event's own `time`, its scheduled time, so a late sender is visible in
+the result.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from bench.broker import Broker
+from bench.context import BenchContext, InvalidRunError
 from bench.databases import open_database
 from bench.durable import wait_counted, warm_up
 from bench.events import CALLS, Emitter, Record
 from bench.figures import percentile
 from bench.machine import CpuMeter, CpuUse
-from bench.stage import InvalidRunError, Stage
 from bench.workers import Workers, running_workers
 from messaging.kafka import AIOKafkaConsumer, make_consumer, make_producer
 from schemas.topics import CALL_EVENTS, CALL_TOTALS
 
 LOADS: Final = (1_000, 10_000)
-"""Events a second."""
+"""Events per second."""
 LINGER_MS: Final = 20
-"""How long the emitter gathers events, which is part of what is measured; as long as our own totals
-wait. A shorter one costs a broker more requests than it saves time."""
+"""The linger time of the emitter, which is part of the latency; the same as for our own totals. A
+shorter one costs the broker more in requests than it saves."""
 SECONDS: Final = 10
 _WATCHED: Final = 2_000
 _SETTLE_SECONDS: Final = 1
 _WRITING_US: Final = 25
-"""What it may take to write an event before the clock starts."""
+"""The maximum time to encode an event, before measuring."""
 _ANSWER_SECONDS_MAX: Final = 30
 _READ_MS: Final = 50
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,9 +56,9 @@ _decode: Final = msgspec.json.Decoder(_Total).decode
 
 
 class Latencies(NamedTuple):
-    """Milliseconds from watched events' time to their commit, and to their arrival as totals.
+    """Milliseconds from watched events' times to their commit, and to their arrival as totals.
 
-    `cpu` is what worker, database and broker used while events were sent.
+    `cpu` is the CPU time of worker, database and broker while events were sent.
     """
 
     committed_ms: list[float]
@@ -67,49 +67,49 @@ class Latencies(NamedTuple):
 
 
 class _Due(NamedTuple):
-    """An event and when it is to be sent, in milliseconds since 1970; `call` if it is watched."""
+    """An event and its scheduled time, in milliseconds since 1970; `call` if it is watched."""
 
     at_ms: int
     record: Record
     call: str | None
 
 
-async def measure_latencies(stage: Stage) -> dict[int, list[Latencies]]:
-    """Return the rounds of each load, in events a second; raises InvalidRunError."""
-    return {load: await _rounds(stage, load) for load in LOADS}
+async def measure_latencies(context: BenchContext) -> dict[int, list[Latencies]]:
+    """Return the rounds by load, in events per second; raises InvalidRunError."""
+    return {load: await _rounds(context, load) for load in LOADS}
 
 
-async def _rounds(stage: Stage, load: int) -> list[Latencies]:
-    """Offer so many events a second, again and again."""
+async def _rounds(context: BenchContext, load: int) -> list[Latencies]:
+    """Run the rounds of one load."""
     runs = []
-    for number in range(1, stage.options.runs + 1):
-        stage.narrator.title(
-            f"latency at {load:,} events/s, round {number} of {stage.options.runs}"
+    for number in range(1, context.options.runs + 1):
+        context.progress.title(
+            f"latency at {load:,} events/s, round {number} of {context.options.runs}"
         )
-        runs.append(await _round(stage, load, stage.options.seed + number))
-        stage.narrator.result(f"{percentile(runs[-1].committed_ms, 50):.0f} ms to the commit")
+        runs.append(await _round(context, load, context.options.seed + number))
+        context.progress.result(f"{percentile(runs[-1].committed_ms, 50):.0f} ms to the commit")
     return runs
 
 
-async def _round(stage: Stage, load: int, seed: int) -> Latencies:
+async def _round(context: BenchContext, load: int, seed: int) -> Latencies:
     async with AsyncExitStack() as stack:
-        broker = await stack.enter_async_context(stage.broker())
-        url = await stack.enter_async_context(stage.databases.fresh())
+        broker = await stack.enter_async_context(context.broker())
+        url = await stack.enter_async_context(context.databases.fresh())
         connection = await stack.enter_async_context(open_database(url))
-        workers = await stack.enter_async_context(running_workers(stage, 1, broker, url))
-        stage.narrator.say("the worker starts, and is told of the calls")
+        workers = await stack.enter_async_context(running_workers(context, 1, broker, url))
+        context.progress.update("the worker starts and reads the warm-up")
         await workers.wait_assigned(connection)
-        await warm_up(stage, broker, connection, workers)
+        await warm_up(context, broker, connection, workers)
         await asyncio.sleep(_SETTLE_SECONDS)
-        stage.narrator.say(f"{load:,} events/s for {SECONDS} s")
-        run = await _measure(stage, broker, workers, load, seed)
-        await wait_counted(connection, workers, len(stage.load.warm_up) + load * SECONDS)
+        context.progress.update(f"{load:,} events/s for {SECONDS} s")
+        run = await _measure(context, broker, workers, load, seed)
+        await wait_counted(connection, workers, len(context.load.warm_up) + load * SECONDS)
         await workers.stop()
     return run
 
 
 async def _measure(
-    stage: Stage, broker: Broker, workers: Workers, load: int, seed: int
+    context: BenchContext, broker: Broker, workers: Workers, load: int, seed: int
 ) -> Latencies:
     consumer = make_consumer(broker.kafka, CALL_TOTALS.name, group=None)
     await consumer.start()
@@ -121,7 +121,7 @@ async def _measure(
         meter = CpuMeter(
             {
                 "Python": workers.pids,
-                "PostgreSQL": [stage.databases.server_pid],
+                "PostgreSQL": [context.databases.server_pid],
                 "broker": [broker.pid],
             }
         )
@@ -130,20 +130,20 @@ async def _measure(
         async with asyncio.timeout(_ANSWER_SECONDS_MAX):
             await reading
     except TimeoutError:
-        raise InvalidRunError("not every event came out as a total") from None
+        raise InvalidRunError("not every event arrived as a total") from None
     finally:
         await consumer.stop()
     return Latencies(watch.committed_ms, watch.published_ms, cpu)
 
 
 async def _read_up(consumer: AIOKafkaConsumer) -> None:
-    """Read all that there is, so that it does not come in between later."""
+    """Read all existing records, so that they do not disturb the measurement."""
     while await consumer.getmany(timeout_ms=1_000 * _SETTLE_SECONDS):
         pass
 
 
 class _Watch:
-    """Reads the topic of totals until every watched event has come out."""
+    """Reads the topic of totals until every watched event has arrived."""
 
     def __init__(self, consumer: AIOKafkaConsumer, events: Sequence[_Due]) -> None:
         self._consumer = consumer
@@ -168,7 +168,7 @@ class _Watch:
 
 
 def _write(load: int, seed: int, now_ms: int) -> list[_Due]:
-    """Write the events of a round, which begins as soon as all of them may be written."""
+    """Encode the events of a round, which begins as soon as that must be done."""
     count = load * SECONDS
     rng, emitter = Random(seed), Emitter(seed, 0)
     began_ms = now_ms + count * _WRITING_US // 1_000 + 100
@@ -185,14 +185,14 @@ def _write(load: int, seed: int, now_ms: int) -> list[_Due]:
 
 
 async def _offer(broker: Broker, events: Sequence[_Due]) -> None:
-    """Send events on schedule, those of `LINGER_MS` together."""
+    """Send events on schedule, grouped by `LINGER_MS`."""
     producer: Any = make_producer(broker.kafka)
     await producer.start()
     try:
         first_ms = events[0].at_ms
         began = time.monotonic() + first_ms / 1_000 - time.time()
         if began < time.monotonic():
-            raise InvalidRunError("the events took too long to write")
+            raise InvalidRunError("encoding the events took too long")
         sent = []
         for turn, due in groupby(events, lambda one: (one.at_ms - first_ms) // LINGER_MS):
             await _until(began + (turn + 1) * LINGER_MS / 1_000)
@@ -201,7 +201,7 @@ async def _offer(broker: Broker, events: Sequence[_Due]) -> None:
     finally:
         await producer.stop()
     if time.monotonic() - began > 2 * SECONDS:
-        raise InvalidRunError("the load could not be offered in time")
+        raise InvalidRunError("the load could not be sent in time")
 
 
 async def _send(records: Sequence[Record], producer: Any) -> list[Any]:

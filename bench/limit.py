@@ -1,8 +1,8 @@
-"""The limit: plain COPY of the very rows that the workers recorded.
+"""The limit: plain COPY of the rows that the workers recorded.
 
-Into the same tables with the same indexes and partitions, holding the same warm-up already; the
-same batches, each one transaction; one connection; from buffers in PostgreSQL's own binary form,
-so that the client costs next to nothing. No look-up, no totals, no offsets, no Kafka.
+It copies into the same tables with the same indexes, partitions and warm-up rows; in the same
+batches, one transaction each; over one connection; from buffers in PostgreSQL's binary format, so
+that the client needs almost no CPU. Without look-ups, totals, offsets and Kafka.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from bench.context import BenchContext, InvalidRunError
 from bench.databases import open_database
-from bench.figures import Timed
+from bench.figures import TimedRun
 from bench.machine import CpuMeter
-from bench.stage import InvalidRunError, Stage
 from ledger.postgres.database import Connection
 
 _INDEX: Final = "CREATE INDEX ON call_cost_events (recorded_at)"
@@ -43,7 +43,7 @@ class CopyBatch(NamedTuple):
 
 
 class CopyRows(NamedTuple):
-    """All rows of a run, batch by batch: those of its warm-up, and those that were measured."""
+    """All rows of a run by batch: those of the warm-up, and the measured ones."""
 
     warm_up: list[CopyBatch]
     measured: list[CopyBatch]
@@ -51,7 +51,7 @@ class CopyRows(NamedTuple):
 
 
 async def extract(database_url: str, since: datetime) -> CopyRows:
-    """Read out what a run recorded; its measured part is what was recorded after `since`."""
+    """Read the rows of a run; the measured ones were recorded after `since`."""
     warm_up: list[CopyBatch] = []
     measured: list[CopyBatch] = []
     rows = 0
@@ -78,15 +78,15 @@ async def _copied_out(connection: Connection, query: str, recorded_at: datetime)
     return buffer.getvalue()
 
 
-async def measure_copy(stage: Stage, rows: CopyRows, events: int) -> Timed:
-    """Return how long COPY takes for the measured rows, which come of so many events."""
-    async with stage.databases.fresh() as url, open_database(url) as connection:
-        stage.narrator.say("the same rows by plain COPY: warm-up")
+async def measure_copy(context: BenchContext, rows: CopyRows, events: int) -> TimedRun:
+    """Measure COPY of the measured rows, which represent `events` events."""
+    async with context.databases.fresh() as url, open_database(url) as connection:
+        context.progress.update("the same rows by plain COPY: warm-up")
         for batch in rows.warm_up:
             await _copy(connection, batch)
-        await stage.databases.checkpoint()
-        stage.narrator.say("the same rows by plain COPY: measuring")
-        meter = CpuMeter({"PostgreSQL": [stage.databases.server_pid]})
+        await context.databases.checkpoint()
+        context.progress.update("the same rows by plain COPY: measuring")
+        meter = CpuMeter({"PostgreSQL": [context.databases.server_pid]})
         began = time.monotonic()
         for batch in rows.measured:
             await _copy(connection, batch)
@@ -96,7 +96,7 @@ async def measure_copy(stage: Stage, rows: CopyRows, events: int) -> Timed:
         if copied != rows.rows:
             raise InvalidRunError(f"{copied} of {rows.rows} rows were copied")
     client = {"Python": used.seconds["bench"], "PostgreSQL": used.seconds["PostgreSQL"]}
-    return Timed(events, seconds, 1.0, used._replace(seconds=client | {"broker": 0.0}))
+    return TimedRun(events, seconds, 1.0, used._replace(seconds=client | {"broker": 0.0}))
 
 
 async def _copy(connection: Connection, batch: CopyBatch) -> None:

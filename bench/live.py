@@ -1,8 +1,8 @@
-"""The live feed: from the commit of a change to the sockets that hear of it.
+"""The live feed: from the commit of a change to its arrival at sockets.
 
-The API and a worker as production runs them, and calls whose costs come ten times a second each.
-First two thousand sockets on the one API process; then a hundred, with and without one beside them
-that asks for everything and never reads.
+It uses API and worker as in production, with calls that have ten costs per second each. First with
+two thousand sockets on one API process; then with a hundred, with and without a subscriber of all
+calls that never reads.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Any, Final, NamedTuple
 import psutil
 
 from bench.broker import Broker, fill
+from bench.context import BenchContext, InvalidRunError
 from bench.databases import as_login, open_database
 from bench.durable import wait_counted
 from bench.events import Emitter
-from bench.live_clients import Crowd, upgrade
-from bench.stage import InvalidRunError, Stage
+from bench.live_clients import LiveClients, upgrade
 from bench.workers import running_workers
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.token_section import TokenSection
@@ -38,7 +38,7 @@ CHANGES_PER_SECOND: Final = 10
 READERS: Final = 100
 _SECONDS: Final = 10
 _MUTE_SECONDS: Final = 25
-"""Long enough for one that never reads to be cut off before the end."""
+"""Long enough for a client that never reads to be disconnected."""
 _TICK_SECONDS: Final = 0.01
 _SETTLE_SECONDS: Final = 2
 _READY_SECONDS_MAX: Final = 60
@@ -47,8 +47,8 @@ _SECRET_BYTES: Final = 48
 _KIB: Final = 1024
 
 
-class Live(NamedTuple):
-    """One setting: latencies in milliseconds, and what it took of the API process."""
+class LiveResult(NamedTuple):
+    """One test: latencies in milliseconds, and the resources of the API process."""
 
     name: str
     seconds: int
@@ -59,18 +59,18 @@ class Live(NamedTuple):
     cpu_percent: int
 
 
-async def measure_live(stage: Stage) -> list[Live]:
-    """Return what each crowd noted; raises InvalidRunError."""
-    stage.narrator.title("live feed")
+async def measure_live(context: BenchContext) -> list[LiveResult]:
+    """Run all tests; raises InvalidRunError."""
+    context.progress.title("live feed")
     async with AsyncExitStack() as stack:
-        broker = await stack.enter_async_context(stage.broker())
-        url = await stack.enter_async_context(stage.databases.fresh())
+        broker = await stack.enter_async_context(context.broker())
+        url = await stack.enter_async_context(context.databases.fresh())
         connection = await stack.enter_async_context(open_database(url))
-        workers = await stack.enter_async_context(running_workers(stage, 1, broker, url))
+        workers = await stack.enter_async_context(running_workers(context, 1, broker, url))
         await workers.wait_assigned(connection)
         secret = secrets.token_urlsafe(_SECRET_BYTES)
-        api = await stack.enter_async_context(_api(stage, broker, url, secret))
-        emitter = Emitter(stage.options.seed, time.time_ns() // 1_000_000)
+        api = await stack.enter_async_context(_api(context, broker, url, secret))
+        emitter = Emitter(context.options.seed, time.time_ns() // 1_000_000)
         calls = [emitter.started(call) for call in range(ACTIVE_CALLS)]
         await fill(broker, CALL_EVENTS.name, calls)
         await wait_counted(connection, workers, len(calls))
@@ -80,7 +80,7 @@ async def measure_live(stage: Stage) -> list[Live]:
             for call in range(ACTIVE_CALLS)
         ]
         everything = upgrade(mint(tokens, "root", role="admin", ttl_seconds=_TOKEN_SECONDS))
-        bench = _Bench(stage, broker, emitter, *api)
+        bench = _LiveTests(context, broker, emitter, *api)
         many = [users[number % ACTIVE_CALLS] for number in range(SOCKETS)]
         runs = [
             await bench.run(f"{SOCKETS:,} sockets", many, None, _SECONDS),
@@ -98,7 +98,7 @@ async def measure_live(stage: Stage) -> list[Live]:
 
 @asynccontextmanager
 async def _api(
-    stage: Stage, broker: Broker, database_url: str, secret: str
+    context: BenchContext, broker: Broker, database_url: str, secret: str
 ) -> AsyncIterator[tuple[int, psutil.Process]]:
     port = choose_port()
     values = broker.variables() | {
@@ -108,7 +108,7 @@ async def _api(
         "API_PORT": str(port),
         "LOG_LEVEL": "WARNING",
     }
-    async with stage.running("live api", "cost_analytics", "api", values=values) as process:
+    async with context.running("live api", "cost_analytics", "api", values=values) as process:
         deadline = time.monotonic() + _READY_SECONDS_MAX
         while (await get(port, "/ready"))[0] != 200:
             if time.monotonic() > deadline:
@@ -117,47 +117,54 @@ async def _api(
         yield port, psutil.Process(process.pid)
 
 
-class _Bench:
-    """Runs one crowd after another against the same process."""
+class _LiveTests:
+    """Runs the tests against the same process."""
 
     def __init__(
-        self, stage: Stage, broker: Broker, emitter: Emitter, port: int, api: psutil.Process
+        self,
+        context: BenchContext,
+        broker: Broker,
+        emitter: Emitter,
+        port: int,
+        api: psutil.Process,
     ) -> None:
-        self._stage = stage
+        self._context = context
         self._broker = broker
         self._emitter = emitter
         self._port = port
         self._api = api
 
-    async def run(self, name: str, requests: list[bytes], mute: bytes | None, seconds: int) -> Live:
-        """Open the sockets, let the calls change, and note what arrives."""
-        self._stage.narrator.say(f"{name}: {ACTIVE_CALLS * CHANGES_PER_SECOND:,} changes/s")
-        crowd = Crowd()
+    async def run(
+        self, name: str, requests: list[bytes], unread: bytes | None, seconds: int
+    ) -> LiveResult:
+        """Open the sockets, change the calls, and collect latencies."""
+        self._context.progress.update(f"{name}: {ACTIVE_CALLS * CHANGES_PER_SECOND:,} changes/s")
+        clients = LiveClients()
         empty_kib = self._rss_kib()
         try:
-            await crowd.join(self._port, requests)
+            await clients.open(self._port, requests)
             joined_kib = self._rss_kib()
-            if mute is not None:
-                crowd.join_mute(self._port, mute)
+            if unread is not None:
+                clients.open_unread(self._port, unread)
             offering = asyncio.create_task(self._offer(seconds + _SETTLE_SECONDS))
             await asyncio.sleep(_SETTLE_SECONDS)
-            crowd.is_noting, used = True, sum(self._api.cpu_times()[:2])
+            clients.is_noting, used = True, sum(self._api.cpu_times()[:2])
             await asyncio.sleep(seconds)
-            crowd.is_noting, used = False, sum(self._api.cpu_times()[:2]) - used
+            clients.is_noting, used = False, sum(self._api.cpu_times()[:2]) - used
             await offering
         except (ConnectionError, TimeoutError) as error:
             raise InvalidRunError(f"{name}: {error}") from None
         finally:
-            crowd.leave()
-        if not crowd.milliseconds:
+            clients.close()
+        if not clients.milliseconds:
             raise InvalidRunError(f"{name}: no change reached a socket")
-        self._stage.narrator.result(f"{name}: {len(crowd.milliseconds):,} messages")
+        self._context.progress.result(f"{name}: {len(clients.milliseconds):,} messages")
         await asyncio.sleep(_SETTLE_SECONDS)
-        return Live(
+        return LiveResult(
             name,
             seconds,
-            crowd.milliseconds,
-            crowd.dropped,
+            clients.milliseconds,
+            clients.dropped,
             (joined_kib - empty_kib) // len(requests) if len(requests) >= SOCKETS else None,
             self._rss_kib() - joined_kib,
             round(100 * used / seconds),
@@ -167,8 +174,8 @@ class _Bench:
         return int(self._api.memory_info().rss) // _KIB
 
     async def _offer(self, seconds: int) -> None:
-        """Send each call's costs on schedule, the calls in another order each time."""
-        calls, rng = list(range(ACTIVE_CALLS)), Random(self._stage.options.seed)
+        """Send each call's costs on schedule, in a new order of calls each time."""
+        calls, rng = list(range(ACTIVE_CALLS)), Random(self._context.options.seed)
         per_tick = round(ACTIVE_CALLS * CHANGES_PER_SECOND * _TICK_SECONDS)
         producer: Any = make_producer(self._broker.kafka)
         await producer.start()

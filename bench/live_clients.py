@@ -1,6 +1,6 @@
-"""Many sockets over loopback, from a small client that shares the machine with what it measures.
+"""Many WebSocket connections over loopback, from a small client on the measured machine.
 
-A message is looked at only for the moment of its commit; the rest of it is passed over.
+Of a message, only the commit time is parsed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ANSWER_SECONDS_MAX: Final = 60
 
 
 def upgrade(token: str) -> bytes:
-    """Return the request that opens a socket."""
+    """Return the WebSocket upgrade request."""
     return (
         f"GET /api/costs/live HTTP/1.1\r\nHost: {LOOPBACK}\r\nAuthorization: Bearer {token}\r\n"
         "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -33,31 +33,33 @@ def upgrade(token: str) -> bytes:
     ).encode()
 
 
-class Listener(asyncio.Protocol):
-    """One socket: how long each change took from its commit to here, while it is asked to note."""
+class LiveClient(asyncio.Protocol):
+    """A connection that collects the latency from commit to arrival, while `is_noting` is set."""
 
-    def __init__(self, request: bytes, crowd: Crowd) -> None:
+    def __init__(self, request: bytes, clients: LiveClients) -> None:
         self._request = request
-        self._crowd = crowd
+        self._all_clients = clients
         self._received = bytearray()
         self._is_open = False
         self.snapshot: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the socket."""
+        """Send the upgrade request."""
         self.transport = cast("asyncio.Transport", transport)
         self.transport.write(self._request)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Count a connection that nobody here has closed."""
-        if not self._crowd.is_leaving:
-            self._crowd.dropped += 1
+        """Count a connection that the server closed."""
+        if not self._all_clients.is_closing:
+            self._all_clients.dropped += 1
         if not self.snapshot.done():
-            self.snapshot.set_exception(error or ConnectionError("the server hung up"))
+            self.snapshot.set_exception(
+                error or ConnectionError("the server closed the connection")
+            )
 
     def data_received(self, data: bytes) -> None:
-        """Take whole frames off what has come."""
+        """Parse the complete frames."""
         arrived_ns = time.time_ns()
         received = self._received
         received += data
@@ -81,16 +83,18 @@ class Listener(asyncio.Protocol):
 
     def _take(self, text: bytes, arrived_ns: int) -> None:
         if text.startswith(_CHANGE):
-            if self._crowd.is_noting:
+            if self._all_clients.is_noting:
                 at = text.index(_COMMITTED) + len(_COMMITTED)
                 committed = datetime.fromisoformat(text[at : text.index(b'"', at)].decode())
-                self._crowd.milliseconds.append(arrived_ns / 1e6 - committed.timestamp() * 1e3)
+                self._all_clients.milliseconds.append(
+                    arrived_ns / 1e6 - committed.timestamp() * 1e3
+                )
         elif text.startswith(_SNAPSHOT) and not self.snapshot.done():
             self.snapshot.set_result(None)
 
 
 def _frame(received: bytearray, start: int) -> tuple[int, int] | None:
-    """Return where the content of a frame begins and ends, None while it is not whole."""
+    """Return start and end of a frame's content, None if it is incomplete."""
     if len(received) < start + 2:
         return None
     length, head = received[start + 1], start + 2
@@ -101,44 +105,44 @@ def _frame(received: bytearray, start: int) -> tuple[int, int] | None:
     return (head, head + length) if len(received) >= head + length else None
 
 
-class Crowd:
-    """Open sockets, and what they noted."""
+class LiveClients:
+    """Open connections and their latencies."""
 
     def __init__(self) -> None:
-        self._listeners: list[Listener] = []
-        self._mute: list[socket.socket] = []
-        self.is_noting = self.is_leaving = False
+        self._clients: list[LiveClient] = []
+        self._unread: list[socket.socket] = []
+        self.is_noting = self.is_closing = False
         self.milliseconds: list[float] = []
         self.dropped = 0
 
-    async def join(self, port: int, requests: Sequence[bytes]) -> None:
-        """Open a socket for each request and wait for all snapshots; raises ConnectionError."""
+    async def open(self, port: int, requests: Sequence[bytes]) -> None:
+        """Open a connection per request and wait for all snapshots; raises ConnectionError."""
         loop = asyncio.get_running_loop()
         for start in range(0, len(requests), CONNECTS_AT_ONCE):
             opened = []
             for request in requests[start : start + CONNECTS_AT_ONCE]:
-                _, listener = await loop.create_connection(
-                    lambda request=request: Listener(request, self),  # type: ignore[misc]
+                _, client = await loop.create_connection(
+                    lambda request=request: LiveClient(request, self),  # type: ignore[misc]
                     LOOPBACK,
                     port,
                 )
-                opened.append(listener)
+                opened.append(client)
             async with asyncio.timeout(_ANSWER_SECONDS_MAX):
-                await asyncio.gather(*(listener.snapshot for listener in opened))
-            self._listeners += opened
+                await asyncio.gather(*(client.snapshot for client in opened))
+            self._clients += opened
 
-    def join_mute(self, port: int, request: bytes) -> None:
-        """Open a socket that nobody will ever read from."""
-        mute = socket.create_connection((LOOPBACK, port))
-        mute.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL_BUFFER)
-        mute.sendall(request)
-        self._mute.append(mute)
+    def open_unread(self, port: int, request: bytes) -> None:
+        """Open a connection that is never read."""
+        unread = socket.create_connection((LOOPBACK, port))
+        unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL_BUFFER)
+        unread.sendall(request)
+        self._unread.append(unread)
 
-    def leave(self) -> None:
-        """Close them all."""
-        self.is_leaving = True
-        for listener in self._listeners:
-            if listener.transport is not None:
-                listener.transport.abort()
-        for mute in self._mute:
-            mute.close()
+    def close(self) -> None:
+        """Close all connections."""
+        self.is_closing = True
+        for client in self._clients:
+            if client.transport is not None:
+                client.transport.abort()
+        for unread in self._unread:
+            unread.close()

@@ -1,8 +1,9 @@
-"""What becomes of events whose processing fails, in a Faust agent: shown, with figures.
+"""Shows with figures what a Faust agent does with events whose processing fails.
 
-Some events make the agent raise, as a database that is away for a moment would. Once the agent's
-group has committed everything, it is stopped, and a healthy agent of the same group takes over,
-with one more event in each partition to show that it reads. What neither has done is lost.
+Some events make the agent raise an exception, like a database that is unavailable for a moment.
+Once the agent's group has committed all offsets, it is stopped, and a healthy agent of the same
+group takes over, with one more event in each partition to show that it reads. Events that neither
+agent processed are lost.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 from bench.broker import Broker, fill
+from bench.context import BenchContext, InvalidRunError
 from bench.events import Record, partition_of
-from bench.peers import Role, Told, agent, read_report
-from bench.stage import InvalidRunError, Stage
+from bench.peers import AgentReport, Role, agent, read_report
 from devkit.embedded.processes import ServerProcess
 from messaging.kafka import AIOKafkaConsumer, TopicPartition, make_consumer
 from schemas.topics import CALL_EVENTS, DEFAULT_PARTITIONS
@@ -23,38 +24,38 @@ from schemas.topics import CALL_EVENTS, DEFAULT_PARTITIONS
 _EVENTS: Final = 4_000
 _FAILS_EACH: Final = 1_000
 _SECONDS_MAX: Final = 90
-_LOOK_SECONDS: Final = 0.2
+_POLL_SECONDS: Final = 0.2
 _AFTERWARDS_SECONDS: Final = 7
-"""An agent gets this long for what it has acknowledged already; its restart alone takes five."""
+"""The time for an agent to finish acknowledged events; its restart alone takes five seconds."""
 
 
 class Loss(NamedTuple):
-    """Of `sent` events, those done at first, how often processing failed, and what came again."""
+    """Of `sent` events: those processed at first, the failures, and those delivered again."""
 
     sent: int
     done: int
     failures: int
-    came_again: int
+    redelivered: int
 
     @property
     def lost(self) -> int:
-        """Events that the group has acknowledged and nobody has done."""
-        return self.sent - self.done - self.came_again
+        """Events that the group acknowledged and no agent processed."""
+        return self.sent - self.done - self.redelivered
 
 
-async def measure_loss(stage: Stage, role: Literal["fails", "fails-take"]) -> Loss:
-    """Let an agent fail now and then, and count what a healthy successor is given."""
+async def measure_loss(context: BenchContext, role: Literal["fails", "fails-take"]) -> Loss:
+    """Let an agent fail sometimes, and count the events that a healthy successor receives."""
     records = _records()
-    async with stage.broker() as broker:
+    async with context.broker() as broker:
         await fill(broker, CALL_EVENTS.name, records)
-        stage.narrator.say("an agent works, and fails for one event in so many")
-        first = await _until_committed(stage, broker, role, len(records))
+        context.progress.update("an agent works and fails for some events")
+        first = await _until_committed(context, broker, role, len(records))
         more = _one_in_each_partition(records)
         await fill(broker, CALL_EVENTS.name, more)
-        stage.narrator.say("a healthy agent takes over")
-        second = await _until_committed(stage, broker, "heals", len(records) + len(more))
-    came_again = second.done - len(more)
-    return Loss(len(records), first.done, first.failed, came_again)
+        context.progress.update("a healthy agent takes over")
+        second = await _until_committed(context, broker, "heals", len(records) + len(more))
+    redelivered = second.done - len(more)
+    return Loss(len(records), first.done, first.failed, redelivered)
 
 
 def _records() -> list[Record]:
@@ -72,10 +73,12 @@ def _one_in_each_partition(records: Sequence[Record]) -> list[Record]:
     return [Record(place, key, b'{"id":"one-more"}') for place, key in keys.items()]
 
 
-async def _until_committed(stage: Stage, broker: Broker, role: Role, events: int) -> Told:
-    """Run an agent until its group has committed so many events; return what it did."""
-    report = stage.directory / f"{role}-{time.monotonic_ns()}.json"
-    process = agent(stage, broker, role, report)
+async def _until_committed(
+    context: BenchContext, broker: Broker, role: Role, events: int
+) -> AgentReport:
+    """Run an agent until its group has committed `events` offsets; return its result."""
+    report = context.directory / f"{role}-{time.monotonic_ns()}.json"
+    process = agent(context, broker, role, report)
     observer = make_consumer(broker.kafka, group="bench-faust")
     await observer.start()
     try:
@@ -98,5 +101,5 @@ async def _wait_committed(process: ServerProcess, observer: AIOKafkaConsumer, ev
         if not process.running:
             raise InvalidRunError(process.exit_report())
         if time.monotonic() > deadline:
-            raise InvalidRunError(f"the agent's group has committed {sum(counts)} of {events}")
-        await asyncio.sleep(_LOOK_SECONDS)
+            raise InvalidRunError(f"the agent's group committed {sum(counts)} of {events} offsets")
+        await asyncio.sleep(_POLL_SECONDS)

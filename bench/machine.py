@@ -1,4 +1,4 @@
-"""Names the machine that the figures belong to, and who used its processors meanwhile."""
+"""Describes the machine of the figures, and who used its CPU meanwhile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _IDLE: Final = ("idle", "iowait", "guest", "guest_nice")
 
 
 def describe(*versions: str) -> str:
-    """Return one line about this machine and what runs on it."""
+    """Return one line about this machine and its software."""
     memory = round(psutil.virtual_memory().total / _GIB)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     hardware = f"{_processor()}, {cores} cores, {memory} GiB"
@@ -33,30 +33,30 @@ def _processor() -> str:
 
 
 class CpuUse(NamedTuple):
-    """Processor seconds by part, and the share of the machine that went to strangers."""
+    """CPU seconds by part, and the CPU share of other programs."""
 
     seconds: Mapping[str, float]
-    strangers_percent: int
+    others_percent: int
 
 
 class CpuMeter:
-    """Counts the processor time of processes, with all that they start, from its making on."""
+    """Measures the CPU time of processes and their children since its creation."""
 
     def __init__(self, roots: Mapping[str, list[int]]) -> None:
-        """Take the ids of the processes at the root of each named part."""
+        """Take the process ids of each named part."""
         self._roots = {name: [psutil.Process(pid) for pid in pids] for name, pids in roots.items()}
         self._before = self._count()
         self._machine_before = _machine_seconds()
 
     def read(self) -> CpuUse:
-        """Return what was used since the meter was made."""
+        """Return the CPU time since the meter was created."""
         after, before = self._count(), self._before
         used = {name: after[name] - before[name] for name in after}
         busy, whole = (
             now - then for now, then in zip(_machine_seconds(), self._machine_before, strict=True)
         )
-        strangers = max(0.0, busy - sum(used.values()))
-        return CpuUse(used, round(100 * strangers / max(whole, 1e-3)))
+        others = max(0.0, busy - sum(used.values()))
+        return CpuUse(used, round(100 * others / max(whole, 1e-3)))
 
     def _count(self) -> dict[str, float]:
         counted = {
@@ -72,13 +72,13 @@ def _own_seconds(process: psutil.Process) -> float:
 
 
 def _with_ended(process: psutil.Process) -> float:
-    """Count a process and those of its children that have ended."""
+    """Return the CPU seconds of a process and its ended children."""
     times = process.cpu_times()
     return float(times.user + times.system + times.children_user + times.children_system)
 
 
 def _family_seconds(root: psutil.Process) -> float:
-    """Count a process, its living descendants, and those of its children that have ended."""
+    """Return the CPU seconds of a process, its living descendants and its ended children."""
     total = _with_ended(root)
     for child in root.children(recursive=True):
         try:
@@ -89,7 +89,7 @@ def _family_seconds(root: psutil.Process) -> float:
 
 
 def _machine_seconds() -> tuple[float, float]:
-    """Return busy and all processor seconds of the machine."""
+    """Return busy and total CPU seconds of the machine."""
     times = psutil.cpu_times()._asdict()
     whole = sum(float(seconds) for name, seconds in times.items() if "guest" not in name)
     idle = sum(float(times[name]) for name in _IDLE if name in times and "guest" not in name)

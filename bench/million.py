@@ -1,6 +1,6 @@
-"""Databases of a size that shows what does not scale: a million calls, a million events of a user.
+"""Large databases that show what does not scale: a million calls, a million events of one user.
 
-Written by SQL and not by a worker, which would take minutes; what is measured only reads.
+They are filled by SQL, because a worker would take minutes; only reads are measured.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _MAKE_EVENTS: Final = """
 
 
 async def make_calls(url: str) -> None:
-    """Write a million calls of ten thousand users over 90 days, and the users' days."""
+    """Create a million calls of ten thousand users over 90 days, and the users' days."""
     async with open_database(url) as connection:
         for statement, *arguments in (
             (_MAKE_CALLS, CALLS, USERS, DAYS), (_MAKE_DAYS,), (_MAKE_DAY_COSTS,), ("ANALYZE",),
@@ -64,7 +64,7 @@ async def make_calls(url: str) -> None:
 
 
 async def make_events(url: str) -> None:
-    """Write a million events of one user's calls."""
+    """Create a million events of one user's calls."""
     async with open_database(url) as connection:
         calls = EVENTS // EVENTS_A_CALL
         now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""What the benchmark may be asked for on its command line."""
+"""The command line options of the benchmark."""
 
 from __future__ import annotations
 
@@ -26,22 +26,24 @@ Part = Literal[
 BrokerName = Literal["tansu", "apache"]
 
 PARTS: Final[dict[Part, str]] = {
-    "durable": "durable events/s of one and of two workers, and the plain COPY of the same rows",
-    "repeats": "the same for one worker where 1 % of the events come twice",
-    "varied": "the same for one worker where costs are written as different emitters do",
-    "random": "the same for one and two workers where ids are version 4 UUIDs, which have no order",
-    "faust": "a consumer that only reads, and Faust agents doing less and the same",
-    "loss": "what becomes of events whose processing fails in a Faust agent",
+    "durable": "durable events/s of one and of two workers, and plain COPY of the same rows",
+    "repeats": "the same for one worker with 1 % repeated events",
+    "varied": "the same for one worker with costs in the style of various emitters",
+    "random": "the same for one and two workers with unordered ids (version 4 UUIDs)",
+    "faust": "a consumer that only reads, and Faust agents",
+    "loss": "events lost by a Faust agent whose processing fails",
     "latency": "from an event's time to its commit and to the topic of totals, at fixed loads",
-    "delivery": "from an event's time to a consumer, the broker alone, at the load of the alerts",
-    "alerts": "from the event that crosses a threshold to its alert in the topic of alerts",
+    "delivery": "from an event's time to a consumer, broker only, at the load of `alerts`",
+    "alerts": "from the event that crosses a threshold to its alert on the topic",
     "live": "from a commit to 2 000 sockets, and to 100 beside one that never reads",
-    "reads": "authenticated reads of the API beside a bare handler on the same server",
-    "export": "time and memory of a CSV file of a million events (only where asked for)",
-    "everyone": "the view over everyone with a million calls (only where asked for)",
+    "reads": "authenticated reads of the API against a bare handler on the same server",
+    "export": "time and memory of a CSV file of a million events (only with --only)",
+    "everyone": "analytics of all users with a million calls (only with --only)",
 }
-USUAL: Final[tuple[Part, ...]] = tuple(part for part in PARTS if part not in {"export", "everyone"})
-"""What runs where nothing is asked for: the others take minutes only to write their rows."""
+DEFAULT_PARTS: Final[tuple[Part, ...]] = tuple(
+    part for part in PARTS if part not in {"export", "everyone"}
+)
+"""The parts that run by default; the others take minutes to create their rows."""
 
 _EVENTS: Final = 240_000
 _EVENTS_MIN: Final = 20_000
@@ -51,40 +53,44 @@ _SEED: Final = 20_260_101
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`events` are those of the measured part of one run; `runs` how often each is repeated."""
+    """`events` are those of the measured part of a run; `runs` is the number of repetitions."""
 
     events: int = _EVENTS
     runs: int = _RUNS
-    parts: tuple[Part, ...] = USUAL
+    parts: tuple[Part, ...] = DEFAULT_PARTS
     broker: BrokerName = "tansu"
     seed: int = _SEED
     markdown: Path | None = None
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
-    """Read the command line; ends the program where it makes no sense."""
+    """Parse the command line; exits if it is invalid."""
     parser = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Measures what this machine does, each figure beside its limit, in turn.",
+        description="Measures this product on this machine, relative to limits and alternatives.",
         epilog="parts: " + "; ".join(f"{name}: {what}" for name, what in PARTS.items()),
     )
-    parser.add_argument("--events", type=int, default=_EVENTS, help="events measured in one run")
-    parser.add_argument("--runs", type=int, default=_RUNS, help="runs of each, taken in turn")
     parser.add_argument(
-        "--only", action="append", choices=list(PARTS), help="one part; may be repeated"
+        "--events", type=int, default=_EVENTS, help="number of measured events in a run"
+    )
+    parser.add_argument("--runs", type=int, default=_RUNS, help="number of runs of each contender")
+    parser.add_argument(
+        "--only", action="append", choices=list(PARTS), help="run only this part; can be repeated"
     )
     parser.add_argument("--broker", choices=("tansu", "apache"), default="tansu")
-    parser.add_argument("--seed", type=int, default=_SEED, help="other events of the same kind")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there too")
+    parser.add_argument("--seed", type=int, default=_SEED, help="seed of the random events")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="also write the tables to this file"
+    )
     given = parser.parse_args(arguments)
     if given.events < _EVENTS_MIN:
-        parser.error(f"--events must be at least {_EVENTS_MIN}: less is over before it is seen")
+        parser.error(f"--events must be at least {_EVENTS_MIN}for a measurable duration")
     if given.runs < 1:
         parser.error("--runs must be at least 1")
     return Options(
         events=given.events,
         runs=given.runs,
-        parts=tuple(cast("list[Part]", given.only or list(USUAL))),
+        parts=tuple(cast("list[Part]", given.only or list(DEFAULT_PARTS))),
         broker=given.broker,
         seed=given.seed,
         markdown=given.markdown,

@@ -1,4 +1,4 @@
-"""Writes what was measured: ratios first, absolute figures second, and the machine by name."""
+"""Writes the report: ratios first, then absolute figures and the machine."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from bench import million
 from bench.alerts import ALERTS_PER_SECOND, AlertLatencies
 from bench.alerts import EVENTS_PER_SECOND as ALERT_LOAD
 from bench.broker import FETCH_MAX_WAIT_MS
-from bench.delivery import Delivery
+from bench.delivery import BrokerLatency
 from bench.events import CALLS, USERS, WARM_UP_EVENTS, Load, mean_bytes
-from bench.figures import PARTS, Timed, cpu_text, percentile, spread, strangers_text, table
-from bench.http_load import Answers
+from bench.figures import PARTS, TimedRun, cpu_text, others_text, percentile, spread, table
+from bench.http_load import LoadResult
 from bench.large import Export
 from bench.latency import LINGER_MS, SECONDS, Latencies
-from bench.live import ACTIVE_CALLS, CHANGES_PER_SECOND, Live
+from bench.live import ACTIVE_CALLS, CHANGES_PER_SECOND, LiveResult
 from bench.loss import Loss
 from bench.options import Options
 from bench.peers import AGENT_EVENTS_MAX
-from bench.reads import BARE, OFFERED_PER_SECOND, Reads
+from bench.reads import BARE, OFFERED_PER_SECOND, ReadResult
 from bench.rounds import COPY, ONE, RANDOM, RANDOM_TWO, READING, REPEATS, TWO, VARIED, Rounds
 
 _OURS: Final = (ONE, TWO, REPEATS, VARIED, RANDOM, RANDOM_TWO)
@@ -29,74 +29,72 @@ _OURS: Final = (ONE, TWO, REPEATS, VARIED, RANDOM, RANDOM_TWO)
 
 @dataclass(slots=True)
 class Report:
-    """Sections of Markdown, each with its table and what has to be known about it."""
+    """The sections of the report in Markdown, each with its table and notes."""
 
     machine: str
-    strangers_percent: int = 0
+    others_percent: int = 0
     lines: list[str] = field(default_factory=list)
 
     def text(self) -> str:
         """Return the whole report."""
-        machine = f"Machine: {self.machine}. Other programs used {self.strangers_percent} % of it."
+        machine = f"Machine: {self.machine}. Other programs used {self.others_percent} % of it."
         return "\n".join(["# Benchmark", "", machine, *self.lines, ""])
 
     def throughput(self, rounds: Rounds, options: Options, load: Load) -> None:
         """Add the contenders of the rounds."""
         runs = rounds.runs
         ours = [run for name in _OURS for run in runs.get(name, [])]
-        self._section("Durable events a second")
+        self._section("Durable events per second")
         self.lines += table(
-            ["", "÷ COPY", "events/s", "µs of CPU an event: Python / PostgreSQL / broker"],
+            ["", "÷ COPY", "events/s", "µs of CPU per event: Python / PostgreSQL / broker"],
             [_timed_row(name, its) for name, its in runs.items()],
         )
         self._note(
             f"{len(load.measured):,} events of {mean_bytes(load.measured)} bytes on average, of "
             f"{USERS:,} users and {CALLS:,} calls at a time, over 8 partitions. Medians of "
-            f"{options.runs} runs taken in turn (least to most); other programs used "
-            f"{strangers_text(ours)} of the machine meanwhile.",
-            f"The calls are known when the clock starts: {WARM_UP_EVENTS:,} events announced them "
-            "and each call's first cost, and the workers had met no repeat for a while. Workers "
-            "are frozen while events are put into the topic. After each run every row was "
-            "counted, all totals were published, and `verify` found no difference.",
-            "COPY: the rows that the workers had just recorded, in the same batches, from ready-"
-            "made binary buffers over one connection into the same tables, and nothing else. The "
-            "ratio of the workers is seconds of COPY ÷ seconds of the workers, pair by pair.",
+            f"{options.runs} alternating runs (minimum to maximum); meanwhile, other programs used "
+            f"{others_text(ours)} of the machine.",
+            f"Before measuring, {WARM_UP_EVENTS:,} events started the calls and recorded the first "
+            "cost of each, and the workers met no repeat for a while. Workers are frozen while the "
+            "topic is filled. After each run all rows were counted, all totals were published, and "
+            "`verify` found no differences.",
+            "COPY: the rows that the workers had just recorded, in the same batches, from prepared "
+            "binary buffers over one connection into the same tables. The ratio of the workers is "
+            "seconds of COPY ÷ seconds of the workers, in pairs.",
             f"An event of the workers takes {spread(rounds.kept_bytes, 0)} bytes of tables and "
-            f"indexes, and {spread(rounds.logged_bytes, 0)} bytes of write-ahead log right after "
-            "a checkpoint.",
+            f"indexes, and {spread(rounds.logged_bytes, 0)} bytes of WAL after a checkpoint.",
         )
         if VARIED in runs:
             self._note(
-                "Costs of many emitters: seconds have a fraction, one cost in four names no user, "
-                "and one in ten brings its own price."
+                "Costs of many emitters: seconds have a fraction, one of four costs has no user, "
+                "and one of ten has its own price."
             )
         if RANDOM in runs:
             self._note(
-                "Random ids: version 4 UUIDs in place of version 7; their COPY, which the ratio is "
-                "of, has them too."
+                "Random ids: version 4 UUIDs instead of version 7, also for COPY in their ratio."
             )
         if READING in runs:
             self._note(
-                "Consumer and agents: no repeats dropped, no totals in PostgreSQL, no offsets; up "
-                f"to {AGENT_EVENTS_MAX:,} events an agent, timed from its own first event."
+                "Consumer and agents drop no repeats, keep no totals in PostgreSQL and no offsets. "
+                f"Up to {AGENT_EVENTS_MAX:,} events per agent, timed from its own first event."
             )
 
     def loss(self, losses: Mapping[str, Loss]) -> None:
-        """Add what became of events whose processing failed."""
+        """Add the events whose processing failed."""
         self._section("Events whose processing fails in a Faust agent")
         rows = [
             [name, *(f"{number:,}" for number in loss), f"{loss.lost:,}"]
             for name, loss in losses.items()
         ]
-        header = ["", "sent", "done", "failures", "came again to a healthy agent", "lost"]
+        header = ["", "sent", "processed", "failures", "delivered again to a healthy agent", "lost"]
         self.lines += table(header, rows)
         self._note(
             "The group had committed every offset. An agent restarts five seconds after a failure; "
-            "lost is what was acknowledged, but done by neither agent."
+            "lost events were acknowledged but processed by neither agent."
         )
 
     def latencies(self, measured: Mapping[int, Sequence[Latencies]]) -> None:
-        """Add how long events take at so many a second."""
+        """Add the latencies of events by load."""
         for load, runs in measured.items():
             self._latency(load, runs)
 
@@ -110,45 +108,44 @@ class Report:
         used = {name: [run.cpu.seconds[name] / SECONDS for run in runs] for name in PARTS}
         cores = ", ".join(f"{name} {median(shares):.2f}" for name, shares in used.items())
         self._note(
-            f"From the moment each event was due to be sent, sent in time or not. The emitter "
-            f"gathers events for {LINGER_MS} ms, which is part of it. Each round has a broker of "
-            f"its own. Cores in use: {cores}."
+            f"From the scheduled time of each event, in time or not. It includes {LINGER_MS} ms "
+            f"linger time of the emitter. Each round has its own broker. Cores in use: {cores}."
         )
 
-    def delivery(self, runs: Sequence[Delivery]) -> None:
-        """Add how long the broker alone takes at the load of the alerts."""
-        self._section(f"The broker alone at {ALERT_LOAD:,} events/s, in milliseconds")
+    def delivery(self, runs: Sequence[BrokerLatency]) -> None:
+        """Add the latency of the broker at the load of the alerts."""
+        self._section(f"Broker only, at {ALERT_LOAD:,} events/s, in milliseconds")
         row = ["event → consumer", *_percentiles([run.milliseconds for run in runs])]
         self.lines += table(["", "p50", "p99"], [row])
         used = ", ".join(f"{run.broker_seconds:.1f}" for run in runs)
         self._note(
-            "No worker runs, and all rounds share one topic. Each round takes ten seconds; of its "
-            f"processors' the broker used {used}, round by round."
+            "No worker runs, and all rounds share one topic. Each round takes ten seconds; CPU "
+            f"seconds of the broker by round: {used}."
         )
 
     def alerts(self, runs: Sequence[AlertLatencies]) -> None:
-        """Add how long alerts take at the fixed load."""
-        load = f"{ALERT_LOAD:,} events/s, {ALERTS_PER_SECOND} alerts/s among them"
+        """Add the latency of alerts at the fixed load."""
+        load = f"{ALERT_LOAD:,} events/s, {ALERTS_PER_SECOND} alerts/s"
         self._section(f"Alerts at {load}, one worker, in milliseconds")
         rows = [
             ["event → alert committed", *_percentiles([run.committed_ms for run in runs])],
-            ["event → alert sent", *_percentiles([run.published_ms for run in runs])],
+            ["event → alert published", *_percentiles([run.published_ms for run in runs])],
             ["event → alert read from Kafka", *_percentiles([run.arrived_ms for run in runs])],
         ]
         self.lines += table(["", "p50", "p99"], rows)
         self._note(
-            "From the `time` of the event that crossed the threshold. The emitter gathers events "
-            f"for {LINGER_MS} ms, which is part of it. Each round has a broker of its own; "
-            f"fetches from Tansu wait {FETCH_MAX_WAIT_MS['tansu']} ms."
+            "From the `time` of the event that crossed the threshold. It includes "
+            f"{LINGER_MS} ms linger time of the emitter. Each round has its own broker; fetches "
+            f"from Tansu wait {FETCH_MAX_WAIT_MS['tansu']} ms."
         )
 
-    def live(self, runs: Sequence[Live]) -> None:
-        """Add how long a change takes from its commit to the sockets."""
+    def live(self, runs: Sequence[LiveResult]) -> None:
+        """Add the latency from the commit of a change to the sockets."""
         self._section(
-            f"Live feed: {ACTIVE_CALLS} calls, each changing {CHANGES_PER_SECOND} times a second"
+            f"Live feed: {ACTIVE_CALLS} calls with {CHANGES_PER_SECOND} changes per second each"
         )
-        header = ["one API process", "p50 ms", "p99 ms", "messages/s", "dropped", "KiB a socket",
-                  "grew by KiB", "CPU %"]  # fmt: skip
+        header = ["one API process", "p50 ms", "p99 ms", "messages/s", "dropped", "KiB per socket",
+                  "growth, KiB", "CPU %"]  # fmt: skip
         rows = [
             [
                 run.name,
@@ -164,13 +161,14 @@ class Report:
         ]
         self.lines += table(header, rows)
         self._note(
-            "From the commit in PostgreSQL to the arrival at a client on the same machine. What "
-            "waits for the topic, and what is held back so that a call is told at most ten times a "
-            "second, is part of it. Every user has one call and hears of it on each socket. The "
-            "one that never reads is an administrator's, for which every change is; it is cut off."
+            "From the commit in PostgreSQL to the arrival at a client on the same machine. It "
+            "includes the time on the topic, and the delay that limits a call to ten messages per "
+            "second. Every user has one call, and each of the user's sockets receives its changes. "
+            "The socket that never reads is an administrator's and receives all changes; the "
+            "server closes it."
         )
 
-    def reads(self, runs: Mapping[str, list[Reads]]) -> None:
+    def reads(self, runs: Mapping[str, list[ReadResult]]) -> None:
         """Add the reads of the API."""
         bare = runs[BARE]
         self._section("Authenticated reads of one API process")
@@ -185,32 +183,32 @@ class Report:
         ]
         at = f"ms at {OFFERED_PER_SECOND}/s"
         self.lines += table(["", "÷ bare handler", "reads/s", f"p50, {at}", f"p99, {at}"], rows)
-        self._note("The client runs on the same machine and takes about as much of it.")
+        self._note("The client runs on the same machine and uses about as much CPU.")
 
     def export(self, runs: Sequence[Export]) -> None:
-        """Add the file of a million events."""
-        self._section("A CSV file of a million events of one user")
+        """Add the export of a million events."""
+        self._section("A CSV export of a million events of one user")
         rows = [
             [
                 spread([run.seconds for run in runs], 1),
                 spread([run.lines / run.seconds for run in runs], -2),
                 spread([run.size_bytes / 2**20 for run in runs], 0),
                 spread([run.before_bytes / 2**20 for run in runs], 0),
-                spread([run.most_bytes / 2**20 for run in runs], 0),
+                spread([run.peak_bytes / 2**20 for run in runs], 0),
             ]
         ]
-        header = ["seconds", "lines/s", "MiB", "API before, MiB", "API at most, MiB"]
+        header = ["seconds", "lines/s", "MiB", "API before, MiB", "API maximum, MiB"]
         self.lines += table(header, rows)
-        self._note("Resident memory of the API process, before the file and at most.")
+        self._note("Resident memory of the API process, before the export and at its maximum.")
 
-    def everyone(self, runs: Mapping[str, Sequence[Answers]]) -> None:
-        """Add the view over everyone."""
+    def everyone(self, runs: Mapping[str, Sequence[LoadResult]]) -> None:
+        """Add the analytics of all users."""
         self._section(f"With {million.CALLS:,} calls of {million.USERS:,} users in 90 days")
         rows = [
             [name, *_percentiles([run.milliseconds for run in its])] for name, its in runs.items()
         ]
         self.lines += table(["", "p50, ms", "p99, ms"], rows)
-        self._note("One request after the other, answered by the API over HTTP.")
+        self._note("One request at a time, over HTTP.")
 
     def _section(self, title: str) -> None:
         self.lines += ["", f"## {title}", ""]
@@ -220,7 +218,7 @@ class Report:
             self.lines += ["", paragraph]
 
 
-def _timed_row(name: str, runs: Sequence[Timed]) -> list[str]:
+def _timed_row(name: str, runs: Sequence[TimedRun]) -> list[str]:
     ratios = [run.ratio for run in runs if run.ratio is not None]
     digits = 2 if not ratios or median(ratios) >= 0.1 else 3
     ratio = "1" if name == COPY else spread(ratios, digits)
@@ -231,5 +229,5 @@ def _percentiles(runs: Sequence[Sequence[float]]) -> list[str]:
     return [spread([percentile(run, percent) for run in runs], 1) for percent in (50, 99)]
 
 
-def _rate(run: Reads) -> float:
+def _rate(run: ReadResult) -> float:
     return run.saturated.rate

@@ -1,8 +1,8 @@
-"""How long it takes, and how much memory, to correct recorded costs by a price that is 90 days old.
+"""Time and memory to correct recorded costs after a price change 90 days ago.
 
-`python -m bench.rerate --costs 200000` starts a database of its own, records that many telephony
-costs of the last 90 days, ten a call, enters another price as of 90 days ago, and then runs what
-an operator would run: `prices rerate --dry-run`, `prices rerate` and `verify`.
+`python -m bench.rerate --costs 200000` starts its own database, records that many telephony costs
+of the last 90 days, ten per call, enters another price as of 90 days ago, and then runs an
+operator's commands: `prices rerate --dry-run`, `prices rerate` and `verify`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _SECONDS_MAX: Final = 3_600
 
 
 def costs(count: int, now: datetime) -> Iterator[Event]:
-    """Yield recorded costs: minutes of telephony, calls spread evenly over the days."""
+    """Yield recorded costs: minutes of telephony, in calls spread evenly over the days."""
     rng = random.Random(1)
     calls = -(-count // COSTS_PER_CALL)
     for number in range(count):
@@ -74,8 +74,8 @@ async def _fill(url: str, count: int, now: datetime) -> None:
 
     recorder = Recorder(opened, Stream("bench", "bench"), PriceBook(), refuse)
     events = costs(count, now)
-    while some := list(islice(events, BATCH)):
-        await recorder.record(Batch(events=list(some)))
+    while events_left := list(islice(events, BATCH)):
+        await recorder.record(Batch(events=list(events_left)))
     await recorder.close()
     async with connected(url, name="bench") as connection:
         since = now - timedelta(days=DAYS + 1)
@@ -94,7 +94,7 @@ async def _fill(url: str, count: int, now: datetime) -> None:
 
 
 def _run(url: str, *words: str) -> tuple[float, int, str]:
-    """Run a command; returns seconds, the most memory of any command so far, and what it said."""
+    """Run a command; returns seconds, the peak memory of all commands so far, and its output."""
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "cost_analytics", *words],
@@ -123,13 +123,13 @@ async def main(count: int) -> None:
             await _fill(url, count, now)
             words = ("prices", "rerate", "--from", since)
             for name, command in (("dry run", (*words, "--dry-run")), ("applied", words)):
-                seconds, peak, said = await asyncio.to_thread(_run, url, *command)
+                seconds, peak, output = await asyncio.to_thread(_run, url, *command)
                 if name == "dry run":
-                    print("\n".join(said.splitlines()[:5]), "\n")
+                    print("\n".join(output.splitlines()[:5]), "\n")
                 print(f"{name}: {seconds:.1f} s, {count / seconds:,.0f} costs/s, "
-                      f"at most {peak / 2**20:.0f} MiB")  # fmt: skip
-            seconds, _, said = await asyncio.to_thread(_run, url, "verify")
-            print(f"verify: {seconds:.1f} s; {said.splitlines()[-1]}")
+                      f"peak {peak / 2**20:.0f} MiB")  # fmt: skip
+            seconds, _, output = await asyncio.to_thread(_run, url, "verify")
+            print(f"verify: {seconds:.1f} s; {output.splitlines()[-1]}")
         finally:
             await server.stop()
 

@@ -1,7 +1,7 @@
-"""Worker processes as production runs them: `python -m cost_analytics worker`.
+"""Worker processes as in production: `python -m cost_analytics worker`.
 
-They are frozen (SIGSTOP) while events are put into the topic, so that none of that is in the
-measured time, and nothing of the measured work is done before the clock starts.
+They are frozen (SIGSTOP) while the topic is filled, so that this takes no measured time and no
+measured work is done before the clock starts.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from bench.broker import Broker
+from bench.context import BenchContext, InvalidRunError
 from bench.databases import as_login
-from bench.stage import InvalidRunError, Stage
 from devkit.embedded.processes import ServerProcess
 from ledger.postgres.database import Connection
 from schemas.topics import DEFAULT_PARTITIONS
 
 _ASSIGNED_SECONDS_MAX: Final = 60
 _STOP_SECONDS_MAX: Final = 60
-_LOOK_SECONDS: Final = 0.05
+_POLL_SECONDS: Final = 0.05
 
 _SHARES = "SELECT cardinality(partitions) FROM stream_workers"
 
@@ -34,15 +34,15 @@ class Workers:
 
     @property
     def pids(self) -> list[int]:
-        """Their process ids."""
+        """The process ids."""
         return [process.pid for process in self._processes]
 
     def freeze(self) -> None:
-        """Let none of them do anything."""
+        """Stop all workers with SIGSTOP."""
         self._send(signal.SIGSTOP)
 
-    def thaw(self) -> None:
-        """Let them go on."""
+    def resume(self) -> None:
+        """Resume the workers."""
         self._send(signal.SIGCONT)
 
     def _send(self, number: signal.Signals) -> None:
@@ -50,20 +50,20 @@ class Workers:
             process.send(number)
 
     def check_alive(self) -> None:
-        """Raise InvalidRunError if one has ended."""
+        """Raise InvalidRunError if a worker has ended."""
         for process in self._processes:
             if not process.running:
                 raise InvalidRunError(process.exit_report())
 
     async def stop(self) -> None:
-        """End them in an orderly way; raises InvalidRunError for one that did not end well."""
+        """Stop the workers; raises InvalidRunError if one did not end normally."""
         await asyncio.gather(*(process.stop(_STOP_SECONDS_MAX) for process in self._processes))
         for process in self._processes:
             if process.returncode != 0:
                 raise InvalidRunError(process.exit_report())
 
     async def wait_assigned(self, connection: Connection) -> None:
-        """Wait until each has its share of the partitions."""
+        """Wait until each worker has its share of the partitions."""
         share, number = divmod(DEFAULT_PARTITIONS, len(self._processes))
         if number:
             raise ValueError("the workers cannot share the partitions evenly")
@@ -75,20 +75,20 @@ class Workers:
                 return
             if asyncio.get_running_loop().time() > deadline:
                 raise InvalidRunError(f"the workers share the partitions as {shares}")
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 @asynccontextmanager
 async def running_workers(
-    stage: Stage, number: int, broker: Broker, database_url: str
+    context: BenchContext, number: int, broker: Broker, database_url: str
 ) -> AsyncIterator[Workers]:
-    """Run so many workers for the length of a block."""
+    """Run `number` workers during a block."""
     values = broker.variables() | {
         "DATABASE_URL": as_login(database_url, "worker"),
         "LOG_LEVEL": "INFO",
     }
     processes = [
-        stage.python(f"worker {place}", "cost_analytics", "worker", values=values)
+        context.python(f"worker {place}", "cost_analytics", "worker", values=values)
         for place in range(1, number + 1)
     ]
     try:

@@ -26,7 +26,7 @@ async def test_exit_report_has_status_and_last_lines(tmp_path: Path) -> None:
     assert await child.wait() == 3
     assert not child.running
     assert child.last_lines(1) == ["two"]
-    assert child.exit_report() == "the child ended with status 3; it said:\n  one\n  two"
+    assert child.exit_report() == "the child ended with status 3; last lines:\n  one\n  two"
 
 
 async def test_killed_child_is_detected(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ async def test_child_that_ignores_sigterm_is_killed_with_its_children(tmp_path: 
 async def test_waiting_fails_when_a_child_ends_or_times_out(tmp_path: Path) -> None:
     dying = ServerProcess(python(tmp_path, "raise SystemExit('no disk')"))
     await dying.start()
-    with pytest.raises(ServerError, match="ended with status 1; it said:\n  no disk"):
+    with pytest.raises(ServerError, match="ended with status 1; last lines:\n  no disk"):
         await dying.wait_until(lambda: False, timeout_seconds=20)
     slow = ServerProcess(python(tmp_path, "import time; time.sleep(60)"))
     await slow.start()

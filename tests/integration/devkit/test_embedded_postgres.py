@@ -111,7 +111,7 @@ async def test_death_of_the_server_is_detected(data: Path) -> None:
         noticing = asyncio.create_task(server.process.wait())
         os.kill(server.process.pid, 9)
         await asyncio.wait_for(noticing, 10)
-        assert "(PostgreSQL) ended by signal SIGKILL; it said:" in server.process.exit_report()
+        assert "(PostgreSQL) ended by signal SIGKILL; last lines:" in server.process.exit_report()
         assert "ready to accept connections" in server.process.exit_report()
 
 
@@ -138,7 +138,9 @@ async def test_taken_port_is_named(data: Path) -> None:
 
 async def test_data_in_use_are_refused(data: Path) -> None:
     async with EmbeddedPostgres(data) as first:
-        with pytest.raises(ServerError, match=f"process {first.process.pid} has .* open"):
+        with pytest.raises(
+            ServerError, match=f"process {first.process.pid} uses .*: stop the other"
+        ):
             await EmbeddedPostgres(data, leftover_seconds_max=1).start()
         assert await count_kept(first) == 1
 

@@ -52,7 +52,7 @@ def test_large_spikes_are_found_and_larger_ones_more_often(every: Tally) -> None
 
 
 def test_few_days_are_reported(every: Tally) -> None:
-    assert share(every.found["day_spike"] - every.right["day_spike"], every.judged["days"]) < 0.005
+    assert share(every.found["day_spike"] - every.right["day_spike"], every.checked["days"]) < 0.005
 
 
 def test_report_has_a_table_for_each_rule(tallies: dict[str, Tally]) -> None:

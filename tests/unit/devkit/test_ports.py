@@ -51,5 +51,5 @@ def test_port_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "http", "9²"])
 def test_invalid_port_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("PORT", text)
-    with pytest.raises(ServerError, match=f"PORT={text} is no port"):
+    with pytest.raises(ServerError, match=f"PORT={text} is not a port"):
         port_from_environment(9092)

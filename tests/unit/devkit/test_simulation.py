@@ -264,7 +264,7 @@ def test_past_in_the_future_or_too_old_is_refused() -> None:
     with pytest.raises(ValueError, match="45 days after --start are not over"):
         plan_for(replace(PAST, start_ms=NOW_MS - 45 * DAY_MS + 1), NOW_MS)
     oldest_ms = NOW_MS - AGE_DAYS_MAX * DAY_MS
-    with pytest.raises(ValueError, match="more than 398 days back"):
+    with pytest.raises(ValueError, match="more than 398 days ago"):
         plan_for(replace(PAST, start_ms=oldest_ms - 1), NOW_MS)
     oldest = replace(PAST, start_ms=oldest_ms)
     assert decoded(list(scheduled_records(oldest, plan_for(oldest, NOW_MS))))

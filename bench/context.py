@@ -1,4 +1,4 @@
-"""What every part of the benchmark works on: the options, the events, the servers, and a voice."""
+"""The shared environment of all parts: the options, the events, the servers, the progress."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import cost_analytics
 from bench.broker import Broker, fresh_broker
 from bench.databases import Databases
 from bench.events import Load
-from bench.narration import Narrator
 from bench.options import Options
+from bench.progress import StepProgress
 from cost_analytics import settings
 from devkit.embedded.processes import Program, ServerProcess
 
@@ -22,26 +22,26 @@ _SOURCES = Path(cost_analytics.__file__).parent.parent
 
 
 class InvalidRunError(Exception):
-    """A run did not do the work it was timed for, so its time means nothing."""
+    """A run was incomplete, so its time is meaningless."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """Shared by all runs. `directory` is thrown away at the end."""
+class BenchContext:
+    """Shared by all runs. `directory` is removed at the end."""
 
     options: Options
     directory: Path
     databases: Databases
     load: Load
-    narrator: Narrator
+    progress: StepProgress
     _numbers: count[int] = field(default_factory=lambda: count(1))
 
     def broker(self) -> AbstractAsyncContextManager[Broker]:
-        """Start a broker that nobody has used; it ends with the block."""
+        """Start a new broker; it ends with the block."""
         return fresh_broker(self.options.broker, self.directory / f"broker-{next(self._numbers)}")
 
     def python(self, name: str, *arguments: str, values: Mapping[str, str]) -> ServerProcess:
-        """Return a Python program of this project, not started, whose settings are `values`."""
+        """Return a Python program of this project, not started, with the settings `values`."""
         environment = settings.child_environment({"LOG_FORMAT": "text", **values})
         number = next(self._numbers)
         return ServerProcess(
@@ -50,7 +50,7 @@ class Stage:
                 command=[sys.executable, "-P", "-m", *arguments],
                 log=self.directory / f"{number:03d}-{name.replace(' ', '-')}.log",
                 environment=environment | {"PYTHONPATH": str(_SOURCES)},
-                # Not where a `.local/dev.env` might lie.
+                # Not the current directory, which may have a `.local/dev.env`.
                 directory=self.directory,
             )
         )
@@ -59,7 +59,7 @@ class Stage:
     async def running(
         self, name: str, *arguments: str, values: Mapping[str, str]
     ) -> AsyncIterator[ServerProcess]:
-        """Run such a program for the length of a block."""
+        """Run such a program during a block."""
         process = self.python(name, *arguments, values=values)
         await process.start()
         try:

@@ -1,4 +1,4 @@
-"""Says what the benchmark is at: a line that renews itself on a terminal, plain lines elsewhere."""
+"""Shows the progress of the benchmark: one updated line on a terminal, else plain lines."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Final, TextIO
 _CLEAR: Final = "\r\x1b[K"
 
 
-class Narrator:
-    """Writes to standard error, so that standard output holds the tables alone."""
+class StepProgress:
+    """Writes to standard error, so that standard output has only the tables."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
@@ -19,19 +19,19 @@ class Narrator:
         self._title = ""
 
     def title(self, words: str) -> None:
-        """Begin a step."""
+        """Start a step."""
         self._title = words
 
-    def say(self, words: str) -> None:
-        """Say what the step is at; on a terminal it replaces what was said before."""
+    def update(self, words: str) -> None:
+        """Show the state of the step; on a terminal it replaces the last line."""
         seconds = int(time.monotonic() - self._started)
         line = f"{seconds // 60:2d}:{seconds % 60:02d}  {self._title}: {words}"
         self._stream.write(f"{_CLEAR}{line}" if self._terminal else f"{line}\n")
         self._stream.flush()
 
     def result(self, words: str) -> None:
-        """Say what came of the step; the line stays."""
-        self.say(words)
+        """Show the result of the step permanently."""
+        self.update(words)
         if self._terminal:
             self._stream.write("\n")
             self._stream.flush()
