@@ -93,7 +93,9 @@ def open_page(browser: Browser, product: Product) -> Open:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
             "console",
-            lambda said: complaints.append(said.text) if "Content Security" in said.text else None,
+            lambda result: (
+                complaints.append(result.text) if "Content Security" in result.text else None
+            ),
         )
         signed_in = f"#token={product.token(user, role)}" if user else ""
         await page.goto(f"{path}{signed_in}")

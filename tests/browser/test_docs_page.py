@@ -62,8 +62,8 @@ async def test_request_uses_the_token_of_the_session(open_page: Open) -> None:
         assert line.endswith("/api/costs/user/alice/spending?period=7d'")
         assert "Bearer $TOKEN" in line
         await one.get_by_role("button", name="Send", exact=True).click()
-        said = await one.get_by_role("region", name="Answer").inner_text()
-        assert json.loads(said)["data"]["period"]["label"] == "Last 7 days"
+        body = await one.get_by_role("region", name="Answer").inner_text()
+        assert json.loads(body)["data"]["period"]["label"] == "Last 7 days"
         await one.get_by_label("userId").fill("bob")
         await one.get_by_role("button", name="Send", exact=True).click()
         await expect(one.get_by_text("403", exact=True).last).to_be_visible()

@@ -96,27 +96,27 @@ async def test_forecast_is_shown_with_its_interval(open_page: Open, product: Pro
         await product.send(*call_of("una", f"una-{days_ago}", at, telephony("1.00")))
     await recorded(product, "una", DAYS)
 
-    async with open_page("/", "una") as page, answers(page, "forecast") as said:
+    async with open_page("/", "una") as page, answers(page, "forecast") as result:
         await page.get_by_role("link", name="Outlook").click()
         chart = page.get_by_role("img", name="Running total of the cost")
         await expect(chart.locator("canvas")).to_be_visible()
 
         async def all_were_said() -> bool:
-            return len(said) == 3
+            return len(result) == 3
 
         await until(all_were_said)
         for period, label in (("daily", "today"), ("weekly", "7 days"), ("monthly", "30 days")):
             tile = page.locator(".tile", has_text=f"Cost of {label}")
-            interval = said[period]["costInterval"]
-            await expect(tile).to_contain_text(shown(said[period]["forecastedCost"]))
+            interval = result[period]["costInterval"]
+            await expect(tile).to_contain_text(shown(result[period]["forecastedCost"]))
             await expect(tile).to_contain_text(f"{brief(interval['low'])} to ")
             await expect(tile).to_contain_text(f" to {brief(interval['high'])}")
         # All days are equal, also the coming ones; of today only the rest is forecast.
-        assert 29 * A_CALL <= said["monthly"]["forecastedCost"] <= 30 * A_CALL
+        assert 29 * A_CALL <= result["monthly"]["forecastedCost"] <= 30 * A_CALL
         await expect(page.get_by_text(f"{DAYS} whole days")).to_be_visible()
 
         month = part(page, "This month")
-        await expect(month).to_contain_text(shown(said["monthly"]["monthEnd"]["expectedSpend"]))
+        await expect(month).to_contain_text(shown(result["monthly"]["monthEnd"]["expectedSpend"]))
         await expect(month).to_contain_text("expected to be reached on")
         await expect(month).to_contain_text("not in sight this month")
         warnings = page.get_by_role("list", name="What to bear in mind")
@@ -126,7 +126,7 @@ async def test_forecast_is_shown_with_its_interval(open_page: Open, product: Pro
         table = page.get_by_role("table", name="Running total of the cost")
         await expect(table.get_by_role("row", name=", now")).to_contain_text(shown(DAYS * A_CALL))
         last = table.get_by_role("row").last
-        total = DAYS * A_CALL + said["monthly"]["forecastedCost"]
+        total = DAYS * A_CALL + result["monthly"]["forecastedCost"]
         await expect(last).to_contain_text(shown(total))
         await chart.hover()
         assert not await faults(page)

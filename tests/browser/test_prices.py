@@ -24,8 +24,8 @@ pytestmark = [
 async def enter(product: Product, usd: str, **key: Any) -> str:
     """Enter a price that has been in force for two days; returns the result."""
     since = datetime.now(UTC) - timedelta(days=2)
-    said = {**key, "price_usd": usd, "effectiveFrom": since.isoformat(), "source": "a contract"}
-    body = json.dumps(said).encode()
+    result = {**key, "price_usd": usd, "effectiveFrom": since.isoformat(), "source": "a contract"}
+    body = json.dumps(result).encode()
     answer = await product.ask("POST", "/api/admin/prices", body, "boss", "admin")
     return str(answer["result"])
 

@@ -130,8 +130,8 @@ async def test_stream_stops_while_most_events_are_refused(
 
 
 async def _tried_again(caplog: pytest.LogCaptureFixture, times: int) -> bool:
-    said = [record for record in caplog.records if getattr(record, "action", "") == "batch_retry"]
-    return len(said) >= times and "refused" in said[-1].getMessage()
+    result = [record for record in caplog.records if getattr(record, "action", "") == "batch_retry"]
+    return len(result) >= times and "refused" in result[-1].getMessage()
 
 
 MAXIMA = KIB * KIB - 300

@@ -56,12 +56,12 @@ def body(number: int) -> dict[str, Any]:
 
 async def send(api: ApiClient, number: int) -> ApiAnswer:
     """Send one cost: with a key and no time, or with a time and no key."""
-    said, headers = body(number), {}
+    data, headers = body(number), {}
     if number % 2:
         headers = {"Idempotency-Key": f"key-{number}"}
     else:
-        said["timestamp"] = (NOW + timedelta(seconds=number)).isoformat()
-    return await api.ask("POST", "/api/costs/track", bearer=SERVICE, body=said, headers=headers)
+        data["timestamp"] = (NOW + timedelta(seconds=number)).isoformat()
+    return await api.ask("POST", "/api/costs/track", bearer=SERVICE, body=data, headers=headers)
 
 
 async def test_repeated_track_requests_count_once(pipeline: Pipeline) -> None:
@@ -103,12 +103,12 @@ async def test_whole_call_can_be_reported_over_http(pipeline: Pipeline) -> None:
     costs = b"[" + b",".join(structured(cost(time=NOW, id=f"c{n}")) for n in range(3)) + b"]"
     end = {"userId": "alice", "duration_seconds": 180, "amount": "4.99", "fee": "0.44"}
     async with taking(pipeline.kafka) as api:
-        for path, said in (
+        for path, data in (
             ("/api/costs/events", start),
             ("/api/costs/events", costs),
             ("/api/costs/call/call-1/finalize", end),
         ) * 2:
-            answer = await api.ask("POST", path, bearer=SERVICE, body=said)
+            answer = await api.ask("POST", path, bearer=SERVICE, body=data)
             assert answer.status == 202, answer.body
     async with pipeline.worker() as worker:
         await pipeline.until_counted(12, worker)

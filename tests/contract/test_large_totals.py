@@ -68,10 +68,10 @@ async def test_total_above_the_limit_of_the_topic_is_left_out(
     small = [call(f"call-{number}") for number in range(300)]
     calls = [*small[:100], call("large", 1_200 * KIB), *small[100:]]
     with caplog.at_level(logging.WARNING):
-        told = await published(pipeline, [calls])
-        assert told - {"large"} == {one.call_id for one in small}
-        assert ("large" in told) == (left_out(caplog) == 0)
-        assert ("large" in told) == (pipeline.broker == "Tansu")
+        published_ids = await published(pipeline, [calls])
+        assert published_ids - {"large"} == {one.call_id for one in small}
+        assert ("large" in published_ids) == (left_out(caplog) == 0)
+        assert ("large" in published_ids) == (pipeline.broker == "Tansu")
 
 
 async def test_total_above_the_limit_of_a_request_is_left_out(
@@ -95,8 +95,8 @@ async def test_later_totals_of_a_refused_size_are_not_sent(
         rounds = [
             [call("large", 1_200 * KIB, version), call(f"c-{version}")] for version in (1, 2, 3)
         ]
-        told = await published(pipeline, rounds)
-    assert {"c-1", "c-2", "c-3"} <= told
+        published_ids = await published(pipeline, rounds)
+    assert {"c-1", "c-2", "c-3"} <= published_ids
     assert once == (0 if pipeline.broker == "Tansu" else 1)
     assert replaced(caplog) <= 2 * once
 

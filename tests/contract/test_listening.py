@@ -129,8 +129,8 @@ async def test_event_over_a_limit_reaches_the_webhook(pipeline: Pipeline) -> Non
         assert await until_ended(url, 2, START_SECONDS) == ["delivered"] * 2
         stop.set()
         await running
-    told = sorted(request.json["data"]["threshold_percent"] for request in endpoint.requests)
-    assert told == [80, 100]
+    thresholds = sorted(request.json["data"]["threshold_percent"] for request in endpoint.requests)
+    assert thresholds == [80, 100]
     assert len({request.id for request in endpoint.requests}) == 2
 
 

@@ -67,10 +67,10 @@ async def _check_topic(pipeline: Pipeline) -> None:
     rows = await fetch(
         pipeline.database_url, "SELECT alert_id::text FROM budget_alerts WHERE NOT late"
     )
-    told = {row[0] for row in rows}
+    alert_ids = {row[0] for row in rows}
     records = await pipeline.read_all(BUDGET_ALERTS.name)
     events = [json.loads(record.value) for record in records]
-    assert {event["id"] for event in events} == told
+    assert {event["id"] for event in events} == alert_ids
     for event in events:
         data = event["data"]
         assert event["id"] == data["alertId"]

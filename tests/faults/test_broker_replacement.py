@@ -123,8 +123,8 @@ class EventEmitters:
 
 
 def replacements(running: DevInstance) -> int:
-    assert running.running(), running.said()
-    return running.said().count("was replaced")
+    assert running.running(), running.output()
+    return running.output().count("was replaced")
 
 
 async def test_broker_replacement_loses_doubles_and_delays_nothing(

@@ -44,10 +44,10 @@ class ReconnectingClient:
 
     async def _listen(self, socket_client: SocketClient) -> None:
         while True:
-            said = await socket_client.next()
+            result = await socket_client.next()
             self.received += 1
             self.received_here += 1
-            changed = said.get("calls", [said["call"]] if "call" in said else [])
+            changed = result.get("calls", [result["call"]] if "call" in result else [])
             for call in changed:
                 known = self.calls.get(call["callId"])
                 self.fallen += known is not None and known["version"] > call["version"]

@@ -33,8 +33,8 @@ async def test_killed_archiver_loses_nothing(
     database_url: str, tmp_path: Path, name: str, record_fault: FaultRecorder
 ) -> None:
     step = STEPS[name]
-    happened = calls()
-    await record(database_url, happened)
+    all_events = calls()
+    await record(database_url, all_events)
     before = sorted(await partitions(database_url))
     words = [
         sys.executable,
@@ -56,10 +56,10 @@ async def test_killed_archiver_loses_nothing(
     found = await verify(database_url)
     await verify_archive(database_url, tmp_path, found)
     assert (found.differences, found.lines) == (0, [])
-    totals, expected = await read_totals(database_url), expect(happened).totals
+    totals, expected = await read_totals(database_url), expect(all_events).totals
     record_fault(
         f"archiver killed {name}",
-        sent=len(happened),
+        sent=len(all_events),
         counted=found.checked["events"] + found.checked["archived"],
         difference=difference_nano(expected, totals),
     )

@@ -37,7 +37,7 @@ async def until_started(process: NoticesProcess, before: int) -> None:
     """Wait until a process has installed its signal handlers."""
 
     async def more() -> bool:
-        return process.said("notices_started") > before
+        return process.action_count("notices_started") > before
 
     await until(more)
 
@@ -60,7 +60,7 @@ async def test_kills_during_a_sweep_lose_and_repeat_no_anomaly(
         victim = processes[number % len(processes)]
         victim.kill()
         kills += 1
-        before = victim.said("notices_started")
+        before = victim.action_count("notices_started")
         victim.start()
         await until_started(victim, before)
     await until_found(database_url, USERS)

@@ -60,17 +60,19 @@ class CallEmitter:
         """Send a call, with one of its events twice, several times a second."""
         number = 0
         while not stop.is_set():
-            whose: dict[str, Any] = {
+            call_and_user: dict[str, Any] = {
                 "call": f"call-{number}",
                 "user": f"user-{number % USERS}",
                 "time": just_now(),
             }
             some = [
-                started(**whose),
-                cost(**whose),
-                cost(**whose, service="deepgram", operation="stt_streaming", model="nova-2"),
-                charged(**whose, amount="7.25"),
-                ended(**whose),
+                started(**call_and_user),
+                cost(**call_and_user),
+                cost(
+                    **call_and_user, service="deepgram", operation="stt_streaming", model="nova-2"
+                ),
+                charged(**call_and_user, amount="7.25"),
+                ended(**call_and_user),
             ]
             await self._pipeline.send([*some, some[1]])
             self.events += some
@@ -113,8 +115,10 @@ class VersionWatcher:
         ):
             async for message in socket:
                 assert message.type is WSMsgType.TEXT, message
-                said = json.loads(message.data)
-                self._note(said["calls"] if said["type"] == "snapshot" else [said.get("call")])
+                result = json.loads(message.data)
+                self._note(
+                    result["calls"] if result["type"] == "snapshot" else [result.get("call")]
+                )
             raise AssertionError(f"the socket was closed: {socket.close_code}")
 
     def _note(self, calls: list[Any]) -> None:

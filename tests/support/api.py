@@ -44,8 +44,8 @@ NOON = time(12, tzinfo=UTC)
 def claims(user: str = "alice", **changes: Any) -> dict[str, Any]:
     """Return the claims of a valid token of a user; a change to None removes a claim."""
     now = int(clock.time())
-    said = {"sub": user, "iat": now, "exp": now + TOKEN_SECONDS, **changes}
-    return {name: value for name, value in said.items() if value is not None}
+    answer_data = {"sub": user, "iat": now, "exp": now + TOKEN_SECONDS, **changes}
+    return {name: value for name, value in answer_data.items() if value is not None}
 
 
 def token(

@@ -63,6 +63,6 @@ class CommandProcess:
             self._process.kill()
             self._process.wait(10)
 
-    def said(self, action: str) -> int:
+    def action_count(self, action: str) -> int:
         """Return how often an action is in its log."""
         return self.log.read_text().count(f'"action": "{action}"')

@@ -28,15 +28,15 @@ class DevInstance:
             start_new_session=True,
         )
 
-    def said(self) -> str:
+    def output(self) -> str:
         self._out.seek(0)
         return self._out.read().decode()
 
     def curl(self) -> str:
         """Wait for the `curl` line and return it."""
-        wait_for(lambda: "\ncurl " in self.said() or not self.running(), READY_SECONDS)
-        lines = [line for line in self.said().splitlines() if line.startswith("curl ")]
-        assert lines, self.said()
+        wait_for(lambda: "\ncurl " in self.output() or not self.running(), READY_SECONDS)
+        lines = [line for line in self.output().splitlines() if line.startswith("curl ")]
+        assert lines, self.output()
         return lines[0]
 
     def running(self) -> bool:

@@ -31,7 +31,7 @@ def event(kind: str, data: Mapping[str, Any], **attributes: Any) -> Plain:
     `data` needs no `callId` where the test does not care.
     """
     fields = {"callId": "call-1", **data}
-    said = {
+    result = {
         "specversion": "1.0",
         "id": f"event-{next(_numbers)}",
         "source": SOURCE,
@@ -40,7 +40,7 @@ def event(kind: str, data: Mapping[str, Any], **attributes: Any) -> Plain:
         "data": {name: value for name, value in fields.items() if value is not None},
         **attributes,
     }
-    return {name: value for name, value in said.items() if value is not None}
+    return {name: value for name, value in result.items() if value is not None}
 
 
 def started(call: str = "call-1", user: str = "alice", **more: Any) -> Plain:

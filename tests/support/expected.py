@@ -143,17 +143,17 @@ def _call(events: list[Plain], prices: Sequence[SamplePrice]) -> CallFigures:
     for event in sorted(events, key=_moment):
         of[event["type"]].append(event)
     start = of["call.started"][0] if of["call.started"] else None
-    said = start["data"] if start else {}
+    result = start["data"] if start else {}
     end = of["call.ended"][-1] if of["call.ended"] else None
     by_default = end is not None and end["data"]["status"] == "completed" and not of["call.charged"]
     default = (end, _DEFAULT_CHARGE) if end is not None and by_default else None
     counted = _not_voided(of["cost.recorded"], of["cost.voided"])
-    expected_seconds = said.get("expectedDuration_seconds")
+    expected_seconds = result.get("expectedDuration_seconds")
     return CallFigures(
         user_id=next(e["data"]["userId"] for e in events if "userId" in e["data"]),
-        persona_id=said.get("personaId") or _named_persona(of["cost.recorded"]),
+        persona_id=result.get("personaId") or _named_persona(of["cost.recorded"]),
         status=end["data"]["status"] if end else "active",
-        direction=said.get("direction"),
+        direction=result.get("direction"),
         expected_duration_ms=None if expected_seconds is None else _milliseconds(expected_seconds),
         duration_ms=_milliseconds(end["data"]["duration_seconds"]) if end else 0,
         first_at=min(map(time_of, events)),

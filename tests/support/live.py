@@ -47,17 +47,17 @@ class SocketClient:
                 if message.type is not WSMsgType.TEXT:
                     raise ConnectionError(f"{message.type.name} {self.socket.close_code}")
                 promises.notify(message.data)
-                said: dict[str, Any] = json.loads(message.data, parse_float=Decimal)
-                self._note(said)
-                if kind in {None, said["type"]}:
-                    return said
+                body: dict[str, Any] = json.loads(message.data, parse_float=Decimal)
+                self._note(body)
+                if kind in {None, body["type"]}:
+                    return body
 
-    def _note(self, said: dict[str, Any]) -> None:
-        self.messages.append(said)
-        if said["type"] == "snapshot":
-            self.calls = {call["callId"]: call for call in said["calls"]}
-        elif said["type"] == "call":
-            call = said["call"]
+    def _note(self, body: dict[str, Any]) -> None:
+        self.messages.append(body)
+        if body["type"] == "snapshot":
+            self.calls = {call["callId"]: call for call in body["calls"]}
+        elif body["type"] == "call":
+            call = body["call"]
             known = self.calls.get(call["callId"])
             assert known is None or known["version"] < call["version"], "a version fell"
             self.calls[call["callId"]] = call
@@ -71,9 +71,9 @@ class SocketClient:
 
     async def alerts(self, count: int) -> list[dict[str, Any]]:
         """Receive until there are so many alerts; returns them."""
-        while len(told := [m["alert"] for m in self.messages if m["type"] == "alert"]) < count:
+        while len(found := [m["alert"] for m in self.messages if m["type"] == "alert"]) < count:
             await self.next()
-        return told
+        return found
 
     async def closed(self) -> int | None:
         """Receive until the socket is closed; returns the code."""

@@ -21,10 +21,10 @@ def of_this_process() -> dict[str, Any]:
     return {"brokers_run": brokers_run, "figures": figures}
 
 
-def add(told: dict[str, Any]) -> None:
+def add(data: dict[str, Any]) -> None:
     """Add the report data of an xdist worker."""
-    brokers_run.update(told.get("brokers_run", {}))
-    figures.extend(told.get("figures", ()))
+    brokers_run.update(data.get("brokers_run", {}))
+    figures.extend(data.get("figures", ()))
 
 
 def is_ci() -> bool:

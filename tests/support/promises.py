@@ -71,10 +71,10 @@ def part(name: str) -> dict[str, Any]:
 
 def keep(method: str, path: str, sent: tuple[Mapping[str, str], bytes | None], got: Any) -> None:
     """Raise AssertionError or ValidationError for an undocumented answer."""
-    said = operation(method, path.partition("?")[0])
-    if said is None:
+    result = operation(method, path.partition("?")[0])
+    if result is None:
         return
-    answers = said["responses"]
+    answers = result["responses"]
     if got.status in BEFORE_A_ROUTE:
         answer = resolved(answers["default"])
     else:
@@ -85,7 +85,7 @@ def keep(method: str, path: str, sent: tuple[Mapping[str, str], bytes | None], g
     if got.status == 200 and "ETag" in got.headers:
         assert "ETag" in answer.get("headers", {}), f"{method} {path} has an ETag"
     if got.status < 300:
-        _keep_taken(said, *sent)
+        _keep_taken(result, *sent)
     content = answer.get("content", {})
     media = got.headers.get("Content-Type", "").partition(";")[0]
     if method != "HEAD" and content:
@@ -96,16 +96,16 @@ def keep(method: str, path: str, sent: tuple[Mapping[str, str], bytes | None], g
 
 def notify(message: str) -> None:
     """Raise ValidationError for what a live socket says and was not promised."""
-    said = operation("GET", "/api/costs/live")
-    assert said
-    assert_fits(message.encode(), said["x-websocket"]["sent"])
+    result = operation("GET", "/api/costs/live")
+    assert result
+    assert_fits(message.encode(), result["x-websocket"]["sent"])
 
 
-def _keep_taken(said: dict[str, Any], headers: Mapping[str, str], body: bytes | None) -> None:
+def _keep_taken(result: dict[str, Any], headers: Mapping[str, str], body: bytes | None) -> None:
     """Raise ValidationError for an accepted request body that does not fit."""
-    takes = said.get("requestBody", {}).get("content", {})
+    takes = result.get("requestBody", {}).get("content", {})
     if takes and not body:
-        assert not said["requestBody"]["required"], f"{said['operationId']} takes no body, too"
+        assert not result["requestBody"]["required"], f"{result['operationId']} takes no body, too"
     if not takes or not body or "Content-Encoding" in headers:
         return
     media = headers.get("Content-Type", JSON).partition(";")[0]

@@ -39,5 +39,5 @@ async def record(database_url: str, plain: list[Plain]) -> None:
 
 
 def tts(**more: Any) -> Plain:
-    told = {"service": "elevenlabs", "operation": "tts_streaming", "unit": "characters"}
-    return events.cost(**{**told, "model": "eleven_turbo_v2_5", "usage": 1_000, **more})
+    fields = {"service": "elevenlabs", "operation": "tts_streaming", "unit": "characters"}
+    return events.cost(**{**fields, "model": "eleven_turbo_v2_5", "usage": 1_000, **more})

@@ -106,8 +106,8 @@ def _event(number: int, choice: _Choice) -> Plain:
     kind, data = choice.what
     whose = {"userId": OWNERS[choice.call]}
     named = whose if choice.names_user or kind == "call.started" else {}
-    said = {"callId": choice.call, **data, **named}
-    return event(kind, said, **_identity(number), time=TIMES[choice.time])
+    result = {"callId": choice.call, **data, **named}
+    return event(kind, result, **_identity(number), time=TIMES[choice.time])
 
 
 def _void(number: int, void: _Void, among: list[Plain]) -> Plain:
@@ -116,8 +116,8 @@ def _void(number: int, void: _Void, among: list[Plain]) -> Plain:
     call = void.elsewhere or target["data"]["callId"]
     voids = {"source": target["source"], "id": target["id"]}
     named = {"userId": OWNERS[call]} if void.names_user else {}
-    said = {"callId": call, "voids": voids, "reason": "wrong", **named}
-    return event("cost.voided", said, **_identity(number), time=TIMES[void.time])
+    result = {"callId": call, "voids": voids, "reason": "wrong", **named}
+    return event("cost.voided", result, **_identity(number), time=TIMES[void.time])
 
 
 def _identity(number: int) -> dict[str, str]:

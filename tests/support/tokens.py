@@ -44,37 +44,37 @@ def signed_with_the_public_key(**changes: Any) -> str:
     return f"{signed}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
 
 
-def forged(key: Any, algorithm: str, **said: Any) -> dict[str, str]:
+def forged(key: Any, algorithm: str, **body: Any) -> dict[str, str]:
     """Return tokens that a service with `key` for `algorithm` must refuse, by what is wrong.
 
     Each has the claims of a valid token, except for the one difference in its name.
     """
 
     def signed(**changes: Any) -> str:
-        return token(key=key, algorithm=algorithm, **(said | changes))
+        return token(key=key, algorithm=algorithm, **(body | changes))
 
     def headed(by: Any, name: str, **headers: Any) -> str:
-        return jwt.encode(claims(**said), by, name, headers=headers)
+        return jwt.encode(claims(**body), by, name, headers=headers)
 
     return _ill_said(signed) | {
-        "unsigned": unsigned({"alg": "none", "typ": "JWT"}, **said),
-        "unsigned, spelt otherwise": unsigned({"alg": "nOnE"}, **said),
-        "unsigned, with the right name": unsigned({"alg": algorithm}, **said),
-        "no algorithm": unsigned({"typ": "JWT"}, **said),
-        "another secret": token(key="another secret, and long enough too", **said),
-        "another key": token(key=OTHER_RSA, algorithm="RS256", **said),
-        "another family, elliptic": token(key=P256, algorithm="ES256", **said),
-        "another family, Edwards": token(key=ED, algorithm="EdDSA", **said),
-        "another hash": token(key=SECRET * 2, algorithm="HS512", **said),
-        "another padding": token(key=RSA, algorithm="PS256", **said),
-        "public key as secret": signed_with_the_public_key(**said),
-        "tampered": tampered(signed(), user="mallory", **said),
+        "unsigned": unsigned({"alg": "none", "typ": "JWT"}, **body),
+        "unsigned, spelt otherwise": unsigned({"alg": "nOnE"}, **body),
+        "unsigned, with the right name": unsigned({"alg": algorithm}, **body),
+        "no algorithm": unsigned({"typ": "JWT"}, **body),
+        "another secret": token(key="another secret, and long enough too", **body),
+        "another key": token(key=OTHER_RSA, algorithm="RS256", **body),
+        "another family, elliptic": token(key=P256, algorithm="ES256", **body),
+        "another family, Edwards": token(key=ED, algorithm="EdDSA", **body),
+        "another hash": token(key=SECRET * 2, algorithm="HS512", **body),
+        "another padding": token(key=RSA, algorithm="PS256", **body),
+        "public key as secret": signed_with_the_public_key(**body),
+        "tampered": tampered(signed(), user="mallory", **body),
         "key by address": headed(OTHER_RSA, "RS256", jku="https://evil.example/keys", kid="x"),
         "key in the header": headed(
             OTHER_RSA, "RS256", jwk=jwt.algorithms.RSAAlgorithm.to_jwk(OTHER_RSA.public_key())
         ),
         "critical header nobody knows": headed(key, algorithm, crit=["x"], x=1),
-        "key id that is no text": unsigned({"alg": algorithm, "kid": 5}, **said),
+        "key id that is no text": unsigned({"alg": algorithm, "kid": 5}, **body),
         "claims that are no object": f"{segment({'alg': algorithm})}.{segment([1])}.{'A' * 43}",
     }
 

@@ -39,7 +39,7 @@ SECRETS = {
     "signing secret of a webhook": WEBHOOK_SECRET,
 }
 COMMANDS = ("worker", "api", "notices")
-AWAY = "127.0.0.1:1"
+UNREACHABLE = "127.0.0.1:1"
 TROUBLE_SECONDS = 5
 """For how long each process tries to reach unreachable servers."""
 
@@ -54,7 +54,7 @@ def spellings(secret: str) -> set[bytes]:
 
 def values_of(command: str, database_url: str, broker: str) -> dict[str, str]:
     """Return the settings of a process, with every secret that it takes."""
-    smtp = f"smtp://user:{quote(SECRETS['SMTP_URL'], safe='')}@{AWAY}"
+    smtp = f"smtp://user:{quote(SECRETS['SMTP_URL'], safe='')}@{UNREACHABLE}"
     own: Mapping[str, Mapping[str, str]] = {
         "worker": {},
         "api": {"JWT_SECRET": JWT_SECRET, "RERATE_DATABASE_URL": as_login(database_url, "worker")},
@@ -85,7 +85,7 @@ def troubles(database_url: str) -> list[dict[str, str]]:
     away = as_login(database_url, "api").replace(f":{urlsplit(database_url).port}/", ":1/")
     return [
         {
-            "KAFKA_BOOTSTRAP_SERVERS": AWAY,
+            "KAFKA_BOOTSTRAP_SERVERS": UNREACHABLE,
             "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
             "KAFKA_SASL_MECHANISM": "PLAIN",
             "KAFKA_SASL_USERNAME": "user",
@@ -108,7 +108,7 @@ class SecretSearch:
         self.lines = 0
         self.leaks: list[str] = []
 
-    def look(self, where: str, text: bytes, more: Mapping[str, str]) -> None:
+    def search(self, where: str, text: bytes, more: Mapping[str, str]) -> None:
         """Search a text line by line for all known and created secrets."""
         wanted = {name: spellings(secret) for name, secret in {**SECRETS, **more}.items()}
         for line in text.splitlines():
@@ -147,7 +147,7 @@ async def until_ready(api: ApiClient) -> None:
             await asyncio.sleep(0.2)
 
 
-async def drive(api: ApiClient, database_url: str) -> tuple[dict[str, str], list[bytes]]:
+async def send_requests(api: ApiClient, database_url: str) -> tuple[dict[str, str], list[bytes]]:
     """Send valid and invalid requests; returns the created secrets and the answers."""
     made: dict[str, str] = {}
     answers: list[bytes] = []
@@ -189,7 +189,7 @@ async def drive(api: ApiClient, database_url: str) -> tuple[dict[str, str], list
     return made, answers
 
 
-async def attempted(database_url: str) -> None:
+async def until_attempted(database_url: str) -> None:
     """Wait until a notification was attempted on each channel type, and failed."""
     query = "SELECT count(DISTINCT type) FROM notice_attempts JOIN notice_deliveries USING (delivery_id) JOIN notice_channels USING (channel_id)"
     async with asyncio.timeout(60):
@@ -201,7 +201,7 @@ async def attempted(database_url: str) -> None:
 def test_search_finds_encoded_secrets(secret: str) -> None:
     search = SecretSearch()
     for number, form in enumerate(spellings(SECRETS[secret]), 1):
-        search.look("here", b"a line\nand " + form + b" in one\n", {})
+        search.search("here", b"a line\nand " + form + b" in one\n", {})
         assert (search.lines, search.leaks) == (2 * number, [f"here: {secret}"] * number)
 
 
@@ -225,10 +225,10 @@ async def test_no_secret_is_in_logs_answers_or_metrics(
     async with running(tmp_path, values, shape), ClientSession() as session:
         api = ApiClient(session, port)
         await until_ready(api)
-        made, answers = await drive(api, database_url)
-        await attempted(database_url)
+        made, answers = await send_requests(api, database_url)
+        await until_attempted(database_url)
     for answer in answers:
-        search.look("an answer", answer, made)
+        search.search("an answer", answer, made)
     for change in troubles(database_url):
         troubled = {command: {**each, **change} for command, each in values.items()}
         async with running(tmp_path, troubled, shape):
@@ -236,7 +236,7 @@ async def test_no_secret_is_in_logs_answers_or_metrics(
     for command in COMMANDS:
         log = (tmp_path / f"{command}.log").read_bytes()
         assert log.count(b"\n") > 10, log
-        search.look(f"log of {command}", log, made)
+        search.search(f"log of {command}", log, made)
     assert not search.leaks, set(search.leaks)
     record_attack(
         f"secrets in logs ({shape}), answers, metrics: lines",

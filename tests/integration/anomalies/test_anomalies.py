@@ -53,7 +53,7 @@ async def test_spike_is_found_and_announced_once(database_url: str) -> None:
 
 async def test_parallel_detectors_find_an_anomaly_once(database_url: str) -> None:
     await write_history(database_url)
-    names = [f"dear-{n}" for n in range(5)]
+    names = [f"expensive-{n}" for n in range(5)]
     await write_calls(
         database_url, *(row(name, NOW - MINUTE, elevenlabs=5 * USD) for name in names)
     )
@@ -286,7 +286,7 @@ async def test_new_persona_is_compared_with_other_users(database_url: str) -> No
     calls = [row(f"{n}", NOW - timedelta(hours=n + 1), f"user-{n % 6}") for n in range(30)]
     await write_calls(database_url, *calls, row("dear", NOW, "newcomer", elevenlabs=5 * USD))
     assert (await look(database_url, "dear")).found == 1
-    [(said,)] = await fetch(
+    [(result,)] = await fetch(
         database_url, "SELECT data::jsonb ->> 'comparedWith' FROM cost_anomalies"
     )
-    assert said == "persona_calls"
+    assert result == "persona_calls"

@@ -31,7 +31,7 @@ OPTIONS = AnomalyWatcherOptions(settle_ms=0, poll_ms=20, every=timedelta(days=1)
 async def store(database_url: str) -> AsyncIterator[AnomalyStore]:
     await write_history(database_url)
     await write_calls(
-        database_url, *(row(f"dear-{n}", NOW - MINUTE, elevenlabs=5 * USD) for n in range(3))
+        database_url, *(row(f"expensive-{n}", NOW - MINUTE, elevenlabs=5 * USD) for n in range(3))
     )
     async with anomaly_store(database_url) as store:
         yield store
@@ -41,12 +41,12 @@ async def test_heard_call_is_checked_after_the_settling_time(
     store: AnomalyStore, database_url: str
 ) -> None:
     watcher = AnomalyWatcher(store, replace(OPTIONS, settle_ms=100_000), lambda: NOW)
-    watcher.notify("dear-0")
+    watcher.notify("expensive-0")
     assert not await watcher.step()
     assert await found(database_url) == []
     ready = AnomalyWatcher(store, OPTIONS, lambda: NOW)
     for _ in range(3):
-        ready.notify("dear-0")
+        ready.notify("expensive-0")
     assert not await ready.step()
     assert len(await found(database_url)) == 1
     await fetch(database_url, "DELETE FROM cost_anomalies")
@@ -60,7 +60,7 @@ async def test_many_calls_are_checked_in_batches(
     monkeypatch.setattr(module, "CALLS_AT_ONCE", 2)
     watcher = AnomalyWatcher(store, OPTIONS, lambda: NOW)
     for n in range(3):
-        watcher.notify(f"dear-{n}")
+        watcher.notify(f"expensive-{n}")
     assert await watcher.step()
     assert len(await found(database_url)) == 2
     assert not await watcher.step()
@@ -73,10 +73,10 @@ async def test_sweep_finds_calls_beyond_the_memory_limit(
     monkeypatch.setattr(module, "PENDING_MAX", 1)
     await sweep_from(database_url, NOW - HOUR)
     watcher = AnomalyWatcher(store, replace(OPTIONS, every=MINUTE), lambda: NOW)
-    watcher.notify("dear-0")
-    watcher.notify("dear-1")
+    watcher.notify("expensive-0")
+    watcher.notify("expensive-1")
     await watcher.step()
-    assert [one[1] for one in await found(database_url)] == ["dear-0"]
+    assert [one[1] for one in await found(database_url)] == ["expensive-0"]
     later = AnomalyWatcher(store, replace(OPTIONS, every=MINUTE), lambda: NOW + HOUR)
     await later.step()
     assert len(await found(database_url)) == 3
@@ -90,7 +90,7 @@ async def test_closed_database_connections_are_replaced(
     watcher = AnomalyWatcher(store, OPTIONS, lambda: NOW)
     running = asyncio.create_task(watcher.run(stop))
     for n in range(3):
-        watcher.notify(f"dear-{n}")
+        watcher.notify(f"expensive-{n}")
         await fetch(
             database_url,
             """SELECT pg_terminate_backend(pid) FROM pg_stat_activity

@@ -36,7 +36,7 @@ async def api(database_url: str) -> AsyncIterator[ApiClient]:
         yield api
 
 
-async def said(api: ApiClient, query: str = "") -> dict[str, Any]:
+async def content(api: ApiClient, query: str = "") -> dict[str, Any]:
     data: dict[str, Any] = (await api.ask("GET", f"{PATH}?{query}", bearer=ROOT)).data
     return data
 
@@ -91,7 +91,7 @@ async def test_analytics_cover_all_users(api: ApiClient, ledger: LedgerRowWriter
     ):
         at = NOW - timedelta(days=days_ago)
         await ledger.call(LiveCallRow(call_id=f"c{number}", user_id=user, at=at, refunded=CENT))
-    body = await said(api, "period=7d")
+    body = await content(api, "period=7d")
     daily = body.pop("daily")
     assert body == SEVEN_DAYS
     assert [day["calls"] for day in daily] == [1, 0, 0, 0, 0, 1, 1, 1]
@@ -99,10 +99,10 @@ async def test_analytics_cover_all_users(api: ApiClient, ledger: LedgerRowWriter
 
 
 async def test_analytics_without_calls_are_zero(api: ApiClient) -> None:
-    body = await said(api)
+    body = await content(api)
     assert body["totalUsers"] == body["totalCalls"] == body["averageCallsPerUser"] == 0
     assert body["insights"]["largestCostComponent"] is None
-    assert (await said(api, "period=custom&startDate=0001-01-01&endDate=0001-01-02"))[
+    assert (await content(api, "period=custom&startDate=0001-01-01&endDate=0001-01-02"))[
         "totalUsers"
     ] == 0
 
@@ -199,7 +199,7 @@ async def test_active_users_of_a_period_agree_with_their_days(
     """
     days = [NOW.date() - timedelta(days=number) for number in range(6, -2, -1)]
     for first, last in combinations_with_replacement(days, 2):
-        body = await said(api, f"period=custom&startDate={first}&endDate={last}")
+        body = await content(api, f"period=custom&startDate={first}&endDate={last}")
         [row] = await fetch(database_url, query, first, last)
         found = (body["activeUsers"], body["totalUsers"], body["newUsers"])
         assert found == (row["active"], row["total"], row["began"]), (first, last)

@@ -47,12 +47,12 @@ async def api(written: str) -> AsyncIterator[ApiClient]:
 
 
 async def test_anomaly_has_all_fields(api: ApiClient) -> None:
-    said = (await api.get(OWN, "alice")).data
-    assert said["nextCursor"] is None
-    assert [one["callId"] for one in said["anomalies"]] == ["lost-2", "lost-1", "lost-0", "dear"]
-    dear = said["anomalies"][-1]
-    assert len(dear.pop("anomalyId")) == 36
-    assert dear == {
+    body = (await api.get(OWN, "alice")).data
+    assert body["nextCursor"] is None
+    assert [one["callId"] for one in body["anomalies"]] == ["lost-2", "lost-1", "lost-0", "dear"]
+    expensive = body["anomalies"][-1]
+    assert len(expensive.pop("anomalyId")) == 36
+    assert expensive == {
         "userId": "alice",
         "kind": "call_spike",
         "service": "elevenlabs",
@@ -72,7 +72,7 @@ async def test_anomaly_has_all_fields(api: ApiClient) -> None:
         "detectedAt": "2026-03-15T13:00:00Z",
         "resolvedAt": None,
     }
-    lost = said["anomalies"][0]
+    lost = body["anomalies"][0]
     assert (lost["leg"], lost["service"], lost["score"]) == ("telephony", None, None)
 
 
@@ -101,8 +101,8 @@ async def test_pages_are_complete_and_in_order(api: ApiClient) -> None:
     ],
 )
 async def test_anomalies_are_filtered(api: ApiClient, query: str, calls: list[str]) -> None:
-    said = (await api.get(f"{OWN}?{query}", "alice")).data
-    assert [one["callId"] for one in said["anomalies"]] == calls
+    body = (await api.get(f"{OWN}?{query}", "alice")).data
+    assert [one["callId"] for one in body["anomalies"]] == calls
 
 
 @pytest.mark.parametrize(

@@ -46,9 +46,9 @@ async def test_hundred_parallel_calls_share_the_remaining_budget(
     )
     allowed = [answer.data for answer in answers if answer.data["allowed"]]
     assert len(allowed) == 7
-    assert {said["held"] for said in allowed} == {1}
+    assert {content["held"] for content in allowed} == {1}
     denied = [answer.data for answer in answers if not answer.data["allowed"]]
-    assert {(said["budget"], said["remaining"], said["held"]) for said in denied} == {
+    assert {(content["budget"], content["remaining"], content["held"]) for content in denied} == {
         ("daily", Decimal("0.1"), 0)
     }
     assert denied[0]["reason"] == "The daily budget leaves 0.1 USD, which is not enough."
@@ -93,13 +93,13 @@ async def test_hold_shrinks_by_what_the_call_has_spent(database_url: str) -> Non
         await _record(database_url, cost(time=NOW, totalCost="2"), cost(time=NOW, totalCost="3"))
         [spent] = await fetch(database_url, "SELECT sum(cost_nano)::bigint FROM user_spend")
         assert spent[0] > 5 * USD  # a share of infrastructure is part of what a call costs
-        said = (await ask(api, "call-2", estimatedCost=4)).data
-        assert (said["allowed"], said["remaining"]) == (True, 4)
-        said = (await ask(api, "call-1", estimatedCost=6)).data
-        assert (said["allowed"], said["held"]) == (True, 6 - Decimal(spent[0]).scaleb(-9))
+        content = (await ask(api, "call-2", estimatedCost=4)).data
+        assert (content["allowed"], content["remaining"]) == (True, 4)
+        content = (await ask(api, "call-1", estimatedCost=6)).data
+        assert (content["allowed"], content["held"]) == (True, 6 - Decimal(spent[0]).scaleb(-9))
         await _record(database_url, cost(time=NOW, totalCost="2"))  # more than the estimate
-        said = (await ask(api, "call-3", estimatedCost="0.1")).data
-        assert not said["allowed"]
+        content = (await ask(api, "call-3", estimatedCost="0.1")).data
+        assert not content["allowed"]
         assert (await ask(api, "call-2", estimatedCost="0.1")).data["remaining"] == 10 - Decimal(
             spent[0] + 2 * USD
         ).scaleb(-9).normalize()
@@ -113,13 +113,17 @@ async def test_finished_call_cannot_be_authorized(api: ApiClient, database_url: 
 
 async def test_expected_duration_is_priced(api: ApiClient, database_url: str) -> None:
     before = datetime.now(UTC)
-    said = (await ask(api, "call-1", expectedDuration_seconds=600)).data
-    assert (said["allowed"], said["held"], said["remaining"]) == (True, Decimal("4.99"), None)
-    until = datetime.fromisoformat(said["heldUntil"])
+    content = (await ask(api, "call-1", expectedDuration_seconds=600)).data
+    assert (content["allowed"], content["held"], content["remaining"]) == (
+        True,
+        Decimal("4.99"),
+        None,
+    )
+    until = datetime.fromisoformat(content["heldUntil"])
     assert timedelta(minutes=35) <= until - before <= timedelta(minutes=36)
     await change(database_url, "alice", call_limit=(True, USD))
-    said = (await ask(api, "call-2", expectedDuration_seconds="660")).data
-    assert (said["allowed"], said["budget"], said["remaining"]) == (False, "call", 1)
+    content = (await ask(api, "call-2", expectedDuration_seconds="660")).data
+    assert (content["allowed"], content["budget"], content["remaining"]) == (False, "call", 1)
     await _record(
         database_url,
         started("old", time=NOW),
@@ -128,8 +132,8 @@ async def test_expected_duration_is_priced(api: ApiClient, database_url: str) ->
     )
     options = ApiOptions(budget_basis="cost")
     async with served_from(database_url, options=options) as by_cost:
-        said = (await ask(by_cost, "call-3", expectedDuration_seconds=90)).data
-    assert (said["held"], said["allowed"]) == (Decimal("0.75"), True)
+        content = (await ask(by_cost, "call-3", expectedDuration_seconds=90)).data
+    assert (content["held"], content["allowed"]) == (Decimal("0.75"), True)
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,8 @@ async def put(api: ApiClient, body: Any) -> ApiAnswer:
 
 
 async def test_user_without_settings_has_no_limits(api: ApiClient, ledger: LedgerRowWriter) -> None:
-    said = (await api.get(PATH, "alice")).data
-    assert said == {
+    content = (await api.get(PATH, "alice")).data
+    assert content == {
         "userId": "alice",
         "dailyLimit_usd": None,
         "monthlyLimit_usd": None,
@@ -58,14 +58,18 @@ async def test_user_without_settings_has_no_limits(api: ApiClient, ledger: Ledge
         "timeToThreshold_seconds": None,
         "alerts": [],
     }
-    assert (await put(api, {})).data == said
+    assert (await put(api, {})).data == content
     assert await ledger.connection.fetchval("SELECT count(*) FROM user_budget_settings") == 0
 
 
 async def test_omitted_settings_stay_unchanged(api: ApiClient) -> None:
     def settings(answer: ApiAnswer) -> tuple[Any, ...]:
-        said = answer.data
-        return said["dailyLimit_usd"], said["monthlyLimit_usd"], said["alertThreshold_percent"]
+        content = answer.data
+        return (
+            content["dailyLimit_usd"],
+            content["monthlyLimit_usd"],
+            content["alertThreshold_percent"],
+        )
 
     assert settings(await put(api, {"dailyLimit_usd": 1.5})) == (Decimal("1.5"), None, 80)
     assert settings(await put(api, {"monthlyLimit_usd": "20"})) == (Decimal("1.5"), 20, 80)
@@ -101,8 +105,8 @@ async def test_days_and_months_follow_the_calendar(
         )
     options = ApiOptions(budget_basis=basis)
     async with served_from(database_url, today=LEAP_DAY, options=options) as api:
-        said = (await api.get(PATH, "alice")).data
-    assert (said["currentDailySpend"], said["currentMonthlySpend"]) == (
+        content = (await api.get(PATH, "alice")).data
+    assert (content["currentDailySpend"], content["currentMonthlySpend"]) == (
         Decimal(day),
         Decimal(month),
     )
@@ -111,11 +115,11 @@ async def test_days_and_months_follow_the_calendar(
 async def test_remaining_budget_is_never_negative(api: ApiClient, ledger: LedgerRowWriter) -> None:
     at = datetime(2028, 2, 29, 12, tzinfo=UTC)
     await ledger.call(LiveCallRow(call_id="1", user_id="alice", at=at))
-    said = (await put(api, {"dailyLimit_usd": 4, "monthlyLimit_usd": 1000})).data
-    assert (said["dailyRemaining"], said["monthlyRemaining"]) == (0, Decimal("995.01"))
-    assert said["alertTriggered"] is True
-    said = (await put(api, {"dailyLimit_usd": None})).data
-    assert said["alertTriggered"] is False
+    content = (await put(api, {"dailyLimit_usd": 4, "monthlyLimit_usd": 1000})).data
+    assert (content["dailyRemaining"], content["monthlyRemaining"]) == (0, Decimal("995.01"))
+    assert content["alertTriggered"] is True
+    content = (await put(api, {"dailyLimit_usd": None})).data
+    assert content["alertTriggered"] is False
 
 
 async def test_unchanged_budget_answers_304(api: ApiClient) -> None:
@@ -133,12 +137,12 @@ async def test_every_setting_can_be_set_and_read(database_url: str) -> None:
         "autoCutoff": False,
     }
     async with served_from(database_url) as api:
-        said = (await put(api, wanted)).data
+        content = (await put(api, wanted)).data
         again = (await put(api, {"maxCostPerCall_usd": 3})).data
-    assert said["maxCostPerCall_usd"] == Decimal("2.5")
-    assert said["thresholds"] == [50, 80, Decimal("90.5"), 100]
-    assert (said["timezone"], said["autoCutoff"]) == ("Europe/Berlin", False)
-    assert said["limitVersions"] == {"daily": 0, "monthly": 0, "call": 1}
+    assert content["maxCostPerCall_usd"] == Decimal("2.5")
+    assert content["thresholds"] == [50, 80, Decimal("90.5"), 100]
+    assert (content["timezone"], content["autoCutoff"]) == ("Europe/Berlin", False)
+    assert content["limitVersions"] == {"daily": 0, "monthly": 0, "call": 1}
     assert again["limitVersions"]["call"] == 2
 
 
@@ -186,13 +190,15 @@ async def test_active_calls_project_the_next_threshold(database_url: str) -> Non
     async with BatchWriter(database_url) as writer:
         await writer.record(TopicLog().batch(events))
     async with served_from(database_url) as api:
-        said = (await put(api, {"monthlyLimit_usd": 20})).data
-        assert said["burnRatePerHour"] == 36
-        assert said["timeToThreshold_seconds"] == said["monthlyTimeToThreshold_seconds"] == 1600
-        assert said["dailyTimeToThreshold_seconds"] is None
+        content = (await put(api, {"monthlyLimit_usd": 20})).data
+        assert content["burnRatePerHour"] == 36
+        assert (
+            content["timeToThreshold_seconds"] == content["monthlyTimeToThreshold_seconds"] == 1600
+        )
+        assert content["dailyTimeToThreshold_seconds"] is None
     async with served_from(database_url, options=ApiOptions(budget_basis="cost")) as api:
-        said = (await api.get(PATH, "alice")).data
-        assert Decimal(34) <= said["burnRatePerHour"] <= 36
+        content = (await api.get(PATH, "alice")).data
+        assert Decimal(34) <= content["burnRatePerHour"] <= 36
 
 
 async def test_channels_can_be_set_with_the_budget(database_url: str) -> None:
@@ -208,6 +214,6 @@ async def test_channels_can_be_set_with_the_budget(database_url: str) -> None:
             assert (answer.status, answer.code) == (400, "invalid_body")
         many = [{"type": "webhook", "address": f"https://example.com/{n}"} for n in range(11)]
         assert (await put(api, {"dailyLimit_usd": 6, "channels": many})).status == 400
-        said = (await api.get(PATH, "alice")).data
-        assert (said["dailyLimit_usd"], said["channels"]) == (5, [kept])
+        content = (await api.get(PATH, "alice")).data
+        assert (content["dailyLimit_usd"], content["channels"]) == (5, [kept])
         assert (await put(api, {"channels": []})).data["channels"] == []

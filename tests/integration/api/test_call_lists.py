@@ -172,7 +172,7 @@ async def test_cursor_of_another_user_shows_no_foreign_calls(
     assert not_an_event.code == "invalid_parameter"
 
 
-def happened() -> list[Plain]:
+def all_events() -> list[Plain]:
     """A call with every type of event, its first event arriving last."""
     at = events.NOW
     wrong = tts(usage=9_000, time=at + timedelta(seconds=3))
@@ -188,45 +188,45 @@ def happened() -> list[Plain]:
 
 
 async def test_events_of_a_call_are_ordered_by_time(database_url: str, api: ApiClient) -> None:
-    for one in happened():
+    for one in all_events():
         await record(database_url, [one])
-    said = await listed(api, path=EVENTS)
-    kinds = [one["type"] for one in said]
+    content = await listed(api, path=EVENTS)
+    kinds = [one["type"] for one in content]
     assert sorted(kinds[:2]) == ["call.settled", "call.started"]
     assert kinds[2:] == ["cost.recorded", "cost.recorded", "cost.recorded", "cost.voided",
                          "call.ended", "call.refunded"]  # fmt: skip
-    settled = next(one for one in said if one["type"] == "call.settled")
+    settled = next(one for one in content if one["type"] == "call.settled")
     said_of_it = settled["data"]
     fee = {"stripe": said_of_it["defaultFee"]}
     assert said_of_it["infrastructure"] | fee == settled["costByService"]
     assert said_of_it["defaultCharge"] == settled["amount"] == Decimal("4.99")
-    first, voided, void = said[2], said[4], said[5]
+    first, voided, void = content[2], content[4], content[5]
     assert first["data"] == {"sid": "CA1"}
     assert (first["usage"], first["unit"], first["totalCost"]) == (5, "minutes", Decimal("0.07"))
     assert first["costByService"] == {"twilio": Decimal("0.07")}
-    assert [one["voided"] for one in said] == [one is voided for one in said]
+    assert [one["voided"] for one in content] == [one is voided for one in content]
     assert void["voids"] == {"source": voided["source"], "id": voided["id"]}
 
 
 async def test_events_of_a_call_add_up_to_its_total(database_url: str, api: ApiClient) -> None:
-    for one in happened():
+    for one in all_events():
         await record(database_url, [one])
-    said = await listed(api, path=EVENTS)
+    content = await listed(api, path=EVENTS)
     whole = (await api.get("/api/costs/call/call-1", "alice")).data
     services: dict[str, Decimal] = {}
-    for one in said:
+    for one in content:
         assert sum(one["costByService"].values()) == one["totalCost"]
         for service, cost in one["costByService"].items() if not one["voided"] else ():
             services[service] = services.get(service, Decimal(0)) + cost
     assert services == {name: cost for name, cost in whole["costByService"].items() if cost}
-    paid = sum(one["amount"] for one in said if one["type"] in {"call.charged", "call.settled"})
+    paid = sum(one["amount"] for one in content if one["type"] in {"call.charged", "call.settled"})
     assert paid == whole["chargedToUser"] == Decimal("4.99")
 
 
 async def test_only_the_owner_sees_the_events_of_a_call(
     database_url: str, api: ApiClient, ledger: LedgerRowWriter
 ) -> None:
-    await record(database_url, happened())
+    await record(database_url, all_events())
     held = call("held", user_id=None)
     await ledger.call(held)
     assert (await api.get(EVENTS, "bob")).body == (await api.get(CALLS, "bob")).body

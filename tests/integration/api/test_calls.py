@@ -51,9 +51,11 @@ async def test_only_voided_lines_are_left_out(api: ApiClient, ledger: LedgerRowW
     await ledger.event(elsewhere, cost_nano=7 * CENT, **spoken)
     await ledger.event(row, "call.charged", service="stripe", cost_nano=1, amount_nano=9)
     await ledger.event(row, "call.settled", cost_nano=1)
-    said = (await api.get(PATH, "alice")).data
-    assert [line["totalCost"] for line in said["apiCosts"]["twilio"]] == [Decimal("0.03"), 0]
-    assert sum(line["totalCost"] for line in said["apiCosts"]["twilio"]) == said["totalApiCost"]
+    content = (await api.get(PATH, "alice")).data
+    assert [line["totalCost"] for line in content["apiCosts"]["twilio"]] == [Decimal("0.03"), 0]
+    assert (
+        sum(line["totalCost"] for line in content["apiCosts"]["twilio"]) == content["totalApiCost"]
+    )
     assert later != kept
 
 
@@ -64,13 +66,13 @@ async def test_call_over_several_days_is_one_call(api: ApiClient, ledger: Ledger
         '{"2025-10-31": {"twilio": 1, "stripe": 5}, "2025-11-01": {"twilio": 2, "vultr": -4}}',
         '{"2025-10-31": [100, 0], "2025-11-01": [50, 30]}',
     )
-    said = (await api.get(PATH, "alice")).data
+    content = (await api.get(PATH, "alice")).data
     nano = Decimal("1E-9")
-    assert said["costByService"]["twilio"] == 3 * nano
-    assert said["totalCost"] == sum(said["costByService"].values()) == 4 * nano
-    assert (said["chargedToUser"], said["refunded"]) == (150 * nano, 30 * nano)
-    assert said["netRevenue"] == 115 * nano
-    assert said["grossProfit"] == 116 * nano
+    assert content["costByService"]["twilio"] == 3 * nano
+    assert content["totalCost"] == sum(content["costByService"].values()) == 4 * nano
+    assert (content["chargedToUser"], content["refunded"]) == (150 * nano, 30 * nano)
+    assert content["netRevenue"] == 115 * nano
+    assert content["grossProfit"] == 116 * nano
     assert b"1.5E" not in (await api.get(PATH, "alice")).body
 
 
@@ -87,13 +89,16 @@ async def test_price_catalog_decides_the_class_of_a_service(
     )
     costs = {"redis": 1, "paypal": 2, "gemini": 4, "unheard-of": 8}
     await ledger.call(call(costs=costs))
-    said = (await api.get(PATH, "alice")).data
+    content = (await api.get(PATH, "alice")).data
     nano = Decimal("1E-9")
-    assert said["infrastructureCosts"]["redis"] == {"costPerCall": 1 * nano}
-    assert said["transactionCosts"] == {"stripe": {"totalFee": 0}, "paypal": {"totalFee": 2 * nano}}
-    assert said["totalApiCost"] == 12 * nano
-    assert said["costByService"]["unheard-of"] == 8 * nano
-    assert said["totalCost"] == 15 * nano
+    assert content["infrastructureCosts"]["redis"] == {"costPerCall": 1 * nano}
+    assert content["transactionCosts"] == {
+        "stripe": {"totalFee": 0},
+        "paypal": {"totalFee": 2 * nano},
+    }
+    assert content["totalApiCost"] == 12 * nano
+    assert content["costByService"]["unheard-of"] == 8 * nano
+    assert content["totalCost"] == 15 * nano
 
 
 async def test_call_with_few_known_facts_is_shown(api: ApiClient, ledger: LedgerRowWriter) -> None:
@@ -101,13 +106,13 @@ async def test_call_with_few_known_facts_is_shown(api: ApiClient, ledger: Ledger
                estimated_count=2)  # fmt: skip
     await ledger.call(row)
     await ledger.connection.execute("UPDATE calls SET started_at = NULL, ended_at = NULL")
-    said = (await api.get(PATH, "alice")).data
-    assert (said["personaId"], said["startedAt"], said["endedAt"]) == (None, None, None)
-    assert (said["status"], said["estimated"]) == ("active", True)
-    assert said["duration_seconds"] == Decimal("1.5")
-    assert (said["totalCost"], said["grossMarginPercent"]) == (0, "0.00%")
-    assert all(lines == [] for lines in said["apiCosts"].values())
-    assert said["createdAt"] == "2025-10-31T23:30:00Z"
+    content = (await api.get(PATH, "alice")).data
+    assert (content["personaId"], content["startedAt"], content["endedAt"]) == (None, None, None)
+    assert (content["status"], content["estimated"]) == ("active", True)
+    assert content["duration_seconds"] == Decimal("1.5")
+    assert (content["totalCost"], content["grossMarginPercent"]) == (0, "0.00%")
+    assert all(lines == [] for lines in content["apiCosts"].values())
+    assert content["createdAt"] == "2025-10-31T23:30:00Z"
 
 
 async def test_unchanged_call_answers_304(api: ApiClient, ledger: LedgerRowWriter) -> None:

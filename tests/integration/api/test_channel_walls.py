@@ -95,11 +95,11 @@ async def written(database_url: str) -> str:
 
 @pytest.mark.parametrize("table", TABLES)
 async def test_row_policies_hide_channels_of_other_users(written: str, table: str) -> None:
-    forgetful = f"SELECT user_id FROM {table} ORDER BY 1"
+    unfiltered = f"SELECT user_id FROM {table} ORDER BY 1"
     async with reader_pool(as_login(written, "api")) as readers:
         for viewer, seen in ((ALICE, ["alice"]), (Viewer("no"), []), (ROOT, ["alice", "bob"])):
             async with readers.reading(viewer) as connection:
-                assert [row[0] for row in await connection.fetch(forgetful)] == seen
+                assert [row[0] for row in await connection.fetch(unfiltered)] == seen
 
 
 async def test_api_cannot_read_secrets_and_codes(written: str) -> None:

@@ -64,11 +64,11 @@ async def test_webhook_is_verified_by_its_challenge(api: ApiClient, database_url
         async with delivery_worker(database_url):
             await until_ended(database_url, 1)
             [request] = endpoint.requests
-            said = Webhook(made["secret"]).verify(request.body, dict(request.headers))
-            assert said["type"] == "channel.verification"
-            assert said["data"]["channelId"] == made["channelId"]
+            content = Webhook(made["secret"]).verify(request.body, dict(request.headers))
+            assert content["type"] == "channel.verification"
+            assert content["data"]["channelId"] == made["channelId"]
             one = f"/{made['channelId']}"
-            code = said["data"]["challenge"]
+            code = content["data"]["challenge"]
             verified = (await post(api, one + "/verify", {"code": code})).data
             assert verified["state"] == "verified"
             assert "secret" not in verified

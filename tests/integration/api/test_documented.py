@@ -118,9 +118,9 @@ async def test_call_equals_the_documented_example(api: ApiClient) -> None:
 
 
 async def test_spending_equals_the_documented_example(api: ApiClient) -> None:
-    said = (await api.get(SPENDING, "alice")).data
-    daily = said.pop("daily")
-    assert said == {
+    content = (await api.get(SPENDING, "alice")).data
+    daily = content.pop("daily")
+    assert content == {
         "userId": "alice",
         "period": {
             "start": "2025-10-20T00:00:00Z",
@@ -166,7 +166,7 @@ async def test_spending_equals_the_documented_example(api: ApiClient) -> None:
     }
     for name, total in (("calls", "totalCalls"), ("totalCost", "totalCost"),
                         ("chargedToUser", "totalCharged"), ("grossProfit", "totalGrossProfit")):  # fmt: skip
-        assert sum(day[name] for day in daily) == said[total]
+        assert sum(day[name] for day in daily) == content[total]
 
 
 DOCUMENTED_BUDGET = {
@@ -185,12 +185,15 @@ DOCUMENTED_BUDGET = {
 async def test_budget_equals_the_documented_example(api: ApiClient) -> None:
     limits = {"dailyLimit_usd": 10.00, "monthlyLimit_usd": "100.00"}
     put = await api.ask("PUT", BUDGET, bearer=token("alice"), body=limits)
-    for said in (put.data, (await api.get(BUDGET, "alice")).data):
-        assert {name: said[name] for name in DOCUMENTED_BUDGET} == DOCUMENTED_BUDGET
+    for content in (put.data, (await api.get(BUDGET, "alice")).data):
+        assert {name: content[name] for name in DOCUMENTED_BUDGET} == DOCUMENTED_BUDGET
 
 
 async def test_budget_by_cost_counts_costs_instead_of_charges(written: str) -> None:
     options = ApiOptions(budget_basis="cost")
     async with served_from(written, today=NOW.date(), options=options) as api:
-        said = (await api.get(BUDGET, "alice")).data
-    assert (said["currentDailySpend"], said["currentMonthlySpend"]) == (usd("0.9"), usd("10.8"))
+        content = (await api.get(BUDGET, "alice")).data
+    assert (content["currentDailySpend"], content["currentMonthlySpend"]) == (
+        usd("0.9"),
+        usd("10.8"),
+    )

@@ -43,29 +43,33 @@ async def api(written: str) -> AsyncIterator[ApiClient]:
 
 async def test_weekly_forecast_has_all_fields(api: ApiClient) -> None:
     answer = await api.get(f"{PATH}?period=weekly", "alice")
-    said = answer.data
-    assert (said["periodStart"], said["periodEnd"]) == (
+    content = answer.data
+    assert (content["periodStart"], content["periodEnd"]) == (
         "2025-11-19T00:00:00Z",
         "2025-11-25T23:59:59Z",
     )
-    assert (said["basedOnDays"], said["historicalCalls"]) == (40, 80)
-    assert said["historicalCost"] == 72
-    assert said["historicalRevenue"] == Decimal("399.2")
-    assert said["todaySoFar"] == {
+    assert (content["basedOnDays"], content["historicalCalls"]) == (40, 80)
+    assert content["historicalCost"] == 72
+    assert content["historicalRevenue"] == Decimal("399.2")
+    assert content["todaySoFar"] == {
         "calls": 1,
         "cost": Decimal("0.9"),
         "revenue": Decimal("4.99"),
     }
     # A call today, the remaining half day, and six days.
-    assert said["forecastedCalls"] == 14
-    assert said["forecastedCost"] == pytest.approx(Decimal("12.6"), abs=Decimal("1e-8"))
-    assert said["forecastedRevenue"] == pytest.approx(Decimal("69.86"), abs=Decimal("1e-7"))
-    assert said["forecastedProfit"] == said["forecastedRevenue"] - said["forecastedCost"]
-    assert said["costInterval"]["low"] <= said["forecastedCost"] <= said["costInterval"]["high"]
-    assert said["interval_percent"] == 80
-    assert said["confidence"] > Decimal("0.7")
-    assert said["limits"] == {"daily": None, "monthly": None}
-    assert said["warnings"] == []
+    assert content["forecastedCalls"] == 14
+    assert content["forecastedCost"] == pytest.approx(Decimal("12.6"), abs=Decimal("1e-8"))
+    assert content["forecastedRevenue"] == pytest.approx(Decimal("69.86"), abs=Decimal("1e-7"))
+    assert content["forecastedProfit"] == content["forecastedRevenue"] - content["forecastedCost"]
+    assert (
+        content["costInterval"]["low"]
+        <= content["forecastedCost"]
+        <= content["costInterval"]["high"]
+    )
+    assert content["interval_percent"] == 80
+    assert content["confidence"] > Decimal("0.7")
+    assert content["limits"] == {"daily": None, "monthly": None}
+    assert content["warnings"] == []
 
 
 @pytest.mark.parametrize(("period", "calls"), [("daily", 2), ("weekly", 14), ("monthly", 60)])
@@ -86,20 +90,20 @@ async def test_forecast_includes_the_monthly_limit(api: ApiClient) -> None:
     """By noon of the 19th 37 calls were charged, and two a day are expected."""
     limits = {"dailyLimit_usd": 9, "monthlyLimit_usd": 200, "timezone": "Europe/Berlin"}
     await api.ask("PUT", "/api/costs/user/alice/budget", bearer=token("alice"), body=limits)
-    said = (await api.get(PATH, "alice")).data
-    assert (said["budgetBasis"], said["timezone"]) == ("charged", "Europe/Berlin")
-    end = said["monthEnd"]
+    content = (await api.get(PATH, "alice")).data
+    assert (content["budgetBasis"], content["timezone"]) == ("charged", "Europe/Berlin")
+    end = content["monthEnd"]
     assert (end["month"], end["spendSoFar"]) == ("2025-11", Decimal("184.63"))
     days = Decimal(11) + Decimal(11) / 24
     assert end["expectedSpend"] == pytest.approx(
         Decimal("184.63") + days * Decimal("9.98"), abs=Decimal("1e-6")
     )
     assert end["spendSoFar"] <= end["low"] <= end["expectedSpend"] <= end["high"]
-    assert said["limits"] == {
+    assert content["limits"] == {
         "daily": {"limit_usd": 9, "isReached": False, "reachedOn": "2025-11-19"},
         "monthly": {"limit_usd": 200, "isReached": False, "reachedOn": "2025-11-21"},
     }
-    assert [warning.split(" limit")[0] for warning in said["warnings"]] == [
+    assert [warning.split(" limit")[0] for warning in content["warnings"]] == [
         "The daily",
         "The monthly",
     ]
@@ -108,9 +112,9 @@ async def test_forecast_includes_the_monthly_limit(api: ApiClient) -> None:
 async def test_spend_follows_the_budget_basis(written: str) -> None:
     options = ApiOptions(budget_basis="cost")
     async with served_from(written, today=NOW.date(), options=options) as api:
-        said = (await api.get(PATH, "alice")).data
-    assert said["budgetBasis"] == "cost"
-    assert said["monthEnd"]["spendSoFar"] == Decimal("33.3")
+        content = (await api.get(PATH, "alice")).data
+    assert content["budgetBasis"] == "cost"
+    assert content["monthEnd"]["spendSoFar"] == Decimal("33.3")
 
 
 async def test_new_and_inactive_users_get_warnings(api: ApiClient) -> None:
@@ -144,6 +148,6 @@ async def test_sums_may_exceed_a_bigint(database_url: str) -> None:
                 await ledger.call(row)
                 await ledger.connection.execute("DELETE FROM user_spend")
     async with served_from(database_url, today=NOW.date()) as api:
-        said = (await api.get(PATH, "alice")).data
-    assert said["historicalCost"] == Decimal(4 * most).scaleb(-9)
-    assert said["forecastedCost"] > said["historicalCost"]
+        content = (await api.get(PATH, "alice")).data
+    assert content["historicalCost"] == Decimal(4 * most).scaleb(-9)
+    assert content["forecastedCost"] > content["historicalCost"]

@@ -23,17 +23,17 @@ def thought(tokens: int, **more: Any) -> Plain:
 
 
 def spoken(characters: int, phrase: str | None = None, **more: Any) -> Plain:
-    said = {"turn": 3, "phraseHash": phrase} if phrase else None
+    body = {"turn": 3, "phraseHash": phrase} if phrase else None
     usage = {"usage": characters, "unit": "characters", "model": "eleven_turbo_v2_5", **more}
-    return cost(service="elevenlabs", operation="tts", metadata=said, **usage)
+    return cost(service="elevenlabs", operation="tts", metadata=body, **usage)
 
 
-def call(number: int, happened: datetime, *events: Plain) -> list[Plain]:
+def call(number: int, all_events: datetime, *events: Plain) -> list[Plain]:
     """Return the events of a call, moved to the call and its time."""
     whole = [started(), *events, ended()]
     for event in whole:
         event["data"]["callId"] = f"call-{number}"
-        event["time"] = happened
+        event["time"] = all_events
     return whole
 
 
@@ -67,10 +67,10 @@ async def api(recorded: str) -> AsyncIterator[ApiClient]:
 
 async def test_each_saving_follows_from_recorded_events(api: ApiClient) -> None:
     answer = await api.get(PATH, "alice")
-    said = answer.data
-    assert (said["userId"], said["basedOnCalls"], said["notes"]) == ("alice", 3, [])
-    assert said["basedOnEvents"] == 3 + 4
-    found = {each["kind"]: each for each in said["recommendations"]}
+    body = answer.data
+    assert (body["userId"], body["basedOnCalls"], body["notes"]) == ("alice", 3, [])
+    assert body["basedOnEvents"] == 3 + 4
+    found = {each["kind"]: each for each in body["recommendations"]}
     assert list(found) == ["model_choice", "prepaid_bundle", "shorter_replies", "phrase_caching"]
 
     model = found["model_choice"]  # 3.5 million tokens at 0.60 and at 0.10 a million
@@ -94,17 +94,17 @@ async def test_each_saving_follows_from_recorded_events(api: ApiClient) -> None:
 
 
 async def test_examples_are_the_most_expensive_events(api: ApiClient) -> None:
-    said = (await api.get(PATH, "alice")).data["recommendations"][0]
+    body = (await api.get(PATH, "alice")).data["recommendations"][0]
     listed = (await api.get("/api/costs/call/call-1/events?limit=50", "alice")).data["events"]
     known = {(event["source"], event["id"]): event for event in listed if event["usage"]}
-    dearest = said["evidence"]["exampleEvents"][0]
+    dearest = body["evidence"]["exampleEvents"][0]
     assert dearest["callId"] == "call-1"
     assert known[dearest["source"], dearest["id"]]["usage"] == 2_000_000
 
 
 async def test_user_without_calls_gets_no_recommendation(api: ApiClient) -> None:
-    said = (await api.get("/api/costs/user/carol/recommendations", "carol")).data
-    assert (said["basedOnCalls"], said["recommendations"], said["notes"]) == (0, [], [])
+    body = (await api.get("/api/costs/user/carol/recommendations", "carol")).data
+    assert (body["basedOnCalls"], body["recommendations"], body["notes"]) == (0, [], [])
 
 
 async def test_admins_see_recommendations_and_other_users_do_not(api: ApiClient) -> None:
@@ -119,7 +119,7 @@ async def test_only_the_newest_calls_are_analysed(
     api: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(advice, "CALLS_MAX", 2)
-    said = (await api.get(PATH, "alice")).data
-    assert said["basedOnCalls"] == 2
-    assert said["notes"] == ["Based on the newest 2 of 3 calls."]
-    assert said["recommendations"][0]["evidence"]["events"] == 3
+    body = (await api.get(PATH, "alice")).data
+    assert body["basedOnCalls"] == 2
+    assert body["notes"] == ["Based on the newest 2 of 3 calls."]
+    assert body["recommendations"][0]["evidence"]["events"] == 3

@@ -29,7 +29,7 @@ async def api(database_url: str) -> AsyncIterator[ApiClient]:
 
 async def test_recorded_call_is_reported_exactly(database_url: str, api: ApiClient) -> None:
     wrong = tts(usage=9_000)
-    happened = [
+    all_events = [
         events.started(),
         events.cost(usage=5, metadata={"sid": "CA1"}),
         events.cost(service="deepgram", operation="stt_streaming", usage=300, unit="seconds"),
@@ -41,11 +41,11 @@ async def test_recorded_call_is_reported_exactly(database_url: str, api: ApiClie
         events.refunded(time=NOW + timedelta(minutes=6)),
         events.ended(time=NOW + timedelta(minutes=5)),
     ]  # fmt: skip
-    await record(database_url, happened)
-    said = (await api.get(CALL, "alice")).data
+    await record(database_url, all_events)
+    body = (await api.get(CALL, "alice")).data
     prices = {
         service: [(line["operation"], line["unitCost"], line["totalCost"]) for line in lines]
-        for service, lines in said["apiCosts"].items()
+        for service, lines in body["apiCosts"].items()
     }
     assert prices == {
         "twilio": [("outbound_call", Decimal("0.014"), Decimal("0.07"))],
@@ -54,17 +54,17 @@ async def test_recorded_call_is_reported_exactly(database_url: str, api: ApiClie
         "elevenlabs": [("tts", Decimal("0.000123"), Decimal("0.123"))],
         "new": [("sing", Decimal("0.01"), Decimal("0.03"))],
     }
-    assert said["totalApiCost"] == Decimal("0.2525")
-    assert said["totalInfrastructureCost"] == Decimal("0.035")
-    assert said["transactionCosts"]["stripe"]["totalFee"] == Decimal("0.44471")
-    assert said["totalCost"] == sum(said["costByService"].values()) == Decimal("0.73221")
-    assert (said["chargedToUser"], said["refunded"]) == (Decimal("4.99"), 1)
-    assert said["grossProfit"] == Decimal("3.25779")
-    assert said["estimated"] is True
-    assert (said["status"], said["duration_seconds"]) == ("completed", 300)
-    assert said["apiCosts"]["twilio"][0]["metadata"] == {"sid": "CA1"}
-    assert said["startedAt"] == said["createdAt"] == "2026-03-15T12:00:00Z"
-    assert said["endedAt"] == "2026-03-15T12:05:00Z"
+    assert body["totalApiCost"] == Decimal("0.2525")
+    assert body["totalInfrastructureCost"] == Decimal("0.035")
+    assert body["transactionCosts"]["stripe"]["totalFee"] == Decimal("0.44471")
+    assert body["totalCost"] == sum(body["costByService"].values()) == Decimal("0.73221")
+    assert (body["chargedToUser"], body["refunded"]) == (Decimal("4.99"), 1)
+    assert body["grossProfit"] == Decimal("3.25779")
+    assert body["estimated"] is True
+    assert (body["status"], body["duration_seconds"]) == ("completed", 300)
+    assert body["apiCosts"]["twilio"][0]["metadata"] == {"sid": "CA1"}
+    assert body["startedAt"] == body["createdAt"] == "2026-03-15T12:00:00Z"
+    assert body["endedAt"] == "2026-03-15T12:05:00Z"
 
 
 async def test_fee_of_an_unknown_processor_is_a_transaction_cost(
@@ -79,8 +79,8 @@ async def test_fee_of_an_unknown_processor_is_a_transaction_cost(
     )
     kept = {"api": 0, "infrastructure": Decimal("0.035"), "transaction": Decimal("0.25")}
     assert everyone.data["costBreakdown"] == kept
-    for said in (call, spending):
-        classes = {name: said[f"total{name.title()}Cost"] for name in kept}
+    for body in (call, spending):
+        classes = {name: body[f"total{name.title()}Cost"] for name in kept}
         assert classes == kept
     assert call["transactionCosts"]["another"]["totalFee"] == Decimal("0.25")
     once = await fetch(database_url, statements("live/calls")["once_services"])
@@ -90,10 +90,10 @@ async def test_fee_of_an_unknown_processor_is_a_transaction_cost(
 
 
 async def test_spending_and_budget_are_sums_of_the_calls(database_url: str, api: ApiClient) -> None:
-    happened = []
+    all_events = []
     for call in ("call-1", "call-2", "call-3"):
-        happened += [events.started(call), events.cost(call), events.ended(call)]
-    await record(database_url, happened)
+        all_events += [events.started(call), events.cost(call), events.ended(call)]
+    await record(database_url, all_events)
     calls = [(await api.get(f"/api/costs/call/call-{n}", "alice")).data for n in (1, 2, 3)]
     spending = (await api.get(SPENDING, "alice")).data
     budget = (await api.get("/api/costs/user/alice/budget", "alice")).data
@@ -115,5 +115,5 @@ async def test_held_call_has_no_owner(database_url: str, api: ApiClient) -> None
     await record(database_url, [events.cost(user=None)])
     assert (await api.get(CALL, "alice")).status == 403
     await record(database_url, [events.started()])
-    said = (await api.get(CALL, "alice")).data
-    assert said["apiCosts"]["twilio"][0]["totalCost"] == Decimal("0.014")
+    body = (await api.get(CALL, "alice")).data
+    assert body["apiCosts"]["twilio"][0]["totalCost"] == Decimal("0.014")

@@ -110,20 +110,20 @@ async def test_operator_can_list_and_change_owners(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)
 
-    async def said(*words: str) -> str:
+    async def data(*words: str) -> str:
         assert await asyncio.to_thread(main, ["sources", *words]) == 0
         return capsys.readouterr().out
 
-    assert await said("list") == "No sources.\n"
+    assert await data("list") == "No sources.\n"
     assert (await post(api, EVENTS, event("/s"), "first")).status == 202
-    assert (await said("list", "--subject", "first")).startswith("/s  first  since 20")
-    assert await said("list", "--subject", "second") == "No sources.\n"
+    assert (await data("list", "--subject", "first")).startswith("/s  first  since 20")
+    assert await data("list", "--subject", "second") == "No sources.\n"
     assert (await post(api, EVENTS, event("/s", "2"), "second")).status == 403
-    assert await said("give", "/s", "--subject", "second") == (
+    assert await data("give", "/s", "--subject", "second") == (
         "/s belongs to second; it belonged to first.\n"
     )
     assert (await post(api, EVENTS, event("/s", "2"), "second")).status == 202
-    assert await said("give", "/kafka", "--subject", "nobody") == "/kafka belongs to nobody.\n"
+    assert await data("give", "/kafka", "--subject", "nobody") == "/kafka belongs to nobody.\n"
     assert (await post(api, EVENTS, event("/kafka"), "second")).status == 403
     assert await asyncio.to_thread(main, ["sources", "give", "", "--subject", "a"]) == 1
     assert "SOURCE must have 1 to 255 characters." in capsys.readouterr().err

@@ -52,12 +52,12 @@ async def test_period_includes_both_end_days(api: ApiClient, ledger: LedgerRowWr
 
 
 async def test_user_without_calls_has_no_spending(api: ApiClient) -> None:
-    said = (await api.get(PATH, "alice")).data
-    assert said["totalCalls"] == said["totalCost"] == said["averageCostPerCall"] == 0
-    assert said["averageDuration_seconds"] == 0
-    assert said["averageMarginPercent"] == "0.00%"
-    assert said["topPersonas"] == []
-    assert set(said["costByService"].values()) == {0}
+    content = (await api.get(PATH, "alice")).data
+    assert content["totalCalls"] == content["totalCost"] == content["averageCostPerCall"] == 0
+    assert content["averageDuration_seconds"] == 0
+    assert content["averageMarginPercent"] == "0.00%"
+    assert content["topPersonas"] == []
+    assert set(content["costByService"].values()) == {0}
 
 
 async def test_personas_have_a_stable_order(api: ApiClient, ledger: LedgerRowWriter) -> None:
@@ -68,12 +68,12 @@ async def test_personas_have_a_stable_order(api: ApiClient, ledger: LedgerRowWri
     await write(ledger, 2, "often", costs={})
     await write(ledger, 1, None, costs={"twilio": 2 * CENT})
     await write(ledger, 1, "unknown", costs={"deepgram": 3 * CENT})
-    said = (await api.get(PATH, "alice")).data
-    top = [(each["personaId"], each["calls"]) for each in said["topPersonas"]]
+    content = (await api.get(PATH, "alice")).data
+    top = [(each["personaId"], each["calls"]) for each in content["topPersonas"]]
     assert top[:3] == [("dearest", 1), ("unknown", 2), ("often", 2)]
     assert top[3:] == [(f"p{number:02}", 1) for number in range(7)]
-    assert said["topPersonas"][1]["totalCost"] == Decimal("0.05")
-    assert said["totalCalls"] == 17
+    assert content["topPersonas"][1]["totalCost"] == Decimal("0.05")
+    assert content["totalCalls"] == 17
 
 
 async def test_classes_and_services_add_up_to_the_total(
@@ -81,15 +81,15 @@ async def test_classes_and_services_add_up_to_the_total(
 ) -> None:
     await write(ledger, 1, costs={"twilio": 1, "vultr": 2, "stripe": 4, "unheard-of": 8, "zero": 0})
     await write(ledger, 2, costs={"twilio": 1, "unheard-of": -16}, charged=5, refunded=7)
-    said = (await api.get(PATH, "alice")).data
+    content = (await api.get(PATH, "alice")).data
     nano = Decimal("1E-9")
-    assert said["costByService"]["unheard-of"] == -8 * nano
-    assert "zero" not in said["costByService"]
-    assert len(said["costByService"]) == 9
+    assert content["costByService"]["unheard-of"] == -8 * nano
+    assert "zero" not in content["costByService"]
+    assert len(content["costByService"]) == 9
     classes = ("totalApiCost", "totalInfrastructureCost", "totalTransactionCost")
-    assert [said[name] for name in classes] == [-6 * nano, 2 * nano, 4 * nano]
-    assert said["totalCost"] == sum(said["costByService"].values()) == 0
-    assert said["totalRefunded"] == 7 * nano
+    assert [content[name] for name in classes] == [-6 * nano, 2 * nano, 4 * nano]
+    assert content["totalCost"] == sum(content["costByService"].values()) == 0
+    assert content["totalRefunded"] == 7 * nano
 
 
 async def test_averages_are_rounded_without_padding(
@@ -139,5 +139,5 @@ async def test_sums_may_exceed_a_bigint(api: ApiClient, ledger: LedgerRowWriter)
     most = 2**63 - 1
     for days_ago in (1, 2, 3):
         await write(ledger, days_ago, costs={"twilio": most}, charged=most)
-    said = (await api.get(PATH, "alice")).data
-    assert said["totalCost"] == said["totalCharged"] == Decimal(3 * most).scaleb(-9)
+    content = (await api.get(PATH, "alice")).data
+    assert content["totalCost"] == content["totalCharged"] == Decimal(3 * most).scaleb(-9)

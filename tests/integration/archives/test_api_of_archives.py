@@ -48,10 +48,10 @@ async def exported_sums(api: ApiClient) -> dict[tuple[str, str], Decimal]:
 async def test_api_shows_exact_totals_and_marks_archived_details(
     database_url: str, tmp_path: Path
 ) -> None:
-    happened = calls()
+    all_events = calls()
     late = cost("call-0", "user-0", time=OLD + timedelta(minutes=1), totalCost="0.25")
-    void = voided(happened[1], "call-0", "user-0", time=NOW - timedelta(minutes=2))
-    await record(database_url, [*happened, void])
+    void = voided(all_events[1], "call-0", "user-0", time=NOW - timedelta(minutes=2))
+    await record(database_url, [*all_events, void])
     root = token("root", role="admin")
     path = f"/api/admin/reconciliation?period=custom&{DAYS}"
     async with served_from(database_url, today=NOW.date()) as api:
@@ -67,7 +67,7 @@ async def test_api_shows_exact_totals_and_marks_archived_details(
         assert after["archivedEvents"] == month.manifest.events > 0
 
         call = (await api.get("/api/costs/call/call-0", "user-0")).data
-        archived = sum(e["data"]["callId"] == "call-0" for e in happened)
+        archived = sum(e["data"]["callId"] == "call-0" for e in all_events)
         assert call["archivedEvents"] == archived
         assert not any(call["apiCosts"].values())
         page = (await api.get("/api/costs/call/call-0/events", "user-0")).data

@@ -29,20 +29,27 @@ def calls(count: int = 12) -> list[Plain]:
     for number in range(count):
         at = (OLD, BOUNDARY - timedelta(seconds=1), NOW - timedelta(hours=1))[number % 3]
         later = at + timedelta(minutes=2)
-        whose = {"call": f"call-{number}", "user": f"user-{number % 4}"}
-        wrong = cost(**whose, time=at, totalCost="0.5", estimated=True)
+        call_and_user = {"call": f"call-{number}", "user": f"user-{number % 4}"}
+        wrong = cost(**call_and_user, time=at, totalCost="0.5", estimated=True)
         events += [
-            started(**whose, time=at),
-            cost(**whose, time=at, usage="1.50"),
+            started(**call_and_user, time=at),
+            cost(**call_and_user, time=at, usage="1.50"),
             cost(
-                **whose, time=later, service="deepgram", operation="stt_streaming", model="nova-2"
+                **call_and_user,
+                time=later,
+                service="deepgram",
+                operation="stt_streaming",
+                model="nova-2",
             ),
             wrong,
-            voided(wrong, **whose, time=later),
-            ended(**whose, time=later),
+            voided(wrong, **call_and_user, time=later),
+            ended(**call_and_user, time=later),
         ]
         if number % 2:
-            events += [charged(**whose, time=later), refunded(**whose, time=later, amount="1.005")]
+            events += [
+                charged(**call_and_user, time=later),
+                refunded(**call_and_user, time=later, amount="1.005"),
+            ]
     return events
 
 
@@ -61,8 +68,8 @@ async def verified_with_files(database_url: str, directory: Path) -> Verificatio
 
 
 async def test_archiving_changes_no_total(database_url: str, tmp_path: Path) -> None:
-    happened = calls()
-    await record(database_url, happened)
+    all_events = calls()
+    await record(database_url, all_events)
     before = await read_totals(database_url)
     old = f"call_cost_events_{OLD:%Y_%m}"
     assert old in await partitions(database_url)
@@ -71,11 +78,11 @@ async def test_archiving_changes_no_total(database_url: str, tmp_path: Path) -> 
     assert archived.manifest is not None
     assert archived.month == OLD.date().replace(day=1)
     assert old not in await partitions(database_url)
-    assert await read_totals(database_url) == before == expect(happened).totals
+    assert await read_totals(database_url) == before == expect(all_events).totals
     found = await verified_with_files(database_url, tmp_path)
     assert (found.differences, found.lines) == (0, [])
     assert found.checked["archived"] == archived.manifest.events > 0
-    assert found.checked["events"] + found.checked["archived"] == len(happened)
+    assert found.checked["events"] + found.checked["archived"] == len(all_events)
 
     manifest = json.loads((tmp_path / archived.manifest.file).with_suffix(".json").read_text())
     assert manifest["rows"] == sum(kind["rows"] for kind in manifest["types"].values())
@@ -86,37 +93,37 @@ async def test_archiving_changes_no_total(database_url: str, tmp_path: Path) -> 
 async def test_month_sealed_without_a_file_keeps_its_totals(
     database_url: str, tmp_path: Path
 ) -> None:
-    happened = calls()
-    await record(database_url, happened)
+    all_events = calls()
+    await record(database_url, all_events)
     [dropped] = await Archiver(database_url, None).archive(month_start(2).date())
     assert dropped.manifest is not None
     assert f"call_cost_events_{OLD:%Y_%m}" not in await partitions(database_url)
-    assert await read_totals(database_url) == expect(happened).totals
+    assert await read_totals(database_url) == expect(all_events).totals
     await assert_verified(database_url)
-    await record(database_url, happened)  # repeats
-    assert await read_totals(database_url) == expect(happened).totals
+    await record(database_url, all_events)  # repeats
+    assert await read_totals(database_url) == expect(all_events).totals
     found = await verified_with_files(database_url, tmp_path)
     assert found.differences == 1
     assert "was sealed without a file" in "".join(found.lines)
 
 
 async def test_rebuild_starts_from_the_seals(database_url: str, tmp_path: Path) -> None:
-    happened = calls()
-    await record(database_url, happened)
+    all_events = calls()
+    await record(database_url, all_events)
     await archive(database_url, tmp_path)
     await fetch(database_url, "DELETE FROM calls")
     await fetch(database_url, "DELETE FROM user_spend")
     assert (await verify(database_url)).differences > 0
     assert await rebuild(database_url) == 12
     await assert_verified(database_url)
-    assert await read_totals(database_url) == expect(happened).totals
+    assert await read_totals(database_url) == expect(all_events).totals
 
 
 async def test_late_events_of_an_archived_month_count(database_url: str, tmp_path: Path) -> None:
-    happened = calls()
-    await record(database_url, happened)
+    all_events = calls()
+    await record(database_url, all_events)
     await archive(database_url, tmp_path)
-    counted = next(e for e in happened if e["type"] == "cost.recorded")
+    counted = next(e for e in all_events if e["type"] == "cost.recorded")
     call = counted["data"]["callId"]
     late = [
         cost(call, "user-0", time=OLD - timedelta(minutes=5), usage=7, personaId="sarah_001"),
@@ -125,18 +132,18 @@ async def test_late_events_of_an_archived_month_count(database_url: str, tmp_pat
         refunded(call, "user-0", time=OLD + timedelta(hours=2)),
         ended(call, "user-0", time=OLD + timedelta(hours=3), duration_seconds=77),
         started(call, "user-0", time=OLD - timedelta(hours=1), persona="sarah_001"),
-        *happened[:9],
+        *all_events[:9],
     ]
     await record(database_url, late)
     await assert_verified(database_url)
-    assert await read_totals(database_url) == expect([*happened, *late]).totals
+    assert await read_totals(database_url) == expect([*all_events, *late]).totals
 
     [again] = await archive(database_url, tmp_path)
     assert again.manifest is not None
     assert again.manifest.part == 2
     assert (await verified_with_files(database_url, tmp_path)).differences == 0
     assert await rebuild(database_url) == 12
-    assert await read_totals(database_url) == expect([*happened, *late]).totals
+    assert await read_totals(database_url) == expect([*all_events, *late]).totals
 
 
 async def test_running_worker_records_late_events_of_an_archived_month(
@@ -157,21 +164,21 @@ async def test_settlement_of_a_call_of_an_archived_month_is_recorded(
     database_url: str, tmp_path: Path
 ) -> None:
     """Its time is that of the first event, in a month without a partition; also a held event."""
-    happened = [cost(time=OLD), cost("call-2", None, time=OLD)]
+    all_events = [cost(time=OLD), cost("call-2", None, time=OLD)]
     later = [ended(time=NOW), started("call-2", "bob", time=NOW)]
     log = TopicLog()
     async with BatchWriter(database_url) as writer:
-        await writer.record(log.batch(happened))
+        await writer.record(log.batch(all_events))
         await archive(database_url, tmp_path)
         for event in later:
             await writer.record(log.batch([event]))
             await archive(database_url, tmp_path)
-    assert await read_totals(database_url) == expect([*happened, *later]).totals
+    assert await read_totals(database_url) == expect([*all_events, *later]).totals
     assert (await verified_with_files(database_url, tmp_path)).differences == 0
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "message"),
     [
         ("file", "digest differs from the sealed one"),
         ("manifest", "differs from the sealed one"),
@@ -180,7 +187,7 @@ async def test_settlement_of_a_call_of_an_archived_month_is_recorded(
     ],
 )
 async def test_changed_file_is_detected(
-    database_url: str, tmp_path: Path, damage: str, told: str
+    database_url: str, tmp_path: Path, damage: str, message: str
 ) -> None:
     await record(database_url, calls())
     [archived] = await archive(database_url, tmp_path)
@@ -196,7 +203,7 @@ async def test_changed_file_is_detected(
         path.write_bytes(content)
     found = await verified_with_files(database_url, tmp_path)
     assert found.differences == 1
-    assert told in found.lines[0]
+    assert message in found.lines[0]
 
 
 SEAL_DAMAGE = {
@@ -216,15 +223,15 @@ async def test_damaged_seal_is_detected_and_rebuilt_from_the_files(
 ) -> None:
     from ledger.operations.archive_checks import reseal
 
-    happened = calls()
-    await record(database_url, happened)
+    all_events = calls()
+    await record(database_url, all_events)
     await archive(database_url, tmp_path)
     await fetch(database_url, damage)
     assert (await verified_with_files(database_url, tmp_path)).differences > 0
     await rebuild(database_url, restore=lambda connection: reseal(connection, tmp_path))
     found = await verified_with_files(database_url, tmp_path)
     assert (found.differences, found.lines) == (0, [])
-    assert await read_totals(database_url) == expect(happened).totals
+    assert await read_totals(database_url) == expect(all_events).totals
 
 
 async def test_files_have_every_column_of_the_events(database_url: str) -> None:
@@ -238,8 +245,8 @@ async def test_late_events_during_archiving_are_never_lost(
     database_url: str, tmp_path: Path
 ) -> None:
     """An event between the file and the seal makes the archiver start again."""
-    happened = calls()
-    await record(database_url, happened)
+    all_events = calls()
+    await record(database_url, all_events)
     late: list[Plain] = []
 
     with ThreadPoolExecutor(1) as other_thread:
@@ -254,7 +261,7 @@ async def test_late_events_during_archiving_are_never_lost(
         [archived] = await archiver.archive(BOUNDARY.date())
     assert archived.manifest is not None
     assert len(late) == 2
-    assert await read_totals(database_url) == expect([*happened, *late]).totals
+    assert await read_totals(database_url) == expect([*all_events, *late]).totals
     assert (await verified_with_files(database_url, tmp_path)).differences == 0
 
 

@@ -57,11 +57,11 @@ async def test_each_threshold_raises_one_alert_with_its_reason(database_url: str
     assert await raised(database_url) == {key(50): False, key(80): False}
     await record(database_url, third)
     assert set(await raised(database_url)) == {key(50), key(80), key(100)}
-    told = await outbox(database_url)
-    assert [event["data"]["threshold_percent"] for event in told] == [50, 80, 100]
-    alert = told[1]["data"]
-    assert told[1]["id"] == alert["alertId"]
-    assert told[1]["subject"] == alert["userId"] == "alice"
+    messages = await outbox(database_url)
+    assert [event["data"]["threshold_percent"] for event in messages] == [50, 80, 100]
+    alert = messages[1]["data"]
+    assert messages[1]["id"] == alert["alertId"]
+    assert messages[1]["subject"] == alert["userId"] == "alice"
     assert (alert["limit_usd"], alert["current_spend"], alert["remaining"]) == (
         10,
         Decimal("8.5"),
@@ -79,8 +79,8 @@ async def test_each_threshold_raises_one_alert_with_its_reason(database_url: str
         alert["message"]
         == f"The spend of {TODAY} is 8.5 USD: it has reached 80 % of the daily limit of 10 USD."
     )
-    assert told[2]["data"]["crossedBy"]["id"] == third["id"]
-    assert told[2]["data"]["remaining"] == 0
+    assert messages[2]["data"]["crossedBy"]["id"] == third["id"]
+    assert messages[2]["data"]["remaining"] == 0
 
 
 async def test_alert_by_default_charge_names_the_end_of_the_call(database_url: str) -> None:
@@ -161,15 +161,15 @@ async def test_call_at_its_cap_is_cut_off_once_per_limit(database_url: str) -> N
     await record(database_url, cost(time=NOW, totalCost="0.3"), cost(time=NOW, totalCost="0.3"))
     await record(database_url, cost(time=NOW, totalCost="5"))
     assert set(await raised(database_url)) == {key(80, "call"), key(100, "call")}
-    told = await outbox(database_url)
-    assert [event["type"] for event in told] == [
+    messages = await outbox(database_url)
+    assert [event["type"] for event in messages] == [
         "budget.threshold.reached", "budget.threshold.reached", "call.cutoff.requested",
     ]  # fmt: skip
-    command = told[2]["data"]
-    assert command["callId"] == told[2]["subject"] == "call-1"
-    assert command["alertId"] == told[1]["data"]["alertId"]
+    command = messages[2]["data"]
+    assert command["callId"] == messages[2]["subject"] == "call-1"
+    assert command["alertId"] == messages[1]["data"]["alertId"]
     assert command["crossedBy"]["service"] == "twilio"
-    assert told[1]["data"]["drivers"][0] == {
+    assert messages[1]["data"]["drivers"][0] == {
         "service": "twilio",
         "cost": Decimal("1.4"),
         "share_percent": Decimal("97.56"),
@@ -180,12 +180,12 @@ async def test_call_at_its_cap_is_cut_off_once_per_limit(database_url: str) -> N
 
 async def test_lowered_cap_cuts_off_a_long_call(database_url: str) -> None:
     """A long call still costs money, and the most."""
-    begun = NOW - timedelta(hours=23)
-    await record(database_url, started(time=begun), cost(time=begun, totalCost="7"))
+    began = NOW - timedelta(hours=23)
+    await record(database_url, started(time=began), cost(time=began, totalCost="7"))
     await change(database_url, "alice", call_limit=(True, 5 * USD))
     assert set(await raised(database_url)) == {key(80, "call"), key(100, "call")}
-    told = [event["type"] for event in await outbox(database_url)]
-    assert told == ["budget.threshold.reached"] * 2 + ["call.cutoff.requested"]
+    messages = [event["type"] for event in await outbox(database_url)]
+    assert messages == ["budget.threshold.reached"] * 2 + ["call.cutoff.requested"]
 
 
 async def test_cap_without_auto_cutoff_only_alerts(
@@ -207,8 +207,8 @@ async def test_slow_clock_does_not_close_a_call(database_url: str) -> None:
     await record(database_url, started(time=NOW), behind)
     await record(database_url, cost(time=NOW, totalCost="3"))
     assert not any((await raised(database_url)).values())
-    told = [event["type"] for event in await outbox(database_url)]
-    assert told == ["budget.threshold.reached"] * 2 + ["call.cutoff.requested"]
+    messages = [event["type"] for event in await outbox(database_url)]
+    assert messages == ["budget.threshold.reached"] * 2 + ["call.cutoff.requested"]
 
 
 async def test_ended_call_is_not_cut_off(database_url: str) -> None:

@@ -56,12 +56,12 @@ def events_of(directory: Path) -> int:
 def test_dev_serves_stops_and_resumes_with_its_data(tmp_path: Path, port: str) -> None:
     with dev(tmp_path, PORT=port) as first:
         curl = first.curl()
-        assert f"http://127.0.0.1:{port}/" in first.said()
-        assert f"\nhttp://127.0.0.1:{port}/#token=ey" in first.said()
+        assert f"http://127.0.0.1:{port}/" in first.output()
+        assert f"\nhttp://127.0.0.1:{port}/#token=ey" in first.output()
         assert (tmp_path / ".local" / "dev.env").stat().st_mode & 0o777 == 0o600
         assert wait_for(lambda: fetch(curl)["totalCalls"] > 0)
         # The demo user has about 110 calls of the past in the requested 30 days.
-        assert " and a history of 45 days…" in first.said()
+        assert " and a history of 45 days…" in first.output()
         assert wait_for(lambda: fetch(curl)["totalCalls"] > 90)
         assert len([one for one in alerts_of(curl) if one["late"]]) < 4
         cost = fetch(curl)["totalCost"]
@@ -73,12 +73,12 @@ def test_dev_serves_stops_and_resumes_with_its_data(tmp_path: Path, port: str) -
         assert second.returncode == 1
         assert "running in this directory already" in second.stderr
         assert first.end(signal.SIGINT) == 0
-        assert "Traceback" not in first.said()
+        assert "Traceback" not in first.output()
     sent = (tmp_path / ".local" / "logs" / "past.log").read_text()
     assert sent.count("Sent ") == 1
     with dev(tmp_path, PORT=port) as second_start:
         curl = second_start.curl()
-        assert "\nStarting simulated calls…" in second_start.said()
+        assert "\nStarting simulated calls…" in second_start.output()
         before = fetch(curl)
         assert wait_for(lambda: fetch(curl)["totalCost"] != before["totalCost"])
         assert fetch(curl)["totalCalls"] < before["totalCalls"] + 30
@@ -97,8 +97,8 @@ def test_dev_serves_stops_and_resumes_with_its_data(tmp_path: Path, port: str) -
 def test_published_events_are_counted(tmp_path: Path, port: str) -> None:
     with dev(tmp_path, PORT=port, SIMULATE="0") as running:
         running.curl()
-        assert "`demo` (calls are not simulated):" in running.said()
-        assert "active calls" not in running.said()
+        assert "`demo` (calls are not simulated):" in running.output()
+        assert "active calls" not in running.output()
         done = run_command(
             "simulate", "--calls", "15", "--users", "3", "--rate", "0", "--malformed", "5",
             values={}, cwd=tmp_path,
@@ -132,7 +132,9 @@ def test_old_details_are_dropped_and_their_totals_stay(tmp_path: Path, port: str
         assert running.end(signal.SIGTERM) == 0
     with dev(tmp_path, PORT=port, SIMULATE="0") as again:
         again.curl()
-        assert wait_for(lambda: f"events of {old:%Y-%m} were dropped" in again.said()), again.said()
+        assert wait_for(lambda: f"events of {old:%Y-%m} were dropped" in again.output()), (
+            again.output()
+        )
         assert wait_for(lambda: events_of(tmp_path) == 0)
         again_sent = run_command("publish", str(file), values={}, cwd=tmp_path)
         assert again_sent.returncode == 0, again_sent.stderr
@@ -149,8 +151,8 @@ def test_dead_part_stops_the_others(tmp_path: Path, port: str, part: str) -> Non
         children = psutil.Process(running.process.pid).children()
         next(child for child in children if part in command_of(child)).kill()
         assert running.process.wait(STOP_SECONDS) == 1
-        assert "ended by signal SIGKILL" in running.said()
-        assert "Traceback" not in running.said()
+        assert "ended by signal SIGKILL" in running.output()
+        assert "Traceback" not in running.output()
         assert wait_for(lambda: not any(map(alive, everyone)), 10)
 
 
@@ -167,7 +169,7 @@ def test_dev_can_be_stopped_while_it_starts(tmp_path: Path, port: str) -> None:
     with dev(tmp_path, PORT=port) as running:
         assert wait_for(lambda: len(family(running.process.pid)) > 1)
         assert running.end(signal.SIGINT) == 0
-        assert "Traceback" not in running.said()
+        assert "Traceback" not in running.output()
 
 
 def test_taken_port_is_named(tmp_path: Path, port: str) -> None:

@@ -111,6 +111,6 @@ def test_apache_kafka_runs_in_the_foreground(tmp_path: Path, kafka_parts: None) 
 def test_invalid_port_is_named() -> None:
     command = [sys.executable, "-m", "devkit.embedded.apache_kafka"]
     environment = {**os.environ, "PORT": "http"}
-    told = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
-    assert told.returncode == 2
-    assert told.stderr == "PORT=http is not a port: use a number from 1 to 65535\n"
+    finished = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
+    assert finished.returncode == 2
+    assert finished.stderr == "PORT=http is not a port: use a number from 1 to 65535\n"

@@ -108,9 +108,9 @@ async def test_committed_data_survives_a_crash(data: Path) -> None:
 
 async def test_death_of_the_server_is_detected(data: Path) -> None:
     async with EmbeddedPostgres(data) as server:
-        noticing = asyncio.create_task(server.process.wait())
+        waiting = asyncio.create_task(server.process.wait())
         os.kill(server.process.pid, 9)
-        await asyncio.wait_for(noticing, 10)
+        await asyncio.wait_for(waiting, 10)
         assert "(PostgreSQL) ended by signal SIGKILL; last lines:" in server.process.exit_report()
         assert "ready to accept connections" in server.process.exit_report()
 

@@ -63,9 +63,9 @@ async def test_socket_shows_a_call_from_start_to_end(system: LiveSystem) -> None
         await client.alerts(1)
         await client.send(type="ping")
         await client.next("pong")
-        for said in client.messages:
-            validator(said["type"]).validate(said)
-        assert {said["type"] for said in client.messages} == {
+        for body in client.messages:
+            validator(body["type"]).validate(body)
+        assert {body["type"] for body in client.messages} == {
             "snapshot", "call", "budget", "alert", "pong",
         }  # fmt: skip
 
@@ -169,18 +169,18 @@ async def test_subscription_restricts_the_calls(system: LiveSystem) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "body",
     ["nonsense", "[]", "{}", '{"type": "shout"}', '{"type": "subscribe", "calls": 5}',
      '{"type": "subscribe", "calls": ["\\u0000"]}', '{"type": "ping", "x": 1}',
      json.dumps({"type": "subscribe", "calls": ["c"] * 201}), b"\x00"],
 )  # fmt: skip
-async def test_invalid_message_closes_the_socket(system: LiveSystem, said: str | bytes) -> None:
+async def test_invalid_message_closes_the_socket(system: LiveSystem, body: str | bytes) -> None:
     async with system.replica() as replica, replica.listening() as client:
         await client.next()
-        if isinstance(said, bytes):
-            await client.socket.send_bytes(said)
+        if isinstance(body, bytes):
+            await client.socket.send_bytes(body)
         else:
-            await client.socket.send_str(said)
+            await client.socket.send_str(body)
         assert await client.closed() == 1008
 
 
@@ -210,8 +210,8 @@ async def test_alert_published_twice_is_sent_once(system: LiveSystem) -> None:
         await client.next()
         for number in (1, 1, 2):
             await system.alert("alice", number)
-        told = [alert["alertId"] for alert in await client.alerts(2)]
-        assert told == ["a-1", "a-2"]
+        alert_ids = [alert["alertId"] for alert in await client.alerts(2)]
+        assert alert_ids == ["a-1", "a-2"]
 
 
 async def test_feed_survives_a_broker_that_lost_its_log(
@@ -232,7 +232,7 @@ async def test_feed_survives_a_broker_that_lost_its_log(
         await client.until("c1", version=3)
         async with asyncio.timeout(30):
             number = 0
-            while not any(said["type"] == "alert" for said in client.messages):
+            while not any(body["type"] == "alert" for body in client.messages):
                 number += 1
                 await system.alert("alice", number)
                 await system.record(cost("c1", time=ago(seconds=1)))

@@ -40,9 +40,9 @@ async def test_projection_does_not_reveal_the_only_call_of_another_user(system: 
         await client.until("of-bob")
         for minute in range(3):
             await system.record(cost("of-bob", "bob", time=ago(seconds=30 - minute)))
-            said = await client.until("of-bob", version=2 + minute)
-        assert said["totalCost"] > Decimal("0.04")
-        assert said["projectedCost"] == said["totalCost"]
+            result = await client.until("of-bob", version=2 + minute)
+        assert result["totalCost"] > Decimal("0.04")
+        assert result["projectedCost"] == result["totalCost"]
 
 
 async def test_durations_are_means_of_the_last_calls_by_user(database_url: str) -> None:

@@ -51,10 +51,10 @@ async def test_unmasked_frame_closes_the_socket_with_1002(
     async with asyncio.timeout(20):
         reader, writer = await opened(replica)
         writer.write(MASKED + unmasked + MASKED)
-        said = await reader.read()
-    assert said.count(PONG) == 1, "what was masked before it is answered, what follows is not"
-    assert PROTOCOL_ERROR in said
-    assert b"\x8a" not in said.partition(PROTOCOL_ERROR)[2], "no pong"
+        body = await reader.read()
+    assert body.count(PONG) == 1, "what was masked before it is answered, what follows is not"
+    assert PROTOCOL_ERROR in body
+    assert b"\x8a" not in body.partition(PROTOCOL_ERROR)[2], "no pong"
     writer.close()
 
 

@@ -62,9 +62,9 @@ async def test_webhook_is_retried_until_it_is_accepted(database_url: str) -> Non
     assert len({request.id for request in got_of_one}) == 1
     assert len({request.body for request in got_of_one}) == 1
     for request in got_of_one:
-        said = Webhook(SECRET).verify(request.body, dict(request.headers))
-        assert said["type"] == "budget.threshold.reached"
-        assert said["data"]["alertId"] == one.alert_id
+        result = Webhook(SECRET).verify(request.body, dict(request.headers))
+        assert result["type"] == "budget.threshold.reached"
+        assert result["data"]["alertId"] == one.alert_id
     tried = [("temporary", "500"), ("temporary", None), ("temporary", None),
              ("temporary", "301"), ("delivered", "200")]  # fmt: skip
     assert await attempts(database_url) == [

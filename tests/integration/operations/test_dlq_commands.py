@@ -172,8 +172,8 @@ async def test_replay_skips_records_that_are_too_large(
     await record_dead_letters(connection, STREAM, [large])
     await refuse(connection, 1)
     done = run_command("dlq", "replay", values=values, cwd=tmp_path)
-    said = "Sent 1 events again. 1 are too large for the topic and were not sent.\n"
-    assert (done.returncode, done.stdout) == (0, said)
+    result = "Sent 1 events again. 1 are too large for the topic and were not sent.\n"
+    assert (done.returncode, done.stdout) == (0, result)
     assert await pending(connection) == 1
 
 

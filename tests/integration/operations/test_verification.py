@@ -42,12 +42,12 @@ def events() -> list[Plain]:
 @pytest.fixture
 async def recorded(database_url: str) -> list[Plain]:
     """The events above, recorded a few at a time."""
-    happened, log = events(), TopicLog()
+    all_events, log = events(), TopicLog()
     async with BatchWriter(database_url) as batch_writer:
-        for start in range(0, len(happened), 3):
-            await batch_writer.record(log.batch(happened[start : start + 3]))
-    assert await read_totals(database_url) == expect(happened).totals
-    return happened
+        for start in range(0, len(all_events), 3):
+            await batch_writer.record(log.batch(all_events[start : start + 3]))
+    assert await read_totals(database_url) == expect(all_events).totals
+    return all_events
 
 
 async def test_verify_checks_all_events_and_finds_no_difference(

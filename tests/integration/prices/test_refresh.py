@@ -185,8 +185,8 @@ async def test_command_reports_the_result(
 ) -> None:
     twilio.answer = country("0.14", "0.009")
     file = tmp_path / "sources.json"
-    said = {"kind": "twilio-voice", "name": "twilio", "url": twilio.url()}
-    file.write_text(json.dumps({"sources": [said]}))
+    output = {"kind": "twilio-voice", "name": "twilio", "url": twilio.url()}
+    file.write_text(json.dumps({"sources": [output]}))
     values = {"DATABASE_URL": database_url, "PRICE_SOURCES": str(file)}
 
     async def run(*words: str) -> Any:

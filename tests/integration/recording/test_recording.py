@@ -126,14 +126,14 @@ async def test_corrected_event_counts_after_a_refused_one(
     """A refused event takes no identity, neither within its batch nor between batches."""
     wrong = cost(id="one", service="nobody", time=NOW)
     worse = cost("call-2", "alice", id="one", service="no-one", time=NOW)
-    mended = cost(id="one", time=NOW)
+    corrected = cost(id="one", time=NOW)
     late = cost(id="one", usage=2, time=NOW)
-    events = [wrong, worse, wrong, mended, late, worse, mended]
+    events = [wrong, worse, wrong, corrected, late, worse, corrected]
     outcome = await writer.record(TopicLog().batch(events))
     assert (outcome.recorded, outcome.repeated) == (1, 1)
     assert outcome.refused == {"unknown_price": 4, "id_conflict": 1}
-    await assert_totals(database_url, [mended])
-    again = await writer.record(TopicLog().batch([wrong, mended], partition=1))
+    await assert_totals(database_url, [corrected])
+    again = await writer.record(TopicLog().batch([wrong, corrected], partition=1))
     assert (again.recorded, again.repeated) == (0, 1)
     assert again.refused == {"id_conflict": 1}
 

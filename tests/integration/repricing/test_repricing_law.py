@@ -39,10 +39,10 @@ costs = st.fixed_dictionaries(
 late = st.tuples(days, prices, st.sampled_from(["*", "*", "big"]))
 
 
-def events_of(service: str, said: list[dict[str, Any]], ends: bool) -> list[Plain]:
+def events_of(service: str, result: list[dict[str, Any]], ends: bool) -> list[Plain]:
     """Return the events of some calls of two users, with distinct ids."""
     events: list[Plain] = []
-    for place, one in enumerate(said):
+    for place, one in enumerate(result):
         call, user = f"{service}/{one['user']}/{one['call']}", f"{service}-{one['user']}"
         fields = {
             name: one[name]
@@ -77,11 +77,11 @@ slow = settings(
 
 
 @slow
-@given(said=st.lists(costs, min_size=1, max_size=8), changes=st.lists(late, min_size=1, max_size=3),
+@given(result=st.lists(costs, min_size=1, max_size=8), changes=st.lists(late, min_size=1, max_size=3),
        first=prices, voids=st.booleans(), ends=st.booleans())  # fmt: skip
 async def test_reverting_a_correction_restores_every_total(
     database_url: str,
-    said: list[dict[str, Any]],
+    result: list[dict[str, Any]],
     changes: list[tuple[int, Decimal, str]],
     first: Decimal,
     voids: bool,
@@ -90,7 +90,7 @@ async def test_reverting_a_correction_restores_every_total(
     service = next(names)
     users = [f"{service}-0", f"{service}-1"]
     await add(database_url, a_price(service, first, BEGIN))
-    events = events_of(service, said, ends)
+    events = events_of(service, result, ends)
     if voids:
         first_one = events[0]
         events.append(voided(first_one, first_one["data"]["callId"], None, time=first_one["time"]))
@@ -127,11 +127,11 @@ def spent(of: list[list[Any]]) -> int:
 
 
 @slow
-@given(said=st.lists(costs, min_size=2, max_size=6), usd=prices, again=st.none() | prices,
+@given(result=st.lists(costs, min_size=2, max_size=6), usd=prices, again=st.none() | prices,
        which=st.sets(st.integers(0, 5)))  # fmt: skip
 async def test_void_has_the_same_effect_before_and_after_a_correction(
     database_url: str,
-    said: list[dict[str, Any]],
+    result: list[dict[str, Any]],
     usd: Decimal,
     again: Decimal | None,
     which: set[int],
@@ -141,7 +141,7 @@ async def test_void_has_the_same_effect_before_and_after_a_correction(
         service = next(names)
         users = [f"{service}-0", f"{service}-1"]
         await add(database_url, a_price(service, "0.7", BEGIN))
-        events = events_of(service, said, ends=False)
+        events = events_of(service, result, ends=False)
         recorded = [event for event in events if event["type"] == "cost.recorded"]
         voids = [
             voided(event, event["data"]["callId"], None, time=event["time"])

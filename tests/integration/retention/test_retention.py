@@ -133,8 +133,8 @@ async def test_void_of_a_cost_without_details_is_refused_and_totals_stay(
     database_url: str, tmp_path: Path
 ) -> None:
     """Voided costs stay, because the sums of the seal contain them."""
-    happened = calls()
-    await record(database_url, happened)
+    all_events = calls()
+    await record(database_url, all_events)
     await archive(database_url, tmp_path)
     before = await read_totals(database_url)
     later = NOW + timedelta(days=431)
@@ -144,8 +144,8 @@ async def test_void_of_a_cost_without_details_is_refused_and_totals_stay(
     await verify_archive(database_url, tmp_path, found)
     assert (found.differences, found.lines) == (0, [])
 
-    log, target = TopicLog(), happened[1]
-    again = voided(happened[3], OLD_CALL, "user-0", time=NOW)
+    log, target = TopicLog(), all_events[1]
+    again = voided(all_events[3], OLD_CALL, "user-0", time=NOW)
     async with BatchWriter(database_url) as writer:
         await writer.record(log.batch([voided(target, OLD_CALL, "user-0", time=NOW), again]))
     assert await codes(database_url) == ["too_old"]
@@ -158,8 +158,8 @@ async def test_void_of_a_cost_without_details_is_refused_and_totals_stay(
 async def test_void_in_progress_keeps_the_details_of_its_cost(
     database_url: str, tmp_path: Path
 ) -> None:
-    happened = calls()
-    await record(database_url, happened)
+    all_events = calls()
+    await record(database_url, all_events)
     await archive(database_url, tmp_path)
     async with connected(database_url, name="worker") as worker:
         transaction = worker.transaction()

@@ -33,8 +33,8 @@ def create(admin_url: str, directory: Path, *words: str, **values: str) -> str:
 
 async def test_logins_are_created_kept_and_changed(admin_url: str, tmp_path: Path) -> None:
     file = tmp_path / "logins.env"
-    said = create(admin_url, tmp_path, "--write", str(file))
-    assert "second_api: created, password new" in said
+    result = create(admin_url, tmp_path, "--write", str(file))
+    assert "second_api: created, password new" in result
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     first = read_dev_file(file)
     assert len(first) == 5

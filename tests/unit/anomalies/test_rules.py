@@ -50,7 +50,7 @@ def spikes(call: EndedCall, history: CallHistory) -> list[CallSpike]:
     return list(call_spikes(call, SERVICES, history))
 
 
-def dear(nano: int) -> EndedCall:
+def expensive(nano: int) -> EndedCall:
     return judged(costs={**USUAL, "elevenlabs": nano})
 
 
@@ -77,7 +77,7 @@ def test_outlier_moves_the_median_at_most_to_its_neighbours(values: list[int], w
 
 
 def test_call_is_compared_with_own_calls_of_the_persona() -> None:
-    [spike] = spikes(dear(5 * USD), CallHistory(past(8)))
+    [spike] = spikes(expensive(5 * USD), CallHistory(past(8)))
     assert spike.service == "elevenlabs"
     assert (spike.observed_nano, spike.expected_nano) == (5 * USD, USD // 2)
     assert (spike.minutes, spike.score_hundredths) == (5, 3_600)
@@ -106,7 +106,7 @@ def _short_calls_of_others(users: int) -> list[PastCall]:
 def test_comparison_group_depends_on_the_history(
     history: CallHistory, compared_with: str | None
 ) -> None:
-    found = spikes(dear(5 * USD), history)
+    found = spikes(expensive(5 * USD), history)
     assert [one.compared.compared_with for one in found] == (
         [compared_with] if compared_with else []
     )
@@ -114,17 +114,17 @@ def test_comparison_group_depends_on_the_history(
 
 def test_anomaly_reveals_no_figure_of_another_user() -> None:
     """Rounding hides small differences from both the expected amount and the score."""
-    told = []
+    shown = []
     for more in (0, 3_999_999):
         costs = {"elevenlabs": 5 * (121_000_000 + more), "twilio": CENT}
         others = [call for n in range(5) for call in past(4, f"user-{n}", costs=costs)]
-        [spike] = spikes(dear(5 * USD), CallHistory((), others))
+        [spike] = spikes(expensive(5 * USD), CallHistory((), others))
         leg = leg_finding(
             judged(), "speech_synthesis", LEGS_OF, CallHistory((), others), NOW
         ).anomaly
-        told.append((spike.expected_nano, spike.score_hundredths, leg.expected_usd))
-    assert told[0] == told[1]
-    assert told[0][0] == 5 * 120_000_000
+        shown.append((spike.expected_nano, spike.score_hundredths, leg.expected_usd))
+    assert shown[0] == shown[1]
+    assert shown[0][0] == 5 * 120_000_000
 
 
 def test_small_amounts_and_repeated_costs_are_no_spike() -> None:
@@ -133,8 +133,8 @@ def test_small_amounts_and_repeated_costs_are_no_spike() -> None:
     assert not spikes(call, CallHistory(past(costs=cheap)))
     assert spikes(judged(costs={"cerebras": 30 * CENT}), CallHistory(past(costs=cheap)))
     often = [*past(30), *past(3, costs={"elevenlabs": 4 * USD})]
-    assert not spikes(dear(5 * USD), CallHistory(often))
-    assert spikes(dear(5 * USD), CallHistory(often[:-1]))
+    assert not spikes(expensive(5 * USD), CallHistory(often))
+    assert spikes(expensive(5 * USD), CallHistory(often[:-1]))
 
 
 def test_started_minutes_count_whole() -> None:
@@ -153,7 +153,7 @@ def test_order_of_the_history_does_not_matter(
     own = [past(1, costs={"elevenlabs": nano})[0] for nano in costs]
     mixed = own.copy()
     chance.shuffle(mixed)
-    one, other = (spikes(dear(observed), CallHistory(each)) for each in (own, mixed))
+    one, other = (spikes(expensive(observed), CallHistory(each)) for each in (own, mixed))
     assert [each[:5] for each in one] == [each[:5] for each in other]
 
 
@@ -165,7 +165,7 @@ def test_order_of_the_history_does_not_matter(
 def test_score_of_a_call_does_not_depend_on_scale(costs: list[int], times: int, scale: int) -> None:
     def score(unit: int) -> list[int]:
         own = [past(1, costs={"elevenlabs": 5 * nano * unit})[0] for nano in costs]
-        call = dear(5 * median(costs) * times * unit)
+        call = expensive(5 * median(costs) * times * unit)
         return [spike.score_hundredths for spike in spikes(call, CallHistory(own))]
 
     small, large = score(CENT), score(CENT * scale)
@@ -183,8 +183,8 @@ def test_constant_history_has_no_spike(nano: int, number: int) -> None:
 @given(calls, st.integers(1, 50 * USD), st.integers(1, 50 * USD))
 def test_higher_cost_is_never_less_of_a_spike(costs: list[int], observed: int, more: int) -> None:
     own = CallHistory([past(1, costs={"elevenlabs": nano})[0] for nano in costs])
-    if spikes(dear(observed), own):
-        assert spikes(dear(observed + more), own)
+    if spikes(expensive(observed), own):
+        assert spikes(expensive(observed + more), own)
 
 
 @pytest.mark.parametrize(
@@ -234,9 +234,9 @@ def test_each_cause_has_its_own_stable_id(one: Cause, other: Cause) -> None:
 
 
 def test_messages_have_the_documented_wording() -> None:
-    [spike] = spikes(dear(5 * USD), CallHistory(past(8)))
-    said = call_finding(judged(), spike, NOW).anomaly
-    assert said.message == (
+    [spike] = spikes(expensive(5 * USD), CallHistory(past(8)))
+    result = call_finding(judged(), spike, NOW).anomaly
+    assert result.message == (
         "This call cost 1 USD a minute at elevenlabs, 10 times the 0.1 USD that are usual of your "
         "latest calls with this persona."
     )

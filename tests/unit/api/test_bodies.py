@@ -83,26 +83,26 @@ TAKERS = [
 ]
 
 
-@pytest.mark.parametrize(("body", "said"), JSON.items())
-async def test_invalid_json_body_is_refused(api: ApiClient, body: bytes, said: str) -> None:
+@pytest.mark.parametrize(("body", "data"), JSON.items())
+async def test_invalid_json_body_is_refused(api: ApiClient, body: bytes, data: str) -> None:
     for role, method, path in TAKERS:
         answer = await api.ask(method, path, bearer=token(role=role), body=body)
         assert (answer.status, answer.code) in {(400, "invalid_body"), (400, "invalid_json")}
-        assert said in answer.json["error"], path
+        assert data in answer.json["error"], path
 
 
-@pytest.mark.parametrize(("body", "said"), [(b"", EMPTY), (b"[", CUT), (b"wrong", BROKEN)])
-async def test_invalid_json_batch_is_refused(api: ApiClient, body: bytes, said: str) -> None:
+@pytest.mark.parametrize(("body", "data"), [(b"", EMPTY), (b"[", CUT), (b"wrong", BROKEN)])
+async def test_invalid_json_batch_is_refused(api: ApiClient, body: bytes, data: str) -> None:
     for kind in ("application/cloudevents-batch+json", "application/json"):
         headers = {"Content-Type": kind}
         bearer = token(role="service")
         answer = await api.ask("POST", EVENTS, bearer=bearer, headers=headers, body=body)
         assert answer.code == "invalid_json"
-        assert said in answer.json["error"]
+        assert data in answer.json["error"]
 
 
 async def test_incomplete_channel_is_refused(api: ApiClient) -> None:
-    for body, said in ((b"", "`type`"), (b"{", CUT), (b"wrong", BROKEN)):
+    for body, data in ((b"", "`type`"), (b"{", CUT), (b"wrong", BROKEN)):
         answer = await api.ask("POST", f"{USER}/channels", bearer=token(), body=body)
         assert answer.code == "invalid_body"
-        assert said in answer.json["error"]
+        assert data in answer.json["error"]

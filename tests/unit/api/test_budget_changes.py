@@ -29,7 +29,7 @@ def change_of(body: bytes) -> LimitChange:
     return change_of_body(parsed(body, BudgetChange))
 
 
-def standing(
+def budget_status(
     daily: int | None, monthly: int | None, percent: Decimal, today: int, month: int, rate: int = 0
 ) -> BudgetStatus:
     """Return the budget status of a user at NOW."""
@@ -127,12 +127,12 @@ percents = st.decimals("0.000000001", 100, places=9)
 def test_budget_shows_limits_spend_and_remainder(
     daily: int | None, monthly: int | None, percent: Decimal, today: int, month: int
 ) -> None:
-    said = budget("alice", standing(daily, monthly, percent, today, month))
-    assert (said.current_daily_spend, said.current_monthly_spend) == (Usd(today), Usd(month))
+    result = budget("alice", budget_status(daily, monthly, percent, today, month))
+    assert (result.current_daily_spend, result.current_monthly_spend) == (Usd(today), Usd(month))
     reached = False
     for limit, spend, shown, remaining in (
-        (daily, today, said.daily_limit_usd, said.daily_remaining),
-        (monthly, month, said.monthly_limit_usd, said.monthly_remaining),
+        (daily, today, result.daily_limit_usd, result.daily_remaining),
+        (monthly, month, result.monthly_limit_usd, result.monthly_remaining),
     ):
         if limit is None:
             assert shown is None
@@ -141,14 +141,14 @@ def test_budget_shows_limits_spend_and_remainder(
         assert shown == Usd(limit)
         assert remaining == Usd(max(0, limit - spend))
         reached = reached or 100 * spend >= Fraction(percent) * limit
-    assert said.alert_triggered is reached
-    assert said.alert_threshold_percent == Exact(percent)
+    assert result.alert_triggered is reached
+    assert result.alert_threshold_percent == Exact(percent)
 
 
 @pytest.mark.parametrize(("spend", "triggered"), [(7_999_999_999, False), (8_000_000_000, True)])
 def test_alert_starts_at_the_threshold_itself(spend: int, triggered: bool) -> None:
-    stands = standing(10_000_000_000, None, Decimal(80), spend, spend)
-    assert budget("alice", stands).alert_triggered is triggered
+    position = budget_status(10_000_000_000, None, Decimal(80), spend, spend)
+    assert budget("alice", position).alert_triggered is triggered
 
 
 def test_alert_threshold_is_exact_beyond_decimal_precision() -> None:
@@ -158,5 +158,5 @@ def test_alert_threshold_is_exact_beyond_decimal_precision() -> None:
         300_000_033_330_333_332,
     )
     for spend, triggered in ((below, False), (below + 1, True)):
-        stands = standing(limit, None, percent, spend, spend)
-        assert budget("alice", stands).alert_triggered is triggered
+        position = budget_status(limit, None, percent, spend, spend)
+        assert budget("alice", position).alert_triggered is triggered

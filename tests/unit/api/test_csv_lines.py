@@ -127,12 +127,12 @@ def exact(nano: int) -> Decimal:
 @many
 @given(st.lists(events(), max_size=3))
 def test_events_read_back(rows: list[ExportedEvent]) -> None:
-    said = iter(read("events", rows))
+    result = iter(read("events", rows))
     for event, call_id, persona_id, sent in rows:
         costs = expected_costs(event)
         paid = expected_amount(event)
         while True:
-            line = next(said)
+            line = next(result)
             assert (moment(line["time"]), moment(line["recordedAt"])) == (
                 event.time,
                 event.recorded_at,
@@ -155,15 +155,15 @@ def test_events_read_back(rows: list[ExportedEvent]) -> None:
             if not any(costs.values()) and paid <= 0:
                 break
         assert paid == 0
-    assert not list(said)
+    assert not list(result)
 
 
 def expected_costs(event: EventRow) -> dict[str, int]:
     if event.type != "call.settled":
         return {event.service: event.cost_nano} if event.service else {}
-    said = json.loads(event.data or "")
-    costs: dict[str, int] = dict(said["infrastructure"])
-    costs["stripe"] = costs.get("stripe", 0) + said["defaultFee"]
+    result = json.loads(event.data or "")
+    costs: dict[str, int] = dict(result["infrastructure"])
+    costs["stripe"] = costs.get("stripe", 0) + result["defaultFee"]
     return {name: nano for name, nano in costs.items() if nano}
 
 

@@ -40,34 +40,34 @@ async def api() -> AsyncIterator[ApiClient]:
 
 
 @pytest.fixture
-async def said(api: ApiClient) -> Any:
+async def data(api: ApiClient) -> Any:
     return json.loads((await api.get("/openapi.json")).body)
 
 
-async def test_document_is_valid(said: Any) -> None:
-    OpenAPIV31SpecValidator(said).validate()
-    assert said["openapi"].startswith("3.1.")
-    assert said["info"]["version"] == product_version() != "0"
-    assert said["servers"] == [{"url": "/"}]
+async def test_document_is_valid(data: Any) -> None:
+    OpenAPIV31SpecValidator(data).validate()
+    assert data["openapi"].startswith("3.1.")
+    assert data["info"]["version"] == product_version() != "0"
+    assert data["servers"] == [{"url": "/"}]
 
 
-async def test_command_prints_the_served_document_without_settings(said: Any) -> None:
+async def test_command_prints_the_served_document_without_settings(data: Any) -> None:
     command = [sys.executable, "-m", "api.openapi"]
     done = subprocess.run(command, capture_output=True, check=True, cwd=ROOT, env={}, timeout=60)
-    assert json.loads(done.stdout) == said
+    assert json.loads(done.stdout) == data
 
 
-async def test_document_lists_exactly_the_routes(said: Any) -> None:
-    listed = {(method.upper(), path) for path in said["paths"] for method in said["paths"][path]}
+async def test_document_lists_exactly_the_routes(data: Any) -> None:
+    listed = {(method.upper(), path) for path in data["paths"] for method in data["paths"][path]}
     assert listed == {(route.method, route.path) for route, _ in DESCRIBED}
     left_out = {route.path for route in ALL if not route.operation}
     assert not [path for path in left_out if path.startswith("/api")]
     assert not left_out & {"/health", "/ready", "/metrics", "/openapi.json"}
 
 
-async def test_access_of_each_route_is_described(said: Any) -> None:
+async def test_access_of_each_route_is_described(data: Any) -> None:
     for route, operation in DESCRIBED:
-        there = said["paths"][route.path][route.method.lower()]
+        there = data["paths"][route.path][route.method.lower()]
         assert there["operationId"] == operation.name
         assert there["tags"] == [operation.topic.title]
         assert route.access.value in there["description"]
@@ -161,12 +161,12 @@ def examples() -> Iterator[Any]:
 
 @pytest.mark.parametrize(("method", "path", "block"), [*examples()])
 def test_documented_answers_fit_their_schemas(method: str, path: str, block: str) -> None:
-    said = promises.operation(method, re.sub(r"{\w+}", "x", path))
-    assert said
+    data = promises.operation(method, re.sub(r"{\w+}", "x", path))
+    assert data
     code = json.loads(block).get("code")
     statuses = [str(status) for status, failure in FAILURES.items() if code in failure.codes]
-    [status] = statuses or [status for status in said["responses"] if status[0] == "2"]
-    answer = said["responses"][status]
+    [status] = statuses or [status for status in data["responses"] if status[0] == "2"]
+    answer = data["responses"][status]
     content = promises.resolved(answer)["content"]
     promises.assert_fits(block.encode(), content["application/json"]["schema"])
 

@@ -210,13 +210,13 @@ async def test_insufficient_role_is_refused(
     api: ApiClient, route: Route, record_attack: AttackRecorder
 ) -> None:
     """Also with unknown role names: only two roles give more rights than a user has."""
-    for said in ("service", "user", None, "Admin", "ADMIN", "administrator", ["admin"], True):
-        role = said if said == "service" else "user"
+    for data in ("service", "user", None, "Admin", "ADMIN", "administrator", ["admin"], True):
+        role = data if data == "service" else "user"
         if role not in WHO_MAY[route.access]:
-            bearer = token("alice", role=said)
+            bearer = token("alice", role=data)
             answer = await ask(api, route, path_of(route), bearer=bearer)
             refused = (answer.status, answer.code) == (403, "forbidden")
-            case = said if isinstance(said, str) else "none" if said is None else "no text"
+            case = data if isinstance(data, str) else "none" if data is None else "no text"
             record_attack(f"role too low: {case}", attempts=1, refused=refused)
 
 

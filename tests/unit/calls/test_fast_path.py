@@ -221,11 +221,11 @@ def test_oversized_event_never_takes_the_fast_path() -> None:
     assert plainly([value.ljust(MAX_EVENT_BYTES + 1)]) == [None]
 
 
-@pytest.mark.parametrize("said", [b"\xff", b"\xc3", b"\\ud800", b"\\x", b"\0", b"\\u0000"])
-def test_invalid_text_never_takes_the_fast_path(said: bytes) -> None:
+@pytest.mark.parametrize("result", [b"\xff", b"\xc3", b"\\ud800", b"\\x", b"\0", b"\\u0000"])
+def test_invalid_text_never_takes_the_fast_path(result: bytes) -> None:
     """In any field: text that PostgreSQL cannot store, or invalid JSON."""
     for plain in (cost(time=LATER, metadata={"said": "@@"}), cost(time=LATER, call="@@")):
-        assert assert_alike([structured(plain).replace(b"@@", said)]) == [None]
+        assert assert_alike([structured(plain).replace(b"@@", result)]) == [None]
 
 
 def test_deep_metadata_never_takes_the_fast_path() -> None:

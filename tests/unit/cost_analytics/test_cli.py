@@ -185,7 +185,7 @@ def test_endless_calls_need_a_rate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "result"),
     [
         (["--calls", "0", "--rate", "6"], "--past-days needs a number of --calls"),
         (["--start", "2099-01-01"], "45 days after --start are not over"),
@@ -193,11 +193,14 @@ def test_endless_calls_need_a_rate() -> None:
     ],
 )
 def test_impossible_past_is_refused(
-    words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    result: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", NOWHERE)
     assert main(["simulate", "--past-days", "45", *words]) == 2
-    assert said in capsys.readouterr().err
+    assert result in capsys.readouterr().err
 
 
 def test_announced_arguments_reproduce_the_past(

@@ -33,10 +33,10 @@ def test_missing_java_is_explained(machine: Path) -> None:
     assert reason == "Apache Kafka needs Java 17 or newer, and no java is installed"
 
 
-@pytest.mark.parametrize("told", ['java version "1.8.0_292"', 'openjdk version "11.0.2"', "?"])
-def test_old_java_is_explained(machine: Path, told: str) -> None:
-    install(machine, "java", f"echo '{told}' >&2")
-    assert (kafka_jars.missing(machine / "lib") or "").endswith(f"java is {told}")
+@pytest.mark.parametrize("output", ['java version "1.8.0_292"', 'openjdk version "11.0.2"', "?"])
+def test_old_java_is_explained(machine: Path, output: str) -> None:
+    install(machine, "java", f"echo '{output}' >&2")
+    assert (kafka_jars.missing(machine / "lib") or "").endswith(f"java is {output}")
 
 
 def test_missing_maven_is_explained(machine: Path) -> None:
@@ -59,14 +59,14 @@ async def test_jars_are_fetched_once(machine: Path) -> None:
     install(machine, "java", """echo 'openjdk version "21"' >&2""")
     # Its fourth argument is the directory to fill.
     install(machine, "mvn", '/bin/mkdir -p "${4#*=}"; echo jar >"${4#*=}/kafka.jar"; echo once')
-    jars, said = machine / "kafka" / "lib", list[str]()
-    await kafka_jars.fetch(jars, said.append)
+    jars, result = machine / "kafka" / "lib", list[str]()
+    await kafka_jars.fetch(jars, result.append)
     assert (jars / "kafka.jar").exists()
-    assert len(said) == 1
+    assert len(result) == 1
     (machine / "mvn").unlink()
     assert kafka_jars.missing(jars) is None
-    await kafka_jars.fetch(jars, said.append)
-    assert len(said) == 1
+    await kafka_jars.fetch(jars, result.append)
+    assert len(result) == 1
 
 
 async def test_failed_maven_leaves_no_partial_kafka(machine: Path) -> None:

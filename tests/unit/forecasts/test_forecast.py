@@ -180,8 +180,8 @@ def test_uncertain_forecasts_have_warnings() -> None:
     unsure = period_forecast(known, "daily")
     [warning] = forecast_warnings(known, unsure, spend(), budget_forecast(known, spend()))
     assert "interval" in warning
-    said = warnings([2 * USD] * 60, month=35 * USD, monthly=40 * USD, day=2 * USD, daily=2 * USD)
-    assert said == [
+    result = warnings([2 * USD] * 60, month=35 * USD, monthly=40 * USD, day=2 * USD, daily=2 * USD)
+    assert result == [
         "The daily limit of 2 USD is reached.",
         "The monthly limit of 40 USD is expected to be reached on 2026-11-20.",
     ]
@@ -199,8 +199,8 @@ def test_doubled_spending_is_a_warning(week: int, doubled: bool) -> None:
     warnings = forecast_warnings(
         known, period_forecast(known, "weekly"), spend(), budget_forecast(known, spend())
     )
-    said = [one for one in warnings if one.startswith("Spending doubled compared with the week")]
-    assert said == (
+    result = [one for one in warnings if one.startswith("Spending doubled compared with the week")]
+    assert result == (
         [
             "Spending doubled compared with the week before: 7 USD in the last 7 days, "
             "3.5 USD in the 7 days before."

@@ -47,9 +47,9 @@ class FakeTransport:
                 length, head = int.from_bytes(frames[2:4]), 4
             elif length == 127:
                 length, head = int.from_bytes(frames[2:10]), 10
-            said = json.loads(frames[head : head + length])
-            if "budget" in said:
-                self.budgets.append(said["budget"])
+            result = json.loads(frames[head : head + length])
+            if "budget" in result:
+                self.budgets.append(result["budget"])
             frames = frames[head + length :]
 
 

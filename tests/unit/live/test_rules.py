@@ -165,17 +165,17 @@ def test_socket_versions_rise_and_end_with_the_newest(
     steps: list[tuple[str, int, int]],
 ) -> None:
     outbox, now_ns = SocketOutbox(), 0
-    heard: dict[str, list[int]] = {}
+    sent_versions: dict[str, list[int]] = {}
     newest: dict[str, int] = {}
     for call_id, version, wait_ms in [*steps, *(("a", 1, 1_000),) * 2]:
         now_ns += wait_ms * 1_000_000
         outbox.put(state(call_id, version))
         newest[call_id] = max(version, newest.get(call_id, 0))
         for frame in frames_due(outbox, now_ns):
-            heard.setdefault(chr(frame[0]), []).append(int(frame[1:]))
-    for versions in heard.values():
+            sent_versions.setdefault(chr(frame[0]), []).append(int(frame[1:]))
+    for versions in sent_versions.values():
         assert versions == sorted(set(versions))
-    assert {call_id: versions[-1] for call_id, versions in heard.items()} == newest
+    assert {call_id: versions[-1] for call_id, versions in sent_versions.items()} == newest
 
 
 def test_slow_socket_gets_the_longest_waiting_first() -> None:
@@ -221,9 +221,9 @@ def test_live_call_agrees_with_its_total() -> None:
         costs={"2026-03-15": {"twilio": 500, "raindrop": 20}},
     )  # fmt: skip
     later = NOW + timedelta(seconds=60)
-    said = live_call(call_total(call, later), expectations, later + timedelta(milliseconds=1500))
-    assert said.elapsed_seconds == Exact(Decimal("61.5"))
-    assert (said.total_cost, said.projected_cost) == (Usd(520), Usd(1_020))
+    result = live_call(call_total(call, later), expectations, later + timedelta(milliseconds=1500))
+    assert result.elapsed_seconds == Exact(Decimal("61.5"))
+    assert (result.total_cost, result.projected_cost) == (Usd(520), Usd(1_020))
     views = CallViews(expectations, now=lambda: later)
     held = CallState(read_head(encode(call_total(call, later))), encode(call_total(call, later)))
     frame = views.frame(held)
@@ -231,9 +231,9 @@ def test_live_call_agrees_with_its_total() -> None:
     message = json.loads(frame[4:])
     assert message["call"].keys() >= {"callId", "elapsed_seconds", "projectedCost"}
     call.status, call.duration_ms = "completed", 90_250
-    said = live_call(call_total(call, later), expectations, later + timedelta(hours=1))
-    assert said.elapsed_seconds == Exact(Decimal("90.25"))
-    assert said.projected_cost == said.total_cost
+    result = live_call(call_total(call, later), expectations, later + timedelta(hours=1))
+    assert result.elapsed_seconds == Exact(Decimal("90.25"))
+    assert result.projected_cost == result.total_cost
 
 
 def test_unknown_persona_is_queried_once() -> None:

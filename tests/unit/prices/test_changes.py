@@ -102,11 +102,11 @@ def test_price_unverified_for_ninety_days_is_stale() -> None:
 prices = st.decimals(0, 100, places=6)
 
 
-@given(said=st.lists(st.tuples(prices, st.integers(1, 50)), max_size=8))
+@given(result=st.lists(st.tuples(prices, st.integers(1, 50)), max_size=8))
 def test_each_row_is_classified_once(
-    said: list[tuple[Decimal, int]],
+    result: list[tuple[Decimal, int]],
 ) -> None:
-    rows = {day: row(str(usd), START + timedelta(days=day)) for usd, day in said}
+    rows = {day: row(str(usd), START + timedelta(days=day)) for usd, day in result}
     found = classify_rows(list(rows.values()), CATALOGUE)
     assert len(found.verified) + len(found.add) + len(found.wait) == len(rows)
     before = KNOWN.row

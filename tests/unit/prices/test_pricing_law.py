@@ -58,9 +58,9 @@ def no_twins(found: list[SamplePrice]) -> list[SamplePrice]:
 @settings(max_examples=200, deadline=None)
 @given(st.lists(rows, max_size=12).map(no_twins), costs)
 def test_integer_pricing_agrees_with_fractions(
-    found: list[SamplePrice], said: dict[str, Any]
+    found: list[SamplePrice], result: dict[str, Any]
 ) -> None:
-    plain = cost(**said)
+    plain = cost(**result)
     expected = cost_nano(plain, found)
     outcome: int | str
     try:

@@ -89,8 +89,8 @@ MODELS = {
 
 
 def pointed(pointer: str, **changes: Any) -> PointedPrice:
-    said = {"service": "cerebras", "operation": "inference", "unit": "tokens", **changes}
-    return PointedPrice(pointer=pointer, per_units=1_000_000, **said)
+    result = {"service": "cerebras", "operation": "inference", "unit": "tokens", **changes}
+    return PointedPrice(pointer=pointer, per_units=1_000_000, **result)
 
 
 def test_prices_are_read_by_json_pointers() -> None:

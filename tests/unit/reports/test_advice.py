@@ -135,8 +135,8 @@ def test_long_replies_are_recommended_for_shortening() -> None:
     advice = only(speech)
     assert (advice.kind, advice.saving_nano) == ("shorter_replies", 375_000_000)
     assert "no longer than 80 characters, the median" in advice.sentence
-    heard = used("deepgram", "streaming_stt", "nova-2", "seconds", above_median=Decimal(250))
-    assert advise([heard], [], PRICES, NOW) == []
+    recognition = used("deepgram", "streaming_stt", "nova-2", "seconds", above_median=Decimal(250))
+    assert advise([recognition], [], PRICES, NOW) == []
 
 
 def test_bundles_are_recommended_for_single_charges() -> None:

@@ -30,9 +30,9 @@ def test_no_calls_give_no_insight() -> None:
 def test_documented_month_has_its_insights() -> None:
     costs = {"twilio": 168, "deepgram": 72, "cerebras": 12, "elevenlabs": 216, "raindrop": 24,
              "vultr": 12, "vercel": 6, "stripe": 570}  # fmt: skip
-    said = insights(sums(12, 5988, **costs), NOTHING, 30)
-    assert (said.largest, said.largest_percent) == ("stripe", "52.78%")
-    assert said.recommendations == [
+    result = insights(sums(12, 5988, **costs), NOTHING, 30)
+    assert (result.largest, result.largest_percent) == ("stripe", "52.78%")
+    assert result.recommendations == [
         "stripe is 52.78% of all cost: 5.7 USD of 10.8 USD. Prices 10 % lower there would have "
         "saved 0.57 USD."
     ]
@@ -63,7 +63,7 @@ def test_change_names_its_cause() -> None:
     assert "45.00% less than in the 8 days before" in falling.recommendations[-1]
     assert "deepgram changed most" in falling.recommendations[-1]
     level = insights(sums(4, 1000, twilio=40, deepgram=47), before, 8)
-    assert not [said for said in level.recommendations if "on average" in said]
+    assert not [result for result in level.recommendations if "on average" in result]
 
 
 amounts = st.integers(-(10**6), 10**9)
@@ -80,12 +80,12 @@ anything = st.builds(
 def test_same_figures_give_the_same_insights(
     now: PeriodSums, before: PeriodSums, days: int
 ) -> None:
-    said = insights(now, before, days)
-    turned = now._replace(costs=dict(reversed(list(now.costs.items()))))
-    assert insights(turned, before, days) == said
-    assert all(sentence.endswith(".") for sentence in said.recommendations)
-    if said.largest is not None:
-        assert now.costs[said.largest] == max(now.costs.values())
+    result = insights(now, before, days)
+    reordered = now._replace(costs=dict(reversed(list(now.costs.items()))))
+    assert insights(reordered, before, days) == result
+    assert all(sentence.endswith(".") for sentence in result.recommendations)
+    if result.largest is not None:
+        assert now.costs[result.largest] == max(now.costs.values())
 
 
 def test_doubled_spending_is_mentioned() -> None:
@@ -95,4 +95,4 @@ def test_doubled_spending_is_mentioned() -> None:
         in insights(sums(8, 20_000, twilio=600), before, 7).recommendations
     )
     small = insights(sums(8, 20_000, twilio=599), before, 7)
-    assert not [said for said in small.recommendations if "doubled" in said]
+    assert not [result for result in small.recommendations if "doubled" in result]

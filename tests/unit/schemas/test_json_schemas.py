@@ -172,13 +172,13 @@ stamps = {"committedAt": "2026-03-15T12:00:00Z", "publishedAt": "2026-03-15T12:0
 
 
 def test_alert_fits_its_schema() -> None:
-    said = _sent(an_alert())
-    assert said["crossedBy"] == {"source": "/emitter", "id": "event-1", "service": None}
-    assert [driver["service"] for driver in said["drivers"]] == ["twilio", "deepgram"]
-    assert said["drivers"][0]["share_percent"] == 66.67
-    assert said["current_spend"] == 8
-    assert_valid("budget-alert", said | stamps)
-    assert not validator("budget-alert").is_valid(said)
+    result = _sent(an_alert())
+    assert result["crossedBy"] == {"source": "/emitter", "id": "event-1", "service": None}
+    assert [driver["service"] for driver in result["drivers"]] == ["twilio", "deepgram"]
+    assert result["drivers"][0]["share_percent"] == 66.67
+    assert result["current_spend"] == 8
+    assert_valid("budget-alert", result | stamps)
+    assert not validator("budget-alert").is_valid(result)
 
 
 def test_cutoff_request_fits_its_schema() -> None:
