@@ -13,7 +13,7 @@ from devkit.embedded.postgres import EmbeddedPostgres
 from devkit.embedded.tansu import EmbeddedTansu
 from tests.support import parts
 from tests.support.attacks import ATTACKS, AttackRecorder
-from tests.support.background import BackgroundLoop
+from tests.support.background_loop import BackgroundLoop
 from tests.support.databases import DatabaseCloner
 from tests.support.fault_table import FAULTS, FaultRecorder
 

@@ -12,10 +12,10 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from api.http.options import BUILT_DASHBOARD
 from cost_analytics.tokens import Role
 from devkit.embedded.tansu import EmbeddedTansu
-from tests.support.background import BackgroundLoop
+from tests.support.background_loop import BackgroundLoop
 from tests.support.databases import DatabaseCloner
 from tests.support.parts import lack
-from tests.support.product import Product
+from tests.support.product_processes import Product
 from tests.support.streaming import Pipeline
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")

@@ -6,7 +6,7 @@ from standardwebhooks import Webhook
 
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
-from tests.support.product import Product
+from tests.support.product_processes import Product
 from tests.support.receivers import HttpReceiver, receiver
 
 pytestmark = [

@@ -8,7 +8,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.browser.conftest import Open
 from tests.support.events import charged, cost, ended, started
-from tests.support.product import Product, now
+from tests.support.product_processes import Product, now
 
 pytestmark = [
     pytest.mark.browser,

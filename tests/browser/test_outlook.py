@@ -15,7 +15,7 @@ from tests.browser.anomalies import look
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
 from tests.support.events import Plain, charged, cost, ended, started
-from tests.support.product import Product, now
+from tests.support.product_processes import Product, now
 from tests.support.recording import until
 
 pytestmark = [

@@ -22,8 +22,8 @@ from tests.browser.anomalies import look as look_for_anomalies
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
 from tests.support.events import cost, ended, started
-from tests.support.notices import write_channel
-from tests.support.product import Product
+from tests.support.notifications import write_channel
+from tests.support.product_processes import Product
 from tests.support.recording import until
 from tests.support.streaming import SentRecord
 

@@ -11,7 +11,7 @@ from playwright.async_api import Locator, Page, expect
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
 from tests.support.events import cost, ended, started
-from tests.support.product import Product, now
+from tests.support.product_processes import Product, now
 from tests.support.recording import fetch, until
 
 pytestmark = [

@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import Open
 from tests.support.events import cost, started
 from tests.support.parts import figures
-from tests.support.product import Product, now
+from tests.support.product_processes import Product, now
 
 pytestmark = [
     pytest.mark.browser,

@@ -8,7 +8,7 @@ import pytest
 
 from devkit.embedded.tansu import EmbeddedTansu
 from tests.support import parts
-from tests.support.background import BackgroundLoop
+from tests.support.background_loop import BackgroundLoop
 from tests.support.streaming import Pipeline
 
 

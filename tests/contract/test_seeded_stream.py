@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import parts
 from tests.support.recording import assert_verified, fetch
-from tests.support.seeded import EVENTS, SeededStream, seeded
+from tests.support.seeded_stream import EVENTS, SeededStream, seeded
 from tests.support.streaming import Pipeline
 from tests.support.totals import read_totals
 

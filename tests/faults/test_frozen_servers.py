@@ -20,7 +20,7 @@ from tests.support.events import cost
 from tests.support.fault_load import FaultLoad
 from tests.support.fault_table import FaultRecorder
 from tests.support.logins import create_test_logins
-from tests.support.product import Product
+from tests.support.product_processes import Product
 from tests.support.streaming import Pipeline
 from tests.support.worker_process import WorkerProcess
 

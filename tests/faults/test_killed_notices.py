@@ -12,8 +12,8 @@ import pytest
 
 from tests.support import parts
 from tests.support.fault_table import AlertFigures, FaultRecorder
-from tests.support.notices import alert, states, write_alerts, write_channel
-from tests.support.notices_process import NoticesProcess
+from tests.support.notifications import alert, states, write_alerts, write_channel
+from tests.support.notifications_process import NoticesProcess
 from tests.support.receivers import HttpReceiver, ScriptedResponse, receiver
 from tests.support.recording import fetch
 

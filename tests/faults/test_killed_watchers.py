@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.anomalies import announced, found, row, sweep_from, write_calls
 from tests.support.fault_table import AlertFigures, FaultRecorder
-from tests.support.notices_process import NoticesProcess
+from tests.support.notifications_process import NoticesProcess
 from tests.support.recording import until
 
 USERS = 400

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.fault_table import FaultRecorder, difference_nano
 from tests.support.recording import assert_verified, fetch
-from tests.support.seeded import seeded
+from tests.support.seeded_stream import seeded
 from tests.support.streaming import Pipeline
 from tests.support.totals import read_totals
 from tests.support.worker_process import WorkerProcess

@@ -11,7 +11,7 @@ import pytest
 from tests.support.events import cost
 from tests.support.expected import expect
 from tests.support.fault_table import FaultRecorder, difference_nano
-from tests.support.product import Product
+from tests.support.product_processes import Product
 from tests.support.recording import until
 from tests.support.streaming import Pipeline
 from tests.support.totals import read_totals

@@ -30,8 +30,8 @@ from tests.support.expected import expect
 from tests.support.fault_table import AlertFigures, FaultRecorder, difference_nano
 from tests.support.links import Link, linked
 from tests.support.logins import PASSWORDS
-from tests.support.notices import write_channel
-from tests.support.product import Product
+from tests.support.notifications import write_channel
+from tests.support.product_processes import Product
 from tests.support.published import topic_differences
 from tests.support.receivers import HttpReceiver, receiver
 from tests.support.recording import fetch, until

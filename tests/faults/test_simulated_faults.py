@@ -20,7 +20,7 @@ from streams.publishing.relay import OutboxRelay, _record
 from tests.simulator.run import Run
 from tests.simulator.seeds import run_seed, server_on
 from tests.simulator.server import Server
-from tests.support.background import BackgroundLoop
+from tests.support.background_loop import BackgroundLoop
 from tests.support.fault_table import AlertFigures, FaultRecorder
 
 SEEDS = 200

@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from tests.simulator.pool import databases, open_database, run_lot
 from tests.simulator.seeds import run_seed, server_on
-from tests.support.background import BackgroundLoop
+from tests.support.background_loop import BackgroundLoop
 
 SEEDS_PER_LOT = 20
 _SUMMED = ("faults", "sent", "counted", "difference", "alerts_expected", "alerts_missing", "alerts_doubled")  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 from devkit.embedded.postgres import EmbeddedPostgres
 from tests.simulator.seeds import Result, run_seed, smallest
 from tests.simulator.server import Server
-from tests.support.background import BackgroundLoop
+from tests.support.background_loop import BackgroundLoop
 from tests.support.databases import DatabaseCloner
 
 UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}

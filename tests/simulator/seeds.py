@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tests.simulator.checks import Figures
 from tests.simulator.run import started
 from tests.simulator.server import Server
-from tests.support.background import BackgroundLoop
+from tests.support.background_loop import BackgroundLoop
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ import asyncpg
 
 from ledger.postgres.partitions import ensure_months, month_of
 from tests.simulator.clock import START
-from tests.support.background import BackgroundLoop
+from tests.support.background_loop import BackgroundLoop
 
 T = TypeVar("T")
 _SETUP = """

@@ -29,7 +29,7 @@ from api.routes.health import ReadinessCheck
 from ledger.postgres.database import Pool
 from ledger.postgres.viewers import ReaderPool, reader_pool
 from ledger.repricing.repricer import Repricer
-from tests.support import promises
+from tests.support import documented_answers
 from tests.support.logins import as_login
 
 SECRET = "a secret of the tests, and long enough"
@@ -129,7 +129,7 @@ class ApiClient:
             method, url, headers=sent, data=data, allow_redirects=False
         ) as response:
             answer = ApiAnswer(response.status, response.headers, await response.read())
-        promises.keep(method, path, (sent, data), answer)
+        documented_answers.keep(method, path, (sent, data), answer)
         return answer
 
     async def raw(self, sent: bytes) -> bytes:

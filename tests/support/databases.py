@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import asyncpg
 
 from devkit.embedded.postgres import EmbeddedPostgres
-from tests.support.background import BackgroundLoop
+from tests.support.background_loop import BackgroundLoop
 
 _TEMPLATE = "migrated"
 

@@ -22,7 +22,7 @@ from messaging.kafka import KafkaSettings, ensure_topics, make_producer
 from messaging.producer import RecoveringProducer
 from schemas.jsonio import encode
 from schemas.topics import BUDGET_ALERTS, CALL_TOTALS
-from tests.support import promises
+from tests.support import documented_answers
 from tests.support.api import ApiClient, authenticator, token
 from tests.support.events import Plain
 from tests.support.logins import as_login
@@ -46,7 +46,7 @@ class SocketClient:
                 message = await self.socket.receive()
                 if message.type is not WSMsgType.TEXT:
                     raise ConnectionError(f"{message.type.name} {self.socket.close_code}")
-                promises.notify(message.data)
+                documented_answers.notify(message.data)
                 body: dict[str, Any] = json.loads(message.data, parse_float=Decimal)
                 self._note(body)
                 if kind in {None, body["type"]}:

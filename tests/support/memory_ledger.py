@@ -12,7 +12,7 @@ from ledger.prices.catalogue import Catalogue
 from schemas.events import CostVoided, Event
 from schemas.identity import identity_of
 from tests.support.prices import catalogue
-from tests.support.rated import as_entry, some_rated
+from tests.support.rated_costs import as_entry, some_rated
 from tests.support.totals import Totals, totals_of
 
 

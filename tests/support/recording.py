@@ -20,7 +20,7 @@ from ledger.recording.recorder import Recorder
 from schemas.cloudevents import Window, decode
 from schemas.refusals import Refused
 from tests.support.events import Plain, structured
-from tests.support.rated import some_rated
+from tests.support.rated_costs import some_rated
 
 STREAM = Stream("cluster-of-the-tests", "cost.call-events.v1")
 

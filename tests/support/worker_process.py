@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.support.child import CommandProcess
+from tests.support.command_process import CommandProcess
 from tests.support.streaming import Pipeline
 
 

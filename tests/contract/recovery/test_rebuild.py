@@ -6,7 +6,7 @@ from ledger.operations.verification import rebuild, verify
 from tests.support import parts
 from tests.support.events import cost, started
 from tests.support.live import world_on
-from tests.support.product import now
+from tests.support.product_processes import now
 from tests.support.published import topic_differences, topic_totals
 from tests.support.recording import fetch, until
 from tests.support.streaming import Pipeline

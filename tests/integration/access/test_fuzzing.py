@@ -22,10 +22,10 @@ from schemathesis.core.result import Ok
 from api.http.options import ApiOptions, RequestLimits
 from ledger.postgres.viewers import reader_pool
 from ledger.repricing.repricer import Repricer
-from tests.support import promises
+from tests.support import documented_answers
 from tests.support.api import served, token
 from tests.support.attacks import AttackRecorder
-from tests.support.background import BackgroundLoop
+from tests.support.background_loop import BackgroundLoop
 from tests.support.foreign_user import CALL, USER, shows_foreign_data, write_foreign_user
 from tests.support.intake import MemoryEventStream
 from tests.support.logins import as_login
@@ -37,7 +37,7 @@ ROLES = ("user", "service", "admin")
 FEW, MANY = 2, 25
 """Valid and invalid requests to each operation; more of them in `make security`."""
 
-DOCUMENT = promises.promised()
+DOCUMENT = documented_answers.promised()
 OPERATIONS = [
     found.ok()
     for found in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()
@@ -98,7 +98,7 @@ def flaw_of(method: str, path: str, sent: Any, role: str, answer: FuzzAnswer) ->
     if role != "admin" and shows_foreign_data(answer.body):
         return "shows another user's data"
     try:
-        promises.keep(method, path, sent, answer)
+        documented_answers.keep(method, path, sent, answer)
     except Exception as error:  # any failure is reported with its request
         return f"not as documented: {error}"
     return None

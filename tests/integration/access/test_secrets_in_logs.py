@@ -20,10 +20,10 @@ from devkit.embedded.tansu import EmbeddedTansu
 from ledger.postgres.logins import login_url
 from tests.support.api import ApiClient, token
 from tests.support.attacks import AttackRecorder
-from tests.support.child import CommandProcess
+from tests.support.command_process import CommandProcess
 from tests.support.logins import PASSWORDS, as_login
-from tests.support.notices import SECRET as WEBHOOK_SECRET
-from tests.support.notices import alert, write_alerts, write_channel
+from tests.support.notifications import SECRET as WEBHOOK_SECRET
+from tests.support.notifications import alert, write_alerts, write_channel
 from tests.support.recording import fetch
 
 JWT_SECRET = "Jwt-Secret+of/the=tests&with%odd characters"

@@ -17,7 +17,7 @@ from tests.support.events import cost, ended, started
 from tests.support.ledger_rows import CENT, LedgerRowWriter, LiveCallRow, rows
 from tests.support.logins import as_login
 from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
-from tests.support.seeded import seeded
+from tests.support.seeded_stream import seeded
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
 PATH = "/api/admin/costs/analytics"

@@ -12,7 +12,7 @@ from tests.support import events
 from tests.support.api import ApiClient, served_from, token
 from tests.support.events import Plain
 from tests.support.ledger_rows import CENT, LedgerRowWriter, LiveCallRow, rows
-from tests.support.recorded import record, tts
+from tests.support.recorded_events import record, tts
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
 CALLS = "/api/costs/user/alice/calls"

@@ -17,7 +17,7 @@ from schemas.notices import CHANNELS_MAX
 from streams.notifications.email import EmailSender, SmtpServer
 from streams.notifications.sms import SmsProvider, SmsSender
 from tests.support.api import ApiAnswer, ApiClient, served_from, token
-from tests.support.notices import (
+from tests.support.notifications import (
     alert,
     delivery_worker,
     states,

@@ -12,7 +12,7 @@ import pytest
 from tests.support.api import ApiClient, served_from, token
 from tests.support.ledger_rows import CENT, LedgerRowWriter, LiveCallRow, rows
 from tests.support.recording import BatchWriter, TopicLog, fetch
-from tests.support.seeded import seeded
+from tests.support.seeded_stream import seeded
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
 PATH = "/api/costs/user/alice/export.csv"

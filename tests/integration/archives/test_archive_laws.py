@@ -19,7 +19,7 @@ from tests.support.archives import NOW, archive, month_start
 from tests.support.databases import DatabaseCloner
 from tests.support.events import Plain, charged, cost, ended, refunded, started, voided
 from tests.support.recording import BatchWriter, TopicLog
-from tests.support.rerating import a_price, add, totals
+from tests.support.repricing import a_price, add, totals
 
 BOUNDARY = month_start(2)
 TIMES = (

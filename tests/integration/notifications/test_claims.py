@@ -11,7 +11,7 @@ from schemas.notices import ChannelType
 from streams.notifications.sender import ChannelSender, Notification
 from streams.notifications.webhook import WebhookSender
 from tests.support import parts
-from tests.support.notices import (
+from tests.support.notifications import (
     OPTIONS,
     alert,
     attempts,

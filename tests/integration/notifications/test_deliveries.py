@@ -13,7 +13,7 @@ from streams.notifications.sender import ChannelSender
 from streams.notifications.sms import SmsProvider, SmsSender
 from streams.notifications.webhook import WebhookSender
 from tests.support import parts
-from tests.support.notices import (
+from tests.support.notifications import (
     OPTIONS,
     SECRET,
     alert,

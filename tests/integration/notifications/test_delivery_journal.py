@@ -15,7 +15,13 @@ from messaging.kafka import KafkaSettings, ensure_topics
 from schemas.topics import DELIVERIES
 from streams.notifications import journal as journals
 from streams.notifications.journal import DeliveryJournal, delivery_journal
-from tests.support.notices import alert, delivery_worker, until_ended, write_alerts, write_channel
+from tests.support.notifications import (
+    alert,
+    delivery_worker,
+    until_ended,
+    write_alerts,
+    write_channel,
+)
 from tests.support.receivers import receiver
 from tests.support.recording import fetch, until
 from tests.support.streaming import Pipeline

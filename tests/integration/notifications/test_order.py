@@ -8,7 +8,7 @@ import pytest
 from ledger.notifications import deliveries as store
 from ledger.notifications import retry_policy as rules
 from ledger.notifications.retry_policy import RetrySchedule
-from tests.support.notices import (
+from tests.support.notifications import (
     SCHEDULES,
     STEP_SECONDS,
     alert,

@@ -11,7 +11,13 @@ from schemas.notices import ChannelType
 from streams.notifications.email import EmailSender, SmtpServer
 from streams.notifications.sender import ChannelSender
 from tests.support.api import ApiClient, served_from
-from tests.support.notices import alert, delivery_worker, until_ended, write_alerts, write_channel
+from tests.support.notifications import (
+    alert,
+    delivery_worker,
+    until_ended,
+    write_alerts,
+    write_channel,
+)
 from tests.support.receivers import MailServer, mail_server
 from tests.support.recording import fetch
 

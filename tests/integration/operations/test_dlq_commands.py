@@ -17,7 +17,7 @@ from ledger.operations.dead_letters import (
 from ledger.postgres.database import Connection, connected
 from ledger.recording.offsets import DeadLetter, Stream, record_dead_letters
 from schemas.topics import CALL_EVENTS
-from tests.support.background import BackgroundLoop
+from tests.support.background_loop import BackgroundLoop
 from tests.support.command import run_command
 from tests.support.topics import read_records
 

@@ -14,7 +14,7 @@ from tests.support.command import run_command
 from tests.support.events import charged, cost, ended, refunded, started, voided
 from tests.support.ledger_rows import CENT, LiveCallRow, rows
 from tests.support.recording import BatchWriter, TopicLog, fetch
-from tests.support.seeded import seeded
+from tests.support.seeded_stream import seeded
 
 PATH = "/api/admin/reconciliation"
 ROOT = token("root", role="admin")

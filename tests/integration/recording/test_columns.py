@@ -24,7 +24,7 @@ from ledger.calls.entries import Entry
 from ledger.postgres.database import connect
 from ledger.postgres.statements import Statements, parse
 from ledger.recording.small_batches import entries_json
-from tests.support.background import BackgroundLoop
+from tests.support.background_loop import BackgroundLoop
 from tests.support.databases import DatabaseCloner
 
 letters = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)

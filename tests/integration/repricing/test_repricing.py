@@ -21,7 +21,7 @@ from tests.support.alerting import USD, change, raised
 from tests.support.command import run_command
 from tests.support.events import charged, cost, ended, started, voided
 from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
-from tests.support.rerating import a_price, add, cost_nano
+from tests.support.repricing import a_price, add, cost_nano
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
 BEGIN = NOW - timedelta(days=90)

@@ -12,7 +12,7 @@ from ledger.repricing.repricer import Repricer
 from ledger.repricing.rows import RepricingScope
 from tests.support.events import Plain, charged, cost, ended, started, voided
 from tests.support.recording import BatchWriter, TopicLog, assert_verified
-from tests.support.rerating import a_price, add, totals
+from tests.support.repricing import a_price, add, totals
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
 BEGIN = NOW - timedelta(days=90)

@@ -22,7 +22,7 @@ from api.openapi.routes import product_version
 from ledger.postgres.database import Pool
 from ledger.postgres.viewers import ReaderPool
 from schemas.problems import ProblemCode
-from tests.support import promises
+from tests.support import documented_answers
 from tests.support.api import ApiClient, authenticator, served, token
 from tests.support.house import ROOT, modules
 
@@ -161,14 +161,14 @@ def examples() -> Iterator[Any]:
 
 @pytest.mark.parametrize(("method", "path", "block"), [*examples()])
 def test_documented_answers_fit_their_schemas(method: str, path: str, block: str) -> None:
-    data = promises.operation(method, re.sub(r"{\w+}", "x", path))
+    data = documented_answers.operation(method, re.sub(r"{\w+}", "x", path))
     assert data
     code = json.loads(block).get("code")
     statuses = [str(status) for status, failure in FAILURES.items() if code in failure.codes]
     [status] = statuses or [status for status in data["responses"] if status[0] == "2"]
     answer = data["responses"][status]
-    content = promises.resolved(answer)["content"]
-    promises.assert_fits(block.encode(), content["application/json"]["schema"])
+    content = documented_answers.resolved(answer)["content"]
+    documented_answers.assert_fits(block.encode(), content["application/json"]["schema"])
 
 
 def test_undocumented_answers_fail_the_test_client() -> None:
@@ -180,7 +180,7 @@ def test_undocumented_answers_fail_the_test_client() -> None:
             self.headers = {"Content-Type": "application/json", **headers}
 
     path, good = "/health", {"success": True, "data": {"status": "ok"}}
-    promises.keep("GET", path, ({}, None), FakeAnswer(200, good))
+    documented_answers.keep("GET", path, ({}, None), FakeAnswer(200, good))
     for wrong in (
         FakeAnswer(201, good),
         FakeAnswer(200, {"success": True, "data": {}}),
@@ -188,9 +188,9 @@ def test_undocumented_answers_fail_the_test_client() -> None:
         FakeAnswer(500, {"success": False, "error": "", "code": "no_such_code"}),
     ):
         with pytest.raises(Exception, match=r"\w"):
-            promises.keep("GET", path, ({}, None), wrong)
+            documented_answers.keep("GET", path, ({}, None), wrong)
     with pytest.raises(AssertionError, match="Retry-After"):
-        promises.keep(
+        documented_answers.keep(
             "GET",
             "/ready",
             ({}, None),
@@ -198,12 +198,16 @@ def test_undocumented_answers_fail_the_test_client() -> None:
         )
     accepted = FakeAnswer(202, {"success": True, "data": {"accepted": []}})
     with pytest.raises(Exception, match="required property"):
-        promises.keep("POST", "/api/costs/track", ({}, b'{"nonsense": 1}'), accepted)
+        documented_answers.keep("POST", "/api/costs/track", ({}, b'{"nonsense": 1}'), accepted)
 
 
 @pytest.mark.parametrize("name", [one.name for _, one in DESCRIBED if one.takes is not None])
 def test_examples_of_bodies_fit_their_schemas(name: str) -> None:
-    methods = [method for path in promises.promised()["paths"].values() for method in path.values()]
+    methods = [
+        method
+        for path in documented_answers.promised()["paths"].values()
+        for method in path.values()
+    ]
     takes = next(one["requestBody"]["content"] for one in methods if one["operationId"] == name)
     first = next(iter(takes.values()))
-    promises.assert_fits(json.dumps(first["example"]).encode(), first["schema"])
+    documented_answers.assert_fits(json.dumps(first["example"]).encode(), first["schema"])

@@ -14,7 +14,7 @@ from schemas.cloudevents import decode
 from schemas.events import CallStarted
 from tests.support.events import NOW, WINDOW, Plain, cost, decoded, started, structured
 from tests.support.prices import DEFAULTS, SamplePrice, catalogue
-from tests.support.rated import as_entry
+from tests.support.rated_costs import as_entry
 
 PRICES = catalogue()
 

@@ -21,7 +21,7 @@ USERS_OF_PRIVATE_NAMES = {
     "tests/support/header_names.py",
     # The simulator plants faults inside the write path itself, to show that it finds them.
     "tests/faults/test_simulated_faults.py",
-    "tests/integration/recording/test_rivals.py",
+    "tests/integration/recording/test_parallel_recorders.py",
 }
 RECORDERS = {"record_attack", "record_fault"}
 """Fixtures that fail the test where a figure is not as promised."""

@@ -23,9 +23,9 @@ from schemas.notices import (
     NewChannel,
     WebhookEvent,
 )
-from tests.support import promises
+from tests.support import documented_answers
 from tests.support.house import ROOT
-from tests.support.notices import alert
+from tests.support.notifications import alert
 
 TEXT = (ROOT / "docs" / "notices.md").read_text(encoding="utf-8")
 MADE, LISTED = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL))
@@ -33,7 +33,7 @@ MADE, LISTED = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", 
 
 def assert_valid(name: str, body: object) -> None:
     """Raise ValidationError for a body that does not fit the OpenAPI document."""
-    promises.assert_fits(json.dumps(body).encode(), promises.part(name))
+    documented_answers.assert_fits(json.dumps(body).encode(), documented_answers.part(name))
 
 
 def test_documented_bodies_are_those_sent() -> None:

@@ -9,7 +9,7 @@ from aiosmtpd.smtp import AuthResult
 from streams.notifications.email import EmailSender, SmtpServer, message_of
 from streams.notifications.sms import SmsProvider, SmsSender
 from tests.support.certificates import certificate
-from tests.support.notices import ID, SHORT_MS, notice
+from tests.support.notifications import ID, SHORT_MS, notice
 from tests.support.receivers import Action, MailServer, ScriptedResponse, mail_server, receiver
 
 PROVIDER_ANSWERS = [

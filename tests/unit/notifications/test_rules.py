@@ -27,7 +27,7 @@ from schemas.jsonio import encode
 from schemas.money import Usd
 from schemas.notices import ChannelType, NoticeKind
 from streams.notifications.message_templates import TemplateError, notification_of
-from tests.support.notices import TOKEN, alert
+from tests.support.notifications import TOKEN, alert
 
 NOW = datetime.now(UTC)
 FAILED = DeliveryResult("temporary")

@@ -17,7 +17,7 @@ from streams.notifications.targets import (
     check_url,
 )
 from streams.notifications.webhook import WebhookSender
-from tests.support.notices import ID, SECRET, SHORT_MS, notice
+from tests.support.notifications import ID, SECRET, SHORT_MS, notice
 from tests.support.receivers import Action, HttpReceiver, ScriptedResponse, receiver
 
 

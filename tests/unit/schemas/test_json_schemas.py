@@ -30,7 +30,7 @@ from schemas.jsonio import decode as decode_body
 from schemas.jsonio import encode
 from schemas.refusals import REFUSAL_CODES, Refused
 from schemas.topics import ALL_TOPICS
-from tests.support import promises
+from tests.support import documented_answers
 from tests.support.alerting import an_alert
 from tests.support.events import NOW
 
@@ -204,14 +204,18 @@ def _sent(body: object) -> Any:
     [{}, {"dailyLimit_usd": 10.5, "monthlyLimit_usd": None}, {"alertThreshold_percent": "75"}],
 )
 def test_valid_budget_changes_fit_the_schema(change: dict[str, Any]) -> None:
-    promises.assert_fits(json.dumps(change).encode(), promises.part("BudgetChange"))
+    documented_answers.assert_fits(
+        json.dumps(change).encode(), documented_answers.part("BudgetChange")
+    )
     decode_body(BudgetChange, json.dumps(change).encode())
 
 
 @pytest.mark.parametrize("change", [{"dailyLimit": 10}, {"alertThreshold_percent": None}])
 def test_invalid_budget_changes_do_not_fit_the_schema(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        promises.assert_fits(json.dumps(change).encode(), promises.part("BudgetChange"))
+        documented_answers.assert_fits(
+            json.dumps(change).encode(), documented_answers.part("BudgetChange")
+        )
     with pytest.raises(msgspec.ValidationError):
         decode_body(BudgetChange, json.dumps(change).encode())
 

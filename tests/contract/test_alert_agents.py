@@ -22,7 +22,7 @@ from streams.notifications.webhook import WebhookSender
 from tests.support import parts
 from tests.support.alerting import USD, change
 from tests.support.events import charged
-from tests.support.notices import OPTIONS, alert, until_ended, write_alerts, write_channel
+from tests.support.notifications import OPTIONS, alert, until_ended, write_alerts, write_channel
 from tests.support.receivers import receiver
 from tests.support.streaming import Pipeline
 

@@ -10,7 +10,7 @@ from ledger.postgres.statements import statements
 from tests.support import events
 from tests.support.api import ApiClient, served_from, token
 from tests.support.events import NOW
-from tests.support.recorded import record, tts
+from tests.support.recorded_events import record, tts
 from tests.support.recording import fetch
 
 CALL = "/api/costs/call/call-1"

@@ -20,7 +20,7 @@ from schemas.notices import CHANNELS_MAX, NewChannel
 from streams.notifications.webhook import WebhookSender
 from tests.support.api import ApiAnswer, ApiClient, served_from, token
 from tests.support.logins import as_login
-from tests.support.notices import (
+from tests.support.notifications import (
     alert,
     delivery_worker,
     until_ended,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.child import CommandProcess
+from tests.support.command_process import CommandProcess
 
 
 class NoticesProcess(CommandProcess):
