@@ -189,7 +189,7 @@ def test_endless_calls_need_a_rate() -> None:
     [
         (["--calls", "0", "--rate", "6"], "--past-days needs a number of --calls"),
         (["--start", "2099-01-01"], "45 days after --start are not over"),
-        (["--start", "2020-01-01"], "--start is more than 398 days back"),
+        (["--start", "2020-01-01"], "--start is more than 398 days ago"),
     ],
 )
 def test_impossible_past_is_refused(
@@ -208,7 +208,7 @@ def test_announced_arguments_reproduce_the_past(
 ) -> None:
     words = ["simulate", "--calls", "9", "--rate", "0", "--past-days", "3", "--out"]
     assert main([*words, "one"]) == 0
-    announced = capsys.readouterr().err.split("the same again: ")[1].splitlines()[0].split()
+    announced = capsys.readouterr().err.split("to repeat: ")[1].splitlines()[0].split()
     assert announced[-2:] == ["--past-days", "3"]
     assert main(["simulate", *announced, "--out", "two"]) == 0
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes() != b""
