@@ -1,1 +1,1 @@
-"""Forecasts of a user's costs, in integers (docs/forecast.md)."""
+"""Forecasts of a user's costs, in integers (docs/forecasts.md)."""

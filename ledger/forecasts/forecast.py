@@ -1,7 +1,7 @@
 """A user's forecast: over days, by the month's end, and when limits are reached.
 
 Whole days before today are learned from. Today counts with what happened so far and with the
-remaining part of an average day. docs/forecast.md explains the method.
+remaining part of an average day. docs/forecasts.md explains the method.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A saving is the recorded cost minus the cost of the same usage in another way, at the prices now in
 force. Savings are computed independently and do not add up: shorter replies save less with a
-cheaper model. docs/advice.md explains each computation and its limits.
+cheaper model. docs/recommendations.md explains each computation and its limits.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ def _stand_in(route: Route, section: str) -> bool:
 def test_functions_named_in_the_architecture_exist() -> None:
     """Each `name` in `file.py` of the table of questions is a function of that file."""
     section = (
-        text_of("docs/architecture.md").split("## Where to find what happens")[1].split("\n## ")[0]
+        text_of("docs/architecture.md").split("## Where to find the code")[1].split("\n## ")[0]
     )
     answers = re.findall(r"`(\w+)` in `([\w/]+\.py)`", section)
     assert len(answers) >= 4

@@ -1,4 +1,4 @@
-"""docs/notices.md agrees with the code: bodies, limits, delays and states."""
+"""docs/notifications.md agrees with the code: bodies, limits, delays and states."""
 
 import json
 import re
@@ -27,7 +27,7 @@ from tests.support import documented_answers
 from tests.support.house import ROOT
 from tests.support.notifications import alert
 
-TEXT = (ROOT / "docs" / "notices.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "notifications.md").read_text(encoding="utf-8")
 MADE, LISTED = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL))
 
 
@@ -70,11 +70,11 @@ def test_webhook_bodies_are_described() -> None:
 def test_documented_limits_and_delays_are_those_of_the_code() -> None:
     words = " ".join(TEXT.split())
     assert f"at most {CHANNELS_MAX} channels" in words
-    assert f"{MESSAGES_PER_HOUR} verifications and {MESSAGES_PER_HOUR} tests an hour" in words
+    assert f"{MESSAGES_PER_HOUR} verifications and {MESSAGES_PER_HOUR} tests per hour" in words
     assert GUESSES_MAX == 5
     assert DELIVERIES_MAX == 50
-    assert "five wrong tries" in words
-    assert "Fifty deliveries make a page" in words
+    assert "five attempts" in words
+    assert "A page has fifty deliveries" in words
     assert f"kept for {KEPT_DAYS} days" in words
     rows: dict[str, Any] = {
         way: ", ".join(["0", *map(_words, schedule.delays_ms)])
