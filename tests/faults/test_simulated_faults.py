@@ -17,9 +17,9 @@ from ledger.recording.ledger import Ledger
 from ledger.recording.recorder import Recorder
 from schemas.topics import CALL_TOTALS
 from streams.publishing.relay import OutboxRelay, _record
-from tests.simulator.run import Run
+from tests.simulator.run import SimulationRun
 from tests.simulator.seeds import run_seed, server_on
-from tests.simulator.server import Server
+from tests.simulator.server import SteppedServer
 from tests.support.background_loop import BackgroundLoop
 from tests.support.fault_table import AlertFigures, FaultRecorder
 
@@ -50,12 +50,12 @@ async def test_simulated_runs_lose_and_double_nothing(record_fault: FaultRecorde
 
 
 @pytest.fixture
-def server(background: BackgroundLoop, database_url: str) -> Iterator[Server]:
+def server(background: BackgroundLoop, database_url: str) -> Iterator[SteppedServer]:
     with server_on(background, database_url) as server:
         yield server
 
 
-def test_seed_replays_exactly(server: Server) -> None:
+def test_seed_replays_exactly(server: SteppedServer) -> None:
     for seed in range(20, 30):
         once, again = run_seed(server, seed), run_seed(server, seed)
         assert not once.failure
@@ -111,10 +111,10 @@ async def _letters_after_the_commit(self: Recorder, batch: Batch) -> BatchOutcom
 
 def _publishing_before_the_commit() -> Any:
     """Publish calls as they are written, before they are committed."""
-    runs: list[Run] = []
-    prepare = Run.__post_init__
+    runs: list[SimulationRun] = []
+    prepare = SimulationRun.__post_init__
 
-    def remember(self: Run) -> None:
+    def remember(self: SimulationRun) -> None:
         prepare(self)
         runs.append(self)
 
@@ -125,7 +125,9 @@ def _publishing_before_the_commit() -> Any:
             run.broker.append(CALL_TOTALS.name, 0, call.call_id.encode(), value)
         return await _move(self, connection, changes, *rest, **more)
 
-    return patch.object(Run, "__post_init__", remember), patch.object(Ledger, "_move", publish)
+    return patch.object(SimulationRun, "__post_init__", remember), patch.object(
+        Ledger, "_move", publish
+    )
 
 
 _move = Ledger._move
@@ -153,7 +155,7 @@ _move = Ledger._move
     ],
 )
 def test_simulator_finds_planted_faults(
-    server: Server, make_patches: Callable[[], Any], schema: str
+    server: SteppedServer, make_patches: Callable[[], Any], schema: str
 ) -> None:
     """Each planted fault would lose or double something; some seed must show it."""
     if schema:

@@ -1,6 +1,7 @@
 """Runs the simulator: many seeds in parallel, or one seed again.
 
-`python -m tests.simulator --seeds 10000` ends with 1 where a seed failed, and says how to repeat it.
+`python -m tests.simulator --seeds 10000` exits with 1 if a seed failed, and prints how to repeat
+it.
 """
 
 import argparse
@@ -22,8 +23,8 @@ _SUMMED = ("faults", "sent", "counted", "difference", "alerts_expected", "alerts
 
 
 def main() -> int:
-    """Run what the command line asks for; returns the exit code."""
-    if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets must be that of every other run
+    """Run the simulator as the command line says; returns the exit code."""
+    if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets must be the same in each run
         environment = {**os.environ, "PYTHONHASHSEED": "0"}
         os.execve(
             sys.executable, [sys.executable, "-m", "tests.simulator", *sys.argv[1:]], environment

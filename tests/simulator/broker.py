@@ -11,31 +11,31 @@ from messaging.kafka import ConsumerRecord
 from schemas.topics import ALL_TOPICS, CALL_EVENTS
 from tests.simulator.chance import Chance
 from tests.simulator.clock import VirtualLoop
-from tests.simulator.process import Process
+from tests.simulator.process import SimulatedProcess
 
 REBALANCE_SECONDS = 20
 ZOMBIE_SECONDS_MAX = 15
 
 
-class Member:
-    """What the group knows of a consumer, and what it calls in it; see `SimulatedConsumer`."""
+class GroupMember:
+    """A consumer as the group sees it; see `SimulatedConsumer`."""
 
-    process: Process
+    process: SimulatedProcess
     name: str
     owned: tuple[TopicPartition, ...]
 
     async def revoke(self) -> None:
-        """Give all partitions up."""
+        """Revoke all partitions."""
         raise NotImplementedError
 
     async def assign(self, partitions: Sequence[TopicPartition]) -> None:
-        """Take partitions over."""
+        """Assign partitions."""
         raise NotImplementedError
 
 
 @dataclass
-class Broker:
-    """The logs by topic and partition; `committed` are the group's own offsets."""
+class SimulatedBroker:
+    """The logs by topic and partition; `committed` are the offsets of the group."""
 
     loop: VirtualLoop
     chance: Chance
@@ -64,7 +64,7 @@ class Broker:
         value: bytes | None,
         headers: Sequence[tuple[str, bytes | None]] = (),
     ) -> None:
-        """Add a record, stamped with the present."""
+        """Append a record with the current time."""
         log = self.logs[TopicPartition(topic, partition)]
         log.append(
             ConsumerRecord(
@@ -85,33 +85,33 @@ class Broker:
         arrived.set()
 
 
-class Group:
-    """The consumer group: who is in it, and its rebalances, one after another."""
+class ConsumerGroup:
+    """The consumer group: its members and its rebalances, one after another."""
 
-    def __init__(self, broker: Broker, chance: Chance) -> None:
+    def __init__(self, broker: SimulatedBroker, chance: Chance) -> None:
         self._broker = broker
         self._chance = chance
-        self.members: list[Member] = []
-        self.owners: dict[TopicPartition, Member] = {}
+        self.members: list[GroupMember] = []
+        self.owners: dict[TopicPartition, GroupMember] = {}
         self._turn = asyncio.Lock()
         self._due = asyncio.Event()
 
-    def join(self, member: Member) -> None:
+    def join(self, member: GroupMember) -> None:
         self.members.append(member)
         self._due.set()
 
-    def leave(self, member: Member) -> None:
-        """Take a member out of the group, with its partitions."""
+    def leave(self, member: GroupMember) -> None:
+        """Remove a member, with its partitions."""
         if member in self.members:
             self.members.remove(member)
             self._due.set()
 
     def rebalance(self) -> None:
-        """Share the partitions out again soon."""
+        """Request a rebalance."""
         self._due.set()
 
     async def run(self) -> None:
-        """Rebalance whenever that is due."""
+        """Rebalance whenever it is due."""
         async with asyncio.TaskGroup() as returns:
             while True:
                 await self._due.wait()
@@ -120,10 +120,10 @@ class Group:
                 await self._rebalance(returns)
 
     async def _rebalance(self, returns: asyncio.TaskGroup) -> None:
-        """Revoke from all members, then assign; one that does not answer in time is left out.
+        """Revoke from all members, then assign; a member that does not answer in time is removed.
 
-        A zombie is one that the group has given up and that does not know it yet: it reads and
-        records on, beside the one that has its partitions now.
+        A zombie is a removed member that does not know it yet: it keeps reading and recording,
+        beside the new owner of its partitions.
         """
         members = [member for member in self.members if not member.process.dead]
         zombies = [
@@ -141,7 +141,7 @@ class Group:
         late = [m for m in present if not revoked[m].done()]
         for member in (*late, *zombies):
             returns.create_task(self._return(member, revoked.get(member)))
-        shares = defaultdict[Member, list[TopicPartition]](list)
+        shares = defaultdict[GroupMember, list[TopicPartition]](list)
         if ready:
             order = self._chance.shuffled(ready)
             for number in range(self._broker.partitions):
@@ -153,16 +153,16 @@ class Group:
         for member in ready:
             member.process.start(member.assign(shares[member]))
 
-    async def _return(self, member: Member, revoking: asyncio.Task[None] | None) -> None:
-        """Let a member join again, once it has noticed that it was left out."""
+    async def _return(self, member: GroupMember, revoking: asyncio.Task[None] | None) -> None:
+        """Let a removed member join again once it has noticed."""
         await asyncio.sleep(self._chance.seconds(ZOMBIE_SECONDS_MAX))
         if revoking is not None:
             await asyncio.wait({revoking})
         self._due.set()
 
 
-def call_events(broker: Broker) -> dict[int, list[ConsumerRecord]]:
-    """Return what emitters have sent, by partition."""
+def call_events(broker: SimulatedBroker) -> dict[int, list[ConsumerRecord]]:
+    """Return the sent events, by partition."""
     return {
         place.partition: log
         for place, log in broker.logs.items()

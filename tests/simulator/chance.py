@@ -1,4 +1,4 @@
-"""What goes wrong and when: every choice of a run comes from its seed, and is written down."""
+"""The random choices of a run: all follow from its seed and are logged."""
 
 import hashlib
 import random
@@ -15,17 +15,17 @@ FAULTS: Mapping[str, Sequence[str]] = {
     "kafka commit": ("refused before", "refused after"),
     "poll": ("late", "failed"),
 }
-"""The ways in which each kind of operation fails."""
+"""The faults of each kind of operation."""
 _RATES = (0, 0, 2, 5, 15, 40)
-"""Failures among a thousand operations of a kind: a seed draws one of these for each kind."""
+"""Failures per thousand operations; a seed draws one of these for each kind."""
 _LATENCIES_MS = (0, 0, 1, 2, 5, 20, 100)
 
 
 class Chance:
-    """The random choices of one run, and the record of everything that happened in it."""
+    """The random choices of one run, and the log of everything that happened in it."""
 
     def __init__(self, seed: int, faults_max: int | None = None) -> None:
-        """`faults_max` keeps all but the first faults from happening: that finds the one at fault."""
+        """`faults_max` allows only the first faults, which finds the decisive one."""
         self._random = random.Random(seed)
         self._faults_max = faults_max
         self._digest = hashlib.sha256()
@@ -37,24 +37,24 @@ class Chance:
 
     @property
     def digest(self) -> str:
-        """Return what two runs of a seed have in common if they are the same."""
+        """Return the digest of the log, equal for equal runs."""
         return self._digest.hexdigest()[:16]
 
     def note(self, line: str) -> None:
-        """Write down what happened."""
+        """Log an event of the run."""
         text = f"{self.now():10.3f} {line}"
         self.lines.append(text)
         self._digest.update(text.encode())
 
     def fault(self, kind: str, where: str) -> str | None:
-        """Return how an operation is to fail, or None where it is not."""
+        """Return the fault of an operation, or None."""
         if self._random.randrange(1000) >= self._rates[kind]:
             return None
         how = self._random.choice(FAULTS[kind])
         return how if self.happens(f"{where}: {how}") else None
 
     def happens(self, what: str) -> bool:
-        """Count a fault; returns whether it may still happen."""
+        """Count a fault; returns whether it may happen."""
         if self.calm or (self._faults_max is not None and self.faults >= self._faults_max):
             return False
         self.faults += 1
@@ -62,7 +62,7 @@ class Chance:
         return True
 
     def latency_seconds(self) -> float:
-        """Return how long an operation takes."""
+        """Return the duration of an operation."""
         return self._random.choice(_LATENCIES_MS) / 1000
 
     def seconds(self, most: int) -> float:
@@ -74,13 +74,13 @@ class Chance:
         return self._random.randrange(most)
 
     def choice(self, among: Sequence[T]) -> T:
-        """Return one of some."""
+        """Return one of several values."""
         return self._random.choice(among)
 
     def shuffled(self, some: Sequence[T]) -> list[T]:
-        """Return some in another order."""
+        """Return values in random order."""
         return self._random.sample(some, len(some))
 
     def random(self) -> random.Random:
-        """Return a source of choices of its own, for what is drawn before the run begins."""
+        """Return a separate random generator, for choices before the run starts."""
         return random.Random(self._random.randrange(2**32))

@@ -10,7 +10,7 @@ from ledger.operations.verification import verify_on
 from schemas.identity import identity_of
 from schemas.topics import BUDGET_ALERTS, CALL_TOTALS, DEAD_LETTERS
 from tests.simulator.broker import call_events
-from tests.simulator.run import BrokenPromiseError, Run, stored_offsets
+from tests.simulator.run import BrokenGuaranteeError, SimulationRun, stored_offsets
 from tests.simulator.workload import LIMITS, THRESHOLDS
 from tests.support.alert_model import AlertModel
 from tests.support.events import Plain
@@ -19,10 +19,10 @@ from tests.support.fault_table import AlertFigures, difference_nano
 from tests.support.totals import totals_on
 
 
-class Figures:
-    """What one run came to."""
+class RunFigures:
+    """The figures of one run."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: SimulationRun) -> None:
         self.run = run
         self.expected = expect(run.workload.events)
         self.found = run.server.run(totals_on(run.server.monitor))
@@ -32,7 +32,7 @@ class Figures:
         self.alerts = self._alerts()
 
     def check(self) -> None:
-        """Raise BrokenPromiseError for the first promise that was not kept."""
+        """Raise BrokenGuaranteeError for the first guarantee that does not hold."""
         run = self.run
         _require(self.difference == 0, "difference of totals", lambda: self.difference)
         _require(
@@ -51,7 +51,7 @@ class Figures:
         _require(found.differences == 0, "verify", lambda: found.lines)
 
     def _alerts(self) -> AlertFigures:
-        """Replay the commits in their order, and compare the alerts that they call for."""
+        """Replay the commits in order, and compare the alerts with the model."""
         expected = [(*key, late) for model in self._models() for key, late in model.alerts.items()]
         rows = self.run.server.fetch(
             "SELECT user_id, type, period, threshold_percent, limit_version, late FROM budget_alerts"
@@ -93,7 +93,7 @@ class Figures:
         _require(held == wanted, "held events", lambda: (held, wanted))
 
     def _check_letters(self) -> None:
-        """Each record that counts for nothing is kept once, and is in the dead-letter topic."""
+        """Each record that does not count is stored once, and is in the dead-letter topic."""
         unpriced = {(event["source"], event["id"]) for event in self.expected.unpriced}
         refused = dict.fromkeys(self.run.workload.broken, "invalid_json") | {
             sending.value: "unknown_price"
@@ -122,9 +122,9 @@ class Figures:
         _require(sent == kept, "alert topic", lambda: sent ^ kept)
 
     def _check_totals_topic(self) -> None:
-        """The newest total of each call is the database's, and no version has two totals."""
+        """The newest total of each call is that of the database, and no version has two totals."""
         totals: dict[tuple[str, int], tuple[int, str]] = {}
-        removed = set[str]()  # by retention, which takes long ended calls out of the topic
+        removed = set[str]()  # by retention, which removes calls that ended long ago from the topic
         for record in self.run.broker.of(CALL_TOTALS.name):
             if record.value is None:
                 removed.add(record.key.decode())
@@ -158,4 +158,4 @@ def _place(record: Any) -> tuple[int, int, str]:
 
 def _require(is_kept: bool, what: str, details: Callable[[], object]) -> None:
     if not is_kept:
-        raise BrokenPromiseError(f"{what}: {details()}")
+        raise BrokenGuaranteeError(f"{what}: {details()}")

@@ -1,4 +1,4 @@
-"""The consumers and producers of the simulation, with the methods of aiokafka's that we use."""
+"""Simulated consumers and producers with the used methods of aiokafka."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -13,26 +13,26 @@ from aiokafka.errors import (
 from aiokafka.structs import TopicPartition
 
 from messaging.kafka import ConsumerRecord, partition_of
-from tests.simulator.broker import Broker, Group, Member
+from tests.simulator.broker import ConsumerGroup, GroupMember, SimulatedBroker
 from tests.simulator.chance import Chance
-from tests.simulator.process import Process
+from tests.simulator.process import SimulatedProcess
 
 SESSION_SECONDS = 10
 SLOW_POLL_SECONDS_MAX = 3
 BATCH_RECORDS_MAX = 20
 
 
-class SimulatedConsumer(Member):
-    """A member of the group, whose polls, commits and rebalances fail by the seed."""
+class SimulatedConsumer(GroupMember):
+    """A group member whose polls, commits and rebalances fail by the seed."""
 
     def __init__(
         self,
-        broker: Broker,
-        group: Group,
+        broker: SimulatedBroker,
+        group: ConsumerGroup,
         chance: Chance,
         check_commit: Callable[[TopicPartition, int], None],
     ) -> None:
-        self.process = Process.current()
+        self.process = SimulatedProcess.current()
         self.name = f"{self.process.name} consumer"
         self.owned = ()
         self._broker = broker
@@ -45,7 +45,7 @@ class SimulatedConsumer(Member):
         self.process.on_kill(self._expire)
 
     def _expire(self) -> None:
-        """Let the group miss a killed member."""
+        """Let the group detect a killed member."""
         self._broker.loop.call_later(SESSION_SECONDS, self._group.leave, self)
 
     async def start(self) -> None:
@@ -77,7 +77,7 @@ class SimulatedConsumer(Member):
             await self.process.point()
             try:
                 await self._listener.on_partitions_assigned(set(partitions))
-            except Exception as error:  # as aiokafka does: it logs what a listener raises
+            except Exception as error:  # as aiokafka does: it logs errors of a listener
                 self._chance.note(f"{self.name}: the listener raises {type(error).__name__}")
 
     def assignment(self) -> frozenset[TopicPartition]:
@@ -163,10 +163,10 @@ class SimulatedConsumer(Member):
 
 
 class SimulatedProducer:
-    """Delivers records one after another; each delivery may fail before or after it is written."""
+    """Delivers records one after another; each delivery may fail before or after the write."""
 
-    def __init__(self, broker: Broker, chance: Chance) -> None:
-        self._process = Process.current()
+    def __init__(self, broker: SimulatedBroker, chance: Chance) -> None:
+        self._process = SimulatedProcess.current()
         self._broker = broker
         self._chance = chance
         self._last: asyncio.Task[None] | None = None
@@ -179,7 +179,7 @@ class SimulatedProducer:
             raise KafkaConnectionError("the simulated broker is down")
 
     async def stop(self) -> None:
-        """Wait for what is under way, as aiokafka does; that may take for ever."""
+        """Wait for deliveries in progress, as aiokafka does, without a time limit."""
         if self._last is not None and not self._process.dead:
             await asyncio.wait({self._last})
 
@@ -195,11 +195,11 @@ class SimulatedProducer:
         partition = partition_of(key, every) if key is not None else 0
         return self._deliver(topic, partition, [(key, value, headers or ())])
 
-    def create_batch(self) -> "RecordBatch":
-        return RecordBatch()
+    def create_batch(self) -> "SimulatedBatch":
+        return SimulatedBatch()
 
     async def send_batch(
-        self, batch: "RecordBatch", topic: str, *, partition: int
+        self, batch: "SimulatedBatch", topic: str, *, partition: int
     ) -> Awaitable[None]:
         await self._process.point()
         return self._deliver(topic, partition, [(*one, ()) for one in batch.records])
@@ -239,12 +239,12 @@ class SimulatedProducer:
             return
         if fault in {"refused before", "refused after"}:
             acknowledged.set_exception(KafkaError("the simulated broker refuses"))
-            acknowledged.exception()  # known to be looked at, or given up together with others
+            acknowledged.exception()  # the caller handles the error, or has given up the batch
         else:
             acknowledged.set_result(None)
 
 
-class RecordBatch:
+class SimulatedBatch:
     """Records that are sent together."""
 
     def __init__(self) -> None:

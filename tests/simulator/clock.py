@@ -1,7 +1,7 @@
-"""Virtual time: an event loop whose waits take no time, and the clocks that the product reads.
+"""Virtual time: an event loop whose waits take no time, and the clocks of the product.
 
-The loop runs in one thread and performs no input or output of its own, so the order of its steps
-depends on nothing but the program. Time moves only where every task waits for it.
+The loop runs in one thread without real input or output, so the order of its steps depends only on
+the program. Time advances only when every task waits for it.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ from typing import Any
 from tests.support.clocks import datetime_by, replaced
 
 START = datetime(2026, 3, 15, 12, tzinfo=UTC)
-"""Noon, so that no run crosses midnight; the same in every run, so that a seed replays for ever."""
+"""Noon, so that no run crosses midnight; fixed, so that seeds can be repeated."""
 _MONOTONIC_START_NS = 10**15
 
 
-class EverythingWaitsError(Exception):
-    """No task can ever go on: each waits for another one."""
+class DeadlockError(Exception):
+    """All tasks wait for each other."""
 
 
 class _VirtualSelector(selectors.SelectSelector):
-    """Lets time pass instead of waiting for it."""
+    """Advances the virtual time instead of waiting."""
 
     def __init__(self, advance: Callable[[float], None]) -> None:
         super().__init__()
@@ -35,13 +35,13 @@ class _VirtualSelector(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is None:
-            raise EverythingWaitsError
+            raise DeadlockError
         self._advance(timeout)
         return []
 
 
 class _Task(asyncio.Task[Any]):
-    """A task whose place in a set does not depend on its address."""
+    """A task whose hash does not depend on its address."""
 
     numbers = itertools.count()
 
@@ -98,7 +98,7 @@ def _time_of(loop: VirtualLoop) -> SimpleNamespace:
 
 @contextmanager
 def virtual_time() -> Iterator[VirtualLoop]:
-    """Give every module of the write path the clocks of a new loop."""
+    """Replace the clocks of all modules of the write path by those of a new loop."""
     loop = VirtualLoop()
     try:
         with replaced(datetime=(datetime, datetime_by(loop.now)), time=(time, _time_of(loop))):

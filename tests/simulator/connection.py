@@ -1,7 +1,7 @@
-"""A connection to PostgreSQL that fails by the seed, with the methods of asyncpg's that we use.
+"""A connection to PostgreSQL that fails by the seed, with the used methods of asyncpg.
 
-What asyncpg does at a failure is done here, too: a transaction whose connection is closed raises
-InterfaceError at its end, whatever error or cancellation was on its way.
+It repeats asyncpg's behaviour at a failure: a transaction whose connection is closed raises
+InterfaceError at its end, instead of the original error or cancellation.
 """
 
 import asyncio
@@ -15,30 +15,30 @@ import asyncpg
 
 from tests.simulator.chance import Chance
 from tests.simulator.clock import VirtualLoop
-from tests.simulator.process import Process
-from tests.simulator.server import Backend, Server
+from tests.simulator.process import SimulatedProcess
+from tests.simulator.server import Backend, SteppedServer
 
 T = TypeVar("T")
 COMMAND_TIMEOUT_SECONDS = 60
 LOCK_TIMEOUT_SECONDS = 20
 
 
-class Database:
-    """What simulated connections share: the server, whether it answers, and who commits what."""
+class SimulatedDatabase:
+    """The shared state of simulated connections: the server, its outages and its commits."""
 
-    def __init__(self, server: Server, loop: VirtualLoop, chance: Chance) -> None:
+    def __init__(self, server: SteppedServer, loop: VirtualLoop, chance: Chance) -> None:
         self.server = server
         self.loop = loop
         self.chance = chance
         self.is_down = False
         self.commits: list[int] = []
-        """The transactions in the order of their commits."""
+        """The transactions in order of commit."""
         self._connections: list[SimulatedConnection] = []
         self._opened = 0
 
     async def connect(self, url: str, *, name: str) -> "SimulatedConnection":
-        """Stand in for `ledger.postgres.database.connect`."""
-        process = Process.current()
+        """Replace `ledger.postgres.database.connect`."""
+        process = SimulatedProcess.current()
         self._opened += 1
         connection = SimulatedConnection(self, process, f"{process.name} db-{self._opened}")
         await process.point()
@@ -51,7 +51,7 @@ class Database:
         return connection
 
     def restart(self) -> None:
-        """Lose every connection, as a restart of the server does."""
+        """Close every connection, as a restart of the server does."""
         for connection in self._connections:
             connection.lose()
         self._connections.clear()
@@ -67,7 +67,7 @@ class Database:
 class SimulatedConnection:
     """One connection of a process."""
 
-    def __init__(self, database: Database, process: Process, name: str) -> None:
+    def __init__(self, database: SimulatedDatabase, process: SimulatedProcess, name: str) -> None:
         self.name = name
         self._database = database
         self._process = process
@@ -76,7 +76,7 @@ class SimulatedConnection:
         self._is_lost = False
 
     async def fetch(self, query: str, *arguments: Any) -> Any:
-        """Return the rows, in an order of the seed's where the query asks for none."""
+        """Return the rows, shuffled by the seed if the query has no order."""
         rows = await self._operate(query, lambda real: real.fetch(query, *arguments))
         return (
             rows if _is_ordered(query) else self._database.chance.shuffled(sorted(rows, key=repr))
@@ -92,7 +92,7 @@ class SimulatedConnection:
         return await self._operate(query, lambda real: real.execute(query, *arguments))
 
     async def copy_to_table(self, table: str, **more: Any) -> Any:
-        """Copy rows, all of which the product has made before the first is sent."""
+        """Copy rows, which are all computed before the first is sent."""
         rows = [row async for row in more.pop("source")]
 
         async def source() -> Any:
@@ -103,9 +103,11 @@ class SimulatedConnection:
             f"COPY {table}", lambda real: real.copy_to_table(table, source=source(), **more)
         )
 
-    def transaction(self, *, isolation: str | None = None, readonly: bool = False) -> "_Block":
+    def transaction(
+        self, *, isolation: str | None = None, readonly: bool = False
+    ) -> "_SimulatedTransaction":
         begin = f"BEGIN ISOLATION LEVEL {isolation.replace('_', ' ')}" if isolation else "BEGIN"
-        return _Block(self, f"{begin} READ ONLY" if readonly else begin)
+        return _SimulatedTransaction(self, f"{begin} READ ONLY" if readonly else begin)
 
     def is_in_transaction(self) -> bool:
         return self._backend is not None and self._backend.connection.is_in_transaction()
@@ -121,7 +123,7 @@ class SimulatedConnection:
         self.lose()
 
     def lose(self) -> None:
-        """Let the connection break: the server rolls back what was not committed."""
+        """Break the connection: the server rolls back."""
         self._is_lost = True
         if self._backend is not None:
             backend, self._backend = self._backend, None
@@ -150,7 +152,7 @@ class SimulatedConnection:
         return result
 
     async def _travel(self) -> None:
-        """Let time pass, in which the connection may be lost."""
+        """Wait for the network, during which the connection may break."""
         await asyncio.sleep(self._database.chance.latency_seconds())
         await self._process.point()
         if self._is_lost:
@@ -187,7 +189,7 @@ class SimulatedConnection:
         return result
 
 
-class _Block:
+class _SimulatedTransaction:
     """A transaction, as asyncpg's context manager."""
 
     def __init__(self, connection: SimulatedConnection, begin: str) -> None:
@@ -222,7 +224,7 @@ def _is_ordered(query: str) -> bool:
 
 
 def _short(query: str) -> str:
-    """Return what tells one statement from another in a line."""
+    """Return one line that identifies a statement."""
     words = query.split()
     if len(words) < 6:
         return " ".join(words)

@@ -1,4 +1,4 @@
-"""Processes that run seeds, each with a database of its own on one server."""
+"""Processes that run seeds, each with its own database on one server."""
 
 import logging
 import tempfile
@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from devkit.embedded.postgres import EmbeddedPostgres
-from tests.simulator.seeds import Result, run_seed, smallest
-from tests.simulator.server import Server
+from tests.simulator.seeds import SeedResult, run_seed, smallest
+from tests.simulator.server import SteppedServer
 from tests.support.background_loop import BackgroundLoop
 from tests.support.databases import DatabaseCloner
 
 UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
-"""Nothing that the simulation writes has to survive the machine."""
+"""Settings of a server whose data need not survive."""
 
-_server: Server
+_server: SteppedServer
 
 
 @contextmanager
 def databases(count: int) -> Iterator[list[str]]:
-    """Start a server, and lend so many migrated databases on it."""
+    """Start a server; yields this many migrated databases on it."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         background = stack.enter_context(BackgroundLoop())
@@ -40,15 +40,15 @@ def open_database(urls: "Queue[Any]") -> None:
     logging.disable(logging.CRITICAL)
     background = BackgroundLoop()
     background.__enter__()
-    _server = Server(background, urls.get())
+    _server = SteppedServer(background, urls.get())
 
 
-def run_lot(seeds: Sequence[int]) -> list[tuple[Result, str]]:
-    """Run seeds one after another; with each that fails comes how to repeat it."""
+def run_lot(seeds: Sequence[int]) -> list[tuple[SeedResult, str]]:
+    """Run seeds one after another; failures come with the command that repeats them."""
     return [_stand_in(run_seed(_server, seed)) for seed in seeds]
 
 
-def _stand_in(result: Result) -> tuple[Result, str]:
+def _stand_in(result: SeedResult) -> tuple[SeedResult, str]:
     how = ""
     if result.failure:
         faults, result = smallest(_server, result)

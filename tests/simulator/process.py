@@ -1,4 +1,4 @@
-"""A process of the simulation: its tasks, and what it loses when it is killed."""
+"""A simulated process: its tasks, and what happens when it is killed."""
 
 import asyncio
 import contextvars
@@ -8,12 +8,12 @@ from typing import Any, Self
 from tests.simulator.chance import Chance
 from tests.simulator.clock import VirtualLoop
 
-_CURRENT: contextvars.ContextVar["Process"] = contextvars.ContextVar("process")
+_CURRENT: contextvars.ContextVar["SimulatedProcess"] = contextvars.ContextVar("process")
 _UNWIND_ROUNDS_MAX = 50
 
 
-class Process:
-    """One worker process; everything it starts belongs to it."""
+class SimulatedProcess:
+    """One worker process; everything that it starts belongs to it."""
 
     def __init__(self, name: str, loop: VirtualLoop, chance: Chance) -> None:
         self.name = name
@@ -35,11 +35,11 @@ class Process:
         return process
 
     def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run something in this process."""
+        """Start a task in this process."""
         return self._loop.create_task(work, context=self._context)
 
     def on_kill(self, then: Callable[[], None]) -> None:
-        """Let something happen to what the process holds when it is killed."""
+        """Register a callback for the kill of the process."""
         self._on_kill.append(then)
 
     def freeze(self, seconds: float) -> None:
@@ -47,18 +47,18 @@ class Process:
         self._frozen_until = self._loop.time() + seconds
 
     async def point(self) -> None:
-        """Wait here while the process is frozen; raises ConnectionError in a killed one."""
+        """Wait while the process is frozen; raises ConnectionError in a killed one."""
         while (left := self._frozen_until - self._loop.time()) > 0 and not self.dead:
             await asyncio.sleep(left)
         self.check()
 
     def check(self) -> None:
-        """Raise ConnectionError in a killed process: whatever it still does has no effect."""
+        """Raise ConnectionError in a killed process, whose operations must have no effect."""
         if self.dead:
             raise ConnectionResetError(f"{self.name} was killed")
 
     async def kill(self) -> None:
-        """End the process as SIGKILL would: nothing of what it had begun goes on."""
+        """Kill the process as SIGKILL would: none of its tasks continues."""
         self.dead = True
         for then in self._on_kill:
             then()
@@ -72,7 +72,7 @@ class Process:
         raise AssertionError(f"tasks of {self.name} do not end: {left}")
 
     async def die(self) -> None:
-        """Kill the process from within one of its own tasks, which ends here."""
+        """Kill the process from one of its own tasks, which ends here."""
         outside = contextvars.Context()
         self._dying = self._loop.create_task(self.kill(), context=outside)
         await self._loop.create_future()

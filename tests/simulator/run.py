@@ -1,4 +1,4 @@
-"""One run: workers over the simulated broker and database, until all that was sent is counted."""
+"""One run: workers with a simulated broker and database, until all sent records are counted."""
 
 import asyncio
 import random
@@ -24,47 +24,47 @@ from streams import decoding, positions
 from streams import worker as worker_module
 from streams.watchdog import StalledError
 from streams.worker import Worker, WorkerOptions
-from tests.simulator.broker import Broker, Group, call_events
+from tests.simulator.broker import ConsumerGroup, SimulatedBroker, call_events
 from tests.simulator.chance import Chance
 from tests.simulator.clients import SimulatedConsumer, SimulatedProducer
 from tests.simulator.clock import VirtualLoop, virtual_time
-from tests.simulator.connection import Database
-from tests.simulator.process import Process, adopt
-from tests.simulator.server import Server
+from tests.simulator.connection import SimulatedDatabase
+from tests.simulator.process import SimulatedProcess, adopt
+from tests.simulator.server import SteppedServer
 from tests.simulator.workload import LIMITS, THRESHOLDS, Workload, make_workload
 
 STREAM = Stream("simulated", CALL_EVENTS.name)
 EPOCH = 0
 LOST_WORKER_AGE = timedelta(seconds=30)
-"""After it the rows that a lost worker has left in the outbox are published by another one."""
+"""After this time another worker publishes the outbox rows of a lost one."""
 SENDING_SECONDS_MAX = 8
 UPSET_SECONDS_MAX = 4
 QUIET_SECONDS_MAX = 300
 STOP_SECONDS_MAX = 60
 _EXPECTED_ENDS = (KafkaError, StalledError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What may end a worker while the broker or the database fails; its supervisor starts another."""
+"""Errors that may end a worker during outages; its supervisor starts another."""
 
 
-class BrokenPromiseError(AssertionError):
-    """The product did not keep what it promises."""
+class BrokenGuaranteeError(AssertionError):
+    """The product broke a guarantee."""
 
 
 @dataclass
-class Run:
-    """Everything that one seed makes."""
+class SimulationRun:
+    """Everything that follows from one seed."""
 
-    server: Server
+    server: SteppedServer
     loop: VirtualLoop
     chance: Chance
     workload: Workload = field(default_factory=Workload)
-    processes: list[Process] = field(default_factory=list)
+    processes: list[SimulatedProcess] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         rng = self.chance.random()
         self.workload = make_workload(rng)
-        self.broker = Broker(self.loop, self.chance, rng.randint(1, 4))
-        self.group = Group(self.broker, self.chance)
-        self.database = Database(self.server, self.loop, self.chance)
+        self.broker = SimulatedBroker(self.loop, self.chance, rng.randint(1, 4))
+        self.group = ConsumerGroup(self.broker, self.chance)
+        self.database = SimulatedDatabase(self.server, self.loop, self.chance)
         self.workers = rng.randint(1, 3)
         self.lanes = rng.randint(1, 2)
         self.batch_max = rng.choice([2, 5, 20, 100])
@@ -75,7 +75,7 @@ class Run:
         self.upsets = rng.choice([0, 1, 3, 8])
 
     async def live(self) -> None:
-        """Send everything while faults happen, then wait until all of it has come through."""
+        """Send everything while faults happen, then wait until all of it is processed."""
         self._set_limits()
         helpers = [asyncio.create_task(self.group.run())]
         stop = asyncio.Event()
@@ -84,12 +84,12 @@ class Run:
             await asyncio.gather(self._send(), self._upset())
             self.chance.calm = True
             self.chance.note("no more faults")
-            self.server.clock_ahead = LOST_WORKER_AGE  # instead of waiting for it to pass
+            self.server.clock_ahead = LOST_WORKER_AGE  # instead of waiting
             await self._until_quiet(workers)
             stop.set()
             _, late = await asyncio.wait(workers, timeout=STOP_SECONDS_MAX)
             if late:
-                raise BrokenPromiseError(f"a worker did not stop within {STOP_SECONDS_MAX} s")
+                raise BrokenGuaranteeError(f"a worker did not stop within {STOP_SECONDS_MAX} s")
             for worker in workers:
                 worker.result()
         finally:
@@ -112,7 +112,7 @@ class Run:
             )
 
     async def _send(self) -> None:
-        """Send the records one after another, with pauses, as emitters do."""
+        """Send the records one after another, with pauses."""
         every = list(range(self.broker.partitions))
         pause = self.chance.seconds(SENDING_SECONDS_MAX) / len(self.workload.sendings)
         for sending in self.workload.sendings:
@@ -123,7 +123,7 @@ class Run:
             await asyncio.sleep(pause)
 
     async def _upset(self) -> None:
-        """Let larger things go wrong: processes, servers, the group."""
+        """Cause larger faults: of processes, servers and the group."""
         upsets: list[Callable[[], Awaitable[None]]] = [
             *(self._kill, self._kill, self._freeze, self._restart),
             *(self._no_database, self._no_broker, self._share_out),
@@ -132,7 +132,7 @@ class Run:
             await asyncio.sleep(self.chance.seconds(UPSET_SECONDS_MAX))
             await self.chance.choice(upsets)()
 
-    def _victim(self) -> Process | None:
+    def _victim(self) -> SimulatedProcess | None:
         alive = [process for process in self.processes if not process.dead]
         return self.chance.choice(alive) if alive else None
 
@@ -169,11 +169,11 @@ class Run:
             self.group.rebalance()
 
     async def _supervise(self, number: int, stop: asyncio.Event) -> None:
-        """Run a worker, and another one whenever it has ended too early."""
+        """Run a worker, and restart it whenever it ends early."""
         life = 0
         while not stop.is_set():
             life += 1
-            process = Process(f"worker-{number}.{life}", self.loop, self.chance)
+            process = SimulatedProcess(f"worker-{number}.{life}", self.loop, self.chance)
             self.processes.append(process)
             working = process.start(self._work(process, stop))
             await asyncio.wait({working})
@@ -183,7 +183,7 @@ class Run:
             if not stop.is_set():
                 await asyncio.sleep(1 + self.chance.seconds(3))
 
-    async def _work(self, process: Process, stop: asyncio.Event) -> None:
+    async def _work(self, process: SimulatedProcess, stop: asyncio.Event) -> None:
         options = WorkerOptions(
             KafkaSettings("simulated"),
             "simulated",
@@ -195,13 +195,13 @@ class Run:
         await Worker(options, STREAM, EPOCH, DatabaseClock()).run(stop)
 
     def _look_at_the_end(
-        self, process: Process, working: asyncio.Task[None], stop: asyncio.Event
+        self, process: SimulatedProcess, working: asyncio.Task[None], stop: asyncio.Event
     ) -> None:
-        """Note why a worker has ended; raises what no failing server explains."""
+        """Log why a worker has ended; raises an error that no outage explains."""
         error = None if working.cancelled() else working.exception()
         if error is None:
             if not stop.is_set():
-                raise BrokenPromiseError(f"{process.name} ended without being told to")
+                raise BrokenGuaranteeError(f"{process.name} ended without being told to")
             return
         for cause in _causes(error):
             self.chance.note(f"{process.name} ended: {cause!r}")
@@ -209,18 +209,18 @@ class Run:
                 raise error
 
     async def _until_quiet(self, workers: list[asyncio.Task[None]]) -> None:
-        """Wait until every record is counted and everything that waits to be sent was sent."""
+        """Wait until every record is counted and every message is published."""
         deadline = self.loop.time() + QUIET_SECONDS_MAX
         while left := self._left():
             if self.loop.time() > deadline:
-                raise BrokenPromiseError(f"after {QUIET_SECONDS_MAX} calm seconds: {left}")
+                raise BrokenGuaranteeError(f"after {QUIET_SECONDS_MAX} calm seconds: {left}")
             for worker in workers:
                 if worker.done():
                     worker.result()
             await asyncio.sleep(1)
 
     def _left(self) -> str:
-        """Say what is not done yet, if anything."""
+        """Return what is not done yet."""
         stored = stored_offsets(self.server)
         ends = {number: len(log) for number, log in call_events(self.broker).items() if log}
         if stored != ends:
@@ -231,14 +231,14 @@ class Run:
         return f"outboxes: {tuple(outboxes[0])}" if any(outboxes[0]) else ""
 
     def check_commit(self, partition: TopicPartition, offset: int) -> None:
-        """Kafka's own offset may never be ahead of the ledger's."""
+        """Assert that Kafka's own offset is never ahead of the ledger's."""
         stored = stored_offsets(self.server).get(partition.partition, 0)
         if offset > stored:
-            raise BrokenPromiseError(f"{partition} committed at {offset}, counted up to {stored}")
+            raise BrokenGuaranteeError(f"{partition} committed at {offset}, counted up to {stored}")
 
 
-def stored_offsets(server: Server) -> dict[int, int]:
-    """Return the offsets that the ledger keeps, of partitions that it has counted something of."""
+def stored_offsets(server: SteppedServer) -> dict[int, int]:
+    """Return the stored offsets of the ledger."""
     return {
         row[0]: row[1]
         for row in server.fetch(
@@ -254,8 +254,10 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 @contextmanager
-def started(server: Server, seed: int, faults_max: int | None = None) -> Iterator[Run]:
-    """Prepare the run of a seed: an empty database, virtual time, and clients that fail."""
+def started(
+    server: SteppedServer, seed: int, faults_max: int | None = None
+) -> Iterator[SimulationRun]:
+    """Prepare the run of a seed: an empty database, virtual time, and failing clients."""
     state = random.getstate()
     random.seed(seed)
     with ExitStack() as stack:
@@ -263,7 +265,7 @@ def started(server: Server, seed: int, faults_max: int | None = None) -> Iterato
         loop.on_task = adopt
         chance = Chance(seed, faults_max)
         chance.now = loop.time
-        run = Run(server, loop, chance)
+        run = SimulationRun(server, loop, chance)
         server.reset()
         stack.callback(random.setstate, state)
         for module in (batches, decoding):
@@ -275,12 +277,12 @@ def started(server: Server, seed: int, faults_max: int | None = None) -> Iterato
 
 
 async def _identity(*_: Any) -> TopicIdentity:
-    await Process.current().point()
+    await SimulatedProcess.current().point()
     return TopicIdentity(STREAM.cluster, "simulated-topic")
 
 
-def _clients(run: Run) -> dict[str, Any]:
-    """Return what stands in for the clients that a worker makes."""
+def _clients(run: SimulationRun) -> dict[str, Any]:
+    """Return the replacements of a worker's clients."""
 
     def make_consumer(settings: KafkaSettings, *, group: str, start: str) -> Any:
         assert start == "none"
@@ -293,6 +295,6 @@ def _clients(run: Run) -> dict[str, Any]:
         "make_consumer": make_consumer,
         "make_producer": make_producer,
         "connect": run.database.connect,
-        # A real session goes from one simulated worker to another, so none may end it.
+        # Simulated workers share real sessions, so none may end one.
         "mark_session": AsyncMock(),
     }

@@ -1,19 +1,19 @@
-"""Runs seeds: one after another on one database, and a failing one to its smallest form."""
+"""Runs seeds on one database, and reduces a failing one to its fewest faults."""
 
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.simulator.checks import Figures
+from tests.simulator.checks import RunFigures
 from tests.simulator.run import started
-from tests.simulator.server import Server
+from tests.simulator.server import SteppedServer
 from tests.support.background_loop import BackgroundLoop
 
 
 @dataclass(frozen=True)
-class Result:
-    """What became of a seed; `failure` is empty where every promise was kept."""
+class SeedResult:
+    """The result of a seed; `failure` is empty if every guarantee held."""
 
     seed: int
     digest: str
@@ -28,21 +28,21 @@ class Result:
     trace: tuple[str, ...] = ()
 
 
-def run_seed(server: Server, seed: int, faults_max: int | None = None) -> Result:
-    """Run a seed, with its first faults only where `faults_max` says so."""
+def run_seed(server: SteppedServer, seed: int, faults_max: int | None = None) -> SeedResult:
+    """Run a seed; `faults_max` allows only its first faults."""
     with started(server, seed, faults_max) as run:
         chance = run.chance
         try:
             run.loop.run_until_complete(run.live())
-            figures = Figures(run)
+            figures = RunFigures(run)
             figures.check()
-        except Exception:  # whatever went wrong, its seed is what somebody needs to know
+        except Exception:  # any error is reported with its seed
             failure = traceback.format_exc()
-            return Result(
+            return SeedResult(
                 seed, chance.digest, chance.faults, failure=failure, trace=(*chance.lines,)
             )
     alerts = figures.alerts
-    return Result(
+    return SeedResult(
         seed,
         chance.digest,
         chance.faults,
@@ -56,8 +56,8 @@ def run_seed(server: Server, seed: int, faults_max: int | None = None) -> Result
     )
 
 
-def smallest(server: Server, failed: Result) -> tuple[int, Result]:
-    """Return the fewest first faults with which a seed fails, and what becomes of it then."""
+def smallest(server: SteppedServer, failed: SeedResult) -> tuple[int, SeedResult]:
+    """Return the fewest first faults with which a seed fails, and the result."""
     for faults in range(failed.faults):
         result = run_seed(server, failed.seed, faults)
         if result.failure:
@@ -66,9 +66,9 @@ def smallest(server: Server, failed: Result) -> tuple[int, Result]:
 
 
 @contextmanager
-def server_on(background: BackgroundLoop, url: str) -> Iterator[Server]:
+def server_on(background: BackgroundLoop, url: str) -> Iterator[SteppedServer]:
     """Use a migrated database for the simulation."""
-    server = Server(background, url)
+    server = SteppedServer(background, url)
     try:
         yield server
     finally:

@@ -74,8 +74,8 @@ _BLOCKERS = "SELECT pid, pg_blocking_pids(pid) FROM unnest($1::integer[]) AS ask
 _SESSION = {
     "search_path": "simulator, public, pg_catalog",
     "timezone": "UTC",
-    "deadlock_timeout": "1h",  # the simulation looks for deadlocks itself
-    "plan_cache_mode": "force_custom_plan",  # no plan depends on what a session did before
+    "deadlock_timeout": "1h",  # the simulation detects deadlocks itself
+    "plan_cache_mode": "force_custom_plan",  # plans must not depend on earlier statements of a session
     "application_name": "simulator",
     "synchronous_commit": "off",
 }
@@ -86,18 +86,18 @@ _CLOCK_STEP_SECONDS = 0.1
 
 
 class Backend:
-    """A real connection, lent to one simulated connection at a time."""
+    """A real connection, used by one simulated connection at a time."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self.connection = connection
         self.pid = connection.get_server_pid()
 
 
-class Server:
-    """Lends backends, runs one statement after another, and knows who waits for whom."""
+class SteppedServer:
+    """Lends backends, runs one statement at a time, and tracks lock waits."""
 
     def __init__(self, background: BackgroundLoop, url: str) -> None:
-        """Prepare a migrated database; it must be this server's own."""
+        """Prepare a migrated database of this server alone."""
         self._background = background
         self._url = url
         self._free: list[Backend] = []
@@ -111,11 +111,11 @@ class Server:
         self.run(self._prepare())
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something on the server while everything else stands still."""
+        """Run a coroutine on the server while everything else waits."""
         return self._background.run(work)
 
     def fetch(self, query: str, *arguments: Any) -> list[Any]:
-        """Ask the database something about itself, from outside of the simulation."""
+        """Query the database from outside the simulation."""
         found: list[Any] = self.run(self.monitor.fetch(query, *arguments))
         return found
 
@@ -145,16 +145,16 @@ class Server:
         self._reset = ";".join(steps)
 
     def reset(self) -> None:
-        """Make the database what the migrations have made it, page by page.
+        """Restore the state after the migrations, page by page.
 
-        The order of rows and the plans of queries depend on what a table's pages held before.
+        The order of rows and the plans of queries depend on the former content of the pages.
         """
         self._clock_seconds = -1.0
         self.clock_ahead = timedelta()
         self.run(self.monitor.execute(self._reset))
 
     def set_clock(self, seconds: float, now: datetime) -> None:
-        """Let the database know the time, which it may have a little late."""
+        """Set the database's clock, possibly a little late."""
         if seconds - self._clock_seconds >= _CLOCK_STEP_SECONDS or self._clock_seconds < 0:
             self._clock_seconds = seconds
             self.run(
@@ -162,7 +162,7 @@ class Server:
             )
 
     def lend(self) -> Backend:
-        """Lend a backend."""
+        """Lend a backend, with the product's codecs if it `is_fast`."""
         backend = self._free.pop() if self._free else self.run(self._open())
         self._lent[backend.pid] = backend
         return backend
@@ -171,7 +171,7 @@ class Server:
         return Backend(await self._connect())
 
     def take_back(self, backend: Backend) -> None:
-        """Roll back the work of a lost connection, and make its backend available again."""
+        """Roll back a lost connection and make its backend available again."""
         self.cancel(backend)
         self._deadlocked.discard(backend.pid)
         self.run(_roll_back(backend.connection))
@@ -182,7 +182,7 @@ class Server:
     async def perform(
         self, backend: Backend, work: Callable[[asyncpg.Connection], Awaitable[T]]
     ) -> T:
-        """Run a statement, waiting in virtual time for as long as another one has its locks.
+        """Run a statement, waiting in virtual time for locks.
 
         Raises DeadlockDetectedError in the statement whose wait completes a cycle.
         """
@@ -210,7 +210,7 @@ class Server:
                 self.settle()
 
     def _is_blocked(self, future: Future[Any], pid: int) -> bool:
-        """Wait until a statement has ended, or waits for a lock of a lent backend."""
+        """Wait until a statement has ended or waits for a lock of a lent backend."""
         deadline = time.monotonic() + _STUCK_SECONDS
         while time.monotonic() < deadline:
             with suppress(NotDoneError):
@@ -227,9 +227,9 @@ class Server:
         raise AssertionError(f"a statement neither ends nor waits: {pid}")
 
     def _blockers(self, pid: int) -> set[int]:
-        """Return the lent backends that a backend waits for, directly or through others.
+        """Return the lent backends that block a backend, directly or indirectly.
 
-        The backend itself is among them when all of them wait for each other.
+        The backend itself is among them in a deadlock.
         """
         blockers = {row[0]: set(row[1]) for row in self.fetch(_BLOCKERS, sorted(self._lent))}
         reached, left = set[int](), {pid}
@@ -239,7 +239,7 @@ class Server:
         return reached & self._lent.keys()
 
     def settle(self) -> None:
-        """Continue the statements that got their locks, one at a time, until none is left."""
+        """Continue the statements that got their locks, one at a time."""
         while pid := self._first_released():
             future, waiting = self._parked[pid]
             os.kill(pid, signal.SIGCONT)
@@ -253,11 +253,11 @@ class Server:
         return next((pid for pid in waiting if not self._blockers(pid)), None)
 
     def _stop(self, pid: int) -> None:
-        """Stop a backend that waits: while it does, it has no latch that others may need."""
+        """Stop a waiting backend: while it waits, it holds no latch that others need."""
         os.kill(pid, signal.SIGSTOP)
 
     def cancel(self, backend: Backend) -> None:
-        """Cancel the statement that waits, and wait for its end."""
+        """Cancel a waiting statement, and wait for its end."""
         parked = self._parked.get(backend.pid)
         if parked is not None and not parked[0].done():
             self.fetch("SELECT pg_cancel_backend($1)", backend.pid)
@@ -270,7 +270,7 @@ async def _of(work: Awaitable[T]) -> T:
 
 
 async def _roll_back(connection: asyncpg.Connection) -> None:
-    """Give up all that the end of a session gives up, the locks of the session included."""
+    """Release everything that a session holds, its session locks included."""
     if connection.is_in_transaction():
         await connection.execute("ROLLBACK")
     await connection.execute("SELECT pg_catalog.pg_advisory_unlock_all()")

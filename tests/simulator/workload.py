@@ -1,4 +1,4 @@
-"""What emitters send in one run: whole calls with repeats, disorder and what nobody can count."""
+"""The records of one run: whole calls with repeats, disorder and events that cannot count."""
 
 import random
 from dataclasses import dataclass, field
@@ -28,14 +28,14 @@ UNITS = (
 )
 UNKNOWN_PRICE = {"service": "unknown", "operation": "sing", "unit": "requests"}
 LIMITS = {"daily": 8 * USD, "monthly": 20 * USD, "call": USD // 50}
-"""In nano-dollars, of every user that has limits."""
+"""Limits in nano-dollars, of each user that has limits."""
 THRESHOLDS = (50, 80, 100)
 AGES = (timedelta(0), timedelta(0), timedelta(days=1), timedelta(days=40))
 
 
 @dataclass
-class Sending:
-    """One record: `plain` is None where it is no event."""
+class PlannedRecord:
+    """One record; `plain` is None for a value that is no event."""
 
     value: bytes
     key: bytes
@@ -44,19 +44,19 @@ class Sending:
 
 @dataclass
 class Workload:
-    """The records of one run in the order of their sending."""
+    """The records of one run in sending order."""
 
-    sendings: list[Sending] = field(default_factory=list)
+    sendings: list[PlannedRecord] = field(default_factory=list)
     limited: list[str] = field(default_factory=list)
 
     @property
     def events(self) -> list[Plain]:
-        """Return what was sent and can be decoded, repeats too."""
+        """Return the sent decodable events, with repeats."""
         return [sending.plain for sending in self.sendings if sending.plain is not None]
 
     @property
     def broken(self) -> list[bytes]:
-        """Return what is no event."""
+        """Return the values that are no events."""
         return [sending.value for sending in self.sendings if sending.plain is None]
 
 
@@ -76,14 +76,14 @@ def make_workload(rng: random.Random) -> Workload:
     order = sorted(range(len(events)), key=lambda place: place + rng.randrange(window))
     sendings = [_sending(events[place]) for place in order]
     for number in range(rng.choice([0, 4, 12])):
-        broken = Sending(b"{broken %d" % number, rng.choice(users).encode())
+        broken = PlannedRecord(b"{broken %d" % number, rng.choice(users).encode())
         sendings.insert(rng.randrange(len(sendings)), broken)
     return Workload(sendings, [user for user in users if rng.random() < 0.6])
 
 
-def _sending(plain: Plain) -> Sending:
+def _sending(plain: Plain) -> PlannedRecord:
     key = plain["data"].get("userId") or plain["data"]["callId"]
-    return Sending(structured(plain), str(key).encode(), plain)
+    return PlannedRecord(structured(plain), str(key).encode(), plain)
 
 
 def _call(rng: random.Random, call: str, user: str) -> list[Plain]:

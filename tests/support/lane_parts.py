@@ -19,14 +19,14 @@ BATCH_MAX = 1_000
 FIRST, OTHER = TopicPartition("events", 0), TopicPartition("events", 1)
 
 
-class Broker:
-    """A consumer whose polls wait for records, across a rebalance too, as aiokafka's do."""
+class MemoryConsumer:
+    """A consumer whose polls wait for records, across rebalances too, like aiokafka's."""
 
     def __init__(self) -> None:
         self.log, self._arrived = TopicLog(), asyncio.Condition()
         self._waiting: dict[TopicPartition, list[Any]] = {}
         self.polls = 0
-        self.most_per_poll = 10_000
+        self.records_per_poll_max = 10_000
 
     async def send(
         self,
@@ -49,7 +49,7 @@ class Broker:
         try:
             async with asyncio.timeout(timeout_ms / 1000), self._arrived:
                 await self._arrived.wait_for(lambda: self._waiting.keys() & set(partitions))
-                most = min(max_records, self.most_per_poll) // len(partitions)
+                most = min(max_records, self.records_per_poll_max) // len(partitions)
                 return {p: self._received_number(p, most) for p in partitions if p in self._waiting}
         except TimeoutError:
             return {}
@@ -61,7 +61,7 @@ class Broker:
         return waiting[:most]
 
 
-class Ledger:
+class BlockableRecorder:
     """A recorder that keeps offsets; each batch waits for `may_record`."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class Ledger:
         self.sizes: list[int] = []
         self.may_record = asyncio.Event()
         self.may_record.set()
-        self.begun = asyncio.Event()
+        self.has_started = asyncio.Event()
         self.closed = False
         self.catalogue = catalogue()
 
@@ -80,7 +80,7 @@ class Ledger:
         return datetime.now(UTC)
 
     async def record(self, batch: Batch) -> BatchOutcome:
-        self.begun.set()
+        self.has_started.set()
         self.sizes.append(batch.size)
         await self.may_record.wait()
         self.recorded += [(one.partition, one.offset) for one in batch.records]
@@ -91,10 +91,10 @@ class Ledger:
 
 
 @asynccontextmanager
-async def running(broker: Broker, ledger: Ledger) -> AsyncIterator[Lane]:
+async def running(consumer: MemoryConsumer, ledger: BlockableRecorder) -> AsyncIterator[Lane]:
     """Run a lane that has the first partition, and stop it afterwards."""
     own = Lane(
-        cast(AIOKafkaConsumer, broker),
+        cast(AIOKafkaConsumer, consumer),
         cast(Recorder, ledger),
         BATCH_MAX,
         lambda outcome, offsets: None,
@@ -109,13 +109,19 @@ async def running(broker: Broker, ledger: Ledger) -> AsyncIterator[Lane]:
     assert ledger.closed
 
 
-async def until_recorded(ledger: Ledger, count: int) -> None:
+async def let_tasks_run() -> None:
+    """Let all tasks run until each of them waits for an event or a time."""
+    for _ in range(200):
+        await asyncio.sleep(0)
+
+
+async def until_recorded(ledger: BlockableRecorder, count: int) -> None:
     async with asyncio.timeout(10):
         while len(ledger.recorded) < count:
             await asyncio.sleep(0.001)
 
 
-async def until_polled(broker: Broker, polls: int) -> None:
+async def until_polled(consumer: MemoryConsumer, polls: int) -> None:
     async with asyncio.timeout(10):
-        while broker.polls < polls:
+        while consumer.polls < polls:
             await asyncio.sleep(0.001)

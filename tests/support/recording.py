@@ -16,7 +16,7 @@ from ledger.postgres.database import Connection, connect
 from ledger.prices.price_book import PriceBook
 from ledger.recording.batch import Batch, BatchOutcome, ReceivedRecord, dead_letter
 from ledger.recording.offsets import DeadLetter, Stream
-from ledger.recording.recorder import Recorder
+from ledger.recording.recorder import Acknowledge, Recorder
 from schemas.cloudevents import Window, decode
 from schemas.refusals import Refused
 from tests.support.events import Plain, structured
@@ -85,6 +85,7 @@ class BatchWriter:
         alerting: Alerting | None = None,
         *,
         copies: bool | None = None,
+        acknowledge: Acknowledge | None = None,
     ) -> None:
         self.name = f"writer {next(self._numbers)}"
         self.letters: list[DeadLetter] = []
@@ -92,7 +93,11 @@ class BatchWriter:
         self._copies = itertools.cycle([False, True] if copies is None else [copies])
         self._url = database_url
         self.recorder = Recorder(
-            self._connect, STREAM, prices or PriceBook(), self._acknowledge, alerting=alerting
+            self._connect,
+            STREAM,
+            prices or PriceBook(),
+            acknowledge or self._acknowledge,
+            alerting=alerting,
         )
 
     async def _connect(self) -> Connection:

@@ -123,19 +123,18 @@ async def _waits(connection: asyncpg.Connection, name: str) -> bool:
     return bool(await connection.fetchval(query, name))
 
 
-async def test_offsets_and_totals_move_together(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_offsets_and_totals_move_together(database_url: str) -> None:
     """If dead letters are not acknowledged, nothing of their batch counts and no offset moves."""
     log, good = TopicLog(), [cost(time=NOW), started(time=NOW)]
     batch = log.batch([*good, b"{", cost(user="bob", time=NOW)])
-    async with BatchWriter(database_url) as writer:
+    limit_reached = True
 
-        async def refuse(letters: Sequence[DeadLetter], batch_size: int) -> None:
-            assert (len(letters), batch_size) == (2, 4)
+    async def acknowledge(letters: Sequence[DeadLetter], batch_size: int) -> None:
+        assert (len(letters), batch_size) == (2, 4)
+        if limit_reached:
             raise TooManyRefusedError("the limit is reached")
 
-        monkeypatch.setattr(writer.recorder, "_acknowledge", refuse)
+    async with BatchWriter(database_url, acknowledge=acknowledge) as writer:
         for _ in range(2):
             with pytest.raises(TooManyRefusedError):
                 await writer.record(batch)
@@ -143,7 +142,7 @@ async def test_offsets_and_totals_move_together(
         assert await offsets(database_url) == {}
         assert await codes(database_url) == []
         assert await fetch(database_url, "SELECT FROM totals_outbox") == []
-        monkeypatch.undo()
+        limit_reached = False
         outcome = await writer.record(batch)
     assert outcome.refused == {"invalid_json": 1, "owner_mismatch": 1}
     assert await codes(database_url) == ["invalid_json", "owner_mismatch"]

@@ -19,9 +19,8 @@ USERS_OF_PRIVATE_NAMES = {
     # aiohttp has no public way to cut a connection, nor aiokafka to write a malformed batch.
     "tests/faults/test_cut_sockets.py",
     "tests/support/header_names.py",
-    # The simulator plants faults inside the write path itself, to show that it finds them.
+    # Planted faults replace steps of the write path, to show that the simulator finds them.
     "tests/faults/test_simulated_faults.py",
-    "tests/integration/recording/test_parallel_recorders.py",
 }
 RECORDERS = {"record_attack", "record_fault"}
 """Fixtures that fail the test where a figure is not as promised."""

@@ -1,6 +1,7 @@
-"""A lane records what it reads under an assignment, and takes nothing from the next one.
+"""A lane records what it reads under an assignment, and nothing from the next one.
 
-A record that is read and not recorded is lost: the next batch moves the stored offset past it.
+A record that is read and not recorded would be lost, as the next batch moves the stored offset past
+it.
 """
 
 import asyncio
@@ -16,8 +17,9 @@ from tests.support.lane_parts import (
     BATCH_MAX,
     FIRST,
     OTHER,
-    Broker,
-    Ledger,
+    BlockableRecorder,
+    MemoryConsumer,
+    let_tasks_run,
     running,
     until_polled,
     until_recorded,
@@ -28,152 +30,162 @@ MANY = SMALL_BATCH_MAX + 1
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a lane notice within moments that it is to stop."""
+    """Let a lane react to a stop within milliseconds."""
     monkeypatch.setattr(lane, "POLL_MS", 100)
     monkeypatch.setattr(lane, "IDLE_SECONDS", 0.1)
 
 
 @pytest.fixture
-def broker() -> Broker:
-    return Broker()
+def consumer() -> MemoryConsumer:
+    return MemoryConsumer()
 
 
 @pytest.fixture
-def ledger() -> Ledger:
-    return Ledger()
+def recorder() -> BlockableRecorder:
+    return BlockableRecorder()
 
 
-async def send_many(broker: Broker) -> None:
-    """Let so many records arrive that the next ones are read while these are being recorded."""
+async def send_many(consumer: MemoryConsumer) -> None:
+    """Send enough records for a large batch, during which the lane reads ahead."""
     for _ in range(MANY):
-        await broker.send(FIRST)
+        await consumer.send(FIRST)
 
 
-async def test_records_during_a_large_batch_form_one_batch(broker: Broker, ledger: Ledger) -> None:
-    """As much of it as a batch may hold; nothing waits any longer for that."""
-    ledger.may_record.clear()
-    await send_many(broker)
-    async with running(broker, ledger) as own:
+async def test_records_during_a_large_batch_form_one_batch(
+    consumer: MemoryConsumer, recorder: BlockableRecorder
+) -> None:
+    """Up to the size limit of a batch, and without any further wait."""
+    recorder.may_record.clear()
+    await send_many(consumer)
+    async with running(consumer, recorder) as own:
         own.assign([FIRST, OTHER], {})
-        await ledger.begun.wait()
-        for polls, partition in enumerate([FIRST, OTHER, FIRST], broker.polls + 1):
-            await broker.send(partition)
-            await until_polled(broker, polls)
-        ledger.may_record.set()
-        await until_recorded(ledger, MANY + 3)
-        assert ledger.sizes == [MANY, 3]
+        await recorder.has_started.wait()
+        for polls, partition in enumerate([FIRST, OTHER, FIRST], consumer.polls + 1):
+            await consumer.send(partition)
+            await until_polled(consumer, polls)
+        recorder.may_record.set()
+        await until_recorded(recorder, MANY + 3)
+        assert recorder.sizes == [MANY, 3]
         assert own.read_offsets == {0: MANY + 2, 1: 1}
-    assert ledger.recorded[MANY:] == [(0, MANY), (1, 0), (0, MANY + 1)]
+    assert recorder.recorded[MANY:] == [(0, MANY), (1, 0), (0, MANY + 1)]
 
 
-async def test_backlog_is_polled_into_one_batch(broker: Broker, ledger: Ledger) -> None:
-    """The larger a batch, the less each of its events costs; the last one is not waited for."""
+async def test_backlog_is_polled_into_one_batch(
+    consumer: MemoryConsumer, recorder: BlockableRecorder
+) -> None:
+    """Larger batches are cheaper for each event; the last poll does not wait."""
     for _ in range(3):
-        await send_many(broker)
-    broker.most_per_poll = MANY
-    async with running(broker, ledger):
-        await until_recorded(ledger, 3 * MANY)
-    assert ledger.sizes == [3 * MANY]
+        await send_many(consumer)
+    consumer.records_per_poll_max = MANY
+    async with running(consumer, recorder):
+        await until_recorded(recorder, 3 * MANY)
+    assert recorder.sizes == [3 * MANY]
 
 
-async def test_batch_size_is_limited(broker: Broker, ledger: Ledger) -> None:
+async def test_batch_size_is_limited(consumer: MemoryConsumer, recorder: BlockableRecorder) -> None:
     for _ in range(14):
-        await send_many(broker)
-    async with running(broker, ledger):
-        await until_recorded(ledger, 14 * MANY)
-    assert len(ledger.sizes) > 1
-    assert max(ledger.sizes) <= BATCH_MAX
-    assert ledger.recorded == [(0, offset) for offset in range(14 * MANY)]
+        await send_many(consumer)
+    async with running(consumer, recorder):
+        await until_recorded(recorder, 14 * MANY)
+    assert len(recorder.sizes) > 1
+    assert max(recorder.sizes) <= BATCH_MAX
+    assert recorder.recorded == [(0, offset) for offset in range(14 * MANY)]
 
 
-async def test_small_batch_does_not_wait_for_more(broker: Broker, ledger: Ledger) -> None:
+async def test_small_batch_does_not_wait_for_more(
+    consumer: MemoryConsumer, recorder: BlockableRecorder
+) -> None:
     for _ in range(3):
-        await broker.send(FIRST)
-    broker.most_per_poll = 2
-    async with running(broker, ledger):
-        await until_recorded(ledger, 3)
-    assert ledger.sizes == [2, 1]
+        await consumer.send(FIRST)
+    consumer.records_per_poll_max = 2
+    async with running(consumer, recorder):
+        await until_recorded(recorder, 3)
+    assert recorder.sizes == [2, 1]
 
 
 async def test_records_during_a_small_batch_are_polled_together(
-    broker: Broker, ledger: Ledger
+    consumer: MemoryConsumer, recorder: BlockableRecorder
 ) -> None:
-    """Polled one by one meanwhile, it would cost worker and broker several times as much."""
-    ledger.may_record.clear()
-    async with running(broker, ledger):
-        await broker.send(FIRST)
-        await ledger.begun.wait()
-        polls = broker.polls
+    """Single polls would cost worker and broker several times as much."""
+    recorder.may_record.clear()
+    async with running(consumer, recorder):
+        await consumer.send(FIRST)
+        await recorder.has_started.wait()
+        polls = consumer.polls
         for _ in range(5):
-            await broker.send(FIRST)
-            await asyncio.sleep(0.01)
-        assert broker.polls == polls
-        ledger.may_record.set()
-        await until_recorded(ledger, 6)
-    assert ledger.sizes == [1, 5]
+            await consumer.send(FIRST)
+            await let_tasks_run()
+        assert consumer.polls == polls
+        recorder.may_record.set()
+        await until_recorded(recorder, 6)
+    assert recorder.sizes == [1, 5]
 
 
 @pytest.mark.parametrize("later", [[FIRST], [FIRST, OTHER]], ids=["the same", "one more"])
 async def test_poll_before_a_rebalance_takes_no_later_records(
-    broker: Broker, ledger: Ledger, later: list[TopicPartition]
+    consumer: MemoryConsumer, recorder: BlockableRecorder, later: list[TopicPartition]
 ) -> None:
-    async with running(broker, ledger) as own:
-        await until_polled(broker, 1)
+    async with running(consumer, recorder) as own:
+        await until_polled(consumer, 1)
         await own.revoke(wait_seconds=1)
         own.assign(later, {})
         for _ in range(3):
-            await broker.send(FIRST)
-        await until_recorded(ledger, 3)
-    assert ledger.recorded == [(0, 0), (0, 1), (0, 2)]
+            await consumer.send(FIRST)
+        await until_recorded(recorder, 3)
+    assert recorder.recorded == [(0, 0), (0, 1), (0, 2)]
 
 
-async def test_revoke_waits_for_the_batch_in_progress(broker: Broker, ledger: Ledger) -> None:
-    ledger.may_record.clear()
-    async with running(broker, ledger) as own:
-        await broker.send(FIRST)
-        await ledger.begun.wait()
+async def test_revoke_waits_for_the_batch_in_progress(
+    consumer: MemoryConsumer, recorder: BlockableRecorder
+) -> None:
+    recorder.may_record.clear()
+    async with running(consumer, recorder) as own:
+        await consumer.send(FIRST)
+        await recorder.has_started.wait()
         revoking = asyncio.create_task(own.revoke(wait_seconds=10))
-        await asyncio.wait({revoking}, timeout=0.05)
+        await let_tasks_run()
         assert not revoking.done()
-        ledger.may_record.set()
+        recorder.may_record.set()
         await revoking
-        assert ledger.recorded == [(0, 0)]
+        assert recorder.recorded == [(0, 0)]
         assert own.partitions == ()
 
 
-async def test_revoke_has_a_time_limit(broker: Broker, ledger: Ledger) -> None:
-    ledger.may_record.clear()
-    async with running(broker, ledger) as own:
-        await broker.send(FIRST)
-        await ledger.begun.wait()
+async def test_revoke_has_a_time_limit(
+    consumer: MemoryConsumer, recorder: BlockableRecorder
+) -> None:
+    recorder.may_record.clear()
+    async with running(consumer, recorder) as own:
+        await consumer.send(FIRST)
+        await recorder.has_started.wait()
         await own.revoke(wait_seconds=0)
-        assert ledger.recorded == []
-        ledger.may_record.set()
+        assert recorder.recorded == []
+        recorder.may_record.set()
 
 
 async def test_records_of_an_earlier_assignment_are_not_recorded(
-    broker: Broker, ledger: Ledger
+    consumer: MemoryConsumer, recorder: BlockableRecorder
 ) -> None:
-    """Whoever has the partition now reads it from the stored offset, which is before it."""
-    ledger.may_record.clear()
-    await send_many(broker)
-    async with running(broker, ledger) as own:
-        await ledger.begun.wait()
-        polls = broker.polls
-        await broker.send(FIRST)  # read ahead while the ones before are being recorded
-        await until_polled(broker, polls + 1)
+    """The new owner of the partition reads it from the stored offset, which is before these records."""
+    recorder.may_record.clear()
+    await send_many(consumer)
+    async with running(consumer, recorder) as own:
+        await recorder.has_started.wait()
+        polls = consumer.polls
+        await consumer.send(FIRST)  # read ahead while the first ones are being recorded
+        await until_polled(consumer, polls + 1)
         await own.revoke(wait_seconds=0)
         own.assign([OTHER], {})
-        ledger.may_record.set()
-        await broker.send(OTHER)
-        await until_recorded(ledger, MANY + 1)
-    assert ledger.recorded[MANY:] == [(1, 0)]
+        recorder.may_record.set()
+        await consumer.send(OTHER)
+        await until_recorded(recorder, MANY + 1)
+    assert recorder.recorded[MANY:] == [(1, 0)]
 
 
 async def test_database_outage_consumes_no_records(
-    broker: Broker, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    consumer: MemoryConsumer, recorder: BlockableRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no event can be held the fault is no event's: the limit of refusals sees all of them."""
+    """If no event can be held, the fault is systemic: the refusal limit counts all of them."""
     seen: list[int] = []
 
     async def record(batch: Batch) -> BatchOutcome:
@@ -182,10 +194,10 @@ async def test_database_outage_consumes_no_records(
         seen.append(len(batch.letters))
         raise TooManyRefusedError
 
-    monkeypatch.setattr(ledger, "record", record)
+    monkeypatch.setattr(recorder, "record", record)
     for _ in range(20):
-        await broker.send(FIRST)
-    async with running(broker, ledger) as own:
+        await consumer.send(FIRST)
+    async with running(consumer, recorder) as own:
         async with asyncio.timeout(10):
             while len(seen) < 2:
                 await asyncio.sleep(0.001)
@@ -195,11 +207,11 @@ async def test_database_outage_consumes_no_records(
 
 
 async def test_lane_without_partitions_waits_for_an_assignment(
-    broker: Broker, ledger: Ledger
+    consumer: MemoryConsumer, recorder: BlockableRecorder
 ) -> None:
-    async with running(broker, ledger) as own:
+    async with running(consumer, recorder) as own:
         await own.revoke(wait_seconds=1)
-        await broker.send(FIRST)
+        await consumer.send(FIRST)
         own.assign([FIRST], {})
-        await until_recorded(ledger, 1)
-    assert ledger.recorded == [(0, 0)]
+        await until_recorded(recorder, 1)
+    assert recorder.recorded == [(0, 0)]

@@ -1,4 +1,4 @@
-"""What a lane keeps is bounded, and what it says of itself is of the partitions it has."""
+"""The buffer of a lane is bounded, and its figures cover only its current partitions."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -14,8 +14,9 @@ from tests.support.events import Plain, cost
 from tests.support.lane_parts import (
     FIRST,
     OTHER,
-    Broker,
-    Ledger,
+    BlockableRecorder,
+    MemoryConsumer,
+    let_tasks_run,
     running,
     until_polled,
     until_recorded,
@@ -27,20 +28,20 @@ from tests.support.recording import ConsumedRecord
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a lane notice within moments that it is to stop."""
+    """Let a lane react to a stop within milliseconds."""
     monkeypatch.setattr(lane, "POLL_MS", 100)
     monkeypatch.setattr(lane, "IDLE_SECONDS", 0.1)
 
 
 class SlowDecoding:
-    """Decoding that begins, and goes on when it may."""
+    """Decoding that starts, and continues when the test lets it."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.begun, self.may_go_on = asyncio.Event(), asyncio.Event()
+        self.has_started, self.may_go_on = asyncio.Event(), asyncio.Event()
         patch.setattr(lane, "decode_records", self)
 
     async def __call__(self, *arguments: Any) -> Any:
-        self.begun.set()
+        self.has_started.set()
         await self.may_go_on.wait()
         return await decode_records(*arguments)
 
@@ -51,17 +52,17 @@ class SlowDecoding:
 async def test_revoked_partition_has_no_waiting_records(
     counted: dict[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It never will be counted here, and a watchdog would end the worker for that."""
-    broker, ledger, decoding = Broker(), Ledger(), SlowDecoding(monkeypatch)
-    async with running(broker, ledger) as own:
-        await broker.send(FIRST)
-        await decoding.begun.wait()
+    """Its records will never be counted here, so the watchdog must not wait for them."""
+    consumer, recorder, decoding = MemoryConsumer(), BlockableRecorder(), SlowDecoding(monkeypatch)
+    async with running(consumer, recorder) as own:
+        await consumer.send(FIRST)
+        await decoding.has_started.wait()
         await own.revoke(wait_seconds=1)
         own.assign([OTHER], {number: StoredPosition(offset) for number, offset in counted.items()})
         decoding.may_go_on.set()
-        await broker.send(OTHER)
-        await until_recorded(ledger, 1)
-        assert ledger.recorded == [(1, 0)]
+        await consumer.send(OTHER)
+        await until_recorded(recorder, 1)
+        assert recorder.recorded == [(1, 0)]
         assert own.read_offsets == {1: 1}
     assert own.next_offsets == counted | {1: 1}
 
@@ -82,22 +83,22 @@ MANY = SMALL_BATCH_MAX + 1
 async def test_batch_bytes_are_limited(
     value: Plain | bytes, headers: list[tuple[str, bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However long the one before is being recorded: as many records may be gigabytes."""
-    broker, ledger = Broker(), Ledger()
+    """While a slow batch is recorded, an unlimited next one could grow to gigabytes."""
+    consumer, recorder = MemoryConsumer(), BlockableRecorder()
     monkeypatch.setattr(lane, "BATCH_BYTES_MAX", MANY * KIB_3 * 3 // 2)
-    broker.most_per_poll = MANY
-    ledger.may_record.clear()
+    consumer.records_per_poll_max = MANY
+    recorder.may_record.clear()
     for _ in range(6 * MANY):
-        await broker.send(FIRST, value, headers)
-    async with running(broker, ledger):
-        await until_polled(broker, 4)
-        await asyncio.sleep(0.3)
-        assert broker.polls == 4
-        ledger.may_record.set()
+        await consumer.send(FIRST, value, headers)
+    async with running(consumer, recorder):
+        await until_polled(consumer, 4)
+        await let_tasks_run()
+        assert consumer.polls == 4
+        recorder.may_record.set()
         async with asyncio.timeout(10):
-            while sum(ledger.sizes) < 6 * MANY:
+            while sum(recorder.sizes) < 6 * MANY:
                 await asyncio.sleep(0.001)
-    assert ledger.sizes == [2 * MANY] * 3
+    assert recorder.sizes == [2 * MANY] * 3
 
 
 def test_bytes_of_batches_are_added() -> None:
