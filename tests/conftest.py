@@ -120,7 +120,7 @@ def apache_kafka(
     """The shared Apache Kafka, if this machine can run it."""
     server = ApacheKafka(tmp_path_factory.mktemp("kafka"), jars=KAFKA_JARS, short_lived=True)
     if reason := server.available():
-        parts.lack("Apache Kafka", reason)
+        parts.skip_without("Apache Kafka", reason)
     background.run(server.start())
     parts.brokers_run["Apache Kafka"] = kafka_jars.version()
     yield server

@@ -14,7 +14,7 @@ from cost_analytics.tokens import Role
 from devkit.embedded.tansu import EmbeddedTansu
 from tests.support.background_loop import BackgroundLoop
 from tests.support.databases import DatabaseCloner
-from tests.support.parts import lack
+from tests.support.parts import skip_without
 from tests.support.product_processes import Product
 from tests.support.streaming import Pipeline
 
@@ -39,9 +39,9 @@ async def browser() -> AsyncIterator[Browser]:
     """The Chromium of the machine; nothing is downloaded."""
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
-        lack("Chromium", "it is the package `chromium` on Debian")
+        skip_without("Chromium", "it is the package `chromium` on Debian")
     if not (BUILT_DASHBOARD / "index.html").exists():
-        lack("the built dashboard", "it is made by `tools/web build`")
+        skip_without("the built dashboard", "it is made by `tools/web build`")
     expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)

@@ -24,50 +24,53 @@ def card(page: Page) -> Locator:
 
 async def add(page: Page, endpoint: HttpReceiver) -> None:
     """Add a webhook and keep its secret, which is shown once."""
-    here = card(page)
-    await expect(here.get_by_text("Nobody is told yet.")).to_be_visible()
-    await here.get_by_label("Address that is called").fill(endpoint.url)
-    await here.get_by_role("button", name="Add channel").click()
-    secret = here.get_by_label("Secret of this webhook")
+    section = card(page)
+    await expect(section.get_by_text("Nobody is told yet.")).to_be_visible()
+    await section.get_by_label("Address that is called").fill(endpoint.url)
+    await section.get_by_role("button", name="Add channel").click()
+    secret = section.get_by_label("Secret of this webhook")
     await expect(secret).to_be_focused()
-    await expect(here.get_by_text("it is not shown again")).to_be_visible()
-    await expect(here.get_by_text("Not verified")).to_be_visible()
-    await expect(here.get_by_text("The code was delivered.")).to_be_visible(timeout=SOON_MS)
+    await expect(section.get_by_text("it is not shown again")).to_be_visible()
+    await expect(section.get_by_text("Not verified")).to_be_visible()
+    await expect(section.get_by_text("The code was delivered.")).to_be_visible(timeout=SOON_MS)
     assert not await faults(page)
-    await here.get_by_role("button", name="Copy").click()
-    await expect(here.get_by_text("Copied.")).to_be_visible()
+    await section.get_by_role("button", name="Copy").click()
+    await expect(section.get_by_text("Copied.")).to_be_visible()
     copied = await page.evaluate("navigator.clipboard.readText()")
-    [got] = endpoint.requests
-    Webhook(copied).verify(got.body, dict(got.headers))
-    await here.get_by_role("button", name="Hide").click()
+    [request] = endpoint.requests
+    Webhook(copied).verify(request.body, dict(request.headers))
+    await section.get_by_role("button", name="Hide").click()
     await expect(secret).to_have_count(0)
-    await expect(here.get_by_text("The secret is hidden.")).to_be_focused()
+    await expect(section.get_by_text("The secret is hidden.")).to_be_focused()
 
 
 async def verify(page: Page, endpoint: HttpReceiver) -> None:
     """Enter a wrong code, request another one too soon, and enter the correct one."""
-    here = card(page)
-    code, button = here.get_by_label("Code", exact=True), here.get_by_role("button", name="Verify")
+    section = card(page)
+    code, button = (
+        section.get_by_label("Code", exact=True),
+        section.get_by_role("button", name="Verify"),
+    )
     await code.fill("wrong")
     await button.click()
-    await expect(here.get_by_text("4 of 5 tries are left")).to_be_visible()
+    await expect(section.get_by_text("4 of 5 tries are left")).to_be_visible()
     await expect(code).to_be_focused()
-    await here.get_by_role("button", name="Send a new code").click()
-    await expect(here.get_by_role("alert")).to_contain_text("Retry in")
+    await section.get_by_role("button", name="Send a new code").click()
+    await expect(section.get_by_role("alert")).to_contain_text("Retry in")
     await code.fill(endpoint.requests[0].json["data"]["challenge"])
     await button.click()
-    await expect(here.get_by_text("Verified", exact=True)).to_be_visible()
-    await expect(here.get_by_role("heading", name=endpoint.url)).to_be_focused()
+    await expect(section.get_by_text("Verified", exact=True)).to_be_visible()
+    await expect(section.get_by_role("heading", name=endpoint.url)).to_be_focused()
     await expect(code).to_have_count(0)
 
 
 async def send_a_test(page: Page, endpoint: HttpReceiver) -> None:
     """Send a test message, and see its result."""
-    here = card(page)
-    await here.get_by_role("button", name="Send a test to").click()
-    await expect(here.get_by_text("The test was delivered.")).to_be_visible(timeout=SOON_MS)
-    await expect(here.get_by_text("Last delivered")).to_be_visible()
-    assert [got.json["type"] for got in endpoint.requests] == [
+    section = card(page)
+    await section.get_by_role("button", name="Send a test to").click()
+    await expect(section.get_by_text("The test was delivered.")).to_be_visible(timeout=SOON_MS)
+    await expect(section.get_by_text("Last delivered")).to_be_visible()
+    assert [request.json["type"] for request in endpoint.requests] == [
         "channel.verification",
         "channel.test",
     ]
@@ -75,17 +78,17 @@ async def send_a_test(page: Page, endpoint: HttpReceiver) -> None:
 
 async def remove(page: Page, endpoint: HttpReceiver) -> None:
     """Cancel the removal by keyboard, and then remove the channel."""
-    here = card(page)
-    button = here.get_by_role("button", name=f"Remove {endpoint.url}")
+    section = card(page)
+    button = section.get_by_role("button", name=f"Remove {endpoint.url}")
     await button.click()
-    await expect(here.get_by_role("button", name="Keep it")).to_be_focused()
+    await expect(section.get_by_role("button", name="Keep it")).to_be_focused()
     assert not await faults(page)
     await page.keyboard.press("Enter")
     await expect(button).to_be_focused()
     await button.click()
-    await here.get_by_role("button", name="Yes, remove it").click()
-    await expect(here.get_by_text("was removed")).to_be_focused()
-    await expect(here.get_by_text("Nobody is told yet.")).to_be_visible()
+    await section.get_by_role("button", name="Yes, remove it").click()
+    await expect(section.get_by_text("was removed")).to_be_focused()
+    await expect(section.get_by_text("Nobody is told yet.")).to_be_visible()
 
 
 async def test_a_webhook_is_added_verified_tested_and_removed(
@@ -105,30 +108,33 @@ async def test_a_webhook_is_added_verified_tested_and_removed(
 
 async def test_form_shows_each_error_at_its_field(open_page: Open) -> None:
     async with open_page("/budget", "max") as page:
-        here = card(page)
-        way, add = here.get_by_label("Tell me by"), here.get_by_role("button", name="Add channel")
+        section = card(page)
+        way, add = (
+            section.get_by_label("Tell me by"),
+            section.get_by_role("button", name="Add channel"),
+        )
         await way.select_option("SMS")
-        await here.get_by_label("Phone number").fill("+14155550123")
+        await section.get_by_label("Phone number").fill("+14155550123")
         await add.click()
-        await expect(here.get_by_text("is not set up on this server")).to_be_visible()
+        await expect(section.get_by_text("is not set up on this server")).to_be_visible()
         await expect(way).to_have_attribute("aria-invalid", "true")
         await expect(way).to_be_focused()
         await way.select_option("Webhook")
-        await expect(here.get_by_role("option", name="SMS")).to_be_disabled()
-        address = here.get_by_label("Address that is called")
+        await expect(section.get_by_role("option", name="SMS")).to_be_disabled()
+        address = section.get_by_label("Address that is called")
         await address.fill("ftp://example.com")
         await add.click()
         await expect(address).to_have_attribute("aria-invalid", "true")
         await expect(address).to_be_focused()
-        await expect(here.get_by_text("address must be an address such as")).to_be_visible()
+        await expect(section.get_by_text("address must be an address such as")).to_be_visible()
 
 
 async def test_failed_load_can_be_retried(open_page: Open) -> None:
     async with open_page("/", "ned") as page:
         await page.route("**/channels", lambda route: route.abort())
         await page.get_by_role("link", name="Budget").click()
-        here = card(page)
-        await expect(here.get_by_text("This could not be loaded.")).to_be_visible()
+        section = card(page)
+        await expect(section.get_by_text("This could not be loaded.")).to_be_visible()
         await page.unroute("**/channels")
-        await here.get_by_role("button", name="Try again").click()
-        await expect(here.get_by_text("Nobody is told yet.")).to_be_visible()
+        await section.get_by_role("button", name="Try again").click()
+        await expect(section.get_by_text("Nobody is told yet.")).to_be_visible()

@@ -5,13 +5,13 @@ import subprocess
 import pytest
 
 from tests.support.house import ROOT
-from tests.support.parts import lack
+from tests.support.parts import skip_without
 
 
 @pytest.mark.slow
 def test_vitest_passes() -> None:
     if not (ROOT / "web" / "node_modules" / ".installed").exists():
-        lack("the dashboard's parts", "they are installed by `tools/web build`")
+        skip_without("the dashboard's parts", "they are installed by `tools/web build`")
     done = subprocess.run(
         [ROOT / "tools" / "web", "run", "test"],
         capture_output=True,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Page, Response, expect
 
-from tests.browser.anomalies import look
+from tests.browser.anomalies import check_for_anomalies
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
 from tests.support.events import Plain, charged, cost, ended, started
@@ -204,7 +204,7 @@ async def test_anomalies_are_shown(open_page: Open, product: Product) -> None:
     await product.send(*call_of("xia", "xia-odd", now(600), *legs("5.00", without="twilio")))
     await recorded(product, "xia", 13)
     url = product.pipeline.database_url
-    await look(url, ["xia-odd"])
+    await check_for_anomalies(url, ["xia-odd"])
 
     async with open_page("/outlook", "xia") as page:
         listed = part(page, "Out of the ordinary").get_by_role("listitem")
@@ -219,7 +219,7 @@ async def test_anomalies_are_shown(open_page: Open, product: Product) -> None:
 
         await product.send(cost("xia-odd", "xia", **now(500), **telephony("0.05")))
         await until_called(product, "xia-odd", "twilio")
-        await look(url, ["xia-odd"])
+        await check_for_anomalies(url, ["xia-odd"])
         await page.reload()
         await expect(leg.get_by_text("Resolved", exact=True)).to_be_visible()
         await expect(dear.get_by_text("Open", exact=True)).to_be_visible()

@@ -18,7 +18,7 @@ from playwright.async_api import Page, expect
 from devkit.simulation.cast import DEMO_USER
 from devkit.simulation.planning import SimulationRequest, plan_for
 from devkit.simulation.timeline import timeline
-from tests.browser.anomalies import look as look_for_anomalies
+from tests.browser.anomalies import check_for_anomalies
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
 from tests.support.events import cost, ended, started
@@ -37,7 +37,7 @@ pytestmark = [
 KEPT = os.environ.get("SCREENSHOTS")
 DAYS = 30 if KEPT else 3
 LIVE_SECONDS = 45 if KEPT else 2
-LOOKS: dict[str, dict[str, Any]] = {
+APPEARANCES: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 860}},
     "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 860}},
     "phone": {
@@ -68,7 +68,7 @@ def of_day(days_ago: int) -> list[SentRecord]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def lived_in(product: Product) -> AsyncIterator[Product]:
+async def product_with_history(product: Product) -> AsyncIterator[Product]:
     """The product with some days of calls, active calls, a budget nearly spent, and channels."""
     body = b'{"dailyLimit_usd": 40, "monthlyLimit_usd": 4000, "thresholds": [50], "maxCostPerCall_usd": 25}'
     await product.put(f"/api/costs/user/{DEMO_USER}/budget", body, DEMO_USER)
@@ -78,12 +78,12 @@ async def lived_in(product: Product) -> AsyncIterator[Product]:
     for days_ago in range(DAYS, 0, -1):
         await product.send(*of_day(days_ago))
     await change_prices(product)
-    await be_odd(product)
+    await add_anomalies(product)
     product.simulate()
     yield product
 
 
-async def be_odd(product: Product) -> None:
+async def add_anomalies(product: Product) -> None:
     """Make a call of yesterday far more expensive than others, without telephony."""
     at = {"time": datetime.now(UTC) - timedelta(hours=20)}
     speech = {"service": "elevenlabs", "operation": "tts", "unit": "characters", "usage": 9_000}
@@ -104,7 +104,7 @@ async def be_odd(product: Product) -> None:
 
     await until(is_there)
     listed = await product.ask("GET", f"{CALLS}?limit=100", None, DEMO_USER)
-    await look_for_anomalies(
+    await check_for_anomalies(
         product.pipeline.database_url, [one["callId"] for one in listed["calls"]]
     )
 
@@ -131,7 +131,7 @@ async def change_prices(product: Product) -> None:
         await product.ask("POST", "/api/admin/prices", body, "admin", "admin")
 
 
-async def arrive(page: Page, name: str) -> None:
+async def open_and_wait(page: Page, name: str) -> None:
     """Go to a page and wait for its content."""
     if name == "sign-in":
         await expect(page.get_by_role("button", name="Sign in")).to_be_visible()
@@ -162,24 +162,24 @@ async def arrive(page: Page, name: str) -> None:
         await expect(page.get_by_role("img", name="Cost of each day")).to_be_visible()
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("appearance", APPEARANCES)
 @pytest.mark.parametrize("name", PAGES)
 async def test_page_fits_its_screen_and_is_accessible(
-    open_page: Open, lived_in: Product, tmp_path: Path, name: str, look: str
+    open_page: Open, product_with_history: Product, tmp_path: Path, name: str, appearance: str
 ) -> None:
     path = {"sign-in": "/", "now": "/", "call": "/spending"}.get(name, f"/{name}")
     who = None if name == "sign-in" else "admin" if name in FOR_ADMINS else DEMO_USER
     role = "admin" if name in FOR_ADMINS else "user"
-    async with open_page(path, who, role=role, **LOOKS[look]) as page:
-        await arrive(page, name)
+    async with open_page(path, who, role=role, **APPEARANCES[appearance]) as page:
+        await open_and_wait(page, name)
         # Not `innerWidth`: mobile browsers enlarge it to the width of the content.
         across = await page.evaluate("document.documentElement.scrollWidth")
-        wide = across - LOOKS[look]["viewport"]["width"]
+        wide = across - APPEARANCES[appearance]["viewport"]["width"]
         assert wide <= 0, f"{wide} pixels stick out"
         assert not await faults(page)
         folder = Path(KEPT) if KEPT else tmp_path
         folder.mkdir(exist_ok=True)
-        picture = folder / f"{name}-{look}.png"
+        picture = folder / f"{name}-{appearance}.png"
         await page.evaluate("scrollTo(0, 0)")
         await page.mouse.move(0, 0)
         await page.screenshot(path=picture, full_page=name not in LONG)

@@ -35,7 +35,7 @@ WATCH = """() => {
 
 
 @asynccontextmanager
-async def talking(product: Product, call: str, user: str) -> AsyncIterator[list[int]]:
+async def active_call(product: Product, call: str, user: str) -> AsyncIterator[list[int]]:
     """Keep a call active: a minute of telephony three times a second; counts the events."""
     sent = [0]
 
@@ -46,13 +46,13 @@ async def talking(product: Product, call: str, user: str) -> AsyncIterator[list[
             await asyncio.sleep(0.3)
 
     await product.send(started(call, user, **now()))
-    talk_task = asyncio.create_task(talk())
+    call_task = asyncio.create_task(talk())
     try:
         yield sent
     finally:
-        talk_task.cancel()
+        call_task.cancel()
         with suppress(asyncio.CancelledError):
-            await talk_task
+            await call_task
 
 
 async def shows_at_least(page: Page, minutes: int) -> None:
@@ -72,7 +72,7 @@ async def test_dashboard_recovers_without_a_reload(
     open_page: Open, product: Product, part: str
 ) -> None:
     user, call = f"user-{part}", f"call-{part}"
-    async with open_page("/", user) as page, talking(product, call, user) as sent:
+    async with open_page("/", user) as page, active_call(product, call, user) as sent:
         await expect(page.get_by_text("Live", exact=True)).to_be_visible()
         await shows_at_least(page, 2)
         await page.evaluate(WATCH)

@@ -28,7 +28,7 @@ def seed() -> Path:
     """The scripts with their packages, installed once from the lock file."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
-            parts.lack("Node.js", f"{program} is not installed")
+            parts.skip_without("Node.js", f"{program} is not installed")
     lock = (SEED / "package-lock.json").read_text()
     installed = INSTALLED / "package-lock.json"
     is_there = installed.exists() and installed.read_text() == lock
@@ -45,7 +45,7 @@ def seed() -> Path:
         )
         if done.returncode:
             shutil.rmtree(INSTALLED)
-            parts.lack("axios", f"npm ci failed: {done.stderr.strip()[-200:]}")
+            parts.skip_without("axios", f"npm ci failed: {done.stderr.strip()[-200:]}")
     return INSTALLED
 
 

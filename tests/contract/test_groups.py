@@ -23,7 +23,7 @@ def events(count: int) -> list[Plain]:
     return [cost(f"call-{number % 7}", "alice", time=NOW) for number in range(count)]
 
 
-def everywhere(plains: list[Plain]) -> list[SentRecord]:
+def in_all_partitions(plains: list[Plain]) -> list[SentRecord]:
     """Spread events over all partitions, so that calls have several writers."""
     return [
         SentRecord(SentRecord.of(plain).value, partition=number % PARTITIONS)
@@ -44,10 +44,10 @@ async def test_remaining_worker_takes_over_all_partitions(pipeline: Pipeline) ->
     async with pipeline.worker() as first:
         async with pipeline.worker() as second:
             await until(shared)
-            await pipeline.send(everywhere(together))
+            await pipeline.send(in_all_partitions(together))
             await pipeline.until_counted(len(together), second)
         await until(taken_over)
-        await pipeline.send(everywhere(alone))
+        await pipeline.send(in_all_partitions(alone))
         await pipeline.until_counted(len(together) + len(alone), first)
     assert await read_totals(pipeline.database_url) == expect(together + alone).totals
     await assert_verified(pipeline.database_url)
@@ -56,9 +56,9 @@ async def test_remaining_worker_takes_over_all_partitions(pipeline: Pipeline) ->
 async def test_joining_worker_loses_and_doubles_nothing(pipeline: Pipeline) -> None:
     """Partitions are reassigned while their batches are being recorded."""
     stream = events(3000)
-    await pipeline.send(everywhere(stream[:2000]))
+    await pipeline.send(in_all_partitions(stream[:2000]))
     async with pipeline.worker(batch_max=50) as first, pipeline.worker(batch_max=50):
-        await pipeline.send(everywhere(stream[2000:]))
+        await pipeline.send(in_all_partitions(stream[2000:]))
         async with pipeline.worker(batch_max=50):
             await pipeline.until_counted(len(stream), first)
     totals = await read_totals(pipeline.database_url)

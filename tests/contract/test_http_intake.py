@@ -30,7 +30,7 @@ NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 
 
 @asynccontextmanager
-async def taking(kafka: KafkaSettings) -> AsyncIterator[ApiClient]:
+async def serving_intake(kafka: KafkaSettings) -> AsyncIterator[ApiClient]:
     """Serve the HTTP intake on a broker, without a database."""
     intake = KafkaIntake(kafka)
     try:
@@ -75,7 +75,7 @@ async def test_repeated_track_requests_count_once(pipeline: Pipeline) -> None:
         async with gate:
             return (await send(api, number)).status
 
-    async with taking(pipeline.kafka) as api:
+    async with serving_intake(pipeline.kafka) as api:
         answers = await asyncio.gather(*map(one, sends))
     assert set(answers) == {202}
     async with pipeline.worker() as worker:
@@ -102,7 +102,7 @@ async def test_whole_call_can_be_reported_over_http(pipeline: Pipeline) -> None:
     }  # fmt: skip
     costs = b"[" + b",".join(structured(cost(time=NOW, id=f"c{n}")) for n in range(3)) + b"]"
     end = {"userId": "alice", "duration_seconds": 180, "amount": "4.99", "fee": "0.44"}
-    async with taking(pipeline.kafka) as api:
+    async with serving_intake(pipeline.kafka) as api:
         for path, data in (
             ("/api/costs/events", start),
             ("/api/costs/events", costs),
@@ -124,7 +124,7 @@ async def test_whole_call_can_be_reported_over_http(pipeline: Pipeline) -> None:
 
 
 async def test_accepted_events_are_in_kafka(pipeline: Pipeline) -> None:
-    async with taking(pipeline.kafka) as api:
+    async with serving_intake(pipeline.kafka) as api:
         answer = await send(api, 0)
         [record] = await pipeline.read(CALL_EVENTS.name, 1)
     [reference] = answer.json["data"]["accepted"]
@@ -137,7 +137,7 @@ async def test_intake_recovers_after_a_broker_outage(tmp_path: Path) -> None:
     async with EmbeddedTansu(tmp_path) as broker:
         pipeline = Pipeline(broker.bootstrap, idempotent=False, database_url="")
         await pipeline.reset_topics()
-        async with taking(pipeline.kafka) as api:
+        async with serving_intake(pipeline.kafka) as api:
             assert (await send(api, 1)).status == 202
             await broker.kill()
             began = monotonic()
@@ -155,7 +155,9 @@ async def test_intake_recovers_after_a_broker_outage(tmp_path: Path) -> None:
 
 
 async def test_intake_answers_503_without_a_broker(unused_tcp_port: int) -> None:
-    async with taking(KafkaSettings(f"127.0.0.1:{unused_tcp_port}", idempotent=False)) as api:
+    async with serving_intake(
+        KafkaSettings(f"127.0.0.1:{unused_tcp_port}", idempotent=False)
+    ) as api:
         began = monotonic()
         answer = await send(api, 1)
         assert (answer.status, answer.code) == (503, "unavailable")
@@ -164,5 +166,5 @@ async def test_intake_answers_503_without_a_broker(unused_tcp_port: int) -> None
 
 async def test_excess_parallel_requests_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cost_analytics.intake.WAITING_MAX", 0)
-    async with taking(KafkaSettings("127.0.0.1:9", idempotent=False)) as api:
+    async with serving_intake(KafkaSettings("127.0.0.1:9", idempotent=False)) as api:
         assert (await send(api, 1)).status == 503

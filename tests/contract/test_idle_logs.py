@@ -32,7 +32,7 @@ pytestmark = [
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_check_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the watchdog check often."""
     monkeypatch.setattr(watchdog, "CHECK_SECONDS", 0.1)
 

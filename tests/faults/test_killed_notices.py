@@ -33,7 +33,7 @@ def processes(tmp_path: Path, database_url: str) -> Iterator[list[NoticesProcess
         process.abandon()
 
 
-async def free_what_is_held(database_url: str) -> None:
+async def expire_claims(database_url: str) -> None:
     """Expire the claims of dead processes at once; no attempt here takes three seconds."""
     await fetch(
         database_url,
@@ -49,14 +49,14 @@ async def until_more(endpoint: HttpReceiver, accepted: int, database_url: str) -
                 await asyncio.sleep(0.005)
                 if len(endpoint.accepted) > accepted:
                     return
-            await free_what_is_held(database_url)
+            await expire_claims(database_url)
 
 
 async def until_delivered(database_url: str, count: int) -> None:
     async with asyncio.timeout(90):
         while (await states(database_url)).count("delivered") < count:
             await asyncio.sleep(0.2)
-            await free_what_is_held(database_url)
+            await expire_claims(database_url)
 
 
 @pytest.mark.slow

@@ -215,7 +215,7 @@ class RestoreDrill:
                 assert not socket.done()
                 socket.cancel()
 
-    async def lose_what_came_after_the_backup(self) -> None:
+    async def back_up_and_lose_the_server(self) -> None:
         """Back up, let more notifications follow, and lose the server."""
         await until_accepted(self.endpoint, 20)
         await self.run_documented(0, ADMIN_DATABASE_URL=self.pipeline.database_url)

@@ -72,7 +72,7 @@ class RunFigures:
             events = self._events_of(user)
             model = AlertModel(user, run.basis, run.loop.now())
             model.limits = {name: (nano, 1) for name, nano in LIMITS.items()}
-            model.further = tuple(map(Decimal, THRESHOLDS))
+            model.extra_thresholds = tuple(map(Decimal, THRESHOLDS))
             for place in sorted(committed):
                 model.commit([events[name] for name in committed[place] if name in events])
             models.append(model)

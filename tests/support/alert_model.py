@@ -25,20 +25,20 @@ class AlertModel:
         self.limits: dict[str, tuple[int | None, int]] = dict.fromkeys(
             ("daily", "monthly", "call"), (None, 0)
         )
-        self.further: tuple[Decimal, ...] = ()
+        self.extra_thresholds: tuple[Decimal, ...] = ()
         self.alerts: dict[AlertKey, bool] = {}
 
     def change_limits(self) -> None:
         """Raise the alerts that are due after a change of limits or thresholds."""
-        self._look(spend_of(self.events, self.basis), None)
+        self._check_thresholds(spend_of(self.events, self.basis), None)
 
     def commit(self, events: Iterable[Plain]) -> None:
         """Raise the alerts that are due after these events were committed together."""
         before = spend_of(self.events, self.basis)
         self.events += events
-        self._look(spend_of(self.events, self.basis), before)
+        self._check_thresholds(spend_of(self.events, self.basis), before)
 
-    def _look(self, now: PeriodSpend, before: PeriodSpend | None) -> None:
+    def _check_thresholds(self, now: PeriodSpend, before: PeriodSpend | None) -> None:
         """Check all thresholds; `before` is None after a change of settings."""
         today, month = f"{self.now:%Y-%m-%d}", f"{self.now:%Y-%m}"
         present = {
@@ -49,19 +49,19 @@ class AlertModel:
             is_open = period in {today, month}
             was = 0 if before is None else before.periods.get((user, kind, period), 0)
             if (spend != was) if before is not None else is_open:
-                self._reach(kind, period, was, spend, closed=not is_open)
+                self._raise_reached(kind, period, was, spend, closed=not is_open)
         closed = self._closed_calls()
         for (user, call_id), spend in now.calls.items():
             was = 0 if before is None else before.calls.get((user, call_id), 0)
             is_closed = closed[call_id]
             if (spend != was) if before is not None else (is_closed is None):
-                self._reach("call", call_id, was, spend, closed=bool(is_closed))
+                self._raise_reached("call", call_id, was, spend, closed=bool(is_closed))
 
-    def _reach(self, kind: str, period: str, was: int, spend: int, *, closed: bool) -> None:
+    def _raise_reached(self, kind: str, period: str, was: int, spend: int, *, closed: bool) -> None:
         nano, version = self.limits[kind]
         if nano is None:
             return
-        for percent in {*_ALWAYS, *self.further}:
+        for percent in {*_ALWAYS, *self.extra_thresholds}:
             goal = Fraction(percent) * nano
             if spend * 100 >= goal and not (closed and was * 100 >= goal):
                 key = AlertKey(self.user, kind, period, Fraction(percent), version)

@@ -80,7 +80,7 @@ async def write_history(url: str, number: int = 10, user_id: str = "alice") -> N
     await write_calls(url, *calls)
 
 
-async def look(
+async def check_for_anomalies(
     url: str, *call_ids: str, now: datetime = NOW, legs: Sequence[Leg] = LEGS
 ) -> DetectionResult:
     """Check calls for anomalies."""
@@ -106,15 +106,15 @@ async def sweep_from(url: str, moment: datetime) -> None:
 
 async def sweep(url: str, now: datetime = NOW) -> DetectionResult:
     """Run one whole sweep."""
-    looked = DetectionResult()
+    found_so_far = DetectionResult()
     sweeping = AnomalySweep(AnomalyDetector())
     async with anomaly_store(url) as store:
         more = True
         while more:
             async with store.transaction() as connection:
                 step = await sweeping.step(connection, now)
-            looked, more = looked.plus(step.result), step.more
-    return looked
+            found_so_far, more = found_so_far.plus(step.result), step.more
+    return found_so_far
 
 
 async def found(url: str) -> list[tuple[str, str, str, bool]]:

@@ -32,7 +32,7 @@ def is_ci() -> bool:
     return os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 
-def lack(part: str, reason: str) -> NoReturn:
+def skip_without(part: str, reason: str) -> NoReturn:
     """Skip the test for a missing part, or fail it with CI=true."""
     message = reason if part in reason else f"{part}: {reason}"
     if is_ci():

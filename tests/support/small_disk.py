@@ -43,7 +43,7 @@ def small_disk(path: Path, megabytes: int) -> Iterator[SmallDisk]:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         reason = done.stderr.strip()
     if reason:
-        parts.lack("a small file system", reason)
+        parts.skip_without("a small file system", reason)
     try:
         yield SmallDisk(path)
     finally:

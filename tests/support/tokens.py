@@ -53,10 +53,10 @@ def forged(key: Any, algorithm: str, **body: Any) -> dict[str, str]:
     def signed(**changes: Any) -> str:
         return token(key=key, algorithm=algorithm, **(body | changes))
 
-    def headed(by: Any, name: str, **headers: Any) -> str:
+    def with_header(by: Any, name: str, **headers: Any) -> str:
         return jwt.encode(claims(**body), by, name, headers=headers)
 
-    return _ill_said(signed) | {
+    return _with_invalid_claims(signed) | {
         "unsigned": unsigned({"alg": "none", "typ": "JWT"}, **body),
         "unsigned, spelt otherwise": unsigned({"alg": "nOnE"}, **body),
         "unsigned, with the right name": unsigned({"alg": algorithm}, **body),
@@ -69,17 +69,17 @@ def forged(key: Any, algorithm: str, **body: Any) -> dict[str, str]:
         "another padding": token(key=RSA, algorithm="PS256", **body),
         "public key as secret": signed_with_the_public_key(**body),
         "tampered": tampered(signed(), user="mallory", **body),
-        "key by address": headed(OTHER_RSA, "RS256", jku="https://evil.example/keys", kid="x"),
-        "key in the header": headed(
+        "key by address": with_header(OTHER_RSA, "RS256", jku="https://evil.example/keys", kid="x"),
+        "key in the header": with_header(
             OTHER_RSA, "RS256", jwk=jwt.algorithms.RSAAlgorithm.to_jwk(OTHER_RSA.public_key())
         ),
-        "critical header nobody knows": headed(key, algorithm, crit=["x"], x=1),
+        "critical header nobody knows": with_header(key, algorithm, crit=["x"], x=1),
         "key id that is no text": unsigned({"alg": algorithm, "kid": 5}, **body),
         "claims that are no object": f"{segment({'alg': algorithm})}.{segment([1])}.{'A' * 43}",
     }
 
 
-def _ill_said(signed: Any) -> dict[str, str]:
+def _with_invalid_claims(signed: Any) -> dict[str, str]:
     """Return correctly signed tokens with invalid claims."""
     return {
         "expired": signed(iat=NOW - 900, exp=NOW - 60),

@@ -18,8 +18,8 @@ from tests.support.anomalies import (
     USD,
     announced,
     check_day,
+    check_for_anomalies,
     found,
-    look,
     row,
     sweep,
     sweep_from,
@@ -35,8 +35,10 @@ SPIKE = ("call_spike", "dear", "elevenlabs", True)
 async def test_spike_is_found_and_announced_once(database_url: str) -> None:
     await write_history(database_url)
     await write_calls(database_url, row("dear", NOW - MINUTE, elevenlabs=5 * USD))
-    assert await look(database_url, "dear", "dear", "nobody's") == DetectionResult(1, 0)
-    assert await look(database_url, "dear", now=NOW + HOUR) == DetectionResult(0, 0)
+    assert await check_for_anomalies(database_url, "dear", "dear", "nobody's") == DetectionResult(
+        1, 0
+    )
+    assert await check_for_anomalies(database_url, "dear", now=NOW + HOUR) == DetectionResult(0, 0)
     assert await found(database_url) == [SPIKE]
     [(payload, key)] = await fetch(database_url, "SELECT payload, aggregateid FROM outbox")
     event = json.loads(payload)
@@ -57,7 +59,7 @@ async def test_parallel_detectors_find_an_anomaly_once(database_url: str) -> Non
     await write_calls(
         database_url, *(row(name, NOW - MINUTE, elevenlabs=5 * USD) for name in names)
     )
-    looks = await asyncio.gather(*(look(database_url, *names) for _ in range(6)))
+    looks = await asyncio.gather(*(check_for_anomalies(database_url, *names) for _ in range(6)))
     assert sum(one.found for one in looks) == 5
     assert await announced(database_url) == 5
 
@@ -76,7 +78,7 @@ async def test_failed_transaction_leaves_nothing_and_is_repeated(
     with pytest.raises(ZeroDivisionError):
         await cut_off()
     assert (await found(database_url), await announced(database_url)) == ([], 0)
-    assert (await look(database_url, "dear")).found == 1
+    assert (await check_for_anomalies(database_url, "dear")).found == 1
     assert await announced(database_url) == 1
 
 
@@ -85,15 +87,15 @@ async def test_withdrawn_spike_is_resolved_and_not_announced_again(
 ) -> None:
     await write_history(database_url)
     await write_calls(database_url, row("dear", NOW - MINUTE, elevenlabs=5 * USD))
-    await look(database_url, "dear")
+    await check_for_anomalies(database_url, "dear")
     right = json.dumps({"2026-03-15": {"elevenlabs": 50 * CENT, "twilio": CENT}})
     wrong = (await fetch(database_url, "SELECT costs FROM calls WHERE call_id = 'dear'"))[0][0]
     change = "UPDATE calls SET costs = $1 WHERE call_id = 'dear'"
     await fetch(database_url, change, right)
-    assert await look(database_url, "dear") == DetectionResult(0, 1)
+    assert await check_for_anomalies(database_url, "dear") == DetectionResult(0, 1)
     assert await found(database_url) == [(*SPIKE[:3], False)]
     await fetch(database_url, change, wrong)
-    assert await look(database_url, "dear") == DetectionResult(0, 0)
+    assert await check_for_anomalies(database_url, "dear") == DetectionResult(0, 0)
     assert await found(database_url) == [SPIKE]
     assert await announced(database_url) == 1
 
@@ -104,9 +106,9 @@ async def test_missing_legs_are_found_after_the_grace_period_and_resolved(
     await write_history(database_url)
     lost = row("lost", NOW - 10 * MINUTE, twilio=0, elevenlabs=0)
     await write_calls(database_url, lost)
-    assert await look(database_url, "lost") == DetectionResult(0, 0)
+    assert await check_for_anomalies(database_url, "lost") == DetectionResult(0, 0)
     later = NOW + 10 * MINUTE
-    assert await look(database_url, "lost", now=later) == DetectionResult(2, 0)
+    assert await check_for_anomalies(database_url, "lost", now=later) == DetectionResult(2, 0)
     assert await found(database_url) == [
         ("missing_leg", "lost", "speech_synthesis", True),
         ("missing_leg", "lost", "telephony", True),
@@ -129,7 +131,7 @@ async def test_missing_legs_are_found_after_the_grace_period_and_resolved(
             unit="minutes",
             cost_nano=7 * CENT,
         )
-    assert await look(database_url, "lost", now=later) == DetectionResult(0, 1)
+    assert await check_for_anomalies(database_url, "lost", now=later) == DetectionResult(0, 1)
     assert ("missing_leg", "lost", "telephony", False) in await found(database_url)
 
 
@@ -149,7 +151,7 @@ async def test_only_ended_calls_of_some_length_need_legs(
     for name, value in changes.items():
         setattr(call, name, value)
     await write_calls(database_url, call)
-    assert (await look(database_url, "bare")).found == count
+    assert (await check_for_anomalies(database_url, "bare")).found == count
 
 
 async def test_recorded_operations_decide_which_legs_are_present(database_url: str) -> None:
@@ -164,7 +166,7 @@ async def test_recorded_operations_decide_which_legs_are_present(database_url: s
         await ledger.event(
             call, service="openai", operation="tts", usage=1, unit="characters", cost_nano=CENT
         )
-    await look(database_url, "talk")
+    await check_for_anomalies(database_url, "talk")
     assert await found(database_url) == [("missing_leg", "talk", "inference", True)]
 
 
@@ -208,7 +210,7 @@ async def test_first_sweep_of_a_day_checks_earlier_days(database_url: str) -> No
         row("late", NOW - 30 * HOUR, twilio=0),
         row("old", NOW - 10 * DAY, twilio=0),
     )
-    await look(database_url, "old")
+    await check_for_anomalies(database_url, "old")
     await fetch(
         database_url,
         "UPDATE calls SET updated_at = $1, duration_ms = CASE call_id WHEN 'old' THEN 1 ELSE duration_ms END",
@@ -255,7 +257,7 @@ async def test_expensive_day_names_its_service(database_url: str) -> None:
 async def test_day_explained_by_one_call_is_no_anomaly_of_its_own(database_url: str) -> None:
     await write_days(database_url, 35, 2)
     await write_calls(database_url, row("dear", NOW - MINUTE, elevenlabs=9 * USD))
-    assert (await look(database_url, "dear")).found == 1
+    assert (await check_for_anomalies(database_url, "dear")).found == 1
     assert (await check_day(database_url, "alice")).found == 0
 
 
@@ -285,7 +287,7 @@ async def test_database_refuses_a_second_anomaly_of_a_cause(database_url: str) -
 async def test_new_persona_is_compared_with_other_users(database_url: str) -> None:
     calls = [row(f"{n}", NOW - timedelta(hours=n + 1), f"user-{n % 6}") for n in range(30)]
     await write_calls(database_url, *calls, row("dear", NOW, "newcomer", elevenlabs=5 * USD))
-    assert (await look(database_url, "dear")).found == 1
+    assert (await check_for_anomalies(database_url, "dear")).found == 1
     [(result,)] = await fetch(
         database_url, "SELECT data::jsonb ->> 'comparedWith' FROM cost_anomalies"
     )

@@ -11,7 +11,7 @@ from tests.support.anomalies import (
     MINUTE,
     NOW,
     USD,
-    look,
+    check_for_anomalies,
     row,
     write_calls,
     write_history,
@@ -36,7 +36,7 @@ async def written(database_url: str) -> str:
         row("of-bob", NOW - DAY, "bob", twilio=0),
     )
     for call_id in ("dear", "lost-0", "lost-1", "lost-2", "of-bob"):
-        await look(database_url, call_id, now=NOW + timedelta(hours=1))
+        await check_for_anomalies(database_url, call_id, now=NOW + timedelta(hours=1))
     return database_url
 
 
@@ -138,7 +138,7 @@ async def test_users_see_their_own_anomalies_and_admins_all(api: ApiClient) -> N
 
 async def test_resolved_anomaly_shows_when_it_was_resolved(api: ApiClient, written: str) -> None:
     await fetch(written, "UPDATE calls SET duration_ms = 1 WHERE call_id = 'lost-1'")
-    await look(written, "lost-1", now=NOW + timedelta(hours=2))
+    await check_for_anomalies(written, "lost-1", now=NOW + timedelta(hours=2))
     found = (await api.get(f"{OWN}?kind=missing_leg", "alice")).data["anomalies"]
     resolved = {one["callId"]: one["resolvedAt"] for one in found}
     assert resolved == {"lost-0": None, "lost-1": "2026-03-15T14:00:00Z", "lost-2": None}

@@ -117,7 +117,7 @@ async def test_calls_are_filtered(api: ApiClient, ledger: LedgerRowWriter) -> No
     ]
 
 
-def written(position: str) -> str:
+def cursor_of(position: str) -> str:
     return urlsafe_b64encode(position.encode()).decode().rstrip("=")
 
 
@@ -138,7 +138,7 @@ def written(position: str) -> str:
         ("cursor=%C3%BC", "cursor"),
         (f"cursor={'A' * 2040}", "cursor"),
         *(
-            (f"cursor={written(text)}", "cursor")
+            (f"cursor={cursor_of(text)}", "cursor")
             for text in (
                 "[1]",
                 "[1, 2]",

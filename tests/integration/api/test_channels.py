@@ -47,7 +47,7 @@ async def make(api: ApiClient, kind: str, address: str) -> dict[str, Any]:
     return made
 
 
-async def forget_when(database_url: str) -> None:
+async def age_deliveries(database_url: str) -> None:
     """Age the deliveries by an hour and a minute, so that limits have room again."""
     await fetch(
         database_url,
@@ -122,7 +122,7 @@ async def test_wrong_codes_are_limited(api: ApiClient, database_url: str) -> Non
     assert "Too many wrong codes" in refused.json["error"]
     [row] = await fetch(database_url, "SELECT state FROM notice_channels")
     assert row[0] == "unverified"
-    await forget_when(database_url)
+    await age_deliveries(database_url)
     assert (await post(api, verify)).data["state"] == "unverified"
     assert (await post(api, verify, {"code": code})).status == 400
     newest = await code_of(database_url)
@@ -172,7 +172,7 @@ async def test_verification_and_test_messages_are_limited(
     refused = await post(api, body={"type": "email", "address": "one@more.example"})
     assert (refused.status, refused.code) == (429, "rate_limited")
     assert len((await api.get(PATH, "alice")).data["channels"]) == 1
-    await forget_when(database_url)
+    await age_deliveries(database_url)
     assert (await post(api, verify)).status == 200
 
 

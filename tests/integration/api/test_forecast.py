@@ -138,16 +138,16 @@ async def test_unchanged_forecast_answers_304(api: ApiClient) -> None:
 
 
 async def test_sums_may_exceed_a_bigint(database_url: str) -> None:
-    most = 2**63 - 1
+    largest = 2**63 - 1
     async with rows(database_url) as ledger:
         for number in range(2):
             at = NOW - timedelta(days=1 + 3 * number)
             for persona in ("brad", "sarah"):
                 row = LiveCallRow(call_id=f"{number}{persona}", user_id="alice", persona_id=persona,
-                              at=at, costs={"twilio": most}, charged=0)  # fmt: skip
+                              at=at, costs={"twilio": largest}, charged=0)  # fmt: skip
                 await ledger.call(row)
                 await ledger.connection.execute("DELETE FROM user_spend")
     async with served_from(database_url, today=NOW.date()) as api:
         content = (await api.get(PATH, "alice")).data
-    assert content["historicalCost"] == Decimal(4 * most).scaleb(-9)
+    assert content["historicalCost"] == Decimal(4 * largest).scaleb(-9)
     assert content["forecastedCost"] > content["historicalCost"]

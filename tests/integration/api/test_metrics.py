@@ -92,10 +92,10 @@ async def test_refused_records_are_counted_once(api: ApiClient, database_url: st
     for _ in range(2):
         await fetch(database_url, again)
     async with connected(database_url, name="tests") as connection:
-        taken_back = connection.transaction()
-        await taken_back.start()
+        restored = connection.transaction()
+        await restored.start()
         await connection.execute(again.replace("'c'", "'another'"))
-        await taken_back.rollback()
+        await restored.rollback()
     assert refused(await scrape(api))["too_large"] == 3
     marked = "UPDATE dead_letters SET replayed_at = now()"
     await fetch(database_url, marked)

@@ -64,16 +64,16 @@ class _ModelRun(AlertModel):
         super().__init__(user, basis, just_now())
 
     def change(self, step: dict[str, Any]) -> None:
-        before = dict(self.limits), self.further
+        before = dict(self.limits), self.extra_thresholds
         for name, value in step.items():
             if name == "thresholds":
-                self.further = value
+                self.extra_thresholds = value
             else:
                 kind = name.removesuffix("_limit")
                 nano, version = self.limits[kind]
                 if value[1] != nano:
                     self.limits[kind] = (value[1], version + 1)
-        if (self.limits, self.further) != before:
+        if (self.limits, self.extra_thresholds) != before:
             self.change_limits()
 
     def batch(self, moves: list[tuple[str, Decimal, timedelta, int]]) -> list[Plain]:

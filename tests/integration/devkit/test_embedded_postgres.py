@@ -23,13 +23,13 @@ from devkit.embedded.processes import Program, ServerError, run_to_end
 from tests.support import processes
 
 ROOT = Path(__file__).parents[3]
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it is about being root")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory after a first start and stop; tests work on copies."""
-    directory = tmp_path_factory.mktemp("made")
+    directory = tmp_path_factory.mktemp("initialised")
 
     async def make() -> None:
         async with EmbeddedPostgres(directory / "data") as server:
@@ -40,10 +40,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def data(made: Path, tmp_path: Path) -> Iterator[Path]:
+def data(initialised: Path, tmp_path: Path) -> Iterator[Path]:
     """A data directory of the test, which no server may use afterwards."""
     # `cp` keeps the owner, which is another account when the tests run as root.
-    subprocess.run(["cp", "-a", f"{made}/.", str(tmp_path)], check=True)
+    subprocess.run(["cp", "-a", f"{initialised}/.", str(tmp_path)], check=True)
     yield tmp_path / "data"
     assert processes.wait_for(lambda: not processes.with_in_command_line(str(tmp_path)))
 

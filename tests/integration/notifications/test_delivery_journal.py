@@ -46,7 +46,7 @@ async def journal_on(kafka: KafkaSettings, url: str) -> AsyncIterator[DeliveryJo
         yield journal
 
 
-async def take_back(url: str) -> None:
+async def restore_backup(url: str) -> None:
     """Do as a restore does."""
     async with connected(url, name="test") as connection:
         await raise_epoch(connection, "restore")
@@ -78,7 +78,7 @@ async def test_restored_ledger_sends_no_journaled_delivery_again(pipeline: Pipel
             waiting.alert_id,
         )
         await fetch(url, "DELETE FROM notice_deliveries WHERE subject_id = $1", later.alert_id)
-        await take_back(url)
+        await restore_backup(url)
         new = alert()
         await write_alerts(url, new)
         async with delivery_worker(url, journal=journal):
@@ -95,7 +95,7 @@ async def test_no_delivery_starts_before_the_journal_is_read(
     async with receiver() as endpoint:
         await write_channel(url, endpoint.url)
         await write_alerts(url, alert())
-        await take_back(url)
+        await restore_backup(url)
         async with journal_on(NO_BROKER, url) as journal, delivery_worker(url, journal=journal):
             async with asyncio.timeout(20):
                 while "deliveries failed" not in caplog.text:
@@ -142,7 +142,7 @@ async def test_deliveries_continue_without_brokers_and_are_journaled_later(
 
 async def test_invalid_journal_record_is_skipped(pipeline: Pipeline) -> None:
     url = pipeline.database_url
-    await take_back(url)
+    await restore_backup(url)
     async with receiver() as endpoint, journal_on(pipeline.kafka, url) as journal:
         await write_channel(url, endpoint.url)
         await write_alerts(url, alert())

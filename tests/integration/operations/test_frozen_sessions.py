@@ -36,7 +36,7 @@ class SteppedWatch:
         self._watch = FrozenSessionWatch(lambda: self.seconds * 1_000_000_000)
         self.seconds = 0
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         await self._watch.check(self._connection)
         self.seconds += 1
 
@@ -85,11 +85,11 @@ async def test_stalled_copy_is_terminated_and_slow_one_is_not(worker_url: str) -
         async with copying(one) as (send, copy):
             for _ in range(SECONDS_WITHOUT_PROGRESS * 3):
                 await send()
-                await watch.look()
+                await watch.check()
             for _ in range(SECONDS_WITHOUT_PROGRESS - 1):
-                await watch.look()
+                await watch.check()
             assert not copy.done()
-            await watch.look()
+            await watch.check()
             with pytest.raises(TRANSIENT_ERRORS):
                 await asyncio.wait_for(copy, 5)
 
@@ -108,9 +108,9 @@ async def test_all_sessions_of_a_frozen_worker_are_terminated(worker_url: str) -
         waiting = asyncio.create_task(second.execute("SELECT pg_advisory_xact_lock(1)"))
         await until_blocked(worker_url)
         for _ in range(SECONDS_WITHOUT_PROGRESS):
-            await watch.look()
+            await watch.check()
         assert not waiting.done()
-        await watch.look()
+        await watch.check()
         await asyncio.wait_for(other.execute("SELECT pg_advisory_lock(1)"), 5)
         with pytest.raises(TRANSIENT_ERRORS):
             await asyncio.wait_for(waiting, 5)
@@ -129,9 +129,9 @@ async def test_terminated_session_is_no_progress(
         for session in (waiting, idle):
             await session.execute("BEGIN")
         for _ in range(SECONDS_WITHOUT_PROGRESS):
-            await watch.look()
+            await watch.check()
         await other.execute("SELECT pg_terminate_backend($1)", idle.get_server_pid())
-        await watch.look()
+        await watch.check()
         with pytest.raises(TRANSIENT_ERRORS):
             await waiting.execute("COMMIT")
 
@@ -146,7 +146,7 @@ async def test_worker_that_starts_statements_is_not_frozen(worker_url: str) -> N
         await lane.execute("BEGIN")
         for _ in range(SECONDS_WITHOUT_PROGRESS * 3):
             await heartbeat.execute("SELECT 1")
-            await watch.look()
+            await watch.check()
         assert await lane.execute("COMMIT") == "COMMIT"
 
 
@@ -159,7 +159,7 @@ async def test_sessions_of_other_programs_are_ignored(worker_url: str) -> None:
         async with copying(one) as (send, copy):
             await send()
             for _ in range(SECONDS_WITHOUT_PROGRESS * 2):
-                await watch.look()
+                await watch.check()
             assert not copy.done()
         assert copy.result() == "COPY 1"
 

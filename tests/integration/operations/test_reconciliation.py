@@ -28,7 +28,7 @@ async def api(database_url: str) -> AsyncIterator[ApiClient]:
         yield api
 
 
-async def content(api: ApiClient, query: str = "") -> dict[str, Any]:
+async def reconciliation(api: ApiClient, query: str = "") -> dict[str, Any]:
     data: dict[str, Any] = (await api.ask("GET", f"{PATH}?{query}", bearer=ROOT)).data
     return data
 
@@ -43,7 +43,7 @@ async def record(database_url: str, *batches: list[Any]) -> None:
 async def test_recorded_stream_has_no_difference(database_url: str) -> None:
     await record(database_url, [one.value for one in seeded(3_000).sent if one.value])
     async with served_from(database_url) as api:  # of today
-        body = await content(api)
+        body = await reconciliation(api)
     assert body["differences"] == 0
     assert len(body["days"]) >= 1
     for day in body["days"]:
@@ -78,14 +78,14 @@ async def test_every_period_adds_up_across_midnight(
     events = over_midnight()
     parts = [events[start : start + size] for start in range(0, len(events), size)]
     await record(database_url, *reversed(parts))
-    whole = await content(api)
+    whole = await reconciliation(api)
     assert whole["differences"] == 0
     assert [day["calls"]["events"] for day in whole["days"]] == [2, 0, 0]
     days = [TODAY - timedelta(days=number) for number in (3, 2, 1, 0)]
     for first in days:
         for last in days:
             if first <= last:
-                part = await content(api, f"period=custom&startDate={first}&endDate={last}")
+                part = await reconciliation(api, f"period=custom&startDate={first}&endDate={last}")
                 wanted = [d for d in whole["days"] if str(first) <= d["date"] <= str(last)]
                 assert part["days"] == wanted
 
@@ -107,14 +107,14 @@ async def test_difference_is_shown_at_its_place(
 ) -> None:
     await record(database_url, over_midnight())
     await fetch(database_url, statement)
-    body = await content(api)
+    body = await reconciliation(api)
     assert body["differences"] == sum(day["differences"] for day in body["days"]) > 0
     figure, place = where
     for day in body["days"]:
-        said_by = dict(day[figure])
-        odd = said_by.pop(place)
-        assert len(set(said_by.values())) == 1
-        if odd not in said_by.values():
+        shown_by = dict(day[figure])
+        differing = shown_by.pop(place)
+        assert len(set(shown_by.values())) == 1
+        if differing not in shown_by.values():
             return
     pytest.fail("no day shows it")
 
@@ -125,7 +125,7 @@ async def test_difference_of_user_days_is_shown_separately(
     """A change of user days also changes the sums of all users, so both differ."""
     await record(database_url, over_midnight())
     await fetch(database_url, "UPDATE user_days SET charged_nano = charged_nano + 1")
-    day = (await content(api))["days"][0]
+    day = (await reconciliation(api))["days"][0]
     assert day["charged"]["userDays"] == day["charged"]["everyone"] != day["charged"]["events"]
 
 
@@ -177,7 +177,7 @@ async def test_bill_is_compared_with_recorded_costs(
              "recorded": Decimal("0.14"), "variance": Decimal("0.01"), "variancePercent": "7.14%"},
         ],
     }  # fmt: skip
-    body = (await content(api))["bills"]
+    body = (await reconciliation(api))["bills"]
     assert body["services"] == expected["services"]
     assert [(day["date"], day["service"], day["quantity"]) for day in body["days"]] == [
         (str(yesterday), "deepgram", None),
@@ -187,7 +187,7 @@ async def test_bill_is_compared_with_recorded_costs(
     assert body["days"][0]["bills"] == ["october.csv"]
     again = bills(values, tmp_path, "import", "october.csv")
     assert again.stdout == "This file was imported as bill 1 already; no changes were made.\n"
-    assert (await content(api))["bills"] == body
+    assert (await reconciliation(api))["bills"] == body
     listed = bills(values, tmp_path, "list").stdout
     assert "1  october.csv: 5 lines, 2020-01-01 to" in listed
     assert "10.71 USD" in listed
@@ -201,13 +201,13 @@ async def test_withdrawn_bill_no_longer_counts(
     bills(values, tmp_path, "import", "-", text=first)
     more = bills(values, tmp_path, "import", "-", text=second).stdout
     assert "Other bills have lines for 1 of its days and services, too" in more
-    assert (await content(api))["bills"]["days"][0]["billed"] == Decimal("0.75")
+    assert (await reconciliation(api))["bills"]["days"][0]["billed"] == Decimal("0.75")
     assert bills(values, tmp_path, "withdraw", "1").returncode == 0
-    assert (await content(api))["bills"]["days"][0]["billed"] == Decimal("-0.25")
+    assert (await reconciliation(api))["bills"]["days"][0]["billed"] == Decimal("-0.25")
     assert "(withdrawn)" in bills(values, tmp_path, "list").stdout
     assert bills(values, tmp_path, "withdraw", "1").returncode == 1
     assert "included again" in bills(values, tmp_path, "import", "-", text=first).stdout
-    assert (await content(api))["bills"]["days"][0]["billed"] == Decimal("0.75")
+    assert (await reconciliation(api))["bills"]["days"][0]["billed"] == Decimal("0.75")
 
 
 @pytest.mark.parametrize(

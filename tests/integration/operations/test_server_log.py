@@ -29,12 +29,12 @@ class ServerLog:
         return [line for line in lines if "ERROR:" in line or "STATEMENT:" in line]
 
 
-def some(count: int) -> list[Plain]:
+def costs(count: int) -> list[Plain]:
     return [cost(f"call-{number % 9}", time=NOW) for number in range(count)]
 
 
 @pytest.fixture(autouse=True)
-def _soon_trusting(monkeypatch: pytest.MonkeyPatch) -> None:
+def _skip_lookups_early(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skip the identity lookup after two batches without a repeat."""
     monkeypatch.setattr(recorder, "BATCHES_BEFORE_TRUST", 2)
 
@@ -46,13 +46,13 @@ SIZES = pytest.mark.parametrize("size", [10, 300], ids=["inserted", "copied"])
 async def test_repeat_logs_no_error(
     postgres: EmbeddedPostgres, database_url: str, size: int
 ) -> None:
-    server_log, log, repeated = ServerLog(postgres), TopicLog(), some(5)
+    server_log, log, repeated = ServerLog(postgres), TopicLog(), costs(5)
     async with BatchWriter(
         as_login(database_url, "worker"), copies=size > SMALL_BATCH_MAX
     ) as writer:
-        for events in (repeated, some(size), some(size)):
+        for events in (repeated, costs(size), costs(size)):
             await writer.record(log.batch(events))
-        outcome = await writer.record(log.batch([*repeated, *some(size)]))
+        outcome = await writer.record(log.batch([*repeated, *costs(size)]))
     assert (outcome.repeated, outcome.recorded) == (5, size)
     assert server_log.errors() == []
     await assert_verified(database_url)
@@ -69,8 +69,8 @@ async def test_parallel_repeats_log_no_error(
     ):
         for writer in (one, other):
             for _ in range(2):
-                await writer.record(log.batch(some(size)))
-        records = [log.append(event) for event in some(size)]
+                await writer.record(log.batch(costs(size)))
+        records = [log.append(event) for event in costs(size)]
         outcomes = await asyncio.gather(
             *(writer.record(batch_of(records)) for writer in (one, other))
         )
@@ -82,12 +82,12 @@ async def test_parallel_repeats_log_no_error(
 async def test_login_without_the_log_privilege_can_record(
     database_url: str,
 ) -> None:
-    log, repeated = TopicLog(), some(5)
+    log, repeated = TopicLog(), costs(5)
     rights = RIGHTS["worker"]
     await fetch(database_url, f"REVOKE SET ON PARAMETER log_min_messages FROM {rights}")
     try:
         async with BatchWriter(as_login(database_url, "worker"), copies=True) as writer:
-            for events in (repeated, some(300), some(300), [*repeated, *some(300)]):
+            for events in (repeated, costs(300), costs(300), [*repeated, *costs(300)]):
                 outcome = await writer.record(log.batch(events))
     finally:
         await fetch(database_url, f"GRANT SET ON PARAMETER log_min_messages TO {rights}")

@@ -45,14 +45,14 @@ def expensive(call: str) -> Plain:
     return cost(call, "alice", time=NOW, totalCost=A_BILLION)
 
 
-def unprintable(length: int, seed: int) -> str:
+def incompressible_text(length: int, seed: int) -> str:
     """Return four-byte letters that do not compress."""
     rng = random.Random(seed)
     return "".join(chr(rng.randrange(0x10000, 0x10FFFF)) for _ in range(length))
 
 
 def too_long_for_an_index() -> Plain:
-    names = [unprintable(255, seed) for seed in range(3)]
+    names = [incompressible_text(255, seed) for seed in range(3)]
     more = {"personaId": names[1], "service": names[2], "totalCost": 1}
     return cost("call-long", names[0], time=NOW, **more)
 

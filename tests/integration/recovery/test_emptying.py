@@ -18,7 +18,7 @@ WHERE mode = 'AccessExclusiveLock' AND granted AND relkind = 'r'
 """
 
 
-async def lock_what_the_drop_has(writer: Connection, monitor: Connection) -> None:
+async def deadlock_the_drop(writer: Connection, monitor: Connection) -> None:
     """Complete a deadlock in which the drop has waited longer and is the victim."""
     async with asyncio.timeout(10):
         while not (table := await monitor.fetchval(LOCKED_BY_THE_DROP)):
@@ -38,6 +38,6 @@ async def test_drop_is_retried_after_a_deadlock(database_url: str) -> None:
             newest = await writer.fetchval(NEWEST_TABLE)
             await writer.execute(f"LOCK TABLE {newest} IN ROW EXCLUSIVE MODE")
             emptying = asyncio.create_task(empty_database(restore))
-            await lock_what_the_drop_has(writer, monitor)
+            await deadlock_the_drop(writer, monitor)
         await emptying
         assert await count_relations(restore) == 0

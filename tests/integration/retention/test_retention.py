@@ -176,7 +176,7 @@ async def test_void_in_progress_keeps_the_details_of_its_cost(
     assert (await fetch(database_url, left))[0][0] == 5 - 2
 
 
-async def walked(connection: Connection, until: datetime, epoch: int = 1) -> list[str]:
+async def walk_all(connection: Connection, until: datetime, epoch: int = 1) -> list[str]:
     """Walk one whole pass; returns the calls that get a tombstone."""
     found: list[str] = []
     walk = await current_pass(connection, epoch, until)
@@ -197,13 +197,13 @@ async def test_ended_calls_get_one_tombstone_after_each_change(
     await record(database_url, events)
     later = datetime.now(UTC) + timedelta(seconds=1)
     async with connected(database_url, name="test") as connection:
-        assert await walked(connection, NOW - timedelta(days=1)) == []
-        assert await walked(connection, later) == [f"call-{n}" for n in range(4)]
-        assert await walked(connection, later) == []
+        assert await walk_all(connection, NOW - timedelta(days=1)) == []
+        assert await walk_all(connection, later) == [f"call-{n}" for n in range(4)]
+        assert await walk_all(connection, later) == []
         await asyncio.sleep(1.1)
         await record(database_url, [cost("call-2", time=NOW)])
-        assert await walked(connection, later + timedelta(hours=1)) == ["call-2"]
-        assert len(await walked(connection, later + timedelta(hours=2), epoch=2)) == 4
+        assert await walk_all(connection, later + timedelta(hours=1)) == ["call-2"]
+        assert len(await walk_all(connection, later + timedelta(hours=2), epoch=2)) == 4
 
 
 async def test_call_changed_beside_its_tombstone_is_published_again(

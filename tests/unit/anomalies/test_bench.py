@@ -14,7 +14,7 @@ def tallies() -> dict[str, Tally]:
 
 
 @pytest.fixture(scope="module")
-def every(tallies: dict[str, Tally]) -> Tally:
+def all_kinds(tallies: dict[str, Tally]) -> Tally:
     both = Tally()
     for tally in tallies.values():
         both.add(tally)
@@ -31,28 +31,33 @@ def test_simulated_users_follow_from_the_seed() -> None:
     assert list(simulate(kind, 2, 1)) == list(simulate(kind, 2, 1)) != list(simulate(kind, 2, 2))
 
 
-def test_found_anomalies_are_real(every: Tally) -> None:
-    assert share(every.right["call_spike"], every.found["call_spike"]) >= 0.85
-    assert share(every.right["missing_leg"], every.found["missing_leg"]) == 1
-    found = sum(every.found[rule] for rule in RULES)
-    assert share(sum(every.right[rule] for rule in RULES), found) >= 0.9
+def test_found_anomalies_are_real(all_kinds: Tally) -> None:
+    assert share(all_kinds.right["call_spike"], all_kinds.found["call_spike"]) >= 0.85
+    assert share(all_kinds.right["missing_leg"], all_kinds.found["missing_leg"]) == 1
+    found = sum(all_kinds.found[rule] for rule in RULES)
+    assert share(sum(all_kinds.right[rule] for rule in RULES), found) >= 0.9
 
 
-def test_large_spikes_are_found_and_larger_ones_more_often(every: Tally) -> None:
+def test_large_spikes_are_found_and_larger_ones_more_often(all_kinds: Tally) -> None:
     recall = [
-        share(every.recalled["call_spike", size], every.put_in["call_spike", size])
+        share(all_kinds.recalled["call_spike", size], all_kinds.put_in["call_spike", size])
         for size in SIZES
     ]
     assert recall == sorted(recall)
     assert recall[-1] >= 0.85
-    assert share(every.recalled["missing_leg", 1], every.put_in["missing_leg", 1]) == 1
+    assert share(all_kinds.recalled["missing_leg", 1], all_kinds.put_in["missing_leg", 1]) == 1
     largest = SIZES[-1]
-    days = share(every.recalled["day_spike", largest], every.put_in["day_spike", largest])
+    days = share(all_kinds.recalled["day_spike", largest], all_kinds.put_in["day_spike", largest])
     assert days >= 0.5
 
 
-def test_few_days_are_reported(every: Tally) -> None:
-    assert share(every.found["day_spike"] - every.right["day_spike"], every.checked["days"]) < 0.005
+def test_few_days_are_reported(all_kinds: Tally) -> None:
+    assert (
+        share(
+            all_kinds.found["day_spike"] - all_kinds.right["day_spike"], all_kinds.checked["days"]
+        )
+        < 0.005
+    )
 
 
 def test_report_has_a_table_for_each_rule(tallies: dict[str, Tally]) -> None:

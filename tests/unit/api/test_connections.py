@@ -120,10 +120,10 @@ async def test_invalid_http_gets_our_error_and_is_not_logged(
 
 
 async def test_client_that_does_not_read_is_disconnected() -> None:
-    async def much() -> web.Response:
+    async def large_answer() -> web.Response:
         return web.Response(body=bytes(ANSWER_BYTES))
 
-    async with answering(much, RequestLimits(send_seconds=1)) as port:
+    async with answering(large_answer, RequestLimits(send_seconds=1)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
         writer.write(GET.replace(b"/health", b"/"))
         await asyncio.sleep(2)

@@ -11,7 +11,7 @@ from api.dashboard import PAGES
 from api.http.options import BUILT_DASHBOARD, ApiOptions
 from tests.support.api import ApiClient, served
 from tests.support.house import ROOT
-from tests.support.parts import lack
+from tests.support.parts import skip_without
 
 PAGE = b'<!doctype html><script type="module" src="/assets/app-1a2b.js"></script>' + b" " * 200
 SCRIPT = b"console.log('a script that is long enough to be worth packing');" * 20
@@ -95,7 +95,7 @@ def test_pages_match_the_routes_of_the_dashboard() -> None:
 def test_built_page_has_no_inline_code() -> None:
     page = BUILT_DASHBOARD / "index.html"
     if not page.exists():
-        lack("the built dashboard", "it is made by `tools/web build`")
+        skip_without("the built dashboard", "it is made by `tools/web build`")
     text = page.read_text(encoding="utf-8")
     assert not re.findall(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", text)
     assert "http://" not in text

@@ -219,10 +219,10 @@ async def test_expect_continue_is_answered_after_authorization(api: ApiClient) -
     tail = "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n[]"
     answer = await api.raw(f"{HEAD}{tail}".encode())
     assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 400 ")
-    much = await api.raw(f"{HEAD}{tail.replace('2', '65537')}".encode())
-    assert much.startswith(b"HTTP/1.1 413 ")
-    stranger = await api.raw(f"{HEAD.replace('alice', 'bob')}{tail}".encode())
-    assert stranger.startswith(b"HTTP/1.1 403 ")
+    large = await api.raw(f"{HEAD}{tail.replace('2', '65537')}".encode())
+    assert large.startswith(b"HTTP/1.1 413 ")
+    other_user = await api.raw(f"{HEAD.replace('alice', 'bob')}{tail}".encode())
+    assert other_user.startswith(b"HTTP/1.1 403 ")
 
 
 async def test_other_expectations_answer_417(api: ApiClient) -> None:

@@ -12,12 +12,12 @@ class CapturingParser:
     """A parser that keeps its input."""
 
     def __init__(self) -> None:
-        self.taken = b""
+        self.received = b""
         self.is_over = False
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        self.taken += data
-        return self.taken.endswith(INVALID), b""
+        self.received += data
+        return self.received.endswith(INVALID), b""
 
     def feed_eof(self) -> None:
         self.is_over = True
@@ -55,7 +55,7 @@ def test_masked_frames_pass_unchanged(sent: list[bytes], sizes: list[int]) -> No
     parser, data = CapturingParser(), b"".join(map(frame, sent))
     frames = MaskedFrames(parser)
     assert not feed(frames, data, sizes)
-    assert parser.taken == data
+    assert parser.received == data
     frames.feed_eof()
     assert parser.is_over
 
@@ -67,6 +67,6 @@ def test_nothing_passes_after_an_unmasked_frame(
     parser, good = CapturingParser(), b"".join(map(frame, before))
     frames = MaskedFrames(parser)
     feed(frames, good + frame(payload, masked=False, first=first), sizes)
-    assert parser.taken == good + INVALID
+    assert parser.received == good + INVALID
     assert frames.feed_data(frame(b"more")) == (True, b"")
-    assert parser.taken == good + INVALID
+    assert parser.received == good + INVALID

@@ -26,7 +26,7 @@ PRICES = catalogue(
 UUID = "0192f3a4-5b6c-7000-8000-0123456789ab"
 
 
-def generally(value: bytes) -> DetailedCost | None:
+def by_general_path(value: bytes) -> DetailedCost | None:
     """Return the result of the general path, with its row as COPY reads it."""
     try:
         found = rated_or_original(decode(value, (), WINDOW), PRICES, value)
@@ -35,7 +35,7 @@ def generally(value: bytes) -> DetailedCost | None:
     return found if isinstance(found, DetailedCost) else None
 
 
-def plainly(values: Sequence[bytes | None]) -> list[FastPathCost | None]:
+def by_fast_path(values: Sequence[bytes | None]) -> list[FastPathCost | None]:
     return FastPathRater(PRICES).rate(values, WINDOW)
 
 
@@ -45,14 +45,14 @@ def facts(cost: RatedCost) -> dict[str, object]:
     return {**common, "cells": cost.copy_cells(), "columns": cost.columns()}
 
 
-def assert_alike(values: Sequence[bytes | None]) -> list[FastPathCost | None]:
+def assert_paths_agree(values: Sequence[bytes | None]) -> list[FastPathCost | None]:
     """Assert that each result of the fast path equals that of the general path."""
-    found = plainly(values)
+    found = by_fast_path(values)
     assert len(found) == len(values)
     for value, one in zip(values, found, strict=True):
         if one is not None:
             assert value is not None
-            general = generally(value)
+            general = by_general_path(value)
             assert general is not None
             assert facts(one) == facts(general)
             assert one.event() == decode(value, (), WINDOW)
@@ -139,7 +139,7 @@ values = st.one_of(
 @settings(max_examples=400, deadline=None)
 @given(st.lists(values, max_size=6))
 def test_fast_path_agrees_with_the_general_path(values: list[bytes | None]) -> None:
-    assert_alike(values)
+    assert_paths_agree(values)
 
 
 @settings(max_examples=200, deadline=None)
@@ -148,7 +148,7 @@ def test_damaged_costs_get_the_same_result(value: bytes, data: st.DataObject) ->
     start = data.draw(st.integers(0, len(value)))
     end = data.draw(st.integers(start, min(start + 8, len(value))))
     damaged = value[:start] + data.draw(st.binary(max_size=8)) + value[end:]
-    assert_alike([value, damaged, value])
+    assert_paths_agree([value, damaged, value])
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_damaged_costs_get_the_same_result(value: bytes, data: st.DataObject) ->
     ],
 )
 def test_usual_costs_take_the_fast_path(plain: Plain) -> None:
-    [found] = assert_alike([structured(plain)])
+    [found] = assert_paths_agree([structured(plain)])
     assert isinstance(found, FastPathCost)
 
 
@@ -199,13 +199,13 @@ def test_usual_costs_take_the_fast_path(plain: Plain) -> None:
     ],
 )  # fmt: skip
 def test_unusual_events_take_the_general_path(plain: Plain) -> None:
-    assert plainly([structured(plain)]) == [None]
+    assert by_fast_path([structured(plain)]) == [None]
 
 
 def test_events_of_several_days_keep_their_days() -> None:
     """A slice may hold events of several days."""
     moments = ["14T23:59:59.999999", "15T00:00:00", "14T00:00:00", "13T12:00:00.5", "15T11:59:59"]
-    found = assert_alike(
+    found = assert_paths_agree(
         [
             structured(cost(service="elevenlabs", operation="tts", unit="characters", time=time))
             for time in (f"2026-03-{moment}Z" for moment in moments)
@@ -217,38 +217,38 @@ def test_events_of_several_days_keep_their_days() -> None:
 
 def test_oversized_event_never_takes_the_fast_path() -> None:
     value = structured(cost(time=LATER))
-    assert plainly([value.ljust(MAX_EVENT_BYTES)]) != [None]
-    assert plainly([value.ljust(MAX_EVENT_BYTES + 1)]) == [None]
+    assert by_fast_path([value.ljust(MAX_EVENT_BYTES)]) != [None]
+    assert by_fast_path([value.ljust(MAX_EVENT_BYTES + 1)]) == [None]
 
 
 @pytest.mark.parametrize("result", [b"\xff", b"\xc3", b"\\ud800", b"\\x", b"\0", b"\\u0000"])
 def test_invalid_text_never_takes_the_fast_path(result: bytes) -> None:
     """In any field: text that PostgreSQL cannot store, or invalid JSON."""
     for plain in (cost(time=LATER, metadata={"said": "@@"}), cost(time=LATER, call="@@")):
-        assert assert_alike([structured(plain).replace(b"@@", result)]) == [None]
+        assert assert_paths_agree([structured(plain).replace(b"@@", result)]) == [None]
 
 
 def test_deep_metadata_never_takes_the_fast_path() -> None:
     deep: object = 1
     for _ in range(MAX_METADATA_DEPTH):
         deep = [deep]
-    assert plainly([structured(cost(time=LATER, metadata={"deep": deep}))]) == [None]
+    assert by_fast_path([structured(cost(time=LATER, metadata={"deep": deep}))]) == [None]
 
 
 def test_unusual_record_leaves_the_others_on_the_fast_path() -> None:
     good = structured(cost(time=LATER))
     odd = structured(cost(time=LATER, metadata={"said": "\0"}))
-    found = assert_alike([good, odd, None, b"", b"{", good])
+    found = assert_paths_agree([good, odd, None, b"", b"{", good])
     assert [one is not None for one in found] == [True, False, False, False, False, True]
 
 
 def test_cache_of_usage_kinds_is_bounded() -> None:
     """The cache of kinds holds 10 000 of them; a kind that was dropped is computed again."""
     values = [structured(cost(time=LATER, personaId=f"p-{n % 10_007}")) for n in range(10_020)]
-    assert None not in assert_alike(values)
+    assert None not in assert_paths_agree(values)
 
 
 @pytest.mark.parametrize("source", sorted(RESERVED_SOURCES))
 @pytest.mark.parametrize("more", [{}, {"totalCost": "0.01"}])
 def test_reserved_source_never_takes_the_fast_path(source: str, more: Plain) -> None:
-    assert assert_alike([structured(cost(time=LATER, source=source, **more))]) == [None]
+    assert assert_paths_agree([structured(cost(time=LATER, source=source, **more))]) == [None]

@@ -13,7 +13,7 @@ from cost_analytics import settings
 from cost_analytics.configuration.variable import Need
 from cost_analytics.configuration.variables import SECRETS, VARIABLES
 from tests.support.compose import FILE, LOGINS, OURS, ROOT, SERVICES, TEXT, sections_of, texts
-from tests.support.parts import lack
+from tests.support.parts import skip_without
 
 MOUNT: Final = "/run/secrets/"
 
@@ -26,7 +26,7 @@ def secret_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Create the secrets with the commands of the file and the README."""
     bash = shutil.which("bash")
     if bash is None or shutil.which("openssl") is None:
-        lack("bash and openssl", "the commands that make the secrets are written for them")
+        skip_without("bash and openssl", "the commands that make the secrets are written for them")
     commands = re.search(r"^#   (mkdir .*\n(?:#   .*\n)+)", TEXT, re.MULTILINE)
     assert commands is not None
     script = commands[1].replace("#   ", "")

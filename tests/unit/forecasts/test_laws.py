@@ -80,14 +80,14 @@ def test_month_forecast_is_at_least_its_spend(
     costs: list[int], spent: int, now: datetime, zone: str, limit: int
 ) -> None:
     known = rhythms(costs, now)
-    standing = spend(now, day=0, month=spent, daily=limit, monthly=limit, zone=zone)
-    seen = budget_forecast(known, standing)
+    status = spend(now, day=0, month=spent, daily=limit, monthly=limit, zone=zone)
+    seen = budget_forecast(known, status)
     assert_sound(seen.month_end, spent)
     if seen.monthly_on is not None:
-        assert standing.month.label == f"{seen.monthly_on:%Y-%m}"
+        assert status.month.label == f"{seen.monthly_on:%Y-%m}"
         assert seen.month_end.expected + 64 >= limit
     else:
         assert seen.month_end.expected <= limit + 64
     if seen.daily_on is not None:
-        today = datetime.fromisoformat(standing.day.label).date()
+        today = datetime.fromisoformat(status.day.label).date()
         assert timedelta() <= seen.daily_on - today <= timedelta(days=31)

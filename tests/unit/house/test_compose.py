@@ -16,7 +16,7 @@ from cost_analytics.configuration.variables import VARIABLES
 from schemas.topics import ALL_TOPICS, DEFAULT_PARTITIONS
 from tests.support.api import served
 from tests.support.compose import DEFAULT, FILE, OURS, ROOT, SERVICES, TEXT
-from tests.support.parts import lack
+from tests.support.parts import skip_without
 
 DOCKERFILE: Final = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -84,7 +84,7 @@ def test_topics_are_created_in_a_shell(tmp_path: Path) -> None:
     """The script runs with a fake Kafka tool that records its arguments."""
     bash = shutil.which("bash")
     if bash is None:
-        lack("bash", "the script that creates the topics is written for it")
+        skip_without("bash", "the script that creates the topics is written for it")
     [script] = SERVICES["topics"]["command"]
     tool = tmp_path / "kafka-topics.sh"
     tool.write_text('#!/bin/sh\nprintf "%s " "$@"; echo\n')

@@ -75,7 +75,7 @@ def the_views() -> CallViews:
     return CallViews(UsualDurations(cast(LiveStore, None)))
 
 
-async def a_round(budgets: LiveBudgets, monkeypatch: pytest.MonkeyPatch) -> None:
+async def run_one_round(budgets: LiveBudgets, monkeypatch: pytest.MonkeyPatch) -> None:
     """Send changed budgets, as the feed does once a second."""
     monkeypatch.setattr("api.live.budgets.ROUND_SECONDS", 0)
     rounds = asyncio.create_task(budgets.run())
@@ -96,7 +96,7 @@ async def test_budget_read_for_one_socket_reaches_the_others(
         reads.value = 2
         budgets.mark_changed("alice")
         second.send_snapshot([], await budgets.body("alice"))
-        await a_round(budgets, monkeypatch)
+        await run_one_round(budgets, monkeypatch)
     assert transport.budgets == [1, 2]
 
 
@@ -133,7 +133,7 @@ async def test_slow_snapshot_has_the_latest_budget(
         await asyncio.sleep(0)
         reads.value = 2
         feed.budgets.mark_changed("alice")
-        await a_round(feed.budgets, monkeypatch)
+        await run_one_round(feed.budgets, monkeypatch)
         await shown
-        await a_round(feed.budgets, monkeypatch)
+        await run_one_round(feed.budgets, monkeypatch)
     assert wire.budgets[-1] == 2

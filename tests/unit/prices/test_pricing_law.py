@@ -49,14 +49,14 @@ costs = st.fixed_dictionaries(
 )
 
 
-def no_twins(found: list[SamplePrice]) -> list[SamplePrice]:
+def without_duplicates(found: list[SamplePrice]) -> list[SamplePrice]:
     """Keep one row for each key and date, as the database does."""
     keyed = {(r.service, r.operation, r.model, r.unit, r.since): r for r in found}
     return list(keyed.values())
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(rows, max_size=12).map(no_twins), costs)
+@given(st.lists(rows, max_size=12).map(without_duplicates), costs)
 def test_integer_pricing_agrees_with_fractions(
     found: list[SamplePrice], result: dict[str, Any]
 ) -> None:
