@@ -203,7 +203,7 @@ class RestoreDrill:
                 for number, watcher in enumerate(self.watchers)
             ]
             emitting = tasks.create_task(self.emitter.run(stop))
-            await self.lose_what_came_after_the_backup()
+            await self.back_up_and_lose_the_server()
             await self.restore()
             await asyncio.sleep(5)  # events keep coming
             stop.set()

@@ -7,7 +7,7 @@ import pytest
 
 from devkit.embedded.postgres import EmbeddedPostgres
 from ledger.postgres.rights import RIGHTS
-from ledger.recording import recorder
+from ledger.recording import ledger as recording
 from ledger.recording.batch import SMALL_BATCH_MAX
 from tests.support.events import Plain, cost
 from tests.support.logins import as_login
@@ -36,7 +36,7 @@ def costs(count: int) -> list[Plain]:
 @pytest.fixture(autouse=True)
 def _skip_lookups_early(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skip the identity lookup after two batches without a repeat."""
-    monkeypatch.setattr(recorder, "BATCHES_BEFORE_TRUST", 2)
+    monkeypatch.setattr(recording, "BATCHES_BEFORE_TRUST", 2)
 
 
 SIZES = pytest.mark.parametrize("size", [10, 300], ids=["inserted", "copied"])
