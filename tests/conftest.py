@@ -26,7 +26,7 @@ UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Pass the report data of an xdist worker to the main process."""
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["parts"] = parts.of_this_process()
+        session.config.workeroutput["parts"] = parts.report_data()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -42,7 +42,7 @@ async def versions_of(pipeline: Pipeline) -> dict[str, int]:
     return {row[0]: row[1] for row in await fetch(pipeline.database_url, query)}
 
 
-def check_published(newest: dict[str, Record], totals: Totals) -> None:
+def assert_published(newest: dict[str, Record], totals: Totals) -> None:
     """Assert that the newest published totals are those of the ledger."""
     assert newest.keys() == totals.calls.keys()
     for call_id, record in newest.items():
@@ -65,7 +65,7 @@ async def test_events_are_counted_once_and_published(pipeline: Pipeline) -> None
         await pipeline.until_counted(len(sent), worker)
     totals = await read_totals(pipeline.database_url)
     assert totals == expect(events).totals
-    check_published(await pipeline.newest_totals(await versions_of(pipeline)), totals)
+    assert_published(await pipeline.newest_totals(await versions_of(pipeline)), totals)
     await assert_verified(pipeline.database_url)
     assert await fetch(pipeline.database_url, "SELECT FROM totals_outbox") == []
     assert await pipeline.holders() == []
@@ -143,7 +143,7 @@ async def test_stop_finishes_the_batch_in_progress(pipeline: Pipeline) -> None:
     assert counted > 0
     totals = await read_totals(pipeline.database_url)
     assert totals == expect(events[:counted]).totals
-    check_published(await pipeline.newest_totals(await versions_of(pipeline)), totals)
+    assert_published(await pipeline.newest_totals(await versions_of(pipeline)), totals)
 
 
 async def _any(connection: asyncpg.Connection, query: str) -> bool:
@@ -165,7 +165,7 @@ async def test_next_worker_publishes_what_a_dead_one_left(
     async with pipeline.worker():
         newest = await pipeline.newest_totals(await versions_of(pipeline))
         await until(lambda: _is_empty(pipeline, "totals_outbox"))
-    check_published(newest, await read_totals(pipeline.database_url))
+    assert_published(newest, await read_totals(pipeline.database_url))
 
 
 async def test_totals_of_an_unacknowledged_commit_are_published(
@@ -182,7 +182,7 @@ async def test_totals_of_an_unacknowledged_commit_are_published(
         await fetch(pipeline.database_url, backdate)
         newest = await pipeline.newest_totals(await versions_of(pipeline))
         await until(lambda: _is_empty(pipeline, "totals_outbox"))
-    check_published(newest, await read_totals(pipeline.database_url))
+    assert_published(newest, await read_totals(pipeline.database_url))
 
 
 async def _is_empty(pipeline: Pipeline, table: str) -> bool:

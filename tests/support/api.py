@@ -129,7 +129,7 @@ class ApiClient:
             method, url, headers=sent, data=data, allow_redirects=False
         ) as response:
             answer = ApiAnswer(response.status, response.headers, await response.read())
-        documented_answers.keep(method, path, (sent, data), answer)
+        documented_answers.check_answer(method, path, (sent, data), answer)
         return answer
 
     async def raw(self, sent: bytes) -> bytes:

@@ -44,10 +44,10 @@ class DevInstance:
 
     def end(self, number: signal.Signals) -> int:
         """Send a signal, check that no process remains, and return the exit code."""
-        everyone = family(self.process.pid)
+        processes_of_dev = family(self.process.pid)
         self.process.send_signal(number)
         code = self.process.wait(STOP_SECONDS)
-        assert wait_for(lambda: not any(map(alive, everyone)), 10), everyone
+        assert wait_for(lambda: not any(map(alive, processes_of_dev)), 10), processes_of_dev
         return code
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ _URI: Final = "urn:openapi"
 
 
 @cache
-def promised() -> dict[str, Any]:
+def openapi_document() -> dict[str, Any]:
     """Return the OpenAPI document."""
     return api_document()
 
@@ -32,7 +32,7 @@ def promised() -> dict[str, Any]:
 def resolved(part: dict[str, Any]) -> dict[str, Any]:
     """Return a part of the document, following its references."""
     while "$ref" in part:
-        found: Any = promised()
+        found: Any = openapi_document()
         for name in part["$ref"].removeprefix("#/").split("/"):
             found = found[name]
         part = found
@@ -42,7 +42,7 @@ def resolved(part: dict[str, Any]) -> dict[str, Any]:
 @cache
 def operation(method: str, path: str) -> dict[str, Any] | None:
     """Return the operation of a method and a path, or None without one."""
-    for template, methods in promised()["paths"].items():
+    for template, methods in openapi_document()["paths"].items():
         if re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path):
             found: dict[str, Any] | None = methods.get(
                 "get" if method == "HEAD" else method.lower()
@@ -53,7 +53,7 @@ def operation(method: str, path: str) -> dict[str, Any] | None:
 
 @cache
 def _validator(text: str) -> Draft202012Validator:
-    registry = Registry().with_resource(_URI, DRAFT202012.create_resource(promised()))
+    registry = Registry().with_resource(_URI, DRAFT202012.create_resource(openapi_document()))
     whole = json.loads(text.replace('"#/', f'"{_URI}#/'))
     checker = Draft202012Validator.FORMAT_CHECKER
     return Draft202012Validator(whole, registry=registry, format_checker=checker)
@@ -69,7 +69,9 @@ def part(name: str) -> dict[str, Any]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def keep(method: str, path: str, sent: tuple[Mapping[str, str], bytes | None], got: Any) -> None:
+def check_answer(
+    method: str, path: str, sent: tuple[Mapping[str, str], bytes | None], got: Any
+) -> None:
     """Raise AssertionError or ValidationError for an undocumented answer."""
     result = operation(method, path.partition("?")[0])
     if result is None:
@@ -85,7 +87,7 @@ def keep(method: str, path: str, sent: tuple[Mapping[str, str], bytes | None], g
     if got.status == 200 and "ETag" in got.headers:
         assert "ETag" in answer.get("headers", {}), f"{method} {path} has an ETag"
     if got.status < 300:
-        _keep_taken(result, *sent)
+        _check_accepted_body(result, *sent)
     content = answer.get("content", {})
     media = got.headers.get("Content-Type", "").partition(";")[0]
     if method != "HEAD" and content:
@@ -94,14 +96,16 @@ def keep(method: str, path: str, sent: tuple[Mapping[str, str], bytes | None], g
             assert_fits(got.body, content[media]["schema"])
 
 
-def notify(message: str) -> None:
-    """Raise ValidationError for what a live socket says and was not promised."""
+def check_message(message: str) -> None:
+    """Raise ValidationError for an undocumented message of a live socket."""
     result = operation("GET", "/api/costs/live")
     assert result
     assert_fits(message.encode(), result["x-websocket"]["sent"])
 
 
-def _keep_taken(result: dict[str, Any], headers: Mapping[str, str], body: bytes | None) -> None:
+def _check_accepted_body(
+    result: dict[str, Any], headers: Mapping[str, str], body: bytes | None
+) -> None:
     """Raise ValidationError for an accepted request body that does not fit."""
     takes = result.get("requestBody", {}).get("content", {})
     if takes and not body:

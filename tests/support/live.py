@@ -46,7 +46,7 @@ class SocketClient:
                 message = await self.socket.receive()
                 if message.type is not WSMsgType.TEXT:
                     raise ConnectionError(f"{message.type.name} {self.socket.close_code}")
-                documented_answers.notify(message.data)
+                documented_answers.check_message(message.data)
                 body: dict[str, Any] = json.loads(message.data, parse_float=Decimal)
                 self._note(body)
                 if kind in {None, body["type"]}:

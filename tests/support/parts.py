@@ -16,7 +16,7 @@ figures: list[str] = []
 """Figures of the tests, a line each."""
 
 
-def of_this_process() -> dict[str, Any]:
+def report_data() -> dict[str, Any]:
     """Return the report data of an xdist worker."""
     return {"brokers_run": brokers_run, "figures": figures}
 

@@ -180,7 +180,7 @@ def test_undocumented_answers_fail_the_test_client() -> None:
             self.headers = {"Content-Type": "application/json", **headers}
 
     path, good = "/health", {"success": True, "data": {"status": "ok"}}
-    documented_answers.keep("GET", path, ({}, None), FakeAnswer(200, good))
+    documented_answers.check_answer("GET", path, ({}, None), FakeAnswer(200, good))
     for wrong in (
         FakeAnswer(201, good),
         FakeAnswer(200, {"success": True, "data": {}}),
@@ -188,9 +188,9 @@ def test_undocumented_answers_fail_the_test_client() -> None:
         FakeAnswer(500, {"success": False, "error": "", "code": "no_such_code"}),
     ):
         with pytest.raises(Exception, match=r"\w"):
-            documented_answers.keep("GET", path, ({}, None), wrong)
+            documented_answers.check_answer("GET", path, ({}, None), wrong)
     with pytest.raises(AssertionError, match="Retry-After"):
-        documented_answers.keep(
+        documented_answers.check_answer(
             "GET",
             "/ready",
             ({}, None),
@@ -198,14 +198,16 @@ def test_undocumented_answers_fail_the_test_client() -> None:
         )
     accepted = FakeAnswer(202, {"success": True, "data": {"accepted": []}})
     with pytest.raises(Exception, match="required property"):
-        documented_answers.keep("POST", "/api/costs/track", ({}, b'{"nonsense": 1}'), accepted)
+        documented_answers.check_answer(
+            "POST", "/api/costs/track", ({}, b'{"nonsense": 1}'), accepted
+        )
 
 
 @pytest.mark.parametrize("name", [one.name for _, one in DESCRIBED if one.takes is not None])
 def test_examples_of_bodies_fit_their_schemas(name: str) -> None:
     methods = [
         method
-        for path in documented_answers.promised()["paths"].values()
+        for path in documented_answers.openapi_document()["paths"].values()
         for method in path.values()
     ]
     takes = next(one["requestBody"]["content"] for one in methods if one["operationId"] == name)

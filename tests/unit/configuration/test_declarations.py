@@ -11,7 +11,7 @@ from cost_analytics.configuration.variables import VARIABLES, settings_page
 from cost_analytics.settings import Login, SettingsError, settings_from
 
 
-def test_the_page_of_settings_is_the_table_of_settings() -> None:
+def test_settings_page_is_current() -> None:
     page = Path(__file__).parents[3] / "docs" / "settings.md"
     assert page.read_text(encoding="utf-8") == settings_page(), (
         "run: python -m cost_analytics.configuration.variables >docs/settings.md"
@@ -38,7 +38,7 @@ def test_every_documented_setting_is_read_and_no_other() -> None:
     assert values.read == VARIABLES.keys()
 
 
-def test_the_page_gives_the_bounds_that_are_checked() -> None:
+def test_settings_page_has_the_checked_bounds() -> None:
     rows = re.findall(r"^\| `(\w+)` .* (\d+) to (\d+)\. \|$", settings_page(), re.MULTILINE)
     assert len(rows) > 30
     for name, least, most in rows:
