@@ -221,11 +221,11 @@ def _refusal(error: Exception) -> Problem:
     if isinstance(error, jwt.ExpiredSignatureError):
         return unauthorized("The token has expired.")
     if isinstance(error, jwt.ImmatureSignatureError):
-        return unauthorized("The token is not valid yet.")
+        return unauthorized("The token isn't valid yet.")
     if isinstance(error, jwt.InvalidIssuerError):
         return unauthorized("The token comes from another issuer.")
     if isinstance(error, jwt.InvalidAudienceError):
         return unauthorized("The token is meant for another audience.")
     if isinstance(error, jwt.MissingRequiredClaimError):
         return unauthorized(f"The token lacks the claim {error.claim}.")
-    return unauthorized("The token is not valid.")
+    return unauthorized("The token isn't valid.")

@@ -77,7 +77,7 @@ def unauthorized(message: str, *, sent_token: bool = True) -> Problem:
 
 def forbidden() -> Problem:
     """Return a 403, identical for another user's resource and for a missing one."""
-    return Problem(403, "forbidden", "This does not exist, or you may not see it.")
+    return Problem(403, "forbidden", "Not found, or you don't have access.")
 
 
 def foreign_origin() -> Problem:

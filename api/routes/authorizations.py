@@ -21,9 +21,10 @@ from ledger.budgets.authorizing import CallStartDecision, CallStartRequest, auth
 from ledger.budgets.budgets import Budgets
 from schemas.bounds import MAX_DURATION_SECONDS
 from schemas.budgets import MAX_LIMIT_USD, Authorization, AuthorizationRequest
-from schemas.money import Usd, nano_from_usd, usd_text
+from schemas.money import Usd, nano_from_usd
+from schemas.sentences import dollars
 
-_NAMES: Final = {"daily": "daily budget", "monthly": "monthly budget", "call": "cap per call"}
+_NAMES: Final = {"daily": "daily budget", "monthly": "monthly budget", "call": "limit per call"}
 
 
 class AuthorizationRoutes:
@@ -92,4 +93,4 @@ def _reason(answer: CallStartDecision) -> str:
     denied_by, remaining = answer.decision
     if denied_by is None:
         return "The call may start."
-    return f"The {_NAMES[denied_by]} leaves {usd_text(remaining or 0)} USD, which is not enough."
+    return f"Not enough left of the {_NAMES[denied_by]}: {dollars(remaining or 0)}."

@@ -37,7 +37,7 @@ class RecommendationRoutes:
         operation = Operation(
             name="getRecommendations",
             topic=Tag.SPENDING,
-            summary="Get recommendations to spend less",
+            summary="Get recommendations that reduce cost",
             answers=Recommendations,
             tagged=True,
         )

@@ -45,14 +45,14 @@ _PAGE: Final = """\
 _QUESTION: Final = _PAGE.format(
     title="Turn off these emails?",
     content="""\
-<p>No more emails will be sent to this address by this notification channel.</p>
+<p>This notification channel will send no more emails to this address.</p>
 <form method="post"><button name="List-Unsubscribe" value="One-Click">Turn off</button></form>""",
 )
 _DONE: Final = _PAGE.format(
     title="Emails are turned off",
     content="""\
-<p>No more emails will be sent to this address by this notification channel. To turn them on again,
-verify the channel again on the page Budget.</p>""",
+<p>This notification channel sends no more emails to this address. To turn them on again, verify the
+channel on the Budget page.</p>""",
 )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
 from hashlib import blake2b
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -29,8 +28,9 @@ from schemas.anomalies import (
     ComparedWith,
     Leg,
 )
-from schemas.exact import Exact, exact_text
-from schemas.money import Usd, half_even, significant, usd_text
+from schemas.exact import Exact
+from schemas.money import Usd
+from schemas.sentences import day_name, dollars, service_name, times
 
 _OWN_MIN: Final = 8
 _OTHERS_MIN: Final = 20
@@ -44,12 +44,11 @@ _LEG_NAMES: Final[dict[Leg, str]] = {
     "speech_synthesis": "speech synthesis",
 }
 _COMPARED_CALLS: Final[dict[ComparedWith, str]] = {
-    "own_persona_calls": "of your latest calls with this persona",
-    "persona_calls": "of calls with this persona",
-    "own_calls": "of your latest calls",
-    "own_days": "of your days",
+    "own_persona_calls": "for your calls with this persona",
+    "persona_calls": "for this persona",
+    "own_calls": "for your calls",
+    "own_days": "for your days",
 }
-_SHOWN_DIGITS: Final = 3
 
 
 class Cause(NamedTuple):
@@ -82,8 +81,8 @@ def call_finding(call: EndedCall, spike: CallSpike, now: datetime) -> Finding:
     compared = spike.compared
     rate, usual = spike.observed_nano // spike.minutes, compared.usual
     message = (
-        f"This call cost {_usd(rate)} a minute at {spike.service}, {_times(rate, usual.level)} the "
-        f"{_usd(usual.level)} that are usual {_COMPARED_CALLS[compared.compared_with]}."
+        f"{service_name(spike.service)} cost {dollars(rate)} per minute in this call, "
+        f"{_compared(rate, usual.level)} {_COMPARED_CALLS[compared.compared_with]}."
     )
     cause = Cause(call.user_id, "call_spike", call.call_id, spike.service)
     return Finding(
@@ -110,14 +109,13 @@ def call_finding(call: EndedCall, spike: CallSpike, now: datetime) -> Finding:
 
 def day_finding(user_id: str, day: date, spike: DaySpike, now: datetime) -> Finding:
     """Return the anomaly of a day with an unusually high cost."""
-    what = spike.service or "all services together"
-    verb = "has cost" if spike.service else "have cost"
+    what = f"{service_name(spike.service)} cost" if spike.service else "All services together cost"
     message = (
-        f"On {day} {what} {verb} {_usd(spike.observed_nano)}, "
-        f"{_times(spike.observed_nano, spike.expected_nano)} the {_usd(spike.expected_nano)} "
-        f"that are usual on a {_WEEKDAYS[day.weekday()]}"
+        f"{what} {dollars(spike.observed_nano)} on {day_name(day)} (UTC), "
+        f"{_compared(spike.observed_nano, spike.expected_nano)} "
+        f"for a {_WEEKDAYS[day.weekday()]}"
     )
-    message += "." if spike.service else f"; {spike.driver} rose most."
+    message += "." if spike.service else f"; driven by {service_name(spike.driver)}."
     cause = Cause(user_id, "day_spike", day.isoformat(), spike.service or "")
     return Finding(
         cause,
@@ -148,10 +146,9 @@ def leg_finding(
     minutes = minutes_of(call.duration_ms)
     compared_with, rates = _usual_leg(leg, legs, history)
     expected = median(rates) * minutes if rates and call.status != "active" else None
-    length = f"of {minutes} {'minute' if minutes == 1 else 'minutes'}"
-    ended = f"this {call.status} call {length}" if call.status != "active" else "this charged call"
-    message = f"No {_LEG_NAMES[leg]} cost was recorded for {ended}"
-    message += f"; such a call usually costs {_usd(expected)} there." if expected else "."
+    call_name = f"{call.status} {minutes}-minute" if call.status != "active" else "charged"
+    message = f"No {_LEG_NAMES[leg]} cost was recorded for this {call_name} call"
+    message += f"; usually it costs {dollars(expected)}." if expected else "."
     cause = Cause(call.user_id, "missing_leg", call.call_id, leg)
     return Finding(
         cause,
@@ -211,18 +208,8 @@ def anomaly_event(data: Anomaly) -> CloudEvent:
     )
 
 
-def _usd(nano: int) -> str:
-    """Return an amount for people: cents, and below a dollar three significant digits."""
-    cents = 10_000_000
-    if abs(nano) >= 100 * cents:
-        return f"{usd_text(half_even(nano, cents) * cents)} USD"
-    return f"{usd_text(significant(nano, _SHOWN_DIGITS))} USD"
-
-
-def _times(observed: int, expected: int) -> str:
-    """Return the factor between two amounts, with one decimal below ten."""
+def _compared(observed: int, expected: int) -> str:
+    """Return how an amount compares with the usual one."""
     if expected <= 0:
-        return "instead of"
-    tenths = half_even(10 * observed, expected)
-    times = Decimal(tenths).scaleb(-1) if tenths < 100 else Decimal(half_even(tenths, 10))
-    return f"{exact_text(times)} times"
+        return f"instead of the usual {dollars(expected)}"
+    return f"{times(observed, expected)} the usual {dollars(expected)}"

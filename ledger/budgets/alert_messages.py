@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Final, NamedTuple
@@ -23,7 +23,8 @@ from schemas.alerts import (
     SpendBasis,
 )
 from schemas.exact import Exact, exact_text
-from schemas.money import Usd, ratio_decimal, usd_text
+from schemas.money import Usd, ratio_decimal
+from schemas.sentences import day_name, dollars, month_name, percentage
 
 DRIVERS_MAX: Final = 3
 
@@ -75,7 +76,7 @@ def alert(
         limit_usd=Usd(limit.nano),
         current_spend=Usd(spend),
         remaining=Usd(max(0, limit.nano - spend)),
-        message=_message(position, percent),
+        message=_message(position, percent, basis),
         triggered_at=now,
         period=position.period,
         period_start=position.start,
@@ -136,18 +137,32 @@ def cutoff_event(data: CutoffRequest) -> CloudEvent:
     )
 
 
-def _message(position: BudgetPosition, percent: Decimal) -> str:
-    limit, spend = usd_text(position.limit.nano), usd_text(position.after_nano)
-    share = "" if percent == FULL else f"{exact_text(percent)} % of "
+def _message(position: BudgetPosition, percent: Decimal, basis: SpendBasis) -> str:
+    """Return a sentence for the user; a call's and a period's limit count different money."""
+    spend, limit = dollars(position.after_nano), dollars(position.limit.nano)
+    share = _share(position, percent)
     if position.call is not None:
-        return (
-            f"Call {position.period} has cost {spend} USD "
-            f"and reached {share}its cap of {limit} USD."
-        )
-    return (
-        f"The spend of {position.period} is {spend} USD: "
-        f"it has reached {share}the {position.limit.type} limit of {limit} USD."
-    )
+        return f"This call cost {spend}, {share} its {limit} limit."
+    if basis == "charged":
+        paid = "You were charged" if position.closed else "You've been charged"
+    else:
+        paid = "Your calls cost" if position.closed else "Your calls have cost"
+    return f"{paid} {spend} {_when(position)}, {share} your {limit} {position.limit.type} limit."
+
+
+def _share(position: BudgetPosition, percent: Decimal) -> str:
+    if percent != FULL:
+        return f"past {percentage(percent)} of"
+    return "over" if position.after_nano > position.limit.nano else "at"
+
+
+def _when(position: BudgetPosition) -> str:
+    """Return the period as words: relative while it lasts, by its name afterwards."""
+    if position.limit.type == "daily":
+        day = position.period
+        return f"on {day_name(date.fromisoformat(day))}" if position.closed else "today"
+    month = date.fromisoformat(f"{position.period}-01")
+    return f"in {month_name(month)}" if position.closed else "this month"
 
 
 def _crossing(row: EventRow | None) -> Crossing | None:

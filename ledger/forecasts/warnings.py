@@ -8,7 +8,8 @@ from typing import Final
 
 from ledger.forecasts.forecast import BudgetForecast, CurrentSpend, LearnedRhythms, PeriodForecast
 from ledger.forecasts.scale import WEEK
-from schemas.money import NANO_PER_USD, usd_text
+from schemas.money import NANO_PER_USD
+from schemas.sentences import day_name, dollars, times
 
 RHYTHM_DAYS: Final = 14
 """The number of whole days from which a weekly rhythm can be recognized."""
@@ -28,16 +29,16 @@ def forecast_warnings(
 def _of_history(known: LearnedRhythms, forecast: PeriodForecast) -> Iterator[str]:
     days = len(known.days)
     if not days:
-        yield "There is no whole day of history yet, so the forecast is the present spend."
+        yield "No full day of history yet: the forecast is the amount so far."
         return
     if days < RHYTHM_DAYS:
-        whole = "1 whole day" if days == 1 else f"{days} whole days"
-        yield f"Only {whole} of history: the weekly rhythm is not known yet."
+        full = "1 full day" if days == 1 else f"{days} full days"
+        yield f"Only {full} of history: weekly patterns aren't known yet."
     quiet = next((n for n, day in enumerate(reversed(known.days)) if _has_activity(day)), days)
     if quiet >= QUIET_DAYS and not known.today.calls:
-        yield f"No calls for {quiet} days: the forecast decreases from day to day."
+        yield f"No calls for {quiet} days: the forecast declines day by day."
     elif forecast.confidence < LOW_CONFIDENCE and days >= RHYTHM_DAYS:
-        yield "The days vary a lot: rely on the interval rather than the forecast."
+        yield "Your days vary a lot; trust the range."
 
 
 def _of_growth(known: LearnedRhythms, spend: CurrentSpend) -> Iterator[str]:
@@ -49,9 +50,10 @@ def _of_growth(known: LearnedRhythms, spend: CurrentSpend) -> Iterator[str]:
         return
     week, before = sum(amounts[-WEEK:]), sum(amounts[-2 * WEEK : -WEEK])
     if before > 0 and week >= 2 * before and week - before >= DOUBLED_NANO_MIN:
+        name = "Charged" if spend.basis == "charged" else "Cost"
         yield (
-            f"Spending doubled compared with the week before: {usd_text(week)} USD in the last "
-            f"7 days, {usd_text(before)} USD in the 7 days before."
+            f"{name} in the last 7 days: {dollars(week)}, {times(week, before)} the "
+            f"{dollars(before)} of the week before."
         )
 
 
@@ -66,6 +68,9 @@ def _of_limits(spend: CurrentSpend, budget: BudgetForecast) -> Iterator[str]:
         ("monthly", limits.monthly_nano, spend.month_nano, budget.monthly_on),
     ):
         if nano is not None and spent >= nano:
-            yield f"The {name} limit of {usd_text(nano)} USD is reached."
+            yield f"Your {name} limit of {dollars(nano)} is reached."
         elif nano is not None and on is not None:
-            yield f"The {name} limit of {usd_text(nano)} USD is expected to be reached on {on}."
+            yield (
+                f"Your {name} limit of {dollars(nano)} is expected to be reached on {day_name(on)} "
+                f"({limits.timezone})."
+            )

@@ -105,7 +105,7 @@ _FORMS: Final[Mapping[str, Callable[[str], str]]] = {"email": _email, "sms": _ph
 
 def _webhook(address: str, *, allow_private: bool) -> str:
     if len(address) > URL_CHARACTERS_MAX or not _URL.fullmatch(address):
-        raise AddressError("`address` must be an address such as https://example.com/alerts.")
+        raise AddressError("`address` must be a URL such as https://example.com/alerts.")
     try:
         parts = urlsplit(address)
         port, host = parts.port, parts.hostname or ""
@@ -114,7 +114,7 @@ def _webhook(address: str, *, allow_private: bool) -> str:
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise AddressError("`address` must have no user name, password or fragment.")
     if port == 0:
-        raise AddressError("`address` must not use port 0: nothing listens there.")
+        raise AddressError("`address` must not use port 0.")
     if ":" not in host and not _NAME.fullmatch(host):
         raise AddressError("`address` must name its host in ASCII, such as example.com.")
     if not allow_private:
@@ -130,6 +130,6 @@ def _check_target(scheme: str, host: str, port: int | None) -> None:
         raise AddressError(f"`address` must use port {ports}.")
     is_number = ":" in host or host.rstrip(".").rsplit(".", 1)[-1].isdigit()
     if is_number and not is_public(host):
-        raise AddressError("`address` must not lead into a private network.")
+        raise AddressError("`address` must not point to a private network.")
     if not is_number and "." not in host.rstrip("."):
         raise AddressError("`address` must name a host with a domain, such as example.com.")

@@ -88,11 +88,11 @@ async def create_channel(
     known = await list_channels(connection, viewer, user_id)
     if requested in {(channel.type, channel.address) for channel in known}:
         return ChannelRefusal(
-            "You have this channel already. Request a new code, or remove it first to get a new "
+            "You already have this channel. Request a new code, or remove it first to get a new "
             "secret."
         )
     if len(known) >= CHANNELS_MAX:
-        return ChannelRefusal(f"You have the maximum of {CHANNELS_MAX} channels. Remove one first.")
+        return ChannelRefusal(f"You can have at most {CHANNELS_MAX} channels. Remove one first.")
     return await _create(connection, viewer, user_id, requested)
 
 
@@ -105,7 +105,7 @@ async def replace_channels(
     transaction.
     """
     if len(set(requested)) > CHANNELS_MAX:
-        return ChannelRefusal(f"`channels` may have at most {CHANNELS_MAX} channels.")
+        return ChannelRefusal(f"`channels` can have at most {CHANNELS_MAX} channels.")
     await _lock_channels(connection, user_id)
     known = await list_channels(connection, viewer, user_id)
     kept = [channel for channel in known if (channel.type, channel.address) in requested]
@@ -154,7 +154,7 @@ async def verify_channel(
     if not await asyncio.to_thread(matches, code, kept["digest"]):
         await connection.execute(*_SQL.bind("count_guess", **of_channel))
         left = GUESSES_MAX - kept["guesses"] - 1
-        return ChannelRefusal(f"The code is wrong; {left} of {GUESSES_MAX} tries are left.")
+        return ChannelRefusal(f"Wrong code. {left} of {GUESSES_MAX} attempts left.")
     await connection.execute(*_SQL.bind("drop_code", **of_channel))
     row = await connection.fetchrow(*_SQL.bind("verify", **of_channel))
     return Channel(**dict(row)) if row else ABSENT
@@ -169,7 +169,7 @@ async def request_code(
     if channel is None:
         return ABSENT
     if channel.state == "verified":
-        return ChannelRefusal("The channel is verified.")
+        return ChannelRefusal("This channel is already verified.")
     refusal = await _refuse_too_many(connection, viewer, user_id, "verification", channel_id)
     if refusal is not None:
         return refusal
@@ -186,7 +186,7 @@ async def request_test(
     if channel is None:
         return ABSENT
     if channel.state != "verified":
-        return ChannelRefusal("The channel is not verified. Verify it first.")
+        return ChannelRefusal("Verify this channel first.")
     refusal = await _refuse_too_many(connection, viewer, user_id, "test", channel_id)
     if refusal is not None:
         return refusal
@@ -280,10 +280,10 @@ async def _refuse_too_many(
     if row is None:
         return ABSENT
     if row["asked"] >= MESSAGES_PER_HOUR:
-        words = f"At most {MESSAGES_PER_HOUR} such messages an hour are allowed."
+        words = f"You can request at most {MESSAGES_PER_HOUR} messages per hour."
         return ChannelRefusal(words, _HOUR_SECONDS // MESSAGES_PER_HOUR)
     if row["ago_seconds"] is not None and row["ago_seconds"] < MESSAGE_SECONDS:
-        return ChannelRefusal("One was requested just now.", MESSAGE_SECONDS - row["ago_seconds"])
+        return ChannelRefusal("A message was just requested.", MESSAGE_SECONDS - row["ago_seconds"])
     return None
 
 

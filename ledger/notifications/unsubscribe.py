@@ -9,7 +9,7 @@ from ledger.postgres.viewers import ReaderPool, Viewer
 
 _SQL: Final = statements("notifications/unsubscribe")
 _NO_USER: Final = Viewer("")
-_REASON: Final = "Turned off by the link in a mail."
+_REASON: Final = "Unsubscribed by the link in an email."
 
 
 async def turn_channel_off(readers: ReaderPool, token: str) -> bool:

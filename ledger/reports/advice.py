@@ -14,8 +14,8 @@ from itertools import groupby
 from typing import Final, Literal, NamedTuple
 
 from ledger.prices.catalogue import Catalogue
-from schemas.exact import exact_text
-from schemas.money import NANO_PER_USD, half_even, usd_text
+from schemas.money import NANO_PER_USD, half_even
+from schemas.sentences import dollars, number_text, service_name
 
 AdviceKind = Literal["model_choice", "phrase_caching", "prepaid_bundle", "shorter_replies"]
 
@@ -137,8 +137,8 @@ def advice_notes(usages: Sequence[UsageSum]) -> list[str]:
     speech = [each for each in usages if each.operation == "tts"]
     if speech and not any(each.phrases for each in speech):
         return [
-            "Repeated phrases are not recorded: no text-to-speech event has a "
-            "`phraseHash` in its metadata, so there is no recommendation to cache them."
+            "We can't suggest caching repeated phrases: text-to-speech events lack `phraseHash` "
+            "in their metadata."
         ]
     return []
 
@@ -181,13 +181,13 @@ def _other_model(
     lines: Sequence[UsageSum], current: int, cheaper: Sequence[Alternative]
 ) -> Recommendation:
     model, best = lines[0].model, cheaper[0]
-    used = " and ".join(f"{exact_text(line.usage)} {_unit_name(line.unit)}" for line in lines)
+    used = " and ".join(f"{number_text(line.usage)} {_unit_name(line.unit)}" for line in lines)
     return Recommendation(
         "model_choice",
-        f"{best.model} instead of {model} would have saved {usd_text(best.saving_nano)} USD "
+        f"Using {best.model} instead of {model} would have saved {dollars(best.saving_nano)} "
         f"in {ADVICE_DAYS} days.",
-        f"{used} were recorded with {model} for {usd_text(current)} USD; at present prices they "
-        f"cost {usd_text(best.cost_nano)} USD with {best.model}.",
+        f"{used} with {model} cost {dollars(current)}; at current prices they would cost "
+        f"{dollars(best.cost_nano)} with {best.model}.",
         current,
         best.cost_nano,
         _evidence(lines),
@@ -200,15 +200,14 @@ def _phrases(usages: Sequence[UsageSum]) -> Iterator[Recommendation]:
     for line in usages:
         if line.operation != "tts" or not line.repeats:
             continue
-        saving = usd_text(line.repeated_cost_nano)
-        name = f"{line.service} {line.model}".strip()
+        saving = dollars(line.repeated_cost_nano)
         yield Recommendation(
             "phrase_caching",
-            f"Caching repeated phrases of {name} would have saved {saving} USD "
-            f"in {ADVICE_DAYS} days.",
-            f"{line.phrases} of {line.events} events have a phrase hash; {line.repeats} of them "
-            f"repeat an earlier one, with {exact_text(line.repeated_usage)} "
-            f"{_unit_name(line.unit)} recorded for {saving} USD.",
+            f"Caching repeated {_source_name(line)} phrases would have saved {saving} in "
+            f"{ADVICE_DAYS} days.",
+            f"{line.phrases:,} of {line.events:,} events have a phrase hash; {line.repeats:,} of "
+            f"them repeat an earlier phrase: {number_text(line.repeated_usage)} "
+            f"{_unit_name(line.unit)} that cost {saving}.",
             line.cost_nano,
             line.cost_nano - line.repeated_cost_nano,
             _evidence([line]),
@@ -223,14 +222,14 @@ def _replies(usages: Sequence[UsageSum]) -> Iterator[Recommendation]:
         part, per = line.above_median.as_integer_ratio()
         whole, whole_per = line.usage.as_integer_ratio()
         saving = half_even(line.cost_nano * part * whole_per, per * whole)
-        unit, name = _REPLY_UNITS[line.unit], f"{line.service} {line.model}".strip()
+        unit = _REPLY_UNITS[line.unit]
         yield Recommendation(
             "shorter_replies",
-            f"Replies through {name} no longer than {exact_text(line.median)} {unit}, the median, "
-            f"would have saved {usd_text(saving)} USD in {ADVICE_DAYS} days.",
-            f"{line.longer} of {line.events} events are longer than the median and exceed it by "
-            f"{exact_text(line.above_median)} of {exact_text(line.usage)} {unit} in all; that "
-            f"share of {usd_text(line.cost_nano)} USD is {usd_text(saving)} USD.",
+            f"Capping {_source_name(line)} replies at {number_text(line.median)} {unit} (your "
+            f"median) would have saved {dollars(saving)} in {ADVICE_DAYS} days.",
+            f"{line.longer:,} of {line.events:,} replies are longer than the median, together by "
+            f"{number_text(line.above_median)} of {number_text(line.usage)} {unit}; that share of "
+            f"{dollars(line.cost_nano)} is {dollars(saving)}.",
             line.cost_nano,
             line.cost_nano - saving,
             _evidence([line]),
@@ -253,12 +252,12 @@ def _bundles(
         saving = min(fixed.cost_nano(fewer), each.fee_nano * fewer // each.charges)
         yield Recommendation(
             "prepaid_bundle",
-            f"Bundles of {BUNDLE_CALLS} prepaid calls instead of a charge for each would have "
-            f"saved {usd_text(saving)} USD of {each.processor}'s fees in {ADVICE_DAYS} days.",
-            f"{each.charges} charges paid {usd_text(each.fee_nano)} USD of fees; {bundles} of "
-            f"{BUNDLE_CALLS} calls each save {fewer} times the fixed fee, which is "
-            f"{usd_text(fixed.cost_nano(1))} USD and never more than they paid. "
-            "The percentage stays the same.",
+            f"Selling prepaid bundles of {BUNDLE_CALLS} calls would have saved {dollars(saving)} "
+            f"in {service_name(each.processor)} fees in {ADVICE_DAYS} days.",
+            f"{each.charges:,} charges paid {dollars(each.fee_nano)} in fees; {bundles:,} bundles "
+            f"of {BUNDLE_CALLS} calls would have paid the fixed fee of "
+            f"{dollars(fixed.cost_nano(1))} {fewer:,} times less. The percentage fee stays the "
+            "same. A saving is never more than the fees paid.",
             each.fee_nano,
             each.fee_nano - saving,
             SavingEvidence(
@@ -283,6 +282,10 @@ def _evidence(lines: Sequence[UsageSum]) -> SavingEvidence:
         {line.unit: line.usage for line in lines},
         examples[:EXAMPLES_MAX],
     )
+
+
+def _source_name(line: UsageSum) -> str:
+    return f"{service_name(line.service)} {line.model}".strip()
 
 
 def _unit_name(unit: str) -> str:

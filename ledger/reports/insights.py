@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from ledger.reports.profit import Profit
-from schemas.money import NANO_PER_USD, half_even, percent_text, usd_text
+from schemas.money import NANO_PER_USD, half_even, percent_text
+from schemas.sentences import dollars, service_name, times, whole_percent
 
 LARGE_PERCENT: Final = 30
 """The share of all costs from which a service is mentioned."""
@@ -61,9 +62,9 @@ def _about_largest(service: str, now: PeriodSums) -> Iterator[str]:
     nano, all_nano = now.costs[service], now.profit.cost_nano
     if nano * 100 >= LARGE_PERCENT * all_nano > 0:
         yield (
-            f"{service} is {percent_text(nano, all_nano)} of all cost: {_usd(nano)} of "
-            f"{_usd(all_nano)}. Prices 10 % lower there would have saved "
-            f"{_usd(half_even(nano, 10))}."
+            f"{service_name(service)} is {whole_percent(nano, all_nano)} of cost: {dollars(nano)} "
+            f"of {dollars(all_nano)}. Prices 10% lower would have saved "
+            f"{dollars(half_even(nano, 10))}."
         )
 
 
@@ -71,9 +72,9 @@ def _about_fees(now: PeriodSums) -> Iterator[str]:
     fees, charged = now.profit.transaction_nano, now.profit.charged_nano
     if charged > 0 and fees * 100 >= FEE_PERCENT * charged and now.calls > 0:
         yield (
-            f"Payment processors kept {_usd(fees)}, {percent_text(fees, charged)} of revenue and "
-            f"{_usd(half_even(fees, now.calls))} a call. Charging several calls at once pays the "
-            "fixed part of the fee less often."
+            f"Payment fees took {dollars(fees)}: {whole_percent(fees, charged)} of what was "
+            f"charged, {dollars(half_even(fees, now.calls))} per call. Charging several calls at "
+            "once pays the fixed part less often."
         )
 
 
@@ -81,13 +82,13 @@ def _about_margin(now: PeriodSums) -> Iterator[str]:
     gross, charged = now.profit.gross_nano, now.profit.charged_nano
     if gross < 0:
         yield (
-            f"Calls lost {_usd(-gross)}: they cost {_usd(now.profit.cost_nano)} and brought in "
-            f"{_usd(charged - now.profit.refunded_nano)} after refunds."
+            f"Calls lost {dollars(-gross)}: they cost {dollars(now.profit.cost_nano)} and brought "
+            f"in {dollars(charged - now.profit.refunded_nano)} after refunds."
         )
     elif charged > 0 and gross * 100 < MARGIN_PERCENT * charged:
         yield (
-            f"The margin is {now.profit.margin_percent}: {_usd(gross)} is left of {_usd(charged)} "
-            "charged."
+            f"The margin is {now.profit.margin_percent}: {dollars(gross)} left of "
+            f"{dollars(charged)} charged."
         )
 
 
@@ -95,8 +96,8 @@ def _about_growth(now: PeriodSums, before: PeriodSums, days: int) -> Iterator[st
     is_now, was = now.profit.cost_nano, before.profit.cost_nano
     if was > 0 and is_now >= 2 * was and is_now - was >= DOUBLED_NANO_MIN:
         yield (
-            f"Spending doubled compared with the {days} days before: {_usd(is_now)} after "
-            f"{_usd(was)}."
+            f"Cost is {times(is_now, was)} that of the previous {days} days: {dollars(is_now)}, "
+            f"up from {dollars(was)}."
         )
 
 
@@ -110,10 +111,10 @@ def _about_change(now: PeriodSums, before: PeriodSums, days: int) -> Iterator[st
         return
     word = "more" if is_now > was else "less"
     yield (
-        f"A call cost {_usd(half_even(now.profit.cost_nano, now.calls))} on average, "
-        f"{percent_text(abs(is_now - was), was)} {word} than in the {days} days before "
-        f"({_usd(half_even(before.profit.cost_nano, before.calls))}); "
-        f"{_mover(now, before, rising=is_now > was)} changed most."
+        f"Calls cost {dollars(half_even(now.profit.cost_nano, now.calls))} on average, "
+        f"{whole_percent(abs(is_now - was), was)} {word} than in the previous {days} days "
+        f"({dollars(half_even(before.profit.cost_nano, before.calls))}); "
+        f"driven by {service_name(_mover(now, before, rising=is_now > was))}."
     )
 
 
@@ -126,7 +127,3 @@ def _mover(now: PeriodSums, before: PeriodSums, *, rising: bool) -> str:
         return sign * (is_now - before.costs.get(service, 0) * now.calls)
 
     return max(sorted({*now.costs, *before.costs}), key=change)
-
-
-def _usd(nano: int) -> str:
-    return f"{usd_text(nano)} USD"

@@ -41,7 +41,7 @@ STORE_ATTEMPTS_MAX: Final = 40
 
 RETRYABLE_ERRORS: Final = (KafkaError, *TRANSIENT_ERRORS)
 
-_DISABLED: Final = "No message was accepted for too long."
+_DISABLED: Final = "Deliveries kept failing."
 _log: Final = logging.getLogger(__name__)
 
 

@@ -11,18 +11,15 @@ import msgspec
 from ledger.notifications.deliveries import ClaimedDelivery
 from ledger.notifications.retry_policy import one_line
 from schemas.alerts import ALERT_TYPE, SpendBasis
-from schemas.exact import exact_text
 from schemas.jsonio import encode
+from schemas.money import nano_from_usd
 from schemas.notices import TEST_TYPE, VERIFICATION_TYPE, ChannelMessage, WebhookEvent
+from schemas.sentences import dollars, percentage, service_name
 from streams.notifications.sender import Notification
 
 PRODUCT: Final = "Cost Analytics"
 
-_TITLES: Final = {
-    "daily": "your daily budget",
-    "monthly": "your monthly budget",
-    "call": "the budget of a call",
-}
+_FULL_PERCENT: Final = 100
 
 
 class _Driver(msgspec.Struct):
@@ -41,6 +38,7 @@ class _Alert(msgspec.Struct):
     remaining: Decimal
     basis: SpendBasis
     drivers: list[_Driver]
+    call_id: str | None = msgspec.field(name="callId", default=None)
 
 
 _decoder: Final = msgspec.json.Decoder(_Alert)
@@ -55,8 +53,8 @@ def notification_of(claim: ClaimedDelivery) -> Notification:
     if claim.kind == "alert":
         return _alert(claim)
     if claim.kind == "test":
-        sentence = f"This is a test. You will receive alerts of {PRODUCT} here."
-        return _of_channel(claim, "A test", sentence, TEST_TYPE)
+        sentence = f"This is a test. You'll get alerts from {PRODUCT} here."
+        return _of_channel(claim, "Test message", sentence, TEST_TYPE)
     return _verification(claim)
 
 
@@ -65,45 +63,57 @@ def _alert(claim: ClaimedDelivery) -> Notification:
         alert = _decoder.decode(claim.alert or "")
     except msgspec.DecodeError as error:
         raise TemplateError(f"the alert cannot be read: {error}") from None
-    percent = exact_text(alert.threshold_percent)
-    subject = f"{percent} % of {_TITLES.get(alert.type, 'a budget')} reached"
     lines = [alert.message, _position(alert)]
     if alert.drivers:
         lines.append(_largest_costs(alert))
+    if alert.type == "call" and alert.call_id is not None:
+        lines.append(f"Call: {alert.call_id}")
     event = WebhookEvent(
         type=ALERT_TYPE,
         timestamp=claim.created_at,
         data=msgspec.Raw((claim.alert or "").encode()),
     )
-    return _notification(claim, subject, lines, event)
+    return _notification(claim, _subject(alert), lines, event)
+
+
+def _subject(alert: _Alert) -> str:
+    is_call, is_full = alert.type == "call", alert.threshold_percent == _FULL_PERCENT
+    used = percentage(alert.threshold_percent)
+    if is_call:
+        return "A call reached its limit" if is_full else f"A call has used {used} of its limit"
+    if is_full:
+        return f"You've reached your {alert.type} budget"
+    return f"You've used {used} of your {alert.type} budget"
 
 
 def _position(alert: _Alert) -> str:
     """Return how much of the limit is used, labelled by the budget's definition of spend."""
-    spend, limit, remaining = map(
-        exact_text, (alert.current_spend, alert.limit_usd, alert.remaining)
-    )
+    spend, limit, remaining = map(_dollars, (alert.current_spend, alert.limit_usd, alert.remaining))
     name = "Charged" if alert.basis == "charged" else "Cost"
-    return f"{name}: {spend} USD of {limit} USD. Remaining: {remaining} USD."
+    return f"{name}: {spend} of {limit}, {remaining} left."
 
 
 def _largest_costs(alert: _Alert) -> str:
     """Return the largest costs; a budget of charges does not include them."""
-    costs = ", ".join(f"{one.service} {exact_text(one.cost)} USD" for one in alert.drivers)
+    costs = ", ".join(f"{service_name(one.service)} {_dollars(one.cost)}" for one in alert.drivers)
     if alert.basis == "charged":
-        return f"Cost (vendors' charges, not part of this budget): {costs}."
+        return f"Cost (what vendors take; not part of this budget): {costs}."
     return f"Largest costs: {costs}."
+
+
+def _dollars(amount: Decimal) -> str:
+    return dollars(nano_from_usd(amount))
 
 
 def _verification(claim: ClaimedDelivery) -> Notification:
     if claim.code is None:
         raise TemplateError("the code is no longer stored")
     if claim.type == "webhook":
-        sentence = "Post `challenge` as `code` to the channel's route verify, within 15 minutes."
+        sentence = "Post `challenge` as `code` to the channel's verify route within 15 minutes."
         return _of_channel(claim, "Your code", sentence, VERIFICATION_TYPE)
     sentence = (
-        f"Your code for {PRODUCT} is {claim.code}. It is valid for 15 minutes. "
-        "If you did not request it, ignore this message."
+        f"Your {PRODUCT} code is {claim.code}. It expires in 15 minutes. "
+        "Didn't request it? Ignore this message."
     )
     return _of_channel(claim, f"Your code is {claim.code}", sentence, VERIFICATION_TYPE)
 

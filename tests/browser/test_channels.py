@@ -19,43 +19,43 @@ SOON_MS = 10_000
 
 
 def card(page: Page) -> Locator:
-    return page.get_by_role("region", name="Where to tell me")
+    return page.get_by_role("region", name="Notifications")
 
 
 async def add(page: Page, endpoint: HttpReceiver) -> None:
     """Add a webhook and keep its secret, which is shown once."""
     section = card(page)
-    await expect(section.get_by_text("Nobody is told yet.")).to_be_visible()
-    await section.get_by_label("Address that is called").fill(endpoint.url)
+    await expect(section.get_by_text("No channels yet")).to_be_visible()
+    await section.get_by_label("Webhook URL").fill(endpoint.url)
     await section.get_by_role("button", name="Add channel").click()
-    secret = section.get_by_label("Secret of this webhook")
+    secret = section.get_by_label("Signing secret")
     await expect(secret).to_be_focused()
-    await expect(section.get_by_text("it is not shown again")).to_be_visible()
+    await expect(section.get_by_text("it won't be shown again")).to_be_visible()
     await expect(section.get_by_text("Not verified")).to_be_visible()
     await expect(section.get_by_text("The code was delivered.")).to_be_visible(timeout=SOON_MS)
     assert not await faults(page)
     await section.get_by_role("button", name="Copy").click()
-    await expect(section.get_by_text("Copied.")).to_be_visible()
+    await expect(section.get_by_text("Copied", exact=True)).to_be_visible()
     copied = await page.evaluate("navigator.clipboard.readText()")
     [request] = endpoint.requests
     Webhook(copied).verify(request.body, dict(request.headers))
     await section.get_by_role("button", name="Hide").click()
     await expect(secret).to_have_count(0)
-    await expect(section.get_by_text("The secret is hidden.")).to_be_focused()
+    await expect(section.get_by_text("Signing secret hidden.")).to_be_focused()
 
 
 async def verify(page: Page, endpoint: HttpReceiver) -> None:
     """Enter a wrong code, request another one too soon, and enter the correct one."""
     section = card(page)
     code, button = (
-        section.get_by_label("Code", exact=True),
+        section.get_by_label("Verification code"),
         section.get_by_role("button", name="Verify"),
     )
     await code.fill("wrong")
     await button.click()
-    await expect(section.get_by_text("4 of 5 tries are left")).to_be_visible()
+    await expect(section.get_by_text("4 of 5 attempts left")).to_be_visible()
     await expect(code).to_be_focused()
-    await section.get_by_role("button", name="Send a new code").click()
+    await section.get_by_role("button", name="Send new code").click()
     await expect(section.get_by_role("alert")).to_contain_text("Retry in")
     await code.fill(endpoint.requests[0].json["data"]["challenge"])
     await button.click()
@@ -67,7 +67,7 @@ async def verify(page: Page, endpoint: HttpReceiver) -> None:
 async def send_a_test(page: Page, endpoint: HttpReceiver) -> None:
     """Send a test message, and see its result."""
     section = card(page)
-    await section.get_by_role("button", name="Send a test to").click()
+    await section.get_by_role("button", name="Send test to").click()
     await expect(section.get_by_text("The test was delivered.")).to_be_visible(timeout=SOON_MS)
     await expect(section.get_by_text("Last delivered")).to_be_visible()
     assert [request.json["type"] for request in endpoint.requests] == [
@@ -81,14 +81,14 @@ async def remove(page: Page, endpoint: HttpReceiver) -> None:
     section = card(page)
     button = section.get_by_role("button", name=f"Remove {endpoint.url}")
     await button.click()
-    await expect(section.get_by_role("button", name="Keep it")).to_be_focused()
+    await expect(section.get_by_role("button", name="Cancel")).to_be_focused()
     assert not await faults(page)
     await page.keyboard.press("Enter")
     await expect(button).to_be_focused()
     await button.click()
-    await section.get_by_role("button", name="Yes, remove it").click()
+    await section.get_by_role("button", name="Remove", exact=True).click()
     await expect(section.get_by_text("was removed")).to_be_focused()
-    await expect(section.get_by_text("Nobody is told yet.")).to_be_visible()
+    await expect(section.get_by_text("No channels yet")).to_be_visible()
 
 
 async def test_a_webhook_is_added_verified_tested_and_removed(
@@ -102,7 +102,7 @@ async def test_a_webhook_is_added_verified_tested_and_removed(
         await send_a_test(page, endpoint)
         await page.reload()
         await expect(card(page).get_by_text("Verified", exact=True)).to_be_visible()
-        await expect(card(page).get_by_label("Secret of this webhook")).to_have_count(0)
+        await expect(card(page).get_by_label("Signing secret")).to_have_count(0)
         await remove(page, endpoint)
 
 
@@ -110,7 +110,7 @@ async def test_form_shows_each_error_at_its_field(open_page: Open) -> None:
     async with open_page("/budget", "max") as page:
         section = card(page)
         way, add = (
-            section.get_by_label("Tell me by"),
+            section.get_by_label("Channel", exact=True),
             section.get_by_role("button", name="Add channel"),
         )
         await way.select_option("SMS")
@@ -121,20 +121,20 @@ async def test_form_shows_each_error_at_its_field(open_page: Open) -> None:
         await expect(way).to_be_focused()
         await way.select_option("Webhook")
         await expect(section.get_by_role("option", name="SMS")).to_be_disabled()
-        address = section.get_by_label("Address that is called")
+        address = section.get_by_label("Webhook URL")
         await address.fill("ftp://example.com")
         await add.click()
         await expect(address).to_have_attribute("aria-invalid", "true")
         await expect(address).to_be_focused()
-        await expect(section.get_by_text("address must be an address such as")).to_be_visible()
+        await expect(section.get_by_text("address must be a URL such as")).to_be_visible()
 
 
 async def test_failed_load_can_be_retried(open_page: Open) -> None:
     async with open_page("/", "ned") as page:
         await page.route("**/channels", lambda route: route.abort())
-        await page.get_by_role("link", name="Budget").click()
+        await page.get_by_role("link", name="Budget", exact=True).click()
         section = card(page)
-        await expect(section.get_by_text("This could not be loaded.")).to_be_visible()
+        await expect(section.get_by_text("Couldn't load this.")).to_be_visible()
         await page.unroute("**/channels")
         await section.get_by_role("button", name="Try again").click()
-        await expect(section.get_by_text("Nobody is told yet.")).to_be_visible()
+        await expect(section.get_by_text("No channels yet")).to_be_visible()

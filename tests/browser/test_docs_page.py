@@ -22,7 +22,7 @@ async def open_all(page: Page) -> int:
     """Open every operation; returns their number."""
     await expect(page.get_by_role("heading", name="Spending", exact=True)).to_be_visible()
     await page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
-    lines = page.get_by_role("region", name="Line for a shell")
+    lines = page.get_by_role("region", name="Shell command")
     await expect(lines.last).to_be_visible()
     return await lines.count()
 
@@ -39,7 +39,7 @@ async def test_page_needs_no_token(open_page: Open) -> None:
         await expect(asleep).to_be_disabled()
         health = page.locator("#getHealth")
         await health.get_by_role("button", name="Send", exact=True).click()
-        await expect(health.get_by_role("region", name="Answer")).to_contain_text('"ok"')
+        await expect(health.get_by_role("region", name="Response")).to_contain_text('"ok"')
         await page.get_by_role("link", name="Sign in", exact=True).first.click()
         await expect(page.get_by_role("button", name="Sign in")).to_be_visible()
 
@@ -58,11 +58,11 @@ async def test_request_uses_the_token_of_the_session(open_page: Open) -> None:
         one = page.locator("#getSpending")
         await expect(one.get_by_label("userId")).to_have_value("alice")
         await one.get_by_label("period").select_option("7d")
-        line = await one.get_by_role("region", name="Line for a shell").inner_text()
+        line = await one.get_by_role("region", name="Shell command").inner_text()
         assert line.endswith("/api/costs/user/alice/spending?period=7d'")
         assert "Bearer $TOKEN" in line
         await one.get_by_role("button", name="Send", exact=True).click()
-        body = await one.get_by_role("region", name="Answer").inner_text()
+        body = await one.get_by_role("region", name="Response").inner_text()
         assert json.loads(body)["data"]["period"]["label"] == "Last 7 days"
         await one.get_by_label("userId").fill("bob")
         await one.get_by_role("button", name="Send", exact=True).click()
@@ -75,16 +75,16 @@ async def test_request_body_is_sent_as_entered(open_page: Open) -> None:
         one = page.locator("#changeBudget")
         await one.get_by_label("Body").fill('{"dailyLimit_usd": 12.000000001}')
         await one.get_by_role("button", name="Send", exact=True).click()
-        answer = one.get_by_role("region", name="Answer")
+        answer = one.get_by_role("region", name="Response")
         await expect(answer).to_contain_text('"dailyLimit_usd": 12.000000001')
 
 
 async def test_operations_can_be_searched(open_page: Open) -> None:
     async with open_page("/docs") as page:
-        await page.get_by_label("Find").fill("delete channel")
+        await page.get_by_label("Search").fill("delete channel")
         await expect(page.locator("details")).to_have_count(1)
-        await page.get_by_label("Find").fill("no such thing")
-        await expect(page.get_by_text("Nothing is called like that")).to_be_visible()
+        await page.get_by_label("Search").fill("no such thing")
+        await expect(page.get_by_text("No matches")).to_be_visible()
 
 
 async def test_dashboard_links_to_the_page(open_page: Open) -> None:

@@ -69,7 +69,9 @@ def shown(amount: Decimal) -> str:
 
 
 def brief(amount: Decimal) -> str:
-    return shown(amount) if amount >= 1 or not amount else f"${amount:.4f}"
+    if amount >= Decimal("0.0995") or not amount:
+        return shown(amount)
+    return f"${amount:.2g}"
 
 
 @asynccontextmanager
@@ -97,33 +99,37 @@ async def test_forecast_is_shown_with_its_interval(open_page: Open, product: Pro
     await recorded(product, "una", DAYS)
 
     async with open_page("/", "una") as page, answers(page, "forecast") as result:
-        await page.get_by_role("link", name="Outlook").click()
-        chart = page.get_by_role("img", name="Running total of the cost")
+        await page.get_by_role("link", name="Forecast").click()
+        chart = page.get_by_role("img", name="Running total of cost")
         await expect(chart.locator("canvas")).to_be_visible()
 
         async def all_were_said() -> bool:
             return len(result) == 3
 
         await until(all_were_said)
-        for period, label in (("daily", "today"), ("weekly", "7 days"), ("monthly", "30 days")):
-            tile = page.locator(".tile", has_text=f"Cost of {label}")
+        for period, label in (
+            ("daily", "Today's cost (forecast)"),
+            ("weekly", "Cost, next 7 days"),
+            ("monthly", "Cost, next 30 days"),
+        ):
+            tile = page.locator(".tile", has_text=label)
             interval = result[period]["costInterval"]
             await expect(tile).to_contain_text(shown(result[period]["forecastedCost"]))
-            await expect(tile).to_contain_text(f"{brief(interval['low'])} to ")
-            await expect(tile).to_contain_text(f" to {brief(interval['high'])}")
+            await expect(tile).to_contain_text(f"{brief(interval['low'])} \N{EN DASH} ")
+            await expect(tile).to_contain_text(f" \N{EN DASH} {brief(interval['high'])}")
         # All days are equal, also the coming ones; of today only the rest is forecast.
         assert 29 * A_CALL <= result["monthly"]["forecastedCost"] <= 30 * A_CALL
-        await expect(page.get_by_text(f"{DAYS} whole days")).to_be_visible()
+        await expect(page.get_by_text(f"{DAYS} full days")).to_be_visible()
 
         month = part(page, "This month")
         await expect(month).to_contain_text(shown(result["monthly"]["monthEnd"]["expectedSpend"]))
-        await expect(month).to_contain_text("expected to be reached on")
-        await expect(month).to_contain_text("not in sight this month")
-        warnings = page.get_by_role("list", name="What to bear in mind")
-        await expect(warnings).to_contain_text("The daily limit of 4.5 USD is expected")
+        await expect(month).to_contain_text("Expected on")
+        await expect(month).to_contain_text("Not expected this month")
+        warnings = page.get_by_role("list", name="Forecast warnings")
+        await expect(warnings).to_contain_text("Your daily limit of $4.50 is expected")
 
-        await page.get_by_text("Show the figures as a table").click()
-        table = page.get_by_role("table", name="Running total of the cost")
+        await page.get_by_text("Show as table").click()
+        table = page.get_by_role("table", name="Running total of cost")
         await expect(table.get_by_role("row", name=", now")).to_contain_text(shown(DAYS * A_CALL))
         last = table.get_by_role("row").last
         total = DAYS * A_CALL + result["monthly"]["forecastedCost"]
@@ -137,20 +143,20 @@ async def test_first_day_shows_no_forecast(open_page: Open, product: Product) ->
     await product.send(*call_of("ute", "ute-1", now(1), telephony("0.10")))
     await recorded(product, "ute", 1)
     async with open_page("/outlook", "ute") as page:
-        await expect(page.get_by_text("The first forecast comes tomorrow.")).to_be_visible()
-        await expect(part(page, "Cost so far and to come")).to_contain_text("$0.58 for 1 call")
+        await expect(page.get_by_text("Your first forecast arrives tomorrow")).to_be_visible()
+        await expect(part(page, "Cost to date and forecast")).to_contain_text("$0.58 for 1 call")
         month = part(page, "This month")
         await expect(month).to_contain_text(re.compile(r"\$4\.99\s*so far in"))
-        await expect(month).not_to_contain_text("expected")
-        await expect(page.get_by_text("You spend well.")).to_be_visible()
-        await expect(page.get_by_text("Everything is as usual.")).to_be_visible()
+        await expect(month).not_to_contain_text("expected by")
+        await expect(page.get_by_text("No savings found")).to_be_visible()
+        await expect(page.get_by_text("No anomalies")).to_be_visible()
         assert not await faults(page)
 
 
 async def test_user_without_calls_sees_no_figures(open_page: Open) -> None:
     async with open_page("/outlook", "uwe") as page:
-        await expect(page.get_by_text("The first forecast comes tomorrow.")).to_be_visible()
-        await expect(page.get_by_text("Nothing to look at yet.")).to_be_visible()
+        await expect(page.get_by_text("Your first forecast arrives tomorrow")).to_be_visible()
+        await expect(page.get_by_text("No calls to analyze")).to_be_visible()
 
 
 async def test_recommendations_show_their_basis(open_page: Open, product: Product) -> None:
@@ -166,17 +172,17 @@ async def test_recommendations_show_their_basis(open_page: Open, product: Produc
         await product.send(*call_of("vic", name, now(60), used), charged(name, "vic", **now(60)))
     await recorded(product, "vic", 10)
     async with open_page("/outlook", "vic") as page:
-        card = part(page, "Ways to spend less")
+        card = part(page, "Savings")
         # 55 million tokens at 0.60 and at 0.10 a million; and nine fixed fees of ten.
         savings = card.get_by_role("list", name="Savings")
         await expect(savings.get_by_role("heading")).to_have_text(
-            ["Another model", "Prepaid bundles"]
+            ["Cheaper model", "Prepaid bundles"]
         )
         await expect(savings).to_contain_text("$27.50")
         await expect(savings).to_contain_text("$2.70")
-        await expect(card).to_contain_text("At most $30.20")
+        await expect(card).to_contain_text("Up to $30.20")
         first = savings.get_by_role("listitem").first
-        await first.get_by_text("How it was computed").click()
+        await first.get_by_text("How we calculated this").click()
         await expect(first).to_contain_text("$33.00 would have been $5.50")
         await expect(first).to_contain_text("10 events of 10 calls: 55,000,000 tokens")
         assert not await faults(page)
@@ -207,13 +213,13 @@ async def test_anomalies_are_shown(open_page: Open, product: Product) -> None:
     await check_for_anomalies(url, ["xia-odd"])
 
     async with open_page("/outlook", "xia") as page:
-        listed = part(page, "Out of the ordinary").get_by_role("listitem")
+        listed = part(page, "Anomalies").get_by_role("listitem")
         await expect(listed).to_have_count(2)
-        dear = listed.filter(has_text="A dear call at ElevenLabs")
-        await expect(dear).to_contain_text("$5.00 recorded")
-        await expect(dear).to_contain_text("$0.1000 is usual")
-        leg = listed.filter(has_text="No cost for telephony")
-        await expect(leg).to_contain_text("$0.00 recorded")
+        dear = listed.filter(has_text="Unusually expensive ElevenLabs call")
+        await expect(dear).to_contain_text("$5.00 actual")
+        await expect(dear).to_contain_text("$0.10 usual")
+        leg = listed.filter(has_text="Missing telephony cost")
+        await expect(leg).to_contain_text("$0.00 actual")
         await expect(leg.get_by_text("Open", exact=True)).to_be_visible()
         assert not await faults(page)
 
@@ -223,14 +229,14 @@ async def test_anomalies_are_shown(open_page: Open, product: Product) -> None:
         await page.reload()
         await expect(leg.get_by_text("Resolved", exact=True)).to_be_visible()
         await expect(dear.get_by_text("Open", exact=True)).to_be_visible()
-        await dear.get_by_role("link", name="call xia-odd").click()
+        await dear.get_by_role("link", name="Call xia-odd").click()
         await expect(page).to_have_url(f"{product.url}/calls/xia-odd")
 
     async with open_page("/everyone", "boss", role="admin") as page:
-        found = part(page, "Out of the ordinary").get_by_role("listitem")
-        await expect(found.filter(has_text="A dear call")).to_contain_text("xia")
+        found = part(page, "Anomalies").get_by_role("listitem")
+        await expect(found.filter(has_text="Unusually expensive")).to_contain_text("xia")
         await found.first.get_by_role("link", name="xia", exact=True).click()
-        await expect(page.get_by_role("heading", level=1, name="Outlook of xia")).to_be_visible()
+        await expect(page.get_by_role("heading", level=1, name="Forecast: xia")).to_be_visible()
 
 
 async def until_called(product: Product, call: str, service: str) -> None:
@@ -246,10 +252,10 @@ async def until_called(product: Product, call: str, service: str) -> None:
 async def test_failed_load_can_be_retried(open_page: Open) -> None:
     async with open_page("/", "zoe") as page:
         await page.route("**/recommendations", lambda route: route.abort())
-        await page.get_by_role("link", name="Outlook").click()
-        card = part(page, "Ways to spend less")
-        await expect(card.get_by_text("This could not be loaded.")).to_be_visible()
-        await expect(page.get_by_text("The first forecast comes tomorrow.")).to_be_visible()
+        await page.get_by_role("link", name="Forecast").click()
+        card = part(page, "Savings")
+        await expect(card.get_by_text("Couldn't load this.")).to_be_visible()
+        await expect(page.get_by_text("Your first forecast arrives tomorrow")).to_be_visible()
         await page.unroute("**/recommendations")
         await card.get_by_role("button", name="Try again").click()
-        await expect(card.get_by_text("Nothing to look at yet.")).to_be_visible()
+        await expect(card.get_by_text("No calls to analyze")).to_be_visible()

@@ -141,25 +141,25 @@ async def open_and_wait(page: Page, name: str) -> None:
         await page.wait_for_timeout(LIVE_SECONDS * 1_000)
     elif name == "call":
         await page.goto("/spending")
-        table = page.get_by_role("region", name="Calls of the period")
+        table = page.get_by_role("region", name="Calls in this period")
         await table.get_by_role("row", name="$4.99").first.get_by_role("link").click()
         await expect(page.get_by_role("img", name="Cost of the call")).to_be_visible()
     elif name == "outlook":
-        await expect(page.get_by_role("img", name="Running total of the cost")).to_be_visible()
+        await expect(page.get_by_role("img", name="Running total of cost")).to_be_visible()
         await expect(page.get_by_role("list", name="Savings")).to_be_visible()
-        await expect(page.get_by_text("No cost for telephony").first).to_be_visible()
+        await expect(page.get_by_text("Missing telephony cost").first).to_be_visible()
     elif name == "prices":
-        await expect(page.get_by_role("region", name="Catalogue of prices")).to_be_visible()
-        await page.get_by_role("button", name="Show what would change").click()
+        await expect(page.get_by_role("region", name="Prices", exact=True)).to_be_visible()
+        await page.get_by_role("button", name="Preview").click()
         await expect(page.get_by_role("region", name="Changes by service")).to_be_visible()
     elif name == "docs":
         await page.get_by_text("Get a user's spending").click()
-        await expect(page.get_by_role("region", name="Line for a shell")).to_be_visible()
+        await expect(page.get_by_role("region", name="Shell command")).to_be_visible()
     elif name == "budget":
         await expect(page.get_by_role("meter").first).to_be_visible()
         await expect(page.get_by_text("demo@example.com", exact=True)).to_be_visible()
     else:
-        await expect(page.get_by_role("img", name="Cost of each day")).to_be_visible()
+        await expect(page.get_by_role("img", name="Daily cost")).to_be_visible()
 
 
 @pytest.mark.parametrize("appearance", APPEARANCES)

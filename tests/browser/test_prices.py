@@ -48,34 +48,34 @@ async def test_proposed_prices_are_approved_or_rejected(open_page: Open, product
     assert (dearer, cheaper) == ("pending", "pending")
 
     async with open_page("/prices", "boss", role="admin") as page:
-        waiting = page.get_by_role("list", name="Prices that wait").get_by_role("listitem")
+        waiting = page.get_by_role("list", name="Prices to approve").get_by_role("listitem")
         await expect(waiting).to_have_count(2)
         one = waiting.filter(has_text="ElevenLabs")
         await expect(one).to_contain_text("+46.7%")
-        await expect(one).to_contain_text("$0.15 for 1,000 characters")
-        await expect(one).to_contain_text("$0.22 for 1,000 characters")
+        await expect(one).to_contain_text("$0.15 per 1K characters")
+        await expect(one).to_contain_text("$0.22 per 1K characters")
         await expect(one).to_contain_text("a contract, set by admin boss")
         await expect(waiting.filter(has_text="Cerebras")).to_contain_text("-50%")
 
         approve = one.get_by_role("button", name="Approve the price of ElevenLabs")
         await approve.click()
-        await expect(one.get_by_role("button", name="Not yet")).to_be_focused()
+        await expect(one.get_by_role("button", name="Cancel")).to_be_focused()
         assert not await faults(page)
         await page.keyboard.press("Enter")
         await expect(approve).to_be_focused()
         await page.keyboard.press("Enter")
-        await one.get_by_role("button", name="Yes, approve it").click()
+        await one.get_by_role("button", name="Approve", exact=True).click()
         await expect(page.get_by_text("eleven_turbo_v2_5 was approved.")).to_be_focused()
         await expect(waiting).to_have_count(1)
-        catalogue = part(page, "Catalogue of prices")
+        catalogue = part(page, "Prices")
         row = catalogue.get_by_role("row", name="eleven_turbo_v2_5")
-        await expect(row).to_contain_text("$0.22 for 1,000 characters")
+        await expect(row).to_contain_text("$0.22 per 1K characters")
         await expect(row).to_contain_text("admin boss")
 
         await page.get_by_role("button", name="Reject the price of Cerebras").click()
-        await expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
+        await expect(page.get_by_text("No prices to approve")).to_be_visible()
         await expect(catalogue.get_by_role("row", name="llama3.1-70b")).to_contain_text("$0.60")
-        await page.get_by_label("Past prices too").check()
+        await page.get_by_label("Show past prices").check()
         await expect(row.filter(has_text="Past")).to_contain_text("$0.15")
 
 
@@ -83,14 +83,14 @@ async def test_second_decision_is_refused(open_page: Open, product: Product) -> 
     key = {"operation": "inference", "model": "gpt-4-turbo", "unit": "input_tokens"}
     assert await enter(product, "20", service="openai", perUnits=1_000_000, **key) == "pending"
     async with open_page("/prices", "boss", role="admin") as page:
-        waiting = page.get_by_role("list", name="Prices that wait").get_by_role("listitem")
+        waiting = page.get_by_role("list", name="Prices to approve").get_by_role("listitem")
         await expect(waiting).to_contain_text("+100%")
         listed = await product.ask("GET", "/api/admin/prices", None, "boss", "admin")
         [pending] = listed["pending"]
         path = f"/api/admin/prices/{pending['id']}/approve"
         await product.ask("POST", path, None, "boss", "admin")
         await waiting.get_by_role("button", name="Reject").click()
-        await expect(waiting.get_by_role("alert")).to_contain_text("approved already")
+        await expect(waiting.get_by_role("alert")).to_contain_text("already approved")
 
 
 async def test_late_price_is_previewed_and_applied(open_page: Open, product: Product) -> None:
@@ -112,28 +112,28 @@ async def test_late_price_is_previewed_and_applied(open_page: Open, product: Pro
     assert await enter(product, "0.0070", unit="minutes", **speech) == "entered"
 
     async with open_page("/prices", "boss", role="admin") as page:
-        late = part(page, "Late prices")
+        late = part(page, "Backdated prices")
         await late.get_by_label("Service").select_option("Twilio")
-        await late.get_by_role("button", name="Show what would change").click()
-        await expect(late.get_by_text("No recorded cost has another price now.")).to_be_visible()
+        await late.get_by_role("button", name="Preview").click()
+        await expect(late.get_by_text("No recorded costs change.")).to_be_visible()
         await late.get_by_label("Service").select_option("Deepgram")
-        await late.get_by_role("button", name="Show what would change").click()
-        await expect(late).to_contain_text("1 cost rises by $0.11 in all, for 1 user.")
+        await late.get_by_role("button", name="Preview").click()
+        await expect(late).to_contain_text("1 cost rises by $0.11 in total, for 1 user.")
         row = late.get_by_role("row", name="Deepgram")
-        for amount in ("$0.5900", "$0.7000", "$0.1100"):
+        for amount in ("$0.59", "$0.70", "$0.11"):
             await expect(row).to_contain_text(amount)
-        await late.get_by_text("For whom (1)").click()
+        await late.get_by_text("Affected users (1)").click()
         await expect(late.get_by_role("row", name="yan")).to_contain_text("%")
         assert await total(product, "yan-1") == before
 
         await late.get_by_role("button", name="Apply to 1 cost").click()
-        await expect(late.get_by_role("button", name="Leave them")).to_be_focused()
+        await expect(late.get_by_role("button", name="Cancel")).to_be_focused()
         assert not await faults(page)
-        await late.get_by_role("button", name="Yes, correct them").click()
-        await expect(late.get_by_text("1 cost was corrected.")).to_be_focused()
+        await late.get_by_role("button", name="Correct").click()
+        await expect(late.get_by_text("1 cost corrected.")).to_be_focused()
         assert await total(product, "yan-1") == before + Decimal("0.11")
-        await late.get_by_role("button", name="Show what would change").click()
-        await expect(late.get_by_text("No recorded cost has another price now.")).to_be_visible()
+        await late.get_by_role("button", name="Preview").click()
+        await expect(late.get_by_text("No recorded costs change.")).to_be_visible()
 
 
 async def test_stale_prices_are_marked(open_page: Open, product: Product) -> None:
@@ -145,11 +145,11 @@ async def test_stale_prices_are_marked(open_page: Open, product: Product) -> Non
     async with open_page("/prices", "boss", role="admin") as page:
         row = page.get_by_role("row", name="Vultr")
         await expect(row.get_by_text("Stale", exact=True)).to_be_visible()
-        await expect(page.get_by_text("1 of them stale")).to_be_visible()
+        await expect(page.get_by_text(", 1 stale")).to_be_visible()
 
 
 async def test_only_admins_see_prices(open_page: Open) -> None:
     async with open_page("/prices", "ida") as page:
         await expect(page.get_by_role("alert")).to_be_visible()
         await expect(page.get_by_role("link", name="Prices")).to_have_count(0)
-        await expect(page.get_by_role("button", name="Show what would change")).to_have_count(0)
+        await expect(page.get_by_role("button", name="Preview")).to_have_count(0)

@@ -48,8 +48,8 @@ async def test_spike_is_found_and_announced_once(database_url: str) -> None:
     assert event["data"]["expected_usd"] == 0.5
     assert event["data"]["comparedWith"] == "own_persona_calls"
     assert event["data"]["message"] == (
-        "This call cost 1 USD a minute at elevenlabs, 10 times the 0.1 USD that are usual of your "
-        "latest calls with this persona."
+        "ElevenLabs cost $1.00 per minute in this call, 10\N{MULTIPLICATION SIGN} the usual $0.10 "
+        "for your calls with this persona."
     )
 
 
@@ -119,8 +119,7 @@ async def test_missing_legs_are_found_after_the_grace_period_and_resolved(
     anomaly = json.loads(data)
     assert (anomaly["observed_usd"], anomaly["expected_usd"]) == (0, 0.07)
     assert anomaly["message"] == (
-        "No telephony cost was recorded for this completed call of 5 minutes; "
-        "such a call usually costs 0.07 USD there."
+        "No telephony cost was recorded for this completed 5-minute call; usually it costs $0.07."
     )
     async with rows(database_url) as ledger:
         await ledger.event(
@@ -241,8 +240,8 @@ async def test_day_with_many_more_calls_is_one_anomaly(database_url: str) -> Non
     assert await found(database_url) == [("day_spike", "2026-03-15", "", True)]
     [(message,)] = await fetch(database_url, "SELECT data::jsonb ->> 'message' FROM cost_anomalies")
     assert message == (
-        "On 2026-03-15 all services together have cost 9.76 USD, 8 times the 1.22 USD that are "
-        "usual on a Sunday; elevenlabs rose most."
+        "All services together cost $9.76 on March 15, 2026 (UTC), 8\N{MULTIPLICATION SIGN} the "
+        "usual $1.22 for a Sunday; driven by ElevenLabs."
     )
     await fetch(database_url, "DELETE FROM user_day_costs WHERE day = '2026-03-15'")
     assert await check_day(database_url, "alice") == DetectionResult(0, 1)

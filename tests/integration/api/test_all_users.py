@@ -78,8 +78,7 @@ SEVEN_DAYS = {
         "largestCostComponent": "stripe",
         "largestCostComponentPercent": "52.78%",
         "recommendations": [
-            "stripe is 52.78% of all cost: 1.9 USD of 3.6 USD. Prices 10 % lower there would "
-            "have saved 0.19 USD."
+            "Stripe is 53% of cost: $1.90 of $3.60. Prices 10% lower would have saved $0.19."
         ],
     },
 }

@@ -65,8 +65,8 @@ async def test_anomaly_has_all_fields(api: ApiClient) -> None:
         "comparedWith": "own_persona_calls",
         "comparedCount": 12,
         "message": (
-            "This call cost 1 USD a minute at elevenlabs, 10 times the 0.1 USD that are usual of "
-            "your latest calls with this persona."
+            "ElevenLabs cost $1.00 per minute in this call, 10\N{MULTIPLICATION SIGN} the usual "
+            "$0.10 for your calls with this persona."
         ),
         "occurredAt": "2026-03-15T11:59:00Z",
         "detectedAt": "2026-03-15T13:00:00Z",

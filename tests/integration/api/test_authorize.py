@@ -51,7 +51,7 @@ async def test_hundred_parallel_calls_share_the_remaining_budget(
     assert {(content["budget"], content["remaining"], content["held"]) for content in denied} == {
         ("daily", Decimal("0.1"), 0)
     }
-    assert denied[0]["reason"] == "The daily budget leaves 0.1 USD, which is not enough."
+    assert denied[0]["reason"] == "Not enough left of the daily budget: $0.10."
 
 
 async def _record(database_url: str, *events: Any) -> None:

@@ -117,7 +117,7 @@ async def test_wrong_codes_are_limited(api: ApiClient, database_url: str) -> Non
     for left in range(GUESSES_MAX - 1, -1, -1):
         refused = await post(api, verify, {"code": wrong})
         assert (refused.status, refused.code) == (400, "invalid_body")
-        assert f"{left} of {GUESSES_MAX} tries" in refused.json["error"]
+        assert f"{left} of {GUESSES_MAX} attempts left" in refused.json["error"]
     refused = await post(api, verify, {"code": code})
     assert "Too many wrong codes" in refused.json["error"]
     [row] = await fetch(database_url, "SELECT state FROM notice_channels")
@@ -129,7 +129,7 @@ async def test_wrong_codes_are_limited(api: ApiClient, database_url: str) -> Non
     assert (await post(api, verify, {"code": newest})).data["state"] == "verified"
     again = await post(api, verify, {"code": "whatever"})
     assert again.data["state"] == "verified"
-    assert "is verified" in (await post(api, verify)).json["error"]
+    assert "already verified" in (await post(api, verify)).json["error"]
 
 
 async def test_parallel_wrong_codes_are_limited(api: ApiClient, database_url: str) -> None:
@@ -139,7 +139,7 @@ async def test_parallel_wrong_codes_are_limited(api: ApiClient, database_url: st
     answers = await asyncio.gather(
         *(post(api, f"/{made['channelId']}/verify", {"code": guess}) for guess in guesses)
     )
-    tried = [answer for answer in answers if "tries are left" in answer.json["error"]]
+    tried = [answer for answer in answers if "attempts left" in answer.json["error"]]
     assert len(tried) == GUESSES_MAX
 
 
@@ -235,7 +235,7 @@ async def test_test_message_is_delivered(api: ApiClient, database_url: str) -> N
         assert asked.status == 200
         too_soon = await post(api, f"/{channel}/test")
         assert (too_soon.status, too_soon.code) == (429, "rate_limited")
-        assert "not verified" in (await post(api, f"/{unverified}/test")).json["error"]
+        assert "Verify this channel" in (await post(api, f"/{unverified}/test")).json["error"]
         async with delivery_worker(database_url):
             await until_ended(database_url, 1)
     assert endpoint.requests[0].json["type"] == "channel.test"

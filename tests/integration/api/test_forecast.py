@@ -104,8 +104,8 @@ async def test_forecast_includes_the_monthly_limit(api: ApiClient) -> None:
         "monthly": {"limit_usd": 200, "isReached": False, "reachedOn": "2025-11-21"},
     }
     assert [warning.split(" limit")[0] for warning in content["warnings"]] == [
-        "The daily",
-        "The monthly",
+        "Your daily",
+        "Your monthly",
     ]
 
 
@@ -123,7 +123,7 @@ async def test_new_and_inactive_users_get_warnings(api: ApiClient) -> None:
     assert len(new["warnings"]) == 1
     gone = (await api.get("/api/costs/user/bob/forecast", "bob")).data
     assert (gone["basedOnDays"], gone["forecastedCost"]) == (90, 0)
-    assert gone["warnings"] == ["No calls for 90 days: the forecast decreases from day to day."]
+    assert gone["warnings"] == ["No calls for 90 days: the forecast declines day by day."]
 
 
 async def test_admins_see_forecasts_and_other_users_do_not(api: ApiClient) -> None:

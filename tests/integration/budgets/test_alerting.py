@@ -76,8 +76,7 @@ async def test_each_threshold_raises_one_alert_with_its_reason(database_url: str
     assert alert["periodStart"] == f"{TODAY}T00:00:00Z"
     assert alert["spentLastHour"] == Decimal("8.5")
     assert (
-        alert["message"]
-        == f"The spend of {TODAY} is 8.5 USD: it has reached 80 % of the daily limit of 10 USD."
+        alert["message"] == "You've been charged $8.50 today, past 80% of your $10.00 daily limit."
     )
     assert messages[2]["data"]["crossedBy"]["id"] == third["id"]
     assert messages[2]["data"]["remaining"] == 0

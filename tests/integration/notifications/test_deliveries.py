@@ -128,7 +128,7 @@ async def test_mail_is_accepted_once_under_one_message_id(database_url: str) -> 
     assert next_mail["Message-ID"] != mail["Message-ID"]
     assert {other["Message-ID"] for other in server.refused} == {mail["Message-ID"]}
     assert len(server.refused) == 3
-    assert mail["Subject"] == "Cost Analytics: 80 % of your daily budget reached"
+    assert mail["Subject"] == "Cost Analytics: You've used 80% of your daily budget"
     assert (mail["To"], mail["From"].addresses[0].addr_spec) == (
         "alice@example.com",
         "costs@example.org",

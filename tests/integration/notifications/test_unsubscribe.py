@@ -85,7 +85,7 @@ async def test_one_click_unsubscribes_one_channel(database_url: str) -> None:
         # A repeat after a restart of the API changes nothing.
         async with served_from(database_url) as api:
             assert await post(api, path) == 200
-        off = ("disabled", "Turned off by the link in a mail.")
+        off = ("disabled", "Unsubscribed by the link in an email.")
         assert await state_of(database_url, channel) == off
         assert await state_of(database_url, other) == ("unverified", None)
         assert await mail_about_an_alert(database_url, server, ended=1) is None

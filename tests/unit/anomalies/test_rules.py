@@ -237,15 +237,16 @@ def test_messages_have_the_documented_wording() -> None:
     [spike] = spikes(expensive(5 * USD), CallHistory(past(8)))
     result = call_finding(judged(), spike, NOW).anomaly
     assert result.message == (
-        "This call cost 1 USD a minute at elevenlabs, 10 times the 0.1 USD that are usual of your "
-        "latest calls with this persona."
+        "ElevenLabs cost $1.00 per minute in this call, 10\N{MULTIPLICATION SIGN} the usual $0.10 "
+        "for your calls with this persona."
     )
     one = DaySpike("tts", 12_345_678_901, 2_000_000_000, 712, 56, "tts")
     assert day_finding("alice", date(2026, 3, 15), one, NOW).anomaly.message == (
-        "On 2026-03-15 tts has cost 12.35 USD, 6.2 times the 2 USD that are usual on a Sunday."
+        "Tts cost $12.35 on March 15, 2026 (UTC), 6.2\N{MULTIPLICATION SIGN} the usual $2.00 for a "
+        "Sunday."
     )
     fresh = one._replace(expected_nano=0)
-    assert "12.35 USD, instead of the 0 USD that are usual" in (
+    assert "instead of the usual $0.00 for a Sunday" in (
         day_finding("alice", date(2026, 3, 15), fresh, NOW).anomaly.message
     )
     leg: Leg = "telephony"
@@ -254,7 +255,7 @@ def test_messages_have_the_documented_wording() -> None:
         "No telephony cost was recorded for this charged call."
     )
     lost = leg_finding(judged(duration_ms=1), leg, LEGS_OF, CallHistory(past(7)), NOW).anomaly
-    assert lost.message == "No telephony cost was recorded for this completed call of 1 minute."
+    assert lost.message == "No telephony cost was recorded for this completed 1-minute call."
     assert (lost.expected_usd, lost.compared_with, lost.compared_count) == (None, None, 0)
     others = [call for n in range(5) for call in past(4, f"user-{n}")]
     usual_leg = leg_finding(judged(), leg, LEGS_OF, CallHistory((), others), NOW).anomaly

@@ -36,7 +36,7 @@ def test_new_user_has_no_forecast() -> None:
     budget = budget_forecast(known, spend(daily=USD, monthly=USD))
     assert budget == BudgetForecast(ForecastInterval(0, 0, 0), None, None)
     [warning] = forecast_warnings(known, ahead, spend(), budget)
-    assert "no whole day" in warning
+    assert "No full day" in warning
 
 
 def test_spend_of_the_first_day_is_no_forecast() -> None:
@@ -173,17 +173,17 @@ def test_uncertain_forecasts_have_warnings() -> None:
         return forecast_warnings(known, ahead, at, budget_forecast(known, at))
 
     assert warnings([USD] * 60) == []
-    assert "Only 1 whole day" in warnings([USD])[0]
-    assert "Only 3 whole days" in warnings([USD] * 3)[0]
+    assert "Only 1 full day" in warnings([USD])[0]
+    assert "Only 3 full days" in warnings([USD] * 3)[0]
     assert "No calls for 20 days" in warnings([USD] * 40 + [0] * 20)[0]
     known = rhythms(([0] * 9 + [90 * USD]) * 6)
     unsure = period_forecast(known, "daily")
     [warning] = forecast_warnings(known, unsure, spend(), budget_forecast(known, spend()))
-    assert "interval" in warning
+    assert "trust the range" in warning
     result = warnings([2 * USD] * 60, month=35 * USD, monthly=40 * USD, day=2 * USD, daily=2 * USD)
     assert result == [
-        "The daily limit of 2 USD is reached.",
-        "The monthly limit of 40 USD is expected to be reached on 2026-11-20.",
+        "Your daily limit of $2.00 is reached.",
+        "Your monthly limit of $40.00 is expected to be reached on November 20, 2026 (UTC).",
     ]
 
 
@@ -199,12 +199,9 @@ def test_doubled_spending_is_a_warning(week: int, doubled: bool) -> None:
     warnings = forecast_warnings(
         known, period_forecast(known, "weekly"), spend(), budget_forecast(known, spend())
     )
-    result = [one for one in warnings if one.startswith("Spending doubled compared with the week")]
+    result = [one for one in warnings if "in the last 7 days" in one]
     assert result == (
-        [
-            "Spending doubled compared with the week before: 7 USD in the last 7 days, "
-            "3.5 USD in the 7 days before."
-        ]
+        ["Cost in the last 7 days: $7.00, 2\N{MULTIPLICATION SIGN} the $3.50 of the week before."]
         if doubled
         else []
     )

@@ -21,7 +21,7 @@ from ledger.notifications.retry_policy import (
 )
 from ledger.notifications.signatures import secret_text, signature_headers
 from ledger.notifications.verification_codes import digest, matches, new_code, new_secret
-from schemas.alerts import Driver
+from schemas.alerts import AlertType, Driver
 from schemas.exact import Exact
 from schemas.jsonio import encode
 from schemas.money import Usd
@@ -124,11 +124,11 @@ def test_alert_notification_has_text_and_json() -> None:
     one = alert(threshold_percent=Exact(Decimal("87.5")), type="monthly")
     data = encode(one).decode()
     sent = notification_of(claim("alert", "webhook", alert=data))
-    assert sent.subject == "Cost Analytics: 87.5 % of your monthly budget reached"
+    assert sent.subject == "Cost Analytics: You've used 87.5% of your monthly budget"
     assert sent.text == (
         f"{one.message}\n\n"
-        "Charged: 8.5 USD of 10 USD. Remaining: 1.5 USD.\n\n"
-        "Cost (vendors' charges, not part of this budget): twilio 5 USD.\n"
+        "Charged: $8.50 of $10.00, $1.50 left.\n\n"
+        "Cost (what vendors take; not part of this budget): Twilio $5.00.\n"
     )
     body = json.loads(sent.body)
     assert body["type"] == "budget.threshold.reached"
@@ -140,10 +140,26 @@ def test_alert_by_cost_mentions_no_charge() -> None:
     one = alert(basis="cost")
     sent = notification_of(claim("alert", "email", alert=encode(one).decode()))
     assert sent.text == (
-        f"{one.message}\n\n"
-        "Cost: 8.5 USD of 10 USD. Remaining: 1.5 USD.\n\n"
-        "Largest costs: twilio 5 USD.\n"
+        f"{one.message}\n\nCost: $8.50 of $10.00, $1.50 left.\n\nLargest costs: Twilio $5.00.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "percent", "subject"),
+    [
+        ("daily", 50, "You've used 50% of your daily budget"),
+        ("daily", 100, "You've reached your daily budget"),
+        ("call", 80, "A call has used 80% of its limit"),
+        ("call", 100, "A call reached its limit"),
+    ],
+)
+def test_subject_names_the_limit_and_how_much_is_used(
+    kind: AlertType, percent: int, subject: str
+) -> None:
+    one = alert(type=kind, threshold_percent=Exact(Decimal(percent)), call_id="call-7")
+    sent = notification_of(claim("alert", "email", alert=encode(one).decode()))
+    assert sent.subject == f"Cost Analytics: {subject}"
+    assert ("Call: call-7" in sent.text) == (kind == "call")
 
 
 def test_html_is_escaped() -> None:
@@ -157,12 +173,12 @@ def test_ids_cannot_add_lines_to_a_notification() -> None:
     """An id may contain line breaks, terminal colours and direction marks."""
     name = "call-1\r\n\nYour account is closed.\u2028\x1b[31m\u202e"
     one = alert(
-        message=f"Call {name} has cost 3 USD.",
+        message=f"Call {name} cost $3.00.",
         drivers=[Driver(service=name, cost=Usd(1), share_percent=Exact(Decimal(100)))],
     )
     sent = notification_of(claim("alert", "sms", alert=encode(one).decode()))
     assert len(sent.text.splitlines()) == 5
-    assert sent.text.startswith("Call call-1 Your account is closed. [31m has cost 3 USD.\n\n")
+    assert sent.text.startswith("Call call-1 Your account is closed. [31m cost $3.00.\n\n")
     assert all(line.isprintable() for line in (*sent.text.splitlines(), *sent.html.splitlines()))
     assert json.loads(sent.body)["data"]["message"] == one.message
 

@@ -55,9 +55,9 @@ def test_smaller_model_is_recommended() -> None:
     assert advice.kind == "model_choice"
     assert (advice.current_nano, advice.new_nano) == (1_476_000_000, 246_000_000)
     assert advice.sentence == (
-        "llama3.1-8b instead of llama3.1-70b would have saved 1.23 USD in 30 days."
+        "Using llama3.1-8b instead of llama3.1-70b would have saved $1.23 in 30 days."
     )
-    assert "2460000 tokens were recorded with llama3.1-70b for 1.476 USD" in advice.computation
+    assert "2,460,000 tokens with llama3.1-70b cost $1.48; at current prices" in advice.computation
     assert [other.model for other in advice.alternatives] == ["llama3.1-8b"]
     assert advice.evidence.usage == {"tokens": Decimal(2_460_000)}
     assert (advice.evidence.events, advice.evidence.calls) == (10, 2)
@@ -120,7 +120,8 @@ def test_repeated_phrases_are_recommended_for_caching() -> None:
     assert advice.kind == "phrase_caching"
     assert (advice.saving_nano, advice.new_nano) == (450_000_000, 1_050_000_000)
     assert (
-        "8 of 10 events have a phrase hash; 5 of them repeat an earlier one" in advice.computation
+        "8 of 10 events have a phrase hash; 5 of them repeat an earlier phrase"
+        in advice.computation
     )
     assert advice_notes([speech]) == []
     [note] = advice_notes([speech._replace(phrases=0, repeats=0)])
@@ -134,7 +135,7 @@ def test_long_replies_are_recommended_for_shortening() -> None:
                   median=Decimal(80), longer=4, above_median=Decimal(250))  # fmt: skip
     advice = only(speech)
     assert (advice.kind, advice.saving_nano) == ("shorter_replies", 375_000_000)
-    assert "no longer than 80 characters, the median" in advice.sentence
+    assert "replies at 80 characters (your median)" in advice.sentence
     recognition = used("deepgram", "streaming_stt", "nova-2", "seconds", above_median=Decimal(250))
     assert advise([recognition], [], PRICES, NOW) == []
 

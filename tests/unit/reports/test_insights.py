@@ -33,35 +33,34 @@ def test_documented_month_has_its_insights() -> None:
     result = insights(sums(12, 5988, **costs), NOTHING, 30)
     assert (result.largest, result.largest_percent) == ("stripe", "52.78%")
     assert result.recommendations == [
-        "stripe is 52.78% of all cost: 5.7 USD of 10.8 USD. Prices 10 % lower there would have "
-        "saved 0.57 USD."
+        "Stripe is 53% of cost: $5.70 of $10.80. Prices 10% lower would have saved $0.57."
     ]
 
 
 def test_fees_losses_and_thin_margins_are_mentioned() -> None:
     fees = insights(sums(2, 100, stripe=10, twilio=50), NOTHING, 7)
     assert fees.recommendations[-1] == (
-        "Payment processors kept 0.1 USD, 10.00% of revenue and 0.05 USD a call. Charging several "
-        "calls at once pays the fixed part of the fee less often."
+        "Payment fees took $0.10: 10% of what was charged, $0.05 per call. Charging several "
+        "calls at once pays the fixed part less often."
     )
     loss = insights(sums(2, 100, 20, twilio=90), NOTHING, 7)
     assert loss.recommendations[-1] == (
-        "Calls lost 0.1 USD: they cost 0.9 USD and brought in 0.8 USD after refunds."
+        "Calls lost $0.10: they cost $0.90 and brought in $0.80 after refunds."
     )
     thin = insights(sums(2, 100, twilio=90), NOTHING, 7)
-    assert thin.recommendations[-1] == "The margin is 10.00%: 0.1 USD is left of 1 USD charged."
+    assert thin.recommendations[-1] == "The margin is 10.00%: $0.10 left of $1.00 charged."
 
 
 def test_change_names_its_cause() -> None:
     before = sums(4, 1000, twilio=40, deepgram=40)
     rising = insights(sums(2, 1000, twilio=24, deepgram=20), before, 8)
     assert rising.recommendations[-1] == (
-        "A call cost 0.22 USD on average, 10.00% more than in the 8 days before (0.2 USD); "
-        "twilio changed most."
+        "Calls cost $0.22 on average, 10% more than in the previous 8 days ($0.20); "
+        "driven by Twilio."
     )
     falling = insights(sums(4, 1000, twilio=40, elevenlabs=4), before, 8)
-    assert "45.00% less than in the 8 days before" in falling.recommendations[-1]
-    assert "deepgram changed most" in falling.recommendations[-1]
+    assert "45% less than in the previous 8 days" in falling.recommendations[-1]
+    assert "driven by Deepgram" in falling.recommendations[-1]
     level = insights(sums(4, 1000, twilio=40, deepgram=47), before, 8)
     assert not [result for result in level.recommendations if "on average" in result]
 
@@ -91,8 +90,8 @@ def test_same_figures_give_the_same_insights(
 def test_doubled_spending_is_mentioned() -> None:
     before = sums(4, 10_000, twilio=300)
     assert (
-        "Spending doubled compared with the 7 days before: 6 USD after 3 USD."
+        "Cost is 2\N{MULTIPLICATION SIGN} that of the previous 7 days: $6.00, up from $3.00."
         in insights(sums(8, 20_000, twilio=600), before, 7).recommendations
     )
     small = insights(sums(8, 20_000, twilio=599), before, 7)
-    assert not [result for result in small.recommendations if "doubled" in result]
+    assert not [result for result in small.recommendations if result.startswith("Cost is")]

@@ -103,7 +103,7 @@ describe("fields", () => {
     const shape = shapeOf({ anyOf: [call, { $ref: "#/components/schemas/Line" }] }, WHOLE);
     expect(shape.choices.map(({ title }) => title)).toEqual(["Call", "Line"]);
     expect(typeOf({ type: ["number", "string"] }, WHOLE)).toBe("number or string");
-    expect(limitsOf({ minimum: 1, maximum: 9, default: 5 })).toBe("1 to 9, 5 where not given");
+    expect(limitsOf({ minimum: 1, maximum: 9, default: 5 })).toBe("1 to 9, 5 by default");
   });
 });
 

@@ -93,6 +93,6 @@ export function typeOf(schema: Schema, whole: OpenApi): string {
 export function limitsOf({ minimum, maximum, ...rest }: Schema): string {
   const said = [];
   if (minimum !== undefined && maximum !== undefined) said.push(`${minimum} to ${maximum}`);
-  if (rest.default !== undefined) said.push(`${JSON.stringify(rest.default)} where not given`);
+  if (rest.default !== undefined) said.push(`${JSON.stringify(rest.default)} by default`);
   return said.join(", ");
 }

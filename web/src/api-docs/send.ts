@@ -33,6 +33,6 @@ export async function sendRaw(
     const type = response.headers.get("Content-Type") ?? "";
     return { status: response.status, type, body: text, tookMs };
   } catch {
-    throw new ApiError(0, "unreachable", "No answer came. Is the service running?");
+    throw new ApiError(0, "unreachable", "Can't reach the server.");
   }
 }

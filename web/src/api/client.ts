@@ -73,7 +73,7 @@ async function send(
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError(0, "unreachable", "The service does not answer. Is it running?");
+    throw new ApiError(0, "unreachable", "Can't reach the server.");
   }
 }
 
@@ -84,11 +84,11 @@ async function unwrap<T>(response: Response): Promise<Envelope<T>> {
   } catch {
     envelope = {
       success: false,
-      error: `The service answered ${response.status} without a reason.`,
+      error: `The server returned status ${response.status} without details.`,
     };
   }
   if (response.ok && envelope.success) return envelope;
-  const message = envelope.error ?? "The service refused without a reason.";
-  if (response.status === 401 && session.token) signOut(`You were signed out: ${message}`);
+  const message = envelope.error ?? "The server refused the request without details.";
+  if (response.status === 401 && session.token) signOut(`${message} Sign in again.`);
   throw new ApiError(response.status, envelope.code ?? "unknown", message);
 }

@@ -8,7 +8,7 @@ export function makeRouter(): Router {
     // Within a page the browser scrolls to the anchor.
     scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? false : { top: 0 }),
     routes: [
-      { path: "/", name: "now", component: LivePage, meta: { title: "Now" } },
+      { path: "/", name: "now", component: LivePage, meta: { title: "Live" } },
       {
         path: "/spending",
         name: "spending",
@@ -19,7 +19,7 @@ export function makeRouter(): Router {
         path: "/outlook",
         name: "outlook",
         component: () => import("../forecast/ForecastPage.vue"),
-        meta: { title: "Outlook" },
+        meta: { title: "Forecast" },
       },
       {
         path: "/calls/:callId",
@@ -38,7 +38,7 @@ export function makeRouter(): Router {
         path: "/everyone",
         name: "everyone",
         component: () => import("../all-users/AllUsersPage.vue"),
-        meta: { title: "Everyone" },
+        meta: { title: "All users" },
       },
       {
         path: "/prices",

@@ -45,9 +45,10 @@ export function readClaims(token: string): Claims | null {
 /** Signs in with a token; returns what is wrong with it, or null. */
 export function signIn(pasted: string): string | null {
   const token = pasted.trim().replace(/^Bearer\s+/i, "");
+  if (!token) return "Enter a token.";
   const claims = readClaims(token);
-  if (!claims) return "This is not a token. It has three parts with dots between them.";
-  if (claims.expiresAtMs <= Date.now()) return "This token has expired. Ask for a new one.";
+  if (!claims) return "That doesn't look like a valid token. Paste the whole token.";
+  if (claims.expiresAtMs <= Date.now()) return "That token has expired. Sign in with a new one.";
   Object.assign(state, { token, claims, reason: null });
   sessionStorage.setItem(KEY, token);
   watchExpiry(claims.expiresAtMs);

@@ -20,12 +20,17 @@ describe("form", () => {
       ...before,
       dailyLimit_usd: "",
       monthlyLimit_usd: " $100.10 ",
-      thresholds: "50, 90",
+      thresholds: "90%, 50, 100",
     };
     expect(changeOf(form, before)).toEqual({
       dailyLimit_usd: null,
       monthlyLimit_usd: "100.10",
-      thresholds: ["50", "90"],
+      alertThreshold_percent: "90",
+      thresholds: ["50"],
+    });
+    expect(changeOf({ ...before, thresholds: " " }, before)).toEqual({
+      alertThreshold_percent: "100",
+      thresholds: [],
     });
   });
 });

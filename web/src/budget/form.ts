@@ -6,7 +6,7 @@ export interface BudgetForm {
   dailyLimit_usd: string;
   monthlyLimit_usd: string;
   maxCostPerCall_usd: string;
-  alertThreshold_percent: string;
+  /** All percentages below 100, separated by commas. */
   thresholds: string;
   timezone: string;
   autoCutoff: boolean;
@@ -19,8 +19,7 @@ export function formOf(budget: Budget): BudgetForm {
     dailyLimit_usd: budget.dailyLimit_usd ?? "",
     monthlyLimit_usd: budget.monthlyLimit_usd ?? "",
     maxCostPerCall_usd: budget.maxCostPerCall_usd ?? "",
-    alertThreshold_percent: budget.alertThreshold_percent,
-    thresholds: further(budget).join(", "),
+    thresholds: budget.thresholds.filter(isBelowLimit).join(", "),
     timezone: budget.timezone,
     autoCutoff: budget.autoCutoff,
   };
@@ -31,20 +30,17 @@ export function changeOf(form: BudgetForm, before: BudgetForm): BudgetChange {
   const change: BudgetChange = {};
   for (const name of LIMITS)
     if (form[name].trim() !== before[name]) change[name] = amount(form[name]);
-  if (form.alertThreshold_percent !== before.alertThreshold_percent)
-    change.alertThreshold_percent = form.alertThreshold_percent.trim();
-  if (form.thresholds !== before.thresholds)
-    change.thresholds = form.thresholds.split(/[\s,;]+/).filter((mark) => mark !== "");
+  if (form.thresholds !== before.thresholds) {
+    const marks = form.thresholds.split(/[\s,;%]+/).filter((mark) => mark && isBelowLimit(mark));
+    [change.alertThreshold_percent = "100", ...change.thresholds] = marks;
+  }
   if (form.timezone !== before.timezone) change.timezone = form.timezone;
   if (form.autoCutoff !== before.autoCutoff) change.autoCutoff = form.autoCutoff;
   return change;
 }
 
-// The 100% threshold always exists, and the first threshold has its own field.
-function further(budget: Budget): string[] {
-  const others = [100, Number(budget.alertThreshold_percent)];
-  return budget.thresholds.filter((mark) => !others.includes(Number(mark)));
-}
+// The 100% threshold always exists.
+const isBelowLimit = (mark: string): boolean => Number(mark) !== 100;
 
 function amount(typed: string): string | null {
   const digits = typed.trim().replace(/^\$\s*/, "");

@@ -23,11 +23,11 @@ export function timelineMarks(events: CallEvent[]): Mark[] {
 const NAMES: Record<string, string> = {
   "call.started": "Call started",
   "cost.recorded": "Cost recorded",
-  "cost.voided": "Cost taken back",
+  "cost.voided": "Cost voided",
   "call.charged": "Charged",
   "call.refunded": "Refunded",
   "call.ended": "Call ended",
-  "call.settled": "Settled: infrastructure and charge",
+  "call.settled": "Infrastructure and charge added",
 };
 
 export const eventName = (type: string): string => NAMES[type] ?? type;

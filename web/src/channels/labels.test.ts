@@ -13,15 +13,15 @@ const tried = (error: string | null) => [{ error }] as Delivery["attempts"];
 describe("channels", () => {
   it("say how they stand and what to do", () => {
     expect(channelStatus(channel({}))).toMatchObject({ look: "good", text: "" });
-    expect(channelStatus(channel({ state: "unverified" })).text).toMatch(/before the code/);
+    expect(channelStatus(channel({ state: "unverified" })).text).toMatch(/Enter the code/);
     const off = channelStatus(channel({ state: "disabled", reason: "The endpoint is gone." }));
     expect(off.look).toBe("bad");
-    expect(off.text).toMatch(/^The endpoint is gone\. Have a new code sent/);
+    expect(off.text).toMatch(/^The endpoint is gone\. Send a new code/);
     expect(channelStatus(channel({ state: "disabled" })).text).not.toContain("null");
   });
 
   it("say what was delivered and what failed since", () => {
-    expect(channelHistory(channel({}))).toBe("Nothing delivered yet.");
+    expect(channelHistory(channel({}))).toBe("No deliveries yet.");
     expect(channelHistory(channel({ state: "unverified" }))).toBe("");
     expect(channelHistory(channel({ failures: "1" }))).toMatch(/1 failed attempt since/);
     const some = channelHistory(channel({ deliveredAt: "2026-01-05T12:00:00Z", failures: "12" }));
@@ -32,14 +32,14 @@ describe("channels", () => {
 describe("deliveries", () => {
   it("say what became of them", () => {
     const said = (one: Delivery | null): string => deliveryText("The test", one);
-    expect(said(null)).toBe("The test is about to be sent.");
-    expect(said(delivery("pending"))).toBe("The test is about to be sent.");
+    expect(said(null)).toBe("The test will be sent shortly.");
+    expect(said(delivery("pending"))).toBe("The test will be sent shortly.");
     expect(said(delivery("delivering"))).toBe("The test is being sent.");
     expect(said(delivery("delivered", { attempts: tried(null) }))).toBe("The test was delivered.");
     const attempts = tried("The endpoint answered 500.");
     const late = { attempts, nextAttemptAt: "2026-01-05T12:00:00Z" };
     expect(said(delivery("pending", late))).toMatch(
-      /^The test was not taken\. The endpoint answered 500\. The next attempt is at .+\.$/,
+      /^The test was rejected\. The endpoint answered 500\. Next attempt at .+\.$/,
     );
     expect(said(delivery("failed", { attempts }))).toContain("answered 500");
     expect(said(delivery("failed", { attempts, reason: "Given up." }))).toContain("Given up.");

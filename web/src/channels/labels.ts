@@ -17,22 +17,22 @@ export const CHANNEL_TYPES: Record<ChannelType, Way> = {
     name: "Email",
     label: "Email address",
     example: "you@example.com",
-    hint: "Six digits are sent there, to be typed here.",
-    code: "The six digits of the email.",
+    hint: "We'll send a 6-digit code.",
+    code: "Enter the 6-digit code from the email.",
   },
   sms: {
     name: "SMS",
     label: "Phone number",
     example: "+1 415 555 0123",
-    hint: "With its country code. Six digits are sent there, to be typed here.",
-    code: "The six digits of the message.",
+    hint: "Include the country code. We'll send a 6-digit code.",
+    code: "Enter the 6-digit code from the message.",
   },
   webhook: {
     name: "Webhook",
-    label: "Address that is called",
+    label: "Webhook URL",
     example: "https://example.com/alerts",
-    hint: "A signed event with a code is sent there, to be pasted here.",
-    code: "It came as data.challenge of the event channel.verification.",
+    hint: "We'll POST a verification code; paste it below.",
+    code: "Find it in data.challenge of the channel.verification event.",
   },
 };
 
@@ -51,22 +51,20 @@ export function channelStatus({ state, reason }: Channel): ChannelStatus {
     return {
       word: "Not verified",
       look: "warn",
-      text: "Nothing is told here before the code is entered.",
+      text: "Enter the code to activate.",
     };
-  const why = reason ?? "It did not take what was sent.";
+  const why = reason ?? "Deliveries failed.";
   return {
-    word: "Switched off",
+    word: "Disabled",
     look: "bad",
-    text: `${why} Have a new code sent and enter it to go on.`,
+    text: `${why} Send a new code and enter it to reactivate.`,
   };
 }
 
 /** The last delivery and later failures; empty for a new channel. */
 export function channelHistory({ state, deliveredAt, failures }: Channel): string {
   if (state === "unverified" && deliveredAt === null && Number(failures) === 0) return "";
-  const last = deliveredAt
-    ? `Last delivered ${formatDateTime(deliveredAt)}`
-    : "Nothing delivered yet";
+  const last = deliveredAt ? `Last delivered ${formatDateTime(deliveredAt)}` : "No deliveries yet";
   const failed = Number(failures);
   if (failed === 0) return `${last}.`;
   return `${last}, ${failed} failed ${failed === 1 ? "attempt" : "attempts"} since.`;
@@ -79,7 +77,7 @@ export function isOver({ state }: Delivery): boolean {
 
 /** The state of a delivery such as "The test"; `delivery` is null if not listed yet. */
 export function deliveryText(what: string, delivery: Delivery | null): string {
-  if (delivery === null) return `${what} is about to be sent.`;
+  if (delivery === null) return `${what} will be sent shortly.`;
   const error = delivery.attempts.at(-1)?.error ?? null;
   switch (delivery.state) {
     case "delivered":
@@ -91,13 +89,12 @@ export function deliveryText(what: string, delivery: Delivery | null): string {
     case "delivering":
       return `${what} is being sent.`;
     case "pending":
-      if (error === null) return `${what} is about to be sent.`;
-      return `${what} was not taken. ${error} ${again(delivery.nextAttemptAt)}`.trim();
+      if (error === null) return `${what} will be sent shortly.`;
+      return `${what} was rejected. ${error} ${again(delivery.nextAttemptAt)}`.trim();
   }
 }
 
-const again = (at: string | null): string =>
-  at ? `The next attempt is at ${formatTime(at)}.` : "";
+const again = (at: string | null): string => (at ? `Next attempt at ${formatTime(at)}.` : "");
 
 // Waits between polls: about 20 s in total.
 const LOOKS_MS = [500, 500, 1_000, 2_000, 3_000, 5_000, 8_000];

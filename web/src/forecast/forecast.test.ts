@@ -69,14 +69,14 @@ describe("the fan", () => {
 
 describe("words", () => {
   it("say how sure a forecast is", () => {
-    expect([0, 0.12, 0.5, 0.79].map(confidenceLabel)).toEqual(["none", "low", "fair", "high"]);
+    expect([0, 0.12, 0.5, 0.79].map(confidenceLabel)).toEqual(["No", "Low", "Fair", "High"]);
   });
 
   it("say when a limit is reached", () => {
     const limit = { limit_usd: "5", isReached: false, reachedOn: null };
-    expect(limitForecastText(limit, "this month")).toBe("not in sight this month");
+    expect(limitForecastText(limit, "this month")).toBe("Not expected this month");
     expect(limitForecastText({ ...limit, isReached: true, reachedOn: "2026-01-10" }, "")).toContain(
-      "reached already",
+      "Reached",
     );
     expect(limitForecastText({ ...limit, reachedOn: "2026-01-12" }, "")).toContain("2026");
   });
@@ -84,10 +84,12 @@ describe("words", () => {
   it("say what was out of the ordinary", () => {
     const of = (one: Partial<Anomaly>): string =>
       anomalyTitle({ service: null, leg: null, ...one } as Anomaly);
-    expect(of({ kind: "call_spike", service: "elevenlabs" })).toBe("A dear call at ElevenLabs");
-    expect(of({ kind: "day_spike" })).toBe("A dear day");
+    expect(of({ kind: "call_spike", service: "elevenlabs" })).toBe(
+      "Unusually expensive ElevenLabs call",
+    );
+    expect(of({ kind: "day_spike" })).toBe("Unusually expensive day");
     expect(of({ kind: "missing_leg", leg: "speech_synthesis" })).toBe(
-      "No cost for speech synthesis",
+      "Missing speech synthesis cost",
     );
   });
 });

@@ -5,29 +5,29 @@ import { formatDay } from "../format/dates";
 import { serviceName } from "../format/names";
 
 const SURE = [
-  { from: 0.7, word: "high" },
-  { from: 0.35, word: "fair" },
-  { from: 0.01, word: "low" },
+  { from: 0.7, word: "High" },
+  { from: 0.35, word: "Fair" },
+  { from: 0.01, word: "Low" },
 ];
 
 /** A forecast's confidence (0 to 1) as a word. */
 export function confidenceLabel(confidence: number): string {
-  return SURE.find(({ from }) => confidence >= from)?.word ?? "none";
+  return SURE.find(({ from }) => confidence >= from)?.word ?? "No";
 }
 
 export function formatInterval({ low, high }: Interval): string {
-  return `${formatMoneyBrief(low)} to ${formatMoneyBrief(high)}`;
+  return `${formatMoneyBrief(low)} – ${formatMoneyBrief(high)}`;
 }
 
 /** When a limit is expected to be reached; `span` names the horizon. */
 export function limitForecastText({ isReached, reachedOn }: LimitForecast, span: string): string {
-  if (isReached) return "reached already";
-  return reachedOn ? `expected to be reached on ${formatDay(reachedOn)}` : `not in sight ${span}`;
+  if (isReached) return "Reached";
+  return reachedOn ? `Expected on ${formatDay(reachedOn)}` : `Not expected ${span}`;
 }
 
 export const RECOMMENDATION_TITLES: Record<Recommendation["kind"], string> = {
-  model_choice: "Another model",
-  phrase_caching: "Phrases kept as sound",
+  model_choice: "Cheaper model",
+  phrase_caching: "Cached audio",
   prepaid_bundle: "Prepaid bundles",
   shorter_replies: "Shorter replies",
 };
@@ -41,7 +41,7 @@ const LEGS: Record<NonNullable<Anomaly["leg"]>, string> = {
 
 /** The title of an anomaly. */
 export function anomalyTitle({ kind, service, leg }: Anomaly): string {
-  if (kind === "missing_leg") return leg ? `No cost for ${LEGS[leg]}` : "A cost is missing";
-  const of = service === null ? "" : ` at ${serviceName(service)}`;
-  return kind === "call_spike" ? `A dear call${of}` : `A dear day${of}`;
+  if (kind === "missing_leg") return leg ? `Missing ${LEGS[leg]} cost` : "Missing cost";
+  const what = kind === "call_spike" ? "call" : "day";
+  return `Unusually expensive ${service === null ? "" : `${serviceName(service)} `}${what}`;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { decimal, nano, percentOf, sum } from "./decimal";
-import { formatMoneyExact, formatMoneyFine } from "./money";
+import { formatMoneyBrief, formatMoneyExact } from "./money";
 import { parseExact } from "../api/json";
 
 // Separators and signs depend on the machine's locale.
@@ -26,7 +26,8 @@ describe("amounts", () => {
   });
 
   it("are shown with the places that were asked for", () => {
-    expect(digits(formatMoneyFine("0.11284"))).toBe("01128");
+    const brief = ["0", "12.345", "0.11284", "0.0999", "0.0664", "-0.00123"].map(formatMoneyBrief);
+    expect(brief.map(digits)).toEqual(["000", "1235", "011", "010", "0066", "00012"]);
     expect(digits(formatMoneyExact("4.5"))).toBe("450");
     expect(digits(formatMoneyExact("0.0000354"))).toBe("00000354");
   });

@@ -13,7 +13,15 @@ function formatter(least: number, most: number): Intl.NumberFormat {
 }
 
 const CENTS = formatter(2, 2);
-const FINE = formatter(4, 4);
+const SMALL = new Intl.NumberFormat(undefined, {
+  style: "currency",
+  currency: "USD",
+  currencyDisplay: "narrowSymbol",
+  minimumFractionDigits: 2,
+  maximumFractionDigits: 2,
+  maximumSignificantDigits: 2,
+  roundingPriority: "morePrecision",
+});
 const EXACT = formatter(2, 9);
 const COMPACT = new Intl.NumberFormat(undefined, {
   style: "currency",
@@ -29,20 +37,15 @@ function say(format: Intl.NumberFormat, amount: Decimal): string {
 /** Two decimals: amounts that people pay. */
 export const formatMoney = (amount: Decimal): string => say(CENTS, amount);
 
-/** Four decimals: costs of an active call. */
-export const formatMoneyFine = (amount: Decimal): string => say(FINE, amount);
-
 /** All decimals that the API sent. */
 export const formatMoneyExact = (amount: Decimal): string => say(EXACT, amount);
 
 /** Short, for axes. */
 export const formatMoneyCompact = (amount: number): string => COMPACT.format(amount);
 
-/** Two decimals; four for amounts below a dollar. */
+/** Two decimals; below ten cents two significant digits: costs. */
 export function formatMoneyBrief(amount: Decimal): string {
-  return Math.abs(Number(amount)) >= 1 || Number(amount) === 0
-    ? formatMoney(amount)
-    : formatMoneyFine(amount);
+  return Math.abs(Number(amount)) < 0.0995 ? say(SMALL, amount) : formatMoney(amount);
 }
 
 /** The note on refunds beside a charged amount. */

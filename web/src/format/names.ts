@@ -1,10 +1,12 @@
 // Display names of personas, services and identifiers.
 
+export const capitalize = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
+
 /** "coach_lee_001" → "Coach Lee"; numbers other than 001 are kept. */
 export function personaName(id: string | null): string {
   if (id === null || id === "unknown" || id === "") return "Unknown persona";
   const words = id.replace(/_001$/, "").split(/[_\s-]+/);
-  return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join(" ");
+  return words.map(capitalize).join(" ");
 }
 
 const SERVICES: Record<string, string> = {
@@ -20,7 +22,7 @@ const SERVICES: Record<string, string> = {
 };
 
 export function serviceName(id: string): string {
-  return SERVICES[id] ?? id.charAt(0).toUpperCase() + id.slice(1);
+  return SERVICES[id] ?? capitalize(id);
 }
 
 /** "input_tokens" → "input tokens". */

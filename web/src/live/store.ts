@@ -3,7 +3,7 @@ import { computed, reactive, shallowRef, triggerRef } from "vue";
 import type { Alert, Budget, LiveTicket } from "../api/bodies";
 import { ask } from "../api/client";
 import { announce, toast } from "../app/notices";
-import { personaName } from "../format/names";
+import { capitalize, personaName } from "../format/names";
 import { session, signOut } from "../app/session";
 import { readMessage } from "./messages";
 import { LiveSocket, type LinkState } from "./socket";
@@ -98,14 +98,17 @@ function tell(changes: Changes): void {
   const mine = (userId: string): boolean => userId === session.claims?.user;
   const started = changes.started.filter((call) => mine(call.userId)).at(-1);
   const ended = changes.ended.filter((call) => mine(call.userId)).at(-1);
-  if (started) announce(`A call with ${personaName(started.personaId)} has started.`);
-  if (ended) announce(`The call with ${personaName(ended.personaId)} has ended.`);
+  if (started) announce(`Call with ${personaName(started.personaId)} started.`);
+  if (ended) announce(`Call with ${personaName(ended.personaId)} ended.`);
 }
 
 export function alertTitle(alert: Alert): string {
-  const what = { daily: "Daily budget", monthly: "Monthly budget", call: "Cost of one call" };
+  const limit = { daily: "daily limit", monthly: "monthly limit", call: "call limit" }[alert.type];
+  const percent = Number(alert.threshold_percent);
   const whose = alert.userId === session.claims?.user ? "" : `${alert.userId}: `;
-  return `${whose}${what[alert.type]}: ${Number(alert.threshold_percent)} % reached`;
+  return percent === 100
+    ? `${whose}${capitalize(limit)} reached`
+    : `${whose}${percent}% of ${limit} used`;
 }
 
 function show(): void {

@@ -7,19 +7,17 @@ const digits = (shown: string): string => shown.replace(/[^\d a-z]/gi, "");
 
 describe("prices", () => {
   it("are said with all their digits and what they are for", () => {
-    expect(digits(formatPrice("0.0085", "1", "minutes"))).toBe("00085 a minute");
-    expect(digits(formatPrice("0.10", "1000000", "input_tokens"))).toBe(
-      "010 for 1000000 input tokens",
-    );
-    expect(digits(formatPrice("2.9", "100", "usd"))).toBe("290 for 100 US dollars");
-    expect(digits(formatPrice("0.000000000123", "1", "charges"))).toBe("0000000000123 a charge");
+    expect(digits(formatPrice("0.0085", "1", "minutes"))).toBe("00085  min");
+    expect(digits(formatPrice("0.10", "1000000", "input_tokens"))).toBe("010 per 1M input tokens");
+    expect(digits(formatPrice("2.9", "100", "usd"))).toBe("290 per 100 US dollars");
+    expect(digits(formatPrice("0.000000000123", "1", "charges"))).toBe("0000000000123  charge");
   });
 
   it("have names", () => {
     const named = (model: string) => priceItemName({ operation: "outbound_call", model } as Priced);
     expect(["*", "", "nova-2"].map(named)).toEqual([
       "outbound call",
-      "outbound call · no model named",
+      "outbound call · no model",
       "outbound call · nova-2",
     ]);
   });
@@ -30,7 +28,7 @@ describe("prices", () => {
     expect(formatPriceChange("25.000008")).toMatch(/^\+25.000008\s?%$/);
     expect(formatPriceChange("25.04")).toMatch(/^\+25.04\s?%$/);
     expect(formatPriceChange("25")).toMatch(/^\+25\s?%$/);
-    expect(formatPriceChange(null)).toBe("from nothing");
+    expect(formatPriceChange(null)).toBe("New");
   });
 });
 
@@ -39,9 +37,9 @@ describe("late prices", () => {
     repricingSummary({ total: { costs, difference }, users } as RerateReport);
 
   it("say what they change", () => {
-    expect(said("1", "1", "0.11")).toMatch(/^1 cost rises by \D?0.11 in all, for 1 user\.$/);
+    expect(said("1", "1", "0.11")).toMatch(/^1 cost rises by \D?0.11 in total, for 1 user\.$/);
     expect(said("20", "4", "-0.000000001")).toMatch(
-      /^20 costs fall by \D?0.000000001 in all, for 4 users\.$/,
+      /^20 costs fall by \D?0.000000001 in total, for 4 users\.$/,
     );
   });
 });

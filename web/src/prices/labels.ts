@@ -3,7 +3,7 @@ import type { Priced, RerateReport } from "../api/bodies";
 import type { Decimal } from "../api/json";
 import { formatMoney, formatMoneyExact } from "../format/money";
 import { withSpaces } from "../format/names";
-import { formatCount, pluralize } from "../format/numbers";
+import { formatCompact, pluralize } from "../format/numbers";
 
 const PRICE = new Intl.NumberFormat(undefined, {
   style: "currency",
@@ -23,23 +23,25 @@ const EXACT_CHANGE = new Intl.NumberFormat(undefined, {
   maximumFractionDigits: 12,
 });
 const APPROVAL_PERCENT = 25;
+const SHORT_UNITS: Record<string, string> = { minute: "min", second: "s" };
 
-/** "$0.014 a minute", "$0.10 for 1,000,000 tokens": all digits. */
+/** "$0.014 / min", "$0.10 per 1M tokens": all digits. */
 export function formatPrice(price: Decimal, perUnits: Decimal, unit: string): string {
   const amount = PRICE.format(price as Intl.StringNumericLiteral);
-  if (Number(perUnits) !== 1) return `${amount} for ${formatCount(perUnits)} ${unitName(unit)}`;
-  return `${amount} a ${unitName(unit).replace(/s$/, "")}`;
+  if (Number(perUnits) !== 1) return `${amount} per ${formatCompact(perUnits)} ${unitName(unit)}`;
+  const one = unitName(unit).replace(/s$/, "");
+  return `${amount} / ${SHORT_UNITS[one] ?? one}`;
 }
 
 /** "inference · llama3.1-8b", or "outbound call" for any model. */
 export function priceItemName({ operation, model }: Priced): string {
   if (model === "*") return withSpaces(operation);
-  return `${withSpaces(operation)} · ${model === "" ? "no model named" : model}`;
+  return `${withSpaces(operation)} · ${model === "" ? "no model" : model}`;
 }
 
 /** "+50%"; a change just above the approval limit is shown with all its digits. */
 export function formatPriceChange(percent: Decimal | null): string {
-  if (percent === null) return "from nothing";
+  if (percent === null) return "New";
   const rounded = Math.abs(Math.round(Number(percent) * 10) / 10);
   const format = rounded === APPROVAL_PERCENT ? EXACT_CHANGE : CHANGE;
   return format.format(Number(percent) / 100);
@@ -53,12 +55,12 @@ export function repricingSummary({ total, users }: RerateReport): string {
   const by = formatMoneyExact(total.difference.replace("-", ""));
   const whose = pluralize(users, "user", "users");
   const [one, many] = more ? ["cost rises", "costs rise"] : ["cost falls", "costs fall"];
-  return `${pluralize(total.costs, one, many)} by ${by} in all, for ${whose}.`;
+  return `${pluralize(total.costs, one, many)} by ${by} in total, for ${whose}.`;
 }
 
-/** "Daily limit of $40.00: 80 % reached". */
+/** "80% of the $40.00 daily limit". */
 export function alertSummary(alert: RerateReport["firstAlerts"][number]): string {
-  const what = { daily: "Daily limit", monthly: "Monthly limit", call: "Limit of a call" };
+  const what = { daily: "daily limit", monthly: "monthly limit", call: "per-call limit" };
   const percent = Number(alert.threshold_percent);
-  return `${what[alert.type]} of ${formatMoney(alert.limit_usd)}: ${percent} % reached`;
+  return `${percent}% of the ${formatMoney(alert.limit_usd)} ${what[alert.type]}`;
 }
