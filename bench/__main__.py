@@ -17,7 +17,7 @@ from bench.context import BenchContext, InvalidRunError
 from bench.databases import Databases
 from bench.delivery import measure_delivery
 from bench.events import make_load
-from bench.large import measure_everyone, measure_export
+from bench.large import measure_analytics, measure_export
 from bench.latency import measure_latencies
 from bench.live import measure_live
 from bench.loss import measure_loss
@@ -75,7 +75,7 @@ async def _run_parts(context: BenchContext, report: Report) -> None:
     if "export" in options.parts:
         report.export(await measure_export(context))
     if "everyone" in options.parts:
-        report.everyone(await measure_everyone(context))
+        report.everyone(await measure_analytics(context))
     if "loss" in options.parts:
         progress.title("failures in a Faust agent")
         one_by_one = await measure_loss(context, "fails")

@@ -33,12 +33,12 @@ EVENTS_PER_SECOND: Final = 1_000
 ALERTS_PER_SECOND: Final = 20
 EVENTS: Final = 10 * EVENTS_PER_SECOND
 """The number of events in a round."""
-_WARM_EVENTS: Final = 5 * EVENTS_PER_SECOND
-_EVERY: Final = 100
-_ALERTS_EACH: Final = 2
+_WARM_UP_EVENTS: Final = 5 * EVENTS_PER_SECOND
+_CHARGE_INTERVAL: Final = 100
+_ALERTS_PER_CHARGE: Final = 2
 ANSWER_SECONDS_MAX: Final = 30
 READ_MS: Final = 20
-_WRITING_SECONDS: Final = 2
+_ENCODING_SECONDS: Final = 2
 _MS: Final = timedelta(milliseconds=1)
 _SETTINGS: Final = """
     INSERT INTO user_budget_settings (user_id, daily_limit_nano, daily_limit_version)
@@ -90,7 +90,7 @@ async def _round(context: BenchContext, number: int) -> AlertLatencies:
         broker = await stack.enter_async_context(context.broker())
         url = await stack.enter_async_context(context.databases.fresh())
         connection = await stack.enter_async_context(open_database(url))
-        await connection.execute(_SETTINGS, (_WARM_EVENTS + EVENTS) // _EVERY)
+        await connection.execute(_SETTINGS, (_WARM_UP_EVENTS + EVENTS) // _CHARGE_INTERVAL)
         workers = await stack.enter_async_context(running_workers(context, 1, broker, url))
         context.progress.update("the worker starts and reads the warm-up")
         await workers.wait_assigned(connection)
@@ -99,10 +99,14 @@ async def _round(context: BenchContext, number: int) -> AlertLatencies:
         await consumer.start()
         stack.push_async_callback(consumer.stop)
         context.progress.update(f"{EVENTS_PER_SECOND:,} events/s, first unmeasured, then measured")
-        await _measure(context, broker, consumer, Offer(number, _WARM_EVENTS))
-        measured = await _measure(context, broker, consumer, Offer(number, EVENTS, _WARM_EVENTS))
-        await wait_counted(connection, workers, len(context.load.warm_up) + _WARM_EVENTS + EVENTS)
-        await _check(connection, (_WARM_EVENTS + EVENTS) // _EVERY * _ALERTS_EACH)
+        await _measure(context, broker, consumer, Offer(number, _WARM_UP_EVENTS))
+        measured = await _measure(context, broker, consumer, Offer(number, EVENTS, _WARM_UP_EVENTS))
+        await wait_counted(
+            connection, workers, len(context.load.warm_up) + _WARM_UP_EVENTS + EVENTS
+        )
+        await _check(
+            connection, (_WARM_UP_EVENTS + EVENTS) // _CHARGE_INTERVAL * _ALERTS_PER_CHARGE
+        )
         await workers.stop()
     return measured
 
@@ -116,14 +120,14 @@ async def _check(connection: asyncpg.Connection, expected: int) -> None:
 async def _measure(
     context: BenchContext, broker: Broker, consumer: AIOKafkaConsumer, offered: Offer
 ) -> AlertLatencies:
-    expected = offered.events // _EVERY * _ALERTS_EACH
+    expected = offered.events // _CHARGE_INTERVAL * _ALERTS_PER_CHARGE
     try:
         reading = asyncio.create_task(_read(consumer, expected))
         await offer(context, broker, offered)
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             return await reading
     except TimeoutError:
-        raise InvalidRunError("not every alert came out") from None
+        raise InvalidRunError("some alerts did not arrive") from None
 
 
 async def _read(consumer: AIOKafkaConsumer, expected: int) -> AlertLatencies:
@@ -145,11 +149,11 @@ async def offer(context: BenchContext, broker: Broker, offered: Offer) -> None:
     producer: Any = make_producer(broker.kafka, linger_ms=LINGER_MS)
     await producer.start()
     try:
-        began = time.monotonic() + _WRITING_SECONDS
-        began_ms = time.time_ns() // 1_000_000 + _WRITING_SECONDS * 1_000
+        began = time.monotonic() + _ENCODING_SECONDS
+        began_ms = time.time_ns() // 1_000_000 + _ENCODING_SECONDS * 1_000
         sent = []
         for place, record in enumerate(_write(context, offered, began_ms)):
-            await _until(began + place / EVENTS_PER_SECOND)
+            await _sleep_until(began + place / EVENTS_PER_SECOND)
             sent.append(
                 await producer.send(
                     CALL_EVENTS.name, record.value, key=record.key, partition=record.partition
@@ -168,10 +172,10 @@ def _write(context: BenchContext, offered: Offer, began_ms: int) -> list[Record]
     records = []
     for place in range(offered.events):
         due_ms = began_ms + place * 1_000 // EVENTS_PER_SECOND
-        if place % _EVERY:
+        if place % _CHARGE_INTERVAL:
             records.append(emitter.cost_at(emitter.rng.randrange(CALLS), due_ms))
         else:
-            user = (offered.before + place) // _EVERY
+            user = (offered.before + place) // _CHARGE_INTERVAL
             records.append(_charge(emitter, user, due_ms))
     return records
 
@@ -187,7 +191,7 @@ def _charge(emitter: Emitter, user: int, time_ms: int) -> Record:
     return Record(partition_of(key), key, value.encode())
 
 
-async def _until(moment: float) -> None:
+async def _sleep_until(moment: float) -> None:
     rest = moment - time.monotonic()
     if rest > 0:
         await asyncio.sleep(rest)

@@ -50,28 +50,28 @@ class Tally:
     """Counts for one kind of user: findings by rule; injected and found labels by rule and size."""
 
     found: Counter[str] = field(default_factory=Counter)
-    right: Counter[str] = field(default_factory=Counter)
-    put_in: Counter[tuple[str, int]] = field(default_factory=Counter)
-    recalled: Counter[tuple[str, int]] = field(default_factory=Counter)
+    correct: Counter[str] = field(default_factory=Counter)
+    injected: Counter[tuple[str, int]] = field(default_factory=Counter)
+    recognized: Counter[tuple[str, int]] = field(default_factory=Counter)
     checked: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Tally) -> None:
         """Add the counts of another kind."""
         self.found += other.found
-        self.right += other.right
-        self.put_in += other.put_in
-        self.recalled += other.recalled
+        self.correct += other.correct
+        self.injected += other.injected
+        self.recognized += other.recognized
         self.checked += other.checked
 
     def precision(self, rule: str) -> str:
         """Return the share of correct findings."""
-        return _share(self.right[rule], self.found[rule])
+        return _share(self.correct[rule], self.found[rule])
 
     def recall(self, rule: str, size: int | None = None) -> str:
         """Return the share of labels that were found."""
-        keys = [key for key in self.put_in if key[0] == rule and size in (None, key[1])]
+        keys = [key for key in self.injected if key[0] == rule and size in (None, key[1])]
         return _share(
-            sum(self.recalled[key] for key in keys), sum(self.put_in[key] for key in keys)
+            sum(self.recognized[key] for key in keys), sum(self.injected[key] for key in keys)
         )
 
 
@@ -135,15 +135,15 @@ class _RuleCheck:
     def _count(self, one: SimulatedDay, found: Sequence[tuple[str, str, str]]) -> None:
         tally = self.tally
         for label in one.labels:
-            tally.put_in[label.kind, label.size] += 1
-            tally.recalled[label.kind, label.size] += any(
-                _finds(each, label)
+            tally.injected[label.kind, label.size] += 1
+            tally.recognized[label.kind, label.size] += any(
+                _matches(each, label)
                 or (label.kind == "day_spike" and _is_call_of(each, one, label.service))
                 for each in found
             )
         for each in found:
             tally.found[each[0]] += 1
-            tally.right[each[0]] += any(_explains(label, each) for label in one.labels)
+            tally.correct[each[0]] += any(_explains(label, each) for label in one.labels)
 
 
 def _missing(call: EndedCall) -> list[str]:
@@ -153,7 +153,7 @@ def _missing(call: EndedCall) -> list[str]:
     return list(missing_legs(LEGS, present_legs(recorded, _LEGS_OF)))
 
 
-def _finds(found: tuple[str, str, str], label: Label) -> bool:
+def _matches(found: tuple[str, str, str], label: Label) -> bool:
     """Return whether a finding matches a label; a day's rise may be found for all services."""
     kind, what, part = found
     same = (kind, what) == (label.kind, label.what)
@@ -169,7 +169,7 @@ def _is_call_of(found: tuple[str, str, str], one: SimulatedDay, service: str) ->
 
 def _explains(label: Label, found: tuple[str, str, str]) -> bool:
     """Return whether a label of that day explains a finding."""
-    if _finds(found, label):
+    if _matches(found, label):
         return True
     kind, _, part = found
     if kind == "day_spike":
@@ -186,11 +186,11 @@ def measure(number: int, seed: int) -> dict[str, Tally]:
 
 def _measure(kind: AnomalyUserKind, number: int, seed: int) -> Tally:
     print(f"{kind.name} …", file=sys.stderr, flush=True)
-    judge = _RuleCheck()
+    check = _RuleCheck()
     for days in simulate(kind, number, seed):
         for one in days:
-            judge.day(one)
-    return judge.tally
+            check.day(one)
+    return check.tally
 
 
 def report(tallies: dict[str, Tally], number: int, seed: int) -> list[str]:

@@ -56,7 +56,7 @@ async def measure_delivery(context: BenchContext) -> list[BrokerLatency]:
                 runs.append(BrokerLatency(found, meter.read().seconds["broker"]))
                 context.progress.result(f"{percentile(found, 50):.0f} ms to a consumer")
         except TimeoutError:
-            raise InvalidRunError("not every event was delivered") from None
+            raise InvalidRunError("some events did not arrive") from None
         finally:
             await consumer.stop()
     return runs[1:]

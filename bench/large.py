@@ -84,7 +84,7 @@ def _memory(pid: int, name: str) -> int:
     return int(line.split()[1]) * 1024
 
 
-async def measure_everyone(context: BenchContext) -> dict[str, list[LoadResult]]:
+async def measure_analytics(context: BenchContext) -> dict[str, list[LoadResult]]:
     """Measure analytics of all users and a page of calls with a million calls."""
     context.progress.title("analytics of all users")
     runs: dict[str, list[LoadResult]] = {}

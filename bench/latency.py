@@ -37,9 +37,9 @@ LINGER_MS: Final = 20
 """The linger time of the emitter, which is part of the latency; the same as for our own totals. A
 shorter one costs the broker more in requests than it saves."""
 SECONDS: Final = 10
-_WATCHED: Final = 2_000
+_WATCHED_EVENTS: Final = 2_000
 _SETTLE_SECONDS: Final = 1
-_WRITING_US: Final = 25
+_ENCODING_US: Final = 25
 """The maximum time to encode an event, before measuring."""
 _ANSWER_SECONDS_MAX: Final = 30
 _READ_MS: Final = 50
@@ -130,7 +130,7 @@ async def _measure(
         async with asyncio.timeout(_ANSWER_SECONDS_MAX):
             await reading
     except TimeoutError:
-        raise InvalidRunError("not every event arrived as a total") from None
+        raise InvalidRunError("some events did not arrive as totals") from None
     finally:
         await consumer.stop()
     return Latencies(watch.committed_ms, watch.published_ms, cpu)
@@ -171,13 +171,13 @@ def _write(load: int, seed: int, now_ms: int) -> list[_Due]:
     """Encode the events of a round, which begins as soon as that must be done."""
     count = load * SECONDS
     rng, emitter = Random(seed), Emitter(seed, 0)
-    began_ms = now_ms + count * _WRITING_US // 1_000 + 100
+    began_ms = now_ms + count * _ENCODING_US // 1_000 + 100
     calls = rng.sample(range(CALLS), CALLS)
-    watched, others = calls[:_WATCHED], calls[_WATCHED:]
+    watched, others = calls[:_WATCHED_EVENTS], calls[_WATCHED_EVENTS:]
     events = []
     for number in range(count):
         at_ms = began_ms + number * 1_000 // load
-        is_watched = number % (count // _WATCHED) == 0
+        is_watched = number % (count // _WATCHED_EVENTS) == 0
         call = watched.pop() if is_watched else rng.choice(others)
         record = emitter.cost_at(call, at_ms)
         events.append(_Due(at_ms, record, emitter.call_id(call) if is_watched else None))

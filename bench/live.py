@@ -148,9 +148,9 @@ class _LiveTests:
                 clients.open_unread(self._port, unread)
             offering = asyncio.create_task(self._offer(seconds + _SETTLE_SECONDS))
             await asyncio.sleep(_SETTLE_SECONDS)
-            clients.is_noting, used = True, sum(self._api.cpu_times()[:2])
+            clients.is_measuring, used = True, sum(self._api.cpu_times()[:2])
             await asyncio.sleep(seconds)
-            clients.is_noting, used = False, sum(self._api.cpu_times()[:2]) - used
+            clients.is_measuring, used = False, sum(self._api.cpu_times()[:2]) - used
             await offering
         except (ConnectionError, TimeoutError) as error:
             raise InvalidRunError(f"{name}: {error}") from None

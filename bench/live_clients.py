@@ -34,7 +34,7 @@ def upgrade(token: str) -> bytes:
 
 
 class LiveClient(asyncio.Protocol):
-    """A connection that collects the latency from commit to arrival, while `is_noting` is set."""
+    """A connection that collects latencies from commit to arrival while `is_measuring` is set."""
 
     def __init__(self, request: bytes, clients: LiveClients) -> None:
         self._request = request
@@ -83,7 +83,7 @@ class LiveClient(asyncio.Protocol):
 
     def _take(self, text: bytes, arrived_ns: int) -> None:
         if text.startswith(_CHANGE):
-            if self._all_clients.is_noting:
+            if self._all_clients.is_measuring:
                 at = text.index(_COMMITTED) + len(_COMMITTED)
                 committed = datetime.fromisoformat(text[at : text.index(b'"', at)].decode())
                 self._all_clients.milliseconds.append(
@@ -111,7 +111,7 @@ class LiveClients:
     def __init__(self) -> None:
         self._clients: list[LiveClient] = []
         self._unread: list[socket.socket] = []
-        self.is_noting = self.is_closing = False
+        self.is_measuring = self.is_closing = False
         self.milliseconds: list[float] = []
         self.dropped = 0
 

@@ -22,10 +22,10 @@ from messaging.kafka import AIOKafkaConsumer, TopicPartition, make_consumer
 from schemas.topics import CALL_EVENTS, DEFAULT_PARTITIONS
 
 _EVENTS: Final = 4_000
-_FAILS_EACH: Final = 1_000
+_FAILURE_INTERVAL: Final = 1_000
 _SECONDS_MAX: Final = 90
 _POLL_SECONDS: Final = 0.2
-_AFTERWARDS_SECONDS: Final = 7
+_FINISH_SECONDS: Final = 7
 """The time for an agent to finish acknowledged events; its restart alone takes five seconds."""
 
 
@@ -62,7 +62,7 @@ def _records() -> list[Record]:
     records = []
     for number in range(_EVENTS):
         key = f"user-{number:05d}".encode()
-        ending = b"-fails" if number % _FAILS_EACH == _FAILS_EACH - 1 else b""
+        ending = b"-fails" if number % _FAILURE_INTERVAL == _FAILURE_INTERVAL - 1 else b""
         value = b'{"id":"event-%d%s"}' % (number, ending)
         records.append(Record(partition_of(key), key, value))
     return records
@@ -84,7 +84,7 @@ async def _until_committed(
     try:
         await process.start()
         await _wait_committed(process, observer, events)
-        await asyncio.sleep(_AFTERWARDS_SECONDS)
+        await asyncio.sleep(_FINISH_SECONDS)
     finally:
         await observer.stop()
         await process.stop()

@@ -91,10 +91,10 @@ async def _workers(
     async with context.databases.fresh() as url:
         run = await measure_workers(context, number, url, measured)
         rows = await extract(url, run.since)
-    copied = await measure_copy(context, rows, run.events)
-    ratio = copied.seconds / run.seconds
+    copy_input = await measure_copy(context, rows, run.events)
+    ratio = copy_input.seconds / run.seconds
     if name in (ONE, TWO):
-        rounds.add(COPY, copied)
+        rounds.add(COPY, copy_input)
         rounds.kept_bytes.append(run.kept_bytes)
         rounds.logged_bytes.append(run.logged_bytes)
     rounds.add(name, TimedRun(run.events, run.seconds, ratio, run.cpu))
@@ -110,6 +110,6 @@ async def _peer(
     measure: Callable[[BenchContext], Awaitable[TimedRun]],
 ) -> None:
     run = await measure(context)
-    copied = rounds.runs[COPY][-1]
-    rounds.add(name, run._replace(ratio=run.rate / copied.rate))
+    copy_input = rounds.runs[COPY][-1]
+    rounds.add(name, run._replace(ratio=run.rate / copy_input.rate))
     context.progress.result(f"{run.rate:,.0f} events/s")

@@ -31,7 +31,7 @@ _JWT_KEYS: Final = frozenset({"JWT_SECRET_FILE", *JWT_KEYS})
 _DEV_OPTIONS: Final = frozenset(
     name for name, variable in VARIABLES.items() if variable.section == "dev"
 )
-_DEV_OWN: Final = (
+_SET_BY_DEV: Final = (
     frozenset({"JWT_PUBLIC_KEY", "JWT_JWKS_URL", "API_HOST", "API_PORT", "METRICS_PORT"})
     | _DEV_OPTIONS
     | {name for name, one in VARIABLES.items() if one.section in {"database", "kafka"}}
@@ -111,7 +111,7 @@ def merged(environment: Mapping[str, str], dev_values: Mapping[str, str]) -> dic
 
 def ignored_by_dev() -> list[str]:
     """Return the variables of our environment that `dev` ignores because it sets them, sorted."""
-    return sorted(name for name in _DEV_OWN - _DEV_OPTIONS if os.environ.get(name, "").strip())
+    return sorted(name for name in _SET_BY_DEV - _DEV_OPTIONS if os.environ.get(name, "").strip())
 
 
 def passed_on_by_dev() -> dict[str, str]:
@@ -119,7 +119,7 @@ def passed_on_by_dev() -> dict[str, str]:
     return {
         name: os.environ[name].strip()
         for name in VARIABLES
-        if name not in _DEV_OWN and os.environ.get(name, "").strip()
+        if name not in _SET_BY_DEV and os.environ.get(name, "").strip()
     }
 
 

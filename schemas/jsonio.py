@@ -13,7 +13,7 @@ from schemas.numbers import number_from, read_number
 
 T = TypeVar("T")
 
-_CUT_SHORT: Final = "Input data was truncated"
+_TRUNCATED: Final = "Input data was truncated"
 _MALFORMED: Final = "JSON is malformed: "
 _UNIT_SUFFIXES: Final = ("_seconds", "_usd", "_percent")
 
@@ -62,4 +62,4 @@ def json_error(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deep"
     found = str(error)
-    return "it ends too soon" if found == _CUT_SHORT else found.removeprefix(_MALFORMED)
+    return "it ends too soon" if found == _TRUNCATED else found.removeprefix(_MALFORMED)

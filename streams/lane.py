@@ -38,8 +38,8 @@ BEHIND_MS: Final = 2_000
 BATCH_BYTES_MAX: Final = 64 * 1024 * 1024
 """A batch with more is polled nothing any more: during an outage it would grow to gigabytes."""
 
-WAITING: Final = (TooManyRefusedError, StaleCallError, KafkaError, *TRANSIENT_ERRORS)
-"""Failures that waiting may mend; any other is a fault of ours and ends the worker."""
+RETRYABLE_ERRORS: Final = (TooManyRefusedError, StaleCallError, KafkaError, *TRANSIENT_ERRORS)
+"""Retryable errors; any other one is a bug and ends the worker."""
 
 _log = logging.getLogger(__name__)
 
@@ -215,7 +215,7 @@ class Lane:
                 try:
                     await self._record_whole(batch)
                     break
-                except WAITING as error:
+                except RETRYABLE_ERRORS as error:
                     _log.warning(
                         "a batch of %d is not recorded yet, trying again: %s",
                         batch.size,

@@ -45,9 +45,9 @@ class SocketSession:
         self._outbox = SocketOutbox()
         self._subscribed: frozenset[str] | None = None
         self._awaits_snapshot = True
-        self._written = 0
-        self._received_number = 0
-        self._taken_at_ns = self._active_at_ns = self._pinged_at_ns = monotonic_ns()
+        self._written_bytes = 0
+        self._read_bytes = 0
+        self._read_at_ns = self._active_at_ns = self._pinged_at_ns = monotonic_ns()
         _bound_kernel_buffer(transport)
 
     @property
@@ -84,16 +84,16 @@ class SocketSession:
     def send_snapshot(self, states: Sequence[CallState], budget: bytes) -> None:
         """Send a snapshot of the calls that changed last; the others follow as messages."""
         now_ns = monotonic_ns()
-        rest, shown = states[:-SNAPSHOT_CALLS_MAX], states[-SNAPSHOT_CALLS_MAX:]
-        calls = b",".join(map(self._views.body, shown))
+        later_calls, sent_calls = states[:-SNAPSHOT_CALLS_MAX], states[-SNAPSHOT_CALLS_MAX:]
+        calls = b",".join(map(self._views.body, sent_calls))
         self._write(
             text_frame(b'{"type":"snapshot","calls":[' + calls + b'],"budget":' + budget + b"}")
         )
         self._awaits_snapshot = False
         self._outbox.drop_budget()
-        for state in shown:
+        for state in sent_calls:
             self._outbox.note_sent(state, now_ns)
-        for state in rest:
+        for state in later_calls:
             self._outbox.put(state)
 
     def answer(self, frame: bytes) -> None:
@@ -119,11 +119,11 @@ class SocketSession:
     def check(self, now_ns: int) -> None:
         """Disconnect a client that is stuck or silent; ping one that has been idle."""
         waiting = self._transport.get_write_buffer_size()
-        taken = self._written - waiting
-        if taken > self._received_number or not waiting:
-            self._received_number, self._taken_at_ns = taken, now_ns
-        stuck = now_ns - self._taken_at_ns > STUCK_SECONDS * _SECOND_NS
-        if stuck or now_ns - self._active_at_ns > SILENT_SECONDS * _SECOND_NS:
+        read_bytes = self._written_bytes - waiting
+        if read_bytes > self._read_bytes or not waiting:
+            self._read_bytes, self._read_at_ns = read_bytes, now_ns
+        is_stuck = now_ns - self._read_at_ns > STUCK_SECONDS * _SECOND_NS
+        if is_stuck or now_ns - self._active_at_ns > SILENT_SECONDS * _SECOND_NS:
             self._disconnect()
         elif now_ns - self._pinged_at_ns > PING_SECONDS * _SECOND_NS:
             self._pinged_at_ns = now_ns
@@ -146,7 +146,7 @@ class SocketSession:
 
     def _write(self, frame: bytes) -> None:
         if not self._transport.is_closing():
-            self._written += len(frame)
+            self._written_bytes += len(frame)
             self._transport.write(frame)
 
 

@@ -53,7 +53,7 @@ class AllUsersRoutes:
 def analytics(days: DayRange, report: AllUsersReport) -> Analytics:
     """Return the response body."""
     users, costs, profit, calls = report.users, report.costs, report.now.profit, report.now.calls
-    said = insights(report.now, report.before, (days.last - days.first).days + 1)
+    found_insights = insights(report.now, report.before, (days.last - days.first).days + 1)
     return Analytics(
         period=days.period(),
         total_users=users.total,
@@ -77,9 +77,9 @@ def analytics(days: DayRange, report: AllUsersReport) -> Analytics:
         ),
         cost_by_service=by_service(costs),
         insights=InsightsBody(
-            largest_cost_component=said.largest,
-            largest_cost_component_percent=said.largest_percent,
-            recommendations=said.recommendations,
+            largest_cost_component=found_insights.largest,
+            largest_cost_component_percent=found_insights.largest_percent,
+            recommendations=found_insights.recommendations,
         ),
         daily=per_day(days.first, days.last, report.daily),
     )

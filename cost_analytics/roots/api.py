@@ -31,7 +31,7 @@ from ledger.postgres.viewers import reader_pool, slow_reader_pool
 from ledger.recording.workers import stream_is_read
 from ledger.repricing.repricer import Repricer
 
-_REMEMBERED_NS: Final = 1_000_000_000
+_CACHED_NS: Final = 1_000_000_000
 
 _log: Final = logging.getLogger(__name__)
 
@@ -100,10 +100,10 @@ async def _listen(
 async def _check_login(url: str) -> None:
     """Raise CommandError if the API's login has more rights than an API needs."""
     async with connected(url, name="cost-analytics api") as connection:
-        who = await privileged_login(connection)
-        if who is not None:
+        login = await privileged_login(connection)
+        if login is not None:
             raise CommandError(
-                f"The API does not start as {who}: an SQL injection could do anything. "
+                f"The API does not start as {login}: an SQL injection could do anything. "
                 "Run `cost-analytics roles create` and use the login `api`.",
                 MISUSED,
             )
@@ -122,19 +122,19 @@ class StreamCheck:
     def __init__(self, url: Secret) -> None:
         self._url = url
         self._lock = asyncio.Lock()
-        self._until_ns = 0
-        self._answer = False
+        self._valid_until_ns = 0
+        self._result = False
 
     async def passes(self) -> bool:
         """Return the result; raises OSError or a PostgreSQL error."""
         async with self._lock:
-            if time.monotonic_ns() >= self._until_ns:
-                self._answer = False
+            if time.monotonic_ns() >= self._valid_until_ns:
+                self._result = False
                 name = "cost-analytics ready"
                 async with connected(self._url.reveal(), name=name) as connection:
-                    self._answer = await stream_is_read(connection)
-                self._until_ns = time.monotonic_ns() + _REMEMBERED_NS
-            return self._answer
+                    self._result = await stream_is_read(connection)
+                self._valid_until_ns = time.monotonic_ns() + _CACHED_NS
+            return self._result
 
 
 def _keys(tokens: TokenSection) -> KeySource:

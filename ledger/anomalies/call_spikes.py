@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from ledger.anomalies.baselines import Baseline, baseline, precedent_count
-from ledger.calls.privacy import OTHER_USERS_MIN, blurred
+from ledger.calls.privacy import OTHER_USERS_MIN, rounded_for_privacy
 from schemas.anomalies import ComparedWith
 from schemas.events import CallStatus
 from schemas.money import NANO_PER_USD
@@ -21,7 +21,7 @@ from schemas.money import NANO_PER_USD
 SCORE_MIN: Final = 5
 """Spreads above the baseline; docs/anomalies.md gives the rates of missed and false alarms."""
 EXCESS_NANO_MIN: Final = NANO_PER_USD // 4
-"""The least amount above the expected cost, in nano-dollars, so that cents raise no alarm."""
+"""The minimum amount above the expected cost, in nano-dollars, so that cents raise no alarm."""
 SPREAD_PERCENT_MIN: Final = 25
 PRECEDENTS_MAX: Final = 2
 """A cost that occurred more often before is not unusual, however far above the median it is."""
@@ -125,7 +125,7 @@ def compare(call: EndedCall, service: str, history: CallHistory) -> CallComparis
     for name, calls, minimum in choices:
         rates = _rates(calls, service)
         if name == "persona_calls":
-            rates = [blurred(rate) for rate in rates]
+            rates = [rounded_for_privacy(rate) for rate in rates]
         if len(rates) >= minimum:
             return CallComparison(baseline(rates, SPREAD_PERCENT_MIN), name, rates)
     return None

@@ -18,7 +18,7 @@ from ledger.anomalies.call_spikes import (
 )
 from ledger.anomalies.day_spikes import DaySpike
 from ledger.anomalies.missing_legs import ServiceLegs
-from ledger.calls.privacy import OTHER_USERS_MIN, blurred
+from ledger.calls.privacy import OTHER_USERS_MIN, rounded_for_privacy
 from schemas.alerts import CloudEvent
 from schemas.anomalies import (
     ANOMALY_SOURCE,
@@ -182,7 +182,7 @@ def _usual_leg(
     others = _leg_rates(leg, legs, history.others)
     users = {history.others[place].user_id for place in others}
     if len(others) >= _OTHERS_MIN and len(users) >= OTHER_USERS_MIN:
-        return "persona_calls", [blurred(value) for value in others.values()]
+        return "persona_calls", [rounded_for_privacy(value) for value in others.values()]
     return None, []
 
 

@@ -64,13 +64,13 @@ _COLUMNS: Final = len(ENTRY_COLUMNS)
 
 _length: Final = struct.Struct("!i").pack
 _LENGTHS: Final = [_length(length) for length in range(4 * 255 + 1)]
-"""Of texts of up to 255 characters."""
+"""The encoded lengths of texts of up to 255 characters."""
 _identity_row: Final = struct.Struct("!hi16siq").pack
 _fixed_cells: Final = struct.Struct("!hi16siqiqiqi?").pack
 _integer_cell: Final = struct.Struct("!ii").pack
 
 EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-"""What PostgreSQL counts microseconds from."""
+"""The origin of PostgreSQL's timestamps, which are in microseconds."""
 MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -112,12 +112,12 @@ def identity_rows(identities: Sequence[str], fingerprints: Iterable[int]) -> lis
     return rows
 
 
-async def copied(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """Yield the input of COPY for pieces of rows, some hundred at a time."""
+async def copy_input(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield the input of COPY in chunks of pieces of rows."""
     yield _HEADER
     remaining = iter(pieces)
-    while some := b"".join(islice(remaining, _PIECES_PER_CHUNK)):
-        yield some
+    while chunk := b"".join(islice(remaining, _PIECES_PER_CHUNK)):
+        yield chunk
     yield _END
 
 

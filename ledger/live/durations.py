@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from ledger.calls.privacy import OTHER_USERS_MIN, blurred
+from ledger.calls.privacy import OTHER_USERS_MIN, rounded_for_privacy
 from schemas.money import half_even
 
 
@@ -46,5 +46,5 @@ class PersonaDurations(NamedTuple):
         """
         own = self.by_user.get(user_id)
         if self.users - (own is not None) >= OTHER_USERS_MIN:
-            return blurred(self.of_all.mean_ms)
+            return rounded_for_privacy(self.of_all.mean_ms)
         return None if own is None else own.mean_ms

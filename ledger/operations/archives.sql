@@ -101,7 +101,7 @@ WITH facts AS (
     GROUP BY call_id
 )
 SELECT call_id, seen.user_id, seen.first_at, seen.event_count, seen.charge_count, seen.estimated_count,
-       coalesce(told.facts, '[]') AS facts, coalesce(costs.by_day, '{}') AS costs,
+       coalesce(facts_of_call.facts, '[]') AS facts, coalesce(costs.by_day, '{}') AS costs,
        coalesce(charges.by_day, '{}') AS charges
 FROM (
     SELECT call_id, min(user_id) AS user_id, min(time) FILTER (WHERE type <> 'call.settled') AS first_at,
@@ -114,7 +114,7 @@ LEFT JOIN (
     SELECT call_id, jsonb_agg(jsonb_build_object('type', type, 'time', time, 'identity', identity,
                                                  'persona_id', persona_id, 'data', data) ORDER BY type) AS facts
     FROM facts GROUP BY call_id
-) AS told USING (call_id)
+) AS facts_of_call USING (call_id)
 LEFT JOIN costs USING (call_id)
 LEFT JOIN charges USING (call_id)
 

@@ -9,12 +9,12 @@ from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 
 _SQL: Final = statements("operations/totals_topic")
-_CALLS_A_ROW: Final = 100
+_CALLS_PER_ROW: Final = 100
 
 
 async def publish_totals_again(connection: Connection, since: datetime) -> None:
     """Queue the totals of all calls that changed since `since`; a worker publishes them."""
-    await connection.execute(*_SQL.bind("publish_again", since=since, calls_a_row=_CALLS_A_ROW))
+    await connection.execute(*_SQL.bind("publish_again", since=since, calls_a_row=_CALLS_PER_ROW))
 
 
 async def totals_are_published_again(connection: Connection) -> bool:

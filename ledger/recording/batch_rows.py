@@ -15,7 +15,7 @@ from ledger.calls.call import Call
 from ledger.calls.copy_rows import (
     ENTRY_COLUMNS,
     IDENTITY_COLUMNS,
-    copied,
+    copy_input,
     identity_rows,
     owner_cell,
 )
@@ -168,7 +168,9 @@ async def _copy_events(connection: Connection, changes: BatchChanges) -> None:
 async def _copy(
     connection: Connection, table: str, columns: Sequence[str], pieces: Iterable[bytes]
 ) -> None:
-    await connection.copy_to_table(table, columns=columns, source=copied(pieces), format="binary")
+    await connection.copy_to_table(
+        table, columns=columns, source=copy_input(pieces), format="binary"
+    )
 
 
 def _pieces(row: EventRow) -> tuple[bytes, bytes]:

@@ -99,9 +99,9 @@ async def raise_epoch(
     )
 
 
-async def take_publishing_turn(connection: Connection) -> bool:
+async def lock_totals_topic(connection: Connection) -> bool:
     """Lock the totals topic for this session; returns False if another session has the lock."""
-    return bool(await connection.fetchval(_SQL["publishing_turn"]))
+    return bool(await connection.fetchval(_SQL["lock_totals_topic"]))
 
 
 async def mark_published(connection: Connection, epoch: int) -> None:

@@ -29,6 +29,6 @@ RETURNING epoch
 -- Stores that all totals of :epoch are published.
 UPDATE ledger_epochs SET published_at = clock_timestamp() WHERE epoch = :epoch
 
--- name: publishing_turn
+-- name: lock_totals_topic
 -- Locks the totals topic for this session; false if another session has the lock.
 SELECT pg_try_advisory_lock(hashtext('cost-analytics totals topic'))

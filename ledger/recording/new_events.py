@@ -48,11 +48,11 @@ class NewEvents:
         replaced = False
         for event, why in refused:
             later = self._later.get(event.identity, [])
-            mended = [other for other in later if other.fingerprint != event.fingerprint]
-            if mended:
+            corrected = [other for other in later if other.fingerprint != event.fingerprint]
+            if corrected:
                 same = [other for other in later if other.fingerprint == event.fingerprint]
                 self.refused += [(one, why) for one in (event, *same)]
-                self.by_identity[event.identity], *self._later[event.identity] = mended
+                self.by_identity[event.identity], *self._later[event.identity] = corrected
                 replaced = True
         return replaced
 

@@ -97,10 +97,10 @@ class AnomalyWatcher:
                 for call_id in due:
                     self.notify(call_id)
                 raise
-            _log_result("heard", result)
+            _log_result("ended calls", result)
         async with self._store.transaction() as connection:
             step = await self._sweeping.step(connection, self._now())
-        _log_result("swept", step.result)
+        _log_result("sweep", step.result)
         return step.more or len(due) == CALLS_AT_ONCE
 
 

@@ -25,8 +25,8 @@ from ledger.recording.epochs import (
     EpochChangedError,
     current_epoch,
     epoch_of,
+    lock_totals_topic,
     mark_published,
-    take_publishing_turn,
 )
 from ledger.recording.offsets import Stream, read_offsets
 from messaging.kafka import KafkaError, KafkaSettings
@@ -108,7 +108,7 @@ class EpochFollower:
         epoch, is_published = await current_epoch(connection)
         if epoch != self._epoch:
             raise EpochChangedError(self._epoch, epoch)
-        if is_published or not await take_publishing_turn(connection):
+        if is_published or not await lock_totals_topic(connection):
             return
         if await self._is_counted(connection):
             await self._republish(connection)

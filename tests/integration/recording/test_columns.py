@@ -16,7 +16,7 @@ from ledger.calls.batch_changes import BatchChanges
 from ledger.calls.copy_rows import (
     ENTRY_COLUMNS,
     IDENTITY_COLUMNS,
-    copied,
+    copy_input,
     identity_rows,
     owner_cell,
 )
@@ -149,7 +149,7 @@ def as_read(entry: Entry) -> dict[str, object]:
 @given(written=st.lists(entries, max_size=8))
 def test_copied_event_rows_come_back_the_same(wire: ColumnConnection, written: list[Entry]) -> None:
     pieces = [piece for one in written for piece in (one.copy_cells(), owner_cell(one.owner))]
-    wire.copy_rows("new_call_cost_events", ENTRY_COLUMNS, copied(pieces))
+    wire.copy_rows("new_call_cost_events", ENTRY_COLUMNS, copy_input(pieces))
     read = wire.rows(f"SELECT {COLUMNS} FROM new_call_cost_events")
     assert [dict(row) for row in read] == list(map(as_read, written))
 
@@ -172,7 +172,7 @@ def test_identity_rows_come_back_the_same(
     wire: ColumnConnection, written: list[tuple[str, int]]
 ) -> None:
     rows = identity_rows([one[0] for one in written], [one[1] for one in written])
-    wire.copy_rows("new_event_identities", IDENTITY_COLUMNS, copied(rows))
+    wire.copy_rows("new_event_identities", IDENTITY_COLUMNS, copy_input(rows))
     read = wire.rows("SELECT identity, fingerprint FROM new_event_identities")
     assert sorted((row[0].hex, row[1]) for row in read) == sorted(written)
     assert [row[0] for row in read] == sorted(row[0] for row in read)

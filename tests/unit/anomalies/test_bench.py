@@ -32,29 +32,29 @@ def test_simulated_users_follow_from_the_seed() -> None:
 
 
 def test_found_anomalies_are_real(all_kinds: Tally) -> None:
-    assert share(all_kinds.right["call_spike"], all_kinds.found["call_spike"]) >= 0.85
-    assert share(all_kinds.right["missing_leg"], all_kinds.found["missing_leg"]) == 1
+    assert share(all_kinds.correct["call_spike"], all_kinds.found["call_spike"]) >= 0.85
+    assert share(all_kinds.correct["missing_leg"], all_kinds.found["missing_leg"]) == 1
     found = sum(all_kinds.found[rule] for rule in RULES)
-    assert share(sum(all_kinds.right[rule] for rule in RULES), found) >= 0.9
+    assert share(sum(all_kinds.correct[rule] for rule in RULES), found) >= 0.9
 
 
 def test_large_spikes_are_found_and_larger_ones_more_often(all_kinds: Tally) -> None:
     recall = [
-        share(all_kinds.recalled["call_spike", size], all_kinds.put_in["call_spike", size])
+        share(all_kinds.recognized["call_spike", size], all_kinds.injected["call_spike", size])
         for size in SIZES
     ]
     assert recall == sorted(recall)
     assert recall[-1] >= 0.85
-    assert share(all_kinds.recalled["missing_leg", 1], all_kinds.put_in["missing_leg", 1]) == 1
+    assert share(all_kinds.recognized["missing_leg", 1], all_kinds.injected["missing_leg", 1]) == 1
     largest = SIZES[-1]
-    days = share(all_kinds.recalled["day_spike", largest], all_kinds.put_in["day_spike", largest])
+    days = share(all_kinds.recognized["day_spike", largest], all_kinds.injected["day_spike", largest])
     assert days >= 0.5
 
 
 def test_few_days_are_reported(all_kinds: Tally) -> None:
     assert (
         share(
-            all_kinds.found["day_spike"] - all_kinds.right["day_spike"], all_kinds.checked["days"]
+            all_kinds.found["day_spike"] - all_kinds.correct["day_spike"], all_kinds.checked["days"]
         )
         < 0.005
     )
