@@ -32,8 +32,8 @@ from devkit.embedded.postgres import EmbeddedPostgres
 from devkit.embedded.processes import ServerError
 from messaging.kafka import KafkaError
 
-_ROOM: Final = Path(".local")
-_OLDEST: Final = timedelta(days=1)
+_DIRECTORY: Final = Path(".local")
+_LOAD_AGE_MAX: Final = timedelta(days=1)
 
 
 async def _measure(options: Options, directory: Path) -> Report:
@@ -44,7 +44,7 @@ async def _measure(options: Options, directory: Path) -> Report:
     async with EmbeddedPostgres(directory / "postgres") as server:
         databases = Databases(server)
         now = datetime.now(UTC)
-        postgres = await databases.prepare(now, now - _OLDEST)
+        postgres = await databases.prepare(now, now - _LOAD_AGE_MAX)
         progress.update("seeded events")
         load = make_load(options.seed, options.events, time.time_ns() // 1_000_000)
         gc.collect()
@@ -90,7 +90,7 @@ def main() -> int:
     if lack is not None:
         print(lack, file=sys.stderr)
         return 1
-    directory = (_ROOM / f"bench-{secrets.token_hex(4)}").absolute()
+    directory = (_DIRECTORY / f"bench-{secrets.token_hex(4)}").absolute()
     directory.mkdir(parents=True)
     try:
         report = run(_measure(options, directory))

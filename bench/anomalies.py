@@ -188,8 +188,8 @@ def _measure(kind: AnomalyUserKind, number: int, seed: int) -> Tally:
     print(f"{kind.name} …", file=sys.stderr, flush=True)
     check = _RuleCheck()
     for days in simulate(kind, number, seed):
-        for one in days:
-            check.day(one)
+        for day in days:
+            check.day(day)
     return check.tally
 
 

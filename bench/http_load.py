@@ -100,7 +100,7 @@ async def saturate(
     took: list[float] = []
     refused = 0
 
-    async def ask(connection: HttpConnection, place: int) -> None:
+    async def send_requests(connection: HttpConnection, place: int) -> None:
         nonlocal refused
         now = time.monotonic()
         while now < end:
@@ -111,7 +111,7 @@ async def saturate(
 
     try:
         async with asyncio.timeout(seconds + _ANSWER_SECONDS_MAX):
-            await asyncio.gather(*(ask(each, place) for place, each in enumerate(opened)))
+            await asyncio.gather(*(send_requests(each, place) for place, each in enumerate(opened)))
         return LoadResult(time.monotonic() - began, took, refused)
     finally:
         for connection in opened:
@@ -129,7 +129,7 @@ async def offer(
     took: list[float] = []
     refused = 0
 
-    async def ask(connection: HttpConnection, request: bytes, due: float) -> None:
+    async def send_requests(connection: HttpConnection, request: bytes, due: float) -> None:
         nonlocal refused
         refused += not await connection.get(request)
         took.append((time.monotonic() - due) * 1_000)
@@ -144,7 +144,7 @@ async def offer(
                 if rest > 0:
                     await asyncio.sleep(rest)
                 request = requests[place % len(requests)]
-                asking.create_task(ask(await free.get(), request, due))
+                asking.create_task(send_requests(await free.get(), request, due))
         return LoadResult(time.monotonic() - began, took, refused)
     finally:
         for connection in opened:

@@ -147,7 +147,7 @@ class _Watch:
 
     def __init__(self, consumer: AIOKafkaConsumer, events: Sequence[_Due]) -> None:
         self._consumer = consumer
-        self._due = {one.call: _EPOCH + one.at_ms * _MS for one in events if one.call}
+        self._due = {event.call: _EPOCH + event.at_ms * _MS for event in events if event.call}
         self.committed_ms: list[float] = []
         self.published_ms: list[float] = []
 

@@ -20,7 +20,7 @@ from schemas.topics import CALL_TOTALS
 
 CHUNKS_MAX: Final = 500
 """The maximum of chunks of calls per run; the next run continues the pass."""
-_CHECKS_AN_INTERVAL: Final = 4
+_CHECKS_PER_INTERVAL: Final = 4
 
 RETRYABLE_ERRORS: Final = (KafkaError, *TRANSIENT_ERRORS)
 
@@ -61,7 +61,7 @@ class Retention:
             except RETRYABLE_ERRORS as error:
                 _log.warning("retention is late: %s", error, extra={"action": "retention_retry"})
             with suppress(TimeoutError):
-                pause = max(1, self._options.interval_seconds // _CHECKS_AN_INTERVAL)
+                pause = max(1, self._options.interval_seconds // _CHECKS_PER_INTERVAL)
                 await asyncio.wait_for(stop.wait(), pause)
 
     async def run_once(self, stop: asyncio.Event) -> None:

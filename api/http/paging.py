@@ -24,14 +24,14 @@ from ledger.reports.lists import PagePosition
 T = TypeVar("T")
 
 ROWS_MAX: Final = 100
-ROWS_USUALLY: Final = 20
+ROWS_DEFAULT: Final = 20
 NUMBER_DIGITS_MAX: Final = 18
 CURSOR_CHARACTERS_MAX: Final = 8 * ID_CHARACTERS_MAX
 
 CURSOR: Final = Parameter("cursor", "The `nextCursor` of the previous page, unchanged.")
 
 
-def row_limit(default: int = ROWS_USUALLY, maximum: int = ROWS_MAX) -> Parameter:
+def row_limit(default: int = ROWS_DEFAULT, maximum: int = ROWS_MAX) -> Parameter:
     """Declare the page size of a list."""
     schema = {"type": "integer", "minimum": 1, "maximum": maximum, "default": default}
     return Parameter("limit", "The number of rows on a page.", schema)
@@ -66,14 +66,14 @@ def cursor_of(
         return None
     try:
         if len(text) > CURSOR_CHARACTERS_MAX:
-            raise _foreign()
+            raise _invalid_cursor()
         padded = text + "=" * (-len(text) % 4)
         since_us, key = _decoder.decode(urlsafe_b64decode(padded.encode("ascii")))
         moment = _EPOCH + since_us * _MICROSECOND
     except (ValueError, OverflowError, binascii.Error, msgspec.MsgspecError):
-        raise _foreign() from None
+        raise _invalid_cursor() from None
     if not is_key(key):
-        raise _foreign()
+        raise _invalid_cursor()
     return PagePosition(moment, key)
 
 
@@ -83,7 +83,7 @@ def number_of(request: web.Request) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) <= NUMBER_DIGITS_MAX):
-        raise _foreign()
+        raise _invalid_cursor()
     return int(text)
 
 
@@ -107,5 +107,5 @@ def page(
     return shown, cursor(position(shown[-1]))
 
 
-def _foreign() -> Problem:
+def _invalid_cursor() -> Problem:
     return invalid_parameter("cursor", "must be the `nextCursor` of an earlier answer, unchanged")

@@ -74,7 +74,7 @@ class _Types:
     def of(cls, operations: Sequence[Operation]) -> _Types:
         ways = {
             DescribedType(Failure, incoming=False),
-            *(way for one in operations for way in _ways(one)),
+            *(way for operation in operations for way in _ways(operation)),
         }
         # In an order that is the same at each start.
         ordered = sorted(ways, key=repr)
@@ -210,7 +210,7 @@ def _parameters(route: Route, of: Operation) -> list[dict[str, Any]]:
         for name in re.findall(r"{(\w+)}", route.path)
     ]
     query = [_parameter(one, "query") for one in of.query]
-    heads = [_parameter(one, "header") for one in of.headers]
+    heads = [_parameter(header, "header") for header in of.headers]
     match = [{"$ref": "#/components/parameters/IfNoneMatch"}] if of.tagged else []
     return [*path, *query, *heads, *match]
 

@@ -53,11 +53,11 @@ class AuthorizationRoutes:
     async def authorize(self, request: web.Request) -> web.Response:
         """Return whether the call may start, and reserve its expected spend if so."""
         user_id = request.match_info["userId"]
-        wanted = request_of(await read_json(request, self._limits, AuthorizationRequest))
-        answer = await authorize(self._budgets, user_id, wanted, self._now())
+        start_request = request_of(await read_json(request, self._limits, AuthorizationRequest))
+        answer = await authorize(self._budgets, user_id, start_request, self._now())
         if answer.finished:
-            raise Problem(409, "call_finished", f"Call {wanted.call_id} has already ended.")
-        return reply(authorization(user_id, wanted.call_id, answer))
+            raise Problem(409, "call_finished", f"Call {start_request.call_id} has already ended.")
+        return reply(authorization(user_id, start_request.call_id, answer))
 
 
 def request_of(body: AuthorizationRequest) -> CallStartRequest:

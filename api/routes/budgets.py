@@ -41,7 +41,7 @@ from schemas.money import Usd, nano_from_usd
 from schemas.numbers import Number
 
 _PATH: Final = "/api/costs/user/{userId}/budget"
-_FINEST: Final = Decimal(1).scaleb(-MAX_DECIMALS)
+_SMALLEST_STEP: Final = Decimal(1).scaleb(-MAX_DECIMALS)
 _READ: Final = Operation(
     name="getBudget",
     topic=Tag.BUDGETS,
@@ -100,7 +100,7 @@ class BudgetRoutes:
         """Return the channels that replace the present ones; raises a Problem."""
         if body.channels is UNSET:
             return None
-        return [wanted_of(one, self._options) for one in body.channels]
+        return [wanted_of(channel, self._options) for channel in body.channels]
 
 
 def change_of(requested: BudgetChange) -> LimitChange:
@@ -161,7 +161,7 @@ def bounded(name: str, requested: Number, maximum: int) -> Decimal:
     number = Decimal(requested)
     if not number.is_finite() or not 0 <= number <= maximum:
         raise invalid_body(f"`{name}` must be a number from 0 to {maximum}.")
-    kept = number.quantize(_FINEST)
+    kept = number.quantize(_SMALLEST_STEP)
     if kept != number:
         raise invalid_body(f"`{name}` may have at most {MAX_DECIMALS} decimals.")
     return kept.normalize()

@@ -64,7 +64,7 @@ def recommendations(
         user_id=user_id,
         period=Period(start=since, end=now, label=f"Last {ADVICE_DAYS} days"),
         based_on_calls=found.calls_read,
-        based_on_events=sum(each.events for each in found.usages),
+        based_on_events=sum(usage.events for usage in found.usages),
         recommendations=[
             _recommendation(each)
             for each in advise(found.usages, found.charges, found.catalogue, now)
@@ -100,6 +100,7 @@ def _evidence(of: SavingEvidence) -> EvidenceBody:
         model=of.model,
         usage=[UnitSum(unit=unit, usage=Exact(usage)) for unit, usage in of.usage.items()],
         example_events=[
-            EventId(source=each.source, id=each.id, call_id=each.call_id) for each in of.examples
+            EventId(source=example.source, id=example.id, call_id=example.call_id)
+            for example in of.examples
         ],
     )

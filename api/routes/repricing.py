@@ -113,9 +113,9 @@ def body(report: RepricingReport, applied: RepricingResult, *, dry_run: bool) ->
         by_service=[_group(name, one) for name, one in report.services.items()],
         by_day=[_group(name, one) for name, one in report.days.items()],
         users=report.users,
-        top_users=[_user(one) for one in report.top_users],
+        top_users=[_user(top_user) for top_user in report.top_users],
         alerts=report.alerts,
-        first_alerts=[_alert(one) for one in report.first_alerts],
+        first_alerts=[_alert(first_alert) for first_alert in report.first_alerts],
     )
 
 

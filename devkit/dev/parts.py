@@ -117,7 +117,7 @@ class RunningParts:
         self._stopping = True
         if SIMULATION in self._newest:
             await self._newest[SIMULATION].stop(_SIMULATION_STOP_SECONDS_MAX)
-        await asyncio.gather(*(one.stop(_STOP_SECONDS_MAX) for one in self._processes))
+        await asyncio.gather(*(process.stop(_STOP_SECONDS_MAX) for process in self._processes))
         for watcher in self._watchers.values():
             watcher.cancel()
         self._ended.cancel()

@@ -25,8 +25,8 @@ import psutil
 _LAUNCHER: Final = Path(__file__).with_name("launch.py")
 _LOG_BYTES_MAX: Final = 4 * 1024 * 1024
 _LOG_GENERATIONS: Final = 3
+"""The number of rotated logs, `<name>.1` to `<name>.3`."""
 _LOG_MODE: Final = 0o600
-"""Older ones, `<name>.1` to `<name>.3`, beside the one that is written."""
 _TAIL_BYTES: Final = 16 * 1024
 _POLL_SECONDS: Final = 0.01
 

@@ -209,7 +209,7 @@ class CallScript:
         rng = self._rng
         if rng.randrange(40):
             return
-        wrong = rng.choice([one for one in self._events if one.type == "cost.recorded"])
+        wrong = rng.choice([event for event in self._events if event.type == "cost.recorded"])
         self._add(
             duration_ms + rng.randrange(3_000, 30_000),
             BILLING,
@@ -222,6 +222,6 @@ class CallScript:
         """Delay some events: one of thirty by up to a minute, all of a late call by a day."""
         rng, late_ms = self._rng, self._late_ms
         return [
-            one._replace(delay_ms=late_ms + (0 if rng.randrange(30) else rng.randrange(60_000)))
-            for one in self._events
+            event._replace(delay_ms=late_ms + (0 if rng.randrange(30) else rng.randrange(60_000)))
+            for event in self._events
         ]

@@ -57,8 +57,10 @@ class ScheduledEvent(NamedTuple):
 def reports_of(events: Iterable[SimulatedEvent]) -> list[ScheduledEvent]:
     """Return the encoded events of a call."""
     return [
-        ScheduledEvent(one.time_ms + one.delay_ms, one.id, key_of(one.data), encode(envelope(one)))
-        for one in events
+        ScheduledEvent(
+            event.time_ms + event.delay_ms, event.id, key_of(event.data), encode(envelope(event))
+        )
+        for event in events
     ]
 
 

@@ -132,16 +132,16 @@ def compare(call: EndedCall, service: str, history: CallHistory) -> CallComparis
 
 
 def _of_enough_users(calls: Sequence[PastCall], service: str) -> Sequence[PastCall]:
-    users = {one.user_id for one in calls if _has_rate(one, service)}
+    users = {call.user_id for call in calls if _has_rate(call, service)}
     return calls if len(users) >= OTHER_USERS_MIN else ()
 
 
 def _rates(calls: Sequence[PastCall], service: str) -> list[int]:
     """Return a service's cost per minute in the calls that have one."""
     return [
-        one.costs[service] // minutes_of(one.duration_ms)
-        for one in calls
-        if _has_rate(one, service)
+        call.costs[service] // minutes_of(call.duration_ms)
+        for call in calls
+        if _has_rate(call, service)
     ]
 
 

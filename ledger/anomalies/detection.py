@@ -26,7 +26,7 @@ from ledger.postgres.database import Connection
 from schemas.anomalies import LEGS, Leg
 
 GRACE: Final = timedelta(minutes=15)
-"""A call without changes for so long is taken to have all its costs."""
+"""The costs of a call without changes for this long are considered complete."""
 CALLS_AT_ONCE: Final = 200
 
 
@@ -63,15 +63,19 @@ class AnomalyDetector:
         known = await _catalogue_facts(connection)
         for begin in range(0, len(call_ids), CALLS_AT_ONCE):
             some = call_ids[begin : begin + CALLS_AT_ONCE]
-            result = result.plus(await self._some_calls(connection, known, some, now))
+            result = result.plus(await self._check_chunk(connection, known, some, now))
         return result
 
-    async def _some_calls(
+    async def _check_chunk(
         self, connection: Connection, known: CatalogueFacts, call_ids: Sequence[str], now: datetime
     ) -> DetectionResult:
         calls = await store.read_ended_calls(connection, call_ids)
         open_anomalies = await store.read_open(connection, call_ids)
-        known_missing = {one.call_id for one in open_anomalies if one.kind == "missing_leg"}
+        known_missing = {
+            open_anomaly.call_id
+            for open_anomaly in open_anomalies
+            if open_anomaly.kind == "missing_leg"
+        }
         missing_legs = await self._missing(connection, known, calls, known_missing, now)
         costly = [call for call in calls if _has_candidates(call, known)]
         compared = [call for call in calls if call in costly or missing_legs.get(call.call_id)]
@@ -81,8 +85,12 @@ class AnomalyDetector:
             history = histories.get(call.call_id, CallHistory())
             legs = missing_legs.get(call.call_id, ())
             findings += [leg_finding(call, leg, known.legs, history, now) for leg in legs]
-        found_ids = {one.anomaly.anomaly_id for one in findings}
-        resolved_ids = [one.anomaly_id for one in open_anomalies if one.anomaly_id not in found_ids]
+        found_ids = {finding.anomaly.anomaly_id for finding in findings}
+        resolved_ids = [
+            open_anomaly.anomaly_id
+            for open_anomaly in open_anomalies
+            if open_anomaly.anomaly_id not in found_ids
+        ]
         return await _write(connection, findings, resolved_ids, now)
 
     async def _missing(
@@ -93,7 +101,7 @@ class AnomalyDetector:
         known_missing: set[str],
         now: datetime,
     ) -> dict[str, list[Leg]]:
-        """Return the missing legs of settled calls, and of calls that missed some before."""
+        """Return the missing legs of complete calls, and of calls that missed some before."""
         suspects = [
             call
             for call in calls
@@ -171,8 +179,8 @@ def _explained(found: Sequence[store.StoredDayAnomaly]) -> dict[str, int]:
 
 async def _catalogue_facts(connection: Connection) -> CatalogueFacts:
     operations = await store.read_operations(connection)
-    others = {one.service for one in operations if one.service_class != "api"}
-    used = [one for one in operations if one.service_class == "api"]
+    others = {operation.service for operation in operations if operation.service_class != "api"}
+    used = [operation for operation in operations if operation.service_class == "api"]
     return CatalogueFacts(
         service_legs((one.service, one.operation) for one in used),
         sorted(others - {one.service for one in used}),

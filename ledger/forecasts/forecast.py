@@ -92,7 +92,7 @@ def learn_rhythms(
     """
     today = now.date()
     start = max(first_day or today, today - _DAY * HISTORY_DAYS_MAX)
-    known = {each.day: each for each in totals}
+    known = {total.day: total for total in totals}
     days = [known.get(day, DayTotals(day)) for day in _days(start, today)]
     weekday = start.weekday()
     return LearnedRhythms(

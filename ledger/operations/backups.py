@@ -72,7 +72,7 @@ async def read_contents(connection: Connection, now: datetime) -> BackupContents
     return BackupContents(
         taken_at=now,
         schema_version=await schema_version(connection),
-        epoch=max((one.epoch for one in epochs), default=0),
+        epoch=max((epoch.epoch for epoch in epochs), default=0),
         epochs=epochs,
         counts=await _counts(connection),
         positions=[BackupPosition(*row) for row in await connection.fetch(_SQL["positions"])],

@@ -31,7 +31,7 @@ async def take_over(connection: Connection, records: Collection[DeliveryRecord])
     """Mark deliveries as delivered, each one once; returns how many were not marked before."""
     if not records:
         return 0
-    rows = [one.row() for one in {one.key: one for one in records}.values()]
+    rows = [one.row() for one in {record.key: record for record in records}.values()]
     deliveries, channels, users, kinds, subjects, created, delivered = zip(*rows, strict=True)
     take_over = _SQL.bind(
         "take_over",

@@ -85,12 +85,14 @@ async def read_product_status(readers: ReaderPool) -> ProductStatus:
     [row] = await readers.read(_EVERYBODY, *_READS.bind("figures", limit=COUNTED_MAX))
     positions = await readers.read(_EVERYBODY, *_READS.bind("positions", limit=POSITIONS_MAX))
     refusals = await readers.read(_EVERYBODY, _READS["refusals"])
-    refused = {each["code"]: each["letters"] for each in refusals}
+    refused = {refusal["code"]: refusal["letters"] for refusal in refusals}
     retention = await readers.read(_EVERYBODY, _READS["retention"])
     retained = {
         each["subject"]: RetentionResult(each["removed"], each["seconds"]) for each in retention
     }
-    figures = _figures(row, [PartitionPosition(*each) for each in positions], refused, retained)
+    figures = _figures(
+        row, [PartitionPosition(*position) for position in positions], refused, retained
+    )
     return ProductStatus(version, schema_is_current=True, figures=figures)
 
 

@@ -85,7 +85,7 @@ async def _rights(connection: Connection) -> list[tuple[str, str, str]]:
     ]
     for relation, *columns in await connection.fetch(_GRANTS["of_tables"]):
         for role, letters in zip(RIGHTS.values(), columns, strict=True):
-            found += [(relation, role, one) for one in letters if one in _LETTERS]
+            found += [(relation, role, letter) for letter in letters if letter in _LETTERS]
     return found
 
 

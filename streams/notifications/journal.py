@@ -59,8 +59,8 @@ class DeliveryJournal:
         try:
             async with asyncio.timeout(WRITE_SECONDS_MAX):
                 await self._producer.send_records(
-                    OutgoingRecord(DELIVERIES.name, one.key.encode(), _encode(one))
-                    for one in records
+                    OutgoingRecord(DELIVERIES.name, record.key.encode(), _encode(record))
+                    for record in records
                 )
         except (KafkaError, TimeoutError) as error:
             self._pause_until_ns = time.monotonic_ns() + PAUSE_SECONDS * 1_000_000_000
@@ -80,7 +80,7 @@ class DeliveryJournal:
             if not records or not await self.write(records):
                 return
             async with self._store.connection() as connection:
-                await mark_journaled(connection, [one.delivery_id for one in records])
+                await mark_journaled(connection, [record.delivery_id for record in records])
 
     async def unread_epoch(self) -> int | None:
         """Return the ledger's epoch if the journal must be imported before deliveries.

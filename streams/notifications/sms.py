@@ -18,7 +18,7 @@ TEXT_CHARACTERS_MAX: Final = 480
 
 _GONE_CODES: Final = frozenset({21211, 21610, 21614})
 """The number does not exist, has unsubscribed, or cannot receive SMS."""
-_OURS: Final = frozenset({401, 403, 408, 429})
+_RETRYABLE_STATUSES: Final = frozenset({401, 403, 408, 429})
 """Statuses about our account or rate, which may differ at the next attempt."""
 _SERVICE_PREFIX: Final = "MG"
 """The prefix of Twilio's messaging services, which select the sending number."""
@@ -88,7 +88,7 @@ class SmsSender:
         text = f"The provider answered {status}, error {answer.code}: {words}"
         if answer.code in _GONE_CODES:
             return DeliveryResult("gone", str(status), text)
-        if status >= 500 or status < 400 or status in _OURS:
+        if status >= 500 or status < 400 or status in _RETRYABLE_STATUSES:
             after = retry_after_seconds(response.headers.get("Retry-After"))
             return DeliveryResult("temporary", str(status), text, after)
         return DeliveryResult("permanent", str(status), text)

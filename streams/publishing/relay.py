@@ -118,7 +118,9 @@ class OutboxRelay:
         async with publishing_lock(self._connection):
             messages = await take_messages(self._connection, MESSAGES_MAX)
             if messages:
-                sending = self._producer.send_records(_record(one, self._now()) for one in messages)
+                sending = self._producer.send_records(
+                    _record(message, self._now()) for message in messages
+                )
                 await wait_in_transaction(self._connection, sending)
                 await drop_messages(self._connection, messages)
         return len(messages)

@@ -47,7 +47,9 @@ def test_large_spikes_are_found_and_larger_ones_more_often(all_kinds: Tally) -> 
     assert recall[-1] >= 0.85
     assert share(all_kinds.recognized["missing_leg", 1], all_kinds.injected["missing_leg", 1]) == 1
     largest = SIZES[-1]
-    days = share(all_kinds.recognized["day_spike", largest], all_kinds.injected["day_spike", largest])
+    days = share(
+        all_kinds.recognized["day_spike", largest], all_kinds.injected["day_spike", largest]
+    )
     assert days >= 0.5
 
 
