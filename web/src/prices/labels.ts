@@ -1,7 +1,7 @@
 // Texts of prices, price changes and repricing.
 import type { Priced, RerateReport } from "../api/bodies";
 import type { Decimal } from "../api/json";
-import { formatMoney, formatMoneyExact } from "../format/money";
+import { formatMoney, formatMoneyBrief } from "../format/money";
 import { withSpaces } from "../format/names";
 import { formatCompact, pluralize } from "../format/numbers";
 
@@ -52,7 +52,7 @@ const unitName = (unit: string): string => (unit === "usd" ? "US dollars" : with
 /** Summary of a repricing. */
 export function repricingSummary({ total, users }: RerateReport): string {
   const more = Number(total.difference) >= 0;
-  const by = formatMoneyExact(total.difference.replace("-", ""));
+  const by = formatMoneyBrief(total.difference.replace("-", ""));
   const whose = pluralize(users, "user", "users");
   const [one, many] = more ? ["cost rises", "costs rise"] : ["cost falls", "costs fall"];
   return `${pluralize(total.costs, one, many)} by ${by} in total, for ${whose}.`;
