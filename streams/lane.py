@@ -92,8 +92,8 @@ class Lane:
         """Give up all partitions, after waiting up to `wait_seconds` for the current batch.
 
         None waits without limit. A batch that takes longer is harmless: the next reader recognises
-        its events as repeats. The current poll is cancelled, or it would take records of the next
-        assignment and drop them.
+        its events as repeats. The current poll is cancelled and waited for, or it would take
+        records of the next assignment and drop them.
         """
         self.assignment += 1
         self.partitions = ()
@@ -101,6 +101,7 @@ class Lane:
         self._assigned.clear()
         if self._poll is not None:
             self._poll.cancel()
+            await asyncio.wait({self._poll}, timeout=wait_seconds)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), wait_seconds)
 

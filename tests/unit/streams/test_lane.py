@@ -5,6 +5,9 @@ it.
 """
 
 import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
 
 import asyncpg
 import pytest
@@ -133,6 +136,33 @@ async def test_poll_before_a_rebalance_takes_no_later_records(
             await consumer.send(FIRST)
         await until_recorded(recorder, 3)
     assert recorder.recorded == [(0, 0), (0, 1), (0, 2)]
+
+
+class LateConsumer(MemoryConsumer):
+    """A consumer whose polls end only some time after they are cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.poll_has_ended = asyncio.Event()
+
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int, max_records: int
+    ) -> Mapping[TopicPartition, list[Any]]:
+        self.polls += 1
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(30)
+        await asyncio.sleep(0.05)
+        self.poll_has_ended.set()
+        return {}
+
+
+async def test_revoke_waits_for_the_end_of_the_poll(recorder: BlockableRecorder) -> None:
+    """It could still take records after the next assignment has set the position before them."""
+    consumer = LateConsumer()
+    async with running(consumer, recorder) as own:
+        await until_polled(consumer, 1)
+        await own.revoke(wait_seconds=1)
+        assert consumer.poll_has_ended.is_set()
 
 
 async def test_revoke_waits_for_the_batch_in_progress(
