@@ -1,9 +1,15 @@
 """TCP ports for embedded servers; a port in use is reported clearly."""
 
 import errno
+import random
 import socket
+from contextlib import suppress
 
 LOOPBACK = "127.0.0.1"
+
+_SERVER_PORTS = range(20_000, 32_768)
+"""Below the ports that systems give to outgoing connections, which may take a free one any time."""
+_ATTEMPTS_MAX = 100
 
 
 class PortTakenError(RuntimeError):
@@ -17,11 +23,21 @@ def choose_port(wanted: int | None = None) -> int:
 
     Raises PortTakenError if `wanted` is in use or this account may not use it.
     """
+    if wanted:
+        return _free_port(wanted)
+    for port in random.sample(_SERVER_PORTS, _ATTEMPTS_MAX):
+        with suppress(PortTakenError):
+            return _free_port(port)
+    return _free_port(0)
+
+
+def _free_port(wanted: int) -> int:
+    """Return a port if it is free, any free one for 0; raises PortTakenError."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # The servers set this, too: connections of an earlier run in TIME_WAIT are not a conflict.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, wanted or 0))
+            probe.bind((LOOPBACK, wanted))
             # With SO_REUSEADDR some systems let two sockets bind, but never two listen.
             probe.listen(1)
         except OSError as error:
@@ -37,7 +53,7 @@ def is_listening(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
-def _reason(wanted: int | None, error: OSError) -> str:
+def _reason(wanted: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"port {wanted} is in use by another program; stop it or choose another port"
     return f"port {wanted} cannot be used: {error.strerror}"

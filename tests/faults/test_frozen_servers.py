@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,7 +35,8 @@ pytestmark = pytest.mark.timeout(240)
 
 def signal_family(pid: int, number: signal.Signals) -> None:
     for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
-        process.send_signal(number)
+        with suppress(psutil.NoSuchProcess):  # a backend may end as soon as its server goes on
+            process.send_signal(number)
 
 
 def stop_seconds(process: subprocess.Popen[bytes]) -> float:
