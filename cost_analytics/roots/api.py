@@ -24,6 +24,7 @@ from cost_analytics.configuration.tree import Settings
 from cost_analytics.failures import MISUSED, CommandError, using_database
 from cost_analytics.intake import KafkaIntake
 from cost_analytics.running import serve_until_stopped
+from ledger.postgres.clock import DatabaseClock
 from ledger.postgres.database import connected
 from ledger.postgres.session import check_signature, privileged_login
 from ledger.postgres.viewer import SigningKeyError
@@ -54,11 +55,12 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
         limits=RequestLimits(**asdict(settings.limits)),
     )
     url = settings.database_url.reveal()
-    await _check_login(url)
+    clock = DatabaseClock()
+    await _check_login(url, clock)
     rerate_url = settings.rerate_url.reveal()
     async with reader_pool(url) as readers, slow_reader_pool(url) as slow_readers:
         intake = KafkaIntake(settings.kafka.client())
-        checks = [ReadinessCheck("stream", StreamCheck(settings.database_url).passes)]
+        checks = [ReadinessCheck("stream", StreamCheck(settings.database_url, clock).passes)]
         app = build_app(
             readers,
             authenticator,
@@ -66,6 +68,8 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
             slow_readers=slow_readers,
             events=intake,
             checks=checks,
+            today=lambda: clock.now().date(),
+            now=clock.now,
             kafka=settings.kafka.client().client_options(),
             repricer=Repricer(rerate_url, settings.budget.basis) if rerate_url else None,
         )
@@ -97,9 +101,10 @@ async def _listen(
         _log.info("listening on %s port %d", *address, extra={"action": action})
 
 
-async def _check_login(url: str) -> None:
-    """Raise CommandError if the API's login has more rights than an API needs."""
+async def _check_login(url: str, clock: DatabaseClock) -> None:
+    """Raise CommandError if the API's login has more rights than an API needs; set the clock."""
     async with connected(url, name="cost-analytics api") as connection:
+        await clock.sample(connection)
         login = await privileged_login(connection)
         if login is not None:
             raise CommandError(
@@ -114,13 +119,14 @@ async def _check_login(url: str) -> None:
 
 
 class StreamCheck:
-    """Checks whether a worker reads the stream, at most once a second.
+    """Checks whether a worker reads the stream, and sets the clock, at most once a second.
 
     It opens a connection of its own: a busy connection pool says nothing about the stream.
     """
 
-    def __init__(self, url: Secret) -> None:
+    def __init__(self, url: Secret, clock: DatabaseClock) -> None:
         self._url = url
+        self._clock = clock
         self._lock = asyncio.Lock()
         self._valid_until_ns = 0
         self._result = False
@@ -133,6 +139,7 @@ class StreamCheck:
                 name = "cost-analytics ready"
                 async with connected(self._url.reveal(), name=name) as connection:
                     self._result = await stream_is_read(connection)
+                    await self._clock.sample(connection)
                 self._valid_until_ns = time.monotonic_ns() + _CACHED_NS
             return self._result
 

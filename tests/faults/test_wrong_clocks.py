@@ -9,11 +9,12 @@ from unittest.mock import patch
 import pytest
 
 from ledger.postgres.clock import DatabaseClock
-from tests.support.clocks import system_clock_ahead
+from tests.support.clocks import api_command_ahead, system_clock_ahead
 from tests.support.command import run_command
-from tests.support.events import Plain, cost
+from tests.support.events import Plain, cost, structured
 from tests.support.expected import expect
 from tests.support.fault_table import FaultRecorder, difference_nano
+from tests.support.product_processes import Product
 from tests.support.recording import assert_verified, codes, fetch
 from tests.support.streaming import Pipeline
 from tests.support.totals import read_totals
@@ -59,6 +60,24 @@ async def test_worker_with_a_wrong_clock_refuses_no_valid_event(
     assert abs(row[0] - minutes * 60_000) < SKEW_ERROR_MS_MAX
     assert await codes(pipeline.database_url) == []
     await check(pipeline, record_fault, f"worker's clock {minutes:+d} minutes", events)
+
+
+@pytest.mark.parametrize("minutes", [-120, 120])
+async def test_api_with_a_wrong_clock_refuses_no_valid_event(
+    pipeline: Pipeline, record_fault: FaultRecorder, tmp_path: Path, minutes: int
+) -> None:
+    events, product = valid_events(), Product(pipeline, tmp_path)
+    try:
+        product.start("worker")
+        product.start("api", command=api_command_ahead(timedelta(minutes=minutes)))
+        await product.until_ready()
+        body = b"[" + b",".join(map(structured, events)) + b"]"
+        await product.ask("POST", "/api/costs/events", body, "service", "service")
+        await pipeline.until_counted(len(events))
+    finally:
+        product.close()
+    assert "clock_skewed" in (tmp_path / "api.log").read_text()
+    await check(pipeline, record_fault, f"API's clock {minutes:+d} minutes", events)
 
 
 @pytest.mark.parametrize(("minutes", "code"), [(-120, "invalid_event"), (120, "too_old")])

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any, Self
 from unittest.mock import patch
 
-_PACKAGES = ("ledger", "schemas", "streams")
+_PACKAGES = ("api", "cost_analytics", "ledger", "streams")
 
 
 class _DatetimeType(type):
@@ -35,7 +35,7 @@ def datetime_by(now: Callable[[], datetime]) -> type:
 
 @contextmanager
 def replaced(**stand_ins: tuple[Any, Any]) -> Iterator[None]:
-    """Replace objects in all modules of the write path: name = (original, replacement)."""
+    """Replace objects in all imported modules of the product: name = (original, replacement)."""
     packages = [m for name, m in sys.modules.items() if name.partition(".")[0] in _PACKAGES]
     with ExitStack() as stack:
         for module in packages:
@@ -56,6 +56,17 @@ def system_clock_ahead(by: timedelta) -> Iterator[None]:
         datetime=(datetime, datetime_by(lambda: datetime.now(UTC) + by)), time=(time, fast)
     ):
         yield
+
+
+def api_command_ahead(by: timedelta) -> list[str]:
+    """Return the command of an API process whose system clock is fast, or slow."""
+    program = (
+        "import sys; from datetime import timedelta; import cost_analytics.roots.api\n"
+        "from cost_analytics.cli import main\n"
+        "from tests.support.clocks import system_clock_ahead\n"
+        f"with system_clock_ahead(timedelta(seconds={by.total_seconds()})): sys.exit(main())"
+    )
+    return [sys.executable, "-P", "-c", program]
 
 
 class NanosecondClock:
