@@ -4,16 +4,18 @@ import asyncio
 import json
 import signal
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientError, ClientSession, WSMsgType
-from aiokafka import AIOKafkaProducer
 
 from cost_analytics.configuration.dev_file import read_dev_file
 from devkit.embedded.ports import choose_port
 from ledger.postgres.database import connected
+from messaging.kafka import KafkaError, KafkaSettings, make_producer
+from messaging.producer import RecoveringProducer
 from schemas.topics import CALL_EVENTS
 from tests.support import parts
 from tests.support.command import run_command
@@ -26,7 +28,9 @@ from tests.support.totals import read_totals
 
 REPLACEMENTS = 3
 SECONDS_MAX = 240
+END_SECONDS_MAX = SECONDS_MAX - 60
 LATE_SECONDS = 5
+ACKNOWLEDGED_SECONDS_MAX = 5
 SILENT_SECONDS = 10
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(SECONDS_MAX)]
@@ -57,16 +61,23 @@ class EventEmitters:
         return self.events[call]
 
     async def over_kafka(self, stop: asyncio.Event) -> None:
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._values["KAFKA_BOOTSTRAP_SERVERS"], acks="all"
-        )
-        await producer.start()
+        # As services must: a usual producer may wait for a lost acknowledgement without end.
+        kafka = KafkaSettings(self._values["KAFKA_BOOTSTRAP_SERVERS"], idempotent=False)
+        producer = RecoveringProducer(lambda: make_producer(kafka), ACKNOWLEDGED_SECONDS_MAX)
         while not stop.is_set():
             event = self._new("kafka")
-            await producer.send_and_wait(CALL_EVENTS.name, structured(event), key=b"alice")
+            while not await self._sent(producer, event):
+                self.refused += 1
             self.accepted[event["data"]["callId"]] = time.monotonic()
             await asyncio.sleep(0.01)
-        await producer.stop()
+        await producer.close()
+
+    async def _sent(self, producer: RecoveringProducer, event: Plain) -> bool:
+        try:
+            await producer.send_all(CALL_EVENTS.name, [(b"alice", structured(event))])
+        except (KafkaError, TimeoutError):
+            return False
+        return True
 
     async def over_http(self, stop: asyncio.Event, token: str) -> None:
         headers = {
@@ -117,6 +128,11 @@ class EventEmitters:
                 self.counted |= {row["call_id"]: now for row in rows}
                 await asyncio.sleep(0.1)
 
+    def progress(self) -> str:
+        """Return how many events were accepted, refused and counted so far, for a failure."""
+        ways = Counter(call.partition("-")[0] for call in self.accepted)
+        return f"accepted {dict(ways)}, refused {self.refused}, counted {len(self.counted)}"
+
     def waited(self) -> float:
         """Return the longest time from acceptance to commit."""
         return max(self.counted[call] - at for call, at in self.accepted.items())
@@ -136,15 +152,18 @@ async def test_broker_replacement_loses_doubles_and_delays_nothing(
         values = read_dev_file(tmp_path / ".local" / "dev.env")
         emitters, stop = EventEmitters(values, tmp_path), asyncio.Event()
         service, admin = emitters.token("service"), emitters.token("admin")
-        async with asyncio.timeout(SECONDS_MAX), asyncio.TaskGroup() as tasks:
-            tasks.create_task(emitters.over_kafka(stop))
-            tasks.create_task(emitters.over_http(stop, service))
-            tasks.create_task(emitters.watch_socket(stop, admin))
-            tasks.create_task(emitters.watch_database(stop))
-            while replacements(running) < REPLACEMENTS:
-                await asyncio.sleep(0.5)
-            await asyncio.sleep(LATE_SECONDS)
-            stop.set()
+        try:
+            async with asyncio.timeout(END_SECONDS_MAX), asyncio.TaskGroup() as tasks:
+                tasks.create_task(emitters.over_kafka(stop))
+                tasks.create_task(emitters.over_http(stop, service))
+                tasks.create_task(emitters.watch_socket(stop, admin))
+                tasks.create_task(emitters.watch_database(stop))
+                while replacements(running) < REPLACEMENTS:
+                    await asyncio.sleep(0.5)
+                await asyncio.sleep(LATE_SECONDS)
+                stop.set()
+        except TimeoutError:
+            pytest.fail(f"{emitters.progress()}\n{running.output()}", pytrace=False)
         url = values["DATABASE_URL"]
         totals, expected = await read_totals(url), expect(list(emitters.events.values())).totals
         clusters = await fetch(url, "SELECT DISTINCT cluster FROM stream_offsets")
