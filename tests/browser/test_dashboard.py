@@ -1,6 +1,7 @@
 """The dashboard in a browser, over the real worker, API, broker and database."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -157,8 +158,10 @@ async def test_exports_are_downloaded(open_page: Open, product: Product, tmp_pat
 async def test_period_can_be_chosen(open_page: Open, product: Product) -> None:
     async with open_page("/spending", "fay") as page:
         await expect(page.get_by_text("No costs in this period")).to_be_visible()
-        for name, days in (("7 days", 7), ("90 days", 90)):
-            async with page.expect_response(re.compile(rf"/spending\?period={days}d")):
+        today = datetime.now(UTC).date()
+        for name, days in (("Today", 1), ("7 days", 7), ("90 days", 90)):
+            span = f"startDate={today - timedelta(days=days - 1)}&endDate={today}"
+            async with page.expect_response(re.compile(f"/spending.*{span}")):
                 await page.get_by_role("radio", name=name).check()
         await page.get_by_role("radio", name="Custom").check()
         async with page.expect_response(re.compile("startDate=2026-01-05&endDate=")):

@@ -1,4 +1,5 @@
 // The API requests of the pages.
+import { lastDays, type Span } from "../app/period";
 import { ask, download } from "./client";
 import type {
   Recommendations,
@@ -26,8 +27,6 @@ import type {
   WantedChannel,
 } from "./bodies";
 
-/** A period of UTC days, both included; `days` for a period that ends today. */
-export type Span = { days: 7 | 30 | 90 } | { start: string; end: string };
 export type ExportType = "daily" | "calls" | "events";
 
 const CALLS_A_PAGE = 15;
@@ -38,18 +37,8 @@ const RERATE_SECONDS_MOST = 120;
 
 const of = (user: string): string => `/api/costs/user/${encodeURIComponent(user)}`;
 
-export function spanQuery(span: Span): string {
-  return "days" in span
-    ? `period=${span.days}d`
-    : `period=custom&startDate=${span.start}&endDate=${span.end}`;
-}
-
-/** The first and last day of a period, as dates. */
-export function spanDates(span: Span, now = new Date()): { start: string; end: string } {
-  if (!("days" in span)) return span;
-  const date = (at: number): string => new Date(at).toISOString().slice(0, 10);
-  return { start: date(now.getTime() - span.days * 86_400_000), end: date(now.getTime()) };
-}
+const daysQuery = ({ start, end }: Span): string => `startDate=${start}&endDate=${end}`;
+const spanQuery = (span: Span): string => `period=custom&${daysQuery(span)}`;
 
 export const spending = (user: string, span: Span, signal: AbortSignal): Promise<Spending> =>
   ask(`${of(user)}/spending?${spanQuery(span)}`, { signal });
@@ -60,16 +49,13 @@ export function calls(
   cursor: string | null,
   signal: AbortSignal,
 ): Promise<CallPage> {
-  const { start, end } = spanDates(span);
   const after = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-  const query = `limit=${CALLS_A_PAGE}&startDate=${start}&endDate=${end}${after}`;
+  const query = `limit=${CALLS_A_PAGE}&${daysQuery(span)}${after}`;
   return ask(`${of(user)}/calls?${query}`, { signal });
 }
 
-export function exportCsv(user: string, type: ExportType, span: Span): Promise<Blob> {
-  const { start, end } = spanDates(span);
-  return download(`${of(user)}/export.csv?type=${type}&startDate=${start}&endDate=${end}`);
-}
+export const exportCsv = (user: string, type: ExportType, span: Span): Promise<Blob> =>
+  download(`${of(user)}/export.csv?type=${type}&${daysQuery(span)}`);
 
 export const budget = (user: string, signal: AbortSignal): Promise<Budget> =>
   ask(`${of(user)}/budget`, { signal });
@@ -130,7 +116,7 @@ export const analytics = (span: Span, signal: AbortSignal): Promise<Analytics> =
   ask(`/api/admin/costs/analytics?${spanQuery(span)}`, { signal });
 
 export const reconciliation = (signal: AbortSignal): Promise<Reconciliation> =>
-  ask("/api/admin/reconciliation?period=7d", { signal });
+  ask(`/api/admin/reconciliation?${spanQuery(lastDays(7))}`, { signal });
 
 export const forecast = (
   user: string,

@@ -1,4 +1,5 @@
 // The pages and their addresses; the API serves the same HTML for each (api/dashboard.py).
+// What a reader chose on a page (user, period, filter, order) is in the query: see address-state.ts.
 import { createRouter, createWebHistory, type Router } from "vue-router";
 import LivePage from "../live/LivePage.vue";
 

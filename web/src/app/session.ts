@@ -1,10 +1,14 @@
-// The signed-in user: a token kept for this tab only, and the reason for the last sign-out.
+// The signed-in user: a token kept in open tabs only, and the reason for the last sign-out.
 //
 // The token is pasted, or arrives in the address after a `#`, which browsers never send. It leaves
-// the address bar at once and is kept in sessionStorage, so it ends with the tab.
+// the address bar at once and is kept in sessionStorage, so it ends with the tab. A link that is
+// opened in a new tab gets the token from an open one (shared-token.ts).
 import { computed, reactive, readonly } from "vue";
+import { TokenChannel } from "./shared-token";
 
 const KEY = "cost-analytics.token";
+/** Set by a sign-out until the next sign-in: this tab asks no other one for a token. */
+const SIGNED_OUT_KEY = "cost-analytics.signed-out";
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 interface Claims {
@@ -21,6 +25,8 @@ interface State {
 
 const state = reactive<State>({ token: null, claims: null, reason: null });
 let timer: ReturnType<typeof setTimeout> | undefined;
+
+let channel: TokenChannel | undefined;
 
 export const session = readonly(state);
 export const isAdmin = computed(() => state.claims?.role === "admin");
@@ -51,25 +57,56 @@ export function signIn(pasted: string): string | null {
   if (claims.expiresAtMs <= Date.now()) return "That token has expired. Sign in with a new one.";
   Object.assign(state, { token, claims, reason: null });
   sessionStorage.setItem(KEY, token);
+  sessionStorage.removeItem(SIGNED_OUT_KEY);
   watchExpiry(claims.expiresAtMs);
   return null;
 }
 
-/** Signs out; the sign-in page shows `reason`. */
+/** Signs out in this tab; the sign-in page shows `reason`. */
 export function signOut(reason: string | null = null): void {
   clearTimeout(timer);
   sessionStorage.removeItem(KEY);
   Object.assign(state, { token: null, claims: null, reason });
 }
 
-/** Restores the token from the address or from before a reload. */
-export function restoreSession(): void {
+/** Signs out in every tab that has this token. */
+export function signOutInAllTabs(): void {
+  if (state.token) channel?.announceSignOut(state.token);
+  sessionStorage.setItem(SIGNED_OUT_KEY, "yes");
+  signOut("You have signed out.");
+}
+
+/** Answers new tabs that ask for the token, and follows a sign-out in another tab. */
+export function shareSession(): void {
+  const shared = (channel = new TokenChannel(
+    () => state.token,
+    (token) => {
+      if (token !== state.token) return;
+      sessionStorage.setItem(SIGNED_OUT_KEY, "yes");
+      signOut("You have signed out in another tab.");
+    },
+  ));
+  for (const use of ["pointerdown", "keydown", "focus"])
+    window.addEventListener(use, () => shared.noteUse(), { capture: true, passive: true });
+}
+
+/** Signs in with the token of an open tab, if there is one; not after a sign-out in this tab. */
+export async function adoptSession(): Promise<void> {
+  if (!channel || sessionStorage.getItem(SIGNED_OUT_KEY)) return;
+  const token = await channel.request();
+  if (token && !state.token) signIn(token);
+}
+
+/** Restores the token from the address or from before a reload; returns whether there was one. */
+export function restoreSession(): boolean {
   const found = /^#token=([^&]+)/.exec(location.hash);
   if (found) history.replaceState(history.state, "", location.pathname + location.search);
   const token = found ? found[1] : sessionStorage.getItem(KEY);
-  if (!token || token === state.token) return;
+  if (!token) return false;
+  if (token === state.token) return true;
   const problem = signIn(token);
   if (problem) signOut(problem);
+  return true;
 }
 
 function watchExpiry(atMs: number): void {
