@@ -36,7 +36,9 @@ from api.routes.prices import PriceRoutes
 from api.routes.recommendations import RecommendationRoutes
 from api.routes.reconciliation import ReconciliationRoutes
 from api.routes.spending import SpendingRoutes
+from api.routes.top_costs import TopCostRoutes
 from api.routes.unsubscribe import UnsubscribeRoutes
+from api.routes.users import UserRoutes
 from ledger.budgets.budgets import Budgets
 from ledger.operations.sources import SourceStore
 from ledger.postgres.viewers import ReaderPool
@@ -97,8 +99,7 @@ def build_app(
         *budget_routes.routes(),
         *AuthorizationRoutes(budgets, options.limits, now).routes(),
         *ExportRoutes(slow_readers or readers, options.limits, today, gate.refusals.count).routes(),
-        *AllUsersRoutes(readers, today).routes(),
-        *ReconciliationRoutes(slow_readers or readers, today).routes(),
+        *_all_users(readers, slow_readers or readers, today),
         *IntakeRoutes(events, source_owners or SourceStore(readers), options.limits, now).routes(),
         *live.routes(),
         *_channels(readers, options),
@@ -139,6 +140,18 @@ def _costs(readers: ReaderPool, today: Callable[[], date]) -> tuple[Route, ...]:
         *CallRoutes(readers).routes(),
         *CallLists(readers).routes(),
         *SpendingRoutes(readers, today).routes(),
+    )
+
+
+def _all_users(
+    readers: ReaderPool, slow_readers: ReaderPool, today: Callable[[], date]
+) -> tuple[Route, ...]:
+    """Return the routes about all users: totals, rankings, search, reconciliation."""
+    return (
+        *AllUsersRoutes(readers, today).routes(),
+        *TopCostRoutes(slow_readers, today).routes(),
+        *UserRoutes(readers).routes(),
+        *ReconciliationRoutes(slow_readers, today).routes(),
     )
 
 

@@ -1,6 +1,9 @@
-"""Body of the analytics: cost and revenue of all users' calls in a period."""
+"""Bodies about all users, for administrators: analytics, rankings, and found users."""
 
 from __future__ import annotations
+
+from datetime import date
+from typing import Literal
 
 from msgspec import field
 
@@ -51,3 +54,48 @@ class Analytics(Body):
     cost_by_service: dict[str, Usd]
     insights: InsightsBody
     daily: list[DayCost]
+
+
+class TopEntry(Body):
+    """A user, persona, service or day (`name`) with its totals in a period.
+
+    `cost_percent` is its share of the cost of all entries. Services have a cost only; their other
+    fields are null.
+    """
+
+    name: str
+    total_cost: Usd
+    cost_percent: str = field(name="costPercent")
+    calls: int | None
+    total_duration_seconds: Exact | None
+    charged_to_user: Usd | None
+    refunded: Usd | None
+    gross_profit: Usd | None
+    gross_margin_percent: str | None = field(name="grossMarginPercent")
+
+
+class TopCosts(Body):
+    """The first entries of a ranking; `total_entries` counts all, `total_cost` is their cost."""
+
+    period: Period
+    by: Literal["user", "persona", "service", "day"]
+    sort: Literal["cost", "charged", "profit", "calls", "name"]
+    order: Literal["desc", "asc"]
+    total_entries: int
+    total_cost: Usd
+    entries: list[TopEntry]
+
+
+class UserEntry(Body):
+    """A user, and the UTC days of the first and the last call; null without calls."""
+
+    user_id: str
+    first_day: date | None
+    last_day: date | None
+
+
+class UserList(Body):
+    """Users that match a search; `total_users` counts all matches."""
+
+    total_users: int
+    users: list[UserEntry]

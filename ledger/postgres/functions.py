@@ -23,6 +23,8 @@ _REPORTS, _FIGURES = RIGHTS["reports"], RIGHTS["figures"]
 _READS: Final = {
     "reports/costs": (_REPORTS, ("call", "spending")),
     "reports/all_users": (_REPORTS, ("everyone",)),
+    "reports/top": (_REPORTS, ("top",)),
+    "reports/users": (_REPORTS, ("users",)),
     "anomalies/lists": (_REPORTS, ("of_user", "of_everyone")),
     "reports/lists": (_REPORTS, ("calls", "any_call", "archived_events", "events")),
     "budgets/budgets": (_REPORTS, ("budget_status", "alerts_page")),

@@ -12,7 +12,15 @@ from api.http.access import ROUTES
 from ledger.postgres.database import Pool
 from ledger.postgres.viewers import ReaderPool
 from schemas.advice import RecommendationBody, Recommendations
-from schemas.analytics import Analytics, CostBreakdown, InsightsBody
+from schemas.analytics import (
+    Analytics,
+    CostBreakdown,
+    InsightsBody,
+    TopCosts,
+    TopEntry,
+    UserEntry,
+    UserList,
+)
 from schemas.anomalies import AnomalyList, ListedAnomaly
 from schemas.budgets import Authorization, Budget
 from schemas.call_lists import CallPage, CallSummary, EventPage, ListedEvent
@@ -40,11 +48,14 @@ BODIES = [answer["data"] for answer in ANSWERS if answer["success"]]
 
 SHAPES = (
     CallCost, Spending, CallPage, EventPage, Budget, AnomalyList, Forecast, Recommendations, Authorization, Accepted,
-    Analytics, ReconciliationBody, PriceList, PriceEntered, PriceEntered, PriceProposal, RerateReport,
+    Analytics, TopCosts, UserList, ReconciliationBody, PriceList, PriceEntered, PriceEntered, PriceProposal, RerateReport,
 )  # fmt: skip
 PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
     (Spending, "period"): Period,
     (Spending, "topPersonas"): PersonaCost,
+    (TopCosts, "period"): Period,
+    (TopCosts, "entries"): TopEntry,
+    (UserList, "users"): UserEntry,
     (Spending, "daily"): DayCost,
     (CallPage, "calls"): CallSummary,
     (EventPage, "events"): ListedEvent,

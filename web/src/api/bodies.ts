@@ -33,6 +33,10 @@ export type {
   Requested,
   RerateReport,
   Spending,
+  TopCosts,
+  TopEntry,
+  UserEntry,
+  UserList,
   WantedChannel,
 } from "./schema";
 

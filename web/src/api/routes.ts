@@ -24,6 +24,8 @@ import type {
   Requested,
   RerateReport,
   Spending,
+  TopCosts,
+  UserList,
   WantedChannel,
 } from "./bodies";
 
@@ -114,6 +116,24 @@ export async function callEvents(callId: string, signal: AbortSignal): Promise<C
 
 export const analytics = (span: Span, signal: AbortSignal): Promise<Analytics> =>
   ask(`/api/admin/costs/analytics?${spanQuery(span)}`, { signal });
+
+/** A ranking of users, personas, services or days. */
+export interface Ranking {
+  by: TopCosts["by"];
+  sort: TopCosts["sort"];
+  order: TopCosts["order"];
+  limit: number;
+}
+
+export function topCosts(span: Span, ranking: Ranking, signal: AbortSignal): Promise<TopCosts> {
+  const { by, sort, order, limit } = ranking;
+  const query = `by=${by}&sort=${sort}&order=${order}&limit=${limit}`;
+  return ask(`/api/admin/costs/top?${query}&${spanQuery(span)}`, { signal });
+}
+
+/** The users whose id contains `part`; the equal id comes first. */
+export const findUsers = (part: string, limit: number, signal: AbortSignal): Promise<UserList> =>
+  ask(`/api/admin/users?q=${encodeURIComponent(part)}&limit=${limit}`, { signal });
 
 export const reconciliation = (signal: AbortSignal): Promise<Reconciliation> =>
   ask(`/api/admin/reconciliation?${spanQuery(lastDays(7))}`, { signal });

@@ -1013,6 +1013,34 @@ export interface components {
             cost: Decimal;
             revenue: Decimal;
         };
+        TopCosts: {
+            period: components["schemas"]["Period"];
+            /** @enum {unknown} */
+            by: "day" | "persona" | "service" | "user";
+            /** @enum {unknown} */
+            sort: "calls" | "charged" | "cost" | "name" | "profit";
+            /** @enum {unknown} */
+            order: "asc" | "desc";
+            totalEntries: Decimal;
+            totalCost: Decimal;
+            entries: components["schemas"]["TopEntry"][];
+        };
+        TopCostsSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["TopCosts"];
+        };
+        TopEntry: {
+            name: string;
+            totalCost: Decimal;
+            costPercent: string;
+            calls: Decimal | null;
+            totalDuration_seconds: Decimal | null;
+            chargedToUser: Decimal | null;
+            refunded: Decimal | null;
+            grossProfit: Decimal | null;
+            grossMarginPercent: string | null;
+        };
         Track: {
             callId: string;
             /** @default null */
@@ -1042,6 +1070,20 @@ export interface components {
         UnitSum: {
             unit: string;
             usage: Decimal;
+        };
+        UserEntry: {
+            userId: string;
+            firstDay: string | null;
+            lastDay: string | null;
+        };
+        UserList: {
+            totalUsers: Decimal;
+            users: components["schemas"]["UserEntry"][];
+        };
+        UserListSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["UserList"];
         };
         Voided: {
             /** @enum {unknown} */
@@ -1181,9 +1223,15 @@ export type Started = components['schemas']['Started'];
 export type Status = components['schemas']['Status'];
 export type StatusSuccess = components['schemas']['StatusSuccess'];
 export type TodaySoFar = components['schemas']['TodaySoFar'];
+export type TopCosts = components['schemas']['TopCosts'];
+export type TopCostsSuccess = components['schemas']['TopCostsSuccess'];
+export type TopEntry = components['schemas']['TopEntry'];
 export type Track = components['schemas']['Track'];
 export type TransactionCost = components['schemas']['TransactionCost'];
 export type UnitSum = components['schemas']['UnitSum'];
+export type UserEntry = components['schemas']['UserEntry'];
+export type UserList = components['schemas']['UserList'];
+export type UserListSuccess = components['schemas']['UserListSuccess'];
 export type Voided = components['schemas']['Voided'];
 export type WantedChannel = components['schemas']['WantedChannel'];
 export type $defs = Record<string, never>;

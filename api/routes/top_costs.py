@@ -1,0 +1,99 @@
+"""`GET /api/admin/costs/top`: the most expensive users, personas, services and days."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Final, cast, get_args
+
+from aiohttp import web
+
+from api.http.access import CALLER, Access, Route
+from api.http.paging import limit_of, row_limit
+from api.http.parameters import choice, choice_of
+from api.http.problems import invalid_parameter
+from api.http.replies import tagged_reply
+from api.openapi.operations import Operation, Tag
+from api.routes.spending import SPAN, DayRange, days_of
+from ledger.postgres.viewers import ReaderPool
+from ledger.reports.top import TopEntry, TopKind, TopOrder, TopReport, TopSort, top_report
+from schemas import analytics
+from schemas.costs import UNKNOWN_PERSONA
+from schemas.exact import Exact
+from schemas.money import Usd, percent_text
+
+BY: Final = choice("by", "What is ranked.", get_args(TopKind), "user")
+SORT: Final = choice("sort", "What the entries are sorted by.", get_args(TopSort), "cost")
+ORDER: Final = choice("order", "The direction; without it `desc`, by name `asc`.", ["desc", "asc"])
+LIMIT: Final = row_limit(10, 500)
+SORTS_OF_SERVICES: Final = ("cost", "name")
+
+
+class TopCostRoutes:
+    """The route of rankings over all users."""
+
+    def __init__(self, readers: ReaderPool, today: Callable[[], date]) -> None:
+        self._readers = readers
+        self._today = today
+
+    def routes(self) -> tuple[Route, ...]:
+        operation = Operation(
+            name="getTopCosts",
+            topic=Tag.EVERYONE,
+            summary="Rank users, personas, services or days",
+            answers=analytics.TopCosts,
+            tagged=True,
+            query=(BY, SORT, ORDER, LIMIT, *SPAN),
+        )
+        return (Route("GET", "/api/admin/costs/top", Access.ADMIN, self.top, operation),)
+
+    async def top(self, request: web.Request) -> web.Response:
+        """Return the first users, personas, services or days of the requested period."""
+        order = order_of(request)
+        days = days_of(request, self._today())
+        report = await top_report(
+            self._readers,
+            request[CALLER].viewer,
+            (days.first, days.last),
+            order,
+            unnamed_persona=UNKNOWN_PERSONA,
+        )
+        return tagged_reply(request, top_costs(days, order, report))
+
+
+def order_of(request: web.Request) -> TopOrder:
+    """Return the requested ranking; raises the 400 Problem."""
+    kind = cast(TopKind, choice_of(request, BY))
+    sort = cast(TopSort, choice_of(request, SORT))
+    if kind == "service" and sort not in SORTS_OF_SERVICES:
+        raise invalid_parameter("sort", f"must be {' or '.join(SORTS_OF_SERVICES)} for services")
+    order = choice_of(request, ORDER) or ("asc" if sort == "name" else "desc")
+    return TopOrder(kind, sort, order == "desc", limit_of(request, LIMIT))
+
+
+def top_costs(days: DayRange, order: TopOrder, report: TopReport) -> analytics.TopCosts:
+    """Return the response body."""
+    return analytics.TopCosts(
+        period=days.period(),
+        by=order.kind,
+        sort=order.sort,
+        order="desc" if order.descending else "asc",
+        total_entries=report.found,
+        total_cost=Usd(report.cost_nano),
+        entries=[_entry(order.kind, entry, report.cost_nano) for entry in report.entries],
+    )
+
+
+def _entry(kind: TopKind, entry: TopEntry, all_cost_nano: int) -> analytics.TopEntry:
+    profit, has_calls = entry.profit, kind != "service"
+    return analytics.TopEntry(
+        name=entry.name,
+        total_cost=Usd(profit.cost_nano),
+        cost_percent=percent_text(profit.cost_nano, all_cost_nano),
+        calls=entry.calls if has_calls else None,
+        total_duration_seconds=Exact.of_milliseconds(entry.duration_ms) if has_calls else None,
+        charged_to_user=Usd(profit.charged_nano) if has_calls else None,
+        refunded=Usd(profit.refunded_nano) if has_calls else None,
+        gross_profit=Usd(profit.gross_nano) if has_calls else None,
+        gross_margin_percent=profit.margin_percent if has_calls else None,
+    )

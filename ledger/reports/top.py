@@ -1,0 +1,78 @@
+"""Reads which users, personas, services and days cost the most, over all users."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final, Literal, NamedTuple
+
+from ledger.postgres.functions import reads
+from ledger.postgres.viewers import ReaderPool, Viewer
+from ledger.reports.profit import Profit
+
+_READS: Final = reads("reports/top")
+
+TopKind = Literal["user", "persona", "service", "day"]
+TopSort = Literal["cost", "charged", "profit", "calls", "name"]
+
+
+class TopOrder(NamedTuple):
+    """What is ranked, by what, in which direction, and how many entries are returned."""
+
+    kind: TopKind
+    sort: TopSort
+    descending: bool
+    limit: int
+
+
+class TopEntry(NamedTuple):
+    """The totals of a user, persona, service or day; services have a cost only."""
+
+    name: str
+    calls: int
+    duration_ms: int
+    profit: Profit
+
+
+class TopReport(NamedTuple):
+    """The first entries, the number of all entries, and their cost in nano-dollars."""
+
+    entries: list[TopEntry]
+    found: int
+    cost_nano: int
+
+
+async def top_report(
+    readers: ReaderPool,
+    viewer: Viewer,
+    days: tuple[date, date],
+    order: TopOrder,
+    *,
+    unnamed_persona: str,
+) -> TopReport:
+    """Return the entries of the first to the last UTC day, both included.
+
+    Empty for a viewer who may not read all users. Raises StoreUnavailableError.
+    """
+    top = _READS.bind(
+        "top",
+        reads_all=viewer.reads_all,
+        by=order.kind,
+        sort=order.sort,
+        descending=order.descending,
+        limit=order.limit,
+        first_day=days[0],
+        last_day=days[1],
+        unnamed_persona=unnamed_persona,
+    )
+    rows = await readers.read(viewer, *top)
+    entries = [
+        TopEntry(
+            row["name"],
+            int(row["calls"]),
+            int(row["duration_ms"]),
+            Profit(int(row["charged_nano"]), int(row["refunded_nano"]), int(row["cost_nano"]), 0),
+        )
+        for row in rows
+    ]
+    found, cost_nano = (rows[0]["found"], int(rows[0]["all_cost_nano"])) if rows else (0, 0)
+    return TopReport(entries, found, cost_nano)
