@@ -13,13 +13,30 @@ from schemas.jsonio import wire_name
 from schemas.money import Usd
 
 
+class LiveProjection(Struct, kw_only=True, rename=wire_name):
+    """What an active call is expected to cost at hang-up: 8 of 10 calls cost `low` to `high`.
+
+    `duration_seconds` is the expected duration. `due_once` is the part of the projected cost that
+    is still due once, such as the payment fee. `based_on_calls` is the number of earlier calls of
+    the persona that it is based on; 0 means the call's own rate.
+    """
+
+    low: Usd
+    high: Usd
+    duration_seconds: Exact
+    due_once: Usd
+    based_on_calls: int
+
+
 class LiveCall(Struct, kw_only=True, rename=wire_name):
     """A call as of `version`; a higher version is newer, on any connection.
 
     `version` increases with every commit that changes the call, and by far more with a restore.
 
     `elapsed_seconds` is the duration of the call: until now if it is active, in total if it has
-    ended. `projected_cost` is the expected cost of the call at hang-up. Money is US dollars.
+    ended. `projected_cost` is the expected cost of the call at hang-up, and `projection` how it was
+    estimated; null for an ended call, and while too little is known, when `projected_cost` is the
+    cost so far. Money is US dollars.
     """
 
     call_id: str
@@ -32,6 +49,7 @@ class LiveCall(Struct, kw_only=True, rename=wire_name):
     cost_by_service: dict[str, Usd]
     charged_to_user: Usd
     projected_cost: Usd
+    projection: LiveProjection | None
     version: int
     updated_at: datetime
 

@@ -1,6 +1,7 @@
-"""Facts about calls in general: usual durations by persona, and services that are paid once.
+"""What calls usually last and cost by persona, and what a call costs once.
 
-Refreshed every minute, so that replicas agree, and immediately for a new persona.
+Read again every minute for the personas of present calls, so that replicas agree, and immediately
+for a new persona.
 """
 
 from __future__ import annotations
@@ -11,46 +12,53 @@ from contextlib import suppress
 from typing import Final
 
 from ledger.live.calls import LiveStore
-from ledger.live.durations import PersonaDurations
+from ledger.live.usual_calls import PersonaCalls, UsualCall
 from schemas.costs import INFRASTRUCTURE_SERVICES, TRANSACTION_SERVICES
 
 PERSONAS_MAX: Final = 10_000
 REFRESH_SECONDS: Final = 60
 
 
-class UsualDurations:
-    """Usual durations by persona, and the services whose costs do not grow with a call."""
+class UsualCalls:
+    """The usual calls by persona, and the costs that do not grow with a call."""
 
     def __init__(self, store: LiveStore) -> None:
         self._store = store
-        self._durations: OrderedDict[str, PersonaDurations | None] = OrderedDict()
+        self._personas: OrderedDict[str, PersonaCalls | None] = OrderedDict()
+        self._used: set[str] = set()
         self._new_personas: set[str] = set()
         self._wake = asyncio.Event()
         self.once_services: frozenset[str] = frozenset(
             (*INFRASTRUCTURE_SERVICES, *TRANSACTION_SERVICES)
         )
+        """The services that are paid once per call, whatever its duration."""
+        self.default_fee_nano = 0
+        """The processor's fee for the default charge of a completed call."""
 
-    def usual_ms(self, persona_id: str | None, user_id: str) -> int | None:
-        """Return the usual duration of a user's calls with a persona; None if unknown.
+    def usual(self, persona_id: str | None, user_id: str) -> UsualCall | None:
+        """Return what a user's calls with a persona are usually like; None if unknown.
 
         A persona that is requested for the first time is unknown until it is read.
         """
         if persona_id is None:
             return None
-        if persona_id not in self._durations:
-            self._durations[persona_id] = None
-            if len(self._durations) > PERSONAS_MAX:
-                self._durations.popitem(last=False)
+        self._used.add(persona_id)
+        if persona_id not in self._personas:
+            self._personas[persona_id] = None
+            if len(self._personas) > PERSONAS_MAX:
+                self._personas.popitem(last=False)
             self._new_personas.add(persona_id)
             self._wake.set()
-        durations = self._durations[persona_id]
-        return None if durations is None else durations.usual_ms(user_id)
+        calls = self._personas[persona_id]
+        return None if calls is None else calls.usual(user_id)
 
     async def refresh(self) -> None:
-        """Read everything again; raises StoreUnavailableError."""
+        """Read what was used since the last refresh; raises StoreUnavailableError."""
         self._new_personas.clear()
         self.once_services = await self._store.once_services() or self.once_services
-        await self._read(list(self._durations))
+        self.default_fee_nano = await self._store.default_fee_nano()
+        used, self._used = self._used, set()
+        await self._read([persona_id for persona_id in self._personas if persona_id in used])
 
     async def read_new(self, seconds: int) -> None:
         """Read new personas as they are requested, for `seconds`; raises StoreUnavailableError."""
@@ -63,7 +71,7 @@ class UsualDurations:
                     await self._read(requested)
 
     async def _read(self, personas: list[str]) -> None:
-        known = await self._store.durations(personas)
+        known = await self._store.usual_calls(personas, self.once_services)
         for persona_id in personas:
-            if persona_id in self._durations:
-                self._durations[persona_id] = known.get(persona_id)
+            if persona_id in self._personas:
+                self._personas[persona_id] = known.get(persona_id)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from api.http.options import RequestLimits
 from api.live.alerts import AlertMessage
 from api.live.budgets import LiveBudgets, ReadBudget
-from api.live.expectations import REFRESH_SECONDS, UsualDurations
+from api.live.expectations import REFRESH_SECONDS, UsualCalls
 from api.live.reconciler import StateReconciler
 from api.live.session import SocketSession
 from api.live.sockets import SocketRegistry
@@ -49,7 +49,7 @@ class Feed:
         """Whether the feed has brokers to read from."""
         self.calls = LiveCalls()
         self.sockets = SocketRegistry(limits)
-        self._expectations = UsualDurations(store)
+        self._expectations = UsualCalls(store)
         self.views = CallViews(self._expectations)
         self.budgets = LiveBudgets(read_budget, self.sockets)
         self._reader = TopicFollower(

@@ -1,31 +1,149 @@
-"""Projects the cost of an active call at hang-up, from its rate and its usual duration."""
+"""Projects the cost of an active call at hang-up, from what it cost so far and from usual calls."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from math import isqrt
+from typing import Final, NamedTuple
 
+from ledger.live.usual_calls import PERMILLE, UsualCall, UsualLength
+from schemas.forecasts import INTERVAL_PERCENT
 from schemas.money import half_even
 
-RATE_MS_MIN: Final = 10_000
-"""The shortest duration for a rate: one early cost says little about the next minutes."""
+RATE_MS_MIN: Final = 20_000
+"""The shortest duration for a rate of its own: one early cost says little about later minutes."""
+USUAL_WEIGHT_MS: Final = 60_000
+"""A call's own rate counts as much as the usual one after so long, and more from then on."""
+_SURE_PERMILLE: Final = 900
+"""A cost that so many usual calls have is expected without doubt."""
+_DEVIATIONS_PERMILLE: Final = {80: 1_500}[INTERVAL_PERCENT]
+"""How many standard deviations contain the interval, in thousandths. Durations are not normal."""
 
 
-def projected_nano(
-    total_nano: int, once_nano: int, elapsed_ms: int, expected_ms: int | None
-) -> int:
-    """Return the projected cost at hang-up, in nano-dollars, rounded half-even.
+@dataclass(frozen=True, slots=True)
+class ActiveCall:
+    """What is known of an active call; durations are milliseconds, money nano-dollars."""
 
-    `once_nano` is the part of the cost that is paid once per call, whatever its duration:
-    infrastructure shares and fees. The rest grows at the rate measured over `elapsed_ms`:
-    once + (total - once) * expected ÷ max(elapsed, 10 s).
+    elapsed_ms: int
+    announced_ms: int | None
+    costs: Mapping[str, int]
 
-    Never less than the current cost. A call that has lasted as long as expected, or has no usual
-    duration, is projected to end now. A fee that is due when the call is charged is not included
-    before.
+
+class Projection(NamedTuple):
+    """The expected cost of a call at hang-up, and the range of 8 in 10 calls.
+
+    `duration_ms` is the expected duration, `once_nano` the part of the cost that is still due once,
+    and `calls` the number of earlier calls it is based on. Money is nano-dollars.
     """
-    lasting_ms = max(elapsed_ms, RATE_MS_MIN)
-    if expected_ms is None or expected_ms <= lasting_ms:
-        return total_nano
-    return max(
-        total_nano, once_nano + half_even((total_nano - once_nano) * expected_ms, lasting_ms)
+
+    cost_nano: int
+    low_nano: int
+    high_nano: int
+    duration_ms: int
+    once_nano: int
+    calls: int
+
+
+def project(
+    call: ActiveCall, usual: UsualCall | None, once_services: Collection[str], fee_nano: int
+) -> Projection | None:
+    """Return the projection of a call; None while nothing can be said about its duration or rate.
+
+    Without usual calls, `fee_nano` is the payment fee that is expected at the end, and the call
+    must have announced its duration and have a rate of its own.
+    """
+    if usual is None:
+        return _from_own_rate(call, once_services, fee_nano)
+    length = _length(call, usual)
+    due, due_low, due_high = _due_once(call, usual, once_services)
+    expected_ms = max(call.elapsed_ms, length.expected_ms)
+    rest = _running_rest(call, usual, once_services, expected_ms)
+    so_far = sum(call.costs.values())
+    once = sum(nano for service, nano in call.costs.items() if service in once_services)
+    # The uncertainty of the whole running cost, less as less of it is left.
+    spread = length.spread_permille * isqrt((so_far - once + rest) * rest) // PERMILLE
+    width = spread * _DEVIATIONS_PERMILLE // PERMILLE
+    return Projection(
+        so_far + rest + due,
+        so_far + max(0, rest - width) + due_low,
+        so_far + rest + width + due_high,
+        expected_ms,
+        due,
+        usual.calls,
+    )
+
+
+class _Length(NamedTuple):
+    expected_ms: int
+    spread_permille: int
+
+
+def _length(call: ActiveCall, usual: UsualCall) -> _Length:
+    """Return the expected duration: as announced, corrected by what announcements are worth."""
+    if call.announced_ms is None:
+        return _Length(usual.duration_ms, usual.length.spread_permille)
+    known = usual.announced_length or UsualLength(1, 1, usual.length.spread_permille)
+    return _Length(half_even(call.announced_ms * known.part, known.whole), known.spread_permille)
+
+
+def _due_once(
+    call: ActiveCall, usual: UsualCall, once_services: Collection[str]
+) -> tuple[int, int, int]:
+    """Return what is still due once: expected, at least and at most."""
+    expected = low = high = 0
+    for service, cost in usual.costs.items():
+        if service not in once_services or call.costs.get(service):
+            continue
+        expected += cost.cost_nano if 2 * cost.share_permille >= PERMILLE else 0
+        low += cost.cost_nano if cost.share_permille >= _SURE_PERMILLE else 0
+        high += cost.cost_nano if cost.share_permille > PERMILLE - _SURE_PERMILLE else 0
+    return expected, low, high
+
+
+def _running_rest(
+    call: ActiveCall, usual: UsualCall, once_services: Collection[str], duration_ms: int
+) -> int:
+    """Return what running services will add until a duration.
+
+    A service without a cost so far is billed at the end, at the usual rate of the whole call. The
+    others go on at a rate between their own and the usual one.
+    """
+    added = 0
+    rest_ms = duration_ms - call.elapsed_ms
+    usual_ms = max(1, usual.duration_ms)
+    for service in call.costs.keys() | usual.costs.keys():
+        if service in once_services:
+            continue
+        so_far = call.costs.get(service, 0)
+        known = usual.costs.get(service)
+        if known is None:
+            added += half_even(so_far * rest_ms, max(call.elapsed_ms, RATE_MS_MIN))
+            continue
+        mean = half_even(known.cost_nano * known.share_permille, PERMILLE)
+        if so_far:
+            rate = so_far * usual_ms + mean * USUAL_WEIGHT_MS
+            added += half_even(rate * rest_ms, usual_ms * (call.elapsed_ms + USUAL_WEIGHT_MS))
+        else:
+            added += half_even(mean * duration_ms, usual_ms)
+    return added
+
+
+def _from_own_rate(
+    call: ActiveCall, once_services: Collection[str], fee_nano: int
+) -> Projection | None:
+    so_far = sum(call.costs.values())
+    once = sum(nano for service, nano in call.costs.items() if service in once_services)
+    running = so_far - once
+    if call.announced_ms is None or call.elapsed_ms < RATE_MS_MIN or running <= 0:
+        return None
+    rest_ms = max(0, call.announced_ms - call.elapsed_ms)
+    rest = half_even(running * rest_ms, call.elapsed_ms)
+    return Projection(
+        so_far + rest + fee_nano,
+        so_far,
+        so_far + 2 * rest + fee_nano,
+        call.elapsed_ms + rest_ms,
+        fee_nano,
+        0,
     )

@@ -17,7 +17,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from api.live.expectations import UsualDurations
+from api.live.expectations import UsualCalls
 from api.live.state import CALLS_MAX, STALE_HOURS, LiveCalls
 from ledger.calls.totals import call_total
 from ledger.live.calls import CommittedCall, LiveStore
@@ -40,7 +40,7 @@ class StateReconciler:
         self,
         store: LiveStore,
         calls: LiveCalls,
-        expectations: UsualDurations,
+        expectations: UsualCalls,
         apply_total: Callable[[bytes], None],
         is_listening: Callable[[], bool],
     ) -> None:

@@ -10,13 +10,14 @@ from typing import Any, Final
 
 import msgspec
 
-from api.live.expectations import UsualDurations
+from api.live.expectations import UsualCalls
 from api.live.frames import text_frame
-from api.live.projection import projected_nano
+from api.live.projection import ActiveCall, Projection, project
 from api.live.state import CallState
+from schemas.costs import TRANSACTION_SERVICES
 from schemas.exact import Exact
 from schemas.jsonio import encode
-from schemas.live import LiveCall
+from schemas.live import LiveCall, LiveProjection
 from schemas.money import Usd, nano_from_usd
 from schemas.totals import CallTotal
 
@@ -43,11 +44,12 @@ def elapsed_ms(total: CallTotal, now: datetime) -> int:
     return max(0, (until - total.started_at) // _MILLISECOND)
 
 
-def live_call(total: CallTotal, expectations: UsualDurations, now: datetime) -> LiveCall:
+def live_call(total: CallTotal, expectations: UsualCalls, now: datetime) -> LiveCall:
     """Return a call's message at the time `now`.
 
     Its rate is measured up to its last change, so that a pause between costs does not lower it.
     """
+    projection = _project(total, expectations)
     return LiveCall(
         call_id=total.call_id,
         user_id=total.user_id,
@@ -58,28 +60,36 @@ def live_call(total: CallTotal, expectations: UsualDurations, now: datetime) -> 
         total_cost=total.total_cost,
         cost_by_service=total.cost_by_service,
         charged_to_user=total.charged_to_user,
-        projected_cost=Usd(_projected(total, expectations)),
+        projected_cost=total.total_cost if projection is None else Usd(projection.cost_nano),
+        projection=None if projection is None else _in_dollars(projection),
         version=total.version,
         updated_at=total.updated_at,
     )
 
 
-def _projected(total: CallTotal, expectations: UsualDurations) -> int:
+def _project(total: CallTotal, expectations: UsualCalls) -> Projection | None:
     if total.status != "active":
-        return total.total_cost.nano
+        return None
     expected = total.expected_duration_seconds
-    expected_ms = (
-        expectations.usual_ms(total.persona_id, total.user_id)
-        if expected is None
-        else int(expected * 1000)
+    call = ActiveCall(
+        elapsed_ms(total, total.updated_at),
+        int(expected * 1000) if expected else None,
+        {service: cost.nano for service, cost in total.cost_by_service.items()},
     )
-    once_nano = sum(
-        cost.nano
-        for service, cost in total.cost_by_service.items()
-        if service in expectations.once_services
+    usual = expectations.usual(total.persona_id, total.user_id)
+    has_fee = any(service in TRANSACTION_SERVICES for service in total.cost_by_service)
+    fee_nano = 0 if has_fee else expectations.default_fee_nano
+    return project(call, usual, expectations.once_services, fee_nano)
+
+
+def _in_dollars(projection: Projection) -> LiveProjection:
+    return LiveProjection(
+        low=Usd(projection.low_nano),
+        high=Usd(projection.high_nano),
+        duration_seconds=Exact.of_milliseconds(projection.duration_ms),
+        due_once=Usd(projection.once_nano),
+        based_on_calls=projection.calls,
     )
-    lasted_ms = elapsed_ms(total, total.updated_at)
-    return projected_nano(total.total_cost.nano, once_nano, lasted_ms, expected_ms)
 
 
 class CallViews:
@@ -87,7 +97,7 @@ class CallViews:
 
     def __init__(
         self,
-        expectations: UsualDurations,
+        expectations: UsualCalls,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:

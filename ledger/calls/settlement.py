@@ -40,6 +40,12 @@ def _settle_infrastructure(before: Call | None, call: Call, catalogue: Catalogue
     return True
 
 
+def default_fee_nano(catalogue: Catalogue, time: datetime) -> int:
+    """Return the processor's fee for the default charge at `time`, in nano-dollars."""
+    charge = catalogue.default_charge_nano(time)
+    return catalogue.fee_nano(DEFAULT_PROCESSOR, charge, time) or 0
+
+
 def _default_due_at(call: Call | None) -> datetime | None:
     """Return when the default charge is due: at the end of a completed call without a charge."""
     if call is None or call.status != "completed" or call.charge_count:
@@ -55,9 +61,8 @@ def _settle_default_charge(before: Call | None, call: Call, catalogue: Catalogue
         _post_default(call, settled_at, -1)
         call.default_charge_nano = call.default_fee_nano = 0
     if due_at is not None:
-        charge = catalogue.default_charge_nano(due_at)
-        call.default_charge_nano = charge
-        call.default_fee_nano = catalogue.fee_nano(DEFAULT_PROCESSOR, charge, due_at) or 0
+        call.default_charge_nano = catalogue.default_charge_nano(due_at)
+        call.default_fee_nano = default_fee_nano(catalogue, due_at)
         _post_default(call, due_at, 1)
     return True
 

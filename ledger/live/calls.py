@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Final, NamedTuple
 
+import msgspec
+
 from ledger.calls.call import Call
 from ledger.calls.privacy import OTHER_USERS_MIN
-from ledger.live.durations import PersonaDurations, UserDurations
+from ledger.calls.settlement import default_fee_nano
+from ledger.live.usual_calls import CallSums, Lengths, PersonaCalls, ServiceSums
+from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
+from ledger.prices.catalogue import Catalogue, Price
 from ledger.recording.batch_rows import call_of
 from ledger.recording.epochs import published_version, require_epoch
 
 _READS: Final = reads("live/calls")
 
 CALLS_AT_ONCE: Final = 500
-COMPLETED_CALLS: Final = 200
-"""How many of a persona's last completed calls its usual duration is computed from."""
+PERSONAS_AT_ONCE: Final = 50
+ENDED_CALLS: Final = 200
+"""How many of a persona's last ended calls decide what its calls usually last and cost."""
 
 _ALL_USERS: Final = Viewer("", reads_all=True)
 
@@ -79,28 +85,25 @@ class LiveStore:
                 found.append(CommittedCall(call_of(row), updated_at))
         return found
 
-    async def durations(self, personas: Collection[str]) -> dict[str, PersonaDurations]:
-        """Return the durations of the last completed calls, by persona."""
-        found: dict[str, PersonaDurations] = {}
-        for part in _parts(list(personas)):
+    async def usual_calls(
+        self, personas: Collection[str], once_services: Collection[str]
+    ) -> dict[str, PersonaCalls]:
+        """Return the sums of the last ended calls, by persona."""
+        found: dict[str, PersonaCalls] = {}
+        for part in _parts(list(personas), PERSONAS_AT_ONCE):
             rows = await self._readers.read(
                 _ALL_USERS,
                 *_READS.bind(
-                    "durations",
+                    "usual_calls",
                     personas=part,
-                    calls_max=COMPLETED_CALLS,
+                    once_services=list(once_services),
+                    calls_max=ENDED_CALLS,
                     users_min=OTHER_USERS_MIN,
                 ),
             )
             for persona_id, group in groupby(rows, itemgetter("persona_id")):
                 sums = [*group]
-                found[persona_id] = PersonaDurations.of(
-                    sums[0]["users"],
-                    [
-                        UserDurations(row["user_id"], row["calls"], row["duration_ms"])
-                        for row in sums
-                    ],
-                )
+                found[persona_id] = PersonaCalls.of(sums[0]["users"], map(_call_sums, sums))
         return found
 
     async def once_services(self) -> frozenset[str]:
@@ -108,7 +111,23 @@ class LiveStore:
         rows = await self._readers.read(_ALL_USERS, _READS["once_services"])
         return frozenset(row["service"] for row in rows)
 
+    async def default_fee_nano(self) -> int:
+        """Return the processor's fee for the default charge, in nano-dollars, at this time."""
+        rows = await self._readers.read(_ALL_USERS, _READS["default_charge_prices"])
+        return default_fee_nano(Catalogue(Price(*row) for row in rows), datetime.now(UTC))
 
-def _parts(ids: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(ids), CALLS_AT_ONCE):
-        yield ids[start : start + CALLS_AT_ONCE]
+
+def _call_sums(row: Record) -> CallSums:
+    services = msgspec.json.decode(row["services"], type=dict[str, ServiceSums])
+    return CallSums(
+        row["user_id"],
+        row["calls"],
+        Lengths(row["duration_ms"], row["calls"], row["spread_permille"]),
+        Lengths(row["announced_ms"], row["expected_ms"], row["announced_spread_permille"]),
+        services,
+    )
+
+
+def _parts(ids: list[str], size: int = CALLS_AT_ONCE) -> Iterator[list[str]]:
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]

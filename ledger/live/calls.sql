@@ -37,25 +37,64 @@ SELECT (SELECT max(epoch) FROM ledger_epochs) AS epoch, call_id, user_id, person
  WHERE call_id = ANY (:call_ids::text[])
    AND user_id IS NOT NULL
 
--- name: durations
--- The durations of calls with each of :personas, in milliseconds: the sum of the last :calls_max
--- completed calls, by `users` users, and the sums of each user if there are at most :users_min users.
--- `user_id` is null in the sum of all. Personas without calls are left out.
-SELECT asked.persona_id, recent.users, recent.user_id, recent.calls, recent.duration_ms
+-- name: usual_calls
+-- Sums over the last :calls_max ended calls with each of :personas, by `users` users, and of each user if
+-- there are at most :users_min. `user_id` is null in the sums of all. Durations are milliseconds;
+-- `announced_ms` and `expected_ms` are of the calls that announced a duration. Spreads are standard
+-- deviations, in thousandths of the mean, of the cost without :once_services: of a call, and of an
+-- announced millisecond. `services` is [users, calls, nano-dollars] by service, as JSON. Personas without
+-- calls are left out.
+SELECT asked.persona_id, sums.users, sums.user_id, sums.calls, sums.duration_ms, sums.spread_permille,
+       sums.announced_ms, sums.expected_ms, sums.announced_spread_permille, sums.services
   FROM unnest(:personas::text[]) AS asked (persona_id),
-       LATERAL (SELECT user_id, count(*) AS calls, sum(duration_ms)::bigint AS duration_ms,
-                       count(*) OVER () - 1 AS users
-                  FROM (SELECT user_id, duration_ms
-                          FROM calls
-                         WHERE persona_id = asked.persona_id COLLATE "C"
-                           AND status = 'completed'
-                           AND user_id IS NOT NULL
-                         ORDER BY ended_at DESC
-                         LIMIT :calls_max) AS last_ones
-                 GROUP BY GROUPING SETS ((user_id), ())) AS recent
- WHERE recent.users > 0
-   AND (recent.user_id IS NULL OR recent.users <= :users_min)
+       LATERAL (
+           WITH recent AS MATERIALIZED (
+               SELECT call_id, user_id, duration_ms, nullif(expected_duration_ms, 0) AS expected_ms, costs
+                 FROM calls
+                WHERE persona_id = asked.persona_id COLLATE "C"
+                  AND status <> 'active'
+                  AND user_id IS NOT NULL
+                ORDER BY ended_at DESC
+                LIMIT :calls_max),
+           by_call AS MATERIALIZED (
+               SELECT call_id, user_id, cost.key AS service, sum(cost.value::bigint) AS nano
+                 FROM recent, jsonb_each(costs::jsonb) AS day, jsonb_each_text(day.value) AS cost
+                GROUP BY call_id, user_id, cost.key
+               HAVING sum(cost.value::bigint) > 0),
+           running AS (
+               SELECT call_id, sum(nano) AS nano
+                 FROM by_call
+                WHERE service <> ALL (:once_services::text[])
+                GROUP BY call_id),
+           lengths AS (
+               SELECT user_id, count(*) AS calls, count(*) OVER () - 1 AS users,
+                      sum(duration_ms)::bigint AS duration_ms,
+                      coalesce(1000 * stddev_pop(nano) / nullif(avg(nano), 0), 0)::bigint AS spread_permille,
+                      coalesce(sum(duration_ms) FILTER (WHERE expected_ms IS NOT NULL), 0)::bigint AS announced_ms,
+                      coalesce(sum(expected_ms), 0)::bigint AS expected_ms,
+                      coalesce(1000 * stddev_pop(nano / expected_ms)
+                               / nullif(avg(nano / expected_ms), 0), 0)::bigint AS announced_spread_permille
+                 FROM recent
+                 LEFT JOIN running USING (call_id)
+                GROUP BY GROUPING SETS ((user_id), ())),
+           by_service AS (
+               SELECT user_id, service, count(DISTINCT user_id) AS users, count(*) AS calls,
+                      sum(nano)::bigint AS nano
+                 FROM by_call
+                GROUP BY GROUPING SETS ((user_id, service), (service)))
+           SELECT l.*, coalesce((SELECT jsonb_object_agg(service, jsonb_build_array(s.users, s.calls, s.nano))
+                                   FROM by_service AS s
+                                  WHERE s.user_id IS NOT DISTINCT FROM l.user_id), '{}')::text AS services
+             FROM lengths AS l) AS sums
+ WHERE sums.users > 0
+   AND (sums.user_id IS NULL OR sums.users <= :users_min)
  ORDER BY asked.persona_id
+
+-- name: default_charge_prices
+-- The prices that decide the default charge of a completed call, and the processors' fees.
+SELECT price_id, service, class, operation, model, unit, price_usd, per_units, effective_from
+  FROM service_prices
+ WHERE class IN ('revenue', 'transaction')
 
 -- name: once_services
 -- The services whose costs are paid once per call, whatever its duration.

@@ -31,7 +31,10 @@ _READS: Final = {
     "notifications/channels": (_REPORTS, ("list",)),
     "live/calls": (
         _REPORTS,
-        ("active_versions", "active_versions_of", "calls", "durations", "once_services"),
+        (
+            *("active_versions", "active_versions_of", "calls"),
+            *("usual_calls", "once_services", "default_charge_prices"),
+        ),
     ),
     "operations/figures": (_FIGURES, ("figures", "positions", "refusals", "retention")),
 }

@@ -18,7 +18,7 @@ from tests.support.events import charged, cost, ended, started
 from tests.support.live import LiveSystem, ago, restart, world_on
 
 FIELDS = ["callId", "userId", "personaId", "status", "startedAt", "elapsed_seconds", "totalCost",
-          "costByService", "chargedToUser", "projectedCost", "version", "updatedAt"]  # fmt: skip
+          "costByService", "chargedToUser", "projectedCost", "projection", "version", "updatedAt"]  # fmt: skip
 
 
 @pytest.fixture

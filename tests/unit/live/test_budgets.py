@@ -10,7 +10,7 @@ import pytest
 from api.http.access import Caller
 from api.http.options import RequestLimits
 from api.live.budgets import LiveBudgets
-from api.live.expectations import UsualDurations
+from api.live.expectations import UsualCalls
 from api.live.feed import Feed
 from api.live.reconciler import StateReconciler
 from api.live.session import SocketSession
@@ -72,7 +72,7 @@ def a_session(views: CallViews) -> tuple[SocketSession, FakeTransport]:
 
 
 def the_views() -> CallViews:
-    return CallViews(UsualDurations(cast(LiveStore, None)))
+    return CallViews(UsualCalls(cast(LiveStore, None)))
 
 
 async def run_one_round(budgets: LiveBudgets, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from fractions import Fraction
 from typing import cast
 
 import msgspec
@@ -13,19 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.live.alerts import AGE_SECONDS_MAX, AlertReader
-from api.live.expectations import UsualDurations
+from api.live.expectations import UsualCalls
 from api.live.frames import pong_frame, text_frame
-from api.live.projection import RATE_MS_MIN, projected_nano
 from api.live.socket_outbox import ALERTS_MAX, CALL_INTERVAL_NS, SocketOutbox
 from api.live.state import CallState, LiveCalls, read_head
 from api.live.view import CallViews, live_call
 from ledger.calls.call import Call
 from ledger.calls.totals import call_total
 from ledger.live.calls import LiveStore
-from ledger.live.durations import PersonaDurations, UserDurations
+from ledger.live.usual_calls import PersonaCalls
 from schemas.exact import Exact
 from schemas.jsonio import encode
 from schemas.money import Usd
+from tests.unit.live.test_usual_calls import sums_of
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 SECOND_NS = 1_000_000_000
@@ -41,30 +40,6 @@ def total(call_id: str = "c1", version: int = 1, user: str = "alice", **more: ob
 def state(call_id: str = "c1", version: int = 1) -> CallState:
     text = total(call_id, version)
     return CallState(read_head(text), text)
-
-
-# Projection
-
-
-def test_projection_extends_running_costs_only() -> None:
-    assert projected_nano(1_035, 35, 60_000, 300_000) == 35 + 5_000
-    assert projected_nano(1_000, 0, 60_000, None) == 1_000
-    assert projected_nano(1_000, 0, 300_000, 300_000) == 1_000
-    assert projected_nano(1_000, 0, 400_000, 300_000) == 1_000
-    assert (
-        projected_nano(1_000, 0, 1, 100_000) == 10_000
-    )  # one cost in the first second gives no rate
-
-
-@given(st.integers(0, 10**15), st.integers(0, 10**15), st.integers(0, 10**9), st.integers(0, 10**9))
-def test_projection_is_linear_and_at_least_the_cost_so_far(
-    running: int, once: int, elapsed_ms: int, expected_ms: int
-) -> None:
-    projected = projected_nano(running + once, once, elapsed_ms, expected_ms)
-    lasting = max(elapsed_ms, RATE_MS_MIN)
-    exact = once + Fraction(running * max(expected_ms, lasting), lasting)
-    assert abs(projected - exact) <= Fraction(1, 2)
-    assert projected >= running + once
 
 
 # Frames
@@ -214,7 +189,7 @@ def test_old_sent_versions_are_dropped() -> None:
 
 
 def test_live_call_agrees_with_its_total() -> None:
-    expectations = UsualDurations(cast(LiveStore, None))
+    expectations = UsualCalls(cast(LiveStore, None))
     call = Call(
         call_id="c1", user_id="alice", persona_id="brad", version=3, first_at=NOW, started_at=NOW,
         expected_duration_ms=120_000,
@@ -224,6 +199,8 @@ def test_live_call_agrees_with_its_total() -> None:
     result = live_call(call_total(call, later), expectations, later + timedelta(milliseconds=1500))
     assert result.elapsed_seconds == Exact(Decimal("61.5"))
     assert (result.total_cost, result.projected_cost) == (Usd(520), Usd(1_020))
+    assert result.projection is not None
+    assert (result.projection.low, result.projection.high) == (Usd(520), Usd(1_520))
     views = CallViews(expectations, now=lambda: later)
     held = CallState(read_head(encode(call_total(call, later))), encode(call_total(call, later)))
     frame = views.frame(held)
@@ -233,32 +210,43 @@ def test_live_call_agrees_with_its_total() -> None:
     call.status, call.duration_ms = "completed", 90_250
     result = live_call(call_total(call, later), expectations, later + timedelta(hours=1))
     assert result.elapsed_seconds == Exact(Decimal("90.25"))
-    assert result.projected_cost == result.total_cost
+    assert (result.projected_cost, result.projection) == (result.total_cost, None)
 
 
 def test_unknown_persona_is_queried_once() -> None:
     asked: list[list[str]] = []
 
-    class FakeDurationStore:
-        async def durations(self, personas: list[str]) -> dict[str, PersonaDurations]:
+    class FakeStore:
+        async def usual_calls(
+            self, personas: list[str], once_services: frozenset[str]
+        ) -> dict[str, PersonaCalls]:
+            assert once_services == {"raindrop"}
             asked.append(sorted(personas))
-            sums = [UserDurations(name, 2, 120_000) for name in (None, "alice")]
-            return {"brad": PersonaDurations.of(1, sums)}
+            sums = [sums_of(name, [60_000, 60_000]) for name in (None, "alice")]
+            return {"brad": PersonaCalls.of(1, sums)}
 
         async def once_services(self) -> frozenset[str]:
             return frozenset({"raindrop"})
 
+        async def default_fee_nano(self) -> int:
+            return 444_710_000
+
     async def ask() -> None:
-        expectations = UsualDurations(cast(LiveStore, FakeDurationStore()))
-        assert expectations.usual_ms(None, "alice") is None
-        assert expectations.usual_ms("brad", "alice") is None
-        assert expectations.usual_ms("new", "alice") is None
+        expectations = UsualCalls(cast(LiveStore, FakeStore()))
+        assert expectations.usual(None, "alice") is None
+        assert expectations.usual("brad", "alice") is None
+        assert expectations.usual("new", "alice") is None
         await expectations.refresh()
-        assert expectations.usual_ms("brad", "alice") == 60_000
-        assert expectations.usual_ms("brad", "bob") is None
-        assert expectations.usual_ms("new", "alice") is None
-        assert asked == [["brad", "new"]]
+        usual = expectations.usual("brad", "alice")
+        assert usual is not None
+        assert usual.duration_ms == 60_000
+        assert expectations.usual("brad", "bob") is None
+        assert expectations.usual("new", "alice") is None
         assert expectations.once_services == {"raindrop"}
+        assert expectations.default_fee_nano == 444_710_000
+        await expectations.refresh()
+        await expectations.refresh()
+        assert asked == [["brad", "new"], ["brad", "new"], []]
 
     asyncio.run(ask())
 

@@ -645,6 +645,7 @@ export interface components {
             };
             chargedToUser: Decimal;
             projectedCost: Decimal;
+            projection: components["schemas"]["LiveProjection"] | null;
             version: Decimal;
             /** Format: date-time */
             updatedAt: string;
@@ -661,6 +662,13 @@ export interface components {
         LivePong: {
             /** @enum {unknown} */
             type: "pong";
+        };
+        LiveProjection: {
+            low: Decimal;
+            high: Decimal;
+            duration_seconds: Decimal;
+            dueOnce: Decimal;
+            basedOnCalls: Decimal;
         };
         LiveSnapshot: {
             /** @enum {unknown} */
@@ -1183,6 +1191,7 @@ export type LiveCall = components['schemas']['LiveCall'];
 export type LiveChange = components['schemas']['LiveChange'];
 export type LivePing = components['schemas']['LivePing'];
 export type LivePong = components['schemas']['LivePong'];
+export type LiveProjection = components['schemas']['LiveProjection'];
 export type LiveSnapshot = components['schemas']['LiveSnapshot'];
 export type LiveSubscribe = components['schemas']['LiveSubscribe'];
 export type LiveTicket = components['schemas']['LiveTicket'];

@@ -17,6 +17,7 @@ function call(callId: string, version: number, changes: Partial<LiveCall> = {}):
     costByService: { twilio: "0.1" },
     chargedToUser: "0",
     projectedCost: "0.2",
+    projection: null,
     version,
     updatedAt: "2026-01-01T00:00:01Z",
     receivedMs: 0,

@@ -1,4 +1,4 @@
-"""A persona's mean duration is exact, and used only with enough other users."""
+"""What a persona's calls usually cost is exact, and used only with enough other users."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -9,6 +9,7 @@ import pytest
 
 from devkit.embedded.tansu import EmbeddedTansu
 from ledger.live.calls import LiveStore
+from ledger.live.usual_calls import UsualCall, UsualCost, UsualLength
 from ledger.postgres.viewers import reader_pool
 from tests.support.events import cost, ended, started
 from tests.support.ledger_rows import LiveCallRow, rows
@@ -45,7 +46,7 @@ async def test_projection_does_not_reveal_the_only_call_of_another_user(system: 
         assert result["projectedCost"] == result["totalCost"]
 
 
-async def test_durations_are_means_of_the_last_calls_by_user(database_url: str) -> None:
+async def test_usual_calls_are_means_of_the_last_calls_by_user(database_url: str) -> None:
     async with rows(database_url) as ledger:
         for number in range(7):
             for persona, users in (("one", 1), ("five", 5), ("many", 7)):
@@ -56,20 +57,32 @@ async def test_durations_are_means_of_the_last_calls_by_user(database_url: str) 
                         persona_id=persona,
                         at=NOON + timedelta(hours=number),
                         duration_ms=60_001 + number,
+                        status="terminated" if number == 6 else "completed",
+                        costs={"twilio": 1_234, **({"stripe": 445} if number < 2 else {})},
                     )
                 )
         await ledger.call(LiveCallRow(call_id="x", user_id=None, persona_id="ownerless", at=NOON))
     async with reader_pool(as_login(database_url, "api")) as readers:
-        known = await LiveStore(readers).durations(["one", "five", "many", "ownerless", "none"])
+        store = LiveStore(readers)
+        known = await store.usual_calls(["one", "five", "many", "ownerless", "none"], ["stripe"])
+        assert await store.default_fee_nano() == 444_710_000
     assert known.keys() == {"one", "five", "many"}
     assert {name: (found.users, found.of_all.calls) for name, found in known.items()} == {
         "one": (1, 7),
         "five": (5, 7),
         "many": (7, 7),
     }
-    assert known["one"].usual_ms("user-0") == 60_004
-    assert known["one"].usual_ms("user-1") is None
-    assert known["five"].by_user["user-1"].duration_ms == 2 * 60_002 + 5
-    assert known["five"].usual_ms("stranger") == 60_000
+    assert known["one"].usual("user-0") == UsualCall(
+        7,
+        UsualLength(7 * 60_004, 7, 0),
+        None,
+        {"twilio": UsualCost(1_234, 1000), "stripe": UsualCost(445, 286)},
+    )
+    assert known["one"].usual("user-1") is None
+    assert known["five"].by_user["user-1"].by_call.duration_ms == 2 * 60_002 + 5
+    stranger = known["five"].usual("stranger")
+    assert stranger is not None
+    assert stranger.duration_ms == 60_000
     assert not known["many"].by_user
-    assert known["many"].usual_ms("user-0") == 60_000
+    rounded = UsualCall(7, UsualLength(60_000, 1, 0), None, {"twilio": UsualCost(1_200, 1000)})
+    assert known["many"].usual("user-0") == rounded, "a service of two users is not shown"

@@ -1,0 +1,138 @@
+"""What a persona's calls usually last and cost, without revealing other users' data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from ledger.calls.privacy import OTHER_USERS_MIN, rounded_for_privacy
+from schemas.money import half_even
+
+PERMILLE: Final = 1_000
+
+
+class ServiceSums(NamedTuple):
+    """The calls that have a cost of a service, by so many users, and their sum in nano-dollars."""
+
+    users: int
+    calls: int
+    cost_nano: int
+
+
+class Lengths(NamedTuple):
+    """Sums of durations, and the spread of the cost of running services.
+
+    `base` is what the durations are relative to: a number of calls, or the sum of the durations
+    that the calls announced (ms); 0 if there are none. `spread_permille` is the standard deviation
+    of the cost per unit of `base`, relative to its mean.
+    """
+
+    duration_ms: int
+    base: int
+    spread_permille: int
+
+
+class CallSums(NamedTuple):
+    """Ended calls of one user with a persona, of all users for None."""
+
+    user_id: str | None
+    calls: int
+    by_call: Lengths
+    by_announced: Lengths
+    services: Mapping[str, ServiceSums]
+
+
+class UsualCost(NamedTuple):
+    """A service's mean cost in the calls that have one, and their share of all calls."""
+
+    cost_nano: int
+    share_permille: int
+
+
+class UsualLength(NamedTuple):
+    """A usual duration, `part ÷ whole` per call or per announced millisecond, and its spread."""
+
+    part: int
+    whole: int
+    spread_permille: int
+
+
+class UsualCall(NamedTuple):
+    """What a persona's calls usually last and cost. Money is nano-dollars."""
+
+    calls: int
+    length: UsualLength
+    announced_length: UsualLength | None
+    costs: Mapping[str, UsualCost]
+
+    @property
+    def duration_ms(self) -> int:
+        """The mean duration in milliseconds."""
+        return half_even(self.length.part, self.length.whole)
+
+
+def usual_call(sums: CallSums) -> UsualCall:
+    """Return the exact means of some calls."""
+    announced = sums.by_announced
+    return UsualCall(
+        sums.calls,
+        UsualLength(*sums.by_call),
+        UsualLength(*announced) if announced.base and announced.duration_ms else None,
+        {
+            service: UsualCost(
+                half_even(known.cost_nano, known.calls),
+                half_even(known.calls * PERMILLE, sums.calls),
+            )
+            for service, known in sums.services.items()
+        },
+    )
+
+
+def _rounded(sums: CallSums) -> UsualCall:
+    """Return the means that other users may see: rounded, without services of few users."""
+    rounded, exact = rounded_for_privacy, usual_call(sums)
+    announced = exact.announced_length
+    return UsualCall(
+        rounded(exact.calls),
+        UsualLength(rounded(exact.duration_ms), 1, rounded(exact.length.spread_permille)),
+        None
+        if announced is None
+        else UsualLength(
+            rounded(half_even(announced.part * PERMILLE, announced.whole)),
+            PERMILLE,
+            rounded(announced.spread_permille),
+        ),
+        {
+            service: UsualCost(rounded(cost.cost_nano), rounded(cost.share_permille))
+            for service, cost in exact.costs.items()
+            if sums.services[service].users > OTHER_USERS_MIN
+        },
+    )
+
+
+class PersonaCalls(NamedTuple):
+    """The last ended calls with a persona: number of users, sums of all and of each user.
+
+    `by_user` is empty if there are so many users that each has enough other users.
+    """
+
+    users: int
+    of_all: CallSums
+    by_user: Mapping[str, CallSums]
+
+    @classmethod
+    def of(cls, users: int, sums: Iterable[CallSums]) -> PersonaCalls:
+        """Return the calls from sums, one of which is that of all users."""
+        by_user = {one.user_id: one for one in sums}
+        of_all = by_user.pop(None)
+        return cls(users, of_all, {name: one for name, one in by_user.items() if name is not None})
+
+    def usual(self, user_id: str) -> UsualCall | None:
+        """Return what a user's call is usually like; None if it would reveal other users' data.
+
+        The means of all calls if enough other users are among them, else of the user's own.
+        """
+        own = self.by_user.get(user_id)
+        if self.users - (own is not None) >= OTHER_USERS_MIN:
+            return _rounded(self.of_all)
+        return None if own is None else usual_call(own)
