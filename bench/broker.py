@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from bench.events import Record
 from bench.options import BrokerName
+from cost_analytics.configuration.kafka_section import KafkaSection
 from devkit.embedded import kafka_jars
 from devkit.embedded.apache_kafka import ApacheKafka
 from devkit.embedded.tansu import EmbeddedTansu
@@ -71,14 +72,14 @@ async def fresh_broker(name: BrokerName, directory: Path) -> AsyncIterator[Broke
         else EmbeddedTansu(directory)
     )
     async with server:
-        kafka = KafkaSettings(
+        kafka = KafkaSection(
             bootstrap_servers=server.address,
             idempotent=name == "apache",
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=_HEARTBEAT_INTERVAL_MS,
             rebalance_timeout_ms=_REBALANCE_TIMEOUT_MS,
             fetch_max_wait_ms=FETCH_MAX_WAIT_MS[name],
-        )
+        ).client()
         await ensure_topics(kafka)
         yield Broker(kafka, server.process.pid)
 

@@ -42,7 +42,7 @@ class BenchContext:
 
     def python(self, name: str, *arguments: str, values: Mapping[str, str]) -> ServerProcess:
         """Return a Python program of this project, not started, with the settings `values`."""
-        environment = settings.child_environment({"LOG_FORMAT": "text", **values})
+        environment = settings.command_environment({"LOG_FORMAT": "text", **values})
         number = next(self._numbers)
         return ServerProcess(
             Program(

@@ -100,7 +100,7 @@ def _run(url: str, *words: str) -> tuple[float, int, str]:
         [sys.executable, "-m", "cost_analytics", *words],
         capture_output=True,
         check=False,
-        env=settings.child_environment({"DATABASE_URL": url}),
+        env=settings.command_environment({"DATABASE_URL": url}),
         timeout=_SECONDS_MAX,
     )
     seconds = time.monotonic() - began

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from cost_analytics.csv_files import open_csv, read_rows, refuse
 from cost_analytics.failures import CommandError
-from cost_analytics.price_files import refuse
 from ledger.operations.bills import BillLine
 from schemas.money import nano_from_usd
 from schemas.numbers import decimal_from
@@ -20,7 +18,7 @@ _AMOUNT_USD_MAX: Final = 10**9
 _QUANTITY_MAX: Final = 10**15
 _DECIMALS_MAX: Final = 9
 _TEXT_MAX: Final = 255
-_NEEDED: Final = ("date", "amount_usd")
+_REQUIRED: Final = ("date", "amount_usd")
 
 
 def read_bill(text: str, name: str) -> list[BillLine]:
@@ -28,6 +26,9 @@ def read_bill(text: str, name: str) -> list[BillLine]:
     lines: list[BillLine] = []
     errors: list[str] = []
     for number, fields in _rows(text):
+        if isinstance(fields, str):
+            errors.append(f"line {number}: {fields}")
+            continue
         try:
             lines.append(_line(number, fields))
         except ValueError as error:
@@ -38,26 +39,17 @@ def read_bill(text: str, name: str) -> list[BillLine]:
     return lines
 
 
-def _rows(text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    reader.fieldnames = names = [name.strip().lower() for name in reader.fieldnames or ()]
-    if missing := [column for column in _NEEDED if column not in names]:
+def _rows(text: str) -> Iterator[tuple[int, Mapping[str, str] | str]]:
+    reader = open_csv(text, lambda name: name.strip().lower())
+    names = reader.fieldnames or ()
+    if missing := [column for column in _REQUIRED if column not in names]:
         raise CommandError(f"The first line must name the columns; {', '.join(missing)} missing.")
     if len({"service", "vendor"} & set(names)) != 1:
         raise CommandError("The first line must name a column service or vendor, not both.")
-    try:
-        for count, row in enumerate(reader):
-            if count >= LINES_MAX:
-                raise CommandError(f"The file has more than {LINES_MAX} lines; split it.")
-            whole = None not in row and None not in row.values()
-            yield reader.line_num, row if whole else {}
-    except csv.Error as error:
-        raise CommandError(f"line {reader.line_num} is not CSV: {error}.") from None
+    return read_rows(reader, LINES_MAX, "lines")
 
 
 def _line(number: int, fields: Mapping[str, str]) -> BillLine:
-    if not fields:
-        raise ValueError("it has fewer or more columns than the first line")
     service = (fields.get("service") or fields.get("vendor") or "").strip().lower()
     if not 0 < len(service) <= _TEXT_MAX or "\0" in service:
         raise ValueError(f"service must have 1 to {_TEXT_MAX} characters")

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from cost_analytics.csv_files import limit_rows, open_csv, read_rows, refuse
 from cost_analytics.failures import CommandError
 from ledger.prices.entry import ListedPrice
 from ledger.prices.rows import FIELDS, InvalidPriceError, PriceRow, price_row
 
 _ROWS_MAX: Final = 100_000
-_ERRORS_SHOWN: Final = 50
+_WHAT: Final = "prices"
+_REQUIRED: Final = frozenset({"service", "operation", "unit", "price_usd", "effective_from"})
 
 _Entry = tuple[str, Mapping[str, str] | str]
 """The position of a price in a file; and its fields, or an error."""
@@ -46,39 +48,16 @@ def read_prices(text: str, name: str) -> list[PriceRow]:
     return [row for _, row in rows.values()]
 
 
-def refuse(errors: list[str], name: str) -> None:
-    """Raise CommandError if there are errors; lists them up to a limit."""
-    if not errors:
-        return
-    shown = errors[:_ERRORS_SHOWN]
-    if len(errors) > len(shown):
-        shown.append(f"… and {len(errors) - len(shown)} more.")
-    raise CommandError("\n  ".join([f"{name} was not imported at all:", *shown]))
-
-
 def _csv_entries(text: str) -> Iterator[_Entry]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    names = [name.strip() for name in reader.fieldnames or ()]
-    missing = sorted({"service", "operation", "unit", "price_usd", "effective_from"} - set(names))
+    reader = open_csv(text, str.strip)
+    missing = sorted(_REQUIRED - set(reader.fieldnames or ()))
     if missing:
         raise CommandError(
             f"The first line must name the columns ({', '.join(FIELDS)}); "
             f"{', '.join(missing)} missing."
         )
-    reader.fieldnames = names
-    try:
-        for number, row in enumerate(reader):
-            _limit(number)
-            where = f"line {reader.line_num}"
-            # The reader has surplus cells under the key None, and None as the value of missing
-            # ones.
-            count = len(names) - list(row.values()).count(None) + len(row.pop(None, ()))
-            if count == len(names):
-                yield where, row
-            else:
-                yield where, f"The row has {count} columns, the first line has {len(names)}."
-    except csv.Error as error:
-        raise CommandError(f"line {reader.line_num} is not CSV: {error}.") from None
+    for line, fields in read_rows(reader, _ROWS_MAX, _WHAT):
+        yield f"line {line}", fields
 
 
 def _json_entries(text: str, name: str) -> Iterator[_Entry]:
@@ -89,7 +68,7 @@ def _json_entries(text: str, name: str) -> Iterator[_Entry]:
     if not isinstance(entries, list):
         raise CommandError(f"{name} must be a list of objects: [{{…}}, …].")
     for number, entry in enumerate(entries, start=1):
-        _limit(number)
+        limit_rows(number, _ROWS_MAX, _WHAT)
         yield (
             f"entry {number}",
             _texts(entry) if isinstance(entry, dict) else "It is not an object.",
@@ -106,11 +85,6 @@ def _texts(entry: Mapping[str, Any]) -> dict[str, str]:
 
 def _text(value: object) -> str:
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
-
-
-def _limit(number: int) -> None:
-    if number > _ROWS_MAX:
-        raise CommandError(f"The file has more than {_ROWS_MAX} prices; split it.")
 
 
 def as_csv(prices: Iterable[ListedPrice]) -> str:

@@ -42,7 +42,7 @@ __all__ = [
     "PROCESSES",
     "Login",
     "SettingsError",
-    "child_environment",
+    "command_environment",
     "ignored_by_dev",
     "load",
     "merged",
@@ -123,7 +123,7 @@ def passed_on_by_dev() -> dict[str, str]:
     }
 
 
-def child_environment(values: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a child process: ours, but with only `values` as settings."""
+def command_environment(values: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of one of our commands: ours, but with only `values` as settings."""
     others = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     return others | dict(values)

@@ -75,19 +75,22 @@ _default_partitioner: Final = DefaultPartitioner()
 
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
-    """Connection settings of a cluster. `idempotent` requires an idempotent producer."""
+    """Settings of clients; `KafkaSection.client` makes them from our settings and their defaults.
+
+    `idempotent` requires an idempotent producer.
+    """
 
     bootstrap_servers: str
-    security_protocol: str = "PLAINTEXT"
-    sasl_mechanism: str | None = None
-    sasl_username: str | None = None
-    sasl_password: str | None = field(default=None, repr=False)
-    ssl_ca_file: str | None = None
-    idempotent: bool = True
-    session_timeout_ms: int = 10_000
-    heartbeat_interval_ms: int = 2_000
-    rebalance_timeout_ms: int = 20_000
-    fetch_max_wait_ms: int = 100
+    security_protocol: str
+    sasl_mechanism: str | None
+    sasl_username: str | None
+    sasl_password: str | None = field(repr=False)
+    ssl_ca_file: str | None
+    idempotent: bool
+    session_timeout_ms: int
+    heartbeat_interval_ms: int
+    rebalance_timeout_ms: int
+    fetch_max_wait_ms: int
 
     def client_options(self) -> dict[str, Any]:
         """Return the options of every aiokafka client."""

@@ -35,8 +35,8 @@ class RefusalLimit:
     must not be able to stop the others. A percentage of 0 turns the limit off.
     """
 
+    percent: int
     records_min: int = 1000
-    percent: int = 50
 
     def check(self, dead_letters: Sequence[DeadLetter], batch_size: int) -> None:
         """Raise TooManyRefusedError, with the reasons, if the limit is reached."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -31,8 +31,8 @@ _log: Final = logging.getLogger(__name__)
 class RetentionOptions:
     """How often old data are removed, and how many days they are kept."""
 
-    interval_seconds: int = 3_600
-    days: RetentionDays = field(default_factory=RetentionDays)
+    interval_seconds: int
+    days: RetentionDays
 
 
 class Retention:

@@ -59,12 +59,12 @@ class WorkerOptions:
 
     kafka: KafkaSettings
     database_url: str
-    lanes: int = 2
-    batch_max: int = 32_000
-    budget_basis: SpendBasis = "charged"
-    refusal_limit: RefusalLimit = field(default_factory=RefusalLimit)
+    lanes: int
+    batch_max: int
+    budget_basis: SpendBasis
+    refusal_limit: RefusalLimit
+    retention: RetentionOptions
     stall_seconds: int = 120
-    retention: RetentionOptions = field(default_factory=RetentionOptions)
     worker_id: str = field(
         default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     )

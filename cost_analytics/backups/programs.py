@@ -12,9 +12,9 @@ from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from cost_analytics.backups.wheel_programs import wheel_program
-from cost_analytics.child_environment import child_environment
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.failures import CommandError
+from cost_analytics.minimal_environment import minimal_environment
 from cost_analytics.redaction import Redactor
 
 _VERSION: Final = re.compile(r"\(PostgreSQL\) (\d+)")
@@ -70,7 +70,7 @@ async def run(
         f"--dbname={address}",
         "--no-password",
         *arguments,
-        env=child_environment(**secret),
+        env=minimal_environment(**secret),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

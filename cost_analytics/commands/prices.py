@@ -149,7 +149,8 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _import(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database")
-    from cost_analytics.price_files import read_prices, refuse
+    from cost_analytics.csv_files import refuse
+    from cost_analytics.price_files import read_prices
     from cost_analytics.price_listing import proposals_table
     from cost_analytics.running import run as run_loop
     from ledger.postgres.database import connected

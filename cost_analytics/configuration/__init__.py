@@ -1,1 +1,1 @@
-"""What settings there are and how their text is read; `cost_analytics.settings` gets the text."""
+"""Declares all settings and parses their text; `cost_analytics.settings` reads the environment."""

@@ -1,4 +1,4 @@
-"""Settings of the API: where it listens, and how much one client may take of one process."""
+"""Settings of the API: its addresses, and the limits of each client and each process."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def _metrics_port(reader: Reader, name: str) -> int | None:
 
 
 def _origins(reader: Reader, name: str) -> tuple[str, ...]:
-    origins = reader.words(name)
+    origins = reader.items(name)
     for origin in origins if origins != ("*",) else ():
         if not _ORIGIN.fullmatch(origin):
-            reader.wrong(name, f'must be origins like https://app.example.com, not "{origin}".')
+            reader.add_error(name, f'must be origins like https://app.example.com, not "{origin}".')
     return origins
 
 
 @dataclass(frozen=True, slots=True)
 class ApiSection(Section):
-    """Where the API listens, and the origins whose pages may call it.
+    """The addresses of the API, and the origins of pages that may call it.
 
-    With a `metrics_port` `/metrics` is served there only.
+    With a `metrics_port`, `/metrics` is served on that port only.
     """
 
     host: str = text("API_HOST", "127.0.0.1", "Address to listen on; `0.0.0.0` in a container.")
@@ -48,52 +48,56 @@ class ApiSection(Section):
     metrics_port: int | None = custom(
         "METRICS_PORT",
         None,
-        "Port of `API_HOST` that serves `/metrics`, which `API_PORT` then does not. Unset: "
-        "`API_PORT` serves it, to anyone who can connect.",
+        "A separate port of `API_HOST` for `/metrics`, which `API_PORT` then does not serve. "
+        "Unset: `API_PORT` serves it to everyone who can connect.",
         _metrics_port,
     )
     cors_origins: tuple[str, ...] = custom(
         "CORS_ORIGINS",
         (),
-        "Origins whose pages may call the API: `https://app.example.com`, several with commas; "
-        "`*` alone for all.",
+        "Origins of pages that may call the API, separated by commas: `https://app.example.com`. "
+        "`*` allows all origins.",
         _origins,
     )
 
     def check(self, reader: Reader) -> None:
-        """Note where both ports are the same."""
+        """Report an error if both ports are the same."""
         if self.metrics_port == self.port:
-            reader.wrong("METRICS_PORT", "must be another port than API_PORT.")
+            reader.add_error("METRICS_PORT", "must be another port than API_PORT.")
 
 
 @dataclass(frozen=True, slots=True)
 class LimitSection(Section):
-    """How much one client may take of one API process, and which proxies name the client."""
+    """Limits of each client and each API process, and the trusted reverse proxies."""
 
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = custom(
         "TRUSTED_PROXIES",
         (),
-        "Networks of the reverse proxies in front of the API: `10.0.0.0/8, fd00::/8`. Only from "
-        "these are `Forwarded` and `X-Forwarded-For` taken for the client's address. Unset: every "
-        "client is counted under the address that it connects from.",
+        "Networks of the reverse proxies in front of the API: `10.0.0.0/8, fd00::/8`. `Forwarded` "
+        "and `X-Forwarded-For` are trusted only if they come from one of these. Unset: the address "
+        "of the connection is the client's address.",
         lambda reader, name: reader.networks(name),
     )
     requests_per_second: int = _limit(
-        "LIMIT_REQUESTS_PER_SECOND", _API.requests_per_second, "Requests of one user, on average."
+        "LIMIT_REQUESTS_PER_SECOND",
+        _API.requests_per_second,
+        "Requests of one user per second, on average.",
     )
-    burst: int = _limit("LIMIT_BURST", _API.burst, "Requests of one user that may come at once.")
+    burst: int = _limit("LIMIT_BURST", _API.burst, "Requests of one user at once.")
     failures_per_second: int = _limit(
         "LIMIT_FAILURES_PER_SECOND",
         _API.failures_per_second,
-        "Failed authentications of one address, on average.",
+        "Failed authentications of one address per second, on average.",
     )
     requests_per_user: int = _limit(
         "LIMIT_REQUESTS_PER_USER",
         _API.requests_per_user,
-        "Requests of one user that may be under way at once.",
+        "Concurrent requests of one user.",
     )
     requests_per_address: int = _limit(
-        "LIMIT_REQUESTS_PER_ADDRESS", _API.requests_per_address, "The same of one address."
+        "LIMIT_REQUESTS_PER_ADDRESS",
+        _API.requests_per_address,
+        "Concurrent requests of one address.",
     )
     connections: int = _limit(
         "LIMIT_CONNECTIONS", _API.connections, "Open connections of one process."
@@ -101,27 +105,31 @@ class LimitSection(Section):
     connections_per_address: int = _limit(
         "LIMIT_CONNECTIONS_PER_ADDRESS",
         _API.connections_per_address,
-        "Those of one address; a proxy in `TRUSTED_PROXIES` may have all.",
+        "Open connections of one address; a proxy in `TRUSTED_PROXIES` has no limit of its own.",
     )
     sockets: int = _limit("LIMIT_SOCKETS", _API.sockets, "Open WebSockets of one process.")
     sockets_per_user: int = _limit(
-        "LIMIT_SOCKETS_PER_USER", _API.sockets_per_user, "Those of one user."
+        "LIMIT_SOCKETS_PER_USER", _API.sockets_per_user, "Open WebSockets of one user."
     )
     sockets_per_address: int = _limit(
-        "LIMIT_SOCKETS_PER_ADDRESS", _API.sockets_per_address, "Those of one address."
+        "LIMIT_SOCKETS_PER_ADDRESS", _API.sockets_per_address, "Open WebSockets of one address."
     )
     exports: int = _limit(
         "LIMIT_EXPORTS",
         _API.exports,
-        "Exports of one process at once, one for each user.",
+        "Concurrent exports of one process; each user may have one.",
         _EXPORTS,
     )
     exports_per_address: int = _limit(
-        "LIMIT_EXPORTS_PER_ADDRESS", _API.exports_per_address, "Those of one address.", _EXPORTS
+        "LIMIT_EXPORTS_PER_ADDRESS",
+        _API.exports_per_address,
+        "Concurrent exports of one address.",
+        _EXPORTS,
     )
     export_bytes_per_second: int = _limit(
         "LIMIT_EXPORT_BYTES_PER_SECOND",
         _API.export_bytes_per_second,
-        "The pace below which the reader of an export is disconnected, after 30 s in arrears.",
+        "The slowest speed at which a client may read an export; one that falls behind by 30 s is "
+        "disconnected.",
         (1, 1_000_000_000),
     )

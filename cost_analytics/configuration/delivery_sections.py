@@ -1,4 +1,4 @@
-"""Settings of what the process `notices` does: deliver alerts, and look for anomalies."""
+"""Settings of the process `notices`: delivery of alerts, and detection of anomalies."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def _smtp_url(reader: Reader, name: str) -> Secret:
 
 
 def _smtp_from(reader: Reader, name: str) -> str | None:
-    """Return the address that mail comes from: as set, else the account where that is one."""
+    """Return the From address of mails: the setting, else the account if it is an address."""
     smtp = reader.url("SMTP_URL", _SMTP_SCHEMES)
     given = reader.optional(name) or unquote(smtp.username or "" if smtp else "")
     if smtp and not _MAIL.fullmatch(given):
-        reader.wrong(name, "must be the email address that notices come from.")
+        reader.add_error(name, "must be the email address that notifications are sent from.")
     return given or None
 
 
@@ -41,77 +41,76 @@ def _public_url(reader: Reader, name: str) -> str | None:
     if parts is None:
         return None
     if parts.scheme == "http" and not is_local(parts.hostname or ""):
-        reader.wrong(name, "must be https: its links carry secret tokens.")
+        reader.add_error(name, "must be https: its links carry secret tokens.")
     if parts.query or parts.fragment or parts.username is not None or not parts.geturl().isascii():
-        reader.wrong(name, "must be an ASCII address without user, query and fragment.")
+        reader.add_error(name, "must be an ASCII address without user, query and fragment.")
     return parts.geturl().rstrip("/")
 
 
 def _legs(reader: Reader, name: str) -> tuple[Leg, ...]:
-    words = reader.words(name)
-    for word in words if words != ("none",) else ():
-        if word not in LEGS:
-            reader.wrong(name, f"must be none, or some of {', '.join(LEGS)}.")
-    return tuple(leg for leg in LEGS if leg in words)
+    names = reader.items(name)
+    for name_of_leg in names if names != ("none",) else ():
+        if name_of_leg not in LEGS:
+            reader.add_error(name, f"must be none, or some of {', '.join(LEGS)}.")
+    return tuple(leg for leg in LEGS if leg in names)
 
 
 @dataclass(frozen=True, slots=True)
 class DeliverySection(Section):
-    """How alerts reach people; an empty address switches a way off."""
+    """Delivery of alerts to people; an empty address turns its channel type off."""
 
     smtp_url: Secret = custom(
         "SMTP_URL",
         Secret(""),
-        "Where mail is handed in: `smtp://user:password@host:587` (STARTTLS, which is demanded "
-        "where there is a password) or `smtps://…:465`. Unset: no channels of type `email`.",
+        "The SMTP server: `smtp://user:password@host:587` (STARTTLS, required if there is a "
+        "password) or `smtps://…:465`. Unset: no channels of type `email`.",
         _smtp_url,
         secret=True,
     )
     smtp_from: str | None = custom(
         "SMTP_FROM",
         None,
-        "The email address that notices come from. Unset: the user of `SMTP_URL`.",
+        "The email address that notifications are sent from. Unset: the user of `SMTP_URL`.",
         _smtp_from,
     )
     public_url: str | None = custom(
         "PUBLIC_URL",
         None,
-        "Where the recipients of mails reach the API, such as `https://costs.example.com`. With it "
-        "mail programs can turn a channel off (`List-Unsubscribe`). Unset: they cannot.",
+        "The address of the API for recipients of mails, such as `https://costs.example.com`. With "
+        "it, mails have an unsubscribe link (`List-Unsubscribe`). Unset: they have none.",
         _public_url,
     )
     sms_url: str | None = optional(
         "SMS_URL",
-        "Where messages are posted, `https`; with Twilio "
+        "The provider's `https` address for messages; for Twilio "
         "`https://api.twilio.com/2010-04-01/Accounts/AC…/Messages.json`. Unset: no channels of "
         "type `sms`.",
     )
-    sms_username: str | None = optional("SMS_USERNAME", "Account at the provider.")
-    sms_password: Secret = secret("SMS_PASSWORD", "Its key.")
+    sms_username: str | None = optional("SMS_USERNAME", "The account at the provider.")
+    sms_password: Secret = secret("SMS_PASSWORD", "The key of the account.")
     sms_from: str | None = optional(
         "SMS_FROM",
-        "Number or name that messages come from, or a messaging service of Twilio's (`MG…`).",
+        "The sending number or name, or a messaging service of Twilio (`MG…`).",
     )
     webhook_allow_private: bool = flag(
         "WEBHOOK_ALLOW_PRIVATE",
         False,
         "**Unsafe**, for development and tests only: `true` lets users send webhooks by plain "
-        "HTTP, to any port, and into the network that this runs in. Set it alike for `api` and "
-        "`notices`.",
+        "HTTP, to any port, and into our own network. Set the same for `api` and `notices`.",
     )
 
     def check(self, reader: Reader) -> None:
-        """Note settings of SMS that are incomplete or send the key in plain text."""
+        """Report SMS settings that are incomplete or send the key unencrypted."""
         sms = [each.name for each in self.variables() if each.name.startswith("SMS_")]
         if any(map(reader.is_set, sms)):
             for name in sms:
                 reader.required(name, ", but another SMS setting is")
         provider = reader.url("SMS_URL", _WEB_SCHEMES)
         if provider and provider.scheme == "http" and not is_local(provider.hostname or ""):
-            reader.wrong("SMS_URL", "must be https: the account's key is sent there.")
+            reader.add_error("SMS_URL", "must be https: the account's key is sent there.")
 
     def channel_types(self) -> tuple[ChannelType, ...]:
-        """Return the ways that are set up."""
+        """Return the channel types that are available."""
         email: tuple[ChannelType, ...] = ("email",) if self.smtp_url else ()
         sms: tuple[ChannelType, ...] = ("sms",) if self.sms_url else ()
         return (*email, *sms, "webhook")
@@ -119,18 +118,19 @@ class DeliverySection(Section):
 
 @dataclass(frozen=True, slots=True)
 class AnomalySection(Section):
-    """After how long a call's costs are taken for complete, and where a call must have any."""
+    """When the costs of a call are complete, and which legs must have a cost."""
 
     grace_minutes: int = integer(
         "ANOMALY_GRACE_MINUTES",
         15,
         (1, 1_440),
-        "After so many minutes without news of a call its costs are taken for complete, and a cost "
-        "that is missing is an anomaly ([anomalies](anomalies.md)).",
+        "The costs of a call are considered complete after this many minutes without a change; a "
+        "cost that is missing then is an anomaly ([anomalies](anomalies.md)).",
     )
     legs: tuple[Leg, ...] = custom(
         "ANOMALY_LEGS",
         LEGS,
-        "Where a finished call must have cost something, with commas; `none` for nowhere.",
+        "The legs of which a finished call must have a cost, separated by commas; `none` for no "
+        "leg.",
         _legs,
     )

@@ -1,4 +1,4 @@
-"""`.local/dev.env`: how a running `make run` tells the other commands where everything is."""
+"""The file `.local/dev.env`, from which commands take the settings of a running `make run`."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Final
 DEV_FILE: Final = Path(".local") / "dev.env"
 """Relative to the directory in which a command is run."""
 DEV_FILE_HINT: Final = f"; beside a running `make run` it is taken from {DEV_FILE}"
-"""The end of the sentence that a setting is not set."""
+"""The end of the error sentence about a setting that is not set."""
 
 _HEAD: Final = "# Written by `cost-analytics dev`. Holds secrets: readable by its owner only.\n"
 
 
 def read_dev_file(path: Path) -> dict[str, str]:
-    """Return what the file sets, nothing where there is none; raises OSError if unreadable."""
+    """Return the settings in the file, none without a file; raises OSError if unreadable."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, NotADirectoryError):
         return {}
     pairs = (line.partition("=") for line in lines if not line.lstrip().startswith("#"))
-    return {name.strip(): value.strip() for name, found, value in pairs if found}
+    return {name.strip(): value.strip() for name, separator, value in pairs if separator}
 
 
 def write_dev_file(path: Path, values: Mapping[str, str]) -> None:
-    """Replace the file in one step, so that a reader sees the old one or the whole new one."""
+    """Replace the file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     unfinished.unlink(missing_ok=True)

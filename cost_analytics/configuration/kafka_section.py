@@ -28,17 +28,17 @@ _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 @dataclass(frozen=True, slots=True)
 class KafkaSection(Section):
-    """How to reach the brokers, and how topics that we create are laid out."""
+    """The connection to the brokers, and the partitions and replicas of topics that we create."""
 
     bootstrap_servers: str = custom(
         "KAFKA_BOOTSTRAP_SERVERS",
         "",
-        "Brokers to ask first: `host:port`, several with commas. Needed by `worker`, `notices`, "
-        "`api`, `publish`, `simulate` and `dlq replay`.",
+        "Brokers, `host:port`, separated by commas. Needed by `worker`, `notices`, `api`, "
+        "`publish`, `simulate` and `dlq replay`.",
         lambda reader, name: reader.servers(name, DEV_FILE_HINT),
     )
     security_protocol: str = choice(
-        "KAFKA_SECURITY_PROTOCOL", "PLAINTEXT", _PROTOCOLS, "How connections are secured:"
+        "KAFKA_SECURITY_PROTOCOL", "PLAINTEXT", _PROTOCOLS, "The security of connections:"
     )
     sasl_mechanism: str | None = choice(
         "KAFKA_SASL_MECHANISM", None, _MECHANISMS, "Needed with a SASL protocol:"
@@ -47,53 +47,58 @@ class KafkaSection(Section):
     sasl_password: Secret = secret("KAFKA_SASL_PASSWORD", "Needed with a SASL protocol.")
     ssl_ca_file: str | None = file(
         "KAFKA_SSL_CA_FILE",
-        "A PEM file with the authority that signed the brokers' certificates, where it is not "
-        "one that the system trusts.",
+        "A PEM file with the authority that signed the brokers' certificates, if the system does "
+        "not trust it.",
     )
     idempotent: bool = flag(
         "KAFKA_IDEMPOTENT",
         True,
-        "Whether producers ask the broker to drop what they sent twice. `false` only for a broker "
-        "that cannot, such as the embedded one; events carry identities either way.",
+        "Whether producers are idempotent. `false` only for a broker that does not support it, "
+        "such as the embedded one; repeated events are recognised by their identities in any case.",
     )
     session_timeout_ms: int = integer(
         "KAFKA_SESSION_TIMEOUT_MS",
         10_000,
         (1_000, 300_000),
-        "After this long without a heartbeat a worker's partitions go to the others.",
+        "After this time without a heartbeat, a worker's partitions are assigned to other workers.",
     )
     heartbeat_interval_ms: int = integer(
-        "KAFKA_HEARTBEAT_INTERVAL_MS", 2_000, (100, 100_000), "At most a third of the session."
+        "KAFKA_HEARTBEAT_INTERVAL_MS",
+        2_000,
+        (100, 100_000),
+        "At most a third of the session timeout.",
     )
     rebalance_timeout_ms: int = integer(
-        "KAFKA_REBALANCE_TIMEOUT_MS", 20_000, (1_000, 300_000), "Time to hand partitions over."
+        "KAFKA_REBALANCE_TIMEOUT_MS",
+        20_000,
+        (1_000, 300_000),
+        "The maximum time to rejoin the group in a rebalance.",
     )
     fetch_max_wait_ms: int = integer(
         "KAFKA_FETCH_MAX_WAIT_MS",
         100,
         (1, 10_000),
-        "How long a broker may wait for records before it says that there are none. The embedded "
-        "one does not answer as soon as there are some; with `20` it does so sooner while its log "
-        "is short.",
+        "How long a broker may wait for records before it answers with none. The embedded broker "
+        "waits even if there are some; with `20` it answers sooner.",
     )
     topic_partitions: int = integer(
         "KAFKA_TOPIC_PARTITIONS",
         8,
         (1, 10_000),
-        "Partitions of a topic that we create: the most workers that can share the work. "
-        "Topics that exist are left as they are.",
+        "Partitions of topics that we create: the maximum number of workers that share the work. "
+        "Existing topics are not changed.",
     )
     topic_replication: int = integer(
         "KAFKA_TOPIC_REPLICATION",
         1,
         (1, 100),
-        "Replicas of a topic that we create. 3 on a production cluster.",
+        "Replicas of topics that we create; 3 on a production cluster.",
     )
 
     def check(self, reader: Reader) -> None:
-        """Note a heartbeat that is too slow, and a login that is incomplete or not used."""
+        """Report a heartbeat that is too slow, and a login that is incomplete or not used."""
         if 3 * self.heartbeat_interval_ms > self.session_timeout_ms:
-            reader.wrong(
+            reader.add_error(
                 "KAFKA_HEARTBEAT_INTERVAL_MS",
                 "must be at most a third of KAFKA_SESSION_TIMEOUT_MS.",
             )
@@ -101,12 +106,12 @@ class KafkaSection(Section):
         for variable in self.variables():
             if "_SASL_" in variable.name and is_sasl != reader.is_set(variable.name):
                 needed = "is needed with" if is_sasl else "is set, but not used by"
-                reader.wrong(
+                reader.add_error(
                     variable.name, f"{needed} KAFKA_SECURITY_PROTOCOL={self.security_protocol}."
                 )
 
     def client(self) -> KafkaSettings:
-        """Return what `messaging.kafka` connects with; imports aiokafka, which takes a moment."""
+        """Return the settings of Kafka clients; imports aiokafka, which takes some time."""
         from messaging.kafka import KafkaSettings
 
         values = {each.name: getattr(self, each.name) for each in fields(KafkaSettings)}

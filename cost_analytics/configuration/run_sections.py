@@ -20,42 +20,39 @@ def _simulate(reader: Reader, name: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class DevSection(Section):
-    """What `make run` serves on, and how many times the usual rate of calls it simulates.
-
-    The broker's log is replaced when it has grown by `broker_memory_mb`.
-    """
+    """Settings of `make run`; `simulate` is a multiple of the usual rate of simulated calls."""
 
     port: int = integer(
-        "PORT", 8080, (1, 65_535), "Where `make run` serves the dashboard and the API."
+        "PORT", 8080, (1, 65_535), "The port on which `make run` serves the dashboard and the API."
     )
     simulate: int = custom(
         "SIMULATE",
         1,
-        "`0` starts `make run` without simulated calls, and the first time without their past. "
-        "`10` simulates ten times as many calls, up to `100`.",
+        "`0` starts `make run` without simulated calls and without their history. `10` simulates "
+        "ten times as many calls; at most `100`.",
         _simulate,
     )
     broker_memory_mb: int = integer(
         "BROKER_MEMORY_MB",
         64,
         (1, 4_096),
-        "The embedded broker's log is replaced when it has grown by this much in memory.",
+        "The embedded broker is replaced when its log in memory has grown by this much.",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class LogSection(Section):
-    """What is logged and how; an empty format is text on a terminal and JSON elsewhere."""
+    """The level and the format of logs; an empty format is text on a terminal, else JSON."""
 
     level: str = choice(
         "LOG_LEVEL",
         "INFO",
         ("DEBUG", "INFO", "WARNING", "ERROR"),
-        "The least severe level that is logged:",
+        "The lowest level that is logged:",
     )
     format: LogFormat = choice(
         "LOG_FORMAT",
         "",
         ("text", "json"),
-        "Text for people, or JSON with one object a line. Unset: text on a terminal, else JSON.",
+        "Text for people, or one JSON object per line. Unset: text on a terminal, else JSON.",
     )

@@ -1,4 +1,4 @@
-"""A value that must never be seen: it prints as stars wherever it is printed or logged."""
+"""A secret value, which is printed and logged as stars."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SHOWN: Final = "Secret(***)"
 
 
 class Secret:
-    """A password, key or address with a password in it. Only `reveal()` gives the text."""
+    """A password, a key, or an address with a password. Only `reveal()` returns the text."""
 
     __slots__ = ("_text",)
 
@@ -17,7 +17,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Return the secret itself, for the one call that needs it."""
+        """Return the secret in plain text."""
         return self._text
 
     def __bool__(self) -> bool:
@@ -36,13 +36,13 @@ class Secret:
         return format(_SHOWN, spec)
 
     def __reduce__(self) -> str | tuple[object, ...]:
-        raise TypeError("a secret is not to be written anywhere")
+        raise TypeError("a secret cannot be serialized")
 
 
 def weakness_of(text: str, bytes_min: int) -> str | None:
     """Return why a secret is easy to guess, as the rest of a sentence; None if it is not.
 
-    A random hexadecimal text of 32 digits has fewer than 8 different ones once in 10^8 times.
+    A random text of 32 hexadecimal digits has fewer than 8 different ones once in 10^8 cases.
     """
     if len(text.encode()) < bytes_min:
         return f"must have at least {bytes_min} bytes"

@@ -1,4 +1,4 @@
-"""Reads the value of a secret from a file, such as Docker and Kubernetes mount it."""
+"""Reads a secret from a file, as Docker and Kubernetes provide secrets."""
 
 from __future__ import annotations
 
@@ -9,22 +9,19 @@ BYTES_MAX: Final = 64 * 1024
 
 
 class SecretFileError(Exception):
-    """A file with a secret cannot be used; the message goes on after the name of the variable.
+    """A file with a secret cannot be used; the message follows the name of the variable.
 
-    It holds neither the content nor the path: a secret may have been given in place of the path.
+    It contains neither the content nor the path: the variable may contain a secret by mistake.
     """
 
 
 def read_secret_file(path: str) -> str:
-    """Return the one line of a file, without the line break at its end; empty for an empty file.
-
-    Raises SecretFileError.
-    """
+    """Return the only line of a file, without a final line break; raises SecretFileError."""
     try:
         with Path(path).open("rb") as file:
             content = file.read(BYTES_MAX + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no path"
+        reason = getattr(error, "strerror", None) or "it is not a path"
         raise SecretFileError(f"names a file that cannot be read: {reason}.") from None
     if len(content) > BYTES_MAX:
         raise SecretFileError(f"names a file of more than {BYTES_MAX // 1024} KiB.")

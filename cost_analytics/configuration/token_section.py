@@ -1,4 +1,4 @@
-"""Settings of bearer tokens: how they are verified."""
+"""Settings of bearer tokens: their keys and required claims."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 SECRET_BYTES_MIN: Final = 32
 JWT_KEYS: Final = ("JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")
-_WAY_OUT: Final = "; `openssl rand -hex 32` makes a good one"
+_HINT: Final = "; `openssl rand -hex 32` generates one"
 
 
 def _secret(reader: Reader, name: str) -> Secret:
-    return reader.strong_secret(name, SECRET_BYTES_MIN, _WAY_OUT)
+    return reader.strong_secret(name, SECRET_BYTES_MIN, _HINT)
 
 
 def _public_key(reader: Reader, name: str) -> str | None:
-    """Return a public key that really is one; the library is only loaded where one is given."""
+    """Return a validated public key; the library is only loaded if there is a key."""
     key = reader.text(name).replace("\\n", "\n")
     if not key:
         return None
@@ -33,7 +33,7 @@ def _public_key(reader: Reader, name: str) -> str | None:
     try:
         load_pem_public_key(key.encode())
     except (ValueError, UnsupportedAlgorithm):
-        reader.wrong(name, "is not a public key in PEM form (-----BEGIN PUBLIC KEY-----).")
+        reader.add_error(name, "is not a public key in PEM form (-----BEGIN PUBLIC KEY-----).")
     return key
 
 
@@ -42,7 +42,7 @@ def _jwks_url(reader: Reader, name: str) -> str | None:
     if parts is None:
         return None
     if parts.scheme == "http" and not is_local(parts.hostname or ""):
-        reader.wrong(name, "must be https: an attacker who can change the answer can sign tokens.")
+        reader.add_error(name, "must be https: an attacker could replace the keys.")
     return parts.geturl()
 
 
@@ -56,13 +56,13 @@ def is_local(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TokenSection(Section):
-    """How bearer tokens are verified (one of the first three), and what they must say."""
+    """The key of bearer tokens (one of the first three fields), and their required claims."""
 
     secret: Secret = custom(
         "JWT_SECRET",
         Secret(""),
         "Shared key of HS256 tokens: at least 32 bytes and 8 different characters, and no "
-        "repetition of a shorter text. Exactly one of this and the two below is needed by `api`; "
+        "repetition of a shorter text. `api` needs exactly one of this and the next two settings; "
         "`token` needs this one.",
         _secret,
         secret=True,
@@ -70,19 +70,21 @@ class TokenSection(Section):
     public_key: str | None = custom(
         "JWT_PUBLIC_KEY",
         None,
-        "Public key (PEM) of tokens that someone else signs. Its lines may be joined by `\\n`.",
+        "Public key (PEM) of the issuer of tokens. Its lines may be joined by `\\n`.",
         _public_key,
     )
     jwks_url: str | None = custom(
         "JWT_JWKS_URL",
         None,
-        "Where the signer publishes its keys; `https`, or `http` on this machine.",
+        "Address of the issuer's keys; `https`, or `http` on this machine.",
         _jwks_url,
     )
     issuer: str | None = optional(
-        "JWT_ISSUER", "Where set, only tokens with this `iss` are accepted."
+        "JWT_ISSUER", "Only tokens with this `iss` are accepted. Unset: any."
     )
-    audience: str | None = optional("JWT_AUDIENCE", "Where set, only tokens with this `aud`.")
+    audience: str | None = optional(
+        "JWT_AUDIENCE", "Only tokens with this `aud` are accepted. Unset: any."
+    )
     user_claim: str = text(
         "JWT_USER_CLAIM",
         "sub",
@@ -92,16 +94,16 @@ class TokenSection(Section):
         "JWT_LIFETIME_MAX_SECONDS",
         400 * 86_400,
         (60, 100 * 366 * 86_400),
-        "A token that is valid for longer, from `iat` to `exp`, is refused, and `token` makes "
-        "none.",
+        "The maximum time from `iat` to `exp`; a token that is valid for longer is refused, and "
+        "`token` does not create one.",
     )
 
     def check(self, reader: Reader) -> None:
-        """Note where there is no key, or more than one."""
+        """Report an error unless exactly one key is set."""
         given = [name for name in JWT_KEYS if reader.is_set(name)]
         if len(given) > 1:
-            reader.wrong(" and ".join(given), "are set; give exactly one of them.")
+            reader.add_error(" and ".join(given), "are set; give exactly one of them.")
         elif not given:
-            reader.wrong(
+            reader.add_error(
                 " or ".join(JWT_KEYS), f"is not set; exactly one is needed{DEV_FILE_HINT}."
             )

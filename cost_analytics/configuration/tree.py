@@ -1,6 +1,6 @@
 """The settings as frozen values, one class for each section; secrets are wrapped.
 
-A section that a command did not ask for holds its defaults.
+A section that a command does not need contains its defaults.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cost_analytics.configuration.worker_sections import (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything a command may need to know about where it runs."""
+    """All settings of a command."""
 
     database_url: Secret = Secret("")
     rerate_url: Secret = Secret("")
@@ -45,7 +45,7 @@ class Settings:
     logs: LogSection = field(default_factory=LogSection)
 
     def secrets(self) -> list[str]:
-        """Return the texts that must never reach a log line."""
+        """Return the secrets, which must not appear in a log line."""
         sections = (getattr(self, name) for name in SECTIONS)
         wrapped = [self.database_url, self.rerate_url, *self.passwords.values()]
         wrapped += [secret for section in sections for secret in section.secrets()]
@@ -57,4 +57,4 @@ SECTIONS: Final[Mapping[str, type[Section]]] = {
     for name, kind in get_type_hints(Settings).items()
     if isinstance(kind, type) and issubclass(kind, Section)
 }
-"""By the name of their field; the database's settings depend on the login and are read apart."""
+"""By field name, without the database's settings, which depend on the login."""

@@ -1,7 +1,7 @@
-"""How a section declares its settings: a field for each, with its variable, default and meaning.
+"""Declarations of settings: a section is a class with a field for each setting.
 
-The default is given as the field's own value; its text, the page of settings and the reading all
-follow from the declaration.
+A declaration names the variable, the default, the meaning and the parser. The page of settings and
+the parsing follow from it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Need = Literal[
     "anomalies",
     "dev",
 ]
-"""A section that a command asks for; logs are always read."""
+"""A section that a command needs; the settings of logs are always read."""
 
 SectionName = Need | Literal["logs"]
 
@@ -40,9 +40,9 @@ T = TypeVar("T")
 
 
 class Variable(NamedTuple):
-    """One environment variable; an empty `default` means that there is none.
+    """An environment variable; `default` is empty without a default.
 
-    The value of a `secret` may be in a file instead, which the variable `file_name` names.
+    The value of a `secret` may be in a file, whose path is in the variable `file_name`.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Variable(NamedTuple):
 
     @property
     def file_name(self) -> str:
-        """The name of the variable that holds the path of a file with the value."""
+        """The name of the variable with the path of a file that contains the value."""
         return f"{self.name}_FILE"
 
 
@@ -64,11 +64,11 @@ class _Declared(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Settings that belong together; one that a command did not ask for holds its defaults."""
+    """Settings of one subject; a section that a command does not need contains its defaults."""
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
-        """Read and check every field; `reader` collects what is wrong."""
+        """Parse and check every field; `reader` collects the errors."""
         declared = {each.name: each.metadata[_VARIABLE] for each in fields(cls)}
         section = cls(
             **{name: read(reader, variable.name) for name, (variable, read) in declared.items()}
@@ -77,7 +77,7 @@ class Section:
         return section
 
     def check(self, reader: Reader) -> None:
-        """Note which values do not fit together."""
+        """Report values that contradict each other."""
 
     @classmethod
     def variables(cls) -> tuple[Variable, ...]:
@@ -85,7 +85,7 @@ class Section:
         return tuple(each.metadata[_VARIABLE].variable for each in fields(cls))
 
     def secrets(self) -> list[Secret]:
-        """Return the values that must never be shown."""
+        """Return the values that are secrets."""
         values = (getattr(self, each.name) for each in fields(self))
         return [value for value in values if isinstance(value, Secret)]
 
@@ -98,7 +98,7 @@ def custom(
     *,
     secret: bool = False,
 ) -> T:
-    """Declare a field that `read` reads: it takes the reader and the variable's name."""
+    """Declare a field parsed by `read`, which takes the reader and the variable's name."""
     declared = _Declared(Variable(name, _text_of(default), meaning, secret), read)
     return field(default=default, metadata={_VARIABLE: declared})
 
@@ -109,17 +109,17 @@ def text(name: str, default: str, meaning: str) -> str:
 
 
 def optional(name: str, meaning: str) -> str | None:
-    """Declare a field with any text, or None where it is unset."""
+    """Declare a field with any text, None if it is unset."""
     return custom(name, None, meaning, lambda reader, name: reader.optional(name))
 
 
 def secret(name: str, meaning: str) -> Secret:
-    """Declare a field with a secret, empty where it is unset."""
+    """Declare a field with a secret, empty if it is unset."""
     return custom(name, _NO_SECRET, meaning, lambda reader, name: reader.secret(name), secret=True)
 
 
 def file(name: str, meaning: str) -> str | None:
-    """Declare a field with the path of a file that exists, or None where it is unset."""
+    """Declare a field with the path of an existing file, None if it is unset."""
     return custom(name, None, meaning, lambda reader, name: reader.file(name))
 
 
@@ -129,23 +129,25 @@ def flag(name: str, default: bool, meaning: str) -> bool:
 
 
 def integer(name: str, default: int, bounds: tuple[int, int], meaning: str) -> int:
-    """Declare a field with a whole number; `bounds` are the least and the greatest."""
-    least, most = bounds
-    said = f"{meaning} {least} to {most}."
-    return custom(name, default, said, lambda reader, name: reader.integer(name, least, most))
+    """Declare a field with a whole number; `bounds` are the minimum and the maximum."""
+    description = "{} {} to {}.".format(meaning, *bounds)
+    return custom(name, default, description, lambda reader, name: reader.integer(name, *bounds))
 
 
 def choice(name: str, default: T, options: Sequence[str], meaning: str) -> T:
     """Declare a field with one of `options`, or the default."""
     quoted = [f"`{option}`" for option in options]
-    said = f"{meaning} {', '.join(quoted[:-1])} or {quoted[-1]}."
+    description = f"{meaning} {', '.join(quoted[:-1])} or {quoted[-1]}."
     return custom(
-        name, default, said, lambda reader, name: cast("T", reader.choice(name, options) or default)
+        name,
+        default,
+        description,
+        lambda reader, name: cast("T", reader.choice(name, options) or default),
     )
 
 
 def _text_of(default: object) -> str:
-    """Return a default as it would stand in the environment."""
+    """Return a default in the form of an environment variable."""
     if isinstance(default, bool):
         return str(default).lower()
     if isinstance(default, tuple):

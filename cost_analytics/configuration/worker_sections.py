@@ -1,4 +1,4 @@
-"""Settings of the worker: its batches, budgets, prices, and how long data are kept."""
+"""Settings of the worker: batches, budgets, prices and retention."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from schemas.alerts import SpendBasis
 _DAYS_MAX: Final = 36_500
 _DAYS: Final = (1, _DAYS_MAX)
 _IDENTITY_DAYS_MIN: Final = 430
-"""An event may be 400 days old, and a month of margin for what waits in Kafka."""
+"""The maximum age of an event, 400 days, and a month for events that wait in Kafka."""
 _ALERT_DAYS_MIN: Final = 465
-"""The same, and the longest period of a budget."""
+"""The same, and the longest period of a budget: a month."""
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetSection(Section):
-    """What counts against a budget."""
+    """The spend that counts against a budget."""
 
     basis: SpendBasis = choice(
         "BUDGET_BASIS",
@@ -30,71 +30,70 @@ class BudgetSection(Section):
 
 @dataclass(frozen=True, slots=True)
 class PriceSection(Section):
-    """Where prices are fetched from."""
+    """The sources of prices."""
 
     sources: str | None = file(
         "PRICE_SOURCES",
-        "A JSON file that names the sources of prices ([prices](prices.md)). Without it nothing "
-        "is fetched.",
+        "A JSON file with the sources of prices ([prices](prices.md)). Unset: no prices are "
+        "fetched.",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSection(Section):
-    """How much a worker does at once."""
+    """The sizes of a worker's batches, and their number at a time."""
 
     lanes: int = integer(
         "WORKER_LANES",
         2,
         (1, 16),
-        "Batches that one worker writes at the same time, each over a connection of its own.",
+        "Batches that one worker writes concurrently, each on its own connection.",
     )
     batch_max: int = integer(
         "WORKER_BATCH_MAX",
         32_000,
         (1, 100_000),
-        "Most events in one transaction. Larger is faster under load, up to about 32000.",
+        "The maximum of events in one transaction. Larger is faster under load, up to about 32000.",
     )
     refusal_stop_percent: int = integer(
         "WORKER_REFUSAL_STOP_PERCENT",
         50,
         (0, 100),
-        "A large batch (1000 refusals or more) of which this much is refused is not recorded but "
-        "tried again, since the fault is more likely ours. 0 switches this off.",
+        "A batch with 1000 refusals or more is not recorded but retried if this percentage of it "
+        "is refused, because the fault is more likely ours. 0 turns this off.",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionSection(Section):
-    """How many days data are kept that no total needs, and how often they are looked through."""
+    """How many days data without effect on totals are kept, and how often old data are removed."""
 
     interval_minutes: int = integer(
         "RETENTION_INTERVAL_MINUTES",
         60,
         (1, 1_440),
-        "How often one of the workers removes what is older than the settings below.",
+        "How often one of the workers removes data older than the settings below.",
     )
     identity_days: int = integer(
         "RETENTION_IDENTITY_DAYS",
         430,
         (_IDENTITY_DAYS_MIN, _DAYS_MAX),
-        "Identities of events, counted from their recording, and what a void or a late price needs "
-        f"of archived costs. At least {_IDENTITY_DAYS_MIN}: an event may be 400 days old, and a "
-        "repeat of it must be recognised.",
+        "Identities of events, counted from their recording, and the details of archived costs "
+        f"that voids and late prices need. At least {_IDENTITY_DAYS_MIN}: an event may be 400 "
+        "days old, and a repeat of it must be recognised.",
     )
     dead_letter_days: int = integer(
         "RETENTION_DEAD_LETTER_DAYS",
         400,
         _DAYS,
-        "Refused records in the table `dead_letters`. After 400 days a replay could count none of "
-        "them.",
+        "Refused records in the table `dead_letters`. A replay cannot count records older than 400 "
+        "days.",
     )
     price_proposal_days: int = integer(
         "RETENTION_PRICE_PROPOSAL_DAYS",
         730,
         _DAYS,
-        "Price proposals that were decided. One that is pending stays. The catalogue is kept "
-        "whole.",
+        "Decided price proposals. Pending ones and the catalogue are never removed.",
     )
     price_refresh_days: int = integer(
         "RETENTION_PRICE_REFRESH_DAYS", 90, _DAYS, "The log of refreshes of price sources."
@@ -104,7 +103,7 @@ class RetentionSection(Section):
         800,
         (_ALERT_DAYS_MIN, _DAYS_MAX),
         f"Budget alerts and cutoff requests. At least {_ALERT_DAYS_MIN}, so that a late event "
-        "raises no alert a second time.",
+        "cannot raise an alert again.",
     )
     anomaly_days: int = integer(
         "RETENTION_ANOMALY_DAYS",
@@ -116,12 +115,12 @@ class RetentionSection(Section):
         "RETENTION_NOTIFICATION_DAYS",
         180,
         (7, _DAYS_MAX),
-        "Notification deliveries that are finished, with their attempts.",
+        "Finished notification deliveries, with their attempts.",
     )
     total_days: int = integer(
         "RETENTION_TOTAL_DAYS",
         90,
         _DAYS,
-        "Totals of ended calls on `cost.call-totals.v1`, counted from their last change: then a "
+        "Totals of ended calls in `cost.call-totals.v1`, counted from their last change. Then a "
         "tombstone lets compaction remove them. The totals in PostgreSQL are never removed.",
     )

@@ -30,23 +30,14 @@ def serve(settings: Settings) -> int:
 
 
 async def _work(settings: Settings, stop: asyncio.Event) -> int:
-    kafka = settings.kafka.client()
     with using_kafka(settings.kafka):
         created = await ensure_topics(
-            kafka,
+            settings.kafka.client(),
             partitions=settings.kafka.topic_partitions,
             replication=settings.kafka.topic_replication,
         )
     await warn_of_privileged_login(settings.database_url.reveal(), "worker")
-    options = WorkerOptions(
-        kafka=kafka,
-        database_url=settings.database_url.reveal(),
-        lanes=settings.worker.lanes,
-        batch_max=settings.worker.batch_max,
-        budget_basis=settings.budget.basis,
-        refusal_limit=RefusalLimit(percent=settings.worker.refusal_stop_percent),
-        retention=_retention(settings.retention),
-    )
+    options = worker_options(settings)
     _log.info(
         "worker %s starts",
         options.worker_id,
@@ -61,7 +52,21 @@ async def _work(settings: Settings, stop: asyncio.Event) -> int:
     return 0
 
 
-def _retention(section: RetentionSection) -> RetentionOptions:
+def worker_options(settings: Settings) -> WorkerOptions:
+    """Return the options of a worker with these settings."""
+    return WorkerOptions(
+        kafka=settings.kafka.client(),
+        database_url=settings.database_url.reveal(),
+        lanes=settings.worker.lanes,
+        batch_max=settings.worker.batch_max,
+        budget_basis=settings.budget.basis,
+        refusal_limit=RefusalLimit(percent=settings.worker.refusal_stop_percent),
+        retention=retention_options(settings.retention),
+    )
+
+
+def retention_options(section: RetentionSection) -> RetentionOptions:
+    """Return how often data are removed, and after how many days."""
     return RetentionOptions(
         interval_seconds=section.interval_minutes * 60,
         days=RetentionDays(

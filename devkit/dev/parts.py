@@ -36,7 +36,7 @@ class RunningParts:
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.chmod(0o700)  # an earlier release may have created it
-        self._environment = _child_environment(environment)
+        self._environment = _command_environment(environment)
         self._processes: list[ServerProcess] = []
         self._newest: dict[str, ServerProcess] = {}
         self._watchers: dict[ServerProcess, asyncio.Task[None]] = {}
@@ -133,8 +133,8 @@ def _last(process: ServerProcess) -> Sequence[str]:
     return process.last_lines(_LAST_LINES) or [f"(none; see {process.program.log})"]
 
 
-def _child_environment(values: Mapping[str, str]) -> dict[str, str]:
-    """Return a child's environment, with our packages on the path in any installation."""
-    environment = settings.child_environment(values)
+def _command_environment(values: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of our commands, with our packages on the path."""
+    environment = settings.command_environment(values)
     paths = [str(_PACKAGES), *filter(None, [environment.get("PYTHONPATH")])]
     return environment | {"PYTHONPATH": ":".join(paths)}

@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 from typing import Final
 
-from cost_analytics.child_environment import child_environment
+from cost_analytics.minimal_environment import minimal_environment
 from devkit.embedded import kafka_jars
 from devkit.embedded.environment import port_from_environment
 from devkit.embedded.foreground import print_line, run_in_foreground
@@ -139,7 +139,7 @@ class ApacheKafka(EmbeddedServer):
                 *arguments,
             ],
             log=self.directory / "kafka.log",
-            environment=child_environment(),
+            environment=minimal_environment(),
             directory=self.directory,
         )
 

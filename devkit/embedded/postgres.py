@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from cost_analytics.child_environment import child_environment
+from cost_analytics.minimal_environment import minimal_environment
 from devkit.embedded import postgres_files as files
 from devkit.embedded.ports import LOOPBACK
 from devkit.embedded.processes import Program, ServerError, ServerProcess, run_to_end
@@ -172,7 +172,7 @@ class EmbeddedPostgres(EmbeddedServer):
             name="the embedded database (PostgreSQL)" if name == "postgres" else name,
             command=[files.find_program(name), *arguments],
             log=self._beside("log"),
-            environment=child_environment(PGPASSWORD=self._password),
+            environment=minimal_environment(PGPASSWORD=self._password),
             stop_signal=signal.SIGINT,  # "fast": end all sessions, write everything, stop
             orphan_signal=signal.SIGQUIT,  # "immediate": stop, recover at the next start
             account=files.server_account(self.directory),

@@ -7,7 +7,7 @@ random cluster id, so that stored offsets of the last one are never used for thi
 import secrets
 from pathlib import Path
 
-from cost_analytics.child_environment import child_environment
+from cost_analytics.minimal_environment import minimal_environment
 from devkit.embedded.ports import is_listening
 from devkit.embedded.processes import Program, ServerError, ServerProcess
 from devkit.embedded.server import EmbeddedServer
@@ -55,7 +55,7 @@ class EmbeddedTansu(EmbeddedServer):
                 "--storage-engine=memory://tansu/",
             ],
             log=self.directory / "tansu.log",
-            environment=child_environment(),
+            environment=minimal_environment(),
         )
 
 

@@ -32,7 +32,7 @@ LEFT JOIN locked ON coalesce(daily_limit_nano, monthly_limit_nano, call_limit_na
 -- The spend of each of :user_ids from :starts to before :ends, by index in :user_ids: by cost if
 -- :by_cost, else by charge.
 SELECT asked.place,
-       coalesce(sum(CASE WHEN :by_cost THEN s.cost_nano ELSE s.charged_nano - s.refunded_nano END), 0) AS nano
+       coalesce(sum(spend_nano(s, :by_cost)), 0) AS nano
 FROM unnest(:user_ids::text[], :starts::timestamptz[], :ends::timestamptz[])
      WITH ORDINALITY AS asked (user_id, starts, ends, place)
 LEFT JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= asked.starts AND s.quarter < asked.ends
@@ -51,7 +51,7 @@ FROM asked
 JOIN user_day_costs AS c ON c.user_id = asked.user_id AND c.day BETWEEN asked.first AND asked.last
 GROUP BY asked.place, c.service
 UNION ALL
-SELECT asked.place, NULL, sum(CASE WHEN :by_cost THEN s.cost_nano ELSE s.charged_nano - s.refunded_nano END)
+SELECT asked.place, NULL, sum(spend_nano(s, :by_cost))
 FROM asked JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= :since
 GROUP BY asked.place
 

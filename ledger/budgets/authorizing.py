@@ -22,7 +22,6 @@ from ledger.budgets.holds import (
     drop_hold,
     hold,
     read_call_state,
-    read_default_charge,
     read_held,
     read_past_calls,
 )
@@ -69,22 +68,22 @@ async def authorize(
             allowed = AuthorizationDecision(None, None)
             return CallStartDecision(allowed, limits, 0, None, finished=True)
         cost = await _expected_cost(connection, viewer, request, now)
-        spend = cost
+        spend = await budgets.read_spend(connection, viewer, limits, now)
+        estimate = cost
         if request.cost_nano is None and not by_cost:
-            spend = await read_default_charge(connection)
-        spent = call.cost_nano if call is not None and by_cost else 0
-        left_to_spend = max(0, spend - spent)
-        _, _, day_nano, month_nano = await budgets.spent(connection, viewer, limits, now)
+            estimate = spend.default_charge_nano
+        so_far = call.cost_nano if call is not None and by_cost else 0
+        left_to_spend = max(0, estimate - so_far)
         held = await read_held(connection, viewer, call_id, now, by_cost=by_cost)
-        spent_in = {"daily": day_nano, "monthly": month_nano}
-        usages = [LimitUsage(limit, spent_in[limit.type], held) for limit in limits.periodic()]
+        spend_of = {"daily": spend.day_nano, "monthly": spend.month_nano}
+        usages = [LimitUsage(limit, spend_of[limit.type], held) for limit in limits.periodic()]
         decision = decide_authorization(usages, limits.of_calls(), left_to_spend, cost)
         await drop_expired_holds(connection, viewer, now)
         if decision.denied_by is not None:
             await drop_hold(connection, viewer, call_id)
             return CallStartDecision(decision, limits, 0, None)
         until = hold_until(now, request.duration_ms)
-        await hold(connection, viewer, call_id, spend, until)
+        await hold(connection, viewer, call_id, estimate, until)
         return CallStartDecision(decision, limits, left_to_spend, until)
 
 

@@ -58,6 +58,19 @@ class BudgetStatus(NamedTuple):
     channels: Sequence[Channel] = ()
 
 
+class PeriodSpend(NamedTuple):
+    """A user's spend in the current day and month, and the default charge of a call.
+
+    Amounts are nano-dollars.
+    """
+
+    day: Period
+    month: Period
+    day_nano: int
+    month_nano: int
+    default_charge_nano: int
+
+
 class AlertPage(NamedTuple):
     """A page of alerts as JSON, latest first, and the position of the next page, if any."""
 
@@ -173,31 +186,29 @@ class Budgets:
         )
         return Limits(user_id=user_id) if row is None else limits_of(row)
 
-    async def spent(
+    async def read_spend(
         self, connection: Connection, viewer: Viewer, limits: Limits, now: datetime
-    ) -> tuple[Period, Period, int, int]:
-        """Return a user's current day and month, and the spend in each."""
-        day, month = _periods(now, limits.timezone)
-        [row] = await connection.fetch(
-            *_SQL.bind(
-                "spend",
-                user_id=limits.user_id,
-                **viewer.parameters,
-                by_cost=self.basis == "cost",
-                **_span_parameters(day, month),
-            )
-        )
-        return day, month, int(row["day_nano"]), int(row["month_nano"])
+    ) -> PeriodSpend:
+        """Return a user's spend in the current periods, within the caller's transaction."""
+        arguments = self._arguments(viewer, limits.user_id, limits.timezone, now)
+        arguments |= {"calls_max": 0, "alerts_max": 0}
+        [row] = await connection.fetch(*_SQL.bind("budget_status", **arguments))
+        nano = (int(row["day_nano"]), int(row["month_nano"]), row["default_charge_nano"] or 0)
+        return PeriodSpend(*_periods(now, limits.timezone), *nano)
 
     def _arguments(
         self, viewer: Viewer, user_id: str, zone: str, now: datetime
     ) -> dict[str, object]:
         """Return the arguments of the statement `budget_status`, for periods in a time zone."""
+        day, month = _periods(now, zone)
         return {
             "user_id": user_id,
             **viewer.parameters,
             "by_cost": self.basis == "cost",
-            **_span_parameters(*_periods(now, zone)),
+            "day_start": day.start,
+            "day_end": day.end,
+            "month_start": month.start,
+            "month_end": month.end,
             "since": now - CALL_CLOSES_AFTER,
             "calls_max": ACTIVE_CALLS_MAX,
             "alerts_max": LATEST_ALERTS_MAX,
@@ -230,15 +241,6 @@ class Budgets:
         self._zones[user_id] = zone
         if len(self._zones) > ZONES_CACHED_MAX:
             self._zones.popitem(last=False)
-
-
-def _span_parameters(day: Period, month: Period) -> dict[str, datetime]:
-    return {
-        "day_start": day.start,
-        "day_end": day.end,
-        "month_start": month.start,
-        "month_end": month.end,
-    }
 
 
 def _call(row: Record) -> Call:

@@ -35,17 +35,6 @@ UPDATE user_budget_settings
        updated_at = now()
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 
--- name: spend
--- The spend of :user_id, by cost if :by_cost, else by charge: in the day from :day_start to before
--- :day_end and in the month from :month_start to before :month_end. Nano-dollars.
-SELECT coalesce(sum(nano) FILTER (WHERE quarter >= :day_start AND quarter < :day_end), 0) AS day_nano,
-       coalesce(sum(nano), 0) AS month_nano
-  FROM user_spend,
-       LATERAL (SELECT CASE WHEN :by_cost THEN cost_nano ELSE charged_nano - refunded_nano END)
-       AS basis (nano)
- WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND quarter >= :month_start
-   AND quarter < :month_end
-
 -- name: active_calls
 -- The active calls of :user_id that began after :since, newest first, at most :limit.
 SELECT call_id, user_id, first_at, costs::text AS costs
@@ -55,20 +44,12 @@ SELECT call_id, user_id, first_at, costs::text AS costs
  ORDER BY first_at DESC
  LIMIT :limit
 
--- name: default_charge
--- The default charge of a call now, in nano-dollars; nothing without a price.
-SELECT round(price_usd * 1000000000 / per_units)::bigint AS nano
-  FROM service_prices
- WHERE class = 'revenue' AND effective_from <= now()
- ORDER BY effective_from DESC, price_id DESC
- LIMIT 1
-
 -- name: budget_status
 -- The budget of :user_id, in one row. The user's settings, null if there are none. The spend in
 -- nano-dollars, by cost if :by_cost, else by charge: in the day from :day_start to before :day_end and
 -- in the month from :month_start to before :month_end. The active calls that began after :since,
--- newest first, at most :calls_max, and the default charge of a call. The latest alerts that are not
--- late, at most :alerts_max, and the channels, oldest first.
+-- newest first, at most :calls_max, and the default charge of a call, null without one. The latest
+-- alerts that are not late, at most :alerts_max, and the channels, oldest first.
 SELECT settings.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
        alert_threshold_percent, thresholds, timezone, auto_cutoff,
@@ -97,12 +78,10 @@ SELECT settings.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
                    ORDER BY created_at, channel_id)
           FROM notice_channels
          WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)) AS channels
-  FROM (SELECT coalesce(sum(nano) FILTER (WHERE quarter >= :day_start
-  AND quarter < :day_end), 0) AS day_nano,
-               coalesce(sum(nano), 0) AS month_nano
-          FROM user_spend,
-               LATERAL (SELECT CASE WHEN :by_cost THEN cost_nano ELSE charged_nano - refunded_nano END)
-               AS basis (nano)
+  FROM (SELECT coalesce(sum(spend_nano(s, :by_cost)) FILTER (WHERE quarter >= :day_start
+                                                           AND quarter < :day_end), 0) AS day_nano,
+               coalesce(sum(spend_nano(s, :by_cost)), 0) AS month_nano
+          FROM user_spend AS s
          WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
            AND quarter >= :month_start AND quarter < :month_end) AS spend
   LEFT JOIN user_budget_settings AS settings

@@ -1,4 +1,4 @@
-"""Stores what is held of budgets for calls that were allowed to start."""
+"""Stores holds: the expected spend of calls that were allowed to start."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _SQL: Final = statements("budgets/budgets")
 
 
 class CallState(NamedTuple):
-    """What is known of a call that asks to start; `cost_nano` is its cost so far."""
+    """The state of a call to authorize; `cost_nano` is its cost so far."""
 
     is_finished: bool
     cost_nano: int
 
 
 class PastCalls(NamedTuple):
-    """What a user's calls cost together, and for how long they took."""
+    """The total cost and the total duration of a user's calls."""
 
     cost_nano: int
     duration_ms: int
 
 
 async def read_call_state(connection: Connection, viewer: Viewer, call_id: str) -> CallState | None:
-    """Return the state of a call of the viewer's; None if it is unknown."""
+    """Return the state of a viewer's call; None if it is unknown."""
     row = await connection.fetchrow(
         *_SQL.bind("call_state", user_id=viewer.user_id, **viewer.parameters, call_id=call_id)
     )
@@ -44,15 +44,10 @@ async def read_past_calls(connection: Connection, viewer: Viewer, since_day: dat
     return PastCalls(int(row["cost_nano"]), row["duration_ms"])
 
 
-async def read_default_charge(connection: Connection) -> int:
-    """Return the charge of a call without one of its own, in nano-dollars; 0 without a default."""
-    return await connection.fetchval(_SQL["default_charge"]) or 0
-
-
 async def read_held(
     connection: Connection, viewer: Viewer, call_id: str, now: datetime, *, by_cost: bool
 ) -> int:
-    """Return what is held for the viewer's other calls, in nano-dollars."""
+    """Return the sum of the holds of the viewer's other calls, in nano-dollars."""
     held = await connection.fetchval(
         *_SQL.bind(
             "held",
@@ -69,7 +64,7 @@ async def read_held(
 async def hold(
     connection: Connection, viewer: Viewer, call_id: str, spend_nano: int, until: datetime
 ) -> None:
-    """Hold the expected spend of a call, in place of what was held for it."""
+    """Hold the expected spend of a call; replaces an earlier hold."""
     await connection.execute(
         *_SQL.bind(
             "hold",
@@ -83,14 +78,14 @@ async def hold(
 
 
 async def drop_hold(connection: Connection, viewer: Viewer, call_id: str) -> None:
-    """Hold nothing for a call."""
+    """Delete the hold of a call."""
     await connection.execute(
         *_SQL.bind("drop_hold", user_id=viewer.user_id, **viewer.parameters, call_id=call_id)
     )
 
 
 async def drop_expired_holds(connection: Connection, viewer: Viewer, now: datetime) -> None:
-    """Drop what was held for calls of the viewer's that never came."""
+    """Delete the expired holds of the viewer."""
     await connection.execute(
         *_SQL.bind("drop_expired_holds", user_id=viewer.user_id, **viewer.parameters, now=now)
     )

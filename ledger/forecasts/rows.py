@@ -37,6 +37,8 @@ async def history(
             *_SQL.bind("days", user_id=user_id, **viewer.parameters, since=since)
         )
         limits = await budgets.limits(connection, viewer, user_id)
-        spent = await budgets.spent(connection, viewer, limits, now)
-    spend = CurrentSpend(limits, budgets.basis, *spent)
-    return DayHistory(row["first_day"], _days.decode(row["days"] or "[]"), spend)
+        spend = await budgets.read_spend(connection, viewer, limits, now)
+    current = CurrentSpend(
+        limits, budgets.basis, spend.day, spend.month, spend.day_nano, spend.month_nano
+    )
+    return DayHistory(row["first_day"], _days.decode(row["days"] or "[]"), current)

@@ -46,14 +46,14 @@ Stopped = Callable[[], bool]
 class RetentionDays:
     """How many days each kind of data is kept."""
 
-    identities: int = 430
-    dead_letters: int = 400
-    price_proposals: int = 730
-    price_refreshes: int = 90
-    alerts: int = 800
-    anomalies: int = 800
-    notifications: int = 180
-    totals: int = 90
+    identities: int
+    dead_letters: int
+    price_proposals: int
+    price_refreshes: int
+    alerts: int
+    anomalies: int
+    notifications: int
+    totals: int
 
     def by_statement(self) -> Iterator[tuple[Subject, int]]:
         """Yield the subjects that one statement removes, with their days."""

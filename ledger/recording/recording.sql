@@ -208,8 +208,8 @@ WITH identities AS (
                 :span_ends::timestamptz[])
          WITH ORDINALITY AS asked (user_id, starts, ends, place)
     CROSS JOIN LATERAL (
-        SELECT coalesce(sum(CASE WHEN :by_cost THEN cost_nano ELSE charged_nano - refunded_nano END), 0) AS nano
-        FROM user_spend
+        SELECT coalesce(sum(spend_nano(u, :by_cost)), 0) AS nano
+        FROM user_spend AS u
         WHERE user_id = asked.user_id AND quarter >= asked.starts AND quarter < asked.ends
     ) AS s
 )

@@ -11,8 +11,10 @@ from uuid import uuid4
 import faust
 import pytest
 
+from cost_analytics.configuration.kafka_section import KafkaSection
+from cost_analytics.configuration.secret import Secret
 from ledger.budgets.alert_messages import alert_event
-from messaging.kafka import KafkaSettings, make_producer
+from messaging.kafka import make_producer
 from schemas.alerts import BudgetAlert
 from schemas.jsonio import encode
 from schemas.topics import BUDGET_ALERTS
@@ -139,7 +141,7 @@ async def test_sweep_delivers_alerts_without_a_broker(database_url: str) -> None
     options = NotificationOptions(
         database_url,
         {"webhook": WebhookSender(allow_private=True)},
-        KafkaSettings("127.0.0.1:1"),
+        KafkaSection("127.0.0.1:1").client(),
         OPTIONS,
     )
     async with receiver() as endpoint:
@@ -169,9 +171,9 @@ def authority(tmp_path: Path) -> str:
 
 
 def test_faust_connects_with_the_configured_credentials(authority: str) -> None:
-    assert broker_credentials(KafkaSettings("b:1")) is None
+    assert broker_credentials(KafkaSection("b:1").client()) is None
     over_tls = broker_credentials(
-        KafkaSettings("b:1", security_protocol="SSL", ssl_ca_file=authority)
+        KafkaSection("b:1", security_protocol="SSL", ssl_ca_file=authority).client()
     )
     assert isinstance(over_tls, faust.SSLCredentials)
     assert over_tls.context.verify_mode is ssl.CERT_REQUIRED
@@ -179,10 +181,10 @@ def test_faust_connects_with_the_configured_credentials(authority: str) -> None:
     account: dict[str, Any] = {
         "sasl_mechanism": "SCRAM-SHA-512",
         "sasl_username": "me",
-        "sasl_password": "hush",
+        "sasl_password": Secret("hush"),
     }
     for protocol in ("SASL_PLAINTEXT", "SASL_SSL"):
-        kafka = KafkaSettings("b:1,[::1]:2", security_protocol=protocol, **account)
+        kafka = KafkaSection("b:1,[::1]:2", security_protocol=protocol, **account).client()
         app = make_app(kafka, print)
         given = app.conf.broker_credentials
         assert given.protocol.value == protocol

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cost_analytics.configuration.kafka_section import KafkaSection
 from cost_analytics.intake import ANSWER_SECONDS_MAX, KafkaIntake
 from devkit.embedded.tansu import EmbeddedTansu
 from messaging.kafka import KafkaSettings
@@ -156,7 +157,7 @@ async def test_intake_recovers_after_a_broker_outage(tmp_path: Path) -> None:
 
 async def test_intake_answers_503_without_a_broker(unused_tcp_port: int) -> None:
     async with serving_intake(
-        KafkaSettings(f"127.0.0.1:{unused_tcp_port}", idempotent=False)
+        KafkaSection(f"127.0.0.1:{unused_tcp_port}", idempotent=False).client()
     ) as api:
         began = monotonic()
         answer = await send(api, 1)
@@ -166,5 +167,5 @@ async def test_intake_answers_503_without_a_broker(unused_tcp_port: int) -> None
 
 async def test_excess_parallel_requests_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cost_analytics.intake.WAITING_MAX", 0)
-    async with serving_intake(KafkaSettings("127.0.0.1:9", idempotent=False)) as api:
+    async with serving_intake(KafkaSection("127.0.0.1:9", idempotent=False).client()) as api:
         assert (await send(api, 1)).status == 503

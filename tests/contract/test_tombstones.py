@@ -1,12 +1,13 @@
 """Retention removes ended calls from the totals topic, and a late change restores one."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ledger.operations.retention import RetentionDays
+from cost_analytics.configuration.worker_sections import RetentionSection
+from cost_analytics.roots.worker import retention_options
 from schemas.topics import CALL_TOTALS
-from streams.retention import RetentionOptions
 from tests.support.events import charged, cost, ended
 from tests.support.recording import assert_verified, fetch, until
 from tests.support.streaming import Pipeline
@@ -18,7 +19,7 @@ NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
 async def test_ended_calls_leave_the_totals_topic_and_late_changes_come_back(
     pipeline: Pipeline,
 ) -> None:
-    options = RetentionOptions(interval_seconds=4, days=RetentionDays(totals=30))
+    options = replace(retention_options(RetentionSection(total_days=30)), interval_seconds=4)
     sent = len(
         await pipeline.send(
             [cost("old", time=NOW), ended("old", time=NOW), cost("going on", time=NOW)]

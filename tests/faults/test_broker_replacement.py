@@ -12,9 +12,10 @@ import pytest
 from aiohttp import ClientError, ClientSession, WSMsgType
 
 from cost_analytics.configuration.dev_file import read_dev_file
+from cost_analytics.configuration.kafka_section import KafkaSection
 from devkit.embedded.ports import choose_port
 from ledger.postgres.database import connected
-from messaging.kafka import KafkaError, KafkaSettings, make_producer
+from messaging.kafka import KafkaError, make_producer
 from messaging.producer import RecoveringProducer
 from schemas.topics import CALL_EVENTS
 from tests.support import parts
@@ -62,7 +63,7 @@ class EventEmitters:
 
     async def over_kafka(self, stop: asyncio.Event) -> None:
         # As services must: a usual producer may wait for a lost acknowledgement without end.
-        kafka = KafkaSettings(self._values["KAFKA_BOOTSTRAP_SERVERS"], idempotent=False)
+        kafka = KafkaSection(self._values["KAFKA_BOOTSTRAP_SERVERS"], idempotent=False).client()
         producer = RecoveringProducer(lambda: make_producer(kafka), ACKNOWLEDGED_SECONDS_MAX)
         while not stop.is_set():
             event = self._new("kafka")

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, cast
 from unittest.mock import AsyncMock, patch
@@ -13,6 +13,8 @@ import asyncpg
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
+from cost_analytics.configuration.tree import Settings
+from cost_analytics.roots.worker import worker_options
 from ledger.postgres.clock import DatabaseClock
 from ledger.recording import batch as batches
 from ledger.recording import ledger as recording
@@ -23,7 +25,7 @@ from schemas.topics import CALL_EVENTS
 from streams import decoding, positions
 from streams import worker as worker_module
 from streams.watchdog import StalledError
-from streams.worker import Worker, WorkerOptions
+from streams.worker import Worker
 from tests.simulator.broker import ConsumerGroup, SimulatedBroker, call_events
 from tests.simulator.chance import Chance
 from tests.simulator.clients import SimulatedConsumer, SimulatedProducer
@@ -38,7 +40,7 @@ EPOCH = 0
 LOST_WORKER_AGE = timedelta(seconds=30)
 """After this time another worker publishes the outbox rows of a lost one."""
 SENDING_SECONDS_MAX = 8
-UPSET_SECONDS_MAX = 4
+FAULT_PAUSE_SECONDS_MAX = 4
 QUIET_SECONDS_MAX = 300
 STOP_SECONDS_MAX = 60
 _EXPECTED_ENDS = (KafkaError, StalledError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -72,16 +74,16 @@ class SimulationRun:
         self.basis: Any = rng.choice(["charged", "cost"])
         self.small_batch_max = rng.choice([0, 3, 100])
         self.trust = rng.choice([1, 2, 20])
-        self.upsets = rng.choice([0, 1, 3, 8])
+        self.faults = rng.choice([0, 1, 3, 8])
 
     async def live(self) -> None:
-        """Send everything while faults happen, then wait until all of it is processed."""
+        """Send all records during faults, and wait until they are processed."""
         self._set_limits()
         helpers = [asyncio.create_task(self.group.run())]
         stop = asyncio.Event()
         workers = [asyncio.create_task(self._supervise(n, stop)) for n in range(self.workers)]
         try:
-            await asyncio.gather(self._send(), self._upset())
+            await asyncio.gather(self._send(), self._cause_faults())
             self.chance.calm = True
             self.chance.note("no more faults")
             self.server.clock_ahead = LOST_WORKER_AGE  # instead of waiting
@@ -122,15 +124,15 @@ class SimulationRun:
             self.broker.append(CALL_EVENTS.name, partition, sending.key, sending.value)
             await asyncio.sleep(pause)
 
-    async def _upset(self) -> None:
-        """Cause larger faults: of processes, servers and the group."""
-        upsets: list[Callable[[], Awaitable[None]]] = [
+    async def _cause_faults(self) -> None:
+        """Cause faults of processes, servers and the group."""
+        faults: list[Callable[[], Awaitable[None]]] = [
             *(self._kill, self._kill, self._freeze, self._restart),
-            *(self._no_database, self._no_broker, self._share_out),
+            *(self._stop_database, self._stop_broker, self._rebalance),
         ]
-        for _ in range(self.upsets):
-            await asyncio.sleep(self.chance.seconds(UPSET_SECONDS_MAX))
-            await self.chance.choice(upsets)()
+        for _ in range(self.faults):
+            await asyncio.sleep(self.chance.seconds(FAULT_PAUSE_SECONDS_MAX))
+            await self.chance.choice(faults)()
 
     def _victim(self) -> SimulatedProcess | None:
         alive = [process for process in self.processes if not process.dead]
@@ -151,42 +153,41 @@ class SimulationRun:
         if self.chance.happens("restart the database"):
             self.database.restart()
 
-    async def _no_database(self) -> None:
+    async def _stop_database(self) -> None:
         if self.chance.happens("stop the database"):
             self.database.is_down = True
             self.database.restart()
             await asyncio.sleep(self.chance.seconds(10))
             self.database.is_down = False
 
-    async def _no_broker(self) -> None:
+    async def _stop_broker(self) -> None:
         if self.chance.happens("stop the broker"):
             self.broker.is_down = True
             await asyncio.sleep(self.chance.seconds(10))
             self.broker.is_down = False
 
-    async def _share_out(self) -> None:
+    async def _rebalance(self) -> None:
         if self.chance.happens("rebalance"):
             self.group.rebalance()
 
     async def _supervise(self, number: int, stop: asyncio.Event) -> None:
         """Run a worker, and restart it whenever it ends early."""
-        life = 0
+        starts = 0
         while not stop.is_set():
-            life += 1
-            process = SimulatedProcess(f"worker-{number}.{life}", self.loop, self.chance)
+            starts += 1
+            process = SimulatedProcess(f"worker-{number}.{starts}", self.loop, self.chance)
             self.processes.append(process)
-            working = process.start(self._work(process, stop))
-            await asyncio.wait({working})
+            task = process.start(self._run_worker(process, stop))
+            await asyncio.wait({task})
             if not process.dead:
-                self._look_at_the_end(process, working, stop)
+                self._check_end(process, task, stop)
                 await process.kill()
             if not stop.is_set():
                 await asyncio.sleep(1 + self.chance.seconds(3))
 
-    async def _work(self, process: SimulatedProcess, stop: asyncio.Event) -> None:
-        options = WorkerOptions(
-            KafkaSettings("simulated"),
-            "simulated",
+    async def _run_worker(self, process: SimulatedProcess, stop: asyncio.Event) -> None:
+        options = replace(
+            worker_options(Settings()),
             lanes=self.lanes,
             batch_max=self.batch_max,
             budget_basis=self.basis,
@@ -194,14 +195,14 @@ class SimulationRun:
         )
         await Worker(options, STREAM, EPOCH, DatabaseClock()).run(stop)
 
-    def _look_at_the_end(
-        self, process: SimulatedProcess, working: asyncio.Task[None], stop: asyncio.Event
+    def _check_end(
+        self, process: SimulatedProcess, task: asyncio.Task[None], stop: asyncio.Event
     ) -> None:
         """Log why a worker has ended; raises an error that no outage explains."""
-        error = None if working.cancelled() else working.exception()
+        error = None if task.cancelled() else task.exception()
         if error is None:
             if not stop.is_set():
-                raise BrokenGuaranteeError(f"{process.name} ended without being told to")
+                raise BrokenGuaranteeError(f"{process.name} ended without a request")
             return
         for cause in _causes(error):
             self.chance.note(f"{process.name} ended: {cause!r}")
@@ -211,16 +212,16 @@ class SimulationRun:
     async def _until_quiet(self, workers: list[asyncio.Task[None]]) -> None:
         """Wait until every record is counted and every message is published."""
         deadline = self.loop.time() + QUIET_SECONDS_MAX
-        while left := self._left():
+        while unfinished := self._unfinished():
             if self.loop.time() > deadline:
-                raise BrokenGuaranteeError(f"after {QUIET_SECONDS_MAX} calm seconds: {left}")
+                raise BrokenGuaranteeError(f"after {QUIET_SECONDS_MAX} calm seconds: {unfinished}")
             for worker in workers:
                 if worker.done():
                     worker.result()
             await asyncio.sleep(1)
 
-    def _left(self) -> str:
-        """Return what is not done yet."""
+    def _unfinished(self) -> str:
+        """Return a description of what is not processed yet; empty if everything is."""
         stored = stored_offsets(self.server)
         ends = {number: len(log) for number, log in call_events(self.broker).items() if log}
         if stored != ends:
@@ -239,12 +240,8 @@ class SimulationRun:
 
 def stored_offsets(server: SteppedServer) -> dict[int, int]:
     """Return the stored offsets of the ledger."""
-    return {
-        row[0]: row[1]
-        for row in server.fetch(
-            'SELECT "partition", next_offset FROM stream_offsets WHERE next_offset > 0'
-        )
-    }
+    rows = server.fetch('SELECT "partition", next_offset FROM stream_offsets WHERE next_offset > 0')
+    return {row[0]: row[1] for row in rows}
 
 
 def _causes(error: BaseException) -> list[BaseException]:

@@ -14,7 +14,7 @@ COMMAND = [sys.executable, "-P", "-m", "cost_analytics"]
 
 def environment(values: Mapping[str, str]) -> dict[str, str]:
     """Return our environment with no settings but `values`."""
-    return settings.child_environment(values) | {"PYTHONPATH": str(ROOT)}
+    return settings.command_environment(values) | {"PYTHONPATH": str(ROOT)}
 
 
 def run_command(

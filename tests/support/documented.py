@@ -32,7 +32,7 @@ def run_block(block: str, values: Mapping[str, str], cwd: Path) -> str:
         text=True,
         check=False,
         cwd=cwd,
-        env=settings.child_environment({}) | {"PYTHONPATH": str(ROOT), "PATH": path, **values},
+        env=settings.command_environment({}) | {"PYTHONPATH": str(ROOT), "PATH": path, **values},
         timeout=120,
     )
     assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"

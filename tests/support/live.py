@@ -14,11 +14,12 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 from api.app import build_app
 from api.http.options import ApiOptions
 from api.http.serving import serving
+from cost_analytics.configuration.kafka_section import KafkaSection
 from devkit.embedded.tansu import EmbeddedTansu
 from ledger.calls.call import Call
 from ledger.calls.totals import call_total
 from ledger.postgres.viewers import reader_pool
-from messaging.kafka import KafkaSettings, ensure_topics, make_producer
+from messaging.kafka import ensure_topics, make_producer
 from messaging.producer import RecoveringProducer
 from schemas.jsonio import encode
 from schemas.topics import BUDGET_ALERTS, CALL_TOTALS
@@ -125,7 +126,7 @@ class LiveSystem:
     """A broker and a database in which calls are recorded and published."""
 
     def __init__(self, bootstrap: str, database_url: str, *, idempotent: bool = False) -> None:
-        self.kafka = KafkaSettings(bootstrap, idempotent=idempotent)
+        self.kafka = KafkaSection(bootstrap, idempotent=idempotent).client()
         self.database_url = database_url
         self._producing = RecoveringProducer(lambda: make_producer(self.kafka))
         self._writer = BatchWriter(database_url)

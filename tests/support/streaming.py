@@ -4,16 +4,19 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import RecordMetadata
 
+from cost_analytics.configuration.kafka_section import KafkaSection
+from cost_analytics.configuration.secret import Secret
+from cost_analytics.configuration.tree import Settings
+from cost_analytics.roots.worker import worker_options
 from messaging.kafka import KafkaSettings, ensure_topics
 from schemas.topics import ALL_TOPICS, CALL_EVENTS, CALL_TOTALS, DEAD_LETTERS
-from streams.dead_letters import RefusalLimit
 from streams.worker import WorkerOptions, run_worker
 from tests.support.events import Plain, structured
 from tests.support.recording import fetch, until
@@ -61,14 +64,14 @@ class Pipeline:
     @property
     def kafka(self) -> KafkaSettings:
         """Return settings by which a lost group member is detected within seconds."""
-        return KafkaSettings(
+        return KafkaSection(
             self.bootstrap,
             idempotent=self.idempotent,
             session_timeout_ms=1_500,
             heartbeat_interval_ms=300,
             rebalance_timeout_ms=1_500,
             fetch_max_wait_ms=100 if self.idempotent else 20,
-        )
+        ).client()
 
     async def reset_topics(self) -> None:
         """Recreate all topics, empty."""
@@ -180,8 +183,10 @@ class Pipeline:
 
     def options(self, **changes: Any) -> WorkerOptions:
         """Return the options of a worker of this pipeline."""
-        limit = RefusalLimit(records_min=changes.pop("refused_min", 1000))
-        return WorkerOptions(self.kafka, self.database_url, refusal_limit=limit, **changes)
+        options = worker_options(Settings(database_url=Secret(self.database_url)))
+        refused_min = changes.pop("refused_min", options.refusal_limit.records_min)
+        limit = replace(options.refusal_limit, records_min=refused_min)
+        return replace(options, kafka=self.kafka, refusal_limit=limit, **changes)
 
     @asynccontextmanager
     async def worker(self, **changes: Any) -> AsyncIterator[asyncio.Task[None]]:

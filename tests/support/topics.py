@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from messaging.kafka import ConsumerRecord, KafkaSettings, make_consumer
+from cost_analytics.configuration.kafka_section import KafkaSection
+from messaging.kafka import ConsumerRecord, make_consumer
 
 
 async def read_records(
@@ -15,7 +16,7 @@ async def read_records(
     seconds: int = 30,
 ) -> list[ConsumerRecord]:
     """Return the first `count` wanted records of a topic; raises TimeoutError if there are fewer."""
-    consumer = make_consumer(KafkaSettings(bootstrap), topic, group=None)
+    consumer = make_consumer(KafkaSection(bootstrap).client(), topic, group=None)
     await consumer.start()
     found: list[ConsumerRecord] = []
     try:

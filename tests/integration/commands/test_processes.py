@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cost_analytics.child_environment import child_environment
+from cost_analytics.minimal_environment import minimal_environment
 from devkit.embedded.processes import Program, ServerError, ServerProcess, run_to_end
 from tests.support import processes
 
@@ -17,7 +17,7 @@ from tests.support import processes
 def python(directory: Path, code: str) -> Program:
     """Return a program of a few lines of Python."""
     command = [sys.executable, "-u", "-c", textwrap.dedent(code)]
-    return Program("the child", command, directory / "log", environment=child_environment())
+    return Program("the child", command, directory / "log", environment=minimal_environment())
 
 
 async def test_exit_report_has_status_and_last_lines(tmp_path: Path) -> None:

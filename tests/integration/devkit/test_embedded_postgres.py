@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 
 from cost_analytics.backups import wheel_programs
-from cost_analytics.child_environment import child_environment
+from cost_analytics.minimal_environment import minimal_environment
 from devkit.embedded import postgres_files
 from devkit.embedded.ports import PortTakenError
 from devkit.embedded.postgres import EmbeddedPostgres
@@ -200,7 +200,7 @@ async def test_server_runs_as_an_ordinary_user(tmp_path: Path) -> None:
         "the user",
         [sys.executable, "-c", textwrap.dedent(code)],
         tmp_path / "user.log",
-        environment=child_environment(PYTHONPATH=str(ROOT), HOME=str(home)),
+        environment=minimal_environment(PYTHONPATH=str(ROOT), HOME=str(home)),
         directory=home,
         account=account,
     )

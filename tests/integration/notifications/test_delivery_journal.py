@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cost_analytics.configuration.kafka_section import KafkaSection
 from devkit.embedded.tansu import EmbeddedTansu
 from ledger.notifications.deliveries import delivery_store
 from ledger.postgres.database import connected
@@ -26,7 +27,7 @@ from tests.support.receivers import receiver
 from tests.support.recording import fetch, until
 from tests.support.streaming import Pipeline
 
-NO_BROKER = KafkaSettings("127.0.0.1:1", idempotent=False)
+NO_BROKER = KafkaSection("127.0.0.1:1", idempotent=False).client()
 
 
 @pytest.fixture

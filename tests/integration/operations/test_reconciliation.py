@@ -223,7 +223,7 @@ async def test_withdrawn_bill_no_longer_counts(
         (f"{BILL}2026-01-31,twilio,1e99,,\n", "line 2: amount_usd must be a number"),
         (f"{BILL}2026-01-31,twilio,1,many,\n", "line 2: quantity must be a number"),
         (f"{BILL}2026-01-31,,1,,\n", "line 2: service must have"),
-        (f"{BILL}2026-01-31,twilio\n", "line 2: it has fewer or more columns"),
+        (f"{BILL}2026-01-31,twilio\n", "line 2: The row has 2 columns, the first line has 5."),
         ("date,service,amount_usd,currency\n2026-01-31,twilio,1,EUR\n", "only USD can be compared"),
     ],
 )

@@ -10,9 +10,9 @@ from typing import Any
 import faust
 import pytest
 
+from cost_analytics.configuration.kafka_section import KafkaSection
 from ledger.postgres.database import connected
 from ledger.prices.approval import decide
-from messaging.kafka import KafkaSettings
 from streams.notifications.faust_agents import make_app
 from streams.prices import fetching
 from streams.prices.daily import DailyPrices
@@ -234,6 +234,6 @@ def test_daily_refresh_is_scheduled_with_faust(monkeypatch: pytest.MonkeyPatch) 
         raise AssertionError("it is not the hour")
 
     monkeypatch.setattr(faust.App, "crontab", crontab)
-    make_app(KafkaSettings("127.0.0.1:1"), lambda _: None)
-    make_app(KafkaSettings("127.0.0.1:1"), lambda _: None, daily)
+    make_app(KafkaSection("127.0.0.1:1").client(), lambda _: None)
+    make_app(KafkaSection("127.0.0.1:1").client(), lambda _: None, daily)
     assert planned == [("17 4 * * *", daily)]

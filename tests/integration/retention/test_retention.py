@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from cost_analytics.configuration.worker_sections import RetentionSection
+from cost_analytics.roots.worker import retention_options
 from ledger.operations import retention
 from ledger.operations.archive_checks import verify_archive
 from ledger.operations.ended_totals import current_pass, next_ended_calls, store_tombstones
-from ledger.operations.retention import RetentionDays, lock_retention, remove_old
+from ledger.operations.retention import lock_retention, remove_old
 from ledger.operations.verification import rebuild, verify
 from ledger.postgres.database import Connection, connected
 from tests.integration.archives.test_archiving import calls, record
@@ -27,7 +29,7 @@ from tests.support.recording import (
 from tests.support.totals import read_totals
 
 NOW = datetime.now(UTC)
-DAYS = RetentionDays()
+DAYS = retention_options(RetentionSection()).days
 
 OLD_ROWS = {
     "dead_letters": """INSERT INTO dead_letters (cluster, topic, "partition", "offset", code, message, refused_at)

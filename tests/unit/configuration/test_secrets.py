@@ -174,7 +174,7 @@ def test_weak_secret_is_refused_with_a_hint(secret: str, reason: str) -> None:
     [error] = errors_of({"JWT_SECRET": secret}, "tokens")
     assert error.startswith("JWT_SECRET must")
     assert reason in error
-    assert error.endswith("; `openssl rand -hex 32` makes a good one.")
+    assert error.endswith("; `openssl rand -hex 32` generates one.")
     assert secret not in error
 
 

@@ -255,7 +255,7 @@ def test_dev_decides_some_settings_itself(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("JWT_ISSUER", "us")
     assert settings.ignored_by_dev() == ["DATABASE_URL"]
     assert settings.passed_on_by_dev() == {"JWT_ISSUER": "us"}
-    child = settings.child_environment({"API_PORT": "1"})
+    child = settings.command_environment({"API_PORT": "1"})
     assert "DATABASE_URL" not in child
     assert child["API_PORT"] == "1"
     assert "PATH" in child

@@ -36,7 +36,7 @@ OWNERS = {
 }
 READERS_OF_THE_ENVIRONMENT = (
     "cost_analytics/settings.py",
-    "cost_analytics/child_environment.py",
+    "cost_analytics/minimal_environment.py",
     "devkit/embedded/environment.py",
 )
 NEAR_MONEY = ("api/", "ledger/", "schemas/", "streams/")

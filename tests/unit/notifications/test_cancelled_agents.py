@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import pytest
 
+from cost_analytics.configuration.kafka_section import KafkaSection
 from messaging.kafka import KafkaSettings
 from streams.notifications import faust_agents as listening
 
@@ -18,7 +19,7 @@ async def test_cancelled_agents_leave_no_task_behind(monkeypatch: pytest.MonkeyP
         return ""
 
     monkeypatch.setattr(listening, "cluster_id", never)
-    kafka = KafkaSettings("127.0.0.1:1")
+    kafka = KafkaSection("127.0.0.1:1").client()
     is_connected = asyncio.create_task(listening.run_agents(kafka, lambda _: None, asyncio.Event()))
     await asked.wait()
     is_connected.cancel()

@@ -115,7 +115,8 @@ def test_two_prices_for_one_key_contradict_each_other() -> None:
         ("{}", "list of objects"),
         ("[1]", "entry 1: It is not an object"),
         ('[{"price_usd": NaN}]', "not JSON"),
-        (HEAD + 'a,"b', "not CSV"),
+        (HEAD + 'a,"b', "line 2 is not CSV"),
+        ('"a', "line 1 is not CSV"),
     ],
 )
 def test_invalid_price_list_is_refused(text: str, word: str) -> None:
