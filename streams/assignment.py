@@ -89,7 +89,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             self._changed.clear()
             if self._failure is not None:
                 raise self._failure
-            await self._connection.ask(self._renew)
+            await self._connection.run(self._renew)
             await _wait_for_either(stop, self._changed, HEARTBEAT_SECONDS)
 
     async def _renew(self, connection: Connection) -> None:
@@ -100,7 +100,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def leave(self) -> None:
         """Remove this worker's entry."""
-        await self._connection.ask(leave, self._worker_id)
+        await self._connection.run(leave, self._worker_id)
         await self._connection.close()
 
 

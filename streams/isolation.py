@@ -15,14 +15,14 @@ from schemas.refusals import Refused
 Record = Callable[[Batch], Awaitable[None]]
 
 
-async def record_what_fits(batch: Batch, error: Exception, record: Record) -> None:
+async def record_storable_events(batch: Batch, error: Exception, record: Record) -> None:
     """Record the events of a failed batch that PostgreSQL can store, and refuse the others.
 
-    All others are refused in one batch, so that the limit of refusals applies to their number. The
-    offsets move with it, so after a crash in between the records are read again. Raises `error` if
+    All others are refused in one batch, so that the limit of refusals applies to their number. It
+    also moves the offsets, so after an earlier crash the records are read again. Raises `error` if
     the batch has no events.
     """
-    letters = await _poison(batch, batch.events, batch.records, error, record)
+    letters = await _refuse_unstorable(batch, batch.events, batch.records, error, record)
     await record(
         msgspec.structs.replace(
             batch, events=[], records=[], letters=[*batch.letters, *letters], part_of=batch.size
@@ -30,14 +30,14 @@ async def record_what_fits(batch: Batch, error: Exception, record: Record) -> No
     )
 
 
-async def _poison(
+async def _refuse_unstorable(
     whole: Batch,
     events: list[Incoming],
     records: list[ReceivedRecord],
     error: Exception,
     record: Record,
 ) -> list[DeadLetter]:
-    """Record events half by half; returns the dead letters of those that cannot be stored."""
+    """Record events in ever smaller halves; returns dead letters of those that cannot be stored."""
     if not events:
         raise error
     if len(events) == 1:
@@ -50,5 +50,5 @@ async def _poison(
         try:
             await record(part)
         except DATA_ERRORS as reason:
-            letters += await _poison(whole, part.events, part.records, reason, record)
+            letters += await _refuse_unstorable(whole, part.events, part.records, reason, record)
     return letters

@@ -16,7 +16,7 @@ class KeptConnection:
         self._connect = connect
         self._connection: Connection | None = None
 
-    async def ask(self, statement: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+    async def run(self, statement: Callable[..., Awaitable[None]], *arguments: Any) -> None:
         """Run a statement; raises errors other than outages."""
         try:
             if self._connection is None:

@@ -30,7 +30,7 @@ from messaging.kafka import (
 from messaging.retries import Backoff
 from streams.dead_letters import TooManyRefusedError
 from streams.decoding import decode_records, describe_record
-from streams.isolation import record_what_fits
+from streams.isolation import record_storable_events
 
 POLL_MS: Final = 500
 IDLE_SECONDS: Final = 1
@@ -237,7 +237,7 @@ class Lane:
         try:
             await self._commit(batch)
         except DATA_ERRORS as error:
-            await record_what_fits(batch, error, self._commit)
+            await record_storable_events(batch, error, self._commit)
 
     async def _commit(self, batch: Batch) -> None:
         self._committed(await self._recorder.record(batch), batch.next_offsets)

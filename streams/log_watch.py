@@ -65,7 +65,7 @@ class LogWatch:
         unchanged = [one for one in counted if one[1] == one[0].assignment]
         others = []
         for lane, _, positions, next_offsets in unchanged:
-            if _are_of(positions, identity.topic_id):
+            if _have_incarnation(positions, identity.topic_id):
                 await self._positions.confirm(positions, next_offsets)
             else:
                 others.append(lane)
@@ -92,6 +92,6 @@ class LogWatch:
         )
 
 
-def _are_of(positions: Mapping[int, StoredPosition], topic_id: str | None) -> bool:
+def _have_incarnation(positions: Mapping[int, StoredPosition], topic_id: str | None) -> bool:
     """Return whether positions are all of this incarnation of their topic."""
     return topic_id is None or all(one.incarnation == topic_id for one in positions.values())

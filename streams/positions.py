@@ -116,7 +116,7 @@ class Positions:
             if self._confirmed.get(number) != (position.generation, next_offsets[number])
         }
         if counted:
-            await self._connection.ask(confirm_positions, self._stream, counted)
+            await self._connection.run(confirm_positions, self._stream, counted)
             self._confirmed |= counted
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
-"""Ends a worker that reads no records although there are some, so that its supervisor restarts it.
+"""Ends a worker that does not read existing records, so that its supervisor restarts it.
 
 A consumer can get stuck after a restart of brokers or a blocked event loop. A lane that waits for
-the database or at the refusal limit is not stuck: it reports that, and is ignored.
+the database or at the refusal limit is not stuck: it reports that itself.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from messaging.kafka import AIOKafkaConsumer, KafkaError, TopicPartition
 from streams.lane import Lane
 
 CHECK_SECONDS: Final = 10
-ASK_TIMEOUT_SECONDS: Final = 10
+REQUEST_TIMEOUT_SECONDS: Final = 10
 
 _log = logging.getLogger(__name__)
 
 
 class StalledError(Exception):
-    """There are records to read, but none was counted for too long."""
+    """Records are waiting, but none was counted for too long."""
 
 
 class Watchdog:
@@ -52,7 +52,7 @@ class Watchdog:
         if lane.failing or not lane.partitions or progress != lane.batches:
             self._waiting[lane] = (time.monotonic_ns(), lane.batches)
             return
-        reason = self._end_before_counted(lane) or await self._count_waiting(lane)
+        reason = self._find_emptied_log(lane) or await self._find_waiting_records(lane)
         if reason is None:
             self._waiting[lane] = (time.monotonic_ns(), lane.batches)
             return
@@ -60,10 +60,10 @@ class Watchdog:
         if stalled_seconds >= self._stall_seconds:
             raise StalledError(f"{reason} and none was counted for {stalled_seconds} seconds")
 
-    def _end_before_counted(self, lane: Lane) -> str | None:
-        """Return that a log ends before the counted offset, so it was emptied while we read it.
+    def _find_emptied_log(self, lane: Lane) -> str | None:
+        """Return a description of a log that was emptied; None if there is none.
 
-        Not every broker reports this; some let a consumer wait without end.
+        It ends before the counted offset. Some brokers let a consumer wait for it without end.
         """
         for partition in lane.partitions:
             end = self._consumer.highwater(partition)
@@ -72,15 +72,15 @@ class Watchdog:
                 return f"{partition} ends at {end}, {counted} of its records were counted before"
         return None
 
-    async def _count_waiting(self, lane: Lane) -> str | None:
-        """Return how many records wait to be read or counted; unknown numbers count as 0.
+    async def _find_waiting_records(self, lane: Lane) -> str | None:
+        """Return a description of records that wait to be read or counted; None if there are none.
 
         The end is compared with the read position, not with the last read record: offsets have gaps
         at transaction markers and where retention has removed records.
         """
         ends: dict[TopicPartition, int]
         try:
-            async with asyncio.timeout(ASK_TIMEOUT_SECONDS):
+            async with asyncio.timeout(REQUEST_TIMEOUT_SECONDS):
                 ends = await self._consumer.end_offsets(lane.partitions)
                 unread = [end - await self._consumer.position(p) for p, end in ends.items()]
         except (KafkaError, TimeoutError) as error:

@@ -55,9 +55,9 @@ class CheckedEvent(NamedTuple):
     reference: EventReference
 
 
-def tracked(body: bytes, sender: EventSender) -> CheckedEvent:
+def cost_event(body: bytes, sender: EventSender) -> CheckedEvent:
     """Return the `cost.recorded` event of a body; raises Refused."""
-    body_fields = _decoded(_track, body)
+    body_fields = _decode_body(_track, body)
     unit = standard_unit(body_fields.usage_unit)
     if unit not in _UNITS:
         raise Refused("invalid_event", f"`usageUnit` must be one of {', '.join(_UNITS)}.")
@@ -76,13 +76,13 @@ def tracked(body: bytes, sender: EventSender) -> CheckedEvent:
         "metadata": body_fields.metadata if bytes(body_fields.metadata) else None,
     }
     at = _moment(body_fields.timestamp)
-    event_id = sender.key or (_of_content("cost.recorded", at, data) if at else str(uuid4()))
+    event_id = sender.key or (_content_id("cost.recorded", at, data) if at else str(uuid4()))
     return _event("cost.recorded", "track", event_id, at, data, sender)
 
 
-def finalized(call_id: str, body: bytes, sender: EventSender) -> list[CheckedEvent]:
+def end_events(call_id: str, body: bytes, sender: EventSender) -> list[CheckedEvent]:
     """Return the end of a call and its charge, if the body has one; raises Refused."""
-    body_fields = _decoded(_finalize, body)
+    body_fields = _decode_body(_finalize, body)
     if body_fields.call_id not in {None, call_id}:
         raise Refused("invalid_event", "`callId` differs from the call in the path.")
     if body_fields.fee is not None and body_fields.amount is None:
@@ -107,7 +107,7 @@ def finalized(call_id: str, body: bytes, sender: EventSender) -> list[CheckedEve
     return [*charges, _event("call.ended", "finalize", f"{stem}/ended", at, end, sender)]
 
 
-def structured(value: bytes, now: datetime) -> CheckedEvent:
+def structured_event(value: bytes, now: datetime) -> CheckedEvent:
     """Return a CloudEvent in structured mode, validated; raises Refused."""
     _refuse_empty(value)
     event = decode(value, (), Window.around(now))
@@ -115,7 +115,7 @@ def structured(value: bytes, now: datetime) -> CheckedEvent:
     return CheckedEvent(OutgoingEvent(key.encode(), value), EventReference(event.source, event.id))
 
 
-def binary(attributes: dict[str, str], body: bytes, now: datetime) -> CheckedEvent:
+def binary_event(attributes: dict[str, str], body: bytes, now: datetime) -> CheckedEvent:
     """Return a CloudEvent in binary mode as a structured one, validated; raises Refused."""
     _refuse_empty(body)
     try:
@@ -123,22 +123,22 @@ def binary(attributes: dict[str, str], body: bytes, now: datetime) -> CheckedEve
     except UnicodeEncodeError:
         raise Refused("invalid_event", "A `ce-` header is not UTF-8.") from None
     decode(body, headers, Window.around(now))
-    return structured(_encode(attributes | {"data": msgspec.Raw(body)}), now)
+    return structured_event(_encode(attributes | {"data": msgspec.Raw(body)}), now)
 
 
-def batch(body: bytes, maximum: int, now: datetime) -> list[CheckedEvent]:
+def batch_events(body: bytes, maximum: int, now: datetime) -> list[CheckedEvent]:
     """Return the validated CloudEvents of a batch; raises Refused, naming the index."""
-    values = _decoded(_batch, body)
+    values = _decode_body(_batch, body)
     if not 0 < len(values) <= maximum:
         raise Refused(
             "invalid_event", f"A batch must have 1 to {maximum} events, not {len(values)}."
         )
-    return [_nth(number, bytes(value), now) for number, value in enumerate(values)]
+    return [_batch_event(number, bytes(value), now) for number, value in enumerate(values)]
 
 
-def _nth(number: int, value: bytes, now: datetime) -> CheckedEvent:
+def _batch_event(number: int, value: bytes, now: datetime) -> CheckedEvent:
     try:
-        return structured(value, now)
+        return structured_event(value, now)
     except Refused as refusal:
         raise Refused(refusal.code, f"Event {number} of the batch: {refusal.message}") from None
 
@@ -149,7 +149,7 @@ def _refuse_empty(body: bytes) -> None:
         raise Refused("invalid_json", "The body is empty.")
 
 
-def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+def _decode_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     _refuse_empty(body)
     try:
         body.decode()
@@ -172,7 +172,7 @@ def _moment(body_fields: Moment | None) -> datetime | None:
         raise Refused("invalid_event", "`timestamp` is out of range.") from None
 
 
-def _of_content(kind: str, at: datetime, data: dict[str, Any]) -> str:
+def _content_id(kind: str, at: datetime, data: dict[str, Any]) -> str:
     """Return an id derived from the content, the same each time it is sent."""
     return f"content/{_digest(_encode((kind, _utc(at), data)))}"
 
@@ -198,8 +198,8 @@ def _event(
     """
     envelope = {
         "specversion": "1.0",
-        "id": _fitting(event_id),
-        "source": _fitting(source_of(route_name, sender.user_id)),
+        "id": _shortened(event_id),
+        "source": _shortened(source_of(route_name, sender.user_id)),
         "type": kind,
         "subject": data["callId"],
         "time": sender.now if at is None else _utc(at),
@@ -208,7 +208,7 @@ def _event(
         "data": {name: value for name, value in data.items() if value is not None},
     }
     try:
-        return structured(_encode(envelope), sender.now)
+        return structured_event(_encode(envelope), sender.now)
     except Refused as refusal:
         message = refusal.message
         for event_name, body_name in _BODY_FIELD_NAMES.items():
@@ -216,7 +216,7 @@ def _event(
         raise Refused(refusal.code, message) from None
 
 
-def _fitting(text: str) -> str:
+def _shortened(text: str) -> str:
     """Return the text, or its digest if it is too long for an id."""
     return text if len(text) <= _TEXT_MAX else f"digest/{_digest(text.encode())}"
 

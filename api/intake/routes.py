@@ -19,11 +19,11 @@ from api.intake.event_stream import EventStream, StreamUnavailableError
 from api.intake.events import (
     CheckedEvent,
     EventSender,
-    batch,
-    binary,
-    finalized,
-    structured,
-    tracked,
+    batch_events,
+    binary_event,
+    cost_event,
+    end_events,
+    structured_event,
 )
 from api.intake.sources import SourceGuard, SourceOwners
 from api.openapi.operations import JSON, Operation, Parameter, Tag
@@ -131,16 +131,16 @@ class IntakeRoutes:
         """Accept one cost."""
         sender = self._sender(request)
         body = await read_body(request, self._limits)
-        return await self._accept(lambda: [tracked(body, sender)])
+        return await self._accept(lambda: [cost_event(body, sender)])
 
     async def finalize(self, request: web.Request) -> web.Response:
         """Accept the end of a call, and the charge of its user."""
         sender, call_id = self._sender(request), request.match_info["callId"]
         body = await read_body(request, self._limits)
-        return await self._accept(lambda: finalized(call_id, body, sender))
+        return await self._accept(lambda: end_events(call_id, body, sender))
 
     async def events(self, request: web.Request) -> web.Response:
-        """Accept a CloudEvent or a batch, in any of the three content modes of HTTP.
+        """Accept a CloudEvent or a batch_events, in any of the three content modes of HTTP.
 
         A source belongs to the service that used it first; other services get a 403.
         """
@@ -151,12 +151,12 @@ class IntakeRoutes:
         now, content_type = self._now(), request.content_type
         attributes = _attributes(request)
         if content_type == _ONE:
-            return [structured(body, now)]
+            return [structured_event(body, now)]
         if content_type != _MANY and attributes:
-            return [binary(attributes, body, now)]
+            return [binary_event(attributes, body, now)]
         if content_type == _MANY or body.lstrip()[:1] == b"[":
-            return batch(body, self._limits.batch_events, now)
-        return [structured(body, now)]
+            return batch_events(body, self._limits.batch_events, now)
+        return [structured_event(body, now)]
 
     async def _accept(
         self, checked: Callable[[], Sequence[CheckedEvent]], named_by: Caller | None = None

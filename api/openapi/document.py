@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 from api.http.access import Access, Route
 from api.http.parameters import NAME
-from api.openapi.failures import FAILURES, HEADERS, OTHERWISE, headers, responses, statuses
+from api.openapi.failures import FAILURES, HEADERS, OTHER_FAILURES, headers, responses, statuses
 from api.openapi.operations import (
     JSON,
     BareBody,
@@ -29,7 +29,7 @@ from schemas.replies import Success
 
 OPENAPI: Final = "3.1.0"
 _SCHEMAS: Final = "#/components/schemas/{name}"
-_ABOUT: Final = """\
+_DESCRIPTION: Final = """\
 The costs and revenue of AI phone calls, exact and live.
 
 * A success is `{"success": true, "data": …}`, a failure is
@@ -67,28 +67,27 @@ _IF_NONE_MATCH: Final = {
 class _Types:
     """The schemas of all types that operations use, each generated once."""
 
-    known: Mapping[DescribedType, dict[str, Any]]
-    parts: Mapping[str, Any]
+    schemas: Mapping[DescribedType, dict[str, Any]]
+    named: Mapping[str, Any]
 
     @classmethod
     def of(cls, operations: Sequence[Operation]) -> _Types:
-        ways = {
+        described = {
             DescribedType(Failure, incoming=False),
-            *(way for operation in operations for way in _ways(operation)),
+            *(kind for operation in operations for kind in _types_of(operation)),
         }
         # In an order that is the same at each start.
-        ordered = sorted(ways, key=repr)
-        schemas, parts = describe_types(ordered, _SCHEMAS)
-        known = dict(zip(ordered, schemas, strict=True))
-        return cls(known, dict(sorted(parts.items())))
+        ordered = sorted(described, key=repr)
+        schemas, named = describe_types(ordered, _SCHEMAS)
+        return cls(dict(zip(ordered, schemas, strict=True)), dict(sorted(named.items())))
 
-    def sent(self, kind: Any) -> dict[str, Any]:
-        return self.known[DescribedType(kind, incoming=False)]
+    def response_schema(self, kind: Any) -> dict[str, Any]:
+        return self.schemas[DescribedType(kind, incoming=False)]
 
-    def taken(self, kind: Any) -> dict[str, Any]:
+    def request_schema(self, kind: Any) -> dict[str, Any]:
         if isinstance(kind, tuple):
-            return {"anyOf": [self.taken(one) for one in kind]}
-        return self.known[DescribedType(kind, incoming=True)]
+            return {"anyOf": [self.request_schema(one) for one in kind]}
+        return self.schemas[DescribedType(kind, incoming=True)]
 
 
 def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
@@ -103,7 +102,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
         "info": {
             "title": "Cost Analytics",
             "version": version,
-            "description": _ABOUT,
+            "description": _DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -112,7 +111,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "securitySchemes": {"bearer": _BEARER},
-            "schemas": types.parts,
+            "schemas": types.named,
             "parameters": {"IfNoneMatch": _IF_NONE_MATCH},
             "headers": HEADERS,
             "responses": {
@@ -126,15 +125,15 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
     }
 
 
-def _ways(of: Operation) -> Iterator[DescribedType]:
-    """Yield the types that an operation uses, and their direction."""
-    answers = of.answers
+def _types_of(operation: Operation) -> Iterator[DescribedType]:
+    """Yield the types that an operation sends and receives."""
+    answers = operation.answers
     if isinstance(answers, SocketMessages):
         yield DescribedType(answers.sent, incoming=False)
         yield DescribedType(answers.taken, incoming=True)
     elif not isinstance(answers, BareBody | FileBody):
         yield DescribedType(_enveloped(answers), incoming=False)
-    for kind in _bodies(of).values():
+    for kind in _bodies(operation).values():
         for one in kind if isinstance(kind, tuple) else (kind,):
             yield DescribedType(one, incoming=True)
 
@@ -144,49 +143,54 @@ def _enveloped(kind: Any) -> Any:
     return cast(Any, Success)[kind]
 
 
-def _bodies(of: Operation) -> Mapping[str, Any]:
+def _bodies(operation: Operation) -> Mapping[str, Any]:
     """Return the types of an operation's body, by media type."""
-    if of.takes is None:
+    if operation.takes is None:
         return {}
-    return of.takes if isinstance(of.takes, Mapping) else {JSON: of.takes}
+    return operation.takes if isinstance(operation.takes, Mapping) else {JSON: operation.takes}
 
 
-def _operation(route: Route, of: Operation, types: _Types) -> dict[str, Any]:
+def _operation(route: Route, operation: Operation, types: _Types) -> dict[str, Any]:
     """Return the OpenAPI description of a route."""
     is_guarded = route.access is not Access.ANYONE
-    failures = statuses(guarded=is_guarded, has_body=of.takes is not None, others=of.fails)
+    failures = statuses(
+        guarded=is_guarded, has_body=operation.takes is not None, others=operation.fails
+    )
     description: dict[str, Any] = {
-        "operationId": of.name,
-        "tags": [of.topic.title],
-        "summary": of.summary,
+        "operationId": operation.name,
+        "tags": [operation.topic.title],
+        "summary": operation.summary,
         "description": f"{cleandoc(route.handler.__doc__ or '')}\n\nFor {route.access.value}.",
-        "parameters": _parameters(route, of),
+        "parameters": _parameters(route, operation),
         "responses": {
-            **_successes(of, types),
+            **_successes(operation, types),
             **{str(status): _shared(FAILURES[status].name) for status in failures},
-            "default": _shared(OTHERWISE),
+            "default": _shared(OTHER_FAILURES),
         },
     }
-    if of.takes is not None:
-        content = {media: {"schema": types.taken(kind)} for media, kind in _bodies(of).items()}
-        next(iter(content.values()))["example"] = of.example
-        description["requestBody"] = {"content": content, "required": not of.optional}
+    if operation.takes is not None:
+        content = {
+            media: {"schema": types.request_schema(kind)}
+            for media, kind in _bodies(operation).items()
+        }
+        next(iter(content.values()))["example"] = operation.example
+        description["requestBody"] = {"content": content, "required": not operation.optional}
     if not is_guarded:
         description["security"] = []
     elif route.credential_sources is not None:
         # A token, or another credential that the response's description names.
         description["security"] = [{"bearer": []}, {}]
-    if isinstance(of.answers, SocketMessages):
+    if isinstance(operation.answers, SocketMessages):
         description["x-websocket"] = {
-            "sent": types.sent(of.answers.sent),
-            "taken": types.taken(of.answers.taken),
+            "sent": types.response_schema(operation.answers.sent),
+            "taken": types.request_schema(operation.answers.taken),
         }
     return {name: value for name, value in description.items() if value or name == "security"}
 
 
-def _successes(of: Operation, types: _Types) -> dict[str, Any]:
+def _successes(operation: Operation, types: _Types) -> dict[str, Any]:
     """Return the success responses of an operation."""
-    answers = of.answers
+    answers = operation.answers
     if isinstance(answers, SocketMessages):
         return {"101": {"description": answers.says}}
     if isinstance(answers, FileBody):
@@ -196,28 +200,34 @@ def _successes(of: Operation, types: _Types) -> dict[str, Any]:
     if isinstance(answers, BareBody):
         says, schema = answers.says, answers.schema
     else:
-        says, schema = f"{of.summary}.", types.sent(_enveloped(answers))
+        says, schema = f"{operation.summary}.", types.response_schema(_enveloped(answers))
     answer: dict[str, Any] = {"description": says, "content": {JSON: {"schema": schema}}}
-    if not of.tagged:
-        return {str(of.status): answer}
+    if not operation.tagged:
+        return {str(operation.status): answer}
     answer["headers"] = headers("ETag")
-    return {str(of.status): answer, "304": _shared("NotModified")}
+    return {str(operation.status): answer, "304": _shared("NotModified")}
 
 
-def _parameters(route: Route, of: Operation) -> list[dict[str, Any]]:
+def _parameters(route: Route, operation: Operation) -> list[dict[str, Any]]:
     path = [
         {"name": name, "in": "path", "required": True, **_PATH_PARTS[name]}
         for name in re.findall(r"{(\w+)}", route.path)
     ]
-    query = [_parameter(one, "query") for one in of.query]
-    heads = [_parameter(header, "header") for header in of.headers]
-    match = [{"$ref": "#/components/parameters/IfNoneMatch"}] if of.tagged else []
+    query = [_parameter(one, "query") for one in operation.query]
+    heads = [_parameter(header, "header") for header in operation.headers]
+    match = [{"$ref": "#/components/parameters/IfNoneMatch"}] if operation.tagged else []
     return [*path, *query, *heads, *match]
 
 
-def _parameter(of: Parameter, place: str) -> dict[str, Any]:
-    needed = {"required": True} if of.required else {}
-    return {"name": of.name, "in": place, "description": of.says, **needed, "schema": of.schema}
+def _parameter(parameter: Parameter, place: str) -> dict[str, Any]:
+    needed = {"required": True} if parameter.required else {}
+    return {
+        "name": parameter.name,
+        "in": place,
+        "description": parameter.says,
+        **needed,
+        "schema": parameter.schema,
+    }
 
 
 def _shared(response: str) -> dict[str, str]:

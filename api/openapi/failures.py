@@ -78,13 +78,13 @@ FAILURES: Final[Mapping[int, FailureStatus]] = {
         ("Retry-After",),
     ),
 }
-OF_EACH: Final = (400, 500)
+FOR_ALL_ROUTES: Final = (400, 500)
 """Error statuses of any route."""
-OF_GUARDED: Final = (401, 403, 429, 503)
+FOR_GUARDED_ROUTES: Final = (401, 403, 429, 503)
 """Further error statuses of any route that requires a token."""
-OF_BODIES: Final = (408, 413, 415)
+FOR_ROUTES_WITH_BODY: Final = (408, 413, 415)
 """Further error statuses of any route with a body."""
-OTHERWISE: Final = "Failure"
+OTHER_FAILURES: Final = "Failure"
 """The name of the response to errors before routing."""
 
 HEADERS: Final[Mapping[str, dict[str, Any]]] = {
@@ -113,7 +113,12 @@ def headers(*names: str) -> dict[str, Any]:
 
 def statuses(*, guarded: bool, has_body: bool, others: tuple[int, ...]) -> list[int]:
     """Return the error statuses of a route."""
-    some = (*OF_EACH, *(OF_GUARDED if guarded else ()), *(OF_BODIES if has_body else ()), *others)
+    some = (
+        *FOR_ALL_ROUTES,
+        *(FOR_GUARDED_ROUTES if guarded else ()),
+        *(FOR_ROUTES_WITH_BODY if has_body else ()),
+        *others,
+    )
     return sorted({*some})
 
 
@@ -121,19 +126,19 @@ def responses() -> dict[str, Any]:
     """Return the shared error responses; their bodies differ in their codes only."""
     named = {one.name: _response(one) for one in FAILURES.values()}
     other = FailureStatus(
-        OTHERWISE,
+        OTHER_FAILURES,
         "Any other error, such as a query of more than 2 KiB (414).",
         get_args(ProblemCode),
     )
-    return {**named, OTHERWISE: _response(other)}
+    return {**named, OTHER_FAILURES: _response(other)}
 
 
-def _response(of: FailureStatus) -> dict[str, Any]:
+def _response(status: FailureStatus) -> dict[str, Any]:
     failure = {"$ref": "#/components/schemas/Failure"}
-    codes = {"properties": {"code": {"enum": [*of.codes]}}}
-    schema = failure if of.name == OTHERWISE else {"allOf": [failure, codes]}
+    codes = {"properties": {"code": {"enum": [*status.codes]}}}
+    schema = failure if status.name == OTHER_FAILURES else {"allOf": [failure, codes]}
     return {
-        "description": of.says,
-        **({"headers": headers(*of.headers)} if of.headers else {}),
+        "description": status.says,
+        **({"headers": headers(*status.headers)} if status.headers else {}),
         "content": {JSON: {"schema": schema}},
     }

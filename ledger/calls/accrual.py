@@ -57,7 +57,7 @@ class _Fold:
         self._known = known
         self._catalogue = catalogue
         self._opened: dict[str, OpenCall] = {}
-        self._out = BatchChanges()
+        self._changes = BatchChanges()
         self._waiting: dict[str, list[Incoming]] = {}
         self._held = dict(known.held)
         self._voidable = dict(known.voidable)
@@ -71,12 +71,12 @@ class _Fold:
             self._hold(call_id, waiting)
         for opened in self._opened.values():
             self._close(opened)
-        return self._out
+        return self._changes
 
     def _count_all(self, events: Sequence[Incoming]) -> None:
-        """Count most events, costs that only let their call grow, here; all others in `_take`."""
+        """Count costs that change no other fact of their call; pass all others to `_process`."""
         known, catalogue = self._opened, self._catalogue
-        entries, taken = self._out.entries, self._out.taken
+        entries, taken = self._changes.entries, self._changes.taken
         for event in events:
             if isinstance(event, RatedCost) and event.catalogue is catalogue:
                 opened = known.get(event.call_id) or self._open(event.call_id)
@@ -88,7 +88,7 @@ class _Fold:
                     if self._has_voids:
                         self._note_voidable(event)
                     continue
-            self._take(event, new=True)
+            self._process(event, new=True)
 
     def _hold(self, call_id: str, waiting: list[Incoming]) -> None:
         """Hold events until their call is known; refuse those without a price."""
@@ -97,41 +97,41 @@ class _Fold:
             try:
                 self._require_price(event)
             except Refused as refusal:
-                self._out.refused.append((incoming, refusal))
+                self._changes.refused.append((incoming, refusal))
                 continue
             opened = self._open(call_id)
             opened.grows = False
             opened.call.held_count += 1
-            self._out.held.append(event)
-            self._out.taken.append(event)
+            self._changes.held.append(event)
+            self._changes.taken.append(event)
 
     def _require_price(self, event: Event) -> None:
         if isinstance(event.data, CostRecorded):
             price(event.data, tariff_of(self._catalogue, event.data), event.time)
         elif isinstance(event.data, CallCharged):
-            self._fee(event.data, event.time)
+            self._fee_nano(event.data, event.time)
 
     def _close(self, opened: OpenCall) -> None:
         """Settle a changed call, and add the changes of its user's days."""
         before, call = opened.before, opened.call
         opened.add_costs()
-        self._out.spend.add_costs(call.user_id or "", opened.costs)
+        self._changes.spend.add_costs(call.user_id or "", opened.costs)
         if opened.grows:
             if not opened.costs:
                 return
-            self._out.movements.add_costs(call, opened.costs)
-            self._out.grown.add(call.call_id)
+            self._changes.movements.add_costs(call, opened.costs)
+            self._changes.grown.add(call.call_id)
         else:
             events, held = (before.event_count, before.held_count) if before else (0, 0)
             if call.event_count == events and call.held_count == held:
                 return
             if call.user_id is not None:
                 if settle(before, call, self._catalogue) and call.first_at is not None:
-                    self._out.entries.append(settled_entry(call, call.first_at))
-                    self._out.spend.resettle(before, call)
-                self._out.movements.move(before, call)
+                    self._changes.entries.append(settled_entry(call, call.first_at))
+                    self._changes.spend.resettle(before, call)
+                self._changes.movements.move(before, call)
         call.version += 1
-        self._out.change(before, call)
+        self._changes.change(before, call)
 
     def _open(self, call_id: str) -> OpenCall:
         """Return the call to change: a copy of the stored one, or a new one."""
@@ -140,7 +140,7 @@ class _Fold:
             opened = self._opened[call_id] = OpenCall(call_id, self._known.calls.get(call_id))
         return opened
 
-    def _take(self, event: Incoming, *, new: bool) -> None:
+    def _process(self, event: Incoming, *, new: bool) -> None:
         """Count an event, hold it until its call is known, or refuse it."""
         call_id, user_id = event.call_id, event.user_id
         opened = self._open(call_id)
@@ -153,46 +153,46 @@ class _Fold:
                 raise Refused("owner_mismatch", f"Call {call_id} belongs to another user.")
             entry = self._count(event, opened, owner or user_id or "")
         except Refused as refusal:
-            (self._out.refused if new else self._out.unreleased).append((event, refusal))
+            (self._changes.refused if new else self._changes.unreleased).append((event, refusal))
             return
-        self._out.entries.append(entry)
+        self._changes.entries.append(entry)
         if new:
-            self._out.taken.append(event)
+            self._changes.taken.append(event)
         else:
             opened.call.held_count -= 1
-            self._out.released.append(event.identity)
+            self._changes.released.append(event.identity)
         if owner is None or opened.call.held_count:
             self._release(opened)
 
     def _count(self, event: Incoming, opened: OpenCall, owner: str) -> EventRow:
-        """Count an event. Here and below, every check comes before any change."""
+        """Count an event. Here and below, all checks are done before any change."""
         if isinstance(event, RatedCost) and event.catalogue is self._catalogue:
-            return self._cost(event, opened, owner)
+            return self._count_cost(event, opened, owner)
         full = original_events(event)
         if isinstance(full.data, CostRecorded):
-            return self._cost(rate(full, full.data, self._catalogue), opened, owner)
+            return self._count_cost(rate(full, full.data, self._catalogue), opened, owner)
         opened.grows = False
-        return self._rest(full, opened.call, owner)
+        return self._count_other(full, opened.call, owner)
 
     def _release(self, opened: OpenCall) -> None:
         """Count the held events of a call whose owner is now known."""
         opened.grows = False
         for held in self._held.pop(opened.call.call_id, []):
-            self._take(held, new=False)
+            self._process(held, new=False)
         for waiting in self._waiting.pop(opened.call.call_id, []):
-            self._take(waiting, new=True)
+            self._process(waiting, new=True)
 
-    def _cost(self, cost: RatedCost, opened: OpenCall, owner: str) -> RatedCost:
+    def _count_cost(self, cost: RatedCost, opened: OpenCall, owner: str) -> RatedCost:
         """Count a recorded cost that may change other facts of its call."""
         call = opened.call
         opened.grows = False
-        _see(call, owner, cost.time)
+        _update_owner_and_start(call, owner, cost.time)
         if cost.persona_id is not None:
             call.name_persona(cost.persona_id, cost.time, cost.identity)
-        self._add(cost, opened)
+        self._add_cost(cost, opened)
         return cost
 
-    def _add(self, cost: RatedCost, opened: OpenCall) -> None:
+    def _add_cost(self, cost: RatedCost, opened: OpenCall) -> None:
         """Add a cost, unless its void arrived first."""
         call = opened.call
         cost.owner = call.user_id or ""
@@ -211,43 +211,43 @@ class _Fold:
             cost.call_id, cost.time, cost.service, cost.cost_nano, cost.estimated
         )
 
-    def _rest(self, event: Event, call: Call, owner: str) -> Entry:
+    def _count_other(self, event: Event, call: Call, owner: str) -> Entry:
         """Count an event that is not a recorded cost."""
         data = event.data
         if isinstance(data, CallCharged):
-            return self._charge(event, data, call, owner)
+            return self._count_charge(event, data, call, owner)
         if isinstance(data, CostVoided):
             self._require_details(data, call)
-        _see(call, owner, event.time)
+        _update_owner_and_start(call, owner, event.time)
         call.event_count += 1
         if isinstance(data, CallRefunded):
             amount = nano_from_usd(data.amount)
             call.add_charge(day_of(event.time), REFUNDED, amount)
-            self._out.spend.refund(owner, event.time, amount)
+            self._changes.spend.refund(owner, event.time, amount)
             return refund_entry(event, call, amount)
         if isinstance(data, CostVoided):
-            return self._void(event, data, call)
+            return self._count_void(event, data, call)
         if isinstance(data, CallStarted):
             call.start(data, event.time, event.identity)
         elif isinstance(data, CallEnded):
             call.end(data, event.time, event.identity)
         return fact_entry(event, call)
 
-    def _charge(self, event: Event, data: CallCharged, call: Call, owner: str) -> Entry:
+    def _count_charge(self, event: Event, data: CallCharged, call: Call, owner: str) -> Entry:
         amount = nano_from_usd(data.amount)
-        fee = self._fee(data, event.time)
-        _see(call, owner, event.time)
+        fee = self._fee_nano(data, event.time)
+        _update_owner_and_start(call, owner, event.time)
         call.event_count += 1
         call.charge_count += 1
         call.add_charge(day_of(event.time), CHARGED, amount)
         call.add_cost(day_of(event.time), data.processor, fee)
-        self._out.spend.charge(owner, event.time, amount)
-        self._out.spend.cost(owner, event.time, fee)
+        self._changes.spend.charge(owner, event.time, amount)
+        self._changes.spend.cost(owner, event.time, fee)
         if not self._catalogue.knows(data.processor):
-            self._out.processors.add(data.processor)
+            self._changes.processors.add(data.processor)
         return charge_entry(event, data, call, fee)
 
-    def _fee(self, data: CallCharged, time: datetime) -> int:
+    def _fee_nano(self, data: CallCharged, time: datetime) -> int:
         """Return the processor's fee: from the event, or else from the catalogue."""
         if data.fee is not None:
             return nano_from_usd(data.fee)
@@ -265,7 +265,7 @@ class _Fold:
                     "too_old", f"The details of what call {call.call_id} cost are no longer kept."
                 )
 
-    def _void(self, event: Event, data: CostVoided, call: Call) -> Entry:
+    def _count_void(self, event: Event, data: CostVoided, call: Call) -> Entry:
         """Subtract a recorded cost on its day, or remember the void until the cost arrives."""
         entry = void_entry(event, data, call)
         target = entry.voids or ""
@@ -276,13 +276,13 @@ class _Fold:
         elif target not in self._voided:
             self._voided.add(target)
             call.add_cost(day_of(cost.time), cost.service, -cost.cost_nano)
-            self._out.spend.cost(call.user_id or "", cost.time, -cost.cost_nano)
+            self._changes.spend.cost(call.user_id or "", cost.time, -cost.cost_nano)
             call.estimated_count -= cost.estimated
         return entry
 
 
-def _see(call: Call, owner: str, time: datetime) -> None:
-    """Update the owner and the first time of a call."""
+def _update_owner_and_start(call: Call, owner: str, time: datetime) -> None:
+    """Update the owner of a call and the time of its first event."""
     call.user_id = owner
     if call.first_at is None or time < call.first_at:
         call.first_at = time

@@ -16,25 +16,25 @@ from schemas.deliveries import DeliveryRecord
 _SQL: Final = statements("operations/delivery_journal")
 
 
-async def unread_epoch(connection: Connection) -> int | None:
+async def epoch_to_import(connection: Connection) -> int | None:
     """Return the current epoch if the journal was not imported for it, else None.
 
     Raises LedgerClosedError during a restore.
     """
-    row = await connection.fetchrow(_SQL["unread_epoch"])
+    row = await connection.fetchrow(_SQL["epoch_to_import"])
     if row is None:
         raise LedgerClosedError("a restore is running")
     return None if row["unread"] is None else int(row["unread"])
 
 
-async def take_over(connection: Connection, records: Collection[DeliveryRecord]) -> int:
+async def mark_delivered(connection: Connection, records: Collection[DeliveryRecord]) -> int:
     """Mark deliveries as delivered, each one once; returns how many were not marked before."""
     if not records:
         return 0
     rows = [one.row() for one in {record.key: record for record in records}.values()]
     deliveries, channels, users, kinds, subjects, created, delivered = zip(*rows, strict=True)
-    take_over = _SQL.bind(
-        "take_over",
+    mark_delivered = _SQL.bind(
+        "mark_delivered",
         delivery_ids=deliveries,
         channel_ids=channels,
         user_ids=users,
@@ -43,7 +43,7 @@ async def take_over(connection: Connection, records: Collection[DeliveryRecord])
         created_at=created,
         delivered_at=delivered,
     )
-    return affected(await connection.execute(*take_over))
+    return affected(await connection.execute(*mark_delivered))
 
 
 async def mark_read(connection: Connection, epoch: int) -> None:

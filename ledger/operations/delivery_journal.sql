@@ -1,10 +1,10 @@
 -- The delivery journal: stores deliveries outside of the database, for a ledger that is restored.
 
--- name: unread_epoch
+-- name: epoch_to_import
 -- The current epoch if the journal was not imported for it. No row during a restore.
 SELECT CASE WHEN journal_read_at IS NULL THEN epoch END AS unread FROM ledger_epochs ORDER BY epoch DESC LIMIT 1
 
--- name: take_over
+-- name: mark_delivered
 -- Inserts deliveries of the journal, or marks existing ones as delivered.
 INSERT INTO notice_deliveries AS d (delivery_id, channel_id, user_id, kind, subject_id, state, attempts,
                                     created_at, next_attempt_at, delivered_at, journaled_at)

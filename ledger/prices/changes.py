@@ -44,12 +44,12 @@ class LargeChange(NamedTuple):
 class ClassifiedRows(NamedTuple):
     """Rows by their classification.
 
-    `verified` are prices of the catalogue that a row confirms; `add` and `wait` are new.
+    `verified` are prices of the catalogue that a row confirms; `accepted` and `pending` are new.
     """
 
     verified: list[KnownPrice]
-    add: list[PriceRow]
-    wait: list[LargeChange]
+    accepted: list[PriceRow]
+    pending: list[LargeChange]
 
 
 def key_of(row: PriceRow) -> PriceKey:
@@ -117,10 +117,10 @@ def classify_rows(
         if current is not None and same and (confirms or _same_row(current.row, row)):
             result.verified.append(current)
         elif current is None or approved or _passes(row, current.row):
-            result.add.append(row)
+            result.accepted.append(row)
             before.append(KnownPrice(0, row))
         else:
-            result.wait.append(LargeChange(row, current))
+            result.pending.append(LargeChange(row, current))
     return result
 
 

@@ -98,12 +98,12 @@ async def enter_prices(
     async with in_transaction(connection):
         await connection.execute(_SQL["one_at_a_time"])
         classified = await _classify(connection, rows, approved=approved, confirms=confirms)
-        added = await add_prices(connection, classified.add, set_by=set_by)
-        await replace_known(connection, classified.add, set_by)
+        added = await add_prices(connection, classified.accepted, set_by=set_by)
+        await replace_known(connection, classified.accepted, set_by)
         if classified.verified:
             ids = [known.price_id for known in classified.verified]
             await connection.execute(*_SQL.bind("verify", price_ids=ids))
-        wait = await _with_current_rows(connection, classified.wait)
+        wait = await _with_current_rows(connection, classified.pending)
         waiting, proposed = await propose(
             connection, wait, rows, set_by=set_by, supersedes=confirms
         )

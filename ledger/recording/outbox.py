@@ -22,9 +22,9 @@ class UnpublishedTotals(NamedTuple):
     epoch: int
 
 
-async def settle(connection: Connection, ids: Sequence[int]) -> None:
+async def delete_published(connection: Connection, ids: Sequence[int]) -> None:
     """Delete the rows of batches whose totals are in Kafka."""
-    await connection.execute(*_SQL.bind("settle", ids=list(ids)))
+    await connection.execute(*_SQL.bind("delete_published", ids=list(ids)))
 
 
 async def claim_orphans(

@@ -1,4 +1,4 @@
--- name: settle
+-- name: delete_published
 -- Deletes the rows of batches whose totals are in Kafka.
 DELETE FROM totals_outbox WHERE id = ANY (:ids::bigint[])
 

@@ -18,7 +18,7 @@ from schemas.alerts import SpendBasis
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
 
 MOVES_MAX: Final = 5_000
-"""So many quarters and calls are gathered before they are looked at."""
+"""The number of collected quarters or calls at which they are checked."""
 
 Due = tuple[BudgetPosition, Decimal]
 
@@ -37,30 +37,30 @@ class AlertPreview:
 
     async def add(self, cost: DueCost, change_nano: int) -> list[Due]:
         """Add a change; returns the alerts of calls and users that are complete."""
-        place = (cost.user_id, cost.call_id)
-        found = await self._look_between(place)
-        self._last = place
+        call_key = (cost.user_id, cost.call_id)
+        found = await self._check_completed(call_key)
+        self._last = call_key
         quarter = (cost.user_id, quarter_of(cost.time))
         self._quarters[quarter] = self._quarters.get(quarter, 0) + change_nano
-        of_call = self._calls.setdefault(place, {})
+        of_call = self._calls.setdefault(call_key, {})
         posting = (day_of(cost.time), cost.service)
         of_call[posting] = of_call.get(posting, 0) + change_nano
         return found
 
-    async def _look_between(self, place: tuple[str, str]) -> list[Due]:
-        """Return the alerts of the previous call or user, when another one follows."""
+    async def _check_completed(self, call_key: tuple[str, str]) -> list[Due]:
+        """Return the alerts of collected calls and users, of which `call_key` is not one."""
         found: list[Due] = []
-        if place != self._last and len(self._calls) >= MOVES_MAX:
-            found += await self._look_at_calls()
-        if place[0] != self._last[0] and len(self._quarters) >= MOVES_MAX:
-            found += await self._look_at_periods()
+        if call_key != self._last and len(self._calls) >= MOVES_MAX:
+            found += await self._check_calls()
+        if call_key[0] != self._last[0] and len(self._quarters) >= MOVES_MAX:
+            found += await self._check_periods()
         return found
 
-    async def rest(self) -> list[Due]:
-        """Return the alerts of the last call and user."""
-        return await self._look_at_calls() + await self._look_at_periods()
+    async def finish(self) -> list[Due]:
+        """Return the alerts of the calls and users that are not checked yet."""
+        return await self._check_calls() + await self._check_periods()
 
-    async def _look_at_calls(self) -> list[Due]:
+    async def _check_calls(self) -> list[Due]:
         moved, self._calls = self._calls, {}
         limits = await limits_among(self._connection, {user_id for user_id, _ in moved})
         capped = [
@@ -82,9 +82,11 @@ class AlertPreview:
                 (call_position(limit, before, after, self._now), of_user)
                 for limit in of_user.of_calls()
             ]
-        return await self._new([pair for pair in due if pair[0].before_nano != pair[0].after_nano])
+        return await self._not_raised_yet(
+            [pair for pair in due if pair[0].before_nano != pair[0].after_nano]
+        )
 
-    async def _look_at_periods(self) -> list[Due]:
+    async def _check_periods(self) -> list[Due]:
         moved, self._quarters = self._quarters, {}
         if self._basis != "cost":
             return []  # charges do not change
@@ -101,7 +103,7 @@ class AlertPreview:
             SpendWindow(user_id, period.start, period.end) for (user_id, _, period), _ in changed
         ]
         spent = await read_spend(self._connection, spans, self._basis)
-        return await self._new(
+        return await self._not_raised_yet(
             [
                 (
                     period_position(
@@ -118,13 +120,13 @@ class AlertPreview:
             ]
         )
 
-    async def _new(self, stands: list[tuple[BudgetPosition, Limits]]) -> list[Due]:
-        """Return the alerts that these stands call for and that do not exist."""
+    async def _not_raised_yet(self, positions: list[tuple[BudgetPosition, Limits]]) -> list[Due]:
+        """Return the alerts that are due at these positions and do not exist yet."""
         default = Decimal(DEFAULT_ALERT_THRESHOLD_PERCENT)
         due = {
-            alert_id(stand, percent): (stand, percent)
-            for stand, limits in stands
-            for percent in reached(stand, limits.thresholds(default))
+            alert_id(position, percent): (position, percent)
+            for position, limits in positions
+            for percent in reached(position, limits.thresholds(default))
         }
         if not due:
             return []

@@ -4,7 +4,7 @@ The preview says what would change, for which users, and which alerts would be r
 correction voids costs and records them again, a chunk at a time, each in one transaction. A chunk
 is applied to the ledger like a batch of events, so totals, versions and alerts follow the same
 rules. It locks its calls and checks which of its costs still count, so other writers may change
-them concurrently. A stopped correction is continued by starting it again.
+them concurrently. A new run continues a stopped correction.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ _TICK: Final = timedelta(microseconds=1)
 _NAME: Final = "cost-analytics rerate"
 
 Progress = Callable[[int], None]
-Place = tuple[str, str]
+"""Receives the number of costs so far."""
+CostKey = tuple[str, str]
 """The identity of a cost and its call."""
 
 
@@ -76,21 +77,18 @@ class Repricer:
         self, wanted: RepricingScope, progress: Progress = lambda _: None
     ) -> RepricingReport:
         """Return what applying would change; raises OSError or a PostgreSQL error."""
-        async with self._looking() as connection:
+        async with self._snapshot() as connection:
             rates = Rates(await read_catalogue(connection))
-            sums, foresight = (
-                RepricingSums(),
-                AlertPreview(connection, self._basis, datetime.now(UTC)),
-            )
-            alerts = _Alerts()
+            sums, alerts = RepricingSums(), _Alerts()
+            preview = AlertPreview(connection, self._basis, datetime.now(UTC))
             spans = list(due_spans(rates, await used_prices(connection, wanted)))
             async for cost in due_costs(connection, spans, wanted):
                 rate = rates.tariff(*cost[4:8]).at(cost.time)
                 after_nano = cost.cost_nano if rate is None else rate.cost_nano(cost.usage)
                 sums.add(cost, after_nano)
-                alerts.note(await foresight.add(cost, after_nano - cost.cost_nano))
+                alerts.add(await preview.add(cost, after_nano - cost.cost_nano))
                 progress(sums.total.costs)
-            alerts.note(await foresight.rest())
+            alerts.add(await preview.finish())
             return await _report(connection, wanted, sums, alerts)
 
     async def apply(
@@ -103,34 +101,34 @@ class Repricer:
     ) -> RepricingResult:
         """Correct the costs that late prices change, up to a number or until `stop`.
 
-        Raises RepricingBusyError, RepricingRefusedError, OSError or a PostgreSQL error; whole
-        chunks may have been corrected then, and starting again continues after them.
+        Raises RepricingBusyError, RepricingRefusedError, OSError or a PostgreSQL error; complete
+        chunks may have been corrected then, and a new run continues after them.
         """
-        async with self._looking() as connection, connected(self._url, name=_NAME) as writing:
+        async with self._snapshot() as connection, connected(self._url, name=_NAME) as writing:
             if not await lock_repricing(writing):
                 raise RepricingBusyError
             rates = Rates(await read_catalogue(connection))
             corrections = _Corrections(writing, rates, self._basis)
             spans = list(due_spans(rates, await used_prices(connection, wanted)))
-            places: list[Place] = []
+            keys: list[CostKey] = []
             room = costs_max
             async for cost in due_costs(connection, spans, wanted):
                 if room == 0 or (stop is not None and stop.is_set()):
                     break
                 room = None if room is None else room - 1
-                places.append((cost.identity, cost.call_id))
-                if len(places) >= CHUNK_COSTS:
-                    await corrections.chunk(places)
+                keys.append((cost.identity, cost.call_id))
+                if len(keys) >= CHUNK_COSTS:
+                    await corrections.correct(keys)
                     progress(corrections.costs)
-                    places = []
+                    keys = []
             else:
-                await corrections.chunk(places)
+                await corrections.correct(keys)
                 return RepricingResult(corrections.costs, corrections.alerts, complete=True)
-            await corrections.chunk(places)
+            await corrections.correct(keys)
             return RepricingResult(corrections.costs, corrections.alerts, complete=False)
 
     @asynccontextmanager
-    async def _looking(self) -> AsyncIterator[Connection]:
+    async def _snapshot(self) -> AsyncIterator[Connection]:
         """Open a read-only transaction on one snapshot."""
         async with (
             connected(self._url, name=_NAME) as connection,
@@ -146,10 +144,10 @@ class _Alerts:
         self.count = 0
         self.first: list[AlertDue] = []
 
-    def note(self, due: Sequence[Due]) -> None:
+    def add(self, due: Sequence[Due]) -> None:
         self.count += len(due)
         room = ALERTS_SHOWN - len(self.first)
-        self.first += [AlertDue(stand, percent) for stand, percent in due[: max(0, room)]]
+        self.first += [AlertDue(position, percent) for position, percent in due[: max(0, room)]]
 
 
 async def _report(
@@ -183,12 +181,12 @@ class _Corrections:
         self.costs = 0
         self.alerts = 0
 
-    async def chunk(self, places: Sequence[Place]) -> None:
-        """Correct those costs that still count; raises as `Repricer.apply` does."""
-        for attempt in range(ATTEMPTS_MAX if places else 0):
+    async def correct(self, keys: Sequence[CostKey]) -> None:
+        """Correct the costs that still count; raises as `Repricer.apply` does."""
+        for attempt in range(ATTEMPTS_MAX if keys else 0):
             try:
                 async with self._ledger.transaction(self._connection):
-                    costs, alerts = await self._correct(places)
+                    costs, alerts = await self._apply(keys)
             except (*RETRYABLE_ERRORS, MissingPartitionError) as error:
                 if attempt == ATTEMPTS_MAX - 1:
                     raise
@@ -199,9 +197,9 @@ class _Corrections:
                 self.alerts += alerts
                 return
 
-    async def _correct(self, places: Sequence[Place]) -> tuple[int, int]:
+    async def _apply(self, keys: Sequence[CostKey]) -> tuple[int, int]:
         events: list[Incoming] = []
-        for cost in await counted_costs(self._connection, places):
+        for cost in await counted_costs(self._connection, keys):
             rate = self._rates.correction(cost)
             if rate is not None:
                 events += correcting_events(cost, rate)
@@ -214,6 +212,6 @@ class _Corrections:
             self._rates.catalogue,
             is_large=len(events) > SMALL_BATCH_MAX,
         )
-        for _, why in result.refused:  # half a correction is none
-            raise RepricingRefusedError(f"{why.code}: {why.message}")
+        for _, refusal in result.refused:  # a correction is complete or does not happen
+            raise RepricingRefusedError(f"{refusal.code}: {refusal.message}")
         return len(events) // 2, result.alerts

@@ -30,13 +30,13 @@ _log: Final = logging.getLogger(__name__)
 class AnomalyWatcherOptions:
     """Timing of detection; `legs` are those that a call must have a cost for.
 
-    A call is checked for spikes `settle_ms` after it was reported as ended, and for missing legs
-    once it has not changed for the `grace` period. Rounds begin at least `every` apart.
+    A call is checked for spikes `spike_delay_ms` after it was reported as ended, and for missing
+    legs once it has not changed for the `grace` period. Rounds begin at least `every` apart.
     """
 
     grace: timedelta = GRACE
     legs: tuple[Leg, ...] = LEGS
-    settle_ms: int = 5_000
+    spike_delay_ms: int = 5_000
     poll_ms: int = 1_000
     every: timedelta = ROUND_EVERY
 
@@ -88,7 +88,7 @@ class AnomalyWatcher:
 
     async def step(self) -> bool:
         """Check some ended calls and make a step of the sweep; returns whether there is more."""
-        due = _take_due(self._pending, self._options.settle_ms * 1_000_000)
+        due = _take_due(self._pending, self._options.spike_delay_ms * 1_000_000)
         if due:
             try:
                 async with self._store.transaction() as connection:

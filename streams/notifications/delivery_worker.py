@@ -108,11 +108,11 @@ class DeliveryWorker:
         """Import the delivery journal if the ledger was restored; nothing is sent before."""
         if self._journal is None:
             return
-        epoch = await self._journal.unread_epoch()
+        epoch = await self._journal.epoch_to_import()
         if epoch is not None:
             if self._running:  # they may be in the journal once they have ended
                 await asyncio.wait(self._running)
-            await self._journal.take_over(epoch, stop)
+            await self._journal.import_deliveries(epoch, stop)
 
     async def _claim_due(self) -> None:
         """Queue deliveries of new and missed alerts, and start those that are due."""

@@ -19,11 +19,11 @@ import msgspec
 
 from ledger.notifications.deliveries import DeliveryStore
 from ledger.operations.delivery_journal import (
+    epoch_to_import,
+    mark_delivered,
     mark_journaled,
     mark_read,
-    take_over,
     unjournaled,
-    unread_epoch,
 )
 from messaging.kafka import KafkaError, KafkaSettings, make_producer
 from messaging.producer import OutgoingRecord, RecoveringProducer
@@ -82,15 +82,15 @@ class DeliveryJournal:
             async with self._store.connection() as connection:
                 await mark_journaled(connection, [record.delivery_id for record in records])
 
-    async def unread_epoch(self) -> int | None:
+    async def epoch_to_import(self) -> int | None:
         """Return the ledger's epoch if the journal must be imported before deliveries.
 
         Raises LedgerClosedError during a restore.
         """
         async with self._store.connection() as connection:
-            return await unread_epoch(connection)
+            return await epoch_to_import(connection)
 
-    async def take_over(self, epoch: int, stop: asyncio.Event) -> None:
+    async def import_deliveries(self, epoch: int, stop: asyncio.Event) -> None:
         """Mark the journal's deliveries as delivered, up to its end, unless `stop` is set before.
 
         Raises KafkaError, TimeoutError or a database error.
@@ -102,7 +102,7 @@ class DeliveryJournal:
                     return
                 records = [one for record in some if (one := _decoded(record.value)) is not None]
                 async with self._store.connection() as connection:
-                    taken += await take_over(connection, records)
+                    taken += await mark_delivered(connection, records)
                 read += len(records)
         async with self._store.connection() as connection:
             await mark_read(connection, epoch)

@@ -105,8 +105,8 @@ async def _read(
     rows = source.rows(text, datetime.now(UTC))
     if dry_run:
         review = await review_prices(connection, rows)
-        waits = len(review.wait)
-        return RefreshResult(source.name, len(review.verified), len(review.add), waits, waits)
+        waits = len(review.pending)
+        return RefreshResult(source.name, len(review.verified), len(review.accepted), waits, waits)
     entered = await enter_prices(connection, rows, set_by=f"source {source.name}", confirms=True)
     return RefreshResult(
         source.name, entered.verified, entered.added, entered.proposed, len(entered.waiting)

@@ -68,7 +68,7 @@ class PendingTotals:
         """Return the outbox rows of pending calls."""
         return [row for _, row in self._rows]
 
-    def settled(self) -> list[int]:
+    def published_rows(self) -> list[int]:
         """Return the outbox rows whose calls have all been published."""
         oldest = min((entry.batch for entry in self._entries.values()), default=self._batches + 1)
         return [row for batch, row in self._rows if batch < oldest]

@@ -31,7 +31,7 @@ from ledger.postgres.database import TRANSIENT_ERRORS, Connection
 from ledger.postgres.waiting import wait_in_transaction
 from ledger.recording.batch import BatchOutcome
 from ledger.recording.epochs import published_version
-from ledger.recording.outbox import claim_orphans, settle
+from ledger.recording.outbox import claim_orphans, delete_published
 from messaging.kafka import MAX_RECORD_BYTES, KafkaError, MessageSizeTooLargeError
 from messaging.producer import RecoveringProducer
 from messaging.retries import Backoff
@@ -153,10 +153,10 @@ class TotalsPublisher:
         now = time.monotonic_ns()
         if len(self._pending) and now - self._deleted_at < DELETE_NS:
             return
-        settled = self._pending.settled()
-        if settled:
-            await settle(await self._open(), settled)
-            self._pending.forget(settled)
+        published_rows = self._pending.published_rows()
+        if published_rows:
+            await delete_published(await self._open(), published_rows)
+            self._pending.forget(published_rows)
         self._deleted_at = now
 
     async def publish(self, states: Sequence[VersionedCall]) -> None:
@@ -219,7 +219,7 @@ class TotalsPublisher:
                 )
                 totals = totals_of(orphans.calls, orphans.epoch, self._now())
                 await wait_in_transaction(connection, self.publish(totals))
-                await settle(connection, orphans.ids)
+                await delete_published(connection, orphans.ids)
         finally:
             await connection.close()
         if orphans.ids:

@@ -40,7 +40,7 @@ def call(name: str, at: datetime, characters: int = 3_000) -> list[Plain]:
 async def test_expensive_call_is_published_once(pipeline: Pipeline) -> None:
     """The sweep is off, so the agent must find the call."""
     stop, now = asyncio.Event(), datetime.now(UTC)
-    watch = AnomalyWatcherOptions(settle_ms=100, poll_ms=50, every=NEVER)
+    watch = AnomalyWatcherOptions(spike_delay_ms=100, poll_ms=50, every=NEVER)
     usual = [e for n in range(1, 12) for e in call(f"usual-{n}", now - timedelta(hours=n))]
     async with pipeline.worker() as worker:
         await pipeline.send(usual)

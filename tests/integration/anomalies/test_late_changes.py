@@ -47,7 +47,7 @@ async def record(url: str, *events: Plain) -> datetime:
 
 async def restart(url: str, call_ids: list[str], begin: datetime) -> None:
     """Run `notices` until just before the grace period ends, then start a new process."""
-    options = AnomalyWatcherOptions(grace=GRACE, settle_ms=0)
+    options = AnomalyWatcherOptions(grace=GRACE, spike_delay_ms=0)
     await sweep_from(url, begin - GRACE)
     async with anomaly_store(url) as store:
         first = AnomalyWatcher(store, options, lambda: begin + GRACE - timedelta(seconds=5))

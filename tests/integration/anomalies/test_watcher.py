@@ -24,7 +24,7 @@ from tests.support.anomalies import (
 )
 from tests.support.recording import fetch, until
 
-OPTIONS = AnomalyWatcherOptions(settle_ms=0, poll_ms=20, every=timedelta(days=1))
+OPTIONS = AnomalyWatcherOptions(spike_delay_ms=0, poll_ms=20, every=timedelta(days=1))
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ async def store(database_url: str) -> AsyncIterator[AnomalyStore]:
 async def test_heard_call_is_checked_after_the_settling_time(
     store: AnomalyStore, database_url: str
 ) -> None:
-    watcher = AnomalyWatcher(store, replace(OPTIONS, settle_ms=100_000), lambda: NOW)
+    watcher = AnomalyWatcher(store, replace(OPTIONS, spike_delay_ms=100_000), lambda: NOW)
     watcher.notify("expensive-0")
     assert not await watcher.step()
     assert await found(database_url) == []

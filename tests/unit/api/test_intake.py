@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.intake.events import EventSender, batch, binary, finalized, structured, tracked
+from api.intake.events import (
+    EventSender,
+    batch_events,
+    binary_event,
+    cost_event,
+    end_events,
+    structured_event,
+)
 from schemas.cloudevents import Window, decode
 from schemas.events import CallCharged, CallEnded, CostRecorded
 from schemas.refusals import Refused
@@ -90,14 +97,14 @@ async def test_repeat_with_an_idempotency_key_is_the_same_event(
 def test_other_content_under_a_key_is_a_conflict() -> None:
     body = json.dumps(BODY).encode()
     first, later = (
-        decode(tracked(body, EventSender("p", "k", at)).emitted.value, (), Window.around(NOW))
+        decode(cost_event(body, EventSender("p", "k", at)).emitted.value, (), Window.around(NOW))
         for at in (NOW - timedelta(minutes=1), NOW)
     )
     assert first.time != later.time
     assert (first.identity, first.fingerprint) == (later.identity, later.fingerprint)
     other = json.dumps({**BODY, "usageAmount": 2}).encode()
     conflict = decode(
-        tracked(other, EventSender("p", "k", NOW)).emitted.value, (), Window.around(NOW)
+        cost_event(other, EventSender("p", "k", NOW)).emitted.value, (), Window.around(NOW)
     )
     assert conflict.identity == first.identity
     assert conflict.fingerprint != first.fingerprint
@@ -262,11 +269,11 @@ async def test_only_services_and_admins_may_report(
 def test_any_body_is_accepted_or_refused(body: bytes, attributes: dict[str, str]) -> None:
     sender = EventSender("pipeline", None, NOW)
     for take in (
-        lambda: tracked(body, sender),
-        lambda: finalized("call-1", body, sender),
-        lambda: structured(body, NOW),
-        lambda: batch(body, 10, NOW),
-        lambda: binary(attributes, body, NOW),
+        lambda: cost_event(body, sender),
+        lambda: end_events("call-1", body, sender),
+        lambda: structured_event(body, NOW),
+        lambda: batch_events(body, 10, NOW),
+        lambda: binary_event(attributes, body, NOW),
     ):
         with pytest.raises(Refused):
             take()

@@ -16,7 +16,7 @@ from api.app import build_app
 from api.http.access import ROUTE, ROUTES, Access, Route
 from api.http.options import ApiOptions
 from api.http.parameters import one_of
-from api.openapi.failures import FAILURES, OF_EACH
+from api.openapi.failures import FAILURES, FOR_ALL_ROUTES
 from api.openapi.operations import Operation, Parameter, SocketMessages
 from api.openapi.routes import product_version
 from ledger.postgres.database import Pool
@@ -89,7 +89,7 @@ def test_every_failure_is_described() -> None:
     listed = {code: int(status) for status, some in rows for code in re.findall(r"`(\w+)`", some)}
     for status, failed in FAILURES.items():
         assert {listed[code] for code in failed.codes} == {status}
-    assert set(OF_EACH) <= FAILURES.keys()
+    assert set(FOR_ALL_ROUTES) <= FAILURES.keys()
 
 
 def parameters() -> Iterator[Any]:

@@ -61,32 +61,34 @@ def test_change_from_zero_is_large() -> None:
 def test_small_changes_are_added_and_large_ones_wait() -> None:
     small, large = row("0.015"), row("0.15", NOW + timedelta(days=1))
     found = classify_rows([large, small], CATALOGUE)
-    assert found.add == [small]
-    assert [(one.row, one.in_force.row) for one in found.wait] == [(large, small)]
-    assert classify_rows([large], CATALOGUE, approved=True).add == [large]
+    assert found.accepted == [small]
+    assert [(one.row, one.in_force.row) for one in found.pending] == [(large, small)]
+    assert classify_rows([large], CATALOGUE, approved=True).accepted == [large]
 
 
 def test_change_is_measured_against_the_price_in_force() -> None:
     later = KnownPrice(2, row("1", NOW + timedelta(days=5)))
     known = {key_of(KNOWN.row): [later, KNOWN]}
-    assert classify_rows([row("0.015")], known).wait == []
-    assert classify_rows([row("0.015", NOW + timedelta(days=6))], known).wait[0].in_force == later
+    assert classify_rows([row("0.015")], known).pending == []
+    assert (
+        classify_rows([row("0.015", NOW + timedelta(days=6))], known).pending[0].in_force == later
+    )
 
 
 def test_first_price_of_an_operation_is_added() -> None:
     new = row("9", service="whisper")
-    assert classify_rows([new], CATALOGUE).add == [new]
+    assert classify_rows([new], CATALOGUE).accepted == [new]
 
 
 def test_source_verifies_known_prices_and_file_adds_them() -> None:
     same = row("0.0140")
     assert classify_rows([same], CATALOGUE, confirms=True).verified == [KNOWN]
-    assert classify_rows([same], CATALOGUE).add == [same]
+    assert classify_rows([same], CATALOGUE).accepted == [same]
     assert classify_rows([KNOWN.row], CATALOGUE).verified == [KNOWN]
 
 
 def test_contradicting_price_is_passed_to_the_catalogue() -> None:
-    assert classify_rows([row("5", START)], CATALOGUE).add == [row("5", START)]
+    assert classify_rows([row("5", START)], CATALOGUE).accepted == [row("5", START)]
 
 
 def test_price_unverified_for_ninety_days_is_stale() -> None:
@@ -108,8 +110,8 @@ def test_each_row_is_classified_once(
 ) -> None:
     rows = {day: row(str(usd), START + timedelta(days=day)) for usd, day in result}
     found = classify_rows(list(rows.values()), CATALOGUE)
-    assert len(found.verified) + len(found.add) + len(found.wait) == len(rows)
+    assert len(found.verified) + len(found.accepted) + len(found.pending) == len(rows)
     before = KNOWN.row
-    for added in found.add:
+    for added in found.accepted:
         assert not is_large(added, before)
         before = added

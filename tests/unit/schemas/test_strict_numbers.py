@@ -12,7 +12,7 @@ import pytest
 
 from api.http.bodies import parsed
 from api.http.problems import Problem
-from api.intake.events import EventSender, finalized, tracked
+from api.intake.events import EventSender, cost_event, end_events
 from cost_analytics.bill_files import read_bill
 from cost_analytics.commands.options import percent, whole_number
 from cost_analytics.configuration.reader import Reader
@@ -103,10 +103,10 @@ def test_reported_costs_refuse_loose_numbers(text: str) -> None:
     }
     for name in ("usageAmount", "unitCost", "totalCost"):
         with pytest.raises(Refused, match="plain digits"):
-            tracked(json.dumps(track | {name: text}).encode(), SENDER)
+            cost_event(json.dumps(track | {name: text}).encode(), SENDER)
     for name in ("duration_seconds", "amount", "fee"):
         with pytest.raises(Refused, match="plain digits"):
-            finalized("c", json.dumps({"duration_seconds": 1, name: text}).encode(), SENDER)
+            end_events("c", json.dumps({"duration_seconds": 1, name: text}).encode(), SENDER)
 
 
 @each_loose

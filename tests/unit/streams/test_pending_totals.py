@@ -37,11 +37,11 @@ def test_outbox_rows_are_deleted_after_publication(
             waiting.put_back(some)
             continue
         published |= {entry.call.call_id: entry.call.version for entry in some}
-        settled = waiting.settled()
-        for row in settled:
+        published_rows = waiting.published_rows()
+        for row in published_rows:
             assert all(published.get(name, 0) >= least for name, least in needs[row].items())
-        waiting.forget(settled)
-        deleted |= set(settled)
+        waiting.forget(published_rows)
+        deleted |= set(published_rows)
     if len(found) <= len(turns) - 30:
         assert not waiting
         assert deleted == set(needs)
@@ -63,4 +63,4 @@ def test_older_state_never_replaces_a_newer_one() -> None:
     waiting.put_back(some)
     (entry,) = waiting.take(5)
     assert entry.call.version == 6
-    assert waiting.settled() == [1, 2]
+    assert waiting.published_rows() == [1, 2]
