@@ -30,7 +30,7 @@ _HEADER: Final = struct.Struct(">qi")
 _LAST_OFFSET: Final = struct.Struct(">i")
 _LAST_OFFSET_AT: Final = 23
 
-Place = tuple[str, int]
+TopicPartitionKey = tuple[str, int]
 """A topic and a partition."""
 
 
@@ -63,7 +63,9 @@ class BrokerLog:
         request: Any = CreateTopicsRequest(wanted, _ANSWER_MS, False)
         raise_for_topics(await self._connection.send(request))
 
-    async def read(self, offsets: Mapping[Place, int]) -> dict[Place, RecordBatches]:
+    async def read(
+        self, offsets: Mapping[TopicPartitionKey, int]
+    ) -> dict[TopicPartitionKey, RecordBatches]:
         """Return the batches of each partition from its offset on; raises KafkaError.
 
         Returns at most about 1 MiB in total. `end` is exact, which a broker's reported end offset
@@ -87,7 +89,7 @@ class BrokerLog:
             raise KafkaError("the broker did not answer for all partitions")
         return pieces
 
-    async def append(self, pieces: Mapping[Place, RecordBatches]) -> None:
+    async def append(self, pieces: Mapping[TopicPartitionKey, RecordBatches]) -> None:
         """Append record batches and wait until they are acknowledged; raises KafkaError."""
         by_topic: dict[str, list[tuple[int, bytes]]] = {}
         for (topic, partition), piece in pieces.items():
@@ -99,7 +101,7 @@ class BrokerLog:
             for partition, code, *_ in partitions:
                 _raise_for(code, (topic, partition))
 
-    async def lag(self, offsets: Mapping[Place, int]) -> int:
+    async def lag(self, offsets: Mapping[TopicPartitionKey, int]) -> int:
         """Return the number of records at or after these offsets, over all partitions."""
         pieces = await self.read(offsets)
         return sum(max(0, piece.end - offsets[place]) for place, piece in pieces.items())
@@ -115,7 +117,9 @@ async def broker_log(host: str, port: int) -> AsyncIterator[BrokerLog]:
         connection.close()
 
 
-async def copy_tails(source: BrokerLog, target: BrokerLog, starts: Mapping[Place, int]) -> int:
+async def copy_tails(
+    source: BrokerLog, target: BrokerLog, starts: Mapping[TopicPartitionKey, int]
+) -> int:
     """Append the records of `source` from these offsets on to `target`; returns their number.
 
     Whole batches are copied: the first ones may begin earlier. Records appended to `source`
@@ -155,6 +159,6 @@ def _whole_batches(data: bytes, offset: int) -> tuple[bytes, int]:
     return data[begin:position], offset
 
 
-def _raise_for(code: int, place: Place) -> None:
+def _raise_for(code: int, place: TopicPartitionKey) -> None:
     if code:
         raise for_code(code)(f"{place[0]} [{place[1]}]")

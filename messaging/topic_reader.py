@@ -34,7 +34,7 @@ LOG_ERRORS: Final = (KafkaError, LogChangedError, OSError, TimeoutError)
 
 T = TypeVar("T")
 
-Place = tuple[str, int]
+TopicPartitionKey = tuple[str, int]
 """A topic and a partition."""
 
 
@@ -54,7 +54,7 @@ class TopicReader:
         self._consumer = consumer
         self._partitions = partitions
         self._ends: dict[TopicPartition, int] = {}
-        self.positions: dict[Place, int] = {}
+        self.positions: dict[TopicPartitionKey, int] = {}
         """The next offset to read."""
 
     async def poll(self) -> list[LogRecord]:
@@ -87,7 +87,7 @@ class TopicReader:
             if len(known) > sum(partition.topic == topic for partition in self._partitions):
                 raise LogChangedError(f"{topic} has more partitions now")
 
-    async def begin(self, resumed: Mapping[Place, int]) -> None:
+    async def begin(self, resumed: Mapping[TopicPartitionKey, int]) -> None:
         """Seek to the positions in `resumed` that still exist, else to the ends of the topics."""
         begins = await _limited(self._consumer.beginning_offsets(self._partitions))
         ends = await _limited(self._consumer.end_offsets(self._partitions))
@@ -104,7 +104,9 @@ class TopicReader:
 
 @asynccontextmanager
 async def open_topic_reader(
-    client_options: Mapping[str, Any], topics: Sequence[str], resumed: Mapping[Place, int]
+    client_options: Mapping[str, Any],
+    topics: Sequence[str],
+    resumed: Mapping[TopicPartitionKey, int],
 ) -> AsyncIterator[TopicReader]:
     """Read topics for the duration of the block, from their ends or from `resumed`.
 

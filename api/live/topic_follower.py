@@ -17,7 +17,7 @@ from messaging.topic_reader import (
     LOG_ERRORS,
     LogChangedError,
     LogRecord,
-    Place,
+    TopicPartitionKey,
     TopicReader,
     open_topic_reader,
 )
@@ -49,7 +49,7 @@ class TopicFollower:
         self._on_alert = on_alert
         self._flush = flush
         self._alerts = AlertReader()
-        self._alert_positions: dict[Place, int] = {}
+        self._alert_positions: dict[TopicPartitionKey, int] = {}
         self._records = 0
         self.is_listening = False
         self.is_ready = False

@@ -31,7 +31,7 @@ from devkit.embedded.tansu import EmbeddedTansu
 from ledger.operations.totals_topic import publish_totals_again
 from ledger.postgres.database import connected
 from ledger.recording.offsets import Stream, read_offsets
-from messaging.broker_log import BrokerLog, Place, broker_log, copy_tails
+from messaging.broker_log import BrokerLog, TopicPartitionKey, broker_log, copy_tails
 from schemas.topics import ALL_TOPICS, CALL_EVENTS
 
 WORKER: Final = "worker"
@@ -100,7 +100,7 @@ async def _replace_worker(broker: DevBroker, parts: RunningParts) -> None:
 
 async def _uncounted_from(
     broker: EmbeddedTansu, database_url: str, partitions: int
-) -> dict[Place, int]:
+) -> dict[TopicPartitionKey, int]:
     """Return the first uncounted offset of each partition."""
     async with connected(database_url, name=_NAME) as connection:
         stored = await read_offsets(connection, Stream(broker.cluster_id, CALL_EVENTS.name))
@@ -108,7 +108,7 @@ async def _uncounted_from(
 
 
 async def _copy(
-    source: BrokerLog, target: BrokerLog, starts: dict[Place, int], partitions: int
+    source: BrokerLog, target: BrokerLog, starts: dict[TopicPartitionKey, int], partitions: int
 ) -> int:
     """Copy uncounted events and the tail of every other log; returns the number of records.
 

@@ -54,7 +54,7 @@ class ScheduledEvent(NamedTuple):
     value: bytes
 
 
-def reports_of(events: Iterable[SimulatedEvent]) -> list[ScheduledEvent]:
+def encoded_events(events: Iterable[SimulatedEvent]) -> list[ScheduledEvent]:
     """Return the encoded events of a call."""
     return [
         ScheduledEvent(
@@ -134,7 +134,7 @@ class _ActiveCalls:
         rng = Random(f"{plan.seed}:{plan.start_ms}:{self._begun}")  # noqa: S311 - reproducible
         events, end_ms = CallScript(rng, user, start_ms).write()
         self._begun += 1
-        for report in reports_of(events):
+        for report in encoded_events(events):
             heapq.heappush(self._due, report)
         heapq.heappush(self._ends_ms, end_ms)
         if user == DEMO_USER:

@@ -6,7 +6,13 @@ import pytest
 
 from messaging.kafka import make_producer
 from messaging.producer import RecoveringProducer
-from messaging.topic_reader import LOG_ERRORS, LogRecord, Place, TopicReader, open_topic_reader
+from messaging.topic_reader import (
+    LOG_ERRORS,
+    LogRecord,
+    TopicPartitionKey,
+    TopicReader,
+    open_topic_reader,
+)
 from schemas.topics import BUDGET_ALERTS, CALL_TOTALS
 from tests.support.streaming import PARTITIONS, Pipeline
 
@@ -45,7 +51,7 @@ async def follow(log: TopicReader) -> None:
 async def test_reader_starts_at_its_position(pipeline: Pipeline) -> None:
     options = pipeline.kafka.client_options()
     await send(pipeline, CALL_TOTALS.name, b"before")
-    resumed: dict[Place, int] = {}
+    resumed: dict[TopicPartitionKey, int] = {}
     async with (
         open_topic_reader(options, TOPICS, resumed) as log,
         open_topic_reader(options, TOPICS, {}) as other,
@@ -79,7 +85,9 @@ async def test_emptied_topic_is_a_gap(pipeline: Pipeline) -> None:
 
 async def test_lost_position_restarts_at_the_beginning(pipeline: Pipeline) -> None:
     """A log that was recreated is read from its beginning."""
-    resumed: dict[Place, int] = {(BUDGET_ALERTS.name, n): 1_000 for n in range(PARTITIONS)}
+    resumed: dict[TopicPartitionKey, int] = {
+        (BUDGET_ALERTS.name, n): 1_000 for n in range(PARTITIONS)
+    }
     await send(pipeline, BUDGET_ALERTS.name, b"new")
     async with open_topic_reader(pipeline.kafka.client_options(), TOPICS, resumed) as log:
         assert [record.value for record in await read(log, 1)] == [b"new"]

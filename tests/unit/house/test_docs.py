@@ -135,5 +135,5 @@ def test_decisions_are_listed_in_order() -> None:
     assert listed == files[1:]
     for name in files[1:]:
         text = text_of(f"docs/adr/{name}")
-        for heading in ("The question", "The decision", "Why", "What would change our mind"):
+        for heading in ("Context", "Decision", "Reasons", "What would change our mind"):
             assert f"\n## {heading}\n" in text, f"{heading} in {name}"
