@@ -57,7 +57,10 @@ async def test_reload_back_and_forward_keep_the_period(open_page: Open) -> None:
         await expect(page.get_by_label("Start date")).to_have_value("2026-01-05")
 
 
-async def test_admin_keeps_user_and_period_while_pages_change(open_page: Open) -> None:
+async def test_admin_keeps_user_and_period_while_pages_change(
+    open_page: Open, product: Product
+) -> None:
+    await product.put("/api/costs/user/ali/budget", b'{"dailyLimit_usd": 5}', "ali")
     async with open_page("/spending?user=ali&period=7d", "boss", role="admin") as page:
         await heading(page, "Spending: ali")
         await link(page, "Forecast").click()

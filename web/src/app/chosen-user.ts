@@ -1,0 +1,36 @@
+// Whether the user that an administrator chose (?user=alice) exists.
+import { computed, type ComputedRef } from "vue";
+import { useRoute } from "vue-router";
+import type { UserEntry } from "../api/bodies";
+import { findUsers } from "../api/routes";
+import { useLoaded } from "./load";
+import { useShownUser } from "./shown-user";
+
+/** The names of the pages that are about one user. */
+export const PAGES_OF_A_USER = new Set(["now", "spending", "outlook", "budget"]);
+const SIMILAR_MOST = 5;
+
+interface UnknownUser {
+  user: string;
+  similar: UserEntry[];
+}
+
+/** The chosen user if the current page is about it and there is no such user, else null. */
+export function useUnknownUser(): ComputedRef<UnknownUser | null> {
+  const route = useRoute();
+  const { user, isOtherUser } = useShownUser();
+  const { data } = useLoaded(
+    () => (isOtherUser.value ? user.value : null),
+    async (signal) => {
+      if (!isOtherUser.value) return null;
+      const asked = user.value;
+      return { user: asked, similar: (await findUsers(asked, SIMILAR_MOST, signal)).users };
+    },
+  );
+  return computed(() => {
+    const found = data.value;
+    const isCurrent = isOtherUser.value && found?.user === user.value;
+    if (!isCurrent || !PAGES_OF_A_USER.has(String(route.name))) return null;
+    return found.similar.some(({ userId }) => userId === found.user) ? null : found;
+  });
+}
