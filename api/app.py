@@ -94,7 +94,7 @@ def build_app(
         *health.routes(),
         *(() if options.separate_metrics_port else metrics.routes()),
         *DashboardRoutes(options.dashboard).routes(),
-        *_costs(readers, today),
+        *_costs(readers, now),
         *_decisions(readers, slow_readers or readers, budgets, now),
         *budget_routes.routes(),
         *AuthorizationRoutes(budgets, options.limits, now).routes(),
@@ -134,12 +134,12 @@ def _channels(readers: ReaderPool, options: ApiOptions) -> tuple[Route, ...]:
     return (*ChannelRoutes(readers, options).routes(), *unsubscribing.routes())
 
 
-def _costs(readers: ReaderPool, today: Callable[[], date]) -> tuple[Route, ...]:
+def _costs(readers: ReaderPool, now: Callable[[], datetime]) -> tuple[Route, ...]:
     """Return the routes of costs: one call, lists of calls, a user's spending."""
     return (
         *CallRoutes(readers).routes(),
         *CallLists(readers).routes(),
-        *SpendingRoutes(readers, today).routes(),
+        *SpendingRoutes(readers, now).routes(),
     )
 
 

@@ -113,8 +113,24 @@ class DayCost(Body):
     cost_by_service: dict[str, Usd]
 
 
-class Spending(Body):
-    """Cost and revenue of a user's calls in a period, in total and by day."""
+class PreviousSpending(Body):
+    """The totals of a comparable earlier period, from `start` to before `end`."""
+
+    start: datetime
+    end: datetime
+    total_calls: int
+    total_cost: Usd
+    total_charged: Usd
+    total_refunded: Usd
+    total_gross_profit: Usd
+    average_margin_percent: str = field(name="averageMarginPercent")
+
+
+class Spending(Body, omit_defaults=True):
+    """Cost and revenue of a user's calls in a period, in total and by day.
+
+    `previous` is there with `compare=true`.
+    """
 
     user_id: str
     period: Period
@@ -134,3 +150,4 @@ class Spending(Body):
     cost_by_service: dict[str, Usd]
     top_personas: list[PersonaCost]
     daily: list[DayCost]
+    previous: PreviousSpending | None = None

@@ -9,14 +9,15 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from api.http.access import CALLER, Access, Route
-from api.http.parameters import MOMENT, choice, day_of, is_given, one_of
+from api.http.parameters import MOMENT, choice, day_of, flag, flag_of, is_given, one_of
 from api.http.problems import invalid_parameter
 from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Parameter, Tag
 from api.routes.breakdown import by_service, per_day
 from ledger.postgres.viewers import ReaderPool
+from ledger.reports.comparison import PreviousTotals, previous_totals
 from ledger.reports.costs import SpendingReport, spending_report
-from schemas.costs import UNKNOWN_PERSONA, Period, PersonaCost, Spending
+from schemas.costs import UNKNOWN_PERSONA, Period, PersonaCost, PreviousSpending, Spending
 from schemas.exact import Exact
 from schemas.money import Usd, half_even
 
@@ -46,6 +47,12 @@ END_DATE: Final = Parameter(
     f"The last UTC day of a custom period, included; at most {CUSTOM_DAYS_MAX} days.",
     MOMENT,
 )
+COMPARE: Final = flag(
+    "compare",
+    "Adds `previous`, the totals of the period before: of the month before for a month, else of "
+    "as many days; up to the same time if the period is not over.",
+    default=False,
+)
 SPAN: Final = (PERIOD, START_DATE, END_DATE)
 """The parameters that `days_of` reads."""
 
@@ -69,9 +76,9 @@ class DayRange(NamedTuple):
 class SpendingRoutes:
     """The route of a user's spending."""
 
-    def __init__(self, readers: ReaderPool, today: Callable[[], date]) -> None:
+    def __init__(self, readers: ReaderPool, now: Callable[[], datetime]) -> None:
         self._readers = readers
-        self._today = today
+        self._now = now
 
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
@@ -80,24 +87,30 @@ class SpendingRoutes:
             summary="Get a user's spending",
             answers=Spending,
             tagged=True,
-            query=SPAN,
+            query=(*SPAN, COMPARE),
         )
         path = "/api/costs/user/{userId}/spending"
         return (Route("GET", path, Access.SELF, self.spending, operation),)
 
     async def spending(self, request: web.Request) -> web.Response:
         """Return the user's spending in the requested period."""
-        user_id = request.match_info["userId"]
-        days = days_of(request, self._today())
+        user_id, viewer, now = request.match_info["userId"], request[CALLER].viewer, self._now()
+        days = days_of(request, now.date())
+        is_compared, span = flag_of(request, COMPARE), (days.first, days.last)
         report = await spending_report(
             self._readers,
-            request[CALLER].viewer,
+            viewer,
             user_id,
-            (days.first, days.last),
+            span,
             personas_max=PERSONAS_MAX,
             unnamed_persona=UNKNOWN_PERSONA,
         )
-        return tagged_reply(request, spending(user_id, days, report))
+        body = spending(user_id, days, report)
+        if is_compared:
+            body.previous = previous(
+                await previous_totals(self._readers, viewer, user_id, span, now)
+            )
+        return tagged_reply(request, body)
 
 
 def days_of(request: web.Request, today: date, asked: Parameter = PERIOD) -> DayRange:
@@ -153,6 +166,21 @@ def spending(user_id: str, days: DayRange, report: SpendingReport) -> Spending:
             for persona in report.personas
         ],
         daily=per_day(days.first, days.last, report.daily),
+    )
+
+
+def previous(totals: PreviousTotals) -> PreviousSpending:
+    """Return the `previous` of a response body."""
+    profit = totals.profit
+    return PreviousSpending(
+        start=totals.range.earliest,
+        end=totals.range.before,
+        total_calls=totals.calls,
+        total_cost=Usd(profit.cost_nano),
+        total_charged=Usd(profit.charged_nano),
+        total_refunded=Usd(profit.refunded_nano),
+        total_gross_profit=Usd(profit.gross_nano),
+        average_margin_percent=profit.margin_percent,
     )
 
 

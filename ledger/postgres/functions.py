@@ -25,6 +25,7 @@ _READS: Final = {
     "reports/all_users": (_REPORTS, ("everyone",)),
     "reports/top": (_REPORTS, ("top",)),
     "reports/users": (_REPORTS, ("users",)),
+    "reports/comparison": (_REPORTS, ("totals_between",)),
     "anomalies/lists": (_REPORTS, ("of_user", "of_everyone")),
     "reports/lists": (_REPORTS, ("calls", "any_call", "archived_events", "events")),
     "budgets/budgets": (_REPORTS, ("budget_status", "alerts_page")),

@@ -16,7 +16,15 @@ from tests.support.intake import MemoryEventStream
 
 ALL = build_app(ReaderPool(cast(Pool, None)), authenticator())[ROUTES]
 ABOUT_USERS = [route for route in ALL if route.access in {Access.SELF, Access.OWNER}]
-QUERIES = ("", "?period=30d", "?period=weekly", "?type=events", "?type=calls", "?type=daily")
+QUERIES = (
+    "",
+    "?period=30d",
+    "?compare=true",
+    "?period=weekly",
+    "?type=events",
+    "?type=calls",
+    "?type=daily",
+)
 ATTACKERS: dict[str, dict[str, Any]] = {
     "another user": {"user": "mallory"},
     "a service": {"user": "mallory", "role": "service"},

@@ -20,6 +20,7 @@ TRIPS = {
     "/api/costs/call/of-alice": 1,
     "/api/costs/call/of-alice/events": 1,
     f"{USER}/spending": 1,
+    f"{USER}/spending?compare=true": 2,
     f"{USER}/budget": 1,
     f"{USER}/calls": 1,
     f"{USER}/alerts": 1,

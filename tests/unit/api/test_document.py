@@ -24,7 +24,15 @@ from schemas.analytics import (
 from schemas.anomalies import AnomalyList, ListedAnomaly
 from schemas.budgets import Authorization, Budget
 from schemas.call_lists import CallPage, CallSummary, EventPage, ListedEvent
-from schemas.costs import CallCost, CostLine, DayCost, Period, PersonaCost, Spending
+from schemas.costs import (
+    CallCost,
+    CostLine,
+    DayCost,
+    Period,
+    PersonaCost,
+    PreviousSpending,
+    Spending,
+)
 from schemas.forecasts import Forecast
 from schemas.intake import Accepted
 from schemas.prices import (
@@ -57,6 +65,7 @@ PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
     (TopCosts, "entries"): TopEntry,
     (UserList, "users"): UserEntry,
     (Spending, "daily"): DayCost,
+    (Spending, "previous"): PreviousSpending,
     (CallPage, "calls"): CallSummary,
     (EventPage, "events"): ListedEvent,
     (AnomalyList, "anomalies"): ListedAnomaly,

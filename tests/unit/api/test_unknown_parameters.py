@@ -52,10 +52,10 @@ async def test_each_route_refuses_an_unknown_parameter(
     [
         ("perid=7d", "`perid` is unknown; the nearest parameter is `period`."),
         ("period=7d&startdate=2025-11-01", "`startdate` is unknown; the nearest parameter is `startDate`."),
-        ("period=7d&days=7", "`days` is unknown; the parameters of this route are `period`, `startDate`, `endDate`."),
-        ("=7d", "`` is unknown; the parameters of this route are `period`, `startDate`, `endDate`."),
-        ("%FF=1", "`\ufffd` is unknown; the parameters of this route are `period`, `startDate`, `endDate`."),
-        ("x" * 1000, f"`{'x' * 60}` is unknown; the parameters of this route are `period`, `startDate`, `endDate`."),
+        ("period=7d&days=7", "`days` is unknown; the parameters of this route are `period`, `startDate`, `endDate`, `compare`."),
+        ("=7d", "`` is unknown; the parameters of this route are `period`, `startDate`, `endDate`, `compare`."),
+        ("%FF=1", "`\ufffd` is unknown; the parameters of this route are `period`, `startDate`, `endDate`, `compare`."),
+        ("x" * 1000, f"`{'x' * 60}` is unknown; the parameters of this route are `period`, `startDate`, `endDate`, `compare`."),
     ],
 )  # fmt: skip
 async def test_nearest_parameter_is_suggested(api: ApiClient, query: str, error: str) -> None:

@@ -42,8 +42,14 @@ const of = (user: string): string => `/api/costs/user/${encodeURIComponent(user)
 const daysQuery = ({ start, end }: Span): string => `startDate=${start}&endDate=${end}`;
 const spanQuery = (span: Span): string => `period=custom&${daysQuery(span)}`;
 
-export const spending = (user: string, span: Span, signal: AbortSignal): Promise<Spending> =>
-  ask(`${of(user)}/spending?${spanQuery(span)}`, { signal });
+/** A user's spending; if `compare` is set, with the totals of the period before. */
+export const spending = (
+  user: string,
+  span: Span,
+  signal: AbortSignal,
+  compare = false,
+): Promise<Spending> =>
+  ask(`${of(user)}/spending?${spanQuery(span)}${compare ? "&compare=true" : ""}`, { signal });
 
 export function calls(
   user: string,

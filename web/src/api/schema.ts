@@ -729,6 +729,18 @@ export interface components {
             calls: Decimal;
             totalCost: Decimal;
         };
+        PreviousSpending: {
+            /** Format: date-time */
+            start: string;
+            /** Format: date-time */
+            end: string;
+            totalCalls: Decimal;
+            totalCost: Decimal;
+            totalCharged: Decimal;
+            totalRefunded: Decimal;
+            totalGrossProfit: Decimal;
+            averageMarginPercent: string;
+        };
         PriceEntered: {
             /** @enum {unknown} */
             result: "entered" | "known" | "pending";
@@ -985,6 +997,8 @@ export interface components {
             };
             topPersonas: components["schemas"]["PersonaCost"][];
             daily: components["schemas"]["DayCost"][];
+            /** @default null */
+            previous?: components["schemas"]["PreviousSpending"] | null;
         };
         SpendingSuccess: {
             /** @constant */
@@ -1201,6 +1215,7 @@ export type NewChannel = components['schemas']['NewChannel'];
 export type NewChannelSuccess = components['schemas']['NewChannelSuccess'];
 export type Period = components['schemas']['Period'];
 export type PersonaCost = components['schemas']['PersonaCost'];
+export type PreviousSpending = components['schemas']['PreviousSpending'];
 export type PriceEntered = components['schemas']['PriceEntered'];
 export type PriceEnteredSuccess = components['schemas']['PriceEnteredSuccess'];
 export type PriceEntry = components['schemas']['PriceEntry'];

@@ -21,6 +21,8 @@ export interface Plotted {
   /** Options of the time axis. */
   timeAxis: () => uPlot.Axis;
   sayTime: (seconds: number) => string;
+  /** Draws over the finished chart. */
+  decorate?: (chart: uPlot) => void;
   /** Changes with the data; `shape` changes with the series. */
   changed: () => unknown;
   shape: () => unknown;
@@ -68,7 +70,7 @@ export function usePlot(box: Readonly<Ref<HTMLDivElement | null>>, what: Plotted
           values: (_, splits) => splits.map((amount) => formatMoneyCompact(amount)),
         },
       ],
-      hooks: { setCursor: [follow] },
+      hooks: { setCursor: [follow], draw: [(drawn) => what.decorate?.(drawn)] },
       ...what.options(),
     };
   }

@@ -2,6 +2,7 @@
 const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
+const CLOCK_UTC = new Intl.DateTimeFormat(undefined, { timeStyle: "short", timeZone: "UTC" });
 const SHORT_DAY = new Intl.DateTimeFormat(undefined, {
   day: "numeric",
   month: "short",
@@ -12,6 +13,8 @@ export const formatTime = (iso: string): string => CLOCK.format(new Date(iso));
 export const formatDateTime = (iso: string): string => MOMENT.format(new Date(iso));
 /** A UTC day such as 2025-11-19. */
 export const formatDay = (date: string): string => DAY.format(new Date(date));
+/** "14:15", in UTC. */
+export const formatTimeUtc = (iso: string): string => CLOCK_UTC.format(new Date(iso));
 export const formatShortDay = (seconds: number): string =>
   SHORT_DAY.format(new Date(seconds * 1000));
 
