@@ -11,12 +11,12 @@ from ledger.prices.proposals import Proposal
 from ledger.prices.rows import PriceRow
 
 _HEADINGS: Final = (
-    "service", "operation", "model", "unit", "price USD", "per", "from", "state", "verified",
+    "service", "operation", "model", "unit", "price", "per", "from", "state", "verified",
     "source",
 )  # fmt: skip
 _RIGHT: Final = frozenset({4, 5})
 _PROPOSAL_HEADINGS: Final = (
-    "ID", "price", "USD", "per", "in force", "per", "change", "source",
+    "ID", "item", "price", "per", "in force", "per", "change", "source",
 )  # fmt: skip
 _PROPOSAL_RIGHT: Final = frozenset({0, 2, 3, 4, 5, 6})
 
@@ -49,17 +49,17 @@ def _cells(price: ListedPrice, now: datetime) -> tuple[str, ...]:
     stale = ", stale" if price.stale(now) else ""
     return (
         row.service, row.operation, row.model or "(no model)", row.unit,
-        f"{row.price_usd:f}", f"{row.per_units:,}", _since(row),
+        f"${row.price_usd:f}", f"{row.per_units:,}", _since(row),
         price.state, f"{price.verified_at:%Y-%m-%d}{stale}", row.source,
     )  # fmt: skip
 
 
 def _proposal_cells(proposal: Proposal) -> tuple[str, ...]:
     row, current = proposal.row, proposal.in_force
-    percent = "from nothing" if proposal.percent is None else f"{proposal.percent:+f} %"
+    percent = "new" if proposal.percent is None else f"{proposal.percent:+f}%"
     return (
-        str(proposal.proposal_id), row.name, f"{row.price_usd:f}", f"{row.per_units:,}",
-        f"{current.price_usd:f}", f"{current.per_units:,}", percent, row.source,
+        str(proposal.proposal_id), row.name, f"${row.price_usd:f}", f"{row.per_units:,}",
+        f"${current.price_usd:f}", f"{current.per_units:,}", percent, row.source,
     )  # fmt: skip
 
 

@@ -12,10 +12,9 @@ from cost_analytics.progress import Progress
 from ledger.repricing.repricer import Repricer, RepricingBusyError, RepricingRefusedError
 from ledger.repricing.rows import RepricingScope
 from ledger.repricing.sums import CostChange, RepricingReport, margin
-from schemas.exact import exact_text
-from schemas.money import usd_text
+from schemas.sentences import exact_dollars, percentage
 
-_SUM_HEADINGS: Final = ("costs", "before USD", "after USD", "difference")
+_SUM_HEADINGS: Final = ("costs", "before", "after", "difference")
 _SHOWN: Final = 10
 
 
@@ -59,8 +58,8 @@ def report_lines(report: RepricingReport) -> list[str]:
     change = report.total.difference_nano
     lines = [
         f"Costs to correct: {report.total.costs:,} of {report.users:,} users.",
-        f"Cost of all calls on these days: {usd_text(report.earned.cost_nano)} USD, after "
-        f"correction {usd_text(report.earned.cost_nano + change)} USD; margin "
+        f"Cost of all calls on these days: {exact_dollars(report.earned.cost_nano)}, after "
+        f"correction {exact_dollars(report.earned.cost_nano + change)}; margin "
         f"{margin(report.earned)}, after correction {margin(report.earned, change)}.",
     ]
     if not report.total.costs:
@@ -75,8 +74,8 @@ def report_lines(report: RepricingReport) -> list[str]:
     for due in report.first_alerts[:_SHOWN]:
         stand, late = due.stand, ", late" if due.stand.closed else ""
         lines.append(
-            f"  {stand.user_id}: {exact_text(due.percent)} % of the {stand.limit.type} limit of "
-            f"{usd_text(stand.limit.nano)} USD ({stand.period}{late})"
+            f"  {stand.user_id}: {percentage(due.percent)} of the {stand.limit.type} limit of "
+            f"{exact_dollars(stand.limit.nano)} ({stand.period}{late})"
         )
     return lines
 
@@ -96,4 +95,4 @@ def _table(
 
 def _cells(one: CostChange) -> tuple[str, ...]:
     nano = (one.before_nano, one.after_nano, one.difference_nano)
-    return f"{one.costs:,}", *map(usd_text, nano)
+    return f"{one.costs:,}", *map(exact_dollars, nano)

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType
 
-from schemas.alerts import AlertType, BudgetAlert
+from schemas.alerts import AlertType, BudgetAlert, SpendBasis
 from schemas.events import Text
 from schemas.exact import Exact
 from schemas.jsonio import wire_name
@@ -36,10 +36,13 @@ class LimitVersions(Struct, kw_only=True, rename=wire_name):
 class Budget(Struct, kw_only=True, rename=wire_name):
     """A user's spend in the present day and month of the user's time zone, in US dollars.
 
+    `budget_basis` says what counts as spend: what the user is charged, less refunds, or the cost,
+    which is what vendors take.
+
     A limit of null means no limit; the remaining amount is then null too. A remaining amount is
     never below zero. `time_to_threshold_seconds` is the time until the next threshold at the
-    present `burn_rate_per_hour` of active calls, null if none will be reached. `alerts` are the
-    newest.
+    present `burn_rate_per_hour` of active calls, null if none will be reached today. `alerts` are
+    the newest.
     """
 
     user_id: str
@@ -51,6 +54,7 @@ class Budget(Struct, kw_only=True, rename=wire_name):
     timezone: str
     auto_cutoff: bool
     channels: list[Channel]
+    budget_basis: SpendBasis
     limit_versions: LimitVersions
     current_daily_spend: Usd
     current_monthly_spend: Usd

@@ -45,11 +45,14 @@ class LimitForecast(Struct, kw_only=True, rename=wire_name):
     """A limit and the day, in the user's time zone, on which it should be reached.
 
     `reached_on` is null if the limit should not be reached, and today if it `is_reached` already.
+    `reached_in_seconds` is the time until then at the present pace of active calls, null if that
+    does not reach it today.
     """
 
     limit_usd: Usd
     is_reached: bool
     reached_on: date | None
+    reached_in_seconds: int | None
 
 
 class LimitForecasts(Struct, kw_only=True, rename=wire_name):

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from schemas.exact import exact_text
-from schemas.money import NANO_PER_USD, half_even, significant
+from schemas.money import NANO_PER_USD, half_even, significant, usd_text
 
 _CENT_NANO: Final = NANO_PER_USD // 100
 _SMALL_DIGITS: Final = 2
@@ -38,6 +38,14 @@ def dollars(nano: int) -> str:
     small = Decimal(significant(nano, _SMALL_DIGITS)).scaleb(-9)
     whole, _, fraction = f"{small:f}".partition(".")
     return f"${whole}.{fraction.rstrip('0').ljust(2, '0')}"
+
+
+def exact_dollars(nano: int) -> str:
+    """Return nano-dollars as `$1,234.50`, with all their decimals and at least two."""
+    if nano < 0:
+        return "-" + exact_dollars(-nano)
+    whole, _, fraction = usd_text(nano).partition(".")
+    return f"${int(whole):,}.{fraction.ljust(2, '0')}"
 
 
 def number_text(value: Decimal) -> str:

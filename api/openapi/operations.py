@@ -20,7 +20,7 @@ class Tag(Enum):
     """A group of operations: its title and description."""
 
     CALLS = ("Calls", "The cost of single calls, as it is counted.")
-    SPENDING = ("Spending", "A user's past and expected spending.")
+    SPENDING = ("Spending", "A user's past and expected costs and charges.")
     BUDGETS = ("Budgets", "A user's limits, and the alerts about them.")
     CHANNELS = ("Notification channels", "Email, SMS and webhooks for a user's alerts.")
     LIVE = ("Live feed", "Active calls, alerts and the budget, as they change.")

@@ -22,10 +22,10 @@ from ledger.budgets.burn_rate import seconds_to_threshold
 from ledger.budgets.changing import ChannelsRefusedError, change_budget
 from ledger.budgets.limits import FULL, LimitChange
 from ledger.budgets.thresholds import is_reached
-from ledger.calls.periods import Period, time_zones
+from ledger.calls.periods import time_zones
 from ledger.notifications.channels import ChannelRequest
 from ledger.postgres.viewers import Viewer
-from schemas.alerts import BudgetAlert
+from schemas.alerts import BudgetAlert, SpendBasis
 from schemas.budgets import (
     MAX_DECIMALS,
     MAX_LIMIT_USD,
@@ -81,7 +81,7 @@ class BudgetRoutes:
     async def body(self, viewer: Viewer, user_id: str) -> Budget:
         """Return the body of a user's current budget; raises StoreUnavailableError."""
         budget_status = await self._budgets.read_status(viewer, user_id, self._now())
-        return budget(user_id, budget_status)
+        return budget(user_id, budget_status, self._budgets.basis)
 
     async def change(self, request: web.Request) -> web.Response:
         """Change the fields in the body, and return the resulting budget."""
@@ -94,7 +94,7 @@ class BudgetRoutes:
             )
         except ChannelsRefusedError as error:
             raise problem_of(error.refusal) from None
-        return reply(budget(user_id, budget_status))
+        return reply(budget(user_id, budget_status, self._budgets.basis))
 
     def _channels(self, body: BudgetChange) -> list[ChannelRequest] | None:
         """Return the channels that replace the present ones; raises a Problem."""
@@ -167,7 +167,7 @@ def bounded(name: str, requested: Number, maximum: int) -> Decimal:
     return kept.normalize()
 
 
-def budget(user_id: str, budget_status: BudgetStatus) -> Budget:
+def budget(user_id: str, budget_status: BudgetStatus, basis: SpendBasis) -> Budget:
     """Return the response body."""
     limits, day_nano, month_nano = (
         budget_status.limits,
@@ -175,8 +175,8 @@ def budget(user_id: str, budget_status: BudgetStatus) -> Budget:
         budget_status.month_nano,
     )
     daily, monthly, warning = limits.daily_nano, limits.monthly_nano, budget_status.warning_percent
-    day_seconds = _seconds(budget_status, daily, day_nano, budget_status.day)
-    month_seconds = _seconds(budget_status, monthly, month_nano, budget_status.month)
+    day_seconds = _seconds(budget_status, daily, day_nano)
+    month_seconds = _seconds(budget_status, monthly, month_nano)
     return Budget(
         user_id=user_id,
         daily_limit_usd=_usd(daily),
@@ -187,6 +187,7 @@ def budget(user_id: str, budget_status: BudgetStatus) -> Budget:
         timezone=limits.timezone,
         auto_cutoff=limits.auto_cutoff,
         channels=list(budget_status.channels),
+        budget_basis=basis,
         limit_versions=LimitVersions(
             daily=limits.daily_version, monthly=limits.monthly_version, call=limits.call_version
         ),
@@ -207,19 +208,17 @@ def budget(user_id: str, budget_status: BudgetStatus) -> Budget:
     )
 
 
-def _seconds(
-    budget_status: BudgetStatus, limit: int | None, spend: int, period: Period
-) -> int | None:
-    """Return the seconds to the next threshold of a period's limit; None if none is expected."""
-    if limit is None:
-        return None
-    left = period.end - budget_status.now
+def _seconds(budget_status: BudgetStatus, limit: int | None, spend: int) -> int | None:
+    """Return the seconds to the next threshold of a limit; None if none is expected today.
+
+    The pace of active calls says nothing about other days; the forecast does.
+    """
     return seconds_to_threshold(
         limit,
         spend,
         budget_status.thresholds,
         budget_status.burn_rate,
-        left.days * 86_400 + left.seconds,
+        budget_status.day.seconds_left(budget_status.now),
     )
 
 

@@ -127,12 +127,21 @@ def _month_end(spend: CurrentSpend, budget: BudgetForecast) -> MonthEnd:
 def _limits(spend: CurrentSpend, budget: BudgetForecast) -> LimitForecasts:
     limits = spend.limits
     return LimitForecasts(
-        daily=_limit(limits.daily_nano, spend.day_nano, budget.daily_on),
-        monthly=_limit(limits.monthly_nano, spend.month_nano, budget.monthly_on),
+        daily=_limit(limits.daily_nano, spend.day_nano, budget.daily_on, budget.daily_seconds),
+        monthly=_limit(
+            limits.monthly_nano, spend.month_nano, budget.monthly_on, budget.monthly_seconds
+        ),
     )
 
 
-def _limit(nano: int | None, spent_nano: int, on: date | None) -> LimitForecast | None:
+def _limit(
+    nano: int | None, spent_nano: int, on: date | None, seconds: int | None
+) -> LimitForecast | None:
     if nano is None:
         return None
-    return LimitForecast(limit_usd=Usd(nano), is_reached=spent_nano >= nano, reached_on=on)
+    return LimitForecast(
+        limit_usd=Usd(nano),
+        is_reached=spent_nano >= nano,
+        reached_on=on,
+        reached_in_seconds=seconds,
+    )

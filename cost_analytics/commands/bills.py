@@ -93,14 +93,14 @@ def _list(arguments: argparse.Namespace) -> int:
     del arguments
     loaded = settings.load("database")
     from ledger.operations.bills import list_bills
-    from schemas.money import usd_text
+    from schemas.sentences import exact_dollars
 
     bills = _with_database(loaded, list_bills)
     for bill in bills:
         state = " (withdrawn)" if bill.withdrawn else ""
         print(
             f"{bill.bill_id}  {bill.name}{state}: {bill.lines} lines, {bill.first_day} to "
-            f"{bill.last_day}, {', '.join(bill.services)}, {usd_text(bill.amount_nano)} USD; "
+            f"{bill.last_day}, {', '.join(bill.services)}, {exact_dollars(bill.amount_nano)}; "
             f"{bill.imported_at:%Y-%m-%d %H:%M}Z by {bill.imported_by}"
         )
     if not bills:

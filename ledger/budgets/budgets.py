@@ -156,7 +156,7 @@ class Budgets:
             ),
         )
 
-    async def read_locked_status(
+    async def read_status_on(
         self, connection: Connection, viewer: Viewer, limits: Limits, now: datetime
     ) -> BudgetStatus:
         """Return the budget of a user with these limits, within the caller's transaction."""

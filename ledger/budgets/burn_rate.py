@@ -51,7 +51,7 @@ def burn_rate(
 
 
 def seconds_to_threshold(
-    limit_nano: int,
+    limit_nano: int | None,
     spend_nano: int,
     thresholds: Sequence[Decimal],
     rate_per_hour: int,
@@ -59,8 +59,10 @@ def seconds_to_threshold(
 ) -> int | None:
     """Return the seconds until the next threshold at this rate; None if it is not expected.
 
-    A threshold is not expected if the period ends before it, or if it was reached already.
+    A threshold is not expected after `within_seconds`, or if it was reached already.
     """
+    if limit_nano is None:
+        return None
     ahead = [p for p in thresholds if not is_reached(spend_nano, p, limit_nano)]
     if not ahead or rate_per_hour <= 0:
         return None

@@ -50,5 +50,5 @@ async def change_budget(
             calls = await budgets.active_calls(connection, viewer, user_id, now)
             alerting = Alerting(budgets.basis, budgets.default_threshold_percent)
             await alerting.review_user(connection, limits, calls, now)
-        status = await budgets.read_locked_status(connection, viewer, limits, now)
+        status = await budgets.read_status_on(connection, viewer, limits, now)
         return status if made is None else status._replace(channels=made)

@@ -18,6 +18,7 @@ Day = str
 PeriodType = Literal["daily", "monthly"]
 
 QUARTER_MINUTES: Final = 15
+_SECOND: Final = timedelta(seconds=1)
 
 
 class Period(NamedTuple):
@@ -27,6 +28,10 @@ class Period(NamedTuple):
     label: str
     start: datetime
     end: datetime
+
+    def seconds_left(self, now: datetime) -> int:
+        """Return the whole seconds from `now` to the end."""
+        return (self.end - now) // _SECOND
 
 
 def day_of(moment: datetime) -> Day:

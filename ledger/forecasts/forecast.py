@@ -12,7 +12,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final, Literal, NamedTuple
 
-from ledger.budgets.limits import Limits
+from ledger.budgets.burn_rate import seconds_to_threshold
+from ledger.budgets.limits import FULL, Limits
 from ledger.calls.periods import Period, period_of
 from ledger.forecasts.intervals import ForecastInterval, forecast_interval
 from ledger.forecasts.rhythm import Rhythm, learn
@@ -41,7 +42,10 @@ class DayTotals(NamedTuple):
 
 
 class CurrentSpend(NamedTuple):
-    """The spend of a budget in the current day and month of the user's time zone."""
+    """The spend of a budget in the current day and month of the user's time zone.
+
+    `burn_rate` is that of active calls, in nano-dollars an hour.
+    """
 
     limits: Limits
     basis: SpendBasis
@@ -49,6 +53,7 @@ class CurrentSpend(NamedTuple):
     month: Period
     day_nano: int
     month_nano: int
+    burn_rate: int = 0
 
 
 class LearnedRhythms(NamedTuple):
@@ -75,11 +80,16 @@ class PeriodForecast(NamedTuple):
 
 
 class BudgetForecast(NamedTuple):
-    """The spend at the month's end, and the local days on which limits are reached, if any."""
+    """The spend at the month's end, and the local days on which limits are reached, if any.
+
+    `_seconds` is the time until a limit is reached today at the pace of active calls, if it is.
+    """
 
     month_end: ForecastInterval
     daily_on: date | None
     monthly_on: date | None
+    daily_seconds: int | None = None
+    monthly_seconds: int | None = None
 
 
 def learn_rhythms(
@@ -142,7 +152,8 @@ def budget_forecast(known: LearnedRhythms, spend: CurrentSpend) -> BudgetForecas
     """Return the forecast of the user's month and of the days on which limits are reached.
 
     A limit that is reached already is reached today. For a monthly limit the current month is
-    searched, for a daily one the next days, by the expected spend, not by the interval.
+    searched, for a daily one the next days, by the expected spend, not by the interval. The pace of
+    active calls counts until the day's end, as in the budget's time to its next threshold.
     """
     rhythm = known.revenue if spend.basis == "charged" else known.cost
     month_end = forecast_interval(rhythm, _shares(known.now, spend.month.end)).plus(
@@ -158,7 +169,21 @@ def budget_forecast(known: LearnedRhythms, spend: CurrentSpend) -> BudgetForecas
             daily_on = _local_day(day)
         if day.end <= spend.month.end and monthly_on is None:
             monthly_on = _local_day(day) if _reached(spend.limits.monthly_nano, so_far) else None
-    return BudgetForecast(month_end, daily_on, monthly_on)
+    daily_seconds = _at_pace(spend.limits.daily_nano, spend.day_nano, spend, known.now)
+    monthly_seconds = _at_pace(spend.limits.monthly_nano, spend.month_nano, spend, known.now)
+    today_on = _local_day(spend.day)
+    return BudgetForecast(
+        month_end,
+        daily_on if daily_seconds is None else today_on,
+        monthly_on if monthly_seconds is None else today_on,
+        daily_seconds,
+        monthly_seconds,
+    )
+
+
+def _at_pace(limit: int | None, spent: int, spend: CurrentSpend, now: datetime) -> int | None:
+    """Return the seconds until a limit is reached today at the pace of active calls, if it is."""
+    return seconds_to_threshold(limit, spent, [FULL], spend.burn_rate, spend.day.seconds_left(now))
 
 
 def _local_days(spend: CurrentSpend) -> Iterator[Period]:

@@ -37,8 +37,14 @@ async def history(
             *_SQL.bind("days", user_id=user_id, **viewer.parameters, since=since)
         )
         limits = await budgets.limits(connection, viewer, user_id)
-        spend = await budgets.read_spend(connection, viewer, limits, now)
-    current = CurrentSpend(
-        limits, budgets.basis, spend.day, spend.month, spend.day_nano, spend.month_nano
+        status = await budgets.read_status_on(connection, viewer, limits, now)
+    spend = CurrentSpend(
+        limits,
+        budgets.basis,
+        status.day,
+        status.month,
+        status.day_nano,
+        status.month_nano,
+        status.burn_rate,
     )
-    return DayHistory(row["first_day"], _days.decode(row["days"] or "[]"), current)
+    return DayHistory(row["first_day"], _days.decode(row["days"] or "[]"), spend)

@@ -46,6 +46,7 @@ async def test_user_without_settings_has_no_limits(api: ApiClient, ledger: Ledge
         "timezone": "UTC",
         "autoCutoff": True,
         "channels": [],
+        "budgetBasis": "charged",
         "limitVersions": {"daily": 0, "monthly": 0, "call": 0},
         "currentDailySpend": 0,
         "currentMonthlySpend": 0,
@@ -192,13 +193,37 @@ async def test_active_calls_project_the_next_threshold(database_url: str) -> Non
     async with served_from(database_url) as api:
         content = (await put(api, {"monthlyLimit_usd": 20})).data
         assert content["burnRatePerHour"] == 36
-        assert (
-            content["timeToThreshold_seconds"] == content["monthlyTimeToThreshold_seconds"] == 1600
-        )
+        ends_today = (began + timedelta(seconds=1_705)).date() == began.date()
+        seconds = 1600 if ends_today else None
+        assert content["timeToThreshold_seconds"] == seconds
+        assert content["monthlyTimeToThreshold_seconds"] == seconds
         assert content["dailyTimeToThreshold_seconds"] is None
     async with served_from(database_url, options=ApiOptions(budget_basis="cost")) as api:
         content = (await api.get(PATH, "alice")).data
         assert Decimal(34) <= content["burnRatePerHour"] <= 36
+        assert content["budgetBasis"] == "cost"
+
+
+async def test_budget_and_forecast_agree_on_a_limit_at_the_present_pace(database_url: str) -> None:
+    """A day without history: only the pace of the active call says that a limit is near."""
+    now = datetime.now(UTC)
+    events = [started(time=now, expectedDuration_seconds=60), cost(time=now, totalCost="0.965")]
+    async with BatchWriter(database_url) as writer:
+        await writer.record(TopicLog().batch(events))
+    async with served_from(database_url) as api:
+        limits = {"dailyLimit_usd": 4, "monthlyLimit_usd": 5, "thresholds": []}
+        budget = (await put(api, {**limits, "alertThreshold_percent": 100})).data
+        found = (await api.get("/api/costs/user/alice/forecast", "alice")).data
+    assert found["budgetBasis"] == budget["budgetBasis"]
+    pairs = {name: found["limits"][name] for name in ("daily", "monthly")}
+    expected = {"daily": 49, "monthly": 61}
+    for name, limit in pairs.items():
+        ends_today = (now + timedelta(seconds=expected[name] + 30)).date() == now.date()
+        if ends_today:  # otherwise midnight is too near
+            assert budget[f"{name}TimeToThreshold_seconds"] == expected[name]
+            assert limit["reachedIn_seconds"] == expected[name]
+            assert limit["reachedOn"] == now.date().isoformat()
+            assert f"Your {name} limit of" in " ".join(found["warnings"])
 
 
 async def test_channels_can_be_set_with_the_budget(database_url: str) -> None:

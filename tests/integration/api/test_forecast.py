@@ -100,8 +100,18 @@ async def test_forecast_includes_the_monthly_limit(api: ApiClient) -> None:
     )
     assert end["spendSoFar"] <= end["low"] <= end["expectedSpend"] <= end["high"]
     assert content["limits"] == {
-        "daily": {"limit_usd": 9, "isReached": False, "reachedOn": "2025-11-19"},
-        "monthly": {"limit_usd": 200, "isReached": False, "reachedOn": "2025-11-21"},
+        "daily": {
+            "limit_usd": 9,
+            "isReached": False,
+            "reachedOn": "2025-11-19",
+            "reachedIn_seconds": None,
+        },
+        "monthly": {
+            "limit_usd": 200,
+            "isReached": False,
+            "reachedOn": "2025-11-21",
+            "reachedIn_seconds": None,
+        },
     }
     assert [warning.split(" limit")[0] for warning in content["warnings"]] == [
         "Your daily",

@@ -190,7 +190,7 @@ async def test_bill_is_compared_with_recorded_costs(
     assert (await reconciliation(api))["bills"] == body
     listed = bills(values, tmp_path, "list").stdout
     assert "1  october.csv: 5 lines, 2020-01-01 to" in listed
-    assert "10.71 USD" in listed
+    assert "$10.71;" in listed
     assert "by carla" in listed
 
 

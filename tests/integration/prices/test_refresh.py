@@ -198,7 +198,7 @@ async def test_command_reports_the_result(
     assert (done.returncode, done.stdout) == (0, dry.stdout)
     listed = (await run("list")).stdout
     assert "Pending approval:" in listed
-    assert "+900.00 %" in listed
+    assert "+900.00%" in listed
     number = (await fetch(database_url, "SELECT proposal_id FROM price_proposals"))[0][0]
     approved = await run("approve", str(number), "--set-by", "carla")
     assert approved.stdout.startswith("Approved: twilio outbound_call per minutes from ")

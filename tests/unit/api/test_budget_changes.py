@@ -127,7 +127,7 @@ percents = st.decimals("0.000000001", 100, places=9)
 def test_budget_shows_limits_spend_and_remainder(
     daily: int | None, monthly: int | None, percent: Decimal, today: int, month: int
 ) -> None:
-    result = budget("alice", budget_status(daily, monthly, percent, today, month))
+    result = budget("alice", budget_status(daily, monthly, percent, today, month), "charged")
     assert (result.current_daily_spend, result.current_monthly_spend) == (Usd(today), Usd(month))
     reached = False
     for limit, spend, shown, remaining in (
@@ -148,7 +148,7 @@ def test_budget_shows_limits_spend_and_remainder(
 @pytest.mark.parametrize(("spend", "triggered"), [(7_999_999_999, False), (8_000_000_000, True)])
 def test_alert_starts_at_the_threshold_itself(spend: int, triggered: bool) -> None:
     position = budget_status(10_000_000_000, None, Decimal(80), spend, spend)
-    assert budget("alice", position).alert_triggered is triggered
+    assert budget("alice", position, "charged").alert_triggered is triggered
 
 
 def test_alert_threshold_is_exact_beyond_decimal_precision() -> None:
@@ -159,4 +159,4 @@ def test_alert_threshold_is_exact_beyond_decimal_precision() -> None:
     )
     for spend, triggered in ((below, False), (below + 1, True)):
         position = budget_status(limit, None, percent, spend, spend)
-        assert budget("alice", position).alert_triggered is triggered
+        assert budget("alice", position, "charged").alert_triggered is triggered

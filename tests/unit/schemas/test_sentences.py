@@ -53,3 +53,16 @@ def test_services_are_spelled_as_in_the_dashboard() -> None:
     assert len(names) >= 9
     assert {service: sentences.service_name(service) for service in names} == names
     assert sentences.service_name("acme") == "Acme"
+
+
+@pytest.mark.parametrize(
+    ("nano", "text"),
+    [
+        (0, "$0.00"),
+        (20_000_000_000, "$20.00"),
+        (1_234_500_000_001, "$1,234.500000001"),
+        (-29_400_000_000, "-$29.40"),
+    ],
+)
+def test_exact_amounts_keep_all_decimals(nano: int, text: str) -> None:
+    assert sentences.exact_dollars(nano) == text

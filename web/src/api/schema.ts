@@ -126,6 +126,8 @@ export interface components {
             timezone: string;
             autoCutoff: boolean;
             channels: components["schemas"]["Channel"][];
+            /** @enum {unknown} */
+            budgetBasis: "charged" | "cost";
             limitVersions: components["schemas"]["LimitVersions"];
             currentDailySpend: Decimal;
             currentMonthlySpend: Decimal;
@@ -564,6 +566,7 @@ export interface components {
             limit_usd: Decimal;
             isReached: boolean;
             reachedOn: string | null;
+            reachedIn_seconds: Decimal | null;
         };
         LimitForecasts: {
             daily: components["schemas"]["LimitForecast"] | null;

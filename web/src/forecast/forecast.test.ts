@@ -73,7 +73,7 @@ describe("words", () => {
   });
 
   it("say when a limit is reached", () => {
-    const limit = { limit_usd: "5", isReached: false, reachedOn: null };
+    const limit = { limit_usd: "5", isReached: false, reachedOn: null, reachedIn_seconds: null };
     expect(limitForecastText(limit, "this month")).toBe("Not expected this month");
     expect(limitForecastText({ ...limit, isReached: true, reachedOn: "2026-01-10" }, "")).toContain(
       "Reached",

@@ -1,5 +1,6 @@
 // Texts of forecasts and anomalies.
 import type { Anomaly, Interval, LimitForecast, Recommendation } from "../api/bodies";
+import { paceText } from "../budget/basis";
 import { formatMoneyBrief } from "../format/money";
 import { formatDay } from "../format/dates";
 import { serviceName } from "../format/names";
@@ -20,8 +21,10 @@ export function formatInterval({ low, high }: Interval): string {
 }
 
 /** When a limit is expected to be reached; `span` names the horizon. */
-export function limitForecastText({ isReached, reachedOn }: LimitForecast, span: string): string {
+export function limitForecastText(limit: LimitForecast, span: string): string {
+  const { isReached, reachedOn, reachedIn_seconds } = limit;
   if (isReached) return "Reached";
+  if (reachedIn_seconds !== null) return paceText(100, reachedIn_seconds);
   return reachedOn ? `Expected on ${formatDay(reachedOn)}` : `Not expected ${span}`;
 }
 
