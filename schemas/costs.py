@@ -113,6 +113,12 @@ class DayCost(Body):
     cost_by_service: dict[str, Usd]
 
 
+class SpendingDay(DayCost):
+    """One UTC day of a user's spending; `costByPersona` has the `topPersonas` only."""
+
+    cost_by_persona: dict[str, Usd]
+
+
 class PreviousSpending(Body):
     """The totals of a comparable earlier period, from `start` to before `end`."""
 
@@ -149,5 +155,5 @@ class Spending(Body, omit_defaults=True):
     average_margin_percent: str = field(name="averageMarginPercent")
     cost_by_service: dict[str, Usd]
     top_personas: list[PersonaCost]
-    daily: list[DayCost]
+    daily: list[SpendingDay]
     previous: PreviousSpending | None = None

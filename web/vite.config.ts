@@ -20,5 +20,5 @@ export default defineConfig({
     target: "es2022",
   },
   server: { proxy: { "/api": { target: API, ws: true }, "/openapi.json": API } },
-  test: { include: ["src/**/*.test.ts"], environment: "node" },
+  test: { include: ["src/**/*.test.ts"], environment: "node", css: true },
 });

@@ -11,7 +11,7 @@ from aiohttp import web
 from api.http.access import CALLER, Access, Route
 from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Tag
-from api.routes.breakdown import by_service, per_day
+from api.routes.breakdown import by_service, day_cost, per_day
 from api.routes.spending import SPAN, DayRange, days_of
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.all_users import AllUsersReport, all_users_report
@@ -81,5 +81,5 @@ def analytics(days: DayRange, report: AllUsersReport) -> Analytics:
             largest_cost_component_percent=found_insights.largest_percent,
             recommendations=found_insights.recommendations,
         ),
-        daily=per_day(days.first, days.last, report.daily),
+        daily=per_day(days.first, days.last, report.daily, day_cost),
     )

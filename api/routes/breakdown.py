@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from ledger.reports.costs import CostClass, DaySum, ServiceCosts, UsageLine
-from schemas.costs import API_SERVICES, USUAL_SERVICES, CostLine, DayCost
+from schemas.costs import API_SERVICES, USUAL_SERVICES, CostLine, DayCost, SpendingDay
 from schemas.exact import Exact
 from schemas.money import NANO_PER_USD, Usd, half_even
+
+Day = TypeVar("Day")
 
 UNIT_COST_PLACES: Final = 12
 
@@ -40,14 +42,17 @@ def costly(sums: Mapping[str, int]) -> dict[str, Usd]:
     return {service: Usd(nano) for service, nano in sums.items() if nano}
 
 
-def per_day(first: date, last: date, sums: Iterable[DaySum]) -> list[DayCost]:
-    """Return every day from the first to the last, so that charts have no gaps."""
+def per_day(
+    first: date, last: date, sums: Iterable[DaySum], body: Callable[[DaySum], Day]
+) -> list[Day]:
+    """Return the body of every day from the first to the last, so that charts have no gaps."""
     known = {day.day: day for day in sums}
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))
-    return [_day_cost(known.get(day) or DaySum(day)) for day in days]
+    return [body(known.get(day) or DaySum(day)) for day in days]
 
 
-def _day_cost(day: DaySum) -> DayCost:
+def day_cost(day: DaySum) -> DayCost:
+    """Return a day of all users."""
     return DayCost(
         date=day.day,
         calls=day.calls,
@@ -55,6 +60,14 @@ def _day_cost(day: DaySum) -> DayCost:
         charged_to_user=Usd(day.charged_nano),
         gross_profit=Usd(day.profit.gross_nano),
         cost_by_service=costly(day.costs),
+    )
+
+
+def spending_day(day: DaySum) -> SpendingDay:
+    """Return a day of one user."""
+    return SpendingDay(
+        **msgspec.structs.asdict(day_cost(day)),
+        cost_by_persona=costly(day.by_persona),
     )
 
 

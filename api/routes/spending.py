@@ -13,7 +13,7 @@ from api.http.parameters import MOMENT, choice, day_of, flag, flag_of, is_given,
 from api.http.problems import invalid_parameter
 from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Parameter, Tag
-from api.routes.breakdown import by_service, per_day
+from api.routes.breakdown import by_service, per_day, spending_day
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.comparison import PreviousTotals, previous_totals
 from ledger.reports.costs import SpendingReport, spending_report
@@ -165,7 +165,7 @@ def spending(user_id: str, days: DayRange, report: SpendingReport) -> Spending:
             )
             for persona in report.personas
         ],
-        daily=per_day(days.first, days.last, report.daily),
+        daily=per_day(days.first, days.last, report.daily, spending_day),
     )
 
 

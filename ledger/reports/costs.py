@@ -84,13 +84,14 @@ class PersonaSum(msgspec.Struct, gc=False, rename="camel"):
 
 
 class DaySum(msgspec.Struct, gc=False, rename="camel"):
-    """The costs and charges of a UTC day, in nano-dollars."""
+    """The costs and charges of a UTC day, in nano-dollars; `by_persona` of the top personas."""
 
     day: date
     calls: int = 0
     charged_nano: int = 0
     refunded_nano: int = 0
     costs: dict[str, int] = {}
+    by_persona: dict[str, int] = {}
 
     @property
     def profit(self) -> Profit:

@@ -45,8 +45,9 @@ SELECT c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.c
 
 -- name: spending
 -- The spending of :user_id from :first_day to :last_day, both included: sums, the cost and class of each
--- service, the :personas_max most expensive personas, and each day with anything on it. A persona whose
--- calls were all reassigned to another is left out; calls without one count as :unnamed_persona.
+-- service, the :personas_max most expensive personas, and each day with anything on it, with the costs of
+-- these personas. A persona whose calls were all reassigned to another is left out; calls without one
+-- count as :unnamed_persona.
 WITH day_rows AS MATERIALIZED (
     SELECT day, coalesce(nullif(persona_id, ''), :unnamed_persona) AS persona_id, calls, duration_ms,
            charged_nano, refunded_nano
@@ -75,12 +76,19 @@ WITH day_rows AS MATERIALIZED (
      LIMIT :personas_max
 ), daily AS (
     SELECT day, coalesce(calls, 0) AS calls, coalesce(charged_nano, 0) AS charged_nano,
-           coalesce(refunded_nano, 0) AS refunded_nano, coalesce(costs, '{}') AS costs
+           coalesce(refunded_nano, 0) AS refunded_nano, coalesce(costs, '{}') AS costs,
+           coalesce(by_persona, '{}') AS by_persona
       FROM (SELECT day, sum(calls) AS calls, sum(charged_nano) AS charged_nano,
                    sum(refunded_nano) AS refunded_nano
               FROM day_rows GROUP BY day) AS sums
       FULL JOIN (SELECT day, json_object_agg(service, cost_nano) AS costs
                    FROM day_costs GROUP BY day) AS costs USING (day)
+      LEFT JOIN (SELECT day, json_object_agg(persona_id, cost_nano) AS by_persona
+                   FROM (SELECT day, persona_id, sum(cost_nano) AS cost_nano
+                           FROM cost_rows
+                          WHERE persona_id IN (SELECT persona_id FROM personas)
+                          GROUP BY day, persona_id) AS parts
+                  GROUP BY day) AS of_personas USING (day)
 )
 SELECT coalesce(sum(calls), 0)::bigint AS calls,
        coalesce(sum(duration_ms), 0) AS duration_ms,
@@ -94,7 +102,7 @@ SELECT coalesce(sum(calls), 0)::bigint AS calls,
           FROM personas) AS personas,
        (SELECT json_agg(json_build_object(
                    'day', day, 'calls', calls, 'chargedNano', charged_nano,
-                   'refundedNano', refunded_nano, 'costs', costs)
+                   'refundedNano', refunded_nano, 'costs', costs, 'byPersona', by_persona)
                ORDER BY day)
           FROM daily) AS daily
   FROM day_rows

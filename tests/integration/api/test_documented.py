@@ -117,6 +117,14 @@ async def test_call_equals_the_documented_example(api: ApiClient) -> None:
     assert b'"totalCost":0.9,' in answer.body
 
 
+SUMS_OF_DAYS = {
+    "calls": "totalCalls",
+    "totalCost": "totalCost",
+    "chargedToUser": "totalCharged",
+    "grossProfit": "totalGrossProfit",
+}
+
+
 async def test_spending_equals_the_documented_example(api: ApiClient) -> None:
     content = (await api.get(SPENDING, "alice")).data
     daily = content.pop("daily")
@@ -163,9 +171,9 @@ async def test_spending_equals_the_documented_example(api: ApiClient) -> None:
         "chargedToUser": usd("4.99"),
         "grossProfit": usd("4.09"),
         "costByService": DOCUMENTED_CALL["costByService"],
+        "costByPersona": {"brad_001": usd("0.9")},
     }
-    for name, total in (("calls", "totalCalls"), ("totalCost", "totalCost"),
-                        ("chargedToUser", "totalCharged"), ("grossProfit", "totalGrossProfit")):  # fmt: skip
+    for name, total in SUMS_OF_DAYS.items():
         assert sum(day[name] for day in daily) == content[total]
 
 

@@ -116,9 +116,24 @@ async def test_each_day_of_the_period_is_listed(api: ApiClient, ledger: LedgerRo
         "chargedToUser": Decimal("0.03"),
         "grossProfit": Decimal("-0.01"),
         "costByService": {"twilio": Decimal("0.02"), "stripe": Decimal("0.01")},
+        "costByPersona": {"brad_001": Decimal("0.01"), "another": Decimal("0.02")},
     }
     assert [day["calls"] for day in daily[1:]] == [0] * 7
     assert daily[1]["costByService"] == {}
+
+
+async def test_days_have_the_costs_of_the_top_personas_only(
+    api: ApiClient, ledger: LedgerRowWriter
+) -> None:
+    for number in range(11):
+        await write(ledger, 1, f"p{number:02}", costs={"twilio": (20 - number) * CENT})
+    content = (await api.get(f"{PATH}?period=7d", "alice")).data
+    day = next(day for day in content["daily"] if day["calls"])
+    assert "p10" not in day["costByPersona"]
+    assert sum(day["costByPersona"].values()) == day["totalCost"] - Decimal("0.10")
+    assert {each["personaId"]: each["totalCost"] for each in content["topPersonas"]} == day[
+        "costByPersona"
+    ]
 
 
 async def test_longest_period_lists_each_day(api: ApiClient) -> None:

@@ -32,6 +32,7 @@ from schemas.costs import (
     PersonaCost,
     PreviousSpending,
     Spending,
+    SpendingDay,
 )
 from schemas.forecasts import Forecast
 from schemas.intake import Accepted
@@ -64,7 +65,7 @@ PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
     (TopCosts, "period"): Period,
     (TopCosts, "entries"): TopEntry,
     (UserList, "users"): UserEntry,
-    (Spending, "daily"): DayCost,
+    (Spending, "daily"): SpendingDay,
     (Spending, "previous"): PreviousSpending,
     (CallPage, "calls"): CallSummary,
     (EventPage, "events"): ListedEvent,

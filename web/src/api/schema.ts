@@ -999,9 +999,23 @@ export interface components {
                 [key: string]: Decimal;
             };
             topPersonas: components["schemas"]["PersonaCost"][];
-            daily: components["schemas"]["DayCost"][];
+            daily: components["schemas"]["SpendingDay"][];
             /** @default null */
             previous?: components["schemas"]["PreviousSpending"] | null;
+        };
+        SpendingDay: {
+            /** Format: date */
+            date: string;
+            calls: Decimal;
+            totalCost: Decimal;
+            chargedToUser: Decimal;
+            grossProfit: Decimal;
+            costByService: {
+                [key: string]: Decimal;
+            };
+            costByPersona: {
+                [key: string]: Decimal;
+            };
         };
         SpendingSuccess: {
             /** @constant */
@@ -1245,6 +1259,7 @@ export type RerateReportSuccess = components['schemas']['RerateReportSuccess'];
 export type RerateSum = components['schemas']['RerateSum'];
 export type RerateUser = components['schemas']['RerateUser'];
 export type Spending = components['schemas']['Spending'];
+export type SpendingDay = components['schemas']['SpendingDay'];
 export type SpendingSuccess = components['schemas']['SpendingSuccess'];
 export type Started = components['schemas']['Started'];
 export type Status = components['schemas']['Status'];

@@ -88,8 +88,15 @@ export function usePlot(box: Readonly<Ref<HTMLDivElement | null>>, what: Plotted
     });
     if (box.value) sizes.observe(box.value);
   });
-  watch(what.changed, () => chart?.setData(what.data()), { flush: "post" });
-  watch([what.shape, paint], draw, { flush: "post" });
+  // One watcher: data of another shape must not reach the old chart.
+  watch(
+    [what.shape, paint, what.changed],
+    ([shape, painted], [oldShape, oldPainted]) => {
+      if (shape !== oldShape || painted !== oldPainted) draw();
+      else chart?.setData(what.data());
+    },
+    { flush: "post" },
+  );
   onBeforeUnmount(() => {
     sizes?.disconnect();
     chart?.destroy();

@@ -1,9 +1,29 @@
-// Stacks amounts by service for a chart.
+// Stacks amounts, for instance by service, for a chart.
 import type { Decimal } from "../api/json";
+import { nano, sum } from "../format/decimal";
+import { serviceName } from "../format/names";
+import { serviceColour } from "../format/services";
 
 export interface Layer {
-  service: string;
+  key: string;
+  name: string;
+  /** A CSS variable. */
+  colour: string;
+  /** One for each time of the chart. */
   amounts: Decimal[];
+}
+
+export function serviceLayer(service: string, amounts: Decimal[]): Layer {
+  return { key: service, name: serviceName(service), colour: serviceColour(service), amounts };
+}
+
+/** Sorts by total, largest first; layers without any amount are left out. */
+export function largestFirst(layers: Layer[]): Layer[] {
+  return layers
+    .map((layer) => ({ layer, total: nano(sum(layer.amounts)) }))
+    .filter(({ layer }) => layer.amounts.some((amount) => nano(amount) !== 0n))
+    .sort((a, b) => Number(b.total - a.total) || a.layer.key.localeCompare(b.layer.key))
+    .map(({ layer }) => layer);
 }
 
 /**
@@ -16,4 +36,12 @@ export function stackEdges(layers: Layer[], length: number): number[][] {
     heights.map((height, index) => (heights[index] = height + Number(layer.amounts[index] ?? 0))),
   );
   return found.reverse();
+}
+
+/** Whole powers of ten around the positive values, for a logarithmic axis. */
+export function powersAround(edges: number[][]): [number, number] {
+  const positive = edges.flat().filter((value) => value > 0);
+  if (!positive.length) return [0.01, 1];
+  const low = Math.floor(Math.log10(Math.min(...positive)));
+  return [10 ** low, 10 ** Math.max(low + 1, Math.ceil(Math.log10(Math.max(...positive))))];
 }

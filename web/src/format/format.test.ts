@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { timelineMarks } from "../calls/timeline";
-import { stackEdges } from "../charts/stack";
 import type { CallEvent } from "../api/bodies";
 import { readClaims } from "../app/session";
+import { moneyColumn } from "./money";
 import { serviceColour, sortServices } from "./services";
 import { formatDuration, formatElapsed } from "./dates";
 import { personaName } from "./names";
@@ -29,6 +29,25 @@ describe("format", () => {
   });
 });
 
+describe("amounts of a column", () => {
+  it("have as many decimals as the smallest needs, from two to four", () => {
+    expect(["12", "0.5"].map(moneyColumn(["12", "0.5"]))).toEqual(["$12.00", "$0.50"]);
+    expect(["2", "0.043"].map(moneyColumn(["2", "0.043"]))).toEqual(["$2.000", "$0.043"]);
+    expect(["2", "0", "0.00001"].map(moneyColumn(["2", "0", "0.00001"]))).toEqual([
+      "$2.0000",
+      "$0.0000",
+      "<$0.0001",
+    ]);
+    expect(["12", "0.001", "-0.001"].map(moneyColumn(["12", "0.001"]))).toEqual([
+      "$12.00",
+      "<$0.01",
+      "-$0.00",
+    ]);
+    expect(["0"].map(moneyColumn([]))).toEqual(["$0.00"]);
+    expect(["0", "-3"].map(moneyColumn(["0", "-3"]))).toEqual(["$0.00", "-$3.00"]);
+  });
+});
+
 describe("services", () => {
   it("have their places and colours, also those that nobody knew of", () => {
     expect(sortServices(["stripe", "acme", "twilio", "twilio"])).toEqual([
@@ -42,17 +61,6 @@ describe("services", () => {
 });
 
 describe("charts", () => {
-  it("stack layers, the topmost first", () => {
-    const layers = [
-      { service: "a", amounts: ["1", "2"] },
-      { service: "b", amounts: ["0.5"] },
-    ];
-    expect(stackEdges(layers, 2)).toEqual([
-      [1.5, 2],
-      [1, 2],
-    ]);
-  });
-
   it("lay events along time; what was voided does not add up", () => {
     const event = (time: string, totalCost: string, voided = false) =>
       ({ time, totalCost, voided }) as CallEvent;

@@ -48,6 +48,26 @@ export function formatMoneyBrief(amount: Decimal): string {
   return Math.abs(Number(amount)) < 0.0995 ? say(SMALL, amount) : formatMoney(amount);
 }
 
+const DECIMALS_MOST = 4;
+const LARGE = 10;
+
+/**
+ * The format of a column: as many decimals as its smallest amount needs, at most four; two if any
+ * amount is large. What is smaller than the last decimal is shown as such: "<$0.01".
+ */
+export function moneyColumn(amounts: Iterable<Decimal>): (amount: Decimal) => string {
+  const sizes = [...amounts].map((amount) => Math.abs(Number(amount))).filter((size) => size > 0);
+  const small = Math.min(...sizes);
+  const needed = small < 0.0995 ? 1 - Math.floor(Math.log10(small)) : 2;
+  const places = Math.max(...sizes) >= LARGE ? 2 : Math.min(needed, DECIMALS_MOST);
+  const format = formatter(places, places);
+  const step = 10 ** -places;
+  return (amount) => {
+    const value = Number(amount);
+    return value > 0 && value < step / 2 ? `<${format.format(step)}` : say(format, amount);
+  };
+}
+
 /** The note on refunds beside a charged amount. */
 export const refundNote = (refunded: Decimal): string =>
   Number(refunded) ? `${formatMoney(refunded)} refunded` : "no refunds";

@@ -1,4 +1,5 @@
-// The order and colour of services, the same on every page.
+// The order and colour of services, the same on every page. People with any kind of colour blindness
+// can distinguish them: see services.test.ts.
 const ORDER = [
   "twilio",
   "deepgram",
@@ -19,6 +20,10 @@ export function serviceColour(service: string): string {
   for (const character of service) hash = (hash * 31 + character.charCodeAt(0)) % 9973;
   return `--service-spare-${(hash % SPARE_COLOURS) + 1}`;
 }
+
+/** The colour of the nth of other things, such as personas, largest first. */
+export const rankColour = (rank: number): string =>
+  `--service-${ORDER[rank % ORDER.length] ?? "twilio"}`;
 
 /** Known services in fixed order, then the others by name. */
 export function sortServices(services: Iterable<string>): string[] {

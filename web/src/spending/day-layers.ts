@@ -1,0 +1,46 @@
+// The layers of the day chart: by service, or by persona.
+import type { CostByService, DayCost } from "../api/bodies";
+import type { Decimal } from "../api/json";
+import { largestFirst, serviceLayer, type Layer } from "../charts/stack";
+import { decimal, nano, sum } from "../format/decimal";
+import { personaName } from "../format/names";
+import { rankColour } from "../format/services";
+
+const PERSONAS_MOST = 8;
+const OTHERS = "others";
+
+/** A day of one user has its costs by persona, a day of all users has not. */
+export type ChartDay = DayCost & { costByPersona?: CostByService };
+
+export function daysByService(days: ChartDay[]): Layer[] {
+  const services = new Set(days.flatMap((day) => Object.keys(day.costByService)));
+  return largestFirst(
+    [...services].map((service) =>
+      serviceLayer(
+        service,
+        days.map((day) => day.costByService[service] ?? "0"),
+      ),
+    ),
+  );
+}
+
+/** The most expensive personas, and all others together. */
+export function daysByPersona(days: ChartDay[]): Layer[] {
+  const personas = new Set(days.flatMap((day) => Object.keys(day.costByPersona ?? {})));
+  const ranked = largestFirst(
+    [...personas].map((persona) => ({
+      key: persona,
+      name: personaName(persona),
+      colour: "",
+      amounts: days.map((day) => day.costByPersona?.[persona] ?? "0"),
+    })),
+  ).slice(0, PERSONAS_MOST);
+  const coloured = ranked.map((layer, rank) => ({ ...layer, colour: rankColour(rank) }));
+  const others = days.map((day, index) => rest(day.totalCost, coloured, index));
+  const last = { key: OTHERS, name: "Others", colour: "--line-strong", amounts: others };
+  return others.some((amount) => Number(amount) !== 0) ? [...coloured, last] : coloured;
+}
+
+function rest(total: Decimal, layers: Layer[], index: number): Decimal {
+  return decimal(nano(total) - nano(sum(layers.map(({ amounts }) => amounts[index] ?? "0"))));
+}
